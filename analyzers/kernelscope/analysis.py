@@ -1,0 +1,142 @@
+"""The facade: everything that the server and the command line ask, answered for one set of workspace folders.
+
+Answers are plain data from `results`, `problems` and `explain.document`. Only dispatch lives here: what a shape,
+a kernel or a link is belongs to the domain packages, which are imported when first needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kernelscope.explain.document import Document
+from kernelscope.problems import Problem
+from kernelscope.results import (
+    Call,
+    FoundSymbol,
+    Hover,
+    IndexProgress,
+    InlayHint,
+    LeftOut,
+    Lens,
+    Location,
+    Span,
+    Symbol,
+    Target,
+    UserError,
+    ViewOptions,
+)
+from kernelscope.workspace.files import CUDA_SUFFIXES, PYTHON_SUFFIXES, Files
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the user chose: sizes bound to names, the GPU that numbers speak of, kinds of diagnostics to leave out."""
+
+    bindings: Mapping[str, int] = field(default_factory=dict[str, int])
+    gpu: str = "H100"
+    silenced: frozenset[str] = frozenset()
+
+
+class Analysis:
+    """Questions about the files below `roots`.
+
+    Not thread-safe but for `set_text` and `files_changed`: ask from one thread. Offsets are bytes of the file.
+    Unknown files, offsets beyond the end and broken code give None or an empty answer, never an exception;
+    `document` raises `UserError` where the user has to choose another target.
+    """
+
+    def __init__(
+        self, roots: Sequence[Path], settings: Settings | None = None, cache_dir: Path | None = None
+    ) -> None:
+        self.roots = tuple(roots)
+        self.settings = settings or Settings()
+        self.cache_dir = cache_dir
+        self.files = Files([str(root) for root in roots])
+
+    # -- inputs ------------------------------------------------------------------------------------------
+
+    def set_text(self, path: Path, data: bytes | None) -> None:
+        """The text of an open document, or None once it is closed and the disk counts again."""
+        self.files.set_text(str(path), data)
+
+    def files_changed(self, paths: Sequence[Path]) -> None:
+        """Files that the client says were created, changed or deleted."""
+        for path in paths:
+            self.files.announce(str(path))
+
+    def index(
+        self, progress: Callable[[IndexProgress], None] | None = None, cancelled: Callable[[], bool] = lambda: False
+    ) -> None:
+        """Read the whole workspace; runs beside questions, which answer from what is known so far."""
+
+    def left_out(self) -> Sequence[LeftOut]:
+        """Files that are not analysed, and why."""
+        return self.files.left_out()
+
+    # -- questions about a place -------------------------------------------------------------------------
+
+    def hover(self, path: Path, offset: int) -> Hover | None:
+        """What the thing under the cursor is."""
+        return None
+
+    def inlay_hints(self, path: Path, span: Span) -> Sequence[InlayHint]:
+        """Shapes, blocks and ranges behind the names that `span` binds."""
+        return ()
+
+    def lenses(self, path: Path) -> Sequence[Lens]:
+        """Places for lenses; titles come from `resolve_lens`."""
+        return ()
+
+    def resolve_lens(self, lens: Lens) -> Lens:
+        """The lens with its title."""
+        return lens
+
+    def outline(self, path: Path) -> Sequence[Symbol]:
+        """The definitions of a file as a tree."""
+        return ()
+
+    def problems(self, path: Path) -> Sequence[Problem]:
+        """Certain findings in a file."""
+        return ()
+
+    # -- questions about the workspace -------------------------------------------------------------------
+
+    def find_symbols(self, query: str, limit: int = 200) -> Sequence[FoundSymbol]:
+        """Definitions anywhere whose name fits `query`, best first."""
+        return ()
+
+    def definition(self, path: Path, offset: int) -> Sequence[Location]:
+        """Where the name under the cursor is defined, across languages."""
+        return ()
+
+    def references(self, path: Path, offset: int) -> Sequence[Location]:
+        """Where the name under the cursor is used."""
+        return ()
+
+    def incoming_calls(self, path: Path, offset: int) -> Sequence[Call]:
+        """Who calls the function under the cursor."""
+        return ()
+
+    def outgoing_calls(self, path: Path, offset: int) -> Sequence[Call]:
+        """What the function under the cursor calls."""
+        return ()
+
+    # -- deliverables ------------------------------------------------------------------------------------
+
+    def document(self, kind: str, target: Target, options: ViewOptions | None = None) -> Document:
+        """A deliverable about `target`. `kind`: explain, dataflow, pseudocode, tiling, ops, architecture, path, shapes, why.
+
+        Raises `UserError` when there is nothing of the kind at the target.
+        """
+        raise UserError(f"there is no {kind} for {target.path.name}")
+
+
+def is_python(path: Path) -> bool:
+    return path.suffix in PYTHON_SUFFIXES
+
+
+def is_cuda(path: Path) -> bool:
+    """C++ and CUDA sources alike: kernels and bindings live in both."""
+    return path.suffix in CUDA_SUFFIXES

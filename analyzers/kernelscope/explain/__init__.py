@@ -1,0 +1,1 @@
+"""One module per deliverable, each returning a Document or a Hover; rendering to each format."""

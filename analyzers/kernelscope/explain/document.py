@@ -1,0 +1,102 @@
+"""The Document: what every deliverable returns, as blocks of plain data whose lines know their source.
+
+Knows nothing of formats; `explain/render.py` turns a document into text, Markdown or JSON.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from kernelscope.results import Location, Target
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of text and the place in source that it speaks of."""
+
+    text: str
+    location: Location | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    text: str
+    level: int = 2
+    location: Location | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """Prose lines; each is kept as it is and wrapped at the asked width."""
+
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """Pseudocode or source, shown in a fixed-width block; `language` tags the fence."""
+
+    lines: tuple[Line, ...]
+    language: str = "python"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows of cells under column titles. A cell's location makes it a link."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Line, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CardRow:
+    """One field of a card with its lines; `none` is written out, never left away."""
+
+    name: str
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """Fields and values of one thing, such as a kernel."""
+
+    rows: tuple[CardRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A rectangle of a picture, in cells from its top left corner, that stands for a place in source."""
+
+    row: int
+    column: int
+    width: int
+    height: int
+    location: Location
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A drawing in characters, with the regions that link back to source.
+
+    `mermaid` and `svg` are the same picture for exports, empty where there is none.
+    """
+
+    text: str
+    regions: tuple[Region, ...] = ()
+    mermaid: str = ""
+    svg: str = ""
+
+
+Block = Heading | Paragraph | Code | Table | Card | Picture
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A deliverable: a title, what it is about, and its blocks."""
+
+    title: str
+    blocks: tuple[Block, ...]
+    kind: str = ""
+    target: Target | None = None
+    notes: tuple[str, ...] = field(default_factory=tuple[str, ...])
+    """What could not be told and why; shown at the end."""

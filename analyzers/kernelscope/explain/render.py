@@ -1,0 +1,271 @@
+"""A Document as text with links, as Markdown, Mermaid, SVG or JSON.
+
+Text is what the editor and the terminal show: links are positions in it, so that a click finds its source.
+"""
+
+from __future__ import annotations
+
+import textwrap
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from kernelscope.explain import document as d
+from kernelscope.results import Location
+
+_ASCII = str.maketrans(
+    "─═│║┌┐└┘├┤┬┴┼╔╗╚╝" + "▼▲►◄→←↑↓" + "×·…≤≥±█▓▒░—–∈≈Σ≠√",
+    "--||+++++++++++++" + "v^><><^v" + "x..<>~####--e~S!V",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TextLink:
+    """A range of one row of the rendered text (columns in characters) that leads to a place in source."""
+
+    row: int
+    column: int
+    end_column: int
+    location: Location
+
+
+@dataclass(slots=True)
+class Rendered:
+    """The text and the links in it, sorted by place."""
+
+    text: str
+    links: list[TextLink] = field(default_factory=list[TextLink])
+
+
+def display_width(text: str) -> int:
+    """Cells that `text` takes: wide characters two, combining ones none."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text
+    )
+
+
+def to_ascii(text: str) -> str:
+    """The same text in plain ASCII glyphs, one character for one, so that positions stay."""
+    return text.translate(_ASCII)
+
+
+def to_text(document: d.Document, width: int = 100, charset: str = "unicode") -> Rendered:
+    """The document as plain text of at most `width` columns where its content allows."""
+    writer = _Writer(width)
+    writer.title(document.title)
+    for block in document.blocks:
+        writer.block(block)
+    for note in document.notes:
+        writer.paragraph([d.Line(f"· {note}")])
+    text = "\n".join(writer.rows).rstrip("\n") + "\n"
+    return Rendered(to_ascii(text) if charset == "ascii" else text, writer.links)
+
+
+class _Writer:
+    """Collects rows of text and the links in them."""
+
+    def __init__(self, width: int) -> None:
+        self.width = width
+        self.rows: list[str] = []
+        self.links: list[TextLink] = []
+
+    def link(self, column: int, text: str, location: Location) -> None:
+        self.links.append(TextLink(len(self.rows), column, column + len(text), location))
+
+    def gap(self) -> None:
+        if self.rows and self.rows[-1]:
+            self.rows.append("")
+
+    def title(self, text: str) -> None:
+        self.rows += [text, "=" * display_width(text), ""]
+
+    def block(self, block: d.Block) -> None:
+        self.gap()
+        match block:
+            case d.Heading():
+                self.heading(block)
+            case d.Paragraph():
+                self.paragraph(block.lines)
+            case d.Code():
+                self.code(block)
+            case d.Table():
+                self.table(block)
+            case d.Card():
+                self.card(block)
+            case d.Picture():
+                self.picture(block)
+
+    def heading(self, block: d.Heading) -> None:
+        text = block.text
+        if block.location is not None:
+            mark = str(block.location)
+            self.link(len(text) + 2, mark, block.location)
+            self.rows.append(f"{text}  {mark}")
+        else:
+            self.rows.append(text)
+        self.rows.append("-" * display_width(text))
+
+    def paragraph(self, lines: Iterable[d.Line]) -> None:
+        for line in lines:
+            wrapped = textwrap.wrap(line.text, self.width, break_long_words=False, break_on_hyphens=False) or [""]
+            self.rows += wrapped[:-1]
+            self.located(wrapped[-1], line.location, f"  {line.location}" if line.location else "")
+
+    def located(self, text: str, location: Location | None, mark: str) -> None:
+        if location is not None and mark:
+            self.link(len(text) + len(mark) - len(mark.lstrip()), mark.lstrip(), location)
+        self.rows.append(text + mark)
+
+    def code(self, block: d.Code) -> None:
+        """Line numbers of the source stand in one column right of the code."""
+        longest = max((display_width(line.text) for line in block.lines if line.location), default=0)
+        column = min(longest, self.width - 8)
+        for line in block.lines:
+            if line.location is None:
+                self.rows.append(line.text)
+                continue
+            pad = " " * max(2, column - display_width(line.text) + 2)
+            self.located(line.text, line.location, f"{pad}L{line.location.line}")
+
+    def table(self, block: d.Table) -> None:
+        widths = _column_widths(block, self.width)
+        frame = ["─" * (w + 2) for w in widths]
+        self.rows.append(f"┌{'┬'.join(frame)}┐")
+        self.table_row([d.Line(title) for title in block.columns], widths)
+        for row in block.rows:
+            self.rows.append(f"├{'┼'.join(frame)}┤")
+            self.table_row(row, widths)
+        self.rows.append(f"└{'┴'.join(frame)}┘")
+
+    def table_row(self, cells: Iterable[d.Line], widths: list[int]) -> None:
+        cells = list(cells)
+        wrapped = [textwrap.wrap(c.text, w) or [""] for c, w in zip(cells, widths, strict=False)]
+        for index in range(max(map(len, wrapped), default=0)):
+            row = "│"
+            for cell, lines, w in zip(cells, wrapped, widths, strict=False):
+                text = lines[index] if index < len(lines) else ""
+                if cell.location is not None and text:
+                    self.link(len(row) + 1, text, cell.location)
+                row += f" {text}{' ' * (w - display_width(text))} │"
+            self.rows.append(row)
+
+    def card(self, block: d.Card) -> None:
+        left = max((len(row.name) for row in block.rows), default=0)
+        room = max(30, self.width - left - 2)
+        for row in block.rows:
+            label = row.name
+            for line in row.lines or (d.Line("none"),):
+                wrapped = textwrap.wrap(line.text, room, break_long_words=False, break_on_hyphens=False) or [""]
+                for text in wrapped:
+                    prefix = f"{label:<{left}}  "
+                    label = ""
+                    if line.location is not None and text:
+                        self.link(len(prefix), text, line.location)
+                    self.rows.append((prefix + text).rstrip())
+
+    def picture(self, block: d.Picture) -> None:
+        top = len(self.rows)
+        for region in block.regions:
+            for row in range(region.row, region.row + region.height):
+                end = region.column + region.width
+                self.links.append(TextLink(top + row, region.column, end, region.location))
+        self.rows += block.text.split("\n")
+
+
+def _column_widths(block: d.Table, width: int) -> list[int]:
+    """Natural widths, the widest columns narrowed until the frame fits `width`."""
+    columns = [[title, *(row[i].text for row in block.rows if i < len(row))] for i, title in enumerate(block.columns)]
+    widths = [max(1, *(display_width(text) for text in column)) for column in columns]
+    while sum(widths) + 3 * len(widths) + 1 > width and max(widths, default=0) > 12:
+        widths[widths.index(max(widths))] -= 1
+    return widths
+
+
+def to_markdown(document: d.Document) -> str:
+    """The document as Markdown; places are relative links with `#L` anchors."""
+    parts = [f"# {document.title}"]
+    for block in document.blocks:
+        match block:
+            case d.Heading():
+                where = f" {_place(block.location)}" if block.location else ""
+                parts.append(f"{'#' * max(2, block.level)} {block.text}{where}")
+            case d.Paragraph():
+                parts.append("  \n".join(_marked(line) for line in block.lines))
+            case d.Code():
+                body = "\n".join(f"{x.text}  # L{x.location.line}" if x.location else x.text for x in block.lines)
+                parts.append(f"```{block.language}\n{body}\n```")
+            case d.Table():
+                rows = [" | ".join(block.columns), " | ".join("---" for _ in block.columns)]
+                rows += [" | ".join(_cell(cell) for cell in row) for row in block.rows]
+                parts.append("\n".join(f"| {row} |" for row in rows))
+            case d.Card():
+                rows = ["| | |", "|---|---|"]
+                rows += [f"| {row.name} | {'<br>'.join(_cell(x) for x in row.lines) or 'none'} |" for row in block.rows]
+                parts.append("\n".join(rows))
+            case d.Picture():
+                parts.append(f"```text\n{block.text}\n```")
+    parts += [f"- {note}" for note in document.notes]
+    return "\n\n".join(parts) + "\n"
+
+
+def _place(location: Location) -> str:
+    return f"[{location}]({location.path.name}#L{location.line})"
+
+
+def _marked(line: d.Line) -> str:
+    return f"{line.text} {_place(line.location)}" if line.location else line.text
+
+
+def _cell(line: d.Line) -> str:
+    return _marked(line).replace("|", "\\|")
+
+
+def to_mermaid(document: d.Document) -> str:
+    """The document's pictures as Mermaid, for those that have one."""
+    return "\n\n".join(b.mermaid for b in document.blocks if isinstance(b, d.Picture) and b.mermaid)
+
+
+def to_svg(document: d.Document) -> str:
+    """The document's first picture as SVG, or an empty text."""
+    return next((b.svg for b in document.blocks if isinstance(b, d.Picture) and b.svg), "")
+
+
+def to_json(document: d.Document) -> dict[str, object]:
+    """The document as plain data for programs; locations are `{path, line}`."""
+    return {
+        "title": document.title,
+        "kind": document.kind,
+        "blocks": [_block_json(block) for block in document.blocks],
+        "notes": list(document.notes),
+    }
+
+
+def _block_json(block: d.Block) -> dict[str, object]:
+    match block:
+        case d.Heading():
+            return {"heading": block.text, "level": block.level, **_location_json(block.location)}
+        case d.Paragraph():
+            return {"paragraph": [_line_json(line) for line in block.lines]}
+        case d.Code():
+            return {"code": [_line_json(line) for line in block.lines], "language": block.language}
+        case d.Table():
+            rows = [[_line_json(cell) for cell in row] for row in block.rows]
+            return {"columns": list(block.columns), "rows": rows}
+        case d.Card():
+            return {"card": {row.name: [_line_json(line) for line in row.lines] for row in block.rows}}
+        case d.Picture():
+            regions = [
+                {"row": r.row, "column": r.column, "width": r.width, "height": r.height, **_location_json(r.location)}
+                for r in block.regions
+            ]
+            return {"picture": block.text.split("\n"), "regions": regions}
+
+
+def _line_json(line: d.Line) -> dict[str, object]:
+    return {"text": line.text, **_location_json(line.location)}
+
+
+def _location_json(location: Location | None) -> dict[str, object]:
+    return {} if location is None else {"path": str(location.path), "line": location.line}

@@ -1,0 +1,184 @@
+"""Plain, frozen data that the library hands out: places in source, hovers, hints, lenses, symbols and targets.
+
+Nothing here knows LSP, tensors or how a result was found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Span:
+    """Half-open range of byte offsets in one file."""
+
+    start: int
+    end: int
+
+    def __contains__(self, offset: int) -> bool:
+        return self.start <= offset < self.end
+
+    def touches(self, offset: int) -> bool:
+        """Whether a cursor at `offset` stands in or right behind this span."""
+        return self.start <= offset <= self.end
+
+    def covers(self, other: Span) -> bool:
+        return self.start <= other.start and other.end <= self.end
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Location:
+    """A range in a file, for people: lines count from 1, columns from 0 in bytes."""
+
+    path: Path
+    line: int
+    column: int = 0
+    end_line: int = 0
+    end_column: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.path.name}:{self.line}"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One link of the chain that a shown fact rests on: what was found, and where."""
+
+    location: Location
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a command is about: a file, a place in it, or a named symbol."""
+
+    path: Path
+    offset: int | None = None
+    symbol: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Something to click: a place in source, or a command of the extension about a target."""
+
+    title: str
+    location: Location | None = None
+    command: str | None = None
+    target: Target | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hover:
+    """A hover: one fenced line, then short lines, then a two-column table, then links.
+
+    `language` is the fence's tag: `python` or `cuda-cpp`.
+    """
+
+    span: Span
+    signature: str
+    language: str = "python"
+    notes: tuple[str, ...] = ()
+    table: tuple[tuple[str, str], ...] = ()
+    links: tuple[Link, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class InlayHint:
+    """Text shown after `offset`; `certain` is False where callers disagree or a dim is unknown."""
+
+    offset: int
+    label: str
+    tooltip: str = ""
+    certain: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Lens:
+    """A line above code. `title` is None until resolved; `command` None means facts without a click."""
+
+    span: Span
+    target: Target
+    title: str | None = None
+    command: str | None = None
+
+
+class SymbolKind(Enum):
+    """What a symbol is; the server maps these onto LSP's numbers."""
+
+    MODULE = "module"
+    CLASS = "class"
+    FUNCTION = "function"
+    METHOD = "method"
+    FIELD = "field"
+    CONSTANT = "constant"
+    KERNEL = "kernel"
+    OPERATOR = "operator"
+    STRUCT = "struct"
+    MACRO = "macro"
+
+
+@dataclass(frozen=True, slots=True)
+class Symbol:
+    """A named definition. `span` covers the whole of it, `selection` its name."""
+
+    name: str
+    kind: SymbolKind
+    path: Path
+    span: Span
+    selection: Span
+    container: str = ""
+    detail: str = ""
+    children: tuple[Symbol, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FoundSymbol:
+    """An answer to a search over the workspace, placed by line because its file need not be open."""
+
+    name: str
+    kind: SymbolKind
+    location: Location
+    container: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One edge of the call hierarchy: the function at the other end and the places of the calls."""
+
+    symbol: FoundSymbol
+    sites: tuple[Location, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ViewOptions:
+    """How a document is to be made: width in columns, charset, bindings of symbols, GPU."""
+
+    width: int = 100
+    charset: str = "unicode"
+    bindings: Mapping[str, int] = field(default_factory=dict[str, int])
+    gpu: str = "H100"
+    why: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class IndexProgress:
+    """How far the index is: files done, files in all, and the phase in words."""
+
+    done: int
+    total: int
+    phase: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A file that was not read, and why, in words for the user."""
+
+    path: Path
+    reason: str
+
+
+class UserError(Exception):
+    """Something the user can mend: one line that says what is wrong and what to do."""

@@ -1,0 +1,129 @@
+"""Bytes of a Python file to a lowered `Module`. Never fails; bodies of definitions are lowered on first access.
+
+Parsing keeps the tree-sitter tree so that an edit reparses incrementally.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache, cached_property
+
+import tree_sitter_python
+from tree_sitter import Language, Parser, Query, QueryCursor, Tree
+
+from kernelscope.results import Span
+from kernelscope.syntax.python import tree as t
+from kernelscope.syntax.python.expressions import span_of, text_of
+from kernelscope.syntax.python.statements import block
+from kernelscope.syntax.text import SourceText
+
+
+@cache
+def language() -> Language:
+    return Language(tree_sitter_python.language())
+
+
+@cache
+def _comment_query() -> Query:
+    return Query(language(), "(comment) @comment")
+
+
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """A comment with its `#`; `alone` when nothing stands before it on its line."""
+
+    text: str
+    span: Span
+    alone: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """A function or class with the names of the definitions around it, outermost first."""
+
+    node: t.FunctionDef | t.ClassDef
+    path: tuple[str, ...]
+    owner: t.ClassDef | None
+
+    @property
+    def qualified_name(self) -> str:
+        return ".".join(self.path)
+
+
+class Module:
+    """One lowered file: its statements, comments and definitions."""
+
+    def __init__(self, text: SourceText, tree: Tree) -> None:
+        self.text = text
+        self.tree = tree
+
+    @cached_property
+    def body(self) -> list[t.Stmt]:
+        return block(self.tree.root_node, 0)
+
+    @cached_property
+    def comments(self) -> dict[int, Comment]:
+        """The last comment of each line, by line number from 1."""
+        found: dict[int, Comment] = {}
+        captures = QueryCursor(_comment_query()).captures(self.tree.root_node)
+        for raw in captures.get("comment", []):
+            line = self.text.line_of(raw.start_byte)
+            before = self.text.data[self.text.line_start(line) : raw.start_byte]
+            found[line] = Comment(text_of(raw), span_of(raw), not before.strip())
+        return found
+
+    @cached_property
+    def scopes(self) -> list[Scope]:
+        """Every function and class, outer ones first, also inside loops and conditions."""
+        found: list[Scope] = []
+        todo: list[tuple[list[t.Stmt], tuple[str, ...], t.ClassDef | None]] = [(self.body, (), None)]
+        while todo:
+            body, path, owner = todo.pop(0)
+            for node in _definitions(body):
+                scope = Scope(node, (*path, node.name), owner)
+                found.append(scope)
+                todo.append((node.body, scope.path, node if isinstance(node, t.ClassDef) else None))
+        return found
+
+    def functions(self) -> list[Scope]:
+        return [scope for scope in self.scopes if isinstance(scope.node, t.FunctionDef)]
+
+    def classes(self) -> list[Scope]:
+        return [scope for scope in self.scopes if isinstance(scope.node, t.ClassDef)]
+
+    def scope_at(self, offset: int) -> Scope | None:
+        """The innermost function or class whose span holds `offset`."""
+        holding = [scope for scope in self.scopes if scope.node.span.start <= offset < scope.node.span.end]
+        return max(holding, key=lambda scope: scope.node.span.start, default=None)
+
+
+def _definitions(body: list[t.Stmt]) -> Iterator[t.FunctionDef | t.ClassDef]:
+    """Definitions of a body and of every block in it, in source order, without entering definitions."""
+    todo: list[t.Stmt] = list(reversed(body))
+    while todo:
+        node = todo.pop()
+        if isinstance(node, t.FunctionDef | t.ClassDef):
+            yield node
+            continue
+        blocks: list[t.Stmt] = []
+        match node:
+            case t.If() | t.For() | t.While():
+                blocks = node.body + node.orelse
+            case t.With():
+                blocks = node.body
+            case t.Try():
+                handled = [s for handler in node.handlers for s in handler.body]
+                blocks = node.body + handled + node.orelse + node.finalbody
+            case t.Match():
+                blocks = [s for case in node.cases for s in case.body]
+            case _:
+                continue
+        todo.extend(reversed(blocks))
+
+
+def parse_module(data: bytes, old: Tree | None = None) -> Module:
+    """Parse and wrap `data`. `old` is the edited tree of the previous version, for an incremental parse."""
+    parser = Parser(language())
+    tree = parser.parse(data) if old is None else parser.parse(data, old)
+    return Module(SourceText(data), tree)

@@ -1,0 +1,583 @@
+"""The lowered Python tree: small typed nodes with byte spans, named after the standard `ast`.
+
+Operators are texts (`"+"`, `"not in"`), constants are Python values, and what did not parse is `Broken`.
+Nodes compare by identity, so they can key caches. Bodies of functions and classes are lowered on first access.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
+from typing import Literal, cast
+
+from kernelscope.results import Span
+
+
+@dataclass(slots=True, eq=False)
+class Name:
+    id: str
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class Constant:
+    """A literal: str, bytes, int, float, complex, bool, None or Ellipsis."""
+
+    value: object
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class Attribute:
+    value: Expr
+    attr: str
+    attr_span: Span
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class Keyword:
+    """`arg=value` in a call; `arg` is None for `**value`."""
+
+    arg: str | None
+    value: Expr
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class Call:
+    func: Expr
+    args: list[Expr]
+    keywords: list[Keyword]
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class Slice:
+    lower: Expr | None
+    upper: Expr | None
+    step: Expr | None
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class Subscript:
+    """`value[slice]`; several indices are one `Tuple`."""
+
+    value: Expr
+    slice: Expr
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class Starred:
+    value: Expr
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class Tuple:
+    elts: list[Expr]
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class List:
+    elts: list[Expr]
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class Set:
+    elts: list[Expr]
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class Dict:
+    """A key of None means `**value`."""
+
+    keys: list[Expr | None]
+    values: list[Expr]
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class BinOp:
+    left: Expr
+    op: str
+    right: Expr
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class UnaryOp:
+    """`op` is one of `-`, `+`, `~`, `not`."""
+
+    op: str
+    operand: Expr
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class BoolOp:
+    """`op` is `and` or `or`; a chain of one operator is one node."""
+
+    op: str
+    values: list[Expr]
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class Compare:
+    left: Expr
+    ops: list[str]
+    comparators: list[Expr]
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class IfExp:
+    test: Expr
+    body: Expr
+    orelse: Expr
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class Lambda:
+    args: list[Param]
+    body: Expr
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class Comprehension:
+    """One `for target in iter if ...` of a comprehension."""
+
+    target: Expr
+    iter: Expr
+    ifs: list[Expr]
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class ListComp:
+    elt: Expr
+    generators: list[Comprehension]
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class SetComp:
+    elt: Expr
+    generators: list[Comprehension]
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class GeneratorExp:
+    elt: Expr
+    generators: list[Comprehension]
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class DictComp:
+    key: Expr
+    value: Expr
+    generators: list[Comprehension]
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class JoinedStr:
+    """An f-string: constants and the interpolated expressions, in order."""
+
+    values: list[Expr]
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class NamedExpr:
+    target: Name
+    value: Expr
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class Await:
+    value: Expr
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class Yield:
+    value: Expr | None
+    is_from: bool
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class Broken:
+    """Source that did not parse, or is nested too deeply; stands for an expression or a statement."""
+
+    reason: str
+    span: Span
+
+
+ParamKind = Literal["positional", "normal", "args", "keyword", "kwargs"]
+
+
+@dataclass(slots=True, eq=False)
+class Param:
+    """`kind`: `positional` before `/`, `normal`, `args` for `*x`, `keyword` after `*`, `kwargs` for `**x`."""
+
+    name: str
+    annotation: Expr | None
+    default: Expr | None
+    kind: ParamKind
+    span: Span
+    name_span: Span
+
+
+@dataclass(slots=True, eq=False)
+class Assign:
+    targets: list[Expr]
+    value: Expr
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class AnnAssign:
+    target: Expr
+    annotation: Expr
+    value: Expr | None
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class AugAssign:
+    """`op` is the operator's text without `=`, such as `+`."""
+
+    target: Expr
+    op: str
+    value: Expr
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class ExprStmt:
+    value: Expr
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class Return:
+    value: Expr | None
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class If:
+    test: Expr
+    body: list[Stmt]
+    orelse: list[Stmt]
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class For:
+    target: Expr
+    iter: Expr
+    body: list[Stmt]
+    orelse: list[Stmt]
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class While:
+    test: Expr
+    body: list[Stmt]
+    orelse: list[Stmt]
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class WithItem:
+    context_expr: Expr
+    optional_vars: Expr | None
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class With:
+    items: list[WithItem]
+    body: list[Stmt]
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class ExceptHandler:
+    type: Expr | None
+    name: str | None
+    body: list[Stmt]
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class Try:
+    body: list[Stmt]
+    handlers: list[ExceptHandler]
+    orelse: list[Stmt]
+    finalbody: list[Stmt]
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class Raise:
+    exc: Expr | None
+    cause: Expr | None
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class Assert:
+    test: Expr
+    msg: Expr | None
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class Delete:
+    targets: list[Expr]
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class Alias:
+    """`name as asname`; `name` is dotted for `import`, `*` for a star import."""
+
+    name: str
+    asname: str | None
+    span: Span
+
+    @property
+    def bound(self) -> str:
+        """The name that the import binds in its scope."""
+        return self.asname or self.name.partition(".")[0]
+
+
+@dataclass(slots=True, eq=False)
+class Import:
+    names: list[Alias]
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class ImportFrom:
+    """`from module import names`; `level` counts the leading dots."""
+
+    module: str
+    names: list[Alias]
+    level: int
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class Global:
+    names: list[str]
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class Nonlocal:
+    names: list[str]
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class Pass:
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class Break:
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class Continue:
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class MatchCase:
+    """One `case`. The pattern is kept as an expression where it reads as one, else `Broken`."""
+
+    pattern: Expr
+    guard: Expr | None
+    body: list[Stmt]
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class Match:
+    subject: Expr
+    cases: list[MatchCase]
+    span: Span
+
+
+class _Definition:
+    """What functions and classes share: a name, decorators, and a body that is lowered on first access."""
+
+    __slots__ = ("_body", "_lower_body", "decorator_list", "name", "name_span", "span")
+
+    def __init__(
+        self, name: str, name_span: Span, decorator_list: list[Expr], span: Span, lower_body: Callable[[], list[Stmt]]
+    ) -> None:
+        self.name = name
+        self.name_span = name_span
+        self.decorator_list = decorator_list
+        self.span = span
+        self._lower_body: Callable[[], list[Stmt]] | None = lower_body
+        self._body: list[Stmt] = []
+
+    @property
+    def body(self) -> list[Stmt]:
+        if self._lower_body is not None:
+            self._body = self._lower_body()
+            self._lower_body = None
+        return self._body
+
+    @property
+    def docstring(self) -> Constant | None:
+        """The string that opens the body, if one does."""
+        if self.body and isinstance(first := self.body[0], ExprStmt):
+            value = first.value
+            if isinstance(value, Constant) and isinstance(value.value, str):
+                return value
+        return None
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.name!r}, {self.span})"
+
+
+class FunctionDef(_Definition):
+    """`def` or `async def`; `span` begins at the first decorator."""
+
+    __slots__ = ("args", "is_async", "returns")
+
+    def __init__(
+        self,
+        name: str,
+        name_span: Span,
+        args: list[Param],
+        returns: Expr | None,
+        decorator_list: list[Expr],
+        is_async: bool,
+        span: Span,
+        lower_body: Callable[[], list[Stmt]],
+    ) -> None:
+        super().__init__(name, name_span, decorator_list, span, lower_body)
+        self.args = args
+        self.returns = returns
+        self.is_async = is_async
+
+
+class ClassDef(_Definition):
+    """`class`; `span` begins at the first decorator."""
+
+    __slots__ = ("bases", "keywords")
+
+    def __init__(
+        self,
+        name: str,
+        name_span: Span,
+        bases: list[Expr],
+        keywords: list[Keyword],
+        decorator_list: list[Expr],
+        span: Span,
+        lower_body: Callable[[], list[Stmt]],
+    ) -> None:
+        super().__init__(name, name_span, decorator_list, span, lower_body)
+        self.bases = bases
+        self.keywords = keywords
+
+    def methods(self) -> Iterator[FunctionDef]:
+        """The functions of the class's own body, also inside `if` and `try`."""
+        return (s for s in flat(self.body) if isinstance(s, FunctionDef))
+
+
+Expr = (
+    Name | Constant | Attribute | Call | Slice | Subscript | Starred | Tuple | List | Set | Dict | BinOp | UnaryOp
+    | BoolOp | Compare | IfExp | Lambda | ListComp | SetComp | GeneratorExp | DictComp | JoinedStr | NamedExpr
+    | Await | Yield | Broken
+)  # fmt: skip
+Stmt = (
+    Assign | AnnAssign | AugAssign | ExprStmt | Return | If | For | While | With | Try | Raise | Assert | Delete
+    | Import | ImportFrom | Global | Nonlocal | Pass | Break | Continue | Match | FunctionDef | ClassDef | Broken
+)  # fmt: skip
+Node = Expr | Stmt | Keyword | Comprehension | Param | WithItem | ExceptHandler | Alias | MatchCase
+
+
+def flat(body: list[Stmt]) -> Iterator[Stmt]:
+    """Statements of a body and of the `if`, `try` and `with` blocks in it, without entering definitions or loops."""
+    todo = list(reversed(body))
+    while todo:
+        statement = todo.pop()
+        yield statement
+        match statement:
+            case If():
+                todo.extend(reversed(statement.body + statement.orelse))
+            case Try():
+                handled = [s for handler in statement.handlers for s in handler.body]
+                todo.extend(reversed(statement.body + handled + statement.orelse + statement.finalbody))
+            case With():
+                todo.extend(reversed(statement.body))
+            case _:
+                pass
+
+
+def children(node: Node) -> Iterator[Node]:
+    """The nodes directly below `node`, in source order; bodies of definitions included."""
+    if isinstance(node, FunctionDef):
+        yield from node.decorator_list
+        yield from node.args
+        if node.returns is not None:
+            yield node.returns
+        yield from node.body
+        return
+    if isinstance(node, ClassDef):
+        yield from node.decorator_list
+        yield from node.bases
+        yield from node.keywords
+        yield from node.body
+        return
+    for entry in fields(node):
+        value: object = getattr(node, entry.name)
+        if isinstance(value, list):
+            yield from (cast(Node, item) for item in cast("list[object]", value) if hasattr(item, "span"))
+        elif hasattr(value, "span"):
+            yield cast(Node, value)
+
+
+def walk(*roots: Node) -> Iterator[Node]:
+    """All nodes below `roots` and the roots themselves, before their children, without recursion."""
+    todo: list[Node] = list(reversed(roots))
+    while todo:
+        node = todo.pop()
+        yield node
+        todo.extend(reversed(list(children(node))))
+
+
+def dotted(node: Node) -> str | None:
+    """`a.b.c` of a chain of attributes on a name, else None."""
+    parts: list[str] = []
+    while isinstance(node, Attribute):
+        parts.append(node.attr)
+        node = node.value
+    if not isinstance(node, Name):
+        return None
+    parts.append(node.id)
+    return ".".join(reversed(parts))

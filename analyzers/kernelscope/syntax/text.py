@@ -1,0 +1,59 @@
+"""One file's bytes with a table of line starts, so that offsets become lines and columns.
+
+Decoding is lenient and never moves an offset: spans always count the file's own bytes.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from functools import cached_property
+from pathlib import Path
+
+from kernelscope.results import Location, Span
+
+_LINE_END = re.compile(rb"\r\n|\n|\r")
+BOM = b"\xef\xbb\xbf"
+
+
+class SourceText:
+    """Immutable bytes of one file. Only CRLF, LF and CR end a line, as in the language server protocol."""
+
+    __slots__ = ("__dict__", "data")
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+
+    @cached_property
+    def line_starts(self) -> list[int]:
+        """Byte offset of the start of each line; line 1 is the first entry."""
+        return [0, *(m.end() for m in _LINE_END.finditer(self.data))]
+
+    @property
+    def line_count(self) -> int:
+        return len(self.line_starts)
+
+    def line_of(self, offset: int) -> int:
+        """The line, from 1, that holds the byte at `offset` (clamped to the file)."""
+        return bisect_right(self.line_starts, max(0, min(offset, len(self.data))))
+
+    def line_start(self, line: int) -> int:
+        """Offset of the first byte of `line` (clamped to the file)."""
+        starts = self.line_starts
+        if line < 1:
+            return 0
+        return starts[line - 1] if line <= len(starts) else len(self.data)
+
+    def line_bytes(self, line: int) -> bytes:
+        """The bytes of `line` without its end."""
+        return self.data[self.line_start(line) : self.line_start(line + 1)].rstrip(b"\r\n")
+
+    def line_text(self, line: int) -> str:
+        return self.line_bytes(line).decode("utf-8", "replace")
+
+    def slice(self, span: Span) -> str:
+        return self.data[span.start : span.end].decode("utf-8", "replace")
+
+    def location(self, path: Path, span: Span) -> Location:
+        first, last = self.line_of(span.start), self.line_of(span.end)
+        return Location(path, first, span.start - self.line_start(first), last, span.end - self.line_start(last))
