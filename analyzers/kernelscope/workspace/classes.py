@@ -1,0 +1,231 @@
+"""Classes across files: bases, method resolution order, attributes, and what methods store in `self`.
+
+Evaluates nothing: metaclasses, dynamic bases and `setattr` are not followed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kernelscope.syntax.python.tree import (
+    AnnAssign,
+    Assign,
+    Attribute,
+    AugAssign,
+    Call,
+    ClassDef,
+    Expr,
+    FunctionDef,
+    Lambda,
+    List,
+    Name,
+    Starred,
+    Stmt,
+    Subscript,
+    Tuple,
+    dotted,
+    flat,
+    walk,
+)
+from kernelscope.workspace.modules import Definition, External, Missing, Modules, Resolved
+
+MAX_BASES = 64
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stored:
+    """A statement of a method that stores `self.name`."""
+
+    method: Definition
+    statement: Assign | AnnAssign | AugAssign
+
+
+class Classes:
+    """Questions about classes of the workspace; a class is a `Definition` whose node is a ClassDef."""
+
+    def __init__(self, modules: Modules) -> None:
+        self._modules = modules
+
+    def bases(self, cls: Definition) -> tuple[Resolved, ...]:
+        """The base classes in the order written; `Generic[T]` counts as `Generic`."""
+        return tuple(self._base(cls, base) for base in _class(cls).bases[:MAX_BASES])
+
+    def mro(self, cls: Definition) -> tuple[Resolved, ...]:
+        """The class and all its bases in the order in which Python looks attributes up.
+
+        External and missing bases stand in it without their own bases. An order that Python would refuse is replaced
+        by depth first.
+        """
+        orders: dict[ClassDef, list[Resolved]] = {}
+        pending: list[tuple[Definition, bool]] = [(cls, False)]
+        while pending:
+            current, bases_done = pending.pop()
+            node = _class(current)
+            if node in orders and not bases_done:
+                continue
+            bases = self.bases(current)
+            if not bases_done:
+                orders[node] = [current]
+                pending.append((current, True))
+                pending.extend((b, False) for b in reversed(bases) if _is_class(b) and b.node not in orders)
+                continue
+            inherited = [orders.get(_class(b), [b]) if _is_class(b) else [b] for b in bases]
+            orders[node] = [current, *_merge([*inherited, list(bases)])]
+        return tuple(orders[_class(cls)])
+
+    def attribute(self, cls: Definition, name: str) -> Resolved:
+        """The method or class attribute that `cls.name` means; External names the base that may hold it."""
+        outside: Resolved | None = None
+        for base in self.mro(cls):
+            if isinstance(base, Definition) and isinstance(base.node, ClassDef):
+                if found := own_attribute(base, name):
+                    return found
+            elif outside is None and isinstance(base, External):
+                outside = External(f"{base.dotted}.{name}")
+        return outside or Missing(f"{cls.name} and its bases define no {name}")
+
+    def super_attribute(self, cls: Definition, instance_of: Definition, name: str) -> Resolved:
+        """What `super().name` means in a method of `cls` when `self` is an `instance_of`."""
+        order = self.mro(instance_of)
+        after = next((i + 1 for i, base in enumerate(order) if _same(base, cls)), len(order))
+        for base in order[after:]:
+            if isinstance(base, Definition) and isinstance(base.node, ClassDef):
+                if found := own_attribute(base, name):
+                    return found
+            elif isinstance(base, External) and base.dotted not in ("object", "typing.Generic", "abc.ABC"):
+                return External(f"{base.dotted}.{name}")
+        return Missing(f"no base of {cls.name} defines {name}")
+
+    def stored(self, cls: Definition, name: str) -> tuple[Stored, ...]:
+        """The statements `self.name = ...` in the methods of the nearest class of the order that has any."""
+        for base in self.mro(cls):
+            if isinstance(base, Definition) and isinstance(base.node, ClassDef):
+                found = [stored for stored in _stores(base) if _stores_name(stored.statement, name)]
+                if found:
+                    return tuple(found)
+        return ()
+
+    def _base(self, cls: Definition, base: Expr) -> Resolved:
+        node = base
+        while isinstance(node, Subscript):
+            node = node.value
+        name = dotted(node)
+        if name is None:
+            made_by = dotted(node.func) if isinstance(node, Call) else None
+            return Missing(f"a base of {cls.name} is computed" + (f" by {made_by}()" if made_by else ""))
+        definition = self._modules.definition(cls.path, name) if "." in name else self._before(cls, name)
+        if definition is not None:
+            return definition
+        found = self._modules.resolve(cls.path, name)
+        if isinstance(found, Missing) and name in BUILTIN_BASES:
+            return External(name)
+        return found
+
+    def _before(self, cls: Definition, name: str) -> Definition | None:
+        """A base named like the class itself is the one bound before it."""
+        if name != cls.name:
+            return self._modules.definition(cls.path, name)
+        found = self._modules.resolve(cls.path, name, before=cls.node.span.start)
+        return found if isinstance(found, Definition) and isinstance(found.node, ClassDef) else None
+
+
+BUILTIN_BASES = frozenset("object dict list tuple set str int float bytes type Exception ValueError RuntimeError".split())
+
+
+def own_attribute(cls: Definition, name: str) -> Definition | None:
+    """The last binding of `name` in the class's own body; of a property its getter, never an overload's stub."""
+    found: Stmt | None = None
+    for statement in flat(_class(cls).body):
+        match statement:
+            case FunctionDef() | ClassDef() if statement.name == name:
+                decorators = [dotted(d) or "" for d in statement.decorator_list]
+                is_accessor = any(d in (f"{name}.setter", f"{name}.deleter") for d in decorators)
+                if not is_accessor and not (found and any(d.endswith("overload") for d in decorators)):
+                    found = statement
+            case Assign() if any(isinstance(t, Name) and t.id == name for t in statement.targets):
+                found = statement
+            case AnnAssign() if isinstance(statement.target, Name) and statement.target.id == name:
+                found = statement
+            case _:
+                pass
+    return Definition(cls.path, name, found, cls) if found else None
+
+
+def _stores(cls: Definition) -> list[Stored]:
+    """All statements in the methods of one class that store an attribute of the first parameter."""
+    found: list[Stored] = []
+    for method in _class(cls).methods():
+        if not method.args:
+            continue
+        definition = Definition(cls.path, method.name, method, cls)
+        receiver = method.args[0].name
+        todo: list[Stmt] = list(reversed(method.body))
+        while todo:
+            statement = todo.pop()
+            if isinstance(statement, (FunctionDef, ClassDef)):
+                continue
+            if isinstance(statement, (Assign, AnnAssign, AugAssign)):
+                if any(_is_store(target, receiver) for target in _targets(statement)):
+                    found.append(Stored(definition, statement))
+                continue
+            todo.extend(reversed(_nested(statement)))
+    return found
+
+
+def _nested(statement: Stmt) -> list[Stmt]:
+    blocks = [getattr(statement, field, None) for field in ("body", "orelse", "finalbody")]
+    blocks += [handler.body for handler in getattr(statement, "handlers", [])]
+    blocks += [case.body for case in getattr(statement, "cases", [])]
+    return [child for block in blocks if block for child in block]
+
+
+def _targets(statement: Assign | AnnAssign | AugAssign) -> list[Expr]:
+    todo = list(statement.targets) if isinstance(statement, Assign) else [statement.target]
+    found: list[Expr] = []
+    while todo:
+        target = todo.pop()
+        if isinstance(target, (Tuple, List)):
+            todo.extend(target.elts)
+        elif isinstance(target, Starred):
+            todo.append(target.value)
+        else:
+            found.append(target)
+    return found
+
+
+def _is_store(target: Expr, receiver: str) -> bool:
+    return isinstance(target, Attribute) and isinstance(target.value, Name) and target.value.id == receiver
+
+
+def _stores_name(statement: Assign | AnnAssign | AugAssign, name: str) -> bool:
+    return any(isinstance(target, Attribute) and target.attr == name for target in _targets(statement))
+
+
+def _merge(sequences: list[list[Resolved]]) -> list[Resolved]:
+    """C3 linearisation; what it cannot order follows depth first."""
+    rest = [list(sequence) for sequence in sequences if sequence]
+    merged: list[Resolved] = []
+    while rest:
+        tails = {_key(entry) for sequence in rest for entry in sequence[1:]}
+        head = next((s[0] for s in rest if _key(s[0]) not in tails), rest[0][0])
+        merged.append(head)
+        key = _key(head)
+        rest = [kept for s in rest if (kept := [entry for entry in s if _key(entry) != key])]
+    return merged
+
+
+def _key(entry: Resolved) -> object:
+    return entry.node if isinstance(entry, Definition) else entry
+
+
+def _same(one: Resolved, other: Resolved) -> bool:
+    return _key(one) == _key(other)
+
+
+def _is_class(found: Resolved) -> bool:
+    return isinstance(found, Definition) and isinstance(found.node, ClassDef)
+
+
+def _class(cls: Definition) -> ClassDef:
+    assert isinstance(cls.node, ClassDef)
+    return cls.node

@@ -1,0 +1,282 @@
+"""Where a name of a Python module leads: through imports, re-exports, stars and lazy tables to its definition.
+
+Lazy: only modules on the way are lowered, and kept while they fit. Evaluates nothing and knows no class attributes
+(see `classes`).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from kernelscope.results import LeftOut
+from kernelscope.syntax.python.lower import Module, parse_module
+from kernelscope.syntax.python.tree import Assign, ClassDef, FunctionDef, Import, ImportFrom, Stmt, dotted
+from kernelscope.workspace.files import Files, Version
+from kernelscope.workspace.namespace import Binding, Imported, Namespace, namespace_of
+from kernelscope.workspace.packages import ModuleRef, Packages
+
+MAX_HOPS = 40
+MAX_STARS = 5_000
+KEPT_BYTES = 24 << 20
+"""Source bytes of the lowered modules that are kept; trees take about ten times as much."""
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A statement of the workspace that defines a name: FunctionDef, ClassDef, Assign, AnnAssign, For or With."""
+
+    path: str
+    name: str
+    node: Stmt
+    owner: Definition | None = None
+    """The class whose body holds it, for methods and class attributes."""
+
+    @property
+    def qualified(self) -> str:
+        """`Class.method` or `function`, without the module."""
+        return f"{self.owner.qualified}.{self.name}" if self.owner else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class External:
+    """A name that leaves the workspace, spelt out in full: `torch.nn.functional.silu`."""
+
+    dotted: str
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A name that leads nowhere, with the reason in words."""
+
+    reason: str
+
+
+Resolved = Definition | ModuleRef | External | Missing
+
+
+@dataclass(slots=True)
+class _Kept:
+    version: Version
+    module: Module
+    size: int
+    names: Namespace | None = None
+
+
+class Modules:
+    """Resolves names of workspace modules. Safe to use from several threads."""
+
+    def __init__(self, files: Files) -> None:
+        self.files = files
+        self.packages = Packages(files)
+        self._kept: OrderedDict[str, _Kept] = OrderedDict()
+        self._kept_bytes = 0
+        self._lock = threading.RLock()
+
+    # -- modules -----------------------------------------------------------------------------------------
+
+    def module(self, path: str) -> Module | None:
+        """The lowered module of a file at its present version; None when it cannot be read."""
+        kept = self._keep(path)
+        return kept.module if kept else None
+
+    def namespace(self, path: str) -> Namespace | None:
+        """What the file binds at its top level."""
+        kept = self._keep(path)
+        if kept is None:
+            return None
+        if kept.names is None:
+            kept.names = namespace_of(kept.module.body)
+        return kept.names
+
+    def files_changed(self) -> None:
+        """Files came or went: forget which folders hold what. (Changed content is noticed by itself.)"""
+        self.packages.forget()
+
+    def _keep(self, path: str) -> _Kept | None:
+        version = self.files.version(path)
+        if version is None:
+            return None
+        with self._lock:
+            kept = self._kept.get(path)
+            if kept is not None and kept.version == version:
+                self._kept.move_to_end(path)
+                return kept
+        data = self.files.read(path)
+        if isinstance(data, LeftOut):
+            return None
+        kept = _Kept(version, parse_module(data), len(data))
+        with self._lock:
+            if old := self._kept.pop(path, None):
+                self._kept_bytes -= old.size
+            self._kept[path] = kept
+            self._kept_bytes += kept.size
+            while self._kept_bytes > KEPT_BYTES and len(self._kept) > 1:
+                self._kept_bytes -= self._kept.popitem(last=False)[1].size
+        return kept
+
+    # -- names -------------------------------------------------------------------------------------------
+
+    def resolve(self, path: str, name: str, before: int | None = None) -> Resolved:
+        """What `name` (dotted: `pkg.mod.Class`) means at the top level of the file; the likeliest of `resolve_all`.
+
+        `before` asks for the meaning at that offset, as in `f = compile(f)`. Attributes of classes are not followed.
+        """
+        return self.resolve_all(path, name, before)[0]
+
+    def resolve_all(self, path: str, name: str, before: int | None = None) -> tuple[Resolved, ...]:
+        """All that `name` may mean, likeliest first: the branches of `try`/`except` and `if`/`else` differ."""
+        first, _, rest = name.partition(".")
+        found = self._lookup(path, first, before, _Trail())
+        return _ranked([self._member(result, rest, path) for result in found])
+
+    def imported(self, path: str, statement: Import | ImportFrom, bound: str) -> Resolved:
+        """What an import statement (at any level, such as inside a function) binds to the name `bound`."""
+        for alias in statement.names:
+            if alias.bound == bound and alias.name != "*":
+                if isinstance(statement, Import):
+                    target = Imported(0, alias.name if alias.asname else alias.bound, None)
+                else:
+                    target = Imported(statement.level, statement.module, alias.name)
+                return _ranked(self._follow(path, target, _Trail()))[0]
+        return Missing(f"{bound} is not bound by this import")
+
+    def in_module(self, module: ModuleRef, name: str) -> Resolved:
+        """What `name` means as an attribute of a module."""
+        first, _, rest = name.partition(".")
+        return _ranked([self._member(found, rest, module.path or "") for found in self._attribute(module, first, _Trail())])[0]
+
+    def definition(self, path: str, name: str) -> Definition | None:
+        """The function or class that `name` means, also through aliases such as `Attention = FlashAttention`."""
+        for found in self.resolve_all(path, name):
+            for _ in range(MAX_HOPS):
+                if not isinstance(found, Definition):
+                    break
+                if isinstance(found.node, (FunctionDef, ClassDef)):
+                    return found
+                alias = dotted(found.node.value) if isinstance(found.node, Assign) else None
+                if alias is None:
+                    break
+                found = self.resolve(found.path, alias, before=found.node.span.start)
+        return None
+
+    def find_module(self, name: str, importer: str) -> ModuleRef | None:
+        """The module that `import name` reaches from a file; None when it lies outside the workspace."""
+        return self.packages.find(name, importer)
+
+    def _member(self, found: Resolved, rest: str, path: str) -> Resolved:
+        """`rest` as attributes of what was found, as far as modules and external names go."""
+        while rest:
+            if isinstance(found, External):
+                return External(f"{found.dotted}.{rest}")
+            if not isinstance(found, ModuleRef):
+                break
+            first, _, rest = rest.partition(".")
+            found = _ranked(self._attribute(found, first, _Trail()))[0]
+        if rest and isinstance(found, Definition):
+            return Missing(f"attribute {rest} of {found.qualified}")
+        return found
+
+    def _lookup(self, path: str, name: str, before: int | None, trail: _Trail) -> list[Resolved]:
+        """All meanings of a top-level name of a file, in order of likelihood."""
+        if not trail.enter(path, name):
+            return [Missing(f"{name} is imported in a circle")]
+        names = self.namespace(path)
+        if names is None:
+            return [Missing(f"{path} cannot be read")]
+        found: list[Resolved] = []
+        for binding in names.candidates(name, before):
+            found.extend(self._bound(path, binding, trail))
+        if not _any_definite(found):
+            found.extend(self._from_stars(path, name, names, trail))
+        if not _any_definite(found):
+            for target in names.lazy.get(name, []):
+                found.extend(self._follow(path, target, trail))
+        return found or [Missing(f"{name} is not defined in {self.packages.name_of(path)}")]
+
+    def _bound(self, path: str, binding: Binding, trail: _Trail) -> list[Resolved]:
+        if binding.target is None:
+            return [Definition(path, binding.name, binding.node)]
+        return self._follow(path, binding.target, trail)
+
+    def _from_stars(self, path: str, name: str, names: Namespace, trail: _Trail) -> list[Resolved]:
+        if name.startswith("__"):
+            return []
+        for star in reversed(names.stars):
+            module = self._module_of(path, star)
+            if not isinstance(module, ModuleRef) or module.path is None or not self._may_offer(module.path, name, trail):
+                continue
+            inner = self.namespace(module.path)
+            if inner is None or (inner.exported is None and name.startswith("_")):
+                continue
+            if inner.exported is not None and name not in inner.exported:
+                continue
+            found = self._lookup(module.path, name, None, trail)
+            if _any_definite(found):
+                return found
+        return []
+
+    def _may_offer(self, path: str, name: str, trail: _Trail) -> bool:
+        """A look at the bytes spares the parse of most modules behind stars."""
+        trail.stars += 1
+        if trail.stars > MAX_STARS or (path, name) in trail.seen:
+            return False
+        data = self.files.read(path)
+        return not isinstance(data, LeftOut) and (name.encode() in data or b"import *" in data)
+
+    def _follow(self, path: str, target: Imported, trail: _Trail) -> list[Resolved]:
+        """Where an import written in the file `path` leads."""
+        module = self._module_of(path, target)
+        if isinstance(module, External):
+            return [External(f"{module.dotted}.{target.name}" if target.name else module.dotted)]
+        if isinstance(module, Missing) or target.name is None:
+            return [module]
+        return self._attribute(module, target.name, trail)
+
+    def _module_of(self, path: str, target: Imported) -> ModuleRef | External | Missing:
+        if target.level == 0:
+            return self.packages.find(target.module, path) or External(target.module)
+        if target.level < 0:  # an entry of a lazy table without dots: inside the package, else from the top
+            inside = self.packages.relative(1, target.module, path)
+            return inside or self.packages.find(target.module, path) or Missing(f"no module {target.module} in the package")
+        found = self.packages.relative(target.level, target.module, path)
+        return found or Missing(f"no module {'.' * target.level}{target.module} in the workspace")
+
+    def _attribute(self, module: ModuleRef, name: str, trail: _Trail) -> list[Resolved]:
+        """A name of a module, else a submodule of that name."""
+        found: list[Resolved] = []
+        if module.path is not None and (module.path, name) not in trail.seen:
+            found = self._lookup(module.path, name, None, trail)
+        if not _any_definite(found) and module.folder is not None:
+            submodule = self.packages.below(module.folder, name, module.name)
+            if submodule is not None:
+                return [submodule]
+        return found or [Missing(f"{name} is not defined in {module.name}")]
+
+
+class _Trail:
+    """What one lookup has passed, so that circles end."""
+
+    __slots__ = ("seen", "stars")
+
+    def __init__(self) -> None:
+        self.seen: set[tuple[str, str]] = set()
+        self.stars = 0
+
+    def enter(self, path: str, name: str) -> bool:
+        if (path, name) in self.seen or len(self.seen) > 50 * MAX_HOPS:
+            return False
+        self.seen.add((path, name))
+        return True
+
+
+def _any_definite(found: list[Resolved]) -> bool:
+    return any(not isinstance(result, Missing) for result in found)
+
+
+def _ranked(found: list[Resolved]) -> tuple[Resolved, ...]:
+    """Without repetitions, what leads nowhere last."""
+    unique = list(dict.fromkeys(found))
+    unique.sort(key=lambda result: isinstance(result, Missing))
+    return tuple(unique) or (Missing("nothing was found"),)
