@@ -1,0 +1,1 @@
+"""A small LLM, its kernels and its server."""
