@@ -7,7 +7,7 @@ from enum import Enum, auto
 import torch
 
 from tinyllm.config import ModelConfig, ServerConfig
-from tinyllm.kv_cache import PagedKVCache
+from tinyllm.kv_cache import PagedKVCache, Pages
 from tinyllm.model import TinyLLM
 
 
@@ -48,9 +48,10 @@ class Engine:
         """Running requests first; then admit from the head of the queue while tokens and blocks last."""
         budget = self.config.max_num_batched_tokens
         for request in list(self.running):
-            while not self.cache.allocate(request, len(request.tokens)):
+            while request in self.running and not self.cache.allocate(request, len(request.tokens)):
                 self.preempt(self.running.pop())
-            budget -= len(request.tokens) - request.num_computed
+            if request in self.running:
+                budget -= len(request.tokens) - request.num_computed
         while self.waiting and len(self.running) < self.config.max_num_seqs:
             request = self.waiting[0]
             if len(request.tokens) > budget or not self.cache.allocate(request, len(request.tokens)):
@@ -74,8 +75,12 @@ class Engine:
             start, end = request.num_computed, len(request.tokens)
             input_ids = torch.tensor([request.tokens[start:end]], device="cuda")
             positions = torch.arange(start, end, device="cuda").unsqueeze(0)
-            slot_mapping = torch.tensor(self.cache.slots(request, start, end), device="cuda")
-            logits = self.model(input_ids, positions, self.cache, slot_mapping)
+            pages = Pages(
+                slot_mapping=torch.tensor(self.cache.slots(request, start, end), device="cuda"),
+                block_table=torch.tensor(request.block_table, device="cuda"),
+                seq_len=end,
+            )
+            logits = self.model(input_ids, positions, self.cache, pages)
             next_token = logits[0, -1].argmax(dim=-1)
             request.tokens.append(next_token.item())
             request.num_computed = end

@@ -1,8 +1,18 @@
 """A paged KV cache: fixed-size blocks, a free list, and one block table per request."""
 
 from collections import deque
+from dataclasses import dataclass
 
 import torch
+
+
+@dataclass
+class Pages:
+    """Where one request's tokens live: slots of the new ones, its blocks, and how many tokens there are in all."""
+
+    slot_mapping: torch.Tensor
+    block_table: torch.Tensor
+    seq_len: int
 
 
 class PagedKVCache:

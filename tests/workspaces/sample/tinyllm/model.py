@@ -7,7 +7,7 @@ from torch.nn import functional as F
 from tinyllm.config import ModelConfig
 from tinyllm.kernels.flash_attention import flash_attention
 from tinyllm.kernels.rms_norm import rms_norm
-from tinyllm.kv_cache import write_kv
+from tinyllm.kv_cache import gather_kv, write_kv
 from tinyllm.ops import silu_and_mul
 from tinyllm.rope import RotaryEmbedding, apply_rope
 
@@ -35,7 +35,7 @@ class Attention(nn.Module):
         self.v_proj = nn.Linear(config.hidden_size, self.num_kv_heads * self.head_dim, bias=False)
         self.o_proj = nn.Linear(self.num_heads * self.head_dim, config.hidden_size, bias=False)
 
-    def forward(self, x, cos, sin, kv_cache=None, slot_mapping=None):
+    def forward(self, x, cos, sin, kv_cache=None, pages=None):
         B, S, _ = x.shape
         q = self.q_proj(x).view(B * S, self.num_heads, self.head_dim)
         k = self.k_proj(x).view(B * S, self.num_kv_heads, self.head_dim)
@@ -44,16 +44,28 @@ class Attention(nn.Module):
         k = apply_rope(k, cos, sin)
         if kv_cache is not None:
             k_cache, v_cache = kv_cache
-            write_kv(k, v, k_cache, v_cache, slot_mapping)
+            write_kv(k, v, k_cache, v_cache, pages.slot_mapping)
+            k = gather_kv(k_cache, pages.block_table, pages.seq_len)
+            v = gather_kv(v_cache, pages.block_table, pages.seq_len)
         q = q.view(B, S, self.num_heads, self.head_dim).transpose(1, 2)
-        k = k.view(B, S, self.num_kv_heads, self.head_dim).transpose(1, 2)
-        v = v.view(B, S, self.num_kv_heads, self.head_dim).transpose(1, 2)
+        k = k.view(B, -1, self.num_kv_heads, self.head_dim).transpose(1, 2)
+        v = v.view(B, -1, self.num_kv_heads, self.head_dim).transpose(1, 2)
         groups = self.num_heads // self.num_kv_heads
         k = k.repeat_interleave(groups, dim=1)
         v = v.repeat_interleave(groups, dim=1)
-        out = flash_attention(q, k, v)
+        if kv_cache is None:
+            out = flash_attention(q, k, v)
+        else:
+            out = attend_to_past(q, k, v)
         out = out.transpose(1, 2).reshape(B, S, self.num_heads * self.head_dim)
         return self.o_proj(out)
+
+
+def attend_to_past(q, k, v):
+    """Attention of the newest S queries over all T keys so far; query i sees the keys up to T - S + i."""
+    S, T = q.shape[2], k.shape[2]
+    visible = torch.ones(S, T, dtype=torch.bool, device=q.device).tril(T - S)
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=visible)
 
 
 class MLP(nn.Module):
@@ -77,10 +89,10 @@ class DecoderLayer(nn.Module):
         self.post_attention_norm = RMSNorm(config.hidden_size, config.rms_norm_eps)
         self.mlp = MLP(config)
 
-    def forward(self, hidden_states, cos, sin, kv_cache=None, slot_mapping=None):
+    def forward(self, hidden_states, cos, sin, kv_cache=None, pages=None):
         residual = hidden_states
         hidden_states = self.input_norm(hidden_states)
-        hidden_states = self.attention(hidden_states, cos, sin, kv_cache, slot_mapping)
+        hidden_states = self.attention(hidden_states, cos, sin, kv_cache, pages)
         hidden_states = residual + hidden_states
         residual = hidden_states
         hidden_states = self.post_attention_norm(hidden_states)
@@ -98,12 +110,12 @@ class TinyLLM(nn.Module):
         self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
         self.rotary = RotaryEmbedding(config.head_dim, config.max_position_embeddings, config.rope_theta)
 
-    def forward(self, input_ids, positions, kv_cache=None, slot_mapping=None):
+    def forward(self, input_ids, positions, kv_cache=None, pages=None):
         hidden_states = self.embed_tokens(input_ids)
         cos, sin = self.rotary(positions.flatten())
         for index, layer in enumerate(self.layers):
             layer_cache = None if kv_cache is None else kv_cache.layer(index)
-            hidden_states = layer(hidden_states, cos, sin, layer_cache, slot_mapping)
+            hidden_states = layer(hidden_states, cos, sin, layer_cache, pages)
         hidden_states = self.norm(hidden_states)
         logits = self.lm_head(hidden_states)
         return logits
