@@ -5,7 +5,9 @@ Evaluates nothing: metaclasses, dynamic bases and `setattr` are not followed.
 
 from __future__ import annotations
 
+import builtins
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from kernelscope.syntax.python.tree import (
     AnnAssign,
@@ -16,7 +18,6 @@ from kernelscope.syntax.python.tree import (
     ClassDef,
     Expr,
     FunctionDef,
-    Lambda,
     List,
     Name,
     Starred,
@@ -25,7 +26,6 @@ from kernelscope.syntax.python.tree import (
     Tuple,
     dotted,
     flat,
-    walk,
 )
 from kernelscope.workspace.modules import Definition, External, Missing, Modules, Resolved
 
@@ -67,9 +67,9 @@ class Classes:
             if not bases_done:
                 orders[node] = [current]
                 pending.append((current, True))
-                pending.extend((b, False) for b in reversed(bases) if _is_class(b) and b.node not in orders)
+                pending.extend((b, False) for b in reversed(bases) if is_class(b) and b.node not in orders)
                 continue
-            inherited = [orders.get(_class(b), [b]) if _is_class(b) else [b] for b in bases]
+            inherited = [orders.get(_class(b), [b]) if is_class(b) else [b] for b in bases]
             orders[node] = [current, *_merge([*inherited, list(bases)])]
         return tuple(orders[_class(cls)])
 
@@ -77,7 +77,7 @@ class Classes:
         """The method or class attribute that `cls.name` means; External names the base that may hold it."""
         outside: Resolved | None = None
         for base in self.mro(cls):
-            if isinstance(base, Definition) and isinstance(base.node, ClassDef):
+            if is_class(base):
                 if found := own_attribute(base, name):
                     return found
             elif outside is None and isinstance(base, External):
@@ -89,7 +89,7 @@ class Classes:
         order = self.mro(instance_of)
         after = next((i + 1 for i, base in enumerate(order) if _same(base, cls)), len(order))
         for base in order[after:]:
-            if isinstance(base, Definition) and isinstance(base.node, ClassDef):
+            if is_class(base):
                 if found := own_attribute(base, name):
                     return found
             elif isinstance(base, External) and base.dotted not in ("object", "typing.Generic", "abc.ABC"):
@@ -99,7 +99,7 @@ class Classes:
     def stored(self, cls: Definition, name: str) -> tuple[Stored, ...]:
         """The statements `self.name = ...` in the methods of the nearest class of the order that has any."""
         for base in self.mro(cls):
-            if isinstance(base, Definition) and isinstance(base.node, ClassDef):
+            if is_class(base):
                 found = [stored for stored in _stores(base) if _stores_name(stored.statement, name)]
                 if found:
                     return tuple(found)
@@ -126,10 +126,10 @@ class Classes:
         if name != cls.name:
             return self._modules.definition(cls.path, name)
         found = self._modules.resolve(cls.path, name, before=cls.node.span.start)
-        return found if isinstance(found, Definition) and isinstance(found.node, ClassDef) else None
+        return found if is_class(found) else None
 
 
-BUILTIN_BASES = frozenset("object dict list tuple set str int float bytes type Exception ValueError RuntimeError".split())
+BUILTIN_BASES = frozenset(name for name in dir(builtins) if isinstance(getattr(builtins, name), type))
 
 
 def own_attribute(cls: Definition, name: str) -> Definition | None:
@@ -222,7 +222,8 @@ def _same(one: Resolved, other: Resolved) -> bool:
     return _key(one) == _key(other)
 
 
-def _is_class(found: Resolved) -> bool:
+def is_class(found: Resolved) -> TypeGuard[Definition]:
+    """Whether a name led to a class of the workspace."""
     return isinstance(found, Definition) and isinstance(found.node, ClassDef)
 
 

@@ -152,11 +152,15 @@ class Files:
 
     def is_indexed(self, path: str) -> bool:
         """Whether a path lies in a root and below no skipped folder (ignore files are not consulted)."""
-        for root in self.roots:
-            if path.startswith(root.rstrip(os.sep) + os.sep):
-                inside = path[len(root) :].split(os.sep)
-                return path.endswith(SOURCE_SUFFIXES) and not any(part in SKIPPED_FOLDERS for part in inside)
-        return False
+        root = self.root_of(path)
+        if root is None or not path.endswith(SOURCE_SUFFIXES):
+            return False
+        return not any(part in SKIPPED_FOLDERS for part in path[len(root) :].split(os.sep))
+
+    def root_of(self, path: str) -> str | None:
+        """The root that a path lies below; the innermost when roots are nested."""
+        holding = [root for root in self.roots if path.startswith(root.rstrip(os.sep) + os.sep)]
+        return max(holding, key=len, default=None)
 
     def _walk_root(self, root: str, walked: set[str], cancelled: Callable[[], bool]) -> Iterator[Entry]:
         stack: list[tuple[str, int, tuple[_Rules, ...]]] = [(root, 0, self._rules_above(root))]

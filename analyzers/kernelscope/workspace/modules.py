@@ -6,6 +6,8 @@ Lazy: only modules on the way are lowered, and kept while they fit. Evaluates no
 
 from __future__ import annotations
 
+import os
+import re
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -21,6 +23,10 @@ MAX_HOPS = 40
 MAX_STARS = 5_000
 KEPT_BYTES = 24 << 20
 """Source bytes of the lowered modules that are kept; trees take about ten times as much."""
+
+_LITERAL_ALL = re.compile(rb"\n__all__ = [\[(]([^\])]*)[\])]")
+_BINDS = rb"(?:^|\n)[ \t]*(?:(?:async )?def |class )?%(name)b\b|import [^\n]*\b%(name)b\b"
+"""Bytes of a module that may bind a name: a definition, an assignment or a line of an import list; or an import."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +135,7 @@ class Modules:
         """All that `name` may mean, likeliest first: the branches of `try`/`except` and `if`/`else` differ."""
         first, _, rest = name.partition(".")
         found = self._lookup(path, first, before, _Trail())
-        return _ranked([self._member(result, rest, path) for result in found])
+        return _ranked([self._member(result, rest) for result in found])
 
     def imported(self, path: str, statement: Import | ImportFrom, bound: str) -> Resolved:
         """What an import statement (at any level, such as inside a function) binds to the name `bound`."""
@@ -145,7 +151,7 @@ class Modules:
     def in_module(self, module: ModuleRef, name: str) -> Resolved:
         """What `name` means as an attribute of a module."""
         first, _, rest = name.partition(".")
-        return _ranked([self._member(found, rest, module.path or "") for found in self._attribute(module, first, _Trail())])[0]
+        return _ranked([self._member(found, rest) for found in self._attribute(module, first, _Trail())])[0]
 
     def definition(self, path: str, name: str) -> Definition | None:
         """The function or class that `name` means, also through aliases such as `Attention = FlashAttention`."""
@@ -165,7 +171,7 @@ class Modules:
         """The module that `import name` reaches from a file; None when it lies outside the workspace."""
         return self.packages.find(name, importer)
 
-    def _member(self, found: Resolved, rest: str, path: str) -> Resolved:
+    def _member(self, found: Resolved, rest: str) -> Resolved:
         """`rest` as attributes of what was found, as far as modules and external names go."""
         while rest:
             if isinstance(found, External):
@@ -201,11 +207,20 @@ class Modules:
         return self._follow(path, binding.target, trail)
 
     def _from_stars(self, path: str, name: str, names: Namespace, trail: _Trail) -> list[Resolved]:
-        if name.startswith("__"):
+        """What star imports bind to the name; a module of that name inside the package spares looking further."""
+        if name.startswith("__") or not names.stars:
             return []
-        for star in reversed(names.stars):
+        stars = names.stars[::-1]
+        own = [star for star in stars if star.module.rpartition(".")[2] == name]
+        found = self._through(path, name, own, trail)
+        if found or self._submodule(path, name):
+            return found
+        return self._through(path, name, stars, trail)
+
+    def _through(self, path: str, name: str, stars: list[Imported], trail: _Trail) -> list[Resolved]:
+        for star in stars:
             module = self._module_of(path, star)
-            if not isinstance(module, ModuleRef) or module.path is None or not self._may_offer(module.path, name, trail):
+            if not isinstance(module, ModuleRef) or not module.path or not self._may_offer(module.path, name, trail):
                 continue
             inner = self.namespace(module.path)
             if inner is None or (inner.exported is None and name.startswith("_")):
@@ -223,7 +238,21 @@ class Modules:
         if trail.stars > MAX_STARS or (path, name) in trail.seen:
             return False
         data = self.files.read(path)
-        return not isinstance(data, LeftOut) and (name.encode() in data or b"import *" in data)
+        if isinstance(data, LeftOut):
+            return False
+        if b"import *" in data:
+            return True
+        if name.encode() not in data:
+            return False
+        exported = _LITERAL_ALL.search(data)
+        if exported and b"__all__ +=" not in data and not re.search(rb"[\"']%b[\"']" % name.encode(), exported[1]):
+            return False
+        return re.search(_BINDS % {b"name": re.escape(name.encode())}, data) is not None
+
+    def _submodule(self, path: str, name: str) -> ModuleRef | None:
+        """The module `name` inside the package whose `__init__` is `path`."""
+        folder, file = os.path.split(path)
+        return self.packages.below(folder, name, self.packages.name_of(path)) if file.startswith("__init__.") else None
 
     def _follow(self, path: str, target: Imported, trail: _Trail) -> list[Resolved]:
         """Where an import written in the file `path` leads."""
@@ -239,7 +268,8 @@ class Modules:
             return self.packages.find(target.module, path) or External(target.module)
         if target.level < 0:  # an entry of a lazy table without dots: inside the package, else from the top
             inside = self.packages.relative(1, target.module, path)
-            return inside or self.packages.find(target.module, path) or Missing(f"no module {target.module} in the package")
+            found = inside or self.packages.find(target.module, path)
+            return found or Missing(f"no module {target.module} in the package")
         found = self.packages.relative(target.level, target.module, path)
         return found or Missing(f"no module {'.' * target.level}{target.module} in the workspace")
 

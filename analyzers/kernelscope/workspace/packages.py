@@ -95,9 +95,9 @@ class Packages:
             return self._package(folder, name)
         names = self._names(folder)
         last = parts[-1]
-        if last in names and (found := self._package(os.path.join(folder, last), name)):
-            if found.path or f"{last}.py" not in names:
-                return found
+        found = self._package(os.path.join(folder, last), name) if last in names else None
+        if found and (found.path or f"{last}.py" not in names):
+            return found
         for suffix in (".py", ".pyi"):
             if last + suffix in names or os.path.join(folder, last + suffix) in self._files.open_paths():
                 return ModuleRef(name, os.path.join(folder, last + suffix))
@@ -129,7 +129,7 @@ class Packages:
     def _search_roots(self, importer: str, folder: str) -> list[str]:
         """Nearest first: the package's own root, a script's folder, the folders above, other source roots."""
         roots = [self.top(importer)]
-        workspace = next((root for root in self._files.roots if importer.startswith(root.rstrip(os.sep) + os.sep)), None)
+        workspace = self._files.root_of(importer)
         if workspace is not None:
             above = roots[0]
             while len(above) > len(workspace):
@@ -172,6 +172,6 @@ class Packages:
             try:
                 names = frozenset(os.listdir(folder))
             except (OSError, ValueError):
-                names = frozenset()
+                names = frozenset[str]()
             self._listing[folder] = names
         return names

@@ -1,0 +1,143 @@
+"""Reading: what is read, what is left out, and the reason the user sees."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from kernelscope.results import LeftOut
+from kernelscope.workspace.files import Files, Version
+from kernelscope.workspace.ignore import parse_rules, verdict
+
+Workspace = Callable[[str], Files]
+
+
+def walked(files: Files) -> list[str]:
+    return [os.path.relpath(entry.path, files.roots[0]) for entry in files.walk()]
+
+
+def reasons(files: Files) -> dict[str, str]:
+    return {os.path.relpath(out.path, files.roots[0]): out.reason for out in files.left_out()}
+
+
+def test_an_open_document_hides_the_disk_until_it_is_closed(workspace: Workspace) -> None:
+    files = workspace("## a.py\nx = 1\n")
+    path = files.roots[0] + "/a.py"
+    disk = files.version(path)
+    files.set_text(path, b"y = 2\n")
+    assert files.read(path) == b"y = 2\n"
+    assert files.version(path) != disk
+    files.set_text(path, None)
+    assert files.read(path) == b"x = 1\n"
+
+
+def test_an_announced_change_counts_even_with_equal_size_and_time(workspace: Workspace) -> None:
+    files = workspace("## a.py\nx = 1\n")
+    path = files.roots[0] + "/a.py"
+    before = files.version(path)
+    files.announce(path)
+    assert files.version(path) != before
+
+
+def test_gitignore_skipped_folders_and_sizes_are_named(workspace: Workspace) -> None:
+    files = workspace(
+        """
+## .gitignore
+build/
+*.gen.py
+!keep.gen.py
+/only_here.py
+## build/x.py
+## a.gen.py
+## keep.gen.py
+## only_here.py
+## sub/only_here.py
+## sub/.gitignore
+local.py
+## sub/local.py
+## node_modules/x.py
+## env/pyvenv.cfg
+## env/lib/y.py
+## big.py
+"""
+    )
+    Path(files.roots[0], "big.py").write_bytes(b"#" * (files.max_file_bytes + 1))
+    assert walked(files) == ["keep.gen.py", "sub/only_here.py"]
+    assert reasons(files) == {
+        "a.gen.py": "ignored by .gitignore",
+        "big.py": "8.0 MiB, larger than the limit of 8 MiB",
+        "build": "ignored by .gitignore",
+        "env": "a virtual environment",
+        "node_modules": "installed packages",
+        "only_here.py": "ignored by .gitignore",
+        "sub/local.py": "ignored by .gitignore",
+    }
+
+
+@pytest.mark.skipif(os.name == "nt", reason="symbolic links and pipes")
+def test_links_loops_and_pipes_trap_nobody(workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> None:
+    files = workspace("## a.py\n## sub/b.py\n")
+    root = Path(files.roots[0])
+    outside = tmp_path_factory.mktemp("outside") / "secret.py"
+    outside.write_text("password = 1\n")
+    (root / "sub" / "loop").symlink_to(root)
+    (root / "self.py").symlink_to(root / "self.py")
+    (root / "leak.py").symlink_to(outside)
+    os.mkfifo(root / "pipe.py")
+    assert walked(files) == ["a.py", "sub/b.py"]
+    said = reasons(files)
+    assert said["sub/loop"] == "symbolic link to a folder"
+    assert said["leak.py"] == "symbolic link to a file outside the workspace"
+    assert said["pipe.py"] == "not a regular file"
+    assert isinstance(files.read(str(root / "pipe.py")), LeftOut)
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"\xff\xfex\x00=\x001\x00", "UTF-16 text; save it as UTF-8"),
+        (b"\0" * 100, "binary content"),
+        ("x = 'é'\n".encode("latin-1"), None),
+        (b"\xef\xbb\xbfx = 1\r\n", None),
+    ],
+)
+def test_odd_encodings(data: bytes, reason: str | None, workspace: Workspace) -> None:
+    files = workspace("## a.py\n")
+    path = Path(files.roots[0], "a.py")
+    path.write_bytes(data)
+    read = files.read(str(path))
+    assert read == (LeftOut(path, reason) if reason else data)
+
+
+def test_vanished_and_impossible_paths(workspace: Workspace) -> None:
+    files = workspace("## a.py\n")
+    assert files.version(files.roots[0] + "/gone.py") is None
+    assert files.version("/bad\0path.py") is None
+    assert isinstance(files.read("/bad\0path.py"), LeftOut)
+    assert files.version(files.roots[0]) is None
+    assert isinstance(files.version(files.roots[0] + "/a.py"), Version)
+
+
+@pytest.mark.parametrize(
+    ("rules", "path", "is_folder", "expected"),
+    [
+        ("*.py", "a/b.py", False, True),
+        ("/a.py", "b/a.py", False, None),
+        ("a/b", "x/a/b", False, None),
+        ("**/b", "x/a/b", False, True),
+        ("a/**", "a/x/y", False, True),
+        ("a/**/b", "a/b", False, True),
+        ("a/*/b", "a/x/y/b", False, None),
+        ("out/", "out", False, None),
+        ("out/", "x/out", True, True),
+        ("*.py\n!b.py", "b.py", False, False),
+        ("[!a]?.py", "bc.py", False, True),
+        ("[a-c].py", "b.py", False, True),
+        ("# a\n\n\\#a", "#a", False, True),
+        ("[", "[", False, True),
+    ],
+)
+def test_ignore_rules(rules: str, path: str, is_folder: bool, expected: bool | None) -> None:
+    assert verdict(parse_rules(rules), path, is_folder) is expected
