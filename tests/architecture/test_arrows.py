@@ -1,0 +1,109 @@
+"""Who may import whom, as ARCHITECTURE.md says. A new arrow is a decision: change the table and the page together."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+LIBRARY = ROOT / "analyzers" / "kernelscope"
+SERVER = ROOT / "server" / "kernelscope_server"
+
+ANYONE = {"results", "problems"}
+MAY_IMPORT: dict[str, set[str]] = {
+    "results": set(),
+    "problems": {"results"},
+    "queries": {"dims", *ANYONE},
+    "dims": set(),
+    "tensor": {"dims", *ANYONE},
+    "ops": {"dims", "tensor", *ANYONE},
+    "syntax": {"dims", *ANYONE},
+    "workspace": {"dims", "syntax", "queries", *ANYONE},
+    "interp": {"dims", "tensor", "ops", "syntax", "workspace", "queries", *ANYONE},
+    "kernels": {"dims", "tensor", "ops", "syntax", "workspace", "interp", "queries", *ANYONE},
+    "graph": {"dims", "tensor", "syntax", "workspace", "interp", "kernels", "queries", *ANYONE},
+    "patterns": {"dims", "tensor", "syntax", "workspace", "interp", "kernels", "graph", "queries", *ANYONE},
+    "serving": {"dims", "tensor", "syntax", "workspace", "interp", "kernels", "graph", "patterns", "queries", *ANYONE},
+    "diagrams": {"dims"},
+    "explain": {
+        "dims", "tensor", "ops", "syntax", "workspace", "interp", "kernels", "graph", "patterns", "serving",
+        "diagrams", "queries", *ANYONE,
+    },
+}  # fmt: skip
+MAY_IMPORT["analysis"] = set(MAY_IMPORT)
+FACADE = {"kernelscope", "kernelscope.analysis", "kernelscope.results", "kernelscope.problems",
+          "kernelscope.explain.document", "kernelscope.explain.render", "kernelscope.kernels.occupancy",
+          "kernelscope.kernels.hardware"}  # fmt: skip
+ONLY_READER = "workspace"
+
+
+def _modules(folder: Path) -> list[Path]:
+    return sorted(folder.rglob("*.py"))
+
+
+def _imports(path: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            found.add(node.module)
+            if node.module == "kernelscope":
+                found |= {f"kernelscope.{alias.name}" for alias in node.names if not alias.name.startswith("_")}
+    return found
+
+
+def _name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("path", _modules(LIBRARY), ids=_name)
+def test_library_imports_only_leftwards(path: Path) -> None:
+    relative = path.relative_to(LIBRARY)
+    part = relative.parts[0].removesuffix(".py")
+    if part == "__init__":
+        return
+    used = {name.split(".")[1] for name in _imports(path) if name.startswith("kernelscope.")}
+    assert used - {part} <= MAY_IMPORT[part]
+
+
+@pytest.mark.parametrize("path", _modules(LIBRARY), ids=_name)
+def test_library_knows_no_protocol_and_opens_no_files(path: Path) -> None:
+    imports = {name.split(".")[0] for name in _imports(path)}
+    assert not imports & {"lsprotocol", "pygls", "kernelscope_server", "subprocess", "importlib"}
+    if path.relative_to(LIBRARY).parts[0] != ONLY_READER:
+        calls = [
+            node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            if isinstance(node, ast.Call)
+        ]
+        assert not {"open", "read_bytes", "read_text", "write_text", "write_bytes", "print", "eval", "exec"} & set(
+            calls
+        )
+
+
+@pytest.mark.parametrize("path", _modules(SERVER), ids=_name)
+def test_server_uses_the_facade_only(path: Path) -> None:
+    used = {name for name in _imports(path) if name.split(".")[0] == "kernelscope"}
+    assert used <= FACADE
+
+
+@pytest.mark.parametrize("path", [*_modules(LIBRARY), *_modules(SERVER)], ids=_name)
+def test_every_module_opens_with_a_sentence(path: Path) -> None:
+    docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+    assert docstring
+    assert docstring.splitlines()[0].endswith((".", ":", "!"))
+
+
+def test_nothing_heavy_is_imported_at_the_start() -> None:
+    """What `initialize` needs must not bring in the graph library or the domain packages."""
+    started = {
+        name.split(".")[0]
+        for path in (LIBRARY / "analysis.py", LIBRARY / "results.py", LIBRARY / "problems.py")
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in ([node.module or ""] if isinstance(node, ast.ImportFrom) else [a.name for a in node.names])
+    }
+    assert not started & {"networkx", "jedi", "numpy", "torch"}
