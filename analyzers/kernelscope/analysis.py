@@ -126,7 +126,9 @@ class Analysis:
     # -- deliverables ------------------------------------------------------------------------------------
 
     def document(self, kind: str, target: Target, options: ViewOptions | None = None) -> Document:
-        """A deliverable about `target`. `kind`: explain, dataflow, pseudocode, tiling, ops, architecture, path, shapes, why.
+        """A deliverable about `target`.
+
+        `kind`: explain, dataflow, pseudocode, tiling, ops, architecture, path, shapes or why.
 
         Raises `UserError` when there is nothing of the kind at the target.
         """

@@ -41,7 +41,7 @@ TABLE: dict[str, Diagnostic] = {
         Diagnostic("missing-mask", Severity.WARNING, "The grid overshoots and an access has no mask"),
         Diagnostic("dot-dtype", Severity.WARNING, "tl.dot on operands of different or slow types"),
         Diagnostic("shared-memory-limit", Severity.WARNING, "More shared memory than the GPU has per block"),
-        Diagnostic("dynamic-shared-opt-in", Severity.WARNING, "More than 48 KiB of dynamic shared memory without opting in"),
+        Diagnostic("dynamic-shared-opt-in", Severity.WARNING, "Over 48 KiB of dynamic shared memory without opting in"),
         Diagnostic("divergent-barrier", Severity.WARNING, "A barrier that not every thread of the block reaches"),
         Diagnostic("launch-bounds", Severity.ERROR, "A launch with more threads than the kernel's bounds allow"),
         Diagnostic("out-of-bounds", Severity.WARNING, "An index beyond the array's extent by construction"),

@@ -67,7 +67,8 @@ def _body(raw: Raw, depth: int) -> list[t.Stmt]:
 def _expression_statement(raw: Raw, depth: int) -> t.Stmt:
     found = operands(raw)
     if len(found) != 1:
-        return t.ExprStmt(t.Tuple([expression(child, depth, span_of(raw)) for child in found], span_of(raw)), span_of(raw))
+        values = [expression(child, depth, span_of(raw)) for child in found]
+        return t.ExprStmt(t.Tuple(values, span_of(raw)), span_of(raw))
     inner = found[0]
     if inner.type == "assignment":
         return _assignment(inner, depth)
