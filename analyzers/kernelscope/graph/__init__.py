@@ -1,0 +1,1 @@
+"""The operator and kernel graph: what calls, launches and binds what, and the paths through it."""
