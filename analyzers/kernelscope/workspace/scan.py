@@ -1,0 +1,88 @@
+"""Scans one file: bytes to names (tier 1) or to facts (tier 2). Pure, and run in worker processes.
+
+Neither reads files nor resolves names.
+"""
+
+from __future__ import annotations
+
+import re
+
+from kernelscope.workspace.cuda_facts import cuda_facts
+from kernelscope.workspace.definitions import names_of
+from kernelscope.workspace.facts import TOP, Def, DefKind, FileFacts, Name
+from kernelscope.workspace.files import PYTHON_SUFFIXES
+
+_OPERATOR = re.compile(
+    rb"\.jit\b|@jit\b|__global__|torch\.ops\.|torch\.library|custom_op|TORCH_LIBRARY|PYBIND11_MODULE|NB_MODULE|<<<"
+    rb"|load_inline|pallas_call|ffi_call|TVM_FFI|XLA_FFI|cpp_extension|cudaLaunch|cuLaunch"
+)
+_FRAMEWORK = re.compile(rb"\btorch\b|\btriton\b|\bjax\b|\bcuda")
+_CUDA_STRING = re.compile(rb"([rR]?)(\"\"\"|''')((?:(?!\2).)*?__global__(?:(?!\2).)*)\2", re.DOTALL)
+MAX_CUDA_STRINGS = 20
+
+__all__ = ["facts_of", "names_of", "priority"]
+
+
+def priority(data: bytes) -> int:
+    """Which files the graph wants first: 0 kernels, launches and registrations, 1 framework code, 2 the rest."""
+    if _OPERATOR.search(data):
+        return 0
+    return 1 if _FRAMEWORK.search(data) else 2
+
+
+def facts_of(path: str, data: bytes) -> FileFacts:
+    """The facts of a file, by its suffix."""
+    if not path.endswith(PYTHON_SUFFIXES):
+        return cuda_facts(data)
+    from kernelscope.workspace.python_facts import python_facts
+
+    facts = python_facts(data)
+    return _with_embedded(facts, data) if b"__global__" in data else facts
+
+
+def _with_embedded(facts: FileFacts, data: bytes) -> FileFacts:
+    """Adds the facts of CUDA source that stands in triple-quoted strings, at its offsets in the file."""
+    for count, match in enumerate(_CUDA_STRING.finditer(data)):
+        if count >= MAX_CUDA_STRINGS:
+            break
+        start, end = match.span(3)
+        blank = re.sub(rb"[^\n]", b" ", data[:start])
+        facts = _merged(facts, cuda_facts(blank + data[start:end]))
+    return facts
+
+
+def _merged(one: FileFacts, other: FileFacts) -> FileFacts:
+    """Facts of two languages in one file; scopes of the second move behind the definitions of the first."""
+    shift = len(one.defs)
+
+    def moved(scope: int) -> int:
+        return scope if scope == TOP else scope + shift
+
+    from msgspec.structs import replace
+
+    return FileFacts(
+        (*one.defs, *(replace(d, scope=moved(d.scope)) for d in other.defs)),
+        one.imports,
+        (*one.calls, *(replace(c, scope=moved(c.scope)) for c in other.calls)),
+        (*one.launches, *(replace(x, scope=moved(x.scope)) for x in other.launches)),
+        (*one.references, *(replace(x, scope=moved(x.scope)) for x in other.references)),
+        (*one.registrations, *(replace(x, scope=moved(x.scope)) for x in other.registrations)),
+    )
+
+
+def names_of_facts(facts: FileFacts, data: bytes) -> tuple[Name, ...]:
+    """The symbol table's lines from exact facts, which replace those of tier 1."""
+    found: list[Name] = []
+    containers: list[str] = []
+    for definition in facts.defs:
+        container = containers[definition.scope] if definition.scope != TOP else ""
+        containers.append(f"{container}.{definition.name}" if container else definition.name)
+        if definition.kind is DefKind.VARIABLE and definition.name.startswith("_"):
+            continue
+        found.append(_name(definition, container, data))
+    return tuple(found)
+
+
+def _name(definition: Def, container: str, data: bytes) -> Name:
+    column = definition.name_start - data.rfind(b"\n", 0, definition.name_start) - 1
+    return Name(definition.name, definition.kind, definition.line, column, container)

@@ -1,0 +1,250 @@
+"""Where a function, class or attribute of the workspace is used: call sites and definitions by name.
+
+Candidates come from the index when it stands, before that from a bounded look at the bytes of the files. Whether a
+candidate really means the definition is checked by resolving its name; receivers of methods are not typed.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from kernelscope.results import LeftOut
+from kernelscope.syntax.python.lower import Module
+from kernelscope.syntax.python.tree import (
+    Call,
+    ClassDef,
+    FunctionDef,
+    Import,
+    ImportFrom,
+    Node,
+    children,
+    dotted,
+    flat,
+)
+from kernelscope.workspace.files import PYTHON_SUFFIXES
+from kernelscope.workspace.modules import Definition, Modules
+
+MAX_SITES = 200
+SEARCH_SECONDS = 0.4
+MAX_CANDIDATES = 400
+
+
+@dataclass(frozen=True, slots=True)
+class CallSite:
+    """One call. `function` and `owner` are the innermost function and class around it, None at the top level."""
+
+    path: str
+    call: Call
+    function: FunctionDef | None
+    owner: ClassDef | None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Call sites in the order of their files, near ones first. `complete` is False when the search was cut short."""
+
+    sites: tuple[CallSite, ...]
+    complete: bool
+
+
+NameIndex = Callable[[str], Iterable[str] | None]
+"""Paths of the files that call (or define) a name; None while the index cannot tell."""
+
+
+class Usages:
+    """Finds uses across the workspace. `callers` and `definers` are indexes by name, when they exist."""
+
+    def __init__(
+        self, modules: Modules, callers: NameIndex = lambda _: None, definers: NameIndex = lambda _: None
+    ) -> None:
+        self._modules = modules
+        self._callers = callers
+        self._definers = definers
+        self._paths: list[str] | None = None
+
+    def files_changed(self) -> None:
+        """Files came or went."""
+        self._paths = None
+
+    def calls(self, definition: Definition, limit: int = MAX_SITES, seconds: float = SEARCH_SECONDS) -> Found:
+        """Call sites of a function, method or class, nearest files first.
+
+        A call by plain or imported name counts when it resolves to the definition; `x.method(...)` counts for a
+        method of that name, for the receiver's type is not known here.
+        """
+        by_receiver = definition.owner is not None
+        sites: list[CallSite] = []
+        deadline = time.monotonic() + seconds
+        paths, complete = self._candidates(definition.name, definition.path, self._callers, b"(", deadline)
+        for path in paths:
+            if time.monotonic() > deadline or len(sites) >= limit:
+                return Found(tuple(sites[:limit]), False)
+            for site in self._calls_in(path, definition.name):
+                if by_receiver or self._means(site, definition):
+                    sites.append(site)
+        return Found(tuple(sites[:limit]), complete)
+
+    def definitions(self, name: str, near: str = "", seconds: float = SEARCH_SECONDS) -> tuple[Definition, ...]:
+        """Functions, classes and assignments of this name at the top level of any module, nearest first."""
+        found: list[Definition] = []
+        for path in self._defining(name, near, seconds):
+            names = self._modules.namespace(path)
+            bindings = names.bindings.get(name, []) if names else []
+            found.extend(Definition(path, name, b.node) for b in bindings if b.target is None)
+        return tuple(found)
+
+    def methods(self, name: str, near: str = "", seconds: float = SEARCH_SECONDS) -> tuple[Definition, ...]:
+        """Methods of this name in any top-level class, nearest first."""
+        found: list[Definition] = []
+        for path in self._defining(name, near, seconds):
+            module = self._modules.module(path)
+            for statement in module.body if module else ():
+                if isinstance(statement, ClassDef):
+                    owner = Definition(path, statement.name, statement)
+                    found.extend(Definition(path, name, m, owner) for m in statement.methods() if m.name == name)
+        return tuple(found)
+
+    def subclasses(self, cls: Definition, seconds: float = SEARCH_SECONDS) -> tuple[Definition, ...]:
+        """Classes whose bases name `cls` directly, nearest first; found by text, checked by resolution."""
+        deadline = time.monotonic() + seconds
+        pattern = re.compile(rb"\bclass\s+\w+\s*\([^)]*\b%b\b" % cls.name.encode())
+        found: list[Definition] = []
+        for path in self._search(pattern, cls.name, cls.path, deadline)[0]:
+            if time.monotonic() > deadline:
+                break
+            module = self._modules.module(path)
+            for statement in module.body if module else ():
+                if isinstance(statement, ClassDef) and self._extends(path, statement, cls):
+                    found.append(Definition(path, statement.name, statement))
+        return tuple(found)
+
+    def _extends(self, path: str, statement: ClassDef, cls: Definition) -> bool:
+        names = [dotted(base) for base in statement.bases]
+        return any(
+            name and name.endswith(cls.name) and (d := self._modules.definition(path, name)) and d.node is cls.node
+            for name in names
+        )
+
+    # -- candidates -----------------------------------------------------------------------------------------
+
+    def _defining(self, name: str, near: str, seconds: float) -> list[str]:
+        deadline = time.monotonic() + seconds
+        indexed = self._definers(name)
+        if indexed is not None:
+            return _by_nearness(indexed, near)[:MAX_CANDIDATES]
+        pattern = re.compile(rb"(?:^|\n)[ \t]*(?:(?:async )?def |class )?%b\b" % re.escape(name.encode()))
+        return self._search(pattern, name, near, deadline)[0]
+
+    def _candidates(
+        self, name: str, near: str, index: NameIndex, suffix: bytes, deadline: float
+    ) -> tuple[list[str], bool]:
+        indexed = index(name)
+        if indexed is not None:
+            ordered = _by_nearness(indexed, near)
+            return ordered[:MAX_CANDIDATES], len(ordered) <= MAX_CANDIDATES
+        pattern = re.compile(rb"\b%b\s*%b" % (re.escape(name.encode()), re.escape(suffix)))
+        return self._search(pattern, name, near, deadline)
+
+    def _search(self, pattern: re.Pattern[bytes], name: str, near: str, deadline: float) -> tuple[list[str], bool]:
+        """Files whose bytes match, until the time is up."""
+        found: list[str] = []
+        needle = name.encode()
+        for path in _by_nearness(self._python_paths(), near):
+            if time.monotonic() > deadline or len(found) >= MAX_CANDIDATES:
+                return found, False
+            data = self._modules.files.read(path)
+            if not isinstance(data, LeftOut) and needle in data and pattern.search(data):
+                found.append(path)
+        return found, True
+
+    def _python_paths(self) -> list[str]:
+        if self._paths is None:
+            files = self._modules.files
+            walked = [entry.path for entry in files.walk() if entry.path.endswith(PYTHON_SUFFIXES)]
+            opened = [path for path in files.open_paths() if path.endswith(PYTHON_SUFFIXES)]
+            self._paths = list(dict.fromkeys([*opened, *walked]))
+        return self._paths
+
+    # -- one file -------------------------------------------------------------------------------------------
+
+    def _calls_in(self, path: str, name: str) -> list[CallSite]:
+        module = self._modules.module(path)
+        if module is None:
+            return []
+        sites: list[CallSite] = []
+        for match in re.finditer(rb"\b%b\s*\(" % re.escape(name.encode()), module.text.data):
+            site = call_at(path, module, match.start(), name)
+            if site is not None:
+                sites.append(site)
+            if len(sites) >= MAX_SITES:
+                break
+        return sites
+
+    def _means(self, site: CallSite, definition: Definition) -> bool:
+        name = dotted(site.call.func)
+        if name is None:
+            return False
+        first = name.partition(".")[0]
+        if site.function and any(param.name == first for param in site.function.args):
+            return False
+        if site.path == definition.path and name == definition.name:
+            return True
+        found = self._modules.definition(site.path, name)
+        return found.node is definition.node if found else self._imported_inside(site, definition, name)
+
+    def _imported_inside(self, site: CallSite, definition: Definition, name: str) -> bool:
+        """The name may come from an import inside the function."""
+        first, _, rest = name.partition(".")
+        for statement in flat(site.function.body) if site.function else ():
+            if isinstance(statement, (Import, ImportFrom)) and any(alias.bound == first for alias in statement.names):
+                found = self._modules.imported(site.path, statement, first)
+                if isinstance(found, Definition):
+                    return not rest and found.node is definition.node
+                path = getattr(found, "path", None)
+                inner = self._modules.definition(path, rest) if path and rest else None
+                return inner is not None and inner.node is definition.node
+        return False
+
+
+def call_at(path: str, module: Module, offset: int, name: str) -> CallSite | None:
+    """The call whose function's name stands at a byte offset; lowers only the definitions around it."""
+    function: FunctionDef | None = None
+    owner: ClassDef | None = None
+    found: Call | None = None
+    nodes: Iterable[Node] = module.body
+    while True:
+        inner = next((node for node in nodes if node.span.start <= offset < node.span.end), None)
+        if inner is None:
+            break
+        if isinstance(inner, FunctionDef):
+            function = inner
+        elif isinstance(inner, ClassDef):
+            owner, function = inner, None
+        elif isinstance(inner, Call):
+            callee = inner.func
+            tail = getattr(callee, "attr", None) or getattr(callee, "id", None)
+            if tail == name and callee.span.end == offset + len(name.encode()):
+                found = inner
+        nodes = children(inner)
+    return CallSite(path, found, function, owner) if found else None
+
+
+def _by_nearness(paths: Iterable[str], near: str) -> list[str]:
+    """The file itself, its folder, then by shared leading folders; otherwise in the order given, tests last."""
+    if not near:
+        return list(paths)
+    parts = near.split(os.sep)
+
+    def distance(path: str) -> tuple[int, bool]:
+        shared = 0
+        for one, other in zip(path.split(os.sep), parts, strict=False):
+            if one != other:
+                break
+            shared += 1
+        return (-shared, "test" in os.path.basename(path))
+
+    return sorted(paths, key=distance)
