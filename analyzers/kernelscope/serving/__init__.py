@@ -1,0 +1,1 @@
+"""Facts about whole systems: configuration, constraints, registries, distribution, processes, scheduling, caches."""

@@ -1,0 +1,96 @@
+"""A claim: one thing said about a system, with the lines that show it.
+
+Claims are plain data; what they mean and where they stand in a report is decided by who makes and who collects them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from kernelscope.results import Location
+from kernelscope.syntax.python import tree as t
+from kernelscope.syntax.python.lower import Module
+from kernelscope.syntax.text import SourceText
+
+MAX_SOURCE = 200
+"""Longest piece of source, in characters, that a claim quotes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """`name` says what about, `value` what; `detail` is prose, `condition` when it holds.
+
+    `confidence`: literal (written there), derived (follows by rule) or heuristic (says so to the reader).
+    """
+
+    name: str
+    value: str
+    evidence: tuple[Location, ...]
+    detail: str = ""
+    condition: str = ""
+    confidence: str = "derived"
+
+
+@dataclass(frozen=True, slots=True)
+class PythonSource:
+    """A lowered module with the path that its claims cite."""
+
+    path: Path
+    module: Module
+
+    @property
+    def text(self) -> SourceText:
+        return self.module.text
+
+    def at(self, node: t.Node) -> Location:
+        """Where a node stands; definitions by their name."""
+        span = node.name_span if isinstance(node, t.FunctionDef | t.ClassDef) else node.span
+        return self.text.location(self.path, span)
+
+    def quote(self, node: t.Node) -> str:
+        """The source of a node on one line, cut at `MAX_SOURCE`."""
+        text = " ".join(self.text.slice(node.span).split())
+        return text if len(text) <= MAX_SOURCE else text[: MAX_SOURCE - 1] + "…"
+
+
+def literal(node: t.Expr | None) -> object:
+    """The value of a literal expression (numbers, strings, lists of them, simple arithmetic), else None."""
+    match node:
+        case t.Constant(value=value):
+            return value
+        case t.List() | t.Tuple():
+            values = [literal(e) for e in node.elts]
+            return None if any(v is None for v in values) else values
+        case t.BinOp(left=left, op=op, right=right):
+            return _arithmetic(literal(left), op, literal(right))
+        case t.UnaryOp(op="-", operand=operand):
+            value = literal(operand)
+            return -value if isinstance(value, int | float) else None
+        case _:
+            return None
+
+
+def _arithmetic(left: object, op: str, right: object) -> object:
+    if not isinstance(left, int | float) or not isinstance(right, int | float):
+        return None
+    if op == "**" or op == "<<":
+        small = isinstance(left, int) and isinstance(right, int) and abs(left) <= 1 << 16 and 0 <= right <= 64
+        return (left**right if op == "**" else left << right) if small else None
+    if op in ("/", "//", "%") and right == 0:
+        return None
+    match op:
+        case "+":
+            return left + right
+        case "-":
+            return left - right
+        case "*":
+            return left * right
+        case "/":
+            return left / right
+        case "//":
+            return left // right
+        case "%":
+            return left % right
+        case _:
+            return None

@@ -1,0 +1,188 @@
+"""What code demands of its parameters: asserts, raises under a test, `static_assert` and check macros, as predicates.
+
+A predicate is the source's own condition; its kind follows from its operators, not from names.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from kernelscope.results import Location, Span
+from kernelscope.serving.claims import MAX_SOURCE, PythonSource, literal
+from kernelscope.syntax.python import tree as t
+from kernelscope.syntax.text import SourceText
+
+_NEGATED = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">", "in": "not in", "not in": "in",
+            "is": "is not", "is not": "is"}  # fmt: skip
+_DTYPES = re.compile(r"\bdtype\b|\b(?:b?float16|float32|int8|uint8|kFloat\w*|kHalf|kBFloat16|ScalarType)\b")
+_ARCHITECTURE = re.compile(r"\b(?:sm|arch|capability|compute_cap\w*)(?:_?\d+|_version)?\b|__CUDA_ARCH__", re.IGNORECASE)
+_ALIGNMENT = re.compile(r"data_ptr|reinterpret_cast<\s*(?:std::)?uintptr_t|is_?aligned", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Constraint:
+    """`condition` must hold; `enforced_by` says by which means, `message` what the user is told otherwise."""
+
+    condition: str
+    kind: str
+    subjects: tuple[str, ...]
+    enforced_by: str
+    message: str
+    where: str
+    location: Location
+
+
+def constraints(source: PythonSource) -> Iterator[Constraint]:
+    """Constraints that one Python file enforces, in source order."""
+    for scope in source.module.functions():
+        todo: list[t.Stmt] = list(scope.node.body)
+        while todo:
+            statement = todo.pop(0)
+            match statement:
+                case t.Assert():
+                    message = literal(statement.msg)
+                    text = message if isinstance(message, str) else _fstring(source, statement.msg)
+                    yield from _enforced(source, statement.test, True, "assert", text, scope.qualified_name)
+                case t.If():
+                    if (raised := _only_raise(statement.body)) is not None and not statement.orelse:
+                        text = _message(source, raised)
+                        yield from _enforced(source, statement.test, False, "raise", text, scope.qualified_name)
+                    todo[:0] = statement.body + statement.orelse
+                case t.For() | t.While() | t.With() | t.Try():
+                    todo[:0] = statement.body
+                case _:
+                    pass
+
+
+def _only_raise(body: list[t.Stmt]) -> t.Raise | None:
+    return body[-1] if body and isinstance(body[-1], t.Raise) and len(body) <= 3 else None
+
+
+def _message(source: PythonSource, raised: t.Raise) -> str:
+    if isinstance(raised.exc, t.Call) and raised.exc.args:
+        value = literal(raised.exc.args[0])
+        return value if isinstance(value, str) else _fstring(source, raised.exc.args[0])
+    return ""
+
+
+def _fstring(source: PythonSource, node: t.Expr | None) -> str:
+    if isinstance(node, t.JoinedStr):
+        parts = (e.value if isinstance(e, t.Constant) else f"{{{source.quote(e)}}}" for e in node.values)
+        return " ".join("".join(str(part) for part in parts).split())[:MAX_SOURCE]
+    return ""
+
+
+def _enforced(
+    source: PythonSource, test: t.Expr, holds: bool, by: str, message: str, where: str
+) -> Iterator[Constraint]:
+    """One constraint per conjunct of what must hold."""
+    todo = [(test, holds)]
+    while todo:
+        node, holds = todo.pop(0)
+        if isinstance(node, t.UnaryOp) and node.op == "not":
+            todo.insert(0, (node.operand, not holds))
+        elif isinstance(node, t.BoolOp) and (node.op == "and") == holds:
+            todo[:0] = [(value, holds) for value in node.values]
+        else:
+            condition = _condition(source, node, holds)
+            names = tuple(dict.fromkeys(_names(node)))
+            if names and not isinstance(node, t.Broken):
+                kind = _kind(condition, [op for n in t.walk(node) for op in _operators(n)])
+                yield Constraint(condition, kind, names, by, message, where, source.at(node))
+
+
+def _condition(source: PythonSource, node: t.Expr, holds: bool) -> str:
+    if holds:
+        return source.quote(node)
+    if isinstance(node, t.Compare) and len(node.ops) == 1:
+        return f"{source.quote(node.left)} {_NEGATED[node.ops[0]]} {source.quote(node.comparators[0])}"
+    return f"not ({source.quote(node)})"
+
+
+def _names(node: t.Expr) -> Iterator[str]:
+    """Names and attributes that the condition speaks of, without `self`."""
+    for found in t.walk(node):
+        if isinstance(found, t.Attribute):
+            yield found.attr
+        elif isinstance(found, t.Name) and found.id not in ("self", "cls", "isinstance", "len", "torch", "all", "any"):
+            yield found.id
+
+
+def _operators(node: t.Node) -> list[str]:
+    match node:
+        case t.Compare():
+            return node.ops
+        case t.BinOp():
+            return [node.op]
+        case _:
+            return []
+
+
+def _kind(condition: str, operators: list[str]) -> str:
+    """The schema's kind of a condition, by its operators first."""
+    if _ALIGNMENT.search(condition):
+        return "alignment"
+    if "&" in operators and "- 1" in condition:
+        return "power_of_two"
+    if "%" in operators:
+        return "divisibility"
+    if "in" in operators or "not in" in operators:
+        return "membership"
+    if _DTYPES.search(condition):
+        return "dtype"
+    if _ARCHITECTURE.search(condition):
+        return "arch"
+    if re.search(r"\.shape\b|\.ndim\b|\.dim\(\)|\.size\(", condition):
+        return "shape"
+    if any(op in ("<", "<=", ">", ">=") for op in operators):
+        return "range"
+    return "other"
+
+
+_C_CHECK = re.compile(rb"\b(static_assert|assert|TORCH_CHECK\w*|[A-Z][A-Z0-9_]*CHECK\w*|[A-Z][A-Z0-9_]*ASSERT\w*)\s*\(")
+_C_OPERATOR = re.compile(r"[<>=!]=|[<>%&]")
+
+
+def c_constraints(path: Path, text: SourceText) -> Iterator[Constraint]:
+    """`static_assert`, `assert` and check macros of a C++ or CUDA file whose first argument compares something."""
+    for match in _C_CHECK.finditer(text.data):
+        line = text.line_bytes(text.line_of(match.start()))
+        if line.lstrip().startswith((b"#", b"//")):
+            continue
+        arguments = _arguments(text.data, match.end())
+        if not arguments:
+            continue
+        condition = " ".join(arguments[0].split())[:MAX_SOURCE]
+        operators = _C_OPERATOR.findall(condition)
+        if not operators and match[1] not in (b"static_assert", b"assert"):
+            continue
+        names = tuple(dict.fromkeys(re.findall(r"[A-Za-z_]\w*", condition)))
+        message = " ".join(" ".join(a for a in arguments[1:] if '"' in a).replace('"', "").split())
+        by = {b"static_assert": "static_assert", b"assert": "assert"}.get(match[1], "check_macro")
+        where = text.location(path, Span(match.start(), match.end()))
+        yield Constraint(condition, _kind(condition, operators), names, by, message[:MAX_SOURCE], "", where)
+
+
+def _arguments(data: bytes, start: int) -> list[str]:
+    """The top-level arguments of a call whose `(` ends at `start`; empty when it does not close nearby."""
+    depth, parts, begin, quote = 0, list[str](), start, 0
+    for index in range(start, min(len(data), start + 2000)):
+        c = data[index]
+        if quote:
+            if c == quote and data[index - 1] != 0x5C:
+                quote = 0
+        elif c in b"\"'":
+            quote = c
+        elif c in b"([{":
+            depth += 1
+        elif c in b")]}":
+            depth -= 1
+            if depth < 0:
+                return [*parts, data[begin:index].decode("utf-8", "replace")]
+        elif c == 0x2C and depth == 0:
+            parts.append(data[begin:index].decode("utf-8", "replace"))
+            begin = index + 1
+    return []

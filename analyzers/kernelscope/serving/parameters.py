@@ -1,0 +1,296 @@
+"""Declared parameters of a program: class fields, constructor defaults, command-line options, environment reads, constants.
+
+A declaration is recognised by what the language or library defines (annotated fields, `Field(default=)`,
+`add_argument`, `os.environ`), never by the names of the parameters.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from kernelscope.results import Location, Span
+from kernelscope.serving.claims import Claim, PythonSource, literal
+from kernelscope.syntax.python import tree as t
+from kernelscope.syntax.text import SourceText
+
+FIELD_CALLS = {"field", "Field", "ib", "attrib", "PrivateAttr", "dataclass_field", "Arg", "Option", "Argument"}
+ENVIRONMENT = {"os.environ.get", "environ.get", "os.getenv", "getenv", "os.environ.setdefault"}
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter: where it is declared, with which default, and what changes it later.
+
+    `kind`: field, argument, option, environment, constant or define. `value` is the literal default or None where
+    `expression` (the source) is not a literal; `choices` come from Literal types and `choices=`.
+    """
+
+    name: str
+    owner: str
+    kind: str
+    expression: str
+    location: Location
+    value: object = None
+    annotation: str = ""
+    doc: str = ""
+    choices: tuple[str, ...] = ()
+    overrides: tuple[Claim, ...] = field(default=())
+
+
+def parameters(source: PythonSource) -> list[Parameter]:
+    """All parameters that one Python file declares, in source order."""
+    found = [*_constants(source)]
+    for scope in source.module.scopes:
+        match scope.node:
+            case t.ClassDef():
+                declared = [*_fields(source, scope.node), *_stored_arguments(source, scope.node)]
+                found += _with_overrides(source, scope.node, declared)
+            case t.FunctionDef():
+                found += _defaults(source, scope.node, scope.qualified_name, scope.owner)
+    found += _calls(source)
+    return sorted(found, key=lambda parameter: parameter.location)
+
+
+def _comment(source: PythonSource, node: t.Node) -> str:
+    """The comment on the node's line, or the ones alone above it."""
+    comments = source.module.comments
+    line = source.at(node).line
+    if (trailing := comments.get(line)) is not None and not trailing.alone:
+        return trailing.text.lstrip("#: ")
+    above: list[str] = []
+    while (comment := comments.get(line - 1)) is not None and comment.alone and len(above) < 4:
+        above.insert(0, comment.text.lstrip("#: "))
+        line -= 1
+    return " ".join(above)
+
+
+def _fields(source: PythonSource, cls: t.ClassDef) -> Iterator[Parameter]:
+    """Annotated class attributes: dataclasses, pydantic models, attrs, named tuples, ClassVars."""
+    for statement in t.flat(cls.body):
+        match statement:
+            case t.AnnAssign(target=t.Name(id=name), annotation=annotation, value=value):
+                yield _declared(source, statement, name, cls.name, annotation, value)
+            case t.Assign(targets=[t.Name(id=name)], value=value) if literal(value) is not None:
+                yield _declared(source, statement, name, cls.name, None, value)
+            case _:
+                pass
+
+
+def _declared(
+    source: PythonSource, node: t.Stmt, name: str, owner: str, annotation: t.Expr | None, value: t.Expr | None
+) -> Parameter:
+    default, doc = _default(value)
+    return Parameter(
+        name=name,
+        owner=owner,
+        kind="field",
+        expression=source.quote(default) if default is not None else "",
+        location=source.at(node),
+        value=literal(default),
+        annotation=source.quote(annotation) if annotation is not None else "",
+        doc=doc or _comment(source, node),
+        choices=_literal_choices(annotation),
+    )
+
+
+def _default(value: t.Expr | None) -> tuple[t.Expr | None, str]:
+    """The default and the description in `field(default=...)` and `Field(..., description=...)`."""
+    if not isinstance(value, t.Call) or (t.dotted(value.func) or "").rpartition(".")[2] not in FIELD_CALLS:
+        return value, ""
+    keywords = {k.arg: k.value for k in value.keywords}
+    positional = value.args[0] if value.args else None
+    default = keywords.get("default", keywords.get("default_factory", positional))
+    if isinstance(default, t.Constant) and default.value is ...:
+        default = None
+    text = next((literal(keywords[k]) for k in ("description", "help", "doc", "title") if k in keywords), None)
+    return default, text if isinstance(text, str) else ""
+
+
+def _literal_choices(annotation: t.Expr | None) -> tuple[str, ...]:
+    """The values of `Literal[...]` anywhere in an annotation."""
+    if annotation is None:
+        return ()
+    for node in t.walk(annotation):
+        if isinstance(node, t.Subscript) and (t.dotted(node.value) or "").rpartition(".")[2] == "Literal":
+            entries = node.slice.elts if isinstance(node.slice, t.Tuple) else [node.slice]
+            return tuple(str(e.value) for e in entries if isinstance(e, t.Constant))
+    return ()
+
+
+def _stored_arguments(source: PythonSource, cls: t.ClassDef) -> Iterator[Parameter]:
+    """Arguments of `__init__` with defaults that it stores under their own name: what a configuration class takes."""
+    init = next((m for m in cls.methods() if m.name == "__init__"), None)
+    if init is None or not init.args:
+        return
+    stored = _self_stores(init)
+    for param in init.args:
+        if param.default is None or param.name not in stored:
+            continue
+        yield Parameter(
+            param.name, cls.name, "field", source.quote(param.default), source.text.location(source.path, param.span),
+            literal(param.default), source.quote(param.annotation) if param.annotation else "",
+            choices=_literal_choices(param.annotation),
+        )  # fmt: skip
+
+
+def _self_stores(method: t.FunctionDef) -> set[str]:
+    """Attributes that a method stores straight from the argument of the same name."""
+    receiver = method.args[0].name
+    return {
+        target.attr
+        for node in t.walk(*method.body)
+        if isinstance(node, t.Assign) and isinstance(node.value, t.Name)
+        for target in node.targets
+        if isinstance(target, t.Attribute) and t.dotted(target.value) == receiver and target.attr == node.value.id
+    }
+
+
+def _defaults(
+    source: PythonSource, function: t.FunctionDef, qualified: str, owner: t.ClassDef | None
+) -> Iterator[Parameter]:
+    """Literal number and string defaults of other functions' parameters."""
+    if owner is not None and function.name == "__init__":
+        stored = _self_stores(function) if function.args else set[str]()
+    else:
+        stored = set[str]()
+    for param in function.args:
+        value = literal(param.default)
+        if isinstance(value, int | float | str) and not isinstance(value, bool) and param.name not in stored:
+            location = source.text.location(source.path, param.span)
+            yield Parameter(param.name, qualified, "argument", repr(value), location, value)
+
+
+def _constants(source: PythonSource) -> Iterator[Parameter]:
+    """Module-level names bound once to a literal."""
+    bound: dict[str, int] = {}
+    for statement in t.flat(source.module.body):
+        if isinstance(statement, t.Assign) and isinstance(statement.targets[0], t.Name):
+            bound[statement.targets[0].id] = bound.get(statement.targets[0].id, 0) + 1
+    for statement in t.flat(source.module.body):
+        match statement:
+            case t.Assign(targets=[t.Name(id=name)], value=value) if bound.get(name) == 1:
+                known = literal(value)
+                if isinstance(known, int | float | str | list) and not name.startswith("__"):
+                    doc = _comment(source, statement)
+                    quoted = source.quote(value)
+                    yield Parameter(name, "", "constant", quoted, source.at(statement), known, doc=doc)
+            case _:
+                pass
+
+
+def _calls(source: PythonSource) -> Iterator[Parameter]:
+    """Command-line options and environment reads, anywhere in the file."""
+    for statement in source.module.body:
+        for node in t.walk(statement):
+            if not isinstance(node, t.Call):
+                continue
+            name = t.dotted(node.func) or ""
+            if name in ENVIRONMENT and node.args and isinstance(key := literal(node.args[0]), str):
+                default = node.args[1] if len(node.args) > 1 else None
+                quoted = source.quote(default) if default is not None else "None"
+                yield Parameter(key, "environment", "environment", quoted, source.at(node), literal(default))
+            elif name.endswith(".add_argument"):
+                yield from _option(source, node)
+
+
+def _option(source: PythonSource, call: t.Call) -> Iterator[Parameter]:
+    flags = [value for arg in call.args if isinstance(value := literal(arg), str)]
+    if not flags:
+        return
+    keywords = {k.arg: k.value for k in call.keywords}
+    longest = max(flags, key=len)
+    default = keywords.get("default")
+    action = literal(keywords.get("action"))
+    expression = source.quote(default) if default is not None else {"store_true": "False", "store_false": "True"}.get(
+        str(action), ""
+    )
+    doc = literal(keywords.get("help"))
+    choices = literal(keywords.get("choices"))
+    yield Parameter(
+        longest, "command line", "option", expression, source.at(call), literal(default),
+        source.quote(keywords["type"]) if "type" in keywords else "", " ".join(doc.split()) if isinstance(doc, str) else "",
+        tuple(str(choice) for choice in choices) if isinstance(choices, list) else (),
+    )  # fmt: skip
+
+
+def _with_overrides(source: PythonSource, cls: t.ClassDef, declared: list[Parameter]) -> list[Parameter]:
+    """Attach what the class's own methods store over a parameter, with the conditions that guard it."""
+    names = {parameter.name for parameter in declared}
+    overrides: dict[str, list[Claim]] = {}
+    for method in cls.methods():
+        if not method.args:
+            continue
+        receiver = method.args[0].name
+        for statement, guards in _guarded(method.body):
+            if not isinstance(statement, t.Assign):
+                continue
+            for target in statement.targets:
+                if not isinstance(target, t.Attribute) or t.dotted(target.value) != receiver or target.attr not in names:
+                    continue
+                if isinstance(statement.value, t.Name) and statement.value.id == target.attr and not guards:
+                    continue
+                condition = " and ".join(guards_text(source, guards))
+                value = source.quote(statement.value)
+                overrides.setdefault(target.attr, []).append(
+                    Claim(target.attr, value, (source.at(statement),), f"set in {cls.name}.{method.name}", condition)
+                )
+    return [replace(p, overrides=tuple(overrides.get(p.name, ()))) for p in declared]
+
+
+Guard = tuple[t.Expr, bool]
+"""A test and whether it must hold (False: must not)."""
+
+
+def _guarded(body: list[t.Stmt]) -> Iterator[tuple[t.Stmt, tuple[Guard, ...]]]:
+    """Simple statements with the tests of the `if`s around them."""
+    todo: list[tuple[list[t.Stmt], tuple[Guard, ...]]] = [(body, ())]
+    while todo:
+        block, guards = todo.pop(0)
+        for statement in block:
+            match statement:
+                case t.If():
+                    todo.append((statement.body, (*guards, (statement.test, True))))
+                    todo.append((statement.orelse, (*guards, (statement.test, False))))
+                case t.For() | t.While() | t.With() | t.Try():
+                    todo.append((statement.body, guards))
+                case _:
+                    yield statement, guards
+
+
+def guards_text(source: PythonSource, guards: tuple[Guard, ...]) -> list[str]:
+    """Guards in the source's words."""
+    return [source.quote(test) if holds else f"not ({source.quote(test)})" for test, holds in guards]
+
+
+_DEFINE = re.compile(rb"^[ \t]*#[ \t]*define[ \t]+(\w+)[ \t]+([^\n\\]+)", re.MULTILINE)
+_CONSTEXPR = re.compile(
+    rb"\b(?:static\s+)?(?:constexpr|const)\s+(?:static\s+)?(?:inline\s+)?[\w:]+(?:\s+\w+)?\s+(\w+)\s*=\s*([^;{}]{1,120});"
+)
+_C_NUMBER = re.compile(rb"-?(?:0[xX][0-9a-fA-F]+|\d+(?:\.\d*)?(?:[eE][-+]?\d+)?)[uUlLfF]*")
+
+
+def c_parameters(path: Path, text: SourceText) -> Iterator[Parameter]:
+    """`#define`s and `constexpr`s with a value, of a C++ or CUDA file."""
+    for kind, pattern in (("define", _DEFINE), ("constant", _CONSTEXPR)):
+        for match in pattern.finditer(text.data):
+            expression = match[2].split(b"//")[0].split(b"/*")[0].strip()
+            if not expression or expression.startswith((b"__attribute__", b"extern")):
+                continue
+            number = _C_NUMBER.fullmatch(expression)
+            value = _number(expression) if number else None
+            if value is None and (kind == "constant" or len(expression) > 40):
+                continue
+            where = text.location(path, Span(match.start(1), match.end(2)))
+            quoted = " ".join(expression.decode("utf-8", "replace").split())
+            yield Parameter(match[1].decode("utf-8", "replace"), "", kind, quoted, where, value)
+
+
+def _number(expression: bytes) -> int | float | None:
+    digits = expression.rstrip(b"uUlL") if expression[:2].lower() == b"0x" else expression.rstrip(b"uUlLfF")
+    try:
+        return int(digits, 0) if digits.isdigit() or digits[:2].lower() == b"0x" else float(digits)
+    except ValueError:
+        return None
