@@ -54,11 +54,15 @@ class PythonSource:
         return text if len(text) <= MAX_SOURCE else text[: MAX_SOURCE - 1] + "…"
 
 
-def literal(node: t.Expr | None) -> object:
+Literal = str | bytes | int | float | complex | bool | None | list["Literal"]
+"""What a literal expression evaluates to; None also for what is no literal."""
+
+
+def literal(node: t.Expr | None) -> Literal:
     """The value of a literal expression (numbers, strings, lists of them, simple arithmetic), else None."""
     match node:
         case t.Constant(value=value):
-            return value
+            return value if isinstance(value, str | bytes | int | float | complex) else None
         case t.List() | t.Tuple():
             values = [literal(e) for e in node.elts]
             return None if any(v is None for v in values) else values
@@ -71,10 +75,10 @@ def literal(node: t.Expr | None) -> object:
             return None
 
 
-def _arithmetic(left: object, op: str, right: object) -> object:
+def _arithmetic(left: Literal, op: str, right: Literal) -> Literal:
     if not isinstance(left, int | float) or not isinstance(right, int | float):
         return None
-    if op == "**" or op == "<<":
+    if op in ("**", "<<"):
         small = isinstance(left, int) and isinstance(right, int) and abs(left) <= 1 << 16 and 0 <= right <= 64
         return (left**right if op == "**" else left << right) if small else None
     if op in ("/", "//", "%") and right == 0:

@@ -1,4 +1,4 @@
-"""Declared parameters of a program: class fields, constructor defaults, command-line options, environment reads, constants.
+"""Declared parameters: class fields, constructor defaults, command-line options, environment reads, constants.
 
 A declaration is recognised by what the language or library defines (annotated fields, `Field(default=)`,
 `add_argument`, `os.environ`), never by the names of the parameters.
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from kernelscope.results import Location, Span
-from kernelscope.serving.claims import Claim, PythonSource, literal
+from kernelscope.serving.claims import Claim, Literal, PythonSource, literal
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.text import SourceText
 
@@ -33,7 +33,7 @@ class Parameter:
     kind: str
     expression: str
     location: Location
-    value: object = None
+    value: Literal = None
     annotation: str = ""
     doc: str = ""
     choices: tuple[str, ...] = ()
@@ -207,11 +207,12 @@ def _option(source: PythonSource, call: t.Call) -> Iterator[Parameter]:
     expression = source.quote(default) if default is not None else {"store_true": "False", "store_false": "True"}.get(
         str(action), ""
     )
-    doc = literal(keywords.get("help"))
+    described = literal(keywords.get("help"))
+    doc = " ".join(described.split()) if isinstance(described, str) else ""
     choices = literal(keywords.get("choices"))
     yield Parameter(
         longest, "command line", "option", expression, source.at(call), literal(default),
-        source.quote(keywords["type"]) if "type" in keywords else "", " ".join(doc.split()) if isinstance(doc, str) else "",
+        source.quote(keywords["type"]) if "type" in keywords else "", doc,
         tuple(str(choice) for choice in choices) if isinstance(choices, list) else (),
     )  # fmt: skip
 
@@ -228,7 +229,9 @@ def _with_overrides(source: PythonSource, cls: t.ClassDef, declared: list[Parame
             if not isinstance(statement, t.Assign):
                 continue
             for target in statement.targets:
-                if not isinstance(target, t.Attribute) or t.dotted(target.value) != receiver or target.attr not in names:
+                if not isinstance(target, t.Attribute) or target.attr not in names:
+                    continue
+                if t.dotted(target.value) != receiver:
                     continue
                 if isinstance(statement.value, t.Name) and statement.value.id == target.attr and not guards:
                     continue
