@@ -79,8 +79,9 @@ def _arithmetic(left: Literal, op: str, right: Literal) -> Literal:
     if not isinstance(left, int | float) or not isinstance(right, int | float):
         return None
     if op in ("**", "<<"):
-        small = isinstance(left, int) and isinstance(right, int) and abs(left) <= 1 << 16 and 0 <= right <= 64
-        return (left**right if op == "**" else left << right) if small else None
+        if not isinstance(left, int) or not isinstance(right, int) or abs(left) > 1 << 16 or not 0 <= right <= 64:
+            return None
+        return left * 2**right if op == "<<" else left**right
     if op in ("/", "//", "%") and right == 0:
         return None
     match op:
