@@ -1,0 +1,29 @@
+"""Integer algebra over named sizes: exact arithmetic, rendering in source order, three-valued comparison, facts.
+
+Knows nothing of tensors or Python; an atom's name is any text (`B`, `config.hidden_size`, `len(xs)`).
+"""
+
+from kernelscope.dims.compare import normal, same
+from kernelscope.dims.facts import NO_FACTS, Facts
+from kernelscope.dims.parse import parse
+from kernelscope.dims.polynomial import Dim, DimLike, Opaque, TooLarge, ceil_div, dim, maximum, minimum, product, total
+from kernelscope.dims.render import render
+
+__all__ = [
+    "NO_FACTS",
+    "Dim",
+    "DimLike",
+    "Facts",
+    "Opaque",
+    "TooLarge",
+    "ceil_div",
+    "dim",
+    "maximum",
+    "minimum",
+    "normal",
+    "parse",
+    "product",
+    "render",
+    "same",
+    "total",
+]

@@ -1,0 +1,141 @@
+"""Whether two Dims are the same number: yes, no, or cannot tell.
+
+Does not search: one stronger normal form, then divisibility of coefficients, then bounds.
+"""
+
+from __future__ import annotations
+
+from math import gcd, prod
+
+from kernelscope.dims.facts import NO_FACTS, Facts
+from kernelscope.dims.polynomial import ONE, ZERO, Atom, Dim, DimLike, Monomial, Opaque, TooLarge, apply, dim
+
+
+def same(a: DimLike, b: DimLike, facts: Facts = NO_FACTS) -> bool | None:
+    """True and False are certain for all sizes that `facts` allow; None is "cannot tell"."""
+    left, right = dim(a), dim(b)
+    if left == right:
+        return True
+    try:
+        difference = left - right
+        for form in (difference, normal(difference, facts)):
+            low, high = bounds(form, facts)
+            if low == high == 0:
+                return True
+            if (low is not None and low > 0) or (high is not None and high < 0) or _never_zero(form):
+                return False
+    except TooLarge:
+        return None
+    return None
+
+
+def normal(d: Dim, facts: Facts = NO_FACTS) -> Dim:
+    """A form in which more equal Dims agree than in that of arithmetic, though nobody would write it so.
+
+    `cdiv(a, b)` and `%` become `//`, numbers come out of `//` (`(H-1)//2 + 1` is `(H+1)//2`), floors are merged.
+    """
+    d = facts.rewrite(d)
+    result = ZERO
+    for monomial, coefficient in d.terms:
+        term = dim(coefficient)
+        for atom, exponent in monomial:
+            term = term * _normal_atom(atom, facts) ** exponent
+        result = result + term
+    return facts.rewrite(result)
+
+
+def _normal_atom(atom: Atom, facts: Facts) -> Dim:
+    if isinstance(atom, str):
+        return dim(atom)
+    args = tuple(normal(arg, facts) for arg in atom.args)
+    if atom.op == "//":
+        return _floor(*args)
+    if atom.op == "cdiv":
+        return _floor(args[0] + args[1] - ONE, args[1])
+    if atom.op == "%":
+        return args[0] - args[1] * _floor(*args)
+    return apply(atom.op, args)
+
+
+def _floor(number: Dim, divisor: Dim) -> Dim:
+    """`number // divisor` with inner floors merged and, for a numeric divisor, coefficients reduced."""
+    for monomial, coefficient in number.terms:
+        if coefficient == 1 and len(monomial) == 1 and monomial[0][1] == 1 and not _is_negative(divisor):
+            inner = monomial[0][0]
+            if isinstance(inner, Opaque) and inner.op == "//" and not _is_negative(inner.args[1]):
+                rest = number - Dim(((monomial, 1),))  # (a//b + r)//c == (a + r*b)//(b*c)
+                return _floor(inner.args[0] + rest * inner.args[1], inner.args[1] * divisor)
+    k = divisor.const
+    if k is None or k <= 0:
+        return number // divisor
+    whole, rest = ZERO, ZERO
+    for monomial, coefficient in number.terms:
+        whole = whole + Dim(((monomial, coefficient // k),) if coefficient // k else ())
+        rest = rest + Dim(((monomial, coefficient % k),) if coefficient % k else ())
+    return whole + rest // divisor
+
+
+def _is_negative(d: Dim) -> bool:
+    return d.const is not None and d.const <= 0
+
+
+def _never_zero(d: Dim) -> bool:
+    """Whether the coefficients forbid zero, as in `2*S - 3`."""
+    constant, factor = 0, 0
+    for monomial, coefficient in d.terms:
+        if monomial:
+            factor = gcd(factor, coefficient)
+        else:
+            constant = coefficient
+    return constant % factor != 0 if factor else constant != 0
+
+
+Bounds = tuple[int | None, int | None]
+
+
+def bounds(d: Dim, facts: Facts = NO_FACTS) -> Bounds:
+    """(smallest, largest) possible value, each None if not known. A name is at least 0 unless facts say more."""
+    low: int | None = 0
+    high: int | None = 0
+    for monomial, coefficient in d.terms:
+        small, large = _monomial_bounds(monomial, facts)
+        if coefficient < 0:
+            small, large = large, small
+        low = None if low is None or small is None else low + coefficient * small
+        high = None if high is None or large is None else high + coefficient * large
+    return low, high
+
+
+def _monomial_bounds(monomial: Monomial, facts: Facts) -> Bounds:
+    low: list[int] = []
+    high: list[int | None] = []
+    for atom, exponent in monomial:
+        small, large = _atom_bounds(atom, facts)
+        if small is None or small < 0:
+            return (small, large) if len(monomial) == 1 and exponent == 1 else (None, None)
+        low += [small] * exponent
+        high += [large] * exponent
+    known = [n for n in high if n is not None]
+    return prod(low), prod(known) if len(known) == len(high) else None
+
+
+def _atom_bounds(atom: Atom, facts: Facts) -> Bounds:
+    if isinstance(atom, str):
+        return facts.smallest.get(atom, 0), facts.largest.get(atom)
+    args = [bounds(arg, facts) for arg in atom.args]
+    lows = [low for low, _ in args if low is not None]
+    highs = [high for _, high in args if high is not None]
+    if atom.op == "max":
+        return max(lows, default=None), max(highs) if len(highs) == len(args) else None
+    if atom.op == "min":
+        return min(lows) if len(lows) == len(args) else None, min(highs, default=None)
+    (low, high), (small, large) = args
+    if small is None or low is None or low < 0:
+        return None, None
+    small = max(small, 1)  # a divisor of 0 would have failed
+    if atom.op == "%":
+        limits = [n for n in (high, None if large is None else large - 1) if n is not None]
+        return 0, min(limits, default=None)
+    if atom.op == "cdiv":
+        return (-(-low // large) if large else int(low > 0)), None if high is None else -(-high // small)
+    return (low // large if large else 0), None if high is None else high // small

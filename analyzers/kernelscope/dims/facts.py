@@ -1,0 +1,124 @@
+"""Facts about names: equalities, divisibility (`hidden % heads == 0`), smallest and largest values.
+
+Immutable: `with_…` returns new facts, so a branch can know more than what follows it. Nothing is derived by search.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from kernelscope.dims.polynomial import ONE, ZERO, Dim, DimLike, Opaque, apply, dim
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known about names in one place of the code.
+
+    Without facts a name is any integer from 0: a cached length or an offset may be 0, so `S + past` may equal `S`.
+    """
+
+    equal: Mapping[str, Dim] = field(default_factory=dict[str, Dim])
+    """Replaced name → what it equals; right sides hold no replaced names."""
+    divisible: tuple[tuple[Dim, Dim], ...] = ()
+    """(a, b) for `a % b == 0`."""
+    smallest: Mapping[str, int] = field(default_factory=dict[str, int])
+    largest: Mapping[str, int] = field(default_factory=dict[str, int])
+
+    def with_equal(self, kept: DimLike, replaced: DimLike) -> Facts:
+        """Know that two Dims are equal. A name of `replaced` gives way, else one of `kept`; nothing if none can."""
+        left, right = self.rewrite(dim(kept)), self.rewrite(dim(replaced))
+        solution = solve(left, right)
+        if solution is None:
+            return self
+        name, value = solution
+        known = {n: v.subs({name: value}) for n, v in self.equal.items()}
+        return replace(self, equal={**known, name: value})
+
+    def with_divisible(self, number: DimLike, divisor: DimLike) -> Facts:
+        """Know that `number % divisor == 0`."""
+        fact = (dim(number), dim(divisor))
+        if fact in self.divisible or fact[0].exact_div(fact[1]) is not None:
+            return self
+        return replace(self, divisible=(*self.divisible, fact))
+
+    def with_bounds(self, name: str, smallest: int | None = None, largest: int | None = None) -> Facts:
+        """Know that `smallest <= name <= largest`; a bound known before stays if it is tighter."""
+        low, high = dict(self.smallest), dict(self.largest)
+        if smallest is not None:
+            low[name] = max(smallest, low.get(name, smallest))
+        if largest is not None:
+            high[name] = min(largest, high.get(name, largest))
+        return replace(self, smallest=low, largest=high)
+
+    def with_sizes(self, *names: str) -> Facts:
+        """Know that names are sizes of tensors that hold something: at least 1."""
+        low = {**self.smallest, **{n: max(1, self.smallest.get(n, 1)) for n in names}}
+        return replace(self, smallest=low)
+
+    def divides(self, divisor: Dim, number: Dim) -> bool:
+        """Whether `number % divisor == 0` is certain."""
+        if number.exact_div(divisor) is not None:
+            return True
+        return any(
+            number.exact_div(a) is not None and _product_divides(divisor, b, number, a) for a, b in self.divisible
+        )
+
+    def rewrite(self, d: Dim) -> Dim:
+        """Put in what names equal and what divides what: `heads*(hidden//heads)` becomes `hidden`."""
+        if self.equal:
+            d = d.subs(self.equal)
+        if not self.divisible:
+            return d
+        result = ZERO
+        for monomial, coefficient in d.terms:
+            result = result + self._rewrite_term(Dim(((monomial, coefficient),)))
+        return result
+
+    def _rewrite_term(self, term: Dim) -> Dim:
+        ((monomial, coefficient),) = term.terms
+        for atom, exponent in monomial:
+            if not isinstance(atom, Opaque):
+                continue
+            args = tuple(self.rewrite(arg) for arg in atom.args)
+            rest = Dim(((tuple(f for f in monomial if f[0] is not atom), coefficient),))
+            if atom.op in {"//", "%", "cdiv"} and self.divides(args[1], args[0]):
+                if atom.op == "%":
+                    return ZERO
+                others = rest.exact_div(args[1])
+                if others is not None:
+                    return self.rewrite(others * args[0] * (args[0] // args[1]) ** (exponent - 1))
+                if atom.op == "cdiv":
+                    return rest * (args[0] // args[1]) ** exponent
+            if args != atom.args:
+                return rest * apply(atom.op, args) ** exponent
+        return term
+
+
+def _product_divides(divisor: Dim, known: Dim, number: Dim, base: Dim) -> bool:
+    """Whether `base % known == 0` makes `number`, a multiple of `base`, divisible by `divisor`."""
+    multiple = number.exact_div(base) or ONE
+    return (known * multiple).exact_div(divisor) is not None
+
+
+def solve(left: Dim, right: Dim) -> tuple[str, Dim] | None:
+    """From `left == right` the value of a name that stands alone in one term; names of `right` first."""
+    difference = left - right
+    inner = {
+        name for atom in difference.atoms() if isinstance(atom, Opaque) for arg in atom.args for name in arg.names()
+    }
+    uses: dict[str, int] = {}
+    for atom in difference.atoms():
+        if isinstance(atom, str):
+            uses[atom] = uses.get(atom, 0) + 1
+    for name in dict.fromkeys((*reversed(right.names()), *reversed(left.names()))):
+        if name in inner or uses.get(name) != 1:
+            continue
+        for monomial, coefficient in difference.terms:
+            if monomial == ((name, 1),) and abs(coefficient) == 1:
+                rest = difference - Dim(((monomial, coefficient),))
+                return name, -rest if coefficient == 1 else rest
+    return None
+
+
+NO_FACTS = Facts()

@@ -1,0 +1,471 @@
+"""Dim: an integer polynomial over atoms; an atom is a name or an opaque `//`, `%`, `cdiv`, `max`, `min`.
+
+Knows no bounds and no facts: every rewrite here holds for all integers, with divisors taken as positive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+from math import gcd
+from typing import Union
+
+MAX_WEIGHT = 400
+"""Atoms that one Dim may hold, counted through opaque atoms. Nothing a reader could read comes near it."""
+
+
+class TooLarge(ArithmeticError):
+    """The result would have more than `MAX_WEIGHT` atoms."""
+
+
+class Opaque:
+    """An operation that the polynomial form cannot open: `op` is `//`, `%`, `cdiv`, `max` or `min`.
+
+    `args` are two Dims, for `max` and `min` two or more in normal order.
+    """
+
+    __slots__ = ("_hash", "args", "key", "op", "weight")
+
+    def __init__(self, op: str, args: tuple[Dim, ...]) -> None:
+        self.op = op
+        self.args = args
+        self.key = (1, op, tuple(a.key for a in args))
+        self.weight = 1 + sum(a.weight for a in args)
+        self._hash = hash((op, args))
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        return (
+            isinstance(other, Opaque) and self._hash == other._hash and self.op == other.op and self.args == other.args
+        )
+
+    def __repr__(self) -> str:
+        return f"{self.op}{self.args}"
+
+
+Atom = str | Opaque
+Monomial = tuple[tuple[Atom, int], ...]
+DimLike = Union["Dim", int, str]
+
+
+class Dim:
+    """An integer in normal form. Equal polynomials compare equal; a plain int compares equal to its constant.
+
+    `==` is structural: False means only "not the same form". Use `same` for a three-valued answer.
+    """
+
+    __slots__ = ("_hash", "_key", "terms", "weight")
+
+    terms: tuple[tuple[Monomial, int], ...]
+    """(monomial, coefficient) in normal order: by degree, highest first, then lexicographically."""
+
+    def __init__(self, terms: tuple[tuple[Monomial, int], ...]) -> None:
+        self.terms = terms
+        self._key: tuple[object, ...] | None = None
+        weight = 0
+        for monomial, _ in terms:
+            weight += 1
+            for atom, _ in monomial:
+                weight += 1 if isinstance(atom, str) else atom.weight
+        if weight > MAX_WEIGHT:
+            raise TooLarge(f"an integer expression of {weight} parts")
+        self.weight = weight
+        constant = self.const
+        self._hash = hash(terms) if constant is None else hash(constant)
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """Sorts Dims in a total order that depends on nothing but their value."""
+        if self._key is None:
+            self._key = tuple((_monomial_key(m), c) for m, c in self.terms)
+        return self._key
+
+    @property
+    def const(self) -> int | None:
+        """The number this Dim is, or None when a name is in it."""
+        terms = self.terms
+        if not terms:
+            return 0
+        if len(terms) == 1 and not terms[0][0]:
+            return terms[0][1]
+        return None
+
+    @property
+    def name(self) -> str | None:
+        """The name this Dim is, when it is nothing but a name."""
+        if len(self.terms) == 1:
+            monomial, coefficient = self.terms[0]
+            if coefficient == 1 and len(monomial) == 1 and monomial[0][1] == 1 and isinstance(monomial[0][0], str):
+                return monomial[0][0]
+        return None
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        if isinstance(other, Dim):
+            return self._hash == other._hash and self.terms == other.terms
+        return isinstance(other, int) and self.const == other
+
+    def __repr__(self) -> str:
+        from kernelscope.dims.render import render
+
+        return render(self)
+
+    def __add__(self, other: DimLike) -> Dim:
+        other = dim(other)
+        if not other.terms:
+            return self
+        if not self.terms:
+            return other
+        sums = dict(self.terms)
+        for monomial, coefficient in other.terms:
+            sums[monomial] = sums.get(monomial, 0) + coefficient
+        return _sorted(sums)
+
+    __radd__ = __add__
+
+    def __neg__(self) -> Dim:
+        return Dim(tuple((m, -c) for m, c in self.terms))
+
+    def __sub__(self, other: DimLike) -> Dim:
+        return self + -dim(other)
+
+    def __rsub__(self, other: DimLike) -> Dim:
+        return dim(other) - self
+
+    def __mul__(self, other: DimLike) -> Dim:
+        other = dim(other)
+        if self.const == 1:
+            return other
+        if other.const == 1:
+            return self
+        if len(self.terms) * len(other.terms) > MAX_WEIGHT:
+            raise TooLarge("a product of sums")
+        products: dict[Monomial, int] = {}
+        for left, a in self.terms:
+            for right, b in other.terms:
+                monomial = _times(left, right)
+                products[monomial] = products.get(monomial, 0) + a * b
+        return _sorted(products)
+
+    __rmul__ = __mul__
+
+    def __pow__(self, exponent: int) -> Dim:
+        if exponent < 0 or exponent > 64:
+            raise TooLarge(f"exponent {exponent}")
+        result = ONE
+        for _ in range(exponent):
+            result = result * self
+        return result
+
+    def exact_div(self, other: DimLike) -> Dim | None:
+        """`self / other` when the division leaves no remainder for any sizes, else None."""
+        other = dim(other)
+        if other.const == 1:
+            return self
+        if len(other.terms) != 1:
+            return ONE if self == other and self.terms else _long_division(self, other)
+        divisor, factor = other.terms[0]
+        quotients: dict[Monomial, int] = {}
+        for monomial, coefficient in self.terms:
+            quotient = _over(monomial, divisor)
+            if quotient is None or coefficient % factor:
+                return None
+            quotients[quotient] = coefficient // factor
+        return _sorted(quotients)
+
+    def __floordiv__(self, other: DimLike) -> Dim:
+        other = dim(other)
+        if not other.terms:
+            raise ZeroDivisionError("integer division by zero")
+        exact = self.exact_div(other)
+        if exact is not None:
+            return exact
+        a, b = self.const, other.const
+        if a is not None and b is not None:
+            return dim(a // b)
+        whole, rest = _split_divisible(self, other)
+        if whole.terms:
+            return whole + rest // other
+        left, right = _cancel(self, other)
+        if right.const == 1:
+            return left
+        inner = _sole_opaque(left, "//")
+        if inner is not None and (b is None or b > 0):  # (a//b)//c == a//(b*c)
+            return inner.args[0] // (inner.args[1] * right)
+        return _opaque("//", (left, right))
+
+    def __rfloordiv__(self, other: DimLike) -> Dim:
+        return dim(other) // self
+
+    def __mod__(self, other: DimLike) -> Dim:
+        other = dim(other)
+        if not other.terms:
+            raise ZeroDivisionError("integer modulo by zero")
+        _, rest = _split_divisible(self, other)
+        if rest.exact_div(other) is not None:
+            return ZERO
+        a, b = rest.const, other.const
+        if a is not None and b is not None:
+            return dim(a % b)
+        left, right = _cancel(rest, other)
+        factor = ONE if left == rest else other.exact_div(right)
+        if factor is None or right.const == 1:
+            return ZERO
+        return factor * _opaque("%", (left, right))
+
+    def __rmod__(self, other: DimLike) -> Dim:
+        return dim(other) % self
+
+    def subs(self, values: Mapping[str, DimLike]) -> Dim:
+        """Replace names by Dims, numbers or other names, all at once; operations are done anew."""
+        if self.const is not None or not values:
+            return self
+        result = ZERO
+        for monomial, coefficient in self.terms:
+            term = dim(coefficient)
+            for atom, exponent in monomial:
+                term = term * _replaced(atom, values) ** exponent
+            result = result + term
+        return result
+
+    def evaluate(self, values: Mapping[str, int]) -> int | None:
+        """The number for given sizes; None when a name is missing or a divisor is zero."""
+        try:
+            return self.subs(values).const
+        except ArithmeticError:
+            return None
+
+    def atoms(self) -> Iterator[Atom]:
+        """The atoms of this Dim, not those inside opaque ones; repeated where they are."""
+        for monomial, _ in self.terms:
+            for atom, _ in monomial:
+                yield atom
+
+    def names(self) -> tuple[str, ...]:
+        """All names, also inside opaque atoms, each once."""
+        found: dict[str, None] = {}
+        queue = list(self.atoms())
+        while queue:
+            atom = queue.pop(0)
+            if isinstance(atom, str):
+                found[atom] = None
+            else:
+                queue[:0] = [inner for arg in atom.args for inner in arg.atoms()]
+        return tuple(found)
+
+
+def dim(value: DimLike) -> Dim:
+    """A Dim of a Dim, a number or a name."""
+    if isinstance(value, Dim):
+        return value
+    return _named(value) if isinstance(value, str) else _constant(int(value))
+
+
+@lru_cache(4096)
+def _named(name: str) -> Dim:
+    return Dim(((((name, 1),), 1),))
+
+
+@lru_cache(4096)
+def _constant(value: int) -> Dim:
+    return Dim((((), value),) if value else ())
+
+
+def product(dims: Iterable[DimLike]) -> Dim:
+    """The product; 1 of nothing."""
+    result = ONE
+    for d in dims:
+        result = result * d
+    return result
+
+
+def total(dims: Iterable[DimLike]) -> Dim:
+    """The sum; 0 of nothing."""
+    result = ZERO
+    for d in dims:
+        result = result + d
+    return result
+
+
+def ceil_div(a: DimLike, b: DimLike) -> Dim:
+    """`a / b` rounded up, as `cdiv`; terms that divide exactly are taken out as with `//`."""
+    left, right = dim(a), dim(b)
+    if not right.terms:
+        raise ZeroDivisionError("integer division by zero")
+    whole, rest = _split_divisible(left, right)
+    if not rest.terms:
+        return whole
+    p, q = rest.const, right.const
+    if p is not None and q is not None:
+        return whole + -(-p // q)
+    rest, right = _cancel(rest, right)
+    return whole + (rest if right.const == 1 else _opaque("cdiv", (rest, right)))
+
+
+def maximum(*dims: DimLike) -> Dim:
+    """The largest; arguments that differ by a number are decided."""
+    return _extreme("max", dims)
+
+
+def minimum(*dims: DimLike) -> Dim:
+    """The smallest; arguments that differ by a number are decided."""
+    return _extreme("min", dims)
+
+
+def _extreme(op: str, dims: Iterable[DimLike]) -> Dim:
+    kept: list[Dim] = []
+    for value in dims:
+        nested = _sole_opaque(dim(value), op)
+        for candidate in nested.args if nested else (dim(value),):
+            for i, other in enumerate(kept):
+                difference = (candidate - other).const
+                if difference is not None:
+                    if (difference > 0) == (op == "max"):
+                        kept[i] = candidate
+                    break
+            else:
+                kept.append(candidate)
+    if not kept:
+        raise ArithmeticError(f"{op} of nothing")
+    if len(kept) == 1:
+        return kept[0]
+    return _opaque(op, tuple(sorted(kept, key=lambda d: d.key)))
+
+
+def _opaque(op: str, args: tuple[Dim, ...]) -> Dim:
+    return Dim(((((Opaque(op, args), 1),), 1),))
+
+
+def _sole_opaque(d: Dim, op: str) -> Opaque | None:
+    if len(d.terms) == 1:
+        monomial, coefficient = d.terms[0]
+        if coefficient == 1 and len(monomial) == 1 and monomial[0][1] == 1:
+            atom = monomial[0][0]
+            if isinstance(atom, Opaque) and atom.op == op:
+                return atom
+    return None
+
+
+def apply(op: str, args: tuple[Dim, ...]) -> Dim:
+    """Do the operation of an opaque atom on new arguments."""
+    if op == "//":
+        return args[0] // args[1]
+    if op == "%":
+        return args[0] % args[1]
+    return ceil_div(args[0], args[1]) if op == "cdiv" else _extreme(op, args)
+
+
+def _replaced(atom: Atom, values: Mapping[str, DimLike]) -> Dim:
+    if isinstance(atom, str):
+        return dim(values.get(atom, atom))
+    return apply(atom.op, tuple(arg.subs(values) for arg in atom.args))
+
+
+def _split_divisible(d: Dim, divisor: Dim) -> tuple[Dim, Dim]:
+    """(quotient of the terms that divide exactly, the other terms)."""
+    if len(d.terms) == 1 or len(divisor.terms) > 1:
+        exact = d.exact_div(divisor)
+        return (exact, ZERO) if exact is not None else (ZERO, d)
+    whole: list[Dim] = []
+    rest: list[tuple[Monomial, int]] = []
+    for term in d.terms:
+        quotient = Dim((term,)).exact_div(divisor)
+        if quotient is None:
+            rest.append(term)
+        else:
+            whole.append(quotient)
+    return total(whole), Dim(tuple(rest))
+
+
+def _cancel(a: Dim, b: Dim) -> tuple[Dim, Dim]:
+    """Both without their common monomial factor: `(g*a)//(g*b) == a//b`."""
+    if not a.terms:
+        return a, b
+    factor = 0
+    for _, coefficient in (*a.terms, *b.terms):
+        factor = gcd(factor, coefficient)
+    common = dict(a.terms[0][0])
+    for monomial, _ in (*a.terms[1:], *b.terms):
+        if not common:
+            break
+        powers = dict(monomial)
+        common = {atom: min(e, powers[atom]) for atom, e in common.items() if atom in powers}
+    if factor == 1 and not common:
+        return a, b
+    shared = Dim(((tuple(sorted(common.items(), key=_factor_key)), factor),))
+    return a.exact_div(shared) or a, b.exact_div(shared) or b
+
+
+def _long_division(numerator: Dim, divisor: Dim) -> Dim | None:
+    """Division by leading terms; None unless the remainder vanishes."""
+    if not divisor.terms:
+        return None
+    quotient, lead = ZERO, Dim(divisor.terms[:1])
+    for _ in range(32):
+        if not numerator.terms:
+            return quotient
+        step = Dim(numerator.terms[:1]).exact_div(lead)
+        if step is None:
+            return None
+        quotient, numerator = quotient + step, numerator - step * divisor
+    return None
+
+
+def _factor_key(factor: tuple[Atom, int]) -> tuple[object, ...]:
+    atom = factor[0]
+    return (0, atom) if isinstance(atom, str) else atom.key
+
+
+@lru_cache(65536)
+def _monomial_key(monomial: Monomial) -> tuple[object, ...]:
+    """Graded, then lexicographic with exponents: without them `B*B*S` would tie with `B*S*S`."""
+    return (-sum(e for _, e in monomial), tuple((_factor_key((a, e)), -e) for a, e in monomial))
+
+
+def _term_key(term: tuple[Monomial, int]) -> tuple[object, ...]:
+    return _monomial_key(term[0])
+
+
+@lru_cache(65536)
+def _times(left: Monomial, right: Monomial) -> Monomial:
+    if not left or not right:
+        return left or right
+    powers = dict(left)
+    for atom, exponent in right:
+        powers[atom] = powers.get(atom, 0) + exponent
+    return tuple(sorted(powers.items(), key=_factor_key))
+
+
+@lru_cache(65536)
+def _over(left: Monomial, right: Monomial) -> Monomial | None:
+    if not right:
+        return left
+    powers = dict(left)
+    for atom, exponent in right:
+        rest = powers.get(atom, 0) - exponent
+        if rest < 0:
+            return None
+        if rest:
+            powers[atom] = rest
+        else:
+            del powers[atom]
+    return tuple(sorted(powers.items(), key=_factor_key))
+
+
+def _sorted(sums: dict[Monomial, int]) -> Dim:
+    terms = [(m, c) for m, c in sums.items() if c]
+    if len(terms) > 1:
+        terms.sort(key=_term_key)
+    return Dim(tuple(terms))
+
+
+ZERO = _constant(0)
+ONE = _constant(1)

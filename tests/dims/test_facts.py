@@ -1,0 +1,45 @@
+"""Facts sharpen comparison and spell dims in fewer words."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+from kernelscope.dims import NO_FACTS, dim, render, same
+
+hidden, heads, S, T, P = map(dim, ("hidden_size", "num_heads", "S", "T", "P"))
+
+
+def test_divisibility_joins_what_was_split() -> None:
+    facts = NO_FACTS.with_divisible(hidden, heads)
+    head_dim = hidden // heads
+    assert same(heads * head_dim, hidden) is None
+    assert same(heads * head_dim, hidden, facts) is True
+    assert render(facts.rewrite(S * heads * head_dim)) == "S*hidden_size"
+    assert facts.rewrite(hidden % heads) == 0
+    assert same(2 * (S // 2), S, NO_FACTS.with_divisible(S, 2)) is True
+    assert facts.divides(heads, hidden * S)
+    assert not facts.divides(heads, S)
+
+
+def test_equal_names_become_one() -> None:
+    facts = NO_FACTS.with_equal(S, T)
+    assert facts.rewrite(T * 2) == 2 * S
+    assert same(S, T, facts) is True
+    chained = facts.with_equal(P, S + 1)
+    assert same(T + 1, P, chained) is True
+    assert NO_FACTS.with_equal(S, S + 1) == NO_FACTS
+
+
+def test_bounds_tell_sizes_apart() -> None:
+    assert same(S + T, S) is None
+    assert same(S + T, S, NO_FACTS.with_sizes("T")) is False
+    assert same(S, 8, NO_FACTS.with_bounds("S", largest=4)) is False
+    assert same(S, 4, NO_FACTS.with_bounds("S", 4, 4)) is True
+
+
+@given(st.integers(1, 30), st.integers(1, 30), st.integers(0, 30))
+def test_rewriting_keeps_the_value(n: int, k: int, extra: int) -> None:
+    facts = NO_FACTS.with_divisible(hidden, heads)
+    d = S * heads * (hidden // heads) + hidden % heads + (hidden // heads) * 3
+    env = {"hidden_size": n * k, "num_heads": n, "S": extra}
+    assert facts.rewrite(d).evaluate(env) == d.evaluate(env)
