@@ -5,6 +5,9 @@ Offsets are bytes of the file, lines count from 1. Texts are source, cut at `MAX
 
 from __future__ import annotations
 
+import re
+from array import array
+from collections.abc import Sequence
 from enum import IntEnum
 
 import msgspec
@@ -60,7 +63,7 @@ class Import(Record):
 
 
 class Call(Record):
-    """A call of `name` (dotted or `::`, `?.f` on anything else). `args` is kept where the call may register something."""
+    """A call of `name` (dotted or `::`, `?.f` on anything else); `args` is kept where it may register something."""
 
     name: str
     start: int
@@ -127,7 +130,7 @@ class FileFacts(Record):
 
 
 class Name(Record):
-    """One line of the symbol table."""
+    """One definition as a symbol search shows it."""
 
     name: str
     kind: DefKind
@@ -136,12 +139,53 @@ class Name(Record):
     container: str = ""
 
 
+class FileNames(Record):
+    """The names of one file in columns, so that the symbol table is their concatenation."""
+
+    names: bytes = b""
+    """Each name followed by a newline."""
+    kinds: bytes = b""
+    places: bytes = b""
+    """Line and column of each name, as native unsigned ints of four bytes."""
+    containers: bytes = b""
+    """Each container followed by a newline."""
+
+    def at(self, index: int) -> Name:
+        place = array("I", self.places[8 * index : 8 * index + 8])
+        name = self.names.split(b"\n", index + 1)[index].decode("utf-8", "replace")
+        container = self.containers.split(b"\n", index + 1)[index].decode("utf-8", "replace")
+        return Name(name, DefKind(self.kinds[index]), place[0], place[1], container)
+
+
+EMPTY_NAMES = FileNames()
+
+
+def columns(names: Sequence[Name]) -> FileNames:
+    """The same names in columns."""
+    lines = [(name.name.replace("\n", " "), name.container.replace("\n", " ")) for name in names]
+    return FileNames(
+        "".join(f"{name}\n" for name, _ in lines).encode(),
+        bytes(name.kind for name in names),
+        array("I", [number for name in names for number in (name.line, name.column)]).tobytes(),
+        "".join(f"{container}\n" for _, container in lines).encode(),
+    )
+
+
+def called_names(facts: FileFacts) -> bytes:
+    """The last parts of all names that a file calls, launches or registers, each between newlines: for `instr`."""
+    tails = {re.split(r"\.|::", call.name)[-1] for call in facts.calls}
+    tails.update(re.split(r"\.|::", launch.kernel)[-1] for launch in facts.launches)
+    for registration in facts.registrations:
+        tails.update((registration.name, re.split(r"\.|::", registration.target)[-1]))
+    return ("\n" + "\n".join(sorted(tails)) + "\n").encode()
+
+
 _encoder = msgspec.msgpack.Encoder()
 _facts_decoder = msgspec.msgpack.Decoder(FileFacts)
-_names_decoder = msgspec.msgpack.Decoder(tuple[Name, ...])
+_names_decoder = msgspec.msgpack.Decoder(FileNames)
 
 
-def encode(value: FileFacts | tuple[Name, ...]) -> bytes:
+def encode(value: Record) -> bytes:
     return _encoder.encode(value)
 
 
@@ -150,6 +194,6 @@ def decode_facts(blob: bytes) -> FileFacts:
     return _facts_decoder.decode(blob)
 
 
-def decode_names(blob: bytes) -> tuple[Name, ...]:
+def decode_names(blob: bytes) -> FileNames:
     """Raises `msgspec.MsgspecError` when the blob is not of this version."""
     return _names_decoder.decode(blob)

@@ -1,0 +1,218 @@
+"""Worker processes for scanning: spawned, niced, fed by bytes; a crash or a hang costs one file.
+
+Lives only while there is something to scan. What the rows mean is the index's business.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import msgspec
+
+from kernelscope.workspace.worker import Batch, Scanned, read_message, scan_file, write_message
+
+MAX_WORKERS = 4
+BATCH_BYTES = 400_000
+BATCH_FILES = 64
+FILE_SECONDS = 20.0
+IN_PROCESS_BYTES = 600_000
+"""Below this, starting processes costs more than it brings."""
+
+_START = "import sys; sys.path[:0] = {path!r}; from kernelscope.workspace.worker import main; main()"
+
+
+def scan_all(
+    files: Iterable[tuple[str, int]], exact: bool, cancelled: Callable[[], bool] = lambda: False
+) -> Iterator[Scanned]:
+    """Scans files (path and size) in about the order given and yields each row once, as it comes."""
+    batches = _batches(files, exact)
+    if sum(batch.size for batch in batches) <= IN_PROCESS_BYTES:
+        for batch in batches:
+            for path in batch.paths:
+                if cancelled():
+                    return
+                yield scan_file(path, exact)
+        return
+    yield from _Pool(batches, exact, cancelled).rows()
+
+
+@dataclass(slots=True)
+class _Work:
+    paths: tuple[str, ...]
+    size: int
+
+
+def _batches(files: Iterable[tuple[str, int]], exact: bool) -> list[_Work]:
+    limit = BATCH_BYTES if exact else 4 * BATCH_BYTES
+    batches: list[_Work] = []
+    for path, size in files:
+        last = batches[-1] if batches else None
+        if last and last.size + size <= limit and len(last.paths) < BATCH_FILES:
+            batches[-1] = _Work((*last.paths, path), last.size + size)
+        else:
+            batches.append(_Work((path,), size))
+    return batches
+
+
+@dataclass(slots=True)
+class _Worker:
+    """One process and the file it is at."""
+
+    process: subprocess.Popen[bytes] | None = None
+    since: float = 0.0
+    killed: bool = False
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+class _Pool:
+    def __init__(self, batches: list[_Work], exact: bool, cancelled: Callable[[], bool]) -> None:
+        self._todo = deque(batches)
+        self._exact = exact
+        self._cancelled = cancelled
+        self._stop = False
+        self._rows: queue.SimpleQueue[Scanned | None] = queue.SimpleQueue()
+        count = max(1, min(MAX_WORKERS, os.cpu_count() or 1, len(batches)))
+        self._workers = [_Worker() for _ in range(count)]
+        self._decoder = msgspec.msgpack.Decoder(Scanned)
+
+    def rows(self) -> Iterator[Scanned]:
+        threads = [threading.Thread(target=self._serve, args=(w,), daemon=True) for w in self._workers]
+        for thread in threads:
+            thread.start()
+        running = len(threads)
+        try:
+            while running:
+                try:
+                    row = self._rows.get(timeout=0.25)
+                except queue.Empty:
+                    if self._cancelled():
+                        return
+                    self._end_hung()
+                    continue
+                if row is None:
+                    running -= 1
+                else:
+                    yield row
+                    if self._cancelled():
+                        return
+        finally:
+            self._stop = True
+            for worker in self._workers:
+                _kill(worker)
+            for thread in threads:
+                thread.join(timeout=2.0)
+
+    def _serve(self, worker: _Worker) -> None:
+        """One thread per worker: hands out batches, reads rows, starts another process after a crash."""
+        try:
+            while not self._stop and not self._cancelled():
+                try:
+                    work = self._todo.popleft()
+                except IndexError:
+                    return
+                self._do(worker, work)
+        finally:
+            _kill(worker)
+            self._rows.put(None)
+
+    def _do(self, worker: _Worker, work: _Work) -> None:
+        """Scans a batch; the file at which the process died is given up, the rest goes to a new process."""
+        paths = work.paths
+        while paths and not self._stop:
+            done = self._exchange(worker, paths)
+            if done is None:
+                for path in paths:  # no process can be started here: do it ourselves
+                    if self._stop:
+                        return
+                    self._rows.put(scan_file(path, self._exact))
+                return
+            paths = paths[done:]
+            if paths and not self._stop:
+                why = f"took longer than {FILE_SECONDS:g} seconds" if worker.killed else "crashed the scanner"
+                self._rows.put(_given_up(paths[0], why))
+                paths = paths[1:]
+
+    def _exchange(self, worker: _Worker, paths: tuple[str, ...]) -> int | None:
+        """Sends a batch and passes its rows on. How many files were done; None when no process could be started."""
+        if worker.process is None and not self._start(worker):
+            return None
+        process = worker.process
+        assert process is not None
+        done = 0
+        try:
+            worker.since = time.monotonic()
+            write_message(cast(BinaryIO, process.stdin), msgspec.msgpack.encode(Batch(self._exact, paths)))
+            while message := read_message(cast(BinaryIO, process.stdout)):
+                self._rows.put(self._decoder.decode(message))
+                done += 1
+                worker.since = time.monotonic()
+        except (OSError, ValueError, msgspec.MsgspecError):
+            pass
+        worker.since = 0.0
+        if done < len(paths):
+            _kill(worker)
+        return done
+
+    def _start(self, worker: _Worker) -> bool:
+        package = str(Path(__file__).parents[2])
+        code = _START.format(path=[package, *(entry for entry in sys.path if entry.endswith("site-packages"))])
+        flags = getattr(subprocess, "CREATE_NO_WINDOW", 0) | getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0)
+        with worker.lock:
+            if self._stop:
+                return False
+            try:
+                worker.process = subprocess.Popen(
+                    [sys.executable, "-I", "-c", code],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL,
+                    cwd=package,
+                    creationflags=flags,
+                )
+            except OSError:
+                return False
+            worker.killed = False
+        return True
+
+    def _end_hung(self) -> None:
+        now = time.monotonic()
+        for worker in self._workers:
+            if worker.since and now - worker.since > FILE_SECONDS:
+                worker.killed = True
+                process = worker.process
+                if process is not None:
+                    process.kill()
+
+
+def _kill(worker: _Worker) -> None:
+    with worker.lock:
+        process, worker.process = worker.process, None
+    if process is None:
+        return
+    process.kill()  # first: a thread that reads from it holds the streams until their end
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(timeout=2.0)
+    for stream in (process.stdin, process.stdout):
+        if stream is not None:
+            with contextlib.suppress(OSError):
+                stream.close()
+
+
+def _given_up(path: str, why: str) -> Scanned:
+    try:
+        found = os.stat(path)
+        size, mtime_ns = found.st_size, found.st_mtime_ns
+    except (OSError, ValueError):
+        size = mtime_ns = -1
+    return Scanned(path, size, mtime_ns, 2, why, b"", None, None)

@@ -1,0 +1,197 @@
+"""The cache of scans in sqlite: one row per file, valid for one size and time, dropped whenever anything is odd.
+
+Losing it costs time only: corrupt, foreign or unwritable caches are replaced by one in memory without a word.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import sqlite3
+import sys
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+SCHEMA = 1
+BUSY_SECONDS = 0.5
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS files (
+    path TEXT PRIMARY KEY, size INTEGER, mtime_ns INTEGER, priority INTEGER,
+    error TEXT, names BLOB, called BLOB, facts BLOB
+)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What is known of one file: `names` from tier 1; `called` and `facts` from tier 2, else None."""
+
+    path: str
+    size: int
+    mtime_ns: int
+    priority: int
+    error: str | None
+    names: bytes
+    called: bytes | None = None
+    facts: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A row without its large columns."""
+
+    path: str
+    size: int
+    mtime_ns: int
+    priority: int
+    error: str | None
+    names: bytes
+    has_facts: bool
+
+
+class Store:
+    """Rows by path. Safe to use from several threads; several processes may share one file."""
+
+    def __init__(self, folder: Path | None, roots: Sequence[str]) -> None:
+        self.path = str(folder / f"index-{_fingerprint(roots)}.sqlite") if folder else ":memory:"
+        self._lock = threading.Lock()
+        self._database = self._open()
+
+    @property
+    def in_memory(self) -> bool:
+        return self.path == ":memory:"
+
+    def known(self) -> list[Known]:
+        """All rows without facts."""
+        query = "SELECT path, size, mtime_ns, priority, error, names, facts IS NOT NULL FROM files"
+        return [Known(*row[:6], bool(row[6])) for row in self._select(query)]
+
+    def facts(self, path: str) -> tuple[int, int, bytes] | None:
+        """Size, time and facts of a file."""
+        for row in self._select("SELECT size, mtime_ns, facts FROM files WHERE path = ?", (path,)):
+            return (row[0], row[1], row[2]) if row[2] is not None else None
+        return None
+
+    def facts_of(self, priority: int) -> Iterator[tuple[str, bytes]]:
+        """Path and facts of all files of a priority, in the order of their paths."""
+        yield from self._select(
+            "SELECT path, facts FROM files WHERE priority = ? AND facts IS NOT NULL ORDER BY path", (priority,)
+        )
+
+    def calling(self, name: str) -> list[str]:
+        """Files whose facts call, launch or register something of this name."""
+        return [row[0] for row in self._select(
+            "SELECT path FROM files WHERE instr(called, ?) > 0 ORDER BY path", (f"\n{name}\n".encode(),)
+        )]  # fmt: skip
+
+    def put(self, rows: Iterable[Row]) -> None:
+        """Adds or replaces rows in one transaction."""
+        values = [(r.path, r.size, r.mtime_ns, r.priority, r.error, r.names, r.called, r.facts) for r in rows]
+        self._write("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
+
+    def drop(self, paths: Iterable[str]) -> None:
+        self._write("DELETE FROM files WHERE path = ?", [(path,) for path in paths])
+
+    def close(self) -> None:
+        with self._lock, contextlib.suppress(sqlite3.Error):
+            self._database.close()
+
+    # -- sqlite and its accidents ---------------------------------------------------------------------------
+
+    def _open(self) -> sqlite3.Connection:
+        if not self.in_memory:
+            for attempt in range(2):
+                try:
+                    os.makedirs(os.path.dirname(self.path), exist_ok=True)
+                    return self._connect()
+                except (sqlite3.Error, OSError):
+                    if attempt == 0:
+                        self._remove()
+        return self._in_memory()
+
+    def _connect(self) -> sqlite3.Connection:
+        database = sqlite3.connect(
+            self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=16
+        )
+        try:
+            if not self.in_memory:
+                database.execute("PRAGMA journal_mode = WAL")
+                database.execute("PRAGMA synchronous = OFF")
+            database.execute("PRAGMA cache_size = -4000")
+            database.execute(_TABLES)
+            if not self.in_memory:
+                database.execute("BEGIN IMMEDIATE")
+                database.execute("ROLLBACK")
+                check = database.execute("SELECT count(*), max(length(path)) FROM files").fetchone()
+                assert check is not None
+        except BaseException:
+            database.close()
+            raise
+        return database
+
+    def _in_memory(self) -> sqlite3.Connection:
+        self.path = ":memory:"
+        return self._connect()
+
+    def _remove(self) -> None:
+        for suffix in ("", "-wal", "-shm"):
+            with contextlib.suppress(OSError):
+                os.remove(self.path + suffix)
+
+    def _select(self, query: str, values: tuple[object, ...] = ()) -> list[tuple[object, ...]]:
+        with self._lock:
+            try:
+                return self._database.execute(query, values).fetchall()
+            except (sqlite3.Error, OverflowError):
+                self._recover()
+                return []
+
+    def _write(self, statement: str, values: list[tuple[object, ...]]) -> None:
+        if not values:
+            return
+        with self._lock:
+            try:
+                self._transact(statement, values)
+            except sqlite3.OperationalError as error:
+                if "locked" in str(error):  # another server writes: this batch is not cached, nothing else is lost
+                    return
+                self._recover()
+            except (sqlite3.Error, OverflowError):
+                self._recover()
+
+    def _transact(self, statement: str, values: list[tuple[object, ...]]) -> None:
+        self._database.execute("BEGIN IMMEDIATE")
+        try:
+            self._database.executemany(statement, values)
+            self._database.execute("COMMIT")
+        except BaseException:
+            with contextlib.suppress(sqlite3.Error):
+                self._database.execute("ROLLBACK")
+            raise
+
+    def _recover(self) -> None:
+        """The file went bad under us: forget it and go on in memory; the next start builds it anew."""
+        with contextlib.suppress(sqlite3.Error):
+            self._database.close()
+        if not self.in_memory:
+            self._remove()
+        self._database = self._in_memory()
+
+
+def _fingerprint(roots: Sequence[str]) -> str:
+    """Names the cache file: other folders, other versions of ours, the grammars or the layout use another one."""
+    versions = [f"{name} {_version(name)}" for name in ("kernelscope", "tree-sitter", "tree-sitter-python")]
+    key = "\n".join([str(SCHEMA), sys.byteorder, *versions, *sorted(os.path.realpath(root) for root in roots)])
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:20]
+
+
+def _version(distribution: str) -> str:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return "unknown"

@@ -1,0 +1,157 @@
+"""The symbol search: fuzzy and ranked, over one flat table of the names of all files.
+
+Knows names, kinds and places only; open documents replace their file's part of the table.
+"""
+
+from __future__ import annotations
+
+import heapq
+import re
+from bisect import bisect_right
+from dataclasses import dataclass
+
+from kernelscope.workspace.facts import DefKind, FileNames, Name
+
+MAX_EXAMINED = 20_000
+MAX_QUERY = 100
+
+_WEIGHT: dict[DefKind, int] = {
+    DefKind.CUDA_KERNEL: 0,
+    DefKind.CLASS: 0,
+    DefKind.FUNCTION: 1,
+    DefKind.STRUCT: 1,
+    DefKind.CUDA_FUNCTION: 1,
+    DefKind.METHOD: 2,
+    DefKind.VARIABLE: 3,
+    DefKind.MACRO: 3,
+    DefKind.FIELD: 4,
+    DefKind.MODULE: 4,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A found name with the file it stands in."""
+
+    path: str
+    name: Name
+
+
+class SymbolTable:
+    """All names of the workspace. Adding is cheap; the flat table is joined again when next searched."""
+
+    def __init__(self) -> None:
+        self._files: dict[str, FileNames] = {}
+        self._stale = False
+        self._flat = _Flat({})
+
+    def __len__(self) -> int:
+        return sum(len(names.kinds) for names in self._files.values())
+
+    def put(self, path: str, names: FileNames) -> None:
+        self._files[path] = names
+        self._stale = True
+
+    def drop(self, path: str) -> None:
+        if self._files.pop(path, None) is not None:
+            self._stale = True
+
+    def defining(self, name: str) -> list[str]:
+        """Files that define this very name."""
+        return list(dict.fromkeys(match.path for match in self.named(name)))
+
+    def named(self, name: str) -> list[Match]:
+        """Every definition of this very name."""
+        flat = self._joined()
+        return [flat.at(position + 1) for position in flat.find(f"\n{name}\n".encode(), flat.text)]
+
+    def search(self, query: str, limit: int) -> list[Match]:
+        """Names that contain the query or its letters in order, best first; a dot separates the container.
+
+        Rank: the very name, its beginning, the beginning of a word in it, anywhere, letters in order; then kind,
+        length, name, path and line, so that the order depends on nothing else.
+        """
+        flat = self._joined()
+        container, _, wanted = query.strip()[:MAX_QUERY].rpartition(".")
+        needle = wanted.encode().lower()
+        positions = flat.find(needle, flat.lower) if needle else flat.first(4 * limit)
+        if len(positions) < limit and len(needle) >= 3:
+            positions = [*positions, *flat.subsequences(needle)]
+        if container:
+            found = [match for match in map(flat.at, positions) if container.lower() in match.name.container.lower()]
+        else:
+            near_best = heapq.nsmallest(4 * limit, positions, key=lambda position: flat.rough_rank(position, wanted))
+            found = [flat.at(position) for position in near_best]
+        unique = {(match.path, match.name): match for match in found}
+        return sorted(unique.values(), key=lambda match: _rank(match, wanted))[:limit]
+
+    def _joined(self) -> _Flat:
+        if self._stale:
+            self._stale = False
+            self._flat = _Flat(dict(self._files))
+        return self._flat
+
+
+class _Flat:
+    """The names of all files as one text, in the order of the paths. Never changes once made."""
+
+    def __init__(self, files: dict[str, FileNames]) -> None:
+        self.files = files
+        self.paths = sorted(files)
+        self.offsets: list[int] = []
+        offset = 1
+        for path in self.paths:
+            self.offsets.append(offset)
+            offset += len(files[path].names)
+        self.text = b"\n" + b"".join(files[path].names for path in self.paths)
+        self.lower = self.text.lower()
+
+    def find(self, needle: bytes, text: bytes) -> list[int]:
+        """Where the needle occurs, at most once in a name."""
+        found: list[int] = []
+        position = text.find(needle)
+        while position >= 0 and len(found) < MAX_EXAMINED:
+            found.append(position)
+            line_end = text.find(b"\n", position + 1)
+            position = text.find(needle, max(line_end, position + 1)) if line_end >= 0 else -1
+        return found
+
+    def subsequences(self, needle: bytes) -> list[int]:
+        """Where names begin that hold the letters of the needle in order, its first letter first."""
+        letters = [re.escape(needle[i : i + 1]) for i in range(len(needle))]
+        pattern = re.compile(b"(?<=\n)" + letters[0] + b"".join(b"[^\n]*?" + letter for letter in letters[1:]))
+        return [match.start() for match, _ in zip(pattern.finditer(self.lower), range(MAX_EXAMINED), strict=False)]
+
+    def first(self, count: int) -> list[int]:
+        """Where the first names of the table begin."""
+        starts = [match.end() for match, _ in zip(re.finditer(b"\n", self.text), range(count), strict=False)]
+        return [start for start in starts if start < len(self.text)]
+
+    def rough_rank(self, position: int, wanted: str) -> tuple[int, int, bytes, int]:
+        """The rank as far as the name itself tells."""
+        start = self.text.rfind(b"\n", 0, position) + 1
+        name = self.text[start : self.text.find(b"\n", start)]
+        return (_quality(name.decode("utf-8", "replace"), wanted), len(name), name, position)
+
+    def at(self, position: int) -> Match:
+        """The definition whose name holds this position."""
+        file = max(bisect_right(self.offsets, position) - 1, 0)
+        names = self.files[self.paths[file]]
+        index = names.names.count(b"\n", 0, position - self.offsets[file])
+        return Match(self.paths[file], names.at(index))
+
+
+def _rank(match: Match, wanted: str) -> tuple[int, int, int, str, str, int]:
+    name = match.name.name
+    return (_quality(name, wanted), _WEIGHT[match.name.kind], len(name), name, match.path, match.name.line)
+
+
+def _quality(name: str, wanted: str) -> int:
+    place = name.lower().find(wanted.lower())
+    if place < 0:
+        return 5
+    if len(name) == len(wanted):
+        return 0 if name == wanted else 1
+    if place == 0:
+        return 2
+    return 3 if name[place - 1] == "_" or name[place].isupper() else 4

@@ -1,0 +1,120 @@
+"""The scanning process: reads batches of paths from stdin, answers rows on stdout, ends with its parent.
+
+Messages are msgpack with a length of four bytes before them. Knows neither the cache nor the order of files.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import struct
+import sys
+from typing import BinaryIO
+
+import msgspec
+
+from kernelscope.results import LeftOut
+from kernelscope.workspace.facts import Record, called_names, columns, encode
+from kernelscope.workspace.files import MAX_FILE_BYTES, read_bounded
+from kernelscope.workspace.scan import facts_of, names_of, names_of_facts, priority
+
+NICENESS = 10
+_PR_SET_PDEATHSIG = 1
+
+
+class Batch(Record):
+    """Files to scan: `exact` asks for facts, otherwise for names only."""
+
+    exact: bool
+    paths: tuple[str, ...]
+
+
+class Scanned(Record):
+    """What became of one file; see `store.Row`."""
+
+    path: str
+    size: int
+    mtime_ns: int
+    priority: int
+    error: str | None
+    names: bytes
+    called: bytes | None
+    facts: bytes | None
+
+
+def scan_file(path: str, exact: bool) -> Scanned:
+    """Reads and scans one file. The stamp is taken before the bytes, so that a later change is seen."""
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError) as error:
+        return Scanned(path, -1, -1, 2, f"cannot be read: {error}", b"", None, None)
+    data = read_bounded(path, MAX_FILE_BYTES)
+    if isinstance(data, LeftOut):
+        return Scanned(path, found.st_size, found.st_mtime_ns, 2, data.reason, b"", None, None)
+    return scan_bytes(path, data, exact, found.st_size, found.st_mtime_ns)
+
+
+def scan_bytes(path: str, data: bytes, exact: bool, size: int = -1, mtime_ns: int = -1) -> Scanned:
+    """Scans given bytes. A file that the scanner fails on keeps its names, if those could be had."""
+    rank = priority(data)
+    names = b""
+    try:
+        if not exact:
+            names = encode(columns(names_of(path, data)))
+            return Scanned(path, size, mtime_ns, rank, None, names, None, None)
+        facts = facts_of(path, data)
+        names = encode(columns(names_of_facts(facts, data)))
+        return Scanned(path, size, mtime_ns, rank, None, names, called_names(facts), encode(facts))
+    except (RecursionError, MemoryError, ValueError, LookupError, TypeError, AttributeError, AssertionError) as error:
+        return Scanned(
+            path, size, mtime_ns, rank, f"the scan failed: {type(error).__name__}: {error}", names, None, None
+        )
+
+
+def read_message(stream: BinaryIO) -> bytes | None:
+    """The next message; None at the end of the stream."""
+    head = stream.read(4)
+    if len(head) < 4:
+        return None
+    (size,) = struct.unpack(">I", head)
+    body = stream.read(size)
+    return body if len(body) == size else None
+
+
+def write_message(stream: BinaryIO, body: bytes) -> None:
+    stream.write(struct.pack(">I", len(body)) + body)
+    stream.flush()
+
+
+def main() -> None:
+    """Serves batches until stdin ends."""
+    _end_with_parent()
+    if hasattr(os, "nice"):
+        os.nice(NICENESS)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    decoder = msgspec.msgpack.Decoder(Batch)
+    encoder = msgspec.msgpack.Encoder()
+    stdin, stdout = sys.stdin.buffer, sys.stdout.buffer
+    while (message := read_message(stdin)) is not None:
+        batch = decoder.decode(message)
+        for path in batch.paths:
+            write_message(stdout, encoder.encode(scan_file(path, batch.exact)))
+        write_message(stdout, b"")
+
+
+def _end_with_parent() -> None:
+    """Linux: the kernel kills us when the thread that started us is gone. Elsewhere the end of stdin must do."""
+    if sys.platform != "linux":
+        return
+    parent = os.getppid()
+    try:
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    except (OSError, AttributeError):
+        return
+    if os.getppid() != parent:
+        os._exit(0)
+
+
+if __name__ == "__main__":
+    main()
