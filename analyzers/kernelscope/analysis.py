@@ -28,6 +28,8 @@ from kernelscope.results import (
     ViewOptions,
 )
 from kernelscope.workspace.files import CUDA_SUFFIXES, PYTHON_SUFFIXES, Files
+from kernelscope.workspace.outline import outline
+from kernelscope.workspace.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ class Analysis:
         self.settings = settings or Settings()
         self.cache_dir = cache_dir
         self.files = Files([str(root) for root in roots])
+        self.workspace = Workspace(self.files, cache_dir)
 
     # -- inputs ------------------------------------------------------------------------------------------
 
@@ -65,15 +68,17 @@ class Analysis:
         """Files that the client says were created, changed or deleted."""
         for path in paths:
             self.files.announce(str(path))
+        self.workspace.files_changed([str(path) for path in paths])
 
     def index(
         self, progress: Callable[[IndexProgress], None] | None = None, cancelled: Callable[[], bool] = lambda: False
     ) -> None:
         """Read the whole workspace; runs beside questions, which answer from what is known so far."""
+        self.workspace.build_index(progress, cancelled)
 
     def left_out(self) -> Sequence[LeftOut]:
         """Files that are not analysed, and why."""
-        return self.files.left_out()
+        return self.workspace.left_out()
 
     # -- questions about a place -------------------------------------------------------------------------
 
@@ -95,7 +100,8 @@ class Analysis:
 
     def outline(self, path: Path) -> Sequence[Symbol]:
         """The definitions of a file as a tree."""
-        return ()
+        facts = self.workspace.index.facts(str(path))
+        return outline(str(path), facts) if facts else ()
 
     def problems(self, path: Path) -> Sequence[Problem]:
         """Certain findings in a file."""
@@ -105,7 +111,7 @@ class Analysis:
 
     def find_symbols(self, query: str, limit: int = 200) -> Sequence[FoundSymbol]:
         """Definitions anywhere whose name fits `query`, best first."""
-        return ()
+        return self.workspace.find_symbols(query, limit)
 
     def definition(self, path: Path, offset: int) -> Sequence[Location]:
         """Where the name under the cursor is defined, across languages."""

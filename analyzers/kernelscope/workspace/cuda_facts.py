@@ -184,7 +184,7 @@ class _Scanner:
         words = stripped.split(None, 2)
         if not words or (words[0] in (b"namespace", b"inline") and b"(" not in stripped) or words[0] == b"extern":
             return _Block(block.scope, not stripped.endswith(b"="))
-        if stripped.endswith(b"=") or stripped.endswith(b","):
+        if stripped.endswith((b"=", b",")):
             return _Block(block.scope, False)
         bare = _without_template(header)
         name = self._function_name(bare)
@@ -351,7 +351,7 @@ class _Scanner:
             self.registrations.append(Registration("export", "", name, target.lstrip("&"), start, self._line_at(start)))
 
     def _target(self, argument: bytes) -> bytes:
-        """The function that an argument names: `&f`, `f<T>`, `TORCH_BOX(&f)`, `py::overload_cast<..>(&f)`, a lambda's call."""
+        """The function that an argument names: `&f`, `f<T>`, `TORCH_BOX(&f)`, `cast<..>(&f)`, a lambda's call."""
         stripped = argument.strip()
         if stripped.startswith(b"["):
             body = blank_noise(stripped.partition(b"{")[2])

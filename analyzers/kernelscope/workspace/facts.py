@@ -39,7 +39,7 @@ class Record(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """Base of all facts: stored as arrays, without field names."""
 
 
-class Def(Record):
+class Def(Record, frozen=True):
     """A definition; `scope` is the index of the one around it, `detail` its decorators, value or type as text."""
 
     name: str
@@ -52,7 +52,7 @@ class Def(Record):
     detail: str = ""
 
 
-class Import(Record):
+class Import(Record, frozen=True):
     """`bound` is the name that the statement binds; `name` is None for a whole module, `*` for all names."""
 
     bound: str
@@ -62,7 +62,7 @@ class Import(Record):
     scope: int = TOP
 
 
-class Call(Record):
+class Call(Record, frozen=True):
     """A call of `name` (dotted or `::`, `?.f` on anything else); `args` is kept where it may register something."""
 
     name: str
@@ -73,7 +73,7 @@ class Call(Record):
     """Pairs of keyword (or "") and source text."""
 
 
-class Launch(Record):
+class Launch(Record, frozen=True):
     """`kernel[grid](...)` or `kernel<<<grid, block>>>(...)`, also `cudaLaunchKernelEx(&config, kernel, ...)`."""
 
     kernel: str
@@ -83,7 +83,7 @@ class Launch(Record):
     scope: int = TOP
 
 
-class Reference(Record):
+class Reference(Record, frozen=True):
     """A function named without being called: `auto launcher = &kernel<float>;` gives `variable` launcher."""
 
     variable: str
@@ -93,7 +93,7 @@ class Reference(Record):
     scope: int = TOP
 
 
-class Registration(Record):
+class Registration(Record, frozen=True):
     """An operator made known to a library. `mechanism`: see `MECHANISMS`; `target` names the implementation."""
 
     mechanism: str
@@ -118,7 +118,7 @@ MECHANISMS: dict[str, str] = {
 }
 
 
-class FileFacts(Record):
+class FileFacts(Record, frozen=True):
     """Everything a scan finds in one file, in source order."""
 
     defs: tuple[Def, ...] = ()
@@ -129,7 +129,7 @@ class FileFacts(Record):
     registrations: tuple[Registration, ...] = ()
 
 
-class Name(Record):
+class Name(Record, frozen=True):
     """One definition as a symbol search shows it."""
 
     name: str
@@ -139,7 +139,7 @@ class Name(Record):
     container: str = ""
 
 
-class FileNames(Record):
+class FileNames(Record, frozen=True):
     """The names of one file in columns, so that the symbol table is their concatenation."""
 
     names: bytes = b""

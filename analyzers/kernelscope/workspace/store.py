@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 SCHEMA = 1
 BUSY_SECONDS = 0.5
@@ -69,7 +70,7 @@ class Store:
     def known(self) -> list[Known]:
         """All rows without facts."""
         query = "SELECT path, size, mtime_ns, priority, error, names, facts IS NOT NULL FROM files"
-        return [Known(*row[:6], bool(row[6])) for row in self._select(query)]
+        return [Known(*row) for row in self._select(query)]
 
     def facts(self, path: str) -> tuple[int, int, bytes] | None:
         """Size, time and facts of a file."""
@@ -79,9 +80,9 @@ class Store:
 
     def facts_of(self, priority: int) -> Iterator[tuple[str, bytes]]:
         """Path and facts of all files of a priority, in the order of their paths."""
-        yield from self._select(
-            "SELECT path, facts FROM files WHERE priority = ? AND facts IS NOT NULL ORDER BY path", (priority,)
-        )
+        query = "SELECT path, facts FROM files WHERE priority = ? AND facts IS NOT NULL ORDER BY path"
+        for path, facts in self._select(query, (priority,)):
+            yield path, facts
 
     def calling(self, name: str) -> list[str]:
         """Files whose facts call, launch or register something of this name."""
@@ -143,7 +144,7 @@ class Store:
             with contextlib.suppress(OSError):
                 os.remove(self.path + suffix)
 
-    def _select(self, query: str, values: tuple[object, ...] = ()) -> list[tuple[object, ...]]:
+    def _select(self, query: str, values: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
         with self._lock:
             try:
                 return self._database.execute(query, values).fetchall()
@@ -151,7 +152,7 @@ class Store:
                 self._recover()
                 return []
 
-    def _write(self, statement: str, values: list[tuple[object, ...]]) -> None:
+    def _write(self, statement: str, values: Sequence[tuple[object, ...]]) -> None:
         if not values:
             return
         with self._lock:
@@ -164,7 +165,7 @@ class Store:
             except (sqlite3.Error, OverflowError):
                 self._recover()
 
-    def _transact(self, statement: str, values: list[tuple[object, ...]]) -> None:
+    def _transact(self, statement: str, values: Sequence[tuple[object, ...]]) -> None:
         self._database.execute("BEGIN IMMEDIATE")
         try:
             self._database.executemany(statement, values)

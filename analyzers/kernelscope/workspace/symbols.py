@@ -117,9 +117,9 @@ class _Flat:
         return found
 
     def subsequences(self, needle: bytes) -> list[int]:
-        """Where names begin that hold the letters of the needle in order, its first letter first."""
+        """Where names hold the letters of the needle in order."""
         letters = [re.escape(needle[i : i + 1]) for i in range(len(needle))]
-        pattern = re.compile(b"(?<=\n)" + letters[0] + b"".join(b"[^\n]*?" + letter for letter in letters[1:]))
+        pattern = re.compile(b"[^\n]*?".join(letters) + b"[^\n]*")
         return [match.start() for match, _ in zip(pattern.finditer(self.lower), range(MAX_EXAMINED), strict=False)]
 
     def first(self, count: int) -> list[int]:
@@ -149,7 +149,7 @@ def _rank(match: Match, wanted: str) -> tuple[int, int, int, str, str, int]:
 def _quality(name: str, wanted: str) -> int:
     place = name.lower().find(wanted.lower())
     if place < 0:
-        return 5
+        return 5 if name[:1].lower() == wanted[:1].lower() else 6
     if len(name) == len(wanted):
         return 0 if name == wanted else 1
     if place == 0:

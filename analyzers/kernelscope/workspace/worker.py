@@ -23,14 +23,14 @@ NICENESS = 10
 _PR_SET_PDEATHSIG = 1
 
 
-class Batch(Record):
+class Batch(Record, frozen=True):
     """Files to scan: `exact` asks for facts, otherwise for names only."""
 
     exact: bool
     paths: tuple[str, ...]
 
 
-class Scanned(Record):
+class Scanned(Record, frozen=True):
     """What became of one file; see `store.Row`."""
 
     path: str

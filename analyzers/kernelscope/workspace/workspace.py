@@ -1,0 +1,52 @@
+"""One object for everything that is known of the user's folders: files, index, modules, classes, uses.
+
+Only holds the parts together and tells each of them what changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from kernelscope.results import FoundSymbol, LeftOut, Location
+from kernelscope.workspace.classes import Classes
+from kernelscope.workspace.files import Files
+from kernelscope.workspace.index import Index, Progress
+from kernelscope.workspace.modules import Modules
+from kernelscope.workspace.outline import SYMBOL_KINDS
+from kernelscope.workspace.usages import Usages
+
+
+class Workspace:
+    """The folders that the user opened."""
+
+    def __init__(self, files: Files, cache_dir: Path | None = None) -> None:
+        self.files = files
+        self.index = Index(files, cache_dir)
+        self.modules = Modules(files)
+        self.classes = Classes(self.modules)
+        self.usages = Usages(self.modules, self.index.callers, self.index.definers)
+
+    def files_changed(self, paths: Sequence[str]) -> None:
+        """The client says that these were created, changed or deleted."""
+        self.modules.files_changed()
+        self.usages.files_changed()
+        self.index.update(paths)
+
+    def build_index(self, progress: Progress | None, cancelled: Callable[[], bool]) -> None:
+        """Brings the index up to date with the disk; for a thread in the background."""
+        self.index.run(progress, cancelled)
+
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """What is not analysed, and why."""
+        return tuple(sorted({*self.files.left_out(), *self.index.failures()}, key=lambda out: (out.path, out.reason)))
+
+    def find_symbols(self, query: str, limit: int) -> list[FoundSymbol]:
+        """Definitions whose name fits the query, best first."""
+        found: list[FoundSymbol] = []
+        for match in self.index.table.search(query, limit):
+            name = match.name
+            end = name.column + len(name.name.encode())
+            place = Location(Path(match.path), name.line, name.column, name.line, end)
+            found.append(FoundSymbol(name.name, SYMBOL_KINDS[name.kind], place, name.container))
+        return found
