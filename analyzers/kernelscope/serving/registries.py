@@ -1,0 +1,162 @@
+"""Which implementations a name can choose: enums, decorator registries, dicts of classes, string tables, factories.
+
+A registry is what stores a function or class under a key that is looked up later; its own name does not matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from kernelscope.results import Location
+from kernelscope.serving.claims import PythonSource, literal
+from kernelscope.syntax.python import tree as t
+
+ENUM_BASES = {"Enum", "IntEnum", "StrEnum", "Flag", "IntFlag"}
+MAX_ENTRIES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One key of a registry and what it chooses."""
+
+    key: str
+    implementation: str
+    location: Location
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """`kind`: enum, decorator, table or factory; `name` is what holds the entries."""
+
+    name: str
+    kind: str
+    entries: tuple[Entry, ...]
+    location: Location
+
+
+def registries(source: PythonSource) -> Iterator[Registry]:
+    """The registries that one Python file shows."""
+    yield from _enums(source)
+    yield from _decorated(source)
+    yield from _tables(source)
+    yield from _factories(source)
+
+
+def _enums(source: PythonSource) -> Iterator[Registry]:
+    for scope in source.module.classes():
+        node = scope.node
+        if not isinstance(node, t.ClassDef):
+            continue
+        if not any((t.dotted(base) or "").rpartition(".")[2] in ENUM_BASES for base in node.bases):
+            continue
+        entries = [
+            Entry(target.id, source.quote(statement.value), source.at(statement))
+            for statement in node.body
+            if isinstance(statement, t.Assign)
+            for target in statement.targets
+            if isinstance(target, t.Name) and not target.id.startswith("_")
+        ]
+        if entries:
+            yield Registry(scope.qualified_name, "enum", tuple(entries[:MAX_ENTRIES]), source.at(node))
+
+
+def _decorated(source: PythonSource) -> Iterator[Registry]:
+    """`@REGISTRY.register("key")` and `@register_x("key")` above functions and classes, grouped by the decorator."""
+    groups: dict[str, list[Entry]] = {}
+    for scope in source.module.scopes:
+        for decorator in scope.node.decorator_list:
+            if not isinstance(decorator, t.Call):
+                continue
+            name = t.dotted(decorator.func)
+            given = [*decorator.args, *(k.value for k in decorator.keywords)]
+            key = literal(given[0]) if given else None
+            if name is None or not isinstance(key, str) or "regist" not in name.lower():
+                continue
+            chosen = [f"{k.arg}={source.quote(k.value)}" for k in decorator.keywords if k.value is not given[0]]
+            text = f"{scope.node.name} ({', '.join(chosen)})" if chosen else scope.node.name
+            groups.setdefault(name, []).append(Entry(key, text, source.at(decorator)))
+    for name, entries in groups.items():
+        yield Registry(name, "decorator", tuple(entries[:MAX_ENTRIES]), entries[0].location)
+
+
+def _tables(source: PythonSource) -> Iterator[Registry]:
+    """Dicts from strings (or enum members) to classes, functions or `"module.Class"` strings."""
+    for statement in t.flat(source.module.body):
+        match statement:
+            case t.Assign(targets=[t.Name(id=name)], value=t.Dict() as table):
+                pass
+            case t.AnnAssign(target=t.Name(id=name), value=t.Dict() as table):
+                pass
+            case t.Assign(targets=[t.Name(id=name)], value=t.Call(args=[t.Dict() as table, *_])):
+                pass
+            case _:
+                continue
+        entries = [
+            Entry(_key(source, key), _chosen(source, value), source.at(value))
+            for key, value in zip(table.keys, table.values, strict=True)
+            if key is not None and _is_implementation(value)
+        ]
+        if len(entries) >= 2 and len(entries) * 2 > len(table.values):
+            yield Registry(name, "table", tuple(entries[:MAX_ENTRIES]), source.at(statement))
+
+
+def _key(source: PythonSource, key: t.Expr) -> str:
+    value = literal(key)
+    return value if isinstance(value, str) else source.quote(key)
+
+
+def _chosen(source: PythonSource, value: t.Expr) -> str:
+    text = literal(value)
+    return text if isinstance(text, str) else source.quote(value)
+
+
+def _is_implementation(value: t.Expr) -> bool:
+    match value:
+        case t.Name() | t.Attribute() | t.Lambda():
+            return True
+        case t.Constant(value=str() as text):
+            return "." in text or ":" in text
+        case t.Tuple() | t.List():
+            return all(isinstance(e, t.Name | t.Attribute | t.Constant) for e in value.elts) and bool(value.elts)
+        case t.Call():
+            return (t.dotted(value.func) or "").rpartition(".")[2] in ("partial", "import_string")
+        case _:
+            return False
+
+
+def _factories(source: PythonSource) -> Iterator[Registry]:
+    """Chains of `if x == "a": return A(...)` on one subject."""
+    for scope in source.module.functions():
+        groups: dict[str, list[Entry]] = {}
+        for statement in t.walk(*scope.node.body):
+            if not isinstance(statement, t.If) or not isinstance(statement.test, t.Compare):
+                continue
+            test = statement.test
+            if test.ops not in (["=="], ["is"], ["in"]):
+                continue
+            key, made = literal(test.comparators[0]), _made(source, statement.body)
+            is_member = isinstance(test.comparators[0], t.Attribute)
+            if made is None or not (isinstance(key, str | list) or is_member):
+                continue
+            shown = key if isinstance(key, str) else source.quote(test.comparators[0])
+            groups.setdefault(source.quote(test.left), []).append(Entry(shown, made, source.at(statement)))
+        for subject, entries in groups.items():
+            if len(entries) >= 2:
+                name = f"{scope.qualified_name} by {subject}"
+                yield Registry(name, "factory", tuple(entries[:MAX_ENTRIES]), source.at(scope.node))
+
+
+def _made(source: PythonSource, body: list[t.Stmt]) -> str | None:
+    """The class or function that a branch returns or constructs."""
+    for statement in body:
+        match statement:
+            case t.Return(value=t.Call(func=func)) | t.Assign(value=t.Call(func=func)):
+                name = t.dotted(func)
+                if name is not None and name.rpartition(".")[2][:1].isupper():
+                    return name
+            case t.Return(value=(t.Name() | t.Attribute()) as value):
+                return source.quote(value)
+            case _:
+                pass
+    return None
