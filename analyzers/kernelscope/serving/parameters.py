@@ -225,7 +225,7 @@ def _with_overrides(source: PythonSource, cls: t.ClassDef, declared: list[Parame
         if not method.args:
             continue
         receiver = method.args[0].name
-        for statement, guards in _guarded(method.body):
+        for statement, guards in guarded(method.body):
             if not isinstance(statement, t.Assign):
                 continue
             for target in statement.targets:
@@ -247,7 +247,7 @@ Guard = tuple[t.Expr, bool]
 """A test and whether it must hold (False: must not)."""
 
 
-def _guarded(body: list[t.Stmt]) -> Iterator[tuple[t.Stmt, tuple[Guard, ...]]]:
+def guarded(body: list[t.Stmt]) -> Iterator[tuple[t.Stmt, tuple[Guard, ...]]]:
     """Simple statements with the tests of the `if`s around them."""
     todo: list[tuple[list[t.Stmt], tuple[Guard, ...]]] = [(body, ())]
     while todo:

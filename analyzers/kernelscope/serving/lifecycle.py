@@ -1,0 +1,55 @@
+"""States of requests and the transitions between them: enum members stored in an attribute, with the guards around.
+
+An enum is a request's state when its members are assigned to an attribute of an object in some method.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from kernelscope.results import Location
+from kernelscope.serving.claims import PythonSource
+from kernelscope.serving.parameters import guarded, guards_text
+from kernelscope.syntax.python import tree as t
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """`subject.attribute` becomes `state` (an `Enum.MEMBER`) in `where`, under `condition`."""
+
+    subject: str
+    state: str
+    where: str
+    condition: str
+    location: Location
+
+    @property
+    def enum(self) -> str:
+        return self.state.rpartition(".")[0].rpartition(".")[2]
+
+
+def transitions(source: PythonSource, enums: frozenset[str]) -> Iterator[Transition]:
+    """Stores of members of `enums` (class names) into attributes, in source order."""
+    for scope in source.module.functions():
+        for statement, guards in guarded(scope.node.body):
+            if not isinstance(statement, t.Assign):
+                continue
+            state = t.dotted(statement.value) or ""
+            owner = state.rpartition(".")[0].rpartition(".")[2]
+            target = statement.targets[0]
+            if owner in enums and isinstance(target, t.Attribute):
+                condition = " and ".join(guards_text(source, guards))
+                where = scope.qualified_name
+                yield Transition(source.quote(target), state, where, condition, source.at(statement))
+
+
+def initial_states(source: PythonSource, enums: frozenset[str]) -> Iterator[Transition]:
+    """Defaults of class fields that are members of `enums`."""
+    for scope in source.module.classes():
+        for statement in scope.node.body:
+            if not isinstance(statement, t.AnnAssign) or statement.value is None:
+                continue
+            state = t.dotted(statement.value) or ""
+            if state.rpartition(".")[0].rpartition(".")[2] in enums:
+                yield Transition(source.quote(statement.target), state, scope.node.name, "", source.at(statement))

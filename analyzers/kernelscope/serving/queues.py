@@ -1,0 +1,158 @@
+"""What classes keep in queues and how they move it: order of service, requeueing, victims, free lists.
+
+Everything follows from the container's own operations (`popleft`, `append`, `heappush`); names are only quoted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from kernelscope.results import Location
+from kernelscope.serving.claims import Claim, PythonSource, literal
+from kernelscope.syntax.python import tree as t
+
+TAKE_FRONT, TAKE_BACK, PUT_BACK, PUT_FRONT = "take front", "take back", "put back", "put front"
+OPERATIONS = {"popleft": TAKE_FRONT, "append": PUT_BACK, "extend": PUT_BACK, "appendleft": PUT_FRONT,
+              "extendleft": PUT_FRONT, "put": PUT_BACK, "put_nowait": PUT_BACK, "get": TAKE_FRONT,
+              "get_nowait": TAKE_FRONT}  # fmt: skip
+CONTAINERS = {"deque", "list", "Queue", "PriorityQueue", "SimpleQueue"}
+HEAP = {"heappush": "put by priority", "heappop": "take least", "heapify": "order by priority"}
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One operation on a queue: what it does, in which method, on what element."""
+
+    operation: str
+    method: str
+    element: str
+    location: Location
+
+
+@dataclass(slots=True)
+class Queue:
+    """An attribute of a class that holds elements in order; `made` is the source of its initial value."""
+
+    owner: str
+    name: str
+    made: str
+    location: Location
+    holds_ids: bool = False
+    uses: list[Use] = field(default_factory=list[Use])
+
+    def of(self, *operations: str) -> list[Use]:
+        return [use for use in self.uses if use.operation in operations]
+
+
+def queues(source: PythonSource) -> Iterator[Queue]:
+    """The queues of every class of a file that are both filled and taken from."""
+    for scope in source.module.classes():
+        if not isinstance(scope.node, t.ClassDef):
+            continue
+        made = _containers(source, scope.node)
+        for method in scope.node.methods():
+            for node in t.walk(*method.body):
+                _record(source, node, method, made)
+        for queue in made.values():
+            if queue.uses:
+                yield queue
+
+
+def _containers(source: PythonSource, cls: t.ClassDef) -> dict[str, Queue]:
+    """Attributes that the class initialises with a list, deque, queue or heap."""
+    found: dict[str, Queue] = {}
+    for method in cls.methods():
+        for node in t.walk(*method.body):
+            match node:
+                case t.Assign(targets=[t.Attribute(value=t.Name(id="self"), attr=name)], value=value):
+                    pass
+                case t.AnnAssign(target=t.Attribute(value=t.Name(id="self"), attr=name), value=value):
+                    pass
+                case _:
+                    continue
+            if value is not None and name not in found and _is_container(value):
+                ids = any(isinstance(n, t.Name) and n.id in ("range", "arange") for n in t.walk(value))
+                found[name] = Queue(cls.name, name, source.quote(value), source.at(node), ids)
+    for statement in cls.body:
+        if isinstance(statement, t.AnnAssign) and isinstance(statement.target, t.Name) and statement.value is not None:
+            annotation = source.quote(statement.annotation)
+            if annotation.split("[")[0].rpartition(".")[2].lower() in ("list", "deque", "queue"):
+                name = statement.target.id
+                found.setdefault(name, Queue(cls.name, name, source.quote(statement.value), source.at(statement)))
+    return found
+
+
+def _is_container(value: t.Expr) -> bool:
+    match value:
+        case t.List() | t.ListComp():
+            return True
+        case t.Call(func=func):
+            return (t.dotted(func) or "").rpartition(".")[2] in CONTAINERS
+        case _:
+            return False
+
+
+def _record(source: PythonSource, node: t.Node, method: t.FunctionDef, made: dict[str, Queue]) -> None:
+    if not isinstance(node, t.Call):
+        return
+    name = t.dotted(node.func) or ""
+    last = name.rpartition(".")[2]
+    if last in HEAP and node.args and (queue := made.get(_attribute(node.args[0]))) is not None:
+        element = source.quote(node.args[1]) if len(node.args) > 1 else ""
+        queue.uses.append(Use(HEAP[last], method.name, element, source.at(node)))
+        return
+    if not isinstance(node.func, t.Attribute) or (queue := made.get(_attribute(node.func.value))) is None:
+        return
+    element = source.quote(node.args[0]) if node.args else ""
+    if last == "pop":
+        position = literal(node.args[0]) if node.args else -1
+        if position not in (0, -1):
+            return
+        operation = TAKE_FRONT if position == 0 else TAKE_BACK
+        queue.uses.append(Use(operation, method.name, "", source.at(node)))
+    elif last in OPERATIONS:
+        queue.uses.append(Use(OPERATIONS[last], method.name, element, source.at(node)))
+
+
+def _attribute(node: t.Expr) -> str:
+    return node.attr if isinstance(node, t.Attribute) and t.dotted(node.value) == "self" else ""
+
+
+def free_list_claims(queue: Queue) -> Iterator[Claim]:
+    """The order in which an allocator's ids are taken and come back."""
+    taken, returned = queue.of(TAKE_FRONT, TAKE_BACK), queue.of(PUT_BACK, PUT_FRONT)
+    if not taken or not returned:
+        return
+    front, back = queue.of(TAKE_FRONT), queue.of(PUT_BACK)
+    if front and back:
+        order = "FIFO: taken from the front (popleft), freed ones go to the back: the least recently freed is reused first"
+    elif queue.of(TAKE_BACK) and back:
+        order = "LIFO: taken from the back (pop), freed ones go to the back: the most recently freed is reused first"
+    else:
+        order = "mixed ends"
+    evidence = (taken[0].location, returned[0].location, queue.location)
+    yield Claim(
+        f"{queue.owner}.{queue.name}", order, evidence,
+        f"free list of {queue.owner}: allocated in {taken[0].method}, returned in {returned[0].method}",
+    )  # fmt: skip
+
+
+def service_claims(queue: Queue) -> Iterator[Claim]:
+    """How a waiting or running queue is served: policy, requeueing and who is evicted first."""
+    front, back, put, requeued = (queue.of(o) for o in (TAKE_FRONT, TAKE_BACK, PUT_BACK, PUT_FRONT))
+    where = f"{queue.owner}.{queue.name}"
+    if front and put:
+        evidence = (front[0].location, put[0].location)
+        policy = "FCFS (first come, first served): elements are put at the back and taken from the front"
+        yield Claim(f"{where} policy", policy, evidence, f"taken in {front[0].method}, put in {put[0].method}")
+    if heap := queue.of(*HEAP.values()):
+        yield Claim(f"{where} policy", "by priority (heap)", tuple(use.location for use in heap[:4]), "")
+    for use in requeued:
+        yield Claim(
+            f"{where} requeue", f"{use.element} goes back to the front of the queue (appendleft)", (use.location,),
+            f"in {use.method}",
+        )  # fmt: skip
+    for use in back:
+        value = f"the last (newest) element is taken: {queue.name}.pop()"
+        yield Claim(f"{where} victim", value, (use.location,), f"in {use.method}")
