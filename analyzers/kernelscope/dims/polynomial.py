@@ -119,13 +119,15 @@ class Dim:
         return render(self)
 
     def __add__(self, other: DimLike) -> Dim:
-        other = dim(other)
-        if not other.terms:
+        right = _operand(other)
+        if right is None:
+            return NotImplemented
+        if not right.terms:
             return self
         if not self.terms:
-            return other
+            return right
         sums = dict(self.terms)
-        for monomial, coefficient in other.terms:
+        for monomial, coefficient in right.terms:
             sums[monomial] = sums.get(monomial, 0) + coefficient
         return _sorted(sums)
 
@@ -135,23 +137,26 @@ class Dim:
         return Dim(tuple((m, -c) for m, c in self.terms))
 
     def __sub__(self, other: DimLike) -> Dim:
-        return self + -dim(other)
+        right = _operand(other)
+        return NotImplemented if right is None else self + -right
 
     def __rsub__(self, other: DimLike) -> Dim:
         return dim(other) - self
 
     def __mul__(self, other: DimLike) -> Dim:
-        other = dim(other)
+        right = _operand(other)
+        if right is None:
+            return NotImplemented
         if self.const == 1:
-            return other
-        if other.const == 1:
+            return right
+        if right.const == 1:
             return self
-        if len(self.terms) * len(other.terms) > MAX_WEIGHT:
+        if len(self.terms) * len(right.terms) > MAX_WEIGHT:
             raise TooLarge("a product of sums")
         products: dict[Monomial, int] = {}
-        for left, a in self.terms:
-            for right, b in other.terms:
-                monomial = _times(left, right)
+        for mine, a in self.terms:
+            for theirs, b in right.terms:
+                monomial = _times(mine, theirs)
                 products[monomial] = products.get(monomial, 0) + a * b
         return _sorted(products)
 
@@ -182,44 +187,48 @@ class Dim:
         return _sorted(quotients)
 
     def __floordiv__(self, other: DimLike) -> Dim:
-        other = dim(other)
-        if not other.terms:
+        right = _operand(other)
+        if right is None:
+            return NotImplemented
+        if not right.terms:
             raise ZeroDivisionError("integer division by zero")
-        exact = self.exact_div(other)
+        exact = self.exact_div(right)
         if exact is not None:
             return exact
-        a, b = self.const, other.const
+        a, b = self.const, right.const
         if a is not None and b is not None:
             return dim(a // b)
-        whole, rest = _split_divisible(self, other)
+        whole, rest = _split_divisible(self, right)
         if whole.terms:
-            return whole + rest // other
-        left, right = _cancel(self, other)
-        if right.const == 1:
-            return left
-        inner = _sole_opaque(left, "//")
+            return whole + rest // right
+        number, divisor = _cancel(self, right)
+        if divisor.const == 1:
+            return number
+        inner = _sole_opaque(number, "//")
         if inner is not None and (b is None or b > 0):  # (a//b)//c == a//(b*c)
-            return inner.args[0] // (inner.args[1] * right)
-        return _opaque("//", (left, right))
+            return inner.args[0] // (inner.args[1] * divisor)
+        return _opaque("//", (number, divisor))
 
     def __rfloordiv__(self, other: DimLike) -> Dim:
         return dim(other) // self
 
     def __mod__(self, other: DimLike) -> Dim:
-        other = dim(other)
-        if not other.terms:
+        right = _operand(other)
+        if right is None:
+            return NotImplemented
+        if not right.terms:
             raise ZeroDivisionError("integer modulo by zero")
-        _, rest = _split_divisible(self, other)
-        if rest.exact_div(other) is not None:
+        _, rest = _split_divisible(self, right)
+        if rest.exact_div(right) is not None:
             return ZERO
-        a, b = rest.const, other.const
+        a, b = rest.const, right.const
         if a is not None and b is not None:
             return dim(a % b)
-        left, right = _cancel(rest, other)
-        factor = ONE if left == rest else other.exact_div(right)
-        if factor is None or right.const == 1:
+        number, divisor = _cancel(rest, right)
+        factor = right.exact_div(divisor)
+        if factor is None or divisor.const == 1:
             return ZERO
-        return factor * _opaque("%", (left, right))
+        return factor * _opaque("%", (number, divisor))
 
     def __rmod__(self, other: DimLike) -> Dim:
         return dim(other) % self
@@ -267,6 +276,15 @@ def dim(value: DimLike) -> Dim:
     if isinstance(value, Dim):
         return value
     return _named(value) if isinstance(value, str) else _constant(int(value))
+
+
+def _operand(value: object) -> Dim | None:
+    """None for what is no integer: then Python asks the other side, as it must for an unknown size."""
+    if isinstance(value, Dim):
+        return value
+    if isinstance(value, int):
+        return _constant(int(value))
+    return _named(value) if isinstance(value, str) else None
 
 
 @lru_cache(4096)

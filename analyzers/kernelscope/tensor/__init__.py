@@ -1,0 +1,28 @@
+"""What a tensor is to us: shape, dtype, place; and the arithmetic of shapes that every operator shares.
+
+Knows no operator by name and no Python syntax.
+"""
+
+from kernelscope.tensor.dtypes import DTYPES, DType, promote
+from kernelscope.tensor.shape import ANY_SHAPE, Shape, ShapeError
+from kernelscope.tensor.size import Size, ceil_of, largest, numel, same_size, smallest
+from kernelscope.tensor.unknown import Unknown
+from kernelscope.tensor.value import Place, Tensor
+
+__all__ = [
+    "ANY_SHAPE",
+    "DTYPES",
+    "DType",
+    "Place",
+    "Shape",
+    "ShapeError",
+    "Size",
+    "Tensor",
+    "Unknown",
+    "ceil_of",
+    "largest",
+    "numel",
+    "promote",
+    "same_size",
+    "smallest",
+]

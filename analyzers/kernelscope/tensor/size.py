@@ -1,0 +1,54 @@
+"""Size: one dim of a shape, known or not, and the operations that an unknown passes through.
+
+`+ - * // %` work on sizes directly; only what is not an operator of Python stands here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from kernelscope.dims import NO_FACTS, Dim, Facts, ceil_div, dim, maximum, minimum, same
+from kernelscope.tensor.unknown import Unknown
+
+Size = Dim | Unknown
+
+
+def first_unknown(sizes: Iterable[Size]) -> Unknown | None:
+    """The first size that is not known."""
+    return next((s for s in sizes if isinstance(s, Unknown)), None)
+
+
+def numel(sizes: Iterable[Size]) -> Size:
+    """The product; 0 if any size is 0 and 1 of nothing."""
+    result: Size = dim(1)
+    lost: Unknown | None = None
+    for size in sizes:
+        if isinstance(size, Unknown):
+            lost = lost or size
+        else:
+            result = result * size
+    return result if lost is None or result == 0 else lost
+
+
+def same_size(a: Size, b: Size, facts: Facts = NO_FACTS) -> bool | None:
+    """`same` for sizes; None when either is unknown."""
+    if isinstance(a, Unknown) or isinstance(b, Unknown):
+        return None
+    return same(a, b, facts)
+
+
+def ceil_of(a: Size, b: Size) -> Size:
+    """`a / b` rounded up."""
+    if isinstance(a, Unknown):
+        return a
+    return b if isinstance(b, Unknown) else ceil_div(a, b)
+
+
+def largest(*sizes: Size) -> Size:
+    """The largest size."""
+    return first_unknown(sizes) or maximum(*(s for s in sizes if isinstance(s, Dim)))
+
+
+def smallest(*sizes: Size) -> Size:
+    """The smallest size."""
+    return first_unknown(sizes) or minimum(*(s for s in sizes if isinstance(s, Dim)))

@@ -1,0 +1,30 @@
+"""Unknown: what we do not know, with the reason. A value like any other, never an error.
+
+Arithmetic with an unknown is that unknown, so the first reason is the one a reader is told.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kernelscope.results import Span
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """`reason` completes "unknown because …"; `span` is where in the source knowledge ended."""
+
+    reason: str
+    span: Span | None = None
+
+    def _absorb(self, _: object) -> Unknown:
+        return self
+
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = _absorb
+    __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __pow__ = _absorb
+
+    def __neg__(self) -> Unknown:
+        return self
+
+    def __repr__(self) -> str:
+        return "?"

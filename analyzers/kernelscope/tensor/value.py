@@ -1,0 +1,58 @@
+"""Tensor: what is known of one tensor value. Place: where its memory is.
+
+Holds no data and no history; who computed it is kept by the interpreter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from kernelscope.tensor.dtypes import DType
+from kernelscope.tensor.shape import ANY_SHAPE, Shape
+from kernelscope.tensor.size import Size
+from kernelscope.tensor.unknown import Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A device: `kind` is `cpu`, `cuda`, `meta` …; `index` None is the current one. `pinned` host memory."""
+
+    kind: str
+    index: int | None = None
+    pinned: bool = False
+
+    def __repr__(self) -> str:
+        return self.kind if self.index is None else f"{self.kind}:{self.index}"
+
+
+NO_DTYPE = Unknown("the dtype is not known")
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """A tensor value: shape, dtype and place, each possibly unknown."""
+
+    shape: Shape = ANY_SHAPE
+    dtype: DType | Unknown = NO_DTYPE
+    place: Place | Unknown | None = None
+
+    @property
+    def rank(self) -> int | None:
+        return self.shape.rank
+
+    @property
+    def nbytes(self) -> Size:
+        """Bytes of its elements, stored densely."""
+        count = self.shape.numel()
+        if isinstance(self.dtype, Unknown):
+            return self.dtype
+        return count * self.dtype.bytes
+
+    def with_shape(self, shape: Shape) -> Tensor:
+        return replace(self, shape=shape)
+
+    def with_dtype(self, dtype: DType | Unknown) -> Tensor:
+        return replace(self, dtype=dtype)
+
+    def __repr__(self) -> str:
+        return f"{self.shape}" if isinstance(self.dtype, Unknown) else f"{self.shape} {self.dtype}"
