@@ -287,7 +287,7 @@ class _Scanner:
         self.calls.append(Call(f"?.{name}" if member else name, start, self._line_at(start), block.scope))
 
     def _launch(self, mark: int, scope: int) -> None:
-        head = self.text[max(0, mark - 600) : mark]
+        head = self.text[max(0, mark - 300) : mark]
         kernel = _callee_before(head)
         if kernel is None:
             return
@@ -422,16 +422,16 @@ def _callee_before(head: bytes) -> bytes | None:
     """The kernel's name at the end of a text, before its template arguments: `ns::kernel<T, (N > 1)>`."""
     text = head.rstrip()
     if text.endswith(b">"):
-        depth = 0
+        depth = parens = 0
         for i in range(len(text) - 1, -1, -1):
             char = text[i : i + 1]
-            if char == b">" and text[i - 1 : i] != b"-":
-                depth += 1
-            elif char == b"<":
-                depth -= 1
-                if depth == 0:
-                    text = text[:i].rstrip()
-                    break
+            parens += (char == b")") - (char == b"(")
+            if parens:
+                continue
+            depth += (char == b">") - (char == b"<")
+            if depth == 0 and char == b"<":
+                text = text[:i].rstrip()
+                break
     if text.endswith(b")"):
         return None
     found = re.search(rb"(?:[A-Za-z_]\w*\s*::\s*)*(?:template\s+)?[A-Za-z_]\w*$", text)

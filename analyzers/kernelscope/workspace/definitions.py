@@ -18,7 +18,7 @@ _CUDA = re.compile(
     rb"(?P<kernel>" + _KERNEL + rb")"
     rb"|\n(?:class|struct|enum(?: class)?)[ \t]+(?:__\w+__\([^)]{0,99}\)[ \t]*)?(?P<struct>\w+)[^;{}()=]{0,300}\{"
     rb"|\n#[ \t]*define[ \t]+(?P<macro>\w+)"
-    rb"|\n(?![#/}])(?:[\w:<>,\[\]\"]++[ \t*&]++){1,20}(?:[\w<>]{1,99}::)?(?P<function>~?[A-Za-z_]\w*)\("
+    rb"|\n(?![#/}])(?:(?!__global__)[\w:<>,\[\]\"]++[ \t*&]++){1,20}(?:[\w<>]{1,99}::)?(?P<function>~?[A-Za-z_]\w*)\("
 )
 _CONTROL = frozenset(b"if for while switch return else sizeof catch do case namespace using typedef".split())
 

@@ -9,9 +9,9 @@ import re
 from bisect import bisect_right
 from functools import cache
 
-import tree_sitter_python
-from tree_sitter import Language, Node, Parser, Query, QueryCursor
+from tree_sitter import Node, Parser, Query
 
+from kernelscope.syntax.python.lower import captured, language
 from kernelscope.workspace.facts import (
     MAX_TEXT,
     TOP,
@@ -76,14 +76,13 @@ _KEPT_TAILS = frozenset(
 
 @cache
 def _tools() -> tuple[Parser, Query]:
-    language = Language(tree_sitter_python.language())
-    return Parser(language), Query(language, _PATTERNS)
+    return Parser(language()), Query(language(), _PATTERNS)
 
 
 def python_facts(data: bytes) -> FileFacts:
     """The facts of one Python file."""
     parser, query = _tools()
-    return _Collector(data, QueryCursor(query).captures(parser.parse(data).root_node)).run()
+    return _Collector(data, captured(query, parser.parse(data).root_node)).run()
 
 
 class _Collector:
@@ -97,11 +96,11 @@ class _Collector:
 
     def run(self) -> FileFacts:
         self._definitions()
-        imports = [found for node in self.captures.get("import", []) for found in self._imports(node)]
+        imports = [found for node in self._in_order("import") for found in self._imports(node)]
         calls: list[Call] = []
         launches: list[Launch] = []
         registrations: list[Registration] = self._decorated()
-        for node in self.captures.get("callee", [])[:MAX_FACTS]:
+        for node in self._in_order("callee"):
             if node.type == "subscript":
                 if launch := self._launch(node):
                     launches.append(launch)
@@ -116,7 +115,7 @@ class _Collector:
 
     def _definitions(self) -> None:
         decorators = self._decorators()
-        entries = zip(self.captures.get("def", []), self.captures.get("name", []), strict=False)
+        entries = zip(self._in_order("def"), self._in_order("name"), strict=False)
         stack: list[int] = []
         for node, name in entries:
             start, end = node.start_byte, node.end_byte
@@ -133,13 +132,17 @@ class _Collector:
             stack.append(len(self.defs) - 1)
         inner = len(self.defs)
         for capture, kind in (("global", DefKind.VARIABLE), ("field", DefKind.FIELD)):
-            for node in self.captures.get(capture, [])[:MAX_FACTS]:
+            for node in self._in_order(capture):
                 name = node.child_by_field_name("left")
                 if name is not None:
                     scope = self._scope_at(node.start_byte, inner)
                     rest = self.data[name.end_byte : min(node.end_byte, name.end_byte + MAX_TEXT)]
                     self._add(name, kind, node.start_byte, node.end_byte, scope, _decoded(rest).strip())
         self.starts = self.starts[:inner]
+
+    def _in_order(self, capture: str) -> list[Node]:
+        """Captures by offset: those of several patterns come interleaved."""
+        return sorted(self.captures.get(capture, [])[:MAX_FACTS], key=lambda node: node.start_byte)
 
     def _add(self, name: Node, kind: DefKind, start: int, end: int, scope: int, detail: str) -> None:
         text = _decoded(self.data[name.start_byte : name.end_byte])
@@ -152,7 +155,7 @@ class _Collector:
         """Decorators by the row of the name they stand above."""
         found: dict[int, tuple[str, ...]] = {}
         pending: list[str] = []
-        for node in self.captures.get("decorator", [])[:MAX_FACTS]:
+        for node in self._in_order("decorator"):
             pending.append(_decoded(self.data[node.start_byte : node.end_byte][: 4 * MAX_TEXT]))
             following = node.next_named_sibling
             while following is not None and following.type == "comment":

@@ -17,7 +17,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-SCHEMA = 1
+SCHEMA = 2
 BUSY_SECONDS = 0.5
 
 _TABLES = """
@@ -81,8 +81,7 @@ class Store:
     def facts_of(self, priority: int) -> Iterator[tuple[str, bytes]]:
         """Path and facts of all files of a priority, in the order of their paths."""
         query = "SELECT path, facts FROM files WHERE priority = ? AND facts IS NOT NULL ORDER BY path"
-        for path, facts in self._select(query, (priority,)):
-            yield path, facts
+        yield from self._select(query, (priority,))
 
     def calling(self, name: str) -> list[str]:
         """Files whose facts call, launch or register something of this name."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 
 import tree_sitter_python
-from tree_sitter import Language, Parser, Query, QueryCursor, Tree
+from tree_sitter import Language, Node, Parser, Query, QueryCursor, Tree
 
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
@@ -27,6 +27,23 @@ def language() -> Language:
 @cache
 def _comment_query() -> Query:
     return Query(language(), "(comment) @comment")
+
+
+MAX_BROKEN_CHILDREN = 10_000
+MAX_BROKEN_NODES = 5_000
+
+
+def captured(query: Query, root: Node) -> dict[str, list[Node]]:
+    """The captures of a query; none below error nodes so wide that the query, quadratic in them, would hang."""
+    todo = [root] if root.has_error else []
+    for _ in range(MAX_BROKEN_NODES):
+        if not todo:
+            break
+        node = todo.pop()
+        if node.type == "ERROR" and node.child_count > MAX_BROKEN_CHILDREN:
+            return {}
+        todo.extend(child for child in node.children if child.has_error)
+    return QueryCursor(query).captures(root)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +83,7 @@ class Module:
     def comments(self) -> dict[int, Comment]:
         """The last comment of each line, by line number from 1."""
         found: dict[int, Comment] = {}
-        captures = QueryCursor(_comment_query()).captures(self.tree.root_node)
+        captures = captured(_comment_query(), self.tree.root_node)
         for raw in captures.get("comment", []):
             line = self.text.line_of(raw.start_byte)
             before = self.text.data[self.text.line_start(line) : raw.start_byte]

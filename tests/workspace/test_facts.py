@@ -1,0 +1,220 @@
+"""What a scan finds in one file: definitions with their scopes, imports, calls, launches, registrations."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from kernelscope.workspace.definitions import names_of
+from kernelscope.workspace.facts import TOP, DefKind, FileFacts, columns, decode_facts, encode
+from kernelscope.workspace.scan import facts_of, names_of_facts
+
+PYTHON = """
+import torch, a.b as ab
+import triton.language as tl
+from ..ops import (  # several
+    norm as n,
+    silu,
+)
+lib = torch.library.Library("mylib", "FRAGMENT")
+lib.define("scale(Tensor x) -> Tensor")
+SIZE: int = 4
+@triton.jit
+def kernel(x, N: tl.constexpr):
+    tl.load(x)
+class Block(nn.Module):
+    heads: int = 8
+    def forward(self, x):
+        def inner():
+            return self.proj(x)
+        kernel[(1, 2)](x, N=4)
+        return torch.ops.mylib.scale(x).relu()
+@torch.library.custom_op("mylib::fused", mutates_args=())
+def fused(x: torch.Tensor) -> torch.Tensor:
+    return helpers[0].kernel[grid(x)](x)
+@torch.library.register_fake("mylib::fused")
+def _(x): ...
+lib.impl("scale", fused, "CUDA")
+register(op_name="late", op_func=fused)
+"""
+
+CUDA = r"""
+#include <x.h>
+// __global__ void not_this(int);
+#define DEFINE_KERNEL(name, ...) template <typename T> __global__ void name(__VA_ARGS__)
+#define LAUNCH(T) \
+  norm_kernel<T><<<grid, 256>>>(x);
+namespace ns {
+template <typename T, int N = (3 > 2)>
+__global__ void __launch_bounds__(256, 2) norm_kernel(T* x) { if (x) { step(x); } }
+DEFINE_KERNEL(made_kernel, int n) { x[n] = 0; }
+struct Args : Base { int n; void set(int v) { n = v; } };
+static inline __device__ float step(float* x) { return *x; }
+}
+void norm(torch::Tensor& x, cudaStream_t s) {
+#ifdef FAST
+  if (a) {
+#else
+  if (b) {
+#endif
+    LAUNCH(float);
+  }
+  auto kernel = &ns::made_kernel<float, 4>;
+  kernel<<<dim3(x.size(0), 2), 128, 0, s>>>(x.data());
+  DISPATCH(x, [&] { ns::norm_kernel<scalar_t, (N > 1)><<<1, 1>>>(x); });
+  cudaLaunchKernelEx(&config, ns::norm_kernel<half>, x);
+}
+TORCH_LIBRARY_FRAGMENT(my, ops) {
+  ops.def("norm(Tensor! x, "
+          "int n) -> ()");
+  ops.impl("norm", torch::kCUDA, &norm);
+  m.def("other", &norm);
+}
+PYBIND11_MODULE(TORCH_EXTENSION_NAME, m) {
+  m.def("norm", &norm, "doc");
+  m.def("lam", [](int a) { return ns::step(a); });
+}
+TVM_FFI_DLL_EXPORT_TYPED_FUNC(run, ns::norm);
+"""
+
+
+def scopes(facts: FileFacts) -> list[str]:
+    names: list[str] = []
+    for d in facts.defs:
+        names.append((names[d.scope] + "." if d.scope != TOP else "") + d.name)
+    return names
+
+
+def test_python_definitions_and_scopes() -> None:
+    facts = facts_of("m.py", PYTHON.encode())
+    kinds = dict(zip(scopes(facts), [d.kind.name for d in facts.defs], strict=True))
+    assert kinds == {
+        "kernel": "FUNCTION",
+        "Block": "CLASS",
+        "Block.forward": "METHOD",
+        "Block.forward.inner": "FUNCTION",
+        "fused": "FUNCTION",
+        "_": "FUNCTION",
+        "lib": "VARIABLE",
+        "SIZE": "VARIABLE",
+        "Block.heads": "FIELD",
+    }
+    details = {d.name: d.detail for d in facts.defs}
+    assert details["kernel"] == "@triton.jit"
+    assert details["Block"] == "(nn.Module)"
+
+
+def test_python_imports() -> None:
+    facts = facts_of("m.py", PYTHON.encode())
+    assert [(i.bound, i.level, i.module, i.name) for i in facts.imports] == [
+        ("torch", 0, "torch", None),
+        ("ab", 0, "a.b", None),
+        ("tl", 0, "triton.language", None),
+        ("n", 2, "ops", "norm"),
+        ("silu", 2, "ops", "silu"),
+    ]
+
+
+def test_python_calls_launches_and_registrations() -> None:
+    facts = facts_of("m.py", PYTHON.encode())
+    names = scopes(facts)
+    where = {c.name: names[c.scope] if c.scope != TOP else "" for c in facts.calls}
+    assert where["self.proj"] == "Block.forward.inner"
+    assert where["torch.ops.mylib.scale"] == "Block.forward"
+    assert where["?.relu"] == "Block.forward"
+    assert [(x.kernel, x.grid, names[x.scope]) for x in facts.launches] == [
+        ("kernel", "(1, 2)", "Block.forward"),
+        ("?.kernel", "grid(x)", "fused"),
+    ]
+    assert sorted((r.mechanism, r.library, r.name, r.target, r.key) for r in facts.registrations) == [
+        ("custom_op", "mylib", "fused", "fused", ""),
+        ("define", "=lib", "scale", "", ""),
+        ("fake", "mylib", "fused", "_", ""),
+        ("impl", "=lib", "scale", "fused", "CUDA"),
+    ]
+    kept = next(c for c in facts.calls if c.name == "register")
+    assert kept.args == (("op_name", '"late"'), ("op_func", "fused"))
+
+
+def test_cuda_definitions() -> None:
+    facts = facts_of("k.cu", CUDA.encode())
+    kinds = dict(zip(scopes(facts), [d.kind.name for d in facts.defs], strict=True))
+    assert kinds == {
+        "DEFINE_KERNEL": "MACRO",
+        "LAUNCH": "MACRO",
+        "norm_kernel": "CUDA_KERNEL",
+        "made_kernel": "CUDA_KERNEL",
+        "Args": "STRUCT",
+        "Args.set": "CUDA_FUNCTION",
+        "step": "CUDA_FUNCTION",
+        "norm": "CUDA_FUNCTION",
+    }
+    norm = next(d for d in facts.defs if d.name == "norm")
+    assert CUDA.encode()[norm.start : norm.end].endswith(b"half>, x);\n}")
+
+
+def test_cuda_launches_references_and_registrations() -> None:
+    facts = facts_of("k.cu", CUDA.encode())
+    names = scopes(facts)
+    assert [(x.kernel, x.grid, names[x.scope]) for x in facts.launches] == [
+        ("norm_kernel", "grid", "LAUNCH"),
+        ("kernel", "dim3(x.size(0), 2)", "norm"),
+        ("ns::norm_kernel", "1", "norm"),
+        ("ns::norm_kernel", "&config", "norm"),
+    ]
+    assert ("kernel", "ns::made_kernel") in [(r.variable, r.name) for r in facts.references]
+    assert [(r.mechanism, r.library, r.name, r.target, r.key) for r in facts.registrations] == [
+        ("define", "my", "norm", "", ""),
+        ("impl", "my", "norm", "norm", "CUDA"),
+        ("pybind", "TORCH_EXTENSION_NAME", "norm", "norm", ""),
+        ("pybind", "TORCH_EXTENSION_NAME", "lam", "ns::step", ""),
+        ("export", "", "run", "ns::norm", ""),
+    ]
+    assert facts.registrations[0].schema == "norm(Tensor! x, int n) -> ()"
+
+
+def test_cuda_in_python_strings_keeps_its_place() -> None:
+    source = b'src = """\n__global__ void k(int* x) { x[0] = 1; }\n"""\nmod = load_inline(name="m", cuda_sources=src)\n'
+    facts = facts_of("m.py", source)
+    kernel = next(d for d in facts.defs if d.kind is DefKind.CUDA_KERNEL)
+    assert source[kernel.name_start : kernel.name_start + 1] == b"k"
+    assert kernel.line == 2
+
+
+@pytest.mark.parametrize(("path", "source"), [("m.py", PYTHON), ("k.cu", CUDA)])
+def test_the_two_tiers_agree_on_names(path: str, source: str) -> None:
+    data = source.encode()
+    exact = {(n.name, n.line, n.column) for n in names_of_facts(facts_of(path, data), data)}
+    quick = {(n.name, n.line, n.column) for n in names_of(path, data) if n.name != "not_this"}
+    assert quick <= exact
+
+
+def test_facts_and_names_survive_storage() -> None:
+    facts = facts_of("k.cu", CUDA.encode())
+    assert decode_facts(encode(facts)) == facts
+    names = names_of_facts(facts, CUDA.encode())
+    packed = columns(names)
+    assert tuple(packed.at(i) for i in range(len(names))) == names
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(["m.py", "k.cu"]), st.integers(0, 2000), st.integers(0, 400), st.binary(max_size=8))
+def test_broken_files_are_scanned_without_complaint(path: str, cut: int, drop: int, junk: bytes) -> None:
+    data = (PYTHON if path == "m.py" else CUDA).encode()
+    broken = data[:cut] + junk + data[cut + drop :]
+    facts = facts_of(path, broken)
+    names_of(path, broken)
+    assert all(0 <= d.start <= d.end <= len(broken) for d in facts.defs)
+    assert all(d.scope < i for i, d in enumerate(facts.defs) if d.kind not in (DefKind.FIELD, DefKind.VARIABLE))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"(" * 100_000, b"{" * 100_000, b"__global__ " * 20_000, b"template <" * 20_000, b"*" * 200_000,
+     b"#define X \\\n" * 20_000,
+     b"class A:\n " * 5_000, b"a<<<" * 30_000, b"/*" * 50_000, b'"' * 100_001],
+)  # fmt: skip
+def test_hostile_files_take_no_time(data: bytes) -> None:
+    for path in ("m.py", "k.cu"):
+        facts_of(path, data)
+        names_of(path, b"\n" + data)
