@@ -126,9 +126,9 @@ def free_list_claims(queue: Queue) -> Iterator[Claim]:
         return
     front, back = queue.of(TAKE_FRONT), queue.of(PUT_BACK)
     if front and back:
-        order = "FIFO: taken from the front (popleft), freed ones go to the back: the least recently freed is reused first"
+        order = "FIFO: taken from the front (popleft), returned to the back: the least recently freed is reused first"
     elif queue.of(TAKE_BACK) and back:
-        order = "LIFO: taken from the back (pop), freed ones go to the back: the most recently freed is reused first"
+        order = "LIFO: taken from the back (pop) and returned there: the most recently freed is reused first"
     else:
         order = "mixed ends"
     evidence = (taken[0].location, returned[0].location, queue.location)
