@@ -1,0 +1,130 @@
+// The commands of the palette, menus, lenses and hover links.
+import { commands, type Disposable, type LogOutputChannel, window } from "vscode";
+import { formatBindings, parseBindings } from "./bindings.js";
+import { debugInformation } from "./debugInformation.js";
+import { type Documents, revealSource } from "./documents.js";
+import { candidates } from "./interpreters.js";
+import { findPython, OLDEST_MINOR } from "./python.js";
+import type { Server } from "./server.js";
+import * as settings from "./settings.js";
+import { isViewAnswer, isViewRequest, VIEW_COMMANDS, type ViewRequest } from "./views.js";
+
+export interface Parts {
+  readonly server: Server;
+  readonly documents: Documents;
+  readonly log: LogOutputChannel;
+  readonly version: string;
+}
+
+export function registerCommands(parts: Parts): Disposable[] {
+  const { server, log } = parts;
+  const table: Record<string, (...args: unknown[]) => unknown> = {
+    setSymbolValues,
+    chooseGpu: () => chooseGpu(server),
+    reindex: () => server.execute("kernelscope.reindex"),
+    selectInterpreter,
+    useInstalledServer: () => settings.writeServer("importStrategy", "fromEnvironment"),
+    restartServer: () => server.restart(),
+    showLogs: () => log.show(true),
+    printDebugInformation: () => debugInformation(parts),
+    revealSource: (target) => revealSource(String(target)),
+  };
+  return [
+    ...VIEW_COMMANDS.map((command) => register(command, (...args) => openView(parts, command, args))),
+    ...Object.entries(table).map(([name, run]) => register(`kernelscope.${name}`, run)),
+  ];
+}
+
+/** A failure of a command that the user ran is told to the user, in the one line that the server found for it. */
+function register(command: string, run: (...args: unknown[]) => unknown): Disposable {
+  return commands.registerCommand(command, async (...args: unknown[]) => {
+    try {
+      return await run(...args);
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      window.showWarningMessage(`Kernelscope: ${message}`);
+      return undefined;
+    }
+  });
+}
+
+async function openView({ server, documents }: Parts, command: string, args: unknown[]): Promise<void> {
+  const request = isViewRequest(args[0]) ? args[0] : underCursor();
+  if (request === undefined) {
+    throw new Error("Open a Python, Triton or CUDA file first.");
+  }
+  const answer = await server.execute(command, request);
+  if (isViewAnswer(answer)) {
+    await documents.open(answer);
+  }
+}
+
+/** The palette and the context menu speak of the active editor's cursor. */
+function underCursor(): ViewRequest | undefined {
+  const editor = window.activeTextEditor;
+  if (editor === undefined) {
+    return undefined;
+  }
+  const { line, character } = editor.selection.active;
+  return { uri: editor.document.uri.toString(), position: { line, character } };
+}
+
+async function setSymbolValues(): Promise<void> {
+  const text = await window.showInputBox({
+    title: "Set Symbol Values",
+    prompt: "Sizes for names of dims; empty shows names only",
+    placeHolder: "B=8, S=4096",
+    value: formatBindings(settings.bindings()),
+    validateInput: (typed) => {
+      const parsed = parseBindings(typed);
+      return typeof parsed === "string" ? parsed : undefined;
+    },
+  });
+  const parsed = text === undefined ? undefined : parseBindings(text);
+  if (typeof parsed === "object") {
+    await settings.write("bindings", parsed);
+  }
+}
+
+async function chooseGpu(server: Server): Promise<void> {
+  const current = settings.gpu();
+  const known = await server.execute<{ name: string; detail?: string }[]>("kernelscope.listGpus");
+  const items = known.map(({ name, detail }) => ({
+    label: name,
+    description: name === current ? "chosen" : "",
+    detail: detail ?? "",
+  }));
+  const chosen = await window.showQuickPick(items, { title: "GPU that numbers speak of", matchOnDetail: true });
+  if (chosen !== undefined) {
+    await settings.write("gpu", chosen.label);
+  }
+}
+
+/** Lists the interpreters that would do; any other can be browsed for. */
+async function selectInterpreter(): Promise<void> {
+  const found: { label: string; description: string; command: readonly string[] | undefined }[] = [];
+  for await (const candidate of candidates({ ...settings.serverSettings(), interpreter: [] })) {
+    const { python } = await findPython([candidate], { oldest: OLDEST_MINOR, newest: undefined });
+    if (python !== undefined && !found.some(({ description }) => description === python.command.join(" "))) {
+      found.push({
+        label: `Python ${python.version.text}`,
+        description: python.command.join(" "),
+        command: python.command,
+      });
+    }
+  }
+  const browse = { label: "$(folder-opened) Browse…", description: "", command: undefined };
+  const chosen = await window.showQuickPick([...found, browse], { title: "Python that runs the Kernelscope server" });
+  if (chosen === undefined) {
+    return;
+  }
+  const command = chosen.command ?? (await browseForPython());
+  if (command !== undefined) {
+    await settings.writeServer("interpreter", command);
+  }
+}
+
+async function browseForPython(): Promise<readonly string[] | undefined> {
+  const [file] = (await window.showOpenDialog({ title: "Python 3.11 or later", openLabel: "Use" })) ?? [];
+  return file === undefined ? undefined : [file.fsPath];
+}

@@ -1,0 +1,57 @@
+// The extension's settings, read anew at every use: in remote windows some appear only after activation.
+import { type ConfigurationChangeEvent, ConfigurationTarget, workspace } from "vscode";
+import type { Bindings } from "./bindings.js";
+import type { ServerSettings } from "./launch.js";
+
+const SECTION = "kernelscope";
+const OF_THE_COMMAND = ["enable", "interpreter", "importStrategy", "path", "args", "cwd"];
+
+export type Notifications = "off" | "onError" | "onWarning" | "always";
+
+export function serverSettings(): ServerSettings {
+  const settings = workspace.getConfiguration(SECTION);
+  return {
+    interpreter: settings.get<string[]>("interpreter", []),
+    importStrategy: settings.get<ServerSettings["importStrategy"]>("importStrategy", "useBundled"),
+    path: settings.get<string[]>("path", []),
+    args: settings.get<string[]>("args", []),
+    cwd: settings.get<string>("cwd", ""),
+  };
+}
+
+export function isEnabled(): boolean {
+  return workspace.getConfiguration(SECTION).get<boolean>("enable", true);
+}
+
+export function notifications(): Notifications {
+  return workspace.getConfiguration(SECTION).get<Notifications>("showNotifications", "off");
+}
+
+/** What the server is told: the whole section, as `workspace/configuration` answers it later. */
+export function settingsForServer(): unknown {
+  return JSON.parse(JSON.stringify(workspace.getConfiguration().get(SECTION) ?? {}));
+}
+
+/** Whether a change makes another command of the server, so that it has to be started anew. */
+export function changesCommand(change: ConfigurationChangeEvent): boolean {
+  return OF_THE_COMMAND.some((name) => change.affectsConfiguration(`${SECTION}.${name}`));
+}
+
+export function bindings(): Bindings {
+  return workspace.getConfiguration(SECTION).get<Bindings>("bindings", {});
+}
+
+export function gpu(): string {
+  return workspace.getConfiguration(SECTION).get<string>("gpu", "");
+}
+
+/** Writes a setting for this workspace, or for the user when no folder is open. */
+export async function write(name: "bindings" | "gpu", value: unknown): Promise<void> {
+  const target = workspace.workspaceFolders ? ConfigurationTarget.Workspace : ConfigurationTarget.Global;
+  await workspace.getConfiguration(SECTION).update(name, value, target);
+}
+
+/** Writes a setting of the server for the user: which programs run is no matter of a workspace. */
+export async function writeServer(name: "interpreter" | "importStrategy", value: unknown): Promise<void> {
+  await workspace.getConfiguration(SECTION).update(name, value, ConfigurationTarget.Global);
+}

@@ -1,0 +1,34 @@
+// The views there are, and what the server is asked and answers to open one.
+
+/** Commands that open a read-only document; hovers may link to them. */
+export const VIEW_COMMANDS = [
+  "kernelscope.explainKernel",
+  "kernelscope.showDataflow",
+  "kernelscope.showArchitecture",
+  "kernelscope.showOperatorTable",
+  "kernelscope.showPseudocode",
+  "kernelscope.showTiling",
+  "kernelscope.showCallPath",
+  "kernelscope.showWhy",
+];
+
+/** What a view is about: the argument of lenses and hover links, and what the palette makes of the cursor. */
+export interface ViewRequest {
+  readonly uri: string;
+  readonly position?: { readonly line: number; readonly character: number };
+  readonly symbol?: string;
+}
+
+/** The document to open: its content is asked for by `workspace/textDocumentContent`. */
+export interface ViewAnswer {
+  readonly uri: string;
+  readonly title: string;
+}
+
+export function isViewRequest(value: unknown): value is ViewRequest {
+  return typeof value === "object" && value !== null && typeof (value as ViewRequest).uri === "string";
+}
+
+export function isViewAnswer(value: unknown): value is ViewAnswer {
+  return typeof value === "object" && value !== null && typeof (value as ViewAnswer).uri === "string";
+}
