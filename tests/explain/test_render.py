@@ -1,0 +1,64 @@
+"""Documents as text: links are where they say, frames are straight, ASCII keeps positions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+from kernelscope.explain import document as d
+from kernelscope.explain.render import display_width, to_ascii, to_json, to_markdown, to_text
+from kernelscope.results import Location
+
+PLACE = Location(Path("/w/model.py"), 12)
+LINES = st.text(st.characters(blacklist_categories=("Cc", "Cs", "Zl", "Zp")), max_size=60)
+
+
+def everything() -> d.Document:
+    return d.Document(
+        "Title",
+        (
+            d.Heading("Part", location=PLACE),
+            d.Paragraph((d.Line("some words " * 20, PLACE),)),
+            d.Code((d.Line("acc = 0", PLACE), d.Line("for i in n:"))),
+            d.Table(("Name", "Value"), ((d.Line("a", PLACE), d.Line("long text " * 20)),)),
+            d.Card((d.CardRow("Grid", (d.Line("(cdiv(M, BLOCK_M),)", PLACE),)), d.CardRow("Atomics", ()))),
+            d.Picture("┌─┐\n│x│\n└─┘", (d.Region(0, 0, 3, 3, PLACE),)),
+        ),
+        notes=("nothing else is known",),
+    )
+
+
+def test_links_stand_where_they_say() -> None:
+    rendered = to_text(everything(), width=80)
+    rows = rendered.text.split("\n")
+    shown = {rows[link.row][link.column : link.end_column] for link in rendered.links}
+    assert shown == {"model.py:12", "L12", "a", "(cdiv(M, BLOCK_M),)", "┌─┐", "│x│", "└─┘"}
+
+
+def test_width_is_kept_and_none_is_written_out() -> None:
+    rendered = to_text(everything(), width=60)
+    assert max(map(display_width, rendered.text.split("\n"))) <= 75  # the mark of a wrapped line may stand beyond
+    assert "Atomics  none" in rendered.text
+
+
+def test_ascii_is_ascii_for_our_own_glyphs() -> None:
+    assert to_text(everything(), charset="ascii").text.isascii()
+
+
+@given(LINES)
+def test_ascii_moves_nothing(text: str) -> None:
+    assert len(to_ascii(text)) == len(text)
+
+
+@given(st.lists(st.tuples(LINES, LINES), max_size=4))
+def test_tables_are_straight(rows: list[tuple[str, str]]) -> None:
+    table = d.Table(("a", "b"), tuple((d.Line(x), d.Line(y)) for x, y in rows))
+    text = to_text(d.Document("t", (table,)), width=60).text.split("\n")[3:]
+    assert len({display_width(row) for row in text if row}) == 1
+
+
+def test_markdown_and_json_hold_the_same_places() -> None:
+    document = everything()
+    assert to_markdown(document).count("model.py#L12") == 4
+    assert str(to_json(document)).count("'line': 12") == 6

@@ -1,0 +1,228 @@
+"""What systems declare and do, from their structure: each test shows the source and what must be said of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from kernelscope.serving import caches, queues
+from kernelscope.serving.claims import PythonSource
+from kernelscope.serving.collectives import collectives, nccl_collectives
+from kernelscope.serving.constraints import c_constraints, constraints
+from kernelscope.serving.lifecycle import transitions
+from kernelscope.serving.metrics import metrics
+from kernelscope.serving.parameters import c_parameters, parameters
+from kernelscope.serving.processes import channels, routes, started
+from kernelscope.serving.registries import registries
+from kernelscope.syntax.text import SourceText
+
+Source = Callable[[str], PythonSource]
+
+
+def test_fields_with_defaults_overrides_and_comments(source: Source) -> None:
+    found = parameters(
+        source(
+            """
+            @dataclass
+            class Sizes:
+                hidden: int = 4096
+                heads: int = Field(default=32, description="query heads")
+                head_dim: int | None = None
+                mode: Literal["a", "b"] = "a"  # how it runs
+
+                def __post_init__(self):
+                    if self.head_dim is None:
+                        self.head_dim = self.hidden // self.heads
+            """
+        )
+    )
+    shown = {p.name: (p.value, p.doc, p.choices) for p in found}
+    assert shown == {
+        "hidden": (4096, "", ()),
+        "heads": (32, "query heads", ()),
+        "head_dim": (None, "", ()),
+        "mode": ("a", "how it runs", ("a", "b")),
+    }
+    (override,) = next(p for p in found if p.name == "head_dim").overrides
+    assert (override.value, override.condition) == ("self.hidden // self.heads", "self.head_dim is None")
+
+
+def test_options_environment_and_constructor_defaults(source: Source) -> None:
+    found = parameters(
+        source(
+            """
+            LIMIT = 1 << 10
+            parser.add_argument("-p", "--port", type=int, default=8000, help="where to listen")
+            debug = os.environ.get("APP_DEBUG", "0")
+
+            class Config(Base):
+                def __init__(self, layers=12, **kwargs):
+                    self.layers = layers
+            """
+        )
+    )
+    assert {(p.kind, p.name, p.value) for p in found} == {
+        ("constant", "LIMIT", 1024),
+        ("option", "--port", 8000),
+        ("environment", "APP_DEBUG", "0"),
+        ("field", "layers", 12),
+    }
+
+
+def test_constants_of_c() -> None:
+    text = SourceText(b"#define WARP 32U\nconstexpr int kStages = 3;\nconst auto x = f(y);\n#define CHECK(x) f(x)\n")
+    assert [(p.kind, p.name, p.value) for p in c_parameters(Path("a.cu"), text)] == [
+        ("define", "WARP", 32),
+        ("constant", "kStages", 3),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("statement", "condition", "kind"),
+    [
+        ("assert size % 256 == 0", "size % 256 == 0", "divisibility"),
+        ("assert 1 <= tp <= 8", "1 <= tp <= 8", "range"),
+        ("if width % heads != 0: raise ValueError('no')", "width % heads == 0", "divisibility"),
+        ("if not (mode in ('a', 'b')): raise KeyError(mode)", "mode in ('a', 'b')", "membership"),
+        ("assert x.dtype == torch.bfloat16", "x.dtype == torch.bfloat16", "dtype"),
+        ("assert n & (n - 1) == 0", "n & (n - 1) == 0", "power_of_two"),
+        ("assert x.data_ptr() % 16 == 0", "x.data_ptr() % 16 == 0", "alignment"),
+    ],
+)
+def test_constraints_are_what_must_hold(source: Source, statement: str, condition: str, kind: str) -> None:
+    (found,) = constraints(source(f"def f(size, x):\n    {statement}\n"))
+    assert (found.condition, found.kind) == (condition, kind)
+
+
+def test_constraints_of_c() -> None:
+    text = SourceText(b'static_assert(kHeadDim % 8 == 0, "rows are vectors");\nTORCH_CHECK(x.size(0) > 0, "empty");\n')
+    found = [(c.condition, c.kind, c.enforced_by) for c in c_constraints(Path("a.cu"), text)]
+    assert found == [
+        ("kHeadDim % 8 == 0", "divisibility", "static_assert"),
+        ("x.size(0) > 0", "shape", "check_macro"),
+    ]
+
+
+def test_registries(source: Source) -> None:
+    found = registries(
+        source(
+            """
+            class Kind(Enum):
+                A = 1
+                B = 2
+
+            MODELS = {"llama": Llama, "qwen": Qwen}
+
+            @BACKENDS.register("fast")
+            def make_fast(): ...
+
+            def build(name):
+                if name == "x":
+                    return X()
+                elif name == "y":
+                    return Y()
+            """
+        )
+    )
+    assert [(r.kind, r.name, [e.key for e in r.entries]) for r in found] == [
+        ("enum", "Kind", ["A", "B"]),
+        ("decorator", "BACKENDS.register", ["fast"]),
+        ("table", "MODELS", ["llama", "qwen"]),
+        ("factory", "build by name", ["x", "y"]),
+    ]
+
+
+def test_collectives_carry_their_guards(source: Source) -> None:
+    (found,) = collectives(
+        source(
+            """
+            import torch.distributed as dist
+
+            class Rows:
+                def forward(self, x):
+                    y = self.linear(x)
+                    if self.size > 1:
+                        dist.all_reduce(y, group=self.group, async_op=True)
+                    return gather(y)
+            """
+        )
+    )
+    assert (found.primitive, found.tensor, found.group, found.condition, found.is_async) == (
+        "all_reduce",
+        "y",
+        "self.group",
+        "self.size > 1",
+        True,
+    )
+
+
+def test_nccl_calls() -> None:
+    text = SourceText(b"ncclCheck(ncclReduceScatter(grads, grads, n, t, ncclAvg, comm, stream));\n")
+    assert [c.primitive for c in nccl_collectives(Path("z.cuh"), text)] == ["reduce_scatter"]
+
+
+def test_processes_channels_and_routes(source: Source) -> None:
+    file = source(
+        """
+        import multiprocessing as mp
+        import zmq
+
+        @app.post("/generate")
+        def generate(request): ...
+
+        def launch():
+            mp.set_start_method("spawn")
+            inbox = mp.Queue()
+            mp.Process(target=run_worker, args=(inbox,)).start()
+            context.socket(zmq.PULL)
+            torch.cuda.Event()
+        """
+    )
+    assert [(s.kind, s.target) for s in started(file)] == [("start method", "spawn"), ("process", "run_worker")]
+    assert [(c.transport, c.pattern) for c in channels(file)] == [("queue", ""), ("ZeroMQ", "PULL")]
+    assert [(r.method, r.path) for r in routes(file)] == [("POST", "/generate")]
+
+
+def test_metrics_through_an_alias(source: Source) -> None:
+    (found,) = metrics(
+        source('def f(self):\n    self._gauge_cls(name="app:running", documentation="Requests now.", labelnames=n)\n')
+    )
+    assert (found.name, found.kind, found.measures) == ("app:running", "gauge", "Requests now.")
+
+
+def test_states_and_their_guards(source: Source) -> None:
+    (found,) = transitions(
+        source("def f(r):\n    if r.done:\n        r.status = Status.FINISHED\n    r.mode = other.VALUE\n"),
+        frozenset({"Status"}),
+    )
+    assert (found.subject, found.state, found.condition) == ("r.status", "Status.FINISHED", "r.done")
+
+
+def test_a_heap_is_not_first_come_first_served(source: Source) -> None:
+    file = source(
+        """
+        class Sched:
+            def __init__(self):
+                self.ready = []
+            def add(self, r):
+                heapq.heappush(self.ready, (r.priority, r))
+            def take(self):
+                return heapq.heappop(self.ready)
+        """
+    )
+    claims = [c for q in queues.queues(file) for c in queues.service_claims(q)]
+    assert [c.value for c in claims] == ["by priority (heap)"]
+
+
+def test_block_pointers_of_kernels_are_not_paging(source: Source) -> None:
+    file = source(
+        """
+        def kernel(ptr, rows, cols, stride):
+            return ptr[rows[:, None] * stride + cols[None, :]]
+
+        def slot(table, p, size):
+            return table[p // size] * size + p % size
+        """
+    )
+    assert [c.name for c in caches.paging(file)] == ["slot slot"]

@@ -1,0 +1,81 @@
+"""The report of the sample workspace: what it must say, that all it cites exists, and that it is silent elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import cast
+
+import pytest
+from kernelscope.explain.report import report
+from kernelscope.serving.system import System
+from kernelscope.workspace.files import Files
+from kernelscope.workspace.workspace import Workspace
+
+Json = dict[str, object]
+
+
+@pytest.fixture(scope="module")
+def sample_report(sample_root: Path) -> Json:
+    return report(Workspace(Files([str(sample_root)])), sample_root)
+
+
+def items(node: object, keys: str = "") -> Iterator[tuple[str, Json]]:
+    """Every object of a report with the keys that lead to it."""
+    if isinstance(node, dict):
+        yield keys, cast(Json, node)
+        for key, value in cast(Json, node).items():
+            yield from items(value, f"{keys}.{key}")
+    elif isinstance(node, list):
+        for value in cast("list[object]", node):
+            yield from items(value, keys)
+
+
+@pytest.mark.parametrize(
+    ("section", "words"),
+    [
+        ("serving.kv_cache", ("block_size", "16")),
+        ("serving.kv_cache", ("FIFO", "PagedKVCache.free")),
+        ("serving.kv_cache", ("num_blocks, block_size, num_kv_heads, head_dim",)),
+        ("serving.kv_cache", ("request.block_table[position // self.block_size] * self.block_size",)),
+        ("serving.scheduling", ("FCFS", "Engine.waiting")),
+        ("serving.scheduling", ("newest", "running.pop()")),
+        ("serving.scheduling", ("front of the queue", "appendleft")),
+        ("serving.batching", ("max_num_batched_tokens", "4096")),
+        ("serving.lifecycle.states", ("WAITING, RUNNING, FINISHED",)),
+        ("config.constraints", ("self.hidden_size % self.num_attention_heads == 0",)),
+        ("faq", ("not found", "pipeline")),
+        ("faq", ("not found", "route")),
+    ],
+)
+def test_it_says(sample_report: Json, section: str, words: tuple[str, ...]) -> None:
+    said = [str(item) for keys, item in items(sample_report) if section in keys]
+    assert any(all(word in text for word in words) for text in said)
+
+
+def test_every_citation_is_a_line_that_exists(sample_report: Json, sample_root: Path) -> None:
+    cited = [item for _, item in items(sample_report) if set(item) >= {"path", "line"}]
+    assert len(cited) > 100
+    for place in cited:
+        lines = (sample_root / str(place["path"])).read_text(encoding="utf-8").split("\n")
+        assert 1 <= cast(int, place["line"]) <= len(lines)
+
+
+def test_names_do_not_matter(sample: System, sample_root: Path, tmp_path: Path) -> None:
+    """The same system under other names gives the same claims about queues and caches."""
+    for path in sample_root.rglob("*.py"):
+        text = path.read_text(encoding="utf-8").replace("waiting", "inbox").replace("Engine", "Motor")
+        target = tmp_path / path.relative_to(sample_root)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text.replace("block_table", "pages_of"), encoding="utf-8")
+    renamed = report(Workspace(Files([str(tmp_path)])), tmp_path)
+    text = str(renamed)
+    assert "Motor.inbox policy" in text
+    assert "request.pages_of[position // self.block_size] * self.block_size" in text
+
+
+def test_an_empty_folder_has_an_honest_report(tmp_path: Path) -> None:
+    found = report(Workspace(Files([str(tmp_path)])), tmp_path)
+    answers = [cast(Json, entry) for entry in cast("list[object]", found["faq"])]
+    assert answers
+    assert not any(entry["found"] for entry in answers)
