@@ -46,6 +46,26 @@ def display_width(text: str) -> int:
     )
 
 
+def wrap_cells(text: str, width: int) -> list[str]:
+    """`text` in rows of at most `width` cells (at least two), broken at spaces where that is possible."""
+    width = max(2, width)
+    rows, row = list[str](), ""
+    for word in text.split():
+        joined = f"{row} {word}" if row else word
+        if display_width(joined) <= width:
+            row = joined
+            continue
+        if row:
+            rows.append(row)
+        row = ""
+        for character in word:
+            if display_width(row + character) > width:
+                rows.append(row)
+                row = ""
+            row += character
+    return [*rows, row] if row or not rows else rows
+
+
 def to_ascii(text: str) -> str:
     """The same text in plain ASCII glyphs, one character for one, so that positions stay."""
     return text.translate(_ASCII)
@@ -141,7 +161,7 @@ class _Writer:
 
     def table_row(self, cells: Iterable[d.Line], widths: list[int]) -> None:
         cells = list(cells)
-        wrapped = [textwrap.wrap(c.text, w) or [""] for c, w in zip(cells, widths, strict=False)]
+        wrapped = [wrap_cells(c.text, w) for c, w in zip(cells, widths, strict=False)]
         for index in range(max(map(len, wrapped), default=0)):
             row = "│"
             for cell, lines, w in zip(cells, wrapped, widths, strict=False):
@@ -177,7 +197,7 @@ class _Writer:
 def _column_widths(block: d.Table, width: int) -> list[int]:
     """Natural widths, the widest columns narrowed until the frame fits `width`."""
     columns = [[title, *(row[i].text for row in block.rows if i < len(row))] for i, title in enumerate(block.columns)]
-    widths = [max(1, *(display_width(text) for text in column)) for column in columns]
+    widths = [max(2, *(display_width(text) for text in column)) for column in columns]
     while sum(widths) + 3 * len(widths) + 1 > width and max(widths, default=0) > 12:
         widths[widths.index(max(widths))] -= 1
     return widths
