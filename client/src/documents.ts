@@ -13,7 +13,9 @@ import {
   workspace,
 } from "vscode";
 import {
+  ErrorCodes,
   ExecuteCommandRequest,
+  type ResponseError,
   TextDocumentContentRefreshRequest,
   TextDocumentContentRequest,
 } from "vscode-languageclient/node";
@@ -69,8 +71,12 @@ export class Documents implements TextDocumentContentProvider, Disposable {
 
 /** Servers without `workspace/textDocumentContent` have a command for it. */
 async function contentOf(client: KernelscopeClient, uri: string, token: CancellationToken): Promise<string> {
-  if (client.initializeResult?.capabilities.workspace?.textDocumentContent !== undefined) {
+  try {
     return (await client.sendRequest(TextDocumentContentRequest.type, { uri }, token)).text;
+  } catch (error) {
+    if ((error as ResponseError).code !== ErrorCodes.MethodNotFound) {
+      throw error;
+    }
   }
   const params = { command: "kernelscope.documentText", arguments: [{ uri }] };
   return ((await client.sendRequest(ExecuteCommandRequest.type, params, token)) as { text: string }).text;
