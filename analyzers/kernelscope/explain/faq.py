@@ -130,6 +130,7 @@ QUESTIONS: tuple[Question, ...] = (
              "kv cache: paged slot arithmetic, cache buffers, free lists, reference counts"),
     Question("kv_cache.block", "kv_cache", "What is the block or page size?",
              _words(r"block_size|page_size|kvcache|kv_cache|num_blocks|num_pages"), "parameters of blocks and pages"),
+    Question("fusion.tied", "fusion", "Which weights are tied?", lambda system: iter(system.ties), "tied weights"),
     Question("kv_cache.prefix", "kv_cache", "How are prefixes shared?", _prefix, "prefix hashes over tokens"),
     Question("kv_cache.kinds", "kv_cache", "Which cache managers exist?", _registered("cache"), "registries of caches"),
     Question("scheduling.policy", "scheduling", "In which order are requests served?", _scheduling,

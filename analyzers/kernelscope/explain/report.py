@@ -23,6 +23,8 @@ from kernelscope.workspace.workspace import Workspace
 Json = dict[str, object]
 MAX_PSEUDOCODE = 60
 """Longest pseudocode of one function in a report, in lines."""
+MAX_SUMMARY = 1_500
+MAX_COMPONENTS = 400
 
 SECTIONS: dict[str, re.Pattern[str]] = {
     "kv_cache": re.compile(r"(?:^|_)(?:kv|pages?|block_size|blocks|cache|memory|swap)(?:_|$)|kvcache", re.I),
@@ -195,17 +197,40 @@ def _components(system: System, places: Places) -> list[Json]:
         rows += [(e.key, e.implementation, e.location) for e in registry.entries]
     found: list[Json] = []
     for (name, kind), rows in merged.items():
-        choices = ", ".join(f"{key} → {implementation}" for key, implementation, _ in rows[:40])
+        choices = ", ".join(f"{key} → {implementation}" for key, implementation, _ in rows[:40])[:MAX_SUMMARY]
         evidence = places.evidence(*(location for _, _, location in rows))
         found.append({"name": name, "role": kind, "value": f"choices: {choices}", "evidence": evidence})
+    for claim in system.ties:
+        found.append(places.claim(claim))
     for source in system.sources:
+        for scope in source.module.classes():
+            found += _derived(source, scope.node, places)
         for scope in source.module.functions():
-            if scope.owner is not None and scope.node.name == "forward":
-                found.append(_component(source, scope.node, scope.path[-2], places))
+            is_forward = scope.node.name == "forward"
+            if (is_forward or scope.owner is None) and len(found) < MAX_COMPONENTS:
+                name = scope.path[-2] if is_forward and scope.owner is not None else scope.qualified_name
+                found.append(_component(source, scope.node, name, places))
+    return found
+
+
+def _derived(source: PythonSource, cls: t.FunctionDef | t.ClassDef, places: Places) -> list[Json]:
+    """Sizes and scales that a class computes from others: `self.groups = heads // kv_heads`."""
+    found: list[Json] = []
+    assert isinstance(cls, t.ClassDef)
+    for method in cls.methods():
+        for node in t.walk(*method.body):
+            match node:
+                case t.Assign(targets=[t.Attribute(value=t.Name(id="self"), attr=attr)], value=t.BinOp() as value):
+                    text = f"{cls.name}.{attr} = {source.quote(value)}"
+                    where = places.evidence(source.at(node))
+                    found.append({"name": f"{cls.name} {attr}", "value": text, "evidence": where})
+                case _:
+                    pass
     return found
 
 
 def _component(source: PythonSource, node: t.FunctionDef | t.ClassDef, name: str, places: Places) -> Json:
+    """A module or function: its inputs and what it computes, line by line and in one text."""
     assert isinstance(node, t.FunctionDef)
     code = function_code(node, source.text, source.path)
     lines: list[Json] = []
@@ -213,11 +238,19 @@ def _component(source: PythonSource, node: t.FunctionDef | t.ClassDef, name: str
         text = line.text.strip()
         entry: Json = {"text": text, "indent": (len(line.text) - len(line.text.lstrip())) // 4}
         if line.location is not None:
-            entry["evidence"] = places.evidence(line.location, symbol=f"{name}.forward")
+            entry["evidence"] = places.evidence(line.location, symbol=name)
         lines.append(entry)
+    computes = "; ".join(line.text.strip() for line in code.lines[1:])[:MAX_SUMMARY]
     inputs: list[Json] = [{"name": p.name} for p in node.args if p.name != "self"]
-    where = places.evidence(source.at(node), symbol=f"{name}.forward")
-    return {"name": name, "role": "module", "inputs": inputs, "pseudocode": lines, "evidence": where}
+    places_of = [line.location for line in code.lines if line.location is not None]
+    return {
+        "name": name,
+        "role": "module" if node.name == "forward" else "function",
+        "computes": computes,
+        "inputs": inputs,
+        "pseudocode": lines,
+        "evidence": places.evidence(*places_of[:1], *places_of[2::3], symbol=name),
+    }
 
 
 def _tiling(system: System, places: Places) -> list[Json]:

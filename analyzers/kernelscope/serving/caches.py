@@ -92,7 +92,27 @@ def reference_counts(source: PythonSource) -> Iterator[Claim]:
                 continue
             nodes: list[t.Node] = [downs[0], raised[attr][0], zero[0]]
             value = f"reference count `{attr}`: raised by each user, lowered on release, freed or evictable only at 0"
-            yield Claim(f"{scope.node.name} shared blocks", value, tuple(source.at(n) for n in nodes))
+            if climb := _climb(scope.node, attr):
+                value += "; counted on every node from the prefix up through its parents to the root"
+                nodes.append(climb)
+            yield Claim(f"{scope.node.name} shared blocks are locked", value, tuple(source.at(n) for n in nodes))
+
+
+def _climb(cls: t.FunctionDef | t.ClassDef, attr: str) -> t.While | None:
+    """A loop that counts `node.attr` and goes on to `node.parent`-like links of the same name."""
+    for loop in t.walk(*cls.body):
+        if not isinstance(loop, t.While):
+            continue
+        counted = {
+            t.dotted(n.target.value) for n in t.walk(*loop.body)
+            if isinstance(n, t.AugAssign) and isinstance(n.target, t.Attribute) and n.target.attr == attr
+        }  # fmt: skip
+        for n in t.walk(*loop.body):
+            if isinstance(n, t.Assign) and isinstance(n.value, t.Attribute):
+                held = t.dotted(n.value.value)
+                if held is not None and held in counted and held == t.dotted(n.targets[0]):
+                    return loop
+    return None
 
 
 def hashes(source: PythonSource) -> Iterator[Claim]:
@@ -125,14 +145,59 @@ def evictions(source: PythonSource) -> Iterator[Claim]:
         names = [(t.dotted(c.func) or "").rpartition(".")[2] for c in calls]
         if "heappop" in names and "heapify" in names:
             pops = calls[names.index("heappop")]
-            comparisons = [source.quote(n) for n in _own(scope.node) if isinstance(n, t.Compare)]
-            tests = "; ".join(comparisons[:4])
-            value = f"by a heap: the least element is evicted first; {source.quote(pops)}; tests: {tests}"
-            yield Claim(f"{scope.qualified_name} eviction", value, (source.at(pops), source.at(scope.node)))
+            order = _order(source)
+            candidates = [m for m in _called(source, scope.owner, calls) if m is not scope.node]
+            tests = [source.quote(s.test) for m in candidates for s in _own(m) if isinstance(s, t.If)]
+            value = f"by a heap: the least element is evicted first; {source.quote(pops)}"
+            if order is not None:
+                value += f"; elements compare by `{source.quote(order)}`"
+            if tests:
+                value += f"; candidates: {', '.join(m.name for m in candidates)} where {' and '.join(tests[:4])}"
+            where = [source.at(pops), source.at(scope.node), *(source.at(m) for m in candidates)]
+            yield Claim(f"{scope.qualified_name} eviction", value, tuple(where))
         ordered = [c for c, n in zip(calls, names, strict=True) if n == "popitem" and c.keywords]
         if ordered:
             value = f"least recently used entry first: {source.quote(ordered[0])}"
             yield Claim(f"{scope.qualified_name} eviction", value, (source.at(ordered[0]),))
+
+
+def _order(source: PythonSource) -> t.Expr | None:
+    """What `__lt__` of a class of the file returns: the key that a heap of its instances is ordered by."""
+    for scope in source.module.functions():
+        if scope.node.name == "__lt__":
+            for node in _own(scope.node):
+                if isinstance(node, t.Return) and node.value is not None:
+                    return node.value
+    return None
+
+
+def _called(source: PythonSource, owner: t.ClassDef | None, calls: list[t.Call]) -> list[t.FunctionDef]:
+    """Methods of the same class that are called."""
+    names = {(t.dotted(c.func) or "").removeprefix("self.") for c in calls}
+    return [m for m in owner.methods() if m.name in names] if owner is not None else []
+
+
+def sizing(source: PythonSource) -> Iterator[Claim]:
+    """Products of four or more factors one of which is an element size: bytes of a cache or buffer."""
+    for scope in source.module.functions():
+        for node in _own(scope.node):
+            if not isinstance(node, t.Assign):
+                continue
+            factors = _factors(node.value)
+            if len(factors) >= MIN_CACHE_RANK and any(_is_element_size(f) for f in factors):
+                value = f"{source.quote(node.targets[0])} = {source.quote(node.value)}"
+                yield Claim(f"{scope.qualified_name} bytes per block or page", value, (source.at(node),))
+
+
+def _factors(node: t.Expr) -> list[t.Expr]:
+    if isinstance(node, t.BinOp) and node.op == "*":
+        return [*_factors(node.left), *_factors(node.right)]
+    return [node]
+
+
+def _is_element_size(node: t.Expr) -> bool:
+    name = t.dotted(node.func) if isinstance(node, t.Call) else t.dotted(node)
+    return (name or "").rpartition(".")[2] in ("itemsize", "element_size", "get_dtype_size", "dtype_size")
 
 
 def _own(node: t.FunctionDef | t.ClassDef) -> Iterator[t.Node]:

@@ -48,10 +48,10 @@ class PythonSource:
         span = node.name_span if isinstance(node, t.FunctionDef | t.ClassDef) else node.span
         return self.text.location(self.path, span)
 
-    def quote(self, node: t.Node) -> str:
-        """The source of a node on one line, cut at `MAX_SOURCE`."""
+    def quote(self, node: t.Node, longest: int = MAX_SOURCE) -> str:
+        """The source of a node on one line, cut at `longest` characters."""
         text = " ".join(self.text.slice(node.span).split())
-        return text if len(text) <= MAX_SOURCE else text[: MAX_SOURCE - 1] + "…"
+        return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
 Literal = str | bytes | int | float | complex | bool | None | list["Literal"]

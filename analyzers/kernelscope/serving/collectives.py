@@ -96,6 +96,24 @@ def collectives(source: PythonSource) -> Iterator[Collective]:
             )
 
 
+def wrapped_collectives(source: PythonSource, wrappers: frozenset[str]) -> Iterator[Collective]:
+    """Calls of the program's own methods that are named like a primitive and reach one (`wrappers`)."""
+    aliases = _aliases(source)
+    for scope in source.module.functions():
+        assert isinstance(scope.node, t.FunctionDef)
+        for call, guards in _guarded_calls(source, scope.node):
+            last = call.func.attr if isinstance(call.func, t.Attribute) else (t.dotted(call.func) or "")
+            if last not in wrappers or last not in PRIMITIVES or _primitive(call, aliases) is not None:
+                continue
+            if scope.node.name == last:
+                continue
+            tensor = source.quote(call.args[0]) if call.args else ""
+            yield Collective(
+                PRIMITIVES[last], tensor, "the wrapper's group", scope.qualified_name, " and ".join(guards), False,
+                "backward" if scope.node.name == "backward" else "forward", source.at(call), source.quote(call.func),
+            )  # fmt: skip
+
+
 def _aliases(source: PythonSource) -> dict[str, str]:
     """What names of the file stand for in the libraries that communicate."""
     found: dict[str, str] = {}

@@ -16,6 +16,8 @@ from kernelscope.serving.claims import Claim, Literal, PythonSource, literal
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.text import SourceText
 
+MAX_EXPRESSION = 1_000
+"""Longest default that is quoted, in characters: tables of a configuration are worth reading."""
 FIELD_CALLS = {"field", "Field", "ib", "attrib", "PrivateAttr", "dataclass_field", "Arg", "Option", "Argument"}
 ENVIRONMENT = {"os.environ.get", "environ.get", "os.getenv", "getenv", "os.environ.setdefault"}
 
@@ -73,10 +75,22 @@ def _fields(source: PythonSource, cls: t.ClassDef) -> Iterator[Parameter]:
         match statement:
             case t.AnnAssign(target=t.Name(id=name), annotation=annotation, value=value):
                 yield _declared(source, statement, name, cls.name, annotation, value)
-            case t.Assign(targets=[t.Name(id=name)], value=value) if literal(value) is not None:
+            case t.Assign(targets=[t.Name(id=name)], value=value) if _is_setting(value):
                 yield _declared(source, statement, name, cls.name, None, value)
             case _:
                 pass
+
+
+def _is_setting(value: t.Expr) -> bool:
+    """A literal, a dict of literals, or a descriptor made from literals alone, such as `EnvFlag(False)`."""
+    match value:
+        case t.Dict():
+            return bool(value.values) and all(literal(v) is not None for v in value.values)
+        case t.Call():
+            given = [*value.args, *(k.value for k in value.keywords)]
+            return bool(given) and all(literal(v) is not None for v in given)
+        case _:
+            return literal(value) is not None
 
 
 def _declared(
@@ -87,7 +101,7 @@ def _declared(
         name=name,
         owner=owner,
         kind="field",
-        expression=source.quote(default) if default is not None else "",
+        expression=source.quote(default, MAX_EXPRESSION) if default is not None else "",
         location=source.at(node),
         value=literal(default),
         annotation=source.quote(annotation) if annotation is not None else "",

@@ -63,6 +63,8 @@ def started(source: PythonSource) -> Iterator[Started]:
             keywords = {k.arg: k.value for k in call.keywords}
             if last in STARTERS and ("target" in keywords or last.endswith("Executor")):
                 target = source.quote(keywords["target"]) if "target" in keywords else ""
+                if "name" in keywords:
+                    target = f"{target} named {source.quote(keywords['name'])}"
                 yield Started(STARTERS[last], target, name, scope.qualified_name, "", source.at(call))
             elif last in ("set_start_method", "get_context") and call.args:
                 method = literal(call.args[0])

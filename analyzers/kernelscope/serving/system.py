@@ -12,12 +12,14 @@ from pathlib import Path
 from kernelscope.results import IndexProgress
 from kernelscope.serving import caches, lifecycle, queues
 from kernelscope.serving.claims import Claim, PythonSource
-from kernelscope.serving.collectives import Collective, collectives, nccl_collectives
+from kernelscope.serving.collectives import Collective, collectives, nccl_collectives, wrapped_collectives
 from kernelscope.serving.constraints import Constraint, c_constraints, constraints
 from kernelscope.serving.metrics import Metric, metrics
 from kernelscope.serving.parameters import Parameter, c_parameters, parameters
+from kernelscope.serving.preferences import preferences
 from kernelscope.serving.processes import Channel, Route, Started, channels, routes, started
 from kernelscope.serving.registries import Registry, registries
+from kernelscope.serving.weights import shared_weights
 from kernelscope.syntax.text import SourceText
 from kernelscope.workspace.files import PYTHON_SUFFIXES
 from kernelscope.workspace.workspace import Workspace
@@ -40,6 +42,7 @@ class System:
     transitions: list[lifecycle.Transition] = field(default_factory=list[lifecycle.Transition])
     scheduling: list[Claim] = field(default_factory=list[Claim])
     kv_cache: list[Claim] = field(default_factory=list[Claim])
+    ties: list[Claim] = field(default_factory=list[Claim])
     prefix_cache: list[Claim] = field(default_factory=list[Claim])
 
     @property
@@ -69,7 +72,9 @@ def gather(
             data = workspace.files.read(path)
             if isinstance(data, bytes):
                 _cuda(system, Path(path), SourceText(data))
+    wrappers = frozenset(c.where.rpartition(".")[2] for c in system.collectives)
     for source in system.sources:
+        system.collectives += wrapped_collectives(source, wrappers)
         system.transitions += lifecycle.initial_states(source, system.enums)
         system.transitions += lifecycle.transitions(source, system.enums)
     return system
@@ -90,9 +95,11 @@ def _python(system: System, source: PythonSource) -> None:
             system.kv_cache += queues.free_list_claims(queue)
         else:
             system.scheduling += queues.service_claims(queue)
-    for find in (caches.paging, caches.buffers, caches.reference_counts, caches.evictions):
+    for find in (caches.paging, caches.buffers, caches.reference_counts, caches.evictions, caches.sizing):
         system.kv_cache += find(source)
     system.prefix_cache += caches.hashes(source)
+    system.scheduling += preferences(source)
+    system.ties += shared_weights(source)
 
 
 def _cuda(system: System, path: Path, text: SourceText) -> None:

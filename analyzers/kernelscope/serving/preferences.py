@@ -1,0 +1,65 @@
+"""Which of two kinds of work a scheduler prefers, from the order in which it tries them.
+
+Two structures say so: `first() or second()`, and a loop over one queue whose result returns before the next loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kernelscope.serving.claims import Claim, PythonSource
+from kernelscope.syntax.python import tree as t
+
+
+def preferences(source: PythonSource) -> Iterator[Claim]:
+    """Claims about what is tried first, from one file."""
+    for scope in source.module.functions():
+        yield from _alternatives(source, scope.node, scope.qualified_name)
+        yield from _loops(source, scope.node, scope.qualified_name)
+
+
+def _alternatives(source: PythonSource, node: t.FunctionDef | t.ClassDef, where: str) -> Iterator[Claim]:
+    """`a.f() or b.f()`: the same question put to two parts, one after the other."""
+    for found in t.walk(*node.body):
+        if not isinstance(found, t.BoolOp) or found.op != "or":
+            continue
+        calls = [value for value in found.values if isinstance(value, t.Call) and isinstance(value.func, t.Attribute)]
+        names = {call.func.attr for call in calls if isinstance(call.func, t.Attribute)}
+        if len(calls) == len(found.values) >= 2 and len(names) == 1:
+            first, *others = [source.quote(call.func) for call in calls]
+            value = f"{first} comes first: {' then '.join(others)} only if it gives nothing"
+            yield Claim(f"{where} which batch runs next", value, (source.at(found), source.at(node)))
+
+
+def _loops(source: PythonSource, node: t.FunctionDef | t.ClassDef, where: str) -> Iterator[Claim]:
+    """`while self.a: ...` then `if done: return` then `while self.b: ...`: never both in one step."""
+    before: tuple[t.While, str] | None = None
+    returned = False
+    for statement in node.body:
+        if isinstance(statement, t.While):
+            queue = _queue(statement.test)
+            if queue and before is not None and returned and queue != before[1]:
+                label = _comment(source, before[0]) or before[1]
+                other = _comment(source, statement) or queue
+                value = (
+                    f"{label} ({before[1]}) comes first and is separate: the function returns before "
+                    f"{other} ({queue}) is looked at, so one step never mixes them"
+                )
+                evidence = (source.at(statement), source.at(before[0]))
+                yield Claim(f"{where} policy", value, evidence)
+            if queue:
+                before, returned = (statement, queue), False
+        elif isinstance(statement, t.If) and statement.body and isinstance(statement.body[-1], t.Return):
+            returned = True
+
+
+def _queue(test: t.Expr) -> str:
+    """The attribute of `self` that a loop's test asks for elements."""
+    first = test.values[0] if isinstance(test, t.BoolOp) and test.op == "and" else test
+    name = t.dotted(first) or ""
+    return name if name.startswith("self.") else ""
+
+
+def _comment(source: PythonSource, node: t.Stmt) -> str:
+    comment = source.module.comments.get(source.at(node).line - 1)
+    return comment.text.lstrip("# ") if comment is not None and comment.alone else ""

@@ -1,0 +1,30 @@
+"""Weights that two modules share: assignments of one module's parameter to another's.
+
+Only `a.weight = b.weight` (also through `.data`) counts; loaders that copy values do not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kernelscope.serving.claims import Claim, PythonSource
+from kernelscope.serving.parameters import guarded, guards_text
+from kernelscope.syntax.python import tree as t
+
+
+def shared_weights(source: PythonSource) -> Iterator[Claim]:
+    """Tied weights of one file, with the condition under which they are tied."""
+    for scope in source.module.functions():
+        for statement, guards in guarded(scope.node.body):
+            if not isinstance(statement, t.Assign):
+                continue
+            target, value = _weight(statement.targets[0]), _weight(statement.value)
+            if target and value and target != value:
+                condition = " and ".join(guards_text(source, guards))
+                text = f"{target} is {value} (one tensor, tied)" + (f" if {condition}" if condition else "")
+                yield Claim(f"{scope.qualified_name} tied weights", text, (source.at(statement),), condition=condition)
+
+
+def _weight(node: t.Expr) -> str:
+    name = (t.dotted(node) or "").removesuffix(".data")
+    return name if name.endswith(".weight") else ""
