@@ -7,6 +7,7 @@ only macros of the same file that define kernels, and takes both branches of eve
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from dataclasses import dataclass
 
 from kernelscope.workspace.facts import (
@@ -23,6 +24,8 @@ from kernelscope.workspace.facts import (
 
 MAX_TOKENS = 2_000_000
 MAX_FACTS = 100_000
+MAX_LAUNCHES = 5_000
+MAX_CALLEE_BYTES = 2_000
 MAX_ARGUMENTS = 12
 MAX_ARGUMENT_BYTES = 20_000
 
@@ -162,6 +165,7 @@ class _Scanner:
                 self._reference(match, block.scope)
         while len(blocks) > 1:
             self._close(blocks.pop(), len(text))
+        self._passed()
         return FileFacts(
             tuple(self.defs),
             (),
@@ -251,8 +255,9 @@ class _Scanner:
         """Macros with parameters are functions to the graph: their bodies call and launch. Some define kernels."""
         if b"#" not in self.data:
             return
-        text, self.text = self.text, _NOISE.sub(_spaces, self.data)
-        for match in _DEFINE.finditer(self.text):
+        text, written = self.text, _NOISE.sub(_spaces, self.data)
+        self.text = written.replace(b"\\\n", b" \n").replace(b"\\\r\n", b" \r\n")
+        for match in _DEFINE.finditer(written):
             scope = self._define(match[1], DefKind.MACRO, match.start(), match.end(), match.start(1), TOP)
             block = _Block(scope, False)
             for token in _TOKEN.finditer(self.text, match.start(3), match.end(3)):
@@ -287,7 +292,9 @@ class _Scanner:
         self.calls.append(Call(f"?.{name}" if member else name, start, self._line_at(start), block.scope))
 
     def _launch(self, mark: int, scope: int) -> None:
-        head = self.text[max(0, mark - 300) : mark]
+        if len(self.launches) > MAX_LAUNCHES:
+            return
+        head = self.text[max(0, mark - MAX_CALLEE_BYTES) : mark]
         kernel = _callee_before(head)
         if kernel is None:
             return
@@ -309,6 +316,24 @@ class _Scanner:
         if left:
             name = _decoded(match["ref"])
             self.references.append(Reference(_decoded(left[1]), name, start, self._line_at(start), scope))
+
+    def _passed(self) -> None:
+        """Kernels and macros that a call is given: `launch(norm_kernel<T>, x)`, `FOR_ALL_TYPES(t, RUN)`."""
+        local = {d.name.encode() for d in self.defs if d.kind in (DefKind.CUDA_KERNEL, DefKind.MACRO)}
+        if not local and b"<<<" not in self.text:
+            return
+        owners = sorted((d.start, d.end, i) for i, d in enumerate(self.defs) if d.kind in _BODIES)
+        text = self.text
+        for match in _PASSED.finditer(text):
+            name = match[1]
+            if name.rpartition(b"::")[2] not in local and not _MACRO_NAME.match(name):
+                continue
+            at = bisect_right(owners, (match.start(1), len(text), len(self.defs))) - 1
+            while at >= 0 and owners[at][1] <= match.start(1):
+                at -= 1
+            if at >= 0 and len(self.references) < MAX_FACTS:
+                line = self._line_at(match.start(1))
+                self.references.append(Reference("", _decoded(name), match.start(1), line, owners[at][2]))
 
     # -- registrations --------------------------------------------------------------------------------------
 
@@ -386,6 +411,10 @@ class _Scanner:
         return self.line
 
 
+_PASSED = re.compile(rb"[(,]\s*&?\s*((?:\w+::)*+[A-Za-z_]\w*+)\s*(?=[,)<])(?!<<<)")
+_MACRO_NAME = re.compile(rb"[A-Z][A-Z0-9]*_[A-Z0-9_]+\Z")
+_BODIES = (DefKind.CUDA_FUNCTION, DefKind.MACRO)
+
 _BRACKETS = re.compile(rb"[()\[\]{}]")
 _SEPARATORS = re.compile(rb"[()\[\]{},]")
 
@@ -434,7 +463,7 @@ def _callee_before(head: bytes) -> bytes | None:
                 break
     if text.endswith(b")"):
         return None
-    found = re.search(rb"(?:[A-Za-z_]\w*\s*::\s*)*(?:template\s+)?[A-Za-z_]\w*$", text)
+    found = re.search(rb"(?:[A-Za-z_]\w*\s*::\s*)*(?:template\s+)?[A-Za-z_]\w*$", text[-200:])
     return found[0] if found else None
 
 

@@ -84,7 +84,10 @@ class Launch(Record, frozen=True):
 
 
 class Reference(Record, frozen=True):
-    """A function named without being called: `auto launcher = &kernel<float>;` gives `variable` launcher."""
+    """A function named without being called: `auto launcher = &kernel<float>;` gives `variable` launcher.
+
+    `variable` is empty for a kernel or macro that is passed as an argument.
+    """
 
     variable: str
     name: str

@@ -148,6 +148,10 @@ class Modules:
                 return _ranked(self._follow(path, target, _Trail()))[0]
         return Missing(f"{bound} is not bound by this import")
 
+    def follow(self, path: str, target: Imported) -> Resolved:
+        """Where an import written anywhere in the file leads."""
+        return _ranked(self._follow(path, target, _Trail()))[0]
+
     def in_module(self, module: ModuleRef, name: str) -> Resolved:
         """What `name` means as an attribute of a module."""
         first, _, rest = name.partition(".")

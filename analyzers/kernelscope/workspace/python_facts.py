@@ -221,7 +221,7 @@ class _Collector:
             tail = _TAIL.search(text[-MAX_TEXT:]) if callee.type == "attribute" else None
             if tail is None:
                 return None
-            text = b"?." + tail[1]
+            text = (b"super()." if text.startswith(b"super()") else b"?.") + tail[1]
         name = _decoded(text)
         scope = self._scope_at(start)
         tail = name.rpartition(".")[2]

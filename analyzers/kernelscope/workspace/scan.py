@@ -23,9 +23,9 @@ MAX_CUDA_STRINGS = 20
 __all__ = ["facts_of", "names_of", "priority"]
 
 
-def priority(data: bytes) -> int:
-    """Which files the graph wants first: 0 kernels, launches and registrations, 1 framework code, 2 the rest."""
-    if _OPERATOR.search(data):
+def priority(path: str, data: bytes) -> int:
+    """Which files the graph wants first: 0 C++ and what launches or registers, 1 framework code, 2 the rest."""
+    if not path.endswith(PYTHON_SUFFIXES) or _OPERATOR.search(data):
         return 0
     return 1 if _FRAMEWORK.search(data) else 2
 

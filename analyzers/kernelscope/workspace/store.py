@@ -17,7 +17,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-SCHEMA = 2
+SCHEMA = 5
 BUSY_SECONDS = 0.5
 
 _TABLES = """

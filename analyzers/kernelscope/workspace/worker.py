@@ -57,7 +57,7 @@ def scan_file(path: str, exact: bool) -> Scanned:
 
 def scan_bytes(path: str, data: bytes, exact: bool, size: int = -1, mtime_ns: int = -1) -> Scanned:
     """Scans given bytes. A file that the scanner fails on keeps its names, if those could be had."""
-    rank = priority(data)
+    rank = priority(path, data)
     names = b""
     try:
         if not exact:

@@ -1,0 +1,167 @@
+"""The C++ side of the graph: functions, macros, launches and kernels, joined by name.
+
+Names are matched without namespaces, overloads or includes: the nearest definitions count, and more than one makes
+an edge uncertain.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+
+from kernelscope.graph.kinds import Edge, EdgeKind, Node, NodeKind
+from kernelscope.workspace.facts import TOP, Call, Def, DefKind, FileFacts, Launch
+from kernelscope.workspace.files import PYTHON_SUFFIXES
+
+MAX_CANDIDATES = 8
+LIBRARY_NAMESPACES = frozenset({"std", "at", "c10", "torch", "cub", "thrust", "cute", "nvcuda", "py", "pybind11"})
+"""Qualified names of the language's and the frameworks' own libraries are not looked for in the workspace."""
+_CALLABLE = (DefKind.CUDA_FUNCTION, DefKind.CUDA_KERNEL, DefKind.MACRO)
+
+
+class CppLinks:
+    """Definitions of all C++ files by name, and the edges between them."""
+
+    def __init__(self) -> None:
+        self._files: dict[str, FileFacts] = {}
+        self._by_name: dict[str, list[tuple[str, int]]] = {}
+
+    def add(self, path: str, facts: FileFacts) -> None:
+        """Makes the definitions of a file known; edges come once all files are added."""
+        self._files[path] = facts
+        for index, definition in enumerate(facts.defs):
+            if definition.kind in _CALLABLE:
+                self._by_name.setdefault(definition.name, []).append((path, index))
+
+    def edges(self) -> Iterator[Edge]:
+        """All edges between C++ functions, launches and kernels."""
+        for path, facts in self._files.items():
+            owners = {index: function_node(path, facts, index) for index, d in enumerate(facts.defs) if _is_owner(d)}
+            for launch in facts.launches:
+                yield from self._launch_edges(path, facts, launch, owners)
+            for call in facts.calls:
+                yield from self._call_edges(path, facts, call, owners)
+            yield from self._passed_edges(path, facts, owners)
+
+    def functions(self, name: str, near: str) -> list[Node]:
+        """The nearest C++ functions or kernels of a possibly qualified name."""
+        qualifier, _, tail = name.rpartition("::")
+        return [
+            function_node(path, self._files[path], index)
+            for path, index in self._nearest(tail, qualifier.rpartition("::")[2], near)
+        ]
+
+    def _call_edges(self, path: str, facts: FileFacts, call: Call, owners: dict[int, Node]) -> Iterator[Edge]:
+        source = owners.get(_owner(facts, call.scope))
+        if source is None:
+            return
+        is_member = call.name.startswith("?.")
+        qualifier, _, tail = call.name.removeprefix("?.").rpartition("::")
+        if tail not in self._by_name or qualifier.partition("::")[0] in LIBRARY_NAMESPACES:
+            return
+        around = self._struct_of(path, _owner(facts, call.scope))
+        found = self._nearest(tail, qualifier.rpartition("::")[2], path, is_member, around)
+        if is_member and len(found) > 1:
+            return
+        for where, index in found:
+            target = function_node(where, self._files[where], index)
+            if target != source:
+                yield Edge(EdgeKind.CALLS, source, target, path, call.line, len(found) == 1 and not is_member)
+
+    def _passed_edges(self, path: str, facts: FileFacts, owners: dict[int, Node]) -> Iterator[Edge]:
+        """A kernel or macro that a function passes on is started or expanded there."""
+        for reference in facts.references:
+            source = owners.get(_owner(facts, reference.scope))
+            if reference.variable or source is None:
+                continue
+            for node in self.functions(reference.name, path):
+                if node != source and (node.kind is NodeKind.KERNEL or node.detail == "macro"):
+                    yield Edge(EdgeKind.CALLS, source, node, path, reference.line, False, "passed as an argument")
+
+    def _launch_edges(self, path: str, facts: FileFacts, launch: Launch, owners: dict[int, Node]) -> Iterator[Edge]:
+        owner = owners.get(_owner(facts, launch.scope))
+        if owner is None and path.endswith(PYTHON_SUFFIXES):
+            return  # a Triton launch; only CUDA source in strings is ours
+        node = Node(NodeKind.LAUNCH, launch.kernel, path, launch.start, launch.line, launch.grid)
+        if owner is not None:
+            yield Edge(EdgeKind.CONTAINS, owner, node, path, launch.line)
+        kernels = self._launched(path, facts, launch)
+        for kernel in kernels:
+            yield Edge(EdgeKind.LAUNCHES, node, kernel, path, launch.line, len(kernels) == 1)
+        if not kernels:
+            missing = Node(NodeKind.MISSING, f"no __global__ function {launch.kernel} in the workspace")
+            yield Edge(EdgeKind.LAUNCHES, node, missing, path, launch.line)
+
+    def _launched(self, path: str, facts: FileFacts, launch: Launch) -> list[Node]:
+        """The kernels that a launch may start: by name, else through the variable that holds the kernel."""
+        direct = [n for n in self.functions(launch.kernel, path) if n.kind is NodeKind.KERNEL]
+        if direct:
+            return direct
+        scopes = set(_scopes(facts, launch.scope))
+        names = [r.name for r in facts.references if r.variable == launch.kernel and r.scope in scopes]
+        found = [node for name in dict.fromkeys(names) for node in self.functions(name, path)]
+        return list(dict.fromkeys(node for node in found if node.kind is NodeKind.KERNEL))
+
+    def _nearest(
+        self, name: str, qualifier: str, near: str, is_member: bool = False, around: str = ""
+    ) -> list[tuple[str, int]]:
+        """Candidates in the same file, else the same folder, else anywhere.
+
+        Members of a struct count for `x.f()`, for `Struct::f` and inside that struct (`around`) only.
+        """
+        found: list[tuple[str, int]] = []
+        for path, index in self._by_name.get(name, []):
+            struct = self._struct_of(path, index)
+            fits = bool(struct) if is_member else struct in ("", qualifier, around)
+            if fits:
+                found.append((path, index))
+        if qualifier and (inside := [(p, i) for p, i in found if self._struct_of(p, i) == qualifier]):
+            found = inside
+        folder = os.path.dirname(near)
+        for closer in (
+            [(p, i) for p, i in found if p == near],
+            [(p, i) for p, i in found if os.path.dirname(p) == folder],
+        ):
+            if closer:
+                return closer[:MAX_CANDIDATES]
+        return found[:MAX_CANDIDATES]
+
+    def _struct_of(self, path: str, index: int) -> str:
+        if index == TOP:
+            return ""
+        defs = self._files[path].defs
+        scope = defs[index].scope
+        return defs[scope].name if scope != TOP else ""
+
+
+def function_node(path: str, facts: FileFacts, index: int) -> Node:
+    """The node of a C++ definition."""
+    definition = facts.defs[index]
+    if definition.kind is DefKind.CUDA_KERNEL:
+        return Node(NodeKind.KERNEL, definition.name, path, definition.name_start, definition.line, "CUDA")
+    name = definition.name
+    if definition.scope != TOP:
+        name = f"{facts.defs[definition.scope].name}::{name}"
+    return Node(NodeKind.FUNCTION, name, path, definition.name_start, definition.line, _role(definition))
+
+
+def _role(definition: Def) -> str:
+    if definition.kind is DefKind.MACRO:
+        return "macro"
+    return "device" if re.search(r"\b__device__\b", definition.detail) else "C++"
+
+
+def _is_owner(definition: Def) -> bool:
+    return definition.kind in _CALLABLE
+
+
+def _scopes(facts: FileFacts, scope: int) -> Iterator[int]:
+    while scope != TOP:
+        yield scope
+        scope = facts.defs[scope].scope
+
+
+def _owner(facts: FileFacts, scope: int) -> int:
+    """The innermost function around a scope."""
+    return next((s for s in _scopes(facts, scope) if _is_owner(facts.defs[s])), TOP)

@@ -1,0 +1,80 @@
+"""Kinds of nodes and edges of the operator graph, with what each of them stands for.
+
+Edges lead from what asks to what answers: from a Python call down to the kernel that runs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+
+from kernelscope.results import Location
+
+
+class NodeKind(Enum):
+    """What a node stands for."""
+
+    MODULE = "module"
+    """A source file."""
+    FUNCTION = "function"
+    """A Python or C++ function, a method, or a macro that calls or launches."""
+    OPERATOR = "operator"
+    """A name in a library, such as `torch.ops.lib.op`; several implementations may stand behind it."""
+    BINDING = "binding"
+    """A registration: a schema, an implementation for a dispatch key, a pybind or FFI export."""
+    LAUNCH = "launch"
+    """One place that starts a kernel, with its grid."""
+    KERNEL = "kernel"
+    """A `__global__` function or a jitted Triton function."""
+    MISSING = "missing"
+    """A hop that the workspace does not show; its name says what is missing."""
+
+
+class EdgeKind(Enum):
+    """How two nodes hang together."""
+
+    CONTAINS = "contains"
+    """A module its functions and kernels; a function its launches."""
+    CALLS = "calls"
+    """A function calls a function or an operator."""
+    REGISTERS = "registers"
+    """An operator has this registration."""
+    BINDS = "binds"
+    """A registration names its implementation."""
+    LAUNCHES = "launches"
+    """A launch starts a kernel."""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A node. `start` is the byte offset of the name in its file, -1 where there is none."""
+
+    kind: NodeKind
+    name: str
+    path: str = ""
+    start: int = -1
+    line: int = field(default=0, compare=False)
+    detail: str = field(default="", compare=False)
+    """A launch's grid, a registration's mechanism and dispatch key, a kernel's language."""
+
+    @property
+    def location(self) -> Location | None:
+        return Location(Path(self.path), self.line) if self.path else None
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """An edge with the place that shows it. `certain` is False where several targets are possible."""
+
+    kind: EdgeKind
+    source: Node
+    target: Node
+    path: str = ""
+    line: int = 0
+    certain: bool = True
+    note: str = ""
+
+    @property
+    def location(self) -> Location | None:
+        return Location(Path(self.path), self.line) if self.path else None

@@ -1,0 +1,206 @@
+"""The operator graph: built from facts, extended on demand from the functions that are asked about.
+
+C++ and registrations are linked at once; Python functions are linked when a question reaches them, in either
+direction. Which paths are worth showing is decided in `paths`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, cast
+
+from kernelscope.graph.cpp_links import CppLinks
+from kernelscope.graph.kinds import Edge, EdgeKind, Node, NodeKind
+from kernelscope.graph.python_calls import PythonCalls
+from kernelscope.graph.registrations import ANY_LIBRARY, Registrations
+from kernelscope.workspace.facts import TOP, DefKind, FileFacts
+from kernelscope.workspace.files import PYTHON_SUFFIXES
+from kernelscope.workspace.index import Stage
+from kernelscope.workspace.workspace import Workspace
+
+if TYPE_CHECKING:
+    from networkx import MultiDiGraph
+
+MAX_CALLING_FILES = 200
+
+
+class OperatorGraph:
+    """A `networkx.MultiDiGraph` of `Node`s whose edges carry an `Edge` under the key `edge`."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        import networkx
+
+        self._workspace = workspace
+        self._python = PythonCalls(workspace.modules, workspace.classes, workspace.index, self._exported)
+        self._cpp = CppLinks()
+        self.graph: MultiDiGraph[Node] = networkx.MultiDiGraph()
+        self._followed: set[Node] = set()
+        self._sought: set[Node] = set()
+        self._short: dict[str, list[Node]] = {}
+        self.complete = workspace.index.stage >= Stage.OPERATORS
+        self._build()
+
+    # -- building -------------------------------------------------------------------------------------------
+
+    def _build(self) -> None:
+        files = list(self._workspace.index.operator_files())
+        for path, facts in files:
+            self._cpp.add(path, facts)
+        self._add(self._cpp.edges())
+        registrations = Registrations(self._workspace.modules, self._cpp, self._python.named)
+        self._add(registrations.edges(files))
+        for node in list(self.graph):
+            if node.kind is NodeKind.OPERATOR:
+                self._short.setdefault(node.name.rpartition("::")[2], []).append(node)
+
+    def _add(self, edges: Iterable[Edge]) -> None:
+        for edge in edges:
+            key = (edge.kind, edge.path, edge.line)
+            self.graph.add_edge(edge.source, edge.target, key=key, edge=edge)
+
+    # -- walking --------------------------------------------------------------------------------------------
+
+    def out_edges(self, node: Node) -> list[Edge]:
+        """What a node leads to, in the order of the source; follows Python calls the first time."""
+        if node not in self._followed:
+            self._followed.add(node)
+            if node.kind is NodeKind.FUNCTION and node.path.endswith(PYTHON_SUFFIXES):
+                self._add(self._python.edges(node))
+            elif node.kind is NodeKind.OPERATOR:
+                self._complete_operator(node)
+        if node not in self.graph:
+            return []
+        edges = [cast(Edge, data["edge"]) for _, _, data in self.graph.out_edges(node, data=True)]
+        return sorted(edges, key=lambda edge: (edge.line, edge.target.name, edge.target.path, edge.target.start))
+
+    def in_edges(self, node: Node) -> list[Edge]:
+        """What leads to a node; looks for Python callers the first time."""
+        if node not in self._sought:
+            self._sought.add(node)
+            self._seek_callers(node)
+        if node not in self.graph:
+            return []
+        edges = [cast(Edge, data["edge"]) for _, _, data in self.graph.in_edges(node, data=True)]
+        return sorted(edges, key=lambda edge: (edge.path, edge.line, edge.source.name, edge.source.start))
+
+    def _exported(self, dotted: str) -> Node | None:
+        """The pybind or FFI export behind `module.function` of a compiled module."""
+        module, _, name = dotted.rpartition(".")
+        found = [op for op in self._short.get(name, []) if self._is_export(op)]
+        named = [op for op in found if op.name.rpartition("::")[0] == module.rpartition(".")[2]]
+        chosen_by_build = [op for op in found if op.name.startswith(f"{ANY_LIBRARY}::")]
+        return next(iter(named or chosen_by_build), None)
+
+    def _is_export(self, op: Node) -> bool:
+        return any(e.target.detail.startswith(("pybind", "export")) for e in self.out_edges(op))
+
+    def _complete_operator(self, node: Node) -> None:
+        """An operator that is used but registered under a name the build chooses, or nowhere we can see."""
+        if node in self.graph and any(
+            data["edge"].kind is EdgeKind.REGISTERS for _, _, data in self.graph.out_edges(node, data=True)
+        ):
+            return
+        short = node.name.rpartition("::")[2]
+        known = [op for op in self._short.get(short, []) if op != node and op.name == f"{ANY_LIBRARY}::{short}"]
+        known = known or [op for op in self._short.get(short, []) if op != node and "::" not in op.name.strip(":")]
+        if known:
+            note = "the library's name is set by the build"
+            edges = [(e, op) for op in known for e in self.out_edges(op)]
+            self._add(
+                Edge(e.kind, node, e.target, e.path, e.line, False, note)
+                for e, _ in edges
+                if e.kind is EdgeKind.REGISTERS
+            )
+            return
+        missing = Node(NodeKind.MISSING, f"no registration of {node.name} in the workspace")
+        self._add([Edge(EdgeKind.REGISTERS, node, missing)])
+
+    def _seek_callers(self, node: Node) -> None:
+        """Follows the functions of files that mention the node's name."""
+        if node.kind not in (NodeKind.FUNCTION, NodeKind.KERNEL, NodeKind.OPERATOR):
+            return
+        tail = node.name.rpartition("::")[2].rpartition(".")[2]
+        names = [tail]
+        if tail in ("forward", "__call__", "__init__") and "." in node.name:
+            names = [node.name.split(".")[-2], tail]
+        for name in names[:1]:
+            for path in self._files_calling(name):
+                facts = self._workspace.index.facts(path)
+                if facts is not None and path.endswith(PYTHON_SUFFIXES):
+                    for function in self._functions_calling(path, facts, name):
+                        self.out_edges(function)
+
+    def _files_calling(self, name: str) -> list[str]:
+        indexed = self._workspace.index.callers(name)
+        return indexed[:MAX_CALLING_FILES] if indexed is not None else []
+
+    def _functions_calling(self, path: str, facts: FileFacts, name: str) -> list[Node]:
+        """Functions whose own facts mention a call or launch of the name; for classes, the class's users."""
+        scopes = {call.scope for call in facts.calls if call.name.rpartition(".")[2] == name}
+        scopes |= {launch.scope for launch in facts.launches if launch.kernel.rpartition(".")[2] == name}
+        found: dict[Node, None] = {}
+        for scope in sorted(scopes):
+            index = scope
+            while index != TOP and facts.defs[index].kind not in (DefKind.FUNCTION, DefKind.METHOD):
+                index = facts.defs[index].scope
+            if index == TOP:
+                continue
+            found[self.function(path, facts, index)] = None
+            if facts.defs[index].name == "__init__":  # what is built here may be called by any method
+                owner = facts.defs[index].scope
+                for other, definition in enumerate(facts.defs):
+                    if definition.scope == owner and definition.kind is DefKind.METHOD:
+                        found[self.function(path, facts, other)] = None
+        return list(found)
+
+    # -- nodes ----------------------------------------------------------------------------------------------
+
+    def function(self, path: str, facts: FileFacts, index: int) -> Node:
+        """The node of a definition in a file's facts."""
+        definition = facts.defs[index]
+        if definition.kind in (DefKind.CUDA_FUNCTION, DefKind.CUDA_KERNEL, DefKind.MACRO):
+            from kernelscope.graph.cpp_links import function_node
+
+            return function_node(path, facts, index)
+        names = [definition.name]
+        scope = definition.scope
+        while scope != TOP and facts.defs[scope].kind is DefKind.CLASS:
+            names.append(facts.defs[scope].name)
+            scope = facts.defs[scope].scope
+        qualified = ".".join(reversed(names))
+        kernel = self._python.named(path, definition.name) if definition.detail.startswith("@") else None
+        if kernel and kernel.kind is NodeKind.KERNEL and kernel.start == definition.name_start:
+            return kernel
+        return Node(NodeKind.FUNCTION, qualified, path, definition.name_start, definition.line, "Python")
+
+    def at(self, path: str, offset: int) -> Node | None:
+        """The function, kernel or macro whose name stands at an offset, else the innermost one around it."""
+        facts = self._workspace.index.facts(path)
+        if facts is None:
+            return None
+        around: int | None = None
+        for index, definition in enumerate(facts.defs):
+            if definition.kind not in _FUNCTIONS:
+                continue
+            end = definition.name_start + len(definition.name.encode())
+            if definition.name_start <= offset <= end:
+                return self.function(path, facts, index)
+            holds = definition.start <= offset < definition.end
+            if holds and (around is None or definition.start >= facts.defs[around].start):
+                around = index
+        return self.function(path, facts, around) if around is not None else None
+
+    def operators(self, name: str) -> list[Node]:
+        """Operators by `library::name`, `library.name` or the bare name."""
+        short = last_part(name)
+        found = self._short.get(short, [])
+        exact = [op for op in found if op.name == name.replace(".", "::")]
+        return exact or found
+
+
+_FUNCTIONS = (DefKind.FUNCTION, DefKind.METHOD, DefKind.CUDA_FUNCTION, DefKind.CUDA_KERNEL, DefKind.MACRO)
+
+
+def last_part(name: str) -> str:
+    """The last part of a dotted or `::` name."""
+    return name.replace("::", ".").rpartition(".")[2]

@@ -1,0 +1,71 @@
+"""Questions to the operator graph: kernels reached from here, who reaches this kernel, the way between.
+
+Breadth first and bounded; a bound that was met is said in the answer.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from kernelscope.graph.kinds import Edge, Node, NodeKind
+from kernelscope.graph.operator_graph import OperatorGraph
+
+MAX_NODES = 600
+MAX_DEPTH = 14
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """Nodes with the edge that first led to each; `complete` is False when a bound was met."""
+
+    start: Node
+    via: dict[Node, Edge]
+    complete: bool
+
+    def kernels(self) -> list[Node]:
+        """The kernels among them, nearest first."""
+        return [node for node in self.via if node.kind is NodeKind.KERNEL]
+
+    def missing(self) -> list[Node]:
+        """The hops that the workspace does not show."""
+        return [node for node in self.via if node.kind is NodeKind.MISSING]
+
+    def path(self, node: Node) -> list[Edge]:
+        """The edges from the start to a node, or from the node to the start when callers were asked for."""
+        edges: list[Edge] = []
+        while node != self.start and node in self.via and len(edges) <= MAX_DEPTH:
+            edge = self.via[node]
+            edges.append(edge)
+            node = edge.source if edge.target == node else edge.target
+        return edges[::-1]
+
+
+def kernels_from(graph: OperatorGraph, start: Node, cancelled: Callable[[], bool] = lambda: False) -> Reached:
+    """Everything that a function, operator or launch leads to."""
+    return _search(start, graph.out_edges, lambda edge: edge.target, cancelled)
+
+
+def callers_of(graph: OperatorGraph, start: Node, cancelled: Callable[[], bool] = lambda: False) -> Reached:
+    """Everything that leads to a kernel, function or operator."""
+    return _search(start, graph.in_edges, lambda edge: edge.source, cancelled)
+
+
+def _search(
+    start: Node, edges: Callable[[Node], list[Edge]], other: Callable[[Edge], Node], cancelled: Callable[[], bool]
+) -> Reached:
+    via: dict[Node, Edge] = {}
+    queue: deque[tuple[Node, int]] = deque([(start, 0)])
+    while queue:
+        if len(via) > MAX_NODES or cancelled():
+            return Reached(start, via, False)
+        node, depth = queue.popleft()
+        if depth >= MAX_DEPTH:
+            continue
+        for edge in edges(node):
+            following = other(edge)
+            if following != start and following not in via:
+                via[following] = edge
+                queue.append((following, depth + 1))
+    return Reached(start, via, True)

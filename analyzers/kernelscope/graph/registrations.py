@@ -1,0 +1,127 @@
+"""Operators and their registrations: library and name to implementation, from Python and C++ alike.
+
+Follows `Library` variables and functions that wrap `define`; does not evaluate computed names.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+
+from kernelscope.graph.cpp_links import CppLinks
+from kernelscope.graph.kinds import Edge, EdgeKind, Node, NodeKind
+from kernelscope.workspace.facts import TOP, Call, DefKind, FileFacts, Registration
+from kernelscope.workspace.files import PYTHON_SUFFIXES
+from kernelscope.workspace.modules import Definition, Modules
+from kernelscope.workspace.python_facts import literal
+
+ANY_LIBRARY = "*"
+"""A library whose name the build chooses (TORCH_EXTENSION_NAME)."""
+
+_LIBRARY_CALL = re.compile(r"=\s*(?:[\w.]+\.)?Library\(\s*[\"']([\w.]+)[\"']")
+PythonFunction = Callable[[str, str], Node | None]
+"""A node for a Python function: path of the file that names it, and the name."""
+
+
+def operator(library: str, name: str) -> Node:
+    """The node of an operator."""
+    return Node(NodeKind.OPERATOR, f"{library}::{name}")
+
+
+class Registrations:
+    """All registrations of the workspace as edges: operator → binding → implementation."""
+
+    def __init__(self, modules: Modules, cpp: CppLinks, python_function: PythonFunction) -> None:
+        self._modules = modules
+        self._cpp = cpp
+        self._python_function = python_function
+        self._wrappers: dict[str, str] = {}
+
+    def edges(self, files: Iterable[tuple[str, FileFacts]]) -> Iterator[Edge]:
+        """Edges of every registration in the files."""
+        kept = list(files)
+        for path, facts in kept:
+            self._find_wrappers(path, facts)
+        for path, facts in kept:
+            for registration in facts.registrations:
+                yield from self._registration(path, facts, registration)
+            if self._wrappers and path.endswith(PYTHON_SUFFIXES):
+                for call in facts.calls:
+                    if call.args and call.name.rpartition(".")[2] in self._wrappers:
+                        yield from self._wrapped(path, facts, call)
+
+    def _registration(self, path: str, facts: FileFacts, found: Registration) -> Iterator[Edge]:
+        library = self._library(path, facts, found.library)
+        op = operator(library, found.name)
+        detail = f"{found.mechanism} {found.key}".strip()
+        name = found.schema.partition("(")[0] or found.name
+        binding = Node(NodeKind.BINDING, name, path, found.start, found.line, detail)
+        yield Edge(EdgeKind.REGISTERS, op, binding, path, found.line)
+        if found.mechanism == "define":
+            return
+        yield from self._bind(path, binding, found.target, found.line)
+
+    def _bind(self, path: str, binding: Node, target: str, line: int) -> Iterator[Edge]:
+        if not target:
+            missing = Node(NodeKind.MISSING, f"implementation of {binding.name} is computed")
+            yield Edge(EdgeKind.BINDS, binding, missing, path, line)
+            return
+        if path.endswith(PYTHON_SUFFIXES):
+            node = self._python_function(path, target)
+            targets = [node] if node else []
+        else:
+            targets = [n for n in self._cpp.functions(target, path) if n.detail != "macro"]
+        for node in targets:
+            yield Edge(EdgeKind.BINDS, binding, node, path, line, len(targets) == 1)
+        if not targets:
+            missing = Node(NodeKind.MISSING, f"no definition of {target} in the workspace")
+            yield Edge(EdgeKind.BINDS, binding, missing, path, line)
+
+    def _library(self, path: str, facts: FileFacts, library: str) -> str:
+        """The library's name; `=lib` stands for the variable `lib`."""
+        if "TORCH_EXTENSION_NAME" in library:
+            return ANY_LIBRARY
+        if not library.startswith("="):
+            return library
+        variable = library[1:]
+        for definition in facts.defs:
+            if definition.name == variable and definition.kind is DefKind.VARIABLE:
+                found = _LIBRARY_CALL.match(definition.detail)
+                if found:
+                    return found[1]
+        resolved = self._modules.resolve(path, variable)
+        if isinstance(resolved, Definition):
+            module = self._modules.module(resolved.path)
+            text = module.text.slice(resolved.node.span) if module else ""
+            if found := _LIBRARY_CALL.search(text):
+                return found[1]
+        return ANY_LIBRARY
+
+    # -- functions that register what they are given ----------------------------------------------------------
+
+    def _find_wrappers(self, path: str, facts: FileFacts) -> None:
+        """A function that calls `x.define(...)` with a computed name registers what its callers name."""
+        for call in facts.calls:
+            if call.scope == TOP or not call.name.endswith(".define") or not call.args:
+                continue
+            owner = facts.defs[call.scope]
+            if literal(call.args[0][1]) is None and owner.kind is DefKind.FUNCTION:
+                libraries = {
+                    found[1]
+                    for d in facts.defs
+                    if d.kind is DefKind.VARIABLE and (found := _LIBRARY_CALL.match(d.detail))
+                }
+                self._wrappers[owner.name] = libraries.pop() if len(libraries) == 1 else ANY_LIBRARY
+
+    def _wrapped(self, path: str, facts: FileFacts, call: Call) -> Iterator[Edge]:
+        names = [literal(text) for _, text in call.args]
+        name = next((n for n in names if n and re.fullmatch(r"[\w:.]+", n)), None)
+        target = next((text for _, text in call.args if re.fullmatch(r"[A-Za-z_][\w.]*", text)), "")
+        if name is None or not target or target in ("None", "True", "False"):
+            return
+        library, _, short = name.rpartition("::")
+        wrapper = call.name.rpartition(".")[2]
+        op = operator(library or self._wrappers[wrapper], short)
+        binding = Node(NodeKind.BINDING, short, path, call.start, call.line, f"custom_op by {wrapper}")
+        yield Edge(EdgeKind.REGISTERS, op, binding, path, call.line)
+        yield from self._bind(path, binding, target, call.line)
