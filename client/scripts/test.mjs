@@ -18,5 +18,7 @@ await build({
   logLevel: "warning",
 });
 const files = readdirSync("out/test").map((name) => `out/test/${name}`);
-const { status } = spawnSync(process.execPath, ["--enable-source-maps", "--test", "--test-reporter=spec", ...files], { stdio: "inherit" });
+const { status } = spawnSync(process.execPath, ["--enable-source-maps", "--test", "--test-reporter=spec", ...files], {
+  stdio: "inherit",
+});
 process.exit(status ?? 1);

@@ -90,6 +90,7 @@ function optionsOf(log: LogOutputChannel, hooks: Hooks): LanguageClientOptions {
         for (const link of links) {
           if (document.uri.scheme === VIEW_SCHEME && link.target?.scheme === "file") {
             link.target = linkToSource(link.target);
+            link.tooltip = "Show source";
           }
         }
         return links;

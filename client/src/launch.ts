@@ -46,7 +46,7 @@ export function wrongPlatform(bundle: Bundle | undefined, machine: string): stri
   if (bundle?.target === undefined || bundle.target === machine) {
     return undefined;
   }
-  return `This Kernelscope was packaged for ${bundle.target}, but this machine is ${machine}. Install kernelscope-${machine}.vsix, or the universal one with "pip install kernelscope".`;
+  return `This extension was packaged for ${bundle.target}, but this machine is ${machine}. Install kernelscope-${machine}.vsix, or the universal one with "pip install kernelscope".`;
 }
 
 /** Versions of Python that can run the server. */

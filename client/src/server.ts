@@ -1,7 +1,15 @@
 // The server process and its connection: started, stopped and restarted one after the other. A server that cannot
 // be started or keeps ending is reported once, in one line, with what the user can do.
 import { type ChildProcess, spawn } from "node:child_process";
-import { commands, type Disposable, EventEmitter, type ExtensionContext, type LogOutputChannel, window } from "vscode";
+import {
+  commands,
+  type Disposable,
+  EventEmitter,
+  type ExtensionContext,
+  ExtensionMode,
+  type LogOutputChannel,
+  window,
+} from "vscode";
 import { ExecuteCommandRequest } from "vscode-languageclient/node";
 import { KernelscopeClient, type Progress } from "./client.js";
 import { type Exit, reasonOf } from "./failure.js";
@@ -170,7 +178,7 @@ export class Server implements Disposable {
   }
 
   private async chooseCommand(settings: ServerSettings): Promise<Command> {
-    const [own, ...args] = settings.path;
+    const [own, ...args] = this.commandInDevelopment() ?? settings.path;
     if (own !== undefined) {
       return [own, ...args, ...settings.args];
     }
@@ -190,6 +198,13 @@ export class Server implements Disposable {
     }
     this.log.info(`Python ${python.version.text} (${python.origin})`);
     return serverCommand(settings, python.command, bundle);
+  }
+
+  /** When the extension is run from a checkout, the launch configuration says how to run the server. */
+  private commandInDevelopment(): string[] | undefined {
+    const command = process.env.KERNELSCOPE_SERVER;
+    const development = this.context.extensionMode === ExtensionMode.Development;
+    return development && command !== undefined ? JSON.parse(command) : undefined;
   }
 
   /** A running server ended by itself: started again, unless that happens too often. */
