@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kernelscope.explain.document import Document
 from kernelscope.problems import Problem
@@ -30,6 +32,9 @@ from kernelscope.results import (
 from kernelscope.workspace.files import CUDA_SUFFIXES, PYTHON_SUFFIXES, Files
 from kernelscope.workspace.outline import outline
 from kernelscope.workspace.workspace import Workspace
+
+if TYPE_CHECKING:
+    from kernelscope.graph.navigation import Navigation
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,13 @@ class Analysis:
         self.cache_dir = cache_dir
         self.files = Files([str(root) for root in roots])
         self.workspace = Workspace(self.files, cache_dir)
+
+    @cached_property
+    def navigation(self) -> Navigation:
+        """Definition, references and call hierarchy; also holds the operator graph."""
+        from kernelscope.graph.navigation import Navigation
+
+        return Navigation(self.workspace)
 
     # -- inputs ------------------------------------------------------------------------------------------
 
@@ -115,19 +127,19 @@ class Analysis:
 
     def definition(self, path: Path, offset: int) -> Sequence[Location]:
         """Where the name under the cursor is defined, across languages."""
-        return ()
+        return self.navigation.definition(str(path), offset)
 
     def references(self, path: Path, offset: int) -> Sequence[Location]:
         """Where the name under the cursor is used."""
-        return ()
+        return self.navigation.references(str(path), offset)
 
     def incoming_calls(self, path: Path, offset: int) -> Sequence[Call]:
         """Who calls the function under the cursor."""
-        return ()
+        return self.navigation.incoming(str(path), offset)
 
     def outgoing_calls(self, path: Path, offset: int) -> Sequence[Call]:
         """What the function under the cursor calls."""
-        return ()
+        return self.navigation.outgoing(str(path), offset)
 
     # -- deliverables ------------------------------------------------------------------------------------
 
@@ -138,6 +150,11 @@ class Analysis:
 
         Raises `UserError` when there is nothing of the kind at the target.
         """
+        if kind == "path":
+            from kernelscope.explain.call_path import call_path, start_node
+
+            graph = self.navigation.graph()
+            return call_path(graph, start_node(graph, target), options or ViewOptions(), target)
         raise UserError(f"there is no {kind} for {target.path.name}")
 
 

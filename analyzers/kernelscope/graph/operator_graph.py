@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, cast
 
-from kernelscope.graph.cpp_links import CppLinks
+from kernelscope.graph.cpp_links import CppLinks, function_node
 from kernelscope.graph.kinds import Edge, EdgeKind, Node, NodeKind
 from kernelscope.graph.python_calls import PythonCalls
 from kernelscope.graph.registrations import ANY_LIBRARY, Registrations
@@ -159,8 +159,6 @@ class OperatorGraph:
         """The node of a definition in a file's facts."""
         definition = facts.defs[index]
         if definition.kind in (DefKind.CUDA_FUNCTION, DefKind.CUDA_KERNEL, DefKind.MACRO):
-            from kernelscope.graph.cpp_links import function_node
-
             return function_node(path, facts, index)
         names = [definition.name]
         scope = definition.scope
@@ -190,17 +188,26 @@ class OperatorGraph:
                 around = index
         return self.function(path, facts, around) if around is not None else None
 
+    def named(self, path: str, symbol: str) -> Node | None:
+        """A function, method or kernel of a file by its name or `Class.method`; of a class what runs: `forward`."""
+        facts = self._workspace.index.facts(path)
+        if facts is None:
+            return None
+        wanted = symbol.replace("::", ".")
+        for suffix in ("", ".forward", ".__call__"):
+            for index, definition in enumerate(facts.defs):
+                if definition.kind not in _FUNCTIONS:
+                    continue
+                node = self.function(path, facts, index)
+                if wanted + suffix in (node.name.replace("::", "."), definition.name):
+                    return node
+        return None
+
     def operators(self, name: str) -> list[Node]:
         """Operators by `library::name`, `library.name` or the bare name."""
-        short = last_part(name)
-        found = self._short.get(short, [])
-        exact = [op for op in found if op.name == name.replace(".", "::")]
-        return exact or found
+        spelled = name.removeprefix("torch.ops.").replace(".", "::")
+        found = self._short.get(spelled.rpartition("::")[2], [])
+        return [op for op in found if op.name == spelled] or found
 
 
 _FUNCTIONS = (DefKind.FUNCTION, DefKind.METHOD, DefKind.CUDA_FUNCTION, DefKind.CUDA_KERNEL, DefKind.MACRO)
-
-
-def last_part(name: str) -> str:
-    """The last part of a dotted or `::` name."""
-    return name.replace("::", ".").rpartition(".")[2]

@@ -168,11 +168,12 @@ def _stores(cls: Definition) -> list[Stored]:
                 if any(_is_store(target, receiver) for target in _targets(statement)):
                     found.append(Stored(definition, statement))
                 continue
-            todo.extend(reversed(_nested(statement)))
+            todo.extend(reversed(nested(statement)))
     return found
 
 
-def _nested(statement: Stmt) -> list[Stmt]:
+def nested(statement: Stmt) -> list[Stmt]:
+    """The statements in the blocks of a compound statement, in source order."""
     blocks = [getattr(statement, field, None) for field in ("body", "orelse", "finalbody")]
     blocks += [handler.body for handler in getattr(statement, "handlers", [])]
     blocks += [case.body for case in getattr(statement, "cases", [])]

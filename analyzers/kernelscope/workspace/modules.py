@@ -165,11 +165,17 @@ class Modules:
                     break
                 if isinstance(found.node, (FunctionDef, ClassDef)):
                     return found
-                alias = dotted(found.node.value) if isinstance(found.node, Assign) else None
-                if alias is None:
+                following = self.alias_target(found)
+                if following is None:
                     break
-                found = self.resolve(found.path, alias, before=found.node.span.start)
+                found = following
         return None
+
+    def alias_target(self, definition: Definition) -> Resolved | None:
+        """What `b` means in `a = b`; None when the value is not a plain name."""
+        node = definition.node
+        name = dotted(node.value) if isinstance(node, Assign) else None
+        return self.resolve(definition.path, name, before=node.span.start) if name else None
 
     def find_module(self, name: str, importer: str) -> ModuleRef | None:
         """The module that `import name` reaches from a file; None when it lies outside the workspace."""

@@ -1,0 +1,137 @@
+"""The call path document: from a function or operator down to the kernels, and from a kernel up to its callers.
+
+Shows the first way found to each kernel; hops that the workspace does not show are named, never bridged.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from kernelscope.explain.document import Block, Code, Document, Heading, Line, Paragraph
+from kernelscope.graph.kinds import Edge, EdgeKind, Node, NodeKind
+from kernelscope.graph.operator_graph import OperatorGraph
+from kernelscope.graph.paths import Reached, callers_of, kernels_from
+from kernelscope.results import Target, UserError, ViewOptions
+
+MAX_LINES = 120
+_DOWN = {"unicode": ("├─ ", "└─ ", "│  "), "ascii": ("|- ", "`- ", "|  ")}
+
+
+def start_node(graph: OperatorGraph, target: Target) -> Node:
+    """The node that a target speaks of. Raises `UserError` when there is none."""
+    path = os.path.abspath(target.path)
+    if target.symbol:
+        found = graph.named(path, target.symbol) or next(iter(graph.operators(target.symbol)), None)
+        if found is None:
+            raise UserError(f"{target.path.name} defines no function or kernel {target.symbol}; try FILE:LINE")
+        return found
+    found = graph.at(path, target.offset or 0)
+    if found is None:
+        raise UserError(f"no function or kernel there in {target.path.name}; name one as FILE::symbol or FILE:LINE")
+    return found
+
+
+def call_path(graph: OperatorGraph, start: Node, options: ViewOptions, target: Target | None = None) -> Document:
+    """What `start` leads to and, when it is a kernel or C++ function, what leads to it."""
+    down = kernels_from(graph, start)
+    blocks: list[Block] = []
+    notes: list[str] = []
+    kernels = down.kernels()
+    if start.kind is not NodeKind.KERNEL:
+        names = len(dict.fromkeys(kernels))
+        blocks.append(Paragraph((Line(f"{describe(start)} reaches {_count(names, 'kernel')}.", start.location),)))
+        blocks.append(Heading("Down to the kernels"))
+        wanted = kernels + down.missing() or _leaves(down)
+        blocks.append(Code(_tree(down, wanted, options, notes), ""))
+        if not kernels:
+            notes.append("no kernel of the workspace is reached; the last hops shown call nothing that is known here")
+    if not down.complete:
+        notes.append("the search met its bound; there may be more")
+    if start.kind is NodeKind.KERNEL or not start.path.endswith((".py", ".pyi")):
+        up = callers_of(graph, start)
+        wanted = _tops(up)
+        blocks.append(Heading("Up to the callers"))
+        if wanted:
+            blocks.append(Code(_tree(up, wanted, options, notes), ""))
+        else:
+            blocks.append(Paragraph((Line("Nothing in the workspace calls it by a name that can be followed."),)))
+        if not up.complete:
+            notes.append("the search for callers met its bound; there may be more")
+    if not graph.complete:
+        notes.append("the index is still being built; links may be missing")
+    uncertain = [edge for edge in down.via.values() if not edge.certain]
+    if uncertain:
+        notes.append("? marks a hop with several possible targets, or one chosen by the build or at run time")
+    return Document(f"Call path: {start.name}", tuple(blocks), "path", target, tuple(dict.fromkeys(notes)))
+
+
+def describe(node: Node) -> str:
+    """A node in words: what it is and its name."""
+    match node.kind:
+        case NodeKind.KERNEL:
+            return f"{node.detail} kernel {node.name}"
+        case NodeKind.OPERATOR:
+            return f"operator {node.name}"
+        case NodeKind.BINDING:
+            return f"registered by {node.detail}: {node.name}"
+        case NodeKind.LAUNCH:
+            return f"launch of {node.name}" + (f", grid {node.detail}" if node.detail else "")
+        case NodeKind.MISSING:
+            return f"missing: {node.name}"
+        case NodeKind.MODULE | NodeKind.FUNCTION:
+            return f"{node.detail} {node.name}()" if node.detail != "macro" else f"macro {node.name}"
+
+
+def _tree(reached: Reached, wanted: list[Node], options: ViewOptions, notes: list[str]) -> tuple[Line, ...]:
+    """The ways to the wanted nodes merged into one tree, in the order in which they were found."""
+    children: dict[Node, list[Node]] = {}
+    kept: set[Node] = {reached.start}
+    for node in wanted:
+        before = reached.start
+        for edge in reached.path(node):
+            following = edge.target if edge.source == before else edge.source
+            if following not in kept:
+                kept.add(following)
+                children.setdefault(before, []).append(following)
+            before = following
+    tee, corner, bar = _DOWN["ascii" if options.charset == "ascii" else "unicode"]
+    lines: list[Line] = [_line("", reached.start, None, options)]
+    todo = [(child, "", i == 0) for i, child in enumerate(reversed(children.get(reached.start, [])))]
+    while todo:
+        if len(lines) >= MAX_LINES:
+            notes.append(f"only the first {MAX_LINES} lines are shown")
+            break
+        node, indent, last = todo.pop()
+        lines.append(_line(indent + (corner if last else tee), node, reached.via[node], options))
+        deeper = indent + ("   " if last else bar)
+        todo.extend((child, deeper, i == 0) for i, child in enumerate(reversed(children.get(node, []))))
+    return tuple(lines)
+
+
+def _line(lead: str, node: Node, edge: Edge | None, options: ViewOptions) -> Line:
+    mark = "? " if edge is not None and not edge.certain else ""
+    text = lead + mark + describe(node)
+    place = node.location
+    if edge is not None and edge.kind in (EdgeKind.CALLS, EdgeKind.CONTAINS) and edge.location and not place:
+        place = edge.location
+    where = f"{Path(node.path).name}:{node.line}" if node.path else ""
+    room = options.width - len(where) - 2
+    if len(text) > room > 10:
+        text = text[: room - 1] + "…"
+    return Line(f"{text:{max(room, 0)}}  {where}".rstrip(), place)
+
+
+def _leaves(reached: Reached) -> list[Node]:
+    inner = {edge.source for edge in reached.via.values()}
+    return [node for node in reached.via if node not in inner][:20]
+
+
+def _tops(reached: Reached) -> list[Node]:
+    """Callers that nothing else among the callers leads to."""
+    lower = {edge.target for edge in reached.via.values()}
+    return [node for node in reached.via if node not in lower]
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number or 'no'} {word}{'' if number == 1 else 's'}"

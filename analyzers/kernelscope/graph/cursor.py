@@ -1,0 +1,89 @@
+"""What the cursor in a Python file stands on: a name or a chain of attributes, in its function and class.
+
+Only the definitions around the offset are lowered; nothing is resolved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from kernelscope.results import Span
+from kernelscope.syntax.python.lower import Module
+from kernelscope.syntax.python.tree import (
+    Alias,
+    Attribute,
+    Call,
+    ClassDef,
+    Expr,
+    FunctionDef,
+    Import,
+    ImportFrom,
+    Name,
+    Node,
+    Param,
+    children,
+    dotted,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """`node` holds the offset; `text` is the dotted name up to and including the part under the cursor."""
+
+    node: Node
+    text: str | None
+    span: Span
+    functions: tuple[FunctionDef, ...]
+    """The functions around it, outermost first."""
+    owner: ClassDef | None
+    statement: Import | ImportFrom | None = None
+    called: bool = False
+    """Whether the name is what a call calls."""
+
+
+def cursor_at(module: Module, offset: int) -> Cursor | None:
+    """The name under or right before an offset."""
+    return _cursor(module, offset) or (_cursor(module, offset - 1) if offset else None)
+
+
+def _cursor(module: Module, offset: int) -> Cursor | None:
+    functions: list[FunctionDef] = []
+    owner: ClassDef | None = None
+    statement: Import | ImportFrom | None = None
+    chain: list[Node] = []
+    nodes: Iterable[Node] = module.body
+    while True:
+        inner = next((n for n in nodes if n.span.start <= offset < n.span.end), None)
+        if inner is None:
+            break
+        chain.append(inner)
+        if isinstance(inner, (FunctionDef, ClassDef)) and offset in inner.name_span:
+            return Cursor(inner, inner.name, inner.name_span, tuple(functions), owner)
+        if isinstance(inner, FunctionDef):
+            functions.append(inner)
+        elif isinstance(inner, ClassDef):
+            owner = inner
+            functions.clear()
+        elif isinstance(inner, (Import, ImportFrom)):
+            statement = inner
+        nodes = children(inner)
+    if not chain:
+        return None
+    found = chain[-1]
+    around = (tuple(functions), owner, statement)
+    if isinstance(found, Alias):
+        return Cursor(found, found.bound, found.span, *around)
+    if isinstance(found, Param) and offset in found.name_span:
+        return Cursor(found, found.name, found.name_span, *around)
+    if isinstance(found, ImportFrom):
+        return Cursor(found, None, found.span, *around)
+    if isinstance(found, Name):
+        return Cursor(found, found.id, found.span, *around, _is_called(chain, found))
+    if isinstance(found, Attribute) and offset in found.attr_span:
+        return Cursor(found, dotted(found), found.attr_span, *around, _is_called(chain, found))
+    return None
+
+
+def _is_called(chain: list[Node], node: Expr) -> bool:
+    return len(chain) > 1 and isinstance(parent := chain[-2], Call) and parent.func is node

@@ -1,0 +1,344 @@
+"""Definition, references and call hierarchy across Python, C++ and CUDA, as one program.
+
+Names of Python resolve through the workspace's modules, operators and everything of C++ through the operator graph.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from kernelscope.graph.cursor import Cursor, cursor_at
+from kernelscope.graph.kinds import Edge, Node, NodeKind
+from kernelscope.graph.operator_graph import OperatorGraph
+from kernelscope.graph.paths import kernels_from
+from kernelscope.graph.registrations import operator
+from kernelscope.results import Call, FoundSymbol, LeftOut, Location, Span, SymbolKind
+from kernelscope.syntax.python.tree import (
+    Alias,
+    Assign,
+    Attribute,
+    ClassDef,
+    FunctionDef,
+    Import,
+    ImportFrom,
+    Name,
+    Param,
+    Stmt,
+    walk,
+)
+from kernelscope.syntax.text import SourceText
+from kernelscope.workspace.classes import nested
+from kernelscope.workspace.facts import DefKind
+from kernelscope.workspace.files import PYTHON_SUFFIXES
+from kernelscope.workspace.modules import Definition, External, Resolved
+from kernelscope.workspace.namespace import Imported
+from kernelscope.workspace.packages import ModuleRef
+from kernelscope.workspace.workspace import Workspace
+
+MAX_LOCATIONS = 500
+MAX_KERNELS = 8
+REFERENCE_SECONDS = 3.0
+_OPERATOR = re.compile(r"torch\.ops\.(\w+)\.(\w+)")
+_WORD = re.compile(rb"[A-Za-z_]\w*")
+_CPP_KINDS = (DefKind.CUDA_KERNEL, DefKind.CUDA_FUNCTION, DefKind.STRUCT, DefKind.MACRO)
+
+
+class Navigation:
+    """Answers for places in files. The graph is built when a question first needs it, and again when facts changed."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._graph: OperatorGraph | None = None
+        self._graph_of: object = None
+
+    def graph(self) -> OperatorGraph:
+        """The operator graph of the present facts."""
+        files = self._workspace.files
+        state = (
+            self._workspace.index.generation,
+            self._workspace.index.stage,
+            tuple((path, files.version(path)) for path in files.open_paths()),
+        )
+        if self._graph is None or self._graph_of != state:
+            self._graph = OperatorGraph(self._workspace)
+            self._graph_of = state
+        return self._graph
+
+    # -- definition -----------------------------------------------------------------------------------------
+
+    def definition(self, path: str, offset: int) -> list[Location]:
+        """Where the name under the cursor is defined; of an operator, the kernels it reaches, else its functions."""
+        if not path.endswith(PYTHON_SUFFIXES):
+            return self._cpp_definition(path, offset)
+        module = self._workspace.modules.module(path)
+        cursor = cursor_at(module, offset) if module else None
+        if cursor is None:
+            return []
+        return self._unique(self._locate(path, cursor))
+
+    def _locate(self, path: str, cursor: Cursor) -> Iterator[Location]:
+        if isinstance(cursor.node, (FunctionDef, ClassDef, Param)):
+            yield self._place(path, cursor.span)
+            return
+        if isinstance(cursor.node, ImportFrom):
+            yield from self._of(
+                self._workspace.modules.follow(path, Imported(cursor.node.level, cursor.node.module, None))
+            )
+            return
+        if isinstance(cursor.node, Alias) and cursor.statement is not None:
+            yield from self._of(self._workspace.modules.imported(path, cursor.statement, cursor.node.bound))
+            return
+        if cursor.text is None:
+            if isinstance(cursor.node, Attribute):
+                for found in self._workspace.usages.methods(cursor.node.attr, path, seconds=0.05)[:MAX_KERNELS]:
+                    yield from self._of(found)
+            return
+        for found in self.meanings(path, cursor):
+            yield from [found] if isinstance(found, Location) else self._of(found)
+
+    def meanings(self, path: str, cursor: Cursor) -> list[Resolved | Location]:
+        """What a dotted name means at the cursor: a local binding, an attribute of `self`, or a global name."""
+        assert cursor.text is not None
+        first, _, rest = cursor.text.partition(".")
+        modules, classes = self._workspace.modules, self._workspace.classes
+        if cursor.owner is not None and rest and cursor.functions and _receiver(cursor.functions[0]) == first:
+            owner = Definition(path, cursor.owner.name, cursor.owner)
+            name, _, rest = rest.partition(".")
+            attribute = classes.attribute(owner, name)
+            if isinstance(attribute, Definition) and not rest:
+                return [attribute]
+            stored = classes.stored(owner, name)
+            if not rest:
+                return [self._place(s.method.path, s.statement.span) for s in stored] or [attribute]
+            parts = [
+                found
+                for s in stored
+                for node in walk(s.statement)
+                if isinstance(node, Name) and (found := modules.definition(s.method.path, node.id))
+                if isinstance(found.node, ClassDef)
+            ]
+            return [classes.attribute(part, rest) for part in parts[:MAX_KERNELS]]
+        for function in reversed(cursor.functions):
+            if local := _local(function, first):
+                if isinstance(local, (Import, ImportFrom)):
+                    found = modules.imported(path, local, first)
+                    return [self._below(found, rest)]
+                return [self._place(path, local)] if not rest else []
+        found = [self._below(result, rest) for result in modules.resolve_all(path, first)]
+        return list(found)
+
+    def _below(self, found: Resolved, rest: str) -> Resolved:
+        """Attributes of a resolved name, through modules, classes and plain aliases."""
+        modules, classes = self._workspace.modules, self._workspace.classes
+        while rest:
+            first, _, following = rest.partition(".")
+            match found:
+                case External(dotted=name):
+                    return External(f"{name}.{rest}")
+                case ModuleRef():
+                    found = modules.in_module(found, first)
+                case Definition(node=ClassDef()):
+                    found = classes.attribute(found, first)
+                case Definition(node=Assign()):
+                    alias = modules.alias_target(found)
+                    if alias is None:
+                        return found
+                    found = alias
+                    continue
+                case _:
+                    return found
+            rest = following
+        return found
+
+    def _of(self, found: Resolved) -> Iterator[Location]:
+        match found:
+            case Definition(node=(FunctionDef() | ClassDef()) as node):
+                yield self._place(found.path, node.name_span)
+            case Definition():
+                yield self._place(found.path, found.node.span)
+            case ModuleRef(path=str() as path):
+                yield Location(Path(path), 1)
+            case External(dotted=name) if match := _OPERATOR.match(name):
+                yield from self._operator_places(operator(match[1], match[2]))
+            case _:
+                pass
+
+    def _operator_places(self, op: Node) -> Iterator[Location]:
+        """The kernels that an operator reaches, else its implementations, else its registrations."""
+        reached = kernels_from(self.graph(), op)
+        for kinds in (NodeKind.KERNEL, NodeKind.FUNCTION, NodeKind.BINDING):
+            found = [node for node in reached.via if node.kind is kinds and node.detail != "device"]
+            if found:
+                yield from (self._node_place(node) for node in found[:MAX_KERNELS])
+                return
+
+    def _cpp_definition(self, path: str, offset: int) -> list[Location]:
+        """Definitions of the word under the cursor: in this file, else the nearest ones of the workspace."""
+        word = self._word_at(path, offset)
+        if not word:
+            return []
+        facts = self._workspace.index.facts(path)
+        own = [d for d in facts.defs if d.name == word] if facts else []
+        if own:
+            return [self._place(path, Span(d.name_start, d.name_start + len(word.encode()))) for d in own]
+        matches = [m for m in self._workspace.index.table.named(word) if m.name.kind in _CPP_KINDS]
+        folder = str(Path(path).parent)
+        near = [m for m in matches if str(Path(m.path).parent) == folder] or matches
+        return [
+            Location(Path(m.path), m.name.line, m.name.column, m.name.line, m.name.column + len(word.encode()))
+            for m in near[:MAX_LOCATIONS]
+        ]
+
+    def _word_at(self, path: str, offset: int) -> str:
+        data = self._workspace.files.read(path)
+        if isinstance(data, LeftOut) or not 0 <= offset <= len(data):
+            return ""
+        start = max(data.rfind(b"\n", 0, offset) + 1, offset - 500)
+        for match in _WORD.finditer(data, start, min(len(data), offset + 500)):
+            if match.start() <= offset <= match.end():
+                return match[0].decode()
+            if match.start() > offset:
+                break
+        return ""
+
+    # -- references -----------------------------------------------------------------------------------------
+
+    def references(self, path: str, offset: int) -> list[Location]:
+        """Where the name under the cursor is used. In Python each place is resolved; in C++ the word counts."""
+        word = self._word_at(path, offset)
+        if not word:
+            return []
+        wanted = set(self.definition(path, offset))
+        deadline = time.monotonic() + REFERENCE_SECONDS
+        found: list[Location] = []
+        for file in self._mentioning(word, path):
+            if time.monotonic() > deadline or len(found) >= MAX_LOCATIONS:
+                break
+            found.extend(self._references_in(file, word, wanted, path))
+        return self._unique(found)[:MAX_LOCATIONS]
+
+    def _mentioning(self, word: str, path: str) -> Iterator[str]:
+        """Files that hold the word, the asking one first."""
+        needle = word.encode()
+        others = [other for other in self._workspace.index.paths() if other != path]
+        for other in (path, *others):
+            data = self._workspace.files.read(other)
+            if not isinstance(data, LeftOut) and needle in data:
+                yield other
+
+    def _references_in(self, file: str, word: str, wanted: set[Location], asked: str) -> Iterator[Location]:
+        data = self._workspace.files.read(file)
+        if isinstance(data, LeftOut):
+            return
+        text = SourceText(data)
+        for match in re.finditer(rb"\b%b\b" % re.escape(word.encode()), data):
+            place = text.location(Path(file), Span(match.start(), match.end()))
+            if file.endswith(PYTHON_SUFFIXES):
+                if place in wanted or wanted & set(self.definition(file, match.start())):
+                    yield place
+            elif not asked.endswith(PYTHON_SUFFIXES):
+                yield place
+
+    # -- call hierarchy -------------------------------------------------------------------------------------
+
+    def incoming(self, path: str, offset: int) -> list[Call]:
+        """Who calls, launches or binds the function or kernel under the cursor; places are in the caller."""
+        graph = self.graph()
+        node = graph.at(path, offset)
+        return self._calls(node, graph.in_edges, inward=True) if node else []
+
+    def outgoing(self, path: str, offset: int) -> list[Call]:
+        """What the function under the cursor calls, launches or, through an operator, runs; places are in it."""
+        graph = self.graph()
+        node = graph.at(path, offset)
+        return self._calls(node, graph.out_edges, inward=False) if node else []
+
+    def _calls(self, node: Node, edges: Callable[[Node], list[Edge]], inward: bool) -> list[Call]:
+        """Neighbours that are functions or kernels; launches, operators and bindings between are passed through."""
+        sites: dict[Node, list[Location]] = {}
+        seen: set[Node] = {node}
+        todo: list[tuple[Node, Location | None]] = [(node, None)]
+        while todo and len(seen) < MAX_LOCATIONS:
+            current, first_site = todo.pop()
+            for edge in edges(current):
+                following = edge.source if inward else edge.target
+                site = edge.location if inward else first_site or edge.location
+                if following.kind in (NodeKind.FUNCTION, NodeKind.KERNEL):
+                    if site is not None:
+                        sites.setdefault(following, []).append(site)
+                elif following not in seen and following.kind is not NodeKind.MISSING:
+                    seen.add(following)
+                    todo.append((following, site))
+        return [Call(self.symbol(found), tuple(dict.fromkeys(places))) for found, places in sites.items()]
+
+    def symbol(self, node: Node) -> FoundSymbol:
+        """A node as a symbol with the place of its name."""
+        kind = SymbolKind.KERNEL if node.kind is NodeKind.KERNEL else SymbolKind.FUNCTION
+        container, _, name = node.name.rpartition(".")
+        if container:
+            kind = SymbolKind.METHOD
+        return FoundSymbol(name, kind, self._node_place(node), container)
+
+    # -- places ---------------------------------------------------------------------------------------------
+
+    def _node_place(self, node: Node) -> Location:
+        tail = re.split(r"\.|::", node.name)[-1]
+        if node.kind is NodeKind.BINDING or node.start < 0:
+            return Location(Path(node.path), node.line)
+        return self._place(node.path, Span(node.start, node.start + len(tail.encode())))
+
+    def _place(self, path: str, span: Span) -> Location:
+        module = self._workspace.modules.module(path) if path.endswith(PYTHON_SUFFIXES) else None
+        if module is not None:
+            return module.text.location(Path(path), span)
+        data = self._workspace.files.read(path)
+        return SourceText(b"" if isinstance(data, LeftOut) else data).location(Path(path), span)
+
+    def _unique(self, places: Iterator[Location] | list[Location]) -> list[Location]:
+        return list(dict.fromkeys(places))
+
+
+def _receiver(function: FunctionDef) -> str | None:
+    return function.args[0].name if function.args else None
+
+
+def _local(function: FunctionDef, name: str) -> Span | Import | ImportFrom | None:
+    """The first statement of a function that binds the name: a parameter, an assignment, a loop, a definition."""
+    for param in function.args:
+        if param.name == name:
+            return param.name_span
+    found: Span | Import | ImportFrom | None = None
+    for statement in _own(function.body):
+        if isinstance(statement, (Import, ImportFrom)):
+            if any(alias.bound == name for alias in statement.names):
+                return statement
+        elif isinstance(statement, (FunctionDef, ClassDef)):
+            if statement.name == name:
+                return statement.name_span
+        else:
+            for target in _targets(statement):
+                if target.id == name:
+                    return target.span
+    return found
+
+
+def _own(body: list[Stmt]) -> Iterator[Stmt]:
+    """All statements of a function, without entering nested definitions."""
+    todo = list(reversed(body))
+    while todo:
+        statement = todo.pop()
+        yield statement
+        if not isinstance(statement, (FunctionDef, ClassDef)):
+            todo.extend(reversed(nested(statement)))
+
+
+def _targets(statement: Stmt) -> Iterator[Name]:
+    """Names that a statement binds."""
+    targets = [*getattr(statement, "targets", []), getattr(statement, "target", None)]
+    targets += [item.optional_vars for item in getattr(statement, "items", [])]
+    for target in targets:
+        if target is not None:
+            yield from (node for node in walk(target) if isinstance(node, Name))
