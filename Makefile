@@ -7,7 +7,7 @@
 # Needs Python 3.11 or later; test and vsix need Node 20 or later too. Each step is done once: see .stamps/.
 
 DIR ?= tests/workspaces/sample
-TARGET ?= $(shell node client/scripts/target.mjs 2>/dev/null)
+TARGET ?= $(or $(shell node client/scripts/target.mjs 2>/dev/null),this-platform)
 
 VENV := .venv
 ifeq ($(OS),Windows_NT)
@@ -26,7 +26,7 @@ CLIENT_SOURCES := $(shell find client/src client/images client/syntaxes client/w
 run: .stamps/runtime
 	@$(BIN)/kernelscope report "$(DIR)"
 
-test: test-python test-client lint
+test: .stamps/dev .stamps/client test-python test-client lint
 
 test-python: .stamps/dev
 	$(BIN)/python -m pytest -q -n auto $(PYTEST)

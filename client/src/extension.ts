@@ -5,7 +5,6 @@ import { Documents } from "./documents.js";
 import { SOURCES } from "./languages.js";
 import { createLog } from "./log.js";
 import { Server } from "./server.js";
-import { changesCommand } from "./settings.js";
 import { Status } from "./status.js";
 
 let server: Server | undefined;
@@ -24,8 +23,8 @@ export function activate(context: ExtensionContext): void {
     documents,
     ...registerCommands({ server: running, documents, log, version }),
     workspace.onDidChangeConfiguration((change) => {
-      if (changesCommand(change)) {
-        running.restart();
+      if (change.affectsConfiguration("kernelscope")) {
+        running.reconfigure();
       }
     }),
   );

@@ -62,6 +62,7 @@ export class Server implements Disposable {
   private readonly serial = new Serial(() => this.startAnew());
   private readonly started = new EventEmitter<KernelscopeClient>();
   private crashes: number[] = [];
+  private startedWith = "";
 
   /** A server answers again: the first time, and after each restart. */
   readonly onDidStart = this.started.event;
@@ -77,8 +78,12 @@ export class Server implements Disposable {
     return this.serial.run();
   }
 
-  get client(): KernelscopeClient | undefined {
-    return this.session?.client;
+  /** Settings changed: starts anew if that makes another command. Some settings arrive late in remote windows. */
+  async reconfigure(): Promise<void> {
+    await this.serial.settled();
+    if (this.startedWith !== identityOf(serverSettings())) {
+      await this.restart();
+    }
   }
 
   get commandLine(): Command | undefined {
@@ -120,13 +125,15 @@ export class Server implements Disposable {
 
   private async startAnew(): Promise<void> {
     await this.stop();
+    const settings = serverSettings();
+    this.startedWith = identityOf(settings);
     if (!isEnabled()) {
       this.status.show({ kind: "off", detail: "kernelscope.enable is off" });
       return;
     }
     this.status.show({ kind: "starting", detail: "" });
     try {
-      this.session = await this.start(serverSettings());
+      this.session = await this.start(settings);
       this.status.show({ kind: "ready", detail: "" });
       this.started.fire(this.session.client);
     } catch (error) {
@@ -244,4 +251,8 @@ export class Server implements Disposable {
     const share = value.percentage === undefined ? "" : `${value.percentage} % `;
     this.status.show({ kind: "busy", detail: `${share}${value.message ?? ""}`.trim() });
   }
+}
+
+function identityOf(settings: ServerSettings): string {
+  return JSON.stringify([isEnabled(), settings]);
 }

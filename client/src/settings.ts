@@ -1,10 +1,9 @@
 // The extension's settings, read anew at every use: in remote windows some appear only after activation.
-import { type ConfigurationChangeEvent, ConfigurationTarget, workspace } from "vscode";
+import { ConfigurationTarget, workspace } from "vscode";
 import type { Bindings } from "./bindings.js";
 import type { ServerSettings } from "./launch.js";
 
 const SECTION = "kernelscope";
-const OF_THE_COMMAND = ["enable", "interpreter", "importStrategy", "path", "args", "cwd"];
 
 export type Notifications = "off" | "onError" | "onWarning" | "always";
 
@@ -30,11 +29,6 @@ export function notifications(): Notifications {
 /** What the server is told: the whole section, as `workspace/configuration` answers it later. */
 export function settingsForServer(): unknown {
   return JSON.parse(JSON.stringify(workspace.getConfiguration().get(SECTION) ?? {}));
-}
-
-/** Whether a change makes another command of the server, so that it has to be started anew. */
-export function changesCommand(change: ConfigurationChangeEvent): boolean {
-  return OF_THE_COMMAND.some((name) => change.affectsConfiguration(`${SECTION}.${name}`));
 }
 
 export function bindings(): Bindings {
