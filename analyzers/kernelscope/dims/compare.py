@@ -139,3 +139,33 @@ def _atom_bounds(atom: Atom, facts: Facts) -> Bounds:
     if atom.op == "cdiv":
         return (-(-low // large) if large else int(low > 0)), None if high is None else -(-high // small)
     return (low // large if large else 0), None if high is None else high // small
+
+
+def at_most(a: Dim, b: Dim, facts: Facts = NO_FACTS) -> bool:
+    """Whether `a <= b` is certain, with divisors of at least 1."""
+    low, _ = bounds(b - a, facts)
+    if low is not None and low >= 0:
+        return True
+    for atom in _sole(a), _sole(b):
+        if atom is None or atom.weight > 40:
+            continue
+        of_a = atom is _sole(a)
+        if atom.op == "min":
+            return (any if of_a else all)(at_most(x, b, facts) if of_a else at_most(a, x, facts) for x in atom.args)
+        if atom.op == "max":
+            return (all if of_a else any)(at_most(x, b, facts) if of_a else at_most(a, x, facts) for x in atom.args)
+        if atom.op == "//" and of_a:
+            number, divisor = atom.args
+            least, _ = bounds(number, facts)
+            return at_most(number, b * divisor, facts) or (
+                least is not None and least >= 0 and at_most(number, b, facts)
+            )
+    return False
+
+
+def _sole(d: Dim) -> Opaque | None:
+    if len(d.terms) == 1:
+        monomial, coefficient = d.terms[0]
+        if coefficient == 1 and len(monomial) == 1 and monomial[0][1] == 1 and isinstance(monomial[0][0], Opaque):
+            return monomial[0][0]
+    return None

@@ -7,13 +7,14 @@ from kernelscope.tensor.dtypes import DTYPES, DType, promote
 from kernelscope.tensor.shape import ANY_SHAPE, Shape, ShapeError
 from kernelscope.tensor.size import Size, ceil_of, largest, numel, same_size, smallest
 from kernelscope.tensor.unknown import Unknown
-from kernelscope.tensor.value import Place, Tensor
+from kernelscope.tensor.value import Place, Several, Tensor
 
 __all__ = [
     "ANY_SHAPE",
     "DTYPES",
     "DType",
     "Place",
+    "Several",
     "Shape",
     "ShapeError",
     "Size",

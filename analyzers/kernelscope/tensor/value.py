@@ -56,3 +56,11 @@ class Tensor:
 
     def __repr__(self) -> str:
         return f"{self.shape}" if isinstance(self.dtype, Unknown) else f"{self.shape} {self.dtype}"
+
+
+@dataclass(frozen=True, slots=True)
+class Several:
+    """A sequence of unknown length whose elements are alike, such as the pieces of a split."""
+
+    element: Tensor
+    reason: str = ""

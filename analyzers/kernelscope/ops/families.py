@@ -1,0 +1,137 @@
+"""Tier 1: families of operators that share one rule; an entry is a word in a list.
+
+`same` keeps the input's shape, `broadcast` joins all operands, `reduction` drops or keeps reduced axes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kernelscope.dims import NO_FACTS, Facts, dim
+from kernelscope.ops.arguments import Lost, Value, axes, flag, is_number, tensor
+from kernelscope.ops.binding import Parameters
+from kernelscope.ops.registry import Op, declare, spell
+from kernelscope.tensor import Shape, Size, Tensor, Unknown, numel
+from kernelscope.tensor.broadcasting import broadcast as common_shape
+
+ANYTHING = Parameters(("input",), {}, (), "args", options=True)
+OPERANDS = Parameters((), {"facts": NO_FACTS}, ("facts",), "operands", options=True)
+REDUCED = Parameters(
+    ("input", "dim", "keepdim"), {"dim": None, "keepdim": False, "dtype": None}, ("dtype",), options=True
+)
+
+
+def per_element(factor: int) -> Any:
+    """FLOPs of `factor` operations for each element of the result."""
+    return lambda bound, outputs: sum((t.shape.numel() for t in outputs), dim(0)) * factor
+
+
+def per_input(factor: int) -> Any:
+    """FLOPs of `factor` operations for each element of the input."""
+    return lambda bound, outputs: tensor(bound["input"]).shape.numel() * factor
+
+
+def same(
+    names: str,
+    at: str = "t,T",
+    dtype: str = "input",
+    kind: str = "compute",
+    flops: int = 1,
+    label: str = "",
+    parameters: Parameters = ANYTHING,
+) -> None:
+    """Operators whose result has the shape of the first argument."""
+    for name in names.split():
+        spellings = spell(f"{at}.{name}")
+        work = per_element(flops) if flops else None
+        declare(Op(name, spellings, _same, parameters, dtype, kind, label or name, work, "family"))
+
+
+def _same(input: Value, *args: Value, **options: Value) -> Shape:
+    return tensor(input).shape
+
+
+def broadcast(names: str, at: str = "t,T", dtype: str = "promote", flops: int = 1, label: str = "") -> None:
+    """Operators on operands that broadcast to one shape."""
+    for name in names.split():
+        work = per_element(flops) if flops else None
+        declare(Op(name, spell(f"{at}.{name}"), _broadcast, OPERANDS, dtype, "compute", label or name, work, "family"))
+
+
+def _broadcast(*operands: Value, facts: Facts, **options: Value) -> Shape:
+    named = [v for name, v in options.items() if name in {"input", "other", "tensor1", "tensor2", "exponent", "end"}]
+    return common_shape((tensor(v).shape for v in (*named, *operands) if _is_operand(v)), facts)
+
+
+def _is_operand(value: Value) -> bool:
+    return isinstance(value, (Tensor, Unknown)) or is_number(value)
+
+
+def reduction(names: str, at: str = "t,T", dtype: str = "input", label: str = "") -> None:
+    """Operators that reduce the axes `dim` (all by default) and keep them as 1 with `keepdim`."""
+    for name in names.split():
+        declare(
+            Op(
+                name,
+                spell(f"{at}.{name}"),
+                reduce_axes,
+                REDUCED,
+                dtype,
+                "compute",
+                label or name,
+                per_input(1),
+                "family",
+            )
+        )
+
+
+def reduce_axes(input: Value, dim: Value = None, keepdim: Value = False, **options: Value) -> Shape:
+    """The shape without the reduced axes; as many unknown sizes as certain where the axes are not known."""
+    shape = tensor(input).shape
+    if dim is None:
+        return Shape() if not flag(keepdim) or shape.rank == 0 else Shape((_one(),) * len(_known(shape)))
+    if shape.tail is not None:
+        return _reduce_open(shape, dim, flag(keepdim))
+    dims = shape.head
+    if isinstance(dim, Unknown):
+        rank = len(dims) if flag(keepdim) else len(dims) - 1
+        return Shape((dim,) * rank)
+    gone = axes(dim, len(dims))
+    keep = flag(keepdim)
+    return Shape(tuple(_one() if i in gone else d for i, d in enumerate(dims) if keep or i not in gone))
+
+
+def _reduce_open(shape: Shape, dim: Value, keep: bool) -> Shape:
+    """Axes counted from the end, of a tensor whose rank is not known."""
+    found = dim if isinstance(dim, (tuple, list)) else (dim,)
+    tail = shape.tail or ()
+    gone = [axes(d, len(tail))[0] for d in tuple[Value, ...](found) if _from_end(d, len(tail))]
+    if len(gone) != len(tuple[Value, ...](found)):
+        if not keep:
+            raise Lost(shape.reason or "the rank is not known")
+        return Shape.unknown(shape.reason)
+    return Shape(
+        shape.head if keep else (),
+        tuple(_one() if i in gone else d for i, d in enumerate(tail) if keep or i not in gone),
+        shape.reason,
+    )
+
+
+def _from_end(value: Value, count: int) -> bool:
+    return isinstance(value, int) and -count <= value < 0
+
+
+def _known(shape: Shape) -> tuple[Size, ...]:
+    if shape.dims is None:
+        raise Lost(shape.reason or "the rank is not known")
+    return shape.dims
+
+
+def _one() -> Size:
+    return dim(1)
+
+
+def elements(value: Value) -> Size:
+    """How many elements a tensor has."""
+    shape = tensor(value).shape
+    return numel(shape.dims) if shape.dims is not None else Unknown(shape.reason)

@@ -1,0 +1,276 @@
+"""Subscripts, gather and scatter, and what else picks elements by index.
+
+Sizes that depend on data (a boolean mask) are unknown with that reason.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kernelscope.dims import NO_FACTS, Dim, Facts
+from kernelscope.dims import dim as as_dim
+from kernelscope.ops.arguments import Lost, Value, axis, integer, is_sequence, items, known, size, tensor, tensors
+from kernelscope.ops.families import same
+from kernelscope.ops.registry import also, rule
+from kernelscope.tensor import Shape, ShapeError, Size, Tensor, Unknown, numel
+from kernelscope.tensor.broadcasting import broadcast
+from kernelscope.tensor.slicing import sliced
+
+BY_DATA = "how many elements are chosen depends on the data"
+
+
+@rule("T.__getitem__", kind="view", name="index", label="subscript")
+def index(self: Value, item: Value, *, facts: Facts = NO_FACTS) -> Shape:
+    """Slices, integers, `...`, None, and index tensors or masks, which copy."""
+    shape = tensor(self).shape
+    found = _expand(items(item) if isinstance(item, tuple) else (item,), shape)
+    if isinstance(found, Shape):
+        return found
+    result: list[Size] = []
+    picks: list[Shape] = []
+    place: int | None = None
+    apart = False
+    for element, sizes in found:
+        if element is None:
+            result.append(as_dim(1))
+        elif isinstance(element, slice):
+            result.append(_cut(sizes[0], element))
+        elif _is_index(element):
+            if picks:
+                apart = apart or len(result) != place
+            place = len(result) if place is None else place
+            picks.append(_picked(element))
+        elif isinstance(element, Unknown):
+            raise Lost(element.reason)
+    if not picks or place is None:
+        return Shape(tuple(result))
+    chosen = broadcast(picks, facts)
+    if chosen.dims is None:
+        raise Lost(chosen.reason)
+    place = 0 if apart else place
+    return Shape((*result[:place], *chosen.dims, *result[place:]))
+
+
+def _cut(whole: Size, part: Any) -> Size:
+    return sliced(whole, part.start, part.stop, part.step)
+
+
+def _is_index(element: Value) -> bool:
+    return isinstance(element, (Tensor, Dim, int)) or is_sequence(element)
+
+
+def _picked(element: Value) -> Shape:
+    """The shape that one index contributes to the broadcast of all indices."""
+    if isinstance(element, Tensor):
+        if _is_mask(element):
+            return Shape((Unknown(BY_DATA),))
+        return element.shape
+    if is_sequence(element):
+        return Shape(_nested(element))
+    return Shape()
+
+
+def _nested(element: Value) -> tuple[Size, ...]:
+    found = items(element)
+    inner = _nested(found[0]) if found and is_sequence(found[0]) else ()
+    return (as_dim(len(found)), *inner)
+
+
+def _is_mask(element: Tensor) -> bool:
+    return not isinstance(element.dtype, Unknown) and element.dtype.name in {"bool", "uint8"}
+
+
+def _consumed(element: Value) -> int:
+    if element is None:
+        return 0
+    if isinstance(element, Tensor) and _is_mask(element):
+        if element.rank is None:
+            raise Lost(BY_DATA)
+        return element.rank
+    return 1
+
+
+def _expand(given: tuple[Value, ...], shape: Shape) -> list[tuple[Value, tuple[Size, ...]]] | Shape:
+    """Each element with the sizes it consumes; `...` and what is left over become full slices."""
+    full = slice(None)
+    if sum(1 for e in given if e is Ellipsis) > 1:
+        raise Lost("more than one `...`")
+    if any(isinstance(e, bool) for e in given):
+        raise Lost("indexed by a boolean")
+    used = sum(_consumed(e) for e in given if e is not Ellipsis)
+    if shape.dims is None:
+        return _open(given, shape, used)
+    free = len(shape.dims) - used
+    if free < 0:
+        raise ShapeError("rank", f"{used} indices for the {len(shape.dims)} dims of {shape}")
+    cut = next((i for i, e in enumerate(given) if e is Ellipsis), len(given))
+    elements = (*given[:cut], *((full,) * free), *given[cut + 1 :])
+    result: list[tuple[Value, tuple[Size, ...]]] = []
+    at = 0
+    for element in elements:
+        count = _consumed(element)
+        result.append((element, shape.dims[at : at + count]))
+        at += count
+    return result
+
+
+def _open(given: tuple[Value, ...], shape: Shape, used: int) -> Shape:
+    """A tensor of unknown rank: `x[..., i]` and `x[:, None]` still tell something."""
+    tail = shape.tail or ()
+    lost = Unknown(shape.reason or "the rank is not known")
+    if any(not (e is None or e is Ellipsis or isinstance(e, (slice, Dim, int))) for e in given):
+        raise Lost(shape.reason or "the rank is not known")
+    cut = next((i for i, e in enumerate(given) if e is Ellipsis), len(given))
+
+    def walk(elements: tuple[Value, ...], sizes: list[Size]) -> list[Size]:
+        result: list[Size] = []
+        for element in elements:
+            if element is None:
+                result.append(as_dim(1))
+                continue
+            old = sizes.pop(0) if sizes else lost
+            if isinstance(element, slice):
+                result.append(_cut(old, element))
+        return result
+
+    before, after = given[:cut], given[cut + 1 :]
+    left = sum(_consumed(e) for e in before)
+    head = walk(before, list(shape.head)) + list(shape.head[left:])
+    right = sum(_consumed(e) for e in after)
+    kept = tail[: max(0, len(tail) - right)]
+    if left > len(shape.head):
+        kept = ()  # the first indices may reach into what is known of the end
+    behind = walk(after, [*((lost,) * (right - len(tail))), *tail[len(tail) - min(right, len(tail)) :]])
+    return Shape(tuple(head), (*kept, *behind), shape.reason)
+
+
+@rule("t,T.gather t,T.take_along_dim", kind="movement", name="gather", label="pick along an axis")
+def gather(input: Value, dim: Value = None, index: Value = None, *, indices: Value = None, **options: Value) -> Shape:
+    """The shape of `index`."""
+    chosen = index if index is not None else indices
+    if isinstance(dim, Tensor) and not isinstance(chosen, Tensor):
+        chosen, dim = dim, chosen  # take_along_dim(input, indices, dim)
+        if dim is None:
+            return Shape((tensor(chosen).shape.numel(),))
+    ranks = tensor(input).rank, tensor(chosen).rank
+    if None not in ranks and ranks[0] != ranks[1] and 0 not in ranks:
+        raise ShapeError("rank", f"index {tensor(chosen).shape} must have the rank of {tensor(input).shape}")
+    return tensor(chosen).shape
+
+
+same(
+    "scatter scatter_add scatter_reduce index_add index_copy index_fill index_put masked_scatter put slice_scatter "
+    "select_scatter diagonal_scatter index_reduce",
+    kind="movement",
+    flops=0,
+)
+same("copy", at="T", kind="movement", flops=0)
+also("index_put", "T.__setitem__")
+
+
+@rule("t,T.index_select", kind="movement", label="pick along an axis")
+def index_select(input: Value, dim: Value, index: Value) -> Shape:
+    """One axis becomes as long as `index`."""
+    dims = known(input)
+    place = axis(dim, len(dims))
+    chosen = tensor(index).shape
+    if chosen.rank not in {None, 0, 1}:
+        raise ShapeError("rank", f"index must be a vector, got {chosen}")
+    return Shape((*dims[:place], chosen.size(0) if chosen.rank else as_dim(1), *dims[place + 1 :]))
+
+
+@rule("t,T.take", kind="movement", label="pick from the flattened tensor")
+def take(input: Value, index: Value) -> Shape:
+    """The shape of `index`."""
+    return tensor(index).shape
+
+
+@rule("t,T.masked_select", kind="movement", label="pick where the mask is true")
+def masked_select(input: Value, mask: Value) -> Shape:
+    """A vector of unknown length."""
+    return Shape((Unknown(BY_DATA),))
+
+
+@rule("t,T.nonzero t,T.argwhere", dtype="int64", name="nonzero", label="where elements are not zero")
+def nonzero(input: Value, *, as_tuple: Value = False) -> Shape | tuple[Shape, ...]:
+    """A row for each non-zero element; with `as_tuple` a vector for each axis."""
+    rank = tensor(input).rank
+    count = Unknown("how many elements are not zero depends on the data")
+    if as_tuple is True:
+        return (Shape((count,)),) * max(1, len(known(input)))
+    return Shape((count, Unknown("the rank is not known") if rank is None else as_dim(rank)))
+
+
+@rule("t,T.unique t,T.unique_consecutive", dtype=("input", "int64"), name="unique", label="distinct elements")
+def unique(
+    input: Value,
+    *args: Value,
+    return_inverse: Value = False,
+    return_counts: Value = False,
+    dim: Value = None,
+    **options: Value,
+) -> Shape | tuple[Shape, ...] | Unknown:
+    """A vector of unknown length, with inverse indices and counts if asked for."""
+    if args or dim is not None:
+        return Unknown("the distinct slices depend on the data")
+    count = Unknown("how many elements are distinct depends on the data")
+    extra = ([tensor(input).shape] if return_inverse is True else []) + (
+        [Shape((count,))] if return_counts is True else []
+    )
+    return (Shape((count,)), *extra) if extra else Shape((count,))
+
+
+@rule("F.one_hot", dtype="int64", kind="movement", label="indices as rows of 0 and 1")
+def one_hot(input: Value, num_classes: Value = -1) -> Shape:
+    """A new last axis of `num_classes`."""
+    count = size(num_classes)
+    return tensor(input).shape.replace_last(
+        0, Unknown("the number of classes depends on the data") if count == -1 else count
+    )
+
+
+@rule("t,T.bucketize t,T.searchsorted", dtype="int64", name="bucketize", label="positions in a sorted sequence")
+def bucketize(input: Value, boundaries: Value, **options: Value) -> Shape:
+    """The shape of what is looked up."""
+    return tensor(input).shape
+
+
+@rule("t,T.bincount", dtype="int64", label="how often each number occurs")
+def bincount(input: Value, weights: Value = None, minlength: Value = 0) -> Shape:
+    """As many counts as the largest number and one."""
+    return Shape((Unknown("the number of bins depends on the data"),))
+
+
+@rule("t,T.histc", label="histogram")
+def histc(input: Value, bins: Value = 100, min: Value = 0, max: Value = 0) -> Shape:
+    """`bins` counts."""
+    return Shape((size(bins),))
+
+
+@rule(
+    "t.tril_indices t.triu_indices", dtype="int64", kind="movement", name="tril_indices", label="indices of a triangle"
+)
+def tril_indices(row: Value, col: Value, offset: Value = 0, **options: Value) -> Shape:
+    """Two rows of indices."""
+    rows, columns = integer(row), integer(col)
+    if offset != 0 or rows != columns:
+        raise Lost("a triangle that is not square")
+    return Shape((as_dim(2), as_dim(rows * (rows + 1) // 2)))
+
+
+@rule("t.combinations", kind="movement", label="combinations of elements")
+def combinations(input: Value, r: Value = 2, with_replacement: Value = False) -> Shape:
+    """Pairs of a vector's elements."""
+    (length,) = known(input)
+    if integer(r) != 2 or with_replacement is not False:
+        raise Lost("other than pairs")
+    return Shape((length * (length - as_dim(1)) // as_dim(2), as_dim(2)))
+
+
+@rule("t.cartesian_prod", kind="movement", label="all combinations")
+def cartesian_prod(*tensors_: Value) -> Shape:
+    """A row for each combination."""
+    found = tensors(tensors_)
+    if len(found) == 1:
+        return found[0].shape
+    return Shape((numel(s for t in found for s in known(t)), as_dim(len(found))))

@@ -1,0 +1,185 @@
+"""Joining and splitting tensors along an axis.
+
+Splits of unknown count are unknown as a whole: nobody could unpack them.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from kernelscope.dims import NO_FACTS, Dim, Facts
+from kernelscope.dims import dim as as_dim
+from kernelscope.ops.arguments import Lost, Value, axis, integer, is_sequence, items, known, size, sizes, tensor
+from kernelscope.ops.registry import rule
+from kernelscope.tensor import Several, Shape, ShapeError, Size, Tensor, Unknown, ceil_of, same_size
+
+MAX_PIECES = 256
+
+
+@rule("t.cat t.concat t.concatenate", dtype="promote", kind="movement", name="cat", label="join along an axis")
+def cat(tensors: Value, dim: Value = 0, *, facts: Facts = NO_FACTS) -> Shape:
+    """The sizes along `dim` add up; all others must agree."""
+    if not is_sequence(tensors):
+        raise Lost(tensors.reason if isinstance(tensors, Unknown) else "the tensors that are joined are not known")
+    shapes = [tensor(t).shape for t in items(tensors)]
+    shapes = [s for s in shapes if s.dims != (as_dim(0),)]
+    if not shapes:
+        raise Lost("nothing is joined")
+    ranked = [s.head for s in shapes if s.tail is None]
+    if not ranked:
+        return _joined_open(shapes, dim)
+    rank = len(ranked[0])
+    if any(len(dims) != rank for dims in ranked):
+        raise ShapeError("rank", f"tensors of different rank: {', '.join(map(repr, shapes))}")
+    if isinstance(dim, Unknown):
+        return Shape((dim,) * rank)
+    place = axis(dim, rank)
+    result: list[Size] = []
+    for i in range(rank):
+        column = [s.head[i] if s.tail is None else s.size(i - rank) for s in shapes]
+        result.append(_total(column) if i == place else agreed(column, shapes, facts))
+    return Shape(tuple(result))
+
+
+def _joined_open(shapes: list[Shape], dim: Value) -> Shape:
+    at = integer(dim)
+    shape = shapes[0]
+    return shape.with_size(at, _total([s.size(at) for s in shapes])) if at < 0 else Shape.unknown(shape.reason)
+
+
+def _total(column: list[Size]) -> Size:
+    result = column[0]
+    for s in column[1:]:
+        result = result + s
+    return result
+
+
+def agreed(column: list[Size], shapes: list[Shape], facts: Facts) -> Size:
+    """The size on which all operands agree: a number if one says so, else the first that is known."""
+    chosen = column[0]
+    for s in column[1:]:
+        if same_size(chosen, s, facts) is False:
+            raise ShapeError("shape", f"{chosen} and {s} differ in {', '.join(map(repr, shapes))}")
+        if isinstance(chosen, Unknown) or (isinstance(s, Dim) and s.const is not None):
+            chosen = s
+    return chosen
+
+
+@rule("t.stack", dtype="promote", kind="movement", label="join along a new axis")
+def stack(tensors: Value, dim: Value = 0, *, facts: Facts = NO_FACTS) -> Shape:
+    """A new axis as long as there are tensors."""
+    if not is_sequence(tensors):
+        raise Lost(tensors.reason if isinstance(tensors, Unknown) else "the tensors that are joined are not known")
+    shapes = [tensor(t).shape for t in items(tensors)]
+    first = next((s.head for s in shapes if s.tail is None), None)
+    if first is None:
+        raise Lost(shapes[0].reason if shapes else "nothing is joined")
+    if any(s.tail is None and len(s.head) != len(first) for s in shapes):
+        raise ShapeError("rank", f"tensors of different rank: {', '.join(map(repr, shapes))}")
+    rank = len(first)
+    place = axis(dim, rank, extra=1)
+    dims = [
+        agreed([s.head[i] if s.tail is None else s.size(i - rank) for s in shapes], shapes, facts) for i in range(rank)
+    ]
+    return Shape((*dims[:place], as_dim(len(shapes)), *dims[place:]))
+
+
+@rule("t.hstack t.column_stack", dtype="promote", kind="movement", name="hstack", label="join along the second axis")
+def hstack(tensors: Value, *, facts: Facts = NO_FACTS) -> Shape:
+    """Along axis 1, vectors along axis 0."""
+    rank = len(known(items(tensors)[0]))
+    if rank == 0:
+        raise Lost("scalars are joined")
+    return cat(tensors, 1 if rank > 1 else 0, facts=facts)
+
+
+@rule("t.vstack t.row_stack", dtype="promote", kind="movement", name="vstack", label="join along the first axis")
+def vstack(tensors: Value, *, facts: Facts = NO_FACTS) -> Shape:
+    """Along axis 0; vectors become rows."""
+    parts = items(tensors)
+    return stack(tensors, 0, facts=facts) if len(known(parts[0])) == 1 else cat(tensors, 0, facts=facts)
+
+
+@rule("t,T.split", kind="view", label="split along an axis")
+def split(input: Value, split_size: Value, dim: Value = 0) -> tuple[Shape, ...] | Several:
+    """Pieces of one size, the last what is left, or of the given sizes."""
+    shape = _shape(input)
+    at = integer(dim)
+    whole = shape.size(at)
+    if is_sequence(split_size):
+        pieces = sizes(split_size)
+        total = _total(list(pieces)) if pieces else as_dim(0)
+        if same_size(total, whole) is False:
+            raise ShapeError("split", f"{' + '.join(map(str, pieces))} is not the {whole} of dim {at} of {shape}")
+        return tuple(shape.with_size(at, piece) for piece in pieces)
+    return _even(shape, at, whole, size(split_size))
+
+
+def _even(shape: Shape, at: int, whole: Size, piece: Size) -> tuple[Shape, ...] | Several:
+    if isinstance(whole, Dim) and isinstance(piece, Dim):
+        count = whole.exact_div(piece)
+        if count is not None and count.const is not None and count.const <= MAX_PIECES:
+            return (shape.with_size(at, piece),) * count.const
+        if whole.const is not None and piece.const and whole.const // piece.const < MAX_PIECES:
+            full, rest = divmod(whole.const, piece.const)
+            last = (shape.with_size(at, as_dim(rest)),) if rest else ()
+            return (*((shape.with_size(at, piece),) * full), *last)
+    return Several(Tensor(shape.with_size(at, piece)), f"how many pieces of {piece} make {whole} is not known")
+
+
+@rule("t,T.chunk", kind="view", label="split into so many pieces")
+def chunk(input: Value, chunks: Value, dim: Value = 0) -> tuple[Shape, ...] | Several:
+    """Pieces of `ceil(size / chunks)`, the last shorter; a name is taken to be divisible."""
+    shape = _shape(input)
+    at = integer(dim)
+    whole, count = shape.size(at), _count(chunks)
+    if count is None:
+        return Several(Tensor(shape.with_size(at, whole // size(chunks))), "the number of pieces is not known")
+    if isinstance(whole, Dim) and whole.const is not None:
+        return _even(shape, at, whole, ceil_of(whole, as_dim(count)))
+    return (shape.with_size(at, whole // as_dim(count)),) * count
+
+
+def _count(value: Value) -> int | None:
+    """A definite number of pieces that is no nonsense."""
+    number = value.const if isinstance(value, Dim) else value
+    return number if isinstance(number, int) and 0 < number <= MAX_PIECES else None
+
+
+@rule("t,T.tensor_split", kind="view", label="split, pieces differing by at most 1")
+def tensor_split(input: Value, indices_or_sections: Value, dim: Value = 0) -> tuple[Shape, ...] | Unknown:
+    """Into so many sections, or at indices."""
+    shape = _shape(input)
+    at = integer(dim)
+    whole = shape.size(at)
+    if is_sequence(indices_or_sections):
+        cuts = [as_dim(0), *sizes(indices_or_sections), whole]
+        return tuple(shape.with_size(at, b - a) for a, b in pairwise(cuts))
+    count = _count(indices_or_sections)
+    if count is None:
+        return Unknown("the number of pieces is not known")
+    return tuple(shape.with_size(at, (whole + (count - 1 - i)) // as_dim(count)) for i in range(count))
+
+
+@rule("t,T.unbind", kind="view", label="split into slices without the axis")
+def unbind(input: Value, dim: Value = 0) -> tuple[Shape, ...] | Several:
+    """One tensor for each index of an axis."""
+    dims = known(input)
+    place = axis(dim, len(dims))
+    length, rest = dims[place], Shape((*dims[:place], *dims[place + 1 :]))
+    if isinstance(length, Unknown) or length.const is None or length.const > MAX_PIECES:
+        return Several(Tensor(rest), f"how many slices dim {place} of {Shape(dims)} has is not known")
+    return (rest,) * length.const
+
+
+def halved(shape: Shape, dim: Value) -> Shape:
+    """One axis at half its size, which must be even."""
+    at = integer(dim)
+    whole = shape.size(at)
+    if isinstance(whole, Dim) and whole.const is not None and whole.const % 2:
+        raise ShapeError("shape", f"dim {at} of {shape} must be even")
+    return shape.with_size(at, whole // as_dim(2))
+
+
+def _shape(value: Value) -> Shape:
+    return tensor(value).shape

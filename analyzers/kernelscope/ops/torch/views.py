@@ -1,0 +1,403 @@
+"""Views: the same elements under another shape: reshape, permute, squeeze, expand, slices of an axis.
+
+Whether a `view` of a non-contiguous tensor fails is not judged here.
+"""
+
+from __future__ import annotations
+
+from kernelscope.dims import NO_FACTS, Dim, Facts, dim
+from kernelscope.ops.arguments import (
+    Lost,
+    Value,
+    axes,
+    axis,
+    integer,
+    items,
+    known,
+    size,
+    sizes,
+    tensor,
+    unpacked,
+)
+from kernelscope.ops.registry import rule
+from kernelscope.tensor import DType as _DType
+from kernelscope.tensor import Shape, ShapeError, Size, Tensor, Unknown, largest, numel, same_size, smallest
+from kernelscope.tensor.broadcasting import broadcast
+
+
+@rule("T.view", kind="view", label="other sizes, same elements")
+def view(self: Value, *shape: Value, facts: Facts = NO_FACTS) -> Shape | Tensor:
+    """At most one -1; the product of the sizes must equal the number of elements. `view(dtype)` reinterprets."""
+    if len(shape) == 1 and isinstance(shape[0], _DType):
+        return _reinterpreted(tensor(self), shape[0])
+    return reshaped(tensor(self).shape, sizes(shape), facts)
+
+
+@rule("t,T.reshape", kind="view", label="other sizes, same elements")
+def reshape(input: Value, *shape: Value, facts: Facts = NO_FACTS) -> Shape:
+    """At most one -1; the product of the sizes must equal the number of elements."""
+    return reshaped(tensor(input).shape, sizes(shape), facts)
+
+
+@rule("T.view_as T.reshape_as", kind="view", name="view_as", label="the sizes of another tensor")
+def view_as(self: Value, other: Value) -> Shape:
+    """The shape of `other`."""
+    return tensor(other).shape
+
+
+def reshaped(shape: Shape, wanted: tuple[Size, ...], facts: Facts) -> Shape:
+    """`wanted` with -1 worked out; ShapeError if the numbers of elements certainly differ."""
+    if wanted.count(dim(-1)) > 1:
+        raise ShapeError("view", f"only one size of {Shape(wanted)} may be -1")
+    count = shape.numel()
+    rest = [s for s in wanted if s != -1]
+    known_count = numel(rest)
+    if len(rest) == len(wanted):
+        if same_size(count, known_count, facts) is False:
+            raise ShapeError("view", f"{shape} has {count} elements, {Shape(wanted)} has {known_count}")
+        return Shape(wanted)
+    missing = _quotient(shape, rest, facts)
+    return Shape(tuple(missing if s == -1 else s for s in wanted))
+
+
+def _quotient(shape: Shape, rest: list[Size], facts: Facts) -> Size:
+    """What -1 stands for: equal factors, also unknown ones, are struck out first, then the rest is divided."""
+    if shape.dims is None:
+        return shape.numel()
+    above = list(shape.dims)
+    below = list(rest)
+    for factor in rest:
+        if factor in above:
+            above.remove(factor)
+            below.remove(factor)
+    count, known_count = numel(above), numel(below)
+    if isinstance(count, Unknown) or isinstance(known_count, Unknown):
+        return count if isinstance(count, Unknown) else known_count
+    if not known_count.terms:
+        raise Lost("a size is 0, so -1 could be anything")
+    count = facts.rewrite(count)
+    exact = count.exact_div(facts.rewrite(known_count))
+    if exact is not None:
+        return exact
+    if count.const is not None and known_count.const is not None:
+        raise ShapeError("view", f"{shape} has {shape.numel()} elements, which {numel(rest)} does not divide")
+    return count // known_count
+
+
+def _reinterpreted(value: Tensor, dtype: _DType) -> Tensor:
+    """The last axis grows or shrinks with the ratio of the element sizes."""
+    if isinstance(value.dtype, Unknown):
+        return Tensor(value.shape.replace_last(1, value.dtype), dtype, value.place)
+    old, new = value.dtype.bytes, dtype.bytes
+    if old == new:
+        return value.with_dtype(dtype)
+    last = value.shape.size(-1)
+    return Tensor(
+        value.shape.replace_last(1, last * (old // new) if old > new else last // (new // old)), dtype, value.place
+    )
+
+
+@rule("t,T.transpose t,T.swapaxes t,T.swapdims", kind="view", name="transpose", label="swap two axes")
+def transpose(input: Value, dim0: Value, dim1: Value) -> Shape:
+    """Swaps two axes."""
+    shape = tensor(input).shape
+    if shape.tail is not None:
+        a, b = integer(dim0), integer(dim1)
+        if a < 0 and b < 0 and len(shape.tail) >= max(-a, -b):
+            tail = list(shape.tail)
+            tail[a], tail[b] = tail[b], tail[a]
+            return Shape(shape.head, tuple(tail), shape.reason)
+        raise Lost(shape.reason or "the rank is not known")
+    dims = list(shape.head)
+    if isinstance(dim0, Unknown) or isinstance(dim1, Unknown):
+        return Shape(tuple(size(dim0 if isinstance(dim0, Unknown) else dim1) for _ in dims))
+    a, b = axis(dim0, len(dims)), axis(dim1, len(dims))
+    if dims:
+        dims[a], dims[b] = dims[b], dims[a]
+    return Shape(tuple(dims))
+
+
+@rule("t,T.t", kind="view", label="transpose a matrix")
+def t(input: Value) -> Shape:
+    """Swaps the axes of a matrix; a vector stays."""
+    dims = known(input)
+    if len(dims) > 2:
+        raise ShapeError("rank", f"expected at most 2 dims, got {Shape(dims)}")
+    return Shape(dims[::-1])
+
+
+@rule("t,T.adjoint", kind="view", label="conjugate transpose of matrices")
+def adjoint(input: Value) -> Shape:
+    """Swaps the last two axes."""
+    shape = tensor(input).shape
+    a, b = shape.last(2)
+    return shape.replace_last(2, b, a)
+
+
+@rule("t,T.permute", kind="view", label="reorder axes")
+def permute(input: Value, *dims: Value) -> Shape:
+    """Every axis once, in another order."""
+    found = unpacked(dims)
+    if isinstance(found, Unknown):
+        raise Lost(found.reason)
+    shape = tensor(input).shape
+    if shape.dims is None:
+        return Shape((Unknown(shape.reason or "the rank is not known"),) * len(items(found)))
+    order = [axis(d, len(shape.dims)) for d in items(found)]
+    if sorted(order) != list(range(len(shape.dims))):
+        raise ShapeError("permute", f"{tuple(order)} is no order of the {len(shape.dims)} axes of {shape}")
+    return Shape(tuple(shape.dims[i] for i in order))
+
+
+@rule("t,T.movedim t,T.moveaxis", kind="view", name="movedim", label="move axes")
+def movedim(input: Value, source: Value, destination: Value) -> Shape:
+    """Moves axes to other places; the others keep their order."""
+    dims = known(input)
+    froms, tos = axes(source, len(dims)), axes(destination, len(dims))
+    if len(froms) != len(tos):
+        raise ShapeError("permute", f"{len(froms)} axes cannot move to {len(tos)} places")
+    rest = iter([i for i in range(len(dims)) if i not in froms])
+    placed = dict(zip(tos, froms, strict=True))
+    return Shape(tuple(dims[placed[i] if i in placed else next(rest)] for i in range(len(dims))))
+
+
+@rule("t,T.squeeze", kind="view", label="drop axes of size 1")
+def squeeze(input: Value, dim: Value = None) -> Shape:
+    """Drops the given axes where they are 1; without `dim` all that are 1."""
+    dims = known(input)
+    chosen = axes(dim, len(dims)) if dims else ()
+    kept: list[Size] = []
+    for i, d in enumerate(dims):
+        if i in chosen and d == 1:
+            continue
+        if i in chosen and isinstance(d, Unknown):
+            raise Lost(f"whether the squeezed axis {i} has size 1 is not known")
+        kept.append(d)
+    return Shape(tuple(kept))
+
+
+@rule("t,T.unsqueeze", kind="view", label="add an axis of size 1")
+def unsqueeze(input: Value, dim: Value) -> Shape:
+    """A new axis of size 1 before `dim`."""
+    shape = tensor(input).shape
+    one = _one()
+    if isinstance(dim, Unknown):
+        return Shape((dim,) * (len(known(input)) + 1))
+    number = integer(dim)
+    if shape.tail is not None:
+        if number < 0 and -number - 1 <= len(shape.tail):
+            at = len(shape.tail) + number + 1
+            return Shape(shape.head, (*shape.tail[:at], one, *shape.tail[at:]), shape.reason)
+        if 0 <= number <= len(shape.head):
+            return Shape((*shape.head[:number], one, *shape.head[number:]), shape.tail, shape.reason)
+        raise Lost(shape.reason or "the rank is not known")
+    at = axis(number, len(shape.head), extra=1)
+    return Shape((*shape.head[:at], one, *shape.head[at:]))
+
+
+@rule("t,T.flatten t,T.ravel", kind="view", name="flatten", label="join axes")
+def flatten(input: Value, start_dim: Value = 0, end_dim: Value = -1) -> Shape:
+    """Joins the axes from `start_dim` to `end_dim` into one."""
+    shape = tensor(input).shape
+    if shape.dims is None:
+        if start_dim == 0 and end_dim == -1:
+            return Shape((shape.numel(),))
+        raise Lost(shape.reason or "the rank is not known")
+    dims = shape.dims
+    if not dims:
+        return Shape((_one(),))
+    first, last = axis(start_dim, len(dims)), axis(end_dim, len(dims))
+    if first > last:
+        raise ShapeError("rank", f"start_dim {first} comes after end_dim {last}")
+    return Shape((*dims[:first], numel(dims[first : last + 1]), *dims[last + 1 :]))
+
+
+@rule("t,T.unflatten", kind="view", label="split an axis")
+def unflatten(input: Value, dim: Value, sizes: Value, *, facts: Facts = NO_FACTS) -> Shape:
+    """One axis becomes several; one of them may be -1."""
+    dims = known(input)
+    place = axis(dim, len(dims))
+    parts = reshaped(Shape((dims[place],)), _sizes(sizes), facts)
+    return Shape((*dims[:place], *parts.head, *dims[place + 1 :]))
+
+
+def _sizes(values: Value) -> tuple[Size, ...]:
+    return sizes(values)
+
+
+@rule("T.expand", kind="view", label="repeat axes of size 1 without copying")
+def expand(self: Value, *size: Value, facts: Facts = NO_FACTS) -> Shape:
+    """-1 keeps a size; other sizes must equal it unless it is 1; new axes come in front."""
+    wanted = sizes(size)
+    shape = tensor(self).shape
+    if shape.dims is None:
+        lost = Unknown(shape.reason or "the rank is not known")
+        return Shape(tuple(lost if s == -1 else s for s in wanted))
+    return expanded(shape.dims, wanted, facts)
+
+
+@rule("t.broadcast_to T.broadcast_to", kind="view", label="repeat axes of size 1 without copying")
+def broadcast_to(input: Value, size: Value, *, facts: Facts = NO_FACTS) -> Shape:
+    """As `expand`."""
+    return expanded(known(input), sizes(size), facts)
+
+
+def expanded(dims: tuple[Size, ...], wanted: tuple[Size, ...], facts: Facts) -> Shape:
+    """The sizes after `expand`."""
+    extra = len(wanted) - len(dims)
+    if extra < 0:
+        raise ShapeError("broadcast", f"{Shape(dims)} cannot be expanded to the fewer dims of {Shape(wanted)}")
+    result: list[Size] = []
+    for i, target in enumerate(wanted):
+        old = dims[i - extra] if i >= extra else None
+        if target == -1:
+            if old is None:
+                raise ShapeError("broadcast", f"-1 for a new axis of {Shape(wanted)}")
+            result.append(old)
+        else:
+            if old is not None and old != 1 and same_size(old, target, facts) is False and _not_one(old, facts):
+                raise ShapeError("broadcast", f"{Shape(dims)} cannot be expanded to {Shape(wanted)}")
+            result.append(target)
+    return Shape(tuple(result))
+
+
+def _not_one(d: Size, facts: Facts) -> bool:
+    return same_size(d, _one(), facts) is False
+
+
+@rule("T.expand_as", kind="view", label="repeat axes of size 1 without copying")
+def expand_as(self: Value, other: Value) -> Shape:
+    """The shape of `other`."""
+    return tensor(other).shape
+
+
+@rule("t.broadcast_tensors", kind="view", label="expand to a common shape")
+def broadcast_tensors(*tensors: Value, facts: Facts = NO_FACTS) -> tuple[Tensor, ...]:
+    """Each tensor in the common shape."""
+    found = [tensor(t) for t in items(unpacked(tensors))]
+    shape = broadcast((t.shape for t in found), facts)
+    return tuple(t.with_shape(shape) for t in found)
+
+
+@rule("t.broadcast_shapes", kind="result", label="the common shape")
+def broadcast_shapes(*shapes: Value, facts: Facts = NO_FACTS) -> tuple[Size, ...] | Shape:
+    """A tuple of sizes."""
+    shape = broadcast((Shape(sizes(s)) for s in shapes), facts)
+    return shape if shape.dims is None else shape.dims
+
+
+@rule("T.repeat t,T.tile", kind="movement", name="repeat", label="repeat along axes, copied")
+def repeat(self: Value, *repeats: Value) -> Shape:
+    """Each size times its factor; more factors than axes add axes in front."""
+    factors = sizes(repeats)
+    shape = tensor(self).shape
+    if shape.dims is None:
+        return Shape((Unknown(shape.reason or "the rank is not known"),) * len(factors))
+    dims = shape.dims
+    one = _one()
+    factors = (one,) * (len(dims) - len(factors)) + factors
+    dims = (one,) * (len(factors) - len(dims)) + dims
+    return Shape(tuple(d * f for d, f in zip(dims, factors, strict=True)))
+
+
+@rule("t,T.repeat_interleave", kind="movement", label="repeat elements along an axis")
+def repeat_interleave(input: Value, repeats: Value = None, dim: Value = None, *, output_size: Value = None) -> Shape:
+    """One axis times `repeats`; without `dim` the tensor is flattened first."""
+    if repeats is None:
+        return Shape((Unknown("the number of repeats depends on the data"),))
+    count: Size = (
+        size(output_size) if output_size is not None else Unknown("the sum of the repeats depends on the data")
+    )
+    shape = tensor(input).shape
+    if dim is None:
+        return Shape((shape.numel() * size(repeats) if not isinstance(repeats, Tensor) else count,))
+    at = integer(dim)
+    return shape.with_size(at, shape.size(at) * size(repeats) if not isinstance(repeats, Tensor) else count)
+
+
+@rule("t,T.narrow", kind="view", label="a range of an axis")
+def narrow(input: Value, dim: Value, start: Value, length: Value) -> Shape:
+    """One axis becomes `length` long."""
+    shape = tensor(input).shape
+    return shape.with_size(integer(dim), size(length))
+
+
+@rule("t,T.select", kind="view", label="one index of an axis")
+def select(input: Value, dim: Value, index: Value) -> Shape:
+    """Drops an axis."""
+    dims = known(input)
+    place = axis(dim, len(dims))
+    return Shape((*dims[:place], *dims[place + 1 :]))
+
+
+@rule("T.unfold", kind="view", label="sliding windows of an axis")
+def unfold(self: Value, dimension: Value, size: Value, step: Value) -> Shape:
+    """One axis becomes the number of windows; the window is a new last axis."""
+    dims = known(self)
+    place = axis(dimension, len(dims))
+    width, hop = sizes(size)[0], sizes(step)[0]
+    return Shape((*dims[:place], (dims[place] - width) // hop + 1, *dims[place + 1 :], width))
+
+
+@rule("t,T.diagonal linalg.diagonal", kind="view", label="the diagonal of two axes")
+def diagonal(input: Value, offset: Value = 0, dim1: Value = 0, dim2: Value = 1) -> Shape:
+    """Two axes become one at the end."""
+    dims = known(input)
+    a, b = axis(dim1, len(dims)), axis(dim2, len(dims))
+    return Shape((*(d for i, d in enumerate(dims) if i not in {a, b}), _diagonal(dims[a], dims[b], integer(offset))))
+
+
+def _diagonal(rows: Size, columns: Size, offset: int) -> Size:
+    return largest(smallest(rows + min(offset, 0), columns - max(offset, 0)), _zero())
+
+
+@rule("t,T.as_strided", kind="view", label="free view of the storage")
+def as_strided(input: Value, size: Value, stride: Value, storage_offset: Value = None) -> Shape:
+    """The given sizes."""
+    return Shape(sizes(size))
+
+
+@rule("t,T.flip t.fliplr t.flipud t,T.roll", kind="movement", name="flip", label="reverse or rotate along axes")
+def flip(input: Value, *args: Value, **options: Value) -> Shape:
+    """Same sizes."""
+    return tensor(input).shape
+
+
+@rule("t.atleast_1d", kind="view", label="at least one axis")
+def atleast_1d(tensors: Value) -> Shape:
+    """A scalar becomes `[1]`."""
+    return Shape(known(tensors) or (_one(),))
+
+
+@rule("t.atleast_2d", kind="view", label="at least two axes")
+def atleast_2d(tensors: Value) -> Shape:
+    """New axes come in front."""
+    dims = known(tensors)
+    return Shape((_one(),) * (2 - len(dims)) + dims)
+
+
+@rule("t.atleast_3d", kind="view", label="at least three axes")
+def atleast_3d(tensors: Value) -> Shape:
+    """A matrix becomes `[M, N, 1]`, a vector `[1, N, 1]`."""
+    dims = known(tensors)
+    if len(dims) < 3:
+        dims = (_one(),) * (2 - len(dims)) + dims + (_one(),)
+    return Shape(dims)
+
+
+@rule("t.meshgrid", kind="view", label="coordinates of a grid")
+def meshgrid(*tensors: Value, indexing: Value = "ij") -> tuple[Shape, ...]:
+    """One tensor for each axis, all of the grid's shape."""
+    vectors = items(unpacked(tensors))
+    lengths = [numel(known(v)) for v in vectors]
+    if indexing == "xy" and len(lengths) > 1:
+        lengths[:2] = lengths[1], lengths[0]
+    return (Shape(tuple(lengths)),) * len(vectors)
+
+
+def _one() -> Dim:
+    return dim(1)
+
+
+def _zero() -> Dim:
+    return dim(0)

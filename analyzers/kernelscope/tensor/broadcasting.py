@@ -1,0 +1,59 @@
+"""Broadcasting: the common shape of operands, aligned from the right.
+
+Operands of a call that succeeds agree or are 1, so the result is the larger: with a number that is the number, of two
+names that may differ it is their `max`. Beside an unknown size a name is taken for more than 1 and stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import zip_longest
+
+from kernelscope.dims import NO_FACTS, Dim, Facts, dim, maximum, same
+from kernelscope.dims.compare import at_most
+from kernelscope.tensor.shape import Shape, ShapeError
+from kernelscope.tensor.size import Size
+from kernelscope.tensor.unknown import Unknown
+
+ONE = dim(1)
+
+
+def broadcast(shapes: Iterable[Shape], facts: Facts = NO_FACTS) -> Shape:
+    """The shape that all operands expand to. Raises ShapeError where sizes certainly differ and none is 1."""
+    operands = [s for s in shapes if s.rank != 0]
+    if len(operands) < 2:
+        return operands[0] if operands else Shape()
+    first = operands[0]
+    if all(s is first or s == first for s in operands):
+        return first
+    columns = zip_longest(*(reversed(s.head if s.tail is None else s.tail) for s in operands), fillvalue=None)
+    sizes = tuple(_column([s for s in column if s is not None], operands, facts) for column in columns)[::-1]
+    unknown = next((s for s in operands if s.tail is not None), None)
+    return Shape(sizes) if unknown is None else Shape((), sizes, unknown.reason)
+
+
+def _column(column: Sequence[Size], shapes: Sequence[Shape], facts: Facts) -> Size:
+    chosen: Size = ONE
+    for size in column:
+        if size in (chosen, ONE):
+            continue
+        if chosen == ONE:
+            chosen = size
+        elif isinstance(size, Unknown) or isinstance(chosen, Unknown):
+            chosen = chosen if isinstance(size, Unknown) else size
+        else:
+            chosen = _meet(chosen, size, shapes, facts)
+    return chosen
+
+
+def _meet(a: Dim, b: Dim, shapes: Sequence[Shape], facts: Facts) -> Dim:
+    verdict = same(a, b, facts)
+    if verdict:
+        return b if b.const is not None else a
+    if verdict is False and same(a, 1, facts) is False and same(b, 1, facts) is False:
+        raise ShapeError("broadcast", f"cannot broadcast {' with '.join(map(repr, shapes))}: {a} and {b} differ")
+    if a.const is not None or b.const is not None:
+        return a if a.const is not None else b
+    if at_most(a, b, facts):
+        return b
+    return a if at_most(b, a, facts) else maximum(a, b)
