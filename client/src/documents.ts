@@ -1,10 +1,11 @@
 // The read-only documents beside the source: their content comes from the server, their links lead back to it.
 import {
   type CancellationToken,
-  commands,
   Disposable,
   EventEmitter,
   languages,
+  Position,
+  Range,
   type TextDocument,
   type TextDocumentContentProvider,
   Uri,
@@ -22,7 +23,7 @@ import {
 import type { KernelscopeClient } from "./client.js";
 import { VIEW_LANGUAGE, VIEW_SCHEME } from "./languages.js";
 import type { Server } from "./server.js";
-import type { ViewAnswer } from "./views.js";
+import { placeIn, type ViewAnswer } from "./views.js";
 
 export class Documents implements TextDocumentContentProvider, Disposable {
   private readonly changed = new EventEmitter<Uri>();
@@ -96,8 +97,12 @@ export function linkToSource(target: Uri): Uri {
 
 /** Shows the place that a view's link names, beside the view. */
 export async function revealSource(target: string): Promise<void> {
+  const uri = Uri.parse(target, true);
   const source = window.visibleTextEditors.find((editor) => editor.document.uri.scheme !== VIEW_SCHEME);
-  await commands.executeCommand("vscode.open", Uri.parse(target, true), {
+  const { line, column } = placeIn(uri.fragment);
+  const start = new Position(line - 1, column - 1);
+  await window.showTextDocument(uri.with({ fragment: "" }), {
     viewColumn: source?.viewColumn ?? ViewColumn.One,
+    selection: new Range(start, start),
   });
 }

@@ -32,3 +32,9 @@ export function isViewRequest(value: unknown): value is ViewRequest {
 export function isViewAnswer(value: unknown): value is ViewAnswer {
   return typeof value === "object" && value !== null && typeof (value as ViewAnswer).uri === "string";
 }
+
+/** The place in a link's fragment, such as `L12,5`: line and column from 1. */
+export function placeIn(fragment: string): { readonly line: number; readonly column: number } {
+  const match = /^L?(\d+)(?:,(\d+))?/.exec(fragment);
+  return { line: Math.max(1, Number(match?.[1] ?? 1)), column: Math.max(1, Number(match?.[2] ?? 1)) };
+}
