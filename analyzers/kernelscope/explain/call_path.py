@@ -84,7 +84,7 @@ def describe(node: Node) -> str:
 
 
 def _tree(reached: Reached, wanted: list[Node], options: ViewOptions, notes: list[str]) -> tuple[Line, ...]:
-    """The ways to the wanted nodes merged into one tree, in the order in which they were found."""
+    """The ways to the wanted nodes merged into one tree, in the order of the source."""
     children: dict[Node, list[Node]] = {}
     kept: set[Node] = {reached.start}
     for node in wanted:
@@ -95,6 +95,8 @@ def _tree(reached: Reached, wanted: list[Node], options: ViewOptions, notes: lis
                 kept.add(following)
                 children.setdefault(before, []).append(following)
             before = following
+    for below in children.values():
+        below.sort(key=lambda child: (reached.via[child].path, reached.via[child].line))
     tee, corner, bar = _DOWN["ascii" if options.charset == "ascii" else "unicode"]
     lines: list[Line] = [_line("", reached.start, None, options)]
     todo = [(child, "", i == 0) for i, child in enumerate(reversed(children.get(reached.start, [])))]

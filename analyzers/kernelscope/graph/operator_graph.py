@@ -13,6 +13,7 @@ from kernelscope.graph.cpp_links import CppLinks, function_node
 from kernelscope.graph.kinds import Edge, EdgeKind, Node, NodeKind
 from kernelscope.graph.python_calls import PythonCalls
 from kernelscope.graph.registrations import ANY_LIBRARY, Registrations
+from kernelscope.workspace.classes import own_attribute
 from kernelscope.workspace.facts import TOP, DefKind, FileFacts
 from kernelscope.workspace.files import PYTHON_SUFFIXES
 from kernelscope.workspace.index import Stage
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from networkx import MultiDiGraph
 
 MAX_CALLING_FILES = 200
+MAX_FAMILY = 40
+FAMILY_SECONDS = 0.3
+_RUN_BY_INSTANCES = ("forward", "__call__", "__init__")
 
 
 class OperatorGraph:
@@ -37,7 +41,7 @@ class OperatorGraph:
         self._followed: set[Node] = set()
         self._sought: set[Node] = set()
         self._short: dict[str, list[Node]] = {}
-        self.complete = workspace.index.stage >= Stage.OPERATORS
+        self.complete = workspace.index.stage >= Stage.FACTS
         self._build()
 
     # -- building -------------------------------------------------------------------------------------------
@@ -47,7 +51,9 @@ class OperatorGraph:
         for path, facts in files:
             self._cpp.add(path, facts)
         self._add(self._cpp.edges())
-        registrations = Registrations(self._workspace.modules, self._cpp, self._python.named)
+        registrations = Registrations(
+            self._workspace.modules, self._cpp, self._python.named, self._python_files_calling
+        )
         self._add(registrations.edges(files))
         for node in list(self.graph):
             if node.kind is NodeKind.OPERATOR:
@@ -116,23 +122,40 @@ class OperatorGraph:
         self._add([Edge(EdgeKind.REGISTERS, node, missing)])
 
     def _seek_callers(self, node: Node) -> None:
-        """Follows the functions of files that mention the node's name."""
+        """Follows the functions of files that mention the node's name; of a method that runs, its class's names."""
         if node.kind not in (NodeKind.FUNCTION, NodeKind.KERNEL, NodeKind.OPERATOR):
             return
         tail = node.name.rpartition("::")[2].rpartition(".")[2]
         names = [tail]
-        if tail in ("forward", "__call__", "__init__") and "." in node.name:
-            names = [node.name.split(".")[-2], tail]
-        for name in names[:1]:
-            for path in self._files_calling(name):
-                facts = self._workspace.index.facts(path)
-                if facts is not None and path.endswith(PYTHON_SUFFIXES):
-                    for function in self._functions_calling(path, facts, name):
-                        self.out_edges(function)
+        if tail in _RUN_BY_INSTANCES and node.path.endswith(PYTHON_SUFFIXES) and "." in node.name:
+            names = self._family(node, tail)
+        for name in names:
+            for path, facts in self._python_files_calling(name):
+                for function in self._functions_calling(path, facts, name):
+                    self.out_edges(function)
 
-    def _files_calling(self, name: str) -> list[str]:
-        indexed = self._workspace.index.callers(name)
-        return indexed[:MAX_CALLING_FILES] if indexed is not None else []
+    def _family(self, node: Node, method: str) -> list[str]:
+        """The class of a method and its subclasses; subclasses that call `super()` are followed at once."""
+        modules, usages = self._workspace.modules, self._workspace.usages
+        cls = modules.definition(node.path, node.name.split(".")[-2])
+        todo = [cls] if cls is not None else []
+        names: dict[str, None] = {}
+        while todo and len(names) < MAX_FAMILY:
+            current = todo.pop(0)
+            names[current.name] = None
+            for below in usages.subclasses(current, FAMILY_SECONDS):
+                own = own_attribute(below, method)
+                if own is not None and (function := self._python.node(own)):
+                    self.out_edges(function)
+                elif below.name not in names:
+                    todo.append(below)
+        return list(names)
+
+    def _python_files_calling(self, name: str) -> list[tuple[str, FileFacts]]:
+        """Python files that call or launch a name, with their facts."""
+        paths = self._workspace.index.callers(name) or []
+        found = [(path, self._workspace.index.facts(path)) for path in paths if path.endswith(PYTHON_SUFFIXES)]
+        return [(path, facts) for path, facts in found[:MAX_CALLING_FILES] if facts is not None]
 
     def _functions_calling(self, path: str, facts: FileFacts, name: str) -> list[Node]:
         """Functions whose own facts mention a call or launch of the name; for classes, the class's users."""

@@ -19,6 +19,8 @@ ANY_LIBRARY = "*"
 """A library whose name the build chooses (TORCH_EXTENSION_NAME)."""
 
 _LIBRARY_CALL = re.compile(r"=\s*(?:[\w.]+\.)?Library\(\s*[\"']([\w.]+)[\"']")
+FilesCalling = Callable[[str], Iterable[tuple[str, FileFacts]]]
+"""The Python files that call a name, with their facts."""
 PythonFunction = Callable[[str, str], Node | None]
 """A node for a Python function: path of the file that names it, and the name."""
 
@@ -31,24 +33,28 @@ def operator(library: str, name: str) -> Node:
 class Registrations:
     """All registrations of the workspace as edges: operator → binding → implementation."""
 
-    def __init__(self, modules: Modules, cpp: CppLinks, python_function: PythonFunction) -> None:
+    def __init__(
+        self, modules: Modules, cpp: CppLinks, python_function: PythonFunction, files_calling: FilesCalling
+    ) -> None:
+        self._files_calling = files_calling
         self._modules = modules
         self._cpp = cpp
         self._python_function = python_function
         self._wrappers: dict[str, str] = {}
 
     def edges(self, files: Iterable[tuple[str, FileFacts]]) -> Iterator[Edge]:
-        """Edges of every registration in the files."""
-        kept = list(files)
-        for path, facts in kept:
+        """Edges of every registration in the files, and of those made by functions that wrap `define`."""
+        calling: dict[str, FileFacts] = {}
+        for path, facts in files:
             self._find_wrappers(path, facts)
-        for path, facts in kept:
             for registration in facts.registrations:
                 yield from self._registration(path, facts, registration)
-            if self._wrappers and path.endswith(PYTHON_SUFFIXES):
-                for call in facts.calls:
-                    if call.args and call.name.rpartition(".")[2] in self._wrappers:
-                        yield from self._wrapped(path, facts, call)
+        for wrapper in sorted(self._wrappers):
+            calling.update(self._files_calling(wrapper))
+        for path, facts in calling.items():
+            for call in facts.calls:
+                if call.args and call.name.rpartition(".")[2] in self._wrappers:
+                    yield from self._wrapped(path, call)
 
     def _registration(self, path: str, facts: FileFacts, found: Registration) -> Iterator[Edge]:
         library = self._library(path, facts, found.library)
@@ -113,7 +119,7 @@ class Registrations:
                 }
                 self._wrappers[owner.name] = libraries.pop() if len(libraries) == 1 else ANY_LIBRARY
 
-    def _wrapped(self, path: str, facts: FileFacts, call: Call) -> Iterator[Edge]:
+    def _wrapped(self, path: str, call: Call) -> Iterator[Edge]:
         names = [literal(text) for _, text in call.args]
         name = next((n for n in names if n and re.fullmatch(r"[\w:.]+", n)), None)
         target = next((text for _, text in call.args if re.fullmatch(r"[A-Za-z_][\w.]*", text)), "")

@@ -1,0 +1,136 @@
+"""Jumping from a cursor (‸ right before it) to definitions, uses and callers, across files and languages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from kernelscope.analysis import Analysis
+from kernelscope.results import Location
+from kernelscope.workspace.files import Files
+
+Workspace = Callable[[str], Files]
+
+SOURCE = """
+## app/__init__.py
+from .layers import Norm
+## app/layers.py
+import torch
+from torch import nn
+EPS = 1e-6
+class Norm(nn.Module):
+    def __init__(self, size):
+        self.weight = nn.Parameter(torch.ones(size))
+    def forward(self, x):
+        return scale(x, self.weight) + EPS
+def scale(x, w):
+    out = torch.empty_like(x)
+    torch.ops.app.scale(out, x, w)
+    return out
+## app/model.py
+import app
+from app.layers import scale as rescale
+class Model(app.Norm):
+    def __init__(self):
+        self.norm = app.Norm(4)
+    def forward(self, x):
+        from app.layers import EPS as eps
+        y = self.norm(x)
+        for z in y:
+            z = rescale(z, self.weight) * eps
+        return y
+## csrc/app.cu
+__device__ float mul(float a, float b) { return a * b; }
+__global__ void scale_kernel(float* out) { out[0] = mul(out[0], 2); }
+void scale(Tensor& out, Tensor& x, Tensor& w) { scale_kernel<<<1, 1>>>(out); }
+TORCH_LIBRARY(app, m) {
+  m.def("scale(Tensor! out, Tensor x, Tensor w) -> ()");
+  m.impl("scale", torch::kCUDA, &scale);
+}
+"""
+
+DEFINITIONS = {
+    "app/model.py: return ‸y": ["model.py:8"],
+    "app/model.py: self.‸norm(x)": ["model.py:5"],
+    "app/model.py: ‸rescale(z": ["layers.py:9"],
+    "app/model.py: self.‸weight": ["layers.py:6"],
+    "app/model.py: * ‸eps": ["layers.py:3"],
+    "app/model.py: class Model(app.‸Norm": ["layers.py:4"],
+    "app/model.py: ‸app.Norm(4)": ["__init__.py:1"],
+    "app/model.py: import ‸app": ["__init__.py:1"],
+    "app/model.py: from app.layers import ‸scale": ["layers.py:9"],
+    "app/model.py: rescale(‸z": ["model.py:9"],
+    "app/layers.py: ops.app.‸scale": ["app.cu:2"],
+    "app/layers.py: + ‸EPS": ["layers.py:3"],
+    "csrc/app.cu: = ‸mul(": ["app.cu:1"],
+    "csrc/app.cu: ‸scale_kernel<<<": ["app.cu:2"],
+    "app/layers.py: torch.‸ones": [],
+}
+
+
+@pytest.fixture
+def analysis(workspace: Workspace) -> Analysis:
+    files = workspace(SOURCE)
+    made = Analysis([Path(files.roots[0])])
+    made.index()
+    return made
+
+
+def cursor(analysis: Analysis, text: str) -> tuple[Path, int]:
+    name, _, rest = text.partition(": ")
+    path = analysis.roots[0] / name
+    before, _, after = rest.partition("‸")
+    offset = path.read_text().index(before + after) + len(before)
+    return path, len(path.read_text()[:offset].encode())
+
+
+def places(found: object) -> list[str]:
+    assert isinstance(found, (list, tuple))
+    return [str(place) for place in found if isinstance(place, Location)]
+
+
+@pytest.mark.parametrize("text", DEFINITIONS, ids=str)
+def test_definition(text: str, analysis: Analysis) -> None:
+    assert places(analysis.definition(*cursor(analysis, text))) == DEFINITIONS[text]
+
+
+def test_references_are_resolved_not_matched(analysis: Analysis) -> None:
+    found = places(analysis.references(*cursor(analysis, "app/layers.py: def ‸scale")))
+    assert found == ["layers.py:8", "layers.py:9", "model.py:2"]
+
+
+def test_call_hierarchy_climbs_from_the_kernel_to_the_model(analysis: Analysis) -> None:
+    climbed: list[str] = []
+    path, offset = cursor(analysis, "csrc/app.cu: void ‸scale_kernel")
+    for _ in range(4):
+        calls = analysis.incoming_calls(path, offset)
+        call = calls[0]
+        climbed.append(f"{call.symbol.container or '-'} {call.symbol.name} from {[str(s) for s in call.sites]}")
+        place = call.symbol.location
+        path = place.path
+        lines = path.read_bytes().split(b"\n")
+        offset = sum(len(line) + 1 for line in lines[: place.line - 1]) + place.column
+    assert climbed == [
+        "- scale from ['app.cu:3']",
+        "- scale from ['layers.py:11']",
+        "Norm forward from ['layers.py:8']",
+        "Model forward from ['model.py:8']",
+    ]
+
+
+def test_outgoing_calls_pass_through_operators(analysis: Analysis) -> None:
+    calls = analysis.outgoing_calls(*cursor(analysis, "app/layers.py: def ‸scale"))
+    assert [(c.symbol.name, str(c.symbol.location), [str(s) for s in c.sites]) for c in calls] == [
+        ("scale", "app.cu:3", ["layers.py:11"])
+    ]
+
+
+def test_odd_places_answer_nothing(analysis: Analysis) -> None:
+    path = analysis.roots[0] / "app" / "model.py"
+    for offset in (0, 10**9, 5):
+        analysis.definition(path, offset)
+        analysis.references(path, offset)
+        analysis.incoming_calls(path, offset)
+    gone = analysis.roots[0] / "gone.py"
+    assert (analysis.definition(gone, 3), analysis.references(gone, 3)) == ([], [])

@@ -1,0 +1,233 @@
+"""The index: two tiers, updates, symbol search, and a cache that survives whatever happens to it."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from kernelscope.results import IndexProgress
+from kernelscope.workspace import pool
+from kernelscope.workspace.facts import DefKind, Name, columns
+from kernelscope.workspace.files import Files
+from kernelscope.workspace.index import Index, Stage
+from kernelscope.workspace.pool import scan_all
+from kernelscope.workspace.store import Row, Store
+from kernelscope.workspace.symbols import SymbolTable
+
+Workspace = Callable[[str], Files]
+SOURCE = """
+## a.py
+import triton
+@triton.jit
+def kernel(x): ...
+class Attention:
+    def forward(self, x):
+        helper(x)
+## b.py
+from a import Attention
+def helper(x):
+    Attention().forward(x)
+## c.cu
+__global__ void reduce_kernel(int* x) {}
+"""
+
+
+def found(index: Index, query: str) -> list[str]:
+    return [match.name.name for match in index.table.search(query, 50)]
+
+
+@pytest.fixture
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+def test_names_facts_and_callers(workspace: Workspace, cache: Path) -> None:
+    files = workspace(SOURCE)
+    index = Index(files, cache)
+    said: list[IndexProgress] = []
+    index.run(said.append)
+    assert index.stage is Stage.FACTS
+    assert said[-1].done == said[-1].total == 3
+    assert found(index, "attn") == ["Attention"]
+    assert [os.path.basename(path) for path in index.callers("helper") or []] == ["a.py"]
+    assert [os.path.basename(path) for path in index.definers("helper") or []] == ["b.py"]
+    facts = index.facts(files.roots[0] + "/a.py")
+    assert facts is not None
+    assert [d.name for d in facts.defs] == ["kernel", "Attention", "forward"]
+    assert [os.path.basename(path) for path, _ in index.operator_files()] == ["a.py", "c.cu"]
+
+
+def test_the_second_start_scans_nothing(workspace: Workspace, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = workspace(SOURCE)
+    Index(files, cache).run()
+    asked: list[str] = []
+    monkeypatch.setattr(pool, "scan_file", lambda path, exact: asked.append(path))
+    again = Index(Files(files.roots), cache)
+    again.run()
+    assert asked == []
+    assert found(again, "reduce") == ["reduce_kernel"]
+
+
+def test_changed_new_and_deleted_files_are_noticed(workspace: Workspace, cache: Path) -> None:
+    files = workspace(SOURCE)
+    index = Index(files, cache)
+    index.run()
+    root = Path(files.roots[0])
+    (root / "b.py").write_text("def renamed(): ...\n")
+    (root / "new.py").write_text("def fresh(): ...\n")
+    (root / "c.cu").unlink()
+    for name in ("b.py", "new.py", "c.cu"):
+        files.announce(str(root / name))
+    index.update([str(root / name) for name in ("b.py", "new.py", "c.cu")])
+    assert (found(index, "helper"), found(index, "renamed"), found(index, "fresh"), found(index, "reduce")) == (
+        [], ["renamed"], ["fresh"], [],
+    )  # fmt: skip
+
+
+def test_an_equal_size_and_time_does_not_hide_an_announced_change(workspace: Workspace, cache: Path) -> None:
+    files = workspace("## a.py\ndef one(): ...\n")
+    index = Index(files, cache)
+    index.run()
+    path = Path(files.roots[0], "a.py")
+    stamp = path.stat()
+    path.write_text("def two(): ...\n")
+    os.utime(path, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    files.announce(str(path))
+    index.update([str(path)])
+    facts = index.facts(str(path))
+    assert facts is not None
+    assert [d.name for d in facts.defs] == ["two"]
+    assert found(index, "two") == ["two"]
+
+
+def test_open_documents_answer_from_their_text(workspace: Workspace, cache: Path) -> None:
+    files = workspace(SOURCE)
+    index = Index(files, cache)
+    index.run()
+    path = files.roots[0] + "/b.py"
+    files.set_text(path, b"def typed(): ...\n")
+    facts = index.facts(path)
+    assert facts is not None
+    assert [d.name for d in facts.defs] == ["typed"]
+
+
+def test_cancelling_stops_and_the_next_run_finishes(workspace: Workspace, cache: Path) -> None:
+    index = Index(workspace(SOURCE), cache)
+    index.run(cancelled=lambda: True)
+    assert index.stage is Stage.EMPTY
+    index.run()
+    assert index.stage is Stage.FACTS
+
+
+def _corrupt(path: Path) -> None:
+    path.write_bytes(b"this is no database" * 100)
+
+
+def _truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:5000])
+
+
+def _flip(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    for i in range(100, len(data), 97):
+        data[i] ^= 0xFF
+    path.write_bytes(bytes(data))
+
+
+def _foreign(path: Path) -> None:
+    path.unlink()
+    database = sqlite3.connect(path)
+    database.execute("CREATE TABLE files (something INTEGER)")
+    database.close()
+
+
+def _folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+@pytest.mark.parametrize("harm", [_corrupt, _truncate, _flip, _foreign, _folder])
+def test_a_damaged_cache_costs_time_only(workspace: Workspace, cache: Path, harm: Callable[[Path], None]) -> None:
+    files = workspace(SOURCE)
+    first = Index(files, cache)
+    first.run()
+    first.close()
+    harm(next(cache.glob("*.sqlite")))
+    for path in (*cache.glob("*-wal"), *cache.glob("*-shm")):
+        path.unlink()
+    again = Index(Files(files.roots), cache)
+    again.run()
+    assert found(again, "helper") == ["helper"]
+    assert len(list(again.operator_files())) == 2
+
+
+def test_an_impossible_cache_folder_means_memory(workspace: Workspace, cache: Path) -> None:
+    blocked = cache / "file"
+    blocked.write_text("")
+    index = Index(workspace(SOURCE), blocked / "below")
+    index.run()
+    assert found(index, "helper") == ["helper"]
+    assert index.callers("helper") is not None
+
+
+def test_two_servers_share_one_cache(workspace: Workspace, cache: Path) -> None:
+    files = workspace(SOURCE)
+    indexes = [Index(Files(files.roots), cache) for _ in range(2)]
+    threads = [threading.Thread(target=index.run) for index in indexes]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [found(index, "helper") for index in indexes] == [["helper"]] * 2
+
+
+def test_a_cache_that_dies_under_us_is_replaced_by_memory(cache: Path) -> None:
+    store = Store(cache, ["/w"])
+    store.put([Row("/w/a.py", 1, 1, 0, None, b"")])
+    store.close()
+    assert store.known() == []
+    store.put([Row("/w/b.py", 1, 1, 0, None, b"")])
+    assert [row.path for row in store.known()] == ["/w/b.py"]
+
+
+def test_workers_scan_and_a_hang_or_crash_costs_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for i in range(6):
+        (tmp_path / f"m{i}.py").write_text(f"def f{i}(): ...\n")
+    os.mkfifo(tmp_path / "m6.py")
+    monkeypatch.setattr(pool, "IN_PROCESS_BYTES", 0)
+    rows = {row.path: row for row in scan_all([(str(p), 10) for p in sorted(tmp_path.iterdir())], True)}
+    assert len(rows) == 7
+    assert [os.path.basename(path) for path, row in rows.items() if row.error] == ["m6.py"]
+
+    monkeypatch.setattr(pool, "_START", "import sys, os; {path!r}; os._exit(3)")
+    rows = {row.path: row for row in scan_all([(str(p), 10) for p in sorted(tmp_path.iterdir())[:3]], True)}
+    assert [row.error for row in rows.values()] == ["crashed the scanner"] * 3
+
+
+def test_abandoning_a_scan_leaves_no_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for i in range(40):
+        (tmp_path / f"m{i}.py").write_text("def f(): ...\n" * 200)
+    monkeypatch.setattr(pool, "IN_PROCESS_BYTES", 0)
+    before = {thread.ident for thread in threading.enumerate()}
+    scan = scan_all([(str(p), 2600) for p in sorted(tmp_path.iterdir())], True)
+    next(scan)
+    scan.close()
+    assert {thread.ident for thread in threading.enumerate()} <= before
+
+
+def test_symbols_are_ranked_and_ordered() -> None:
+    table = SymbolTable()
+    table.put("b.py", columns([Name("norm", DefKind.METHOD, 9, 4, "B"), Name("rms_norm", DefKind.FUNCTION, 3, 4)]))
+    table.put("a.py", columns([Name("Norm", DefKind.CLASS, 1, 6), Name("abnormal", DefKind.FUNCTION, 2, 4)]))
+    table.put("c.cu", columns([Name("norm_kernel", DefKind.CUDA_KERNEL, 5, 4), Name("nxoxrxm", DefKind.MACRO, 7, 0)]))
+    order = [match.name.name for match in table.search("norm", 10)]
+    assert order == ["norm", "Norm", "norm_kernel", "rms_norm", "abnormal", "nxoxrxm"]
+    assert [match.name.name for match in table.search("B.norm", 10)] == ["norm"]
+    assert [match.path for match in table.search("", 2)] == ["a.py", "c.cu"]
+    table.drop("c.cu")
+    assert [match.name.name for match in table.search("norm_k", 10)] == []
+    assert table.defining("norm") == ["b.py"]
