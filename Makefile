@@ -41,7 +41,7 @@ lint-python: .stamps/dev
 	$(BIN)/pyright
 
 lint-client: .stamps/client
-	cd client && npx --no-install tsc --noEmit && npx --no-install biome check .
+	cd client && node_modules/.bin/tsc --noEmit && node_modules/.bin/biome check --error-on-warnings .
 
 vsix: build/kernelscope-$(TARGET).vsix build/kernelscope-universal.vsix
 	@ls -l build/*.vsix
@@ -73,7 +73,7 @@ $(BIN)/python:
 
 .stamps/client: client/package.json client/package-lock.json
 	@node -e 'process.exit(process.versions.node.split(".")[0] >= 20 ? 0 : 1)' 2>/dev/null || { echo "make: Node 20 or later is missing: install it from https://nodejs.org/" >&2; exit 1; }
-	@$(NPM) ci --ignore-scripts
+	@$(NPM) ci --ignore-scripts >/dev/null
 	@mkdir -p .stamps && touch $@
 
 clean:
