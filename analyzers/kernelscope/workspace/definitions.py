@@ -11,8 +11,9 @@ from kernelscope.workspace.facts import DefKind, Name
 from kernelscope.workspace.files import PYTHON_SUFFIXES
 
 MAX_NAMES = 50_000
+MAX_INDENT = 400
 
-_PYTHON = re.compile(rb"\n([ \t]*)(?:async[ \t]+)?(def|class)[ \t]+([^\W\d]\w*)")
+_PYTHON = re.compile(rb"(def|class)[ \t]+((?:[^\W\d]|[\x80-\xff])[\w\x80-\xff]*)")
 _KERNEL = rb"__global__[^;{}()]{0,500}(?:\([^()]{0,300}\)[^;{}()]{0,300}){0,4}?\b(?!__launch_bounds__)(\w+)[ \t\r\n]*\("
 _CUDA = re.compile(
     rb"(?P<kernel>" + _KERNEL + rb")"
@@ -29,27 +30,49 @@ def names_of(path: str, data: bytes) -> tuple[Name, ...]:
 
 
 def python_names(data: bytes) -> tuple[Name, ...]:
-    """`def` and `class` at the start of a line, with the class or function around them found by indentation."""
+    """`def` and `class` at the start of a line, with the class or function around them found by indentation.
+
+    Plain searches for the two words find the candidates: several times faster than a pattern tried at every line.
+    """
     found: list[Name] = []
     open_blocks: list[tuple[int, str, bool]] = []
-    text = b"\n" + data
-    line, counted = 0, 0
-    for match in _PYTHON.finditer(text):
-        line += text.count(b"\n", counted, match.end())
-        counted = match.end()
-        depth = match.end(1) - match.start(1)
+    line, counted = 1, 0
+    for keyword in _keywords(data):
+        window = max(0, keyword - MAX_INDENT)
+        start = data.rfind(b"\n", window, keyword) + 1 or window
+        before = data[start:keyword]
+        if before.strip() not in (b"", b"async") or (start == window and start > 0):
+            continue
+        match = _PYTHON.match(data, keyword)
+        if match is None:
+            continue
+        line += data.count(b"\n", counted, start)
+        counted = start
+        depth = len(before) - len(before.lstrip())
         while open_blocks and open_blocks[-1][0] >= depth:
             open_blocks.pop()
-        name = match[3].decode("utf-8", "replace")
-        is_class = match[2] == b"class"
+        name = match[2].decode("utf-8", "replace")
+        is_class = match[1] == b"class"
         in_class = bool(open_blocks) and open_blocks[-1][2]
         kind = DefKind.CLASS if is_class else DefKind.METHOD if in_class else DefKind.FUNCTION
         container = open_blocks[-1][1] if open_blocks else ""
-        found.append(Name(name, kind, line, match.start(3) - match.start() - 1, container))
+        found.append(Name(name, kind, line, match.start(2) - start, container))
         open_blocks.append((depth, f"{container}.{name}" if container else name, is_class))
         if len(found) >= MAX_NAMES:
             break
     return tuple(found)
+
+
+def _keywords(data: bytes) -> list[int]:
+    """Offsets of the words that may begin a definition."""
+    found: list[int] = []
+    for word in (b"def ", b"class "):
+        position = data.find(word)
+        while position >= 0 and len(found) < 4 * MAX_NAMES:
+            found.append(position)
+            position = data.find(word, position + len(word))
+    found.sort()
+    return found
 
 
 def cuda_names(data: bytes) -> tuple[Name, ...]:

@@ -12,11 +12,11 @@ from kernelscope.workspace.definitions import names_of
 from kernelscope.workspace.facts import TOP, Def, DefKind, FileFacts, Name
 from kernelscope.workspace.files import PYTHON_SUFFIXES
 
-_OPERATOR = re.compile(
-    rb"\.jit\b|@jit\b|__global__|torch\.ops\.|torch\.library|custom_op|TORCH_LIBRARY|PYBIND11_MODULE|NB_MODULE|<<<"
-    rb"|load_inline|pallas_call|ffi_call|TVM_FFI|XLA_FFI|cpp_extension|cudaLaunch|cuLaunch"
-)
-_FRAMEWORK = re.compile(rb"\btorch\b|\btriton\b|\bjax\b|\bcuda")
+_OPERATOR_WORDS = (
+    b".jit", b"@jit", b"__global__", b"torch.ops.", b"torch.library", b"custom_op", b"load_inline", b"pallas_call",
+    b"ffi_call", b"TVM_FFI", b"cpp_extension", b"cuLaunch",
+)  # fmt: skip
+_FRAMEWORK_WORDS = (b"torch", b"triton", b"jax", b"cuda")
 _CUDA_STRING = re.compile(rb"([rR]?)(\"\"\"|''')((?:(?!\2).)*?__global__(?:(?!\2).)*)\2", re.DOTALL)
 MAX_CUDA_STRINGS = 20
 
@@ -25,9 +25,9 @@ __all__ = ["facts_of", "names_of", "priority"]
 
 def priority(path: str, data: bytes) -> int:
     """Which files the graph wants first: 0 C++ and what launches or registers, 1 framework code, 2 the rest."""
-    if not path.endswith(PYTHON_SUFFIXES) or _OPERATOR.search(data):
+    if not path.endswith(PYTHON_SUFFIXES) or any(word in data for word in _OPERATOR_WORDS):
         return 0
-    return 1 if _FRAMEWORK.search(data) else 2
+    return 1 if any(word in data for word in _FRAMEWORK_WORDS) else 2
 
 
 def facts_of(path: str, data: bytes) -> FileFacts:
