@@ -149,7 +149,7 @@ C++ host()
 ├─ ? CUDA kernel two
 └─ C++ start()
    └─ launch of k, grid 1
-      └─ missing: no __global__ function k in the workspace
+      └─ missing: the kernel behind `k` is chosen at run time or lies outside the workspace
 """,
     ),
     "pybind and load_inline": (

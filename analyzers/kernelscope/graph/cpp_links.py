@@ -90,7 +90,8 @@ class CppLinks:
         for kernel in kernels:
             yield Edge(EdgeKind.LAUNCHES, node, kernel, path, launch.line, len(kernels) == 1)
         if not kernels:
-            missing = Node(NodeKind.MISSING, f"no __global__ function {launch.kernel} in the workspace")
+            why = f"the kernel behind `{launch.kernel}` is chosen at run time or lies outside the workspace"
+            missing = Node(NodeKind.MISSING, why)
             yield Edge(EdgeKind.LAUNCHES, node, missing, path, launch.line)
 
     def _launched(self, path: str, facts: FileFacts, launch: Launch) -> list[Node]:

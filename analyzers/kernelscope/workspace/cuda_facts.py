@@ -120,6 +120,7 @@ class _Scanner:
         self.registrations: list[Registration] = []
         self.line, self.counted = 1, 0
         self.kernel_macros: set[bytes] = set()
+        self.with_macros = self.text
         self._macros()
 
     def run(self) -> FileFacts:
@@ -256,7 +257,7 @@ class _Scanner:
         if b"#" not in self.data:
             return
         text, written = self.text, _NOISE.sub(_spaces, self.data)
-        self.text = written.replace(b"\\\n", b" \n").replace(b"\\\r\n", b" \r\n")
+        self.text = self.with_macros = written.replace(b"\\\n", b" \n").replace(b"\\\r\n", b" \r\n")
         for match in _DEFINE.finditer(written):
             scope = self._define(match[1], DefKind.MACRO, match.start(), match.end(), match.start(1), TOP)
             block = _Block(scope, False)
@@ -323,7 +324,7 @@ class _Scanner:
         if not local and b"<<<" not in self.text:
             return
         owners = sorted((d.start, d.end, i) for i, d in enumerate(self.defs) if d.kind in _BODIES)
-        text = self.text
+        text = self.with_macros
         for match in _PASSED.finditer(text):
             name = match[1]
             if name.rpartition(b"::")[2] not in local and not _MACRO_NAME.match(name):
@@ -411,7 +412,7 @@ class _Scanner:
         return self.line
 
 
-_PASSED = re.compile(rb"[(,]\s*&?\s*((?:\w+::)*+[A-Za-z_]\w*+)\s*(?=[,)<])(?!<<<)")
+_PASSED = re.compile(rb"(?:[(,?]|(?<!:):|\breturn\b)\s*&?\s*((?:\w+::)*+[A-Za-z_]\w*+)\s*(?=[,)<;:])(?!<<<|::)")
 _MACRO_NAME = re.compile(rb"[A-Z][A-Z0-9]*_[A-Z0-9_]+\Z")
 _BODIES = (DefKind.CUDA_FUNCTION, DefKind.MACRO)
 

@@ -17,7 +17,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-SCHEMA = 5
+SCHEMA = 6
 BUSY_SECONDS = 0.5
 
 _TABLES = """
