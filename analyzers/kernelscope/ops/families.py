@@ -44,7 +44,8 @@ def same(
     for name in names.split():
         spellings = spell(f"{at}.{name}")
         work = per_element(flops) if flops else None
-        declare(Op(name, spellings, _same, parameters, dtype, kind, label or name, work, "family"))
+        title = f"{at}.{name}" if at == "init" else name
+        declare(Op(title, spellings, _same, parameters, dtype, kind, label or name, work, "family"))
 
 
 def _same(input: Value, *args: Value, **options: Value) -> Shape:

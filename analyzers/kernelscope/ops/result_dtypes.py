@@ -115,6 +115,7 @@ DTYPE_RULES: dict[str, Callable[[Bound], Found]] = {
     "asked": _asked(_input),
     "asked float": _asked(_mapped(_input, float_of)),
     "new": _asked(lambda _: FLOAT32),
+    "asked_integers": _asked(lambda _: INT64),
     "filled": _asked(_filled),
     "ranged": _asked(_ranged),
     "divided": _divided,

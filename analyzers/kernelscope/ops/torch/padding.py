@@ -1,0 +1,52 @@
+"""Padding: pairs of amounts, from the last axis backwards."""
+
+from __future__ import annotations
+
+from kernelscope.dims import dim as as_dim
+from kernelscope.ops.arguments import Value, is_sequence, items, known, size, sizes, tensor
+from kernelscope.ops.modules import Module, module
+from kernelscope.ops.registry import rule
+from kernelscope.tensor import Shape, ShapeError, Size, largest
+
+
+def padded(shape: Shape, amounts: tuple[Size, ...]) -> Shape:
+    """The last axes grow by the pairs `left, right`, the very last axis first."""
+    if len(amounts) % 2:
+        raise ShapeError("shape", f"paddings come in pairs, got {len(amounts)}")
+    n = len(amounts) // 2
+    if shape.rank is not None and n > shape.rank:
+        raise ShapeError("rank", f"{n} axes are padded, {shape} has {shape.rank}")
+    lengths = [d + amounts[2 * (n - 1 - i)] + amounts[2 * (n - 1 - i) + 1] for i, d in enumerate(shape.last(n))]
+    return shape.replace_last(n, *lengths)
+
+
+@rule("F.pad", kind="movement", label="pad")
+def pad(input: Value, pad: Value, mode: Value = "constant", value: Value = None) -> Shape:
+    """The last axes grow."""
+    return padded(tensor(input).shape, sizes(pad))
+
+
+def _declare(n: int) -> None:
+    kinds = ("Constant", "Reflection", "Replication", "Zero", "Circular")
+    names = " ".join(f"{kind}Pad{n}d" for kind in kinds)
+
+    @module(names, "padding, value=0.0", kind="movement", label="pad")
+    def pad_layer(layer: Module, input: Value) -> Shape:
+        amounts = layer["padding"]
+        pairs = tuple(map(size, items(amounts))) if is_sequence(amounts) else (size(amounts),) * (2 * n)
+        return padded(tensor(input).shape, pairs)
+
+
+for _n in (1, 2, 3):
+    _declare(_n)
+
+
+@rule("rnn.pad_sequence", kind="movement", label="sequences in one tensor, padded")
+def pad_sequence(sequences: Value, batch_first: Value = False, padding_value: Value = 0.0, **options: Value) -> Shape:
+    """`batch longest *`: the longest length depends on the sequences."""
+
+    found = [known(s) for s in items(sequences)]
+    longest = largest(*(dims[0] for dims in found))
+    count = as_dim(len(found))
+    first = (count, longest) if batch_first is True else (longest, count)
+    return Shape((*first, *found[0][1:]))
