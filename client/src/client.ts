@@ -68,7 +68,7 @@ function optionsOf(log: LogOutputChannel, hooks: Hooks): LanguageClientOptions {
     outputChannel: log,
     traceOutputChannel: log,
     revealOutputChannelOn: RevealOutputChannelOn.Never,
-    initializationOptions: () => ({ richHovers: true, commands: VIEW_COMMANDS, settings: settingsForServer() }),
+    initializationOptions: () => ({ richMarkdown: true, settings: settingsForServer() }),
     initializationFailedHandler: () => false,
     synchronize: { configurationSection: "kernelscope" },
     markdown: { isTrusted: { enabledCommands: VIEW_COMMANDS }, supportThemeIcons: true },

@@ -16,6 +16,7 @@ export const VIEW_COMMANDS = [
 export interface ViewRequest {
   readonly uri: string;
   readonly position?: { readonly line: number; readonly character: number };
+  readonly offset?: number;
   readonly symbol?: string;
 }
 
