@@ -26,7 +26,6 @@ from kernelscope.results import (
     Span,
     Symbol,
     Target,
-    UserError,
     ViewOptions,
 )
 from kernelscope.workspace.files import CUDA_SUFFIXES, PYTHON_SUFFIXES, Files
@@ -155,7 +154,17 @@ class Analysis:
 
             graph = self.navigation.graph()
             return call_path(graph, start_node(graph, target), options or ViewOptions(), target)
-        raise UserError(f"there is no {kind} for {target.path.name}")
+        from kernelscope.explain.deliverables import make
+
+        return make(kind, self.workspace, target, options or ViewOptions())
+
+    def report(
+        self, focus: Sequence[str] = (), progress: Callable[[IndexProgress], None] | None = None
+    ) -> dict[str, object]:
+        """The full report of the first folder, by the published schema; `focus` names parts of it."""
+        from kernelscope.explain.report import report
+
+        return report(self.workspace, self.roots[0], focus, progress)
 
 
 def is_python(path: Path) -> bool:

@@ -1,0 +1,91 @@
+"""A model's architecture: its parts as a tree with repetition, and a table of what each is built from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kernelscope.explain.document import Document, Heading, Line, Paragraph, Picture, Region, Table
+from kernelscope.explain.targets import PythonTarget, class_of
+from kernelscope.graph.module_tree import ModuleTrees, Part, is_module_class
+from kernelscope.results import Target, UserError, ViewOptions
+from kernelscope.syntax.python import tree as t
+from kernelscope.workspace.modules import Definition
+from kernelscope.workspace.workspace import Workspace
+
+
+def architecture(workspace: Workspace, found: PythonTarget, options: ViewOptions, target: Target) -> Document:
+    """The architecture of the class at a target, or of every model of a file that no other part of it contains."""
+    trees = ModuleTrees(workspace.modules, workspace.classes)
+    if found.scope is not None:
+        scope = class_of(found)
+        cls = Definition(str(found.path), scope.node.name, scope.node)
+        if not is_module_class(workspace.classes, cls):
+            raise UserError(f"{scope.qualified_name} is not a module: it derives from no framework's module class")
+        roots = [trees.tree(cls)]
+    else:
+        roots = top_models(workspace, found)
+        if not roots:
+            raise UserError(f"{found.path.name} defines no model")
+    blocks: list[Heading | Picture | Table | Paragraph] = []
+    for root in roots:
+        if len(roots) > 1:
+            blocks.append(Heading(root.class_name, location=root.location))
+        blocks += [part_tree(root, options.width), part_table(root)]
+    title = f"Architecture of {roots[0].class_name}" if len(roots) == 1 else f"Architecture of {found.path.name}"
+    return Document(title, tuple(blocks), "architecture", target)
+
+
+def top_models(workspace: Workspace, found: PythonTarget) -> list[Part]:
+    """Trees of the module classes of a file that are not parts of another of its classes, largest first."""
+    trees = ModuleTrees(workspace.modules, workspace.classes)
+    roots: list[Part] = []
+    for scope in found.module.classes():
+        cls = Definition(str(found.path), scope.node.name, scope.node)
+        if isinstance(scope.node, t.ClassDef) and len(scope.path) == 1 and is_module_class(workspace.classes, cls):
+            roots.append(trees.tree(cls))
+    contained = {part.class_name for root in roots for part in _descendants(root)}
+    return [root for root in roots if root.class_name not in contained and root.children]
+
+
+def _descendants(part: Part) -> Iterator[Part]:
+    for child in part.children:
+        yield child
+        yield from _descendants(child)
+
+
+def part_tree(root: Part, width: int) -> Picture:
+    """The parts as an indented tree; a click on a part leads to where it is built."""
+    rows: list[str] = []
+    regions: list[Region] = []
+
+    def add(part: Part, indent: str, last: bool, top: bool) -> None:
+        branch = "" if top else ("└─ " if last else "├─ ")
+        name = f"{part.attribute}: {part.short_name}" if part.attribute else part.short_name
+        times = f" ×{part.repeat}" if part.repeat else ""
+        condition = f"  if {part.condition}" if part.condition else ""
+        unused = "" if part.in_forward else "  (not used in forward)"
+        arguments = f"({part.arguments})" if part.arguments else ""
+        text = f"{indent}{branch}{name}{times}{arguments}{condition}{unused}"
+        if len(text) > width:
+            text = text[: width - 1] + "…"
+        regions.append(Region(len(rows), len(indent) + len(branch), max(1, len(name)), 1, part.location))
+        rows.append(text)
+        deeper = indent if top else indent + ("   " if last else "│  ")
+        for index, child in enumerate(part.children):
+            add(child, deeper, index == len(part.children) - 1, False)
+
+    add(root, "", True, True)
+    return Picture("\n".join(rows), tuple(regions))
+
+
+def part_table(root: Part) -> Table:
+    """Each class of the tree once, with its count and where it is built."""
+    counted: dict[str, tuple[Part, int]] = {}
+    for part in _descendants(root):
+        first, number = counted.get(part.class_name, (part, 0))
+        counted[part.class_name] = (first, number + 1)
+    rows = tuple(
+        (Line(part.short_name, part.location), Line(str(number)), Line(part.repeat or "1"), Line(str(part.location)))
+        for part, number in counted.values()
+    )
+    return Table(("Part", "Places", "Repeated", "First built at"), rows)

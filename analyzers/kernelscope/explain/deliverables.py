@@ -1,0 +1,54 @@
+"""Which function makes which deliverable: one line per kind of document."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from kernelscope.explain.architecture import architecture
+from kernelscope.explain.document import Block, Document, Heading
+from kernelscope.explain.pseudocode import function_code
+from kernelscope.explain.targets import function_of, python_target
+from kernelscope.results import Target, UserError, ViewOptions
+from kernelscope.syntax.python import tree as t
+from kernelscope.workspace.files import PYTHON_SUFFIXES
+from kernelscope.workspace.workspace import Workspace
+
+Maker = Callable[[Workspace, Target, ViewOptions], Document]
+
+
+def pseudocode(workspace: Workspace, target: Target, options: ViewOptions) -> Document:
+    """The pseudocode of a function, of a module's forward, or of every function of a file."""
+    found = python_target(workspace, target)
+    if found.scope is None:
+        scopes = [scope for scope in found.module.functions() if len(scope.path) <= 2]
+        if not scopes:
+            raise UserError(f"{target.path.name} defines no functions")
+    else:
+        scopes = [function_of(found)]
+    blocks: list[Block] = []
+    for scope in scopes:
+        assert isinstance(scope.node, t.FunctionDef)
+        where = found.module.text.location(found.path, scope.node.name_span)
+        if len(scopes) > 1:
+            blocks.append(Heading(scope.qualified_name, location=where))
+        blocks.append(function_code(scope.node, found.module.text, found.path))
+    title = f"Pseudocode of {scopes[0].qualified_name if len(scopes) == 1 else target.path.name}"
+    return Document(title, tuple(blocks), "pseudocode", target)
+
+
+def model_architecture(workspace: Workspace, target: Target, options: ViewOptions) -> Document:
+    """The architecture of the models of a file or of one class."""
+    return architecture(workspace, python_target(workspace, target), options, target)
+
+
+PYTHON_DOCUMENTS: dict[str, Maker] = {
+    "pseudocode": pseudocode,
+    "architecture": model_architecture,
+}
+
+
+def make(kind: str, workspace: Workspace, target: Target, options: ViewOptions) -> Document:
+    """The deliverable of a kind. Raises UserError where there is none at the target."""
+    if target.path.suffix in PYTHON_SUFFIXES and (maker := PYTHON_DOCUMENTS.get(kind)) is not None:
+        return maker(workspace, target, options)
+    raise UserError(f"there is no {kind} for {target.path.name}")

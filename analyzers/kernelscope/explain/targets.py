@@ -1,0 +1,70 @@
+"""From a Target to the Python definition it means: by symbol, by offset, or the file's own main definition.
+
+CUDA targets are found by the CUDA modules themselves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from kernelscope.results import Target, UserError
+from kernelscope.syntax.python import tree as t
+from kernelscope.syntax.python.lower import Module, Scope
+from kernelscope.workspace.modules import Definition
+from kernelscope.workspace.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class PythonTarget:
+    """A definition of a Python file; `scope` is None when the file as a whole is meant."""
+
+    path: Path
+    module: Module
+    scope: Scope | None
+
+    @property
+    def definition(self) -> Definition:
+        assert self.scope is not None
+        owner = Definition(str(self.path), self.scope.owner.name, self.scope.owner) if self.scope.owner else None
+        return Definition(str(self.path), self.scope.node.name, self.scope.node, owner)
+
+
+def python_target(workspace: Workspace, target: Target) -> PythonTarget:
+    """The definition at a target. Raises UserError when the file cannot be read or has no such symbol."""
+    module = workspace.modules.module(str(target.path))
+    if module is None:
+        raise UserError(f"{target.path} cannot be read as Python source")
+    if target.symbol is not None:
+        wanted = target.symbol.split(".")
+        for scope in module.scopes:
+            if list(scope.path[-len(wanted) :]) == wanted:
+                return PythonTarget(target.path, module, scope)
+        raise UserError(f"{target.path.name} defines no {target.symbol}")
+    if target.offset is not None:
+        return PythonTarget(target.path, module, module.scope_at(target.offset))
+    return PythonTarget(target.path, module, None)
+
+
+def function_of(found: PythonTarget) -> Scope:
+    """The function a target means: itself, or a class's `forward`. Raises UserError when there is none."""
+    scope = found.scope
+    if scope is None:
+        raise UserError(f"name a function of {found.path.name}: FILE:LINE or FILE::function")
+    if isinstance(scope.node, t.FunctionDef):
+        return scope
+    for inner in found.module.scopes:
+        if inner.owner is scope.node and inner.node.name in ("forward", "__call__", "call"):
+            return inner
+    raise UserError(f"{scope.qualified_name} has no forward method")
+
+
+def class_of(found: PythonTarget) -> Scope:
+    """The class a target means: itself, or the one around a method. Raises UserError when there is none."""
+    scope = found.scope
+    while scope is not None and not isinstance(scope.node, t.ClassDef):
+        owner = scope.owner
+        scope = next((s for s in found.module.scopes if s.node is owner), None) if owner is not None else None
+    if scope is None:
+        raise UserError(f"name a class of {found.path.name}: FILE:LINE or FILE::Class")
+    return scope

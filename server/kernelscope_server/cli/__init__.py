@@ -1,0 +1,30 @@
+"""The command line: `kernelscope SUBCOMMAND TARGET`, the same answers as the editor's.
+
+Results go to stdout, progress to a terminal's stderr. Exit codes: 0 found, 1 problems found, 2 wrong usage.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from kernelscope_server.cli.arguments import parse
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one subcommand; the process's exit status."""
+    from kernelscope.results import UserError
+
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="replace")
+    options = parse(sys.argv[1:] if argv is None else argv)
+    try:
+        return int(options.run(options) or 0)
+    except UserError as error:
+        print(f"kernelscope: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        return 0
+    except KeyboardInterrupt:
+        return 130

@@ -1,0 +1,75 @@
+"""The subcommands and options of the command line, as one table."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from kernelscope import __version__
+
+from kernelscope_server.cli import commands
+
+DOCUMENTS: dict[str, str] = {
+    "explain": "explain a kernel, a module, a function, a file or a folder",
+    "dataflow": "the dataflow diagram of a module, function or kernel",
+    "architecture": "a model's parts, drawn",
+    "ops": "the operator table of a module or function",
+    "pseudocode": "the mathematics of a function or kernel",
+    "tiling": "tiles of a kernel and what moves through memory",
+    "path": "the call path from Python to the kernels that run",
+    "why": "how the shape at FILE:LINE came about",
+}
+
+
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """Parsed options; wrong usage ends the process with status 2 and one line."""
+    parser = _Parser(prog="kernelscope", description="See LLM code without running it.")
+    parser.add_argument("--version", action="version", version=f"kernelscope {__version__}")
+    sub = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
+    for name, text in DOCUMENTS.items():
+        _document(sub.add_parser(name, help=text, description=text), name)
+    shapes = sub.add_parser("shapes", help="every tensor's shape in a file")
+    shapes.add_argument("target", metavar="FILE")
+    _common(shapes)
+    shapes.set_defaults(run=commands.document, kind="shapes")
+    report = sub.add_parser("report", help="the full report of a folder")
+    report.add_argument("folder", metavar="DIR")
+    report.add_argument("--focus", default="", help="comma-separated parts of the folder")
+    report.add_argument("--json", action="store_true")
+    report.set_defaults(run=commands.report)
+    index = sub.add_parser("index", help="read a folder and say what was found and left out")
+    index.add_argument("folder", metavar="DIR")
+    index.add_argument("--json", action="store_true")
+    index.set_defaults(run=commands.index)
+    check = sub.add_parser("check", help="diagnostics; exit 1 when there are any")
+    check.add_argument("paths", metavar="PATH", nargs="+")
+    check.add_argument("--json", action="store_true")
+    check.add_argument("--format", choices=("text", "sarif"), default="text")
+    check.set_defaults(run=commands.check)
+    lsp = sub.add_parser("lsp", help="the language server on stdio")
+    lsp.set_defaults(run=commands.lsp)
+    return parser.parse_args(argv)
+
+
+class _Parser(argparse.ArgumentParser):
+    """Errors are one line with the remedy."""
+
+    def error(self, message: str) -> None:  # type: ignore[override]
+        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
+def _document(parser: argparse.ArgumentParser, kind: str) -> None:
+    parser.add_argument("target", metavar="TARGET", help="FILE, FILE:LINE, FILE::symbol, a folder or a dotted name")
+    _common(parser)
+    parser.set_defaults(run=commands.document, kind=kind)
+
+
+def _common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="plain data instead of text")
+    parser.add_argument("--format", choices=("text", "markdown", "mermaid", "svg"), default="text")
+    parser.add_argument("--width", type=int, default=100, metavar="N", help="columns (default 100)")
+    parser.add_argument("--charset", choices=("unicode", "ascii"), default="unicode")
+    parser.add_argument("--bind", action="append", default=[], metavar="NAME=N", help="a size for a symbol; repeatable")
+    parser.add_argument("--config", metavar="FILE", help="a config.json whose integers become sizes")
+    parser.add_argument("--gpu", default="H100")
+    parser.add_argument("--why", action="store_true", help="show where each fact comes from")

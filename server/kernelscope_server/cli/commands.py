@@ -1,0 +1,275 @@
+"""What the subcommands do: find the target, ask the analysis, print."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import sys
+from pathlib import Path
+
+from kernelscope.results import IndexProgress, Target, UserError, ViewOptions
+
+NEEDS_INDEX = {"path"}
+"""Deliverables that follow links through the whole workspace."""
+ROOT_MARKERS = (".git", "pyproject.toml", "setup.py", "setup.cfg", "CMakeLists.txt")
+
+
+def document(options: argparse.Namespace) -> int:
+    """Print one deliverable."""
+    from kernelscope.analysis import Analysis
+    from kernelscope.explain import render
+
+    target, root = find_target(options.target)
+    analysis = Analysis([root], cache_dir=_cache())
+    if options.kind in NEEDS_INDEX:
+        analysis.index(_progress())
+        _end_progress()
+    bindings = read_bindings(options.bind, options.config)
+    if not 20 <= options.width <= 1000:
+        raise UserError("--width is a number of columns between 20 and 1000")
+    view = ViewOptions(options.width, options.charset, bindings, options.gpu, options.why)
+    made = analysis.document(options.kind, target, view)
+    if options.json:
+        print(json.dumps(render.to_json(made), indent=1, ensure_ascii=False))
+    elif options.format == "markdown":
+        print(render.to_markdown(made), end="")
+    elif options.format in ("mermaid", "svg"):
+        text = render.to_mermaid(made) if options.format == "mermaid" else render.to_svg(made)
+        if not text:
+            raise UserError(f"{options.kind} has no picture to export as {options.format}; use --format text")
+        print(text)
+    else:
+        print(render.to_text(made, options.width, options.charset).text, end="")
+    return 0
+
+
+def report(options: argparse.Namespace) -> int:
+    """Print the report of a folder, as JSON or Markdown."""
+    from kernelscope.analysis import Analysis
+
+    folder = _folder(options.folder)
+    focus = [part for part in options.focus.split(",") if part and part != "."]
+    for part in focus:
+        if not (folder / part).exists():
+            raise UserError(f"--focus: there is no {part} in {folder}")
+    analysis = Analysis([folder], cache_dir=_cache())
+    found = analysis.report(focus, _progress())
+    _end_progress()
+    if options.json:
+        print(json.dumps(found, ensure_ascii=False))
+    else:
+        from kernelscope.explain.report_text import to_markdown
+
+        print(to_markdown(found), end="")
+    return 0
+
+
+def index(options: argparse.Namespace) -> int:
+    """Index a folder and print what it holds."""
+    from kernelscope.analysis import Analysis
+
+    folder = _folder(options.folder)
+    analysis = Analysis([folder], cache_dir=_cache())
+    analysis.index(_progress())
+    _end_progress()
+    left_out = analysis.left_out()
+    symbols = analysis.find_symbols("", 1)
+    if options.json:
+        rows = [{"path": str(entry.path), "reason": entry.reason} for entry in left_out]
+        print(json.dumps({"folder": str(folder), "left_out": rows}, ensure_ascii=False))
+        return 0
+    files = sum(1 for _ in analysis.files.walk())
+    print(f"{folder}: {files:,} source files indexed" if symbols or files else f"{folder}: no source files")
+    for entry in left_out:
+        print(f"left out: {entry.path}: {entry.reason}")
+    return 0
+
+
+def check(options: argparse.Namespace) -> int:
+    """Print diagnostics; 1 when there are any."""
+    from kernelscope.analysis import Analysis
+    from kernelscope.problems import TABLE
+    from kernelscope.syntax.text import SourceText
+
+    paths: list[Path] = []
+    for given in options.paths:
+        path = Path(given).absolute()
+        if path.is_dir():
+            paths += [Path(entry.path) for entry in Analysis([path]).files.walk()]
+        elif path.is_file():
+            paths.append(path)
+        else:
+            raise UserError(f"there is no {given}")
+    root = Path(os.path.commonpath([find_root(path) for path in paths])) if paths else Path.cwd()
+    analysis = Analysis([root], cache_dir=_cache())
+    rows: list[dict[str, object]] = []
+    for path in paths:
+        data = analysis.files.read(str(path))
+        if not isinstance(data, bytes):
+            print(f"kernelscope: left out {path}: {data.reason}", file=sys.stderr)
+            continue
+        text = SourceText(data)
+        for problem in analysis.problems(path):
+            where = text.location(path, problem.span)
+            severity = TABLE[problem.code].severity.value
+            rows.append(
+                {"path": str(path), "line": where.line, "column": where.column + 1, "code": problem.code,
+                 "severity": severity, "message": problem.message}
+            )  # fmt: skip
+    if options.format == "sarif":
+        print(json.dumps(_sarif(rows), indent=1))
+    elif options.json:
+        print(json.dumps(rows, indent=1, ensure_ascii=False))
+    else:
+        for row in rows:
+            print("{path}:{line}:{column}: {severity}: {message} [{code}]".format(**row))
+    return 1 if rows else 0
+
+
+def _sarif(rows: list[dict[str, object]]) -> dict[str, object]:
+    from kernelscope import __version__
+    from kernelscope.problems import TABLE
+
+    levels = {"error": "error", "warning": "warning", "information": "note", "hint": "note"}
+    rules = [{"id": d.code, "shortDescription": {"text": d.title}} for d in TABLE.values()]
+    results = [
+        {
+            "ruleId": row["code"],
+            "level": levels[str(row["severity"])],
+            "message": {"text": row["message"]},
+            "locations": [
+                {
+                    "physicalLocation": {
+                        "artifactLocation": {"uri": Path(str(row["path"])).as_uri()},
+                        "region": {"startLine": row["line"], "startColumn": row["column"]},
+                    }
+                }
+            ],
+        }
+        for row in rows
+    ]
+    driver = {"name": "kernelscope", "version": __version__, "rules": rules}
+    return {
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "version": "2.1.0",
+        "runs": [{"tool": {"driver": driver}, "results": results}],
+    }
+
+
+def lsp(options: argparse.Namespace) -> int:
+    """The language server on stdio."""
+    from kernelscope_server.server import main
+
+    main()
+    return 0
+
+
+# -- targets ---------------------------------------------------------------------------------------------
+
+
+def find_target(given: str) -> tuple[Target, Path]:
+    """The target that `FILE`, `FILE:LINE`, `FILE::symbol`, a folder or a dotted name means, and its root."""
+    path, symbol, line = given, None, None
+    if "::" in given:
+        path, symbol = given.split("::", 1)
+    elif match := re.fullmatch(r"(.+?):(\d+)", given):
+        path, line = match[1], int(match[2])
+    file = Path(path).absolute()
+    if file.is_dir():
+        return Target(file), file
+    if file.is_file():
+        return Target(file, _offset(file, line), symbol), find_root(file)
+    found = _dotted(path) if re.fullmatch(r"\w+(\.\w+)+", path) else None
+    if found is not None:
+        return found, find_root(found.path)
+    raise UserError(f"there is no {path}; give FILE, FILE:LINE, FILE::symbol, a folder or a dotted name")
+
+
+def _offset(file: Path, line: int | None) -> int | None:
+    if line is None:
+        return None
+    from kernelscope.syntax.text import SourceText
+
+    text = SourceText(file.read_bytes())
+    if not 1 <= line <= text.line_count:
+        raise UserError(f"{file.name} has {text.line_count} lines, not {line}")
+    body = text.line_bytes(line)
+    return text.line_start(line) + len(body) - len(body.lstrip())
+
+
+def _dotted(name: str) -> Target | None:
+    """`package.module.Class.method` below the working folder."""
+    parts = name.split(".")
+    for count in range(len(parts), 0, -1):
+        base = Path.cwd().joinpath(*parts[:count])
+        for file in (base.with_suffix(".py"), base / "__init__.py"):
+            if file.is_file():
+                return Target(file, None, ".".join(parts[count:]) or None)
+    return None
+
+
+def find_root(file: Path) -> Path:
+    """The folder whose files belong together with `file`: its repository, else the folder above its packages."""
+    folder = file if file.is_dir() else file.parent
+    top = folder
+    while (top / "__init__.py").is_file() and top.parent != top:
+        top = top.parent
+    for candidate in (folder, *folder.parents):
+        if any((candidate / marker).exists() for marker in ROOT_MARKERS):
+            return candidate
+        if candidate == Path.home():
+            break
+    return top
+
+
+def read_bindings(pairs: list[str], config: str | None) -> dict[str, int]:
+    """Sizes from `--bind` and the integers of `--config`."""
+    found: dict[str, int] = {}
+    if config is not None:
+        try:
+            table = json.loads(Path(config).read_text(encoding="utf-8"))
+        except OSError as error:
+            raise UserError(f"--config: {config} cannot be read: {error.strerror}") from None
+        except ValueError:
+            raise UserError(f"--config: {config} is not JSON") from None
+        if not isinstance(table, dict):
+            raise UserError(f"--config: {config} is not an object of names and values")
+        found |= {k: v for k, v in table.items() if isinstance(v, int) and not isinstance(v, bool)}
+    for pair in pairs:
+        for part in pair.split(","):
+            name, _, value = part.partition("=")
+            if not value.strip().isdigit() or not name.strip():
+                raise UserError(f"--bind {part}: write NAME=NUMBER, such as --bind B=8")
+            found[name.strip()] = int(value)
+    return found
+
+
+def _folder(given: str) -> Path:
+    folder = Path(given).absolute()
+    if not folder.is_dir():
+        raise UserError(f"there is no folder {given}")
+    return folder
+
+
+def _cache() -> Path | None:
+    from kernelscope_server.session import cache_folder
+
+    return cache_folder()
+
+
+def _progress():
+    """Progress on a terminal's stderr; nothing elsewhere."""
+    if not sys.stderr.isatty():
+        return None
+
+    def show(state: IndexProgress) -> None:
+        print(f"\r{state.phase}: {state.done} of {state.total} files\x1b[K", end="", file=sys.stderr, flush=True)
+
+    return show
+
+
+def _end_progress() -> None:
+    if sys.stderr.isatty():
+        print("\r\x1b[K", end="", file=sys.stderr, flush=True)

@@ -1,0 +1,150 @@
+"""Documents beside the source: commands that open them, their text, and the links in it.
+
+A view's URI names its kind and target, so that its text can be made again whenever the source changes.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from urllib.parse import quote, unquote, urlparse
+
+from kernelscope.explain.render import Rendered, to_text
+from kernelscope.results import Target, UserError, ViewOptions
+
+from kernelscope_server.commands_table import COMMANDS
+from kernelscope_server.documents import uri_of
+from kernelscope_server.positions import offset_of, units
+from kernelscope_server.server import RequestError
+from kernelscope_server.session import SCHEME, Session
+from kernelscope_server.targets import read_target
+from kernelscope_server.wire import INVALID_PARAMS, Json
+
+REQUEST_FAILED = -32803
+
+
+def register(session: Session) -> Json:
+    rendered: dict[str, Rendered] = {}
+
+    def render(uri: str) -> Rendered:
+        kind, target = _parse(uri)
+        settings = session.settings
+        options = ViewOptions(settings.width, settings.charset, settings.analysis.bindings, settings.analysis.gpu)
+        try:
+            document = session.analysis.document(kind, target, options)
+        except UserError as error:
+            raise RequestError(REQUEST_FAILED, str(error)) from None
+        rendered[uri] = to_text(document, settings.width, settings.charset)
+        return rendered[uri]
+
+    def content(params: Json) -> Json:
+        uri = params["uri"]
+        if not isinstance(uri, str):
+            raise RequestError(INVALID_PARAMS, "uri is missing")
+        return {"text": render(uri).text}
+
+    def links(params: Json) -> list[Json]:
+        given = params["textDocument"]
+        assert isinstance(given, dict)
+        uri = str(given["uri"])
+        if not uri.startswith(f"{SCHEME}:"):
+            return []
+        view = rendered.get(uri) or render(uri)
+        rows = view.text.split("\n")
+        return [
+            {
+                "range": {
+                    "start": {"line": x.row, "character": units(rows[x.row][: x.column].encode(), session.encoding)},
+                    "end": {"line": x.row, "character": units(rows[x.row][: x.end_column].encode(), session.encoding)},
+                },
+                "target": f"{uri_of(x.location.path)}#L{x.location.line}",
+                "tooltip": str(x.location),
+            }
+            for x in view.links
+            if x.row < len(rows)
+        ]
+
+    def execute(params: Json) -> object:
+        command, arguments = params["command"], params.get("arguments")
+        given = arguments[0] if isinstance(arguments, list) and arguments else {}
+        if command == "kernelscope.documentText":
+            uri = given if isinstance(given, str) else str(given.get("uri", ""))
+            return {"text": render(uri).text}
+        if command == "kernelscope.reindex":
+            session.start_indexing()
+            return None
+        if command == "kernelscope.debugInformation":
+            return debug_information(session)
+        if command not in COMMANDS:
+            raise RequestError(INVALID_PARAMS, f"there is no command {command}")
+        kind, title = COMMANDS[str(command)]
+        target = _target(session, given)
+        uri = view_uri(kind, title, target)
+        render(uri)
+        return {"uri": uri, "title": title}
+
+    server = session.server
+    server.requests |= {
+        "workspace/textDocumentContent": content,
+        "textDocument/documentLink": links,
+        "workspace/executeCommand": execute,
+    }
+    commands = [*COMMANDS, "kernelscope.documentText", "kernelscope.reindex", "kernelscope.debugInformation"]
+    return {
+        "documentLinkProvider": {"resolveProvider": False},
+        "executeCommandProvider": {"commands": commands},
+        "workspace": {
+            "workspaceFolders": {"supported": True, "changeNotifications": True},
+            "textDocumentContent": {"schemes": [SCHEME]},
+        },
+    }
+
+
+def view_uri(kind: str, title: str, target: Target) -> str:
+    """`kernelscope:/Title name.txt?...`: what a tab shows is the path's last part."""
+    name = target.symbol or target.path.stem
+    query = {"kind": kind, "path": str(target.path)}
+    if target.offset is not None:
+        query["offset"] = str(target.offset)
+    if target.symbol is not None:
+        query["symbol"] = target.symbol
+    return f"{SCHEME}:/{quote(f'{title} {name}.ks', safe='')}?{quote(json.dumps(query), safe='')}"
+
+
+def _parse(uri: str) -> tuple[str, Target]:
+    try:
+        query = json.loads(unquote(urlparse(uri).query))
+        offset = query.get("offset")
+        return query["kind"], Target(Path(query["path"]), int(offset) if offset else None, query.get("symbol"))
+    except (ValueError, KeyError, AttributeError):
+        raise RequestError(INVALID_PARAMS, f"{uri} is no view of Kernelscope") from None
+
+
+def _target(session: Session, given: object) -> Target:
+    """What a command is about: a target of ours, or a document with a position."""
+    target = read_target(given)
+    assert isinstance(given, dict)
+    if given.get("position") is None:
+        return target
+    document = session.document({"textDocument": {"uri": given["uri"]}})
+    return Target(document.path, offset_of(document.text, given["position"], session.encoding), target.symbol)
+
+
+def debug_information(session: Session) -> Json:
+    """What a bug report needs: versions, settings, what was left out."""
+    import platform
+
+    from kernelscope import __version__
+
+    left_out = session.analysis.left_out()
+    return {
+        "text": "\n".join(
+            [
+                f"kernelscope {__version__} on Python {platform.python_version()}, {platform.platform()}",
+                f"folders: {', '.join(map(str, session.roots)) or 'none'}",
+                f"settings: {session.settings}",
+                f"left out: {len(left_out)} files",
+                *(f"  {entry.path}: {entry.reason}" for entry in left_out[:50]),
+            ]
+        )
+    }

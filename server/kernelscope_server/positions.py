@@ -1,0 +1,54 @@
+"""Positions of the client, in its own units, and offsets of ours, in bytes.
+
+Characters are utf-8, utf-16 or utf-32 code units as agreed at initialize; out-of-range positions are clamped.
+"""
+
+from __future__ import annotations
+
+from kernelscope.syntax.text import SourceText
+
+Json = dict[str, object]
+ENCODINGS = ("utf-8", "utf-16", "utf-32")
+_UNIT_BYTES = {"utf-16": 2, "utf-32": 4}
+_CODEC = {"utf-16": "utf-16-le", "utf-32": "utf-32-le"}
+
+
+def offset_of(text: SourceText, position: object, encoding: str) -> int:
+    """The byte offset of a position."""
+    line, character = position_of(position)
+    start = text.line_start(line + 1)
+    if line >= text.line_count:
+        return len(text.data)
+    body = text.line_bytes(line + 1)
+    if encoding == "utf-8" or body.isascii():
+        return start + min(character, len(body))
+    units = body.decode("utf-8", "replace").encode(_CODEC[encoding], "replace")
+    kept = units[: character * _UNIT_BYTES[encoding]].decode(_CODEC[encoding], "ignore")
+    return start + min(len(kept.encode("utf-8", "replace")), len(body))
+
+
+def position_of(value: object) -> tuple[int, int]:
+    """Line and character of a position; a malformed one raises ValueError."""
+    if not isinstance(value, dict):
+        raise ValueError("a position is an object")
+    line, character = value.get("line"), value.get("character")
+    if not isinstance(line, int) or not isinstance(character, int) or isinstance(line, bool):
+        raise ValueError("line and character are integers")
+    return max(0, line), max(0, character)
+
+
+def position_at(text: SourceText, offset: int, encoding: str) -> Json:
+    line = text.line_of(offset)
+    before = text.data[text.line_start(line) : offset]
+    return {"line": line - 1, "character": units(before, encoding)}
+
+
+def units(data: bytes, encoding: str) -> int:
+    """How many code units of the client's encoding some bytes of a line are."""
+    if encoding == "utf-8" or data.isascii():
+        return len(data)
+    return len(data.decode("utf-8", "replace").encode(_CODEC[encoding], "replace")) // _UNIT_BYTES[encoding]
+
+
+def range_of(text: SourceText, start: int, end: int, encoding: str) -> Json:
+    return {"start": position_at(text, start, encoding), "end": position_at(text, end, encoding)}

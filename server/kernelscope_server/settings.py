@@ -1,0 +1,41 @@
+"""Settings of the user, read leniently: what is malformed counts as not set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from kernelscope.analysis import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """`inlay_hints` is off, on or on-ambiguous; `charset` is unicode or ascii."""
+
+    analysis: Settings = field(default_factory=Settings)
+    inlay_hints: str = "on"
+    code_lens: bool = True
+    charset: str = "unicode"
+    width: int = 100
+
+
+def read_settings(given: object) -> ServerSettings:
+    """Settings from what a client sent under `kernelscope`."""
+    table: dict[str, object] = given if isinstance(given, dict) else {}
+    bindings = table.get("bindings")
+    numbers = {
+        str(k): v for k, v in bindings.items() if isinstance(v, int) and not isinstance(v, bool)
+    } if isinstance(bindings, dict) else {}
+    silenced = table.get("silenced")
+    gpu = table.get("gpu")
+    hints, charset, width, lens = (table.get(k) for k in ("inlayHints", "charset", "width", "codeLens"))
+    return ServerSettings(
+        Settings(
+            bindings=numbers,
+            gpu=gpu if isinstance(gpu, str) else "H100",
+            silenced=frozenset(map(str, silenced)) if isinstance(silenced, list) else frozenset(),
+        ),
+        inlay_hints=hints if hints in ("off", "on", "on-ambiguous") else "on",
+        code_lens=lens is not False,
+        charset="ascii" if charset == "ascii" else "unicode",
+        width=width if isinstance(width, int) and 40 <= width <= 300 else 100,
+    )
