@@ -6,16 +6,19 @@ import { platformTarget } from "./launch.js";
 import { settingsForServer } from "./settings.js";
 
 export async function debugInformation({ server, log, version }: Parts): Promise<void> {
-  const information = {
-    extension: version,
-    editor: `${env.appName} ${editorVersion}${env.remoteName ? `, remote ${env.remoteName}` : ""}`,
-    platform: `${platformTarget()}, ${os.release()}`,
-    trusted: workspace.isTrusted,
-    folders: workspace.workspaceFolders?.length ?? 0,
-    command: server.commandLine ?? "not running",
-    settings: settingsForServer(),
-    server: await server.execute("kernelscope.debugInformation").catch((error) => `no answer: ${error}`),
-  };
-  log.info(`Debug information\n${JSON.stringify(information, null, 2)}`);
+  const answer = await server
+    .execute<{ text: string }>("kernelscope.debugInformation")
+    .then(({ text }) => text)
+    .catch((error) => `no answer from the server: ${error instanceof Error ? error.message : error}`);
+  const lines = [
+    `extension: ${version}`,
+    `editor: ${env.appName} ${editorVersion}${env.remoteName ? `, remote ${env.remoteName}` : ""}`,
+    `platform: ${platformTarget()}, ${os.release()}`,
+    `workspace: ${workspace.workspaceFolders?.length ?? 0} folders, ${workspace.isTrusted ? "trusted" : "not trusted"}`,
+    `command: ${server.commandLine?.join(" ") ?? "not running"}`,
+    `settings: ${JSON.stringify(settingsForServer())}`,
+    answer,
+  ];
+  log.info(`Debug information\n${lines.join("\n")}`);
   log.show(true);
 }
