@@ -62,7 +62,7 @@ class Server:
         self.notifications: dict[str, Handler] = {}
         self.initialized = False
         self.shut_down = False
-        self.on_idle: Callable[[], None] = lambda: None
+        self.on_idle: list[Callable[[], None]] = []
         self.current: object = None
 
     # -- sending -----------------------------------------------------------------------------------------
@@ -94,7 +94,8 @@ class Server:
             try:
                 message = self._inbox.get(timeout=IDLE_SECONDS)
             except queue.Empty:
-                self._guarded(self.on_idle)
+                for action in self.on_idle:
+                    self._guarded(action)
                 continue
             if isinstance(message, End):
                 break

@@ -34,6 +34,8 @@ class Session:
         self.rich = False
         self.documents: dict[str, OpenDocument] = {}
         self.settings = ServerSettings()
+        self.changes = 0
+        """Counts whatever may change a view: edits, files, settings, the index."""
         self.roots: list[Path] = []
         self._analysis: Analysis | None = None
         self._indexing: threading.Thread | None = None
@@ -135,6 +137,7 @@ class Session:
 
     def refresh(self) -> None:
         """Ask the client to ask again for what depends on settings or on other files."""
+        self.changes += 1
         for feature, method in (("inlayHint", "inlayHint"), ("codeLens", "codeLens")):
             if self.capability("workspace", feature, "refreshSupport"):
                 self.server.ask(f"workspace/{method}/refresh", None)
@@ -189,8 +192,7 @@ class Session:
 
         document = OpenDocument(uri, path_of(uri), version if isinstance(version, int) else 0, SourceText(encode(text)))
         self.documents[uri] = document
-        if not uri.startswith(f"{SCHEME}:"):
-            self.analysis.set_text(document.path, document.text.data)
+        self._set_text(document)
 
     def _changed(self, params: Json) -> None:
         given = params["textDocument"]
@@ -201,7 +203,12 @@ class Session:
         document.text = changed(document.text, params.get("contentChanges"), self.encoding)
         version = given.get("version")
         document.version = version if isinstance(version, int) else document.version + 1
-        self.analysis.set_text(document.path, document.text.data)
+        self._set_text(document)
+
+    def _set_text(self, document: OpenDocument) -> None:
+        if not document.uri.startswith(f"{SCHEME}:"):
+            self.analysis.set_text(document.path, document.text.data)
+            self.changes += 1
 
     def _closed(self, params: Json) -> None:
         given = params["textDocument"]
@@ -214,6 +221,7 @@ class Session:
         changes = params.get("changes")
         paths = [path_of(str(c["uri"])) for c in changes if isinstance(c, dict)] if isinstance(changes, list) else []
         self.analysis.files_changed(paths)
+        self.changes += 1
 
     def _folders(self, params: Json) -> None:
         event = params["event"]

@@ -35,7 +35,7 @@ def register(session: Session) -> Json:
                 session.server.notify("textDocument/publishDiagnostics", params)
             return
 
-    session.server.on_idle = publish
+    session.server.on_idle.append(publish)
     return {}
 
 

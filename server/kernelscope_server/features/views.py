@@ -6,9 +6,11 @@ A view's URI names its kind and target, so that its text can be made again whene
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote, unquote, urlparse
 
+from kernelscope.explain.document import Document
 from kernelscope.explain.render import Rendered, to_text
 from kernelscope.results import Target, UserError, ViewOptions
 
@@ -24,18 +26,16 @@ REQUEST_FAILED = -32803
 
 
 def register(session: Session) -> Json:
-    rendered: dict[str, Rendered] = {}
-
-    def render(uri: str) -> Rendered:
-        kind, target = _parse(uri)
+    def make(kind: str, target: Target) -> Document:
         settings = session.settings
         options = ViewOptions(settings.width, settings.charset, settings.analysis.bindings, settings.analysis.gpu)
         try:
-            document = session.analysis.document(kind, target, options)
+            return session.analysis.document(kind, target, options)
         except UserError as error:
             raise RequestError(REQUEST_FAILED, str(error)) from None
-        rendered[uri] = to_text(document, settings.width, settings.charset)
-        return rendered[uri]
+
+    def render(uri: str) -> Rendered:
+        return to_text(make(*_parse(uri)), session.settings.width, session.settings.charset)
 
     def content(params: Json) -> Json:
         uri = params["uri"]
@@ -49,7 +49,7 @@ def register(session: Session) -> Json:
         uri = str(given["uri"])
         if not uri.startswith(f"{SCHEME}:"):
             return []
-        view = rendered.get(uri) or render(uri)
+        view = render(uri)
         rows = view.text.split("\n")
         return [
             {
@@ -77,13 +77,27 @@ def register(session: Session) -> Json:
             return debug_information(session)
         if command not in COMMANDS:
             raise RequestError(INVALID_PARAMS, f"there is no command {command}")
-        kind, title = COMMANDS[str(command)]
+        kind = COMMANDS[str(command)][0]
         target = _target(session, given)
-        uri = view_uri(kind, title, target)
-        render(uri)
-        return {"uri": uri, "title": title}
+        title = make(kind, target).title
+        return {"uri": view_uri(kind, title, target), "title": title}
+
+    seen = 0
+
+    def follow() -> None:
+        """When typing pauses, open views whose text has changed are asked for anew by the client."""
+        nonlocal seen
+        if session.changes == seen or session.capability("workspace", "textDocumentContent") is None:
+            return
+        seen = session.changes
+        for uri, view in list(session.documents.items()):
+            if uri.startswith(f"{SCHEME}:"):
+                with suppress(RequestError):
+                    if render(uri).text.encode() != view.text.data:
+                        session.server.ask("workspace/textDocumentContent/refresh", {"uri": uri})
 
     server = session.server
+    server.on_idle.append(follow)
     server.requests |= {
         "workspace/textDocumentContent": content,
         "textDocument/documentLink": links,
@@ -101,21 +115,21 @@ def register(session: Session) -> Json:
 
 
 def view_uri(kind: str, title: str, target: Target) -> str:
-    """`kernelscope:/Title name.txt?...`: what a tab shows is the path's last part."""
-    name = target.symbol or target.path.stem
+    """`kernelscope:/Title?...`: what a tab shows is the path's last part."""
     query = {"kind": kind, "path": str(target.path)}
     if target.offset is not None:
         query["offset"] = str(target.offset)
     if target.symbol is not None:
         query["symbol"] = target.symbol
-    return f"{SCHEME}:/{quote(f'{title} {name}.ks', safe='')}?{quote(json.dumps(query), safe='')}"
+    return f"{SCHEME}:/{quote(title, safe='')}?{quote(json.dumps(query), safe='')}"
 
 
 def _parse(uri: str) -> tuple[str, Target]:
     try:
         query = json.loads(unquote(urlparse(uri).query))
         offset = query.get("offset")
-        return query["kind"], Target(Path(query["path"]), int(offset) if offset else None, query.get("symbol"))
+        place = None if offset is None else int(offset)
+        return query["kind"], Target(Path(query["path"]), place, query.get("symbol"))
     except (ValueError, KeyError, AttributeError):
         raise RequestError(INVALID_PARAMS, f"{uri} is no view of Kernelscope") from None
 
