@@ -102,10 +102,9 @@ def sizes(values: Value) -> tuple[Size, ...]:
 
 def unpacked(values: Value) -> Value:
     """The sole sequence of a rest parameter, or the values themselves."""
-    if isinstance(values, tuple):
-        elements = items(values)
-        if len(elements) == 1 and (isinstance(elements[0], (Shape, Unknown)) or is_sequence(elements[0])):
-            return elements[0]
+    elements = items(values) if is_sequence(values) else ()
+    if len(elements) == 1 and (isinstance(elements[0], (Shape, Unknown)) or is_sequence(elements[0])):
+        return elements[0]
     return values
 
 

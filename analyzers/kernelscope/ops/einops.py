@@ -41,11 +41,14 @@ def rearranged(value: Value, pattern: Value, lengths: Mapping[str, Value], facts
     return write_side(right, sizes_, between)
 
 
+_DOTS = ("...", "…")
+
+
 def _names_agree(
     left: tuple[str, ...], right: tuple[str, ...], lengths: Mapping[str, Value], text: str, op: str
 ) -> None:
-    ours = {n for n in left if not n.isdigit()}
-    theirs = {n for n in right if not n.isdigit()}
+    ours = {n for n in left if not n.isdigit() and n not in _DOTS}
+    theirs = {n for n in right if not n.isdigit() and n not in _DOTS}
     new, lost = theirs - ours, ours - theirs
     if new and (op != "repeat" or not new <= set(lengths)):
         raise ShapeError("pattern", f"{text!r}: {', '.join(sorted(new))} is on the right only")

@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from kernelscope.dims import NO_FACTS, Facts, dim
-from kernelscope.ops.arguments import Lost, Value, axes, flag, is_number, tensor
+from kernelscope.ops.arguments import Lost, Value, axes, flag, is_number, is_sequence, items, tensor
 from kernelscope.ops.binding import Parameters
 from kernelscope.ops.registry import Op, declare, spell
 from kernelscope.tensor import Shape, Size, Tensor, Unknown, numel
@@ -21,12 +22,16 @@ REDUCED = Parameters(
 )
 
 
-def per_element(factor: int) -> Any:
-    """FLOPs of `factor` operations for each element of the result."""
-    return lambda bound, outputs: sum((t.shape.numel() for t in outputs), dim(0)) * factor
+Work = Callable[[Mapping[str, Any], tuple[Tensor, ...]], Size]
+"""FLOPs from bound arguments and results."""
 
 
-def per_input(factor: int) -> Any:
+def per_element(factor: int) -> Work:
+    """FLOPs of `factor` operations for each element of the first result."""
+    return lambda bound, outputs: outputs[0].shape.numel() * factor
+
+
+def per_input(factor: int) -> Work:
     """FLOPs of `factor` operations for each element of the input."""
     return lambda bound, outputs: tensor(bound["input"]).shape.numel() * factor
 
@@ -50,6 +55,32 @@ def same(
 
 def _same(input: Value, *args: Value, **options: Value) -> Shape:
     return tensor(input).shape
+
+
+def along(names: str, at: str = "t,T", dtype: str = "input", flops: int = 1, label: str = "") -> None:
+    """Operators whose result has the shape of the input and that work along an axis `dim`."""
+    for name in names.split():
+        parameters = Parameters(("input", "dim"), {"dim": None}, (), "args", options=True)
+        declare(
+            Op(
+                name,
+                spell(f"{at}.{name}"),
+                _along,
+                parameters,
+                dtype,
+                "compute",
+                label or name,
+                per_element(flops),
+                "family",
+            )
+        )
+
+
+def _along(input: Value, dim: Value = None, *args: Value, **options: Value) -> Shape:
+    shape = tensor(input).shape
+    if shape.rank is not None and dim is not None and not isinstance(dim, Unknown):
+        axes(dim, shape.rank)
+    return shape
 
 
 def broadcast(names: str, at: str = "t,T", dtype: str = "promote", flops: int = 1, label: str = "") -> None:
@@ -104,10 +135,10 @@ def reduce_axes(input: Value, dim: Value = None, keepdim: Value = False, **optio
 
 def _reduce_open(shape: Shape, dim: Value, keep: bool) -> Shape:
     """Axes counted from the end, of a tensor whose rank is not known."""
-    found = dim if isinstance(dim, (tuple, list)) else (dim,)
+    found = items(dim) if is_sequence(dim) else (dim,)
     tail = shape.tail or ()
-    gone = [axes(d, len(tail))[0] for d in tuple[Value, ...](found) if _from_end(d, len(tail))]
-    if len(gone) != len(tuple[Value, ...](found)):
+    gone = [axes(d, len(tail))[0] for d in found if _from_end(d, len(tail))]
+    if len(gone) != len(found):
         if not keep:
             raise Lost(shape.reason or "the rank is not known")
         return Shape.unknown(shape.reason)

@@ -9,10 +9,10 @@ Asking, with torch's full names and values as in `arguments.Value`:
     linear = build("torch.nn.Linear", (dim("H"), 10), {}); linear.parameters["weight"]; call(linear, (x,), {}, facts)
     cost("torch.matmul", (x, y), {}, result).flops
 
-`apply` raises nothing but `ShapeError`, a certain contradiction. It returns a Tensor (its shape may be unknown), a tuple
-of values, Several (alike pieces, unknown count), a Dim or another plain value, or Unknown. `find` is None for names that
-are not in the table. An argument that is not known is passed as Unknown. In-place forms (`add_`) need no entry. `x.shape`
-is a tuple of sizes, or the `Shape` itself where the rank is not known.
+`apply` raises nothing but `ShapeError`, a certain contradiction. It returns a Tensor (its shape may be unknown), a
+tuple of values, Several (alike pieces, unknown count), a Dim or another plain value, or Unknown. `find` is None for
+names that are not in the table. An argument that is not known is passed as Unknown. In-place forms (`add_`) need no
+entry. `x.shape` is a tuple of sizes, or the `Shape` itself where the rank is not known.
 """
 
 from __future__ import annotations

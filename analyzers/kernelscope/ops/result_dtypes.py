@@ -12,7 +12,17 @@ from kernelscope.dims import Dim
 from kernelscope.ops.arguments import dtype as as_dtype
 from kernelscope.ops.arguments import is_number, is_sequence, items, scalar_kind
 from kernelscope.tensor import Tensor, Unknown
-from kernelscope.tensor.dtypes import DEFAULTS, FLOAT32, INT64, DType, complex_of, float_of, real_of, result_type
+from kernelscope.tensor.dtypes import (
+    DEFAULTS,
+    DTYPES,
+    FLOAT32,
+    INT64,
+    DType,
+    complex_of,
+    float_of,
+    real_of,
+    result_type,
+)
 
 Found = DType | Unknown
 Bound = Mapping[str, Any]
@@ -110,6 +120,7 @@ DTYPE_RULES: dict[str, Callable[[Bound], Found]] = {
     "input": _input,
     "promote": _promote,
     "float": _mapped(_promote, float_of),
+    "double": _mapped(_promote, lambda dtype: DTYPES["complex128" if dtype.kind == "complex" else "float64"]),
     "input float": _mapped(_input, float_of),
     "sum": _asked(_mapped(_input, _summed)),
     "asked": _asked(_input),

@@ -88,7 +88,9 @@ def _meet(sizes: dict[str, Size], letter: str, size: Size, pattern: str, facts: 
 
 # ---- einops ---------------------------------------------------------------------------------------------------------
 Group = tuple[str, ...]
-"""The names inside one pair of brackets, or a single name; a lone `...` stands for any number of axes."""
+"""The names inside one pair of brackets, or a single name; `DOTS` stands for any number of axes, `(...)` joins them."""
+
+DOTS = ("…",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,7 @@ class Side:
     @property
     def dots(self) -> int | None:
         """Where the ellipsis stands."""
-        return next((i for i, g in enumerate(self.groups) if "..." in g), None)
+        return next((i for i, g in enumerate(self.groups) if g == DOTS or "..." in g), None)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -131,7 +133,7 @@ def side(text: str) -> Side:
             if name != "..." and not name.isidentifier() and not name.isdigit():
                 raise BadPattern(text)
             if inside is None:
-                groups.append((name,))
+                groups.append(DOTS if name == "..." else (name,))
             else:
                 inside.append(name)
     if inside is not None:
@@ -200,7 +202,7 @@ def write_side(pattern: Side, sizes: Mapping[str, Size], between: Shape) -> Shap
     """The shape that the right side describes."""
     result = Shape()
     for group in pattern.groups:
-        if group == ("...",):
+        if group == DOTS:
             head = (*result.head, *between.head) if result.tail is None else result.head
             tail = between.tail if result.tail is None else (*result.tail, *between.head)
             result = Shape(head, tail, between.reason)

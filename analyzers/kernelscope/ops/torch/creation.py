@@ -13,6 +13,7 @@ from kernelscope.dims import dim as as_dim
 from kernelscope.ops.arguments import (
     Lost,
     Value,
+    integer,
     is_number,
     is_sequence,
     items,

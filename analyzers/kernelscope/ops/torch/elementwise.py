@@ -8,7 +8,7 @@ from __future__ import annotations
 from kernelscope.dims import NO_FACTS, Facts
 from kernelscope.ops.arguments import Value, tensor
 from kernelscope.ops.arguments import dtype as as_dtype
-from kernelscope.ops.families import broadcast, per_element, same
+from kernelscope.ops.families import along, broadcast, per_element, same
 from kernelscope.ops.registry import also, rule
 from kernelscope.tensor import Shape, Tensor, Unknown
 from kernelscope.tensor.broadcasting import broadcast as common_shape
@@ -35,8 +35,9 @@ same(
 )
 same("dropout alpha_dropout feature_alpha_dropout dropout1d dropout2d dropout3d", at="F", flops=2)
 same("prelu", at="t,F", flops=2)
-same("softmax log_softmax", at="t,T,F", dtype="asked", flops=5)
-same("softmin gumbel_softmax", at="F", dtype="asked", flops=5)
+along("softmax log_softmax", at="t,T,F", dtype="asked", flops=5)
+along("softmin", at="F", dtype="asked", flops=5)
+same("gumbel_softmax", at="F", dtype="asked", flops=5)
 also("sigmoid", "F,special.sigmoid special.expit")
 also("tanh", "F.tanh")
 also("relu", "F.relu")
@@ -59,8 +60,9 @@ broadcast(
     "bitwise_left_shift bitwise_right_shift floor_divide gcd lcm hypot"
 )
 broadcast("pow", flops=4)
+broadcast("float_power", dtype="double", flops=4)
 broadcast("div", dtype="divided")
-broadcast("atan2 xlogy copysign logaddexp nextafter float_power", dtype="float", flops=4)
+broadcast("atan2 xlogy copysign logaddexp nextafter", dtype="float", flops=4)
 broadcast("eq ne lt le gt ge logical_and logical_or logical_xor isclose", dtype="bool")
 broadcast("lerp addcmul addcdiv", flops=3)
 also("add", "operator.add T.__add__ T.__radd__")
@@ -81,7 +83,6 @@ also("bitwise_and", "operator.and_")
 also("bitwise_or", "operator.or_")
 also("bitwise_xor", "operator.xor")
 
-same("masked_fill", flops=0, kind="movement", label="write a value where the mask is true")
 same("fill zero", at="T", flops=0, kind="movement", label="overwrite every element")
 same("clone contiguous detach pin_memory requires_grad_ cuda cpu xpu", at="T", flops=0, kind="movement")
 also("clone", "t.clone")
@@ -153,3 +154,11 @@ def where(condition: Value, input: Value = None, other: Value = None, *, facts: 
     if input is None or other is None:
         return Unknown("the number of true elements depends on the data")
     return common_shape((tensor(v).shape for v in (condition, input, other)), facts)
+
+
+@rule("t,T.masked_fill", kind="movement", label="write a value where the mask is true")
+def masked_fill(input: Value, mask: Value, value: Value, *, facts: Facts = NO_FACTS) -> Shape:
+    """Same shape; the mask broadcasts to it."""
+    shape = tensor(input).shape
+    common_shape((shape, tensor(mask).shape), facts)
+    return shape

@@ -50,6 +50,8 @@ def _axes(dim: Value, count: Value, default: int) -> tuple[int, ...]:
 
 
 def _resized_all(shape: Shape, s: Value, axes: tuple[int, ...]) -> Shape:
+    for at in axes:
+        shape.size(at)  # raises where the axis does not exist
     if s is not None:
         for at, length in zip(axes, items(s), strict=True):
             shape = shape.with_size(at, size(length))
@@ -74,9 +76,9 @@ def rfft2(input: Value, s: Value = None, dim: Value = (-2, -1), norm: Value = No
 def irfft2(input: Value, s: Value = None, dim: Value = (-2, -1), norm: Value = None) -> Shape:
     """`s`, by default `2*(m - 1)`, along the last of the axes."""
     axes = _axes(dim, s, 2)
-    shape = tensor(input).shape
+    shape = _resized_all(tensor(input).shape, s, axes)
     if s is not None:
-        return _resized_all(shape, s, axes)
+        return shape
     return shape.with_size(axes[-1], (shape.size(axes[-1]) - ONE) * TWO)
 
 
@@ -99,9 +101,9 @@ def rfftn(input: Value, s: Value = None, dim: Value = None, norm: Value = None) 
 def irfftn(input: Value, s: Value = None, dim: Value = None, norm: Value = None) -> Shape:
     """`s`, by default `2*(m - 1)`, along the last of the axes."""
     axes = _axes(dim, s, 1)
-    shape = tensor(input).shape
+    shape = _resized_all(tensor(input).shape, s, axes)
     if s is not None:
-        return _resized_all(shape, s, axes)
+        return shape
     return shape.with_size(axes[-1], (shape.size(axes[-1]) - ONE) * TWO)
 
 

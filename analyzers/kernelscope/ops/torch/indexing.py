@@ -35,6 +35,8 @@ def index(self: Value, item: Value, *, facts: Facts = NO_FACTS) -> Shape:
             result.append(as_dim(1))
         elif isinstance(element, slice):
             result.append(_cut(sizes[0], element))
+        elif _is_single(element):
+            _in_range(element, sizes[0], shape)
         elif _is_index(element):
             if picks:
                 apart = apart or len(result) != place
@@ -55,8 +57,22 @@ def _cut(whole: Size, part: Any) -> Size:
     return sliced(whole, part.start, part.stop, part.step)
 
 
+def _is_single(element: Value) -> bool:
+    """Whether an index is one integer: it drops its axis and does not count among the index tensors."""
+    return isinstance(element, (Dim, int)) or (
+        isinstance(element, Tensor) and element.rank == 0 and not _is_mask(element)
+    )
+
+
+def _in_range(element: Value, length: Size, shape: Shape) -> None:
+    number = element.const if isinstance(element, Dim) else element
+    limit = length.const if isinstance(length, Dim) else None
+    if isinstance(number, int) and limit is not None and not -limit <= number < limit:
+        raise ShapeError("shape", f"index {number} is out of range for the {limit} of {shape}")
+
+
 def _is_index(element: Value) -> bool:
-    return isinstance(element, (Tensor, Dim, int)) or is_sequence(element)
+    return isinstance(element, Tensor) or is_sequence(element)
 
 
 def _picked(element: Value) -> Shape:

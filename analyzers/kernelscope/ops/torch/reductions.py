@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from kernelscope.dims import NO_FACTS, Facts
 from kernelscope.ops.arguments import Value, axis, integer, known, tensor
-from kernelscope.ops.families import per_input, reduce_axes, reduction, same
+from kernelscope.ops.families import along, per_input, reduce_axes, reduction
 from kernelscope.ops.registry import also, rule
 from kernelscope.tensor import Shape, Tensor
 from kernelscope.tensor.broadcasting import broadcast as common_shape
@@ -19,8 +19,8 @@ reduction("logsumexp", dtype="input float")
 reduction("all any", dtype="bool")
 reduction("argmax argmin count_nonzero", dtype="int64")
 also("logsumexp", "special.logsumexp")
-same("cumsum cumprod", dtype="sum")
-same("logcumsumexp", flops=5)
+along("cumsum cumprod", dtype="sum")
+along("logcumsumexp", flops=5)
 
 _MANY = ("input", "int64")
 
@@ -69,6 +69,8 @@ def median(input: Value, dim: Value = None, keepdim: Value = False) -> Shape | t
 def cummax(input: Value, dim: Value) -> tuple[Shape, Shape]:
     """Values and indices, both of the input's shape."""
     shape = tensor(input).shape
+    if shape.dims is not None:
+        axis(dim, len(shape.dims))
     return shape, shape
 
 

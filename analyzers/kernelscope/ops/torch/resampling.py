@@ -32,12 +32,10 @@ def _scaled(length: Size, factor: Value) -> Size:
         return Unknown("the scale is not known")
     if not isinstance(factor, float):
         return length * size(factor)
-    if factor == int(factor):
+    if factor.is_integer():
         return length * as_dim(int(factor))
     if isinstance(length, Dim) and length.const is not None:
         return as_dim(int(length.const * factor))
-    if factor > 0 and (1 / factor) == int(1 / factor):
-        return length // as_dim(int(1 / factor))
     numerator, denominator = factor.as_integer_ratio()
     return length * as_dim(numerator) // as_dim(denominator)
 
@@ -101,4 +99,7 @@ def unshuffled(shape: Shape, factor: Value) -> Shape:
     """The shape after `pixel_unshuffle`."""
     r = size(factor)
     channels, height, width = shape.last(3)
+    for length in (height, width):
+        if isinstance(length, Dim) and isinstance(r, Dim) and r.terms and (length % r).const not in {None, 0}:
+            raise ShapeError("shape", f"{r} does not divide {length} of {shape}")
     return shape.replace_last(3, channels * r * r, height // r, width // r)

@@ -40,9 +40,10 @@ def reshape(input: Value, *shape: Value, facts: Facts = NO_FACTS) -> Shape:
 
 
 @rule("T.view_as T.reshape_as", kind="view", name="view_as", label="the sizes of another tensor")
-def view_as(self: Value, other: Value) -> Shape:
+def view_as(self: Value, other: Value, *, facts: Facts = NO_FACTS) -> Shape:
     """The shape of `other`."""
-    return tensor(other).shape
+    shape = tensor(other).shape
+    return shape if shape.dims is None else reshaped(tensor(self).shape, shape.dims, facts)
 
 
 def reshaped(shape: Shape, wanted: tuple[Size, ...], facts: Facts) -> Shape:
@@ -266,9 +267,10 @@ def _not_one(d: Size, facts: Facts) -> bool:
 
 
 @rule("T.expand_as", kind="view", label="repeat axes of size 1 without copying")
-def expand_as(self: Value, other: Value) -> Shape:
+def expand_as(self: Value, other: Value, *, facts: Facts = NO_FACTS) -> Shape:
     """The shape of `other`."""
-    return tensor(other).shape
+    shape, old = tensor(other).shape, tensor(self).shape.dims
+    return shape if shape.dims is None or old is None else expanded(old, shape.dims, facts)
 
 
 @rule("t.broadcast_tensors", kind="view", label="expand to a common shape")
@@ -319,7 +321,11 @@ def repeat_interleave(input: Value, repeats: Value = None, dim: Value = None, *,
 def narrow(input: Value, dim: Value, start: Value, length: Value) -> Shape:
     """One axis becomes `length` long."""
     shape = tensor(input).shape
-    return shape.with_size(integer(dim), size(length))
+    at, count = integer(dim), size(length)
+    short = shape.size(at) - size(start) - count
+    if isinstance(short, Dim) and short.const is not None and short.const < 0:
+        raise ShapeError("shape", f"{count} elements from {start} on of {shape.size(at)}")
+    return shape.with_size(at, count)
 
 
 @rule("t,T.select", kind="view", label="one index of an axis")

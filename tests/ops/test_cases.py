@@ -1,0 +1,128 @@
+"""The operator table against torch: every recorded call gives the same result, with numbers and with names.
+
+Coverage is enforced: each entry has a recorded call that succeeds, and one that fails if it can fail.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from functools import cache
+from typing import cast
+
+import pytest
+from kernelscope.dims import Dim, dim
+from kernelscope.ops import ShapeError, all_ops
+from kernelscope.tensor import Several, Tensor
+from opcalls import CASES as CASE_FILES
+from opcalls import Case, evaluate, read_cases, told
+
+RECORDED = list(read_cases())
+GOOD = [case for case in RECORDED if case.result != "error"]
+BAD = [case for case in RECORDED if case.result == "error"]
+NOT_RECORDED = {
+    "flash_attn_func": "needs a GPU",
+    "flash_attn_varlen_func": "needs a GPU",
+    "flash_attn_qkvpacked_func": "needs a GPU",
+    "flash_attn_with_kvcache": "needs a GPU",
+    "cuda": "needs a GPU",
+    "xpu": "needs a GPU",
+    "pin_memory": "needs a GPU",
+    "get_device": "needs a GPU",
+    "all_reduce": "needs several processes",
+    "functional_all_reduce": "needs several processes",
+    "all_gather_tensor": "needs several processes",
+    "reduce_scatter_tensor": "needs several processes",
+    "get_world_size": "needs several processes",
+    "get_rank": "needs several processes",
+    "nn.SyncBatchNorm": "needs a GPU",
+}
+"""Entries that torch on one CPU cannot be asked about."""
+
+
+def matches(found: str, recorded: str) -> bool:
+    """Whether a result says nothing that the recorded one contradicts.
+
+    `?` is any size between square brackets and anything elsewhere; `...` any sizes; `x …` a tuple of one or more `x`.
+    """
+    pattern, depth = "", 0
+    for token in re.findall(r"\.\.\.(?:, )?|.", found.removesuffix(" …")):
+        depth += (token == "[") - (token == "]")
+        if token == "?":
+            pattern += r"\d+" if depth else ".*"
+        elif token.startswith("..."):
+            pattern += r"(?:\d+(?:, )?)*"
+        else:
+            pattern += re.escape(token)
+    if found.endswith(" …"):
+        pattern = rf"\((?:{pattern}, )*.*\)"
+    return re.fullmatch(pattern, recorded) is not None
+
+
+TRUSTED = {
+    "torch.chunk(f32(10, 3), 3)": "a name is taken to be divisible",
+    "torch.chunk(f32(2, 5), 4, 1)": "a name is taken to be divisible",
+    "at(f32(4, 5, 6))[100:]": "a name is taken to be at least 100",
+}
+"""Calls whose names are taken to be what the code needs."""
+
+
+@pytest.mark.parametrize("case", GOOD, ids=lambda case: case.id)
+def test_numbers_agree_with_torch(case: Case) -> None:
+    found = told(evaluate(case.call, set()))
+    assert matches(found, case.result), f"{case.call}: {found}, torch says {case.result}"
+
+
+def named(size: int) -> Dim:
+    """A name for a size, the same one for the same number."""
+    return dim(f"n{size}") if size > 1 else dim(size)
+
+
+def numbered(value: object) -> object:
+    """A result with the numbers put back."""
+    if isinstance(value, Dim):
+        return value.subs({name: int(name[1:]) for name in value.names() if name[1:].isdigit()})
+    if isinstance(value, Several):
+        return replace(value, element=cast(Tensor, numbered(value.element)))
+    if isinstance(value, Tensor):
+        return value.with_shape(value.shape.subs({name: int(name[1:]) for name in value.shape.names()}))
+    if isinstance(value, (tuple, list)):
+        return tuple(numbered(v) for v in tuple[object, ...](value))
+    if isinstance(value, dict):
+        return {k: numbered(v) for k, v in dict[str, object](value).items()}
+    return value
+
+
+@pytest.mark.parametrize("case", [c for c in GOOD if c.call not in TRUSTED], ids=lambda case: case.id)
+def test_names_agree_with_numbers(case: Case) -> None:
+    found = told(numbered(evaluate(case.call, set(), named)))
+    assert matches(found, case.result), f"{case.call}: {found}, torch says {case.result}"
+
+
+@pytest.mark.parametrize("case", BAD, ids=lambda case: case.id)
+def test_contradictions_are_found(case: Case) -> None:
+    with pytest.raises(ShapeError):
+        pytest.fail(f"{case.call} gave {told(evaluate(case.call, set()))}")
+
+
+@cache
+def _used(good: bool) -> frozenset[str]:
+    used: set[str] = set()
+    for case in GOOD if good else BAD:
+        try:
+            evaluate(case.call, used)
+        except ShapeError:
+            continue
+    return frozenset(used)
+
+
+def test_every_entry_has_a_recorded_call() -> None:
+    missing = [op.name for op in all_ops() if op.name not in _used(True) and op.name not in NOT_RECORDED]
+    assert not missing, " ".join(missing)
+
+
+def test_every_entry_that_can_fail_has_a_recorded_failure() -> None:
+    """`unchecked.txt` lists the entries that have nothing to check; a new entry fails here until it is sorted in."""
+    missing = {op.name for op in all_ops() if op.name not in _used(False) and op.name not in NOT_RECORDED}
+    listed = set((CASE_FILES / "unchecked.txt").read_text(encoding="utf-8").split("\n\n", 1)[1].split())
+    assert missing == listed
