@@ -18,6 +18,9 @@ _ASCII = str.maketrans(
     "--||+++++++++++++" + "v^><><^v" + "x..<>~####--e~S!V",
 )
 
+_FRAME = " ─═│║┌┐└┘├┤┬┴┼╔╗╚╝╞╡╪╭╮╰╯┄┆╌╎▼▲►◄-|+"
+"""What boxes are drawn with, and the blanks around their words."""
+
 
 @dataclass(frozen=True, slots=True)
 class TextLink:
@@ -186,12 +189,16 @@ class _Writer:
                     self.rows.append((prefix + text).rstrip())
 
     def picture(self, block: d.Picture) -> None:
-        top = len(self.rows)
+        """A region's links are the words in it: editors underline links, and a frame is no word."""
+        top, rows = len(self.rows), block.text.split("\n")
         for region in block.regions:
-            for row in range(region.row, region.row + region.height):
-                end = region.column + region.width
-                self.links.append(TextLink(top + row, region.column, end, region.location))
-        self.rows += block.text.split("\n")
+            for row in range(region.row, min(region.row + region.height, len(rows))):
+                inside = rows[row][region.column : region.column + region.width]
+                words = inside.strip(_FRAME)
+                if words:
+                    column = region.column + inside.index(words)
+                    self.links.append(TextLink(top + row, column, column + len(words), region.location))
+        self.rows += rows
 
 
 def _column_widths(block: d.Table, width: int) -> list[int]:
