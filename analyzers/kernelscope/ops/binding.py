@@ -18,6 +18,7 @@ ALIASES = {
     "tensor": "input",
     "self": "input",
     "split_size_or_sections": "split_size",
+    "split_sizes": "split_size",
 }
 """NumPy spellings that torch accepts."""
 

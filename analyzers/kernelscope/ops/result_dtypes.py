@@ -116,6 +116,12 @@ def _chosen(bound: Bound) -> Found:
     return _promote({name: bound[name] for name in ("input", "other")})
 
 
+def _out(bound: Bound) -> Found:
+    """The `out_dtype` argument, else the input's."""
+    asked = as_dtype(bound.get("out_dtype"))
+    return _input(bound) if asked is None else asked
+
+
 DTYPE_RULES: dict[str, Callable[[Bound], Found]] = {
     "input": _input,
     "promote": _promote,
@@ -131,6 +137,7 @@ DTYPE_RULES: dict[str, Callable[[Bound], Found]] = {
     "ranged": _asked(_ranged),
     "divided": _divided,
     "chosen": _chosen,
+    "out": _out,
     "complex": _mapped(_input, complex_of),
     "real": _mapped(_input, real_of),
     "real float": _mapped(_mapped(_input, real_of), float_of),

@@ -76,7 +76,7 @@ BOOL, INT64, FLOAT32, COMPLEX64 = (DTYPES[name] for name in ("bool", "int64", "f
 DEFAULTS = {"bool": BOOL, "int": INT64, "float": FLOAT32, "complex": COMPLEX64}
 """What a Python scalar of a kind becomes; `float32` is torch's default dtype."""
 
-_COMPLEX_OF = {16: "complex32", 32: "complex64", 64: "complex128"}
+_COMPLEX_OF = {"float16": "complex32", "bfloat16": "complex64", "float32": "complex64", "float64": "complex128"}
 _REAL_OF = {32: "float16", 64: "float32", 128: "float64"}
 NO_PROMOTION = Unknown("torch defines no promotion for these dtypes")
 
@@ -109,7 +109,7 @@ def complex_of(dtype: DType) -> DType:
     """The complex dtype whose parts are `dtype`; integers count as the default float."""
     if dtype.kind == "complex":
         return dtype
-    return DTYPES[_COMPLEX_OF.get(dtype.bits if dtype.is_float else 32, "complex64")]
+    return DTYPES[_COMPLEX_OF.get(dtype.name, "complex64")]
 
 
 def real_of(dtype: DType) -> DType:

@@ -28,7 +28,7 @@ from kernelscope.ops.families import same
 from kernelscope.ops.registry import rule
 from kernelscope.tensor import Place, Shape, ShapeError, Size, Tensor, Unknown, ceil_of, promote, smallest
 from kernelscope.tensor.broadcasting import broadcast
-from kernelscope.tensor.dtypes import DEFAULTS
+from kernelscope.tensor.dtypes import DEFAULTS, DTYPES
 
 
 @rule("t.zeros t.ones t.empty", dtype="new", kind="movement", name="zeros", label="a new tensor")
@@ -159,6 +159,31 @@ def tensor_of(*args: Value, data: Value = None, dtype: Value = None, **options: 
         return value if asked is None else value.with_dtype(asked)
     shape = _lengths(value)
     return Tensor(Shape(shape), asked or _kind(value), place(options.get("device")))
+
+
+_LEGACY = {
+    "Tensor": "float32",
+    "FloatTensor": "float32",
+    "LongTensor": "int64",
+    "IntTensor": "int32",
+    "BoolTensor": "bool",
+    "HalfTensor": "float16",
+    "DoubleTensor": "float64",
+    "ByteTensor": "uint8",
+}
+
+
+def _declare_legacy(name: str, dtype: str) -> None:
+    @rule(f"t.{name}", name=name, kind="movement", label=f"a tensor of {dtype}")
+    def legacy(*args: Value) -> Tensor:
+        """Sizes, or one nested list of values."""
+        if len(args) == 1 and is_sequence(args[0]):
+            return Tensor(Shape(_lengths(args[0])), DTYPES[dtype])
+        return Tensor(Shape(sizes(args)) if args else Shape.of(0), DTYPES[dtype])
+
+
+for _name, _dtype in _LEGACY.items():
+    _declare_legacy(_name, _dtype)
 
 
 def _lengths(value: Value) -> tuple[Size, ...]:

@@ -290,3 +290,9 @@ def cartesian_prod(*tensors_: Value) -> Shape:
     if len(found) == 1:
         return found[0].shape
     return Shape((numel(s for t in found for s in known(t)), as_dim(len(found))))
+
+
+@rule("t.isin", dtype="bool", label="which elements occur in another tensor")
+def isin(elements: Value, test_elements: Value, **options: Value) -> Shape:
+    """The shape of the elements."""
+    return tensor(elements).shape

@@ -127,6 +127,12 @@ def _even(shape: Shape, at: int, whole: Size, piece: Size) -> tuple[Shape, ...] 
     return Several(Tensor(shape.with_size(at, piece)), f"how many pieces of {piece} make {whole} is not known")
 
 
+@rule("t,T.split_with_sizes", name="split_with_sizes", kind="view", label="split along an axis")
+def split_with_sizes(input: Value, split_size: Value, dim: Value = 0) -> tuple[Shape, ...] | Several:
+    """Pieces of the given sizes."""
+    return split(input, split_size, dim)
+
+
 @rule("t,T.chunk", kind="view", label="split into so many pieces")
 def chunk(input: Value, chunks: Value, dim: Value = 0) -> tuple[Shape, ...] | Several:
     """Pieces of `ceil(size / chunks)`, the last shorter; a name is taken to be divisible."""

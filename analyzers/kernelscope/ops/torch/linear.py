@@ -84,6 +84,17 @@ def _einsum_work(bound: Mapping[str, Any], outputs: tuple[Tensor, ...]) -> Size:
     return einsum_work(bound["equation"], [tensor(v).shape for v in _operands(bound["operands"])])
 
 
+signature("linalg.solve_triangular", "A, B", "*b n n, *b n k -> *b n k", label="solve a triangular system")
+signature(
+    "t._scaled_mm",
+    "input, mat2, scale_a=None, scale_b=None, bias=None, scale_result=None, out_dtype=None",
+    "m k, k n -> m n",
+    dtype="out",
+    flops=products("input"),
+    label="scaled matrix product",
+)
+
+
 @rule(
     "t,T.matmul operator.matmul T.__matmul__ linalg.matmul",
     dtype="promote",

@@ -369,6 +369,13 @@ def flip(input: Value, *args: Value, **options: Value) -> Shape:
     return tensor(input).shape
 
 
+@rule("t,T.rot90", kind="movement", label="rotate a plane by right angles")
+def rot90(input: Value, k: Value = 1, dims: Value = (0, 1)) -> Shape:
+    """An odd number of turns swaps the two axes."""
+    a, b = items(dims)
+    return transpose(input, a, b) if integer(k) % 2 else tensor(input).shape
+
+
 @rule("t.atleast_1d", kind="view", label="at least one axis")
 def atleast_1d(tensors: Value) -> Shape:
     """A scalar becomes `[1]`."""
