@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kernelscope.workspace.definitions import names_of
-from kernelscope.workspace.facts import TOP, DefKind, FileFacts, columns, decode_facts, encode
+from kernelscope.workspace.facts import TOP, DefKind, FileFacts, columns, decode_facts, encode, rows
 from kernelscope.workspace.scan import facts_of, names_of_facts
 
 PYTHON = """
@@ -193,8 +193,7 @@ def test_facts_and_names_survive_storage() -> None:
     facts = facts_of("k.cu", CUDA.encode())
     assert decode_facts(encode(facts)) == facts
     names = names_of_facts(facts, CUDA.encode())
-    packed = columns(names)
-    assert tuple(packed.at(i) for i in range(len(names))) == names
+    assert rows(columns(names)) == names
 
 
 @settings(max_examples=60, deadline=None)

@@ -83,9 +83,27 @@ def test_changed_new_and_deleted_files_are_noticed(workspace: Workspace, cache: 
     for name in ("b.py", "new.py", "c.cu"):
         files.announce(str(root / name))
     index.update([str(root / name) for name in ("b.py", "new.py", "c.cu")])
+    index.settle()
     assert (found(index, "helper"), found(index, "renamed"), found(index, "fresh"), found(index, "reduce")) == (
         [], ["renamed"], ["fresh"], [],
     )  # fmt: skip
+
+
+def test_a_renamed_folder_and_a_burst_of_changes_are_walked(workspace: Workspace, cache: Path) -> None:
+    files = workspace("## old/a.py\ndef moved(): ...\n")
+    index = Index(files, cache)
+    index.run()
+    root = Path(files.roots[0])
+    (root / "old").rename(root / "new")
+    index.update([str(root / "old"), str(root / "new")])
+    index.settle()
+    assert [os.path.relpath(match.path, root) for match in index.table.search("moved", 5)] == ["new/a.py"]
+    for i in range(100):
+        (root / f"many{i}.py").write_text(f"def burst_{i}(): ...\n")
+    index.update([str(root / f"many{i}.py") for i in range(100)])
+    index.settle()
+    assert len(found(index, "burst_")) == 50
+    assert index.stage is Stage.FACTS
 
 
 def test_an_equal_size_and_time_does_not_hide_an_announced_change(workspace: Workspace, cache: Path) -> None:
@@ -98,6 +116,7 @@ def test_an_equal_size_and_time_does_not_hide_an_announced_change(workspace: Wor
     os.utime(path, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
     files.announce(str(path))
     index.update([str(path)])
+    index.settle()
     facts = index.facts(str(path))
     assert facts is not None
     assert [d.name for d in facts.defs] == ["two"]

@@ -153,12 +153,6 @@ class FileNames(Record, frozen=True):
     containers: bytes = b""
     """Each container followed by a newline."""
 
-    def at(self, index: int) -> Name:
-        place = array("I", self.places[8 * index : 8 * index + 8])
-        name = self.names.split(b"\n", index + 1)[index].decode("utf-8", "replace")
-        container = self.containers.split(b"\n", index + 1)[index].decode("utf-8", "replace")
-        return Name(name, DefKind(self.kinds[index]), place[0], place[1], container)
-
 
 EMPTY_NAMES = FileNames()
 
@@ -171,6 +165,17 @@ def columns(names: Sequence[Name]) -> FileNames:
         bytes(name.kind for name in names),
         array("I", [number for name in names for number in (name.line, name.column)]).tobytes(),
         "".join(f"{container}\n" for _, container in lines).encode(),
+    )
+
+
+def rows(names: FileNames) -> tuple[Name, ...]:
+    """The names of one file, one by one."""
+    places = array("I", names.places)
+    listed = names.names.decode("utf-8", "replace").split("\n")
+    containers = names.containers.decode("utf-8", "replace").split("\n")
+    return tuple(
+        Name(listed[i], DefKind(kind), places[2 * i], places[2 * i + 1], containers[i])
+        for i, kind in enumerate(names.kinds)
     )
 
 

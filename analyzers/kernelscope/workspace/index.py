@@ -6,6 +6,7 @@ present text. Links between files are the graph's business.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -15,7 +16,8 @@ from pathlib import Path
 import msgspec
 
 from kernelscope.results import IndexProgress, LeftOut
-from kernelscope.workspace.facts import EMPTY_NAMES, FileFacts, decode_facts, decode_names
+from kernelscope.workspace.definitions import names_of
+from kernelscope.workspace.facts import EMPTY_NAMES, FileFacts, columns, decode_facts, decode_names
 from kernelscope.workspace.files import Files, Version
 from kernelscope.workspace.pool import scan_all
 from kernelscope.workspace.store import Row, Store
@@ -57,7 +59,12 @@ class Index:
         self._stamps: dict[str, tuple[int, int, int, bool]] = {}
         self._failed: dict[str, str] = {}
         self._kept: dict[str, tuple[Version, FileFacts]] = {}
+        self._open_names: dict[str, Version] = {}
         self._running = threading.Lock()
+        self._pending: dict[str, None] = {}
+        self._walk_again = False
+        self._pending_lock = threading.Lock()
+        self._updater: threading.Thread | None = None
         self._opening = threading.Lock()
 
     # -- filling --------------------------------------------------------------------------------------------
@@ -98,19 +105,65 @@ class Index:
                 report.done(len(entries))
 
     def update(self, paths: Iterable[str]) -> None:
-        """Files that changed, came or went, folders included; many at once are left to `run`."""
-        changed = [path for path in dict.fromkeys(paths) if self.files.is_indexed(path)]
+        """Files that changed, came or went; returns at once and follows in the background (see `settle`).
+
+        Many at once, or a folder, are left to a new `run`, which only looks at what differs.
+        """
+        given = list(dict.fromkeys(paths))
+        changed = [path for path in given if self.files.is_indexed(path)]
+        folders = [path for path in given if path not in changed and self._holds_files(path)]
         for path in changed:
             self._kept.pop(path, None)
-        if not changed or self.stage is Stage.EMPTY:
+        if not (changed or folders):
             return
-        if len(changed) > MAX_SMALL_CHANGE:
-            self.run()
-            return
-        with self._running:
-            rows = [row for path in changed if (row := self._rescan(path))]
-            self._take(rows)
-            self.generation += 1
+        with self._pending_lock:
+            self._pending.update(dict.fromkeys(changed))
+            self._walk_again |= bool(folders) or len(self._pending) > MAX_SMALL_CHANGE
+            if self._updater is None:
+                self._updater = threading.Thread(target=self._follow, name="index-update", daemon=True)
+                self._updater.start()
+
+    def settle(self, seconds: float = 10.0) -> None:
+        """Waits until the announced changes are in the index."""
+        updater = self._updater
+        if updater is not None:
+            updater.join(seconds)
+
+    def _follow(self) -> None:
+        """Takes announced changes in, until there are none."""
+        while True:
+            with self._pending_lock:
+                paths, walk_again = list(self._pending), self._walk_again
+                self._pending.clear()
+                self._walk_again = False
+                if not paths and not walk_again:
+                    self._updater = None
+                    return
+            if walk_again:
+                self.run()
+            with self._running:
+                if self.stage is Stage.EMPTY:
+                    continue
+                self._take([row for path in paths[: 4 * MAX_SMALL_CHANGE] if (row := self._rescan(path))])
+                self.generation += 1
+
+    def _holds_files(self, path: str) -> bool:
+        """A folder in the workspace, now or before."""
+        prefix = path.rstrip(os.sep) + os.sep
+        if self.files.root_of(path) is None:
+            return False
+        return self.files.is_folder(path) or any(known.startswith(prefix) for known in list(self._stamps))
+
+    def names_of_open(self) -> None:
+        """Puts the names of open documents, as they are typed now, into the symbol table."""
+        for path in self.files.open_paths():
+            version = self.files.version(path)
+            if version is None or self._open_names.get(path) == version or not self.files.is_indexed(path):
+                continue
+            data = self.files.read(path)
+            if not isinstance(data, LeftOut):
+                self.table.put(path, columns(names_of(path, data)))
+                self._open_names[path] = version
 
     def _rescan(self, path: str) -> Scanned | None:
         version = self.files.version(path)

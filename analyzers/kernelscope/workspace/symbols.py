@@ -10,10 +10,13 @@ import re
 from bisect import bisect_right
 from dataclasses import dataclass
 
-from kernelscope.workspace.facts import DefKind, FileNames, Name
+from kernelscope.workspace.facts import DefKind, FileNames, Name, rows
 
 MAX_EXAMINED = 20_000
 MAX_QUERY = 100
+MAX_ROWS = 500
+ENOUGH = 20
+"""With so many names that contain the query, letters in order are not looked for."""
 
 _WEIGHT: dict[DefKind, int] = {
     DefKind.CUDA_KERNEL: 0,
@@ -72,15 +75,18 @@ class SymbolTable:
         length, name, path and line, so that the order depends on nothing else.
         """
         flat = self._joined()
+        if len(flat.names) > MAX_ROWS:
+            flat.names.clear()
         container, _, wanted = query.strip()[:MAX_QUERY].rpartition(".")
         needle = wanted.encode().lower()
         positions = flat.find(needle, flat.lower) if needle else flat.first(4 * limit)
-        if len(positions) < limit and len(needle) >= 3:
+        if len(positions) < ENOUGH and len(needle) >= 3:
             positions = [*positions, *flat.subsequences(needle)]
         if container:
             found = [match for match in map(flat.at, positions) if container.lower() in match.name.container.lower()]
         else:
-            near_best = heapq.nsmallest(4 * limit, positions, key=lambda position: flat.rough_rank(position, wanted))
+            count = 2 * limit if needle else len(positions)
+            near_best = heapq.nsmallest(count, positions, key=lambda position: flat.rough_rank(position, wanted))
             found = [flat.at(position) for position in near_best]
         unique = {(match.path, match.name): match for match in found}
         return sorted(unique.values(), key=lambda match: _rank(match, wanted))[:limit]
@@ -97,6 +103,8 @@ class _Flat:
 
     def __init__(self, files: dict[str, FileNames]) -> None:
         self.files = files
+        self.names: dict[str, tuple[Name, ...]] = {}
+        """Names in rows, of the files that matched so far."""
         self.paths = sorted(files)
         self.offsets: list[int] = []
         offset = 1
@@ -119,7 +127,7 @@ class _Flat:
     def subsequences(self, needle: bytes) -> list[int]:
         """Where names hold the letters of the needle in order."""
         letters = [re.escape(needle[i : i + 1]) for i in range(len(needle))]
-        pattern = re.compile(b"[^\n]*?".join(letters) + b"[^\n]*")
+        pattern = re.compile(b"(?<=\n)" + b"".join(b"(?>[^\n]*?%b)" % letter for letter in letters))
         return [match.start() for match, _ in zip(pattern.finditer(self.lower), range(MAX_EXAMINED), strict=False)]
 
     def first(self, count: int) -> list[int]:
@@ -136,9 +144,12 @@ class _Flat:
     def at(self, position: int) -> Match:
         """The definition whose name holds this position."""
         file = max(bisect_right(self.offsets, position) - 1, 0)
-        names = self.files[self.paths[file]]
-        index = names.names.count(b"\n", 0, position - self.offsets[file])
-        return Match(self.paths[file], names.at(index))
+        path = self.paths[file]
+        index = self.files[path].names.count(b"\n", 0, position - self.offsets[file])
+        names = self.names.get(path)
+        if names is None:
+            names = self.names[path] = rows(self.files[path])
+        return Match(path, names[index])
 
 
 def _rank(match: Match, wanted: str) -> tuple[int, int, int, str, str, int]:

@@ -43,6 +43,7 @@ class Workspace:
 
     def find_symbols(self, query: str, limit: int) -> list[FoundSymbol]:
         """Definitions whose name fits the query, best first."""
+        self.index.names_of_open()
         found: list[FoundSymbol] = []
         for match in self.index.table.search(query, limit):
             name = match.name
