@@ -1,5 +1,5 @@
 // The commands of the palette, menus, lenses and hover links.
-import { commands, type Disposable, type LogOutputChannel, window } from "vscode";
+import { commands, type Disposable, type LogOutputChannel, languages, Uri, window, workspace } from "vscode";
 import { formatBindings, parseBindings } from "./bindings.js";
 import { debugInformation } from "./debugInformation.js";
 import { type Documents, revealSource } from "./documents.js";
@@ -21,6 +21,7 @@ export function registerCommands(parts: Parts): Disposable[] {
   const table: Record<string, (...args: unknown[]) => unknown> = {
     setSymbolValues,
     chooseGpu: () => chooseGpu(server),
+    exportView: (view) => exportView(server, view),
     reindex: () => server.execute("kernelscope.reindex"),
     selectInterpreter,
     useInstalledServer: () => settings.writeServer("importStrategy", "fromEnvironment"),
@@ -67,6 +68,27 @@ function underCursor(): ViewRequest | undefined {
   }
   const { line, character } = editor.selection.active;
   return { uri: editor.document.uri.toString(), position: { line, character } };
+}
+
+const FORMATS = [
+  { label: "Markdown", format: "markdown", language: "markdown" },
+  { label: "Mermaid", format: "mermaid", language: "mermaid" },
+  { label: "SVG", format: "svg", language: "xml" },
+  { label: "JSON", format: "json", language: "json" },
+];
+
+/** The view in another format, as an unsaved document to save or copy. */
+async function exportView(server: Server, view: unknown): Promise<void> {
+  const uri = view instanceof Uri ? view : window.activeTextEditor?.document.uri;
+  const chosen = await window.showQuickPick(FORMATS, { title: "Export View" });
+  if (uri === undefined || chosen === undefined) {
+    return;
+  }
+  const request = { uri: uri.toString(), format: chosen.format };
+  const { text } = await server.execute<{ text: string }>("kernelscope.exportView", request);
+  const known = (await languages.getLanguages()).includes(chosen.language);
+  const language = known ? { language: chosen.language } : {};
+  await window.showTextDocument(await workspace.openTextDocument({ content: text, ...language }));
 }
 
 async function setSymbolValues(): Promise<void> {

@@ -6,12 +6,13 @@ A view's URI names its kind and target, so that its text can be made again whene
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote, unquote, urlparse
 
 from kernelscope.explain.document import Document
-from kernelscope.explain.render import Rendered, to_text
+from kernelscope.explain.render import Rendered, to_json, to_markdown, to_mermaid, to_svg, to_text
 from kernelscope.results import Target, UserError, ViewOptions
 
 from kernelscope_server.commands_table import COMMANDS
@@ -23,6 +24,13 @@ from kernelscope_server.targets import read_target
 from kernelscope_server.wire import INVALID_PARAMS, Json
 
 REQUEST_FAILED = -32803
+OTHER_COMMANDS = ("documentText", "exportView", "reindex", "debugInformation")
+EXPORTS: dict[str, Callable[[Document], str]] = {
+    "markdown": to_markdown,
+    "mermaid": to_mermaid,
+    "svg": to_svg,
+    "json": lambda document: json.dumps(to_json(document), indent=1, ensure_ascii=False) + "\n",
+}
 
 
 def register(session: Session) -> Json:
@@ -70,6 +78,8 @@ def register(session: Session) -> Json:
         if command == "kernelscope.documentText":
             uri = given if isinstance(given, str) else str(given.get("uri", ""))
             return {"text": render(uri).text}
+        if command == "kernelscope.exportView":
+            return {"text": export(make(*_parse(str(given["uri"]))), str(given["format"]))}
         if command == "kernelscope.reindex":
             session.start_indexing()
             return None
@@ -103,7 +113,7 @@ def register(session: Session) -> Json:
         "textDocument/documentLink": links,
         "workspace/executeCommand": execute,
     }
-    commands = [*COMMANDS, "kernelscope.documentText", "kernelscope.reindex", "kernelscope.debugInformation"]
+    commands = [*COMMANDS, *(f"kernelscope.{name}" for name in OTHER_COMMANDS)]
     return {
         "documentLinkProvider": {"resolveProvider": False},
         "executeCommandProvider": {"commands": commands},
@@ -112,6 +122,16 @@ def register(session: Session) -> Json:
             "textDocumentContent": {"schemes": [SCHEME]},
         },
     }
+
+
+def export(document: Document, format_name: str) -> str:
+    """The document in another format; pictures have Mermaid and SVG only where they are graphs."""
+    if format_name not in EXPORTS:
+        raise RequestError(INVALID_PARAMS, f"formats are {', '.join(EXPORTS)}")
+    text = EXPORTS[format_name](document)
+    if not text:
+        raise RequestError(REQUEST_FAILED, f"{document.title} has no picture that can be exported as {format_name}")
+    return text
 
 
 def view_uri(kind: str, title: str, target: Target) -> str:
