@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kernelscope.dims import Dim, dim
 from kernelscope.ops import Module, apply, build, call, find, index
 from kernelscope.ops.modules import find_module
 from kernelscope.tensor import DTYPES, DType, Several, Shape, Tensor, Unknown
@@ -105,11 +104,13 @@ class Subscripted:
         return index(self.value, items if isinstance(items, tuple) else (items,))
 
 
-def evaluate(text: str, used: set[str], size: Callable[[int], Dim] = dim) -> Any:
-    """The table's answer to a call; `size` may turn the numbers in `f32(2, 3)` into names."""
+def evaluate(
+    text: str, used: set[str], shape: Callable[[tuple[int, ...]], Shape] = lambda sizes: Shape.of(*sizes)
+) -> Any:
+    """The table's answer to a call; `shape` may turn the numbers in `f32(2, 3)` into names or forget them."""
 
     def maker(dtype: str) -> Callable[..., Tensor]:
-        return lambda *sizes: Tensor(Shape(tuple(map(size, sizes))), DTYPES[dtype])
+        return lambda *sizes: Tensor(shape(sizes), DTYPES[dtype])
 
     scope: dict[str, Any] = {short: maker(name) for short, name in SHORT.items()}
     scope |= {root: Name(root, used) for root in ("torch", "einops", "operator", "flash_attn", "xformers")}
@@ -123,7 +124,7 @@ def told(value: Any) -> str:
     if isinstance(value, Tensor):
         dtype = "?" if isinstance(value.dtype, Unknown) else value.dtype.name
         return f"{value.shape} {dtype}"
-    if isinstance(value, Unknown):
+    if isinstance(value, (Unknown, Shape)):
         return "?"
     if isinstance(value, Several):
         return f"{told(value.element)} …"

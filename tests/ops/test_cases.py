@@ -6,6 +6,7 @@ Coverage is enforced: each entry has a recorded call that succeeds, and one that
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import cast
 import pytest
 from kernelscope.dims import Dim, dim
 from kernelscope.ops import ShapeError, all_ops
-from kernelscope.tensor import Several, Tensor
+from kernelscope.tensor import Several, Shape, Tensor, Unknown
 from opcalls import Case, evaluate, read_cases, told
 
 RECORDED = list(read_cases())
@@ -41,20 +42,27 @@ NOT_RECORDED = {
 """Entries that torch on one CPU cannot be asked about."""
 
 
+MIDDLE = {
+    "...": r"(?:\d+(?:, \d+)*)?",
+    "..., ": r"(?:\d+, )*",
+    ", ...": r"(?:, \d+)*",
+    ", ..., ": r"(?:, \d+)*, ",
+}
+"""What `...` stands for between, before and behind commas."""
+
+
 def matches(found: str, recorded: str) -> bool:
     """Whether a result says nothing that the recorded one contradicts.
 
     `?` is any size between square brackets and anything elsewhere; `...` any sizes; `x …` a tuple of one or more `x`.
     """
     pattern, depth = "", 0
-    for token in re.findall(r"\.\.\.(?:, )?|.", found.removesuffix(" …")):
+    for token in re.findall(r"(?:, )?\.\.\.(?:, )?|.", found.removesuffix(" …")):
         depth += (token == "[") - (token == "]")
         if token == "?":
             pattern += r"\d+" if depth else ".*"
-        elif token.startswith("..."):
-            pattern += r"(?:\d+(?:, )?)*"
         else:
-            pattern += re.escape(token)
+            pattern += MIDDLE.get(token, re.escape(token))
     if found.endswith(" …"):
         pattern = rf"\((?:{pattern}, )*.*\)"
     return re.fullmatch(pattern, recorded) is not None
@@ -74,9 +82,23 @@ def test_numbers_agree_with_torch(case: Case) -> None:
     assert matches(found, case.result), f"{case.call}: {found}, torch says {case.result}"
 
 
-def named(size: int) -> Dim:
-    """A name for a size, the same one for the same number."""
-    return dim(f"n{size}") if size > 1 else dim(size)
+def named(sizes: tuple[int, ...]) -> Shape:
+    """A name for each size, the same one for the same number."""
+    return Shape.of(*(f"n{size}" if size > 1 else size for size in sizes))
+
+
+LOST = Unknown("a test")
+FORGETTING: dict[str, Callable[[tuple[int, ...]], Shape]] = {
+    "sizes": lambda sizes: Shape((LOST,) * len(sizes)),
+    "every other size": lambda sizes: Shape.of(*(LOST if i % 2 else size for i, size in enumerate(sizes))),
+    "the rank": lambda sizes: Shape.unknown("a test"),
+    "all but the last size": lambda sizes: Shape((), tuple(map(dim, sizes[-1:]))),
+    "all but the first size": lambda sizes: Shape(tuple(map(dim, sizes[:1])), ()),
+    "the middle": lambda sizes: Shape(
+        tuple(map(dim, sizes[: len(sizes) // 2])), tuple(map(dim, sizes[len(sizes) // 2 :]))
+    ),
+}
+"""What may be unknown of the operands."""
 
 
 def numbered(value: object) -> object:
@@ -98,6 +120,21 @@ def numbered(value: object) -> object:
 def test_names_agree_with_numbers(case: Case) -> None:
     found = told(numbered(evaluate(case.call, set(), named)))
     assert matches(found, case.result), f"{case.call}: {found}, torch says {case.result}"
+
+
+@pytest.mark.parametrize("forget", FORGETTING.values(), ids=FORGETTING)
+def test_less_knowledge_gives_less_but_nothing_wrong(forget: Callable[[tuple[int, ...]], Shape]) -> None:
+    wrong: list[str] = []
+    for case in GOOD:
+        if case.call in TRUSTED:
+            continue
+        try:
+            found = told(evaluate(case.call, set(), forget))
+        except ShapeError as error:
+            found = str(error)
+        if not matches(found, case.result):
+            wrong.append(f"{case.call}: {found}, torch says {case.result}")
+    assert not wrong, "\n".join(wrong)
 
 
 @pytest.mark.parametrize("case", BAD, ids=lambda case: case.id)

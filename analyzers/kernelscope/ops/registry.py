@@ -205,11 +205,11 @@ def run(op: Op, bound: dict[str, Any], facts: Facts = NO_FACTS) -> Value:
     try:
         result = _call(op, bound)
     except Lost as lost:
-        result = Shape.unknown(str(lost))
+        result = _unknown(op, str(lost))
     except ShapeError as error:
         raise ShapeError(error.code, f"{op.name}: {error.message}") from None
     except ArithmeticError:
-        result = Shape.unknown(f"the sizes in {op.name} have no value")
+        result = _unknown(op, f"the sizes in {op.name} have no value")
     except (TypeError, ValueError, IndexError, KeyError, AttributeError):
         return Unknown(f"the arguments of {op.name} are not those we know")
     if isinstance(result, Shape):
@@ -224,6 +224,14 @@ def run(op: Op, bound: dict[str, Any], facts: Facts = NO_FACTS) -> Value:
             for i, r in enumerate(items_of(result))
         )
     return result
+
+
+def _unknown(op: Op, reason: str) -> Shape | Tensor | Unknown:
+    """A tensor of unknown shape where the rule's annotation promises one tensor."""
+    promised = op.rule.__annotations__.get("return")
+    if promised == "Shape":
+        return Shape.unknown(reason)
+    return Tensor(Shape.unknown(reason)) if promised == "Tensor" else Unknown(reason)
 
 
 def items_of(result: Any) -> tuple[Any, ...]:

@@ -31,7 +31,7 @@ _NOT_OPERANDS = frozenset({"dim", "p", "alpha", "eps", "facts", "out", "inplace"
 
 def _operands(value: Any) -> Iterator[tuple[Found, str]]:
     if isinstance(value, Tensor):
-        yield value.dtype, "zero" if value.rank == 0 else "dims"
+        yield value.dtype, "zero" if value.rank == 0 else "dims" if value.shape.least_rank else "open"
     elif isinstance(value, Unknown):
         yield value, "dims"
     elif is_number(value):

@@ -7,7 +7,6 @@ names that may differ it is their `max`. Beside an unknown size a name is taken 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import zip_longest
 
 from kernelscope.dims import NO_FACTS, Dim, Facts, dim, maximum, same
 from kernelscope.dims.compare import at_most
@@ -26,10 +25,19 @@ def broadcast(shapes: Iterable[Shape], facts: Facts = NO_FACTS) -> Shape:
     first = operands[0]
     if all(s is first or s == first for s in operands):
         return first
-    columns = zip_longest(*(reversed(s.head if s.tail is None else s.tail) for s in operands), fillvalue=None)
-    sizes = tuple(_column([s for s in column if s is not None], operands, facts) for column in columns)[::-1]
     unknown = next((s for s in operands if s.tail is not None), None)
+    lost = None if unknown is None else Unknown(unknown.reason or "the rank of an operand is not known")
+    width = max(len(s.head if s.tail is None else s.tail) for s in operands)
+    padded = [_padded(s, width, lost) for s in operands]
+    sizes = tuple(_column(column, operands, facts) for column in zip(*padded, strict=True))
     return Shape(sizes) if unknown is None else Shape((), sizes, unknown.reason)
+
+
+def _padded(shape: Shape, width: int, lost: Unknown | None) -> tuple[Size, ...]:
+    """The last `width` sizes: in front of them 1, or unknown where the rank is."""
+    sizes = shape.head if shape.tail is None else shape.tail
+    fill = ONE if shape.tail is None or lost is None else lost
+    return (fill,) * (width - len(sizes)) + sizes
 
 
 def _column(column: Sequence[Size], shapes: Sequence[Shape], facts: Facts) -> Size:

@@ -123,11 +123,23 @@ def float_of(dtype: DType) -> DType:
 
 
 Operand = tuple[DType | Unknown, str]
-"""A dtype and its priority: `dims`, `zero` (0-dim tensor) or `scalar` (Python number)."""
+"""A dtype and its priority: `dims`, `zero` (0-dim tensor), `open` (either of these) or `scalar` (Python number)."""
+MAYBE_ZERO = Unknown("it depends on whether an operand has dims")
 
 
 def result_type(operands: Iterable[Operand]) -> DType | Unknown:
     """`torch.result_type`: 0-dim tensors and Python scalars count only when of a higher category."""
+    found = list(operands)
+    result = _settled([(dtype, "dims" if priority == "open" else priority) for dtype, priority in found])
+    for i, (_, priority) in enumerate(found):
+        if priority == "open":
+            other = [(d, "zero" if i == j else "dims" if p == "open" else p) for j, (d, p) in enumerate(found)]
+            if _settled(other) != result:
+                return MAYBE_ZERO
+    return result
+
+
+def _settled(operands: list[Operand]) -> DType | Unknown:
     by_priority: dict[str, list[DType | Unknown]] = {"dims": [], "zero": [], "scalar": []}
     for dtype, priority in operands:
         by_priority[priority].append(dtype)

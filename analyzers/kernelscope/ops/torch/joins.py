@@ -28,6 +28,8 @@ def cat(tensors: Value, dim: Value = 0, *, facts: Facts = NO_FACTS) -> Shape:
     ranked = [s.head for s in shapes if s.tail is None]
     if not ranked:
         return _joined_open(shapes, dim)
+    if any(_may_be_empty(s) for s in shapes) and any(len(dims) > 1 for dims in ranked):
+        raise Lost("a vector among the joined tensors may be empty, then it is left out")
     rank = len(ranked[0])
     if any(len(dims) != rank for dims in ranked):
         raise ShapeError("rank", f"tensors of different rank: {', '.join(map(repr, shapes))}")
@@ -39,6 +41,11 @@ def cat(tensors: Value, dim: Value = 0, *, facts: Facts = NO_FACTS) -> Shape:
         column = [s.head[i] if s.tail is None else s.size(i - rank) for s in shapes]
         result.append(_total(column) if i == place else agreed(column, shapes, facts))
     return Shape(tuple(result))
+
+
+def _may_be_empty(shape: Shape) -> bool:
+    """torch skips tensors of shape [0]."""
+    return shape.rank == 1 and (isinstance(shape.head[0], Unknown) or shape.head[0].const is None)
 
 
 def _joined_open(shapes: list[Shape], dim: Value) -> Shape:

@@ -113,10 +113,10 @@ def matmul(input: Value, other: Value, *, facts: Facts = NO_FACTS) -> Shape:
         raise ShapeError("shape", f"{a} @ {b}: inner sizes {left} and {right} differ")
     rows = () if a.rank == 1 else (a.size(-2),)
     columns = () if b.rank == 1 else (b.size(-1),)
-    if a.rank is None and a.least_rank < 2:
-        return Shape((), columns if b.rank != 1 else (), a.reason)
     if b.rank is None and b.least_rank < 2:
         return Shape.unknown(b.reason)
+    if a.rank is None and a.least_rank < 2:
+        return Shape((), columns if b.rank != 1 else (), a.reason)
     batches = [s.replace_last(2) for s in (a, b) if s.rank != 1]
     return broadcast(batches, facts).replace_last(0, *rows, *columns)
 

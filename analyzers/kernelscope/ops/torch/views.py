@@ -288,14 +288,23 @@ def broadcast_shapes(*shapes: Value, facts: Facts = NO_FACTS) -> tuple[Size, ...
     return shape if shape.dims is None else shape.dims
 
 
-@rule("T.repeat t,T.tile", kind="movement", name="repeat", label="repeat along axes, copied")
+@rule("T.repeat", kind="movement", label="repeat along axes, copied")
 def repeat(self: Value, *repeats: Value) -> Shape:
     """Each size times its factor; more factors than axes add axes in front."""
     factors = sizes(repeats)
     shape = tensor(self).shape
     if shape.dims is None:
         return Shape((Unknown(shape.reason or "the rank is not known"),) * len(factors))
-    dims = shape.dims
+    return _repeated(shape.dims, factors)
+
+
+@rule("t,T.tile", kind="movement", label="repeat along axes, copied")
+def tile(input: Value, *dims: Value) -> Shape:
+    """Each size times its factor, aligned from the right."""
+    return _repeated(known(input), sizes(dims))
+
+
+def _repeated(dims: tuple[Size, ...], factors: tuple[Size, ...]) -> Shape:
     one = _one()
     factors = (one,) * (len(dims) - len(factors)) + factors
     dims = (one,) * (len(factors) - len(dims)) + dims
