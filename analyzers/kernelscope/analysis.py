@@ -7,7 +7,7 @@ a kernel or a link is belongs to the domain packages, which are imported when fi
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,6 +36,14 @@ if TYPE_CHECKING:
     from kernelscope.graph.navigation import Navigation
 
 
+if TYPE_CHECKING:
+    from kernelscope.interp.runs import FileRun
+    from kernelscope.workspace.files import Version
+
+KEPT_RUNS = 64
+"""Interpreted files that are kept; the oldest goes first."""
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What the user chose: sizes bound to names, the GPU that numbers speak of, kinds of diagnostics to leave out."""
@@ -61,6 +69,7 @@ class Analysis:
         self.cache_dir = cache_dir
         self.files = Files([str(root) for root in roots])
         self.workspace = Workspace(self.files, cache_dir)
+        self._runs: dict[str, tuple[Version | None, FileRun]] = {}
 
     @cached_property
     def navigation(self) -> Navigation:
@@ -86,6 +95,8 @@ class Analysis:
     ) -> None:
         """Read the whole workspace; runs beside questions, which answer from what is known so far."""
         self.workspace.build_index(progress, cancelled)
+        if not cancelled():
+            self.navigation.graph()
 
     def left_out(self) -> Sequence[LeftOut]:
         """Files that are not analysed, and why."""
@@ -95,19 +106,48 @@ class Analysis:
 
     def hover(self, path: Path, offset: int) -> Hover | None:
         """What the thing under the cursor is."""
-        return None
+        module = self.workspace.modules.module(str(path)) if is_python(path) else None
+        if module is None:
+            return None
+        from kernelscope.explain.tensor_hover import tensor_hover
+
+        return tensor_hover(self.file_run(path), module, path, offset, self.settings.bindings)
 
     def inlay_hints(self, path: Path, span: Span) -> Sequence[InlayHint]:
         """Shapes, blocks and ranges behind the names that `span` binds."""
-        return ()
+        module = self.workspace.modules.module(str(path)) if is_python(path) else None
+        if module is None:
+            return ()
+        from kernelscope.explain.tensor_hover import shape_hints
+
+        return tuple(shape_hints(self.file_run(path), module, span))
+
+    def file_run(self, path: Path) -> FileRun:
+        """The interpretation of a file at its present version."""
+        from kernelscope.interp.runs import run_file
+
+        version = self.files.version(str(path))
+        kept = self._runs.get(str(path))
+        if kept is None or kept[0] != version:
+            self._runs[str(path)] = kept = (version, run_file(self.workspace, str(path)))
+            if len(self._runs) > KEPT_RUNS:
+                self._runs.pop(next(iter(self._runs)))
+        return kept[1]
 
     def lenses(self, path: Path) -> Sequence[Lens]:
         """Places for lenses; titles come from `resolve_lens`."""
-        return ()
+        module = self.workspace.modules.module(str(path)) if is_python(path) else None
+        if module is None:
+            return ()
+        from kernelscope.explain.lenses import python_lenses
+
+        return tuple(python_lenses(module, path))
 
     def resolve_lens(self, lens: Lens) -> Lens:
         """The lens with its title."""
-        return lens
+        from kernelscope.explain.lenses import title_of
+
+        return replace(lens, title=title_of(lens))
 
     def outline(self, path: Path) -> Sequence[Symbol]:
         """The definitions of a file as a tree."""

@@ -6,12 +6,14 @@ Names of Python resolve through the workspace's modules, operators and everythin
 from __future__ import annotations
 
 import re
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from kernelscope.graph.cursor import Cursor, cursor_at
 from kernelscope.graph.kinds import Edge, Node, NodeKind
+from kernelscope.graph.links import Links, links_state
 from kernelscope.graph.operator_graph import OperatorGraph
 from kernelscope.graph.paths import kernels_from
 from kernelscope.graph.registrations import operator
@@ -51,21 +53,24 @@ class Navigation:
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
+        self._links: Links | None = None
+        self._links_state: object = None
         self._graph: OperatorGraph | None = None
-        self._graph_of: object = None
+        self._graph_state: object = None
+        self._building = threading.Lock()
 
     def graph(self) -> OperatorGraph:
         """The operator graph of the present facts."""
         files = self._workspace.files
-        state = (
-            self._workspace.index.generation,
-            self._workspace.index.stage,
-            tuple((path, files.version(path)) for path in files.open_paths()),
-        )
-        if self._graph is None or self._graph_of != state:
-            self._graph = OperatorGraph(self._workspace)
-            self._graph_of = state
-        return self._graph
+        opened = tuple((path, files.version(path)) for path in files.open_paths())
+        state = (self._workspace.index.generation, self._workspace.index.stage, opened)
+        with self._building:
+            if self._graph is None or self._graph_state != state:
+                linked = links_state(self._workspace)
+                if self._links is None or self._links_state != linked:
+                    self._links, self._links_state = Links(self._workspace), linked
+                self._graph, self._graph_state = OperatorGraph(self._workspace, self._links), state
+            return self._graph
 
     # -- definition -----------------------------------------------------------------------------------------
 

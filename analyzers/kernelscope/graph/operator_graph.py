@@ -1,18 +1,18 @@
-"""The operator graph: built from facts, extended on demand from the functions that are asked about.
+"""The operator graph: what is linked at once, extended by the Python functions that questions reach.
 
-C++ and registrations are linked at once; Python functions are linked when a question reaches them, in either
-direction. Which paths are worth showing is decided in `paths`.
+Follows Python in either direction on demand. Which paths are worth showing is decided in `paths`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, cast
 
-from kernelscope.graph.cpp_links import CppLinks, function_node
+from kernelscope.graph.cpp_links import function_node
 from kernelscope.graph.kinds import Edge, EdgeKind, Node, NodeKind
+from kernelscope.graph.links import Links, add, python_files_calling
 from kernelscope.graph.python_calls import PythonCalls
-from kernelscope.graph.registrations import ANY_LIBRARY, Registrations
+from kernelscope.graph.registrations import ANY_LIBRARY
 from kernelscope.workspace.classes import own_attribute
 from kernelscope.workspace.facts import TOP, DefKind, FileFacts
 from kernelscope.workspace.files import PYTHON_SUFFIXES
@@ -22,47 +22,37 @@ from kernelscope.workspace.workspace import Workspace
 if TYPE_CHECKING:
     from networkx import MultiDiGraph
 
-MAX_CALLING_FILES = 200
 MAX_FAMILY = 40
 FAMILY_SECONDS = 0.3
 _RUN_BY_INSTANCES = ("forward", "__call__", "__init__")
 
 
 class OperatorGraph:
-    """A `networkx.MultiDiGraph` of `Node`s whose edges carry an `Edge` under the key `edge`."""
+    """The links of the workspace, and a second graph of the same form for the Python functions followed so far."""
 
-    def __init__(self, workspace: Workspace) -> None:
+    def __init__(self, workspace: Workspace, links: Links) -> None:
         import networkx
 
         self._workspace = workspace
+        self._links = links
         self._python = PythonCalls(workspace.modules, workspace.classes, workspace.index, self._exported)
-        self._cpp = CppLinks()
-        self.graph: MultiDiGraph[Node] = networkx.MultiDiGraph()
+        self._python_graph: MultiDiGraph[Node] = networkx.MultiDiGraph()
         self._followed: set[Node] = set()
         self._sought: set[Node] = set()
-        self._short: dict[str, list[Node]] = {}
         self.complete = workspace.index.stage >= Stage.FACTS
-        self._build()
 
-    # -- building -------------------------------------------------------------------------------------------
+    def whole(self) -> MultiDiGraph[Node]:
+        """One graph of everything that is linked so far; edges carry an `Edge` under the key `edge`."""
+        import networkx
 
-    def _build(self) -> None:
-        files = list(self._workspace.index.operator_files())
-        for path, facts in files:
-            self._cpp.add(path, facts)
-        self._add(self._cpp.edges())
-        registrations = Registrations(
-            self._workspace.modules, self._cpp, self._python.named, self._python_files_calling
-        )
-        self._add(registrations.edges(files))
-        for node in list(self.graph):
-            if node.kind is NodeKind.OPERATOR:
-                self._short.setdefault(node.name.rpartition("::")[2], []).append(node)
+        return networkx.compose(self._links.graph, self._python_graph)
 
     def _add(self, edges: Iterable[Edge]) -> None:
         for edge in edges:
-            key = (edge.kind, edge.path, edge.line)
-            self.graph.add_edge(edge.source, edge.target, key=key, edge=edge)
+            add(self._python_graph, edge)
+
+    def _graphs_with(self, node: Node) -> Iterator[MultiDiGraph[Node]]:
+        return (graph for graph in (self._links.graph, self._python_graph) if node in graph)
 
     # -- walking --------------------------------------------------------------------------------------------
 
@@ -74,9 +64,11 @@ class OperatorGraph:
                 self._add(self._python.edges(node))
             elif node.kind is NodeKind.OPERATOR:
                 self._complete_operator(node)
-        if node not in self.graph:
-            return []
-        edges = [cast(Edge, data["edge"]) for _, _, data in self.graph.out_edges(node, data=True)]
+        edges = [
+            cast(Edge, data["edge"])
+            for graph in self._graphs_with(node)
+            for _, _, data in graph.out_edges(node, data=True)
+        ]
         return sorted(edges, key=lambda edge: (edge.line, edge.target.name, edge.target.path, edge.target.start))
 
     def in_edges(self, node: Node) -> list[Edge]:
@@ -84,15 +76,17 @@ class OperatorGraph:
         if node not in self._sought:
             self._sought.add(node)
             self._seek_callers(node)
-        if node not in self.graph:
-            return []
-        edges = [cast(Edge, data["edge"]) for _, _, data in self.graph.in_edges(node, data=True)]
+        edges = [
+            cast(Edge, data["edge"])
+            for graph in self._graphs_with(node)
+            for _, _, data in graph.in_edges(node, data=True)
+        ]
         return sorted(edges, key=lambda edge: (edge.path, edge.line, edge.source.name, edge.source.start))
 
     def _exported(self, dotted: str) -> Node | None:
         """The pybind or FFI export behind `module.function` of a compiled module."""
         module, _, name = dotted.rpartition(".")
-        found = [op for op in self._short.get(name, []) if self._is_export(op)]
+        found = [op for op in self._links.operators.get(name, []) if self._is_export(op)]
         named = [op for op in found if op.name.rpartition("::")[0] == module.rpartition(".")[2]]
         chosen_by_build = [op for op in found if op.name.startswith(f"{ANY_LIBRARY}::")]
         return next(iter(named or chosen_by_build), None)
@@ -102,13 +96,15 @@ class OperatorGraph:
 
     def _complete_operator(self, node: Node) -> None:
         """An operator that is used but registered under a name the build chooses, or nowhere we can see."""
-        if node in self.graph and any(
-            data["edge"].kind is EdgeKind.REGISTERS for _, _, data in self.graph.out_edges(node, data=True)
-        ):
+        if any(edge.kind is EdgeKind.REGISTERS for edge in self.out_edges(node)):
             return
         short = node.name.rpartition("::")[2]
-        known = [op for op in self._short.get(short, []) if op != node and op.name == f"{ANY_LIBRARY}::{short}"]
-        known = known or [op for op in self._short.get(short, []) if op != node and "::" not in op.name.strip(":")]
+        known = [
+            op for op in self._links.operators.get(short, []) if op != node and op.name == f"{ANY_LIBRARY}::{short}"
+        ]
+        known = known or [
+            op for op in self._links.operators.get(short, []) if op != node and "::" not in op.name.strip(":")
+        ]
         if known:
             note = "the library's name is set by the build"
             edges = [(e, op) for op in known for e in self.out_edges(op)]
@@ -130,7 +126,7 @@ class OperatorGraph:
         if tail in _RUN_BY_INSTANCES and node.path.endswith(PYTHON_SUFFIXES) and "." in node.name:
             names = self._family(node, tail)
         for name in names:
-            for path, facts in self._python_files_calling(name):
+            for path, facts in python_files_calling(self._workspace, name):
                 for function in self._functions_calling(path, facts, name):
                     self.out_edges(function)
 
@@ -150,12 +146,6 @@ class OperatorGraph:
                 elif below.name not in names:
                     todo.append(below)
         return list(names)
-
-    def _python_files_calling(self, name: str) -> list[tuple[str, FileFacts]]:
-        """Python files that call or launch a name, with their facts."""
-        paths = self._workspace.index.callers(name) or []
-        found = [(path, self._workspace.index.facts(path)) for path in paths if path.endswith(PYTHON_SUFFIXES)]
-        return [(path, facts) for path, facts in found[:MAX_CALLING_FILES] if facts is not None]
 
     def _functions_calling(self, path: str, facts: FileFacts, name: str) -> list[Node]:
         """Functions whose own facts mention a call or launch of the name; for classes, the class's users."""
@@ -229,7 +219,7 @@ class OperatorGraph:
     def operators(self, name: str) -> list[Node]:
         """Operators by `library::name`, `library.name` or the bare name."""
         spelled = name.removeprefix("torch.ops.").replace(".", "::")
-        found = self._short.get(spelled.rpartition("::")[2], [])
+        found = self._links.operators.get(spelled.rpartition("::")[2], [])
         return [op for op in found if op.name == spelled] or found
 
 

@@ -54,7 +54,7 @@ class Registrations:
         for path, facts in calling.items():
             for call in facts.calls:
                 if call.args and call.name.rpartition(".")[2] in self._wrappers:
-                    yield from self._wrapped(path, call)
+                    yield from self._wrapped(path, facts, call)
 
     def _registration(self, path: str, facts: FileFacts, found: Registration) -> Iterator[Edge]:
         library = self._library(path, facts, found.library)
@@ -65,15 +65,15 @@ class Registrations:
         yield Edge(EdgeKind.REGISTERS, op, binding, path, found.line)
         if found.mechanism == "define":
             return
-        yield from self._bind(path, binding, found.target, found.line)
+        yield from self._bind(path, facts, binding, found.target, found.line)
 
-    def _bind(self, path: str, binding: Node, target: str, line: int) -> Iterator[Edge]:
+    def _bind(self, path: str, facts: FileFacts, binding: Node, target: str, line: int) -> Iterator[Edge]:
         if not target:
             missing = Node(NodeKind.MISSING, f"implementation of {binding.name} is computed")
             yield Edge(EdgeKind.BINDS, binding, missing, path, line)
             return
         if path.endswith(PYTHON_SUFFIXES):
-            node = self._python_function(path, target)
+            node = _own_function(path, facts, target) or self._python_function(path, target)
             targets = [node] if node else []
         else:
             targets = [n for n in self._cpp.functions(target, path) if n.detail != "macro"]
@@ -119,7 +119,7 @@ class Registrations:
                 }
                 self._wrappers[owner.name] = libraries.pop() if len(libraries) == 1 else ANY_LIBRARY
 
-    def _wrapped(self, path: str, call: Call) -> Iterator[Edge]:
+    def _wrapped(self, path: str, facts: FileFacts, call: Call) -> Iterator[Edge]:
         names = [literal(text) for _, text in call.args]
         name = next((n for n in names if n and re.fullmatch(r"[\w:.]+", n)), None)
         target = next((text for _, text in call.args if re.fullmatch(r"[A-Za-z_][\w.]*", text)), "")
@@ -130,4 +130,12 @@ class Registrations:
         op = operator(library or self._wrappers[wrapper], short)
         binding = Node(NodeKind.BINDING, short, path, call.start, call.line, f"custom_op by {wrapper}")
         yield Edge(EdgeKind.REGISTERS, op, binding, path, call.line)
-        yield from self._bind(path, binding, target, call.line)
+        yield from self._bind(path, facts, binding, target, call.line)
+
+
+def _own_function(path: str, facts: FileFacts, name: str) -> Node | None:
+    """A function of the same file, which spares the parse that resolving its name would take."""
+    for definition in facts.defs:
+        if definition.name == name and definition.kind is DefKind.FUNCTION and definition.scope == TOP:
+            return Node(NodeKind.FUNCTION, name, path, definition.name_start, definition.line, "Python")
+    return None

@@ -54,6 +54,8 @@ class Index:
         self.stage = Stage.EMPTY
         self.generation = 0
         """Grows whenever facts changed, so that what was built from them knows that it is stale."""
+        self.operator_generation = 0
+        """The same for facts of files with kernels, launches or registrations."""
         self._cache_dir = cache_dir
         self._store: Store | None = None
         self._stamps: dict[str, tuple[int, int, int, bool]] = {}
@@ -76,7 +78,7 @@ class Index:
             entries = {entry.path: entry for entry in self.files.walk(cancelled)}
             if cancelled():
                 return
-            self._load(entries.keys())
+            gone = self._load(entries.keys())
             stale = [
                 (entry.path, entry.size)
                 for entry in entries.values()
@@ -97,8 +99,10 @@ class Index:
             self._scan(operators, True, report, "kernels and bindings", cancelled)
             if cancelled():
                 return
-            self.stage = max(self.stage, Stage.OPERATORS)
+            if operators or gone:
+                self.operator_generation += 1
             self.generation += 1
+            self.stage = max(self.stage, Stage.OPERATORS)
             self._scan([(path, size) for rank, path, size in pending if rank > 0], True, report, "calls", cancelled)
             if not cancelled():
                 self.stage = Stage.FACTS
@@ -144,7 +148,11 @@ class Index:
             with self._running:
                 if self.stage is Stage.EMPTY:
                     continue
-                self._take([row for path in paths[: 4 * MAX_SMALL_CHANGE] if (row := self._rescan(path))])
+                before = [self._stamps.get(path) for path in paths]
+                rows = [row for path in paths[: 4 * MAX_SMALL_CHANGE] if (row := self._rescan(path))]
+                self._take(rows)
+                if any(stamp and stamp[2] == 0 for stamp in before) or any(row.priority == 0 for row in rows):
+                    self.operator_generation += 1
                 self.generation += 1
 
     def _holds_files(self, path: str) -> bool:
@@ -173,11 +181,12 @@ class Index:
             return None
         return scan_bytes(path, data, True, version.size, version.mtime_ns)
 
-    def _load(self, present: Iterable[str]) -> None:
-        """What the cache knows of the files that are there."""
+    def _load(self, present: Iterable[str]) -> bool:
+        """What the cache knows of the files that are there; whether files of an earlier run are gone."""
         if self._stamps:
-            self._forget([path for path in self._stamps if path not in present])
-            return
+            lost = [path for path in self._stamps if path not in present]
+            self._forget(lost)
+            return bool(lost)
         gone: list[str] = []
         for known in self._rows().known():
             if known.path not in present:
@@ -192,6 +201,7 @@ class Index:
             if known.error:
                 self._failed[known.path] = known.error
         self._rows().drop(gone)
+        return False
 
     def _scan(
         self,

@@ -21,7 +21,7 @@ from kernelscope.workspace.packages import ModuleRef, Packages
 
 MAX_HOPS = 40
 MAX_STARS = 5_000
-KEPT_BYTES = 24 << 20
+KEPT_BYTES = 4 << 20
 """Source bytes of the lowered modules that are kept; trees take about ten times as much."""
 
 _LITERAL_ALL = re.compile(rb"\n__all__ = [\[(]([^\])]*)[\])]")

@@ -1,0 +1,76 @@
+"""What is linked before anyone asks: C++ calls and launches, operators and their registrations.
+
+Depends on files with kernels, launches or registrations only, so most edits leave it as it is.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kernelscope.graph.cpp_links import CppLinks
+from kernelscope.graph.kinds import Edge, Node, NodeKind
+from kernelscope.graph.python_calls import PythonCalls
+from kernelscope.graph.registrations import Registrations
+from kernelscope.workspace.facts import DefKind, FileFacts
+from kernelscope.workspace.files import PYTHON_SUFFIXES
+from kernelscope.workspace.workspace import Workspace
+
+if TYPE_CHECKING:
+    from networkx import MultiDiGraph
+
+MAX_CALLING_FILES = 200
+
+
+class Links:
+    """A `networkx.MultiDiGraph` of `Node`s whose edges carry an `Edge` under the key `edge`. Never changes."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        import networkx
+
+        self.graph: MultiDiGraph[Node] = networkx.MultiDiGraph()
+        self.operators: dict[str, list[Node]] = {}
+        """Operators by their name without the library."""
+        cpp = CppLinks()
+        files: list[tuple[str, FileFacts]] = []
+        for path, facts in workspace.index.operator_files():
+            is_python = path.endswith(PYTHON_SUFFIXES)
+            if not is_python or has_cuda(facts):
+                cpp.add(path, facts)
+            if not is_python or facts.registrations or any(call.name.endswith(".define") for call in facts.calls):
+                files.append((path, facts))
+        for edge in cpp.edges():
+            add(self.graph, edge)
+        python = PythonCalls(workspace.modules, workspace.classes, workspace.index, lambda _: None)
+        made = Registrations(workspace.modules, cpp, python.named, lambda name: python_files_calling(workspace, name))
+        for edge in made.edges(files):
+            add(self.graph, edge)
+        for node in self.graph:
+            if node.kind is NodeKind.OPERATOR:
+                self.operators.setdefault(node.name.rpartition("::")[2], []).append(node)
+
+
+def add(graph: MultiDiGraph[Node], edge: Edge) -> None:
+    """Adds an edge once per kind and place."""
+    graph.add_edge(edge.source, edge.target, key=(edge.kind, edge.path, edge.line), edge=edge)
+
+
+def has_cuda(facts: FileFacts) -> bool:
+    """Whether there is C++ or CUDA among the definitions, as in strings of a Python file."""
+    return any(d.kind in (DefKind.CUDA_KERNEL, DefKind.CUDA_FUNCTION) for d in facts.defs)
+
+
+def links_state(workspace: Workspace) -> object:
+    """Equal states mean equal links: what was indexed, and the open documents that take part."""
+    taking_part: list[object] = []
+    for path in workspace.files.open_paths():
+        facts = workspace.index.facts(path)
+        if facts and (not path.endswith(PYTHON_SUFFIXES) or facts.registrations or has_cuda(facts)):
+            taking_part.append((path, workspace.files.version(path)))
+    return (workspace.index.operator_generation, workspace.index.stage, tuple(taking_part))
+
+
+def python_files_calling(workspace: Workspace, name: str) -> list[tuple[str, FileFacts]]:
+    """Python files that call or launch a name, with their facts."""
+    paths = [path for path in workspace.index.callers(name) or [] if path.endswith(PYTHON_SUFFIXES)]
+    found = [(path, workspace.index.facts(path)) for path in paths[:MAX_CALLING_FILES]]
+    return [(path, facts) for path, facts in found if facts is not None]
