@@ -9,6 +9,7 @@ from urllib.parse import quote, unquote, urlparse
 from kernelscope.syntax.text import SourceText
 
 from kernelscope_server.positions import offset_of
+from kernelscope_server.wire import is_list, is_table
 
 
 @dataclass(slots=True)
@@ -28,17 +29,18 @@ def encode(text: str) -> bytes:
 
 def changed(text: SourceText, changes: object, encoding: str) -> SourceText:
     """The text after the content changes of one notification, applied in order."""
-    if not isinstance(changes, list):
+    if not is_list(changes):
         raise ValueError("contentChanges is a list")
     for change in changes:
-        if not isinstance(change, dict) or not isinstance(change.get("text"), str):
+        added = change.get("text") if is_table(change) else None
+        if not is_table(change) or not isinstance(added, str):
             raise ValueError("a change has a text")
         span = change.get("range")
-        new = encode(change["text"])
+        new = encode(added)
         if span is None:
             text = SourceText(new)
             continue
-        if not isinstance(span, dict):
+        if not is_table(span):
             raise ValueError("a range is an object")
         start, end = offset_of(text, span.get("start"), encoding), offset_of(text, span.get("end"), encoding)
         start, end = min(start, end), max(start, end)

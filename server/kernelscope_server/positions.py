@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from kernelscope.syntax.text import SourceText
 
+from kernelscope_server.wire import is_table
+
 Json = dict[str, object]
 ENCODINGS = ("utf-8", "utf-16", "utf-32")
 _UNIT_BYTES = {"utf-16": 2, "utf-32": 4}
@@ -29,7 +31,7 @@ def offset_of(text: SourceText, position: object, encoding: str) -> int:
 
 def position_of(value: object) -> tuple[int, int]:
     """Line and character of a position; a malformed one raises ValueError."""
-    if not isinstance(value, dict):
+    if not is_table(value):
         raise ValueError("a position is an object")
     line, character = value.get("line"), value.get("character")
     if not isinstance(line, int) or not isinstance(character, int) or isinstance(line, bool):

@@ -26,6 +26,8 @@ from kernelscope_server.wire import (
     Json,
     Malformed,
     Writer,
+    is_list,
+    is_table,
     read_message,
 )
 
@@ -99,7 +101,7 @@ class Server:
                 continue
             if isinstance(message, End):
                 break
-            if isinstance(message, dict) and message.get("method") == "exit":
+            if is_table(message) and message.get("method") == "exit":
                 status = 0 if self.shut_down else 1
                 break
             self._handle(message)
@@ -112,9 +114,9 @@ class Server:
                 message = read_message(self._stdin)
             except (OSError, ValueError):
                 message = End()
-            if isinstance(message, dict) and message.get("method") == "$/cancelRequest":
+            if is_table(message) and message.get("method") == "$/cancelRequest":
                 params = message.get("params")
-                wanted = params.get("id") if isinstance(params, dict) else None
+                wanted = params.get("id") if is_table(params) else None
                 if isinstance(wanted, int | str):
                     self._cancelled.add(wanted)
                     if len(self._cancelled) > 100_000:
@@ -136,9 +138,9 @@ class Server:
     def _handle(self, message: object) -> None:
         if isinstance(message, Malformed):
             self._error(None, message.code, message.reason)
-        elif isinstance(message, list):
+        elif is_list(message):
             self._error(None, INVALID_REQUEST, "batches are not part of the protocol")
-        elif not isinstance(message, dict):
+        elif not is_table(message):
             self._error(None, INVALID_REQUEST, "a message is an object")
         elif "method" not in message:
             self._reply(message)
@@ -171,7 +173,7 @@ class Server:
         handler = self.requests.get(method)
         if handler is None:
             return self._error(number, METHOD_NOT_FOUND, f"there is no method {method}")
-        if params is not None and not isinstance(params, dict):
+        if params is not None and not is_table(params):
             return self._error(number, INVALID_PARAMS, "params is an object")
         if number in self._cancelled:
             self._cancelled.discard(number)
@@ -207,7 +209,7 @@ class Server:
         if handler is None or not (self.initialized or method == "exit"):
             return
         try:
-            handler(params if isinstance(params, dict) else {})
+            handler(params if is_table(params) else {})
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             if _from_params(error):
                 self.log(f"{method} was ignored: {error!r}", 2)
@@ -219,9 +221,10 @@ class Server:
 
 def _from_params(error: BaseException) -> bool:
     """Whether an error was raised while parameters were read, and not deeper in the library."""
-    trace, names = error.__traceback__, []
+    names: list[str] = []
+    trace = error.__traceback__
     while trace is not None:
-        names.append(trace.tb_frame.f_globals.get("__name__", ""))
+        names.append(str(trace.tb_frame.f_globals.get("__name__", "")))
         trace = trace.tb_next
     return not any(name == "kernelscope" or name.startswith("kernelscope.") for name in names)
 

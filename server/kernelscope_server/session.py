@@ -16,7 +16,7 @@ from kernelscope_server.documents import OpenDocument, changed, encode, path_of
 from kernelscope_server.positions import ENCODINGS, offset_of
 from kernelscope_server.server import RequestError, Server, watch_parent
 from kernelscope_server.settings import ServerSettings, read_settings
-from kernelscope_server.wire import INVALID_PARAMS, Json
+from kernelscope_server.wire import INVALID_PARAMS, Json, is_list, is_table
 
 if TYPE_CHECKING:
     from kernelscope.analysis import Analysis
@@ -65,12 +65,12 @@ class Session:
 
     def _initialize(self, params: Json) -> Json:
         capabilities = params.get("capabilities")
-        self.capabilities = capabilities if isinstance(capabilities, dict) else {}
+        self.capabilities = capabilities if is_table(capabilities) else {}
         offered = self.capability("general", "positionEncodings")
-        if isinstance(offered, list):
+        if is_list(offered):
             self.encoding = next((e for e in ENCODINGS if e in offered), "utf-16")
         options = params.get("initializationOptions")
-        if isinstance(options, dict):
+        if is_table(options):
             self.rich = options.get("richMarkdown") is True
             self.settings = read_settings(options.get("settings"))
         self.roots = _roots(params)
@@ -91,7 +91,7 @@ class Session:
     def capability(self, *path: str) -> object:
         value: object = self.capabilities
         for name in path:
-            value = value.get(name) if isinstance(value, dict) else None
+            value = value.get(name) if is_table(value) else None
         return value
 
     def _initialized(self, params: Json) -> None:
@@ -118,13 +118,13 @@ class Session:
             self.server.ask("workspace/configuration", items, self._got_settings)
 
     def _got_settings(self, result: object) -> None:
-        if isinstance(result, list) and result and isinstance(result[0], dict):
+        if is_list(result) and result and is_table(result[0]):
             self._apply(read_settings(result[0]))
 
     def _configured(self, params: Json) -> None:
         given = params.get("settings")
-        own = given.get("kernelscope") if isinstance(given, dict) else None
-        if isinstance(own, dict):
+        own = given.get("kernelscope") if is_table(given) else None
+        if is_table(own):
             self._apply(read_settings(own))
         else:
             self._ask_settings()
@@ -184,7 +184,7 @@ class Session:
 
     def _opened(self, params: Json) -> None:
         given = params["textDocument"]
-        assert isinstance(given, dict)
+        assert is_table(given)
         uri, version, text = str(given["uri"]), given.get("version", 0), given["text"]
         if not isinstance(text, str):
             raise ValueError("text is a string")
@@ -196,7 +196,7 @@ class Session:
 
     def _changed(self, params: Json) -> None:
         given = params["textDocument"]
-        assert isinstance(given, dict)
+        assert is_table(given)
         document = self.documents.get(str(given["uri"]))
         if document is None:
             return
@@ -212,22 +212,19 @@ class Session:
 
     def _closed(self, params: Json) -> None:
         given = params["textDocument"]
-        assert isinstance(given, dict)
+        assert is_table(given)
         document = self.documents.pop(str(given["uri"]), None)
         if document is not None:
             self.analysis.set_text(document.path, None)
 
     def _watched(self, params: Json) -> None:
-        changes = params.get("changes")
-        paths = [path_of(str(c["uri"])) for c in changes if isinstance(c, dict)] if isinstance(changes, list) else []
-        self.analysis.files_changed(paths)
+        self.analysis.files_changed(_paths(params.get("changes")))
         self.changes += 1
 
     def _folders(self, params: Json) -> None:
         event = params["event"]
-        assert isinstance(event, dict)
-        removed = {path_of(str(f["uri"])) for f in event.get("removed", [])}
-        added = [path_of(str(f["uri"])) for f in event.get("added", [])]
+        assert is_table(event)
+        removed, added = _paths(event.get("removed")), _paths(event.get("added"))
         self.roots = [root for root in self.roots if root not in removed]
         self.roots += [root for root in added if root not in self.roots]
         self._stop_indexing.set()
@@ -239,9 +236,9 @@ class Session:
     def document(self, params: Json) -> OpenDocument:
         """The document that a request is about; one that is not open is read from disk."""
         given = params["textDocument"]
-        if not isinstance(given, dict) or not isinstance(given.get("uri"), str):
+        uri = given.get("uri") if is_table(given) else None
+        if not isinstance(uri, str):
             raise RequestError(INVALID_PARAMS, "textDocument.uri is missing")
-        uri = given["uri"]
         if (document := self.documents.get(uri)) is not None:
             return document
         from kernelscope.syntax.text import SourceText
@@ -264,12 +261,14 @@ def cache_folder() -> Path | None:
 
 
 def _roots(params: Json) -> list[Path]:
-    folders = params.get("workspaceFolders")
-    found = [path_of(str(f["uri"])) for f in folders if isinstance(f, dict) and "uri" in f] if isinstance(
-        folders, list
-    ) else []
-    if not found and isinstance(params.get("rootUri"), str):
-        found = [path_of(str(params["rootUri"]))]
-    elif not found and isinstance(params.get("rootPath"), str):
-        found = [Path(str(params["rootPath"]))]
-    return found
+    root_uri, root_path = params.get("rootUri"), params.get("rootPath")
+    if found := _paths(params.get("workspaceFolders")):
+        return found
+    if isinstance(root_uri, str):
+        return [path_of(root_uri)]
+    return [Path(root_path)] if isinstance(root_path, str) else []
+
+
+def _paths(entries: object) -> list[Path]:
+    """Paths of a list of objects with a `uri`: folders, or changes of files."""
+    return [path_of(str(e["uri"])) for e in entries if is_table(e) and "uri" in e] if is_list(entries) else []

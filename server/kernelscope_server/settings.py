@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 from kernelscope.analysis import Settings
 
+from kernelscope_server.wire import is_list, is_table
+
 
 @dataclass(frozen=True, slots=True)
 class ServerSettings:
@@ -20,11 +22,11 @@ class ServerSettings:
 
 def read_settings(given: object) -> ServerSettings:
     """Settings from what a client sent under `kernelscope`."""
-    table: dict[str, object] = given if isinstance(given, dict) else {}
+    table: dict[str, object] = given if is_table(given) else {}
     bindings = table.get("bindings")
     numbers = {
         str(k): v for k, v in bindings.items() if isinstance(v, int) and not isinstance(v, bool)
-    } if isinstance(bindings, dict) else {}
+    } if is_table(bindings) else {}
     silenced = table.get("silenced")
     gpu = table.get("gpu")
     hints, charset, width, lens = (table.get(k) for k in ("inlayHints", "charset", "width", "codeLens"))
@@ -32,7 +34,7 @@ def read_settings(given: object) -> ServerSettings:
         Settings(
             bindings=numbers,
             gpu=gpu if isinstance(gpu, str) else "H100",
-            silenced=frozenset(map(str, silenced)) if isinstance(silenced, list) else frozenset(),
+            silenced=frozenset(map(str, silenced)) if is_list(silenced) else frozenset(),
         ),
         inlay_hints=hints if hints in ("off", "on", "on-ambiguous") else "on",
         code_lens=lens is not False,

@@ -6,7 +6,7 @@ from kernelscope.results import Target
 
 from kernelscope_server.documents import path_of, uri_of
 from kernelscope_server.server import RequestError
-from kernelscope_server.wire import INVALID_PARAMS, Json
+from kernelscope_server.wire import INVALID_PARAMS, Json, is_table
 
 NO_FILE = "open a Python, Triton or CUDA file and place the cursor first"
 
@@ -23,11 +23,12 @@ def target_argument(target: Target) -> Json:
 
 def read_target(given: object) -> Target:
     """The target in an argument that `target_argument` made; a position is not resolved here."""
-    if not isinstance(given, dict) or not isinstance(given.get("uri"), str):
+    uri = given.get("uri") if is_table(given) else None
+    if not is_table(given) or not isinstance(uri, str):
         raise RequestError(INVALID_PARAMS, NO_FILE)
     offset, symbol = given.get("offset"), given.get("symbol")
     return Target(
-        path_of(given["uri"]),
+        path_of(uri),
         offset if isinstance(offset, int) and not isinstance(offset, bool) else None,
         symbol if isinstance(symbol, str) else None,
     )

@@ -10,7 +10,7 @@ import json
 import queue
 import threading
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, TypeGuard
 
 Json = dict[str, object]
 
@@ -26,6 +26,16 @@ MAX_BODY = 256 << 20
 MAX_HEADER_LINE = 64 << 10
 PENDING_MESSAGES = 10_000
 """Answers waiting for a client that does not read; more are dropped rather than kept in memory."""
+
+
+def is_table(value: object) -> TypeGuard[Json]:
+    """Whether a JSON value is an object."""
+    return isinstance(value, dict)
+
+
+def is_list(value: object) -> TypeGuard[list[object]]:
+    """Whether a JSON value is an array."""
+    return isinstance(value, list)
 
 
 @dataclass(frozen=True, slots=True)

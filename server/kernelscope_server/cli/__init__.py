@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 
 from kernelscope_server.cli.arguments import parse
 
@@ -16,7 +17,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from kernelscope.results import UserError
 
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
+        if isinstance(stream, TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="replace")
     options = parse(sys.argv[1:] if argv is None else argv)
     try:

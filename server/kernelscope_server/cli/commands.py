@@ -11,6 +11,8 @@ from pathlib import Path
 
 from kernelscope.results import IndexProgress, Target, UserError, ViewOptions
 
+from kernelscope_server.wire import is_table
+
 NEEDS_INDEX = {"path"}
 """Deliverables that follow links through the whole workspace."""
 ROOT_MARKERS = (".git", "pyproject.toml", "setup.py", "setup.cfg", "CMakeLists.txt")
@@ -234,7 +236,7 @@ def read_bindings(pairs: list[str], config: str | None) -> dict[str, int]:
             raise UserError(f"--config: {config} cannot be read: {error.strerror}") from None
         except ValueError:
             raise UserError(f"--config: {config} is not JSON") from None
-        if not isinstance(table, dict):
+        if not is_table(table):
             raise UserError(f"--config: {config} is not an object of names and values")
         found |= {k: v for k, v in table.items() if isinstance(v, int) and not isinstance(v, bool)}
     for pair in pairs:

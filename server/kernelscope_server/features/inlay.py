@@ -6,7 +6,7 @@ from kernelscope.results import Span
 
 from kernelscope_server.positions import offset_of, position_at
 from kernelscope_server.session import Session
-from kernelscope_server.wire import Json
+from kernelscope_server.wire import Json, is_table
 
 
 def register(session: Session) -> Json:
@@ -15,7 +15,7 @@ def register(session: Session) -> Json:
             return []
         document = session.document(params)
         wanted = params["range"]
-        assert isinstance(wanted, dict)
+        assert is_table(wanted)
         start = offset_of(document.text, wanted["start"], session.encoding)
         end = offset_of(document.text, wanted["end"], session.encoding)
         hints = session.analysis.inlay_hints(document.path, Span(start, end))

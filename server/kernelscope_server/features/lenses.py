@@ -7,7 +7,7 @@ from kernelscope.results import Lens, Span
 from kernelscope_server.positions import range_of
 from kernelscope_server.session import Session
 from kernelscope_server.targets import read_target, target_argument
-from kernelscope_server.wire import Json
+from kernelscope_server.wire import Json, is_table
 
 
 def register(session: Session) -> Json:
@@ -26,7 +26,7 @@ def register(session: Session) -> Json:
 
     def resolve(params: Json) -> Json:
         data = params.get("data")
-        if isinstance(data, dict):
+        if is_table(data):
             lens = session.analysis.resolve_lens(_lens(data))
             return {**params, "command": _command(lens)}
         return params

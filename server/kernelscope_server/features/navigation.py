@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from kernelscope.results import Call, Location
 from kernelscope.syntax.text import SourceText
@@ -11,7 +12,7 @@ from kernelscope_server.documents import path_of, uri_of
 from kernelscope_server.features.symbols import KINDS
 from kernelscope_server.positions import range_of, units
 from kernelscope_server.session import Session
-from kernelscope_server.wire import Json
+from kernelscope_server.wire import Json, is_table
 
 
 def register(session: Session) -> Json:
@@ -33,13 +34,11 @@ def register(session: Session) -> Json:
         return [{"name": name, "kind": 12, "uri": document.uri, "range": span, "selectionRange": span}]
 
     def incoming(params: Json) -> list[Json]:
-        document, offset = _item(session, params)
-        calls = session.analysis.incoming_calls(document, offset)
+        calls = session.analysis.incoming_calls(*_item(session, params))
         return [{"from": _call_item(session, call), "fromRanges": _ranges(session, call.sites)} for call in calls]
 
     def outgoing(params: Json) -> list[Json]:
-        document, offset = _item(session, params)
-        calls = session.analysis.outgoing_calls(document, offset)
+        calls = session.analysis.outgoing_calls(*_item(session, params))
         return [{"to": _call_item(session, call), "fromRanges": _ranges(session, call.sites)} for call in calls]
 
     session.server.requests |= {
@@ -85,11 +84,11 @@ def _call_item(session: Session, call: Call) -> Json:
     }
 
 
-def _item(session: Session, params: Json) -> tuple:
+def _item(session: Session, params: Json) -> tuple[Path, int]:
     item = params["item"]
-    assert isinstance(item, dict)
+    assert is_table(item)
     span = item["selectionRange"]
-    assert isinstance(span, dict)
+    assert is_table(span)
     document, offset = session.place({"textDocument": {"uri": item["uri"]}, "position": span["start"]})
     return path_of(document.uri), offset
 

@@ -21,7 +21,7 @@ from kernelscope_server.positions import offset_of, units
 from kernelscope_server.server import RequestError
 from kernelscope_server.session import SCHEME, Session
 from kernelscope_server.targets import read_target
-from kernelscope_server.wire import INVALID_PARAMS, Json
+from kernelscope_server.wire import INVALID_PARAMS, Json, is_list, is_table
 
 REQUEST_FAILED = -32803
 OTHER_COMMANDS = ("documentText", "exportView", "reindex", "debugInformation")
@@ -53,7 +53,7 @@ def register(session: Session) -> Json:
 
     def links(params: Json) -> list[Json]:
         given = params["textDocument"]
-        assert isinstance(given, dict)
+        assert is_table(given)
         uri = str(given["uri"])
         if not uri.startswith(f"{SCHEME}:"):
             return []
@@ -74,12 +74,12 @@ def register(session: Session) -> Json:
 
     def execute(params: Json) -> object:
         command, arguments = params["command"], params.get("arguments")
-        given = arguments[0] if isinstance(arguments, list) and arguments else {}
+        given = arguments[0] if is_list(arguments) and arguments else None
+        view = given if is_table(given) else {}
         if command == "kernelscope.documentText":
-            uri = given if isinstance(given, str) else str(given.get("uri", ""))
-            return {"text": render(uri).text}
+            return {"text": render(str(view.get("uri"))).text}
         if command == "kernelscope.exportView":
-            return {"text": export(make(*_parse(str(given["uri"]))), str(given["format"]))}
+            return {"text": export(make(*_parse(str(view.get("uri")))), str(view.get("format")))}
         if command == "kernelscope.reindex":
             session.start_indexing()
             return None
@@ -157,7 +157,7 @@ def _parse(uri: str) -> tuple[str, Target]:
 def _target(session: Session, given: object) -> Target:
     """What a command is about: a target of ours, or a document with a position."""
     target = read_target(given)
-    assert isinstance(given, dict)
+    assert is_table(given)
     if given.get("position") is None:
         return target
     document = session.document({"textDocument": {"uri": given["uri"]}})
