@@ -1,0 +1,34 @@
+"""Code lenses: where they stand and what they open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from kernelscope.results import Lens, Target
+from kernelscope.syntax.python import tree as t
+from kernelscope.syntax.python.lower import Module
+
+TITLES: dict[str, str] = {
+    "kernelscope.showPseudocode": "pseudocode",
+    "kernelscope.showArchitecture": "architecture",
+    "kernelscope.showDataflow": "show dataflow",
+    "kernelscope.explainKernel": "explain kernel",
+    "kernelscope.showCallPath": "call path",
+}
+
+
+def python_lenses(module: Module, path: Path) -> Iterator[Lens]:
+    """Above every forward its pseudocode, above every class with one its architecture."""
+    for scope in module.functions():
+        if scope.owner is None or scope.node.name not in ("forward", "__call__"):
+            continue
+        symbol = scope.qualified_name
+        yield Lens(scope.node.name_span, Target(path, None, symbol), None, "kernelscope.showPseudocode")
+        owner = Target(path, None, ".".join(scope.path[:-1]))
+        if isinstance(scope.owner, t.ClassDef):
+            yield Lens(scope.owner.name_span, owner, None, "kernelscope.showArchitecture")
+
+
+def title_of(lens: Lens) -> str:
+    return TITLES.get(lens.command or "", "")

@@ -1,0 +1,194 @@
+"""Hovers and inlay hints for tensors: the shape in the author's names, numbers when bound, and where it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from kernelscope.dims import Dim
+from kernelscope.interp.runs import FileRun
+from kernelscope.interp.values import Instance, Opaque
+from kernelscope.ops import Module
+from kernelscope.results import Hover, InlayHint, Link, Span, Target
+from kernelscope.syntax.python import tree as t
+from kernelscope.syntax.python.lower import Module as Source
+from kernelscope.tensor import DType, Shape, Tensor, Unknown
+
+IDENTIFIER = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
+MAX_HINT = 48
+
+
+def tensor_hover(run: FileRun, module: Source, path: Path, offset: int, bindings: Mapping[str, int]) -> Hover | None:
+    """The hover of the name under the cursor; None where nothing is known of a tensor, size or layer."""
+    span = identifier_at(module.text.data, offset)
+    if span is None:
+        return None
+    seen = run.values.get(span)
+    if seen is None:
+        return None
+    name = module.text.slice(span)
+    order = _names_in_order(module, offset)
+    shown = describe(seen.value, order)
+    if shown is None:
+        return None
+    notes = list(_notes(seen.value, seen.contexts, bindings, order))
+    target = Target(path, offset)
+    links = (Link("Why", command="kernelscope.showWhy", target=target),
+             Link("Dataflow", command="kernelscope.showDataflow", target=target))  # fmt: skip
+    return Hover(span, f"{name}: {shown}", "python", tuple(notes), (), links)
+
+
+def identifier_at(data: bytes, offset: int) -> Span | None:
+    """The identifier that the cursor stands in or right behind."""
+    start = end = offset
+    while start > 0 and data[start - 1] in IDENTIFIER:
+        start -= 1
+    while end < len(data) and data[end] in IDENTIFIER:
+        end += 1
+    return Span(start, end) if end > start else None
+
+
+def describe(value: object, order: Sequence[str] = ()) -> str | None:
+    """A value as the first line of a hover tells it."""
+    match value:
+        case Tensor():
+            dtype = f"  {value.dtype}" if isinstance(value.dtype, DType) else ""
+            return f"Tensor{_shape(value.shape, order)}{dtype}"
+        case Shape():
+            return f"Size{_shape(value, order)}"
+        case Dim():
+            return f"int = {value!r}"
+        case tuple() | list() if value and any(isinstance(v, Tensor) for v in value):
+            parts = [describe(v, order) or "…" for v in value[:8]]
+            return f"({', '.join(parts)})"
+        case tuple() | list() if value and all(isinstance(v, Dim) for v in value):
+            return f"({', '.join(repr(v) for v in value)})"
+        case Module():
+            return _layer(value)
+        case Instance():
+            return value.cls.name
+        case Opaque() if not value.name.startswith("self"):
+            return None
+        case _:
+            return None
+
+
+def _shape(shape: Shape, order: Sequence[str]) -> str:
+    if shape.tail is not None and not shape.head and not shape.tail:
+        return "[...]"
+    return shape.render(order)
+
+
+def _layer(layer: Module) -> str:
+    name = layer.name.rpartition(".")[2]
+    sizes = [layer.settings.get(k) for k in ("in_features", "out_features")]
+    if all(isinstance(s, Dim) for s in sizes):
+        return f"{name}({sizes[0]!r} → {sizes[1]!r})"
+    settings = [repr(v) for v in list(layer.settings.values())[:2] if isinstance(v, Dim)]
+    return f"{name}({', '.join(settings)})"
+
+
+def _notes(value: object, contexts: int, bindings: Mapping[str, int], order: Sequence[str]) -> Iterator[str]:
+    if isinstance(value, Tensor):
+        if (numbers := _bound(value, bindings)) is not None:
+            yield numbers
+        reasons = _reasons(value.shape)
+        if reasons:
+            yield f"unknown because {reasons[0]}"
+        if contexts > 1:
+            yield f"agreed by {contexts} callers and branches"
+    if isinstance(value, Module):
+        for name, parameter in value.parameters.items():
+            yield f"`{name}`: {parameter.shape.render(order)}"
+
+
+def _reasons(shape: Shape) -> list[str]:
+    found = [s.reason for s in (*shape.head, *(shape.tail or ())) if isinstance(s, Unknown)]
+    if shape.tail is not None and shape.reason:
+        found.insert(0, shape.reason)
+    return found
+
+
+def _bound(value: Tensor, bindings: Mapping[str, int]) -> str | None:
+    """`= [8, 32, 4096, 128] · 256 MiB` when every name is bound."""
+    dims = value.shape.dims
+    if not bindings or dims is None:
+        return None
+    numbers: list[int] = []
+    for size in dims:
+        if isinstance(size, Unknown):
+            return None
+        number = size.subs(dict(_spelled(bindings))).const
+        if number is None:
+            return None
+        numbers.append(number)
+    text = f"= {numbers}"
+    if isinstance(value.dtype, DType):
+        count = 1
+        for number in numbers:
+            count *= number
+        text += f" · {_memory(count * value.dtype.bytes)}"
+    return text
+
+
+def _spelled(bindings: Mapping[str, int]) -> Iterator[tuple[str, int]]:
+    """A binding of `hidden_size` also binds `config.hidden_size` and `self.hidden_size`."""
+    for name, number in bindings.items():
+        yield name, number
+        for prefix in ("config.", "self.", "self.config."):
+            yield prefix + name, number
+
+
+def _memory(size: int) -> str:
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if size < 1024 or unit == "GiB":
+            return f"{size:.4g} {unit}" if isinstance(size, float) else f"{size} {unit}"
+        size = size // 1024 if size % 1024 == 0 else size / 1024  # type: ignore[assignment]
+    return ""
+
+
+def _names_in_order(module: Source, offset: int) -> tuple[str, ...]:
+    """Names of the enclosing function by first appearance, so that products read as the source writes them."""
+    scope = module.scope_at(offset)
+    if scope is None:
+        return ()
+    found: dict[str, None] = {}
+    for node in t.walk(*scope.node.body):
+        if isinstance(node, t.Name | t.Attribute):
+            name = t.dotted(node)
+            if name:
+                found.setdefault(name)
+                found.setdefault(name.removeprefix("self."))
+    return tuple(found)
+
+
+def shape_hints(run: FileRun, module: Source, span: Span) -> Iterator[InlayHint]:
+    """Shapes behind the names that assignments and parameters bind inside `span`."""
+    for node in _targets(module):
+        if not (span.start <= node.start < span.end):
+            continue
+        seen = run.values.get(node)
+        if seen is None or not isinstance(seen.value, Tensor) or seen.value.rank is None:
+            continue
+        order = _names_in_order(module, node.start)
+        text = f": {seen.value.shape.render(order)}"
+        if len(text) > MAX_HINT:
+            text = text[: MAX_HINT - 1] + "…"
+        certain = not _reasons(seen.value.shape)
+        tooltip = f"```python\n{module.text.slice(node)}: {describe(seen.value, order)}\n```"
+        yield InlayHint(node.end, text, tooltip, certain)
+
+
+def _targets(module: Source) -> Iterator[Span]:
+    """Spans of the names that a file's functions bind, in source order."""
+    for scope in module.functions():
+        node = scope.node
+        assert isinstance(node, t.FunctionDef)
+        for param in node.args:
+            yield param.name_span
+        for statement in t.walk(*node.body):
+            if isinstance(statement, t.Assign):
+                for target in statement.targets:
+                    for found in t.walk(target):
+                        if isinstance(found, t.Name):
+                            yield found.span

@@ -1,0 +1,169 @@
+"""One interpretation: budgets, facts, what was seen where, and names of the workspace as values.
+
+Holds state and resolves names; expressions, statements and calls are evaluated by their own modules.
+"""
+
+from __future__ import annotations
+
+import builtins
+from dataclasses import dataclass, field
+
+from kernelscope.interp.values import Builtin, Class, External, Function, Instance, Scope, Value, joined
+from kernelscope.ops import ShapeError
+from kernelscope.results import Span
+from kernelscope.syntax.python import tree as t
+from kernelscope.tensor import DTYPES, Unknown
+from kernelscope.workspace.modules import Definition, Missing, ModuleRef
+from kernelscope.workspace.modules import External as OutsideName
+from kernelscope.workspace.workspace import Workspace
+
+MAX_STEPS = 60_000
+MAX_CALLS = 24
+MAX_NESTED = 140
+"""Depth of evaluation inside one call, so that Python's own stack is never exhausted."""
+
+
+class OutOfBudget(Exception):
+    """The function takes too many steps; what is known so far is kept."""
+
+
+@dataclass(slots=True)
+class Seen:
+    """The values that a binding or call had in all contexts, joined, and how many contexts there were."""
+
+    value: Value
+    contexts: int = 1
+
+
+@dataclass(slots=True)
+class Finding:
+    """A contradiction at one call."""
+
+    path: str
+    span: Span
+    error: ShapeError
+
+
+@dataclass(slots=True)
+class Interpreter:
+    """Evaluates functions of one workspace; `seen` collects values by (path, span)."""
+
+    workspace: Workspace
+    seen: dict[tuple[str, Span], Seen] = field(default_factory=dict[tuple[str, Span], Seen])
+    entered: set[t.FunctionDef] = field(default_factory=set[t.FunctionDef])
+    findings: list[Finding] = field(default_factory=list[Finding])
+    globals: dict[tuple[str, str], Value] = field(default_factory=dict[tuple[str, str], Value])
+    steps: int = 0
+    calls: int = 0
+    nested: int = 0
+    quiet: int = 0
+
+    def step(self) -> None:
+        self.steps += 1
+        if self.steps > MAX_STEPS:
+            raise OutOfBudget
+
+    def record(self, path: str, span: Span, value: Value) -> None:
+        """Remember the value bound or computed at a place; contexts are joined."""
+        if self.quiet:
+            return
+        key = (path, span)
+        known = self.seen.get(key)
+        if known is None:
+            self.seen[key] = Seen(value)
+        else:
+            known.value = joined(known.value, value)
+            known.contexts += 1
+
+    def contradiction(self, path: str, span: Span, error: ShapeError) -> Unknown:
+        self.findings.append(Finding(path, span, error))
+        return Unknown(error.message, span)
+
+    # -- names -------------------------------------------------------------------------------------------
+
+    def lookup(self, scope: Scope, name: str, span: Span) -> Value:
+        """What a name means in a running function."""
+        current: Scope | None = scope
+        while current is not None:
+            if name in current.names:
+                return current.names[name]
+            current = current.outer
+        return self.module_name(scope.path, name, span)
+
+    def module_name(self, path: str, name: str, span: Span | None = None) -> Value:
+        """What a (dotted) name means at the top level of a file."""
+        key = (path, name)
+        if key in self.globals:
+            return self.globals[key]
+        self.globals[key] = Unknown(f"{name} is defined in a circle", span)
+        self.globals[key] = value = self._module_name(path, name, span)
+        return value
+
+    def _module_name(self, path: str, name: str, span: Span | None) -> Value:
+        modules = self.workspace.modules
+        definition = modules.definition(path, name)
+        if definition is not None:
+            return self.defined(definition)
+        found = modules.resolve(path, name)
+        if isinstance(found, Missing) and hasattr(builtins, name):
+            return Builtin(name)
+        match found:
+            case OutsideName():
+                return external(found.dotted)
+            case Definition(node=t.Assign(targets=[t.Name()], value=value)):
+                from kernelscope.interp.expressions import evaluate
+
+                self.quiet += 1
+                try:
+                    return evaluate(self, Scope(found.path), value)
+                finally:
+                    self.quiet -= 1
+            case ModuleRef():
+                return found
+            case _:
+                return Unknown(f"{name} is not known here", span)
+
+    def defined(self, definition: Definition) -> Value:
+        """A definition of the workspace as a value."""
+        match definition.node:
+            case t.FunctionDef():
+                return Function(definition)
+            case t.ClassDef():
+                return Class(definition)
+            case _:
+                return Unknown(f"{definition.name} is not followed")
+
+    def member(self, module: ModuleRef, name: str) -> Value:
+        """`module.name`."""
+        found = self.workspace.modules.in_module(module, name)
+        match found:
+            case Definition():
+                return self.module_name(found.path, found.name)
+            case OutsideName():
+                return external(found.dotted)
+            case ModuleRef():
+                return found
+            case _:
+                return Unknown(f"{name} is not in {module.name}")
+
+
+def external(name: str) -> Value:
+    """A name outside the workspace; dtypes become dtypes."""
+    package, _, last = name.rpartition(".")
+    if package == "torch" and last in DTYPES:
+        return DTYPES[last]
+    aliases = {"float": "float32", "half": "float16", "double": "float64", "long": "int64", "int": "int32"}
+    if package == "torch" and last in aliases:
+        return DTYPES[aliases[last]]
+    constants = {"math.pi": 3.141592653589793, "math.inf": float("inf"), "torch.inf": float("inf")}
+    return constants.get(name, External(name))
+
+
+def is_instance_of_module(interpreter: Interpreter, value: Value) -> bool:
+    """Whether an instance's class derives from torch.nn.Module, as far as its bases can be followed."""
+    if not isinstance(value, Instance):
+        return False
+    return any(
+        isinstance(base, OutsideName) and base.dotted.startswith("torch.nn.")
+        for base in interpreter.workspace.classes.mro(value.cls)
+    )

@@ -1,0 +1,153 @@
+"""All functions of one file interpreted once, from the models that nothing else in the file contains.
+
+Values are kept by span; a function that no model reaches is interpreted by itself, with seeded parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from kernelscope.interp.calls import run_body
+from kernelscope.interp.expressions import evaluate
+from kernelscope.interp.interpreter import Finding, Interpreter, OutOfBudget, Seen
+from kernelscope.interp.seeds import seed
+from kernelscope.interp.values import Class, Function, Instance, Opaque, Scope, Value
+from kernelscope.ops import ShapeError
+from kernelscope.results import Span
+from kernelscope.syntax.python import tree as t
+from kernelscope.syntax.python.lower import Module
+from kernelscope.syntax.python.lower import Scope as SourceScope
+from kernelscope.tensor import Unknown
+from kernelscope.workspace.modules import Definition
+from kernelscope.workspace.workspace import Workspace
+
+
+@dataclass(slots=True)
+class FileRun:
+    """What interpretation found in one file: values by span, contradictions, functions that were run."""
+
+    path: str
+    values: dict[Span, Seen] = field(default_factory=dict[Span, Seen])
+    findings: list[Finding] = field(default_factory=list[Finding])
+    incomplete: set[str] = field(default_factory=set[str])
+
+
+def run_file(workspace: Workspace, path: str, cancelled: Callable[[], bool] = lambda: False) -> FileRun:
+    """Interpret every function of a file. Never raises; what goes wrong loses the function it happens in."""
+    result = FileRun(path)
+    module = workspace.modules.module(path)
+    if module is None:
+        return result
+    run = Interpreter(workspace)
+    for scope in _order(workspace, path, module):
+        if cancelled():
+            break
+        node = scope.node
+        if not isinstance(node, t.FunctionDef) or node in run.entered:
+            continue
+        run.steps, run.calls, run.nested, run.quiet = 0, 0, 0, 0
+        try:
+            _run_one(run, path, scope)
+        except OutOfBudget:
+            result.incomplete.add(scope.qualified_name)
+        except ShapeError:
+            pass
+        except RecursionError:
+            result.incomplete.add(scope.qualified_name)
+    result.values = {span: seen for (where, span), seen in run.seen.items() if where == path}
+    result.findings = [finding for finding in run.findings if finding.path == path]
+    return result
+
+
+def _order(workspace: Workspace, path: str, module: Module) -> list[SourceScope]:
+    """Functions, forwards of classes that no other class of the file builds first, then the other forwards."""
+    built = _built_classes(module)
+    functions = [s for s in module.functions() if len(s.path) <= 2]
+
+    def rank(scope: SourceScope) -> tuple[int, int]:
+        is_forward = scope.owner is not None and scope.node.name in ("forward", "__call__", "call")
+        if is_forward and scope.owner is not None:
+            return (0 if scope.owner.name not in built else 1, -scope.node.span.start)
+        return (2 if scope.owner is not None else 3, scope.node.span.start)
+
+    return sorted(functions, key=rank)
+
+
+def _built_classes(module: Module) -> set[str]:
+    """Names of classes that some other class of the file mentions in its body."""
+    names: set[str] = set()
+    for scope in module.classes():
+        for node in t.walk(*scope.node.body):
+            if isinstance(node, t.Name) and node.id != scope.node.name:
+                names.add(node.id)
+    return names
+
+
+def _run_one(run: Interpreter, path: str, scope: SourceScope) -> None:
+    node = scope.node
+    assert isinstance(node, t.FunctionDef)
+    decorators = {(t.dotted(d) or "").rpartition(".")[2] for d in node.decorator_list}
+    if decorators & {"jit", "kernel"}:
+        return
+    if scope.owner is None:
+        function = Function(Definition(path, node.name, node))
+    else:
+        owner = Definition(path, scope.owner.name, scope.owner)
+        definition = Definition(path, node.name, node, owner)
+        if "staticmethod" in decorators:
+            function = Function(definition)
+        elif "classmethod" in decorators:
+            function = Function(definition, Class(owner), True)
+        else:
+            function = Function(definition, seeded_instance(run, owner), True)
+    frame = Scope(path, function)
+    seed(run, function, frame)
+    run_body(run, frame, node)
+
+
+def seeded_instance(run: Interpreter, cls: Definition) -> Instance:
+    """`self` of a method that is looked at by itself: `__init__` run on its own parameters' names."""
+    instance = Instance(cls)
+
+    def initialise() -> None:
+        init = run.workspace.classes.attribute(cls, "__init__")
+        if not isinstance(init, Definition) or not isinstance(init.node, t.FunctionDef):
+            return
+        function = Function(init, instance, True)
+        frame = Scope(init.path, function)
+        run.quiet += 1
+        steps, run.steps = run.steps, 0
+        try:
+            for param in init.node.args:
+                frame.names[param.name] = _constructor_argument(run, init.path, param)
+            frame.names[init.node.args[0].name] = instance
+            run_body(run, frame, init.node)
+        except ShapeError:
+            pass
+        finally:
+            run.quiet -= 1
+            run.steps = steps
+
+    instance.initialise = initialise
+    return instance
+
+
+def _constructor_argument(run: Interpreter, path: str, param: t.Param) -> Value:
+    """An argument of `__init__` in its own words: numbers are symbols, switches have their defaults."""
+    if param.kind == "args":
+        return ()
+    if param.kind == "kwargs":
+        return {}
+    match param.default:
+        case t.Constant(value=bool() | str() | None as value):
+            return value
+        case t.Constant(value=float()):
+            return Unknown("a number of the caller")
+        case None | t.Constant():
+            return Opaque(param.name)
+        case t.Name() | t.Attribute():
+            return evaluate(run, Scope(path), param.default)
+        case _:
+            return Opaque(param.name)
+

@@ -1,0 +1,258 @@
+"""Values for the parameters of a function that is looked at by itself.
+
+In order: annotations, docstrings, what the body does with the parameter, and last the field's own names for inputs.
+"""
+
+from __future__ import annotations
+
+import re
+
+from kernelscope.dims import Dim, dim, parse
+from kernelscope.interp.expressions import evaluate
+from kernelscope.interp.interpreter import Interpreter
+from kernelscope.interp.values import Flag, Function, Instance, Opaque, Scope, Value, as_size
+from kernelscope.ops import Module
+from kernelscope.syntax.python import tree as t
+from kernelscope.tensor import DTYPES, Shape, Size, Tensor, Unknown
+
+TENSOR_TYPES = re.compile(r"\b(?:Tensor|FloatTensor|LongTensor|BoolTensor|IntTensor|Array|ndarray)\b")
+JAXTYPING = re.compile(r"^(Float|Int|Bool|UInt|Complex|Num|Shaped|Real|Inexact)\d*$")
+DOCUMENTED = r"`?%s`?\s*\(.*?of shape\s*`?\(([^)]*)\)`?"
+KNOWN_INPUTS: dict[str, tuple[str, ...]] = {
+    "input_ids": ("B", "S"),
+    "inputs_embeds": ("B", "S", "D"),
+    "hidden_states": ("B", "S", "D"),
+    "encoder_hidden_states": ("B", "S_enc", "D_enc"),
+    "pixel_values": ("B", "C", "H", "W"),
+    "images": ("B", "C", "H", "W"),
+    "img": ("B", "C", "H", "W"),
+    "position_ids": ("B", "S"),
+    "token_ids": ("B", "S"),
+    "tokens": ("B", "S"),
+}
+"""Names that the field uses for one kind of input only; the last resort."""
+LAST_DIM_SETTINGS = ("in_features", "normalized_shape", "dim", "hidden_size", "embed_dim")
+INTEGER_INPUTS = {"input_ids", "position_ids", "token_ids", "tokens"}
+
+
+def seed(run: Interpreter, function: Function, scope: Scope) -> None:
+    """Bind every parameter of `function` in `scope`."""
+    node = function.definition.node
+    assert isinstance(node, t.FunctionDef)
+    parameters = list(node.args)
+    if function.is_bound and parameters:
+        scope.names[parameters[0].name] = function.receiver
+        parameters = parameters[1:]
+    is_forward = function.is_bound and node.name in ("forward", "__call__", "call")
+    uses = Uses(node)
+    for index, param in enumerate(parameters):
+        if param.kind == "args":
+            scope.names[param.name] = Unknown("arguments of a caller that is not known")
+        elif param.kind == "kwargs":
+            scope.names[param.name] = {}
+        else:
+            first = is_forward and index == 0
+            scope.names[param.name] = _value(run, function, scope, param, uses, first)
+
+
+class Uses:
+    """What a function's body does with its names, found in one walk."""
+
+    def __init__(self, node: t.FunctionDef) -> None:
+        self.unpacked: dict[str, list[str]] = {}
+        self.tensors: set[str] = set()
+        self.layers: dict[str, list[t.Expr]] = {}
+        self.patterns: dict[str, str] = {}
+        for found in t.walk(*node.body):
+            self._note(found)
+
+    def _note(self, node: t.Node) -> None:
+        match node:
+            case t.Assign(targets=[t.Tuple(elts=targets)], value=value) if (name := _shape_of(value)) is not None:
+                if all(isinstance(e, t.Name) for e in targets):
+                    self.unpacked.setdefault(name, [e.id for e in targets if isinstance(e, t.Name)])
+            case t.Attribute(value=t.Name(id=name), attr="shape" | "dtype" | "device" | "ndim"):
+                self.tensors.add(name)
+            case t.BinOp(op="@", left=left, right=right):
+                self.tensors |= {e.id for e in (left, right) if isinstance(e, t.Name)}
+            case t.Call(func=func, args=args):
+                self._note_call(func, args)
+            case _:
+                pass
+
+    def _note_call(self, func: t.Expr, args: list[t.Expr]) -> None:
+        name = t.dotted(func) or ""
+        if isinstance(func, t.Attribute) and isinstance(func.value, t.Name) and func.attr in TENSOR_METHODS:
+            self.tensors.add(func.value.id)
+        first = args[0] if args else None
+        if not isinstance(first, t.Name):
+            return
+        if name.startswith(("self.", "F.", "torch.", "nn.functional.")):
+            self.tensors.add(first.id)
+        if name.startswith("self."):
+            self.layers.setdefault(first.id, []).append(func)
+        if name.rpartition(".")[2] in ("rearrange", "reduce", "repeat", "einsum") and len(args) > 1:
+            self.tensors.add(first.id)
+            pattern = args[1]
+            if isinstance(pattern, t.Constant) and isinstance(pattern.value, str):
+                self.patterns.setdefault(first.id, pattern.value)
+
+
+TENSOR_METHODS = {
+    "view", "reshape", "transpose", "permute", "size", "contiguous", "unsqueeze", "squeeze", "flatten", "to", "float",
+    "chunk", "split", "expand", "dim", "type_as", "masked_fill", "mean", "sum", "softmax", "repeat", "new_zeros",
+}  # fmt: skip
+
+
+def _shape_of(value: t.Expr) -> str | None:
+    """The name in `x.shape` or `x.size()`."""
+    match value:
+        case t.Attribute(value=t.Name(id=name), attr="shape"):
+            return name
+        case t.Call(func=t.Attribute(value=t.Name(id=name), attr="size"), args=[]):
+            return name
+        case t.Subscript(value=t.Attribute(value=t.Name(id=name), attr="shape"), slice=t.Slice(lower=None, upper=None)):
+            return name
+        case _:
+            return None
+
+
+def _value(
+    run: Interpreter, function: Function, scope: Scope, param: t.Param, uses: Uses, first: bool
+) -> Value:
+    annotation = _annotation_text(run, function, param)
+    default = param.default
+    is_tensor = bool(TENSOR_TYPES.search(annotation)) or (first and not annotation)
+    if not annotation and param.name in uses.tensors | set(uses.unpacked) | set(uses.patterns):
+        is_tensor = True
+    if isinstance(default, t.Constant) and default.value is None and not first and param.name not in uses.unpacked:
+        return None
+    if is_tensor and not annotation.startswith(("tuple", "Tuple", "list", "List", "dict", "Optional[Tuple")):
+        return Tensor(_shape(run, function, scope, param, uses), _dtype(param))
+    kind = annotation.partition("|")[0].strip().removeprefix("Optional[").rstrip("]")
+    if kind == "bool" or (isinstance(default, t.Constant) and isinstance(default.value, bool)):
+        if isinstance(default, t.Constant) and isinstance(default.value, bool):
+            return default.value
+        return Flag()
+    if kind == "float" or (isinstance(default, t.Constant) and isinstance(default.value, float)):
+        return Unknown("a number of the caller")
+    if isinstance(default, t.Constant) and isinstance(default.value, str):
+        return default.value
+    if default is not None and not isinstance(default, t.Constant):
+        return evaluate(run, Scope(function.definition.path), default)
+    return Opaque(param.name)
+
+
+def _annotation_text(run: Interpreter, function: Function, param: t.Param) -> str:
+    if param.annotation is None:
+        return ""
+    module = run.workspace.modules.module(function.definition.path)
+    return module.text.slice(param.annotation.span).strip("\"'") if module is not None else ""
+
+
+def _dtype(param: t.Param) -> object:
+    if param.name in INTEGER_INPUTS:
+        return DTYPES["int64"]
+    return Unknown("the dtype of an argument")
+
+
+def _shape(run: Interpreter, function: Function, scope: Scope, param: t.Param, uses: Uses) -> Shape:
+    node = function.definition.node
+    assert isinstance(node, t.FunctionDef)
+    annotated = _jaxtyping(param.annotation)
+    if annotated is not None:
+        return annotated
+    last = _last_dim(run, scope, uses.layers.get(param.name, []))
+    if (names := uses.unpacked.get(param.name)) is not None:
+        sizes: list[Size] = [dim(n if n != "_" else f"{param.name}_dim{i}") for i, n in enumerate(names)]
+        if last is not None and names[-1] == "_":
+            sizes[-1] = last
+        return Shape(tuple(sizes))
+    if (pattern := uses.patterns.get(param.name)) is not None and (shape := _pattern(pattern)) is not None:
+        return shape
+    documented = _documented(node, param.name)
+    if documented is not None:
+        return documented
+    if (names := KNOWN_INPUTS.get(param.name)) is not None:
+        found: list[Size] = [dim(n) for n in names]
+        if last is not None and names[-1] in ("D", "D_enc"):
+            found[-1] = last
+        return Shape(tuple(found))
+    if last is not None:
+        return Shape((), (last,), "how many dims the caller gives is not known")
+    return Shape.unknown("what the caller gives is not known")
+
+
+def _jaxtyping(annotation: t.Expr | None) -> Shape | None:
+    """`Float[Tensor, "b s d"]`."""
+    match annotation:
+        case t.Subscript(value=value, slice=t.Tuple(elts=[_, t.Constant(value=str() as text)])):
+            if not JAXTYPING.match((t.dotted(value) or "").rpartition(".")[2]):
+                return None
+        case _:
+            return None
+    sizes: list[Size] = []
+    for word in text.split():
+        if word.startswith(("*", "...")):
+            return None
+        name = word.lstrip("?#").partition("=")[2] or word.lstrip("?#")
+        found = parse(name)
+        sizes.append(found if found is not None and name != "_" else Unknown("an unnamed dim of the annotation"))
+    return Shape(tuple(sizes))
+
+
+def _last_dim(run: Interpreter, scope: Scope, layers: list[t.Expr]) -> Size | None:
+    """The size that a layer, applied to the parameter, wants last."""
+    for func in layers:
+        run.quiet += 1
+        try:
+            layer = evaluate(run, scope, func)
+        finally:
+            run.quiet -= 1
+        if isinstance(layer, Instance) and "weight" in layer.attributes:
+            weight = layer.attributes["weight"]
+            if isinstance(weight, Tensor) and weight.rank == 1:
+                size = weight.shape.size(0)
+                if isinstance(size, Dim):
+                    return size
+        if not isinstance(layer, Module) or "Embedding" in layer.name or "Conv" in layer.name:
+            continue
+        for setting in LAST_DIM_SETTINGS[:2]:
+            value = layer.settings.get(setting)
+            if isinstance(value, tuple | list) and len(value) == 1:
+                value = value[0]
+            size = as_size(value)
+            if isinstance(size, Dim):
+                return size
+    return None
+
+
+def _pattern(pattern: str) -> Shape | None:
+    """The left side of an einops pattern: `b n (h d) -> ...`."""
+    left = pattern.partition("->")[0]
+    sizes: list[Size] = []
+    for group, name in re.findall(r"\(([^)]*)\)|([^\s()]+)", left):
+        if "..." in (name or group):
+            return None
+        size: Size = dim(1)
+        for part in (group.split() if group else [name]):
+            size = size * (dim(int(part)) if part.isdigit() else dim(part))
+        sizes.append(size)
+    return Shape(tuple(sizes)) if sizes else None
+
+
+def _documented(node: t.FunctionDef, name: str) -> Shape | None:
+    """`x (Tensor of shape `(batch, seq)`)` in the docstring."""
+    text = node.docstring
+    if text is None or not isinstance(text.value, str):
+        return None
+    match = re.search(DOCUMENTED % re.escape(name), text.value)
+    if match is None:
+        return None
+    sizes: list[Size] = []
+    for part in match[1].split(","):
+        found = parse(part.strip().strip("`'\""))
+        if found is None:
+            return None
+        sizes.append(found)
+    return Shape(tuple(sizes)) if sizes else None

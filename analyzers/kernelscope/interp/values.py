@@ -1,0 +1,224 @@
+"""What an expression can be worth to the interpreter, besides tensors, sizes and plain Python values.
+
+Plain data; how these are called and read is decided in `calls` and `expressions`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from kernelscope.dims import Dim, dim
+from kernelscope.ops import Module
+from kernelscope.syntax.python import tree as t
+from kernelscope.tensor import DType, Several, Shape, Tensor, Unknown
+from kernelscope.workspace.modules import Definition
+
+Value = Any
+"""Tensor, Dim, int, float, str, bool, None, tuple, list, dict, slice, Module, Unknown, or a class of this module."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opaque:
+    """An unknown object with a name, such as a configuration: its attributes are named after it.
+
+    Used as a size it is the symbol of its name, for what a size is made of is an integer.
+    """
+
+    name: str
+
+    def attribute(self, name: str) -> Opaque:
+        return Opaque(f"{self.name}.{name}")
+
+    def as_dim(self) -> Dim:
+        return dim(self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """A truth value that is not known."""
+
+    reason: str = "a condition that is not known"
+
+
+@dataclass(frozen=True, slots=True)
+class External:
+    """A name outside the workspace, spelt out in full: `torch.nn.functional.silu`."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Builtin:
+    """A builtin function of Python."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class TensorMethod:
+    """`x.view`, before it is called."""
+
+    value: Tensor
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlainMethod:
+    """A method of a list, dict, tuple or string, before it is called."""
+
+    value: Any
+    name: str
+
+
+@dataclass(slots=True, eq=False)
+class Class:
+    """A class of the workspace."""
+
+    definition: Definition
+
+
+@dataclass(slots=True, eq=False)
+class Function:
+    """A function of the workspace; `receiver` is bound to its first parameter, `owner` is the class for `super()`."""
+
+    definition: Definition
+    receiver: Value = None
+    is_bound: bool = False
+    closure: Scope | None = None
+
+
+@dataclass(slots=True, eq=False)
+class LambdaValue:
+    node: t.Lambda
+    closure: Scope
+
+
+@dataclass(slots=True, eq=False)
+class Partial:
+    """`functools.partial(target, *args, **kwargs)`."""
+
+    target: Value
+    args: tuple[Value, ...]
+    kwargs: dict[str, Value]
+
+
+@dataclass(slots=True, eq=False)
+class Instance:
+    """An object of a class of the workspace. `attributes` are what its methods stored so far."""
+
+    cls: Definition
+    attributes: dict[str, Value] = field(default_factory=dict[str, Value])
+    is_ready: bool = False
+    initialise: Callable[[], None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """A sequence of unknown length whose elements are alike: `[Block(c) for _ in range(n)]`."""
+
+    element: Value
+    count: Value = None
+
+
+@dataclass(frozen=True, slots=True)
+class SuperValue:
+    """`super()` in a method of `owner` on `receiver`."""
+
+    owner: Definition
+    receiver: Instance
+
+
+@dataclass(slots=True)
+class Scope:
+    """Names of one running function; `outer` is the function around it."""
+
+    path: str
+    function: Function | None = None
+    names: dict[str, Value] = field(default_factory=dict[str, Value])
+    outer: Scope | None = None
+
+
+def is_known(value: Value) -> bool:
+    return not isinstance(value, Unknown)
+
+
+def as_size(value: Value) -> Value:
+    """An Opaque as the symbol that it is when used as a number; everything else as it is."""
+    return value.as_dim() if isinstance(value, Opaque) else value
+
+
+def for_op(value: Value) -> Value:
+    """A value as the operator table takes it: opaque objects as sizes, flags as unknowns."""
+    match value:
+        case Opaque():
+            return value.as_dim()
+        case Flag():
+            return Unknown(value.reason)
+        case tuple():
+            return tuple(for_op(v) for v in value)
+        case list():
+            return [for_op(v) for v in value]
+        case slice():
+            return slice(for_op(value.start), for_op(value.stop), for_op(value.step))
+        case External() | Builtin():
+            return _plain_type(value.name)
+        case Alike():
+            element = for_op(value.element)
+            return Several(element) if isinstance(element, Tensor) else Unknown("a list of unknown length")
+        case (
+            Tensor() | Dim() | int() | float() | str() | None | Module() | DType() | Unknown() | Shape() | Several()
+        ) | EllipsisType():
+            return value
+        case _:
+            return Unknown("an argument that is no tensor or number")
+
+
+def _plain_type(name: str) -> Value:
+    return {"float": float, "int": int, "bool": bool, "complex": complex}.get(name, Unknown(f"{name} as an argument"))
+
+
+EllipsisType = type(...)
+
+
+def joined(one: Value, other: Value) -> Value:
+    """What is certain when either of two values may be there: dims that agree stay, others are unknown."""
+    if one is other:
+        return one
+    if isinstance(one, Tensor) and isinstance(other, Tensor):
+        dtype = one.dtype if one.dtype == other.dtype else Unknown("the branches differ in dtype")
+        return Tensor(_joined_shape(one.shape, other.shape), dtype)
+    if isinstance(one, tuple) and isinstance(other, tuple) and len(one) == len(other):
+        return tuple(joined(a, b) for a, b in zip(one, other, strict=True))
+    if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        return [joined(a, b) for a, b in zip(one, other, strict=True)]
+    if isinstance(one, dict) and isinstance(other, dict):
+        return {key: joined(one[key], other[key]) for key in one if key in other}
+    if type(one) is type(other) and isinstance(one, Module | Instance | Function | Class):
+        return one if _same_kind(one, other) else Unknown("the branches differ")
+    try:
+        if type(one) is type(other) and bool(one == other):
+            return one
+    except (TypeError, ValueError):
+        pass
+    if isinstance(one, bool | Flag) and isinstance(other, bool | Flag):
+        return Flag()
+    return Unknown("the branches differ")
+
+
+def _same_kind(one: Value, other: Value) -> bool:
+    if isinstance(one, Module):
+        return one.name == other.name and one.parameters == other.parameters
+    if isinstance(one, Instance):
+        return one.cls.node is other.cls.node
+    return one.definition.node is other.definition.node
+
+
+def _joined_shape(one: Shape, other: Shape) -> Shape:
+    if one == other:
+        return one
+    if one.dims is not None and other.dims is not None and len(one.dims) == len(other.dims):
+        lost = Unknown("the branches differ in this dim")
+        return Shape(tuple(a if a == b else lost for a, b in zip(one.dims, other.dims, strict=True)))
+    return Shape.unknown("the branches differ in rank")
