@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kernelscope.dims import dim
 from kernelscope.ops import Module, apply, build, call, find, index
 from kernelscope.ops.modules import find_module
 from kernelscope.tensor import DTYPES, DType, Several, Shape, Tensor, Unknown
@@ -55,6 +56,19 @@ def read_cases() -> Iterator[Case]:
                 yield Case(path.stem, number, text, result)
 
 
+def as_dims(value: Any) -> Any:
+    """Arguments with their integers as Dims, as an interpreter of Python would hand them over."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return dim(value)
+    if isinstance(value, (tuple, list)):
+        return type(value)(as_dims(v) for v in value)
+    if isinstance(value, dict):
+        return {k: as_dims(v) for k, v in value.items()}
+    if isinstance(value, slice):
+        return slice(as_dims(value.start), as_dims(value.stop), as_dims(value.step))
+    return value
+
+
 class Name:
     """`torch.nn.functional` and the like: a name that becomes an operator when it is called."""
 
@@ -69,13 +83,13 @@ class Name:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if find_module(self.name):
-            layer = build(self.name, args, kwargs)
+            layer = build(self.name, as_dims(args), as_dims(kwargs))
             assert isinstance(layer, Module), layer
             return Layer(layer, self.used)
         found = find(self.name)
         assert found is not None, f"{self.name} is not in the table"
         self.used.add(found.name)
-        return apply(self.name, args, kwargs)
+        return apply(self.name, as_dims(args), as_dims(kwargs))
 
 
 class Layer:
@@ -89,7 +103,7 @@ class Layer:
         found = find_module(self.layer.name)
         assert found is not None
         self.used.add(found.forward.name)
-        return call(self.layer, args, kwargs)
+        return call(self.layer, as_dims(args), as_dims(kwargs))
 
 
 class Subscripted:
@@ -101,7 +115,7 @@ class Subscripted:
 
     def __getitem__(self, items: Any) -> Any:
         self.used.add("index")
-        return index(self.value, items if isinstance(items, tuple) else (items,))
+        return index(self.value, as_dims(items if isinstance(items, tuple) else (items,)))
 
 
 def evaluate(

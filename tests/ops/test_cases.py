@@ -62,7 +62,7 @@ def matches(found: str, recorded: str) -> bool:
         if token == "?":
             pattern += r"\d+" if depth else ".*"
         else:
-            pattern += MIDDLE.get(token, re.escape(token))
+            pattern += MIDDLE.get(token) or re.escape(str(token))
     if found.endswith(" …"):
         pattern = rf"\((?:{pattern}, )*.*\)"
     return re.fullmatch(pattern, recorded) is not None

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from kernelscope.dims import NO_FACTS, Facts, dim
-from kernelscope.ops.arguments import Lost, Value, axes, flag, is_number, is_sequence, items, tensor
+from kernelscope.ops.arguments import Lost, Value, axes, flag, integer, is_number, is_sequence, items, tensor
 from kernelscope.ops.binding import Parameters
 from kernelscope.ops.registry import Op, declare, spell
 from kernelscope.tensor import Shape, Size, Tensor, Unknown, numel
@@ -150,7 +150,7 @@ def _reduce_open(shape: Shape, dim: Value, keep: bool) -> Shape:
 
 
 def _from_end(value: Value, count: int) -> bool:
-    return isinstance(value, int) and -count <= value < 0
+    return is_number(value) and -count <= integer(value) < 0
 
 
 def _known(shape: Shape) -> tuple[Size, ...]:

@@ -119,6 +119,7 @@ def signature(
     def run(*values: Value, facts: Facts, **options: Value) -> Shape:
         return rule(list(zip(operands, values, strict=False)), {}, facts)
 
+    run.__doc__ = f"`{text}`"
     title = name or spellings.split(maxsplit=1)[0].split(".", 1)[1]
     declare(Op(title, spell(spellings), run, bound, dtype, kind, label or title, flops, "signature"))
 
