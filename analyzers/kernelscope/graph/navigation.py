@@ -42,6 +42,7 @@ from kernelscope.workspace.workspace import Workspace
 
 MAX_LOCATIONS = 500
 MAX_KERNELS = 8
+MAX_METHODS = 4
 REFERENCE_SECONDS = 3.0
 _OPERATOR = re.compile(r"torch\.ops\.(\w+)\.(\w+)")
 _WORD = re.compile(rb"[A-Za-z_]\w*")
@@ -98,11 +99,17 @@ class Navigation:
             return
         if cursor.text is None:
             if isinstance(cursor.node, Attribute):
-                for found in self._workspace.usages.methods(cursor.node.attr, path, seconds=0.05)[:MAX_KERNELS]:
-                    yield from self._of(found)
+                yield from self._only_methods(cursor.node.attr)
             return
         for found in self.meanings(path, cursor):
             yield from [found] if isinstance(found, Location) else self._of(found)
+
+    def _only_methods(self, name: str) -> Iterator[Location]:
+        """Of a receiver that is not known: the methods of this name, unless there are many."""
+        found = [m for m in self._workspace.index.table.named(name) if m.name.kind is DefKind.METHOD]
+        for match in found if len(found) <= MAX_METHODS else ():
+            end = match.name.column + len(name.encode())
+            yield Location(Path(match.path), match.name.line, match.name.column, match.name.line, end)
 
     def meanings(self, path: str, cursor: Cursor) -> list[Resolved | Location]:
         """What a dotted name means at the cursor: a local binding, an attribute of `self`, or a global name."""

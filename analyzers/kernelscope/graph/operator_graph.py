@@ -45,7 +45,9 @@ class OperatorGraph:
         """One graph of everything that is linked so far; edges carry an `Edge` under the key `edge`."""
         import networkx
 
-        return networkx.compose(self._links.graph, self._python_graph)
+        whole: MultiDiGraph[Node] = networkx.MultiDiGraph(self._links.graph)
+        whole.add_edges_from(self._python_graph.edges(keys=True, data=True))
+        return whole
 
     def _add(self, edges: Iterable[Edge]) -> None:
         for edge in edges:

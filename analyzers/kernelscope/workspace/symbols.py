@@ -16,7 +16,7 @@ MAX_EXAMINED = 20_000
 MAX_QUERY = 100
 MAX_ROWS = 500
 ENOUGH = 20
-"""With so many names that contain the query, letters in order are not looked for."""
+"""With so many names that contain the query, or one that is it, letters in order are not looked for."""
 
 _WEIGHT: dict[DefKind, int] = {
     DefKind.CUDA_KERNEL: 0,
@@ -80,7 +80,7 @@ class SymbolTable:
         container, _, wanted = query.strip()[:MAX_QUERY].rpartition(".")
         needle = wanted.encode().lower()
         positions = flat.find(needle, flat.lower) if needle else flat.first(4 * limit)
-        if len(positions) < ENOUGH and len(needle) >= 3:
+        if len(positions) < ENOUGH and len(needle) >= 3 and b"\n" + needle + b"\n" not in flat.lower:
             positions = [*positions, *flat.subsequences(needle)]
         if container:
             found = [match for match in map(flat.at, positions) if container.lower() in match.name.container.lower()]

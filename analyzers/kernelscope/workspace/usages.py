@@ -91,7 +91,10 @@ class Usages:
     def definitions(self, name: str, near: str = "", seconds: float = SEARCH_SECONDS) -> tuple[Definition, ...]:
         """Functions, classes and assignments of this name at the top level of any module, nearest first."""
         found: list[Definition] = []
+        deadline = time.monotonic() + seconds
         for path in self._defining(name, near, seconds):
+            if time.monotonic() > deadline:
+                break
             names = self._modules.namespace(path)
             bindings = names.bindings.get(name, []) if names else []
             found.extend(Definition(path, name, b.node) for b in bindings if b.target is None)
@@ -100,7 +103,10 @@ class Usages:
     def methods(self, name: str, near: str = "", seconds: float = SEARCH_SECONDS) -> tuple[Definition, ...]:
         """Methods of this name in any top-level class, nearest first."""
         found: list[Definition] = []
+        deadline = time.monotonic() + seconds
         for path in self._defining(name, near, seconds):
+            if time.monotonic() > deadline:
+                break
             module = self._modules.module(path)
             for statement in module.body if module else ():
                 if isinstance(statement, ClassDef):
