@@ -46,7 +46,8 @@ class OperatorGraph:
         import networkx
 
         whole: MultiDiGraph[Node] = networkx.MultiDiGraph(self._links.graph)
-        whole.add_edges_from(self._python_graph.edges(keys=True, data=True))
+        for _, _, data in self._python_graph.edges(data=True):
+            add(whole, cast(Edge, data["edge"]))
         return whole
 
     def _add(self, edges: Iterable[Edge]) -> None:
