@@ -21,8 +21,8 @@ from kernelscope.workspace.packages import ModuleRef, Packages
 
 MAX_HOPS = 40
 MAX_STARS = 5_000
-KEPT_BYTES = 4 << 20
-"""Source bytes of the lowered modules that are kept; trees take about ten times as much."""
+KEPT_BYTES = 3 << 20
+"""Source bytes of the lowered modules that are kept; trees and lowered nodes take thirty times as much."""
 
 _LITERAL_ALL = re.compile(rb"\n__all__ = [\[(]([^\])]*)[\])]")
 _BINDS = rb"(?:^|\n)[ \t]*(?:(?:async )?def |class )?%(name)b\b|import [^\n]*\b%(name)b\b"
