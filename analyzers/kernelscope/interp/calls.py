@@ -90,7 +90,9 @@ def call(run: Interpreter, target: Value, args: Arguments, kwargs: Keywords, spa
     run.step()
     match target:
         case Function():
-            return call_function(run, target, args, kwargs, span)
+            result = call_function(run, target, args, kwargs, span)
+            default = _default_choice(target.definition.name, args) if isinstance(result, Unknown) else None
+            return result if default is None else default
         case TensorMethod():
             return _tensor_method(target, args, kwargs)
         case External():
@@ -123,11 +125,14 @@ def call(run: Interpreter, target: Value, args: Arguments, kwargs: Keywords, spa
 
 
 def _opaque_call(target: Opaque, args: Arguments, span: Any) -> Value:
+    found = _default_choice(target.name.rpartition(".")[2], args)
+    return Unknown(f"{target.name}() is not followed", span) if found is None else found
+
+
+def _default_choice(name: str, args: Arguments) -> Function | None:
     """`table.get_interface(key, default)`: a default that is a function is what runs unless another is chosen."""
     callables = [a for a in args if isinstance(a, Function)]
-    if len(callables) == 1 and target.name.rpartition(".")[2].startswith("get"):
-        return callables[0]
-    return Unknown(f"{target.name}() is not followed", span)
+    return callables[0] if len(callables) == 1 and name.startswith("get") else None
 
 
 # -- functions of the workspace --------------------------------------------------------------------------
@@ -140,7 +145,7 @@ def call_function(run: Interpreter, function: Function, args: Arguments, kwargs:
         return Unknown("no function", span)
     if run.calls >= MAX_CALLS:
         return Unknown(f"{node.name} is called too deeply", span)
-    if any(isinstance(n, t.Yield) for s in node.body[:40] for n in t.walk(s)):
+    if run.is_generator(node):
         return Alike(Unknown("what a generator yields"))
     scope = Scope(function.definition.path, function, {}, function.closure)
     bind(run, scope, function, args, kwargs)
@@ -218,16 +223,16 @@ def _call_lambda(run: Interpreter, target: LambdaValue, args: Arguments) -> Valu
 
 def construct(run: Interpreter, cls: Definition, args: Arguments, kwargs: Keywords) -> Value:
     """An instance of a class of the workspace; `__init__` runs when an attribute is first asked for."""
-    for base in run.workspace.classes.mro(cls):
+    for base in run.mro(cls):
         if isinstance(base, OutsideName):
             layer = ops.build(base.dotted, [for_op(a) for a in args], {k: for_op(v) for k, v in kwargs.items()})
-            own_forward = run.workspace.classes.attribute(cls, "forward")
+            own_forward = run.class_attribute(cls, "forward")
             if isinstance(layer, Module) and not isinstance(own_forward, Definition):
                 return layer
     instance = Instance(cls)
 
     def initialise() -> None:
-        init = run.workspace.classes.attribute(cls, "__init__")
+        init = run.class_attribute(cls, "__init__")
         run.quiet += 1
         try:
             if isinstance(init, Definition) and isinstance(init.node, t.FunctionDef):
@@ -263,7 +268,7 @@ def _layer_base(run: Interpreter, instance: Instance, args: Arguments, kwargs: K
     """A class that derives from a torch layer and has its own forward keeps the layer's parameters."""
     if "weight" in instance.attributes:
         return
-    for base in run.workspace.classes.mro(instance.cls):
+    for base in run.mro(instance.cls):
         if isinstance(base, OutsideName) and base.dotted.startswith("torch.nn.") and base.dotted != "torch.nn.Module":
             layer = ops.build(base.dotted, [for_op(a) for a in args], {k: for_op(v) for k, v in kwargs.items()})
             if isinstance(layer, Module):
@@ -276,11 +281,11 @@ def call_instance(run: Interpreter, instance: Instance, args: Arguments, kwargs:
     """`module(x)`: its forward, or `__call__`."""
     names = ("forward", "__call__") if is_instance_of_module(run, instance) else ("__call__", "forward")
     for name in names:
-        found = run.workspace.classes.attribute(instance.cls, name)
+        found = run.class_attribute(instance.cls, name)
         if isinstance(found, Definition) and isinstance(found.node, t.FunctionDef):
             instance_attribute(run, instance, "training")
             return call_function(run, Function(found, instance, True), args, kwargs, span)
-    for base in run.workspace.classes.mro(instance.cls):
+    for base in run.mro(instance.cls):
         if isinstance(base, OutsideName) and base.dotted.endswith(".Sequential"):
             return _through(run, list(instance.attributes.values()), args, kwargs, span)
     return Unknown(f"{instance.cls.name} has no forward that is followed", span)

@@ -175,7 +175,7 @@ def attribute(run: Interpreter, value: Value, name: str, span: Any) -> Value:
         case Module():
             return _layer_attribute(value, name)
         case Class():
-            found = run.workspace.classes.attribute(value.definition, name)
+            found = run.class_attribute(value.definition, name)
             return _class_attribute(run, found, None)
         case SuperValue():
             found = run.workspace.classes.super_attribute(value.owner, value.receiver.cls, name)
@@ -208,7 +208,7 @@ def instance_attribute(run: Interpreter, instance: Instance, name: str) -> Value
         instance.is_ready = True
     if name in instance.attributes:
         return instance.attributes[name]
-    found = run.workspace.classes.attribute(instance.cls, name)
+    found = run.class_attribute(instance.cls, name)
     value = _class_attribute(run, found, instance)
     if isinstance(value, Unknown):
         if name == "training":

@@ -6,14 +6,15 @@ Holds state and resolves names; expressions, statements and calls are evaluated 
 from __future__ import annotations
 
 import builtins
+import time
 from dataclasses import dataclass, field
 
-from kernelscope.interp.values import Builtin, Class, External, Function, Instance, Scope, Value, joined
+from kernelscope.interp.values import Builtin, Class, External, Function, Instance, Scope, Value, agreed
 from kernelscope.ops import ShapeError
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import DTYPES, Unknown
-from kernelscope.workspace.modules import Definition, Missing, ModuleRef
+from kernelscope.workspace.modules import Definition, Missing, ModuleRef, Resolved
 from kernelscope.workspace.modules import External as OutsideName
 from kernelscope.workspace.workspace import Workspace
 
@@ -57,11 +58,43 @@ class Interpreter:
     calls: int = 0
     nested: int = 0
     quiet: int = 0
+    deadline: float = float("inf")
+    _mros: dict[t.Stmt, tuple[Resolved, ...]] = field(default_factory=dict[t.Stmt, "tuple[Resolved, ...]"])
+    _attributes: dict[tuple[t.Stmt, str], Resolved] = field(default_factory=dict[tuple[t.Stmt, str], "Resolved"])
+    _generators: dict[t.FunctionDef, bool] = field(default_factory=dict[t.FunctionDef, bool])
+
+    def start(self, seconds: float) -> None:
+        """Begin one function of the file that is looked at, with a budget of its own."""
+        self.steps = self.calls = self.nested = self.quiet = 0
+        self.deadline = time.monotonic() + seconds
 
     def step(self) -> None:
         self.steps += 1
+        if self.steps % 128 == 0 and time.monotonic() > self.deadline:
+            raise OutOfBudget
         if self.steps > MAX_STEPS:
             raise OutOfBudget
+
+    def mro(self, cls: Definition) -> tuple[Resolved, ...]:
+        """The classes in which attributes are looked up, kept for this interpretation."""
+        known = self._mros.get(cls.node)
+        if known is None:
+            self._mros[cls.node] = known = self.workspace.classes.mro(cls)
+        return known
+
+    def class_attribute(self, cls: Definition, name: str) -> Resolved:
+        """What the class or a base defines under a name, kept for this interpretation."""
+        key = (cls.node, name)
+        known = self._attributes.get(key)
+        if known is None:
+            self._attributes[key] = known = self.workspace.classes.attribute(cls, name)
+        return known
+
+    def is_generator(self, node: t.FunctionDef) -> bool:
+        known = self._generators.get(node)
+        if known is None:
+            self._generators[node] = known = any(isinstance(n, t.Yield) for n in t.walk(*node.body))
+        return known
 
     def record(self, path: str, span: Span, value: Value) -> None:
         """Remember the value bound or computed at a place; contexts are joined."""
@@ -72,7 +105,7 @@ class Interpreter:
         if known is None:
             self.seen[key] = Seen(value)
         else:
-            known.value = joined(known.value, value)
+            known.value = agreed(known.value, value)
             known.contexts += 1
 
     def contradiction(self, path: str, span: Span, error: ShapeError) -> Unknown:
@@ -110,7 +143,7 @@ class Interpreter:
         match found:
             case OutsideName():
                 return external(found.dotted)
-            case Definition(node=t.Assign(targets=[t.Name()], value=value)):
+            case Definition(node=t.Assign(targets=[t.Name()], value=value)) | Definition(node=t.AnnAssign(value=value)) if value is not None:
                 from kernelscope.interp.expressions import evaluate
 
                 self.quiet += 1
@@ -165,5 +198,5 @@ def is_instance_of_module(interpreter: Interpreter, value: Value) -> bool:
         return False
     return any(
         isinstance(base, OutsideName) and base.dotted.startswith("torch.nn.")
-        for base in interpreter.workspace.classes.mro(value.cls)
+        for base in interpreter.mro(value.cls)
     )

@@ -5,6 +5,7 @@ Values are kept by span; a function that no model reaches is interpreted by itse
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -21,6 +22,11 @@ from kernelscope.syntax.python.lower import Scope as SourceScope
 from kernelscope.tensor import Unknown
 from kernelscope.workspace.modules import Definition
 from kernelscope.workspace.workspace import Workspace
+
+
+FUNCTION_SECONDS = 1.5
+"""The longest that one function, with all that it calls, is interpreted."""
+FILE_SECONDS = 8.0
 
 
 @dataclass(slots=True)
@@ -40,13 +46,17 @@ def run_file(workspace: Workspace, path: str, cancelled: Callable[[], bool] = la
     if module is None:
         return result
     run = Interpreter(workspace)
+    end = time.monotonic() + FILE_SECONDS
     for scope in _order(workspace, path, module):
         if cancelled():
             break
         node = scope.node
         if not isinstance(node, t.FunctionDef) or node in run.entered:
             continue
-        run.steps, run.calls, run.nested, run.quiet = 0, 0, 0, 0
+        if time.monotonic() > end:
+            result.incomplete.add(scope.qualified_name)
+            continue
+        run.start(FUNCTION_SECONDS)
         try:
             _run_one(run, path, scope)
         except OutOfBudget:
@@ -111,7 +121,7 @@ def seeded_instance(run: Interpreter, cls: Definition) -> Instance:
     instance = Instance(cls)
 
     def initialise() -> None:
-        init = run.workspace.classes.attribute(cls, "__init__")
+        init = run.class_attribute(cls, "__init__")
         if not isinstance(init, Definition) or not isinstance(init.node, t.FunctionDef):
             return
         function = Function(init, instance, True)

@@ -12,7 +12,7 @@ from typing import Any
 from kernelscope.dims import Dim, dim
 from kernelscope.ops import Module
 from kernelscope.syntax.python import tree as t
-from kernelscope.tensor import DType, Several, Shape, Tensor, Unknown
+from kernelscope.tensor import DType, Several, Shape, Size, Tensor, Unknown
 from kernelscope.workspace.modules import Definition
 
 Value = Any
@@ -205,6 +205,45 @@ def joined(one: Value, other: Value) -> Value:
     if isinstance(one, bool | Flag) and isinstance(other, bool | Flag):
         return Flag()
     return Unknown("the branches differ")
+
+
+def agreed(one: Value, other: Value) -> Value:
+    """What two contexts say of one place: a context that knows nothing says nothing, two that differ leave it open."""
+    if one is other or isinstance(other, Unknown | Opaque | Flag):
+        return one
+    if isinstance(one, Unknown | Opaque | Flag) or one is None:
+        return other
+    if other is None:
+        return one
+    if isinstance(one, Tensor) and isinstance(other, Tensor):
+        dtype = one.dtype if isinstance(other.dtype, Unknown) or one.dtype == other.dtype else other.dtype
+        if not isinstance(one.dtype, Unknown) and not isinstance(other.dtype, Unknown) and one.dtype != other.dtype:
+            dtype = Unknown("the callers differ in dtype")
+        return Tensor(_agreed_shape(one.shape, other.shape), dtype)
+    if isinstance(one, tuple) and isinstance(other, tuple) and len(one) == len(other):
+        return tuple(agreed(a, b) for a, b in zip(one, other, strict=True))
+    return joined(one, other)
+
+
+def _agreed_shape(one: Shape, other: Shape) -> Shape:
+    if one == other or other.dims is None:
+        return one
+    if one.dims is None:
+        return other
+    if len(one.dims) != len(other.dims):
+        return Shape.unknown("the callers give different ranks")
+    return Shape(tuple(_agreed_size(a, b) for a, b in zip(one.dims, other.dims, strict=True)))
+
+
+def _agreed_size(one: Size, other: Size) -> Size:
+    if isinstance(other, Unknown) or one == other:
+        return one
+    if isinstance(one, Unknown):
+        return one if one.reason == CALLERS_DIFFER else other
+    return Unknown(CALLERS_DIFFER)
+
+
+CALLERS_DIFFER = "the callers differ in this dim"
 
 
 def _same_kind(one: Value, other: Value) -> bool:
