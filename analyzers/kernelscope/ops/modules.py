@@ -1,51 +1,23 @@
 """torch.nn layers: constructor arguments → parameters with shapes, and the rule of `forward`.
 
-A Module is plain data: no forward pass is recorded in it, hooks and state do not exist.
+Hooks, buffers and state do not exist here; containers such as Sequential belong to the interpreter.
 """
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from kernelscope.dims import NO_FACTS, Facts
-from kernelscope.ops.arguments import Lost, Value, flag, integer, pair, size
+from kernelscope.ops.arguments import Lost, Value
 from kernelscope.ops.arguments import dtype as as_dtype
 from kernelscope.ops.binding import Parameters
+from kernelscope.ops.layer import Module
 from kernelscope.ops.registry import Op, Rule, all_ops, declare, run
 from kernelscope.tensor import DTYPES, Shape, Size, Tensor, Unknown
-
-
-@dataclass(frozen=True, slots=True)
-class Module:
-    """One constructed layer. `settings` are its constructor's arguments by name, defaults included."""
-
-    name: str
-    settings: Mapping[str, Value]
-    parameters: Mapping[str, Tensor] = field(default_factory=dict[str, Tensor])
-
-    def __getitem__(self, name: str) -> Value:
-        return self.settings[name]
-
-    def size(self, name: str) -> Size:
-        """A setting that is a size."""
-        return size(self.settings[name])
-
-    def flag(self, name: str) -> bool:
-        """A setting that is a definite truth value."""
-        return flag(self.settings[name])
-
-    def integer(self, name: str) -> int:
-        """A setting that is a definite number."""
-        return integer(self.settings[name])
-
-    def pair(self, name: str, count: int) -> tuple[Size, ...]:
-        """A setting that is one size per axis."""
-        return tuple(size(v) for v in pair(self.settings[name], count))
-
 
 Weights = Callable[[Module], Mapping[str, Sequence[Size] | None]]
 """Shapes of parameters by name, None for one that is switched off."""

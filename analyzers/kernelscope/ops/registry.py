@@ -25,6 +25,7 @@ from typing import Any
 from kernelscope.dims import NO_FACTS, Dim, Facts, dim
 from kernelscope.ops.arguments import Lost, Value, tensor
 from kernelscope.ops.binding import Parameters
+from kernelscope.ops.layer import Module
 from kernelscope.ops.result_dtypes import DTYPE_RULES
 from kernelscope.tensor import Several, Shape, ShapeError, Size, Tensor, Unknown
 from kernelscope.tensor.dtypes import DTYPES, DType
@@ -103,7 +104,7 @@ class Op:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """`flops` counts a multiply-add as two; `bytes` is read plus written, each operand once."""
+    """`flops` counts a multiply-add as two; `bytes` is read plus written, each operand and weight once."""
 
     flops: Size
     bytes: Size
@@ -275,7 +276,9 @@ def cost(name: str | Op, args: Sequence[Value], kwargs: Mapping[str, Value] | No
     outputs = _tensors_in(result)
     traffic: Size = dim(0)
     if op.kind not in {"view", "result"}:
-        for operand in (*_tensors_in(bound.values()), *outputs):
+        layers = [v for v in bound.values() if isinstance(v, Module)] if op.kind == "compute" else []
+        weights = [weight for layer in layers for weight in layer.parameters.values()]
+        for operand in (*_tensors_in(bound.values()), *weights, *outputs):
             traffic = traffic + operand.nbytes
     flops: Size = dim(0)
     if op.flops is not None:
