@@ -5,8 +5,9 @@ Knows nothing of tensors or Python; an atom's name is any text (`B`, `config.hid
 
 from kernelscope.dims.compare import normal, same
 from kernelscope.dims.facts import NO_FACTS, Facts
+from kernelscope.dims.monomial import Opaque
 from kernelscope.dims.parse import parse
-from kernelscope.dims.polynomial import Dim, DimLike, Opaque, TooLarge, ceil_div, dim, maximum, minimum, product, total
+from kernelscope.dims.polynomial import Dim, DimLike, TooLarge, ceil_div, dim, maximum, minimum, product, total
 from kernelscope.dims.render import render
 
 __all__ = [

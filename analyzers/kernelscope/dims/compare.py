@@ -8,7 +8,8 @@ from __future__ import annotations
 from math import gcd, prod
 
 from kernelscope.dims.facts import NO_FACTS, Facts
-from kernelscope.dims.polynomial import ONE, ZERO, Atom, Dim, DimLike, Monomial, Opaque, TooLarge, apply, dim
+from kernelscope.dims.monomial import Atom, Monomial, Opaque
+from kernelscope.dims.polynomial import ONE, ZERO, Dim, DimLike, TooLarge, apply, dim
 
 
 def same(a: DimLike, b: DimLike, facts: Facts = NO_FACTS) -> bool | None:

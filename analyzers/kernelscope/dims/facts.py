@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from kernelscope.dims.polynomial import ONE, ZERO, Dim, DimLike, Opaque, apply, dim
+from kernelscope.dims.monomial import Opaque
+from kernelscope.dims.polynomial import ONE, ZERO, Dim, DimLike, apply, dim
 
 
 @dataclass(frozen=True, slots=True)

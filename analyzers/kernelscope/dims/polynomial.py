@@ -10,6 +10,8 @@ from functools import lru_cache
 from math import gcd
 from typing import Union
 
+from kernelscope.dims.monomial import Atom, Monomial, Opaque, factor_key, monomial_key, over, times
+
 MAX_WEIGHT = 400
 """Atoms that one Dim may hold, counted through opaque atoms. Nothing a reader could read comes near it."""
 
@@ -18,37 +20,6 @@ class TooLarge(ArithmeticError):
     """The result would have more than `MAX_WEIGHT` atoms."""
 
 
-class Opaque:
-    """An operation that the polynomial form cannot open: `op` is `//`, `%`, `cdiv`, `max` or `min`.
-
-    `args` are two Dims, for `max` and `min` two or more in normal order.
-    """
-
-    __slots__ = ("_hash", "args", "key", "op", "weight")
-
-    def __init__(self, op: str, args: tuple[Dim, ...]) -> None:
-        self.op = op
-        self.args = args
-        self.key = (1, op, tuple(a.key for a in args))
-        self.weight = 1 + sum(a.weight for a in args)
-        self._hash = hash((op, args))
-
-    def __hash__(self) -> int:
-        return self._hash
-
-    def __eq__(self, other: object) -> bool:
-        if self is other:
-            return True
-        return (
-            isinstance(other, Opaque) and self._hash == other._hash and self.op == other.op and self.args == other.args
-        )
-
-    def __repr__(self) -> str:
-        return f"{self.op}{self.args}"
-
-
-Atom = str | Opaque
-Monomial = tuple[tuple[Atom, int], ...]
 DimLike = Union["Dim", int, str]
 
 
@@ -81,7 +52,7 @@ class Dim:
     def key(self) -> tuple[object, ...]:
         """Sorts Dims in a total order that depends on nothing but their value."""
         if self._key is None:
-            self._key = tuple((_monomial_key(m), c) for m, c in self.terms)
+            self._key = tuple((monomial_key(m), c) for m, c in self.terms)
         return self._key
 
     @property
@@ -156,7 +127,7 @@ class Dim:
         products: dict[Monomial, int] = {}
         for mine, a in self.terms:
             for theirs, b in right.terms:
-                monomial = _times(mine, theirs)
+                monomial = times(mine, theirs)
                 products[monomial] = products.get(monomial, 0) + a * b
         return _sorted(products)
 
@@ -180,7 +151,7 @@ class Dim:
         divisor, factor = other.terms[0]
         quotients: dict[Monomial, int] = {}
         for monomial, coefficient in self.terms:
-            quotient = _over(monomial, divisor)
+            quotient = over(monomial, divisor)
             if quotient is None or coefficient % factor:
                 return None
             quotients[quotient] = coefficient // factor
@@ -418,7 +389,7 @@ def _cancel(a: Dim, b: Dim) -> tuple[Dim, Dim]:
         common = {atom: min(e, powers[atom]) for atom, e in common.items() if atom in powers}
     if factor == 1 and not common:
         return a, b
-    shared = Dim(((tuple(sorted(common.items(), key=_factor_key)), factor),))
+    shared = Dim(((tuple(sorted(common.items(), key=factor_key)), factor),))
     return a.exact_div(shared) or a, b.exact_div(shared) or b
 
 
@@ -437,45 +408,8 @@ def _long_division(numerator: Dim, divisor: Dim) -> Dim | None:
     return None
 
 
-def _factor_key(factor: tuple[Atom, int]) -> tuple[object, ...]:
-    atom = factor[0]
-    return (0, atom) if isinstance(atom, str) else atom.key
-
-
-@lru_cache(65536)
-def _monomial_key(monomial: Monomial) -> tuple[object, ...]:
-    """Graded, then lexicographic with exponents: without them `B*B*S` would tie with `B*S*S`."""
-    return (-sum(e for _, e in monomial), tuple((_factor_key((a, e)), -e) for a, e in monomial))
-
-
 def _term_key(term: tuple[Monomial, int]) -> tuple[object, ...]:
-    return _monomial_key(term[0])
-
-
-@lru_cache(65536)
-def _times(left: Monomial, right: Monomial) -> Monomial:
-    if not left or not right:
-        return left or right
-    powers = dict(left)
-    for atom, exponent in right:
-        powers[atom] = powers.get(atom, 0) + exponent
-    return tuple(sorted(powers.items(), key=_factor_key))
-
-
-@lru_cache(65536)
-def _over(left: Monomial, right: Monomial) -> Monomial | None:
-    if not right:
-        return left
-    powers = dict(left)
-    for atom, exponent in right:
-        rest = powers.get(atom, 0) - exponent
-        if rest < 0:
-            return None
-        if rest:
-            powers[atom] = rest
-        else:
-            del powers[atom]
-    return tuple(sorted(powers.items(), key=_factor_key))
+    return monomial_key(term[0])
 
 
 def _sorted(sums: dict[Monomial, int]) -> Dim:

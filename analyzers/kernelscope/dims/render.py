@@ -9,7 +9,8 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
-from kernelscope.dims.polynomial import Atom, Dim, Monomial, Opaque
+from kernelscope.dims.monomial import Atom, Monomial, Opaque
+from kernelscope.dims.polynomial import Dim
 
 _PLAIN = re.compile(r"[^\W\d][\w.]*\Z")
 _LOOSE, _SUM, _PRODUCT, _PRIMARY = range(4)

@@ -57,6 +57,7 @@ TABLES = (
     "torch.elementwise",
     "torch.reductions",
     "torch.views",
+    "torch.expansion",
     "torch.joins",
     "torch.indexing",
     "torch.creation",

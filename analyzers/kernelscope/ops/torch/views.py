@@ -22,7 +22,6 @@ from kernelscope.ops.arguments import (
 from kernelscope.ops.registry import rule
 from kernelscope.tensor import DType as _DType
 from kernelscope.tensor import Shape, ShapeError, Size, Tensor, Unknown, largest, numel, same_size, smallest
-from kernelscope.tensor.broadcasting import broadcast
 
 
 @rule("T.view", kind="view", label="other sizes, same elements")
@@ -226,106 +225,6 @@ def _sizes(values: Value) -> tuple[Size, ...]:
     return sizes(values)
 
 
-@rule("T.expand", kind="view", label="repeat axes of size 1 without copying")
-def expand(self: Value, *size: Value, facts: Facts = NO_FACTS) -> Shape:
-    """-1 keeps a size; other sizes must equal it unless it is 1; new axes come in front."""
-    wanted = sizes(size)
-    shape = tensor(self).shape
-    if shape.dims is None:
-        lost = Unknown(shape.reason or "the rank is not known")
-        return Shape(tuple(lost if s == -1 else s for s in wanted))
-    return expanded(shape.dims, wanted, facts)
-
-
-@rule("t.broadcast_to T.broadcast_to", kind="view", label="repeat axes of size 1 without copying")
-def broadcast_to(input: Value, size: Value, *, facts: Facts = NO_FACTS) -> Shape:
-    """As `expand`."""
-    return expanded(known(input), sizes(size), facts)
-
-
-def expanded(dims: tuple[Size, ...], wanted: tuple[Size, ...], facts: Facts) -> Shape:
-    """The sizes after `expand`."""
-    extra = len(wanted) - len(dims)
-    if extra < 0:
-        raise ShapeError("broadcast", f"{Shape(dims)} cannot be expanded to the fewer dims of {Shape(wanted)}")
-    result: list[Size] = []
-    for i, target in enumerate(wanted):
-        old = dims[i - extra] if i >= extra else None
-        if target == -1:
-            if old is None:
-                raise ShapeError("broadcast", f"-1 for a new axis of {Shape(wanted)}")
-            result.append(old)
-        else:
-            if old is not None and old != 1 and same_size(old, target, facts) is False and _not_one(old, facts):
-                raise ShapeError("broadcast", f"{Shape(dims)} cannot be expanded to {Shape(wanted)}")
-            result.append(target)
-    return Shape(tuple(result))
-
-
-def _not_one(d: Size, facts: Facts) -> bool:
-    return same_size(d, _one(), facts) is False
-
-
-@rule("T.expand_as", kind="view", label="repeat axes of size 1 without copying")
-def expand_as(self: Value, other: Value, *, facts: Facts = NO_FACTS) -> Shape:
-    """The shape of `other`."""
-    shape, old = tensor(other).shape, tensor(self).shape.dims
-    return shape if shape.dims is None or old is None else expanded(old, shape.dims, facts)
-
-
-@rule("t.broadcast_tensors", kind="view", label="expand to a common shape")
-def broadcast_tensors(*tensors: Value, facts: Facts = NO_FACTS) -> tuple[Tensor, ...]:
-    """Each tensor in the common shape."""
-    found = [tensor(t) for t in items(unpacked(tensors))]
-    shape = broadcast((t.shape for t in found), facts)
-    return tuple(t.with_shape(shape) for t in found)
-
-
-@rule("t.broadcast_shapes", kind="result", label="the common shape")
-def broadcast_shapes(*shapes: Value, facts: Facts = NO_FACTS) -> tuple[Size, ...] | Shape:
-    """A tuple of sizes."""
-    shape = broadcast((Shape(sizes(s)) for s in shapes), facts)
-    return shape if shape.dims is None else shape.dims
-
-
-@rule("T.repeat", kind="movement", label="repeat along axes, copied")
-def repeat(self: Value, *repeats: Value) -> Shape:
-    """Each size times its factor; more factors than axes add axes in front."""
-    factors = sizes(repeats)
-    shape = tensor(self).shape
-    if shape.dims is None:
-        return Shape((Unknown(shape.reason or "the rank is not known"),) * len(factors))
-    return _repeated(shape.dims, factors)
-
-
-@rule("t,T.tile", kind="movement", label="repeat along axes, copied")
-def tile(input: Value, *dims: Value) -> Shape:
-    """Each size times its factor, aligned from the right."""
-    return _repeated(known(input), sizes(dims))
-
-
-def _repeated(dims: tuple[Size, ...], factors: tuple[Size, ...]) -> Shape:
-    one = _one()
-    factors = (one,) * (len(dims) - len(factors)) + factors
-    dims = (one,) * (len(factors) - len(dims)) + dims
-    return Shape(tuple(d * f for d, f in zip(dims, factors, strict=True)))
-
-
-@rule("t,T.repeat_interleave", kind="movement", label="repeat elements along an axis")
-def repeat_interleave(input: Value, repeats: Value = None, dim: Value = None, *, output_size: Value = None) -> Shape:
-    """One axis times `repeats`; without `dim` the tensor is flattened first."""
-    if repeats is None:
-        return Shape((Unknown("the number of repeats depends on the data"),))
-    count: Size = (
-        size(output_size) if output_size is not None else Unknown("the sum of the repeats depends on the data")
-    )
-    shape = tensor(input).shape
-    if dim is None:
-        return Shape((shape.numel() * size(repeats) if not isinstance(repeats, Tensor) else count,))
-    at = integer(dim)
-    return shape.with_size(at, shape.size(at) * size(repeats) if not isinstance(repeats, Tensor) else count)
-
-
 @rule("t,T.narrow", kind="view", label="a range of an axis")
 def narrow(input: Value, dim: Value, start: Value, length: Value) -> Shape:
     """One axis becomes `length` long."""
@@ -405,16 +304,6 @@ def atleast_3d(tensors: Value) -> Shape:
     if len(dims) < 3:
         dims = (_one(),) * (2 - len(dims)) + dims + (_one(),)
     return Shape(dims)
-
-
-@rule("t.meshgrid", kind="view", label="coordinates of a grid")
-def meshgrid(*tensors: Value, indexing: Value = "ij") -> tuple[Shape, ...]:
-    """One tensor for each axis, all of the grid's shape."""
-    vectors = items(unpacked(tensors))
-    lengths = [numel(known(v)) for v in vectors]
-    if indexing == "xy" and len(lengths) > 1:
-        lengths[:2] = lengths[1], lengths[0]
-    return (Shape(tuple(lengths)),) * len(vectors)
 
 
 def _one() -> Dim:
