@@ -31,17 +31,18 @@ no_server='kernelscope.path=["python3", "-c", "import a_library_that_is_missing"
 old_python='kernelscope.interpreter=["/does/not/exist/python"]'
 
 drive model \
-  --open tinyllm/model.py --lens 'dataflow' \
-  --click-lens 'dataflow' --expect-tab 'Dataflow' --expect-editor '▼' --expect-readonly --shot model-dataflow \
+  --open tinyllm/model.py:92 --inlay '\[B, S' --lens 'architecture' \
+  --hover 'residual#1' --expect-hover 'Tensor\[B, S' --shot model-hover \
+  --key Escape --click-lens 'architecture' --expect-tab 'Architecture of' --expect-editor '├─' --expect-readonly \
+  --shot model-architecture \
   --no-notification
-drive triton \
-  --open tinyllm/kernels/rms_norm.py:1 --lens 'explain' --inlay '\[' \
-  --hover rms_norm_kernel --expect-hover 'grid' --shot triton-hover \
-  --key Escape --command 'Kernelscope: Explain Kernel' --expect-tab 'rms_norm' --expect-readonly --shot triton-explain \
-  --no-notification
-drive cuda \
-  --open csrc/silu_and_mul.cu --lang 'CUDA' --lens 'explain' \
-  --hover silu_and_mul --expect-hover 'grid|block' --shot cuda-hover --no-notification
+drive follow-source \
+  --open tinyllm/model.py:105 --command 'Kernelscope: Show Architecture' --expect-tab 'Architecture of TinyLLM' \
+  --key Control+1 --goto 109:14 --type 'x' --expect-editor '└─ .*xnorm|├─ .*xnorm' --no-notification
+drive across-languages \
+  --open csrc/silu_and_mul.cu:20 --lang 'CUDA' --command 'Kernelscope: Show Call Path' --expect-tab 'Call path' \
+  --expect-editor 'TinyLLM.forward' --expect-readonly --shot call-path \
+  --command 'Kernelscope: Export View' --wait 300 --type Mark --key Enter --expect-editor '# Call path' --no-notification
 drive broken-server --setting "$no_server" \
   --open tinyllm/model.py --expect-notification 'could not start: the Python library a_library_that_is_missing is missing' \
   --expect-notification 'Select Interpreter'
