@@ -22,7 +22,7 @@ from kernelscope.workspace.files import Files, Version
 from kernelscope.workspace.pool import scan_all
 from kernelscope.workspace.store import Row, Store
 from kernelscope.workspace.symbols import SymbolTable
-from kernelscope.workspace.worker import Scanned, scan_bytes
+from kernelscope.workspace.worker import Scanned, facts_or_none, scan_bytes
 
 WRITE_ROWS = 400
 PROGRESS_SECONDS = 0.2
@@ -321,10 +321,7 @@ class Index:
 
     def _scan_now(self, path: str) -> FileFacts | None:
         data = self.files.read(path)
-        if isinstance(data, LeftOut):
-            return None
-        row = scan_bytes(path, data, True)
-        return decode_facts(row.facts) if row.facts else None
+        return None if isinstance(data, LeftOut) else facts_or_none(path, data)
 
 
 class _Report:

@@ -6,6 +6,7 @@ Messages are msgpack with a length of four bytes before them. Knows neither the 
 from __future__ import annotations
 
 import ctypes
+import logging
 import os
 import signal
 import struct
@@ -15,7 +16,7 @@ from typing import BinaryIO
 import msgspec
 
 from kernelscope.results import LeftOut
-from kernelscope.workspace.facts import Record, called_names, columns, encode
+from kernelscope.workspace.facts import FileFacts, Record, called_names, columns, encode
 from kernelscope.workspace.files import MAX_FILE_BYTES, read_bounded
 from kernelscope.workspace.scan import facts_of, names_of, names_of_facts, priority
 
@@ -56,20 +57,24 @@ def scan_file(path: str, exact: bool) -> Scanned:
 
 
 def scan_bytes(path: str, data: bytes, exact: bool, size: int = -1, mtime_ns: int = -1) -> Scanned:
-    """Scans given bytes. A file that the scanner fails on keeps its names, if those could be had."""
+    """Scans given bytes."""
     rank = priority(path, data)
-    names = b""
+    if not exact:
+        return Scanned(path, size, mtime_ns, rank, None, encode(columns(names_of(path, data))), None, None)
+    facts = facts_or_none(path, data)
+    if facts is None:
+        return Scanned(path, size, mtime_ns, rank, "the scan failed", b"", None, None)
+    names = encode(columns(names_of_facts(facts, data)))
+    return Scanned(path, size, mtime_ns, rank, None, names, called_names(facts), encode(facts))
+
+
+def facts_or_none(path: str, data: bytes) -> FileFacts | None:
+    """The facts of a file, or None where the scanner itself fails: that costs this file only, and is logged."""
     try:
-        if not exact:
-            names = encode(columns(names_of(path, data)))
-            return Scanned(path, size, mtime_ns, rank, None, names, None, None)
-        facts = facts_of(path, data)
-        names = encode(columns(names_of_facts(facts, data)))
-        return Scanned(path, size, mtime_ns, rank, None, names, called_names(facts), encode(facts))
-    except (RecursionError, MemoryError, ValueError, LookupError, TypeError, AttributeError, AssertionError) as error:
-        return Scanned(
-            path, size, mtime_ns, rank, f"the scan failed: {type(error).__name__}: {error}", names, None, None
-        )
+        return facts_of(path, data)
+    except (RecursionError, MemoryError, ValueError, LookupError, TypeError, AttributeError, AssertionError):
+        logging.getLogger(__name__).exception("the scan of %s failed", path)
+        return None
 
 
 def read_message(stream: BinaryIO) -> bytes | None:
