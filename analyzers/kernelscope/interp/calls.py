@@ -9,19 +9,22 @@ from kernelscope import ops
 from kernelscope.dims import Dim, dim, maximum, minimum
 from kernelscope.interp.expressions import (
     Choice,
+    Mapping,
     Quotient,
     Range,
     Unpacked,
+    any_of,
     attribute,
     elements,
     evaluate,
     instance_attribute,
+    is_callable,
     iterated,
     sequence,
     truth,
 )
 from kernelscope.interp.flow import Returns, execute
-from kernelscope.interp.interpreter import MAX_CALLS, Interpreter, is_instance_of_module
+from kernelscope.interp.interpreter import MAX_CALLS, MAX_QUIET_CALLS, Interpreter, is_instance_of_module
 from kernelscope.interp.values import (
     Alike,
     Builtin,
@@ -113,9 +116,7 @@ def call(run: Interpreter, target: Value, args: Arguments, kwargs: Keywords, spa
             return _plain_method(run, target, args, kwargs, span)
         case Choice():
             results = [call(run, entry, args, kwargs, span) for entry in target.entries[:8]]
-            from kernelscope.interp.expressions import any_of
-
-            return any_of(results)
+            return Choice(results) if all(is_callable(r) for r in results) else any_of(results)
         case Opaque():
             return _opaque_call(target, args, span)
         case Unknown():
@@ -147,9 +148,17 @@ def call_function(run: Interpreter, function: Function, args: Arguments, kwargs:
         return Unknown(f"{node.name} is called too deeply", span)
     if run.is_generator(node):
         return Alike(Unknown("what a generator yields"))
+    constant = not args and not kwargs and not function.is_bound and function.closure is None
+    if constant and node in run.constants:
+        return run.constants[node]
+    if run.quiet and run.calls >= MAX_QUIET_CALLS:
+        return Unknown(f"{node.name} is called too deeply", span)
     scope = Scope(function.definition.path, function, {}, function.closure)
     bind(run, scope, function, args, kwargs)
-    return run_body(run, scope, node)
+    result = run_body(run, scope, node)
+    if constant:
+        run.constants[node] = result
+    return result
 
 
 def run_body(run: Interpreter, scope: Scope, node: t.FunctionDef) -> Value:
@@ -230,6 +239,8 @@ def construct(run: Interpreter, cls: Definition, args: Arguments, kwargs: Keywor
             if isinstance(layer, Module) and not isinstance(own_forward, Definition):
                 return layer
     instance = Instance(cls)
+    if args and isinstance(args[0], dict) and _is_mapping(run, cls):
+        return Mapping([_constructed(run, entry) for entry in args[0].values()])
 
     def initialise() -> None:
         init = run.class_attribute(cls, "__init__")
@@ -247,6 +258,21 @@ def construct(run: Interpreter, cls: Definition, args: Arguments, kwargs: Keywor
 
     instance.initialise = initialise
     return instance
+
+
+def _is_mapping(run: Interpreter, cls: Definition) -> bool:
+    """Whether a class derives from dict: a registry of the program's own."""
+    names = {base.dotted for base in run.mro(cls) if isinstance(base, OutsideName)}
+    return bool(names & {"dict", "collections.OrderedDict", "collections.UserDict", "OrderedDict"})
+
+
+def _constructed(run: Interpreter, entry: Value) -> Value:
+    """An entry of a registry that makes objects when it is asked: a class, or a class with its arguments."""
+    target, kwargs = (entry[0], entry[1]) if isinstance(entry, tuple) and len(entry) == 2 else (entry, {})
+    if isinstance(target, Class | External):
+        made = call(run, target, [], kwargs if isinstance(kwargs, dict) else {}, None)
+        return made if is_callable(made) else target
+    return target
 
 
 def _fields(run: Interpreter, instance: Instance, args: Arguments, kwargs: Keywords) -> None:
@@ -451,8 +477,6 @@ def _zip(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Valu
     lists = [p for p in parts if isinstance(p, list)]
     if len(lists) == len(parts):
         return [tuple(entry) for entry in zip(*lists, strict=False)]
-    from kernelscope.interp.expressions import any_of
-
     return Alike(tuple(p.element if isinstance(p, Alike) else any_of(p) for p in parts))
 
 

@@ -17,6 +17,7 @@ from kernelscope.interp.values import (
     Instance,
     LambdaValue,
     Opaque,
+    Partial,
     PlainMethod,
     Scope,
     SuperValue,
@@ -28,7 +29,7 @@ from kernelscope.interp.values import (
 )
 from kernelscope.ops import Module, ShapeError
 from kernelscope.syntax.python import tree as t
-from kernelscope.tensor import DType, Several, Shape, Tensor, Unknown
+from kernelscope.tensor import DType, Fields, Several, Shape, Tensor, Unknown
 from kernelscope.workspace.modules import Definition, ModuleRef
 from kernelscope.workspace.modules import External as OutsideName
 
@@ -182,6 +183,8 @@ def attribute(run: Interpreter, value: Value, name: str, span: Any) -> Value:
             return _class_attribute(run, found, value.receiver)
         case dict() if name in value:
             return value[name]
+        case Fields() if name in value.names:
+            return value.field(name)
         case list() | dict() | tuple() | str() | Shape() | Alike():
             return PlainMethod(value, name)
         case Unknown():
@@ -379,9 +382,9 @@ def compare(op: str, left: Value, right: Value) -> Value:
         return Flag()
     if isinstance(left, str | DType | bool) and isinstance(right, str | DType | bool) and op in ("==", "!=", "is"):
         return (left == right) == (op != "!=")
-    if op in ("in", "not in") and isinstance(left, str) and isinstance(right, tuple | list | dict):
-        if all(isinstance(entry, str) for entry in right):
-            return (left in right) == (op == "in")
+    listed = isinstance(right, tuple | list | dict) and all(isinstance(entry, str) for entry in right)
+    if op in ("in", "not in") and isinstance(left, str) and listed:
+        return (left in right) == (op == "in")
     return Flag()
 
 
@@ -455,11 +458,12 @@ def subscript(run: Interpreter, value: Value, index: Value, span: Any) -> Value:
             number = index.const if isinstance(index, Dim) else None
             return Unknown("a size of a tensor of unknown rank", span) if number is None else value.size(number)
         case dict():
-            if isinstance(index, str | bool | Dim) or index is None:
-                if index in value:
-                    return value[index]
+            if (isinstance(index, str | bool | Dim) or index is None) and index in value:
+                return value[index]
             entries = list(value.values())
-            return Choice(entries) if entries and all(_callable(e) for e in entries) else Unknown("a key", span)
+            return Choice(entries) if entries and all(is_callable(e) for e in entries) else Unknown("a key", span)
+        case Mapping():
+            return Choice(value.entries)
         case Alike():
             if isinstance(index, slice):
                 return Alike(value.element)
@@ -481,6 +485,13 @@ def subscript(run: Interpreter, value: Value, index: Value, span: Any) -> Value:
             return Unknown("a subscript that is not followed", span)
 
 
+class Mapping:
+    """A registry of the program's own: a dict-like object whose entries are callables."""
+
+    def __init__(self, entries: list[Value]) -> None:
+        self.entries = entries
+
+
 class Choice:
     """One of several callables, chosen by a key that is not known."""
 
@@ -488,8 +499,8 @@ class Choice:
         self.entries = entries
 
 
-def _callable(value: Value) -> bool:
-    return isinstance(value, Function | Class | LambdaValue | External | Module)
+def is_callable(value: Value) -> bool:
+    return isinstance(value, Function | Class | LambdaValue | External | Module | Instance | Partial | Choice)
 
 
 def _element(values: tuple[Value, ...] | list[Value], index: Value, span: Any) -> Value:

@@ -246,7 +246,7 @@ def _after_branches(name: str, one: Value, other: Value) -> Value:
     from kernelscope.dims import Dim
 
     if isinstance(one, Dim | Opaque) and isinstance(other, Dim | Opaque) and one != other:
-        return Opaque(name if name.startswith("self.") else name)
+        return Opaque(name)
     return joined(one, other)
 
 

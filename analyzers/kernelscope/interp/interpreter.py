@@ -20,6 +20,8 @@ from kernelscope.workspace.workspace import Workspace
 
 MAX_STEPS = 60_000
 MAX_CALLS = 24
+MAX_QUIET_CALLS = 8
+"""How deep calls go while an object is built: its sizes are near the surface, its plumbing is not."""
 MAX_NESTED = 140
 """Depth of evaluation inside one call, so that Python's own stack is never exhausted."""
 
@@ -59,6 +61,8 @@ class Interpreter:
     nested: int = 0
     quiet: int = 0
     deadline: float = float("inf")
+    constants: dict[t.FunctionDef, Value] = field(default_factory=dict[t.FunctionDef, Value])
+    """Results of functions without arguments."""
     _mros: dict[t.Stmt, tuple[Resolved, ...]] = field(default_factory=dict[t.Stmt, "tuple[Resolved, ...]"])
     _attributes: dict[tuple[t.Stmt, str], Resolved] = field(default_factory=dict[tuple[t.Stmt, str], "Resolved"])
     _generators: dict[t.FunctionDef, bool] = field(default_factory=dict[t.FunctionDef, bool])

@@ -56,18 +56,41 @@ def run_file(workspace: Workspace, path: str, cancelled: Callable[[], bool] = la
         if time.monotonic() > end:
             result.incomplete.add(scope.qualified_name)
             continue
-        run.start(FUNCTION_SECONDS)
-        try:
-            _run_one(run, path, scope)
-        except OutOfBudget:
-            result.incomplete.add(scope.qualified_name)
-        except ShapeError:
-            pass
-        except RecursionError:
+        if not _attempt(run, path, scope):
             result.incomplete.add(scope.qualified_name)
     result.values = {span: seen for (where, span), seen in run.seen.items() if where == path}
     result.findings = [finding for finding in run.findings if finding.path == path]
     return result
+
+
+def _attempt(run: Interpreter, path: str, scope: SourceScope) -> bool:
+    """Run one function; again without guesses from names if those led to a contradiction. False: out of budget."""
+    total, entered, before = run.seen, set(run.entered), len(run.findings)
+    done, guessed = _fresh(run, path, scope, by_name=True)
+    if guessed and len(run.findings) > before:
+        first, first_entered, contradictions = run.seen, run.entered, run.findings[before:]
+        run.entered = set(entered)
+        del run.findings[before:]
+        done, _ = _fresh(run, path, scope, by_name=False)
+        if len(run.findings) > before:  # not the guess was wrong
+            run.seen, run.entered = first, first_entered
+            run.findings[before:] = contradictions
+    fresh, run.seen, run.quiet = run.seen, total, 0
+    for (where, span), seen in fresh.items():
+        run.record(where, span, seen.value)
+    return done
+
+
+def _fresh(run: Interpreter, path: str, scope: SourceScope, by_name: bool) -> tuple[bool, bool]:
+    """One run into an empty `seen`: whether it was finished, and whether a shape came from a name alone."""
+    run.seen = {}
+    run.start(FUNCTION_SECONDS)
+    try:
+        return True, _run_one(run, path, scope, by_name)
+    except (OutOfBudget, RecursionError):
+        return False, by_name
+    except ShapeError:
+        return True, by_name
 
 
 def _order(workspace: Workspace, path: str, module: Module) -> list[SourceScope]:
@@ -94,12 +117,13 @@ def _built_classes(module: Module) -> set[str]:
     return names
 
 
-def _run_one(run: Interpreter, path: str, scope: SourceScope) -> None:
+def _run_one(run: Interpreter, path: str, scope: SourceScope, by_name: bool) -> bool:
+    """Run one function with seeded parameters; whether a parameter's shape came from its name alone."""
     node = scope.node
     assert isinstance(node, t.FunctionDef)
     decorators = {(t.dotted(d) or "").rpartition(".")[2] for d in node.decorator_list}
-    if decorators & {"jit", "kernel"}:
-        return
+    if "triton.jit" in {t.dotted(d) for d in node.decorator_list}:
+        return False
     if scope.owner is None:
         function = Function(Definition(path, node.name, node))
     else:
@@ -112,8 +136,9 @@ def _run_one(run: Interpreter, path: str, scope: SourceScope) -> None:
         else:
             function = Function(definition, seeded_instance(run, owner), True)
     frame = Scope(path, function)
-    seed(run, function, frame)
+    guessed = seed(run, function, frame, by_name)
     run_body(run, frame, node)
+    return guessed
 
 
 def seeded_instance(run: Interpreter, cls: Definition) -> Instance:

@@ -35,8 +35,8 @@ LAST_DIM_SETTINGS = ("in_features", "normalized_shape", "dim", "hidden_size", "e
 INTEGER_INPUTS = {"input_ids", "position_ids", "token_ids", "tokens"}
 
 
-def seed(run: Interpreter, function: Function, scope: Scope) -> None:
-    """Bind every parameter of `function` in `scope`."""
+def seed(run: Interpreter, function: Function, scope: Scope, by_name: bool = True) -> bool:
+    """Bind every parameter of `function` in `scope`; whether a shape came from a parameter's name alone."""
     node = function.definition.node
     assert isinstance(node, t.FunctionDef)
     parameters = list(node.args)
@@ -45,6 +45,7 @@ def seed(run: Interpreter, function: Function, scope: Scope) -> None:
         parameters = parameters[1:]
     is_forward = function.is_bound and node.name in ("forward", "__call__", "call")
     uses = Uses(node)
+    uses.by_name = by_name
     for index, param in enumerate(parameters):
         if param.kind == "args":
             scope.names[param.name] = Unknown("arguments of a caller that is not known")
@@ -53,6 +54,7 @@ def seed(run: Interpreter, function: Function, scope: Scope) -> None:
         else:
             first = is_forward and index == 0
             scope.names[param.name] = _value(run, function, scope, param, uses, first)
+    return uses.guessed
 
 
 class Uses:
@@ -63,6 +65,8 @@ class Uses:
         self.tensors: set[str] = set()
         self.layers: dict[str, list[t.Expr]] = {}
         self.patterns: dict[str, str] = {}
+        self.by_name = True
+        self.guessed = False
         for found in t.walk(*node.body):
             self._note(found)
 
@@ -173,7 +177,8 @@ def _shape(run: Interpreter, function: Function, scope: Scope, param: t.Param, u
     documented = _documented(node, param.name)
     if documented is not None:
         return documented
-    if (names := KNOWN_INPUTS.get(param.name)) is not None:
+    if uses.by_name and (names := KNOWN_INPUTS.get(param.name)) is not None:
+        uses.guessed = True
         found: list[Size] = [dim(n) for n in names]
         if last is not None and names[-1] in ("D", "D_enc"):
             found[-1] = last

@@ -184,7 +184,7 @@ EllipsisType = type(...)
 
 def joined(one: Value, other: Value) -> Value:
     """What is certain when either of two values may be there: dims that agree stay, others are unknown."""
-    if one is other:
+    if one is other or (isinstance(one, Unknown) and isinstance(other, Unknown)):
         return one
     if isinstance(one, Tensor) and isinstance(other, Tensor):
         dtype = one.dtype if one.dtype == other.dtype else Unknown("the branches differ in dtype")
@@ -204,6 +204,9 @@ def joined(one: Value, other: Value) -> Value:
         pass
     if isinstance(one, bool | Flag) and isinstance(other, bool | Flag):
         return Flag()
+    for value in (one, other):
+        if isinstance(value, Unknown):
+            return value
     return Unknown("the branches differ")
 
 
