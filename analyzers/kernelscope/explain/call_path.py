@@ -6,15 +6,16 @@ Shows the first way found to each kernel; hops that the workspace does not show 
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 from kernelscope.explain.document import Block, Code, Document, Heading, Line, Paragraph
-from kernelscope.graph.kinds import Edge, EdgeKind, Node, NodeKind
+from kernelscope.graph.kinds import Edge, Node, NodeKind
 from kernelscope.graph.operator_graph import OperatorGraph
 from kernelscope.graph.paths import Reached, callers_of, kernels_from
 from kernelscope.results import Target, UserError, ViewOptions
 
 MAX_LINES = 120
+MARGIN = 30
+"""Columns left for the places behind the lines."""
 _DOWN = {"unicode": ("├─ ", "└─ ", "│  "), "ascii": ("|- ", "`- ", "|  ")}
 
 
@@ -76,7 +77,7 @@ def describe(node: Node) -> str:
         case NodeKind.BINDING:
             return f"registered by {node.detail}: {node.name}"
         case NodeKind.LAUNCH:
-            return f"launch of {node.name}" + (f", grid {node.detail}" if node.detail else "")
+            return f"launch of {node.name}" + (f" over {node.detail}" if node.detail else "")
         case NodeKind.MISSING:
             return f"missing: {node.name}"
         case NodeKind.MODULE | NodeKind.FUNCTION:
@@ -115,13 +116,12 @@ def _line(lead: str, node: Node, edge: Edge | None, options: ViewOptions) -> Lin
     mark = "? " if edge is not None and not edge.certain else ""
     text = lead + mark + describe(node)
     place = node.location
-    if edge is not None and edge.kind in (EdgeKind.CALLS, EdgeKind.CONTAINS) and edge.location and not place:
+    if place is None and edge is not None and node.kind is not NodeKind.MISSING:
         place = edge.location
-    where = f"{Path(node.path).name}:{node.line}" if node.path else ""
-    room = options.width - len(where) - 2
-    if len(text) > room > 10:
+    room = options.width - MARGIN
+    if place is not None and len(text) > room > 10:
         text = text[: room - 1] + "…"
-    return Line(f"{text:{max(room, 0)}}  {where}".rstrip(), place)
+    return Line(text, place)
 
 
 def _leaves(reached: Reached) -> list[Node]:

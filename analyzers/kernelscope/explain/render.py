@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import textwrap
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from kernelscope.explain import document as d
@@ -142,15 +142,17 @@ class _Writer:
         self.rows.append(text + mark)
 
     def code(self, block: d.Code) -> None:
-        """Line numbers of the source stand in one column right of the code."""
+        """Places in the source stand in one column right of the code."""
         longest = max((display_width(line.text) for line in block.lines if line.location), default=0)
-        column = min(longest, self.width - 8)
+        mark = _place_marks(block)
+        widest = max((len(mark(line.location)) for line in block.lines if line.location), default=0)
+        column = min(longest, self.width - max(6, widest) - 2)
         for line in block.lines:
             if line.location is None:
                 self.rows.append(line.text)
                 continue
             pad = " " * max(2, column - display_width(line.text) + 2)
-            self.located(line.text, line.location, f"{pad}L{line.location.line}")
+            self.located(line.text, line.location, pad + mark(line.location))
 
     def table(self, block: d.Table) -> None:
         widths = _column_widths(block, self.width)
@@ -221,7 +223,8 @@ def to_markdown(document: d.Document) -> str:
             case d.Paragraph():
                 parts.append("  \n".join(_marked(line) for line in block.lines))
             case d.Code():
-                body = "\n".join(f"{x.text}  # L{x.location.line}" if x.location else x.text for x in block.lines)
+                mark = _place_marks(block)
+                body = "\n".join(f"{x.text}  # {mark(x.location)}" if x.location else x.text for x in block.lines)
                 parts.append(f"```{block.language}\n{body}\n```")
             case d.Table():
                 rows = [" | ".join(block.columns), " | ".join("---" for _ in block.columns)]
@@ -235,6 +238,13 @@ def to_markdown(document: d.Document) -> str:
                 parts.append(f"```text\n{block.text}\n```")
     parts += [f"- {note}" for note in document.notes]
     return "\n\n".join(parts) + "\n"
+
+
+def _place_marks(block: d.Code) -> Callable[[Location], str]:
+    """`L12` where all lines are of one file, `file.py:12` where they are of several."""
+    if len({line.location.path for line in block.lines if line.location}) > 1:
+        return str
+    return lambda location: f"L{location.line}"
 
 
 def _place(location: Location) -> str:
