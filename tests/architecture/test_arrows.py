@@ -34,8 +34,9 @@ MAY_IMPORT: dict[str, set[str]] = {
 }  # fmt: skip
 MAY_IMPORT["analysis"] = set(MAY_IMPORT)
 FACADE = {"kernelscope", "kernelscope.analysis", "kernelscope.results", "kernelscope.problems",
-          "kernelscope.explain.document", "kernelscope.explain.render", "kernelscope.kernels.occupancy",
-          "kernelscope.kernels.hardware"}  # fmt: skip
+          "kernelscope.explain.document", "kernelscope.explain.render", "kernelscope.explain.report_text",
+          "kernelscope.kernels.occupancy", "kernelscope.kernels.hardware",
+          "kernelscope.syntax.text"}  # fmt: skip
 ONLY_READER = "workspace"
 
 

@@ -21,7 +21,7 @@ ROOT_MARKERS = (".git", "pyproject.toml", "setup.py", "setup.cfg", "CMakeLists.t
 def document(options: argparse.Namespace) -> int:
     """Print one deliverable."""
     from kernelscope.analysis import Analysis
-    from kernelscope.explain import render
+    from kernelscope.explain.render import to_json, to_markdown, to_mermaid, to_svg, to_text
 
     target, root = find_target(options.target)
     analysis = Analysis([root], cache_dir=_cache())
@@ -34,16 +34,16 @@ def document(options: argparse.Namespace) -> int:
     view = ViewOptions(options.width, options.charset, bindings, options.gpu, options.why)
     made = analysis.document(options.kind, target, view)
     if options.json:
-        print(json.dumps(render.to_json(made), indent=1, ensure_ascii=False))
+        print(json.dumps(to_json(made), indent=1, ensure_ascii=False))
     elif options.format == "markdown":
-        print(render.to_markdown(made), end="")
+        print(to_markdown(made), end="")
     elif options.format in ("mermaid", "svg"):
-        text = render.to_mermaid(made) if options.format == "mermaid" else render.to_svg(made)
+        text = to_mermaid(made) if options.format == "mermaid" else to_svg(made)
         if not text:
             raise UserError(f"{options.kind} has no picture to export as {options.format}; use --format text")
         print(text)
     else:
-        print(render.to_text(made, options.width, options.charset).text, end="")
+        print(to_text(made, options.width, options.charset).text, end="")
     return 0
 
 
