@@ -24,7 +24,7 @@ CLIENT_SOURCES := $(shell find client/src client/images client/syntaxes client/w
 .DELETE_ON_ERROR:
 
 run: .stamps/runtime
-	@$(BIN)/kernelscope report "$(DIR)"
+	@$(BIN)/kernelscope explain "$(DIR)"
 
 test: .stamps/dev .stamps/client test-python test-client lint
 

@@ -194,6 +194,17 @@ class Analysis:
 
             graph = self.navigation.graph()
             return call_path(graph, start_node(graph, target), options or ViewOptions(), target)
+        if kind == "explain" and target.path.is_dir():
+            from kernelscope.explain.overview import overview
+
+            return overview(self.workspace, target.path, options or ViewOptions())
+        if kind == "shapes" and is_python(target.path):
+            from kernelscope.explain.shapes import shapes
+
+            module = self.workspace.modules.module(str(target.path))
+            if module is None:
+                raise UserError(f"{target.path} cannot be read as Python source")
+            return shapes(self.file_run(target.path), module, target.path, target, target.symbol)
         from kernelscope.explain.deliverables import make
 
         return make(kind, self.workspace, target, options or ViewOptions())

@@ -41,7 +41,24 @@ def model_architecture(workspace: Workspace, target: Target, options: ViewOption
     return architecture(workspace, python_target(workspace, target), options, target)
 
 
+def explain(workspace: Workspace, target: Target, options: ViewOptions) -> Document:
+    """A function or class of Python: its architecture where it is a module, and its pseudocode."""
+    found = python_target(workspace, target)
+    if found.scope is None:
+        try:
+            return architecture(workspace, found, options, target)
+        except UserError:
+            return pseudocode(workspace, target, options)
+    try:
+        parts = architecture(workspace, found, options, target).blocks
+    except UserError:
+        parts = ()
+    text = pseudocode(workspace, target, options)
+    return Document(found.scope.qualified_name, (*parts, *text.blocks), "explain", target, text.notes)
+
+
 PYTHON_DOCUMENTS: dict[str, Maker] = {
+    "explain": explain,
     "pseudocode": pseudocode,
     "architecture": model_architecture,
 }

@@ -23,7 +23,6 @@ from kernelscope.tensor import Unknown
 from kernelscope.workspace.modules import Definition
 from kernelscope.workspace.workspace import Workspace
 
-
 FUNCTION_SECONDS = 1.5
 """The longest that one function, with all that it calls, is interpreted."""
 FILE_SECONDS = 8.0

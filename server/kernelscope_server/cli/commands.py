@@ -13,7 +13,7 @@ from kernelscope.results import IndexProgress, Target, UserError, ViewOptions
 
 from kernelscope_server.wire import is_table
 
-NEEDS_INDEX = {"path"}
+NEEDS_INDEX = {"path", "explain"}
 """Deliverables that follow links through the whole workspace."""
 ROOT_MARKERS = (".git", "pyproject.toml", "setup.py", "setup.cfg", "CMakeLists.txt")
 
