@@ -26,6 +26,7 @@ from kernelscope.results import (
     Span,
     Symbol,
     Target,
+    UserError,
     ViewOptions,
 )
 from kernelscope.workspace.files import CUDA_SUFFIXES, PYTHON_SUFFIXES, Files

@@ -116,7 +116,7 @@ def _system(system: System, folder: Path) -> Iterator[Block]:
     if system.collectives:
         yield Heading("Communication")
         shown = [
-            Line(f"{c.primitive} of {c.tensor} in {c.where}" + (f" if {c.condition}" if c.condition else ""), c.location)
+            Line(f"{c.primitive} of {c.tensor} in {c.where}{f' if {c.condition}' if c.condition else ''}", c.location)
             for c in system.collectives[:MAX_ROWS]
         ]
         yield Paragraph(tuple(shown))

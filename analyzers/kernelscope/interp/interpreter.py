@@ -147,7 +147,7 @@ class Interpreter:
         match found:
             case OutsideName():
                 return external(found.dotted)
-            case Definition(node=t.Assign(targets=[t.Name()], value=value)) | Definition(node=t.AnnAssign(value=value)) if value is not None:
+            case Definition(node=t.Assign() | t.AnnAssign() as stored) if (value := stored.value) is not None:
                 from kernelscope.interp.expressions import evaluate
 
                 self.quiet += 1

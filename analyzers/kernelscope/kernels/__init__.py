@@ -1,0 +1,1 @@
+"""GPU kernels: Triton and CUDA, and the hardware that they run on."""
