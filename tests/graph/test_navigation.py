@@ -33,6 +33,7 @@ import app
 from app.layers import scale as rescale
 class Model(app.Norm):
     def __init__(self):
+        super().__init__(4)
         self.norm = app.Norm(4)
     def forward(self, x):
         from app.layers import EPS as eps
@@ -51,16 +52,17 @@ TORCH_LIBRARY(app, m) {
 """
 
 DEFINITIONS = {
-    "app/model.py: return ‸y": ["model.py:8"],
-    "app/model.py: self.‸norm(x)": ["model.py:5"],
+    "app/model.py: return ‸y": ["model.py:9"],
+    "app/model.py: self.‸norm(x)": ["model.py:6"],
     "app/model.py: ‸rescale(z": ["layers.py:9"],
     "app/model.py: self.‸weight": ["layers.py:6"],
+    "app/model.py: super().‸__init__": ["layers.py:5"],
     "app/model.py: * ‸eps": ["layers.py:3"],
     "app/model.py: class Model(app.‸Norm": ["layers.py:4"],
     "app/model.py: ‸app.Norm(4)": ["__init__.py:1"],
     "app/model.py: import ‸app": ["__init__.py:1"],
     "app/model.py: from app.layers import ‸scale": ["layers.py:9"],
-    "app/model.py: rescale(‸z": ["model.py:9"],
+    "app/model.py: rescale(‸z": ["model.py:10"],
     "app/layers.py: ops.app.‸scale": ["app.cu:2"],
     "app/layers.py: + ‸EPS": ["layers.py:3"],
     "csrc/app.cu: = ‸mul(": ["app.cu:1"],
@@ -115,7 +117,7 @@ def test_call_hierarchy_climbs_from_the_kernel_to_the_model(analysis: Analysis) 
         "- scale from ['app.cu:3']",
         "- scale from ['layers.py:11']",
         "Norm forward from ['layers.py:8']",
-        "Model forward from ['model.py:8']",
+        "Model forward from ['model.py:9']",
     ]
 
 

@@ -81,8 +81,16 @@ def _cursor(module: Module, offset: int) -> Cursor | None:
     if isinstance(found, Name):
         return Cursor(found, found.id, found.span, *around, _is_called(chain, found))
     if isinstance(found, Attribute) and offset in found.attr_span:
-        return Cursor(found, dotted(found), found.attr_span, *around, _is_called(chain, found))
+        return Cursor(found, _text(found), found.attr_span, *around, _is_called(chain, found))
     return None
+
+
+def _text(found: Attribute) -> str | None:
+    """`a.b.c`, or `super().c` for what the base classes define."""
+    receiver = found.value
+    if isinstance(receiver, Call) and dotted(receiver.func) == "super":
+        return f"super().{found.attr}"
+    return dotted(found)
 
 
 def _is_called(chain: list[Node], node: Expr) -> bool:

@@ -106,8 +106,9 @@ class Navigation:
 
     def _only_methods(self, name: str) -> Iterator[Location]:
         """Of a receiver that is not known: the methods of this name, unless there are many."""
-        found = [m for m in self._workspace.index.table.named(name) if m.name.kind is DefKind.METHOD]
-        for match in found if len(found) <= MAX_METHODS else ():
+        for match in self._workspace.index.table.named(name, MAX_METHODS):
+            if match.name.kind is not DefKind.METHOD:
+                continue
             end = match.name.column + len(name.encode())
             yield Location(Path(match.path), match.name.line, match.name.column, match.name.line, end)
 
@@ -116,6 +117,9 @@ class Navigation:
         assert cursor.text is not None
         first, _, rest = cursor.text.partition(".")
         modules, classes = self._workspace.modules, self._workspace.classes
+        if cursor.owner is not None and first == "super()":
+            owner = Definition(path, cursor.owner.name, cursor.owner)
+            return [classes.super_attribute(owner, owner, rest)]
         if cursor.owner is not None and rest and cursor.functions and _receiver(cursor.functions[0]) == first:
             owner = Definition(path, cursor.owner.name, cursor.owner)
             name, _, rest = rest.partition(".")
@@ -196,7 +200,7 @@ class Navigation:
         own = [d for d in facts.defs if d.name == word] if facts else []
         if own:
             return [self._place(path, Span(d.name_start, d.name_start + len(word.encode()))) for d in own]
-        matches = [m for m in self._workspace.index.table.named(word) if m.name.kind in _CPP_KINDS]
+        matches = [m for m in self._workspace.index.table.named(word, MAX_LOCATIONS) if m.name.kind in _CPP_KINDS]
         folder = str(Path(path).parent)
         near = [m for m in matches if str(Path(m.path).parent) == folder] or matches
         return [

@@ -63,10 +63,11 @@ class SymbolTable:
         """Files that define this very name."""
         return list(dict.fromkeys(match.path for match in self.named(name)))
 
-    def named(self, name: str) -> list[Match]:
-        """Every definition of this very name."""
+    def named(self, name: str, at_most: int = MAX_EXAMINED) -> list[Match]:
+        """Every definition of this very name; none when there are more than `at_most`."""
         flat = self._joined()
-        return [flat.at(position + 1) for position in flat.find(f"\n{name}\n".encode(), flat.text)]
+        positions = flat.find(f"\n{name}\n".encode(), flat.text)
+        return [flat.at(position + 1) for position in positions] if len(positions) <= at_most else []
 
     def search(self, query: str, limit: int) -> list[Match]:
         """Names that contain the query or its letters in order, best first; a dot separates the container.
