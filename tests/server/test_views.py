@@ -124,3 +124,11 @@ async def test_what_cannot_be_shown_is_said_in_one_line(
     with pytest.raises(JsonRpcException, match=message) as failure:
         await run(client, name, argument)
     assert "\n" not in str(failure.value)
+
+
+async def test_gpus_are_listed(client: LanguageClient) -> None:
+    params = lsp.ExecuteCommandParams(command="kernelscope.listGpus", arguments=[])
+    found = await client.workspace_execute_command_async(params)
+    assert isinstance(found, list)
+    assert {"name", "detail"} == set(found[0])
+    assert "H100" in [gpu["name"] for gpu in found]

@@ -24,7 +24,7 @@ from kernelscope_server.targets import read_target
 from kernelscope_server.wire import INVALID_PARAMS, Json, is_list, is_table
 
 REQUEST_FAILED = -32803
-OTHER_COMMANDS = ("documentText", "exportView", "reindex", "debugInformation")
+OTHER_COMMANDS = ("documentText", "exportView", "reindex", "listGpus", "debugInformation")
 EXPORTS: dict[str, Callable[[Document], str]] = {
     "markdown": to_markdown,
     "mermaid": to_mermaid,
@@ -83,6 +83,8 @@ def register(session: Session) -> Json:
         if command == "kernelscope.reindex":
             session.start_indexing()
             return None
+        if command == "kernelscope.listGpus":
+            return gpus()
         if command == "kernelscope.debugInformation":
             return debug_information(session)
         if command not in COMMANDS:
@@ -162,6 +164,16 @@ def _target(session: Session, given: object) -> Target:
         return target
     document = session.document({"textDocument": {"uri": given["uri"]}})
     return Target(document.path, offset_of(document.text, given["position"], session.encoding), target.symbol)
+
+
+def gpus() -> list[Json]:
+    """The GPUs that numbers can speak of."""
+    from kernelscope.kernels.hardware import GPUS
+
+    return [
+        {"name": g.name, "detail": f"{g.arch} · {g.sms} SMs · {g.memory_gb} GB at {g.bandwidth:,} GB/s"}
+        for g in GPUS.values()
+    ]
 
 
 def debug_information(session: Session) -> Json:
