@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from kernelscope.results import Lens, Target
-from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Module
 
 TITLES: dict[str, str] = {
@@ -26,8 +25,7 @@ def python_lenses(module: Module, path: Path) -> Iterator[Lens]:
         symbol = scope.qualified_name
         yield Lens(scope.node.name_span, Target(path, None, symbol), None, "kernelscope.showPseudocode")
         owner = Target(path, None, ".".join(scope.path[:-1]))
-        if isinstance(scope.owner, t.ClassDef):
-            yield Lens(scope.owner.name_span, owner, None, "kernelscope.showArchitecture")
+        yield Lens(scope.owner.name_span, owner, None, "kernelscope.showArchitecture")
 
 
 def title_of(lens: Lens) -> str:

@@ -32,7 +32,7 @@ def _section(node: object, level: int) -> Iterator[str]:
             yield f"- {_claim(table)}"
         for key, value in table.items():
             if isinstance(value, dict | list) and key not in HIDDEN and value:
-                if all(not isinstance(entry, dict | list) for entry in value):
+                if all(not isinstance(entry, dict | list) for entry in cast("list[object]", value)):
                     continue
                 yield f"\n{'#' * level} {key.replace('_', ' ').capitalize()}\n"
                 yield from _section(cast(object, value), level + 1)

@@ -1,5 +1,9 @@
 """Hovers and inlay hints for tensors: the shape in the author's names, numbers when bound, and where it came from."""
 
+# Values are dynamic by nature; narrowing one to a container leaves its elements unknown to the type checker.
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+# pyright: reportUnknownLambdaType=false
+
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence

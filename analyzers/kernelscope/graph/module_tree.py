@@ -262,7 +262,8 @@ def _stored_by(
             pass
         case t.ExprStmt(
             value=t.Call(
-                func=t.Attribute(value=t.Name(id=name), attr="add_module"), args=[t.Constant(value=str() as attr), value]
+                func=t.Attribute(value=t.Name(id=name), attr="add_module"),
+                args=[t.Constant(value=str() as attr), value],
             )
         ) if name == receiver:
             pass

@@ -1,5 +1,9 @@
 """Expressions to values. What is not followed is an unknown with its reason, never an error."""
 
+# Values are dynamic by nature; narrowing one to a container leaves its elements unknown to the type checker.
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+# pyright: reportUnknownLambdaType=false
+
 from __future__ import annotations
 
 from typing import Any
@@ -382,9 +386,9 @@ def compare(op: str, left: Value, right: Value) -> Value:
         return Flag()
     if isinstance(left, str | DType | bool) and isinstance(right, str | DType | bool) and op in ("==", "!=", "is"):
         return (left == right) == (op != "!=")
-    listed = isinstance(right, tuple | list | dict) and all(isinstance(entry, str) for entry in right)
-    if op in ("in", "not in") and isinstance(left, str) and listed:
-        return (left in right) == (op == "in")
+    listed = list(right) if isinstance(right, tuple | list | dict) else [None]
+    if op in ("in", "not in") and isinstance(left, str) and all(isinstance(entry, str) for entry in listed):
+        return (left in listed) == (op == "in")
     return Flag()
 
 

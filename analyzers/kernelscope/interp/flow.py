@@ -1,5 +1,9 @@
 """Statements: assignments, branches joined, loops run to a fixpoint of their shapes, returns collected."""
 
+# Values are dynamic by nature; narrowing one to a container leaves its elements unknown to the type checker.
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+# pyright: reportUnknownLambdaType=false
+
 from __future__ import annotations
 
 from kernelscope.interp.expressions import (

@@ -3,6 +3,10 @@
 In order: annotations, docstrings, what the body does with the parameter, and last the field's own names for inputs.
 """
 
+# Values are dynamic by nature; narrowing one to a container leaves its elements unknown to the type checker.
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+# pyright: reportUnknownLambdaType=false
+
 from __future__ import annotations
 
 import re
@@ -13,7 +17,7 @@ from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.values import Flag, Function, Instance, Opaque, Scope, Value, as_size
 from kernelscope.ops import Module
 from kernelscope.syntax.python import tree as t
-from kernelscope.tensor import DTYPES, Shape, Size, Tensor, Unknown
+from kernelscope.tensor import DTYPES, DType, Shape, Size, Tensor, Unknown
 
 TENSOR_TYPES = re.compile(r"\b(?:Tensor|FloatTensor|LongTensor|BoolTensor|IntTensor|Array|ndarray)\b")
 JAXTYPING = re.compile(r"^(Float|Int|Bool|UInt|Complex|Num|Shaped|Real|Inexact)\d*$")
@@ -154,7 +158,7 @@ def _annotation_text(run: Interpreter, function: Function, param: t.Param) -> st
     return module.text.slice(param.annotation.span).strip("\"'") if module is not None else ""
 
 
-def _dtype(param: t.Param) -> object:
+def _dtype(param: t.Param) -> DType | Unknown:
     if param.name in INTEGER_INPUTS:
         return DTYPES["int64"]
     return Unknown("the dtype of an argument")

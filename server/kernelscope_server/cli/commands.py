@@ -8,6 +8,7 @@ import os
 import re
 import sys
 from pathlib import Path
+from typing import cast
 
 from kernelscope.results import IndexProgress, Target, UserError, ViewOptions
 
@@ -164,12 +165,13 @@ def occupancy(options: argparse.Namespace) -> int:
     """Print the occupancy of one kernel, or of a batch of them."""
     if options.batch is not None:
         try:
-            asked = json.loads(Path(options.batch).read_text(encoding="utf-8"))
+            asked: object = json.loads(Path(options.batch).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise UserError(f"--batch: {options.batch} cannot be read as JSON: {error}") from None
-        if not isinstance(asked, list) or not all(isinstance(row, dict) for row in asked):
+        rows = cast("list[object]", asked) if isinstance(asked, list) else [None]
+        if not all(isinstance(row, dict) for row in rows):
             raise UserError("--batch: a JSON list of {gpu, threads, registers, smem}")
-        print(json.dumps({"rows": [_occupancy_row(row, None) for row in asked]}))
+        print(json.dumps({"rows": [_occupancy_row(cast("dict[str, object]", row), None) for row in rows]}))
         return 0
     if options.threads is None:
         raise UserError("--threads is missing: threads per block, such as --threads 256")
@@ -178,7 +180,7 @@ def occupancy(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(found))
         return 0
-    limits = " and ".join(found["limited_by"]) if isinstance(found["limited_by"], list) else ""
+    limits = " and ".join(cast("list[str]", found["limited_by"]))
     share = f"{found['warps_per_sm']}/{found['max_warps']} warps = {found['percent']} %"
     print(f"{found['blocks_per_sm']} blocks/SM = {share} on {found['gpu']}, limited by {limits}")
     if "waves" in found:
