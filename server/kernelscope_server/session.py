@@ -20,6 +20,7 @@ from kernelscope_server.wire import INVALID_PARAMS, Json, is_list, is_table
 
 if TYPE_CHECKING:
     from kernelscope.analysis import Analysis
+    from kernelscope.results import IndexProgress
 
 SCHEME = "kernelscope"
 
@@ -159,11 +160,11 @@ class Session:
         if shown:
             self.server.ask("window/workDoneProgress/create", {"token": token})
             self._progress(token, {"kind": "begin", "title": "Kernelscope: indexing", "percentage": 0})
-        last = 0.0
+        last, total = 0.0, 0
 
-        def progress(state: object) -> None:
-            nonlocal last
-            done, total = getattr(state, "done", 0), max(1, getattr(state, "total", 1))
+        def progress(state: IndexProgress) -> None:
+            nonlocal last, total
+            done, total = state.done, max(1, state.total)
             if shown and time.monotonic() - last > 0.2:
                 last = time.monotonic()
                 message = f"{done} of {total} files"
@@ -174,7 +175,7 @@ class Session:
         except Exception as error:
             self.server.log(f"indexing stopped: {error!r}", 1)
         if shown:
-            self._progress(token, {"kind": "end"})
+            self._progress(token, {"kind": "end", "message": f"{total:,} files" if total else ""})
         self.refresh()
 
     def _progress(self, token: str, value: Json) -> None:
