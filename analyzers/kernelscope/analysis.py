@@ -30,7 +30,6 @@ from kernelscope.results import (
     ViewOptions,
 )
 from kernelscope.workspace.files import CUDA_SUFFIXES, PYTHON_SUFFIXES, Files
-from kernelscope.workspace.outline import outline
 from kernelscope.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -152,8 +151,7 @@ class Analysis:
 
     def outline(self, path: Path) -> Sequence[Symbol]:
         """The definitions of a file as a tree."""
-        facts = self.workspace.index.facts(str(path))
-        return outline(str(path), facts) if facts else ()
+        return self.workspace.outline(str(path))
 
     def problems(self, path: Path) -> Sequence[Problem]:
         """Certain findings in a file."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar, cast
 
 Answer = TypeVar("Answer")
-MAX_ANSWERS = 50_000
+MAX_ANSWERS = 2_000
 
 
 class Cancelled(Exception):

@@ -5,6 +5,7 @@ Breadth first and bounded; a bound that was met is said in the answer.
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from kernelscope.graph.operator_graph import OperatorGraph
 
 MAX_NODES = 600
 MAX_DEPTH = 14
+MAX_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +58,10 @@ def _search(
     start: Node, edges: Callable[[Node], list[Edge]], other: Callable[[Edge], Node], cancelled: Callable[[], bool]
 ) -> Reached:
     via: dict[Node, Edge] = {}
+    deadline = time.monotonic() + MAX_SECONDS
     queue: deque[tuple[Node, int]] = deque([(start, 0)])
     while queue:
-        if len(via) > MAX_NODES or cancelled():
+        if len(via) > MAX_NODES or cancelled() or time.monotonic() > deadline:
             return Reached(start, via, False)
         node, depth = queue.popleft()
         if depth >= MAX_DEPTH:

@@ -5,15 +5,16 @@ Only holds the parts together and tells each of them what changed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
 
-from kernelscope.results import FoundSymbol, LeftOut, Location
+from kernelscope.queries import Queries, Question
+from kernelscope.results import FoundSymbol, LeftOut, Location, Symbol
 from kernelscope.workspace.classes import Classes
 from kernelscope.workspace.files import Files
 from kernelscope.workspace.index import Index, Progress
 from kernelscope.workspace.modules import Modules
-from kernelscope.workspace.outline import SYMBOL_KINDS
+from kernelscope.workspace.outline import SYMBOL_KINDS, outline
 from kernelscope.workspace.usages import Usages
 
 
@@ -26,6 +27,9 @@ class Workspace:
         self.modules = Modules(files)
         self.classes = Classes(self.modules)
         self.usages = Usages(self.modules, self.index.callers, self.index.definers)
+        self.queries = Queries()
+        """Memoised questions about files; the input `version` of a path says which content they are about."""
+        self._outline = Question("outline", self._make_outline)
 
     def files_changed(self, paths: Sequence[str]) -> None:
         """The client says that these were created, changed or deleted."""
@@ -36,6 +40,17 @@ class Workspace:
     def build_index(self, progress: Progress | None, cancelled: Callable[[], bool]) -> None:
         """Brings the index up to date with the disk; for a thread in the background."""
         self.index.run(progress, cancelled)
+
+    def outline(self, path: str) -> tuple[Symbol, ...]:
+        """The definitions of a file as a tree, made once for each version of it."""
+        self.queries.set("version", path, self.files.version(path))
+        return self.queries.ask(self._outline, path)
+
+    def _make_outline(self, queries: Queries, path: Hashable) -> tuple[Symbol, ...]:
+        assert isinstance(path, str)
+        queries.read("version", path)
+        facts = self.index.facts(path)
+        return outline(path, facts) if facts else ()
 
     def left_out(self) -> tuple[LeftOut, ...]:
         """What is not analysed, and why."""
