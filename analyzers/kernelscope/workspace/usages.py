@@ -9,21 +9,29 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from kernelscope.results import LeftOut
 from kernelscope.syntax.python.lower import Module
 from kernelscope.syntax.python.tree import (
+    AnnAssign,
+    Assign,
+    Attribute,
     Call,
     ClassDef,
+    For,
     FunctionDef,
     Import,
     ImportFrom,
+    Name,
     Node,
+    Subscript,
     children,
     dotted,
     flat,
+    walk,
 )
 from kernelscope.workspace.files import PYTHON_SUFFIXES
 from kernelscope.workspace.modules import Definition, Modules
@@ -87,6 +95,20 @@ class Usages:
                 if by_receiver or self._means(site, definition):
                     sites.append(site)
         return Found(tuple(sites[:limit]), complete)
+
+    def instance_calls(self, cls: Definition, limit: int = MAX_SITES, seconds: float = SEARCH_SECONDS) -> Found:
+        """Calls of instances of a class that methods keep in `self`: `self.part = Cls()` and then `self.part(x)`.
+
+        Parts kept in lists count when a loop over the list calls its element.
+        """
+        built = self.calls(cls, limit, seconds)
+        sites: dict[Call, CallSite] = {}
+        for site in built.sites:
+            attribute = _kept_as(site)
+            for method in site.owner.methods() if attribute and site.owner else ():
+                for call in _calls_of_part(method, attribute or ""):
+                    sites[call] = CallSite(site.path, call, method, site.owner)
+        return Found(tuple(sites.values())[:limit], built.complete)
 
     def definitions(self, name: str, near: str = "", seconds: float = SEARCH_SECONDS) -> tuple[Definition, ...]:
         """Functions, classes and assignments of this name at the top level of any module, nearest first."""
@@ -237,6 +259,44 @@ def call_at(path: str, module: Module, offset: int, name: str) -> CallSite | Non
                 found = inner
         nodes = children(inner)
     return CallSite(path, found, function, owner) if found else None
+
+
+def _kept_as(site: CallSite) -> str | None:
+    """The attribute of `self` whose assignment holds the call."""
+    function = site.function
+    if function is None or not function.args:
+        return None
+    for node in walk(*function.body):
+        if isinstance(node, (Assign, AnnAssign)) and node.span.covers(site.call.span):
+            target = node.targets[0] if isinstance(node, Assign) else node.target
+            if _is_part(target, function.args[0].name):
+                return target.attr
+    return None
+
+
+def _is_part(node: Node, receiver: str, attribute: str | None = None) -> TypeGuard[Attribute]:
+    """`self.attribute`, or any attribute of `self`."""
+    return (
+        isinstance(node, Attribute)
+        and isinstance(node.value, Name)
+        and node.value.id == receiver
+        and attribute in (None, node.attr)
+    )
+
+
+def _calls_of_part(method: FunctionDef, attribute: str) -> Iterator[Call]:
+    """`self.part(...)`, `self.parts[i](...)`, and calls of the variable of a loop over `self.parts`."""
+    if not method.args:
+        return
+    receiver = method.args[0].name
+    elements: set[str] = set()
+    for node in walk(*method.body):
+        if isinstance(node, For) and any(_is_part(part, receiver, attribute) for part in walk(node.iter)):
+            elements.update(name.id for name in walk(node.target) if isinstance(name, Name))
+        if isinstance(node, Call):
+            callee = node.func.value if isinstance(node.func, Subscript) else node.func
+            if _is_part(callee, receiver, attribute) or (isinstance(callee, Name) and callee.id in elements):
+                yield node
 
 
 def _by_nearness(paths: Iterable[str], near: str) -> list[str]:
