@@ -197,12 +197,15 @@ class Analysis:
             from kernelscope.explain.overview import overview
 
             return overview(self.workspace, target.path, options or ViewOptions())
-        if kind == "shapes" and is_python(target.path):
+        if kind in ("shapes", "why") and is_python(target.path):
             from kernelscope.explain.shapes import shapes
+            from kernelscope.explain.why import why
 
             module = self.workspace.modules.module(str(target.path))
             if module is None:
                 raise UserError(f"{target.path} cannot be read as Python source")
+            if kind == "why":
+                return why(self.file_run(target.path), module, target.path, target)
             return shapes(self.file_run(target.path), module, target.path, target, target.symbol)
         from kernelscope.explain.deliverables import make
 

@@ -37,8 +37,10 @@ def tensor_hover(run: FileRun, module: Source, path: Path, offset: int, bindings
         return None
     notes = list(_notes(seen.value, seen.contexts, bindings, order))
     target = Target(path, offset)
-    links = (Link("Why", command="kernelscope.showWhy", target=target),
-             Link("Dataflow", command="kernelscope.showDataflow", target=target))  # fmt: skip
+    links = (
+        Link("Why", command="kernelscope.showWhy", target=target),
+        Link("Pseudocode", command="kernelscope.showPseudocode", target=target),
+    )
     return Hover(span, f"{name}: {shown}", "python", tuple(notes), (), links)
 
 

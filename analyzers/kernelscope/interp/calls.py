@@ -45,6 +45,7 @@ from kernelscope.interp.values import (
     SuperValue,
     TensorMethod,
     Value,
+    agreed,
     as_size,
     for_op,
 )
@@ -120,13 +121,21 @@ def call(run: Interpreter, target: Value, args: Arguments, kwargs: Keywords, spa
             return _plain_method(run, target, args, kwargs, span)
         case Choice():
             results = [call(run, entry, args, kwargs, span) for entry in target.entries[:8]]
-            return Choice(results) if all(is_callable(r) for r in results) else any_of(results)
+            return Choice(results) if all(is_callable(r) for r in results) else _chosen(results)
         case Opaque():
             return _opaque_call(target, args, span)
         case Unknown():
             return Unknown(target.reason, span)
         case _:
             return Unknown("a call that is not followed", span)
+
+
+def _chosen(results: list[Value]) -> Value:
+    """What a call gives whichever of the callables is chosen; one that is not followed says nothing."""
+    found = results[0]
+    for other in results[1:]:
+        found = agreed(found, other)
+    return found
 
 
 def _opaque_call(target: Opaque, args: Arguments, span: Any) -> Value:
