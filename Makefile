@@ -38,7 +38,7 @@ lint: lint-python lint-client
 
 lint-python: .stamps/dev
 	$(BIN)/ruff check .
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(BIN)/python
 
 lint-client: .stamps/client
 	cd client && node_modules/.bin/tsc --noEmit && node_modules/.bin/biome check --error-on-warnings .
