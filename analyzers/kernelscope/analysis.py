@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 if TYPE_CHECKING:
     from kernelscope.interp.runs import FileRun
+    from kernelscope.kernels.triton.kernel_runs import KernelRuns
     from kernelscope.workspace.files import Version
 
 KEPT_RUNS = 64
@@ -78,6 +79,13 @@ class Analysis:
 
         return Navigation(self.workspace)
 
+    @cached_property
+    def triton(self) -> KernelRuns:
+        """The Triton kernels of the workspace, interpreted as they are asked about."""
+        from kernelscope.kernels.triton.kernel_runs import KernelRuns
+
+        return KernelRuns(self.workspace)
+
     # -- inputs ------------------------------------------------------------------------------------------
 
     def set_text(self, path: Path, data: bytes | None) -> None:
@@ -110,7 +118,10 @@ class Analysis:
         if module is None:
             return None
         from kernelscope.explain.tensor_hover import tensor_hover
+        from kernelscope.explain.triton_hover import triton_hover
 
+        if self.triton.at(str(path), offset) is not None:
+            return triton_hover(self.triton, module, path, offset)
         return tensor_hover(self.file_run(path), module, path, offset, self.settings.bindings)
 
     def inlay_hints(self, path: Path, span: Span) -> Sequence[InlayHint]:
@@ -119,8 +130,10 @@ class Analysis:
         if module is None:
             return ()
         from kernelscope.explain.tensor_hover import shape_hints
+        from kernelscope.explain.triton_hover import block_hints
 
-        return tuple(shape_hints(self.file_run(path), module, span))
+        shapes = shape_hints(self.file_run(path), module, span)
+        return (*shapes, *block_hints(self.triton, module, path, span))
 
     def file_run(self, path: Path) -> FileRun:
         """The interpretation of a file at its present version."""

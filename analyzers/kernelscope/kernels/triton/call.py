@@ -1,0 +1,148 @@
+"""One call of an operation: its arguments by parameter name, and what rules may ask and report.
+
+Rules never raise but `BlockMismatch`; what they cannot tell is an unknown value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from kernelscope.dims import Dim
+from kernelscope.kernels.triton.values import (
+    Const,
+    ElementType,
+    Items,
+    Size,
+    Sizes,
+    Tensor,
+    Undecided,
+    Unknown,
+    Value,
+)
+from kernelscope.results import Span
+
+AccessKind = Literal["load", "store", "atomic"]
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """One load, store or atomic as it was seen: where, through which pointer, the block moved, masked or not."""
+
+    kind: AccessKind
+    span: Span
+    pointer: Value
+    block: Value
+    masked: bool
+    in_loop: bool = False
+    name: str = ""
+
+
+class Reporter(Protocol):
+    """What an interpretation learns from rules."""
+
+    def access(self, kind: AccessKind, pointer: Value, block: Value, masked: bool) -> None: ...
+    def is_pointer(self, names: tuple[str, ...]) -> None: ...
+    def is_integer(self, names: frozenset[str]) -> None: ...
+    def problem(self, code: str, message: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class OpCall:
+    """`arguments` holds what was given; `rest` the positional arguments of a `name*` parameter."""
+
+    name: str
+    arguments: Mapping[str, Value]
+    report: Reporter
+    rest: tuple[Value, ...] = ()
+
+    def get(self, name: str) -> Value:
+        return self.arguments.get(name, Const(None))
+
+    def given(self, name: str) -> bool:
+        found = self.arguments.get(name)
+        return found is not None and found != Const(None)
+
+    def tensor(self, name: str) -> Tensor | None:
+        """The argument as a tensor; numbers become scalars of their type."""
+        return as_tensor(self.get(name))
+
+    def integer(self, name: str) -> int | None:
+        """The argument as a known number."""
+        return integer_of(self.get(name))
+
+    def flag(self, name: str) -> bool | None:
+        """The argument as a switch: absent is False, undecided is None."""
+        found = self.get(name)
+        if isinstance(found, Const):
+            if isinstance(found.value, Undecided):
+                return None
+            if isinstance(found.value, Dim):
+                return bool(found.number) if found.number is not None else None
+            return bool(found.value)
+        return None
+
+
+def integer_of(value: Value) -> int | None:
+    if isinstance(value, Const):
+        if isinstance(value.value, bool):
+            return int(value.value)
+        return value.number
+    if isinstance(value, Tensor) and value.value is not None:
+        return value.value.const
+    return None
+
+
+def size_of(value: Value) -> Size:
+    """An argument as a size: a constant integer or an expression of constexprs."""
+    if isinstance(value, Const):
+        if isinstance(value.value, bool):
+            return None
+        return value.value if isinstance(value.value, Dim) else None
+    if isinstance(value, Tensor):
+        return value.value if value.is_scalar else None
+    return None
+
+
+def sizes_of(value: Value) -> Sizes | None:
+    """A shape argument; a single number is a shape of one dim."""
+    if isinstance(value, Items):
+        return tuple(size_of(item) for item in value.items)
+    if isinstance(value, Const | Tensor):
+        return (size_of(value),) if value != Const(None) else None
+    return None
+
+
+def as_tensor(value: Value) -> Tensor | None:
+    """A tensor, or a number as the scalar that it becomes when it meets one."""
+    from kernelscope.kernels.triton.dtypes import of_number
+
+    match value:
+        case Tensor():
+            return value
+        case Const(value=Dim() as number):
+            known = value.number
+            return Tensor((), of_number(known if known is not None else 0), value=number)
+        case Const(value=bool() | float() as number):
+            return Tensor((), of_number(number))
+        case Const(value=Undecided(kind=kind)):
+            return Tensor((), {"int": "int32", "float": "fp32", "bool": "int1"}.get(kind, ""))
+        case Unknown():
+            return Tensor(None)
+        case _:
+            return None
+
+
+def elem_of(value: Value) -> str:
+    """A dtype argument as an element type; a constexpr that holds one is known by its name."""
+    if isinstance(value, ElementType):
+        return value.elem
+    if isinstance(value, Const):
+        if isinstance(value.value, Dim) and value.value.name:
+            return f"T({value.value.name})"
+        if isinstance(value.value, str):
+            from kernelscope.kernels.triton.dtypes import SPELLINGS
+
+            return SPELLINGS.get(value.value, "")
+    return ""

@@ -1,0 +1,153 @@
+"""One interpretation of a kernel: the values of its names by span, its accesses, what its arguments turned out to be.
+
+Holds what is learnt and the limits; statements and expressions are evaluated in their own modules.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from kernelscope.kernels.triton.call import Access, AccessKind
+from kernelscope.kernels.triton.recognition import is_kernel
+from kernelscope.kernels.triton.values import JitFunction, Namespace, Unknown, Value
+from kernelscope.results import Span
+from kernelscope.syntax.python import tree as t
+from kernelscope.workspace.modules import Definition, External, ModuleRef, Modules
+
+MAX_DEPTH = 12
+"""Helpers inside helpers."""
+MAX_STEPS = 60_000
+"""Expressions that one interpretation evaluates."""
+
+
+class OutOfSteps(Exception):
+    """The kernel is too large to be interpreted in full."""
+
+
+@dataclass(frozen=True, slots=True)
+class HelperCall:
+    """A helper as one caller uses it: its arguments, in the caller's words."""
+
+    function: JitFunction
+    arguments: tuple[tuple[str, Value], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A contradiction that an operation met."""
+
+    code: str
+    message: str
+    span: Span
+
+
+@dataclass(slots=True)
+class Facts:
+    """What accesses and arithmetic said of a kernel's arguments."""
+
+    pointers: set[str] = field(default_factory=set[str])
+    integers: set[str] = field(default_factory=set[str])
+    floats: set[str] = field(default_factory=set[str])
+
+
+class Frame:
+    """One function being evaluated."""
+
+    __slots__ = ("depth", "loops", "names", "node", "path", "returns")
+
+    def __init__(self, path: str, node: t.FunctionDef, depth: int) -> None:
+        self.path = path
+        self.node = node
+        self.depth = depth
+        self.names: dict[str, Value] = {}
+        self.returns: list[Value] = []
+        self.loops = 0
+
+
+class Interpretation:
+    """Shared state of one run. Spans are recorded for the outermost function only."""
+
+    def __init__(self, modules: Modules, facts: Facts | None = None, undecided: bool = False) -> None:
+        self.modules = modules
+        self.facts = facts or Facts()
+        self.undecided = undecided
+        """Whether numbers behind names are ignored, so that every branch is looked at."""
+        self.seen: dict[Span, Value] = {}
+        self.accesses: dict[Span, Access] = {}
+        self.calls: dict[HelperCall, None] = {}
+        self.found: dict[Found, None] = {}
+        self.results: dict[HelperCall, Value] = {}
+        self.operations: dict[str, int] = {}
+        self.steps = 0
+        self.frame: Frame | None = None
+        self.outer: Span | None = None
+        """The node of the outermost function that is being evaluated: where reports are placed."""
+        self.incomplete = ""
+        self._globals: dict[tuple[str, str], Value] = {}
+
+    # -- limits ------------------------------------------------------------------------------------------
+
+    def step(self) -> None:
+        self.steps += 1
+        if self.steps > MAX_STEPS:
+            raise OutOfSteps
+
+    # -- what is recorded --------------------------------------------------------------------------------
+
+    def record(self, frame: Frame, span: Span, value: Value) -> None:
+        if frame.depth == 0:
+            self.seen[span] = value
+
+    def access(self, kind: AccessKind, pointer: Value, block: Value, masked: bool) -> None:
+        if self.outer is not None and self.frame is not None:
+            loop = self.frame.loops > 0 or (self.outer in self.accesses and self.accesses[self.outer].in_loop)
+            helper = self.frame.node.name if self.frame.depth else ""
+            self.accesses[self.outer] = Access(kind, self.outer, pointer, block, masked, loop, helper)
+
+    def is_pointer(self, names: tuple[str, ...]) -> None:
+        """Of several candidates the first that is no known number is the address."""
+        candidates = [name for name in names if name not in self.facts.integers] or list(names)
+        if candidates and not any(name in self.facts.pointers for name in names):
+            self.facts.pointers.add(candidates[0])
+
+    def is_integer(self, names: frozenset[str]) -> None:
+        self.facts.integers |= names - self.facts.pointers
+
+    def problem(self, code: str, message: str) -> None:
+        if self.outer is not None:
+            self.found[Found(code, message, self.outer)] = None
+
+    # -- names of modules --------------------------------------------------------------------------------
+
+    def global_value(self, path: str, name: str) -> Value:
+        """A name that the function does not bind."""
+        key = (path, name)
+        if key not in self._globals:
+            self._globals[key] = Unknown(f"{name} is defined by itself")
+            self._globals[key] = self._resolve(path, name)
+        return self._globals[key]
+
+    def _resolve(self, path: str, name: str) -> Value:
+        for found in self.modules.resolve_all(path, name):
+            value = self.of_resolved(found)
+            if not isinstance(value, Unknown):
+                return value
+        return Unknown(f"{name} is not found")
+
+    def of_resolved(self, found: object) -> Value:
+        """What a resolved name is as a value."""
+        from kernelscope.kernels.triton.expressions import evaluate_global
+
+        match found:
+            case External(dotted=dotted):
+                return Namespace(dotted)
+            case ModuleRef(path=path, name=name):
+                return Namespace(name, path) if path else Unknown(f"{name} has no source")
+            case Definition(node=t.FunctionDef() as node, path=path):
+                if is_kernel(self.modules, path, node):
+                    return JitFunction(path, node)
+                return Unknown(f"{node.name} is not compiled by Triton")
+            case Definition(node=t.Assign(value=value) | t.AnnAssign(value=value), path=path) if value is not None:
+                return evaluate_global(self, path, value)
+            case _:
+                return Unknown("it is no value of the language")

@@ -1,0 +1,213 @@
+"""Kernels and helpers interpreted in their own words: a kernel once, a helper once per way in which it is called.
+
+Keeps results per file version. What launches say of a kernel is in `launches`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from kernelscope.kernels.triton.call import Access
+from kernelscope.kernels.triton.interpretation import Facts, Found, Frame, HelperCall, Interpretation, OutOfSteps
+from kernelscope.kernels.triton.recognition import is_kernel, kernels
+from kernelscope.kernels.triton.statements import parameter_value, run_function
+from kernelscope.kernels.triton.translation import own_words
+from kernelscope.kernels.triton.values import JitFunction, Value
+from kernelscope.results import Span
+from kernelscope.syntax.python import tree as t
+from kernelscope.syntax.python.lower import Module
+from kernelscope.workspace.files import Version
+from kernelscope.workspace.modules import Definition
+from kernelscope.workspace.workspace import Workspace
+
+MAX_CONTEXTS = 12
+"""Ways of calling a helper that are looked at."""
+MAX_PASSES = 3
+"""Interpretations until accesses have told which arguments are pointers and which are integers."""
+MAX_CALLER_DEPTH = 6
+KEPT_RUNS = 512
+
+
+@dataclass(slots=True)
+class KernelRun:
+    """What is known of one function: values by span (one per way of calling it), accesses, calls, contradictions."""
+
+    path: str
+    node: t.FunctionDef
+    values: dict[Span, tuple[Value, ...]] = field(default_factory=dict[Span, tuple[Value, ...]])
+    accesses: tuple[Access, ...] = ()
+    calls: tuple[HelperCall, ...] = ()
+    found: tuple[Found, ...] = ()
+    operations: dict[str, int] = field(default_factory=dict[str, int])
+    facts: Facts = field(default_factory=Facts)
+    is_helper: bool = False
+    incomplete: bool = False
+
+
+class KernelRuns:
+    """Runs of the kernels of a workspace."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self.modules = workspace.modules
+        self._kept: dict[tuple[str, Span], tuple[Version | None, KernelRun]] = {}
+        self._running: set[tuple[str, Span]] = set()
+        self._kernels: dict[str, tuple[Module, list[t.FunctionDef]]] = {}
+
+    def kernels(self, path: str) -> list[t.FunctionDef]:
+        """The kernels and helpers of a file."""
+        module = self.modules.module(path)
+        if module is None:
+            return []
+        kept = self._kernels.get(path)
+        if kept is None or kept[0] is not module:
+            self._kernels[path] = kept = (module, kernels(self.modules, path, module))
+            if len(self._kernels) > KEPT_RUNS:
+                self._kernels.pop(next(iter(self._kernels)))
+        return kept[1]
+
+    def at(self, path: str, offset: int) -> t.FunctionDef | None:
+        """The innermost kernel around an offset."""
+        holding = [k for k in self.kernels(path) if k.span.start <= offset <= k.span.end]
+        return max(holding, key=lambda k: k.span.start, default=None)
+
+    def run(self, path: str, node: t.FunctionDef, depth: int = 0) -> KernelRun:
+        """The interpretation of a kernel or helper. Never raises."""
+        key = (path, node.span)
+        version = self.workspace.files.version(path)
+        kept = self._kept.get(key)
+        if kept is not None and kept[0] == version and kept[1].node is node:
+            return kept[1]
+        if key in self._running or depth > MAX_CALLER_DEPTH:
+            return KernelRun(path, node)
+        self._running.add(key)
+        try:
+            contexts = self._contexts(path, node, depth)
+            result = self._of_helper(path, node, contexts) if contexts else self._of_kernel(path, node)
+        finally:
+            self._running.discard(key)
+        self._kept[key] = (version, result)
+        if len(self._kept) > KEPT_RUNS:
+            self._kept.pop(next(iter(self._kept)))
+        return result
+
+    # -- kernels -----------------------------------------------------------------------------------------
+
+    def _of_kernel(self, path: str, node: t.FunctionDef) -> KernelRun:
+        """Again while accesses tell more of the arguments."""
+        facts = Facts(floats=_float_defaults(node))
+        run, complete = self._interpret(path, node, _parameters(node, facts), facts)
+        told = (0, 0)
+        for _ in range(MAX_PASSES - 1):
+            facts.integers -= facts.pointers
+            if told == (told := (len(facts.pointers), len(facts.integers))):
+                break
+            run, complete = self._interpret(path, node, _parameters(node, facts), facts)
+        result = KernelRun(path, node, {span: (value,) for span, value in run.seen.items()}, facts=facts)
+        _fill(result, run, complete)
+        return result
+
+    def _interpret(
+        self, path: str, node: t.FunctionDef, arguments: dict[str, Value], facts: Facts, undecided: bool = False
+    ) -> tuple[Interpretation, bool]:
+        run = Interpretation(self.modules, facts, undecided)
+        frame = Frame(path, node, 0)
+        frame.names.update(arguments)
+        for param in node.args:
+            if param.name in arguments:
+                run.record(frame, param.name_span, arguments[param.name])
+        try:
+            run_function(run, frame)
+        except (OutOfSteps, RecursionError):
+            return run, False
+        return run, True
+
+    # -- helpers -----------------------------------------------------------------------------------------
+
+    def _of_helper(self, path: str, node: t.FunctionDef, contexts: list[dict[str, Value]]) -> KernelRun:
+        result = KernelRun(path, node, is_helper=True)
+        calls: dict[HelperCall, None] = {}
+        found: dict[Found, None] = {}
+        for arguments in contexts:
+            facts = Facts()
+            run, complete = self._interpret(path, node, arguments, facts)
+            result.facts.pointers |= facts.pointers
+            for span, value in run.seen.items():
+                known = result.values.get(span, ())
+                if value not in known:
+                    result.values[span] = (*known, value)
+            _fill(result, run, complete)
+            calls.update(run.calls)
+            found.update(run.found)
+        whole, _ = self._interpret(path, node, contexts[0], Facts(), undecided=True)
+        for span, value in whole.seen.items():
+            result.values.setdefault(span, (value,))
+        result.calls, result.found = tuple(calls), tuple(found)
+        return result
+
+    def _contexts(self, path: str, node: t.FunctionDef, depth: int) -> list[dict[str, Value]]:
+        """Arguments of the calls that other kernels make, each in the helper's own words."""
+        found: list[dict[str, Value]] = []
+        for where, caller in self._callers(path, node):
+            for call in self.run(where, caller, depth + 1).calls:
+                if call.function.node is not node:
+                    continue
+                arguments = own_words(node, dict(call.arguments))
+                if arguments not in found:
+                    found.append(arguments)
+                if len(found) >= MAX_CONTEXTS:
+                    return found
+        return found
+
+    def _callers(self, path: str, node: t.FunctionDef) -> list[tuple[str, t.FunctionDef]]:
+        """Kernels and helpers that call a function: of its own file, else of the workspace."""
+        near = [(path, k) for k in self.kernels(path) if k is not node and _calls(k, node.name)]
+        if near or _is_program(node):
+            return near
+        found: list[tuple[str, t.FunctionDef]] = []
+        for site in self.workspace.usages.calls(Definition(path, node.name, node)).sites:
+            caller = site.function
+            if caller is None or caller is node or any(caller is known for _, known in found):
+                continue
+            if is_kernel(self.modules, site.path, caller):
+                found.append((site.path, caller))
+        return found[:MAX_CONTEXTS]
+
+    def helper(self, function: JitFunction) -> KernelRun:
+        return self.run(function.path, function.node)
+
+
+def _parameters(node: t.FunctionDef, facts: Facts) -> dict[str, Value]:
+    return {p.name: parameter_value(p, facts.pointers, facts.integers, facts.floats) for p in node.args}
+
+
+def _fill(result: KernelRun, run: Interpretation, complete: bool) -> None:
+    if not result.accesses:
+        result.accesses = tuple(run.accesses[span] for span in sorted(run.accesses))
+        result.calls = tuple(run.calls)
+        result.found = tuple(run.found)
+    for name, count in run.operations.items():
+        result.operations[name] = max(count, result.operations.get(name, 0))
+    result.incomplete = result.incomplete or not complete
+
+
+def _calls(node: t.FunctionDef, name: str) -> bool:
+    for inner in t.walk(*node.body):
+        if isinstance(inner, t.Call):
+            function = inner.func
+            if (isinstance(function, t.Name) and function.id == name) or (
+                isinstance(function, t.Attribute) and function.attr == name
+            ):
+                return True
+    return False
+
+
+def _is_program(node: t.FunctionDef) -> bool:
+    """Whether the body asks which program it is, as launched kernels do."""
+    return any(
+        isinstance(inner, t.Attribute) and inner.attr in ("program_id", "num_programs") for inner in t.walk(*node.body)
+    )
+
+
+def _float_defaults(node: t.FunctionDef) -> set[str]:
+    return {p.name for p in node.args if isinstance(p.default, t.Constant) and isinstance(p.default.value, float)}

@@ -1,0 +1,84 @@
+"""Which functions are Triton kernels: told by decorators and imports, whatever wraps them, never by their names.
+
+Does not look at who launches them (see `launches`).
+"""
+
+from __future__ import annotations
+
+from kernelscope.syntax.python import tree as t
+from kernelscope.syntax.python.lower import Module
+from kernelscope.workspace.modules import Definition, External, Modules
+
+JIT = ("triton.jit", "triton.runtime.jit.jit", "triton.runtime.jit", "triton.experimental.gluon.jit", "gluon.jit")
+LANGUAGE = ("triton.language", "triton.experimental.gluon.language", "triton.experimental.gluon")
+MAX_LOOK = 400
+"""Nodes of a body that are looked at for operations of the language, under a decorator that is not known."""
+
+
+def is_kernel(modules: Modules, path: str, node: t.FunctionDef) -> bool:
+    """Whether Triton compiles the function: `triton.jit` among its decorators, or a decorator that is not known above
+    a body that uses the language."""
+    if not node.decorator_list:
+        return False
+    unknown = False
+    for decorator in node.decorator_list:
+        verdict = _compiles(modules, path, decorator)
+        if verdict:
+            return True
+        unknown = unknown or verdict is None
+    return unknown and _speaks_triton(modules, path, node)
+
+
+def kernels(modules: Modules, path: str, module: Module) -> list[t.FunctionDef]:
+    """All kernels and helpers of a file, in source order."""
+    if b"jit" not in module.text.data and b"triton" not in module.text.data:
+        return []
+    found = [s.node for s in module.functions() if isinstance(s.node, t.FunctionDef)]
+    return [node for node in found if is_kernel(modules, path, node)]
+
+
+def _compiles(modules: Modules, path: str, decorator: t.Expr) -> bool | None:
+    """True for Triton's jit; None for a decorator that may wrap it; False for one that does not."""
+    if isinstance(decorator, t.Call):
+        if any(_compiles(modules, path, arg) for arg in decorator.args if isinstance(arg, t.Name | t.Attribute)):
+            return True
+        decorator = decorator.func
+    name = t.dotted(decorator)
+    if name is None:
+        return None
+    found = modules.resolve(path, name)
+    if isinstance(found, External):
+        if found.dotted in JIT or (found.dotted.startswith("triton") and found.dotted.endswith(".jit")):
+            return True
+        return None
+    if isinstance(found, Definition):
+        value = found.node.value if isinstance(found.node, t.Assign) else None
+        if value is not None and any(
+            isinstance(inner, t.Attribute | t.Name) and _is_jit(modules, found.path, inner) for inner in t.walk(value)
+        ):
+            return True
+        return None
+    return True if name in ("triton.jit", "jit") else None
+
+
+def _is_jit(modules: Modules, path: str, node: t.Attribute | t.Name) -> bool:
+    name = t.dotted(node)
+    found = modules.resolve(path, name) if name else None
+    return isinstance(found, External) and found.dotted in JIT
+
+
+def _speaks_triton(modules: Modules, path: str, node: t.FunctionDef) -> bool:
+    """Whether the function itself uses `triton.language`."""
+    names: set[str] = set()
+    for index, inner in enumerate(t.walk(*node.args, *node.body)):
+        if index > MAX_LOOK:
+            break
+        if isinstance(inner, t.FunctionDef | t.ClassDef):
+            return False
+        if isinstance(inner, t.Attribute) and isinstance(inner.value, t.Name):
+            names.add(inner.value.id)
+    for name in sorted(names):
+        found = modules.resolve(path, name)
+        if isinstance(found, External) and found.dotted.startswith(LANGUAGE):
+            return True
+    return False

@@ -1,0 +1,216 @@
+"""Statements of a kernel: assignments, branches decided by constants, loops run to a fixpoint, returns.
+
+Branches that nothing decides are both taken and joined.
+"""
+
+from __future__ import annotations
+
+from kernelscope.dims import dim
+from kernelscope.kernels.triton.call import as_tensor
+from kernelscope.kernels.triton.expressions import evaluate, truth
+from kernelscope.kernels.triton.interpretation import Frame, Interpretation
+from kernelscope.kernels.triton.values import (
+    Const,
+    Items,
+    Range,
+    Tensor,
+    Undecided,
+    Unknown,
+    Value,
+    join,
+)
+from kernelscope.syntax.python import tree as t
+
+MAX_ROUNDS = 5
+"""Rounds of a loop until its values no longer change; lattices of block types are shallow."""
+
+Names = dict[str, Value]
+
+
+def run_function(run: Interpretation, frame: Frame) -> Value:
+    """The body of a function; what it returns, joined over all its returns."""
+    _block(run, frame, frame.node.body)
+    if not frame.returns:
+        return Const(None)
+    result = frame.returns[0]
+    for value in frame.returns[1:]:
+        result = join(result, value)
+    return result
+
+
+def _block(run: Interpretation, frame: Frame, body: list[t.Stmt]) -> bool:
+    """Whether the end of the body is never reached."""
+    return any(_statement(run, frame, statement) for statement in body)
+
+
+def _statement(run: Interpretation, frame: Frame, node: t.Stmt) -> bool:
+    run.step()
+    match node:
+        case t.Assign():
+            value = assigned(evaluate(run, frame, node.value))
+            for target in node.targets:
+                bind_target(run, frame, target, value)
+        case t.AnnAssign():
+            if node.value is not None:
+                value = evaluate(run, frame, node.value)
+                constant = is_constexpr(node.annotation)
+                bind_target(run, frame, node.target, value if constant else assigned(value))
+        case t.AugAssign():
+            if isinstance(node.target, t.Name):
+                both = t.BinOp(node.target, node.op, node.value, node.span)
+                bind_target(run, frame, node.target, assigned(evaluate(run, frame, both)))
+        case t.ExprStmt():
+            evaluate(run, frame, node.value)
+        case t.Return():
+            value = evaluate(run, frame, node.value) if node.value is not None else Const(None)
+            frame.returns.append(value)
+            return True
+        case t.If():
+            return _if(run, frame, node)
+        case t.For():
+            _for(run, frame, node)
+        case t.While():
+            evaluate(run, frame, node.test)
+            _loop(run, frame, node.body, None, None)
+        case t.With():
+            for item in node.items:
+                evaluate(run, frame, item.context_expr)
+            return _block(run, frame, node.body)
+        case t.Assert():
+            evaluate(run, frame, node.test)
+        case t.Break() | t.Continue() | t.Raise():
+            return True
+        case _:
+            pass
+    return False
+
+
+def is_constexpr(annotation: t.Expr | None) -> bool:
+    """Whether an annotation says compile-time constant."""
+    if annotation is None:
+        return False
+    if isinstance(annotation, t.Constant) and isinstance(annotation.value, str):
+        return annotation.value.rpartition(".")[2] == "constexpr"
+    if isinstance(annotation, t.Subscript | t.Call):
+        return is_constexpr(annotation.value if isinstance(annotation, t.Subscript) else annotation.func)
+    return (t.dotted(annotation) or "").rpartition(".")[2] == "constexpr"
+
+
+def assigned(value: Value) -> Value:
+    """Assignment turns numbers into scalars of the device, as the front end does."""
+    match value:
+        case Const(value=None) | Const(value=str()) | Const(value=Undecided(kind="" | "str")):
+            return value
+        case Const():
+            return as_tensor(value) or value
+        case Items():
+            return Items(tuple(assigned(item) for item in value.items))
+        case _:
+            return value
+
+
+def bind_target(run: Interpretation, frame: Frame, target: t.Expr, value: Value) -> None:
+    """Gives the value to a name, or its parts to the names of a tuple."""
+    match target:
+        case t.Name():
+            frame.names[target.id] = value
+            run.record(frame, target.span, value)
+        case t.Tuple() | t.List():
+            parts = value.items if isinstance(value, Items) else ()
+            for index, element in enumerate(target.elts):
+                part = parts[index] if index < len(parts) else Unknown("it is part of something that is no tuple")
+                bind_target(run, frame, element, part)
+        case t.Starred():
+            bind_target(run, frame, target.value, value)
+        case _:
+            pass
+
+
+def _if(run: Interpretation, frame: Frame, node: t.If) -> bool:
+    test = truth(evaluate(run, frame, node.test))
+    if test is not None and not run.undecided:
+        return _block(run, frame, node.body if test else node.orelse)
+    before = dict(frame.names)
+    body_ends = _block(run, frame, node.body)
+    after_body, frame.names = frame.names, before
+    else_ends = _block(run, frame, node.orelse)
+    if body_ends and else_ends:
+        return True
+    if body_ends:
+        return False
+    frame.names = after_body if else_ends else _joined(after_body, frame.names)
+    return False
+
+
+def _joined(a: Names, b: Names) -> Names:
+    """Names after two branches; what only one of them binds keeps its value."""
+    result = dict(a)
+    for name, value in b.items():
+        result[name] = join(result[name], value) if name in result else value
+    return result
+
+
+def _for(run: Interpretation, frame: Frame, node: t.For) -> None:
+    source = evaluate(run, frame, node.iter)
+    if isinstance(source, Items):
+        for item in source.items:
+            bind_target(run, frame, node.target, item)
+            _block(run, frame, node.body)
+        return
+    counter: Value = Unknown("what the loop runs over is not known")
+    unrolled = False
+    if isinstance(source, Range):
+        unrolled = source.unrolled
+        counter = Const(Undecided("int")) if unrolled else Tensor((), source.elem)
+    _loop(run, frame, node.body, node.target, counter, unrolled)
+
+
+def _loop(
+    run: Interpretation,
+    frame: Frame,
+    body: list[t.Stmt],
+    target: t.Expr | None,
+    counter: Value | None,
+    unrolled: bool = False,
+) -> None:
+    """Rounds of a body until the names at its head no longer change."""
+    if not unrolled:
+        changed = _assigned_names(body)
+        for name in changed & frame.names.keys():
+            frame.names[name] = assigned(frame.names[name])
+    frame.loops += 1
+    for _ in range(MAX_ROUNDS):
+        head = dict(frame.names)
+        if target is not None and counter is not None:
+            bind_target(run, frame, target, counter)
+        _block(run, frame, body)
+        frame.names = _joined(head, frame.names)
+        if all(frame.names.get(name) == value for name, value in head.items()):
+            break
+    frame.loops -= 1
+
+
+def _assigned_names(body: list[t.Stmt]) -> set[str]:
+    names: set[str] = set()
+    for node in t.walk(*body):
+        if isinstance(node, t.AugAssign) and isinstance(node.target, t.Name):
+            names.add(node.target.id)
+        elif isinstance(node, t.Assign):
+            for target in node.targets:
+                names |= {inner.id for inner in t.walk(target) if isinstance(inner, t.Name)}
+    return names
+
+
+def parameter_value(param: t.Param, pointers: set[str], integers: set[str], floats: set[str]) -> Value:
+    """An argument of a launch, as far as the kernel's own use of it tells."""
+    name = param.name
+    if is_constexpr(param.annotation):
+        return Const(dim(name))
+    if name in pointers:
+        return Tensor((), f"T({name})", True, (name,))
+    symbol = dim(name)
+    if name in integers:
+        return Tensor((), "int32", inputs=frozenset((name,)), value=symbol)
+    if name in floats:
+        return Tensor((), "fp32")
+    return Tensor((), "", False, (name,), frozenset((name,)), symbol)

@@ -1,0 +1,207 @@
+"""What a name in a Triton kernel can be: blocks, pointers, compile-time constants, tuples, functions, or unknown.
+
+Sizes are Dims over the constexpr names in scope, None where a size is not known. Knows no operations.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kernelscope.dims import Dim
+from kernelscope.syntax.python.tree import FunctionDef
+
+Size = Dim | None
+Sizes = tuple[Size, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """A block, or a scalar when `shape` is empty; `shape` None means that not even the rank is known.
+
+    `pointer`: the elements are addresses of `elem`. `bases`: parameters that it is (or, until an access tells, may
+    be) an address into. `inputs`: parameters whose values entered it by arithmetic. `value`: an integer scalar as a
+    Dim. `steps`: how far apart neighbours along each axis are, in elements, for integer and pointer blocks.
+    """
+
+    shape: Sizes | None
+    elem: str = ""
+    pointer: bool = False
+    bases: tuple[str, ...] = ()
+    inputs: frozenset[str] = frozenset()
+    value: Dim | None = None
+    steps: Sizes | None = None
+
+    @property
+    def is_scalar(self) -> bool:
+        return self.shape == ()
+
+
+@dataclass(frozen=True, slots=True)
+class Undecided:
+    """The value of a constant that depends on the configuration."""
+
+    kind: str = ""
+    """`int`, `float` or `bool` where that much is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Const:
+    """A compile-time constant: a Dim, float, bool, str, None, or `Undecided`.
+
+    `known` is the number behind a name in the present context, so that `if STAGE == 1` is decided.
+    """
+
+    value: Dim | float | bool | str | Undecided | None
+    known: int | None = None
+
+    @property
+    def number(self) -> int | None:
+        if self.known is not None:
+            return self.known
+        return self.value.const if isinstance(self.value, Dim) else None
+
+
+@dataclass(frozen=True, slots=True)
+class ElementType:
+    """A dtype as a value: `tl.float32`, `x.dtype`, a constexpr that is used as one."""
+
+    elem: str
+    pointer: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BlockPointer:
+    """What `tl.make_block_ptr` makes."""
+
+    shape: Sizes | None
+    elem: str = ""
+    base: str = ""
+    order: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Descriptor:
+    """A tensor descriptor with the block that it loads."""
+
+    shape: Sizes | None
+    elem: str = ""
+    base: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """A tuple or list."""
+
+    items: tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class JitFunction:
+    """A helper of the workspace that is compiled into its caller."""
+
+    path: str
+    node: FunctionDef
+
+
+@dataclass(frozen=True, slots=True)
+class Namespace:
+    """A module: its dotted name when it lies outside the workspace, else its file."""
+
+    dotted: str
+    path: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """`x.sum`: an operation bound to its first argument."""
+
+    owner: Value
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """What a `for` runs over. `unrolled` for `tl.static_range`."""
+
+    elem: str
+    unrolled: bool = False
+    trips: Dim | None = None
+    start: Dim | None = None
+    step: Dim | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Nothing is known, for this reason."""
+
+    reason: str
+
+
+Value = (
+    Tensor | Const | ElementType | BlockPointer | Descriptor | Items | JitFunction | Namespace | Method | Range
+    | Unknown
+)  # fmt: skip
+
+
+def join(a: Value, b: Value) -> Value:
+    """What holds of both; None and plain numbers give way to what they stand in for."""
+    if a == b:
+        return a
+    match a, b:
+        case Tensor(), Tensor():
+            return _join_tensors(a, b)
+        case (Const(value=None), other) | (other, Const(value=None)):
+            return other
+        case (Const(), Tensor() as tensor) | (Tensor() as tensor, Const()):
+            return Tensor(tensor.shape, tensor.elem, tensor.pointer, tensor.bases, tensor.inputs)
+        case Const(), Const():
+            kinds = {_kind(a), _kind(b)}
+            return Const(Undecided(kinds.pop() if len(kinds) == 1 else ""))
+        case ElementType(), ElementType():
+            return ElementType("")
+        case Items(), Items() if len(a.items) == len(b.items):
+            return Items(tuple(join(x, y) for x, y in zip(a.items, b.items, strict=True)))
+        case BlockPointer(), BlockPointer():
+            return BlockPointer(join_sizes(a.shape, b.shape), a.elem if a.elem == b.elem else "", a.base)
+        case Descriptor(), Descriptor():
+            return Descriptor(join_sizes(a.shape, b.shape), a.elem if a.elem == b.elem else "", a.base)
+        case (Unknown(), _) | (_, Unknown()):
+            return a if isinstance(a, Unknown) else b
+        case _:
+            return Unknown("it is different things on different paths")
+
+
+def _kind(constant: Const) -> str:
+    match constant.value:
+        case bool():
+            return "bool"
+        case Dim():
+            return "int"
+        case float():
+            return "float"
+        case Undecided(kind=kind):
+            return kind
+        case _:
+            return ""
+
+
+def join_sizes(a: Sizes | None, b: Sizes | None) -> Sizes | None:
+    if a is None or b is None or len(a) != len(b):
+        return None
+    return tuple(x if x == y else None for x, y in zip(a, b, strict=True))
+
+
+def _join_tensors(a: Tensor, b: Tensor) -> Tensor:
+    if a.shape is not None and b.shape is not None and len(a.shape) != len(b.shape) and not (a.shape and b.shape):
+        shape = a.shape or b.shape  # a scalar start value of something that becomes a block
+    else:
+        shape = join_sizes(a.shape, b.shape)
+    return Tensor(
+        shape,
+        a.elem if a.elem == b.elem else "",
+        a.pointer or b.pointer,
+        a.bases if a.bases == b.bases else tuple(dict.fromkeys((*a.bases, *b.bases))),
+        a.inputs | b.inputs,
+        a.value if a.value == b.value else None,
+        join_sizes(a.steps, b.steps) if a.steps is not None and b.steps is not None else None,
+    )
