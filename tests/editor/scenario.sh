@@ -33,7 +33,8 @@ old_python='kernelscope.interpreter=["/does/not/exist/python"]'
 drive model \
   --open tinyllm/model.py:92 --inlay '\[B, S' --lens 'architecture' \
   --hover 'residual#1' --expect-hover 'Tensor\[B, S' --shot model-hover \
-  --key Escape --click-lens 'architecture' --expect-tab 'Architecture of' --expect-editor '├─' --expect-readonly \
+  --hover-link 'Why' --expect-tab 'Why' --expect-readonly --shot model-why --key Control+1 --wait 300 \
+  --click-lens 'architecture' --expect-tab 'Architecture of' --expect-editor '├─' --expect-readonly \
   --shot model-architecture \
   --no-notification
 drive follow-source \
