@@ -64,9 +64,9 @@ test("PATH is searched without relative entries and without the workspace's envi
 });
 
 test("a folder beside another with the same beginning is not inside it", () => {
-  assert.equal(isInside("/work/project-2/bin", ["/work/project"]), false);
-  assert.equal(isInside("/work/project/.venv/bin/python", ["/work/project"]), true);
-  assert.equal(isInside("/work/project", ["/work/project"]), true);
+  assert.equal(isInside("/home/me/project-2/bin", ["/home/me/project"]), false);
+  assert.equal(isInside("/home/me/project/.venv/bin/python", ["/home/me/project"]), true);
+  assert.equal(isInside("/home/me/project", ["/home/me/project"]), true);
 });
 
 test("what is supported, in words", () => {
