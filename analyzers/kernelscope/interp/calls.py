@@ -12,7 +12,6 @@ from typing import Any
 from kernelscope import ops
 from kernelscope.dims import Dim, dim, maximum, minimum
 from kernelscope.interp.expressions import (
-    Choice,
     Mapping,
     Quotient,
     Range,
@@ -32,6 +31,7 @@ from kernelscope.interp.interpreter import MAX_CALLS, MAX_QUIET_CALLS, Interpret
 from kernelscope.interp.values import (
     Alike,
     Builtin,
+    Choice,
     Class,
     External,
     Flag,
@@ -383,10 +383,29 @@ def _external(run: Interpreter, name: str, args: Arguments, kwargs: Keywords, sp
     if any(isinstance(a, Unpacked) for a in args):
         return Unknown(f"{name} of arguments that are not known", span)
     if ops.find(name) is not None:
-        return ops.apply(name, [for_op(a) for a in args], {k: for_op(v) for k, v in kwargs.items()})
+        given = [for_op(a) for a in args]
+        if given and short not in SIZED:
+            given[0] = _tensor_argument(args[0])
+        return ops.apply(name, given, {k: for_op(v) for k, v in kwargs.items()})
     if (layer := _build(name, args, kwargs)) is not None:
         return layer
     return Unknown(f"{name} is outside the workspace and the operator table", span)
+
+
+SIZED = {"zeros", "ones", "empty", "full", "rand", "randn", "randint", "arange", "eye", "linspace", "tensor", "Size",
+         "randperm", "triu_indices", "tril_indices", "manual_seed", "logspace", "hann_window"}  # fmt: skip
+"""Operators whose first argument is a size or number, not a tensor."""
+
+
+def _tensor_argument(value: Value) -> Value:
+    """A first argument: an object that is not known may be a tensor here, and is no number."""
+    match value:
+        case Opaque():
+            return Unknown(f"{value.name} is not known")
+        case tuple() | list():
+            return type(value)(_tensor_argument(v) for v in value)
+        case _:
+            return for_op(value)
 
 
 def _build(name: str, args: Arguments, kwargs: Keywords) -> Module | None:

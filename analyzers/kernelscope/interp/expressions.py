@@ -12,8 +12,10 @@ from kernelscope import ops
 from kernelscope.dims import Dim, dim
 from kernelscope.interp.interpreter import MAX_NESTED, Interpreter, external
 from kernelscope.interp.values import (
+    CALLABLES,
     Alike,
     Builtin,
+    Choice,
     Class,
     External,
     Flag,
@@ -21,12 +23,12 @@ from kernelscope.interp.values import (
     Instance,
     LambdaValue,
     Opaque,
-    Partial,
     PlainMethod,
     Scope,
     SuperValue,
     TensorMethod,
     Value,
+    agreed,
     as_size,
     for_op,
     joined,
@@ -404,6 +406,11 @@ def _boolean(run: Interpreter, scope: Scope, node: t.BoolOp) -> Value:
             break
         if known is None:
             candidates.append(value)
+    callables = [c for c in candidates if is_callable(c)]
+    if callables and all(is_callable(c) or isinstance(c, Opaque) for c in candidates):
+        return any_of(callables)  # `given or Default`: what is given stands for the same
+    if len(candidates) > 1 and all(isinstance(c, Opaque | Dim) for c in candidates):
+        return Unknown("a number that is not known", node.span)
     result = candidates[0]
     for other in candidates[1:]:
         result = joined(result, other)
@@ -416,7 +423,19 @@ def _conditional(run: Interpreter, scope: Scope, node: t.IfExp) -> Value:
     known = truth(evaluate(run, scope, node.test))
     if known is not None:
         return evaluate(run, scope, node.body if known else node.orelse)
-    return joined(evaluate(run, scope, node.body), evaluate(run, scope, node.orelse))
+    one, other = evaluate(run, scope, node.body), evaluate(run, scope, node.orelse)
+    name = tested_for_none(node.test)
+    stands_in = any(isinstance(part, t.Name) and part.id == name for part in (node.body, node.orelse))
+    return agreed(one, other) if name is not None and stands_in else joined(one, other)
+
+
+def tested_for_none(test: t.Expr) -> str | None:
+    """The name in `name is None` and `name is not None`."""
+    match test:
+        case t.Compare(left=t.Name(id=name), ops=["is" | "is not"], comparators=[t.Constant(value=None)]):
+            return name
+        case _:
+            return None
 
 
 def _dict(run: Interpreter, scope: Scope, node: t.Dict) -> Value:
@@ -496,15 +515,8 @@ class Mapping:
         self.entries = entries
 
 
-class Choice:
-    """One of several callables, chosen by a key that is not known."""
-
-    def __init__(self, entries: list[Value]) -> None:
-        self.entries = entries
-
-
 def is_callable(value: Value) -> bool:
-    return isinstance(value, Function | Class | LambdaValue | External | Module | Instance | Partial | Choice)
+    return isinstance(value, CALLABLES)
 
 
 def _element(values: tuple[Value, ...] | list[Value], index: Value, span: Any) -> Value:

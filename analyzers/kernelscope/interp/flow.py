@@ -14,10 +14,11 @@ from kernelscope.interp.expressions import (
     index_of,
     iterated,
     sequence,
+    tested_for_none,
     truth,
 )
 from kernelscope.interp.interpreter import Interpreter
-from kernelscope.interp.values import Alike, Flag, Instance, Opaque, Scope, Value, joined
+from kernelscope.interp.values import Alike, Flag, Instance, Opaque, Scope, Value, agreed, joined
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Tensor, Unknown
@@ -216,7 +217,11 @@ def _branch(run: Interpreter, scope: Scope, node: t.If, returns: Returns) -> boo
         scope.names = first
         _restore(scope, first_stored)
         return GOES_ON
-    scope.names = _merged(first, scope.names)
+    defaulted = tested_for_none(node.test)
+    second = scope.names
+    scope.names = _merged(first, second)
+    if defaulted is not None and defaulted in first and defaulted in second:  # `if x is None: x = ...`
+        scope.names[defaulted] = agreed(first[defaulted], second[defaulted])
     _restore(scope, _merged(first_stored, _stored(scope)))
     return GOES_ON
 

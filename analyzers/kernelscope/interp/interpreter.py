@@ -9,7 +9,7 @@ import builtins
 import time
 from dataclasses import dataclass, field
 
-from kernelscope.interp.values import Builtin, Class, External, Function, Instance, Scope, Value, agreed
+from kernelscope.interp.values import Builtin, Class, External, Function, Instance, Scope, Value, agreed, joined
 from kernelscope.ops import ShapeError
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
@@ -109,8 +109,18 @@ class Interpreter:
         if known is None:
             self.seen[key] = Seen(value)
         else:
-            known.value = agreed(known.value, value)
+            known.value = joined(known.value, value)
             known.contexts += 1
+
+    def absorb(self, fresh: dict[tuple[str, Span], Seen]) -> None:
+        """Add what another entry point saw: one that knows nothing of a place says nothing of it."""
+        for key, seen in fresh.items():
+            known = self.seen.get(key)
+            if known is None:
+                self.seen[key] = seen
+            else:
+                known.value = agreed(known.value, seen.value)
+                known.contexts += seen.contexts
 
     def contradiction(self, path: str, span: Span, error: ShapeError) -> Unknown:
         self.findings.append(Finding(path, span, error))

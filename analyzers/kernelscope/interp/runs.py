@@ -75,8 +75,7 @@ def _attempt(run: Interpreter, path: str, scope: SourceScope) -> bool:
             run.seen, run.entered = first, first_entered
             run.findings[before:] = contradictions
     fresh, run.seen, run.quiet = run.seen, total, 0
-    for (where, span), seen in fresh.items():
-        run.record(where, span, seen.value)
+    run.absorb(fresh)
     return done
 
 
@@ -174,7 +173,7 @@ def _constructor_argument(run: Interpreter, path: str, param: t.Param) -> Value:
     if param.kind == "kwargs":
         return {}
     match param.default:
-        case t.Constant(value=bool() | str() | None as value):
+        case t.Constant(value=bool() | str() as value):
             return value
         case t.Constant(value=float()):
             return Unknown("a number of the caller")

@@ -133,8 +133,10 @@ def _value(
     is_tensor = bool(TENSOR_TYPES.search(annotation)) or (first and not annotation)
     if not annotation and param.name in uses.tensors | set(uses.unpacked) | set(uses.patterns):
         is_tensor = True
-    if isinstance(default, t.Constant) and default.value is None and not first and param.name not in uses.unpacked:
-        return None
+    optional = isinstance(default, t.Constant) and default.value is None
+    if optional and not first and param.name not in uses.unpacked:
+        plain = annotation and not is_tensor and re.search(r"\b(?:int|float|bool|str|dict|list|tuple)\b", annotation)
+        return None if plain else Unknown("an optional argument")
     if is_tensor and not annotation.startswith(("tuple", "Tuple", "list", "List", "dict", "Optional[Tuple")):
         return Tensor(_shape(run, function, scope, param, uses), _dtype(param))
     kind = annotation.partition("|")[0].strip().removeprefix("Optional[").rstrip("]")

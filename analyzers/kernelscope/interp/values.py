@@ -9,7 +9,7 @@ Plain data; how these are called and read is decided in `calls` and `expressions
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -144,6 +144,17 @@ class Scope:
     outer: Scope | None = None
 
 
+class Choice:
+    """One of several callables: chosen by a key that is not known, or different in two branches."""
+
+    def __init__(self, entries: list[Value]) -> None:
+        self.entries = entries
+
+
+CALLABLES = (Module, Instance, Function, Class, LambdaValue, Partial, External, Choice)
+MAX_CHOICES = 8
+
+
 def is_known(value: Value) -> bool:
     return not isinstance(value, Unknown)
 
@@ -199,8 +210,8 @@ def joined(one: Value, other: Value) -> Value:
         return [joined(a, b) for a, b in zip(one, other, strict=True)]
     if isinstance(one, dict) and isinstance(other, dict):
         return {key: joined(one[key], other[key]) for key in one if key in other}
-    if type(one) is type(other) and isinstance(one, Module | Instance | Function | Class):
-        return one if _same_kind(one, other) else Unknown("the branches differ")
+    if isinstance(one, CALLABLES) and isinstance(other, CALLABLES):
+        return one if _same_kind(one, other) else Choice([*_entries(one), *_entries(other)][:MAX_CHOICES])
     try:
         if type(one) is type(other) and bool(one == other):
             return one
@@ -254,11 +265,15 @@ CALLERS_DIFFER = "the callers differ in this dim"
 
 
 def _same_kind(one: Value, other: Value) -> bool:
-    if isinstance(one, Module):
-        return one.name == other.name and one.parameters == other.parameters
-    if isinstance(one, Instance):
-        return one.cls.node is other.cls.node
-    return one.definition.node is other.definition.node
+    if isinstance(one, Module) and isinstance(other, Module):
+        return one.name == other.name and one.settings == other.settings
+    if isinstance(one, Function | Class) and isinstance(other, Function | Class):
+        return one.definition.node is other.definition.node and not isinstance(one, Function)
+    return False
+
+
+def _entries(value: Value) -> list[Value]:
+    return list(value.entries) if isinstance(value, Choice) else [value]
 
 
 def _joined_shape(one: Shape, other: Shape) -> Shape:
@@ -267,4 +282,15 @@ def _joined_shape(one: Shape, other: Shape) -> Shape:
     if one.dims is not None and other.dims is not None and len(one.dims) == len(other.dims):
         lost = Unknown("the branches differ in this dim")
         return Shape(tuple(a if a == b else lost for a, b in zip(one.dims, other.dims, strict=True)))
-    return Shape.unknown("the branches differ in rank")
+    tail = _common_tail(one.dims if one.tail is None else one.tail, other.dims if other.tail is None else other.tail)
+    return Shape((), tail, "the branches differ in rank")
+
+
+def _common_tail(one: Sequence[Size] | None, other: Sequence[Size] | None) -> tuple[Size, ...]:
+    """The last dims that two shapes share."""
+    shared: list[Size] = []
+    for a, b in zip(reversed(one or ()), reversed(other or ()), strict=False):
+        if a != b:
+            break
+        shared.insert(0, a)
+    return tuple(shared)
