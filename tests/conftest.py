@@ -1,10 +1,12 @@
-"""Shared by all tests: `--accept` rewrites goldens and expectations in place instead of comparing."""
+"""Shared by all tests: goldens that `--accept` rewrites, and workspaces written as one text."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from kernelscope.workspace.files import Files
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -18,7 +20,7 @@ def accept(request: pytest.FixtureRequest) -> bool:
 
 
 @pytest.fixture
-def golden(accept: bool):
+def golden(accept: bool) -> Callable[[Path, str], None]:
     """Compare a text with a golden file, or rewrite the file under `--accept`."""
 
     def check(path: Path, found: str) -> None:
@@ -30,3 +32,22 @@ def golden(accept: bool):
         assert found == path.read_text(encoding="utf-8")
 
     return check
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Callable[[str], Files]:
+    """Writes the files of a text below a fresh folder and opens it; a line `## path` starts each file."""
+
+    def write(text: str) -> Files:
+        path: Path | None = None
+        for line in text.splitlines():
+            if line.startswith("## "):
+                path = tmp_path / line[3:].strip()
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text("")
+            elif path is not None:
+                with path.open("a") as file:
+                    file.write(line + "\n")
+        return Files([str(tmp_path)])
+
+    return write

@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -34,7 +34,7 @@ _START = "import sys; sys.path[:0] = {path!r}; from kernelscope.workspace.worker
 
 def scan_all(
     files: Iterable[tuple[str, int]], exact: bool, cancelled: Callable[[], bool] = lambda: False
-) -> Iterator[Scanned]:
+) -> Generator[Scanned, None, None]:
     """Scans files (path and size) in about the order given and yields each row once, as it comes."""
     batches = _batches(files, exact)
     if sum(batch.size for batch in batches) <= IN_PROCESS_BYTES:

@@ -157,6 +157,11 @@ class Usages:
             for name in names
         )
 
+    def files_with(self, name: str, suffix: bytes, near: str, seconds: float = SEARCH_SECONDS) -> list[str]:
+        """Files that call or launch something of this name, nearest first; before the index stands, by a look at
+        their bytes for the name followed by `suffix`."""
+        return self._candidates(name, near, self._callers, suffix, time.monotonic() + seconds)[0]
+
     # -- candidates -----------------------------------------------------------------------------------------
 
     def _defining(self, name: str, near: str, seconds: float) -> list[str]:
