@@ -39,15 +39,11 @@ def workspace(tmp_path: Path) -> Callable[[str], Files]:
     """Writes the files of a text below a fresh folder and opens it; a line `## path` starts each file."""
 
     def write(text: str) -> Files:
-        path: Path | None = None
-        for line in text.splitlines():
-            if line.startswith("## "):
-                path = tmp_path / line[3:].strip()
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text("")
-            elif path is not None:
-                with path.open("a") as file:
-                    file.write(line + "\n")
+        for part in f"\n{text}".split("\n## ")[1:]:
+            name, _, source = part.partition("\n")
+            path = tmp_path / name.strip()
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(source)
         return Files([str(tmp_path)])
 
     return write
