@@ -30,6 +30,15 @@ def test_equal_names_become_one() -> None:
     assert NO_FACTS.with_equal(S, S + 1) == NO_FACTS
 
 
+def test_a_view_that_succeeds_tells_facts() -> None:
+    head_dim = hidden // heads
+    facts = NO_FACTS.with_same(S * hidden, S * heads * head_dim)
+    assert facts.rewrite(heads * head_dim) == hidden
+    assert NO_FACTS.with_same(P * S, P * T).rewrite(T) == S
+    assert NO_FACTS.with_same(S * 2, T * 3) == NO_FACTS
+    assert NO_FACTS.with_same(S, S) == NO_FACTS
+
+
 def test_bounds_tell_sizes_apart() -> None:
     assert same(S + T, S) is None
     assert same(S + T, S, NO_FACTS.with_sizes("T")) is False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from kernelscope.dims import NO_FACTS, dim
+from kernelscope.ops import apply
 from kernelscope.tensor import ANY_SHAPE, DTYPES, Shape, ShapeError, Tensor, Unknown
 from kernelscope.tensor.broadcasting import broadcast
 
@@ -60,3 +61,12 @@ def test_bytes_follow_from_shape_and_dtype() -> None:
     assert str(x.nbytes) == "8*B"
     assert Tensor(ANY_SHAPE, DTYPES["int8"]).nbytes == Unknown("the rank is not known")
     assert repr(x) == "[B, 4] bfloat16"
+
+
+def test_view_divides_back() -> None:
+    hidden, heads = dim("hidden"), dim("heads")
+    x = Tensor(Shape.of("B", "S", hidden))
+    assert apply("torch.Tensor.view", (x, dim("B"), dim("S"), -1, hidden // heads)).shape == Shape.of(
+        "B", "S", heads, hidden // heads
+    )
+    assert repr(apply("torch.Tensor.view", (x, dim("B"), dim("S"), heads, -1))) == "[B, S, heads, hidden//heads]"

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from kernelscope.dims.monomial import Opaque
-from kernelscope.dims.polynomial import ONE, ZERO, Dim, DimLike, apply, dim
+from kernelscope.dims.polynomial import ONE, ZERO, Dim, DimLike, apply, cancel, dim
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,22 @@ class Facts:
         name, value = solution
         known = {n: v.subs({name: value}) for n, v in self.equal.items()}
         return replace(self, equal={**known, name: value})
+
+    def with_same(self, a: DimLike, b: DimLike) -> Facts:
+        """Know that two Dims are equal, as after a view that succeeded: what that says of names and divisibility.
+
+        `num_heads*(hidden//num_heads) == hidden` says that `num_heads` divides `hidden`; `B*S == B*T` says `S == T`.
+        """
+        left, right = cancel(self.rewrite(dim(a)), self.rewrite(dim(b)))
+        if left == right:
+            return self
+        known = self
+        for atom in (*left.atoms(), *right.atoms()):
+            if isinstance(atom, Opaque) and atom.op == "//":
+                known = known.with_divisible(*atom.args)
+        if known is not self and known.rewrite(left) == known.rewrite(right):
+            return known
+        return self.with_equal(left, right)
 
     def with_divisible(self, number: DimLike, divisor: DimLike) -> Facts:
         """Know that `number % divisor == 0`."""

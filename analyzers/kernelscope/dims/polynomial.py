@@ -172,7 +172,7 @@ class Dim:
         whole, rest = _split_divisible(self, right)
         if whole.terms:
             return whole + rest // right
-        number, divisor = _cancel(self, right)
+        number, divisor = cancel(self, right)
         if divisor.const == 1:
             return number
         inner = _sole_opaque(number, "//")
@@ -195,7 +195,7 @@ class Dim:
         a, b = rest.const, right.const
         if a is not None and b is not None:
             return dim(a % b)
-        number, divisor = _cancel(rest, right)
+        number, divisor = cancel(rest, right)
         factor = right.exact_div(divisor)
         if factor is None or divisor.const == 1:
             return ZERO
@@ -295,7 +295,7 @@ def ceil_div(a: DimLike, b: DimLike) -> Dim:
     p, q = rest.const, right.const
     if p is not None and q is not None:
         return whole + -(-p // q)
-    rest, right = _cancel(rest, right)
+    rest, right = cancel(rest, right)
     return whole + (rest if right.const == 1 else _opaque("cdiv", (rest, right)))
 
 
@@ -374,7 +374,7 @@ def _split_divisible(d: Dim, divisor: Dim) -> tuple[Dim, Dim]:
     return total(whole), Dim(tuple(rest))
 
 
-def _cancel(a: Dim, b: Dim) -> tuple[Dim, Dim]:
+def cancel(a: Dim, b: Dim) -> tuple[Dim, Dim]:
     """Both without their common monomial factor: `(g*a)//(g*b) == a//b`."""
     if not a.terms:
         return a, b

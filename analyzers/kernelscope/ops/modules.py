@@ -143,5 +143,6 @@ def call(
 def settings_of(bound: Mapping[str, Any]) -> Module:
     """The layer among the bound arguments of a forward operator."""
     layer = bound["layer"]
-    assert isinstance(layer, Module)
+    if not isinstance(layer, Module):
+        raise Lost("the layer is not known")
     return layer

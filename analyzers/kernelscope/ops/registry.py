@@ -10,9 +10,9 @@ Asking, with torch's full names and values as in `arguments.Value`:
     cost("torch.matmul", (x, y), {}, result).flops
 
 `apply` raises nothing but `ShapeError`, a certain contradiction. It returns a Tensor (its shape may be unknown), a
-tuple of values, Several (alike pieces, unknown count), a Dim or another plain value, or Unknown. `find` is None for
-names that are not in the table. An argument that is not known is passed as Unknown. In-place forms (`add_`) need no
-entry. `x.shape` is a tuple of sizes, or the `Shape` itself where the rank is not known.
+tuple of values (Fields where torch names them), Several (alike pieces, unknown count), a Dim or another plain value,
+or Unknown. `find` is None for names that are not in the table. An argument that is not known is passed as Unknown.
+In-place forms (`add_`) need no entry. `x.shape` is a tuple of sizes, or the `Shape` itself where the rank is not known.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from kernelscope.ops.arguments import Lost, Value, tensor
 from kernelscope.ops.binding import Parameters
 from kernelscope.ops.layer import Module
 from kernelscope.ops.result_dtypes import DTYPE_RULES
-from kernelscope.tensor import Several, Shape, ShapeError, Size, Tensor, Unknown
+from kernelscope.tensor import Fields, Several, Shape, ShapeError, Size, Tensor, Unknown
 from kernelscope.tensor.dtypes import DTYPES, DType
 
 KINDS = ("compute", "movement", "view", "communication", "result")
@@ -97,6 +97,7 @@ class Op:
     label: str = ""
     flops: Callable[..., Size] | None = None
     tier: str = "function"
+    fields: tuple[str, ...] = ()
 
     @property
     def wants_facts(self) -> bool:
@@ -153,6 +154,7 @@ def rule(
     label: str = "",
     flops: Callable[..., Size] | None = None,
     name: str = "",
+    fields: str = "",
 ) -> Callable[[Rule], Rule]:
     """Declare an operator by a function of torch's documented parameters, plus `*, facts` where it needs them."""
 
@@ -160,7 +162,8 @@ def rule(
         doc = (function.__doc__ or "").strip().split("\n")[0].rstrip(".")
         title = name or function.__name__.rstrip("_")
         parameters = Parameters.of(function)
-        declare(Op(title, spell(spellings), function, parameters, dtype, kind, label or doc, flops))
+        names = tuple(fields.split())
+        declare(Op(title, spell(spellings), function, parameters, dtype, kind, label or doc, flops, fields=names))
         return function
 
     return add
@@ -221,10 +224,11 @@ def run(op: Op, bound: dict[str, Any], facts: Facts = NO_FACTS) -> Value:
     if isinstance(result, Plain):
         return result.shape
     if isinstance(result, tuple):
-        return tuple(
+        wrapped = tuple(
             Tensor(r, _dtype(op, bound, i), _place(bound)) if isinstance(r, Shape) else r
             for i, r in enumerate(items_of(result))
         )
+        return Fields(op.fields, wrapped) if op.fields else wrapped
     return result
 
 

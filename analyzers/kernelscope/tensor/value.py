@@ -5,7 +5,9 @@ Holds no data and no history; who computed it is kept by the interpreter.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from kernelscope.tensor.dtypes import DType
 from kernelscope.tensor.shape import ANY_SHAPE, Shape
@@ -64,3 +66,18 @@ class Several:
 
     element: Tensor
     reason: str = ""
+
+
+class Fields(tuple[Any, ...]):
+    """Several results with names, as torch's `values, indices` of a `topk`."""
+
+    names: tuple[str, ...]
+
+    def __new__(cls, names: tuple[str, ...], values: Iterable[Any]) -> Fields:
+        found = super().__new__(cls, values)
+        found.names = names
+        return found
+
+    def field(self, name: str) -> Any:
+        """The result of a name; None if there is none."""
+        return self[self.names.index(name)] if name in self.names else None

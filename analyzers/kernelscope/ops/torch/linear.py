@@ -201,7 +201,7 @@ def cross(input: Value, other: Value, dim: Value = None, *, facts: Facts = NO_FA
     return broadcast((tensor(input).shape, tensor(other).shape), facts)
 
 
-@rule("t,T.svd linalg.svd", dtype=("input", "real", "input"), label="singular value decomposition")
+@rule("t,T.svd linalg.svd", dtype=("input", "real", "input"), label="singular value decomposition", fields="U S Vh")
 def svd(A: Value, full_matrices: Value = True, **options: Value) -> tuple[Shape, Shape, Shape] | Unknown:
     """U, S, Vh of matrices; reduced forms with `full_matrices=False`."""
     shape = tensor(A).shape
@@ -213,7 +213,7 @@ def svd(A: Value, full_matrices: Value = True, **options: Value) -> tuple[Shape,
     return batch.replace_last(0, rows, u), batch.replace_last(0, k), batch.replace_last(0, v, columns)
 
 
-@rule("t,T.qr linalg.qr", label="QR decomposition")
+@rule("t,T.qr linalg.qr", label="QR decomposition", fields="Q R")
 def qr(A: Value, mode: Value = "reduced") -> tuple[Shape, Shape] | Unknown:
     """Q and R of matrices."""
     shape = tensor(A).shape
@@ -224,7 +224,9 @@ def qr(A: Value, mode: Value = "reduced") -> tuple[Shape, Shape] | Unknown:
     return shape.replace_last(2, rows, k), shape.replace_last(2, k, columns)
 
 
-@rule("linalg.eigh", dtype=("real", "input"), label="eigenvalues of a symmetric matrix")
+@rule(
+    "linalg.eigh", dtype=("real", "input"), label="eigenvalues of a symmetric matrix", fields="eigenvalues eigenvectors"
+)
 def eigh(A: Value, UPLO: Value = "L") -> tuple[Shape, Shape]:
     """Values and vectors."""
     shape = tensor(A).shape

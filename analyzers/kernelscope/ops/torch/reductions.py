@@ -42,7 +42,9 @@ def var_mean(
     return shape, shape
 
 
-@rule("t,T.max t,T.min", dtype=_MANY, name="max", flops=per_input(1), label="largest or smallest")
+@rule(
+    "t,T.max t,T.min", dtype=_MANY, name="max", flops=per_input(1), label="largest or smallest", fields="values indices"
+)
 def max_(
     input: Value, dim: Value = None, keepdim: Value = False, *, other: Value = None, facts: Facts = NO_FACTS
 ) -> Shape | tuple[Shape, Shape]:
@@ -56,7 +58,14 @@ def max_(
     return shape, shape
 
 
-@rule("t,T.median t,T.nanmedian t,T.mode", dtype=_MANY, name="median", flops=per_input(1), label="median or mode")
+@rule(
+    "t,T.median t,T.nanmedian t,T.mode",
+    dtype=_MANY,
+    name="median",
+    flops=per_input(1),
+    label="median or mode",
+    fields="values indices",
+)
 def median(input: Value, dim: Value = None, keepdim: Value = False) -> Shape | tuple[Shape, Shape]:
     """Of everything, or along `dim` with indices."""
     if dim is None:
@@ -65,7 +74,14 @@ def median(input: Value, dim: Value = None, keepdim: Value = False) -> Shape | t
     return shape, shape
 
 
-@rule("t,T.cummax t,T.cummin", dtype=_MANY, name="cummax", flops=per_input(1), label="running extreme")
+@rule(
+    "t,T.cummax t,T.cummin",
+    dtype=_MANY,
+    name="cummax",
+    flops=per_input(1),
+    label="running extreme",
+    fields="values indices",
+)
 def cummax(input: Value, dim: Value) -> tuple[Shape, Shape]:
     """Values and indices, both of the input's shape."""
     shape = tensor(input).shape
@@ -74,7 +90,7 @@ def cummax(input: Value, dim: Value) -> tuple[Shape, Shape]:
     return shape, shape
 
 
-@rule("t,T.aminmax", flops=per_input(2), label="smallest and largest")
+@rule("t,T.aminmax", flops=per_input(2), label="smallest and largest", fields="min max")
 def aminmax(input: Value, *, dim: Value = None, keepdim: Value = False) -> tuple[Shape, Shape]:
     """Both extremes."""
     shape = reduce_axes(input, dim, keepdim)

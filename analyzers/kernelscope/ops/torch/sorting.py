@@ -10,7 +10,7 @@ from kernelscope.tensor import Shape, ShapeError, Size, Unknown
 _MANY = ("input", "int64")
 
 
-@rule("t,T.sort", dtype=_MANY, name="sort", flops=per_input(1), label="sort along an axis")
+@rule("t,T.sort", dtype=_MANY, name="sort", flops=per_input(1), label="sort along an axis", fields="values indices")
 def sort(input: Value, dim: Value = -1, descending: Value = False, stable: Value = False) -> tuple[Shape, Shape]:
     """Values and indices."""
     shape = tensor(input).shape
@@ -28,7 +28,7 @@ def argsort(input: Value, dim: Value = -1, descending: Value = False, stable: Va
     return shape
 
 
-@rule("t,T.topk", dtype=_MANY, flops=per_input(1), label="the k largest")
+@rule("t,T.topk", dtype=_MANY, flops=per_input(1), label="the k largest", fields="values indices")
 def topk(input: Value, k: Value, dim: Value = -1, largest: Value = True, sorted: Value = True) -> tuple[Shape, Shape]:
     """One axis becomes `k`."""
     shape = tensor(input).shape
@@ -48,7 +48,7 @@ def _enough(length: Size, count: Size) -> None:
         raise ShapeError("shape", f"{count} of {length} elements")
 
 
-@rule("t,T.kthvalue", dtype=_MANY, flops=per_input(1), label="the k-th smallest")
+@rule("t,T.kthvalue", dtype=_MANY, flops=per_input(1), label="the k-th smallest", fields="values indices")
 def kthvalue(input: Value, k: Value, dim: Value = -1, keepdim: Value = False) -> tuple[Shape, Shape]:
     """Reduces an axis."""
     shape = reduce_axes(input, dim, keepdim)

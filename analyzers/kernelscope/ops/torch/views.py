@@ -5,7 +5,7 @@ Whether a `view` of a non-contiguous tensor fails is not judged here.
 
 from __future__ import annotations
 
-from kernelscope.dims import NO_FACTS, Dim, Facts, dim
+from kernelscope.dims import NO_FACTS, Dim, Facts, Opaque, dim
 from kernelscope.ops.arguments import (
     Lost,
     Value,
@@ -77,11 +77,23 @@ def _quotient(shape: Shape, rest: list[Size], facts: Facts) -> Size:
         raise Lost("a size is 0, so -1 could be anything")
     count = facts.rewrite(count)
     exact = count.exact_div(facts.rewrite(known_count))
+    exact = _divided_back(count, known_count) if exact is None else exact
     if exact is not None:
         return exact
     if count.const is not None and known_count.const is not None:
         raise ShapeError("view", f"{shape} has {shape.numel()} elements, which {numel(rest)} does not divide")
     return count // known_count
+
+
+def _divided_back(count: Dim, divisor: Dim) -> Dim | None:
+    """`hidden / (hidden//heads)` is `heads`: the view succeeds, so the inner division left no remainder."""
+    for atom in divisor.atoms():
+        if isinstance(atom, Opaque) and atom.op == "//" and atom.args[0].name is not None:
+            number, part = atom.args
+            exact = count.subs({number.name or "": part * (number // part)}).exact_div(divisor)
+            if exact is not None:
+                return exact
+    return None
 
 
 def _reinterpreted(value: Tensor, dtype: _DType) -> Tensor:
