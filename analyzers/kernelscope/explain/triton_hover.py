@@ -36,6 +36,10 @@ def triton_hover(runs: KernelRuns, module: Module, path: Path, offset: int) -> H
     span = identifier_at(module.text.data, offset)
     if node is None or span is None:
         return None
+    if span == node.name_span:
+        from kernelscope.explain.triton_card import kernel_facts, kernel_hover
+
+        return kernel_hover(kernel_facts(runs, path, module, node), span)
     run = runs.run(str(path), node)
     values = run.values.get(span, ())
     order = tuple(param.name for param in node.args)

@@ -1,0 +1,236 @@
+"""The card of a Triton kernel: grid, configurations, constexprs, blocks, accesses, work, shared memory, features.
+
+Rows are gathered from the kernel's run, its launches and its decorators; a row that cannot be told says why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from kernelscope.dims import render
+from kernelscope.explain.document import Card, CardRow, Line
+from kernelscope.explain.triton_hover import describe
+from kernelscope.kernels.triton.accesses import describe_footprint, footprint
+from kernelscope.kernels.triton.broadcasting import numel
+from kernelscope.kernels.triton.configs import Tuning, tuning
+from kernelscope.kernels.triton.dtypes import BITS
+from kernelscope.kernels.triton.host_values import HostValue, Plain, as_dim
+from kernelscope.kernels.triton.kernel_runs import KernelRun, KernelRuns
+from kernelscope.kernels.triton.launches import Launch, launches
+from kernelscope.kernels.triton.statements import is_constexpr
+from kernelscope.kernels.triton.values import Tensor
+from kernelscope.results import Hover, Link, Location, Span, Target
+from kernelscope.syntax.python import tree as t
+from kernelscope.syntax.python.lower import Module
+
+MAX_ROWS = 12
+FEATURES: dict[str, str] = {
+    "dot": "tl.dot (tensor cores)",
+    "dot_scaled": "tl.dot_scaled (tensor cores)",
+    "atomic_add": "atomic add",
+    "atomic_max": "atomic max",
+    "atomic_min": "atomic min",
+    "atomic_cas": "compare-and-swap",
+    "atomic_xchg": "atomic exchange",
+    "make_block_ptr": "block pointers",
+    "make_tensor_descriptor": "tensor descriptors (TMA)",
+    "inline_asm_elementwise": "inline assembly",
+    "rand": "random numbers",
+    "associative_scan": "scan",
+    "cumsum": "scan",
+    "debug_barrier": "barrier",
+    "static_range": "unrolled loops",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class KernelFacts:
+    """All that a card or a document about one kernel is made of."""
+
+    path: Path
+    module: Module
+    node: t.FunctionDef
+    run: KernelRun
+    launches: tuple[Launch, ...]
+    tuning: Tuning
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        return tuple(p.name for p in self.node.args)
+
+    @property
+    def constexprs(self) -> tuple[t.Param, ...]:
+        return tuple(p for p in self.node.args if is_constexpr(p.annotation))
+
+    def location(self, span: Span) -> Location:
+        return self.module.text.location(self.path, span)
+
+    def same_numbers(self) -> dict[str, int]:
+        """Parameters that every launch passes as one and the same number."""
+        found: dict[str, set[int | None]] = {}
+        for launch in self.launches:
+            for name, value in launch.arguments:
+                number = as_dim(value) if not isinstance(value, Plain) else None
+                found.setdefault(name, set()).add(number.const if number is not None else None)
+        return {n: v for n, numbers in found.items() if len(numbers) == 1 for v in numbers if v is not None}
+
+
+def kernel_facts(runs: KernelRuns, path: Path, module: Module, node: t.FunctionDef) -> KernelFacts:
+    run = runs.run(str(path), node)
+    found = () if run.is_helper else tuple(launches(runs.workspace, str(path), node))
+    return KernelFacts(path, module, node, run, found, tuning(runs.modules, str(path), node))
+
+
+def kernel_hover(facts: KernelFacts, span: Span) -> Hover:
+    """The hover of a kernel's name: the card as a table."""
+    rows = tuple((row.name, "<br>".join(line.text for line in row.lines)) for row in kernel_card(facts).rows)
+    kind = "@triton.jit helper" if facts.run.is_helper else "@triton.jit kernel"
+    links = (Link("Explain kernel", command="kernelscope.explainKernel", target=Target(facts.path, span.start)),)
+    return Hover(span, f"{facts.node.name}: {kind}", "python", (), rows, links)
+
+
+def kernel_card(facts: KernelFacts) -> Card:
+    """Every row of the card; `none` is written out."""
+    rows = (
+        ("Grid", _grid(facts)),
+        ("Configs", _configs(facts)),
+        ("Constexprs", _constexprs(facts)),
+        ("Block tensors", _blocks(facts)),
+        ("Loads / stores", _accesses(facts)),
+        ("Features", _features(facts)),
+    )
+    return Card(tuple(CardRow(name, tuple(lines) or (Line("none"),)) for name, lines in rows))
+
+
+def _grid(facts: KernelFacts) -> Iterator[Line]:
+    if facts.run.is_helper:
+        yield Line("none: a helper, compiled into its callers", None)
+        return
+    told: set[str] = set()
+    for launch in facts.launches:
+        where = f"at `{launch.location.path.name}:{launch.location.line}`"
+        if launch.grid is None:
+            text = f"not followed: `{_short(launch.text)}` {where}"
+        else:
+            sizes = ", ".join(render(size, facts.order) for size in launch.grid)
+            text = f"`({sizes}{',' if len(launch.grid) == 1 else ''})` {where}"
+        if text.partition(" at ")[0] not in told and len(told) < 4:
+            told.add(text.partition(" at ")[0])
+            yield Line(text, launch.location)
+    if not facts.launches:
+        yield Line("no launch found in the workspace")
+
+
+def _short(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= 60 else text[:59] + "…"
+
+
+def _configs(facts: KernelFacts) -> Iterator[Line]:
+    tuned = facts.tuning
+    if not tuned.tuned:
+        options = sorted({f"{name}={value}" for launch in facts.launches for name, value in launch.options})
+        yield Line(f"not autotuned; launched with {', '.join(options)}" if options else "not autotuned")
+        return
+    count = f"{len(tuned.configs)} autotune configs" if tuned.complete else "autotuned, configs built by code"
+    sets = [f"{name} ∈ {{{', '.join(map(str, tuned.choices(name)))}}}" for name in tuned.names()]
+    parts = [count, " · ".join(sets)] if sets else [count]
+    if tuned.key:
+        parts.append(f"key: {', '.join(tuned.key)}")
+    yield Line("; ".join(parts))
+
+
+def constexpr_value(facts: KernelFacts, param: t.Param) -> str:
+    """What is known of a constexpr: `∈ {64, 128}`, `= 128`, `heuristic`, or empty."""
+    choices = facts.tuning.choices(param.name)
+    if choices:
+        return _one_of([str(choice) for choice in choices])
+    if param.name in facts.tuning.heuristics:
+        return "heuristic"
+    passed = {_passed(value) for launch in facts.launches for name, value in launch.arguments if name == param.name}
+    missing = any(param.name not in dict(launch.arguments) for launch in facts.launches)
+    if param.default is not None and (missing or not passed):
+        passed.add(_default(param.default))
+    known = sorted(value for value in passed if value is not None)
+    return _one_of(known) if known and None not in passed else ""
+
+
+def _one_of(values: list[str]) -> str:
+    return f"= {values[0]}" if len(values) == 1 else f"∈ {{{', '.join(values)}}}"
+
+
+def _passed(value: HostValue) -> str | None:
+    if isinstance(value, Plain):
+        return repr(value.value)
+    number = as_dim(value)
+    return str(number.const) if number is not None and number.const is not None else None
+
+
+def _default(node: t.Expr) -> str | None:
+    return repr(node.value) if isinstance(node, t.Constant) else None
+
+
+def _constexprs(facts: KernelFacts) -> Iterator[Line]:
+    parts = [f"{p.name} {constexpr_value(facts, p)}".rstrip() for p in facts.constexprs]
+    if parts:
+        yield Line(" · ".join(parts))
+
+
+def largest_blocks(facts: KernelFacts) -> list[tuple[str, Tensor, Span]]:
+    """The blocks that names are given, those of most elements first, one per name."""
+    best: dict[str, tuple[str, Tensor, Span]] = {}
+    for span, values in facts.run.values.items():
+        for value in values:
+            if isinstance(value, Tensor) and value.shape and numel(value.shape) is not None:
+                name = facts.module.text.slice(span)
+                if name.isidentifier() and name not in best and _is_target(facts.node, name):
+                    best[name] = (name, value, span)
+    return sorted(best.values(), key=lambda item: (-_weight(item[1]), item[2].start))
+
+
+def _is_target(node: t.FunctionDef, name: str) -> bool:
+    for statement in t.walk(*node.body):
+        targets = statement.targets if isinstance(statement, t.Assign) else ()
+        if any(isinstance(inner, t.Name) and inner.id == name for target in targets for inner in t.walk(target)):
+            return True
+    return False
+
+
+def _weight(block: Tensor) -> int:
+    """Elements with every unknown size taken as 64, times their bytes: an order, not a figure."""
+    count = numel(block.shape)
+    if count is None:
+        return 0
+    number = count.evaluate(dict.fromkeys(count.names(), 64))
+    return (number or 0) * (BITS.get(block.elem, 16) if not block.pointer else 8)
+
+
+def _blocks(facts: KernelFacts) -> Iterator[Line]:
+    for name, block, span in largest_blocks(facts)[:4]:
+        yield Line(f"`{name}` {describe(block, facts.order)}", facts.location(span))
+
+
+def _accesses(facts: KernelFacts) -> Iterator[Line]:
+    known = facts.same_numbers()
+    for access in facts.run.accesses[:MAX_ROWS]:
+        where = facts.location(access.span)
+        base = footprint(access).base or "?"
+        block = describe(access.block, facts.order) or "block of unknown shape"
+        text = f"`{base}` L{where.line} {access.kind}: {block} · {' · '.join(describe_footprint(access, known))}"
+        if access.name:
+            text += f" · in {access.name}"
+        yield Line(text, where)
+    if len(facts.run.accesses) > MAX_ROWS:
+        yield Line(f"and {len(facts.run.accesses) - MAX_ROWS} more")
+
+
+def _features(facts: KernelFacts) -> Iterator[Line]:
+    found = [text for name, text in FEATURES.items() if name in facts.run.operations]
+    found = list(dict.fromkeys(found))
+    helpers = sorted({call.function.node.name for call in facts.run.calls})
+    if helpers:
+        found.append(f"helpers: {', '.join(helpers)}")
+    if found:
+        yield Line(" · ".join(found))
