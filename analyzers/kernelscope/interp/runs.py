@@ -6,7 +6,7 @@ Values are kept by span; a function that no model reaches is interpreted by itse
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from kernelscope.interp.calls import run_body
@@ -26,6 +26,10 @@ from kernelscope.workspace.workspace import Workspace
 FUNCTION_SECONDS = 1.5
 """The longest that one function, with all that it calls, is interpreted."""
 FILE_SECONDS = 8.0
+MAX_CALLING_FILES = 3
+MAX_CALL_SITES = 12
+SEARCH_SECONDS = 0.2
+"""How far the callers of a file's classes are sought in other files."""
 
 
 @dataclass(slots=True)
@@ -57,6 +61,10 @@ def run_file(workspace: Workspace, path: str, cancelled: Callable[[], bool] = la
             continue
         if not _attempt(run, path, scope):
             result.incomplete.add(scope.qualified_name)
+    for other, scope in _outside(workspace, path, module, end):
+        if cancelled() or time.monotonic() > end:
+            break
+        _attempt(run, other, scope)
     result.values = {span: seen for (where, span), seen in run.seen.items() if where == path}
     result.findings = [finding for finding in run.findings if finding.path == path]
     return result
@@ -103,6 +111,30 @@ def _order(workspace: Workspace, path: str, module: Module) -> list[SourceScope]
         return (2 if scope.owner is not None else 3, scope.node.span.start)
 
     return sorted(functions, key=rank)
+
+
+def _outside(workspace: Workspace, path: str, module: Module, end: float) -> Iterator[tuple[str, SourceScope]]:
+    """Forwards in other files of models that build a class of this file which nothing here builds."""
+    built = _built_classes(module)
+    visited: set[str] = set()
+    for scope in module.classes():
+        if scope.node.name in built or len(scope.path) > 1 or len(visited) >= MAX_CALLING_FILES:
+            continue
+        if not any(s.owner is scope.node and s.node.name == "forward" for s in module.functions()):
+            continue
+        if time.monotonic() > end - FUNCTION_SECONDS:
+            return
+        cls = Definition(path, scope.node.name, scope.node)
+        sites = workspace.usages.calls(cls, MAX_CALL_SITES, SEARCH_SECONDS).sites
+        others = [site.path for site in sites if site.path != path and site.owner is not None]
+        for other in list(dict.fromkeys(others))[:2]:
+            calling = workspace.modules.module(other) if other not in visited else None
+            visited.add(other)
+            if calling is not None:
+                inside = _built_classes(calling)
+                for found in _order(workspace, other, calling):
+                    if found.owner is not None and found.node.name == "forward" and found.owner.name not in inside:
+                        yield other, found
 
 
 def _built_classes(module: Module) -> set[str]:
