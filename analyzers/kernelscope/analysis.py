@@ -121,7 +121,7 @@ class Analysis:
         from kernelscope.explain.triton_hover import triton_hover
 
         if self.triton.at(str(path), offset) is not None:
-            return triton_hover(self.triton, module, path, offset)
+            return triton_hover(self.triton, module, path, offset, self.settings.gpu)
         return tensor_hover(self.file_run(path), module, path, offset, self.settings.bindings)
 
     def inlay_hints(self, path: Path, span: Span) -> Sequence[InlayHint]:
@@ -168,7 +168,11 @@ class Analysis:
 
     def problems(self, path: Path) -> Sequence[Problem]:
         """Certain findings in a file."""
-        return ()
+        if not is_python(path):
+            return ()
+        from kernelscope.kernels.triton.findings import triton_problems
+
+        return tuple(p for p in triton_problems(self.triton, path) if p.code not in self.settings.silenced)
 
     # -- questions about the workspace -------------------------------------------------------------------
 

@@ -41,8 +41,27 @@ def model_architecture(workspace: Workspace, target: Target, options: ViewOption
     return architecture(workspace, python_target(workspace, target), options, target)
 
 
+def triton_document(workspace: Workspace, target: Target, options: ViewOptions) -> Document | None:
+    """The document about a Triton kernel, None where the target is none."""
+    from kernelscope.explain.triton_card import kernel_facts
+    from kernelscope.explain.triton_kernel import explain_triton_kernel
+    from kernelscope.kernels.triton.kernel_runs import KernelRuns
+
+    found = python_target(workspace, target)
+    scope = found.scope
+    if scope is None or not isinstance(scope.node, t.FunctionDef):
+        return None
+    runs = KernelRuns(workspace)
+    if scope.node not in runs.kernels(str(found.path)):
+        return None
+    return explain_triton_kernel(kernel_facts(runs, found.path, found.module, scope.node), options)
+
+
 def explain(workspace: Workspace, target: Target, options: ViewOptions) -> Document:
     """A function or class of Python: its architecture where it is a module, and its pseudocode."""
+    kernel = triton_document(workspace, target, options)
+    if kernel is not None:
+        return kernel
     found = python_target(workspace, target)
     if found.scope is None:
         try:

@@ -9,18 +9,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from kernelscope.dims import render
+from kernelscope.dims import Dim, render
 from kernelscope.explain.document import Card, CardRow, Line
 from kernelscope.explain.triton_hover import describe
+from kernelscope.kernels.hardware import generation
 from kernelscope.kernels.triton.accesses import describe_footprint, footprint
 from kernelscope.kernels.triton.broadcasting import numel
-from kernelscope.kernels.triton.configs import Tuning, tuning
+from kernelscope.kernels.triton.configs import Config, Tuning, tuning
 from kernelscope.kernels.triton.dtypes import BITS
 from kernelscope.kernels.triton.host_values import HostValue, Plain, as_dim
 from kernelscope.kernels.triton.kernel_runs import KernelRun, KernelRuns
 from kernelscope.kernels.triton.launches import Launch, launches
 from kernelscope.kernels.triton.statements import is_constexpr
 from kernelscope.kernels.triton.values import Tensor
+from kernelscope.kernels.triton.work import pipelined, shared_bytes, work
 from kernelscope.results import Hover, Link, Location, Span, Target
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Module
@@ -83,15 +85,15 @@ def kernel_facts(runs: KernelRuns, path: Path, module: Module, node: t.FunctionD
     return KernelFacts(path, module, node, run, found, tuning(runs.modules, str(path), node))
 
 
-def kernel_hover(facts: KernelFacts, span: Span) -> Hover:
+def kernel_hover(facts: KernelFacts, span: Span, gpu: str = "H100") -> Hover:
     """The hover of a kernel's name: the card as a table."""
-    rows = tuple((row.name, "<br>".join(line.text for line in row.lines)) for row in kernel_card(facts).rows)
+    rows = tuple((row.name, "<br>".join(line.text for line in row.lines)) for row in kernel_card(facts, gpu).rows)
     kind = "@triton.jit helper" if facts.run.is_helper else "@triton.jit kernel"
     links = (Link("Explain kernel", command="kernelscope.explainKernel", target=Target(facts.path, span.start)),)
     return Hover(span, f"{facts.node.name}: {kind}", "python", (), rows, links)
 
 
-def kernel_card(facts: KernelFacts) -> Card:
+def kernel_card(facts: KernelFacts, gpu: str = "H100") -> Card:
     """Every row of the card; `none` is written out."""
     rows = (
         ("Grid", _grid(facts)),
@@ -99,6 +101,8 @@ def kernel_card(facts: KernelFacts) -> Card:
         ("Constexprs", _constexprs(facts)),
         ("Block tensors", _blocks(facts)),
         ("Loads / stores", _accesses(facts)),
+        ("Work per program", _work(facts)),
+        ("Shared memory", _shared(facts, gpu)),
         ("Features", _features(facts)),
     )
     return Card(tuple(CardRow(name, tuple(lines) or (Line("none"),)) for name, lines in rows))
@@ -224,6 +228,48 @@ def _accesses(facts: KernelFacts) -> Iterator[Line]:
         yield Line(text, where)
     if len(facts.run.accesses) > MAX_ROWS:
         yield Line(f"and {len(facts.run.accesses) - MAX_ROWS} more")
+
+
+def _work(facts: KernelFacts) -> Iterator[Line]:
+    done = work(facts.run.accesses, facts.run.products)
+    assumed = " (if 2 bytes where the type depends on arguments)" if done.assumed else ""
+    if facts.run.products:
+        yield Line(f"{_amount(done.flops, facts)} FLOPs in matrix products")
+    if facts.run.accesses:
+        yield Line(f"{_amount(done.moved, facts)} bytes{assumed}")
+
+
+def _amount(size: Dim | None, facts: KernelFacts) -> str:
+    return render(size, facts.order) if size is not None else "unknown number of"
+
+
+def _shared(facts: KernelFacts, gpu: str) -> Iterator[Line]:
+    """An estimate per configuration, the largest first, against the limit of the chosen GPU."""
+    limits = generation(gpu)
+    if limits is None or not pipelined(facts.run.accesses, facts.run.products):
+        if not facts.run.products:
+            yield Line("no pipelined tiles: at most scratch space for reductions and layout changes")
+        else:
+            yield Line("not estimated: no matrix product in a loop")
+        return
+    estimates: list[tuple[int, str]] = []
+    for config in facts.tuning.configs or (Config((), ()),):
+        numbers = facts.same_numbers() | config.numbers()
+        for launch in facts.launches:
+            numbers = dict(launch.options) | numbers
+        size = shared_bytes(facts.run.accesses, facts.run.products, numbers, limits.arch)
+        if size is not None:
+            named = ", ".join(f"{n}={v}" for n, v in (*config.values, *config.options))
+            estimates.append((size, named))
+    if not estimates:
+        yield Line("not estimated: sizes depend on the launch")
+        return
+    estimates.sort(reverse=True)
+    for size, named in estimates[:3]:
+        over = "over" if size > limits.block_shared else "within"
+        where = f" for {named}" if named else ""
+        limit = f"{over} the {limits.block_shared // 1024} KiB of {limits.arch}"
+        yield Line(f"≈ {size / 1024:.4g} KiB{where}: {limit} (if elements have 2 bytes where not known)")
 
 
 def _features(facts: KernelFacts) -> Iterator[Line]:

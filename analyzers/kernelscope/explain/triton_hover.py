@@ -30,7 +30,7 @@ from kernelscope.syntax.python.lower import Module
 MAX_HINT = 48
 
 
-def triton_hover(runs: KernelRuns, module: Module, path: Path, offset: int) -> Hover | None:
+def triton_hover(runs: KernelRuns, module: Module, path: Path, offset: int, gpu: str = "H100") -> Hover | None:
     """The hover of a name inside a kernel; None outside of kernels and where nothing is known."""
     node = runs.at(str(path), offset)
     span = identifier_at(module.text.data, offset)
@@ -39,11 +39,11 @@ def triton_hover(runs: KernelRuns, module: Module, path: Path, offset: int) -> H
     if span == node.name_span:
         from kernelscope.explain.triton_card import kernel_facts, kernel_hover
 
-        return kernel_hover(kernel_facts(runs, path, module, node), span)
+        return kernel_hover(kernel_facts(runs, path, module, node), span, gpu)
     run = runs.run(str(path), node)
     values = run.values.get(span, ())
     order = tuple(param.name for param in node.args)
-    for value in sorted(values, key=_vagueness):
+    for value in sorted(values, key=vagueness):
         shown = describe(value, order)
         if shown is not None:
             name = module.text.slice(span)
@@ -51,7 +51,7 @@ def triton_hover(runs: KernelRuns, module: Module, path: Path, offset: int) -> H
     return None
 
 
-def _vagueness(value: Value) -> int:
+def vagueness(value: Value) -> int:
     """Blocks with all their sizes first, then other blocks, then the rest."""
     if isinstance(value, Tensor):
         if value.shape is None:
@@ -134,7 +134,7 @@ def block_hints(runs: KernelRuns, module: Module, path: Path, span: Span) -> Ite
             values = run.values.get(target, ())
             if not (span.start <= target.start < span.end) or not values:
                 continue
-            value = min(values, key=_vagueness)
+            value = min(values, key=vagueness)
             if not isinstance(value, Tensor | BlockPointer | Descriptor) or not value.shape:
                 continue
             text = f": {_sizes(value.shape, order)}"

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from kernelscope.dims import Dim
+from kernelscope.dims import Dim, dim
 from kernelscope.kernels.triton.values import (
     Const,
     ElementType,
@@ -23,6 +23,7 @@ from kernelscope.kernels.triton.values import (
 )
 from kernelscope.results import Span
 
+ONE = dim(1)
 AccessKind = Literal["load", "store", "atomic"]
 
 
@@ -37,12 +38,26 @@ class Access:
     masked: bool
     in_loop: bool = False
     name: str = ""
+    """The helper that makes the access, empty for the kernel itself."""
+    times: Dim | None = ONE
+    """How often a program makes it; None where a loop's length is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """One `tl.dot`: the rows, columns and inner size, and how often a program does it."""
+
+    span: Span
+    sizes: tuple[Size, Size, Size]
+    batch: Size
+    times: Dim | None
 
 
 class Reporter(Protocol):
     """What an interpretation learns from rules."""
 
     def access(self, kind: AccessKind, pointer: Value, block: Value, masked: bool) -> None: ...
+    def product(self, rows: Size, columns: Size, inner: Size, batch: Size) -> None: ...
     def is_pointer(self, names: tuple[str, ...]) -> None: ...
     def is_integer(self, names: frozenset[str]) -> None: ...
     def problem(self, code: str, message: str) -> None: ...

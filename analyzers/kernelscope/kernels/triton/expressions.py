@@ -582,7 +582,6 @@ def call_helper(
     if frame.depth + 1 >= MAX_DEPTH:
         return Unknown("helpers call each other too deeply")
     inner = Frame(function.path, function.node, frame.depth + 1)
-    inner.loops = frame.loops
     inner.names.update(bound)
     run.results[call] = Unknown(f"{function.node.name} calls itself")
     result = run_function(run, inner)

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from kernelscope.kernels.triton.call import Access, AccessKind
+from kernelscope.dims import Dim
+from kernelscope.kernels.triton.call import ONE, Access, AccessKind, Product
 from kernelscope.kernels.triton.recognition import is_kernel
-from kernelscope.kernels.triton.values import JitFunction, Namespace, Unknown, Value
+from kernelscope.kernels.triton.values import JitFunction, Namespace, Size, Unknown, Value
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
 from kernelscope.workspace.modules import Definition, External, ModuleRef, Modules
@@ -53,7 +54,7 @@ class Facts:
 class Frame:
     """One function being evaluated."""
 
-    __slots__ = ("depth", "loops", "names", "node", "path", "returns")
+    __slots__ = ("depth", "names", "node", "path", "returns")
 
     def __init__(self, path: str, node: t.FunctionDef, depth: int) -> None:
         self.path = path
@@ -61,7 +62,6 @@ class Frame:
         self.depth = depth
         self.names: dict[str, Value] = {}
         self.returns: list[Value] = []
-        self.loops = 0
 
 
 class Interpretation:
@@ -74,6 +74,9 @@ class Interpretation:
         """Whether numbers behind names are ignored, so that every branch is looked at."""
         self.seen: dict[Span, Value] = {}
         self.accesses: dict[Span, Access] = {}
+        self.products: dict[Span, Product] = {}
+        self.trips: list[Dim | None] = []
+        """Lengths of the loops around what is being evaluated, also of the callers'."""
         self.calls: dict[HelperCall, None] = {}
         self.found: dict[Found, None] = {}
         self.results: dict[HelperCall, Value] = {}
@@ -98,11 +101,25 @@ class Interpretation:
         if frame.depth == 0:
             self.seen[span] = value
 
+    def times(self) -> Dim | None:
+        """How often the present place is passed."""
+        result = ONE
+        for trips in self.trips:
+            if trips is None:
+                return None
+            result = result * trips
+        return result
+
+    def product(self, rows: Size, columns: Size, inner: Size, batch: Size) -> None:
+        if self.outer is not None:
+            self.products[self.outer] = Product(self.outer, (rows, columns, inner), batch, self.times())
+
     def access(self, kind: AccessKind, pointer: Value, block: Value, masked: bool) -> None:
         if self.outer is not None and self.frame is not None:
-            loop = self.frame.loops > 0 or (self.outer in self.accesses and self.accesses[self.outer].in_loop)
             helper = self.frame.node.name if self.frame.depth else ""
-            self.accesses[self.outer] = Access(kind, self.outer, pointer, block, masked, loop, helper)
+            self.accesses[self.outer] = Access(
+                kind, self.outer, pointer, block, masked, bool(self.trips), helper, self.times()
+            )
 
     def is_pointer(self, names: tuple[str, ...]) -> None:
         """Of several candidates the first that is no known number is the address."""

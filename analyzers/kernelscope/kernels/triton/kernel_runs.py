@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from kernelscope.kernels.triton.call import Access
+from kernelscope.kernels.triton.call import Access, Product
 from kernelscope.kernels.triton.interpretation import Facts, Found, Frame, HelperCall, Interpretation, OutOfSteps
 from kernelscope.kernels.triton.recognition import is_kernel, kernels
 from kernelscope.kernels.triton.statements import parameter_value, run_function
@@ -36,6 +36,7 @@ class KernelRun:
     node: t.FunctionDef
     values: dict[Span, tuple[Value, ...]] = field(default_factory=dict[Span, tuple[Value, ...]])
     accesses: tuple[Access, ...] = ()
+    products: tuple[Product, ...] = ()
     calls: tuple[HelperCall, ...] = ()
     found: tuple[Found, ...] = ()
     operations: dict[str, int] = field(default_factory=dict[str, int])
@@ -184,6 +185,7 @@ def _parameters(node: t.FunctionDef, facts: Facts) -> dict[str, Value]:
 def _fill(result: KernelRun, run: Interpretation, complete: bool) -> None:
     if not result.accesses:
         result.accesses = tuple(run.accesses[span] for span in sorted(run.accesses))
+        result.products = tuple(run.products[span] for span in sorted(run.products))
         result.calls = tuple(run.calls)
         result.found = tuple(run.found)
     for name, count in run.operations.items():

@@ -47,6 +47,10 @@ class Launch:
     """Whether the grid speaks of the kernel's own parameters only."""
     complete: bool
     """Whether every argument is written out, without `*` and `**`."""
+    passed: frozenset[str] = frozenset()
+    """Names of what is passed, by position or by keyword."""
+    surplus: int = 0
+    """Positional arguments beyond the kernel's parameters."""
 
 
 def launches(workspace: Workspace, path: str, node: t.FunctionDef) -> list[Launch]:
@@ -147,7 +151,11 @@ def _launch(workspace: Workspace, file: str, site: _Site, node: t.FunctionDef) -
         )
         location = module.text.location(Path(file), site.call.func.span)
         text = module.text.slice(site.grid.span)
-        launch = Launch(location, text, own, tuple(arguments.items()), options, resolved, complete)
+        passed = frozenset(p.name for p in node.args[: len(site.call.args)]) | {
+            k.arg for k in site.call.keywords if k.arg is not None
+        }
+        surplus = max(0, len(site.call.args) - len(node.args))
+        launch = Launch(location, text, own, tuple(arguments.items()), options, resolved, complete, passed, surplus)
         if launch.resolved:
             return launch
         best = best if best is not None and best.grid is not None else launch

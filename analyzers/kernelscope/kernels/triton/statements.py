@@ -5,7 +5,7 @@ Branches that nothing decides are both taken and joined.
 
 from __future__ import annotations
 
-from kernelscope.dims import dim
+from kernelscope.dims import Dim, dim
 from kernelscope.kernels.triton.call import as_tensor
 from kernelscope.kernels.triton.expressions import evaluate, truth
 from kernelscope.kernels.triton.interpretation import Frame, Interpretation
@@ -158,11 +158,11 @@ def _for(run: Interpretation, frame: Frame, node: t.For) -> None:
             _block(run, frame, node.body)
         return
     counter: Value = Unknown("what the loop runs over is not known")
-    unrolled = False
+    unrolled, trips = False, None
     if isinstance(source, Range):
-        unrolled = source.unrolled
+        unrolled, trips = source.unrolled, source.trips
         counter = Const(Undecided("int")) if unrolled else Tensor((), source.elem)
-    _loop(run, frame, node.body, node.target, counter, unrolled)
+    _loop(run, frame, node.body, node.target, counter, unrolled, trips)
 
 
 def _loop(
@@ -172,13 +172,14 @@ def _loop(
     target: t.Expr | None,
     counter: Value | None,
     unrolled: bool = False,
+    trips: Dim | None = None,
 ) -> None:
     """Rounds of a body until the names at its head no longer change."""
     if not unrolled:
         changed = _assigned_names(body)
         for name in changed & frame.names.keys():
             frame.names[name] = assigned(frame.names[name])
-    frame.loops += 1
+    run.trips.append(trips)
     for _ in range(MAX_ROUNDS):
         head = dict(frame.names)
         if target is not None and counter is not None:
@@ -187,7 +188,7 @@ def _loop(
         frame.names = _joined(head, frame.names)
         if all(frame.names.get(name) == value for name, value in head.items()):
             break
-    frame.loops -= 1
+    run.trips.pop()
 
 
 def _assigned_names(body: list[t.Stmt]) -> set[str]:

@@ -362,6 +362,8 @@ def dot(call: OpCall) -> Value:
         both_names = inner_a.const is None or inner_b.const is None
         if not both_names:
             call.report.problem("block-mismatch", f"tl.dot multiplies [..., {inner_a!r}] by [{inner_b!r}, ...]")
+    batch = a.shape[0] if len(a.shape) == 3 else ONE
+    call.report.product(a.shape[-2], b.shape[-1], inner_a if inner_a is not None else inner_b, batch)
     return Tensor((*a.shape[:-1], b.shape[-1]), elem)
 
 

@@ -1,0 +1,162 @@
+"""Algorithms recognised in a kernel by the structure of its loops and operations, each with the place that shows it.
+
+Names of functions and variables play no part. What is not certain is not said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from kernelscope.kernels.triton.kernel_runs import KernelRun
+from kernelscope.results import Span
+from kernelscope.syntax.python import tree as t
+
+
+@dataclass(frozen=True, slots=True)
+class Algorithm:
+    """A recognised algorithm: what it is called, what it does in one sentence, and where it is seen."""
+
+    name: str
+    text: str
+    span: Span
+
+
+def algorithms(run: KernelRun) -> list[Algorithm]:
+    """What the kernel does, in the order of its source; each algorithm once."""
+    bodies = [run.node, *(call.function.node for call in run.calls)]
+    found: dict[str, Algorithm] = {}
+    for node in bodies:
+        own = node is run.node
+        for algorithm in _of_function(node):
+            place = algorithm if own else Algorithm(algorithm.name, algorithm.text, run.node.name_span)
+            found.setdefault(algorithm.name, place)
+    return sorted(found.values(), key=lambda a: a.span.start)
+
+
+def _of_function(node: t.FunctionDef) -> Iterator[Algorithm]:
+    loops = [inner for inner in t.walk(*node.body) if isinstance(inner, t.For | t.While)]
+    for loop in loops:
+        yield from _of_loop(loop)
+    calls = _calls(node.body)
+    if "atomic_add" in calls and ("sum" in calls or "dot" in calls):
+        text = "each program adds its partial result to memory atomically: the order of additions varies"
+        yield Algorithm("atomic reduction", text, calls["atomic_add"].span)
+    if "rsqrt" in calls or "sqrt" in calls or "sqrt_rn" in calls:
+        root = calls.get("rsqrt") or calls.get("sqrt") or calls["sqrt_rn"]
+        if "sum" in calls and not any("dot" in _calls(loop.body) for loop in loops):
+            text = "rows are scaled by the inverse root of a mean of squares"
+            yield Algorithm("row normalisation", text, root.span)
+    if {"max", "exp", "sum"} <= calls.keys() and not any(_online(loop) for loop in loops) and not loops:
+        text = "a row is read once: maximum, exponentials of the differences, sum, quotient"
+        yield Algorithm("softmax of a row", text, calls["max"].span)
+    grouped = _grouped_order(node)
+    if grouped is not None:
+        text = "programs are numbered in groups of rows, so that neighbours share tiles in the L2 cache"
+        yield Algorithm("grouped ordering", text, grouped)
+
+
+def _of_loop(loop: t.For | t.While) -> Iterator[Algorithm]:
+    calls = _calls(loop.body)
+    if _online(loop):
+        text = (
+            "running maximum and running sum per row; what was accumulated is scaled by exp(old maximum - new maximum)"
+            " whenever the maximum grows"
+        )
+        yield Algorithm("online softmax", text, loop.span)
+    elif "dot" in calls:
+        text = "tiles along the inner dim are multiplied and accumulated in registers"
+        yield Algorithm("tiled matrix product", text, calls["dot"].span)
+    if isinstance(loop, t.For) and _persistent(loop):
+        text = "a fixed number of programs runs through all tiles, each taking every n-th"
+        yield Algorithm("persistent loop", text, loop.span)
+    if _welford(loop):
+        text = "mean and sum of squared differences are updated together, element by element"
+        yield Algorithm("Welford's algorithm", text, loop.span)
+
+
+def _calls(body: list[t.Stmt]) -> dict[str, t.Call]:
+    """The first call of each operation name in a body, nested blocks included."""
+    found: dict[str, t.Call] = {}
+    for inner in t.walk(*body):
+        if isinstance(inner, t.Call):
+            name = inner.func.attr if isinstance(inner.func, t.Attribute) else t.dotted(inner.func)
+            if name:
+                found.setdefault(name, inner)
+    return found
+
+
+def _online(loop: t.For | t.While) -> bool:
+    """A carried maximum joined with the maximum of a new tile, then exponentials of differences, then a sum."""
+    calls = _calls(loop.body)
+    if not ({"exp", "exp2"} & calls.keys()) or "sum" not in calls:
+        return False
+    joined = calls.get("maximum")
+    if joined is None or "max" not in calls:
+        return False
+    carried = _carried(loop)
+    return any(isinstance(a, t.Name) and a.id in carried for a in joined.args)
+
+
+def _carried(loop: t.For | t.While) -> set[str]:
+    """Names that a body assigns: values of one round that the next may read."""
+    names: set[str] = set()
+    for inner in t.walk(*loop.body):
+        if isinstance(inner, t.Assign):
+            names |= {n.id for target in inner.targets for n in t.walk(target) if isinstance(n, t.Name)}
+        elif isinstance(inner, t.AugAssign) and isinstance(inner.target, t.Name):
+            names.add(inner.target.id)
+    return names
+
+
+def _persistent(loop: t.For) -> bool:
+    """`range(pid, tiles, programs)`: three bounds, of which the first is no literal and the step is none either."""
+    source = loop.iter
+    if not isinstance(source, t.Call) or len(source.args) < 3:
+        return False
+    start, _, step = source.args[:3]
+    names = {n.attr for n in t.walk(step) if isinstance(n, t.Attribute)}
+    return not isinstance(start, t.Constant) and ("num_programs" in names or _is_program_count(loop, step))
+
+
+def _is_program_count(loop: t.For, step: t.Expr) -> bool:
+    """The step is a plain name that the body does not use: it counts programs, not elements."""
+    if not isinstance(step, t.Name):
+        return False
+    used = {n.id for n in t.walk(*loop.body) if isinstance(n, t.Name)}
+    return step.id not in used and isinstance(loop.iter, t.Call) and isinstance(loop.iter.args[0], t.Name)
+
+
+def _welford(loop: t.For | t.While) -> bool:
+    """`delta = x - mean`, `mean += delta / n`, `m2 += delta * (x - mean)`."""
+    differences: dict[str, str] = {}
+    for inner in t.walk(*loop.body):
+        if isinstance(inner, t.Assign) and isinstance(inner.value, t.BinOp) and inner.value.op == "-":
+            right = inner.value.right
+            if isinstance(right, t.Name) and len(inner.targets) == 1 and isinstance(inner.targets[0], t.Name):
+                differences[inner.targets[0].id] = right.id
+    for inner in t.walk(*loop.body):
+        if isinstance(inner, t.AugAssign) and isinstance(inner.target, t.Name) and inner.op == "+":
+            used = {n.id for n in t.walk(inner.value) if isinstance(n, t.Name)}
+            if any(name in used and mean == inner.target.id for name, mean in differences.items()):
+                return any(isinstance(n, t.BinOp) and n.op == "/" for n in t.walk(inner.value))
+    return False
+
+
+def _grouped_order(node: t.FunctionDef) -> Span | None:
+    """`min(tiles - first, GROUP)` and then `%` and `//` by it."""
+    for inner in t.walk(*node.body):
+        if not isinstance(inner, t.Assign) or not isinstance(inner.value, t.Call) or len(inner.targets) != 1:
+            continue
+        name = inner.value.func.attr if isinstance(inner.value.func, t.Attribute) else t.dotted(inner.value.func)
+        target = inner.targets[0]
+        if name not in ("min", "minimum") or not isinstance(target, t.Name):
+            continue
+        uses = {
+            other.op
+            for other in t.walk(*node.body)
+            if isinstance(other, t.BinOp) and isinstance(other.right, t.Name) and other.right.id == target.id
+        }
+        if {"%", "//"} <= uses:
+            return inner.span
+    return None

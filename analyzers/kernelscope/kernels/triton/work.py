@@ -1,0 +1,114 @@
+"""Work of one program of a kernel: FLOPs of its matrix products, bytes of its accesses, shared memory per config.
+
+Sizes are symbolic. Element types that depend on arguments count as 2 bytes, which callers say beside the figure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from kernelscope.dims import Dim, dim, product, total
+from kernelscope.kernels.triton.broadcasting import numel
+from kernelscope.kernels.triton.call import Access, Product
+from kernelscope.kernels.triton.dtypes import BITS
+from kernelscope.kernels.triton.values import BlockPointer, Descriptor, Tensor
+
+ASSUMED_BYTES = 2
+DEFAULT_STAGES = 3
+"""What Triton compiles with on NVIDIA GPUs when neither a configuration nor the launch says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """`flops` and `moved` bytes of one program; None where a loop's length or a block's shape is not known."""
+
+    flops: Dim | None
+    moved: Dim | None
+    assumed: bool
+    """Whether element types were assumed."""
+
+
+def work(accesses: Sequence[Access], products: Sequence[Product]) -> Work:
+    flops = _sum([_flops(p) for p in products])
+    moved = _sum([_moved(access) for access in accesses])
+    return Work(flops, moved, any(_element_bytes(a) is None for a in accesses))
+
+
+def _sum(parts: list[Dim | None]) -> Dim | None:
+    known = [part for part in parts if part is not None]
+    return total(known) if len(known) == len(parts) else None
+
+
+def _flops(done: Product) -> Dim | None:
+    sizes = (*done.sizes, done.batch, done.times)
+    known = [size for size in sizes if size is not None]
+    return 2 * product(known) if len(known) == len(sizes) else None
+
+
+def _moved(access: Access) -> Dim | None:
+    size = block_bytes(access)
+    return size * access.times if size is not None and access.times is not None else None
+
+
+def block_bytes(access: Access) -> Dim | None:
+    """Bytes of the block that one access moves."""
+    if not isinstance(access.block, Tensor):
+        return None
+    count = numel(access.block.shape)
+    return count * (_element_bytes(access) or ASSUMED_BYTES) if count is not None else None
+
+
+def _element_bytes(access: Access) -> int | None:
+    bits = BITS.get(access.block.elem) if isinstance(access.block, Tensor) else None
+    return max(1, bits // 8) if bits is not None else None
+
+
+def pipelined(accesses: Sequence[Access], products: Sequence[Product]) -> list[Access]:
+    """Loads of matrix tiles inside the loops of a kernel with matrix products: what the compiler buffers per stage."""
+    if not any(done.times != dim(1) for done in products):
+        return []
+    return [a for a in accesses if a.kind == "load" and a.in_loop and _is_matrix(a)]
+
+
+def resident(accesses: Sequence[Access], products: Sequence[Product]) -> list[Access]:
+    """Loads of matrix tiles before the loops: operands that stay in shared memory for warp-group products."""
+    if not products:
+        return []
+    return [a for a in accesses if a.kind == "load" and not a.in_loop and _is_matrix(a)]
+
+
+def _is_matrix(access: Access) -> bool:
+    block = access.block
+    if not isinstance(block, Tensor) or block.shape is None or len(block.shape) < 2:
+        return False
+    wide = [size for size in block.shape if size is None or size.const != 1]
+    return len(wide) >= 2 and isinstance(access.pointer, Tensor | BlockPointer | Descriptor)
+
+
+def shared_bytes(
+    accesses: Sequence[Access], products: Sequence[Product], numbers: Mapping[str, int], arch: str
+) -> int | None:
+    """An estimate for one configuration: tiles loaded in loops once per stage, and operands that stay.
+
+    None where a size is not known, and for kernels without looped matrix products, which need only scratch space.
+    """
+    looped = pipelined(accesses, products)
+    if not looped:
+        return None
+    stages = numbers.get("num_stages", DEFAULT_STAGES)
+    staged = _number([block_bytes(a) for a in looped], numbers)
+    stays = 0
+    if int(arch.removeprefix("sm_")) // 10 in (9, 10) and numbers.get("num_warps", 4) >= 4:
+        stays = _number([block_bytes(a) for a in resident(accesses, products)], numbers)
+    return staged * max(1, stages) + stays if staged is not None and stays is not None else None
+
+
+def _number(parts: list[Dim | None], numbers: Mapping[str, int]) -> int | None:
+    result = 0
+    for part in parts:
+        number = part.evaluate(numbers) if part is not None else None
+        if number is None:
+            return None
+        result += number
+    return result

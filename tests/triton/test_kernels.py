@@ -1,0 +1,96 @@
+"""Cards, grids, configurations and recognised algorithms of small kernels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from kernelscope.analysis import Analysis
+from kernelscope.explain.document import Code, Heading, Paragraph
+from kernelscope.results import Target
+
+FIXTURES = Path(__file__).parent / "fixtures"
+HEAD = "import torch\nimport triton\nimport triton.language as tl\n\n"
+ADD = HEAD + (
+    "@triton.jit\ndef add(x, y, n, BLOCK: tl.constexpr):\n"
+    "    i = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)\n"
+    "    tl.store(y + i, tl.load(x + i, mask=i < n) + 1, mask=i < n)\n\n"
+)
+
+
+def card(tmp_path: Path, source: str, name: str = "add") -> dict[str, str]:
+    path = tmp_path / "kernels.py"
+    path.write_text(source)
+    hover = Analysis([tmp_path]).hover(path, source.encode().index(f"def {name}(".encode()) + 4)
+    assert hover is not None
+    return dict(hover.table)
+
+
+@pytest.mark.parametrize(
+    ("host", "grid"),
+    [
+        ("def f(x, y):\n    n = x.numel()\n    add[(triton.cdiv(n, 64),)](x, y, n, BLOCK=64)\n", "(cdiv(n, 64),)"),
+        ("def f(x, y):\n    size = x.numel()\n    grid = lambda m: (triton.cdiv(size, m['BLOCK']),)\n"
+         "    add[grid](x, y, size, BLOCK=64)\n", "(cdiv(n, BLOCK),)"),
+        ("def f(x, y, grid):\n    add[grid](x, y, len(x), BLOCK=64)\n"
+         "def g(x, y):\n    f(x, y, (len(x) // 64,))\n", "(n//64,)"),
+        ("def f(x, y):\n    B, S = x.shape\n    add[(x.shape[-1], B)](x, y, S, BLOCK=64)\n", "(n, x.shape[0])"),
+        ("def f(x, y, n):\n    add[(2 * n,)](x, y, 4 * n, BLOCK=64)\n", "(2*f.n,)"),
+    ],
+)  # fmt: skip
+def test_grids_are_said_in_the_kernels_words(tmp_path: Path, host: str, grid: str) -> None:
+    assert f"`{grid}`" in card(tmp_path, ADD + host)["Grid"]
+
+
+def test_a_kernel_nobody_launches_says_so(tmp_path: Path) -> None:
+    assert card(tmp_path, ADD)["Grid"] == "no launch found in the workspace"
+
+
+def test_access_rows_tell_masks_and_contiguity(tmp_path: Path) -> None:
+    row = card(tmp_path, ADD)["Loads / stores"]
+    assert "`x` L8 load: block[BLOCK] T(x) · masked · contiguous along dim 0 (stride 1) · coalesced" in row
+
+
+def test_the_card_of_an_autotuned_product() -> None:
+    path = FIXTURES / "matmul.py"
+    hover = Analysis([FIXTURES]).hover(path, path.read_bytes().index(b"def product(") + 4)
+    assert hover is not None
+    table = dict(hover.table)
+    assert "(cdiv(rows, TILE_M)*cdiv(columns, TILE_N),)" in table["Grid"]
+    assert table["Configs"].startswith("4 autotune configs; TILE_M ∈ {64, 128}")
+    assert "2*cdiv(inner, TILE_K)*TILE_M*TILE_N*TILE_K FLOPs" in table["Work per program"]
+    assert "≈ 48 KiB for TILE_M=128, TILE_N=64, TILE_K=32, num_warps=4, num_stages=4" in table["Shared memory"]
+    assert "tensor cores" in table["Features"]
+
+
+def test_explain_names_algorithms_and_links_every_line() -> None:
+    path = FIXTURES / "matmul.py"
+    document = Analysis([FIXTURES]).document("explain", Target(path, None, "product"))
+    said = [line.text for block in document.blocks if isinstance(block, Paragraph) for line in block.lines]
+    assert any(text.startswith("tiled matrix product") for text in said)
+    assert any(text.startswith("grouped ordering") for text in said)
+    code = next(block for block in document.blocks if isinstance(block, Code))
+    assert all(line.location is not None for line in code.lines)
+    assert any("block[TILE_M, TILE_N] fp32" in line.text for line in code.lines)
+    assert [b.text for b in document.blocks if isinstance(b, Heading)][:2] == ["What it does", "Tiles"]
+
+
+@pytest.mark.parametrize("cut", range(0, 2400, 61))
+def test_half_typed_kernels_never_raise(tmp_path: Path, cut: int) -> None:
+    source = (FIXTURES / "matmul.py").read_bytes()
+    path = tmp_path / "cut.py"
+    analysis = Analysis([tmp_path])
+    analysis.set_text(path, source[:cut])
+    for offset in range(0, cut, 97):
+        analysis.hover(path, offset)
+    analysis.problems(path)
+
+
+def test_launches_with_wrong_arguments_are_found(tmp_path: Path) -> None:
+    source = ADD + "def f(x, y):\n    add[(1,)](x, y, BLOCKS=64)\n"
+    path = tmp_path / "kernels.py"
+    path.write_text(source)
+    (problem,) = Analysis([tmp_path]).problems(path)
+    assert problem.code == "launch-arguments"
+    assert "n, BLOCK are not passed" in problem.message
+    assert "BLOCKS" in problem.message
