@@ -166,6 +166,10 @@ class Analysis:
         """The definitions of a file as a tree."""
         return self.workspace.outline(str(path))
 
+    def outline_of(self, path: Path, data: bytes) -> Sequence[Symbol]:
+        """The definitions in a large text, parsed by another process; may be asked from any thread."""
+        return self.workspace.outline_of(str(path), data)
+
     def problems(self, path: Path) -> Sequence[Problem]:
         """Certain findings in a file."""
         if not is_python(path):

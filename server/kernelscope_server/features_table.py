@@ -1,17 +1,28 @@
-"""All features, and the capabilities that they add up to."""
+"""All features of the protocol that we serve; what they add up to is announced by pygls."""
 
 from __future__ import annotations
 
-from kernelscope_server.features import diagnostics, hover, inlay, lenses, navigation, symbols, views
+from kernelscope_server.documents import SCHEME
+from kernelscope_server.features import (
+    commands,
+    definitions,
+    diagnostics,
+    hover,
+    inlay_hints,
+    lenses,
+    symbols,
+    synchronization,
+    views,
+)
 from kernelscope_server.session import Session
 from kernelscope_server.wire import Json
 
-FEATURES = (hover, inlay, lenses, symbols, navigation, views, diagnostics)
+FEATURES = (synchronization, hover, inlay_hints, lenses, symbols, definitions, diagnostics, views, commands)
+WORKSPACE: Json = {"textDocumentContent": {"schemes": [SCHEME]}}
+"""Announced beside them: pygls does not know this part of the protocol yet."""
 
 
-def register(session: Session) -> Json:
-    """Register every feature's handlers; the capabilities to announce."""
-    capabilities: Json = {}
+def register(session: Session) -> None:
+    """Register the handlers of every feature."""
     for feature in FEATURES:
-        capabilities |= feature.register(session)
-    return capabilities
+        feature.register(session)

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from kernelscope.syntax.text import SourceText
 
-from kernelscope_server.wire import is_table
+from kernelscope_server.parameters import number
+from kernelscope_server.wire import INVALID_PARAMS, Json, RequestError, is_table
 
-Json = dict[str, object]
 ENCODINGS = ("utf-8", "utf-16", "utf-32")
 _UNIT_BYTES = {"utf-16": 2, "utf-32": 4}
 _CODEC = {"utf-16": "utf-16-le", "utf-32": "utf-32-le"}
@@ -30,13 +30,10 @@ def offset_of(text: SourceText, position: object, encoding: str) -> int:
 
 
 def position_of(value: object) -> tuple[int, int]:
-    """Line and character of a position; a malformed one raises ValueError."""
+    """Line and character of a position; a malformed one is the client's error."""
     if not is_table(value):
-        raise ValueError("a position is an object")
-    line, character = value.get("line"), value.get("character")
-    if not isinstance(line, int) or not isinstance(character, int) or isinstance(line, bool):
-        raise ValueError("line and character are integers")
-    return max(0, line), max(0, character)
+        raise RequestError(INVALID_PARAMS, "a position is an object")
+    return max(0, number(value, "line")), max(0, number(value, "character"))
 
 
 def position_at(text: SourceText, offset: int, encoding: str) -> Json:
@@ -50,7 +47,3 @@ def units(data: bytes, encoding: str) -> int:
     if encoding == "utf-8" or data.isascii():
         return len(data)
     return len(data.decode("utf-8", "replace").encode(_CODEC[encoding], "replace")) // _UNIT_BYTES[encoding]
-
-
-def range_of(text: SourceText, start: int, end: int, encoding: str) -> Json:
-    return {"start": position_at(text, start, encoding), "end": position_at(text, end, encoding)}

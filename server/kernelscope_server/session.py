@@ -5,28 +5,27 @@ Handlers of features get a session and answer with plain dicts.
 
 from __future__ import annotations
 
-import threading
-import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kernelscope import __version__
-
-from kernelscope_server.documents import OpenDocument, changed, encode, path_of
-from kernelscope_server.positions import ENCODINGS, offset_of
-from kernelscope_server.server import RequestError, Server, watch_parent
+from kernelscope_server.documents import OpenDocument, key_of, path_of
+from kernelscope_server.parameters import document_uri, entries, string, table
+from kernelscope_server.positions import ENCODINGS
+from kernelscope_server.server import Server, watch_parent
 from kernelscope_server.settings import ServerSettings, read_settings
-from kernelscope_server.wire import INVALID_PARAMS, Json, is_list, is_table
+from kernelscope_server.wire import Json, is_list, is_table
 
 if TYPE_CHECKING:
     from kernelscope.analysis import Analysis
-    from kernelscope.results import IndexProgress
 
-SCHEME = "kernelscope"
+    from kernelscope_server.indexing import Indexing
+
+WATCHED = "**/*.{py,pyi,cu,cuh,h,hpp,cc,cpp,json}"
 
 
 class Session:
-    """State of the conversation; every feature registers its handlers here."""
+    """State of the conversation."""
 
     def __init__(self, server: Server) -> None:
         self.server = server
@@ -34,32 +33,32 @@ class Session:
         self.capabilities: Json = {}
         self.rich = False
         self.documents: dict[str, OpenDocument] = {}
+        """By `key_of` their URI."""
         self.settings = ServerSettings()
         self.changes = 0
         """Counts whatever may change a view: edits, files, settings, the index."""
+        self.shown: set[str] = set()
+        """Features that the client has asked for, and may want to ask for again."""
         self.roots: list[Path] = []
         self._analysis: Analysis | None = None
-        self._indexing: threading.Thread | None = None
-        self._stop_indexing = threading.Event()
-        server.requests |= {"initialize": self._initialize, "shutdown": self._shutdown}
-        server.notifications |= {
-            "initialized": self._initialized,
-            "textDocument/didOpen": self._opened,
-            "textDocument/didChange": self._changed,
-            "textDocument/didClose": self._closed,
-            "workspace/didChangeWatchedFiles": self._watched,
-            "workspace/didChangeWorkspaceFolders": self._folders,
-            "workspace/didChangeConfiguration": self._configured,
-        }
+        self._indexing: Indexing | None = None
+        server.on("initialize", self._initialize)
+        server.on("initialized", self._initialized)
+        server.on("shutdown", self._shut_down)
+        server.on("workspace/didChangeWatchedFiles", self._files_changed)
+        server.on("workspace/didChangeWorkspaceFolders", self._folders_changed)
+        server.on("workspace/didChangeConfiguration", self._configured)
 
     @property
     def analysis(self) -> Analysis:
+        """Made when first needed, so that the answer to `initialize` waits for no import."""
         if self._analysis is None:
             from kernelscope.analysis import Analysis
 
             self._analysis = Analysis(self.roots, self.settings.analysis, cache_folder())
             for document in self.documents.values():
-                self._analysis.set_text(document.path, document.text.data)
+                if not document.is_view:
+                    self._analysis.set_text(document.path, document.text.data)
         return self._analysis
 
     # -- life --------------------------------------------------------------------------------------------
@@ -76,20 +75,21 @@ class Session:
             self.settings = read_settings(options.get("settings"))
         self.roots = _roots(params)
         watch_parent(params.get("processId"))
-        self.server.initialized = True
         from kernelscope_server import features_table
 
+        features_table.register(self)
+        protocol = self.server.protocol
+        protocol.initialized = True
+        announced = protocol.capabilities_for(self.capabilities, self.encoding)
+        workspace = announced.get("workspace")
+        announced["workspace"] = (workspace if is_table(workspace) else {}) | features_table.WORKSPACE
         return {
-            "capabilities": {
-                "positionEncoding": self.encoding,
-                "textDocumentSync": {"openClose": True, "change": 2, "save": True},
-                "workspace": {"workspaceFolders": {"supported": True, "changeNotifications": True}},
-                **features_table.register(self),
-            },
-            "serverInfo": {"name": "kernelscope", "version": __version__},
+            "capabilities": announced,
+            "serverInfo": {"name": self.server.name, "version": self.server.version},
         }
 
     def capability(self, *path: str) -> object:
+        """What the client says of itself under these names; None when it says nothing."""
         value: object = self.capabilities
         for name in path:
             value = value.get(name) if is_table(value) else None
@@ -97,26 +97,25 @@ class Session:
 
     def _initialized(self, params: Json) -> None:
         if self.capability("workspace", "didChangeWatchedFiles", "dynamicRegistration"):
-            watchers = [{"globPattern": "**/*.{py,pyi,cu,cuh,h,hpp,cc,cpp,json}"}]
             registration = {
                 "id": "watch",
                 "method": "workspace/didChangeWatchedFiles",
-                "registerOptions": {"watchers": watchers},
+                "registerOptions": {"watchers": [{"globPattern": WATCHED}]},
             }
             self.server.ask("client/registerCapability", {"registrations": [registration]})
         self._ask_settings()
         self.start_indexing()
 
-    def _shutdown(self, params: Json) -> None:
-        self.server.shut_down = True
-        self._stop_indexing.set()
+    def _shut_down(self, params: Json) -> None:
+        self.server.protocol.shut_down()
+        if self._indexing is not None:
+            self._indexing.stop()
 
     # -- settings ----------------------------------------------------------------------------------------
 
     def _ask_settings(self) -> None:
         if self.capability("workspace", "configuration"):
-            items = {"items": [{"section": "kernelscope"}]}
-            self.server.ask("workspace/configuration", items, self._got_settings)
+            self.server.ask("workspace/configuration", {"items": [{"section": "kernelscope"}]}, self._got_settings)
 
     def _got_settings(self, result: object) -> None:
         if is_list(result) and result and is_table(result[0]):
@@ -137,110 +136,56 @@ class Session:
             self.refresh()
 
     def refresh(self) -> None:
-        """Ask the client to ask again for what depends on settings or on other files."""
+        """Ask the client to ask again for what it shows and what depends on settings or on other files."""
         self.changes += 1
-        for feature, method in (("inlayHint", "inlayHint"), ("codeLens", "codeLens")):
-            if self.capability("workspace", feature, "refreshSupport"):
-                self.server.ask(f"workspace/{method}/refresh", None)
+        for feature in ("inlayHint", "codeLens"):
+            if feature in self.shown and self.capability("workspace", feature, "refreshSupport"):
+                self.server.ask(f"workspace/{feature}/refresh", None)
 
-    # -- index -------------------------------------------------------------------------------------------
+    # -- files -------------------------------------------------------------------------------------------
 
     def start_indexing(self) -> None:
-        """Bring the index up to date in the background, with progress where the client shows it."""
-        if self._indexing is not None and self._indexing.is_alive():
-            return
-        analysis = self.analysis
-        self._stop_indexing.clear()
-        self._indexing = threading.Thread(target=self._index, args=(analysis,), name="index", daemon=True)
-        self._indexing.start()
+        """Bring the index up to date in the background."""
+        from kernelscope_server.indexing import Indexing
 
-    def _index(self, analysis: Analysis) -> None:
-        token = f"index-{time.monotonic_ns()}"
-        shown = bool(self.capability("window", "workDoneProgress"))
-        if shown:
-            self.server.ask("window/workDoneProgress/create", {"token": token})
-            self._progress(token, {"kind": "begin", "title": "Kernelscope: indexing", "percentage": 0})
-        last, total = 0.0, 0
+        if self._indexing is None or not self._indexing.running:
+            self._indexing = Indexing(self, self.analysis)
 
-        def progress(state: IndexProgress) -> None:
-            nonlocal last, total
-            done, total = state.done, max(1, state.total)
-            if shown and time.monotonic() - last > 0.2:
-                last = time.monotonic()
-                message = f"{done} of {total} files"
-                self._progress(token, {"kind": "report", "message": message, "percentage": 100 * done // total})
-
-        try:
-            analysis.index(progress, self._stop_indexing.is_set)
-        except Exception as error:
-            self.server.log(f"indexing stopped: {error!r}", 1)
-        if shown:
-            self._progress(token, {"kind": "end", "message": f"{total:,} files" if total else ""})
-        self.refresh()
-
-    def _progress(self, token: str, value: Json) -> None:
-        self.server.notify("$/progress", {"token": token, "value": value})
-
-    # -- documents ---------------------------------------------------------------------------------------
-
-    def _opened(self, params: Json) -> None:
-        given = params["textDocument"]
-        assert is_table(given)
-        uri, version, text = str(given["uri"]), given.get("version", 0), given["text"]
-        if not isinstance(text, str):
-            raise ValueError("text is a string")
-        from kernelscope.syntax.text import SourceText
-
-        document = OpenDocument(uri, path_of(uri), version if isinstance(version, int) else 0, SourceText(encode(text)))
-        self.documents[uri] = document
-        self._set_text(document)
-
-    def _changed(self, params: Json) -> None:
-        given = params["textDocument"]
-        assert is_table(given)
-        document = self.documents.get(str(given["uri"]))
-        if document is None:
-            return
-        document.text = changed(document.text, params.get("contentChanges"), self.encoding)
-        version = given.get("version")
-        document.version = version if isinstance(version, int) else document.version + 1
-        self._set_text(document)
-
-    def _set_text(self, document: OpenDocument) -> None:
-        if not document.uri.startswith(f"{SCHEME}:"):
-            self.analysis.set_text(document.path, document.text.data)
-            self.changes += 1
-
-    def _closed(self, params: Json) -> None:
-        given = params["textDocument"]
-        assert is_table(given)
-        document = self.documents.pop(str(given["uri"]), None)
-        if document is not None:
-            self.analysis.set_text(document.path, None)
-
-    def _watched(self, params: Json) -> None:
-        self.analysis.files_changed(_paths(params.get("changes")))
+    def _files_changed(self, params: Json) -> None:
+        self.analysis.files_changed(_paths(entries(params, "changes")))
         self.changes += 1
 
-    def _folders(self, params: Json) -> None:
-        event = params["event"]
-        assert is_table(event)
-        removed, added = _paths(event.get("removed")), _paths(event.get("added"))
+    def _folders_changed(self, params: Json) -> None:
+        event = table(params, "event")
+        removed, added = _paths(entries(event, "removed")), _paths(entries(event, "added"))
         self.roots = [root for root in self.roots if root not in removed]
         self.roots += [root for root in added if root not in self.roots]
-        self._stop_indexing.set()
         if self._indexing is not None:
-            self._indexing.join(5)
+            self._indexing.stop()
+            self._indexing = None
         self._analysis = None
         self.start_indexing()
 
+    # -- documents ---------------------------------------------------------------------------------------
+
+    def sources(self) -> Iterator[OpenDocument]:
+        """Open documents that are the user's, not views of ours."""
+        return (document for document in list(self.documents.values()) if not document.is_view)
+
+    def views(self) -> Iterator[OpenDocument]:
+        """Open documents that we made."""
+        return (document for document in list(self.documents.values()) if document.is_view)
+
+    def at(self, path: Path, offset: int) -> OpenDocument | None:
+        """The open document that holds a place of the analysed text."""
+        return next((d for d in self.sources() if d.path == path and d.holds(offset)), None)
+
     def document(self, params: Json) -> OpenDocument:
         """The document that a request is about; one that is not open is read from disk."""
-        given = params["textDocument"]
-        uri = given.get("uri") if is_table(given) else None
-        if not isinstance(uri, str):
-            raise RequestError(INVALID_PARAMS, "textDocument.uri is missing")
-        if (document := self.documents.get(uri)) is not None:
+        return self.document_at(document_uri(params))
+
+    def document_at(self, uri: str) -> OpenDocument:
+        if (document := self.documents.get(key_of(uri))) is not None:
             return document
         from kernelscope.syntax.text import SourceText
 
@@ -249,9 +194,9 @@ class Session:
         return OpenDocument(uri, path, 0, SourceText(data if isinstance(data, bytes) else b""))
 
     def place(self, params: Json) -> tuple[OpenDocument, int]:
-        """Document and byte offset of a request with a position."""
+        """Document and offset in the analysed text of a request with a position."""
         document = self.document(params)
-        return document, offset_of(document.text, params["position"], self.encoding)
+        return document, document.offset(params.get("position"), self.encoding)
 
 
 def cache_folder() -> Path | None:
@@ -262,14 +207,14 @@ def cache_folder() -> Path | None:
 
 
 def _roots(params: Json) -> list[Path]:
-    root_uri, root_path = params.get("rootUri"), params.get("rootPath")
-    if found := _paths(params.get("workspaceFolders")):
+    if found := _paths(entries(params, "workspaceFolders")):
         return found
+    root_uri, root_path = params.get("rootUri"), params.get("rootPath")
     if isinstance(root_uri, str):
         return [path_of(root_uri)]
     return [Path(root_path)] if isinstance(root_path, str) else []
 
 
-def _paths(entries: object) -> list[Path]:
-    """Paths of a list of objects with a `uri`: folders, or changes of files."""
-    return [path_of(str(e["uri"])) for e in entries if is_table(e) and "uri" in e] if is_list(entries) else []
+def _paths(given: list[Json]) -> list[Path]:
+    """Paths of objects with a `uri`: folders, or changes of files."""
+    return [path_of(string(entry, "uri")) for entry in given]

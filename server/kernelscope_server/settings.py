@@ -24,9 +24,11 @@ def read_settings(given: object) -> ServerSettings:
     """Settings from what a client sent under `kernelscope`."""
     table: dict[str, object] = given if is_table(given) else {}
     bindings = table.get("bindings")
-    numbers = {
-        str(k): v for k, v in bindings.items() if isinstance(v, int) and not isinstance(v, bool)
-    } if is_table(bindings) else {}
+    numbers = (
+        {str(k): v for k, v in bindings.items() if isinstance(v, int) and not isinstance(v, bool)}
+        if is_table(bindings)
+        else {}
+    )
     silenced = table.get("silenced")
     gpu = table.get("gpu")
     hints, charset, width, lens = (table.get(k) for k in ("inlayHints", "charset", "width", "codeLens"))

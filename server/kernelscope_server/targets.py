@@ -5,8 +5,7 @@ from __future__ import annotations
 from kernelscope.results import Target
 
 from kernelscope_server.documents import path_of, uri_of
-from kernelscope_server.server import RequestError
-from kernelscope_server.wire import INVALID_PARAMS, Json, is_table
+from kernelscope_server.wire import INVALID_PARAMS, Json, RequestError, is_table
 
 NO_FILE = "open a Python, Triton or CUDA file and place the cursor first"
 

@@ -5,10 +5,9 @@ Knows framing and JSON-RPC's error codes, nothing of methods. A reader never rai
 
 from __future__ import annotations
 
-import contextlib
 import json
-import queue
 import threading
+from collections import deque
 from dataclasses import dataclass
 from typing import BinaryIO, TypeGuard
 
@@ -21,11 +20,13 @@ INVALID_PARAMS = -32602
 INTERNAL_ERROR = -32603
 NOT_INITIALIZED = -32002
 REQUEST_CANCELLED = -32800
+REQUEST_FAILED = -32803
 
 MAX_BODY = 256 << 20
 MAX_HEADER_LINE = 64 << 10
-PENDING_MESSAGES = 10_000
-"""Answers waiting for a client that does not read; more are dropped rather than kept in memory."""
+MAX_WAITING = 64 << 20
+"""Bytes waiting for a client that does not read. Beyond it whoever sends waits; reading goes on."""
+CLOSING_SECONDS = 2.0
 
 
 def is_table(value: object) -> TypeGuard[Json]:
@@ -50,8 +51,16 @@ class End:
     """The end of the stream."""
 
 
+class RequestError(Exception):
+    """An answer that is an error: a JSON-RPC code and one line."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
 def read_message(stream: BinaryIO) -> object:
-    """The next message: a JSON value, `Malformed`, or `End`."""
+    """The next message: a JSON value, `Malformed`, or `End`. Header names are matched without case."""
     length: int | None = None
     bad = ""
     while True:
@@ -66,7 +75,7 @@ def read_message(stream: BinaryIO) -> object:
         name, _, value = line.partition(b":")
         if name.strip().lower() == b"content-length":
             text = value.strip()
-            if text.isdigit() and int(text) <= MAX_BODY:
+            if text.isdigit() and len(text) < 12 and int(text) <= MAX_BODY:
                 length = int(text)
             else:
                 bad = "bad content length"
@@ -82,28 +91,51 @@ def read_message(stream: BinaryIO) -> object:
 
 
 class Writer:
-    """Writes messages in order from a thread of its own, so that a client that does not read blocks nobody."""
+    """Writes messages in order from a thread of its own, so that a client that does not read stops no reading."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
-        self._queue: queue.Queue[bytes | None] = queue.Queue(PENDING_MESSAGES)
+        self._waiting: deque[bytes] = deque()
+        self._size = 0
+        self._closing = False
+        self._change = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
         self._thread.start()
 
     def send(self, message: Json) -> None:
         body = json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
-        with contextlib.suppress(queue.Full):
-            self._queue.put_nowait(b"Content-Length: %d\r\n\r\n%b" % (len(body), body))
+        data = b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
+        with self._change:
+            self._change.wait_for(lambda: self._size < MAX_WAITING or self._closing)
+            self._waiting.append(data)
+            self._size += len(data)
+            self._change.notify_all()
+
+    def hurry(self) -> None:
+        """Nobody waits for the client any more: the conversation ends."""
+        with self._change:
+            self._closing = True
+            self._change.notify_all()
 
     def close(self) -> None:
         """Write what is waiting, for at most two seconds."""
-        self._queue.put(None)
-        self._thread.join(2)
+        self.hurry()
+        self._thread.join(CLOSING_SECONDS)
 
     def _run(self) -> None:
-        while (data := self._queue.get()) is not None:
+        while True:
+            with self._change:
+                self._change.wait_for(lambda: self._waiting or self._closing)
+                if not self._waiting:
+                    return
+                data = b"".join(self._waiting)
+                self._waiting.clear()
             try:
                 self._stream.write(data)
                 self._stream.flush()
             except (OSError, ValueError):
+                self.hurry()
                 return
+            with self._change:
+                self._size -= len(data)
+                self._change.notify_all()

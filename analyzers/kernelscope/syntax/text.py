@@ -29,6 +29,19 @@ class SourceText:
         """Byte offset of the start of each line; line 1 is the first entry."""
         return [0, *(m.end() for m in _LINE_END.finditer(self.data))]
 
+    def edited(self, start: int, end: int, new: bytes) -> SourceText:
+        """The text with the bytes between two offsets replaced; only lines around the edit are counted again."""
+        text = SourceText(self.data[:start] + new + self.data[end:])
+        if "line_starts" not in self.__dict__:
+            return text
+        starts, shift = self.line_starts, len(text.data) - len(self.data)
+        kept = max(1, self.line_of(start) - 1)  # an edit may part a CR from its LF, or join them
+        after = self.line_of(end)
+        stop = (starts[after] if after < len(starts) else len(self.data)) + shift
+        found = [m.end() for m in _LINE_END.finditer(text.data, starts[kept - 1], stop)]
+        text.__dict__["line_starts"] = [*starts[:kept], *found, *(s + shift for s in starts[after + 1 :])]
+        return text
+
     @property
     def line_count(self) -> int:
         return len(self.line_starts)

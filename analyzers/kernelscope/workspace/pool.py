@@ -20,7 +20,8 @@ from typing import BinaryIO, cast
 
 import msgspec
 
-from kernelscope.workspace.worker import Batch, Scanned, read_message, scan_file, write_message
+from kernelscope.workspace.facts import FileFacts, decode_facts
+from kernelscope.workspace.worker import Batch, Scanned, facts_or_none, read_message, scan_file, write_message
 
 MAX_WORKERS = 4
 BATCH_BYTES = 400_000
@@ -45,6 +46,31 @@ def scan_all(
                 yield scan_file(path, exact)
         return
     yield from _Pool(batches, exact, cancelled).rows()
+
+
+def facts_beside(path: str, data: bytes) -> FileFacts | None:
+    """Facts of a large text by a process of its own, so that no other thread waits for the parse.
+
+    None when the scan fails or takes too long.
+    """
+    worker = _Worker()
+    try:
+        worker.process = process = _spawn()
+    except OSError:
+        return facts_or_none(path, data)
+    timer = threading.Timer(FILE_SECONDS, process.kill)
+    timer.start()
+    try:
+        batch = Batch(True, (path,), data)
+        write_message(cast(BinaryIO, process.stdin), msgspec.msgpack.encode(batch))
+        message = read_message(cast(BinaryIO, process.stdout))
+        row = msgspec.msgpack.decode(message, type=Scanned) if message else None
+        return decode_facts(row.facts) if row and row.facts else None
+    except (OSError, ValueError, msgspec.MsgspecError):
+        return None
+    finally:
+        timer.cancel()
+        _kill(worker)
 
 
 @dataclass(slots=True)
@@ -165,21 +191,11 @@ class _Pool:
         return done
 
     def _start(self, worker: _Worker) -> bool:
-        package = str(Path(__file__).parents[2])
-        code = _START.format(path=[package, *(entry for entry in sys.path if entry.endswith("site-packages"))])
-        flags = getattr(subprocess, "CREATE_NO_WINDOW", 0) | getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0)
         with worker.lock:
             if self._stop:
                 return False
             try:
-                worker.process = subprocess.Popen(
-                    [sys.executable, "-I", "-c", code],
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.DEVNULL,
-                    cwd=package,
-                    creationflags=flags,
-                )
+                worker.process = _spawn()
             except OSError:
                 return False
             worker.killed = False
@@ -193,6 +209,21 @@ class _Pool:
                 process = worker.process
                 if process is not None:
                     process.kill()
+
+
+def _spawn() -> subprocess.Popen[bytes]:
+    """Starts a scanner. Isolated: nothing of the working folder can be imported."""
+    package = str(Path(__file__).parents[2])
+    code = _START.format(path=[package, *(entry for entry in sys.path if entry.endswith("site-packages"))])
+    flags = getattr(subprocess, "CREATE_NO_WINDOW", 0) | getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0)
+    return subprocess.Popen(
+        [sys.executable, "-I", "-c", code],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        cwd=package,
+        creationflags=flags,
+    )
 
 
 def _kill(worker: _Worker) -> None:

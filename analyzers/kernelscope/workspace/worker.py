@@ -25,10 +25,11 @@ _PR_SET_PDEATHSIG = 1
 
 
 class Batch(Record, frozen=True):
-    """Files to scan: `exact` asks for facts, otherwise for names only."""
+    """Files to scan: `exact` asks for facts, otherwise for names only. `text` stands for what is on disk."""
 
     exact: bool
     paths: tuple[str, ...]
+    text: bytes | None = None
 
 
 class Scanned(Record, frozen=True):
@@ -104,7 +105,9 @@ def main() -> None:
     while (message := read_message(stdin)) is not None:
         batch = decoder.decode(message)
         for path in batch.paths:
-            write_message(stdout, encoder.encode(scan_file(path, batch.exact)))
+            text = batch.text
+            row = scan_file(path, batch.exact) if text is None else scan_bytes(path, text, batch.exact)
+            write_message(stdout, encoder.encode(row))
         write_message(stdout, b"")
 
 

@@ -15,6 +15,7 @@ from kernelscope.workspace.files import Files
 from kernelscope.workspace.index import Index, Progress
 from kernelscope.workspace.modules import Modules
 from kernelscope.workspace.outline import SYMBOL_KINDS, outline
+from kernelscope.workspace.pool import facts_beside
 from kernelscope.workspace.usages import Usages
 
 
@@ -50,6 +51,11 @@ class Workspace:
         assert isinstance(path, str)
         queries.read("version", path)
         facts = self.index.facts(path)
+        return outline(path, facts) if facts else ()
+
+    def outline_of(self, path: str, data: bytes) -> tuple[Symbol, ...]:
+        """The same for a large text that another process parses, so that no other thread waits."""
+        facts = facts_beside(path, data)
         return outline(path, facts) if facts else ()
 
     def left_out(self) -> tuple[LeftOut, ...]:

@@ -3,61 +3,68 @@
 from __future__ import annotations
 
 from kernelscope.problems import Problem, Severity
+from kernelscope.results import Evidence
 
 from kernelscope_server.documents import OpenDocument, uri_of
-from kernelscope_server.positions import range_of
-from kernelscope_server.session import SCHEME, Session
+from kernelscope_server.session import Session
 from kernelscope_server.wire import Json
 
 SEVERITIES = {Severity.ERROR: 1, Severity.WARNING: 2, Severity.INFORMATION: 3, Severity.HINT: 4}
+SHOWN_DOCUMENTS_A_PAUSE = 4
+"""So that a question that comes meanwhile does not wait for all open documents."""
 
 
-def register(session: Session) -> Json:
-    published: dict[str, tuple[int, int]] = {}
+def register(session: Session) -> None:
+    published: dict[str, object] = {}
     shown: set[str] = set()
 
     def publish() -> None:
-        for uri in [uri for uri in published if uri not in session.documents]:
+        opened = {document.uri: document for document in session.sources()}
+        for uri in published.keys() - opened.keys():
             published.pop(uri)
             if uri in shown:
                 shown.discard(uri)
                 session.server.notify("textDocument/publishDiagnostics", {"uri": uri, "diagnostics": []})
-        for uri, document in list(session.documents.items()):
-            state = (document.version, id(document.text))
-            if published.get(uri) == state or uri.startswith(f"{SCHEME}:"):
+        left = SHOWN_DOCUMENTS_A_PAUSE
+        for uri, document in opened.items():
+            state = (document.version, session.settings)
+            if published.get(uri) == state or not left:
                 continue
+            left -= 1
             published[uri] = state
-            found = [_diagnostic(p, document, session.encoding) for p in session.analysis.problems(document.path)
-                     if p.code not in session.settings.analysis.silenced]  # fmt: skip
+            found = _found(session, document)
             if found or uri in shown:
                 shown.add(uri)
                 params = {"uri": uri, "version": document.version, "diagnostics": found}
                 session.server.notify("textDocument/publishDiagnostics", params)
-            return
 
     session.server.on_idle.append(publish)
-    return {}
+
+
+def _found(session: Session, document: OpenDocument) -> list[Json]:
+    silenced = session.settings.analysis.silenced
+    return [
+        _diagnostic(problem, document, session.encoding)
+        for problem in session.analysis.problems(document.path)
+        if problem.code not in silenced and document.holds(problem.span.start)
+    ]
 
 
 def _diagnostic(problem: Problem, document: OpenDocument, encoding: str) -> Json:
-    related = [
-        {
-            "location": {
-                "uri": uri_of(e.location.path),
-                "range": {
-                    "start": {"line": e.location.line - 1, "character": 0},
-                    "end": {"line": e.location.line - 1, "character": 0},
-                },
-            },
-            "message": e.text,
-        }
-        for e in problem.related
-    ]
-    return {
-        "range": range_of(document.text, problem.span.start, problem.span.end, encoding),
+    made: Json = {
+        "range": document.range(problem.span.start, problem.span.end, encoding),
         "severity": SEVERITIES[problem.severity],
         "code": problem.code,
         "source": "kernelscope",
         "message": problem.message,
-        **({"relatedInformation": related} if related else {}),
     }
+    if problem.related:
+        made["relatedInformation"] = [_related(evidence) for evidence in problem.related]
+    return made
+
+
+def _related(evidence: Evidence) -> Json:
+    """Evidence is placed by line: its file need not be open."""
+    place = {"line": evidence.location.line - 1, "character": 0}
+    location = {"uri": uri_of(evidence.location.path), "range": {"start": place, "end": place}}
+    return {"location": location, "message": evidence.text}

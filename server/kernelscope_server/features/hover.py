@@ -7,25 +7,25 @@ from urllib.parse import quote
 
 from kernelscope.results import Hover, Link
 
-from kernelscope_server.commands_table import COMMANDS
+from kernelscope_server.commands_table import VIEWS
 from kernelscope_server.documents import uri_of
-from kernelscope_server.positions import range_of
 from kernelscope_server.session import Session
 from kernelscope_server.targets import target_argument
 from kernelscope_server.wire import Json
 
 
-def register(session: Session) -> Json:
+def register(session: Session) -> None:
     def hover(params: Json) -> Json | None:
         document, offset = session.place(params)
-        found = session.analysis.hover(document.path, offset)
+        found = None if document.is_view else session.analysis.hover(document.path, offset)
         if found is None:
             return None
-        span = range_of(document.text, found.span.start, found.span.end, session.encoding)
-        return {"contents": {"kind": "markdown", "value": markdown(found, session.rich)}, "range": span}
+        return {
+            "contents": {"kind": "markdown", "value": markdown(found, session.rich)},
+            "range": document.range(found.span.start, found.span.end, session.encoding),
+        }
 
-    session.server.requests["textDocument/hover"] = hover
-    return {"hoverProvider": True}
+    session.server.on("textDocument/hover", hover)
 
 
 def markdown(hover: Hover, rich: bool) -> str:
@@ -43,8 +43,9 @@ def markdown(hover: Hover, rich: bool) -> str:
 
 
 def _link(link: Link, rich: bool) -> str:
+    """Plain clients get links to places only: they print command links as they are."""
     if link.location is not None:
         return f"[{link.title}]({uri_of(link.location.path)}#L{link.location.line})"
-    if rich and link.command in COMMANDS and link.target is not None:
+    if rich and link.command in VIEWS and link.target is not None:
         return f"[{link.title}](command:{link.command}?{quote(json.dumps([target_argument(link.target)]))})"
     return ""

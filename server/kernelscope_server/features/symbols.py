@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from kernelscope.results import Location, Symbol, SymbolKind
+from collections.abc import Sequence
+
+from kernelscope.results import FoundSymbol, Symbol, SymbolKind
 
 from kernelscope_server.documents import OpenDocument, uri_of
-from kernelscope_server.positions import range_of
+from kernelscope_server.parameters import string
+from kernelscope_server.protocol import Later
 from kernelscope_server.session import Session
 from kernelscope_server.wire import Json
 
@@ -21,49 +24,52 @@ KINDS: dict[SymbolKind, int] = {
     SymbolKind.KERNEL: 12,
     SymbolKind.MACRO: 14,
 }
-LIMIT = 500
+FOUND_SYMBOLS = 500
+LARGE_BYTES = 500_000
+"""Documents that are parsed by another process, so that no hover waits for it."""
 
 
-def register(session: Session) -> Json:
-    def document_symbols(params: Json) -> list[Json]:
-        document = session.document(params)
-        return [_symbol(symbol, document, session.encoding) for symbol in session.analysis.outline(document.path)]
+def register(session: Session) -> None:
+    def document_symbols(params: Json) -> list[Json] | Later:
+        document, encoding, analysis = session.document(params), session.encoding, session.analysis
+        if document.is_view:
+            return []
+        if len(document.text.data) < LARGE_BYTES:
+            return _tree(analysis.outline(document.path), document, encoding)
+        seen = OpenDocument(document.uri, document.path, document.version, document.text, document.first)
+        return Later(lambda: _tree(analysis.outline_of(seen.path, seen.text.data), seen, encoding))
 
     def workspace_symbols(params: Json) -> list[Json]:
-        query = params["query"]
-        if not isinstance(query, str):
-            raise ValueError("query is a string")
-        return [
-            {
-                "name": found.name,
-                "kind": KINDS[found.kind],
-                "containerName": found.container,
-                "location": _location(found.location),
-            }
-            for found in session.analysis.find_symbols(query, LIMIT)
-        ]
+        return [_found(symbol) for symbol in session.analysis.find_symbols(string(params, "query"), FOUND_SYMBOLS)]
 
-    session.server.requests |= {
-        "textDocument/documentSymbol": document_symbols,
-        "workspace/symbol": workspace_symbols,
-    }
-    return {"documentSymbolProvider": True, "workspaceSymbolProvider": True}
+    session.server.on("textDocument/documentSymbol", document_symbols)
+    session.server.on("workspace/symbol", workspace_symbols)
 
 
-def _location(location: Location) -> Json:
-    """Columns stay bytes here: the files need not be open, and names of definitions are ASCII but for rare ones."""
-    end_line = max(location.end_line, location.line)
-    start = {"line": location.line - 1, "character": location.column}
-    end = {"line": end_line - 1, "character": location.end_column}
-    return {"uri": uri_of(location.path), "range": {"start": start, "end": end}}
+def _tree(symbols: Sequence[Symbol], document: OpenDocument, encoding: str) -> list[Json]:
+    return [_symbol(symbol, document, encoding) for symbol in symbols if document.holds(symbol.selection.start)]
 
 
 def _symbol(symbol: Symbol, document: OpenDocument, encoding: str) -> Json:
+    """Outlines are at most as deep as the library nests them."""
     return {
         "name": symbol.name or "?",
         "kind": KINDS[symbol.kind],
         "detail": symbol.detail,
-        "range": range_of(document.text, symbol.span.start, symbol.span.end, encoding),
-        "selectionRange": range_of(document.text, symbol.selection.start, symbol.selection.end, encoding),
+        "range": document.range(symbol.span.start, symbol.span.end, encoding),
+        "selectionRange": document.range(symbol.selection.start, symbol.selection.end, encoding),
         "children": [_symbol(child, document, encoding) for child in symbol.children],
+    }
+
+
+def _found(found: FoundSymbol) -> Json:
+    """Columns stay bytes here: the files need not be open, and names of definitions are ASCII but for rare ones."""
+    place = found.location
+    start = {"line": place.line - 1, "character": place.column}
+    end = {"line": max(place.end_line, place.line) - 1, "character": place.end_column}
+    return {
+        "name": found.name,
+        "kind": KINDS[found.kind],
+        "containerName": found.container,
+        "location": {"uri": uri_of(place.path), "range": {"start": start, "end": end}},
     }

@@ -1,0 +1,94 @@
+"""Definitions, references and the call hierarchy, across Python, C++ and CUDA."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from kernelscope.results import Call, Location, SymbolKind
+from kernelscope.syntax.text import SourceText
+
+from kernelscope_server.documents import OpenDocument, uri_of
+from kernelscope_server.features.symbols import KINDS
+from kernelscope_server.parameters import string, table
+from kernelscope_server.session import Session
+from kernelscope_server.wire import Json
+
+_WORD = re.compile(rb"[\w\x80-\xff]+")
+
+
+def register(session: Session) -> None:
+    def definition(params: Json) -> list[Json]:
+        document, offset = session.place(params)
+        return located(session, session.analysis.definition(document.path, offset))
+
+    def references(params: Json) -> list[Json]:
+        document, offset = session.place(params)
+        return located(session, session.analysis.references(document.path, offset))
+
+    def prepare(params: Json) -> list[Json] | None:
+        document, offset = session.place(params)
+        word = _word(document.text, offset - document.first)
+        if word is None:
+            return None
+        start, end = word
+        span = document.range(document.first + start, document.first + end, session.encoding)
+        name = document.text.data[start:end].decode("utf-8", "replace")
+        kind = KINDS[SymbolKind.FUNCTION]
+        return [{"name": name, "kind": kind, "uri": document.uri, "range": span, "selectionRange": span}]
+
+    def incoming(params: Json) -> list[Json]:
+        return _calls(session, session.analysis.incoming_calls(*_item(session, params)), "from")
+
+    def outgoing(params: Json) -> list[Json]:
+        return _calls(session, session.analysis.outgoing_calls(*_item(session, params)), "to")
+
+    session.server.on("textDocument/definition", definition)
+    session.server.on("textDocument/references", references)
+    session.server.on("textDocument/prepareCallHierarchy", prepare)
+    session.server.on("callHierarchy/incomingCalls", incoming)
+    session.server.on("callHierarchy/outgoingCalls", outgoing)
+
+
+def located(session: Session, locations: Sequence[Location]) -> list[Json]:
+    """Locations for the client: columns in its units, places in notebooks in their cells."""
+    texts: dict[Path, SourceText] = {}
+    return [_located(session, location, texts) for location in locations]
+
+
+def _located(session: Session, location: Location, texts: dict[Path, SourceText]) -> Json:
+    path = location.path
+    if path not in texts:
+        data = session.analysis.files.read(str(path))
+        texts[path] = SourceText(data if isinstance(data, bytes) else b"")
+    text = texts[path]
+    start = text.line_start(location.line) + location.column
+    end = text.line_start(max(location.end_line, location.line)) + location.end_column
+    document = session.at(path, start) or OpenDocument(uri_of(path), path, 0, text)
+    return {"uri": document.uri, "range": document.range(start, max(start, end), session.encoding)}
+
+
+def _calls(session: Session, calls: Sequence[Call], end: str) -> list[Json]:
+    texts: dict[Path, SourceText] = {}
+    made: list[Json] = []
+    for call in calls:
+        place = _located(session, call.symbol.location, texts)
+        symbol = call.symbol
+        item: Json = {"name": symbol.name, "kind": KINDS[symbol.kind], "detail": symbol.container, **place}
+        item["selectionRange"] = place["range"]
+        made.append({end: item, "fromRanges": [_located(session, site, texts)["range"] for site in call.sites]})
+    return made
+
+
+def _item(session: Session, params: Json) -> tuple[Path, int]:
+    item = table(params, "item")
+    document = session.document_at(string(item, "uri"))
+    return document.path, document.offset(table(item, "selectionRange").get("start"), session.encoding)
+
+
+def _word(text: SourceText, offset: int) -> tuple[int, int] | None:
+    """The word that holds or ends at an offset."""
+    line = text.line_of(offset)
+    start, stop = text.line_start(line), text.line_start(line + 1)
+    return next((m.span() for m in _WORD.finditer(text.data, start, stop) if m.start() <= offset <= m.end()), None)

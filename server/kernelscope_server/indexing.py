@@ -1,0 +1,69 @@
+"""One run of the index in the background, with progress where the client shows it."""
+
+from __future__ import annotations
+
+import threading
+import time
+import traceback
+from typing import TYPE_CHECKING
+
+from kernelscope_server.protocol import ERROR
+from kernelscope_server.wire import Json
+
+if TYPE_CHECKING:
+    from kernelscope.analysis import Analysis
+    from kernelscope.results import IndexProgress
+
+    from kernelscope_server.session import Session
+
+REPORT_SECONDS = 0.2
+STOP_SECONDS = 5.0
+
+
+class Indexing:
+    """Starts at once in a thread of its own; the work is done by other processes."""
+
+    def __init__(self, session: Session, analysis: Analysis) -> None:
+        self._session = session
+        self._analysis = analysis
+        self._server = session.server
+        self._token = f"kernelscope-index-{time.monotonic_ns()}"
+        self._shown = bool(session.capability("window", "workDoneProgress"))
+        self._stopped = threading.Event()
+        self._reported = 0.0
+        self._total = 0
+        self._thread = threading.Thread(target=self._run, name="index", daemon=True)
+        self._thread.start()
+
+    @property
+    def running(self) -> bool:
+        return self._thread.is_alive()
+
+    def stop(self) -> None:
+        """Give up; what was read so far stays in the cache."""
+        self._stopped.set()
+        self._thread.join(STOP_SECONDS)
+
+    def _run(self) -> None:
+        if self._shown:
+            self._server.ask("window/workDoneProgress/create", {"token": self._token})
+            self._tell({"kind": "begin", "title": "Kernelscope: indexing", "percentage": 0})
+        try:
+            self._analysis.index(self._progress, self._stopped.is_set)
+        except Exception:
+            self._server.log(f"indexing stopped, please report it\n{traceback.format_exc()}", ERROR)
+        self._tell({"kind": "end", "message": f"{self._total:,} files" if self._total else ""})
+        self._session.refresh()
+
+    def _progress(self, state: IndexProgress) -> None:
+        self._total = max(1, state.total)
+        now = time.monotonic()
+        if now - self._reported > REPORT_SECONDS:
+            self._reported = now
+            percentage = 100 * state.done // self._total
+            message = f"{state.phase}: {state.done:,} of {self._total:,} files"
+            self._tell({"kind": "report", "message": message, "percentage": percentage})
+
+    def _tell(self, value: Json) -> None:
+        if self._shown:
+            self._server.notify("$/progress", {"token": self._token, "value": value})

@@ -1,0 +1,198 @@
+"""pygls' protocol with its faults mended: what comes in is checked, every request gets exactly one answer.
+
+pygls keeps features, commands, options and capabilities. Parameters and results are plain dicts; reading, writing,
+threads and documents are our own, because pygls' block each other and split lines where the protocol does not.
+"""
+
+from __future__ import annotations
+
+import itertools
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, cast
+
+from lsprotocol import types
+from pygls.capabilities import ServerCapabilitiesBuilder
+from pygls.protocol import LanguageServerProtocol
+
+from kernelscope_server.wire import (
+    INTERNAL_ERROR,
+    INVALID_PARAMS,
+    INVALID_REQUEST,
+    METHOD_NOT_FOUND,
+    NOT_INITIALIZED,
+    REQUEST_CANCELLED,
+    Json,
+    Malformed,
+    RequestError,
+    Writer,
+    is_list,
+    is_table,
+)
+
+Handler = Callable[[Json], object]
+Reply = Callable[[object], None]
+ERROR, WARNING, INFORMATION = 1, 2, 3
+"""Levels of `window/logMessage`."""
+MAX_LOGGED = 4000
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """What a handler returns for work that is too long for the analysis thread."""
+
+    work: Callable[[], object]
+
+
+class Protocol(LanguageServerProtocol):
+    """Checks messages and hands them to the registered features; lives on the analysis thread."""
+
+    fm: Any
+    """pygls' register of features and commands, untyped there."""
+    output: Writer
+    postpone: Callable[[int | str, Callable[[], None]], None]
+    """Runs work beside the analysis thread, unless the request is cancelled before."""
+    is_cancelled: Callable[[int | str], bool]
+    initialized = False
+
+    def __init__(self, server: Any, converter: Any) -> None:
+        super().__init__(server, converter)
+        self._replies: dict[int, Reply] = {}
+        self._numbers = itertools.count(1)
+
+    def _register_builtin_features(self) -> None:
+        """None of pygls' own; those of the session take their place."""
+
+    @property
+    def handlers(self) -> dict[str, Handler]:
+        return cast("dict[str, Handler]", self.fm.features)
+
+    @property
+    def commands(self) -> dict[str, Callable[[object], object]]:
+        return cast("dict[str, Callable[[object], object]]", self.fm.commands)
+
+    # -- to the client -----------------------------------------------------------------------------------
+
+    def notify(self, method: str, params: object = None) -> None:
+        self.output.send({"jsonrpc": "2.0", "method": method, "params": params})
+
+    def ask(self, method: str, params: object, reply: Reply | None = None) -> None:
+        """A request to the client; `reply` gets the result (None for an error) on the analysis thread."""
+        number = next(self._numbers)
+        if reply is not None:
+            self._replies[number] = reply
+        self.output.send({"jsonrpc": "2.0", "id": number, "method": method, "params": params})
+
+    def log(self, text: str, level: int = INFORMATION) -> None:
+        """To the client's log: stdout is the protocol's, and editors show stderr as errors."""
+        self.notify("window/logMessage", {"type": level, "message": text[:MAX_LOGGED]})
+
+    def refuse(self, number: object, code: int, text: str) -> None:
+        self.output.send({"jsonrpc": "2.0", "id": number, "error": {"code": code, "message": text}})
+
+    # -- from the client ---------------------------------------------------------------------------------
+
+    def handle(self, message: object) -> None:
+        """One message as it was read; never raises."""
+        if isinstance(message, Malformed):
+            self.refuse(None, message.code, message.reason)
+        elif is_list(message):
+            self.refuse(None, INVALID_REQUEST, "batches are not part of the protocol")
+        elif not is_table(message):
+            self.refuse(None, INVALID_REQUEST, "a message is an object")
+        elif "method" not in message:
+            self._reply(message)
+        elif "id" in message:
+            self._request(message)
+        else:
+            self._notification(message)
+
+    def guarded(self, action: Callable[[], None], what: str) -> None:
+        """Run an action that answers nobody; a failure is logged."""
+        try:
+            action()
+        except RequestError as error:
+            self.log(f"{what} was ignored: {error}", WARNING)
+        except Exception:
+            self.log(f"internal error in {what}, please report it\n{traceback.format_exc()}", ERROR)
+
+    def _reply(self, message: Json) -> None:
+        number = message.get("id")
+        if "result" not in message and "error" not in message:
+            self.refuse(number, INVALID_REQUEST, "neither a method nor a result")
+            return
+        reply = self._replies.pop(number, None) if isinstance(number, int) else None
+        if reply is not None:
+            self.guarded(lambda: reply(message.get("result")), "an answer")
+
+    def _notification(self, message: Json) -> None:
+        method, params = message["method"], message.get("params")
+        handler = self.handlers.get(method) if isinstance(method, str) else None
+        if handler is not None and self.initialized:
+            self.guarded(lambda: cast(None, handler(params if is_table(params) else {})), str(method))
+
+    def _request(self, message: Json) -> None:
+        number, method, params = message["id"], message["method"], message.get("params")
+        if not isinstance(number, int | str) or isinstance(number, bool):
+            self.refuse(None, INVALID_REQUEST, "an id is a number or a string")
+        elif not isinstance(method, str):
+            self.refuse(number, INVALID_REQUEST, "a method is a string")
+        elif self._shutdown:
+            self.refuse(number, INVALID_REQUEST, "the server is shutting down")
+        elif self.initialized and method == types.INITIALIZE:
+            self.refuse(number, INVALID_REQUEST, "the server is initialized already")
+        elif not self.initialized and method != types.INITIALIZE:
+            self.refuse(number, NOT_INITIALIZED, "the server is not initialized")
+        elif (handler := self.handlers.get(method)) is None:
+            self.refuse(number, METHOD_NOT_FOUND, f"there is no method {method}")
+        elif params is not None and not is_table(params):
+            self.refuse(number, INVALID_PARAMS, "params is an object")
+        else:
+            given = params or {}
+            self.answer(number, method, lambda: handler(given))
+
+    def answer(self, number: int | str, method: str, work: Callable[[], object]) -> None:
+        """Do the work of a request and send its answer: the only place that answers."""
+        if self.is_cancelled(number):
+            self.refuse(number, REQUEST_CANCELLED, "cancelled")
+            return
+        try:
+            result = work()
+            if isinstance(result, Later):
+                self.postpone(number, lambda: self.answer(number, method, result.work))
+                return
+            self.output.send({"jsonrpc": "2.0", "id": number, "result": result})
+        except RequestError as error:
+            self.refuse(number, error.code, str(error))
+        except Exception:
+            self.log(f"internal error in {method}, please report it\n{traceback.format_exc()}", ERROR)
+            self.refuse(number, INTERNAL_ERROR, f"internal error in {method}; see the log")
+
+    # -- life --------------------------------------------------------------------------------------------
+
+    def capabilities_for(self, client: object, encoding: str) -> Json:
+        """What the registered features add up to, for a client with these capabilities."""
+        converter: Any = self._converter
+        try:
+            self.client_capabilities = converter.structure(client or {}, types.ClientCapabilities)
+        except Exception:  # what the client says of itself is malformed: it gets what everybody gets
+            self.client_capabilities = types.ClientCapabilities()
+        self.server_capabilities = ServerCapabilitiesBuilder(
+            self.client_capabilities,
+            set(self.handlers),
+            self.fm.feature_options,
+            list(self.commands),
+            types.TextDocumentSyncKind.Incremental,
+            self._server._notebook_document_sync,  # pyright: ignore[reportPrivateUsage]
+            encoding,
+        ).build()
+        return cast(Json, converter.unstructure(self.server_capabilities))
+
+    def shut_down(self) -> None:
+        """From now on only `exit` is heard."""
+        self._shutdown = True
+
+    @property
+    def exit_status(self) -> int:
+        return 0 if self._shutdown else 1
