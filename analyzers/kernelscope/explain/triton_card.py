@@ -185,21 +185,23 @@ def _constexprs(facts: KernelFacts) -> Iterator[Line]:
 def largest_blocks(facts: KernelFacts) -> list[tuple[str, Tensor, Span]]:
     """The blocks that names are given, those of most elements first, one per name."""
     best: dict[str, tuple[str, Tensor, Span]] = {}
+    targets = _assigned(facts.node)
     for span, values in facts.run.values.items():
-        for value in values:
+        for value in values[:1]:
             if isinstance(value, Tensor) and value.shape and numel(value.shape) is not None:
                 name = facts.module.text.slice(span)
-                if name.isidentifier() and name not in best and _is_target(facts.node, name):
+                if name not in best and name in targets:
                     best[name] = (name, value, span)
     return sorted(best.values(), key=lambda item: (-_weight(item[1]), item[2].start))
 
 
-def _is_target(node: t.FunctionDef, name: str) -> bool:
+def _assigned(node: t.FunctionDef) -> set[str]:
+    """Names that a body assigns."""
+    found: set[str] = set()
     for statement in t.walk(*node.body):
-        targets = statement.targets if isinstance(statement, t.Assign) else ()
-        if any(isinstance(inner, t.Name) and inner.id == name for target in targets for inner in t.walk(target)):
-            return True
-    return False
+        for target in statement.targets if isinstance(statement, t.Assign) else ():
+            found |= {inner.id for inner in t.walk(target) if isinstance(inner, t.Name)}
+    return found
 
 
 def _weight(block: Tensor) -> int:

@@ -79,7 +79,7 @@ def describe(value: Value, order: Sequence[str] = ()) -> str | None:
         case Const():
             return _constant(value)
         case ElementType():
-            return f"dtype {value.elem}".rstrip()
+            return f"constexpr = {value.elem}" if value.elem else "constexpr"
         case Items():
             parts = [describe(item, order) or "?" for item in value.items]
             return f"({', '.join(parts)})"

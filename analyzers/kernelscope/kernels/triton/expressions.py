@@ -25,6 +25,7 @@ from kernelscope.kernels.triton.values import (
     Method,
     Namespace,
     Range,
+    Sizes,
     Tensor,
     Undecided,
     Unknown,
@@ -410,8 +411,10 @@ def _applied(
         case JitFunction():
             return call_helper(run, frame, function, arguments, keywords)
         case Namespace(dotted=dotted):
+            _combine(run, frame, [*arguments, *keywords.values()])
             return _library_call(run, dotted, arguments, keywords)
         case Method(owner=owner, name=name):
+            _combine(run, frame, [owner, *arguments, *keywords.values()])
             return _method_call(run, owner, name, arguments, keywords)
         case ElementType() if arguments:
             return _apply(run, "cast", [arguments[0], function], {})
@@ -419,6 +422,16 @@ def _applied(
             return function
         case _:
             return Unknown("what is called here is not known")
+
+
+def _combine(run: Interpretation, frame: Frame, arguments: list[Value]) -> None:
+    """A helper given to a reduction or scan is called on scalars of what is reduced, twice as many."""
+    function = next((a for a in arguments if isinstance(a, JitFunction)), None)
+    if function is None:
+        return
+    given = arguments[0].items if isinstance(arguments[0], Items) else arguments[:1]
+    scalars: list[Value] = [Tensor((), x.elem) if isinstance(x, Tensor) else Unknown("no tensor") for x in given]
+    call_helper(run, frame, function, scalars * 2, {})
 
 
 def _library_call(run: Interpretation, dotted: str, arguments: list[Value], keywords: dict[str, Value]) -> Value:
@@ -436,12 +449,20 @@ def _library_call(run: Interpretation, dotted: str, arguments: list[Value], keyw
     if name in OPERATIONS:
         return _apply(run, name, arguments, keywords)
     if "libdevice" in home:  # functions of the device library work element by element
-        return _elementwise(arguments)
+        return _elementwise(name, arguments)
     return Unknown(f"{dotted} is not in the table of operations")
 
 
-def _elementwise(arguments: list[Value]) -> Value:
-    shape = ()
+CONVERSIONS = {
+    "int": "int32", "uint": "uint32", "ll": "int64", "ull": "uint64", "float": "fp32", "double": "fp64",
+}  # fmt: skip
+"""Targets of the device library's conversions, as in `float2int_rn`."""
+
+
+def _elementwise(name: str, arguments: list[Value]) -> Value:
+    """A function of the device library: a conversion, or one that keeps the type of floats."""
+    converted = CONVERSIONS.get(name.partition("2")[2].partition("_")[0])
+    shape: Sizes | None = ()
     elem = ""
     for value in arguments:
         x = as_tensor(value)
@@ -449,7 +470,7 @@ def _elementwise(arguments: list[Value]) -> Value:
             return Unknown("a library function of no tensors")
         shape = broadcast(shape, x.shape)
         elem = elem or (x.elem if isinstance(value, Tensor) else "")
-    return Tensor(shape, elem if is_float(elem) else "")
+    return Tensor(shape, converted or (elem if is_float(elem) else ""))
 
 
 def _method_call(

@@ -15,8 +15,6 @@ from kernelscope.problems import Problem
 from kernelscope.results import Evidence, Span
 from kernelscope.syntax.python import tree as t
 
-UNDECLARED = frozenset(("num_warps", "num_stages", "num_ctas", "maxnreg", "grid", "warmup", "stream"))
-
 
 def triton_problems(runs: KernelRuns, path: Path) -> Iterator[Problem]:
     """Findings in one file, in source order of its kernels."""
@@ -42,8 +40,8 @@ def _launch_problems(runs: KernelRuns, path: Path, node: t.FunctionDef) -> Itera
         if launch.location.path != path or not launch.complete:
             continue
         missing = [name for name in required if name not in launch.passed]
-        unknown = sorted(launch.passed - names - UNDECLARED)
-        if missing or unknown or launch.surplus:
+        unknown = sorted(launch.passed - names)  # compilers take options of their own: alone they say nothing
+        if missing or launch.surplus:
             yield _problem(runs, path, node, launch, missing, unknown)
 
 

@@ -12,7 +12,7 @@ from kernelscope.kernels.triton.interpretation import Facts, Found, Frame, Helpe
 from kernelscope.kernels.triton.recognition import is_kernel, kernels
 from kernelscope.kernels.triton.statements import parameter_value, run_function
 from kernelscope.kernels.triton.translation import own_words
-from kernelscope.kernels.triton.values import JitFunction, Value
+from kernelscope.kernels.triton.values import Value
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Module
@@ -52,6 +52,7 @@ class KernelRuns:
         self.workspace = workspace
         self.modules = workspace.modules
         self._kept: dict[tuple[str, Span], tuple[Version | None, KernelRun]] = {}
+        self._names: dict[t.FunctionDef, frozenset[str]] = {}
         self._running: set[tuple[str, Span]] = set()
         self._kernels: dict[str, tuple[Module, list[t.FunctionDef]]] = {}
 
@@ -162,7 +163,7 @@ class KernelRuns:
 
     def _callers(self, path: str, node: t.FunctionDef) -> list[tuple[str, t.FunctionDef]]:
         """Kernels and helpers that call a function: of its own file, else of the workspace."""
-        near = [(path, k) for k in self.kernels(path) if k is not node and _calls(k, node.name)]
+        near = [(path, k) for k in self.kernels(path) if k is not node and node.name in self._called(k)]
         if near or _is_program(node):
             return near
         found: list[tuple[str, t.FunctionDef]] = []
@@ -174,8 +175,12 @@ class KernelRuns:
                 found.append((site.path, caller))
         return found[:MAX_CONTEXTS]
 
-    def helper(self, function: JitFunction) -> KernelRun:
-        return self.run(function.path, function.node)
+    def _called(self, node: t.FunctionDef) -> frozenset[str]:
+        if node not in self._names:
+            self._names[node] = _mentions(node)
+            if len(self._names) > KEPT_RUNS:
+                self._names.pop(next(iter(self._names)))
+        return self._names[node]
 
 
 def _parameters(node: t.FunctionDef, facts: Facts) -> dict[str, Value]:
@@ -193,15 +198,15 @@ def _fill(result: KernelRun, run: Interpretation, complete: bool) -> None:
     result.incomplete = result.incomplete or not complete
 
 
-def _calls(node: t.FunctionDef, name: str) -> bool:
+def _mentions(node: t.FunctionDef) -> frozenset[str]:
+    """Names that a function calls or passes on, such as a helper given to a reduction."""
+    found: set[str] = set()
     for inner in t.walk(*node.body):
-        if isinstance(inner, t.Call):
-            function = inner.func
-            if (isinstance(function, t.Name) and function.id == name) or (
-                isinstance(function, t.Attribute) and function.attr == name
-            ):
-                return True
-    return False
+        if isinstance(inner, t.Name):
+            found.add(inner.id)
+        elif isinstance(inner, t.Attribute):
+            found.add(inner.attr)
+    return frozenset(found)
 
 
 def _is_program(node: t.FunctionDef) -> bool:

@@ -143,7 +143,7 @@ def _if(run: Interpretation, frame: Frame, node: t.If) -> bool:
 
 
 def _joined(a: Names, b: Names) -> Names:
-    """Names after two branches; what only one of them binds keeps its value."""
+    """Names after two branches, or before and after a round; what only one of them binds keeps its value."""
     result = dict(a)
     for name, value in b.items():
         result[name] = join(result[name], value) if name in result else value

@@ -144,7 +144,8 @@ Value = (
 
 
 def join(a: Value, b: Value) -> Value:
-    """What holds of both; None and plain numbers give way to what they stand in for."""
+    """What holds of both; None and plain numbers give way to what they stand in for, scalars to the block that they
+    meet: where ranks differ by configuration, what is told is the block."""
     if a == b:
         return a
     match a, b:
@@ -192,8 +193,8 @@ def join_sizes(a: Sizes | None, b: Sizes | None) -> Sizes | None:
 
 
 def _join_tensors(a: Tensor, b: Tensor) -> Tensor:
-    if a.shape is not None and b.shape is not None and len(a.shape) != len(b.shape) and not (a.shape and b.shape):
-        shape = a.shape or b.shape  # a scalar start value of something that becomes a block
+    if a.shape is not None and b.shape is not None and (not a.shape or not b.shape):
+        shape: Sizes | None = a.shape or b.shape
     else:
         shape = join_sizes(a.shape, b.shape)
     return Tensor(

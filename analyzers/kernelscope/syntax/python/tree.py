@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import Literal, cast
 
 from kernelscope.results import Span
@@ -539,6 +540,12 @@ def flat(body: list[Stmt]) -> Iterator[Stmt]:
                 pass
 
 
+@cache
+def _parts(kind: type) -> tuple[str, ...]:
+    """Fields of a node class that may hold nodes."""
+    return tuple(entry.name for entry in fields(kind) if not entry.name.endswith("span"))
+
+
 def children(node: Node) -> Iterator[Node]:
     """The nodes directly below `node`, in source order; bodies of definitions included."""
     if isinstance(node, FunctionDef):
@@ -554,8 +561,8 @@ def children(node: Node) -> Iterator[Node]:
         yield from node.keywords
         yield from node.body
         return
-    for entry in fields(node):
-        value: object = getattr(node, entry.name)
+    for name in _parts(type(node)):
+        value: object = getattr(node, name)
         if isinstance(value, list):
             yield from (cast(Node, item) for item in cast("list[object]", value) if hasattr(item, "span"))
         elif hasattr(value, "span"):
