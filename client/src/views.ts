@@ -3,11 +3,8 @@
 /** Commands that open a read-only document; hovers may link to them. */
 export const VIEW_COMMANDS = [
   "kernelscope.explainKernel",
-  "kernelscope.showDataflow",
   "kernelscope.showArchitecture",
-  "kernelscope.showOperatorTable",
   "kernelscope.showPseudocode",
-  "kernelscope.showTiling",
   "kernelscope.showCallPath",
   "kernelscope.showWhy",
 ];

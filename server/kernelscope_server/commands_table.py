@@ -4,10 +4,7 @@ from __future__ import annotations
 
 VIEWS: dict[str, str] = {
     "kernelscope.explainKernel": "explain",
-    "kernelscope.showDataflow": "dataflow",
     "kernelscope.showPseudocode": "pseudocode",
-    "kernelscope.showTiling": "tiling",
-    "kernelscope.showOperatorTable": "ops",
     "kernelscope.showArchitecture": "architecture",
     "kernelscope.showCallPath": "path",
     "kernelscope.showWhy": "why",

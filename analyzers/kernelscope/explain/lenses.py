@@ -11,7 +11,6 @@ from kernelscope.syntax.python.lower import Module
 TITLES: dict[str, str] = {
     "kernelscope.showPseudocode": "pseudocode",
     "kernelscope.showArchitecture": "architecture",
-    "kernelscope.showDataflow": "show dataflow",
     "kernelscope.explainKernel": "explain kernel",
     "kernelscope.showCallPath": "call path",
 }

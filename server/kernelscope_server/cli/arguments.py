@@ -11,11 +11,8 @@ from kernelscope_server.cli import commands
 
 DOCUMENTS: dict[str, str] = {
     "explain": "explain a kernel, a module, a function, a file or a folder",
-    "dataflow": "the dataflow diagram of a module, function or kernel",
     "architecture": "a model's parts, drawn",
-    "ops": "the operator table of a module or function",
     "pseudocode": "the mathematics of a function or kernel",
-    "tiling": "tiles of a kernel and what moves through memory",
     "path": "the call path from Python to the kernels that run",
     "why": "how the shape at FILE:LINE came about",
 }
