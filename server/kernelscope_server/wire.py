@@ -85,9 +85,10 @@ def read_message(stream: BinaryIO) -> object:
     if len(body) < length:
         return End()
     try:
-        return json.loads(body)
+        message: object = json.loads(body)
     except (ValueError, RecursionError):
         return Malformed(PARSE_ERROR, "the message is not JSON")
+    return Malformed(INVALID_REQUEST, "a message is an object") if message is None else message
 
 
 class Writer:
@@ -97,6 +98,7 @@ class Writer:
         self._stream = stream
         self._waiting: deque[bytes] = deque()
         self._size = 0
+        self._hurried = False
         self._closing = False
         self._change = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
@@ -106,20 +108,22 @@ class Writer:
         body = json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
         data = b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
         with self._change:
-            self._change.wait_for(lambda: self._size < MAX_WAITING or self._closing)
+            self._change.wait_for(lambda: self._size < MAX_WAITING or self._hurried)
             self._waiting.append(data)
             self._size += len(data)
             self._change.notify_all()
 
     def hurry(self) -> None:
-        """Nobody waits for the client any more: the conversation ends."""
+        """Nobody waits for the client any more: the conversation ends. What is still sent is still written."""
         with self._change:
-            self._closing = True
+            self._hurried = True
             self._change.notify_all()
 
     def close(self) -> None:
         """Write what is waiting, for at most two seconds."""
-        self.hurry()
+        with self._change:
+            self._hurried = self._closing = True
+            self._change.notify_all()
         self._thread.join(CLOSING_SECONDS)
 
     def _run(self) -> None:
