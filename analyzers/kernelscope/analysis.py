@@ -34,6 +34,7 @@ from kernelscope.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
     from kernelscope.graph.navigation import Navigation
+    from kernelscope.syntax.python.lower import Module
 
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
     from kernelscope.kernels.triton.kernel_runs import KernelRuns
     from kernelscope.workspace.files import Version
 
+MAX_INTERPRETED_BYTES = 1 << 20
+"""Larger files are generated code; their names are known, their functions are not interpreted."""
 KEPT_RUNS = 64
 """Interpreted files that are kept; the oldest goes first."""
 
@@ -113,8 +116,16 @@ class Analysis:
     # -- questions about a place -------------------------------------------------------------------------
 
     def hover(self, path: Path, offset: int) -> Hover | None:
-        """What the thing under the cursor is."""
-        module = self.workspace.modules.module(str(path)) if is_python(path) else None
+        """What the thing under the cursor is: its shape or block, else its definition."""
+        return self._value_hover(path, offset) or self._definition_hover(path, offset)
+
+    def _definition_hover(self, path: Path, offset: int) -> Hover | None:
+        from kernelscope.explain.definition_hover import definition_hover
+
+        return definition_hover(self.workspace, self.definition(path, offset), path, offset)
+
+    def _value_hover(self, path: Path, offset: int) -> Hover | None:
+        module = self._module(path)
         if module is None:
             return None
         from kernelscope.explain.tensor_hover import tensor_hover
@@ -126,7 +137,7 @@ class Analysis:
 
     def inlay_hints(self, path: Path, span: Span) -> Sequence[InlayHint]:
         """Shapes, blocks and ranges behind the names that `span` binds."""
-        module = self.workspace.modules.module(str(path)) if is_python(path) else None
+        module = self._module(path)
         if module is None:
             return ()
         from kernelscope.explain.tensor_hover import shape_hints
@@ -134,6 +145,11 @@ class Analysis:
 
         shapes = shape_hints(self.file_run(path), module, span)
         return (*shapes, *block_hints(self.triton, module, path, span))
+
+    def _module(self, path: Path) -> Module | None:
+        """The tree of a Python file; None for other files and for those too large to be interpreted."""
+        version = self.files.version(str(path)) if is_python(path) else None
+        return self.workspace.modules.module(str(path)) if version and version.size <= MAX_INTERPRETED_BYTES else None
 
     def file_run(self, path: Path) -> FileRun:
         """The interpretation of a file at its present version."""
@@ -149,7 +165,7 @@ class Analysis:
 
     def lenses(self, path: Path) -> Sequence[Lens]:
         """Places for lenses; titles come from `resolve_lens`."""
-        module = self.workspace.modules.module(str(path)) if is_python(path) else None
+        module = self._module(path)
         if module is None:
             return ()
         from kernelscope.explain.lenses import python_lenses
@@ -172,7 +188,7 @@ class Analysis:
 
     def problems(self, path: Path) -> Sequence[Problem]:
         """Certain findings in a file."""
-        if not is_python(path):
+        if self._module(path) is None:
             return ()
         from kernelscope.kernels.triton.findings import triton_problems
 

@@ -16,6 +16,14 @@ _LINE_END = re.compile(rb"\r\n|\n|\r")
 BOM = b"\xef\xbb\xbf"
 
 
+_LONE_CR = re.compile(rb"\r(?!\n)")
+
+
+def with_line_feeds(data: bytes) -> bytes:
+    """Lone CRs as LFs: parsers know only LF, the protocol and Python both. Offsets stay what they are."""
+    return data if data.count(b"\r") == data.count(b"\r\n") else _LONE_CR.sub(b"\n", data)
+
+
 class SourceText:
     """Immutable bytes of one file. Only CRLF, LF and CR end a line, as in the language server protocol."""
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+from kernelscope.syntax.text import with_line_feeds
 from kernelscope.workspace.facts import DefKind, Name
 from kernelscope.workspace.files import PYTHON_SUFFIXES
 
@@ -26,6 +27,7 @@ _CONTROL = frozenset(b"if for while switch return else sizeof catch do case name
 
 def names_of(path: str, data: bytes) -> tuple[Name, ...]:
     """The definitions of a file in source order."""
+    data = with_line_feeds(data)
     return python_names(data) if path.endswith(PYTHON_SUFFIXES) else cuda_names(data)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+from kernelscope.syntax.text import with_line_feeds
 from kernelscope.workspace.cuda_facts import cuda_facts
 from kernelscope.workspace.definitions import names_of
 from kernelscope.workspace.facts import TOP, Def, DefKind, FileFacts, Name
@@ -32,6 +33,7 @@ def priority(path: str, data: bytes) -> int:
 
 def facts_of(path: str, data: bytes) -> FileFacts:
     """The facts of a file, by its suffix."""
+    data = with_line_feeds(data)
     if not path.endswith(PYTHON_SUFFIXES):
         return cuda_facts(data)
     from kernelscope.workspace.python_facts import python_facts

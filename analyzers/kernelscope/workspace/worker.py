@@ -16,6 +16,7 @@ from typing import BinaryIO
 import msgspec
 
 from kernelscope.results import LeftOut
+from kernelscope.syntax.text import with_line_feeds
 from kernelscope.workspace.facts import FileFacts, Record, called_names, columns, encode
 from kernelscope.workspace.files import MAX_FILE_BYTES, read_bounded
 from kernelscope.workspace.scan import facts_of, names_of, names_of_facts, priority
@@ -65,7 +66,7 @@ def scan_bytes(path: str, data: bytes, exact: bool, size: int = -1, mtime_ns: in
     facts = facts_or_none(path, data)
     if facts is None:
         return Scanned(path, size, mtime_ns, rank, "the scan failed", b"", None, None)
-    names = encode(columns(names_of_facts(facts, data)))
+    names = encode(columns(names_of_facts(facts, with_line_feeds(data))))
     return Scanned(path, size, mtime_ns, rank, None, names, called_names(facts), encode(facts))
 
 

@@ -55,7 +55,7 @@ class Workspace:
 
     def outline_of(self, path: str, data: bytes) -> tuple[Symbol, ...]:
         """The same for a large text that another process parses, so that no other thread waits."""
-        facts = facts_beside(path, data)
+        facts = facts_beside(path, data) if len(data) <= self.files.max_file_bytes else None
         return outline(path, facts) if facts else ()
 
     def left_out(self) -> tuple[LeftOut, ...]:

@@ -5,6 +5,7 @@ Parsing keeps the tree-sitter tree so that an edit reparses incrementally.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -16,7 +17,7 @@ from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.expressions import span_of, text_of
 from kernelscope.syntax.python.statements import block
-from kernelscope.syntax.text import SourceText
+from kernelscope.syntax.text import SourceText, with_line_feeds
 
 
 @cache
@@ -94,9 +95,9 @@ class Module:
     def scopes(self) -> list[Scope]:
         """Every function and class, outer ones first, also inside loops and conditions."""
         found: list[Scope] = []
-        todo: list[tuple[list[t.Stmt], tuple[str, ...], t.ClassDef | None]] = [(self.body, (), None)]
+        todo: deque[tuple[list[t.Stmt], tuple[str, ...], t.ClassDef | None]] = deque([(self.body, (), None)])
         while todo:
-            body, path, owner = todo.pop(0)
+            body, path, owner = todo.popleft()
             for node in _definitions(body):
                 scope = Scope(node, (*path, node.name), owner)
                 found.append(scope)
@@ -142,5 +143,6 @@ def _definitions(body: list[t.Stmt]) -> Iterator[t.FunctionDef | t.ClassDef]:
 def parse_module(data: bytes, old: Tree | None = None) -> Module:
     """Parse and wrap `data`. `old` is the edited tree of the previous version, for an incremental parse."""
     parser = Parser(language())
-    tree = parser.parse(data) if old is None else parser.parse(data, old)
+    lines = with_line_feeds(data)
+    tree = parser.parse(lines) if old is None else parser.parse(lines, old)
     return Module(SourceText(data), tree)
