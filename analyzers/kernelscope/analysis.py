@@ -42,8 +42,6 @@ if TYPE_CHECKING:
     from kernelscope.kernels.triton.kernel_runs import KernelRuns
     from kernelscope.workspace.files import Version
 
-MAX_INTERPRETED_BYTES = 1 << 20
-"""Larger files are generated code; their names are known, their functions are not interpreted."""
 KEPT_RUNS = 64
 """Interpreted files that are kept; the oldest goes first."""
 
@@ -147,9 +145,8 @@ class Analysis:
         return (*shapes, *block_hints(self.triton, module, path, span))
 
     def _module(self, path: Path) -> Module | None:
-        """The tree of a Python file; None for other files and for those too large to be interpreted."""
-        version = self.files.version(str(path)) if is_python(path) else None
-        return self.workspace.modules.module(str(path)) if version and version.size <= MAX_INTERPRETED_BYTES else None
+        """The tree of a Python file; None for other files, and for those too large to be looked into."""
+        return self.workspace.modules.module(str(path)) if is_python(path) else None
 
     def file_run(self, path: Path) -> FileRun:
         """The interpretation of a file at its present version."""
@@ -225,28 +222,41 @@ class Analysis:
 
         Raises `UserError` when there is nothing of the kind at the target.
         """
+        from kernelscope.explain.targets import check_readable, syntax_error_line
+
+        check_readable(self.workspace, target.path)
+        try:
+            return self._document(kind, target, options or ViewOptions())
+        except UserError as error:
+            module = self._module(target.path)
+            line = syntax_error_line(module) if module is not None else None
+            if line is None:
+                raise
+            raise UserError(f"{error}; it has a syntax error in line {line}") from None
+
+    def _document(self, kind: str, target: Target, options: ViewOptions) -> Document:
         if kind == "path":
             from kernelscope.explain.call_path import call_path, start_node
 
             graph = self.navigation.graph()
-            return call_path(graph, start_node(graph, target), options or ViewOptions(), target)
+            return call_path(graph, start_node(graph, target), options, target)
         if kind == "explain" and target.path.is_dir():
             from kernelscope.explain.overview import overview
 
-            return overview(self.workspace, target.path, options or ViewOptions())
+            return overview(self.workspace, target.path, options)
         if kind in ("shapes", "why") and is_python(target.path):
             from kernelscope.explain.shapes import shapes
             from kernelscope.explain.why import why
 
-            module = self.workspace.modules.module(str(target.path))
+            module = self._module(target.path)
             if module is None:
-                raise UserError(f"{target.path} cannot be read as Python source")
+                raise UserError(f"{target.path.name} cannot be read")
             if kind == "why":
                 return why(self.file_run(target.path), module, target.path, target)
             return shapes(self.file_run(target.path), module, target.path, target, target.symbol)
         from kernelscope.explain.deliverables import make
 
-        return make(kind, self.workspace, target, options or ViewOptions())
+        return make(kind, self.workspace, target, options)
 
     def report(
         self, focus: Sequence[str] = (), progress: Callable[[IndexProgress], None] | None = None

@@ -87,4 +87,6 @@ def make(kind: str, workspace: Workspace, target: Target, options: ViewOptions) 
     """The deliverable of a kind. Raises UserError where there is none at the target."""
     if target.path.suffix in PYTHON_SUFFIXES and (maker := PYTHON_DOCUMENTS.get(kind)) is not None:
         return maker(workspace, target, options)
-    raise UserError(f"there is no {kind} for {target.path.name}")
+    if workspace.files.is_folder(str(target.path)):
+        raise UserError(f"{kind} is of a file, a class or a function: FILE, FILE:LINE or FILE::symbol")
+    raise UserError(f"there is no {kind} of {target.path.name}")

@@ -8,11 +8,37 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from kernelscope.results import Target, UserError
+from kernelscope.results import LeftOut, Target, UserError
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Module, Scope
-from kernelscope.workspace.modules import Definition
+from kernelscope.workspace.files import PYTHON_SUFFIXES, SOURCE_SUFFIXES
+from kernelscope.workspace.modules import MAX_LOWERED_BYTES, Definition
 from kernelscope.workspace.workspace import Workspace
+
+
+def check_readable(workspace: Workspace, path: Path) -> None:
+    """Raises UserError when a file that was asked for is none that can be read, with the reason."""
+    files, name = workspace.files, path.name
+    if files.is_folder(str(path)):
+        return
+    if path.suffix not in SOURCE_SUFFIXES:
+        raise UserError(f"{name} is no Python, Triton or CUDA source")
+    data = files.read(str(path))
+    if isinstance(data, LeftOut):
+        raise UserError(f"{name} was not read: {data.reason}")
+    if path.suffix in PYTHON_SUFFIXES and len(data) > MAX_LOWERED_BYTES:
+        raise UserError(f"{name} was not read: {len(data) / (1 << 20):.1f} MiB of Python in one file is generated code")
+
+
+def syntax_error_line(module: Module) -> int | None:
+    """The line of the first syntax error."""
+    node = module.tree.root_node
+    while node.has_error and not (node.is_error or node.is_missing):
+        inner = next((child for child in node.children if child.has_error or child.is_missing), None)
+        if inner is None:
+            break
+        node = inner
+    return node.start_point.row + 1 if node.has_error or node.is_missing else None
 
 
 @dataclass(frozen=True, slots=True)

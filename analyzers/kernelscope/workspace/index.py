@@ -28,6 +28,8 @@ WRITE_ROWS = 400
 PROGRESS_SECONDS = 0.2
 MAX_SMALL_CHANGE = 32
 KEPT_FACTS = 400
+MAX_SCANNED_AT_ONCE = 1 << 20
+"""Larger texts are scanned by worker processes only, from disk: nobody who asks waits for them."""
 
 
 class Stage(IntEnum):
@@ -321,7 +323,7 @@ class Index:
 
     def _scan_now(self, path: str) -> FileFacts | None:
         data = self.files.read(path)
-        return None if isinstance(data, LeftOut) else facts_or_none(path, data)
+        return facts_or_none(path, data) if isinstance(data, bytes) and len(data) <= MAX_SCANNED_AT_ONCE else None
 
 
 class _Report:

@@ -21,6 +21,8 @@ from kernelscope.workspace.packages import ModuleRef, Packages
 
 MAX_HOPS = 40
 MAX_STARS = 5_000
+MAX_LOWERED_BYTES = 1 << 20
+"""Larger files are generated: their names are known, their statements are not looked at."""
 KEPT_BYTES = 3 << 20
 """Source bytes of the lowered modules that are kept; trees and lowered nodes take thirty times as much."""
 
@@ -83,7 +85,7 @@ class Modules:
     # -- modules -----------------------------------------------------------------------------------------
 
     def module(self, path: str) -> Module | None:
-        """The lowered module of a file at its present version; None when it cannot be read."""
+        """The lowered module of a file at its present version; None when it cannot be read or is too large for it."""
         kept = self._keep(path)
         return kept.module if kept else None
 
@@ -102,7 +104,7 @@ class Modules:
 
     def _keep(self, path: str) -> _Kept | None:
         version = self.files.version(path)
-        if version is None:
+        if version is None or version.size > MAX_LOWERED_BYTES:
             return None
         with self._lock:
             kept = self._kept.get(path)
