@@ -38,6 +38,7 @@ from kernelscope.interp.values import (
     Function,
     Instance,
     LambdaValue,
+    Number,
     Opaque,
     Partial,
     PlainMethod,
@@ -48,6 +49,7 @@ from kernelscope.interp.values import (
     agreed,
     as_size,
     for_op,
+    present,
 )
 from kernelscope.ops import Module, ShapeError
 from kernelscope.syntax.python import tree as t
@@ -96,6 +98,7 @@ def _super(scope: Scope) -> Value:
 def call(run: Interpreter, target: Value, args: Arguments, kwargs: Keywords, span: Any) -> Value:
     """The result of calling a value. Raises ShapeError for a certain contradiction."""
     run.step()
+    target = present(target)
     match target:
         case Function():
             result = call_function(run, target, args, kwargs, span)
@@ -182,7 +185,9 @@ def run_body(run: Interpreter, scope: Scope, node: t.FunctionDef) -> Value:
     for param in node.args:
         if param.name in scope.names:
             run.record(scope.path, param.name_span, scope.names[param.name])
-    returns = Returns()
+    run.frames += 1
+    scope.frame = run.frames
+    returns = Returns(run, scope)
     try:
         execute(run, scope, node.body, returns)
     finally:
@@ -459,7 +464,7 @@ def _len(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Valu
         case Opaque():
             return Opaque(f"len({args[0].name})")
         case _:
-            return Unknown("a number that is not known", span)
+            return Number()
 
 
 def _int(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
@@ -473,7 +478,7 @@ def _int(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Valu
         case bool():
             return dim(int(args[0]))
         case _:
-            return Unknown("a number that is not known", span)
+            return Number()
 
 
 def _extreme(pick: Callable[..., Dim]) -> Callable[..., Value]:
@@ -481,7 +486,7 @@ def _extreme(pick: Callable[..., Dim]) -> Callable[..., Value]:
         values = [as_size(a) for a in (sequence(args[0]) or args if len(args) == 1 else args)]
         if values and all(isinstance(v, Dim) for v in values):
             return pick(*values)
-        return Unknown("a number that is not known", span)
+        return Number()
 
     return find
 
@@ -494,7 +499,7 @@ def _range(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Va
         numbers = range(*(int(s.const) for s in sizes if isinstance(s, Dim) and s.const is not None))
         if len(numbers) <= 64:
             return [dim(n) for n in numbers]
-    return Alike(Unknown("a loop counter"))
+    return Alike(Number("a loop counter", True))
 
 
 def _enumerate(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
@@ -567,7 +572,7 @@ def _partial(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> 
 def _product(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
     values = [as_size(v) for v in sequence(args[0]) or ()]
     if not values or not all(isinstance(v, Dim) for v in values):
-        return Unknown("a number that is not known", span)
+        return Number()
     result = dim(1)
     for value in values:
         result = result * value
@@ -577,7 +582,7 @@ def _product(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> 
 def _sum(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
     values = [as_size(v) for v in sequence(args[0]) or ()]
     if not values or not all(isinstance(v, Dim) for v in values):
-        return Unknown("a number that is not known", span)
+        return Number()
     result = dim(0)
     for value in values:
         result = result + value
@@ -592,14 +597,14 @@ def _number(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> V
     numbers = [a.const if isinstance(a, Dim) else a for a in args]
     if len(numbers) == 1 and isinstance(numbers[0], int | float) and numbers[0] >= 0:
         return float(numbers[0]) ** 0.5
-    return Unknown("a number that is not known", span)
+    return Number()
 
 
 def _ceil(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
     value = args[0] if args else None
     if isinstance(value, float):
         return dim(int(-(-value // 1)))
-    return value if isinstance(value, Dim) else Unknown("a number that is not known", span)
+    return value if isinstance(value, Dim) else Number()
 
 
 def _flag(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
@@ -618,7 +623,7 @@ def _shape(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Va
 
 PLAIN: dict[str, Callable[..., Value]] = {
     "Sequential": _sequential, "functools.partial": _partial, "math.prod": _product, "numpy.prod": _product,
-    "math.sqrt": _number, "math.log": lambda *a: Unknown("a number that is not known"), "math.ceil": _ceil,
+    "math.sqrt": _number, "math.log": lambda *a: Number(), "math.ceil": _ceil,
     "math.floor": _int, "torch.Size": _shape, "collections.OrderedDict": lambda r, a, k, s: _dict(r, [], k, s)
     if not a or not isinstance(a[0], list) else {e[0]: e[1] for e in a[0] if isinstance(e, tuple) and len(e) == 2},
     "itertools.chain": lambda r, a, k, s: [v for part in a for v in (sequence(part) or [])],
@@ -632,7 +637,7 @@ BUILTINS: dict[str, Callable[..., Value]] = {
     "enumerate": _enumerate, "zip": _zip, "getattr": _getattr, "isinstance": _isinstance, "list": _same_elements,
     "tuple": _tuple, "reversed": _same_elements, "sorted": _same_elements, "map": _map, "sum": _sum, "dict": _dict,
     "bool": _bool, "hasattr": _flag, "callable": _flag, "any": _flag, "all": _flag, "iter": _same_elements,
-    "float": lambda r, a, k, s: a[0] if a and isinstance(a[0], float) else Unknown("a number that is not known"),
+    "float": lambda r, a, k, s: a[0] if a and isinstance(a[0], float) else Number(),
 }  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from kernelscope import ops
 from kernelscope.dims import Dim, dim
 from kernelscope.interp.interpreter import MAX_NESTED, Interpreter, external
+from kernelscope.interp.joins import Join
 from kernelscope.interp.values import (
     CALLABLES,
     Alike,
@@ -22,16 +23,18 @@ from kernelscope.interp.values import (
     Function,
     Instance,
     LambdaValue,
+    Maybe,
+    Number,
     Opaque,
     PlainMethod,
     Scope,
     SuperValue,
     TensorMethod,
     Value,
-    agreed,
     as_size,
     for_op,
     joined,
+    present,
 )
 from kernelscope.ops import Module, ShapeError
 from kernelscope.syntax.python import tree as t
@@ -167,6 +170,7 @@ def truth(value: Value) -> bool | None:
 
 def attribute(run: Interpreter, value: Value, name: str, span: Any) -> Value:
     """`value.name`."""
+    value = present(value)
     match value:
         case Tensor():
             found = ops.attribute(value, name)
@@ -263,8 +267,9 @@ _INTEGER = {"+": Dim.__add__, "-": Dim.__sub__, "*": Dim.__mul__, "//": Dim.__fl
 
 def binary(op: str, left: Value, right: Value, span: Any) -> Value:
     """A binary operator: tensors by the table, sizes by the algebra, sequences by Python."""
+    left, right = present(left), present(right)
     if isinstance(left, Tensor) or isinstance(right, Tensor):
-        return ops.operator(op, for_op(left), for_op(right))
+        return _tensor_operator(op, left, right)
     if isinstance(left, tuple | list | Shape) or isinstance(right, tuple | list | Shape):
         return _sequence_operator(op, left, right, span)
     left, right = as_size(left), as_size(right)
@@ -282,17 +287,35 @@ def binary(op: str, left: Value, right: Value, span: Any) -> Value:
             return Quotient(exact)
         if left.const is not None and right.const is not None:
             return _float_operator(op, float(left.const), float(right.const))
-        return Quotient(left // right) if op == "/" else Unknown(f"{op} of symbolic sizes", span)
-    if isinstance(left, Quotient) or isinstance(right, Quotient):
-        return Unknown("a quotient that is not an integer for certain", span)
+        return Quotient(left // right) if op == "/" else Number(f"{op} of sizes", op != "**")
+    if isinstance(left, Number | Quotient | Flag) or isinstance(right, Number | Quotient | Flag):
+        whole = all(isinstance(v, Dim | bool) or (isinstance(v, Number) and v.is_integer) for v in (left, right))
+        return Number(is_integer=whole and op in _INTEGER)
     if isinstance(left, float | Dim | bool) and isinstance(right, float | Dim | bool):
         one, two = _number(left), _number(right)
         if one is None or two is None:
-            return Unknown("a number that is not known", span)
+            return Number()
         return _float_operator(op, one, two)
     if isinstance(left, str) and isinstance(right, str) and op == "+":
         return left + right
     return Unknown(f"{op} is not followed here", span)
+
+
+def _tensor_operator(op: str, left: Value, right: Value) -> Value:
+    """An operator of which one side at least is a tensor; a number that is not known changes no shape."""
+    if not any(isinstance(v, Number | Flag | Quotient) for v in (left, right)):
+        return ops.operator(op, for_op(left), for_op(right))
+    if op == "@":
+        return Unknown("a matrix product with a number")
+    plain = [0.5 if isinstance(v, Number | Flag | Quotient) else for_op(v) for v in (left, right)]
+    result = ops.operator(op, *plain)
+    whole = [v for v in (left, right) if isinstance(v, Tensor) and isinstance(v.dtype, DType) and v.dtype.is_float]
+    if isinstance(result, Tensor) and not whole and op not in _COMPARISONS:
+        return result.with_dtype(Unknown("the kind of a number is not known"))
+    return result
+
+
+_COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
 
 
 class Quotient:
@@ -347,12 +370,20 @@ def _sequence_operator(op: str, left: Value, right: Value, span: Any) -> Value:
 def _unary(op: str, value: Value) -> Value:
     if op == "not":
         known = truth(value)
-        return Flag() if known is None else not known
+        if known is not None:
+            return not known
+        from kernelscope.interp.conditions import name_of, without_not
+
+        plain, negated = without_not(name_of(value))
+        return Flag(name=(plain if negated else f"not {plain}") if plain else "")
+    value = present(value)
     if isinstance(value, Tensor):
         return value
     value = as_size(value)
     if isinstance(value, Dim | float | Unknown) and op in "+-":
         return -value if op == "-" else value
+    if isinstance(value, Number):
+        return value
     return Unknown(f"{op} is not followed here")
 
 
@@ -370,13 +401,13 @@ def compare(op: str, left: Value, right: Value) -> Value:
         other = right if left is None else left
         if other is None:
             return op == "is"
-        if isinstance(other, Opaque | Unknown | Flag):
-            return Flag()
+        if isinstance(other, Opaque | Unknown | Maybe):
+            name = f"{other.name} is None" if isinstance(other, Opaque | Maybe) and other.name else ""
+            return Flag(name=f"not {name}" if name and op == "is not" else name)
         return op == "is not"
+    left, right = present(left), present(right)
     if isinstance(left, Tensor) or isinstance(right, Tensor):
-        if op in ("==", "!=", "<", "<=", ">", ">="):
-            return ops.operator(op, for_op(left), for_op(right))
-        return Flag()
+        return _tensor_operator(op, left, right) if op in _COMPARISONS else Flag()
     left, right = as_size(left), as_size(right)
     if isinstance(left, Dim) and isinstance(right, Dim):
         difference = (left - right).const
@@ -395,47 +426,49 @@ def compare(op: str, left: Value, right: Value) -> Value:
 
 
 def _boolean(run: Interpreter, scope: Scope, node: t.BoolOp) -> Value:
-    """`and` and `or` give one of their values; where that is open, what all candidates agree on."""
+    """`and` and `or` give one of their values; each part is looked at as the parts before it leave things."""
+    from kernelscope.interp.conditions import condition
+
     candidates: list[Value] = []
-    for index, entry in enumerate(node.values):
-        value = evaluate(run, scope, entry)
-        known = truth(value)
-        last = index == len(node.values) - 1
-        if last or (known is not None and known == (node.op == "or")):
-            candidates.append(value)
-            break
-        if known is None:
-            candidates.append(value)
+    names, assumed = scope.names, run.assumed
+    scope.names = dict(names)
+    try:
+        for index, entry in enumerate(node.values):
+            test = condition(run, scope, entry)
+            last = index == len(node.values) - 1
+            if last or (test.known is not None and test.known == (node.op == "or")):
+                candidates.append(test.value)
+                break
+            if test.known is None:
+                candidates.append(test.value)
+                test.assume(node.op == "and")
+    finally:
+        scope.names, run.assumed = names, assumed
     callables = [c for c in candidates if is_callable(c)]
     if callables and all(is_callable(c) or isinstance(c, Opaque) for c in candidates):
         return any_of(callables)  # `given or Default`: what is given stands for the same
-    if len(candidates) > 1 and all(isinstance(c, Opaque | Dim) for c in candidates):
-        return Unknown("a number that is not known", node.span)
+    if node.op == "or":  # all but the last are there if they are chosen
+        candidates = [*(present(c) for c in candidates[:-1]), candidates[-1]]
     result = candidates[0]
+    join = Join(run.symbols, scope)
     for other in candidates[1:]:
-        result = joined(result, other)
+        result = join.values("value", result, other)
     if isinstance(result, Unknown) and any(isinstance(c, bool | Flag) for c in candidates):
         return Flag()
     return result
 
 
 def _conditional(run: Interpreter, scope: Scope, node: t.IfExp) -> Value:
-    known = truth(evaluate(run, scope, node.test))
-    if known is not None:
-        return evaluate(run, scope, node.body if known else node.orelse)
-    one, other = evaluate(run, scope, node.body), evaluate(run, scope, node.orelse)
-    name = tested_for_none(node.test)
-    stands_in = any(isinstance(part, t.Name) and part.id == name for part in (node.body, node.orelse))
-    return agreed(one, other) if name is not None and stands_in else joined(one, other)
+    from kernelscope.interp.conditions import condition
 
-
-def tested_for_none(test: t.Expr) -> str | None:
-    """The name in `name is None` and `name is not None`."""
-    match test:
-        case t.Compare(left=t.Name(id=name), ops=["is" | "is not"], comparators=[t.Constant(value=None)]):
-            return name
-        case _:
-            return None
+    test = condition(run, scope, node.test)
+    if test.known is not None:
+        return evaluate(run, scope, node.body if test.known else node.orelse)
+    with test.holding(True):
+        one = evaluate(run, scope, node.body)
+    with test.holding(False):
+        other = evaluate(run, scope, node.orelse)
+    return Join(run.symbols, scope, test.name).values("value", one, other)
 
 
 def _dict(run: Interpreter, scope: Scope, node: t.Dict) -> Value:
@@ -469,6 +502,7 @@ def index_of(run: Interpreter, scope: Scope, node: t.Expr) -> Value:
 
 def subscript(run: Interpreter, value: Value, index: Value, span: Any) -> Value:
     """`value[index]`."""
+    value, index = present(value), present(index)
     match value:
         case Tensor():
             items = index if isinstance(index, tuple) else (index,)
@@ -547,7 +581,7 @@ def _comprehension(run: Interpreter, scope: Scope, node: t.ListComp | t.Generato
     if generator is None:
         return Unknown("a comprehension that did not parse", node.span)
     source = evaluate(run, scope, generator.iter)
-    inner = Scope(scope.path, scope.function, {}, scope)
+    inner = Scope(scope.path, scope.function, {}, scope, scope.frame)
     items = iterated(run, source)
     if isinstance(items, list) and len(items) <= MAX_ELEMENTS and len(node.generators) == 1:
         found: list[Value] = []
@@ -596,7 +630,7 @@ def iterated(run: Interpreter, value: Value) -> list[Value] | Alike:
         case Range():
             if value.stop.const is not None and 0 <= value.stop.const <= MAX_ELEMENTS:
                 return [dim(i) for i in range(value.stop.const)]
-            return Alike(Unknown("a loop counter"), value.stop)
+            return Alike(Number("a loop counter", True), value.stop)
         case _:
             return Alike(Unknown("an element of something that is not known"))
 

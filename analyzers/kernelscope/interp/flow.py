@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from kernelscope.interp.conditions import condition
 from kernelscope.interp.expressions import (
     Unpacked,
     any_of,
@@ -14,11 +15,10 @@ from kernelscope.interp.expressions import (
     index_of,
     iterated,
     sequence,
-    tested_for_none,
-    truth,
 )
 from kernelscope.interp.interpreter import Interpreter
-from kernelscope.interp.values import Alike, Flag, Instance, Opaque, Scope, Value, agreed, joined
+from kernelscope.interp.joins import Join
+from kernelscope.interp.values import Alike, Instance, Scope, Value, present
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Tensor, Unknown
@@ -30,12 +30,14 @@ ENDED, GOES_ON = True, False
 class Returns:
     """The values that a function returned so far, joined."""
 
-    def __init__(self) -> None:
+    def __init__(self, run: Interpreter, scope: Scope) -> None:
         self.value: Value = None
         self.any = False
+        self.join = Join(run.symbols, scope)
+        self.name = scope.function.definition.name if scope.function is not None else "result"
 
     def add(self, value: Value) -> None:
-        self.value = joined(self.value, value) if self.any else value
+        self.value = self.join.values(self.name, self.value, value) if self.any else value
         self.any = True
 
 
@@ -132,7 +134,7 @@ def assign(run: Interpreter, scope: Scope, target: t.Expr, value: Value) -> None
     """Bind a value to a name, an attribute of `self`, an element, or the parts of a pattern."""
     match target:
         case t.Name():
-            value = _named(value, target.id)
+            value = run.symbols.named(scope, value, target.id)
             scope.names[target.id] = value
             run.record(scope.path, target.span, value)
         case t.Tuple() | t.List():
@@ -142,7 +144,7 @@ def assign(run: Interpreter, scope: Scope, target: t.Expr, value: Value) -> None
         case t.Attribute():
             holder = evaluate(run, scope, target.value)
             if isinstance(holder, Instance):
-                holder.attributes[target.attr] = _named(value, f"self.{target.attr}")
+                holder.attributes[target.attr] = run.symbols.named(scope, value, f"self.{target.attr}")
             run.record(scope.path, target.attr_span, value)
         case t.Subscript():
             holder = evaluate(run, scope, target.value)
@@ -153,17 +155,8 @@ def assign(run: Interpreter, scope: Scope, target: t.Expr, value: Value) -> None
             pass
 
 
-def _named(value: Value, name: str) -> Value:
-    """A number that is not known gets the name that it is bound to, so that it can be a size."""
-    if isinstance(value, Unknown | Flag) and value.reason in NAMEABLE:
-        return Opaque(name)
-    return value
-
-
-NAMEABLE = {"a number that is not known", "a quotient that is not an integer for certain"}
-
-
 def _unpack(run: Interpreter, scope: Scope, targets: list[t.Expr], value: Value, span: Span) -> None:
+    value = present(value)
     if isinstance(value, Tensor) and value.rank:
         parts = iterated(run, value)
         value = parts if isinstance(parts, Alike) else value
@@ -195,20 +188,20 @@ def _part_of(value: Value, span: Span) -> Value:
 
 
 def _branch(run: Interpreter, scope: Scope, node: t.If, returns: Returns) -> bool:
-    known = truth(evaluate(run, scope, node.test))
-    if known is True:
-        return execute(run, scope, node.body, returns)
-    if known is False:
-        return execute(run, scope, node.orelse, returns)
+    test = condition(run, scope, node.test)
+    if test.known is not None:
+        return execute(run, scope, node.body if test.known else node.orelse, returns)
     before = dict(scope.names)
     stored = _stored(scope)
-    _narrow(scope, node.test, True)
+    assumed = test.assume(True)
     first_ended = execute(run, scope, node.body, returns)
     first, first_stored = scope.names, _stored(scope)
     scope.names = dict(before)
     _restore(scope, stored)
-    _narrow(scope, node.test, False)
+    run.assumed = assumed
+    test.assume(False)
     second_ended = execute(run, scope, node.orelse, returns)
+    run.assumed = assumed
     if first_ended and second_ended:
         return ENDED
     if first_ended:
@@ -217,12 +210,9 @@ def _branch(run: Interpreter, scope: Scope, node: t.If, returns: Returns) -> boo
         scope.names = first
         _restore(scope, first_stored)
         return GOES_ON
-    defaulted = tested_for_none(node.test)
-    second = scope.names
-    scope.names = _merged(first, second)
-    if defaulted is not None and defaulted in first and defaulted in second:  # `if x is None: x = ...`
-        scope.names[defaulted] = agreed(first[defaulted], second[defaulted])
-    _restore(scope, _merged(first_stored, _stored(scope)))
+    join = Join(run.symbols, scope, test.name)
+    scope.names = join.names(first, scope.names)
+    _restore(scope, join.names(first_stored, _stored(scope)))
     return GOES_ON
 
 
@@ -235,40 +225,6 @@ def _restore(scope: Scope, attributes: dict[str, Value]) -> None:
     receiver = scope.names.get("self")
     if isinstance(receiver, Instance):
         receiver.attributes = dict(attributes)
-
-
-def _merged(one: dict[str, Value], other: dict[str, Value]) -> dict[str, Value]:
-    """Names after two branches; one that only a branch bound may be missing, and is used as that branch left it."""
-    merged: dict[str, Value] = {}
-    for name in [*one, *(n for n in other if n not in one)]:
-        if name in one and name in other:
-            merged[name] = _after_branches(name, one[name], other[name])
-        else:
-            merged[name] = one.get(name, other.get(name))
-    return merged
-
-
-def _after_branches(name: str, one: Value, other: Value) -> Value:
-    """Two different numbers become one symbol of the name that holds them; everything else is joined."""
-    if one is other:
-        return one
-    from kernelscope.dims import Dim
-
-    if isinstance(one, Dim | Opaque) and isinstance(other, Dim | Opaque) and one != other:
-        return Opaque(name)
-    return joined(one, other)
-
-
-def _narrow(scope: Scope, test: t.Expr, holds: bool) -> None:
-    """What a test that compares a name with None says about the name in its branch."""
-    match test:
-        case t.Compare(left=t.Name(id=name), ops=[op], comparators=[t.Constant(value=None)]) if op in ("is", "is not"):
-            if (op == "is") == holds:
-                scope.names[name] = None
-        case t.UnaryOp(op="not", operand=operand):
-            _narrow(scope, operand, not holds)
-        case _:
-            pass
 
 
 def _for(run: Interpreter, scope: Scope, node: t.For, returns: Returns) -> None:
@@ -295,11 +251,12 @@ def _once(run: Interpreter, scope: Scope, body: list[t.Stmt], returns: Returns) 
     before = dict(scope.names)
     lengths = {name: len(value) for name, value in before.items() if isinstance(value, list)}
     execute(run, scope, body, returns)
+    join = Join(run.symbols, scope)
     for name, value in list(scope.names.items()):
         if isinstance(value, list) and name in lengths and len(value) != lengths[name]:
             scope.names[name] = Alike(any_of(value))
         elif name in before and before[name] is not value:
-            scope.names[name] = _after_branches(name, before[name], value)
+            scope.names[name] = join.values(name, before[name], value)
 
 
 def _match(run: Interpreter, scope: Scope, node: t.Match, returns: Returns) -> None:
@@ -312,7 +269,7 @@ def _match(run: Interpreter, scope: Scope, node: t.Match, returns: Returns) -> N
             outcomes.append(scope.names)
     merged = outcomes[-1]
     for outcome in outcomes[1:-1]:
-        merged = _merged(merged, outcome)
+        merged = Join(run.symbols, scope).names(merged, outcome)
     scope.names = merged
 
 

@@ -9,7 +9,19 @@ import builtins
 import time
 from dataclasses import dataclass, field
 
-from kernelscope.interp.values import Builtin, Class, External, Function, Instance, Scope, Value, agreed, joined
+from kernelscope.interp.symbols import Symbols
+from kernelscope.interp.values import (
+    Builtin,
+    Class,
+    External,
+    Function,
+    Instance,
+    Scope,
+    Value,
+    agreed,
+    joined,
+    present,
+)
 from kernelscope.ops import ShapeError
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
@@ -60,6 +72,10 @@ class Interpreter:
     calls: int = 0
     nested: int = 0
     quiet: int = 0
+    frames: int = 0
+    assumed: dict[str, bool] = field(default_factory=dict[str, bool])
+    """Conditions by name that hold, or do not, in the branch that is looked at."""
+    symbols: Symbols = field(default_factory=Symbols)
     deadline: float = float("inf")
     constants: dict[t.FunctionDef, Value] = field(default_factory=dict[t.FunctionDef, Value])
     """Results of functions without arguments."""
@@ -105,11 +121,12 @@ class Interpreter:
         if self.quiet:
             return
         key = (path, span)
+        value = self.symbols.shown(present(value))
         known = self.seen.get(key)
         if known is None:
             self.seen[key] = Seen(value)
         else:
-            known.value = joined(known.value, value)
+            known.value = present(joined(known.value, value))
             known.contexts += 1
 
     def absorb(self, fresh: dict[tuple[str, Span], Seen]) -> None:
@@ -128,7 +145,7 @@ class Interpreter:
 
     # -- names -------------------------------------------------------------------------------------------
 
-    def lookup(self, scope: Scope, name: str, span: Span) -> Value:
+    def lookup(self, scope: Scope, name: str, span: Span | None) -> Value:
         """What a name means in a running function."""
         current: Scope | None = scope
         while current is not None:

@@ -13,13 +13,12 @@ from kernelscope.interp.calls import run_body
 from kernelscope.interp.expressions import evaluate
 from kernelscope.interp.interpreter import Finding, Interpreter, OutOfBudget, Seen
 from kernelscope.interp.seeds import seed
-from kernelscope.interp.values import Class, Function, Instance, Opaque, Scope, Value
+from kernelscope.interp.values import Class, Function, Instance, Number, Opaque, Scope, Value
 from kernelscope.ops import ShapeError
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Module
 from kernelscope.syntax.python.lower import Scope as SourceScope
-from kernelscope.tensor import Unknown
 from kernelscope.workspace.modules import Definition
 from kernelscope.workspace.workspace import Workspace
 
@@ -208,7 +207,7 @@ def _constructor_argument(run: Interpreter, path: str, param: t.Param) -> Value:
         case t.Constant(value=bool() | str() as value):
             return value
         case t.Constant(value=float()):
-            return Unknown("a number of the caller")
+            return Number("a number of the caller")
         case None | t.Constant():
             return Opaque(param.name)
         case t.Name() | t.Attribute():

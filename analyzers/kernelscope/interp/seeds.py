@@ -14,7 +14,7 @@ import re
 from kernelscope.dims import Dim, dim, parse
 from kernelscope.interp.expressions import evaluate
 from kernelscope.interp.interpreter import Interpreter
-from kernelscope.interp.values import Flag, Function, Instance, Opaque, Scope, Value, as_size
+from kernelscope.interp.values import Flag, Function, Instance, Maybe, Number, Opaque, Scope, Value, as_size
 from kernelscope.ops import Module
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import DTYPES, DType, Shape, Size, Tensor, Unknown
@@ -134,18 +134,32 @@ def _value(
     if not annotation and param.name in uses.tensors | set(uses.unpacked) | set(uses.patterns):
         is_tensor = True
     optional = isinstance(default, t.Constant) and default.value is None
-    if optional and not first and param.name not in uses.unpacked:
-        plain = annotation and not is_tensor and re.search(r"\b(?:int|float|bool|str|dict|list|tuple)\b", annotation)
-        return None if plain else Unknown("an optional argument")
+    if optional:
+        given = _given(run, function, scope, param, uses, is_tensor, annotation)
+        unknown = isinstance(given, Opaque) and not annotation
+        return Maybe(Unknown("an optional argument") if unknown else given, param.name)
+    return _given(run, function, scope, param, uses, is_tensor, annotation)
+
+
+def _given(
+    run: Interpreter,
+    function: Function,
+    scope: Scope,
+    param: t.Param,
+    uses: Uses,
+    is_tensor: bool,
+    annotation: str,
+) -> Value:
+    default = param.default
     if is_tensor and not annotation.startswith(("tuple", "Tuple", "list", "List", "dict", "Optional[Tuple")):
         return Tensor(_shape(run, function, scope, param, uses), _dtype(param))
     kind = annotation.partition("|")[0].strip().removeprefix("Optional[").rstrip("]")
     if kind == "bool" or (isinstance(default, t.Constant) and isinstance(default.value, bool)):
         if isinstance(default, t.Constant) and isinstance(default.value, bool):
             return default.value
-        return Flag()
+        return Flag(name=param.name)
     if kind == "float" or (isinstance(default, t.Constant) and isinstance(default.value, float)):
-        return Unknown("a number of the caller")
+        return Number("a number of the caller")
     if isinstance(default, t.Constant) and isinstance(default.value, str):
         return default.value
     if default is not None and not isinstance(default, t.Constant):

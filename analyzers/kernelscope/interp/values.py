@@ -44,6 +44,24 @@ class Flag:
     """A truth value that is not known."""
 
     reason: str = "a condition that is not known"
+    name: str = ""
+    """What it is the same as wherever it is asked again: `self.training`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number whose value is not known; it has no dims, so an operator with it keeps a tensor's shape."""
+
+    reason: str = "a number that is not known"
+    is_integer: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Maybe:
+    """A value that may be None instead; whoever uses it as a value takes it to be there."""
+
+    value: Value
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +160,8 @@ class Scope:
     function: Function | None = None
     names: dict[str, Value] = field(default_factory=dict[str, Value])
     outer: Scope | None = None
+    frame: int = 0
+    """The number of the call, unlike any other in this interpretation."""
 
 
 class Choice:
@@ -159,8 +179,14 @@ def is_known(value: Value) -> bool:
     return not isinstance(value, Unknown)
 
 
+def present(value: Value) -> Value:
+    """A value that is used as one: it is there."""
+    return value.value if isinstance(value, Maybe) else value
+
+
 def as_size(value: Value) -> Value:
     """An Opaque as the symbol that it is when used as a number; everything else as it is."""
+    value = present(value)
     return value.as_dim() if isinstance(value, Opaque) else value
 
 
@@ -169,8 +195,10 @@ def for_op(value: Value) -> Value:
     match value:
         case Opaque():
             return value.as_dim()
-        case Flag():
+        case Flag() | Number():
             return Unknown(value.reason)
+        case Maybe():
+            return for_op(value.value)
         case tuple():
             return tuple(for_op(v) for v in value)
         case list():
@@ -201,6 +229,12 @@ def joined(one: Value, other: Value) -> Value:
     """What is certain when either of two values may be there: dims that agree stay, others are unknown."""
     if one is other or (isinstance(one, Unknown) and isinstance(other, Unknown)):
         return one
+    if isinstance(one, Maybe) or isinstance(other, Maybe):
+        return Maybe(joined(present(one), present(other)), one.name if isinstance(one, Maybe) else other.name)
+    if (one is None or other is None) and not isinstance(one, Unknown) and not isinstance(other, Unknown):
+        return Maybe(other if one is None else one)
+    if isinstance(one, Number | Dim | float) and isinstance(other, Number | Dim | float) and one != other:
+        return Number("the branches differ")
     if isinstance(one, Tensor) and isinstance(other, Tensor):
         dtype = one.dtype if one.dtype == other.dtype else Unknown("the branches differ in dtype")
         return Tensor(_joined_shape(one.shape, other.shape), dtype)
@@ -227,6 +261,7 @@ def joined(one: Value, other: Value) -> Value:
 
 def agreed(one: Value, other: Value) -> Value:
     """What two contexts say of one place: a context that knows nothing says nothing, two that differ leave it open."""
+    one, other = present(one), present(other)
     if one is other or isinstance(other, Unknown | Opaque | Flag):
         return one
     if isinstance(one, Unknown | Opaque | Flag) or one is None:

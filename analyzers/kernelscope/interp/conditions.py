@@ -1,0 +1,106 @@
+"""Tests of branches: known, or known by a name, and what they say about the names in them."""
+
+# Values are dynamic by nature; narrowing one to a container leaves its elements unknown to the type checker.
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from kernelscope.interp.expressions import evaluate, truth
+from kernelscope.interp.interpreter import Interpreter
+from kernelscope.interp.values import Flag, Maybe, Opaque, Scope, Value
+from kernelscope.syntax.python import tree as t
+
+
+@dataclass(slots=True)
+class Condition:
+    """A test: `known` when it is decided, else with the `name` under which it is the same wherever it is asked."""
+
+    run: Interpreter
+    scope: Scope
+    test: t.Expr
+    value: Value
+    known: bool | None
+    name: str = ""
+
+    @contextmanager
+    def holding(self, holds: bool) -> Iterator[None]:
+        """Inside, the test is known to hold or not, and the names in it are narrowed."""
+        kept = self.scope.names
+        self.scope.names = dict(kept)
+        assumed = self.assume(holds)
+        try:
+            yield
+        finally:
+            self.run.assumed = assumed
+            self.scope.names = kept
+
+    def assume(self, holds: bool) -> dict[str, bool]:
+        """Know from here on whether the test holds; gives what was assumed before."""
+        before = self.run.assumed
+        narrow(self.run, self.scope, self.test, holds)
+        if self.name:
+            plain, negated = without_not(self.name)
+            self.run.assumed = {**before, plain: holds != negated}
+        return before
+
+
+def condition(run: Interpreter, scope: Scope, test: t.Expr) -> Condition:
+    """Evaluate the test of a branch."""
+    value = evaluate(run, scope, test)
+    return Condition(run, scope, test, value, decided(run, value), name_of(value))
+
+
+def decided(run: Interpreter, value: Value) -> bool | None:
+    """Whether a value is true, also by what the branch that we are in says."""
+    known = truth(value)
+    if known is None and (name := name_of(value)):
+        plain, negated = without_not(name)
+        assumed = run.assumed.get(plain)
+        return None if assumed is None else assumed != negated
+    return known
+
+
+def name_of(value: Value) -> str:
+    """The name under which a condition that is not known is the same wherever it is asked."""
+    match value:
+        case Flag():
+            return value.name
+        case Opaque():
+            return f"{value.name} is true"
+        case Maybe() if value.name and truth(value.value) is True:
+            return f"not {value.name} is None"
+        case _:
+            return ""
+
+
+def without_not(name: str) -> tuple[str, bool]:
+    """A condition's name without `not`, and whether there was one."""
+    return (name.removeprefix("not "), True) if name.startswith("not ") else (name, False)
+
+
+def narrow(run: Interpreter, scope: Scope, test: t.Expr, holds: bool) -> None:
+    """What a test says about the names in it where it holds, or where it does not."""
+    match test:
+        case t.Compare(left=t.Name(id=name), ops=[op], comparators=[t.Constant(value=None)]) if op in ("is", "is not"):
+            _narrow_name(run, scope, name, (op == "is") == holds)
+        case t.Name(id=name) if holds:
+            _narrow_name(run, scope, name, False)
+        case t.UnaryOp(op="not", operand=operand):
+            narrow(run, scope, operand, not holds)
+        case t.BoolOp(op=op, values=values) if (op == "and") == holds:
+            for value in values:
+                narrow(run, scope, value, holds)
+        case _:
+            pass
+
+
+def _narrow_name(run: Interpreter, scope: Scope, name: str, is_none: bool) -> None:
+    value = run.lookup(scope, name, None)
+    if is_none:
+        scope.names[name] = None
+    elif isinstance(value, Maybe):
+        scope.names[name] = value.value

@@ -1,0 +1,105 @@
+"""What is certain where two ways through the code meet: what agrees stays, sizes that differ become symbols.
+
+Two sizes that meet in several values at one place are one symbol there: after a branch that made `k` and `v` longer
+both have the same, new length.
+"""
+
+# Values are dynamic by nature; narrowing one to a container leaves its elements unknown to the type checker.
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from kernelscope.dims import Dim
+from kernelscope.interp.symbols import Symbols
+from kernelscope.interp.values import Alike, Instance, Maybe, Number, Opaque, Scope, Value, as_size, joined
+from kernelscope.tensor import Shape, Size, Tensor, Unknown
+
+REASON = "two ways through the code give different sizes"
+
+
+@dataclass(slots=True)
+class Join:
+    """One place where two ways meet; `pairs` are the sizes that met so far."""
+
+    symbols: Symbols
+    scope: Scope
+    condition: str = ""
+    """What decides which way is taken, if it has a name: then a value that one way lacks is there under it."""
+    pairs: dict[tuple[Dim, Dim], Dim] = field(default_factory=dict[tuple[Dim, Dim], Dim])
+
+    def names(self, one: dict[str, Value], other: dict[str, Value]) -> dict[str, Value]:
+        """Names after two branches; one that only a branch bound is used as that branch left it."""
+        merged: dict[str, Value] = {}
+        order = [*one, *(n for n in other if n not in one)]
+        numbers = [n for n in order if isinstance(one.get(n), Dim | Opaque | Number)]
+        for name in dict.fromkeys((*numbers, *order)):
+            if name in one and name in other:
+                merged[name] = self.values(name, one[name], other[name])
+            else:
+                merged[name] = one.get(name, other.get(name))
+        return merged
+
+    def values(self, name: str, one: Value, other: Value) -> Value:
+        """One value for what either way gave."""
+        if one is other:
+            return one
+        match one, other:
+            case (Number(), Dim() | Opaque() | Number() | float()) | (Dim() | Opaque() | float(), Number()):
+                whole = all(isinstance(v, Dim) or (isinstance(v, Number) and v.is_integer) for v in (one, other))
+                return Number(REASON, whole)
+            case (Dim() | Opaque(), Dim() | Opaque()):
+                return self._size(as_size(one), as_size(other), name) if one != other else one
+            case (Tensor(), Tensor()):
+                return self._tensor(name, one, other)
+            case (None, _) | (_, None):
+                value = other if one is None else one
+                return value if isinstance(value, Unknown | Maybe) else Maybe(value, self.condition or name)
+            case (Maybe(), _) | (_, Maybe()):
+                first = one.value if isinstance(one, Maybe) else one
+                second = other.value if isinstance(other, Maybe) else other
+                return Maybe(self.values(name, first, second), name)
+            case (tuple(), tuple()) if len(one) == len(other) and type(one) is type(other) is tuple:
+                return tuple(self.values(f"{name}_{i}", a, b) for i, (a, b) in enumerate(zip(one, other, strict=True)))
+            case (list(), list()):
+                if len(one) == len(other):
+                    return [self.values(f"{name}_{i}", a, b) for i, (a, b) in enumerate(zip(one, other, strict=True))]
+                return Alike(self.any_of(name, [*one, *other]))
+            case (Alike(), list()) | (list(), Alike()) | (Alike(), Alike()):
+                parts = [p for v in (one, other) for p in ([v.element] if isinstance(v, Alike) else v)]
+                return Alike(self.any_of(name, parts))
+            case (dict(), dict()):
+                return self.names(one, other)
+            case (Instance(), Instance()) if one.cls.node is other.cls.node:
+                return one
+            case _:
+                return joined(one, other)
+
+    def any_of(self, name: str, items: list[Value]) -> Value:
+        """A value that stands for any of a sequence's elements."""
+        result: Value = items[0] if items else Unknown("an element of an empty sequence")
+        for other in items[1:]:
+            result = self.values(name, result, other)
+        return result
+
+    def _tensor(self, name: str, one: Tensor, other: Tensor) -> Tensor:
+        first, second = one.shape.dims, other.shape.dims
+        if first is None or second is None or len(first) != len(second):
+            return joined(one, other)
+        sizes = tuple(
+            self._size(a, b, f"{name}_dim{i}") for i, (a, b) in enumerate(zip(first, second, strict=True))
+        )
+        dtype = one.dtype if one.dtype == other.dtype else Unknown("the branches differ in dtype")
+        return Tensor(Shape(sizes), dtype)
+
+    def _size(self, one: Size, other: Size, name: str) -> Size:
+        if one == other:
+            return one
+        if isinstance(one, Unknown):
+            return one
+        if isinstance(other, Unknown):
+            return other
+        if (one, other) not in self.pairs:
+            self.pairs[one, other] = self.symbols.new(self.scope, name, REASON)
+        return self.pairs[one, other]

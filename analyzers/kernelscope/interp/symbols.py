@@ -1,0 +1,112 @@
+"""Sizes that cannot be followed, as symbols named after the variable that holds them: `kept`, `key_dim2`.
+
+A symbol belongs to one call of one function: inside it carries the call's number (`kept·7`), so that two calls are
+never taken to agree; what is shown is the name alone.
+"""
+
+# Values are dynamic by nature; narrowing one to a container leaves its elements unknown to the type checker.
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from kernelscope.dims import Dim, dim
+from kernelscope.interp.values import Alike, Maybe, Number, Scope, Value
+from kernelscope.tensor import Fields, Several, Shape, Size, Tensor, Unknown
+
+SEPARATOR = "·"
+
+
+@dataclass(slots=True)
+class Symbols:
+    """The symbols made in one interpretation, with the reasons why their sizes are not known."""
+
+    reasons: dict[str, str] = field(default_factory=dict[str, str])
+    renamed: dict[str, str] = field(default_factory=dict[str, str])
+
+    def new(self, scope: Scope, name: str, reason: str) -> Dim:
+        """A symbol that nothing else in this call is called."""
+        name = name.partition(SEPARATOR)[0]
+        full, count = f"{name}{SEPARATOR}{scope.frame}", 1
+        while full in self.reasons:
+            count += 1
+            full = f"{name}_{count}{SEPARATOR}{scope.frame}"
+        self.reasons[full] = reason
+        return dim(full)
+
+    def named(self, scope: Scope, value: Value, name: str) -> Value:
+        """A value as the variable that it is bound to knows it: what is not known in it is named after the variable."""
+        match value:
+            case Number():
+                return self.new(scope, name, value.reason) if value.is_integer else value
+            case Dim():
+                return self._settled(scope, value, name)
+            case Tensor() if value.shape.dims is not None:
+                sizes = tuple(self._size(scope, s, f"{name}_dim{i}") for i, s in enumerate(value.shape.dims))
+                return value if sizes == value.shape.dims else Tensor(Shape(sizes), value.dtype, value.place)
+            case tuple() if type(value) is tuple:
+                return tuple(self.named(scope, v, f"{name}_{i}") for i, v in enumerate(value))
+            case Maybe():
+                return Maybe(self.named(scope, value.value, name), value.name)
+            case _:
+                return value
+
+    def _size(self, scope: Scope, size: Size, name: str) -> Size:
+        return self.new(scope, name, size.reason) if isinstance(size, Unknown) else self._settled(scope, size, name)
+
+    def _settled(self, scope: Scope, size: Dim, name: str) -> Dim:
+        """Symbols of calls that are over, named in the words of the caller."""
+        if not self.reasons:
+            return size
+        own = f"{SEPARATOR}{scope.frame}"
+        changes: dict[str, Dim] = {}
+        for symbol in size.names():
+            if SEPARATOR not in symbol or symbol.endswith(own) or symbol not in self.reasons:
+                continue
+            key = f"{symbol}{own}"
+            if key not in self.renamed:
+                called = name if size.name == symbol else symbol
+                self.renamed[key] = self.new(scope, called, self.reasons[symbol]).names()[0]
+            changes[symbol] = dim(self.renamed[key])
+        return size.subs(changes) if changes else size
+
+    def shown(self, value: Value) -> Value:
+        """A value with the symbols' plain names."""
+        return over_sizes(value, _plain) if self.reasons else value
+
+
+def _plain(size: Dim) -> Dim:
+    changes = {n: dim(n.partition(SEPARATOR)[0]) for n in size.names() if SEPARATOR in n}
+    return size.subs(changes) if changes else size
+
+
+def over_sizes(value: Value, change: Callable[[Dim], Dim]) -> Value:
+    """A value with every size in it changed."""
+
+    def sizes(given: Iterable[Size]) -> tuple[Size, ...]:
+        return tuple(change(s) if isinstance(s, Dim) else s for s in given)
+
+    match value:
+        case Dim():
+            return change(value)
+        case Shape():
+            return Shape(sizes(value.head), None if value.tail is None else sizes(value.tail), value.reason)
+        case Tensor():
+            shape = over_sizes(value.shape, change)
+            return value if shape == value.shape else Tensor(shape, value.dtype, value.place)
+        case Fields():
+            return value
+        case tuple():
+            return tuple(over_sizes(v, change) for v in value)
+        case list():
+            return [over_sizes(v, change) for v in value]
+        case Several():
+            return Several(over_sizes(value.element, change))
+        case Alike():
+            return Alike(over_sizes(value.element, change), value.count)
+        case Maybe():
+            return Maybe(over_sizes(value.value, change), value.name)
+        case _:
+            return value
