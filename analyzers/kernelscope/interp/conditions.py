@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -27,7 +27,7 @@ class Condition:
     name: str = ""
 
     @contextmanager
-    def holding(self, holds: bool) -> Iterator[None]:
+    def holding(self, holds: bool) -> Generator[None]:
         """Inside, the test is known to hold or not, and the names in it are narrowed."""
         kept = self.scope.names
         self.scope.names = dict(kept)

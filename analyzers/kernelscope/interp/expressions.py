@@ -307,8 +307,8 @@ def _tensor_operator(op: str, left: Value, right: Value) -> Value:
         return ops.operator(op, for_op(left), for_op(right))
     if op == "@":
         return Unknown("a matrix product with a number")
-    plain = [0.5 if isinstance(v, Number | Flag | Quotient) else for_op(v) for v in (left, right)]
-    result = ops.operator(op, *plain)
+    one, other = (0.5 if isinstance(v, Number | Flag | Quotient) else for_op(v) for v in (left, right))
+    result = ops.operator(op, one, other)
     whole = [v for v in (left, right) if isinstance(v, Tensor) and isinstance(v.dtype, DType) and v.dtype.is_float]
     if isinstance(result, Tensor) and not whole and op not in _COMPARISONS:
         return result.with_dtype(Unknown("the kind of a number is not known"))
