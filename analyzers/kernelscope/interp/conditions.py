@@ -9,8 +9,9 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from kernelscope.interp.expressions import evaluate, truth
+from kernelscope.interp.expressions import evaluate
 from kernelscope.interp.interpreter import Interpreter
+from kernelscope.interp.operators import truth
 from kernelscope.interp.values import Flag, Maybe, Opaque, Scope, Value
 from kernelscope.syntax.python import tree as t
 

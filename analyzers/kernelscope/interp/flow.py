@@ -7,17 +7,11 @@
 from __future__ import annotations
 
 from kernelscope.interp.conditions import condition
-from kernelscope.interp.expressions import (
-    Unpacked,
-    any_of,
-    binary,
-    evaluate,
-    index_of,
-    iterated,
-    sequence,
-)
+from kernelscope.interp.expressions import evaluate, index_of
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.joins import Join
+from kernelscope.interp.operators import binary
+from kernelscope.interp.sequences import Unpacked, any_of, iterated, sequence
 from kernelscope.interp.values import Alike, Instance, Scope, Value, present
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
@@ -271,5 +265,3 @@ def _match(run: Interpreter, scope: Scope, node: t.Match, returns: Returns) -> N
     for outcome in outcomes[1:-1]:
         merged = Join(run.symbols, scope).names(merged, outcome)
     scope.names = merged
-
-

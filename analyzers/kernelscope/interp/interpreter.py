@@ -228,6 +228,5 @@ def is_instance_of_module(interpreter: Interpreter, value: Value) -> bool:
     if not isinstance(value, Instance):
         return False
     return any(
-        isinstance(base, OutsideName) and base.dotted.startswith("torch.nn.")
-        for base in interpreter.mro(value.cls)
+        isinstance(base, OutsideName) and base.dotted.startswith("torch.nn.") for base in interpreter.mro(value.cls)
     )

@@ -87,9 +87,7 @@ class Join:
         first, second = one.shape.dims, other.shape.dims
         if first is None or second is None or len(first) != len(second):
             return joined(one, other)
-        sizes = tuple(
-            self._size(a, b, f"{name}_dim{i}") for i, (a, b) in enumerate(zip(first, second, strict=True))
-        )
+        sizes = tuple(self._size(a, b, f"{name}_dim{i}") for i, (a, b) in enumerate(zip(first, second, strict=True)))
         dtype = one.dtype if one.dtype == other.dtype else Unknown("the branches differ in dtype")
         return Tensor(Shape(sizes), dtype)
 

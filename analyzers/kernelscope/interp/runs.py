@@ -214,4 +214,3 @@ def _constructor_argument(run: Interpreter, path: str, param: t.Param) -> Value:
             return evaluate(run, Scope(path), param.default)
         case _:
             return Opaque(param.name)
-

@@ -125,9 +125,7 @@ def _shape_of(value: t.Expr) -> str | None:
             return None
 
 
-def _value(
-    run: Interpreter, function: Function, scope: Scope, param: t.Param, uses: Uses, first: bool
-) -> Value:
+def _value(run: Interpreter, function: Function, scope: Scope, param: t.Param, uses: Uses, first: bool) -> Value:
     annotation = _annotation_text(run, function, param)
     default = param.default
     is_tensor = bool(TENSOR_TYPES.search(annotation)) or (first and not annotation)
@@ -260,7 +258,7 @@ def _pattern(pattern: str) -> Shape | None:
         if "..." in (name or group):
             return None
         size: Size = dim(1)
-        for part in (group.split() if group else [name]):
+        for part in group.split() if group else [name]:
             size = size * (dim(int(part)) if part.isdigit() else dim(part))
         sizes.append(size)
     return Shape(tuple(sizes)) if sizes else None

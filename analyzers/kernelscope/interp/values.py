@@ -21,6 +21,8 @@ from kernelscope.workspace.modules import Definition
 
 Value = Any
 """Tensor, Dim, int, float, str, bool, None, tuple, list, dict, slice, Module, Unknown, or a class of this module."""
+Arguments = list[Value]
+Keywords = dict[str, Value]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +129,14 @@ class Partial:
 
 
 @dataclass(slots=True, eq=False)
+class Sequential:
+    """Layers that are called one after the other; `names` where they have names."""
+
+    parts: list[Value]
+    names: list[str] = field(default_factory=list[str])
+
+
+@dataclass(slots=True, eq=False)
 class Instance:
     """An object of a class of the workspace. `attributes` are what its methods stored so far."""
 
@@ -171,7 +181,7 @@ class Choice:
         self.entries = entries
 
 
-CALLABLES = (Module, Instance, Function, Class, LambdaValue, Partial, External, Choice)
+CALLABLES = (Module, Instance, Function, Class, LambdaValue, Partial, External, Sequential, Choice)
 MAX_CHOICES = 8
 
 

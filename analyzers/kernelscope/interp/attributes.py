@@ -1,0 +1,179 @@
+"""`value.name` and `value[index]` for every kind of value."""
+
+# Values are dynamic by nature; narrowing one to a container leaves its elements unknown to the type checker.
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+# pyright: reportUnknownLambdaType=false
+
+from __future__ import annotations
+
+from typing import Any
+
+from kernelscope import ops
+from kernelscope.dims import Dim
+from kernelscope.interp.interpreter import (
+    Interpreter,
+    external,
+)
+from kernelscope.interp.sequences import Mapping, element_at, is_callable
+from kernelscope.interp.values import (
+    Alike,
+    Choice,
+    Class,
+    External,
+    Flag,
+    Function,
+    Instance,
+    Opaque,
+    PlainMethod,
+    Scope,
+    Sequential,
+    SuperValue,
+    TensorMethod,
+    Value,
+    for_op,
+    present,
+)
+from kernelscope.ops import Module
+from kernelscope.syntax.python import tree as t
+from kernelscope.tensor import Fields, Several, Shape, Tensor, Unknown
+from kernelscope.workspace.modules import Definition, ModuleRef
+from kernelscope.workspace.modules import External as OutsideName
+
+
+def attribute(run: Interpreter, value: Value, name: str, span: Any) -> Value:
+    """`value.name`."""
+    value = present(value)
+    match value:
+        case Tensor():
+            found = ops.attribute(value, name)
+            return TensorMethod(value, name) if isinstance(found, Unknown) else found
+        case Instance():
+            return instance_attribute(run, value, name)
+        case Opaque():
+            return value.attribute(name)
+        case External():
+            return external(f"{value.name}.{name}")
+        case ModuleRef():
+            return run.member(value, name)
+        case Module():
+            return _layer_attribute(value, name)
+        case Class():
+            found = run.class_attribute(value.definition, name)
+            return _class_attribute(run, found, None)
+        case Sequential() if name in value.names:
+            return value.parts[value.names.index(name)]
+        case SuperValue():
+            found = run.workspace.classes.super_attribute(value.owner, value.receiver.cls, name)
+            return _class_attribute(run, found, value.receiver)
+        case dict() if name in value:
+            return value[name]
+        case Fields() if name in value.names:
+            return value.field(name)
+        case list() | dict() | tuple() | str() | Shape() | Alike() | Sequential():
+            return PlainMethod(value, name)
+        case Unknown():
+            return value
+        case _:
+            return Unknown(f"the attribute {name} is not followed", span)
+
+
+def _layer_attribute(layer: Module, name: str) -> Value:
+    if name in layer.parameters:
+        return layer.parameters[name]
+    if name in layer.settings:
+        return layer.settings[name]
+    if name == "bias":
+        return None
+    return PlainMethod(layer, name)
+
+
+def instance_attribute(run: Interpreter, instance: Instance, name: str) -> Value:
+    """What `self.name` is: stored by `__init__`, or defined by the class."""
+    if instance.initialise is not None and not instance.is_ready:
+        initialise, instance.initialise = instance.initialise, None
+        initialise()
+        instance.is_ready = True
+    if name in instance.attributes:
+        return instance.attributes[name]
+    found = run.class_attribute(instance.cls, name)
+    value = _class_attribute(run, found, instance)
+    if isinstance(value, Unknown):
+        if name == "training":
+            return Flag("whether the model is training")
+        if name == "config":
+            return Opaque("config")
+        if run.workspace.classes.stored(instance.cls, name):
+            return Opaque(f"self.{name}")
+    return value
+
+
+def _class_attribute(run: Interpreter, found: object, receiver: Instance | None) -> Value:
+    match found:
+        case Definition(node=t.FunctionDef() as node):
+            names = {t.dotted(d) or t.dotted(getattr(d, "func", d)) or "" for d in node.decorator_list}
+            short = {name.rpartition(".")[2] for name in names}
+            function = Function(found, receiver, receiver is not None and "staticmethod" not in short)
+            if short & {"property", "cached_property"} and receiver is not None:
+                from kernelscope.interp.calls import call
+
+                return call(run, function, [], {}, node.span)
+            return function
+        case Definition(node=t.ClassDef()):
+            return Class(found)
+        case Definition(node=t.Assign(value=value)) | Definition(node=t.AnnAssign(value=value)) if value is not None:
+            from kernelscope.interp.expressions import evaluate
+
+            run.quiet += 1
+            try:
+                return evaluate(run, Scope(found.path), value)
+            finally:
+                run.quiet -= 1
+        case OutsideName():
+            if receiver is not None and found.dotted.startswith("torch.nn."):
+                return PlainMethod(receiver, found.dotted.rpartition(".")[2])
+            return Unknown(f"{found.dotted} is not followed")
+        case _:
+            return Unknown("no class of the workspace defines it")
+
+
+def subscript(run: Interpreter, value: Value, index: Value, span: Any) -> Value:
+    """`value[index]`."""
+    value, index = present(value), present(index)
+    match value:
+        case Tensor():
+            items = index if isinstance(index, tuple) else (index,)
+            return ops.index(value, tuple(for_op(item) for item in items))
+        case tuple() | list():
+            return element_at(value, index, span)
+        case Shape():
+            if value.dims is not None:
+                return element_at(tuple(value.dims), index, span)
+            number = index.const if isinstance(index, Dim) else None
+            return Unknown("a size of a tensor of unknown rank", span) if number is None else value.size(number)
+        case dict():
+            if (isinstance(index, str | bool | Dim) or index is None) and index in value:
+                return value[index]
+            entries = list(value.values())
+            return Choice(entries) if entries and all(is_callable(e) for e in entries) else Unknown("a key", span)
+        case Mapping():
+            return Choice(value.entries)
+        case Alike():
+            if isinstance(index, slice):
+                return Alike(value.element)
+            return value.element
+        case Instance():
+            method = instance_attribute(run, value, "__getitem__")
+            from kernelscope.interp.calls import call
+
+            return call(run, method, [index], {}, span)
+        case Sequential():
+            found = element_at(value.parts, index, span)
+            return Sequential(found) if isinstance(found, list) else found
+        case Opaque():
+            return Opaque(f"{value.name}[{index!r}]") if isinstance(index, Dim | str) else Unknown("an element", span)
+        case Several():
+            return value.element
+        case Unknown():
+            return value
+        case _:
+            return Unknown("a subscript that is not followed", span)

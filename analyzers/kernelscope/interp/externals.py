@@ -1,0 +1,129 @@
+"""Calls that leave the workspace: torch's operators and layers by the table, and functions that give what they get."""
+
+# Values are dynamic by nature; narrowing one to a container leaves its elements unknown to the type checker.
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+# pyright: reportUnknownLambdaType=false
+
+from __future__ import annotations
+
+from typing import Any
+
+from kernelscope import ops
+from kernelscope.dims import Dim
+from kernelscope.interp.calls import call
+from kernelscope.interp.interpreter import (
+    Interpreter,
+)
+from kernelscope.interp.sequences import Unpacked
+from kernelscope.interp.values import (
+    Alike,
+    Arguments,
+    Keywords,
+    Opaque,
+    Sequential,
+    TensorMethod,
+    Value,
+    as_size,
+    for_op,
+)
+from kernelscope.ops import Module
+from kernelscope.tensor import Shape, Tensor, Unknown
+
+TRANSPARENT = {
+    "torch.utils.checkpoint.checkpoint", "torch.compile", "torch.jit.script", "torch.jit.trace", "functools.wraps",
+    "copy.deepcopy", "copy.copy", "torch.jit.annotate", "typing.cast", "torch.jit.export",
+}  # fmt: skip
+"""Functions that give, or call, their first argument (of `cast` and `annotate` the last)."""
+
+
+def call_tensor_method(target: TensorMethod, args: Arguments, kwargs: Keywords) -> Value:
+    if any(isinstance(a, Unpacked) for a in args):
+        return _unpacked_method(target, args)
+    name = f"torch.Tensor.{target.name}"
+    if ops.find(name) is None:
+        return Unknown(f"Tensor.{target.name} is not in the operator table")
+    return ops.apply(name, [target.value, *map(for_op, args)], {k: for_op(v) for k, v in kwargs.items()})
+
+
+def _unpacked_method(target: TensorMethod, args: Arguments) -> Value:
+    """`x.view(*sizes, -1)` where the number of sizes is not known: the last ones may still be."""
+    if target.name in ("view", "reshape", "expand") and isinstance(args[0], Unpacked):
+        tail = [as_size(a) for a in args[1:]]
+        if not any(isinstance(a, Unpacked) for a in tail):
+            lost = Unknown("the size that is left over")
+            sizes = tuple(lost if not isinstance(a, Dim) or a.const == -1 else a for a in tail)
+            return Tensor(Shape((), sizes, "sizes that are unpacked"), target.value.dtype)
+    return Tensor(Shape.unknown("sizes that are unpacked"), target.value.dtype)
+
+
+def call_external(run: Interpreter, name: str, args: Arguments, kwargs: Keywords, span: Any) -> Value:
+    if name in TRANSPARENT:
+        return _transparent(run, name, args, kwargs, span)
+    short = name.rpartition(".")[2]
+    if name.startswith("torch.nn.") and short in ("Sequential", "ModuleList", "ModuleDict", "Parameter", "Buffer"):
+        return _container(run, short, args, kwargs)
+    if name.startswith("torch.nn.") and (layer := _build(name, args, kwargs)) is not None:
+        return layer
+    from kernelscope.interp.python_functions import PLAIN
+
+    if (plain := PLAIN.get(name)) is not None:
+        return plain(run, args, kwargs, span)
+    if any(isinstance(a, Unpacked) for a in args):
+        return Unknown(f"{name} of arguments that are not known", span)
+    if ops.find(name) is not None:
+        given = [for_op(a) for a in args]
+        if given and short not in SIZED:
+            given[0] = _tensor_argument(args[0])
+        return ops.apply(name, given, {k: for_op(v) for k, v in kwargs.items()})
+    if (layer := _build(name, args, kwargs)) is not None:
+        return layer
+    return Unknown(f"{name} is outside the workspace and the operator table", span)
+
+
+SIZED = {"zeros", "ones", "empty", "full", "rand", "randn", "randint", "arange", "eye", "linspace", "tensor", "Size",
+         "randperm", "triu_indices", "tril_indices", "manual_seed", "logspace", "hann_window"}  # fmt: skip
+"""Operators whose first argument is a size or number, not a tensor."""
+
+
+def _tensor_argument(value: Value) -> Value:
+    """A first argument: an object that is not known may be a tensor here, and is no number."""
+    match value:
+        case Opaque():
+            return Unknown(f"{value.name} is not known")
+        case tuple() | list():
+            return type(value)(_tensor_argument(v) for v in value)
+        case _:
+            return for_op(value)
+
+
+def _build(name: str, args: Arguments, kwargs: Keywords) -> Module | None:
+    layer = ops.build(name, [for_op(a) for a in args], {k: for_op(v) for k, v in kwargs.items()})
+    return layer if isinstance(layer, Module) else None
+
+
+def _transparent(run: Interpreter, name: str, args: Arguments, kwargs: Keywords, span: Any) -> Value:
+    if not args:
+        return Unknown(f"{name} without arguments", span)
+    if name.endswith("checkpoint.checkpoint"):
+        return call(run, args[0], args[1:], {k: v for k, v in kwargs.items() if k != "use_reentrant"}, span)
+    return args[-1] if name.endswith(("cast", "annotate")) else args[0]
+
+
+def _container(run: Interpreter, short: str, args: Arguments, kwargs: Keywords) -> Value:
+    if short in ("Parameter", "Buffer"):
+        return args[0] if args else Unknown("a parameter without data")
+    if short == "ModuleDict":
+        return args[0] if args and isinstance(args[0], dict) else Unknown("modules by name")
+    if short == "ModuleList":
+        return args[0] if args else []
+    parts: list[Value] = []
+    names: list[str] = []
+    for arg in args:
+        if isinstance(arg, Unpacked):
+            parts.append(arg.value if isinstance(arg.value, Alike) else Alike(Unknown("parts that are not known")))
+        elif isinstance(arg, dict):
+            parts += list(arg.values())
+            names += [str(key) for key in arg]
+        else:
+            parts.append(arg)
+    return Sequential(parts, names)

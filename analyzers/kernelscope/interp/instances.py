@@ -1,0 +1,120 @@
+"""Classes of the workspace: objects made of them, and objects called."""
+
+# Values are dynamic by nature; narrowing one to a container leaves its elements unknown to the type checker.
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+# pyright: reportUnknownLambdaType=false
+
+from __future__ import annotations
+
+from typing import Any
+
+from kernelscope import ops
+from kernelscope.interp.attributes import instance_attribute
+from kernelscope.interp.calls import call, call_function, through
+from kernelscope.interp.interpreter import (
+    Interpreter,
+    is_instance_of_module,
+)
+from kernelscope.interp.sequences import Mapping, is_callable
+from kernelscope.interp.values import (
+    Arguments,
+    Class,
+    External,
+    Function,
+    Instance,
+    Keywords,
+    Value,
+    for_op,
+)
+from kernelscope.ops import Module, ShapeError
+from kernelscope.syntax.python import tree as t
+from kernelscope.tensor import Unknown
+from kernelscope.workspace.modules import Definition
+from kernelscope.workspace.modules import External as OutsideName
+
+
+def construct(run: Interpreter, cls: Definition, args: Arguments, kwargs: Keywords) -> Value:
+    """An instance of a class of the workspace; `__init__` runs when an attribute is first asked for."""
+    for base in run.mro(cls):
+        if isinstance(base, OutsideName):
+            layer = ops.build(base.dotted, [for_op(a) for a in args], {k: for_op(v) for k, v in kwargs.items()})
+            own_forward = run.class_attribute(cls, "forward")
+            if isinstance(layer, Module) and not isinstance(own_forward, Definition):
+                return layer
+    instance = Instance(cls)
+    if args and isinstance(args[0], dict) and _is_mapping(run, cls):
+        return Mapping([_constructed(run, entry) for entry in args[0].values()])
+
+    def initialise() -> None:
+        init = run.class_attribute(cls, "__init__")
+        run.quiet += 1
+        try:
+            if isinstance(init, Definition) and isinstance(init.node, t.FunctionDef):
+                call_function(run, Function(init, instance, True), args, kwargs, init.node.span)
+            else:
+                _fields(run, instance, args, kwargs)
+            _layer_base(run, instance, args, kwargs)
+        except ShapeError:
+            pass
+        finally:
+            run.quiet -= 1
+
+    instance.initialise = initialise
+    return instance
+
+
+def _is_mapping(run: Interpreter, cls: Definition) -> bool:
+    """Whether a class derives from dict: a registry of the program's own."""
+    names = {base.dotted for base in run.mro(cls) if isinstance(base, OutsideName)}
+    return bool(names & {"dict", "collections.OrderedDict", "collections.UserDict", "OrderedDict"})
+
+
+def _constructed(run: Interpreter, entry: Value) -> Value:
+    """An entry of a registry that makes objects when it is asked: a class, or a class with its arguments."""
+    target, kwargs = (entry[0], entry[1]) if isinstance(entry, tuple) and len(entry) == 2 else (entry, {})
+    if isinstance(target, Class | External):
+        made = call(run, target, [], kwargs if isinstance(kwargs, dict) else {}, None)
+        return made if is_callable(made) else target
+    return target
+
+
+def _fields(run: Interpreter, instance: Instance, args: Arguments, kwargs: Keywords) -> None:
+    """A dataclass: annotated fields in order."""
+    node = instance.cls.node
+    if not isinstance(node, t.ClassDef):
+        return
+    fields = [s for s in node.body if isinstance(s, t.AnnAssign) and isinstance(s.target, t.Name)]
+    for index, statement in enumerate(fields):
+        assert isinstance(statement.target, t.Name)
+        name = statement.target.id
+        if name in kwargs:
+            instance.attributes[name] = kwargs[name]
+        elif index < len(args):
+            instance.attributes[name] = args[index]
+
+
+def _layer_base(run: Interpreter, instance: Instance, args: Arguments, kwargs: Keywords) -> None:
+    """A class that derives from a torch layer and has its own forward keeps the layer's parameters."""
+    if "weight" in instance.attributes:
+        return
+    for base in run.mro(instance.cls):
+        if isinstance(base, OutsideName) and base.dotted.startswith("torch.nn.") and base.dotted != "torch.nn.Module":
+            layer = ops.build(base.dotted, [for_op(a) for a in args], {k: for_op(v) for k, v in kwargs.items()})
+            if isinstance(layer, Module):
+                instance.attributes.setdefault("bias", None)
+                instance.attributes.update(layer.parameters)
+            return
+
+
+def call_instance(run: Interpreter, instance: Instance, args: Arguments, kwargs: Keywords, span: Any) -> Value:
+    """`module(x)`: its forward, or `__call__`."""
+    names = ("forward", "__call__") if is_instance_of_module(run, instance) else ("__call__", "forward")
+    for name in names:
+        found = run.class_attribute(instance.cls, name)
+        if isinstance(found, Definition) and isinstance(found.node, t.FunctionDef):
+            instance_attribute(run, instance, "training")
+            return call_function(run, Function(found, instance, True), args, kwargs, span)
+    for base in run.mro(instance.cls):
+        if isinstance(base, OutsideName) and base.dotted.endswith(".Sequential"):
+            return through(run, list(instance.attributes.values()), args, kwargs, span)
+    return Unknown(f"{instance.cls.name} has no forward that is followed", span)

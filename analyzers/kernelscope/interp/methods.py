@@ -1,0 +1,71 @@
+"""Methods of lists, dicts, strings and modules."""
+
+# Values are dynamic by nature; narrowing one to a container leaves its elements unknown to the type checker.
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+# pyright: reportUnknownLambdaType=false
+
+from __future__ import annotations
+
+from typing import Any
+
+from kernelscope.interp.calls import call
+from kernelscope.interp.interpreter import (
+    Interpreter,
+)
+from kernelscope.interp.sequences import sequence
+from kernelscope.interp.values import (
+    Arguments,
+    Instance,
+    Keywords,
+    PlainMethod,
+    Value,
+)
+from kernelscope.ops import Module
+from kernelscope.tensor import Shape, Unknown
+
+
+def call_method(run: Interpreter, target: PlainMethod, args: Arguments, kwargs: Keywords, span: Any) -> Value:
+    value, name = target.value, target.name
+    match value:
+        case list():
+            if name == "append" and args:
+                value.append(args[0])
+                return None
+            if name == "extend" and args:
+                value.extend(sequence(args[0]) or [])
+                return None
+            if name == "insert" and len(args) == 2:
+                value.insert(0, args[1])
+                return None
+            if name == "pop" and value:
+                return value.pop()
+        case dict():
+            if name == "get" and args:
+                default = args[1] if len(args) > 1 else None
+                return value.get(args[0], default) if isinstance(args[0], str) else Unknown("a key", span)
+            if name == "pop" and args and isinstance(args[0], str):
+                return value.pop(args[0], args[1] if len(args) > 1 else Unknown("a key", span))
+            if name == "items":
+                return [(k, v) for k, v in value.items()]
+            if name in ("values", "keys"):
+                return list(value.values() if name == "values" else value)
+            if name == "update" and args and isinstance(args[0], dict):
+                value.update(args[0])
+                return None
+        case Shape():
+            if name == "numel":
+                return value.numel()
+        case Instance():
+            if name in ("register_buffer", "register_parameter", "add_module") and len(args) >= 2:
+                if isinstance(args[0], str):
+                    value.attributes[args[0]] = args[1]
+                return None
+            if name in ("to", "cuda", "eval", "train", "half", "float", "bfloat16", "requires_grad_"):
+                return value
+            if name == "__init__":
+                return None
+        case _:
+            pass
+    if isinstance(value, Module) and name == "forward":
+        return call(run, value, args, kwargs, span)
+    return Unknown(f"the method {name} is not followed", span)

@@ -1,0 +1,211 @@
+"""Operators of Python on values: tensors by the table, sizes by the algebra, sequences by Python."""
+
+# Values are dynamic by nature; narrowing one to a container leaves its elements unknown to the type checker.
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+# pyright: reportUnknownLambdaType=false
+
+from __future__ import annotations
+
+from typing import Any
+
+from kernelscope import ops
+from kernelscope.dims import Dim
+from kernelscope.interp.sequences import MAX_ELEMENTS, sequence
+from kernelscope.interp.values import (
+    Alike,
+    Builtin,
+    Class,
+    External,
+    Flag,
+    Function,
+    Instance,
+    LambdaValue,
+    Maybe,
+    Number,
+    Opaque,
+    Sequential,
+    Value,
+    as_size,
+    for_op,
+    present,
+)
+from kernelscope.ops import Module
+from kernelscope.tensor import DType, Shape, Tensor, Unknown
+
+
+def truth(value: Value) -> bool | None:
+    """Whether a value is true; None when that is not known."""
+    match value:
+        case bool() | None | str() | float() | tuple() | list() | dict():
+            return bool(value)
+        case Dim():
+            return None if value.const is None else bool(value.const)
+        case (
+            Module()
+            | Instance()
+            | Sequential()
+            | Function()
+            | Class()
+            | LambdaValue()
+            | External()
+            | Builtin()
+            | DType()
+        ):
+            return True
+        case _:
+            return None
+
+
+_INTEGER = {"+": Dim.__add__, "-": Dim.__sub__, "*": Dim.__mul__, "//": Dim.__floordiv__, "%": Dim.__mod__}
+
+
+def binary(op: str, left: Value, right: Value, span: Any) -> Value:
+    """A binary operator: tensors by the table, sizes by the algebra, sequences by Python."""
+    left, right = present(left), present(right)
+    if isinstance(left, Tensor) or isinstance(right, Tensor):
+        return _tensor_operator(op, left, right)
+    if isinstance(left, tuple | list | Shape) or isinstance(right, tuple | list | Shape):
+        return _sequence_operator(op, left, right, span)
+    left, right = as_size(left), as_size(right)
+    if isinstance(left, Unknown) or isinstance(right, Unknown):
+        return Unknown((left if isinstance(left, Unknown) else right).reason, span)
+    if isinstance(left, Dim) and isinstance(right, Dim):
+        if op in _INTEGER:
+            try:
+                return _INTEGER[op](left, right)
+            except ArithmeticError:
+                return Unknown("a division by zero", span)
+        if op == "**" and right.const is not None and 0 <= right.const <= 8:
+            return left**right.const
+        if op == "/" and (exact := left.exact_div(right)) is not None:
+            return Quotient(exact)
+        if left.const is not None and right.const is not None:
+            return _float_operator(op, float(left.const), float(right.const))
+        return Quotient(left // right) if op == "/" else Number(f"{op} of sizes", op != "**")
+    if isinstance(left, Number | Quotient | Flag) or isinstance(right, Number | Quotient | Flag):
+        whole = all(isinstance(v, Dim | bool) or (isinstance(v, Number) and v.is_integer) for v in (left, right))
+        return Number(is_integer=whole and op in _INTEGER)
+    if isinstance(left, float | Dim | bool) and isinstance(right, float | Dim | bool):
+        one, two = _number(left), _number(right)
+        if one is None or two is None:
+            return Number()
+        return _float_operator(op, one, two)
+    if isinstance(left, str) and isinstance(right, str) and op == "+":
+        return left + right
+    return Unknown(f"{op} is not followed here", span)
+
+
+def _tensor_operator(op: str, left: Value, right: Value) -> Value:
+    """An operator of which one side at least is a tensor; a number that is not known changes no shape."""
+    if not any(isinstance(v, Number | Flag | Quotient) for v in (left, right)):
+        return ops.operator(op, for_op(left), for_op(right))
+    if op == "@":
+        return Unknown("a matrix product with a number")
+    one, other = (0.5 if isinstance(v, Number | Flag | Quotient) else for_op(v) for v in (left, right))
+    result = ops.operator(op, one, other)
+    whole = [v for v in (left, right) if isinstance(v, Tensor) and isinstance(v.dtype, DType) and v.dtype.is_float]
+    if isinstance(result, Tensor) and not whole and op not in _COMPARISONS:
+        return result.with_dtype(Unknown("the kind of a number is not known"))
+    return result
+
+
+_COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
+
+
+class Quotient:
+    """`a / b` of integers: a float, which `int()` makes the size `floor`."""
+
+    def __init__(self, floor: Dim) -> None:
+        self.floor = floor
+
+
+def _number(value: Value) -> float | None:
+    if isinstance(value, Dim):
+        return None if value.const is None else float(value.const)
+    return float(value)
+
+
+def _float_operator(op: str, one: float, two: float) -> Value:
+    try:
+        match op:
+            case "+":
+                return one + two
+            case "-":
+                return one - two
+            case "*":
+                return one * two
+            case "/":
+                return one / two
+            case "//":
+                return one // two
+            case "%":
+                return one % two
+            case "**":
+                return one**two if abs(two) < 64 and abs(one) < 1e6 else Unknown("a large power")
+            case _:
+                return Unknown(f"{op} of numbers")
+    except (ArithmeticError, ValueError):
+        return Unknown("an operation without a value")
+
+
+def _sequence_operator(op: str, left: Value, right: Value, span: Any) -> Value:
+    one, two = sequence(left), sequence(right)
+    if op == "+" and one is not None and two is not None:
+        return one + two if isinstance(left, list) else tuple(one + two)
+    count = right.const if isinstance(right, Dim) else left.const if isinstance(left, Dim) else None
+    held = one if one is not None else two
+    if op == "*" and held is not None and count is not None and 0 <= count * len(held) <= MAX_ELEMENTS:
+        return held * count if isinstance(left, list) else tuple(held * count)
+    if op == "*" and held is not None and len(held) == 1:
+        return Alike(held[0], right)
+    return Unknown("a sequence of unknown length", span)
+
+
+def unary(op: str, value: Value) -> Value:
+    if op == "not":
+        known = truth(value)
+        if known is not None:
+            return not known
+        from kernelscope.interp.conditions import name_of, without_not
+
+        plain, negated = without_not(name_of(value))
+        return Flag(name=(plain if negated else f"not {plain}") if plain else "")
+    value = present(value)
+    if isinstance(value, Tensor):
+        return value
+    value = as_size(value)
+    if isinstance(value, Dim | float | Unknown) and op in "+-":
+        return -value if op == "-" else value
+    if isinstance(value, Number):
+        return value
+    return Unknown(f"{op} is not followed here")
+
+
+def compare(op: str, left: Value, right: Value) -> Value:
+    """One comparison, known only where it is certain."""
+    if op in ("is", "is not") and (left is None or right is None):
+        other = right if left is None else left
+        if other is None:
+            return op == "is"
+        if isinstance(other, Opaque | Unknown | Maybe):
+            name = f"{other.name} is None" if isinstance(other, Opaque | Maybe) and other.name else ""
+            return Flag(name=f"not {name}" if name and op == "is not" else name)
+        return op == "is not"
+    left, right = present(left), present(right)
+    if isinstance(left, Tensor) or isinstance(right, Tensor):
+        return _tensor_operator(op, left, right) if op in _COMPARISONS else Flag()
+    left, right = as_size(left), as_size(right)
+    if isinstance(left, Dim) and isinstance(right, Dim):
+        difference = (left - right).const
+        if difference is not None and op in ("==", "!=", "<", "<=", ">", ">="):
+            return {
+                "==": difference == 0, "!=": difference != 0, "<": difference < 0, "<=": difference <= 0,
+                ">": difference > 0, ">=": difference >= 0,
+            }[op]  # fmt: skip
+        return Flag()
+    if isinstance(left, str | DType | bool) and isinstance(right, str | DType | bool) and op in ("==", "!=", "is"):
+        return (left == right) == (op != "!=")
+    listed = list(right) if isinstance(right, tuple | list | dict) else [None]
+    if op in ("in", "not in") and isinstance(left, str) and all(isinstance(entry, str) for entry in listed):
+        return (left in listed) == (op == "in")
+    return Flag()

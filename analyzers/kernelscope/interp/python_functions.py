@@ -1,0 +1,232 @@
+"""Python's own functions, and those of its library and of torch that are about values rather than tensors."""
+
+# Values are dynamic by nature; narrowing one to a container leaves its elements unknown to the type checker.
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+# pyright: reportUnknownLambdaType=false
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from kernelscope.dims import Dim, dim, maximum, minimum
+from kernelscope.interp.attributes import attribute
+from kernelscope.interp.calls import call
+from kernelscope.interp.interpreter import (
+    Interpreter,
+)
+from kernelscope.interp.operators import Quotient, truth
+from kernelscope.interp.sequences import Range, Unpacked, any_of, iterated, sequence
+from kernelscope.interp.values import (
+    Alike,
+    Arguments,
+    Builtin,
+    External,
+    Flag,
+    Keywords,
+    Number,
+    Opaque,
+    Partial,
+    Value,
+    as_size,
+)
+from kernelscope.tensor import Shape, Tensor, Unknown
+
+
+def _len(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
+    match args[0]:
+        case tuple() | list() | dict() | str():
+            return dim(len(args[0]))
+        case Shape() if args[0].dims is not None:
+            return dim(len(args[0].dims))
+        case Tensor() if args[0].rank:
+            return args[0].shape.size(0)
+        case Alike() if isinstance(args[0].count, Dim):
+            return args[0].count
+        case Opaque():
+            return Opaque(f"len({args[0].name})")
+        case _:
+            return Number()
+
+
+def _int(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
+    match args[0] if args else None:
+        case Dim() | Opaque():
+            return args[0]
+        case Quotient():
+            return args[0].floor
+        case float():
+            return dim(int(args[0]))
+        case bool():
+            return dim(int(args[0]))
+        case _:
+            return Number()
+
+
+def _extreme(pick: Callable[..., Dim]) -> Callable[..., Value]:
+    def find(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
+        values = [as_size(a) for a in (sequence(args[0]) or args if len(args) == 1 else args)]
+        if values and all(isinstance(v, Dim) for v in values):
+            return pick(*values)
+        return Number()
+
+    return find
+
+
+def _range(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
+    sizes = [as_size(a) for a in args]
+    if len(sizes) == 1 and isinstance(sizes[0], Dim):
+        return Range(sizes[0])
+    if all(isinstance(s, Dim) and s.const is not None for s in sizes):
+        numbers = range(*(int(s.const) for s in sizes if isinstance(s, Dim) and s.const is not None))
+        if len(numbers) <= 64:
+            return [dim(n) for n in numbers]
+    return Alike(Number("a loop counter", True))
+
+
+def _enumerate(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
+    items = iterated(run, args[0])
+    if isinstance(items, list):
+        return [(dim(i), item) for i, item in enumerate(items)]
+    return Alike((Opaque("index"), items.element), items.count)
+
+
+def _zip(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
+    parts = [iterated(run, a) for a in args]
+    lists = [p for p in parts if isinstance(p, list)]
+    if len(lists) == len(parts):
+        return [tuple(entry) for entry in zip(*lists, strict=False)]
+    return Alike(tuple(p.element if isinstance(p, Alike) else any_of(p) for p in parts))
+
+
+def _getattr(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
+    if len(args) < 2 or not isinstance(args[1], str):
+        return Unknown("an attribute of a name that is not known", span)
+    found = attribute(run, args[0], args[1], span)
+    if isinstance(found, Unknown) and len(args) > 2:
+        return args[2]
+    return found
+
+
+def _isinstance(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
+    if len(args) != 2:
+        return Flag()
+    kinds = args[1] if isinstance(args[1], tuple) else (args[1],)
+    names = {k.name.rpartition(".")[2] for k in kinds if isinstance(k, External | Builtin)}
+    match args[0]:
+        case Tensor() if names:
+            return bool(names & {"Tensor", "Parameter"})
+        case None:
+            return False if names else Flag()
+        case tuple():
+            return "tuple" in names if names else Flag()
+        case list():
+            return "list" in names if names else Flag()
+        case _:
+            return Flag()
+
+
+def _same_elements(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
+    if not args:
+        return []
+    items = iterated(run, args[0])
+    return list(items) if isinstance(items, list) else items
+
+
+def _tuple(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
+    found = _same_elements(run, args, kwargs, span)
+    return tuple(found) if isinstance(found, list) else found
+
+
+def _map(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
+    if len(args) != 2:
+        return Alike(Unknown("a map over several sequences"))
+    items = iterated(run, args[1])
+    if isinstance(items, list):
+        return [call(run, args[0], [item], {}, span) for item in items[:64]]
+    return Alike(call(run, args[0], [items.element], {}, span))
+
+
+def _partial(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
+    return Partial(args[0], tuple(args[1:]), dict(kwargs)) if args else Unknown("partial of nothing", span)
+
+
+def _product(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
+    values = [as_size(v) for v in sequence(args[0]) or ()]
+    if not values or not all(isinstance(v, Dim) for v in values):
+        return Number()
+    result = dim(1)
+    for value in values:
+        result = result * value
+    return result
+
+
+def _sum(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
+    values = [as_size(v) for v in sequence(args[0]) or ()]
+    if not values or not all(isinstance(v, Dim) for v in values):
+        return Number()
+    result = dim(0)
+    for value in values:
+        result = result + value
+    return result
+
+
+def _dict(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
+    return {**(args[0] if args and isinstance(args[0], dict) else {}), **kwargs}
+
+
+def _number(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
+    numbers = [a.const if isinstance(a, Dim) else a for a in args]
+    if len(numbers) == 1 and isinstance(numbers[0], int | float) and numbers[0] >= 0:
+        return float(numbers[0]) ** 0.5
+    return Number()
+
+
+def _ceil(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
+    value = args[0] if args else None
+    if isinstance(value, float):
+        return dim(int(-(-value // 1)))
+    return value if isinstance(value, Dim) else Number()
+
+
+def _flag(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
+    return Flag()
+
+
+def _bool(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
+    known = truth(args[0]) if args else False
+    return Flag() if known is None else known
+
+
+def _shape(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
+    values = sequence(args[0]) if args else []
+    return tuple(values) if values is not None else Unknown("sizes that are not known", span)
+
+
+PLAIN: dict[str, Callable[..., Value]] = {
+    "functools.partial": _partial, "math.prod": _product, "numpy.prod": _product,
+    "math.sqrt": _number, "math.log": lambda *a: Number(), "math.ceil": _ceil,
+    "math.floor": _int, "torch.Size": _shape, "collections.OrderedDict": lambda r, a, k, s: _dict(r, [], k, s)
+    if not a or not isinstance(a[0], list) else {e[0]: e[1] for e in a[0] if isinstance(e, tuple) and len(e) == 2},
+    "itertools.chain": lambda r, a, k, s: [v for part in a for v in (sequence(part) or [])],
+    "torch.is_tensor": lambda r, a, k, s: isinstance(a[0], Tensor) or Flag(),
+    "torch.cuda.is_available": _flag, "torch.is_grad_enabled": _flag, "torch.jit.is_scripting": lambda *a: False,
+    "torch.jit.is_tracing": lambda *a: False, "torch.compiler.is_compiling": lambda *a: False,
+    "torch._dynamo.is_compiling": lambda *a: False, "torch.is_autocast_enabled": _flag,
+}  # fmt: skip
+BUILTINS: dict[str, Callable[..., Value]] = {
+    "len": _len, "int": _int, "round": _int, "max": _extreme(maximum), "min": _extreme(minimum), "range": _range,
+    "enumerate": _enumerate, "zip": _zip, "getattr": _getattr, "isinstance": _isinstance, "list": _same_elements,
+    "tuple": _tuple, "reversed": _same_elements, "sorted": _same_elements, "map": _map, "sum": _sum, "dict": _dict,
+    "bool": _bool, "hasattr": _flag, "callable": _flag, "any": _flag, "all": _flag, "iter": _same_elements,
+    "float": lambda r, a, k, s: a[0] if a and isinstance(a[0], float) else Number(),
+}  # fmt: skip
+
+
+def call_builtin(run: Interpreter, name: str, args: Arguments, kwargs: Keywords, span: Any) -> Value:
+    found = BUILTINS.get(name)
+    if found is None or any(isinstance(a, Unpacked) for a in args):
+        return Unknown(f"{name}() is not followed", span)
+    if not args and name in ("len", "max", "min", "enumerate", "range", "sum", "int"):
+        return Unknown(f"{name}() without arguments", span)
+    return found(run, args, kwargs, span)

@@ -1,0 +1,112 @@
+"""Sequences as values: elements that are known one by one, or alike and of unknown number."""
+
+# Values are dynamic by nature; narrowing one to a container leaves its elements unknown to the type checker.
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+# pyright: reportUnknownLambdaType=false
+
+from __future__ import annotations
+
+from typing import Any
+
+from kernelscope import ops
+from kernelscope.dims import Dim, dim
+from kernelscope.interp.interpreter import (
+    Interpreter,
+)
+from kernelscope.interp.values import (
+    CALLABLES,
+    Alike,
+    Number,
+    Sequential,
+    Value,
+    joined,
+)
+from kernelscope.tensor import Several, Shape, Tensor, Unknown
+
+MAX_ELEMENTS = 64
+
+
+class Unpacked:
+    """`*values` where the number of values is not known."""
+
+    def __init__(self, value: Value) -> None:
+        self.value = value
+
+
+def sequence(value: Value) -> list[Value] | None:
+    """The elements of a value that is a sequence of known length."""
+    match value:
+        case tuple() | list():
+            return list(value)
+        case Shape() if value.dims is not None:
+            return list(value.dims)
+        case dict():
+            return list(value)
+        case _:
+            return None
+
+
+class Mapping:
+    """A registry of the program's own: a dict-like object whose entries are callables."""
+
+    def __init__(self, entries: list[Value]) -> None:
+        self.entries = entries
+
+
+def is_callable(value: Value) -> bool:
+    return isinstance(value, CALLABLES)
+
+
+def element_at(values: tuple[Value, ...] | list[Value], index: Value, span: Any) -> Value:
+    if isinstance(index, Dim) and index.const is not None:
+        if -len(values) <= index.const < len(values):
+            return values[index.const]
+        return Unknown("an index beyond the end", span)
+    if isinstance(index, slice):
+        parts = [p.const if isinstance(p, Dim) else p for p in (index.start, index.stop, index.step)]
+        if all(p is None or isinstance(p, int) for p in parts):
+            return values[slice(*parts)]
+        return Unknown("a slice with bounds that are not known", span)
+    if values:
+        result = values[0]
+        for other in values[1:]:
+            result = joined(result, other)
+        return result
+    return Unknown("an element of an empty sequence", span)
+
+
+def any_of(items: list[Value]) -> Value:
+    """A value that stands for any of a list's elements."""
+    result: Value = items[0] if items else Unknown("an element of an empty sequence")
+    for other in items[1:]:
+        result = joined(result, other)
+    return result
+
+
+def iterated(run: Interpreter, value: Value) -> list[Value] | Alike:
+    """What a `for` over the value goes through: a list of known length, or elements that are alike."""
+    found = sequence(value)
+    if found is not None:
+        return found
+    match value:
+        case Sequential():
+            return value.parts if not any(isinstance(p, Alike) for p in value.parts) else Alike(any_of(value.parts))
+        case Alike():
+            return value
+        case Several():
+            return Alike(value.element)
+        case Tensor():
+            return Alike(ops.index(value, (0,)) if value.rank else Tensor())
+        case Range():
+            if value.stop.const is not None and 0 <= value.stop.const <= MAX_ELEMENTS:
+                return [dim(i) for i in range(value.stop.const)]
+            return Alike(Number("a loop counter", True), value.stop)
+        case _:
+            return Alike(Unknown("an element of something that is not known"))
+
+
+class Range:
+    """`range(stop)`."""
+
+    def __init__(self, stop: Dim) -> None:
+        self.stop = stop
