@@ -253,7 +253,7 @@ class Analysis:
                 raise UserError(f"{target.path.name} cannot be read")
             if kind == "why":
                 return why(self.file_run(target.path), module, target.path, target)
-            return shapes(self.file_run(target.path), module, target.path, target, target.symbol)
+            return shapes(self.file_run(target.path), module, target.path, target, options.bindings)
         from kernelscope.explain.deliverables import make
 
         return make(kind, self.workspace, target, options)

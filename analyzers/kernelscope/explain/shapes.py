@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from kernelscope.explain.document import Block, Document, Heading, Line, Table
-from kernelscope.explain.tensor_hover import describe
+from kernelscope.explain.numbers import in_numbers
+from kernelscope.explain.tensor_hover import describe, names_in_order
 from kernelscope.interp.runs import FileRun
 from kernelscope.results import Span, Target, UserError
 from kernelscope.syntax.python import tree as t
@@ -13,34 +15,40 @@ from kernelscope.syntax.python.lower import Module, Scope
 from kernelscope.tensor import Shape, Tensor, Unknown
 
 
-def shapes(run: FileRun, module: Module, path: Path, target: Target, only: str | None = None) -> Document:
-    """Shapes of the names that functions bind; `only` names one function or class."""
+def shapes(run: FileRun, module: Module, path: Path, target: Target, bindings: Mapping[str, int]) -> Document:
+    """Shapes of the names that functions bind, of one function or class where the target names it.
+
+    Sizes that are bound stand in a column of their own, as numbers.
+    """
+    only = target.symbol
     blocks: list[Block] = []
     known = total = 0
+    header = ["Line", "Name", "Shape", *(["With sizes"] if bindings else []), "Unknown because"]
     for scope in module.functions():
         if only is not None and only not in (scope.qualified_name, scope.path[0]):
             continue
-        rows = _rows(run, module, path, scope)
+        rows = _rows(run, module, path, scope, bindings)
         if not rows:
             continue
         total += len(rows)
         known += sum("?" not in row[2].text and "..." not in row[2].text for row in rows)
         blocks.append(Heading(scope.qualified_name, location=module.text.location(path, scope.node.name_span)))
-        blocks.append(Table(("Line", "Name", "Shape", "Unknown because"), tuple(rows)))
+        blocks.append(Table(tuple(header), tuple(rows)))
     if not blocks:
         raise UserError(f"{path.name} binds no tensors" + (f" in {only}" if only else ""))
     notes = (f"{known} of {total} tensors are known in every dim",)
     return Document(f"Shapes in {path.name}", tuple(blocks), "shapes", target, notes)
 
 
-def _rows(run: FileRun, module: Module, path: Path, scope: Scope) -> list[tuple[Line, ...]]:
+def _rows(
+    run: FileRun, module: Module, path: Path, scope: Scope, bindings: Mapping[str, int]
+) -> list[tuple[Line, ...]]:
     assert isinstance(scope.node, t.FunctionDef)
     spans: list[Span] = [param.name_span for param in scope.node.args]
     for node in t.walk(*scope.node.body):
         if isinstance(node, t.Assign):
             spans += [n.span for target in node.targets for n in t.walk(target) if isinstance(n, t.Name)]
-    named = (n for n in t.walk(*scope.node.body) if isinstance(n, t.Name | t.Attribute))
-    order = tuple(dict.fromkeys(t.dotted(n) or "" for n in named))
+    order = names_in_order(module, scope.node.name_span.start)
     rows: list[tuple[Line, ...]] = []
     for span in dict.fromkeys(spans):
         seen = run.values.get(span)
@@ -48,7 +56,10 @@ def _rows(run: FileRun, module: Module, path: Path, scope: Scope) -> list[tuple[
             continue
         where = module.text.location(path, span)
         text = (describe(seen.value, order) or "").removeprefix("Tensor")
-        rows.append((Line(str(where.line), where), Line(module.text.slice(span)), Line(text), Line(reason(seen.value))))
+        row = [Line(str(where.line), where), Line(module.text.slice(span)), Line(text)]
+        if bindings:
+            row.append(Line(in_numbers(seen.value, bindings, order) or ""))
+        rows.append((*row, Line(reason(seen.value))))
     return rows
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from kernelscope.dims import Dim
+from kernelscope.explain.numbers import in_numbers
 from kernelscope.interp.runs import FileRun
 from kernelscope.interp.values import Instance, Opaque
 from kernelscope.ops import Module
@@ -31,7 +32,7 @@ def tensor_hover(run: FileRun, module: Source, path: Path, offset: int, bindings
     if seen is None:
         return None
     name = module.text.slice(span)
-    order = _names_in_order(module, offset)
+    order = names_in_order(module, offset)
     shown = describe(seen.value, order)
     if shown is None:
         return None
@@ -96,8 +97,8 @@ def _layer(layer: Module) -> str:
 
 def _notes(value: object, contexts: int, bindings: Mapping[str, int], order: Sequence[str]) -> Iterator[str]:
     if isinstance(value, Tensor):
-        if (numbers := _bound(value, bindings)) is not None:
-            yield numbers
+        if (numbers := in_numbers(value, bindings, order)) is not None:
+            yield f"= {numbers}"
         reasons = _reasons(value.shape)
         if reasons:
             yield f"unknown because {reasons[0]}"
@@ -115,51 +116,13 @@ def _reasons(shape: Shape) -> list[str]:
     return found
 
 
-def _bound(value: Tensor, bindings: Mapping[str, int]) -> str | None:
-    """`= [8, 32, 4096, 128] · 256 MiB` when every name is bound."""
-    dims = value.shape.dims
-    if not bindings or dims is None:
-        return None
-    numbers: list[int] = []
-    for size in dims:
-        if isinstance(size, Unknown):
-            return None
-        number = size.subs(dict(_spelled(bindings))).const
-        if number is None:
-            return None
-        numbers.append(number)
-    text = f"= {numbers}"
-    if isinstance(value.dtype, DType):
-        count = 1
-        for number in numbers:
-            count *= number
-        text += f" · {_memory(count * value.dtype.bytes)}"
-    return text
-
-
-def _spelled(bindings: Mapping[str, int]) -> Iterator[tuple[str, int]]:
-    """A binding of `hidden_size` also binds `config.hidden_size` and `self.hidden_size`."""
-    for name, number in bindings.items():
-        yield name, number
-        for prefix in ("config.", "self.", "self.config."):
-            yield prefix + name, number
-
-
-def _memory(size: int) -> str:
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if size < 1024 or unit == "GiB":
-            return f"{size:.4g} {unit}" if isinstance(size, float) else f"{size} {unit}"
-        size = size // 1024 if size % 1024 == 0 else size / 1024  # type: ignore[assignment]
-    return ""
-
-
-def _names_in_order(module: Source, offset: int) -> tuple[str, ...]:
-    """Names of the enclosing function by first appearance, so that products read as the source writes them."""
+def names_in_order(module: Source, offset: int) -> tuple[str, ...]:
+    """Names of the enclosing function and then of its class by first appearance: products read as the source does."""
     scope = module.scope_at(offset)
     if scope is None:
         return ()
     found: dict[str, None] = {}
-    for node in t.walk(*scope.node.body):
+    for node in t.walk(*scope.node.body, *(scope.owner.body if scope.owner is not None else ())):
         if isinstance(node, t.Name | t.Attribute):
             name = t.dotted(node)
             if name:
@@ -170,13 +133,17 @@ def _names_in_order(module: Source, offset: int) -> tuple[str, ...]:
 
 def shape_hints(run: FileRun, module: Source, span: Span) -> Iterator[InlayHint]:
     """Shapes behind the names that assignments and parameters bind inside `span`."""
+    orders: dict[object, tuple[str, ...]] = {}
     for node in _targets(module):
         if not (span.start <= node.start < span.end):
             continue
         seen = run.values.get(node)
         if seen is None or not isinstance(seen.value, Tensor) or seen.value.rank is None:
             continue
-        order = _names_in_order(module, node.start)
+        scope = module.scope_at(node.start)
+        if scope not in orders:
+            orders[scope] = names_in_order(module, node.start)
+        order = orders[scope]
         text = f": {seen.value.shape.render(order)}"
         if len(text) > MAX_HINT:
             text = text[: MAX_HINT - 1] + "…"

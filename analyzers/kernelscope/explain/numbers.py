@@ -1,0 +1,54 @@
+"""Shapes and sizes in the numbers that the user bound to their names, and amounts as people read them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from kernelscope.dims import DimLike
+from kernelscope.tensor import DType, Tensor, Unknown
+
+
+def spelled(names: Iterable[str], bindings: Mapping[str, int]) -> dict[str, DimLike]:
+    """The bound ones of `names`: a binding of `hidden_size` holds for `config.hidden_size` and `self.hidden_size` too.
+
+    The longest spelling wins, so that `vision_config.hidden_size` can differ from `hidden_size`.
+    """
+    found: dict[str, DimLike] = {}
+    for name in names:
+        rest = name
+        while rest not in bindings and "." in rest:
+            rest = rest.partition(".")[2]
+        if rest in bindings and not _is_call(name):
+            found[name] = bindings[rest]
+    return found
+
+
+def _is_call(name: str) -> bool:
+    """Whether a symbol is an expression, such as `len(x.shape)`, whose end names nothing."""
+    return "(" in name or "[" in name
+
+
+def in_numbers(tensor: Tensor, bindings: Mapping[str, int], order: Sequence[str] = ()) -> str | None:
+    """`[8, 32, 4096, 128] · 256 MiB`, `[B, 32, S, 128]`; None when none of the tensor's names is bound."""
+    values = spelled(tensor.shape.names(), bindings)
+    if not values:
+        return None
+    try:
+        shape = tensor.shape.subs(values)
+    except ArithmeticError:
+        return None
+    text = shape.render(order)
+    count = shape.numel()
+    if isinstance(count, Unknown) or count.const is None or not isinstance(tensor.dtype, DType):
+        return text
+    return f"{text} · {memory(count.const * tensor.dtype.bytes)}"
+
+
+def memory(size: int) -> str:
+    """Bytes in the largest binary unit that they fill: `640 B`, `1.5 KiB`, `256 MiB`."""
+    amount: float = size
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if abs(amount) < 1024:
+            return f"{amount:.4g} {unit}"
+        amount /= 1024
+    return f"{amount:.4g} TiB"

@@ -1,0 +1,151 @@
+"""The command line as a user meets it: results on stdout, one line for what went wrong, and the exit status."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from kernelscope_server.cli import main
+
+MODEL = """import torch
+from torch import nn
+
+
+class Layer(nn.Module):
+    def __init__(self, hidden, inner):
+        super().__init__()
+        self.up = nn.Linear(hidden, inner)
+
+    def forward(self, x):
+        y = self.up(x)
+        return y
+"""
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A workspace with every kind of file that one meets; also the working folder."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    workspace = tmp_path / "workspace"
+    for name in ("empty", "plain", "code"):
+        (workspace / name).mkdir(parents=True)
+    (workspace / "plain" / "a.py").write_text("x = 1\n")
+    (workspace / "code" / "model.py").write_text(MODEL)
+    (workspace / "code" / "broken.py").write_text("import torch\ndef f(x:\n    y = torch.relu(x\n")
+    (workspace / "code" / "latin.py").write_bytes(
+        b"# caf\xe9 \xff\nimport torch\ndef g():\n    y = torch.ones(2)\n    return y\n"
+    )
+    (workspace / "code" / "wide.py").write_bytes("def g():\n    return 1\n".encode("utf-16"))
+    with (workspace / "code" / "huge.py").open("w") as file:
+        file.write("x = 1\n")
+        file.truncate(20 << 20)
+    (workspace / "code" / "notes.txt").write_text("x\n")
+    (workspace / "code" / "loop.py").symlink_to("loop.py")
+    monkeypatch.chdir(workspace)
+    return workspace
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    """Exit status, stdout and stderr."""
+    try:
+        status = main(arguments)
+    except SystemExit as exit:
+        status = int(exit.code or 0)
+    found = capsys.readouterr()
+    return status, found.out, found.err
+
+
+WRONG = [
+    ("explain", "arguments are required: TARGET"),
+    ("nonsense", "invalid choice: 'nonsense'"),
+    ("explain nothere.py", "there is no nothere.py; give FILE, FILE:LINE, FILE::symbol, a folder or a dotted name"),
+    ("explain not.a.module", "there is no not.a.module"),
+    ("explain empty", "holds no Python, Triton or CUDA source"),
+    ("explain code/huge.py", "huge.py was not read: 20.0 MiB, larger than the limit of 8 MiB"),
+    ("explain code/wide.py", "wide.py was not read: UTF-16 text; save it as UTF-8"),
+    ("explain code/broken.py", "it has a syntax error in line 2"),
+    ("explain code/model.py:99", "model.py has 13 lines, not 99"),
+    ("explain code/model.py::Nothing", "model.py defines no Nothing"),
+    ("shapes code/notes.txt", "notes.txt is no Python, Triton or CUDA source"),
+    ("shapes plain/a.py", "a.py binds no tensors"),
+    ("shapes plain", "shapes is of a file, a class or a function"),
+    ("shapes code/model.py --bind B=x", "--bind B=x: write NAME=NUMBER, such as --bind B=8"),
+    ("shapes code/model.py --config no.json", "--config: no.json cannot be read"),
+    ("shapes code/model.py --config plain/a.py", "--config: plain/a.py is not JSON"),
+    ("shapes code/model.py --width 3", "--width is a number of columns between 20 and 1000"),
+    ("check nothere", "there is no nothere"),
+    ("index nothere", "there is no folder nothere"),
+    ("report code/model.py", "there is no folder code/model.py"),
+    ("occupancy", "--threads is missing"),
+    ("occupancy --threads 256 --gpu Z9", "there is no GPU Z9; known:"),
+    ("occupancy --batch no.json", "--batch: no.json cannot be read"),
+]
+
+
+@pytest.mark.parametrize(("line", "message"), WRONG)
+def test_what_is_wrong_is_one_line_with_the_remedy(capsys: pytest.CaptureFixture[str], line: str, message: str) -> None:
+    status, out, err = run(capsys, *line.split())
+    assert (status, out) == (2, "")
+    assert err.startswith("kernelscope")
+    assert err.count("\n") == 1
+    assert message in err
+
+
+FOUND = [
+    ("--version", "kernelscope "),
+    ("explain code/model.py", "Linear"),
+    ("explain code/model.py::Layer", "Linear"),
+    ("explain code/model.py:5", "Linear"),
+    ("explain code.model.Layer", "Linear"),
+    ("explain code", "Overview of code"),
+    ("explain plain", "Overview of plain"),
+    ("shapes code/model.py", "inner"),
+    ("shapes code/latin.py", "[2]"),
+    ("shapes code/model.py --charset ascii", "inner"),
+    ("shapes code/model.py --format markdown", "# Shapes in model.py"),
+    ("index empty", "no source files"),
+    ("index code", "left out"),
+    ("check plain", ""),
+    ("report empty", "# Report of empty"),
+    ("occupancy --threads 256 --registers 64 --gpu H100", "blocks/SM"),
+]
+
+
+@pytest.mark.parametrize(("line", "text"), FOUND)
+def test_what_is_found_goes_to_stdout_alone(capsys: pytest.CaptureFixture[str], line: str, text: str) -> None:
+    status, out, err = run(capsys, *line.split())
+    assert (status, err) == (0, "")
+    assert text in out
+
+
+@pytest.mark.parametrize("line", ["shapes code/model.py", "explain code/model.py", "index code", "check code"])
+def test_everything_is_had_as_json(capsys: pytest.CaptureFixture[str], line: str) -> None:
+    status, out, _ = run(capsys, *line.split(), "--json")
+    assert status == 0
+    json.loads(out)
+
+
+def test_sizes_become_numbers_when_they_are_bound(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    (folder / "config.json").write_text('{"hidden": 16, "name": "x", "tied": true}')
+    _, out, _ = run(capsys, "shapes", "code/model.py", "--config", "config.json", "--bind", "inner=64")
+    assert "64" in out
+
+
+def test_diagnostics_are_found_by_exit_status_and_as_sarif(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    (folder / "k.py").write_text(
+        "import triton\nimport triton.language as tl\n\n\n@triton.jit\ndef k(x):\n"
+        "    o = tl.arange(0, 100)\n    tl.store(x + o, 1.0)\n"
+    )
+    status, out, _ = run(capsys, "check", "k.py")
+    assert (status, out.count("k.py:7:")) == (1, 1)
+    status, out, _ = run(capsys, "check", "k.py", "--format", "sarif")
+    assert status == 1
+    assert json.loads(out)["runs"][0]["results"][0]["locations"]
+
+
+@pytest.mark.skipif(os.name != "posix" or os.getuid() == 0, reason="root reads everything")
+def test_an_unreadable_file_is_said_to_be_so(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    (folder / "code" / "model.py").chmod(0)
+    assert "cannot be read: Permission denied" in run(capsys, "explain", "code/model.py")[2]

@@ -1,0 +1,65 @@
+"""Order of messages: what somebody waits for comes first, but no request overtakes an edit."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+from kernelscope_server.inbox import URGENCY, Inbox
+
+METHODS = ["textDocument/hover", "textDocument/documentSymbol", "workspace/symbol", "textDocument/didChange"]
+
+
+def message(number: int, method: str) -> dict[str, object]:
+    found: dict[str, object] = {"method": method, "place": number}
+    return found if method.endswith("didChange") else found | {"id": number}
+
+
+def drained(inbox: Inbox) -> list[dict[str, object]]:
+    found: list[dict[str, object]] = []
+    while isinstance(taken := inbox.next(0), dict):
+        found.append(taken)
+    return found
+
+
+@given(st.lists(st.sampled_from(METHODS), max_size=30))
+def test_requests_are_reordered_between_edits_only(methods: list[str]) -> None:
+    inbox = Inbox()
+    sent = [message(number, method) for number, method in enumerate(methods)]
+    for one in sent:
+        inbox.put(one)
+    expected: list[dict[str, object]] = []
+    run: list[dict[str, object]] = []
+    for one in [*sent, None]:
+        if one is not None and "id" in one:
+            run.append(one)
+            continue
+        expected += sorted(run, key=lambda m: URGENCY.get(str(m["method"]), len(URGENCY)))
+        expected += [one] if one is not None else []
+        run = []
+    assert drained(inbox) == expected
+
+
+def test_a_waiting_request_that_is_cancelled_is_taken_out() -> None:
+    inbox = Inbox()
+    for number in range(3):
+        inbox.put(message(number, "workspace/symbol"))
+    assert inbox.cancel(1)
+    assert [one["id"] for one in drained(inbox)] == [0, 2]
+
+
+def test_a_request_that_is_being_handled_is_marked_until_it_is_done() -> None:
+    inbox = Inbox()
+    inbox.put(message(7, "workspace/symbol"))
+    inbox.next(0)
+    assert not inbox.cancel(7)
+    assert inbox.is_cancelled(7)
+    inbox.done(7)
+    assert not inbox.is_cancelled(7)
+
+
+def test_initialize_and_shutdown_keep_their_place() -> None:
+    inbox = Inbox()
+    for number, method in enumerate(["shutdown", "textDocument/hover"]):
+        inbox.put(message(number, method))
+    assert not inbox.cancel(0)
+    assert [one["method"] for one in drained(inbox)] == ["shutdown", "textDocument/hover"]
