@@ -63,9 +63,7 @@ class Analysis:
     `document` raises `UserError` where the user has to choose another target.
     """
 
-    def __init__(
-        self, roots: Sequence[Path], settings: Settings | None = None, cache_dir: Path | None = None
-    ) -> None:
+    def __init__(self, roots: Sequence[Path], settings: Settings | None = None, cache_dir: Path | None = None) -> None:
         self.roots = tuple(roots)
         self.settings = settings or Settings()
         self.cache_dir = cache_dir

@@ -25,6 +25,8 @@ class Facts:
     """(a, b) for `a % b == 0`."""
     smallest: Mapping[str, int] = field(default_factory=dict[str, int])
     largest: Mapping[str, int] = field(default_factory=dict[str, int])
+    needed: list[tuple[Dim, Dim]] | None = field(default=None, compare=False)
+    """Where an operator notes sizes that must be equal for its call to succeed, if anybody asks."""
 
     def with_equal(self, kept: DimLike, replaced: DimLike) -> Facts:
         """Know that two Dims are equal. A name of `replaced` gives way, else one of `kept`; nothing if none can."""
@@ -51,6 +53,17 @@ class Facts:
         if known is not self and known.rewrite(left) == known.rewrite(right):
             return known
         return self.with_equal(left, right)
+
+    def common(self, other: Facts) -> Facts:
+        """What both know, as after two branches."""
+        if other == self:
+            return self
+        return Facts(
+            {name: d for name, d in self.equal.items() if other.equal.get(name) == d},
+            tuple(fact for fact in self.divisible if fact in other.divisible),
+            {name: low for name, low in self.smallest.items() if other.smallest.get(name) == low},
+            {name: high for name, high in self.largest.items() if other.largest.get(name) == high},
+        )
 
     def with_divisible(self, number: DimLike, divisor: DimLike) -> Facts:
         """Know that `number % divisor == 0`."""

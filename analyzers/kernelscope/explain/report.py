@@ -95,9 +95,7 @@ def report(
     }
 
 
-def _in_focus(
-    workspace: Workspace, root: Path, focus: Sequence[str], cancelled: Callable[[], bool]
-) -> list[str]:
+def _in_focus(workspace: Workspace, root: Path, focus: Sequence[str], cancelled: Callable[[], bool]) -> list[str]:
     wanted = [os.path.normpath(root / part) for part in focus]
     found: list[str] = []
     for entry in workspace.files.walk(cancelled):
@@ -361,4 +359,3 @@ def _lifecycle(system: System, places: Places) -> Json:
         for x in system.transitions
     ]  # fmt: skip
     return {"states": states, "transitions": transitions}
-

@@ -75,9 +75,7 @@ def _names(value: t.Expr) -> list[str]:
     return list(dict.fromkeys(n.id for n in t.walk(value) if isinstance(n, t.Name)))
 
 
-def _bound(
-    run: FileRun, module: Module, path: Path, scope: Scope | None, name: str, before: t.Stmt
-) -> Line | None:
+def _bound(run: FileRun, module: Module, path: Path, scope: Scope | None, name: str, before: t.Stmt) -> Line | None:
     """The last binding of a name before a statement, or its parameter."""
     if scope is None or not isinstance(scope.node, t.FunctionDef):
         return None

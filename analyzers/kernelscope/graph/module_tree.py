@@ -86,18 +86,14 @@ class ModuleTrees:
         """The parts of `cls`, recursively."""
         return replace(self._part("", cls, depth=0, within=(), budget=[MAX_PARTS]), attribute="")
 
-    def _part(
-        self, attribute: str, cls: Definition, depth: int, within: tuple[t.Stmt, ...], budget: list[int]
-    ) -> Part:
+    def _part(self, attribute: str, cls: Definition, depth: int, within: tuple[t.Stmt, ...], budget: list[int]) -> Part:
         location = self._location(cls.path, cls.node)
         if depth >= MAX_DEPTH or cls.node in within or budget[0] <= 0:
             return Part(attribute, cls.name, location, definition=cls)
         children = tuple(self._children(cls, depth, (*within, cls.node), budget))
         return Part(attribute, cls.name, location, definition=cls, children=children)
 
-    def _children(
-        self, cls: Definition, depth: int, within: tuple[t.Stmt, ...], budget: list[int]
-    ) -> Iterator[Part]:
+    def _children(self, cls: Definition, depth: int, within: tuple[t.Stmt, ...], budget: list[int]) -> Iterator[Part]:
         found: dict[str, Part] = {}
         for owner in reversed(self._classes.mro(cls)):
             if not is_class(owner):
@@ -140,9 +136,7 @@ class ModuleTrees:
             if not is_module_class(self._classes, definition):
                 return None
             part = self._part(attribute, definition, depth + 1, within, budget)
-            return replace(
-                part, location=location, arguments=arguments, repeat=built.repeat, condition=built.condition
-            )
+            return replace(part, location=location, arguments=arguments, repeat=built.repeat, condition=built.condition)
         if isinstance(resolved, External) and _is_layer(resolved.dotted):
             return Part(attribute, resolved.dotted, location, arguments, built.repeat, built.condition)
         return None
@@ -273,9 +267,7 @@ def _stored_by(
         yield attr, built
 
 
-def _built(
-    value: t.Expr, method: t.FunctionDef, condition: str, repeat: str, text: SourceText
-) -> Iterator[_Built]:
+def _built(value: t.Expr, method: t.FunctionDef, condition: str, repeat: str, text: SourceText) -> Iterator[_Built]:
     """The constructor calls that a value is made of, through lists, comprehensions and conditional expressions."""
     todo: list[tuple[t.Expr, str, str, str]] = [(value, condition, repeat, "")]
     while todo:

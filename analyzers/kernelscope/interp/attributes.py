@@ -142,7 +142,8 @@ def subscript(run: Interpreter, value: Value, index: Value, span: Any) -> Value:
     match value:
         case Tensor():
             items = index if isinstance(index, tuple) else (index,)
-            return ops.index(value, tuple(for_op(item) for item in items))
+            given = tuple(for_op(item) for item in items)
+            return run.operate(lambda facts: ops.index(value, given, facts))
         case tuple() | list():
             return element_at(value, index, span)
         case Shape():

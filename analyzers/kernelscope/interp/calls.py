@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from kernelscope import ops
@@ -85,7 +86,7 @@ def call(run: Interpreter, target: Value, args: Arguments, kwargs: Keywords, spa
             default = _default_choice(target.definition.name, args) if isinstance(result, Unknown) else None
             return result if default is None else default
         case TensorMethod():
-            return call_tensor_method(target, args, kwargs)
+            return call_tensor_method(run, target, args, kwargs)
         case External():
             return call_external(run, target.name, args, kwargs, span)
         case Builtin():
@@ -167,9 +168,13 @@ def run_body(run: Interpreter, scope: Scope, node: t.FunctionDef) -> Value:
     run.frames += 1
     scope.frame = run.frames
     returns = Returns(run, scope)
+    known = run.known
     try:
-        execute(run, scope, node.body, returns)
+        if not execute(run, scope, node.body, returns) and returns.any:
+            returns.add(None, run.known.facts)
     finally:
+        facts = run.known.facts if returns.facts is None else returns.facts
+        run.known = replace(known, facts=facts)
         run.calls -= 1
         run.nested = outer
     run.record(scope.path, node.name_span, returns.value)
@@ -225,7 +230,8 @@ def _call_lambda(run: Interpreter, target: LambdaValue, args: Arguments) -> Valu
 
 
 def _layer(run: Interpreter, layer: Module, args: Arguments, kwargs: Keywords, span: Any) -> Value:
-    return ops.call(layer, [for_op(a) for a in args], {k: for_op(v) for k, v in kwargs.items()})
+    given, named = [for_op(a) for a in args], {k: for_op(v) for k, v in kwargs.items()}
+    return run.operate(lambda facts: ops.call(layer, given, named, facts))
 
 
 def through(run: Interpreter, parts: list[Value], args: Arguments, kwargs: Keywords, span: Any) -> Value:

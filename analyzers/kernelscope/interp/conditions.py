@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from kernelscope.dims import Dim
 from kernelscope.interp.expressions import evaluate
-from kernelscope.interp.interpreter import Interpreter
+from kernelscope.interp.interpreter import Interpreter, Known
 from kernelscope.interp.operators import truth
-from kernelscope.interp.values import Flag, Maybe, Opaque, Scope, Value
+from kernelscope.interp.values import Flag, Maybe, Opaque, Scope, Value, as_size
 from kernelscope.syntax.python import tree as t
 
 
@@ -32,20 +33,20 @@ class Condition:
         """Inside, the test is known to hold or not, and the names in it are narrowed."""
         kept = self.scope.names
         self.scope.names = dict(kept)
-        assumed = self.assume(holds)
+        known = self.assume(holds)
         try:
             yield
         finally:
-            self.run.assumed = assumed
+            self.run.known = known
             self.scope.names = kept
 
-    def assume(self, holds: bool) -> dict[str, bool]:
-        """Know from here on whether the test holds; gives what was assumed before."""
-        before = self.run.assumed
+    def assume(self, holds: bool) -> Known:
+        """Know from here on whether the test holds; gives what was known before."""
+        before = self.run.known
         narrow(self.run, self.scope, self.test, holds)
         if self.name:
             plain, negated = without_not(self.name)
-            self.run.assumed = {**before, plain: holds != negated}
+            self.run.known = replace(self.run.known, conditions={**before.conditions, plain: holds != negated})
         return before
 
 
@@ -60,7 +61,7 @@ def decided(run: Interpreter, value: Value) -> bool | None:
     known = truth(value)
     if known is None and (name := name_of(value)):
         plain, negated = without_not(name)
-        assumed = run.assumed.get(plain)
+        assumed = run.known.conditions.get(plain)
         return None if assumed is None else assumed != negated
     return known
 
@@ -88,6 +89,8 @@ def narrow(run: Interpreter, scope: Scope, test: t.Expr, holds: bool) -> None:
     match test:
         case t.Compare(left=t.Name(id=name), ops=[op], comparators=[t.Constant(value=None)]) if op in ("is", "is not"):
             _narrow_name(run, scope, name, (op == "is") == holds)
+        case t.Compare(left=left, ops=["==" | "!=" as op], comparators=[right]) if (op == "==") == holds:
+            _equal(run, scope, left, right)
         case t.Name(id=name) if holds:
             _narrow_name(run, scope, name, False)
         case t.UnaryOp(op="not", operand=operand):
@@ -97,6 +100,22 @@ def narrow(run: Interpreter, scope: Scope, test: t.Expr, holds: bool) -> None:
                 narrow(run, scope, value, holds)
         case _:
             pass
+
+
+def _equal(run: Interpreter, scope: Scope, left: t.Expr, right: t.Expr) -> None:
+    """Two sizes are equal: `a == b`, or `a % b == 0`."""
+    run.quiet += 1
+    try:
+        if isinstance(left, t.BinOp) and left.op == "%" and isinstance(right, t.Constant) and right.value == 0:
+            number, divisor = (as_size(evaluate(run, scope, part)) for part in (left.left, left.right))
+            if isinstance(number, Dim) and isinstance(divisor, Dim):
+                run.learn(run.known.facts.with_divisible(number, divisor))
+            return
+        one, other = (as_size(evaluate(run, scope, part)) for part in (left, right))
+        if isinstance(one, Dim) and isinstance(other, Dim) and one != other:
+            run.learn(run.known.facts.with_same(one, other))
+    finally:
+        run.quiet -= 1
 
 
 def _narrow_name(run: Interpreter, scope: Scope, name: str, is_none: bool) -> None:

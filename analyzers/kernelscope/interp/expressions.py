@@ -61,7 +61,7 @@ def _evaluate(run: Interpreter, scope: Scope, node: t.Expr) -> Value:
 
             return call_node(run, scope, node)
         case t.BinOp():
-            return binary(node.op, evaluate(run, scope, node.left), evaluate(run, scope, node.right), node.span)
+            return binary(run, node.op, evaluate(run, scope, node.left), evaluate(run, scope, node.right), node.span)
         case t.UnaryOp():
             return unary(node.op, evaluate(run, scope, node.operand))
         case t.Compare():
@@ -120,7 +120,7 @@ def _compare(run: Interpreter, scope: Scope, node: t.Compare) -> Value:
     right = evaluate(run, scope, node.comparators[0])
     if len(node.ops) > 1:
         return Flag()
-    return compare(node.ops[0], left, right)
+    return compare(run, node.ops[0], left, right)
 
 
 def _boolean(run: Interpreter, scope: Scope, node: t.BoolOp) -> Value:
@@ -128,7 +128,7 @@ def _boolean(run: Interpreter, scope: Scope, node: t.BoolOp) -> Value:
     from kernelscope.interp.conditions import condition
 
     candidates: list[Value] = []
-    names, assumed = scope.names, run.assumed
+    names, known = scope.names, run.known
     scope.names = dict(names)
     try:
         for index, entry in enumerate(node.values):
@@ -141,7 +141,7 @@ def _boolean(run: Interpreter, scope: Scope, node: t.BoolOp) -> Value:
                 candidates.append(test.value)
                 test.assume(node.op == "and")
     finally:
-        scope.names, run.assumed = names, assumed
+        scope.names, run.known = names, known
     callables = [c for c in candidates if is_callable(c)]
     if callables and all(is_callable(c) or isinstance(c, Opaque) for c in candidates):
         return any_of(callables)  # `given or Default`: what is given stands for the same

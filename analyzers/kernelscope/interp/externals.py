@@ -36,13 +36,14 @@ TRANSPARENT = {
 """Functions that give, or call, their first argument (of `cast` and `annotate` the last)."""
 
 
-def call_tensor_method(target: TensorMethod, args: Arguments, kwargs: Keywords) -> Value:
+def call_tensor_method(run: Interpreter, target: TensorMethod, args: Arguments, kwargs: Keywords) -> Value:
     if any(isinstance(a, Unpacked) for a in args):
         return _unpacked_method(target, args)
     name = f"torch.Tensor.{target.name}"
     if ops.find(name) is None:
         return Unknown(f"Tensor.{target.name} is not in the operator table")
-    return ops.apply(name, [target.value, *map(for_op, args)], {k: for_op(v) for k, v in kwargs.items()})
+    given, named = [target.value, *map(for_op, args)], {k: for_op(v) for k, v in kwargs.items()}
+    return run.operate(lambda facts: ops.apply(name, given, named, facts))
 
 
 def _unpacked_method(target: TensorMethod, args: Arguments) -> Value:
@@ -74,7 +75,8 @@ def call_external(run: Interpreter, name: str, args: Arguments, kwargs: Keywords
         given = [for_op(a) for a in args]
         if given and short not in SIZED:
             given[0] = _tensor_argument(args[0])
-        return ops.apply(name, given, {k: for_op(v) for k, v in kwargs.items()})
+        named = {k: for_op(v) for k, v in kwargs.items()}
+        return run.operate(lambda facts: ops.apply(name, given, named, facts))
     if (layer := _build(name, args, kwargs)) is not None:
         return layer
     return Unknown(f"{name} is outside the workspace and the operator table", span)

@@ -6,6 +6,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from kernelscope.dims import Facts
 from kernelscope.interp.conditions import condition
 from kernelscope.interp.expressions import evaluate, index_of
 from kernelscope.interp.interpreter import Interpreter
@@ -27,10 +30,13 @@ class Returns:
     def __init__(self, run: Interpreter, scope: Scope) -> None:
         self.value: Value = None
         self.any = False
+        self.facts: Facts | None = None
+        """What is known of sizes wherever the function returns."""
         self.join = Join(run.symbols, scope)
         self.name = scope.function.definition.name if scope.function is not None else "result"
 
-    def add(self, value: Value) -> None:
+    def add(self, value: Value, facts: Facts) -> None:
+        self.facts = facts if self.facts is None else self.facts.common(facts)
         self.value = self.join.values(self.name, self.value, value) if self.any else value
         self.any = True
 
@@ -55,14 +61,15 @@ def _statement(run: Interpreter, scope: Scope, node: t.Stmt, returns: Returns) -
                 assign(run, scope, node.target, evaluate(run, scope, node.value))
         case t.AugAssign():
             current = evaluate(run, scope, node.target)
-            value = binary(node.op, current, evaluate(run, scope, node.value), node.span)
+            value = binary(run, node.op, current, evaluate(run, scope, node.value), node.span)
             if isinstance(current, list) and isinstance(value, list):
                 current[:] = value
             assign(run, scope, node.target, value)
         case t.ExprStmt():
             evaluate(run, scope, node.value)
         case t.Return():
-            returns.add(evaluate(run, scope, node.value) if node.value is not None else None)
+            value = evaluate(run, scope, node.value) if node.value is not None else None
+            returns.add(value, run.known.facts)
             return ENDED
         case t.If():
             return _branch(run, scope, node, returns)
@@ -85,7 +92,9 @@ def _statement(run: Interpreter, scope: Scope, node: t.Stmt, returns: Returns) -
         case t.Raise() | t.Break() | t.Continue():
             return ENDED
         case t.Assert():
-            evaluate(run, scope, node.test)
+            test = condition(run, scope, node.test)
+            if test.known is None:
+                test.assume(True)
         case t.FunctionDef():
             _define(scope, node)
         case t.Import() | t.ImportFrom():
@@ -187,23 +196,23 @@ def _branch(run: Interpreter, scope: Scope, node: t.If, returns: Returns) -> boo
         return execute(run, scope, node.body if test.known else node.orelse, returns)
     before = dict(scope.names)
     stored = _stored(scope)
-    assumed = test.assume(True)
+    known = test.assume(True)
     first_ended = execute(run, scope, node.body, returns)
     first, first_stored = scope.names, _stored(scope)
     scope.names = dict(before)
     _restore(scope, stored)
-    run.assumed = assumed
+    first_known, run.known = run.known, known
     test.assume(False)
     second_ended = execute(run, scope, node.orelse, returns)
-    run.assumed = assumed
     if first_ended and second_ended:
         return ENDED
     if first_ended:
         return GOES_ON
     if second_ended:
-        scope.names = first
+        scope.names, run.known = first, first_known
         _restore(scope, first_stored)
         return GOES_ON
+    run.known = replace(known, facts=first_known.facts.common(run.known.facts))
     join = Join(run.symbols, scope, test.name)
     scope.names = join.names(first, scope.names)
     _restore(scope, join.names(first_stored, _stored(scope)))

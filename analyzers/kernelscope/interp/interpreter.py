@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import builtins
 import time
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
-from kernelscope.interp.symbols import Symbols
+from kernelscope.dims import NO_FACTS, Dim, Facts
+from kernelscope.interp.symbols import SEPARATOR, Symbols
 from kernelscope.interp.values import (
     Builtin,
     Class,
@@ -59,6 +61,17 @@ class Finding:
     error: ShapeError
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What holds at a place of the code: conditions by name, and facts about sizes."""
+
+    conditions: Mapping[str, bool] = field(default_factory=dict[str, bool])
+    facts: Facts = NO_FACTS
+
+
+NOTHING_KNOWN = Known()
+
+
 @dataclass(slots=True)
 class Interpreter:
     """Evaluates functions of one workspace; `seen` collects values by (path, span)."""
@@ -73,8 +86,7 @@ class Interpreter:
     nested: int = 0
     quiet: int = 0
     frames: int = 0
-    assumed: dict[str, bool] = field(default_factory=dict[str, bool])
-    """Conditions by name that hold, or do not, in the branch that is looked at."""
+    known: Known = field(default_factory=lambda: NOTHING_KNOWN)
     symbols: Symbols = field(default_factory=Symbols)
     deadline: float = float("inf")
     constants: dict[t.FunctionDef, Value] = field(default_factory=dict[t.FunctionDef, Value])
@@ -86,6 +98,7 @@ class Interpreter:
     def start(self, seconds: float) -> None:
         """Begin one function of the file that is looked at, with a budget of its own."""
         self.steps = self.calls = self.nested = self.quiet = 0
+        self.known = NOTHING_KNOWN
         self.deadline = time.monotonic() + seconds
 
     def step(self) -> None:
@@ -138,6 +151,19 @@ class Interpreter:
             else:
                 known.value = agreed(known.value, seen.value)
                 known.contexts += seen.contexts
+
+    def operate(self, compute: Callable[[Facts], Value]) -> Value:
+        """Apply an operator knowing what is known here; sizes that it needs to agree do so from here on."""
+        needed: list[tuple[Dim, Dim]] = []
+        result = compute(replace(self.known.facts, needed=needed))
+        for wanted, found in needed:
+            if SEPARATOR in repr(wanted) and SEPARATOR not in repr(found):
+                wanted, found = found, wanted
+            self.learn(self.known.facts.with_same(wanted, found))
+        return result
+
+    def learn(self, facts: Facts) -> None:
+        self.known = replace(self.known, facts=facts)
 
     def contradiction(self, path: str, span: Span, error: ShapeError) -> Unknown:
         self.findings.append(Finding(path, span, error))

@@ -10,6 +10,7 @@ from typing import Any
 
 from kernelscope import ops
 from kernelscope.dims import Dim
+from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.sequences import MAX_ELEMENTS, sequence
 from kernelscope.interp.values import (
     Alike,
@@ -59,11 +60,11 @@ def truth(value: Value) -> bool | None:
 _INTEGER = {"+": Dim.__add__, "-": Dim.__sub__, "*": Dim.__mul__, "//": Dim.__floordiv__, "%": Dim.__mod__}
 
 
-def binary(op: str, left: Value, right: Value, span: Any) -> Value:
+def binary(run: Interpreter, op: str, left: Value, right: Value, span: Any) -> Value:
     """A binary operator: tensors by the table, sizes by the algebra, sequences by Python."""
     left, right = present(left), present(right)
     if isinstance(left, Tensor) or isinstance(right, Tensor):
-        return _tensor_operator(op, left, right)
+        return _tensor_operator(run, op, left, right)
     if isinstance(left, tuple | list | Shape) or isinstance(right, tuple | list | Shape):
         return _sequence_operator(op, left, right, span)
     left, right = as_size(left), as_size(right)
@@ -95,14 +96,15 @@ def binary(op: str, left: Value, right: Value, span: Any) -> Value:
     return Unknown(f"{op} is not followed here", span)
 
 
-def _tensor_operator(op: str, left: Value, right: Value) -> Value:
+def _tensor_operator(run: Interpreter, op: str, left: Value, right: Value) -> Value:
     """An operator of which one side at least is a tensor; a number that is not known changes no shape."""
     if not any(isinstance(v, Number | Flag | Quotient) for v in (left, right)):
-        return ops.operator(op, for_op(left), for_op(right))
+        one, other = for_op(left), for_op(right)
+        return run.operate(lambda facts: ops.operator(op, one, other, facts))
     if op == "@":
         return Unknown("a matrix product with a number")
     one, other = (0.5 if isinstance(v, Number | Flag | Quotient) else for_op(v) for v in (left, right))
-    result = ops.operator(op, one, other)
+    result = run.operate(lambda facts: ops.operator(op, one, other, facts))
     whole = [v for v in (left, right) if isinstance(v, Tensor) and isinstance(v.dtype, DType) and v.dtype.is_float]
     if isinstance(result, Tensor) and not whole and op not in _COMPARISONS:
         return result.with_dtype(Unknown("the kind of a number is not known"))
@@ -181,7 +183,7 @@ def unary(op: str, value: Value) -> Value:
     return Unknown(f"{op} is not followed here")
 
 
-def compare(op: str, left: Value, right: Value) -> Value:
+def compare(run: Interpreter, op: str, left: Value, right: Value) -> Value:
     """One comparison, known only where it is certain."""
     if op in ("is", "is not") and (left is None or right is None):
         other = right if left is None else left
@@ -193,7 +195,7 @@ def compare(op: str, left: Value, right: Value) -> Value:
         return op == "is not"
     left, right = present(left), present(right)
     if isinstance(left, Tensor) or isinstance(right, Tensor):
-        return _tensor_operator(op, left, right) if op in _COMPARISONS else Flag()
+        return _tensor_operator(run, op, left, right) if op in _COMPARISONS else Flag()
     left, right = as_size(left), as_size(right)
     if isinstance(left, Dim) and isinstance(right, Dim):
         difference = (left - right).const

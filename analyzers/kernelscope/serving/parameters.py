@@ -218,8 +218,10 @@ def _option(source: PythonSource, call: t.Call) -> Iterator[Parameter]:
     longest = max(flags, key=len)
     default = keywords.get("default")
     action = literal(keywords.get("action"))
-    expression = source.quote(default) if default is not None else {"store_true": "False", "store_false": "True"}.get(
-        str(action), ""
+    expression = (
+        source.quote(default)
+        if default is not None
+        else {"store_true": "False", "store_false": "True"}.get(str(action), "")
     )
     described = literal(keywords.get("help"))
     doc = " ".join(described.split()) if isinstance(described, str) else ""

@@ -31,10 +31,13 @@ def numel(sizes: Iterable[Size]) -> Size:
 
 
 def same_size(a: Size, b: Size, facts: Facts = NO_FACTS) -> bool | None:
-    """`same` for sizes; None when either is unknown."""
+    """`same` for sizes that have to agree, None when either is unknown; what cannot be decided is noted as needed."""
     if isinstance(a, Unknown) or isinstance(b, Unknown):
         return None
-    return same(a, b, facts)
+    verdict = same(a, b, facts)
+    if verdict is None and facts.needed is not None:
+        facts.needed.append((a, b))
+    return verdict
 
 
 def ceil_of(a: Size, b: Size) -> Size:

@@ -47,7 +47,7 @@ def _checked(shape: Shape, n: int, channels: Size, facts: Facts) -> None:
     if shape.rank is not None and shape.rank not in {n + 1, n + 2}:
         raise ShapeError("rank", f"expected {n + 1} or {n + 2} dims, got {shape}")
     found = shape.size(-n - 1)
-    if same_size(found, channels, facts) is False:
+    if same_size(channels, found, facts) is False:
         raise ShapeError("shape", f"{channels} input channels are expected, got {found} in {shape}")
 
 

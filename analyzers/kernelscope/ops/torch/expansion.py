@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from kernelscope.dims import NO_FACTS, Facts
+from kernelscope.dims import NO_FACTS, Dim, Facts, same
 from kernelscope.dims import dim as as_dim
 from kernelscope.ops.arguments import Value, integer, items, known, sizes, tensor, unpacked
 from kernelscope.ops.arguments import size as as_size
 from kernelscope.ops.registry import rule
-from kernelscope.tensor import Shape, ShapeError, Size, Tensor, Unknown, numel, same_size
+from kernelscope.tensor import Shape, ShapeError, Size, Tensor, Unknown, numel
 from kernelscope.tensor.broadcasting import broadcast
 
 ONE = as_dim(1)
@@ -43,14 +43,15 @@ def expanded(dims: tuple[Size, ...], wanted: tuple[Size, ...], facts: Facts) -> 
                 raise ShapeError("broadcast", f"-1 for a new axis of {Shape(wanted)}")
             result.append(old)
         else:
-            if old is not None and old != 1 and same_size(old, target, facts) is False and _not_one(old, facts):
+            if old is not None and old != 1 and _differ(old, target, facts) and _differ(old, ONE, facts):
                 raise ShapeError("broadcast", f"{Shape(dims)} cannot be expanded to {Shape(wanted)}")
             result.append(target)
     return Shape(tuple(result))
 
 
-def _not_one(d: Size, facts: Facts) -> bool:
-    return same_size(d, ONE, facts) is False
+def _differ(a: Size, b: Size, facts: Facts) -> bool:
+    """Whether two sizes certainly differ; they need not agree."""
+    return isinstance(a, Dim) and isinstance(b, Dim) and same(a, b, facts) is False
 
 
 @rule("T.expand_as", kind="view", label="repeat axes of size 1 without copying")

@@ -22,7 +22,7 @@ def _normalized(shape: Shape, wanted: tuple[Size, ...], facts: Facts) -> Shape:
     if shape.rank is not None and shape.rank < len(wanted):
         raise ShapeError("rank", f"{Shape(wanted)} is normalised, but the input is {shape}")
     for found, size in zip(shape.last(len(wanted)), wanted, strict=True):
-        if same_size(found, size, facts) is False:
+        if same_size(size, found, facts) is False:
             raise ShapeError("shape", f"{Shape(wanted)} is normalised, but the input is {shape}")
     return shape
 
@@ -79,7 +79,7 @@ def _channel_weights(layer: Module) -> Mapping[str, Any]:
 def _channels(shape: Shape, wanted: Size, ranks: tuple[int, ...], facts: Facts) -> Shape:
     if shape.rank is not None and shape.rank not in ranks:
         raise ShapeError("rank", f"expected {' or '.join(map(str, ranks))} dims, got {shape}")
-    if same_size(shape.size(1), wanted, facts) is False:
+    if same_size(wanted, shape.size(1), facts) is False:
         raise ShapeError("shape", f"{wanted} channels are expected, got {shape.size(1)} in {shape}")
     return shape
 

@@ -41,7 +41,7 @@ def _unrolled(layer: Module, input: Value, facts: Facts) -> tuple[Shape, Shape, 
     if shape.rank not in {None, 2, 3}:
         raise ShapeError("rank", f"expected 2 or 3 dims, got {shape}")
     width = layer.size("input_size")
-    if same_size(shape.size(-1), width, facts) is False:
+    if same_size(width, shape.size(-1), facts) is False:
         raise ShapeError("shape", f"input_size is {width} but the input is {shape}")
     hidden = layer.size("hidden_size")
     projected = layer.size("proj_size") if layer.settings.get("proj_size", 0) != 0 else hidden
@@ -93,7 +93,7 @@ def _cell_weights(gates: int) -> Any:
 
 def _stepped(layer: Module, input: Value, facts: Facts) -> Shape:
     shape, width = tensor(input).shape, layer.size("input_size")
-    if same_size(shape.size(-1), width, facts) is False:
+    if same_size(width, shape.size(-1), facts) is False:
         raise ShapeError("shape", f"input_size is {width} but the input is {shape}")
     return shape.replace_last(1, layer.size("hidden_size"))
 

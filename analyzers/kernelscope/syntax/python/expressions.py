@@ -248,9 +248,7 @@ def _conditional(raw: Raw, depth: int) -> t.Expr:
 
 
 def _lambda(raw: Raw, depth: int) -> t.Expr:
-    return t.Lambda(
-        parameters(raw.child_by_field_name("parameters"), depth), _field(raw, "body", depth), span_of(raw)
-    )
+    return t.Lambda(parameters(raw.child_by_field_name("parameters"), depth), _field(raw, "body", depth), span_of(raw))
 
 
 def _generators(raw: Raw, depth: int) -> list[t.Comprehension]:
@@ -280,9 +278,7 @@ def _dict_comprehension(raw: Raw, depth: int) -> t.Expr:
     body = raw.child_by_field_name("body")
     if body is None or body.type != "pair":
         return t.Broken("syntax error", span_of(raw))
-    return t.DictComp(
-        _field(body, "key", depth), _field(body, "value", depth), _generators(raw, depth), span_of(raw)
-    )
+    return t.DictComp(_field(body, "key", depth), _field(body, "value", depth), _generators(raw, depth), span_of(raw))
 
 
 def _named(raw: Raw, depth: int) -> t.Expr:
