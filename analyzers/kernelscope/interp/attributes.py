@@ -10,6 +10,8 @@ from typing import Any
 
 from kernelscope import ops
 from kernelscope.dims import Dim
+from kernelscope.interp import records
+from kernelscope.interp.changes import Changes
 from kernelscope.interp.interpreter import (
     Interpreter,
     external,
@@ -91,7 +93,11 @@ def instance_attribute(run: Interpreter, instance: Instance, name: str) -> Value
     """What `self.name` is: stored by `__init__`, or defined by the class."""
     if instance.initialise is not None and not instance.is_ready:
         initialise, instance.initialise = instance.initialise, None
-        initialise()
+        changes, run.changes = run.changes, Changes()  # an object is made once, whichever way asks for it first
+        try:
+            initialise()
+        finally:
+            run.changes = changes
         instance.is_ready = True
     if name in instance.attributes:
         return instance.attributes[name]
@@ -131,6 +137,8 @@ def _class_attribute(run: Interpreter, found: object, receiver: Instance | None)
         case OutsideName():
             if receiver is not None and found.dotted.startswith("torch.nn."):
                 return PlainMethod(receiver, found.dotted.rpartition(".")[2])
+            if receiver is not None and found.dotted.rpartition(".")[0] in records.DICTS:
+                return PlainMethod(receiver, found.dotted.rpartition(".")[2])
             return Unknown(f"{found.dotted} is not followed")
         case _:
             return Unknown("no class of the workspace defines it")
@@ -162,6 +170,9 @@ def subscript(run: Interpreter, value: Value, index: Value, span: Any) -> Value:
             if isinstance(index, slice):
                 return Alike(value.element)
             return value.element
+        case Instance() if records.is_sequence(run, value):
+            instance_attribute(run, value, "__class__")
+            return records.item(run, value, index, span)
         case Instance():
             method = instance_attribute(run, value, "__getitem__")
             from kernelscope.interp.calls import call

@@ -13,7 +13,7 @@ from kernelscope import ops
 from kernelscope.interp.expressions import elements, evaluate
 from kernelscope.interp.flow import Returns, execute
 from kernelscope.interp.interpreter import MAX_CALLS, MAX_QUIET_CALLS, Interpreter
-from kernelscope.interp.sequences import Unpacked, is_callable
+from kernelscope.interp.sequences import is_callable
 from kernelscope.interp.values import (
     Alike,
     Arguments,
@@ -32,6 +32,7 @@ from kernelscope.interp.values import (
     Sequential,
     SuperValue,
     TensorMethod,
+    Unpacked,
     Value,
     agreed,
     for_op,

@@ -13,13 +13,14 @@ from kernelscope.interp.attributes import attribute, subscript
 from kernelscope.interp.interpreter import MAX_NESTED, Interpreter
 from kernelscope.interp.joins import Join
 from kernelscope.interp.operators import binary, compare, truth, unary
-from kernelscope.interp.sequences import MAX_ELEMENTS, Unpacked, any_of, is_callable, iterated, sequence
+from kernelscope.interp.sequences import MAX_ELEMENTS, any_of, is_callable, iterated, sequence
 from kernelscope.interp.values import (
     Alike,
     Flag,
     LambdaValue,
     Opaque,
     Scope,
+    Unpacked,
     Value,
     present,
 )
@@ -83,7 +84,7 @@ def _evaluate(run: Interpreter, scope: Scope, node: t.Expr) -> Value:
         case t.Lambda():
             return LambdaValue(node, scope)
         case t.JoinedStr():
-            return Unknown("a formatted string", node.span)
+            return _formatted(run, scope, node)
         case t.NamedExpr():
             value = evaluate(run, scope, node.value)
             scope.names[node.target.id] = value
@@ -167,6 +168,15 @@ def _conditional(run: Interpreter, scope: Scope, node: t.IfExp) -> Value:
     with test.holding(False):
         other = evaluate(run, scope, node.orelse)
     return Join(run.symbols, scope, test.name).values("value", one, other)
+
+
+def _formatted(run: Interpreter, scope: Scope, node: t.JoinedStr) -> Value:
+    """An f-string whose parts are strings and numbers that are known."""
+    parts = [evaluate(run, scope, part) for part in node.values]
+    texts = [str(p.const) if isinstance(p, Dim) and p.const is not None else p for p in parts]
+    if all(isinstance(text, str) for text in texts):
+        return "".join(str(text) for text in texts)
+    return Unknown("a formatted string", node.span)
 
 
 def _dict(run: Interpreter, scope: Scope, node: t.Dict) -> Value:

@@ -9,19 +9,20 @@ from __future__ import annotations
 from typing import Any
 
 from kernelscope import ops
-from kernelscope.dims import Dim
+from kernelscope.dims import Dim, dim
 from kernelscope.interp.calls import call
 from kernelscope.interp.interpreter import (
     Interpreter,
 )
-from kernelscope.interp.sequences import Unpacked
 from kernelscope.interp.values import (
     Alike,
     Arguments,
     Keywords,
+    Number,
     Opaque,
     Sequential,
     TensorMethod,
+    Unpacked,
     Value,
     as_size,
     for_op,
@@ -37,13 +38,37 @@ TRANSPARENT = {
 
 
 def call_tensor_method(run: Interpreter, target: TensorMethod, args: Arguments, kwargs: Keywords) -> Value:
-    if any(isinstance(a, Unpacked) for a in args):
-        return _unpacked_method(target, args)
+    spread = args[0] if len(args) == 1 and isinstance(args[0], tuple | list) else args
+    if any(isinstance(a, Unpacked) for a in spread):
+        return _unpacked_method(target, list(spread))
     name = f"torch.Tensor.{target.name}"
     if ops.find(name) is None:
         return Unknown(f"Tensor.{target.name} is not in the operator table")
-    given, named = [target.value, *map(for_op, args)], {k: for_op(v) for k, v in kwargs.items()}
-    return run.operate(lambda facts: ops.apply(name, given, named, facts))
+    return _operator(run, name, [target.value, *args], kwargs)
+
+
+def _operator(run: Interpreter, name: str, args: Arguments, kwargs: Keywords) -> Value:
+    """An operator of the table. An axis that callers may choose is the one of the default."""
+    op = ops.find(name)
+    plain = op is not None and op.tier == "family"
+
+    def given(value: Value) -> Value:
+        return 0.5 if plain and isinstance(value, Number) else for_op(value)
+
+    values, named = [given(a) for a in args], {k: given(v) for k, v in kwargs.items()}
+    result = run.operate(lambda facts: ops.apply(name, values, named, facts))
+    if _is_lost(result) and any(isinstance(v, Opaque) and v.default is not None for v in (*args, *kwargs.values())):
+        values, named = [given(_chosen(a)) for a in args], {k: given(_chosen(v)) for k, v in kwargs.items()}
+        return run.operate(lambda facts: ops.apply(name, values, named, facts))
+    return result
+
+
+def _is_lost(result: Value) -> bool:
+    return isinstance(result, Unknown) or (isinstance(result, Tensor) and result.rank is None)
+
+
+def _chosen(value: Value) -> Value:
+    return dim(value.default) if isinstance(value, Opaque) and value.default is not None else value
 
 
 def _unpacked_method(target: TensorMethod, args: Arguments) -> Value:
@@ -72,11 +97,9 @@ def call_external(run: Interpreter, name: str, args: Arguments, kwargs: Keywords
     if any(isinstance(a, Unpacked) for a in args):
         return Unknown(f"{name} of arguments that are not known", span)
     if ops.find(name) is not None:
-        given = [for_op(a) for a in args]
-        if given and short not in SIZED:
-            given[0] = _tensor_argument(args[0])
-        named = {k: for_op(v) for k, v in kwargs.items()}
-        return run.operate(lambda facts: ops.apply(name, given, named, facts))
+        if args and short not in SIZED:
+            args = [_tensor_argument(args[0]), *args[1:]]
+        return _operator(run, name, args, kwargs)
     if (layer := _build(name, args, kwargs)) is not None:
         return layer
     return Unknown(f"{name} is outside the workspace and the operator table", span)
@@ -95,7 +118,7 @@ def _tensor_argument(value: Value) -> Value:
         case tuple() | list():
             return type(value)(_tensor_argument(v) for v in value)
         case _:
-            return for_op(value)
+            return value
 
 
 def _build(name: str, args: Arguments, kwargs: Keywords) -> Module | None:

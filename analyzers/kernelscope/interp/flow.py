@@ -6,21 +6,25 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from kernelscope.dims import Facts
+from kernelscope.interp.changes import Contents
 from kernelscope.interp.conditions import condition
 from kernelscope.interp.expressions import evaluate, index_of
-from kernelscope.interp.interpreter import Interpreter
+from kernelscope.interp.interpreter import Interpreter, Known
 from kernelscope.interp.joins import Join
 from kernelscope.interp.operators import binary
-from kernelscope.interp.sequences import Unpacked, any_of, iterated, sequence
-from kernelscope.interp.values import Alike, Instance, Scope, Value, present
+from kernelscope.interp.sequences import any_of, iterated, sequence
+from kernelscope.interp.values import Alike, Instance, Scope, Unpacked, Value, present
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Tensor, Unknown
 
 MAX_UNROLLED = 8
+MAX_FORKS = 3
+"""How many branches are followed apart at a time."""
 ENDED, GOES_ON = True, False
 
 
@@ -43,9 +47,13 @@ class Returns:
 
 def execute(run: Interpreter, scope: Scope, body: list[t.Stmt], returns: Returns) -> bool:
     """Run a block; True when every way through it returns, raises, breaks or continues."""
-    for statement in body:
+    for index, statement in enumerate(body):
         run.step()
-        if _statement(run, scope, statement, returns):
+        if isinstance(statement, t.If):
+            ended, is_done = _branch(run, scope, statement, returns, body[index + 1 :])
+            if ended or is_done:
+                return ended
+        elif _statement(run, scope, statement, returns):
             return ENDED
     return GOES_ON
 
@@ -63,6 +71,7 @@ def _statement(run: Interpreter, scope: Scope, node: t.Stmt, returns: Returns) -
             current = evaluate(run, scope, node.target)
             value = binary(run, node.op, current, evaluate(run, scope, node.value), node.span)
             if isinstance(current, list) and isinstance(value, list):
+                run.changes.before(current)
                 current[:] = value
             assign(run, scope, node.target, value)
         case t.ExprStmt():
@@ -71,11 +80,10 @@ def _statement(run: Interpreter, scope: Scope, node: t.Stmt, returns: Returns) -
             value = evaluate(run, scope, node.value) if node.value is not None else None
             returns.add(value, run.known.facts)
             return ENDED
-        case t.If():
-            return _branch(run, scope, node, returns)
         case t.For():
             _for(run, scope, node, returns)
         case t.While():
+            evaluate(run, scope, node.test)
             _loop(run, scope, node.body, returns)
         case t.With():
             for item in node.items:
@@ -89,7 +97,11 @@ def _statement(run: Interpreter, scope: Scope, node: t.Stmt, returns: Returns) -
                 execute(run, scope, node.orelse, returns)
             execute(run, scope, node.finalbody, returns)
             return ended and bool(node.handlers)
-        case t.Raise() | t.Break() | t.Continue():
+        case t.Raise():
+            return ENDED
+        case t.Break() | t.Continue():
+            if scope.loops:
+                scope.loops[-1].append(dict(scope.names))
             return ENDED
         case t.Assert():
             test = condition(run, scope, node.test)
@@ -147,12 +159,14 @@ def assign(run: Interpreter, scope: Scope, target: t.Expr, value: Value) -> None
         case t.Attribute():
             holder = evaluate(run, scope, target.value)
             if isinstance(holder, Instance):
+                run.changes.before(holder.attributes)
                 holder.attributes[target.attr] = run.symbols.named(scope, value, f"self.{target.attr}")
             run.record(scope.path, target.attr_span, value)
         case t.Subscript():
             holder = evaluate(run, scope, target.value)
             index = index_of(run, scope, target.slice)
             if isinstance(holder, dict) and isinstance(index, str):
+                run.changes.before(holder)
                 holder[index] = value
         case _:
             pass
@@ -190,44 +204,107 @@ def _part_of(value: Value, span: Span) -> Value:
 # -- branches and loops ----------------------------------------------------------------------------------
 
 
-def _branch(run: Interpreter, scope: Scope, node: t.If, returns: Returns) -> bool:
+def _branch(run: Interpreter, scope: Scope, node: t.If, returns: Returns, rest: list[t.Stmt]) -> tuple[bool, bool]:
+    """Whether every way ended, and whether `rest`, what follows in the block, has been run already.
+
+    Ways that leave values of different kinds are followed apart to the end of the block.
+    """
     test = condition(run, scope, node.test)
     if test.known is not None:
-        return execute(run, scope, node.body if test.known else node.orelse, returns)
-    before = dict(scope.names)
-    stored = _stored(scope)
-    known = test.assume(True)
-    first_ended = execute(run, scope, node.body, returns)
-    first, first_stored = scope.names, _stored(scope)
-    scope.names = dict(before)
-    _restore(scope, stored)
-    first_known, run.known = run.known, known
-    test.assume(False)
-    second_ended = execute(run, scope, node.orelse, returns)
-    if first_ended and second_ended:
-        return ENDED
-    if first_ended:
-        return GOES_ON
-    if second_ended:
-        scope.names, run.known = first, first_known
-        _restore(scope, first_stored)
-        return GOES_ON
-    run.known = replace(known, facts=first_known.facts.common(run.known.facts))
+        return execute(run, scope, node.body if test.known else node.orelse, returns), False
+    mark, known = run.changes.mark(), run.known
+    names = scope.names
+    first, first_ended = _way(run, scope, returns, node.body, mark, lambda: test.assume(True))
+    scope.names, run.known = names, known
+    second, second_ended = _way(run, scope, returns, node.orelse, mark, lambda: test.assume(False))
+    if first_ended or second_ended:
+        (second if first_ended else first).enter(run, scope)
+        return first_ended and second_ended, False
     join = Join(run.symbols, scope, test.name)
-    scope.names = join.names(first, scope.names)
-    _restore(scope, join.names(first_stored, _stored(scope)))
-    return GOES_ON
+    apart = _differing(first.names, second.names, rest) if rest and run.forks < MAX_FORKS else set[str]()
+    if not apart:
+        _meet(run, scope, first, second, join, known)
+        return GOES_ON, False
+    shared = join.names(first.names, second.names)
+    run.forks += 1
+    ways: list[Way] = []
+    try:
+        for way in (first, second):
+            way.names = {**shared, **{name: way.names[name] for name in apart}}
+            way.enter(run, scope)
+            end, ended = _way(run, scope, returns, rest, mark)
+            if not ended:
+                ways.append(end)
+    finally:
+        run.forks -= 1
+    if len(ways) == 2:
+        _meet(run, scope, ways[0], ways[1], Join(run.symbols, scope, test.name), known)
+    elif ways:
+        ways[0].enter(run, scope)
+    return not ways, True
 
 
-def _stored(scope: Scope) -> dict[str, Value]:
-    receiver = scope.names.get("self")
-    return dict(receiver.attributes) if isinstance(receiver, Instance) else {}
+@dataclass(slots=True)
+class Way:
+    """The state at the end of one way through the code: names, what objects hold, what is known."""
+
+    names: dict[str, Value]
+    known: Known
+    contents: Contents
+    before: Contents
+
+    def enter(self, run: Interpreter, scope: Scope) -> None:
+        """Go on from this state."""
+        scope.names, run.known = dict(self.names), self.known
+        run.changes.enter(self.contents)
 
 
-def _restore(scope: Scope, attributes: dict[str, Value]) -> None:
-    receiver = scope.names.get("self")
-    if isinstance(receiver, Instance):
-        receiver.attributes = dict(attributes)
+def _way(
+    run: Interpreter,
+    scope: Scope,
+    returns: Returns,
+    body: list[t.Stmt],
+    mark: int,
+    start: Callable[[], object] = lambda: None,
+) -> tuple[Way, bool]:
+    """Run a block, then put objects back to what they held at `mark`; whether every way through it ended."""
+    scope.names = dict(scope.names)
+    start()
+    ended = execute(run, scope, body, returns)
+    contents = run.changes.since(mark)
+    return Way(scope.names, run.known, contents, run.changes.undo(mark)), ended
+
+
+def _meet(run: Interpreter, scope: Scope, one: Way, other: Way, join: Join, known: Known) -> None:
+    """Go on from what two ways have in common."""
+    scope.names = join.names(one.names, other.names)
+    run.changes.join({**one.before, **other.before}, one.contents, other.contents, join)
+    run.known = replace(known, facts=one.known.facts.common(other.known.facts))
+
+
+def _differing(one: dict[str, Value], other: dict[str, Value], rest: list[t.Stmt]) -> set[str]:
+    """Names used in `rest` whose values in two ways have nothing in common that a join could keep."""
+    found = {n for n in one if n in other and one[n] is not other[n] and _clash(one[n], other[n])}
+    if not found:
+        return found
+    used = {node.id for node in t.walk(*rest) if isinstance(node, t.Name)}
+    return found & used
+
+
+def _clash(one: Value, other: Value) -> bool:
+    match one, other:
+        case (Tensor(), Tensor()):
+            return one.rank != other.rank
+        case (tuple(), tuple()):
+            return len(one) != len(other) or any(_clash(a, b) for a, b in zip(one, other, strict=True))
+        case (Unknown(), Tensor() | tuple() | list()) | (Tensor() | tuple() | list(), Unknown()):
+            return True
+        case (Tensor(), tuple() | list()) | (tuple() | list(), Tensor()):
+            return True
+        case (str(), str()):
+            return one != other
+        case _:
+            return False
 
 
 def _for(run: Interpreter, scope: Scope, node: t.For, returns: Returns) -> None:
@@ -235,31 +312,47 @@ def _for(run: Interpreter, scope: Scope, node: t.For, returns: Returns) -> None:
     if isinstance(items, list) and len(items) <= MAX_UNROLLED:
         for item in items:
             assign(run, scope, node.target, item)
-            execute(run, scope, node.body, returns)
+            _round(run, scope, node.body, returns, Join(run.symbols, scope))
     else:
         element = items.element if isinstance(items, Alike) else any_of(items)
-        for _ in range(2):
-            assign(run, scope, node.target, element)
-            _once(run, scope, node.body, returns)
+        _loop(run, scope, node.body, returns, lambda: assign(run, scope, node.target, element))
     execute(run, scope, node.orelse, returns)
 
 
-def _loop(run: Interpreter, scope: Scope, body: list[t.Stmt], returns: Returns) -> None:
-    for _ in range(2):
-        _once(run, scope, body, returns)
-
-
-def _once(run: Interpreter, scope: Scope, body: list[t.Stmt], returns: Returns) -> None:
-    """One more round of a loop that may run any number of times: what it changes is joined with what was."""
-    before = dict(scope.names)
-    lengths = {name: len(value) for name, value in before.items() if isinstance(value, list)}
-    execute(run, scope, body, returns)
+def _loop(
+    run: Interpreter, scope: Scope, body: list[t.Stmt], returns: Returns, start: Callable[[], None] = lambda: None
+) -> None:
+    """A loop that may run any number of times: one round finds what changes, the next sees it as any round does."""
     join = Join(run.symbols, scope)
-    for name, value in list(scope.names.items()):
-        if isinstance(value, list) and name in lengths and len(value) != lengths[name]:
-            scope.names[name] = Alike(any_of(value))
-        elif name in before and before[name] is not value:
-            scope.names[name] = join.values(name, before[name], value)
+    for number in range(2):
+        before, mark, findings = dict(scope.names), run.changes.mark(), len(run.findings)
+        lengths = {name: len(value) for name, value in before.items() if isinstance(value, list)}
+        run.quiet += number == 0
+        try:
+            start()
+            _round(run, scope, body, returns, join)
+        finally:
+            if number == 0:
+                run.quiet -= 1
+                del run.findings[findings:]
+        for name, value in list(scope.names.items()):
+            if isinstance(value, list) and name in lengths and len(value) != lengths[name]:
+                scope.names[name] = Alike(join.any_of(name, value))
+            elif name in before and before[name] is not value:
+                scope.names[name] = join.values(name, before[name], value)
+        contents = run.changes.since(mark)
+        run.changes.join(run.changes.undo(mark), {}, contents, join)
+
+
+def _round(run: Interpreter, scope: Scope, body: list[t.Stmt], returns: Returns, join: Join) -> None:
+    """One round of a loop, with the ways that leave it early."""
+    scope.loops.append([])
+    ended = execute(run, scope, body, returns)
+    early = scope.loops.pop()
+    if ended and early:
+        scope.names = early.pop()
+    for names in early:
+        scope.names = join.names(scope.names, names)
 
 
 def _match(run: Interpreter, scope: Scope, node: t.Match, returns: Returns) -> None:

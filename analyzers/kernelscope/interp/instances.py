@@ -15,6 +15,7 @@ from kernelscope.interp.interpreter import (
     Interpreter,
     is_instance_of_module,
 )
+from kernelscope.interp.records import DICTS, derives, fill, is_record
 from kernelscope.interp.sequences import Mapping, is_callable
 from kernelscope.interp.values import (
     Arguments,
@@ -42,6 +43,10 @@ def construct(run: Interpreter, cls: Definition, args: Arguments, kwargs: Keywor
             if isinstance(layer, Module) and not isinstance(own_forward, Definition):
                 return layer
     instance = Instance(cls)
+    if is_record(run, cls) and not isinstance(run.class_attribute(cls, "__post_init__"), Definition):
+        instance.is_ready = True
+        fill(run, instance, args, kwargs)
+        return instance
     if args and isinstance(args[0], dict) and _is_mapping(run, cls):
         return Mapping([_constructed(run, entry) for entry in args[0].values()])
 
@@ -49,10 +54,10 @@ def construct(run: Interpreter, cls: Definition, args: Arguments, kwargs: Keywor
         init = run.class_attribute(cls, "__init__")
         run.quiet += 1
         try:
-            if isinstance(init, Definition) and isinstance(init.node, t.FunctionDef):
+            if is_record(run, cls):
+                fill(run, instance, args, kwargs)
+            elif isinstance(init, Definition) and isinstance(init.node, t.FunctionDef):
                 call_function(run, Function(init, instance, True), args, kwargs, init.node.span)
-            else:
-                _fields(run, instance, args, kwargs)
             _layer_base(run, instance, args, kwargs)
         except ShapeError:
             pass
@@ -65,8 +70,7 @@ def construct(run: Interpreter, cls: Definition, args: Arguments, kwargs: Keywor
 
 def _is_mapping(run: Interpreter, cls: Definition) -> bool:
     """Whether a class derives from dict: a registry of the program's own."""
-    names = {base.dotted for base in run.mro(cls) if isinstance(base, OutsideName)}
-    return bool(names & {"dict", "collections.OrderedDict", "collections.UserDict", "OrderedDict"})
+    return derives(run, cls, DICTS)
 
 
 def _constructed(run: Interpreter, entry: Value) -> Value:
@@ -76,21 +80,6 @@ def _constructed(run: Interpreter, entry: Value) -> Value:
         made = call(run, target, [], kwargs if isinstance(kwargs, dict) else {}, None)
         return made if is_callable(made) else target
     return target
-
-
-def _fields(run: Interpreter, instance: Instance, args: Arguments, kwargs: Keywords) -> None:
-    """A dataclass: annotated fields in order."""
-    node = instance.cls.node
-    if not isinstance(node, t.ClassDef):
-        return
-    fields = [s for s in node.body if isinstance(s, t.AnnAssign) and isinstance(s.target, t.Name)]
-    for index, statement in enumerate(fields):
-        assert isinstance(statement.target, t.Name)
-        name = statement.target.id
-        if name in kwargs:
-            instance.attributes[name] = kwargs[name]
-        elif index < len(args):
-            instance.attributes[name] = args[index]
 
 
 def _layer_base(run: Interpreter, instance: Instance, args: Arguments, kwargs: Keywords) -> None:

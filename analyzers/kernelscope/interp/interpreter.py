@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from kernelscope.dims import NO_FACTS, Dim, Facts
+from kernelscope.interp.changes import Changes
 from kernelscope.interp.symbols import SEPARATOR, Symbols
 from kernelscope.interp.values import (
     Builtin,
@@ -86,7 +87,9 @@ class Interpreter:
     nested: int = 0
     quiet: int = 0
     frames: int = 0
+    forks: int = 0
     known: Known = field(default_factory=lambda: NOTHING_KNOWN)
+    changes: Changes = field(default_factory=Changes)
     symbols: Symbols = field(default_factory=Symbols)
     deadline: float = float("inf")
     constants: dict[t.FunctionDef, Value] = field(default_factory=dict[t.FunctionDef, Value])
@@ -97,8 +100,9 @@ class Interpreter:
 
     def start(self, seconds: float) -> None:
         """Begin one function of the file that is looked at, with a budget of its own."""
-        self.steps = self.calls = self.nested = self.quiet = 0
+        self.steps = self.calls = self.nested = self.quiet = self.forks = 0
         self.known = NOTHING_KNOWN
+        self.changes = Changes()
         self.deadline = time.monotonic() + seconds
 
     def step(self) -> None:

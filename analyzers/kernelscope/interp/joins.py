@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from kernelscope.dims import Dim
 from kernelscope.interp.symbols import Symbols
-from kernelscope.interp.values import Alike, Instance, Maybe, Number, Opaque, Scope, Value, as_size, joined
+from kernelscope.interp.values import CALLABLES, Alike, Instance, Maybe, Number, Opaque, Scope, Value, as_size, joined
 from kernelscope.tensor import Shape, Size, Tensor, Unknown
 
 REASON = "two ways through the code give different sizes"
@@ -71,6 +71,16 @@ class Join:
                 return Alike(self.any_of(name, parts))
             case (dict(), dict()):
                 return self.names(one, other)
+            case (Unknown(), Dim() | Number()) | (Dim() | Number(), Unknown()):
+                return Number(REASON, not isinstance(one if isinstance(other, Unknown) else other, float))
+            case (Opaque(), _) if isinstance(other, CALLABLES):
+                return other  # what is given stands for the same
+            case (_, Opaque()) if isinstance(one, CALLABLES):
+                return one
+            case (Opaque(), tuple()):
+                return self.values(name, tuple(one.element(i) for i in range(len(other))), other)
+            case (tuple(), Opaque()):
+                return self.values(name, one, tuple(other.element(i) for i in range(len(one))))
             case (Instance(), Instance()) if one.cls.node is other.cls.node:
                 return one
             case _:

@@ -12,6 +12,7 @@ from kernelscope.interp.calls import call
 from kernelscope.interp.interpreter import (
     Interpreter,
 )
+from kernelscope.interp.records import is_sequence, values_of
 from kernelscope.interp.sequences import sequence
 from kernelscope.interp.values import (
     Arguments,
@@ -23,9 +24,14 @@ from kernelscope.interp.values import (
 from kernelscope.ops import Module
 from kernelscope.tensor import Shape, Unknown
 
+CHANGING = {"append", "extend", "insert", "pop", "update", "clear", "setdefault", "remove", "reverse", "sort"}
+"""Methods that change the list or dict."""
+
 
 def call_method(run: Interpreter, target: PlainMethod, args: Arguments, kwargs: Keywords, span: Any) -> Value:
     value, name = target.value, target.name
+    if isinstance(value, list | dict) and name in CHANGING:
+        run.changes.before(value)
     match value:
         case list():
             if name == "append" and args:
@@ -55,9 +61,15 @@ def call_method(run: Interpreter, target: PlainMethod, args: Arguments, kwargs: 
         case Shape():
             if name == "numel":
                 return value.numel()
+        case Instance() if name in ("keys", "values", "items", "to_tuple") and is_sequence(run, value):
+            held = values_of(run, value)
+            if name == "items":
+                return list(held.items())
+            return list(held) if name == "keys" else tuple(held.values())
         case Instance():
             if name in ("register_buffer", "register_parameter", "add_module") and len(args) >= 2:
                 if isinstance(args[0], str):
+                    run.changes.before(value.attributes)
                     value.attributes[args[0]] = args[1]
                 return None
             if name in ("to", "cuda", "eval", "train", "half", "float", "bfloat16", "requires_grad_"):

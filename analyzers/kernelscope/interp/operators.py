@@ -175,6 +175,8 @@ def unary(op: str, value: Value) -> Value:
     value = present(value)
     if isinstance(value, Tensor):
         return value
+    if isinstance(value, Opaque) and value.default == 0 and op == "-":
+        return Number("what a size of 0 means differs", True)
     value = as_size(value)
     if isinstance(value, Dim | float | Unknown) and op in "+-":
         return -value if op == "-" else value

@@ -16,7 +16,7 @@ from kernelscope.interp.interpreter import (
     Interpreter,
 )
 from kernelscope.interp.operators import Quotient, truth
-from kernelscope.interp.sequences import Range, Unpacked, any_of, iterated, sequence
+from kernelscope.interp.sequences import Range, any_of, iterated, sequence
 from kernelscope.interp.values import (
     Alike,
     Arguments,
@@ -27,6 +27,7 @@ from kernelscope.interp.values import (
     Number,
     Opaque,
     Partial,
+    Unpacked,
     Value,
     as_size,
 )
@@ -118,6 +119,10 @@ def _isinstance(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) 
             return bool(names & {"Tensor", "Parameter"})
         case None:
             return False if names else Flag()
+        case Opaque() if args[0].default is not None and names:
+            return "int" in names
+        case Dim() if names:
+            return "int" in names
         case tuple():
             return "tuple" in names if names else Flag()
         case list():
@@ -219,6 +224,11 @@ BUILTINS: dict[str, Callable[..., Value]] = {
     "enumerate": _enumerate, "zip": _zip, "getattr": _getattr, "isinstance": _isinstance, "list": _same_elements,
     "tuple": _tuple, "reversed": _same_elements, "sorted": _same_elements, "map": _map, "sum": _sum, "dict": _dict,
     "bool": _bool, "hasattr": _flag, "callable": _flag, "any": _flag, "all": _flag, "iter": _same_elements,
+    "slice": lambda r, a, k, s: slice(*a) if 1 <= len(a) <= 3 else Unknown("a slice", s),
+    "abs": lambda r, a, k, s: a[0] if isinstance(a[0], Tensor) else Number(is_integer=isinstance(a[0], Dim)),
+    "str": lambda r, a, k, s: a[0] if a and isinstance(a[0], str) else Unknown("a text that is not known", s),
+    "next": lambda r, a, k, s: any_of(i) if isinstance(i := iterated(r, a[0]), list) else i.element,
+    "set": _same_elements, "frozenset": _same_elements, "issubclass": _flag,
     "float": lambda r, a, k, s: a[0] if a and isinstance(a[0], float) else Number(),
 }  # fmt: skip
 

@@ -149,6 +149,8 @@ def _given(
     annotation: str,
 ) -> Value:
     default = param.default
+    if isinstance(default, t.Constant) and type(default.value) is int:
+        return Opaque(param.name, default.value)
     if is_tensor and not annotation.startswith(("tuple", "Tuple", "list", "List", "dict", "Optional[Tuple")):
         return Tensor(_shape(run, function, scope, param, uses), _dtype(param))
     kind = annotation.partition("|")[0].strip().removeprefix("Optional[").rstrip("]")

@@ -26,13 +26,6 @@ from kernelscope.tensor import Several, Shape, Tensor, Unknown
 MAX_ELEMENTS = 64
 
 
-class Unpacked:
-    """`*values` where the number of values is not known."""
-
-    def __init__(self, value: Value) -> None:
-        self.value = value
-
-
 def sequence(value: Value) -> list[Value] | None:
     """The elements of a value that is a sequence of known length."""
     match value:

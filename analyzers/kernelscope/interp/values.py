@@ -33,9 +33,14 @@ class Opaque:
     """
 
     name: str
+    default: int | None = field(default=None, compare=False)
+    """The number that it is unless a caller gives another."""
 
     def attribute(self, name: str) -> Opaque:
         return Opaque(f"{self.name}.{name}")
+
+    def element(self, index: int) -> Opaque:
+        return Opaque(f"{self.name}[{index}]")
 
     def as_dim(self) -> Dim:
         return dim(self.name)
@@ -172,6 +177,8 @@ class Scope:
     outer: Scope | None = None
     frame: int = 0
     """The number of the call, unlike any other in this interpretation."""
+    loops: list[list[dict[str, Value]]] = field(default_factory=list[list[dict[str, Value]]])
+    """Names at each `break` and `continue` of the loops that are running."""
 
 
 class Choice:
@@ -179,6 +186,13 @@ class Choice:
 
     def __init__(self, entries: list[Value]) -> None:
         self.entries = entries
+
+
+class Unpacked:
+    """`*values` where the number of values is not known."""
+
+    def __init__(self, value: Value) -> None:
+        self.value = value
 
 
 CALLABLES = (Module, Instance, Function, Class, LambdaValue, Partial, External, Sequential, Choice)
@@ -209,10 +223,11 @@ def for_op(value: Value) -> Value:
             return Unknown(value.reason)
         case Maybe():
             return for_op(value.value)
-        case tuple():
-            return tuple(for_op(v) for v in value)
-        case list():
-            return [for_op(v) for v in value]
+        case Unpacked():
+            return SPREAD
+        case tuple() | list():
+            found = [for_op(v) for v in value]
+            return next((v for v in found if v is SPREAD), type(value)(found) if type(value) is list else tuple(found))
         case slice():
             return slice(for_op(value.start), for_op(value.stop), for_op(value.step))
         case External() | Builtin():
@@ -233,6 +248,8 @@ def _plain_type(name: str) -> Value:
 
 
 EllipsisType = type(...)
+SPREAD = Unknown("values of which the number is not known")
+"""What an operator is given for `*values` among others."""
 
 
 def joined(one: Value, other: Value) -> Value:

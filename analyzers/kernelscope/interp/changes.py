@@ -1,0 +1,78 @@
+"""What is stored in objects, lists and dicts, so that two ways through the code can each start from what was before."""
+
+# Values are dynamic by nature; narrowing one to a container leaves its elements unknown to the type checker.
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from kernelscope.interp.joins import Join
+from kernelscope.interp.values import Value
+
+Container = dict[str, Value] | list[Value]
+Contents = dict[int, tuple[Container, Container]]
+"""By identity: a container and a copy of what it held."""
+
+
+@dataclass(slots=True)
+class Changes:
+    """Copies of containers, each made before a change, in order."""
+
+    log: list[tuple[Container, Container]] = field(default_factory=list[tuple[Container, Container]])
+
+    def before(self, container: Container) -> None:
+        """Note that a container is about to change."""
+        self.log.append((container, container.copy()))
+
+    def mark(self) -> int:
+        return len(self.log)
+
+    def since(self, mark: int) -> Contents:
+        """What the containers that changed since `mark` hold now."""
+        return {id(container): (container, container.copy()) for container, _ in self.log[mark:]}
+
+    def undo(self, mark: int) -> Contents:
+        """Put everything back to what it was at `mark`; gives what it is then."""
+        for container, copy in reversed(self.log[mark:]):
+            _put(container, copy)
+        found = self.since(mark)
+        del self.log[mark:]
+        return found
+
+    def enter(self, contents: Contents) -> None:
+        """Give containers the contents that they have at the end of another way."""
+        for container, copy in contents.values():
+            self.before(container)
+            _put(container, copy)
+
+    def join(self, before: Contents, one: Contents, other: Contents, join: Join) -> None:
+        """Give containers what either way may have left in them."""
+        for key in dict.fromkeys((*one, *other)):
+            container = (one.get(key) or other[key])[0]
+            first, second = (way[key][1] if key in way else _old(before, key, container) for way in (one, other))
+            self.before(container)
+            _put(container, _joined(first, second, join))
+
+
+def _old(before: Mapping[int, tuple[Container, Container]], key: int, container: Container) -> Container:
+    return before[key][1] if key in before else container.copy()
+
+
+def _put(container: Container, contents: Container) -> None:
+    container.clear()
+    if isinstance(container, dict) and isinstance(contents, dict):
+        container.update(contents)
+    elif isinstance(container, list) and isinstance(contents, list):
+        container.extend(contents)
+
+
+def _joined(one: Container, other: Container, join: Join) -> Container:
+    if isinstance(one, dict) and isinstance(other, dict):
+        return join.names(one, other)
+    if isinstance(one, list) and isinstance(other, list):
+        longer = one if len(one) >= len(other) else other
+        both = [join.values(f"part_{i}", a, b) for i, (a, b) in enumerate(zip(one, other, strict=False))]
+        return [*both, *longer[len(both) :]]
+    return one

@@ -1,0 +1,102 @@
+"""Classes that are their declared fields: dataclasses, named tuples, results that are dict and tuple at once."""
+
+# Values are dynamic by nature; narrowing one to a container leaves its elements unknown to the type checker.
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+
+from __future__ import annotations
+
+from typing import Any
+
+from kernelscope.dims import Dim
+from kernelscope.interp.interpreter import Interpreter
+from kernelscope.interp.sequences import element_at
+from kernelscope.interp.values import Arguments, Instance, Keywords, Maybe, Scope, Value
+from kernelscope.syntax.python import tree as t
+from kernelscope.tensor import Unknown
+from kernelscope.workspace.modules import Definition
+from kernelscope.workspace.modules import External as OutsideName
+
+TUPLES = {"typing.NamedTuple", "collections.namedtuple", "NamedTuple"}
+DICTS = {"dict", "collections.OrderedDict", "collections.UserDict", "OrderedDict", "typing.TypedDict"}
+DATACLASSES = {"dataclass", "attrs", "define", "frozen", "s", "pydantic_dataclass"}
+
+
+def is_record(run: Interpreter, cls: Definition) -> bool:
+    """Whether making an object of the class fills in its declared fields."""
+    node = cls.node
+    if not isinstance(node, t.ClassDef):
+        return False
+    names = (t.dotted(d) or t.dotted(getattr(d, "func", d)) or "" for d in node.decorator_list)
+    return any(n.rpartition(".")[2] in DATACLASSES for n in names) or derives(run, cls, TUPLES)
+
+
+def derives(run: Interpreter, cls: Definition, names: set[str]) -> bool:
+    """Whether a class derives from one of these that are defined elsewhere."""
+    return any(isinstance(base, OutsideName) and base.dotted in names for base in run.mro(cls))
+
+
+def fields_of(run: Interpreter, cls: Definition) -> dict[str, tuple[str, t.Expr | None]]:
+    """Declared fields with the file and expression of their defaults, those of base classes first."""
+    found: dict[str, tuple[str, t.Expr | None]] = {}
+    for base in reversed([c for c in run.mro(cls) if isinstance(c, Definition)]):
+        body = base.node.body if isinstance(base.node, t.ClassDef) else []
+        for statement in body:
+            if isinstance(statement, t.AnnAssign) and isinstance(statement.target, t.Name):
+                found[statement.target.id] = (base.path, statement.value)
+    return found
+
+
+def fill(run: Interpreter, instance: Instance, args: Arguments, kwargs: Keywords) -> None:
+    """Store what a record is made of."""
+    from kernelscope.interp.expressions import evaluate
+
+    for index, (name, (path, default)) in enumerate(fields_of(run, instance.cls).items()):
+        if index < len(args):
+            instance.attributes[name] = args[index]
+        elif name in kwargs:
+            instance.attributes[name] = kwargs[name]
+        elif isinstance(default, t.Call):
+            instance.attributes[name] = _made(run, path, default)
+        elif default is not None:
+            instance.attributes[name] = evaluate(run, Scope(path), default)
+
+
+def _made(run: Interpreter, path: str, default: t.Call) -> Value:
+    """`field(default=…)` and `field(default_factory=…)`."""
+    from kernelscope.interp.calls import call
+    from kernelscope.interp.expressions import evaluate
+
+    given = {k.arg: k.value for k in default.keywords if k.arg is not None}
+    if "default" in given:
+        return evaluate(run, Scope(path), given["default"])
+    if "default_factory" in given:
+        return call(run, evaluate(run, Scope(path), given["default_factory"]), [], {}, default.span)
+    return Unknown("a default that is not followed", default.span)
+
+
+def values_of(run: Interpreter, instance: Instance) -> dict[str, Value]:
+    """The fields that are there, in order: a result that is a dict leaves those out that are None."""
+    fields = fields_of(run, instance.cls)
+    held = {name: instance.attributes[name] for name in fields if name in instance.attributes}
+    if derives(run, instance.cls, TUPLES):
+        return held
+    return {name: value for name, value in held.items() if value is not None}
+
+
+def is_sequence(run: Interpreter, instance: Instance) -> bool:
+    """Whether the object can be indexed by position and by name."""
+    return is_record(run, instance.cls) and derives(run, instance.cls, TUPLES | DICTS)
+
+
+def item(run: Interpreter, instance: Instance, index: Value, span: Any) -> Value:
+    """`record[0]`, `record["name"]` or `record[:2]`."""
+    held = values_of(run, instance)
+    if isinstance(index, str):
+        return held[index] if index in held else Unknown(f"the field {index}", span)
+    number = index.const if isinstance(index, Dim) else None
+    values = list(held.values())
+    if number is None or not derives(run, instance.cls, TUPLES):
+        before = values[:number] if number is not None and number >= 0 else values
+        if any(isinstance(v, Maybe | Unknown) for v in before):
+            return Unknown("which fields of the result are there is not known", span)
+    return element_at(tuple(values), index, span)
