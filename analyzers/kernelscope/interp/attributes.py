@@ -94,9 +94,11 @@ def instance_attribute(run: Interpreter, instance: Instance, name: str) -> Value
     if instance.initialise is not None and not instance.is_ready:
         initialise, instance.initialise = instance.initialise, None
         changes, run.changes = run.changes, Changes()  # an object is made once, whichever way asks for it first
+        run.symbols.building += 1
         try:
             initialise()
         finally:
+            run.symbols.building -= 1
             run.changes = changes
         instance.is_ready = True
     if name in instance.attributes:

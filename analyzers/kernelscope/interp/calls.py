@@ -168,6 +168,7 @@ def run_body(run: Interpreter, scope: Scope, node: t.FunctionDef) -> Value:
             run.record(scope.path, param.name_span, scope.names[param.name])
     run.frames += 1
     scope.frame = run.frames
+    caller, run.symbols.frame = run.symbols.frame, run.frames
     returns = Returns(run, scope)
     known = run.known
     try:
@@ -178,6 +179,7 @@ def run_body(run: Interpreter, scope: Scope, node: t.FunctionDef) -> Value:
         run.known = replace(known, facts=facts)
         run.calls -= 1
         run.nested = outer
+        run.symbols.frame = caller
     run.record(scope.path, node.name_span, returns.value)
     return returns.value
 

@@ -102,7 +102,7 @@ class Interpreter:
         """Begin one function of the file that is looked at, with a budget of its own."""
         self.steps = self.calls = self.nested = self.quiet = self.forks = 0
         self.known = NOTHING_KNOWN
-        self.changes = Changes()
+        self.changes, self.symbols = Changes(), Symbols()
         self.deadline = time.monotonic() + seconds
 
     def step(self) -> None:

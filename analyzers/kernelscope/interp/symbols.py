@@ -25,14 +25,19 @@ class Symbols:
 
     reasons: dict[str, str] = field(default_factory=dict[str, str])
     renamed: dict[str, str] = field(default_factory=dict[str, str])
+    frame: int = 0
+    """The call that is running."""
+    building: int = 0
+    """How many objects are being made: what `__init__` computes belongs to the object, not to a call."""
 
     def new(self, scope: Scope, name: str, reason: str) -> Dim:
         """A symbol that nothing else in this call is called."""
         name = name.partition(SEPARATOR)[0]
-        full, count = f"{name}{SEPARATOR}{scope.frame}", 1
+        end = "" if self.building else f"{SEPARATOR}{scope.frame}"
+        full, count = f"{name}{end}", 1
         while full in self.reasons:
             count += 1
-            full = f"{name}_{count}{SEPARATOR}{scope.frame}"
+            full = f"{name}_{count}{end}"
         self.reasons[full] = reason
         return dim(full)
 
@@ -73,13 +78,13 @@ class Symbols:
         return size.subs(changes) if changes else size
 
     def shown(self, value: Value) -> Value:
-        """A value with the symbols' plain names."""
-        return over_sizes(value, _plain) if self.reasons else value
+        """A value with the symbols' plain names; those of other calls keep their number, so that they stay apart."""
+        return over_sizes(value, self._plain) if self.reasons else value
 
-
-def _plain(size: Dim) -> Dim:
-    changes = {n: dim(n.partition(SEPARATOR)[0]) for n in size.names() if SEPARATOR in n}
-    return size.subs(changes) if changes else size
+    def _plain(self, size: Dim) -> Dim:
+        own = f"{SEPARATOR}{self.frame}"
+        changes = {n: dim(n.removesuffix(own).replace(SEPARATOR, "_")) for n in size.names() if SEPARATOR in n}
+        return size.subs(changes) if changes else size
 
 
 def over_sizes(value: Value, change: Callable[[Dim], Dim]) -> Value:

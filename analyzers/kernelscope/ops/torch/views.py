@@ -67,9 +67,10 @@ def _quotient(shape: Shape, rest: list[Size], facts: Facts) -> Size:
     above = list(shape.dims)
     below = list(rest)
     for factor in rest:
-        if factor in above:
-            above.remove(factor)
-            below.remove(factor)
+        at = next((i for i, s in enumerate(above) if s is factor or (isinstance(s, Dim) and s == factor)), None)
+        if at is not None:  # two sizes that are not known for the same reason may differ: only the very same one counts
+            del above[at]
+            del below[next(i for i, s in enumerate(below) if s is factor)]
     count, known_count = numel(above), numel(below)
     if isinstance(count, Unknown) or isinstance(known_count, Unknown):
         return count if isinstance(count, Unknown) else known_count
