@@ -1,0 +1,205 @@
+"""Macros and their expansion, as the preprocessor does it, with every byte's place in the file kept.
+
+Names that stand for constants are left as they are written: people read `BM`, and the constants know its value.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from kernelscope.results import Span
+from kernelscope.syntax.cuda.mapped import Mapped, joined, standing_for
+
+MAX_DEPTH = 24
+MAX_EXPANDED = 4 << 20
+MAX_ARGUMENTS = 64
+
+_TOKEN = re.compile(
+    rb"R\"([^\s()\\]{0,16})\((?s:.*?)\)\1\""
+    rb'|"(?:[^"\\\n]|\\.)*+"?'
+    rb"|(?<!\w)'(?:[^'\\\n]|\\.){1,8}+'"
+    rb"|\.?\d[\w.']*"
+    rb"|[A-Za-z_]\w*"
+)
+_OPENING = re.compile(rb"\s*\(")
+_BODY = re.compile(rb"(#\s*)?([A-Za-z_]\w*)|\s*##\s*")
+_PLAIN = re.compile(
+    rb"(?:[\s()+\-*/%<>=&|^~!?:,]|\d[\w.']*|\.\d[\w.]*|\"[^\"]*\"|'[^']*'|[A-Za-z_][\w]*(?:::[A-Za-z_]\w*)*)*"
+)
+_WORD = re.compile(rb"[A-Za-z_]\w*")
+_NOT_CONSTANT = frozenset(
+    b"__global__ __device__ __host__ __shared__ __forceinline__ __noinline__ __inline__ __restrict__ __restrict inline "
+    b"static extern const volatile constexpr void int unsigned signed long short char float double bool auto template "
+    b"typename class struct return if else for while do switch case break continue threadIdx blockIdx blockDim gridDim "
+    b"__launch_bounds__ __align__ __attribute__ asm goto using namespace "
+    b"__constant__ __managed__ __grid_constant__".split()
+)
+
+
+@dataclass(frozen=True)
+class Macro:
+    """A `#define`: `params` is None for a macro without parentheses."""
+
+    name: bytes
+    params: tuple[bytes, ...] | None
+    body: bytes
+    path: str
+    span: Span
+    """Its name, in the file at `path`."""
+
+    @cached_property
+    def is_constant(self) -> bool:
+        """Whether it only gives a value a name."""
+        if self.params is not None or not self.body:
+            return False
+        return _PLAIN.fullmatch(self.body) is not None and not any(
+            word in _NOT_CONSTANT for word in _WORD.findall(self.body)
+        )
+
+
+Macros = Mapping[bytes, list[Macro]]
+
+
+def macro_at(macros: Macros, name: bytes, offset: int, path: str) -> Macro | None:
+    """The definition in force at an offset of a file: the last before it, else the first there is."""
+    found = macros.get(name)
+    if not found:
+        return None
+    if len(found) == 1:
+        return found[0]
+    before = [macro for macro in found if macro.path != path or macro.span.start < offset]
+    return before[-1] if before else found[0]
+
+
+def closing(data: bytes, opening: int, limit: int = 200_000) -> int | None:
+    """The offset of the bracket that closes the one at `opening`; strings are skipped."""
+    depth = 0
+    for match in _BRACKET.finditer(data, opening, min(len(data), opening + limit)):
+        char = match[0]
+        if char in (b"(", b"[", b"{"):
+            depth += 1
+        elif char in (b")", b"]", b"}"):
+            depth -= 1
+            if depth == 0:
+                return match.start()
+    return None
+
+
+_BRACKET = re.compile(rb"[()\[\]{}]|\"(?:[^\"\\\n]|\\.)*+\"|(?<!\w)'(?:[^'\\\n]|\\.){1,8}+'")
+_PART = re.compile(rb"[()\[\]{},]|\"(?:[^\"\\\n]|\\.)*+\"|(?<!\w)'(?:[^'\\\n]|\\.){1,8}+'")
+
+
+def argument_bounds(data: bytes, start: int, end: int) -> list[tuple[int, int]]:
+    """The parts between commas that stand in no bracket."""
+    bounds: list[tuple[int, int]] = []
+    depth, begin = 0, start
+    for match in _PART.finditer(data, start, end):
+        char = match[0]
+        if char == b",":
+            if depth == 0:
+                bounds.append((begin, match.start()))
+                begin = match.end()
+        elif char in (b"(", b"[", b"{"):
+            depth += 1
+        elif char in (b")", b"]", b"}"):
+            depth -= 1
+    bounds.append((begin, end))
+    return bounds
+
+
+class Expansion:
+    """Expands the macros of one file; stops growing at a limit, so that macros cannot fill the memory."""
+
+    def __init__(self, macros: Macros, path: str) -> None:
+        self.macros, self.path = macros, path
+        self.size = 0
+
+    def expand(self, text: Mapped, active: frozenset[bytes] = frozenset()) -> Mapped:
+        data = text.data
+        parts: list[Mapped] = []
+        copied = position = 0
+        while match := _TOKEN.search(data, position):
+            position = match.end()
+            name = match[0]
+            if name not in self.macros or name in active:
+                continue
+            place = text.origin(match.start(), position)
+            macro = macro_at(self.macros, name, place.start, self.path)
+            if macro is None or macro.is_constant:
+                continue
+            bounds: list[tuple[int, int]] = []
+            end = position
+            if macro.params is not None:
+                opening = _OPENING.match(data, position)
+                close = closing(data, opening.end() - 1) if opening else None
+                if opening is None or close is None:
+                    continue
+                bounds = argument_bounds(data, opening.end(), close)[:MAX_ARGUMENTS]
+                end = close + 1
+            if len(active) >= MAX_DEPTH or self.size > MAX_EXPANDED:
+                continue
+            parts.append(text.slice(copied, match.start()))
+            use = text.origin(match.start(), end)
+            body = self._substitute(macro, [text.slice(*_stripped(data, *b)) for b in bounds], use, active)
+            parts.append(self.expand(body, active | {name}))
+            self.size += len(parts[-1].data)
+            copied = position = end
+        if not parts:
+            return text
+        parts.append(text.slice(copied, len(data)))
+        return joined(parts)
+
+    def _substitute(self, macro: Macro, arguments: list[Mapped], use: Span, active: frozenset[bytes]) -> Mapped:
+        body = macro.body
+        if not macro.params and not arguments:
+            return standing_for(body.replace(b"##", b""), use)
+        given = _bound(macro.params or (), arguments)
+        parts: list[Mapped] = []
+        copied = 0
+        for match in _BODY.finditer(body):
+            if match[2] is None:
+                parts.append(standing_for(body[copied : match.start()].rstrip(), use))
+                copied = match.end()
+                continue
+            value = given.get(match[2])
+            if value is None:
+                continue
+            parts.append(standing_for(body[copied : match.start()], use))
+            copied = match.end()
+            if match[1]:
+                quoted = value.data.replace(b"\\", b"\\\\").replace(b'"', b'\\"').replace(b"\n", b" ")
+                parts.append(standing_for(b'"' + quoted + b'"', use))
+            elif _pasted(body, match):
+                parts.append(value)
+            else:
+                parts.append(self.expand(value, active))
+        parts.append(standing_for(body[copied:], use))
+        return joined(parts)
+
+
+def _bound(params: tuple[bytes, ...], arguments: list[Mapped]) -> dict[bytes, Mapped]:
+    """Parameters with their arguments; `__VA_ARGS__` takes the rest."""
+    given: dict[bytes, Mapped] = {}
+    for i, param in enumerate(params):
+        if param.endswith(b"..."):
+            rest: list[Mapped] = []
+            for argument in arguments[i:]:
+                rest.extend((standing_for(b", ", Span(argument.runs[0].origin, argument.runs[0].origin)), argument)
+                            if rest and argument.runs else (argument,))  # fmt: skip
+            given[param.removesuffix(b"...").strip() or b"__VA_ARGS__"] = joined(rest)
+        else:
+            given[param] = arguments[i] if i < len(arguments) else Mapped(b"", ())
+    return given
+
+
+def _pasted(body: bytes, match: re.Match[bytes]) -> bool:
+    return body[: match.start()].rstrip().endswith(b"##") or body[match.end() :].lstrip().startswith(b"##")
+
+
+def _stripped(data: bytes, start: int, end: int) -> tuple[int, int]:
+    piece = data[start:end]
+    left = len(piece) - len(piece.lstrip())
+    return (start + left, start + len(piece.rstrip())) if piece.strip() else (start, start)

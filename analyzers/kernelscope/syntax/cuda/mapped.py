@@ -1,0 +1,91 @@
+"""Text that was made out of a file's text, and knows for each of its bytes which bytes of the file it stands for.
+
+Text of a macro's body stands for the whole use of the macro; text that was only moved stands for itself.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass
+
+from kernelscope.results import Span
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """From `start` on, bytes stand for the file from `origin` on: one by one when `moved`, else all for the same."""
+
+    start: int
+    origin: int
+    origin_end: int
+    moved: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """Bytes with the runs that say where they come from."""
+
+    data: bytes
+    runs: tuple[Run, ...]
+
+    @staticmethod
+    def of_file(data: bytes) -> Mapped:
+        return Mapped(data, (Run(0, 0, len(data), True),))
+
+    def origin(self, start: int, end: int) -> Span:
+        """The bytes of the file that a part of this text stands for."""
+        if not self.runs:
+            return Span(0, 0)
+        first = self.runs[max(0, bisect_right(self.runs, start, key=_start) - 1)]
+        last = self.runs[max(0, bisect_right(self.runs, max(start, end - 1), key=_start) - 1)]
+        begin = first.origin + (start - first.start) if first.moved else first.origin
+        stop = last.origin + (end - last.start) if last.moved else last.origin_end
+        return Span(begin, stop) if stop >= begin else Span(first.origin, first.origin_end)
+
+    def position(self, offset: int) -> int:
+        """Where a byte of the file stands in this text, or the byte after it that does."""
+        for run in self.runs if len(self.runs) > 1 else ():
+            if run.moved and run.origin <= offset < run.origin_end:
+                return run.start + offset - run.origin
+        later = [run.start for run in self.runs if run.origin >= offset]
+        return offset if len(self.runs) == 1 else min(later, default=len(self.data))
+
+    def slice(self, start: int, end: int) -> Mapped:
+        """A part, with its own runs."""
+        data = self.data[start:end]
+        if not data:
+            return Mapped(b"", ())
+        first = max(0, bisect_right(self.runs, start, key=_start) - 1)
+        runs: list[Run] = []
+        for i in range(first, len(self.runs)):
+            run = self.runs[i]
+            if run.start >= end:
+                break
+            cut = max(0, start - run.start)
+            origin = run.origin + cut if run.moved else run.origin
+            runs.append(Run(max(run.start, start) - start, origin, run.origin_end, run.moved))
+        return Mapped(data, tuple(runs))
+
+    def replaced(self, data: bytes) -> Mapped:
+        """The same places with other bytes, as many as before."""
+        assert len(data) == len(self.data)
+        return Mapped(data, self.runs)
+
+
+def joined(parts: list[Mapped]) -> Mapped:
+    """Parts one after the other."""
+    runs: list[Run] = []
+    at = 0
+    for part in parts:
+        runs.extend(Run(at + r.start, r.origin, r.origin_end, r.moved) for r in part.runs)
+        at += len(part.data)
+    return Mapped(b"".join(part.data for part in parts), tuple(runs))
+
+
+def standing_for(data: bytes, span: Span) -> Mapped:
+    """Text all of which stands for one part of the file."""
+    return Mapped(data, (Run(0, span.start, span.end, False),) if data else ())
+
+
+def _start(run: Run) -> int:
+    return run.start

@@ -1,0 +1,71 @@
+"""Mends what the grammar cannot read: macros that nobody defines, and attributes in places it does not expect.
+
+Bytes are replaced one for one, so that every place stays what it is. Unknown macros are recognised by where they
+stand: before a declaration, as a statement without a semicolon, or around a block.
+"""
+
+from __future__ import annotations
+
+import re
+
+from kernelscope.syntax.cuda.macros import argument_bounds, closing
+
+_ATTRIBUTE = re.compile(
+    rb"\b(?:__attribute__|__launch_bounds__|__cluster_dims__|__maxnreg__|__block_size__|__declspec|__noinline__"
+    rb"|__builtin_align__|__nv_pure__)\b(\s*\()?|\[\[(?:\w|::|\s)+\]\]"
+)
+_ALIGN = re.compile(rb"\b__align__(?=\s*\()")
+_MACRO_CALL = re.compile(rb"(?<![\w:.>])([A-Z][A-Z0-9_]{2,})\s*\(")
+_QUALIFIER = re.compile(
+    rb"(?P<before>(?:\A|[;{}>)]|\b(?:static|inline|extern|__device__|__host__|__global__|constexpr|__forceinline__))\s*)"
+    rb"(?P<macro>[A-Z_][A-Z0-9_]{3,})(?=\s+(?!const\b|or\b|and\b)(?:[A-Za-z_][\w:]*)(?:\s*<[^;{}()]{0,200}>)?[\s*&]+[A-Za-z_~])"
+)
+_TYPENAME = re.compile(rb"(?:(?<=[=({;}])|(?<=return))\s*(typename)\s+(?=[A-Za-z_][\w:<>, ]*?[({;]|[A-Za-z_])")
+_CONTINUES = b";,)].+-*/<>=?:|&^%!{["
+_BLANK = bytes.maketrans(bytes(range(256)), bytes(c if c in b"\r\n" else 32 for c in range(256)))
+
+
+def mended(data: bytes) -> bytes:
+    """The text as the grammar can read it, byte for byte in place."""
+    out = bytearray(_ALIGN.sub(b"alignas  ", data))
+    for match in _ATTRIBUTE.finditer(data):
+        end = match.end()
+        if match[1] is not None:
+            close = closing(data, match.end() - 1)
+            end = close + 1 if close is not None else match.end()
+        _erase(out, match.start(), end)
+    for match in _QUALIFIER.finditer(data):
+        _erase(out, *match.span("macro"))
+    for match in _TYPENAME.finditer(data):
+        _erase(out, *match.span(1))
+    for match in _MACRO_CALL.finditer(data):
+        _mend_call(out, data, match)
+    return bytes(out)
+
+
+def _mend_call(out: bytearray, data: bytes, match: re.Match[bytes]) -> None:
+    close = closing(data, match.end() - 1)
+    if close is None or bytes(out[match.start(1) : match.end(1)]) != match[1]:
+        return
+    for start, end in argument_bounds(data, match.end(), close):
+        piece = data[start:end].lstrip()
+        if piece.startswith(b"{") and b";" in piece:
+            _unwrap(out, match.start(), start + len(data[start:end]) - len(piece), end, close)
+            return
+    before = data[: match.start()].rstrip()[-1:]
+    after = data[close + 1 : close + 400]
+    stripped = after.lstrip()
+    alone = b"\n" in after[: len(after) - len(stripped)]
+    statement = before in (b"", b";", b"{", b"}") and alone and stripped[:1] not in _CONTINUES
+    if statement and stripped and data[close + 1 : close + 2].isspace():
+        out[close + 1 : close + 2] = b";"
+
+
+def _unwrap(out: bytearray, start: int, block: int, end: int, close: int) -> None:
+    """Leaves the block that a macro is given, as a statement."""
+    _erase(out, start, block)
+    _erase(out, end, close + 1)
+
+
+def _erase(out: bytearray, start: int, end: int) -> None:
+    out[start:end] = bytes(out[start:end]).translate(_BLANK)

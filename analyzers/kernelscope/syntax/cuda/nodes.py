@@ -1,0 +1,33 @@
+"""Ways through tree-sitter trees, and text on one line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from tree_sitter import Node
+
+
+def walk(node: Node) -> Iterator[Node]:
+    """A node and all named nodes in it, in source order."""
+    cursor = node.walk()
+    depth = 0
+    while True:
+        current = cursor.node
+        if current is not None and current.is_named:
+            yield current
+        if cursor.goto_first_child():
+            depth += 1
+            continue
+        while depth and not cursor.goto_next_sibling():
+            cursor.goto_parent()
+            depth -= 1
+        if not depth:
+            return
+
+
+_COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
+
+
+def one_line(text: str) -> str:
+    return " ".join(_COMMENT.sub(" ", text).replace("\\\n", " ").split())

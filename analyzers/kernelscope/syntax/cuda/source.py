@@ -1,0 +1,103 @@
+"""A CUDA C++ file as a tree: directives read, macros expanded, unknown macros mended, then parsed. Never fails.
+
+`parse(data, macros)` gives a `CudaSource`. Its tree is a `tree_sitter` tree of the *prepared* text, in which macros are
+expanded (but for names of constants, which stay) and comments, directives and branches not taken are blank. Offsets of
+nodes are offsets of the prepared text; `span(node)` is the part of the user's file that a node stands for (a whole
+macro use, where the node comes from the macro's body), `line(node)` its line there, `text(node)` the prepared bytes,
+and `written(node)` what the user wrote. Never use a node's own points: they count prepared lines.
+`functions.functions(source)` finds the functions in it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache, cached_property
+
+import tree_sitter_cuda
+from tree_sitter import Language, Node, Parser, Tree
+
+from kernelscope.results import Span
+from kernelscope.syntax.cuda.directives import directives
+from kernelscope.syntax.cuda.macros import Expansion, Macro, Macros
+from kernelscope.syntax.cuda.mapped import Mapped
+from kernelscope.syntax.cuda.mending import mended
+from kernelscope.syntax.cuda.nodes import one_line, walk
+from kernelscope.syntax.text import SourceText, with_line_feeds
+
+
+@cache
+def language() -> Language:
+    return Language(tree_sitter_cuda.language())
+
+
+@dataclass(frozen=True)
+class CudaSource:
+    """One parsed file, with the way back to what the user wrote."""
+
+    path: str
+    source: SourceText
+    prepared: Mapped
+    """The text that was parsed."""
+    expanded: bytes
+    """The same before mending: attributes such as `__launch_bounds__` are still there. Offsets are equal."""
+    tree: Tree
+    macros: Macros
+    """The file's own macros and those it was parsed with."""
+    own_macros: dict[bytes, list[Macro]]
+    includes: tuple[str, ...]
+    inactive: tuple[Span, ...]
+    """Parts of the file that are read though the preprocessor would not take them."""
+
+    @property
+    def root(self) -> Node:
+        return self.tree.root_node
+
+    def span(self, node: Node) -> Span:
+        """The part of the user's file that a node stands for."""
+        return self.prepared.origin(node.start_byte, node.end_byte)
+
+    def line(self, node: Node) -> int:
+        return self.source.line_of(self.span(node).start)
+
+    def text(self, node: Node) -> str:
+        """The prepared text of a node."""
+        return self.prepared.data[node.start_byte : node.end_byte].decode("utf-8", "replace")
+
+    def written(self, node: Node) -> str:
+        """What the user wrote in the node's place, on one line and without comments."""
+        return one_line(self.source.slice(self.span(node)))
+
+    def is_active(self, offset: int) -> bool:
+        """Whether the preprocessor would take this place of the file."""
+        return not any(offset in span for span in self.inactive)
+
+    @cached_property
+    def nodes(self) -> dict[str, list[Node]]:
+        """All named nodes by type, in source order."""
+        found: dict[str, list[Node]] = {}
+        for node in walk(self.root):
+            found.setdefault(node.type, []).append(node)
+        return found
+
+
+def parse(data: bytes, macros: Macros | None = None, path: str = "") -> CudaSource:
+    """Parses a file that is compiled with the given macros of the files it includes."""
+    given: Macros = macros or {}
+    read = directives(with_line_feeds(data), given, path)
+    known: dict[bytes, list[Macro]] = dict(given)
+    for name, own in read.macros.items():
+        known[name] = [*known.get(name, ()), *own]
+    expanded = Expansion(known, path).expand(Mapped.of_file(read.text))
+    prepared = expanded.replaced(mended(expanded.data))
+    tree = Parser(language()).parse(prepared.data)
+    return CudaSource(
+        path,
+        SourceText(data),
+        prepared,
+        expanded.data,
+        tree,
+        known,
+        read.macros,
+        tuple(read.includes),
+        tuple(read.inactive),
+    )

@@ -1,0 +1,96 @@
+"""CUDA files as trees: macros expanded, branches chosen, places kept."""
+
+from __future__ import annotations
+
+from kernelscope.syntax.cuda.functions import Function, FunctionKind, functions
+from kernelscope.syntax.cuda.source import CudaSource, parse
+
+
+def kernels(source: CudaSource) -> list[Function]:
+    return [function for function in functions(source) if function.kind is FunctionKind.KERNEL]
+
+
+def test_macros_expand_and_their_arguments_keep_their_places() -> None:
+    data = b"""#define VEC4(p) (reinterpret_cast<float4*>(&(p))[0])
+#define TILE 64
+__global__ void copy(float* out, const float* in) {
+  __shared__ float buffer[TILE];
+  VEC4(out[threadIdx.x]) = VEC4(in[threadIdx.x]);
+}
+"""
+    source = parse(data)
+    assert not source.root.has_error
+    subscripts = [node for node in source.nodes["subscript_expression"] if source.text(node) == "in[threadIdx.x]"]
+    assert [source.written(node) for node in subscripts] == ["in[threadIdx.x]"]
+    assert source.line(subscripts[0]) == 5
+    cast = next(node for node in source.nodes["subscript_expression"] if "reinterpret_cast" in source.text(node))
+    assert source.written(cast) == "VEC4(out[threadIdx.x])"
+    array = source.nodes["array_declarator"][0]
+    assert source.text(array) == "buffer[TILE]"
+
+
+def test_unknown_macros_do_not_break_the_tree() -> None:
+    data = b"""
+LIB_DEVICE float twice(float x) { return 2 * x; }
+template <typename T> __global__ __launch_bounds__(128, 2) void scale(T* x) {
+  CHECK_SOMETHING(x)
+  x[threadIdx.x] = twice(x[threadIdx.x]);
+}
+void run(float* x, int n) {
+  SWITCH_ON(n > 4, kBig, { scale<float><<<n, 128>>>(x); });
+}
+"""
+    source = parse(data)
+    assert not source.root.has_error
+    (kernel,) = kernels(source)
+    assert (kernel.name, [t.name for t in kernel.templates], [p.type for p in kernel.params]) == (
+        "scale",
+        ["T"],
+        ["T*"],
+    )
+    assert "__launch_bounds__(128, 2)" in kernel.header
+    assert len(source.nodes["kernel_call_syntax"]) == 1
+
+
+def test_one_branch_of_a_split_statement_is_read_and_all_kernels_are() -> None:
+    data = b"""
+#ifdef USE_HALF
+__global__ void half_kernel(__half* x) { x[0] = 0; }
+#else
+__global__ void float_kernel(float* x) {
+#if __CUDA_ARCH__ >= 800
+  if (x[0] > 0) {
+#else
+  if (x[0] > 1) {
+#endif
+    x[0] = 0;
+  }
+}
+#endif
+"""
+    source = parse(data)
+    assert not source.root.has_error
+    assert [(k.name, source.is_active(k.span.start)) for k in kernels(source)] == [
+        ("half_kernel", False),
+        ("float_kernel", True),
+    ]
+
+
+def test_a_kernel_in_the_midst_of_broken_code_is_read_by_itself() -> None:
+    data = b"""
+struct X { int a = [[[ ;
+__global__ void lonely(int* p) { p[0] = 1; }
+"""
+    (kernel,) = kernels(parse(data))
+    assert kernel.name == "lonely"
+    assert not kernel.body.has_error
+
+
+def test_kernels_made_by_macros_are_functions_of_their_use() -> None:
+    data = b"""#define KERNEL(name, op) \\
+  __global__ void name(float* x) { x[threadIdx.x] = op; }
+KERNEL(zero, 0.f)
+KERNEL(one, 1.f)
+"""
+    source = parse(data)
+    assert [(k.name, source.source.line_of(k.name_span.start)) for k in kernels(source)] == [("zero", 3), ("one", 4)]
