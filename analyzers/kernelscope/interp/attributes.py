@@ -32,6 +32,7 @@ from kernelscope.interp.values import (
     SuperValue,
     TensorMethod,
     Value,
+    as_size,
     for_op,
     present,
 )
@@ -48,7 +49,11 @@ def attribute(run: Interpreter, value: Value, name: str, span: Any) -> Value:
     match value:
         case Tensor():
             found = ops.attribute(value, name)
-            return TensorMethod(value, name) if isinstance(found, Unknown) else found
+            if isinstance(found, Unknown):
+                return TensorMethod(value, name)
+            if isinstance(found, Tensor):
+                return run.operated(f"torch.Tensor.{name}", [value], {}, span, found)
+            return found
         case Instance():
             return instance_attribute(run, value, name)
         case Opaque():
@@ -153,7 +158,8 @@ def subscript(run: Interpreter, value: Value, index: Value, span: Any) -> Value:
         case Tensor():
             items = index if isinstance(index, tuple) else (index,)
             given = tuple(for_op(item) for item in items)
-            return run.operate(lambda facts: ops.index(value, given, facts))
+            result = run.operate(lambda facts: ops.index(value, given, facts))
+            return run.operated("torch.Tensor.__getitem__", [value, index], {}, span, result)
         case tuple() | list():
             return element_at(value, index, span)
         case Shape():
@@ -170,7 +176,9 @@ def subscript(run: Interpreter, value: Value, index: Value, span: Any) -> Value:
             return Choice(value.entries)
         case Alike():
             if isinstance(index, slice):
-                return Alike(value.element)
+                if index.start is not None or index.step is not None:
+                    return Alike(value.element)
+                return Alike(value.element, value.count if index.stop is None else as_size(index.stop))
             return value.element
         case Instance() if records.is_sequence(run, value):
             instance_attribute(run, value, "__class__")

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -56,6 +57,8 @@ def call_node(run: Interpreter, scope: Scope, node: t.Call) -> Value:
             kwargs[keyword.arg] = value
         elif isinstance(value, dict):
             kwargs.update({k: v for k, v in value.items() if isinstance(k, str)})
+    if run.trace is not None:
+        run.trace.callee = node.func
     try:
         return call(run, target, args, kwargs, node.span)
     except ShapeError as error:
@@ -74,6 +77,12 @@ def _super(scope: Scope) -> Value:
 
 def call(run: Interpreter, target: Value, args: Arguments, kwargs: Keywords, span: Any) -> Value:
     """The result of calling a value. Raises ShapeError for a certain contradiction."""
+    if run.trace is None or run.quiet:
+        return _call(run, target, args, kwargs, span)
+    return run.trace.call(present(target), args, kwargs, span, lambda: _call(run, target, args, kwargs, span))
+
+
+def _call(run: Interpreter, target: Value, args: Arguments, kwargs: Keywords, span: Any) -> Value:
     from kernelscope.interp.externals import call_external, call_tensor_method
     from kernelscope.interp.instances import call_instance, construct
     from kernelscope.interp.methods import call_method
@@ -172,8 +181,9 @@ def run_body(run: Interpreter, scope: Scope, node: t.FunctionDef) -> Value:
     returns = Returns(run, scope)
     known = run.known
     try:
-        if not execute(run, scope, node.body, returns) and returns.any:
-            returns.add(None, run.known.facts)
+        with nullcontext() if run.trace is None else run.trace.inside(scope.path):
+            if not execute(run, scope, node.body, returns) and returns.any:
+                returns.add(None, run.known.facts)
     finally:
         facts = run.known.facts if returns.facts is None else returns.facts
         run.known = replace(known, facts=facts)
@@ -242,8 +252,13 @@ def through(run: Interpreter, parts: list[Value], args: Arguments, kwargs: Keywo
     values = args
     for part in parts:
         if isinstance(part, Alike):
-            result = call(run, part.element, values, {}, span)
-            again = call(run, part.element, [result], {}, span)
+            with run.loop("loop", span, part.count):
+                result = call(run, part.element, values, {}, span)
+            run.quiet += 1
+            try:
+                again = call(run, part.element, [result], {}, span)
+            finally:
+                run.quiet -= 1
             values = [result if repr(again) == repr(result) else Unknown("a repeated part changes the shape")]
         else:
             values = [call(run, part, values, {}, span)]

@@ -35,7 +35,8 @@ class Condition:
         self.scope.names = dict(kept)
         known = self.assume(holds)
         try:
-            yield
+            with self.run.where(self.test.span, holds):
+                yield
         finally:
             self.run.known = known
             self.scope.names = kept

@@ -42,6 +42,8 @@ def evaluate(run: Interpreter, scope: Scope, node: t.Expr) -> Value:
     finally:
         run.nested -= 1
     if isinstance(node, t.Attribute):
+        if run.trace is not None and not run.quiet:
+            value = run.trace.source("weight", node.attr, node.span, value)
         run.record(scope.path, node.attr_span, value)
     elif isinstance(node, t.Name | t.Call | t.BinOp | t.Subscript):
         run.record(scope.path, node.span, value)
@@ -64,7 +66,7 @@ def _evaluate(run: Interpreter, scope: Scope, node: t.Expr) -> Value:
         case t.BinOp():
             return binary(run, node.op, evaluate(run, scope, node.left), evaluate(run, scope, node.right), node.span)
         case t.UnaryOp():
-            return unary(node.op, evaluate(run, scope, node.operand))
+            return unary(run, node.op, evaluate(run, scope, node.operand), node.span)
         case t.Compare():
             return _compare(run, scope, node)
         case t.BoolOp():
@@ -121,7 +123,7 @@ def _compare(run: Interpreter, scope: Scope, node: t.Compare) -> Value:
     right = evaluate(run, scope, node.comparators[0])
     if len(node.ops) > 1:
         return Flag()
-    return compare(run, node.ops[0], left, right)
+    return compare(run, node.ops[0], left, right, node.span)
 
 
 def _boolean(run: Interpreter, scope: Scope, node: t.BoolOp) -> Value:
@@ -228,7 +230,8 @@ def _comprehension(run: Interpreter, scope: Scope, node: t.ListComp | t.Generato
         source = evaluate(run, inner if clause is not generator else scope, clause.iter)
         items = iterated(run, source)
         assign(run, inner, clause.target, items.element if isinstance(items, Alike) else any_of(items))
-    return Alike(evaluate(run, inner, node.elt))
+    count = items.count if isinstance(items, Alike) and len(node.generators) == 1 and not generator.ifs else None
+    return Alike(evaluate(run, inner, node.elt), count)
 
 
 def _dict_comprehension(run: Interpreter, scope: Scope, node: t.DictComp) -> Value:

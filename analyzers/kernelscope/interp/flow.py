@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from kernelscope.dims import Facts
+from kernelscope.dims import Facts, dim
 from kernelscope.interp.changes import Contents
 from kernelscope.interp.conditions import condition
 from kernelscope.interp.expressions import evaluate, index_of
@@ -17,7 +17,7 @@ from kernelscope.interp.interpreter import Interpreter, Known
 from kernelscope.interp.joins import Join
 from kernelscope.interp.operators import binary
 from kernelscope.interp.sequences import any_of, iterated, sequence
-from kernelscope.interp.values import Alike, Instance, Scope, Unpacked, Value, present
+from kernelscope.interp.values import Alike, Instance, Opaque, Scope, Unpacked, Value, present
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Tensor, Unknown
@@ -70,6 +70,8 @@ def _statement(run: Interpreter, scope: Scope, node: t.Stmt, returns: Returns) -
         case t.AugAssign():
             current = evaluate(run, scope, node.target)
             value = binary(run, node.op, current, evaluate(run, scope, node.value), node.span)
+            if run.trace is not None and not run.quiet:
+                run.trace.replaced(current, value)
             if isinstance(current, list) and isinstance(value, list):
                 run.changes.before(current)
                 current[:] = value
@@ -84,7 +86,8 @@ def _statement(run: Interpreter, scope: Scope, node: t.Stmt, returns: Returns) -
             _for(run, scope, node, returns)
         case t.While():
             evaluate(run, scope, node.test)
-            _loop(run, scope, node.body, returns)
+            with run.loop("loop", node.span):
+                _loop(run, scope, node.body, returns)
         case t.With():
             for item in node.items:
                 value = evaluate(run, scope, item.context_expr)
@@ -150,6 +153,8 @@ def assign(run: Interpreter, scope: Scope, target: t.Expr, value: Value) -> None
     match target:
         case t.Name():
             value = run.symbols.named(scope, value, target.id)
+            if run.trace is not None:
+                run.trace.bound(value, target.id)
             scope.names[target.id] = value
             run.record(scope.path, target.span, value)
         case t.Tuple() | t.List():
@@ -168,6 +173,8 @@ def assign(run: Interpreter, scope: Scope, target: t.Expr, value: Value) -> None
             if isinstance(holder, dict) and isinstance(index, str):
                 run.changes.before(holder)
                 holder[index] = value
+            elif run.trace is not None and not run.quiet:
+                run.trace.store(holder, index, value, target.span)
         case _:
             pass
 
@@ -184,7 +191,10 @@ def _unpack(run: Interpreter, scope: Scope, targets: list[t.Expr], value: Value,
     if values is None:
         element = value.element if isinstance(value, Alike) else _part_of(value, span)
         for target in targets:
-            assign(run, scope, target, Unknown("some of the values") if isinstance(target, t.Starred) else element)
+            part = Unknown("some of the values") if isinstance(target, t.Starred) else element
+            if run.trace is not None and isinstance(value, Opaque) and isinstance(target, t.Name):
+                part = run.trace.source("input", target.id, target.span, replace(part))
+            assign(run, scope, target, part)
         return
     if starred and len(values) >= len(targets) - 1:
         first = starred[0]
@@ -214,9 +224,11 @@ def _branch(run: Interpreter, scope: Scope, node: t.If, returns: Returns, rest: 
         return execute(run, scope, node.body if test.known else node.orelse, returns), False
     mark, known = run.changes.mark(), run.known
     names = scope.names
-    first, first_ended = _way(run, scope, returns, node.body, mark, lambda: test.assume(True))
+    with run.where(node.test.span, True):
+        first, first_ended = _way(run, scope, returns, node.body, mark, lambda: test.assume(True))
     scope.names, run.known = names, known
-    second, second_ended = _way(run, scope, returns, node.orelse, mark, lambda: test.assume(False))
+    with run.where(node.test.span, False):
+        second, second_ended = _way(run, scope, returns, node.orelse, mark, lambda: test.assume(False))
     if first_ended or second_ended:
         (second if first_ended else first).enter(run, scope)
         return first_ended and second_ended, False
@@ -229,10 +241,11 @@ def _branch(run: Interpreter, scope: Scope, node: t.If, returns: Returns, rest: 
     run.forks += 1
     ways: list[Way] = []
     try:
-        for way in (first, second):
+        for way, holds in ((first, True), (second, False)):
             way.names = {**shared, **{name: way.names[name] for name in apart}}
             way.enter(run, scope)
-            end, ended = _way(run, scope, returns, rest, mark)
+            with run.where(node.test.span, holds):
+                end, ended = _way(run, scope, returns, rest, mark)
             if not ended:
                 ways.append(end)
     finally:
@@ -310,12 +323,16 @@ def _clash(one: Value, other: Value) -> bool:
 def _for(run: Interpreter, scope: Scope, node: t.For, returns: Returns) -> None:
     items = iterated(run, evaluate(run, scope, node.iter))
     if isinstance(items, list) and len(items) <= MAX_UNROLLED:
-        for item in items:
-            assign(run, scope, node.target, item)
-            _round(run, scope, node.body, returns, Join(run.symbols, scope))
+        with run.loop("loop", node.span, dim(len(items))):
+            for item in items:
+                assign(run, scope, node.target, item)
+                with run.loop("round", node.span):
+                    _round(run, scope, node.body, returns, Join(run.symbols, scope))
     else:
         element = items.element if isinstance(items, Alike) else any_of(items)
-        _loop(run, scope, node.body, returns, lambda: assign(run, scope, node.target, element))
+        count = items.count if isinstance(items, Alike) else dim(len(items))
+        with run.loop("loop", node.span, count):
+            _loop(run, scope, node.body, returns, lambda: assign(run, scope, node.target, element))
     execute(run, scope, node.orelse, returns)
 
 

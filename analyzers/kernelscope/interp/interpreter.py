@@ -8,11 +8,14 @@ from __future__ import annotations
 import builtins
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from kernelscope.dims import NO_FACTS, Dim, Facts
 from kernelscope.interp.changes import Changes
 from kernelscope.interp.symbols import SEPARATOR, Symbols
+from kernelscope.interp.trace import Trace
 from kernelscope.interp.values import (
     Builtin,
     Class,
@@ -92,6 +95,8 @@ class Interpreter:
     changes: Changes = field(default_factory=Changes)
     symbols: Symbols = field(default_factory=Symbols)
     deadline: float = float("inf")
+    trace: Trace | None = None
+    """Where the steps are recorded, if they are."""
     constants: dict[t.FunctionDef, Value] = field(default_factory=dict[t.FunctionDef, Value])
     """Results of functions without arguments."""
     _mros: dict[t.Stmt, tuple[Resolved, ...]] = field(default_factory=dict[t.Stmt, "tuple[Resolved, ...]"])
@@ -102,7 +107,7 @@ class Interpreter:
         """Begin one function of the file that is looked at, with a budget of its own."""
         self.steps = self.calls = self.nested = self.quiet = self.forks = 0
         self.known = NOTHING_KNOWN
-        self.changes, self.symbols = Changes(), Symbols()
+        self.changes, self.symbols = Changes(), Symbols(trace=self.trace)
         self.deadline = time.monotonic() + seconds
 
     def step(self) -> None:
@@ -168,6 +173,20 @@ class Interpreter:
 
     def learn(self, facts: Facts) -> None:
         self.known = replace(self.known, facts=facts)
+
+    def operated(self, name: str, args: list[Value], kwargs: dict[str, Value], span: Any, result: Value) -> Value:
+        """The result of an operator, with its step recorded where that is asked for."""
+        if self.trace is None or self.quiet:
+            return result
+        return self.trace.operator(name, args, kwargs, span, result)
+
+    def where(self, test: Span, holds: bool) -> AbstractContextManager[None]:
+        """Steps inside are taken only where a test holds, or does not."""
+        return nullcontext() if self.trace is None else self.trace.where(test, holds)
+
+    def loop(self, kind: str, span: Span, count: Value = None) -> AbstractContextManager[None]:
+        """Steps inside are those of a loop, or of a round of it."""
+        return nullcontext() if self.trace is None or self.quiet else self.trace.loop(kind, span, count)
 
     def contradiction(self, path: str, span: Span, error: ShapeError) -> Unknown:
         self.findings.append(Finding(path, span, error))

@@ -45,6 +45,10 @@ class Join:
         """One value for what either way gave."""
         if one is other:
             return one
+        result, trace = self._values(name, one, other), self.symbols.trace
+        return result if trace is None else trace.met(result, one, other)
+
+    def _values(self, name: str, one: Value, other: Value) -> Value:
         match one, other:
             case (Number(), Dim() | Opaque() | Number() | float()) | (Dim() | Opaque() | float(), Number()):
                 whole = all(isinstance(v, Dim) or (isinstance(v, Number) and v.is_integer) for v in (one, other))

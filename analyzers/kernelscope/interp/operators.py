@@ -31,6 +31,7 @@ from kernelscope.interp.values import (
     present,
 )
 from kernelscope.ops import Module
+from kernelscope.ops.registry import OPERATORS
 from kernelscope.tensor import DType, Shape, Tensor, Unknown
 
 
@@ -64,12 +65,13 @@ def binary(run: Interpreter, op: str, left: Value, right: Value, span: Any) -> V
     """A binary operator: tensors by the table, sizes by the algebra, sequences by Python."""
     left, right = present(left), present(right)
     if isinstance(left, Tensor) or isinstance(right, Tensor):
-        return _tensor_operator(run, op, left, right)
+        return run.operated(operator_name(op), [left, right], {}, span, _tensor_operator(run, op, left, right))
     if isinstance(left, tuple | list | Shape) or isinstance(right, tuple | list | Shape):
         return _sequence_operator(op, left, right, span)
     left, right = as_size(left), as_size(right)
     if isinstance(left, Unknown) or isinstance(right, Unknown):
-        return Unknown((left if isinstance(left, Unknown) else right).reason, span)
+        lost = Unknown((left if isinstance(left, Unknown) else right).reason, span)
+        return run.operated(operator_name(op), [left, right], {}, span, lost)
     if isinstance(left, Dim) and isinstance(right, Dim):
         if op in _INTEGER:
             try:
@@ -94,6 +96,11 @@ def binary(run: Interpreter, op: str, left: Value, right: Value, span: Any) -> V
     if isinstance(left, str) and isinstance(right, str) and op == "+":
         return left + right
     return Unknown(f"{op} is not followed here", span)
+
+
+def operator_name(op: str) -> str:
+    """The operator of the table behind one of Python's: `torch.add`."""
+    return f"torch.{OPERATORS[op]}" if op in OPERATORS else op
 
 
 def _tensor_operator(run: Interpreter, op: str, left: Value, right: Value) -> Value:
@@ -163,7 +170,7 @@ def _sequence_operator(op: str, left: Value, right: Value, span: Any) -> Value:
     return Unknown("a sequence of unknown length", span)
 
 
-def unary(op: str, value: Value) -> Value:
+def unary(run: Interpreter, op: str, value: Value, span: Any) -> Value:
     if op == "not":
         known = truth(value)
         if known is not None:
@@ -174,7 +181,8 @@ def unary(op: str, value: Value) -> Value:
         return Flag(name=(plain if negated else f"not {plain}") if plain else "")
     value = present(value)
     if isinstance(value, Tensor):
-        return value
+        name = "torch.neg" if op == "-" else "torch.bitwise_not"
+        return value if op == "+" else run.operated(name, [value], {}, span, value)
     if isinstance(value, Opaque) and value.default == 0 and op == "-":
         return Number("what a size of 0 means differs", True)
     value = as_size(value)
@@ -185,7 +193,7 @@ def unary(op: str, value: Value) -> Value:
     return Unknown(f"{op} is not followed here")
 
 
-def compare(run: Interpreter, op: str, left: Value, right: Value) -> Value:
+def compare(run: Interpreter, op: str, left: Value, right: Value, span: Any = None) -> Value:
     """One comparison, known only where it is certain."""
     if op in ("is", "is not") and (left is None or right is None):
         other = right if left is None else left
@@ -197,7 +205,9 @@ def compare(run: Interpreter, op: str, left: Value, right: Value) -> Value:
         return op == "is not"
     left, right = present(left), present(right)
     if isinstance(left, Tensor) or isinstance(right, Tensor):
-        return _tensor_operator(run, op, left, right) if op in _COMPARISONS else Flag()
+        if op not in _COMPARISONS:
+            return Flag()
+        return run.operated(operator_name(op), [left, right], {}, span, _tensor_operator(run, op, left, right))
     left, right = as_size(left), as_size(right)
     if isinstance(left, Dim) and isinstance(right, Dim):
         difference = (left - right).const

@@ -3,27 +3,34 @@
 Values are kept by span; a function that no model reaches is interpreted by itself, with seeded parameters.
 """
 
+# Values are dynamic by nature; narrowing one to a container leaves its elements unknown to the type checker.
+# pyright: reportUnknownVariableType=false
+
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from kernelscope.interp.calls import run_body
 from kernelscope.interp.expressions import evaluate
 from kernelscope.interp.interpreter import Finding, Interpreter, OutOfBudget, Seen
 from kernelscope.interp.seeds import seed
-from kernelscope.interp.values import Class, Function, Instance, Number, Opaque, Scope, Value
+from kernelscope.interp.trace import Trace
+from kernelscope.interp.values import Class, Function, Instance, Maybe, Number, Opaque, Scope, Value, present
 from kernelscope.ops import ShapeError
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Module
 from kernelscope.syntax.python.lower import Scope as SourceScope
+from kernelscope.tensor import Tensor, Unknown
 from kernelscope.workspace.modules import Definition
 from kernelscope.workspace.workspace import Workspace
 
 FUNCTION_SECONDS = 1.5
 """The longest that one function, with all that it calls, is interpreted."""
+TRACE_SECONDS = 6.0
+NO_CALLERS: Mapping[Span, Seen] = {}
 FILE_SECONDS = 8.0
 MAX_CALLING_FILES = 3
 MAX_CALL_SITES = 12
@@ -146,7 +153,9 @@ def _built_classes(module: Module) -> set[str]:
     return names
 
 
-def _run_one(run: Interpreter, path: str, scope: SourceScope, by_name: bool) -> bool:
+def _run_one(
+    run: Interpreter, path: str, scope: SourceScope, by_name: bool, callers: Mapping[Span, Seen] = NO_CALLERS
+) -> bool:
     """Run one function with seeded parameters; whether a parameter's shape came from its name alone."""
     node = scope.node
     assert isinstance(node, t.FunctionDef)
@@ -166,8 +175,44 @@ def _run_one(run: Interpreter, path: str, scope: SourceScope, by_name: bool) -> 
             function = Function(definition, seeded_instance(run, owner), True)
     frame = Scope(path, function)
     guessed = seed(run, function, frame, by_name)
-    run_body(run, frame, node)
+    if run.trace is not None:
+        for param in node.args:
+            value = frame.names[param.name] = _from_callers(frame.names.get(param.name), param, callers)
+            run.trace.sources("input", param.name, param.name_span, value, path)
+    result = run_body(run, frame, node)
+    if run.trace is not None:
+        run.trace.root.result = result
     return guessed
+
+
+def _from_callers(value: Value, param: t.Param, callers: Mapping[Span, Seen]) -> Value:
+    """A parameter as the callers give it, where that is more than is known of it by itself."""
+    seen, inner = callers.get(param.name_span), present(value)
+    given: Value = present(seen.value) if seen is not None else None
+    if not isinstance(inner, Tensor | Unknown | Opaque) or (isinstance(inner, Tensor) and inner.rank is not None):
+        return value
+    if not isinstance(given, tuple) and not (isinstance(given, Tensor) and given.rank is not None):
+        return value
+    return Maybe(given, value.name) if isinstance(value, Maybe) else given
+
+
+def trace_function(workspace: Workspace, path: str, scope: SourceScope, callers: Mapping[Span, Seen]) -> Trace:
+    """The steps of one function, its parameters seeded as its callers of the same file give them. Never raises."""
+    run = Interpreter(workspace, trace=Trace())
+    assert run.trace is not None
+    for by_name in (True, False):
+        run.findings.clear()
+        run.trace = Trace()
+        run.start(TRACE_SECONDS)
+        try:
+            _run_one(run, path, scope, by_name, callers)
+        except (OutOfBudget, RecursionError):
+            run.trace.complete = False
+        except ShapeError:
+            pass
+        if not run.findings:
+            break
+    return run.trace
 
 
 def seeded_instance(run: Interpreter, cls: Definition) -> Instance:

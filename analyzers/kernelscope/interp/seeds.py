@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 
 from kernelscope.dims import Dim, dim, parse
+from kernelscope.interp.attributes import instance_attribute
 from kernelscope.interp.expressions import evaluate
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.values import Flag, Function, Instance, Maybe, Number, Opaque, Scope, Value, as_size
@@ -234,8 +235,8 @@ def _last_dim(run: Interpreter, scope: Scope, layers: list[t.Expr]) -> Size | No
             layer = evaluate(run, scope, func)
         finally:
             run.quiet -= 1
-        if isinstance(layer, Instance) and "weight" in layer.attributes:
-            weight = layer.attributes["weight"]
+        if isinstance(layer, Instance):
+            weight = instance_attribute(run, layer, "weight")
             if isinstance(weight, Tensor) and weight.rank == 1:
                 size = weight.shape.size(0)
                 if isinstance(size, Dim):

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from kernelscope.dims import Dim, dim
+from kernelscope.interp.trace import Trace
 from kernelscope.interp.values import Alike, Maybe, Number, Scope, Value
 from kernelscope.tensor import Fields, Several, Shape, Size, Tensor, Unknown
 
@@ -29,6 +30,7 @@ class Symbols:
     """The call that is running."""
     building: int = 0
     """How many objects are being made: what `__init__` computes belongs to the object, not to a call."""
+    trace: Trace | None = None
 
     def new(self, scope: Scope, name: str, reason: str) -> Dim:
         """A symbol that nothing else in this call is called."""
@@ -43,6 +45,10 @@ class Symbols:
 
     def named(self, scope: Scope, value: Value, name: str) -> Value:
         """A value as the variable that it is bound to knows it: what is not known in it is named after the variable."""
+        result = self._named(scope, value, name)
+        return result if self.trace is None else self.trace.same(result, value)
+
+    def _named(self, scope: Scope, value: Value, name: str) -> Value:
         match value:
             case Number():
                 return self.new(scope, name, value.reason) if value.is_integer else value

@@ -1,0 +1,390 @@
+"""What an interpretation did: the steps that it took, what each was given and gave, and which value is whose result.
+
+Recorded only where it is asked for (`Interpreter.trace`). Values do not depend on it: it follows them by identity.
+"""
+
+# Values are dynamic by nature; narrowing one to a container leaves its elements unknown to the type checker.
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from kernelscope import ops
+from kernelscope.interp.values import (
+    Alike,
+    Arguments,
+    Builtin,
+    Choice,
+    External,
+    Function,
+    Instance,
+    Keywords,
+    Maybe,
+    Opaque,
+    PlainMethod,
+    Sequential,
+    TensorMethod,
+    Value,
+    for_op,
+)
+from kernelscope.ops import Cost, Module
+from kernelscope.results import Span
+from kernelscope.syntax.python import tree as t
+from kernelscope.tensor import Fields, Several, Tensor, Unknown
+
+MAX_RECORDED = 20_000
+TRANSPARENT = {"torch.utils.checkpoint.checkpoint", "torch.jit.annotate", "typing.cast"}
+"""Functions that give, or call, one of their arguments."""
+NOWHERE = Span(0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Test:
+    """A condition under which a step is taken: the test at a place of the source, and whether it holds."""
+
+    path: str
+    span: Span
+    holds: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A value that a step was given: under which parameter, and the steps that it may come from."""
+
+    name: str
+    value: Tensor | Unknown
+    origins: tuple[Step, ...]
+
+
+@dataclass(slots=True, eq=False)
+class Step:
+    """One operator, layer, call, loop or source of a value; `body` is what happened inside a call or loop.
+
+    `kind`: `op`, `layer`, `call` (followed), `choice` of several callables, `loop`, `round` of a loop, `unfollowed`
+    call, `store` into a tensor, `input` of the function, `weight` or other tensor of an object.
+    """
+
+    kind: str
+    name: str
+    path: str
+    span: Span
+    target: Value = None
+    args: Arguments = field(default_factory=list[Value])
+    kwargs: Keywords = field(default_factory=dict[str, Value])
+    given: tuple[Given, ...] = ()
+    result: Value = None
+    tests: tuple[Test, ...] = ()
+    parent: Step | None = None
+    body: list[Step] = field(default_factory=list["Step"])
+    count: Value = None
+    """How often a loop runs."""
+    bound: str = ""
+    """The variable that the result is bound to first."""
+    callee: t.Expr | None = None
+    """What was called, as the source spells it."""
+    own_result: bool = True
+    """Whether the result was made here, and not by a step of the body."""
+
+    @property
+    def operator(self) -> ops.Op | None:
+        """The entry of the operator table, for operators and layers."""
+        if self.kind == "layer" and isinstance(self.target, Module):
+            return ops.find(f"{self.target.name}.forward")
+        return ops.find(self.name) if self.kind == "op" else None
+
+    def cost(self) -> Cost | None:
+        """Work and traffic by the operator table."""
+        operator = self.operator
+        if operator is None:
+            return None
+        args = [for_op(a) for a in self.args]
+        kwargs = {k: for_op(v) for k, v in self.kwargs.items()}
+        if self.kind == "layer":
+            return ops.cost(f"{self.target.name}.forward", [self.target, *args], kwargs, self.result)
+        return ops.cost(self.name, args, kwargs, self.result)
+
+    def walk(self) -> Iterator[Step]:
+        """This step and all inside it, in the order in which they were taken."""
+        yield self
+        for step in self.body:
+            yield from step.walk()
+
+
+def tensors_in(value: Value) -> Iterator[Tensor | Unknown]:
+    """The tensors, and values that may be tensors, in a value."""
+    match value:
+        case Tensor() | Unknown():
+            yield value
+        case tuple() | list():
+            for part in value:
+                yield from tensors_in(part)
+        case dict():
+            for part in value.values():
+                yield from tensors_in(part)
+        case Maybe():
+            yield from tensors_in(value.value)
+        case Several() | Alike():
+            yield from tensors_in(value.element)
+        case _:
+            pass
+
+
+class Trace:
+    """The steps of one interpretation, below `root`."""
+
+    def __init__(self) -> None:
+        self.root = Step("call", "", "", NOWHERE)
+        self.path = ""
+        """The file of the function that is running."""
+        self._current = self.root
+        self._tests: list[Test] = []
+        self._origins: dict[int, tuple[Value, tuple[Step, ...]]] = {}
+        self._replaced: dict[int, tuple[Value, Value]] = {}
+        """Tensors that were changed in place, and what they are since."""
+        self.callee: t.Expr | None = None
+        """What the next call calls, as the source spells it."""
+        self._recorded = 0
+        self.complete = True
+        """Whether the function was followed to its end."""
+
+    # -- values ------------------------------------------------------------------------------------------
+
+    def latest(self, value: Value) -> Value:
+        """A tensor as it is after what was done to it in place."""
+        while id(value) in self._replaced:
+            value = self._replaced[id(value)][1]
+        return value
+
+    def origins(self, value: Value) -> tuple[Step, ...]:
+        """The steps that a value may come from."""
+        found = self._origins.get(id(self.latest(value)))
+        return found[1] if found is not None else ()
+
+    def _came_from(self, value: Value, origins: tuple[Step, ...]) -> Value:
+        """A copy of a tensor that came from these steps."""
+        fresh = replace(value)
+        self._origins[id(fresh)] = (fresh, origins)
+        return fresh
+
+    def made(self, step: Step, value: Value) -> Value:
+        """What a step gave, each tensor in it unlike any other."""
+        match value:
+            case Tensor() | Unknown():
+                return self._came_from(value, (step,))
+            case Fields():
+                return Fields(value.names, (self.made(step, v) for v in value))
+            case tuple():
+                return tuple(self.made(step, v) for v in value)
+            case list():
+                return [self.made(step, v) for v in value]
+            case Several():
+                return replace(value, element=self.made(step, value.element))
+            case Maybe():
+                return Maybe(self.made(step, value.value), value.name)
+            case _:
+                return value
+
+    def same(self, value: Value, old: Value) -> Value:
+        """`value` is `old` with its sizes named anew."""
+        if value is not old and isinstance(value, Tensor) and (origins := self.origins(old)):
+            self._origins[id(value)] = (value, origins)
+        elif isinstance(value, tuple) and isinstance(old, tuple):
+            for new, before in zip(value, old, strict=False):
+                self.same(new, before)
+        elif isinstance(value, Maybe) and isinstance(old, Maybe):
+            self.same(value.value, old.value)
+        return value
+
+    def sources(self, kind: str, name: str, span: Span, value: Value, path: str) -> None:
+        """Every tensor in a value comes from outside."""
+        match value:
+            case Tensor() | Unknown():
+                self.source(kind, name, span, value, path)
+            case tuple() | list():
+                for index, part in enumerate(value):
+                    self.sources(kind, f"{name}[{index}]", span, part, path)
+            case Maybe():
+                self.sources(kind, name, span, value.value, path)
+            case _:
+                pass
+
+    def bound(self, value: Value, name: str) -> None:
+        """A variable's name for what it is bound to."""
+        for tensor in tensors_in(value):
+            for step in self.origins(tensor):
+                step.bound = step.bound or name
+
+    def met(self, value: Value, one: Value, other: Value) -> Value:
+        """What two ways through the code left in one place came from the steps of both."""
+        if not isinstance(value, Tensor | Unknown):
+            return value
+        origins = tuple(dict.fromkeys((*self.origins(one), *self.origins(other))))
+        return self._came_from(value, origins) if origins and origins != self.origins(value) else value
+
+    def replaced(self, old: Value, new: Value) -> None:
+        """`old += …` changed a tensor where it lies."""
+        before = self.latest(old)
+        if isinstance(old, Tensor) and isinstance(new, Tensor) and before is not new:
+            self._replaced[id(before)] = (before, new)
+
+    def source(self, kind: str, name: str, span: Span, value: Value, path: str = "") -> Value:
+        """A tensor that comes from outside: an input, or a weight that an object holds."""
+        if not isinstance(value, Tensor | Unknown) or self.origins(value):
+            return value
+        step = Step(kind, name, path or self.path, span, result=value, parent=self.root)
+        self._origins[id(value)] = (value, (step,))
+        return value
+
+    # -- steps -------------------------------------------------------------------------------------------
+
+    def _given(self, args: Iterable[tuple[str, Value]]) -> tuple[Given, ...]:
+        found: list[Given] = []
+        for name, value in args:
+            for tensor in tensors_in(value):
+                latest = self.latest(tensor)
+                if (origins := self.origins(latest)) or isinstance(tensor, Tensor):
+                    found.append(Given(name, latest, origins))
+        return tuple(found)
+
+    def _step(self, kind: str, name: str, span: Any, args: Arguments, kwargs: Keywords) -> Step:
+        place = span if isinstance(span, Span) else self._current.span
+        given = self._given([*(("", a) for a in args), *kwargs.items()])
+        tests = tuple(self._tests)
+        return Step(kind, name, self.path, place, None, args, kwargs, given, None, tests, self._current)
+
+    def _add(self, step: Step) -> None:
+        self._recorded += 1
+        if self._recorded <= MAX_RECORDED:
+            self._current.body.append(step)
+
+    def operator(self, name: str, args: Arguments, kwargs: Keywords, span: Any, result: Value) -> Value:
+        """An operator gave `result`. What it did in place is done to all that hold its first argument."""
+        step = self._step("op", name, span, args, kwargs)
+        if not step.given and not any(True for _ in tensors_in(result)):
+            return result
+        found = ops.find(name)
+        changed = args[0] if args and isinstance(args[0], Tensor) and _in_place(name, found, result) else None
+        step.result = result = self.made(step, replace(changed) if changed is not None else result)
+        if changed is not None:
+            self.replaced(changed, result)
+        self._add(step)
+        return result
+
+    def store(self, holder: Value, index: Value, value: Value, span: Any) -> None:
+        """`holder[index] = value`."""
+        if isinstance(holder, Tensor) or self.origins(holder):
+            step = self._step("store", "store", span, [holder, index, value], {})
+            step.result = self.made(step, holder)
+            before = self.latest(holder)
+            self._replaced[id(before)] = (before, step.result)
+            self._add(step)
+
+    def call(self, target: Value, args: Arguments, kwargs: Keywords, span: Any, run: Callable[[], Value]) -> Value:
+        """A call: one step if it leaves the workspace, else a step around what happens inside."""
+        kind, name = _kind_of(target)
+        step = self._step(kind, name, span, args, kwargs)
+        step.target, step.callee, self.callee = target, self.callee, None
+        if isinstance(target, Unknown) and isinstance(step.callee, t.Attribute) and self.origins(target):
+            step.name = f"torch.Tensor.{step.callee.attr}"
+            step.kind = kind = "op" if ops.find(step.name) is not None else kind
+            step.args = [target, *args]
+            step.given = (*self._given([("", target)]), *step.given)
+        outer, self._current = self._current, step
+        try:
+            result = run()
+        finally:
+            self._current = outer
+        if kind == "through":
+            for inner in step.body:
+                inner.parent = outer
+                self._add(inner)
+            return result
+        if kind == "op" and not step.body:
+            receiver = [target.value] if isinstance(target, TensorMethod) else []
+            return self.operator(step.name, [*receiver, *step.args], kwargs, span, result)
+        if kind in ("op", "layer", "unfollowed", "choice") or (not step.body and self._is_lost(result)):
+            if not step.given:
+                return result
+            step.kind = "unfollowed" if kind == "call" else kind
+            step.result = result = self.made(step, result)
+            self._add(step)
+            return result
+        step.result = result
+        if step.body:
+            step.own_result = self._is_lost(result)
+            if step.own_result:
+                step.result = result = self.made(step, result)
+            self._add(step)
+        return result
+
+    def _is_lost(self, result: Value) -> bool:
+        """Whether a result cannot be traced to any step."""
+        found = list(tensors_in(result))
+        return bool(found) and not any(self.origins(v) for v in found)
+
+    @contextmanager
+    def inside(self, path: str) -> Generator[None]:
+        """A function of the file at `path` runs."""
+        outer, self.path = self.path, path
+        try:
+            yield
+        finally:
+            self.path = outer
+
+    @contextmanager
+    def loop(self, kind: str, span: Span, count: Value = None) -> Generator[None]:
+        """A loop, or one round of it."""
+        step = Step(kind, "", self.path, span, tests=tuple(self._tests), parent=self._current, count=count)
+        outer, self._current = self._current, step
+        try:
+            yield
+        finally:
+            self._current = outer
+            if step.body:
+                self._add(step)
+
+    @contextmanager
+    def where(self, span: Span, holds: bool) -> Generator[None]:
+        """What happens inside happens only where the test at `span` holds, or does not."""
+        self._tests.append(Test(self.path, span, holds))
+        try:
+            yield
+        finally:
+            self._tests.pop()
+
+
+def _in_place(name: str, operator: ops.Op | None, result: Value) -> bool:
+    short = name.rpartition(".")[2]
+    if short.endswith("_") and not short.endswith("__"):
+        return True
+    return operator is not None and operator.kind == "communication" and not isinstance(result, Tensor)
+
+
+def _kind_of(target: Value) -> tuple[str, str]:
+    match target:
+        case External(name=name):
+            return ("op" if ops.find(name) is not None else "through" if name in TRANSPARENT else "unfollowed"), name
+        case TensorMethod():
+            return "op", f"torch.Tensor.{target.name}"
+        case Module():
+            return "layer", target.name.rpartition(".")[2]
+        case Function():
+            return "call", target.definition.name
+        case Instance():
+            return "call", target.cls.name
+        case Sequential():
+            return "call", "Sequential"
+        case Opaque():
+            return "unfollowed", target.name
+        case Unknown():
+            return "unfollowed", ""
+        case Choice():
+            return "choice", ""
+        case Builtin() | PlainMethod():
+            return "through", ""
+        case _:
+            return "through", ""
