@@ -1,0 +1,86 @@
+"""Labels of values beside their lines, and the numbered legend for those that do not fit.
+
+A label belongs to a value and is written once, where the value leaves its box.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from kernelscope.diagrams.canvas import Canvas
+from kernelscope.diagrams.cells import display_width
+from kernelscope.diagrams.items import Item, Kind, Value
+
+_PORT_GAP = 6
+"""Columns between two values that leave one box, where their labels need no more."""
+_WIDEST_PORTS = 60
+
+
+@dataclass(slots=True)
+class Legend:
+    """Texts with their numbers, in the order in which they were first needed; one for a whole picture."""
+
+    longest: int = 1000
+    """Labels longer than this are always numbers."""
+    marks: dict[str, str] = field(default_factory=dict[str, str])
+
+    def mark(self, text: str) -> str:
+        return self.marks.setdefault(text, f"({len(self.marks) + 1})")
+
+    def shown(self, text: str) -> str:
+        """The label as it stands in the picture if there is room for it."""
+        return text if display_width(text) <= self.longest else self.mark(text)
+
+    def rows(self) -> list[str]:
+        return [f"{mark} {text}" for text, mark in self.marks.items()]
+
+
+def spread_exits(item: Item, values: list[Value], legend: Legend) -> None:
+    """Places at which several values leave one box: far enough apart for their labels, around its middle."""
+    if item.kind is not Kind.BOX or len(values) < 2:
+        return
+    gaps = [max(_PORT_GAP, display_width(legend.shown(label)) + 4) for _, label in values[:-1]]
+    if sum(gaps) > _WIDEST_PORTS:
+        gaps = [_PORT_GAP] * len(gaps)
+    width = max(item.width, sum(gaps) + 7)
+    item.width = width + 1 - width % 2
+    at = (item.width - sum(gaps)) // 2
+    item.exits = {}
+    for value, gap in zip(values, [*gaps, 0], strict=True):
+        item.exits[value] = at
+        at += gap
+
+
+def reserve_labels(item: Item, values: list[Value], legend: Legend) -> None:
+    """Cells right of an item for the labels of what leaves it."""
+    for value in values:
+        if value[1]:
+            label = display_width(legend.shown(value[1]))
+            item.after = max(item.after, item.leaves(value) + 4 + label - item.width)
+
+
+def write_labels(canvas: Canvas, item: Item, values: list[Value], legend: Legend) -> None:
+    """Each label beside its line: right of it, else left; else its number, and the text in the legend."""
+    for value in values:
+        if not value[1]:
+            continue
+        line, row = item.x + item.leaves(value), item.y + item.height
+        text = legend.shown(value[1])
+        if canvas.turned:
+            canvas.write(row + 1, line - 1, text, value[0])
+            continue
+        place = _room(canvas, line, row, text, 1)
+        if place is None:
+            text = legend.mark(value[1])
+            place = _room(canvas, line, row, text, 0)
+        if place is not None:
+            canvas.write(place, row, text, value[0])
+
+
+def _room(canvas: Canvas, line: int, row: int, text: str, distance: int) -> int | None:
+    """The column at which a text fits beside a line, `distance` cells from it."""
+    width = display_width(text)
+    for column in (line + 1 + distance, line - distance - width):
+        if canvas.is_free(column, row, width, distance):
+            return column
+    return None
