@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from kernelscope.dims import Dim, dim
+from kernelscope.dims import Dim, dim, render
 from kernelscope.kernels.triton.broadcasting import broadcast
 from kernelscope.kernels.triton.call import as_tensor
 from kernelscope.kernels.triton.dtypes import is_float, of_number, promote, quotient
@@ -115,15 +115,23 @@ def _dims(op: str, a: Dim, b: Dim) -> Dim | None:
             case "%":
                 return a % b
             case "**" if (power := b.const) is not None:
-                return a**power
-            case "<<" if (shift := b.const) is not None and 0 <= shift < 64:
-                return a * (1 << shift)
-            case ">>" if (shift := b.const) is not None and 0 <= shift < 64:
-                return a // (1 << shift)
+                return a**power if power >= 0 else None
+            case "**" if a.const is not None:
+                return dim(f"{a.const}**({render(b)})")
+            case "<<" if (scale := _power_of_two(b)) is not None:
+                return a * scale
+            case ">>" if (scale := _power_of_two(b)) is not None:
+                return a // scale
             case _:
                 return None
     except ArithmeticError:
         return None
+
+
+def _power_of_two(exponent: Dim) -> Dim | None:
+    if exponent.const is not None:
+        return dim(1 << exponent.const) if 0 <= exponent.const < 64 else None
+    return dim(f"2**({render(exponent)})")
 
 
 # -- constants --------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from kernelscope.kernels.triton.dtypes import BITS, SPELLINGS, is_float, is_inte
 from kernelscope.kernels.triton.interpretation import MAX_DEPTH, Frame, HelperCall, Interpretation
 from kernelscope.kernels.triton.operations import OPERATIONS, RANGES
 from kernelscope.kernels.triton.shape_ops import transposed, with_new_axis
+from kernelscope.kernels.triton.switches import differ, either
 from kernelscope.kernels.triton.values import (
     BlockPointer,
     Const,
@@ -86,10 +87,7 @@ def _evaluate(run: Interpretation, frame: Frame, node: t.Expr) -> Value:
         case t.UnaryOp():
             return _unary(node.op, evaluate(run, frame, node.operand))
         case t.IfExp():
-            test = truth(evaluate(run, frame, node.test))
-            if test is not None:
-                return evaluate(run, frame, node.body if test else node.orelse)
-            return join(evaluate(run, frame, node.body), evaluate(run, frame, node.orelse))
+            return _conditional(run, frame, node)
         case t.Call():
             return _call(run, frame, node)
         case t.Subscript():
@@ -109,6 +107,24 @@ def _evaluate(run: Interpretation, frame: Frame, node: t.Expr) -> Value:
             return evaluate(run, frame, node.value)
         case _:
             return Unknown("this form of expression is not followed")
+
+
+def _conditional(run: Interpretation, frame: Frame, node: t.IfExp) -> Value:
+    decided = evaluate(run, frame, node.test)
+    holds = truth(decided)
+    switch = run.switch(frame, node.test) if holds is None and isinstance(decided, Const) else None
+    if holds is None:
+        holds = run.answer(switch)
+    if holds is not None:
+        return evaluate(run, frame, node.body if holds else node.orelse)
+    body, orelse = evaluate(run, frame, node.body), evaluate(run, frame, node.orelse)
+    if switch is None or not differ(body, orelse):
+        return join(body, orelse)
+    test, positive = switch
+    if isinstance(body, Const):
+        return either(test, body, orelse) if positive else either(test, orelse, body)
+    run.switches[test] = None
+    return join(body, orelse)
 
 
 def _spread(run: Interpretation, frame: Frame, nodes: list[t.Expr]) -> list[Value]:
@@ -188,7 +204,7 @@ def _dtype_attribute(owner: ElementType, name: str) -> Value:
     match name:
         case "element_ty":
             return ElementType(owner.elem)
-        case "scalar":
+        case "scalar" | "value":
             return owner
         case "primitive_bitwidth" | "int_bitwidth":
             bits = 64 if owner.pointer else BITS.get(owner.elem)
@@ -268,7 +284,9 @@ def combined_const(left: Const, right: Value) -> Const:
 
 
 def _identity(op: str, left: Value, right: Value) -> Value:
-    """`x is None`: certain for blocks and numbers, open for arguments."""
+    """`x is None`: certain for blocks and numbers, open for arguments; element types are the same or not."""
+    if isinstance(left, ElementType) and isinstance(right, ElementType):
+        return _same_type("==" if op == "is" else "!=", left, right)
     if right != Const(None):
         return Const(Undecided("bool"))
     if left == Const(None):
@@ -508,8 +526,10 @@ def _dtype_question(owner: ElementType, name: str) -> Value:
             return Const(False)
         case "is_floating":
             return Const(is_float(elem))
-        case "is_int" | "is_int_signed":
-            return Const(is_integer(elem) and (name == "is_int" or elem.startswith("int")))
+        case "is_int":
+            return Const(is_integer(elem))
+        case "is_int_signed" | "is_int_unsigned":
+            return Const(is_integer(elem) and elem.startswith("int") == (name == "is_int_signed"))
         case "is_fp8":
             return Const(elem.startswith("fp8"))
         case _ if name.startswith("is_") and (asked := SPELLINGS.get(name[3:])) is not None:
@@ -558,7 +578,7 @@ def _range(run: Interpretation, arguments: list[Value], keywords: dict[str, Valu
         if isinstance(value, Tensor):
             if not value.elem:
                 run.is_integer(value.inputs)
-            elem = "int64" if value.elem == "int64" else elem
+            elem = value.elem if value.elem in ("int64", "") and elem else elem
     given = [as_tensor(a) for a in arguments]
     values = [x.value if x is not None else None for x in given]
     start, stop, step = dim(0), None, dim(1)

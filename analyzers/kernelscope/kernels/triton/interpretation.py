@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from kernelscope.dims import Dim
 from kernelscope.kernels.triton.call import ONE, Access, AccessKind, Product
 from kernelscope.kernels.triton.recognition import is_kernel
+from kernelscope.kernels.triton.switches import Answers, is_fixed, plain_test
 from kernelscope.kernels.triton.values import JitFunction, Namespace, Size, Unknown, Value
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
@@ -54,7 +55,7 @@ class Facts:
 class Frame:
     """One function being evaluated."""
 
-    __slots__ = ("depth", "names", "node", "path", "returns")
+    __slots__ = ("_assigned", "depth", "names", "node", "path", "returns")
 
     def __init__(self, path: str, node: t.FunctionDef, depth: int) -> None:
         self.path = path
@@ -62,16 +63,41 @@ class Frame:
         self.depth = depth
         self.names: dict[str, Value] = {}
         self.returns: list[Value] = []
+        self._assigned: frozenset[str] | None = None
+
+    def assigned(self) -> frozenset[str]:
+        """Names that the body gives values to."""
+        if self._assigned is None:
+            self._assigned = assigned_names(self.node.body)
+        return self._assigned
+
+
+def assigned_names(body: list[t.Stmt]) -> frozenset[str]:
+    """Names that a body assigns, in loops and branches too."""
+    names: set[str] = set()
+    for node in t.walk(*body):
+        if isinstance(node, t.AugAssign | t.AnnAssign) and isinstance(node.target, t.Name):
+            names.add(node.target.id)
+        elif isinstance(node, t.Assign):
+            for target in node.targets:
+                names |= {inner.id for inner in t.walk(target) if isinstance(inner, t.Name)}
+    return frozenset(names)
 
 
 class Interpretation:
     """Shared state of one run. Spans are recorded for the outermost function only."""
 
-    def __init__(self, modules: Modules, facts: Facts | None = None, undecided: bool = False) -> None:
+    def __init__(
+        self, modules: Modules, facts: Facts | None = None, undecided: bool = False, answers: Answers | None = None
+    ) -> None:
         self.modules = modules
         self.facts = facts or Facts()
         self.undecided = undecided
         """Whether numbers behind names are ignored, so that every branch is looked at."""
+        self.answers = answers or {}
+        """Compile-time switches that this run takes for decided."""
+        self.switches: dict[str, None] = {}
+        """Tests whose branches left names with blocks of different shapes."""
         self.seen: dict[Span, Value] = {}
         self.accesses: dict[Span, Access] = {}
         self.products: dict[Span, Product] = {}
@@ -129,6 +155,24 @@ class Interpretation:
 
     def is_integer(self, names: frozenset[str]) -> None:
         self.facts.integers |= names - self.facts.pointers
+
+    # -- compile-time switches ---------------------------------------------------------------------------
+
+    def switch(self, frame: Frame, test: t.Expr) -> tuple[str, bool] | None:
+        """The text of a test that holds or fails for a whole launch, and whether it is meant as it stands."""
+        if frame.depth:
+            return None
+        inner, positive = plain_test(test)
+        if not is_fixed(inner, (p.name for p in frame.node.args), frame.assigned()):
+            return None
+        module = self.modules.module(frame.path)
+        return (" ".join(module.text.slice(inner.span).split()), positive) if module is not None else None
+
+    def answer(self, switch: tuple[str, bool] | None) -> bool | None:
+        """Whether the test holds on the way that this run follows."""
+        if switch is None or switch[0] not in self.answers:
+            return None
+        return self.answers[switch[0]] == switch[1]
 
     def problem(self, code: str, message: str) -> None:
         if self.outer is not None:

@@ -5,14 +5,15 @@ Keeps results per file version. What launches say of a kernel is in `launches`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from kernelscope.kernels.triton.call import Access, Product
 from kernelscope.kernels.triton.interpretation import Facts, Found, Frame, HelperCall, Interpretation, OutOfSteps
 from kernelscope.kernels.triton.recognition import is_kernel, kernels
 from kernelscope.kernels.triton.statements import parameter_value, run_function
+from kernelscope.kernels.triton.switches import MAX_SWITCHES, Answers, told, ways
 from kernelscope.kernels.triton.translation import own_words
-from kernelscope.kernels.triton.values import Value
+from kernelscope.kernels.triton.values import JitFunction, Tensor, Value
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Module
@@ -105,14 +106,21 @@ class KernelRuns:
             if told == (told := (len(facts.pointers), len(facts.integers))):
                 break
             run, complete = self._interpret(path, node, _parameters(node, facts), facts)
+        self._follow_switches(run, path, node, _parameters(node, facts), facts)
         result = KernelRun(path, node, {span: (value,) for span, value in run.seen.items()}, facts=facts)
         _fill(result, run, complete)
         return result
 
     def _interpret(
-        self, path: str, node: t.FunctionDef, arguments: dict[str, Value], facts: Facts, undecided: bool = False
+        self,
+        path: str,
+        node: t.FunctionDef,
+        arguments: dict[str, Value],
+        facts: Facts,
+        undecided: bool = False,
+        answers: Answers | None = None,
     ) -> tuple[Interpretation, bool]:
-        run = Interpretation(self.modules, facts, undecided)
+        run = Interpretation(self.modules, facts, undecided, answers)
         frame = Frame(path, node, 0)
         frame.names.update(arguments)
         for param in node.args:
@@ -124,6 +132,28 @@ class KernelRuns:
             return run, False
         return run, True
 
+    def _follow_switches(
+        self, run: Interpretation, path: str, node: t.FunctionDef, arguments: dict[str, Value], facts: Facts
+    ) -> None:
+        """Follows each way through the switches that `run` met; what it saw is replaced by what holds on the ways."""
+        names = tuple(run.switches)[:MAX_SWITCHES]
+        if not names:
+            return
+        runs = [(way, self._interpret(path, node, arguments, facts, answers=way)[0]) for way in ways(names)]
+        for span in list(run.seen):
+            seen = [(way, inner.seen[span]) for way, inner in runs if span in inner.seen]
+            if seen:
+                run.seen[span] = told(seen, names)
+        for span, access in list(run.accesses.items()):
+            made = [(way, inner.accesses[span]) for way, inner in runs if span in inner.accesses]
+            if made:
+                pointer = told([(way, one.pointer) for way, one in made], names)
+                block = told([(way, one.block) for way, one in made], names)
+                run.accesses[span] = replace(access, pointer=pointer, block=block)
+        for _, inner in runs:
+            run.products.update(inner.products)
+            run.calls.update(inner.calls)
+
     # -- helpers -----------------------------------------------------------------------------------------
 
     def _of_helper(self, path: str, node: t.FunctionDef, contexts: list[dict[str, Value]]) -> KernelRun:
@@ -133,6 +163,7 @@ class KernelRuns:
         for arguments in contexts:
             facts = Facts()
             run, complete = self._interpret(path, node, arguments, facts)
+            self._follow_switches(run, path, node, arguments, facts)
             result.facts.pointers |= facts.pointers
             for span, value in run.seen.items():
                 known = result.values.get(span, ())
@@ -152,22 +183,25 @@ class KernelRuns:
         found: list[dict[str, Value]] = []
         for where, caller in self._callers(path, node):
             for call in self.run(where, caller, depth + 1).calls:
-                if call.function.node is not node:
+                if call.function.node is not node and not _twins(call.function, path, node):
                     continue
                 arguments = own_words(node, dict(call.arguments))
                 if arguments not in found:
                     found.append(arguments)
-                if len(found) >= MAX_CONTEXTS:
-                    return found
-        return found
+            if len(found) >= MAX_CONTEXTS and any(map(_has_block, found)):
+                break
+        return sorted(found, key=_has_block, reverse=True)[:MAX_CONTEXTS]
 
     def _callers(self, path: str, node: t.FunctionDef) -> list[tuple[str, t.FunctionDef]]:
         """Kernels and helpers that call a function: of its own file, else of the workspace."""
-        near = [(path, k) for k in self.kernels(path) if k is not node and node.name in self._called(k)]
+        near = [(path, k) for k in self.kernels(path) if k.name != node.name and node.name in self._called(k)]
         if near or _is_program(node):
             return near
         found: list[tuple[str, t.FunctionDef]] = []
-        for site in self.workspace.usages.calls(Definition(path, node.name, node)).sites:
+        meant = self.modules.definition(path, node.name)  # of definitions in branches callers see the first
+        if meant is None or meant.path != path or not isinstance(meant.node, t.FunctionDef):
+            meant = Definition(path, node.name, node)
+        for site in self.workspace.usages.calls(meant).sites:
             caller = site.function
             if caller is None or caller is node or any(caller is known for _, known in found):
                 continue
@@ -181,6 +215,16 @@ class KernelRuns:
             if len(self._names) > KEPT_RUNS:
                 self._names.pop(next(iter(self._names)))
         return self._names[node]
+
+
+def _twins(function: JitFunction, path: str, node: t.FunctionDef) -> bool:
+    """Whether two definitions of one name stand in branches of one module: callers mean either."""
+    return function.path == path and function.node.name == node.name
+
+
+def _has_block(arguments: dict[str, Value]) -> bool:
+    """Whether a helper is given blocks: calls on scalars alone tell less of it."""
+    return any(isinstance(value, Tensor) and bool(value.shape) for value in arguments.values())
 
 
 def _parameters(node: t.FunctionDef, facts: Facts) -> dict[str, Value]:
@@ -200,13 +244,7 @@ def _fill(result: KernelRun, run: Interpretation, complete: bool) -> None:
 
 def _mentions(node: t.FunctionDef) -> frozenset[str]:
     """Names that a function calls or passes on, such as a helper given to a reduction."""
-    found: set[str] = set()
-    for inner in t.walk(*node.body):
-        if isinstance(inner, t.Name):
-            found.add(inner.id)
-        elif isinstance(inner, t.Attribute):
-            found.add(inner.attr)
-    return frozenset(found)
+    return frozenset(inner.id for inner in t.walk(*node.body) if isinstance(inner, t.Name))
 
 
 def _is_program(node: t.FunctionDef) -> bool:

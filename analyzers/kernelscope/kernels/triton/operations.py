@@ -43,6 +43,9 @@ OPERATIONS: dict[str, Operation] = _table(
     ("randint", "seed offset n_rounds", values.random_int),
     ("rand4x randn4x", "seed offset n_rounds", values.random_float4),
     ("randint4x", "seed offset n_rounds", values.random_int4),
+    ("philox philox_impl", "seed c0 c1 c2 c3 n_rounds", values.philox),
+    ("uint_to_uniform_float", "x", values.uniform_float),
+    ("pair_uniform_to_normal", "x y", values.normal_pair),
     ("to_tensor", "x", values.to_tensor),
     # casts
     ("to cast", "input dtype fp_downcast_rounding bitcast", values.cast),
@@ -106,6 +109,7 @@ OPERATIONS: dict[str, Operation] = _table(
     ("interleave", "a b", shapes.interleave),
     ("cat", "a b can_reorder dim", shapes.cat),
     ("swizzle2d", "i j size_i size_j size_g", shapes.swizzle2d),
+    ("item", "input", shapes.item),
     ("squeeze", "input dim", shapes.squeeze),
     ("unsqueeze", "input dim", shapes.expand_dims),
     # memory

@@ -50,6 +50,12 @@ def with_new_axis(x: Tensor, axis: int) -> Tensor:
     return moved(x, (*x.shape[:axis], ONE, *x.shape[axis:]), steps)
 
 
+def item(call: OpCall) -> Value:
+    """The one element of a block of one, as a scalar."""
+    x = call.tensor("input")
+    return moved(x, ()) if x is not None else Unknown("item of no tensor")
+
+
 def squeeze(call: OpCall) -> Value:
     x = call.tensor("input")
     if x is None or x.shape is None:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from kernelscope.dims import Dim, dim
 from kernelscope.kernels.triton.call import as_tensor
+from kernelscope.kernels.triton.dtypes import SPELLINGS, is_integer
 from kernelscope.kernels.triton.expressions import evaluate, truth
-from kernelscope.kernels.triton.interpretation import Frame, Interpretation
+from kernelscope.kernels.triton.interpretation import Frame, Interpretation, assigned_names
+from kernelscope.kernels.triton.switches import differ
 from kernelscope.kernels.triton.values import (
     Const,
     Items,
@@ -17,6 +19,7 @@ from kernelscope.kernels.triton.values import (
     Undecided,
     Unknown,
     Value,
+    carried,
     join,
 )
 from kernelscope.syntax.python import tree as t
@@ -127,7 +130,11 @@ def bind_target(run: Interpretation, frame: Frame, target: t.Expr, value: Value)
 
 
 def _if(run: Interpretation, frame: Frame, node: t.If) -> bool:
-    test = truth(evaluate(run, frame, node.test))
+    value = evaluate(run, frame, node.test)
+    test = truth(value)
+    switch = run.switch(frame, node.test) if test is None and isinstance(value, Const) else None
+    if test is None:
+        test = run.answer(switch)
     if test is not None and not run.undecided:
         return _block(run, frame, node.body if test else node.orelse)
     before = dict(frame.names)
@@ -138,15 +145,26 @@ def _if(run: Interpretation, frame: Frame, node: t.If) -> bool:
         return True
     if body_ends:
         return False
-    frame.names = after_body if else_ends else _joined(after_body, frame.names)
+    if switch is not None and not else_ends and _disagree(after_body, frame.names):
+        run.switches[switch[0]] = None
+    frame.names = after_body if else_ends else _joined(after_body, frame.names, isinstance(value, Tensor))
     return False
 
 
-def _joined(a: Names, b: Names) -> Names:
-    """Names after two branches, or before and after a round; what only one of them binds keeps its value."""
+def _disagree(a: Names, b: Names) -> bool:
+    """Whether branches leave a name with blocks of different shapes."""
+    return any(name in a and a[name] is not value and differ(a[name], value) for name, value in b.items())
+
+
+def _joined(a: Names, b: Names, one_type: bool) -> Names:
+    """Names after two branches, or before and after a round; what only one of them binds keeps its value.
+
+    `one_type`: whether the front end wants names to have the same type on both sides.
+    """
+    meet = carried if one_type else join
     result = dict(a)
     for name, value in b.items():
-        result[name] = join(result[name], value) if name in result else value
+        result[name] = meet(result[name], value) if name in result else value
     return result
 
 
@@ -176,7 +194,7 @@ def _loop(
 ) -> None:
     """Rounds of a body until the names at its head no longer change."""
     if not unrolled:
-        changed = _assigned_names(body)
+        changed = assigned_names(body)
         for name in changed & frame.names.keys():
             frame.names[name] = assigned(frame.names[name])
     run.trips.append(trips)
@@ -185,21 +203,10 @@ def _loop(
         if target is not None and counter is not None:
             bind_target(run, frame, target, counter)
         _block(run, frame, body)
-        frame.names = _joined(head, frame.names)
+        frame.names = _joined(head, frame.names, not unrolled)
         if all(frame.names.get(name) == value for name, value in head.items()):
             break
     run.trips.pop()
-
-
-def _assigned_names(body: list[t.Stmt]) -> set[str]:
-    names: set[str] = set()
-    for node in t.walk(*body):
-        if isinstance(node, t.AugAssign) and isinstance(node.target, t.Name):
-            names.add(node.target.id)
-        elif isinstance(node, t.Assign):
-            for target in node.targets:
-                names |= {inner.id for inner in t.walk(target) if isinstance(inner, t.Name)}
-    return names
 
 
 def parameter_value(param: t.Param, pointers: set[str], integers: set[str], floats: set[str]) -> Value:
@@ -210,8 +217,21 @@ def parameter_value(param: t.Param, pointers: set[str], integers: set[str], floa
     if name in pointers:
         return Tensor((), f"T({name})", True, (name,))
     symbol = dim(name)
+    declared = _declared(param.annotation)
+    if is_integer(declared):
+        return Tensor((), declared, inputs=frozenset((name,)), value=symbol)
+    if declared:
+        return Tensor((), declared)
     if name in integers:
         return Tensor((), "int32", inputs=frozenset((name,)), value=symbol)
     if name in floats:
         return Tensor((), "fp32")
     return Tensor((), "", False, (name,), frozenset((name,)), symbol)
+
+
+def _declared(annotation: t.Expr | None) -> str:
+    """The element type that an annotation such as `tl.int64` or `"i64"` declares."""
+    if isinstance(annotation, t.Constant) and isinstance(annotation.value, str):
+        return SPELLINGS.get(annotation.value.rpartition(".")[2], "")
+    name = t.dotted(annotation) if annotation is not None else None
+    return SPELLINGS.get(name.rpartition(".")[2], "") if name is not None and "." in name else ""

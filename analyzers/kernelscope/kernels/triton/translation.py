@@ -19,6 +19,7 @@ from kernelscope.kernels.triton.values import (
     Sizes,
     Tensor,
     Undecided,
+    Unknown,
     Value,
 )
 from kernelscope.syntax.python import tree as t
@@ -77,7 +78,7 @@ def _argument(param: t.Param, value: Value, words: Words) -> Value:
             if is_constexpr(param.annotation) or number.const is None:
                 return Const(dim(name), value.number)
             return value
-        case Const(value=Undecided()) if is_constexpr(param.annotation):
+        case Const(value=Undecided()) | Unknown() if is_constexpr(param.annotation):
             return Const(dim(name))
         case Tensor() if is_constexpr(param.annotation) and value.is_scalar:
             return Const(dim(name), value.value.const if value.value is not None else None)

@@ -84,6 +84,28 @@ def random_int4(call: OpCall) -> Value:
     return Items((random_int(call),) * 4)
 
 
+def philox(call: OpCall) -> Value:
+    """Four blocks of unsigned bits, as wide as the counters."""
+    shape: Sizes | None = ()
+    for name in ("c0", "c1", "c2", "c3"):
+        x = call.tensor(name)
+        shape = broadcast(shape, x.shape if x is not None else None)
+    first = call.tensor("c0")
+    bits = BITS.get(first.elem) if first is not None else None
+    return Items((Tensor(shape, {32: "uint32", 64: "uint64"}.get(bits or 0, "")),) * 4)
+
+
+def uniform_float(call: OpCall) -> Value:
+    x = call.tensor("x")
+    return Tensor(x.shape if x is not None else None, "fp32")
+
+
+def normal_pair(call: OpCall) -> Value:
+    a, b = call.tensor("x"), call.tensor("y")
+    shape = broadcast(a.shape, b.shape) if a is not None and b is not None else None
+    return Items((Tensor(shape, "fp32"),) * 2)
+
+
 def to_tensor(call: OpCall) -> Value:
     return as_tensor(call.get("x")) or Unknown("to_tensor of something else")
 
@@ -204,7 +226,7 @@ def cdiv(call: OpCall) -> Value:
     if isinstance(x, Const) and isinstance(y, Const):
         return Const(value) if value is not None else Const(Undecided("int"))
     call.report.is_integer(a.inputs | b.inputs)
-    elem = promote(a.elem or "int32", b.elem or "int32", isinstance(x, Const), isinstance(y, Const))
+    elem = promote(a.elem, b.elem, isinstance(x, Const), isinstance(y, Const))
     return replace(meet(a, b, elem), value=value if (a.is_scalar and b.is_scalar) else None)
 
 

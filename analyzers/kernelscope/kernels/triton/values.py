@@ -5,7 +5,7 @@ Sizes are Dims over the constexpr names in scope, None where a size is not known
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kernelscope.dims import Dim
 from kernelscope.syntax.python.tree import FunctionDef
@@ -170,6 +170,27 @@ def join(a: Value, b: Value) -> Value:
             return a if isinstance(a, Unknown) else b
         case _:
             return Unknown("it is different things on different paths")
+
+
+def carried(head: Value, after: Value) -> Value:
+    """A name at the head of a loop whose rounds are not unrolled, or behind a branch on data: the front end refuses
+    code that changes its type, so what is known of either side holds of both."""
+    match head, after:
+        case Tensor(), Tensor() if head.shape is not None and after.shape is not None:
+            if len(head.shape) != len(after.shape):
+                return join(head, after)
+            joined = join(head, after)
+            assert isinstance(joined, Tensor)
+            shape = tuple(x if x is not None else y for x, y in zip(head.shape, after.shape, strict=True))
+            return replace(joined, shape=shape, elem=head.elem or after.elem)
+        case Items(), Items() if len(head.items) == len(after.items):
+            return Items(tuple(carried(x, y) for x, y in zip(head.items, after.items, strict=True)))
+        case Tensor(shape=tuple()), Tensor(shape=None):
+            return replace(head, value=None, steps=None)
+        case Tensor(shape=tuple()), Unknown():
+            return replace(head, value=None, steps=None)
+        case _:
+            return join(head, after)
 
 
 def _kind(constant: Const) -> str:

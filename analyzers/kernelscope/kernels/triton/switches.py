@@ -1,0 +1,109 @@
+"""Compile-time switches: tests on constexprs whose branches leave one name with blocks of different shapes.
+
+A kernel is followed once per answer to them; what differs afterwards is told as `A if TEST else B`. Tests on data are
+no switches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import product
+
+from kernelscope.dims import Dim, dim, render
+from kernelscope.kernels.triton.values import BlockPointer, Const, Descriptor, Items, Size, Sizes, Tensor, Value, join
+from kernelscope.syntax.python import tree as t
+
+MAX_SWITCHES = 3
+"""Switches that are followed apart: eight ways through a kernel at most."""
+
+Answers = Mapping[str, bool]
+
+
+def is_fixed(test: t.Expr, params: Iterable[str], assigned: Iterable[str]) -> bool:
+    """Whether a test holds or fails for a whole launch: it speaks of parameters that the body never assigns."""
+    names = {node.id for node in t.walk(test) if isinstance(node, t.Name)}
+    calls = any(isinstance(node, t.Call) for node in t.walk(test))
+    return bool(names) and not calls and names <= set(params) and not names & set(assigned)
+
+
+def plain_test(test: t.Expr) -> tuple[t.Expr, bool]:
+    """The test without its `not`s, and whether it is meant as it stands."""
+    positive = True
+    while isinstance(test, t.UnaryOp) and test.op == "not":
+        test, positive = test.operand, not positive
+    return test, positive
+
+
+def ways(switches: Sequence[str]) -> Iterator[dict[str, bool]]:
+    """All answers to the first few switches; the first way has every test hold."""
+    asked = switches[:MAX_SWITCHES]
+    for answers in product((True, False), repeat=len(asked)):
+        yield dict(zip(asked, answers, strict=True))
+
+
+def differ(a: Value, b: Value) -> bool:
+    """Whether two values are blocks of known sizes, or constants, that do not agree."""
+    match a, b:
+        case (Tensor(), Tensor()) | (BlockPointer(), BlockPointer()) | (Descriptor(), Descriptor()):
+            if a.shape is None or b.shape is None or None in a.shape or None in b.shape:
+                return False
+            return bool(a.shape) and bool(b.shape) and a.shape != b.shape
+        case Const(value=Dim() as x), Const(value=Dim() as y):
+            return x != y
+        case Items(), Items():
+            return len(a.items) == len(b.items) and any(map(differ, a.items, b.items))
+        case _:
+            return False
+
+
+def told(values: Sequence[tuple[Answers, Value]], switches: Sequence[str]) -> Value:
+    """What one place holds, given what it holds under each answer: the same, or one or the other by a switch."""
+    first = values[0][1]
+    if all(value == first for _, value in values) or not switches:
+        result = first
+        for _, value in values[1:]:
+            result = join(result, value)
+        return result
+    test, *rest = switches
+    held = [(answers, value) for answers, value in values if answers.get(test)]
+    failed = [(answers, value) for answers, value in values if not answers.get(test)]
+    if not held or not failed:
+        return told(held or failed, rest)
+    return either(test, told(held, rest), told(failed, rest))
+
+
+def either(test: str, a: Value, b: Value) -> Value:
+    """One or the other value, by a switch: the same, but for sizes that differ."""
+    joined = join(a, b)
+    match joined, a, b:
+        case (
+            (Tensor(), Tensor(), Tensor())
+            | (BlockPointer(), BlockPointer(), BlockPointer())
+            | (Descriptor(), Descriptor(), Descriptor())
+        ):
+            shape = _sizes(test, a.shape, b.shape)
+            return replace(joined, shape=shape if shape is not None else joined.shape)
+        case _, Const(value=Dim() as x), Const(value=Dim() as y):
+            return Const(conditional(test, x, y))
+        case Items(), Items(), Items():
+            return Items(tuple(either(test, x, y) for x, y in zip(a.items, b.items, strict=True)))
+        case _:
+            return joined
+
+
+def _sizes(test: str, a: Sizes | None, b: Sizes | None) -> Sizes | None:
+    if a is None or b is None or len(a) != len(b):
+        return None
+    return tuple(_size(test, x, y) for x, y in zip(a, b, strict=True))
+
+
+def _size(test: str, a: Size, b: Size) -> Size:
+    if a == b or a is None or b is None:
+        return a if a == b else None
+    return conditional(test, a, b)
+
+
+def conditional(test: str, a: Dim, b: Dim) -> Dim:
+    """A size that a switch chooses."""
+    return dim(f"({render(a)} if {test} else {render(b)})")
