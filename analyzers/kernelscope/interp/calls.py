@@ -11,9 +11,11 @@ from dataclasses import replace
 from typing import Any
 
 from kernelscope import ops
+from kernelscope.interp.contexts import Context
 from kernelscope.interp.expressions import elements, evaluate
 from kernelscope.interp.flow import Returns, execute
 from kernelscope.interp.interpreter import MAX_CALLS, MAX_QUIET_CALLS, Interpreter
+from kernelscope.interp.joins import Join
 from kernelscope.interp.sequences import is_callable
 from kernelscope.interp.values import (
     Alike,
@@ -172,25 +174,27 @@ def run_body(run: Interpreter, scope: Scope, node: t.FunctionDef) -> Value:
     run.calls += 1
     run.entered.add(node)
     outer, run.nested = run.nested, 0
-    for param in node.args:
-        if param.name in scope.names:
-            run.record(scope.path, param.name_span, scope.names[param.name])
     run.frames += 1
     scope.frame = run.frames
     caller, run.symbols.frame = run.symbols.frame, run.frames
+    if not run.quiet and scope.path == run.path:
+        run.contexts[scope.frame] = Context(node, Join(run.symbols, scope))
+    for param in node.args:
+        if param.name in scope.names:
+            run.record(scope.path, param.name_span, scope.names[param.name])
     returns = Returns(run, scope)
     known = run.known
     try:
         with nullcontext() if run.trace is None else run.trace.inside(scope.path):
             if not execute(run, scope, node.body, returns) and returns.any:
                 returns.add(None, run.known.facts)
+        run.record(scope.path, node.name_span, returns.value)
     finally:
         facts = run.known.facts if returns.facts is None else returns.facts
         run.known = replace(known, facts=facts)
         run.calls -= 1
         run.nested = outer
         run.symbols.frame = caller
-    run.record(scope.path, node.name_span, returns.value)
     return returns.value
 
 

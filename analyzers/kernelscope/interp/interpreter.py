@@ -14,6 +14,7 @@ from typing import Any
 
 from kernelscope.dims import NO_FACTS, Dim, Facts
 from kernelscope.interp.changes import Changes
+from kernelscope.interp.contexts import Context
 from kernelscope.interp.symbols import SEPARATOR, Symbols
 from kernelscope.interp.trace import Trace
 from kernelscope.interp.values import (
@@ -24,8 +25,6 @@ from kernelscope.interp.values import (
     Instance,
     Scope,
     Value,
-    agreed,
-    joined,
     present,
 )
 from kernelscope.ops import ShapeError
@@ -46,14 +45,6 @@ MAX_NESTED = 140
 
 class OutOfBudget(Exception):
     """The function takes too many steps; what is known so far is kept."""
-
-
-@dataclass(slots=True)
-class Seen:
-    """The values that a binding or call had in all contexts, joined, and how many contexts there were."""
-
-    value: Value
-    contexts: int = 1
 
 
 @dataclass(slots=True)
@@ -78,10 +69,13 @@ NOTHING_KNOWN = Known()
 
 @dataclass(slots=True)
 class Interpreter:
-    """Evaluates functions of one workspace; `seen` collects values by (path, span)."""
+    """Evaluates functions of one workspace; `contexts` collects what each call saw in the file that is looked at."""
 
     workspace: Workspace
-    seen: dict[tuple[str, Span], Seen] = field(default_factory=dict[tuple[str, Span], Seen])
+    path: str = ""
+    """The file that is looked at."""
+    contexts: dict[int, Context] = field(default_factory=dict[int, Context])
+    """By the number of the call."""
     entered: set[t.FunctionDef] = field(default_factory=set[t.FunctionDef])
     findings: list[Finding] = field(default_factory=list[Finding])
     globals: dict[tuple[str, str], Value] = field(default_factory=dict[tuple[str, str], Value])
@@ -139,27 +133,12 @@ class Interpreter:
         return known
 
     def record(self, path: str, span: Span, value: Value) -> None:
-        """Remember the value bound or computed at a place; contexts are joined."""
-        if self.quiet:
+        """Remember the value bound or computed at a place in the call that is running."""
+        if self.quiet or path != self.path:
             return
-        key = (path, span)
-        value = self.symbols.shown(present(value))
-        known = self.seen.get(key)
-        if known is None:
-            self.seen[key] = Seen(value)
-        else:
-            known.value = present(joined(known.value, value))
-            known.contexts += 1
-
-    def absorb(self, fresh: dict[tuple[str, Span], Seen]) -> None:
-        """Add what another entry point saw: one that knows nothing of a place says nothing of it."""
-        for key, seen in fresh.items():
-            known = self.seen.get(key)
-            if known is None:
-                self.seen[key] = seen
-            else:
-                known.value = agreed(known.value, seen.value)
-                known.contexts += seen.contexts
+        context = self.contexts.get(self.symbols.frame)
+        if context is not None:
+            context.add((path, span), present(value))
 
     def operate(self, compute: Callable[[Facts], Value]) -> Value:
         """Apply an operator knowing what is known here; sizes that it needs to agree do so from here on."""

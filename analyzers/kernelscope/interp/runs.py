@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from kernelscope.interp.calls import run_body
+from kernelscope.interp.contexts import Seen, in_file, told
 from kernelscope.interp.expressions import evaluate
-from kernelscope.interp.interpreter import Finding, Interpreter, OutOfBudget, Seen
+from kernelscope.interp.interpreter import Finding, Interpreter, OutOfBudget
 from kernelscope.interp.seeds import seed
 from kernelscope.interp.trace import Trace
 from kernelscope.interp.values import Class, Function, Instance, Maybe, Number, Opaque, Scope, Value, present
@@ -54,7 +55,7 @@ def run_file(workspace: Workspace, path: str, cancelled: Callable[[], bool] = la
     module = workspace.modules.module(path)
     if module is None:
         return result
-    run = Interpreter(workspace)
+    run = Interpreter(workspace, path)
     end = time.monotonic() + FILE_SECONDS
     for scope in _order(workspace, path, module):
         if cancelled():
@@ -71,31 +72,32 @@ def run_file(workspace: Workspace, path: str, cancelled: Callable[[], bool] = la
         if cancelled() or time.monotonic() > end:
             break
         _attempt(run, other, scope)
-    result.values = {span: seen for (where, span), seen in run.seen.items() if where == path}
+    result.values = in_file(told(list(run.contexts.values())), path)
     result.findings = [finding for finding in run.findings if finding.path == path]
     return result
 
 
 def _attempt(run: Interpreter, path: str, scope: SourceScope) -> bool:
     """Run one function; again without guesses from names if those led to a contradiction. False: out of budget."""
-    total, entered, before = run.seen, set(run.entered), len(run.findings)
+    total, entered, before = run.contexts, set(run.entered), len(run.findings)
     done, guessed = _fresh(run, path, scope, by_name=True)
     if guessed and len(run.findings) > before:
-        first, first_entered, contradictions = run.seen, run.entered, run.findings[before:]
+        first, first_entered, contradictions = run.contexts, run.entered, run.findings[before:]
         run.entered = set(entered)
         del run.findings[before:]
         done, _ = _fresh(run, path, scope, by_name=False)
         if len(run.findings) > before:  # not the guess was wrong
-            run.seen, run.entered = first, first_entered
+            run.contexts, run.entered = first, first_entered
             run.findings[before:] = contradictions
-    fresh, run.seen, run.quiet = run.seen, total, 0
-    run.absorb(fresh)
+    for context in run.contexts.values():
+        context.facts = run.known.facts
+    run.contexts, run.quiet = total | run.contexts, 0
     return done
 
 
 def _fresh(run: Interpreter, path: str, scope: SourceScope, by_name: bool) -> tuple[bool, bool]:
-    """One run into an empty `seen`: whether it was finished, and whether a shape came from a name alone."""
-    run.seen = {}
+    """One run into empty `contexts`: whether it was finished, and whether a shape came from a name alone."""
+    run.contexts = {}
     run.start(FUNCTION_SECONDS)
     try:
         return True, _run_one(run, path, scope, by_name)
