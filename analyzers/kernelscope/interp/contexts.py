@@ -142,7 +142,7 @@ class Telling:
         if all(isinstance(v, Tensor) for v in telling):
             return self._tensor(kept, name)
         if all(isinstance(v, Dim) for v in telling):
-            return self._said(tuple(None if v is MISSING else v for v in kept), name)
+            return self._said(tuple(v if isinstance(v, Dim) else None for v in kept), name)
         first = telling[0]
         kind = type(first)
         if kind in (tuple, list) and all(type(v) is kind and len(v) == len(first) for v in telling):
@@ -269,7 +269,7 @@ class Telling:
             self.symbols[self.symbols.index((known, symbol))] = (merged, symbol)
 
 
-MISSING = object()
+MISSING: Value = object()
 """In a call that did not come to the place."""
 
 

@@ -1,7 +1,7 @@
 """Sizes that cannot be followed, as symbols named after the variable that holds them: `kept`, `key_dim2`.
 
 A symbol belongs to one call of one function: inside it carries the call's number (`kept·7`), so that two calls are
-never taken to agree; what is shown is the name alone.
+never taken to agree; `contexts` gives it the name that is shown.
 """
 
 # Values are dynamic by nature; narrowing one to a container leaves its elements unknown to the type checker.
@@ -81,15 +81,6 @@ class Symbols:
                 called = name if size.name == symbol else symbol
                 self.renamed[key] = self.new(scope, called, self.reasons[symbol]).names()[0]
             changes[symbol] = dim(self.renamed[key])
-        return size.subs(changes) if changes else size
-
-    def shown(self, value: Value) -> Value:
-        """A value with the symbols' plain names; those of other calls keep their number, so that they stay apart."""
-        return over_sizes(value, self._plain) if self.reasons else value
-
-    def _plain(self, size: Dim) -> Dim:
-        own = f"{SEPARATOR}{self.frame}"
-        changes = {n: dim(n.removesuffix(own).replace(SEPARATOR, "_")) for n in size.names() if SEPARATOR in n}
         return size.subs(changes) if changes else size
 
 
