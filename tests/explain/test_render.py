@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from xml.etree.ElementTree import fromstring
 
 from hypothesis import given
 from hypothesis import strategies as st
+from kernelscope.diagrams.cells import display_width, to_ascii
+from kernelscope.diagrams.model import Box, Edge, Graph
 from kernelscope.explain import document as d
-from kernelscope.explain.render import display_width, to_ascii, to_json, to_markdown, to_text
+from kernelscope.explain.render import to_json, to_markdown, to_mermaid, to_svg, to_text
 from kernelscope.results import Location
 
 PLACE = Location(Path("/w/model.py"), 12)
@@ -24,6 +27,7 @@ def everything() -> d.Document:
             d.Table(("Name", "Value"), ((d.Line("a", PLACE), d.Line("long text " * 20)),)),
             d.Card((d.CardRow("Grid", (d.Line("(cdiv(M, BLOCK_M),)", PLACE),)), d.CardRow("Atomics", ()))),
             d.Picture("┌─┐\n│x│\n└─┘", (d.Region(0, 0, 3, 3, PLACE),)),
+            d.Diagram(Graph((Box("n", ("norm",)), Box("q", ("q_proj",))), (Edge("n", "q", "[B, S]"),)), {"q": PLACE}),
         ),
         notes=("nothing else is known",),
     )
@@ -33,7 +37,7 @@ def test_links_stand_where_they_say() -> None:
     rendered = to_text(everything(), width=80)
     rows = rendered.text.split("\n")
     shown = {rows[link.row][link.column : link.end_column] for link in rendered.links}
-    assert shown == {"model.py:12", "L12", "a", "(cdiv(M, BLOCK_M),)", "x"}
+    assert shown == {"model.py:12", "L12", "a", "(cdiv(M, BLOCK_M),)", "x", "q_proj"}
 
 
 def test_width_is_kept_and_none_is_written_out() -> None:
@@ -61,4 +65,12 @@ def test_tables_are_straight(rows: list[tuple[str, str]]) -> None:
 def test_markdown_and_json_hold_the_same_places() -> None:
     document = everything()
     assert to_markdown(document).count("model.py#L12") == 4
-    assert str(to_json(document)).count("'line': 12") == 6
+    assert str(to_json(document)).count("'line': 12") == 7
+
+
+def test_pictures_are_exported() -> None:
+    document = everything()
+    assert 'n0 -->|"[B, S]"| n1' in to_mermaid(document)
+    assert fromstring(to_svg(document)).tag.endswith("svg")
+    assert ">q_proj</text>" in to_svg(document)
+    assert "│x│" in to_svg(d.Document("t", document.blocks[:-1]))

@@ -8,7 +8,7 @@ rows and columns of all that is drawn on it, which makes a picture that runs dow
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from kernelscope.diagrams.cells import display_width, to_cells
 from kernelscope.diagrams.model import Border, Region
@@ -43,7 +43,7 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A rectangle, kept for exports that draw shapes; `title` is in its top border."""
+    """A rectangle, kept for exports that draw shapes; a title is in its top border."""
 
     x: int
     y: int
@@ -53,6 +53,7 @@ class Frame:
     key: str
     kind: str
     title: str = ""
+    title_at: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +123,24 @@ class Canvas:
         self.arrows.append(Arrow(x, y, direction))
         self._put(x, y, ARROWS[direction])
 
-    def frame(self, x: int, y: int, width: int, height: int, border: Border, key: str, kind: str = "") -> None:
-        """The frame of a box or a group."""
+    def frame(
+        self,
+        x: int,
+        y: int,
+        width: int,
+        height: int,
+        border: Border,
+        key: str,
+        kind: str = "",
+        title: str = "",
+        at: int = 0,
+    ) -> None:
+        """The frame of a box or a group; a title stands in the top border, from its column `at` on."""
         x, y = self.seen(x, y)
         width, height = self.seen(width, height)
-        self.frames.append(Frame(x, y, width, height, border, key, kind))
+        self.frames.append(Frame(x, y, width, height, border, key, kind, title, x + at))
+        if title:
+            self.write(x + at, y, title, key)
         if border is Border.NONE:
             return
         right, bottom = x + width - 1, y + height - 1
@@ -135,6 +149,10 @@ class Canvas:
         if border is Border.DOUBLE:
             self._double |= {(c, r) for c in range(x, right + 1) for r in (y, bottom)}
             self._double |= {(c, r) for c in (x, right) for r in range(y, bottom + 1)}
+
+    def port(self, x: int, y: int) -> None:
+        """The mark of a line that enters a frame."""
+        self._put(*self.seen(x, y), ARROWS[RIGHT if self.turned else DOWN])
 
     def write(self, x: int, y: int, text: str, key: str) -> None:
         """A word of text at a place as it is seen. Text over text is a fault of the layout and raises."""
@@ -162,7 +180,7 @@ class Canvas:
         self._double |= {(cx + dx, cy + dy) for cx, cy in other._double}
         self.words += [Word(w.x + dx, w.y + dy, w.text, w.key) for w in other.words]
         self.frames += [
-            Frame(f.x + dx, f.y + dy, f.width, f.height, f.border, f.key, f.kind, f.title) for f in other.frames
+            replace(frame, x=frame.x + dx, y=frame.y + dy, title_at=frame.title_at + dx) for frame in other.frames
         ]
         self.wires += [Wire(w.x0 + dx, w.y0 + dy, w.x1 + dx, w.y1 + dy, w.net) for w in other.wires]
         self.arrows += [Arrow(a.x + dx, a.y + dy, a.direction) for a in other.arrows]
@@ -172,6 +190,10 @@ class Canvas:
         cells = [*self._arms, *self._text]
         columns, rows = [x for x, _ in cells], [y for _, y in cells]
         return min(columns, default=0), min(rows, default=0), max(columns, default=0), max(rows, default=0)
+
+    def joins(self) -> list[tuple[int, int]]:
+        """The cells in which lines of a picture join."""
+        return [c for c, nets in self._arms.items() if BORDER not in nets and self._glyph(c) in "├┤┬┴┼"]
 
     def _glyph(self, cell: tuple[int, int]) -> str:
         nets = self._arms[cell]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from kernelscope.diagrams.canvas import ARROWS, DOWN, RIGHT, Canvas
+from kernelscope.diagrams.canvas import Canvas
 from kernelscope.diagrams.cells import display_width
 from kernelscope.diagrams.items import Item, Kind, Link, Value
 from kernelscope.diagrams.labels import Legend
@@ -107,8 +107,7 @@ class Nest:
             width = max(width, at + display_width(title) + 2)
         canvas = Canvas(style.turned)
         canvas.paste(inner, side - left, lead)
-        canvas.frame(0, 0, width, height, Border.SINGLE, group.key, "group")
-        canvas.write(at, 0, title, group.key)
+        canvas.frame(0, 0, width, height, Border.SINGLE, group.key, "group", title, at)
         item = Item(group.key, Kind.FRAME, width, height, inner=canvas)
         for end in ends:
             port = ports[id(end)]
@@ -116,7 +115,7 @@ class Nest:
                 (value,) = end.exits
                 item.entries[value] = port
                 canvas.wire(port, 0, port, lead, value)
-                canvas.write(*canvas.seen(port, 0), ARROWS[RIGHT if style.turned else DOWN], "")
+                canvas.port(port, 0)
             else:
                 (value,) = end.entries
                 item.exits[value] = port

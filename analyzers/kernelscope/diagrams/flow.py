@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 from kernelscope.diagrams.cells import centre, display_width, to_ascii
-from kernelscope.diagrams.containers import Nest
-from kernelscope.diagrams.labels import Legend
-from kernelscope.diagrams.level import Style
-from kernelscope.diagrams.model import Charset, Direction, Drawing, Graph, Region
+from kernelscope.diagrams.fit import lay_out
+from kernelscope.diagrams.model import Charset, Drawing, Graph, Region
 
 
 def draw(graph: Graph, *, width: int = 100, charset: Charset = Charset.UNICODE) -> Drawing:
     """The picture of a graph. One that cannot be drawn in `width` columns is wider and says so."""
-    legend = Legend()
-    canvas, _, _ = Nest.of(graph).draw("", Style(turned=graph.direction is Direction.RIGHT), legend)
-    rows, regions = canvas.render()
-    widest = max(map(display_width, rows), default=0)
-    head = (
-        [centre(line, widest).rstrip() for line in (graph.title, "=" * display_width(graph.title))]
-        if graph.title
-        else []
-    )
-    above = [*head, ""] if head else []
-    below = ["", *legend.rows()] if legend.marks else []
+    if not graph.boxes:
+        return Drawing(graph.title, width=display_width(graph.title), overflow=display_width(graph.title) > width)
+    layout = lay_out(graph, width)
+    rows, regions = layout.canvas.render()
+    above = _heading(graph.title, max(map(display_width, rows)))
     moved = tuple(Region(r.row + len(above), r.column, r.width, r.key) for r in regions)
-    text = "\n".join([*above, *rows, *below])
+    below = [*layout.legend, *layout.remarks]
+    text = "\n".join([*above, *rows, *(["", *below] if below else [])])
     widest = max(map(display_width, text.split("\n")))
-    return Drawing(to_ascii(text) if charset is Charset.ASCII else text, moved, widest, widest > width)
+    shown = to_ascii(text) if charset is Charset.ASCII else text
+    return Drawing(shown, moved, widest, layout.canvas.width > width, tuple(layout.remarks))
+
+
+def _heading(title: str, width: int) -> list[str]:
+    """The title in the middle of a picture, underlined."""
+    if not title:
+        return []
+    return [centre(title, width).rstrip(), centre("=" * display_width(title), width).rstrip(), ""]

@@ -1,12 +1,14 @@
 """The Document: what every deliverable returns, as blocks of plain data whose lines know their source.
 
-Knows nothing of formats; `explain/render.py` turns a document into text, Markdown or JSON.
+Knows nothing of formats; `explain/render.py` turns a document into text, Markdown, Mermaid, SVG or JSON.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from kernelscope.diagrams.model import Graph
 from kernelscope.results import Location, Target
 
 
@@ -65,7 +67,7 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """A rectangle of a picture, in cells from its top left corner, that stands for a place in source."""
+    """A rectangle of a picture, in characters from its top left corner, that stands for a place in source."""
 
     row: int
     column: int
@@ -76,18 +78,24 @@ class Region:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A drawing in characters, with the regions that link back to source.
-
-    `mermaid` and `svg` are the same picture for exports, empty where there is none.
-    """
+    """A drawing in characters, with the regions that link back to source."""
 
     text: str
     regions: tuple[Region, ...] = ()
-    mermaid: str = ""
-    svg: str = ""
 
 
-Block = Heading | Paragraph | Code | Table | Card | Picture
+@dataclass(frozen=True, slots=True)
+class Diagram:
+    """A graph, drawn by whoever shows the document: in characters as wide as asked, as Mermaid or as SVG.
+
+    `places` are the places in source that its boxes and groups stand for, by key.
+    """
+
+    graph: Graph
+    places: Mapping[str, Location] = field(default_factory=dict[str, Location])
+
+
+Block = Heading | Paragraph | Code | Table | Card | Picture | Diagram
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,17 +6,17 @@ Text is what the editor and the terminal show: links are positions in it, so tha
 from __future__ import annotations
 
 import textwrap
-import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from kernelscope.diagrams.cells import display_width, to_ascii, wrap_cells
+from kernelscope.diagrams.flow import draw
+from kernelscope.diagrams.graph_json import graph_json
+from kernelscope.diagrams.mermaid import to_mermaid as graph_mermaid
+from kernelscope.diagrams.svg import text_svg
+from kernelscope.diagrams.svg import to_svg as graph_svg
 from kernelscope.explain import document as d
 from kernelscope.results import Location
-
-_ASCII = str.maketrans(
-    "─═│║┌┐└┘├┤┬┴┼╔╗╚╝" + "▼▲►◄→←↑↓" + "×·…≤≥±█▓▒░—–∈≈Σ≠√",
-    "--||+++++++++++++" + "v^><><^v" + "x..<>~####--e~S!V",
-)
 
 _FRAME = " ─═│║┌┐└┘├┤┬┴┼╔╗╚╝╞╡╪╭╮╰╯┄┆╌╎▼▲►◄-|+"
 """What boxes are drawn with, and the blanks around their words."""
@@ -38,38 +38,6 @@ class Rendered:
 
     text: str
     links: list[TextLink] = field(default_factory=list[TextLink])
-
-
-def display_width(text: str) -> int:
-    """Cells that `text` takes: wide characters two, combining ones none."""
-    if text.isascii():
-        return len(text)
-    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
-
-
-def wrap_cells(text: str, width: int) -> list[str]:
-    """`text` in rows of at most `width` cells (at least two), broken at spaces where that is possible."""
-    width = max(2, width)
-    rows, row = list[str](), ""
-    for word in text.split():
-        joined = f"{row} {word}" if row else word
-        if display_width(joined) <= width:
-            row = joined
-            continue
-        if row:
-            rows.append(row)
-        row = ""
-        for character in word:
-            if display_width(row + character) > width:
-                rows.append(row)
-                row = ""
-            row += character
-    return [*rows, row] if row or not rows else rows
-
-
-def to_ascii(text: str) -> str:
-    """The same text in plain ASCII glyphs, one character for one, so that positions stay."""
-    return text.translate(_ASCII)
 
 
 def to_text(document: d.Document, width: int = 100, charset: str = "unicode") -> Rendered:
@@ -117,6 +85,8 @@ class _Writer:
                 self.card(block)
             case d.Picture():
                 self.picture(block)
+            case d.Diagram():
+                self.picture(drawn(block, self.width))
 
     def heading(self, block: d.Heading) -> None:
         text = block.text
@@ -234,6 +204,8 @@ def to_markdown(document: d.Document) -> str:
                 parts.append("\n".join(rows))
             case d.Picture():
                 parts.append(f"```text\n{block.text}\n```")
+            case d.Diagram():
+                parts.append(f"```text\n{draw(block.graph).text}\n```")
     parts += [f"- {note}" for note in document.notes]
     return "\n\n".join(parts) + "\n"
 
@@ -258,13 +230,26 @@ def _cell(line: d.Line) -> str:
 
 
 def to_mermaid(document: d.Document) -> str:
-    """The document's pictures as Mermaid, for those that have one."""
-    return "\n\n".join(b.mermaid for b in document.blocks if isinstance(b, d.Picture) and b.mermaid)
+    """The document's diagrams as Mermaid, an empty text where it has none."""
+    return "\n\n".join(graph_mermaid(b.graph) for b in document.blocks if isinstance(b, d.Diagram))
 
 
 def to_svg(document: d.Document) -> str:
-    """The document's first picture as SVG, or an empty text."""
-    return next((b.svg for b in document.blocks if isinstance(b, d.Picture) and b.svg), "")
+    """The document's first picture as SVG, or an empty text. Diagrams go before what is drawn in characters only."""
+    diagram = next((b for b in document.blocks if isinstance(b, d.Diagram)), None)
+    if diagram is not None:
+        return graph_svg(diagram.graph)
+    picture = next((b for b in document.blocks if isinstance(b, d.Picture)), None)
+    return text_svg(picture.text.split("\n")) if picture is not None else ""
+
+
+def drawn(diagram: d.Diagram, width: int) -> d.Picture:
+    """A diagram in characters, with a region for all its words whose place in source is known."""
+    drawing = draw(diagram.graph, width=width)
+    regions = (
+        d.Region(r.row, r.column, r.width, 1, diagram.places[r.key]) for r in drawing.regions if r.key in diagram.places
+    )
+    return d.Picture(drawing.text, tuple(regions))
 
 
 def to_json(document: d.Document) -> dict[str, object]:
@@ -296,6 +281,9 @@ def _block_json(block: d.Block) -> dict[str, object]:
                 for r in block.regions
             ]
             return {"picture": block.text.split("\n"), "regions": regions}
+        case d.Diagram():
+            places = {key: _location_json(place) for key, place in block.places.items()}
+            return {"diagram": graph_json(block.graph), "places": places}
 
 
 def _line_json(line: d.Line) -> dict[str, object]:
