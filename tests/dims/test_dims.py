@@ -8,13 +8,37 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kernelscope.dims import Dim, ceil_div, dim, maximum, minimum, normal, parse, render, same
+from kernelscope.dims import (
+    Dim,
+    bit_and,
+    bit_or,
+    bit_xor,
+    ceil_div,
+    dim,
+    equal,
+    less,
+    maximum,
+    minimum,
+    normal,
+    parse,
+    render,
+    same,
+    shift_left,
+    shift_right,
+)
 from kernelscope.dims.compare import bounds
 
 NAMES = ["B", "S", "num_heads", "config.hidden_size", "len(xs)", "a or b"]
 VALUES = {"B": 3, "S": 7, "num_heads": 4, "config.hidden_size": 12, "len(xs)": 5, "a or b": 2}
 BINARY = {"+": operator.add, "-": operator.sub, "*": operator.mul, "//": operator.floordiv, "%": operator.mod}
-CALLS = {"max": (max, maximum), "min": (min, minimum), "cdiv": (lambda a, b: -(-a // b), ceil_div)}
+BITS = {
+    "&": (operator.and_, bit_and),
+    "|": (operator.or_, bit_or),
+    "^": (operator.xor, bit_xor),
+    "<": (operator.lt, less),
+    "==": (operator.eq, equal),
+}
+CALLS = {**BITS, "max": (max, maximum), "min": (min, minimum), "cdiv": (lambda a, b: -(-a // b), ceil_div)}
 
 leaf = st.sampled_from(NAMES) | st.integers(-4, 9)
 divisor = (
@@ -23,7 +47,7 @@ divisor = (
 trees = st.recursive(
     leaf,
     lambda t: (
-        st.tuples(st.sampled_from(["+", "-", "*", "max", "min"]), t, t)
+        st.tuples(st.sampled_from(["+", "-", "*", "max", "min", *BITS]), t, t)
         | st.tuples(st.sampled_from(["//", "%", "cdiv"]), t, divisor)
     ),
     max_leaves=10,
@@ -112,6 +136,17 @@ def test_exact_division_comes_first() -> None:
     assert (S // 2) // 3 == S // 6
     assert (2 * S * n) // (4 * n) == S // 2
     assert S // 2 + (S - S // 2) == S
+
+
+def test_masks_and_shifts_become_arithmetic() -> None:
+    assert bit_and(B, 31) == B % 32
+    assert bit_and(B, -8) == B - B % 8
+    assert shift_left(B, 3) == 8 * B
+    assert shift_right(16 * B + 5, 4) == B
+    assert str(shift_left(1, B)) == "1 << B"
+    assert shift_right(B, S).evaluate({"B": 37, "S": 2}) == 9
+    assert str(bit_xor(B + S, 5)) == "(B+S) ^ 5"
+    assert less(S, S + 1) == 1
 
 
 def test_text_keeps_the_order_of_the_source() -> None:

@@ -3,6 +3,7 @@
 Knows nothing of tensors or Python; an atom's name is any text (`B`, `config.hidden_size`, `len(xs)`).
 """
 
+from kernelscope.dims.bits import bit_and, bit_or, bit_xor, equal, less, shift_left, shift_right
 from kernelscope.dims.compare import normal, same
 from kernelscope.dims.facts import NO_FACTS, Facts
 from kernelscope.dims.monomial import Opaque
@@ -17,8 +18,13 @@ __all__ = [
     "Facts",
     "Opaque",
     "TooLarge",
+    "bit_and",
+    "bit_or",
+    "bit_xor",
     "ceil_div",
     "dim",
+    "equal",
+    "less",
     "maximum",
     "minimum",
     "normal",
@@ -26,5 +32,7 @@ __all__ = [
     "product",
     "render",
     "same",
+    "shift_left",
+    "shift_right",
     "total",
 ]

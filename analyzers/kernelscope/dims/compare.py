@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from math import gcd, prod
 
+from kernelscope.dims.bits import BIT_OPERATIONS
 from kernelscope.dims.facts import NO_FACTS, Facts
 from kernelscope.dims.monomial import Atom, Monomial, Opaque
 from kernelscope.dims.polynomial import ONE, ZERO, Dim, DimLike, TooLarge, apply, dim
@@ -131,6 +132,10 @@ def _atom_bounds(atom: Atom, facts: Facts) -> Bounds:
     if atom.op == "min":
         return min(lows) if len(lows) == len(args) else None, min(highs, default=None)
     (low, high), (small, large) = args
+    if atom.op in ("<", "=="):
+        return 0, 1
+    if atom.op in BIT_OPERATIONS:
+        return _bit_bounds(atom.op, args)
     if small is None or low is None or low < 0:
         return None, None
     small = max(small, 1)  # a divisor of 0 would have failed
@@ -140,6 +145,19 @@ def _atom_bounds(atom: Atom, facts: Facts) -> Bounds:
     if atom.op == "cdiv":
         return (-(-low // large) if large else int(low > 0)), None if high is None else -(-high // small)
     return (low // large if large else 0), None if high is None else high // small
+
+
+def _bit_bounds(op: str, args: list[Bounds]) -> Bounds:
+    (low, high), (small, large) = args
+    if low is None or small is None or low < 0 or small < 0:
+        return None, None
+    if op == ">>":
+        return 0, high
+    if op == "<<":
+        return low, None
+    if op == "&":
+        return 0, min((n for n in (high, large) if n is not None), default=None)
+    return 0, (1 << max(high, large).bit_length()) - 1 if high is not None and large is not None else None
 
 
 def at_most(a: Dim, b: Dim, facts: Facts = NO_FACTS) -> bool:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Opaque:
-    """An operation that the polynomial form cannot open: `op` is `//`, `%`, `cdiv`, `max` or `min`.
+    """An operation that the polynomial form cannot open: `//`, `%`, `cdiv`, `max`, `min`, bit operations, `<`.
 
     `args` are two Dims, for `max` and `min` two or more in normal order.
     """

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 
+from kernelscope.dims.bits import bit_and, bit_or, bit_xor, equal, less, shift_left, shift_right
 from kernelscope.dims.polynomial import Dim, ceil_div, dim, maximum, minimum
 
 MAX_LENGTH = 200
@@ -18,6 +19,11 @@ _BINARY: dict[type[ast.operator], Callable[[Dim, Dim], Dim]] = {
     ast.Mult: Dim.__mul__,
     ast.FloorDiv: Dim.__floordiv__,
     ast.Mod: Dim.__mod__,
+    ast.BitAnd: bit_and,
+    ast.BitOr: bit_or,
+    ast.BitXor: bit_xor,
+    ast.LShift: shift_left,
+    ast.RShift: shift_right,
 }
 _CALLS: dict[str, Callable[..., Dim]] = {"max": maximum, "min": minimum, "cdiv": ceil_div}
 _SIGNS = str.maketrans({"×": "*", "·": "*", "⋅": "*", "−": "-"})
@@ -48,6 +54,10 @@ def _dim(node: ast.expr, depth: int) -> Dim:
             return _dim(left, depth + 1) ** exponent
         case ast.BinOp(left=left, op=op, right=right) if type(op) in _BINARY:
             return _BINARY[type(op)](_dim(left, depth + 1), _dim(right, depth + 1))
+        case ast.Compare(left=left, ops=[ast.Lt()], comparators=[right]):
+            return less(_dim(left, depth + 1), _dim(right, depth + 1))
+        case ast.Compare(left=left, ops=[ast.Eq()], comparators=[right]):
+            return equal(_dim(left, depth + 1), _dim(right, depth + 1))
         case ast.Call(func=ast.Name(id=name), args=[_, _, *_] as args, keywords=[]) if name in _CALLS:
             if name == "cdiv" and len(args) != 2:
                 raise ValueError("cdiv takes two arguments")

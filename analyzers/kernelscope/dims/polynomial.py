@@ -1,4 +1,4 @@
-"""Dim: an integer polynomial over atoms; an atom is a name or an opaque `//`, `%`, `cdiv`, `max`, `min`.
+"""Dim: an integer polynomial over atoms; an atom is a name or an opaque `//`, `%`, `max`, `^`, `<` and such.
 
 Knows no bounds and no facts: every rewrite here holds for all integers, with divisors taken as positive.
 """
@@ -178,7 +178,7 @@ class Dim:
         inner = _sole_opaque(number, "//")
         if inner is not None and (b is None or b > 0):  # (a//b)//c == a//(b*c)
             return inner.args[0] // (inner.args[1] * divisor)
-        return _opaque("//", (number, divisor))
+        return opaque("//", (number, divisor))
 
     def __rfloordiv__(self, other: DimLike) -> Dim:
         return dim(other) // self
@@ -199,7 +199,7 @@ class Dim:
         factor = right.exact_div(divisor)
         if factor is None or divisor.const == 1:
             return ZERO
-        return factor * _opaque("%", (number, divisor))
+        return factor * opaque("%", (number, divisor))
 
     def __rmod__(self, other: DimLike) -> Dim:
         return dim(other) % self
@@ -296,7 +296,7 @@ def ceil_div(a: DimLike, b: DimLike) -> Dim:
     if p is not None and q is not None:
         return whole + -(-p // q)
     rest, right = cancel(rest, right)
-    return whole + (rest if right.const == 1 else _opaque("cdiv", (rest, right)))
+    return whole + (rest if right.const == 1 else opaque("cdiv", (rest, right)))
 
 
 def maximum(*dims: DimLike) -> Dim:
@@ -326,10 +326,11 @@ def _extreme(op: str, dims: Iterable[DimLike]) -> Dim:
         raise ArithmeticError(f"{op} of nothing")
     if len(kept) == 1:
         return kept[0]
-    return _opaque(op, tuple(sorted(kept, key=lambda d: d.key)))
+    return opaque(op, tuple(sorted(kept, key=lambda d: d.key)))
 
 
-def _opaque(op: str, args: tuple[Dim, ...]) -> Dim:
+def opaque(op: str, args: tuple[Dim, ...]) -> Dim:
+    """The Dim that is one operation on others, as it stands."""
     return Dim(((((Opaque(op, args), 1),), 1),))
 
 
@@ -349,7 +350,13 @@ def apply(op: str, args: tuple[Dim, ...]) -> Dim:
         return args[0] // args[1]
     if op == "%":
         return args[0] % args[1]
-    return ceil_div(args[0], args[1]) if op == "cdiv" else _extreme(op, args)
+    if op == "cdiv":
+        return ceil_div(args[0], args[1])
+    if op in ("max", "min"):
+        return _extreme(op, args)
+    from kernelscope.dims.bits import BIT_OPERATIONS
+
+    return BIT_OPERATIONS[op](*args)
 
 
 def _replaced(atom: Atom, values: Mapping[str, DimLike]) -> Dim:

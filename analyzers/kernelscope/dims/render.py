@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
+from kernelscope.dims.bits import BIT_OPERATIONS
 from kernelscope.dims.monomial import Atom, Monomial, Opaque
 from kernelscope.dims.polynomial import Dim
 
@@ -72,6 +73,10 @@ def _atom(atom: Atom, ranks: Ranks) -> tuple[str, int]:
     if atom.op in _CALLS:
         args = sorted(atom.args, key=lambda d: _dim_order(d, ranks)) if atom.op != "cdiv" else atom.args
         return f"{_CALLS[atom.op]}({', '.join(_text(arg, ranks, outer=False)[0] for arg in args)})", _PRIMARY
+    if atom.op in BIT_OPERATIONS:
+        sides = [_text(arg, ranks, outer=False) for arg in atom.args]
+        texts = [text if level == _PRIMARY else f"({text})" for text, level in sides]
+        return f" {atom.op} ".join(texts), _LOOSE
     left, level = _text(atom.args[0], ranks, outer=False)
     # A product on the left needs no brackets before `//`: `a*b//c` is `(a*b)//c`; before `%` it is left-to-right too.
     if level < _PRODUCT:

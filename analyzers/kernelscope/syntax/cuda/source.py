@@ -17,7 +17,9 @@ import tree_sitter_cuda
 from tree_sitter import Language, Node, Parser, Tree
 
 from kernelscope.results import Span
+from kernelscope.syntax.cuda import tree as t
 from kernelscope.syntax.cuda.directives import directives
+from kernelscope.syntax.cuda.lowered import Lowered, by_name
 from kernelscope.syntax.cuda.macros import Expansion, Macro, Macros
 from kernelscope.syntax.cuda.mapped import Mapped
 from kernelscope.syntax.cuda.mending import mended
@@ -70,6 +72,18 @@ class CudaSource:
     def is_active(self, offset: int) -> bool:
         """Whether the preprocessor would take this place of the file."""
         return not any(offset in span for span in self.inactive)
+
+    @cached_property
+    def statements(self) -> list[t.Stmt]:
+        """The file's declarations as lowered nodes; their spans are offsets of the prepared text."""
+        from kernelscope.syntax.cuda.lower_statements import block
+
+        return block(self.root, 0)
+
+    @cached_property
+    def lowered(self) -> Lowered:
+        """The file's lowered declarations by name."""
+        return by_name(self.statements)
 
     @cached_property
     def nodes(self) -> dict[str, list[Node]]:

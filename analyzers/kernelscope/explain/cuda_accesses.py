@@ -1,0 +1,89 @@
+"""Accesses of a CUDA kernel in words: the card's rows `Global access` and `Shared access`, and what could be better."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from kernelscope.dims import Dim, render
+from kernelscope.kernels.cuda.warp.accesses import Verdict
+from kernelscope.kernels.cuda.warp.banks import Conflict
+from kernelscope.kernels.cuda.warp.sectors import SECTOR, Class, Traffic
+
+MAX_LINES = 80
+MAX_NEEDS = 3
+
+
+def access_lines(found: Sequence[Verdict], space: str, line: Callable[[Verdict], int]) -> Iterator[tuple[str, Verdict]]:
+    """`A` L63 load: coalesced (stride 1, 4 bytes/lane)`, once for what is the same; the verdict comes with its text."""
+    told: dict[str, None] = {}
+    for verdict in found:
+        if verdict.access.memory.space not in (space, "unknown") or len(told) >= MAX_LINES:
+            continue
+        access = verdict.access
+        through = f" via `{access.through}`" if access.through else ""
+        text = f"{_names(verdict)} L{line(verdict)} {access.kind}{through}: {describe(verdict)}"
+        if text not in told:
+            told[text] = None
+            yield text, verdict
+
+
+def _names(verdict: Verdict) -> str:
+    access = verdict.access
+    written = access.written
+    if written and written.partition(".")[0] != access.memory.name.partition(".")[0] and not access.through:
+        return f"`{access.memory.name}` (as `{written}`)"
+    return f"`{access.memory.name}`"
+
+
+def describe(verdict: Verdict) -> str:
+    """The class of an access with its numbers; `if` says what was taken for granted of sizes."""
+    if verdict.scattered:
+        return f"scattered (data-dependent: {verdict.reason})"
+    if verdict.outcome is None:
+        return f"not known: {verdict.reason}"
+    if isinstance(verdict.outcome, Conflict):
+        head, details = _conflict(verdict.outcome)
+    else:
+        head, details = _traffic(verdict.outcome, verdict.width)
+    if verdict.needs:
+        details.append(f"if {' and '.join(verdict.needs[:MAX_NEEDS])}")
+    worst = " at worst" if verdict.others else ""
+    return f"{head}{worst} ({', '.join(details)})" if details else f"{head}{worst}"
+
+
+def _width(width: int | None) -> str:
+    return f"{width} bytes/lane" if width is not None else "one element per lane"
+
+
+def _traffic(outcome: Traffic, width: int | None) -> tuple[str, list[str]]:
+    match outcome.kind:
+        case Class.BROADCAST:
+            return "broadcast", [f"{width} bytes"] if width is not None else []
+        case Class.COALESCED if outcome.lanes == 1:
+            return "uniform", ["one lane", *([f"{width} bytes"] if width is not None else [])]
+        case Class.COALESCED:
+            unit = width is not None and outcome.stride == width
+            return "coalesced", ["stride 1", _width(width)] if unit else [_width(width)]
+        case Class.MISALIGNED:
+            ideal = -(-outcome.bytes_used // SECTOR)
+            return "partially coalesced", ["misaligned", f"{outcome.sectors} sectors for {ideal}", _width(width)]
+        case Class.STRIDED:
+            used = f"{round(100 * outcome.efficiency)} % of sectors used"
+            return "uncoalesced", [
+                "strided",
+                *([f"{_bytes(outcome.stride)} bytes stride"] if outcome.stride else []),
+                used,
+            ]
+
+
+def _bytes(stride: Dim) -> str:
+    text = render(stride)
+    return text if stride.const is not None or len(stride.terms) == 1 else f"({text})"
+
+
+def _conflict(outcome: Conflict) -> tuple[str, list[str]]:
+    if outcome.is_broadcast:
+        return "conflict-free", ["broadcast"]
+    if outcome.is_free:
+        return "conflict-free", ["one lane"] if outcome.lanes == 1 else []
+    return f"{outcome.degree}-way bank conflict", []

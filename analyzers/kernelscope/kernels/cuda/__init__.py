@@ -1,0 +1,1 @@
+"""CUDA kernels: how threads map to data, and what each access costs, from source alone."""

@@ -1,0 +1,483 @@
+"""Calls in device code: functions and methods are followed with their arguments, constructors make records.
+
+A function whose code is not at hand gives an unknown value; what its arguments point to is unknown from then on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kernelscope.dims import Dim, dim
+from kernelscope.kernels.cuda.warp.expressions import cast, evaluate, place_of
+from kernelscope.kernels.cuda.warp.machine import Machine
+from kernelscope.kernels.cuda.warp.merging import select
+from kernelscope.kernels.cuda.warp.names import Names
+from kernelscope.kernels.cuda.warp.resolution import bind, parameters
+from kernelscope.kernels.cuda.warp.types import (
+    INT,
+    NO_TYPE,
+    Array,
+    Number,
+    Opaque,
+    PointerTo,
+    StructType,
+    Type,
+    TypeParameter,
+    Vector,
+)
+from kernelscope.kernels.cuda.warp.values import (
+    Cell,
+    Closure,
+    Data,
+    Group,
+    InMemory,
+    Int,
+    Open,
+    Place,
+    Pointer,
+    Record,
+    Value,
+)
+from kernelscope.results import Span
+from kernelscope.syntax.cuda import tree as t
+
+MAX_CALL_DEPTH = 14
+MAX_OVERLOADS = 24
+Argument = Place | Value
+
+
+def call(m: Machine, node: t.Call, names: Names) -> Value:
+    """The value of a call."""
+    func = node.func
+    if isinstance(func, t.Member):
+        return _method_call(m, node, func, names)
+    if isinstance(func, t.Name):
+        place = names.variable(func.id) if not func.scope else None
+        if isinstance(place, Cell) and isinstance(place.value, Closure):
+            return _closure_call(m, place.value, node, names)
+        if isinstance(place, Cell) and isinstance(place.value, Record):
+            return _loaded(m, method(m, place.value, "operator()", _arguments(m, node, names), (), node.span), node)
+        return _named_call(m, node, func, names)
+    value = evaluate(m, func, names)
+    if isinstance(value, Closure):
+        return _closure_call(m, value, node, names)
+    return Data(_varying(m, _values(m, node, names)) or "a function that is not known")
+
+
+def _named_call(m: Machine, node: t.Call, func: t.Name, names: Names) -> Value:
+    from kernelscope.kernels.cuda.warp.intrinsics import INTRINSICS
+
+    candidates = _functions(m, func, names)
+    if not candidates or (func.id in INTRINSICS and func.scope in ("", "std", "cg", "cooperative_groups", "cuda")):
+        intrinsic = INTRINSICS.get(func.id)
+        if intrinsic is not None:
+            result = intrinsic(m, node, names)
+            if result is not None:
+                return result
+    if candidates:
+        arguments = _arguments(m, node, names)
+        chosen = _overload(m, candidates, arguments, func, names)
+        if chosen is not None:
+            return _loaded(m, follow(m, chosen, arguments, func.arguments, names, node.span), node)
+        return unfollowed(m, func.id, [_value(m, a, node) for a in arguments])
+    made = _constructed(m, node, func, names)
+    if made is not None:
+        return made
+    return unfollowed(m, func.id, _values(m, node, names))
+
+
+def unfollowed(m: Machine, name: str, values: Sequence[Value]) -> Value:
+    """What code that is not at hand may have done."""
+    for value in values:
+        if isinstance(value, Pointer):
+            if value.memory.space == "local":
+                m.overwrite(value)
+            elif not m.quiet:
+                m.unfollowed.setdefault(name)
+    return Data(f"`{name}()` is not followed" if _varying(m, values) or not values else "")
+
+
+def _varying(m: Machine, values: Sequence[Value]) -> str:
+    return next((why for value in values if (why := m.varying(value))), "")
+
+
+def _values(m: Machine, node: t.Call, names: Names) -> list[Value]:
+    return [evaluate(m, arg, names) for arg in node.args]
+
+
+def _arguments(m: Machine, node: t.Call, names: Names) -> list[Argument]:
+    """Arguments as places where they name one, so that references reach them."""
+    found: list[Argument] = []
+    for arg in node.args:
+        if isinstance(arg, t.Name | t.Subscript | t.Member) or (isinstance(arg, t.Unary) and arg.op == "*"):
+            place = place_of(m, arg, names)
+            if place is not None:
+                found.append(place)
+                continue
+        found.append(evaluate(m, arg, names))
+    return found
+
+
+def _value(m: Machine, argument: Argument, node: t.Call | Span) -> Value:
+    span = node if isinstance(node, Span) else node.span
+    return m.load(argument, span) if isinstance(argument, Cell | InMemory) else argument
+
+
+def _loaded(m: Machine, result: Place | None, node: t.Call) -> Value:
+    return m.load(result, node.span) if result is not None else Data("a function that is not followed")
+
+
+# -- which function ----------------------------------------------------------------------------------------------
+
+
+def _functions(m: Machine, func: t.Name, names: Names) -> list[t.Function]:
+    around = names.around()
+    if not func.scope and around is not None:
+        own = methods_of(m, around, func.id)
+        if own:
+            return own
+    if func.scope:
+        owner = m.resolver.scope_type(func.scope, names)
+        if owner is not None:
+            return methods_of(m, owner, func.id)
+    found = [f for f in m.definitions.functions(func.id) if "__global__" not in f.qualifiers]
+    device = [f for f in found if "__device__" in f.qualifiers or "constexpr" in f.qualifiers]
+    return (device or found)[:MAX_OVERLOADS]
+
+
+def methods_of(m: Machine, kind: StructType, name: str, depth: int = 0) -> list[t.Function]:
+    """The methods that a type has under a name, also from its bases and out of its body."""
+    found = [f for f in kind.struct.body if isinstance(f, t.Function) and f.name == name]
+    scope = kind.struct.name
+    found += [f for f in m.definitions.functions(name) if f.scope and f.scope.partition("<")[0].endswith(scope)]
+    for base in kind.struct.bases if not found and depth < 8 else ():
+        parent = m.resolver.type(base, m.resolver.struct_names(kind))
+        if isinstance(parent, StructType) and parent.struct is not kind.struct:
+            return methods_of(m, parent, name, depth + 1)
+    return found
+
+
+def _overload(
+    m: Machine, candidates: list[t.Function], arguments: list[Argument], func: t.Name | None, names: Names
+) -> t.Function | None:
+    """The one candidate that takes such arguments; None where several might."""
+    fitting: list[tuple[int, t.Function]] = []
+    for candidate in candidates:
+        needed = sum(1 for p in candidate.params if p.default is None)
+        if not needed <= len(arguments) <= len(candidate.params):
+            continue
+        if func is not None and len(func.arguments) > len(candidate.template):
+            continue
+        score = _fit(m, candidate, arguments, names)
+        if score is not None:
+            fitting.append((score, candidate))
+    if not fitting:
+        return None
+    best = max(score for score, _ in fitting)
+    chosen = [candidate for score, candidate in fitting if score == best]
+    if len(chosen) > 1 and len({tuple(_spelled(p.type) for p in c.params) for c in chosen}) > 1:
+        return None
+    return chosen[0]
+
+
+def _spelled(name: t.TypeName) -> tuple[str, int]:
+    return name.base, len(name.layers)
+
+
+def _fit(m: Machine, candidate: t.Function, arguments: list[Argument], names: Names) -> int | None:
+    """How well parameters fit arguments; None where they cannot."""
+    scope = _definition_scope(m, candidate)
+    templates = {p.name for p in candidate.template}
+    score = 0
+    for param, argument in zip(candidate.params, arguments, strict=False):
+        if param.type.base in templates and param.type.is_plain:
+            continue
+        kind = m.resolver.type(param.type, scope)
+        value = argument.value if isinstance(argument, Cell) else argument
+        given = _type_of(value)
+        if isinstance(kind, PointerTo | Array):
+            if (isinstance(value, Int) and value.d.const != 0) or isinstance(value, Record | Closure):
+                return None
+            inner = kind.target if isinstance(kind, PointerTo) else kind.element
+            if isinstance(given, PointerTo):
+                if given.target == inner:
+                    score += 4
+                elif isinstance(inner, Number | Vector | StructType) and isinstance(given.target, Number | Vector):
+                    return None
+        elif isinstance(value, Pointer):
+            if isinstance(kind, Number | Vector):
+                return None
+        elif given == kind and kind != NO_TYPE:
+            score += 4
+        elif isinstance(kind, StructType) and isinstance(given, StructType):
+            if kind.struct is not given.struct:
+                return None
+            score += 2
+        elif isinstance(kind, Number) and isinstance(value, Record):
+            return None
+        elif isinstance(kind, Number) and isinstance(value, Int):
+            score += 2 if kind.integer else 0
+    return score
+
+
+def _type_of(value: Argument) -> Type:
+    match value:
+        case Int():
+            return INT
+        case Data(kind=kind):
+            return kind
+        case Pointer(target=target):
+            return PointerTo(target)
+        case Record(kind=kind):
+            return kind
+        case Cell(kind=kind):
+            return kind
+        case InMemory(pointer=pointer):
+            return PointerTo(pointer.target.element) if isinstance(pointer.target, Array) else pointer.target
+        case _:
+            return NO_TYPE
+
+
+def _definition_scope(m: Machine, function: t.Function) -> Names:
+    names = Names()
+    parameters(names, function.template)
+    return names
+
+
+# -- following ---------------------------------------------------------------------------------------------------
+
+
+def follow(
+    m: Machine,
+    function: t.Function,
+    arguments: list[Argument],
+    given: Sequence[t.Expr | t.TypeName],
+    caller: Names,
+    span: Span,
+    this: Record | None = None,
+    owner: StructType | None = None,
+) -> Place | None:
+    """What a function returns: a place for references, else a cell with the value."""
+    if len(m.calls) >= MAX_CALL_DEPTH or any(name == function.name for _, name in m.calls[-3:]):
+        return None
+    names = Names(struct=owner, this=this)
+    if owner is not None:
+        bind(names, owner.arguments)
+    _bind_template(m, function, arguments, given, caller, names)
+    parameters(names, function.template)
+    for i, param in enumerate(function.params):
+        _bind_parameter(m, param, arguments[i] if i < len(arguments) else None, names, span)
+    m.calls.append((m.calls[0][0] if m.calls else span, function.name))
+    try:
+        return run_body(m, function.body, names, returns_reference(function))
+    finally:
+        m.calls.pop()
+
+
+def returns_reference(function: t.Function) -> bool:
+    return function.returns is not None and bool(function.returns.layers) and function.returns.layers[0] == "&"
+
+
+def _bind_template(
+    m: Machine,
+    function: t.Function,
+    arguments: list[Argument],
+    given: Sequence[t.Expr | t.TypeName],
+    caller: Names,
+    names: Names,
+) -> None:
+    """Template arguments as written, then as the arguments' types say, then by default."""
+    for i, param in enumerate(function.template):
+        if param.pack:
+            break
+        if i < len(given):
+            value = m.resolver.argument(param, given[i], caller)
+            if value is not None:
+                bind(names, ((param.name, value),))
+    wanted = {p.name: p for p in function.template if p.name not in names.types and p.name not in names.variables}
+    if wanted:
+        for param, argument in zip(function.params, arguments, strict=False):
+            _deduce(param.type, _type_of(argument), wanted, names)
+    for param in wanted.values():
+        if param.name not in names.types and param.name not in names.variables and param.default is not None:
+            value = m.resolver.argument(param, param.default, names)
+            if value is not None:
+                bind(names, ((param.name, value),))
+
+
+def _deduce(pattern: t.TypeName, given: Type, wanted: dict[str, t.TemplateParam], names: Names) -> None:
+    """`T` against `float`, `T*` against `float*`, `Vec<T, N>` against `Vec<half, 8>`."""
+    for layer in pattern.layers:
+        if (layer == "*" and isinstance(given, PointerTo)) or (
+            isinstance(layer, t.ArrayOf) and isinstance(given, PointerTo)
+        ):
+            given = given.target
+        elif isinstance(layer, t.ArrayOf) and isinstance(given, Array):
+            size = layer.size
+            if isinstance(size, t.Name) and size.id in wanted and given.count is not None:
+                bind(names, ((size.id, given.count),))
+            given = given.element
+        elif layer != "&":
+            return
+    if pattern.base in wanted and not pattern.arguments:
+        if given != NO_TYPE and not (isinstance(given, Opaque) and given.name == "auto"):
+            names.types.setdefault(pattern.base, given)
+        return
+    if isinstance(given, StructType) and given.struct.name == pattern.base:
+        known = dict(given.arguments)
+        for argument, param in zip(pattern.arguments, given.struct.template, strict=False):
+            inner = argument.base if isinstance(argument, t.TypeName) else argument.id if isinstance(
+                argument, t.Name
+            ) else ""  # fmt: skip
+            if inner in wanted and param.name in known:
+                bind(names, ((inner, known[param.name]),))
+
+
+def _bind_parameter(m: Machine, param: t.Param, argument: Argument | None, names: Names, span: Span) -> None:
+    kind = m.resolver.type(param.type, names)
+    if argument is None:
+        value = evaluate(m, param.default, names) if param.default is not None else Data()
+        names.variables[param.name] = Cell(m.converted(value, kind), kind)
+        return
+    reference = bool(param.type.layers) and param.type.layers[0] == "&"
+    if reference and isinstance(argument, Cell | InMemory):
+        names.variables[param.name] = argument
+        return
+    value = _value(m, argument, span)
+    if isinstance(kind, TypeParameter) or kind == NO_TYPE or isinstance(kind, Opaque):
+        names.variables[param.name] = Cell(value, _type_of(value) if not isinstance(kind, TypeParameter) else kind)
+        return
+    if isinstance(kind, Array):
+        kind = PointerTo(kind.element)
+    if isinstance(value, Record) and not reference:
+        value = copied(value)
+    names.variables[param.name] = Cell(m.converted(value, kind), kind)
+
+
+def copied(record: Record) -> Record:
+    """A record of its own, as passing by value makes one."""
+    members = {
+        name: Cell(copied(c.value) if isinstance(c.value, Record) else c.value, c.kind)
+        for name, c in record.members.items()
+    }
+    return Record(record.kind, members, record.name, record.varying)
+
+
+def run_body(m: Machine, body: list[t.Stmt], names: Names, reference: bool = False) -> Place | None:
+    """Run a body; what it returns under several conditions becomes one value."""
+    from kernelscope.kernels.cuda.warp.statements import Returned, run
+
+    before = len(m.conditions)
+    returned = Returned(reference, before)
+    run(m, body, names, returned)
+    del m.conditions[before:]
+    if not returned.values:
+        return Cell(Data(), NO_TYPE)
+    if len(returned.values) == 1:
+        return returned.values[0][1]
+    _, last = returned.values[-1]
+    value = m.load(last, Span(0, 0)) if isinstance(last, InMemory) else last.value
+    for conditions, place in reversed(returned.values[:-1]):
+        given = place.value if isinstance(place, Cell) else m.load(place, Span(0, 0))
+        value = select(m, _all(m, conditions), given, value, "result")
+    return Cell(value, _type_of(value))
+
+
+def _all(m: Machine, conditions: tuple[Dim, ...]) -> Dim:
+    result = dim(1)
+    for condition in conditions:
+        try:
+            result = result * condition
+        except ArithmeticError:
+            return m.too_large(result, condition)
+    return result
+
+
+def _closure_call(m: Machine, closure: Closure, node: t.Call, names: Names) -> Value:
+    outer = closure.names
+    assert isinstance(outer, Names)
+    arguments = _arguments(m, node, names)
+    if len(m.calls) >= MAX_CALL_DEPTH:
+        return Data("calls nested too deeply")
+    inside = Names(outer)
+    for param, argument in zip(closure.node.params, arguments, strict=False):
+        _bind_parameter(m, param, argument, inside, node.span)
+    m.calls.append((m.calls[0][0] if m.calls else node.span, m.calls[-1][1] if m.calls else ""))
+    try:
+        return _loaded(m, run_body(m, closure.node.body, inside), node)
+    finally:
+        m.calls.pop()
+
+
+# -- methods and constructors ------------------------------------------------------------------------------------
+
+
+def _method_call(m: Machine, node: t.Call, func: t.Member, names: Names) -> Value:
+    base = evaluate(m, func.value, names)
+    if isinstance(base, Group):
+        from kernelscope.kernels.cuda.warp.groups import group_member
+
+        return group_member(m, base, func.name, _values(m, node, names))
+    if isinstance(base, Pointer) and func.arrow and isinstance(base.target, StructType):
+        base = Record(base.target, {}, base.memory.name, m.symbols.varying(base.offset))
+    arguments = _arguments(m, node, names)
+    if isinstance(base, Record):
+        result = method(m, base, func.name, arguments, func.arguments, node.span, names)
+        if result is not None:
+            return m.load(result, node.span)
+    values = [_value(m, a, node) for a in arguments]
+    unfollowed(m, func.name, values)
+    return Open(f"{getattr(base, 'name', '') or '…'}.{func.name}()", m.varying(base) or _varying(m, values))
+
+
+def method(
+    m: Machine,
+    record: Record,
+    name: str,
+    arguments: Sequence[Argument],
+    given: Sequence[t.Expr | t.TypeName],
+    span: Span,
+    caller: Names | None = None,
+) -> Place | None:
+    """What a method of a record returns; None when it has no such method at hand."""
+    if not isinstance(record.kind, StructType):
+        return None
+    candidates = methods_of(m, record.kind, name)
+    chosen = _overload(m, candidates, list(arguments), None, Names()) if candidates else None
+    if chosen is None:
+        return None
+    return follow(m, chosen, list(arguments), given, caller or Names(), span, record, record.kind)
+
+
+def _constructed(m: Machine, node: t.Call, func: t.Name, names: Names) -> Value | None:
+    """`Vec<T, 4>(a, b)` and `T(x)`: a call of a type."""
+    kind = m.resolver.type(t.TypeName(func.id, func.span, func.scope, func.arguments), names)
+    if isinstance(kind, Opaque):
+        return None
+    values = _values(m, node, names)
+    if isinstance(kind, Number | TypeParameter | PointerTo):
+        return cast(m, values[0], kind) if values else Int(dim(0))
+    return construct(m, kind, values, node.span)
+
+
+def construct(m: Machine, kind: Type, values: Sequence[Value], span: Span) -> Value:
+    """`T{a, b}`: by a constructor, else member by member."""
+    match kind:
+        case Vector():
+            members = {axis: Cell(value, kind.element) for axis, value in zip("xyzw", values, strict=False)}
+            return Record(kind, members, "", _varying(m, values))
+        case StructType():
+            if len(values) == 1 and isinstance(values[0], Record) and values[0].kind == kind:
+                return copied(values[0])
+            record = Record(kind, {})
+            makers = methods_of(m, kind, kind.struct.name)
+            chosen = _overload(m, makers, list(values), None, Names()) if makers else None
+            if chosen is not None and values:
+                record.varying = _varying(m, [v for v in values if isinstance(v, Int | Data)])
+                follow(m, chosen, list(values), (), Names(), span, record, kind)
+                return record
+            for (name, (_, member)), value in zip(m.resolver.fields(kind).items(), values, strict=False):
+                record.members[name] = Cell(m.converted(value, member), member)
+            return record
+        case _:
+            return cast(m, values[0], kind) if len(values) == 1 else Data(_varying(m, values), kind)

@@ -1,0 +1,78 @@
+"""What the files of one translation unit define by name: functions, structs, type aliases and constants.
+
+Files are looked into only when a name that stands in them is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from kernelscope.syntax.cuda import tree as t
+from kernelscope.syntax.cuda.lower_expressions import expression, span_of
+from kernelscope.syntax.cuda.source import CudaSource, parse
+
+MAX_MACRO = 400
+
+
+class Definitions:
+    """Names of a file and its headers. `holding` gives the files in whose text a name stands, nearest first."""
+
+    def __init__(self, holding: Callable[[str], Iterable[CudaSource]]) -> None:
+        self.holding = holding
+        self._functions: dict[str, list[t.Function]] = {}
+        self._structs: dict[str, t.Struct | None] = {}
+        self._macros: dict[str, t.Expr | None] = {}
+
+    @staticmethod
+    def of(*sources: CudaSource) -> Definitions:
+        return Definitions(lambda name: sources)
+
+    def functions(self, name: str) -> list[t.Function]:
+        found = self._functions.get(name)
+        if found is None:
+            found = [f for source in self.holding(name) for f in source.lowered.functions.get(name, ())]
+            self._functions[name] = found
+        return found
+
+    def struct(self, name: str) -> t.Struct | None:
+        """The general definition of a struct, before any specialisation."""
+        if name not in self._structs:
+            found = [s for source in self.holding(name) for s in source.lowered.structs.get(name, ())]
+            general = next((struct for struct in found if not struct.specialisation), None)
+            self._structs[name] = general or next(iter(found), None)
+        return self._structs[name]
+
+    def with_struct(self, struct: t.Struct) -> None:
+        """A struct that a function defines for itself."""
+        self._structs[struct.name] = struct
+
+    def alias(self, name: str) -> t.TypeName | None:
+        for source in self.holding(name):
+            for node in source.lowered.aliases.get(name, ()):
+                return node.type
+        return None
+
+    def variable(self, name: str) -> t.Declare | None:
+        found = [node for source in self.holding(name) for node in source.lowered.variables.get(name, ())]
+        return next((node for node in found if node.value is not None), None) or next(iter(found), None)
+
+    def macro(self, name: str) -> t.Expr | None:
+        """The expression that a constant macro stands for."""
+        if name not in self._macros:
+            self._macros[name] = next(self._macro_values(name.encode()), None)
+        return self._macros[name]
+
+    def _macro_values(self, name: bytes) -> Iterator[t.Expr]:
+        for source in self.holding(name.decode()):
+            for macro in source.macros.get(name, ()):
+                if macro.params is None and macro.body and len(macro.body) < MAX_MACRO and name not in macro.body:
+                    yield parsed_expression(macro.body)
+
+
+def parsed_expression(text: bytes) -> t.Expr:
+    """An expression by itself, as in a macro's body or a launch's configuration; spans mean nothing then."""
+    root = parse(b"auto x = (" + text + b");").tree.root_node
+    declared = next((node for node in root.named_children if node.type == "declaration"), None)
+    value = declared.child_by_field_name("declarator") if declared is not None else None
+    value = value.child_by_field_name("value") if value is not None else None
+    return expression(value, 0, span_of(root))

@@ -1,0 +1,513 @@
+"""Expressions of device code to values; what they read and write in shared and global memory is recorded.
+
+Never fails: what is not understood is unknown, differs by lane if anything in it does, and says why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from kernelscope.dims import (
+    Dim,
+    bit_and,
+    bit_or,
+    bit_xor,
+    dim,
+    equal,
+    less,
+    shift_left,
+    shift_right,
+)
+from kernelscope.kernels.cuda.warp.machine import Machine, written_name
+from kernelscope.kernels.cuda.warp.merging import select
+from kernelscope.kernels.cuda.warp.names import Names
+from kernelscope.kernels.cuda.warp.types import (
+    CHAR,
+    INT,
+    NO_TYPE,
+    UINT3,
+    Array,
+    Number,
+    Opaque,
+    PointerTo,
+    StructType,
+    Type,
+    Vector,
+    described,
+    is_integer,
+)
+from kernelscope.kernels.cuda.warp.values import (
+    Cell,
+    Closure,
+    Data,
+    InMemory,
+    Int,
+    Memory,
+    Open,
+    Place,
+    Pointer,
+    Record,
+    Space,
+    Symbol,
+    Value,
+)
+from kernelscope.syntax.cuda import tree as t
+
+MAX_DEPTH = 200
+BUILTIN_INDICES = ("threadIdx", "blockIdx", "blockDim", "gridDim")
+ARITHMETIC: dict[str, Callable[[Dim, Dim], Dim]] = {
+    "+": Dim.__add__, "-": Dim.__sub__, "*": Dim.__mul__, "/": Dim.__floordiv__, "%": Dim.__mod__, "&": bit_and,
+    "|": bit_or, "^": bit_xor, "<<": shift_left, ">>": shift_right,
+}  # fmt: skip
+COMPARISONS: dict[str, Callable[[Dim, Dim], Dim]] = {
+    "<": less, ">": lambda a, b: less(b, a), "<=": lambda a, b: 1 - less(b, a), ">=": lambda a, b: 1 - less(a, b),
+    "==": equal, "!=": lambda a, b: 1 - equal(a, b),
+}  # fmt: skip
+
+
+def evaluate(m: Machine, node: t.Expr, names: Names) -> Value:
+    """The value of an expression."""
+    m.step()
+    match node:
+        case t.Number(value=value):
+            return Int(dim(value)) if isinstance(value, int) else Data()
+        case t.Name():
+            return _name(m, node, names)
+        case t.Binary():
+            return _binary(m, node, names)
+        case t.Member() | t.Subscript():
+            return _read(m, node, names)
+        case t.Unary():
+            return _unary(m, node, names)
+        case t.Cast():
+            return cast(m, evaluate(m, node.operand, names), m.resolver.type(node.type, names))
+        case t.Assign():
+            return _assign(m, node, names)
+        case t.Step():
+            return _step(m, node, names)
+        case t.Conditional():
+            return _conditional(m, node, names)
+        case t.Call():
+            from kernelscope.kernels.cuda.warp.calls import call
+
+            return call(m, node, names)
+        case t.SizeOf():
+            return _size_of(m, node, names)
+        case t.Lambda():
+            return Closure(node, names)
+        case t.Braced():
+            return _braced(m, node, names)
+        case t.Text():
+            return Data()
+        case t.Launch() | t.Broken():
+            return Data("code that is not understood")
+
+
+def constant(m: Machine, node: t.Expr, names: Names) -> Dim | None:
+    """The number of an expression that has to be a constant, such as an array's size; records nothing."""
+    m.quiet += 1
+    try:
+        value = evaluate(m, node, names)
+    finally:
+        m.quiet -= 1
+    return value.d if isinstance(value, Int) else m.integer(value) if isinstance(value, Open) else None
+
+
+def truth(m: Machine, node: t.Expr, names: Names) -> Dim:
+    """A condition as 0 or 1; of one that is no number only whether it differs by lane is kept."""
+    if isinstance(node, t.Binary) and node.op in ("&&", "||"):
+        left, right = truth(m, node.left, names), truth(m, node.right, names)
+        return _safely(m, lambda: left * right if node.op == "&&" else left + right - left * right, left, right)
+    if isinstance(node, t.Unary) and node.op == "!":
+        return 1 - truth(m, node.operand, names)
+    return as_truth(m, evaluate(m, node, names))
+
+
+def as_truth(m: Machine, value: Value) -> Dim:
+    match value:
+        case Int(d=d):
+            return d if _is_truth(d) else 1 - equal(d, 0)
+        case Pointer():
+            return dim(1)
+        case _:
+            return m.symbols.new("condition", Symbol(m.varying(value), 0, dim(2), (0, 1)))
+
+
+def _is_truth(d: Dim) -> bool:
+    return d.const in (0, 1) or all(
+        monomial == () or all(not isinstance(atom, str) and atom.op in ("<", "==") for atom, _ in monomial)
+        for monomial, _ in d.terms
+    )
+
+
+def _safely(m: Machine, operation: Callable[[], Dim], *parts: Dim) -> Dim:
+    try:
+        return operation()
+    except ArithmeticError:
+        return m.too_large(*parts)
+
+
+# -- names ---------------------------------------------------------------------------------------------------------
+
+
+def _name(m: Machine, node: t.Name, names: Names) -> Value:
+    place = find(m, node, names)
+    return m.load(place, node.span, node.id) if place is not None else _unknown_name(m, node, names)
+
+
+def _unknown_name(m: Machine, node: t.Name, names: Names) -> Value:
+    if node.id == "warpSize":
+        return Int(dim(32))
+    if node.scope:
+        owner = m.resolver.scope_type(node.scope, names)
+        if owner is not None and (number := m.resolver.constant(owner, node.id)) is not None:
+            return Int(number)
+        return Open(f"{node.scope}::{node.id}")
+    around = names.around()
+    if around is not None and (number := m.resolver.constant(around, node.id)) is not None:
+        return Int(number)
+    return Open(node.id)
+
+
+def find(m: Machine, node: t.Name, names: Names) -> Place | None:
+    """The variable that a name means: local, member of `this`, or of the whole file."""
+    if not node.scope:
+        found = names.variable(node.id)
+        if found is not None:
+            return found
+        this = names.object()
+        if this is not None and (node.id in this.members or m.resolver.member(this.kind, node.id) is not None):
+            return m.member(this, node.id)
+        around = names.around()
+        if around is not None and m.resolver.constant(around, node.id) is not None:
+            return None
+    if node.id in BUILTIN_INDICES:
+        return _index_builtin(m, node.id)
+    known = m.globals.get(node.id)
+    if known is None:
+        known = _of_file(m, node.id, names)
+        if known is not None:
+            m.globals[node.id] = known
+    return known
+
+
+_SPACES: dict[str, Space] = {"__shared__": "shared", "__device__": "global", "__constant__": "constant", "": "constant"}
+
+
+def _index_builtin(m: Machine, name: str) -> Place:
+    members = {axis: Cell(Int(dim(f"{name}.{axis}")), INT) for axis in "xyz"}
+    return m.globals.setdefault(name, Cell(Record(UINT3, members, name), UINT3))
+
+
+def _of_file(m: Machine, name: str, names: Names) -> Place | None:
+    """A constant, a `__device__` array or a macro of the file or of one that it includes."""
+    declared = m.definitions.variable(name)
+    if declared is not None:
+        kind = m.resolver.type(declared.type, Names())
+        space = next((s for s in ("__constant__", "__shared__", "__device__") if s in declared.qualifiers), "")
+        if space or isinstance(kind, Array):
+            memory = Memory(name, _SPACES[space], kind)
+            return InMemory(Pointer(memory, dim(0), kind))
+        if declared.value is not None and (declared.qualifiers & {"constexpr", "const"} or is_integer(kind)):
+            number = constant(m, declared.value, Names())
+            if number is not None:
+                return Cell(Int(number), kind)
+        return Cell(m.unknown(kind, name, "", Symbol(size=True)), kind)
+    macro = m.definitions.macro(name)
+    if macro is not None:
+        number = constant(m, macro, Names())
+        if number is not None and number.const is not None:
+            return Cell(Int(number), INT)
+    return None
+
+
+# -- places --------------------------------------------------------------------------------------------------------
+
+
+def place_of(m: Machine, node: t.Expr, names: Names) -> Place | None:
+    """What an expression names, to be read or written; None for what is only a value."""
+    match node:
+        case t.Name():
+            found = find(m, node, names)
+            if found is None and not node.scope:
+                found = m.globals[node.id] = Cell(_unknown_name(m, node, names), NO_TYPE)
+            return found
+        case t.Unary(op="*", operand=operand):
+            pointer = m.pointer(evaluate(m, operand, names))
+            return InMemory(pointer) if pointer is not None else None
+        case t.Subscript():
+            return _element(m, node, names)
+        case t.Member():
+            return _member(m, node, names)
+        case t.Cast(type=kind, operand=operand) if kind.layers and kind.layers[0] == "&":
+            place = place_of(m, operand, names)
+            target = m.resolver.type(kind, names)
+            if isinstance(place, InMemory):
+                return InMemory(Pointer(place.pointer.memory, place.pointer.offset, target))
+            return Cell(m.unknown(target, "value", m.varying(place.value)), target) if place is not None else None
+        case t.Conditional(test=test, body=body, orelse=orelse):
+            return _either_place(m, test, body, orelse, names)
+        case t.Binary(op=",", left=left, right=right):
+            evaluate(m, left, names)
+            return place_of(m, right, names)
+        case t.Assign() | t.Step():
+            evaluate(m, node, names)
+            return place_of(m, node.target if isinstance(node, t.Assign) else node.operand, names)
+        case _:
+            return None
+
+
+def _either_place(m: Machine, test: t.Expr, body: t.Expr, orelse: t.Expr, names: Names) -> Place | None:
+    condition = truth(m, test, names)
+    one, other = place_of(m, body, names), place_of(m, orelse, names)
+    if isinstance(one, InMemory) and isinstance(other, InMemory):
+        chosen = select(m, condition, one.pointer, other.pointer)
+        return InMemory(chosen) if isinstance(chosen, Pointer) else None
+    return None
+
+
+def _element(m: Machine, node: t.Subscript, names: Names) -> Place | None:
+    base = evaluate_base(m, node.value, names)
+    index = [evaluate(m, i, names) for i in node.indices][-1]
+    if isinstance(base, Record):
+        from kernelscope.kernels.cuda.warp.calls import method
+
+        result = method(m, base, "operator[]", [index], (), node.span)
+        if result is not None:
+            return result
+        return Cell(Data(m.varying(base) or m.varying(index)), NO_TYPE)
+    pointer = m.pointer(base)
+    number = m.integer(index)
+    if pointer is None or number is None:
+        varying = m.varying(base) or m.varying(index)
+        return Cell(Open(written_name(node), varying) if not isinstance(base, Data) else Data(varying), NO_TYPE)
+    return InMemory(m.moved(pointer, number))
+
+
+def evaluate_base(m: Machine, node: t.Expr, names: Names) -> Value:
+    """What is subscripted or has its member taken: arrays are addresses, and nothing of them is read."""
+    if isinstance(node, t.Name | t.Subscript | t.Member | t.Unary):
+        place = place_of(m, node, names) if not (isinstance(node, t.Unary) and node.op != "*") else None
+        if isinstance(place, InMemory) and isinstance(place.pointer.target, Array):
+            return Pointer(place.pointer.memory, place.pointer.offset, place.pointer.target.element)
+        if place is not None:
+            return m.load(place, node.span, written_name(node))
+    return evaluate(m, node, names)
+
+
+def _member(m: Machine, node: t.Member, names: Names) -> Place | None:
+    if node.arrow:
+        value = evaluate(m, node.value, names)
+        if isinstance(value, Record):
+            return m.member(value, node.name)
+        pointer = m.pointer(value)
+        return _member_in_memory(m, InMemory(pointer), node) if pointer is not None else None
+    place = place_of(m, node.value, names)
+    if isinstance(place, InMemory):
+        return _member_in_memory(m, place, node)
+    value = place.value if place is not None else evaluate(m, node.value, names)
+    if isinstance(value, Open):
+        return Cell(Open(f"{value.name}.{node.name}", value.varying), NO_TYPE)
+    if isinstance(value, Data) and place is not None and isinstance(place.kind, Vector | StructType):
+        value = Record(place.kind, {}, written_name(node.value), value.varying)
+        place.value = value
+    if isinstance(value, Record):
+        return m.member(value, node.name)
+    return Cell(Data(m.varying(value)), NO_TYPE)
+
+
+def _member_in_memory(m: Machine, place: InMemory, node: t.Member) -> Place:
+    pointer = place.pointer
+    found = m.resolver.member(pointer.target, node.name)
+    if found is None:
+        offset, kind = m.symbols.shared(f"offset of {node.name}", Symbol(size=True)), Opaque(node.name)
+    else:
+        kind = found[1]
+        offset = found[0]
+        if offset is None:
+            offset = m.symbols.shared(f"offset of {node.name}", Symbol(size=True))
+    cell = pointer.memory.cell
+    if cell is not None and pointer.offset.const == 0 and isinstance(cell.value, Record):
+        return m.member(cell.value, node.name)
+    return InMemory(Pointer(pointer.memory, pointer.offset + offset, kind))
+
+
+def _read(m: Machine, node: t.Member | t.Subscript, names: Names) -> Value:
+    place = place_of(m, node, names)
+    return m.load(place, node.span, written_name(node)) if place is not None else Data("code that is not understood")
+
+
+# -- operators -----------------------------------------------------------------------------------------------------
+
+
+def _binary(m: Machine, node: t.Binary, names: Names) -> Value:
+    if node.op in ("&&", "||"):
+        return Int(truth(m, node, names))
+    spine: list[t.Binary] = []
+    left_node: t.Expr = node
+    while isinstance(left_node, t.Binary) and left_node.op not in ("&&", "||"):
+        spine.append(left_node)
+        left_node = left_node.left
+    value = evaluate(m, left_node, names)
+    for part in reversed(spine):
+        value = binary(m, part.op, value, evaluate(m, part.right, names))
+    return value
+
+
+def binary(m: Machine, op: str, left: Value, right: Value) -> Value:
+    """`left op right`."""
+    match left, right:
+        case Int(d=a), Int(d=b):
+            return Int(_arithmetic(m, op, a, b))
+        case _, _ if op == ",":
+            return right
+        case Pointer(), Pointer():
+            if op == "-" and left.memory is right.memory:
+                size = m.resolver.size(left.target)
+                return Int(_safely(m, lambda: (left.offset - right.offset) // (size or dim(1)), left.offset))
+            if op in COMPARISONS:
+                same = left.memory is right.memory
+                return Int(_arithmetic(m, op, left.offset, right.offset)) if same else Data()
+            # addresses as numbers, in which one side is a distance
+            return left
+        case Pointer(), _ if op in "+-":
+            return _moved(m, left, right, op)
+        case _, Pointer() if op == "+":
+            return _moved(m, right, left, op)
+        case Pointer(), Int() if op in ("&", "|", "^"):
+            # shared addresses are aligned, so that bits of an offset may be turned by themselves
+            return Pointer(left.memory, _arithmetic(m, op, left.offset, right.d), left.target)
+        case Pointer(), _ if op in COMPARISONS:
+            return Data(m.varying(right))
+        case Open(), Int(d=b) if op in "+-" and b.const == 0:
+            return left
+        case ((Int() | Open()), (Int() | Open())):
+            a, b = m.integer(left), m.integer(right)
+            if a is not None and b is not None:
+                return Int(_arithmetic(m, op, a, b))
+        case Record(), _ if isinstance(left.kind, StructType):
+            from kernelscope.kernels.cuda.warp.calls import method
+
+            result = method(m, left, f"operator{op}", [right], (), t.Span(0, 0))
+            if result is not None:
+                return m.load(result, t.Span(0, 0))
+        case _:
+            pass
+    return Data(m.varying(left) or m.varying(right))
+
+
+def _arithmetic(m: Machine, op: str, a: Dim, b: Dim) -> Dim:
+    operation = ARITHMETIC.get(op) or COMPARISONS.get(op)
+    if operation is None:
+        return m.too_large(a, b)
+    return _safely(m, lambda: operation(a, b), a, b)
+
+
+def _moved(m: Machine, pointer: Pointer, by: Value, op: str) -> Value:
+    steps = m.integer(by)
+    if steps is None:
+        return Pointer(pointer.memory, m.symbols.new("offset", Symbol(m.varying(by))), pointer.target)
+    return m.moved(pointer, -steps if op == "-" else steps)
+
+
+def _unary(m: Machine, node: t.Unary, names: Names) -> Value:
+    if node.op == "*":
+        place = place_of(m, node, names)
+        return m.load(place, node.span, written_name(node)) if place is not None else Data("an unknown address")
+    if node.op == "&":
+        return _address(m, node.operand, names)
+    if node.op == "!":
+        return Int(1 - truth(m, node.operand, names))
+    value = evaluate(m, node.operand, names)
+    number = m.integer(value) if isinstance(value, Int | Open) else None
+    if number is None or node.op == "+":
+        return value if node.op == "+" else Data(m.varying(value))
+    return Int(-number if node.op == "-" else -number - 1)
+
+
+def _address(m: Machine, operand: t.Expr, names: Names) -> Value:
+    place = place_of(m, operand, names)
+    if isinstance(place, InMemory):
+        target = place.pointer.target
+        return Pointer(place.pointer.memory, place.pointer.offset, target)
+    if place is None:
+        return Data("an unknown address")
+    return Pointer(Memory(written_name(operand), "local", place.kind, cell=place), dim(0), place.kind)
+
+
+def cast(m: Machine, value: Value, kind: Type) -> Value:
+    """`(T)value`."""
+    if isinstance(kind, PointerTo) and isinstance(value, Pointer) and isinstance(kind.target, Opaque):
+        target = CHAR if kind.target.name in ("void", "") else kind.target
+        return Pointer(value.memory, value.offset, target)
+    if isinstance(kind, Number) and isinstance(value, Pointer):
+        return Pointer(value.memory, value.offset, CHAR) if kind.integer else Data()
+    return m.converted(value, kind)
+
+
+def _conditional(m: Machine, node: t.Conditional, names: Names) -> Value:
+    condition = truth(m, node.test, names)
+    decided = m.known(condition).const
+    if decided is not None:
+        return evaluate(m, node.body if decided else node.orelse, names)
+    m.conditions.append(condition)
+    then = evaluate(m, node.body, names)
+    m.conditions[-1] = 1 - condition
+    orelse = evaluate(m, node.orelse, names)
+    m.conditions.pop()
+    return select(m, condition, then, orelse)
+
+
+def _assign(m: Machine, node: t.Assign, names: Names) -> Value:
+    value = evaluate(m, node.value, names)
+    place = place_of(m, node.target, names)
+    if place is None:
+        return value
+    written = written_name(node.target)
+    if node.op != "=":
+        value = binary(m, node.op[:-1], m.load(place, node.target.span, written), value)
+    m.store(place, value, node.target.span, written)
+    if isinstance(node.target, t.Name) and isinstance(place, Cell):
+        m.note(node.target.id, node.target.span, place.value, place.kind)
+    return value
+
+
+def _step(m: Machine, node: t.Step, names: Names) -> Value:
+    place = place_of(m, node.operand, names)
+    if place is None:
+        return Data()
+    written = written_name(node.operand)
+    old = m.load(place, node.span, written)
+    new = binary(m, node.op[0], old, Int(dim(1)))
+    m.store(place, new, node.span, written)
+    return new if node.prefix else old
+
+
+def _size_of(m: Machine, node: t.SizeOf, names: Names) -> Value:
+    """A bare name between the brackets may be a variable or a type."""
+    operand = node.operand
+    if isinstance(operand, t.Name) and (operand.scope or find(m, operand, names) is None):
+        operand = t.TypeName(operand.id, operand.span, operand.scope, operand.arguments)
+    if isinstance(operand, t.TypeName):
+        place = names.variable(operand.base) if operand.is_plain else None
+        kind = _kind_of(place) if place is not None else m.resolver.type(operand, names)
+    else:
+        m.quiet += 1
+        place = place_of(m, operand, names)
+        m.quiet -= 1
+        kind = _kind_of(place) if place is not None else NO_TYPE
+    size = m.resolver.size(kind)
+    return Int(size) if size is not None else Open(f"sizeof({described(kind) or '…'})")
+
+
+def _kind_of(place: Place) -> Type:
+    return place.kind if isinstance(place, Cell) else place.pointer.target
+
+
+def _braced(m: Machine, node: t.Braced, names: Names) -> Value:
+    items = [evaluate(m, item, names) for item in node.items]
+    if node.type is None:
+        return items[0] if len(items) == 1 else Data(next((v for i in items if (v := m.varying(i))), ""))
+    from kernelscope.kernels.cuda.warp.calls import construct
+
+    return construct(m, m.resolver.type(node.type, names), items, node.span)

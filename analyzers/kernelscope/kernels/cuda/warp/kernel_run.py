@@ -1,0 +1,98 @@
+"""One kernel followed from its first line to its last: its accesses, and what its variables hold.
+
+A launch gives sizes of template parameters and of the block; without one they stay names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from kernelscope.dims import dim
+from kernelscope.kernels.cuda.warp.calls import run_body
+from kernelscope.kernels.cuda.warp.definitions import Definitions
+from kernelscope.kernels.cuda.warp.machine import Access, Exhausted, Machine
+from kernelscope.kernels.cuda.warp.names import Names
+from kernelscope.kernels.cuda.warp.resolution import bind
+from kernelscope.kernels.cuda.warp.types import INT, Array, PointerTo, StructType, Type, TypeParameter, Vector
+from kernelscope.kernels.cuda.warp.values import Cell, Int, Memory, Open, Pointer, Record, Symbol, Symbols, Value
+from kernelscope.results import Span
+from kernelscope.syntax.cuda import tree as t
+
+Shape = tuple[int | None, int | None, int | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a launch says of a kernel: numbers and types of template parameters, the block's shape, arguments.
+
+    A size that is not known is None.
+    """
+
+    block: Shape = (None, None, None)
+    numbers: Mapping[str, int] = field(default_factory=dict[str, int])
+    types: Mapping[str, Type] = field(default_factory=dict[str, Type])
+
+    def constants(self) -> dict[str, int]:
+        """All names with a number."""
+        sizes = {f"blockDim.{axis}": n for axis, n in zip("xyz", self.block, strict=True) if n is not None}
+        return {**self.numbers, **sizes}
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What following a kernel told."""
+
+    function: t.Function
+    setting: Setting
+    accesses: tuple[Access, ...]
+    symbols: Symbols
+    variables: Mapping[Span, tuple[str, Value, Type]]
+    unfollowed: tuple[str, ...]
+    complete: bool
+
+
+def run_kernel(definitions: Definitions, function: t.Function, setting: Setting | None = None) -> Run:
+    """Follow a kernel; one that is too large is followed as far as it goes."""
+    setting = setting or Setting()
+    m = Machine(definitions, setting.constants())
+    names = Names()
+    _templates(m, function, setting, names)
+    for param in function.params:
+        _parameter(m, param, names)
+    complete = True
+    try:
+        run_body(m, function.body, names)
+    except (Exhausted, RecursionError):
+        complete = False
+    return Run(function, setting, tuple(m.accesses), m.symbols, m.variables, tuple(m.unfollowed), complete)
+
+
+def _templates(m: Machine, function: t.Function, setting: Setting, names: Names) -> None:
+    for param in function.template:
+        if param.type is None:
+            known = setting.types.get(param.name)
+            if known is None and isinstance(param.default, t.TypeName):
+                known = m.resolver.type(param.default, names)
+            names.types[param.name] = known or TypeParameter(param.name)
+        else:
+            number = m.symbols.shared(param.name, Symbol(size=True))
+            bind(names, ((param.name, number),))
+
+
+def _parameter(m: Machine, param: t.Param, names: Names) -> None:
+    kind = m.resolver.type(param.type, names)
+    if isinstance(kind, Array):
+        kind = PointerTo(kind.element)
+    value: Value
+    if isinstance(kind, PointerTo):
+        value = Pointer(Memory(param.name, "global", kind.target), dim(0), kind.target)
+    elif isinstance(kind, StructType | Vector):
+        value = Record(kind, {}, param.name)
+    elif kind == INT or getattr(kind, "integer", False):
+        value = Int(m.symbols.shared(param.name, Symbol(size=True)))
+    elif isinstance(kind, TypeParameter):
+        value = Open(param.name)
+    else:
+        value = m.unknown(kind, param.name, "", Symbol(size=True))
+    names.variables[param.name] = Cell(value, kind)

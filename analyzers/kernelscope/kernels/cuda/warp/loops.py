@@ -1,0 +1,387 @@
+"""Loops: variables that change by the same amount each round are linear in the round's number.
+
+A body is followed once, for a round in the middle. Where it is not plain from the text how a variable changes, the
+body is tried once without counting its accesses, and what differs after it tells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from kernelscope.dims import Dim, dim
+from kernelscope.dims.monomial import Opaque
+from kernelscope.kernels.cuda.warp.expressions import evaluate, evaluate_base, truth
+from kernelscope.kernels.cuda.warp.machine import Machine
+from kernelscope.kernels.cuda.warp.names import Names
+from kernelscope.kernels.cuda.warp.statements import End, Returned, run, statement
+from kernelscope.kernels.cuda.warp.types import Array
+from kernelscope.kernels.cuda.warp.values import Cell, Data, InMemory, Int, Pointer, Record, Symbol, Value
+from kernelscope.syntax.cuda import tree as t
+
+MAX_TRIED_DEPTH = 3
+MAX_ROUNDS = 64
+MAX_HALVINGS = 12
+
+
+@dataclass(slots=True)
+class _Changed:
+    """A variable that a loop changes: its steps, if they are plain to see, and its value before."""
+
+    name: str
+    cell: Cell
+    before: Value
+    steps: list[tuple[str, t.Expr]]
+    plain: bool
+
+
+def loop(m: Machine, node: t.For | t.While, names: Names, returned: Returned) -> End:
+    """Follow one round in the middle, then go on after the loop."""
+    inner = Names(names)
+    if isinstance(node, t.For):
+        for part in node.setup:
+            statement(m, part, inner, returned)
+    test = node.test
+    changed = list(_changed(m, node, inner))
+    first = _quiet_truth(m, test, inner) if test is not None else dim(1)
+    if m.known(first).const == 0 and not (isinstance(node, t.While) and node.after):
+        return End.THROUGH
+    round_number = m.symbols.new("k", Symbol("", 0, counter=True))
+    open_ones = [c for c in changed if not _made_linear(m, c, node, round_number, inner)]
+    if open_ones:
+        _try_round(m, node, open_ones, round_number, inner, returned)
+    _note_range(m, node, changed, round_number, inner)
+    before = len(m.conditions)
+    m.loops += 1
+    if test is not None and not (isinstance(node, t.While) and node.after):
+        m.conditions.append(truth(m, test, inner))
+    _round(m, node, inner, returned)
+    del m.conditions[before:]
+    m.loops -= 1
+    _leave(m, node, changed, first, round_number)
+    return End.THROUGH
+
+
+def _round(m: Machine, node: t.For | t.While, names: Names, returned: Returned) -> None:
+    run(m, node.body, Names(names), returned)
+    if isinstance(node, t.For) and node.step is not None:
+        evaluate(m, node.step, names)
+    if isinstance(node, t.While) and node.after:
+        truth(m, node.test, names)
+
+
+def _quiet_truth(m: Machine, test: t.Expr, names: Names) -> Dim:
+    m.quiet += 1
+    m.logs.append({})
+    try:
+        return truth(m, test, names)
+    finally:
+        m.reverted()
+        m.quiet -= 1
+
+
+# -- what changes ------------------------------------------------------------------------------------------------
+
+
+def _changed(m: Machine, node: t.For | t.While, names: Names) -> Iterator[_Changed]:
+    """Variables from outside the body that the loop gives new values."""
+    found: dict[Cell, _Changed] = {}
+    declared = {inner.name for inner in t.walk(*node.body) if isinstance(inner, t.Declare)}
+    jumps = any(isinstance(inner, t.Jump) and inner.kind == "continue" for inner in t.walk(*node.body))
+    always = {id(part.value) for part in node.body if isinstance(part, t.Express)} if not jumps else set[int]()
+    parts: list[t.Node] = [*node.body]
+    if isinstance(node, t.For) and node.step is not None:
+        parts.append(node.step)
+        always |= {id(step) for step in _comma(node.step)}
+    for inner in t.walk(*parts, *([node.test] if node.test is not None else [])):
+        if not isinstance(inner, t.Assign | t.Step):
+            continue
+        target = inner.target if isinstance(inner, t.Assign) else inner.operand
+        for name, cell in _targets(m, target, names):
+            if name in declared and names.variable(name) is None:
+                continue
+            entry = found.setdefault(cell, _Changed(name, cell, cell.value, [], True))
+            step = _step_of(inner, name)
+            if step is None or id(inner) not in always:
+                entry.plain = False
+            else:
+                entry.steps.append(step)
+    yield from found.values()
+
+
+def _comma(node: t.Expr) -> Iterator[t.Expr]:
+    while isinstance(node, t.Binary) and node.op == ",":
+        yield node.right
+        node = node.left
+    yield node
+
+
+def _targets(m: Machine, target: t.Expr, names: Names) -> Iterator[tuple[str, Cell]]:
+    """The variable that is assigned; stores into a local array make what it holds unknown."""
+    if isinstance(target, t.Name):
+        place = names.variable(target.id)
+        if place is None and (this := names.object()) is not None and target.id in this.members:
+            place = this.members[target.id]
+        if isinstance(place, Cell):
+            yield target.id, place
+    elif isinstance(target, t.Member) and isinstance(target.value, t.Name):
+        place = names.variable(target.value.id)
+        if isinstance(place, Cell) and not isinstance(place.value, Data | Int):
+            m.quiet += 1
+            value = evaluate_base(m, target.value, names)
+            m.quiet -= 1
+            if isinstance(value, Record):
+                yield target.name, m.member(value, target.name)
+    elif isinstance(target, t.Subscript):
+        root: t.Expr = target
+        while isinstance(root, t.Subscript):
+            root = root.value
+        place = names.variable(root.id) if isinstance(root, t.Name) else None
+        if isinstance(place, Cell) and isinstance(place.value, Pointer) and isinstance(place.kind, Array):
+            place.value.memory.stored.clear()
+
+
+def _step_of(node: t.Assign | t.Step, name: str) -> tuple[str, t.Expr] | None:
+    """The sign and amount of `x += e`, `x++`, `x = x + e`."""
+    if isinstance(node, t.Step):
+        return node.op[0], t.Number(1, node.span)
+    if node.op in ("+=", "-="):
+        return node.op[0], node.value
+    value = node.value
+    if node.op == "=" and isinstance(value, t.Binary) and value.op in "+-":
+        if isinstance(value.left, t.Name) and value.left.id == name:
+            return value.op, value.right
+        if value.op == "+" and isinstance(value.right, t.Name) and value.right.id == name:
+            return "+", value.left
+    return None
+
+
+def _assigned_names(node: t.For | t.While) -> set[str]:
+    """Names that the loop gives values, or declares."""
+    found: set[str] = set()
+    step = [node.step] if isinstance(node, t.For) and node.step is not None else []
+    for part in t.walk(*node.body, *step):
+        if isinstance(part, t.Declare):
+            found.add(part.name)
+        elif isinstance(part, t.Assign | t.Step):
+            target = part.target if isinstance(part, t.Assign) else part.operand
+            found |= {inner.id for inner in t.walk(target) if isinstance(inner, t.Name)}
+    return found
+
+
+def _stays(node: t.Node, moving: set[str]) -> bool:
+    return not isinstance(node, t.Call) and not (isinstance(node, t.Name) and node.id in moving)
+
+
+def _made_linear(m: Machine, changed: _Changed, node: t.For | t.While, rounds: Dim, names: Names) -> bool:
+    """Give the variable its value in round `rounds`, if its steps do not depend on the loop."""
+    if not changed.plain or not isinstance(changed.before, Int | Pointer):
+        return False
+    moving = _assigned_names(node)
+    total = dim(0)
+    for sign, amount in changed.steps:
+        if not all(_stays(inner, moving) for inner in t.walk(amount)):
+            return False
+        m.quiet += 1
+        number = m.integer(evaluate(m, amount, names))
+        m.quiet -= 1
+        if number is None:
+            return False
+        total = total + number if sign == "+" else total - number
+    m.assign(changed.cell, _advanced(m, changed.before, total, rounds))
+    return True
+
+
+def _advanced(m: Machine, before: Value, step: Dim, rounds: Dim) -> Value:
+    if isinstance(before, Pointer):
+        return m.moved(before, step * rounds)
+    assert isinstance(before, Int)
+    try:
+        return Int(before.d + step * rounds)
+    except ArithmeticError:
+        return Int(m.too_large(before.d, step))
+
+
+def _try_round(
+    m: Machine, node: t.For | t.While, changed: list[_Changed], rounds: Dim, names: Names, returned: Returned
+) -> None:
+    """Run the body once on names for the unknown values, and conclude from what they become."""
+    heads: list[tuple[_Changed, Dim | None]] = []
+    for entry in changed:
+        why = m.varying(entry.before)
+        if isinstance(entry.before, Int | Pointer):
+            head = m.symbols.new(entry.name, Symbol("" if not why else "a loop"))
+            value: Value = Int(head) if isinstance(entry.before, Int) else Pointer(
+                entry.before.memory, head, entry.before.target
+            )  # fmt: skip
+            m.assign(entry.cell, value)
+            heads.append((entry, head))
+        else:
+            heads.append((entry, None))
+    tried = m.loops < MAX_TRIED_DEPTH
+    after: dict[Cell, Value] = {}
+    if tried:
+        m.quiet += 1
+        m.loops += 1
+        m.logs.append({})
+        before = len(m.conditions)
+        quiet_returns = Returned(returned.reference, returned.before)
+        _round(m, node, names, quiet_returns)
+        after = m.reverted()
+        del m.conditions[before:]
+        m.loops -= 1
+        m.quiet -= 1
+    for entry, head in heads:
+        value = after.get(entry.cell, entry.cell.value)
+        m.assign(entry.cell, _concluded(m, entry, head, value, rounds, tried))
+
+
+def _concluded(m: Machine, entry: _Changed, head: Dim | None, after: Value, rounds: Dim, tried: bool) -> Value:
+    before = entry.before
+    if head is None:
+        why = m.varying(before) or (m.varying(after) if tried else "a loop")
+        return m.unknown(entry.cell.kind, entry.name, why) if not isinstance(before, Data) or why else before
+    assert isinstance(before, Int | Pointer)
+    start = before.d if isinstance(before, Int) else before.offset
+    end = _end(before, after)
+    varying = f"`{entry.name}` changes in a loop in a way that differs by lane"
+    if end is not None and tried:
+        moved = end - head
+        if not (set(moved.names()) & set(head.names())) and not m.symbols.varying(moved):
+            invariant = all(name in m.constants or _is_size(m, name) for name in moved.names())
+            if moved.const is not None or invariant:
+                return _at(before, start + moved * rounds)
+            return _at(before, start + m.symbols.new(entry.name, Symbol()))
+        if not m.symbols.varying(start) and not m.symbols.varying(end):
+            return _at(before, m.symbols.new(entry.name, _geometric(m, start, head, end)))
+    return _at(before, m.symbols.new(entry.name, Symbol(varying)))
+
+
+def _end(before: Int | Pointer, after: Value) -> Dim | None:
+    """The number that a round leaves, when it is one of the same kind as before."""
+    if isinstance(after, Int) and isinstance(before, Int):
+        return after.d
+    if isinstance(after, Pointer) and isinstance(before, Pointer) and after.memory is before.memory:
+        return after.offset
+    return None
+
+
+def _is_size(m: Machine, name: str) -> bool:
+    known = m.symbols.known.get(name)
+    return (known is not None and known.size) or name.startswith(("blockDim.", "gridDim."))
+
+
+def _at(before: Int | Pointer, offset: Dim) -> Value:
+    return Int(offset) if isinstance(before, Int) else Pointer(before.memory, offset, before.target)
+
+
+def _geometric(m: Machine, start: Dim, head: Dim, end: Dim) -> Symbol:
+    """What a number may be that is halved or doubled each round."""
+    first = m.known(start).const
+    if first is None or first <= 0:
+        return Symbol()
+    name = head.name
+    values: list[int] = []
+    if len(end.terms) == 1:
+        (monomial, factor), value = end.terms[0], first
+        if monomial == ((name, 1),) and factor > 1:
+            values = [value * factor**i for i in range(MAX_HALVINGS) if value * factor**i <= 1024]
+        elif factor == 1 and len(monomial) == 1 and isinstance(monomial[0][0], Opaque) and monomial[0][0].op == "//":
+            number, divisor = monomial[0][0].args
+            by = divisor.const
+            if number == head and by is not None and by > 1:
+                while value > 0 and len(values) < MAX_HALVINGS:
+                    values.append(value)
+                    value //= by
+    return Symbol("", 0, values=tuple(values))
+
+
+# -- ranges and what comes after ---------------------------------------------------------------------------------
+
+
+def _note_range(m: Machine, node: t.For | t.While, changed: list[_Changed], rounds: Dim, names: Names) -> None:
+    """How many rounds there are, where that is a number; what the loop's variable is, for the reader."""
+    if not isinstance(node, t.For) or rounds.name is None:
+        return
+    for entry in changed:
+        value = entry.cell.value
+        for part in node.setup:
+            if isinstance(part, t.Declare) and part.name == entry.name:
+                m.note(part.name + " ", part.name_span, value, entry.cell.kind)
+                if not m.calls and not m.quiet:
+                    m.variables[part.name_span] = (part.name, value, entry.cell.kind)
+    count = _rounds(m, node, changed, rounds, names)
+    if count is not None and 0 < count <= MAX_ROUNDS:
+        m.symbols.known[rounds.name].values = range(count)
+        m.symbols.known[rounds.name].high = dim(count)
+
+
+def _rounds(m: Machine, node: t.For, changed: list[_Changed], rounds: Dim, names: Names) -> int | None:
+    """The number of rounds of `for (i = a; i < b; i += c)` with numbers, the same in all lanes."""
+    if node.test is None:
+        return None
+    test = m.known(_quiet_truth(m, node.test, names))
+    limit = _upper(test, rounds)
+    return limit if limit is not None and not m.symbols.varying(test) else None
+
+
+def _upper(test: Dim, rounds: Dim) -> int | None:
+    """The first round in which a test of the round's number alone fails."""
+    if set(test.names()) != set(rounds.names()):
+        return None
+    name = rounds.name
+    assert name is not None
+    for i in range(MAX_ROUNDS + 1):
+        if test.subs({name: i}).const == 0:
+            return i
+    return None
+
+
+def _leave(m: Machine, node: t.For | t.While, changed: list[_Changed], first: Dim, rounds: Dim) -> None:
+    """After the loop a variable is what it was before plus whole steps; how many is the same in all lanes or not."""
+    uniform = not m.symbols.varying(first)
+    count = m.symbols.known[rounds.name].values if rounds.name is not None else ()
+    last = dim(len(count)) if count and not _leaves(node) else m.symbols.new("rounds", Symbol())
+    for entry in changed:
+        value = entry.cell.value
+        before = entry.before
+        if isinstance(before, Int | Pointer) and isinstance(value, Int | Pointer) and uniform:
+            start = before.d if isinstance(before, Int) else before.offset
+            offset = value.d if isinstance(value, Int) else value.offset
+            name = rounds.name
+            if name is not None and name in offset.names():
+                # the value at the end of the round that was followed, one round before the last
+                m.assign(entry.cell, _at(before, offset.subs({name: last - 1})))
+                continue
+            if offset == start:
+                continue
+            if not m.symbols.varying(offset - start):
+                m.assign(entry.cell, _at(before, start + m.symbols.new(entry.name, Symbol())))
+                continue
+        elif isinstance(before, Data) and isinstance(value, Data):
+            m.assign(entry.cell, Data(before.varying or value.varying, value.kind))
+            continue
+        why = "" if uniform and not m.varying(value) and not m.varying(before) else "a loop that lanes leave apart"
+        m.assign(entry.cell, m.unknown(entry.cell.kind, entry.name, why))
+
+
+def _leaves(node: t.For | t.While) -> bool:
+    return any(isinstance(inner, t.Jump | t.Return) for inner in t.walk(*node.body))
+
+
+def each(m: Machine, node: t.ForEach, names: Names, returned: Returned) -> None:
+    """A loop over the values of an array or container: one element in the middle."""
+    inner = Names(names)
+    base = evaluate_base(m, node.values, names)
+    kind = m.resolver.type(node.target.type, names)
+    rounds = m.symbols.new("k", Symbol("", 0, counter=True))
+    if isinstance(base, Pointer):
+        element = m.moved(base, rounds)
+        inner.variables[node.target.name] = InMemory(element)
+    else:
+        inner.variables[node.target.name] = Cell(Data(m.varying(base)), kind)
+    before = len(m.conditions)
+    m.loops += 1
+    run(m, node.body, Names(inner), returned)
+    m.loops -= 1
+    del m.conditions[before:]

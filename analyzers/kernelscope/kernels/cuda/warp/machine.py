@@ -1,0 +1,362 @@
+"""The state of one kernel's symbolic run: variables, what is known of unknown numbers, conditions, accesses so far.
+
+Reads and writes of variables and memory live here; what expressions and statements mean is in their own modules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from kernelscope.dims import Dim, TooLarge, dim
+from kernelscope.kernels.cuda.warp.definitions import Definitions
+from kernelscope.kernels.cuda.warp.names import Names
+from kernelscope.kernels.cuda.warp.resolution import Resolver
+from kernelscope.kernels.cuda.warp.types import (
+    CHAR,
+    INT,
+    NO_TYPE,
+    Array,
+    Number,
+    Opaque,
+    PointerTo,
+    StructType,
+    Type,
+    TypeParameter,
+    Vector,
+    described,
+)
+from kernelscope.kernels.cuda.warp.values import (
+    Cell,
+    Closure,
+    Data,
+    Group,
+    Int,
+    Memory,
+    Open,
+    Place,
+    Pointer,
+    Record,
+    Symbol,
+    Symbols,
+    Value,
+)
+from kernelscope.results import Span
+from kernelscope.syntax.cuda import tree as t
+
+MAX_STEPS = 12_000
+"""Expressions that are evaluated for one kernel, inlined functions included."""
+MAX_NAME = 40
+
+
+class Exhausted(Exception):
+    """The kernel is too large to be followed to its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """One place of the code that reads or writes memory, as one thread sees it."""
+
+    memory: Memory
+    kind: str
+    """load, store or atomic."""
+    offset: Dim
+    """In bytes from the start of the memory."""
+    target: Type
+    width: Dim | None
+    """Bytes per lane."""
+    conditions: tuple[Dim, ...]
+    span: Span
+    """In the kernel: for code of functions that it calls, the outermost call."""
+    through: str
+    """The function that holds the access, if it is not the kernel."""
+    written: str
+    """The name that the code uses at the access."""
+    loops: int
+
+
+@dataclass(slots=True)
+class Machine:
+    """One run. `constants` are numbers that a launch gives names: they decide conditions; formulas keep the names."""
+
+    definitions: Definitions
+    constants: Mapping[str, int]
+    symbols: Symbols = field(default_factory=Symbols)
+    resolver: Resolver = field(init=False)
+    accesses: list[Access] = field(default_factory=list[Access])
+    conditions: list[Dim] = field(default_factory=list[Dim])
+    variables: dict[Span, tuple[str, Value, Type]] = field(default_factory=dict[Span, "tuple[str, Value, Type]"])
+    """Values that names of the kernel are first given, by the name's span."""
+    calls: list[tuple[Span, str]] = field(default_factory=list["tuple[Span, str]"])
+    """Calls that are being followed: where, in the kernel, and which function."""
+    unfollowed: dict[str, None] = field(default_factory=dict[str, None])
+    """Functions that got a pointer and whose code is not at hand."""
+    loops: int = 0
+    steps: int = 0
+    quiet: int = 0
+    """Above 0 while something is tried whose accesses do not count."""
+    logs: list[dict[Cell, Value]] = field(default_factory=list["dict[Cell, Value]"])
+    shared: dict[Span, Memory] = field(default_factory=dict[Span, Memory])
+    globals: dict[str, Place] = field(default_factory=dict[str, "Place"])
+
+    def __post_init__(self) -> None:
+        from kernelscope.kernels.cuda.warp.expressions import constant
+
+        self.resolver = Resolver(self.definitions, lambda node, names: constant(self, node, names))
+
+    def step(self) -> None:
+        self.steps += 1
+        if self.steps > MAX_STEPS:
+            raise Exhausted
+
+    # -- values of which little is known -----------------------------------------------------------------------
+
+    def unknown(self, kind: Type, name: str, varying: str = "", symbol: Symbol | None = None) -> Value:
+        """A value of a type of which only the name is known."""
+        match kind:
+            case Number(integer=True):
+                return Int(self.symbols.new(short(name), symbol or Symbol(varying)))
+            case Number():
+                return Data(varying, kind)
+            case PointerTo(target=target):
+                offset = self.symbols.new(short(name), Symbol(varying)) if varying else dim(0)
+                return Pointer(Memory(short(name), "global", target), offset, target)
+            case StructType() | Vector():
+                return Record(kind, {}, name, varying)
+            case Array(element=element):
+                return Pointer(Memory(short(name), "local", element), dim(0), element)
+            case TypeParameter() | Opaque():
+                return Open(short(name), varying)
+
+    def data(self, varying: str, kind: Type = NO_TYPE) -> Data:
+        return Data(varying, kind)
+
+    def integer(self, value: Value) -> Dim | None:
+        """The number that a value is when an index needs one."""
+        match value:
+            case Int(d=d):
+                return d
+            case Open(name=name, varying=varying):
+                return self.symbols.shared(name, Symbol(varying, size=not varying))
+            case Data(varying=varying):
+                return self.symbols.new("value", Symbol(varying))
+            case Pointer(offset=offset):
+                return offset if offset.const == 0 else None
+            case _:
+                return None
+
+    def varying(self, value: Value) -> str:
+        """Why a value differs by lane; empty if it does not."""
+        match value:
+            case Int(d=d):
+                return self.symbols.varying(d)
+            case Pointer(offset=offset):
+                return self.symbols.varying(offset)
+            case Data() | Open():
+                return value.varying
+            case Record():
+                return value.varying or next((v for c in value.members.values() if (v := self.varying(c.value))), "")
+            case Closure() | Group():
+                return ""
+
+    def known(self, d: Dim) -> Dim:
+        """With the numbers that the launch gives names."""
+        if not self.constants or d.const is not None:
+            return d
+        try:
+            return d.subs(self.constants)
+        except ArithmeticError:
+            return d
+
+    # -- variables ---------------------------------------------------------------------------------------------
+
+    def assign(self, cell: Cell, value: Value) -> None:
+        """Give a variable a value; the innermost branch being tried remembers what it was."""
+        if self.logs:
+            self.logs[-1].setdefault(cell, cell.value)
+        cell.value = value
+
+    def reverted(self) -> dict[Cell, Value]:
+        """End a branch: the values that it gave variables, which have their old ones again."""
+        log = self.logs.pop()
+        given = {cell: cell.value for cell in log}
+        for cell, old in log.items():
+            cell.value = old
+        return given
+
+    def note(self, name: str, span: Span, value: Value, kind: Type) -> None:
+        """Remember what a name of the kernel itself was given."""
+        if not self.calls and not self.quiet:
+            self.variables.setdefault(span, (name, value, kind))
+
+    def member(self, record: Record, name: str) -> Cell:
+        """A member of a record, made when nobody gave it a value."""
+        cell = record.members.get(name)
+        if cell is None:
+            found = self.resolver.member(record.kind, name)
+            kind = found[1] if found is not None else NO_TYPE
+            text = f"{record.name}.{name}" if record.name else name
+            symbol = Symbol(record.varying, size=not record.varying and bool(record.name))
+            if isinstance(kind, Array):
+                memory = Memory(text, "local", kind.element)
+                value: Value = Pointer(memory, dim(0), kind.element)
+            else:
+                value = self.unknown(kind, text, record.varying, symbol)
+            cell = record.members[name] = Cell(value, kind)
+        return cell
+
+    # -- memory ------------------------------------------------------------------------------------------------
+
+    def pointer(self, value: Value, names: Names | None = None) -> Pointer | None:
+        """A value as an address; a number that holds an unknown address among its terms is one too."""
+        match value:
+            case Pointer():
+                return value
+            case Open(name=name, varying=varying):
+                place = self.globals.get(f"*{name}")
+                if place is None:
+                    memory = Memory(name, "global", Opaque())
+                    offset = self.symbols.new(name, Symbol(varying)) if varying else dim(0)
+                    place = self.globals[f"*{name}"] = Cell(Pointer(memory, offset, Opaque()), NO_TYPE)
+                assert isinstance(place, Cell) and isinstance(place.value, Pointer)
+                return place.value
+            case _:
+                return None
+
+    def moved(self, pointer: Pointer, steps: Dim) -> Pointer:
+        """A pointer moved by a number of elements."""
+        if steps.const == 0:
+            return pointer
+        size = self.resolver.size(pointer.target)
+        if size is None:
+            size = self.symbols.shared(f"sizeof({_label(pointer.target)})", Symbol(size=True))
+        try:
+            return Pointer(pointer.memory, pointer.offset + steps * size, pointer.target)
+        except TooLarge:
+            return Pointer(pointer.memory, self.too_large(pointer.offset, steps), pointer.target)
+
+    def too_large(self, *parts: Dim) -> Dim:
+        varying = next((why for part in parts if (why := self.symbols.varying(part))), "")
+        return self.symbols.new("…", Symbol(varying and "an expression too large to follow"))
+
+    def record(self, kind: str, pointer: Pointer, span: Span, written: str, width: Dim | None = None) -> None:
+        """An access of the kernel's warps to memory that they share."""
+        if self.quiet or pointer.memory.space == "local":
+            return
+        size = width if width is not None else self.resolver.size(pointer.target)
+        if size is None:
+            size = self.symbols.shared(f"sizeof({_label(pointer.target)})", Symbol(size=True))
+        where, through = self.calls[0] if self.calls else (span, "")
+        conditions = tuple(self.conditions)
+        found = Access(
+            pointer.memory, kind, pointer.offset, pointer.target, size, conditions, where, through, written, self.loops
+        )
+        self.accesses.append(found)
+
+    def load(self, place: Place, span: Span, written: str = "") -> Value:
+        """Read a place; arrays are their own address."""
+        if isinstance(place, Cell):
+            return place.value
+        pointer = place.pointer
+        if isinstance(pointer.target, Array):
+            return Pointer(pointer.memory, pointer.offset, pointer.target.element)
+        varying = self.symbols.varying(pointer.offset)
+        if pointer.memory.space == "local":
+            cell = pointer.memory.cell
+            if cell is not None and pointer.offset.const == 0 and cell.kind == pointer.target:
+                return cell.value
+            found = pointer.memory.stored.get(pointer.offset)
+            if found is not None:
+                return found
+            reason = f"`{pointer.memory.name}` is a local array"
+            return self.unknown(pointer.target, pointer.memory.name, reason)
+        self.record("load", pointer, span, written)
+        text = f"{written or pointer.memory.name}[…]"
+        reason = f"an index comes from memory (`{text}`)" if varying else ""
+        return self.unknown(pointer.target, text, reason)
+
+    def store(self, place: Place, value: Value, span: Span, written: str = "") -> None:
+        """Write a place."""
+        if isinstance(place, Cell):
+            self.assign(place, self.converted(value, place.kind))
+            return
+        pointer = place.pointer
+        if pointer.memory.space == "local":
+            if pointer.memory.cell is not None:
+                self.overwrite(pointer, value)
+                return
+            stored = pointer.memory.stored
+            if self.logs or self.loops or pointer.offset.const is None:
+                stored.clear()
+            else:
+                stored[pointer.offset] = value
+            return
+        self.record("store", pointer, span, written)
+
+    def overwrite(self, pointer: Pointer, value: Value | None = None) -> None:
+        """A variable is written through its address; without a value, with something unknown."""
+        cell = pointer.memory.cell
+        if cell is None:
+            pointer.memory.stored.clear()
+        elif value is not None and pointer.offset.const == 0 and cell.kind == pointer.target:
+            self.assign(cell, self.converted(value, cell.kind))
+        elif not isinstance(cell.value, Pointer):
+            self.assign(cell, self.unknown(cell.kind, pointer.memory.name, "a value written through its address"))
+
+    def converted(self, value: Value, kind: Type) -> Value:
+        """A value as a variable of a type holds it."""
+        match kind, value:
+            case PointerTo(target=target), Pointer():
+                return value if target == value.target else Pointer(value.memory, value.offset, target)
+            case PointerTo(target=target), Open():
+                made = self.pointer(value)
+                return Pointer(made.memory, made.offset, target) if made is not None else value
+            case PointerTo(), Int(d=d) if d.const == 0:
+                return value
+            case PointerTo(), Int() | Data():
+                return self.unknown(kind, "address", self.varying(value))
+            case Number(integer=True), Data(varying=varying):
+                return self.unknown(kind, "value", varying)
+            case Number(integer=True), Pointer():
+                return Pointer(value.memory, value.offset, CHAR)
+            case Number(integer=True), Record() if isinstance(value.kind, Vector):
+                return self.unknown(INT, value.name or "value", self.varying(value))
+            case Number(integer=True), Open():
+                number = self.integer(value)
+                return Int(number) if number is not None else value
+            case Number(integer=False), Int() | Open():
+                return Data(self.varying(value), kind)
+            case ((StructType() | Vector()), Data() | Open()):
+                return Record(kind, {}, "", self.varying(value))
+            case _:
+                return value
+
+
+def short(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= MAX_NAME else text[: MAX_NAME - 1] + "…"
+
+
+def _label(kind: Type) -> str:
+    return described(kind) or "?"
+
+
+def written_name(node: t.Expr) -> str:
+    """The name at the root of an access's expression, as the code has it: `x` of `x[i].y`, `p.q` of `p.q[i]`."""
+    while True:
+        match node:
+            case t.Subscript() | t.Cast():
+                node = node.value if isinstance(node, t.Subscript) else node.operand
+            case t.Unary():
+                node = node.operand
+            case t.Binary():
+                node = node.left
+            case t.Member():
+                inner = written_name(node.value)
+                return f"{inner}.{node.name}" if inner else node.name
+            case t.Name():
+                return node.id
+            case t.Call() if node.args:
+                node = node.args[0]
+            case _:
+                return ""

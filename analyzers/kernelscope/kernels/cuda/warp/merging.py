@@ -1,0 +1,72 @@
+"""One value out of two that different branches gave: chosen by the condition where it is known, else by a new name.
+
+What is the same in both is kept: pointers into one array stay pointers into it, and a part that differs by lane stays
+visible where the two differ only by what is the same in all lanes.
+"""
+
+from __future__ import annotations
+
+from kernelscope.dims import Dim, TooLarge
+from kernelscope.kernels.cuda.warp.machine import Machine
+from kernelscope.kernels.cuda.warp.values import Data, Int, Memory, Open, Pointer, Record, Symbol, Value
+
+MAX_WEIGHT = 60
+
+
+def select(m: Machine, condition: Dim, then: Value, orelse: Value, name: str = "choice") -> Value:
+    """`condition ? then : orelse`, where the condition is 0 or 1."""
+    if then is orelse or then == orelse:
+        return then
+    decided = m.known(condition).const
+    if decided is not None:
+        return then if decided else orelse
+    match then, orelse:
+        case Int(d=a), Int(d=b):
+            return Int(_chosen(m, condition, a, b, name))
+        case Pointer(), Pointer():
+            offset = _chosen(m, condition, then.offset, orelse.offset, name)
+            if then.memory is orelse.memory:
+                return Pointer(then.memory, offset, then.target)
+            return Pointer(_either(m, condition, then.memory, orelse.memory), offset, then.target)
+        case Pointer(), Int(d=b) if b.const == 0:
+            return then
+        case Int(d=a), Pointer() if a.const == 0:
+            return orelse
+        case Record(), Record() if then.kind == orelse.kind:
+            made = Record(then.kind, {}, then.name, then.varying or orelse.varying)
+            for member in dict.fromkeys((*then.members, *orelse.members)):
+                one, other = m.member(then, member), m.member(orelse, member)
+                cell = type(one)(select(m, condition, one.value, other.value, member), one.kind)
+                made.members[member] = cell
+            return made
+        case ((Int() | Open()), (Int() | Open())):
+            left, right = m.integer(then), m.integer(orelse)
+            if left is not None and right is not None:
+                return Int(_chosen(m, condition, left, right, name))
+        case _:
+            pass
+    return Data(m.varying(then) or m.varying(orelse) or m.symbols.varying(condition))
+
+
+def _either(m: Machine, condition: Dim, a: Memory, b: Memory) -> Memory:
+    """One of two arrays; accesses to it are told with both names."""
+    names = dict.fromkeys((*a.name.split(" or "), *b.name.split(" or ")))
+    space = a.space if a.space == b.space else "unknown"
+    varying = m.symbols.varying(condition)
+    return Memory(" or ".join(names), "unknown" if varying else space, a.element)
+
+
+def _chosen(m: Machine, condition: Dim, a: Dim, b: Dim, name: str) -> Dim:
+    if a == b:
+        return a
+    varying = m.symbols.varying(condition)
+    try:
+        difference = a - b
+        if not varying and not m.symbols.varying(difference):
+            # the part that differs by lane, if any, is the same on both sides
+            return b + m.symbols.new(name, Symbol())
+        if condition.weight + difference.weight + b.weight <= MAX_WEIGHT:
+            return b + condition * difference
+    except TooLarge:
+        pass
+    return m.symbols.new(name, Symbol(varying or m.symbols.varying(a) or m.symbols.varying(b)))

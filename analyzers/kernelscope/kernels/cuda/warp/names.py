@@ -1,0 +1,56 @@
+"""Scopes of device code: what names mean inside a block, a function, a lambda or a struct."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from kernelscope.kernels.cuda.warp.types import StructType, Type
+from kernelscope.kernels.cuda.warp.values import Place, Record
+
+
+@dataclass(eq=False, slots=True)
+class Names:
+    """One scope and those around it."""
+
+    parent: Names | None = None
+    variables: dict[str, Place] = field(default_factory=dict[str, "Place"])
+    types: dict[str, Type] = field(default_factory=dict[str, "Type"])
+    struct: StructType | None = None
+    """The struct whose members are in scope."""
+    this: Record | None = None
+
+    def variable(self, name: str) -> Place | None:
+        scope: Names | None = self
+        while scope is not None:
+            found = scope.variables.get(name)
+            if found is not None:
+                return found
+            scope = scope.parent
+        return None
+
+    def type(self, name: str) -> Type | None:
+        scope: Names | None = self
+        while scope is not None:
+            found = scope.types.get(name)
+            if found is not None:
+                return found
+            scope = scope.parent
+        return None
+
+    def object(self) -> Record | None:
+        """What `this` points to."""
+        scope: Names | None = self
+        while scope is not None:
+            if scope.this is not None:
+                return scope.this
+            scope = scope.parent
+        return None
+
+    def around(self) -> StructType | None:
+        """The innermost struct whose members are in scope."""
+        scope: Names | None = self
+        while scope is not None:
+            if scope.struct is not None:
+                return scope.struct
+            scope = scope.parent
+        return None

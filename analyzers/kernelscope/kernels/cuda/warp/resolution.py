@@ -1,0 +1,252 @@
+"""Type names to types: aliases, template arguments, members of structs, and the layout of structs in memory.
+
+A type that the sources at hand do not define is `Opaque`; nothing is guessed of its size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from kernelscope.dims import Dim, dim, maximum
+from kernelscope.kernels.cuda.warp.definitions import Definitions
+from kernelscope.kernels.cuda.warp.names import Names
+from kernelscope.kernels.cuda.warp.types import (
+    Array,
+    Number,
+    Opaque,
+    PointerTo,
+    StructType,
+    Type,
+    TypeParameter,
+    Vector,
+    alignment,
+    builtin,
+    component,
+    size_of,
+)
+from kernelscope.kernels.cuda.warp.values import Cell, Int
+from kernelscope.syntax.cuda import tree as t
+
+MAX_DEPTH = 24
+_WRAPPERS = frozenset(
+    ("remove_const_t", "remove_cv_t", "remove_reference_t", "decay_t", "remove_cvref_t", "__restrict__")
+)
+
+
+class Resolver:
+    """Resolves types; `number` evaluates an expression that has to be a constant."""
+
+    def __init__(self, definitions: Definitions, number: Callable[[t.Expr, Names], Dim | None]) -> None:
+        self.definitions = definitions
+        self.number = number
+        self._scopes: dict[StructType, Names] = {}
+        self._layouts: dict[StructType, dict[str, tuple[Dim | None, Type]]] = {}
+
+    def type(self, name: t.TypeName, names: Names, depth: int = 0) -> Type:
+        """The type with all its pointers and arrays; references are what they refer to."""
+        result = self._base(name, names, depth)
+        for layer in reversed(name.layers):
+            if isinstance(layer, t.ArrayOf):
+                result = Array(result, self.number(layer.size, names) if layer.size is not None else None)
+            elif layer == "*":
+                result = PointerTo(result)
+        return result
+
+    def _base(self, name: t.TypeName, names: Names, depth: int) -> Type:
+        if depth > MAX_DEPTH:
+            return Opaque(name.base)
+        if name.base in _WRAPPERS and name.arguments and isinstance(name.arguments[0], t.TypeName):
+            return self.type(name.arguments[0], names, depth + 1)
+        if name.scope and not name.scope.startswith("std"):
+            owner = self.scope_type(name.scope, names, depth)
+            if owner is not None:
+                return self._member_type(owner, name, depth) or Opaque(name.base)
+        found = names.type(name.base)
+        if found is not None:
+            return found
+        around = names.around()
+        if around is not None and (member := self._member_type(around, name, depth)) is not None:
+            return member
+        known = builtin(name.base)
+        if known is not None:
+            return known
+        alias = self.definitions.alias(name.base)
+        if alias is not None and alias.base != name.base:
+            return self.type(alias, Names(), depth + 1)
+        struct = self.definitions.struct(name.base)
+        if struct is not None:
+            return self.instance(struct, name.arguments, names, depth)
+        return Opaque(name.base)
+
+    def scope_type(self, scope: str, names: Names, depth: int = 0) -> StructType | None:
+        """The struct that `A::B` names, if it is one and no namespace."""
+        last = scope.rpartition("::")[2].partition("<")[0].strip()
+        if "<" in scope:
+            from kernelscope.kernels.cuda.warp.definitions import parsed_expression
+
+            written = parsed_expression(scope.encode())
+            arguments = written.arguments if isinstance(written, t.Name) else ()
+            last = written.id if isinstance(written, t.Name) else last
+        else:
+            arguments = ()
+        found = self._base(t.TypeName(last, t.Span(0, 0), "", arguments), names, depth + 1)
+        return found if isinstance(found, StructType) else None
+
+    def instance(
+        self, struct: t.Struct, arguments: tuple[t.Expr | t.TypeName, ...], names: Names, depth: int = 0
+    ) -> StructType:
+        """A struct with template arguments, defaults filled in."""
+        bound: list[tuple[str, Type | Dim]] = []
+        for i, param in enumerate(struct.template):
+            given = arguments[i] if i < len(arguments) else param.default
+            value = self.argument(param, given, names, depth)
+            if value is not None:
+                bound.append((param.name, value))
+        return StructType(struct, tuple(bound))
+
+    def argument(
+        self, param: t.TemplateParam, given: t.Expr | t.TypeName | None, names: Names, depth: int = 0
+    ) -> Type | Dim | None:
+        """What a template parameter stands for; a bare name is a type or a value as the parameter says."""
+        if given is None:
+            return None
+        if param.type is None:
+            if isinstance(given, t.Name):
+                given = t.TypeName(given.id, given.span, given.scope, given.arguments)
+            return self.type(given, names, depth + 1) if isinstance(given, t.TypeName) else None
+        if isinstance(given, t.TypeName):
+            given = t.Name(given.base, given.span, given.scope, given.arguments)
+        return self.number(given, names)
+
+    def struct_names(self, kind: StructType) -> Names:
+        """The scope of a struct: its template arguments; its members are found through `around`."""
+        found = self._scopes.get(kind)
+        if found is None:
+            found = self._scopes[kind] = Names(struct=kind)
+            bind(found, kind.arguments)
+        return found
+
+    def _member_type(self, owner: StructType, name: t.TypeName, depth: int) -> Type | None:
+        names = self.struct_names(owner)
+        if depth > MAX_DEPTH:
+            return None
+        if (bound := names.types.get(name.base)) is not None:
+            return bound
+        for node in owner.struct.body:
+            if isinstance(node, t.Using) and node.name == name.base and node.type.base != name.base:
+                return self.type(node.type, names, depth + 1)
+            if isinstance(node, t.Struct) and node.name == name.base:
+                return self.instance(node, name.arguments, names, depth)
+        for base in owner.struct.bases:
+            parent = self._base(base, names, depth + 1)
+            if isinstance(parent, StructType) and parent.struct is not owner.struct:
+                found = self._member_type(parent, name, depth + 1)
+                if found is not None:
+                    return found
+        return None
+
+    def constant(self, owner: StructType, name: str, depth: int = 0) -> Dim | None:
+        """A static constant of a struct, or of one that it derives from."""
+        names = self.struct_names(owner)
+        for node in owner.struct.body:
+            if isinstance(node, t.Declare) and node.name == name and node.value is not None:
+                return self.number(node.value, names)
+        for base in owner.struct.bases if depth < MAX_DEPTH else ():
+            parent = self._base(base, names, depth + 1)
+            if isinstance(parent, StructType) and (found := self.constant(parent, name, depth + 1)) is not None:
+                return found
+        return None
+
+    # -- layout -----------------------------------------------------------------------------------------------
+
+    def size(self, kind: Type) -> Dim | None:
+        """Bytes of a value; None where a type is not known."""
+        match kind:
+            case StructType():
+                return self._struct_size(kind)
+            case Array(element=element, count=count):
+                size = self.size(element)
+                return None if size is None or count is None else size * count
+            case _:
+                return size_of(kind)
+
+    def _struct_size(self, kind: StructType) -> Dim | None:
+        fields = self.fields(kind)
+        ends: list[Dim] = []
+        largest = 1
+        for offset, member in fields.values():
+            size = self.size(member)
+            if offset is None or size is None:
+                return None
+            aligned = self.alignment(member)
+            # a type parameter is as large as it is aligned: only its like can stand beside it without a gap
+            if aligned is None and any(not _like(other, member) for _, other in fields.values()):
+                return None
+            largest = max(largest, aligned or 1)
+            ends.append(offset + size)
+        end = maximum(*ends) if kind.struct.kind == "union" and ends else ends[-1] if ends else dim(1)
+        return end if end.const is None else dim(-(-end.const // largest) * largest)
+
+    def alignment(self, kind: Type) -> int | None:
+        if isinstance(kind, StructType):
+            each = [self.alignment(member) for _, member in self.fields(kind).values()]
+            known = [n for n in each if n is not None]
+            return max(known, default=1) if len(known) == len(each) else None
+        if isinstance(kind, Array):
+            return self.alignment(kind.element)
+        return alignment(kind)
+
+    def fields(self, kind: StructType) -> dict[str, tuple[Dim | None, Type]]:
+        """Where each member lies, and its type; the offset is None after a member of unknown size."""
+        found = self._layouts.get(kind)
+        if found is None:
+            found = self._layouts[kind] = {}
+            found.update(self._laid_out(kind))
+        return found
+
+    def _laid_out(self, kind: StructType) -> Iterator[tuple[str, tuple[Dim | None, Type]]]:
+        names = self.struct_names(kind)
+        at: Dim | None = dim(0)
+        for base in kind.struct.bases:
+            parent = self._base(base, names, 1)
+            if isinstance(parent, StructType) and parent.struct is not kind.struct:
+                yield from self.fields(parent).items()
+                at = self.size(parent) if at is not None else None
+        for member in kind.struct.fields:
+            member_type = self.type(member.type, names, 1)
+            aligned = self.alignment(member_type)
+            if at is not None and at.const is not None and aligned is not None:
+                at = dim(-(-at.const // aligned) * aligned)
+            yield member.name, (dim(0) if kind.struct.kind == "union" else at, member_type)
+            size = self.size(member_type)
+            at = None if at is None or size is None else at + size
+
+    def member(self, kind: Type, name: str) -> tuple[Dim | None, Type] | None:
+        """Where `.name` lies in a value of a type, and its type."""
+        if isinstance(kind, Vector):
+            place = component(kind, name)
+            return None if place is None else (dim(place * kind.element.size), kind.element)
+        if isinstance(kind, StructType):
+            return self.fields(kind).get(name)
+        return None
+
+
+def _like(a: Type, b: Type) -> bool:
+    """Whether both are of one type, or arrays of it."""
+    return (a.element if isinstance(a, Array) else a) == (b.element if isinstance(b, Array) else b)
+
+
+def bind(names: Names, arguments: tuple[tuple[str, Type | Dim], ...]) -> None:
+    """Give template parameters their meaning in a scope."""
+    for name, value in arguments:
+        if isinstance(value, Dim):
+            names.variables[name] = Cell(Int(value), Number("int", 4, True))
+        else:
+            names.types[name] = value
+
+
+def parameters(names: Names, template: list[t.TemplateParam]) -> None:
+    """Template parameters that nobody has given a meaning stand for themselves."""
+    for param in template:
+        if param.type is None and names.types.get(param.name) is None:
+            names.types[param.name] = TypeParameter(param.name)

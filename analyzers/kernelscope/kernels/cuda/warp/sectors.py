@@ -1,0 +1,120 @@
+"""What one warp's request costs in global memory: 32-byte sectors, bytes used, and the class of the access.
+
+Sectors are counted as NVIDIA's profilers do (CUDA C++ Best Practices Guide, "Coalesced Access to Global Memory").
+Addresses are spreads (see `lanes`): lanes whose symbolic parts differ are taken to lie far apart, and what is the same
+in all lanes to begin at a sector.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from itertools import pairwise
+
+from kernelscope.dims import Dim, dim
+from kernelscope.kernels.cuda.warp.lanes import UNIT, Numbers, Spread
+
+WARP = 32
+SECTOR = 32
+WIDTHS = (16, 8, 4, 2, 1)
+AXES = ("threadIdx.x", "threadIdx.y", "threadIdx.z")
+
+
+def threads(shape: tuple[int, int, int], warp: int = 0) -> dict[str, Numbers]:
+    """`threadIdx` of the lanes of a block's warp: x runs fastest, so that a warp spans rows of narrow blocks."""
+    x, y, z = shape
+    first = warp * WARP
+    lanes = range(first, min(first + WARP, x * y * z))
+    columns = ([i % x for i in lanes], [i // x % y for i in lanes], [i // (x * y) for i in lanes])
+    return {axis: tuple(column) for axis, column in zip(AXES, columns, strict=True)}
+
+
+class Class(Enum):
+    """How well a request uses the sectors that it moves."""
+
+    COALESCED = "coalesced"
+    BROADCAST = "broadcast"
+    MISALIGNED = "partially coalesced (misaligned)"
+    STRIDED = "uncoalesced (strided)"
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """One request of a warp."""
+
+    kind: Class
+    sectors: int
+    bytes_used: int
+    lanes: int
+    stride: Dim | None
+    """Bytes from one lane to the next, where that is the same for all, or from one group of lanes to the next."""
+
+    @property
+    def efficiency(self) -> float:
+        return self.bytes_used / (self.sectors * SECTOR)
+
+
+def pieces(width: int) -> int:
+    """The bytes that one instruction moves per lane of a value of `width` bytes."""
+    return next(size for size in WIDTHS if width % size == 0)
+
+
+def traffic(address: Spread, width: int, active: Numbers | None = None) -> Traffic:
+    """The cost of one request: `address` in bytes from the start of the array, `width` bytes in each lane."""
+    groups = _groups(address, active)
+    lanes = sum(len(group) for group in groups.values())
+    piece = pieces(width)
+    sectors, used = 0, 0
+    ideal_if_moved = 0
+    for offsets in groups.values():
+        taken = {byte for offset in set(offsets) for byte in range(offset, offset + piece)}
+        used += len(taken)
+        sectors += len({byte // SECTOR for byte in taken})
+        low = min(taken)
+        ideal_if_moved += len({(byte - low) // SECTOR for byte in taken})
+    ideal = -(-used // SECTOR)
+    step = _stride(address, groups, active)
+    if used == piece and lanes > 1:
+        kind = Class.BROADCAST
+    elif sectors <= ideal:
+        kind = Class.COALESCED
+    elif ideal_if_moved <= ideal:
+        kind = Class.MISALIGNED
+    else:
+        kind = Class.STRIDED
+    return Traffic(kind, sectors, used, lanes, step)
+
+
+def _groups(address: Spread, active: Numbers | None) -> dict[tuple[int, ...], list[int]]:
+    """Offsets of active lanes by their symbolic part."""
+    symbolic = [numbers for monomial, numbers in address.items() if monomial and len(set(numbers)) > 1]
+    plain = address.get(UNIT)
+    count = len(next(iter(address.values()), (0,) * WARP))
+    found: dict[tuple[int, ...], list[int]] = {}
+    for lane in range(count):
+        if active is None or active[lane]:
+            key = tuple(numbers[lane] for numbers in symbolic)
+            found.setdefault(key, []).append(plain[lane] if plain is not None else 0)
+    return found
+
+
+def _stride(address: Spread, groups: dict[tuple[int, ...], list[int]], active: Numbers | None) -> Dim | None:
+    """The distance between lanes that differ, if it is one."""
+    count = len(next(iter(address.values()), (0,) * WARP))
+    lanes = [lane for lane in range(count) if active is None or active[lane]]
+    if len(groups) > 1:
+        firsts: dict[tuple[int, ...], int] = {}
+        symbolic = [numbers for monomial, numbers in address.items() if monomial and len(set(numbers)) > 1]
+        for lane in lanes:
+            firsts.setdefault(tuple(numbers[lane] for numbers in symbolic), lane)
+        lanes = list(firsts.values())
+    steps = {_difference(address, a, b) for a, b in pairwise(lanes)}
+    return next(iter(steps)) if len(steps) == 1 else None
+
+
+def _difference(address: Spread, a: int, b: int) -> Dim:
+    result = dim(0)
+    for monomial, numbers in address.items():
+        if numbers[b] != numbers[a]:
+            result = result + Dim(((monomial, numbers[b] - numbers[a]),))
+    return result

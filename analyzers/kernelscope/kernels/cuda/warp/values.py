@@ -1,0 +1,158 @@
+"""What variables of device code hold: integers as Dims, pointers as memory and byte offset, records, closures.
+
+`Symbols` names what is not known, and says of each name whether it differs by lane and what it may be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from kernelscope.dims import Dim, dim
+from kernelscope.kernels.cuda.warp.types import NO_TYPE, Opaque, StructType, Type, Vector
+from kernelscope.results import Span
+from kernelscope.syntax.cuda import tree as t
+
+Space = Literal["global", "shared", "local", "constant", "unknown"]
+
+
+@dataclass(eq=False, slots=True)
+class Memory:
+    """An array: a kernel's pointer argument, a `__shared__` array, a local one."""
+
+    name: str
+    space: Space
+    element: Type
+    dims: tuple[Dim | None, ...] = ()
+    stored: dict[Dim, Value] = field(default_factory=dict["Dim", "Value"])
+    """What a local array was last given at its offsets."""
+    cell: Cell | None = None
+    """The variable whose address this is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Int:
+    d: Dim
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """A number that is no index: only whether it is the same in all lanes is known, and why it is not."""
+
+    varying: str = ""
+    kind: Type = NO_TYPE
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """Something of a type that is not known, such as a member of a struct defined elsewhere."""
+
+    name: str
+    varying: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """`offset` is in bytes from the start of `memory`."""
+
+    memory: Memory
+    offset: Dim
+    target: Type
+
+
+@dataclass(eq=False, slots=True)
+class Record:
+    """A struct's or vector's value; members that nobody gave a value yet are made when asked for."""
+
+    kind: StructType | Vector | Opaque
+    members: dict[str, Cell]
+    name: str = ""
+    varying: str = ""
+
+
+@dataclass(eq=False, slots=True)
+class Closure:
+    """A lambda with the names that it sees."""
+
+    node: t.Lambda
+    names: object
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A cooperative group: its kind and, for tiles, its size."""
+
+    kind: Literal["block", "grid", "tile", "cluster"]
+    size: Dim | None = None
+
+
+Value = Int | Data | Open | Pointer | Record | Closure | Group
+
+
+@dataclass(eq=False, slots=True)
+class Cell:
+    """A variable in registers."""
+
+    value: Value
+    kind: Type
+    span: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InMemory:
+    """A place in memory: what `p[i]` and `*p` are before they are read or written."""
+
+    pointer: Pointer
+
+
+Place = Cell | InMemory
+
+
+@dataclass(slots=True)
+class Symbol:
+    """A name that stands for an unknown integer."""
+
+    varying: str = ""
+    """Why it differs by lane; empty if it does not."""
+    low: int | None = None
+    high: Dim | None = None
+    """What it stays below."""
+    values: Sequence[int] = ()
+    counter: bool = False
+    """Whether it counts the rounds of a loop."""
+    size: bool = False
+    """Whether it is a size or stride: a parameter or constant."""
+
+
+class Symbols:
+    """Names of unknown integers, each used once."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, Symbol] = {}
+
+    def new(self, name: str, symbol: Symbol) -> Dim:
+        """A name like `name` that was not used before."""
+        while name in self.known:
+            name += "′"
+        self.known[name] = symbol
+        return dim(name)
+
+    def shared(self, name: str, symbol: Symbol) -> Dim:
+        """The same name for the same thing, whoever asks."""
+        self.known.setdefault(name, symbol)
+        return dim(name)
+
+    def varying(self, d: Dim) -> str:
+        """Why a Dim differs by lane; empty if it does not."""
+        for name in d.names():
+            if name.startswith("threadIdx."):
+                return f"`{name}`"
+            found = self.known.get(name)
+            if found is not None and found.varying:
+                return found.varying
+        return ""
+
+    @property
+    def varying_names(self) -> Mapping[str, str]:
+        return {name: symbol.varying for name, symbol in self.known.items() if symbol.varying}

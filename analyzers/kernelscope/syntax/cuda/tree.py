@@ -1,0 +1,442 @@
+"""The lowered C++/CUDA tree: small typed nodes with byte spans for what device code is made of.
+
+Operators are texts (`"+"`, `">>="`), types are `TypeName`s, and what did not parse is `Broken`.
+Nodes compare by identity, so they can key caches. Bodies of functions and structs are lowered on first access.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, fields
+from functools import cache
+from typing import Literal, cast
+
+from kernelscope.results import Span
+
+
+@dataclass(slots=True, eq=False)
+class ArrayOf:
+    """One `[size]` of a declarator; None for `[]`."""
+
+    size: Expr | None
+
+
+Layer = Literal["*", "&"] | ArrayOf
+
+
+@dataclass(slots=True, eq=False)
+class TypeName:
+    """`const ns::Vec<T, 4>* x[2]`: base `Vec` in scope `ns` with arguments, then layers from the name outwards."""
+
+    base: str
+    span: Span
+    scope: str = ""
+    arguments: tuple[Expr | TypeName, ...] = ()
+    layers: tuple[Layer, ...] = ()
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is a bare name, as a type parameter would be."""
+        return not (self.scope or self.arguments or self.layers)
+
+
+@dataclass(slots=True, eq=False)
+class Name:
+    """`x`, `ns::f<T, 4>`."""
+
+    id: str
+    span: Span
+    scope: str = ""
+    arguments: tuple[Expr | TypeName, ...] = ()
+
+
+@dataclass(slots=True, eq=False)
+class Number:
+    """A literal: int, float, bool, or a character's code."""
+
+    value: int | float
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class Text:
+    value: str
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class Member:
+    """`value.name` or, with `arrow`, `value->name`; arguments are a template method's."""
+
+    value: Expr
+    name: str
+    arrow: bool
+    name_span: Span
+    span: Span
+    arguments: tuple[Expr | TypeName, ...] = ()
+
+
+@dataclass(slots=True, eq=False)
+class Subscript:
+    value: Expr
+    indices: list[Expr]
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class Call:
+    func: Expr
+    args: list[Expr]
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class Launch:
+    """`kernel<<<configuration>>>(args)`."""
+
+    func: Expr
+    configuration: list[Expr]
+    args: list[Expr]
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class Cast:
+    """`(T)x`, `T(x)` of a builtin type, `static_cast<T>(x)` and its kin."""
+
+    type: TypeName
+    operand: Expr
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class Braced:
+    """`T{a, b}` or, without a type, `{a, b}`."""
+
+    type: TypeName | None
+    items: list[Expr]
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class Unary:
+    """`op` is one of `- + ! ~ * &`."""
+
+    op: str
+    operand: Expr
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class Step:
+    """`++x`, `x--`."""
+
+    op: str
+    operand: Expr
+    prefix: bool
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class Binary:
+    left: Expr
+    op: str
+    right: Expr
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class Assign:
+    """`target = value`, `target += value`; `op` is the text of the operator."""
+
+    target: Expr
+    op: str
+    value: Expr
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class Conditional:
+    test: Expr
+    body: Expr
+    orelse: Expr
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class Lambda:
+    params: list[Param]
+    body: list[Stmt]
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class SizeOf:
+    operand: Expr | TypeName
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class Broken:
+    """What did not parse or is not understood; stands as an expression and as a statement."""
+
+    reason: str
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class Declare:
+    """One declared name. `qualifiers` are words such as `__shared__`, `extern`, `static`, `constexpr`, `const`."""
+
+    name: str
+    type: TypeName
+    value: Expr | None
+    qualifiers: frozenset[str]
+    name_span: Span
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class Bindings:
+    """`auto [a, b] = value`."""
+
+    names: list[Name]
+    value: Expr
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class Using:
+    """`using name = type` or `typedef type name`."""
+
+    name: str
+    type: TypeName
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class Express:
+    value: Expr
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class Block:
+    body: list[Stmt]
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class If:
+    setup: list[Stmt]
+    test: Expr
+    body: list[Stmt]
+    orelse: list[Stmt]
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class For:
+    setup: list[Stmt]
+    test: Expr | None
+    step: Expr | None
+    body: list[Stmt]
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class ForEach:
+    target: Declare
+    values: Expr
+    body: list[Stmt]
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class While:
+    """`do` loops test after the body."""
+
+    test: Expr
+    body: list[Stmt]
+    span: Span
+    after: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class Case:
+    """One label of a switch; None is `default`."""
+
+    value: Expr | None
+    body: list[Stmt]
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class Switch:
+    subject: Expr
+    cases: list[Case]
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class Return:
+    value: Expr | None
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class Jump:
+    """`break`, `continue` or `goto`."""
+
+    kind: str
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class Asm:
+    """Inline PTX with its operands as (constraint, expression)."""
+
+    code: str
+    outputs: list[tuple[str, Expr]]
+    inputs: list[tuple[str, Expr]]
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class Param:
+    """A parameter of a function or lambda."""
+
+    name: str
+    type: TypeName
+    default: Expr | None
+    qualifiers: frozenset[str]
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class TemplateParam:
+    """`typename T`, `int BM = 8`; `type` is None for a parameter that is itself a type."""
+
+    name: str
+    type: TypeName | None
+    default: Expr | TypeName | None
+    span: Span
+    pack: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class Function:
+    """A function definition; the body is lowered on first access."""
+
+    name: str
+    scope: str
+    template: list[TemplateParam]
+    params: list[Param]
+    returns: TypeName | None
+    qualifiers: frozenset[str]
+    name_span: Span
+    span: Span
+    lower: Callable[[], list[Stmt]] = field(repr=False)
+    lowered: list[Stmt] | None = None
+
+    @property
+    def body(self) -> list[Stmt]:
+        if self.lowered is None:
+            self.lowered = self.lower()
+        return self.lowered
+
+
+@dataclass(slots=True, eq=False)
+class Struct:
+    """A struct, class or union with its fields and methods, lowered on first access."""
+
+    name: str
+    scope: str
+    template: list[TemplateParam]
+    specialisation: tuple[Expr | TypeName, ...]
+    bases: list[TypeName]
+    kind: str
+    name_span: Span
+    span: Span
+    lower: Callable[[], list[Stmt]] = field(repr=False)
+    lowered: list[Stmt] | None = None
+
+    @property
+    def body(self) -> list[Stmt]:
+        if self.lowered is None:
+            self.lowered = self.lower()
+        return self.lowered
+
+    @property
+    def fields(self) -> list[Declare]:
+        return [node for node in self.body if isinstance(node, Declare) and not node.qualifiers & {"static"}]
+
+
+Expr = (
+    Name
+    | Number
+    | Text
+    | Member
+    | Subscript
+    | Call
+    | Launch
+    | Cast
+    | Braced
+    | Unary
+    | Step
+    | Binary
+    | Assign
+    | Conditional
+    | Lambda
+    | SizeOf
+    | Broken
+)
+Stmt = (
+    Declare
+    | Bindings
+    | Using
+    | Express
+    | Block
+    | If
+    | For
+    | ForEach
+    | While
+    | Switch
+    | Return
+    | Jump
+    | Asm
+    | Function
+    | Struct
+    | Broken
+)
+Node = Expr | Stmt | TypeName | ArrayOf | Case | Param
+
+
+@cache
+def _fields(kind: type[Node]) -> tuple[str, ...]:
+    return tuple(f.name for f in fields(kind) if f.name not in ("span", "name_span", "lower", "lowered", "id", "op"))
+
+
+def children(node: Node) -> Iterator[Node]:
+    """The nodes directly below one, without entering definitions."""
+    if isinstance(node, Function | Struct):
+        return
+    for name in _fields(type(node)):
+        value = cast(object, getattr(node, name))
+        if isinstance(value, list | tuple):
+            for item in cast("list[object]", value):
+                if isinstance(item, tuple):
+                    item = cast("tuple[str, object]", item)[1]
+                if hasattr(item, "__dataclass_fields__") and not isinstance(item, Span):
+                    yield cast(Node, item)
+        elif hasattr(value, "__dataclass_fields__") and not isinstance(value, Span):
+            yield cast(Node, value)
+
+
+def walk(*nodes: Node) -> Iterator[Node]:
+    """Nodes and everything below them, in source order, without entering nested definitions."""
+    todo = list(reversed(nodes))
+    while todo:
+        node = todo.pop()
+        yield node
+        todo.extend(reversed(list(children(node))))

@@ -1,0 +1,72 @@
+// Accesses behind functions, methods, lambdas, references, structs of pointers, inline PTX.
+
+template <class T> struct alignas(16) Pack {
+  static constexpr int size = 16 / sizeof(T);
+  T payload[size];
+  __device__ T &operator[](int i) { return payload[i]; }
+};
+template <class T> __device__ Pack<T> load_pack(const T *address) {
+  return *reinterpret_cast<const Pack<T> *>(address);
+}
+template <class T> __device__ void store_pack(T *target, Pack<T> value) {
+  *reinterpret_cast<Pack<T> *>(target) = value;
+}
+typedef Pack<float> pack;
+
+//@ block 256
+__global__ void packs(float *out, const float *in) {
+  int idx = (blockIdx.x * blockDim.x + threadIdx.x) * pack::size;
+  pack value = load_pack(in + idx);  //: in load via load_pack: coalesced (stride 1, 16 bytes/lane)
+  pack result;
+  for (int k = 0; k < value.size; ++k) result[k] = value[k] * 2.0f;
+  store_pack(out + idx, result);  //: out store via store_pack: coalesced (stride 1, 16 bytes/lane)
+}
+
+struct Params {
+  const float *weights;
+  float *result;
+  int stride;
+};
+__device__ int flat(int row, int col, int ld) { return row * ld + col; }
+
+//@ block 64
+__global__ void structured(Params p, const int *indices) {
+  auto at = [&](int i) { return p.stride * blockIdx.x + i; };
+  int lane = threadIdx.x & 31;
+  p.result[at(threadIdx.x)] = p.weights[flat(threadIdx.x, 3, p.stride)];  //: p.weights load: uncoalesced (strided, 4*p.stride bytes stride, 12 % of sectors used) | p.result store: coalesced (stride 1, 4 bytes/lane, if p.stride is a multiple of 8)
+  const float &w = p.weights[lane];
+  int row = indices[threadIdx.x];  //: indices load: coalesced (stride 1, 4 bytes/lane)
+  float gathered = p.weights[row * p.stride] + w;  //: p.weights load: scattered (data-dependent: an index comes from memory (indices[…])) | p.weights (as w) load: coalesced (stride 1, 4 bytes/lane)
+  p.result[flat(row, lane, p.stride)] = gathered;  //: p.result store: scattered (data-dependent: an index comes from memory (indices[…]))
+  int same = indices[blockIdx.x];  //: indices load: broadcast (4 bytes)
+  p.result[same * p.stride + threadIdx.x] = __ldg(p.weights + same);  //: p.weights load: broadcast (4 bytes) | p.result store: coalesced (stride 1, 4 bytes/lane, if p.stride is a multiple of 8)
+}
+
+__device__ void copy16(void *smem, const void *glob) {
+  unsigned int address = static_cast<unsigned int>(__cvta_generic_to_shared(smem));
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16;\n" ::"r"(address), "l"(glob));
+}
+
+//@ block 128
+__global__ void staged(const char *in, float *out, int rows) {
+  extern __shared__ __align__(16) char raw[];
+  float *first = reinterpret_cast<float *>(raw);
+  float *second = first + 1024;
+  copy16(first + threadIdx.x * 4, in + threadIdx.x * 16);  //: in load via copy16: coalesced (stride 1, 16 bytes/lane) | raw store via copy16: conflict-free
+  second[threadIdx.x * 2] = first[threadIdx.x * 8];  //: raw (as first) load: 8-way bank conflict | raw (as second) store: 2-way bank conflict
+  unsigned int x;
+  asm("ldmatrix.sync.aligned.m8n8.x1.shared.b16 {%0}, [%1];" : "=r"(x) : "r"((unsigned int)__cvta_generic_to_shared(raw + (threadIdx.x % 8) * 64)));  //: raw load: 4-way bank conflict
+  out[threadIdx.x] = second[rows + threadIdx.x];  //: out store: coalesced (stride 1, 4 bytes/lane) | raw (as second) load: conflict-free
+}
+
+struct Point { float x, y, z, w; };
+//@ block 128
+__global__ void points(const Point *p, const float4 *q, float *out, double *wide, int n) {
+  int i = blockIdx.x * blockDim.x + threadIdx.x;
+  if (i >= n) return;
+  float sum = p[i].x + p[i].w;  //: p load: uncoalesced (strided, 16 bytes stride, 25 % of sectors used)
+  float4 v = q[i];  //: q load: coalesced (stride 1, 16 bytes/lane)
+  out[i + 1] = sum + v.x + q[i].y;  //: q load: uncoalesced (strided, 16 bytes stride, 25 % of sectors used) | out store: partially coalesced (misaligned, 5 sectors for 4, 4 bytes/lane)
+  out[2 * i] = v.y;  //: out store: uncoalesced (strided, 8 bytes stride, 50 % of sectors used)
+  wide[i] = v.z;  //: wide store: coalesced (stride 1, 8 bytes/lane)
+}

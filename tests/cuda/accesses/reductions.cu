@@ -1,0 +1,51 @@
+// Reductions: loops that halve, one lane that stores, warps that write one value each, cooperative groups.
+#include <cooperative_groups.h>
+namespace cg = cooperative_groups;
+
+//@ block 256
+__global__ void interleaved(const float *in, float *out) {
+  extern __shared__ float sdata[];
+  unsigned int tid = threadIdx.x, i = blockIdx.x * blockDim.x + threadIdx.x;
+  sdata[tid] = in[i];  //: in load: coalesced (stride 1, 4 bytes/lane) | sdata store: conflict-free
+  for (unsigned int s = 1; s < blockDim.x; s *= 2) {
+    int index = 2 * s * tid;
+    if (index < blockDim.x)
+      sdata[index] += sdata[index + s];  //: sdata load: 8-way bank conflict at worst | sdata store: 8-way bank conflict at worst
+    __syncthreads();
+  }
+  if (tid == 0)
+    out[blockIdx.x] = sdata[0];  //: out store: uniform (one lane, 4 bytes) | sdata load: conflict-free (one lane)
+}
+
+//@ block 256
+__global__ void sequential(const float *in, float *out, int n) {
+  __shared__ float sdata[256];
+  int tid = threadIdx.x;
+  float sum = 0;
+  for (int i = blockIdx.x * blockDim.x + tid; i < n; i += gridDim.x * blockDim.x)
+    sum += in[i];  //: in load: coalesced (stride 1, 4 bytes/lane)
+  sdata[tid] = sum;  //: sdata store: conflict-free
+  for (int s = blockDim.x / 2; s > 0; s >>= 1) {
+    __syncthreads();
+    if (tid < s)
+      sdata[tid] += sdata[tid + s];  //: sdata load: conflict-free | sdata store: conflict-free
+  }
+  if (tid == 0) atomicAdd(out, sdata[0]);  //: out atomic: uniform (one lane, 4 bytes) | sdata load: conflict-free (one lane)
+}
+
+//@ block 256
+__global__ void by_warp(const float *in, float *out, int C) {
+  __shared__ float partial[8];
+  cg::thread_block block = cg::this_thread_block();
+  cg::thread_block_tile<32> warp = cg::tiled_partition<32>(block);
+  int row = blockIdx.x * warp.meta_group_size() + warp.meta_group_rank();
+  const float *x = in + row * C;
+  float sum = 0;
+  for (int i = warp.thread_rank(); i < C; i += warp.size())
+    sum += x[i];  //: in (as x) load: coalesced (stride 1, 4 bytes/lane)
+  if (warp.thread_rank() == 0)
+    partial[warp.meta_group_rank()] = sum;  //: partial store: conflict-free (one lane)
+  __syncthreads();
+  float total = warp.thread_rank() < 8 ? partial[warp.thread_rank()] : 0.0f;  //: partial load: conflict-free
+  if (block.thread_rank() < 4) out[block.thread_rank()] = total;  //: out store: coalesced (stride 1, 4 bytes/lane)
+}

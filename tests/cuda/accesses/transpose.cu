@@ -1,0 +1,50 @@
+// Matrix transposes: which side of the copy is uncoalesced, and what padding does to shared memory.
+
+//@ block 32, 8
+__global__ void naive(float *out, const float *in, int width, int height) {
+  int x = blockIdx.x * 32 + threadIdx.x;
+  int y = blockIdx.y * 32 + threadIdx.y;
+  for (int j = 0; j < 32; j += 8) {
+    out[x * height + (y + j)] = in[(y + j) * width + x];  //: in load: coalesced (stride 1, 4 bytes/lane) | out store: uncoalesced (strided, 4*height bytes stride, 12 % of sectors used)
+  }
+}
+
+//@ block 32, 8
+__global__ void conflicted(float *out, const float *in, int width, int height) {
+  __shared__ float tile[32][32];
+  int x = blockIdx.x * 32 + threadIdx.x, y = blockIdx.y * 32 + threadIdx.y;
+  for (int j = 0; j < 32; j += 8)
+    tile[threadIdx.y + j][threadIdx.x] = in[(y + j) * width + x];  //: in load: coalesced (stride 1, 4 bytes/lane) | tile store: conflict-free
+  __syncthreads();
+  x = blockIdx.y * 32 + threadIdx.x;
+  y = blockIdx.x * 32 + threadIdx.y;
+  for (int j = 0; j < 32; j += 8)
+    out[(y + j) * height + x] = tile[threadIdx.x][threadIdx.y + j];  //: out store: coalesced (stride 1, 4 bytes/lane) | tile load: 32-way bank conflict
+}
+
+//@ block 32, 8
+__global__ void padded(float *out, const float *in, int width, int height) {
+  __shared__ float tile[32][32 + 1];
+  int x = blockIdx.x * 32 + threadIdx.x, y = blockIdx.y * 32 + threadIdx.y;
+  tile[threadIdx.y][threadIdx.x] = in[y * width + x];  //: in load: coalesced (stride 1, 4 bytes/lane) | tile store: conflict-free
+  __syncthreads();
+  out[y * height + x] = tile[threadIdx.x][threadIdx.y];  //: out store: coalesced (stride 1, 4 bytes/lane) | tile load: conflict-free
+}
+
+//@ block 32, 8
+__global__ void swizzled(float *out, const float *in, int width) {
+  __shared__ float tile[32 * 32];
+  int row = threadIdx.y, col = threadIdx.x;
+  tile[row * 32 + (col ^ row)] = in[row * width + col];  //: in load: coalesced (stride 1, 4 bytes/lane) | tile store: conflict-free
+  __syncthreads();
+  out[row * width + col] = tile[col * 32 + (row ^ col)];  //: out store: coalesced (stride 1, 4 bytes/lane) | tile load: conflict-free
+}
+
+//@ block 16, 16
+__global__ void narrow(float *out, const float *in, int n) {
+  // a warp spans two rows of the block
+  __shared__ float tile[16][16];
+  tile[threadIdx.y][threadIdx.x] = in[threadIdx.y * n + threadIdx.x];  //: in load: coalesced (4 bytes/lane, if n is a multiple of 8) | tile store: conflict-free
+  __syncthreads();
+  out[threadIdx.y * n + threadIdx.x] = tile[threadIdx.x][threadIdx.y];  //: out store: coalesced (4 bytes/lane, if n is a multiple of 8) | tile load: 8-way bank conflict
+}
