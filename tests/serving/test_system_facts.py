@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 from kernelscope.serving import caches, queues
+from kernelscope.serving.c_collectives import c_collectives
+from kernelscope.serving.c_functions import CSource
 from kernelscope.serving.claims import PythonSource
-from kernelscope.serving.collectives import collectives, nccl_collectives
+from kernelscope.serving.collectives import collectives
 from kernelscope.serving.constraints import c_constraints, constraints
 from kernelscope.serving.lifecycle import transitions
 from kernelscope.serving.metrics import metrics
@@ -158,8 +160,12 @@ def test_collectives_carry_their_guards(source: Source) -> None:
 
 
 def test_nccl_calls() -> None:
-    text = SourceText(b"ncclCheck(ncclReduceScatter(grads, grads, n, t, ncclAvg, comm, stream));\n")
-    assert [c.primitive for c in nccl_collectives(Path("z.cuh"), text)] == ["reduce_scatter"]
+    text = SourceText(
+        b"void f(int stage) {\n  if (stage == 1) {\n"
+        b"    ncclCheck(ncclReduceScatter(grads, grads, n, t, ncclAvg, comm, stream));\n  }\n}\n"
+    )
+    (found,) = c_collectives(CSource(Path("z.cuh"), text))
+    assert (found.primitive, found.tensor, found.condition) == ("reduce_scatter", "grads", "stage == 1")
 
 
 def test_processes_channels_and_routes(source: Source) -> None:
@@ -193,8 +199,7 @@ def test_metrics_through_an_alias(source: Source) -> None:
 
 def test_states_and_their_guards(source: Source) -> None:
     (found,) = transitions(
-        source("def f(r):\n    if r.done:\n        r.status = Status.FINISHED\n    r.mode = other.VALUE\n"),
-        frozenset({"Status"}),
+        source("def f(r):\n    if r.done:\n        r.status = Status.FINISHED\n    r.mode = other.VALUE\n")
     )
     assert (found.subject, found.state, found.condition) == ("r.status", "Status.FINISHED", "r.done")
 

@@ -1,22 +1,38 @@
 """The technical questions every reader asks, answered from facts of the code alone; "not found" says what was searched.
 
-One table of questions: each names the facts that answer it. Nothing is answered from knowledge about a project.
+One table of questions in the order of the method: for serving systems first, then for any LLM code.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from kernelscope.explain.faq_answers import (
+    Answer,
+    about,
+    both,
+    collectives,
+    constraints,
+    metrics,
+    parallel_sizes,
+    processes,
+    registered,
+    routes,
+    settings,
+    states,
+    synchronisation,
+)
 from kernelscope.results import Location
 from kernelscope.serving.claims import Claim
 from kernelscope.serving.system import System
 
 Json = dict[str, object]
 Evidence = Callable[..., list[Json]]
-MAX_CLAIMS = 8
+MAX_CLAIMS = 6
 """Claims joined into one answer; more make further answers to the same question."""
+MAX_ANSWER = 1_500
+MAX_ANSWERS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,147 +42,94 @@ class Question:
     id: str
     topic: str
     text: str
-    claims: Callable[[System], Iterator[Claim]]
+    claims: Answer
     searched: str
 
 
-def _words(pattern: str) -> Callable[[System], Iterator[Claim]]:
-    """Parameters and constraints whose names hold the words of a topic."""
-    compiled = re.compile(pattern, re.IGNORECASE)
-
-    def find(system: System) -> Iterator[Claim]:
-        for p in system.parameters:
-            if p.kind != "argument" and compiled.search(p.name):
-                default = p.expression if p.value is None else str(p.value)
-                yield Claim(p.name, f"{p.owner or 'module'}.{p.name} default {default or 'none'}", (p.location,))
-        for c in system.constraints:
-            if any(compiled.search(subject) for subject in c.subjects):
-                yield Claim(c.kind, f"{c.condition} must hold ({c.enforced_by} in {c.where})", (c.location,))
-
-    return find
-
-
-def _states(system: System) -> Iterator[Claim]:
-    used = {transition.enum for transition in system.transitions}
-    for registry in system.registries:
-        if registry.kind == "enum" and registry.name.rpartition(".")[2] in used:
-            members = ", ".join(entry.key for entry in registry.entries)
-            where = (registry.location, *(entry.location for entry in registry.entries))
-            yield Claim(registry.name, f"status states of {registry.name}: {members}", where)
-    for x in system.transitions:
-        guard = f" if {x.condition}" if x.condition else ""
-        yield Claim(x.state, f"{x.subject} becomes {x.state} in {x.where}{guard}", (x.location,))
-
-
-def _scheduling(system: System) -> Iterator[Claim]:
-    yield from system.scheduling
-
-
-def _preemption(system: System) -> Iterator[Claim]:
-    for claim in system.scheduling:
-        if claim.name.endswith(("requeue", "victim")):
-            yield claim
-
-
-def _kv(system: System) -> Iterator[Claim]:
-    yield from system.kv_cache
-
-
-def _prefix(system: System) -> Iterator[Claim]:
-    yield from system.prefix_cache
-
-
-def _collectives(system: System) -> Iterator[Claim]:
-    for c in system.collectives:
-        guard = f" if {c.condition}" if c.condition else ""
-        value = f"{c.where}: {c.primitive} of {c.tensor or 'its arguments'} over {c.group or 'its communicator'}{guard}"
-        yield Claim(c.primitive, value, (c.location,))
-
-
-def _processes(system: System) -> Iterator[Claim]:
-    for s in system.started:
-        yield Claim(s.kind, f"{s.kind} {s.target} started by {s.how} in {s.where}", (s.location,))
-    for c in system.channels:
-        value = f"{c.transport} {c.pattern} {c.address} opened in {c.where}"
-        yield Claim(c.transport, " ".join(value.split()), (c.location,))
-
-
-def _routes(system: System) -> Iterator[Claim]:
-    for r in system.routes:
-        yield Claim("route", f"{r.method} {r.path} is served by {r.handler}", (r.location,))
-
-
-def _metrics(system: System) -> Iterator[Claim]:
-    for m in system.metrics:
-        yield Claim(m.name, f"{m.kind} {m.name}: {m.measures}", (m.location,))
-
-
-def _registered(pattern: str) -> Callable[[System], Iterator[Claim]]:
-    compiled = re.compile(pattern, re.IGNORECASE)
-
-    def find(system: System) -> Iterator[Claim]:
-        for registry in system.registries:
-            if compiled.search(registry.name) and registry.kind != "enum":
-                keys = ", ".join(f"{e.key} → {e.implementation}" for e in registry.entries)
-                where = tuple(entry.location for entry in registry.entries)
-                yield Claim(registry.name, f"{registry.name} registers {keys}", where)
-
-    return find
-
-
-def _constraints(*kinds: str) -> Callable[[System], Iterator[Claim]]:
-    def find(system: System) -> Iterator[Claim]:
-        for c in system.constraints:
-            if c.kind in kinds:
-                yield Claim(c.kind, f"{c.condition} must hold ({c.enforced_by} {c.where})", (c.location,))
-
-    return find
-
-
 QUESTIONS: tuple[Question, ...] = (
+    Question("batching.strategy", "batching", "Continuous or static batching, and how are requests added mid-batch?",
+             about("serving.batching", "admission"), "loops that move requests between queues under limits"),
     Question("batching.limits", "batching", "What limits a batch?",
-             _words(r"batch|num_seqs|max_num|running|chunk|extend|prefill"), "parameters about batches"),
-    Question("kv_cache.layout", "kv_cache", "How is the KV cache laid out and allocated?", _kv,
-             "kv cache: paged slot arithmetic, cache buffers, free lists, reference counts"),
-    Question("kv_cache.block", "kv_cache", "What is the block or page size?",
-             _words(r"block_size|page_size|kvcache|kv_cache|num_blocks|num_pages"), "parameters of blocks and pages"),
-    Question("fusion.tied", "fusion", "Which weights are tied?", lambda system: iter(system.ties), "tied weights"),
-    Question("kv_cache.prefix", "kv_cache", "How are prefixes shared?", _prefix, "prefix hashes over tokens"),
-    Question("kv_cache.kinds", "kv_cache", "Which cache managers exist?", _registered("cache"), "registries of caches"),
-    Question("scheduling.policy", "scheduling", "In which order are requests served?", _scheduling,
-             "waiting queues and their operations"),
+             settings(r"batch|num_seqs|max_num|running|chunk|extend|prefill"), "parameters about batches"),
+    Question("batching.chunked", "batching", "Is a long prefill chunked?",
+             both(about("serving.batching", "chunk"), settings("chunk")), "chunked prefill: a budget cuts a prompt"),
+    Question("batching.speculative", "batching", "Is there speculative decoding?",
+             settings(r"speculat|draft|num_spec|propos"), "parameters about speculative decoding"),
     Question("scheduling.preemption", "scheduling", "Is a running request preempted, and where does it go?",
-             _preemption, "preempt: requests put back to the front of a queue"),
-    Question("scheduling.states", "scheduling", "Which states does a request have?", _states,
+             about("serving.scheduling", "preempt|requeue|victim"), "preempt: requests freed and queued again"),
+    Question("kv_cache.layout", "kv_cache", "Paged or contiguous KV cache: how is it laid out and allocated?",
+             about("serving.kv_cache"), "kv cache: paged slot arithmetic, cache buffers, free lists, reference counts"),
+    Question("kv_cache.block", "kv_cache", "What is the block or page size?",
+             settings(r"block_size|page_size|kvcache|kv_cache|num_blocks|num_pages"), "parameters of blocks and pages"),
+    Question("kv_cache.kinds", "kv_cache", "Which cache managers exist?", registered("cache"), "registries of caches"),
+    Question("kv_cache.prefix", "kv_cache", "How are prefixes shared, and what is a hit or a miss?",
+             both(about("serving.prefix_cache"), settings("prefix|radix")), "prefix hashes over tokens, radix trees"),
+    Question("kv_cache.offload", "kv_cache", "Is the cache swapped or offloaded?",
+             settings(r"swap|offload|cpu_cache|host_cache"), "parameters about swapping and offloading"),
+    Question("scheduling.policy", "scheduling", "FCFS, priority or custom: in which order are requests served?",
+             both(about("serving.scheduling", "policy|order|which batch"), settings(r"polic|priorit")),
+             "waiting queues and their operations"),
+    Question("scheduling.prefill_decode", "scheduling", "Are prefill and decode separated or mixed in a step?",
+             both(about("serving.scheduling", "prefill|decode"), settings(r"mixed|enable_mix")),
+             "order of prefill and decode work in a scheduling step"),
+    Question("scheduling.overlap", "scheduling", "Is scheduling overlapped with execution?",
+             both(about("serving.scheduling", "overlap|main loop"), settings("overlap|async_sched")),
+             "results handled one iteration later"),
+    Question("scheduling.fairness", "scheduling", "Is there fairness between requests or users?",
+             settings(r"fair|quota|rate_limit|max_per"), "parameters about fairness, quotas and rate limits"),
+    Question("scheduling.states", "scheduling", "Which states does a request have?", states,
              "enum members stored in a status attribute"),
     Question("scheduling.switches", "scheduling", "Which switches change scheduling?",
-             _words(r"sched|overlap|polic|priorit|preempt"), "parameters about scheduling"),
-    Question("parallelism.collectives", "parallelism", "Where do GPUs communicate?", _collectives,
-             "collectives of torch.distributed, JAX and NCCL"),
-    Question("parallelism.sizes", "parallelism", "Which parallel sizes are configured?",
-             _words(r"tensor_parallel|(?:^|_)tp(?:_|$)|world_size|data_parallel|(?:^|_)dp(?:_|$)|expert_parallel"),
-             "parameters about parallel sizes"),
-    Question("parallelism.pipeline", "parallelism", "Is there pipeline parallelism?",
-             _words(r"pipeline_parallel|(?:^|_)pp(?:_|$)"), "pipeline parallelism (PP) parameters"),
-    Question("scalability.processes", "scalability", "Which processes run, and how do they talk?", _processes,
-             "processes, threads, sockets, queues and shared memory"),
-    Question("scalability.routes", "scalability", "Which HTTP API server routes are served?", _routes,
+             settings(r"sched|overlap|polic|priorit|preempt"), "parameters about scheduling"),
+    Question("scalability.disaggregation", "scalability", "Is prefill disaggregated from decode?",
+             settings(r"disagg|kv_role|kv_connector|kv_transfer|is_producer"), "roles of prefill and decode instances"),
+    Question("scalability.balancing", "scalability", "How is load balanced between replicas?",
+             both(settings(r"balanc|data_parallel|dp_size|replica"), registered("balanc|router")),
+             "load balancers and data-parallel sizes"),
+    Question("scalability.processes", "scalability", "Which processes run, and how do they talk?",
+             both(processes, about("serving.topology.addresses")), "processes, threads, sockets and queues"),
+    Question("scalability.routes", "scalability", "Which HTTP API server routes are served?", routes,
              "http routes of an API server or frontend"),
-    Question("scalability.metrics", "scalability", "Which metrics are exported?", _metrics,
+    Question("scalability.metrics", "scalability", "Which metrics are exported?", metrics,
              "prometheus metrics such as TTFT"),
-    Question("parallelism.backends", "parallelism", "Which attention and communication backends can be chosen?",
-             _registered("backend|attention|attn|comm"), "registries of backends"),
-    Question("seqlen.limits", "seqlen", "Which sequence lengths are supported?",
-             _words(r"seq_?len|max_model_len|max_position|context"), "parameters about sequence length"),
+    Question("seqlen.variable", "seqlen", "How are variable lengths handled: padding, packing or ragged batches?",
+             both(settings(r"cu_seqlens|padd(?:ed|ing)|packed|varlen|ragged"), about("components", "padding")),
+             "cumulative lengths, padding and ragged batches"),
+    Question("seqlen.limits", "seqlen", "Which sequence lengths are supported at most?",
+             settings(r"seq_?len|max_model_len|max_position|context_len|block_size$"), "parameters about lengths"),
+    Question("hardware.tensor_cores", "hardware", "Are tensor cores used (WMMA, WGMMA)?",
+             about("faq.hardware", "mma|tensor core"), "wmma, mma.sync, wgmma and tcgen05 instructions"),
     Question("hardware.alignment", "hardware", "Which alignments and divisibilities are required?",
-             _constraints("alignment", "divisibility", "power_of_two"),
-             "constraints on alignment and divisibility"),
-    Question("hardware.arch", "hardware", "Which GPUs are required?",
-             _constraints("arch"),
-             "constraints on the architecture"),
-    Question("precision.dtypes", "precision", "Which dtypes are required?",
-             _constraints("dtype"),
-             "constraints on dtypes"),
+             constraints("alignment", "divisibility", "power_of_two"), "constraints on alignment and divisibility"),
+    Question("hardware.arch", "hardware", "What is the minimum GPU architecture?",
+             constraints("arch"), "constraints on the architecture"),
+    Question("hardware.graphs", "hardware", "Are CUDA graphs used, and when not?",
+             about("topology.execution"), "captures and replays of CUDA graphs"),
+    Question("fusion.operations", "fusion", "What operations are fused together?",
+             about("faq.fusion"), "compiled functions, kernels with several results, residual adds in norms"),
+    Question("fusion.qk_norm_rope", "fusion", "Are QK-norm and RoPE fused, and in which order do they run?",
+             both(about("faq.fusion", r"rope|rotary|qk_?norm"), about("dependencies.order", "rope|rotary")),
+             "kernels with both, and orders with RoPE"),
+    Question("fusion.tied", "fusion", "Which weights are tied?", about("components", "tied"), "tied weights"),
+    Question("precision.compute", "precision", "In which precision are norms, softmax and sums computed?",
+             about("faq.precision"), "casts to float32 around statistics, accumulation dtypes, online softmax"),
+    Question("precision.dtypes", "precision", "Which input and output dtypes are required or configured?",
+             both(settings(r"(?:^|_)dtype$|quantization|kv_cache_dtype"), constraints("dtype")),
+             "parameters and constraints about dtypes"),
+    Question("parallelism.sizes", "parallelism", "Which parallel sizes are configured (TP, DP, EP, CP, SP)?",
+             parallel_sizes("TP", "DP", "EP", "CP", "SP", "FSDP"), "parameters about parallel sizes"),
+    Question("parallelism.pipeline", "parallelism", "Is there pipeline parallelism?",
+             parallel_sizes("PP"), "pipeline parallelism (PP) parameters"),
+    Question("parallelism.sharding", "parallelism", "Which layers are sharded, and how are the parts joined?",
+             about("distributed.sharding"), "sizes divided by the number of ranks, and sharding plans"),
+    Question("parallelism.collectives", "parallelism", "Where do GPUs communicate?", collectives,
+             "collectives of torch.distributed, JAX and NCCL"),
+    Question("parallelism.groups", "parallelism", "Which process groups and backends are initialised?",
+             both(about("distributed.groups"), about("distributed")), "process groups and meshes"),
+    Question("parallelism.synchronisation", "parallelism", "Where are the synchronisation points?",
+             both(synchronisation, about("dependencies.sync")), "spin loops, signals, atomics and events"),
+    Question("parallelism.backends", "parallelism", "Which attention and communication backends can be chosen?",
+             registered("backend|attention|attn|comm"), "registries of backends"),
 )  # fmt: skip
 
 
@@ -174,7 +137,7 @@ def faq(system: System, evidence: Evidence, files: int) -> list[Json]:
     """An entry per question, or several where one answer would not hold all its claims."""
     found: list[Json] = []
     for question in QUESTIONS:
-        claims = list(question.claims(system))
+        claims = list(dict.fromkeys(question.claims(system)))
         if not claims:
             answer = f"not found: no {question.searched} in {files} files"
             found.append({
@@ -182,12 +145,24 @@ def faq(system: System, evidence: Evidence, files: int) -> list[Json]:
                 "found": False, "searched": question.searched, "evidence": [], "confidence": "derived",
             })  # fmt: skip
             continue
-        for start in range(0, min(len(claims), 5 * MAX_CLAIMS), MAX_CLAIMS):
-            group = claims[start : start + MAX_CLAIMS]
-            places: list[Location] = [location for claim in group for location in claim.evidence[:4]]
+        for number, group in enumerate(_groups(claims)[:MAX_ANSWERS], 1):
+            places: list[Location] = [claim.evidence[i] for i in range(4) for claim in group if i < len(claim.evidence)]
             found.append({
-                "id": f"{question.id}.{start // MAX_CLAIMS + 1}", "topic": question.topic, "question": question.text,
-                "answer": ". ".join(claim.value for claim in group), "found": True,
+                "id": f"{question.id}.{number}", "topic": question.topic, "question": question.text,
+                "answer": ". ".join(claim.value for claim in group)[:MAX_ANSWER], "found": True,
                 "evidence": evidence(*places), "confidence": "derived",
             })  # fmt: skip
     return found
+
+
+def _groups(claims: list[Claim]) -> list[list[Claim]]:
+    """Claims in answers of readable length."""
+    groups: list[list[Claim]] = []
+    size = MAX_ANSWER
+    for claim in claims:
+        if size + len(claim.value) > MAX_ANSWER or len(groups[-1]) >= MAX_CLAIMS:
+            groups.append([])
+            size = 0
+        groups[-1].append(claim)
+        size += len(claim.value)
+    return groups

@@ -105,11 +105,13 @@ def _system(system: System, folder: Path) -> Iterator[Block]:
             for p in fields[:MAX_ROWS]
         ]
         yield Table(("Parameter", "Owner", "Default", "Meaning"), tuple(rows))
-    if system.constraints:
+    constraints = list(system.constraints)[:MAX_ROWS]
+    if constraints:
         yield Heading("Constraints")
-        lines = [Line(f"{c.condition}  ({c.kind}, {c.enforced_by})", c.location) for c in system.constraints[:MAX_ROWS]]
+        lines = [Line(f"{c.condition}  ({c.kind}, {c.enforced_by})", c.location) for c in constraints]
         yield Paragraph(tuple(lines))
-    claims = [*system.scheduling, *system.kv_cache, *system.prefix_cache]
+    parts = ("scheduling", "batching", "kv_cache", "prefix_cache")
+    claims = [c for part in parts for c in system.about(f"serving.{part}")]
     if claims:
         yield Heading("Serving")
         yield Paragraph(tuple(Line(f"{c.name}: {c.value}", c.evidence[0]) for c in claims[:MAX_ROWS]))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource
+from kernelscope.serving.guards import own
 from kernelscope.syntax.python import tree as t
 
 HASHERS = {"xxh64", "xxh32", "xxh3_64", "xxh128", "sha256", "sha1", "md5", "blake2b", "blake3", "hash"}
@@ -18,7 +19,7 @@ ALLOCATORS = {"empty", "zeros", "full", "ones", "zeros_like", "empty_like"}
 def paging(source: PythonSource) -> Iterator[Claim]:
     """Slot arithmetic of paged caches: `table[pos // B] * B + pos % B`, and block counts by rounding up."""
     for scope in source.module.functions():
-        for node in _own(scope.node):
+        for node in own(scope.node):
             if not isinstance(node, t.BinOp):
                 continue
             if node.op == "+" and _is_scaled_block(node.left):
@@ -54,7 +55,7 @@ def _same(one: t.Expr, other: t.Expr) -> bool:
 def buffers(source: PythonSource) -> Iterator[Claim]:
     """Large buffers that are allocated once and kept: attributes of four or more dims, with their layout."""
     for scope in source.module.functions():
-        for node in _own(scope.node):
+        for node in own(scope.node):
             if not isinstance(node, t.Assign) or not isinstance(node.value, t.Call):
                 continue
             call = node.value
@@ -119,7 +120,7 @@ def hashes(source: PythonSource) -> Iterator[Claim]:
     """Functions that hash tokens, and whether an earlier hash is chained in."""
     for scope in source.module.functions():
         assert isinstance(scope.node, t.FunctionDef)
-        calls = [n for n in _own(scope.node) if isinstance(n, t.Call)]
+        calls = [n for n in own(scope.node) if isinstance(n, t.Call)]
         made = [c for c in calls if (t.dotted(c.func) or "").rpartition(".")[2] in HASHERS]
         if not made:
             continue
@@ -141,13 +142,13 @@ def evictions(source: PythonSource) -> Iterator[Claim]:
     for scope in source.module.functions():
         if not isinstance(scope.node, t.FunctionDef):
             continue
-        calls = [n for n in _own(scope.node) if isinstance(n, t.Call)]
+        calls = [n for n in own(scope.node) if isinstance(n, t.Call)]
         names = [(t.dotted(c.func) or "").rpartition(".")[2] for c in calls]
         if "heappop" in names and "heapify" in names:
             pops = calls[names.index("heappop")]
             order = _order(source)
             candidates = [m for m in _called(source, scope.owner, calls) if m is not scope.node]
-            tests = [source.quote(s.test) for m in candidates for s in _own(m) if isinstance(s, t.If)]
+            tests = [source.quote(s.test) for m in candidates for s in own(m) if isinstance(s, t.If)]
             value = f"by a heap: the least element is evicted first; {source.quote(pops)}"
             if order is not None:
                 value += f"; elements compare by `{source.quote(order)}`"
@@ -165,7 +166,7 @@ def _order(source: PythonSource) -> t.Expr | None:
     """What `__lt__` of a class of the file returns: the key that a heap of its instances is ordered by."""
     for scope in source.module.functions():
         if scope.node.name == "__lt__":
-            for node in _own(scope.node):
+            for node in own(scope.node):
                 if isinstance(node, t.Return) and node.value is not None:
                     return node.value
     return None
@@ -180,7 +181,7 @@ def _called(source: PythonSource, owner: t.ClassDef | None, calls: list[t.Call])
 def sizing(source: PythonSource) -> Iterator[Claim]:
     """Products of four or more factors one of which is an element size: bytes of a cache or buffer."""
     for scope in source.module.functions():
-        for node in _own(scope.node):
+        for node in own(scope.node):
             if not isinstance(node, t.Assign):
                 continue
             factors = _factors(node.value)
@@ -198,7 +199,3 @@ def _factors(node: t.Expr) -> list[t.Expr]:
 def _is_element_size(node: t.Expr) -> bool:
     name = t.dotted(node.func) if isinstance(node, t.Call) else t.dotted(node)
     return (name or "").rpartition(".")[2] in ("itemsize", "element_size", "get_dtype_size", "dtype_size")
-
-
-def _own(node: t.FunctionDef | t.ClassDef) -> Iterator[t.Node]:
-    return t.walk(*node.body)

@@ -38,6 +38,8 @@ class PythonSource:
 
     path: Path
     module: Module
+    aside: bool = False
+    """Whether the file belongs to tests, benchmarks, examples or experiments."""
 
     @property
     def text(self) -> SourceText:

@@ -1,19 +1,17 @@
-"""Where a program communicates: collectives of torch.distributed, JAX and NCCL, with tensor, group and guard.
+"""Where a program communicates: collectives of torch.distributed and JAX, with tensor, group, guard and overlap.
 
 Only calls of the libraries' own primitives count, and methods of the workspace that reach one, with the path to it.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
-from kernelscope.results import Location, Span
-from kernelscope.serving.claims import PythonSource, literal
+from kernelscope.results import Location
+from kernelscope.serving.claims import Claim, PythonSource, literal
+from kernelscope.serving.guards import Guard, all_guards_text, calls, guarded, guards_text, last_name
 from kernelscope.syntax.python import tree as t
-from kernelscope.syntax.text import SourceText
 
 PRIMITIVES: dict[str, str] = {
     "all_reduce": "all_reduce",
@@ -41,18 +39,12 @@ PRIMITIVES: dict[str, str] = {
     "psum_scatter": "reduce_scatter",
     "ppermute": "permute",
 }
+NAMES = {"allreduce": "all_reduce", "allgather": "all_gather", "reducescatter": "reduce_scatter",
+         "alltoall": "all_to_all", "psum": "all_reduce"}  # fmt: skip
+GROUPS = {"init_process_group", "new_group", "init_device_mesh", "DeviceMesh", "Mesh", "make_mesh",
+          "initialize_model_parallel", "ProcessGroupNCCL", "ncclCommInitRank"}  # fmt: skip
+BLANK = {"empty", "zeros", "empty_like", "zeros_like", "new_empty", "range", "len", "print", "contiguous"}
 PACKAGES = ("torch.distributed", "dist", "jax.lax", "lax", "torch.distributed.nn.functional", "funcol")
-NCCL: dict[str, str] = {
-    "ncclAllReduce": "all_reduce",
-    "ncclReduceScatter": "reduce_scatter",
-    "ncclAllGather": "all_gather",
-    "ncclBroadcast": "broadcast",
-    "ncclBcast": "broadcast",
-    "ncclReduce": "all_reduce",
-    "ncclSend": "send",
-    "ncclRecv": "recv",
-}
-_NCCL = re.compile(rb"\b(" + b"|".join(name.encode() for name in NCCL) + rb")\s*\(([^;]*?)\)\s*[;)]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +60,13 @@ class Collective:
     phase: str
     location: Location
     call: str
+    wrapper: str = ""
+    """The program's own function that is called, where it is not the primitive itself."""
+    after: str = ""
+    """The call that makes the tensor."""
+    overlapped: str = ""
+    """What is computed before the result is waited for."""
+    confidence: str = "derived"
 
 
 def collectives(source: PythonSource) -> Iterator[Collective]:
@@ -75,43 +74,121 @@ def collectives(source: PythonSource) -> Iterator[Collective]:
     aliases = _aliases(source)
     for scope in source.module.functions():
         assert isinstance(scope.node, t.FunctionDef)
-        for call, guards in _guarded_calls(source, scope.node):
+        for call, guards, before in _calls_with_guards(scope.node):
             primitive = _primitive(call, aliases)
             if primitive is None:
                 continue
             keywords = {k.arg: k.value for k in call.keywords}
             tensor = call.args[0] if call.args else keywords.get("tensor") or keywords.get("input")
             group = keywords.get("group") or keywords.get("axis_name")
-            phase = "backward" if scope.node.name == "backward" else "init" if "init" in scope.node.name else "forward"
+            is_async = literal(keywords.get("async_op")) is True or last_name(call.func) in ("isend", "irecv")
             yield Collective(
                 primitive=primitive,
                 tensor=source.quote(tensor) if tensor is not None else "",
                 group=source.quote(group) if group is not None else "default group",
                 where=scope.qualified_name,
-                condition=" and ".join(guards),
-                is_async=literal(keywords.get("async_op")) is True,
-                phase="control" if primitive == "barrier" else phase,
+                condition=" and ".join(all_guards_text(source, guards)),
+                is_async=is_async,
+                phase="control" if primitive == "barrier" else _phase(scope.node.name),
                 location=source.at(call),
                 call=source.quote(call.func),
+                after=_producer(source, tensor, before),
+                overlapped=_work_before_wait(source, call, scope.node) if is_async else "",
             )
 
 
-def wrapped_collectives(source: PythonSource, wrappers: frozenset[str]) -> Iterator[Collective]:
-    """Calls of the program's own methods that are named like a primitive and reach one (`wrappers`)."""
+def wrapped_collectives(source: PythonSource) -> Iterator[Collective]:
+    """Calls of the program's own functions that are named like a primitive."""
     aliases = _aliases(source)
     for scope in source.module.functions():
         assert isinstance(scope.node, t.FunctionDef)
-        for call, guards in _guarded_calls(source, scope.node):
-            last = call.func.attr if isinstance(call.func, t.Attribute) else (t.dotted(call.func) or "")
-            if last not in wrappers or last not in PRIMITIVES or _primitive(call, aliases) is not None:
+        for call, guards, before in _calls_with_guards(scope.node):
+            name = last_name(call.func)
+            primitive = _named_like(name)
+            if primitive is None or _primitive(call, aliases) is not None or scope.node.name == name:
                 continue
-            if scope.node.name == last:
-                continue
-            tensor = source.quote(call.args[0]) if call.args else ""
+            tensor = call.args[0] if call.args else None
             yield Collective(
-                PRIMITIVES[last], tensor, "the wrapper's group", scope.qualified_name, " and ".join(guards), False,
-                "backward" if scope.node.name == "backward" else "forward", source.at(call), source.quote(call.func),
+                primitive, source.quote(tensor) if tensor is not None else "", "the wrapper's group",
+                scope.qualified_name, " and ".join(all_guards_text(source, guards)), False, _phase(scope.node.name),
+                source.at(call), source.quote(call.func), name, _producer(source, tensor, before),
             )  # fmt: skip
+
+
+def _phase(name: str) -> str:
+    return "backward" if "backward" in name else "init" if "init" in name else "forward"
+
+
+def _named_like(name: str) -> str | None:
+    """`all_reduce` of `tensor_model_parallel_all_reduce` and `make_allreduce`."""
+    joined = name.replace("_", "").lower()
+    for word, primitive in NAMES.items():
+        if word in joined:
+            return primitive
+    return None
+
+
+def groups(source: PythonSource) -> Iterator[Claim]:
+    """Process groups and meshes that a file makes: backend, members and guard."""
+    for scope in source.module.functions():
+        assert isinstance(scope.node, t.FunctionDef)
+        for call, guards, _ in _calls_with_guards(scope.node):
+            name = last_name(call.func)
+            if name not in GROUPS or not (call.args or call.keywords):
+                continue
+            keywords = {k.arg: k.value for k in call.keywords}
+            backend = keywords.get("backend") or (call.args[0] if call.args and name == "init_process_group" else None)
+            given = f" with backend {source.quote(backend)}" if backend is not None else ""
+            guard = " and ".join(guards_text(source, guards))
+            value = f"process group: {name}{given} in {scope.qualified_name}: {source.quote(call)}"
+            value += f", if {guard}" if guard else ""
+            yield Claim(f"{scope.qualified_name} process_group", value, (source.at(call),), condition=guard)
+
+
+def _calls_with_guards(
+    function: t.FunctionDef,
+) -> Iterator[tuple[t.Call, tuple[Guard, ...], list[tuple[t.Stmt, tuple[Guard, ...]]]]]:
+    """Calls of a function with their guards and the statements before them."""
+    before: list[tuple[t.Stmt, tuple[Guard, ...]]] = []
+    for statement, guards in guarded(function.body):
+        for call in calls(statement):
+            yield call, guards, before
+        before.append((statement, guards))
+
+
+def _producer(source: PythonSource, tensor: t.Expr | None, before: list[tuple[t.Stmt, tuple[Guard, ...]]]) -> str:
+    """The call that made the tensor, or that was last given it to fill."""
+    name = t.dotted(tensor) if tensor is not None else None
+    if name is None:
+        return ""
+    for statement, _ in reversed(before):
+        match statement:
+            case t.Assign(targets=[target], value=t.Call(func=func)) if t.dotted(target) == name:
+                return "" if last_name(func) in BLANK else source.quote(func)
+            case t.ExprStmt(value=t.Call(func=func, args=args)) if any(t.dotted(a) == name for a in args[1:]):
+                return source.quote(func)
+            case t.Assign(targets=[target], value=value) if t.dotted(target) == name and t.dotted(value):
+                name = t.dotted(value)
+            case _:
+                pass
+    return ""
+
+
+def _work_before_wait(source: PythonSource, call: t.Call, function: t.FunctionDef) -> str:
+    """What is computed between an asynchronous collective and the `wait` on its handle."""
+    handle = ""
+    between: list[str] = []
+    for statement, _ in guarded(function.body):
+        if call in calls(statement):
+            handle = source.quote(statement.targets[0]) if isinstance(statement, t.Assign) else "?"
+            continue
+        if not handle:
+            continue
+        names = [last_name(c.func) for c in calls(statement)]
+        if "wait" in names or "synchronize" in names:
+            break
+        between += [name for name in names if name and name not in BLANK]
+    return ", ".join(dict.fromkeys(between[:6]))
 
 
 def _aliases(source: PythonSource) -> dict[str, str]:
@@ -137,42 +214,3 @@ def _primitive(call: t.Call, aliases: dict[str, str]) -> str | None:
     if package in PACKAGES or package.startswith("torch.distributed"):
         return PRIMITIVES.get(last)
     return None
-
-
-def _guarded_calls(source: PythonSource, function: t.FunctionDef) -> Iterator[tuple[t.Call, list[str]]]:
-    """Calls of a function with the tests they stand under; an early `return` guards what follows it."""
-    todo: list[tuple[list[t.Stmt], list[str]]] = [(function.body, [])]
-    while todo:
-        block, guards = todo.pop(0)
-        guards = list(guards)
-        for statement in block:
-            match statement:
-                case t.FunctionDef() | t.ClassDef():
-                    continue
-                case t.If():
-                    test = source.quote(statement.test)
-                    yield from ((c, guards) for c in _calls(statement.test))
-                    todo.append((statement.body, [*guards, test]))
-                    todo.append((statement.orelse, [*guards, f"not ({test})"]))
-                    if statement.body and isinstance(statement.body[-1], t.Return) and not statement.orelse:
-                        guards = [*guards, f"not ({test})"]
-                case t.For() | t.While() | t.With():
-                    todo.append((statement.body, guards))
-                case t.Try():
-                    todo.append((statement.body + statement.finalbody, guards))
-                case _:
-                    yield from ((c, list(guards)) for c in _calls(statement))
-
-
-def _calls(node: t.Node) -> list[t.Call]:
-    return [found for found in t.walk(node) if isinstance(found, t.Call)]
-
-
-def nccl_collectives(path: Path, text: SourceText) -> Iterator[Collective]:
-    """NCCL calls of a C++ or CUDA file."""
-    for match in _NCCL.finditer(text.data):
-        name = match[1].decode()
-        arguments = " ".join(match[2].decode("utf-8", "replace").split())
-        tensor = arguments.split(",")[0].strip()
-        where = text.location(path, Span(match.start(1), match.end(1)))
-        yield Collective(NCCL[name], tensor, "", "", "", False, "forward", where, name)

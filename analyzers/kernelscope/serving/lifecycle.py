@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from kernelscope.results import Location
 from kernelscope.serving.claims import PythonSource
-from kernelscope.serving.parameters import guarded, guards_text
+from kernelscope.serving.guards import guarded, guards_text
 from kernelscope.syntax.python import tree as t
 
 
@@ -29,8 +29,8 @@ class Transition:
         return self.state.rpartition(".")[0].rpartition(".")[2]
 
 
-def transitions(source: PythonSource, enums: frozenset[str]) -> Iterator[Transition]:
-    """Stores of members of `enums` (class names) into attributes, in source order."""
+def transitions(source: PythonSource) -> Iterator[Transition]:
+    """Stores of `Class.MEMBER` into attributes, in source order: states where the class is an enum."""
     for scope in source.module.functions():
         for statement, guards in guarded(scope.node.body):
             if not isinstance(statement, t.Assign):
@@ -38,18 +38,18 @@ def transitions(source: PythonSource, enums: frozenset[str]) -> Iterator[Transit
             state = t.dotted(statement.value) or ""
             owner = state.rpartition(".")[0].rpartition(".")[2]
             target = statement.targets[0]
-            if owner in enums and isinstance(target, t.Attribute):
+            if owner[:1].isupper() and isinstance(target, t.Attribute):
                 condition = " and ".join(guards_text(source, guards))
                 where = scope.qualified_name
                 yield Transition(source.quote(target), state, where, condition, source.at(statement))
 
 
-def initial_states(source: PythonSource, enums: frozenset[str]) -> Iterator[Transition]:
-    """Defaults of class fields that are members of `enums`."""
+def initial_states(source: PythonSource) -> Iterator[Transition]:
+    """Defaults of class fields that are `Class.MEMBER`."""
     for scope in source.module.classes():
         for statement in scope.node.body:
             if not isinstance(statement, t.AnnAssign) or statement.value is None:
                 continue
             state = t.dotted(statement.value) or ""
-            if state.rpartition(".")[0].rpartition(".")[2] in enums:
+            if state.rpartition(".")[0].rpartition(".")[2][:1].isupper():
                 yield Transition(source.quote(statement.target), state, scope.node.name, "", source.at(statement))

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from kernelscope.results import Location, Span
 from kernelscope.serving.claims import Claim, Literal, PythonSource, literal
+from kernelscope.serving.guards import guarded, guards_text
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.text import SourceText
 
@@ -257,31 +258,6 @@ def _with_overrides(source: PythonSource, cls: t.ClassDef, declared: list[Parame
                     Claim(target.attr, value, (source.at(statement),), f"set in {cls.name}.{method.name}", condition)
                 )
     return [replace(p, overrides=tuple(overrides.get(p.name, ()))) for p in declared]
-
-
-Guard = tuple[t.Expr, bool]
-"""A test and whether it must hold (False: must not)."""
-
-
-def guarded(body: list[t.Stmt]) -> Iterator[tuple[t.Stmt, tuple[Guard, ...]]]:
-    """Simple statements with the tests of the `if`s around them."""
-    todo: list[tuple[list[t.Stmt], tuple[Guard, ...]]] = [(body, ())]
-    while todo:
-        block, guards = todo.pop(0)
-        for statement in block:
-            match statement:
-                case t.If():
-                    todo.append((statement.body, (*guards, (statement.test, True))))
-                    todo.append((statement.orelse, (*guards, (statement.test, False))))
-                case t.For() | t.While() | t.With() | t.Try():
-                    todo.append((statement.body, guards))
-                case _:
-                    yield statement, guards
-
-
-def guards_text(source: PythonSource, guards: tuple[Guard, ...]) -> list[str]:
-    """Guards in the source's words."""
-    return [source.quote(test) if holds else f"not ({source.quote(test)})" for test, holds in guards]
 
 
 _DEFINE = re.compile(rb"^[ \t]*#[ \t]*define[ \t]+(\w+)[ \t]+([^\n\\]+)", re.MULTILINE)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from kernelscope.results import Location
 from kernelscope.serving.claims import PythonSource, literal
+from kernelscope.serving.guards import own_calls
 from kernelscope.syntax.python import tree as t
 
 STARTERS = {"Process": "process", "Thread": "thread", "ProcessPoolExecutor": "process pool",
@@ -57,7 +58,7 @@ class Route:
 def started(source: PythonSource) -> Iterator[Started]:
     """Processes and threads that a file starts, and the start method that it forces."""
     for scope in source.module.functions():
-        for call in _own_calls(scope.node):
+        for call in own_calls(scope.node):
             name = t.dotted(call.func) or ""
             last = name.rpartition(".")[2]
             keywords = {k.arg: k.value for k in call.keywords}
@@ -77,7 +78,7 @@ def started(source: PythonSource) -> Iterator[Started]:
 def channels(source: PythonSource) -> Iterator[Channel]:
     """Ends of channels that a file opens: sockets, queues, pipes, shared memory."""
     for scope in source.module.functions():
-        for call in _own_calls(scope.node):
+        for call in own_calls(scope.node):
             name = t.dotted(call.func) or (call.func.attr if isinstance(call.func, t.Attribute) else "")
             last = name.rpartition(".")[2]
             kinds = [a.attr for a in call.args if isinstance(a, t.Attribute) and a.attr in SOCKETS]
@@ -126,15 +127,3 @@ def routes(source: PythonSource) -> Iterator[Route]:
             if decorator.func.attr in ROUTE_METHODS and isinstance(path, str) and path.startswith("/"):
                 method = decorator.func.attr.upper()
                 yield Route(method, path, scope.qualified_name, source.at(decorator))
-
-
-def _own_calls(node: t.FunctionDef | t.ClassDef) -> Iterator[t.Call]:
-    """Calls in a definition, not in the definitions inside it."""
-    todo: list[t.Node] = list(reversed(node.body))
-    while todo:
-        current = todo.pop()
-        if isinstance(current, t.FunctionDef | t.ClassDef):
-            continue
-        if isinstance(current, t.Call):
-            yield current
-        todo.extend(reversed(list(t.children(current))))

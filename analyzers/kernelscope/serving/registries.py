@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kernelscope.results import Location
-from kernelscope.serving.claims import PythonSource, literal
+from kernelscope.serving.claims import Claim, PythonSource, literal
+from kernelscope.serving.guards import own_calls
+from kernelscope.serving.sections import ranked
 from kernelscope.syntax.python import tree as t
 
 ENUM_BASES = {"Enum", "IntEnum", "StrEnum", "Flag", "IntFlag"}
@@ -160,3 +162,50 @@ def _made(source: PythonSource, body: list[t.Stmt]) -> str | None:
             case _:
                 pass
     return None
+
+
+def stacks(source: PythonSource) -> Iterator[tuple[str, Claim]]:
+    """Lists of implementations that a class holds, of which it uses one end: what is appended last is in force."""
+    for scope in source.module.classes():
+        for statement in scope.node.body:
+            match statement:
+                case (
+                    t.AnnAssign(target=t.Name(id=name), value=t.List(elts=made))
+                    | t.Assign(targets=[t.Name(id=name)], value=t.List(elts=made))
+                ):
+                    pass
+                case _:
+                    continue
+            used = _end_used(scope.node, name)
+            added = _appended(source, scope.node.name, name)
+            if used is None or not (added or made):
+                continue
+            first = ", ".join(source.quote(e) for e in made) or "nothing"
+            later = "".join(f", then {source.quote(call.args[0])} (added in {where})" for where, call in added)
+            end = "last" if source.quote(used.slice).startswith("-") else "first"
+            value = (
+                f"the implementation is chosen from {scope.node.name}.{name}: {first}{later}; the {end} one is used "
+                f"({source.quote(used)})"
+            )
+            places = (source.at(used), source.at(statement), *(source.at(call) for _, call in added))
+            section = next((s for _, s in ranked(scope.node.name)), "components")
+            yield section, Claim(f"{scope.node.name} implementations", value, places)
+
+
+def _end_used(cls: t.FunctionDef | t.ClassDef, name: str) -> t.Subscript | None:
+    for node in t.walk(*cls.body):
+        match node:
+            case t.Subscript(value=t.Attribute(attr=attr), slice=t.UnaryOp() | t.Constant()) if attr == name:
+                return node
+            case _:
+                pass
+    return None
+
+
+def _appended(source: PythonSource, cls: str, name: str) -> list[tuple[str, t.Call]]:
+    found: list[tuple[str, t.Call]] = []
+    for scope in source.module.functions():
+        for call in own_calls(scope.node):
+            if t.dotted(call.func) in (f"{cls}.{name}.append", f"cls.{name}.append") and call.args:
+                found.append((scope.qualified_name, call))
+    return found

@@ -1,49 +1,115 @@
-"""Everything that is known of a whole system, gathered file by file: the input of the report and the FAQ.
+"""Everything that is known of a whole system: the readings of its files, joined where a fact needs several of them.
 
 Gathering only: what a fact means for a question is decided where the question is answered.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 from kernelscope.results import IndexProgress
-from kernelscope.serving import caches, lifecycle, queues
+from kernelscope.serving.bindings import Loader, Native
+from kernelscope.serving.c_functions import CSource
 from kernelscope.serving.claims import Claim, PythonSource
-from kernelscope.serving.collectives import Collective, collectives, nccl_collectives, wrapped_collectives
-from kernelscope.serving.constraints import Constraint, c_constraints, constraints
-from kernelscope.serving.metrics import Metric, metrics
-from kernelscope.serving.parameters import Parameter, c_parameters, parameters
-from kernelscope.serving.preferences import preferences
-from kernelscope.serving.processes import Channel, Route, Started, channels, routes, started
-from kernelscope.serving.registries import Registry, registries
-from kernelscope.serving.weights import shared_weights
+from kernelscope.serving.collectives import Collective
+from kernelscope.serving.constraints import Constraint
+from kernelscope.serving.lifecycle import Transition
+from kernelscope.serving.metrics import Metric
+from kernelscope.serving.parallel import Layer, layer_claims, plan_claims, sharded_layers
+from kernelscope.serving.parameters import Parameter
+from kernelscope.serving.procedures import Procedure, is_aside
+from kernelscope.serving.processes import Channel, Route, Started
+from kernelscope.serving.reading import Reading, read_c, read_python
+from kernelscope.serving.registries import Registry
+from kernelscope.serving.sharding import Plan
+from kernelscope.serving.waits import Sync
 from kernelscope.syntax.text import SourceText
 from kernelscope.workspace.files import PYTHON_SUFFIXES
 from kernelscope.workspace.workspace import Workspace
 
 
-@dataclass(slots=True)
+@dataclass
 class System:
     """Facts of the files in focus, each list in the order of paths and lines."""
 
-    sources: list[PythonSource] = field(default_factory=list[PythonSource])
-    texts: list[tuple[Path, SourceText]] = field(default_factory=list[tuple[Path, SourceText]])
-    parameters: list[Parameter] = field(default_factory=list[Parameter])
-    constraints: list[Constraint] = field(default_factory=list[Constraint])
-    registries: list[Registry] = field(default_factory=list[Registry])
+    readings: list[Reading] = field(default_factory=list[Reading])
     collectives: list[Collective] = field(default_factory=list[Collective])
-    started: list[Started] = field(default_factory=list[Started])
-    channels: list[Channel] = field(default_factory=list[Channel])
-    routes: list[Route] = field(default_factory=list[Route])
-    metrics: list[Metric] = field(default_factory=list[Metric])
-    transitions: list[lifecycle.Transition] = field(default_factory=list[lifecycle.Transition])
-    scheduling: list[Claim] = field(default_factory=list[Claim])
-    kv_cache: list[Claim] = field(default_factory=list[Claim])
-    ties: list[Claim] = field(default_factory=list[Claim])
-    prefix_cache: list[Claim] = field(default_factory=list[Claim])
+    transitions: list[Transition] = field(default_factory=list[Transition])
+    layers: list[Layer] = field(default_factory=list[Layer])
+    claims: dict[str, list[Claim]] = field(default_factory=dict[str, list[Claim]])
+
+    def about(self, section: str) -> list[Claim]:
+        """The claims that stand in a section."""
+        return self.claims.get(section, [])
+
+    @cached_property
+    def _asides(self) -> frozenset[Path]:
+        return frozenset(reading.path for reading in self.readings if reading.aside)
+
+    def is_aside(self, path: Path) -> bool:
+        """Whether a file belongs to tests, benchmarks or examples: what it says comes last."""
+        return path in self._asides
+
+    @property
+    def parameters(self) -> Iterator[Parameter]:
+        return (entry for reading in self.readings for entry in reading.parameters)
+
+    @property
+    def constraints(self) -> Iterator[Constraint]:
+        return (entry for reading in self.readings for entry in reading.constraints)
+
+    @cached_property
+    def registries(self) -> list[Registry]:
+        """Registries; what one decorator registers in several files is one of them."""
+        found: list[Registry] = []
+        places: dict[str, int] = {}
+        for registry in (entry for reading in self.readings for entry in reading.registries):
+            if registry.kind == "decorator":
+                if (place := places.get(registry.name)) is not None:
+                    found[place] = replace(found[place], entries=(*found[place].entries, *registry.entries))
+                    continue
+                places[registry.name] = len(found)
+            found.append(registry)
+        return found
+
+    @property
+    def started(self) -> Iterator[Started]:
+        return (entry for reading in self.readings for entry in reading.started)
+
+    @property
+    def channels(self) -> Iterator[Channel]:
+        return (entry for reading in self.readings for entry in reading.channels)
+
+    @property
+    def routes(self) -> Iterator[Route]:
+        return (entry for reading in self.readings for entry in reading.routes)
+
+    @property
+    def metrics(self) -> Iterator[Metric]:
+        return (entry for reading in self.readings for entry in reading.metrics)
+
+    @property
+    def procedures(self) -> Iterator[Procedure]:
+        return (entry for reading in self.readings for entry in reading.procedures)
+
+    @property
+    def syncs(self) -> Iterator[Sync]:
+        return (entry for reading in self.readings for entry in reading.syncs)
+
+    @property
+    def natives(self) -> Iterator[Native]:
+        return (entry for reading in self.readings for entry in reading.natives)
+
+    @property
+    def loaders(self) -> Iterator[Loader]:
+        return (entry for reading in self.readings for entry in reading.loaders)
+
+    @property
+    def plans(self) -> Iterator[Plan]:
+        return (entry for reading in self.readings for entry in reading.plans)
 
     @property
     def enums(self) -> frozenset[str]:
@@ -57,53 +123,51 @@ def gather(
     cancelled: Callable[[], bool] = lambda: False,
 ) -> System:
     """The facts of `paths`, which are source files of the workspace."""
-    system = System()
+    readings: list[Reading] = []
     ordered = sorted(paths)
     for done, path in enumerate(ordered):
         if cancelled():
             break
         if progress is not None and done % 50 == 0:
             progress(IndexProgress(done, len(ordered), "reading the system"))
-        if path.endswith(PYTHON_SUFFIXES):
-            module = workspace.modules.module(path)
-            if module is not None:
-                _python(system, PythonSource(Path(path), module))
-        else:
-            data = workspace.files.read(path)
-            if isinstance(data, bytes):
-                _cuda(system, Path(path), SourceText(data))
-    wrappers = frozenset(c.where.rpartition(".")[2] for c in system.collectives)
-    for source in system.sources:
-        system.collectives += wrapped_collectives(source, wrappers)
-        system.transitions += lifecycle.initial_states(source, system.enums)
-        system.transitions += lifecycle.transitions(source, system.enums)
+        reading = _read(workspace, path)
+        if reading is not None:
+            readings.append(reading)
+    return join(readings)
+
+
+def _read(workspace: Workspace, path: str) -> Reading | None:
+    root = workspace.files.root_of(path) or ""
+    aside = is_aside(Path(path[len(root) :].lstrip("/\\")))
+    if path.endswith(PYTHON_SUFFIXES):
+        module = workspace.modules.module(path)
+        return read_python(PythonSource(Path(path), module, aside)) if module is not None else None
+    data = workspace.files.read(path)
+    return read_c(CSource(Path(path), SourceText(data), aside)) if isinstance(data, bytes) else None
+
+
+def join(readings: list[Reading]) -> System:
+    """The system that the files make together."""
+    readings = sorted(readings, key=lambda reading: reading.aside)
+    system = System(readings)
+    enums = system.enums
+    for reading in readings:
+        system.collectives += reading.collectives
+        system.transitions += [x for x in reading.transitions if x.enum in enums]
+        for section, claims in reading.claims.items():
+            system.claims.setdefault(section, []).extend(claims)
+    wrappers = {c.where.rpartition(".")[2] for c in system.collectives}
+    for reading in readings:
+        system.collectives += _reaching(reading.wrapped, wrappers)
+    system.layers = sharded_layers(
+        (c for r in readings for c in r.sharded), (m for r in readings for m in r.made), system.collectives
+    )
+    system.claims.setdefault("distributed.sharding", []).extend(layer_claims(system.layers))
+    system.claims["distributed.sharding"] += plan_claims(system.plans)
     return system
 
 
-def _python(system: System, source: PythonSource) -> None:
-    system.sources.append(source)
-    system.parameters += parameters(source)
-    system.constraints += constraints(source)
-    system.registries += registries(source)
-    system.collectives += collectives(source)
-    system.started += started(source)
-    system.channels += channels(source)
-    system.routes += routes(source)
-    system.metrics += metrics(source)
-    for queue in queues.queues(source):
-        if queue.holds_ids:
-            system.kv_cache += queues.free_list_claims(queue)
-        else:
-            system.scheduling += queues.service_claims(queue)
-    for find in (caches.paging, caches.buffers, caches.reference_counts, caches.evictions, caches.sizing):
-        system.kv_cache += find(source)
-    system.prefix_cache += caches.hashes(source)
-    system.scheduling += preferences(source)
-    system.ties += shared_weights(source)
-
-
-def _cuda(system: System, path: Path, text: SourceText) -> None:
-    system.texts.append((path, text))
-    system.parameters += c_parameters(path, text)
-    system.constraints += c_constraints(path, text)
-    system.collectives += nccl_collectives(path, text)
+def _reaching(wrapped: list[Collective], wrappers: set[str]) -> Iterator[Collective]:
+    """Calls of functions named like a primitive; by their name alone where no function is seen to reach one."""
+    for c in wrapped:
+        yield c if c.wrapper in wrappers else replace(c, group="as its name says", confidence="heuristic")

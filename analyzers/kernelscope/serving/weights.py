@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource
-from kernelscope.serving.parameters import guarded, guards_text
+from kernelscope.serving.guards import guarded, guards_text
 from kernelscope.syntax.python import tree as t
 
 

@@ -1,0 +1,184 @@
+"""Where the answers of the technical FAQ come from: selections of a system's facts, each as claims in words.
+
+Nothing is answered from knowledge about a project; a selection that finds nothing gives no claim.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+from kernelscope.serving.claims import Claim
+from kernelscope.serving.constraints import Constraint
+from kernelscope.serving.parallel import STRATEGIES, strategies
+from kernelscope.serving.parameters import Parameter
+from kernelscope.serving.system import System
+
+Answer = Callable[[System], Iterator[Claim]]
+
+
+def both(*answers: Answer) -> Answer:
+    """One selection after the other."""
+
+    def find(system: System) -> Iterator[Claim]:
+        for answer in answers:
+            yield from answer(system)
+
+    return find
+
+
+def about(section: str, pattern: str = "") -> Answer:
+    """Claims of a section whose name or value speaks of something."""
+    compiled = re.compile(pattern, re.IGNORECASE)
+
+    def find(system: System) -> Iterator[Claim]:
+        for claim in system.about(section):
+            if compiled.search(claim.name) or compiled.search(claim.value):
+                guard = f" (if {claim.condition})" if claim.condition and claim.condition not in claim.value else ""
+                yield Claim(claim.name, f"{claim.name}: {claim.value}{guard}", claim.evidence)
+
+    return find
+
+
+def settings(pattern: str) -> Answer:
+    """Parameters, with defaults and overrides, and constraints whose names hold the words of a topic."""
+    compiled = re.compile(pattern, re.IGNORECASE)
+
+    def find(system: System) -> Iterator[Claim]:
+        chosen = [
+            p for p in system.parameters
+            if p.kind not in ("argument", "define") and compiled.search(p.name) and not system.is_aside(p.location.path)
+        ]  # fmt: skip
+        for p in sorted(chosen, key=lambda p: "config" not in p.owner.lower()):
+            yield _setting(p)
+        for c in system.constraints:
+            if any(compiled.search(subject) for subject in c.subjects) and not system.is_aside(c.location.path):
+                yield _constraint(c)
+
+    return find
+
+
+def _setting(p: Parameter) -> Claim:
+    default = p.expression if p.value is None else str(p.value)
+    text = f"{p.owner or 'module'}.{p.name} default {default or 'none'}"
+    if p.choices:
+        text += f", one of {', '.join(p.choices)}"
+    for o in p.overrides[:2]:
+        text += f", becomes {o.value}" + (f" if {o.condition}" if o.condition else "")
+    return Claim(p.name, text, (p.location, *(e for o in p.overrides[:2] for e in o.evidence)))
+
+
+def _constraint(c: Constraint) -> Claim:
+    where = f" in {c.where}" if c.where else ""
+    return Claim(c.kind, f"{c.condition} must hold ({c.enforced_by}{where})", (c.location,))
+
+
+def constraints(*kinds: str) -> Answer:
+    """Constraints of some kinds."""
+
+    def find(system: System) -> Iterator[Claim]:
+        for c in system.constraints:
+            if c.kind in kinds and not system.is_aside(c.location.path):
+                yield _constraint(c)
+
+    return find
+
+
+def states(system: System) -> Iterator[Claim]:
+    """States of requests and their transitions."""
+    used = {transition.enum for transition in system.transitions}
+    for registry in system.registries:
+        if registry.kind == "enum" and registry.name.rpartition(".")[2] in used:
+            members = ", ".join(entry.key for entry in registry.entries)
+            where = (registry.location, *(entry.location for entry in registry.entries))
+            yield Claim(registry.name, f"status states of {registry.name}: {members}", where)
+    for x in system.transitions:
+        guard = f" if {x.condition}" if x.condition else ""
+        yield Claim(x.state, f"{x.subject} becomes {x.state} in {x.where}{guard}", (x.location,))
+
+
+def collectives(system: System) -> Iterator[Claim]:
+    """Communication with tensor, group and guard."""
+    for c in system.collectives:
+        if system.is_aside(c.location.path):
+            continue
+        guard = f" if {c.condition}" if c.condition else ""
+        after = f" after {c.after}" if c.after else ""
+        overlapped = f", overlapped with {c.overlapped}" if c.overlapped else ""
+        value = f"{c.where}: {c.primitive} of {c.tensor or 'its arguments'} over {c.group or 'its communicator'}{after}"
+        yield Claim(c.primitive, value + guard + overlapped, (c.location,))
+
+
+def processes(system: System) -> Iterator[Claim]:
+    """What is started and the ends of channels."""
+    for s in system.started:
+        if not system.is_aside(s.location.path):
+            yield Claim(s.kind, f"{s.kind} {s.target} started by {s.how} in {s.where}", (s.location,))
+    for c in system.channels:
+        if not system.is_aside(c.location.path):
+            value = f"{c.transport} {c.pattern} {c.address} opened in {c.where}"
+            yield Claim(c.transport, " ".join(value.split()), (c.location,))
+
+
+def routes(system: System) -> Iterator[Claim]:
+    for r in system.routes:
+        if not system.is_aside(r.location.path):
+            yield Claim("route", f"{r.method} {r.path} is served by {r.handler}", (r.location,))
+
+
+def metrics(system: System) -> Iterator[Claim]:
+    for m in system.metrics:
+        yield Claim(m.name, f"{m.kind} {m.name}: {m.measures}", (m.location,))
+
+
+def registered(pattern: str) -> Answer:
+    """What registries, tables and factories of a kind of thing hold."""
+    compiled = re.compile(pattern, re.IGNORECASE)
+
+    def find(system: System) -> Iterator[Claim]:
+        for registry in system.registries:
+            if (
+                compiled.search(registry.name)
+                and registry.kind != "enum"
+                and not system.is_aside(registry.location.path)
+            ):
+                keys = ", ".join(f"{e.key} → {e.implementation}" for e in registry.entries[:30])
+                where = tuple(entry.location for entry in registry.entries)
+                yield Claim(registry.name, f"{registry.name} registers {keys}", where)
+
+    return find
+
+
+def parallel_sizes(*kinds: str) -> Answer:
+    """Parameters that set how many ways something is split."""
+
+    def find(system: System) -> Iterator[Claim]:
+        found = strategies(system.parameters)
+        for kind, _ in STRATEGIES:
+            for p in found.get(kind, []) if kind in kinds else []:
+                if not system.is_aside(p.location.path):
+                    yield Claim(p.name, f"{kind}: {p.owner}.{p.name} default {p.expression or 'none'}", (p.location,))
+        pattern = re.compile(r"tensor_parallel|\btp_size|world_size", re.I)
+        for c in system.constraints:
+            if "TP" in kinds and any(pattern.search(s) for s in c.subjects) and not system.is_aside(c.location.path):
+                yield _constraint(c)
+
+    return find
+
+
+def synchronisation(system: System) -> Iterator[Claim]:
+    """Waits and signals."""
+    for s in system.syncs:
+        yield Claim(s.kind, s.text, (s.location, *s.also))
+
+
+def procedures(section: str, pattern: str) -> Answer:
+    """Functions of a section whose names speak of something, by their steps."""
+    compiled = re.compile(pattern, re.IGNORECASE)
+
+    def find(system: System) -> Iterator[Claim]:
+        for p in system.procedures:
+            if p.section == section and compiled.search(p.name):
+                yield Claim(p.name, f"{p.name}: {p.steps[:400]}", p.evidence[:3])
+
+    return find

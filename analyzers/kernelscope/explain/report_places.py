@@ -1,0 +1,83 @@
+"""Where claims of a report point: paths relative to the workspace, lines, and the source that stands there.
+
+Also how the common records become JSON of the schema.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from kernelscope.results import LeftOut, Location
+from kernelscope.serving.claims import Claim
+from kernelscope.serving.procedures import Procedure
+from kernelscope.syntax.text import SourceText
+
+Json = dict[str, object]
+Read = Callable[[str], bytes | LeftOut]
+MAX_PLACES = 12
+MAX_SNIPPET = 160
+
+
+class Places:
+    """Evidence of a report about the files below `root`."""
+
+    def __init__(self, root: Path, read: Read) -> None:
+        self.root = root
+        self._read = read
+        self._texts: dict[Path, SourceText | None] = {}
+
+    def evidence(self, *locations: Location, symbol: str = "") -> list[Json]:
+        """At most twelve places, each line once, with the source of its first line."""
+        found: dict[tuple[Path, int], Json] = {}
+        for location in locations:
+            key = (location.path, location.line)
+            if key in found or len(found) >= MAX_PLACES:
+                continue
+            entry: Json = {"path": self.path(location.path), "line": location.line}
+            if location.line < location.end_line <= location.line + 40:
+                entry["end_line"] = location.end_line
+            if symbol:
+                entry["symbol"] = symbol
+            if snippet := self._snippet(location):
+                entry["snippet"] = snippet
+            found[key] = entry
+        return list(found.values())
+
+    def path(self, path: Path) -> str:
+        return Path(os.path.relpath(path, self.root)).as_posix()
+
+    def _snippet(self, location: Location) -> str:
+        if location.path not in self._texts:
+            data = self._read(str(location.path))
+            self._texts[location.path] = None if isinstance(data, LeftOut) else SourceText(data)
+        text = self._texts[location.path]
+        return text.line_text(location.line).strip()[:MAX_SNIPPET] if text is not None else ""
+
+    def claim(self, claim: Claim) -> Json:
+        shown: Json = {"name": claim.name, "value": claim.value, "confidence": claim.confidence}
+        if claim.detail:
+            shown["detail"] = claim.detail
+        if claim.condition:
+            shown["condition"] = claim.condition
+        return {**shown, "evidence": self.evidence(*claim.evidence)}
+
+    def claims(self, claims: Iterable[Claim], most: int) -> list[Json]:
+        """The first `most` different claims."""
+        found: dict[tuple[str, str, Path], Claim] = {}
+        for claim in claims:
+            found.setdefault((claim.name, claim.value, claim.evidence[0].path), claim)
+            if len(found) >= most:
+                break
+        return [self.claim(claim) for claim in found.values()]
+
+    def procedure(self, procedure: Procedure) -> Json:
+        """What a function does, as one claim."""
+        value = f"{procedure.name}: {procedure.steps}"
+        return {
+            "name": f"{procedure.name} steps",
+            "value": value,
+            "confidence": "literal",
+            "evidence": self.evidence(*procedure.evidence),
+        }

@@ -1,0 +1,163 @@
+"""The serving section of a report: topology, lifecycle, scheduling, batching, caches and metrics, most telling first.
+
+What structure shows comes before what is declared, and that before the steps of single functions.
+"""
+
+from __future__ import annotations
+
+import re
+
+from kernelscope.explain.report_places import Json, Places
+from kernelscope.serving.parameters import Parameter
+from kernelscope.serving.procedures import Procedure
+from kernelscope.serving.processes import Started
+from kernelscope.serving.registries import Registry
+from kernelscope.serving.sections import words
+from kernelscope.serving.system import System
+
+MOST_CLAIMS = 60
+MOST_PARAMETERS = 50
+MOST_PROCEDURES = 40
+MOST_ROWS = 120
+
+DECLARED: dict[str, re.Pattern[str]] = {
+    "kv_cache": re.compile(r"(?:^|_)(?:kv|pages?|block_size|blocks|cache|memory|swap)(?:_|$)|kvcache", re.I),
+    "prefix_cache": re.compile(r"prefix|radix|(?:^|_)hash", re.I),
+    "batching": re.compile(r"batch|num_seqs|chunk|prefill|extend|running|max_num|max_tokens", re.I),
+    "scheduling": re.compile(r"sched|polic|priorit|overlap|preempt|queue", re.I),
+    "topology": re.compile(r"(?:^|_)(?:host|port|addr|address|ipc|url|endpoint|socket|workers?)(?:_|$)", re.I),
+    "metrics": re.compile(r"metric|log_stats|prometheus", re.I),
+}
+"""Which section a parameter stands in: by common words of the field in its name."""
+ROLES: tuple[tuple[str, frozenset[str]], ...] = (
+    ("detokenizer", frozenset({"detokenizer", "detokenize", "detok"})),
+    ("tokenizer", frozenset({"tokenizer", "tokenize"})),
+    ("scheduler", frozenset({"scheduler", "schedule"})),
+    ("router", frozenset({"router", "load", "balancer"})),
+    ("controller", frozenset({"controller", "coordinator", "manager"})),
+    ("api_server", frozenset({"server", "api", "http", "frontend"})),
+    ("engine", frozenset({"engine", "core"})),
+    ("worker", frozenset({"worker", "runner", "rank"})),
+    ("metrics", frozenset({"metrics", "monitor"})),
+)
+
+
+def serving(system: System, places: Places) -> Json:
+    """The section; its lists are empty where nothing in the files speaks of them."""
+    sections = {name: _section(system, places, name) for name in DECLARED if name not in ("topology", "metrics")}
+    lifecycle = _lifecycle(system, places)
+    metrics = _metrics(system, places)
+    return {"topology": _topology(system, places), "lifecycle": lifecycle, **sections, "metrics": metrics}
+
+
+def _section(system: System, places: Places, name: str) -> list[Json]:
+    rows = places.claims(system.about(f"serving.{name}"), MOST_CLAIMS)
+    rows += [_parameter_claim(p, places) for p in declared(system, name)[:MOST_PARAMETERS]]
+    rows += [
+        _registry_claim(r, places) for r in system.registries if r.kind != "enum" and DECLARED[name].search(r.name)
+    ]
+    return rows + steps(system, places, f"serving.{name}")
+
+
+def steps(system: System, places: Places, section: str, most: int = MOST_PROCEDURES) -> list[Json]:
+    """The functions that belong to a section, those that fit best first."""
+    found = (p for p in system.procedures if p.section == section)
+    return [places.procedure(p) for p in sorted(found, key=_importance)[:most]]
+
+
+def _importance(p: Procedure) -> tuple[int, int]:
+    return (-p.weight * min(p.size, 30), -p.size)
+
+
+def declared(system: System, name: str) -> list[Parameter]:
+    """Parameters of a section: settings before plain constants, those of tests and examples left out."""
+    order = {"field": 0, "option": 1, "environment": 2, "constant": 3, "define": 4}
+    found = [
+        p for p in system.parameters
+        if p.kind != "argument" and DECLARED[name].search(p.name) and not system.is_aside(p.location.path)
+    ]  # fmt: skip
+    return sorted(found, key=lambda p: (order[p.kind], "config" not in words(p.owner) and "args" not in words(p.owner)))
+
+
+def _parameter_claim(p: Parameter, places: Places) -> Json:
+    default = p.expression if p.value is None else str(p.value)
+    choices = f"; choices {', '.join(p.choices)}" if p.choices else ""
+    return {
+        "name": f"{p.owner}.{p.name}" if p.owner else p.name,
+        "value": f"{p.name} default {default}{choices}" if default else f"{p.name}: no default{choices}",
+        **({"detail": p.doc} if p.doc else {}),
+        "evidence": places.evidence(p.location),
+    }
+
+
+def _registry_claim(registry: Registry, places: Places) -> Json:
+    keys = ", ".join(entry.key for entry in registry.entries[:60])
+    evidence = places.evidence(*(entry.location for entry in registry.entries))
+    return {"name": registry.name, "value": f"registered: {keys}", "evidence": evidence}
+
+
+def _topology(system: System, places: Places) -> Json:
+    asides = [s for s in system.started if not system.is_aside(s.location.path)]
+    channels = [c for c in system.channels if not system.is_aside(c.location.path)]
+    return {
+        "processes": [_process(s, places) for s in asides[:MOST_ROWS]],
+        "channels": [
+            {
+                "from": c.where, "to": "", "transport": c.transport, "pattern": c.pattern, "address": c.address,
+                "evidence": places.evidence(c.location, symbol=c.where),
+            }
+            for c in channels[:MOST_ROWS]
+        ],
+        "routes": [
+            {"name": f"{r.method} {r.path}", "value": f"served by {r.handler}", "evidence": places.evidence(r.location)}
+            for r in list(system.routes)[:MOST_ROWS]
+        ],
+        "addresses": places.claims(system.about("serving.topology.addresses"), MOST_CLAIMS),
+        "parameters": [_parameter_claim(p, places) for p in declared(system, "topology")[:MOST_PARAMETERS]],
+        "steps": steps(system, places, "serving.topology"),
+    }  # fmt: skip
+
+
+def _process(s: Started, places: Places) -> Json:
+    said = words(f"{s.target} {s.where}")
+    role = next((role for role, names in ROLES if names & set(said)), "other")
+    guard = f" if {s.condition}" if s.condition else ""
+    spawn = f"{s.kind} {s.target} started by {s.how} in {s.where}{guard}"
+    return {
+        "name": s.target or s.kind,
+        "role": role,
+        "spawn": spawn,
+        "evidence": places.evidence(s.location, symbol=s.where),
+    }
+
+
+def _lifecycle(system: System, places: Places) -> Json:
+    used = {transition.enum for transition in system.transitions}
+    states: list[Json] = []
+    for registry in system.registries:
+        if registry.kind == "enum" and registry.name.rpartition(".")[2] in used:
+            members = ", ".join(entry.key for entry in registry.entries)
+            evidence = places.evidence(registry.location, *(e.location for e in registry.entries))
+            states.append({"name": f"{registry.name} states", "value": members, "evidence": evidence})
+    transitions = [
+        {
+            "to": x.state, "when": f"in {x.where}" + (f" if {x.condition}" if x.condition else ""),
+            "evidence": places.evidence(x.location, symbol=x.where),
+        }
+        for x in system.transitions
+    ]  # fmt: skip
+    return {
+        "states": states,
+        "transitions": transitions[:MOST_ROWS],
+        "steps": steps(system, places, "serving.lifecycle"),
+    }
+
+
+def _metrics(system: System, places: Places) -> list[Json]:
+    return [
+        {
+            "name": m.name, "type": m.kind, "measures": m.measures, "labels": [m.labels] if m.labels else [],
+            "evidence": places.evidence(m.location, symbol=m.where),
+        }
+        for m in list(system.metrics)[: 2 * MOST_ROWS]
+    ]  # fmt: skip

@@ -1,0 +1,213 @@
+"""How a batch is formed: admission from a waiting queue, what limits it, chunked prefill, and what must be free first.
+
+The budget is what a loop compares or takes a minimum with and counts down; names are only quoted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kernelscope.serving.claims import Claim, PythonSource
+from kernelscope.serving.guards import EXITS, assignments, calls, guarded, inlined, last_name, own
+from kernelscope.serving.sections import words
+from kernelscope.syntax.python import tree as t
+
+TAKES = {"popleft", "pop", "pop_request", "peek_request", "heappop", "get_nowait"}
+PUTS = {"append", "add", "extend", "appendleft", "extendleft"}
+CAPACITY = {"available", "free", "remaining", "capacity", "budget", "limit", "max", "num"}
+SIZES = {"token", "tokens", "len", "length", "size", "budget", "chunk", "seq", "seqs", "num"}
+
+
+def continuous(source: PythonSource) -> Iterator[Claim]:
+    """Loops that move requests from one queue of an object into another under limits, step after step."""
+    for scope in source.module.functions():
+        for loop in own(scope.node):
+            if not isinstance(loop, t.While | t.For):
+                continue
+            taken = _queue_moves(loop, TAKES)
+            put = _queue_moves(loop, PUTS)
+            source_queue = next((q for q in taken if q not in put), None)
+            target = next((q for q in put if q not in taken), None)
+            if source_queue is None or target is None or not _held(source_queue) or not _held(target):
+                continue
+            limits = list(dict.fromkeys(_limits(source, loop)))
+            value = (
+                f"continuous batching: {scope.qualified_name} admits requests from {source_queue} into {target} at "
+                f"every step; both queues outlive it, so new requests join between steps"
+            )
+            if limits:
+                value += f"; it stops when {' or '.join(limits[:6])}"
+            yield Claim(f"{scope.qualified_name} admission", value, (source.at(loop), source.at(scope.node)))
+
+
+def _held(name: str) -> bool:
+    return "." in name
+
+
+def _queue_moves(loop: t.While | t.For, operations: set[str]) -> list[str]:
+    """Containers on which a loop calls one of some operations."""
+    found: dict[str, None] = {}
+    for call in (c for statement in loop.body for c in calls(statement)):
+        if isinstance(call.func, t.Attribute) and call.func.attr in operations:
+            name = t.dotted(call.func.value)
+            if name is not None:
+                found[name] = None
+    return list(found)
+
+
+def _limits(source: PythonSource, loop: t.While | t.For) -> Iterator[str]:
+    """Why the loop ends: the negation of its own comparisons, and tests of exits in it."""
+    if isinstance(loop, t.While):
+        tests = loop.test.values if isinstance(loop.test, t.BoolOp) and loop.test.op == "and" else [loop.test]
+        for test in tests:
+            if isinstance(test, t.Compare):
+                yield f"not ({source.quote(test)})"
+    for statement in t.flat(loop.body):
+        if isinstance(statement, t.If) and statement.body and isinstance(statement.body[-1], t.Break | t.Return):
+            yield source.quote(statement.test)
+
+
+def chunks(source: PythonSource) -> Iterator[Claim]:
+    """`min(budget, remaining)` tokens of a request are taken and the rest later: chunked prefill."""
+    for scope in source.module.functions():
+        known = assignments(scope.node.body)
+        for statement, guards in guarded(scope.node.body):
+            if not isinstance(statement, t.Assign) or not isinstance(statement.value, t.Call):
+                continue
+            cut = statement.value
+            operands = [a for a in cut.args if t.dotted(a)]
+            if last_name(cut.func) != "min" or len(cut.args) != 2 or len(operands) != 2:
+                continue
+            budget = next((a for a in operands if _counted_down(scope.node, a, statement, known)), None)
+            if budget is None or not _is_of_tokens(statement, operands):
+                continue
+            target = source.quote(statement.targets[0])
+            value = (
+                f"chunked prefill: {target} = {source.quote(cut)}: a request over the budget is cut, the rest follows"
+            )
+            value += _only_first(source, scope.node, operands)
+            guard = [source.quote(g.test) for g in guards if g.holds]
+            value += f"; under {' and '.join(guard)}" if guard else ""
+            if text := _chosen_class(source, scope.node, statement):
+                value += f"; {text}"
+            yield Claim(f"{scope.qualified_name} chunked prefill", value, (source.at(statement), source.at(scope.node)))
+
+
+def _counted_down(function: t.FunctionDef | t.ClassDef, name: t.Expr, cut: t.Assign, known: dict[str, t.Expr]) -> bool:
+    """Whether a quantity is a budget: lowered by what is taken, or a limit less what is used."""
+    dotted = t.dotted(name)
+    for node in own(function):
+        if isinstance(node, t.AugAssign) and node.op == "-" and t.dotted(node.target) == dotted:
+            return True
+        if isinstance(node, t.Assign) and t.dotted(node.targets[0]) == dotted and isinstance(node.value, t.BinOp):
+            left = t.dotted(node.value.left) or ""
+            if node.value.op == "-" and {"max", "limit", "budget", "capacity"} & set(words(left.rpartition(".")[2])):
+                return True
+    return False
+
+
+def _is_of_tokens(statement: t.Assign, operands: list[t.Expr]) -> bool:
+    names = [t.dotted(statement.targets[0]) or "", *(t.dotted(a) or "" for a in operands)]
+    return any({"token", "tokens", "chunk", "len", "extend"} & set(words(n)) for n in names)
+
+
+def _only_first(source: PythonSource, function: t.FunctionDef | t.ClassDef, operands: list[t.Expr]) -> str:
+    """`if remaining < tokens and chosen: break`: only the first request of a batch may be cut."""
+    names = {t.dotted(a) for a in operands}
+    for node in own(function):
+        match node:
+            case t.If(test=t.BoolOp(op="and", values=[t.Compare() as small, t.Name() | t.Attribute() as chosen])):
+                pass
+            case _:
+                continue
+        if {t.dotted(small.left), t.dotted(small.comparators[0])} == names and isinstance(node.body[-1], EXITS):
+            chosen_name = source.quote(chosen)
+            end = f"the loop ends `if {source.quote(node.test)}` once {chosen_name} is not empty"
+            return f"; only for the first sequence of a batch, as {end}"
+    return ""
+
+
+def _chosen_class(source: PythonSource, function: t.FunctionDef | t.ClassDef, cut: t.Assign) -> str:
+    """`C = Partial if size < rest else Whole`: another class stands for what is not complete."""
+    for node in own(function):
+        match node:
+            case t.Assign(targets=[t.Name(id=name)], value=t.IfExp(body=t.Name() as one, orelse=t.Name() as other)):
+                if one.id[:1].isupper() and other.id[:1].isupper():
+                    test = source.quote(node.value.test) if isinstance(node.value, t.IfExp) else ""
+                    chosen = f"it is represented by {one.id} if {test}, else by {other.id} ({name})"
+                    return f"{chosen}; {_overridden(source, one.id)}"
+            case _:
+                pass
+    return ""
+
+
+def _overridden(source: PythonSource, name: str) -> str:
+    """What a class of the file changes of its base: methods that refuse or answer with a constant."""
+    for scope in source.module.classes():
+        if scope.node.name == name and isinstance(scope.node, t.ClassDef):
+            parts = [f"{m.name} {_effect(source, m)}" for m in scope.node.methods()]
+            return f"{name} overrides {', '.join(parts)}" if parts else ""
+    return ""
+
+
+def _effect(source: PythonSource, method: t.FunctionDef) -> str:
+    last = method.body[-1] if method.body else None
+    match last:
+        case t.Raise():
+            return "(raises: it is not allowed)"
+        case t.Return(value=value) if value is not None:
+            return f"(returns {source.quote(value)})"
+        case _:
+            return ""
+
+
+def admissions(source: PythonSource) -> Iterator[Claim]:
+    """What must be free before a request is taken: comparisons with a capacity before an exit that gives nothing."""
+    for scope in source.module.functions():
+        if not _is_about_requests(scope.qualified_name):
+            continue
+        known = assignments(scope.node.body)
+        found: list[tuple[t.If, t.Compare]] = []
+        for node in own(scope.node):
+            if isinstance(node, t.If) and node.body and _gives_nothing(node.body[-1]):
+                found += [(node, test) for test in _comparisons(node.test) if _is_capacity(test)]
+        if not found:
+            continue
+        tests = list(dict.fromkeys(inlined(source, test, known, 2) for _, test in found))
+        value = f"admission: {scope.qualified_name} refuses a request when {' or when '.join(tests[:4])}"
+        yield Claim(f"{scope.qualified_name} admission", value, tuple(source.at(n) for n, _ in found[:6]))
+
+
+def _is_about_requests(name: str) -> bool:
+    parts = set(words(name))
+    return bool({"allocate", "alloc", "admit", "add", "schedule", "can", "try", "check", "prefill", "slots"} & parts)
+
+
+def _gives_nothing(statement: t.Stmt) -> bool:
+    match statement:
+        case t.Break():
+            return True
+        case t.Return(value=value):
+            return (
+                value is None
+                or (isinstance(value, t.Constant) and value.value in (None, False))
+                or isinstance(value, t.UnaryOp | t.Attribute)
+            )
+        case _:
+            return False
+
+
+def _comparisons(test: t.Expr) -> Iterator[t.Compare]:
+    for node in t.walk(test):
+        if isinstance(node, t.Compare) and len(node.ops) == 1 and node.ops[0] in ("<", ">", "<=", ">=", "=="):
+            yield node
+
+
+def _is_capacity(test: t.Compare) -> bool:
+    """One side is a count of something free, or a maximum."""
+    for side in (test.left, test.comparators[0]):
+        for node in t.walk(side):
+            name = last_name(node) if isinstance(node, t.Name | t.Attribute) else ""
+            if {"available", "free", "remaining", "capacity", "budget", "max"} & set(words(name)):
+                return True
+    return False

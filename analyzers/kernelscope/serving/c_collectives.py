@@ -1,0 +1,50 @@
+"""Collectives of C++ and CUDA: calls of NCCL and of NVSHMEM-like device libraries, with tensor, group and guards.
+
+Calls inside check macros count like others; a `MULTI_GPU`-like `#if` around them is not followed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kernelscope.serving.c_functions import CSource
+from kernelscope.serving.collectives import Collective
+from kernelscope.serving.sections import words
+
+NCCL: dict[str, str] = {
+    "ncclAllReduce": "all_reduce",
+    "ncclReduceScatter": "reduce_scatter",
+    "ncclAllGather": "all_gather",
+    "ncclBroadcast": "broadcast",
+    "ncclBcast": "broadcast",
+    "ncclReduce": "all_reduce",
+    "ncclSend": "send",
+    "ncclRecv": "recv",
+}
+
+
+def c_collectives(source: CSource) -> Iterator[Collective]:
+    """The collectives that a C++ or CUDA file calls, in source order."""
+    for function in source.functions:
+        waits = any("event" in words(name) for name, _ in source.calls(function))
+        for name, offset in source.calls(function):
+            if name not in NCCL:
+                continue
+            arguments = source.arguments(offset, function.end)
+            group = next((a for a in arguments if "comm" in a.lower()), "")
+            stream = arguments[-1] if arguments and "stream" in arguments[-1].lower() else ""
+            overlapped = ""
+            if stream and waits:
+                overlapped = f"the compute stream: it runs on {stream}, which waits for an event only"
+            yield Collective(
+                NCCL[name], arguments[0] if arguments else "", group, function.name,
+                " and ".join(source.guards(function, offset)), bool(overlapped), _phase(function.name),
+                source.at(offset), name, overlapped=overlapped,
+            )  # fmt: skip
+
+
+def _phase(name: str) -> str:
+    parts = words(name)
+    if "backward" in parts or any(part.startswith("grad") for part in parts):
+        return "backward"
+    return "init" if "init" in parts else "forward"

@@ -1,0 +1,100 @@
+"""What C++ and CUDA functions do, condensed: launches and calls in order, what kernels read and write, statements.
+
+Quoted from the source; what follows from it is said in `c_algorithms`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from kernelscope.serving.c_functions import CFunction, CSource
+from kernelscope.serving.procedures import MAX_PLACES, MAX_STEPS, Procedure, spread
+from kernelscope.serving.sections import ranked, words
+
+MIN_BODY = 80
+MAX_NAMED = 14
+_POINTER = re.compile(r"([^,]*?)\*\s*(?:__restrict__\s*|const\s+|&\s*)*(\w+)\s*$")
+_STORE = (
+    r"\b{name}\s*\[[^\]=;]*\](?:\s*\[[^\]=;]*\])*\s*[-+*/|&]?=(?!=)|\b\w*(?:st|store|atomic)\w*\s*\(\s*&?\(?{name}\b"
+)
+_ALIAS = re.compile(r"\b(\w+)\s*=\s*(?:reinterpret_cast<[^>]*>\()?\(?(\w+)\b[^;]{0,80};")
+_MATH = {"exp": r"\b__?expf?\b|\bexp2?f?\s*\(", "log": r"\blogf?\s*\(", "tanh": r"\btanhf?\b", "rsqrt": r"\brsqrtf?\b",
+         "max": r"\bfmaxf?\b|\bmax\s*\(", "erf": r"\berff?\s*\("}  # fmt: skip
+
+
+def c_procedures(source: CSource) -> Iterator[Procedure]:
+    """The functions of a file that launch, call or compute something, each in its section."""
+    if source.aside:
+        return
+    for function in source.functions:
+        if function.end - function.start < MIN_BODY:
+            continue
+        places = ranked(function.name, "", source.path.stem)
+        launches, calls = source.launches(function), source.calls(function)
+        if not places and not launches and not function.is_kernel:
+            continue
+        weight, section = places[0] if places else (0, "components")
+        if function.is_kernel or launches:
+            weight, section = weight + 2, "components"
+        parts = [_kernel_facts(source, function)] if function.is_kernel else []
+        if launches:
+            order = " → ".join(dict.fromkeys(steps_of(source, function)))
+            parts.append(f"in order: {order}")
+        parts.append(source.quote(function.start + 1, function.end - 1, MAX_STEPS - sum(map(len, parts))))
+        named = [source.at(offset) for _, offset in (launches or calls)]
+        evidence = (source.at(function.name_start), *spread(named, MAX_PLACES))
+        steps = f"({function.parameters}): " + "; ".join(part for part in parts if part)
+        size = len(calls) + 2 * len(launches)
+        yield Procedure(function.name, section, weight, steps[: MAX_STEPS + 400], size, evidence, "cuda")
+
+
+def steps_of(source: CSource, function: CFunction) -> list[str]:
+    """Launches and calls of workspace-like functions of a host function, in order."""
+    launched = {offset for _, offset in source.launches(function)}
+    known = {f.name for f in source.functions}
+    steps = [(offset, f"{name}<<<>>>") for name, offset in source.launches(function)]
+    for name, offset in source.calls(function):
+        if offset not in launched and (name in known or _computes(name)):
+            steps.append((offset, name))
+    return [name for _, name in sorted(steps)][:MAX_NAMED]
+
+
+def _computes(name: str) -> bool:
+    """Whether a call's name speaks of mathematics on matrices."""
+    return bool({"matmul", "gemm", "forward", "backward", "cublas", "cudnn", "attention"} & set(words(name)))
+
+
+def _kernel_facts(source: CSource, function: CFunction) -> str:
+    """Which of its pointers a kernel writes and which it only reads, and the functions of mathematics in it."""
+    written, read, uses = effects(source, function)
+    parts: list[str] = []
+    if written:
+        parts.append(f"writes {', '.join(written)}")
+    if read:
+        parts.append(f"reads {', '.join(read)}")
+    if uses:
+        parts.append(f"computes {', '.join(uses)}")
+    return f"one kernel: {', '.join(parts)}" if parts else "one kernel"
+
+
+def effects(source: CSource, function: CFunction) -> tuple[list[str], list[str], list[str]]:
+    """Pointers that a kernel writes, those that it only reads, and the mathematics that it uses."""
+    body = source.quote(function.start, function.end, 1 << 20)
+    pointers: list[str] = [m[2] for p in _parameters(function) if (m := _POINTER.match(p))]
+    aliases: dict[str, str] = {}
+    for match in _ALIAS.finditer(body):
+        name, origin = str(match[1]), str(match[2])
+        root = aliases.get(origin, origin)
+        if root in pointers and name not in pointers:
+            aliases[name] = root
+    written: dict[str, None] = {}
+    for name in (*pointers, *aliases):
+        if re.search(_STORE.format(name=re.escape(name)), body):
+            written[aliases.get(name, name)] = None
+    read = [name for name in pointers if name not in written]
+    return list(written), read, [name for name, pattern in _MATH.items() if re.search(pattern, body)]
+
+
+def _parameters(function: CFunction) -> list[str]:
+    return [part.strip() for part in re.split(r",(?![^<(]*[>)])", function.parameters)]

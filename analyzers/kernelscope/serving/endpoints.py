@@ -1,0 +1,63 @@
+"""Where a program listens and by which addresses its parts meet: host and port defaults, ipc:// and tcp:// strings.
+
+A host and a port that one class or command declares belong together; addresses keep the name of what holds them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from kernelscope.results import Location
+from kernelscope.serving.claims import Claim, PythonSource
+from kernelscope.serving.parameters import Parameter
+from kernelscope.serving.sections import words
+from kernelscope.syntax.python import tree as t
+
+_SCHEME = re.compile(r"^(ipc|tcp|inproc|unix|udp|grpc|etcd|redis)://")
+TRANSPORTS = {"ipc": "ZeroMQ ipc", "tcp": "tcp", "inproc": "ZeroMQ inproc"}
+SERVERS = {"run": "uvicorn", "serve": "a server", "run_app": "aiohttp", "Server": "uvicorn"}
+
+
+def endpoints(parameters: Iterable[Parameter]) -> Iterator[Claim]:
+    """Host and port that one owner declares, with their defaults."""
+    owners: dict[tuple[str, str], list[Parameter]] = {}
+    for p in parameters:
+        if {"host", "port"} & set(words(p.name.lstrip("-"))):
+            owners.setdefault((p.owner, str(p.location.path)), []).append(p)
+    for (owner, _), group in owners.items():
+        hosts = [p for p in group if "host" in words(p.name) and (isinstance(p.value, str) or not p.expression)]
+        ports = [p for p in group if "port" in words(p.name) and isinstance(p.value, int) and p.value]
+        for port in ports:
+            rest = set(words(port.name)) - {"port"}
+            host = next((h for h in hosts if set(words(h.name)) - {"host"} == rest), None)
+            if host is None:
+                continue
+            where: tuple[Location, ...] = (port.location, host.location)
+            address = f"{host.value}:{port.value}" if host.value else f"port {port.value}"
+            value = f"listens on {address} by default ({owner}.{host.name} and {owner}.{port.name})"
+            yield Claim(f"{owner} host and port", value, where)
+
+
+def addresses(source: PythonSource) -> Iterator[Claim]:
+    """Address strings with what returns or holds them."""
+    for scope in source.module.functions():
+        for node in t.walk(*scope.node.body):
+            text = _text(node)
+            match = _SCHEME.match(text)
+            if match is None:
+                continue
+            transport = TRANSPORTS.get(match[1], match[1])
+            address = f"{source.quote(node)} ({transport})"
+            value = f"{scope.qualified_name} gives the address {address}: sockets that use it meet there"
+            yield Claim(f"{scope.qualified_name} {match[1]} address", value, (source.at(node), source.at(scope.node)))
+
+
+def _text(node: t.Node) -> str:
+    match node:
+        case t.Constant(value=str() as text):
+            return text
+        case t.JoinedStr(values=[t.Constant(value=str() as text), *_]):
+            return text
+        case _:
+            return ""

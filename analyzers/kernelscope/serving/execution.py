@@ -1,0 +1,150 @@
+"""How forward passes are executed: CUDA graphs with sizes and conditions for eager runs, compilers, placeholders.
+
+Found by the framework's own calls: `torch.cuda.graph`, `capture_begin`, `.replay()`, `torch.compile`, `jax.jit`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kernelscope.serving.claims import Claim, PythonSource
+from kernelscope.serving.guards import all_guards_text, calls, guarded, last_name, own, own_calls
+from kernelscope.serving.sections import words
+from kernelscope.syntax.python import tree as t
+
+CAPTURES = {"torch.cuda.graph", "cuda.graph", "graph_capture"}
+BEGINS = {"capture_begin", "make_graphed_callables"}
+COMPILERS = {"torch.compile", "jax.jit", "jit", "torch.jit.script", "nnx.jit", "eqx.filter_jit"}
+
+
+def captures(source: PythonSource) -> Iterator[Claim]:
+    """Where graphs are captured, and for which sizes."""
+    stored = _stored(source)
+    for scope in source.module.functions():
+        for loop, node in _capturing(scope.node):
+            value = f"CUDA graph captured in {scope.qualified_name}"
+            places = [source.at(node), source.at(scope.node)]
+            if loop is not None:
+                value += f", one per `{source.quote(loop.target)}` in {source.quote(loop.iter)}"
+                for name in _names(loop.iter):
+                    if (made := stored.get(name)) is not None:
+                        value += f", where {name} = {source.quote(made.value)}"
+                        places.append(source.at(made))
+            yield Claim(f"{scope.qualified_name} CUDA graph", value, tuple(places))
+
+
+def _capturing(node: t.FunctionDef | t.ClassDef) -> Iterator[tuple[t.For | None, t.Node]]:
+    """Captures of a function with the loop around them."""
+    todo: list[tuple[t.Node, t.For | None]] = [(child, None) for child in node.body]
+    while todo:
+        current, loop = todo.pop(0)
+        match current:
+            case t.FunctionDef() | t.ClassDef():
+                continue
+            case t.WithItem(context_expr=t.Call(func=func)) if (t.dotted(func) or "") in CAPTURES:
+                yield loop, current
+                continue
+            case t.Call(func=func) if last_name(func) in BEGINS:
+                yield loop, current
+            case t.For():
+                loop = current
+            case _:
+                pass
+        todo.extend((child, loop) for child in t.children(current))
+
+
+def _stored(source: PythonSource) -> dict[str, t.Assign]:
+    found: dict[str, t.Assign] = {}
+    for scope in source.module.functions():
+        for node in own(scope.node):
+            if isinstance(node, t.Assign) and (name := t.dotted(node.targets[0])) is not None:
+                found.setdefault(name, node)
+    return found
+
+
+def _names(node: t.Expr) -> list[str]:
+    return [name for n in t.walk(node) if isinstance(n, t.Name | t.Attribute) and (name := t.dotted(n)) is not None]
+
+
+def replays(source: PythonSource) -> Iterator[Claim]:
+    """Where a captured graph is replayed, and when the program runs eagerly instead."""
+    for scope in source.module.functions():
+        for statement, guards in guarded(scope.node.body):
+            for call in calls(statement):
+                if last_name(call.func) != "replay":
+                    continue
+                text = " and ".join(all_guards_text(source, guards))
+                value = f"{scope.qualified_name} replays the CUDA graph with {source.quote(call)}"
+                value += f" when {text}; otherwise it runs eager" if text else ""
+                places = [source.at(call), *(source.at(g.test) for g in guards)]
+                yield Claim(f"{scope.qualified_name} CUDA graph replay", value, tuple(places))
+
+
+def compiled(source: PythonSource) -> Iterator[Claim]:
+    """Functions handed to a compiler by a decorator: what they compute is fused by it."""
+    for scope in source.module.functions():
+        for decorator in scope.node.decorator_list:
+            name = t.dotted(decorator.func if isinstance(decorator, t.Call) else decorator)
+            if name not in COMPILERS or (name == "jit" and not _imports_jax(source)):
+                continue
+            assert isinstance(scope.node, t.FunctionDef)
+            arguments = ", ".join(p.name for p in scope.node.args if p.name != "self")
+            steps = _operations(source, scope.node)
+            value = f"{scope.qualified_name}({arguments}) is compiled by {name}: its operations are fused ({steps})"
+            yield Claim(f"{scope.qualified_name} fused by {name}", value, (source.at(decorator), source.at(scope.node)))
+
+
+def _imports_jax(source: PythonSource) -> bool:
+    return any(isinstance(s, t.ImportFrom) and s.module.startswith("jax") for s in source.module.body)
+
+
+def _operations(source: PythonSource, function: t.FunctionDef) -> str:
+    parts = [
+        source.quote(s, 90) for s in function.body
+        if not (isinstance(s, t.ExprStmt) and isinstance(s.value, t.Constant))
+    ]  # fmt: skip
+    return "; ".join(parts[:8])
+
+
+def placeholders(source: PythonSource) -> Iterator[Claim]:
+    """Requests and pages that stand for nothing: made once, used where a batch or an index must be filled up."""
+    for scope in source.module.functions():
+        for node in own(scope.node):
+            if not isinstance(node, t.Assign) or not isinstance(node.value, t.Call):
+                continue
+            name = t.dotted(node.targets[0])
+            if name is None or not {"dummy", "placeholder", "padding", "null", "fake"} & set(words(name)):
+                continue
+            users = [
+                source.quote(c.func) for c in own_calls(scope.node)
+                if (c is not node.value and any(t.dotted(k.value) == name for k in c.keywords))
+                or any(t.dotted(a) == name for a in c.args)
+            ]  # fmt: skip
+            value = f"placeholder {name} = {source.quote(node.value)}"
+            value += f", used by {', '.join(users[:4])} to pad batches (such as those of a CUDA graph)" if users else ""
+            yield Claim(f"{scope.qualified_name} padding {name}", value, (source.at(node), source.at(scope.node)))
+
+
+def spares(source: PythonSource) -> Iterator[Claim]:
+    """`pages = n + 1` handed to an allocation, with what points at the last one: a spare that padding writes to."""
+    for scope in source.module.functions():
+        for call in own_calls(scope.node):
+            for keyword in call.keywords:
+                match keyword.value:
+                    case t.BinOp(left=left, op="+", right=t.Constant(value=1)) if t.dotted(left) and keyword.arg:
+                        pass
+                    case _:
+                        continue
+                if not {"page", "pages", "block", "blocks", "slots", "rows"} & set(words(keyword.arg)):
+                    continue
+                fills = [
+                    n for n in own(scope.node)
+                    if isinstance(n, t.ExprStmt) and isinstance(n.value, t.Call)
+                    and {"dummy", "padding", "null", "placeholder"} & set(words(source.quote(n)))
+                ]  # fmt: skip
+                given = f"{keyword.arg}={source.quote(keyword.value)}"
+                value = f"one extra (spare) is allocated: {source.quote(call.func)}({given})"
+                if fills:
+                    value += f"; dummy requests point to it: {source.quote(fills[0])}"
+                places = [source.at(keyword.value), *(source.at(n) for n in fills[:2])]
+                yield Claim(f"{scope.qualified_name} extra {keyword.arg}", value, tuple(places))

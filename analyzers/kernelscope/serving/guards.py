@@ -1,0 +1,138 @@
+"""Statements with the conditions under which they run: the tests of `if`s around them and the exits before them.
+
+Reads the tree alone; whether a condition can hold is not asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from kernelscope.serving.claims import PythonSource
+from kernelscope.syntax.python import tree as t
+
+EXITS = (t.Return, t.Raise, t.Continue, t.Break)
+COMPOUND = (t.If, t.For, t.While, t.With, t.Try, t.Match)
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """A test and whether it must hold; `early` when it is the test of an exit that was not taken before."""
+
+    test: t.Expr
+    holds: bool
+    early: bool = False
+
+
+def guarded(body: list[t.Stmt], guards: tuple[Guard, ...] = ()) -> Iterator[tuple[t.Stmt, tuple[Guard, ...]]]:
+    """Simple statements in source order with their guards; definitions inside are not entered."""
+    for statement in body:
+        match statement:
+            case t.FunctionDef() | t.ClassDef():
+                continue
+            case t.If():
+                yield from guarded(statement.body, (*guards, Guard(statement.test, True)))
+                yield from guarded(statement.orelse, (*guards, Guard(statement.test, False)))
+                if statement.body and isinstance(statement.body[-1], EXITS) and not statement.orelse:
+                    guards = (*guards, Guard(statement.test, False, early=True))
+            case t.For() | t.While():
+                yield from guarded(statement.body, guards)
+                yield from guarded(statement.orelse, guards)
+            case t.With():
+                yield from guarded(statement.body, guards)
+            case t.Try():
+                yield from guarded(statement.body, guards)
+                for handler in statement.handlers:
+                    yield from guarded(handler.body, guards)
+                yield from guarded(statement.orelse + statement.finalbody, guards)
+            case t.Match():
+                for case in statement.cases:
+                    yield from guarded(case.body, guards)
+            case _:
+                yield statement, guards
+
+
+def guards_text(source: PythonSource, guards: tuple[Guard, ...]) -> list[str]:
+    """The guards around a statement in the source's words, without those of exits before it."""
+    return [guard_text(source, guard) for guard in guards if not guard.early]
+
+
+def all_guards_text(source: PythonSource, guards: tuple[Guard, ...]) -> list[str]:
+    """The guards around a statement and those of exits before it."""
+    return [guard_text(source, guard) for guard in guards]
+
+
+def guard_text(source: PythonSource, guard: Guard) -> str:
+    if guard.holds:
+        return source.quote(guard.test)
+    match guard.test:
+        case t.UnaryOp(op="not", operand=operand):
+            return source.quote(operand)
+        case _:
+            return f"not ({source.quote(guard.test)})"
+
+
+def own(node: t.FunctionDef | t.ClassDef) -> Iterator[t.Node]:
+    """The nodes of a definition's body in source order, without the bodies of definitions inside it."""
+    todo: list[t.Node] = list(reversed(node.body))
+    while todo:
+        current = todo.pop()
+        if isinstance(current, t.FunctionDef | t.ClassDef):
+            continue
+        yield current
+        todo.extend(reversed(list(t.children(current))))
+
+
+def own_calls(node: t.FunctionDef | t.ClassDef) -> Iterator[t.Call]:
+    """The calls of a definition, not of the definitions inside it."""
+    return (found for found in own(node) if isinstance(found, t.Call))
+
+
+def calls(node: t.Node) -> list[t.Call]:
+    return [found for found in t.walk(node) if isinstance(found, t.Call)]
+
+
+def last_name(node: t.Expr) -> str:
+    """The last part of what is called or named: `f` of `a.b.f`, also of `a[0].f`."""
+    return node.attr if isinstance(node, t.Attribute) else node.id if isinstance(node, t.Name) else ""
+
+
+def assignments(body: list[t.Stmt]) -> dict[str, t.Expr]:
+    """Names and attributes that a body binds exactly once in straight lines, with what they are bound to."""
+    found: dict[str, t.Expr] = {}
+    several: set[str] = set()
+    for statement, _ in guarded(body):
+        targets: list[t.Expr] = []
+        value: t.Expr | None = None
+        match statement:
+            case t.Assign():
+                targets, value = statement.targets, statement.value
+            case t.AnnAssign():
+                targets, value = [statement.target], statement.value
+            case t.AugAssign():
+                targets = [statement.target]
+            case _:
+                continue
+        for target in targets:
+            name = t.dotted(target)
+            if name is None:
+                continue
+            if name in found or value is None:
+                several.add(name)
+            else:
+                found[name] = value
+    return {name: value for name, value in found.items() if name not in several}
+
+
+def inlined(source: PythonSource, node: t.Expr, known: dict[str, t.Expr], depth: int = 3) -> str:
+    """The source of an expression, with `where name = value` for the local names in it that are bound once."""
+    seen: dict[str, str] = {}
+    todo = [(node, depth)]
+    while todo:
+        current, left = todo.pop(0)
+        for found in t.walk(current):
+            if isinstance(found, t.Name) and found.id in known and found.id not in seen and left > 0:
+                seen[found.id] = source.quote(known[found.id])
+                todo.append((known[found.id], left - 1))
+    text = source.quote(node)
+    return f"{text}, where {', '.join(f'{k} = {v}' for k, v in seen.items())}" if seen else text

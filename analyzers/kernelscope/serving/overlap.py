@@ -1,0 +1,129 @@
+"""Overlap of one step's host work with another step's device work, and the switches that choose a main loop.
+
+A result that is carried from one iteration to the next and handled after the next launch is what makes overlap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kernelscope.serving.claims import Claim, PythonSource
+from kernelscope.serving.guards import calls, last_name, own
+from kernelscope.serving.sections import words
+from kernelscope.syntax.python import tree as t
+
+
+def overlaps(source: PythonSource) -> Iterator[Claim]:
+    """Loops whose results are handled one iteration later."""
+    for scope in source.module.functions():
+        assert isinstance(scope.node, t.FunctionDef)
+        for loop in own(scope.node):
+            if isinstance(loop, t.While) and _is_endless(loop.test):
+                yield from _carried(source, scope.qualified_name, scope.owner, loop)
+                yield from _remembered(source, scope.qualified_name, loop)
+
+
+def _is_endless(test: t.Expr) -> bool:
+    return isinstance(test, t.Constant) and bool(test.value)
+
+
+def _carried(source: PythonSource, where: str, owner: t.ClassDef | None, loop: t.While) -> Iterator[Claim]:
+    """`data = self.step(data)` where `step` launches new work before it handles its argument."""
+    for statement in loop.body:
+        match statement:
+            case t.Assign(targets=[t.Name(id=name)], value=t.Call(func=func, args=[t.Name(id=given)])) if name == given:
+                pass
+            case _:
+                continue
+        method = next((m for m in owner.methods() if m.name == last_name(func)), None) if owner else None
+        if method is None or len(method.args) < 2:
+            continue
+        parameter = method.args[1].name
+        handled = [c for c in _calls(method) if any(t.dotted(a) == parameter for a in c.args)]
+        returned = {t.dotted(n.value) for n in own(method) if isinstance(n, t.Return) and n.value is not None}
+        launched = [
+            n for n in own(method)
+            if isinstance(n, t.Assign) and t.dotted(n.targets[0]) in returned and calls(n.value)
+        ]  # fmt: skip
+        if not handled or not launched or launched[-1].span.start > handled[-1].span.start:
+            continue
+        value = (
+            f"overlap scheduling: {method.name} first launches the next batch ({source.quote(launched[-1].value)}), "
+            f"and only then handles the results of the last batch ({source.quote(handled[-1])}), so host work runs "
+            f"while the device computes"
+        )
+        streams = [source.quote(n.context_expr) for n in own(method) if isinstance(n, t.WithItem)]
+        if streams:
+            value += f"; the batch runs on a stream of its own ({', '.join(streams)})"
+        waits = [
+            source.quote(c) for c in _calls(method) if last_name(c.func) in ("wait_stream", "wait_event", "record")
+        ]
+        if waits:
+            value += f", ordered by {', '.join(waits[:3])}"
+        places = (source.at(method), source.at(launched[-1]), source.at(handled[-1]), source.at(statement))
+        yield Claim(f"{where} overlap", value, places)
+
+
+def _calls(method: t.FunctionDef) -> list[t.Call]:
+    return [n for n in own(method) if isinstance(n, t.Call)]
+
+
+def _remembered(source: PythonSource, where: str, loop: t.While) -> Iterator[Claim]:
+    """`self.last = batch` at the end of an iteration, and `if self.last:` with work before that."""
+    for statement in loop.body:
+        if not isinstance(statement, t.Assign) or len(statement.targets) != 1:
+            continue
+        kept, value = t.dotted(statement.targets[0]), t.dotted(statement.value)
+        if kept is None or value is None or "." not in kept or "." in value:
+            continue
+        made = [s for s in t.flat(loop.body) if isinstance(s, t.Assign) and t.dotted(s.targets[0]) == value]
+        guarded = [
+            s for s in loop.body
+            if isinstance(s, t.If) and s.span.start < statement.span.start
+            and any(t.dotted(n) == kept for n in t.walk(s.test)) and calls(s)
+        ]  # fmt: skip
+        if not made or not guarded or made[0].span.start > guarded[0].span.start:
+            continue
+        done = "; ".join(source.quote(c) for s in guarded[0].body for c in calls(s)[:1])
+        text = (
+            f"overlap scheduling: each iteration launches `{value}` and then handles the results of the last batch, "
+            f"kept in {kept} (`if {source.quote(guarded[0].test)}`: {done})"
+        )
+        yield Claim(f"{where} overlap", text, (source.at(guarded[0]), source.at(statement), source.at(loop)))
+
+
+def switches(source: PythonSource) -> Iterator[Claim]:
+    """`if x: one loop, else: another`: what chooses how the program runs."""
+    for scope in source.module.functions():
+        chosen: list[tuple[str, str, t.Node]] = []
+        seen: set[int] = set()
+        for node in own(scope.node):
+            if not isinstance(node, t.If) or not node.orelse or node.span.start in seen:
+                continue
+            while True:
+                seen.add(node.span.start)
+                if loops := _loops(source, node.body):
+                    chosen.append((f"if {source.quote(node.test)}", loops, node))
+                rest = node.orelse
+                if len(rest) == 1 and isinstance(rest[0], t.If):
+                    node = rest[0]
+                    continue
+                if loops := _loops(source, rest):
+                    chosen.append(("else", loops, rest[0]))
+                break
+        if len(chosen) >= 2 and len({loops for _, loops, _ in chosen}) > 1:
+            text = ", ".join(f"{test}: {loops}" for test, loops, _ in chosen[:8])
+            value = f"the main loop is chosen by a switch in {scope.qualified_name}: {text}"
+            yield Claim(f"{scope.qualified_name} main loop", value, tuple(source.at(n) for _, _, n in chosen[:8]))
+
+
+def _loops(source: PythonSource, body: list[t.Stmt]) -> str:
+    """What a branch runs for ever: calls in an endless loop, or of a function named a loop."""
+    found: dict[str, None] = {}
+    for statement in body:
+        for node in t.walk(statement):
+            if isinstance(node, t.While) and _is_endless(node.test):
+                found.update((source.quote(c.func), None) for s in node.body for c in calls(s)[:2])
+            elif isinstance(node, t.Call) and {"loop", "forever"} & set(words(last_name(node.func))):
+                found[source.quote(node.func)] = None
+    return ", ".join(found)

@@ -1,0 +1,143 @@
+"""Sharding joined across files: classes with divided sizes, what their forward passes join, and where they are built.
+
+Row-parallel: the input is divided and an all-reduce follows. Column-parallel: the output is divided. Classes take over
+what their bases do when they do not say otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from kernelscope.results import Location
+from kernelscope.serving.claims import Claim
+from kernelscope.serving.collectives import Collective
+from kernelscope.serving.parameters import Parameter
+from kernelscope.serving.sections import words
+from kernelscope.serving.sharding import Made, Plan, Sharded
+
+MAX_BASES = 10
+MAX_PARTS = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A class of sharded layers: its style, what is divided, what joins the parts, and where it is used."""
+
+    name: str
+    style: str
+    divided: str
+    joined: Collective | None
+    parts: tuple[Made, ...]
+    location: Location
+
+
+def sharded_layers(classes: Iterable[Sharded], made: Iterable[Made], collectives: Iterable[Collective]) -> list[Layer]:
+    """The sharded classes that some class builds, or that communicate themselves."""
+    known: dict[str, Sharded] = {}
+    for entry in classes:
+        known.setdefault(entry.name, entry)
+    joins: dict[str, Collective] = {}
+    for c in collectives:
+        owner, _, method = c.where.rpartition(".")
+        if method in ("forward", "__call__", "call") and c.primitive != "barrier":
+            joins.setdefault(owner.rpartition(".")[2], c)
+    parts: dict[str, list[Made]] = {}
+    for entry in made:
+        parts.setdefault(entry.cls, []).append(entry)
+    found: list[Layer] = []
+    for name, entry in known.items():
+        axes = _inherited_axes(name, known)
+        join = next((joins[n] for n in _order(name, known) if n in joins), None)
+        if not axes or (join is None and name not in parts):
+            continue
+        style = _style(axes, join)
+        if style:
+            divided = "; ".join(f"{axis}: {text}" for axis, text in axes[:4])
+            found.append(Layer(name, style, divided, join, tuple(parts.get(name, ())), entry.location))
+    return found
+
+
+def _order(name: str, known: dict[str, Sharded]) -> Iterator[str]:
+    """The class and its bases by name, nearest first."""
+    todo, seen = [name], set[str]()
+    while todo and len(seen) < MAX_BASES:
+        current = todo.pop(0)
+        if current in seen:
+            continue
+        seen.add(current)
+        yield current
+        if current in known:
+            todo += known[current].bases
+
+
+def _inherited_axes(name: str, known: dict[str, Sharded]) -> tuple[tuple[str, str], ...]:
+    return next((known[n].axes for n in _order(name, known) if n in known and known[n].axes), ())
+
+
+def _style(axes: tuple[tuple[str, str], ...], join: Collective | None) -> str:
+    kinds = {axis for axis, _ in axes}
+    if "vocabulary" in kinds:
+        return "vocab"
+    if "experts" in kinds:
+        return "expert"
+    if join is not None and join.primitive in ("all_reduce", "reduce_scatter"):
+        return "row" if kinds & {"input", "size", "heads", "intermediate"} else ""
+    return "column" if "output" in kinds else ""
+
+
+WORDS = {"row": "row-parallel (its input is divided)", "column": "column-parallel (its output is divided)",
+         "vocab": "vocabulary-parallel (rows of the vocabulary are divided)", "expert": "expert-parallel"}  # fmt: skip
+
+
+def layer_claims(layers: Iterable[Layer]) -> Iterator[Claim]:
+    """A claim per sharded class with the parts that it is used for."""
+    for layer in layers:
+        value = f"{layer.name} is {WORDS[layer.style]}: {layer.divided}"
+        places: list[Location] = [p.location for p in layer.parts[:8]]
+        if layer.joined is not None:
+            guard = f" (if {layer.joined.condition})" if layer.joined.condition else ""
+            value += f"; its forward joins the parts by {layer.joined.primitive} of {layer.joined.tensor}{guard}"
+            places.append(layer.joined.location)
+        elif layer.style == "column":
+            value += "; nothing is communicated"
+        if layer.parts:
+            value += f"; used for {', '.join(f'{p.owner}.{p.attribute}' for p in layer.parts[:MAX_PARTS])}"
+        yield Claim(f"{layer.name} sharding", value, (*places, layer.location))
+
+
+def plan_claims(plans: Iterable[Plan]) -> Iterator[Claim]:
+    """Tables of sharding styles, one claim per file."""
+    tables: dict[str, list[Plan]] = {}
+    for plan in plans:
+        tables.setdefault(str(plan.location.path), []).append(plan)
+    for rows in tables.values():
+        text = ", ".join(f"{row.pattern} → {row.style}" for row in rows[:40])
+        yield Claim("TP plan", f"sharding plan (TP): {text}", tuple(row.location for row in rows[:12]))
+
+
+STRATEGIES: tuple[tuple[str, frozenset[str]], ...] = (
+    ("TP", frozenset({"tensor", "tp"})),
+    ("PP", frozenset({"pipeline", "pp"})),
+    ("DP", frozenset({"data", "dp"})),
+    ("EP", frozenset({"expert", "ep"})),
+    ("CP", frozenset({"context", "cp"})),
+    ("SP", frozenset({"sequence", "sp"})),
+    ("FSDP", frozenset({"fsdp", "zero"})),
+)
+SIZES = frozenset({"size", "degree", "world", "parallel", "parallelism", "stage", "ways", "num"})
+
+
+def strategies(parameters: Iterable[Parameter]) -> dict[str, list[Parameter]]:
+    """Parameters that set how many ways something is split, by strategy."""
+    found: dict[str, list[Parameter]] = {}
+    for p in parameters:
+        parts = set(words(p.name))
+        if p.kind in ("argument", "define") or not parts & SIZES:
+            continue
+        for kind, names in STRATEGIES:
+            full = {n for n in names if len(n) > 3}
+            if parts & (names - full) or (parts & full and parts & {"parallel", "parallelism", "stage"}):
+                found.setdefault(kind, []).append(p)
+                break
+    return found

@@ -1,0 +1,99 @@
+"""Numeric precision: where values are raised to float32, what is computed there, and where they are cast back.
+
+Casts of the frameworks only: `.float()`, `.to(dtype)`, `astype`, `dtype=`; what a kernel accumulates in by its keyword.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from kernelscope.serving.claims import Claim, PythonSource
+from kernelscope.serving.guards import last_name, own
+from kernelscope.syntax.python import tree as t
+
+_WIDE = re.compile(r"(?:^|\.)(?:float32|fp32|float64|float)$")
+STATISTICS = {"rsqrt", "softmax", "log_softmax", "logsumexp", "var", "mean", "exp", "norm", "cumsum", "sum"}
+
+
+def precisions(source: PythonSource) -> Iterator[Claim]:
+    """Functions that compute in float32 what comes in another type, and single calls with a wide dtype."""
+    for scope in source.module.functions():
+        up: list[t.Call] = []
+        down: list[t.Call] = []
+        statistics: dict[str, t.Call] = {}
+        wide: list[tuple[t.Call, str]] = []
+        for node in own(scope.node):
+            if not isinstance(node, t.Call):
+                continue
+            kind = _cast(source, node)
+            if kind == "up":
+                up.append(node)
+            elif kind == "down":
+                down.append(node)
+            name = last_name(node.func)
+            if name in STATISTICS:
+                statistics.setdefault(name, node)
+            for keyword in node.keywords:
+                text = source.quote(keyword.value)
+                if keyword.arg and "dtype" in keyword.arg and _WIDE.search(text):
+                    wide.append((node, f"{keyword.arg}={text}"))
+        name = scope.qualified_name
+        for node, given in wide:
+            called = last_name(node.func)
+            if called in STATISTICS:
+                back = _cast_after(source, scope.node, node)
+                value = f"{name}: {called} is computed in float32 ({given}){back}"
+                yield Claim(f"{name} {called} precision", value, (source.at(node), source.at(scope.node)))
+            elif "acc" in given or called in ("dot", "dot_general", "matmul", "zeros", "full"):
+                value = f"{name}: {source.quote(node.func)} accumulates in float32 (fp32): {given}"
+                yield Claim(f"{name} accumulation precision", value, (source.at(node), source.at(scope.node)))
+        if up and statistics:
+            value = f"{name} computes in float32 ({source.quote(up[0])}): {', '.join(statistics)}"
+            if down:
+                value += (
+                    f"; cast back to the input dtype by {source.quote(down[-1])}{_order(source, scope.node, down[-1])}"
+                )
+            places = (source.at(up[0]), *(source.at(d) for d in down[-1:]), source.at(scope.node))
+            yield Claim(f"{name} precision", value, places)
+
+
+def _cast(source: PythonSource, call: t.Call) -> str:
+    name = last_name(call.func)
+    if not isinstance(call.func, t.Attribute):
+        return ""
+    if name == "float" and not call.args:
+        return "up"
+    if name in ("to", "astype", "type") and (call.args or call.keywords):
+        given = source.quote(call.args[0] if call.args else call.keywords[0].value)
+        if _WIDE.search(given):
+            return "up"
+        return "down" if "dtype" in given or re.search(r"bfloat16|float16|half", given) else ""
+    return "down" if name in ("half", "bfloat16", "type_as") else ""
+
+
+def _order(source: PythonSource, function: t.FunctionDef | t.ClassDef, down: t.Call) -> str:
+    """Whether the cast comes before or after a product with a weight."""
+    for node in own(function):
+        if isinstance(node, t.BinOp) and node.op == "*":
+            sides = (source.quote(node.left), source.quote(node.right))
+            if any("weight" in side for side in sides):
+                inside = any(found is down for side in (node.left, node.right) for found in t.walk(side))
+                if inside:
+                    return f", before the product with the weight ({source.quote(node)})"
+                if down.span.start > node.span.start or any(found is node for found in t.walk(down)):
+                    return f", after the product with the weight ({source.quote(node)})"
+                return f", before the product with the weight ({source.quote(node)})"
+    for node in own(function):
+        if isinstance(node, t.Call) and last_name(node.func) == "mul_" and "weight" in source.quote(node):
+            return f", before the product with the weight ({source.quote(node)})"
+    return ""
+
+
+def _cast_after(source: PythonSource, function: t.FunctionDef | t.ClassDef, call: t.Call) -> str:
+    for node in own(function):
+        if isinstance(node, t.Call) and node is not call and any(found is call for found in t.walk(node.func)):
+            if _cast(source, node) != "down":
+                continue
+            return f", then cast back: {source.quote(node)}"
+    return ""

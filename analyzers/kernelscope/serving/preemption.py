@@ -1,0 +1,104 @@
+"""Preemption: a running request that gives its cache back and waits again, and which request that is.
+
+Cancellation frees too, but does not queue again; a request that is only moved between queues keeps its cache.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kernelscope.serving.claims import Claim, PythonSource, literal
+from kernelscope.serving.guards import guarded, last_name, own, own_calls
+from kernelscope.serving.sections import words
+from kernelscope.syntax.python import tree as t
+
+FREES = {"free", "dealloc", "deallocate", "release", "evict", "recycle"}
+SWAPS = {"swap", "offload", "backup", "host"}
+FRONT = {"appendleft", "extendleft", "prepend", "push"}
+BACK = {"append", "extend", "add", "put", "heappush"}
+
+
+def preemptions(source: PythonSource) -> Iterator[Claim]:
+    """Methods that free what a request holds and put the same request back into a queue."""
+    for scope in source.module.functions():
+        assert isinstance(scope.node, t.FunctionDef)
+        freed = [c for c in own_calls(scope.node) if FREES & set(words(last_name(c.func)))]
+        for queued, front in _requeued(scope.node):
+            name = t.dotted(queued.args[-1])
+            gives_back = [c for c in freed if any(_root(a) == name for a in c.args) or _receiver(c) == name]
+            resets = [s for s in own(scope.node) if _resets(s, name)]
+            if name is None or not (gives_back or resets) or not _leaves(scope.node, name, queued):
+                continue
+            swaps = [c for c in own_calls(scope.node) if SWAPS & set(words(last_name(c.func)))]
+            kind = "swap: its cache is copied out" if swaps else "recompute: its cache is freed and prefilled again"
+            end = "the front (head)" if front else "the back"
+            steps = [source.quote(n) for n in (*gives_back[:2], *resets[:3])]
+            value = (
+                f"preempted by {kind} ({'; '.join(steps)}), then it re-queues at {end} of "
+                f"{source.quote(queued.func)}({name})"
+            )
+            places = [source.at(n) for n in (scope.node, queued, *gives_back[:2], *resets[:2])]
+            yield Claim(f"{scope.qualified_name} preemption", value, tuple(places))
+    yield from _victims(source)
+
+
+def _requeued(function: t.FunctionDef) -> Iterator[tuple[t.Call, bool]]:
+    """Calls that put one element into a queue that outlives the method, and whether at its front."""
+    for call in own_calls(function):
+        name = last_name(call.func)
+        if not call.args or not isinstance(call.func, t.Attribute) or not isinstance(call.func.value, t.Attribute):
+            continue
+        if FRONT & set(words(name)) or (name == "insert" and literal(call.args[0]) == 0):
+            yield call, True
+        elif name in BACK and {"wait", "waiting", "queue", "pending"} & set(words(last_name(call.func.value))):
+            yield call, False
+
+
+def _leaves(function: t.FunctionDef, name: str, queued: t.Call) -> bool:
+    """The request was running: it is an argument of the method, or taken from another queue in it."""
+    if any(p.name == name for p in function.args):
+        return True
+    for node in own(function):
+        if isinstance(node, t.Assign) and t.dotted(node.targets[0]) == name and isinstance(node.value, t.Call):
+            return last_name(node.value.func) in ("pop", "popleft") and node.value is not queued
+    return False
+
+
+def _resets(node: t.Node, name: str | None) -> bool:
+    """`request.computed = 0`: what was computed counts no more."""
+    match node:
+        case t.Assign(targets=[t.Attribute(value=owner)], value=t.Constant(value=0)):
+            return name is not None and t.dotted(owner) == name
+        case _:
+            return False
+
+
+def _root(node: t.Expr) -> str | None:
+    return (t.dotted(node) or "").partition(".")[0] or None
+
+
+def _receiver(call: t.Call) -> str | None:
+    return _root(call.func)
+
+
+def _victims(source: PythonSource) -> Iterator[Claim]:
+    """`max(self.running, key=...)`, with the chosen one removed: the victim has the largest key."""
+    for scope in source.module.functions():
+        for statement, _ in guarded(scope.node.body):
+            if not isinstance(statement, t.Assign) or not isinstance(statement.value, t.Call):
+                continue
+            call = statement.value
+            name, chosen = last_name(call.func), t.dotted(statement.targets[0])
+            key = next((k.value for k in call.keywords if k.arg == "key"), None)
+            if name not in ("max", "min") or key is None or not call.args or chosen is None:
+                continue
+            queue = t.dotted(call.args[0])
+            removed = [
+                c for c in own_calls(scope.node)
+                if last_name(c.func) in ("remove", "discard") and c.args and t.dotted(c.args[0]) == chosen
+            ]  # fmt: skip
+            if queue is None or not removed:
+                continue
+            order = "largest" if name == "max" else "smallest"
+            value = f"the preemption victim is the element of {queue} with the {order} {source.quote(key)}"
+            yield Claim(f"{scope.qualified_name} victim", value, (source.at(statement), source.at(removed[0])))

@@ -1,0 +1,111 @@
+"""How cached prefixes are looked up: where the search stops, how a hit is verified, how much of the input is offered.
+
+Hashes themselves are found in `caches`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kernelscope.serving.claims import Claim, PythonSource
+from kernelscope.serving.guards import assignments, last_name, own, own_calls
+from kernelscope.serving.sections import words
+from kernelscope.syntax.python import tree as t
+
+SEARCHES = {"match", "lookup", "hit", "hits", "longest", "computed", "prefix"}
+
+
+def lookups(source: PythonSource) -> Iterator[Claim]:
+    """Loops that look a chain of hashes up in a map and end at the first miss; verification of a hit by its tokens."""
+    for scope in source.module.functions():
+        hashed = {
+            t.dotted(n.targets[0]) for n in own(scope.node)
+            if isinstance(n, t.Assign) and isinstance(n.value, t.Call) and "hash" in words(last_name(n.value.func))
+        }  # fmt: skip
+        for loop in own(scope.node):
+            if not isinstance(loop, t.For | t.While):
+                continue
+            hashed |= (
+                {n.id for n in t.walk(loop.target) if isinstance(n, t.Name) and "hash" in words(n.id)}
+                if isinstance(loop, t.For)
+                else set()
+            )
+            for node in loop.body:
+                found = _lookup(node, hashed)
+                if found is not None:
+                    yield from _hit(source, scope.qualified_name, loop, node, found)
+
+
+def _lookup(node: t.Stmt, keys: set[str | None]) -> str | None:
+    """The name that `block = table.get(h)` or `table[h]` binds, for a key that is a hash."""
+    match node:
+        case t.Assign(targets=[t.Name(id=name)], value=t.Call(func=t.Attribute(), args=[key, *_])):
+            return name if t.dotted(key) in keys else None
+        case t.Assign(targets=[t.Name(id=name)], value=t.Subscript(slice=key)):
+            return name if t.dotted(key) in keys else None
+        case t.If(test=t.NamedExpr(target=t.Name(id=name), value=t.Call(args=[key, *_]))):
+            return name if t.dotted(key) in keys else None
+        case _:
+            return None
+
+
+def _hit(source: PythonSource, where: str, loop: t.For | t.While, lookup: t.Stmt, found: str) -> Iterator[Claim]:
+    for node in loop.body:
+        if not isinstance(node, t.If):
+            continue
+        ends = [s for s in (*node.body, *node.orelse) if isinstance(s, t.Break | t.Return)]
+        if not ends or not any(isinstance(n, t.Name) and n.id == found for n in t.walk(node.test)):
+            continue
+        value = f"prefix lookup in {where}: block by block, {source.quote(lookup)}; it stops at the first miss"
+        compared = [
+            n for n in t.walk(node.test)
+            if isinstance(n, t.Compare) and n.ops in (["!="], ["=="]) and isinstance(n.left, t.Attribute)
+            and any(isinstance(m, t.Name) and m.id == found for m in t.walk(n.left))
+        ]  # fmt: skip
+        if compared:
+            value += (
+                f". A hit is verified against collisions of the hash by comparing tokens: {source.quote(compared[0])}"
+            )
+        else:
+            value += ". A hit of the hash is taken without a check of the tokens (no collision check)"
+        yield Claim(f"{where} hash hit", value, (source.at(node), source.at(lookup), source.at(loop)))
+        return
+
+
+def offered(source: PythonSource) -> Iterator[Claim]:
+    """Searches that are given all but the last token: something must be left to compute."""
+    for scope in source.module.functions():
+        known = assignments(scope.node.body)
+        for call in own_calls(scope.node):
+            if not SEARCHES & set(words(last_name(call.func))):
+                continue
+            for argument in (*call.args, *(k.value for k in call.keywords)):
+                limit = _less_one(argument, known)
+                if limit is not None:
+                    value = (
+                        f"the prefix match gets all but the last token: {source.quote(call.func)} is offered "
+                        f"{source.quote(argument)} with limit {source.quote(limit)}, so one token is left to compute"
+                    )
+                    yield Claim(
+                        f"{scope.qualified_name} prefix match limit", value, (source.at(limit), source.at(call))
+                    )
+
+
+def _less_one(argument: t.Expr, known: dict[str, t.Expr]) -> t.Expr | None:
+    """The `n - 1` in `x[: n - 1]`, or that a name given by position or keyword is bound to."""
+    match argument:
+        case t.Subscript(slice=t.Slice(upper=t.BinOp(op="-", right=t.Constant(value=1)) as limit)):
+            return limit
+        case t.Subscript(slice=t.Slice(lower=None, upper=t.UnaryOp(op="-", operand=t.Constant(value=1)) as limit)):
+            return limit
+        case t.Name(id=name):
+            value = known.get(name)
+            return value if isinstance(value, t.BinOp) and _is_less_one(value) else None
+        case t.BinOp() if _is_less_one(argument):
+            return argument
+        case _:
+            return None
+
+
+def _is_less_one(value: t.BinOp) -> bool:
+    return value.op == "-" and isinstance(value.right, t.Constant) and value.right.value == 1

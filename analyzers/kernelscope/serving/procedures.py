@@ -1,0 +1,137 @@
+"""What a function does, condensed to one text: conditions, calls, stores and results in order, in the source's words.
+
+Logging, docstrings and comments are left out; nothing is reworded, so nothing can be claimed that is not written there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from kernelscope.results import Location
+from kernelscope.serving.claims import PythonSource
+from kernelscope.serving.sections import ranked
+from kernelscope.syntax.python import tree as t
+
+MAX_STEPS = 1_300
+"""Longest text of one procedure, in characters."""
+MAX_STEP = 150
+MIN_STATEMENTS = 2
+MAX_PLACES = 10
+FORWARD = {"forward", "__call__", "call", "setup"}
+COMPONENT = "components"
+SILENT = {"logger", "logging", "log", "warnings", "print", "nvtx", "super"}
+SILENT_FOLDERS = {"test", "tests", "benchmark", "benchmarks", "examples", "example", "docs", "scripts", "tools", "dev",
+                  "experimental", "third_party", "3rdparty"}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Procedure:
+    """One function: its name, the section it belongs to with the strength of that hint, and its steps."""
+
+    name: str
+    section: str
+    weight: int
+    steps: str
+    size: int
+    evidence: tuple[Location, ...]
+    language: str = "python"
+
+
+def procedures(source: PythonSource) -> Iterator[Procedure]:
+    """The functions of a Python file that do more than one thing and have a section."""
+    if source.aside:
+        return
+    for scope in source.module.functions():
+        node = scope.node
+        assert isinstance(node, t.FunctionDef)
+        if node.name.startswith("__") and node.name not in ("__init__", "__post_init__", "__call__"):
+            continue
+        owner = ".".join(scope.path[:-1])
+        places = ranked(node.name, owner, source.path.stem)
+        writer = Condenser(source)
+        text = shortened(writer.block(node.body), MAX_STEPS)
+        if not writer.nodes:
+            continue
+        is_forward = node.name in FORWARD and scope.owner is not None
+        evidence = (source.at(node), *spread([source.at(n) for n in writer.nodes], MAX_PLACES))
+        if is_forward or (scope.owner is None and len(scope.path) == 1):
+            name = scope.owner.name if is_forward and scope.owner is not None else scope.qualified_name
+            yield Procedure(name, COMPONENT, 4 if is_forward else 0, text, len(writer.nodes), evidence)
+        if places and len(writer.nodes) >= MIN_STATEMENTS and not is_forward:
+            weight, section = places[0]
+            yield Procedure(scope.qualified_name, section, weight, text, len(writer.nodes), evidence)
+
+
+def is_aside(path: Path) -> bool:
+    """Whether a file, by its path below the workspace's root, belongs to tests, benchmarks or examples."""
+    name = path.stem
+    return bool(SILENT_FOLDERS & set(path.parts[:-1])) or name.startswith("test_") or name.endswith("_test")
+
+
+def spread(places: list[Location], count: int) -> list[Location]:
+    """At most `count` places, evenly from first to last."""
+    if len(places) <= count:
+        return places
+    return [places[i * (len(places) - 1) // (count - 1)] for i in range(count)]
+
+
+def shortened(text: str, longest: int) -> str:
+    return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+class Condenser:
+    """Writes statements as one line; `nodes` are the statements that it wrote."""
+
+    def __init__(self, source: PythonSource) -> None:
+        self.source = source
+        self.nodes: list[t.Stmt] = []
+
+    def block(self, body: list[t.Stmt]) -> str:
+        return "; ".join(text for statement in body if (text := self.statement(statement)))
+
+    def statement(self, node: t.Stmt) -> str:
+        text = self._text(node)
+        if text and not isinstance(node, t.If | t.For | t.While | t.With | t.Try | t.Match):
+            self.nodes.append(node)
+        return text
+
+    def _text(self, node: t.Stmt) -> str:
+        quote = self.source.quote
+        match node:
+            case t.If():
+                self.nodes.append(node)
+                text = f"if {quote(node.test)} {{ {self.block(node.body)} }}"
+                return f"{text} else {{ {self.block(node.orelse)} }}" if node.orelse else text
+            case t.For():
+                self.nodes.append(node)
+                return f"for {quote(node.target)} in {quote(node.iter)} {{ {self.block(node.body)} }}"
+            case t.While():
+                self.nodes.append(node)
+                return f"while {quote(node.test)} {{ {self.block(node.body)} }}"
+            case t.With():
+                items = ", ".join(quote(item.context_expr) for item in node.items)
+                return f"with {items} {{ {self.block(node.body)} }}"
+            case t.Try():
+                return self.block(node.body + node.orelse + node.finalbody)
+            case t.Match():
+                cases = (f"case {quote(case.pattern)} {{ {self.block(case.body)} }}" for case in node.cases)
+                return f"match {quote(node.subject)} {{ {' '.join(cases)} }}"
+            case t.ExprStmt(value=value):
+                return "" if self._is_silent(value) else quote(value, MAX_STEP)
+            case t.Pass() | t.Import() | t.ImportFrom() | t.FunctionDef() | t.ClassDef() | t.Global() | t.Nonlocal():
+                return ""
+            case t.Assert():
+                return f"assert {quote(node.test)}"
+            case _:
+                return quote(node, MAX_STEP)
+
+    def _is_silent(self, value: t.Expr) -> bool:
+        match value:
+            case t.Constant():
+                return True
+            case t.Call(func=func):
+                return (t.dotted(func) or "").partition(".")[0] in SILENT or "log" in (t.dotted(func) or "").split(".")
+            case _:
+                return False

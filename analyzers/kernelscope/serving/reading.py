@@ -1,0 +1,185 @@
+"""What one file says of a system: plain records without trees, so that they can be kept and joined with others.
+
+A pure function of the file's bytes; what needs several files is decided in `system`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kernelscope.serving import (
+    batches,
+    caches,
+    endpoints,
+    execution,
+    layers,
+    lifecycle,
+    prefixes,
+    queues,
+    sharding,
+    work,
+)
+from kernelscope.serving.bindings import Loader, Native, bindings, c_bindings, loaders
+from kernelscope.serving.c_algorithms import algorithms, recomputed
+from kernelscope.serving.c_collectives import c_collectives
+from kernelscope.serving.c_functions import CSource
+from kernelscope.serving.c_procedures import c_procedures
+from kernelscope.serving.c_settings import c_settings, c_tables
+from kernelscope.serving.claims import Claim, PythonSource
+from kernelscope.serving.collectives import Collective, collectives, groups, wrapped_collectives
+from kernelscope.serving.constraints import Constraint, c_constraints, constraints
+from kernelscope.serving.metrics import Metric, metrics
+from kernelscope.serving.overlap import overlaps, switches
+from kernelscope.serving.parameters import Parameter, c_parameters, parameters
+from kernelscope.serving.precision import precisions
+from kernelscope.serving.preemption import preemptions
+from kernelscope.serving.preferences import preferences
+from kernelscope.serving.procedures import Procedure, procedures
+from kernelscope.serving.processes import Channel, Route, Started, channels, routes, started
+from kernelscope.serving.registries import Registry, registries, stacks
+from kernelscope.serving.sizes import derived_sizes
+from kernelscope.serving.waits import Sync, c_syncs, syncs
+from kernelscope.serving.weights import shared_weights
+from kernelscope.syntax.python import tree as t
+
+FRAMEWORKS = {"torch": "pytorch", "triton": "triton", "jax": "jax", "cutlass": "cute", "tilelang": "tilelang"}
+Finder = Callable[[PythonSource], Iterable[Claim]]
+FINDERS: tuple[tuple[str, Finder], ...] = (
+    ("serving.kv_cache", caches.paging),
+    ("serving.kv_cache", caches.buffers),
+    ("serving.kv_cache", caches.reference_counts),
+    ("serving.kv_cache", caches.evictions),
+    ("serving.kv_cache", caches.sizing),
+    ("serving.kv_cache", execution.spares),
+    ("serving.prefix_cache", caches.hashes),
+    ("serving.prefix_cache", prefixes.lookups),
+    ("serving.prefix_cache", prefixes.offered),
+    ("serving.scheduling", overlaps),
+    ("serving.scheduling", switches),
+    ("serving.scheduling", preferences),
+    ("serving.scheduling", preemptions),
+    ("serving.batching", batches.continuous),
+    ("serving.batching", batches.chunks),
+    ("serving.batching", batches.admissions),
+    ("serving.topology.addresses", endpoints.addresses),
+    ("topology.execution", execution.captures),
+    ("topology.execution", execution.replays),
+    ("components", shared_weights),
+    ("components", execution.placeholders),
+    ("components", derived_sizes),
+    ("faq.fusion", execution.compiled),
+    ("faq.fusion", layers.fused_residuals),
+    ("faq.precision", precisions),
+    ("distributed.groups", groups),
+    ("units_of_work", work.dealing),
+    ("tiling", work.tile_counts),
+    ("dependencies.sync", work.tables),
+    ("dependencies.order", work.producers),
+    ("dependencies.order", work.intersections),
+)
+"""Who finds claims in a Python file, and the section where they stand."""
+
+
+@dataclass(slots=True)
+class Reading:
+    """The records of one file, each list in source order; `claims` by section."""
+
+    path: Path
+    aside: bool
+    lines: int
+    frameworks: tuple[str, ...] = ()
+    scripts: list[Claim] = field(default_factory=list[Claim])
+    parameters: list[Parameter] = field(default_factory=list[Parameter])
+    constraints: list[Constraint] = field(default_factory=list[Constraint])
+    registries: list[Registry] = field(default_factory=list[Registry])
+    collectives: list[Collective] = field(default_factory=list[Collective])
+    wrapped: list[Collective] = field(default_factory=list[Collective])
+    started: list[Started] = field(default_factory=list[Started])
+    channels: list[Channel] = field(default_factory=list[Channel])
+    routes: list[Route] = field(default_factory=list[Route])
+    metrics: list[Metric] = field(default_factory=list[Metric])
+    transitions: list[lifecycle.Transition] = field(default_factory=list[lifecycle.Transition])
+    procedures: list[Procedure] = field(default_factory=list[Procedure])
+    syncs: list[Sync] = field(default_factory=list[Sync])
+    natives: list[Native] = field(default_factory=list[Native])
+    loaders: list[Loader] = field(default_factory=list[Loader])
+    sharded: list[sharding.Sharded] = field(default_factory=list[sharding.Sharded])
+    made: list[sharding.Made] = field(default_factory=list[sharding.Made])
+    plans: list[sharding.Plan] = field(default_factory=list[sharding.Plan])
+    claims: dict[str, list[Claim]] = field(default_factory=dict[str, list[Claim]])
+
+    def add(self, section: str, claims: Iterable[Claim]) -> None:
+        self.claims.setdefault(section, []).extend(claims)
+
+
+def read_python(source: PythonSource) -> Reading:
+    """The records of one Python file."""
+    reading = Reading(source.path, source.aside, source.text.line_count, _frameworks(source))
+    reading.scripts += [
+        Claim(source.path.name, "script", (source.at(statement),))
+        for statement in source.module.body
+        if isinstance(statement, t.If) and "__main__" in source.quote(statement.test)
+    ]
+    reading.parameters += parameters(source)
+    reading.constraints += constraints(source)
+    reading.registries += registries(source)
+    reading.collectives += collectives(source)
+    reading.wrapped += wrapped_collectives(source)
+    reading.started += started(source)
+    reading.channels += channels(source)
+    reading.routes += routes(source)
+    reading.metrics += metrics(source)
+    reading.transitions += lifecycle.initial_states(source)
+    reading.transitions += lifecycle.transitions(source)
+    reading.procedures += procedures(source)
+    reading.syncs += syncs(source)
+    reading.natives += bindings(source)
+    reading.loaders += loaders(source)
+    reading.sharded += sharding.sharded(source)
+    reading.made += sharding.made(source)
+    reading.plans += sharding.plans(source)
+    reading.add("serving.topology.addresses", endpoints.endpoints(reading.parameters))
+    for queue in queues.queues(source):
+        if queue.holds_ids:
+            reading.add("serving.kv_cache", queues.free_list_claims(queue))
+        else:
+            reading.add("serving.scheduling", queues.service_claims(queue))
+    for section, find in FINDERS:
+        reading.add(section, find(source))
+    for section, claim in (*layers.orders(source), *stacks(source)):
+        reading.add(section, [claim])
+    return reading
+
+
+def read_c(source: CSource) -> Reading:
+    """The records of one C++ or CUDA file."""
+    path, text = source.path, source.text
+    reading = Reading(path, source.aside, text.line_count, ("cuda" if path.suffix in (".cu", ".cuh") else "cpp",))
+    reading.parameters += c_parameters(path, text)
+    reading.constraints += c_constraints(path, text)
+    reading.parameters += c_settings(source)
+    reading.collectives += c_collectives(source)
+    reading.procedures += c_procedures(source)
+    reading.syncs += c_syncs(source)
+    reading.natives += c_bindings(path, text)
+    reading.add("config", c_tables(source))
+    reading.add("memory_access", recomputed(source))
+    for section, claim in algorithms(source):
+        reading.add(section, [claim])
+    return reading
+
+
+def _frameworks(source: PythonSource) -> tuple[str, ...]:
+    found: dict[str, None] = {}
+    for statement in source.module.body:
+        names: list[str] = []
+        if isinstance(statement, t.Import):
+            names = [alias.name for alias in statement.names]
+        elif isinstance(statement, t.ImportFrom) and statement.level == 0:
+            names = [statement.module]
+        for name in names:
+            if framework := FRAMEWORKS.get(name.partition(".")[0]):
+                found[framework] = None
+    return tuple(found)

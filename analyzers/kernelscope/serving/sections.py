@@ -1,0 +1,65 @@
+"""Which section of a report a function belongs to: a weak hint from the words of its name, its class and its file.
+
+The words only place what is said; they never change what is claimed.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+WORDS: dict[str, str] = {
+    "serving.scheduling": "schedul preempt polic priorit overlap queue loop step idle fair victim pending waiting "
+    "running disagg balanc",
+    "serving.batching": "batch prefill chunk budget admit decode extend add_req token_budget speculat draft propos",
+    "serving.kv_cache": "kv cache block page alloc dealloc evict slot pool free lru ref swap offload defrag memory",
+    "serving.prefix_cache": "prefix radix trie hash match reuse share",
+    "serving.lifecycle": "request req seq sequence abort finish status stop stream detokenize tokenize generate",
+    "serving.topology": "serv launch spawn process worker rank http route socket zmq ipc shm rpc client frontend "
+    "router engine_core actor",
+    "serving.metrics": "metric stat log_stats observe record latency throughput",
+    "dependencies": "depend dep deps wait signal barrier semaphore scoreboard producer consumer sync intersect event "
+    "acquire release notify flag pipeline",
+    "units_of_work": "task tile work instruction opcode op_type enque enqueue dispatch assign interpret megakernel sm "
+    "queue",
+    "distributed": "all_reduce allreduce all_gather allgather reduce_scatter reducescatter all_to_all alltoall "
+    "broadcast shard parallel distributed nccl comm zero gradient rank gather tp pp ep",
+    "topology": "bind load compile jit aot graph capture cudagraph register kernel build module replay warmup",
+    "memory_access": "recompute checkpoint offload copy buffer workspace arena activation alloc malloc prefetch stage",
+    "tiling": "tiling grid block_size num_tiles split swizzle autotune config",
+}
+STEMS: dict[str, tuple[str, ...]] = {section: tuple(text.split()) for section, text in WORDS.items()}
+_PARTS = re.compile(r"[A-Z]+(?=[A-Z][a-z]|\d|\b|_)|[A-Z]?[a-z]+|\d+")
+SHORT = 4
+"""Words up to this length must be matched whole."""
+
+
+@cache
+def words(identifier: str) -> tuple[str, ...]:
+    """`PrefixCacheManager.match_req` gives prefix, cache, manager, match, req."""
+    return tuple(part.lower() for part in _PARTS.findall(identifier))
+
+
+@cache
+def _hits(section: str, identifier: str) -> int:
+    parts = words(identifier)
+    joined = "_".join(parts)
+    count = 0
+    for stem in STEMS[section]:
+        if "_" in stem:
+            count += stem in joined
+        elif len(stem) <= SHORT:
+            count += stem in parts or f"{stem}s" in parts
+        else:
+            count += any(part.startswith(stem) for part in parts)
+    return count
+
+
+def ranked(name: str, owner: str = "", file: str = "") -> list[tuple[int, str]]:
+    """Sections by how well the words fit, best first: the own name counts most, the file's least."""
+    found: list[tuple[int, str]] = []
+    for section in STEMS:
+        own, around, place = _hits(section, name), _hits(section, owner), _hits(section, file)
+        if own or around:
+            found.append((4 * own + 2 * around + place, section))
+    return sorted(found, key=lambda entry: -entry[0])

@@ -1,0 +1,137 @@
+"""Which layers are sharded and how: from how a class divides its sizes by a world size, and what its forward joins.
+
+Input divided and an all-reduce after it is row-parallel, output divided column-parallel, a divided vocabulary is masked
+and reduced. Names of classes do not decide; instances are found by the class that is constructed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from kernelscope.results import Location
+from kernelscope.serving.claims import PythonSource
+from kernelscope.serving.guards import last_name, own
+from kernelscope.serving.sections import words
+from kernelscope.syntax.python import tree as t
+
+ADJECTIVES = {"in": "input", "input": "input", "out": "output", "output": "output"}
+
+
+@dataclass(frozen=True, slots=True)
+class Sharded:
+    """A class whose sizes are divided: `axes` says which (input, output, vocabulary …) by which expression."""
+
+    name: str
+    bases: tuple[str, ...]
+    axes: tuple[tuple[str, str], ...]
+    location: Location
+    places: tuple[Location, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A part that a class builds: `owner.attribute = cls(arguments)`."""
+
+    owner: str
+    attribute: str
+    cls: str
+    arguments: str
+    location: Location
+
+
+def sharded(source: PythonSource) -> Iterator[Sharded]:
+    """The classes of a file whose constructors divide a size by a number of ranks."""
+    for scope in source.module.classes():
+        assert isinstance(scope.node, t.ClassDef)
+        init = next((m for m in scope.node.methods() if m.name == "__init__"), None)
+        axes: list[tuple[str, str]] = []
+        places: list[Location] = []
+        if init is not None:
+            for node in own(init):
+                if (found := _division(source, node)) is not None:
+                    axes.append(found)
+                    places.append(source.at(node))
+        bases = tuple(b for base in scope.node.bases if (b := (t.dotted(base) or "").rpartition(".")[2]))
+        yield Sharded(scope.node.name, bases, tuple(dict.fromkeys(axes)), source.at(scope.node), tuple(places))
+
+
+def _division(source: PythonSource, node: t.Node) -> tuple[str, str] | None:
+    """`size // world_size` or `divide(size, world_size)`: what is divided and the whole expression."""
+    match node:
+        case t.BinOp(left=left, op="//", right=right) if _is_world(right):
+            return _axis(left), source.quote(node)
+        case t.Call(args=[left, right, *_], func=func) if _is_world(right) and last_name(func).startswith(
+            ("div", "ensure_div")
+        ):
+            return _axis(left), source.quote(node)
+        case _:
+            return None
+
+
+def _is_world(node: t.Expr) -> bool:
+    name = last_name(node.func) if isinstance(node, t.Call) else last_name(node)
+    parts = set(words(name))
+    return bool(parts & {"world", "tp", "ep", "ranks", "partitions", "degree", "parallel"}) or name in (
+        "size",
+        "num_shards",
+    )
+
+
+def _axis(node: t.Expr) -> str:
+    parts = set(words(last_name(node)))
+    for word, axis in ADJECTIVES.items():
+        if word in parts:
+            return axis
+    if parts & {"vocab", "vocabulary", "embeddings"}:
+        return "vocabulary"
+    if parts & {"heads", "head"}:
+        return "heads"
+    return "experts" if "experts" in parts else "intermediate" if "intermediate" in parts else "size"
+
+
+def made(source: PythonSource) -> Iterator[Made]:
+    """Parts that classes build in their constructors."""
+    for scope in source.module.functions():
+        if scope.node.name != "__init__" or scope.owner is None:
+            continue
+        for node in own(scope.node):
+            match node:
+                case t.Assign(targets=[t.Attribute(value=t.Name(id="self"), attr=attribute)], value=t.Call() as call):
+                    cls = last_name(call.func)
+                    if cls[:1].isupper():
+                        arguments = ", ".join(source.quote(a, 60) for a in call.args[:3])
+                        yield Made(scope.owner.name, attribute, cls, arguments, source.at(node))
+                case _:
+                    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One entry of a table that says how a parameter is sharded: `pattern` → `style`."""
+
+    table: str
+    pattern: str
+    style: str
+    location: Location
+
+
+_STYLE = re.compile(
+    r"col\w*wise|row\w*wise|ColwiseParallel|RowwiseParallel|SequenceParallel|Replicate|Shard\(|gather|local"
+)
+
+
+def plans(source: PythonSource) -> Iterator[Plan]:
+    """Tables from names of modules to sharding styles: dicts whose values name a style of the framework."""
+    for node in t.walk(*source.module.body):
+        if not isinstance(node, t.Dict):
+            continue
+        for key, value in zip(node.keys, node.values, strict=True):
+            if key is None or not isinstance(key, t.Constant) or not isinstance(key.value, str):
+                continue
+            text = source.quote(value, 80)
+            if (match := _STYLE.search(text)) is not None and "." in key.value + ".":
+                style = text.strip("\"'") if isinstance(value, t.Constant) else match[0]
+                if isinstance(value, t.Constant | t.Call):
+                    yield Plan("", key.value, style, source.at(key))

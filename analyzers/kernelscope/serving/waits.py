@@ -1,0 +1,195 @@
+"""Synchronisation: spin loops and the signals that end them, atomics, barriers, events between streams, locks.
+
+A loop that only reads one place until it holds a value is a wait; a store with release order, an atomic or a plain
+store to the same table is its signal. Also read in source that programs generate as text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from kernelscope.results import Location, Span
+from kernelscope.serving.c_functions import CSource
+from kernelscope.serving.claims import PythonSource
+from kernelscope.serving.guards import all_guards_text, calls, guarded, last_name, own
+from kernelscope.serving.sections import words
+from kernelscope.syntax.python import tree as t
+
+BARRIERS = {"__syncthreads", "syncthreads", "debug_barrier", "barrier_all", "barrier", "__syncwarp", "grid_sync"}
+ORDERS = ("acquire", "release", "acq_rel", "relaxed")
+EVENTS = {"wait_stream", "wait_event", "record_event", "record_stream"}
+C_EVENTS = {"cudaEventRecord", "cudaStreamWaitEvent", "cudaEventSynchronize"}
+
+
+@dataclass(frozen=True, slots=True)
+class Sync:
+    """One synchronisation: `kind` of the schema, what is said, and the place that is waited on or signalled."""
+
+    kind: str
+    role: str
+    text: str
+    where: str
+    location: Location
+    also: tuple[Location, ...] = ()
+
+
+def syncs(source: PythonSource) -> Iterator[Sync]:
+    """The synchronisation of one Python file: device code, host streams and generated source."""
+    if source.aside:
+        return
+    for scope in source.module.functions():
+        name = scope.qualified_name
+        here = source.at(scope.node)
+        for node in own(scope.node):
+            if isinstance(node, t.While) and _only_waits(node):
+                yield Sync(
+                    "scoreboard", "wait", _wait_text(source, name, scope.node, node), name, source.at(node), (here,)
+                )
+        yield from _signals(source, name, scope.node, here)
+        yield from _streams(source, name, scope.node, here)
+    yield from _generated(source)
+
+
+def _only_waits(loop: t.While) -> bool:
+    """A loop whose test reads memory and whose body does nothing."""
+    reads = any(isinstance(n, t.Call) and _reads(last_name(n.func)) for n in t.walk(loop.test))
+    return reads and all(isinstance(s, t.Pass) for s in loop.body)
+
+
+def _reads(name: str) -> bool:
+    return bool({"ld", "load", "cas", "acquire", "wait", "poll", "test", "read"} & set(words(name)))
+
+
+def _wait_text(source: PythonSource, where: str, function: t.FunctionDef | t.ClassDef, loop: t.While) -> str:
+    around = [source.quote(n.iter) for n in own(function) if isinstance(n, t.For) and _holds(n, loop)]
+    text = f"{where} waits by spinning: while {source.quote(loop.test)}"
+    order = next((o for o in ORDERS if o in source.quote(loop.test)), "")
+    if order:
+        text += f", read with {order} order"
+    if around:
+        text += f", for each of {'; '.join(around)}"
+    barrier = [last_name(c.func) for c in calls_in(function) if last_name(c.func) in BARRIERS]
+    return text + (f"; then {barrier[-1]}()" if barrier else "")
+
+
+def _holds(outer: t.Node, inner: t.Node) -> bool:
+    return outer.span.start <= inner.span.start and inner.span.end <= outer.span.end
+
+
+def calls_in(function: t.FunctionDef | t.ClassDef) -> list[t.Call]:
+    return [n for n in own(function) if isinstance(n, t.Call)]
+
+
+def _signals(source: PythonSource, where: str, function: t.FunctionDef | t.ClassDef, here: Location) -> Iterator[Sync]:
+    """Stores and atomics with release order: what is published, by whom, between which barriers."""
+    found = calls_in(function)
+    barriers = [c for c in found if last_name(c.func) in BARRIERS]
+    for statement, guards in guarded(function.body):
+        for call in calls(statement):
+            name, text = last_name(call.func), source.quote(call)
+            if not {"st", "store", "add", "atomic", "notify", "signal", "set", "red"} & set(words(name)):
+                continue
+            is_atomic = "atomic" in words(name)
+            if not is_atomic and not ("release" in text or "notify" in words(name) or "signal" in words(name)):
+                continue
+            if not call.args:
+                continue
+            guard = " and ".join(all_guards_text(source, guards))
+            said = f"{where} signals with {text}"
+            said += (
+                f", done by a single thread ({guard})"
+                if guard and _is_thread(guard)
+                else f", if {guard}"
+                if guard
+                else ""
+            )
+            before = [b for b in barriers if b.span.start < call.span.start]
+            after = [b for b in barriers if b.span.start > call.span.start]
+            if before:
+                said += f", after {last_name(before[-1].func)}() so that all stores are done"
+            if after:
+                said += f", followed by {last_name(after[0].func)}()"
+            kind = "atomic" if is_atomic else "scoreboard"
+            yield Sync(kind, "signal", said, where, source.at(call), (here,))
+
+
+def _is_thread(guard: str) -> bool:
+    return bool(re.search(r"thread|tid|lane|elect|leader", guard)) and "== 0" in guard
+
+
+def _streams(source: PythonSource, where: str, function: t.FunctionDef | t.ClassDef, here: Location) -> Iterator[Sync]:
+    for call in calls_in(function):
+        name = last_name(call.func)
+        if name in EVENTS:
+            yield Sync(
+                "stream_event",
+                "wait",
+                f"{where}: {source.quote(call)} orders two streams",
+                where,
+                source.at(call),
+                (here,),
+            )
+
+
+_FETCH = re.compile(
+    r"(\w+)\s*=\s*(?:\w+(?:\.|::))*(atomic_?add|atomicAdd|fetch_add)\s*\(\s*&?([\w.\[\]>-]+)\s*,\s*(\w+)[^)\n]*\)"
+)
+
+
+def _generated(source: PythonSource) -> Iterator[Sync]:
+    """Atomics in strings that hold source: a kernel that fetches its next piece of work."""
+    for scope in source.module.functions():
+        for node in own(scope.node):
+            if not isinstance(node, t.JoinedStr) and not (isinstance(node, t.Constant) and isinstance(node.value, str)):
+                continue
+            raw = source.text.slice(node.span)
+            if "atomic" not in raw:
+                continue
+            condition = _condition_in(raw)
+            matches = list(_FETCH.finditer(raw))
+            if not matches:
+                continue
+            match = matches[0]
+            offsets = [node.span.start + len(raw[: m.start()].encode()) for m in matches]
+            where, *others = [source.text.location(source.path, Span(o, o)) for o in offsets[:6]]
+            text = (
+                f"generated kernel in {scope.qualified_name}: the next task index is fetched dynamically at run time "
+                f"by {match[0]}: an atomic counter hands out work"
+            )
+            yield Sync(
+                "atomic", "fetch", text + condition, scope.qualified_name, where, (*others, source.at(scope.node))
+            )
+            break
+
+
+def _condition_in(raw: str) -> str:
+    match = re.search(r"if\s+(\w+)\s+else", raw)
+    return f" (if {match[1]})" if match else ""
+
+
+def c_syncs(source: CSource) -> Iterator[Sync]:
+    """Spin loops, atomics that fetch work, events and grid barriers of a C++ or CUDA file."""
+    if source.aside:
+        return
+    for function in source.functions:
+        here = source.at(function.name_start)
+        body = source.code[function.start : function.end]
+        for match in re.finditer(rb"\bwhile\s*\(([^;{}]{3,200}?)\)\s*(?:;|\{\s*(?:__nanosleep\([^)]*\);\s*)?\})", body):
+            test = source.quote(function.start + match.start(1), function.start + match.end(1), 160)
+            if re.search(r"\w+\s*\(|\[|\*|volatile", test):
+                text = f"{function.name} waits by spinning: while ({test})"
+                yield Sync(
+                    "scoreboard", "wait", text, function.name, source.at(function.start + match.start()), (here,)
+                )
+        text_of = body.decode("utf-8", "replace")
+        if (fetch := _FETCH.search(text_of)) is not None:
+            offset = function.start + len(text_of[: fetch.start()].encode())
+            text = f"{function.name} fetches work dynamically: {fetch[0]}: an atomic counter hands out the next index"
+            yield Sync("atomic", "fetch", text, function.name, source.at(offset), (here,))
+        events = [(name, offset) for name, offset in source.calls(function) if name in C_EVENTS]
+        if len(events) >= 2:
+            steps = [f"{name}({', '.join(source.arguments(offset, function.end))})" for name, offset in events[:4]]
+            text = f"{function.name} orders streams by events: {'; '.join(steps)}, without blocking the host"
+            yield Sync("stream_event", "wait", text, function.name, source.at(events[0][1]), (here,))
