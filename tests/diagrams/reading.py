@@ -16,6 +16,7 @@ ARMS = {
 }  # fmt: skip
 STEP = {UP: (0, -1), DOWN: (0, 1), LEFT: (-1, 0), RIGHT: (1, 0)}
 OPPOSITE = {UP: DOWN, DOWN: UP, LEFT: RIGHT, RIGHT: LEFT}
+TURNED = str.maketrans("│─┐└├┬┤┴►▼▲◄", "─│└┐┬├┴┤▼►◄▲")
 Rectangle = tuple[int, int, int, int]
 
 
@@ -24,15 +25,16 @@ class Misdrawn(AssertionError):
 
 
 class Reading:
-    """A picture by its characters."""
+    """A picture by its characters. One that runs right is read as if rows were columns, so that it runs down."""
 
-    def __init__(self, text: str, boxes: Iterable[str], titles: Iterable[str] = ()) -> None:
+    def __init__(self, text: str, boxes: Iterable[str], titles: Iterable[str] = (), *, turned: bool = False) -> None:
         rows = text.split("\n")
         width = max(map(len, rows))
         self.text = text
+        self.turned = turned
         self.rows = [row.ljust(width) for row in rows]
-        self.boxes = {key: self._box(key) for key in boxes}
-        self.frames = {title: self._frame(title) for title in titles}
+        self.boxes = {key: self._seen(self._box(key)) for key in boxes}
+        self.frames = {title: self._seen(self._frame(title)) for title in titles}
         self.tops = {(x, b[1]): k for k, b in self.boxes.items() for x in range(b[0] + 1, b[2])}
         self.lefts = {(b[0], y): k for k, b in self.boxes.items() for y in range(b[1] + 1, b[3])}
         self.rights = {(b[2], y): k for k, b in self.boxes.items() for y in range(b[1] + 1, b[3])}
@@ -41,7 +43,17 @@ class Reading:
         self.used_ports: set[tuple[int, int]] = set()
 
     def at(self, x: int, y: int) -> str:
+        """The character of a cell, as if the picture ran down."""
+        if not self.turned:
+            return self.seen_at(x, y)
+        return self.seen_at(y, x).translate(TURNED)
+
+    def seen_at(self, x: int, y: int) -> str:
         return self.rows[y][x] if 0 <= y < len(self.rows) and 0 <= x < len(self.rows[0]) else " "
+
+    def _seen(self, rectangle: Rectangle) -> Rectangle:
+        left, top, right, bottom = rectangle
+        return (top, left, bottom, right) if self.turned else rectangle
 
     def wrong(self, why: str) -> Misdrawn:
         return Misdrawn(f"{why}\n{self.text}")
@@ -68,47 +80,51 @@ class Reading:
         }
 
     def _box(self, key: str) -> Rectangle:
-        """The frame of a box: no line touches it but where values leave at the bottom."""
+        """The frame of a box: no line touches it but where values leave."""
         cells = self._places(f" {key} ")
         if len(cells) != 1:
             raise self.wrong(f"{key} is in the picture {len(cells)} times")
         x, y = cells[0]
-        left, right = self.rows[y].rfind("│", 0, x + 1), self.rows[y].find("│", x + 1)
-        top = bottom = y
-        while self.at(left, top) == "│":
-            top -= 1
-        while self.at(left, bottom) == "│":
-            bottom += 1
-        corners = [self.at(*c) for c in ((left, top), (right, top), (left, bottom), (right, bottom))]
-        if corners != list("┌┐└┘"):
-            raise self.wrong(f"the box of {key} is broken")
-        if set(self.rows[top][left + 1 : right]) != {"─"}:
-            raise self.wrong(f"a line touches the top of {key}")
-        if set(self.rows[bottom][left + 1 : right]) - set("─┬"):
-            raise self.wrong(f"a line touches the bottom of {key}")
-        for row in range(top + 1, bottom):
-            inside = self.rows[row][left + 1 : right].strip()
-            if self.at(left, row) + self.at(right, row) != "││" or inside not in ("", key):
-                raise self.wrong(f"a line touches a side of {key}")
-        return left, top, right, bottom
+        left = max(self.rows[y].rfind(c, 0, x + 1) for c in "│├")
+        right = min(at for c in "│├" if (at := self.rows[y].find(c, x + 1)) >= 0)
+        return self._rectangle(key, left, right, y, leaving="├" if self.turned else "┬", entering="")
 
     def _frame(self, title: str) -> Rectangle:
-        """The border of a container: a title and ports at the top, ports at the bottom, nothing on its sides."""
+        """The border of a container: a title and ports where values enter, ports where they leave."""
         cells = self._places(f"─ {title} ─") + self._places(f"▼ {title} ─")
         if len(cells) != 1:
             raise self.wrong(f"container {title} is in the picture {len(cells)} times")
         x, top = cells[0]
-        left, right, bottom = self.rows[top].rfind("┌", 0, x + 1), self.rows[top].find("┐", x), top + 1
-        if set(self.rows[top][left + 1 : right].replace(f" {title} ", "")) - set("─▼"):
-            raise self.wrong(f"a line touches the top of {title}")
-        while self.at(left, bottom) == "│":
+        left, right = self.rows[top].rfind("┌", 0, x + 1), self.rows[top].find("┐", x)
+        entering = "►" if self.turned else "▼"
+        return self._rectangle(title, left, right, top + 1, leaving="┼", entering=entering, title=f" {title} ")
+
+    def _rectangle(
+        self, name: str, left: int, right: int, row: int, *, leaving: str, entering: str, title: str = ""
+    ) -> Rectangle:
+        """The frame around a row, if its sides are whole and nothing touches them but what may."""
+        sides = "│" + (entering + leaving if self.turned else "")
+        top = bottom = row
+        while self.seen_at(left, top) in sides and self.seen_at(right, top) in sides:
+            top -= 1
+        while self.seen_at(left, bottom) in sides and self.seen_at(right, bottom) in sides:
             bottom += 1
-        if self.at(left, bottom) + self.at(right, bottom) != "└┘":
-            raise self.wrong(f"the frame {title} is broken")
-        if any(self.at(right, y) != "│" for y in range(top + 1, bottom)):
-            raise self.wrong(f"a line touches a side of {title}")
-        if set(self.rows[bottom][left + 1 : right]) - set("─┼"):
-            raise self.wrong(f"a line touches the bottom of {title}")
+        corners = [self.seen_at(*c) for c in ((left, top), (right, top), (left, bottom), (right, bottom))]
+        if corners != list("┌┐└┘"):
+            raise self.wrong(f"the frame of {name} is broken or touched")
+        upper = (
+            self.rows[top][left + 1 : right].replace(title, "─" * len(title))
+            if title
+            else self.rows[top][left + 1 : right]
+        )
+        lower = self.rows[bottom][left + 1 : right]
+        lefts = "".join(self.rows[y][left] for y in range(top + 1, bottom))
+        rights = "".join(self.rows[y][right] for y in range(top + 1, bottom))
+        allowed = [(lefts, "│" + entering), (rights, "│" + leaving), (upper, "─"), (lower, "─")]
+        if not self.turned:
+            allowed = [(upper, "─" + entering), (lower, "─" + leaving), (lefts, "│"), (rights, "│")]
+        if any(set(found) - set(drawn) for found, drawn in allowed):
+            raise self.wrong(f"a line touches {name}")
         return left, top, right, bottom
 
     def _follow(self, key: str, x: int, y: int) -> set[str]:
@@ -149,7 +165,7 @@ class Reading:
         arms = ARMS.get(glyph, 0)
         if not arms:
             raise self.wrong(f"a line of {key} ends at {x, y}: {glyph!r}")
-        if glyph == "│" and going in (LEFT, RIGHT):
+        if glyph == ("─" if self.turned else "│") and going in ((UP, DOWN) if self.turned else (LEFT, RIGHT)):
             return [going]
         if not arms & OPPOSITE[going]:
             raise self.wrong(f"a line of {key} is broken at {x, y}: {glyph!r}")
@@ -170,6 +186,6 @@ class Reading:
                 going, turns = RIGHT, turns + glyph
             elif (going, glyph) == (RIGHT, "┐"):
                 going, turns = DOWN, turns + glyph
-            elif glyph != "│" and not (glyph == "─" and going == RIGHT):
+            elif glyph not in "│─" or (glyph == "─" and going != RIGHT and not self.turned):
                 return set()
             x, y = x + STEP[going][0], y + STEP[going][1]

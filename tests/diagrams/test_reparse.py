@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from diagrams.random_graphs import KINDS
 from diagrams.reading import Reading
 from kernelscope.diagrams.flow import draw
-from kernelscope.diagrams.model import Charset, Graph, Region
+from kernelscope.diagrams.model import Charset, Direction, Graph, Region
 
 GRAPHS = int(os.environ.get("KERNELSCOPE_GRAPHS", "320"))
 """How many graphs are drawn, over all kinds; `.ci/run` asks for ten thousand."""
@@ -24,12 +25,18 @@ def test_a_picture_is_its_graph(kind: Callable[[random.Random], Graph], chunk: i
         check(kind(random.Random(seed)), f"{kind.__name__} {seed}")
 
 
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_a_picture_that_runs_right_is_its_graph(kind: Callable[[random.Random], Graph]) -> None:
+    for seed in range(GRAPHS // len(KINDS) // 4):
+        check(replace(kind(random.Random(seed)), direction=Direction.RIGHT), f"{kind.__name__} {seed}")
+
+
 def check(graph: Graph, name: str) -> None:
     drawing = draw(graph, width=1000)
     text = drawing.text
     picture = text.split("\n\n(1) ")[0]
     frames = [group.key for group in graph.groups if _members(graph, group.key)]
-    reading = Reading(picture, [box.key for box in graph.boxes], frames)
+    reading = Reading(picture, [box.key for box in graph.boxes], frames, turned=graph.direction is Direction.RIGHT)
     found, given = reading.edges(), {(edge.source, edge.target) for edge in graph.edges}
     assert found == given, f"{name}: missing {sorted(given - found)} extra {sorted(found - given)}\n{text}"
     assert draw(graph, width=1000) == drawing, f"{name}: two runs differ"

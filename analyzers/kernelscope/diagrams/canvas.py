@@ -214,27 +214,19 @@ class Canvas:
             grid[y - top][x - left] = self._glyph((x, y))
         for (x, y), text in self._text.items():
             grid[y - top][x - left] = text
-        starts = {word.y: _starts(grid[word.y - top]) for word in self.words}
-        regions = [
-            Region(word.y - top, starts[word.y][word.x - left], len(word.text), word.key)
-            for word in sorted(self.words, key=lambda word: (word.y, word.x))
-            if word.key
-        ]
-        return ["".join(cells).rstrip() for cells in grid], regions
+        rows = ["".join(cells) for cells in grid]
+        regions: list[Region] = []
+        for word in sorted((word for word in self.words if word.key), key=lambda word: (word.y, word.x)):
+            row, column = word.y - top, word.x - left
+            if len(rows[row]) != right - left + 1:
+                column = sum(map(len, grid[row][:column]))
+            regions.append(Region(row, column, len(word.text), word.key))
+        return [row.rstrip() for row in rows], regions
 
     @property
     def width(self) -> int:
         left, _, right, _ = self.bounds()
         return right - left + 1
-
-
-def _starts(cells: list[str]) -> list[int]:
-    """The character at which each cell of a row begins."""
-    starts, at = list[int](), 0
-    for cell in cells:
-        starts.append(at)
-        at += len(cell)
-    return starts
 
 
 def text_width(lines: tuple[str, ...]) -> int:

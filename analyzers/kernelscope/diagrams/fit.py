@@ -41,7 +41,7 @@ def lay_out(graph: Graph, width: int) -> Layout:
 def _attempts(graph: Graph, width: int) -> Iterator[Layout]:
     """Layouts from loose to close."""
     if graph.direction is Direction.RIGHT:
-        yield _drawn(graph, Style(gap=1, bend_gap=1, turned=True))
+        yield _drawn(with_notes_inside(graph), Style(gap=1, bend_gap=1, turned=True))
     yield _drawn(graph, Style())
     graph, remarks = without_middle_siblings(graph)
     if remarks:

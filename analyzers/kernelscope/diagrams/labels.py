@@ -14,6 +14,8 @@ from kernelscope.diagrams.items import Item, Kind, Value
 _PORT_GAP = 6
 """Columns between two values that leave one box, where their labels need no more."""
 _WIDEST_PORTS = 60
+_ROW_GAP = 2
+"""The same in rows, where lines run right and a label stands above its line."""
 
 
 @dataclass(slots=True)
@@ -35,14 +37,21 @@ class Legend:
         return [f"{mark} {text}" for text, mark in self.marks.items()]
 
 
-def spread_exits(item: Item, values: list[Value], legend: Legend) -> None:
+def spread_exits(item: Item, values: list[Value], legend: Legend, turned: bool) -> None:
     """Places at which several values leave one box: far enough apart for their labels, around its middle."""
     if item.kind is not Kind.BOX or len(values) < 2:
+        return
+    if turned:
+        _spread(item, values, [_ROW_GAP] * (len(values) - 1), 2)
         return
     gaps = [max(_PORT_GAP, display_width(legend.shown(label)) + 4) for _, label in values[:-1]]
     if sum(gaps) > _WIDEST_PORTS:
         gaps = [_PORT_GAP] * len(gaps)
-    width = max(item.width, sum(gaps) + 7)
+    _spread(item, values, gaps, 7)
+
+
+def _spread(item: Item, values: list[Value], gaps: list[int], sides: int) -> None:
+    width = max(item.width, sum(gaps) + sides)
     item.width = width + 1 - width % 2
     at = (item.width - sum(gaps)) // 2
     item.exits = {}
@@ -66,21 +75,23 @@ def write_labels(canvas: Canvas, item: Item, values: list[Value], legend: Legend
             continue
         line, row = item.x + item.leaves(value), item.y + item.height
         text = legend.shown(value[1])
-        if canvas.turned:
-            canvas.write(row + 1, line - 1, text, value[0])
-            continue
-        place = _room(canvas, line, row, text, 1)
-        if place is None:
-            text = legend.mark(value[1])
-            place = _room(canvas, line, row, text, 0)
-        if place is not None:
-            canvas.write(place, row, text, value[0])
+        for shown, distance in ((text, 1), (legend.mark, 0)):
+            label = shown if isinstance(shown, str) else shown(value[1])
+            place = _above(canvas, line, row, label) if canvas.turned else _room(canvas, line, row, label, distance)
+            if place is not None:
+                canvas.write(*place, label, value[0])
+                break
 
 
-def _room(canvas: Canvas, line: int, row: int, text: str, distance: int) -> int | None:
-    """The column at which a text fits beside a line, `distance` cells from it."""
+def _above(canvas: Canvas, line: int, row: int, text: str) -> tuple[int, int] | None:
+    """Where a text fits over a line that runs right from column `row`."""
+    return (row + 1, line - 1) if canvas.is_free(row + 1, line - 1, display_width(text), 0) else None
+
+
+def _room(canvas: Canvas, line: int, row: int, text: str, distance: int) -> tuple[int, int] | None:
+    """Where a text fits beside a line, `distance` cells from it."""
     width = display_width(text)
     for column in (line + 1 + distance, line - distance - width):
         if canvas.is_free(column, row, width, distance):
-            return column
+            return column, row
     return None

@@ -169,7 +169,7 @@ def _pieces(links: list[Link]) -> tuple[list[Piece], list[Item]]:
     for link in links:
         line = lines.setdefault((id(link.source), link.value), [])
         for layer in range(link.source.layer + 1 + len(line), link.target.layer):
-            bend = Item(f"{link.source.key} {link.value[1]} {layer}", Kind.BEND, layer=layer)
+            bend = Item(f"{link.source.key} {link.value} {layer}", Kind.BEND, layer=layer)
             pieces.append(Piece(line[-1] if line else link.source, bend, link.value))
             line.append(bend)
             bends.append(bend)

@@ -59,16 +59,16 @@ def draw_level(items: list[Item], links: list[Link], style: Style, legend: Legen
         if link.target.kind is not Kind.EXIT and link.value not in labelled[id(link.source)]:
             labelled[id(link.source)].append(link.value)
     for item in items:
-        spread_exits(item, values[id(item)], legend)
+        spread_exits(item, values[id(item)], legend, style.turned)
         _reserve(item, labelled[id(item)], style, legend)
     level = layered(items, links, style.room, style.gap)
     for item in items:
         if item.exits and item.kind is Kind.BOX:
             values[id(item)] = _by_target(level, item, values[id(item)])
-            spread_exits(item, values[id(item)], legend)
-    reserve_for_returns(level)
+            spread_exits(item, values[id(item)], legend, style.turned)
+    reserve_for_returns(level, 1 if style.turned else 2)
     place(level, style.gap, style.bend_gap)
-    place_rails(level)
+    place_rails(level, 1 if style.turned else 2)
     canvas = Canvas(style.turned)
     bottom = _draw_rows(canvas, level, style, legend, labelled)
     for back in level.returns:

@@ -10,7 +10,7 @@ from kernelscope.diagrams.items import Item, Kind, Level, Rail, Return
 from kernelscope.diagrams.layers import side_row
 
 
-def place_rails(level: Level) -> None:
+def place_rails(level: Level, distance: int) -> None:
     """Rails right of the layers that they pass, the shortest innermost; returns left of theirs."""
     right = [max((i.x + i.width + max(0, i.after) for i in layer), default=0) for layer in level.layers]
     left = [min((i.x - i.before for i in layer), default=0) for layer in level.layers]
@@ -18,7 +18,7 @@ def place_rails(level: Level) -> None:
     placed: list[Rail] = []
     for rail in level.rails:
         first, last = rail.first_layer, rail.last_layer
-        rail.column = max(right[first : last + 1]) + 2
+        rail.column = max(right[first : last + 1]) + distance
         while any(
             abs(other.column - rail.column) < 2 and first < other.last_layer and other.first_layer < last
             for other in placed
@@ -29,7 +29,7 @@ def place_rails(level: Level) -> None:
     returned: list[Return] = []
     for back in level.returns:
         first, last = back.target.layer, back.source.layer
-        back.column = min(left[first : last + 2]) - 3
+        back.column = min(left[first : last + 2]) - distance - 1
         while any(
             abs(other.column - back.column) < 2 and first <= other.source.layer + 1 and other.target.layer <= last + 1
             for other in returned
@@ -44,7 +44,7 @@ def place_rails(level: Level) -> None:
             back.slot = slot
 
 
-def reserve_for_returns(level: Level) -> None:
+def reserve_for_returns(level: Level, distance: int) -> None:
     """Cells left of a target, and rows in it, for the returns that enter it."""
     counts: dict[int, int] = {}
     for back in level.returns:
@@ -52,7 +52,7 @@ def reserve_for_returns(level: Level) -> None:
     for item in level.items:
         count = counts.get(id(item), 0)
         if count:
-            item.before = max(item.before, count + 2)
+            item.before = max(item.before, count + distance)
             if item.kind is Kind.BOX:
                 item.height = max(item.height, count + 2)
 
