@@ -29,7 +29,7 @@ class Dim:
     `==` is structural: False means only "not the same form". Use `same` for a three-valued answer.
     """
 
-    __slots__ = ("_hash", "_key", "terms", "weight")
+    __slots__ = ("_hash", "_key", "_names", "terms", "weight")
 
     terms: tuple[tuple[Monomial, int], ...]
     """(monomial, coefficient) in normal order: by degree, highest first, then lexicographically."""
@@ -37,6 +37,7 @@ class Dim:
     def __init__(self, terms: tuple[tuple[Monomial, int], ...]) -> None:
         self.terms = terms
         self._key: tuple[object, ...] | None = None
+        self._names: tuple[str, ...] | None = None
         weight = 0
         for monomial, _ in terms:
             weight += 1
@@ -208,6 +209,9 @@ class Dim:
         """Replace names by Dims, numbers or other names, all at once; operations are done anew."""
         if self.const is not None or not values:
             return self
+        names = self.names()
+        if names and not any(name in values for name in names):
+            return self
         result = ZERO
         for monomial, coefficient in self.terms:
             term = dim(coefficient)
@@ -231,6 +235,8 @@ class Dim:
 
     def names(self) -> tuple[str, ...]:
         """All names, also inside opaque atoms, each once."""
+        if self._names is not None:
+            return self._names
         found: dict[str, None] = {}
         queue = list(self.atoms())
         while queue:
@@ -239,7 +245,8 @@ class Dim:
                 found[atom] = None
             else:
                 queue[:0] = [inner for arg in atom.args for inner in arg.atoms()]
-        return tuple(found)
+        self._names = tuple(found)
+        return self._names
 
 
 def dim(value: DimLike) -> Dim:

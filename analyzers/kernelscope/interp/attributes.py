@@ -70,7 +70,9 @@ def attribute(run: Interpreter, value: Value, name: str, span: Any) -> Value:
         case Sequential() if name in value.names:
             return value.parts[value.names.index(name)]
         case SuperValue():
-            found = run.workspace.classes.super_attribute(value.owner, value.receiver.cls, name)
+            found = run.workspace.classes.super_attribute(
+                value.owner, value.receiver.cls, name, run.mro(value.receiver.cls)
+            )
             return _class_attribute(run, found, value.receiver)
         case dict() if name in value:
             return value[name]
@@ -94,8 +96,8 @@ def _layer_attribute(layer: Module, name: str) -> Value:
     return PlainMethod(layer, name)
 
 
-def instance_attribute(run: Interpreter, instance: Instance, name: str) -> Value:
-    """What `self.name` is: stored by `__init__`, or defined by the class."""
+def prepare(run: Interpreter, instance: Instance) -> None:
+    """Let an object's constructor run, if that is still to be done."""
     if instance.initialise is not None and not instance.is_ready:
         initialise, instance.initialise = instance.initialise, None
         changes, run.changes = run.changes, Changes()  # an object is made once, whichever way asks for it first
@@ -106,6 +108,11 @@ def instance_attribute(run: Interpreter, instance: Instance, name: str) -> Value
             run.symbols.building -= 1
             run.changes = changes
         instance.is_ready = True
+
+
+def instance_attribute(run: Interpreter, instance: Instance, name: str) -> Value:
+    """What `self.name` is: stored by `__init__`, or defined by the class."""
+    prepare(run, instance)
     if name in instance.attributes:
         return instance.attributes[name]
     found = run.class_attribute(instance.cls, name)

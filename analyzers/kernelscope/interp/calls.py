@@ -11,11 +11,9 @@ from dataclasses import replace
 from typing import Any
 
 from kernelscope import ops
-from kernelscope.interp.contexts import Context
 from kernelscope.interp.expressions import elements, evaluate
 from kernelscope.interp.flow import Returns, execute
-from kernelscope.interp.interpreter import MAX_CALLS, MAX_QUIET_CALLS, Interpreter
-from kernelscope.interp.joins import Join
+from kernelscope.interp.interpreter import MAX_CALLS, MAX_HELPERS, MAX_QUIET_CALLS, Interpreter
 from kernelscope.interp.sequences import is_callable
 from kernelscope.interp.values import (
     Alike,
@@ -159,11 +157,21 @@ def call_function(run: Interpreter, function: Function, args: Arguments, kwargs:
     constant = not args and not kwargs and not function.is_bound and function.closure is None
     if constant and node in run.constants:
         return run.constants[node]
-    if run.quiet and run.calls >= MAX_QUIET_CALLS:
+    is_helper = run.symbols.building > 0 and node.name != "__init__"
+    if (run.quiet and run.calls >= MAX_QUIET_CALLS) or (is_helper and run.helpers >= MAX_HELPERS):
         return Unknown(f"{node.name} is called too deeply", span)
     scope = Scope(function.definition.path, function, {}, function.closure)
     bind(run, scope, function, args, kwargs)
-    result = run_body(run, scope, node)
+    of_file = run.contexts.holds(scope.path, node)
+    if of_file:
+        run.contexts.note(node, scope.names, function.receiver, run.known.facts)
+    run.contexts.within += of_file
+    run.helpers += is_helper
+    try:
+        result = run_body(run, scope, node)
+    finally:
+        run.contexts.within -= of_file
+        run.helpers -= is_helper
     if constant:
         run.constants[node] = result
     return result
@@ -172,29 +180,26 @@ def call_function(run: Interpreter, function: Function, args: Arguments, kwargs:
 def run_body(run: Interpreter, scope: Scope, node: t.FunctionDef) -> Value:
     """Execute a function's body in a scope whose parameters are bound."""
     run.calls += 1
-    run.entered.add(node)
     outer, run.nested = run.nested, 0
-    run.frames += 1
-    scope.frame = run.frames
-    caller, run.symbols.frame = run.symbols.frame, run.frames
-    if not run.quiet and scope.path == run.path:
-        run.contexts[scope.frame] = Context(node, Join(run.symbols, scope))
     for param in node.args:
         if param.name in scope.names:
             run.record(scope.path, param.name_span, scope.names[param.name])
+    run.frames += 1
+    scope.frame = run.frames
+    caller, run.symbols.frame = run.symbols.frame, run.frames
     returns = Returns(run, scope)
     known = run.known
     try:
         with nullcontext() if run.trace is None else run.trace.inside(scope.path):
             if not execute(run, scope, node.body, returns) and returns.any:
                 returns.add(None, run.known.facts)
-        run.record(scope.path, node.name_span, returns.value)
     finally:
         facts = run.known.facts if returns.facts is None else returns.facts
         run.known = replace(known, facts=facts)
         run.calls -= 1
         run.nested = outer
         run.symbols.frame = caller
+    run.record(scope.path, node.name_span, returns.value)
     return returns.value
 
 

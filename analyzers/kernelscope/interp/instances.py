@@ -6,14 +6,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Any
 
 from kernelscope import ops
+from kernelscope.dims import Dim
 from kernelscope.interp.attributes import instance_attribute
 from kernelscope.interp.calls import call, call_function, through
 from kernelscope.interp.interpreter import (
     Interpreter,
-    is_instance_of_module,
 )
 from kernelscope.interp.records import DICTS, derives, fill, is_record
 from kernelscope.interp.sequences import Mapping, is_callable
@@ -24,6 +25,7 @@ from kernelscope.interp.values import (
     Function,
     Instance,
     Keywords,
+    Opaque,
     Value,
     for_op,
 )
@@ -42,7 +44,13 @@ def construct(run: Interpreter, cls: Definition, args: Arguments, kwargs: Keywor
             own_forward = run.class_attribute(cls, "forward")
             if isinstance(layer, Module) and not isinstance(own_forward, Definition):
                 return layer
-    instance = Instance(cls)
+    is_module = run.is_module(cls)
+    key = _key(cls, args, kwargs) if is_module else None
+    if key is not None and (known := run.layers.get(key)) is not None:
+        return known
+    instance = Instance(cls, made_with=(args, kwargs), is_module=is_module)
+    if key is not None:
+        run.layers[key] = instance
     if is_record(run, cls) and not isinstance(run.class_attribute(cls, "__post_init__"), Definition):
         instance.is_ready = True
         fill(run, instance, args, kwargs)
@@ -66,6 +74,14 @@ def construct(run: Interpreter, cls: Definition, args: Arguments, kwargs: Keywor
 
     instance.initialise = initialise
     return instance
+
+
+def _key(cls: Definition, args: Arguments, kwargs: Keywords) -> Hashable:
+    """What tells layers apart that are made of sizes, names and switches; None if one is made of more."""
+    values = (*args, *kwargs.values())
+    if not all(isinstance(v, Dim | Opaque | str | bool | float | None) for v in values):
+        return None
+    return cls.node, tuple(kwargs), tuple((type(v), v) for v in values)
 
 
 def _is_mapping(run: Interpreter, cls: Definition) -> bool:
@@ -97,7 +113,7 @@ def _layer_base(run: Interpreter, instance: Instance, args: Arguments, kwargs: K
 
 def call_instance(run: Interpreter, instance: Instance, args: Arguments, kwargs: Keywords, span: Any) -> Value:
     """`module(x)`: its forward, or `__call__`."""
-    names = ("forward", "__call__") if is_instance_of_module(run, instance) else ("__call__", "forward")
+    names = ("forward", "__call__") if instance.is_module else ("__call__", "forward")
     for name in names:
         found = run.class_attribute(instance.cls, name)
         if isinstance(found, Definition) and isinstance(found.node, t.FunctionDef):

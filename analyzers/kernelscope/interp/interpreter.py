@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import builtins
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kernelscope.dims import NO_FACTS, Dim, Facts
 from kernelscope.interp.changes import Changes
-from kernelscope.interp.contexts import Context
+from kernelscope.interp.contexts import Contexts
 from kernelscope.interp.symbols import SEPARATOR, Symbols
 from kernelscope.interp.trace import Trace
 from kernelscope.interp.values import (
@@ -25,6 +25,7 @@ from kernelscope.interp.values import (
     Instance,
     Scope,
     Value,
+    joined,
     present,
 )
 from kernelscope.ops import ShapeError
@@ -38,13 +39,23 @@ from kernelscope.workspace.workspace import Workspace
 MAX_STEPS = 60_000
 MAX_CALLS = 24
 MAX_QUIET_CALLS = 8
-"""How deep calls go while an object is built: its sizes are near the surface, its plumbing is not."""
+MAX_HELPERS = 2
+"""How deep other functions than constructors go while an object is built: its sizes are near the surface, its
+plumbing is not."""
 MAX_NESTED = 140
 """Depth of evaluation inside one call, so that Python's own stack is never exhausted."""
 
 
 class OutOfBudget(Exception):
     """The function takes too many steps; what is known so far is kept."""
+
+
+@dataclass(slots=True)
+class Seen:
+    """The value that a binding or call has whichever way the code takes, and how many callers agree on it."""
+
+    value: Value
+    contexts: int = 1
 
 
 @dataclass(slots=True)
@@ -69,20 +80,19 @@ NOTHING_KNOWN = Known()
 
 @dataclass(slots=True)
 class Interpreter:
-    """Evaluates functions of one workspace; `contexts` collects what each call saw in the file that is looked at."""
+    """Evaluates functions of one workspace; `seen` collects values of the function that is looked at, by span."""
 
     workspace: Workspace
-    path: str = ""
-    """The file that is looked at."""
-    contexts: dict[int, Context] = field(default_factory=dict[int, Context])
-    """By the number of the call."""
-    entered: set[t.FunctionDef] = field(default_factory=set[t.FunctionDef])
+    seen: dict[Span, Seen] = field(default_factory=dict[Span, Seen])
+    contexts: Contexts = field(default_factory=Contexts)
     findings: list[Finding] = field(default_factory=list[Finding])
     globals: dict[tuple[str, str], Value] = field(default_factory=dict[tuple[str, str], Value])
     steps: int = 0
     calls: int = 0
     nested: int = 0
     quiet: int = 0
+    helpers: int = 0
+    """How many other functions than constructors run while an object is built."""
     frames: int = 0
     forks: int = 0
     known: Known = field(default_factory=lambda: NOTHING_KNOWN)
@@ -93,20 +103,26 @@ class Interpreter:
     """Where the steps are recorded, if they are."""
     constants: dict[t.FunctionDef, Value] = field(default_factory=dict[t.FunctionDef, Value])
     """Results of functions without arguments."""
+    receivers: dict[t.Stmt, Instance] = field(default_factory=dict[t.Stmt, "Instance"])
+    """For each class the object that nobody is seen to make."""
+    layers: dict[Hashable, Instance] = field(default_factory=dict[Hashable, "Instance"])
+    """Layers by class and what they are made with: two that are made alike are alike."""
     _mros: dict[t.Stmt, tuple[Resolved, ...]] = field(default_factory=dict[t.Stmt, "tuple[Resolved, ...]"])
     _attributes: dict[tuple[t.Stmt, str], Resolved] = field(default_factory=dict[tuple[t.Stmt, str], "Resolved"])
     _generators: dict[t.FunctionDef, bool] = field(default_factory=dict[t.FunctionDef, bool])
 
     def start(self, seconds: float) -> None:
-        """Begin one function of the file that is looked at, with a budget of its own."""
-        self.steps = self.calls = self.nested = self.quiet = self.forks = 0
+        """Begin one function, with a budget of its own."""
+        self.steps = self.calls = self.nested = self.quiet = self.helpers = self.forks = 0
         self.known = NOTHING_KNOWN
-        self.changes, self.symbols = Changes(), Symbols(trace=self.trace)
-        self.deadline = time.monotonic() + seconds
+        self.changes = Changes()
+        self.symbols.begin()
+        self.deadline = time.thread_time() + seconds
+        self.symbols.trace = self.trace
 
     def step(self) -> None:
         self.steps += 1
-        if self.steps % 128 == 0 and time.monotonic() > self.deadline:
+        if self.steps % 128 == 0 and time.thread_time() > self.deadline:
             raise OutOfBudget
         if self.steps > MAX_STEPS:
             raise OutOfBudget
@@ -123,8 +139,13 @@ class Interpreter:
         key = (cls.node, name)
         known = self._attributes.get(key)
         if known is None:
-            self._attributes[key] = known = self.workspace.classes.attribute(cls, name)
+            self._attributes[key] = known = self.workspace.classes.attribute(cls, name, self.mro(cls))
         return known
+
+    def is_module(self, cls: Definition) -> bool:
+        """Whether a class derives from torch.nn.Module, as far as its bases can be followed."""
+        bases = self.mro(cls)
+        return any(isinstance(base, OutsideName) and base.dotted.startswith("torch.nn.") for base in bases)
 
     def is_generator(self, node: t.FunctionDef) -> bool:
         known = self._generators.get(node)
@@ -133,12 +154,18 @@ class Interpreter:
         return known
 
     def record(self, path: str, span: Span, value: Value) -> None:
-        """Remember the value bound or computed at a place in the call that is running."""
-        if self.quiet or path != self.path:
+        """Remember the value bound or computed at a place of the function that is looked at; ways are joined."""
+        root = self.contexts.root
+        if self.quiet or root is None or path != self.contexts.path:
             return
-        context = self.contexts.get(self.symbols.frame)
-        if context is not None:
-            context.add((path, span), present(value))
+        if not root.span.start <= span.start <= root.span.end:
+            return
+        value = self.symbols.shown(present(value))
+        known = self.seen.get(span)
+        if known is None:
+            self.seen[span] = Seen(value)
+        else:
+            known.value = present(joined(known.value, value))
 
     def operate(self, compute: Callable[[Facts], Value]) -> Value:
         """Apply an operator knowing what is known here; sizes that it needs to agree do so from here on."""
@@ -249,12 +276,3 @@ def external(name: str) -> Value:
         return DTYPES[aliases[last]]
     constants = {"math.pi": 3.141592653589793, "math.inf": float("inf"), "torch.inf": float("inf")}
     return constants.get(name, External(name))
-
-
-def is_instance_of_module(interpreter: Interpreter, value: Value) -> bool:
-    """Whether an instance's class derives from torch.nn.Module, as far as its bases can be followed."""
-    if not isinstance(value, Instance):
-        return False
-    return any(
-        isinstance(base, OutsideName) and base.dotted.startswith("torch.nn.") for base in interpreter.mro(value.cls)
-    )

@@ -70,12 +70,17 @@ class Uses:
         self.tensors: set[str] = set()
         self.layers: dict[str, list[t.Expr]] = {}
         self.patterns: dict[str, str] = {}
+        self.bindings: dict[str, int] = {param.name: 1 for param in node.args}
+        """How often each name of the function is bound."""
         self.by_name = True
         self.guessed = False
         for found in t.walk(*node.body):
             self._note(found)
 
     def _note(self, node: t.Node) -> None:
+        if isinstance(node, t.Assign | t.AnnAssign | t.AugAssign | t.For | t.With):
+            for name in bound_names(node):
+                self.bindings[name] = self.bindings.get(name, 0) + 1
         match node:
             case t.Assign(targets=[t.Tuple(elts=targets)], value=value) if (name := _shape_of(value)) is not None:
                 if all(isinstance(e, t.Name) for e in targets):
@@ -105,6 +110,30 @@ class Uses:
             pattern = args[1]
             if isinstance(pattern, t.Constant) and isinstance(pattern.value, str):
                 self.patterns.setdefault(first.id, pattern.value)
+
+
+def bound_names(node: t.Assign | t.AnnAssign | t.AugAssign | t.For | t.With) -> list[str]:
+    """The names that a statement binds."""
+    match node:
+        case t.Assign():
+            targets = list(node.targets)
+        case t.With(items=items):
+            targets = [item.optional_vars for item in items if item.optional_vars is not None]
+        case t.AnnAssign(target=target) | t.AugAssign(target=target) | t.For(target=target):
+            targets = [target]
+    found: list[str] = []
+    while targets:
+        target = targets.pop()
+        match target:
+            case t.Name(id=name):
+                found.append(name)
+            case t.Tuple(elts=elts) | t.List(elts=elts):
+                targets = [*targets, *elts]
+            case t.Starred(value=value):
+                targets = [*targets, value]
+            case _:
+                pass
+    return found
 
 
 TENSOR_METHODS = {

@@ -1,7 +1,7 @@
 """Sizes that cannot be followed, as symbols named after the variable that holds them: `kept`, `key_dim2`.
 
 A symbol belongs to one call of one function: inside it carries the call's number (`kept·7`), so that two calls are
-never taken to agree; `contexts` gives it the name that is shown.
+never taken to agree; what is shown is the name alone.
 """
 
 # Values are dynamic by nature; narrowing one to a container leaves its elements unknown to the type checker.
@@ -31,6 +31,11 @@ class Symbols:
     building: int = 0
     """How many objects are being made: what `__init__` computes belongs to the object, not to a call."""
     trace: Trace | None = None
+
+    def begin(self) -> None:
+        """Another function is looked at."""
+        self.renamed.clear()
+        self.frame = self.building = 0
 
     def new(self, scope: Scope, name: str, reason: str) -> Dim:
         """A symbol that nothing else in this call is called."""
@@ -81,6 +86,15 @@ class Symbols:
                 called = name if size.name == symbol else symbol
                 self.renamed[key] = self.new(scope, called, self.reasons[symbol]).names()[0]
             changes[symbol] = dim(self.renamed[key])
+        return size.subs(changes) if changes else size
+
+    def shown(self, value: Value) -> Value:
+        """A value with the symbols' plain names; those of other calls keep their number, so that they stay apart."""
+        return over_sizes(value, self._plain) if self.reasons else value
+
+    def _plain(self, size: Dim) -> Dim:
+        own = f"{SEPARATOR}{self.frame}"
+        changes = {n: dim(n.removesuffix(own).replace(SEPARATOR, "_")) for n in size.names() if SEPARATOR in n}
         return size.subs(changes) if changes else size
 
 

@@ -149,6 +149,10 @@ class Instance:
     attributes: dict[str, Value] = field(default_factory=dict[str, Value])
     is_ready: bool = False
     initialise: Callable[[], None] | None = None
+    made_with: tuple[Arguments, Keywords] | None = None
+    """What its constructor was given."""
+    is_module: bool = False
+    """Whether it is a layer of torch, which is made once and then called."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,10 +73,13 @@ class Classes:
             orders[node] = [current, *_merge([*inherited, list(bases)])]
         return tuple(orders[_class(cls)])
 
-    def attribute(self, cls: Definition, name: str) -> Resolved:
-        """The method or class attribute that `cls.name` means; External names the base that may hold it."""
+    def attribute(self, cls: Definition, name: str, order: tuple[Resolved, ...] | None = None) -> Resolved:
+        """The method or class attribute that `cls.name` means; External names the base that may hold it.
+
+        `order` is the mro, if it is known already.
+        """
         outside: Resolved | None = None
-        for base in self.mro(cls):
+        for base in order or self.mro(cls):
             if is_class(base):
                 if found := own_attribute(base, name):
                     return found
@@ -84,9 +87,11 @@ class Classes:
                 outside = External(f"{base.dotted}.{name}")
         return outside or Missing(f"{cls.name} and its bases define no {name}")
 
-    def super_attribute(self, cls: Definition, instance_of: Definition, name: str) -> Resolved:
+    def super_attribute(
+        self, cls: Definition, instance_of: Definition, name: str, order: tuple[Resolved, ...] | None = None
+    ) -> Resolved:
         """What `super().name` means in a method of `cls` when `self` is an `instance_of`."""
-        order = self.mro(instance_of)
+        order = order or self.mro(instance_of)
         after = next((i + 1 for i, base in enumerate(order) if _same(base, cls)), len(order))
         for base in order[after:]:
             if is_class(base):

@@ -1,0 +1,65 @@
+"""Callers in other files of what nothing in its own file calls: the models there that contain it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from kernelscope.interp.order import ENTRIES, built_classes, callers_first
+from kernelscope.syntax.python import tree as t
+from kernelscope.syntax.python.lower import Module, Scope
+from kernelscope.workspace.modules import Definition
+from kernelscope.workspace.workspace import Workspace
+
+MAX_FILES = 4
+"""Calling files that are looked at for one file."""
+MAX_FILES_EACH = 2
+MAX_SITES = 12
+SEARCH_SECONDS = 0.2
+SECONDS = 2.0
+"""The longest that callers are sought and run for one file."""
+
+
+class Elsewhere:
+    """The calling files of one file, each visited once."""
+
+    def __init__(self, workspace: Workspace, path: str, module: Module) -> None:
+        self.workspace = workspace
+        self.path = path
+        self.built = built_classes(module)
+        self.visited: set[str] = set()
+        self.asked: set[t.Stmt] = set()
+        self.end = 0.0
+
+    def callers(self, scope: Scope) -> Iterator[tuple[str, Scope]]:
+        """Functions to run so that the calls of a function, or of an object of its class, are seen."""
+        definition = self._definition(scope)
+        if definition is None or definition.node in self.asked:
+            return
+        self.asked.add(definition.node)
+        self.end = self.end or time.thread_time() + SECONDS
+        if time.thread_time() > self.end:
+            return
+        sites = self.workspace.usages.calls(definition, MAX_SITES, SEARCH_SECONDS).sites
+        others = [site.path for site in sites if site.path != self.path and site.function is not None]
+        for other in list(dict.fromkeys(others))[:MAX_FILES_EACH]:
+            if other in self.visited or len(self.visited) >= MAX_FILES:
+                continue
+            self.visited.add(other)
+            module = self.workspace.modules.module(other)
+            if module is None:
+                continue
+            inside = built_classes(module)
+            for found in callers_first(module):
+                if time.thread_time() > self.end:
+                    return
+                if found.owner is not None and found.node.name in ENTRIES and found.owner.name not in inside:
+                    yield other, found
+
+    def _definition(self, scope: Scope) -> Definition | None:
+        """What is called elsewhere: a function, or a class of which nothing in this file makes objects."""
+        if scope.owner is None:
+            return Definition(self.path, scope.node.name, scope.node)
+        if scope.owner.name in self.built or scope.node.name not in ENTRIES:
+            return None
+        return Definition(self.path, scope.owner.name, scope.owner)

@@ -1,0 +1,403 @@
+"""The one call that stands for several calls of a function: what they have in common, in the function's own words.
+
+Sizes that are the same in every call stay; sizes that differ become symbols, one for all that always agree. Sizes that
+the receiver's constructor was given are called what its parameters are called.
+"""
+
+# Values are dynamic by nature; narrowing one to a container leaves its elements unknown to the type checker.
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from kernelscope.dims import Dim, dim
+from kernelscope.interp.symbols import SEPARATOR
+from kernelscope.interp.values import (
+    CALLABLES,
+    Alike,
+    Choice,
+    Class,
+    Flag,
+    Function,
+    Instance,
+    Maybe,
+    Number,
+    Opaque,
+    Value,
+    as_size,
+    joined,
+)
+from kernelscope.ops import Module
+from kernelscope.tensor import Shape, Size, Tensor, Unknown
+
+Vector = tuple[Dim | None, ...]
+"""What a size is in each call; None where a call does not tell."""
+MAX_DEPTH = 6
+
+
+@dataclass(slots=True)
+class Generality:
+    """Finds common values of `count` calls. `taken` are names that mean something else in the function."""
+
+    count: int
+    taken: set[str]
+    rename: bool = True
+    """Whether attributes of the caller's `self` mean something else here."""
+    make: Callable[[Generality, list[Instance], str], Instance] | None = None
+    """Makes the object that stands for several of one class."""
+    words: dict[Vector, Dim] = field(default_factory=dict["Vector", Dim])
+    prefixes: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
+    """For each call, what the objects that it gives are called here: `config.text_config` is `config`."""
+    made: dict[tuple[int, ...], Instance] = field(default_factory=dict[tuple[int, ...], Instance])
+
+    def __post_init__(self) -> None:
+        self.prefixes = [{} for _ in range(self.count)]
+
+    # -- values ------------------------------------------------------------------------------------------
+
+    def value(self, name: str, values: Sequence[Value], hints: Sequence[str] = (), depth: int = 0) -> Value:
+        """What stands for the values of one parameter; a call that knows nothing says nothing."""
+        if depth > MAX_DEPTH:
+            return values[0]
+        absent = any(v is None or isinstance(v, Maybe) for v in values)
+        present = [v.value if isinstance(v, Maybe) else v for v in values]
+        there = [v for v in present if v is not None]
+        if not there:
+            return None
+        result = self._present(name, [v if v is not None else Unknown("") for v in present], hints, depth)
+        if not absent:
+            return result
+        return Maybe(result, next((v.name for v in values if isinstance(v, Maybe) and v.name), name))
+
+    def _present(self, name: str, values: list[Value], hints: Sequence[str], depth: int) -> Value:
+        telling = [v for v in values if not isinstance(v, Unknown)]
+        if not telling:
+            return next((v for v in values if v.reason), values[0])
+        if all(isinstance(v, Opaque) for v in telling):
+            return self._opaque(name, values)
+        solid = [v for v in telling if not isinstance(v, Opaque)]
+        first = solid[0]
+        if all(isinstance(v, Dim) for v in solid):
+            sizes = [as_size(v) for v in values]
+            return self.size(sizes, hints[0] if hints else name)
+        if all(v is first for v in telling):
+            return self._same(name, first, depth)
+        if all(isinstance(v, Tensor) for v in solid):
+            return self._tensor(name, values, hints)
+        if all(isinstance(v, Number | Dim | float | bool | Flag) for v in solid):
+            return self._number(name, solid)
+        if all(type(v) is tuple for v in solid) and len({len(v) for v in solid}) == 1:
+            columns = self._columns(values, len(first))
+            named = hints if len(hints) == len(first) else ()
+            return tuple(
+                self.value(f"{name}_{i}", c, (named[i],) if named else (), depth + 1) for i, c in enumerate(columns)
+            )
+        if all(isinstance(v, list | Alike) for v in solid):
+            return self._list(name, values, solid, depth)
+        if all(isinstance(v, dict) for v in solid):
+            keys = dict.fromkeys(key for v in solid for key in v)
+            rows = [v if isinstance(v, dict) else None for v in values]
+            return {
+                key: self.value(str(key), [Unknown("") if v is None else v.get(key) for v in rows], (), depth + 1)
+                for key in keys
+            }
+        if all(isinstance(v, Instance) for v in solid) and len({id(v.cls.node) for v in solid}) == 1:
+            return self.instance(name, solid, values, depth)
+        if all(isinstance(v, Module) for v in solid) and len({v.name for v in solid}) == 1:
+            return self._layer(name, values, solid)
+        if all(isinstance(v, CALLABLES) for v in solid):
+            return _one_of(solid)
+        return _plain(solid)
+
+    def _same(self, name: str, value: Value, depth: int) -> Value:
+        """A value that every call gives, in the words of the function."""
+        values = [value] * self.count
+        match value:
+            case Tensor():
+                return self._tensor(name, values, ())
+            case tuple() if type(value) is tuple:
+                return tuple(self.value(f"{name}_{i}", [v] * self.count, (), depth + 1) for i, v in enumerate(value))
+            case list():
+                return [self.value(f"{name}_{i}", [v] * self.count, (), depth + 1) for i, v in enumerate(value)]
+            case dict():
+                return {k: self.value(str(k), [v] * self.count, (), depth + 1) for k, v in value.items()}
+            case Alike():
+                return Alike(self.value(name, [value.element] * self.count, (), depth + 1), value.count)
+            case Instance():
+                return self.instance(name, [value] * self.count, values, depth)
+            case Module():
+                return self._layer(name, values, values)
+            case _:
+                return value
+
+    def _columns(self, values: Sequence[Value], length: int) -> list[list[Value]]:
+        """The parts of tuples, by position."""
+        return [[v[i] if isinstance(v, tuple) else Unknown("") for v in values] for i in range(length)]
+
+    def _list(self, name: str, values: list[Value], solid: list[Value], depth: int) -> Value:
+        if all(isinstance(v, list) for v in solid) and len({len(v) for v in solid}) == 1:
+            rows = [tuple(v) if isinstance(v, list) else v for v in values]
+            columns = self._columns(rows, len(solid[0]))
+            return [self.value(f"{name}_{i}", column, (), depth + 1) for i, column in enumerate(columns)]
+        elements = [_element(v) for v in values]
+        return Alike(self.value(name, elements, (), depth + 1))
+
+    def _opaque(self, name: str, values: list[Value]) -> Value:
+        """An object or number that no call knows more of: called what the parameter is called."""
+        names = [v.name if isinstance(v, Opaque) else None for v in values]
+        given = [v for v in values if isinstance(v, Opaque)]
+        defaults = {v.default for v in given}
+        default = defaults.pop() if len(defaults) == 1 else None
+        if len(set(names)) == 1 and names[0] == name:
+            return Opaque(name, default)
+        vector = tuple(None if n is None else dim(n) for n in names)
+        if (word := self.words.get(vector)) is not None and word.name is not None:
+            return Opaque(word.name, default)
+        called = self.free(name)
+        self.words[vector] = dim(called)
+        for prefix, n in zip(self.prefixes, names, strict=True):
+            if n is not None:
+                prefix.setdefault(n, called)
+        return Opaque(called, default)
+
+    def _number(self, name: str, solid: list[Value]) -> Value:
+        first = solid[0]
+        if all(type(v) is type(first) and v == first for v in solid):
+            return first
+        if all(isinstance(v, bool | Flag) for v in solid):
+            names = {v.name if isinstance(v, Flag) else "" for v in solid}
+            return Flag(name=names.pop() if len(names) == 1 else name)
+        whole = all(isinstance(v, Dim) or (isinstance(v, Number) and v.is_integer) for v in solid)
+        return Number("the callers give different numbers", whole)
+
+    def _layer(self, name: str, values: list[Value], solid: list[Module]) -> Value:
+        """A layer with the settings that all have."""
+        first = solid[0]
+        held = [v if isinstance(v, Module) else None for v in values]
+
+        def setting(key: str) -> Value:
+            return self.value(f"{name}_{key}", [Unknown("") if v is None else v.settings.get(key) for v in held])
+
+        settings = {key: setting(key) for key in first.settings}
+        parameters = {
+            key: self.value(
+                f"{name}_{key}", [Unknown("") if v is None else v.parameters.get(key, Unknown("")) for v in held]
+            )
+            for key in first.parameters
+            if all(key in v.parameters for v in solid)
+        }
+        return Module(first.name, settings, {k: v for k, v in parameters.items() if isinstance(v, Tensor)})
+
+    def instance(self, name: str, solid: list[Instance], values: Sequence[Value], depth: int) -> Value:
+        """An object that stands for several of one class."""
+        key = tuple(id(v) for v in values)
+        if key in self.made:
+            return self.made[key]
+        first = solid[0]
+        if first.is_module:
+            if self.make is None:
+                return first
+            made = self.made[key] = self.make(self, [v if isinstance(v, Instance) else first for v in values], name)
+            return made
+        if not all(v.is_ready for v in solid):
+            return first
+        self.made[key] = common = Instance(first.cls, {}, True, made_with=first.made_with)
+        for attribute in first.attributes:
+            if all(attribute in v.attributes for v in solid):
+                column = [v.attributes[attribute] if isinstance(v, Instance) else Unknown("") for v in values]
+                common.attributes[attribute] = self.value(f"{name}_{attribute}", column, (), depth + 1)
+        return common
+
+    # -- tensors and sizes -------------------------------------------------------------------------------
+
+    def _tensor(self, name: str, values: list[Value], hints: Sequence[str]) -> Tensor:
+        tensors = [v if isinstance(v, Tensor) else None for v in values]
+        there = [v for v in tensors if v is not None]
+        dtypes = {repr(v.dtype): v.dtype for v in there if not isinstance(v.dtype, Unknown)}
+        dtype = next(iter(dtypes.values())) if len(dtypes) == 1 else Unknown("the callers differ in dtype")
+        shapes = [None if v is None else v.shape for v in tensors]
+        ranks = {s.rank for s in shapes if s is not None and s.rank is not None}
+        if len(ranks) == 1:
+            rank = ranks.pop()
+            sizes: list[Size] = []
+            for i in range(rank):
+                own = len(hints) == rank and hints[i] != "_"
+                found = [_size_at(s, i, rank) for s in shapes]
+                sizes.append(self.size(found, hints[i] if own else f"{name}_dim{i}", own))
+            return Tensor(Shape(tuple(sizes)), dtype)
+        return Tensor(self._any_rank([s for s in shapes if s is not None]), dtype)
+
+    def _any_rank(self, shapes: list[Shape]) -> Shape:
+        """Calls that give different ranks: the first and last dims that are the same in every one."""
+        known = [s for s in shapes if s.rank is not None or s.head or s.tail]
+        if len(known) != self.count:
+            return shapes[0] if len(known) < 2 else Shape.unknown("what the callers give is not known")
+        head: list[Size] = []
+        tail: list[Size] = []
+        least = min(s.least_rank for s in known)
+        for i in range(1, least + 1):
+            size = self.agreed([s.size(-i) for s in known])
+            if size is None:
+                break
+            tail.insert(0, size)
+        for i in range(least - len(tail)):
+            size = self.agreed([s.size(i) for s in known])
+            if size is None:
+                break
+            head.append(size)
+        return Shape(tuple(head), tuple(tail), "the callers give different ranks")
+
+    def agreed(self, found: Sequence[Size]) -> Dim | None:
+        """A size for which there is a word already, or that is the same number in every call."""
+        vector = self._vector(found)
+        if any(d is None for d in vector):
+            return None
+        if (word := self._word(vector)) is not None:
+            return word
+        first = vector[0]
+        if first is None or any(d != first for d in vector):
+            return None
+        return first if first.const is not None else self.spoken(first)
+
+    def size(self, found: Sequence[Size], hint: str, is_own: bool = False) -> Size:
+        """One size, from what it is in each call. `is_own` when `hint` is what the function itself calls it."""
+        vector = self._vector(found)
+        known = [d for d in vector if d is not None]
+        if not known:
+            return next((s for s in found if isinstance(s, Unknown) and s.reason), Unknown("no caller tells"))
+        first = known[0]
+        same = all(d == first for d in known)
+        if same and first.const is not None:
+            return first
+        if (word := self._word(vector)) is not None:
+            return word
+        if same and not (is_own and first.name is not None and "." not in first.name and self.free(hint) == hint):
+            return self.spoken(first, vector)
+        if not same and (related := self._related(vector)) is not None:
+            return related
+        word = dim(self.free(hint))
+        self.words[vector] = word
+        return word
+
+    def _vector(self, found: Sequence[Size]) -> Vector:
+        return tuple(
+            self._translated(d, prefixes) if isinstance(d, Dim) else None
+            for d, prefixes in zip(found, self.prefixes, strict=True)
+        )
+
+    def _translated(self, size: Dim, prefixes: dict[str, str]) -> Dim:
+        if not prefixes:
+            return size
+        changes: dict[str, Dim] = {}
+        for name in size.names():
+            for prefix, called in prefixes.items():
+                if prefix != called and (name == prefix or name.startswith((f"{prefix}.", f"{prefix}["))):
+                    changes[name] = dim(called + name[len(prefix) :])
+        return size.subs(changes) if changes else size
+
+    def _word(self, vector: Vector) -> Dim | None:
+        if (word := self.words.get(vector)) is not None:
+            return word
+        if None not in vector and all(None not in known for known in self.words):
+            return None
+        found = {word for known, word in self.words.items() if _compatible(vector, known)}
+        return found.pop() if len(found) == 1 else None
+
+    def _related(self, vector: Vector) -> Dim | None:
+        """A size that is another one and a number, or a multiple of it, in every call."""
+        for known, word in self.words.items():
+            pairs = [(a, b) for a, b in zip(vector, known, strict=True) if a is not None and b is not None]
+            if len(pairs) < 2 or len(pairs) < self.count or all(b == pairs[0][1] for _, b in pairs):
+                continue
+            differences = {(a - b).const for a, b in pairs}
+            if len(differences) == 1 and (number := differences.pop()) is not None:
+                return word + number
+            ratios = [a.exact_div(b) for a, b in pairs]
+            if ratios[0] is not None and all(r == ratios[0] for r in ratios) and ratios[0].const is not None:
+                return word * ratios[0]
+        return None
+
+    def spoken(self, size: Dim, vector: Vector | None = None) -> Dim:
+        """A size that is the same in every call: names that mean something else here are changed."""
+        changes: dict[str, Dim] = {}
+        for name in size.names():
+            own: Vector = tuple(dim(name) if vector is None or v is not None else None for v in vector or self._all)
+            word = self.words.get(own)
+            if word is None:
+                self.words[own] = word = dim(name if self.can_say(name) else self.free(name))
+            if word.name != name:
+                changes[name] = word
+        return size.subs(changes) if changes else size
+
+    @property
+    def _all(self) -> Vector:
+        return (None,) * self.count
+
+    def can_say(self, name: str) -> bool:
+        if SEPARATOR in name or name in self.taken:
+            return False
+        return not (self.rename and name.startswith("self."))
+
+    def free(self, name: str) -> str:
+        """A name that means nothing else in the function."""
+        name = name.partition(SEPARATOR)[0].removeprefix("self.")
+        taken = {d.name for d in self.words.values()}
+        chosen, count = name, 1
+        while chosen in taken or chosen in self.taken:
+            count += 1
+            chosen = f"{name}_{count}"
+        return chosen
+
+
+def _compatible(one: Vector, other: Vector) -> bool:
+    pairs = [(a, b) for a, b in zip(one, other, strict=True) if a is not None and b is not None]
+    return bool(pairs) and all(a == b for a, b in pairs)
+
+
+def _size_at(shape: Shape | None, index: int, rank: int) -> Size:
+    """A dim of a shape of which perhaps only the ends are known, when the rank is that of another call."""
+    if shape is None:
+        return Unknown("")
+    if shape.rank is not None or index < len(shape.head):
+        return shape.size(index)
+    return shape.size(index - rank)
+
+
+def _element(value: Value) -> Value:
+    """What stands for any element of a list in one call."""
+    if isinstance(value, Alike):
+        return value.element
+    if isinstance(value, list) and value:
+        found = value[0]
+        for other in value[1:]:
+            found = joined(found, other)
+        return found
+    return Unknown("")
+
+
+def _one_of(solid: Iterable[Value]) -> Value:
+    """Callables: the one that all calls give, or a choice of them."""
+    found: list[Value] = []
+    for value in solid:
+        for entry in value.entries if isinstance(value, Choice) else [value]:
+            if not any(_same_callable(entry, other) for other in found):
+                found.append(entry)
+    return found[0] if len(found) == 1 else Choice(found)
+
+
+def _same_callable(one: Value, other: Value) -> bool:
+    if one is other:
+        return True
+    if isinstance(one, Function | Class) and isinstance(other, Function | Class):
+        return one.definition.node is other.definition.node
+    return type(one) is type(other) and not isinstance(one, Instance) and repr(one) == repr(other)
+
+
+def _plain(solid: list[Value]) -> Value:
+    """Anything else: what is the same in every call."""
+    found = solid[0]
+    for other in solid[1:]:
+        found = joined(found, other)
+    return found

@@ -1,0 +1,73 @@
+"""The functions of a file, callers before what they call, as far as the names in them tell."""
+
+from __future__ import annotations
+
+from kernelscope.syntax.python import tree as t
+from kernelscope.syntax.python.lower import Module, Scope
+
+ENTRIES = ("forward", "__call__", "call")
+"""Methods by which an object is called."""
+
+
+def callers_first(module: Module) -> list[Scope]:
+    """Functions and methods of the file's top level in an order in which most are called by earlier ones only."""
+    functions = [s for s in module.functions() if len(s.path) <= 2]
+    mentioned = built_classes(module)
+    uses = {id(s.node): _called(s, functions, module) for s in functions}
+    state: dict[int, bool] = {}
+    order: list[Scope] = []
+
+    def visit(scope: Scope) -> None:
+        stack: list[tuple[Scope, int]] = [(scope, 0)]
+        state[id(scope.node)] = False
+        while stack:
+            current, index = stack.pop()
+            found = uses[id(current.node)]
+            while index < len(found) and id(found[index].node) in state:
+                index += 1
+            if index == len(found):
+                order.append(current)
+                continue
+            stack.append((current, index + 1))
+            state[id(found[index].node)] = False
+            stack.append((found[index], 0))
+
+    def rank(scope: Scope) -> tuple[int, int]:
+        top = scope.owner is not None and scope.owner.name not in mentioned and scope.node.name in ENTRIES
+        return (1 if top else 0, scope.node.span.start)
+
+    # A depth-first search lists what is called first; the models come last and end up first.
+    for scope in sorted(functions, key=rank):
+        if id(scope.node) not in state:
+            visit(scope)
+    return order[::-1]
+
+
+def built_classes(module: Module) -> set[str]:
+    """Names of classes that some other class of the file mentions in its body."""
+    return {name for cls in module.classes() for name in _names(cls.node.body) if name != cls.node.name}
+
+
+def _called(scope: Scope, functions: list[Scope], module: Module) -> list[Scope]:
+    """Functions that one may call: named in it or in its class, and methods of its own class."""
+    mentioned = set(_names(scope.node.body))
+    attributes = {n.attr for n in t.walk(*scope.node.body) if isinstance(n, t.Attribute)}
+    owner = scope.owner
+    of_class = set(_names(owner.body)) | {t.dotted(b) or "" for b in owner.bases} if owner is not None else set[str]()
+    found: list[Scope] = []
+    for other in functions:
+        if other.node is scope.node:
+            continue
+        if other.owner is None:
+            is_called = other.node.name in mentioned
+        elif other.owner is owner:
+            is_called = other.node.name in attributes
+        else:
+            is_called = other.owner.name in mentioned | of_class and scope.node.name != "__init__"
+        if is_called:
+            found.append(other)
+    return found
+
+
+def _names(body: list[t.Stmt]) -> set[str]:
+    return {n.id for n in t.walk(*body) if isinstance(n, t.Name)}

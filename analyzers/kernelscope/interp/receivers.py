@@ -1,0 +1,130 @@
+"""`self` of a method that is looked at by itself: an object made in the words of its class.
+
+Where objects of the class are made, its constructor is given what all of those places have in common.
+"""
+
+# Values are dynamic by nature; narrowing one to a container leaves its elements unknown to the type checker.
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+
+from __future__ import annotations
+
+from kernelscope.dims import Dim
+from kernelscope.interp.calls import bind, run_body
+from kernelscope.interp.expressions import evaluate
+from kernelscope.interp.generality import Generality, Vector
+from kernelscope.interp.interpreter import Interpreter
+from kernelscope.interp.values import Function, Instance, Number, Opaque, Scope, Value, as_size
+from kernelscope.ops import ShapeError
+from kernelscope.syntax.python import tree as t
+from kernelscope.tensor import Unknown
+from kernelscope.workspace.modules import Definition
+
+
+def seeded_instance(run: Interpreter, cls: Definition) -> Instance:
+    """An object that nobody is seen to make: `__init__` run on its own parameters' names."""
+    if (known := run.receivers.get(cls.node)) is not None:
+        return known
+    init = _constructor(run, cls)
+    run.receivers[cls.node] = instance = Instance(cls, is_module=run.is_module(cls))
+    if init is None or not isinstance(init.definition.node, t.FunctionDef):
+        return instance
+    path = init.definition.path
+    names = {param.name: _argument(run, path, param) for param in init.definition.node.args[1:]}
+    _made_by(run, instance, init, names)
+    return instance
+
+
+def common_instance(run: Interpreter, common: Generality, instances: list[Instance], name: str) -> Instance:
+    """The object that stands for several of one class."""
+    first = instances[0]
+    init = _constructor(run, first.cls)
+    given = [_given(run, init, instance) for instance in instances] if init is not None else []
+    arguments = [g for g in given if g is not None]
+    if init is None or len(arguments) != len(given) or not arguments:
+        return first
+    names: dict[str, Value] = {}
+    for parameter in arguments[0]:
+        names[parameter] = common.value(parameter, [g.get(parameter, Unknown("")) for g in arguments])
+    instance = Instance(first.cls, is_module=True)
+    _made_by(run, instance, init, names)
+    return instance
+
+
+def learn_words(common: Generality, instance: Instance) -> None:
+    """Sizes that an object computes of what it is made with, such as `heads * width`, are sizes of its methods."""
+    meanings: dict[str, Vector] = {word.name: vector for vector, word in common.words.items() if word.name}
+    for value in instance.attributes.values():
+        size = as_size(value)
+        if not isinstance(size, Dim) or size.const is not None or size.name is not None:
+            continue
+        if not all(name in meanings for name in size.names()):
+            continue
+        vector: list[Dim | None] = []
+        for i in range(common.count):
+            parts = {name: meanings[name][i] for name in size.names()}
+            known = {name: part for name, part in parts.items() if part is not None}
+            vector.append(size.subs(known) if len(known) == len(parts) else None)
+        common.words.setdefault(tuple(vector), size)
+
+
+def _constructor(run: Interpreter, cls: Definition) -> Function | None:
+    init = run.class_attribute(cls, "__init__")
+    if isinstance(init, Definition) and isinstance(init.node, t.FunctionDef):
+        return Function(init, None, True)
+    return None
+
+
+def _given(run: Interpreter, init: Function, instance: Instance) -> dict[str, Value] | None:
+    """What the constructor of one object was given, by parameter."""
+    if instance.made_with is None:
+        return None
+    args, kwargs = instance.made_with
+    scope = Scope(init.definition.path, init)
+    bind(run, scope, Function(init.definition, instance, True), args, kwargs)
+    node = init.definition.node
+    own = node.args[0].name if isinstance(node, t.FunctionDef) and node.args else ""
+    return {name: value for name, value in scope.names.items() if name != own}
+
+
+def _made_by(run: Interpreter, instance: Instance, init: Function, names: dict[str, Value]) -> None:
+    """Let the constructor run on named arguments when an attribute is first asked for."""
+    node = init.definition.node
+    assert isinstance(node, t.FunctionDef)
+    positional = [names[p.name] for p in node.args[1:] if p.kind in ("positional", "normal") and p.name in names]
+    keywords = {p.name: names[p.name] for p in node.args[1:] if p.kind == "keyword" and p.name in names}
+    instance.made_with = (positional, keywords)
+
+    def initialise() -> None:
+        frame = Scope(init.definition.path, Function(init.definition, instance, True), dict(names))
+        if node.args:
+            frame.names[node.args[0].name] = instance
+        run.quiet += 1
+        steps, run.steps = run.steps, 0
+        try:
+            run_body(run, frame, node)
+        except ShapeError:
+            pass
+        finally:
+            run.quiet -= 1
+            run.steps = steps
+
+    instance.initialise = initialise
+
+
+def _argument(run: Interpreter, path: str, param: t.Param) -> Value:
+    """An argument of `__init__` in its own words: numbers are symbols, switches have their defaults."""
+    if param.kind == "args":
+        return ()
+    if param.kind == "kwargs":
+        return {}
+    match param.default:
+        case t.Constant(value=bool() | str() as value):
+            return value
+        case t.Constant(value=float()):
+            return Number("a number of the caller")
+        case None | t.Constant():
+            return Opaque(param.name)
+        case t.Name() | t.Attribute():
+            return evaluate(run, Scope(path), param.default)
+        case _:
+            return Opaque(param.name)
