@@ -26,6 +26,7 @@ SAMPLE = textwrap.dedent(
             B, S, _ = x.shape
             h = self.proj(x)[..., None, 1:2, ::3].view(B, -1) if flag else -x ** 2
             (a, *b), c.d[0] = f(*rest, k=1, **kw)
+            A, B, C = *x.shape, *y[1:].size(), 2
             for i, (j, k) in enumerate(h):
                 if not i and j or k < 1 <= i not in b:
                     continue

@@ -36,10 +36,25 @@ def card(tmp_path: Path, source: str, name: str = "add") -> dict[str, str]:
          "def g(x, y):\n    f(x, y, (len(x) // 64,))\n", "(n//64,)"),
         ("def f(x, y):\n    B, S = x.shape\n    add[(x.shape[-1], B)](x, y, S, BLOCK=64)\n", "(n, x.shape[0])"),
         ("def f(x, y, n):\n    add[(2 * n,)](x, y, 4 * n, BLOCK=64)\n", "(2*f.n,)"),
+        ("def f(x, y):\n    B, S, T = *x.shape, y.shape[0]\n    add[(S, T)](x, y, S, BLOCK=64)\n", "(n, y.shape[0])"),
+        ("def run(kernel, x, y):\n    kernel[(len(x),)](x, y, len(x), BLOCK=64)\n"
+         "def f(x, y):\n    run(add, x, y)\n", "(n,)"),
+        ("def f(x, y, fast):\n    kernel = add if fast else None\n    kernel[(len(x),)](x, y, len(x), BLOCK=64)\n",
+         "(n,)"),
     ],
 )  # fmt: skip
 def test_grids_are_said_in_the_kernels_words(tmp_path: Path, host: str, grid: str) -> None:
     assert f"`{grid}`" in card(tmp_path, ADD + host)["Grid"]
+
+
+def test_grids_that_a_test_of_the_host_chooses_are_told_with_it(tmp_path: Path) -> None:
+    host = (
+        "def f(x, y, starts=None):\n    n = len(x)\n    if starts is not None:\n        count = len(starts)\n"
+        "    else:\n        count = triton.cdiv(n, 64)\n    add[(count,)](x, y, n, BLOCK=64)\n"
+    )
+    row = card(tmp_path, ADD + host)["Grid"]
+    assert row.startswith("`(cdiv(n, 64),)` at `kernels.py:16` if `starts is None`")
+    assert "`(starts.shape[0],)` at `kernels.py:16` if `starts is not None`" in row
 
 
 def test_a_kernel_nobody_launches_says_so(tmp_path: Path) -> None:

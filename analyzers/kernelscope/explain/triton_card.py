@@ -120,6 +120,8 @@ def _grid(facts: KernelFacts) -> Iterator[Line]:
         else:
             sizes = ", ".join(render(size, facts.order) for size in launch.grid)
             text = f"`({sizes}{',' if len(launch.grid) == 1 else ''})` {where}"
+            if launch.when:
+                text += f" if `{launch.when}`"
         if text.partition(" at ")[0] not in told and len(told) < 4:
             told.add(text.partition(" at ")[0])
             yield Line(text, launch.location)

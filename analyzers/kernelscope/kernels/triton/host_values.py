@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from kernelscope.dims import Dim, ceil_div, dim, maximum, minimum, product
+from kernelscope.kernels.triton.host_bindings import Binding, bindings, within
 from kernelscope.syntax.python import tree as t
 from kernelscope.workspace.modules import Definition, External, Modules
 
@@ -77,15 +78,23 @@ HostValue = Dim | Thing | ShapeOf | Plain | Meta | GridFunction | tuple["HostVal
 """None: nothing is known."""
 
 
-@dataclass(frozen=True, slots=True)
-class Binding:
-    """One assignment of a name. `reach` is the block around it: behind it, only later bindings inside count."""
+@dataclass(slots=True)
+class Cases:
+    """Tests of the host that nothing decides, with the answers that one reading takes.
 
-    value: t.Expr | None
-    start: int
-    reach: tuple[int, int]
-    index: tuple[int, int] | None = None
-    """(position, count) in a tuple target."""
+    `asking`: whether a test without an answer gets its likelier one and is noted; else what depends on it is unknown.
+    """
+
+    answers: Mapping[str, bool] = field(default_factory=dict[str, bool])
+    asking: bool = False
+    asked: dict[str, bool] = field(default_factory=dict[str, bool])
+
+    def answer(self, test: str, likely: bool) -> bool | None:
+        if test in self.answers:
+            return self.answers[test]
+        if not self.asking:
+            return None
+        return self.asked.setdefault(test, likely)
 
 
 @dataclass(slots=True)
@@ -96,14 +105,14 @@ class HostScope:
     path: str
     node: t.FunctionDef | None
     bound: Mapping[str, HostValue] = field(default_factory=dict[str, HostValue])
+    cases: Cases = field(default_factory=Cases)
     _bindings: dict[str, list[Binding]] | None = None
 
     def bindings(self) -> dict[str, list[Binding]]:
         if self._bindings is None:
-            self._bindings = {}
             module = self.modules.module(self.path)
             body = self.node.body if self.node is not None else module.body if module is not None else []
-            _collect(body, self._bindings)
+            self._bindings = bindings(body)
         return self._bindings
 
     def params(self) -> tuple[str, ...]:
@@ -114,49 +123,124 @@ class HostScope:
     def name(self, name: str, at: int, depth: int) -> HostValue:
         """What a name holds at an offset."""
         before = [b for b in self.bindings().get(name, ()) if b.start < at]
-        if before:
-            last = before[-1]
-            decided = last.reach[0] <= at < last.reach[1] or len(before) == 1
-            if decided and last.value is not None:
-                return self._bound_by(name, last, len(before), depth)
-            return Thing(name + "′" * len(before))
+        elsewhere = name in self.bound or name in self.params()
+        for index in range(len(before) - 1, -1, -1):
+            binding = before[index]
+            reached = self._reached(binding, at, depth)
+            if reached is None and len(before) == 1 and not elsewhere and not binding.loops:
+                reached = True  # nothing else gives it a value
+            if reached is None or (reached and binding.value is None):
+                return Thing(name + "′" * len(before))
+            if reached:
+                return self._bound_by(name, binding, index + 1, depth)
         if name in self.bound:
             return self.bound[name]
-        if name in self.params() or self.node is None:
+        if elsewhere or self.node is None or before:
             return Thing(name, rank=self._rank(name))
         return self._outer(name, depth)
+
+    # -- tests -------------------------------------------------------------------------------------------
+
+    def _reached(self, binding: Binding, at: int, depth: int) -> bool | None:
+        """Whether an assignment has been made when `at` is reached."""
+        if any(not within(at, loop) for loop in binding.loops):
+            return None
+        certain = True
+        for branch in binding.branches:
+            if within(at, branch.other):
+                return False
+            if within(at, branch.reach):
+                continue
+            holds = self.decide(branch.test, branch.reach[0], depth)
+            if holds is not None and holds != branch.holds:
+                return False
+            certain = certain and holds is not None
+        return True if certain else None
+
+    def decide(self, test: t.Expr, at: int, depth: int) -> bool | None:
+        """Whether a test of the host holds: by what is known, else by the case that is being read."""
+        positive = True
+        while isinstance(test, t.UnaryOp) and test.op == "not":
+            test, positive = test.operand, not positive
+        likely = True
+        if isinstance(test, t.Compare) and len(test.ops) == 1 and test.ops[0] in ("is", "is not"):
+            if isinstance(test.comparators[0], t.Constant) and test.comparators[0].value is None:
+                positive = positive == (test.ops[0] == "is")
+                value = self.evaluate(test.left, at, depth + 1)
+                if isinstance(value, Plain):
+                    return (value.value is None) == positive
+                if isinstance(value, Dim | tuple):
+                    return not positive
+                likely = self._optional(test.left)
+                test = t.Compare(test.left, ["is"], test.comparators, test.span)
+        elif isinstance(test, t.Name):
+            value = self.evaluate(test, at, depth + 1)
+            if isinstance(value, Plain):
+                return bool(value.value) == positive
+            likely = not self._optional(test)
+        text = self._text(test)
+        answer = self.cases.answer(text, likely) if text else None
+        return answer == positive if answer is not None else None
+
+    def _optional(self, node: t.Expr) -> bool:
+        """Whether a name is a parameter that need not be passed, and is then None or False."""
+        if not isinstance(node, t.Name) or self.node is None:
+            return False
+        default = next((p.default for p in self.node.args if p.name == node.id), None)
+        return isinstance(default, t.Constant) and (default.value is None or default.value is False)
+
+    def _text(self, test: t.Expr) -> str:
+        module = self.modules.module(self.path)
+        if module is None:
+            return ""
+        if isinstance(test, t.Compare) and test.ops == ["is"]:
+            return f"{' '.join(module.text.slice(test.left.span).split())} is None"
+        return " ".join(module.text.slice(test.span).split())
 
     def _bound_by(self, name: str, binding: Binding, version: int, depth: int) -> HostValue:
         assert binding.value is not None
         label = name if version == 1 else name + "′" * (version - 1)
-        value = self.evaluate(binding.value, binding.start, depth + 1)
         if binding.index is not None:
-            position, count = binding.index
-            if isinstance(value, ShapeOf):
-                return Thing(value.thing.label, value.thing.shape, value.thing.shape_of, count).size(position)
-            if isinstance(value, tuple) and position < len(value):
-                return value[position]
-            return Thing(label)
+            return self._part(binding.value, *binding.index, binding.start, label, depth)
+        value = self.evaluate(binding.value, binding.start, depth + 1)
         if value is None:
             return Thing(label, rank=self._rank(name))
         if isinstance(value, Thing) and isinstance(binding.value, t.Call):
             return Thing(label, value.shape, value.shape_of or value.label, value.rank)
         return value
 
+    def _part(self, node: t.Expr, position: int, count: int, at: int, label: str, depth: int) -> HostValue:
+        """What one of `count` targets gets of an unpacked value; `*x.shape` fills what the others leave."""
+        stars = [i for i, e in enumerate(node.elts) if isinstance(e, t.Starred)] if isinstance(node, t.Tuple) else []
+        if isinstance(node, t.Tuple) and len(stars) == 1:
+            star, width = stars[0], count - (len(node.elts) - 1)
+            inner = node.elts[star]
+            if star <= position < star + width and isinstance(inner, t.Starred):
+                return self._part(inner.value, position - star, width, at, label, depth)
+            element = node.elts[position if position < star else position - width + 1]
+            return self.evaluate(element, at, depth + 1)
+        value = self.evaluate(node, at, depth + 1)
+        if isinstance(value, ShapeOf):
+            return Thing(value.thing.label, value.thing.shape, value.thing.shape_of, count).size(position)
+        if isinstance(value, tuple) and position < len(value):
+            return value[position]
+        return Thing(label)
+
     def _outer(self, name: str, depth: int) -> HostValue:
         """A name of the module."""
         found = self.modules.resolve(self.path, name)
         if isinstance(found, Definition) and isinstance(found.node, t.Assign):
-            value = HostScope(self.modules, found.path, None).evaluate(found.node.value, found.node.span.end, depth + 1)
+            outside = HostScope(self.modules, found.path, None, cases=self.cases)
+            value = outside.evaluate(found.node.value, found.node.span.end, depth + 1)
             return value if value is not None else Thing(name)
         if isinstance(found, Definition) and isinstance(found.node, t.FunctionDef):
-            return grid_function(found.node, HostScope(self.modules, found.path, found.node))
+            return grid_function(found.node, HostScope(self.modules, found.path, found.node, cases=self.cases))
         return Thing(name)
 
     def _rank(self, name: str) -> int | None:
         """How many names `a, b = x.shape` unpacks, anywhere in the function."""
-        for bindings in self.bindings().values():
-            for binding in bindings:
+        for given in self.bindings().values():
+            for binding in given:
                 value = binding.value
                 if binding.index is None or not isinstance(value, t.Attribute | t.Call):
                     continue
@@ -201,7 +285,11 @@ class HostScope:
                 number = as_dim(inner(node.operand))
                 return -number if number is not None else None
             case t.IfExp():
-                return _either(inner(node.body), inner(node.orelse))
+                body, orelse = inner(node.body), inner(node.orelse)
+                if body == orelse:
+                    return body
+                holds = self.decide(node.test, at, depth)
+                return None if holds is None else body if holds else orelse
             case t.Lambda():
                 return GridFunction(tuple(p.name for p in node.args), node.body, self)
             case t.Call():
@@ -246,7 +334,7 @@ class HostScope:
             return None
         bound = dict(zip((p.name for p in function.args), arguments, strict=False))
         bound |= {k: v for k, v in keywords.items() if k}
-        inside = HostScope(self.modules, found.path, function, bound)
+        inside = HostScope(self.modules, found.path, function, bound, self.cases)
         return inside.evaluate(returns[0].value, returns[0].span.start, depth + 4)
 
 
@@ -324,10 +412,6 @@ def _binary(op: str, left: HostValue, right: HostValue) -> HostValue:
             return None
 
 
-def _either(a: HostValue, b: HostValue) -> HostValue:
-    return a if a == b else None
-
-
 def _known_function(name: str, arguments: list[HostValue]) -> HostValue:
     """Functions that grids are written with, by their last name: of triton, math and Python itself."""
     numbers = [as_dim(a) for a in arguments]
@@ -397,68 +481,3 @@ def _viewed(owner: Thing, sizes: tuple[HostValue, ...]) -> HostValue:
         rest = product(d for d in known if d != -1)
         known[open_places[0]] = owner.numel() // rest
     return Thing("", tuple(known))
-
-
-def _collect(body: list[t.Stmt], found: dict[str, list[Binding]]) -> None:
-    """All bindings of a body and its blocks, in source order."""
-    todo: list[tuple[list[t.Stmt], tuple[int, int]]] = [(body, (0, 1 << 60))]
-    collected: list[tuple[str, Binding]] = []
-    while todo:
-        block, reach = todo.pop()
-        for statement in block:
-            end = statement.span.end
-            match statement:
-                case t.Assign():
-                    for target in statement.targets:
-                        collected.extend(_targets(target, statement.value, end, reach))
-                case t.AnnAssign(value=value) if value is not None:
-                    collected.extend(_targets(statement.target, value, end, reach))
-                case t.AugAssign():
-                    both = t.BinOp(statement.target, statement.op, statement.value, statement.span)
-                    collected.extend(_targets(statement.target, both, end, reach))
-                case t.FunctionDef():
-                    value = _as_lambda(statement)
-                    collected.append((statement.name, Binding(value, end, reach)))
-                case t.For():
-                    collected.extend(_targets(statement.target, None, statement.span.start, reach))
-                    todo.append((statement.body, _extent(statement.body)))
-                case t.If() | t.While():
-                    todo.append((statement.body, _extent(statement.body)))
-                    todo.append((statement.orelse, _extent(statement.orelse)))
-                case t.With():
-                    todo.append((statement.body, reach))
-                case t.Try():
-                    todo.append((statement.body, reach))
-                    for handler in statement.handlers:
-                        todo.append((handler.body, _extent(handler.body)))
-                    todo.append((statement.finalbody, reach))
-                case _:
-                    pass
-    for name, binding in sorted(collected, key=lambda item: item[1].start):
-        found.setdefault(name, []).append(binding)
-
-
-def _as_lambda(node: t.FunctionDef) -> t.Expr | None:
-    returns = [s for s in t.flat(node.body) if isinstance(s, t.Return) and s.value is not None]
-    if len(returns) != 1 or returns[0].value is None or len(node.body) > 1 + (node.docstring is not None):
-        return None
-    return t.Lambda(node.args, returns[0].value, node.span)
-
-
-def _extent(body: list[t.Stmt]) -> tuple[int, int]:
-    return (body[0].span.start, body[-1].span.end + 1) if body else (0, 0)
-
-
-def _targets(target: t.Expr, value: t.Expr | None, at: int, reach: tuple[int, int]) -> list[tuple[str, Binding]]:
-    if isinstance(target, t.Name):
-        return [(target.id, Binding(value, at, reach))]
-    if isinstance(target, t.Tuple | t.List):
-        starred = any(isinstance(e, t.Starred) for e in target.elts)
-        found: list[tuple[str, Binding]] = []
-        for position, element in enumerate(target.elts):
-            inner = element.value if isinstance(element, t.Starred) else element
-            if isinstance(inner, t.Name):
-                usable = None if starred else value
-                found.append((inner.id, Binding(usable, at, reach, (position, len(target.elts)))))
-        return found
-    return []

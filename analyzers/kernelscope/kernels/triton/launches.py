@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product as product_of
 from pathlib import Path
 
 from kernelscope.dims import Dim, ceil_div, dim, maximum, minimum, product
 from kernelscope.dims.monomial import Opaque
+from kernelscope.kernels.triton.host_bindings import Binding, bindings
 from kernelscope.kernels.triton.host_values import (
     META,
+    Cases,
     GridFunction,
     HostScope,
     HostValue,
@@ -24,10 +27,13 @@ from kernelscope.kernels.triton.host_values import (
 from kernelscope.results import Location
 from kernelscope.syntax.python import tree as t
 from kernelscope.workspace.modules import Definition
+from kernelscope.workspace.usages import CallSite
 from kernelscope.workspace.workspace import Workspace
 
 MAX_LAUNCHES = 12
 MAX_FILES = 40
+MAX_TESTS = 3
+"""Undecided tests of the host that are read both ways."""
 OPTIONS = frozenset(("num_warps", "num_stages", "num_ctas", "maxnreg", "grid", "warmup", "stream"))
 
 
@@ -51,14 +57,16 @@ class Launch:
     """Names of what is passed, by position or by keyword."""
     surplus: int = 0
     """Positional arguments beyond the kernel's parameters."""
+    when: str = ""
+    """The tests of the host under which this is the grid, where they leave several."""
 
 
 def launches(workspace: Workspace, path: str, node: t.FunctionDef) -> list[Launch]:
     """Launches of a kernel, of its own file first; those with a grid in the kernel's words come first."""
     found: list[Launch] = []
     for file in _files(workspace, path, node.name):
-        for site in _sites(workspace, file, path, node):
-            found.append(_launch(workspace, file, site, node))
+        for site in _Sites(workspace, file, path, node).found():
+            found.extend(_launches(workspace, site, node))
             if len(found) >= MAX_LAUNCHES:
                 break
         if len(found) >= MAX_LAUNCHES or (found and file != path and len(found) > 4):
@@ -68,9 +76,13 @@ def launches(workspace: Workspace, path: str, node: t.FunctionDef) -> list[Launc
 
 @dataclass(frozen=True, slots=True)
 class _Site:
+    """One launch in one function; `caller` is the call that hands the kernel to the function, where one does."""
+
+    file: str
     call: t.Call
     grid: t.Expr
     function: t.FunctionDef | None
+    caller: CallSite | None = None
 
 
 def _files(workspace: Workspace, path: str, name: str) -> Iterator[str]:
@@ -82,31 +94,95 @@ def _files(workspace: Workspace, path: str, name: str) -> Iterator[str]:
             yield file
 
 
-def _sites(workspace: Workspace, file: str, path: str, node: t.FunctionDef) -> Iterator[_Site]:
-    """Calls `name[...](...)` of a file whose name means the kernel."""
-    module = workspace.modules.module(file)
-    if module is None or node.name.encode() not in module.text.data:
-        return
-    roots: list[tuple[t.FunctionDef | None, list[t.Stmt]]] = [(None, module.body)]
-    for scope in module.functions():
-        if isinstance(scope.node, t.FunctionDef):
-            roots.append((scope.node, scope.node.body))
-    for function, body in roots:
-        if function is not None and node.name.encode() not in module.text.data[function.span.start : function.span.end]:
-            continue
+class _Sites:
+    """Finds the launches `kernel[grid](...)` of one kernel in a file: by its name, by names given to it, and in
+    functions that get it as an argument."""
+
+    def __init__(self, workspace: Workspace, file: str, path: str, node: t.FunctionDef) -> None:
+        self.workspace = workspace
+        self.modules = workspace.modules
+        self.file = file
+        self.path = path
+        self.kernel = node
+
+    def found(self) -> Iterator[_Site]:
+        module = self.modules.module(self.file)
+        name = self.kernel.name.encode()
+        if module is None or name not in module.text.data:
+            return
+        roots: list[tuple[t.FunctionDef | None, list[t.Stmt]]] = [(None, module.body)]
+        for scope in module.functions():
+            if isinstance(scope.node, t.FunctionDef):
+                span = scope.node.span
+                if scope.node is not self.kernel and name in module.text.data[span.start : span.end]:
+                    roots.append((scope.node, scope.node.body))
+        for function, body in roots:
+            yield from self._in(function, body)
+
+    def _in(self, function: t.FunctionDef | None, body: list[t.Stmt]) -> Iterator[_Site]:
+        given = bindings(body)
         for inner in _walk(body):
-            if not isinstance(inner, t.Call) or not isinstance(inner.func, t.Subscript):
+            if not isinstance(inner, t.Call):
                 continue
-            name = t.dotted(inner.func.value)
-            if name is None or name.rpartition(".")[2] != node.name:
+            if isinstance(inner.func, t.Subscript):
+                if self._means(inner.func.value, function, given):
+                    yield _Site(self.file, inner, inner.func.slice, function)
+            else:
+                yield from self._handed_over(inner, function)
+
+    def _means(
+        self, node: t.Expr, function: t.FunctionDef | None, given: dict[str, list[Binding]], depth: int = 0
+    ) -> bool:
+        """Whether an expression is the kernel: its name, a name that was given it, or something that wraps it."""
+        if depth > 3:
+            return False
+        match node:
+            case t.Name() | t.Attribute():
+                name = t.dotted(node)
+                if name is None:
+                    return False
+                if name.rpartition(".")[2] == self.kernel.name:
+                    return self._is_kernel(name, function)
+                values = [b.value for b in given.get(name, ()) if b.value is not None and b.index is None]
+                return any(self._means(value, function, given, depth + 1) for value in values)
+            case t.IfExp():
+                return any(self._means(part, function, given, depth + 1) for part in (node.body, node.orelse))
+            case t.Call():
+                return any(self._means(part, function, given, depth + 1) for part in node.args[:2])
+            case t.Subscript(value=t.Dict() as table):
+                return any(self._means(part, function, given, depth + 1) for part in table.values)
+            case t.Subscript(value=t.Name(id=name)):
+                tables = [b.value for b in given.get(name, ()) if isinstance(b.value, t.Dict)]
+                return any(self._means(part, function, given, depth + 1) for table in tables for part in table.values)
+            case _:
+                return False
+
+    def _is_kernel(self, name: str, function: t.FunctionDef | None) -> bool:
+        if self.file == self.path and name == self.kernel.name:
+            return True
+        found = self.modules.definition(self.file, name)
+        local = found is None and function is not None and _imports(function, self.kernel.name)
+        return (found is not None and found.node is self.kernel) or local
+
+    def _handed_over(self, call: t.Call, function: t.FunctionDef | None) -> Iterator[_Site]:
+        """Launches in the function that a call hands the kernel to."""
+        passed: list[tuple[int | str, t.Expr]] = [*enumerate(call.args)]
+        passed += [(k.arg, k.value) for k in call.keywords if k.arg is not None]
+        for place, argument in passed:
+            if not isinstance(argument, t.Name) or argument.id != self.kernel.name:
                 continue
-            if file == path and name == node.name:
-                yield _Site(inner, inner.func.slice, function)
-                continue
-            found = workspace.modules.definition(file, name)
-            local = found is None and function is not None and _imports(function, node.name)
-            if (found is not None and found.node is node) or local:
-                yield _Site(inner, inner.func.slice, function)
+            name = t.dotted(call.func)
+            found = self.modules.resolve(self.file, name) if name else None
+            if not isinstance(found, Definition) or not isinstance(found.node, t.FunctionDef):
+                return
+            params = found.node.args
+            param = place if isinstance(place, str) else params[place].name if place < len(params) else None
+            caller = CallSite(self.file, call, function, None)
+            for inner in _walk(found.node.body):
+                if isinstance(inner, t.Call) and isinstance(inner.func, t.Subscript):
+                    head = inner.func.value
+                    if isinstance(head, t.Name) and head.id == param:
+                        yield _Site(found.path, inner, inner.func.slice, found.node, caller)
 
 
 def _imports(function: t.FunctionDef, name: str) -> bool:
@@ -126,58 +202,124 @@ def _walk(body: list[t.Stmt]) -> Iterator[t.Node]:
         todo.extend(reversed(list(t.children(node))))
 
 
-def _launch(workspace: Workspace, file: str, site: _Site, node: t.FunctionDef) -> Launch:
-    module = workspace.modules.module(file)
-    assert module is not None
-    best: Launch | None = None
-    for scope in _scopes(workspace, file, site.function):
-        at = site.call.span.start
-        arguments = _arguments(scope, site.call, node, at)
-        grid = _grid(scope.evaluate(site.grid, at), scope, at)
-        own: tuple[Dim, ...] | None = None
-        resolved = False
-        if grid is not None:
-            words = _Words(arguments, node, site.function.name if site.function is not None else "host")
-            own = tuple(words.own(d) for d in grid)
-            resolved = not words.foreign
-        options = tuple(
-            (k.arg, number.const)
-            for k in site.call.keywords
-            if k.arg in OPTIONS and (number := as_dim(scope.evaluate(k.value, at))) is not None
-            if number.const is not None
-        )
-        complete = not any(isinstance(a, t.Starred) for a in site.call.args) and all(
-            k.arg is not None for k in site.call.keywords
-        )
-        location = module.text.location(Path(file), site.call.func.span)
-        text = module.text.slice(site.grid.span)
-        passed = frozenset(p.name for p in node.args[: len(site.call.args)]) | {
-            k.arg for k in site.call.keywords if k.arg is not None
-        }
-        surplus = max(0, len(site.call.args) - len(node.args))
-        launch = Launch(location, text, own, tuple(arguments.items()), options, resolved, complete, passed, surplus)
-        if launch.resolved:
-            return launch
-        best = best if best is not None and best.grid is not None else launch
-    assert best is not None
+def _launches(workspace: Workspace, site: _Site, node: t.FunctionDef) -> list[Launch]:
+    """A launch, once per grid that the undecided tests of the host leave open."""
+    best: list[Launch] = []
+    for scope in _scopes(workspace, site):
+        found = _cases(workspace, site, node, scope)
+        if any(launch.resolved for launch in found):
+            return found
+        if not best or best[0].grid is None:
+            best = found
     return best
 
 
-def _scopes(workspace: Workspace, file: str, function: t.FunctionDef | None) -> Iterator[HostScope]:
+def _cases(workspace: Workspace, site: _Site, node: t.FunctionDef, scope: HostScope) -> list[Launch]:
+    """The launch in each case: first the likeliest, then those that give other grids."""
+    at = site.call.span.start
+    scope.cases = Cases(asking=True)
+    _grid(scope.evaluate(site.grid, at), scope, at)
+    tests = list(scope.cases.asked)[:MAX_TESTS]
+    grids: dict[tuple[Dim, ...] | None, dict[str, bool]] = {}
+    answers_of: list[tuple[dict[str, bool], tuple[Dim, ...] | None]] = []
+    likely = scope.cases.asked
+    for flips in product_of((False, True), repeat=len(tests)):
+        answers = {**likely, **{test: likely[test] != flip for test, flip in zip(tests, flips, strict=True)}}
+        scope.cases = Cases(answers, asking=True)
+        grid = _grid(scope.evaluate(site.grid, at), scope, at)
+        answers_of.append((answers, grid))
+        grids.setdefault(grid, answers)
+    decisive = [test for test in tests if _matters(test, answers_of)]
+    found: list[Launch] = []
+    for grid, answers in grids.items():
+        if grid is None and found:
+            continue
+        scope.cases = Cases(answers)
+        when = " and ".join(_condition(test, answers[test]) for test in decisive) if len(grids) > 1 else ""
+        found.append(_launch(workspace, site, node, scope, grid, when))
+    return found
+
+
+def _matters(test: str, cases: list[tuple[dict[str, bool], tuple[Dim, ...] | None]]) -> bool:
+    """Whether the answer to one test alone changes the grid somewhere."""
+    for answers, grid in cases:
+        flipped = {**answers, test: not answers[test]}
+        if any(other == flipped and its != grid for other, its in cases):
+            return True
+    return False
+
+
+def _condition(test: str, holds: bool) -> str:
+    if holds:
+        return test
+    return f"{test.removesuffix(' is None')} is not None" if test.endswith(" is None") else f"not ({test})"
+
+
+def _launch(
+    workspace: Workspace,
+    site: _Site,
+    node: t.FunctionDef,
+    scope: HostScope,
+    grid: tuple[Dim, ...] | None,
+    when: str,
+) -> Launch:
+    module = workspace.modules.module(site.file)
+    assert module is not None
+    at = site.call.span.start
+    arguments = _arguments(scope, site.call, node, at)
+    own: tuple[Dim, ...] | None = None
+    resolved = False
+    if grid is not None:
+        words = _Words(arguments, node, site.function.name if site.function is not None else "host")
+        own = tuple(words.own(d) for d in grid)
+        resolved = not words.foreign
+    options = tuple(
+        (k.arg, number.const)
+        for k in site.call.keywords
+        if k.arg in OPTIONS and (number := as_dim(scope.evaluate(k.value, at))) is not None
+        if number.const is not None
+    )
+    head = site.call.func.value if isinstance(site.call.func, t.Subscript) else site.call.func
+    by_name = (t.dotted(head) or "").rpartition(".")[2] == node.name  # other names may mean several kernels
+    complete = by_name and not any(isinstance(a, t.Starred) for a in site.call.args) and all(
+        k.arg is not None for k in site.call.keywords
+    )
+    location = module.text.location(Path(site.file), site.call.func.span)
+    text = module.text.slice(site.grid.span)
+    passed = frozenset(p.name for p in node.args[: len(site.call.args)]) | {
+        k.arg for k in site.call.keywords if k.arg is not None
+    }
+    surplus = max(0, len(site.call.args) - len(node.args))
+    return Launch(location, text, own, tuple(arguments.items()), options, resolved, complete, passed, surplus, when)
+
+
+def _scopes(workspace: Workspace, site: _Site) -> Iterator[HostScope]:
     """The host function by itself, then as its callers use it: a grid may be its argument."""
-    yield HostScope(workspace.modules, file, function)
-    if function is None:
+    if site.caller is not None and site.function is not None:
+        yield _called(workspace, site, site.function, site.caller)
         return
-    definition = Definition(file, function.name, function)
-    for site in workspace.usages.calls(definition, limit=4, seconds=0.1).sites:
-        outer = HostScope(workspace.modules, site.path, site.function)
-        at = site.call.span.start
-        bound = dict(
-            zip((p.name for p in function.args), (outer.evaluate(a, at) for a in site.call.args), strict=False)
-        )
-        bound |= {k.arg: outer.evaluate(k.value, at) for k in site.call.keywords if k.arg is not None}
-        known = {name: value for name, value in bound.items() if value is not None}
-        yield HostScope(workspace.modules, file, function, known)
+    yield HostScope(workspace.modules, site.file, site.function)
+    if site.function is None:
+        return
+    definition = Definition(site.file, site.function.name, site.function)
+    for caller in workspace.usages.calls(definition, limit=4, seconds=0.1).sites:
+        yield _called(workspace, site, site.function, caller)
+
+
+def _called(workspace: Workspace, site: _Site, function: t.FunctionDef, caller: CallSite) -> HostScope:
+    """The host function with what one call passes; what a call leaves out has its default."""
+    outer = HostScope(workspace.modules, caller.path, caller.function)
+    at = caller.call.span.start
+    arguments = [outer.evaluate(a, at) for a in caller.call.args]
+    bound = dict(zip((p.name for p in function.args), arguments, strict=False))
+    bound |= {k.arg: outer.evaluate(k.value, at) for k in caller.call.keywords if k.arg is not None}
+    complete = all(k.arg is not None for k in caller.call.keywords)
+    if complete and not any(isinstance(a, t.Starred) for a in caller.call.args):
+        for param in function.args:
+            if param.name not in bound and isinstance(param.default, t.Constant):
+                bound[param.name] = outer.evaluate(param.default, at)
+    known = {name: value for name, value in bound.items() if value is not None}
+    return HostScope(workspace.modules, site.file, function, known)
 
 
 def _grid(value: HostValue, scope: HostScope, at: int, depth: int = 0) -> tuple[Dim, ...] | None:

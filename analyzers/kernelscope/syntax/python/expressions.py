@@ -149,7 +149,16 @@ def _attribute(raw: Raw, depth: int) -> t.Expr:
     attr = raw.child_by_field_name("attribute")
     if attr is None:
         return t.Broken("missing attribute", span_of(raw))
-    return t.Attribute(_field(raw, "object", depth), text_of(attr), span_of(attr), span_of(raw))
+    return _unstarred(
+        _field(raw, "object", depth), raw, lambda owner, span: t.Attribute(owner, text_of(attr), span_of(attr), span)
+    )
+
+
+def _unstarred(owner: t.Expr, raw: Raw, made: Callable[[t.Expr, Span], t.Expr]) -> t.Expr:
+    """The grammar binds `*` closer than `.`, `[]` and `()`: what is made of `*x` is made of `x`, then starred."""
+    if not isinstance(owner, t.Starred):
+        return made(owner, span_of(raw))
+    return t.Starred(made(owner.value, Span(owner.value.span.start, raw.end_byte)), span_of(raw))
 
 
 def call_arguments(raw: Raw | None, depth: int) -> tuple[list[t.Expr], list[t.Keyword]]:
@@ -171,9 +180,10 @@ def _call(raw: Raw, depth: int) -> t.Expr:
     arguments = raw.child_by_field_name("arguments")
     func = _field(raw, "function", depth)
     if arguments is not None and arguments.type == "generator_expression":
-        return t.Call(func, [expression(arguments, depth, span_of(raw))], [], span_of(raw))
-    args, keywords = call_arguments(arguments, depth)
-    return t.Call(func, args, keywords, span_of(raw))
+        args, keywords = [expression(arguments, depth, span_of(raw))], list[t.Keyword]()
+    else:
+        args, keywords = call_arguments(arguments, depth)
+    return _unstarred(func, raw, lambda owner, span: t.Call(owner, args, keywords, span))
 
 
 def _subscript(raw: Raw, depth: int) -> t.Expr:
@@ -186,7 +196,7 @@ def _subscript(raw: Raw, depth: int) -> t.Expr:
         index = lowered[0]
     else:
         index = t.Tuple(lowered, Span(indices[0].start_byte, indices[-1].end_byte))
-    return t.Subscript(_field(raw, "value", depth), index, span_of(raw))
+    return _unstarred(_field(raw, "value", depth), raw, lambda owner, span: t.Subscript(owner, index, span))
 
 
 def _slice(raw: Raw, depth: int) -> t.Expr:

@@ -1,0 +1,112 @@
+"""Where names of launching code get their values: each assignment with the branches and loops around it.
+
+Reads one body; what the values are is told elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from kernelscope.syntax.python import tree as t
+
+Reach = tuple[int, int]
+EVERYWHERE: Reach = (0, 1 << 60)
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """One side of an `if`: taken when the test is `holds`. `reach` is its own block, `other` that of the other side."""
+
+    test: t.Expr
+    holds: bool
+    reach: Reach
+    other: Reach
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """One assignment of a name. `loops`: the loops around it; behind one, what a round left is not known."""
+
+    value: t.Expr | None
+    start: int
+    branches: tuple[Branch, ...] = ()
+    loops: tuple[Reach, ...] = ()
+    index: tuple[int, int] | None = None
+    """(position, count) in a tuple target."""
+
+
+def bindings(body: list[t.Stmt]) -> dict[str, list[Binding]]:
+    """All bindings of a body and its blocks by name, in source order."""
+    found: dict[str, list[Binding]] = {}
+    for name, binding in sorted(_collected(body, (), ()), key=lambda item: item[1].start):
+        found.setdefault(name, []).append(binding)
+    return found
+
+
+def _collected(
+    body: list[t.Stmt], branches: tuple[Branch, ...], loops: tuple[Reach, ...]
+) -> Iterator[tuple[str, Binding]]:
+    for statement in body:
+        end = statement.span.end
+        match statement:
+            case t.Assign():
+                for target in statement.targets:
+                    yield from _targets(target, statement.value, end, branches, loops)
+            case t.AnnAssign(value=value) if value is not None:
+                yield from _targets(statement.target, value, end, branches, loops)
+            case t.AugAssign():
+                both = t.BinOp(statement.target, statement.op, statement.value, statement.span)
+                yield from _targets(statement.target, both, end, branches, loops)
+            case t.FunctionDef():
+                yield statement.name, Binding(_as_lambda(statement), end, branches, loops)
+            case t.For():
+                inner = (*loops, _extent(statement.body))
+                yield from _targets(statement.target, None, statement.span.start, branches, inner)
+                yield from _collected(statement.body, branches, inner)
+            case t.While():
+                yield from _collected(statement.body, branches, (*loops, _extent(statement.body)))
+            case t.If():
+                sides = (_extent(statement.body), _extent(statement.orelse))
+                taken = Branch(statement.test, True, sides[0], sides[1])
+                yield from _collected(statement.body, (*branches, taken), loops)
+                missed = Branch(statement.test, False, sides[1], sides[0])
+                yield from _collected(statement.orelse, (*branches, missed), loops)
+            case t.With():
+                yield from _collected(statement.body, branches, loops)
+            case t.Try():
+                yield from _collected(statement.body, branches, loops)
+                for handler in statement.handlers:
+                    yield from _collected(handler.body, branches, (*loops, _extent(handler.body)))
+                yield from _collected(statement.finalbody, branches, loops)
+            case _:
+                pass
+
+
+def _extent(body: list[t.Stmt]) -> Reach:
+    return (body[0].span.start, body[-1].span.end + 1) if body else (0, 0)
+
+
+def within(at: int, reach: Reach) -> bool:
+    return reach[0] <= at < reach[1]
+
+
+def _as_lambda(node: t.FunctionDef) -> t.Expr | None:
+    returns = [s for s in t.flat(node.body) if isinstance(s, t.Return) and s.value is not None]
+    if len(returns) != 1 or returns[0].value is None or len(node.body) > 1 + (node.docstring is not None):
+        return None
+    return t.Lambda(node.args, returns[0].value, node.span)
+
+
+def _targets(
+    target: t.Expr, value: t.Expr | None, at: int, branches: tuple[Branch, ...], loops: tuple[Reach, ...]
+) -> Iterator[tuple[str, Binding]]:
+    if isinstance(target, t.Name):
+        yield target.id, Binding(value, at, branches, loops)
+    elif isinstance(target, t.Tuple | t.List):
+        starred = any(isinstance(e, t.Starred) for e in target.elts)
+        for position, element in enumerate(target.elts):
+            inner = element.value if isinstance(element, t.Starred) else element
+            if isinstance(inner, t.Name):
+                usable = None if starred else value
+                yield inner.id, Binding(usable, at, branches, loops, (position, len(target.elts)))
