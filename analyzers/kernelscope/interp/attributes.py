@@ -25,6 +25,7 @@ from kernelscope.interp.values import (
     Flag,
     Function,
     Instance,
+    LayerMethod,
     Opaque,
     PlainMethod,
     Scope,
@@ -150,7 +151,8 @@ def _class_attribute(run: Interpreter, found: object, receiver: Instance | None)
                 run.quiet -= 1
         case OutsideName():
             if receiver is not None and found.dotted.startswith("torch.nn."):
-                return PlainMethod(receiver, found.dotted.rpartition(".")[2])
+                base, _, method = found.dotted.rpartition(".")
+                return LayerMethod(receiver, base, method)
             if receiver is not None and found.dotted.rpartition(".")[0] in records.DICTS:
                 return PlainMethod(receiver, found.dotted.rpartition(".")[2])
             return Unknown(f"{found.dotted} is not followed")

@@ -26,6 +26,7 @@ from kernelscope.interp.values import (
     Instance,
     Keywords,
     LambdaValue,
+    LayerMethod,
     Opaque,
     Partial,
     PlainMethod,
@@ -84,7 +85,7 @@ def call(run: Interpreter, target: Value, args: Arguments, kwargs: Keywords, spa
 
 def _call(run: Interpreter, target: Value, args: Arguments, kwargs: Keywords, span: Any) -> Value:
     from kernelscope.interp.externals import call_external, call_tensor_method
-    from kernelscope.interp.instances import call_instance, construct
+    from kernelscope.interp.instances import call_inherited, call_instance, construct
     from kernelscope.interp.methods import call_method
     from kernelscope.interp.python_functions import call_builtin
 
@@ -115,6 +116,8 @@ def _call(run: Interpreter, target: Value, args: Arguments, kwargs: Keywords, sp
             return call(run, target.target, [*target.args, *args], {**target.kwargs, **kwargs}, span)
         case PlainMethod():
             return call_method(run, target, args, kwargs, span)
+        case LayerMethod():
+            return call_inherited(run, target, args, kwargs, span)
         case Choice():
             results = [call(run, entry, args, kwargs, span) for entry in target.entries[:8]]
             return Choice(results) if all(is_callable(r) for r in results) else _chosen(results)

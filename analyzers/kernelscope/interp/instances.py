@@ -26,6 +26,9 @@ from kernelscope.interp.values import (
     Instance,
     Keywords,
     Opaque,
+    LayerMethod,
+    PlainMethod,
+    Sequential,
     Value,
     for_op,
 )
@@ -99,16 +102,36 @@ def _constructed(run: Interpreter, entry: Value) -> Value:
 
 
 def _layer_base(run: Interpreter, instance: Instance, args: Arguments, kwargs: Keywords) -> None:
-    """A class that derives from a torch layer and has its own forward keeps the layer's parameters."""
-    if "weight" in instance.attributes:
-        return
+    """A class that derives from a torch layer and does not build it itself is built as the layer is."""
     for base in run.mro(instance.cls):
         if isinstance(base, OutsideName) and base.dotted.startswith("torch.nn.") and base.dotted != "torch.nn.Module":
-            layer = ops.build(base.dotted, [for_op(a) for a in args], {k: for_op(v) for k, v in kwargs.items()})
-            if isinstance(layer, Module):
-                instance.attributes.setdefault("bias", None)
-                instance.attributes.update(layer.parameters)
+            if instance.layer is None:
+                _become_layer(instance, base.dotted, args, kwargs)
             return
+
+
+def _become_layer(instance: Instance, name: str, args: Arguments, kwargs: Keywords) -> None:
+    """Give an object what the torch layer has that it derives from."""
+    layer = ops.build(name, [for_op(a) for a in args], {k: for_op(v) for k, v in kwargs.items()})
+    if isinstance(layer, Module):
+        instance.layer = layer
+        held = {"bias": None, **layer.settings, **layer.parameters}
+        instance.attributes |= {key: value for key, value in held.items() if key not in instance.attributes}
+
+
+def call_inherited(run: Interpreter, target: LayerMethod, args: Arguments, kwargs: Keywords, span: Any) -> Value:
+    """`super().__init__(…)` and `super().forward(…)` of a class that derives from a torch layer, and module methods."""
+    instance = target.receiver
+    if target.name == "__init__":
+        if target.base.endswith(".Sequential") and args:
+            made = call(run, External(target.base), args, {}, span)
+            instance.layer = made if isinstance(made, Sequential) else None
+        elif target.base != "torch.nn.Module":
+            _become_layer(instance, target.base, args, kwargs)
+        return None
+    if target.name in ("forward", "__call__") and instance.layer is not None:
+        return call(run, instance.layer, args, kwargs, span)
+    return call(run, PlainMethod(instance, target.name), args, kwargs, span)
 
 
 def call_instance(run: Interpreter, instance: Instance, args: Arguments, kwargs: Keywords, span: Any) -> Value:
@@ -120,6 +143,8 @@ def call_instance(run: Interpreter, instance: Instance, args: Arguments, kwargs:
             instance_attribute(run, instance, "training")
             return call_function(run, Function(found, instance, True), args, kwargs, span)
     for base in run.mro(instance.cls):
-        if isinstance(base, OutsideName) and base.dotted.endswith(".Sequential"):
+        if isinstance(base, OutsideName) and base.dotted.endswith(".Sequential") and instance.layer is None:
             return through(run, list(instance.attributes.values()), args, kwargs, span)
+    if instance.layer is not None:
+        return call(run, instance.layer, args, kwargs, span)
     return Unknown(f"{instance.cls.name} has no forward that is followed", span)

@@ -81,6 +81,10 @@ class Join:
                 return other  # what is given stands for the same
             case (_, Opaque()) if isinstance(one, CALLABLES):
                 return one
+            case (Unknown(), _) if isinstance(other, CALLABLES) and self.symbols.building:
+                return other  # `act() if act else Identity()` makes layers that do the same to shapes
+            case (_, Unknown()) if isinstance(one, CALLABLES) and self.symbols.building:
+                return one
             case (Opaque(), tuple()):
                 return self.values(name, tuple(one.element(i) for i in range(len(other))), other)
             case (tuple(), Opaque()):

@@ -95,6 +95,11 @@ def _enumerate(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -
 def _zip(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
     parts = [iterated(run, a) for a in args]
     lists = [p for p in parts if isinstance(p, list)]
+    if lists and any(isinstance(a, Opaque) for a in args):
+        length = min(map(len, lists))
+        given = [[a.element(i) for i in range(length)] if isinstance(a, Opaque) else None for a in args]
+        parts = [p if g is None else g for p, g in zip(parts, given, strict=True)]
+        lists = [p for p in parts if isinstance(p, list)]
     if len(lists) == len(parts):
         return [tuple(entry) for entry in zip(*lists, strict=False)]
     return Alike(tuple(p.element if isinstance(p, Alike) else any_of(p) for p in parts))

@@ -153,6 +153,17 @@ class Instance:
     """What its constructor was given."""
     is_module: bool = False
     """Whether it is a layer of torch, which is made once and then called."""
+    layer: Module | Sequential | None = None
+    """The torch layer that it is besides, when its class derives from one."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LayerMethod:
+    """A method that an object inherits from a torch layer or module: `super().__init__` and `super().forward`."""
+
+    receiver: Instance
+    base: str
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
