@@ -1,1 +1,1 @@
-"""CUDA kernels: how threads map to data, and what each access costs, from source alone."""
+"""CUDA kernels from source alone: launches, shared memory, synchronisation, how threads map to data, what accesses cost."""

@@ -1,0 +1,188 @@
+"""CUDA files with the workspace headers they include: the macros, functions, variables and types in force in a file.
+
+Headers outside of the workspace are not read. A unit is made anew when its file or one of its headers has changed.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from kernelscope.results import LeftOut
+from kernelscope.syntax.cuda.declarations import Declarations
+from kernelscope.syntax.cuda.directives import directives
+from kernelscope.syntax.cuda.functions import Function, FunctionKind, functions
+from kernelscope.syntax.cuda.macros import Macro
+from kernelscope.syntax.cuda.source import CudaSource, parse
+from kernelscope.workspace.files import CUDA_SUFFIXES, Version
+from kernelscope.workspace.workspace import Workspace
+
+MAX_HEADERS = 300
+MAX_PARSED_BYTES = 4 << 20
+KEPT_UNITS = 200
+_INCLUDE = re.compile(rb"(?m)^[ \t]*#[ \t]*include[ \t]*[<\"]([^>\"\n]+)[>\"]")
+_INCLUDE_FOLDERS = ("", "include", "src", "csrc", "inc", "Common")
+
+
+@dataclass(frozen=True, slots=True)
+class _Header:
+    """What a file gives to those that include it."""
+
+    includes: tuple[str, ...]
+    macros: dict[bytes, list[Macro]]
+    data: bytes
+
+
+class Units:
+    """The CUDA files of a workspace, parsed as they are asked for."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self.files = workspace.files
+        self._headers: dict[str, tuple[Version | None, _Header]] = {}
+        self._units: dict[str, tuple[tuple[Version | None, ...], Unit]] = {}
+
+    def unit(self, path: str) -> Unit | None:
+        """The unit of a file; None when it is no C++ or CUDA file that can be read."""
+        if not path.endswith(CUDA_SUFFIXES):
+            return None
+        kept = self._units.get(path)
+        if kept is not None and kept[0] == self._versions(kept[1]):
+            return kept[1]
+        own = self.header(path)
+        if own is None or len(own.data) > MAX_PARSED_BYTES:
+            return None
+        closure = tuple(header for header in self._closure(path) if header != path)
+        macros: dict[bytes, list[Macro]] = {}
+        for header in closure:
+            found = self.header(header)
+            for name, defined in found.macros.items() if found is not None else ():
+                macros.setdefault(name, []).extend(defined)
+        unit = Unit(self, path, parse(own.data, macros, path), closure)
+        while len(self._units) >= KEPT_UNITS:
+            self._units.pop(next(iter(self._units)))
+        self._units[path] = (self._versions(unit), unit)
+        return unit
+
+    def _versions(self, unit: Unit) -> tuple[Version | None, ...]:
+        return tuple(self.files.version(path) for path in (unit.path, *unit.headers))
+
+    def header(self, path: str) -> _Header | None:
+        """The includes and macros of one file, by itself."""
+        version = self.files.version(path)
+        kept = self._headers.get(path)
+        if kept is not None and kept[0] == version:
+            return kept[1]
+        data = self.files.read(path)
+        if isinstance(data, LeftOut):
+            return None
+        names = [match[1].decode("utf-8", "replace") for match in _INCLUDE.finditer(data)]
+        includes = tuple(dict.fromkeys(found for name in names if (found := self._find(path, name)) is not None))
+        header = _Header(includes, directives(data, {}, path).macros, data)
+        self._headers[path] = (version, header)
+        return header
+
+    def _closure(self, path: str) -> Iterator[str]:
+        """The file's headers and theirs, each after those it includes itself."""
+        seen = {path}
+        todo: list[tuple[str, bool]] = [(path, False)]
+        while todo:
+            current, done = todo.pop()
+            if done:
+                yield current
+                continue
+            todo.append((current, True))
+            header = self.header(current)
+            for include in reversed(header.includes if header is not None else ()):
+                if include not in seen and len(seen) <= MAX_HEADERS:
+                    seen.add(include)
+                    todo.append((include, False))
+
+    def _find(self, path: str, name: str) -> str | None:
+        """The workspace file that an include names: beside the file, or below a folder above it."""
+        if not name.endswith(CUDA_SUFFIXES):
+            return None
+        folder = os.path.dirname(path)
+        beside = os.path.normpath(os.path.join(folder, name))
+        if self.files.exists(beside):
+            return beside
+        root = self.files.root_of(path) or folder
+        while True:
+            for inner in _INCLUDE_FOLDERS:
+                candidate = os.path.normpath(os.path.join(folder, inner, name))
+                if self.files.exists(candidate):
+                    return candidate
+            if folder == root or os.path.dirname(folder) == folder or not folder.startswith(root):
+                return None
+            folder = os.path.dirname(folder)
+
+
+class Unit:
+    """One file with all that its headers declare."""
+
+    def __init__(self, units: Units, path: str, source: CudaSource, headers: tuple[str, ...]) -> None:
+        self.units = units
+        self.path = path
+        self.source = source
+        self.headers = headers
+        """Workspace headers, each after those it includes itself."""
+        self._named: dict[str, tuple[tuple[Unit, Function], ...]] = {}
+        self._units_with: dict[str, tuple[Unit, ...]] = {}
+
+    @cached_property
+    def functions(self) -> tuple[Function, ...]:
+        return functions(self.source)
+
+    @cached_property
+    def kernels(self) -> tuple[Function, ...]:
+        return tuple(function for function in self.functions if function.kind is FunctionKind.KERNEL)
+
+    @cached_property
+    def declarations(self) -> Declarations:
+        return Declarations(self.source)
+
+    @cached_property
+    def _by_name(self) -> dict[str, list[Function]]:
+        found: dict[str, list[Function]] = {}
+        for function in self.functions:
+            found.setdefault(function.name, []).append(function)
+        return found
+
+    def with_name(self, name: str) -> tuple[Unit, ...]:
+        """This file and those of its headers in whose text a name stands, nearest first."""
+        found = self._units_with.get(name)
+        if found is None:
+            others: list[Unit] = []
+            word = name.encode()
+            for path in reversed(self.headers):
+                header = self.units.header(path)
+                if header is not None and word in header.data and (unit := self.units.unit(path)) is not None:
+                    others.append(unit)
+            found = self._units_with[name] = (self, *others)
+        return found
+
+    def find(self, name: str) -> tuple[tuple[Unit, Function], ...]:
+        """The functions of this name (the last part of it) in this file and its headers, nearest first."""
+        tail = name.rpartition("::")[2]
+        found = self._named.get(tail)
+        if found is None:
+            found = tuple((unit, function) for unit in self.with_name(tail) for function in unit._by_name.get(tail, ()))
+            self._named[tail] = found
+        return found
+
+    def function_at(self, offset: int) -> Function | None:
+        """The innermost function whose body holds an offset of the prepared text."""
+        best: Function | None = None
+        for function in self.functions:
+            if function.body.start_byte <= offset < function.body.end_byte and (
+                best is None or function.body.start_byte >= best.body.start_byte
+            ):
+                best = function
+        return best
+
+    def kernel_at(self, offset: int) -> Function | None:
+        """The kernel whose head or body holds an offset of the file."""
+        return next((kernel for kernel in self.kernels if kernel.span.touches(offset)), None)

@@ -1,0 +1,266 @@
+"""Variables, constants, aliases and structs that a CUDA file declares, each with the block in which it is known.
+
+Only collects what is written: sizes and values are for those who know the constants.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tree_sitter import Node
+
+from kernelscope.syntax.cuda.nodes import one_line
+from kernelscope.syntax.cuda.source import CudaSource
+
+_SCOPES = frozenset(
+    ("compound_statement", "for_statement", "translation_unit", "declaration_list", "field_declaration_list",
+     "lambda_expression", "function_definition", "for_range_loop", "if_statement", "while_statement")
+)  # fmt: skip
+_DECLARATIONS = ("declaration", "field_declaration")
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """One declared variable. Texts are of the prepared source.
+
+    `value` is what stands behind `=` (or in braces); `arguments` what stands in brackets, as in `dim3 grid(8, 8)`.
+    """
+
+    name: str
+    type: str
+    bounds: tuple[str, ...]
+    """Of an array, outermost first; an empty text for `[]`."""
+    value: str | None
+    arguments: str | None
+    words: frozenset[str]
+    """`const`, `static`, `extern`, `__shared__`, `constexpr` and the like."""
+    pointer: bool
+    node: Node
+    """The declarator's name."""
+    scope: tuple[int, int]
+    """Where it is known, in the prepared text."""
+    owner: str = ""
+    """The struct around it."""
+    align: str = ""
+    """What `alignas` asks for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Struct:
+    """A struct, class or union with its fields, in order."""
+
+    name: str
+    kind: str
+    templates: tuple[str, ...]
+    fields: tuple[Declaration, ...]
+    bases: tuple[str, ...]
+    align: str
+    node: Node
+
+
+class Declarations:
+    """What one file declares, by name."""
+
+    def __init__(self, source: CudaSource) -> None:
+        self.source = source
+        self.variables: dict[str, list[Declaration]] = {}
+        self.structs: dict[str, list[Struct]] = {}
+        self.aliases: dict[str, list[tuple[str, tuple[int, int]]]] = {}
+        for node in sorted(
+            (node for kind in _DECLARATIONS for node in source.nodes.get(kind, ())), key=lambda n: n.start_byte
+        ):
+            for found in self._declared(node):
+                self.variables.setdefault(found.name, []).append(found)
+        self._enumerators()
+        self._types()
+
+    def at(self, name: str, offset: int) -> Declaration | None:
+        """The declaration that a name means at an offset of the prepared text: the innermost that stands before it."""
+        best: Declaration | None = None
+        for found in self.variables.get(name, ()):
+            begin, end = found.scope
+            outside = found.owner == "" and begin == 0
+            if not (begin <= offset < end) or (found.node.start_byte > offset and not outside and not found.owner):
+                continue
+            if best is None or begin >= best.scope[0]:
+                best = found
+        return best
+
+    def within(self, node: Node) -> Iterator[Declaration]:
+        """All declarations inside of a node, in source order."""
+        found = [
+            d
+            for declared in self.variables.values()
+            for d in declared
+            if node.start_byte <= d.node.start_byte < node.end_byte
+        ]
+        return iter(sorted(found, key=lambda d: d.node.start_byte))
+
+    # -- variables ------------------------------------------------------------------------------------------
+
+    def _declared(self, node: Node) -> Iterator[Declaration]:
+        type_node = node.child_by_field_name("type")
+        if type_node is None:
+            return
+        words, align = self._words(node)
+        for child in node.children_by_field_name("declarator"):
+            made = self._declarator(node, child, self.source.text(type_node), words, align)
+            if made is not None:
+                yield made
+
+    def _words(self, node: Node) -> tuple[frozenset[str], str]:
+        words: set[str] = set()
+        align = ""
+        for child in node.children:
+            text = self.source.text(child)
+            if child.type in ("type_qualifier", "storage_class_specifier") or text.startswith("__"):
+                if "alignas" in text:
+                    align = text.partition("(")[2].rpartition(")")[0].strip()
+                words.update(text.split() if "(" not in text else ())
+        if node.parent is not None and node.parent.type == "ERROR":
+            words.add("broken")
+        return frozenset(words), align
+
+    def _declarator(
+        self, node: Node, declarator: Node, type_text: str, words: frozenset[str], align: str
+    ) -> Declaration | None:
+        value = arguments = None
+        if node.type == "field_declaration":
+            default = node.child_by_field_name("default_value")
+            value = self.source.text(default) if default is not None else None
+        if declarator.type == "init_declarator":
+            given = declarator.child_by_field_name("value")
+            if given is not None and given.type == "argument_list":
+                arguments = self.source.text(given)[1:-1]
+            elif given is not None:
+                value = self.source.text(given)
+            inner = declarator.child_by_field_name("declarator")
+            if inner is None:
+                return None
+            declarator = inner
+        bounds: list[str] = []
+        pointer = False
+        while declarator.type not in ("identifier", "field_identifier"):
+            if declarator.type == "array_declarator":
+                size = declarator.child_by_field_name("size")
+                bounds.insert(0, self.source.text(size) if size is not None else "")
+            elif declarator.type == "pointer_declarator":
+                pointer = True
+            elif declarator.type == "function_declarator":
+                params = declarator.child_by_field_name("parameters")
+                arguments = self.source.text(params)[1:-1] if params is not None else None
+            inner = declarator.child_by_field_name("declarator") or next(
+                (c for c in declarator.named_children if "declarator" in c.type or c.type.endswith("identifier")), None
+            )
+            if inner is None:
+                return None
+            declarator = inner
+        return Declaration(
+            self.source.text(declarator),
+            one_line(type_text),
+            tuple(bounds),
+            value,
+            arguments,
+            words,
+            pointer,
+            declarator,
+            _scope(node),
+            self._owner(node),
+            align,
+        )
+
+    def _owner(self, node: Node) -> str:
+        parent = node.parent
+        if node.type == "field_declaration" and parent is not None and parent.parent is not None:
+            name = parent.parent.child_by_field_name("name")
+            return self.source.text(name) if name is not None else "?"
+        return ""
+
+    def _enumerators(self) -> None:
+        for node in self.source.nodes.get("enumerator_list", ()):
+            previous: str | None = None
+            for child in node.named_children:
+                name = child.child_by_field_name("name")
+                if child.type != "enumerator" or name is None:
+                    continue
+                given = child.child_by_field_name("value")
+                value = self.source.text(given) if given is not None else f"({previous}) + 1" if previous else "0"
+                text = self.source.text(name)
+                previous = value
+                outer = node.parent if node.parent is not None else node
+                found = Declaration(text, "int", (), value, None, frozenset(("constexpr",)), False, name, _scope(outer))
+                self.variables.setdefault(text, []).append(found)
+
+    # -- types ----------------------------------------------------------------------------------------------
+
+    def _types(self) -> None:
+        for kind in ("struct_specifier", "class_specifier", "union_specifier"):
+            for node in self.source.nodes.get(kind, ()):
+                name, body = node.child_by_field_name("name"), node.child_by_field_name("body")
+                if body is not None:
+                    made = self._struct(node, body, self.source.text(name) if name is not None else "")
+                    self.structs.setdefault(made.name.partition("<")[0], []).append(made)
+        for node in self.source.nodes.get("alias_declaration", ()):
+            name, aliased = node.child_by_field_name("name"), node.child_by_field_name("type")
+            if name is not None and aliased is not None:
+                self._alias(self.source.text(name), self.source.text(aliased), node)
+        for node in self.source.nodes.get("type_definition", ()):
+            aliased = node.child_by_field_name("type")
+            for declarator in node.children_by_field_name("declarator"):
+                if aliased is None:
+                    continue
+                if declarator.type == "type_identifier":
+                    self._alias(self.source.text(declarator), self.source.text(aliased), node)
+                elif declarator.type == "pointer_declarator":
+                    self._alias(self.source.text(declarator).strip("* "), f"{self.source.text(aliased)}*", node)
+
+    def _alias(self, name: str, aliased: str, node: Node) -> None:
+        self.aliases.setdefault(name, []).append((one_line(aliased), _scope(node)))
+
+    def _struct(self, node: Node, body: Node, name: str) -> Struct:
+        fields: list[Declaration] = []
+        for child in body.named_children:
+            if child.type == "field_declaration":
+                fields.extend(self._declared(child))
+                inner = child.child_by_field_name("type")
+                if (
+                    inner is not None
+                    and not child.children_by_field_name("declarator")
+                    and inner.type.endswith("specifier")
+                ):
+                    fields.append(_anonymous(self, child, inner))
+        templates: list[str] = []
+        parent = node.parent
+        if parent is not None and parent.type == "template_declaration":
+            parameters = parent.child_by_field_name("parameters")
+            for parameter in parameters.named_children if parameters is not None else ():
+                names = [n for n in parameter.named_children if n.type in ("identifier", "type_identifier")]
+                templates.append(
+                    self.source.text(names[-1] if "type_param" not in parameter.type else names[0]) if names else ""
+                )
+        bases = tuple(
+            self.source.text(base)
+            for child in node.named_children
+            if child.type == "base_class_clause"
+            for base in child.named_children
+            if base.type != "access_specifier"
+        )
+        head = self.source.prepared.data[node.start_byte : body.start_byte].decode("utf-8", "replace")
+        align = head.partition("alignas")[2].partition("(")[2].partition(")")[0] if "alignas" in head else ""
+        kind = node.type.partition("_")[0]
+        return Struct(name, kind, tuple(templates), tuple(fields), bases, align.strip(), node)
+
+
+def _anonymous(declarations: Declarations, child: Node, inner: Node) -> Declaration:
+    """A field without a name, such as a union inside a struct."""
+    text = declarations.source.text(inner)
+    return Declaration("", text, (), None, None, frozenset(), False, inner, _scope(child), "?")
+
+
+def _scope(node: Node) -> tuple[int, int]:
+    """The block around a declaration."""
+    parent = node.parent
+    while parent is not None and parent.type not in _SCOPES:
+        parent = parent.parent
+    return (parent.start_byte, parent.end_byte) if parent is not None and parent.parent is not None else (0, 1 << 62)
