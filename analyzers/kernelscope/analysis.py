@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 if TYPE_CHECKING:
     from kernelscope.interp.runs import FileRun
+    from kernelscope.kernels.cuda.kernels import Kernels
     from kernelscope.kernels.triton.kernel_runs import KernelRuns
     from kernelscope.workspace.files import Version
 
@@ -85,6 +86,13 @@ class Analysis:
 
         return KernelRuns(self.workspace)
 
+    @cached_property
+    def cuda(self) -> Kernels:
+        """The CUDA kernels of the workspace."""
+        from kernelscope.kernels.cuda.kernels import Kernels
+
+        return Kernels(self.workspace)
+
     # -- inputs ------------------------------------------------------------------------------------------
 
     def set_text(self, path: Path, data: bytes | None) -> None:
@@ -121,6 +129,10 @@ class Analysis:
         return definition_hover(self.workspace, self.definition(path, offset), path, offset)
 
     def _value_hover(self, path: Path, offset: int) -> Hover | None:
+        if is_cuda(path):
+            from kernelscope.explain.cuda_hover import cuda_hover
+
+            return cuda_hover(self.cuda, path, offset, self.settings.gpu)
         module = self._module(path)
         if module is None:
             return None

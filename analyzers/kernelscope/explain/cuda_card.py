@@ -1,0 +1,300 @@
+"""The card of a CUDA kernel: every row of it, with `none` written out, and what is not known said with its reason.
+
+Rows are gathered from the kernel's facts; each line links to the source that it rests on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from kernelscope.dims import Dim, product, render
+from kernelscope.explain.document import Card, CardRow, Line
+from kernelscope.kernels.cuda.intrinsics import Kind
+from kernelscope.kernels.cuda.kernels import KernelFacts
+from kernelscope.kernels.cuda.launches import Launch
+from kernelscope.kernels.cuda.operations import Operation
+from kernelscope.kernels.cuda.resources import cluster_dims, loop_kind, vector_width
+from kernelscope.kernels.cuda.shared_memory import SharedArray, SharedMemory
+from kernelscope.kernels.hardware import generation
+from kernelscope.kernels.occupancy import occupancy
+from kernelscope.results import Hover, Link, Location, Span, Target
+
+MAX_LAUNCHES = 12
+MAX_LINES = 8
+
+
+def kernel_card(facts: KernelFacts, gpu: str = "H100") -> Card:
+    """Every row of the card."""
+    rows: tuple[tuple[str, Callable[[], Iterator[Line]]], ...] = (
+        ("Launch", lambda: _launches(facts)),
+        ("Grid", lambda: _extents(facts, "grid")),
+        ("Block", lambda: _extents(facts, "block")),
+        ("Launch bounds", lambda: _bounds(facts)),
+        ("Shared memory (static)", lambda: _static(facts)),
+        ("Shared memory (dynamic)", lambda: _dynamic(facts)),
+        ("Vector width", lambda: _vector(facts)),
+        ("Barriers", lambda: _barriers(facts)),
+        ("Warp ops", lambda: _counted(facts, Kind.WARP)),
+        ("Atomics", lambda: _atomics(facts)),
+        ("Tensor cores", lambda: _counted(facts, Kind.TENSOR)),
+        ("Async copy", lambda: _counted(facts, Kind.ASYNC)),
+        ("Loop", lambda: _loop(facts)),
+        ("Warp specialisation", lambda: _specialisation(facts)),
+        ("Registers", lambda: iter((Line("not known without ptxas"),))),
+        ("Occupancy", lambda: _occupancy(facts, gpu)),
+    )
+    return Card(tuple(CardRow(name, tuple(lines()) or (Line("none"),)) for name, lines in rows))
+
+
+def kernel_hover(facts: KernelFacts, span: Span, gpu: str = "H100") -> Hover:
+    """The hover of a kernel's name: the card as a table."""
+    rows = tuple(
+        (row.name, "<br>".join(line.text.replace("|", "\\|") for line in row.lines))
+        for row in kernel_card(facts, gpu).rows
+    )
+    links = (Link("Explain kernel", command="kernelscope.explainKernel", target=Target(facts.path, span.start)),)
+    return Hover(span, f"__global__ {facts.name}{_signature(facts)}", "cuda-cpp", (), rows, links)
+
+
+def _signature(facts: KernelFacts) -> str:
+    templates = ", ".join(t.name for t in facts.function.templates)
+    params = ", ".join(p.name for p in facts.function.params)
+    text = f"{f'<{templates}>' if templates else ''}({params})"
+    return text if len(text) < 160 else f"{text[:159]}…"
+
+
+# -- launches -------------------------------------------------------------------------------------------------
+
+
+def _place(launch: Launch) -> Location:
+    return launch.unit.source.source.location(Path(launch.unit.path), launch.span)
+
+
+def _launches(facts: KernelFacts) -> Iterator[Line]:
+    for launch in facts.launches[:MAX_LAUNCHES]:
+        parts = ", ".join(launch.configuration)
+        templates = f" with <{', '.join(launch.templates)}>" if launch.templates else ""
+        how = "" if launch.mechanism == "<<<>>>" else f" by {launch.mechanism}"
+        where = f"L{launch.line} `{Path(launch.unit.path).name}`"
+        yield Line(f"`<<<{parts}>>>` {where}{templates}{how}", _place(launch))
+    if not facts.launches:
+        yield Line("not known: no launch found in the workspace")
+    elif len(facts.launches) > MAX_LAUNCHES:
+        yield Line(f"and {len(facts.launches) - MAX_LAUNCHES} more")
+
+
+def _extents(facts: KernelFacts, which: str) -> Iterator[Line]:
+    told: set[str] = set()
+    for launch in facts.launches:
+        extent = launch.grid if which == "grid" else launch.block
+        if None in extent:
+            written = launch.configuration[0 if which == "grid" else 1] if len(launch.configuration) > 1 else "?"
+            text = f"not known: `{written}` cannot be followed"
+        else:
+            sizes = [render(size, ()) for size in extent if size is not None]
+            text = f"`({', '.join(sizes)})`{_threads(extent) if which == 'block' else ''}"
+        if text not in told and len(told) < MAX_LINES:
+            told.add(text)
+            yield Line(text, _place(launch))
+    if not facts.launches:
+        bounds = facts.launch_bounds
+        yield Line(
+            f"not known: no launch found in the workspace; at most {bounds.threads} threads by its launch bounds"
+            if bounds is not None and which == "block"
+            else "not known: no launch found in the workspace"
+        )
+
+
+def _threads(extent: tuple[Dim | None, ...]) -> str:
+    count = product(size for size in extent if size is not None)
+    number = count.const
+    if number is None:
+        return f" = {render(count)} threads"
+    warps = -(-number // 32)
+    return f" = {number} threads = {warps} warp{'s' if warps != 1 else ''}"
+
+
+def _bounds(facts: KernelFacts) -> Iterator[Line]:
+    bounds = facts.launch_bounds
+    cluster = cluster_dims(facts.function.header)
+    where = facts.location(facts.function.name_span)
+    if bounds is None:
+        yield Line("not set" + (f"; cluster of ({cluster}) blocks" if cluster else ""), where)
+        return
+    text = f"{bounds.threads} threads"
+    if bounds.blocks:
+        text += f", min {bounds.blocks} block{'s' if bounds.blocks != '1' else ''}/SM"
+    value = facts.bounded_threads
+    if value is not None and render(value) != bounds.threads:
+        text += f"; {bounds.threads} = {render(value, facts.order)}"
+    if cluster or bounds.clusters:
+        text += f"; cluster of ({cluster or bounds.clusters}) blocks"
+    yield Line(text, where)
+
+
+# -- shared memory --------------------------------------------------------------------------------------------
+
+
+def _static(facts: KernelFacts) -> Iterator[Line]:
+    shared = facts.shared
+    if not shared.static:
+        return
+    size = shared.static_bytes
+    if size is not None and size.const is None and (sized := _instantiated(facts)) is not None:
+        yield sized
+        return
+    arrays = ", ".join(_array_text(array, facts) for array in shared.static)
+    total = f"{render(size, facts.order)} B" if size is not None else "not known in all"
+    yield Line(f"{total}: {arrays}", facts.location(shared.static[0].span) if shared.static[0].direct else None)
+
+
+def _instantiated(facts: KernelFacts) -> Line | None:
+    """Sizes that types decide, at the launches that name the types; None where numbers of the kernel decide."""
+    symbolic = facts.shared.static_bytes
+    names = symbolic.names() if symbolic is not None else ()
+    if all(name.isidentifier() for name in names):
+        return None
+    sizes: dict[int, tuple[SharedMemory, Launch]] = {}
+    for launch, constants in facts.instantiations:
+        shared = facts.shared_of(constants)
+        number = shared.static_bytes.const if shared.static_bytes is not None else None
+        if number is None:
+            return None
+        sizes.setdefault(number, (shared, launch))
+    if not sizes:
+        return None
+    parts: list[str] = []
+    for number, (shared, launch) in sizes.items():
+        arrays = ", ".join(_array_text(array, facts) for array in shared.static)
+        given = f" with <{', '.join(launch.templates)}>" if len(sizes) > 1 else ""
+        parts.append(f"{number} B{given}: {arrays}")
+    return Line("; ".join(parts))
+
+
+def _array_text(array: SharedArray, facts: KernelFacts) -> str:
+    size = f"{render(array.size, facts.order)} B" if array.size is not None else f"({array.reason})"
+    return f"`{array.name}` {array.declared} {size}"
+
+
+def _dynamic(facts: KernelFacts) -> Iterator[Line]:
+    names = ", ".join(f"`{array.name}`" for array in facts.shared.dynamic)
+    if not names:
+        return
+    sizes: dict[str, Launch] = {}
+    for launch in facts.launches:
+        size = launch.shared
+        written = launch.configuration[2] if len(launch.configuration) > 2 else "0"
+        sizes.setdefault(f"{render(size)} B" if size is not None else f"`{written}` B", launch)
+    parts = [f"{size} at launch L{launch.line}" for size, launch in list(sizes.items())[:MAX_LINES]]
+    where = facts.shared.dynamic[0]
+    place = facts.location(where.span) if where.path == facts.unit.path else None
+    yield Line(f"{names} extern, {', '.join(parts) or 'sized at the launch'}", place)
+
+
+# -- behaviour ------------------------------------------------------------------------------------------------
+
+
+def _vector(facts: KernelFacts) -> Iterator[Line]:
+    found = vector_width(facts.behaviour.reached)
+    if found is not None:
+        yield Line(f"{found.width} B ({found.type})")
+
+
+def _barriers(facts: KernelFacts) -> Iterator[Line]:
+    found = facts.behaviour.of(Kind.BARRIER)
+    for name, operations in _by_name([o for o in found if o.direct]).items():
+        places = ", ".join(_where(operation) for operation in operations[:MAX_LINES])
+        more = ", …" if len(operations) > MAX_LINES else ""
+        yield Line(f"{len(operations)} × `{name}` ({places}{more})", operations[0].location)
+    for name, operations in _by_name([o for o in found if not o.direct]).items():
+        helpers = ", ".join(sorted({f"`{operation.function.name}`" for operation in operations})[:4])
+        yield Line(f"`{name}` in {helpers}", operations[0].location)
+    warp = facts.behaviour.of(Kind.WARP_BARRIER)
+    if not found and warp:
+        yield Line(f"none of the block; {len(warp)} × `{warp[0].effect.text}`", warp[0].location)
+
+
+def _where(operation: Operation) -> str:
+    loop = " in loop" if operation.in_loop else ""
+    branch = " in branch" if operation.in_branch else ""
+    return f"L{operation.location.line}{loop}{branch}"
+
+
+def _by_name(operations: list[Operation]) -> dict[str, list[Operation]]:
+    named: dict[str, list[Operation]] = {}
+    for operation in operations:
+        named.setdefault(operation.effect.text, []).append(operation)
+    return named
+
+
+def _counted(facts: KernelFacts, kind: Kind) -> Iterator[Line]:
+    for name, operations in list(_by_name(facts.behaviour.of(kind)).items())[:MAX_LINES]:
+        helpers = sorted({f"`{o.function.name}`" for o in operations if not o.direct})
+        inside = f" in {', '.join(helpers[:3])}" if helpers else ""
+        places = ", ".join(dict.fromkeys(f"L{o.location.line}" for o in operations[:4]))
+        yield Line(f"`{name}` ×{len(operations)} ({places}){inside}", operations[0].location)
+
+
+def _atomics(facts: KernelFacts) -> Iterator[Line]:
+    shared = {array.name for array in (*facts.shared.static, *facts.shared.dynamic)}
+    for name, operations in list(_by_name(facts.behaviour.of(Kind.ATOMIC)).items())[:MAX_LINES]:
+        spaces = {_space(operation, shared) for operation in operations}
+        places = ", ".join(dict.fromkeys(f"L{o.location.line}" for o in operations[:4]))
+        yield Line(f"`{name}` {' and '.join(sorted(spaces))} ×{len(operations)} ({places})", operations[0].location)
+
+
+def _space(operation: Operation, shared: set[str]) -> str:
+    target = operation.arguments[0].lstrip("&(* ") if operation.arguments else ""
+    name = target.split("[")[0].split(".")[0].split("-")[0].strip()
+    return "shared" if name in shared else "global"
+
+
+def _loop(facts: KernelFacts) -> Iterator[Line]:
+    found = loop_kind(facts.behaviour.reached[0])
+    yield Line(f"{found.text} (L{found.line})" if found.line else found.text)
+
+
+def _specialisation(facts: KernelFacts) -> Iterator[Line]:
+    found = _by_name(facts.behaviour.of(Kind.REGISTERS))
+    if found:
+        first = next(iter(found.values()))[0]
+        yield Line(f"by warpgroup: {', '.join(f'`{name}`' for name in found)} (L{first.location.line})", first.location)
+
+
+# -- occupancy ------------------------------------------------------------------------------------------------
+
+
+def _occupancy(facts: KernelFacts, gpu: str) -> Iterator[Line]:
+    limits = generation(gpu)
+    threads = _block_threads(facts)
+    static = facts.shared.static_bytes
+    if limits is None or threads is None:
+        yield Line("not known: the block has no size that is a number")
+        return
+    if static is None or static.const is None:
+        yield Line("not known: the shared memory depends on template arguments")
+        return
+    dynamic = _dynamic_bytes(facts)
+    if facts.shared.dynamic and dynamic is None:
+        yield Line("not known: the dynamic shared memory is sized at run time")
+        return
+    found = occupancy(limits, threads, 0, static.const + (dynamic or 0))
+    yield Line(
+        f"≤ {found.blocks_per_sm} blocks/SM = {found.warps_per_sm}/{found.max_warps} warps = {found.share:.0%} on "
+        f"{limits.arch}, limited by {' and '.join(found.limited_by)}, if registers allow it"
+    )
+
+
+def _block_threads(facts: KernelFacts) -> int | None:
+    if facts.block is not None and None not in facts.block:
+        count = product(size for size in facts.block if size is not None).const
+        if count is not None and count > 0:
+            return count
+    bounded = facts.bounded_threads
+    return bounded.const if bounded is not None and (bounded.const or 0) > 0 else None
+
+
+def _dynamic_bytes(facts: KernelFacts) -> int | None:
+    sizes = {launch.shared.const if launch.shared is not None else None for launch in facts.launches}
+    return next(iter(sizes)) if len(sizes) == 1 else None

@@ -1,0 +1,228 @@
+"""Values of host code at one place: integers, `dim3`s and launch configurations, with inputs as names.
+
+A variable that is assigned again on the way is a name of its own: nothing is guessed about which value it holds.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+
+from kernelscope.dims import Dim, dim
+from kernelscope.kernels.cuda.constants import Constants
+from kernelscope.kernels.cuda.units import Unit
+from kernelscope.syntax.cuda.expressions import Call, Cast, Conditional, Expr, Name, parse_expression, split_arguments
+from kernelscope.syntax.cuda.functions import Function
+from kernelscope.syntax.cuda.nodes import one_line
+
+MAX_FOLLOWED = 16
+_EXTENTS = frozenset(("dim3", "uint3", "std::array", "make_uint3", "dim3_t"))
+_CONFIG_FIELDS = ("gridDim", "blockDim", "dynamicSmemBytes", "stream")
+
+Extent = tuple[Dim | None, Dim | None, Dim | None]
+UNKNOWN_EXTENT: Extent = (None, None, None)
+
+
+@dataclass
+class HostValues:
+    """The values in one host function; None stands for code outside of any."""
+
+    unit: Unit
+    function: Function | None
+    depth: int = 0
+
+    @cached_property
+    def constants(self) -> Constants:
+        return Constants(self.unit, self.function, {}, self._variable)
+
+    def value(self, text: str, offset: int) -> Dim | None:
+        """An integer expression; None where it holds what cannot be told."""
+        found = self.constants.evaluate(text, offset)
+        if found is None and text and len(text) < 60 and re.fullmatch(r"[\w.:\->()\[\] ]+", text):
+            return dim(one_line(text)) if re.fullmatch(r"[\w.:]+(?:(?:\.|->)\w+\([\w ]*\)|\[\w+\])*", text) else None
+        return found
+
+    def extent(self, text: str, offset: int) -> Extent:
+        """A grid or block: three numbers of blocks or threads."""
+        return self._extent(parse_expression(text), offset, 0) if text.strip() else UNKNOWN_EXTENT
+
+    def configuration(self, name: str, offset: int) -> tuple[str, ...]:
+        """Grid, block, bytes and stream that a `cudaLaunchConfig_t` holds, as written."""
+        declared = self.unit.declarations.at(name, offset)
+        if declared is not None and declared.value is not None and declared.value.startswith("{"):
+            inner = split_arguments(declared.value[1:-1])
+            if len(inner) >= 2 and not any(part.startswith(".") for part in inner):
+                return tuple(one_line(part) for part in inner[:4])
+            fields = {p.partition("=")[0].strip(" ."): p.partition("=")[2].strip() for p in inner}
+        else:
+            fields = {}
+        for field in _CONFIG_FIELDS:
+            assigned = self._assigned_member(name, field, offset)
+            if assigned is not None:
+                fields[field] = assigned
+        found = [fields.get(field, "") for field in _CONFIG_FIELDS]
+        while found and not found[-1]:
+            found.pop()
+        return tuple(one_line(part) or "0" for part in found)
+
+    # -- integers -------------------------------------------------------------------------------------------
+
+    def _variable(self, name: str, offset: int) -> Dim | None:
+        """What a name that is no constant holds: its only value, else itself."""
+        declared = self.unit.declarations.at(name, offset)
+        if declared is None or declared.bounds:
+            return dim(name)
+        text = declared.value if declared.value is not None else declared.arguments
+        if text is None or declared.scope[0] == 0 or self._changed(name, declared.node.end_byte, offset):
+            return dim(name)
+        if self.depth > MAX_FOLLOWED or not text.strip():
+            return dim(name)
+        inner = HostValues(self.unit, self.function, self.depth + 1)
+        found = inner.constants.evaluate(text.strip().strip("{}"), declared.node.start_byte)
+        return found if found is not None else dim(name)
+
+    def _changed(self, name: str, start: int, end: int) -> bool:
+        """Whether a variable is assigned, counted up or handed out by address between two places."""
+        text = self.unit.source.expanded[start:end].decode("latin-1")
+        word = re.escape(name)
+        first = re.match(r"\s*(?:=|\(|\{)", text)
+        rest = text[first.end() :] if first else text
+        return (
+            re.search(
+                rf"(?<![\w.]){word}\s*(?:[-+*/%&|^]|<<|>>)?=(?!=)|(?:\+\+|--|(?<!&)&)\s*{word}\b|\b{word}\s*(?:\+\+|--)",
+                rest,
+            )
+            is not None
+        )
+
+    # -- extents --------------------------------------------------------------------------------------------
+
+    def _extent(self, expr: Expr, offset: int, depth: int) -> Extent:
+        if depth > MAX_FOLLOWED:
+            return UNKNOWN_EXTENT
+        match expr:
+            case Name(text=name):
+                return self._named_extent(name, offset, depth)
+            case Call(name=name, args=args) if name.rpartition("::")[2] in _EXTENTS or name == "":
+                if len(args) == 1 and not self._is_number(args[0], offset):
+                    return self._extent(args[0], offset, depth + 1)
+                sizes = [self.constants.value(argument, offset) or self._as_name(argument) for argument in args[:3]]
+                return _filled(sizes)
+            case Call(name=name, args=args) if not name.startswith("."):
+                returned = self._returned(name, args, offset, depth)
+                return returned if returned is not None else self._single(expr, offset)
+            case Conditional(then=then, other=other):
+                decided = self.constants.value(expr, offset)
+                if decided is not None:
+                    return decided, dim(1), dim(1)
+                first, second = self._extent(then, offset, depth + 1), self._extent(other, offset, depth + 1)
+                return first if first == second else UNKNOWN_EXTENT
+            case Cast(operand=inner):
+                return self._extent(inner, offset, depth + 1)
+            case _:
+                return self._single(expr, offset)
+
+    def _is_number(self, expr: Expr, offset: int) -> bool:
+        if isinstance(expr, Name):
+            declared = self.unit.declarations.at(expr.text, offset)
+            return declared is None or declared.type.rpartition("::")[2] not in _EXTENTS
+        return not (isinstance(expr, Call) and expr.name.rpartition("::")[2] in _EXTENTS)
+
+    def _single(self, expr: Expr, offset: int) -> Extent:
+        value = self.constants.value(expr, offset)
+        return (value, dim(1), dim(1)) if value is not None else (None, dim(1), dim(1))
+
+    def _as_name(self, expr: Expr) -> Dim | None:
+        """A call without arguments or with numbers only, such as `x.size(0)`, is a name of its own."""
+        text = _spelled(expr)
+        return dim(text) if text is not None else None
+
+    def _named_extent(self, name: str, offset: int, depth: int) -> Extent:
+        declared = self.unit.declarations.at(name, offset)
+        if declared is None or declared.type.rpartition("::")[2] not in (*_EXTENTS, "auto"):
+            return self._single(Name(name), offset)
+        start = declared.node.end_byte
+        if declared.arguments is not None:
+            extent = self._extent(Call("dim3", (), tuple(map(parse_expression, split_arguments(declared.arguments)))),
+                                  declared.node.start_byte, depth + 1)  # fmt: skip
+        elif declared.value is not None:
+            extent = self._extent(parse_expression(declared.value), declared.node.start_byte, depth + 1)
+        else:
+            extent = (dim(1), dim(1), dim(1))
+        assigned = self._assignments(name, start, offset)
+        if len(assigned) > 1:
+            return UNKNOWN_EXTENT
+        for text, at in assigned:
+            extent = self._extent(parse_expression(text), at, depth + 1)
+        return self._with_members(name, extent, start, offset)
+
+    def _assignments(self, name: str, start: int, end: int) -> list[tuple[str, int]]:
+        text = self.unit.source.expanded[start:end].decode("latin-1")
+        return [
+            (found[1], start + found.start())
+            for found in re.finditer(rf"(?<![\w.])(?:{re.escape(name)})\s*=(?!=)([^;]*);", text)
+        ]
+
+    def _with_members(self, name: str, extent: Extent, start: int, end: int) -> Extent:
+        """`grid.x = n;` after the declaration."""
+        sizes = list(extent)
+        for i, member in enumerate("xyz"):
+            assigned = self._assignments_of_member(name, member, start, end)
+            if len(assigned) == 1:
+                text, at = assigned[0]
+                sizes[i] = self.constants.evaluate(text, at)
+            elif assigned:
+                sizes[i] = None
+        return sizes[0], sizes[1], sizes[2]
+
+    def _assignments_of_member(self, name: str, member: str, start: int, end: int) -> list[tuple[str, int]]:
+        text = self.unit.source.expanded[start:end].decode("latin-1")
+        pattern = rf"(?<![\w.]){re.escape(name)}\s*(?:\.|->)\s*{member}\s*(?:[-+*/]?)=(?!=)([^;]*);"
+        return [(found[1], start + found.start()) for found in re.finditer(pattern, text)]
+
+    def _assigned_member(self, name: str, member: str, offset: int) -> str | None:
+        start = self.function.body.start_byte if self.function is not None else 0
+        assigned = self._assignments_of_member(name, member, start, offset)
+        return assigned[-1][0].strip() if assigned else None
+
+    def _returned(self, name: str, args: tuple[Expr, ...], offset: int, depth: int) -> Extent | None:
+        """What a helper function that returns a `dim3` gives."""
+        for unit, function in self.unit.find(name):
+            if function.result.rpartition("::")[2] not in _EXTENTS or len(function.params) < len(args):
+                continue
+            returns = re.findall(r"\breturn\b(.*?);", unit.source.text(function.body), re.DOTALL)
+            if len(returns) != 1:
+                return UNKNOWN_EXTENT
+            inner = HostValues(unit, function, self.depth + 1)
+            given = {
+                parameter.name: value
+                for parameter, argument in zip(function.params, args, strict=False)
+                if (value := self.constants.value(argument, offset)) is not None
+            }
+            inner.constants.values = given
+            return inner._extent(parse_expression(returns[0]), function.body.end_byte - 1, depth + 1)
+        return None
+
+
+def _filled(sizes: list[Dim | None]) -> Extent:
+    filled = [*sizes, *([dim(1)] * (3 - len(sizes)))]
+    return filled[0], filled[1], filled[2]
+
+
+def _spelled(expr: Expr) -> str | None:
+    from kernelscope.syntax.cuda.expressions import Member, Number
+
+    match expr:
+        case Name(text=text):
+            return text
+        case Number(value=value):
+            return str(value)
+        case Member(base=base, name=name):
+            inner = _spelled(base)
+            return f"{inner}.{name}" if inner is not None else None
+        case Call(name=name, args=(base, *rest)) if name.startswith("."):
+            texts = [_spelled(part) for part in (base, *rest)]
+            return f"{texts[0]}{name}({', '.join(t or '' for t in texts[1:])})" if None not in texts else None
+        case _:
+            return None

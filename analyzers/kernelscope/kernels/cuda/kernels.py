@@ -1,0 +1,193 @@
+"""The CUDA kernels of a workspace with all that is known of each: launches, constants, shared memory, behaviour.
+
+Made for what the user looks at and kept until a file it rests on changes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from kernelscope.dims import Dim
+from kernelscope.kernels.cuda.constants import Constants
+from kernelscope.kernels.cuda.launches import Launch, launches
+from kernelscope.kernels.cuda.operations import Behaviour, behaviour
+from kernelscope.kernels.cuda.shared_memory import SharedMemory, shared_memory
+from kernelscope.kernels.cuda.units import Unit, Units
+from kernelscope.results import Location, Span
+from kernelscope.syntax.cuda.expressions import split_arguments
+from kernelscope.syntax.cuda.functions import Function
+from kernelscope.syntax.cuda.macros import closing
+from kernelscope.workspace.workspace import Workspace
+
+MAX_LAUNCH_FILES = 40
+KEPT_KERNELS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchBounds:
+    """`__launch_bounds__(threads, blocks)`, as written."""
+
+    threads: str
+    blocks: str
+    clusters: str = ""
+
+
+@dataclass
+class KernelFacts:
+    """One kernel. Everything is computed when first asked for."""
+
+    unit: Unit
+    function: Function
+    launches: tuple[Launch, ...]
+
+    @property
+    def name(self) -> str:
+        return self.function.name
+
+    @property
+    def path(self) -> Path:
+        return Path(self.unit.path)
+
+    def location(self, span: Span) -> Location:
+        return self.unit.source.source.location(self.path, span)
+
+    @cached_property
+    def order(self) -> tuple[str, ...]:
+        """Names in the order in which the kernel introduces them, for rendering."""
+        return (*(t.name for t in self.function.templates), *(p.name for p in self.function.params))
+
+    @cached_property
+    def constants(self) -> Constants:
+        """With template parameters as names."""
+        return Constants(self.unit, self.function)
+
+    @cached_property
+    def behaviour(self) -> Behaviour:
+        return behaviour(self.unit, self.function)
+
+    @cached_property
+    def shared(self) -> SharedMemory:
+        return shared_memory(self.behaviour.reached)
+
+    @cached_property
+    def instantiations(self) -> tuple[tuple[Launch, Constants], ...]:
+        """The kernel's constants at each launch that gives its template parameters."""
+        if not self.function.templates:
+            return ()
+        made: dict[tuple[tuple[str, str], ...], tuple[Launch, Constants]] = {}
+        for launch in self.launches:
+            bound = launch.template_values(self.function)
+            if all(t.name in bound for t in self.function.templates):
+                made.setdefault(tuple(bound.items()), (launch, Constants(self.unit, self.function, bound)))
+        return tuple(made.values())
+
+    def shared_of(self, constants: Constants) -> SharedMemory:
+        """Shared memory of one instantiation."""
+        bound = dict(constants.bound)
+        return shared_memory(behaviour(self.unit, self.function, bound).reached, bound)
+
+    @cached_property
+    def launch_bounds(self) -> LaunchBounds | None:
+        header = self.function.header
+        found = re.search(r"__launch_bounds__\s*\(", header)
+        if found is None:
+            return None
+        close = closing(header.encode("latin-1", "replace"), found.end() - 1)
+        parts = split_arguments(header[found.end() : close]) if close is not None else []
+        parts += [""] * (3 - len(parts))
+        return LaunchBounds(parts[0], parts[1], parts[2]) if parts[0] else None
+
+    @cached_property
+    def bounded_threads(self) -> Dim | None:
+        """The threads of the launch bounds."""
+        bounds = self.launch_bounds
+        return self.constants.evaluate(bounds.threads, self.function.body.start_byte) if bounds is not None else None
+
+    @cached_property
+    def block(self) -> tuple[Dim | None, Dim | None, Dim | None] | None:
+        """Threads of a block where all launches agree; None where they do not, or where there is none."""
+        blocks = {launch.block for launch in self.launches}
+        return next(iter(blocks)) if len(blocks) == 1 else None
+
+
+class Kernels:
+    """Questions about kernels by place."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self.units = Units(workspace)
+        self._launches: dict[str, tuple[Unit, tuple[Launch, ...]]] = {}
+        self._facts: dict[tuple[str, int], tuple[tuple[object, ...], KernelFacts]] = {}
+
+    def at(self, path: str, offset: int) -> KernelFacts | None:
+        """The kernel whose head or body holds an offset of a file."""
+        unit = self.units.unit(path)
+        kernel = unit.kernel_at(offset) if unit is not None else None
+        return self.facts(unit, kernel) if unit is not None and kernel is not None else None
+
+    def named(self, path: str, name: str) -> KernelFacts | None:
+        """The kernel of this name in a file."""
+        unit = self.units.unit(path)
+        for kernel in unit.kernels if unit is not None else ():
+            if kernel.name == name and unit is not None:
+                return self.facts(unit, kernel)
+        return None
+
+    def in_file(self, path: str) -> Iterator[KernelFacts]:
+        """All kernels of a file, in source order."""
+        unit = self.units.unit(path)
+        for kernel in unit.kernels if unit is not None else ():
+            if unit is not None:
+                yield self.facts(unit, kernel)
+
+    def launches_in(self, path: str) -> tuple[Launch, ...]:
+        """The launches of a file."""
+        unit = self.units.unit(path)
+        if unit is None:
+            return ()
+        kept = self._launches.get(path)
+        if kept is None or kept[0] is not unit:
+            self._launches[path] = kept = (unit, launches(unit))
+        return kept[1]
+
+    def facts(self, unit: Unit, kernel: Function) -> KernelFacts:
+        found = tuple(self._launches_of(unit, kernel))
+        key = (unit.path, kernel.body.start_byte)
+        state: tuple[object, ...] = (unit, *found)
+        kept = self._facts.get(key)
+        if kept is not None and len(kept[0]) == len(state) and all(a is b for a, b in zip(kept[0], state, strict=True)):
+            return kept[1]
+        while len(self._facts) >= KEPT_KERNELS:
+            self._facts.pop(next(iter(self._facts)))
+        facts = KernelFacts(unit, kernel, found)
+        self._facts[key] = (state, facts)
+        return facts
+
+    def _launches_of(self, unit: Unit, kernel: Function) -> Iterator[Launch]:
+        """Launches of a kernel: those of its file and headers first, then of the files that mention its name."""
+        paths = [unit.path, *unit.headers]
+        callers = self.workspace.index.callers(kernel.name)
+        paths += [path for path in callers or () if path not in paths][:MAX_LAUNCH_FILES]
+        for path in paths:
+            header = self.units.header(path)
+            if header is None or kernel.name.encode() not in header.data:
+                continue
+            for launch in self.launches_in(path):
+                if launch.kernel == kernel.name and self._means(launch, unit, kernel):
+                    yield launch
+
+    def _means(self, launch: Launch, unit: Unit, kernel: Function) -> bool:
+        """Whether a launch of this name is of this very kernel: what its file sees under that name decides."""
+        seen = [f for f in launch.unit.find(kernel.name) if f[1] in f[0].kernels]
+        if not seen:
+            return True
+        mine = [f for f in seen if f[0].path == unit.path]
+        if not mine:
+            return False
+        if len(mine) > 1 and launch.arguments:
+            return len(launch.arguments) == len(kernel.params)
+        return True

@@ -1,0 +1,289 @@
+"""What a kernel does besides computing: barriers, warp operations, atomics, tensor cores, copies, with their lines.
+
+Follows calls into device functions of the file and its headers, methods of known types included. What is called and
+not found there is remembered, so that nobody takes silence for knowledge.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tree_sitter import Node
+
+from kernelscope.kernels.cuda.constants import Constants
+from kernelscope.kernels.cuda.intrinsics import (
+    LIBRARY_TYPES,
+    METHODS,
+    Effect,
+    Kind,
+    effect_of,
+    object_kind,
+    ptx_effects,
+)
+from kernelscope.kernels.cuda.units import Unit
+from kernelscope.results import Location
+from kernelscope.syntax.cuda.expressions import split_arguments
+from kernelscope.syntax.cuda.functions import Function, FunctionKind
+from kernelscope.syntax.cuda.nodes import one_line, walk
+
+MAX_FUNCTIONS = 150
+MAX_DEPTH = 16
+_LOOPS = frozenset(("for_statement", "while_statement", "do_statement", "for_range_loop"))
+_BRANCHES = frozenset(("if_statement", "switch_statement", "conditional_expression"))
+_MMA_ATOM = re.compile(r"\bSM(\d+)_(\d+)x(\d+)x(\d+)_\w+")
+_FRAGMENT = re.compile(r"\bfragment\s*<[^,<>]*,\s*([\w:]+)\s*,\s*([\w:]+)\s*,\s*([\w:]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One place in source that does something."""
+
+    effect: Effect
+    location: Location
+    function: Function
+    in_loop: bool
+    in_branch: bool
+    arguments: tuple[str, ...] = ()
+    direct: bool = True
+    """Whether it stands in the kernel itself."""
+
+    @property
+    def kind(self) -> Kind:
+        return self.effect.kind
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """A function that a kernel runs, with what its template parameters are given there."""
+
+    unit: Unit
+    function: Function
+    bound: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def constants(self) -> Constants:
+        return Constants(self.unit, self.function, dict(self.bound))
+
+
+@dataclass
+class Behaviour:
+    """Everything found on the way through a kernel."""
+
+    operations: list[Operation] = field(default_factory=list[Operation])
+    reached: list[Reached] = field(default_factory=list[Reached])
+    """The kernel first."""
+    unresolved: set[str] = field(default_factory=set[str])
+    """Functions that are called and whose source is not here."""
+    complete: bool = True
+
+    def of(self, kind: Kind) -> list[Operation]:
+        return [operation for operation in self.operations if operation.kind is kind]
+
+
+def behaviour(unit: Unit, kernel: Function, bound: dict[str, str] | None = None) -> Behaviour:
+    """Walks a kernel and the device functions it calls."""
+    found = Behaviour()
+    todo: list[tuple[Reached, int]] = [(Reached(unit, kernel, tuple(sorted((bound or {}).items()))), 0)]
+    seen: set[tuple[str, int, tuple[tuple[str, str], ...]]] = set()
+    while todo:
+        reached, depth = todo.pop(0)
+        key = (reached.unit.path, reached.function.body.start_byte, reached.bound)
+        if key in seen:
+            continue
+        if len(seen) >= MAX_FUNCTIONS or depth > MAX_DEPTH:
+            found.complete = False
+            break
+        seen.add(key)
+        found.reached.append(reached)
+        todo.extend((callee, depth + 1) for callee in _Walk(reached, depth == 0, found).run())
+    return found
+
+
+class _Walk:
+    """One pass over one function's body."""
+
+    def __init__(self, reached: Reached, direct: bool, found: Behaviour) -> None:
+        self.unit, self.function, self.reached = reached.unit, reached.function, reached
+        self.direct, self.found = direct, found
+        self.source = reached.unit.source
+        self.callees: list[Reached] = []
+
+    def run(self) -> list[Reached]:
+        body = self.function.body
+        for node in walk(body):
+            if node.type == "call_expression":
+                self._call(node)
+            elif node.type == "gnu_asm_expression":
+                self._assembly(node)
+        self._library_types(self.source.text(body))
+        return self.callees
+
+    def _add(self, effect: Effect, node: Node, arguments: tuple[str, ...] = ()) -> None:
+        span = self.source.span(node)
+        place = self.source.source.location(_path(self.unit), span)
+        loop, branch = self._around(node)
+        self.found.operations.append(Operation(effect, place, self.function, loop, branch, arguments, self.direct))
+
+    def _around(self, node: Node) -> tuple[bool, bool]:
+        loop = branch = False
+        parent = node.parent
+        while parent is not None and parent.start_byte >= self.function.body.start_byte:
+            loop = loop or parent.type in _LOOPS
+            branch = branch or parent.type in _BRANCHES
+            parent = parent.parent
+        return loop, branch
+
+    # -- calls ----------------------------------------------------------------------------------------------
+
+    def _call(self, node: Node) -> None:
+        callee = node.child_by_field_name("function")
+        if callee is None:
+            return
+        if callee.type == "field_expression":
+            self._method(node, callee)
+            return
+        written = one_line(self.source.text(callee))
+        name, templates = _without_arguments(written)
+        arguments = self._arguments(node)
+        effect = effect_of(name)
+        if effect is not None:
+            if effect.text == "wmma":
+                effect = Effect(effect.kind, f"wmma {self._fragment()}".strip())
+            if effect.kind is Kind.REGISTERS and templates:
+                effect = Effect(effect.kind, f"{effect.text} {templates[0]}")
+            self._add(effect, node, arguments)
+            return
+        if self._group_function(name, node, arguments):
+            return
+        self._follow(name, templates, len(arguments), node.start_byte)
+
+    def _group_function(self, name: str, node: Node, arguments: tuple[str, ...]) -> bool:
+        """`cg::sync(group)`."""
+        if name.rpartition("::")[2] != "sync" or "::" not in name or len(arguments) != 1:
+            return False
+        kind = self._object(arguments[0], node.start_byte)
+        effect = METHODS.get(kind or "", {}).get("sync")
+        if effect is not None:
+            self._add(effect, node)
+        return effect is not None
+
+    def _method(self, node: Node, callee: Node) -> None:
+        base, member = callee.child_by_field_name("argument"), callee.child_by_field_name("field")
+        if base is None or member is None:
+            return
+        name, templates = _without_arguments(one_line(self.source.text(member)))
+        written = one_line(self.source.text(base))
+        kind = self._object(written, node.start_byte)
+        effect = METHODS.get(kind or "", {}).get(name)
+        arguments = self._arguments(node)
+        if effect is not None:
+            self._add(effect, node, arguments)
+            return
+        declared = self.unit.declarations.at(written, node.start_byte) if re.fullmatch(r"\w+", written) else None
+        owner = _without_arguments(declared.type)[0].rpartition("::")[2] if declared is not None else None
+        candidates = [found for found in self.unit.find(name) if found[1].owner]
+        exact = [found for found in candidates if found[1].owner.partition("<")[0] == owner]
+        for unit, function in exact or (candidates if len(candidates) == 1 and owner in (None, "auto") else ()):
+            self.callees.append(Reached(unit, function, self._bound(function, templates, node.start_byte)))
+
+    def _object(self, written: str, offset: int) -> str | None:
+        """What kind of group or barrier an expression is."""
+        direct = object_kind(written) if "(" in written else None
+        if direct is not None:
+            return direct
+        plain = re.match(r"\w+", written)
+        if plain is None:
+            return None
+        parameter = next((p for p in self.function.params if p.name == plain[0]), None)
+        if parameter is not None:
+            return object_kind(parameter.type)
+        declared = self.unit.declarations.at(plain[0], offset)
+        if declared is None:
+            return None
+        return object_kind(f"{declared.type} {declared.value or declared.arguments or ''}")
+
+    def _follow(self, name: str, templates: tuple[str, ...], count: int, offset: int) -> None:
+        tail = name.rpartition("::")[2]
+        candidates = [f for f in self.unit.find(name) if f[1].kind is not FunctionKind.KERNEL]
+        owner = _without_arguments(name.rpartition("::")[0])[0].rpartition("::")[2]
+        if "::" in name and any(f[1].owner for f in candidates):
+            candidates = [f for f in candidates if f[1].owner.partition("<")[0] == owner] or candidates[:1]
+        fitting = [f for f in candidates if len(f[1].params) >= count and _required(f[1]) <= count]
+        for unit, function in (fitting or candidates)[:6]:
+            self.callees.append(Reached(unit, function, self._bound(function, templates, offset)))
+        if not candidates and re.fullmatch(r"[A-Za-z_]\w*", tail):
+            self.found.unresolved.add(name)
+
+    def _bound(self, function: Function, templates: tuple[str, ...], offset: int) -> tuple[tuple[str, str], ...]:
+        constants = self.reached.constants
+        bound: list[tuple[str, str]] = []
+        for parameter, text in zip(function.templates, templates, strict=False):
+            value = constants.evaluate(text, offset) if parameter.type else None
+            known = str(value.const) if value is not None and value.const is not None else text
+            bound.append((parameter.name, dict(self.reached.bound).get(known, known)))
+        return tuple(bound)
+
+    def _arguments(self, node: Node) -> tuple[str, ...]:
+        arguments = node.child_by_field_name("arguments")
+        children = arguments.named_children if arguments is not None else ()
+        return tuple(one_line(self.source.text(child)) for child in children if child.type != "comment")
+
+    # -- instructions ---------------------------------------------------------------------------------------
+
+    def _assembly(self, node: Node) -> None:
+        code = node.child_by_field_name("assembly_code")
+        if code is None:
+            return
+        text = " ".join(
+            part.partition('"')[2].rpartition('"')[0].replace("\\n", " ").replace("\\t", " ")
+            for part in re.findall(r'"(?:[^"\\]|\\.)*"', self.source.text(code))
+        )
+        for effect in ptx_effects(text):
+            self._add(effect, node)
+
+    def _fragment(self) -> str:
+        found = _FRAGMENT.search(self.source.text(self.function.body))
+        if found is None:
+            return ""
+        sizes = [self.reached.constants.evaluate(text, self.function.body.start_byte + 1) for text in found.groups()]
+        if all(size is not None and size.const is not None for size in sizes):
+            return "m{}n{}k{}".format(*(size.const for size in sizes if size is not None))
+        return "m×n×k = " + " × ".join(found.groups())
+
+    def _library_types(self, body: str) -> None:
+        for pattern, effects in LIBRARY_TYPES:
+            if pattern.search(body):
+                for effect in effects:
+                    self._add(effect, self.function.body)
+        for found in _MMA_ATOM.finditer(body):
+            how = {"90": "wgmma", "100": "tcgen05", "120": "mma.sync"}.get(found[1], "mma.sync")
+            self._add(Effect(Kind.TENSOR, f"{how} m{found[2]}n{found[3]}k{found[4]}"), self.function.body)
+
+
+def _required(function: Function) -> int:
+    return sum("optional" not in parameter.node.type for parameter in function.params)
+
+
+def _without_arguments(name: str) -> tuple[str, tuple[str, ...]]:
+    """A name's text without its last template arguments, and those."""
+    if not name.endswith(">"):
+        return name, ()
+    depth = 0
+    for i in range(len(name) - 1, -1, -1):
+        depth += (name[i] == ">") - (name[i] == "<")
+        if depth == 0:
+            return name[:i].strip(), tuple(split_arguments(name[i + 1 : -1]))
+    return name, ()
+
+
+def _path(unit: Unit) -> Path:
+    return Path(unit.path)
+
+
+def functions_text(reached: list[Reached]) -> Iterator[str]:
+    """The bodies that a kernel runs, as text."""
+    for one in reached:
+        yield one.unit.source.text(one.function.body)

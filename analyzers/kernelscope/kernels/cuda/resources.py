@@ -1,0 +1,119 @@
+"""Words and figures about one kernel that take several facts together: vector width, kinds of loops, roles of warps.
+
+Each is certain or says what is missing.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from kernelscope.kernels.cuda import types
+from kernelscope.kernels.cuda.constants import Constants
+from kernelscope.kernels.cuda.operations import Reached
+from kernelscope.kernels.cuda.units import Unit
+from kernelscope.syntax.cuda.nodes import one_line, walk
+
+_POINTED = re.compile(
+    r"(?<![\w:])(?:::)?((?:__)?(?:u?(?:char|short|int|long|longlong)|float|double)[234]|(?:__)?half2|__nv_bfloat162|nv_bfloat162)"
+    r"\s*(?:const\s*)?(?:volatile\s*)?[*&]"
+)
+_ASM_VECTOR = re.compile(r"\b(?:ld|st)\.(?:[\w:]+\.)*?v([248])\.[busf](\d+)")
+_WIDE_CAST = re.compile(
+    r"(?:_cast\s*<|\()\s*(?:const\s+|volatile\s+|typename\s+)*([A-Za-z_][\w:]*(?:<[^<>]*>)?)\s*(?:const\s*)?[*&]"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Vector:
+    """The widest access to memory by one thread: bytes, and the type that makes it so."""
+
+    width: int
+    type: str
+
+
+def vector_width(reached: list[Reached]) -> Vector | None:
+    """None where every access is of one element."""
+    widest: Vector | None = None
+    for one in reached:
+        source = one.unit.source
+        texts = [source.text(one.function.body), *(parameter.type for parameter in one.function.params)]
+        for text in texts:
+            for found in _vectors(text, one.unit, one.constants, one.function.body.start_byte + 1):
+                if widest is None or found.width > widest.width:
+                    widest = found
+    return widest
+
+
+def _vectors(text: str, unit: Unit, constants: Constants, offset: int) -> list[Vector]:
+    found: list[Vector] = []
+    for match in _POINTED.finditer(text):
+        known = types.layout(match[1])
+        if known is not None:
+            found.append(Vector(known[0], match[1]))
+    for match in _ASM_VECTOR.finditer(text):
+        found.append(Vector(int(match[1]) * int(match[2]) // 8, f"v{match[1]} PTX"))
+    for match in _WIDE_CAST.finditer(text):
+        name = match[1].rpartition("::")[2].partition("<")[0]
+        if name in types.SCALARS or types.layout(name) is not None or name in ("void", "T", "auto"):
+            continue
+        laid = constants.layout_of(match[1], offset)
+        if laid is not None and laid[1] is not None and laid[0].const is not None and laid[1] > 1:
+            width = min(16, laid[1])
+            if width > 8 or (width > 4 and laid[0].const > 4):
+                found.append(Vector(width, match[1]))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class LoopKind:
+    """How a kernel walks over its work, and the line that says so."""
+
+    text: str
+    line: int = 0
+
+
+def loop_kind(one: Reached) -> LoopKind:
+    """Grid-stride, persistent, or one tile per block; from the steps of the kernel's loops."""
+    source, function = one.unit.source, one.function
+    body = source.text(function.body)
+    names = {
+        d.name
+        for d in one.unit.declarations.within(function.body)
+        if d.value is not None and "gridDim" in d.value and not d.bounds
+    }
+    pattern = re.compile(r"\b(?:gridDim" + "".join(f"|{re.escape(name)}" for name in sorted(names)) + r")\b")
+    starts = {
+        d.name: d.value or ""
+        for d in one.unit.declarations.within(function.body)
+        if d.value is not None and re.search(r"\b(?:blockIdx|threadIdx|this_grid|thread_rank)\b", d.value)
+    }
+    if "gridDim" not in body and "num_blocks" not in body and "grid" not in body:
+        return LoopKind("one tile per block")
+    for node in walk(function.body):
+        if node.type != "for_statement":
+            continue
+        step = node.child_by_field_name("update")
+        initial = node.child_by_field_name("initializer")
+        step_text = source.text(step) if step is not None else ""
+        if not pattern.search(step_text) and not re.search(r"\.size\(\)|num_threads\(\)", step_text):
+            continue
+        if not pattern.search(step_text) and "grid" not in step_text:
+            continue
+        begin = source.text(initial) if initial is not None else ""
+        spelled = begin + " ".join(
+            value for name, value in starts.items() if re.search(rf"\b{re.escape(name)}\b", begin)
+        )
+        line = source.line(node)
+        if re.search(r"\bthreadIdx\b|thread_rank", spelled):
+            return LoopKind("grid-stride", line)
+        return LoopKind("persistent: blocks take tiles a grid apart", line)
+    if re.search(r"\bwhile\b|\bfor\b", body) and re.search(rf"\+=\s*[^;]*(?:{pattern.pattern})", body):
+        return LoopKind("grid-stride" if re.search(r"\bthreadIdx\b", body) else "persistent")
+    return LoopKind("one tile per block")
+
+
+def cluster_dims(header: str) -> str:
+    """`__cluster_dims__(x, y, z)` as written, empty without."""
+    found = re.search(r"__cluster_dims__\s*\(([^()]*)\)", header)
+    return one_line(found[1]) if found else ""
