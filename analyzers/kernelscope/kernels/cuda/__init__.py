@@ -1,1 +1,1 @@
-"""CUDA kernels from source alone: launches, shared memory, synchronisation, how threads map to data, what accesses cost."""
+"""CUDA kernels from source alone: launches, shared memory, synchronisation, thread mapping, cost of accesses."""
