@@ -264,6 +264,11 @@ class Index:
         """All indexed files, sorted."""
         return sorted(self._stamps)
 
+    def paths_in(self, folders: Iterable[str]) -> list[str]:
+        """Indexed files right in some folders."""
+        wanted = set(folders)
+        return [path for path in list(self._stamps) if os.path.dirname(path) in wanted]
+
     def failures(self) -> tuple[LeftOut, ...]:
         """Files that could not be scanned, and why."""
         return tuple(LeftOut(Path(path), reason) for path, reason in sorted(self._failed.items()))

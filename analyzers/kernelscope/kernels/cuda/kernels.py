@@ -67,7 +67,15 @@ class KernelFacts:
 
     @cached_property
     def behaviour(self) -> Behaviour:
-        return behaviour(self.unit, self.function)
+        """With template parameters as names, but for functions that launches give."""
+        given = {
+            name: text
+            for launch in self.launches
+            for bound in launch.template_values(self.function)
+            for name, text in bound.items()
+            if self.unit.find(text.lstrip("&").partition("<")[0])
+        }
+        return behaviour(self.unit, self.function, given)
 
     @cached_property
     def shared(self) -> SharedMemory:
@@ -80,9 +88,9 @@ class KernelFacts:
             return ()
         made: dict[tuple[tuple[str, str], ...], tuple[Launch, Constants]] = {}
         for launch in self.launches:
-            bound = launch.template_values(self.function)
-            if all(t.name in bound for t in self.function.templates):
-                made.setdefault(tuple(bound.items()), (launch, Constants(self.unit, self.function, bound)))
+            for bound in launch.template_values(self.function):
+                if all(t.name in bound for t in self.function.templates):
+                    made.setdefault(tuple(bound.items()), (launch, Constants(self.unit, self.function, bound)))
         return tuple(made.values())
 
     def shared_of(self, constants: Constants) -> SharedMemory:

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from kernelscope.dims import Dim
-from kernelscope.kernels.cuda.constants import Constants
 from kernelscope.kernels.cuda.host_values import HostValues
 from kernelscope.kernels.cuda.units import Unit
 from kernelscope.results import Span
@@ -24,6 +23,7 @@ from kernelscope.syntax.cuda.macros import closing
 from kernelscope.syntax.cuda.nodes import one_line
 
 MAX_CONFIGURATION = 4_000
+MAX_WAYS = 16
 _NAME_BEFORE = re.compile(r"(?:::)?[A-Za-z_]\w*(?:\s*::\s*(?:template\s+)?[A-Za-z_]\w*)*\s*\Z")
 
 
@@ -106,14 +106,46 @@ class Launch:
         text = self._part(2)
         return self._host.value(text or "0", self.offset)
 
-    def template_values(self, kernel: Function) -> dict[str, str]:
-        """The kernel's template parameters with their arguments at this launch, as far as they are written."""
-        bound = {p.name: p.default for p in kernel.templates if p.default}
-        host = self._host
-        for parameter, text in zip(kernel.templates, self.templates, strict=False):
-            value = host.value(text, self.offset) if parameter.type else None
-            bound[parameter.name] = str(value.const) if value is not None and value.const is not None else text
-        return bound
+    def template_values(self, kernel: Function) -> tuple[dict[str, str], ...]:
+        """The kernel's template parameters with their arguments, for each way the launch is reached.
+
+        A host function that is a template itself is followed to the places that say its arguments.
+        """
+        found: list[dict[str, str]] = []
+        for given in self._host_templates:
+            host = self._host
+            bound = {p.name: p.default for p in kernel.templates if p.default}
+            for parameter, text in zip(kernel.templates, self.templates, strict=False):
+                value = host.value(text, self.offset) if parameter.type else None
+                if value is not None and value.const is None:
+                    value = value.subs({name: int(number) for name, number in given.items() if number.isdigit()})
+                known = str(value.const) if value is not None and value.const is not None else text
+                bound[parameter.name] = given.get(known, known)
+            if bound not in found:
+                found.append(bound)
+        return tuple(found)
+
+    @cached_property
+    def _host_templates(self) -> tuple[dict[str, str], ...]:
+        """What the template parameters of the host function are given where it is called."""
+        function = self.function
+        if function is None or not function.templates or not self.templates:
+            return ({},)
+        data = self.unit.source.expanded.decode("latin-1")
+        found: list[dict[str, str]] = []
+        names = [parameter.name for parameter in function.templates]
+        for match in re.finditer(rf"(?<![\w]){re.escape(function.name)}\s*(?=<)", data):
+            end = template_end(data, match.end())
+            if end is None or len(found) >= MAX_WAYS:
+                continue
+            host = HostValues(self.unit, self.unit.function_at(match.start()))
+            bound: dict[str, str] = {}
+            for name, text in zip(names, split_arguments(data[match.end() + 1 : end - 1]), strict=False):
+                value = host.constants.evaluate(text, match.start())
+                bound[name] = str(value.const) if value is not None and value.const is not None else text
+            if bound not in found:
+                found.append(bound)
+        return tuple(found) or ({},)
 
 
 def launches(unit: Unit) -> tuple[Launch, ...]:
@@ -367,8 +399,3 @@ def nearest(found: tuple[Launch, ...], offset: int) -> Launch | None:
     starts = [launch.span.start for launch in found]
     at = bisect_left(starts, offset + 1) - 1
     return found[at] if at >= 0 and found[at].span.touches(offset) else None
-
-
-def instantiated(launch: Launch, kernel: Function, unit: Unit) -> Constants:
-    """The kernel's constants as this launch makes them."""
-    return Constants(unit, kernel, launch.template_values(kernel))

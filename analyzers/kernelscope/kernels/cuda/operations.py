@@ -158,7 +158,14 @@ class _Walk:
             return
         if self._group_function(name, node, arguments):
             return
-        self._follow(name, templates, len(arguments), node.start_byte)
+        for meaning, given in self._given(name) or ((name, templates),):
+            self._follow(meaning, given, len(arguments), node.start_byte)
+
+    def _given(self, name: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """The functions that a template parameter stands for, where the name is one."""
+        if not any(template.name == name for template in self.function.templates):
+            return ()
+        return tuple(_without_arguments(text.lstrip("&")) for key, text in self.reached.bound if key == name)
 
     def _group_function(self, name: str, node: Node, arguments: tuple[str, ...]) -> bool:
         """`cg::sync(group)`."""

@@ -13,7 +13,7 @@ SCALARS: dict[str, int] = {
     "int": 4, "unsigned int": 4, "unsigned": 4, "signed": 4, "uint": 4, "int32_t": 4, "uint32_t": 4, "float": 4,
     "long": 8, "unsigned long": 8, "long long": 8, "unsigned long long": 8, "long int": 8, "unsigned long int": 8,
     "long long int": 8, "unsigned long long int": 8, "int64_t": 8, "uint64_t": 8, "size_t": 8, "ssize_t": 8,
-    "ptrdiff_t": 8, "uintptr_t": 8, "intptr_t": 8, "double": 8, "ulong": 8, "ulonglong": 8,
+    "ptrdiff_t": 8, "uintptr_t": 8, "intptr_t": 8, "double": 8, "ulong": 8, "ulonglong": 8, "clock_t": 8, "time_t": 8,
     "half": 2, "__half": 2, "__half_raw": 2, "nv_half": 2, "Half": 2, "half_t": 2, "float16_t": 2, "_Float16": 2,
     "__nv_bfloat16": 2, "nv_bfloat16": 2, "__nv_bfloat16_raw": 2, "BFloat16": 2, "bfloat16_t": 2, "hip_bfloat16": 2,
     "__hip_bfloat16": 2, "bfloat16": 2,

@@ -21,9 +21,12 @@ from kernelscope.workspace.files import CUDA_SUFFIXES, Version
 from kernelscope.workspace.workspace import Workspace
 
 MAX_HEADERS = 300
+MAX_INCLUDERS = 6
 MAX_PARSED_BYTES = 4 << 20
 KEPT_UNITS = 200
 _INCLUDE = re.compile(rb"(?m)^[ \t]*#[ \t]*include[ \t]*[<\"]([^>\"\n]+)[>\"]")
+_TRANSLATED = (".cu", ".cpp", ".cc", ".cxx", ".hip")
+"""Suffixes of files that are compiled by themselves."""
 _INCLUDE_FOLDERS = ("", "include", "src", "csrc", "inc", "Common")
 
 
@@ -61,14 +64,17 @@ class Units:
             found = self.header(header)
             for name, defined in found.macros.items() if found is not None else ():
                 macros.setdefault(name, []).extend(defined)
-        unit = Unit(self, path, parse(own.data, macros, path), closure)
+        includers = tuple(self._includers(path, closure))
+        for name, defined in self._agreed(includers, macros).items():
+            macros[name] = defined
+        unit = Unit(self, path, parse(own.data, macros, path), closure, includers)
         while len(self._units) >= KEPT_UNITS:
             self._units.pop(next(iter(self._units)))
         self._units[path] = (self._versions(unit), unit)
         return unit
 
     def _versions(self, unit: Unit) -> tuple[Version | None, ...]:
-        return tuple(self.files.version(path) for path in (unit.path, *unit.headers))
+        return tuple(self.files.version(path) for path in (unit.path, *unit.headers, *unit.includers))
 
     def header(self, path: str) -> _Header | None:
         """The includes and macros of one file, by itself."""
@@ -101,6 +107,39 @@ class Units:
                     seen.add(include)
                     todo.append((include, False))
 
+    def _includers(self, path: str, closure: tuple[str, ...]) -> Iterator[str]:
+        """Files near a header that include it: what they define before is in force in it."""
+        if path.endswith(_TRANSLATED):
+            return
+        folder, name = os.path.split(path)
+        near = (folder, os.path.dirname(folder))
+        beside = [p for p in self.workspace.index.paths_in(near) if p.endswith(CUDA_SUFFIXES) and p != path]
+        found = 0
+        for candidate in sorted(beside, key=lambda p: (not p.endswith(_TRANSLATED), p)):
+            if candidate in closure or found >= MAX_INCLUDERS:
+                continue
+            header = self.header(candidate)
+            if header is not None and name.encode() in header.data and path in header.includes:
+                found += 1
+                yield candidate
+
+    def _agreed(self, includers: tuple[str, ...], own: dict[bytes, list[Macro]]) -> dict[bytes, list[Macro]]:
+        """Macros that a header does not see by itself, and on which all files that include it agree."""
+        seen: list[dict[bytes, list[Macro]]] = []
+        for includer in includers:
+            defined: dict[bytes, list[Macro]] = {}
+            for path in self._closure(includer):
+                header = self.header(path)
+                for name, macros in header.macros.items() if header is not None else ():
+                    if name not in own:
+                        defined[name] = macros
+            seen.append(defined)
+        return {
+            name: macros
+            for name, macros in (seen[0] if seen else {}).items()
+            if all(name in other and other[name][-1].body == macros[-1].body for other in seen)
+        }
+
     def _find(self, path: str, name: str) -> str | None:
         """The workspace file that an include names: beside the file, or below a folder above it."""
         if not name.endswith(CUDA_SUFFIXES):
@@ -123,12 +162,16 @@ class Units:
 class Unit:
     """One file with all that its headers declare."""
 
-    def __init__(self, units: Units, path: str, source: CudaSource, headers: tuple[str, ...]) -> None:
+    def __init__(
+        self, units: Units, path: str, source: CudaSource, headers: tuple[str, ...], includers: tuple[str, ...] = ()
+    ) -> None:
         self.units = units
         self.path = path
         self.source = source
         self.headers = headers
         """Workspace headers, each after those it includes itself."""
+        self.includers = includers
+        """Of a header: files that include it."""
         self._named: dict[str, tuple[tuple[Unit, Function], ...]] = {}
         self._units_with: dict[str, tuple[Unit, ...]] = {}
 
@@ -142,7 +185,7 @@ class Unit:
 
     @cached_property
     def declarations(self) -> Declarations:
-        return Declarations(self.source)
+        return Declarations(self.source, [function.body for function in self.functions if function.alone])
 
     @cached_property
     def _by_name(self) -> dict[str, list[Function]]:

@@ -5,12 +5,12 @@ Only collects what is written: sizes and values are for those who know the const
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tree_sitter import Node
 
-from kernelscope.syntax.cuda.nodes import one_line
+from kernelscope.syntax.cuda.nodes import one_line, walk
 from kernelscope.syntax.cuda.source import CudaSource
 
 _SCOPES = frozenset(
@@ -62,18 +62,28 @@ class Struct:
 class Declarations:
     """What one file declares, by name."""
 
-    def __init__(self, source: CudaSource) -> None:
+    def __init__(self, source: CudaSource, read_alone: Sequence[Node] = ()) -> None:
+        """`read_alone` are bodies that were parsed by themselves because the tree has them in pieces only."""
         self.source = source
+        self._nodes = _merged(source, read_alone)
         self.variables: dict[str, list[Declaration]] = {}
         self.structs: dict[str, list[Struct]] = {}
         self.aliases: dict[str, list[tuple[str, tuple[int, int]]]] = {}
-        for node in sorted(
-            (node for kind in _DECLARATIONS for node in source.nodes.get(kind, ())), key=lambda n: n.start_byte
-        ):
+        for node in self._of(*_DECLARATIONS):
             for found in self._declared(node):
                 self.variables.setdefault(found.name, []).append(found)
         self._enumerators()
         self._types()
+
+    def _of(self, *kinds: str) -> list[Node]:
+        """Nodes in source order; those of branches that are not taken come first, so that others win."""
+        found = [node for kind in kinds for node in self._nodes.get(kind, ())]
+        inactive = bool(self.source.inactive)
+
+        def place(node: Node) -> tuple[bool, int]:
+            return (inactive and self.source.is_active(self.source.span(node).start), node.start_byte)
+
+        return sorted(found, key=place)
 
     def at(self, name: str, offset: int) -> Declaration | None:
         """The declaration that a name means at an offset of the prepared text: the innermost that stands before it."""
@@ -178,7 +188,7 @@ class Declarations:
         return ""
 
     def _enumerators(self) -> None:
-        for node in self.source.nodes.get("enumerator_list", ()):
+        for node in self._of("enumerator_list"):
             previous: str | None = None
             for child in node.named_children:
                 name = child.child_by_field_name("name")
@@ -195,17 +205,16 @@ class Declarations:
     # -- types ----------------------------------------------------------------------------------------------
 
     def _types(self) -> None:
-        for kind in ("struct_specifier", "class_specifier", "union_specifier"):
-            for node in self.source.nodes.get(kind, ()):
-                name, body = node.child_by_field_name("name"), node.child_by_field_name("body")
-                if body is not None:
-                    made = self._struct(node, body, self.source.text(name) if name is not None else "")
-                    self.structs.setdefault(made.name.partition("<")[0], []).append(made)
-        for node in self.source.nodes.get("alias_declaration", ()):
+        for node in self._of("struct_specifier", "class_specifier", "union_specifier"):
+            name, body = node.child_by_field_name("name"), node.child_by_field_name("body")
+            if body is not None:
+                made = self._struct(node, body, self.source.text(name) if name is not None else "")
+                self.structs.setdefault(made.name.partition("<")[0], []).append(made)
+        for node in self._of("alias_declaration"):
             name, aliased = node.child_by_field_name("name"), node.child_by_field_name("type")
             if name is not None and aliased is not None:
                 self._alias(self.source.text(name), self.source.text(aliased), node)
-        for node in self.source.nodes.get("type_definition", ()):
+        for node in self._of("type_definition"):
             aliased = node.child_by_field_name("type")
             for declarator in node.children_by_field_name("declarator"):
                 if aliased is None:
@@ -250,6 +259,20 @@ class Declarations:
         align = head.partition("alignas")[2].partition("(")[2].partition(")")[0] if "alignas" in head else ""
         kind = node.type.partition("_")[0]
         return Struct(name, kind, tuple(templates), tuple(fields), bases, align.strip(), node)
+
+
+def _merged(source: CudaSource, read_alone: Sequence[Node]) -> dict[str, list[Node]]:
+    """The nodes of a file, with those of bodies parsed alone in place of the tree's."""
+    if not read_alone:
+        return source.nodes
+    found = {
+        kind: [n for n in nodes if not any(b.start_byte <= n.start_byte < b.end_byte for b in read_alone)]
+        for kind, nodes in source.nodes.items()
+    }
+    for body in read_alone:
+        for node in walk(body):
+            found.setdefault(node.type, []).append(node)
+    return found
 
 
 def _anonymous(declarations: Declarations, child: Node, inner: Node) -> Declaration:

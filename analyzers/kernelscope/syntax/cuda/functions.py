@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from tree_sitter import Node, Parser
@@ -67,8 +67,10 @@ class Function:
     header: str
     """What stands before the body, with attributes, on one line."""
     owner: str = ""
-    result: str = field(default="")
+    result: str = ""
     """The type it returns, as written, without qualifiers."""
+    alone: bool = False
+    """Whether it was parsed by itself, because the tree of the file has it in pieces only."""
 
 
 def functions(source: CudaSource) -> tuple[Function, ...]:
@@ -208,7 +210,7 @@ def _unread_kernels(source: CudaSource, bodies: dict[int, Function]) -> Iterator
             if node.type == "function_definition":
                 made = _function(source, node)
                 if made is not None:
-                    yield made
+                    yield replace(made, alone=True)
                 break
 
 

@@ -61,9 +61,14 @@ class Mapped:
             run = self.runs[i]
             if run.start >= end:
                 break
-            cut = max(0, start - run.start)
-            origin = run.origin + cut if run.moved else run.origin
-            runs.append(Run(max(run.start, start) - start, origin, run.origin_end, run.moved))
+            begin = max(run.start, start)
+            following = self.runs[i + 1].start if i + 1 < len(self.runs) else len(self.data)
+            if run.moved:
+                first_origin = run.origin + begin - run.start
+                last_origin = run.origin + min(following, end) - run.start
+                runs.append(Run(begin - start, first_origin, last_origin, True))
+            else:
+                runs.append(Run(begin - start, run.origin, run.origin_end, False))
         return Mapped(data, tuple(runs))
 
     def replaced(self, data: bytes) -> Mapped:

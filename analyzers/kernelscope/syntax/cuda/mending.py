@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 
+from kernelscope.results import Span
 from kernelscope.syntax.cuda.macros import argument_bounds, closing
+from kernelscope.syntax.cuda.mapped import Mapped, joined, standing_for
 
 _ATTRIBUTE = re.compile(
     rb"\b(?:__attribute__|__launch_bounds__|__cluster_dims__|__maxnreg__|__block_size__|__declspec|__noinline__"
@@ -21,8 +23,24 @@ _QUALIFIER = re.compile(
     rb"(?P<macro>[A-Z_][A-Z0-9_]{3,})(?=\s+(?!const\b|or\b|and\b)(?:[A-Za-z_][\w:]*)(?:\s*<[^;{}()]{0,200}>)?[\s*&]+[A-Za-z_~])"
 )
 _TYPENAME = re.compile(rb"(?:(?<=[=({;}])|(?<=return))\s*(typename)\s+(?=[A-Za-z_][\w:<>, ]*?[({;]|[A-Za-z_])")
+_TEMPLATED = re.compile(
+    rb"(?<=[;{}])\s*()(?:[A-Za-z_]\w*\s*::\s*)*[A-Za-z_]\w*<[^;=(){}<>]*(?:<[^;=(){}<>]*>[^;=(){}<>]*)*>\s+"
+    rb"[A-Za-z_]\w*\s*[=;({\[]"
+)
 _CONTINUES = b";,)].+-*/<>=?:|&^%!{["
 _BLANK = bytes.maketrans(bytes(range(256)), bytes(c if c in b"\r\n" else 32 for c in range(256)))
+
+
+def unmistakable(text: Mapped) -> Mapped:
+    """`A<4> x = y;` with `register` before it: the grammar would read two comparisons and an assignment."""
+    places = [match.start(1) for match in _TEMPLATED.finditer(text.data)]
+    parts: list[Mapped] = []
+    copied = 0
+    for place in places:
+        at = text.origin(place, place + 1).start
+        parts += [text.slice(copied, place), standing_for(b"register ", Span(at, at))]
+        copied = place
+    return joined([*parts, text.slice(copied, len(text.data))]) if places else text
 
 
 def mended(data: bytes) -> bytes:

@@ -22,7 +22,7 @@ from kernelscope.syntax.cuda.directives import directives
 from kernelscope.syntax.cuda.lowered import Lowered, by_name
 from kernelscope.syntax.cuda.macros import Expansion, Macro, Macros
 from kernelscope.syntax.cuda.mapped import Mapped
-from kernelscope.syntax.cuda.mending import mended
+from kernelscope.syntax.cuda.mending import mended, unmistakable
 from kernelscope.syntax.cuda.nodes import one_line, walk
 from kernelscope.syntax.text import SourceText, with_line_feeds
 
@@ -101,7 +101,7 @@ def parse(data: bytes, macros: Macros | None = None, path: str = "") -> CudaSour
     known: dict[bytes, list[Macro]] = dict(given)
     for name, own in read.macros.items():
         known[name] = [*known.get(name, ()), *own]
-    expanded = Expansion(known, path).expand(Mapped.of_file(read.text))
+    expanded = unmistakable(Expansion(known, path).expand(Mapped.of_file(read.text)))
     prepared = expanded.replaced(mended(expanded.data))
     tree = Parser(language()).parse(prepared.data)
     return CudaSource(
