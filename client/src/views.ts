@@ -5,6 +5,7 @@ export const VIEW_COMMANDS = [
   "kernelscope.explainKernel",
   "kernelscope.showArchitecture",
   "kernelscope.showPseudocode",
+  "kernelscope.showTiling",
   "kernelscope.showCallPath",
   "kernelscope.showWhy",
 ];

@@ -6,6 +6,7 @@ VIEWS: dict[str, str] = {
     "kernelscope.explainKernel": "explain",
     "kernelscope.showPseudocode": "pseudocode",
     "kernelscope.showArchitecture": "architecture",
+    "kernelscope.showTiling": "tiling",
     "kernelscope.showCallPath": "path",
     "kernelscope.showWhy": "why",
 }

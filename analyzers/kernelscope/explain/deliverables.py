@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from kernelscope.explain.architecture import architecture
 from kernelscope.explain.document import Block, Document, Heading
@@ -12,6 +13,9 @@ from kernelscope.results import Target, UserError, ViewOptions
 from kernelscope.syntax.python import tree as t
 from kernelscope.workspace.files import PYTHON_SUFFIXES
 from kernelscope.workspace.workspace import Workspace
+
+if TYPE_CHECKING:
+    from kernelscope.explain.triton_card import KernelFacts
 
 Maker = Callable[[Workspace, Target, ViewOptions], Document]
 
@@ -41,10 +45,9 @@ def model_architecture(workspace: Workspace, target: Target, options: ViewOption
     return architecture(workspace, python_target(workspace, target), options, target)
 
 
-def triton_document(workspace: Workspace, target: Target, options: ViewOptions) -> Document | None:
-    """The document about a Triton kernel, None where the target is none."""
+def triton_facts(workspace: Workspace, target: Target) -> KernelFacts | None:
+    """What is known of the Triton kernel at a target, None where the target is none."""
     from kernelscope.explain.triton_card import kernel_facts
-    from kernelscope.explain.triton_kernel import explain_triton_kernel
     from kernelscope.kernels.triton.kernel_runs import KernelRuns
 
     found = python_target(workspace, target)
@@ -54,14 +57,26 @@ def triton_document(workspace: Workspace, target: Target, options: ViewOptions) 
     runs = KernelRuns(workspace)
     if scope.node not in runs.kernels(str(found.path)):
         return None
-    return explain_triton_kernel(kernel_facts(runs, found.path, found.module, scope.node), options)
+    return kernel_facts(runs, found.path, found.module, scope.node)
+
+
+def triton_tiling(workspace: Workspace, target: Target, options: ViewOptions) -> Document:
+    """The tiles and the memory movement of a Triton kernel."""
+    from kernelscope.explain.tiling import tiling
+
+    facts = triton_facts(workspace, target)
+    if facts is None:
+        raise UserError(f"tiling is of a kernel, and there is none at {target.symbol or target.path.name}")
+    return tiling(facts, options)
 
 
 def explain(workspace: Workspace, target: Target, options: ViewOptions) -> Document:
     """A function or class of Python: its architecture where it is a module, and its pseudocode."""
-    kernel = triton_document(workspace, target, options)
+    kernel = triton_facts(workspace, target)
     if kernel is not None:
-        return kernel
+        from kernelscope.explain.triton_kernel import explain_triton_kernel
+
+        return explain_triton_kernel(kernel, options)
     found = python_target(workspace, target)
     if found.scope is None:
         try:
@@ -80,6 +95,7 @@ PYTHON_DOCUMENTS: dict[str, Maker] = {
     "explain": explain,
     "pseudocode": pseudocode,
     "architecture": model_architecture,
+    "tiling": triton_tiling,
 }
 
 

@@ -7,14 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kernelscope.dims import render
-from kernelscope.explain.document import Block, Document, Heading, Line, Paragraph, Table
+from kernelscope.explain.document import Block, Document, Heading, Line, Paragraph
 from kernelscope.explain.pseudocode import ShapeOf, function_code
-from kernelscope.explain.triton_card import KernelFacts, kernel_card, largest_blocks
+from kernelscope.explain.tiling import memory_picture, tile_blocks
+from kernelscope.explain.triton_card import KernelFacts, kernel_card
 from kernelscope.explain.triton_hover import describe, vagueness
-from kernelscope.kernels.triton.accesses import describe_footprint, footprint
 from kernelscope.kernels.triton.algorithms import algorithms
-from kernelscope.kernels.triton.work import pipelined
 from kernelscope.results import Target, ViewOptions
 from kernelscope.syntax.python import tree as t
 
@@ -29,53 +27,14 @@ def explain_triton_kernel(facts: KernelFacts, options: ViewOptions | None = None
         lines = tuple(Line(f"{a.name}: {a.text}", facts.location(a.span)) for a in recognised)
         blocks.append(Paragraph(lines))
     blocks.append(kernel_card(facts, options.gpu))
-    blocks.append(Heading("Tiles"))
-    blocks.append(_tiles(facts))
-    blocks.append(Heading("Memory"))
-    blocks.append(_memory(facts))
+    blocks += tile_blocks(facts, options.width)
+    blocks += [Heading("Memory"), memory_picture(facts, options.width)]
     blocks.append(Heading("Pseudocode"))
     blocks.append(function_code(facts.node, facts.module.text, facts.path, _shape_of(facts)))
     for helper in _helpers(facts):
         blocks.append(helper)
     target = Target(facts.path, facts.node.name_span.start, facts.node.name)
     return Document(f"Kernel {facts.node.name}", tuple(blocks), "explain", target, tuple(_notes(facts)))
-
-
-def _tiles(facts: KernelFacts) -> Table:
-    """Every load and store with the tile it moves."""
-    known = facts.same_numbers()
-    rows: list[tuple[Line, ...]] = []
-    for access in facts.run.accesses:
-        where = facts.location(access.span)
-        rows.append(
-            (
-                Line(f"L{where.line}", where),
-                Line(access.kind),
-                Line(footprint(access).base or "?"),
-                Line(describe(access.block, facts.order) or "?"),
-                Line(" · ".join(describe_footprint(access, known))),
-                Line(render(access.times, facts.order) if access.times is not None else "?"),
-            )
-        )
-    return Table(("line", "kind", "argument", "tile", "access", "times"), tuple(rows))
-
-
-def _memory(facts: KernelFacts) -> Table:
-    """The ladder: global arguments, what is buffered in shared memory, what stays in registers."""
-    rows: list[tuple[Line, ...]] = []
-    pointers = [p for p in facts.node.args if p.name in facts.run.facts.pointers]
-    rows.extend((Line("global"), Line(p.name, facts.location(p.name_span)), Line("argument")) for p in pointers)
-    staged = pipelined(facts.run.accesses, facts.run.products)
-    for access in staged:
-        tile = describe(access.block, facts.order) or "?"
-        rows.append((Line("shared"), Line(tile, facts.location(access.span)), Line("one buffer per pipeline stage")))
-    for name, block, span in largest_blocks(facts)[:6]:
-        if not block.pointer:
-            text = f"{name} {describe(block, facts.order)}"
-            rows.append(
-                (Line("registers"), Line(text, facts.location(span)), Line("spread over the program's threads"))
-            )
-    return Table(("level", "what", "how"), tuple(rows))
 
 
 def _shape_of(facts: KernelFacts) -> ShapeOf:

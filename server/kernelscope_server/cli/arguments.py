@@ -13,6 +13,7 @@ DOCUMENTS: dict[str, str] = {
     "explain": "explain a kernel, a module, a function, a file or a folder",
     "architecture": "a model's parts, drawn",
     "pseudocode": "the mathematics of a function or kernel",
+    "tiling": "the tiles and the memory movement of a kernel, drawn",
     "path": "the call path from Python to the kernels that run",
     "why": "how the shape at FILE:LINE came about",
 }

@@ -1,0 +1,174 @@
+"""Tiling and memory of a Triton kernel: the tile of each argument, where loops take it, and what lies in which memory.
+
+Drawn from index arithmetic; a tile whose place is not told is in the table only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from kernelscope.diagrams.ladder import Held, Level, Move, ladder
+from kernelscope.diagrams.panel import Panel, stacked, text
+from kernelscope.diagrams.tile_grid import LEGEND, Axis, Moves, Operand, tile_grid
+from kernelscope.dims import render
+from kernelscope.explain.document import Block, Document, Heading, Line, Paragraph, Picture, Region, Table
+from kernelscope.explain.triton_card import KernelFacts, largest_blocks
+from kernelscope.explain.triton_hover import describe
+from kernelscope.kernels.triton.accesses import describe_footprint, footprint
+from kernelscope.kernels.triton.call import Access
+from kernelscope.kernels.triton.tile_motion import Motion, TileMotion, tile_motions
+from kernelscope.kernels.triton.values import Sizes
+from kernelscope.kernels.triton.work import pipelined
+from kernelscope.results import Location, Span, Target, ViewOptions
+
+_DRAWN = 8
+_HELD = 6
+
+
+def tiling(facts: KernelFacts, options: ViewOptions) -> Document:
+    """The document about a kernel's tiles and memory movement."""
+    blocks: list[Block] = [Paragraph(tuple(_grid_lines(facts)))]
+    blocks += tile_blocks(facts, options.width)
+    blocks += [Heading("Memory"), memory_picture(facts, options.width)]
+    target = Target(facts.path, facts.node.name_span.start, facts.node.name)
+    return Document(f"Tiling of {facts.node.name}", tuple(blocks), "tiling", target)
+
+
+def tile_blocks(facts: KernelFacts, width: int) -> list[Block]:
+    """The picture of the tiles whose motion is told, and the table of all accesses."""
+    picture = tile_picture(facts, width)
+    return [Heading("Tiles"), *([picture] if picture is not None else []), access_table(facts)]
+
+
+def tile_picture(facts: KernelFacts, width: int) -> Picture | None:
+    """One matrix for each argument that is loaded or stored in tiles."""
+    motions = tile_motions(facts.node, facts.run.accesses)
+    operands: dict[tuple[str, str, TileMotion], Operand] = {}
+    places: dict[str, Location] = {}
+    for access in facts.run.accesses:
+        motion = motions.get(access.span)
+        base = footprint(access, facts.same_numbers()).base
+        if motion is None or not base:
+            continue
+        where = facts.location(access.span)
+        operand = _operand(facts, access, motion, base, f"{access.kind} L{where.line}")
+        if operand is not None and (base, access.kind, motion) not in operands:
+            operands[base, access.kind, motion] = operand
+            places[operand.key] = where
+    if not operands:
+        return None
+    drawn = list(operands.values())[:_DRAWN]
+    return _picture(stacked([tile_grid(drawn, width), text(LEGEND)], gap=1), places)
+
+
+def _operand(facts: KernelFacts, access: Access, motion: TileMotion, base: str, caption: str) -> Operand | None:
+    """A matrix with its tile; axes of one element are left out, and a third wide axis cannot be drawn."""
+    shape: Sizes = getattr(access.block, "shape", None) or ()
+    wide = [axis for axis, size in enumerate(shape) if size is None or size.const != 1]
+    axes = [_axis(facts, shape, axis, motion.axes[axis]) for axis in wide]
+    if len(axes) == 1 and (motion.outside.programs or motion.outside.loops):
+        axes.insert(0, Axis("1 row", _mover(motion.outside), _by(motion.outside)))
+    elif motion.outside.programs or motion.outside.loops:
+        caption += f" · per {_by(motion.outside)}"
+    if not 1 <= len(axes) <= 2:
+        return None
+    key = f"{access.span.start}"
+    return Operand(base, caption, axes[-1], axes[0] if len(axes) == 2 else None, key)
+
+
+def _axis(facts: KernelFacts, shape: Sizes, axis: int, motion: Motion) -> Axis:
+    size = shape[axis]
+    return Axis(render(size, facts.order) if size is not None else "?", _mover(motion), _by(motion))
+
+
+def _mover(motion: Motion) -> Moves:
+    return Moves.PROGRAMS if motion.programs else Moves.LOOP if motion.loops else Moves.NOBODY
+
+
+def _by(motion: Motion) -> str:
+    return ", ".join([*sorted(motion.programs), *sorted(motion.loops)])
+
+
+def access_table(facts: KernelFacts) -> Table:
+    """Every load and store with the tile it moves."""
+    known = facts.same_numbers()
+    rows: list[tuple[Line, ...]] = []
+    for access in facts.run.accesses:
+        where = facts.location(access.span)
+        rows.append(
+            (
+                Line(f"L{where.line}", where),
+                Line(access.kind),
+                Line(footprint(access).base or "?"),
+                Line(describe(access.block, facts.order) or "?"),
+                Line(" · ".join(describe_footprint(access, known))),
+                Line(render(access.times, facts.order) if access.times is not None else "?"),
+            )
+        )
+    return Table(("line", "kind", "argument", "tile", "access", "times"), tuple(rows))
+
+
+def memory_picture(facts: KernelFacts, width: int) -> Picture:
+    """The ladder: global arguments, what is buffered in shared memory, what stays in registers."""
+    places: dict[str, Location] = {}
+
+    def key(span: Span) -> str:
+        places[f"{span.start}"] = facts.location(span)
+        return f"{span.start}"
+
+    pointers = [p for p in facts.node.args if p.name in facts.run.facts.pointers]
+    staged = {access.span: access for access in pipelined(facts.run.accesses, facts.run.products)}
+    moves = tuple(Move(_move(facts, a), key(a.span), a.kind != "load") for a in _first_of_kind(facts.run.accesses))
+    held = tuple(Held(p.name, key(p.name_span)) for p in pointers) or (Held("no pointer arguments"),)
+    levels = [Level("global memory", held, moves=moves)]
+    if staged:
+        tiles = tuple(Held(f"{_tile(facts, a)} · one buffer a pipeline stage", key(a.span)) for a in staged.values())
+        products = tuple(
+            Move(f"operands of tl.dot L{facts.location(p.span).line}", key(p.span)) for p in facts.run.products
+        )
+        levels.append(Level("shared memory", tuple(dict.fromkeys(tiles)), moves=products[:_HELD]))
+    blocks = [(name, block, span) for name, block, span in largest_blocks(facts) if not block.pointer]
+    names = tuple(Held(f"{name} {describe(block, facts.order)}", key(span)) for name, block, span in blocks[:_HELD])
+    levels.append(Level("registers of the program's threads", names or (Held("scalars only"),)))
+    return _picture(ladder(levels), places)
+
+
+def _first_of_kind(accesses: Sequence[Access]) -> Iterator[Access]:
+    """One access for each argument, kind and tile."""
+    seen: set[tuple[object, ...]] = set()
+    for access in accesses:
+        what = (access.kind, footprint(access).base, getattr(access.block, "shape", None), access.in_loop)
+        if what not in seen:
+            seen.add(what)
+            yield access
+
+
+def _move(facts: KernelFacts, access: Access) -> str:
+    often = "each round" if access.in_loop else "once"
+    return f"{access.kind} {_tile(facts, access)} {often}"
+
+
+def _tile(facts: KernelFacts, access: Access) -> str:
+    shape = getattr(access.block, "shape", None)
+    sizes = ", ".join(render(size, facts.order) if size is not None else "?" for size in shape or ())
+    return f"{footprint(access).base or '?'} [{sizes}]" if shape != () else f"{footprint(access).base or '?'} (scalar)"
+
+
+def _grid_lines(facts: KernelFacts) -> Iterator[Line]:
+    """The grids of the launches: how many programs there are, and so how many tiles."""
+    told: set[str] = set()
+    for launch in facts.launches:
+        if launch.grid is None:
+            continue
+        sizes = " × ".join(render(size, facts.order) for size in launch.grid)
+        if sizes not in told:
+            told.add(sizes)
+            yield Line(f"Grid: {sizes} programs", launch.location)
+    if not told:
+        yield Line("Grid: not known, no launch was followed")
+
+
+def _picture(panel: Panel, places: dict[str, Location]) -> Picture:
+    drawing = panel.drawing()
+    regions = [Region(r.row, r.column, r.width, 1, places[r.key]) for r in drawing.regions if r.key in places]
+    return Picture(drawing.text, tuple(regions))

@@ -1,0 +1,88 @@
+"""What moves a tile along its axes: programs, loops or nothing; and when that is not told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from kernelscope.analysis import Analysis
+from kernelscope.kernels.triton.kernel_runs import KernelRuns
+from kernelscope.kernels.triton.tile_motion import TileMotion, tile_motions
+from kernelscope.workspace.files import Files
+
+HEAD = "import triton\nimport triton.language as tl\n\n\n@triton.jit\n"
+MATRIX = """def kernel(x, out, stride, n, rows, BM: tl.constexpr, BK: tl.constexpr):
+    m = tl.program_id(0)
+    head = tl.program_id(1)
+    at = m * BM + tl.arange(0, BM)
+    k = tl.arange(0, BK)
+"""
+CASES = {
+    "a tile of rows, all columns": (
+        MATRIX + "    v = tl.load(x + at[:, None] * stride + k[None, :])\n", "program_id(0) | still"
+    ),
+    "a pointer stepped in a loop along its contiguous axis": (
+        MATRIX + "    p = x + at[:, None] * stride + k[None, :]\n"
+        "    for i in range(0, n, BK):\n        v = tl.load(p)\n        p += BK\n",
+        "program_id(0) | loop i",
+    ),
+    "a pointer stepped along its rows": (
+        MATRIX + "    p = x + at[:, None] * stride + k[None, :]\n"
+        "    for i in range(n):\n        v = tl.load(p)\n        p += BM * stride\n",
+        "program_id(0), loop i | still",
+    ),
+    "an index that the loop computes, in a matrix of another program axis": (
+        MATRIX + "    for i in range(0, n, BK):\n        cols = i + k\n"
+        "        v = tl.load(x + head * rows * stride + at[:, None] * stride + cols[None, :])\n",
+        "program_id(0) | loop i || program_id(1)",
+    ),
+    "a block pointer": (
+        MATRIX + "    p = tl.make_block_ptr(x, (rows, n), (stride, 1), (m * BM, 0), (BM, BK), (1, 0))\n"
+        "    for i in range(0, n, BK):\n        v = tl.load(p)\n        p = tl.advance(p, (0, BK))\n",
+        "program_id(0) | loop i",
+    ),
+    "a vector cut into tiles": (
+        "def kernel(x, n, B: tl.constexpr):\n    at = tl.program_id(0) * B + tl.arange(0, B)\n"
+        "    v = tl.load(x + at)\n",
+        "program_id(0)",
+    ),
+    "a row of a matrix": (
+        "def kernel(x, n, stride, B: tl.constexpr):\n    row = tl.program_id(0)\n"
+        "    v = tl.load(x + row * stride + tl.arange(0, B))\n",
+        "still || program_id(0)",
+    ),
+    "persistent programs": (
+        "def kernel(x, n, tiles, B: tl.constexpr):\n    start = tl.program_id(0)\n"
+        "    for tile in range(start, tiles, tl.num_programs(0)):\n"
+        "        v = tl.load(x + tile * B + tl.arange(0, B))\n",
+        "program_id(0), loop tile",
+    ),
+    "an index from memory is not told": (
+        MATRIX + "    page = tl.load(out + m)\n"
+        "    v = tl.load(x + page * stride + at[:, None] * stride + k[None, :])\n",
+        "not told",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_motion(name: str, workspace: Callable[[str], Files], tmp_path: Path) -> None:
+    source, expected = CASES[name]
+    workspace(f"## kernel.py\n{HEAD}{source}")
+    path = tmp_path / "kernel.py"
+    runs = KernelRuns(Analysis([tmp_path]).workspace)
+    (node,) = runs.kernels(str(path))
+    run = runs.run(str(path), node)
+    last = run.accesses[-1]
+    assert _shown(tile_motions(node, run.accesses).get(last.span)) == expected
+
+
+def _shown(motion: TileMotion | None) -> str:
+    if motion is None:
+        return "not told"
+    parts = [
+        [*sorted(m.programs), *(f"loop {name}" for name in sorted(m.loops))] for m in (*motion.axes, motion.outside)
+    ]
+    axes = " | ".join(", ".join(part) or "still" for part in parts[:-1])
+    return axes + (f" || {', '.join(parts[-1])}" if parts[-1] else "")
