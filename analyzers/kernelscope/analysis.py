@@ -264,6 +264,12 @@ class Analysis:
             if kind == "why":
                 return why(self.file_run(target.path), module, target.path, target)
             return shapes(self.file_run(target.path), module, target.path, target, options.bindings)
+        if kind == "dataflow" and is_python(target.path):
+            from kernelscope.explain.dataflow import dataflow
+            from kernelscope.explain.targets import python_target
+
+            found = python_target(self.workspace, target)
+            return dataflow(self.workspace, found, self.file_run(target.path).values, options, target)
         from kernelscope.explain.deliverables import make
 
         return make(kind, self.workspace, target, options)

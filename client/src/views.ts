@@ -3,6 +3,7 @@
 /** Commands that open a read-only document; hovers may link to them. */
 export const VIEW_COMMANDS = [
   "kernelscope.explainKernel",
+  "kernelscope.showDataflow",
   "kernelscope.showArchitecture",
   "kernelscope.showPseudocode",
   "kernelscope.showTiling",

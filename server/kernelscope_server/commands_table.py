@@ -4,6 +4,7 @@ from __future__ import annotations
 
 VIEWS: dict[str, str] = {
     "kernelscope.explainKernel": "explain",
+    "kernelscope.showDataflow": "dataflow",
     "kernelscope.showPseudocode": "pseudocode",
     "kernelscope.showArchitecture": "architecture",
     "kernelscope.showTiling": "tiling",

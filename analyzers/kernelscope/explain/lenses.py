@@ -9,6 +9,7 @@ from kernelscope.results import Lens, Target
 from kernelscope.syntax.python.lower import Module
 
 TITLES: dict[str, str] = {
+    "kernelscope.showDataflow": "show dataflow",
     "kernelscope.showPseudocode": "pseudocode",
     "kernelscope.showArchitecture": "architecture",
     "kernelscope.explainKernel": "explain kernel",
@@ -17,11 +18,12 @@ TITLES: dict[str, str] = {
 
 
 def python_lenses(module: Module, path: Path) -> Iterator[Lens]:
-    """Above every forward its pseudocode, above every class with one its architecture."""
+    """Above every forward its dataflow and pseudocode, above every class with one its architecture."""
     for scope in module.functions():
         if scope.owner is None or scope.node.name not in ("forward", "__call__"):
             continue
         symbol = scope.qualified_name
+        yield Lens(scope.node.name_span, Target(path, None, symbol), None, "kernelscope.showDataflow")
         yield Lens(scope.node.name_span, Target(path, None, symbol), None, "kernelscope.showPseudocode")
         owner = Target(path, None, ".".join(scope.path[:-1]))
         yield Lens(scope.owner.name_span, owner, None, "kernelscope.showArchitecture")

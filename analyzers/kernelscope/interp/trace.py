@@ -36,6 +36,9 @@ from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Fields, Several, Tensor, Unknown
 
+EMPTY = {"empty", "empty_like", "new_empty", "empty_strided", "empty_permuted"}
+"""Operators that give memory without contents."""
+MAX_VIEWS = 8
 MAX_RECORDED = 20_000
 TRANSPARENT = {"torch.utils.checkpoint.checkpoint", "torch.jit.annotate", "typing.cast"}
 """Functions that give, or call, one of their arguments."""
@@ -143,6 +146,7 @@ class Trace:
         self._current = self.root
         self._tests: list[Test] = []
         self._origins: dict[int, tuple[Value, tuple[Step, ...]]] = {}
+        self._names: dict[int, str] = {}
         self._replaced: dict[int, tuple[Value, Value]] = {}
         """Tensors that were changed in place, and what they are since."""
         self.callee: t.Expr | None = None
@@ -214,9 +218,17 @@ class Trace:
 
     def bound(self, value: Value, name: str) -> None:
         """A variable's name for what it is bound to."""
+        if isinstance(value, Maybe):
+            value = value.value
+        if isinstance(value, Tensor | Unknown):
+            self._names.setdefault(id(self.latest(value)), name)
         for tensor in tensors_in(value):
             for step in self.origins(tensor):
                 step.bound = step.bound or name
+
+    def name_of(self, value: Value) -> str:
+        """The variable that a tensor was bound to first, or an empty text."""
+        return self._names.get(id(self.latest(value)), "")
 
     def met(self, value: Value, one: Value, other: Value) -> Value:
         """What two ways through the code left in one place came from the steps of both."""
@@ -230,6 +242,21 @@ class Trace:
         before = self.latest(old)
         if isinstance(old, Tensor) and isinstance(new, Tensor) and before is not new:
             self._replaced[id(before)] = (before, new)
+
+    def _changed(self, step: Step, old: Value, new: Value) -> None:
+        """A step changed a tensor where it lies, and so all that it is a view of."""
+        for _ in range(MAX_VIEWS):
+            before = self.latest(old)
+            origins = self.origins(before)
+            self._replaced[id(before)] = (before, new)
+            maker = origins[0] if len(origins) == 1 else None
+            operator = maker.operator if maker is not None else None
+            if maker is None or operator is None or operator.kind != "view" or not maker.args:
+                return
+            old = maker.args[0]
+            if not isinstance(old, Tensor | Unknown):
+                return
+            new = self.made(step, old)
 
     def source(self, kind: str, name: str, span: Span, value: Value, path: str = "") -> Value:
         """A tensor that comes from outside: an input, or a weight that an object holds."""
@@ -270,7 +297,7 @@ class Trace:
         changed = args[0] if args and isinstance(args[0], Tensor) and _in_place(name, found, result) else None
         step.result = result = self.made(step, replace(changed) if changed is not None else result)
         if changed is not None:
-            self.replaced(changed, result)
+            self._changed(step, changed, result)
         self._add(step)
         return result
 
@@ -279,8 +306,7 @@ class Trace:
         if isinstance(holder, Tensor) or self.origins(holder):
             step = self._step("store", "store", span, [holder, index, value], {})
             step.result = self.made(step, holder)
-            before = self.latest(holder)
-            self._replaced[id(before)] = (before, step.result)
+            self._changed(step, holder, step.result)
             self._add(step)
 
     def call(self, target: Value, args: Arguments, kwargs: Keywords, span: Any, run: Callable[[], Value]) -> Value:
@@ -289,10 +315,12 @@ class Trace:
         step = self._step(kind, name, span, args, kwargs)
         step.target, step.callee, self.callee = target, self.callee, None
         if isinstance(target, Unknown) and isinstance(step.callee, t.Attribute) and self.origins(target):
-            step.name = f"torch.Tensor.{step.callee.attr}"
-            step.kind = kind = "op" if ops.find(step.name) is not None else kind
-            step.args = [target, *args]
-            step.given = (*self._given([("", target)]), *step.given)
+            method = f"torch.Tensor.{step.callee.attr}"
+            step.name = t.dotted(step.callee) or step.callee.attr
+            if ops.find(method) is not None:
+                step.kind, step.name, kind = "op", method, "op"
+                step.args = [target, *args]
+                step.given = (*self._given([("", target)]), *step.given)
         outer, self._current = self._current, step
         try:
             result = run()
@@ -311,6 +339,8 @@ class Trace:
                 return result
             step.kind = "unfollowed" if kind == "call" else kind
             step.result = result = self.made(step, result)
+            if step.kind == "unfollowed":
+                self._filled(step)
             self._add(step)
             return result
         step.result = result
@@ -320,6 +350,12 @@ class Trace:
                 step.result = result = self.made(step, result)
             self._add(step)
         return result
+
+    def _filled(self, step: Step) -> None:
+        """Memory without contents is given to a call to be filled: what it holds since is the call's result."""
+        for given in step.given:
+            if any(o.kind == "op" and o.name.rpartition(".")[2] in EMPTY for o in given.origins):
+                self.replaced(given.value, self.made(step, given.value))
 
     def _is_lost(self, result: Value) -> bool:
         """Whether a result cannot be traced to any step."""

@@ -11,6 +11,7 @@ from kernelscope_server.cli import commands
 
 DOCUMENTS: dict[str, str] = {
     "explain": "explain a kernel, a module, a function, a file or a folder",
+    "dataflow": "what a module or function computes from what, drawn",
     "architecture": "a model's parts, drawn",
     "pseudocode": "the mathematics of a function or kernel",
     "tiling": "the tiles and the memory movement of a kernel, drawn",

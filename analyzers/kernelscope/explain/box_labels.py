@@ -1,0 +1,253 @@
+"""What the boxes of a dataflow are called, and the notes beside them: weights, conditions, side inputs."""
+
+# Values are dynamic by nature; narrowing one to a container leaves its elements unknown to the type checker.
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from kernelscope.dims import Dim
+from kernelscope.explain.dim_names import DimNames
+from kernelscope.explain.flow_boxes import Boxes
+from kernelscope.interp.trace import Step, Test
+from kernelscope.interp.values import Choice, Opaque, Value, as_size
+from kernelscope.ops import Module
+from kernelscope.patterns.flow import Node, Use
+from kernelscope.patterns.paths import ACTIVATIONS
+from kernelscope.patterns.pattern import Pattern
+from kernelscope.results import Location, Span
+from kernelscope.syntax.python import tree as t
+from kernelscope.tensor import DType, Tensor
+from kernelscope.workspace.workspace import Workspace
+
+SYMBOLS = {"add": "+", "sub": "−", "mul": "×", "div": "÷", "matmul": "matmul", "bmm": "matmul", "mm": "matmul",
+           "scaled_dot_product_attention": "Attention (SDPA)", "index": "gather"}  # fmt: skip
+NAMES = {"relu": "ReLU", "gelu": "GELU", "silu": "SiLU", "cat": "concat", "__getitem__": "gather"}
+MAX_TEXT = 36
+MAX_CHOICES = 3
+
+
+class BoxLabels:
+    """Texts for the boxes of one flow."""
+
+    def __init__(self, workspace: Workspace, choice: Boxes, names: DimNames, patterns: Mapping[Node, Pattern]) -> None:
+        self.workspace = workspace
+        self.choice = choice
+        self.names = names
+        self.patterns = patterns
+
+    # -- source ------------------------------------------------------------------------------------------
+
+    def text(self, path: str, span: Span) -> str:
+        """Source on one line, shortened."""
+        module = self.workspace.modules.module(path)
+        if module is None:
+            return ""
+        text = " ".join(module.text.slice(span).split())
+        return text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + "…"
+
+    def place(self, node: Node) -> Location | None:
+        """Where in the source a node is."""
+        module = self.workspace.modules.module(node.step.path) if node.step.path else None
+        return module.text.location(Path(node.step.path), node.step.span) if module is not None else None
+
+    def attribute(self, node: Node) -> str:
+        """What the source calls a layer: `q_proj`, `layers[i]`."""
+        callee = node.step.callee
+        if callee is None:
+            return ""
+        dotted = t.dotted(callee)
+        text = dotted if dotted is not None else self.text(node.step.path, callee.span)
+        first, _, rest = text.partition(".")
+        return rest if first in ("self", "cls") and rest else text
+
+    # -- boxes -------------------------------------------------------------------------------------------
+
+    def lines(self, node: Node, residual: bool) -> tuple[str, ...]:
+        """The title of a box, and what the source calls it below."""
+        step, pattern = node.step, self.patterns.get(node)
+        name = self.attribute(node)
+        match step.kind:
+            case "layer":
+                return _distinct(self._layer(step.target), name)
+            case "op":
+                return (self._operator(node, residual),)
+            case "choice":
+                return _distinct(name or "one of several")
+            case _ if pattern is not None and pattern.kind == "cache":
+                return (pattern.title, name or self.text(step.path, step.span))
+            case "unfollowed":
+                kernel = launched(step)
+                return (kernel, "kernel") if kernel else _distinct(name or step.name)
+            case "store":
+                return ("write", self.text(step.path, step.span))
+            case _ if pattern is not None and pattern.kind != "elementwise":
+                return _distinct(pattern.title, name)
+            case _:
+                return _distinct(step.name, name)
+
+    def _layer(self, layer: Value) -> str:
+        assert isinstance(layer, Module)
+        name = layer.name.rpartition(".")[2]
+        if "Conv" in name:
+            return f"{name} {self._window(layer)}".strip()
+        return name
+
+    def _window(self, layer: Module) -> str:
+        """`3×3 s2` of a convolution."""
+        kernel, stride = layer.settings.get("kernel_size"), layer.settings.get("stride")
+        text = "×".join(self._numbers(kernel, layer.name))
+        steps = set(self._numbers(stride, layer.name)) - {"1"}
+        return text + (f" s{'×'.join(sorted(steps))}" if steps and stride is not None else "")
+
+    def _numbers(self, value: Value, name: str) -> list[str]:
+        count = next((int(c) for c in name if c.isdigit()), 1)
+        values = list(value) if isinstance(value, tuple | list) else [value] * count
+        return [self._number(v) for v in values]
+
+    def _number(self, value: Value) -> str:
+        size = as_size(value)
+        return self.names.size(size) if isinstance(size, Dim) else "?" if size is None else str(size)
+
+    def _operator(self, node: Node, residual: bool) -> str:
+        name = node.operator
+        if name == "add" and residual:
+            return "+ residual"
+        if name in ("add", "sub", "mul", "div") and len(node.uses) == 1:
+            return f"{SYMBOLS[name]} {self._other(node)}".strip()
+        if name == "einsum" and node.step.args and isinstance(node.step.args[0], str):
+            return f"einsum {node.step.args[0]}"
+        return SYMBOLS.get(name) or NAMES.get(name) or name or node.step.name.rpartition(".")[2]
+
+    def _other(self, node: Node) -> str:
+        """The operand that is no tensor, as the source spells it."""
+        for value in node.step.args:
+            size = as_size(value)
+            if isinstance(value, float):
+                return f"{value:g}"
+            if isinstance(size, Dim):
+                return self.names.size(size)
+        return self._operand_text(node)
+
+    def _operand_text(self, node: Node) -> str:
+        """What stands behind (or before) the tensor in `x * scale`."""
+        module = self.workspace.modules.module(node.step.path)
+        inner = next((o.step.span for use in node.uses for o in use.nodes if node.step.span.covers(o.step.span)), None)
+        whole = node.step.span
+        if module is None:
+            return ""
+        text = module.text.slice(whole)
+        if inner is not None:
+            before = module.text.slice(Span(whole.start, inner.start)).strip()
+            after = module.text.slice(Span(inner.end, whole.end)).strip()
+            text = after.lstrip("*+-/ ") or before.rstrip("*+-/ ")
+        else:
+            parts = [p.strip() for sign in "*/+-" if sign in text for p in [text.rpartition(sign)[2]]]
+            text = parts[0] if parts else ""
+        text = " ".join(text.split())
+        return text if text.count("(") == text.count(")") and len(text) <= MAX_TEXT else ""
+
+    def is_collective(self, node: Node) -> bool:
+        """Whether other ranks take part."""
+        operator = node.step.operator
+        return operator is not None and operator.kind == "communication"
+
+    def kind(self, node: Node) -> str:
+        """A word for exports."""
+        if self.is_collective(node):
+            return "collective"
+        return "activation" if node.operator in ACTIVATIONS else node.step.kind
+
+    # -- notes -------------------------------------------------------------------------------------------
+
+    def notes(self, node: Node) -> Iterator[str]:
+        """Weights with their shapes, variants of a pattern, alternatives, and the conditions of a box."""
+        step = node.step
+        if isinstance(step.target, Module):
+            weights = step.target.parameters
+            if "weight" in weights:
+                plain = step.operator is not None and step.operator.flops is not None and "Norm" not in step.name
+                shape = self.names.shape(weights["weight"].shape)
+                yield shape if plain else f"weight: {shape}"
+            elif weights:
+                yield f"{len(weights)} weights"
+        if isinstance(step.target, Choice):
+            yield self._choices(step.target)
+        if step.kind == "call" and node not in self.choice.opened:
+            kernels = dict.fromkeys(k for inner in node.walk() if (k := launched(inner.step)))
+            yield from (f"kernel {kernel}" for kernel in kernels)
+        pattern = self.patterns.get(node)
+        if pattern is not None and pattern.traits:
+            yield ", ".join(pattern.traits)
+        outer = [n for n in node.ancestors() if n in self.choice.opened and n is not self.choice.flow.root]
+        tests = [test for n in (node, *outer) if n.step.kind != "loop" for test in n.tests]
+        for test in dict.fromkeys(tests):
+            yield self._test(test)
+
+    def _test(self, test: Test) -> str:
+        text = self.text(test.path, test.span)
+        return f"if {text if test.holds else negated(text)}"
+
+    def _choices(self, target: Choice) -> str:
+        names = list(dict.fromkeys(_called(entry) for entry in target.entries))
+        return " or ".join(names) if len(names) <= MAX_CHOICES else f"one of {len(names)}, by configuration"
+
+    def side_note(self, node: Node, use: Use) -> str:
+        """A mask, table or weight that a box is given."""
+        name = node.step.bound or node.step.name.rpartition(".")[2] or "value"
+        if node.is_source and (not node.step.bound or "[" not in node.step.name):
+            name = node.step.name
+        shape = self.names.tensor(use.value)
+        return name + ("" if shape in ("?", "[...]") else f": {shape}")
+
+    def loop(self, loop: Node) -> tuple[str, str]:
+        """The title of a loop's frame, and how often it runs."""
+        module = self.workspace.modules.module(loop.step.path)
+        head = module.text.slice(loop.step.span).partition(":")[0] if module is not None else ""
+        head = " ".join(head.split())
+        count = as_size(loop.step.count)
+        title = head if head.startswith(("for ", "while ")) else self.attribute(loop.parent) if loop.parent else head
+        title = title if len(title) <= MAX_TEXT else title[: MAX_TEXT - 1] + "…"
+        return title or "loop", self.names.size(count) if isinstance(count, Dim) else ""
+
+
+def negated(test: str) -> str:
+    """The opposite of a test, as one would write it."""
+    for word, opposite in ((" is not ", " is "), (" is ", " is not "), (" == ", " != "), (" != ", " == ")):
+        if test.count(word) == 1 and " and " not in test and " or " not in test:
+            return test.replace(word, opposite)
+    if test.startswith("not ") and " " not in test[4:]:
+        return test[4:]
+    return f"not ({test})" if " " in test else f"not {test}"
+
+
+def launched(step: Step) -> str:
+    """The kernel of `kernel[grid](…)`, or an empty text."""
+    callee = step.callee
+    if step.kind != "unfollowed" or not isinstance(callee, t.Subscript):
+        return ""
+    return (t.dotted(callee.value) or "").rpartition(".")[2]
+
+
+def _called(value: Value) -> str:
+    match value:
+        case Module():
+            return value.name.rpartition(".")[2]
+        case Opaque():
+            return value.name
+        case _:
+            inner = getattr(value, "cls", None) or getattr(value, "definition", None)
+            return str(getattr(inner, "name", None) or getattr(value, "name", "") or "another").rpartition(".")[2]
+
+
+def _distinct(*texts: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(text for text in texts if text)) or ("?",)
+
+
+def changes_dtype(before: object, after: object) -> bool:
+    """Whether a value arrives in another dtype than it left."""
+    if not isinstance(before, Tensor) or not isinstance(after, Tensor):
+        return False
+    return isinstance(before.dtype, DType) and isinstance(after.dtype, DType) and before.dtype != after.dtype

@@ -1,0 +1,305 @@
+"""The dataflow of a module, layer or function as a picture: what is computed from what, with shapes on the edges.
+
+Which parts are boxes is decided in `flow_boxes`, what they are called in `box_labels`; here they are joined.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from kernelscope.diagrams.flow import draw
+from kernelscope.diagrams.model import Border, Box, Edge, Graph, Group
+from kernelscope.explain.box_labels import BoxLabels
+from kernelscope.explain.dim_names import DimNames
+from kernelscope.explain.document import Block, Document, Heading, Line, Paragraph, Picture, Region
+from kernelscope.explain.flow_boxes import Boxes
+from kernelscope.explain.targets import PythonTarget, function_of
+from kernelscope.interp.interpreter import Seen
+from kernelscope.interp.runs import trace_function
+from kernelscope.ops import Module
+from kernelscope.patterns.flow import Flow, Node, Use
+from kernelscope.patterns.pattern import Pattern
+from kernelscope.patterns.recognition import recognise
+from kernelscope.results import Span, Target, UserError, ViewOptions
+from kernelscope.syntax.python import tree as t
+from kernelscope.tensor import Tensor, Unknown
+from kernelscope.workspace.workspace import Workspace
+
+MAX_SIDE_NOTES = 3
+MAX_OUTPUTS = 4
+NOTHING = Unknown("nothing")
+NONE: frozenset[Node] = frozenset()
+
+
+def dataflow(
+    workspace: Workspace, found: PythonTarget, callers: Mapping[Span, Seen], options: ViewOptions, target: Target
+) -> Document:
+    """The picture of one function. Raises UserError when no tensor goes through it."""
+    scope = function_of(found)
+    flow = Flow(trace_function(workspace, str(found.path), scope, callers))
+    chart = Chart(workspace, flow, options)
+    if not chart.boxes:
+        raise UserError(f"no tensor operation is found in {scope.qualified_name}")
+    graph = chart.graph()
+    drawing = draw(graph, width=options.width)
+    places = {key: location for key, node in chart.keys.items() if (location := chart.labels.place(node)) is not None}
+    regions = tuple(Region(r.row, r.column, r.width, 1, places[r.key]) for r in drawing.regions if r.key in places)
+    blocks: list[Block] = [Picture(drawing.text, regions)]
+    if legend := chart.names.legend(chart.texts):
+        blocks.append(Paragraph((Line(" · ".join(legend)),)))
+    if clues := list(_pattern_lines(chart)):
+        blocks += [Heading("Recognised"), Paragraph(tuple(clues))]
+    notes: list[str] = list(drawing.remarks)
+    if not flow.trace.complete:
+        notes.append("the function takes too many steps; what was reached is shown")
+    if drawing.overflow:
+        notes.append(f"the picture needs {drawing.width} columns")
+    return Document(f"Dataflow of {scope.qualified_name}", tuple(blocks), "dataflow", target, tuple(notes))
+
+
+def _pattern_lines(chart: Chart) -> Iterator[Line]:
+    """What was recognised, once for each kind of thing, with the evidence."""
+    told: set[object] = set()
+    whole = {outer for node, pattern in chart.patterns.items() if pattern.is_whole for outer in node.ancestors()}
+    for node, pattern in chart.patterns.items():
+        if pattern.kind in ("elementwise", "repeat") or not any(n in chart.boxes_live for n in node.leaves()):
+            continue
+        if node in whole and any(p.kind == pattern.kind for n, p in chart.patterns.items() if node in n.ancestors()):
+            continue
+        key = (pattern.title, pattern.traits, node.step.name)
+        if key in told:
+            continue
+        told.add(key)
+        traits = f" ({', '.join(pattern.traits)})" if pattern.traits else ""
+        yield Line(f"{node.step.name}: {pattern.title}{traits}", chart.labels.place(node))
+        for clue in pattern.clues:
+            yield Line(f"    {clue.text}", chart.labels.place(clue.node))
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a value that a box takes comes from: a box, an input, or something that is told in a note."""
+
+    node: Node
+    is_note: bool = False
+    value: Tensor | Unknown = field(default=NOTHING, compare=False)
+    """The value as it leaves there."""
+    is_part: bool = False
+    """Whether only a part of it is taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A value that goes from a box or input to a box."""
+
+    origin: Origin
+    user: Node
+    use: Use
+
+
+class Chart:
+    """The boxes and edges of one flow."""
+
+    def __init__(self, workspace: Workspace, flow: Flow, options: ViewOptions) -> None:
+        self.flow = flow
+        self.patterns: dict[Node, Pattern] = recognise(flow)
+        whole = {node: pattern for node, pattern in self.patterns.items() if pattern.is_whole}
+        self.choice = Boxes(flow, whole)
+        self.boxes = self.choice.boxes()
+        self.boxes_live = self.choice.live
+        shapes = [v.shape for node in flow.nodes for v in _tensors(node)]
+        self.names = DimNames(shapes, names_in_file(workspace, flow), options.bindings)
+        self.labels = BoxLabels(workspace, self.choice, self.names, self.patterns)
+        self.keys: dict[str, Node] = {}
+        self._key_of: dict[Node, str] = {}
+        self.texts: list[str] = []
+
+    def graph(self) -> Graph:
+        """The picture's graph: inputs, boxes in the order of the code, outputs."""
+        takes = self._connected()
+        inputs = self._inputs(takes)
+        for number, node in enumerate([*inputs, *self.boxes]):
+            self._key_of[node] = f"n{number}"
+            self.keys[f"n{number}"] = node
+        before = self._before(takes)
+        edges: list[Link] = []
+        notes: dict[Node, list[str]] = {box: [] for box in self.boxes}
+        for box, taken in takes.items():
+            for use, origins in taken:
+                kept = [o for o in origins if not o.is_note]
+                edges += [
+                    Link(o, box, use)
+                    for o in kept
+                    if not any(o.node in before[other.node] for other in kept if other.node is not o.node)
+                ]
+                notes[box] += [self.labels.side_note(o.node, use) for o in origins if o.is_note]
+        groups = self._groups()
+        drawn = [self._input_box(node) for node in inputs]
+        drawn += [self._box(box, notes[box], edges, before) for box in self.boxes]
+        lines = self._edges(edges)
+        drawn += self._outputs(lines)
+        self.texts += [text for box in drawn for text in (*box.lines, *box.notes)] + [e.label for e in lines]
+        return Graph(tuple(drawn), tuple(dict.fromkeys(lines)), tuple(groups))
+
+    # -- what boxes take ---------------------------------------------------------------------------------
+
+    def _connected(self) -> dict[Node, list[tuple[Use, list[Origin]]]]:
+        """What the boxes take; boxes that take nothing and that nothing takes of are left away."""
+        takes = {box: self._takes(box) for box in self.boxes}
+        taken = {o.node for found in takes.values() for _, origins in found for o in origins}
+        taken |= {o.node for origins in self._returned() for o in origins}
+        kept = {
+            box: found
+            for box, found in takes.items()
+            if box in taken or any(not o.is_note for _, origins in found for o in origins)
+        }
+        self.boxes = [box for box in self.boxes if box in kept]
+        return kept
+
+    def _takes(self, box: Node) -> list[tuple[Use, list[Origin]]]:
+        found: list[tuple[Use, list[Origin]]] = []
+        for use in self.choice.uses(box):
+            origins = [o for node in use.nodes for o in self._resolve(node, box, use.value)]
+            if not use.nodes and isinstance(use.value, Tensor):
+                continue
+            found.append((use, list(dict.fromkeys(origins))))
+        return found
+
+    def _resolve(self, node: Node, box: Node, value: Tensor | Unknown, seen: frozenset[Node] = NONE) -> list[Origin]:
+        """Back through views to what is shown: a box, an input of the data, or a side value that becomes a note."""
+        if node in seen:
+            return []
+        if node.is_source:
+            return [Origin(node, node not in self.choice.main, value)]
+        shown = self.choice.box_of(node)
+        if shown is box:
+            return []
+        if shown in self.choice.drawn:
+            return [Origin(shown, False, value)]
+        if node.is_view and node.uses:
+            use = node.uses[0]
+            found = [o for origin in use.nodes for o in self._resolve(origin, box, use.value, seen | {node})]
+            return [replace(o, is_part=True) for o in found] if node.is_part else found
+        return [Origin(node, True, value)]
+
+    def _returned(self) -> list[list[Origin]]:
+        """Where what is returned comes from."""
+        return [
+            [o for node in output.nodes for o in self._resolve(node, self.flow.root, output.value)]
+            for output in self.flow.outputs
+        ]
+
+    def _inputs(self, takes: Mapping[Node, list[tuple[Use, list[Origin]]]]) -> list[Node]:
+        found = [origins for taken in takes.values() for _, origins in taken] + self._returned()
+        origins = [o.node for part in found for o in part if not o.is_note]
+        return sorted({n for n in origins if n.is_source}, key=lambda n: (n.step.span, n.step.name))
+
+    def _before(self, takes: Mapping[Node, list[tuple[Use, list[Origin]]]]) -> dict[Node, set[Node]]:
+        """For each box all that it depends on."""
+        direct = {
+            box: {o.node for _, origins in taken for o in origins if not o.is_note} for box, taken in takes.items()
+        }
+        found: dict[Node, set[Node]] = {}
+
+        def visit(node: Node) -> set[Node]:
+            if node not in found:
+                found[node] = set()
+                found[node] = direct.get(node, set()).union(*(visit(n) for n in direct.get(node, set())))
+            return found[node]
+
+        for node in [*self._key_of, *direct]:
+            visit(node)
+        return found
+
+    # -- boxes and edges ---------------------------------------------------------------------------------
+
+    def _input_box(self, node: Node) -> Box:
+        return Box(self._key_of[node], (node.step.name,), border=Border.SINGLE, kind="input")
+
+    def _box(self, box: Node, notes: list[str], links: list[Link], before: Mapping[Node, set[Node]]) -> Box:
+        sources = list(dict.fromkeys(link.origin.node for link in links if link.user is box))
+        residual = len(sources) == 2 and (sources[0] in before[sources[1]] or sources[1] in before[sources[0]])
+        lines = self.labels.lines(box, residual)
+        told = list(dict.fromkeys(note for note in (*self.labels.notes(box), *notes) if note))
+        if len(told) > MAX_SIDE_NOTES + 1:
+            told = [*told[:MAX_SIDE_NOTES], f"{len(told) - MAX_SIDE_NOTES} more"]
+        group = next((self._group_key(n) for n in box.ancestors() if n.step.kind == "loop"), "")
+        border = Border.DOUBLE if self.labels.is_collective(box) else Border.SINGLE
+        return Box(self._key_of[box], lines, tuple(told), border, group, self.labels.kind(box))
+
+    def _group_key(self, loop: Node) -> str:
+        return f"g{loop.number}"
+
+    def _groups(self) -> list[Group]:
+        loops = {n for box in self.boxes for n in box.ancestors() if n.step.kind == "loop"}
+        found: list[Group] = []
+        for loop in sorted(loops, key=lambda n: n.number):
+            parent = next((self._group_key(n) for n in loop.ancestors() if n.step.kind == "loop"), "")
+            title, repeat = self.labels.loop(loop)
+            found.append(Group(self._group_key(loop), title, parent, repeat))
+        return found
+
+    def _edges(self, links: list[Link]) -> list[Edge]:
+        """One label for a value however it is viewed, unless all who take it view it alike; parts have their own."""
+        views: dict[tuple[Node, str, str], set[str]] = {}
+        values: dict[Node, set[str]] = {}
+        for link in links:
+            views.setdefault(self._value(link), set()).add(self._shape(link.use.value))
+            part = self._name(link.use.value) if link.origin.is_part else ""
+            values.setdefault(link.origin.node, set()).add(self._name(link.origin.value) + part)
+        found: list[Edge] = []
+        for link in links:
+            origin = link.origin
+            alike = len(views[self._value(link)]) == 1
+            shown = link.use.value if alike or origin.is_part else origin.value
+            name = self._name(link.use.value if origin.is_part else origin.value)
+            several = len(values[origin.node]) > 1 and not (origin.node.is_source and not origin.is_part)
+            label = f"{name if several else ''} {self._shape(shown)}".strip()
+            found.append(Edge(self._key_of[origin.node], self._key_of[link.user], label))
+        return found
+
+    def _value(self, link: Link) -> tuple[Node, str, str]:
+        return link.origin.node, self._name(link.origin.value), self._shape(link.origin.value)
+
+    def _name(self, value: Tensor | Unknown) -> str:
+        return self.flow.trace.name_of(value)
+
+    def _shape(self, value: Tensor | Unknown) -> str:
+        text = self.names.tensor(value)
+        return "" if text in ("?", "[...]") else text
+
+    def _outputs(self, lines: list[Edge]) -> list[Box]:
+        boxes: list[Box] = []
+        for output, origins in zip(self.flow.outputs, self._returned(), strict=True):
+            shown = [o.node for o in origins if not o.is_note and o.node in self._key_of]
+            if not shown or len(boxes) == MAX_OUTPUTS:
+                continue
+            key = f"out{len(boxes)}"
+            for node in dict.fromkeys(shown):
+                lines.append(Edge(self._key_of[node], key, self._shape(output.value)))
+            boxes.append(Box(key, (self._name(output.value) or "output",), kind="output"))
+        if len(boxes) == 1:
+            boxes[0] = Box("out0", ("output",), kind="output")
+        return boxes
+
+
+def names_in_file(workspace: Workspace, flow: Flow) -> tuple[str, ...]:
+    """Names of dims in the order in which the file of the function has them, so that products read as there."""
+    path = next((node.step.path for node in flow.nodes if node.step.path), "")
+    module = workspace.modules.module(path) if path else None
+    found: dict[str, None] = {}
+    for scope in module.functions() if module is not None else ():
+        for node in t.walk(*scope.node.body):
+            if isinstance(node, t.Attribute) and (name := t.dotted(node)):
+                found.setdefault(name)
+                found.setdefault(name.removeprefix("self."))
+    return tuple(found)
+
+
+def _tensors(node: Node) -> Iterator[Tensor]:
+    for use in node.uses:
+        if isinstance(use.value, Tensor):
+            yield use.value
+    if isinstance(node.step.target, Module):
+        yield from node.step.target.parameters.values()

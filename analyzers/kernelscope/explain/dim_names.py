@@ -1,0 +1,109 @@
+"""Short names for the dims of one picture, with a legend: `H` for `config.hidden_size`.
+
+A name of up to four characters stays as it is. Which shapes are shown is the caller's choice.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+from kernelscope.dims import Dim, DimLike, dim, maximum, product, render, total
+from kernelscope.dims.monomial import Atom, Opaque
+from kernelscope.dims.polynomial import apply
+from kernelscope.explain.numbers import spelled
+from kernelscope.interp.symbols import SEPARATOR
+from kernelscope.tensor import DType, Shape, Size, Tensor, Unknown
+
+PLAIN_LENGTH = 4
+NAMELESS = re.compile("_dim[0-9]")
+"""Sizes that the source does not name are called after the variable and the axis."""
+WEAK_WORDS = {"num", "n", "number", "of", "size", "dim", "total", "max"}
+"""Words of a name that say little: a letter for them only where it is needed to tell names apart."""
+
+
+class DimNames:
+    """Shapes as texts: numbers for what is bound, letters for long names."""
+
+    def __init__(self, shapes: Iterable[Shape], order: Sequence[str] = (), bindings: Mapping[str, int] | None = None):
+        names = dict.fromkeys(name for shape in shapes for name in settled_shape(shape).names())
+        self.numbers: dict[str, DimLike] = dict(spelled(names, bindings or {}))
+        self.short: dict[str, str] = {}
+        self._order = order
+        taken = {n for n in names if len(n) <= PLAIN_LENGTH}
+        for name in names:
+            if name not in self.numbers and len(name) > PLAIN_LENGTH:
+                self.short[name] = _abbreviation(name, taken)
+                taken.add(self.short[name])
+        self._names: dict[str, DimLike] = {n: dim(s) for n, s in self.short.items()} | self.numbers
+        ranks = {name: index for index, name in enumerate(order)}
+        by_rank = sorted(names, key=lambda n: ranks.get(n, len(ranks)))
+        self._ranked = tuple(self.short.get(n, n) for n in by_rank)
+
+    def size(self, size: Dim | Unknown) -> str:
+        """One size."""
+        return "?" if isinstance(size, Unknown) else render(settled(size).subs(self._names), self._ranked)
+
+    def shape(self, shape: Shape) -> str:
+        """`[B, S, H]`."""
+        try:
+            return settled_shape(shape).subs(self._names).render(self._ranked)
+        except ArithmeticError:
+            return shape.render(self._order)
+
+    def tensor(self, value: Tensor | Unknown, with_dtype: bool = False) -> str:
+        """`[B, S, H]`, `[B, S] int64`; `?` for what may not even be a tensor."""
+        if isinstance(value, Unknown):
+            return "?"
+        dtype = f" {value.dtype}" if with_dtype and isinstance(value.dtype, DType) else ""
+        return ("[...]" if value.shape.dims is None and not value.shape.least_rank else self.shape(value.shape)) + dtype
+
+    def legend(self, texts: Iterable[str]) -> list[str]:
+        """`H = config.hidden_size`, for the letters that occur in the texts."""
+        used = {word for text in texts for word in re.findall(r"[A-Za-z_]\w*", text)}
+        return [f"{short} = {name.partition(SEPARATOR)[0]}" for name, short in self.short.items() if short in used]
+
+
+def settled_shape(shape: Shape) -> Shape:
+    """A shape without the doubt of `settled`."""
+
+    def settle(sizes: tuple[Size, ...]) -> tuple[Size, ...]:
+        return tuple(settled(s) if isinstance(s, Dim) else s for s in sizes)
+
+    return Shape(settle(shape.head), None if shape.tail is None else settle(shape.tail), shape.reason)
+
+
+def settled(size: Dim) -> Dim:
+    """Where operands broadcast, a size without a name of its own agrees with one that has a name, or is 1."""
+    if not any(isinstance(atom, Opaque) for atom in size.atoms()):
+        return size
+    return total(product((coefficient, *(_settled_atom(a) ** e for a, e in m))) for m, coefficient in size.terms)
+
+
+def _settled_atom(atom: Atom) -> Dim:
+    if isinstance(atom, str):
+        return dim(atom)
+    args = tuple(settled(arg) for arg in atom.args)
+    named = [arg for arg in args if not any(NAMELESS.search(name) for name in arg.names())]
+    if atom.op == "max" and named and len(named) < len(args):
+        return maximum(*named)
+    return apply(atom.op, args)
+
+
+def _abbreviation(name: str, taken: set[str]) -> str:
+    """The first letters of a name's words, as few as tell it from those that are taken."""
+    last = name.partition(SEPARATOR)[0].rpartition(".")[2] or name
+    words = [w for w in re.split(r"[^A-Za-z0-9]+|(?<=[a-z])(?=[A-Z])", last) if w]
+    strong = [w for w in words if w.lower() not in WEAK_WORDS and not w.isdigit()] or words
+    choices = [_initials(strong), _initials(words), "".join(w[:2].capitalize() for w in strong), last]
+    plain = next((choice for choice in choices if choice and choice not in taken and choice[0].isalpha()), None)
+    if plain is not None:
+        return plain
+    base, number = choices[0] or "N", 2
+    while f"{base}{number}" in taken:
+        number += 1
+    return f"{base}{number}"
+
+
+def _initials(words: list[str]) -> str:
+    return "".join(w if w.isdigit() else w[0].upper() for w in words)

@@ -1,0 +1,195 @@
+"""Which parts of a flow are boxes of its picture: calls that are opened and calls that stay shut, operators that count.
+
+Views, copies and bookkeeping are no boxes; what they do shows in the shapes on the edges. Nothing is drawn here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+
+from kernelscope.interp.values import Function, Instance
+from kernelscope.ops import Module
+from kernelscope.patterns.attention import FUSED
+from kernelscope.patterns.flow import Flow, Node, Use
+from kernelscope.patterns.paths import MATRIX_PRODUCTS
+from kernelscope.patterns.pattern import Pattern
+from kernelscope.tensor import Tensor
+
+WITH_WEIGHTS = ("linear", "conv1d", "conv2d", "conv3d", "embedding")
+MAX_BOXES = 34
+"""Calls are opened as long as the picture has no more boxes than this."""
+
+
+class Boxes:
+    """The choice of boxes for one flow. `patterns` are calls that are known for what they are and stay shut."""
+
+    def __init__(self, flow: Flow, patterns: Mapping[Node, Pattern], depth: int = 8, limit: int = MAX_BOXES) -> None:
+        self.flow = flow
+        self.patterns = patterns
+        self.live = flow.live()
+        self.main = self._main()
+        self.opened: set[Node] = {flow.root}
+        self._open(depth, limit)
+        self.drawn = set(self.boxes())
+
+    # -- what counts -------------------------------------------------------------------------------------
+
+    def _main(self) -> set[Node]:
+        """What depends on the data itself; the rest are masks, positions, tables and weights."""
+        found = set(self._main_inputs())
+        for node in sorted(self.flow.nodes, key=lambda n: n.number):
+            inner = list(node.walk()) if node.is_atomic else [node]
+            if any(origin in found for part in inner for use in part.uses for origin in use.nodes):
+                found.add(node)
+        return found
+
+    def _main_inputs(self) -> Iterable[Node]:
+        inputs = sorted((n for n in self.flow.nodes if n.step.kind == "input" and n in self.live), key=_place)
+        if not inputs:
+            return [n for n in self.flow.nodes if n.step.kind == "weight" or n.is_creation]
+        is_method = any(n.step.kind in ("weight", "layer") or isinstance(n.step.target, Instance) for n in self.live)
+        known = [n for n in inputs if isinstance(n.step.result, Tensor)]
+        first = (known or inputs)[0]
+        return [n for n in inputs if n is first or self._is_data(n, is_method)]
+
+    def _is_data(self, node: Node, is_method: bool) -> bool:
+        """Whether an input is multiplied by weights, or is an operand of a function that has none."""
+        todo, seen = list(node.users), set[Node]()
+        while todo:
+            user = todo.pop()
+            if user in seen:
+                continue
+            seen.add(user)
+            operator = user.step.operator
+            if user.step.kind == "layer" and isinstance(user.step.target, Module) and user.step.target.parameters:
+                return True
+            if operator is not None and (user.is_view or user.operator == "cat"):
+                todo += user.users
+            elif operator is not None and (operator.name in WITH_WEIGHTS or not is_method):
+                return True
+        return False
+
+    def is_drawn(self, node: Node) -> bool:
+        """Whether a node that is not inside a shut call is a box."""
+        if node not in self.live and not self._has_live(node):
+            return False
+        if node.is_source or node.is_creation or node.is_view:
+            return False
+        if node.step.kind == "loop":
+            return False
+        if node.step.kind in ("op", "store") and node not in self.main:
+            return False
+        return node.is_atomic or self._has_drawn(node)
+
+    def _has_live(self, node: Node) -> bool:
+        return any(leaf in self.live for leaf in node.leaves())
+
+    def _has_drawn(self, node: Node) -> bool:
+        """Whether a call does more than arrange what it is given."""
+        return any(
+            leaf in self.live and not (leaf.is_view or leaf.is_creation or leaf.is_source) for leaf in node.leaves()
+        )
+
+    # -- opening calls -----------------------------------------------------------------------------------
+
+    def _open(self, depth: int, limit: int) -> None:
+        """Calls are opened level by level, all of one kind together or none, while there is room."""
+        level = [self.flow.root]
+        for _ in range(depth):
+            inside = [child for node in level for child in node.children]
+            level = list[Node]()
+            kinds: dict[object, list[Node]] = {}
+            for child in inside:
+                if self._must_open(child):
+                    self.opened.add(child)
+                    level.append(child)
+                elif self._may_open(child):
+                    kinds.setdefault(_kind(child), []).append(child)
+            for alike in kinds.values():
+                self.opened.update(alike)
+                if len(self.boxes()) > limit:
+                    self.opened.difference_update(alike)
+                else:
+                    level += alike
+            if not level:
+                return
+
+    def _must_open(self, node: Node) -> bool:
+        """Loops, and calls that only arrange what they are given or only pass it on to one other."""
+        if node.step.kind == "loop":
+            return True
+        if node.is_atomic or node in self.patterns or not self._has_live(node):
+            return False
+        drawn = [child for child in node.children if self.is_drawn(child) or child.step.kind == "loop"]
+        return not drawn or (len(drawn) == 1 and _is_part(drawn[0]))
+
+    def _may_open(self, node: Node) -> bool:
+        if node.is_atomic or node in self.patterns or node not in self.main_calls:
+            return False
+        if isinstance(node.step.target, Function) and not any(_is_work(inner) for inner in node.walk()):
+            return False
+        return sum(child.step.kind == "loop" or self.is_drawn(child) for child in node.children) > 1
+
+    @cached_property
+    def main_calls(self) -> set[Node]:
+        """Calls with something of the data inside."""
+        return {outer for node in self.main for outer in node.ancestors()}
+
+    def box_of(self, node: Node) -> Node:
+        """The box that shows a node: the outermost shut call around it, or itself."""
+        shown = node
+        for outer in node.ancestors():
+            if outer not in self.opened:
+                shown = outer
+        return shown
+
+    def boxes(self) -> list[Node]:
+        """The boxes in the order in which the code reaches them."""
+        found: list[Node] = []
+
+        def visit(node: Node) -> None:
+            for child in node.children:
+                if child in self.opened:
+                    visit(child)
+                elif self.is_drawn(child):
+                    found.append(child)
+
+        visit(self.flow.root)
+        return found
+
+    def uses(self, box: Node) -> list[Use]:
+        """What a box takes from outside itself; a call's values as they are given to it."""
+        inside = set(box.walk())
+        parts = inside if box.is_atomic else {leaf for leaf in box.leaves() if leaf in self.live}
+        ordered = sorted(parts - {box}, key=lambda n: n.number)
+        consumed = [use for part in ordered for use in part.uses if any(n not in inside for n in use.nodes)]
+        wanted = {n for use in consumed for n in use.nodes if n not in inside}
+        uses = [use for use in box.uses if box.is_atomic or any(n in wanted for n in use.nodes)]
+        covered = {n for use in uses for n in use.nodes}
+        return [*uses, *(use for use in consumed if any(n not in inside | covered for n in use.nodes))]
+
+
+def _is_work(node: Node) -> bool:
+    """Whether a step is worth opening a function for: layers, products, collectives, modules, what is not followed."""
+    operator = node.step.operator
+    if operator is None:
+        return node.step.kind == "unfollowed" or isinstance(node.step.target, Instance)
+    if node.step.kind == "layer":
+        return operator.kind == "compute"
+    return operator.kind == "communication" or operator.name in MATRIX_PRODUCTS or operator.name in FUSED
+
+
+def _is_part(node: Node) -> bool:
+    """Whether a node is a module of its own, or a loop of them: a call around nothing else need not be seen."""
+    return node.step.kind == "loop" or (node.step.kind == "call" and not isinstance(node.step.target, Function))
+
+
+def _place(node: Node) -> tuple[int, str]:
+    return node.step.span.start, node.step.name
+
+
+def _kind(node: Node) -> object:
+    """Calls of one kind: of one class, or of one function."""
+    target = node.step.target
+    return target.cls.node if isinstance(target, Instance) else (node.step.name, node.step.path)

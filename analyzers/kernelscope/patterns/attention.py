@@ -1,0 +1,96 @@
+"""Attention: softmax of scores between a product with the keys and one with the values, or one fused call.
+
+Written out over a whole matrix of scores it is *materialised*, whatever the softmax does; only a fused operator is not.
+"""
+
+# Values are dynamic by nature; narrowing one to a container leaves its elements unknown to the type checker.
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kernelscope.patterns.flow import Node, words
+from kernelscope.patterns.paths import MATRIX_PRODUCTS, back, forward
+from kernelscope.patterns.pattern import Clue, Pattern
+
+FUSED = words(
+    "scaled_dot_product_attention flash_attn_func flash_attn_varlen_func flash_attn_qkvpacked_func "
+    "flash_attn_with_kvcache"
+)
+SOFTMAXES = frozenset(("softmax", "nn.Softmax", "softmin"))
+BETWEEN = words("mul div add sub masked_fill where clamp tanh cat index maximum max amax softmax nn.Softmax exp sum")
+"""What happens to scores between the two products: scale, mask, bias, cap, sinks."""
+
+
+def attention(call: Node) -> Pattern | None:
+    """The attention at the heart of a call; `is_whole` where the call is nothing but that."""
+    leaves = [n for n in call.leaves() if not n.is_source]
+    for leaf in leaves:
+        core = _fused(leaf) if leaf.operator in FUSED else _written_out(leaf, set(leaves))
+        if core is None:
+            continue
+        clues, traits = core
+        inside = set(leaves)
+        whole = not any(n.step.kind in ("layer", "choice", "unfollowed") for n in inside) and not any(
+            n.operator == "linear" for n in inside
+        )
+        return Pattern("attention", "Attention", tuple(clues), tuple(dict.fromkeys(traits)), whole)
+    return None
+
+
+def _fused(leaf: Node) -> tuple[list[Clue], list[str]]:
+    traits = ["fused", *_heads(leaf)]
+    kwargs = leaf.step.kwargs
+    if kwargs.get("is_causal") is True or kwargs.get("causal") is True:
+        traits.append("causal")
+    window = kwargs.get("window_size")
+    if window is not None:
+        traits.append("sliding window")
+    return [Clue(leaf, "one fused operator: no matrix of scores in memory")], traits
+
+
+def _written_out(leaf: Node, inside: set[Node]) -> tuple[list[Clue], list[str]] | None:
+    """`softmax(q kᵀ · scale + mask) v`."""
+    if leaf.operator not in SOFTMAXES:
+        return None
+    scores = [
+        n for n in back([n for u in leaf.uses for n in u.nodes], lambda n: n.operator in BETWEEN)
+        if n.operator in MATRIX_PRODUCTS
+    ]  # fmt: skip
+    outs = [n for n in forward(leaf, lambda n: n.operator in BETWEEN) if n.operator in MATRIX_PRODUCTS]
+    scores = [n for n in scores if n in inside and len(n.uses) == 2]
+    outs = [n for n in outs if n in inside and len(n.uses) == 2]
+    if not scores or not outs:
+        return None
+    clues = [
+        Clue(scores[0], "scores of all pairs"),
+        Clue(leaf, "softmax over the whole row"),
+        Clue(outs[0], "times the values"),
+    ]
+    return clues, ["materialised", *_heads(scores[0]), *_heads(outs[0])]
+
+
+def _heads(product: Node) -> Iterator[str]:
+    """Keys or values that are repeated to serve several heads of the query."""
+    for use in product.uses[1:3]:
+        for node in use.nodes:
+            if _is_repeated(node):
+                yield "grouped heads"
+                return
+
+
+def _is_repeated(node: Node) -> bool:
+    """Whether a tensor is a copy of heads, by `repeat_interleave` or by `expand` and `reshape`."""
+    seen: set[Node] = set()
+    todo = [node]
+    while todo:
+        current = todo.pop()
+        if current in seen:
+            continue
+        seen.add(current)
+        if current.operator in ("repeat_interleave", "expand", "repeat", "expand_as"):
+            return True
+        if current.is_view:
+            todo += current.uses[0].nodes if current.uses else []
+    return False

@@ -1,0 +1,302 @@
+"""The flow of tensors through a function: a node for each place of the code in one chain of calls, joined by use.
+
+What was run several times at one place (rounds of a loop, the ways after a branch) is one node. Nothing here decides
+what is shown of it.
+"""
+
+# Values are dynamic by nature; narrowing one to a container leaves its elements unknown to the type checker.
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from kernelscope.dims import Dim
+from kernelscope.interp.trace import Step, Test, Trace, tensors_in
+from kernelscope.interp.values import Instance, Value
+from kernelscope.ops import Module
+from kernelscope.tensor import Tensor, Unknown
+
+SOURCES = ("input", "weight")
+CALL_NUMBER = re.compile("·[0-9]+")
+PARTS = frozenset(
+    ("index", "chunk", "split", "split_with_sizes", "tensor_split", "unbind", "select", "narrow", "diagonal")
+)
+"""Views that give a part of what they were given."""
+
+
+def words(text: str) -> frozenset[str]:
+    """Names written with blanks between them."""
+    return frozenset(text.split())
+
+
+COPIES = words(
+    "clone contiguous detach pin_memory requires_grad_ cuda cpu xpu float half bfloat16 double long int short char "
+    "byte bool to type type_as dropout alpha_dropout feature_alpha_dropout dropout1d dropout2d dropout3d nn.Dropout "
+    "nn.Dropout1d nn.Dropout2d nn.Dropout3d nn.AlphaDropout nn.Identity conj resolve_conj resolve_neg"
+)
+"""Operators that give what they were given: the same numbers, in another place, dtype or only while training."""
+
+
+@dataclass(eq=False, slots=True)
+class Use:
+    """A value that a node was given, and the nodes that it may come from."""
+
+    name: str
+    value: Tensor | Unknown
+    nodes: list[Node]
+
+
+@dataclass(eq=False, slots=True)
+class Node:
+    """One place of the code in one chain of calls."""
+
+    step: Step
+    parent: Node | None
+    number: int
+    """The order in which places were first reached."""
+    children: list[Node] = field(default_factory=list["Node"])
+    uses: list[Use] = field(default_factory=list["Use"])
+    users: list[Node] = field(default_factory=list["Node"])
+    steps: list[Step] = field(default_factory=list[Step])
+    times: int = 1
+    """How many rounds of a loop, or parts of a sequence, it stands for beside a loop's own count."""
+
+    @property
+    def operator(self) -> str:
+        """The operator's name in the table, or an empty text."""
+        found = self.step.operator
+        return found.name if found is not None else ""
+
+    @property
+    def is_atomic(self) -> bool:
+        """Whether its result is its own: an operator, a source, or a call whose inside does not tell."""
+        return self.step.kind not in ("call", "loop") or (self.step.kind == "call" and self.step.own_result)
+
+    @property
+    def is_source(self) -> bool:
+        return self.step.kind in SOURCES
+
+    @property
+    def is_view(self) -> bool:
+        """Whether it gives the numbers that it was given: as they are, arranged otherwise, or in another dtype."""
+        operator = self.step.operator
+        if operator is None:
+            return False
+        if operator.name == "index":
+            return len(self.uses) == 1
+        return operator.kind in ("view", "result") or operator.name in COPIES
+
+    @property
+    def is_part(self) -> bool:
+        """Whether it is a view of a part only."""
+        return self.operator in PARTS
+
+    @property
+    def is_creation(self) -> bool:
+        """Whether it makes a tensor of no other, but perhaps of its shape."""
+        name = self.step.name.rpartition(".")[2]
+        return self.step.kind == "op" and (not self.uses or name.endswith("_like") or name.startswith("new_"))
+
+    @property
+    def tests(self) -> tuple[Test, ...]:
+        """What must hold here, besides what must hold for the call around it."""
+        shared = [t for t in self.steps[0].tests if all(t in s.tests for s in self.steps)]
+        outer = self.parent.steps[0].tests if self.parent is not None else ()
+        return tuple(t for t in shared if t not in outer)
+
+    def walk(self) -> Iterator[Node]:
+        """This node and those inside it."""
+        yield self
+        for child in self.children:
+            yield from child.walk()
+
+    def leaves(self) -> Iterator[Node]:
+        """The nodes inside that compute; what an atomic call does inside is its own affair."""
+        if self.is_atomic:
+            yield self
+        else:
+            for child in self.children:
+                yield from child.leaves()
+
+    def ancestors(self) -> Iterator[Node]:
+        """The calls and loops around it, innermost first."""
+        current = self.parent
+        while current is not None:
+            yield current
+            current = current.parent
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A tensor that the function returns."""
+
+    name: str
+    value: Tensor | Unknown
+    nodes: tuple[Node, ...]
+
+
+class Flow:
+    """The graph of one trace."""
+
+    def __init__(self, trace: Trace) -> None:
+        self.trace = trace
+        self.nodes: list[Node] = []
+        self._of: dict[Step, Node] = {}
+        self._keys: dict[tuple[object, ...], Node] = {}
+        self.root = self._node(trace.root, None, ())
+        self._children(trace.root.body, self.root)
+        for node in list(self.nodes):
+            node.uses = self._uses(node)
+        self.outputs = tuple(
+            Output("", value, tuple(self._known(trace.origins(value)))) for value in tensors_in(trace.root.result)
+        )
+        for node in self.nodes:
+            for use in node.uses:
+                for origin in use.nodes:
+                    origin.users.append(node)
+
+    # -- building ----------------------------------------------------------------------------------------
+
+    def _node(self, step: Step, parent: Node | None, key: tuple[object, ...]) -> Node:
+        node = Node(step, parent, len(self.nodes), steps=[step])
+        self.nodes.append(node)
+        self._of[step] = node
+        if key:
+            self._keys[key] = node
+        if parent is not None:
+            parent.children.append(node)
+        return node
+
+    def _children(self, steps: Iterable[Step], parent: Node, group: object = 0) -> None:
+        targets: dict[tuple[object, ...], list[int]] = {}
+        for step in steps:
+            if step.kind == "round":
+                continue
+            place = (step.path, step.span, step.name)
+            known = targets.setdefault(place, [])
+            target = id(step.target) if isinstance(step.target, Module | Instance) else 0
+            if target not in known:
+                known.append(target)
+            key = (id(parent), group, *place, known.index(target))
+            node = self._keys.get(key)
+            if node is None:
+                node = self._node(step, parent, key)
+            else:
+                self._again(node, step)
+            self._children(step.body, node)
+        self._rounds([step for step in steps if step.kind == "round"], parent)
+
+    def _rounds(self, rounds: list[Step], parent: Node) -> None:
+        """Rounds that do the same are one; the loop's count is theirs if all are."""
+        shapes = [_signature(step) for step in rounds]
+        group = 0
+        for index, step in enumerate(rounds):
+            if index and shapes[index] != shapes[index - 1]:
+                group += 1
+            self._of[step] = parent
+            self._children(step.body, parent, group)
+        if group:
+            parent.step.count = None
+            for child in parent.children:
+                child.times = len(child.steps)
+
+    def _again(self, node: Node, step: Step) -> None:
+        """A place is reached again; the step that knows most of its result stands for it."""
+        self._of[step] = node
+        if _knowledge(step.result) > _knowledge(node.step.result):
+            node.step = step
+        node.steps.append(step)
+
+    def _uses(self, node: Node) -> list[Use]:
+        found = [Use(g.name, g.value, self._known(g.origins)) for g in node.step.given]
+        for step in node.steps:
+            if step is node.step:
+                continue
+            for use, given in zip(found, step.given, strict=False):
+                use.nodes += [n for n in self._known(given.origins) if n not in use.nodes]
+        for use in found:  # what a loop carries from its last round comes from before the loop as well
+            use.nodes = [n for n in use.nodes if n.is_source or n.number < node.number] or use.nodes[:0]
+        return found
+
+    def _known(self, origins: Iterable[Step]) -> list[Node]:
+        found: list[Node] = []
+        for step in origins:
+            node = self._of.get(step)
+            if node is None and step.kind in SOURCES:
+                node = self._node(step, None, ())
+            if node is not None and node not in found:
+                found.append(node)
+        return found
+
+    # -- questions ---------------------------------------------------------------------------------------
+
+    def live(self) -> set[Node]:
+        """Nodes that what is returned depends on, and those that change what outlives the call."""
+        found: set[Node] = set()
+        todo = [n for output in self.outputs for n in output.nodes]
+        todo += [n for n in self.nodes if n.is_atomic and changes_more(n)]
+        while todo:
+            node = todo.pop()
+            if node in found:
+                continue
+            found.add(node)
+            for inner in node.walk():
+                todo += [n for use in inner.uses for n in use.nodes] if node.is_atomic else []
+        return found
+
+    def before(self, node: Node) -> set[Node]:
+        """All that a node depends on."""
+        found: set[Node] = set()
+        todo = [node]
+        while todo:
+            for use in todo.pop().uses:
+                for origin in use.nodes:
+                    if origin not in found:
+                        found.add(origin)
+                        todo.append(origin)
+        return found
+
+
+def changes_more(node: Node) -> bool:
+    """Whether a node has an effect beside its result: on a tensor from outside, on other ranks, or unknown."""
+    step = node.step
+    if step.kind == "unfollowed" and not node.users:
+        return any(isinstance(use.value, Tensor) and use.nodes for use in node.uses)
+    operator = step.operator
+    if operator is not None and operator.kind == "communication":
+        return True
+    in_place = step.kind == "store" or (step.name.endswith("_") and not step.name.endswith("__"))
+    return in_place and bool(node.uses) and any(outlives(n) for n in node.uses[0].nodes)
+
+
+def outlives(node: Node) -> bool:
+    """Whether a tensor was there before the call."""
+    seen = {node}
+    while not node.is_source:
+        if not node.uses or not node.uses[0].nodes or not (node.is_view or node.step.kind == "store"):
+            return False
+        node = node.uses[0].nodes[0]
+        if node in seen:
+            return False
+        seen.add(node)
+    return True
+
+
+def _knowledge(value: Value) -> int:
+    """How much is known of a result."""
+    score = 0
+    for tensor in tensors_in(value):
+        if isinstance(tensor, Tensor):
+            score += 1
+            if tensor.shape.dims is not None:
+                score += 1 + 2 * sum(isinstance(size, Dim) for size in tensor.shape.dims)
+    return score
+
+
+def _signature(step: Step) -> tuple[object, ...]:
+    """What a round does: its places in order, with the shapes of what it gives."""
+    result = CALL_NUMBER.sub("", repr(step.result))
+    return (step.kind, step.path, step.span, step.name, result, *(_signature(inner) for inner in step.body))

@@ -1,0 +1,84 @@
+"""RMSNorm, LayerNorm and L2 normalisation written out: a division by a root of a mean (or sum) of squares."""
+
+from __future__ import annotations
+
+from kernelscope.patterns.flow import Node
+from kernelscope.patterns.paths import back, given, number
+from kernelscope.patterns.pattern import Clue, Pattern
+
+LIBRARY = {
+    "nn.LayerNorm": "LayerNorm", "layer_norm": "LayerNorm", "nn.RMSNorm": "RMSNorm", "rms_norm": "RMSNorm",
+}  # fmt: skip
+
+
+def norm(call: Node) -> Pattern | None:
+    """The normalisation that a call is, if it is one and nothing else."""
+    leaves = list(call.leaves())
+    heavy = [n for n in leaves if n.step.kind in ("layer", "unfollowed", "choice") and n.operator not in LIBRARY]
+    if heavy:
+        return None
+    for leaf in leaves:
+        if leaf.operator in LIBRARY:
+            others = [n for n in leaves if n is not leaf and not n.is_view and not n.is_source]
+            if not others:
+                return Pattern("norm", LIBRARY[leaf.operator], (Clue(leaf, "the library's own"),), (), True)
+        found = _root_of_mean(leaf)
+        if found is not None:
+            return found
+    return None
+
+
+def _root_of_mean(leaf: Node) -> Pattern | None:
+    """`x * rsqrt(mean(x²) + ε)`, `x / sqrt(…)`, `x * (…)**-0.5`."""
+    if leaf.operator not in ("rsqrt", "sqrt", "pow"):
+        return None
+    if leaf.operator == "pow" and number(leaf) != -0.5:
+        return None
+    means = [n for n in back(given(leaf), _adds_number) if n.operator in ("mean", "sum", "var")]
+    if not means:
+        return None
+    mean = means[0]
+    used = [u for u in leaf.users if u.operator in ("mul", "div")]
+    if not used:
+        return None
+    if mean.operator == "var":
+        clues = (Clue(mean, "variance over the last axis"), Clue(leaf, "its root"))
+        return Pattern("norm", "LayerNorm", clues, ("mean subtracted",), True)
+    squares = [n for n in back(given(mean)) if _is_square(n)]
+    if not squares:
+        return None
+    base = list(back(given(squares[0])))
+    centred = [n for n in base if n.operator == "sub" and any(m.operator == "mean" for m in back(given(n, 1)))]
+    if centred:
+        clues = (
+            Clue(centred[0], "the mean is subtracted"),
+            Clue(squares[0], "squares"),
+            Clue(leaf, "root of their mean"),
+        )
+        return Pattern("norm", "LayerNorm", clues, (), True)
+    title = "RMSNorm" if mean.operator == "mean" else "L2 norm"
+    clues = (
+        Clue(squares[0], "squares"),
+        Clue(mean, f"their {mean.operator}, nothing subtracted"),
+        Clue(leaf, "its root"),
+    )
+    return Pattern("norm", title, clues, _precision(squares[0]), True)
+
+
+def _precision(square: Node) -> tuple[str, ...]:
+    """The dtype in which squares are taken, where the code says it."""
+    dtype = getattr(square.uses[0].value, "dtype", None) if square.uses else None
+    return (f"in {dtype!r}",) if repr(dtype) == "float32" else ()
+
+
+def _adds_number(node: Node) -> bool:
+    """`+ ε`, or a clamp from below."""
+    return node.operator in ("add", "clamp", "clamp_min", "clip") and len(node.uses) == 1
+
+
+def _is_square(node: Node) -> bool:
+    if node.operator == "square":
+        return True
+    if node.operator == "pow":
+        return number(node) == 2.0
+    return node.operator == "mul" and len(node.uses) == 2 and set(back(given(node, 0))) == set(back(given(node, 1)))

@@ -1,0 +1,126 @@
+"""Rotary position embedding: pairs of a vector's elements turned by an angle, halves apart or neighbours."""
+
+# Values are dynamic by nature; narrowing one to a container leaves its elements unknown to the type checker.
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+
+from __future__ import annotations
+
+from kernelscope.dims import Dim
+from kernelscope.patterns.flow import Node, Use
+from kernelscope.patterns.paths import back, given
+from kernelscope.patterns.pattern import Clue, Pattern
+
+JOINS = ("cat", "stack")
+
+
+def rotary(call: Node) -> Pattern | None:
+    """The rotation that a call does, if it does nothing else."""
+    leaves = list(call.leaves())
+    if any(n.step.kind in ("layer", "unfollowed", "choice") for n in leaves):
+        return None
+    if any(n.operator in ("matmul", "softmax", "outer", "cos", "sin", "einsum") for n in leaves):
+        return None
+    for leaf in leaves:
+        found = _turned_sum(leaf) or _turned_parts(leaf) or _complex(leaf)
+        if found is not None:
+            return found
+    return None
+
+
+def _turned_sum(leaf: Node) -> Pattern | None:
+    """`x * cos + turn(x) * sin` with `turn(x) = cat(-x2, x1)`."""
+    if leaf.operator != "add" or len(leaf.uses) != 2:
+        return None
+    products = [n for use in leaf.uses for n in back(use.nodes) if n.operator == "mul"]
+    if len(products) != 2:
+        return None
+    for plain, other in (products, reversed(products)):
+        whole = [n for use in plain.uses for n in back(use.nodes)]
+        for turned in (n for use in other.uses for n in back(use.nodes) if n.operator in JOINS):
+            parts = [n for use in turned.uses for n in back(use.nodes)]
+            negated = [n for n in parts if n.operator == "neg"]
+            kept = [n for n in parts if n.operator != "neg"]
+            roots = {root for n in negated for root in back(given(n))}
+            if len(negated) == 1 and roots and roots == set(kept) and roots & set(whole):
+                clues = (Clue(plain, "x times one table"), Clue(turned, "x turned: halves exchanged, one negated"),
+                         Clue(leaf, "x·cos + turned·sin"))  # fmt: skip
+                return Pattern("rotary", "RoPE", clues, (_layout(negated[0], turned),), True)
+    return None
+
+
+def _turned_parts(leaf: Node) -> Pattern | None:
+    """`cat(x1 * cos - x2 * sin, x2 * cos + x1 * sin)`."""
+    if leaf.operator not in JOINS or len(leaf.uses) != 2:
+        return None
+    parts = [[n for n in back(use.nodes) if n.operator in ("sub", "add")] for use in leaf.uses]
+    if [[n.operator for n in part] for part in parts] != [["sub"], ["add"]]:
+        return None
+    minus, plus = parts[0][0], parts[1][0]
+    products = [n for part in (minus, plus) for use in part.uses for n in back(use.nodes) if n.operator == "mul"]
+    if len(products) != 4:
+        return None
+    factors = [frozenset(f for use in product.uses for f in _factors(use)) for product in products]
+    if len(set(factors)) != 4 or len({f for pair in factors for f in pair}) != 4:
+        return None
+    clues = (Clue(minus, "x1·cos − x2·sin"), Clue(plus, "x2·cos + x1·sin"), Clue(leaf, "joined again"))
+    return Pattern("rotary", "RoPE", clues, (_layout(products[0], leaf),), True)
+
+
+def _complex(leaf: Node) -> Pattern | None:
+    """Neighbours as complex numbers, times numbers of length one."""
+    if leaf.operator != "mul":
+        return None
+    sides = [[n for n in _views(use.nodes) if n.operator == "view_as_complex"] for use in leaf.uses]
+    if not any(sides):
+        return None
+    clue = next(n for side in sides for n in side)
+    clues = (Clue(clue, "pairs of neighbours as complex numbers"), Clue(leaf, "turned by a product"))
+    return Pattern("rotary", "RoPE", clues, ("interleaved",), True)
+
+
+def _views(nodes: list[Node]) -> list[Node]:
+    """The nodes themselves and the views behind them."""
+    found: list[Node] = []
+    todo = list(nodes)
+    while todo:
+        node = todo.pop()
+        if node not in found:
+            found.append(node)
+            if node.is_view:
+                todo += given(node)
+    return found
+
+
+def _factors(use: Use) -> list[tuple[Node, int]]:
+    """What a product is made of: parts of a tensor are told apart from each other, other views are looked through."""
+    found: list[tuple[Node, int]] = []
+    todo = [use]
+    while todo:
+        current = todo.pop()
+        for node in current.nodes:
+            if node.is_view and not node.is_part and node.uses:
+                todo.append(node.uses[0])
+            else:
+                found.append((node, id(current.value)))
+    return found
+
+
+def _layout(start: Node, join: Node) -> str:
+    """Halves apart, or neighbours: by steps of two, or by an axis of two."""
+    if join.operator == "stack":
+        return "interleaved"
+    for node in _views([n for use in start.uses for n in use.nodes]):
+        if node.operator == "index" and any(_steps_by_two(item) for item in _items(node)):
+            return "interleaved"
+        if node.operator in ("unbind", "select"):
+            return "interleaved"
+    return "half-split"
+
+
+def _items(node: Node) -> tuple[object, ...]:
+    index = node.step.args[1] if len(node.step.args) > 1 else ()
+    return index if isinstance(index, tuple) else (index,)
+
+
+def _steps_by_two(item: object) -> bool:
+    return isinstance(item, slice) and isinstance(item.step, Dim) and item.step.const == 2

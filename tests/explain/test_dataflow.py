@@ -1,0 +1,58 @@
+"""Dataflow pictures: goldens beside their sources, and what no picture may get wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from kernelscope.analysis import Analysis
+from kernelscope.explain import document as d
+from kernelscope.explain.render import to_text
+from kernelscope.results import Target, UserError, ViewOptions
+
+HERE = Path(__file__).parent
+FIXTURES = HERE / "fixtures"
+GOLDENS = HERE / "goldens" / "dataflow"
+SAMPLE = HERE.parent / "workspaces" / "sample"
+CASES = (
+    (FIXTURES / "decoder.py", "Layer"),
+    (FIXTURES / "decoder.py", "Decoder"),
+    (FIXTURES / "decoder.py", "place"),
+    (SAMPLE / "tinyllm" / "model.py", "DecoderLayer"),
+)
+
+
+def dataflow(path: Path, symbol: str, **options: int) -> d.Document:
+    root = SAMPLE if SAMPLE in path.parents else path.parent
+    return Analysis([root]).document("dataflow", Target(path, None, symbol), ViewOptions(bindings=options))
+
+
+@pytest.mark.parametrize(("path", "symbol"), CASES, ids=lambda part: part if isinstance(part, str) else part.stem)
+def test_goldens(path: Path, symbol: str, golden: Callable[[Path, str], None]) -> None:
+    golden(GOLDENS / f"{path.stem}.{symbol}.txt", to_text(dataflow(path, symbol)).text)
+
+
+def test_boxes_lead_to_the_source() -> None:
+    document = dataflow(FIXTURES / "decoder.py", "Layer")
+    source = (FIXTURES / "decoder.py").read_text().splitlines()
+    picture = next(block for block in document.blocks if isinstance(block, d.Picture))
+    rows = picture.text.split("\n")
+    named = {
+        rows[r.row][r.column : r.column + r.width].strip(" │┤├"): source[r.location.line - 1] for r in picture.regions
+    }
+    assert "self.to_q(x)" in named["to_q"]
+    assert "self.down(" in named["down"]
+
+
+def test_numbers_where_sizes_are_bound() -> None:
+    text = to_text(dataflow(FIXTURES / "decoder.py", "Layer", hidden_size=4096, B=2, S=128)).text
+    assert "[2, 128, 4096]" in text
+    assert "H = config.hidden_size" not in text
+
+
+def test_a_function_without_tensors_has_no_picture(tmp_path: Path) -> None:
+    path = tmp_path / "plain.py"
+    path.write_text("def greet(name):\n    return 'hello ' + name\n")
+    with pytest.raises(UserError, match="no tensor operation"):
+        Analysis([tmp_path]).document("dataflow", Target(path, None, "greet"))
