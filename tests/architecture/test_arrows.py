@@ -24,7 +24,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "interp": {"dims", "tensor", "ops", "syntax", "workspace", "queries", *ANYONE},
     "kernels": {"dims", "tensor", "ops", "syntax", "workspace", "interp", "queries", *ANYONE},
     "graph": {"dims", "tensor", "syntax", "workspace", "interp", "kernels", "queries", *ANYONE},
-    "patterns": {"dims", "tensor", "syntax", "workspace", "interp", "kernels", "graph", "queries", *ANYONE},
+    "patterns": {"dims", "tensor", "ops", "syntax", "workspace", "interp", "kernels", "graph", "queries", *ANYONE},
     "serving": {"dims", "tensor", "syntax", "workspace", "interp", "kernels", "graph", "patterns", "queries", *ANYONE},
     "diagrams": {"dims"},
     "explain": {

@@ -34,13 +34,10 @@ def test_goldens(path: Path, symbol: str, golden: Callable[[Path, str], None]) -
 
 
 def test_boxes_lead_to_the_source() -> None:
-    document = dataflow(FIXTURES / "decoder.py", "Layer")
+    text = to_text(dataflow(FIXTURES / "decoder.py", "Layer"))
     source = (FIXTURES / "decoder.py").read_text().splitlines()
-    picture = next(block for block in document.blocks if isinstance(block, d.Picture))
-    rows = picture.text.split("\n")
-    named = {
-        rows[r.row][r.column : r.column + r.width].strip(" │┤├"): source[r.location.line - 1] for r in picture.regions
-    }
+    rows = text.text.split("\n")
+    named = {rows[x.row][x.column : x.end_column]: source[x.location.line - 1] for x in text.links}
     assert "self.to_q(x)" in named["to_q"]
     assert "self.down(" in named["down"]
 

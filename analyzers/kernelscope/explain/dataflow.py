@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from kernelscope.diagrams.flow import draw
 from kernelscope.diagrams.model import Border, Box, Edge, Graph, Group
 from kernelscope.explain.box_labels import BoxLabels
 from kernelscope.explain.dim_names import DimNames
-from kernelscope.explain.document import Block, Document, Heading, Line, Paragraph, Picture, Region
+from kernelscope.explain.document import Block, Diagram, Document, Heading, Line, Paragraph
 from kernelscope.explain.flow_boxes import Boxes
 from kernelscope.explain.targets import PythonTarget, function_of
 from kernelscope.interp.interpreter import Seen
@@ -42,20 +41,14 @@ def dataflow(
     if not chart.boxes:
         raise UserError(f"no tensor operation is found in {scope.qualified_name}")
     graph = chart.graph()
-    drawing = draw(graph, width=options.width)
     places = {key: location for key, node in chart.keys.items() if (location := chart.labels.place(node)) is not None}
-    regions = tuple(Region(r.row, r.column, r.width, 1, places[r.key]) for r in drawing.regions if r.key in places)
-    blocks: list[Block] = [Picture(drawing.text, regions)]
+    blocks: list[Block] = [Diagram(graph, places)]
     if legend := chart.names.legend(chart.texts):
         blocks.append(Paragraph((Line(" · ".join(legend)),)))
     if clues := list(_pattern_lines(chart)):
         blocks += [Heading("Recognised"), Paragraph(tuple(clues))]
-    notes: list[str] = list(drawing.remarks)
-    if not flow.trace.complete:
-        notes.append("the function takes too many steps; what was reached is shown")
-    if drawing.overflow:
-        notes.append(f"the picture needs {drawing.width} columns")
-    return Document(f"Dataflow of {scope.qualified_name}", tuple(blocks), "dataflow", target, tuple(notes))
+    notes = () if flow.trace.complete else ("the function takes too many steps; what was reached is shown",)
+    return Document(f"Dataflow of {scope.qualified_name}", tuple(blocks), "dataflow", target, notes)
 
 
 def _pattern_lines(chart: Chart) -> Iterator[Line]:
@@ -235,6 +228,7 @@ class Chart:
         loops = {n for box in self.boxes for n in box.ancestors() if n.step.kind == "loop"}
         found: list[Group] = []
         for loop in sorted(loops, key=lambda n: n.number):
+            self.keys[self._group_key(loop)] = loop
             parent = next((self._group_key(n) for n in loop.ancestors() if n.step.kind == "loop"), "")
             title, repeat = self.labels.loop(loop)
             found.append(Group(self._group_key(loop), title, parent, repeat))

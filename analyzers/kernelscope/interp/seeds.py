@@ -161,6 +161,9 @@ def _value(run: Interpreter, function: Function, scope: Scope, param: t.Param, u
     is_tensor = bool(TENSOR_TYPES.search(annotation)) or (first and not annotation)
     if not annotation and param.name in uses.tensors | set(uses.unpacked) | set(uses.patterns):
         is_tensor = True
+    node = function.definition.node
+    if not annotation and isinstance(node, t.FunctionDef) and _documented(node, param.name) is not None:
+        is_tensor = True
     optional = isinstance(default, t.Constant) and default.value is None
     if optional:
         given = _given(run, function, scope, param, uses, is_tensor, annotation)
