@@ -96,7 +96,7 @@ class Nest:
         if style.turned:
             _, left, _, right = inner.bounds()
         side, lead = (1, 2) if style.turned else (2, 1)
-        title = f" {group.heading} "
+        title = f" {legend.title(group.heading)} "
         ports = {id(end): end.x - left + side for end in ends}
         entries = [ports[id(end)] for end in ends if end.kind is Kind.ENTRY]
         width, height = right - left + 1 + 2 * side, bottom + 2 * lead

@@ -1,7 +1,8 @@
 """The width ladder: a graph is drawn ever more closely until it fits, and never cut.
 
-From loose to close: alike siblings left out, notes inside their boxes, wide layers continued below, long labels in
-the legend, long names broken. A picture that fits in no way is the narrowest of them and says that it is too wide.
+From loose to close: alike siblings left out, long notes, names and labels broken or told in the legend, notes inside
+their boxes, wide layers continued below. A picture that fits in no way is the narrowest of them, and says that it is
+too wide.
 """
 
 from __future__ import annotations
@@ -11,7 +12,13 @@ from dataclasses import dataclass, field, replace
 
 from kernelscope.diagrams.canvas import Canvas
 from kernelscope.diagrams.containers import Nest
-from kernelscope.diagrams.fold import close_groups, with_notes_inside, with_short_lines, without_middle_siblings
+from kernelscope.diagrams.fold import (
+    close_groups,
+    with_notes_inside,
+    with_short_lines,
+    with_short_notes,
+    without_middle_siblings,
+)
 from kernelscope.diagrams.labels import Legend
 from kernelscope.diagrams.level import Style
 from kernelscope.diagrams.model import Direction, Graph
@@ -38,6 +45,33 @@ def lay_out(graph: Graph, width: int) -> Layout:
     return narrowest
 
 
+@dataclass(frozen=True, slots=True)
+class _Rung:
+    """How closely a picture is drawn: the longest note beside a box (0: notes go inside), line of a box and label, the
+    gap between boxes, and the share of the width that a layer may take before it goes on below (0: all it needs)."""
+
+    note: int
+    line: int
+    label: int
+    gap: int = 3
+    share: float = 0
+
+
+_LADDER = (
+    _Rung(note=32, line=40, label=36),
+    _Rung(note=24, line=32, label=28),
+    _Rung(note=18, line=24, label=24),
+    _Rung(note=0, line=28, label=24),
+    _Rung(note=0, line=24, label=20),
+    _Rung(note=0, line=24, label=20, share=1),
+    _Rung(note=0, line=24, label=20, share=0.75),
+    _Rung(note=0, line=20, label=16, share=0.6, gap=2),
+    _Rung(note=0, line=16, label=3, share=0.5, gap=2),
+    _Rung(note=0, line=12, label=3, share=0.33, gap=2),
+    _Rung(note=0, line=12, label=3, share=0.1, gap=2),
+)
+
+
 def _attempts(graph: Graph, width: int) -> Iterator[Layout]:
     """Layouts from loose to close."""
     if graph.direction is Direction.RIGHT:
@@ -46,12 +80,10 @@ def _attempts(graph: Graph, width: int) -> Iterator[Layout]:
     graph, remarks = without_middle_siblings(graph)
     if remarks:
         yield _drawn(graph, Style(), remarks)
-    graph = with_notes_inside(graph)
-    yield _drawn(graph, Style(gap=3), remarks)
-    yield _drawn(graph, Style(gap=3, room=width), remarks)
-    yield _drawn(with_short_lines(graph, 24), Style(gap=3, room=width * 3 // 4), remarks, 20)
-    for room, line in ((width * 3 // 5, 20), (width // 2, 16), (width // 3, 12), (8, 12)):
-        yield _drawn(with_short_lines(graph, line), Style(gap=2, bend_gap=2, room=room), remarks, 3)
+    for rung in _LADDER:
+        shorter = with_short_notes(graph, rung.note) if rung.note else with_notes_inside(graph)
+        room = int(width * rung.share) if rung.share else None
+        yield _drawn(with_short_lines(shorter, rung.line), Style(rung.gap, rung.gap, room), remarks, rung.label)
 
 
 def _drawn(graph: Graph, style: Style, remarks: list[str] | None = None, longest_label: int = 1000) -> Layout:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kernelscope.diagrams.cells import centre, display_width, to_ascii
+from kernelscope.diagrams.cells import centre, display_width, to_ascii, wrap_cells
 from kernelscope.diagrams.fit import lay_out
 from kernelscope.diagrams.model import Charset, Drawing, Graph, Region
 
@@ -15,11 +15,17 @@ def draw(graph: Graph, *, width: int = 100, charset: Charset = Charset.UNICODE) 
     rows, regions = layout.canvas.render()
     above = _heading(graph.title, max(map(display_width, rows)))
     moved = tuple(Region(r.row + len(above), r.column, r.width, r.key) for r in regions)
-    below = [*layout.legend, *layout.remarks]
+    below = [row for line in (*layout.legend, *layout.remarks) for row in _wrapped(line, width)]
     text = "\n".join([*above, *rows, *(["", *below] if below else [])])
     widest = max(map(display_width, text.split("\n")))
     shown = to_ascii(text) if charset is Charset.ASCII else text
     return Drawing(shown, moved, widest, widest > width, tuple(layout.remarks))
+
+
+def _wrapped(line: str, width: int) -> list[str]:
+    """A line below the picture in rows of the picture's width, all but the first indented."""
+    first, *more = wrap_cells(line, width)
+    return [first, *(f"    {row}" for row in wrap_cells(" ".join(more), max(8, width - 4)) if row)]
 
 
 def _heading(title: str, width: int) -> list[str]:

@@ -9,7 +9,7 @@ import re
 from dataclasses import replace
 
 from kernelscope.diagrams.cells import display_width, wrap_cells
-from kernelscope.diagrams.level import NOTE
+from kernelscope.diagrams.level import note_rows
 from kernelscope.diagrams.model import Border, Box, Edge, Graph, Group
 
 _ALIKE = 4
@@ -91,8 +91,18 @@ def with_notes_inside(graph: Graph) -> Graph:
     return replace(
         graph,
         boxes=tuple(
-            replace(box, lines=(*box.lines, *(NOTE + note for note in box.notes)), notes=()) if box.notes else box
+            replace(box, lines=(*box.lines, *(row.strip() for row in note_rows(box))), notes=()) if box.notes else box
             for box in graph.boxes
+        ),
+    )
+
+
+def with_short_notes(graph: Graph, width: int) -> Graph:
+    """Notes in rows of at most `width` cells."""
+    return replace(
+        graph,
+        boxes=tuple(
+            replace(box, notes=tuple("\n".join(_broken(note, width)) for note in box.notes)) for box in graph.boxes
         ),
     )
 

@@ -35,6 +35,8 @@ class Item:
     inner: Canvas | None = None
     entries: dict[Value, int] = field(default_factory=dict[Value, int])
     """Offsets at which values enter the top, where that is not the middle."""
+    middle: int | None = None
+    """The offset of the middle, where the longest way goes through the item at another place."""
     exits: dict[Value, int] = field(default_factory=dict[Value, int])
     before: int = 0
     """Cells left of it that are kept for lines and text of its own."""
@@ -50,7 +52,7 @@ class Item:
 
     def enters(self, value: Value) -> int:
         """The offset of the cell in which a value arrives."""
-        return self.entries.get(value, self.width // 2)
+        return self.entries.get(value, self.width // 2 if self.middle is None else self.middle)
 
     def leaves(self, value: Value) -> int:
         return self.exits.get(value, self.width // 2)

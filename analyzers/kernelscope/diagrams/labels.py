@@ -8,12 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from kernelscope.diagrams.canvas import Canvas
-from kernelscope.diagrams.cells import display_width
+from kernelscope.diagrams.cells import cut, display_width
 from kernelscope.diagrams.items import Item, Kind, Value
 
 _PORT_GAP = 6
 """Columns between two values that leave one box, where their labels need no more."""
 _WIDEST_PORTS = 60
+_LONGER_TITLE = 12
+"""How much longer than labels titles may be."""
 _ROW_GAP = 2
 """The same in rows, where lines run right and a label stands above its line."""
 
@@ -32,6 +34,11 @@ class Legend:
     def shown(self, text: str) -> str:
         """The label as it stands in the picture if there is room for it."""
         return text if display_width(text) <= self.longest else self.mark(text)
+
+    def title(self, text: str) -> str:
+        """A container's title; of a long one the beginning, the whole being in the legend."""
+        longest = self.longest + _LONGER_TITLE
+        return text if display_width(text) <= longest else f"{cut(text, longest)} {self.mark(text)}"
 
     def rows(self) -> list[str]:
         return [f"{mark} {text}" for text, mark in self.marks.items()]

@@ -204,7 +204,7 @@ def side_row(item: Item) -> int | None:
     """The row of a box that a line from the right can enter; none where notes stand in all of them."""
     if item.kind is not Kind.BOX or item.box is None:
         return None
-    lines, notes = item.height - 2, len(item.box.notes)
+    lines, notes = item.height - 2, sum(note.count("\n") + 1 for note in item.box.notes)
     if item.box.border is Border.NONE:
         return None if notes else item.height // 2
     if not notes:

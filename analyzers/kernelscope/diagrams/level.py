@@ -15,6 +15,7 @@ from kernelscope.diagrams.rails import draw_return, draw_sides, place_rails, res
 from kernelscope.diagrams.route import Gap
 
 NOTE = "← "
+"""What a note begins with; the rows in which it goes on are indented as far."""
 _NOTE_GAP = 2
 
 
@@ -34,14 +35,24 @@ def box_item(box: Box, turned: bool) -> Item:
     plain = box.border is Border.NONE
     width = text_width(box.lines) + (2 if plain else 4)
     width += 1 - width % 2
-    rows = max(len(box.lines), len(box.notes))
+    notes = note_rows(box)
+    rows = max(len(box.lines), len(notes))
     height = max(rows, 1) if plain else rows + 2
     item = Item(box.key, Kind.BOX, width, height, box)
-    if box.notes:
-        item.after = _NOTE_GAP + text_width(tuple(NOTE + note for note in box.notes)) + 1
+    if notes:
+        item.after = _NOTE_GAP + text_width(notes) + 1
     if turned:
         item.width, item.height, item.after = height, width, 0
     return item
+
+
+def note_rows(box: Box) -> tuple[str, ...]:
+    """The notes of a box as rows; a note of several lines has its mark at the first."""
+    rows: list[str] = []
+    for note in box.notes:
+        first, *more = note.split("\n")
+        rows += [NOTE + first, *(" " * len(NOTE) + row for row in more)]
+    return tuple(rows)
 
 
 def draw_level(items: list[Item], links: list[Link], style: Style, legend: Legend) -> tuple[Canvas, int]:
@@ -66,6 +77,7 @@ def draw_level(items: list[Item], links: list[Link], style: Style, legend: Legen
         if item.exits and item.kind is Kind.BOX:
             values[id(item)] = _by_target(level, item, values[id(item)])
             spread_exits(item, values[id(item)], legend, style.turned)
+    _straighten(level)
     reserve_for_returns(level, 1 if style.turned else 2)
     place(level, style.gap, style.bend_gap)
     place_rails(level, 1 if style.turned else 2)
@@ -83,6 +95,16 @@ def _reserve(item: Item, values: list[Value], style: Style, legend: Legend) -> N
         item.before = max(item.before, 0 if item.solid else 1)
     else:
         reserve_labels(item, values, legend)
+
+
+def _straighten(level: Level) -> None:
+    """Let the longest way enter a box of several exits above the exit by which it goes on."""
+    spine = {id(item) for item in level.spine}
+    for piece in level.pieces:
+        source = piece.source
+        on_the_way = id(source) in spine and id(piece.target) in spine
+        if source.kind is Kind.BOX and source.exits and on_the_way and source.middle is None:
+            source.middle = source.exits[piece.value]
 
 
 def _by_target(level: Level, item: Item, values: list[Value]) -> list[Value]:
@@ -153,5 +175,5 @@ def _draw_box(canvas: Canvas, item: Item, box: Box) -> None:
     first = y + edge + (0 if box.notes else (rows - len(box.lines)) // 2)
     for row, text in enumerate(box.lines):
         canvas.write(x + (width - display_width(text)) // 2, first + row, text, box.key)
-    for row, note in enumerate(box.notes):
-        canvas.write(x + width + _NOTE_GAP, y + edge + row, NOTE + note, box.key)
+    for row, note in enumerate(note_rows(box)):
+        canvas.write(x + width + _NOTE_GAP, y + edge + row, note, box.key)

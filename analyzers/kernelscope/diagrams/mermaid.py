@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kernelscope.diagrams.level import NOTE
+from kernelscope.diagrams.level import note_rows
 from kernelscope.diagrams.model import Border, Box, Direction, Graph
 
 _BORDERS = {Border.SINGLE: ("[", "]"), Border.DOUBLE: ("[[", "]]"), Border.NONE: ("([", "])")}
@@ -46,7 +46,7 @@ def _group_rows(graph: Graph, around: str, names: dict[str, str], indent: str) -
 
 def _box(box: Box) -> str:
     left, right = _BORDERS[box.border]
-    lines = [*box.lines, *(NOTE + note for note in box.notes)]
+    lines = [*box.lines, *note_rows(box)]
     return f'{left}"{"<br/>".join(map(_text, lines))}"{right}'
 
 
