@@ -145,6 +145,10 @@ class Analysis:
 
     def inlay_hints(self, path: Path, span: Span) -> Sequence[InlayHint]:
         """Shapes, blocks and ranges behind the names that `span` binds."""
+        if is_cuda(path):
+            from kernelscope.explain.cuda_hover import shared_hints
+
+            return tuple(shared_hints(self.cuda, path, span))
         module = self._module(path)
         if module is None:
             return ()
@@ -172,6 +176,10 @@ class Analysis:
 
     def lenses(self, path: Path) -> Sequence[Lens]:
         """Places for lenses; titles come from `resolve_lens`."""
+        if is_cuda(path):
+            from kernelscope.explain.lenses import cuda_lenses
+
+            return tuple(cuda_lenses(self.cuda, path))
         module = self._module(path)
         if module is None:
             return ()
@@ -195,6 +203,13 @@ class Analysis:
 
     def problems(self, path: Path) -> Sequence[Problem]:
         """Certain findings in a file."""
+        if is_cuda(path):
+            from kernelscope.kernels.cuda.findings import cuda_problems
+            from kernelscope.kernels.hardware import generation
+
+            limits = generation(self.settings.gpu) or generation("H100")
+            found = cuda_problems(self.cuda, path, limits) if limits is not None else ()
+            return tuple(p for p in found if p.code not in self.settings.silenced)
         if self._module(path) is None:
             return ()
         from kernelscope.kernels.triton.findings import triton_problems
@@ -270,6 +285,10 @@ class Analysis:
 
             found = python_target(self.workspace, target)
             return dataflow(self.workspace, found, self.file_run(target.path).values, options, target)
+        if kind in ("explain", "pseudocode") and is_cuda(target.path):
+            from kernelscope.explain.cuda_kernel import cuda_document
+
+            return cuda_document(self.cuda, kind, target, options)
         from kernelscope.explain.deliverables import make
 
         return make(kind, self.workspace, target, options)

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
+from kernelscope.dims import product, render
 from kernelscope.explain.cuda_card import kernel_hover
 from kernelscope.explain.tensor_hover import identifier_at
+from kernelscope.kernels.cuda.host_values import Extent
 from kernelscope.kernels.cuda.kernels import Kernels
-from kernelscope.results import Hover, LeftOut
+from kernelscope.kernels.cuda.launches import Launch
+from kernelscope.kernels.hardware import GPUS
+from kernelscope.results import Hover, InlayHint, LeftOut, Link, Span
+
+MAX_BEFORE = 400
+"""Bytes that template arguments may take between a kernel's name and its configuration."""
+_BOUND = re.compile(rb"\s*\[[^\[\]]*\]")
 
 
 def cuda_hover(kernels: Kernels, path: Path, offset: int, gpu: str = "H100") -> Hover | None:
@@ -19,4 +29,71 @@ def cuda_hover(kernels: Kernels, path: Path, offset: int, gpu: str = "H100") -> 
     facts = kernels.at(str(path), span.start)
     if facts is not None and facts.function.name_span.touches(offset):
         return kernel_hover(facts, span, gpu)
-    return None
+    return launch_hover(kernels, path, span, gpu)
+
+
+def launch_hover(kernels: Kernels, path: Path, span: Span, gpu: str = "H100") -> Hover | None:
+    """The hover of a kernel's name at a launch: grid, block, bytes, and how the grid fills the GPU."""
+    unit = kernels.units.unit(str(path))
+    launch = next((found for found in kernels.launches_in(str(path)) if _names(found, span)), None)
+    if unit is None or launch is None:
+        return None
+    rows = [(name, _sizes(extent)) for name, extent in (("Grid", launch.grid), ("Block", launch.block))]
+    if len(launch.configuration) > 2:
+        size = launch.shared
+        rows.append(("Shared memory (dynamic)", f"{render(size)} B" if size is not None else launch.configuration[2]))
+    blocks = _count(launch.grid)
+    device = GPUS.get(gpu)
+    if blocks is not None and device is not None:
+        rows.append(("Blocks", f"{blocks} on {device.sms} SMs of {device.name}: {blocks / device.sms:.3g} an SM"))
+    definitions = unit.find(launch.kernel)
+    links = tuple(
+        Link(f"{function.name} {place}", place)
+        for owner, function in definitions[:2]
+        for place in (owner.source.source.location(Path(owner.path), function.name_span),)
+    )
+    text = f"{launch.callee}<<<{', '.join(launch.configuration)}>>>"
+    return Hover(span, text, "cuda-cpp", (), tuple(rows), links)
+
+
+def _names(launch: Launch, span: Span) -> bool:
+    """Whether a span is the kernel's name of a launch: it stands right before the configuration, or in the call."""
+    data = launch.unit.source.source.data
+    if data[span.start : span.end].decode("utf-8", "replace") not in (launch.kernel, launch.callee):
+        return False
+    before = (
+        launch.span.start - MAX_BEFORE <= span.start <= launch.span.start
+        and b";" not in data[span.end : launch.span.start]
+    )
+    return before or (launch.mechanism != "<<<>>>" and launch.span.start <= span.start < launch.span.end)
+
+
+def _sizes(extent: Extent) -> str:
+    return f"({', '.join(render(size) if size is not None else '?' for size in extent)})"
+
+
+def _count(extent: Extent) -> int | None:
+    return product(size for size in extent if size is not None).const if None not in extent else None
+
+
+def shared_hints(kernels: Kernels, path: Path, span: Span) -> Iterator[InlayHint]:
+    """The bytes of shared arrays behind their declarations."""
+    told: set[int] = set()
+    for facts in kernels.in_file(str(path)):
+        if facts.function.span.end <= span.start or facts.function.span.start >= span.end:
+            continue
+        for array in facts.shared.static:
+            if array.path != str(path) or array.size is None or not array.direct:
+                continue
+            end = _declared_end(facts.unit.source.source.data, array.span.end)
+            if end not in told and span.start <= end < span.end:
+                told.add(end)
+                size = f"{render(array.size, facts.order)} B"
+                yield InlayHint(end, f" {size}", f"`{array.name}` {array.declared}: {size} of shared memory")
+
+
+def _declared_end(data: bytes, offset: int) -> int:
+    """Behind the bounds of an array whose name ends at an offset."""
+    while (found := _BOUND.match(data, offset)) is not None:
+        offset = found.end()
+    return offset

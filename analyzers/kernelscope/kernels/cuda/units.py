@@ -65,7 +65,7 @@ class Units:
             for name, defined in found.macros.items() if found is not None else ():
                 macros.setdefault(name, []).extend(defined)
         includers = tuple(self._includers(path, closure))
-        for name, defined in self._agreed(includers, macros).items():
+        for name, defined in self._agreed(includers, {**macros, **own.macros}).items():
             macros[name] = defined
         unit = Unit(self, path, parse(own.data, macros, path), closure, includers)
         while len(self._units) >= KEPT_UNITS:

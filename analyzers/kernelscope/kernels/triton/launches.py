@@ -281,8 +281,10 @@ def _launch(
     )
     head = site.call.func.value if isinstance(site.call.func, t.Subscript) else site.call.func
     by_name = (t.dotted(head) or "").rpartition(".")[2] == node.name  # other names may mean several kernels
-    complete = by_name and not any(isinstance(a, t.Starred) for a in site.call.args) and all(
-        k.arg is not None for k in site.call.keywords
+    complete = (
+        by_name
+        and not any(isinstance(a, t.Starred) for a in site.call.args)
+        and all(k.arg is not None for k in site.call.keywords)
     )
     location = module.text.location(Path(site.file), site.call.func.span)
     text = module.text.slice(site.grid.span)

@@ -1,0 +1,143 @@
+"""Explain Kernel for CUDA: the card, from grid to thread, what lies where, and the pseudocode.
+
+Every line links to its source. What is not known is in the notes with its reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from kernelscope.diagrams.ladder import Held, Level, Move, ladder
+from kernelscope.diagrams.model import Charset
+from kernelscope.dims import product, render
+from kernelscope.explain.cuda_card import kernel_card
+from kernelscope.explain.cuda_pseudocode import kernel_code
+from kernelscope.explain.document import Block, Document, Heading, Line, Paragraph, Picture, Region, Table
+from kernelscope.kernels.cuda import types
+from kernelscope.kernels.cuda.kernels import KernelFacts, Kernels
+from kernelscope.kernels.hardware import GPUS, generation
+from kernelscope.results import Location, Target, UserError, ViewOptions
+
+
+def cuda_document(kernels: Kernels, kind: str, target: Target, options: ViewOptions) -> Document:
+    """The document about the kernel at a target. Raises UserError when there is none."""
+    facts = kernel_of(kernels, target)
+    if kind == "pseudocode":
+        return Document(f"Pseudocode of {facts.name}", (kernel_code(facts),), kind, target)
+    return explain_kernel(facts, options)
+
+
+def kernel_of(kernels: Kernels, target: Target) -> KernelFacts:
+    """The kernel that a target means: by name, by place, or the only one of its file."""
+    path = str(target.path)
+    if target.symbol is not None:
+        found = kernels.named(path, target.symbol.rpartition("::")[2])
+        if found is None:
+            raise UserError(f"{target.path.name} defines no kernel {target.symbol}")
+        return found
+    if target.offset is not None and (found := kernels.at(path, target.offset)) is not None:
+        return found
+    every = list(kernels.in_file(path))
+    if len(every) == 1:
+        return every[0]
+    if not every:
+        raise UserError(f"{target.path.name} defines no CUDA kernel")
+    names = ", ".join(facts.name for facts in every[:6])
+    raise UserError(f"name a kernel of {target.path.name}: FILE::kernel or FILE:LINE; it has {names}")
+
+
+def explain_kernel(facts: KernelFacts, options: ViewOptions | None = None) -> Document:
+    """The document about one kernel."""
+    options = options or ViewOptions()
+    blocks: list[Block] = [kernel_card(facts, options.gpu)]
+    blocks += [Heading("From grid to thread"), _levels(facts)]
+    blocks += [Heading("Memory"), _memory(facts, options)]
+    blocks += [Heading("Pseudocode"), kernel_code(facts)]
+    helpers = _helpers(facts)
+    if helpers:
+        blocks += [Heading("Device functions it runs"), Paragraph(helpers)]
+    target = Target(facts.path, facts.function.name_span.start, facts.name)
+    return Document(f"Kernel {facts.name}", tuple(blocks), "explain", target, tuple(_notes(facts)))
+
+
+def _levels(facts: KernelFacts) -> Table:
+    """What a grid, a block and a warp are made of, launch by launch."""
+    rows: list[tuple[Line, ...]] = []
+    for launch in facts.launches[:6]:
+        place = launch.unit.source.source.location(Path(launch.unit.path), launch.span)
+        grid = ", ".join(render(size) if size is not None else "?" for size in launch.grid)
+        block = ", ".join(render(size) if size is not None else "?" for size in launch.block)
+        count = product(size for size in launch.block if size is not None) if None not in launch.block else None
+        warps = f"{-(-count.const // 32)}" if count is not None and count.const is not None else "?"
+        row = (f"L{launch.line}", f"({grid}) blocks", f"({block}) threads", warps, "32 threads")
+        rows.append((Line(row[0], place), *(Line(cell) for cell in row[1:])))
+    if not rows:
+        bounds = facts.launch_bounds
+        threads = f"at most {bounds.threads} threads" if bounds is not None else "?"
+        rows.append((Line("no launch found"), Line("?"), Line(threads), Line("?"), Line("32 threads")))
+    return Table(("launch", "grid", "block", "warps", "warp"), tuple(rows))
+
+
+def _memory(facts: KernelFacts, options: ViewOptions) -> Picture:
+    """The ladder: global arguments, shared arrays, register arrays, with bytes where they follow from the code."""
+    places: dict[str, Location] = {}
+    far: list[Held] = []
+    for parameter in facts.function.params:
+        if parameter.type.endswith(("*", "&")):
+            span = facts.unit.source.span(parameter.node)
+            places[parameter.name] = facts.location(span)
+            far.append(Held(f"{parameter.name}: {parameter.type}", parameter.name))
+    near: list[Held] = []
+    for array in (*facts.shared.static, *facts.shared.dynamic):
+        size = f"{render(array.size, facts.order)} B" if array.size is not None else array.reason
+        if array.path == facts.unit.path:
+            places[array.name] = facts.location(array.span)
+        near.append(Held(f"{array.name} {array.declared}  {size}", array.name))
+    own: list[Held] = []
+    for declared in facts.unit.declarations.within(facts.function.body):
+        if declared.bounds and "__shared__" not in declared.words:
+            size = facts.constants.size_of(declared.type, declared.node.start_byte)
+            for bound in declared.bounds:
+                length = facts.constants.evaluate(bound, declared.node.start_byte)
+                size = size * length if size is not None and length is not None else None
+            places[declared.name] = facts.location(facts.unit.source.span(declared.node))
+            text = f"{render(size, facts.order)} B a thread" if size is not None else "size not known"
+            shape = "".join(f"[{b}]" for b in declared.bounds)
+            own.append(Held(f"{declared.name} {types.bare(declared.type)}{shape}  {text}", declared.name))
+    limits = generation(options.gpu)
+    gpu = next((g for g in GPUS.values() if g.name.lower() == options.gpu.lower()), None)
+    levels = [Level("global memory", tuple(far) or (Held("no pointers"),), f"{gpu.memory_gb} GB" if gpu else "")]
+    if near:
+        size = f"{limits.block_shared // 1024} KiB a block at most" if limits is not None else ""
+        levels.append(Level("shared memory of a block", tuple(near), size))
+    levels.append(Level("registers of a thread", tuple(own[:12]) or (Held("scalars only"),)))
+    levels[0] = Level(levels[0].name, levels[0].held, levels[0].size, (Move("loads"), Move("stores", back=True)))
+    if near:
+        levels[1] = Level(levels[1].name, levels[1].held, levels[1].size, (Move("reads"), Move("writes", back=True)))
+    charset = Charset.ASCII if options.charset == "ascii" else Charset.UNICODE
+    drawing = ladder(levels).drawing(options.width, charset)
+    regions = tuple(
+        Region(region.row, region.column, region.width, 1, places[region.key])
+        for region in drawing.regions
+        if region.key in places
+    )
+    return Picture(drawing.text, regions)
+
+
+def _helpers(facts: KernelFacts) -> tuple[Line, ...]:
+    lines: dict[str, Line] = {}
+    for one in facts.behaviour.reached[1:]:
+        place = one.unit.source.source.location(Path(one.unit.path), one.function.name_span)
+        bound = ", ".join(f"{name}={text}" for name, text in one.bound)
+        text = f"{one.function.name}{f'<{bound}>' if bound else ''}"
+        lines.setdefault(text, Line(f"{text} at {place}", place))
+    return tuple(lines.values())[:24]
+
+
+def _notes(facts: KernelFacts) -> Iterator[str]:
+    unresolved = sorted(name for name in facts.behaviour.unresolved if "::" in name)
+    if unresolved:
+        yield f"Called, and not in the workspace: {', '.join(unresolved[:8])}."
+    if not facts.behaviour.complete:
+        yield "The kernel calls too many functions: not all were followed."

@@ -1,0 +1,242 @@
+"""Pseudocode of a CUDA kernel: copies, barriers and arithmetic by line, index arithmetic lifted away.
+
+Says what the statements say in other words; each line leads to the statement it stands for.
+"""
+
+from __future__ import annotations
+
+import re
+
+from tree_sitter import Node
+
+from kernelscope.explain.document import Code, Line
+from kernelscope.kernels.cuda import types
+from kernelscope.kernels.cuda.intrinsics import Kind, effect_of, ptx_effects
+from kernelscope.kernels.cuda.kernels import KernelFacts
+from kernelscope.syntax.cuda.nodes import one_line, walk
+
+MAX_LINES = 160
+MAX_TEXT = 84
+_INTEGERS = frozenset(
+    name for name, size in types.SCALARS.items() if size in (4, 8) and name not in ("float", "double")
+)
+_COMPARED = re.compile(r"\s*(\w+)\s*(<|<=)\s*(.+)\Z", re.DOTALL)
+_STEP = re.compile(r"\s*(?:(?:\+\+\s*(\w+)|(\w+)\s*\+\+)|(\w+)\s*\+=\s*(.+))\s*\Z", re.DOTALL)
+
+
+def kernel_code(facts: KernelFacts) -> Code:
+    """The pseudocode of a kernel's body."""
+    writer = _Writer(facts)
+    writer.block(facts.function.body, 0)
+    lines = writer.lines[:MAX_LINES]
+    if len(writer.lines) > MAX_LINES:
+        lines.append(Line(f"… {len(writer.lines) - MAX_LINES} lines more"))
+    return Code(tuple(lines), "text")
+
+
+class _Writer:
+    def __init__(self, facts: KernelFacts) -> None:
+        self.facts = facts
+        self.source = facts.unit.source
+        self.lines: list[Line] = []
+        arrays = (*facts.shared.static, *facts.shared.dynamic)
+        self.shared = {array.name for array in arrays}
+        self.sizes = {array.name: array for array in arrays}
+        self.pointers = {p.name for p in facts.function.params if p.type.endswith(("*", "&"))}
+
+    def block(self, node: Node, depth: int) -> None:
+        for child in node.named_children:
+            self.statement(child, depth)
+
+    def _say(self, text: str, node: Node, depth: int) -> None:
+        if len(text) > MAX_TEXT:
+            text = text[: MAX_TEXT - 1] + "…"
+        self.lines.append(Line("    " * depth + text, self.facts.location(self.source.span(node))))
+
+    def statement(self, node: Node, depth: int) -> None:
+        match node.type:
+            case "compound_statement":
+                self.block(node, depth)
+            case "declaration":
+                self._declaration(node, depth)
+            case "expression_statement":
+                for child in node.named_children:
+                    self._expression(child, depth)
+            case "for_statement":
+                self._for(node, depth)
+            case "while_statement" | "do_statement":
+                condition = node.child_by_field_name("condition")
+                self._say(f"while {self._text(condition)}:", node, depth)
+                self._body(node, depth)
+            case "if_statement":
+                self._if(node, depth)
+            case "return_statement":
+                self._say(one_line(self.source.text(node)).rstrip(";"), node, depth)
+            case "comment" | "preproc_call" | "using_declaration" | "alias_declaration" | "namespace_alias_definition":
+                return
+            case "break_statement" | "continue_statement":
+                self._say(self.source.text(node).rstrip("; "), node, depth)
+            case _:
+                self._say(self._text(node), node, depth)
+
+    def _body(self, node: Node, depth: int) -> None:
+        body = node.child_by_field_name("body") or node.child_by_field_name("consequence")
+        before = len(self.lines)
+        if body is not None:
+            self.statement(body, depth + 1)
+        if len(self.lines) == before:
+            self.lines.pop()
+
+    def _if(self, node: Node, depth: int, word: str = "if") -> None:
+        condition = node.child_by_field_name("condition")
+        text = self._text(condition)
+        self._say(f"{word} {text[1:-1] if text.startswith('(') and text.endswith(')') else text}:", node, depth)
+        consequence, alternative = node.child_by_field_name("consequence"), node.child_by_field_name("alternative")
+        self._body_of(consequence, depth)
+        if alternative is not None:
+            inner = next(iter(alternative.named_children), None)
+            if inner is not None and inner.type == "if_statement":
+                self._if(inner, depth, "else if")
+            elif inner is not None:
+                self._say("else:", alternative, depth)
+                self._body_of(inner, depth)
+
+    def _body_of(self, body: Node | None, depth: int) -> None:
+        before = len(self.lines)
+        if body is not None:
+            self.statement(body, depth + 1)
+        if len(self.lines) == before:
+            self.lines.pop()
+
+    def _for(self, node: Node, depth: int) -> None:
+        initial, condition, step = (node.child_by_field_name(n) for n in ("initializer", "condition", "update"))
+        begin = self._text(initial).rstrip(";") if initial is not None else ""
+        name, _, start = begin.rpartition(" ")[2].partition("=") if "=" not in begin else _assigned(begin)
+        bound = _COMPARED.match(self.source.text(condition)) if condition is not None else None
+        taken = _STEP.match(self.source.text(step)) if step is not None else None
+        if bound is not None and taken is not None and bound[1] == name:
+            stride = taken[4].strip() if taken[4] else "1"
+            closed = " (inclusive)" if bound[2] == "<=" else ""
+            by = f" step {stride}" if stride != "1" else ""
+            text = f"for {name} in {start.strip()} .. {one_line(bound[3])}{closed}{by}:"
+        else:
+            parts = [self._text(part) if part is not None else "" for part in (initial, condition, step)]
+            text = f"for {'; '.join(part.rstrip(';') for part in parts)}:"
+        self._say(text, node, depth)
+        self._body(node, depth)
+
+    # -- what is moved and computed -------------------------------------------------------------------------
+
+    def _declaration(self, node: Node, depth: int) -> None:
+        declared = list(self.facts.unit.declarations.within(node))
+        for one in declared:
+            size = self.sizes.get(one.name)
+            if "__shared__" in one.words:
+                bytes_text = f"   {size.size} B" if size is not None and size.size is not None else ""
+                self._say(f"shared {one.name}: {types.bare(one.type)}{_bounds(one.bounds)}{bytes_text}", node, depth)
+            elif one.bounds:
+                start = f" = {one.value}" if one.value is not None and len(one.value) < 12 else ""
+                self._say(f"registers {one.name}: {types.bare(one.type)}{_bounds(one.bounds)}{start}", node, depth)
+            elif one.value is not None and not self._is_index(one.type, one.value):
+                self._say(self._assignment(one.name, one.value), node, depth)
+
+    def _is_index(self, type_text: str, value: str) -> bool:
+        """Integers that are computed from integers only: index arithmetic."""
+        plain = types.bare(type_text).removeprefix("constexpr ").strip()
+        if plain not in _INTEGERS and plain != "auto":
+            return False
+        return not any(re.search(rf"\b{re.escape(name)}\s*\[", value) for name in (*self.shared, *self.pointers))
+
+    def _expression(self, node: Node, depth: int) -> None:
+        if node.type == "assignment_expression":
+            left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
+            operator = node.child_by_field_name("operator")
+            if left is not None and right is not None and operator is not None:
+                self._assign(node, left, right, self.source.text(operator), depth)
+            return
+        if node.type == "call_expression":
+            callee = node.child_by_field_name("function")
+            effect = effect_of(self.source.text(callee)) if callee is not None else None
+            if effect is not None and effect.kind is Kind.BARRIER:
+                self._say("── wait for all threads of the block ──", node, depth)
+                return
+            if effect is not None and effect.kind is Kind.WARP_BARRIER:
+                self._say("── wait for the warp ──", node, depth)
+                return
+        if node.type == "gnu_asm_expression":
+            effects = ptx_effects(self.source.text(node))
+            self._say(f"PTX: {', '.join(e.text for e in effects) or 'inline assembly'}", node, depth)
+            return
+        if node.type == "update_expression":
+            return
+        self._say(self._text(node), node, depth)
+
+    def _assign(self, node: Node, left: Node, right: Node, operator: str, depth: int) -> None:
+        name = self.source.text(left)
+        if left.type == "identifier" and operator == "+=" and name in self.pointers:
+            self._say(f"advance {name} by {self._text(right)}", node, depth)
+            return
+        target, value = _base(self.source.text(left)), self.source.text(right)
+        if left.type == "identifier" and operator == "=" and self._is_index(self._type_of(name, node), value):
+            return
+        if operator == "=":
+            how = self._movement(target, right)
+            self._say(f"{self._assignment(self._short(self.source.text(left)), value)}{how}", node, depth)
+        else:
+            self._say(f"{self._short(name)} {operator} {self._short(value)}", node, depth)
+
+    def _type_of(self, name: str, node: Node) -> str:
+        declared = self.facts.unit.declarations.at(name, node.start_byte)
+        return declared.type if declared is not None else ""
+
+    def _movement(self, target: str, right: Node) -> str:
+        """`global → shared` where a statement only moves data."""
+        names = {self.source.text(n) for n in walk(right) if n.type == "identifier"}
+        if target in self.shared and names & self.pointers:
+            return "   # global → shared"
+        if target in self.pointers and not names & self.pointers:
+            return "   # → global"
+        return ""
+
+    def _assignment(self, target: str, value: str) -> str:
+        return f"{target} ← {self._short(value)}"
+
+    def _text(self, node: Node | None) -> str:
+        return self._short(self.source.text(node)) if node is not None else ""
+
+    def _short(self, text: str) -> str:
+        """Text with the indices of long subscripts lifted away."""
+        return one_line(_without_long_indices(one_line(text)).removesuffix(";"))
+
+
+def _assigned(text: str) -> tuple[str, str, str]:
+    left, _, right = text.partition("=")
+    return left.strip().rpartition(" ")[2].strip("*& "), "=", right
+
+
+def _base(text: str) -> str:
+    found = re.search(r"[A-Za-z_]\w*", text.replace("reinterpret_cast", ""))
+    return found[0] if found else ""
+
+
+def _bounds(bounds: tuple[str, ...]) -> str:
+    return "".join(f"[{bound}]" for bound in bounds)
+
+
+def _without_long_indices(text: str) -> str:
+    """`A[row * K + col]` as `A[…]`; short indices such as `s[i]` stay."""
+    out: list[str] = []
+    depth = begin = 0
+    for i, char in enumerate(text):
+        if char == "[":
+            if depth == 0:
+                begin = i
+            depth += 1
+        if depth == 0:
+            out.append(char)
+        if char == "]" and depth:
+            depth -= 1
+            if depth == 0:
+                inner = text[begin + 1 : i]
+                out.append(f"[{inner}]" if len(inner) <= 12 else "[…]")
+    return "".join(out)

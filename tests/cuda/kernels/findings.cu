@@ -1,0 +1,34 @@
+// What is certainly wrong is told, and only that.
+__global__ void too_large(float *x) {
+  __shared__ float tile[128][128];  //! shared-memory-limit "65536 B" "49152 B"
+  tile[threadIdx.y][threadIdx.x] = x[threadIdx.x];
+}
+
+__global__ void __launch_bounds__(128) small_blocks(float *x) { x[threadIdx.x] = 0; }
+
+__global__ void sized_at_launch(float *x) {
+  extern __shared__ float scratch[];
+  scratch[threadIdx.x] = x[threadIdx.x];
+}
+
+__global__ void half_waits(float *x) {
+  const int lane = threadIdx.x % 32;
+  if (threadIdx.x < 64) {
+    __syncthreads();  //! divergent-barrier "threadIdx.x < 64"
+  }
+  if (lane < 32) {
+    __syncthreads();
+  }
+  if (x[0] > 0) {
+    __syncthreads();
+  }
+}
+
+void run(float *x, int n) {
+  small_blocks<<<n, 256>>>(x);  //! launch-bounds "256" "128"
+  small_blocks<<<n, 128>>>(x);
+  small_blocks<<<n, n>>>(x);
+  sized_at_launch<<<n, 128, 64 * 1024>>>(x);  //! dynamic-shared-opt-in "65536 B"
+  sized_at_launch<<<n, 128, n * 1024>>>(x);
+  half_waits<<<n, 128>>>(x);
+}

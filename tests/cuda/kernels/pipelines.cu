@@ -1,0 +1,54 @@
+// Copies that run ahead and tensor cores: inline PTX behind wrappers, roles of warps, launches by functions and lambdas.
+__device__ __forceinline__ void copy16(void *to, const void *from) {
+  unsigned address = static_cast<unsigned>(__cvta_generic_to_shared(to));
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16;\n" ::"r"(address), "l"(from));
+}
+
+__device__ __forceinline__ void multiply(float (&d)[4], unsigned const (&a)[4], unsigned const (&b)[2]) {
+  asm volatile(
+      "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 "
+      "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};\n"
+      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+}
+
+struct alignas(16) Eight {
+  __nv_bfloat16 values[8];
+};
+
+template <int kStages> __global__ void staged(const __nv_bfloat16 *in, float *out, int tiles) {
+  __shared__ alignas(128) Eight buffer[kStages][128];
+  float d[4] = {};
+  unsigned a[4] = {}, b[2] = {};
+  for (int tile = blockIdx.x; tile < tiles; tile += gridDim.x) {
+    copy16(&buffer[tile % kStages][threadIdx.x], in + tile * 1024 + threadIdx.x * 8);
+    asm volatile("cp.async.wait_group %0;\n" ::"n"(1));
+    __syncthreads();
+    multiply(d, a, b);
+  }
+  out[threadIdx.x] = d[0];
+}
+
+__global__ void roles(const __grid_constant__ CUtensorMap map, float *out) {
+  __shared__ uint64_t full[2], empty[2];
+  if (threadIdx.x < 128) {
+    asm volatile("setmaxnreg.dec.sync.aligned.u32 40;\n");
+    asm volatile("cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%2, %3}], [%4];"
+                 ::"r"(0), "l"(&map), "r"(0), "r"(0), "r"(0));
+  } else {
+    asm volatile("setmaxnreg.inc.sync.aligned.u32 232;\n");
+    asm volatile("wgmma.mma_async.sync.aligned.m64n128k16.f32.bf16.bf16 {%0}, %1, %2, 1, 1, 1, 0, 0;" ::"f"(out[0]));
+  }
+}
+
+void run(const __nv_bfloat16 *in, float *out, int tiles, const CUtensorMap &map, cudaStream_t stream) {
+  DISPATCH_STAGES(tiles, kStages, [&] { staged<kStages><<<132, 128, 0, stream>>>(in, out, tiles); });
+  auto kernel = &staged<4>;
+  kernel<<<132, 128, 0, stream>>>(in, out, tiles);
+  cudaLaunchConfig_t config{};
+  config.gridDim = dim3(132);
+  config.blockDim = 384;
+  config.dynamicSmemBytes = 0;
+  config.stream = stream;
+  cudaLaunchKernelEx(&config, roles, map, out);
+}

@@ -1,0 +1,77 @@
+"""CUDA kernels as a reader sees them: the document of every kernel, lenses, hints, hovers of launches, findings."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from kernelscope.analysis import Analysis
+from kernelscope.explain.render import to_text
+from kernelscope.results import Span, Target, UserError
+
+FOLDER = Path(__file__).parent / "kernels"
+FILES = sorted(FOLDER.glob("*.cu"))
+
+
+@pytest.fixture(scope="module")
+def analysis() -> Analysis:
+    return Analysis([FOLDER])
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_documents_of_the_kernels(analysis: Analysis, path: Path, request: pytest.FixtureRequest) -> None:
+    texts = [
+        to_text(analysis.document("explain", Target(path, facts.function.name_span.start))).text
+        for facts in analysis.cuda.in_file(str(path))
+    ]
+    told = "\n\n".join(texts)
+    golden = path.with_suffix(".txt")
+    if request.config.getoption("--accept"):
+        golden.write_text(told, encoding="utf-8")
+    assert told == golden.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_findings_are_the_expected_ones(analysis: Analysis, path: Path) -> None:
+    data = path.read_bytes()
+    found = sorted((data[: p.span.start].count(b"\n") + 1, p.code, p.message) for p in analysis.problems(path))
+    expected = [
+        (number, match[1], match[2])
+        for number, line in enumerate(data.decode().splitlines(), 1)
+        if (match := re.search(r"//! ([\w-]+)(.*)$", line))
+    ]
+    assert [(line, code) for line, code, _ in found] == [(line, code) for line, code, _ in expected]
+    for (_, _, message), (_, _, fragments) in zip(found, expected, strict=True):
+        for fragment in re.findall(r'"([^"]*)"', fragments):
+            assert fragment in message
+
+
+def test_shared_arrays_show_their_bytes(analysis: Analysis) -> None:
+    path = FOLDER / "pipelines.cu"
+    data = path.read_bytes()
+    hints = analysis.inlay_hints(path, Span(0, len(data)))
+    assert [(data[: h.offset].splitlines()[-1].split()[-1].decode(), h.label) for h in hints] == [
+        ("buffer[kStages][128]", " 2048*kStages B"),
+        ("full[2]", " 16 B"),
+        ("empty[2]", " 16 B"),
+    ]
+
+
+def test_every_kernel_has_a_lens(analysis: Analysis) -> None:
+    path = FOLDER / "reductions.cu"
+    data = path.read_bytes()
+    assert [data[lens.span.start : lens.span.end] for lens in analysis.lenses(path)] == [b"row_sums", b"total"]
+
+
+def test_the_hover_of_a_launch_tells_grid_and_block(analysis: Analysis) -> None:
+    path = FOLDER / "tiled_matmul.cu"
+    hover = analysis.hover(path, path.read_bytes().rindex(b"product<"))
+    assert hover is not None
+    assert dict(hover.table)["Grid"] == "(cdiv(N, 64), cdiv(M, 64), 1)"
+    assert dict(hover.table)["Block"] == "(512, 1, 1)"
+
+
+def test_a_kernel_has_to_be_named_where_there_are_several(analysis: Analysis) -> None:
+    with pytest.raises(UserError, match="row_sums, total"):
+        analysis.document("explain", Target(FOLDER / "reductions.cu"))
