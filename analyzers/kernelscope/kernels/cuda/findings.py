@@ -93,8 +93,8 @@ def _dynamic(facts: KernelFacts, launch: Launch, limits: Generation) -> Iterator
     elif asked > STATIC_LIMIT and not _OPT_IN.search(launch.unit.source.source.data):
         yield Problem(
             "dynamic-shared-opt-in",
-            f"launch of {facts.name} with {asked} B of dynamic shared memory: above {STATIC_LIMIT} B a kernel has to opt "
-            "in by cudaFuncAttributeMaxDynamicSharedMemorySize",
+            f"launch of {facts.name} with {asked} B of dynamic shared memory: above {STATIC_LIMIT} B a kernel has to "
+            "opt in by cudaFuncAttributeMaxDynamicSharedMemorySize",
             launch.span,
         )
 
