@@ -18,6 +18,7 @@ from kernelscope.interp.joins import Join
 from kernelscope.interp.operators import binary
 from kernelscope.interp.sequences import any_of, iterated, sequence
 from kernelscope.interp.values import Alike, Instance, Opaque, Scope, Unpacked, Value, present
+from kernelscope.ops import ShapeError
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Tensor, Unknown
@@ -190,8 +191,10 @@ def _unpack(run: Interpreter, scope: Scope, targets: list[t.Expr], value: Value,
         values = None
     if values is None:
         element = value.element if isinstance(value, Alike) else _part_of(value, span)
-        for target in targets:
+        for index, target in enumerate(targets):
             part = Unknown("some of the values") if isinstance(target, t.Starred) else element
+            if isinstance(value, Opaque) and starred and not isinstance(target, t.Starred):
+                part = value.element(index if index < starred[0] else index - len(targets))
             if run.trace is not None and isinstance(value, Opaque) and isinstance(target, t.Name):
                 part = run.trace.source("input", target.id, target.span, replace(part))
             assign(run, scope, target, part)
@@ -202,6 +205,8 @@ def _unpack(run: Interpreter, scope: Scope, targets: list[t.Expr], value: Value,
         middle = values[first : len(values) - after]
         values = [*values[:first], middle, *values[len(values) - after :]]
     if len(values) != len(targets):
+        if run.strict:
+            raise ShapeError("rank", f"{len(values)} values for {len(targets)} names")
         values = [Unknown("as many values as names were expected", span)] * len(targets)
     for target, part in zip(targets, values, strict=True):
         assign(run, scope, target, part)

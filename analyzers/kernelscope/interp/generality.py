@@ -335,6 +335,10 @@ class Generality:
     def _all(self) -> Vector:
         return (None,) * self.count
 
+    def keeps(self, name: str) -> bool:
+        """Whether a name of the callers means the same here."""
+        return self.words.get((dim(name),) * self.count) == dim(name)
+
     def can_say(self, name: str) -> bool:
         if SEPARATOR in name or name in self.taken:
             return False

@@ -11,7 +11,7 @@ from typing import Any
 
 from kernelscope import ops
 from kernelscope.dims import Dim
-from kernelscope.interp.attributes import instance_attribute
+from kernelscope.interp.attributes import instance_attribute, prepare
 from kernelscope.interp.calls import call, call_function, through
 from kernelscope.interp.interpreter import (
     Interpreter,
@@ -129,6 +129,7 @@ def call_inherited(run: Interpreter, target: LayerMethod, args: Arguments, kwarg
         elif target.base != "torch.nn.Module":
             _become_layer(instance, target.base, args, kwargs)
         return None
+    prepare(run, instance)
     if target.name in ("forward", "__call__") and instance.layer is not None:
         return call(run, instance.layer, args, kwargs, span)
     return call(run, PlainMethod(instance, target.name), args, kwargs, span)

@@ -91,6 +91,10 @@ class Interpreter:
     calls: int = 0
     nested: int = 0
     quiet: int = 0
+    strict: int = 0
+    """Whether a contradiction ends the function: it is being tried."""
+    tried: float = 0.0
+    """Seconds spent on finding ranks by trial."""
     helpers: int = 0
     """How many other functions than constructors run while an object is built."""
     frames: int = 0
@@ -195,6 +199,8 @@ class Interpreter:
         return nullcontext() if self.trace is None or self.quiet else self.trace.loop(kind, span, count)
 
     def contradiction(self, path: str, span: Span, error: ShapeError) -> Unknown:
+        if self.strict:
+            raise error
         self.findings.append(Finding(path, span, error))
         return Unknown(error.message, span)
 

@@ -20,6 +20,7 @@ from kernelscope.interp.elsewhere import Elsewhere
 from kernelscope.interp.generality import Generality
 from kernelscope.interp.interpreter import Finding, Interpreter, Known, OutOfBudget, Seen
 from kernelscope.interp.order import callers_first
+from kernelscope.interp.ranks import settle_ranks
 from kernelscope.interp.receivers import common_instance, learn_words, seeded_instance
 from kernelscope.interp.seeds import Uses, seed
 from kernelscope.interp.symbols import over_sizes
@@ -144,6 +145,7 @@ def _run_one(run: Interpreter, path: str, scope: SourceScope, by_name: bool) -> 
     if contexts:
         frame, facts = _common(run, Definition(path, node.name, node, owner), contexts)
         run.known = Known(facts=facts)
+        settle_ranks(run, frame, node)
         run_body(run, frame, node)
         for param in node.args:
             if param.name_span in run.seen:
@@ -152,6 +154,7 @@ def _run_one(run: Interpreter, path: str, scope: SourceScope, by_name: bool) -> 
     function = _alone(run, Definition(path, node.name, node, owner))
     frame = Scope(path, function)
     guessed = seed(run, function, frame, by_name)
+    settle_ranks(run, frame, node)
     run_body(run, frame, node)
     return guessed
 
@@ -203,6 +206,9 @@ def _common(run: Interpreter, definition: Definition, contexts: list[Context]) -
     facts = contexts[0].facts
     for context in contexts[1:]:
         facts = facts.common(context.facts)
+    said = {name for fact in facts.divisible for size in fact for name in size.names() if common.keeps(name)}
+    divisible = tuple(f for f in facts.divisible if all(said.issuperset(size.names()) for size in f))
+    facts = Facts(divisible=divisible)  # sizes that are equal are told as one already, in the words of the callers
     return Scope(definition.path, Function(definition, receiver, isinstance(receiver, Instance)), names), facts
 
 

@@ -14,6 +14,7 @@ import re
 from kernelscope.dims import Dim, dim, parse
 from kernelscope.interp.attributes import instance_attribute
 from kernelscope.interp.expressions import evaluate
+from kernelscope.interp.externals import SIZED
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.values import Flag, Function, Instance, Maybe, Number, Opaque, Scope, Value, as_size
 from kernelscope.ops import Module
@@ -101,7 +102,7 @@ class Uses:
         first = args[0] if args else None
         if not isinstance(first, t.Name):
             return
-        if name.startswith(("self.", "F.", "torch.", "nn.functional.")):
+        if name.startswith(("self.", "F.", "torch.", "nn.functional.")) and name.rpartition(".")[2] not in SIZED:
             self.tensors.add(first.id)
         if name.startswith("self."):
             self.layers.setdefault(first.id, []).append(func)

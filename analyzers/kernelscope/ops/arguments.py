@@ -5,6 +5,7 @@ What a rule cannot do without raises `Lost`, which the registry turns into an un
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from typing import Any
 
 from kernelscope.dims import Dim, dim
@@ -13,6 +14,10 @@ from kernelscope.tensor.dtypes import DEFAULTS, DTYPES, DType
 
 Value = Any
 """Tensor, Dim or int, float, bool, str, None, DType, Place, tuple, list, slice, Ellipsis, Module, Unknown."""
+
+
+WITHOUT_BATCH = ContextVar("WITHOUT_BATCH", default=True)
+"""Whether windows slide over tensors that lack a batch axis, as torch lets them; no model means that."""
 
 
 class Lost(Exception):
@@ -28,6 +33,12 @@ def tensor(value: Value) -> Tensor:
     if is_number(value):
         return Tensor(Shape(), DEFAULTS[scalar_kind(value)])
     raise Lost(f"{type(value).__name__} where a tensor is expected")
+
+
+def check_windows(shape: Shape, n: int) -> None:
+    """Windows slide over the last `n` axes, behind channels and a batch."""
+    if shape.rank is not None and shape.rank != n + 2 and not (shape.rank == n + 1 and WITHOUT_BATCH.get()):
+        raise ShapeError("rank", f"expected {n + 1} or {n + 2} dims, got {shape}")
 
 
 def tensors(value: Value) -> tuple[Tensor, ...]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from kernelscope.dims import NO_FACTS, Facts
 from kernelscope.dims import dim as as_dim
-from kernelscope.ops.arguments import Lost, Value, known, pair, size, tensor
+from kernelscope.ops.arguments import Lost, Value, check_windows, known, pair, size, tensor
 from kernelscope.ops.modules import Module, module, settings_of
 from kernelscope.ops.registry import rule
 from kernelscope.tensor import Shape, ShapeError, Size, Tensor, Unknown, numel, same_size
@@ -44,8 +44,7 @@ def _convolved(
 
 
 def _checked(shape: Shape, n: int, channels: Size, facts: Facts) -> None:
-    if shape.rank is not None and shape.rank not in {n + 1, n + 2}:
-        raise ShapeError("rank", f"expected {n + 1} or {n + 2} dims, got {shape}")
+    check_windows(shape, n)
     found = shape.size(-n - 1)
     if same_size(channels, found, facts) is False:
         raise ShapeError("shape", f"{channels} input channels are expected, got {found} in {shape}")

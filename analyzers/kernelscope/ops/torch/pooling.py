@@ -6,19 +6,19 @@
 from __future__ import annotations
 
 from kernelscope.dims import dim as as_dim
-from kernelscope.ops.arguments import Lost, Value, is_sequence, items, pair, size, tensor
+from kernelscope.ops.arguments import Lost, Value, check_windows, is_sequence, items, pair, size, tensor
 from kernelscope.ops.families import per_input
 from kernelscope.ops.modules import Module, module
 from kernelscope.ops.registry import rule
 from kernelscope.ops.torch.convolution import slid
-from kernelscope.tensor import Shape, ShapeError, Size, Unknown, ceil_of
+from kernelscope.tensor import Shape, Size, Unknown, ceil_of
 
 ONE, TWO = as_dim(1), as_dim(2)
 
 
 def pooled(shape: Shape, n: int, kernel: Value, stride: Value, padding: Value, dilation: Value, ceil: Value) -> Shape:
     """The shape after pooling the last `n` axes; the stride is the kernel's size unless given."""
-    _checked(shape, n)
+    check_windows(shape, n)
     widths = [size(v) for v in pair(kernel, n)]
     steps = widths if stride is None or stride == () else [size(v) for v in pair(stride, n)]
     pads = [size(v) for v in pair(padding, n)]
@@ -40,14 +40,9 @@ def _slid_ceil(length: Size, kernel: Size, stride: Size, padding: Size, dilation
     return Unknown("with ceil_mode the number of windows depends on the exact sizes")
 
 
-def _checked(shape: Shape, n: int) -> None:
-    if shape.rank is not None and shape.rank not in {n + 1, n + 2}:
-        raise ShapeError("rank", f"expected {n + 1} or {n + 2} dims, got {shape}")
-
-
 def adapted(shape: Shape, n: int, output: Value) -> Shape:
     """The shape after adaptive pooling: None keeps a size."""
-    _checked(shape, n)
+    check_windows(shape, n)
     wanted = items(output) if is_sequence(output) else (output,) * n
     if len(wanted) == 1:
         wanted = wanted * n

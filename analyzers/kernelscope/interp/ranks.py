@@ -1,0 +1,117 @@
+"""How many dims a tensor has that nobody is seen to give: the rank with which the function can run.
+
+The body is tried with several ranks; those that lead to a contradiction are out. What is tried leaves no trace.
+"""
+
+# Values are dynamic by nature; narrowing one to a container leaves its elements unknown to the type checker.
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+
+from __future__ import annotations
+
+import time
+
+from kernelscope.dims import Dim, dim
+from kernelscope.interp.flow import Returns, execute
+from kernelscope.interp.interpreter import Interpreter, OutOfBudget
+from kernelscope.interp.symbols import over_sizes
+from kernelscope.interp.values import Maybe, Scope, Value, present
+from kernelscope.ops import ShapeError
+from kernelscope.ops.arguments import WITHOUT_BATCH
+from kernelscope.syntax.python import tree as t
+from kernelscope.tensor import Shape, Size, Tensor
+
+MOST = 6
+"""A function that runs with so many dims runs with any number."""
+TRIAL_SECONDS = 0.3
+ALL_SECONDS = 1.5
+"""How long ranks are tried in one file."""
+MAX_PARAMETERS = 3
+
+
+def settle_ranks(run: Interpreter, scope: Scope, node: t.FunctionDef) -> None:
+    """Give the parameters of unknown rank the one that the body needs, as far as it needs one."""
+    names = [p.name for p in node.args if _is_open(scope.names.get(p.name))]
+    for name in names[:MAX_PARAMETERS]:
+        if run.tried > ALL_SECONDS:
+            return
+        start = time.thread_time()
+        taken = _spoken(scope)
+        called = name
+        while any(f"{called}_size{i}" in taken for i in range(MOST)):
+            called += "_"
+        found = _rank(run, scope, node, name, called)
+        if found is not None:
+            scope.names[name] = _with_rank(scope.names[name], called, found)
+        run.tried += time.thread_time() - start
+
+
+def _is_open(value: Value) -> bool:
+    value = present(value)
+    return isinstance(value, Tensor) and value.rank is None
+
+
+def _rank(run: Interpreter, scope: Scope, node: t.FunctionDef, name: str, called: str) -> int | None:
+    """The rank with which the body meets no contradiction, if it is the only one."""
+    least = max(1, present(scope.names[name]).shape.least_rank)
+    fitting: list[int] = []
+    for rank in range(MOST, least - 1, -1):
+        if _runs(run, scope, node, name, _with_rank(scope.names[name], called, rank)):
+            fitting.append(rank)
+            if rank == MOST or len(fitting) > 1:
+                return None
+    return fitting[0] if fitting else None
+
+
+def _runs(run: Interpreter, scope: Scope, node: t.FunctionDef, name: str, value: Value) -> bool:
+    """Whether a call with this rank meets no contradiction."""
+    trial = Scope(scope.path, scope.function, dict(scope.names), scope.outer)
+    trial.names[name] = value
+    budget, steps, deadline = time.thread_time() + TRIAL_SECONDS, run.steps, run.deadline
+    known, frame, mark, before = run.known, run.symbols.frame, run.changes.mark(), len(run.findings)
+    run.steps, run.deadline = 0, min(budget, deadline)
+    batched = WITHOUT_BATCH.set(False)
+    run.quiet += 1
+    run.contexts.within += 1
+    run.strict += 1
+    run.frames += 1
+    trial.frame = run.symbols.frame = run.frames
+    run.calls, calls = 1, run.calls
+    try:
+        returns = Returns(run, trial)
+        return not (execute(run, trial, node.body, returns) and not returns.any)
+    except ShapeError:
+        return False
+    except (OutOfBudget, RecursionError):
+        return True
+    finally:
+        WITHOUT_BATCH.reset(batched)
+        run.changes.undo(mark)
+        run.strict -= 1
+        run.contexts.within -= 1
+        run.quiet -= 1
+        run.known, run.symbols.frame, run.calls, run.nested = known, frame, calls, 0
+        run.steps, run.deadline = steps, deadline
+        del run.findings[before:]
+
+
+def _with_rank(value: Value, called: str, rank: int) -> Value:
+    """A tensor of this rank, its sizes called after the parameter where they are not known."""
+    if isinstance(value, Maybe):
+        return Maybe(_with_rank(value.value, called, rank), value.name)
+    head, tail = value.shape.head, value.shape.tail or ()
+    missing = range(len(head), rank - len(tail))
+    sizes: tuple[Size, ...] = (*head, *(dim(f"{called}_size{i}") for i in missing), *tail)
+    return Tensor(Shape(sizes), value.dtype, value.place)
+
+
+def _spoken(scope: Scope) -> set[str]:
+    """The names in the sizes of all parameters."""
+    found: set[str] = set()
+
+    def note(size: Dim) -> Dim:
+        found.update(size.names())
+        return size
+
+    for value in scope.names.values():
+        over_sizes(value, note)
+    return found
