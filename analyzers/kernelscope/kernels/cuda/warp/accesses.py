@@ -7,7 +7,7 @@ may have, and an answer that depends on them says so.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import gcd
 
 from kernelscope.dims import Dim, TooLarge, dim, render
@@ -15,7 +15,7 @@ from kernelscope.kernels.cuda.warp.banks import Conflict, conflict
 from kernelscope.kernels.cuda.warp.kernel_run import Run, Shape
 from kernelscope.kernels.cuda.warp.lanes import UNIT, Lanes, NeedsCases, Numbers, Scattered, Spread, Undecided
 from kernelscope.kernels.cuda.warp.machine import Access
-from kernelscope.kernels.cuda.warp.sectors import SECTOR, WARP, Class, Traffic, threads, traffic
+from kernelscope.kernels.cuda.warp.sectors import AXES, SECTOR, WARP, Class, Traffic, moved, threads, traffic
 
 MAX_CASES = 64
 MAX_WARPS = 32
@@ -50,9 +50,10 @@ class _Judge:
     run: Run
     constants: dict[str, int] = field(init=False)
     varying: dict[str, str] = field(init=False)
-    masks: dict[tuple[int, tuple[Dim, ...]], Numbers | None] = field(
-        default_factory=dict[tuple[int, tuple[Dim, ...]], Numbers | None]
+    masks: dict[tuple[tuple[int, int, int], int, Dim], Numbers | None] = field(
+        default_factory=dict[tuple[tuple[int, int, int], int, Dim], Numbers | None]
     )
+    judged: dict[tuple[object, ...], Verdict] = field(default_factory=dict[tuple[object, ...], Verdict])
     by_warp: dict[tuple[Shape, int], Lanes] = field(default_factory=dict[tuple[Shape, int], Lanes])
 
     def __post_init__(self) -> None:
@@ -62,6 +63,12 @@ class _Judge:
     def verdict(self, access: Access) -> Verdict:
         if access.memory.space == "unknown":
             return Verdict(access, None, reason="the pointer may point into several memories")
+        key = (access.memory.space, access.offset, access.width, access.conditions)
+        if (same := self.judged.get(key)) is None:
+            same = self.judged[key] = self._first_verdict(access)
+        return replace(same, access=access)
+
+    def _first_verdict(self, access: Access) -> Verdict:
         try:
             offset, width = self._known(access.offset), self._known(access.width or dim(4))
             return self._judged(access, offset, width)
@@ -122,12 +129,18 @@ class _Judge:
     def _lanes(self, shape: tuple[int, int, int], warp: int) -> Lanes:
         found = self.by_warp.get((shape, warp))
         if found is None:
-            found = self.by_warp[shape, warp] = Lanes(threads(shape, warp), self.varying, is_size=self._is_size)
+            found = self.by_warp[shape, warp] = Lanes(
+                threads(shape, warp), self.varying, is_size=self._is_size, has_few_values=self._has_few_values
+            )
         return found
 
     def _is_size(self, name: str) -> bool:
         symbol = self.run.symbols.known.get(name)
         return (symbol is not None and symbol.size) or name.startswith(("blockDim.", "sizeof("))
+
+    def _has_few_values(self, name: str) -> bool:
+        symbol = self.run.symbols.known.get(name)
+        return symbol is not None and 0 < len(symbol.values) <= MAX_CASES
 
     def _active(self, conditions: tuple[Dim, ...], shape: tuple[int, int, int]) -> tuple[int, Numbers | None]:
         """The first warp of which any lane gets there, and its lanes that do; None for all."""
@@ -139,27 +152,26 @@ class _Judge:
         return 0, None
 
     def _mask(self, conditions: tuple[Dim, ...], shape: tuple[int, int, int], warp: int) -> Numbers | None:
-        key = (warp, conditions)
-        if key not in self.masks:
-            mask: Numbers | None = None
-            for condition in conditions:
-                lanes = self._condition(condition, shape, warp)
-                if lanes is not None and not all(lanes):
-                    mask = lanes if mask is None else tuple(a and b for a, b in zip(mask, lanes, strict=True))
-            self.masks[key] = mask
-        return self.masks[key]
+        """Which lanes pass all conditions; None for all of them."""
+        mask: Numbers | None = None
+        for condition in conditions:
+            key = (shape, warp, condition)
+            if key not in self.masks:
+                self.masks[key] = self._condition(condition, shape, warp)
+            lanes = self.masks[key]
+            if lanes is not None and not all(lanes):
+                mask = lanes if mask is None else tuple(a and b for a, b in zip(mask, lanes, strict=True))
+        return mask
 
     def _condition(self, condition: Dim, shape: tuple[int, int, int], warp: int) -> Numbers | None:
         """Which lanes pass; None where that does not follow, as for bounds of the data."""
-        counters = {n: 0 for n in condition.names() if (s := self.run.symbols.known.get(n)) is not None and s.counter}
+        names = condition.names()
+        if not any(name in AXES for name in names) or any(name in self.varying for name in names):
+            return None
+        counters = {n: 0 for n in names if (s := self.run.symbols.known.get(n)) is not None and s.counter}
         known = self._known(condition.subs(counters) if counters else condition)
-        if known.const is not None:
-            return None
-        lanes = self._lanes(shape, warp)
-        if not lanes.differs(known):
-            return None
         try:
-            spread = Lanes(lanes.threads, self.varying, is_size=self._is_size).spread(known)
+            spread = self._lanes(shape, warp).spread(known)
         except (Undecided, NeedsCases):
             return None
         return spread.get(UNIT) if all(not monomial for monomial in spread) else None
@@ -176,18 +188,15 @@ class _Judge:
             if count and active is not None and not any(active):
                 continue
             lanes = self._lanes(shape, warp)
-            lanes.assumed = {}
-            lanes.known.clear()
+            lanes.forget()
             try:
                 address = lanes.spread(case)
                 needs: tuple[str, ...] = ()
                 self._try_strides(address)
                 if access.memory.space == "shared":
-                    outcome = conflict(address, width, active)
+                    found: list[Traffic | Conflict] = [conflict(address, width, active)]
                 else:
-                    outcome = traffic(address, width, active)
-                    if outcome.kind in (Class.COALESCED, Class.MISALIGNED) and outcome.lanes > 1:
-                        needs = self._rows_begin(address)
+                    found, needs = self._traffic(address, width, active)
             except NeedsCases as need:
                 values = self._values(need)
                 count += len(values)
@@ -195,31 +204,46 @@ class _Judge:
                     raise Undecided(f"depends on `{need.name}`") from None
                 for value in values:
                     given = {need.name: value}
-                    todo.append((case.subs(given), tuple(c.subs(given) for c in conditions)))
+                    bounded = value.const is not None
+                    passed = tuple(c.subs(given) for c in conditions) if bounded else conditions
+                    todo.append((case.subs(given), passed))
                 continue
-            yield outcome, (*lanes.assumed, *needs)
+            for outcome in found:
+                yield outcome, (*lanes.assumed, *needs)
 
     def _try_strides(self, address: Spread) -> None:
         """Distances between lanes that are few numbers are tried one by one."""
         for monomial, numbers in address.items():
             if monomial and len(set(numbers)) > 1:
                 for atom, _ in monomial:
-                    symbol = self.run.symbols.known.get(atom) if isinstance(atom, str) else None
-                    if symbol is not None and 0 < len(symbol.values) <= MAX_CASES:
-                        raise NeedsCases(str(atom), 1)
+                    names = (atom,) if isinstance(atom, str) else tuple(n for arg in atom.args for n in arg.names())
+                    for name in names:
+                        if self._has_few_values(name):
+                            raise NeedsCases(name, 1)
 
-    def _rows_begin(self, address: Spread) -> tuple[str, ...]:
-        """What has to hold of sizes for rows to begin at sectors; positions that take every value are tried."""
-        found: dict[str, None] = {}
+    def _traffic(
+        self, address: Spread, width: int, active: Numbers | None
+    ) -> tuple[list[Traffic | Conflict], tuple[str, ...]]:
+        """The traffic where rows begin at sectors, and what has to hold of sizes for them to.
+
+        Positions that take every value, such as a loop's, are tried at each place in a sector.
+        """
+        first = traffic(address, width, active)
+        if first.kind not in (Class.COALESCED, Class.MISALIGNED) or first.lanes == 1:
+            return [first], ()
+        needs: dict[str, None] = {}
+        step = SECTOR
         for monomial, numbers in address.items():
             factor = gcd(SECTOR, *numbers)
             if not monomial or factor == SECTOR:
                 continue
             sizes = tuple((a, e) for a, e in monomial if not isinstance(a, str) or self._is_size(a))
-            if not sizes:
-                raise NeedsCases(str(monomial[0][0]), SECTOR // factor)
-            found[f"{render(Dim(((sizes, 1),)))} is a multiple of {SECTOR // factor}"] = None
-        return tuple(found)
+            if sizes:
+                needs[f"{render(Dim(((sizes, 1),)))} is a multiple of {SECTOR // factor}"] = None
+            else:
+                step = gcd(step, factor)
+        others = (traffic(moved(address, by), width, active) for by in sorted({step, SECTOR - step} - {SECTOR, 0}))
+        return [first, *others], tuple(needs)
 
     def _values(self, need: NeedsCases) -> list[Dim]:
         symbol = self.run.symbols.known.get(need.name)

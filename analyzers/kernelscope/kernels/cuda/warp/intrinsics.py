@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from kernelscope.dims import Dim, maximum, minimum
+from kernelscope.dims import Dim, TooLarge, maximum, minimum
 from kernelscope.kernels.cuda.warp.expressions import ARITHMETIC, evaluate
 from kernelscope.kernels.cuda.warp.machine import Machine, written_name
 from kernelscope.kernels.cuda.warp.names import Names
@@ -99,7 +99,10 @@ def _extreme(choose: Callable[[Dim, Dim], Dim]) -> Rule:
         if len(values) == 2 and all(isinstance(value, Int | Open) for value in values):
             a, b = (m.integer(value) for value in values)
             if a is not None and b is not None:
-                return Int(choose(a, b))
+                try:
+                    return Int(choose(a, b))
+                except TooLarge:
+                    return Int(m.too_large(a, b))
         return Data(next((why for value in values if (why := m.varying(value))), ""))
 
     return rule

@@ -20,6 +20,8 @@ Spread = dict[Monomial, Numbers]
 """A sum: what is the same in all lanes → its factor in each lane; the empty monomial holds plain numbers."""
 
 UNIT: Monomial = ()
+FROM_MEMORY = ("an index comes from memory", "the result of an atomic operation")
+"""How reasons begin that make a value scattered; others only say that it is not known."""
 
 
 class Undecided(Exception):
@@ -31,7 +33,7 @@ class Undecided(Exception):
 
 
 class Scattered(Undecided):
-    """The value comes from memory, or from code that is not followed, and differs by lane."""
+    """The value comes from memory and differs by lane."""
 
 
 class NeedsCases(Exception):
@@ -57,6 +59,14 @@ class Lanes:
     known: dict[Dim, Spread] = field(default_factory=dict[Dim, Spread])
     is_size: Callable[[str], bool] = lambda name: True
     """Whether a name is a size or stride, which code keeps divisible, and no counter."""
+    has_few_values: Callable[[str], bool] = lambda name: False
+    """Whether all values of a name can be tried."""
+
+    def forget(self) -> None:
+        """Begin anew to note what is taken for granted."""
+        if self.assumed:
+            self.assumed = {}
+            self.known.clear()
 
     @property
     def count(self) -> int:
@@ -99,7 +109,8 @@ class Lanes:
             if numbers is not None:
                 return {UNIT: numbers}
             if atom in self.varying:
-                raise Scattered(self.varying[atom])
+                why = self.varying[atom]
+                raise Scattered(why) if why.startswith(FROM_MEMORY) else Undecided(why)
             return None
         if not any(self.differs(arg) for arg in atom.args):
             return None
@@ -109,6 +120,16 @@ class Lanes:
         args = [self.spread(arg) for arg in atom.args]
         if all(_plain(arg) for arg in args):
             return {UNIT: self._by_lane(atom.op, [arg.get(UNIT, (0,) * self.count) for arg in args])}
+        try:
+            return self._symbolic(atom, args)
+        except Undecided:
+            names = (name for arg in atom.args for name in arg.names())
+            few = next((name for name in names if self.has_few_values(name)), None)
+            if few is None:
+                raise
+            raise NeedsCases(few, 1) from None
+
+    def _symbolic(self, atom: Opaque, args: list[Spread]) -> Spread:
         match atom.op:
             case "//" | "%":
                 return self._division(atom, args[0])

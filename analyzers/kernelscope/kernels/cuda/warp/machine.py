@@ -44,7 +44,7 @@ from kernelscope.kernels.cuda.warp.values import (
 from kernelscope.results import Span
 from kernelscope.syntax.cuda import tree as t
 
-MAX_STEPS = 12_000
+MAX_STEPS = 8_000
 """Expressions that are evaluated for one kernel, inlined functions included."""
 MAX_NAME = 40
 
@@ -146,7 +146,7 @@ class Machine:
                 return None
 
     def varying(self, value: Value) -> str:
-        """Why a value differs by lane; empty if it does not."""
+        """Why a value differs by lane, when what is made of it is not known; empty if it does not."""
         match value:
             case Int(d=d):
                 return self.symbols.varying(d)
@@ -269,6 +269,8 @@ class Machine:
             if found is not None:
                 return found
             reason = f"`{pointer.memory.name}` is a local array"
+            if isinstance(pointer.target, TypeParameter | Opaque):
+                return Data(reason, pointer.target)
             return self.unknown(pointer.target, pointer.memory.name, reason)
         self.record("load", pointer, span, written)
         text = f"{written or pointer.memory.name}[…]"

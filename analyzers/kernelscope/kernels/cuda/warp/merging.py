@@ -27,7 +27,7 @@ def select(m: Machine, condition: Dim, then: Value, orelse: Value, name: str = "
             offset = _chosen(m, condition, then.offset, orelse.offset, name)
             if then.memory is orelse.memory:
                 return Pointer(then.memory, offset, then.target)
-            return Pointer(_either(m, condition, then.memory, orelse.memory), offset, then.target)
+            return _either(m, condition, then, orelse, offset)
         case Pointer(), Int(d=b) if b.const == 0:
             return then
         case Int(d=a), Pointer() if a.const == 0:
@@ -48,12 +48,16 @@ def select(m: Machine, condition: Dim, then: Value, orelse: Value, name: str = "
     return Data(m.varying(then) or m.varying(orelse) or m.symbols.varying(condition))
 
 
-def _either(m: Machine, condition: Dim, a: Memory, b: Memory) -> Memory:
-    """One of two arrays; accesses to it are told with both names."""
-    names = dict.fromkeys((*a.name.split(" or "), *b.name.split(" or ")))
-    space = a.space if a.space == b.space else "unknown"
-    varying = m.symbols.varying(condition)
-    return Memory(" or ".join(names), "unknown" if varying else space, a.element)
+def _either(m: Machine, condition: Dim, then: Pointer, orelse: Pointer, offset: Dim) -> Value:
+    """One of two arrays, told with both names; lanes that choose differently lie an unknown distance apart."""
+    names = dict.fromkeys((*then.memory.name.split(" or "), *orelse.memory.name.split(" or ")))
+    same_space = then.memory.space == orelse.memory.space
+    memory = Memory(" or ".join(names), then.memory.space if same_space else "unknown", then.memory.element)
+    apart = m.symbols.new(f"&{orelse.memory.name}-&{then.memory.name}", Symbol(size=True))
+    try:
+        return Pointer(memory, offset + (1 - condition) * apart, then.target)
+    except TooLarge:
+        return Pointer(memory, m.too_large(offset, condition), then.target)
 
 
 def _chosen(m: Machine, condition: Dim, a: Dim, b: Dim, name: str) -> Dim:

@@ -108,13 +108,19 @@ def _stride(address: Spread, groups: dict[tuple[int, ...], list[int]], active: N
         for lane in lanes:
             firsts.setdefault(tuple(numbers[lane] for numbers in symbolic), lane)
         lanes = list(firsts.values())
-    steps = {_difference(address, a, b) for a, b in pairwise(lanes)}
-    return next(iter(steps)) if len(steps) == 1 else None
-
-
-def _difference(address: Spread, a: int, b: int) -> Dim:
-    result = dim(0)
+    step = dim(0)
     for monomial, numbers in address.items():
-        if numbers[b] != numbers[a]:
-            result = result + Dim(((monomial, numbers[b] - numbers[a]),))
-    return result
+        steps = {numbers[b] - numbers[a] for a, b in pairwise(lanes)}
+        if len(steps) > 1:
+            return None
+        if steps and (factor := steps.pop()):
+            step = step + Dim(((monomial, factor),))
+    return step if len(lanes) > 1 else None
+
+
+def moved(address: Spread, by: int) -> Spread:
+    """All lanes further on by a number of bytes."""
+    if not by:
+        return address
+    count = len(next(iter(address.values()), (0,) * WARP))
+    return {**address, UNIT: tuple(n + by for n in address.get(UNIT, (0,) * count))}

@@ -147,7 +147,7 @@ class Symbols:
         """Why a Dim differs by lane; empty if it does not."""
         for name in d.names():
             if name.startswith("threadIdx."):
-                return f"`{name}`"
+                return f"`{name}` goes into it in a way that is not followed"
             found = self.known.get(name)
             if found is not None and found.varying:
                 return found.varying
