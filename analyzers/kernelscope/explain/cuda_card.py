@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from kernelscope.dims import Dim, product, render
+from kernelscope.explain.cuda_accesses import access_lines
+from kernelscope.explain.cuda_threads import mapping_lines
 from kernelscope.explain.document import Card, CardRow, Line
 from kernelscope.kernels.cuda.intrinsics import Kind
 from kernelscope.kernels.cuda.kernels import KernelFacts
@@ -16,6 +18,7 @@ from kernelscope.kernels.cuda.launches import Launch
 from kernelscope.kernels.cuda.operations import Operation
 from kernelscope.kernels.cuda.resources import cluster_dims, loop_kind, vector_width
 from kernelscope.kernels.cuda.shared_memory import SharedArray, SharedMemory
+from kernelscope.kernels.cuda.warp.kernel_warp import KernelWarp, kernel_warp
 from kernelscope.kernels.hardware import generation
 from kernelscope.kernels.occupancy import occupancy
 from kernelscope.results import Hover, Link, Location, Span, Target
@@ -26,13 +29,17 @@ MAX_LINES = 8
 
 def kernel_card(facts: KernelFacts, gpu: str = "H100") -> Card:
     """Every row of the card."""
+    warp = kernel_warp(facts)
     rows: tuple[tuple[str, Callable[[], Iterator[Line]]], ...] = (
         ("Launch", lambda: _launches(facts)),
         ("Grid", lambda: _extents(facts, "grid")),
         ("Block", lambda: _extents(facts, "block")),
         ("Launch bounds", lambda: _bounds(facts)),
+        ("Thread mapping", lambda: _mapping(warp)),
         ("Shared memory (static)", lambda: _static(facts)),
         ("Shared memory (dynamic)", lambda: _dynamic(facts)),
+        ("Global access", lambda: _accesses(warp, "global")),
+        ("Shared access", lambda: _accesses(warp, "shared")),
         ("Vector width", lambda: _vector(facts)),
         ("Barriers", lambda: _barriers(facts)),
         ("Warp ops", lambda: _counted(facts, Kind.WARP)),
@@ -190,6 +197,24 @@ def _dynamic(facts: KernelFacts) -> Iterator[Line]:
     where = facts.shared.dynamic[0]
     place = facts.location(where.span) if where.path == facts.unit.path else None
     yield Line(f"{names} extern, {', '.join(parts) or 'sized at the launch'}", place)
+
+
+# -- threads and accesses -------------------------------------------------------------------------------------
+
+
+def _mapping(warp: KernelWarp) -> Iterator[Line]:
+    for text in mapping_lines(warp):
+        yield Line(text, warp.facts.location(warp.facts.function.name_span))
+
+
+def _accesses(warp: KernelWarp, space: str) -> Iterator[Line]:
+    for text, verdict in access_lines(warp.verdicts, space, warp.line):
+        yield Line(text, warp.facts.location(warp.span(verdict.access.span)))
+    run = warp.run
+    if run is None or not run.complete:
+        yield Line("not every path was followed: the kernel is too large")
+    elif warp.launch is not None and warp.differs_by_launch:
+        yield Line(f"as launched at L{warp.launch.line} `{Path(warp.launch.unit.path).name}`", _place(warp.launch))
 
 
 # -- behaviour ------------------------------------------------------------------------------------------------

@@ -116,6 +116,14 @@ class Files:
         """Whether there is such a folder."""
         return os.path.isdir(path)
 
+    def beside(self, folder: str, suffixes: tuple[str, ...]) -> list[str]:
+        """The files right in a folder that end so, by name; for what has to be known before the folder is indexed."""
+        try:
+            with os.scandir(folder) as entries:
+                return sorted(entry.path for entry in entries if entry.name.endswith(suffixes) and entry.is_file())
+        except OSError:
+            return []
+
     def read(self, path: str) -> bytes | LeftOut:
         """The bytes as they are (any encoding, any line ends), or why they are not to be had."""
         data = self._open.get(path)

@@ -5,9 +5,10 @@ Made for what the user looks at and kept until a file it rests on changes.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from kernelscope.results import Location, Span
 from kernelscope.syntax.cuda.expressions import split_arguments
 from kernelscope.syntax.cuda.functions import Function
 from kernelscope.syntax.cuda.macros import closing
+from kernelscope.workspace.files import CUDA_SUFFIXES
 from kernelscope.workspace.workspace import Workspace
 
 MAX_LAUNCH_FILES = 40
@@ -43,6 +45,8 @@ class KernelFacts:
     unit: Unit
     function: Function
     launches: tuple[Launch, ...]
+    derived: dict[type, object] = field(default_factory=dict[type, object])
+    """What others make of these facts and keep with them, by its type."""
 
     @property
     def name(self) -> str:
@@ -179,7 +183,9 @@ class Kernels:
         """Launches of a kernel: those of its file and headers first, then of the files that mention its name."""
         paths = [unit.path, *unit.headers]
         callers = self.workspace.index.callers(kernel.name)
-        paths += [path for path in callers or () if path not in paths][:MAX_LAUNCH_FILES]
+        if callers is None:
+            callers = list(self._near(unit.path))
+        paths += [path for path in callers if path not in paths][:MAX_LAUNCH_FILES]
         for path in paths:
             header = self.units.header(path)
             if header is None or kernel.name.encode() not in header.data:
@@ -187,6 +193,13 @@ class Kernels:
             for launch in self.launches_in(path):
                 if launch.kernel == kernel.name and self._means(launch, unit, kernel):
                     yield launch
+
+    def _near(self, path: str) -> Iterator[str]:
+        """Files beside a kernel's and in the folder above, where its launch is looked for while the index is made."""
+        folder = os.path.dirname(path)
+        yield from self.workspace.files.beside(folder, CUDA_SUFFIXES)
+        if self.workspace.files.root_of(os.path.dirname(folder)) is not None:
+            yield from self.workspace.files.beside(os.path.dirname(folder), CUDA_SUFFIXES)
 
     def _means(self, launch: Launch, unit: Unit, kernel: Function) -> bool:
         """Whether a launch of this name is of this very kernel: what its file sees under that name decides."""

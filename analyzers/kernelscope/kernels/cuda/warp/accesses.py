@@ -50,6 +50,7 @@ class _Judge:
     run: Run
     constants: dict[str, int] = field(init=False)
     varying: dict[str, str] = field(init=False)
+    loaded: dict[str, Dim] = field(init=False)
     masks: dict[tuple[tuple[int, int, int], int, Dim], Numbers | None] = field(
         default_factory=dict[tuple[tuple[int, int, int], int, Dim], Numbers | None]
     )
@@ -59,6 +60,8 @@ class _Judge:
     def __post_init__(self) -> None:
         self.constants = self.run.setting.constants()
         self.varying = dict(self.run.symbols.varying_names)
+        known = self.run.symbols.known.items()
+        self.loaded = {name: self._known(symbol.address) for name, symbol in known if symbol.address is not None}
 
     def verdict(self, access: Access) -> Verdict:
         if access.memory.space == "unknown":
@@ -130,13 +133,22 @@ class _Judge:
         found = self.by_warp.get((shape, warp))
         if found is None:
             found = self.by_warp[shape, warp] = Lanes(
-                threads(shape, warp), self.varying, is_size=self._is_size, has_few_values=self._has_few_values
+                threads(shape, warp),
+                self.varying,
+                is_size=self._is_size,
+                is_long=self._is_long,
+                loaded=self.loaded,
+                has_few_values=self._has_few_values,
             )
         return found
 
     def _is_size(self, name: str) -> bool:
         symbol = self.run.symbols.known.get(name)
         return (symbol is not None and symbol.size) or name.startswith(("blockDim.", "sizeof("))
+
+    def _is_long(self, d: Dim) -> bool:
+        """A length that a caller passes; template parameters are often short, and their numbers matter."""
+        return not any(s.template for name in d.names() if (s := self.run.symbols.known.get(name)) is not None)
 
     def _has_few_values(self, name: str) -> bool:
         symbol = self.run.symbols.known.get(name)

@@ -76,7 +76,7 @@ def _templates(m: Machine, function: t.Function, setting: Setting, names: Names)
                 known = m.resolver.type(param.default, names)
             names.types[param.name] = known or TypeParameter(param.name)
         else:
-            number = m.symbols.shared(param.name, Symbol(size=True))
+            number = m.symbols.shared(param.name, Symbol(size=True, template=True))
             bind(names, ((param.name, number),))
 
 

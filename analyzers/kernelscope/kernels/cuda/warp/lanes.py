@@ -20,6 +20,8 @@ Spread = dict[Monomial, Numbers]
 """A sum: what is the same in all lanes → its factor in each lane; the empty monomial holds plain numbers."""
 
 UNIT: Monomial = ()
+MIN_SHARING = 4
+"""Lanes that have to share a loaded index for the warp to count as reading rows, and not single elements."""
 FROM_MEMORY = ("an index comes from memory", "the result of an atomic operation")
 """How reasons begin that make a value scattered; others only say that it is not known."""
 
@@ -59,6 +61,10 @@ class Lanes:
     known: dict[Dim, Spread] = field(default_factory=dict[Dim, Spread])
     is_size: Callable[[str], bool] = lambda name: True
     """Whether a name is a size or stride, which code keeps divisible, and no counter."""
+    is_long: Callable[[Dim], bool] = lambda d: True
+    """Whether a divisor is a length of the data, in which rows are longer than a warp."""
+    loaded: Mapping[str, Dim] = field(default_factory=dict[str, Dim])
+    """Names of loaded values with the addresses that they come from: lanes that read one address hold one value."""
     has_few_values: Callable[[str], bool] = lambda name: False
     """Whether all values of a name can be tried."""
 
@@ -108,13 +114,30 @@ class Lanes:
             numbers = self.threads.get(atom)
             if numbers is not None:
                 return {UNIT: numbers}
-            if atom in self.varying:
-                why = self.varying[atom]
-                raise Scattered(why) if why.startswith(FROM_MEMORY) else Undecided(why)
-            return None
+            return self._varying(atom) if atom in self.varying else None
         if not any(self.differs(arg) for arg in atom.args):
             return None
         return self._operation(atom)
+
+    def _varying(self, name: str) -> Spread | None:
+        """A value that may differ by lane: loaded values are told apart by their addresses."""
+        why = self.varying[name]
+        scattered = Scattered(why) if why.startswith(FROM_MEMORY) else Undecided(why)
+        address = self.loaded.get(name)
+        if address is None:
+            raise scattered
+        spread = self.spread(address)
+        groups: dict[tuple[int, ...], list[int]] = {}
+        for lane in range(self.count):
+            groups.setdefault(tuple(numbers[lane] for numbers in spread.values()), []).append(lane)
+        if len(groups) == 1:
+            return None
+        if any(len(group) < MIN_SHARING for group in groups.values()):
+            raise scattered
+        return {
+            ((f"{name}#{i}", 1),): tuple(int(lane in group) for lane in range(self.count))
+            for i, group in enumerate(groups.values())
+        }
 
     def _operation(self, atom: Opaque) -> Spread:
         args = [self.spread(arg) for arg in atom.args]
@@ -192,6 +215,8 @@ class Lanes:
         if any(len(set(factors)) > 1 for factors in rest.values()) or min(numbers) < 0:
             raise Undecided(f"`{render(_again(rest, numbers, divisor, atom.op))}`")
         span = max(numbers) + 1
+        if span > 1 and not self.is_long(divisor):
+            raise Undecided(f"depends on `{render(divisor)}`")
         if span > 1:
             self.assumed[f"{render(divisor)} is a multiple of {_power_above(span)}"] = None
         if atom.op == "//":

@@ -275,7 +275,8 @@ class Machine:
         self.record("load", pointer, span, written)
         text = f"{written or pointer.memory.name}[…]"
         reason = f"an index comes from memory (`{text}`)" if varying else ""
-        return self.unknown(pointer.target, text, reason)
+        symbol = Symbol(reason, address=pointer.offset) if varying else None
+        return self.unknown(pointer.target, text, reason, symbol)
 
     def store(self, place: Place, value: Value, span: Span, written: str = "") -> None:
         """Write a place."""

@@ -123,6 +123,10 @@ class Symbol:
     """Whether it counts the rounds of a loop."""
     size: bool = False
     """Whether it is a size or stride: a parameter or constant."""
+    template: bool = False
+    """Whether it is a template parameter: a number that the source fixes."""
+    address: Dim | None = None
+    """Where it was loaded from."""
 
 
 class Symbols:

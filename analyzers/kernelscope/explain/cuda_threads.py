@@ -1,0 +1,101 @@
+"""How threads of a CUDA kernel map to data: formulas of index variables, their ranges, and what runs along what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kernelscope.dims import NO_FACTS, Dim, Facts, render
+from kernelscope.dims.compare import bounds
+from kernelscope.kernels.cuda.kernels import KernelFacts
+from kernelscope.kernels.cuda.warp.accesses import Verdict
+from kernelscope.kernels.cuda.warp.kernel_run import Run
+from kernelscope.kernels.cuda.warp.kernel_warp import KernelWarp
+from kernelscope.kernels.cuda.warp.sectors import AXES, Class, Traffic
+from kernelscope.kernels.cuda.warp.values import Int
+from kernelscope.results import Span
+
+MAX_VARIABLES = 8
+MAX_FORMULA = 120
+BUILTIN = ("blockIdx.x", "blockIdx.y", "blockIdx.z", "threadIdx.x", "threadIdx.y", "threadIdx.z")
+
+
+def formula(d: Dim, order: tuple[str, ...] = ()) -> str:
+    """An index as C++ writes it: blocks first, then threads, then the rest in the source's order."""
+    return render(d, (*BUILTIN, *order)).replace("//", "/").replace("′", "")
+
+
+def index_variables(warp: KernelWarp) -> Iterator[tuple[str, Span, Dim]]:
+    """Integer variables that depend on the thread or the block, as the kernel first gives them."""
+    run = warp.run
+    for span, (name, value, _) in run.variables.items() if run is not None else ():
+        if isinstance(value, Int) and any(n.startswith(("threadIdx.", "blockIdx.")) for n in value.d.names()):
+            yield name, span, value.d
+
+
+def mapping_lines(warp: KernelWarp) -> Iterator[str]:
+    """The row `Thread mapping`: formulas of index variables, then along what neighbouring threads run."""
+    order = warp.facts.order
+    told: dict[str, str] = {}
+    for name, _, d in index_variables(warp):
+        text = formula(d, order)
+        if name not in told and len(text) <= MAX_FORMULA and not d.name:
+            told[name] = f"`{name} = {text}`"
+    yield from list(told.values())[:MAX_VARIABLES]
+    yield from _directions(warp)
+
+
+def _directions(warp: KernelWarp) -> Iterator[str]:
+    """Which arrays neighbouring lanes walk element by element, and which by rows."""
+    groups: dict[str, dict[str, None]] = {}
+    for verdict in warp.verdicts:
+        if isinstance(verdict.outcome, Traffic) and verdict.outcome.lanes > 1:
+            groups.setdefault(_direction(verdict, verdict.outcome), {})[f"`{verdict.access.memory.name}`"] = None
+    for text, names in groups.items():
+        if text:
+            yield f"neighbouring threads {text} {', '.join(names)}"
+
+
+def _direction(verdict: Verdict, outcome: Traffic) -> str:
+    if outcome.kind is Class.BROADCAST:
+        return "share one element of"
+    if outcome.kind is Class.STRIDED:
+        return f"are {formula(outcome.stride)} bytes apart in" if outcome.stride is not None else ""
+    return "run along consecutive elements of"
+
+
+def facts_of(kernel: KernelFacts, run: Run) -> Facts:
+    """What the launch says of `threadIdx` and `blockIdx`, and the loops of their counters."""
+    found = NO_FACTS
+    for axis, size in zip("xyz", run.setting.block, strict=True):
+        found = found.with_bounds(f"threadIdx.{axis}", 0, size - 1 if size is not None else None)
+    grids = {launch.grid for launch in kernel.launches}
+    if len(grids) == 1:
+        for axis, extent in zip("xyz", next(iter(grids)), strict=True):
+            number = extent.const if extent is not None else None
+            found = found.with_bounds(f"blockIdx.{axis}", 0, number - 1 if number is not None else None)
+    for name, symbol in run.symbols.known.items():
+        if symbol.values:
+            found = found.with_bounds(name, min(symbol.values), max(symbol.values))
+    return found
+
+
+def value_range(kernel: KernelFacts, run: Run, d: Dim) -> tuple[int | None, int | None]:
+    """The smallest and largest value of an index; None where it is not known."""
+    varying = run.symbols.varying_names
+    known = d.subs(run.setting.constants())
+    if any(name in varying or not _has_range(run, name) for name in known.names()):
+        low, _ = bounds(known, facts_of(kernel, run)) if not any(n in varying for n in known.names()) else (None, None)
+        return low, None
+    return bounds(known, facts_of(kernel, run))
+
+
+def _has_range(run: Run, name: str) -> bool:
+    return name in AXES or name.startswith("blockIdx.") or bool(
+        (symbol := run.symbols.known.get(name)) is not None and symbol.values
+    )  # fmt: skip
+
+
+def range_text(kernel: KernelFacts, run: Run, d: Dim) -> str:
+    """`0 … 255`; empty when the upper end is not known."""
+    low, high = value_range(kernel, run, d)
+    return f"{low} … {high}" if low is not None and high is not None else ""

@@ -1,0 +1,152 @@
+"""A kernel of the workspace with one warp of it: which launch it is judged for, its run and the class of each access.
+
+The launch that says most of the block and the template parameters is taken; without one, sizes stay names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from kernelscope.kernels.cuda.kernels import KernelFacts
+from kernelscope.kernels.cuda.launches import Launch
+from kernelscope.kernels.cuda.warp.accesses import Verdict, verdicts
+from kernelscope.kernels.cuda.warp.definitions import Definitions, parsed_expression
+from kernelscope.kernels.cuda.warp.kernel_run import Run, Setting, run_kernel
+from kernelscope.kernels.cuda.warp.names import Names
+from kernelscope.kernels.cuda.warp.resolution import Resolver
+from kernelscope.kernels.cuda.warp.types import Opaque, Type
+from kernelscope.results import Span
+from kernelscope.syntax.cuda import tree as t
+from kernelscope.syntax.cuda.functions import Function
+from kernelscope.syntax.cuda.lower_statements import statement
+from kernelscope.syntax.cuda.source import CudaSource
+
+MAX_THREADS = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """One way in which a kernel is launched."""
+
+    launch: Launch
+    setting: Setting
+    known: int
+    """How much it says."""
+
+
+@dataclass
+class KernelWarp:
+    """Everything is computed when first asked for."""
+
+    facts: KernelFacts
+
+    @cached_property
+    def definitions(self) -> Definitions:
+        unit = self.facts.unit
+        return Definitions(lambda name: [found.source for found in unit.with_name(name)])
+
+    @cached_property
+    def _ways(self) -> tuple[_Way, ...]:
+        return tuple(
+            _Way(launch, setting, _known(setting))
+            for launch in self.facts.launches
+            for bound in launch.template_values(self.facts.function) or ({},)
+            for setting in (self._setting(launch, bound),)
+        )
+
+    @cached_property
+    def _way(self) -> _Way | None:
+        return max(self._ways, key=lambda way: way.known, default=None)
+
+    @property
+    def launch(self) -> Launch | None:
+        """The launch that the accesses are judged for."""
+        return self._way.launch if self._way is not None else None
+
+    @property
+    def setting(self) -> Setting:
+        return self._way.setting if self._way is not None else Setting()
+
+    @property
+    def differs_by_launch(self) -> bool:
+        """Whether other launches have other blocks or template arguments."""
+        return any(way.setting != self.setting for way in self._ways)
+
+    def _setting(self, launch: Launch, bound: Mapping[str, str]) -> Setting:
+        x, y, z = (size.const if size is not None else None for size in launch.block)
+        numbers: dict[str, int] = {}
+        types: dict[str, Type] = {}
+        for parameter in self.facts.function.templates:
+            text = bound.get(parameter.name, "")
+            if parameter.type:
+                number = _number(text)
+                if number is not None:
+                    numbers[parameter.name] = number
+            elif text and (kind := self._type(text)) is not None:
+                types[parameter.name] = kind
+        if x is not None and not 0 < x * (y or 1) * (z or 1) <= MAX_THREADS:
+            x, y, z = None, None, None
+        return Setting((x, y, z), numbers, types)
+
+    def _type(self, text: str) -> Type | None:
+        """A type that is written as a template argument."""
+        name = parsed_expression(f"sizeof({text})".encode())
+        operand = name.operand if isinstance(name, t.SizeOf) else None
+        if isinstance(operand, t.Name):
+            operand = t.TypeName(operand.id, operand.span, operand.scope, operand.arguments)
+        if not isinstance(operand, t.TypeName):
+            return None
+        kind = Resolver(self.definitions, lambda node, names: None).type(operand, Names())
+        return kind if not isinstance(kind, Opaque) else None
+
+    @cached_property
+    def run(self) -> Run | None:
+        function = lowered(self.facts.unit.source, self.facts.function)
+        return run_kernel(self.definitions, function, self.setting) if function is not None else None
+
+    @cached_property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        return verdicts(self.run) if self.run is not None else ()
+
+    def span(self, prepared: Span) -> Span:
+        """The part of the user's file that a span of the run stands for."""
+        return self.facts.unit.source.prepared.origin(prepared.start, prepared.end)
+
+    def line(self, verdict: Verdict) -> int:
+        return self.facts.unit.source.source.line_of(self.span(verdict.access.span).start)
+
+
+def kernel_warp(facts: KernelFacts) -> KernelWarp:
+    """The warp of a kernel, kept as long as what is known of the kernel."""
+    kept = facts.derived.get(KernelWarp)
+    if not isinstance(kept, KernelWarp):
+        kept = facts.derived[KernelWarp] = KernelWarp(facts)
+    return kept
+
+
+def lowered(source: CudaSource, function: Function) -> t.Function | None:
+    """The lowered kernel; one that the file's tree lost is lowered from its own."""
+    start = function.body.start_byte
+    for node in source.lowered.functions.get(function.name, ()):
+        if node.span.start <= start < node.span.end and node.span.end == function.body.end_byte:
+            return node
+    outer = function.body.parent
+    while outer is not None and outer.parent is not None and outer.parent.type == "template_declaration":
+        outer = outer.parent
+    found = statement(outer, 0) if outer is not None else ()
+    return next((node for node in found if isinstance(node, t.Function)), None)
+
+
+def _number(text: str) -> int | None:
+    text = text.strip()
+    if text in ("true", "false"):
+        return int(text == "true")
+    digits = text.rstrip("uUlL")
+    return int(digits) if digits.lstrip("-").isdigit() else None
+
+
+def _known(setting: Setting) -> int:
+    sizes = sum(2 for size in setting.block if size is not None)
+    return sizes + 3 * len(setting.numbers) + 3 * len(setting.types)
