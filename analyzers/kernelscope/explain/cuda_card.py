@@ -79,16 +79,18 @@ def _place(launch: Launch) -> Location:
 
 
 def _launches(facts: KernelFacts) -> Iterator[Line]:
-    for launch in facts.launches[:MAX_LAUNCHES]:
+    told: dict[str, Line] = {}
+    for launch in facts.launches:
         parts = ", ".join(launch.configuration)
         templates = f" with <{', '.join(launch.templates)}>" if launch.templates else ""
         how = "" if launch.mechanism == "<<<>>>" else f" by {launch.mechanism}"
-        where = f"L{launch.line} `{Path(launch.unit.path).name}`"
-        yield Line(f"`<<<{parts}>>>` {where}{templates}{how}", _place(launch))
-    if not facts.launches:
+        text = f"`<<<{parts}>>>` L{launch.line} `{Path(launch.unit.path).name}`{templates}{how}"
+        told.setdefault(text, Line(text, _place(launch)))
+    yield from list(told.values())[:MAX_LAUNCHES]
+    if not told:
         yield Line("not known: no launch found in the workspace")
-    elif len(facts.launches) > MAX_LAUNCHES:
-        yield Line(f"and {len(facts.launches) - MAX_LAUNCHES} more")
+    elif len(told) > MAX_LAUNCHES:
+        yield Line(f"and {len(told) - MAX_LAUNCHES} more")
 
 
 def _extents(facts: KernelFacts, which: str) -> Iterator[Line]:

@@ -20,6 +20,9 @@ MAX_FOLLOWED = 16
 _EXTENTS = frozenset(("dim3", "uint3", "std::array", "make_uint3", "dim3_t"))
 _CONFIG_FIELDS = ("gridDim", "blockDim", "dynamicSmemBytes", "stream")
 
+_INITIAL = re.compile(rb"\s*(?:=|\(|\{)")
+"""What follows a declared name and gives it its first value."""
+
 Extent = tuple[Dim | None, Dim | None, Dim | None]
 UNKNOWN_EXTENT: Extent = (None, None, None)
 
@@ -84,17 +87,8 @@ class HostValues:
 
     def _changed(self, name: str, start: int, end: int) -> bool:
         """Whether a variable is assigned, counted up or handed out by address between two places."""
-        text = self.unit.source.expanded[start:end].decode("latin-1")
-        word = re.escape(name)
-        first = re.match(r"\s*(?:=|\(|\{)", text)
-        rest = text[first.end() :] if first else text
-        return (
-            re.search(
-                rf"(?<![\w.]){word}\s*(?:[-+*/%&|^]|<<|>>)?=(?!=)|(?:\+\+|--|(?<!&)&)\s*{word}\b|\b{word}\s*(?:\+\+|--)",
-                rest,
-            )
-            is not None
-        )
+        first = _INITIAL.match(self.unit.source.expanded, start)
+        return bool(self.unit.assignments.between(name, first.end() if first else start, end))
 
     # -- extents --------------------------------------------------------------------------------------------
 
@@ -150,41 +144,31 @@ class HostValues:
             extent = self._extent(parse_expression(declared.value), declared.node.start_byte, depth + 1)
         else:
             extent = (dim(1), dim(1), dim(1))
-        assigned = self._assignments(name, start, offset)
+        first = _INITIAL.match(self.unit.source.expanded, start)
+        assigned = self.unit.assignments.between(name, first.end() if first else start, offset)
         if len(assigned) > 1:
             return UNKNOWN_EXTENT
-        for text, at in assigned:
-            extent = self._extent(parse_expression(text), at, depth + 1)
+        for at in assigned:
+            text = self.unit.assignments.value(at)
+            extent = self._extent(parse_expression(text), at, depth + 1) if text is not None else UNKNOWN_EXTENT
         return self._with_members(name, extent, start, offset)
-
-    def _assignments(self, name: str, start: int, end: int) -> list[tuple[str, int]]:
-        text = self.unit.source.expanded[start:end].decode("latin-1")
-        return [
-            (found[1], start + found.start())
-            for found in re.finditer(rf"(?<![\w.])(?:{re.escape(name)})\s*=(?!=)([^;]*);", text)
-        ]
 
     def _with_members(self, name: str, extent: Extent, start: int, end: int) -> Extent:
         """`grid.x = n;` after the declaration."""
         sizes = list(extent)
         for i, member in enumerate("xyz"):
-            assigned = self._assignments_of_member(name, member, start, end)
+            assigned = self.unit.assignments.between(name, start, end, member)
             if len(assigned) == 1:
-                text, at = assigned[0]
-                sizes[i] = self.constants.evaluate(text, at)
+                text = self.unit.assignments.value(assigned[0])
+                sizes[i] = self.constants.evaluate(text, assigned[0]) if text is not None else None
             elif assigned:
                 sizes[i] = None
         return sizes[0], sizes[1], sizes[2]
 
-    def _assignments_of_member(self, name: str, member: str, start: int, end: int) -> list[tuple[str, int]]:
-        text = self.unit.source.expanded[start:end].decode("latin-1")
-        pattern = rf"(?<![\w.]){re.escape(name)}\s*(?:\.|->)\s*{member}\s*(?:[-+*/]?)=(?!=)([^;]*);"
-        return [(found[1], start + found.start()) for found in re.finditer(pattern, text)]
-
     def _assigned_member(self, name: str, member: str, offset: int) -> str | None:
         start = self.function.body.start_byte if self.function is not None else 0
-        assigned = self._assignments_of_member(name, member, start, offset)
-        return assigned[-1][0].strip() if assigned else None
+        assigned = self.unit.assignments.between(name, start, offset, member)
+        return self.unit.assignments.value(assigned[-1]) if assigned else None
 
     def _returned(self, name: str, args: tuple[Expr, ...], offset: int, depth: int) -> Extent | None:
         """What a helper function that returns a `dim3` gives."""

@@ -24,6 +24,7 @@ from kernelscope.syntax.cuda.nodes import one_line
 
 MAX_CONFIGURATION = 4_000
 MAX_WAYS = 16
+MAX_COPIES = 8
 _NAME_BEFORE = re.compile(r"(?:::)?[A-Za-z_]\w*(?:\s*::\s*(?:template\s+)?[A-Za-z_]\w*)*\s*\Z")
 
 
@@ -131,16 +132,17 @@ class Launch:
         function = self.function
         if function is None or not function.templates or not self.templates:
             return ({},)
-        data = self.unit.source.expanded.decode("latin-1")
         found: list[dict[str, str]] = []
         names = [parameter.name for parameter in function.templates]
-        for match in re.finditer(rf"(?<![\w]){re.escape(function.name)}\s*(?=<)", data):
-            end = template_end(data, match.end())
-            if end is None or len(found) >= MAX_WAYS:
+        data = self.unit.source.expanded
+        for match in re.finditer(re.escape(function.name.encode()) + rb"\s*(?=<)", data):
+            written = data[match.end() : match.end() + MAX_CONFIGURATION].decode("latin-1")
+            end = template_end(written, 0)
+            if end is None or len(found) >= MAX_WAYS or data[match.start() - 1 : match.start()].isalnum():
                 continue
             host = HostValues(self.unit, self.unit.function_at(match.start()))
             bound: dict[str, str] = {}
-            for name, text in zip(names, split_arguments(data[match.end() + 1 : end - 1]), strict=False):
+            for name, text in zip(names, split_arguments(written[1 : end - 1]), strict=False):
                 value = host.constants.evaluate(text, match.start())
                 bound[name] = str(value.const) if value is not None and value.const is not None else text
             if bound not in found:
@@ -159,6 +161,8 @@ class _Finder:
         self.data = unit.source.expanded
         self.plain = without_strings(self.data)
         self.found: list[Launch] = []
+        self.copies: dict[int, int] = {}
+        """How often macros that repeat their argument have repeated a launch."""
 
     def run(self) -> tuple[Launch, ...]:
         if b"<<<" in self.plain:
@@ -234,9 +238,13 @@ class _Finder:
     def _add(
         self, callee: str, configuration: tuple[str, ...], arguments: str, start: int, mark: int, end: int, how: str
     ) -> None:
+        span = self.unit.source.prepared.origin(mark, mark + 1)
+        copies = self.copies.get(span.start, 0)
+        if copies >= MAX_COPIES:
+            return
+        self.copies[span.start] = copies + 1
         function = self.unit.function_at(mark)
         for name, templates in _meanings(self.unit, function, callee, mark):
-            span = self.unit.source.prepared.origin(mark, mark + 1)
             whole = self.unit.source.prepared.origin(start, end)
             self.found.append(
                 Launch(

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from kernelscope.kernels.cuda.assignments import Assignments
 from kernelscope.results import LeftOut
 from kernelscope.syntax.cuda.declarations import Declarations
 from kernelscope.syntax.cuda.directives import directives
@@ -186,6 +187,10 @@ class Unit:
     @cached_property
     def declarations(self) -> Declarations:
         return Declarations(self.source, [function.body for function in self.functions if function.alone])
+
+    @cached_property
+    def assignments(self) -> Assignments:
+        return Assignments(self.source.expanded)
 
     @cached_property
     def _by_name(self) -> dict[str, list[Function]]:

@@ -14,7 +14,7 @@ from kernelscope.results import Span
 from kernelscope.syntax.cuda.mapped import Mapped, joined, standing_for
 
 MAX_DEPTH = 24
-MAX_EXPANDED = 4 << 20
+MAX_EXPANDED = 1 << 20
 MAX_ARGUMENTS = 64
 
 _TOKEN = re.compile(
