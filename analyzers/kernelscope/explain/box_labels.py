@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
 
 from kernelscope.dims import Dim
@@ -162,7 +162,7 @@ class BoxLabels:
 
     # -- notes -------------------------------------------------------------------------------------------
 
-    def notes(self, node: Node) -> Iterator[str]:
+    def notes(self, node: Node, framed: Container[Test]) -> Iterator[str]:
         """Weights with their shapes, variants of a pattern, alternatives, and the conditions of a box."""
         step = node.step
         if isinstance(step.target, Module):
@@ -181,12 +181,17 @@ class BoxLabels:
         pattern = self.patterns.get(node)
         if pattern is not None and pattern.traits:
             yield ", ".join(pattern.traits)
-        outer = [n for n in node.ancestors() if n in self.choice.opened and n is not self.choice.flow.root]
-        tests = [test for n in (node, *outer) if n.step.kind != "loop" for test in n.tests]
-        for test in dict.fromkeys(tests):
-            yield self._test(test)
+        for test in self.conditions(node):
+            if test not in framed:
+                yield self.test(test)
 
-    def _test(self, test: Test) -> str:
+    def conditions(self, node: Node) -> list[Test]:
+        """What must hold for a box to be run, outermost first."""
+        outer = [n for n in node.ancestors() if n in self.choice.opened and n is not self.choice.flow.root]
+        return list(dict.fromkeys(test for n in reversed([node, *outer]) for test in n.tests))
+
+    def test(self, test: Test) -> str:
+        """A condition in words."""
         text = self.text(test.path, test.span)
         return f"if {text if test.holds else negated(text)}"
 
@@ -196,7 +201,7 @@ class BoxLabels:
 
     def side_note(self, node: Node, use: Use) -> str:
         """A mask, table or weight that a box is given."""
-        name = node.step.bound or node.step.name.rpartition(".")[2] or "value"
+        name = node.step.bound or _source_name(node) or node.step.name.rpartition(".")[2] or "value"
         if node.is_source and (not node.step.bound or "[" not in node.step.name):
             name = node.step.name
         shape = self.names.tensor(use.value)
@@ -211,6 +216,18 @@ class BoxLabels:
         title = head if head.startswith(("for ", "while ")) else self.attribute(loop.parent) if loop.parent else head
         title = title if len(title) <= MAX_TEXT else title[: MAX_TEXT - 1] + "…"
         return title or "loop", self.names.size(count) if isinstance(count, Dim) else ""
+
+
+def _source_name(node: Node) -> str:
+    """The input or weight that a value is made of first."""
+    seen: set[Node] = set()
+    while not node.is_source:
+        seen.add(node)
+        origins = [n for use in node.uses[:1] for n in use.nodes if n not in seen]
+        if not origins:
+            return ""
+        node = origins[0]
+    return node.step.name
 
 
 def negated(test: str) -> str:

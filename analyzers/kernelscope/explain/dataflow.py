@@ -5,8 +5,10 @@ Which parts are boxes is decided in `flow_boxes`, what they are called in `box_l
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from kernelscope.diagrams.model import Border, Box, Edge, Graph, Group
 from kernelscope.explain.box_labels import BoxLabels
@@ -16,6 +18,7 @@ from kernelscope.explain.flow_boxes import Boxes
 from kernelscope.explain.targets import PythonTarget, function_of
 from kernelscope.interp.interpreter import Seen
 from kernelscope.interp.runs import trace_function
+from kernelscope.interp.trace import Test
 from kernelscope.ops import Module
 from kernelscope.patterns.flow import Flow, Node, Use
 from kernelscope.patterns.pattern import Pattern
@@ -27,6 +30,9 @@ from kernelscope.workspace.workspace import Workspace
 
 MAX_SIDE_NOTES = 3
 MAX_OUTPUTS = 4
+FRAMED = 3
+"""A condition of as many boxes is a frame around them; of fewer a note beside each."""
+Frame = Node | Test
 NOTHING = Unknown("nothing")
 NONE: frozenset[Node] = frozenset()
 
@@ -107,6 +113,7 @@ class Chart:
         self.keys: dict[str, Node] = {}
         self._key_of: dict[Node, str] = {}
         self.texts: list[str] = []
+        self._frames: dict[tuple[Frame, ...], int] = {}
 
     def graph(self) -> Graph:
         """The picture's graph: inputs, boxes in the order of the code, outputs."""
@@ -214,24 +221,42 @@ class Chart:
         sources = list(dict.fromkeys(link.origin.node for link in links if link.user is box))
         residual = len(sources) == 2 and (sources[0] in before[sources[1]] or sources[1] in before[sources[0]])
         lines = self.labels.lines(box, residual)
-        told = list(dict.fromkeys(note for note in (*self.labels.notes(box), *notes) if note))
+        told = list(dict.fromkeys(note for note in (*self.labels.notes(box, self._path(box)), *notes) if note))
         if len(told) > MAX_SIDE_NOTES + 1:
             told = [*told[:MAX_SIDE_NOTES], f"{len(told) - MAX_SIDE_NOTES} more"]
-        group = next((self._group_key(n) for n in box.ancestors() if n.step.kind == "loop"), "")
+        group = self._group_key(self._path(box))
         border = Border.DOUBLE if self.labels.is_collective(box) else Border.SINGLE
         return Box(self._key_of[box], lines, tuple(told), border, group, self.labels.kind(box))
 
-    def _group_key(self, loop: Node) -> str:
-        return f"g{loop.number}"
+    def _path(self, box: Node) -> tuple[Frame, ...]:
+        """The frames around a box, outermost first: loops, and conditions that several boxes share."""
+        found: list[Frame] = []
+        outer = [n for n in box.ancestors() if n in self.choice.opened and n is not self.flow.root]
+        for node in reversed([box, *outer]):
+            found += [test for test in node.tests if self._sharing[test] >= FRAMED and test not in found]
+            if node.step.kind == "loop":
+                found.append(node)
+        return tuple(found)
+
+    @cached_property
+    def _sharing(self) -> Counter[Test]:
+        """How many boxes each condition holds for."""
+        return Counter(test for box in self.boxes for test in self.labels.conditions(box))
+
+    def _group_key(self, path: tuple[Frame, ...]) -> str:
+        return f"g{self._frames.setdefault(path, len(self._frames))}" if path else ""
 
     def _groups(self) -> list[Group]:
-        loops = {n for box in self.boxes for n in box.ancestors() if n.step.kind == "loop"}
+        paths = dict.fromkeys(path[: n + 1] for path in map(self._path, self.boxes) for n in range(len(path)))
         found: list[Group] = []
-        for loop in sorted(loops, key=lambda n: n.number):
-            self.keys[self._group_key(loop)] = loop
-            parent = next((self._group_key(n) for n in loop.ancestors() if n.step.kind == "loop"), "")
-            title, repeat = self.labels.loop(loop)
-            found.append(Group(self._group_key(loop), title, parent, repeat))
+        for path in paths:
+            key, frame = self._group_key(path), path[-1]
+            if isinstance(frame, Node):
+                self.keys[key] = frame
+                title, repeat = self.labels.loop(frame)
+            else:
+                title, repeat = self.labels.test(frame), ""
+            found.append(Group(key, title, self._group_key(path[:-1]), repeat))
         return found
 
     def _edges(self, links: list[Link]) -> list[Edge]:

@@ -94,8 +94,14 @@ def _abbreviation(name: str, taken: set[str]) -> str:
     """The first letters of a name's words, as few as tell it from those that are taken."""
     last = name.partition(SEPARATOR)[0].rpartition(".")[2] or name
     words = [w for w in re.split(r"[^A-Za-z0-9]+|(?<=[a-z])(?=[A-Z])", last) if w]
+    if NAMELESS.search(last):
+        variable, _, axis = last.rpartition("_dim")
+        return _untaken([_initials(variable.split("_")).lower() + axis, last], taken)
     strong = [w for w in words if w.lower() not in WEAK_WORDS and not w.isdigit()] or words
-    choices = [_initials(strong), _initials(words), "".join(w[:2].capitalize() for w in strong), last]
+    return _untaken([_initials(strong), _initials(words), "".join(w[:2].capitalize() for w in strong), last], taken)
+
+
+def _untaken(choices: list[str], taken: set[str]) -> str:
     plain = next((choice for choice in choices if choice and choice not in taken and choice[0].isalpha()), None)
     if plain is not None:
         return plain
@@ -106,4 +112,4 @@ def _abbreviation(name: str, taken: set[str]) -> str:
 
 
 def _initials(words: list[str]) -> str:
-    return "".join(w if w.isdigit() else w[0].upper() for w in words)
+    return "".join(w if w.isdigit() else w[0].upper() for w in words if w)

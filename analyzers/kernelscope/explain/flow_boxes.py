@@ -39,6 +39,8 @@ class Boxes:
         """What depends on the data itself; the rest are masks, positions, tables and weights."""
         found = set(self._main_inputs())
         for node in sorted(self.flow.nodes, key=lambda n: n.number):
+            if node.is_creation:
+                continue
             inner = list(node.walk()) if node.is_atomic else [node]
             if any(origin in found for part in inner for use in part.uses for origin in use.nodes):
                 found.add(node)

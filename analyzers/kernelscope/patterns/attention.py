@@ -32,11 +32,16 @@ def attention(call: Node) -> Pattern | None:
             continue
         clues, traits = core
         inside = set(leaves)
-        whole = not any(n.step.kind in ("layer", "choice", "unfollowed") for n in inside) and not any(
-            n.operator == "linear" for n in inside
-        )
+        whole = not any(_is_more(n) for n in inside)
         return Pattern("attention", "Attention", tuple(clues), tuple(dict.fromkeys(traits)), whole)
     return None
+
+
+def _is_more(node: Node) -> bool:
+    """Whether a step is none of attention's own: a layer, a projection, something else that is used."""
+    if node.step.kind == "unfollowed":
+        return bool(node.users)
+    return node.step.kind in ("layer", "choice") or node.operator == "linear"
 
 
 def _fused(leaf: Node) -> tuple[list[Clue], list[str]]:
@@ -59,8 +64,8 @@ def _written_out(leaf: Node, inside: set[Node]) -> tuple[list[Clue], list[str]] 
         if n.operator in MATRIX_PRODUCTS
     ]  # fmt: skip
     outs = [n for n in forward(leaf, lambda n: n.operator in BETWEEN) if n.operator in MATRIX_PRODUCTS]
-    scores = [n for n in scores if n in inside and len(n.uses) == 2]
-    outs = [n for n in outs if n in inside and len(n.uses) == 2]
+    scores = [n for n in scores if n in inside and len(n.uses) >= 2]
+    outs = [n for n in outs if n in inside and len(n.uses) >= 2]
     if not scores or not outs:
         return None
     clues = [

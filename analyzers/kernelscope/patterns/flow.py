@@ -21,6 +21,9 @@ from kernelscope.tensor import Tensor, Unknown
 
 SOURCES = ("input", "weight")
 CALL_NUMBER = re.compile("·[0-9]+")
+CREATIONS = frozenset(
+    ("zeros", "ones", "empty", "full", "arange", "rand", "randn", "randint", "eye", "linspace", "tensor")
+)
 PARTS = frozenset(
     ("index", "chunk", "split", "split_with_sizes", "tensor_split", "unbind", "select", "narrow", "diagonal")
 )
@@ -98,7 +101,8 @@ class Node:
     def is_creation(self) -> bool:
         """Whether it makes a tensor of no other, but perhaps of its shape."""
         name = self.step.name.rpartition(".")[2]
-        return self.step.kind == "op" and (not self.uses or name.endswith("_like") or name.startswith("new_"))
+        made = name in CREATIONS or name.endswith("_like") or name.startswith("new_")
+        return self.step.kind == "op" and (not self.uses or made)
 
     @property
     def tests(self) -> tuple[Test, ...]:
