@@ -279,12 +279,10 @@ class Analysis:
             if kind == "why":
                 return why(self.file_run(target.path), module, target.path, target)
             return shapes(self.file_run(target.path), module, target.path, target, options.bindings)
-        if kind == "dataflow" and is_python(target.path):
-            from kernelscope.explain.dataflow import dataflow
-            from kernelscope.explain.targets import python_target
+        if kind in ("dataflow", "ops") and is_python(target.path):
+            from kernelscope.explain.flow_documents import flow_document
 
-            found = python_target(self.workspace, target)
-            return dataflow(self.workspace, found, self.file_run(target.path).values, options, target)
+            return flow_document(kind, self.workspace, target, self.file_run(target.path).values, options)
         if kind in ("explain", "pseudocode") and is_cuda(target.path):
             from kernelscope.explain.cuda_kernel import cuda_document
 

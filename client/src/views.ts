@@ -4,6 +4,7 @@
 export const VIEW_COMMANDS = [
   "kernelscope.explainKernel",
   "kernelscope.showDataflow",
+  "kernelscope.showOperatorTable",
   "kernelscope.showArchitecture",
   "kernelscope.showPseudocode",
   "kernelscope.showTiling",

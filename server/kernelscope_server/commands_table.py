@@ -5,6 +5,7 @@ from __future__ import annotations
 VIEWS: dict[str, str] = {
     "kernelscope.explainKernel": "explain",
     "kernelscope.showDataflow": "dataflow",
+    "kernelscope.showOperatorTable": "ops",
     "kernelscope.showPseudocode": "pseudocode",
     "kernelscope.showArchitecture": "architecture",
     "kernelscope.showTiling": "tiling",

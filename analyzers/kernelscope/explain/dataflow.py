@@ -14,7 +14,7 @@ from kernelscope.diagrams.model import Border, Box, Edge, Graph, Group
 from kernelscope.explain.box_labels import BoxLabels
 from kernelscope.explain.dim_names import DimNames
 from kernelscope.explain.document import Block, Diagram, Document, Heading, Line, Paragraph
-from kernelscope.explain.flow_boxes import Boxes
+from kernelscope.explain.flow_boxes import MAX_BOXES, Boxes
 from kernelscope.explain.targets import PythonTarget, function_of
 from kernelscope.interp.interpreter import Seen
 from kernelscope.interp.runs import trace_function
@@ -100,11 +100,11 @@ class Link:
 class Chart:
     """The boxes and edges of one flow."""
 
-    def __init__(self, workspace: Workspace, flow: Flow, options: ViewOptions) -> None:
+    def __init__(self, workspace: Workspace, flow: Flow, options: ViewOptions, limit: int = MAX_BOXES) -> None:
         self.flow = flow
         self.patterns: dict[Node, Pattern] = recognise(flow)
         whole = {node: pattern for node, pattern in self.patterns.items() if pattern.is_whole}
-        self.choice = Boxes(flow, whole)
+        self.choice = Boxes(flow, whole, limit=limit)
         self.boxes = self.choice.boxes()
         self.boxes_live = self.choice.live
         shapes = [v.shape for node in flow.nodes for v in _tensors(node)]
@@ -117,7 +117,7 @@ class Chart:
 
     def graph(self) -> Graph:
         """The picture's graph: inputs, boxes in the order of the code, outputs."""
-        takes = self._connected()
+        takes = self.connected()
         inputs = self._inputs(takes)
         for number, node in enumerate([*inputs, *self.boxes]):
             self._key_of[node] = f"n{number}"
@@ -144,7 +144,7 @@ class Chart:
 
     # -- what boxes take ---------------------------------------------------------------------------------
 
-    def _connected(self) -> dict[Node, list[tuple[Use, list[Origin]]]]:
+    def connected(self) -> dict[Node, list[tuple[Use, list[Origin]]]]:
         """What the boxes take; boxes that take nothing and that nothing takes of are left away."""
         takes = {box: self._takes(box) for box in self.boxes}
         taken = {o.node for found in takes.values() for _, origins in found for o in origins}

@@ -35,19 +35,19 @@ class DimNames:
             if name not in self.numbers and len(name) > PLAIN_LENGTH:
                 self.short[name] = _abbreviation(name, taken)
                 taken.add(self.short[name])
-        self._names: dict[str, DimLike] = {n: dim(s) for n, s in self.short.items()} | self.numbers
+        self.renamed: dict[str, DimLike] = {n: dim(s) for n, s in self.short.items()} | self.numbers
         ranks = {name: index for index, name in enumerate(order)}
-        by_rank = sorted(names, key=lambda n: ranks.get(n, len(ranks)))
-        self._ranked = tuple(self.short.get(n, n) for n in by_rank)
+        by_rank = sorted(names, key=lambda n: -1 if len(n) <= PLAIN_LENGTH else ranks.get(n, len(ranks)))
+        self.ranked = tuple(self.short.get(n, n) for n in by_rank)
 
     def size(self, size: Dim | Unknown) -> str:
         """One size."""
-        return "?" if isinstance(size, Unknown) else render(settled(size).subs(self._names), self._ranked)
+        return "?" if isinstance(size, Unknown) else render(settled(size).subs(self.renamed), self.ranked)
 
     def shape(self, shape: Shape) -> str:
         """`[B, S, H]`."""
         try:
-            return settled_shape(shape).subs(self._names).render(self._ranked)
+            return settled_shape(shape).subs(self.renamed).render(self.ranked)
         except ArithmeticError:
             return shape.render(self._order)
 

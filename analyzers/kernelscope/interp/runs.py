@@ -20,6 +20,7 @@ from kernelscope.interp.elsewhere import Elsewhere
 from kernelscope.interp.generality import Generality
 from kernelscope.interp.interpreter import Finding, Interpreter, Known, OutOfBudget, Seen
 from kernelscope.interp.order import callers_first
+from kernelscope.interp.parameters import parameters
 from kernelscope.interp.ranks import settle_ranks
 from kernelscope.interp.receivers import common_instance, learn_words, seeded_instance
 from kernelscope.interp.seeds import Uses, seed
@@ -230,6 +231,8 @@ def trace_function(workspace: Workspace, path: str, scope: SourceScope, callers:
                 value = frame.names[param.name] = _from_callers(frame.names.get(param.name), param, callers)
                 trace.sources("input", param.name, param.name_span, value, path)
             trace.root.result = run_body(run, frame, node)
+            if isinstance(function.receiver, Instance):
+                trace.parameters = parameters(run, function.receiver)
         except (OutOfBudget, RecursionError):
             trace.complete = False
         except ShapeError:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kernelscope import ops
 from kernelscope.interp.values import (
@@ -35,6 +35,9 @@ from kernelscope.ops import Cost, Module
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Fields, Several, Tensor, Unknown
+
+if TYPE_CHECKING:
+    from kernelscope.interp.parameters import Parameter
 
 EMPTY = {"empty", "empty_like", "new_empty", "empty_strided", "empty_permuted"}
 """Operators that give memory without contents."""
@@ -141,6 +144,8 @@ class Trace:
 
     def __init__(self) -> None:
         self.root = Step("call", "", "", NOWHERE)
+        self.parameters: tuple[Parameter, ...] = ()
+        """The weights of the object whose method was traced."""
         self.path = ""
         """The file of the function that is running."""
         self._current = self.root

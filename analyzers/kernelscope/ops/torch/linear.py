@@ -12,7 +12,7 @@ from kernelscope.dims import NO_FACTS, Facts
 from kernelscope.dims import dim as as_dim
 from kernelscope.ops.arguments import Lost, Value, axes, integer, is_sequence, items, known, tensor
 from kernelscope.ops.families import per_element, reduce_axes
-from kernelscope.ops.modules import Module, module
+from kernelscope.ops.modules import Module, module, settings_of
 from kernelscope.ops.registry import rule
 from kernelscope.ops.signatures import products, shape_rule, signature
 from kernelscope.tensor import Shape, ShapeError, Size, Tensor, Unknown, numel, same_size, smallest
@@ -254,7 +254,8 @@ def _linear_weights(layer: Module) -> Mapping[str, Any]:
 
 
 def _linear_work(bound: Mapping[str, Any], outputs: tuple[Tensor, ...]) -> Size:
-    return numel((outputs[0].shape.numel(), tensor(bound["input"]).shape.size(-1), as_dim(2)))
+    """Every element of the result is a sum over the layer's inputs."""
+    return numel((outputs[0].shape.numel(), settings_of(bound).size("in_features"), as_dim(2)))
 
 
 @module("Linear", "in_features, out_features, bias=True", _linear_weights, flops=_linear_work, label="linear layer")

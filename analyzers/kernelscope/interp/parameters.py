@@ -1,0 +1,97 @@
+"""The parameters of an object: weights of its layers and of the modules in it, with how often each is there.
+
+Buffers are none, and a module that hangs in several places is counted once.
+"""
+
+# Values are dynamic by nature; narrowing one to a container leaves its elements unknown to the type checker.
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from kernelscope.dims import Dim, dim
+from kernelscope.interp.attributes import prepare
+from kernelscope.interp.interpreter import Interpreter
+from kernelscope.interp.values import Alike, Instance, Maybe, Sequential, Value, as_size
+from kernelscope.ops import Module
+from kernelscope.syntax.python import tree as t
+from kernelscope.tensor import Tensor
+from kernelscope.workspace.modules import Definition, External
+
+MAX_DEPTH = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One weight: where it hangs, and how often; the count is None where that is not known."""
+
+    path: str
+    tensor: Tensor
+    count: Dim | None
+
+
+def parameters(run: Interpreter, instance: Instance) -> tuple[Parameter, ...]:
+    """The parameters of an object and of all modules in it."""
+    return tuple(_Walk(run).of(instance, "", dim(1), 0))
+
+
+class _Walk:
+    def __init__(self, run: Interpreter) -> None:
+        self.run = run
+        self.seen: set[int] = set()
+
+    def of(self, value: Value, path: str, count: Dim | None, depth: int) -> Iterator[Parameter]:
+        if depth > MAX_DEPTH or (not isinstance(value, Maybe) and id(value) in self.seen):
+            return
+        match value:
+            case Module():
+                self.seen.add(id(value))
+                for name, tensor in value.parameters.items():
+                    yield Parameter(f"{path}.{name}".lstrip("."), tensor, count)
+            case Instance():
+                self.seen.add(id(value))
+                yield from self._instance(value, path, count, depth)
+            case Alike():
+                times = as_size(value.count)
+                many = count * times if isinstance(times, Dim) and count is not None else None
+                yield from self.of(value.element, path, many, depth + 1)
+            case Sequential():
+                for index, part in enumerate(value.parts):
+                    yield from self.of(part, f"{path}.{index}", count, depth + 1)
+            case list() | tuple():
+                for index, part in enumerate(value):
+                    yield from self.of(part, f"{path}.{index}", count, depth + 1)
+            case dict():
+                for name, part in value.items():
+                    yield from self.of(part, f"{path}.{name}", count, depth + 1)
+            case Maybe():
+                yield from self.of(value.value, path, count, depth + 1)
+            case _:
+                pass
+
+    def _instance(self, instance: Instance, path: str, count: Dim | None, depth: int) -> Iterator[Parameter]:
+        prepare(self.run, instance)
+        own = self._declared(instance)
+        for name, value in list(instance.attributes.items()):
+            where = f"{path}.{name}".lstrip(".")
+            if isinstance(value, Tensor) and name in own:
+                yield Parameter(where, value, count)
+            else:
+                yield from self.of(value, where, count, depth + 1)
+
+    def _declared(self, instance: Instance) -> set[str]:
+        """Names that a class or base binds to an `nn.Parameter`, or that its layer base brings."""
+        found: set[str] = set()
+        for base in self.run.mro(instance.cls):
+            if isinstance(base, External) and base.dotted.startswith("torch.nn."):
+                found |= {"weight", "bias"}
+            if not isinstance(base, Definition) or not isinstance(base.node, t.ClassDef):
+                continue
+            for node in t.walk(*base.node.body):
+                if isinstance(node, t.Assign) and isinstance(node.value, t.Call):
+                    made = (t.dotted(node.value.func) or "").rpartition(".")[2]
+                    if made.endswith("Parameter"):
+                        found |= {target.attr for target in node.targets if isinstance(target, t.Attribute)}
+        return found

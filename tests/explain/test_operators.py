@@ -1,0 +1,61 @@
+"""Operator tables: rows with their costs, and totals that agree with what is published of such models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from kernelscope.analysis import Analysis
+from kernelscope.explain import document as d
+from kernelscope.results import Target, ViewOptions
+
+FIXTURES = Path(__file__).parent / "fixtures"
+UNITS = {"": 1, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+LLAMA_8B = {
+    "hidden_size": 4096, "num_heads": 32, "num_kv_heads": 8, "head_dim": 128, "ffn_size": 14336, "vocab_size": 128256,
+    "num_layers": 32,
+}  # fmt: skip
+PUBLISHED_8B = 8_030_261_248
+"""Parameters of Llama 3 8B as its card and its checkpoint have them."""
+
+
+def table_of(symbol: str, **bindings: int) -> tuple[d.Table, dict[str, str]]:
+    path = FIXTURES / "decoder.py"
+    document = Analysis([FIXTURES]).document("ops", Target(path, None, symbol), ViewOptions(bindings=bindings))
+    table = next(block for block in document.blocks if isinstance(block, d.Table))
+    card = next(block for block in document.blocks if isinstance(block, d.Card))
+    return table, {row.name: row.lines[0].text for row in card.rows}
+
+
+def number(text: str) -> float:
+    """The first amount of a text: `8.03 G · …` is 8.03e9."""
+    value, _, rest = text.partition(" ")
+    return float(value) * UNITS[rest.split(" ")[0].rstrip(",") if rest.split(" ")[0].rstrip(",") in UNITS else ""]
+
+
+def test_parameters_and_work_agree_with_published_figures() -> None:
+    tokens = 512
+    _, totals = table_of("Decoder", **LLAMA_8B, B=1, S=tokens)
+    assert number(totals["Parameters"]) == pytest.approx(PUBLISHED_8B, rel=0.005)
+    weights = PUBLISHED_8B - LLAMA_8B["vocab_size"] * LLAMA_8B["hidden_size"]  # the embedding is looked up
+    attention = 4 * 32 * tokens * tokens * LLAMA_8B["hidden_size"]  # scores and values of every layer
+    assert number(totals["FLOPs"]) == pytest.approx(2 * weights * tokens + attention, rel=0.005)
+
+
+def test_a_token_in_the_cache() -> None:
+    _, totals = table_of("Layer", **LLAMA_8B)
+    assert totals["KV cache"] == "4 KiB per token"  # 2 tensors of 8 heads of 128, 2 bytes each
+
+
+def test_rows_name_what_they_depend_on() -> None:
+    table, _ = table_of("Gated")
+    rows = [[cell.text for cell in row] for row in table.rows]
+    assert [row[1] for row in rows] == ["Linear gate", "SiLU", "Linear up", "×", "Linear down"]
+    assert [row[7] for row in rows] == ["input", "1", "input", "2, 3", "4"]
+
+
+def test_formulas_where_nothing_is_bound() -> None:
+    table, totals = table_of("Layer")
+    linear = next([cell.text for cell in row] for row in table.rows if row[1].text == "Linear gate")
+    assert linear[4] == "2*B*S*H*F"
+    assert "H" in totals["Parameters"]
