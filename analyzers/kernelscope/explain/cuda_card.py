@@ -23,6 +23,7 @@ from kernelscope.kernels.hardware import generation
 from kernelscope.kernels.occupancy import occupancy
 from kernelscope.results import Hover, Link, Location, Span, Target
 
+MAX_SIGNATURE = 160
 MAX_LAUNCHES = 12
 MAX_LINES = 8
 
@@ -61,14 +62,16 @@ def kernel_hover(facts: KernelFacts, span: Span, gpu: str = "H100") -> Hover:
         for row in kernel_card(facts, gpu).rows
     )
     links = (Link("Explain kernel", command="kernelscope.explainKernel", target=Target(facts.path, span.start)),)
-    return Hover(span, f"__global__ {facts.name}{_signature(facts)}", "cuda-cpp", (), rows, links)
+    return Hover(span, f"__global__ void {facts.name}{_signature(facts)}", "cuda-cpp", (), rows, links)
 
 
 def _signature(facts: KernelFacts) -> str:
+    """As declared; names only where the types would not fit one line."""
     templates = ", ".join(t.name for t in facts.function.templates)
-    params = ", ".join(p.name for p in facts.function.params)
+    typed = ", ".join(f"{p.type} {p.name}".replace(" *", "*") for p in facts.function.params)
+    params = typed if len(typed) <= MAX_SIGNATURE else ", ".join(p.name for p in facts.function.params)
     text = f"{f'<{templates}>' if templates else ''}({params})"
-    return text if len(text) < 160 else f"{text[:159]}…"
+    return text if len(text) <= MAX_SIGNATURE else f"{text[: MAX_SIGNATURE - 1]}…"
 
 
 # -- launches -------------------------------------------------------------------------------------------------
