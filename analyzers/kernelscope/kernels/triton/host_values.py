@@ -5,8 +5,9 @@ A light reading of one host function, for grids and arguments; the full interpre
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from kernelscope.dims import Dim, ceil_div, dim, maximum, minimum, product
 from kernelscope.kernels.triton.host_bindings import Binding, bindings, within
@@ -78,7 +79,7 @@ HostValue = Dim | Thing | ShapeOf | Plain | Meta | GridFunction | tuple["HostVal
 """None: nothing is known."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Cases:
     """Tests of the host that nothing decides, with the answers that one reading takes.
 
@@ -107,6 +108,8 @@ class HostScope:
     bound: Mapping[str, HostValue] = field(default_factory=dict[str, HostValue])
     cases: Cases = field(default_factory=Cases)
     _bindings: dict[str, list[Binding]] | None = None
+    _held: dict[tuple[Cases, str], HostValue] = field(default_factory=dict[tuple["Cases", str], "HostValue"])
+    """Values of bindings by their place, and of names of the module, in each case."""
 
     def bindings(self) -> dict[str, list[Binding]]:
         if self._bindings is None:
@@ -132,12 +135,21 @@ class HostScope:
             if reached is None or (reached and binding.value is None):
                 return Thing(name + "′" * len(before))
             if reached:
-                return self._bound_by(name, binding, index + 1, depth)
+                found = partial(self._bound_by, name, binding, index + 1, depth)
+                return self._kept(f"{name}@{binding.start}", depth, found)
         if name in self.bound:
             return self.bound[name]
         if elsewhere or self.node is None or before:
             return Thing(name, rank=self._rank(name))
-        return self._outer(name, depth)
+        return self._kept(name, depth, lambda: self._outer(name, depth))
+
+    def _kept(self, key: str, depth: int, made: Callable[[], HostValue]) -> HostValue:
+        """A value that is told once per case; deep in a chain of names it may be cut short and is not kept."""
+        if depth > MAX_DEPTH // 2:
+            return made()
+        if (self.cases, key) not in self._held:
+            self._held[self.cases, key] = made()
+        return self._held[self.cases, key]
 
     # -- tests -------------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ the host's names.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product as product_of
@@ -94,6 +95,19 @@ def _files(workspace: Workspace, path: str, name: str) -> Iterator[str]:
             yield file
 
 
+class _Given:
+    """What names of a body are given, read when first asked for."""
+
+    def __init__(self, body: list[t.Stmt]) -> None:
+        self.body = body
+        self._bindings: dict[str, list[Binding]] | None = None
+
+    def of(self, name: str) -> list[Binding]:
+        if self._bindings is None:
+            self._bindings = bindings(self.body)
+        return self._bindings.get(name, [])
+
+
 class _Sites:
     """Finds the launches `kernel[grid](...)` of one kernel in a file: by its name, by names given to it, and in
     functions that get it as an argument."""
@@ -108,7 +122,7 @@ class _Sites:
     def found(self) -> Iterator[_Site]:
         module = self.modules.module(self.file)
         name = self.kernel.name.encode()
-        if module is None or name not in module.text.data:
+        if module is None or name not in module.text.data or not self._may_launch(module.text.data):
             return
         roots: list[tuple[t.FunctionDef | None, list[t.Stmt]]] = [(None, module.body)]
         for scope in module.functions():
@@ -119,8 +133,15 @@ class _Sites:
         for function, body in roots:
             yield from self._in(function, body)
 
+    def _may_launch(self, data: bytes) -> bool:
+        """Whether a file can know the kernel at all, before its functions are looked into."""
+        name = self.kernel.name
+        if self.file == self.path or self.modules.definition(self.file, name) is not None:
+            return self._is_kernel(name, None)
+        return re.search(rb"\bimport\b[^\n]*\b%b\b|\.%b\s*\[" % ((re.escape(name).encode(),) * 2), data) is not None
+
     def _in(self, function: t.FunctionDef | None, body: list[t.Stmt]) -> Iterator[_Site]:
-        given = bindings(body)
+        given = _Given(body)
         for inner in _walk(body):
             if not isinstance(inner, t.Call):
                 continue
@@ -130,9 +151,7 @@ class _Sites:
             else:
                 yield from self._handed_over(inner, function)
 
-    def _means(
-        self, node: t.Expr, function: t.FunctionDef | None, given: dict[str, list[Binding]], depth: int = 0
-    ) -> bool:
+    def _means(self, node: t.Expr, function: t.FunctionDef | None, given: _Given, depth: int = 0) -> bool:
         """Whether an expression is the kernel: its name, a name that was given it, or something that wraps it."""
         if depth > 3:
             return False
@@ -143,7 +162,7 @@ class _Sites:
                     return False
                 if name.rpartition(".")[2] == self.kernel.name:
                     return self._is_kernel(name, function)
-                values = [b.value for b in given.get(name, ()) if b.value is not None and b.index is None]
+                values = [b.value for b in given.of(name) if b.value is not None and b.index is None]
                 return any(self._means(value, function, given, depth + 1) for value in values)
             case t.IfExp():
                 return any(self._means(part, function, given, depth + 1) for part in (node.body, node.orelse))
@@ -152,7 +171,7 @@ class _Sites:
             case t.Subscript(value=t.Dict() as table):
                 return any(self._means(part, function, given, depth + 1) for part in table.values)
             case t.Subscript(value=t.Name(id=name)):
-                tables = [b.value for b in given.get(name, ()) if isinstance(b.value, t.Dict)]
+                tables = [b.value for b in given.of(name) if isinstance(b.value, t.Dict)]
                 return any(self._means(part, function, given, depth + 1) for table in tables for part in table.values)
             case _:
                 return False
