@@ -16,6 +16,7 @@ from kernelscope.kernels.triton.values import BlockPointer, Descriptor, Tensor
 
 ASSUMED_BYTES = 2
 DEFAULT_STAGES = 3
+DEFAULT_WARPS = 4
 """What Triton compiles with on NVIDIA GPUs when neither a configuration nor the launch says."""
 
 
@@ -32,7 +33,7 @@ class Work:
 def work(accesses: Sequence[Access], products: Sequence[Product]) -> Work:
     flops = _sum([_flops(p) for p in products])
     moved = _sum([_moved(access) for access in accesses])
-    return Work(flops, moved, any(_element_bytes(a) is None for a in accesses))
+    return Work(flops, moved, any(_element_bytes(a, {}) is None for a in accesses))
 
 
 def _sum(parts: list[Dim | None]) -> Dim | None:
@@ -51,16 +52,17 @@ def _moved(access: Access) -> Dim | None:
     return size * access.times if size is not None and access.times is not None else None
 
 
-def block_bytes(access: Access) -> Dim | None:
-    """Bytes of the block that one access moves."""
+def block_bytes(access: Access, elements: Mapping[str, str] | None = None) -> Dim | None:
+    """Bytes of the block that one access moves. `elements`: types behind arguments, where they are known."""
     if not isinstance(access.block, Tensor):
         return None
     count = numel(access.block.shape)
-    return count * (_element_bytes(access) or ASSUMED_BYTES) if count is not None else None
+    return count * (_element_bytes(access, elements or {}) or ASSUMED_BYTES) if count is not None else None
 
 
-def _element_bytes(access: Access) -> int | None:
-    bits = BITS.get(access.block.elem) if isinstance(access.block, Tensor) else None
+def _element_bytes(access: Access, elements: Mapping[str, str]) -> int | None:
+    elem = access.block.elem if isinstance(access.block, Tensor) else ""
+    bits = BITS.get(elements.get(elem[2:-1], elem) if elem.startswith("T(") else elem)
     return max(1, bits // 8) if bits is not None else None
 
 
@@ -87,21 +89,35 @@ def _is_matrix(access: Access) -> bool:
 
 
 def shared_bytes(
-    accesses: Sequence[Access], products: Sequence[Product], numbers: Mapping[str, int], arch: str
+    accesses: Sequence[Access],
+    products: Sequence[Product],
+    numbers: Mapping[str, int],
+    arch: str,
+    elements: Mapping[str, str] | None = None,
 ) -> int | None:
-    """An estimate for one configuration: tiles loaded in loops once per stage, and operands that stay.
+    """An estimate for one configuration: tiles loaded in loops, buffered for the pipeline, and operands that stay.
 
+    A load that is n stages ahead of its use has n buffers; products of warp groups read shared memory while they run,
+    which takes one more (`triton/lib/Dialect/TritonGPU/Transforms/Pipeliner`). `elements`: types behind arguments.
     None where a size is not known, and for kernels without looped matrix products, which need only scratch space.
     """
     looped = pipelined(accesses, products)
     if not looped:
         return None
-    stages = numbers.get("num_stages", DEFAULT_STAGES)
-    staged = _number([block_bytes(a) for a in looped], numbers)
-    stays = 0
-    if int(arch.removeprefix("sm_")) // 10 in (9, 10) and numbers.get("num_warps", 4) >= 4:
-        stays = _number([block_bytes(a) for a in resident(accesses, products)], numbers)
-    return staged * max(1, stages) + stays if staged is not None and stays is not None else None
+    stages = max(1, numbers.get("num_stages", DEFAULT_STAGES))
+    buffers = stages if by_warp_groups(products, numbers, arch) else max(1, stages - 1)
+    known = elements or {}
+    staged = _number([block_bytes(a, known) for a in looped], numbers)
+    stays = _number([block_bytes(a, known) for a in resident(accesses, products)], numbers)
+    return staged * buffers + stays if staged is not None and stays is not None else None
+
+
+def by_warp_groups(products: Sequence[Product], numbers: Mapping[str, int], arch: str) -> bool:
+    """Whether products run on whole warp groups (`wgmma`, `tcgen05`): four warps together, 64 rows at a time."""
+    if int(arch.removeprefix("sm_")) // 10 not in (9, 10) or numbers.get("num_warps", DEFAULT_WARPS) % 4:
+        return False
+    rows = [done.sizes[0].evaluate(numbers) for done in products if done.sizes[0] is not None]
+    return any(count is not None and count % 64 == 0 for count in rows)
 
 
 def _number(parts: list[Dim | None], numbers: Mapping[str, int]) -> int | None:
