@@ -102,7 +102,7 @@ def access_table(facts: KernelFacts) -> Table:
                 Line(footprint(access).base or "?"),
                 Line(describe(access.block, facts.order) or "?"),
                 Line(" · ".join(describe_footprint(access, known))),
-                Line(render(access.times, facts.order) if access.times is not None else "?"),
+                Line(render(access.times, facts.order)),
             )
         )
     return Table(("line", "kind", "argument", "tile", "access", "times"), tuple(rows))

@@ -24,6 +24,8 @@ from kernelscope.kernels.triton.values import (
 from kernelscope.results import Span
 
 ONE = dim(1)
+Loop = tuple[Span, Span]
+"""A loop as one caller runs it: the place in the outermost function, and its own."""
 AccessKind = Literal["load", "store", "atomic"]
 
 
@@ -36,11 +38,18 @@ class Access:
     pointer: Value
     block: Value
     masked: bool
-    in_loop: bool = False
+    loop: Loop | None = None
+    """The innermost loop around it."""
     name: str = ""
     """The helper that makes the access, empty for the kernel itself."""
-    times: Dim | None = ONE
-    """How often a program makes it; None where a loop's length is not known."""
+    times: Dim = ONE
+    """How often a program makes it; loops of unknown length count as `rounds(L…)`."""
+    at: Span | None = None
+    """Where the helper `name` makes it."""
+
+    @property
+    def in_loop(self) -> bool:
+        return self.loop is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +59,7 @@ class Product:
     span: Span
     sizes: tuple[Size, Size, Size]
     batch: Size
-    times: Dim | None
+    times: Dim
 
 
 class Reporter(Protocol):

@@ -413,6 +413,7 @@ def _call(run: Interpretation, frame: Frame, node: t.Call) -> Value:
     arguments = _spread(run, frame, node.args)
     keywords = {k.arg: evaluate(run, frame, k.value) for k in node.keywords if k.arg is not None}
     run.frame = frame
+    run.inner = node.span
     if frame.depth == 0:
         run.outer = node.span
     result = _applied(run, frame, function, arguments, keywords)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from kernelscope.dims import Dim
-from kernelscope.kernels.triton.call import ONE, Access, AccessKind, Product
+from kernelscope.dims import Dim, dim, product
+from kernelscope.kernels.triton.call import Access, AccessKind, Product
 from kernelscope.kernels.triton.recognition import is_kernel
 from kernelscope.kernels.triton.switches import Answers, is_fixed, plain_test
 from kernelscope.kernels.triton.values import JitFunction, Namespace, Size, Unknown, Value
@@ -20,6 +20,10 @@ MAX_DEPTH = 12
 """Helpers inside helpers."""
 MAX_STEPS = 60_000
 """Expressions that one interpretation evaluates."""
+
+
+Place = tuple[Span, str, Span]
+"""Where something happens: in the outermost function, and within a helper the file and place there."""
 
 
 class OutOfSteps(Exception):
@@ -99,10 +103,10 @@ class Interpretation:
         self.switches: dict[str, None] = {}
         """Tests whose branches left names with blocks of different shapes."""
         self.seen: dict[Span, Value] = {}
-        self.accesses: dict[Span, Access] = {}
-        self.products: dict[Span, Product] = {}
-        self.trips: list[Dim | None] = []
-        """Lengths of the loops around what is being evaluated, also of the callers'."""
+        self.accesses: dict[Place, Access] = {}
+        self.products: dict[Place, Product] = {}
+        self.loops: list[tuple[Span, Dim]] = []
+        """The loops around what is being evaluated, also of the callers', with their rounds."""
         self.calls: dict[HelperCall, None] = {}
         self.found: dict[Found, None] = {}
         self.results: dict[HelperCall, Value] = {}
@@ -111,6 +115,8 @@ class Interpretation:
         self.frame: Frame | None = None
         self.outer: Span | None = None
         """The node of the outermost function that is being evaluated: where reports are placed."""
+        self.inner: Span | None = None
+        """The call that is being applied, in whatever function it stands."""
         self.incomplete = ""
         self._globals: dict[tuple[str, str], Value] = {}
 
@@ -127,24 +133,33 @@ class Interpretation:
         if frame.depth == 0:
             self.seen[span] = value
 
-    def times(self) -> Dim | None:
+    def enter_loop(self, frame: Frame, span: Span, trips: Dim | None) -> None:
+        """A loop begins; one of unknown length has `rounds(L…)` of them, by its line."""
+        if trips is None:
+            module = self.modules.module(frame.path)
+            line = module.text.data.count(b"\n", 0, span.start) + 1 if module is not None else 0
+            trips = dim(f"rounds(L{line})")
+        self.loops.append((span, trips))
+
+    def times(self) -> Dim:
         """How often the present place is passed."""
-        result = ONE
-        for trips in self.trips:
-            if trips is None:
-                return None
-            result = result * trips
-        return result
+        return product(rounds for _, rounds in self.loops)
 
     def product(self, rows: Size, columns: Size, inner: Size, batch: Size) -> None:
-        if self.outer is not None:
-            self.products[self.outer] = Product(self.outer, (rows, columns, inner), batch, self.times())
+        if self.outer is not None and self.frame is not None:
+            done = Product(self.outer, (rows, columns, inner), batch, self.times())
+            self.products[self._place(self.outer, self.frame)] = done
+
+    def _place(self, outer: Span, frame: Frame) -> Place:
+        return (outer, frame.path, self.inner) if frame.depth and self.inner is not None else (outer, "", outer)
 
     def access(self, kind: AccessKind, pointer: Value, block: Value, masked: bool) -> None:
         if self.outer is not None and self.frame is not None:
             helper = self.frame.node.name if self.frame.depth else ""
-            self.accesses[self.outer] = Access(
-                kind, self.outer, pointer, block, masked, bool(self.trips), helper, self.times()
+            at = self.inner if helper else None
+            loop = (self.outer if helper else self.loops[-1][0], self.loops[-1][0]) if self.loops else None
+            self.accesses[self._place(self.outer, self.frame)] = Access(
+                kind, self.outer, pointer, block, masked, loop, helper, self.times(), at
             )
 
     def is_pointer(self, names: tuple[str, ...]) -> None:

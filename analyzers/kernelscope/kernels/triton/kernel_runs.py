@@ -144,12 +144,12 @@ class KernelRuns:
             seen = [(way, inner.seen[span]) for way, inner in runs if span in inner.seen]
             if seen:
                 run.seen[span] = told(seen, names)
-        for span, access in list(run.accesses.items()):
-            made = [(way, inner.accesses[span]) for way, inner in runs if span in inner.accesses]
+        for place, access in list(run.accesses.items()):
+            made = [(way, inner.accesses[place]) for way, inner in runs if place in inner.accesses]
             if made:
                 pointer = told([(way, one.pointer) for way, one in made], names)
                 block = told([(way, one.block) for way, one in made], names)
-                run.accesses[span] = replace(access, pointer=pointer, block=block)
+                run.accesses[place] = replace(access, pointer=pointer, block=block)
         for _, inner in runs:
             run.products.update(inner.products)
             run.calls.update(inner.calls)
@@ -233,8 +233,8 @@ def _parameters(node: t.FunctionDef, facts: Facts) -> dict[str, Value]:
 
 def _fill(result: KernelRun, run: Interpretation, complete: bool) -> None:
     if not result.accesses:
-        result.accesses = tuple(run.accesses[span] for span in sorted(run.accesses))
-        result.products = tuple(run.products[span] for span in sorted(run.products))
+        result.accesses = tuple(run.accesses[place] for place in sorted(run.accesses))
+        result.products = tuple(run.products[place] for place in sorted(run.products))
         result.calls = tuple(run.calls)
         result.found = tuple(run.found)
     for name, count in run.operations.items():

@@ -74,7 +74,7 @@ def _statement(run: Interpretation, frame: Frame, node: t.Stmt) -> bool:
             _for(run, frame, node)
         case t.While():
             evaluate(run, frame, node.test)
-            _loop(run, frame, node.body, None, None)
+            _loop(run, frame, node, None)
         case t.With():
             for item in node.items:
                 evaluate(run, frame, item.context_expr)
@@ -180,33 +180,32 @@ def _for(run: Interpretation, frame: Frame, node: t.For) -> None:
     if isinstance(source, Range):
         unrolled, trips = source.unrolled, source.trips
         counter = Const(Undecided("int")) if unrolled else Tensor((), source.elem)
-    _loop(run, frame, node.body, node.target, counter, unrolled, trips)
+    _loop(run, frame, node, counter, unrolled, trips)
 
 
 def _loop(
     run: Interpretation,
     frame: Frame,
-    body: list[t.Stmt],
-    target: t.Expr | None,
+    node: t.For | t.While,
     counter: Value | None,
     unrolled: bool = False,
     trips: Dim | None = None,
 ) -> None:
     """Rounds of a body until the names at its head no longer change."""
     if not unrolled:
-        changed = assigned_names(body)
+        changed = assigned_names(node.body)
         for name in changed & frame.names.keys():
             frame.names[name] = assigned(frame.names[name])
-    run.trips.append(trips)
+    run.enter_loop(frame, node.span, trips)
     for _ in range(MAX_ROUNDS):
         head = dict(frame.names)
-        if target is not None and counter is not None:
-            bind_target(run, frame, target, counter)
-        _block(run, frame, body)
+        if isinstance(node, t.For) and counter is not None:
+            bind_target(run, frame, node.target, counter)
+        _block(run, frame, node.body)
         frame.names = _joined(head, frame.names, not unrolled)
         if all(frame.names.get(name) == value for name, value in head.items()):
             break
-    run.trips.pop()
+    run.loops.pop()
 
 
 def parameter_value(param: t.Param, pointers: set[str], integers: set[str], floats: set[str]) -> Value:

@@ -22,7 +22,7 @@ DEFAULT_WARPS = 4
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """`flops` and `moved` bytes of one program; None where a loop's length or a block's shape is not known."""
+    """`flops` and `moved` bytes of one program; None where a block's shape is not known."""
 
     flops: Dim | None
     moved: Dim | None
@@ -42,14 +42,14 @@ def _sum(parts: list[Dim | None]) -> Dim | None:
 
 
 def _flops(done: Product) -> Dim | None:
-    sizes = (*done.sizes, done.batch, done.times)
+    sizes = (*done.sizes, done.batch)
     known = [size for size in sizes if size is not None]
-    return 2 * product(known) if len(known) == len(sizes) else None
+    return 2 * done.times * product(known) if len(known) == len(sizes) else None
 
 
 def _moved(access: Access) -> Dim | None:
     size = block_bytes(access)
-    return size * access.times if size is not None and access.times is not None else None
+    return size * access.times if size is not None else None
 
 
 def block_bytes(access: Access, elements: Mapping[str, str] | None = None) -> Dim | None:
@@ -107,7 +107,9 @@ def shared_bytes(
     stages = max(1, numbers.get("num_stages", DEFAULT_STAGES))
     buffers = stages if by_warp_groups(products, numbers, arch) else max(1, stages - 1)
     known = elements or {}
-    staged = _number([block_bytes(a, known) for a in looped], numbers)
+    loops = [[a for a in looped if a.loop == loop] for loop in dict.fromkeys(a.loop for a in looped)]
+    each = [_number([block_bytes(a, known) for a in loads], numbers) for loads in loops]
+    staged = None if None in each else max(size for size in each if size is not None)  # loops follow each other
     stays = _number([block_bytes(a, known) for a in resident(accesses, products)], numbers)
     return staged * buffers + stays if staged is not None and stays is not None else None
 
