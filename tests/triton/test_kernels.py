@@ -90,6 +90,39 @@ def test_explain_names_algorithms_and_links_every_line() -> None:
     assert [b.text for b in document.blocks if isinstance(b, Heading)][:2] == ["What it does", "Tiles"]
 
 
+def pseudocode(path: Path, name: str) -> list[str]:
+    document = Analysis([path.parent]).document("explain", Target(path, None, name))
+    code = [block for block in document.blocks if isinstance(block, Code)]
+    return [line.text.partition("  # ")[0].strip() for block in code for line in block.lines]
+
+
+def test_pseudocode_lifts_pointers_away() -> None:
+    lines = pseudocode(FIXTURES / "matmul.py", "product")
+    assert any(line.startswith("left = a_ptr[offs_m, k*TILE_K + offs_k] where offs_k < inner") for line in lines)
+    assert "acc = acc + left @ right" in lines
+    assert "c_ptr[offs_m, offs_n] = acc as float16 where mask" in lines
+    assert not any(line.startswith(("a = ", "b += ")) for line in lines)
+
+
+def test_pseudocode_of_helpers_block_pointers_and_atomics(tmp_path: Path) -> None:
+    path = tmp_path / "kernels.py"
+    path.write_text(HEAD + (
+        "@triton.jit\ndef inner(tiles, total, n, B: tl.constexpr):\n"
+        "    for i in range(0, n, B):\n        total += tl.load(tiles)\n        tiles = tl.advance(tiles, (0, B))\n"
+        "    return total\n\n"
+        "@triton.jit\ndef outer(x, y, n, B: tl.constexpr):\n"
+        "    row = tl.program_id(0)\n"
+        "    tiles = tl.make_block_ptr(x, (n, n), (n, 1), (row * B, 0), (B, B), (1, 0))\n"
+        "    total = inner(tiles, tl.zeros((B, B), tl.float32), n, B)\n"
+        "    y += row * n\n"
+        "    tl.atomic_add(y + tl.arange(0, B), tl.sum(total, 0), mask=tl.arange(0, B) < n)\n"
+    ))  # fmt: skip
+    lines = pseudocode(path, "outer")
+    assert "total = inner(&x[row * B : +B, 0 : +B], zeros((B, B), float32), n, B)" in lines
+    assert "y[row, [0..B)] += sum(total, 0) where [0..B) < n  atomically" in lines
+    assert "total += tiles[0 : +B, round*B : +B]" in lines
+
+
 @pytest.mark.parametrize("cut", range(0, 2400, 61))
 def test_half_typed_kernels_never_raise(tmp_path: Path, cut: int) -> None:
     source = (FIXTURES / "matmul.py").read_bytes()

@@ -28,7 +28,7 @@ COMPARISONS = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": "
 
 def function_code(function: t.FunctionDef, text: SourceText, path: Path, shape_of: ShapeOf | None = None) -> Code:
     """The pseudocode of one function; `shape_of` adds shapes behind assignments."""
-    writer = _Writer(text, path, shape_of or (lambda target: ""))
+    writer = CodeWriter(text, path, shape_of or (lambda target: ""))
     writer.receiver = function.args[0].name if function.args and function.args[0].name in ("self", "cls") else ""
     parameters = ", ".join(_parameter(p, writer) for p in function.args if p.name != writer.receiver)
     writer.line(0, f"{function.name}({parameters}):", function)
@@ -36,13 +36,13 @@ def function_code(function: t.FunctionDef, text: SourceText, path: Path, shape_o
     return Code(tuple(writer.lines), "python")
 
 
-def _parameter(param: t.Param, writer: _Writer) -> str:
+def _parameter(param: t.Param, writer: CodeWriter) -> str:
     star = {"args": "*", "kwargs": "**"}.get(param.kind, "")
     default = f"={writer.expr(param.default)}" if param.default is not None else ""
     return f"{star}{param.name}{default}"
 
 
-class _Writer:
+class CodeWriter:
     """Collects lines; expressions become texts with the namespaces and the receiver taken away."""
 
     def __init__(self, text: SourceText, path: Path, shape_of: ShapeOf) -> None:

@@ -5,7 +5,7 @@ Drawn from index arithmetic; a tile whose place is not told is in the table only
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from kernelscope.diagrams.ladder import Held, Level, Move, ladder
 from kernelscope.diagrams.panel import Panel, stacked, text
@@ -14,7 +14,9 @@ from kernelscope.dims import render
 from kernelscope.explain.document import Block, Document, Heading, Line, Paragraph, Picture, Region, Table
 from kernelscope.explain.triton_card import KernelFacts, largest_blocks
 from kernelscope.explain.triton_hover import describe
+from kernelscope.explain.triton_pseudocode import kernel_code
 from kernelscope.kernels.triton.accesses import describe_footprint, footprint
+from kernelscope.kernels.triton.addressing import Address
 from kernelscope.kernels.triton.call import Access
 from kernelscope.kernels.triton.tile_motion import Motion, TileMotion, tile_motions
 from kernelscope.kernels.triton.values import Sizes
@@ -90,8 +92,9 @@ def _by(motion: Motion) -> str:
 
 
 def access_table(facts: KernelFacts) -> Table:
-    """Every load and store with the tile it moves."""
+    """Every load and store with the tile it moves, and how its address is made."""
     known = facts.same_numbers()
+    addresses = kernel_code(facts)[1]
     rows: list[tuple[Line, ...]] = []
     for access in facts.run.accesses:
         where = facts.location(access.span)
@@ -99,13 +102,18 @@ def access_table(facts: KernelFacts) -> Table:
             (
                 Line(f"L{where.line}", where),
                 Line(access.kind),
-                Line(footprint(access).base or "?"),
+                Line(_address(access, addresses)),
                 Line(describe(access.block, facts.order) or "?"),
                 Line(" · ".join(describe_footprint(access, known))),
                 Line(render(access.times, facts.order)),
             )
         )
-    return Table(("line", "kind", "argument", "tile", "access", "times"), tuple(rows))
+    return Table(("line", "kind", "address", "tile", "access", "times"), tuple(rows))
+
+
+def _address(access: Access, addresses: Mapping[Span, Address]) -> str:
+    found = addresses.get(access.span) if not access.name else None
+    return found.form() if found is not None else footprint(access).base or "?"
 
 
 def memory_picture(facts: KernelFacts, width: int) -> Picture:

@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from kernelscope.dims import Dim, render
+from kernelscope.dims import Dim, product, render, total
 from kernelscope.explain.document import Card, CardRow, Line
 from kernelscope.explain.triton_hover import describe
 from kernelscope.kernels.hardware import generation
 from kernelscope.kernels.triton.accesses import describe_footprint, footprint
 from kernelscope.kernels.triton.broadcasting import numel
+from kernelscope.kernels.triton.call import Access
 from kernelscope.kernels.triton.configs import Config, Tuning, tuning
 from kernelscope.kernels.triton.dtypes import BITS
 from kernelscope.kernels.triton.host_values import HostValue, Plain, as_dim
@@ -22,12 +23,15 @@ from kernelscope.kernels.triton.kernel_runs import KernelRun, KernelRuns
 from kernelscope.kernels.triton.launches import Launch, launches
 from kernelscope.kernels.triton.statements import is_constexpr
 from kernelscope.kernels.triton.values import Tensor
-from kernelscope.kernels.triton.work import pipelined, shared_bytes, work
+from kernelscope.kernels.triton.work import block_bytes, pipelined, shared_bytes, staged, work
 from kernelscope.results import Hover, Link, Location, Span, Target
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Module
 
 MAX_ROWS = 12
+MAX_HELPERS = 8
+LONG = 1 << 20
+"""What the one unknown length counts as where only its growth matters."""
 FEATURES: dict[str, str] = {
     "dot": "tl.dot (tensor cores)",
     "dot_scaled": "tl.dot_scaled (tensor cores)",
@@ -48,6 +52,16 @@ FEATURES: dict[str, str] = {
 
 
 @dataclass(frozen=True, slots=True)
+class HelperFacts:
+    """A helper that a kernel calls, itself or through another."""
+
+    path: Path
+    module: Module
+    node: t.FunctionDef
+    run: KernelRun
+
+
+@dataclass(frozen=True, slots=True)
 class KernelFacts:
     """All that a card or a document about one kernel is made of."""
 
@@ -57,6 +71,7 @@ class KernelFacts:
     run: KernelRun
     launches: tuple[Launch, ...]
     tuning: Tuning
+    helpers: tuple[HelperFacts, ...] = ()
 
     @property
     def order(self) -> tuple[str, ...]:
@@ -68,6 +83,13 @@ class KernelFacts:
 
     def location(self, span: Span) -> Location:
         return self.module.text.location(self.path, span)
+
+    def line_in(self, access: Access) -> int:
+        """The line in the helper that makes an access, 0 where helpers of other files make it."""
+        helpers = [c.function for c in self.run.calls if c.function.node.name == access.name]
+        if access.at is None or not helpers or helpers[0].path != str(self.path):
+            return 0
+        return self.location(access.at).line
 
     def same_numbers(self) -> dict[str, int]:
         """Parameters that every launch passes as one and the same number."""
@@ -82,7 +104,23 @@ class KernelFacts:
 def kernel_facts(runs: KernelRuns, path: Path, module: Module, node: t.FunctionDef) -> KernelFacts:
     run = runs.run(str(path), node)
     found = () if run.is_helper else tuple(launches(runs.workspace, str(path), node))
-    return KernelFacts(path, module, node, run, found, tuning(runs.modules, str(path), node))
+    return KernelFacts(path, module, node, run, found, tuning(runs.modules, str(path), node), _helpers(runs, run))
+
+
+def _helpers(runs: KernelRuns, run: KernelRun) -> tuple[HelperFacts, ...]:
+    """The helpers of a kernel and theirs, each once, in the order of their calls."""
+    found: dict[t.FunctionDef, HelperFacts] = {}
+    todo = [run]
+    while todo and len(found) < MAX_HELPERS:
+        for call in todo.pop(0).calls:
+            function = call.function
+            module = runs.modules.module(function.path)
+            if module is None or function.node in found or function.node is run.node:
+                continue
+            inner = runs.run(function.path, function.node)
+            found[function.node] = HelperFacts(Path(function.path), module, function.node, inner)
+            todo.append(inner)
+    return tuple(found.values())[:MAX_HELPERS]
 
 
 def kernel_hover(facts: KernelFacts, span: Span, gpu: str = "H100") -> Hover:
@@ -97,6 +135,7 @@ def kernel_card(facts: KernelFacts, gpu: str = "H100") -> Card:
     """Every row of the card; `none` is written out."""
     rows = (
         ("Grid", _grid(facts)),
+        ("Programs", _programs(facts)),
         ("Configs", _configs(facts)),
         ("Constexprs", _constexprs(facts)),
         ("Block tensors", _blocks(facts)),
@@ -228,10 +267,21 @@ def _accesses(facts: KernelFacts) -> Iterator[Line]:
         block = describe(access.block, facts.order) or "block of unknown shape"
         text = f"`{base}` L{where.line} {access.kind}: {block} · {' · '.join(describe_footprint(access, known))}"
         if access.name:
-            text += f" · in {access.name}"
+            text += f" · in {access.name}" + (f" L{facts.line_in(access)}" if facts.line_in(access) else "")
         yield Line(text, where)
     if len(facts.run.accesses) > MAX_ROWS:
         yield Line(f"and {len(facts.run.accesses) - MAX_ROWS} more")
+
+
+def _programs(facts: KernelFacts) -> Iterator[Line]:
+    """The product of the grid, as a number where the launch's sizes are known."""
+    numbers = facts.same_numbers()
+    for launch in facts.launches[:1]:
+        if launch.grid is not None:
+            count = product(launch.grid)
+            number = count.evaluate(numbers)
+            text = f"{number:,}".replace(",", " ") if number is not None else f"`{render(count, facts.order)}`"
+            yield Line(text, launch.location)
 
 
 def _work(facts: KernelFacts) -> Iterator[Line]:
@@ -241,6 +291,22 @@ def _work(facts: KernelFacts) -> Iterator[Line]:
         yield Line(f"{_amount(done.flops, facts)} FLOPs in matrix products")
     if facts.run.accesses:
         yield Line(f"{_amount(done.moved, facts)} bytes{assumed}")
+    if facts.run.products and done.flops is not None and done.moved is not None:
+        yield from _intensity(facts, done.flops, done.moved)
+
+
+def _intensity(facts: KernelFacts, flops: Dim, moved: Dim) -> Iterator[Line]:
+    """FLOPs per byte under the first configuration, with every unknown loop and length taken as long: what remains
+    when both grow together."""
+    for config in facts.tuning.configs[:1] or (Config((), ()),):
+        numbers = facts.same_numbers() | config.numbers()
+        free = sorted({*flops.names(), *moved.names()} - numbers.keys())
+        unknown = dict.fromkeys(free, LONG)
+        a, b = flops.evaluate(numbers | unknown), moved.evaluate(numbers | unknown)
+        if a and b and len(free) <= 1:
+            named = f" for {', '.join(f'{n}={v}' for n, v in config.values)}" if config.values else ""
+            grows = f" as {free[0]} grows" if free else ""
+            yield Line(f"≈ {a / b:.3g} FLOP/byte{named}{grows}, before reuse in the L2 cache")
 
 
 def _amount(size: Dim | None, facts: KernelFacts) -> str:
@@ -256,24 +322,34 @@ def _shared(facts: KernelFacts, gpu: str) -> Iterator[Line]:
         else:
             yield Line("not estimated: no matrix product in a loop")
         return
-    estimates: list[tuple[int, str]] = []
-    for config in facts.tuning.configs or (Config((), ()),):
-        numbers = facts.same_numbers() | config.numbers()
-        for launch in facts.launches:
-            numbers = dict(launch.options) | numbers
-        size = shared_bytes(facts.run.accesses, facts.run.products, numbers, limits.arch)
-        if size is not None:
-            named = ", ".join(f"{n}={v}" for n, v in (*config.values, *config.options))
-            estimates.append((size, named))
+    estimates = shared_estimates(facts, limits.arch)
     if not estimates:
-        yield Line("not estimated: sizes depend on the launch")
+        tiles = [block_bytes(access) for access in staged(facts.run.accesses, facts.run.products)[0]]
+        known = [size for size in tiles if size is not None]
+        if len(known) == len(tiles):
+            text = render(total(known), facts.order)
+            yield Line(f"{text} bytes per pipeline stage (if elements have 2 bytes where not known)")
+        else:
+            yield Line("not estimated: sizes depend on the launch")
         return
-    estimates.sort(reverse=True)
     for size, named in estimates[:3]:
         over = "over" if size > limits.block_shared else "within"
         where = f" for {named}" if named else ""
         limit = f"{over} the {limits.block_shared // 1024} KiB of {limits.arch}"
         yield Line(f"≈ {size / 1024:.4g} KiB{where}: {limit} (if elements have 2 bytes where not known)")
+
+
+def shared_estimates(facts: KernelFacts, arch: str) -> list[tuple[int, str]]:
+    """(bytes, configuration) for every configuration whose sizes are known, the largest first."""
+    found: list[tuple[int, str]] = []
+    for config in facts.tuning.configs or (Config((), ()),):
+        numbers = facts.same_numbers() | config.numbers()
+        for launch in facts.launches:
+            numbers = dict(launch.options) | numbers
+        size = shared_bytes(facts.run.accesses, facts.run.products, numbers, arch)
+        if size is not None:
+            found.append((size, ", ".join(f"{n}={v}" for n, v in (*config.values, *config.options))))
+    return sorted(found, reverse=True)
 
 
 def _features(facts: KernelFacts) -> Iterator[Line]:

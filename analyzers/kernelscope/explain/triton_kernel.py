@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kernelscope.explain.document import Block, Document, Heading, Line, Paragraph
-from kernelscope.explain.pseudocode import ShapeOf, function_code
+from kernelscope.explain.document import Block, Code, Document, Heading, Line, Paragraph
 from kernelscope.explain.tiling import memory_picture, tile_blocks
 from kernelscope.explain.triton_card import KernelFacts, kernel_card
-from kernelscope.explain.triton_hover import describe, vagueness
+from kernelscope.explain.triton_pseudocode import kernel_code
 from kernelscope.kernels.triton.algorithms import algorithms
+from kernelscope.kernels.triton.values import Unknown
 from kernelscope.results import Target, ViewOptions
-from kernelscope.syntax.python import tree as t
 
 
 def explain_triton_kernel(facts: KernelFacts, options: ViewOptions | None = None) -> Document:
@@ -30,40 +29,20 @@ def explain_triton_kernel(facts: KernelFacts, options: ViewOptions | None = None
     blocks += tile_blocks(facts, options.width)
     blocks += [Heading("Memory"), memory_picture(facts, options.width)]
     blocks.append(Heading("Pseudocode"))
-    blocks.append(function_code(facts.node, facts.module.text, facts.path, _shape_of(facts)))
-    for helper in _helpers(facts):
-        blocks.append(helper)
+    code = kernel_code(facts)[0]
+    blocks.append(code)
+    for helper in facts.helpers:
+        where = helper.module.text.location(helper.path, helper.node.name_span)
+        blocks += [Heading(f"Helper {helper.node.name}", location=where), kernel_code(helper)[0]]
     target = Target(facts.path, facts.node.name_span.start, facts.node.name)
-    return Document(f"Kernel {facts.node.name}", tuple(blocks), "explain", target, tuple(_notes(facts)))
+    return Document(f"Kernel {facts.node.name}", tuple(blocks), "explain", target, tuple(_notes(facts, code)))
 
 
-def _shape_of(facts: KernelFacts) -> ShapeOf:
-    def shape(target: t.Expr) -> str:
-        if not isinstance(target, t.Name):
-            return ""
-        values = facts.run.values.get(target.span, ())
-        if not values:
-            return ""
-        return describe(min(values, key=vagueness), facts.order) or ""
-
-    return shape
-
-
-def _helpers(facts: KernelFacts) -> Iterator[Block]:
-    """Helpers that the kernel calls, by name, with what they are given."""
-    seen: dict[str, Line] = {}
-    for call in facts.run.calls:
-        node = call.function.node
-        given = ", ".join(f"{name}: {text}" for name, value in call.arguments if (text := describe(value, facts.order)))
-        seen.setdefault(node.name, Line(f"{node.name}({given})"))
-    if seen:
-        yield Heading("Helpers")
-        yield Paragraph(tuple(seen.values()))
-
-
-def _notes(facts: KernelFacts) -> Iterator[str]:
+def _notes(facts: KernelFacts, code: Code) -> Iterator[str]:
+    if any("round*" in line.text for line in code.lines):
+        yield "`round` is the number of a loop's round, from 0."
     if facts.run.incomplete:
         yield "The kernel is too large: not every path was followed."
-    unknown = sum(1 for values in facts.run.values.values() if describe(min(values, key=vagueness)) is None)
+    unknown = sum(1 for values in facts.run.values.values() if all(isinstance(value, Unknown) for value in values))
     if unknown:
         yield f"{unknown} of {len(facts.run.values)} names and calls could not be told."

@@ -73,6 +73,12 @@ def pipelined(accesses: Sequence[Access], products: Sequence[Product]) -> list[A
     return [a for a in accesses if a.kind == "load" and a.in_loop and _is_matrix(a)]
 
 
+def staged(accesses: Sequence[Access], products: Sequence[Product]) -> list[list[Access]]:
+    """What is buffered per stage, loop by loop."""
+    looped = pipelined(accesses, products)
+    return [[a for a in looped if a.loop == loop] for loop in dict.fromkeys(a.loop for a in looped)]
+
+
 def resident(accesses: Sequence[Access], products: Sequence[Product]) -> list[Access]:
     """Loads of matrix tiles before the loops: operands that stay in shared memory for warp-group products."""
     if not products:
@@ -107,11 +113,10 @@ def shared_bytes(
     stages = max(1, numbers.get("num_stages", DEFAULT_STAGES))
     buffers = stages if by_warp_groups(products, numbers, arch) else max(1, stages - 1)
     known = elements or {}
-    loops = [[a for a in looped if a.loop == loop] for loop in dict.fromkeys(a.loop for a in looped)]
-    each = [_number([block_bytes(a, known) for a in loads], numbers) for loads in loops]
-    staged = None if None in each else max(size for size in each if size is not None)  # loops follow each other
+    each = [_number([block_bytes(a, known) for a in loads], numbers) for loads in staged(accesses, products)]
+    most = None if None in each else max(size for size in each if size is not None)  # loops follow each other
     stays = _number([block_bytes(a, known) for a in resident(accesses, products)], numbers)
-    return staged * buffers + stays if staged is not None and stays is not None else None
+    return most * buffers + stays if most is not None and stays is not None else None
 
 
 def by_warp_groups(products: Sequence[Product], numbers: Mapping[str, int], arch: str) -> bool:

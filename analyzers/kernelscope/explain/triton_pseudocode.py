@@ -1,0 +1,212 @@
+"""A Triton kernel as pseudocode on named tiles: what it reads, computes and writes, without pointers and hints.
+
+Loads and stores become elements of the arguments, products `@`; the lines of helpers follow in their own blocks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from kernelscope.explain.document import Code
+from kernelscope.explain.pseudocode import INDENT, MAX_LINE, CodeWriter, ShapeOf
+from kernelscope.explain.triton_card import HelperFacts, KernelFacts
+from kernelscope.explain.triton_hover import describe, vagueness
+from kernelscope.kernels.triton.addressing import Address, Addresses, bare
+from kernelscope.kernels.triton.values import Value
+from kernelscope.results import Span
+from kernelscope.syntax.python import tree as t
+from kernelscope.syntax.text import SourceText
+
+HINTS = frozenset("multiple_of max_contiguous max_constancy".split())  # noqa: SIM905
+SILENT = frozenset("static_assert static_print device_print device_assert assume debug_barrier".split())  # noqa: SIM905
+ATOMICS = {"atomic_add": "+=", "atomic_max": "max=", "atomic_min": "min=", "atomic_or": "|=", "atomic_and": "&="}
+
+
+def kernel_code(function: KernelFacts | HelperFacts) -> tuple[Code, dict[Span, Address]]:
+    """The pseudocode of one kernel or helper, and the addresses of its loads and stores by their calls."""
+    node, text, values = function.node, function.module.text, function.run.values
+    order = tuple(param.name for param in node.args)
+
+    def shape_of(target: t.Expr) -> str:
+        found = values.get(target.span, ()) if isinstance(target, t.Name) else ()
+        return (describe(min(found, key=vagueness), order) or "") if found else ""
+
+    writer = _KernelWriter(node, text, function.path, values, shape_of)
+    writer.line(0, f"{node.name}({', '.join(param.name for param in node.args)}):", node)
+    writer.block(node.body, 1)
+    return Code(tuple(writer.lines), "python"), writer.found
+
+
+class _KernelWriter(CodeWriter):
+    """Writes the statements of a kernel; addresses are told where they are used."""
+
+    def __init__(
+        self,
+        function: t.FunctionDef,
+        text: SourceText,
+        path: Path,
+        values: Mapping[Span, tuple[Value, ...]],
+        shape_of: ShapeOf,
+    ) -> None:
+        super().__init__(text, path, shape_of)
+        self.addresses = Addresses(function, values, self.expr)
+        self.loops: list[t.For | t.While] = []
+        self.found: dict[Span, Address] = {}
+
+    def line(self, indent: int, text: str, node: t.Node, comment: str = "") -> None:
+        """Long lines go on below, further to the right; nothing is cut."""
+        for number, part in enumerate(_wrapped(text, MAX_LINE - len(INDENT) * (indent + 2))):
+            super().line(indent + (2 if number else 0), part, node, comment if not number else "")
+
+    # -- statements --------------------------------------------------------------------------------------
+
+    def statement(self, node: t.Stmt, indent: int) -> None:
+        match node:
+            case t.Assign() if all(self._lifted(target) for target in node.targets):
+                return
+            case t.AugAssign() if self.addresses.is_address(node.target):
+                return
+            case t.ExprStmt(value=t.Call() as call) if (written := self._written(call)) is not None:
+                self.line(indent, written, node)
+                return
+            case t.For() | t.While():
+                self.loops.append(node)
+                super().statement(node, indent)
+                self.loops.pop()
+            case _:
+                super().statement(node, indent)
+
+    def _lifted(self, target: t.Expr) -> bool:
+        if isinstance(target, t.Tuple | t.List):
+            return all(self._lifted(element) for element in target.elts)
+        return self.addresses.is_address(target)
+
+    def silent(self, value: t.Expr) -> bool:
+        return (isinstance(value, t.Call) and _operation(value) in SILENT) or super().silent(value)
+
+    def _written(self, call: t.Call) -> str | None:
+        """A store or an atomic as an assignment to elements; None for other calls."""
+        name = _operation(call)
+        if name != "store" and name not in ATOMICS:
+            return None
+        given = _arguments(call, ("pointer", "value", "mask"))
+        if _is_method(call, "store") and isinstance(call.func, t.Attribute):  # of a descriptor
+            given = {"pointer": call.func.value, "at": call.args[0], "value": call.args[-1]} if call.args else {}
+        pointer, value = given.get("pointer"), given.get("value") or given.get("val")
+        if pointer is None or value is None:
+            return None
+        where = self._where(given.get("mask"))
+        atomic = "" if name == "store" else "  atomically"
+        element = self._element(call, pointer, given.get("at"))
+        return f"{element} {ATOMICS.get(name, '=')} {self.expr(value)}{where}{atomic}"
+
+    # -- expressions -------------------------------------------------------------------------------------
+
+    def call(self, node: t.Call) -> str:
+        name = _operation(node)
+        if name in HINTS and node.args:
+            return self.expr(node.args[0])
+        if name == "load":
+            return self._loaded(node)
+        if name == "dot" and not _is_method(node, name):
+            return self._product(node)
+        if name == "arange" and len(node.args) == 2:
+            return f"[{self.expr(node.args[0])}..{self.expr(node.args[1])})"
+        return super().call(node)
+
+    def attribute(self, node: t.Attribute) -> str:
+        return super().attribute(node).removeprefix("math.").removeprefix("libdevice.")
+
+    def _loaded(self, node: t.Call) -> str:
+        given = _arguments(node, ("pointer", "mask", "other"))
+        if _is_method(node, "load") and isinstance(node.func, t.Attribute):
+            return self._element(node, node.func.value, node.args[0] if node.args else None)
+        pointer = given.get("pointer")
+        if pointer is None:
+            return super().call(node)
+        other = given.get("other")
+        filled = f" else {self.expr(other)}" if other is not None and "mask" in given else ""
+        return self._element(node, pointer, None) + self._where(given.get("mask")) + filled
+
+    def _element(self, call: t.Call, pointer: t.Expr, at: t.Expr | None) -> str:
+        if at is not None:
+            inner = ", ".join(map(self.expr, at.elts)) if isinstance(at, t.List | t.Tuple) else self.expr(at)
+            return f"{self.tight(pointer)}[{inner}]"
+        address = self.addresses.address(pointer, tuple(self.loops))
+        if address is None:
+            return f"*({self.expr(pointer)})"
+        self.found[call.span] = address
+        return address.element()
+
+    def arguments(self, node: t.Call) -> str:
+        """Pointers that helpers get are told by what they point to."""
+        parts = [self._handed(arg) for arg in node.args]
+        parts += [f"{k.arg}={self._handed(k.value)}" if k.arg else f"**{self.expr(k.value)}" for k in node.keywords]
+        return ", ".join(parts)
+
+    def _handed(self, node: t.Expr) -> str:
+        if isinstance(node, t.Name) and node.id in self.addresses.given and self.addresses.is_address(node):
+            address = self.addresses.address(node, tuple(self.loops))
+            if address is not None:
+                return f"&{address.element()}"
+        return self.expr(node)
+
+    def _where(self, mask: t.Expr | None) -> str:
+        if mask is None or (isinstance(mask, t.Constant) and mask.value is None):
+            return ""
+        return f" where {self._condition(mask)}"
+
+    def _condition(self, mask: t.Expr) -> str:
+        """A mask as a condition on indices."""
+        mask = bare(mask)
+        if isinstance(mask, t.BinOp) and mask.op in ("&", "|"):
+            word = "and" if mask.op == "&" else "or"
+            return f"{self._condition(mask.left)} {word} {self._condition(mask.right)}"
+        if isinstance(mask, t.Compare):
+            parts = zip(mask.ops, mask.comparators, strict=True)
+            return self.expr(bare(mask.left)) + "".join(f" {op} {self.expr(bare(value))}" for op, value in parts)
+        return self.tight(mask)
+
+    def _product(self, node: t.Call) -> str:
+        given = _arguments(node, ("input", "other", "acc"))
+        if "input" not in given or "other" not in given:
+            return super().call(node)
+        product = f"{self.tight(given['input'])} @ {self.tight(given['other'])}"
+        return f"{self.tight(given['acc'])} + {product}" if "acc" in given else product
+
+    def tight(self, node: t.Expr) -> str:
+        if isinstance(node, t.Call) and _operation(node) in ("load", "dot"):
+            return f"({self.expr(node)})"
+        return super().tight(node)
+
+
+def _operation(call: t.Call) -> str:
+    return call.func.attr if isinstance(call.func, t.Attribute) else (t.dotted(call.func) or "")
+
+
+def _is_method(call: t.Call, name: str) -> bool:
+    """Whether the operation is asked of a value: `desc.load(...)`, not `tl.load(...)`."""
+    if not isinstance(call.func, t.Attribute) or call.func.attr != name:
+        return False
+    owner = t.dotted(call.func.value)
+    return owner is None or owner not in ("tl", "triton.language", "gl", "language")
+
+
+def _arguments(call: t.Call, names: tuple[str, ...]) -> dict[str, t.Expr]:
+    found = dict(zip(names, call.args, strict=False))
+    found |= {k.arg: k.value for k in call.keywords if k.arg is not None}
+    return found
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    """A long line in parts, broken behind commas or between words."""
+    width = max(width, 40)
+    parts: list[str] = []
+    while len(text) > width:
+        cut = max(text.rfind(", ", 20, width - 1) + 1, text.rfind(" ", 20, width))
+        if cut <= 0:
+            break
+        parts.append(text[:cut].rstrip())
+        text = text[cut:].lstrip()
+    return [*parts, text]
