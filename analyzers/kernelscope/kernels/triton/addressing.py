@@ -104,7 +104,7 @@ class Addresses:
             case t.BinOp(op="+"):
                 first, second = (node.left, node.right) if self._leads(node.left) else (node.right, node.left)
                 base = self._base(first, at, loops, terms, hops + 1)
-                terms.extend((term, "") for term in _sum(second))
+                terms.extend((term, "") for term in self._terms(second))
                 return base
             case t.Name() if node.id in self.given:
                 return self._named(node.id, at, loops, terms, hops)
@@ -185,7 +185,9 @@ class Addresses:
         if base is None or not isinstance(offsets, t.Tuple | t.List) or not isinstance(sizes, t.Tuple | t.List):
             return None
         parts = [(self.text(o), self.text(n)) for o, n in zip(offsets.elts, sizes.elts, strict=False)]
-        return self._moved(pointer, last, loops, _tight(self.text(base)), parts)
+        start = self.address(base, last.loops if last is not None else loops)
+        named = start.element() if start is not None and start.axes else _tight(self.text(base))
+        return self._moved(pointer, last, loops, named, parts)
 
     def _shape(self, pointer: t.Expr) -> list[tuple[str, str]]:
         """The block behind a parameter, from where the caller let it point."""
@@ -213,6 +215,23 @@ class Addresses:
                     moved = f"{_round(loop, self.text)}*{_tight(self.text(step))}"
                     starts[axis] = moved if starts[axis] == "0" else f"{starts[axis]} + {moved}"
         return Address(base, tuple(("", f"{start} : +{size}") for start, (_, size) in zip(starts, parts, strict=True)))
+
+    def _terms(self, node: t.Expr, hops: int = 0) -> Iterator[t.Expr]:
+        """The addends of an offset; a name that holds a sum of products with strides is taken apart."""
+        for term in _sum(node):
+            given = self.given.get(term.id, []) if isinstance(term, t.Name) else []
+            if len(given) == 1 and not given[0].adds and hops < MAX_HOPS and self._has_stride(given[0].value):
+                yield from self._terms(given[0].value, hops + 1)
+            else:
+                yield term
+
+    def _has_stride(self, node: t.Expr) -> bool:
+        """Whether one of the addends is a product with an argument that is no constant."""
+        strides = self.params - self.constexprs
+        return any(
+            len(factors) > 1 and any(isinstance(f, t.Name) and f.id in strides for f in factors)
+            for factors in (list(_factors(term)) for term in _sum(node))
+        )
 
     # -- offsets -----------------------------------------------------------------------------------------
 
