@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource
-from kernelscope.serving.guards import EXITS, assignments, calls, guarded, inlined, last_name, own
+from kernelscope.serving.guards import EXITS, assignments, calls, inlined, last_name, own, statements
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
@@ -70,8 +70,8 @@ def _limits(source: PythonSource, loop: t.While | t.For) -> Iterator[str]:
 def chunks(source: PythonSource) -> Iterator[Claim]:
     """`min(budget, remaining)` tokens of a request are taken and the rest later: chunked prefill."""
     for scope in source.module.functions():
-        known = assignments(scope.node.body)
-        for statement, guards in guarded(scope.node.body):
+        known = assignments(scope.node)
+        for statement, guards in statements(scope.node):
             if not isinstance(statement, t.Assign) or not isinstance(statement.value, t.Call):
                 continue
             cut = statement.value
@@ -166,7 +166,7 @@ def admissions(source: PythonSource) -> Iterator[Claim]:
     for scope in source.module.functions():
         if not _is_about_requests(scope.qualified_name):
             continue
-        known = assignments(scope.node.body)
+        known = assignments(scope.node)
         found: list[tuple[t.If, t.Compare]] = []
         for node in own(scope.node):
             if isinstance(node, t.If) and node.body and _gives_nothing(node.body[-1]):

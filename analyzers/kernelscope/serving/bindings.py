@@ -7,15 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
-from kernelscope.results import Location, Span
+from kernelscope.results import Location
+from kernelscope.serving.c_functions import CSource
 from kernelscope.serving.claims import PythonSource, literal
 from kernelscope.serving.guards import last_name, own_calls
 from kernelscope.serving.processes import ROUTE_METHODS
 from kernelscope.syntax.python import tree as t
-from kernelscope.syntax.text import SourceText
-from kernelscope.workspace.cuda_facts import cuda_facts
 
 NATIVE = (".cpp", ".cu", ".cc", ".cuh", ".c", ".h", ".hip", ".so")
 LOADERS = {"load", "load_inline", "load_module", "CDLL", "load_library", "import_module", "build"}
@@ -131,10 +129,10 @@ def _imports(body: list[t.Stmt]) -> set[tuple[str, str]]:
     return found
 
 
-def c_bindings(path: Path, text: SourceText) -> Iterator[Native]:
+def c_bindings(source: CSource) -> Iterator[Native]:
     """Operators that a C++ file registers: TORCH_LIBRARY blocks, pybind modules, FFI exports."""
-    for r in cuda_facts(text.data).registrations:
-        where = text.location(path, Span(r.start, r.start + 1))
+    for r in source.facts.registrations:
+        where = source.at(r.start)
         op = f"{r.library}.{r.name}" if r.library else r.name
         if r.mechanism == "define":
             detail = f"schema of {op}: {r.schema or r.name}"

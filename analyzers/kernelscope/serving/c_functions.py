@@ -16,7 +16,10 @@ from kernelscope.workspace.cuda_facts import blank_noise, cuda_facts
 from kernelscope.workspace.facts import DefKind
 
 MAX_CONDITION = 160
-_TOKEN = re.compile(rb"\b(if|else|for|while|switch)\b|[{};]")
+_IF = re.compile(rb"\bif\s*(?:constexpr\s*)?\(")
+_ELSE = re.compile(rb"\s*else\s*(?=\W|if\b)")
+_BLOCK = re.compile(rb"\s*\{")
+_BRACE = re.compile(rb"[{}]")
 _COMMENT = re.compile(rb"//[^\n]*|/\*.*?\*/", re.DOTALL)
 _DIRECTIVE = re.compile(rb"(?m)^[ \t]*#[^\n]*$")
 _SPACE = re.compile(r"\s+")
@@ -37,6 +40,15 @@ class CFunction:
     parameters: str
 
 
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A branch: the offsets between which its condition holds."""
+
+    start: int
+    end: int
+    text: str
+
+
 class CSource:
     """A C++ or CUDA file: its text, the same with comments and strings blanked, and its functions."""
 
@@ -45,10 +57,13 @@ class CSource:
         self.aside = aside
         self.text = text
         self.code = blank_noise(text.data)
+        self.facts = cuda_facts(text.data)
+        self._branches: dict[int, list[Condition]] = {}
+        self._calls: dict[int, list[tuple[str, int]]] = {}
         self.functions = list(self._functions())
 
     def _functions(self) -> Iterator[CFunction]:
-        for fact in cuda_facts(self.text.data).defs:
+        for fact in self.facts.defs:
             if fact.kind not in (DefKind.CUDA_KERNEL, DefKind.CUDA_FUNCTION):
                 continue
             opened = self.code.find(b"(", fact.name_start)
@@ -81,8 +96,11 @@ class CSource:
 
     def calls(self, function: CFunction) -> list[tuple[str, int]]:
         """Functions called in a function, in order, with their offsets."""
-        found = _CALL.finditer(self.code, function.start, function.end)
-        return [(m[1].decode(), m.start(1)) for m in found if m[1] not in _WORDS]
+        if (known := self._calls.get(function.start)) is None:
+            found = _CALL.finditer(self.code, function.start, function.end)
+            known = [(m[1].decode(), m.start(1)) for m in found if m[1] not in _WORDS]
+            self._calls[function.start] = known
+        return known
 
     def arguments(self, call: int, end: int) -> list[str]:
         """The top-level arguments of the call whose name begins at `call`."""
@@ -106,41 +124,48 @@ class CSource:
 
     def guards(self, function: CFunction, offset: int) -> list[str]:
         """The conditions of the `if`s around an offset, outermost first."""
-        blocks: list[str] = []
-        pending = ""
-        chain = ""
-        position = function.start + 1
-        while position < offset:
-            match = _TOKEN.search(self.code, position, offset)
-            if match is None:
-                break
-            position = match.end()
-            match match[0]:
-                case b"{":
-                    blocks.append(pending)
-                    pending = ""
-                case b"}":
-                    chain = blocks.pop() if blocks else ""
-                case b";":
-                    if pending:
-                        chain, pending = pending, ""
-                case b"else":
-                    pending = f"not ({chain})" if chain else "else"
-                case b"if":
-                    opened = self.code.find(b"(", position)
-                    closed = matching(self.code, opened)
-                    if closed < 0 or closed >= offset:
-                        break
-                    test = self.quote(opened + 1, closed, MAX_CONDITION)
-                    before = f"{pending} and " if pending.startswith("not (") and len(pending) < 60 else ""
-                    pending = f"{before}{test}"
-                    position = closed + 1
-                case _:
-                    opened = self.code.find(b"(", position)
-                    closed = matching(self.code, opened)
-                    position = closed + 1 if 0 <= closed < offset else offset
-                    pending = ""
-        return [guard for guard in (*blocks, pending) if guard and guard != "else"]
+        return [c.text for c in self._conditions(function) if c.start <= offset < c.end]
+
+    def _conditions(self, function: CFunction) -> list[Condition]:
+        """The branches of a function with their conditions; an `else` negates the `if` before it."""
+        if (known := self._branches.get(function.start)) is not None:
+            return known
+        found: list[Condition] = []
+        before: dict[int, str] = {}
+        for match in _IF.finditer(self.code, function.start, function.end):
+            opened = match.end() - 1
+            closed = matching(self.code, opened)
+            if closed < 0 or closed >= function.end:
+                continue
+            text = self.quote(opened + 1, closed, MAX_CONDITION)
+            negated = before.get(match.start())
+            end = self._branch_end(closed + 1, function.end)
+            found.append(Condition(closed + 1, end, f"{negated} and {text}" if negated else text))
+            otherwise = _ELSE.match(self.code, end, function.end)
+            if otherwise is None:
+                continue
+            denied = f"not ({text})"
+            start = otherwise.end()
+            if (chained := _IF.match(self.code, start)) is not None:
+                before[chained.start()] = denied
+            else:
+                found.append(Condition(start, self._branch_end(start, function.end), denied))
+        found.sort(key=lambda c: c.start)
+        self._branches[function.start] = found
+        return found
+
+    def _branch_end(self, start: int, limit: int) -> int:
+        """Where the block or the single statement that begins at `start` ends."""
+        opened = _BLOCK.match(self.code, start, limit)
+        if opened is None:
+            end = self.code.find(b";", start, limit)
+            return end + 1 if end >= 0 else limit
+        depth = 0
+        for match in _BRACE.finditer(self.code, opened.end() - 1, limit):
+            depth += 1 if match[0] == b"{" else -1
+            if depth == 0:
+                return match.end()
+        return limit
 
 
 def matching(code: bytes, opened: int) -> int:

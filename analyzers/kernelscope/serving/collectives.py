@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from kernelscope.results import Location
 from kernelscope.serving.claims import Claim, PythonSource, literal
-from kernelscope.serving.guards import Guard, all_guards_text, calls, guarded, guards_text, last_name
+from kernelscope.serving.guards import Guard, all_guards_text, calls, guards_text, last_name, statements
 from kernelscope.syntax.python import tree as t
 
 PRIMITIVES: dict[str, str] = {
@@ -150,7 +150,7 @@ def _calls_with_guards(
 ) -> Iterator[tuple[t.Call, tuple[Guard, ...], list[tuple[t.Stmt, tuple[Guard, ...]]]]]:
     """Calls of a function with their guards and the statements before them."""
     before: list[tuple[t.Stmt, tuple[Guard, ...]]] = []
-    for statement, guards in guarded(function.body):
+    for statement, guards in statements(function):
         for call in calls(statement):
             yield call, guards, before
         before.append((statement, guards))
@@ -178,7 +178,7 @@ def _work_before_wait(source: PythonSource, call: t.Call, function: t.FunctionDe
     """What is computed between an asynchronous collective and the `wait` on its handle."""
     handle = ""
     between: list[str] = []
-    for statement, _ in guarded(function.body):
+    for statement, _ in statements(function):
         if call in calls(statement):
             handle = source.quote(statement.targets[0]) if isinstance(statement, t.Assign) else "?"
             continue
@@ -194,7 +194,8 @@ def _work_before_wait(source: PythonSource, call: t.Call, function: t.FunctionDe
 def _aliases(source: PythonSource) -> dict[str, str]:
     """What names of the file stand for in the libraries that communicate."""
     found: dict[str, str] = {}
-    for node in t.walk(*source.module.body):
+    bodies = [source.module.body, *(scope.node.body for scope in source.module.functions())]
+    for node in (statement for body in bodies for statement in t.flat(body)):
         if isinstance(node, t.Import):
             for alias in node.names:
                 found[alias.bound] = alias.name if alias.asname else alias.bound

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource
-from kernelscope.serving.guards import all_guards_text, calls, guarded, last_name, own, own_calls
+from kernelscope.serving.guards import all_guards_text, calls, last_name, own, own_calls, statements
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
@@ -69,7 +69,7 @@ def _names(node: t.Expr) -> list[str]:
 def replays(source: PythonSource) -> Iterator[Claim]:
     """Where a captured graph is replayed, and when the program runs eagerly instead."""
     for scope in source.module.functions():
-        for statement, guards in guarded(scope.node.body):
+        for statement, guards in statements(scope.node):
             for call in calls(statement):
                 if last_name(call.func) != "replay":
                     continue

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from kernelscope.serving.claims import PythonSource
 from kernelscope.syntax.python import tree as t
 
+KEPT = 3_000
+"""Nodes whose parts are kept: many recognisers look at the same function one after the other."""
 EXITS = (t.Return, t.Raise, t.Continue, t.Break)
 COMPOUND = (t.If, t.For, t.While, t.With, t.Try, t.Match)
 
@@ -72,24 +75,36 @@ def guard_text(source: PythonSource, guard: Guard) -> str:
             return f"not ({source.quote(guard.test)})"
 
 
-def own(node: t.FunctionDef | t.ClassDef) -> Iterator[t.Node]:
+@lru_cache(maxsize=KEPT)
+def own(node: t.FunctionDef | t.ClassDef) -> tuple[t.Node, ...]:
     """The nodes of a definition's body in source order, without the bodies of definitions inside it."""
+    found: list[t.Node] = []
     todo: list[t.Node] = list(reversed(node.body))
     while todo:
         current = todo.pop()
         if isinstance(current, t.FunctionDef | t.ClassDef):
             continue
-        yield current
+        found.append(current)
         todo.extend(reversed(list(t.children(current))))
+    return tuple(found)
 
 
-def own_calls(node: t.FunctionDef | t.ClassDef) -> Iterator[t.Call]:
+@lru_cache(maxsize=KEPT)
+def own_calls(node: t.FunctionDef | t.ClassDef) -> tuple[t.Call, ...]:
     """The calls of a definition, not of the definitions inside it."""
-    return (found for found in own(node) if isinstance(found, t.Call))
+    return tuple(found for found in own(node) if isinstance(found, t.Call))
 
 
-def calls(node: t.Node) -> list[t.Call]:
-    return [found for found in t.walk(node) if isinstance(found, t.Call)]
+@lru_cache(maxsize=KEPT)
+def calls(node: t.Node) -> tuple[t.Call, ...]:
+    """All calls in a node, in source order."""
+    return tuple(found for found in t.walk(node) if isinstance(found, t.Call))
+
+
+@lru_cache(maxsize=KEPT)
+def statements(function: t.FunctionDef | t.ClassDef) -> tuple[tuple[t.Stmt, tuple[Guard, ...]], ...]:
+    """The simple statements of a definition with their guards."""
+    return tuple(guarded(function.body))
 
 
 def last_name(node: t.Expr) -> str:
@@ -97,11 +112,12 @@ def last_name(node: t.Expr) -> str:
     return node.attr if isinstance(node, t.Attribute) else node.id if isinstance(node, t.Name) else ""
 
 
-def assignments(body: list[t.Stmt]) -> dict[str, t.Expr]:
-    """Names and attributes that a body binds exactly once in straight lines, with what they are bound to."""
+@lru_cache(maxsize=KEPT)
+def assignments(function: t.FunctionDef | t.ClassDef) -> dict[str, t.Expr]:
+    """Names and attributes that a function binds exactly once, with what they are bound to."""
     found: dict[str, t.Expr] = {}
     several: set[str] = set()
-    for statement, _ in guarded(body):
+    for statement, _ in statements(function):
         targets: list[t.Expr] = []
         value: t.Expr | None = None
         match statement:

@@ -9,7 +9,7 @@ import itertools
 from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource
-from kernelscope.serving.guards import all_guards_text, calls, guarded, last_name
+from kernelscope.serving.guards import all_guards_text, calls, last_name, statements
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
@@ -56,7 +56,7 @@ def _shown(name: str, guard: str) -> str:
 def _steps(source: PythonSource, function: t.FunctionDef) -> list[tuple[str, t.Call, str]]:
     """Calls of a function that do something to values, in order, each with its guard."""
     found: list[tuple[str, t.Call, str]] = []
-    for statement, guards in guarded(function.body):
+    for statement, guards in statements(function):
         if isinstance(statement, t.Assert | t.Raise):
             continue
         nested = calls(statement)
@@ -80,7 +80,7 @@ def _chained(source: PythonSource, function: t.FunctionDef, steps: list[tuple[st
     links = sum(1 for one, other in itertools.pairwise(given) if one & other)
     outputs = {
         t.dotted(target)
-        for s, _ in guarded(function.body)
+        for s, _ in statements(function)
         if isinstance(s, t.Assign) and calls(s)
         for target in s.targets
     }

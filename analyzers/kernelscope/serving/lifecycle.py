@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from kernelscope.results import Location
 from kernelscope.serving.claims import PythonSource
-from kernelscope.serving.guards import guarded, guards_text
+from kernelscope.serving.guards import guards_text, statements
 from kernelscope.syntax.python import tree as t
 
 
@@ -32,7 +32,7 @@ class Transition:
 def transitions(source: PythonSource) -> Iterator[Transition]:
     """Stores of `Class.MEMBER` into attributes, in source order: states where the class is an enum."""
     for scope in source.module.functions():
-        for statement, guards in guarded(scope.node.body):
+        for statement, guards in statements(scope.node):
             if not isinstance(statement, t.Assign):
                 continue
             state = t.dotted(statement.value) or ""

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from kernelscope.results import Location, Span
 from kernelscope.serving.claims import Claim, Literal, PythonSource, literal
-from kernelscope.serving.guards import guarded, guards_text
+from kernelscope.serving.guards import guards_text, statements
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.text import SourceText
 
@@ -242,7 +242,7 @@ def _with_overrides(source: PythonSource, cls: t.ClassDef, declared: list[Parame
         if not method.args:
             continue
         receiver = method.args[0].name
-        for statement, guards in guarded(method.body):
+        for statement, guards in statements(method):
             if not isinstance(statement, t.Assign):
                 continue
             for target in statement.targets:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource, literal
-from kernelscope.serving.guards import guarded, last_name, own, own_calls
+from kernelscope.serving.guards import last_name, own, own_calls, statements
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
@@ -84,7 +84,7 @@ def _receiver(call: t.Call) -> str | None:
 def _victims(source: PythonSource) -> Iterator[Claim]:
     """`max(self.running, key=...)`, with the chosen one removed: the victim has the largest key."""
     for scope in source.module.functions():
-        for statement, _ in guarded(scope.node.body):
+        for statement, _ in statements(scope.node):
             if not isinstance(statement, t.Assign) or not isinstance(statement.value, t.Call):
                 continue
             call = statement.value

@@ -75,7 +75,7 @@ def _hit(source: PythonSource, where: str, loop: t.For | t.While, lookup: t.Stmt
 def offered(source: PythonSource) -> Iterator[Claim]:
     """Searches that are given all but the last token: something must be left to compute."""
     for scope in source.module.functions():
-        known = assignments(scope.node.body)
+        known = assignments(scope.node)
         for call in own_calls(scope.node):
             if not SEARCHES & set(words(last_name(call.func))):
                 continue

@@ -163,7 +163,7 @@ def read_c(source: CSource) -> Reading:
     reading.collectives += c_collectives(source)
     reading.procedures += c_procedures(source)
     reading.syncs += c_syncs(source)
-    reading.natives += c_bindings(path, text)
+    reading.natives += c_bindings(source)
     reading.add("config", c_tables(source))
     reading.add("memory_access", recomputed(source))
     for section, claim in algorithms(source):

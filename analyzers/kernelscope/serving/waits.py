@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from kernelscope.results import Location, Span
 from kernelscope.serving.c_functions import CSource
 from kernelscope.serving.claims import PythonSource
-from kernelscope.serving.guards import all_guards_text, calls, guarded, last_name, own
+from kernelscope.serving.guards import all_guards_text, calls, last_name, own, statements
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
@@ -86,7 +86,7 @@ def _signals(source: PythonSource, where: str, function: t.FunctionDef | t.Class
     """Stores and atomics with release order: what is published, by whom, between which barriers."""
     found = calls_in(function)
     barriers = [c for c in found if last_name(c.func) in BARRIERS]
-    for statement, guards in guarded(function.body):
+    for statement, guards in statements(function):
         for call in calls(statement):
             name, text = last_name(call.func), source.quote(call)
             if not {"st", "store", "add", "atomic", "notify", "signal", "set", "red"} & set(words(name)):

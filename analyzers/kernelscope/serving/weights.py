@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource
-from kernelscope.serving.guards import guarded, guards_text
+from kernelscope.serving.guards import guards_text, statements
 from kernelscope.syntax.python import tree as t
 
 
 def shared_weights(source: PythonSource) -> Iterator[Claim]:
     """Tied weights of one file, with the condition under which they are tied."""
     for scope in source.module.functions():
-        for statement, guards in guarded(scope.node.body):
+        for statement, guards in statements(scope.node):
             if not isinstance(statement, t.Assign):
                 continue
             target, value = _weight(statement.targets[0]), _weight(statement.value)

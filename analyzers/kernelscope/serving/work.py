@@ -24,7 +24,7 @@ def dealing(source: PythonSource) -> Iterator[Claim]:
     """`queues[i % n].append(task)` is round robin; with a direction that flips at every turn it is zig-zag."""
     for scope in source.module.functions():
         node = scope.node
-        known = assignments(node.body)
+        known = assignments(node)
         rows: list[tuple[str, t.Call]] = []
         for call in own_calls(node):
             match call.func:
@@ -50,7 +50,7 @@ def tile_counts(source: PythonSource) -> Iterator[Claim]:
     if source.aside:
         return
     for scope in source.module.functions():
-        known = assignments(scope.node.body)
+        known = assignments(scope.node)
         for node in own(scope.node):
             if not isinstance(node, t.Assign) or not isinstance(node.targets[0], t.Name):
                 continue

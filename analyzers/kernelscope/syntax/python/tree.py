@@ -540,33 +540,30 @@ def flat(body: list[Stmt]) -> Iterator[Stmt]:
                 pass
 
 
+SCALARS = ("str", "str | None", "object", "bool", "int", "list[str]", "ParamKind", "Span")
+
+
 @cache
 def _parts(kind: type) -> tuple[str, ...]:
     """Fields of a node class that may hold nodes."""
-    return tuple(entry.name for entry in fields(kind) if not entry.name.endswith("span"))
+    return tuple(entry.name for entry in fields(kind) if entry.type not in SCALARS)
 
 
-def children(node: Node) -> Iterator[Node]:
+def children(node: Node) -> list[Node]:
     """The nodes directly below `node`, in source order; bodies of definitions included."""
     if isinstance(node, FunctionDef):
-        yield from node.decorator_list
-        yield from node.args
-        if node.returns is not None:
-            yield node.returns
-        yield from node.body
-        return
+        returns = [node.returns] if node.returns is not None else []
+        return [*node.decorator_list, *node.args, *returns, *node.body]
     if isinstance(node, ClassDef):
-        yield from node.decorator_list
-        yield from node.bases
-        yield from node.keywords
-        yield from node.body
-        return
+        return [*node.decorator_list, *node.bases, *node.keywords, *node.body]
+    found: list[Node] = []
     for name in _parts(type(node)):
         value: object = getattr(node, name)
-        if isinstance(value, list):
-            yield from (cast(Node, item) for item in cast("list[object]", value) if hasattr(item, "span"))
-        elif hasattr(value, "span"):
-            yield cast(Node, value)
+        if value.__class__ is list:
+            found += [item for item in cast("list[Node | None]", value) if item is not None]
+        elif value is not None:
+            found.append(cast(Node, value))
+    return found
 
 
 def walk(*roots: Node) -> Iterator[Node]:
@@ -575,7 +572,9 @@ def walk(*roots: Node) -> Iterator[Node]:
     while todo:
         node = todo.pop()
         yield node
-        todo.extend(reversed(list(children(node))))
+        below = children(node)
+        below.reverse()
+        todo += below
 
 
 def dotted(node: Node) -> str | None:
