@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from kernelscope.interp.runs import FileRun
     from kernelscope.kernels.cuda.kernels import Kernels
     from kernelscope.kernels.triton.kernel_runs import KernelRuns
+    from kernelscope.serving.readings import Readings
     from kernelscope.workspace.files import Version
 
 KEPT_RUNS = 64
@@ -92,6 +93,13 @@ class Analysis:
         from kernelscope.kernels.cuda.kernels import Kernels
 
         return Kernels(self.workspace)
+
+    @cached_property
+    def readings(self) -> Readings:
+        """What each file says of the system that it belongs to."""
+        from kernelscope.serving.readings import Readings
+
+        return Readings(self.workspace)
 
     # -- inputs ------------------------------------------------------------------------------------------
 
@@ -243,7 +251,8 @@ class Analysis:
     def document(self, kind: str, target: Target, options: ViewOptions | None = None) -> Document:
         """A deliverable about `target`.
 
-        `kind`: explain, dataflow, pseudocode, tiling, ops, architecture, path, shapes or why.
+        `kind`: explain, dataflow, pseudocode, tiling, ops, architecture, path, shapes, why; serving, faq, distributed
+        and report are of the system that the target belongs to.
 
         Raises `UserError` when there is nothing of the kind at the target.
         """
@@ -287,6 +296,10 @@ class Analysis:
             from kernelscope.explain.cuda_kernel import cuda_document
 
             return cuda_document(self.cuda, kind, target, options)
+        if kind in ("serving", "faq", "distributed", "report"):
+            from kernelscope.explain.system_documents import system_document
+
+            return system_document(kind, self.workspace, self.readings, target, options)
         from kernelscope.explain.deliverables import make
 
         return make(kind, self.workspace, target, options)
@@ -297,7 +310,7 @@ class Analysis:
         """The full report of the first folder, by the published schema; `focus` names parts of it."""
         from kernelscope.explain.report import report
 
-        return report(self.workspace, self.roots[0], focus, progress)
+        return report(self.workspace, self.readings, self.roots[0], focus, progress)
 
 
 def is_python(path: Path) -> bool:

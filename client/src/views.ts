@@ -10,6 +10,10 @@ export const VIEW_COMMANDS = [
   "kernelscope.showTiling",
   "kernelscope.showCallPath",
   "kernelscope.showWhy",
+  "kernelscope.explainServing",
+  "kernelscope.technicalFaq",
+  "kernelscope.fullReport",
+  "kernelscope.showDistributedMap",
 ];
 
 /** What a view is about: the argument of lenses and hover links, and what the palette makes of the cursor. */

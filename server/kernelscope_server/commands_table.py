@@ -11,4 +11,8 @@ VIEWS: dict[str, str] = {
     "kernelscope.showTiling": "tiling",
     "kernelscope.showCallPath": "path",
     "kernelscope.showWhy": "why",
+    "kernelscope.explainServing": "serving",
+    "kernelscope.technicalFaq": "faq",
+    "kernelscope.fullReport": "report",
+    "kernelscope.showDistributedMap": "distributed",
 }

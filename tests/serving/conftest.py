@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from kernelscope.serving.claims import PythonSource
-from kernelscope.serving.system import System, gather
+from kernelscope.serving.readings import Readings
+from kernelscope.serving.system import System
 from kernelscope.syntax.python.lower import parse_module
 from kernelscope.workspace.files import Files
 from kernelscope.workspace.workspace import Workspace
@@ -29,4 +30,4 @@ def sample_root() -> Path:
 def sample(sample_root: Path) -> System:
     """Everything that is found in the sample workspace."""
     workspace = Workspace(Files([str(sample_root)]))
-    return gather(workspace, [entry.path for entry in workspace.files.walk()])
+    return Readings(workspace).system([entry.path for entry in workspace.files.walk()])

@@ -7,17 +7,15 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-from kernelscope.explain.report import report
+from kernelscope.analysis import Analysis
 from kernelscope.serving.system import System
-from kernelscope.workspace.files import Files
-from kernelscope.workspace.workspace import Workspace
 
 Json = dict[str, object]
 
 
 @pytest.fixture(scope="module")
 def sample_report(sample_root: Path) -> Json:
-    return report(Workspace(Files([str(sample_root)])), sample_root)
+    return Analysis([sample_root]).report()
 
 
 def items(node: object, keys: str = "") -> Iterator[tuple[str, Json]]:
@@ -68,14 +66,14 @@ def test_names_do_not_matter(sample: System, sample_root: Path, tmp_path: Path) 
         target = tmp_path / path.relative_to(sample_root)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text.replace("block_table", "pages_of"), encoding="utf-8")
-    renamed = report(Workspace(Files([str(tmp_path)])), tmp_path)
+    renamed = Analysis([tmp_path]).report()
     text = str(renamed)
     assert "Motor.inbox policy" in text
     assert "request.pages_of[position // self.block_size] * self.block_size" in text
 
 
 def test_an_empty_folder_has_an_honest_report(tmp_path: Path) -> None:
-    found = report(Workspace(Files([str(tmp_path)])), tmp_path)
+    found = Analysis([tmp_path]).report()
     answers = [cast(Json, entry) for entry in cast("list[object]", found["faq"])]
     assert answers
     assert not any(entry["found"] for entry in answers)

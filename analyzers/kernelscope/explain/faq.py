@@ -145,7 +145,7 @@ def faq(system: System, evidence: Evidence, files: int) -> list[Json]:
                 "found": False, "searched": question.searched, "evidence": [], "confidence": "derived",
             })  # fmt: skip
             continue
-        for number, group in enumerate(_groups(claims)[:MAX_ANSWERS], 1):
+        for number, group in enumerate(groups_of(claims)[:MAX_ANSWERS], 1):
             places: list[Location] = [claim.evidence[i] for i in range(4) for claim in group if i < len(claim.evidence)]
             found.append({
                 "id": f"{question.id}.{number}", "topic": question.topic, "question": question.text,
@@ -155,7 +155,7 @@ def faq(system: System, evidence: Evidence, files: int) -> list[Json]:
     return found
 
 
-def _groups(claims: list[Claim]) -> list[list[Claim]]:
+def groups_of(claims: list[Claim]) -> list[list[Claim]]:
     """Claims in answers of readable length."""
     groups: list[list[Claim]] = []
     size = MAX_ANSWER

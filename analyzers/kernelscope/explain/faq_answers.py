@@ -49,7 +49,7 @@ def settings(pattern: str) -> Answer:
             p for p in system.parameters
             if p.kind not in ("argument", "define") and compiled.search(p.name) and not system.is_aside(p.location.path)
         ]  # fmt: skip
-        for p in sorted(chosen, key=lambda p: "config" not in p.owner.lower()):
+        for p in sorted(chosen, key=lambda p: ("config" not in p.owner.lower(), -system.weight(p.location.path))):
             yield _setting(p)
         for c in system.constraints:
             if any(compiled.search(subject) for subject in c.subjects) and not system.is_aside(c.location.path):

@@ -11,7 +11,8 @@ from kernelscope.explain.document import Block, Document, Heading, Line, Paragra
 from kernelscope.explain.targets import python_target
 from kernelscope.graph.module_tree import Part
 from kernelscope.results import Location, Target, UserError, ViewOptions
-from kernelscope.serving.system import System, gather
+from kernelscope.serving.readings import Readings
+from kernelscope.serving.system import System
 from kernelscope.syntax.text import SourceText
 from kernelscope.workspace.facts import DefKind
 from kernelscope.workspace.workspace import Workspace
@@ -30,7 +31,7 @@ def overview(workspace: Workspace, folder: Path, options: ViewOptions) -> Docume
     blocks: list[Block] = [*_models(workspace, folder, paths, options), *_kernels(workspace, folder, paths)]
     notes = [f"{len(paths)} source files"]
     if len(paths) <= SHOWN_FILES:
-        blocks += _system(gather(workspace, paths), folder)
+        blocks += _system(Readings(workspace).system(paths), folder)
     else:
         notes.append("configuration and serving: `kernelscope report`, with --focus for parts of a large folder")
     if not blocks:

@@ -20,14 +20,15 @@ from kernelscope.serving.collectives import Collective
 from kernelscope.serving.parallel import strategies
 from kernelscope.serving.parameters import Parameter
 from kernelscope.serving.procedures import COMPONENT
+from kernelscope.serving.readings import Readings
 from kernelscope.serving.registries import Registry
 from kernelscope.serving.sections import words
-from kernelscope.serving.system import System, gather
+from kernelscope.serving.system import System
 from kernelscope.workspace.workspace import Workspace
 
 MOST_PARAMETERS = 700
-MOST_CONSTRAINTS = 500
-MOST_COMPONENTS = 260
+MOST_CONSTRAINTS = 400
+MOST_COMPONENTS = 180
 MOST_REGISTRIES = 120
 MOST_UNITS = 150
 MOST_CLAIMS = 80
@@ -40,6 +41,7 @@ KINDS = {"field": 0, "option": 1, "environment": 2, "constant": 3, "define": 4, 
 
 def report(
     workspace: Workspace,
+    readings: Readings,
     root: Path,
     focus: Sequence[str] = (),
     progress: Callable[[IndexProgress], None] | None = None,
@@ -47,7 +49,7 @@ def report(
 ) -> Json:
     """The report of the files below `focus` (relative paths; all of them when empty)."""
     paths = in_focus(workspace, root, focus, cancelled)
-    system = gather(workspace, paths, progress, cancelled)
+    system = readings.system(paths, progress, cancelled)
     places = Places(root, workspace.files.read)
     return {
         "schema_version": 1,
@@ -97,9 +99,13 @@ def _of_kernel(row: Json) -> Json:
 
 
 def _config(system: System, places: Places) -> Json:
-    rows = sorted(system.parameters, key=lambda p: (system.is_aside(p.location.path), KINDS[p.kind]))
+    rows = sorted(
+        system.parameters,
+        key=lambda p: (system.is_aside(p.location.path), KINDS[p.kind], -system.weight(p.location.path)),
+    )
     constraints = sorted(
-        system.constraints, key=lambda c: (system.is_aside(c.location.path), c.kind in ("other", "shape"))
+        system.constraints,
+        key=lambda c: (system.is_aside(c.location.path), c.kind in ("other", "shape"), -system.weight(c.location.path)),
     )
     return {
         "parameters": [_parameter(p, places) for p in rows[:MOST_PARAMETERS]],
@@ -108,7 +114,7 @@ def _config(system: System, places: Places) -> Json:
             {
                 "condition": c.condition,
                 "kind": c.kind,
-                "subject": list(c.subjects),
+                "subject": list(c.subjects[:2]),
                 "enforced_by": c.enforced_by,
                 **({"message": c.message} if c.message else {}),
                 "evidence": places.evidence(c.location, symbol=c.where),

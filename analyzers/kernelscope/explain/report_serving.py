@@ -62,11 +62,13 @@ def _section(system: System, places: Places, name: str) -> list[Json]:
 def steps(system: System, places: Places, section: str, most: int = MOST_PROCEDURES) -> list[Json]:
     """The functions that belong to a section, those that fit best first."""
     found = (p for p in system.procedures if p.section == section)
-    return [places.procedure(p) for p in sorted(found, key=_importance)[:most]]
+    ranked = sorted(found, key=lambda p: _importance(system, p))
+    return [places.procedure(p) for p in ranked[:most]]
 
 
-def _importance(p: Procedure) -> tuple[int, int]:
-    return (-p.weight * min(p.size, 30), -p.size)
+def _importance(system: System, p: Procedure) -> tuple[int, int]:
+    """What fits the section, does much and is used by many files comes first."""
+    return (-p.weight * min(p.size, 30) * (2 + system.weight(p.evidence[0].path)), -p.size)
 
 
 def declared(system: System, name: str) -> list[Parameter]:
@@ -76,7 +78,11 @@ def declared(system: System, name: str) -> list[Parameter]:
         p for p in system.parameters
         if p.kind != "argument" and DECLARED[name].search(p.name) and not system.is_aside(p.location.path)
     ]  # fmt: skip
-    return sorted(found, key=lambda p: (order[p.kind], "config" not in words(p.owner) and "args" not in words(p.owner)))
+    return sorted(found, key=lambda p: (order[p.kind], not _is_configuration(p), -system.weight(p.location.path)))
+
+
+def _is_configuration(p: Parameter) -> bool:
+    return bool({"config", "configuration", "args", "arguments", "options", "settings"} & set(words(p.owner)))
 
 
 def _parameter_claim(p: Parameter, places: Places) -> Json:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource
 from kernelscope.serving.guards import own
+from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
 HASHERS = {"xxh64", "xxh32", "xxh3_64", "xxh128", "sha256", "sha1", "md5", "blake2b", "blake3", "hash"}
@@ -27,9 +28,17 @@ def paging(source: PythonSource) -> Iterator[Claim]:
                     f"{scope.qualified_name} slot", f"paged: slot = {source.quote(node)}", (source.at(node),),
                     "a block table entry times the block size, plus the offset in the block",
                 )  # fmt: skip
-            elif node.op == "//" and _rounds_up(node):
+            elif node.op == "//" and _rounds_up(node) and _about_caches(scope.qualified_name, source.path.stem):
                 value = f"number of blocks = {source.quote(node)} (rounded up)"
                 yield Claim(f"{scope.qualified_name} blocks", value, (source.at(node),))
+
+
+def _about_caches(*names: str) -> bool:
+    """Whether names speak of caches or requests; sizes are rounded up to blocks in many other places."""
+    return any(
+        {"kv", "cache", "page", "pages", "slot", "slots", "seq", "sequence", "request", "block"} & set(words(n))
+        for n in names
+    )
 
 
 def _is_scaled_block(node: t.Expr) -> bool:

@@ -72,7 +72,8 @@ def _order(name: str, known: dict[str, Sharded]) -> Iterator[str]:
 
 
 def _inherited_axes(name: str, known: dict[str, Sharded]) -> tuple[tuple[str, str], ...]:
-    return next((known[n].axes for n in _order(name, known) if n in known and known[n].axes), ())
+    found = (axis for n in _order(name, known) if n in known for axis in known[n].axes)
+    return tuple(dict.fromkeys(found))
 
 
 def _style(axes: tuple[tuple[str, str], ...], join: Collective | None) -> str:

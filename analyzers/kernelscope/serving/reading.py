@@ -90,6 +90,8 @@ class Reading:
     aside: bool
     lines: int
     frameworks: tuple[str, ...] = ()
+    imports: tuple[str, ...] = ()
+    """Modules that the file imports, by their last two names: `core.pool`."""
     scripts: list[Claim] = field(default_factory=list[Claim])
     parameters: list[Parameter] = field(default_factory=list[Parameter])
     constraints: list[Constraint] = field(default_factory=list[Constraint])
@@ -116,7 +118,7 @@ class Reading:
 
 def read_python(source: PythonSource) -> Reading:
     """The records of one Python file."""
-    reading = Reading(source.path, source.aside, source.text.line_count, _frameworks(source))
+    reading = Reading(source.path, source.aside, source.text.line_count, _frameworks(source), _imports(source))
     reading.scripts += [
         Claim(source.path.name, "script", (source.at(statement),))
         for statement in source.module.body
@@ -169,6 +171,21 @@ def read_c(source: CSource) -> Reading:
     for section, claim in algorithms(source):
         reading.add(section, [claim])
     return reading
+
+
+def _imports(source: PythonSource) -> tuple[str, ...]:
+    found: dict[str, None] = {}
+    for statement in t.flat(source.module.body):
+        if isinstance(statement, t.Import):
+            names = [alias.name for alias in statement.names]
+        elif isinstance(statement, t.ImportFrom):
+            around = source.path.parts[: -1 * statement.level] if statement.level else ()
+            module = ".".join((*around[-1:], *filter(None, statement.module.split("."))))
+            names = [module, *(f"{module}.{alias.name}" for alias in statement.names)]
+        else:
+            continue
+        found.update((".".join(name.split(".")[-2:]), None) for name in names)
+    return tuple(found)
 
 
 def _frameworks(source: PythonSource) -> tuple[str, ...]:

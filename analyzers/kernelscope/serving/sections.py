@@ -41,11 +41,12 @@ def words(identifier: str) -> tuple[str, ...]:
 
 
 @cache
-def _hits(section: str, identifier: str) -> int:
+def hits(section: str, identifier: str) -> int:
+    """How many of a section's words an identifier holds; 0 for sections that have none."""
     parts = words(identifier)
     joined = "_".join(parts)
     count = 0
-    for stem in STEMS[section]:
+    for stem in STEMS.get(section, ()):
         if "_" in stem:
             count += stem in joined
         elif len(stem) <= SHORT:
@@ -59,7 +60,7 @@ def ranked(name: str, owner: str = "", file: str = "") -> list[tuple[int, str]]:
     """Sections by how well the words fit, best first: the own name counts most, the file's least."""
     found: list[tuple[int, str]] = []
     for section in STEMS:
-        own, around, place = _hits(section, name), _hits(section, owner), _hits(section, file)
+        own, around, place = hits(section, name), hits(section, owner), hits(section, file)
         if own or around:
             found.append((4 * own + 2 * around + place, section))
     return sorted(found, key=lambda entry: -entry[0])

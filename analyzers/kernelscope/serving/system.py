@@ -1,34 +1,31 @@
 """Everything that is known of a whole system: the readings of its files, joined where a fact needs several of them.
 
-Gathering only: what a fact means for a question is decided where the question is answered.
+Joining only: what a fact means for a question is decided where the question is answered.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
-from kernelscope.results import IndexProgress
 from kernelscope.serving.bindings import Loader, Native
-from kernelscope.serving.c_functions import CSource
-from kernelscope.serving.claims import Claim, PythonSource
+from kernelscope.serving.claims import Claim
 from kernelscope.serving.collectives import Collective
 from kernelscope.serving.constraints import Constraint
 from kernelscope.serving.lifecycle import Transition
 from kernelscope.serving.metrics import Metric
 from kernelscope.serving.parallel import Layer, layer_claims, plan_claims, sharded_layers
 from kernelscope.serving.parameters import Parameter
-from kernelscope.serving.procedures import Procedure, is_aside
+from kernelscope.serving.procedures import Procedure
 from kernelscope.serving.processes import Channel, Route, Started
-from kernelscope.serving.reading import Reading, read_c, read_python
+from kernelscope.serving.reading import Reading
 from kernelscope.serving.registries import Registry
+from kernelscope.serving.sections import hits
 from kernelscope.serving.sharding import Plan
 from kernelscope.serving.waits import Sync
-from kernelscope.syntax.text import SourceText
-from kernelscope.workspace.files import PYTHON_SUFFIXES
-from kernelscope.workspace.workspace import Workspace
 
 
 @dataclass
@@ -48,6 +45,15 @@ class System:
     @cached_property
     def _asides(self) -> frozenset[Path]:
         return frozenset(reading.path for reading in self.readings if reading.aside)
+
+    @cached_property
+    def _importers(self) -> Counter[str]:
+        return Counter(name for reading in self.readings for name in reading.imports)
+
+    def weight(self, path: Path) -> int:
+        """How central a file is: the number of binary digits of how many files import it."""
+        package = path.parent.name if path.stem == "__init__" else f"{path.parent.name}.{path.stem}"
+        return self._importers[package].bit_length()
 
     def is_aside(self, path: Path) -> bool:
         """Whether a file belongs to tests, benchmarks or examples: what it says comes last."""
@@ -116,36 +122,6 @@ class System:
         return frozenset(r.name.rpartition(".")[2] for r in self.registries if r.kind == "enum")
 
 
-def gather(
-    workspace: Workspace,
-    paths: Iterable[str],
-    progress: Callable[[IndexProgress], None] | None = None,
-    cancelled: Callable[[], bool] = lambda: False,
-) -> System:
-    """The facts of `paths`, which are source files of the workspace."""
-    readings: list[Reading] = []
-    ordered = sorted(paths)
-    for done, path in enumerate(ordered):
-        if cancelled():
-            break
-        if progress is not None and done % 50 == 0:
-            progress(IndexProgress(done, len(ordered), "reading the system"))
-        reading = _read(workspace, path)
-        if reading is not None:
-            readings.append(reading)
-    return join(readings)
-
-
-def _read(workspace: Workspace, path: str) -> Reading | None:
-    root = workspace.files.root_of(path) or ""
-    aside = is_aside(Path(path[len(root) :].lstrip("/\\")))
-    if path.endswith(PYTHON_SUFFIXES):
-        module = workspace.modules.module(path)
-        return read_python(PythonSource(Path(path), module, aside)) if module is not None else None
-    data = workspace.files.read(path)
-    return read_c(CSource(Path(path), SourceText(data), aside)) if isinstance(data, bytes) else None
-
-
 def join(readings: list[Reading]) -> System:
     """The system that the files make together."""
     readings = sorted(readings, key=lambda reading: reading.aside)
@@ -164,7 +140,18 @@ def join(readings: list[Reading]) -> System:
     )
     system.claims.setdefault("distributed.sharding", []).extend(layer_claims(system.layers))
     system.claims["distributed.sharding"] += plan_claims(system.plans)
+    for section, claims in system.claims.items():
+        claims.sort(key=lambda claim: -_rank(system, section, claim))
     return system
+
+
+def _rank(system: System, section: str, claim: Claim) -> int:
+    """What belongs to the section by its words, in files that many others import, comes first."""
+    path = claim.evidence[0].path
+    if system.is_aside(path):
+        return -1
+    fit = hits(section, claim.name) + hits(section, path.stem) + hits(section, path.parent.name)
+    return 2 * min(fit, 4) + system.weight(path)
 
 
 def _reaching(wrapped: list[Collective], wrappers: set[str]) -> Iterator[Collective]:

@@ -18,6 +18,9 @@ DOCUMENTS: dict[str, str] = {
     "tiling": "the tiles and the memory movement of a kernel, drawn",
     "path": "the call path from Python to the kernels that run",
     "why": "how the shape at FILE:LINE came about",
+    "serving": "a serving system: topology, lifecycle, scheduling, batching, caches, metrics",
+    "faq": "the technical FAQ of a system, answered from its code",
+    "distributed": "sharded layers, collectives and process groups",
 }
 
 

@@ -1,0 +1,257 @@
+"""Documents about the system that a file belongs to: how it serves, its technical FAQ, its distribution, the report.
+
+Which files are the system is told by the folder: all of the workspace's root while they are few, else the nearest
+package around the file.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from itertools import groupby
+from pathlib import Path
+
+from kernelscope.explain.document import Block, Document, Heading, Line, Paragraph, Table
+from kernelscope.explain.faq import QUESTIONS, groups_of
+from kernelscope.explain.report_serving import declared
+from kernelscope.explain.system_pictures import block_table, sharding_map, state_diagram, topology
+from kernelscope.results import Location, Target, UserError, ViewOptions
+from kernelscope.serving.claims import Claim
+from kernelscope.serving.parallel import WORDS
+from kernelscope.serving.parameters import Parameter
+from kernelscope.serving.readings import Readings
+from kernelscope.serving.system import System
+from kernelscope.workspace.workspace import Workspace
+
+MOST_FILES = 1_200
+"""Files of one system; a larger folder is narrowed to the package around the target."""
+MOST_CLAIMS = 14
+MOST_ROWS = 40
+
+
+def system_document(
+    kind: str, workspace: Workspace, readings: Readings, target: Target, options: ViewOptions
+) -> Document:
+    """The document of a kind. Raises UserError where the folder holds nothing to tell."""
+    folder, paths = files_around(workspace, target.path)
+    if not paths:
+        raise UserError(f"{folder} holds no Python, Triton or CUDA source")
+    system = readings.system(paths)
+    title, make = DOCUMENTS[kind]
+    blocks = list(make(system, options))
+    if not blocks:
+        raise UserError(f"nothing of a {kind} was found in {len(paths)} files of {folder.name}")
+    notes = (f"from {len(paths)} source files below {folder}",)
+    return Document(f"{title} of {folder.name}", tuple(blocks), kind, target, notes)
+
+
+def files_around(workspace: Workspace, path: Path) -> tuple[Path, list[str]]:
+    """The folder whose system a file belongs to, and its source files."""
+    if workspace.files.is_folder(str(path)):
+        return path, [e.path for e in workspace.files.walk() if Path(e.path).is_relative_to(path)]
+    root = Path(workspace.files.root_of(str(path)) or path.parent)
+    paths = [entry.path for entry in workspace.files.walk()]
+    folder = root
+    for part in path.parent.relative_to(root).parts if path.is_relative_to(root) else ():
+        if len(paths) <= MOST_FILES:
+            break
+        folder = folder / part
+        paths = [p for p in paths if p.startswith(str(folder) + os.sep)]
+    return folder, paths
+
+
+# -- serving -------------------------------------------------------------------------------------------------
+
+
+def serving_blocks(system: System, options: ViewOptions) -> Iterator[Block]:
+    """Topology, request states, scheduling, batching, caches, metrics: pictures, then what shows them."""
+    found = [*_topology(system), *_lifecycle(system)]
+    for title, name in SECTIONS:
+        claims = system.about(f"serving.{name}")
+        settings = declared(system, name)
+        if claims or settings:
+            found.append(Heading(title))
+            if name == "kv_cache" and (picture := block_table(system)) is not None:
+                found.append(picture)
+            if claims:
+                found.append(_claims(claims))
+            if settings:
+                found.append(_settings(settings))
+    metrics = list(system.metrics)[:MOST_ROWS]
+    if metrics:
+        found.append(Heading("Metrics"))
+        rows = tuple((Line(m.name, m.location), Line(m.kind), Line(m.measures)) for m in metrics)
+        found.append(Table(("Metric", "Type", "Measures"), rows))
+    yield from found
+
+
+SECTIONS = (
+    ("Scheduling", "scheduling"),
+    ("Batching", "batching"),
+    ("KV cache", "kv_cache"),
+    ("Prefix cache", "prefix_cache"),
+)
+
+
+def _topology(system: System) -> Iterator[Block]:
+    picture = topology(system)
+    if picture is not None:
+        yield Heading("Topology")
+        yield picture
+    rows = [
+        (Line(f"{r.method} {r.path}", r.location), Line(r.handler))
+        for r in system.routes
+        if not system.is_aside(r.location.path)
+    ][:MOST_ROWS]
+    addresses = system.about("serving.topology.addresses")
+    if addresses:
+        yield Heading("Addresses", 3)
+        yield _claims(addresses)
+    if rows:
+        yield Heading("HTTP routes", 3)
+        yield Table(("Route", "Served by"), tuple(rows))
+
+
+def _lifecycle(system: System) -> Iterator[Block]:
+    picture = state_diagram(system)
+    if picture is None:
+        return
+    yield Heading("Request lifecycle")
+    yield picture
+    rows = [
+        (Line(x.state, x.location), Line(x.where), Line(x.condition or "always"))
+        for x in system.transitions[:MOST_ROWS]
+    ]
+    yield Table(("Becomes", "In", "When"), tuple(rows))
+
+
+def _claims(claims: Iterable[Claim], most: int = MOST_CLAIMS) -> Paragraph:
+    unique = list({(c.name, c.value): c for c in claims}.values())
+    lines = [Line(f"• {claim.name}: {claim.value}", claim.evidence[0]) for claim in unique[:most]]
+    if len(unique) > most:
+        lines.append(Line(f"{len(unique) - most} more in the full report"))
+    return Paragraph(tuple(lines))
+
+
+def _settings(parameters: list[Parameter]) -> Table:
+    rows = [
+        (Line(p.name, p.location), Line(p.owner or "module"), Line(p.expression[:48] or "none"), Line(p.doc[:70]))
+        for p in parameters[:MOST_CLAIMS]
+    ]
+    return Table(("Parameter", "Owner", "Default", "Meaning"), tuple(rows))
+
+
+# -- distribution --------------------------------------------------------------------------------------------
+
+
+def distributed_blocks(system: System, options: ViewOptions) -> Iterator[Block]:
+    """Sharded layers as a map, collectives as a table, groups and settings."""
+    picture = sharding_map(system)
+    if picture is not None:
+        yield Heading("Sharded layers")
+        yield picture
+        yield Table(
+            ("Layer", "Sharding", "Divided", "Joined by"),
+            tuple(
+                (
+                    Line(layer.name, layer.location),
+                    Line(WORDS[layer.style].partition(" (")[0]),
+                    Line(layer.divided),
+                    Line(layer.joined.primitive, layer.joined.location) if layer.joined else Line("nothing"),
+                )
+                for layer in system.layers[:MOST_ROWS]
+            ),
+        )
+    collectives = [c for c in system.collectives if not system.is_aside(c.location.path)]
+    if collectives:
+        yield Heading("Collectives")
+        rows = [
+            (
+                Line(c.primitive, c.location),
+                Line(c.tensor),
+                Line(c.after or c.where),
+                Line(c.condition or "always"),
+                Line(c.overlapped or ("asynchronous" if c.is_async else "no")),
+            )
+            for c in collectives[:MOST_ROWS]
+        ]
+        yield Table(("Collective", "Tensor", "After", "Condition", "Overlap"), tuple(rows))
+    for title, section in (("Plans", "distributed.sharding"), ("Process groups", "distributed.groups")):
+        claims = [c for c in system.about(section) if section.endswith("groups") or c.name == "TP plan"]
+        if claims:
+            yield Heading(title)
+            yield _claims(claims)
+
+
+# -- the FAQ and the report ----------------------------------------------------------------------------------
+
+
+def faq_blocks(system: System, options: ViewOptions) -> Iterator[Block]:
+    """Every question with its answer, or with what was searched."""
+    for topic, questions in groupby(QUESTIONS, key=lambda question: question.topic):
+        yield Heading(topic.replace("_", " ").capitalize())
+        for question in questions:
+            lines = [Line(question.text)]
+            claims = list(dict.fromkeys(question.claims(system)))
+            for group in groups_of(claims)[:1]:
+                lines += [Line(f"  • {claim.value}", _place(claim)) for claim in group]
+            if not claims:
+                lines.append(Line(f"  not found: no {question.searched}"))
+            yield Paragraph(tuple(lines))
+
+
+def _place(claim: Claim) -> Location | None:
+    return claim.evidence[0] if claim.evidence else None
+
+
+def report_blocks(system: System, options: ViewOptions) -> Iterator[Block]:
+    """Configuration, constraints, serving, distribution, order and synchronisation, and the FAQ on one page."""
+    settings = [p for p in system.parameters if p.kind in ("field", "option", "environment") and p.expression]
+    if settings:
+        yield Heading("Configuration")
+        yield Table(
+            ("Parameter", "Owner", "Default", "Becomes"),
+            tuple(
+                (Line(p.name, p.location), Line(p.owner), Line(p.expression[:48]), Line(_override(p)))
+                for p in settings[: 2 * MOST_ROWS]
+            ),
+        )
+    constraints = [c for c in system.constraints if not system.is_aside(c.location.path)][:MOST_ROWS]
+    if constraints:
+        yield Heading("Constraints")
+        rows = (
+            Line(f"• {c.condition} ({c.kind}, {c.enforced_by} in {c.where or 'the file'})", c.location)
+            for c in constraints
+        )
+        yield Paragraph(tuple(rows))
+    yield from serving_blocks(system, options)
+    yield from distributed_blocks(system, options)
+    for title, section in REPORTED:
+        claims = system.about(section)
+        if claims:
+            yield Heading(title)
+            yield _claims(claims)
+    yield Heading("Technical FAQ")
+    yield from faq_blocks(system, options)
+
+
+REPORTED = (
+    ("Execution", "topology.execution"),
+    ("Order of steps", "dependencies.order"),
+    ("Synchronisation", "dependencies.sync"),
+    ("Fusion", "faq.fusion"),
+    ("Precision", "faq.precision"),
+)
+
+
+def _override(p: Parameter) -> str:
+    return "; ".join(f"{o.value} if {o.condition}" if o.condition else o.value for o in p.overrides[:2])
+
+
+Maker = Callable[[System, ViewOptions], Iterator[Block]]
+DOCUMENTS: dict[str, tuple[str, Maker]] = {
+    "serving": ("Serving system", serving_blocks),
+    "faq": ("Technical FAQ", faq_blocks),
+    "distributed": ("Distributed map", distributed_blocks),
+    "report": ("Report", report_blocks),
+}

@@ -1,0 +1,65 @@
+"""The readings of a workspace's files, each made once per version of the file, and the systems joined from them.
+
+An edit costs the reading of one file and the join.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from kernelscope.results import IndexProgress
+from kernelscope.serving.c_functions import CSource
+from kernelscope.serving.claims import PythonSource
+from kernelscope.serving.procedures import is_aside
+from kernelscope.serving.reading import Reading, read_c, read_python
+from kernelscope.serving.system import System, join
+from kernelscope.syntax.text import SourceText
+from kernelscope.workspace.files import PYTHON_SUFFIXES, Version
+from kernelscope.workspace.workspace import Workspace
+
+
+class Readings:
+    """Readings by path; not thread-safe."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._kept: dict[str, tuple[Version | None, Reading | None]] = {}
+
+    def system(
+        self,
+        paths: Iterable[str],
+        progress: Callable[[IndexProgress], None] | None = None,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> System:
+        """The facts of `paths`, which are source files of the workspace."""
+        found: list[Reading] = []
+        ordered = sorted(paths)
+        for done, path in enumerate(ordered):
+            if cancelled():
+                break
+            if progress is not None and done % 50 == 0:
+                progress(IndexProgress(done, len(ordered), "reading the system"))
+            reading = self._reading(path)
+            if reading is not None:
+                found.append(reading)
+        return join(found)
+
+    def _reading(self, path: str) -> Reading | None:
+        version = self._workspace.files.version(path)
+        known = self._kept.get(path)
+        if known is not None and known[0] == version:
+            return known[1]
+        reading = self._read(path)
+        self._kept[path] = (version, reading)
+        return reading
+
+    def _read(self, path: str) -> Reading | None:
+        files = self._workspace.files
+        root = files.root_of(path) or ""
+        aside = is_aside(Path(path[len(root) :].lstrip("/\\")))
+        if path.endswith(PYTHON_SUFFIXES):
+            module = self._workspace.modules.module(path)
+            return read_python(PythonSource(Path(path), module, aside)) if module is not None else None
+        data = files.read(path)
+        return read_c(CSource(Path(path), SourceText(data), aside)) if isinstance(data, bytes) else None

@@ -1,0 +1,269 @@
+"""Layers, precision, sharding, synchronisation and C programs: what their structure says, under names of nobody."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+
+from kernelscope.serving.c_algorithms import algorithms, recomputed
+from kernelscope.serving.c_functions import CSource
+from kernelscope.serving.c_settings import c_settings, c_tables
+from kernelscope.serving.claims import PythonSource
+from kernelscope.serving.layers import fused_residuals, orders
+from kernelscope.serving.precision import precisions
+from kernelscope.serving.reading import Reading, read_python
+from kernelscope.serving.system import join
+from kernelscope.serving.waits import syncs
+from kernelscope.serving.work import dealing, intersections, tile_counts
+from kernelscope.syntax.text import SourceText
+
+Source = Callable[[str], PythonSource]
+
+
+def c_source(text: str) -> CSource:
+    return CSource(Path("/w/a.cu"), SourceText(textwrap.dedent(text).encode()))
+
+
+def test_norms_before_sub_layers_and_rope_before_the_cache(source: Source) -> None:
+    file = source(
+        """
+        class Block:
+            def forward(self, x, past):
+                h = self.in_norm(x)
+                h = self.attention(h, past)
+                x = x + h
+                h = self.out_norm(x)
+                return x + self.mlp(h)
+
+        class Mixer:
+            def forward(self, x, past):
+                q, k = self.project(x)
+                q, k = apply_rotary(q, k, self.table)
+                if past is not None:
+                    k = past.update(k)
+                return attend_kernel(q, k)
+        """
+    )
+    said = " ".join(claim.value for _, claim in orders(file))
+    assert "Block.forward is pre-norm" in said
+    assert "is applied before the KV cache update past.update (if past is not None)" in said
+
+
+def test_an_order_without_norms_says_nothing_of_them(source: Source) -> None:
+    file = source(
+        """
+        class Block:
+            def forward(self, x):
+                x = self.attention(x)
+                x = self.mlp(x)
+                return self.head(x)
+        """
+    )
+    assert not [claim for _, claim in orders(file) if "norm" in claim.value]
+
+
+def test_statistics_in_float32_and_the_cast_back(source: Source) -> None:
+    file = source(
+        """
+        def scale(self, x):
+            kind = x.dtype
+            x = x.float()
+            v = x.pow(2).mean(-1, keepdim=True)
+            x = x * torch.rsqrt(v + self.eps)
+            return self.weight * x.to(kind.dtype)
+
+        def double(self, x):
+            return x.float() * 2
+
+        def both(x, residual, w):
+            x = x + residual
+            y = rms_norm(x, w)
+            return y, x
+        """
+    )
+    (found,) = precisions(file)
+    assert "computes in float32 (x.float())" in found.value
+    assert "before the product with the weight" in found.value
+    (fused,) = fused_residuals(file)
+    assert "fuses the residual add (x + residual)" in fused.value
+
+
+def test_sharding_follows_sizes_and_collectives_across_files(source: Source) -> None:
+    layers = read_python(
+        source(
+            """
+            import torch.distributed as dist
+
+            class Base(Module):
+                def __init__(self, wide, tall): ...
+
+            class Tall(Base):
+                def __init__(self, input_size, output_size, ranks):
+                    super().__init__(input_size // ranks, output_size)
+
+                def forward(self, x):
+                    y = linear(x, self.w)
+                    if self.ranks > 1:
+                        dist.all_reduce(y)
+                    return y
+
+            class Wide(Base):
+                def __init__(self, input_size, output_size, ranks):
+                    super().__init__(input_size, output_size // ranks)
+
+            class Plain(Base):
+                def __init__(self, input_size, output_size):
+                    super().__init__(input_size // 2, output_size)
+            """
+        )
+    )
+    model = read_python(
+        source(
+            """
+            class Net:
+                def __init__(self):
+                    self.up = Wide(1, 2)
+                    self.down = Tall(2, 1)
+                    self.side = Plain(2, 1)
+            """
+        )
+    )
+    found = {layer.name: layer for layer in join([layers, model]).layers}
+    assert {name: layer.style for name, layer in found.items()} == {"Tall": "row", "Wide": "column"}
+    assert [part.attribute for part in found["Tall"].parts] == ["down"]
+    assert found["Tall"].joined is not None
+    assert found["Tall"].joined.condition == "self.ranks > 1"
+
+
+def test_files_that_many_import_come_first() -> None:
+    hub = Reading(Path("/w/pack/hub.py"), False, 1)
+    rim = [Reading(Path(f"/w/pack/rim{i}.py"), False, 1, (), ("pack.hub",)) for i in range(9)]
+    system = join([hub, *rim])
+    assert system.weight(hub.path) > system.weight(rim[0].path)
+
+
+def test_waits_signals_and_generated_fetches(source: Source) -> None:
+    file = source(
+        '''
+        def hold(board, n):
+            for i in range(n):
+                while ld(board + i, semantic="acquire") != 1:
+                    pass
+            __syncthreads()
+
+        def done(board, tile):
+            __syncthreads()
+            if tid(0) == 0:
+                st(board + tile, 1, "gpu", "release")
+
+        def source_of(late):
+            return f"""
+            at = tl.atomic_add(next_free, 1)
+            {"x" if late else "y"}
+            """
+        '''
+    )
+    said = [(s.role, s.text) for s in syncs(file)]
+    assert [role for role, _ in said] == ["wait", "signal", "fetch"]
+    assert "with acquire order" in said[0][1]
+    assert "single thread (tid(0) == 0), after __syncthreads()" in said[1][1]
+    assert "atomic_add(next_free, 1)" in said[2][1] and "(if late)" in said[2][1]
+
+
+def test_dealing_tiles_and_intersections(source: Source) -> None:
+    file = source(
+        """
+        def deal(n, jobs):
+            rows = [[] for _ in range(n)]
+            for i, job in enumerate(jobs):
+                rows[i % n].append(job)
+            return rows
+
+        def tiles(batch, heads, rows, SIZE):
+            num_tiles = batch * heads * cdiv(rows, SIZE)
+            return num_tiles
+
+        def needs(self, other):
+            if self.need.whole:
+                return True
+            return slices_intersect(self.need, other.made)
+        """
+    )
+    assert [c.value.split(": task")[0] for c in dealing(file)] == ["deal deals tasks round robin"]
+    assert [c.value.split(" (")[0] for c in tile_counts(file)] == [
+        "tiles: number of tiles num_tiles = batch * heads * cdiv(rows, SIZE)"
+    ]
+    (found,) = intersections(file)
+    assert "whole output if self.need.whole" in found.value
+
+
+def test_settings_of_c_by_condition_and_option() -> None:
+    source = c_source(
+        """
+        void fill(Sizes* s, int width) {
+            if (width == 10) { deep = 6; head = 64; }
+            else if (width == 20) { deep = 12; head = 128; }
+            s->length = 2048; // not 1024
+            if (width > 5) { s->flag = true; }
+        }
+        int main(int argc, char** argv) {
+            int again = 1;
+            for (int i = 1; i < argc; i += 2) {
+                if (argv[i][1] == 'r') { again = atoi(argv[i+1]); }
+            }
+        }
+        """
+    )
+    found = {p.name: (p.value, p.owner, p.doc) for p in c_settings(source)}
+    assert found["length"] == (2048, "fill (s->length)", "")
+    assert found["flag"] == (True, "fill (s->flag) if width > 5", "")
+    assert found["again"] == (1, "main", "set by the option -r")
+    (table,) = c_tables(source)
+    assert table.value == "width 10: deep = 6, head = 64; width 20: deep = 12, head = 128"
+
+
+ONLINE = """
+__global__ void rows(float* out, const float* in, int N, int T) {
+    int at = blockIdx.x;
+    int own = at % T;
+    float top = -1e30f, total = 0.f, maxval = top, sum = total;
+    for (int i = 0; i <= own; ++i) {
+        float before = maxval;
+        maxval = fmaxf(maxval, in[i]);
+        sum *= expf(before - maxval);
+        sum += expf(in[i] - maxval);
+    }
+    out[at] = sum;
+}
+"""
+TWO_PASSES = ONLINE.replace("sum *= expf(before - maxval);", "")
+
+
+def test_online_softmax_needs_the_rescaled_sum() -> None:
+    said = " ".join(claim.value for _, claim in algorithms(c_source(ONLINE)))
+    assert "online softmax" in said and "causal" in said
+    assert not [claim for _, claim in algorithms(c_source(TWO_PASSES)) if "online" in claim.value]
+
+
+def test_attention_that_writes_its_scores_and_recomputation() -> None:
+    source = c_source(
+        """
+        void attend(float* out, float* q, float* k, float* v, float* w, int T, int D) {
+            my_matmul(w, q, k, T, T, D, T * T);
+            row_softmax_kernel<<<T, 32>>>(w, T);
+            my_matmul(out, w, v, D, T, T, T * D);
+        }
+        void net_backward(Net* n) {
+            if (n->again >= 1) {
+                act_forward(n->kept, n->given, 10);
+            }
+            act_backward(n->kept);
+        }
+        """
+    )
+    said = " ".join(claim.value for _, claim in algorithms(source))
+    assert "attention is materialised: the full T * T score matrix `w`" in said
+    (again,) = recomputed(source)
+    assert "act_forward is computed again (recomputed)" in again.value
+    assert "when n->again >= 1" in again.value

@@ -1,0 +1,173 @@
+"""Scheduling by structure: source, what must be said of it, and near misses of which nothing may be said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import pytest
+from kernelscope.serving import batches, overlap, preemption, prefixes
+from kernelscope.serving.claims import Claim, PythonSource
+
+Source = Callable[[str], PythonSource]
+Finder = Callable[[PythonSource], Iterable[Claim]]
+
+ADMIT = """
+class Desk:
+    def step(self):
+        chosen, used = [], 0
+        while self.inbox and len(chosen) < self.most:
+            letter = self.inbox[0]
+            rest = self.max_words - used
+            words = letter.words - letter.done
+            if rest < words and chosen:
+                break
+            letter.now_tokens = min(words, rest)
+            used += letter.now_tokens
+            self.inbox.popleft()
+            self.open.append(letter)
+            chosen.append(letter)
+        return chosen
+"""
+RECOMPUTE = """
+class Desk:
+    def put_off(self, letter):
+        letter.state = State.INBOX
+        self.shelf.release(letter)
+        self.inbox.appendleft(letter)
+"""
+RESET = """
+class Desk:
+    def put_off(self, letter):
+        letter.computed = 0
+        self.inbox.prepend_letter(letter)
+"""
+SWAP = """
+class Desk:
+    def put_off(self, letter):
+        self.shelf.swap_out(letter)
+        self.shelf.free(letter)
+        self.inbox.appendleft(letter)
+"""
+CANCEL = """
+class Desk:
+    def cancel(self, letter):
+        self.shelf.release(letter)
+        self.open.remove(letter)
+"""
+MOVE = """
+class Desk:
+    def again(self, letter):
+        self.inbox.appendleft(letter)
+"""
+CARRIED = """
+class Desk:
+    def run(self):
+        kept = None
+        while True:
+            kept = self.turn(kept)
+
+    def turn(self, kept):
+        new = None
+        with self.lane:
+            new = self.launch(self.choose())
+        self.answer(kept)
+        return new
+"""
+IN_TURN = """
+class Desk:
+    def run(self):
+        kept = None
+        while True:
+            kept = self.turn(kept)
+
+    def turn(self, kept):
+        self.answer(kept)
+        new = self.launch(self.choose())
+        return new
+"""
+REMEMBERED = """
+def run(self):
+    while True:
+        batch = self.choose()
+        if batch:
+            self.launch(batch)
+        if self.before:
+            self.answer(self.before)
+        self.before = batch
+"""
+SWITCH = """
+def main(flags, desk):
+    if flags.serial:
+        desk.plain_loop()
+    else:
+        desk.paired_loop()
+"""
+HIT = """
+def hits(self, letter):
+    for i in range(letter.pages):
+        h = self.hash_of(letter.page(i), h)
+        page = self.known.get(h, -1)
+        if page == -1 or self.pages[page].words != letter.page(i):
+            break
+"""
+TRUSTED_HIT = """
+def hits(self, letter):
+    for page_hash in letter.hashes:
+        if page := self.known.get(page_hash):
+            found.append(page)
+        else:
+            break
+"""
+
+
+@pytest.mark.parametrize(
+    ("find", "text", "fragments"),
+    [
+        (
+            batches.continuous,
+            ADMIT,
+            ("from self.inbox into self.open", "not (len(chosen) < self.most)", "rest < words"),
+        ),
+        (batches.chunks, ADMIT, ("letter.now_tokens = min(words, rest)", "only for the first sequence")),
+        (preemption.preemptions, RECOMPUTE, ("recompute", "self.shelf.release(letter)", "the front")),
+        (preemption.preemptions, RESET, ("recompute", "letter.computed = 0")),
+        (preemption.preemptions, SWAP, ("swap: its cache is copied out",)),
+        (
+            overlap.overlaps,
+            CARRIED,
+            ("launches the next batch (self.launch(self.choose()))", "self.answer(kept)", "lane"),
+        ),
+        (overlap.overlaps, REMEMBERED, ("kept in self.before",)),
+        (overlap.switches, SWITCH, ("if flags.serial: desk.plain_loop", "else: desk.paired_loop")),
+        (prefixes.lookups, HIT, ("verified against collisions", "self.pages[page].words != letter.page(i)")),
+        (prefixes.lookups, TRUSTED_HIT, ("stops at the first miss", "no collision check")),
+        (
+            prefixes.offered,
+            "def f(self, r):\n    return self.tree.match_prefix(r.ids[: r.count - 1])\n",
+            ("all but the last token", "r.count - 1"),
+        ),
+    ],
+)
+def test_it_is_seen(source: Source, find: Finder, text: str, fragments: tuple[str, ...]) -> None:
+    said = [claim.value for claim in find(source(text))]
+    assert any(all(fragment in value for fragment in fragments) for value in said), said
+
+
+@pytest.mark.parametrize(
+    ("find", "text"),
+    [
+        (preemption.preemptions, CANCEL),
+        (preemption.preemptions, MOVE),
+        (overlap.overlaps, IN_TURN),
+        (overlap.switches, "def main(x):\n    if x:\n        f()\n    else:\n        g()\n"),
+        (batches.chunks, "def f(words):\n    words = min(words, 10)\n"),
+        (batches.continuous, "def f(self):\n    while self.inbox:\n        self.done.append(self.inbox[0])\n"),
+        (prefixes.offered, "def f(self, r):\n    return self.tree.match_prefix(r.ids[: r.count])\n"),
+        (
+            prefixes.lookups,
+            "def f(d, keys):\n    for k in keys:\n        v = d.get(k)\n        if v is None:\n            break\n",
+        ),
+    ],
+)
+def test_near_misses_are_not(source: Source, find: Finder, text: str) -> None:
+    assert list(find(source(text))) == []

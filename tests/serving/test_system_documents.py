@@ -1,0 +1,55 @@
+"""Documents of systems: what they show of the sample, that all their lines lead to source, and that absence is said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from kernelscope.analysis import Analysis
+from kernelscope.explain.faq import QUESTIONS
+from kernelscope.explain.render import to_text
+from kernelscope.results import Target, UserError
+
+
+@pytest.fixture(scope="module")
+def analysis(sample_root: Path) -> Analysis:
+    return Analysis([sample_root])
+
+
+@pytest.mark.parametrize(
+    ("kind", "fragments"),
+    [
+        ("serving", ("States of", "block table of a request", "block_size = 16 tokens", "FCFS")),
+        ("faq", ("In which order are requests served?", "not found: no pipeline")),
+        ("report", ("Configuration", "Constraints", "Request lifecycle", "Technical FAQ")),
+    ],
+)
+def test_it_shows(analysis: Analysis, sample_root: Path, kind: str, fragments: tuple[str, ...]) -> None:
+    shown = to_text(analysis.document(kind, Target(sample_root)), 100, "unicode").text
+    assert [fragment for fragment in fragments if fragment.lower() not in shown.lower()] == []
+
+
+def test_a_file_stands_for_the_system_around_it(analysis: Analysis, sample_root: Path) -> None:
+    inside = next(sample_root.rglob("*.py"))
+    assert analysis.document("faq", Target(inside)).blocks == analysis.document("faq", Target(sample_root)).blocks
+
+
+def test_every_question_of_the_method_has_its_topic() -> None:
+    topics = {"batching", "kv_cache", "scheduling", "scalability", "seqlen", "hardware", "fusion", "precision"}
+    assert {question.topic for question in QUESTIONS} == topics | {"parallelism"}
+    assert len({question.id for question in QUESTIONS}) == len(QUESTIONS)
+
+
+def test_a_folder_without_source_is_said(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="holds no Python, Triton or CUDA source"):
+        Analysis([tmp_path]).document("serving", Target(tmp_path))
+
+
+def test_an_edit_is_seen_and_costs_one_reading(tmp_path: Path) -> None:
+    path = tmp_path / "settings.py"
+    path.write_text("class Config:\n    block_size: int = 8\n", encoding="utf-8")
+    analysis = Analysis([tmp_path])
+    assert "block_size = 8" not in str(analysis.report()["faq"])
+    assert "block_size default 8" in str(analysis.report()["faq"])
+    analysis.set_text(path, b"class Config:\n    block_size: int = 32\n")
+    assert "block_size default 32" in str(analysis.report()["faq"])
