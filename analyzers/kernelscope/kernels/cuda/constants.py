@@ -52,6 +52,10 @@ class Constants:
     free: Free | None = None
     values: Mapping[str, Dim] = field(default_factory=dict[str, Dim])
     """Values of names, such as the arguments of a function that is looked into."""
+    opaque: Callable[[Expr, int], Dim | None] | None = None
+    """What members, elements and results of unknown functions stand for."""
+    outer: Unit | None = None
+    """The file that is compiled, where the function stands in a header: its macros are in force there."""
 
     def evaluate(self, text: str, offset: int, depth: int = 0) -> Dim | None:
         """The value of an expression at an offset of the prepared text."""
@@ -80,9 +84,10 @@ class Constants:
                 a, b = self.value(left, offset, depth + 1), self.value(right, offset, depth + 1)
                 return _short_cut(op, a, b) if a is None or b is None else binary(op, a, b)
             case Call():
-                return self._call(expr, offset, depth + 1)
+                found = self._call(expr, offset, depth + 1)
+                return self.opaque(expr, offset) if found is None and self.opaque is not None else found
             case _:
-                return None
+                return self.opaque(expr, offset) if self.opaque is not None else None
 
     # -- names ----------------------------------------------------------------------------------------------
 
@@ -95,7 +100,8 @@ class Constants:
             return self._parameter(name, depth)
         if "::" in name:
             return self._qualified(name, offset, depth)
-        for unit in self.unit.with_name(name):
+        outer = self.outer.with_name(name) if self.outer is not None else ()
+        for unit in (*self.unit.with_name(name), *outer):
             declared = unit.declarations.at(name, offset if unit is self.unit else _END)
             if declared is not None:
                 return self._declared(unit, declared, name, offset, depth)
@@ -172,7 +178,21 @@ class Constants:
             return None
         if first == second:
             return first
+        rounded = self._rounded_up(test, first, second, offset, depth)
+        if rounded is not None:
+            return rounded
         return _extreme_of(test, first, second, lambda e: self.value(e, offset, depth))
+
+    def _rounded_up(self, test: Expr, then: Dim, other: Dim, offset: int, depth: int) -> Dim | None:
+        """`a % b ? a / b + 1 : a / b` is a division that rounds up."""
+        if isinstance(test, Binary) and test.op in ("!=", ">") and self.value(test.right, offset, depth) == 0:
+            test = test.left
+        if not isinstance(test, Binary) or test.op != "%":
+            return None
+        a, b = self.value(test.left, offset, depth), self.value(test.right, offset, depth)
+        if a is None or b is None or b.const == 0 or other != a // b or then != other + 1:
+            return None
+        return ceil_div(a, b)
 
     def _call(self, call: Call, offset: int, depth: int) -> Dim | None:
         name = call.name

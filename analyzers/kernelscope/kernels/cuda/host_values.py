@@ -12,11 +12,23 @@ from functools import cached_property
 from kernelscope.dims import Dim, dim
 from kernelscope.kernels.cuda.constants import Constants
 from kernelscope.kernels.cuda.units import Unit
-from kernelscope.syntax.cuda.expressions import Call, Cast, Conditional, Expr, Name, parse_expression, split_arguments
+from kernelscope.syntax.cuda.expressions import (
+    Call,
+    Cast,
+    Conditional,
+    Expr,
+    Member,
+    Name,
+    Subscript,
+    parse_expression,
+    spelled,
+    split_arguments,
+)
 from kernelscope.syntax.cuda.functions import Function
 from kernelscope.syntax.cuda.nodes import one_line
 
 MAX_FOLLOWED = 16
+MAX_SPELLED = 60
 _EXTENTS = frozenset(("dim3", "uint3", "std::array", "make_uint3", "dim3_t"))
 _CONFIG_FIELDS = ("gridDim", "blockDim", "dynamicSmemBytes", "stream")
 
@@ -37,14 +49,11 @@ class HostValues:
 
     @cached_property
     def constants(self) -> Constants:
-        return Constants(self.unit, self.function, {}, self._variable)
+        return Constants(self.unit, self.function, {}, self._variable, opaque=self._opaque)
 
     def value(self, text: str, offset: int) -> Dim | None:
         """An integer expression; None where it holds what cannot be told."""
-        found = self.constants.evaluate(text, offset)
-        if found is None and text and len(text) < 60 and re.fullmatch(r"[\w.:\->()\[\] ]+", text):
-            return dim(one_line(text)) if re.fullmatch(r"[\w.:]+(?:(?:\.|->)\w+\([\w ]*\)|\[\w+\])*", text) else None
-        return found
+        return self.constants.evaluate(text, offset)
 
     def extent(self, text: str, offset: int) -> Extent:
         """A grid or block: three numbers of blocks or threads."""
@@ -90,6 +99,25 @@ class HostValues:
         first = _INITIAL.match(self.unit.source.expanded, start)
         return bool(self.unit.assignments.between(name, first.end() if first else start, end))
 
+    def _opaque(self, expr: Expr, offset: int) -> Dim | None:
+        """A size of a `dim3`, else what the expression is called: `params.batch`, `x.size(0)`."""
+        if (
+            isinstance(expr, Member)
+            and expr.name in "xyz"
+            and isinstance(expr.base, Name)
+            and self.depth < MAX_FOLLOWED
+        ):
+            declared = self.unit.declarations.at(expr.base.text, offset)
+            if declared is not None and declared.type.rpartition("::")[2] in _EXTENTS:
+                found = HostValues(self.unit, self.function, self.depth + 1).extent(expr.base.text, offset)
+                size = found["xyz".index(expr.name)]
+                if size is not None:
+                    return size
+        if isinstance(expr, Member | Subscript | Call) and not (isinstance(expr, Call) and expr.name in ("", "()")):
+            text = spelled(expr)
+            return dim(text) if len(text) <= MAX_SPELLED else None
+        return None
+
     # -- extents --------------------------------------------------------------------------------------------
 
     def _extent(self, expr: Expr, offset: int, depth: int) -> Extent:
@@ -101,7 +129,7 @@ class HostValues:
             case Call(name=name, args=args) if name.rpartition("::")[2] in _EXTENTS or name == "":
                 if len(args) == 1 and not self._is_number(args[0], offset):
                     return self._extent(args[0], offset, depth + 1)
-                sizes = [self.constants.value(argument, offset) or self._as_name(argument) for argument in args[:3]]
+                sizes = [self.constants.value(argument, offset) for argument in args[:3]]
                 return _filled(sizes)
             case Call(name=name, args=args) if not name.startswith("."):
                 returned = self._returned(name, args, offset, depth)
@@ -126,11 +154,6 @@ class HostValues:
     def _single(self, expr: Expr, offset: int) -> Extent:
         value = self.constants.value(expr, offset)
         return (value, dim(1), dim(1)) if value is not None else (None, dim(1), dim(1))
-
-    def _as_name(self, expr: Expr) -> Dim | None:
-        """A call without arguments or with numbers only, such as `x.size(0)`, is a name of its own."""
-        text = _spelled(expr)
-        return dim(text) if text is not None else None
 
     def _named_extent(self, name: str, offset: int, depth: int) -> Extent:
         declared = self.unit.declarations.at(name, offset)
@@ -192,21 +215,3 @@ class HostValues:
 def _filled(sizes: list[Dim | None]) -> Extent:
     filled = [*sizes, *([dim(1)] * (3 - len(sizes)))]
     return filled[0], filled[1], filled[2]
-
-
-def _spelled(expr: Expr) -> str | None:
-    from kernelscope.syntax.cuda.expressions import Member, Number
-
-    match expr:
-        case Name(text=text):
-            return text
-        case Number(value=value):
-            return str(value)
-        case Member(base=base, name=name):
-            inner = _spelled(base)
-            return f"{inner}.{name}" if inner is not None else None
-        case Call(name=name, args=(base, *rest)) if name.startswith("."):
-            texts = [_spelled(part) for part in (base, *rest)]
-            return f"{texts[0]}{name}({', '.join(t or '' for t in texts[1:])})" if None not in texts else None
-        case _:
-            return None

@@ -62,10 +62,13 @@ class Reached:
     unit: Unit
     function: Function
     bound: tuple[tuple[str, str], ...] = ()
+    root: Unit | None = None
+    """The file of the kernel."""
 
     @property
     def constants(self) -> Constants:
-        return Constants(self.unit, self.function, dict(self.bound))
+        outer = self.root if self.root is not self.unit else None
+        return Constants(self.unit, self.function, dict(self.bound), outer=outer)
 
 
 @dataclass
@@ -86,7 +89,7 @@ class Behaviour:
 def behaviour(unit: Unit, kernel: Function, bound: dict[str, str] | None = None) -> Behaviour:
     """Walks a kernel and the device functions it calls."""
     found = Behaviour()
-    todo: list[tuple[Reached, int]] = [(Reached(unit, kernel, tuple(sorted((bound or {}).items()))), 0)]
+    todo: list[tuple[Reached, int]] = [(Reached(unit, kernel, tuple(sorted((bound or {}).items())), unit), 0)]
     seen: set[tuple[str, int, tuple[tuple[str, str], ...]]] = set()
     while todo:
         reached, depth = todo.pop(0)
@@ -194,7 +197,7 @@ class _Walk:
         candidates = [found for found in self.unit.find(name) if found[1].owner]
         exact = [found for found in candidates if found[1].owner.partition("<")[0] == owner]
         for unit, function in exact or (candidates if len(candidates) == 1 and owner in (None, "auto") else ()):
-            self.callees.append(Reached(unit, function, self._bound(function, templates, node.start_byte)))
+            self.callees.append(self._reached(unit, function, templates, node.start_byte))
 
     def _object(self, written: str, offset: int) -> str | None:
         """What kind of group or barrier an expression is."""
@@ -220,9 +223,12 @@ class _Walk:
             candidates = [f for f in candidates if f[1].owner.partition("<")[0] == owner] or candidates[:1]
         fitting = [f for f in candidates if len(f[1].params) >= count and _required(f[1]) <= count]
         for unit, function in (fitting or candidates)[:6]:
-            self.callees.append(Reached(unit, function, self._bound(function, templates, offset)))
+            self.callees.append(self._reached(unit, function, templates, offset))
         if not candidates and re.fullmatch(r"[A-Za-z_]\w*", tail):
             self.found.unresolved.add(name)
+
+    def _reached(self, unit: Unit, function: Function, templates: tuple[str, ...], offset: int) -> Reached:
+        return Reached(unit, function, self._bound(function, templates, offset), self.reached.root)
 
     def _bound(self, function: Function, templates: tuple[str, ...], offset: int) -> tuple[tuple[str, str], ...]:
         constants = self.reached.constants

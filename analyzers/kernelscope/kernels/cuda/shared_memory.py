@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kernelscope.dims import Dim, dim, total
 from kernelscope.kernels.cuda import types
@@ -57,7 +57,7 @@ def shared_memory(reached: list[Reached], bound: dict[str, str] | None = None) -
     seen: set[tuple[str, int, tuple[tuple[str, str], ...]]] = set()
     for i, one in enumerate(reached):
         given = dict(one.bound) | (bound or {} if i == 0 else {})
-        constants = Constants(one.unit, one.function, given)
+        constants = replace(one.constants, bound=given)
         for declared in _declared(one):
             key = (one.unit.path, declared.node.start_byte, one.bound)
             if key in seen:

@@ -195,6 +195,34 @@ def walk_expression(expr: Expr) -> Iterator[Expr]:
             return
 
 
+def spelled(expr: Expr) -> str:
+    """An expression as text on one line."""
+    match expr:
+        case Number(value=value):
+            return str(value)
+        case Name(text=text) | Other(text=text):
+            return text
+        case SizeOf(text=text):
+            return f"sizeof({text})"
+        case Unary(op=op, operand=inner):
+            return f"{op}{spelled(inner)}"
+        case Cast(operand=inner):
+            return spelled(inner)
+        case Binary(op=op, left=left, right=right):
+            return f"({spelled(left)} {op} {spelled(right)})"
+        case Conditional(test=test, then=then, other=other):
+            return f"({spelled(test)} ? {spelled(then)} : {spelled(other)})"
+        case Member(base=base, name=name):
+            return f"{spelled(base)}.{name}"
+        case Subscript(base=base, index=index):
+            return f"{spelled(base)}[{spelled(index)}]"
+        case Call(name=name, args=(base, *rest)) if name.startswith("."):
+            return f"{spelled(base)}{name}({', '.join(map(spelled, rest))})"
+        case Call(name=name, templates=templates, args=args):
+            given = f"<{', '.join(templates)}>" if templates else ""
+            return f"{name}{given}({', '.join(map(spelled, args))})"
+
+
 class _Unreadable(Exception):
     """The text is no expression; caught in `parse_expression`."""
 
