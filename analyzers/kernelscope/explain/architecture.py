@@ -1,16 +1,20 @@
-"""A model's architecture: its parts as a tree with repetition, and a table of what each is built from."""
+"""A model's architecture: a picture from afar, its parts as a tree, and a table of what each is built from."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kernelscope.explain.document import Document, Heading, Line, Paragraph, Picture, Region, Table
+from kernelscope.explain.document import Block, Document, Heading, Line, Picture, Region, Table
+from kernelscope.explain.model_picture import model_picture
 from kernelscope.explain.targets import PythonTarget, class_of
 from kernelscope.graph.module_tree import ModuleTrees, Part, is_module_class
 from kernelscope.results import Target, UserError, ViewOptions
 from kernelscope.syntax.python import tree as t
 from kernelscope.workspace.modules import Definition
 from kernelscope.workspace.workspace import Workspace
+
+PICTURED = 2
+"""Models of a file that get a picture, the largest first; each is followed through its forward."""
 
 
 def architecture(workspace: Workspace, found: PythonTarget, options: ViewOptions, target: Target) -> Document:
@@ -26,10 +30,12 @@ def architecture(workspace: Workspace, found: PythonTarget, options: ViewOptions
         roots = top_models(workspace, found)
         if not roots:
             raise UserError(f"{found.path.name} defines no model")
-    blocks: list[Heading | Picture | Table | Paragraph] = []
-    for root in roots:
+    blocks: list[Block] = []
+    for number, root in enumerate(roots):
         if len(roots) > 1:
             blocks.append(Heading(root.class_name, location=root.location))
+        if number < PICTURED and root.definition is not None:
+            blocks += model_picture(workspace, root.definition, root.location, options)
         blocks += [part_tree(root, options.width), part_table(root)]
     title = f"Architecture of {roots[0].class_name}" if len(roots) == 1 else f"Architecture of {found.path.name}"
     return Document(title, tuple(blocks), "architecture", target)
