@@ -96,7 +96,7 @@ class Nest:
         if style.turned:
             _, left, _, right = inner.bounds()
         side, lead = (1, 2) if style.turned else (2, 1)
-        title = f" {legend.title(group.heading)} "
+        title = f" {group.heading} "
         ports = {id(end): end.x - left + side for end in ends}
         entries = [ports[id(end)] for end in ends if end.kind is Kind.ENTRY]
         width, height = right - left + 1 + 2 * side, bottom + 2 * lead
@@ -104,6 +104,9 @@ class Nest:
             at, height = 2, max(height, display_width(title) + 4)
         else:
             at = _title_column(display_width(title), entries)
+            if at + display_width(title) + 2 > width:
+                title = f" {legend.title(group.heading)} "
+                at = _title_column(display_width(title), entries)
             width = max(width, at + display_width(title) + 2)
         canvas = Canvas(style.turned)
         canvas.paste(inner, side - left, lead)
