@@ -68,12 +68,21 @@ def _traffic(outcome: Traffic, width: int | None) -> tuple[str, list[str]]:
             ideal = -(-outcome.bytes_used // SECTOR)
             return "partially coalesced", ["misaligned", f"{outcome.sectors} sectors for {ideal}", _width(width)]
         case Class.STRIDED:
-            used = f"{round(100 * outcome.efficiency)} % of sectors used"
+            used = f"{round(100 * outcome.efficiency)} % of sectors used{_beyond(outcome.stride)}"
             return "uncoalesced", [
                 "strided",
                 *([f"{_bytes(outcome.stride)} bytes stride"] if outcome.stride else []),
                 used,
             ]
+
+
+def _beyond(stride: Dim | None) -> str:
+    """From which size on lanes lie in sectors of their own, where the stride is a multiple of one."""
+    if stride is None or stride.const is not None or len(stride.terms) != 1:
+        return ""
+    ((monomial, factor),) = stride.terms
+    least = -(-SECTOR // abs(factor))
+    return f" for {render(Dim(((monomial, 1),)))} ≥ {least}" if least > 1 else ""
 
 
 def _bytes(stride: Dim) -> str:

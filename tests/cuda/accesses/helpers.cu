@@ -33,7 +33,7 @@ __device__ int flat(int row, int col, int ld) { return row * ld + col; }
 __global__ void structured(Params p, const int *indices) {
   auto at = [&](int i) { return p.stride * blockIdx.x + i; };
   int lane = threadIdx.x & 31;
-  p.result[at(threadIdx.x)] = p.weights[flat(threadIdx.x, 3, p.stride)];  //: p.weights load: uncoalesced (strided, 4*p.stride bytes stride, 12 % of sectors used) | p.result store: coalesced (stride 1, 4 bytes/lane, if p.stride is a multiple of 8)
+  p.result[at(threadIdx.x)] = p.weights[flat(threadIdx.x, 3, p.stride)];  //: p.weights load: uncoalesced (strided, 4*p.stride bytes stride, 12 % of sectors used for p.stride ≥ 8) | p.result store: coalesced (stride 1, 4 bytes/lane, if p.stride is a multiple of 8)
   const float &w = p.weights[lane];
   int row = indices[threadIdx.x];  //: indices load: coalesced (stride 1, 4 bytes/lane)
   float gathered = p.weights[row * p.stride] + w;  //: p.weights load: scattered (data-dependent: an index comes from memory (indices[…])) | p.weights (as w) load: coalesced (stride 1, 4 bytes/lane)
@@ -69,4 +69,21 @@ __global__ void points(const Point *p, const float4 *q, float *out, double *wide
   out[i + 1] = sum + v.x + q[i].y;  //: q load: uncoalesced (strided, 16 bytes stride, 25 % of sectors used) | out store: partially coalesced (misaligned, 5 sectors for 4, 4 bytes/lane)
   out[2 * i] = v.y;  //: out store: uncoalesced (strided, 8 bytes stride, 50 % of sectors used)
   wide[i] = v.z;  //: wide store: coalesced (stride 1, 8 bytes/lane)
+}
+
+class View {
+ public:
+  const half *data;
+  const int width;
+  __device__ View(const half *data, int width) : data(data), width{width} {}
+  __device__ half item(int row, int column) const { return data[row * width + column]; }
+};
+#define real double
+//@ block 128
+__global__ void viewed(const half *x, real *y, const int *rows, int width, bool first) {
+  View view(x, width);
+  const half *source = first ? x : x + 1024;
+  y[threadIdx.x] = view.item(blockIdx.x, threadIdx.x);  //: x load via item: coalesced (stride 1, 2 bytes/lane, if width is a multiple of 16) | y store: coalesced (stride 1, 8 bytes/lane)
+  y[threadIdx.x] = view.item(rows[threadIdx.x / 16], threadIdx.x % 16);  //: rows load: coalesced (4 bytes/lane) | x load via item: coalesced (2 bytes/lane, if width is a multiple of 16) | y store: coalesced (stride 1, 8 bytes/lane)
+  y[threadIdx.x] = source[threadIdx.x];  //: x (as source) load: partially coalesced at worst (misaligned, 3 sectors for 2, 2 bytes/lane) | y store: coalesced (stride 1, 8 bytes/lane)
 }

@@ -7,10 +7,10 @@ __global__ void naive(int M, int N, int K, const float *A, const float *B, float
   if (row < M && col < N) {
     float sum = 0.0f;
     for (int k = 0; k < K; ++k) {
-      sum += A[row * K + k] *  //: A load: uncoalesced (strided, 4*K bytes stride, 12 % of sectors used)
+      sum += A[row * K + k] *  //: A load: uncoalesced (strided, 4*K bytes stride, 12 % of sectors used for K ≥ 8)
              B[k * N + col];  //: B load: broadcast (4 bytes)
     }
-    C[row * N + col] = sum;  //: C store: uncoalesced (strided, 4*N bytes stride, 12 % of sectors used)
+    C[row * N + col] = sum;  //: C store: uncoalesced (strided, 4*N bytes stride, 12 % of sectors used for N ≥ 8)
   }
 }
 

@@ -178,8 +178,17 @@ def _function(raw: Raw, depth: int, template: list[t.TemplateParam]) -> Iterator
     params = parameters(declarator.child_by_field_name("parameters"), depth)
     yield t.Function(
         "".join(text_of(name).split()), "::".join(scope), template, params, returns, _qualifiers(raw),
-        span_of(name), span_of(raw), lambda: block(body, 0),
+        span_of(name), span_of(raw), lambda: block(body, 0), list(_initialisers(raw, depth)),
     )  # fmt: skip
+
+
+def _initialisers(raw: Raw, depth: int) -> Iterator[tuple[str, list[t.Expr]]]:
+    for child in raw.named_children:
+        for item in child.named_children if child.type == "field_initializer_list" else ():
+            parts = operands(item)
+            if item.type == "field_initializer" and len(parts) > 1:
+                given = [expression(value, depth, span_of(item)) for value in operands(parts[1])]
+                yield text_of(parts[0]), given
 
 
 def _template(raw: Raw, depth: int) -> Iterator[t.Stmt]:

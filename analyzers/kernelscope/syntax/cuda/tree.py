@@ -337,6 +337,8 @@ class Function:
     name_span: Span
     span: Span
     lower: Callable[[], list[Stmt]] = field(repr=False)
+    members: list[tuple[str, list[Expr]]] = field(default_factory=list[tuple[str, "list[Expr]"]])
+    """What a constructor gives members before its body: `: data(p), width{w}`."""
     lowered: list[Stmt] | None = None
 
     @property

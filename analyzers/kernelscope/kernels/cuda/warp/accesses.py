@@ -14,11 +14,13 @@ from kernelscope.dims import Dim, TooLarge, dim, render
 from kernelscope.kernels.cuda.warp.banks import Conflict, conflict
 from kernelscope.kernels.cuda.warp.kernel_run import Run, Shape
 from kernelscope.kernels.cuda.warp.lanes import UNIT, Lanes, NeedsCases, Numbers, Scattered, Spread, Undecided
-from kernelscope.kernels.cuda.warp.machine import Access
+from kernelscope.kernels.cuda.warp.machine import OFFSET_OF, SIZE_OF, Access
 from kernelscope.kernels.cuda.warp.sectors import AXES, SECTOR, WARP, Class, Traffic, moved, threads, traffic
 
 MAX_CASES = 64
 MAX_WARPS = 32
+UNKNOWN_WIDTH = 1
+"""What stands for the width of a type that is not known, where all lanes want the same element."""
 ELEMENT_SIZES = (4, 2)
 """Sizes that are tried for an element type that only a caller knows."""
 
@@ -101,10 +103,19 @@ class _Judge:
             raise Undecided("no lane gets there")
         worst = max(outcomes, key=_cost)
         others = tuple(dict.fromkeys(o for o in outcomes if _kind(o) != _kind(worst)))
-        return Verdict(access, worst, widths.pop() if len(widths) == 1 else None, "", False, tuple(needs), others)
+        known = len(widths) == 1 and UNKNOWN_WIDTH not in widths
+        return Verdict(access, worst, widths.pop() if known else None, "", False, tuple(needs), others)
 
     def _sizes(self, offset: Dim, width: Dim) -> Iterator[tuple[Dim, int]]:
         """The address and width for each size that an unknown element type may have."""
+        for name in (*width.names(), *offset.names()):
+            if name.startswith((SIZE_OF, OFFSET_OF)):
+                if self._differs(offset):
+                    raise Undecided(
+                        f"the {name.replace(SIZE_OF, 'size of `').replace(OFFSET_OF, 'offset of `')}` is not known"
+                    )
+                yield offset, UNKNOWN_WIDTH
+                return
         open_sizes = [n for n in dict.fromkeys((*width.names(), *offset.names())) if n.startswith("sizeof(")]
         if not open_sizes:
             number = width.const
@@ -120,6 +131,9 @@ class _Judge:
             if number is None:
                 raise Undecided(f"the width `{width}` is not known")
             yield offset.subs(values), number
+
+    def _differs(self, d: Dim) -> bool:
+        return any(name in AXES or name in self.varying for name in d.names())
 
     def _shape(self, access: Access, offset: Dim) -> tuple[tuple[int, int, int], str]:
         """The block's shape, and what had to be supposed of it."""

@@ -269,6 +269,10 @@ def follow(
         _bind_parameter(m, param, arguments[i] if i < len(arguments) else None, names, span)
     m.calls.append((m.calls[0][0] if m.calls else span, function.name))
     try:
+        for member, given_values in function.members if this is not None else ():
+            if len(given_values) == 1 and this is not None:
+                cell = m.member(this, member)
+                m.assign(cell, m.converted(evaluate(m, given_values[0], names), cell.kind))
         return run_body(m, function.body, names, returns_reference(function))
     finally:
         m.calls.pop()

@@ -21,7 +21,7 @@ class Definitions:
         self.holding = holding
         self._functions: dict[str, list[t.Function]] = {}
         self._structs: dict[str, t.Struct | None] = {}
-        self._macros: dict[str, t.Expr | None] = {}
+        self._macros: dict[str, tuple[t.Expr, ...]] = {}
 
     @staticmethod
     def of(*sources: CudaSource) -> Definitions:
@@ -56,10 +56,10 @@ class Definitions:
         found = [node for source in self.holding(name) for node in source.lowered.variables.get(name, ())]
         return next((node for node in found if node.value is not None), None) or next(iter(found), None)
 
-    def macro(self, name: str) -> t.Expr | None:
-        """The expression that a constant macro stands for."""
+    def macro(self, name: str) -> tuple[t.Expr, ...]:
+        """The expressions that a constant macro may stand for; several where branches of `#if` define it."""
         if name not in self._macros:
-            self._macros[name] = next(self._macro_values(name.encode()), None)
+            self._macros[name] = tuple(self._macro_values(name.encode()))
         return self._macros[name]
 
     def _macro_values(self, name: bytes) -> Iterator[t.Expr]:

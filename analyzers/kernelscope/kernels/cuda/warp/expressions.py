@@ -18,7 +18,7 @@ from kernelscope.dims import (
     shift_left,
     shift_right,
 )
-from kernelscope.kernels.cuda.warp.machine import Machine, written_name
+from kernelscope.kernels.cuda.warp.machine import OFFSET_OF, Machine, written_name
 from kernelscope.kernels.cuda.warp.merging import select
 from kernelscope.kernels.cuda.warp.names import Names
 from kernelscope.kernels.cuda.warp.types import (
@@ -213,8 +213,7 @@ def _of_file(m: Machine, name: str, names: Names) -> Place | None:
             if number is not None:
                 return Cell(Int(number), kind)
         return Cell(m.unknown(kind, name, "", Symbol(size=True)), kind)
-    macro = m.definitions.macro(name)
-    if macro is not None:
+    for macro in m.definitions.macro(name):
         number = constant(m, macro, Names())
         if number is not None and number.const is not None:
             return Cell(Int(number), INT)
@@ -320,12 +319,12 @@ def _member_in_memory(m: Machine, place: InMemory, node: t.Member) -> Place:
     pointer = place.pointer
     found = m.resolver.member(pointer.target, node.name)
     if found is None:
-        offset, kind = m.symbols.shared(f"offset of {node.name}", Symbol(size=True)), Opaque(node.name)
+        offset, kind = m.symbols.shared(f"{OFFSET_OF}{node.name}", Symbol(size=True)), Opaque(node.name)
     else:
         kind = found[1]
         offset = found[0]
         if offset is None:
-            offset = m.symbols.shared(f"offset of {node.name}", Symbol(size=True))
+            offset = m.symbols.shared(f"{OFFSET_OF}{node.name}", Symbol(size=True))
     cell = pointer.memory.cell
     if cell is not None and pointer.offset.const == 0 and isinstance(cell.value, Record):
         return m.member(cell.value, node.name)

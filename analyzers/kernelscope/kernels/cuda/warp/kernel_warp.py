@@ -5,12 +5,14 @@ The launch that says most of the block and the template parameters is taken; wit
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 from kernelscope.kernels.cuda.kernels import KernelFacts
 from kernelscope.kernels.cuda.launches import Launch
+from kernelscope.kernels.cuda.units import Unit
 from kernelscope.kernels.cuda.warp.accesses import Verdict, verdicts
 from kernelscope.kernels.cuda.warp.definitions import Definitions, parsed_expression
 from kernelscope.kernels.cuda.warp.kernel_run import Run, Setting, run_kernel
@@ -22,8 +24,11 @@ from kernelscope.syntax.cuda import tree as t
 from kernelscope.syntax.cuda.functions import Function
 from kernelscope.syntax.cuda.lower_statements import statement
 from kernelscope.syntax.cuda.source import CudaSource
+from kernelscope.workspace.files import CUDA_SUFFIXES
 
 MAX_THREADS = 1024
+MAX_INCLUDERS = 4
+MAX_BESIDE = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +49,26 @@ class KernelWarp:
 
     @cached_property
     def definitions(self) -> Definitions:
+        return Definitions(lambda name: [unit.source for unit in self._holding(name)])
+
+    def _holding(self, name: str) -> Iterator[Unit]:
+        """Files in force where a name may be defined: the kernel's, its headers, those that include it and theirs."""
         unit = self.facts.unit
-        return Definitions(lambda name: [found.source for found in unit.with_name(name)])
+        yield from unit.with_name(name)
+        for path in self._includers:
+            includer = unit.units.unit(path)
+            yield from includer.with_name(name) if includer is not None else ()
+
+    @cached_property
+    def _includers(self) -> tuple[str, ...]:
+        """Files that include the kernel's: of a source file that is included like a header, those beside it."""
+        unit = self.facts.unit
+        if unit.includers:
+            return unit.includers[:MAX_INCLUDERS]
+        beside = unit.units.files.beside(os.path.dirname(unit.path), CUDA_SUFFIXES)
+        headers = ((path, unit.units.header(path)) for path in beside[:MAX_BESIDE] if path != unit.path)
+        found = [path for path, header in headers if header is not None and unit.path in header.includes]
+        return tuple(found[:MAX_INCLUDERS])
 
     @cached_property
     def _ways(self) -> tuple[_Way, ...]:

@@ -246,6 +246,8 @@ def _concluded(m: Machine, entry: _Changed, head: Dim | None, after: Value, roun
     end = _end(before, after)
     varying = f"`{entry.name}` changes in a loop in a way that differs by lane"
     if end is not None and tried:
+        if end == start:
+            return before  # every round gives it back what it was
         moved = end - head
         if not (set(moved.names()) & set(head.names())) and not m.symbols.varying(moved):
             invariant = all(name in m.constants or _is_size(m, name) for name in moved.names())

@@ -47,6 +47,8 @@ from kernelscope.syntax.cuda import tree as t
 MAX_STEPS = 8_000
 """Expressions that are evaluated for one kernel, inlined functions included."""
 MAX_NAME = 40
+SIZE_OF, OFFSET_OF = "size of ", "offset of "
+"""How names begin that stand for sizes and offsets in types that are defined elsewhere."""
 
 
 class Exhausted(Exception):
@@ -223,13 +225,16 @@ class Machine:
             case _:
                 return None
 
+    def size(self, kind: Type) -> Dim:
+        """Bytes of a type; a name where they are not known, which accesses then say."""
+        size = self.resolver.size(kind)
+        return size if size is not None else self.symbols.shared(f"{SIZE_OF}{_label(kind)}", Symbol(size=True))
+
     def moved(self, pointer: Pointer, steps: Dim) -> Pointer:
         """A pointer moved by a number of elements."""
         if steps.const == 0:
             return pointer
-        size = self.resolver.size(pointer.target)
-        if size is None:
-            size = self.symbols.shared(f"sizeof({_label(pointer.target)})", Symbol(size=True))
+        size = self.size(pointer.target)
         try:
             return Pointer(pointer.memory, pointer.offset + steps * size, pointer.target)
         except TooLarge:
@@ -243,9 +248,7 @@ class Machine:
         """An access of the kernel's warps to memory that they share."""
         if self.quiet or pointer.memory.space == "local":
             return
-        size = width if width is not None else self.resolver.size(pointer.target)
-        if size is None:
-            size = self.symbols.shared(f"sizeof({_label(pointer.target)})", Symbol(size=True))
+        size = width if width is not None else self.size(pointer.target)
         where, through = self.calls[0] if self.calls else (span, "")
         conditions = tuple(self.conditions)
         found = Access(

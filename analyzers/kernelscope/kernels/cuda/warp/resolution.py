@@ -76,6 +76,9 @@ class Resolver:
         struct = self.definitions.struct(name.base)
         if struct is not None:
             return self.instance(struct, name.arguments, names, depth)
+        for macro in self.definitions.macro(name.base):
+            if isinstance(macro, t.Name) and macro.id != name.base:
+                return self.type(t.TypeName(macro.id, name.span, macro.scope, macro.arguments), names, depth + 1)
         return Opaque(name.base)
 
     def scope_type(self, scope: str, names: Names, depth: int = 0) -> StructType | None:

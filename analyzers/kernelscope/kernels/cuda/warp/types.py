@@ -80,7 +80,7 @@ _INTEGERS: dict[str, int] = {
     "intptr_t": 8, "uintptr_t": 8, "clock_t": 8, "cudaTextureObject_t": 8, "index_t": 8,
 }  # fmt: skip
 _FLOATS: dict[str, int] = {
-    "float": 4, "double": 8, "half": 2, "__half": 2, "nv_bfloat16": 2, "__nv_bfloat16": 2, "__bfloat16": 2,
+    "float": 4, "double": 8, "half": 2, "__half": 2, "nv_bfloat16": 2, "__nv_bfloat16": 2, "__bfloat16": 2, "__bf16": 2,
     "bfloat16": 2, "_Float16": 2, "__fp16": 2, "__nv_fp8_e4m3": 1, "__nv_fp8_e5m2": 1, "__nv_fp8_storage_t": 1,
     "half_t": 2, "bfloat16_t": 2, "tfloat32_t": 4, "float_e4m3_t": 1, "float_e5m2_t": 1, "float16": 2,
     "BFloat16": 2, "Half": 2, "Float8_e4m3fn": 1, "Float8_e5m2": 1, "hip_bfloat16": 2, "__hip_bfloat16": 2,
