@@ -195,7 +195,7 @@ class _Writer:
         if target in self.shared and names & self.pointers:
             return "   # global → shared"
         if target in self.pointers and not names & self.pointers:
-            return "   # → global"
+            return "   # shared → global" if names & self.shared else "   # registers → global"
         return ""
 
     def _assignment(self, target: str, value: str) -> str:
