@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from kernelscope.interp.seeds import Uses
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Module, Scope
 
+COMPUTING = {"torch", "F", "np", "numpy", "jnp", "jax", "einsum", "rearrange", "repeat", "reduce"}
+"""Names of libraries of tensors as they are imported."""
 ENTRIES = ("forward", "__call__", "call")
 """Methods by which an object is called."""
 
@@ -43,6 +46,15 @@ def callers_first(module: Module) -> list[Scope]:
     return order[::-1]
 
 
+def computes(scope: Scope) -> bool:
+    """Whether a function may work on tensors itself, and does not only build models or read settings."""
+    assert isinstance(scope.node, t.FunctionDef)
+    if scope.owner is not None:
+        return True
+    used = set(_names(scope.node.body))
+    return bool(used & COMPUTING) or bool(Uses(scope.node).tensors)
+
+
 def built_classes(module: Module) -> set[str]:
     """Names of classes that some other class of the file mentions in its body."""
     return {name for cls in module.classes() for name in _names(cls.node.body) if name != cls.node.name}
@@ -51,6 +63,7 @@ def built_classes(module: Module) -> set[str]:
 def _called(scope: Scope, functions: list[Scope], module: Module) -> list[Scope]:
     """Functions that one may call: named in it or in its class, and methods of its own class."""
     mentioned = set(_names(scope.node.body))
+    calls_objects = scope.owner is not None or computes(scope)
     attributes = {n.attr for n in t.walk(*scope.node.body) if isinstance(n, t.Attribute)}
     owner = scope.owner
     of_class = set(_names(owner.body)) | {t.dotted(b) or "" for b in owner.bases} if owner is not None else set[str]()
@@ -63,7 +76,8 @@ def _called(scope: Scope, functions: list[Scope], module: Module) -> list[Scope]
         elif other.owner is owner:
             is_called = other.node.name in attributes
         else:
-            is_called = other.owner.name in mentioned | of_class and scope.node.name != "__init__"
+            is_built = other.owner.name in mentioned | of_class
+            is_called = is_built and calls_objects and scope.node.name != "__init__"
         if is_called:
             found.append(other)
     return found

@@ -19,7 +19,7 @@ from kernelscope.interp.contexts import Context
 from kernelscope.interp.elsewhere import Elsewhere
 from kernelscope.interp.generality import Generality
 from kernelscope.interp.interpreter import Finding, Interpreter, Known, OutOfBudget, Seen
-from kernelscope.interp.order import callers_first
+from kernelscope.interp.order import callers_first, computes
 from kernelscope.interp.parameters import parameters
 from kernelscope.interp.ranks import settle_ranks
 from kernelscope.interp.receivers import common_instance, learn_words, seeded_instance
@@ -38,6 +38,8 @@ from kernelscope.workspace.workspace import Workspace
 FUNCTION_SECONDS = 1.5
 """The longest that one function, with all that it calls, is interpreted."""
 FILE_SECONDS = 8.0
+BUILDERS_SECONDS = 1.5
+"""Functions that only build models are looked at after those that compute, and only this long after the start."""
 TRACE_SECONDS = 6.0
 
 
@@ -61,8 +63,10 @@ def run_file(workspace: Workspace, path: str, cancelled: Callable[[], bool] = la
     run.contexts.path = path
     end = time.thread_time() + FILE_SECONDS
     elsewhere = Elsewhere(workspace, path, module)
-    for scope in callers_first(module):
-        if cancelled():
+    order = callers_first(module)
+    builders = [scope for scope in order if not computes(scope)]
+    for scope in [*(s for s in order if s not in builders), *builders]:
+        if cancelled() or (scope in builders and time.thread_time() > end - FILE_SECONDS + BUILDERS_SECONDS):
             break
         if scope.node not in run.contexts.calls and _is_seeded_poorly(run, path, scope):
             for other, calling in elsewhere.callers(scope):
