@@ -189,6 +189,8 @@ def run_body(run: Interpreter, scope: Scope, node: t.FunctionDef) -> Value:
             run.record(scope.path, param.name_span, scope.names[param.name])
     run.frames += 1
     scope.frame = run.frames
+    if run.calls == 1:
+        run.root_frame = run.frames
     caller, run.symbols.frame = run.symbols.frame, run.frames
     returns = Returns(run, scope)
     known = run.known

@@ -47,6 +47,8 @@ class Generality:
     """Whether attributes of the caller's `self` mean something else here."""
     make: Callable[[Generality, list[Instance], str], Instance] | None = None
     """Makes the object that stands for several of one class."""
+    hinted: set[str] = field(default_factory=set[str])
+    """What the function calls sizes of its parameters: a caller's size of that name is another one."""
     words: dict[Vector, Dim] = field(default_factory=dict["Vector", Dim])
     prefixes: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
     """For each call, what the objects that it gives are called here: `config.text_config` is `config`."""
@@ -340,7 +342,7 @@ class Generality:
         return self.words.get((dim(name),) * self.count) == dim(name)
 
     def can_say(self, name: str) -> bool:
-        if SEPARATOR in name or name in self.taken:
+        if SEPARATOR in name or name in self.taken or name in self.hinted:
             return False
         return not (self.rename and name.startswith("self."))
 

@@ -98,6 +98,8 @@ class Interpreter:
     helpers: int = 0
     """How many other functions than constructors run while an object is built."""
     frames: int = 0
+    root_frame: int = 0
+    """The number of the call that is looked at."""
     forks: int = 0
     known: Known = field(default_factory=lambda: NOTHING_KNOWN)
     changes: Changes = field(default_factory=Changes)
@@ -164,7 +166,7 @@ class Interpreter:
             return
         if not root.span.start <= span.start <= root.span.end:
             return
-        value = self.symbols.shown(present(value))
+        value = present(value)
         known = self.seen.get(span)
         if known is None:
             self.seen[span] = Seen(value)

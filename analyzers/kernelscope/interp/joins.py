@@ -13,7 +13,19 @@ from dataclasses import dataclass, field
 
 from kernelscope.dims import Dim
 from kernelscope.interp.symbols import Symbols
-from kernelscope.interp.values import CALLABLES, Alike, Instance, Maybe, Number, Opaque, Scope, Value, as_size, joined
+from kernelscope.interp.values import (
+    CALLABLES,
+    Alike,
+    Choice,
+    Instance,
+    Maybe,
+    Number,
+    Opaque,
+    Scope,
+    Value,
+    as_size,
+    joined,
+)
 from kernelscope.tensor import Shape, Size, Tensor, Unknown
 
 REASON = "two ways through the code give different sizes"
@@ -90,7 +102,7 @@ class Join:
             case (tuple(), Opaque()):
                 return self.values(name, one, tuple(other.element(i) for i in range(len(one))))
             case (Instance(), Instance()) if one.cls.node is other.cls.node:
-                return one
+                return Choice([one, other]) if one.is_module and one.made_with != other.made_with else one
             case _:
                 return joined(one, other)
 

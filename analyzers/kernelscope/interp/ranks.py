@@ -9,6 +9,7 @@ The body is tried with several ranks; those that lead to a contradiction are out
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 
 from kernelscope.dims import Dim, dim
 from kernelscope.interp.flow import Returns, execute
@@ -26,10 +27,20 @@ TRIAL_SECONDS = 0.3
 ALL_SECONDS = 1.5
 """How long ranks are tried in one file."""
 MAX_PARAMETERS = 3
+GUESSED = 3
+"""Names that promise a sequence of vectors are also given to images; other names promise what they say."""
 
 
-def settle_ranks(run: Interpreter, scope: Scope, node: t.FunctionDef) -> None:
-    """Give the parameters of unknown rank the one that the body needs, as far as it needs one."""
+def settle_ranks(run: Interpreter, scope: Scope, node: t.FunctionDef, guessed: Collection[str] = ()) -> None:
+    """Give the parameters of unknown rank the one that the body needs, as far as it needs one.
+
+    A shape that was `guessed` is forgotten if the body cannot run with it.
+    """
+    for name in guessed:
+        value = scope.names[name]
+        if run.tried < ALL_SECONDS and present(value).rank == GUESSED and not _runs(run, scope, node, name, value):
+            unknown = Tensor(Shape.unknown("what the caller gives is not known"), present(value).dtype)
+            scope.names[name] = Maybe(unknown, value.name) if isinstance(value, Maybe) else unknown
     names = [p.name for p in node.args if _is_open(scope.names.get(p.name))]
     for name in names[:MAX_PARAMETERS]:
         if run.tried > ALL_SECONDS:

@@ -130,12 +130,13 @@ def _fresh(run: Interpreter, path: str, scope: SourceScope, by_name: bool) -> tu
 
 
 def _settle(run: Interpreter) -> None:
-    """Sizes that turned out to be equal on every way through the function are written as one."""
+    """Sizes that turned out to be equal on every way through the function are written as one, in its own words."""
     facts = run.known.facts
-    if facts == NO_FACTS:
-        return
+    run.symbols.frame = run.root_frame
     for seen in run.seen.values():
-        seen.value = over_sizes(seen.value, facts.rewrite)
+        if facts != NO_FACTS:
+            seen.value = over_sizes(seen.value, facts.rewrite)
+        seen.value = run.symbols.shown(seen.value)
 
 
 def _run_one(run: Interpreter, path: str, scope: SourceScope, by_name: bool) -> bool:
@@ -159,9 +160,9 @@ def _run_one(run: Interpreter, path: str, scope: SourceScope, by_name: bool) -> 
     function = _alone(run, Definition(path, node.name, node, owner))
     frame = Scope(path, function)
     guessed = seed(run, function, frame, by_name)
-    settle_ranks(run, frame, node)
+    settle_ranks(run, frame, node, guessed)
     run_body(run, frame, node)
-    return guessed
+    return bool(guessed)
 
 
 def _alone(run: Interpreter, definition: Definition) -> Function:
@@ -190,7 +191,7 @@ def _common(run: Interpreter, definition: Definition, contexts: list[Context]) -
         return common_instance(run, common, instances, name)
 
     hinted = {n for names in uses.unpacked.values() for n in names if uses.bindings.get(n) == 1}
-    common = Generality(len(contexts), set(uses.bindings) - hinted, callers != {own}, make)
+    common = Generality(len(contexts), set(uses.bindings) - hinted, callers != {own}, make, hinted)
     names: dict[str, Value] = {}
     receiver = contexts[0].receiver
     parameters = [p.name for p in node.args]

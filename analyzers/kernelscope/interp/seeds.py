@@ -41,8 +41,8 @@ LAST_DIM_SETTINGS = ("in_features", "normalized_shape", "dim", "hidden_size", "e
 INTEGER_INPUTS = {"input_ids", "position_ids", "token_ids", "tokens"}
 
 
-def seed(run: Interpreter, function: Function, scope: Scope, by_name: bool = True) -> bool:
-    """Bind every parameter of `function` in `scope`; whether a shape came from a parameter's name alone."""
+def seed(run: Interpreter, function: Function, scope: Scope, by_name: bool = True) -> set[str]:
+    """Bind every parameter of `function` in `scope`; those whose shape came from the parameter's name alone."""
     node = function.definition.node
     assert isinstance(node, t.FunctionDef)
     parameters = list(node.args)
@@ -73,8 +73,10 @@ class Uses:
         self.patterns: dict[str, str] = {}
         self.bindings: dict[str, int] = {param.name: 1 for param in node.args}
         """How often each name of the function is bound."""
+        self.rebound: dict[str, int] = {}
+        """Where a name is bound anew for the first time: what is done with it behind says nothing of the parameter."""
         self.by_name = True
-        self.guessed = False
+        self.guessed: set[str] = set()
         for found in t.walk(*node.body):
             self._note(found)
 
@@ -82,9 +84,10 @@ class Uses:
         if isinstance(node, t.Assign | t.AnnAssign | t.AugAssign | t.For | t.With):
             for name in bound_names(node):
                 self.bindings[name] = self.bindings.get(name, 0) + 1
+                self.rebound.setdefault(name, node.span.end)
         match node:
             case t.Assign(targets=[t.Tuple(elts=targets)], value=value) if (name := _shape_of(value)) is not None:
-                if all(isinstance(e, t.Name) for e in targets):
+                if all(isinstance(e, t.Name) for e in targets) and self._is_given(name, value):
                     self.unpacked.setdefault(name, [e.id for e in targets if isinstance(e, t.Name)])
             case t.Attribute(value=t.Name(id=name), attr="shape" | "dtype" | "device" | "ndim"):
                 self.tensors.add(name)
@@ -95,6 +98,10 @@ class Uses:
             case _:
                 pass
 
+    def _is_given(self, name: str, use: t.Expr) -> bool:
+        """Whether a use of a name is one of what the caller gave."""
+        return use.span.start < self.rebound.get(name, use.span.end)
+
     def _note_call(self, func: t.Expr, args: list[t.Expr]) -> None:
         name = t.dotted(func) or ""
         if isinstance(func, t.Attribute) and isinstance(func.value, t.Name) and func.attr in TENSOR_METHODS:
@@ -104,6 +111,8 @@ class Uses:
             return
         if name.startswith(("self.", "F.", "torch.", "nn.functional.")) and name.rpartition(".")[2] not in SIZED:
             self.tensors.add(first.id)
+        if not self._is_given(first.id, first):
+            return
         if name.startswith("self."):
             self.layers.setdefault(first.id, []).append(func)
         if name.rpartition(".")[2] in ("rearrange", "reduce", "repeat", "einsum") and len(args) > 1:
@@ -232,7 +241,7 @@ def _shape(run: Interpreter, function: Function, scope: Scope, param: t.Param, u
     if documented is not None:
         return documented
     if uses.by_name and (names := KNOWN_INPUTS.get(param.name)) is not None:
-        uses.guessed = True
+        uses.guessed.add(param.name)
         found: list[Size] = [dim(n) for n in names]
         if last is not None and names[-1] in ("D", "D_enc"):
             found[-1] = last
