@@ -96,6 +96,12 @@ class Facts:
 
     def rewrite(self, d: Dim) -> Dim:
         """Put in what names equal and what divides what: `heads*(hidden//heads)` becomes `hidden`."""
+        try:
+            return self._rewritten(d)
+        except ArithmeticError:  # too large to be written so
+            return d
+
+    def _rewritten(self, d: Dim) -> Dim:
         if self.equal:
             d = d.subs(self.equal)
         if not self.divisible:

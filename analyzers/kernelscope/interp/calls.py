@@ -38,6 +38,7 @@ from kernelscope.interp.values import (
     Value,
     agreed,
     for_op,
+    joined,
     present,
 )
 from kernelscope.ops import Module, ShapeError
@@ -273,7 +274,7 @@ def through(run: Interpreter, parts: list[Value], args: Arguments, kwargs: Keywo
                 again = call(run, part.element, [result], {}, span)
             finally:
                 run.quiet -= 1
-            values = [result if repr(again) == repr(result) else Unknown("a repeated part changes the shape")]
+            values = [result if repr(again) == repr(result) else joined(result, again)]
         else:
             values = [call(run, part, values, {}, span)]
     return values[0] if values else None

@@ -17,6 +17,7 @@ from kernelscope.interp.interpreter import (
 from kernelscope.interp.values import (
     Alike,
     Arguments,
+    Flag,
     Keywords,
     Number,
     Opaque,
@@ -28,11 +29,13 @@ from kernelscope.interp.values import (
     for_op,
 )
 from kernelscope.ops import Module
-from kernelscope.tensor import Shape, Tensor, Unknown
+from kernelscope.tensor import DType, Shape, Tensor, Unknown
 
 TRANSPARENT = {
     "torch.utils.checkpoint.checkpoint", "torch.compile", "torch.jit.script", "torch.jit.trace", "functools.wraps",
     "copy.deepcopy", "copy.copy", "torch.jit.annotate", "typing.cast", "torch.jit.export",
+    "torch.nn.utils.weight_norm", "torch.nn.utils.spectral_norm", "torch.nn.utils.parametrizations.weight_norm",
+    "torch.nn.utils.parametrizations.spectral_norm", "torch.nn.utils.parametrizations.orthogonal",
 }  # fmt: skip
 """Functions that give, or call, their first argument (of `cast` and `annotate` the last)."""
 
@@ -96,6 +99,8 @@ def call_external(run: Interpreter, name: str, args: Arguments, kwargs: Keywords
         return plain(run, args, kwargs, span)
     if any(isinstance(a, Unpacked) for a in args):
         return Unknown(f"{name} of arguments that are not known", span)
+    if name in ("torch.tensor", "torch.as_tensor") and args and isinstance(args[0], Alike):
+        return _tensor_of(args[0], kwargs)
     if ops.find(name) is not None:
         if args and short not in SIZED:
             args = [_tensor_argument(args[0]), *args[1:]]
@@ -103,6 +108,15 @@ def call_external(run: Interpreter, name: str, args: Arguments, kwargs: Keywords
     if (layer := _build(name, args, kwargs)) is not None:
         return layer
     return Unknown(f"{name} is outside the workspace and the operator table", span)
+
+
+def _tensor_of(values: Alike, kwargs: Keywords) -> Value:
+    """`torch.tensor([n for …])`: as many numbers as there are elements."""
+    if not isinstance(values.element, Dim | Number | Opaque | float | Flag | bool):
+        return Tensor(Shape.unknown("what the elements of the list are is not known"))
+    count = values.count if isinstance(values.count, Dim) else Unknown("a list of unknown length")
+    dtype = kwargs.get("dtype")
+    return Tensor(Shape((count,)), dtype if isinstance(dtype, DType) else Unknown("the kind of a list's numbers"))
 
 
 SIZED = {"zeros", "ones", "empty", "full", "rand", "randn", "randint", "arange", "eye", "linspace", "tensor", "Size",

@@ -35,6 +35,8 @@ from kernelscope.tensor import Shape, Size, Tensor, Unknown
 Vector = tuple[Dim | None, ...]
 """What a size is in each call; None where a call does not tell."""
 MAX_DEPTH = 6
+MAX_RELATED = 40
+"""Sizes of more parts than this are not tried as sums and products of each other."""
 
 
 @dataclass(slots=True)
@@ -310,6 +312,8 @@ class Generality:
     def _related(self, vector: Vector) -> Dim | None:
         """A size that is another one and a number, or a multiple of it, in every call."""
         for known, word in self.words.items():
+            if any(d is not None and d.weight > MAX_RELATED for d in (*vector, *known)):
+                continue
             pairs = [(a, b) for a, b in zip(vector, known, strict=True) if a is not None and b is not None]
             if len(pairs) < 2 or len(pairs) < self.count or all(b == pairs[0][1] for _, b in pairs):
                 continue

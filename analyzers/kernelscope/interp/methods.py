@@ -28,6 +28,11 @@ CHANGING = {"append", "extend", "insert", "pop", "update", "clear", "setdefault"
 """Methods that change the list or dict."""
 
 
+TEXT = {("startswith", 1), ("endswith", 1), ("lower", 0), ("upper", 0), ("strip", 0), ("replace", 2), ("split", 0),
+        ("removeprefix", 1), ("removesuffix", 1), ("title", 0), ("isdigit", 0)}  # fmt: skip
+"""Methods of texts, with the number of texts that they are given here."""
+
+
 def call_method(run: Interpreter, target: PlainMethod, args: Arguments, kwargs: Keywords, span: Any) -> Value:
     value, name = target.value, target.name
     if isinstance(value, list | dict) and name in CHANGING:
@@ -58,6 +63,9 @@ def call_method(run: Interpreter, target: PlainMethod, args: Arguments, kwargs: 
             if name == "update" and args and isinstance(args[0], dict):
                 value.update(args[0])
                 return None
+        case str():
+            if (name, len(args)) in TEXT and not kwargs and all(isinstance(a, str) for a in args):
+                return getattr(value, name)(*args)
         case Shape():
             if name == "numel":
                 return value.numel()

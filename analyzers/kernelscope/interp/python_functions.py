@@ -215,7 +215,10 @@ def _shape(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Va
 
 PLAIN: dict[str, Callable[..., Value]] = {
     "functools.partial": _partial, "math.prod": _product, "numpy.prod": _product,
-    "math.sqrt": _number, "math.log": lambda *a: Number(), "math.ceil": _ceil,
+    "math.sqrt": _number, "math.log": lambda *a: Number(),
+    "numpy.log": lambda *a: Number(), "numpy.sqrt": _number, "math.log2": lambda *a: Number(),
+    "math.exp": lambda *a: Number(), "math.cos": lambda *a: Number(), "math.sin": lambda *a: Number(),
+    "math.ceil": _ceil,
     "math.floor": _int, "torch.Size": _shape, "collections.OrderedDict": lambda r, a, k, s: _dict(r, [], k, s)
     if not a or not isinstance(a[0], list) else {e[0]: e[1] for e in a[0] if isinstance(e, tuple) and len(e) == 2},
     "itertools.chain": lambda r, a, k, s: [v for part in a for v in (sequence(part) or [])],

@@ -92,7 +92,7 @@ def _runs(run: Interpreter, scope: Scope, node: t.FunctionDef, name: str, value:
         return not (execute(run, trial, node.body, returns) and not returns.any)
     except ShapeError:
         return False
-    except (OutOfBudget, RecursionError):
+    except (OutOfBudget, RecursionError, ArithmeticError):
         return True
     finally:
         WITHOUT_BATCH.reset(batched)

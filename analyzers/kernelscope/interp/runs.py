@@ -90,7 +90,7 @@ def _is_seeded_poorly(run: Interpreter, path: str, scope: SourceScope) -> bool:
         function = _alone(run, Definition(path, node.name, node, owner))
         frame = Scope(path, function)
         seed(run, function, frame)
-    except (OutOfBudget, RecursionError, ShapeError):
+    except (OutOfBudget, RecursionError, ArithmeticError, ShapeError):
         return True
     return any(isinstance(v, Tensor) and v.rank is None for v in frame.names.values())
 
@@ -121,7 +121,7 @@ def _fresh(run: Interpreter, path: str, scope: SourceScope, by_name: bool) -> tu
     run.quiet = 0
     try:
         return True, _run_one(run, path, scope, by_name)
-    except (OutOfBudget, RecursionError):
+    except (OutOfBudget, RecursionError, ArithmeticError):
         return False, by_name
     except ShapeError:
         return True, by_name
@@ -238,7 +238,7 @@ def trace_function(workspace: Workspace, path: str, scope: SourceScope, callers:
             trace.root.result = run_body(run, frame, node)
             if isinstance(function.receiver, Instance):
                 trace.parameters = parameters(run, function.receiver)
-        except (OutOfBudget, RecursionError):
+        except (OutOfBudget, RecursionError, ArithmeticError):
             trace.complete = False
         except ShapeError:
             pass

@@ -63,7 +63,8 @@ class Parameters:
                 if self.rest == name and not surplus:
                     surplus = (value,)
                     continue
-                if alias not in self.names and alias not in self.keyword_only:
+                is_own = alias in self.names or alias in self.keyword_only
+                if not is_own or (self.options and alias in bound):
                     if self.options:
                         bound[name] = value
                         continue

@@ -214,12 +214,12 @@ def svd(A: Value, full_matrices: Value = True, **options: Value) -> tuple[Shape,
 
 
 @rule("t,T.qr linalg.qr", label="QR decomposition", fields="Q R")
-def qr(A: Value, mode: Value = "reduced") -> tuple[Shape, Shape] | Unknown:
+def qr(A: Value, mode: Value = "reduced", some: Value = True) -> tuple[Shape, Shape] | Unknown:
     """Q and R of matrices."""
     shape = tensor(A).shape
     rows, columns = shape.last(2)
     k = smallest(rows, columns)
-    if mode != "reduced":
+    if mode != "reduced" or some is not True:
         return Unknown("another mode than `reduced`")
     return shape.replace_last(2, rows, k), shape.replace_last(2, k, columns)
 
