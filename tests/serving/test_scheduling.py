@@ -54,6 +54,14 @@ class Desk:
         self.shelf.release(letter)
         self.open.remove(letter)
 """
+REFUSED = """
+class Desk:
+    def take(self, letter):
+        if letter.stale:
+            self.shelf.release(letter)
+            return
+        self.waiting.append(letter)
+"""
 MOVE = """
 class Desk:
     def again(self, letter):
@@ -158,6 +166,7 @@ def test_it_is_seen(source: Source, find: Finder, text: str, fragments: tuple[st
     [
         (preemption.preemptions, CANCEL),
         (preemption.preemptions, MOVE),
+        (preemption.preemptions, REFUSED),
         (overlap.overlaps, IN_TURN),
         (overlap.switches, "def main(x):\n    if x:\n        f()\n    else:\n        g()\n"),
         (batches.chunks, "def f(words):\n    words = min(words, 10)\n"),

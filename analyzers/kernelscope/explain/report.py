@@ -15,6 +15,7 @@ from kernelscope.explain.faq import faq
 from kernelscope.explain.report_places import Json, Places
 from kernelscope.explain.report_serving import serving, steps
 from kernelscope.results import IndexProgress
+from kernelscope.serving.bindings import Native
 from kernelscope.serving.claims import Claim
 from kernelscope.serving.collectives import Collective
 from kernelscope.serving.parallel import strategies
@@ -27,12 +28,12 @@ from kernelscope.serving.system import System
 from kernelscope.workspace.workspace import Workspace
 
 MOST_PARAMETERS = 700
-MOST_CONSTRAINTS = 400
+MOST_CONSTRAINTS = 300
 MOST_COMPONENTS = 180
 MOST_REGISTRIES = 120
 MOST_UNITS = 150
 MOST_CLAIMS = 80
-MOST_BINDINGS = 500
+MOST_BINDINGS = 400
 MOST_COLLECTIVES = 160
 MOST_STEPS = 40
 MAX_CHOICES = 1_500
@@ -150,24 +151,33 @@ def _topology(system: System, places: Places) -> Json:
     scripts = [claim for reading in system.readings for claim in reading.scripts]
     loaders = {loader.name: loader for loader in system.loaders}
     bindings: list[Json] = []
-    for native in system.natives:
-        if len(bindings) >= MOST_BINDINGS or system.is_aside(native.location.path):
-            continue
-        loader = loaders.get(native.callee)
-        detail, where = native.detail, [native.location, *native.also]
-        mechanism = native.mechanism
+    for natives in _by_operator(system):
+        first = natives[0]
+        where = [location for native in natives for location in (native.location, *native.also)]
+        detail = "; ".join(native.detail for native in natives[:6])
+        mechanism = first.mechanism
+        loader = loaders.get(first.callee)
         if loader is not None:
             detail += f"; {loader.name} hands them to {loader.library}"
             mechanism = "tvm_ffi" if loader.library.startswith("tvm_ffi") else "jit_load"
             where.append(loader.location)
-        evidence = places.evidence(*where, symbol=native.where)
-        bindings.append({"op": native.op, "mechanism": mechanism, "detail": detail, "evidence": evidence})
+        evidence = places.evidence(*where, symbol=first.where)
+        bindings.append({"op": first.op, "mechanism": mechanism, "detail": detail, "evidence": evidence})
     return {
         "execution_model": places.claims(system.about("topology.execution"), MOST_CLAIMS),
         "entry_points": [places.claim(claim) for claim in scripts if not system.is_aside(claim.evidence[0].path)][:40],
         "bindings": bindings,
         "steps": steps(system, places, "topology", MOST_STEPS),
     }
+
+
+def _by_operator(system: System) -> list[list[Native]]:
+    """Bindings grouped by the operator that they make known: its schema, then what implements it."""
+    groups: dict[tuple[str, str], list[Native]] = {}
+    for native in system.natives:
+        if not system.is_aside(native.location.path):
+            groups.setdefault((native.op, native.callee), []).append(native)
+    return list(groups.values())[:MOST_BINDINGS]
 
 
 def _units(system: System, places: Places) -> list[Json]:
@@ -244,13 +254,13 @@ def _tiling(system: System, places: Places) -> list[Json]:
         if isinstance(p.value, int) and re.search(r"BLOCK|TILE|SPLIT|STAGE|WARP", p.name, re.I):
             owners.setdefault((p.owner or p.name, str(p.location.path)), []).append(p)
     found: list[Json] = []
-    for (owner, _), group in list(owners.items())[: 2 * MOST_CLAIMS]:
+    for (owner, _), group in list(owners.items())[:MOST_CLAIMS]:
         blocks = ", ".join(f"{p.name} = {p.expression or p.value}" for p in group)
         evidence = places.evidence(*(p.location for p in group))
         found.append({"kernel": owner, "mapping": f"{owner}: {blocks}", "evidence": evidence})
     for claim in system.about("tiling")[:MOST_CLAIMS]:
         found.append({"kernel": claim.name, "num_tiles": claim.value, "evidence": places.evidence(*claim.evidence)})
-    return found + [_of_kernel(row) for row in steps(system, places, "tiling", MOST_STEPS)]
+    return found + [_of_kernel(row) for row in steps(system, places, "tiling", MOST_STEPS // 2)]
 
 
 def _dependencies(system: System, places: Places) -> Json:

@@ -13,9 +13,8 @@ from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
 TAKES = {"popleft", "pop", "pop_request", "peek_request", "heappop", "get_nowait"}
-PUTS = {"append", "add", "extend", "appendleft", "extendleft"}
-CAPACITY = {"available", "free", "remaining", "capacity", "budget", "limit", "max", "num"}
-SIZES = {"token", "tokens", "len", "length", "size", "budget", "chunk", "seq", "seqs", "num"}
+REMOVES = {"popleft", "pop", "pop_request", "heappop", "get_nowait", "remove"}
+PUTS = {"append", "add", "appendleft"}
 
 
 def continuous(source: PythonSource) -> Iterator[Claim]:
@@ -24,35 +23,54 @@ def continuous(source: PythonSource) -> Iterator[Claim]:
         for loop in own(scope.node):
             if not isinstance(loop, t.While | t.For):
                 continue
-            taken = _queue_moves(loop, TAKES)
-            put = _queue_moves(loop, PUTS)
-            source_queue = next((q for q in taken if q not in put), None)
-            target = next((q for q in put if q not in taken), None)
-            if source_queue is None or target is None or not _held(source_queue) or not _held(target):
+            moved = _moved(loop)
+            if moved is None:
                 continue
+            source_queue, target = moved
             limits = list(dict.fromkeys(_limits(source, loop)))
             value = (
                 f"continuous batching: {scope.qualified_name} admits requests from {source_queue} into {target} at "
                 f"every step; both queues outlive it, so new requests join between steps"
             )
-            if limits:
-                value += f"; it stops when {' or '.join(limits[:6])}"
+            if not limits:
+                continue
+            value += f"; it stops when {' or '.join(limits[:6])}"
             yield Claim(f"{scope.qualified_name} admission", value, (source.at(loop), source.at(scope.node)))
 
 
-def _held(name: str) -> bool:
-    return "." in name
-
-
-def _queue_moves(loop: t.While | t.For, operations: set[str]) -> list[str]:
-    """Containers on which a loop calls one of some operations."""
-    found: dict[str, None] = {}
+def _moved(loop: t.While | t.For) -> tuple[str, str] | None:
+    """The queue whose elements a loop takes, and the attribute of the object into which it puts the same elements."""
+    elements: dict[str, str] = {}
+    if isinstance(loop, t.For) and isinstance(loop.target, t.Name) and (name := t.dotted(loop.iter)) is not None:
+        elements[loop.target.id] = name
+    for node in t.walk(*loop.body):
+        match node:
+            case t.Assign(targets=[t.Name(id=element)], value=t.Call(func=t.Attribute(value=queue, attr=attr))):
+                if attr in TAKES and (name := t.dotted(queue)) is not None:
+                    elements[element] = name
+            case t.Assign(targets=[t.Name(id=element)], value=t.Subscript(value=queue, slice=t.Constant(value=0))):
+                if (name := t.dotted(queue)) is not None:
+                    elements[element] = name
+            case _:
+                pass
+    removed = _removing(loop)
     for call in (c for statement in loop.body for c in calls(statement)):
-        if isinstance(call.func, t.Attribute) and call.func.attr in operations:
-            name = t.dotted(call.func.value)
-            if name is not None:
-                found[name] = None
-    return list(found)
+        if not isinstance(call.func, t.Attribute) or call.func.attr not in PUTS or len(call.args) != 1:
+            continue
+        target, element = t.dotted(call.func.value), t.dotted(call.args[0])
+        origin = elements.get(element or "")
+        if origin in removed and target is not None and target != origin and target.startswith("self."):
+            return origin, target
+    return None
+
+
+def _removing(loop: t.While | t.For) -> set[str]:
+    """Queues that the loop itself makes shorter."""
+    found = (c for statement in loop.body for c in calls(statement))
+    return {
+        name for c in found
+        if isinstance(c.func, t.Attribute) and c.func.attr in REMOVES and (name := t.dotted(c.func.value)) is not None
+    }  # fmt: skip
 
 
 def _limits(source: PythonSource, loop: t.While | t.For) -> Iterator[str]:
@@ -79,7 +97,7 @@ def chunks(source: PythonSource) -> Iterator[Claim]:
             if last_name(cut.func) != "min" or len(cut.args) != 2 or len(operands) != 2:
                 continue
             budget = next((a for a in operands if _counted_down(scope.node, a, statement, known)), None)
-            if budget is None or not _is_of_tokens(statement, operands):
+            if budget is None or not _is_budget(budget) or not _is_of_tokens(statement, operands):
                 continue
             target = source.quote(statement.targets[0])
             value = (
@@ -104,6 +122,13 @@ def _counted_down(function: t.FunctionDef | t.ClassDef, name: t.Expr, cut: t.Ass
             if node.value.op == "-" and {"max", "limit", "budget", "capacity"} & set(words(left.rpartition(".")[2])):
                 return True
     return False
+
+
+def _is_budget(name: t.Expr) -> bool:
+    """What is left of a limit, by its name: what is left of a request is counted down too."""
+    return bool(
+        {"budget", "remaining", "remain", "rest", "left", "limit", "quota", "rem", "max"} & set(words(last_name(name)))
+    )
 
 
 def _is_of_tokens(statement: t.Assign, operands: list[t.Expr]) -> bool:
@@ -180,7 +205,21 @@ def admissions(source: PythonSource) -> Iterator[Claim]:
 
 def _is_about_requests(name: str) -> bool:
     parts = set(words(name))
-    return bool({"allocate", "alloc", "admit", "add", "schedule", "can", "try", "check", "prefill", "slots"} & parts)
+    acts = {"allocate", "alloc", "admit", "add", "schedule", "can", "try", "slots"}
+    whom = {
+        "req",
+        "request",
+        "requests",
+        "seq",
+        "sequence",
+        "scheduler",
+        "manager",
+        "adder",
+        "prefill",
+        "batch",
+        "slots",
+    }
+    return bool(acts & parts and whom & parts)
 
 
 def _gives_nothing(statement: t.Stmt) -> bool:

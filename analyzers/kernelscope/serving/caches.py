@@ -89,6 +89,8 @@ def reference_counts(source: PythonSource) -> Iterator[Claim]:
         for node in t.walk(*scope.node.body):
             match node:
                 case t.AugAssign(target=t.Attribute(attr=attr), op="+" | "-" as op, value=t.Constant(value=1)):
+                    if t.dotted(node.target) == f"self.{attr}" and not {"ref", "refs"} & set(words(attr)):
+                        continue  # a counter of the object itself, such as how many are free
                     (raised if op == "+" else lowered).setdefault(attr, []).append(node)
                 case _:
                     pass
@@ -137,6 +139,9 @@ def hashes(source: PythonSource) -> Iterator[Claim]:
         fed = [c for c in calls if isinstance(c.func, t.Attribute) and c.func.attr == "update"] + made
         used = {n.id for c in fed for a in c.args for n in t.walk(a) if isinstance(n, t.Name)} & names
         if len(used) < 2 and len(fed) < 2:
+            continue
+        spoken = {word for name in (scope.qualified_name, *used) for word in words(name)}
+        if not spoken & {"token", "tokens", "ids", "block", "blocks", "prefix", "page", "pages", "parent"}:
             continue
         algorithm = t.dotted(made[0].func) or ""
         prior = [p.name for p in scope.node.args if p.default is not None and p.name in used]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource, literal
-from kernelscope.serving.guards import last_name, own, own_calls, statements
+from kernelscope.serving.guards import calls, last_name, own, own_calls, statements
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
@@ -22,12 +22,15 @@ def preemptions(source: PythonSource) -> Iterator[Claim]:
     """Methods that free what a request holds and put the same request back into a queue."""
     for scope in source.module.functions():
         assert isinstance(scope.node, t.FunctionDef)
-        freed = [c for c in own_calls(scope.node) if FREES & set(words(last_name(c.func)))]
         for queued, front in _requeued(scope.node):
             name = t.dotted(queued.args[-1])
+            if name is None or not _leaves(scope.node, name, queued):
+                continue
+            on_the_way = _on_the_way(scope.node, queued)
+            freed = [c for s in on_the_way for c in calls(s) if FREES & set(words(last_name(c.func)))]
             gives_back = [c for c in freed if any(_root(a) == name for a in c.args) or _receiver(c) == name]
-            resets = [s for s in own(scope.node) if _resets(s, name)]
-            if name is None or not (gives_back or resets) or not _leaves(scope.node, name, queued):
+            resets = [s for s in on_the_way if _resets(s, name)]
+            if not (gives_back or resets):
                 continue
             swaps = [c for c in own_calls(scope.node) if SWAPS & set(words(last_name(c.func)))]
             kind = "swap: its cache is copied out" if swaps else "recompute: its cache is freed and prefilled again"
@@ -40,6 +43,13 @@ def preemptions(source: PythonSource) -> Iterator[Claim]:
             places = [source.at(n) for n in (scope.node, queued, *gives_back[:2], *resets[:2])]
             yield Claim(f"{scope.qualified_name} preemption", value, tuple(places))
     yield from _victims(source)
+
+
+def _on_the_way(function: t.FunctionDef, queued: t.Call) -> list[t.Stmt]:
+    """The statements that always run with a call: none of their conditions is foreign to it."""
+    held = next((guards for s, guards in statements(function) if queued in calls(s)), ())
+    around = {(g.test, g.holds) for g in held}
+    return [s for s, guards in statements(function) if {(g.test, g.holds) for g in guards if not g.early} <= around]
 
 
 def _requeued(function: t.FunctionDef) -> Iterator[tuple[t.Call, bool]]:
@@ -67,8 +77,9 @@ def _leaves(function: t.FunctionDef, name: str, queued: t.Call) -> bool:
 def _resets(node: t.Node, name: str | None) -> bool:
     """`request.computed = 0`: what was computed counts no more."""
     match node:
-        case t.Assign(targets=[t.Attribute(value=owner)], value=t.Constant(value=0)):
-            return name is not None and t.dotted(owner) == name
+        case t.Assign(targets=[t.Attribute(value=owner, attr=attr)], value=t.Constant(value=0)):
+            counts = {"computed", "cached", "prefilled", "processed", "filled"} & set(words(attr))
+            return bool(counts) and name is not None and t.dotted(owner) == name
         case _:
             return False
 

@@ -56,7 +56,10 @@ def _hit(source: PythonSource, where: str, loop: t.For | t.While, lookup: t.Stmt
         ends = [s for s in (*node.body, *node.orelse) if isinstance(s, t.Break | t.Return)]
         if not ends or not any(isinstance(n, t.Name) and n.id == found for n in t.walk(node.test)):
             continue
-        value = f"prefix lookup in {where}: block by block, {source.quote(lookup)}; it stops at the first miss"
+        each = (
+            f"for {source.quote(loop.target)} in {source.quote(loop.iter)}" if isinstance(loop, t.For) else "in a loop"
+        )
+        value = f"prefix lookup in {where}: {each}, {source.quote(lookup)}; it stops at the first miss"
         compared = [
             n for n in t.walk(node.test)
             if isinstance(n, t.Compare) and n.ops in (["!="], ["=="]) and isinstance(n.left, t.Attribute)

@@ -10,12 +10,14 @@ from dataclasses import dataclass, field
 
 from kernelscope.results import Location
 from kernelscope.serving.claims import Claim, PythonSource, literal
+from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
 TAKE_FRONT, TAKE_BACK, PUT_BACK, PUT_FRONT = "take front", "take back", "put back", "put front"
 OPERATIONS = {"popleft": TAKE_FRONT, "append": PUT_BACK, "extend": PUT_BACK, "appendleft": PUT_FRONT,
               "extendleft": PUT_FRONT, "put": PUT_BACK, "put_nowait": PUT_BACK, "get": TAKE_FRONT,
               "get_nowait": TAKE_FRONT}  # fmt: skip
+VICTIMS = {"preempt", "preempted", "victim", "evict", "evicted", "retract", "retracted", "running", "active"}
 CONTAINERS = {"deque", "list", "Queue", "PriorityQueue", "SimpleQueue"}
 HEAP = {"heappush": "put by priority", "heappop": "take least", "heapify": "order by priority"}
 
@@ -28,6 +30,8 @@ class Use:
     method: str
     element: str
     location: Location
+    given: str = ""
+    """The function that a taken element is given to."""
 
 
 @dataclass(slots=True)
@@ -52,8 +56,9 @@ def queues(source: PythonSource) -> Iterator[Queue]:
             continue
         made = _containers(source, scope.node)
         for method in scope.node.methods():
+            given = _receivers(method)
             for node in t.walk(*method.body):
-                _record(source, node, method, made)
+                _record(source, node, method, made, given)
         for queue in made.values():
             if queue.uses:
                 yield queue
@@ -93,7 +98,9 @@ def _is_container(value: t.Expr) -> bool:
             return False
 
 
-def _record(source: PythonSource, node: t.Node, method: t.FunctionDef, made: dict[str, Queue]) -> None:
+def _record(
+    source: PythonSource, node: t.Node, method: t.FunctionDef, made: dict[str, Queue], given: dict[t.Node, str]
+) -> None:
     if not isinstance(node, t.Call):
         return
     name = t.dotted(node.func) or ""
@@ -110,9 +117,23 @@ def _record(source: PythonSource, node: t.Node, method: t.FunctionDef, made: dic
         if position not in (0, -1):
             return
         operation = TAKE_FRONT if position == 0 else TAKE_BACK
-        queue.uses.append(Use(operation, method.name, "", source.at(node)))
+        queue.uses.append(Use(operation, method.name, "", source.at(node), given.get(node, "")))
     elif last in OPERATIONS:
         queue.uses.append(Use(OPERATIONS[last], method.name, element, source.at(node)))
+
+
+def _receivers(method: t.FunctionDef) -> dict[t.Node, str]:
+    """What takes the result of a call: the name that it is bound to, or the function that it is given to."""
+    found: dict[t.Node, str] = {}
+    for node in t.walk(*method.body):
+        match node:
+            case t.Assign(targets=[target], value=t.Call() as value):
+                found[value] = t.dotted(target) or ""
+            case t.Call(func=func, args=args):
+                found.update((a, t.dotted(func) or "") for a in args if isinstance(a, t.Call))
+            case _:
+                pass
+    return found
 
 
 def _attribute(node: t.Expr) -> str:
@@ -154,5 +175,7 @@ def service_claims(queue: Queue) -> Iterator[Claim]:
             f"in {use.method}",
         )  # fmt: skip
     for use in back:
+        if not VICTIMS & {*words(queue.name), *words(use.method), *words(use.given)}:
+            continue
         value = f"the last (newest) element is taken: {queue.name}.pop()"
         yield Claim(f"{where} victim", value, (use.location,), f"in {use.method}")

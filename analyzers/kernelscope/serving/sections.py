@@ -9,8 +9,8 @@ import re
 from functools import cache
 
 WORDS: dict[str, str] = {
-    "serving.scheduling": "schedul preempt polic priorit overlap queue loop step idle fair victim pending waiting "
-    "running disagg balanc",
+    "serving.scheduling": "schedul preempt retract polic priorit overlap queue loop step idle fair victim pending "
+    "waiting running disagg balanc",
     "serving.batching": "batch prefill chunk budget admit decode extend add_req token_budget speculat draft propos",
     "serving.kv_cache": "kv cache block page alloc dealloc evict slot pool free lru ref swap offload defrag memory",
     "serving.prefix_cache": "prefix radix trie hash match reuse share",

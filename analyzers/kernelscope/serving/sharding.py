@@ -117,21 +117,26 @@ class Plan:
     location: Location
 
 
-_STYLE = re.compile(
-    r"col\w*wise|row\w*wise|ColwiseParallel|RowwiseParallel|SequenceParallel|Replicate|Shard\(|gather|local"
-)
+_STYLE = re.compile(r"\w*col\w*wise\w*|\w*row\w*wise\w*|ColwiseParallel|RowwiseParallel|SequenceParallel|Shard\(")
+_SPLIT = re.compile(r"col\w*wise|row\w*wise", re.IGNORECASE)
 
 
 def plans(source: PythonSource) -> Iterator[Plan]:
-    """Tables from names of modules to sharding styles: dicts whose values name a style of the framework."""
+    """Tables from names of modules to sharding styles: dicts that hold a column-wise or row-wise style."""
     for node in t.walk(*source.module.body):
         if not isinstance(node, t.Dict):
             continue
+        rows: list[Plan] = []
         for key, value in zip(node.keys, node.values, strict=True):
-            if key is None or not isinstance(key, t.Constant) or not isinstance(key.value, str):
+            if not isinstance(key, t.Constant) or not isinstance(key.value, str):
                 continue
             text = source.quote(value, 80)
-            if (match := _STYLE.search(text)) is not None and "." in key.value + ".":
-                style = text.strip("\"'") if isinstance(value, t.Constant) else match[0]
-                if isinstance(value, t.Constant | t.Call):
-                    yield Plan("", key.value, style, source.at(key))
+            match value:
+                case t.Constant(value=str() as style):
+                    rows.append(Plan("", key.value, style, source.at(key)))
+                case t.Call() if (found := _STYLE.search(text)) is not None:
+                    rows.append(Plan("", key.value, found[0], source.at(key)))
+                case _:
+                    pass
+        if any(_SPLIT.search(row.style) for row in rows):
+            yield from rows
