@@ -17,6 +17,8 @@ from kernelscope.workspace.modules import Definition, External, Modules
 META = "META."
 """Prefix of atoms that a grid function reads from its argument: names of the kernel, not of the host."""
 MAX_DEPTH = 24
+CALL_DEPTH = 9
+"""What a followed call counts as: functions behind functions seldom tell a size."""
 SAME_SHAPE = frozenset(
     (
         "contiguous", "to", "detach", "clone", "cuda", "cpu", "half", "float", "bfloat16", "double", "long", "int",
@@ -347,7 +349,7 @@ class HostScope:
         bound = dict(zip((p.name for p in function.args), arguments, strict=False))
         bound |= {k: v for k, v in keywords.items() if k}
         inside = HostScope(self.modules, found.path, function, bound, self.cases)
-        return inside.evaluate(returns[0].value, returns[0].span.start, depth + 4)
+        return inside.evaluate(returns[0].value, returns[0].span.start, depth + CALL_DEPTH)
 
 
 def grid_function(node: t.FunctionDef, scope: HostScope) -> HostValue:

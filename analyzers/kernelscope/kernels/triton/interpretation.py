@@ -6,6 +6,7 @@ Holds what is learnt and the limits; statements and expressions are evaluated in
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from kernelscope.dims import Dim, dim, product
 from kernelscope.kernels.triton.call import Access, AccessKind, Product
@@ -59,7 +60,7 @@ class Facts:
 class Frame:
     """One function being evaluated."""
 
-    __slots__ = ("_assigned", "depth", "names", "node", "path", "returns")
+    __slots__ = ("depth", "names", "node", "path", "returns")
 
     def __init__(self, path: str, node: t.FunctionDef, depth: int) -> None:
         self.path = path
@@ -67,19 +68,17 @@ class Frame:
         self.depth = depth
         self.names: dict[str, Value] = {}
         self.returns: list[Value] = []
-        self._assigned: frozenset[str] | None = None
 
     def assigned(self) -> frozenset[str]:
         """Names that the body gives values to."""
-        if self._assigned is None:
-            self._assigned = assigned_names(self.node.body)
-        return self._assigned
+        return assigned_names(self.node)
 
 
-def assigned_names(body: list[t.Stmt]) -> frozenset[str]:
+@lru_cache(maxsize=1024)
+def assigned_names(block: t.FunctionDef | t.For | t.While) -> frozenset[str]:
     """Names that a body assigns, in loops and branches too."""
     names: set[str] = set()
-    for node in t.walk(*body):
+    for node in t.walk(*block.body):
         if isinstance(node, t.AugAssign | t.AnnAssign) and isinstance(node.target, t.Name):
             names.add(node.target.id)
         elif isinstance(node, t.Assign):

@@ -6,10 +6,10 @@ the host's names.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import product as product_of
 from pathlib import Path
 
 from kernelscope.dims import Dim, ceil_div, dim, maximum, minimum, product
@@ -237,18 +237,14 @@ def _cases(workspace: Workspace, site: _Site, node: t.FunctionDef, scope: HostSc
     """The launch in each case: first the likeliest, then those that give other grids."""
     at = site.call.span.start
     scope.cases = Cases(asking=True)
-    _grid(scope.evaluate(site.grid, at), scope, at)
-    tests = list(scope.cases.asked)[:MAX_TESTS]
-    grids: dict[tuple[Dim, ...] | None, dict[str, bool]] = {}
-    answers_of: list[tuple[dict[str, bool], tuple[Dim, ...] | None]] = []
+    usual = _grid(scope.evaluate(site.grid, at), scope, at)
     likely = scope.cases.asked
-    for flips in product_of((False, True), repeat=len(tests)):
-        answers = {**likely, **{test: likely[test] != flip for test, flip in zip(tests, flips, strict=True)}}
-        scope.cases = Cases(answers, asking=True)
-        grid = _grid(scope.evaluate(site.grid, at), scope, at)
-        answers_of.append((answers, grid))
-        grids.setdefault(grid, answers)
-    decisive = [test for test in tests if _matters(test, answers_of)]
+    decisive = [test for test in list(likely)[:MAX_TESTS] if _grid_in(scope, site, likely, (test,)) != usual]
+    grids: dict[tuple[Dim, ...] | None, dict[str, bool]] = {usual: likely}
+    for flipped in itertools.chain.from_iterable(
+        itertools.combinations(decisive, count) for count in range(1, len(decisive) + 1)
+    ):
+        grids.setdefault(_grid_in(scope, site, likely, flipped), _flipped(likely, flipped))
     found: list[Launch] = []
     for grid, answers in grids.items():
         if grid is None and found:
@@ -259,13 +255,17 @@ def _cases(workspace: Workspace, site: _Site, node: t.FunctionDef, scope: HostSc
     return found
 
 
-def _matters(test: str, cases: list[tuple[dict[str, bool], tuple[Dim, ...] | None]]) -> bool:
-    """Whether the answer to one test alone changes the grid somewhere."""
-    for answers, grid in cases:
-        flipped = {**answers, test: not answers[test]}
-        if any(other == flipped and its != grid for other, its in cases):
-            return True
-    return False
+def _flipped(answers: dict[str, bool], tests: tuple[str, ...]) -> dict[str, bool]:
+    return {test: holds != (test in tests) for test, holds in answers.items()}
+
+
+def _grid_in(
+    scope: HostScope, site: _Site, answers: dict[str, bool], tests: tuple[str, ...]
+) -> tuple[Dim, ...] | None:
+    """The grid when some tests have the less likely answer."""
+    at = site.call.span.start
+    scope.cases = Cases(_flipped(answers, tests), asking=True)
+    return _grid(scope.evaluate(site.grid, at), scope, at)
 
 
 def _condition(test: str, holds: bool) -> str:

@@ -77,7 +77,12 @@ OPERATIONS: dict[str, Operation] = _table(
     ("min", "input axis return_indices return_indices_tie_break_left keep_dims", values.minimum),
     ("max", "input axis return_indices return_indices_tie_break_left keep_dims", values.maximum),
     ("constexpr", "value", values.constexpr),
-    ("static_assert static_print device_print device_assert debug_barrier assume", "args*", values.nothing),
+    (
+        "static_assert static_print device_print device_assert debug_barrier assume gdc_wait gdc_launch_dependents",
+        "args*",
+        values.nothing,
+    ),
+    ("_log2", "n", values.constant_integer),
     ("multiple_of max_contiguous max_constancy", "input values", values.unchanged),
     # reductions and scans
     ("sum xor_sum reduce_or", "input axis keep_dims dtype", values.total),

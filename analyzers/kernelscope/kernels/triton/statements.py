@@ -193,7 +193,7 @@ def _loop(
 ) -> None:
     """Rounds of a body until the names at its head no longer change."""
     if not unrolled:
-        changed = assigned_names(node.body)
+        changed = assigned_names(node)
         for name in changed & frame.names.keys():
             frame.names[name] = assigned(frame.names[name])
     run.enter_loop(frame, node.span, trips)
