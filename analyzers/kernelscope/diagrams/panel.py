@@ -33,11 +33,6 @@ class Panel:
         rows = [pad(row, width) for row in self.rows]
         return Panel((*rows, *[" " * width] * (height - len(rows))), self.regions)
 
-    def centred(self, width: int) -> Panel:
-        """In the middle of `width` cells, as a whole."""
-        left = max(0, width - self.width) // 2
-        return beside(text(*[" " * left] * self.height), self, gap=0).padded(width) if left else self.padded(width)
-
     def drawing(self, width: int = 100, charset: Charset = Charset.UNICODE) -> Drawing:
         """The panel as a finished picture."""
         found = "\n".join(row.rstrip() for row in self.rows)
@@ -49,11 +44,6 @@ def text(*rows: str, key: str = "") -> Panel:
     """Lines of text, all about one thing if a key is given."""
     regions = [Region(n, 0, len(row), key) for n, row in enumerate(rows) if key and row.strip()]
     return Panel(rows, tuple(regions))
-
-
-def of_drawing(drawing: Drawing) -> Panel:
-    """A drawn graph, to be framed or put beside others."""
-    return Panel(tuple(drawing.text.split("\n")), drawing.regions)
 
 
 def stacked(parts: Iterable[Panel], gap: int = 0) -> Panel:
@@ -106,9 +96,3 @@ def cells(labels: Sequence[str], keys: Sequence[str] = (), width: int = 0) -> Pa
             regions.append(Region(1, at + len(shown) - len(shown.lstrip()), len(label), keys[number]))
         at += len(shown) + 1
     return Panel(rows, tuple(regions))
-
-
-def titled(title: str, panel: Panel) -> Panel:
-    """A title over the middle of a panel, underlined."""
-    width = max(panel.width, display_width(title))
-    return stacked([text(centre(title, width).rstrip(), centre("=" * display_width(title), width).rstrip(), ""), panel])

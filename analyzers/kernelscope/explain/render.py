@@ -9,12 +9,13 @@ import textwrap
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from kernelscope.diagrams.cells import display_width, to_ascii, wrap_cells
+from kernelscope.diagrams.cells import display_width, to_ascii
 from kernelscope.diagrams.flow import draw
 from kernelscope.diagrams.graph_json import graph_json
 from kernelscope.diagrams.mermaid import to_mermaid as graph_mermaid
 from kernelscope.diagrams.svg import text_svg
 from kernelscope.diagrams.svg import to_svg as graph_svg
+from kernelscope.diagrams.table import Cell, table
 from kernelscope.explain import document as d
 from kernelscope.results import Location
 
@@ -123,26 +124,19 @@ class _Writer:
             self.located(line.text, line.location, pad + mark(line.location))
 
     def table(self, block: d.Table) -> None:
-        widths = _column_widths(block, self.width)
-        frame = ["─" * (w + 2) for w in widths]
-        self.rows.append(f"┌{'┬'.join(frame)}┐")
-        self.table_row([d.Line(title) for title in block.columns], widths)
-        for row in block.rows:
-            self.rows.append(f"├{'┼'.join(frame)}┤")
-            self.table_row(row, widths)
-        self.rows.append(f"└{'┴'.join(frame)}┘")
-
-    def table_row(self, cells: Iterable[d.Line], widths: list[int]) -> None:
-        cells = list(cells)
-        wrapped = [wrap_cells(c.text, w) for c, w in zip(cells, widths, strict=False)]
-        for index in range(max(map(len, wrapped), default=0)):
-            row = "│"
-            for cell, lines, w in zip(cells, wrapped, widths, strict=False):
-                text = lines[index] if index < len(lines) else ""
-                if cell.location is not None and text:
-                    self.link(len(row) + 1, text, cell.location)
-                row += f" {text}{' ' * (w - display_width(text))} │"
-            self.rows.append(row)
+        """A cell's key says its row and column, so that its place in the source is found again."""
+        cells = [
+            [Cell(cell.text, f"{row} {column}" if cell.location else "") for column, cell in enumerate(line)]
+            for row, line in enumerate(block.rows)
+        ]
+        top, panel = len(self.rows), table(block.columns, cells, self.width)
+        for region in panel.regions:
+            row, column = map(int, region.key.split())
+            location = block.rows[row][column].location
+            if location is not None:
+                end = region.column + region.width
+                self.links.append(TextLink(top + region.row, region.column, end, location))
+        self.rows += panel.rows
 
     def card(self, block: d.Card) -> None:
         left = max((len(row.name) for row in block.rows), default=0)
@@ -169,15 +163,6 @@ class _Writer:
                     column = region.column + inside.index(words)
                     self.links.append(TextLink(top + row, column, column + len(words), region.location))
         self.rows += rows
-
-
-def _column_widths(block: d.Table, width: int) -> list[int]:
-    """Natural widths, the widest columns narrowed until the frame fits `width`."""
-    columns = [[title, *(row[i].text for row in block.rows if i < len(row))] for i, title in enumerate(block.columns)]
-    widths = [max(2, *(display_width(text) for text in column)) for column in columns]
-    while sum(widths) + 3 * len(widths) + 1 > width and max(widths, default=0) > 12:
-        widths[widths.index(max(widths))] -= 1
-    return widths
 
 
 def to_markdown(document: d.Document) -> str:

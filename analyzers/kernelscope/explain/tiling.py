@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from kernelscope.diagrams.ladder import Held, Level, Move, ladder
 from kernelscope.diagrams.panel import Panel, stacked, text
 from kernelscope.diagrams.tile_grid import LEGEND, Axis, Moves, Operand, tile_grid
+from kernelscope.diagrams.timeline import Lane, Task, timeline
 from kernelscope.dims import render
 from kernelscope.explain.document import Block, Document, Heading, Line, Paragraph, Picture, Region, Table
 from kernelscope.explain.triton_card import KernelFacts, largest_blocks
@@ -25,13 +26,15 @@ from kernelscope.results import Location, Span, Target, ViewOptions
 
 _DRAWN = 8
 _HELD = 6
+_ROUNDS = 4
+"""Rounds of a pipeline that are drawn."""
 
 
 def tiling(facts: KernelFacts, options: ViewOptions) -> Document:
     """The document about a kernel's tiles and memory movement."""
     blocks: list[Block] = [Paragraph(tuple(_grid_lines(facts)))]
     blocks += tile_blocks(facts, options.width)
-    blocks += [Heading("Memory"), memory_picture(facts, options.width)]
+    blocks += [Heading("Memory"), memory_picture(facts, options.width), *pipeline_blocks(facts, options.width)]
     target = Target(facts.path, facts.node.name_span.start, facts.node.name)
     return Document(f"Tiling of {facts.node.name}", tuple(blocks), "tiling", target)
 
@@ -139,6 +142,35 @@ def memory_picture(facts: KernelFacts, width: int) -> Picture:
     names = tuple(Held(f"{name} {describe(block, facts.order)}", key(span)) for name, block, span in blocks[:_HELD])
     levels.append(Level("registers of the program's threads", names or (Held("scalars only"),)))
     return _picture(ladder(levels), places)
+
+
+def pipeline_blocks(facts: KernelFacts, width: int) -> list[Block]:
+    """How the compiler overlaps copies and products of a loop, where the number of its stages is given."""
+    staged = pipelined(facts.run.accesses, facts.run.products)
+    stages = _stages(facts)
+    if not staged or len(stages) == 0 or stages[0] < 2:
+        return []
+    ahead = stages[0] - 1
+    loads = list(_first_of_kind(staged))
+    key = f"{loads[0].span.start}"
+    product = facts.run.products[0].span
+    names = ", ".join(dict.fromkeys(footprint(access).base or "?" for access in loads))
+    copies = tuple(Task(f"tiles {n}", n, n + 1, key=key) for n in range(_ROUNDS))
+    waits = (Task("fill", 0, ahead, waits=True),)
+    products = tuple(Task(f"round {n}", n + ahead, n + ahead + 1, key="product") for n in range(_ROUNDS))
+    panel = timeline([Lane("copies", copies), Lane("products", waits + products)], width)
+    places = {key: facts.location(loads[0].span), "product": facts.location(product)}
+    others = f" ({', '.join(map(str, stages[1:]))} in other configurations)" if len(stages) > 1 else ""
+    told = f"num_stages = {stages[0]}{others}: where the compiler pipelines the loop, {names} are copied {ahead} ahead."
+    lines = (Line(told), Line("An order, not a measure of time."))
+    return [Heading("Pipeline"), _picture(panel, places), Paragraph(lines)]
+
+
+def _stages(facts: KernelFacts) -> list[int]:
+    """The numbers of stages that configurations or launches give, the smallest first."""
+    given = [*facts.tuning.choices("num_stages")]
+    given += [value for launch in facts.launches for name, value in launch.options if name == "num_stages"]
+    return sorted({value for value in given if isinstance(value, int) and not isinstance(value, bool)})
 
 
 def _first_of_kind(accesses: Sequence[Access]) -> Iterator[Access]:
