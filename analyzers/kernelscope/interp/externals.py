@@ -40,6 +40,9 @@ TRANSPARENT = {
 """Functions that give, or call, their first argument (of `cast` and `annotate` the last)."""
 
 
+CONTAINERS = {"Sequential", "ModuleList", "ModuleDict", "ParameterList", "ParameterDict", "Parameter", "Buffer"}
+
+
 def call_tensor_method(run: Interpreter, target: TensorMethod, args: Arguments, kwargs: Keywords) -> Value:
     spread = args[0] if len(args) == 1 and isinstance(args[0], tuple | list) else args
     if any(isinstance(a, Unpacked) for a in spread):
@@ -89,7 +92,7 @@ def call_external(run: Interpreter, name: str, args: Arguments, kwargs: Keywords
     if name in TRANSPARENT:
         return _transparent(run, name, args, kwargs, span)
     short = name.rpartition(".")[2]
-    if name.startswith("torch.nn.") and short in ("Sequential", "ModuleList", "ModuleDict", "Parameter", "Buffer"):
+    if name.startswith("torch.nn.") and short in CONTAINERS:
         return _container(run, short, args, kwargs)
     if name.startswith("torch.nn.") and (layer := _build(name, args, kwargs)) is not None:
         return layer
@@ -151,9 +154,9 @@ def _transparent(run: Interpreter, name: str, args: Arguments, kwargs: Keywords,
 def _container(run: Interpreter, short: str, args: Arguments, kwargs: Keywords) -> Value:
     if short in ("Parameter", "Buffer"):
         return args[0] if args else Unknown("a parameter without data")
-    if short == "ModuleDict":
+    if short in ("ModuleDict", "ParameterDict"):
         return args[0] if args and isinstance(args[0], dict) else Unknown("modules by name")
-    if short == "ModuleList":
+    if short in ("ModuleList", "ParameterList"):
         return args[0] if args else []
     parts: list[Value] = []
     names: list[str] = []

@@ -213,6 +213,8 @@ def _shape(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Va
     return tuple(values) if values is not None else Unknown("sizes that are not known", span)
 
 
+LIMITS = ("min", "max", "eps", "tiny", "bits", "smallest_normal", "resolution")
+"""What `torch.finfo` tells of a dtype: numbers, which change no shape."""
 PLAIN: dict[str, Callable[..., Value]] = {
     "functools.partial": _partial, "math.prod": _product, "numpy.prod": _product,
     "math.sqrt": _number, "math.log": lambda *a: Number(),
@@ -222,6 +224,8 @@ PLAIN: dict[str, Callable[..., Value]] = {
     "math.floor": _int, "torch.Size": _shape, "collections.OrderedDict": lambda r, a, k, s: _dict(r, [], k, s)
     if not a or not isinstance(a[0], list) else {e[0]: e[1] for e in a[0] if isinstance(e, tuple) and len(e) == 2},
     "itertools.chain": lambda r, a, k, s: [v for part in a for v in (sequence(part) or [])],
+    "torch.finfo": lambda *a: dict.fromkeys(LIMITS, Number()),
+    "torch.iinfo": lambda *a: dict.fromkeys(LIMITS, Number()),
     "torch.is_tensor": lambda r, a, k, s: isinstance(a[0], Tensor) or Flag(),
     "torch.cuda.is_available": _flag, "torch.is_grad_enabled": _flag, "torch.jit.is_scripting": lambda *a: False,
     "torch.jit.is_tracing": lambda *a: False, "torch.compiler.is_compiling": lambda *a: False,
