@@ -288,7 +288,7 @@ class Analysis:
             if kind == "why":
                 return why(self.file_run(target.path), module, target.path, target)
             return shapes(self.file_run(target.path), module, target.path, target, options.bindings)
-        if kind in ("dataflow", "ops") and is_python(target.path):
+        if kind in ("dataflow", "ops", "memory") and is_python(target.path):
             from kernelscope.explain.flow_documents import flow_document
 
             return flow_document(kind, self.workspace, target, self.file_run(target.path).values, options)

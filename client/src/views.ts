@@ -5,6 +5,7 @@ export const VIEW_COMMANDS = [
   "kernelscope.explainKernel",
   "kernelscope.showDataflow",
   "kernelscope.showOperatorTable",
+  "kernelscope.showTensorLifetimes",
   "kernelscope.showArchitecture",
   "kernelscope.showPseudocode",
   "kernelscope.showTiling",

@@ -6,6 +6,7 @@ VIEWS: dict[str, str] = {
     "kernelscope.explainKernel": "explain",
     "kernelscope.showDataflow": "dataflow",
     "kernelscope.showOperatorTable": "ops",
+    "kernelscope.showTensorLifetimes": "memory",
     "kernelscope.showPseudocode": "pseudocode",
     "kernelscope.showArchitecture": "architecture",
     "kernelscope.showTiling": "tiling",

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
 
@@ -211,7 +212,7 @@ class BoxLabels:
         """The title of a loop's frame, and how often it runs."""
         module = self.workspace.modules.module(loop.step.path)
         head = module.text.slice(loop.step.span).partition(":")[0] if module is not None else ""
-        head = " ".join(head.split())
+        head = re.sub(r"\bin enumerate\((.*)\)$", r"in \1", " ".join(head.split()))
         count = as_size(loop.step.count)
         title = head if head.startswith(("for ", "while ")) else self.attribute(loop.parent) if loop.parent else head
         title = title if len(title) <= MAX_TEXT else title[: MAX_TEXT - 1] + "…"

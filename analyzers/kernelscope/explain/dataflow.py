@@ -30,6 +30,8 @@ from kernelscope.workspace.workspace import Workspace
 
 MAX_SIDE_NOTES = 3
 MAX_OUTPUTS = 4
+QUIET = ("elementwise", "repeat")
+"""Patterns that boxes show well enough."""
 FRAMED = 3
 """A condition of as many boxes is a frame around them; of fewer a note beside each."""
 Frame = Node | Test
@@ -62,7 +64,7 @@ def _pattern_lines(chart: Chart) -> Iterator[Line]:
     told: set[object] = set()
     whole = {outer for node, pattern in chart.patterns.items() if pattern.is_whole for outer in node.ancestors()}
     for node, pattern in chart.patterns.items():
-        if pattern.kind in ("elementwise", "repeat") or not any(n in chart.boxes_live for n in node.leaves()):
+        if pattern.kind in QUIET or not any(n in chart.boxes_live for n in node.leaves()):
             continue
         if node in whole and any(p.kind == pattern.kind for n, p in chart.patterns.items() if node in n.ancestors()):
             continue
@@ -71,7 +73,8 @@ def _pattern_lines(chart: Chart) -> Iterator[Line]:
             continue
         told.add(key)
         traits = f" ({', '.join(pattern.traits)})" if pattern.traits else ""
-        yield Line(f"{node.step.name}: {pattern.title}{traits}", chart.labels.place(node))
+        name = f"{node.step.name}: " if node.step.name else ""
+        yield Line(f"{name}{pattern.title}{traits}", chart.labels.place(node))
         for clue in pattern.clues:
             yield Line(f"    {clue.text}", chart.labels.place(clue.node))
 
@@ -148,7 +151,7 @@ class Chart:
         """What the boxes take; boxes that take nothing and that nothing takes of are left away."""
         takes = {box: self._takes(box) for box in self.boxes}
         taken = {o.node for found in takes.values() for _, origins in found for o in origins}
-        taken |= {o.node for origins in self._returned() for o in origins}
+        taken |= {o.node for origins in self.returned() for o in origins}
         kept = {
             box: found
             for box, found in takes.items()
@@ -183,7 +186,7 @@ class Chart:
             return [replace(o, is_part=True) for o in found] if node.is_part else found
         return [Origin(node, True, value)]
 
-    def _returned(self) -> list[list[Origin]]:
+    def returned(self) -> list[list[Origin]]:
         """Where what is returned comes from."""
         return [
             [o for node in output.nodes for o in self._resolve(node, self.flow.root, output.value)]
@@ -191,7 +194,7 @@ class Chart:
         ]
 
     def _inputs(self, takes: Mapping[Node, list[tuple[Use, list[Origin]]]]) -> list[Node]:
-        found = [origins for taken in takes.values() for _, origins in taken] + self._returned()
+        found = [origins for taken in takes.values() for _, origins in taken] + self.returned()
         origins = [o.node for part in found for o in part if not o.is_note]
         return sorted({n for n in origins if n.is_source}, key=lambda n: (n.step.span, n.step.name))
 
@@ -290,7 +293,7 @@ class Chart:
 
     def _outputs(self, lines: list[Edge]) -> list[Box]:
         boxes: list[Box] = []
-        for output, origins in zip(self.flow.outputs, self._returned(), strict=True):
+        for output, origins in zip(self.flow.outputs, self.returned(), strict=True):
             shown = [o.node for o in origins if not o.is_note and o.node in self._key_of]
             if not shown or len(boxes) == MAX_OUTPUTS:
                 continue

@@ -80,7 +80,7 @@ class Boxes:
             return False
         if node.step.kind == "loop":
             return False
-        if node.step.kind in ("op", "store") and node not in self.main:
+        if node.step.kind in ("op", "store", "unfollowed") and node not in self.main:
             return False
         return node.is_atomic or self._has_drawn(node)
 

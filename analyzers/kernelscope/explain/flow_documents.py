@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from kernelscope.explain.dataflow import dataflow
 from kernelscope.explain.document import Document
+from kernelscope.explain.lifetimes import lifetimes
 from kernelscope.explain.operators import operator_table
 from kernelscope.explain.targets import PythonTarget, python_target
 from kernelscope.interp.interpreter import Seen
@@ -13,7 +14,7 @@ from kernelscope.results import Span, Target, ViewOptions
 from kernelscope.workspace.workspace import Workspace
 
 Maker = Callable[[Workspace, PythonTarget, Mapping[Span, Seen], ViewOptions, Target], Document]
-MAKERS: dict[str, Maker] = {"dataflow": dataflow, "ops": operator_table}
+MAKERS: dict[str, Maker] = {"dataflow": dataflow, "ops": operator_table, "memory": lifetimes}
 
 
 def flow_document(

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from kernelscope import ops
@@ -42,6 +43,9 @@ from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Fields, Several, Shape, Tensor, Unknown
 from kernelscope.workspace.modules import Definition, ModuleRef
 from kernelscope.workspace.modules import External as OutsideName
+
+ABOUT = ("shape", "dtype", "device", "ndim", "config")
+"""Attributes of what may be a tensor that are none of its numbers."""
 
 
 def attribute(run: Interpreter, value: Value, name: str, span: Any) -> Value:
@@ -82,7 +86,7 @@ def attribute(run: Interpreter, value: Value, name: str, span: Any) -> Value:
         case list() | dict() | tuple() | str() | Shape() | Alike() | Sequential():
             return PlainMethod(value, name)
         case Unknown():
-            return value
+            return replace(value) if name in ABOUT else value
         case _:
             return Unknown(f"the attribute {name} is not followed", span)
 

@@ -71,7 +71,7 @@ class Step:
     """One operator, layer, call, loop or source of a value; `body` is what happened inside a call or loop.
 
     `kind`: `op`, `layer`, `call` (followed), `choice` of several callables, `loop`, `round` of a loop, `unfollowed`
-    call, `store` into a tensor, `input` of the function, `weight` or other tensor of an object.
+    call, `store` into a tensor, `input` of the function, `weight` of an object, what an unknown `object` gave.
     """
 
     kind: str
@@ -143,7 +143,7 @@ class Trace:
     """The steps of one interpretation, below `root`."""
 
     def __init__(self) -> None:
-        self.root = Step("call", "", "", NOWHERE)
+        self.root = Step("call", "", "", NOWHERE, own_result=False)
         self.parameters: tuple[Parameter, ...] = ()
         """The weights of the object whose method was traced."""
         self.path = ""
@@ -267,6 +267,8 @@ class Trace:
         """A tensor that comes from outside: an input, or a weight that an object holds."""
         if not isinstance(value, Tensor | Unknown) or self.origins(value):
             return value
+        if kind == "weight" and not isinstance(value, Tensor):
+            return value
         step = Step(kind, name, path or self.path, span, result=value, parent=self.root)
         self._origins[id(value)] = (value, (step,))
         return value
@@ -296,9 +298,11 @@ class Trace:
     def operator(self, name: str, args: Arguments, kwargs: Keywords, span: Any, result: Value) -> Value:
         """An operator gave `result`. What it did in place is done to all that hold its first argument."""
         step = self._step("op", name, span, args, kwargs)
-        if not step.given and not any(True for _ in tensors_in(result)):
-            return result
         found = ops.find(name)
+        if (found is not None and found.kind == "result") or not (
+            step.given or any(isinstance(value, Tensor) for value in tensors_in(result))
+        ):
+            return result
         changed = args[0] if args and isinstance(args[0], Tensor) and _in_place(name, found, result) else None
         step.result = result = self.made(step, replace(changed) if changed is not None else result)
         if changed is not None:
@@ -325,7 +329,7 @@ class Trace:
             if ops.find(method) is not None:
                 step.kind, step.name, kind = "op", method, "op"
                 step.args = [target, *args]
-                step.given = (*self._given([("", target)]), *step.given)
+            step.given = (*self._given([("", target)]), *step.given)
         outer, self._current = self._current, step
         try:
             result = run()
@@ -341,7 +345,7 @@ class Trace:
             return self.operator(step.name, [*receiver, *step.args], kwargs, span, result)
         if kind in ("op", "layer", "unfollowed", "choice") or (not step.body and self._is_lost(result)):
             if not step.given:
-                return result
+                return self.source("object", name, step.span, result) if isinstance(target, Opaque) else result
             step.kind = "unfollowed" if kind == "call" else kind
             step.result = result = self.made(step, result)
             if step.kind == "unfollowed":

@@ -18,8 +18,7 @@ def elementwise(call: Node) -> Pattern | None:
     outside = {o for n in inside for use in n.uses for o in use.nodes if o not in inside}
     if len({o for o in outside if o.step.kind != "weight"}) > 1:
         return None
-    name = call.step.name
-    return Pattern("elementwise", name, (Clue(leaves[-1], "each element by itself"),), (), True)
+    return Pattern("elementwise", "elementwise", (Clue(leaves[-1], "each element by itself"),), (), True)
 
 
 def repeated_heads(call: Node) -> Pattern | None:

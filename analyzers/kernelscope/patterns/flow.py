@@ -19,7 +19,7 @@ from kernelscope.interp.values import Instance, Value
 from kernelscope.ops import Module
 from kernelscope.tensor import Tensor, Unknown
 
-SOURCES = ("input", "weight")
+SOURCES = ("input", "weight", "object")
 CALL_NUMBER = re.compile("·[0-9]+")
 CREATIONS = frozenset(
     ("zeros", "ones", "empty", "full", "arange", "rand", "randn", "randint", "eye", "linspace", "tensor")
@@ -280,7 +280,7 @@ def outlives(node: Node) -> bool:
     """Whether a tensor was there before the call."""
     seen = {node}
     while not node.is_source:
-        if not node.uses or not node.uses[0].nodes or not (node.is_view or node.step.kind == "store"):
+        if not node.uses or not node.uses[0].nodes or not (node.is_view or node.step.kind in ("store", "unfollowed")):
             return False
         node = node.uses[0].nodes[0]
         if node in seen:

@@ -9,11 +9,17 @@ from kernelscope.patterns.attention import attention
 from kernelscope.patterns.caches import cache_updates
 from kernelscope.patterns.elementwise import elementwise, repeated_heads
 from kernelscope.patterns.flow import Flow, Node
+from kernelscope.patterns.gating import gated_mlp
+from kernelscope.patterns.low_rank import adapter
 from kernelscope.patterns.norms import norm
 from kernelscope.patterns.pattern import Pattern
+from kernelscope.patterns.quantisation import quantised
 from kernelscope.patterns.rotary import rotary
+from kernelscope.patterns.routing import experts
 
-RECOGNISERS: tuple[Callable[[Node], Pattern | None], ...] = (norm, rotary, repeated_heads, elementwise, attention)
+RECOGNISERS: tuple[Callable[[Node], Pattern | None], ...] = (
+    norm, rotary, repeated_heads, elementwise, attention, experts, quantised, gated_mlp, adapter,
+)  # fmt: skip
 """In order: the first that fits says what a call is."""
 
 
@@ -22,7 +28,7 @@ def recognise(flow: Flow) -> dict[Node, Pattern]:
     updates = cache_updates(flow)
     found: dict[Node, Pattern] = {_outermost(node): pattern for node, pattern in updates.items()}
     for node in flow.nodes:
-        if node.step.kind != "call" or node is flow.root or node.step.own_result or node in found:
+        if node.step.kind != "call" or node.step.own_result or node in found:
             continue
         for recogniser in RECOGNISERS:
             pattern = recogniser(node)

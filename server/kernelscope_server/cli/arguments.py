@@ -13,6 +13,7 @@ DOCUMENTS: dict[str, str] = {
     "explain": "explain a kernel, a module, a function, a file or a folder",
     "dataflow": "what a module or function computes from what, drawn",
     "ops": "the operators of a module or function: shapes, FLOPs, bytes, weights",
+    "memory": "the tensors of a module or function from birth to last use, and the peak",
     "architecture": "a model's parts, drawn",
     "pseudocode": "the mathematics of a function or kernel",
     "tiling": "the tiles and the memory movement of a kernel, drawn",

@@ -1,0 +1,188 @@
+"""The tensors of a function from birth to last use: who makes each, who reads it, views, and what is held step by step.
+
+Memory is counted as if each tensor were freed after its last use, in the order in which the code runs; allocators,
+autograd and fusion keep or save more.
+"""
+
+# Values are dynamic by nature; narrowing one to a container leaves its elements unknown to the type checker.
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from kernelscope.dims import DimLike, dim, render
+from kernelscope.explain.dataflow import Chart
+from kernelscope.explain.dim_names import settled
+from kernelscope.explain.document import Block, Document, Heading, Line, Paragraph, Table
+from kernelscope.explain.numbers import memory
+from kernelscope.explain.targets import PythonTarget, function_of
+from kernelscope.explain.work import ELEMENT_BYTES, numeric, size_of
+from kernelscope.interp.interpreter import Seen
+from kernelscope.interp.runs import trace_function
+from kernelscope.interp.trace import tensors_in
+from kernelscope.patterns.flow import Flow, Node
+from kernelscope.results import Span, Target, UserError, ViewOptions
+from kernelscope.tensor import Size, Tensor, Unknown
+from kernelscope.workspace.workspace import Workspace
+
+MAX_TENSORS = 150
+MAX_NAMES = 4
+
+
+@dataclass(slots=True)
+class Life:
+    """One tensor in memory: the step that made it, its views, and the steps that use it."""
+
+    name: str
+    value: Tensor
+    maker: Node
+    born: int
+    size: Size
+    users: list[Node] = field(default_factory=list[Node])
+    views: list[str] = field(default_factory=list[str])
+    changed: list[Node] = field(default_factory=list[Node])
+    ends: int = 0
+    is_returned: bool = False
+
+
+def lifetimes(
+    workspace: Workspace, found: PythonTarget, callers: Mapping[Span, Seen], options: ViewOptions, target: Target
+) -> Document:
+    """Raises UserError when no tensor is made."""
+    scope = function_of(found)
+    flow = Flow(trace_function(workspace, str(found.path), scope, callers))
+    chart = Chart(workspace, flow, options, MAX_TENSORS)
+    lives = Lives(chart, options)
+    if not lives.all:
+        raise UserError(f"no tensor is made in {scope.qualified_name}")
+    blocks: list[Block] = [
+        Table(("Step", "Tensor", "Shape", "Bytes", "Made by", "Used by", "Held until"), tuple(lives.rows()))
+    ]
+    blocks += [
+        Heading("Memory by step"),
+        Table(("Step", "Operator", "Held", "New", "Freed after"), tuple(lives.steps())),
+    ]
+    if legend := chart.names.legend(
+        cell.text for block in blocks if isinstance(block, Table) for row in block.rows for cell in row
+    ):
+        blocks.append(Paragraph((Line(" · ".join(legend)),)))
+    notes = (
+        f"floating-point elements are counted at {lives.element_bytes} bytes; bind bytes=4 for float32",
+        "each tensor is taken to be freed after its last use; while training, autograd keeps more",
+        *lives.peak_note(),
+    )
+    return Document(f"Tensors of {scope.qualified_name}", tuple(blocks), "memory", target, notes)
+
+
+class Lives:
+    """The tensors of one flow, box by box."""
+
+    def __init__(self, chart: Chart, options: ViewOptions) -> None:
+        self.chart = chart
+        self.bindings = options.bindings
+        self.element_bytes = options.bindings.get("bytes", ELEMENT_BYTES)
+        self.takes = chart.connected()
+        self.number = {box: index for index, box in enumerate(chart.boxes, 1)}
+        self.all = list(self._lives())
+
+    def _lives(self) -> Iterator[Life]:
+        taken = [o for found in self.takes.values() for _, origins in found for o in origins]
+        inputs = sorted({o.node for o in taken if o.node.is_source and not o.is_note}, key=lambda n: n.step.span)
+        returned = {o.node for origins in self.chart.returned() for o in origins}
+        for maker in [*inputs, *self.chart.boxes]:
+            for value in list(tensors_in(maker.step.result))[:MAX_NAMES]:
+                if not isinstance(value, Tensor):
+                    continue
+                name = self.chart.flow.trace.name_of(value) or maker.step.bound
+                name = name or (maker.step.name if maker.is_source else "")
+                life = Life(name, value, maker, self.number.get(maker, 0), size_of(value, self.element_bytes))
+                self._use(life)
+                life.is_returned = maker in returned
+                life.ends = (
+                    len(self.number)
+                    if life.is_returned
+                    else max((self.number[u] for u in life.users), default=life.born)
+                )
+                yield life
+
+    def _use(self, life: Life) -> None:
+        several = sum(isinstance(v, Tensor) for v in tensors_in(life.maker.step.result)) > 1
+        for box, found in self.takes.items():
+            for use, origins in found:
+                mine = [o for o in origins if o.node is life.maker]
+                if several and not any(o.value is life.value or self._named(o.value) == life.name for o in mine):
+                    continue
+                if mine and box not in life.users:
+                    life.users.append(box)
+                view = self._named(use.value)
+                if mine and view and view != life.name and view not in life.views:
+                    life.views.append(view)
+
+    def _named(self, value: Tensor | Unknown) -> str:
+        return self.chart.flow.trace.name_of(value)
+
+    def _title(self, node: Node) -> str:
+        return node.step.name if node.is_source else " ".join(self.chart.labels.lines(node, False))
+
+    def rows(self) -> Iterator[tuple[Line, ...]]:
+        for life in self.all:
+            place = self.chart.labels.place(life.maker)
+            views = f", viewed as {', '.join(life.views[:MAX_NAMES])}" if life.views else ""
+            users = ", ".join(f"{self.number[u]} {self._title(u)}" for u in life.users) or (
+                "returned" if life.is_returned else "nothing"
+            )
+            yield (
+                Line("input" if not life.born else str(life.born)),
+                Line((life.name or self._title(life.maker)) + views, place),
+                Line(self.chart.names.tensor(life.value)),
+                Line(self.amount(life.size)),
+                Line("the caller" if life.maker.is_source else self._title(life.maker), place),
+                Line(users),
+                Line("returned" if life.is_returned else str(life.ends)),
+            )
+
+    def held(self, step: int) -> list[Life]:
+        """What is in memory while a step runs: what it reads, what it makes, and what later steps need."""
+        return [life for life in self.all if life.born <= step <= life.ends]
+
+    def steps(self) -> Iterator[tuple[Line, ...]]:
+        for box, step in self.number.items():
+            fresh = [life for life in self.all if life.born == step]
+            freed = [life for life in self.held(step) if life.ends == step and not life.is_returned]
+            yield (
+                Line(str(step)),
+                Line(self._title(box), self.chart.labels.place(box)),
+                Line(self.amount(self._sum(self.held(step)))),
+                Line(self.amount(self._sum(fresh))),
+                Line(", ".join(life.name or self._title(life.maker) for life in freed)),
+            )
+
+    def _sum(self, lives: list[Life]) -> Size:
+        total: Size = dim(0)
+        for life in lives:
+            if isinstance(life.size, Unknown):
+                return life.size
+            total = total + life.size
+        return total
+
+    def amount(self, size: Size) -> str:
+        """Bytes, or their formula."""
+        number = numeric(size, self.bindings)
+        if number is not None:
+            return memory(number)
+        if isinstance(size, Unknown):
+            return "?"
+        names: dict[str, DimLike] = self.chart.names.renamed
+        return render(settled(size).subs(names), self.chart.names.ranked)
+
+    def peak_note(self) -> tuple[str, ...]:
+        """The step at which most is held, where the numbers are known."""
+        amounts = [(numeric(self._sum(self.held(step)), self.bindings), step, box) for box, step in self.number.items()]
+        known = [(amount, step, box) for amount, step, box in amounts if amount is not None]
+        if not known:
+            return ("bind the sizes to see the peak",)
+        amount, step, box = max(known, key=lambda entry: (entry[0], -entry[1]))
+        lost = f"; {len(amounts) - len(known)} steps hold tensors of unknown size" if len(known) < len(amounts) else ""
+        return (f"the peak is {memory(amount)} at step {step}, {self._title(box)}{lost}",)

@@ -1,0 +1,31 @@
+"""Mixture of experts: each token goes to the few experts that a projection of it scores highest."""
+
+from __future__ import annotations
+
+from kernelscope.patterns.flow import Node, words
+from kernelscope.patterns.paths import LINEARS, back, forward
+from kernelscope.patterns.pattern import Clue, Pattern
+
+SCORES = words("softmax sigmoid nn.Softmax add mul div softplus sqrt masked_fill topk sum scatter gather group_norm")
+PICKS = words("index gather one_hot where nonzero index_select scatter index_add bincount argsort sort eq")
+
+
+def experts(call: Node) -> Pattern | None:
+    """A `topk` of a projection whose choice picks rows, and whose weights scale what the experts give."""
+    for leaf in call.leaves():
+        if leaf.operator != "topk":
+            continue
+        origins = back([n for use in leaf.uses for n in use.nodes], lambda n: n.operator in SCORES)
+        router = next((n for n in origins if n.operator in LINEARS or n.operator in ("matmul", "mm")), None)
+        after = list(forward(leaf, lambda n: n.operator in SCORES or n.operator in PICKS))
+        picks = next((n for n in after if n.operator in PICKS), None)
+        scales = next((n for n in after if n.operator == "mul"), None)
+        if router is not None and picks is not None and scales is not None:
+            clues = (
+                Clue(router, "each token scored for each expert"),
+                Clue(leaf, "the best of them chosen"),
+                Clue(picks, "the choice picks tokens"),
+                Clue(scales, "its weights scale what the experts give"),
+            )
+            return Pattern("experts", "mixture of experts", clues)
+    return None

@@ -1,0 +1,46 @@
+"""The gallery of documents, made from the sample workspace; `--accept` writes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from kernelscope.analysis import Analysis
+from kernelscope.explain.render import to_text
+from kernelscope.results import Target, ViewOptions
+
+ROOT = Path(__file__).parents[2]
+SAMPLE = ROOT / "tests" / "workspaces" / "sample"
+INTRODUCTION = """# Gallery
+
+What Kernelscope draws and tells of the small model of [`tests/workspaces/sample`](../tests/workspaces/sample), as it
+stands in the editor and the terminal. The page is generated: `pytest tests/explain/test_gallery.py --accept` writes it
+anew, and the test suite compares it with what the code gives.
+"""
+PAGES = (
+    ("dataflow", "model.py", "DecoderLayer", "Dataflow of a decoder layer"),
+    ("dataflow", "model.py", "TinyLLM", "Dataflow of the whole model"),
+    ("ops", "model.py", "MLP", "Operators, with sizes bound"),
+    ("memory", "model.py", "MLP", "Tensors from birth to last use"),
+    ("architecture", "model.py", "TinyLLM", "Architecture"),
+    ("pseudocode", "model.py", "Attention.forward", "Pseudocode"),
+)
+SIZES = {"B": 8, "S": 4096, "hidden_size": 4096, "intermediate_size": 14336}
+
+
+def gallery() -> str:
+    analysis = Analysis([SAMPLE])
+    parts = [INTRODUCTION]
+    for kind, file, symbol, title in PAGES:
+        bindings = SIZES if kind in ("ops", "memory") else {}
+        target = Target(SAMPLE / "tinyllm" / file, None, symbol)
+        text = to_text(analysis.document(kind, target, ViewOptions(bindings=bindings))).text.rstrip()
+        bound = "".join(f" --bind {name}={value}" for name, value in bindings.items())
+        parts.append(
+            f"## {title}\n\n    $ kernelscope {kind} tinyllm/{file}::{symbol}{bound}\n\n```text\n{text}\n```\n"
+        )
+    return "\n".join(parts)
+
+
+def test_the_gallery_is_what_the_code_gives(golden: Callable[[Path, str], None]) -> None:
+    golden(ROOT / "docs" / "gallery.md", gallery())

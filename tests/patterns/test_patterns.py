@@ -1,0 +1,31 @@
+"""Patterns by structure: `#:` behind a class says what its forward is, and what comes close but is not."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from kernelscope.interp.runs import trace_function
+from kernelscope.patterns.flow import Flow
+from kernelscope.patterns.recognition import recognise
+from kernelscope.workspace.files import Files
+from kernelscope.workspace.workspace import Workspace
+
+FIXTURES = Path(__file__).parent / "fixtures"
+EXPECTED = re.compile(r"^(?:class|def) (\w+).*#: (.+)$", re.MULTILINE)
+CASES = [
+    (path, name, text) for path in sorted(FIXTURES.glob("*.py")) for name, text in EXPECTED.findall(path.read_text())
+]
+
+
+@pytest.mark.parametrize(("path", "name", "expected"), CASES, ids=[f"{p.name}:{n}" for p, n, _ in CASES])
+def test_patterns(path: Path, name: str, expected: str) -> None:
+    workspace = Workspace(Files([str(FIXTURES)]), None)
+    module = workspace.modules.module(str(path))
+    assert module is not None
+    scope = next(s for s in module.functions() if s.path[0] == name and s.node.name in ("forward", name))
+    flow = Flow(trace_function(workspace, str(path), scope, {}))
+    found = recognise(flow).get(flow.root)
+    told = "nothing" if found is None else ", ".join((found.title, *found.traits))
+    assert told == expected
