@@ -94,3 +94,10 @@ KERNEL(one, 1.f)
 """
     source = parse(data)
     assert [(k.name, source.source.line_of(k.name_span.start)) for k in kernels(source)] == [("zero", 3), ("one", 4)]
+
+
+def test_a_long_macro_is_read_in_no_time() -> None:
+    """A pattern that tries every way to part a name would not come back."""
+    name = b"a_rather_long_identifier_without_an_end" * 4
+    source = parse(b"#define LONG " + name + b" = " + name + b";\nvoid f() { LONG }\n")
+    assert source.text(source.nodes["assignment_expression"][0]) == (name + b" = " + name).decode()

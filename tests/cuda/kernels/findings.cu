@@ -24,7 +24,14 @@ __global__ void half_waits(float *x) {
   }
 }
 
+__global__ void two_threads(int *ids, int depth) {
+  __shared__ int id;
+  if (threadIdx.x == 0) id = depth == 0 ? 0 : atomicAdd(ids, 1);
+  __syncthreads();
+}
+
 void run(float *x, int n) {
+  two_threads<<<2, 2>>>((int *)x, n);
   small_blocks<<<n, 256>>>(x);  //! launch-bounds "256" "128"
   small_blocks<<<n, 128>>>(x);
   small_blocks<<<n, n>>>(x);

@@ -26,9 +26,7 @@ _TOKEN = re.compile(
 )
 _OPENING = re.compile(rb"\s*\(")
 _BODY = re.compile(rb"(#\s*)?([A-Za-z_]\w*)|\s*##\s*")
-_PLAIN = re.compile(
-    rb"(?:[\s()+\-*/%<>=&|^~!?:,]|\d[\w.']*|\.\d[\w.]*|\"[^\"]*\"|'[^']*'|[A-Za-z_][\w]*(?:::[A-Za-z_]\w*)*)*"
-)
+_PLAIN = re.compile(rb"(?:[\s()+\-*/%<>=&|^~!?:,]++|\.?\d[\w.']*+|\"[^\"]*+\"|'[^']*+'|[A-Za-z_]\w*+)*+")
 _WORD = re.compile(rb"[A-Za-z_]\w*")
 _NOT_CONSTANT = frozenset(
     b"__global__ __device__ __host__ __shared__ __forceinline__ __noinline__ __inline__ __restrict__ __restrict inline "

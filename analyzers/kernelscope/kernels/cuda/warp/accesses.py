@@ -187,7 +187,7 @@ class _Judge:
             lanes = self.masks[key]
             if lanes is not None and not all(lanes):
                 mask = lanes if mask is None else tuple(a and b for a, b in zip(mask, lanes, strict=True))
-        return mask
+        return None if mask is None else (*mask, *[0] * (WARP - len(mask)))  # lanes beyond a small block do nothing
 
     def _condition(self, condition: Dim, shape: tuple[int, int, int], warp: int) -> Numbers | None:
         """Which lanes pass; None where that does not follow, as for bounds of the data."""
