@@ -155,8 +155,9 @@ class Analysis:
         """Shapes, blocks and ranges behind the names that `span` binds."""
         if is_cuda(path):
             from kernelscope.explain.cuda_hover import shared_hints
+            from kernelscope.explain.cuda_threads import range_hints
 
-            return tuple(shared_hints(self.cuda, path, span))
+            return (*shared_hints(self.cuda, path, span), *range_hints(self.cuda, path, span))
         module = self._module(path)
         if module is None:
             return ()
@@ -213,10 +214,11 @@ class Analysis:
         """Certain findings in a file."""
         if is_cuda(path):
             from kernelscope.kernels.cuda.findings import cuda_problems
+            from kernelscope.kernels.cuda.warp.findings import access_problems
             from kernelscope.kernels.hardware import generation
 
             limits = generation(self.settings.gpu) or generation("H100")
-            found = cuda_problems(self.cuda, path, limits) if limits is not None else ()
+            found = (*(cuda_problems(self.cuda, path, limits) if limits else ()), *access_problems(self.cuda, path))
             return tuple(p for p in found if p.code not in self.settings.silenced)
         if self._module(path) is None:
             return ()

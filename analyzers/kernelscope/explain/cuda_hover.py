@@ -8,6 +8,7 @@ from pathlib import Path
 
 from kernelscope.dims import product, render
 from kernelscope.explain.cuda_card import kernel_hover
+from kernelscope.explain.cuda_threads import variable_hover
 from kernelscope.explain.tensor_hover import identifier_at
 from kernelscope.kernels.cuda.host_values import Extent
 from kernelscope.kernels.cuda.kernels import Kernels
@@ -29,6 +30,8 @@ def cuda_hover(kernels: Kernels, path: Path, offset: int, gpu: str = "H100") -> 
     facts = kernels.at(str(path), span.start)
     if facts is not None and facts.function.name_span.touches(offset):
         return kernel_hover(facts, span, gpu)
+    if facts is not None and (hover := variable_hover(facts, span)) is not None:
+        return hover
     return launch_hover(kernels, path, span, gpu)
 
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from kernelscope.dims import NO_FACTS, Dim, Facts, render
 from kernelscope.dims.compare import bounds
-from kernelscope.kernels.cuda.kernels import KernelFacts
+from kernelscope.kernels.cuda.kernels import KernelFacts, Kernels
 from kernelscope.kernels.cuda.warp.accesses import Verdict
 from kernelscope.kernels.cuda.warp.kernel_run import Run
-from kernelscope.kernels.cuda.warp.kernel_warp import KernelWarp
+from kernelscope.kernels.cuda.warp.kernel_warp import KernelWarp, kernel_warp
 from kernelscope.kernels.cuda.warp.sectors import AXES, Class, Traffic
 from kernelscope.kernels.cuda.warp.values import Int
-from kernelscope.results import Span
+from kernelscope.results import Hover, InlayHint, Span
 
 MAX_VARIABLES = 8
 MAX_FORMULA = 120
@@ -99,3 +100,41 @@ def range_text(kernel: KernelFacts, run: Run, d: Dim) -> str:
     """`0 … 255`; empty when the upper end is not known."""
     low, high = value_range(kernel, run, d)
     return f"{low} … {high}" if low is not None and high is not None else ""
+
+
+def variable_hover(kernel: KernelFacts, span: Span) -> Hover | None:
+    """The hover of an index variable: its formula and the values that it takes."""
+    warp = kernel_warp(kernel)
+    run = warp.run
+    data = kernel.unit.source.source.data
+    name = data[span.start : span.end].decode("utf-8", "replace")
+    if run is None or not name.isidentifier() or data[max(0, span.start - 1) : span.start] in (b".", b">"):
+        return None
+    before = [
+        (place.start, d)
+        for known, prepared, d in index_variables(warp)
+        if known == name and (place := warp.span(prepared)).start <= span.start
+    ]
+    if not before:
+        return None
+    d = max(before, key=lambda item: item[0])[1]
+    text = range_text(kernel, run, d)
+    notes = [f"values: {text}"] if text else []
+    if any((symbol := run.symbols.known.get(n)) is not None and symbol.counter for n in d.names()):
+        notes.append("k counts the rounds of the loop")
+    return Hover(span, f"int {name} = {formula(d, kernel.order)}", "cuda-cpp", tuple(notes))
+
+
+def range_hints(kernels: Kernels, path: Path, span: Span) -> Iterator[InlayHint]:
+    """The values that index variables take, behind their names where they are declared."""
+    for kernel in kernels.in_file(str(path)):
+        if kernel.function.span.end <= span.start or kernel.function.span.start >= span.end:
+            continue
+        warp = kernel_warp(kernel)
+        for name, prepared, d in index_variables(warp):
+            place = warp.span(prepared)
+            text = range_text(kernel, warp.run, d) if warp.run is not None else ""
+            declared = kernel.unit.source.source.slice(place) == name
+            if text and declared and span.start <= place.end < span.end:
+                tooltip = f"```cuda-cpp\nint {name} = {formula(d, kernel.order)}\n```"
+                yield InlayHint(place.end, f": {text}", tooltip)

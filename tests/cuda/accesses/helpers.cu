@@ -85,5 +85,5 @@ __global__ void viewed(const half *x, real *y, const int *rows, int width, bool 
   const half *source = first ? x : x + 1024;
   y[threadIdx.x] = view.item(blockIdx.x, threadIdx.x);  //: x load via item: coalesced (stride 1, 2 bytes/lane, if width is a multiple of 16) | y store: coalesced (stride 1, 8 bytes/lane)
   y[threadIdx.x] = view.item(rows[threadIdx.x / 16], threadIdx.x % 16);  //: rows load: coalesced (4 bytes/lane) | x load via item: coalesced (2 bytes/lane, if width is a multiple of 16) | y store: coalesced (stride 1, 8 bytes/lane)
-  y[threadIdx.x] = source[threadIdx.x];  //: x (as source) load: partially coalesced at worst (misaligned, 3 sectors for 2, 2 bytes/lane) | y store: coalesced (stride 1, 8 bytes/lane)
+  y[threadIdx.x] = source[threadIdx.x];  //: x (as source) load: coalesced (stride 1, 2 bytes/lane) | y store: coalesced (stride 1, 8 bytes/lane)
 }

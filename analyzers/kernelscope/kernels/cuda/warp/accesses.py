@@ -267,7 +267,8 @@ class _Judge:
             if sizes:
                 needs[f"{render(Dim(((sizes, 1),)))} is a multiple of {SECTOR // factor}"] = None
             else:
-                step = gcd(step, factor)
+                symbol = self.run.symbols.known.get(str(monomial[0][0])) if len(monomial) == 1 else None
+                step = gcd(step, factor * gcd(*symbol.values) if symbol is not None and symbol.values else factor)
         others = (traffic(moved(address, by), width, active) for by in sorted({step, SECTOR - step} - {SECTOR, 0}))
         return [first, *others], tuple(needs)
 

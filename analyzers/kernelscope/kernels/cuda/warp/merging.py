@@ -66,6 +66,9 @@ def _chosen(m: Machine, condition: Dim, a: Dim, b: Dim, name: str) -> Dim:
     varying = m.symbols.varying(condition)
     try:
         difference = a - b
+        if not varying and difference.const is not None:
+            low, high = sorted((0, difference.const))
+            return b + m.symbols.new(name, Symbol(values=(low, high)))
         if not varying and not m.symbols.varying(difference):
             # the part that differs by lane, if any, is the same on both sides
             return b + m.symbols.new(name, Symbol())

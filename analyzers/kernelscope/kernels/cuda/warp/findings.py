@@ -1,0 +1,108 @@
+"""Findings on accesses of CUDA kernels: warps that waste sectors, lanes that meet in a bank, indices out of bounds.
+
+Only what holds for the block of the launch at hand, whatever the sizes of the data, is a finding; what could be done
+about it is said where it follows from the addresses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from kernelscope.dims import Dim
+from kernelscope.kernels.cuda.kernels import Kernels
+from kernelscope.kernels.cuda.warp.accesses import Verdict
+from kernelscope.kernels.cuda.warp.banks import BANKS, WORD, Conflict
+from kernelscope.kernels.cuda.warp.kernel_warp import KernelWarp, kernel_warp
+from kernelscope.kernels.cuda.warp.lanes import UNIT, Lanes, NeedsCases, Undecided
+from kernelscope.kernels.cuda.warp.sectors import AXES, WARP, Class, Traffic, threads
+from kernelscope.kernels.cuda.warp.types import Array, size_of
+from kernelscope.problems import Problem
+from kernelscope.results import Span
+
+WORTH_SAYING = 0.5
+"""The share of sectors that has to be wasted for a finding."""
+
+
+def access_problems(kernels: Kernels, path: Path) -> Iterator[Problem]:
+    """Findings in one file, in source order of its kernels."""
+    for facts in kernels.in_file(str(path)):
+        warp = kernel_warp(facts)
+        told: set[tuple[str, Span]] = set()
+        for verdict in warp.verdicts:
+            problem = _outside(warp, verdict) or _problem(warp, verdict)
+            if problem is not None and (problem.code, problem.span) not in told:
+                told.add((problem.code, problem.span))
+                yield problem
+
+
+def _problem(warp: KernelWarp, verdict: Verdict) -> Problem | None:
+    access = verdict.access
+    if verdict.others or verdict.needs or warp.setting.block[0] is None:
+        return None
+    span = warp.span(access.span)
+    match verdict.outcome:
+        case Traffic(kind=Class.STRIDED) as traffic if traffic.efficiency <= WORTH_SAYING and not _depends(traffic):
+            message = (
+                f"a warp's {access.kind} of {access.memory.name} uses {round(100 * traffic.efficiency)} % of the "
+                f"{traffic.sectors} sectors that it touches{_stride(traffic)}"
+            )
+            return Problem("uncoalesced", message, span)
+        case Conflict(degree=degree) if degree > 1:
+            message = f"{degree} lanes meet in one bank when {access.memory.name} is {_done(access.kind)}"
+            return Problem("bank-conflict", message + _padding(warp, verdict), span)
+        case _:
+            return None
+
+
+def _outside(warp: KernelWarp, verdict: Verdict) -> Problem | None:
+    """An access that nothing guards and that some thread of the block makes beyond its shared array."""
+    access, shape = verdict.access, warp.setting.block
+    size = size_of(access.memory.element)
+    if access.conditions or access.memory.space != "shared" or size is None or access.width is None:
+        return None
+    constants = warp.setting.constants()
+    limit, width, offset = (d.subs(constants) for d in (size, access.width, access.offset))
+    x, y, z = shape
+    if limit.const is None or width.const is None or x is None or not set(offset.names()) <= set(AXES):
+        return None
+    block = (x, y or 1, z or 1)
+    for first in range(-(-block[0] * block[1] * block[2] // WARP)):
+        try:
+            numbers = Lanes(threads(block, first)).spread(offset).get(UNIT, ())
+        except (Undecided, NeedsCases):
+            return None
+        beyond = max((n + width.const for n in numbers), default=0)
+        if beyond > limit.const or min(numbers, default=0) < 0:
+            what = f"{access.memory.name} has {limit.const} bytes"
+            message = f"{what}; a thread of the block of {block} reaches byte {max(numbers)}"
+            return Problem("out-of-bounds", message, warp.span(access.span))
+    return None
+
+
+def _depends(traffic: Traffic) -> bool:
+    """Whether a small size would mend it."""
+    return traffic.stride is None or traffic.stride.const is None
+
+
+def _stride(traffic: Traffic) -> str:
+    return f": neighbouring lanes are {traffic.stride} bytes apart" if traffic.stride is not None else ""
+
+
+def _done(kind: str) -> str:
+    return {"load": "read", "store": "written"}.get(kind, "changed")
+
+
+def _padding(warp: KernelWarp, verdict: Verdict) -> str:
+    """One more element a row helps when rows of a two-dimensional array fill whole turns of the banks."""
+    kind = verdict.access.memory.element
+    if not (isinstance(kind, Array) and isinstance(kind.element, Array) and verdict.width == WORD):
+        return ""
+    row = kind.element.count
+    columns = row.subs(warp.setting.constants()).const if isinstance(row, Dim) else None
+    inner = kind.element.element
+    if columns is None or columns % BANKS or isinstance(inner, Array):
+        return ""
+    if verdict.outcome is None or not isinstance(verdict.outcome, Conflict) or verdict.outcome.degree != BANKS:
+        return ""
+    return f"; rows of {columns + 1} elements instead of {columns} would spread them over all banks"
