@@ -32,7 +32,7 @@ __global__ void total(const float4 *in, float *out, int n) {
   cg::thread_block block = cg::this_thread_block();
   cg::thread_block_tile<32> tile = cg::tiled_partition<32>(block);
   float sum = 0;
-  for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < n; i += gridDim.x * blockDim.x) sum += in[i].x;
+  for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < n; i += gridDim.x * blockDim.x) sum += in[i].x;  //! uncoalesced "16 bytes apart"
   sum += tile.shfl_down(sum, 1);
   scratch[threadIdx.x] = sum;
   block.sync();
