@@ -10,12 +10,13 @@ from kernelscope.serving.c_algorithms import algorithms, recomputed
 from kernelscope.serving.c_functions import CSource
 from kernelscope.serving.c_settings import c_settings, c_tables
 from kernelscope.serving.claims import PythonSource
+from kernelscope.serving.execution import launches
 from kernelscope.serving.layers import fused_residuals, orders
 from kernelscope.serving.precision import precisions
 from kernelscope.serving.reading import Reading, read_python
 from kernelscope.serving.system import join
-from kernelscope.serving.waits import syncs
-from kernelscope.serving.work import dealing, intersections, tile_counts
+from kernelscope.serving.waits import c_syncs, syncs
+from kernelscope.serving.work import dealing, intersections, numbered, tile_counts
 from kernelscope.syntax.text import SourceText
 
 Source = Callable[[str], PythonSource]
@@ -171,6 +172,29 @@ def test_waits_signals_and_generated_fetches(source: Source) -> None:
     assert "atomic_add(next_free, 1)" in said[2][1] and "(if late)" in said[2][1]
 
 
+def test_launches_with_their_grids(source: Source) -> None:
+    file = source(
+        """
+        @triton.jit
+        def add_kernel(x, n): ...
+
+        @functools.cache
+        def table(n): ...
+
+        def add(x):
+            n, d = x.shape
+            blocks = cdiv(n, 64)
+            add_kernel[(blocks,)](x, n)
+            table[0](n)
+        """
+    )
+    (found,) = launches(file)
+    assert (
+        found.value
+        == "add launches the kernel add_kernel (@triton.jit) with grid (blocks,), where blocks = cdiv(n, 64)"
+    )
+
+
 def test_dealing_tiles_and_intersections(source: Source) -> None:
     file = source(
         """
@@ -196,6 +220,31 @@ def test_dealing_tiles_and_intersections(source: Source) -> None:
     ]
     (found,) = intersections(file)
     assert "whole output if self.need.whole" in found.value
+
+
+def test_kinds_of_work_are_numbered_by_their_classes(source: Source) -> None:
+    def kinds(*numbers: int) -> str:
+        return "".join(f"class K{i}:\n    def code(self):\n        return {n}\n" for i, n in enumerate(numbers))
+
+    assert [c.value for c in numbered(source(kinds(3, 1, 2)))] == ["kinds of work by code(): 1 = K1, 2 = K2, 3 = K0"]
+    assert not list(numbered(source(kinds(1, 1, 1))))
+
+
+def test_spin_loops_of_cuda_with_braces_in_the_index() -> None:
+    source = c_source(
+        """
+        __device__ void hold(Globals g, int layer) {
+            while (*(volatile int *)&g.done[{layer, 3}] < 4) {
+                __nanosleep(20);
+            }
+            while (layer < 4) {
+                layer++;
+            }
+        }
+        """
+    )
+    (found,) = c_syncs(source)
+    assert found.text == "hold waits by spinning: while (*(volatile int *)&g.done[{layer, 3}] < 4)"
 
 
 def test_settings_of_c_by_condition_and_option() -> None:

@@ -8,7 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource
-from kernelscope.serving.guards import all_guards_text, calls, last_name, own, own_calls, statements
+from kernelscope.serving.guards import (
+    all_guards_text,
+    assignments,
+    calls,
+    inlined,
+    last_name,
+    own,
+    own_calls,
+    statements,
+)
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
@@ -78,6 +87,29 @@ def replays(source: PythonSource) -> Iterator[Claim]:
                 value += f" when {text}; otherwise it runs eager" if text else ""
                 places = [source.at(call), *(source.at(g.test) for g in guards)]
                 yield Claim(f"{scope.qualified_name} CUDA graph replay", value, tuple(places))
+
+
+def launches(source: PythonSource) -> Iterator[Claim]:
+    """`kernel[grid](...)` of kernels that the file decorates with a `jit`: who launches what with which grid."""
+    kernels = {
+        scope.node.name: (scope.node, decorator)
+        for scope in source.module.functions()
+        for decorator in scope.node.decorator_list
+        if (t.dotted(decorator.func if isinstance(decorator, t.Call) else decorator) or "").endswith(".jit")
+    }
+    for scope in source.module.functions():
+        known = assignments(scope.node)
+        for call in own_calls(scope.node):
+            match call.func:
+                case t.Subscript(value=t.Name(id=name), slice=grid) if name in kernels:
+                    kernel, decorator = kernels[name]
+                    by = source.quote(decorator.func if isinstance(decorator, t.Call) else decorator)
+                    shown = inlined(source, grid, known, 2)
+                    value = f"{scope.qualified_name} launches the kernel {name} (@{by}) with grid {shown}"
+                    places = (source.at(call), source.at(kernel), source.at(scope.node))
+                    yield Claim(f"{name} launch", value, places)
+                case _:
+                    pass
 
 
 def compiled(source: PythonSource) -> Iterator[Claim]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kernelscope.results import Location, Span
-from kernelscope.serving.c_functions import CSource
+from kernelscope.serving.c_functions import CSource, matching
 from kernelscope.serving.claims import PythonSource
 from kernelscope.serving.guards import all_guards_text, calls, last_name, own, statements
 from kernelscope.serving.sections import words
@@ -133,6 +133,8 @@ def _streams(source: PythonSource, where: str, function: t.FunctionDef | t.Class
             )
 
 
+_WHILE = re.compile(rb"\bwhile\s*\(")
+_IDLE = re.compile(rb"\s*(?:;|\{\s*(?:__nanosleep\s*\([^;{}]*\)\s*;\s*)?\})")
 _FETCH = re.compile(
     r"(\w+)\s*=\s*(?:\w+(?:\.|::))*(atomic_?add|atomicAdd|fetch_add)\s*\(\s*&?([\w.\[\]>-]+)\s*,\s*(\w+)[^)\n]*\)"
 )
@@ -176,13 +178,14 @@ def c_syncs(source: CSource) -> Iterator[Sync]:
     for function in source.functions:
         here = source.at(function.name_start)
         body = source.code[function.start : function.end]
-        for match in re.finditer(rb"\bwhile\s*\(([^;{}]{3,200}?)\)\s*(?:;|\{\s*(?:__nanosleep\([^)]*\);\s*)?\})", body):
-            test = source.quote(function.start + match.start(1), function.start + match.end(1), 160)
-            if re.search(r"\w+\s*\(|\[|\*|volatile", test):
+        for match in _WHILE.finditer(source.code, function.start, function.end):
+            closed = matching(source.code, match.end() - 1)
+            if closed < 0 or _IDLE.match(source.code, closed + 1) is None:
+                continue
+            test = source.quote(match.end(), closed, 200)
+            if re.search(r"volatile|\w+\s*\(|\[|\*", test):
                 text = f"{function.name} waits by spinning: while ({test})"
-                yield Sync(
-                    "scoreboard", "wait", text, function.name, source.at(function.start + match.start()), (here,)
-                )
+                yield Sync("scoreboard", "wait", text, function.name, source.at(match.start()), (here,))
         text_of = body.decode("utf-8", "replace")
         if (fetch := _FETCH.search(text_of)) is not None:
             offset = function.start + len(text_of[: fetch.start()].encode())
