@@ -123,6 +123,20 @@ def test_pseudocode_of_helpers_block_pointers_and_atomics(tmp_path: Path) -> Non
     assert "total += tiles[0 : +B, round*B : +B]" in lines
 
 
+def test_pointers_of_branches_belong_to_the_same_branches(tmp_path: Path) -> None:
+    path = tmp_path / "kernels.py"
+    path.write_text(HEAD + (
+        "@triton.jit\ndef either(x, y, s, B: tl.constexpr, T: tl.constexpr):\n"
+        "    i = tl.arange(0, B)\n"
+        "    if T:\n        p = x + i * s\n    else:\n        p = x + i\n"
+        "    if T:\n        v = tl.load(p)\n    else:\n        v = tl.load(p) * 2\n"
+        "    tl.store(y + i, v)\n"
+    ))  # fmt: skip
+    lines = pseudocode(path, "either")
+    assert lines[2:6] == ["if T:", "v = x[i]", "else:", "v = (x[i]) * 2"]
+    assert [line for line in lines if "p =" in line] == []
+
+
 @pytest.mark.parametrize("cut", range(0, 2400, 61))
 def test_half_typed_kernels_never_raise(tmp_path: Path, cut: int) -> None:
     source = (FIXTURES / "matmul.py").read_bytes()

@@ -77,6 +77,21 @@ class _KernelWriter(CodeWriter):
             case _:
                 super().statement(node, indent)
 
+    def matters(self, body: list[t.Stmt]) -> bool:
+        """Branches that only make pointers are lifted away with them."""
+        return super().matters([statement for statement in body if not self._only_pointers(statement)])
+
+    def _only_pointers(self, node: t.Stmt) -> bool:
+        match node:
+            case t.Assign():
+                return all(self._lifted(target) for target in node.targets)
+            case t.AugAssign():
+                return self.addresses.is_address(node.target)
+            case t.If():
+                return all(self._only_pointers(inner) for inner in (*node.body, *node.orelse))
+            case _:
+                return False
+
     def _lifted(self, target: t.Expr) -> bool:
         if isinstance(target, t.Tuple | t.List):
             return all(self._lifted(element) for element in target.elts)

@@ -50,7 +50,6 @@ class _Given:
     end: int
     loops: tuple[t.For | t.While, ...]
     adds: bool
-    branches: tuple[Span, ...]
 
 
 class Addresses:
@@ -63,8 +62,15 @@ class Addresses:
         self.constexprs = {p.name for p in node.args if is_constexpr(p.annotation)}
         self.params = {p.name for p in node.args}
         self.given: dict[str, list[_Given]] = {}
-        for name, given in _assignments(node.body, (), ()):
+        for name, given in _assignments(node.body, ()):
             self.given.setdefault(name, []).append(given)
+        self.sides = [
+            (Span(side[0].span.start, side[-1].span.end), text(inner.test), holds)
+            for inner in t.walk(*node.body)
+            if isinstance(inner, t.If)
+            for side, holds in ((inner.body, True), (inner.orelse, False))
+            if side
+        ]
 
     def is_address(self, node: t.Expr) -> bool:
         """Whether an expression is a pointer, a block of them, a block pointer or a descriptor."""
@@ -144,7 +150,8 @@ class Addresses:
         last = self._last(name, at)
         if last is None and (name not in self.params or any(not g.adds and g.end <= at for g in given)):
             return None
-        for added in (g for g in given if g.adds):
+        here = self._tests(at)
+        for added in (g for g in given if g.adds and not _contradict(self._tests(g.end - 1), here)):
             rounds = self._rounds(added, last, loops)
             if rounds is not None:
                 terms.extend((term, _round(rounds, self.text)) for term in _sum(added.value))
@@ -156,13 +163,18 @@ class Addresses:
 
     def _last(self, name: str, at: int) -> _Given | None:
         """What a name was given last before a place; None where it was given nothing, or branches gave it."""
+        here = self._tests(at)
         whole = [g for g in self.given.get(name, ()) if not g.adds and g.end <= at]
-        if not whole:
-            return None
-        last = whole[-1]
-        if len(whole) > 1 and last.branches and not any(at in branch for branch in last.branches):
-            return None
-        return last
+        for given in reversed(whole):
+            tests = self._tests(given.end - 1)
+            if _contradict(tests, here):
+                continue
+            return given if tests <= here or len(whole) == 1 else None
+        return None
+
+    def _tests(self, at: int) -> frozenset[tuple[str, bool]]:
+        """The tests that hold or fail where a place is reached."""
+        return frozenset((test, holds) for span, test, holds in self.sides if at in span)
 
     def _rounds(self, added: _Given, last: _Given | None, loops: tuple[t.For | t.While, ...]) -> t.For | t.While | None:
         """The loop around a place whose rounds add to what was given before it."""
@@ -291,39 +303,40 @@ def _round(loop: t.For | t.While, text: Text) -> str:
     return "round"
 
 
-def _assignments(
-    body: list[t.Stmt], loops: tuple[t.For | t.While, ...], branches: tuple[Span, ...]
-) -> Iterator[tuple[str, _Given]]:
+def _contradict(a: frozenset[tuple[str, bool]], b: frozenset[tuple[str, bool]]) -> bool:
+    """Whether no run passes both places."""
+    return any((test, not holds) in b for test, holds in a)
+
+
+def _assignments(body: list[t.Stmt], loops: tuple[t.For | t.While, ...]) -> Iterator[tuple[str, _Given]]:
     for statement in body:
         end = statement.span.end
         match statement:
             case t.Assign(targets=[t.Name(id=name)], value=t.BinOp(left=t.Name(id=same), op="+", right=added)) if (
                 same == name
             ):
-                yield name, _Given(added, end, loops, True, branches)
+                yield name, _Given(added, end, loops, True)
             case t.Assign(targets=[t.Name(id=name)], value=t.Call(args=[t.Name(id=same), *_]) as call) if (
                 same == name and isinstance(call.func, t.Attribute) and call.func.attr == "advance"
             ):
-                yield name, _Given(call, end, loops, True, branches)
+                yield name, _Given(call, end, loops, True)
             case t.Assign(targets=[t.Name(id=name)]):
-                yield name, _Given(statement.value, end, loops, False, branches)
+                yield name, _Given(statement.value, end, loops, False)
             case t.Assign():
                 for target in statement.targets:
                     for inner in t.walk(target):
                         if isinstance(inner, t.Name):
-                            yield inner.id, _Given(inner, end, loops, False, branches)
+                            yield inner.id, _Given(inner, end, loops, False)
             case t.AnnAssign(target=t.Name(id=name), value=value) if value is not None:
-                yield name, _Given(value, end, loops, False, branches)
+                yield name, _Given(value, end, loops, False)
             case t.AugAssign(target=t.Name(id=name)):
-                yield name, _Given(statement.value, end, loops, statement.op == "+", branches)
+                yield name, _Given(statement.value, end, loops, statement.op == "+")
             case t.For() | t.While():
-                yield from _assignments(statement.body, (*loops, statement), branches)
+                yield from _assignments(statement.body, (*loops, statement))
             case t.If():
-                for side in (statement.body, statement.orelse):
-                    if side:
-                        span = Span(side[0].span.start, side[-1].span.end)
-                        yield from _assignments(side, loops, (*branches, span))
+                yield from _assignments(statement.body, loops)
+                yield from _assignments(statement.orelse, loops)
             case t.With():
-                yield from _assignments(statement.body, loops, branches)
+                yield from _assignments(statement.body, loops)
             case _:
                 pass
