@@ -5,7 +5,7 @@ Immutable: `with_…` returns new facts, so a branch can know more than what fol
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field, replace
 
 from kernelscope.dims.monomial import Opaque
@@ -27,6 +27,10 @@ class Facts:
     largest: Mapping[str, int] = field(default_factory=dict[str, int])
     needed: list[tuple[Dim, Dim]] | None = field(default=None, compare=False)
     """Where an operator notes sizes that must be equal for its call to succeed, if anybody asks."""
+    alike: list[tuple[Dim, Dim]] | None = field(default=None, compare=False)
+    """Where it notes sizes that are broadcast together: equal, for a name is a size in general, which is not 1."""
+    ones: Set[str] = field(default=frozenset(), compare=False)
+    """Names that may well be 1."""
 
     def with_equal(self, kept: DimLike, replaced: DimLike) -> Facts:
         """Know that two Dims are equal. A name of `replaced` gives way, else one of `kept`; nothing if none can."""
@@ -52,6 +56,14 @@ class Facts:
                 known = known.with_divisible(*atom.args)
         if known is not self and known.rewrite(left) == known.rewrite(right):
             return known
+        return self.with_equal(left, right)
+
+    def with_alike(self, a: DimLike, b: DimLike) -> Facts:
+        """Know that two Dims are equal if that does not make a name a number: a step with no past is no rule."""
+        left, right = cancel(self.rewrite(dim(a)), self.rewrite(dim(b)))
+        solution = None if left == right else solve(left, right)
+        if solution is None or solution[1].const is not None:
+            return self
         return self.with_equal(left, right)
 
     def common(self, other: Facts) -> Facts:

@@ -17,6 +17,7 @@ from kernelscope.interp.interpreter import (
     Interpreter,
     external,
 )
+from kernelscope.interp.joins import as_given
 from kernelscope.interp.sequences import Mapping, element_at, is_callable
 from kernelscope.interp.values import (
     Alike,
@@ -34,6 +35,7 @@ from kernelscope.interp.values import (
     SuperValue,
     TensorMethod,
     Value,
+    agreed,
     as_size,
     for_op,
     present,
@@ -86,9 +88,28 @@ def attribute(run: Interpreter, value: Value, name: str, span: Any) -> Value:
         case list() | dict() | tuple() | str() | Shape() | Alike() | Sequential():
             return PlainMethod(value, name)
         case Unknown():
+<<<<<<< HEAD
             return replace(value) if name in ABOUT else value
+=======
+            return value
+        case Choice():
+            return _of_any([attribute(run, entry, name, span) for entry in value.entries])
+>>>>>>> 321b56e (What calls may give is followed apart; documentation tells shapes; names broadcast together are one size; objects that are given are used ones; ways that are not followed say nothing)
         case _:
             return Unknown(f"the attribute {name} is not followed", span)
+
+
+def _of_any(found: list[Value]) -> Value:
+    """An attribute of one of several objects, of which those that lack it are not meant."""
+    held = [value for value in found if not isinstance(value, Unknown)]
+    if not held:
+        return found[0]
+    if len(held) > 1 and all(is_callable(value) for value in held):
+        return Choice(held)
+    result = held[0]
+    for other in held[1:]:
+        result = agreed(result, other)
+    return result
 
 
 def _layer_attribute(layer: Module, name: str) -> Value:
@@ -103,6 +124,11 @@ def _layer_attribute(layer: Module, name: str) -> Value:
 
 def prepare(run: Interpreter, instance: Instance) -> None:
     """Let an object's constructor run, if that is still to be done."""
+    if instance.like is not None:
+        new, instance.like = instance.like, None
+        prepare(run, new)
+        instance.attributes.update({name: as_given(value, 1) for name, value in new.attributes.items()})
+        instance.is_ready = True
     if instance.initialise is not None and not instance.is_ready:
         initialise, instance.initialise = instance.initialise, None
         changes, run.changes = run.changes, Changes()  # an object is made once, whichever way asks for it first
@@ -164,6 +190,13 @@ def _class_attribute(run: Interpreter, found: object, receiver: Instance | None)
             return Unknown("no class of the workspace defines it")
 
 
+def chosen(entries: list[Value], span: Any) -> Value:
+    """What a table of functions or classes gives for a key that is not known: its first entry stands for all."""
+    if entries and all(is_callable(e) for e in entries):
+        return entries[0]
+    return Unknown("a key that is not known", span)
+
+
 def subscript(run: Interpreter, value: Value, index: Value, span: Any) -> Value:
     """`value[index]`."""
     value, index = present(value), present(index)
@@ -183,10 +216,9 @@ def subscript(run: Interpreter, value: Value, index: Value, span: Any) -> Value:
         case dict():
             if (isinstance(index, str | bool | Dim) or index is None) and index in value:
                 return value[index]
-            entries = list(value.values())
-            return Choice(entries) if entries and all(is_callable(e) for e in entries) else Unknown("a key", span)
+            return chosen(list(value.values()), span)
         case Mapping():
-            return Choice(value.entries)
+            return chosen(value.entries, span)
         case Alike():
             if isinstance(index, slice):
                 if index.start is not None or index.step is not None:

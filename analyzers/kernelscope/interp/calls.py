@@ -45,6 +45,9 @@ from kernelscope.ops import Module, ShapeError
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Unknown
 
+MAX_OUTCOMES = 4
+"""Results of different kinds that are followed apart."""
+
 
 def call_node(run: Interpreter, scope: Scope, node: t.Call) -> Value:
     """A call expression."""
@@ -95,7 +98,8 @@ def _call(run: Interpreter, target: Value, args: Arguments, kwargs: Keywords, sp
     match target:
         case Function():
             result = call_function(run, target, args, kwargs, span)
-            default = _default_choice(target.definition.name, args) if isinstance(result, Unknown) else None
+            lost = isinstance(result, Unknown | Choice)
+            default = _default_choice(target.definition.name, args) if lost else None
             return result if default is None else default
         case TensorMethod():
             return call_tensor_method(run, target, args, kwargs)
@@ -168,7 +172,7 @@ def call_function(run: Interpreter, function: Function, args: Arguments, kwargs:
     bind(run, scope, function, args, kwargs)
     of_file = run.contexts.holds(scope.path, node)
     if of_file:
-        run.contexts.note(node, scope.names, function.receiver, run.known.facts)
+        run.contexts.note(node, scope.names, function.receiver, run.known.facts, run.symbols.ones)
     run.contexts.within += of_file
     run.helpers += is_helper
     try:
@@ -190,8 +194,8 @@ def run_body(run: Interpreter, scope: Scope, node: t.FunctionDef) -> Value:
             run.record(scope.path, param.name_span, scope.names[param.name])
     run.frames += 1
     scope.frame = run.frames
-    if run.calls == 1:
-        run.root_frame = run.frames
+    if node is run.contexts.root and not run.root_frame:
+        run.root_frame = scope.frame
     caller, run.symbols.frame = run.symbols.frame, run.frames
     returns = Returns(run, scope)
     known = run.known
@@ -206,6 +210,8 @@ def run_body(run: Interpreter, scope: Scope, node: t.FunctionDef) -> Value:
         run.nested = outer
         run.symbols.frame = caller
     run.record(scope.path, node.name_span, returns.value)
+    several = 1 < len(returns.outcomes) <= MAX_OUTCOMES
+    run.outcomes = (returns.value, returns.outcomes) if several else None
     return returns.value
 
 

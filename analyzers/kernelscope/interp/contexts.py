@@ -30,6 +30,8 @@ class Context:
     facts: Facts
     caller: Definition | None
     """The class whose method makes the call."""
+    ones: frozenset[str]
+    """Names of sizes that may well be 1."""
 
 
 @dataclass(slots=True)
@@ -61,14 +63,14 @@ class Contexts:
         for node, calls in self.calls.items():
             del calls[counts.get(node, 0) :]
 
-    def note(self, node: t.FunctionDef, names: dict[str, Value], receiver: Value, facts: Facts) -> None:
+    def note(self, node: t.FunctionDef, names: dict[str, Value], receiver: Value, facts: Facts, ones: set[str]) -> None:
         """Remember a call of a function of the file."""
         calls = self.calls.setdefault(node, [])
         if self.within or len(calls) >= MAX_CONTEXTS:
             return
         seen: dict[int, Value] = {}
         kept = {name: over_sizes(_kept(value, seen, 0), facts.rewrite) for name, value in names.items()}
-        calls.append(Context(kept, receiver, replace(facts, needed=None), self.caller))
+        calls.append(Context(kept, receiver, replace(facts, needed=None), self.caller, frozenset(ones)))
 
 
 def _kept(value: Value, seen: dict[int, Value], depth: int) -> Value:

@@ -137,7 +137,10 @@ def _boolean(run: Interpreter, scope: Scope, node: t.BoolOp) -> Value:
         for index, entry in enumerate(node.values):
             test = condition(run, scope, entry)
             last = index == len(node.values) - 1
-            if last or (test.known is not None and test.known == (node.op == "or")):
+            decides = test.known is not None and test.known == (node.op == "or")
+            if decides and isinstance(test.value, bool) and all(isinstance(c, bool | Flag) for c in candidates):
+                return test.value
+            if last or decides:
                 candidates.append(test.value)
                 break
             if test.known is None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from kernelscope.dims import Facts, dim
 from kernelscope.interp.changes import Contents
@@ -35,6 +36,8 @@ class Returns:
     def __init__(self, run: Interpreter, scope: Scope) -> None:
         self.value: Value = None
         self.any = False
+        self.outcomes: list[Value] = []
+        """Values that have too little in common to be told as one."""
         self.facts: Facts | None = None
         """What is known of sizes wherever the function returns."""
         self.join = Join(run.symbols, scope)
@@ -44,6 +47,11 @@ class Returns:
         self.facts = facts if self.facts is None else self.facts.common(facts)
         self.value = self.join.values(self.name, self.value, value) if self.any else value
         self.any = True
+        for index, other in enumerate(self.outcomes):
+            if not _differ(other, value):
+                self.outcomes[index] = self.join.values(self.name, other, value)
+                return
+        self.outcomes.append(value)
 
 
 def execute(run: Interpreter, scope: Scope, body: list[t.Stmt], returns: Returns) -> bool:
@@ -54,17 +62,54 @@ def execute(run: Interpreter, scope: Scope, body: list[t.Stmt], returns: Returns
             ended, is_done = _branch(run, scope, statement, returns, body[index + 1 :])
             if ended or is_done:
                 return ended
+        elif isinstance(statement, t.Assign) and isinstance(statement.value, t.Call):
+            value = evaluate(run, scope, statement.value)
+            outcomes = run.outcomes_of(value)
+            rest = body[index + 1 :]
+            if outcomes and rest and run.forks < MAX_FORKS:
+                return _apart(run, scope, statement, outcomes, returns, rest)
+            _assign_all(run, scope, statement, value)
         elif _statement(run, scope, statement, returns):
             return ENDED
+    return GOES_ON
+
+
+def _assign_all(run: Interpreter, scope: Scope, node: t.Assign, value: Value) -> None:
+    for target in node.targets:
+        assign(run, scope, target, value)
+
+
+def _apart(
+    run: Interpreter, scope: Scope, node: t.Assign, outcomes: list[Value], returns: Returns, rest: list[t.Stmt]
+) -> bool:
+    """Follow what a call may give apart, to the end of the block; whether every way ended."""
+    mark, known, names = run.changes.mark(), run.known, scope.names
+    run.forks += 1
+    ways: list[Way] = []
+    try:
+        for value in outcomes:
+            scope.names, run.known = names, known
+            start = partial(_assign_all, run, scope, node, value)
+            end, ended = _way(run, scope, returns, rest, mark, start)
+            if not ended:
+                ways.append(end)
+    finally:
+        run.forks -= 1
+    if not ways:
+        return ENDED
+    met = ways[0]
+    for other in ways[1:]:
+        _meet(run, scope, met, other, Join(run.symbols, scope), known)
+        contents = run.changes.since(mark)
+        met = Way(scope.names, run.known, contents, run.changes.undo(mark))
+    met.enter(run, scope)
     return GOES_ON
 
 
 def _statement(run: Interpreter, scope: Scope, node: t.Stmt, returns: Returns) -> bool:
     match node:
         case t.Assign():
-            value = evaluate(run, scope, node.value)
-            for target in node.targets:
-                assign(run, scope, target, value)
+            _assign_all(run, scope, node, evaluate(run, scope, node.value))
         case t.AnnAssign():
             if node.value is not None:
                 assign(run, scope, node.target, evaluate(run, scope, node.value))
@@ -81,7 +126,8 @@ def _statement(run: Interpreter, scope: Scope, node: t.Stmt, returns: Returns) -
             evaluate(run, scope, node.value)
         case t.Return():
             value = evaluate(run, scope, node.value) if node.value is not None else None
-            returns.add(value, run.known.facts)
+            for outcome in run.outcomes_of(value) or [value]:
+                returns.add(outcome, run.known.facts)
             return ENDED
         case t.For():
             _for(run, scope, node, returns)
@@ -309,14 +355,20 @@ def _differing(one: dict[str, Value], other: dict[str, Value], rest: list[t.Stmt
     return found & used
 
 
+def _differ(one: Value, other: Value) -> bool:
+    """Whether two results of a function have so little in common that who calls it follows them apart."""
+    if isinstance(one, tuple) and isinstance(other, tuple) and len(one) == len(other):
+        flags = any(isinstance(a, bool) and isinstance(b, bool) and a != b for a, b in zip(one, other, strict=True))
+        return flags or _clash(one, other)
+    return _clash(one, other)
+
+
 def _clash(one: Value, other: Value) -> bool:
     match one, other:
         case (Tensor(), Tensor()):
-            return one.rank != other.rank
+            return None not in (one.rank, other.rank) and one.rank != other.rank
         case (tuple(), tuple()):
             return len(one) != len(other) or any(_clash(a, b) for a, b in zip(one, other, strict=True))
-        case (Unknown(), Tensor() | tuple() | list()) | (Tensor() | tuple() | list(), Unknown()):
-            return True
         case (Tensor(), tuple() | list()) | (tuple() | list(), Tensor()):
             return True
         case (str(), str()):

@@ -9,7 +9,7 @@ the receiver's constructor was given are called what its parameters are called.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass, field
 
 from kernelscope.dims import Dim, dim
@@ -51,6 +51,10 @@ class Generality:
     """Makes the object that stands for several of one class."""
     hinted: set[str] = field(default_factory=set[str])
     """What the function calls sizes of its parameters: a caller's size of that name is another one."""
+    may_be_one: Sequence[Set[str]] = ()
+    """For each call, names of sizes that may well be 1."""
+    ones: set[str] = field(default_factory=set[str])
+    """The words for such sizes."""
     words: dict[Vector, Dim] = field(default_factory=dict["Vector", Dim])
     prefixes: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
     """For each call, what the objects that it gives are called here: `config.text_config` is `config`."""
@@ -223,7 +227,8 @@ class Generality:
         dtype = next(iter(dtypes.values())) if len(dtypes) == 1 else Unknown("the callers differ in dtype")
         shapes = [None if v is None else v.shape for v in tensors]
         ranks = {s.rank for s in shapes if s is not None and s.rank is not None}
-        if len(ranks) == 1:
+        telling = sum(s is not None and s.rank is not None for s in shapes)
+        if len(ranks) == 1 and 2 * telling >= len(there):
             rank = ranks.pop()
             sizes: list[Size] = []
             for i in range(rank):
@@ -258,7 +263,7 @@ class Generality:
         vector = self._vector(found)
         if any(d is None for d in vector):
             return None
-        if (word := self._word(vector)) is not None:
+        if (word := self.words.get(vector)) is not None:
             return word
         first = vector[0]
         if first is None or any(d != first for d in vector):
@@ -275,14 +280,23 @@ class Generality:
         same = all(d == first for d in known)
         if same and first.const is not None:
             return first
-        if (word := self._word(vector)) is not None:
+        if (word := self.words.get(vector)) is not None:
             return word
+        is_setting = all("." in name for name in first.names())
+        if None in vector and not (same and is_setting):
+            return self._new(vector, hint)
         if same and not (is_own and first.name is not None and "." not in first.name and self.free(hint) == hint):
             return self.spoken(first, vector)
         if not same and (related := self._related(vector)) is not None:
             return related
-        word = dim(self.free(hint))
+        return self._new(vector, hint)
+
+    def _new(self, vector: Vector, name: str) -> Dim:
+        word = dim(self.free(name))
         self.words[vector] = word
+        for size, ones in zip(vector, self.may_be_one, strict=False):
+            if size is not None and (size == 1 or size.name in ones):
+                self.ones.update(word.names())
         return word
 
     def _vector(self, found: Sequence[Size]) -> Vector:
@@ -300,14 +314,6 @@ class Generality:
                 if prefix != called and (name == prefix or name.startswith((f"{prefix}.", f"{prefix}["))):
                     changes[name] = dim(called + name[len(prefix) :])
         return size.subs(changes) if changes else size
-
-    def _word(self, vector: Vector) -> Dim | None:
-        if (word := self.words.get(vector)) is not None:
-            return word
-        if None not in vector and all(None not in known for known in self.words):
-            return None
-        found = {word for known, word in self.words.items() if _compatible(vector, known)}
-        return found.pop() if len(found) == 1 else None
 
     def _related(self, vector: Vector) -> Dim | None:
         """A size that is another one and a number, or a multiple of it, in every call."""
@@ -332,7 +338,7 @@ class Generality:
             own: Vector = tuple(dim(name) if vector is None or v is not None else None for v in vector or self._all)
             word = self.words.get(own)
             if word is None:
-                self.words[own] = word = dim(name if self.can_say(name) else self.free(name))
+                word = self._new(own, name)
             if word.name != name:
                 changes[name] = word
         return size.subs(changes) if changes else size
@@ -352,6 +358,8 @@ class Generality:
 
     def free(self, name: str) -> str:
         """A name that means nothing else in the function."""
+        if self.can_say(name) and dim(name) not in self.words.values():
+            return name
         name = name.partition(SEPARATOR)[0].removeprefix("self.")
         taken = {d.name for d in self.words.values()}
         chosen, count = name, 1
@@ -359,11 +367,6 @@ class Generality:
             count += 1
             chosen = f"{name}_{count}"
         return chosen
-
-
-def _compatible(one: Vector, other: Vector) -> bool:
-    pairs = [(a, b) for a, b in zip(one, other, strict=True) if a is not None and b is not None]
-    return bool(pairs) and all(a == b for a, b in pairs)
 
 
 def _size_at(shape: Shape | None, index: int, rank: int) -> Size:

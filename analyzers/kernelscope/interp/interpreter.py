@@ -31,7 +31,7 @@ from kernelscope.interp.values import (
 from kernelscope.ops import ShapeError
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
-from kernelscope.tensor import DTYPES, Unknown
+from kernelscope.tensor import DTYPES, Shape, Unknown
 from kernelscope.workspace.modules import Definition, Missing, ModuleRef, Resolved
 from kernelscope.workspace.modules import External as OutsideName
 from kernelscope.workspace.workspace import Workspace
@@ -102,6 +102,8 @@ class Interpreter:
     """The number of the call that is looked at."""
     forks: int = 0
     known: Known = field(default_factory=lambda: NOTHING_KNOWN)
+    outcomes: tuple[Value, list[Value]] | None = None
+    """The result of the last call of a function and what it stands for, if that has little in common."""
     changes: Changes = field(default_factory=Changes)
     symbols: Symbols = field(default_factory=Symbols)
     deadline: float = float("inf")
@@ -113,6 +115,8 @@ class Interpreter:
     """For each class the object that nobody is seen to make."""
     layers: dict[Hashable, Instance] = field(default_factory=dict[Hashable, "Instance"])
     """Layers by class and what they are made with: two that are made alike are alike."""
+    documentation: dict[str, dict[str, Shape]] = field(default_factory=dict[str, "dict[str, Shape]"])
+    """For each module with decorators, the shapes that it documents."""
     _mros: dict[t.Stmt, tuple[Resolved, ...]] = field(default_factory=dict[t.Stmt, "tuple[Resolved, ...]"])
     _attributes: dict[tuple[t.Stmt, str], Resolved] = field(default_factory=dict[tuple[t.Stmt, str], "Resolved"])
     _generators: dict[t.FunctionDef, bool] = field(default_factory=dict[t.FunctionDef, bool])
@@ -176,12 +180,19 @@ class Interpreter:
     def operate(self, compute: Callable[[Facts], Value]) -> Value:
         """Apply an operator knowing what is known here; sizes that it needs to agree do so from here on."""
         needed: list[tuple[Dim, Dim]] = []
-        result = compute(replace(self.known.facts, needed=needed))
+        alike: list[tuple[Dim, Dim]] = []
+        result = compute(replace(self.known.facts, needed=needed, alike=alike, ones=self.symbols.ones))
         for wanted, found in needed:
-            if SEPARATOR in repr(wanted) and SEPARATOR not in repr(found):
-                wanted, found = found, wanted
-            self.learn(self.known.facts.with_same(wanted, found))
+            self.learn(self.known.facts.with_same(*_best_known_first(wanted, found)))
+        for one, other in alike:
+            self.learn(self.known.facts.with_alike(*_best_known_first(one, other)))
         return result
+
+    def outcomes_of(self, value: Value) -> list[Value] | None:
+        """What a call may give, if its result is the value and stands for results of different kinds."""
+        if self.outcomes is None or self.outcomes[0] is not value:
+            return None
+        return self.outcomes[1]
 
     def learn(self, facts: Facts) -> None:
         self.known = replace(self.known, facts=facts)
@@ -284,3 +295,13 @@ def external(name: str) -> Value:
         return DTYPES[aliases[last]]
     constants = {"math.pi": 3.141592653589793, "math.inf": float("inf"), "torch.inf": float("inf")}
     return constants.get(name, External(name))
+
+
+def _best_known_first(one: Dim, other: Dim) -> tuple[Dim, Dim]:
+    """Two equal sizes, the one with the more telling names first: the other is written like it."""
+    return (one, other) if _vagueness(one) <= _vagueness(other) else (other, one)
+
+
+def _vagueness(size: Dim) -> int:
+    """Settings are named best, then variables, then sizes that could not be followed."""
+    return max((2 if SEPARATOR in n else 0 if "." in n else 1 for n in size.names()), default=0)

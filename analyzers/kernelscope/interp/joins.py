@@ -15,8 +15,10 @@ from kernelscope.dims import Dim
 from kernelscope.interp.symbols import Symbols
 from kernelscope.interp.values import (
     CALLABLES,
+    NOT_TOLD,
     Alike,
     Choice,
+    Flag,
     Instance,
     Maybe,
     Number,
@@ -39,7 +41,7 @@ class Join:
     scope: Scope
     condition: str = ""
     """What decides which way is taken, if it has a name: then a value that one way lacks is there under it."""
-    pairs: dict[tuple[Dim, Dim], Dim] = field(default_factory=dict[tuple[Dim, Dim], Dim])
+    pairs: dict[tuple[Size, Size], Dim] = field(default_factory=dict[tuple[Size, Size], Dim])
 
     def names(self, one: dict[str, Value], other: dict[str, Value]) -> dict[str, Value]:
         """Names after two branches; one that only a branch bound is used as that branch left it."""
@@ -69,6 +71,10 @@ class Join:
                 return self._size(as_size(one), as_size(other), name) if one != other else one
             case (Tensor(), Tensor()):
                 return self._tensor(name, one, other)
+            case (Unknown(), Tensor() | tuple()):
+                return other  # a way that is not followed says nothing
+            case (Tensor() | tuple(), Unknown()):
+                return one
             case (None, _) | (_, None):
                 value = other if one is None else one
                 return value if isinstance(value, Unknown | Maybe) else Maybe(value, self.condition or name)
@@ -90,9 +96,9 @@ class Join:
             case (Unknown(), Dim() | Number()) | (Dim() | Number(), Unknown()):
                 return Number(REASON, not isinstance(one if isinstance(other, Unknown) else other, float))
             case (Opaque(), _) if isinstance(other, CALLABLES):
-                return other  # what is given stands for the same
+                return as_given(other)  # what is given is of the same kind
             case (_, Opaque()) if isinstance(one, CALLABLES):
-                return one
+                return as_given(one)
             case (Unknown(), _) if isinstance(other, CALLABLES) and self.symbols.building:
                 return other  # `act() if act else Identity()` makes layers that do the same to shapes
             case (_, Unknown()) if isinstance(one, CALLABLES) and self.symbols.building:
@@ -115,6 +121,14 @@ class Join:
 
     def _tensor(self, name: str, one: Tensor, other: Tensor) -> Tensor:
         first, second = one.shape.dims, other.shape.dims
+        if first is None and second is not None and one.shape.reason == NOT_TOLD:
+            first = _alike(one.shape, len(second))
+        if second is None and first is not None and other.shape.reason == NOT_TOLD:
+            second = _alike(other.shape, len(first))
+        if first is None and second is not None and not one.shape.least_rank:
+            return other
+        if second is None and first is not None and not other.shape.least_rank:
+            return one
         if first is None or second is None or len(first) != len(second):
             return joined(one, other)
         sizes = tuple(self._size(a, b, f"{name}_dim{i}") for i, (a, b) in enumerate(zip(first, second, strict=True)))
@@ -124,10 +138,37 @@ class Join:
     def _size(self, one: Size, other: Size, name: str) -> Size:
         if one == other:
             return one
-        if isinstance(one, Unknown):
-            return one
-        if isinstance(other, Unknown):
-            return other
+        if isinstance(one, Unknown) or isinstance(other, Unknown):
+            lost = one if isinstance(one, Unknown) else other
+            if lost != Unknown(NOT_TOLD):
+                return lost
         if (one, other) not in self.pairs:
-            self.pairs[one, other] = self.symbols.new(self.scope, name, REASON)
+            self.pairs[one, other] = made = self.symbols.new(self.scope, name, REASON)
+            if 1 in (one, other) or any(isinstance(s, Dim) and s.name in self.symbols.ones for s in (one, other)):
+                self.symbols.ones.update(made.names())
         return self.pairs[one, other]
+
+
+def _alike(given: Shape, rank: int) -> tuple[Size, ...] | None:
+    """The sizes of what a caller gives, when it is of the kind that the function puts in its place."""
+    tail = given.tail or ()
+    if given.least_rank > rank:
+        return None
+    return (*given.head, *[Unknown(NOT_TOLD)] * (rank - given.least_rank), *tail)
+
+
+def as_given(value: Value, depth: int = 0) -> Value:
+    """An object like this one that has been used before: its switches and counts are not those of a new one."""
+    match value:
+        case Instance() if not value.is_module:
+            return Instance(value.cls, made_with=value.made_with, like=value)
+        case bool() if depth:
+            return Flag("what an object that is given holds")
+        case Dim() if depth and value.const is not None:
+            return Number("what an object that is given holds", True)
+        case list() if depth:
+            return [as_given(v, depth + 1) for v in value]
+        case Alike() if depth:
+            return Alike(as_given(value.element, depth + 1), value.count)
+        case _:
+            return value

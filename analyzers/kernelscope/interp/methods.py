@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from kernelscope.interp.attributes import chosen
 from kernelscope.interp.calls import call
 from kernelscope.interp.interpreter import (
     Interpreter,
 )
 from kernelscope.interp.records import is_sequence, values_of
-from kernelscope.interp.sequences import sequence
+from kernelscope.interp.sequences import is_callable, sequence
 from kernelscope.interp.values import (
     Arguments,
     Instance,
@@ -53,7 +54,9 @@ def call_method(run: Interpreter, target: PlainMethod, args: Arguments, kwargs: 
         case dict():
             if name == "get" and args:
                 default = args[1] if len(args) > 1 else None
-                return value.get(args[0], default) if isinstance(args[0], str) else Unknown("a key", span)
+                if isinstance(args[0], str):
+                    return value.get(args[0], default)
+                return default if is_callable(default) else chosen(list(value.values()), span)
             if name == "pop" and args and isinstance(args[0], str):
                 return value.pop(args[0], args[1] if len(args) > 1 else Unknown("a key", span))
             if name == "items":

@@ -219,6 +219,8 @@ def compare(run: Interpreter, op: str, left: Value, right: Value, span: Any = No
         return Flag()
     if isinstance(left, str | DType | bool) and isinstance(right, str | DType | bool) and op in ("==", "!=", "is"):
         return (left == right) == (op != "!=")
+    if op in ("in", "not in") and isinstance(right, tuple | list | dict | str) and not right:
+        return op == "not in"
     listed = list(right) if isinstance(right, tuple | list | dict) else [None]
     if op in ("in", "not in") and isinstance(left, str) and all(isinstance(entry, str) for entry in listed):
         return (left in listed) == (op == "in")

@@ -21,8 +21,10 @@ from kernelscope.interp.values import (
     Alike,
     Arguments,
     Builtin,
+    Class,
     External,
     Flag,
+    Instance,
     Keywords,
     Number,
     Opaque,
@@ -32,6 +34,8 @@ from kernelscope.interp.values import (
     as_size,
 )
 from kernelscope.tensor import Shape, Tensor, Unknown
+from kernelscope.workspace.modules import Definition
+from kernelscope.workspace.modules import External as OutsideName
 
 
 def _len(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
@@ -109,9 +113,23 @@ def _getattr(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> 
     if len(args) < 2 or not isinstance(args[1], str):
         return Unknown("an attribute of a name that is not known", span)
     found = attribute(run, args[0], args[1], span)
-    if isinstance(found, Unknown) and len(args) > 2:
+    is_switch = isinstance(found, Opaque) and len(args) > 2 and isinstance(args[2], bool | str | None)
+    if is_switch or (isinstance(found, Unknown) and len(args) > 2):
         return args[2]
     return found
+
+
+def _is_made_of(run: Interpreter, instance: Instance, kinds: tuple[Value, ...]) -> Value:
+    """Whether an object's class is one of these or derives from one."""
+    bases = run.mro(instance.cls)
+    own = {id(base.node) for base in bases if isinstance(base, Definition)}
+    outside = {base.dotted for base in bases if isinstance(base, OutsideName)}
+    for kind in kinds:
+        if isinstance(kind, Class) and id(kind.definition.node) in own:
+            return True
+        if isinstance(kind, External | Builtin) and kind.name in outside:
+            return True
+    return False if all(isinstance(k, Class | External | Builtin) for k in kinds) else Flag()
 
 
 def _isinstance(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
@@ -119,6 +137,8 @@ def _isinstance(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) 
         return Flag()
     kinds = args[1] if isinstance(args[1], tuple) else (args[1],)
     names = {k.name.rpartition(".")[2] for k in kinds if isinstance(k, External | Builtin)}
+    if isinstance(args[0], Instance):
+        return _is_made_of(run, args[0], kinds)
     match args[0]:
         case Tensor() if names:
             return bool(names & {"Tensor", "Parameter"})

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from kernelscope.dims import NO_FACTS, Facts
+from kernelscope.dims import Facts
 from kernelscope.interp.attributes import prepare
 from kernelscope.interp.calls import run_body
 from kernelscope.interp.contexts import Context
@@ -117,6 +117,7 @@ def _fresh(run: Interpreter, path: str, scope: SourceScope, by_name: bool) -> tu
     run.seen = {}
     run.start(FUNCTION_SECONDS)
     run.contexts.root = node
+    run.root_frame = 0
     run.contexts.within = 0
     run.quiet = 0
     try:
@@ -130,13 +131,11 @@ def _fresh(run: Interpreter, path: str, scope: SourceScope, by_name: bool) -> tu
 
 
 def _settle(run: Interpreter) -> None:
-    """Sizes that turned out to be equal on every way through the function are written as one, in its own words."""
+    """Sizes that turned out to be equal on every way through the function are written as one, by their plain names."""
     facts = run.known.facts
     run.symbols.frame = run.root_frame
     for seen in run.seen.values():
-        if facts != NO_FACTS:
-            seen.value = over_sizes(seen.value, facts.rewrite)
-        seen.value = run.symbols.shown(seen.value)
+        seen.value = run.symbols.shown(over_sizes(seen.value, facts.rewrite))
 
 
 def _run_one(run: Interpreter, path: str, scope: SourceScope, by_name: bool) -> bool:
@@ -191,7 +190,8 @@ def _common(run: Interpreter, definition: Definition, contexts: list[Context]) -
         return common_instance(run, common, instances, name)
 
     hinted = {n for names in uses.unpacked.values() for n in names if uses.bindings.get(n) == 1}
-    common = Generality(len(contexts), set(uses.bindings) - hinted, callers != {own}, make, hinted)
+    ones = [c.ones for c in contexts]
+    common = Generality(len(contexts), set(uses.bindings) - hinted, callers != {own}, make, hinted, ones)
     names: dict[str, Value] = {}
     receiver = contexts[0].receiver
     parameters = [p.name for p in node.args]
@@ -209,6 +209,7 @@ def _common(run: Interpreter, definition: Definition, contexts: list[Context]) -
         if len(given) == len(contexts):
             hints = [h if h in hinted else "_" for h in uses.unpacked.get(name, [])]
             names[name] = common.value(name, given, hints)
+    run.symbols.ones |= common.ones
     facts = contexts[0].facts
     for context in contexts[1:]:
         facts = facts.common(context.facts)

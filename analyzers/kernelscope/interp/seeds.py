@@ -13,17 +13,17 @@ import re
 
 from kernelscope.dims import Dim, dim, parse
 from kernelscope.interp.attributes import instance_attribute
+from kernelscope.interp.documentation import documented
 from kernelscope.interp.expressions import evaluate
 from kernelscope.interp.externals import SIZED
 from kernelscope.interp.interpreter import Interpreter
-from kernelscope.interp.values import Flag, Function, Instance, Maybe, Number, Opaque, Scope, Value, as_size
+from kernelscope.interp.values import NOT_TOLD, Flag, Function, Instance, Maybe, Number, Opaque, Scope, Value, as_size
 from kernelscope.ops import Module
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import DTYPES, DType, Shape, Size, Tensor, Unknown
 
 TENSOR_TYPES = re.compile(r"\b(?:Tensor|FloatTensor|LongTensor|BoolTensor|IntTensor|Array|ndarray)\b")
 JAXTYPING = re.compile(r"^(Float|Int|Bool|UInt|Complex|Num|Shaped|Real|Inexact)\d*$")
-DOCUMENTED = r"`?%s`?\s*\(.*?of shape\s*`?\(([^)]*)\)`?"
 KNOWN_INPUTS: dict[str, tuple[str, ...]] = {
     "input_ids": ("B", "S"),
     "inputs_embeds": ("B", "S", "D"),
@@ -37,6 +37,8 @@ KNOWN_INPUTS: dict[str, tuple[str, ...]] = {
     "tokens": ("B", "S"),
 }
 """Names that the field uses for one kind of input only; the last resort."""
+SYNONYMS = {"B": ("batch_size", "batch", "bsz"), "S": ("sequence_length", "seq_len", "seq_length")}
+OTHER_PARTS = ("encoder_", "decoder_")
 LAST_DIM_SETTINGS = ("in_features", "normalized_shape", "dim", "hidden_size", "embed_dim")
 INTEGER_INPUTS = {"input_ids", "position_ids", "token_ids", "tokens"}
 
@@ -77,8 +79,14 @@ class Uses:
         """Where a name is bound anew for the first time: what is done with it behind says nothing of the parameter."""
         self.by_name = True
         self.guessed: set[str] = set()
+        self.words: set[str] = set()
+        """Names of sizes in the documentation."""
         for found in t.walk(*node.body):
             self._note(found)
+
+    def word(self, name: str) -> str:
+        """What the function's documentation calls a size of inputs."""
+        return next((word for word in SYNONYMS.get(name, ()) if word in self.words), name)
 
     def _note(self, node: t.Node) -> None:
         if isinstance(node, t.Assign | t.AnnAssign | t.AugAssign | t.For | t.With):
@@ -171,8 +179,7 @@ def _value(run: Interpreter, function: Function, scope: Scope, param: t.Param, u
     is_tensor = bool(TENSOR_TYPES.search(annotation)) or (first and not annotation)
     if not annotation and param.name in uses.tensors | set(uses.unpacked) | set(uses.patterns):
         is_tensor = True
-    node = function.definition.node
-    if not annotation and isinstance(node, t.FunctionDef) and _documented(node, param.name) is not None:
+    if not annotation and documented(run, function, param.name) is not None:
         is_tensor = True
     optional = isinstance(default, t.Constant) and default.value is None
     if optional:
@@ -237,18 +244,32 @@ def _shape(run: Interpreter, function: Function, scope: Scope, param: t.Param, u
         return Shape(tuple(sizes))
     if (pattern := uses.patterns.get(param.name)) is not None and (shape := _pattern(pattern)) is not None:
         return shape
-    documented = _documented(node, param.name)
-    if documented is not None:
-        return documented
+    told = documented(run, function, param.name)
+    if told is not None:
+        uses.words.update(told.names())
+        told = _set_apart(param.name, told, uses)
+        is_name = isinstance(told.head[-1], Dim) and told.head[-1].const is None
+        return Shape((*told.head[:-1], last)) if last is not None and is_name else told
     if uses.by_name and (names := KNOWN_INPUTS.get(param.name)) is not None:
         uses.guessed.add(param.name)
-        found: list[Size] = [dim(n) for n in names]
+        found: list[Size] = [dim(uses.word(n)) for n in names]
         if last is not None and names[-1] in ("D", "D_enc"):
             found[-1] = last
         return Shape(tuple(found))
     if last is not None:
         return Shape((), (last,), "how many dims the caller gives is not known")
-    return Shape.unknown("what the caller gives is not known")
+    return Shape.unknown(NOT_TOLD)
+
+
+def _set_apart(name: str, told: Shape, uses: Uses) -> Shape:
+    """Lengths of what belongs to another part of the model, which documentation calls by the same words."""
+    prefix = next(
+        (p for p in OTHER_PARTS if name.startswith(p) and not all(n.startswith(p) for n in uses.bindings)), ""
+    )
+    if not prefix or not told.head:
+        return told
+    batch = told.head[0].names() if isinstance(told.head[0], Dim) else ()
+    return told.subs({n: f"{prefix}{n}" for n in told.names() if n not in batch and not n.startswith(prefix)})
 
 
 def _jaxtyping(annotation: t.Expr | None) -> Shape | None:
@@ -306,21 +327,4 @@ def _pattern(pattern: str) -> Shape | None:
         for part in group.split() if group else [name]:
             size = size * (dim(int(part)) if part.isdigit() else dim(part))
         sizes.append(size)
-    return Shape(tuple(sizes)) if sizes else None
-
-
-def _documented(node: t.FunctionDef, name: str) -> Shape | None:
-    """`x (Tensor of shape `(batch, seq)`)` in the docstring."""
-    text = node.docstring
-    if text is None or not isinstance(text.value, str):
-        return None
-    match = re.search(DOCUMENTED % re.escape(name), text.value)
-    if match is None:
-        return None
-    sizes: list[Size] = []
-    for part in match[1].split(","):
-        found = parse(part.strip().strip("`'\""))
-        if found is None:
-            return None
-        sizes.append(found)
     return Shape(tuple(sizes)) if sizes else None

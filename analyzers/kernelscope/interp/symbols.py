@@ -26,6 +26,8 @@ class Symbols:
 
     reasons: dict[str, str] = field(default_factory=dict[str, str])
     renamed: dict[str, str] = field(default_factory=dict[str, str])
+    ones: set[str] = field(default_factory=set[str])
+    """Those that may well be 1, as on one of two ways."""
     frame: int = 0
     """The call that is running."""
     building: int = 0
@@ -35,6 +37,7 @@ class Symbols:
     def begin(self) -> None:
         """Another function is looked at."""
         self.renamed.clear()
+        self.ones.clear()
         self.frame = self.building = 0
 
     def new(self, scope: Scope, name: str, reason: str) -> Dim:
@@ -85,6 +88,8 @@ class Symbols:
             if key not in self.renamed:
                 called = name if size.name == symbol else symbol
                 self.renamed[key] = self.new(scope, called, self.reasons[symbol]).names()[0]
+                if symbol in self.ones:
+                    self.ones.add(self.renamed[key])
             changes[symbol] = dim(self.renamed[key])
         return size.subs(changes) if changes else size
 

@@ -151,6 +151,8 @@ class Instance:
     initialise: Callable[[], None] | None = None
     made_with: tuple[Arguments, Keywords] | None = None
     """What its constructor was given."""
+    like: Instance | None = None
+    """A new object of which this one, which a caller gives, is a used one."""
     is_module: bool = False
     """Whether it is a layer of torch, which is made once and then called."""
     layer: Module | Sequential | None = None
@@ -338,6 +340,8 @@ def _agreed_size(one: Size, other: Size) -> Size:
     return Unknown(CALLERS_DIFFER)
 
 
+NOT_TOLD = "what the caller gives is not known"
+"""Why nothing is known of a parameter; what the function puts in its place is of the same kind."""
 CALLERS_DIFFER = "the callers differ in this dim"
 
 

@@ -1,7 +1,8 @@
 """Broadcasting: the common shape of operands, aligned from the right.
 
-Operands of a call that succeeds agree or are 1, so the result is the larger: with a number that is the number, of two
-names that may differ it is their `max`. Beside an unknown size a name is taken for more than 1 and stays.
+Operands of a call that succeeds agree or are 1. With a number the result is the number. A name is a size in general,
+which is not 1: beside an unknown size it stays, and two names are equal, which is noted; beside a name that may well be
+1 the other one stays. Where that cannot be said, the result is the `max`.
 """
 
 from __future__ import annotations
@@ -64,4 +65,13 @@ def _meet(a: Dim, b: Dim, shapes: Sequence[Shape], facts: Facts) -> Dim:
         return a if a.const is not None else b
     if at_most(a, b, facts):
         return b
-    return a if at_most(b, a, facts) else maximum(a, b)
+    if at_most(b, a, facts):
+        return a
+    may_be_one = [any(name in facts.ones for name in size.names()) for size in (a, b)]
+    if any(may_be_one):
+        return maximum(a, b) if all(may_be_one) else b if may_be_one[0] else a
+    if facts.with_alike(a, b) is facts:
+        return maximum(a, b)
+    if facts.alike is not None:
+        facts.alike.append((a, b))
+    return a
