@@ -88,13 +88,9 @@ def attribute(run: Interpreter, value: Value, name: str, span: Any) -> Value:
         case list() | dict() | tuple() | str() | Shape() | Alike() | Sequential():
             return PlainMethod(value, name)
         case Unknown():
-<<<<<<< HEAD
             return replace(value) if name in ABOUT else value
-=======
-            return value
         case Choice():
             return _of_any([attribute(run, entry, name, span) for entry in value.entries])
->>>>>>> 321b56e (What calls may give is followed apart; documentation tells shapes; names broadcast together are one size; objects that are given are used ones; ways that are not followed say nothing)
         case _:
             return Unknown(f"the attribute {name} is not followed", span)
 
