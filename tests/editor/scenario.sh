@@ -34,12 +34,23 @@ drive model \
   --open tinyllm/model.py:92 --inlay '\[B, S' --lens 'architecture' \
   --hover 'residual#1' --expect-hover 'Tensor\[B, S' --shot model-hover \
   --hover-link 'Why' --expect-tab 'Why' --expect-readonly --shot model-why --key Control+1 --wait 300 \
-  --click-lens 'architecture' --expect-tab 'Architecture of' --expect-editor '├─' --expect-readonly \
-  --shot model-architecture \
+  --click-lens 'show dataflow' --expect-tab 'Dataflow of' --expect-editor '┌─' --expect-readonly \
+  --shot model-dataflow \
   --no-notification
 drive follow-source \
   --open tinyllm/model.py:105 --command 'Kernelscope: Show Architecture' --expect-tab 'Architecture of TinyLLM' \
-  --key Control+1 --goto 109:14 --type 'x' --expect-editor '└─ .*xnorm|├─ .*xnorm' --no-notification
+  --expect-editor 'DecoderLayer \(×config' --shot model-architecture \
+  --key Control+1 --goto 108:74 --type '2 * ' --expect-editor 'DecoderLayer \(×2\*config' --no-notification
+drive kernels \
+  --open csrc/transpose.cu:8 --hover 'transpose_kernel#1' --expect-hover 'Shared memory' --shot cuda-hover \
+  --command 'Kernelscope: Explain Kernel' --expect-tab 'transpose_kernel' --expect-editor 'conflict-free' \
+  --expect-readonly --shot cuda-kernel \
+  --open tinyllm/kernels/flash_attention.py:20 --inlay 'block\[' \
+  --command 'Kernelscope: Show Tiling' --expect-tab 'Tiling of' --expect-editor 'BLOCK_M' --shot triton-tiling \
+  --no-notification
+drive serving \
+  --open tinyllm/engine.py --command 'Kernelscope: Explain Serving' --expect-tab 'Serving' --expect-readonly \
+  --shot serving --no-notification
 drive across-languages \
   --open csrc/silu_and_mul.cu:20 --lang 'CUDA' --command 'Kernelscope: Show Call Path' --expect-tab 'Call path' \
   --expect-editor 'TinyLLM.forward' --expect-readonly --shot call-path \
