@@ -30,6 +30,7 @@ from kernelscope.interp.values import (
 )
 from kernelscope.tensor import Shape, Size, Tensor, Unknown
 
+UNTOLD = Unknown(NOT_TOLD)
 REASON = "two ways through the code give different sizes"
 
 
@@ -71,9 +72,13 @@ class Join:
                 return self._size(as_size(one), as_size(other), name) if one != other else one
             case (Tensor(), Tensor()):
                 return self._tensor(name, one, other)
-            case (Unknown(), Tensor() | tuple()):
+            case (Unknown(), Tensor()):
+                return self._either(name, other)
+            case (Tensor(), Unknown()):
+                return self._either(name, one)
+            case (Unknown(), tuple()):
                 return other  # a way that is not followed says nothing
-            case (Tensor() | tuple(), Unknown()):
+            case (tuple(), Unknown()):
                 return one
             case (None, _) | (_, None):
                 value = other if one is None else one
@@ -135,6 +140,19 @@ class Join:
         dtype = one.dtype if one.dtype == other.dtype else Unknown("the branches differ in dtype")
         return Tensor(Shape(sizes), dtype)
 
+    def _either(self, name: str, known: Tensor) -> Tensor:
+        """A tensor of the rank that one way gives, where the other is not followed: what a call brings may differ.
+
+        Numbers and what the object or its configuration fixes stay.
+        """
+        if known.shape.dims is None:
+            return known
+        sizes = [
+            size if isinstance(size, Unknown) or _is_fixed(size) else self._size(size, UNTOLD, f"{name}_dim{i}")
+            for i, size in enumerate(known.shape.dims)
+        ]
+        return Tensor(Shape(tuple(sizes)), known.dtype)
+
     def _size(self, one: Size, other: Size, name: str) -> Size:
         if one == other:
             return one
@@ -147,6 +165,10 @@ class Join:
             if 1 in (one, other) or any(isinstance(s, Dim) and s.name in self.symbols.ones for s in (one, other)):
                 self.symbols.ones.update(made.names())
         return self.pairs[one, other]
+
+
+def _is_fixed(size: Dim) -> bool:
+    return all("." in name for name in size.names())
 
 
 def _alike(given: Shape, rank: int) -> tuple[Size, ...] | None:
