@@ -42,7 +42,7 @@ drive follow-source \
   --expect-editor 'DecoderLayer \(×config' --shot model-architecture \
   --key Control+1 --goto 108:74 --type '2 * ' --expect-editor 'DecoderLayer \(×2\*config' --no-notification
 drive kernels \
-  --open csrc/transpose.cu:8 --hover 'transpose_kernel#1' --expect-hover 'Shared memory' --shot cuda-hover \
+  --open csrc/transpose.cu:8 --lens 'explain kernel' --wait 500 --hover 'transpose_kernel' --expect-hover 'Shared memory' --shot cuda-hover \
   --command 'Kernelscope: Explain Kernel' --expect-tab 'transpose_kernel' --expect-editor 'conflict-free' \
   --expect-readonly --shot cuda-kernel \
   --open tinyllm/kernels/flash_attention.py:20 --inlay 'block\[' \
