@@ -71,7 +71,7 @@ function optionsOf(log: LogOutputChannel, hooks: Hooks): LanguageClientOptions {
     initializationOptions: () => ({ richMarkdown: true, settings: settingsForServer() }),
     initializationFailedHandler: () => false,
     synchronize: { configurationSection: "kernelscope" },
-    markdown: { isTrusted: { enabledCommands: VIEW_COMMANDS }, supportThemeIcons: true },
+    markdown: { isTrusted: { enabledCommands: VIEW_COMMANDS }, supportThemeIcons: true, supportHtml: true },
     errorHandler: {
       error: () => ({ action: ErrorAction.Continue, handled: true }),
       closed: () => ({ action: CloseAction.DoNotRestart, handled: true }),

@@ -45,7 +45,7 @@ drive kernels \
   --open csrc/transpose.cu:8 --lens 'explain kernel' --wait 500 --hover 'transpose_kernel' --expect-hover 'Shared memory' --shot cuda-hover \
   --command 'Kernelscope: Explain Kernel' --expect-tab 'transpose_kernel' --expect-editor 'conflict-free' \
   --expect-readonly --shot cuda-kernel \
-  --open tinyllm/kernels/flash_attention.py:20 --inlay 'block\[' \
+  --open tinyllm/kernels/flash_attention.py:20 --inlay '\[BLOCK_M, D\]' \
   --command 'Kernelscope: Show Tiling' --expect-tab 'Tiling of' --expect-editor 'BLOCK_M' --shot triton-tiling \
   --no-notification
 drive serving \
