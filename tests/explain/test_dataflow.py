@@ -19,6 +19,7 @@ CASES = (
     (FIXTURES / "decoder.py", "Layer"),
     (FIXTURES / "decoder.py", "Decoder"),
     (FIXTURES / "decoder.py", "place"),
+    (FIXTURES / "serving.py", "ServedLayer"),
     (SAMPLE / "tinyllm" / "model.py", "DecoderLayer"),
 )
 
@@ -46,6 +47,17 @@ def test_numbers_where_sizes_are_bound() -> None:
     text = to_text(dataflow(FIXTURES / "decoder.py", "Layer", hidden_size=4096, B=2, S=128)).text
     assert "[2, 128, 4096]" in text
     assert "H = config.hidden_size" not in text
+
+
+def test_what_is_not_followed_keeps_its_lines_and_is_told() -> None:
+    document = dataflow(FIXTURES / "serving.py", "ServedLayer")
+    graph = next(block.graph for block in document.blocks if isinstance(block, d.Diagram))
+    taking, given = {e.target for e in graph.edges}, {e.source for e in graph.edges}
+    assert [b.lines for b in graph.boxes if b.kind != "input" and b.key not in taking] == []
+    assert [b.lines for b in graph.boxes if b.kind != "output" and b.key not in given] == []
+    said = to_text(document).text.partition("Not followed")[2]
+    assert "engine_ops.rotate is not in the workspace" in said
+    assert "lost" not in said
 
 
 def test_a_function_without_tensors_has_no_picture(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from kernelscope.dims import Dim
 from kernelscope.explain.dim_names import DimNames
 from kernelscope.explain.flow_boxes import Boxes
 from kernelscope.interp.trace import Step, Test
-from kernelscope.interp.values import Choice, Opaque, Value, as_size
+from kernelscope.interp.values import Choice, Instance, Opaque, Value, as_size
 from kernelscope.ops import Module
 from kernelscope.patterns.flow import Node, Use
 from kernelscope.patterns.paths import ACTIVATIONS
@@ -80,14 +80,24 @@ class BoxLabels:
             case _ if pattern is not None and pattern.kind == "cache":
                 return (pattern.title, name or self.text(step.path, step.span))
             case "unfollowed":
-                kernel = launched(step)
-                return (kernel, "kernel") if kernel else _distinct(name or step.name)
+                return self._unfollowed(node, name)
             case "store":
                 return ("write", self.text(step.path, step.span))
             case _ if pattern is not None and pattern.kind != "elementwise":
                 return _distinct(pattern.title, name)
             case _:
                 return _distinct(step.name, name)
+
+    def _unfollowed(self, node: Node, name: str) -> tuple[str, ...]:
+        """A call that is not followed: the kernel, the module that has its work done by another, or what is called."""
+        kernel = launched(node.step)
+        if kernel:
+            return kernel, "kernel"
+        module = acts_for(node)
+        if module is not None:
+            return _distinct(module.step.name, self.attribute(module))
+        package, _, short = name.rpartition(".")
+        return _distinct(short, package) if name and name == node.step.name else _distinct(name or node.step.name)
 
     def _layer(self, layer: Value) -> str:
         assert isinstance(layer, Module)
@@ -176,6 +186,8 @@ class BoxLabels:
                 yield f"{len(weights)} weights"
         if isinstance(step.target, Choice):
             yield self._choices(step.target)
+        if step.kind == "unfollowed" and acts_for(node) is not None:
+            yield f"by {self.attribute(node)}"
         if step.kind == "call" and node not in self.choice.opened:
             kernels = dict.fromkeys(k for inner in node.walk() if (k := launched(inner.step)))
             yield from (f"kernel {kernel}" for kernel in kernels)
@@ -239,6 +251,14 @@ def negated(test: str) -> str:
     if test.startswith("not ") and " " not in test[4:]:
         return test[4:]
     return f"not ({test})" if " " in test else f"not {test}"
+
+
+def acts_for(node: Node) -> Node | None:
+    """The module whose work a call does that is given the module itself: `self.method.apply(self, x)`."""
+    outer = node.parent
+    if outer is None or not isinstance(outer.step.target, Instance):
+        return None
+    return outer if any(value is outer.step.target for value in node.step.args) else None
 
 
 def launched(step: Step) -> str:

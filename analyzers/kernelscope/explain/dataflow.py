@@ -15,6 +15,7 @@ from kernelscope.explain.box_labels import BoxLabels
 from kernelscope.explain.dim_names import DimNames
 from kernelscope.explain.document import Block, Diagram, Document, Heading, Line, Paragraph
 from kernelscope.explain.flow_boxes import MAX_BOXES, Boxes
+from kernelscope.explain.flow_gaps import gaps
 from kernelscope.explain.targets import PythonTarget, function_of
 from kernelscope.interp.interpreter import Seen
 from kernelscope.interp.runs import trace_function
@@ -44,7 +45,8 @@ def dataflow(
 ) -> Document:
     """The picture of one function. Raises UserError when no tensor goes through it."""
     scope = function_of(found)
-    flow = Flow(trace_function(workspace, str(found.path), scope, callers))
+    assert isinstance(scope.node, t.FunctionDef)
+    flow = Flow(trace_function(workspace, str(found.path), scope, callers), returned_names(scope.node))
     chart = Chart(workspace, flow, options)
     if not chart.boxes:
         raise UserError(f"no tensor operation is found in {scope.qualified_name}")
@@ -55,6 +57,8 @@ def dataflow(
         blocks.append(Paragraph((Line(" · ".join(legend)),)))
     if clues := list(_pattern_lines(chart)):
         blocks += [Heading("Recognised"), Paragraph(tuple(clues))]
+    if lost := gaps(chart):
+        blocks += [Heading("Not followed"), Paragraph(tuple(lost))]
     notes = () if flow.trace.complete else ("the function takes too many steps; what was reached is shown",)
     return Document(f"Dataflow of {scope.qualified_name}", tuple(blocks), "dataflow", target, notes)
 
@@ -300,10 +304,21 @@ class Chart:
             key = f"out{len(boxes)}"
             for node in dict.fromkeys(shown):
                 lines.append(Edge(self._key_of[node], key, self._shape(output.value)))
-            boxes.append(Box(key, (self._name(output.value) or "output",), kind="output"))
+            boxes.append(Box(key, (output.name or self._name(output.value) or "output",), kind="output"))
         if len(boxes) == 1:
             boxes[0] = Box("out0", ("output",), kind="output")
         return boxes
+
+
+def returned_names(function: t.FunctionDef) -> tuple[str, ...]:
+    """What a function calls the values that it returns: `return hidden, residual`; empty where its ways differ."""
+    found = {_names(node.value) for node in t.walk(*function.body) if isinstance(node, t.Return)}
+    return found.pop() if len(found) == 1 else ()
+
+
+def _names(value: t.Expr | None) -> tuple[str, ...]:
+    parts = value.elts if isinstance(value, t.Tuple) else []
+    return tuple(part.id if isinstance(part, t.Name) else "" for part in parts)
 
 
 def names_in_file(workspace: Workspace, flow: Flow) -> tuple[str, ...]:

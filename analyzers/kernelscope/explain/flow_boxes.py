@@ -14,7 +14,7 @@ from kernelscope.patterns.attention import FUSED
 from kernelscope.patterns.flow import Flow, Node, Use
 from kernelscope.patterns.paths import MATRIX_PRODUCTS
 from kernelscope.patterns.pattern import Pattern
-from kernelscope.tensor import Tensor
+from kernelscope.tensor import DType, Tensor
 
 WITH_WEIGHTS = ("linear", "conv1d", "conv2d", "conv3d", "embedding")
 MAX_BOXES = 34
@@ -56,7 +56,10 @@ class Boxes:
         return [n for n in inputs if n is first or self._is_data(n, is_method)]
 
     def _is_data(self, node: Node, is_method: bool) -> bool:
-        """Whether an input is multiplied by weights, or is an operand of a function that has none."""
+        """Whether an input is multiplied by weights, or is an operand of a function that has none.
+
+        What a call that is not followed takes may be data as well.
+        """
         todo, seen = list(node.users), set[Node]()
         while todo:
             user = todo.pop()
@@ -64,6 +67,8 @@ class Boxes:
                 continue
             seen.add(user)
             operator = user.step.operator
+            if user.step.kind in ("unfollowed", "choice") and _may_be_data(node):
+                return True
             if user.step.kind == "layer" and isinstance(user.step.target, Module) and user.step.target.parameters:
                 return True
             if operator is not None and (user.is_view or user.operator == "cat"):
@@ -170,6 +175,12 @@ class Boxes:
         uses = [use for use in box.uses if box.is_atomic or any(n in wanted for n in use.nodes)]
         covered = {n for use in uses for n in use.nodes}
         return [*uses, *(use for use in consumed if any(n not in inside | covered for n in use.nodes))]
+
+
+def _may_be_data(node: Node) -> bool:
+    """Whether an input may hold real numbers; the others are positions, indices and switches."""
+    value = node.step.result
+    return isinstance(value, Tensor) and (not isinstance(value.dtype, DType) or value.dtype.is_float)
 
 
 def _is_work(node: Node) -> bool:

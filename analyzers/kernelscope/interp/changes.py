@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from kernelscope.interp.joins import Join
 from kernelscope.interp.values import Value
 
-Container = dict[str, Value] | list[Value]
+Container = dict[Any, Value] | list[Value]
 Contents = dict[int, tuple[Container, Container]]
 """By identity: a container and a copy of what it held."""
 

@@ -123,6 +123,8 @@ def _statement(run: Interpreter, scope: Scope, node: t.Stmt, returns: Returns) -
                 current[:] = value
             assign(run, scope, node.target, value)
         case t.ExprStmt():
+            if run.trace is not None:
+                run.trace.effect = node.value.span
             evaluate(run, scope, node.value)
         case t.Return():
             value = evaluate(run, scope, node.value) if node.value is not None else None
@@ -227,7 +229,7 @@ def assign(run: Interpreter, scope: Scope, target: t.Expr, value: Value) -> None
 
 
 def _unpack(run: Interpreter, scope: Scope, targets: list[t.Expr], value: Value, span: Span) -> None:
-    value = present(value)
+    whole = value = present(value)
     if isinstance(value, Tensor) and value.rank:
         parts = iterated(run, value)
         value = parts if isinstance(parts, Alike) else value
@@ -243,6 +245,8 @@ def _unpack(run: Interpreter, scope: Scope, targets: list[t.Expr], value: Value,
                 part = value.element(index if index < starred[0] else index - len(targets))
             if run.trace is not None and isinstance(value, Opaque) and isinstance(target, t.Name):
                 part = run.trace.source("input", target.id, target.span, replace(part))
+            elif run.trace is not None:
+                part = run.trace.part(whole, part)
             assign(run, scope, target, part)
         return
     if starred and len(values) >= len(targets) - 1:

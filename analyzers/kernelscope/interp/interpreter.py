@@ -129,6 +129,8 @@ class Interpreter:
         self.symbols.begin()
         self.deadline = time.thread_time() + seconds
         self.symbols.trace = self.trace
+        if self.trace is not None:
+            self.trace.changes = self.changes
 
     def step(self) -> None:
         self.steps += 1

@@ -89,13 +89,17 @@ def iterated(run: Interpreter, value: Value) -> list[Value] | Alike:
         case Several():
             return Alike(value.element)
         case Tensor():
-            return Alike(ops.index(value, (0,)) if value.rank else Tensor())
+            return Alike(_part(run, value, ops.index(value, (0,)) if value.rank else Tensor()))
         case Range():
             if value.stop.const is not None and 0 <= value.stop.const <= MAX_ELEMENTS:
                 return [dim(i) for i in range(value.stop.const)]
             return Alike(Number("a loop counter", True), value.stop)
         case _:
-            return Alike(Unknown("an element of something that is not known"))
+            return Alike(_part(run, value, Unknown("an element of something that is not known")))
+
+
+def _part(run: Interpreter, whole: Value, part: Value) -> Value:
+    return part if run.trace is None else run.trace.part(whole, part)
 
 
 class Range:

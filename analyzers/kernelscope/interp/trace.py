@@ -37,6 +37,7 @@ from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Fields, Several, Tensor, Unknown
 
 if TYPE_CHECKING:
+    from kernelscope.interp.changes import Changes
     from kernelscope.interp.parameters import Parameter
 
 EMPTY = {"empty", "empty_like", "new_empty", "empty_strided", "empty_permuted"}
@@ -94,6 +95,8 @@ class Step:
     """What was called, as the source spells it."""
     own_result: bool = True
     """Whether the result was made here, and not by a step of the body."""
+    changes: list[Value] = field(default_factory=list[Value])
+    """Tensors that a call that is not followed changes, as far as its use tells."""
 
     @property
     def operator(self) -> ops.Op | None:
@@ -152,10 +155,14 @@ class Trace:
         self._tests: list[Test] = []
         self._origins: dict[int, tuple[Value, tuple[Step, ...]]] = {}
         self._names: dict[int, str] = {}
-        self._replaced: dict[int, tuple[Value, Value]] = {}
+        self._replaced: dict[Any, Value] = {}
         """Tensors that were changed in place, and what they are since."""
         self.callee: t.Expr | None = None
         """What the next call calls, as the source spells it."""
+        self.effect: Span | None = None
+        """The call that stands as a statement of its own: it is made for what it does."""
+        self.changes: Changes | None = None
+        """Where it is noted what one way through the code changes, so that another starts from what was before."""
         self._recorded = 0
         self.complete = True
         """Whether the function was followed to its end."""
@@ -172,6 +179,10 @@ class Trace:
         """The steps that a value may come from."""
         found = self._origins.get(id(self.latest(value)))
         return found[1] if found is not None else ()
+
+    def _origins_in(self, value: Value) -> tuple[Step, ...]:
+        """The steps that the tensors in a value may come from."""
+        return tuple(dict.fromkeys(step for tensor in tensors_in(value) for step in self.origins(tensor)))
 
     def _came_from(self, value: Value, origins: tuple[Step, ...]) -> Value:
         """A copy of a tensor that came from these steps."""
@@ -237,23 +248,36 @@ class Trace:
 
     def met(self, value: Value, one: Value, other: Value) -> Value:
         """What two ways through the code left in one place came from the steps of both."""
+        if type(value) is tuple and (isinstance(one, Unknown) or isinstance(other, Unknown)):
+            lost = one if isinstance(one, Unknown) else other
+            return tuple(self.met(part, part, lost) for part in value)
         if not isinstance(value, Tensor | Unknown):
             return value
-        origins = tuple(dict.fromkeys((*self.origins(one), *self.origins(other))))
+        origins = tuple(dict.fromkeys((*self._origins_in(one), *self._origins_in(other))))
         return self._came_from(value, origins) if origins and origins != self.origins(value) else value
+
+    def part(self, whole: Value, part: Value) -> Value:
+        """An element of a value comes from where the whole does."""
+        origins = self._origins_in(whole) if isinstance(part, Tensor | Unknown) else ()
+        return self._came_from(part, origins) if origins else part
 
     def replaced(self, old: Value, new: Value) -> None:
         """`old += …` changed a tensor where it lies."""
         before = self.latest(old)
-        if isinstance(old, Tensor) and isinstance(new, Tensor) and before is not new:
-            self._replaced[id(before)] = (before, new)
+        if isinstance(old, Tensor | Unknown) and isinstance(new, Tensor | Unknown) and before is not new:
+            self._replace(before, new)
+
+    def _replace(self, before: Value, new: Value) -> None:
+        if self.changes is not None:
+            self.changes.before(self._replaced)
+        self._replaced[id(before)] = (before, new)
 
     def _changed(self, step: Step, old: Value, new: Value) -> None:
         """A step changed a tensor where it lies, and so all that it is a view of."""
         for _ in range(MAX_VIEWS):
             before = self.latest(old)
             origins = self.origins(before)
-            self._replaced[id(before)] = (before, new)
+            self._replace(before, new)
             maker = origins[0] if len(origins) == 1 else None
             operator = maker.operator if maker is not None else None
             if maker is None or operator is None or operator.kind != "view" or not maker.args:
@@ -303,7 +327,8 @@ class Trace:
             step.given or any(isinstance(value, Tensor) for value in tensors_in(result))
         ):
             return result
-        changed = args[0] if args and isinstance(args[0], Tensor) and _in_place(name, found, result) else None
+        holds = bool(args) and (isinstance(args[0], Tensor) or bool(self.origins(args[0])))
+        changed = args[0] if holds and _in_place(name, found, result) else None
         step.result = result = self.made(step, replace(changed) if changed is not None else result)
         if changed is not None:
             self._changed(step, changed, result)
@@ -349,7 +374,7 @@ class Trace:
             step.kind = "unfollowed" if kind == "call" else kind
             step.result = result = self.made(step, result)
             if step.kind == "unfollowed":
-                self._filled(step)
+                self._effects(step, step.span is self.effect)
             self._add(step)
             return result
         step.result = result
@@ -360,11 +385,33 @@ class Trace:
             self._add(step)
         return result
 
-    def _filled(self, step: Step) -> None:
-        """Memory without contents is given to a call to be filled: what it holds since is the call's result."""
-        for given in step.given:
-            if any(o.kind == "op" and o.name.rpartition(".")[2] in EMPTY for o in given.origins):
-                self.replaced(given.value, self.made(step, given.value))
+    def _effects(self, step: Step, is_statement: bool) -> None:
+        """What a call that is not followed does to what it is given.
+
+        Memory without contents is given to be filled. A call whose result nobody takes is made for what it changes:
+        that is told of the tensors that this function made.
+        """
+        empty = [given for given in step.given if self._is_made_by(given.value, _is_empty)]
+        made = [given for given in step.given if is_statement and self._is_made_by(given.value, _computes)]
+        for given in empty or made:
+            if isinstance(given.value, Tensor) or is_statement:
+                step.changes.append(given.value)
+                self._changed(step, given.value, self.made(step, given.value))
+
+    def _is_made_by(self, value: Value, kind: Callable[[Step], bool]) -> bool:
+        """Whether a value is, but for how it is viewed, what a step of a kind gave."""
+        todo, seen = list(self.origins(value)), set[Step]()
+        while todo:
+            step = todo.pop()
+            if step in seen:
+                continue
+            seen.add(step)
+            operator = step.operator
+            if operator is not None and operator.kind == "view" and step.given:
+                todo += step.given[0].origins
+            elif kind(step):
+                return True
+        return False
 
     def _is_lost(self, result: Value) -> bool:
         """Whether a result cannot be traced to any step."""
@@ -400,6 +447,16 @@ class Trace:
             yield
         finally:
             self._tests.pop()
+
+
+def _is_empty(step: Step) -> bool:
+    """Whether a step gives memory without contents."""
+    return step.kind == "op" and step.name.rpartition(".")[2] in EMPTY
+
+
+def _computes(step: Step) -> bool:
+    """Whether a step gives something that was not there before the call."""
+    return step.kind not in ("input", "weight", "object") and bool(step.given)
 
 
 def _in_place(name: str, operator: ops.Op | None, result: Value) -> bool:

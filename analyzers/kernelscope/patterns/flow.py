@@ -10,7 +10,7 @@ what is shown of it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from kernelscope.dims import Dim
@@ -145,7 +145,8 @@ class Output:
 class Flow:
     """The graph of one trace."""
 
-    def __init__(self, trace: Trace) -> None:
+    def __init__(self, trace: Trace, names: Sequence[str] = ()) -> None:
+        """`names` are what the function calls the values that it returns, where it says."""
         self.trace = trace
         self.nodes: list[Node] = []
         self._of: dict[Step, Node] = {}
@@ -154,9 +155,7 @@ class Flow:
         self._children(trace.root.body, self.root)
         for node in list(self.nodes):
             node.uses = self._uses(node)
-        self.outputs = tuple(
-            Output("", value, tuple(self._known(trace.origins(value)))) for value in tensors_in(trace.root.result)
-        )
+        self.outputs = tuple(self._outputs(trace.root.result, names))
         for node in self.nodes:
             for use in node.uses:
                 for origin in use.nodes:
@@ -224,6 +223,12 @@ class Flow:
         for use in found:  # what a loop carries from its last round comes from before the loop as well
             use.nodes = [n for n in use.nodes if n.is_source or n.number < node.number] or use.nodes[:0]
         return found
+
+    def _outputs(self, result: Value, names: Sequence[str]) -> Iterator[Output]:
+        named = isinstance(result, tuple) and len(result) == len(names)
+        for name, part in zip(names, result, strict=True) if named else [("", result)]:
+            for value in tensors_in(part):
+                yield Output(name, value, tuple(self._known(self.trace.origins(value))))
 
     def _known(self, origins: Iterable[Step]) -> list[Node]:
         found: list[Node] = []

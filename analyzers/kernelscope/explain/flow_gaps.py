@@ -1,0 +1,77 @@
+"""What a dataflow picture could not follow: calls that stay shut, and values whose source or use is lost.
+
+A picture with a gap says so: a box without a line into it would else be read as taking nothing.
+"""
+
+# Values are dynamic by nature; narrowing one to a container leaves its elements unknown to the type checker.
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from kernelscope.explain.box_labels import launched
+from kernelscope.explain.document import Line
+from kernelscope.interp.trace import tensors_in
+from kernelscope.interp.values import External, Opaque
+from kernelscope.patterns.flow import Node
+from kernelscope.tensor import Tensor, Unknown
+
+if TYPE_CHECKING:
+    from kernelscope.explain.dataflow import Chart
+
+MAX_LINES = 12
+
+
+def gaps(chart: Chart) -> list[Line]:
+    """One line for each call that is not followed and each value that is lost."""
+    found = list(dict.fromkeys((*_shut(chart), *_lost_inputs(chart), *_lost_outputs(chart))))
+    more = len(found) - MAX_LINES
+    return [*islice(found, MAX_LINES), *([Line(f"{more} more")] if more > 0 else [])]
+
+
+def _shut(chart: Chart) -> Iterator[Line]:
+    for box in chart.boxes:
+        known = box in chart.patterns or launched(box.step)
+        if box.step.kind in ("unfollowed", "choice") and not known:
+            reason = _reason(box)
+            if reason:
+                yield Line(f"{_title(chart, box)} is not followed: {reason}", chart.labels.place(box))
+
+
+def _reason(box: Node) -> str:
+    """Why nothing is known of what a call does; empty where enough is."""
+    step = box.step
+    lost = [value for value in tensors_in(step.result) if isinstance(value, Unknown)]
+    match step.target:
+        case External(name=name):
+            return f"{name} is not in the workspace"
+        case Opaque(name=name):
+            return f"what {name} is is not decided here"
+        case Unknown(reason=reason):
+            return reason
+        case _:
+            return lost[0].reason if lost else ""
+
+
+def _lost_inputs(chart: Chart) -> Iterator[Line]:
+    for box in chart.boxes:
+        for use in chart.choice.uses(box):
+            if not use.nodes and isinstance(use.value, Tensor):
+                value = f"{use.name} {chart.names.tensor(use.value)}".strip()
+                yield Line(f"{_title(chart, box)} takes {value} from a source that is lost", chart.labels.place(box))
+
+
+def _lost_outputs(chart: Chart) -> Iterator[Line]:
+    for number, (output, origins) in enumerate(zip(chart.flow.outputs, chart.returned(), strict=True), 1):
+        if not any(not origin.is_note for origin in origins):
+            known = next(iter(origins), None)
+            source = f"comes from {known.node.step.bound or known.node.step.name}" if known is not None else ""
+            why = source or (output.value.reason if isinstance(output.value, Unknown) else "its source is lost")
+            yield Line(f"value {number} that is returned is not drawn: {why}")
+
+
+def _title(chart: Chart, box: Node) -> str:
+    return " ".join(chart.labels.lines(box, False))
