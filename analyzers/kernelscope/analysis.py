@@ -42,8 +42,6 @@ if TYPE_CHECKING:
     from kernelscope.kernels.cuda.kernels import Kernels
     from kernelscope.kernels.triton.kernel_runs import KernelRuns
     from kernelscope.serving.readings import Readings
-    from kernelscope.workspace.files import Version
-
 KEPT_RUNS = 64
 """Interpreted files that are kept; the oldest goes first."""
 
@@ -71,7 +69,7 @@ class Analysis:
         self.cache_dir = cache_dir
         self.files = Files([str(root) for root in roots])
         self.workspace = Workspace(self.files, cache_dir)
-        self._runs: dict[str, tuple[Version | None, FileRun]] = {}
+        self._runs: dict[str, FileRun] = {}
 
     @cached_property
     def navigation(self) -> Navigation:
@@ -111,6 +109,7 @@ class Analysis:
         """Files that the client says were created, changed or deleted."""
         for path in paths:
             self.files.announce(str(path))
+        self._runs.clear()
         self.workspace.files_changed([str(path) for path in paths])
 
     def index(
@@ -172,16 +171,15 @@ class Analysis:
         return self.workspace.modules.module(str(path)) if is_python(path) else None
 
     def file_run(self, path: Path) -> FileRun:
-        """The interpretation of a file at its present version."""
+        """The interpretation of a file as it is now, and as the files are that it was seen with."""
         from kernelscope.interp.runs import run_file
 
-        version = self.files.version(str(path))
         kept = self._runs.get(str(path))
-        if kept is None or kept[0] != version:
-            self._runs[str(path)] = kept = (version, run_file(self.workspace, str(path)))
+        if kept is None or any(self.files.version(seen) != version for seen, version in kept.versions.items()):
+            self._runs[str(path)] = kept = run_file(self.workspace, str(path))
             if len(self._runs) > KEPT_RUNS:
                 self._runs.pop(next(iter(self._runs)))
-        return kept[1]
+        return kept
 
     def lenses(self, path: Path) -> Sequence[Lens]:
         """Places for lenses; titles come from `resolve_lens`."""

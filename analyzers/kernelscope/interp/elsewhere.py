@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from kernelscope.interp.order import ENTRIES, built_classes, callers_first
 from kernelscope.syntax.python import tree as t
@@ -15,32 +14,30 @@ MAX_FILES = 4
 """Calling files that are looked at for one file."""
 MAX_FILES_EACH = 2
 MAX_SITES = 12
-SEARCH_SECONDS = 0.2
-SECONDS = 2.0
-"""The longest that callers are sought and run for one file."""
+STEPS = 80_000
+"""How far callers in other files are followed for one file."""
 
 
 class Elsewhere:
-    """The calling files of one file, each visited once."""
+    """The calling files of one file, each visited once. `steps` tells how many steps were taken so far."""
 
-    def __init__(self, workspace: Workspace, path: str, module: Module) -> None:
+    def __init__(self, workspace: Workspace, path: str, module: Module, steps: Callable[[], int]) -> None:
         self.workspace = workspace
+        self.steps = steps
+        self.nearby = workspace.usages.nearby(path)
         self.path = path
         self.built = built_classes(module)
         self.visited: set[str] = set()
         self.asked: set[t.Stmt] = set()
-        self.end = 0.0
+        self.taken = 0
 
     def callers(self, scope: Scope) -> Iterator[tuple[str, Scope]]:
         """Functions to run so that the calls of a function, or of an object of its class, are seen."""
         definition = self._definition(scope)
-        if definition is None or definition.node in self.asked:
+        if definition is None or definition.node in self.asked or self.taken > STEPS:
             return
         self.asked.add(definition.node)
-        self.end = self.end or time.thread_time() + SECONDS
-        if time.thread_time() > self.end:
-            return
-        sites = self.workspace.usages.calls(definition, MAX_SITES, SEARCH_SECONDS).sites
+        sites = self.workspace.usages.calls_in(self.nearby.calling(definition.name), definition, MAX_SITES)
         others = [site.path for site in sites if site.path != self.path and site.function is not None]
         for other in list(dict.fromkeys(others))[:MAX_FILES_EACH]:
             if other in self.visited or len(self.visited) >= MAX_FILES:
@@ -51,10 +48,12 @@ class Elsewhere:
                 continue
             inside = built_classes(module)
             for found in callers_first(module):
-                if time.thread_time() > self.end:
+                if self.taken > STEPS:
                     return
                 if found.owner is not None and found.node.name in ENTRIES and found.owner.name not in inside:
+                    before = self.steps()
                     yield other, found
+                    self.taken += self.steps() - before
 
     def _definition(self, scope: Scope) -> Definition | None:
         """What is called elsewhere: a function, or a class of which nothing in this file makes objects."""

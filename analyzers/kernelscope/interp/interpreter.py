@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import builtins
 import time
-from collections.abc import Callable, Hashable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Generator, Hashable, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -36,7 +36,12 @@ from kernelscope.workspace.modules import Definition, Missing, ModuleRef, Resolv
 from kernelscope.workspace.modules import External as OutsideName
 from kernelscope.workspace.workspace import Workspace
 
-MAX_STEPS = 60_000
+FUNCTION_STEPS = 60_000
+"""The most that one function, with all that it calls, is followed: about 1.5 s. Steps, so that no clock decides."""
+OBJECT_STEPS = 60_000
+"""The most that one constructor is followed for the sake of all methods of its object."""
+GUARD_SECONDS = 60.0
+"""Ends what steps do not measure. Far out: only a function that would never end reaches it."""
 MAX_CALLS = 24
 MAX_QUIET_CALLS = 8
 MAX_HELPERS = 2
@@ -88,13 +93,16 @@ class Interpreter:
     findings: list[Finding] = field(default_factory=list[Finding])
     globals: dict[tuple[str, str], Value] = field(default_factory=dict[tuple[str, str], Value])
     steps: int = 0
+    """Taken so far in the whole file."""
+    most: int = FUNCTION_STEPS
+    """Where the steps of what is being followed end."""
     calls: int = 0
     nested: int = 0
     quiet: int = 0
     strict: int = 0
     """Whether a contradiction ends the function: it is being tried."""
-    tried: float = 0.0
-    """Seconds spent on finding ranks by trial."""
+    tried: int = 0
+    """Steps spent on finding ranks by trial."""
     helpers: int = 0
     """How many other functions than constructors run while an object is built."""
     frames: int = 0
@@ -121,23 +129,32 @@ class Interpreter:
     _attributes: dict[tuple[t.Stmt, str], Resolved] = field(default_factory=dict[tuple[t.Stmt, str], "Resolved"])
     _generators: dict[t.FunctionDef, bool] = field(default_factory=dict[t.FunctionDef, bool])
 
-    def start(self, seconds: float) -> None:
+    def start(self, steps: int = FUNCTION_STEPS) -> None:
         """Begin one function, with a budget of its own."""
-        self.steps = self.calls = self.nested = self.quiet = self.helpers = self.forks = 0
+        self.calls = self.nested = self.quiet = self.helpers = self.forks = 0
+        self.most = self.steps + steps
         self.known = NOTHING_KNOWN
         self.changes = Changes()
         self.symbols.begin()
-        self.deadline = time.thread_time() + seconds
+        self.deadline = time.thread_time() + GUARD_SECONDS
         self.symbols.trace = self.trace
         if self.trace is not None:
             self.trace.changes = self.changes
 
     def step(self) -> None:
         self.steps += 1
-        if self.steps % 128 == 0 and time.thread_time() > self.deadline:
+        if self.steps > self.most or (self.steps % 128 == 0 and time.thread_time() > self.deadline):
             raise OutOfBudget
-        if self.steps > MAX_STEPS:
-            raise OutOfBudget
+
+    @contextmanager
+    def budget(self, steps: int) -> Generator[None]:
+        """Inside, so many steps may be taken, for which the function that is followed does not pay."""
+        before, most = self.steps, self.most
+        self.most = before + steps
+        try:
+            yield
+        finally:
+            self.most = most + self.steps - before
 
     def mro(self, cls: Definition) -> tuple[Resolved, ...]:
         """The classes in which attributes are looked up, kept for this interpretation."""

@@ -8,7 +8,6 @@ The body is tried with several ranks; those that lead to a contradiction are out
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection
 
 from kernelscope.dims import Dim, dim
@@ -23,9 +22,9 @@ from kernelscope.tensor import Shape, Size, Tensor
 
 MOST = 6
 """A function that runs with so many dims runs with any number."""
-TRIAL_SECONDS = 0.3
-ALL_SECONDS = 1.5
-"""How long ranks are tried in one file."""
+TRIAL_STEPS = 12_000
+ALL_STEPS = 60_000
+"""How far ranks are tried in one file."""
 MAX_PARAMETERS = 3
 GUESSED = 3
 """Names that promise a sequence of vectors are also given to images; other names promise what they say."""
@@ -38,14 +37,13 @@ def settle_ranks(run: Interpreter, scope: Scope, node: t.FunctionDef, guessed: C
     """
     for name in guessed:
         value = scope.names[name]
-        if run.tried < ALL_SECONDS and present(value).rank == GUESSED and not _runs(run, scope, node, name, value):
+        if run.tried < ALL_STEPS and present(value).rank == GUESSED and not _runs(run, scope, node, name, value):
             unknown = Tensor(Shape.unknown("what the caller gives is not known"), present(value).dtype)
             scope.names[name] = Maybe(unknown, value.name) if isinstance(value, Maybe) else unknown
     names = [p.name for p in node.args if _is_open(scope.names.get(p.name))]
     for name in names[:MAX_PARAMETERS]:
-        if run.tried > ALL_SECONDS:
+        if run.tried > ALL_STEPS:
             return
-        start = time.thread_time()
         taken = _spoken(scope)
         called = name
         while any(f"{called}_size{i}" in taken for i in range(MOST)):
@@ -53,7 +51,6 @@ def settle_ranks(run: Interpreter, scope: Scope, node: t.FunctionDef, guessed: C
         found = _rank(run, scope, node, name, called)
         if found is not None:
             scope.names[name] = _with_rank(scope.names[name], called, found)
-        run.tried += time.thread_time() - start
 
 
 def _is_open(value: Value) -> bool:
@@ -77,9 +74,8 @@ def _runs(run: Interpreter, scope: Scope, node: t.FunctionDef, name: str, value:
     """Whether a call with this rank meets no contradiction."""
     trial = Scope(scope.path, scope.function, dict(scope.names), scope.outer)
     trial.names[name] = value
-    budget, steps, deadline = time.thread_time() + TRIAL_SECONDS, run.steps, run.deadline
+    start = run.steps
     known, frame, mark, before = run.known, run.symbols.frame, run.changes.mark(), len(run.findings)
-    run.steps, run.deadline = 0, min(budget, deadline)
     batched = WITHOUT_BATCH.set(False)
     run.quiet += 1
     run.contexts.within += 1
@@ -89,7 +85,8 @@ def _runs(run: Interpreter, scope: Scope, node: t.FunctionDef, name: str, value:
     run.calls, calls = 1, run.calls
     try:
         returns = Returns(run, trial)
-        return not (execute(run, trial, node.body, returns) and not returns.any)
+        with run.budget(TRIAL_STEPS):
+            return not (execute(run, trial, node.body, returns) and not returns.any)
     except ShapeError:
         return False
     except (OutOfBudget, RecursionError, ArithmeticError):
@@ -101,7 +98,7 @@ def _runs(run: Interpreter, scope: Scope, node: t.FunctionDef, name: str, value:
         run.contexts.within -= 1
         run.quiet -= 1
         run.known, run.symbols.frame, run.calls, run.nested = known, frame, calls, 0
-        run.steps, run.deadline = steps, deadline
+        run.tried += run.steps - start
         del run.findings[before:]
 
 

@@ -12,7 +12,7 @@ from kernelscope.dims import Dim
 from kernelscope.interp.calls import bind, run_body
 from kernelscope.interp.expressions import evaluate
 from kernelscope.interp.generality import Generality, Vector
-from kernelscope.interp.interpreter import Interpreter
+from kernelscope.interp.interpreter import OBJECT_STEPS, Interpreter
 from kernelscope.interp.values import Function, Instance, Number, Opaque, Scope, Value, as_size
 from kernelscope.ops import ShapeError
 from kernelscope.syntax.python import tree as t
@@ -99,14 +99,13 @@ def _made_by(run: Interpreter, instance: Instance, init: Function, names: dict[s
         if node.args:
             frame.names[node.args[0].name] = instance
         run.quiet += 1
-        steps, run.steps = run.steps, 0
         try:
-            run_body(run, frame, node)
+            with run.budget(OBJECT_STEPS):
+                run_body(run, frame, node)
         except ShapeError:
             pass
         finally:
             run.quiet -= 1
-            run.steps = steps
 
     instance.initialise = initialise
 

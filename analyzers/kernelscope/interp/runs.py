@@ -8,7 +8,6 @@ Callers come first, so that what they give is known; a function that nobody is s
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -32,15 +31,14 @@ from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Scope as SourceScope
 from kernelscope.tensor import Tensor, Unknown
+from kernelscope.workspace.files import Version
 from kernelscope.workspace.modules import Definition
 from kernelscope.workspace.workspace import Workspace
 
-FUNCTION_SECONDS = 1.5
-"""The longest that one function, with all that it calls, is interpreted."""
-FILE_SECONDS = 8.0
-BUILDERS_SECONDS = 1.5
-"""Functions that only build models are looked at after those that compute, and only this long after the start."""
-TRACE_SECONDS = 6.0
+FILE_STEPS = 320_000
+BUILDERS_STEPS = 60_000
+"""Functions that only build models are looked at after those that compute, and only if those took no more."""
+TRACE_STEPS = 240_000
 
 
 @dataclass(slots=True)
@@ -48,6 +46,8 @@ class FileRun:
     """What interpretation found in one file: values by span, contradictions, functions that were run."""
 
     path: str
+    versions: Mapping[str, Version | None] = field(default_factory=dict[str, "Version | None"])
+    """The files that were looked at, as they were."""
     values: dict[Span, Seen] = field(default_factory=dict[Span, Seen])
     findings: list[Finding] = field(default_factory=list[Finding])
     incomplete: set[str] = field(default_factory=set[str])
@@ -55,24 +55,27 @@ class FileRun:
 
 def run_file(workspace: Workspace, path: str, cancelled: Callable[[], bool] = lambda: False) -> FileRun:
     """Interpret every function of a file. Never raises; what goes wrong loses the function it happens in."""
-    result = FileRun(path)
+    with workspace.modules.steady() as versions:
+        return _run_file(workspace, path, FileRun(path, versions), cancelled)
+
+
+def _run_file(workspace: Workspace, path: str, result: FileRun, cancelled: Callable[[], bool]) -> FileRun:
     module = workspace.modules.module(path)
     if module is None:
         return result
     run = Interpreter(workspace)
     run.contexts.path = path
-    end = time.thread_time() + FILE_SECONDS
-    elsewhere = Elsewhere(workspace, path, module)
+    elsewhere = Elsewhere(workspace, path, module, lambda: run.steps)
     order = callers_first(module)
     builders = [scope for scope in order if not computes(scope)]
     for scope in [*(s for s in order if s not in builders), *builders]:
-        if cancelled() or (scope in builders and time.thread_time() > end - FILE_SECONDS + BUILDERS_SECONDS):
+        if cancelled() or (scope in builders and run.steps > BUILDERS_STEPS):
             break
         if scope.node not in run.contexts.calls and _is_seeded_poorly(run, path, scope):
             for other, calling in elsewhere.callers(scope):
                 _attempt(run, other, calling)
             run.findings = [finding for finding in run.findings if finding.path == path]
-        if time.thread_time() > end or not _attempt(run, path, scope):
+        if run.steps > FILE_STEPS or not _attempt(run, path, scope):
             result.incomplete.add(scope.qualified_name)
         result.values.update(run.seen)
     result.findings = [finding for finding in run.findings if finding.path == path]
@@ -81,7 +84,7 @@ def run_file(workspace: Workspace, path: str, cancelled: Callable[[], bool] = la
 
 def _is_seeded_poorly(run: Interpreter, path: str, scope: SourceScope) -> bool:
     """Whether a function by itself does not tell the rank of a tensor that it is given."""
-    run.start(FUNCTION_SECONDS)
+    run.start()
     run.seen, run.quiet, run.contexts.root = {}, 0, None
     node = scope.node
     assert isinstance(node, t.FunctionDef)
@@ -115,7 +118,7 @@ def _fresh(run: Interpreter, path: str, scope: SourceScope, by_name: bool) -> tu
     node = scope.node
     assert isinstance(node, t.FunctionDef)
     run.seen = {}
-    run.start(FUNCTION_SECONDS)
+    run.start()
     run.contexts.root = node
     run.root_frame = 0
     run.contexts.within = 0
@@ -221,6 +224,11 @@ def _common(run: Interpreter, definition: Definition, contexts: list[Context]) -
 
 def trace_function(workspace: Workspace, path: str, scope: SourceScope, callers: Mapping[Span, Seen]) -> Trace:
     """The steps of one function on what the callers of its file give it, which `callers` tells. Never raises."""
+    with workspace.modules.steady():
+        return _trace(workspace, path, scope, callers)
+
+
+def _trace(workspace: Workspace, path: str, scope: SourceScope, callers: Mapping[Span, Seen]) -> Trace:
     run = Interpreter(workspace, trace=Trace())
     node = scope.node
     assert isinstance(node, t.FunctionDef)
@@ -228,7 +236,7 @@ def trace_function(workspace: Workspace, path: str, scope: SourceScope, callers:
     for by_name in (True, False):
         run.findings.clear()
         run.trace = trace = Trace()
-        run.start(TRACE_SECONDS)
+        run.start(TRACE_STEPS)
         try:
             function = _alone(run, Definition(path, node.name, node, owner))
             frame = Scope(path, function)

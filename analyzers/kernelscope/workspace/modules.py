@@ -10,7 +10,9 @@ import os
 import re
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 from kernelscope.results import LeftOut
 from kernelscope.syntax.python.lower import Module, parse_module
@@ -72,6 +74,20 @@ class _Kept:
     names: Namespace | None = None
 
 
+@dataclass(slots=True)
+class _Seen:
+    """The files that one computation looked at."""
+
+    kept: dict[str, _Kept | None] = field(default_factory=dict[str, "_Kept | None"])
+    versions: dict[str, Version | None] = field(default_factory=dict[str, "Version | None"])
+
+
+class _Steady(threading.local):
+    """Of each thread the computation that it is in the middle of."""
+
+    seen: _Seen | None = None
+
+
 class Modules:
     """Resolves names of workspace modules. Safe to use from several threads."""
 
@@ -81,6 +97,7 @@ class Modules:
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
         self._kept_bytes = 0
         self._lock = threading.RLock()
+        self._steady = _Steady()
 
     # -- modules -----------------------------------------------------------------------------------------
 
@@ -98,11 +115,33 @@ class Modules:
             kept.names = namespace_of(kept.module.body)
         return kept.names
 
+    @contextmanager
+    def steady(self) -> Generator[Mapping[str, Version | None]]:
+        """Inside, this thread sees one tree of each file, whatever else is asked or edited meanwhile.
+
+        Gives the versions of the files that were looked at.
+        """
+        outer = self._steady.seen
+        seen = self._steady.seen = _Seen() if outer is None else outer
+        try:
+            yield seen.versions
+        finally:
+            self._steady.seen = outer
+
     def files_changed(self) -> None:
         """Files came or went: forget which folders hold what. (Changed content is noticed by itself.)"""
         self.packages.forget()
 
     def _keep(self, path: str) -> _Kept | None:
+        seen = self._steady.seen
+        if seen is None:
+            return self._current(path)
+        if path not in seen.kept:
+            kept = seen.kept[path] = self._current(path)
+            seen.versions[path] = kept.version if kept is not None else self.files.version(path)
+        return seen.kept[path]
+
+    def _current(self, path: str) -> _Kept | None:
         version = self.files.version(path)
         if version is None or version.size > MAX_LOWERED_BYTES:
             return None

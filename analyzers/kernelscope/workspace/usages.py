@@ -35,6 +35,7 @@ from kernelscope.syntax.python.tree import (
 )
 from kernelscope.workspace.files import PYTHON_SUFFIXES
 from kernelscope.workspace.modules import Definition, Modules
+from kernelscope.workspace.nearby import Nearby
 
 MAX_SITES = 200
 SEARCH_SECONDS = 0.4
@@ -95,6 +96,22 @@ class Usages:
                 if by_receiver or self._means(site, definition):
                     sites.append(site)
         return Found(tuple(sites[:limit]), complete)
+
+    def nearby(self, path: str) -> Nearby:
+        """The files around one, for calls that must not depend on time or on what was opened first."""
+        opened = [other for other in self._modules.files.open_paths() if self._modules.files.is_indexed(other)]
+        python = {other for other in (*self._python_paths(), *opened) if other.endswith(PYTHON_SUFFIXES)}
+        return Nearby(self._modules.files, _by_nearness(sorted(python), path))
+
+    def calls_in(self, paths: Iterable[str], definition: Definition, limit: int) -> list[CallSite]:
+        """Calls of a function, method or class in these files, as `calls` counts them."""
+        sites: list[CallSite] = []
+        for path in paths:
+            found = self._calls_in(path, definition.name)
+            sites += [site for site in found if definition.owner is not None or self._means(site, definition)]
+            if len(sites) >= limit:
+                break
+        return sites[:limit]
 
     def instance_calls(self, cls: Definition, limit: int = MAX_SITES, seconds: float = SEARCH_SECONDS) -> Found:
         """Calls of instances of a class that methods keep in `self`: `self.part = Cls()` and then `self.part(x)`.

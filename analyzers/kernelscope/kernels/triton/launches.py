@@ -259,9 +259,7 @@ def _flipped(answers: dict[str, bool], tests: tuple[str, ...]) -> dict[str, bool
     return {test: holds != (test in tests) for test, holds in answers.items()}
 
 
-def _grid_in(
-    scope: HostScope, site: _Site, answers: dict[str, bool], tests: tuple[str, ...]
-) -> tuple[Dim, ...] | None:
+def _grid_in(scope: HostScope, site: _Site, answers: dict[str, bool], tests: tuple[str, ...]) -> tuple[Dim, ...] | None:
     """The grid when some tests have the less likely answer."""
     at = site.call.span.start
     scope.cases = Cases(_flipped(answers, tests), asking=True)

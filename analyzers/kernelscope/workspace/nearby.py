@@ -1,0 +1,53 @@
+"""Calls of a name in the files that lie nearest to one file: the same ones at any time, on any machine.
+
+Looks at bytes, never at the index, which may not stand yet. What lies further away is not looked at.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from kernelscope.results import LeftOut
+from kernelscope.workspace.files import Files
+
+MAX_FILES = 300
+MAX_BYTES = 12 << 20
+MAX_CALLING = 12
+"""Files with calls of the name that are looked into: each has to be parsed."""
+
+
+class Nearby:
+    """The files around one file, read when a name is first looked for."""
+
+    def __init__(self, files: Files, paths: Sequence[str]) -> None:
+        self._files = files
+        self._paths = paths[:MAX_FILES]
+        self._read: list[tuple[str, bytes]] | None = None
+
+    def calling(self, name: str) -> list[str]:
+        """The nearest files in which the name is called, nearest first."""
+        if self._read is None:
+            self._read = self._contents()
+        needle = name.encode()
+        pattern = re.compile(rb"(?<!def )(?<!class )\b%b\s*\(" % re.escape(needle))
+        found: list[str] = []
+        for path, data in self._read:
+            if needle in data and pattern.search(data):
+                found.append(path)
+                if len(found) == MAX_CALLING:
+                    break
+        return found
+
+    def _contents(self) -> list[tuple[str, bytes]]:
+        found: list[tuple[str, bytes]] = []
+        left = MAX_BYTES
+        for path in self._paths:
+            data = self._files.read(path)
+            if isinstance(data, LeftOut):
+                continue
+            left -= len(data)
+            if left < 0:
+                break
+            found.append((path, data))
+        return found
