@@ -28,6 +28,7 @@ from kernelscope.interp.values import (
     Function,
     Instance,
     LayerMethod,
+    Maybe,
     Opaque,
     PlainMethod,
     Scope,
@@ -46,6 +47,17 @@ from kernelscope.tensor import Fields, Several, Shape, Tensor, Unknown
 from kernelscope.workspace.modules import Definition, ModuleRef
 from kernelscope.workspace.modules import External as OutsideName
 
+MODULE_METHODS = {
+    "__init__", "__call__", "forward", "extra_repr", "_get_name", "add_module", "register_module", "register_buffer",
+    "register_parameter", "register_forward_hook", "register_forward_pre_hook", "register_full_backward_hook",
+    "get_submodule", "get_parameter", "get_buffer", "set_submodule", "apply", "cuda", "cpu", "to", "to_empty", "type",
+    "float", "double", "half", "bfloat16", "train", "eval", "requires_grad_", "zero_grad", "share_memory", "compile",
+    "state_dict", "load_state_dict", "parameters", "named_parameters", "buffers", "named_buffers", "children",
+    "named_children", "modules", "named_modules", "append", "extend", "insert", "pop", "keys", "values", "items",
+    "update", "clear", "reset_parameters", "_save_to_state_dict", "_load_from_state_dict", "_apply", "__getattr__",
+    "__setattr__", "__dir__", "__getitem__", "__len__", "__iter__", "__contains__",
+}  # fmt: skip
+"""What a class gets from torch's layers besides what its own methods store."""
 ABOUT = ("shape", "dtype", "device", "ndim", "config")
 """Attributes of what may be a tensor that are none of its numbers."""
 
@@ -141,7 +153,9 @@ def instance_attribute(run: Interpreter, instance: Instance, name: str) -> Value
     """What `self.name` is: stored by `__init__`, or defined by the class."""
     prepare(run, instance)
     if name in instance.attributes:
-        return instance.attributes[name]
+        held = instance.attributes[name]
+        is_open = held is None and not run.symbols.building and run.is_stored_later(instance.cls, name)
+        return Maybe(Unknown(f"other code may store self.{name}"), f"self.{name}") if is_open else held
     found = run.class_attribute(instance.cls, name)
     value = _class_attribute(run, found, instance)
     if isinstance(value, Unknown):
@@ -176,11 +190,11 @@ def _class_attribute(run: Interpreter, found: object, receiver: Instance | None)
             finally:
                 run.quiet -= 1
         case OutsideName():
-            if receiver is not None and found.dotted.startswith("torch.nn."):
-                base, _, method = found.dotted.rpartition(".")
+            base, _, method = found.dotted.rpartition(".")
+            if receiver is not None and found.dotted.startswith("torch.nn.") and method in MODULE_METHODS:
                 return LayerMethod(receiver, base, method)
-            if receiver is not None and found.dotted.rpartition(".")[0] in records.DICTS:
-                return PlainMethod(receiver, found.dotted.rpartition(".")[2])
+            if receiver is not None and base in records.DICTS:
+                return PlainMethod(receiver, method)
             return Unknown(f"{found.dotted} is not followed")
         case _:
             return Unknown("no class of the workspace defines it")

@@ -10,11 +10,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from kernelscope.dims import Dim
+from kernelscope.interp.annotations import layer_of
 from kernelscope.interp.expressions import evaluate
 from kernelscope.interp.interpreter import Interpreter, Known
 from kernelscope.interp.operators import truth
-from kernelscope.interp.values import Flag, Maybe, Opaque, Scope, Value, as_size
+from kernelscope.interp.values import Flag, Instance, Maybe, Opaque, Scope, Value, as_size, present
 from kernelscope.syntax.python import tree as t
+from kernelscope.tensor import Unknown
 
 
 @dataclass(slots=True)
@@ -92,6 +94,8 @@ def narrow(run: Interpreter, scope: Scope, test: t.Expr, holds: bool) -> None:
             _narrow_name(run, scope, name, (op == "is") == holds)
         case t.Compare(left=left, ops=["==" | "!=" as op], comparators=[right]) if (op == "==") == holds:
             _equal(run, scope, left, right)
+        case t.Call(func=t.Name(id="isinstance"), args=[t.Name() | t.Attribute() as subject, kind]) if holds:
+            _narrow_kind(run, scope, subject, kind)
         case t.Name(id=name) if holds:
             _narrow_name(run, scope, name, False)
         case t.UnaryOp(op="not", operand=operand):
@@ -117,6 +121,24 @@ def _equal(run: Interpreter, scope: Scope, left: t.Expr, right: t.Expr) -> None:
             run.learn(run.known.facts.with_same(one, other))
     finally:
         run.quiet -= 1
+
+
+def _narrow_kind(run: Interpreter, scope: Scope, subject: t.Name | t.Attribute, kind: t.Expr) -> None:
+    """An object that is not known is a layer of this class."""
+    run.quiet += 1
+    try:
+        value = present(evaluate(run, scope, subject))
+        layer = layer_of(run, evaluate(run, scope, kind)) if isinstance(value, Unknown | Opaque) else None
+        holder = evaluate(run, scope, subject.value) if isinstance(subject, t.Attribute) else None
+    finally:
+        run.quiet -= 1
+    if layer is None:
+        return
+    if isinstance(subject, t.Name):
+        scope.names[subject.id] = layer
+    elif isinstance(holder, Instance):
+        run.changes.before(holder.attributes)
+        holder.attributes[subject.attr] = layer
 
 
 def _narrow_name(run: Interpreter, scope: Scope, name: str, is_none: bool) -> None:

@@ -14,6 +14,7 @@ from kernelscope.interp.calls import call
 from kernelscope.interp.interpreter import (
     Interpreter,
 )
+from kernelscope.interp.operators import Quotient
 from kernelscope.interp.values import (
     Alike,
     Arguments,
@@ -102,8 +103,13 @@ def call_external(run: Interpreter, name: str, args: Arguments, kwargs: Keywords
         return plain(run, args, kwargs, span)
     if any(isinstance(a, Unpacked) for a in args):
         return Unknown(f"{name} of arguments that are not known", span)
-    if name in ("torch.tensor", "torch.as_tensor") and args and isinstance(args[0], Alike):
-        return _tensor_of(args[0], kwargs)
+    if name in ("torch.tensor", "torch.as_tensor") and args:
+        if isinstance(args[0], Alike):
+            return _tensor_of(args[0], kwargs)
+        plain = _plain_numbers(args[0])
+        result = _operator(run, name, [plain, *args[1:]], kwargs)
+        is_kind_known = plain is args[0] or "dtype" in kwargs or not isinstance(result, Tensor)
+        return result if is_kind_known else result.with_dtype(Unknown("the kind of a number is not known"))
     if ops.find(name) is not None:
         if args and short not in SIZED:
             args = [_tensor_argument(args[0]), *args[1:]]
@@ -120,6 +126,17 @@ def _tensor_of(values: Alike, kwargs: Keywords) -> Value:
     count = values.count if isinstance(values.count, Dim) else Unknown("a list of unknown length")
     dtype = kwargs.get("dtype")
     return Tensor(Shape((count,)), dtype if isinstance(dtype, DType) else Unknown("the kind of a list's numbers"))
+
+
+def _plain_numbers(value: Value) -> Value:
+    """Numbers whose values are not known, also in nested lists, as some number: they have no dims."""
+    match value:
+        case Number() | Flag() | Quotient():
+            return 0.5
+        case list() | tuple():
+            return [_plain_numbers(v) for v in value]
+        case _:
+            return value
 
 
 SIZED = {"zeros", "ones", "empty", "full", "rand", "randn", "randint", "arange", "eye", "linspace", "tensor", "Size",

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from kernelscope.dims import Facts, dim
+from kernelscope.interp.annotations import promised
 from kernelscope.interp.changes import Contents
 from kernelscope.interp.conditions import condition
 from kernelscope.interp.expressions import evaluate, index_of
@@ -18,11 +19,11 @@ from kernelscope.interp.interpreter import Interpreter, Known
 from kernelscope.interp.joins import Join
 from kernelscope.interp.operators import binary
 from kernelscope.interp.sequences import any_of, iterated, sequence
-from kernelscope.interp.values import Alike, Instance, Opaque, Scope, Unpacked, Value, present
+from kernelscope.interp.values import Alike, Function, Instance, Maybe, Opaque, Scope, Unpacked, Value, present
 from kernelscope.ops import ShapeError
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
-from kernelscope.tensor import Tensor, Unknown
+from kernelscope.tensor import Several, Tensor, Unknown
 
 MAX_UNROLLED = 8
 MAX_FORKS = 3
@@ -112,7 +113,7 @@ def _statement(run: Interpreter, scope: Scope, node: t.Stmt, returns: Returns) -
             _assign_all(run, scope, node, evaluate(run, scope, node.value))
         case t.AnnAssign():
             if node.value is not None:
-                assign(run, scope, node.target, evaluate(run, scope, node.value))
+                assign(run, scope, node.target, _declared(run, scope, node, evaluate(run, scope, node.value)))
         case t.AugAssign():
             current = evaluate(run, scope, node.target)
             value = binary(run, node.op, current, evaluate(run, scope, node.value), node.span)
@@ -170,8 +171,15 @@ def _statement(run: Interpreter, scope: Scope, node: t.Stmt, returns: Returns) -
     return GOES_ON
 
 
+def _declared(run: Interpreter, scope: Scope, node: t.AnnAssign, value: Value) -> Value:
+    """What an attribute holds that starts as None and is declared to be a layer at times."""
+    if value is not None or not isinstance(node.target, t.Attribute):
+        return value
+    layer = promised(run, scope.path, node.annotation)
+    return value if layer is None else Maybe(layer, f"self.{node.target.attr}")
+
+
 def _define(scope: Scope, node: t.FunctionDef) -> None:
-    from kernelscope.interp.values import Function
     from kernelscope.workspace.modules import Definition
 
     scope.names[node.name] = Function(Definition(scope.path, node.name, node), closure=scope)
@@ -213,6 +221,12 @@ def assign(run: Interpreter, scope: Scope, target: t.Expr, value: Value) -> None
         case t.Attribute():
             holder = evaluate(run, scope, target.value)
             if isinstance(holder, Instance):
+                setter = run.workspace.classes.setter(holder.cls, target.attr, run.mro(holder.cls))
+                if setter is not None:
+                    from kernelscope.interp.calls import call_function
+
+                    call_function(run, Function(setter, holder, True), [value], {}, target.span)
+                    return
                 run.changes.before(holder.attributes)
                 holder.attributes[target.attr] = run.symbols.named(scope, value, f"self.{target.attr}")
             run.record(scope.path, target.attr_span, value)
@@ -238,7 +252,7 @@ def _unpack(run: Interpreter, scope: Scope, targets: list[t.Expr], value: Value,
     if values is not None and any(isinstance(v, Unpacked) for v in values):
         values = None
     if values is None:
-        element = value.element if isinstance(value, Alike) else _part_of(value, span)
+        element = value.element if isinstance(value, Alike | Several) else _part_of(value, span)
         for index, target in enumerate(targets):
             part = Unknown("some of the values") if isinstance(target, t.Starred) else element
             if isinstance(value, Opaque) and starred and not isinstance(target, t.Starred):

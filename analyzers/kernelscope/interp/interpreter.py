@@ -32,6 +32,7 @@ from kernelscope.ops import ShapeError
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import DTYPES, Shape, Unknown
+from kernelscope.workspace.classes import stored_in_others
 from kernelscope.workspace.modules import Definition, Missing, ModuleRef, Resolved
 from kernelscope.workspace.modules import External as OutsideName
 from kernelscope.workspace.workspace import Workspace
@@ -127,6 +128,8 @@ class Interpreter:
     """For each module with decorators, the shapes that it documents."""
     _mros: dict[t.Stmt, tuple[Resolved, ...]] = field(default_factory=dict[t.Stmt, "tuple[Resolved, ...]"])
     _attributes: dict[tuple[t.Stmt, str], Resolved] = field(default_factory=dict[tuple[t.Stmt, str], "Resolved"])
+    _stored_in_others: dict[str, set[str]] = field(default_factory=dict[str, "set[str]"])
+    """For each file, attributes that its code stores in other objects than `self`."""
     _generators: dict[t.FunctionDef, bool] = field(default_factory=dict[t.FunctionDef, bool])
 
     def start(self, steps: int = FUNCTION_STEPS) -> None:
@@ -170,6 +173,15 @@ class Interpreter:
         if known is None:
             self._attributes[key] = known = self.workspace.classes.attribute(cls, name, self.mro(cls))
         return known
+
+    def is_stored_later(self, cls: Definition, name: str) -> bool:
+        """Whether an attribute may be stored by other code than the constructor."""
+        if cls.path not in self._stored_in_others:
+            module = self.workspace.modules.module(cls.path)
+            self._stored_in_others[cls.path] = stored_in_others(module.body) if module is not None else set()
+        if name in self._stored_in_others[cls.path]:
+            return True
+        return any(found.method.name != "__init__" for found in self.workspace.classes.stored(cls, name))
 
     def is_module(self, cls: Definition) -> bool:
         """Whether a class derives from torch.nn.Module, as far as its bases can be followed."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 
 from kernelscope.dims import Dim, dim, parse
+from kernelscope.interp.annotations import promised
 from kernelscope.interp.attributes import instance_attribute
 from kernelscope.interp.documentation import documented
 from kernelscope.interp.expressions import evaluate
@@ -214,7 +215,8 @@ def _given(
         return default.value
     if default is not None and not isinstance(default, t.Constant):
         return evaluate(run, Scope(function.definition.path), default)
-    return Opaque(param.name)
+    layer = promised(run, function.definition.path, param.annotation)
+    return Opaque(param.name) if layer is None else layer
 
 
 def _annotation_text(run: Interpreter, function: Function, param: t.Param) -> str:

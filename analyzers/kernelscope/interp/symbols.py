@@ -26,6 +26,9 @@ class Symbols:
 
     reasons: dict[str, str] = field(default_factory=dict[str, str])
     renamed: dict[str, str] = field(default_factory=dict[str, str])
+    """Symbols of one call in the words of another."""
+    origins: dict[str, str] = field(default_factory=dict[str, str])
+    """The symbol that one is another word for: what goes through a call comes back under its own name."""
     ones: set[str] = field(default_factory=set[str])
     """Those that may well be 1, as on one of two ways."""
     frame: int = 0
@@ -37,6 +40,7 @@ class Symbols:
     def begin(self) -> None:
         """Another function is looked at."""
         self.renamed.clear()
+        self.origins.clear()
         self.ones.clear()
         self.frame = self.building = 0
 
@@ -84,12 +88,16 @@ class Symbols:
         for symbol in size.names():
             if SEPARATOR not in symbol or symbol.endswith(own) or symbol not in self.reasons:
                 continue
-            key = f"{symbol}{own}"
-            if key not in self.renamed:
+            origin = self.origins.get(symbol, symbol)
+            key = f"{origin}{own}"
+            if origin.endswith(own):
+                self.renamed[key] = origin
+            elif key not in self.renamed:
                 called = name if size.name == symbol else symbol
-                self.renamed[key] = self.new(scope, called, self.reasons[symbol]).names()[0]
+                self.renamed[key] = made = self.new(scope, called, self.reasons[symbol]).names()[0]
+                self.origins[made] = origin
                 if symbol in self.ones:
-                    self.ones.add(self.renamed[key])
+                    self.ones.add(made)
             changes[symbol] = dim(self.renamed[key])
         return size.subs(changes) if changes else size
 

@@ -26,6 +26,7 @@ from kernelscope.syntax.python.tree import (
     Tuple,
     dotted,
     flat,
+    walk,
 )
 from kernelscope.workspace.modules import Definition, External, Missing, Modules, Resolved
 
@@ -101,6 +102,16 @@ class Classes:
                 return External(f"{base.dotted}.{name}")
         return Missing(f"no base of {cls.name} defines {name}")
 
+    def setter(self, cls: Definition, name: str, order: tuple[Resolved, ...] | None = None) -> Definition | None:
+        """The method that runs when a property is stored."""
+        for base in order or self.mro(cls):
+            if not is_class(base):
+                continue
+            for method in _class(base).methods():
+                if method.name == name and any(dotted(d) == f"{name}.setter" for d in method.decorator_list):
+                    return Definition(base.path, name, method, base)
+        return None
+
     def stored(self, cls: Definition, name: str) -> tuple[Stored, ...]:
         """The statements `self.name = ...` in the methods of the nearest class of the order that has any."""
         for base in self.mro(cls):
@@ -174,6 +185,19 @@ def _stores(cls: Definition) -> list[Stored]:
                     found.append(Stored(definition, statement))
                 continue
             todo.extend(reversed(nested(statement)))
+    return found
+
+
+def stored_in_others(body: list[Stmt]) -> set[str]:
+    """Attributes that code stores in objects other than the first parameter of the method that it stands in."""
+    found: set[str] = set()
+    for node in walk(*body):
+        if isinstance(node, Assign | AnnAssign):
+            found |= {
+                target.attr
+                for target in _targets(node)
+                if isinstance(target, Attribute) and not (isinstance(target.value, Name) and target.value.id == "self")
+            }
     return found
 
 

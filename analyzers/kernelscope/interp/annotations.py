@@ -1,0 +1,65 @@
+"""What annotations and `isinstance` promise: tuples of sizes, and layers in the words of their classes."""
+
+# Values are dynamic by nature; narrowing one to a container leaves its elements unknown to the type checker.
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+
+from __future__ import annotations
+
+from kernelscope.interp.interpreter import Interpreter
+from kernelscope.interp.values import Class, Instance, Opaque, Value
+from kernelscope.syntax.python import tree as t
+from kernelscope.tensor import Unknown
+
+OPTIONAL = ("Optional", "Union")
+TUPLES = ("tuple", "Tuple", "typing.Tuple")
+SEQUENCES = (*TUPLES, "list", "List", "Sequence", "typing.List", "typing.Sequence", "torch.Size")
+
+
+def promised(run: Interpreter, path: str, annotation: t.Expr | None) -> Instance | None:
+    """The layer that a value annotated so is: `Attention`, `"Attention"`, `Attention | None`, `Optional[Attention]`."""
+    name = _class_name(annotation)
+    return None if name is None else layer_of(run, run.module_name(path, name))
+
+
+def sizes_of(name: str, annotation: t.Expr | None) -> Value | None:
+    """The sizes that a parameter annotated as a tuple holds: `tuple[int, int]`."""
+    match annotation:
+        case t.Subscript(value=value, slice=t.Tuple(elts=parts)) if (t.dotted(value) or "") in TUPLES:
+            if all(isinstance(part, t.Name) and part.id == "int" for part in parts):
+                return tuple(Opaque(name).element(index) for index in range(len(parts)))
+            return Unknown("a tuple of a caller")
+        case t.Name() | t.Attribute() | t.Subscript():
+            whole = annotation.value if isinstance(annotation, t.Subscript) else annotation
+            return Unknown("a sequence of a caller") if (t.dotted(whole) or "") in SEQUENCES else None
+        case _:
+            return None
+
+
+def layer_of(run: Interpreter, cls: Value) -> Instance | None:
+    """Some object of a class, if it is a layer: its sizes are called what the class calls them."""
+    from kernelscope.interp.receivers import seeded_instance
+
+    if isinstance(cls, Class) and run.is_module(cls.definition):
+        return seeded_instance(run, cls.definition)
+    return None
+
+
+def _class_name(annotation: t.Expr | None) -> str | None:
+    match annotation:
+        case t.Name() | t.Attribute():
+            return t.dotted(annotation)
+        case t.Constant(value=str() as text) if text.replace(".", "").isidentifier():
+            return text
+        case t.BinOp(op="|", left=left, right=t.Constant(value=None)):
+            return _class_name(left)
+        case t.BinOp(op="|", left=t.Constant(value=None), right=right):
+            return _class_name(right)
+        case t.Subscript(value=value, slice=inner) if (t.dotted(value) or "").rpartition(".")[2] in OPTIONAL:
+            named = [e for e in inner.elts if not _is_none(e)] if isinstance(inner, t.Tuple) else [inner]
+            return _class_name(named[0]) if len(named) == 1 else None
+        case _:
+            return None
+
+
+def _is_none(node: t.Expr) -> bool:
+    return isinstance(node, t.Constant) and node.value is None
