@@ -110,10 +110,73 @@ def test_spans_are_bytes_of_the_file() -> None:
     assert module.text.line_of(second.span.start) == 2
 
 
-def test_an_error_spoils_its_statement_only() -> None:
-    module = parse_module(b"def f(x):\n    a = x.view(\n    b = x + 1\n    return b\n\ndef g(y):\n    return y\n")
-    names = [scope.node.name for scope in module.functions()]
-    assert "g" in names
+HALF_TYPED = """
+class M(Base):
+    def forward(self, x):
+        a = self.l(x)
+        <|>
+        b = a + 1
+        return b
+
+def g(y):
+    return y
+"""
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "c = a.view(",
+        "c = a.view(x,\n                   3",
+        "c = (a +",
+        "c = a.",
+        "c = f(a)[:, ",
+        "if a == (1,",
+        "for i in range(",
+        "return {'a': [1",
+        "c = 'text",
+        'c = f"{a',
+        "a b c",
+        "c = a ++* 2",
+        "import",
+        "c = a)",
+    ],
+)
+def test_an_error_spoils_its_statement_only(typed: str) -> None:
+    source = HALF_TYPED.replace("<|>", typed).encode()
+    module = parse_module(source)
+    found = {scope.qualified_name: scope.node for scope in module.functions()}
+    assert set(found) == {"M.forward", "g"}
+    body = found["M.forward"].body
+    kept = [module.text.slice(s.span) for s in body if isinstance(s, t.Assign | t.Return)]
+    assert kept[0] == "a = self.l(x)"
+    inner = [s for s in t.walk(*body) if isinstance(s, t.Assign)]
+    assert "b = a + 1" in [module.text.slice(s.span) for s in inner]
+
+
+@pytest.mark.parametrize(
+    ("header", "parameters"),
+    [
+        ("def f(x, y", ["x"]),
+        ("def f(x, y)", ["x"]),
+        ("def f(x: Tensor, y=(1,", ["x"]),
+        ("def f(x,", []),
+    ],
+)
+def test_a_function_whose_header_is_half_typed_keeps_its_body(header: str, parameters: list[str]) -> None:
+    module = parse_module(f"{header}\n    a = x + 1\n    return a\n\ndef g(y):\n    return y\n".encode())
+    first, second = module.functions()
+    assert isinstance(first.node, t.FunctionDef)
+    assert (first.node.name, second.node.name) == ("f", "g")
+    assert [p.name for p in first.node.args] == parameters
+    assert len(first.node.body) == 2
+
+
+def test_what_a_half_typed_statement_assigns_is_not_known() -> None:
+    module = parse_module(b"x = f(1)\nx = g(x, (2\ny = x\n")
+    second = module.body[1]
+    assert isinstance(second, t.Assign)
+    assert isinstance(second.value, t.Broken)
 
 
 @pytest.mark.parametrize(

@@ -32,13 +32,8 @@ def check_readable(workspace: Workspace, path: Path) -> None:
 
 def syntax_error_line(module: Module) -> int | None:
     """The line of the first syntax error."""
-    node = module.tree.root_node
-    while node.has_error and not (node.is_error or node.is_missing):
-        inner = next((child for child in node.children if child.has_error or child.is_missing), None)
-        if inner is None:
-            break
-        node = inner
-    return node.start_point.row + 1 if node.has_error or node.is_missing else None
+    error = module.first_error
+    return None if error is None else module.text.line_of(error)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from tree_sitter import Node as Raw
 
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
+from kernelscope.syntax.python.mending import HOLE
 from kernelscope.syntax.python.strings import number, unescape
 
 MAX_DEPTH = 100
@@ -73,7 +74,8 @@ def name_or_dotted(raw: Raw) -> t.Expr:
 
 
 def _name(raw: Raw, depth: int) -> t.Expr:
-    return t.Name(text_of(raw), span_of(raw))
+    name = text_of(raw)
+    return t.Broken("syntax error", span_of(raw)) if name == HOLE else t.Name(name, span_of(raw))
 
 
 def _number(raw: Raw, depth: int) -> t.Expr:
@@ -360,7 +362,7 @@ def _parameter(raw: Raw, kind: t.ParamKind, depth: int) -> t.Param | None:
         kind, name = _SPLATS[name.type], next(iter(operands(name)), None)
     elif raw.type in _SPLATS:
         kind = _SPLATS[raw.type]
-    if name is None or name.type != "identifier":
+    if name is None or name.type != "identifier" or text_of(name) == HOLE:
         return None
     annotation, default = _optional(raw, "type", depth), _optional(raw, "value", depth)
     return t.Param(text_of(name), annotation, default, kind, span_of(raw), span_of(name))

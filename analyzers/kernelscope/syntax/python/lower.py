@@ -16,6 +16,7 @@ from tree_sitter import Language, Node, Parser, Query, QueryCursor, Tree
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.expressions import span_of, text_of
+from kernelscope.syntax.python.mending import dangling_dots, with_holes
 from kernelscope.syntax.python.statements import block
 from kernelscope.syntax.text import SourceText, with_line_feeds
 
@@ -78,7 +79,21 @@ class Module:
 
     @cached_property
     def body(self) -> list[t.Stmt]:
-        return block(self.tree.root_node, 0)
+        return block(self._readable.root_node, 0)
+
+    @cached_property
+    def _readable(self) -> Tree:
+        return _readable(self.tree, self.text.data)
+
+    @property
+    def first_error(self) -> int | None:
+        """Offset of the first thing that does not parse; None in a whole file."""
+        read = self._readable.root_node
+        places = error_places(read)[:1]
+        if read != self.tree.root_node:
+            there = read.text or b""
+            places += [at for at, (a, b) in enumerate(zip(with_line_feeds(self.text.data), there, strict=False)) if a != b][:1]
+        return min(places, default=None)
 
     @cached_property
     def comments(self) -> dict[int, Comment]:
@@ -138,6 +153,57 @@ def _definitions(body: list[t.Stmt]) -> Iterator[t.FunctionDef | t.ClassDef]:
             case _:
                 continue
         todo.extend(reversed(blocks))
+
+
+MAX_MENDS = 2
+
+
+def _readable(tree: Tree, data: bytes) -> Tree:
+    """The tree without the errors that one statement spreads over its neighbours; `tree` itself where it has none."""
+    text = with_line_feeds(data)
+    errors = [offset for offset in dangling_dots(text) if _is_dangling(tree.root_node, offset)]
+    if not errors and not tree.root_node.has_error:
+        return tree
+    for _ in range(1 + MAX_MENDS):  # brackets first: what they break is no error of its own
+        mended = with_holes(text, errors)
+        if mended != text:
+            text, tree = mended, Parser(language()).parse(mended)
+        errors = error_places(tree.root_node)
+        if not errors:
+            break
+    return tree
+
+
+def _is_dangling(root: Node, offset: int) -> bool:
+    """Whether the dot at `offset` took its attribute from the next line, as the grammar lets it outside brackets."""
+    node = root.descendant_for_byte_range(offset, offset + 1)
+    if node is None or node.type != "." or node.parent is None or node.parent.type != "attribute":
+        return False
+    while node is not None and not node.type.endswith(("statement", "definition", "block", "module")):
+        parent = node.parent
+        if parent is not None and parent.type in _BRACKETED and node != parent.child_by_field_name("value"):
+            return False
+        node = parent
+    return True
+
+
+_BRACKETED = {
+    "argument_list", "parenthesized_expression", "list", "tuple", "dictionary", "set", "subscript", "parameters",
+    "list_comprehension", "dictionary_comprehension", "set_comprehension", "generator_expression", "interpolation",
+}  # fmt: skip
+
+
+def error_places(root: Node) -> list[int]:
+    """Offsets where something did not parse or is missing, outermost errors only, in order."""
+    found: list[int] = []
+    todo = [root]
+    while todo and len(found) < MAX_BROKEN_NODES:
+        node = todo.pop()
+        if node.is_error or node.is_missing:
+            found.append(node.start_byte)
+        elif node.has_error:
+            todo.extend(reversed(node.children))
+    return found
 
 
 def parse_module(data: bytes, old: Tree | None = None) -> Module:
