@@ -26,10 +26,15 @@ SHOWN_FILES = 400
 def overview(workspace: Workspace, folder: Path, options: ViewOptions) -> Document:
     """The overview of the files below `folder`. Raises UserError when there is nothing to read."""
     paths = [entry.path for entry in workspace.files.walk() if Path(entry.path).is_relative_to(folder)]
+    left_out = [entry for entry in workspace.files.left_out() if entry.path.is_relative_to(folder)]
     if not paths:
-        raise UserError(f"{folder} holds no Python, Triton or CUDA source")
+        reasons = [f"; {entry.path.name} was left out: {entry.reason}" for entry in left_out[:1]]
+        raise UserError(f"{folder} holds no Python, Triton or CUDA source" + "".join(reasons))
     blocks: list[Block] = [*_models(workspace, folder, paths, options), *_kernels(workspace, folder, paths)]
-    notes = [f"{len(paths)} source files"]
+    notes = ["1 source file" if len(paths) == 1 else f"{len(paths)} source files"]
+    if left_out:
+        more = f" and {len(left_out) - 1} others" if len(left_out) > 1 else ""
+        notes.append(f"not read: {left_out[0].path.name} ({left_out[0].reason}){more}")
     if len(paths) <= SHOWN_FILES:
         blocks += _system(Readings(workspace).system(paths), folder)
     else:

@@ -91,8 +91,8 @@ class Module:
         read = self._readable.root_node
         places = error_places(read)[:1]
         if read != self.tree.root_node:
-            there = read.text or b""
-            places += [at for at, (a, b) in enumerate(zip(with_line_feeds(self.text.data), there, strict=False)) if a != b][:1]
+            pairs = zip(with_line_feeds(self.text.data), read.text or b"", strict=False)
+            places += [next(at for at, (given, mended) in enumerate(pairs) if given != mended)]
         return min(places, default=None)
 
     @cached_property
