@@ -18,9 +18,10 @@ from kernelscope.kernels.triton.broadcasting import numel
 from kernelscope.kernels.triton.call import Access
 from kernelscope.kernels.triton.configs import Config, Tuning, tuning
 from kernelscope.kernels.triton.dtypes import BITS
+from kernelscope.kernels.triton.fixed_numbers import fixed_numbers
 from kernelscope.kernels.triton.host_values import HostValue, Plain, as_dim
 from kernelscope.kernels.triton.kernel_runs import KernelRun, KernelRuns
-from kernelscope.kernels.triton.launches import Launch, launches
+from kernelscope.kernels.triton.launches import Launch
 from kernelscope.kernels.triton.statements import is_constexpr
 from kernelscope.kernels.triton.values import Tensor
 from kernelscope.kernels.triton.work import block_bytes, pipelined, shared_bytes, staged, work
@@ -93,17 +94,12 @@ class KernelFacts:
 
     def same_numbers(self) -> dict[str, int]:
         """Parameters that every launch passes as one and the same number."""
-        found: dict[str, set[int | None]] = {}
-        for launch in self.launches:
-            for name, value in launch.arguments:
-                number = as_dim(value) if not isinstance(value, Plain) else None
-                found.setdefault(name, set()).add(number.const if number is not None else None)
-        return {n: v for n, numbers in found.items() if len(numbers) == 1 for v in numbers if v is not None}
+        return fixed_numbers(self.node, self.launches, self.tuning)
 
 
 def kernel_facts(runs: KernelRuns, path: Path, module: Module, node: t.FunctionDef) -> KernelFacts:
     run = runs.run(str(path), node)
-    found = () if run.is_helper else tuple(launches(runs.workspace, str(path), node))
+    found = () if run.is_helper else runs.launches(str(path), node)
     return KernelFacts(path, module, node, run, found, tuning(runs.modules, str(path), node), _helpers(runs, run))
 
 

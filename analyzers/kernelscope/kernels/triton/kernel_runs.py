@@ -7,13 +7,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from kernelscope.dims import Dim
 from kernelscope.kernels.triton.call import Access, Product
+from kernelscope.kernels.triton.configs import tuning
+from kernelscope.kernels.triton.fixed_numbers import fixed_numbers
 from kernelscope.kernels.triton.interpretation import Facts, Found, Frame, HelperCall, Interpretation, OutOfSteps
+from kernelscope.kernels.triton.launches import Launch, launches
 from kernelscope.kernels.triton.recognition import is_kernel, kernels
 from kernelscope.kernels.triton.statements import parameter_value, run_function
 from kernelscope.kernels.triton.switches import MAX_SWITCHES, Answers, told, ways
 from kernelscope.kernels.triton.translation import own_words
-from kernelscope.kernels.triton.values import JitFunction, Tensor, Value
+from kernelscope.kernels.triton.values import BlockPointer, Descriptor, JitFunction, Tensor, Value
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Module
@@ -93,6 +97,10 @@ class KernelRuns:
         if len(self._kept) > KEPT_RUNS:
             self._kept.pop(next(iter(self._kept)))
         return result
+
+    def launches(self, path: str, node: t.FunctionDef) -> tuple[Launch, ...]:
+        """Where a kernel is launched."""
+        return tuple(launches(self.workspace, path, node))
 
     # -- kernels -----------------------------------------------------------------------------------------
 
@@ -181,16 +189,28 @@ class KernelRuns:
     def _contexts(self, path: str, node: t.FunctionDef, depth: int) -> list[dict[str, Value]]:
         """Arguments of the calls that other kernels make, each in the helper's own words."""
         found: list[dict[str, Value]] = []
+        fixed: list[dict[str, Value]] = []
         for where, caller in self._callers(path, node):
-            for call in self.run(where, caller, depth + 1).calls:
+            run = self.run(where, caller, depth + 1)
+            for call in run.calls:
                 if call.function.node is not node and not _twins(call.function, path, node):
                     continue
                 arguments = own_words(node, dict(call.arguments))
-                if arguments not in found:
-                    found.append(arguments)
+                if arguments in found:
+                    continue
+                found.append(arguments)
+                if not run.is_helper and not _sayable(node, arguments):
+                    arguments = own_words(node, dict(call.arguments), self._fixed_numbers(where, caller))
+                if arguments not in fixed:
+                    fixed.append(arguments)
             if len(found) >= MAX_CONTEXTS and any(map(_has_block, found)):
                 break
-        return sorted(found, key=_has_block, reverse=True)[:MAX_CONTEXTS]
+        chosen = fixed if _same_sizes(fixed) else found
+        return sorted(chosen, key=_has_block, reverse=True)[:MAX_CONTEXTS]
+
+    def _fixed_numbers(self, path: str, node: t.FunctionDef) -> dict[str, int]:
+        """Parameters of a kernel that are one and the same number wherever it is launched."""
+        return fixed_numbers(node, self.launches(path, node), tuning(self.modules, path, node))
 
     def _callers(self, path: str, node: t.FunctionDef) -> list[tuple[str, t.FunctionDef]]:
         """Kernels and helpers that call a function: of its own file, else of the workspace."""
@@ -220,6 +240,28 @@ class KernelRuns:
 def _twins(function: JitFunction, path: str, node: t.FunctionDef) -> bool:
     """Whether two definitions of one name stand in branches of one module: callers mean either."""
     return function.path == path and function.node.name == node.name
+
+
+def _sayable(node: t.FunctionDef, arguments: dict[str, Value]) -> bool:
+    """Whether the sizes of what a helper is given can be said with its own parameters."""
+    own = {param.name for param in node.args}
+    return all(own.issuperset(size.names()) for value in arguments.values() for size in _sizes(value))
+
+
+def _same_sizes(contexts: list[dict[str, Value]]) -> bool:
+    """Whether callers give blocks of the same sizes, wherever they give blocks of the same rank."""
+    first: dict[tuple[str, int], list[Dim]] = {}
+    for arguments in contexts:
+        for name, value in arguments.items():
+            sizes = _sizes(value)
+            if first.setdefault((name, len(sizes)), sizes) != sizes:
+                return False
+    return True
+
+
+def _sizes(value: Value) -> list[Dim]:
+    shape = value.shape if isinstance(value, Tensor | BlockPointer | Descriptor) else None
+    return [size for size in shape or () if size is not None]
 
 
 def _has_block(arguments: dict[str, Value]) -> bool:

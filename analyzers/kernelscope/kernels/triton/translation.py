@@ -1,10 +1,12 @@
 """A caller's arguments in the words of the helper that gets them: its own constexprs and parameters.
 
-A size that the helper cannot express keeps the caller's name, unless the helper means something else by it.
+A size that the helper cannot express is the number that the caller always gets for it, else it keeps the caller's
+name, unless the helper means something else by that.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from kernelscope.dims import Dim, dim
@@ -24,11 +26,14 @@ from kernelscope.kernels.triton.values import (
 )
 from kernelscope.syntax.python import tree as t
 
+_NOTHING: Mapping[str, int] = {}
+
 
 class Words:
-    """How the caller's sizes are called in the helper."""
+    """How the caller's sizes are called in the helper; `numbers` are those of the caller's names that never vary."""
 
-    def __init__(self, node: t.FunctionDef, arguments: dict[str, Value]) -> None:
+    def __init__(self, node: t.FunctionDef, arguments: dict[str, Value], numbers: Mapping[str, int]) -> None:
+        self.numbers = numbers
         self.own = {param.name for param in node.args}
         self.exact: dict[Dim, str] = {}
         for param in node.args:
@@ -53,9 +58,13 @@ class Words:
                 factor = size.exact_div(known) if known.const is None else None
                 if factor is not None and factor.const is not None:
                     return dim(name) * factor
-            clash = any(name in self.own and self.names.get(name) != name for name in size.names()
-                        if name not in self.names)  # fmt: skip
-            return None if clash else size.subs(self.names)
+            said: dict[str, str | int] = dict(self.names)
+            for name in size.names():
+                if name not in said and name in self.numbers:
+                    said[name] = self.numbers[name]
+                elif name not in said and name in self.own:
+                    return None
+            return size.subs(said)
         except ArithmeticError:
             return None
 
@@ -63,9 +72,11 @@ class Words:
         return tuple(self.size(s) for s in sizes) if sizes is not None else None
 
 
-def own_words(node: t.FunctionDef, arguments: dict[str, Value]) -> dict[str, Value]:
+def own_words(
+    node: t.FunctionDef, arguments: dict[str, Value], numbers: Mapping[str, int] = _NOTHING
+) -> dict[str, Value]:
     """The arguments of one call, by parameter, as the helper itself would say them."""
-    words = Words(node, arguments)
+    words = Words(node, arguments, numbers)
     return {
         param.name: _argument(param, arguments[param.name], words) for param in node.args if param.name in arguments
     }
