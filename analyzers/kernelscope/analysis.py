@@ -302,7 +302,7 @@ class Analysis:
             return system_document(kind, self.workspace, self.readings, target, options)
         from kernelscope.explain.deliverables import make
 
-        return make(kind, self.workspace, target, options)
+        return make(kind, self.triton, target, options)
 
     def report(
         self, focus: Sequence[str] = (), progress: Callable[[IndexProgress], None] | None = None

@@ -12,17 +12,17 @@ from kernelscope.explain.targets import function_of, python_target
 from kernelscope.results import Target, UserError, ViewOptions
 from kernelscope.syntax.python import tree as t
 from kernelscope.workspace.files import PYTHON_SUFFIXES
-from kernelscope.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
     from kernelscope.explain.triton_card import KernelFacts
+    from kernelscope.kernels.triton.kernel_runs import KernelRuns
 
-Maker = Callable[[Workspace, Target, ViewOptions], Document]
+Maker = Callable[["KernelRuns", Target, ViewOptions], Document]
 
 
-def pseudocode(workspace: Workspace, target: Target, options: ViewOptions) -> Document:
+def pseudocode(runs: KernelRuns, target: Target, options: ViewOptions) -> Document:
     """The pseudocode of a function, of a module's forward, or of every function of a file."""
-    found = python_target(workspace, target)
+    found = python_target(runs.workspace, target)
     if found.scope is None:
         scopes = [scope for scope in found.module.functions() if len(scope.path) <= 2]
         if not scopes:
@@ -40,54 +40,52 @@ def pseudocode(workspace: Workspace, target: Target, options: ViewOptions) -> Do
     return Document(title, tuple(blocks), "pseudocode", target)
 
 
-def model_architecture(workspace: Workspace, target: Target, options: ViewOptions) -> Document:
+def model_architecture(runs: KernelRuns, target: Target, options: ViewOptions) -> Document:
     """The architecture of the models of a file or of one class."""
-    return architecture(workspace, python_target(workspace, target), options, target)
+    return architecture(runs.workspace, python_target(runs.workspace, target), options, target)
 
 
-def triton_facts(workspace: Workspace, target: Target) -> KernelFacts | None:
+def triton_facts(runs: KernelRuns, target: Target) -> KernelFacts | None:
     """What is known of the Triton kernel at a target, None where the target is none."""
     from kernelscope.explain.triton_card import kernel_facts
-    from kernelscope.kernels.triton.kernel_runs import KernelRuns
 
-    found = python_target(workspace, target)
+    found = python_target(runs.workspace, target)
     scope = found.scope
     if scope is None or not isinstance(scope.node, t.FunctionDef):
         return None
-    runs = KernelRuns(workspace)
     if scope.node not in runs.kernels(str(found.path)):
         return None
     return kernel_facts(runs, found.path, found.module, scope.node)
 
 
-def triton_tiling(workspace: Workspace, target: Target, options: ViewOptions) -> Document:
+def triton_tiling(runs: KernelRuns, target: Target, options: ViewOptions) -> Document:
     """The tiles and the memory movement of a Triton kernel."""
     from kernelscope.explain.tiling import tiling
 
-    facts = triton_facts(workspace, target)
+    facts = triton_facts(runs, target)
     if facts is None:
         raise UserError(f"tiling is of a kernel, and there is none at {target.symbol or target.path.name}")
     return tiling(facts, options)
 
 
-def explain(workspace: Workspace, target: Target, options: ViewOptions) -> Document:
+def explain(runs: KernelRuns, target: Target, options: ViewOptions) -> Document:
     """A function or class of Python: its architecture where it is a module, and its pseudocode."""
-    kernel = triton_facts(workspace, target)
+    kernel = triton_facts(runs, target)
     if kernel is not None:
         from kernelscope.explain.triton_kernel import explain_triton_kernel
 
         return explain_triton_kernel(kernel, options)
-    found = python_target(workspace, target)
+    found = python_target(runs.workspace, target)
     if found.scope is None:
         try:
-            return architecture(workspace, found, options, target)
+            return architecture(runs.workspace, found, options, target)
         except UserError:
-            return pseudocode(workspace, target, options)
+            return pseudocode(runs, target, options)
     try:
-        parts = architecture(workspace, found, options, target).blocks
+        parts = architecture(runs.workspace, found, options, target).blocks
     except UserError:
         parts = ()
-    text = pseudocode(workspace, target, options)
+    text = pseudocode(runs, target, options)
     return Document(found.scope.qualified_name, (*parts, *text.blocks), "explain", target, text.notes)
 
 
@@ -99,10 +97,10 @@ PYTHON_DOCUMENTS: dict[str, Maker] = {
 }
 
 
-def make(kind: str, workspace: Workspace, target: Target, options: ViewOptions) -> Document:
+def make(kind: str, runs: KernelRuns, target: Target, options: ViewOptions) -> Document:
     """The deliverable of a kind. Raises UserError where there is none at the target."""
     if target.path.suffix in PYTHON_SUFFIXES and (maker := PYTHON_DOCUMENTS.get(kind)) is not None:
-        return maker(workspace, target, options)
-    if workspace.files.is_folder(str(target.path)):
+        return maker(runs, target, options)
+    if runs.workspace.files.is_folder(str(target.path)):
         raise UserError(f"{kind} is of a file, a class or a function: FILE, FILE:LINE or FILE::symbol")
     raise UserError(f"there is no {kind} of {target.path.name}")

@@ -33,16 +33,16 @@ _ROUNDS = 4
 def tiling(facts: KernelFacts, options: ViewOptions) -> Document:
     """The document about a kernel's tiles and memory movement."""
     blocks: list[Block] = [Paragraph(tuple(_grid_lines(facts)))]
-    blocks += tile_blocks(facts, options.width)
+    blocks += tile_blocks(facts, kernel_code(facts)[1], options.width)
     blocks += [Heading("Memory"), memory_picture(facts, options.width), *pipeline_blocks(facts, options.width)]
     target = Target(facts.path, facts.node.name_span.start, facts.node.name)
     return Document(f"Tiling of {facts.node.name}", tuple(blocks), "tiling", target)
 
 
-def tile_blocks(facts: KernelFacts, width: int) -> list[Block]:
-    """The picture of the tiles whose motion is told, and the table of all accesses."""
+def tile_blocks(facts: KernelFacts, addresses: Mapping[Span, Address], width: int) -> list[Block]:
+    """The picture of the tiles whose motion is told, and the table of all accesses with their addresses."""
     picture = tile_picture(facts, width)
-    return [Heading("Tiles"), *([picture] if picture is not None else []), access_table(facts)]
+    return [Heading("Tiles"), *([picture] if picture is not None else []), access_table(facts, addresses)]
 
 
 def tile_picture(facts: KernelFacts, width: int) -> Picture | None:
@@ -52,7 +52,7 @@ def tile_picture(facts: KernelFacts, width: int) -> Picture | None:
     places: dict[str, Location] = {}
     for access in facts.run.accesses:
         motion = motions.get(access.span)
-        base = footprint(access, facts.same_numbers()).base
+        base = footprint(access, facts.fixed).base
         if motion is None or not base:
             continue
         where = facts.location(access.span)
@@ -94,10 +94,9 @@ def _by(motion: Motion) -> str:
     return ", ".join([*sorted(motion.programs), *sorted(motion.loops)])
 
 
-def access_table(facts: KernelFacts) -> Table:
+def access_table(facts: KernelFacts, addresses: Mapping[Span, Address]) -> Table:
     """Every load and store with the tile it moves, and how its address is made."""
-    known = facts.same_numbers()
-    addresses = kernel_code(facts)[1]
+    known = facts.fixed
     rows: list[tuple[Line, ...]] = []
     for access in facts.run.accesses:
         where = facts.location(access.span)

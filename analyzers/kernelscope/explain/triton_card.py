@@ -5,7 +5,7 @@ Rows are gathered from the kernel's run, its launches and its decorators; a row 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,6 +72,8 @@ class KernelFacts:
     run: KernelRun
     launches: tuple[Launch, ...]
     tuning: Tuning
+    fixed: Mapping[str, int]
+    """Parameters that every launch passes as one and the same number."""
     helpers: tuple[HelperFacts, ...] = ()
 
     @property
@@ -92,28 +94,26 @@ class KernelFacts:
             return 0
         return self.location(access.at).line
 
-    def same_numbers(self) -> dict[str, int]:
-        """Parameters that every launch passes as one and the same number."""
-        return fixed_numbers(self.node, self.launches, self.tuning)
-
 
 def kernel_facts(runs: KernelRuns, path: Path, module: Module, node: t.FunctionDef) -> KernelFacts:
     run = runs.run(str(path), node)
     found = () if run.is_helper else runs.launches(str(path), node)
-    return KernelFacts(path, module, node, run, found, tuning(runs.modules, str(path), node), _helpers(runs, run))
+    tuned = tuning(runs.modules, str(path), node)
+    return KernelFacts(path, module, node, run, found, tuned, fixed_numbers(node, found, tuned), _helpers(runs, run))
 
 
 def _helpers(runs: KernelRuns, run: KernelRun) -> tuple[HelperFacts, ...]:
-    """The helpers of a kernel and theirs, each once, in the order of their calls."""
+    """The helpers of a kernel and theirs, each once and as they are called here, in the order of their calls."""
     found: dict[t.FunctionDef, HelperFacts] = {}
     todo = [run]
     while todo and len(found) < MAX_HELPERS:
-        for call in todo.pop(0).calls:
+        caller = todo.pop(0)
+        for call in caller.calls:
             function = call.function
             module = runs.modules.module(function.path)
             if module is None or function.node in found or function.node is run.node:
                 continue
-            inner = runs.run(function.path, function.node)
+            inner = runs.called(function.path, function.node, caller.calls)
             found[function.node] = HelperFacts(Path(function.path), module, function.node, inner)
             todo.append(inner)
     return tuple(found.values())[:MAX_HELPERS]
@@ -256,7 +256,7 @@ def _blocks(facts: KernelFacts) -> Iterator[Line]:
 
 
 def _accesses(facts: KernelFacts) -> Iterator[Line]:
-    known = facts.same_numbers()
+    known = facts.fixed
     for access in facts.run.accesses[:MAX_ROWS]:
         where = facts.location(access.span)
         base = footprint(access).base or "?"
@@ -271,7 +271,7 @@ def _accesses(facts: KernelFacts) -> Iterator[Line]:
 
 def _programs(facts: KernelFacts) -> Iterator[Line]:
     """The product of the grid, as a number where the launch's sizes are known."""
-    numbers = facts.same_numbers()
+    numbers = facts.fixed
     for launch in facts.launches[:1]:
         if launch.grid is not None:
             count = product(launch.grid)
@@ -295,7 +295,7 @@ def _intensity(facts: KernelFacts, flops: Dim, moved: Dim) -> Iterator[Line]:
     """FLOPs per byte under the first configuration, with every unknown loop and length taken as long: what remains
     when both grow together."""
     for config in facts.tuning.configs[:1] or (Config((), ()),):
-        numbers = facts.same_numbers() | config.numbers()
+        numbers = {**facts.fixed} | config.numbers()
         free = sorted({*flops.names(), *moved.names()} - numbers.keys())
         unknown = dict.fromkeys(free, LONG)
         a, b = flops.evaluate(numbers | unknown), moved.evaluate(numbers | unknown)
@@ -339,7 +339,7 @@ def shared_estimates(facts: KernelFacts, arch: str) -> list[tuple[int, str]]:
     """(bytes, configuration) for every configuration whose sizes are known, the largest first."""
     found: list[tuple[int, str]] = []
     for config in facts.tuning.configs or (Config((), ()),):
-        numbers = facts.same_numbers() | config.numbers()
+        numbers = {**facts.fixed} | config.numbers()
         for launch in facts.launches:
             numbers = dict(launch.options) | numbers
         size = shared_bytes(facts.run.accesses, facts.run.products, numbers, arch)

@@ -26,10 +26,10 @@ def explain_triton_kernel(facts: KernelFacts, options: ViewOptions | None = None
         lines = tuple(Line(f"{a.name}: {a.text}", facts.location(a.span)) for a in recognised)
         blocks.append(Paragraph(lines))
     blocks.append(kernel_card(facts, options.gpu))
-    blocks += tile_blocks(facts, options.width)
+    code, addresses = kernel_code(facts)
+    blocks += tile_blocks(facts, addresses, options.width)
     blocks += [Heading("Memory"), memory_picture(facts, options.width)]
     blocks.append(Heading("Pseudocode"))
-    code = kernel_code(facts)[0]
     blocks.append(code)
     for helper in facts.helpers:
         where = helper.module.text.location(helper.path, helper.node.name_span)

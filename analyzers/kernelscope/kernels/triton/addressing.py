@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from kernelscope.dims import render
 from kernelscope.kernels.triton.statements import is_constexpr
@@ -64,9 +65,14 @@ class Addresses:
         self.given: dict[str, list[_Given]] = {}
         for name, given in _assignments(node.body, ()):
             self.given.setdefault(name, []).append(given)
-        self.sides = [
-            (Span(side[0].span.start, side[-1].span.end), text(inner.test), holds)
-            for inner in t.walk(*node.body)
+
+    @cached_property
+    def sides(self) -> list[tuple[Span, str, bool]]:
+        """The blocks of branches, with the test and whether they are its `if`; told when first asked for, because the
+        text of a test may hold addresses itself."""
+        return [
+            (Span(side[0].span.start, side[-1].span.end), self.text(inner.test), holds)
+            for inner in t.walk(*self.node.body)
             if isinstance(inner, t.If)
             for side, holds in ((inner.body, True), (inner.orelse, False))
             if side

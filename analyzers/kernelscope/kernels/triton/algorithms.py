@@ -24,7 +24,7 @@ class Algorithm:
 
 def algorithms(run: KernelRun) -> list[Algorithm]:
     """What the kernel does, in the order of its source; each algorithm once."""
-    bodies = [run.node, *(call.function.node for call in run.calls)]
+    bodies = dict.fromkeys((run.node, *(call.function.node for call in run.calls)))
     found: dict[str, Algorithm] = {}
     for node in bodies:
         own = node is run.node

@@ -5,6 +5,7 @@ Keeps results per file version. What launches say of a kernel is in `launches`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from kernelscope.dims import Dim
@@ -161,6 +162,16 @@ class KernelRuns:
         for _, inner in runs:
             run.products.update(inner.products)
             run.calls.update(inner.calls)
+
+    def called(self, path: str, node: t.FunctionDef, calls: Iterable[HelperCall]) -> KernelRun:
+        """The interpretation of a helper as some calls of one caller use it, whoever else calls it."""
+        contexts: list[dict[str, Value]] = []
+        for call in calls:
+            if call.function.node is node:
+                arguments = own_words(node, dict(call.arguments))
+                if arguments not in contexts:
+                    contexts.append(arguments)
+        return self._of_helper(path, node, contexts[:MAX_CONTEXTS]) if contexts else KernelRun(path, node)
 
     # -- helpers -----------------------------------------------------------------------------------------
 

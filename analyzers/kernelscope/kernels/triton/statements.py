@@ -164,7 +164,9 @@ def _joined(a: Names, b: Names, one_type: bool) -> Names:
     meet = carried if one_type else join
     result = dict(a)
     for name, value in b.items():
-        result[name] = meet(result[name], value) if name in result else value
+        known = result.get(name)
+        if known is not value:
+            result[name] = meet(known, value) if known is not None else value
     return result
 
 
@@ -203,7 +205,8 @@ def _loop(
             bind_target(run, frame, node.target, counter)
         _block(run, frame, node.body)
         frame.names = _joined(head, frame.names, not unrolled)
-        if all(frame.names.get(name) == value for name, value in head.items()):
+        after = frame.names
+        if all((now := after.get(name)) is value or now == value for name, value in head.items()):
             break
     run.loops.pop()
 

@@ -551,6 +551,8 @@ def _parts(kind: type) -> tuple[str, ...]:
 
 def children(node: Node) -> list[Node]:
     """The nodes directly below `node`, in source order; bodies of definitions included."""
+    if isinstance(node, Name | Constant):
+        return []
     if isinstance(node, FunctionDef):
         returns = [node.returns] if node.returns is not None else []
         return [*node.decorator_list, *node.args, *returns, *node.body]
