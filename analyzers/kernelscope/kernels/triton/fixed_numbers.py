@@ -1,5 +1,4 @@
-"""Parameters that a kernel gets as one and the same number wherever it is launched, such as a tile size that the host
-writes out.
+"""Parameters that a kernel gets as one number wherever it is launched, such as a tile size that the host writes out.
 
 What heuristics choose is not fixed, and neither is anything of a kernel with a launch that could not be read whole.
 An autotuner chooses only among what launches leave out: it refuses to run with an argument that is passed as well.
