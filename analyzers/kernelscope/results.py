@@ -152,6 +152,10 @@ class Call:
     sites: tuple[Location, ...] = ()
 
 
+Configured = int | float | str | None
+"""A value of a configuration file that is no list and no table; switches are ints to Python."""
+
+
 @dataclass(frozen=True, slots=True)
 class ViewOptions:
     """How a document is to be made: width in columns, charset, bindings of symbols, GPU."""
@@ -160,6 +164,8 @@ class ViewOptions:
     charset: str = "unicode"
     bindings: Mapping[str, int] = field(default_factory=dict[str, int])
     gpu: str = "H100"
+    config: Mapping[str, Configured] = field(default_factory=dict[str, Configured])
+    """A model's whole configuration, where it is given: what it leaves out has the default of its class."""
     why: bool = False
 
 

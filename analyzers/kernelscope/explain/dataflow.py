@@ -17,8 +17,8 @@ from kernelscope.explain.document import Block, Diagram, Document, Heading, Line
 from kernelscope.explain.flow_boxes import MAX_BOXES, Boxes
 from kernelscope.explain.flow_gaps import gaps
 from kernelscope.explain.targets import PythonTarget, function_of
+from kernelscope.explain.traced import traced
 from kernelscope.interp.interpreter import Seen
-from kernelscope.interp.runs import trace_function
 from kernelscope.interp.trace import Test
 from kernelscope.ops import Module
 from kernelscope.patterns.flow import Flow, Node, Use
@@ -45,8 +45,7 @@ def dataflow(
 ) -> Document:
     """The picture of one function. Raises UserError when no tensor goes through it."""
     scope = function_of(found)
-    assert isinstance(scope.node, t.FunctionDef)
-    flow = Flow(trace_function(workspace, str(found.path), scope, callers), returned_names(scope.node))
+    flow = traced(workspace, str(found.path), scope, callers, options)
     chart = Chart(workspace, flow, options)
     if not chart.boxes:
         raise UserError(f"no tensor operation is found in {scope.qualified_name}")
@@ -308,17 +307,6 @@ class Chart:
         if len(boxes) == 1:
             boxes[0] = Box("out0", ("output",), kind="output")
         return boxes
-
-
-def returned_names(function: t.FunctionDef) -> tuple[str, ...]:
-    """What a function calls the values that it returns: `return hidden, residual`; empty where its ways differ."""
-    found = {_names(node.value) for node in t.walk(*function.body) if isinstance(node, t.Return)}
-    return found.pop() if len(found) == 1 else ()
-
-
-def _names(value: t.Expr | None) -> tuple[str, ...]:
-    parts = value.elts if isinstance(value, t.Tuple) else []
-    return tuple(part.id if isinstance(part, t.Name) else "" for part in parts)
 
 
 def names_in_file(workspace: Workspace, flow: Flow) -> tuple[str, ...]:

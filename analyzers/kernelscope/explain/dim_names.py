@@ -11,8 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from kernelscope.dims import Dim, DimLike, dim, maximum, product, render, total
 from kernelscope.dims.monomial import Atom, Opaque
 from kernelscope.dims.polynomial import apply
-from kernelscope.explain.numbers import spelled
-from kernelscope.interp.symbols import SEPARATOR
+from kernelscope.dims.spelling import SEPARATOR, spelled
 from kernelscope.tensor import DType, Shape, Size, Tensor, Unknown
 
 PLAIN_LENGTH = 4
@@ -26,8 +25,9 @@ class DimNames:
     """Shapes as texts: numbers for what is bound, letters for long names."""
 
     def __init__(self, shapes: Iterable[Shape], order: Sequence[str] = (), bindings: Mapping[str, int] | None = None):
+        bindings = bindings or {}
         names = dict.fromkeys(name for shape in shapes for name in settled_shape(shape).names())
-        self.numbers: dict[str, DimLike] = dict(spelled(names, bindings or {}))
+        self.numbers: dict[str, DimLike] = dict(spelled(names, bindings))
         self.short: dict[str, str] = {}
         self._order = order
         taken = {n for n in names if len(n) <= PLAIN_LENGTH}
@@ -35,6 +35,7 @@ class DimNames:
             if name not in self.numbers and len(name) > PLAIN_LENGTH:
                 self.short[name] = _abbreviation(name, taken)
                 taken.add(self.short[name])
+        self.numbers |= {name: bindings[s] for name, s in self.short.items() if s in bindings}
         self.renamed: dict[str, DimLike] = {n: dim(s) for n, s in self.short.items()} | self.numbers
         ranks = {name: index for index, name in enumerate(order)}
         by_rank = sorted(names, key=lambda n: -1 if len(n) <= PLAIN_LENGTH else ranks.get(n, len(ranks)))

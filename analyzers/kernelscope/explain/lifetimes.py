@@ -18,11 +18,11 @@ from kernelscope.explain.dim_names import settled
 from kernelscope.explain.document import Block, Document, Heading, Line, Paragraph, Table
 from kernelscope.explain.numbers import memory
 from kernelscope.explain.targets import PythonTarget, function_of
+from kernelscope.explain.traced import traced
 from kernelscope.explain.work import ELEMENT_BYTES, numeric, size_of
 from kernelscope.interp.interpreter import Seen
-from kernelscope.interp.runs import trace_function
 from kernelscope.interp.trace import tensors_in
-from kernelscope.patterns.flow import Flow, Node
+from kernelscope.patterns.flow import Node
 from kernelscope.results import Span, Target, UserError, ViewOptions
 from kernelscope.tensor import Size, Tensor, Unknown
 from kernelscope.workspace.workspace import Workspace
@@ -52,7 +52,7 @@ def lifetimes(
 ) -> Document:
     """Raises UserError when no tensor is made."""
     scope = function_of(found)
-    flow = Flow(trace_function(workspace, str(found.path), scope, callers))
+    flow = traced(workspace, str(found.path), scope, callers, options)
     chart = Chart(workspace, flow, options, MAX_TENSORS)
     lives = Lives(chart, options)
     if not lives.all:

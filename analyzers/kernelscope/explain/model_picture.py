@@ -11,9 +11,9 @@ from kernelscope.diagrams.model import Border, Box, Graph, Group
 from kernelscope.explain.dataflow import Chart
 from kernelscope.explain.document import Block, Diagram, Line, Paragraph
 from kernelscope.explain.targets import PythonTarget, function_of
-from kernelscope.interp.runs import trace_function
+from kernelscope.explain.traced import traced
 from kernelscope.interp.values import Instance
-from kernelscope.patterns.flow import Flow, Node
+from kernelscope.patterns.flow import Node
 from kernelscope.results import Location, UserError, ViewOptions
 from kernelscope.syntax.python import tree as t
 from kernelscope.workspace.modules import Definition
@@ -35,7 +35,7 @@ def model_picture(workspace: Workspace, cls: Definition, location: Location, opt
         forward = function_of(PythonTarget(location.path, module, scope))
     except UserError:
         return []
-    flow = Flow(trace_function(workspace, cls.path, forward, {}))
+    flow = traced(workspace, cls.path, forward, {}, options)
     chart = Chart(workspace, flow, options, _PARTS)
     graph = chart.graph()
     if len(graph.boxes) < 2:

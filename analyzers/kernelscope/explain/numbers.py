@@ -2,30 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-from kernelscope.dims import DimLike
+from kernelscope.dims.spelling import spelled
 from kernelscope.tensor import DType, Tensor, Unknown
-
-
-def spelled(names: Iterable[str], bindings: Mapping[str, int]) -> dict[str, DimLike]:
-    """The bound ones of `names`: a binding of `hidden_size` holds for `config.hidden_size` and `self.hidden_size` too.
-
-    The longest spelling wins, so that `vision_config.hidden_size` can differ from `hidden_size`.
-    """
-    found: dict[str, DimLike] = {}
-    for name in names:
-        rest = name
-        while rest not in bindings and "." in rest:
-            rest = rest.partition(".")[2]
-        if rest in bindings and not _is_call(name):
-            found[name] = bindings[rest]
-    return found
-
-
-def _is_call(name: str) -> bool:
-    """Whether a symbol is an expression, such as `len(x.shape)`, whose end names nothing."""
-    return "(" in name or "[" in name
 
 
 def in_numbers(tensor: Tensor, bindings: Mapping[str, int], order: Sequence[str] = ()) -> str | None:

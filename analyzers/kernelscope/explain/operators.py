@@ -14,12 +14,12 @@ from kernelscope.explain.dim_names import settled
 from kernelscope.explain.document import Block, Card, CardRow, Document, Line, Paragraph, Table
 from kernelscope.explain.numbers import memory
 from kernelscope.explain.targets import PythonTarget, function_of
+from kernelscope.explain.traced import traced
 from kernelscope.explain.work import ELEMENT_BYTES, Work, numeric, parameter_count, size_of, work
 from kernelscope.interp.interpreter import Seen
-from kernelscope.interp.runs import trace_function
 from kernelscope.interp.trace import tensors_in
 from kernelscope.interp.values import as_size
-from kernelscope.patterns.flow import Flow, Node
+from kernelscope.patterns.flow import Node
 from kernelscope.results import Span, Target, UserError, ViewOptions
 from kernelscope.tensor import Size, Tensor, Unknown
 from kernelscope.workspace.workspace import Workspace
@@ -34,7 +34,7 @@ def operator_table(
 ) -> Document:
     """Raises UserError when no tensor operation is found."""
     scope = function_of(found)
-    flow = Flow(trace_function(workspace, str(found.path), scope, callers))
+    flow = traced(workspace, str(found.path), scope, callers, options)
     chart = Chart(workspace, flow, options, MAX_ROWS)
     rows = OperatorRows(chart, options)
     if not rows.boxes:

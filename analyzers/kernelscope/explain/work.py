@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from kernelscope.dims import Dim, dim
-from kernelscope.explain.numbers import spelled
+from kernelscope.dims.spelling import spelled
 from kernelscope.interp.parameters import Parameter
 from kernelscope.interp.trace import tensors_in
 from kernelscope.interp.values import as_size

@@ -76,7 +76,9 @@ def attribute(run: Interpreter, value: Value, name: str, span: Any) -> Value:
         case Instance():
             return instance_attribute(run, value, name)
         case Opaque():
-            return value.attribute(name)
+            held = value.attribute(name)
+            number = run.configuration.number(held.name) if run.configuration is not None else None
+            return held if number is None else number
         case External():
             return external(f"{value.name}.{name}")
         case ModuleRef():

@@ -20,7 +20,7 @@ from kernelscope.interp.joins import Join
 from kernelscope.interp.operators import binary
 from kernelscope.interp.sequences import any_of, iterated, sequence
 from kernelscope.interp.values import Alike, Function, Instance, Maybe, Opaque, Scope, Unpacked, Value, present
-from kernelscope.ops import ShapeError
+from kernelscope.ops import Module, ShapeError
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Several, Tensor, Unknown
@@ -229,6 +229,9 @@ def assign(run: Interpreter, scope: Scope, target: t.Expr, value: Value) -> None
                     return
                 run.changes.before(holder.attributes)
                 holder.attributes[target.attr] = run.symbols.named(scope, value, f"self.{target.attr}")
+            elif isinstance(holder, Module) and target.attr in holder.parameters and isinstance(value, Tensor):
+                run.changes.before(holder.parameters)
+                holder.parameters[target.attr] = value  # two layers share a weight
             run.record(scope.path, target.attr_span, value)
         case t.Subscript():
             holder = evaluate(run, scope, target.value)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass, field
 
 from kernelscope.dims import Dim, dim
-from kernelscope.interp.symbols import SEPARATOR
+from kernelscope.dims.spelling import SEPARATOR
 from kernelscope.interp.values import (
     CALLABLES,
     Alike,

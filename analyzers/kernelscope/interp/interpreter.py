@@ -10,12 +10,13 @@ import time
 from collections.abc import Callable, Generator, Hashable, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kernelscope.dims import NO_FACTS, Dim, Facts
+from kernelscope.dims.spelling import SEPARATOR
 from kernelscope.interp.changes import Changes
 from kernelscope.interp.contexts import Contexts
-from kernelscope.interp.symbols import SEPARATOR, Symbols
+from kernelscope.interp.symbols import Symbols
 from kernelscope.interp.trace import Trace
 from kernelscope.interp.values import (
     Builtin,
@@ -36,6 +37,9 @@ from kernelscope.workspace.classes import stored_in_others
 from kernelscope.workspace.modules import Definition, Missing, ModuleRef, Resolved
 from kernelscope.workspace.modules import External as OutsideName
 from kernelscope.workspace.workspace import Workspace
+
+if TYPE_CHECKING:
+    from kernelscope.interp.configuration import Configuration
 
 FUNCTION_STEPS = 60_000
 """The most that one function, with all that it calls, is followed: about 1.5 s. Steps, so that no clock decides."""
@@ -118,6 +122,8 @@ class Interpreter:
     deadline: float = float("inf")
     trace: Trace | None = None
     """Where the steps are recorded, if they are."""
+    configuration: Configuration | None = None
+    """Sizes that the user gives, if there are any."""
     constants: dict[t.FunctionDef, Value] = field(default_factory=dict[t.FunctionDef, Value])
     """Results of functions without arguments."""
     receivers: dict[t.Stmt, Instance] = field(default_factory=dict[t.Stmt, "Instance"])

@@ -1,6 +1,6 @@
 """The parameters of an object: weights of its layers and of the modules in it, with how often each is there.
 
-Buffers are none, and a module that hangs in several places is counted once.
+Buffers are none, and a module or weight that hangs in several places is counted once.
 """
 
 # Values are dynamic by nature; narrowing one to a container leaves its elements unknown to the type checker.
@@ -49,7 +49,9 @@ class _Walk:
             case Module():
                 self.seen.add(id(value))
                 for name, tensor in value.parameters.items():
-                    yield Parameter(f"{path}.{name}".lstrip("."), tensor, count)
+                    if id(tensor) not in self.seen:
+                        self.seen.add(id(tensor))
+                        yield Parameter(f"{path}.{name}".lstrip("."), tensor, count)
             case Instance():
                 self.seen.add(id(value))
                 yield from self._instance(value, path, count, depth)

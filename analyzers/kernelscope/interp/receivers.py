@@ -117,6 +117,8 @@ def _argument(run: Interpreter, path: str, param: t.Param) -> Value:
         return ()
     if param.kind == "kwargs":
         return {}
+    if run.configuration is not None and (given := run.configuration.argument(run, path, param)) is not None:
+        return given
     match param.default:
         case t.Constant(value=bool() | str() as value):
             return value

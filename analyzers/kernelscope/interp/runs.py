@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from kernelscope.dims import Facts
 from kernelscope.interp.attributes import prepare
 from kernelscope.interp.calls import run_body
+from kernelscope.interp.configuration import Configuration
 from kernelscope.interp.contexts import Context
 from kernelscope.interp.elsewhere import Elsewhere
 from kernelscope.interp.generality import Generality
@@ -222,14 +223,26 @@ def _common(run: Interpreter, definition: Definition, contexts: list[Context]) -
     return Scope(definition.path, Function(definition, receiver, isinstance(receiver, Instance)), names), facts
 
 
-def trace_function(workspace: Workspace, path: str, scope: SourceScope, callers: Mapping[Span, Seen]) -> Trace:
+def trace_function(
+    workspace: Workspace,
+    path: str,
+    scope: SourceScope,
+    callers: Mapping[Span, Seen],
+    configuration: Configuration | None = None,
+) -> Trace:
     """The steps of one function on what the callers of its file give it, which `callers` tells. Never raises."""
     with workspace.modules.steady():
-        return _trace(workspace, path, scope, callers)
+        return _trace(workspace, path, scope, callers, configuration)
 
 
-def _trace(workspace: Workspace, path: str, scope: SourceScope, callers: Mapping[Span, Seen]) -> Trace:
-    run = Interpreter(workspace, trace=Trace())
+def _trace(
+    workspace: Workspace,
+    path: str,
+    scope: SourceScope,
+    callers: Mapping[Span, Seen],
+    configuration: Configuration | None,
+) -> Trace:
+    run = Interpreter(workspace, trace=Trace(), configuration=configuration)
     node = scope.node
     assert isinstance(node, t.FunctionDef)
     owner = Definition(path, scope.owner.name, scope.owner) if scope.owner is not None else None
@@ -238,13 +251,18 @@ def _trace(workspace: Workspace, path: str, scope: SourceScope, callers: Mapping
         run.trace = trace = Trace()
         run.start(TRACE_STEPS)
         try:
+            if configuration is not None:
+                configuration.meet(run, path)
             function = _alone(run, Definition(path, node.name, node, owner))
             frame = Scope(path, function)
             seed(run, function, frame, by_name)
             for param in node.args:
-                value = frame.names[param.name] = _from_callers(frame.names.get(param.name), param, callers)
+                value = _from_callers(frame.names.get(param.name), param, callers)
+                value = frame.names[param.name] = value if configuration is None else configuration.renewed(run, value)
                 trace.sources("input", param.name, param.name_span, value, path)
-            trace.root.result = run_body(run, frame, node)
+            trace.root.result = result = run_body(run, frame, node)
+            if isinstance(result, Instance):
+                prepare(run, result)
             if isinstance(function.receiver, Instance):
                 trace.parameters = parameters(run, function.receiver)
         except (OutOfBudget, RecursionError, ArithmeticError):

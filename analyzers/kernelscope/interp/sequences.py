@@ -24,6 +24,8 @@ from kernelscope.interp.values import (
 from kernelscope.tensor import Several, Shape, Tensor, Unknown
 
 MAX_ELEMENTS = 64
+MAX_LISTED = 8
+"""How far is counted one by one where the user gives sizes: the layers of a model stay alike."""
 
 
 def sequence(value: Value) -> list[Value] | None:
@@ -91,7 +93,8 @@ def iterated(run: Interpreter, value: Value) -> list[Value] | Alike:
         case Tensor():
             return Alike(_part(run, value, ops.index(value, (0,)) if value.rank else Tensor()))
         case Range():
-            if value.stop.const is not None and 0 <= value.stop.const <= MAX_ELEMENTS:
+            listed = MAX_ELEMENTS if run.configuration is None else MAX_LISTED
+            if value.stop.const is not None and 0 <= value.stop.const <= listed:
                 return [dim(i) for i in range(value.stop.const)]
             return Alike(Number("a loop counter", True), value.stop)
         case _:

@@ -13,11 +13,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from kernelscope.dims import Dim, dim
+from kernelscope.dims.spelling import SEPARATOR
 from kernelscope.interp.trace import Trace
 from kernelscope.interp.values import Alike, Maybe, Number, Scope, Value
 from kernelscope.tensor import Fields, Several, Shape, Size, Tensor, Unknown
-
-SEPARATOR = "·"
 
 
 @dataclass(slots=True)

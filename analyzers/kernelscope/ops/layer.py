@@ -18,7 +18,7 @@ class Module:
 
     name: str
     settings: Mapping[str, Value]
-    parameters: Mapping[str, Tensor] = field(default_factory=dict[str, Tensor])
+    parameters: dict[str, Tensor] = field(default_factory=dict[str, Tensor])
 
     def __getitem__(self, name: str) -> Value:
         return self.settings[name]

@@ -112,7 +112,9 @@ def _divided(bound: Bound) -> Found:
 
 
 def _chosen(bound: Bound) -> Found:
-    """Of the two values of `where`, not of its mask."""
+    """Of the two values of `where`, not of its mask; of a mask alone, places."""
+    if bound.get("other") is None:
+        return INT64
     return _promote({name: bound[name] for name in ("input", "other")})
 
 

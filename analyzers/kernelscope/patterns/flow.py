@@ -20,7 +20,8 @@ from kernelscope.ops import Module
 from kernelscope.tensor import Tensor, Unknown
 
 SOURCES = ("input", "weight", "object")
-CALL_NUMBER = re.compile("·[0-9]+")
+CALL_NUMBER = re.compile("(_[0-9]+)?·[0-9]+")
+"""What tells the symbol of one call, or round, from that of another."""
 CREATIONS = frozenset(
     ("zeros", "ones", "empty", "full", "arange", "rand", "randn", "randint", "eye", "linspace", "tensor")
 )
@@ -225,10 +226,10 @@ class Flow:
         return found
 
     def _outputs(self, result: Value, names: Sequence[str]) -> Iterator[Output]:
-        named = isinstance(result, tuple) and len(result) == len(names)
-        for name, part in zip(names, result, strict=True) if named else [("", result)]:
+        for name, part in _named(result, names):
             for value in tensors_in(part):
-                yield Output(name, value, tuple(self._known(self.trace.origins(value))))
+                if isinstance(value, Tensor) or self.trace.origins(value):
+                    yield Output(name, value, tuple(self._known(self.trace.origins(value))))
 
     def _known(self, origins: Iterable[Step]) -> list[Node]:
         found: list[Node] = []
@@ -267,6 +268,15 @@ class Flow:
                         found.add(origin)
                         todo.append(origin)
         return found
+
+
+def _named(result: Value, names: Sequence[str]) -> list[tuple[str, Value]]:
+    """What is returned, part by part, with the names of the fields of a result object or of the variables."""
+    if isinstance(result, Instance) and not result.is_module:
+        return [(name, value) for name, value in result.attributes.items() if not isinstance(value, Instance)]
+    if isinstance(result, tuple) and len(result) == len(names):
+        return list(zip(names, result, strict=True))
+    return [("", result)]
 
 
 def changes_more(node: Node) -> bool:

@@ -12,7 +12,7 @@ from typing import cast
 
 from kernelscope.results import IndexProgress, Target, UserError, ViewOptions
 
-from kernelscope_server.wire import is_table
+from kernelscope_server.cli.sizes import read_bindings, read_config
 
 NEEDS_INDEX = {"path", "explain"}
 """Deliverables that follow links through the whole workspace."""
@@ -29,10 +29,11 @@ def document(options: argparse.Namespace) -> int:
     if options.kind in NEEDS_INDEX:
         analysis.index(_progress())
         _end_progress()
-    bindings = read_bindings(options.bind, options.config)
+    config = read_config(options.config)
+    bindings = read_bindings(options.bind, config)
     if not 20 <= options.width <= 1000:
         raise UserError("--width is a number of columns between 20 and 1000")
-    view = ViewOptions(options.width, options.charset, bindings, options.gpu, options.why)
+    view = ViewOptions(options.width, options.charset, bindings, options.gpu, config, options.why)
     made = analysis.document(options.kind, target, view)
     if options.json:
         print(json.dumps(to_json(made), indent=1, ensure_ascii=False))
@@ -280,28 +281,6 @@ def find_root(file: Path) -> Path:
         if candidate == Path.home():
             break
     return top
-
-
-def read_bindings(pairs: list[str], config: str | None) -> dict[str, int]:
-    """Sizes from `--bind` and the integers of `--config`."""
-    found: dict[str, int] = {}
-    if config is not None:
-        try:
-            table = json.loads(Path(config).read_text(encoding="utf-8"))
-        except OSError as error:
-            raise UserError(f"--config: {config} cannot be read: {error.strerror}") from None
-        except ValueError:
-            raise UserError(f"--config: {config} is not JSON") from None
-        if not is_table(table):
-            raise UserError(f"--config: {config} is not an object of names and values")
-        found |= {k: v for k, v in table.items() if isinstance(v, int) and not isinstance(v, bool)}
-    for pair in pairs:
-        for part in pair.split(","):
-            name, _, value = part.partition("=")
-            if not value.strip().isdigit() or not name.strip():
-                raise UserError(f"--bind {part}: write NAME=NUMBER, such as --bind B=8")
-            found[name.strip()] = int(value)
-    return found
 
 
 def _folder(given: str) -> Path:

@@ -5,12 +5,14 @@ FLOPs count an arithmetic operation as one and a transcendental function as seve
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from kernelscope.dims import NO_FACTS, Facts
-from kernelscope.ops.arguments import Value, tensor
+from kernelscope.ops.arguments import Value, known, tensor
 from kernelscope.ops.arguments import dtype as as_dtype
 from kernelscope.ops.families import along, broadcast, per_element, same
 from kernelscope.ops.registry import also, rule
-from kernelscope.tensor import Shape, Tensor, Unknown
+from kernelscope.tensor import Shape, Size, Tensor, Unknown
 from kernelscope.tensor.broadcasting import broadcast as common_shape
 
 same("abs", dtype="real", label="absolute value")
@@ -148,11 +150,20 @@ def glu(input: Value, dim: Value = -1) -> Shape:
     return halved(tensor(input).shape, dim)
 
 
-@rule("t,T.where", dtype="chosen", flops=per_element(1), label="choose by a mask")
-def where(condition: Value, input: Value = None, other: Value = None, *, facts: Facts = NO_FACTS) -> Shape | Unknown:
-    """Broadcasts the mask and both values."""
+def _choices(bound: Mapping[str, Value], outputs: tuple[Tensor, ...]) -> Size:
+    """One for each element that is chosen; of a mask alone, one for each element that is looked at."""
+    looked_at = outputs[0] if bound.get("other") is not None else tensor(bound["condition"])
+    return looked_at.shape.numel()
+
+
+@rule("t,T.where", dtype="chosen", flops=_choices, label="choose by a mask")
+def where(
+    condition: Value, input: Value = None, other: Value = None, *, facts: Facts = NO_FACTS
+) -> Shape | tuple[Shape, ...]:
+    """Broadcasts the mask and both values; a mask alone gives a vector of places for each of its axes."""
     if input is None or other is None:
-        return Unknown("the number of true elements depends on the data")
+        count = Unknown("the number of true elements depends on the data")
+        return (Shape((count,)),) * max(1, len(known(condition)))
     return common_shape((tensor(v).shape for v in (condition, input, other)), facts)
 
 

@@ -1,0 +1,30 @@
+"""How the names of sizes are spelled where they are bound: `hidden_size` means `config.hidden_size` as well."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from kernelscope.dims.polynomial import DimLike
+
+SEPARATOR = "·"
+"""Stands between a symbol's name and the number of the call that it belongs to."""
+
+
+def spelled(names: Iterable[str], bindings: Mapping[str, int]) -> dict[str, DimLike]:
+    """The bound ones of `names`: a binding of `hidden_size` holds for `config.hidden_size` and `self.hidden_size` too.
+
+    The longest spelling wins, so that `vision_config.hidden_size` can differ from `hidden_size`.
+    """
+    found: dict[str, DimLike] = {}
+    for name in names:
+        rest = name.partition(SEPARATOR)[0]
+        while rest not in bindings and "." in rest:
+            rest = rest.partition(".")[2]
+        if rest in bindings and not _is_call(name):
+            found[name] = bindings[rest]
+    return found
+
+
+def _is_call(name: str) -> bool:
+    """Whether a symbol is an expression, such as `len(x.shape)`, whose end names nothing."""
+    return "(" in name or "[" in name

@@ -1,0 +1,33 @@
+"""The flow of tensors through a function, traced with what its callers give and with the sizes that the user gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from kernelscope.interp.configuration import Configuration
+from kernelscope.interp.interpreter import Seen
+from kernelscope.interp.runs import trace_function
+from kernelscope.patterns.flow import Flow
+from kernelscope.results import Span, ViewOptions
+from kernelscope.syntax.python import tree as t
+from kernelscope.syntax.python.lower import Scope
+from kernelscope.workspace.workspace import Workspace
+
+
+def traced(workspace: Workspace, path: str, scope: Scope, callers: Mapping[Span, Seen], options: ViewOptions) -> Flow:
+    """The flow of one function; what it returns is called as the function calls it."""
+    assert isinstance(scope.node, t.FunctionDef)
+    given = options.bindings or options.config
+    configuration = Configuration(options.bindings, options.config) if given else None
+    return Flow(trace_function(workspace, path, scope, callers, configuration), _returned(scope.node))
+
+
+def _returned(function: t.FunctionDef) -> tuple[str, ...]:
+    """What a function calls the values that it returns: `return hidden, residual`; empty where its ways differ."""
+    found = {_names(node.value) for node in t.walk(*function.body) if isinstance(node, t.Return)}
+    return found.pop() if len(found) == 1 else ()
+
+
+def _names(value: t.Expr | None) -> tuple[str, ...]:
+    parts = value.elts if isinstance(value, t.Tuple) else []
+    return tuple(part.id if isinstance(part, t.Name) else "" for part in parts)
