@@ -126,6 +126,7 @@ class Configuration:
         given |= {target: given[alias] for alias, target in aliases.items() if alias in given and target not in given}
         instance = Instance(cls)
         run.quiet += 1
+        run.symbols.building += 1
         try:
             if isinstance(init := run.class_attribute(cls, "__init__"), Definition) and _is_own(run, cls, init):
                 known = {name: value for name, value in given.items() if name in declared}
@@ -137,6 +138,7 @@ class Configuration:
         except ShapeError:
             pass
         finally:
+            run.symbols.building -= 1
             run.quiet -= 1
         instance.is_ready = True
         held = instance.attributes
