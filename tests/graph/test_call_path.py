@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from kernelscope.analysis import Analysis
-from kernelscope.explain.document import Code, Document
+from kernelscope.explain.document import Code, Document, Paragraph
 from kernelscope.results import Target, UserError
 from kernelscope.workspace.files import Files
 
@@ -187,6 +187,243 @@ Python f()
    └─ missing: no registration of other::op in the workspace
 """,
     ),
+    "registrations in functions, by decorators of several lines, for one device each": (
+        "use.py::use",
+        """
+## registry.py
+from torch.library import Library
+lib = Library("mine", "FRAGMENT")
+def register(op_name, op_func):
+    lib.define(op_name + infer(op_func))
+def as_op(function=None, *, op_name=None):
+    register(op_name or function.__name__, function)
+    return function
+## ops.py
+import torch
+import triton
+from registry import register, as_op
+@triton.jit
+def k(x): ...
+def launch(x):
+    torch.library.wrap_triton(k)[(1,)](x)
+def setup():
+    register("late", launch)
+@torch.library.custom_op(
+    "mine::fused",
+    mutates_args=("x",),
+)
+def fused(x): ...
+@fused.register_kernel("cuda")
+def fused_cuda(x):
+    launch(x)
+@as_op(op_name="renamed")
+def decorated(x):
+    launch(x)
+## use.py
+import torch
+def use(x):
+    torch.ops.mine.late(x)
+    torch.ops.mine.fused(x)
+    torch.ops.mine.renamed(x)
+""",
+        """
+Python use()
+└─ operator mine::late
+   └─ registered by custom_op by register: late
+      └─ Python launch()
+         └─ launch of k over (1,)
+            └─ Triton kernel k
+""",
+    ),
+    "modules loaded from native sources, by pairs of names": (
+        "use.py::use",
+        """
+## loader.py
+def load(name, files, wrappers): ...
+## use.py
+from loader import load
+def module(dtype):
+    args = str(dtype)
+    return load("store", files=["store.cuh"], wrappers=[("store", f"StoreKernel<{args}>::run")])
+def use(x):
+    loaded = module(x.dtype)
+    loaded.store(x)
+## csrc/store.cuh
+template <typename T> __global__ void store_kernel(T* x) {}
+template <typename T> struct StoreKernel {
+  static void run(T* x) { store_kernel<T><<<1, 32>>>(x); }
+};
+""",
+        """
+Python use()
+└─ registered by native module store.cuh: store
+   └─ C++ StoreKernel::run()
+      └─ launch of store_kernel over 1
+         └─ CUDA kernel store_kernel
+""",
+    ),
+    "shared libraries through ctypes": (
+        "use.py::use",
+        """
+## use.py
+import ctypes
+library = ctypes.CDLL("./libscale.so")
+def use(x):
+    library.scale(x)
+## scale.cu
+__global__ void scale_kernel(float* x) {}
+extern "C" void scale(float* x) { scale_kernel<<<1, 32>>>(x); }
+""",
+        """
+Python use()
+└─ registered by native module ./libscale.so: scale
+   └─ C++ scale()
+      └─ launch of scale_kernel over 1
+         └─ CUDA kernel scale_kernel
+""",
+    ),
+    "foreign functions of XLA by their target's name": (
+        "use.py::use",
+        """
+## use.py
+import jax
+def use(x):
+    return jax.ffi.ffi_call("Scale", x.aval)(x)
+## scale.cu
+__global__ void scale_kernel(float* x) {}
+ffi::Error ScaleImpl(cudaStream_t s, float* x) { scale_kernel<<<1, 32, 0, s>>>(x); }
+XLA_FFI_DEFINE_HANDLER_SYMBOL(Scale, ScaleImpl, ffi::Ffi::Bind().Ctx<ffi::PlatformStream<cudaStream_t>>());
+""",
+        """
+Python use()
+└─ registered by foreign function: Scale
+   └─ C++ ScaleImpl()
+      └─ launch of scale_kernel over 1
+         └─ CUDA kernel scale_kernel
+""",
+    ),
+    "Pallas": (
+        "use.py::scale",
+        """
+## use.py
+import functools
+from jax.experimental import pallas as pl
+def scale_kernel(x_ref, o_ref, *, by):
+    o_ref[...] = x_ref[...] * by
+def scale(x):
+    return pl.pallas_call(functools.partial(scale_kernel, by=2), out_shape=x, grid=(4, 4))(x)
+""",
+        """
+Python scale()
+└─ launch of scale_kernel over (4, 4)
+   └─ Pallas kernel scale_kernel
+""",
+    ),
+    "kernels of other languages: the host function of a library that has both": (
+        "use.py::use",
+        """
+## use.py
+import cutlass.cute as cute
+import tilelang
+import tilelang.language as T
+@cute.kernel
+def add_kernel(x): ...
+@cute.jit
+def add(x):
+    add_kernel(x).launch(grid=[1, 1, 1])
+@tilelang.jit
+def norm(n):
+    @T.prim_func
+    def main(x):
+        with T.Kernel(n) as i: ...
+    return main
+def use(x):
+    add(x)
+    norm(4)(x)
+""",
+        """
+Python use()
+├─ Python add()
+│  └─ CuTe kernel add_kernel
+└─ TileLang kernel norm
+""",
+    ),
+    "instances that are called, methods of receivers that are not known": (
+        "use.py::use",
+        """
+## use.py
+import triton
+@triton.jit
+def k(x): ...
+class Norm:
+    def __call__(self, x):
+        k[(1,)](x)
+class Layer:
+    def run_core(self, x):
+        norm(x)
+norm = Norm()
+def use(x, layer):
+    layer.run_core(x)
+""",
+        """
+Python use()
+└─ ? Python Layer.run_core()
+   └─ Python Norm.__call__()
+      └─ launch of k over (1,)
+         └─ Triton kernel k
+""",
+    ),
+    "members defined outside of their struct, kernels that a function returns, functions that a macro names": (
+        "a.cu::host",
+        """
+## a.cuh
+__global__ void ring(int* x) {}
+__global__ void four(int* x) {}
+namespace ns { template <int N> __global__ void fused(int* x) {} }
+struct Comm { template <typename T> void reduce(T* x); };
+template <typename T> void Comm::reduce(T* x) { ring<<<1, 2>>>(x); }
+#define ENTRY(fn) void fn(int* x)
+ENTRY(entry) { four<<<4, 2>>>(x); }
+## a.cu
+#include "a.cuh"
+auto choose(int n) { return &ns::fused<4>; }
+void host(Comm* comm, int* x) {
+  comm->reduce<int>(x);
+  entry(x);
+  auto kernel = choose(4);
+  cudaLaunchKernelEx(&config, kernel, x);
+}
+""",
+        """
+C++ host()
+├─ ? C++ Comm::reduce()
+│  └─ launch of ring over 1
+│     └─ CUDA kernel ring
+├─ C++ entry()
+│  └─ launch of four over 4
+│     └─ CUDA kernel four
+├─ C++ choose()
+│  └─ ? CUDA kernel fused
+└─ launch of kernel over &config
+   └─ missing: the kernel behind `kernel` is chosen at run time or lies outside the workspace
+""",
+    ),
+    "an operator of which only the shapes are told": (
+        "m.py::f",
+        """
+## m.py
+import torch
+@torch.library.register_fake("other::op")
+def _(x): ...
+def f(x):
+    return torch.ops.other.op(x)
+""",
+        """
+Python f()
+└─ operator other::op
+   └─ missing: no implementation of other::op in the workspace
+""",
+    ),
 }
 
 
@@ -228,6 +465,24 @@ def test_the_same_answer_whatever_was_asked_before(workspace: Workspace) -> None
     first = analysis.document("path", target)
     analysis.document("path", Target(Path(files.roots[0], "kern.py"), None, "k"))
     assert analysis.document("path", target) == first
+
+
+GAPS = {
+    "packages outside": ("m.py", "import other\ndef f(x):\n    other.ops.scale(x)\n",
+                         "other.ops.scale lies outside of the workspace"),
+    "declared only": ("a.cu", "void made_by_build(int n);\nvoid f(int n) { made_by_build(n); }\n",
+                      "made_by_build is declared, but defined nowhere in the workspace (made by the build?)"),
+    "device libraries": ("a.cu", "void f(int n) { cublasGemmEx(n); cudaGetDevice(&n); }\n",
+                         "cublasGemmEx lies outside of the workspace"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", GAPS, ids=str)
+def test_what_is_missing_is_said(case: str, workspace: Workspace) -> None:
+    file, text, expected = GAPS[case]
+    document = ask(workspace(f"## {file}\n{text}"), f"{file}::f")
+    lines = [line.text for block in document.blocks if isinstance(block, Paragraph) for line in block.lines]
+    assert lines[1:2] == [expected]
 
 
 def test_nothing_to_show_is_one_clear_line(workspace: Workspace) -> None:

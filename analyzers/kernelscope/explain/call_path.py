@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 
 from kernelscope.explain.document import Block, Code, Document, Heading, Line, Paragraph
+from kernelscope.graph.gaps import gaps
 from kernelscope.graph.kinds import Edge, Node, NodeKind
 from kernelscope.graph.operator_graph import OperatorGraph
 from kernelscope.graph.paths import Reached, callers_of, kernels_from
@@ -44,8 +45,12 @@ def call_path(graph: OperatorGraph, start: Node, options: ViewOptions, target: T
         blocks.append(Paragraph((Line(f"{describe(start)} reaches {_count(names, 'kernel')}.", start.location),)))
         blocks.append(Heading("Down to the kernels"))
         wanted = kernels + down.missing() or _leaves(down)
+        missing = gaps(graph, down)
         blocks.append(Code(_tree(down, wanted, options, notes), ""))
-        if not kernels:
+        if missing:
+            blocks.append(Heading("What is missing"))
+            blocks.append(Paragraph(tuple(Line(edge.target.name, edge.location) for edge in missing)))
+        elif not kernels:
             notes.append("no kernel of the workspace is reached; the last hops shown call nothing that is known here")
     if not down.complete:
         notes.append("the search met its bound; there may be more")
@@ -80,6 +85,12 @@ def describe(node: Node) -> str:
             return f"launch of {node.name}" + (f" over {node.detail}" if node.detail else "")
         case NodeKind.MISSING:
             return f"missing: {node.name}"
+        case NodeKind.COLLECTIVE:
+            return f"{node.detail} by {node.name}"
+        case NodeKind.CONFIG:
+            return f"config {node.name}"
+        case NodeKind.ARGUMENT:
+            return f"tensor {node.name}"
         case NodeKind.MODULE | NodeKind.FUNCTION:
             return f"{node.detail} {node.name}()" if node.detail != "macro" else f"macro {node.name}"
 
@@ -126,7 +137,8 @@ def _line(lead: str, node: Node, edge: Edge | None, options: ViewOptions) -> Lin
 
 def _leaves(reached: Reached) -> list[Node]:
     inner = {edge.source for edge in reached.via.values()}
-    return [node for node in reached.via if node not in inner][:20]
+    shown = (node for node in reached.via if node.kind not in (NodeKind.ARGUMENT, NodeKind.CONFIG))
+    return [node for node in shown if node not in inner][:20]
 
 
 def _tops(reached: Reached) -> list[Node]:

@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Iterator
 
+from kernelscope.graph.collectives import native_collective
 from kernelscope.graph.kinds import Edge, EdgeKind, Node, NodeKind
 from kernelscope.workspace.facts import TOP, Call, Def, DefKind, FileFacts, Launch
 from kernelscope.workspace.files import PYTHON_SUFFIXES
@@ -26,13 +27,16 @@ class CppLinks:
     def __init__(self) -> None:
         self._files: dict[str, FileFacts] = {}
         self._by_name: dict[str, list[tuple[str, int]]] = {}
+        self._structs: set[str] = set()
 
     def add(self, path: str, facts: FileFacts) -> None:
         """Makes the definitions of a file known; edges come once all files are added."""
         self._files[path] = facts
         for index, definition in enumerate(facts.defs):
-            if definition.kind in _CALLABLE:
-                self._by_name.setdefault(definition.name, []).append((path, index))
+            if definition.kind is DefKind.STRUCT:
+                self._structs.add(definition.name)
+            elif definition.kind in _CALLABLE:
+                self._by_name.setdefault(definition.name.rpartition("::")[2], []).append((path, index))
 
     def edges(self) -> Iterator[Edge]:
         """All edges between C++ functions, launches and kernels."""
@@ -58,6 +62,11 @@ class CppLinks:
             return
         is_member = call.name.startswith("?.")
         qualifier, _, tail = call.name.removeprefix("?.").rpartition("::")
+        if primitive := native_collective(tail):
+            yield Edge(
+                EdgeKind.COMMUNICATES, source, Node(NodeKind.COLLECTIVE, tail, detail=primitive), path, call.line
+            )
+            return
         if tail not in self._by_name or qualifier.partition("::")[0] in LIBRARY_NAMESPACES:
             return
         around = self._struct_of(path, _owner(facts, call.scope))
@@ -75,8 +84,11 @@ class CppLinks:
             source = owners.get(_owner(facts, reference.scope))
             if reference.variable or source is None:
                 continue
-            for node in self.functions(reference.name, path):
-                if node != source and (node.kind is NodeKind.KERNEL or node.detail == "macro"):
+            if reference.name.partition("::")[0] in LIBRARY_NAMESPACES:
+                continue
+            found = self.functions(reference.name, path)
+            for node in found:
+                if node != source and (node.kind is NodeKind.KERNEL or node.detail == "macro" or len(found) == 1):
                     yield Edge(EdgeKind.CALLS, source, node, path, reference.line, False, "passed as an argument")
 
     def _launch_edges(self, path: str, facts: FileFacts, launch: Launch, owners: dict[int, Node]) -> Iterator[Edge]:
@@ -132,6 +144,9 @@ class CppLinks:
         if index == TOP:
             return ""
         defs = self._files[path].defs
+        qualifier = defs[index].name.rpartition("::")[0].rpartition("::")[2]
+        if qualifier in self._structs:  # a member defined outside of its struct: `Struct::f`
+            return qualifier
         scope = defs[index].scope
         return defs[scope].name if scope != TOP else ""
 

@@ -27,6 +27,12 @@ class NodeKind(Enum):
     """One place that starts a kernel, with its grid."""
     KERNEL = "kernel"
     """A `__global__` function or a jitted Triton function."""
+    COLLECTIVE = "collective"
+    """Communication between processes: a collective or point-to-point call of a distributed library."""
+    CONFIG = "config"
+    """A class that holds settings: fields with types, handed to functions by annotation."""
+    ARGUMENT = "argument"
+    """A tensor among the arguments of an operator's schema."""
     MISSING = "missing"
     """A hop that the workspace does not show; its name says what is missing."""
 
@@ -44,6 +50,16 @@ class EdgeKind(Enum):
     """A registration names its implementation."""
     LAUNCHES = "launches"
     """A launch starts a kernel."""
+    READS = "reads"
+    """A function is given a config; an operator is given a tensor."""
+    WRITES = "writes"
+    """An operator changes a tensor that it is given (`Tensor(a!)` in its schema)."""
+    COMMUNICATES = "communicates"
+    """A function calls a collective."""
+
+
+LEAVES = frozenset({NodeKind.MISSING, NodeKind.CONFIG, NodeKind.ARGUMENT, NodeKind.COLLECTIVE})
+"""Kinds that lead nowhere."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from networkx import MultiDiGraph
 
 MAX_CALLING_FILES = 200
+MAX_NATIVE = 4
 
 
 class Links:
@@ -30,6 +31,7 @@ class Links:
         self.graph: MultiDiGraph[Node] = networkx.MultiDiGraph()
         self.operators: dict[str, list[Node]] = {}
         """Operators by their name without the library."""
+        self._native: dict[str, list[Node]] = {}
         cpp = CppLinks()
         files: list[tuple[str, FileFacts]] = []
         for path, facts in workspace.index.operator_files():
@@ -47,6 +49,18 @@ class Links:
         for node in self.graph:
             if node.kind is NodeKind.OPERATOR:
                 self.operators.setdefault(node.name.rpartition("::")[2], []).append(node)
+            elif node.kind in (NodeKind.FUNCTION, NodeKind.KERNEL) and not node.path.endswith(PYTHON_SUFFIXES):
+                self._native.setdefault(node.name.rpartition("::")[2], []).append(node)
+
+    def native(self, name: str) -> list[Node]:
+        """What C++ exports to others under this name, else its functions of this name, host functions first."""
+        exported: dict[Node, None] = {}
+        for op in self.operators.get(name, []):
+            for _, binding in self.graph.out_edges(op):
+                if binding.detail.startswith(("pybind", "export")):
+                    exported.update(dict.fromkeys(target for _, target in self.graph.out_edges(binding)))
+        found = list(exported) or [n for n in self._native.get(name, []) if n.detail not in ("macro", "device")]
+        return sorted(found, key=lambda node: (node.path, node.start))[:MAX_NATIVE]
 
 
 def add(graph: MultiDiGraph[Node], edge: Edge) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from kernelscope.graph.cursor import Cursor, cursor_at
-from kernelscope.graph.kinds import Edge, Node, NodeKind
+from kernelscope.graph.kinds import LEAVES, Edge, Node, NodeKind
 from kernelscope.graph.links import Links, links_state
 from kernelscope.graph.operator_graph import OperatorGraph
 from kernelscope.graph.paths import kernels_from
@@ -285,7 +285,7 @@ class Navigation:
                 if following.kind in (NodeKind.FUNCTION, NodeKind.KERNEL):
                     if site is not None:
                         sites.setdefault(following, []).append(site)
-                elif following not in seen and following.kind is not NodeKind.MISSING:
+                elif following not in seen and following.kind not in LEAVES:
                     seen.add(following)
                     todo.append((following, site))
         return [Call(self.symbol(found), tuple(dict.fromkeys(places))) for found, places in sites.items()]

@@ -5,6 +5,8 @@ Follows Python in either direction on demand. Which paths are worth showing is d
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, cast
 
@@ -13,9 +15,10 @@ from kernelscope.graph.kinds import Edge, EdgeKind, Node, NodeKind
 from kernelscope.graph.links import Links, add, python_files_calling
 from kernelscope.graph.python_calls import PythonCalls
 from kernelscope.graph.registrations import ANY_LIBRARY
+from kernelscope.results import LeftOut
 from kernelscope.workspace.classes import own_attribute
-from kernelscope.workspace.facts import TOP, DefKind, FileFacts
-from kernelscope.workspace.files import PYTHON_SUFFIXES
+from kernelscope.workspace.facts import TOP, Call, DefKind, FileFacts
+from kernelscope.workspace.files import CUDA_SUFFIXES, PYTHON_SUFFIXES
 from kernelscope.workspace.index import Stage
 from kernelscope.workspace.workspace import Workspace
 
@@ -35,7 +38,7 @@ class OperatorGraph:
 
         self._workspace = workspace
         self._links = links
-        self._python = PythonCalls(workspace.modules, workspace.classes, workspace.index, self._exported)
+        self._python = PythonCalls(workspace.modules, workspace.classes, workspace.index, self._exported, links.native)
         self._python_graph: MultiDiGraph[Node] = networkx.MultiDiGraph()
         self._followed: set[Node] = set()
         self._sought: set[Node] = set()
@@ -99,7 +102,11 @@ class OperatorGraph:
 
     def _complete_operator(self, node: Node) -> None:
         """An operator that is used but registered under a name the build chooses, or nowhere we can see."""
-        if any(edge.kind is EdgeKind.REGISTERS for edge in self.out_edges(node)):
+        bindings = [edge.target for edge in self.out_edges(node) if edge.kind is EdgeKind.REGISTERS]
+        if bindings:
+            if all(binding.detail.startswith(("fake", "define")) for binding in bindings):
+                missing = Node(NodeKind.MISSING, f"no implementation of {node.name} in the workspace")
+                self._add([Edge(EdgeKind.REGISTERS, node, missing, bindings[0].path, bindings[0].line)])
             return
         short = node.name.rpartition("::")[2]
         known = [
@@ -168,6 +175,38 @@ class OperatorGraph:
                     if definition.scope == owner and definition.kind is DefKind.METHOD:
                         found[self.function(path, facts, other)] = None
         return list(found)
+
+    # -- what is not followed ---------------------------------------------------------------------------------
+
+    def facts(self, path: str) -> FileFacts | None:
+        """The facts of a file."""
+        return self._workspace.index.facts(path)
+
+    def unfollowed(self, node: Node) -> Iterator[tuple[Call, str]]:
+        """Calls in a Python function that make no edge, each with its full name where it leaves the workspace."""
+        return self._python.unfollowed(node)
+
+    def methods_named(self, name: str, at_most: int) -> int:
+        """How many methods of the workspace have this name; 0 when there are more than `at_most`."""
+        found = self._workspace.index.table.named(name, at_most)
+        return sum(match.name.kind is DefKind.METHOD for match in found)
+
+    def is_declared_only(self, path: str, name: str) -> bool:
+        """Whether C++ files of a folder declare a function that none of them defines."""
+        folder = os.path.dirname(path)
+        if any(os.path.dirname(match.path) == folder for match in self._workspace.index.table.named(name)):
+            return False
+        prototype = re.compile(
+            rb"(?m)^(?![ \t]|return\b|else\b)[\w:<>,&*\[\] \t\n]+[ \t\n&*]%b\s*\(([^;{}()]*)\)[^;{}()]*;"
+            % re.escape(name.encode())
+        )
+        for near in (path, *self._workspace.files.beside(folder, CUDA_SUFFIXES)[:MAX_FAMILY]):
+            data = self._workspace.files.read(near)
+            if not isinstance(data, LeftOut) and name.encode() in data and (found := prototype.search(data)):
+                parameters = [part.split() for part in found[1].split(b",")]
+                if all(len(words) > 1 or words[-1:] in ([b"void"], []) for words in parameters):
+                    return True
+        return False
 
     # -- nodes ----------------------------------------------------------------------------------------------
 

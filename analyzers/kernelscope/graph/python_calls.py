@@ -9,9 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
+from kernelscope.graph.collectives import collective
+from kernelscope.graph.kernel_languages import kernel_language
 from kernelscope.graph.kinds import Edge, EdgeKind, Node, NodeKind
+from kernelscope.graph.native_modules import NativeFunctions, NativeModules
 from kernelscope.graph.registrations import operator
 from kernelscope.syntax.python.tree import (
+    AnnAssign,
     Assign,
     Attribute,
     Call,
@@ -19,28 +23,51 @@ from kernelscope.syntax.python.tree import (
     For,
     FunctionDef,
     Name,
+    Stmt,
     dotted,
     walk,
 )
 from kernelscope.workspace import facts as f
-from kernelscope.workspace.classes import Classes, is_class
+from kernelscope.workspace.classes import Classes, is_class, nested
 from kernelscope.workspace.index import Index
 from kernelscope.workspace.modules import Definition, External, Missing, Modules, Resolved
 from kernelscope.workspace.namespace import Imported
 from kernelscope.workspace.packages import ModuleRef
+from kernelscope.workspace.python_facts import literal
 
 MAX_HOPS = 12
 MAX_ELEMENTS = 8
 _OPERATOR = re.compile(r"torch\.ops\.(\w+)\.(\w+)")
 _RUNS = ("forward", "__call__")
+BY_NAME = "by the method's name: the receiver is not known"
+PALLAS = "pallas_call"
+_FFI_CALLS = frozenset({"ffi_call", "get_global_func"})
+_WRAPPED = re.compile(r"\s*[\w.]*partial\(\s*([A-Za-z_][\w.]*)")
+TENSOR_METHODS = re.compile(
+    r"(?:view|reshape|contiguous|to|copy_|add|append|extend|update|get|pop|items|keys|values|split|join"
+    r"|format|float|size|numel|dim|stride|fill_|zero_|clone|detach|item|tolist|cpu|cuda|half|sum|mean|max"
+    r"|min|exp|log|sqrt|softmax|transpose|permute|squeeze|unsqueeze|expand|flatten|chunk|type|data_ptr"
+    r"|is_contiguous|startswith|endswith|new_empty|new_zeros|element_size|set|clear|info|debug|warning"
+    r"|error|close|copy|index|read|write|run|start)\Z"
+)
+"""Methods of tensors and of Python's own types: an unknown receiver is most likely one of those."""
 
 
 class PythonCalls:
     """Edges out of Python functions."""
 
-    def __init__(self, modules: Modules, classes: Classes, index: Index, exports: Callable[[str], Node | None]) -> None:
-        """`exports` knows the operators that C++ hands to Python, by the dotted name of an external module."""
+    def __init__(
+        self,
+        modules: Modules,
+        classes: Classes,
+        index: Index,
+        exports: Callable[[str], Node | None],
+        functions: NativeFunctions = lambda _: [],
+    ) -> None:
+        """`exports` knows the operators that C++ hands to Python, by the dotted name of an external module;
+        `functions` knows C++ functions by name."""
         self._exports = exports
+        self._native = NativeModules(modules, functions)
         self._modules = modules
         self._classes = classes
         self._index = index
@@ -51,11 +78,24 @@ class PythonCalls:
         if not isinstance(function, FunctionDef):
             return None
         line = self._line(definition.path, function.name_span.start)
-        if is_kernel(function, self._modules, definition.path):
+        language = kernel_language(function, self._modules, definition.path)
+        if language is None and function.name in self._pallas_kernels(definition.path):
+            language = "Pallas"
+        if language is not None:
             return Node(
-                NodeKind.KERNEL, definition.qualified, definition.path, function.name_span.start, line, "Triton"
+                NodeKind.KERNEL, definition.qualified, definition.path, function.name_span.start, line, language
             )
         return Node(NodeKind.FUNCTION, definition.qualified, definition.path, function.name_span.start, line, "Python")
+
+    def _pallas_kernels(self, path: str) -> set[str]:
+        """Functions that a file hands to `pallas_call`."""
+        facts = self._index.facts(path)
+        calls = facts.calls if facts else ()
+        return {
+            _innermost_name(next((text for key, text in call.args if not key), ""))
+            for call in calls
+            if call.args and call.name.rpartition(".")[2] == PALLAS
+        }
 
     def named(self, path: str, name: str) -> Node | None:
         """The node of the function that a name of the file's top level means."""
@@ -77,14 +117,89 @@ class PythonCalls:
         if not own:
             return
         outermost = min(own)
+        function = self._definition_of(node.path, facts, outermost)
         for call in facts.calls:
             if call.scope in own:
+                known = False
                 for target, certain in self._targets(node.path, facts, outermost, call.scope, call.name):
+                    known = True
+                    kind = EdgeKind.COMMUNICATES if target.kind is NodeKind.COLLECTIVE else EdgeKind.CALLS
                     if target != node:
-                        yield Edge(EdgeKind.CALLS, node, target, node.path, call.line, certain)
+                        yield Edge(kind, node, target, node.path, call.line, certain)
+                if not known and function is not None:
+                    yield from self._foreign(node, facts, outermost, function, call)
         for launch in facts.launches:
             if launch.scope in own:
                 yield from self._launch(node, facts, outermost, launch)
+        if function is not None:
+            yield from self._configs(node, function)
+
+    def unfollowed(self, node: Node) -> Iterator[tuple[f.Call, str]]:
+        """Calls that make no edge; the full name of those that leave the workspace, "" where nothing is known."""
+        facts = self._index.facts(node.path)
+        if facts is None:
+            return
+        own = _own_scopes(facts, node.start)
+        for call in facts.calls:
+            if call.scope not in own or any(
+                True for _ in self._targets(node.path, facts, min(own), call.scope, call.name)
+            ):
+                continue
+            found: list[Resolved] = []
+            if not call.name.startswith(("?.", "self.", "cls.", "super().")):
+                found = self._plain(node.path, facts, min(own), call.scope, call.name)
+            yield call, next((result.dotted for result in found if isinstance(result, External)), "")
+
+    def _configs(self, node: Node, function: Definition) -> Iterator[Edge]:
+        """The settings that a function is given by annotation."""
+        if not isinstance(function.node, FunctionDef):
+            return
+        for parameter in function.node.args:
+            name = dotted(parameter.annotation) if parameter.annotation is not None else None
+            found = self._modules.definition(node.path, name) if name else None
+            if found and isinstance(found.node, ClassDef) and _is_config(found.node):
+                line = self._line(found.path, found.node.name_span.start)
+                config = Node(NodeKind.CONFIG, found.qualified, found.path, found.node.name_span.start, line)
+                yield Edge(EdgeKind.READS, node, config, node.path, self._line(node.path, parameter.span.start))
+
+    # -- native code ----------------------------------------------------------------------------------------
+
+    def _foreign(
+        self, node: Node, facts: f.FileFacts, outermost: int, function: Definition, call: f.Call
+    ) -> Iterator[Edge]:
+        """Calls that run code of other languages without an operator: Pallas, FFI targets, loaded modules."""
+        tail = call.name.rpartition(".")[2]
+        first = next((text for key, text in call.args if not key), "")
+        if tail == PALLAS:
+            grid = next((text for key, text in call.args if key == "grid"), "")
+            launch = f.Launch(_innermost_name(first), grid, call.start, call.line, call.scope)
+            yield from self._launch(node, facts, outermost, launch)
+        elif tail in _FFI_CALLS and (target := literal(first)):
+            yield from self._native.named(node, target, call.line)
+        else:
+            native: list[Edge] = []
+            if not call.name.startswith(("?.", "self.", "cls.", "super().")):
+                native = list(self._native.edges(node, function, call.name, call.line))
+            yield from native or self._by_name(node, facts, outermost, call)
+
+    def _by_name(self, node: Node, facts: f.FileFacts, outermost: int, call: f.Call) -> Iterator[Edge]:
+        """`x.method()` of a receiver that is not known: the few methods of the workspace that have this name."""
+        receiver, _, method = call.name.rpartition(".")
+        if not receiver or TENSOR_METHODS.match(method) or method.startswith("__"):
+            return
+        if not call.name.startswith("?.") and any(
+            isinstance(found, External) for found in self._plain(node.path, facts, outermost, call.scope, call.name)
+        ):
+            return
+        for match in self._index.table.named(method, MAX_ELEMENTS):
+            if match.name.kind is not f.DefKind.METHOD or (found := self._index.facts(match.path)) is None:
+                continue
+            for definition in found.defs:
+                if definition.name == method and definition.line == match.name.line and definition.scope != f.TOP:
+                    name = f"{found.defs[definition.scope].name}.{method}"
+                    target = Node(NodeKind.FUNCTION, name, match.path, definition.name_start, definition.line, "Python")
+                    if target != node:
+                        yield Edge(EdgeKind.CALLS, node, target, node.path, call.line, False, BY_NAME)
 
     # -- launches -------------------------------------------------------------------------------------------
 
@@ -225,6 +340,8 @@ class PythonCalls:
                     nodes[operator(match[1], match[2])] = None
                 case External(dotted=name) if exported := self._exports(name):
                     nodes[exported] = None
+                case External(dotted=name) if collective(name):
+                    nodes[Node(NodeKind.COLLECTIVE, name, detail=collective(name) or "")] = None
                 case Definition(node=FunctionDef()):
                     if node := self.node(result):
                         nodes[node] = None
@@ -240,8 +357,16 @@ class PythonCalls:
             yield node, len(nodes) == 1
 
     def _wrapped_function(self, definition: Definition, assign: Assign) -> Node | None:
-        """`f = compile(g)`, `k = autotune(...)(jit(g))`: the innermost function named in the wrapping calls."""
+        """`f = compile(g)`, `k = autotune(...)(jit(g))`: the innermost function named in the wrapping calls.
+
+        Of an instance, `f = Norm(4)`: what calling it runs.
+        """
         value = assign.value
+        made_by = dotted(value.func) if isinstance(value, Call) else None
+        cls = self._modules.definition(definition.path, made_by) if made_by else None
+        if cls is not None and isinstance(cls.node, ClassDef):
+            run = self._run_definition(cls)
+            return self.node(run) if run else None
         for _ in range(MAX_HOPS):
             if not isinstance(value, Call) or not value.args:
                 break
@@ -265,15 +390,8 @@ class PythonCalls:
         body = module.body if module else []
         found: Definition | None = None
         for fact in chain:
-            node = next(
-                (
-                    n
-                    for n in walk(*body)
-                    if isinstance(n, (FunctionDef, ClassDef)) and n.name_span.start == fact.name_start
-                ),
-                None,
-            )
-            if not isinstance(node, (FunctionDef, ClassDef)):
+            node = next((n for n in _definitions_in(body) if n.name_span.start == fact.name_start), None)
+            if node is None:
                 return None
             owner = found if found and isinstance(found.node, ClassDef) else None
             found = Definition(path, node.name, node, owner)
@@ -285,16 +403,28 @@ class PythonCalls:
         return module.text.line_of(offset) if module else 0
 
 
-def is_kernel(function: FunctionDef, modules: Modules, path: str) -> bool:
-    """Whether a decorator makes the function a kernel of Triton or a dialect of it, not a traced JAX function."""
-    for decorator in function.decorator_list:
-        name = dotted(decorator.func if isinstance(decorator, Call) else decorator)
-        if name and name.rpartition(".")[2] == "jit":
-            found = modules.resolve(path, name)
-            if isinstance(found, External):
-                return not found.dotted.startswith(("jax.", "torch.", "numba."))
-            return True
-    return False
+def _is_config(cls: ClassDef) -> bool:
+    """A class of annotated fields: at least two, and more of them than methods."""
+    fields = sum(isinstance(node, AnnAssign) for node in cls.body)
+    methods = sum(isinstance(node, FunctionDef) for node in cls.body)
+    return fields >= 2 and fields > methods
+
+
+def _innermost_name(text: str) -> str:
+    """The function in `kernel`, `partial(kernel, n=2)` or `functools.partial(kernel, n=2)`."""
+    found = _WRAPPED.match(text)
+    return found[1] if found else text.strip()
+
+
+def _definitions_in(body: list[Stmt]) -> Iterator[FunctionDef | ClassDef]:
+    """Functions and classes of a body, those in its branches and loops too, without lowering their own bodies."""
+    todo = body[::-1]
+    while todo:
+        statement = todo.pop()
+        if isinstance(statement, (FunctionDef, ClassDef)):
+            yield statement
+        else:
+            todo += nested(statement)[::-1]
 
 
 def _alias(node: Assign) -> str | None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from kernelscope.graph.cpp_links import CppLinks
 from kernelscope.graph.kinds import Edge, EdgeKind, Node, NodeKind
-from kernelscope.workspace.facts import TOP, Call, DefKind, FileFacts, Registration
+from kernelscope.workspace.facts import TOP, Call, Def, DefKind, FileFacts, Registration
 from kernelscope.workspace.files import PYTHON_SUFFIXES
 from kernelscope.workspace.modules import Definition, Modules
 from kernelscope.workspace.python_facts import literal
@@ -18,6 +18,8 @@ from kernelscope.workspace.python_facts import literal
 ANY_LIBRARY = "*"
 """A library whose name the build chooses (TORCH_EXTENSION_NAME)."""
 
+MAX_WRAPPING = 3
+_TENSOR = re.compile(r"\bTensor(\([a-z]\w*!?(?: ?-> ?[\w*|]+)?\)|!)?(?:\[\d*\])?\??(?:\[\d*\])?\??\s+(\w+)")
 _LIBRARY_CALL = re.compile(r"=\s*(?:[\w.]+\.)?Library\(\s*[\"']([\w.]+)[\"']")
 FilesCalling = Callable[[str], Iterable[tuple[str, FileFacts]]]
 """The Python files that call a name, with their facts."""
@@ -44,16 +46,22 @@ class Registrations:
 
     def edges(self, files: Iterable[tuple[str, FileFacts]]) -> Iterator[Edge]:
         """Edges of every registration in the files, and of those made by functions that wrap `define`."""
-        calling: dict[str, FileFacts] = {}
         for path, facts in files:
             self._find_wrappers(path, facts)
             for registration in facts.registrations:
                 yield from self._registration(path, facts, registration)
-        for wrapper in sorted(self._wrappers):
-            calling.update(self._files_calling(wrapper))
-        for path, facts in calling.items():
+        calling: dict[str, FileFacts] = {}
+        todo = sorted(self._wrappers)
+        for _ in range(MAX_WRAPPING):
+            found = {path: facts for wrapper in todo for path, facts in self._files_calling(wrapper)}
+            calling.update(found)
+            known = set(self._wrappers)
+            for facts in found.values():
+                self._find_outer_wrappers(facts, frozenset(todo))
+            todo = sorted(set(self._wrappers) - known)
+        for path, facts in sorted(calling.items()):
             for call in facts.calls:
-                if call.args and call.name.rpartition(".")[2] in self._wrappers:
+                if call.name.rpartition(".")[2] in self._wrappers:
                     yield from self._wrapped(path, facts, call)
 
     def _registration(self, path: str, facts: FileFacts, found: Registration) -> Iterator[Edge]:
@@ -63,6 +71,9 @@ class Registrations:
         name = found.schema.partition("(")[0] or found.name
         binding = Node(NodeKind.BINDING, name, path, found.start, found.line, detail)
         yield Edge(EdgeKind.REGISTERS, op, binding, path, found.line)
+        for name, is_written in schema_tensors(found.schema):
+            argument = Node(NodeKind.ARGUMENT, f"{op.name}({name})")
+            yield Edge(EdgeKind.WRITES if is_written else EdgeKind.READS, op, argument, path, found.line)
         if found.mechanism == "define":
             return
         yield from self._bind(path, facts, binding, found.target, found.line)
@@ -119,18 +130,62 @@ class Registrations:
                 }
                 self._wrappers[owner.name] = libraries.pop() if len(libraries) == 1 else ANY_LIBRARY
 
+    def _find_outer_wrappers(self, facts: FileFacts, inner: frozenset[str]) -> None:
+        """Functions and classes that hand a computed name on to such a function."""
+        for call in facts.calls:
+            tail = call.name.rpartition(".")[2]
+            if call.scope == TOP or tail not in inner or any(literal(text) for _, text in call.args):
+                continue
+            scope = call.scope
+            while facts.defs[scope].scope != TOP:
+                scope = facts.defs[scope].scope
+            if facts.defs[scope].kind in (DefKind.FUNCTION, DefKind.CLASS):
+                self._wrappers.setdefault(facts.defs[scope].name, self._wrappers[tail])
+
     def _wrapped(self, path: str, facts: FileFacts, call: Call) -> Iterator[Edge]:
+        """What a call of such a function registers: by name and implementation, or the function it decorates."""
         names = [literal(text) for _, text in call.args]
         name = next((n for n in names if n and re.fullmatch(r"[\w:.]+", n)), None)
-        target = next((text for _, text in call.args if re.fullmatch(r"[A-Za-z_][\w.]*", text)), "")
-        if name is None or not target or target in ("None", "True", "False"):
+        wrapper = call.name.rpartition(".")[2]
+        decorated = _decorated_by(facts, call)
+        if decorated is not None:
+            name, target = _keyword_name(decorated.detail) or decorated.name, decorated.name
+        else:
+            plain = [text for _, text in call.args if re.fullmatch(r"[A-Za-z_][\w.]*", text)]
+            target = next((text for text in plain if text not in ("None", "True", "False")), "")
+        if name is None or not target:
             return
         library, _, short = name.rpartition("::")
-        wrapper = call.name.rpartition(".")[2]
         op = operator(library or self._wrappers[wrapper], short)
         binding = Node(NodeKind.BINDING, short, path, call.start, call.line, f"custom_op by {wrapper}")
         yield Edge(EdgeKind.REGISTERS, op, binding, path, call.line)
-        yield from self._bind(path, facts, binding, target, call.line)
+        if decorated is None:
+            yield from self._bind(path, facts, binding, target, call.line)
+            return
+        function = Node(NodeKind.FUNCTION, target, path, decorated.name_start, decorated.line, "Python")
+        yield Edge(EdgeKind.BINDS, binding, function, path, call.line)
+
+
+def _decorated_by(facts: FileFacts, call: Call) -> Def | None:
+    """The function above which this call stands as a decorator."""
+    for definition in facts.defs:
+        if definition.kind is DefKind.FUNCTION and definition.scope == call.scope and definition.start > call.start:
+            marks = definition.detail
+            return definition if re.search(rf"(?m)^@\s*{re.escape(call.name)}\b", marks) else None
+    return None
+
+
+def _keyword_name(decorators: str) -> str | None:
+    """The name in quotes among the keywords of a decorator: `op_name="f"`."""
+    found = re.search(r"""\b\w*name\s*=\s*["']([\w:.]+)["']""", decorators)
+    return found[1] if found else None
+
+
+def schema_tensors(schema: str) -> Iterator[tuple[str, bool]]:
+    """The tensors among the arguments of a schema, each with whether the operator may change it."""
+    arguments = schema.partition("(")[2].partition("->")[0]
+    for found in _TENSOR.finditer(arguments):
+        yield found[2], "!" in (found[1] or "")
 
 
 def _own_function(path: str, facts: FileFacts, name: str) -> Node | None:

@@ -8,37 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from kernelscope.graph.collectives import PRIMITIVES
 from kernelscope.results import Location
 from kernelscope.serving.claims import Claim, PythonSource, literal
 from kernelscope.serving.guards import Guard, all_guards_text, calls, guards_text, last_name, statements
 from kernelscope.syntax.python import tree as t
 
-PRIMITIVES: dict[str, str] = {
-    "all_reduce": "all_reduce",
-    "all_gather": "all_gather",
-    "all_gather_into_tensor": "all_gather",
-    "all_gather_object": "all_gather",
-    "_all_gather_base": "all_gather",
-    "reduce_scatter": "reduce_scatter",
-    "reduce_scatter_tensor": "reduce_scatter",
-    "_reduce_scatter_base": "reduce_scatter",
-    "all_to_all": "all_to_all",
-    "all_to_all_single": "all_to_all",
-    "broadcast": "broadcast",
-    "broadcast_object_list": "broadcast",
-    "gather": "gather",
-    "scatter": "scatter",
-    "send": "send",
-    "isend": "send",
-    "recv": "recv",
-    "irecv": "recv",
-    "barrier": "barrier",
-    "psum": "all_reduce",
-    "pmean": "all_reduce",
-    "pmax": "all_reduce",
-    "psum_scatter": "reduce_scatter",
-    "ppermute": "permute",
-}
 NAMES = {"allreduce": "all_reduce", "allgather": "all_gather", "reducescatter": "reduce_scatter",
          "alltoall": "all_to_all", "psum": "all_reduce"}  # fmt: skip
 GROUPS = {"init_process_group", "new_group", "init_device_mesh", "DeviceMesh", "Mesh", "make_mesh",

@@ -120,6 +120,7 @@ class _Scanner:
         self.registrations: list[Registration] = []
         self.line, self.counted = 1, 0
         self.kernel_macros: set[bytes] = set()
+        self.function_macros: set[bytes] = set()
         self.with_macros = self.text
         self._macros()
 
@@ -187,7 +188,11 @@ class _Scanner:
         if library := _LIBRARY.search(stripped):
             return self._open_library(library, start, block)
         words = stripped.split(None, 2)
-        if not words or (words[0] in (b"namespace", b"inline") and b"(" not in stripped) or words[0] == b"extern":
+        if (
+            not words
+            or (words[0] in (b"namespace", b"inline") and b"(" not in stripped)
+            or (words[0] == b"extern" and b"(" not in stripped)
+        ):
             return _Block(block.scope, not stripped.endswith(b"="))
         if stripped.endswith((b"=", b",")):
             return _Block(block.scope, False)
@@ -203,11 +208,12 @@ class _Scanner:
 
     def _open_function(self, name: bytes, name_start: int, start: int, header: bytes, block: _Block) -> _Block:
         kind = DefKind.CUDA_KERNEL if b"__global__" in header else DefKind.CUDA_FUNCTION
-        if name in self.kernel_macros:
+        if name in self.kernel_macros or name in self.function_macros:
             opening = self.text.find(b"(", name_start)
             argument = re.compile(rb"\s*(\w+)").match(self.text, opening + 1)
             if argument:
-                name, name_start, kind = argument[1], argument.start(1), DefKind.CUDA_KERNEL
+                kind = DefKind.CUDA_KERNEL if name in self.kernel_macros else kind
+                name, name_start = argument[1], argument.start(1)
         index = self._define(name, kind, start, start + len(header), name_start, block.scope)
         return _Block(index, False, ends=index)
 
@@ -268,6 +274,8 @@ class _Scanner:
                     self._call(token, block)
             if b"__global__" in match[3] and re.search(rb"\b%b\s*\(" % match[2], match[3]):
                 self.kernel_macros.add(match[1])
+            elif _FUNCTION_MACRO.match(match[3]) and re.search(rb"\b%b\s*\(" % match[2], match[3]):
+                self.function_macros.add(match[1])
         self.text = text
 
     # -- what bodies do -----------------------------------------------------------------------------------
@@ -321,13 +329,15 @@ class _Scanner:
     def _passed(self) -> None:
         """Kernels and macros that a call is given: `launch(norm_kernel<T>, x)`, `FOR_ALL_TYPES(t, RUN)`."""
         local = {d.name.encode() for d in self.defs if d.kind in (DefKind.CUDA_KERNEL, DefKind.MACRO)}
-        if not local and b"<<<" not in self.text:
+        if not local and b"<<<" not in self.text and b"&" not in self.text and b"::" not in self.text:
             return
         owners = sorted((d.start, d.end, i) for i, d in enumerate(self.defs) if d.kind in _BODIES)
         text = self.with_macros
         for match in _PASSED.finditer(text):
             name = match[1]
-            if name.rpartition(b"::")[2] not in local and not _MACRO_NAME.match(name):
+            is_known = name.rpartition(b"::")[2] in local or _MACRO_NAME.match(name)
+            is_address = b"&" in match[0] or (b"::" in name and match[0][:1] in b"(,")
+            if not is_known and not is_address:
                 continue
             at = bisect_right(owners, (match.start(1), len(text), len(self.defs))) - 1
             while at >= 0 and owners[at][1] <= match.start(1):
@@ -413,6 +423,8 @@ class _Scanner:
 
 
 _PASSED = re.compile(rb"(?:[(,?]|(?<!:):|\breturn\b)\s*&?\s*((?:\w+::)*+[A-Za-z_]\w*+)\s*(?=[,)<;:])(?!<<<|::)")
+_FUNCTION_MACRO = re.compile(rb"[^()]*\)\s*(?:[\w:<>*&]+\s+)+\w+\s*\([^;{}]*\)\s*\Z")
+"""The rest of `#define ENTRY(fn) void fn(PARAMETERS)` behind its first parameter."""
 _MACRO_NAME = re.compile(rb"[A-Z][A-Z0-9]*_[A-Z0-9_]+\Z")
 _BODIES = (DefKind.CUDA_FUNCTION, DefKind.MACRO)
 

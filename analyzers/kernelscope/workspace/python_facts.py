@@ -39,6 +39,8 @@ _PATTERNS = """
 """
 _DOTTED = re.compile(rb"[^\W\d][\w.]*\Z")
 _TAIL = re.compile(rb"\.\s*(\w+)\Z")
+_WRAPPED_KERNEL = re.compile(rb"[\w.]\(\s*([A-Za-z_][\w.]*)\s*\)\Z")
+"""`wrap_triton(kernel)[grid]`: a wrapper of the kernel is launched."""
 _FROM = re.compile(rb"from\s*(\.[\s.]*)?([\w.]*)\s*import\s*(.*)", re.DOTALL)
 _NOISE = re.compile(rb"#[^\n]*|\\\r?\n|[()]")
 _STRING = re.compile(r"""[bBrRuU]{0,2}(\"\"\"|'''|"|')(.*)\1\Z""", re.DOTALL)
@@ -72,6 +74,11 @@ _KEPT_TAILS = frozenset(
     ]
 )
 """Calls whose arguments the graph reads besides registrations and calls of the module's top level."""
+
+_NAMES_SOMETHING = re.compile(
+    rb"""\(\s*(?:\w+\s*=\s*)?["'][A-Za-z_][\w:.]*["']\s*,\s*(?:\w+\s*=\s*)?[A-Za-z_][\w.]*\s*[,)]"""
+)
+"""A name in quotes beside a name: `register("op", implementation)`, kept in functions too."""
 
 
 @cache
@@ -225,7 +232,12 @@ class _Collector:
         name = _decoded(text)
         scope = self._scope_at(start)
         tail = name.rpartition(".")[2]
-        kept = scope == TOP or tail in _OPERATOR_TAILS or tail in _KEPT_TAILS
+        kept = (
+            scope == TOP
+            or tail in _OPERATOR_TAILS
+            or tail in _KEPT_TAILS
+            or _NAMES_SOMETHING.match(self.data, end) is not None
+        )
         return Call(name, start, callee.start_point.row + 1, scope, self._arguments(callee) if kept else ())
 
     def _arguments(self, callee: Node) -> tuple[tuple[str, str], ...]:
@@ -251,36 +263,57 @@ class _Collector:
             return None
         kernel = self.data[value.start_byte : value.end_byte]
         if not _DOTTED.match(kernel):
-            tail = _TAIL.search(kernel)
-            if tail is None:
+            if wrapped := _WRAPPED_KERNEL.search(kernel):
+                kernel = wrapped[1]
+            elif tail := _TAIL.search(kernel):
+                kernel = b"?." + tail[1]
+            else:
                 return None
-            kernel = b"?." + tail[1]
         grid = self.data[value.end_byte : callee.end_byte].strip()[1:-1]
         text = _decoded(b" ".join(grid.split())[:MAX_TEXT])
         start = callee.start_byte
         return Launch(_decoded(kernel), text, start, callee.start_point.row + 1, self._scope_at(start))
 
     def _decorated(self) -> list[Registration]:
-        """`@torch.library.custom_op("ns::op", ...)` and its kin above a function."""
+        """`@torch.library.custom_op("ns::op", ...)` and its kin above a function; `@op.register_kernel("cuda")`."""
         found: list[Registration] = []
+        made: dict[str, tuple[str, str]] = {}
+        """Functions that became operators: library and name."""
         for definition in self.defs:
-            for line in definition.detail.split("\n") if definition.detail.startswith("@") else ():
-                match = _DECORATOR.match(line)
-                if match is None:
+            for match in _DECORATOR.finditer(definition.detail) if definition.detail.startswith("@") else ():
+                receiver, _, tail = match[1].rpartition(".")
+                mechanism = _OPERATOR_TAILS.get(tail)
+                if mechanism is None:
                     continue
-                mechanism = _OPERATOR_TAILS.get(match[1].rpartition(".")[2])
-                library, _, name = match[3].rpartition("::")
-                if mechanism and name and (library or "lib" in match[1].lower()):
-                    found.append(
-                        Registration(
-                            mechanism, library, name.partition("(")[0], definition.name, definition.start,
-                            definition.line, "", definition.scope,
-                        )
-                    )  # fmt: skip
+                arguments = match[2] or ""
+                strings = [text for _, text in _QUOTED.findall(arguments)]
+                library, name, key = "", "", ""
+                if receiver in made:
+                    library, name = made[receiver]
+                    key = strings[0] if strings else ""
+                elif strings:
+                    library, _, name = strings[0].partition("(")[0].rpartition("::")
+                    key = strings[1] if len(strings) > 1 and mechanism == "impl" else ""
+                    given = _FIRST_NAME.match(arguments)
+                    if not library and (given or "lib" in receiver.lower()):
+                        library = f"={given[1] if given else receiver}"
+                if not name or library in ("", "=") or not _OPERATOR_NAME.match(name):
+                    continue
+                if mechanism == "custom_op":
+                    made[definition.name] = (library, name)
+                found.append(
+                    Registration(
+                        mechanism, library, name, definition.name, definition.start,
+                        definition.line, key, definition.scope,
+                    )
+                )  # fmt: skip
         return found
 
 
-_DECORATOR = re.compile(r"""@\s*([\w.]+)\(\s*([rbu]{0,2})["']([^"']+)["']""")
+_DECORATOR = re.compile(r"(?m)^@\s*([\w.]+)(?:\(((?:[^()]|\([^()]*\))*)\))?")
+_QUOTED = re.compile(r"""(?<![\w=])[rbu]{0,2}(["'])([^"'\n]+)\1""")
+_FIRST_NAME = re.compile(r"\s*([A-Za-z_]\w*)\s*,")
+_OPERATOR_NAME = re.compile(r"[\w.]+\Z")
 
 
 def _registered(call: Call) -> Registration | None:

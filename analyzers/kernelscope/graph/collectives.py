@@ -1,0 +1,54 @@
+"""Calls that communicate, by the names that the distributed libraries give them.
+
+Knows names only; which tensor, group and condition a call has is the business of `serving`.
+"""
+
+from __future__ import annotations
+
+import re
+
+PRIMITIVES: dict[str, str] = {
+    "all_reduce": "all_reduce",
+    "all_gather": "all_gather",
+    "all_gather_into_tensor": "all_gather",
+    "all_gather_object": "all_gather",
+    "_all_gather_base": "all_gather",
+    "reduce_scatter": "reduce_scatter",
+    "reduce_scatter_tensor": "reduce_scatter",
+    "_reduce_scatter_base": "reduce_scatter",
+    "all_to_all": "all_to_all",
+    "all_to_all_single": "all_to_all",
+    "broadcast": "broadcast",
+    "broadcast_object_list": "broadcast",
+    "gather": "gather",
+    "scatter": "scatter",
+    "send": "send",
+    "isend": "send",
+    "recv": "recv",
+    "irecv": "recv",
+    "barrier": "barrier",
+    "psum": "all_reduce",
+    "pmean": "all_reduce",
+    "pmax": "all_reduce",
+    "psum_scatter": "reduce_scatter",
+    "ppermute": "permute",
+}
+_LIBRARIES = ("torch.distributed.", "torch.distributed._functional_collectives.", "jax.lax.")
+_NATIVE = re.compile(
+    r"(?:nccl|rccl|nvshmemx?_?)(AllReduce|AllGather|ReduceScatter|Broadcast|Bcast|Send|Recv|AlltoAll|barrier\w*)\Z"
+)
+_WORDS = {"AllReduce": "all_reduce", "AllGather": "all_gather", "ReduceScatter": "reduce_scatter",
+          "Broadcast": "broadcast", "Bcast": "broadcast", "Send": "send", "Recv": "recv",
+          "AlltoAll": "all_to_all"}  # fmt: skip
+
+
+def collective(dotted: str) -> str | None:
+    """The primitive that a library function of this full name carries out."""
+    library, _, name = dotted.rpartition(".")
+    return PRIMITIVES.get(name) if f"{library}.".startswith(_LIBRARIES) else None
+
+
+def native_collective(name: str) -> str | None:
+    """The primitive behind a function of NCCL, RCCL or NVSHMEM."""
+    found = _NATIVE.match(name)
+    return _WORDS.get(found[1], "barrier") if found else None

@@ -1,0 +1,103 @@
+"""Why a search met no kernel: the calls that leave the workspace or whose receiver is not known.
+
+Reads the facts of the functions that were reached; bridges nothing.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+
+from kernelscope.graph.kinds import Edge, EdgeKind, Node, NodeKind
+from kernelscope.graph.operator_graph import OperatorGraph
+from kernelscope.graph.paths import Reached
+from kernelscope.graph.python_calls import TENSOR_METHODS
+from kernelscope.workspace.facts import DefKind, FileFacts
+from kernelscope.workspace.files import PYTHON_SUFFIXES
+
+MAX_GAPS = 6
+MAX_PER_FUNCTION = 3
+MAX_METHODS = 60
+_HOST_ONLY = frozenset({"torch", "numpy", "triton", "builtins", "typing_extensions", "packaging", "tqdm", "os"})
+"""Libraries whose functions are no gap by themselves: what they run is known, or no kernel."""
+_DEVICE_API = re.compile(
+    r"(?:cu|hip)(?:da|blas|dnn|sparse|fft|solver|rand|tensor)?(?:[A-Z]\w*)?(?:Mem(?:cpy|set)|[A-Z])\w*\Z"
+)
+_NATIVE_NAMESPACES = re.compile(r"(?:cutlass|cub|thrust|cudnn_frontend|ck|ck_tile|dnnl|oneapi|sycl)::")
+_TORCH_NAMESPACES = re.compile(r"(?:at|torch)::\w+\Z")
+_BORING = re.compile(
+    r"(?:cuda|hip)(?:Get|Set|Func|Device|Stream|Event|Peek|Malloc|Free|Occupancy|Host)|[A-Z_0-9]+\Z|.*(?:CHECK|Check|check)"
+)
+
+
+def gaps(graph: OperatorGraph, reached: Reached) -> list[Edge]:
+    """Edges from reached functions to what is missing behind them; empty when a kernel was reached."""
+    if reached.kernels():
+        return []
+    found: dict[str, Edge] = {}
+    for node in (reached.start, *reached.via):
+        if node.kind is NodeKind.BINDING and "CPU" in node.detail.split():
+            text = "no kernel: this implementation runs on the CPU"
+            found.setdefault(text, Edge(EdgeKind.CALLS, node, Node(NodeKind.MISSING, text), node.path, node.line))
+        if node.kind is not NodeKind.FUNCTION:
+            continue
+        python = node.path.endswith(PYTHON_SUFFIXES)
+        for text, line in _python_gaps(graph, node) if python else _native_gaps(graph, node):
+            found.setdefault(text, Edge(EdgeKind.CALLS, node, Node(NodeKind.MISSING, text), node.path, line))
+    return list(found.values())[:MAX_GAPS]
+
+
+def _python_gaps(graph: OperatorGraph, node: Node) -> Iterator[tuple[str, int]]:
+    """Functions of packages outside of the workspace, then methods of receivers that are not known."""
+    unknown: list[tuple[str, int]] = []
+    count = 0
+    for call, dotted in graph.unfollowed(node):
+        package = dotted.partition(".")[0]
+        if package and package not in _HOST_ONLY and package not in sys.stdlib_module_names:
+            count += 1
+            if count <= MAX_PER_FUNCTION:
+                yield f"{dotted} lies outside of the workspace", call.line
+        elif not dotted and "." in call.name:
+            receiver, _, method = call.name.rpartition(".")
+            owners = graph.methods_named(method, MAX_METHODS)
+            if owners and not TENSOR_METHODS.match(method):
+                shown = f"`{receiver.replace('?', '…')}.{method}()`"
+                unknown.append((f"{shown}: the receiver is not known; {owners} methods have this name", call.line))
+    if not count:
+        yield from unknown[:MAX_PER_FUNCTION]
+
+
+def _native_gaps(graph: OperatorGraph, node: Node) -> Iterator[tuple[str, int]]:
+    """Calls of device libraries, of template libraries' kernels, and of functions that are declared only."""
+    facts = graph.facts(node.path)
+    if facts is None:
+        return
+    own = _scopes_of(facts, node.start)
+    count = 0
+    for call in facts.calls:
+        if call.scope not in own or count >= MAX_PER_FUNCTION:
+            continue
+        name = call.name.removeprefix("?.")
+        if name != call.name:
+            if name in ("run", "initialize"):
+                count += 1
+                yield f"`.{name}()` of a template library's object: its kernel lies outside of the workspace", call.line
+        elif _BORING.match(name):
+            continue
+        elif _DEVICE_API.match(name) or _NATIVE_NAMESPACES.match(name) or _TORCH_NAMESPACES.match(name):
+            count += 1
+            yield f"{name} lies outside of the workspace", call.line
+        elif "::" not in name and graph.is_declared_only(node.path, name):
+            count += 1
+            yield f"{name} is declared, but defined nowhere in the workspace (made by the build?)", call.line
+
+
+def _scopes_of(facts: FileFacts, name_start: int) -> set[int]:
+    """A function and what is defined in it."""
+    own: set[int] = set()
+    for index, definition in enumerate(facts.defs):
+        is_within = definition.scope in own and definition.kind is not DefKind.MACRO
+        if definition.name_start == name_start or is_within:
+            own.add(index)
+    return own

@@ -1,0 +1,55 @@
+"""Which decorated Python functions are kernels, and in which language: Triton, TileLang, CuTe, Numba and their kin.
+
+Decides by where a decorator comes from and by what the body opens; names of functions count for nothing.
+"""
+
+from __future__ import annotations
+
+from kernelscope.syntax.python.tree import Call, FunctionDef, With, dotted, walk
+from kernelscope.workspace.modules import External, Modules
+
+_HOST_JIT = ("jax", "torch", "numba", "cutlass", "equinox", "warp")
+"""Libraries whose `jit` traces or compiles host functions."""
+KERNEL_LIBRARIES: dict[str, str] = {
+    "triton": "Triton",
+    "tilelang": "TileLang",
+    "cutlass": "CuTe",
+    "numba": "Numba",
+    "warp": "Warp",
+    "helion": "Helion",
+}
+"""How kernels of a library are called."""
+
+
+def kernel_language(function: FunctionDef, modules: Modules, path: str) -> str | None:
+    """The language of a function that a decorator makes a kernel; None for host functions.
+
+    `jit` of a library that has `kernel` beside it, and of tracers, decorates host functions. A decorator of the
+    workspace's own counts when the body opens a kernel frame or is written in a kernel language.
+    """
+    for decorator in function.decorator_list:
+        name = dotted(decorator.func if isinstance(decorator, Call) else decorator)
+        tail = name.rpartition(".")[2] if name else ""
+        if not name or not tail.endswith(("jit", "kernel")):
+            continue
+        found = modules.resolve(path, name)
+        if isinstance(found, External):
+            library = found.dotted.rpartition(".")[0]
+            if tail == "jit" and library.startswith(_HOST_JIT) and not library.startswith("numba.cuda"):
+                continue
+            if tail.endswith("jit") or library:
+                return KERNEL_LIBRARIES.get(library.partition(".")[0], library.partition(".")[0] or "Triton")
+        elif tail.endswith("jit") and (tail == "jit" or _opens_kernel_frame(function, modules, path)):
+            return "TileLang" if tail != "jit" else "Triton"
+    return None
+
+
+def _opens_kernel_frame(function: FunctionDef, modules: Modules, path: str) -> bool:
+    """`with T.Kernel(...)` of a library, somewhere in the body."""
+    for node in walk(function):
+        if isinstance(node, With):
+            for item in node.items:
+                name = dotted(item.context_expr.func) if isinstance(item.context_expr, Call) else None
+                if name and name.endswith(".Kernel") and isinstance(modules.resolve(path, name), External):
+                    return True
+    return False

@@ -1,0 +1,149 @@
+"""Python's other ways into native code: loaders of sources and libraries, and calls by the name of a target.
+
+`module.f(x)` where `module` was loaded from `.cu`, `.cpp` or `.so`, by whatever loader; `ffi_call("target")`. What the
+native side defines is found by name; which build produced it is not known.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from kernelscope.graph.kinds import Edge, EdgeKind, Node, NodeKind
+from kernelscope.syntax.python.tree import (
+    Assign,
+    Attribute,
+    Call,
+    Constant,
+    Expr,
+    FunctionDef,
+    Name,
+    Return,
+    dotted,
+    walk,
+)
+from kernelscope.workspace.modules import Definition, External, Modules
+
+MAX_HOPS = 4
+_NATIVE_PATH = re.compile(r"[\w./-]+\.(?:cuh?|cpp|cc|cxx|hip|so|dll|dylib)\b")
+_LOADERS = frozenset({"load_inline", "CDLL", "PyDLL", "LoadLibrary", "load_module", "load_library"})
+"""Loaders of public libraries whose sources may stand in variables; any call that names a native file is one too."""
+_GETTERS = frozenset({"get_function", "get_global_func"})
+_MEMBER = """["']%s["']\\s*,\\s*[fr]*["']&?([^"'\\n]+)"""
+"""A pair of Python's name and the C++ function, among the arguments of a loader."""
+
+NativeFunctions = Callable[[str], list[Node]]
+"""Exports and C++ functions by their last name, the ones made for Python first."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    """A place where a native module is made: the file it stands in and the call."""
+
+    path: str
+    call: Call
+
+
+class NativeModules:
+    """Follows receivers of calls to the place that loads them."""
+
+    def __init__(self, modules: Modules, functions: NativeFunctions) -> None:
+        self._modules = modules
+        self._functions = functions
+
+    def edges(self, source: Node, function: Definition, called: str, line: int) -> Iterator[Edge]:
+        """Edges of a call `module.f(...)` or `f(...)` in a function, when it leads into a native module."""
+        receiver, _, name = called.rpartition(".")
+        if not receiver:
+            value = _assigned(function).get(name)
+            match value:
+                case Attribute(value=Name(id=receiver), attr=name):
+                    pass
+                case Call(func=Attribute(value=Name(id=receiver), attr=attr), args=[Constant(value=str() as name), *_]):
+                    if attr not in _GETTERS:
+                        return
+                case _:
+                    return
+        loaded = self._loaded(function, receiver) if "." not in receiver else None
+        if loaded is None:
+            return
+        module = self._modules.module(loaded.path)
+        text = module.text.slice(loaded.call.span) if module else ""
+        place = module.text.line_of(loaded.call.span.start) if module else 0
+        files = sorted(set(_NATIVE_PATH.findall(text)))
+        detail = "native module" + (f" {', '.join(files[:3])}" if files else "")
+        binding = Node(NodeKind.BINDING, name, loaded.path, loaded.call.span.start, place, detail)
+        yield Edge(EdgeKind.CALLS, source, binding, source.path, line)
+        paired = re.search(_MEMBER % re.escape(name), text)
+        target = re.sub(r"<.*>|\s", "", paired[1]) if paired else name
+        yield from self._bound(binding, target, bool(paired))
+
+    def named(self, source: Node, target: str, line: int) -> Iterator[Edge]:
+        """Edges of a call by the name of a registered target: `ffi_call("scale")`."""
+        binding = Node(NodeKind.BINDING, target, source.path, -1, line, "foreign function")
+        yield Edge(EdgeKind.CALLS, source, binding, source.path, line)
+        yield from self._bound(binding, target, False)
+
+    def _bound(self, binding: Node, name: str, paired: bool) -> Iterator[Edge]:
+        tail = name.rpartition("::")[2]
+        found = self._functions(tail)
+        if paired and "::" in name:
+            owner = name.rpartition("::")[0].rpartition("::")[2]
+            found = [node for node in found if node.name.startswith(f"{owner}::")] or found
+        for node in found:
+            yield Edge(EdgeKind.BINDS, binding, node, binding.path, binding.line, len(found) == 1)
+        if not found:
+            missing = Node(NodeKind.MISSING, f"no definition of {name} among the C++ and CUDA files of the workspace")
+            yield Edge(EdgeKind.BINDS, binding, missing, binding.path, binding.line)
+
+    # -- receivers ------------------------------------------------------------------------------------------
+
+    def _loaded(self, function: Definition, receiver: str) -> _Loaded | None:
+        """The call that makes the module behind a name: assigned here, at the top level, or returned by a function."""
+        path, value = function.path, _assigned(function).get(receiver)
+        if value is None:
+            definition = self._modules.resolve(path, receiver)
+            if not isinstance(definition, Definition) or not isinstance(definition.node, Assign):
+                return None
+            path, value = definition.path, definition.node.value
+        for _ in range(MAX_HOPS):
+            if not isinstance(value, Call):
+                return None
+            if self._is_loader(path, value):
+                return _Loaded(path, value)
+            name = dotted(value.func)
+            made_by = self._modules.definition(path, name) if name else None
+            if made_by is None or not isinstance(made_by.node, FunctionDef):
+                return None
+            path, value = made_by.path, _returned(made_by)
+        return None
+
+    def _is_loader(self, path: str, call: Call) -> bool:
+        name = dotted(call.func) or ""
+        if name.rpartition(".")[2] in _LOADERS and isinstance(self._modules.resolve(path, name), External):
+            return True
+        return any(
+            isinstance(part, Constant) and isinstance(part.value, str) and _NATIVE_PATH.search(part.value)
+            for argument in (*call.args, *(keyword.value for keyword in call.keywords))
+            for part in walk(argument)
+        )
+
+
+def _assigned(function: Definition) -> dict[str, Expr]:
+    """What a function assigns to its local names, the last time."""
+    return {
+        target.id: node.value
+        for node in walk(function.node)
+        if isinstance(node, Assign)
+        for target in node.targets
+        if isinstance(target, Name)
+    }
+
+
+def _returned(function: Definition) -> Expr | None:
+    """What a function returns, followed through one local name."""
+    for node in walk(function.node):
+        if isinstance(node, Return) and node.value is not None:
+            return _assigned(function).get(node.value.id) if isinstance(node.value, Name) else node.value
+    return None
