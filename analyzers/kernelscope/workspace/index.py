@@ -64,6 +64,8 @@ class Index:
         self._failed: dict[str, str] = {}
         self._kept: dict[str, tuple[Version, FileFacts]] = {}
         self._open_names: dict[str, Version] = {}
+        self._folders: tuple[tuple[int, int], dict[str, list[str]]] | None = None
+        """Files by folder, with the state of the index that they were listed in."""
         self._running = threading.Lock()
         self._pending: dict[str, None] = {}
         self._walk_again = False
@@ -266,8 +268,13 @@ class Index:
 
     def paths_in(self, folders: Iterable[str]) -> list[str]:
         """Indexed files right in some folders."""
-        wanted = set(folders)
-        return [path for path in list(self._stamps) if os.path.dirname(path) in wanted]
+        state = (self.generation, len(self._stamps))
+        if self._folders is None or self._folders[0] != state:
+            below: dict[str, list[str]] = {}
+            for path in list(self._stamps):
+                below.setdefault(os.path.dirname(path), []).append(path)
+            self._folders = (state, below)
+        return [path for folder in dict.fromkeys(folders) for path in self._folders[1].get(folder, ())]
 
     def failures(self) -> tuple[LeftOut, ...]:
         """Files that could not be scanned, and why."""

@@ -92,6 +92,11 @@ class Units:
         self._headers[path] = (version, header)
         return header
 
+    def mentions(self, path: str, name: str) -> bool:
+        """Whether a name stands in the text of a file or of a header that it includes."""
+        word = name.encode()
+        return any((header := self.header(p)) is not None and word in header.data for p in self._closure(path))
+
     def _closure(self, path: str) -> Iterator[str]:
         """The file's headers and theirs, each after those it includes itself."""
         seen = {path}
@@ -117,7 +122,9 @@ class Units:
         beside = [p for p in self.workspace.index.paths_in(near) if p.endswith(CUDA_SUFFIXES) and p != path]
         found = 0
         for candidate in sorted(beside, key=lambda p: (not p.endswith(_TRANSLATED), p)):
-            if candidate in closure or found >= MAX_INCLUDERS:
+            if found >= MAX_INCLUDERS:
+                return
+            if candidate in closure:
                 continue
             header = self.header(candidate)
             if header is not None and name.encode() in header.data and path in header.includes:

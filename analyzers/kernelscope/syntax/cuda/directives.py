@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from kernelscope.results import Span
 from kernelscope.syntax.cuda.macros import Macro
@@ -75,11 +76,13 @@ class _Group:
     keep_all: bool = True
 
 
+@lru_cache(maxsize=128)
 def without_comments(data: bytes) -> bytes:
     """Comments as spaces of equal length."""
     return _NOISE.sub(_blank_comment, data)
 
 
+@lru_cache(maxsize=128)
 def without_strings(data: bytes) -> bytes:
     """Comments and strings as spaces of equal length."""
     return _NOISE.sub(lambda match: match[0].translate(_BLANK), data)

@@ -57,6 +57,13 @@ class Macro:
             word in _NOT_CONSTANT for word in _WORD.findall(self.body)
         )
 
+    @cached_property
+    def pieces(self) -> tuple[re.Match[bytes], ...]:
+        """The names and pastings of the body that may stand for arguments."""
+        named = self.params or ()
+        wanted = {param.removesuffix(b"...").strip() or b"__VA_ARGS__" for param in named}
+        return tuple(match for match in _BODY.finditer(self.body) if match[2] is None or match[2] in wanted)
+
 
 Macros = Mapping[bytes, list[Macro]]
 
@@ -113,16 +120,22 @@ class Expansion:
 
     def __init__(self, macros: Macros, path: str) -> None:
         self.macros, self.path = macros, path
+        self.expandable = frozenset(
+            name for name, defined in macros.items() if not all(macro.is_constant for macro in defined)
+        )
+        """Names of which some definition is more than a constant."""
         self.size = 0
 
     def expand(self, text: Mapped, active: frozenset[bytes] = frozenset()) -> Mapped:
         data = text.data
+        if self.expandable.isdisjoint(_WORD.findall(data)):
+            return text
         parts: list[Mapped] = []
         copied = position = 0
         while match := _TOKEN.search(data, position):
             position = match.end()
             name = match[0]
-            if name not in self.macros or name in active:
+            if name not in self.expandable or name in active:
                 continue
             place = text.origin(match.start(), position)
             macro = macro_at(self.macros, name, place.start, self.path)
@@ -157,7 +170,7 @@ class Expansion:
         given = _bound(macro.params or (), arguments)
         parts: list[Mapped] = []
         copied = 0
-        for match in _BODY.finditer(body):
+        for match in macro.pieces:
             if match[2] is None:
                 parts.append(standing_for(body[copied : match.start()].rstrip(), use))
                 copied = match.end()

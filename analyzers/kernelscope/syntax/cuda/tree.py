@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields
 from functools import cache
-from typing import Literal, cast
+from typing import Literal, cast, get_args
 
 from kernelscope.results import Span
 
@@ -412,6 +412,7 @@ Stmt = (
     | Broken
 )
 Node = Expr | Stmt | TypeName | ArrayOf | Case | Param
+_NODES: frozenset[type] = frozenset(get_args(Node))
 
 
 @cache
@@ -419,20 +420,21 @@ def _fields(kind: type[Node]) -> tuple[str, ...]:
     return tuple(f.name for f in fields(kind) if f.name not in ("span", "name_span", "lower", "lowered", "id", "op"))
 
 
-def children(node: Node) -> Iterator[Node]:
+def children(node: Node) -> list[Node]:
     """The nodes directly below one, without entering definitions."""
+    found: list[Node] = []
     if isinstance(node, Function | Struct):
-        return
+        return found
     for name in _fields(type(node)):
-        value = cast(object, getattr(node, name))
+        value: object = getattr(node, name)
         if isinstance(value, list | tuple):
             for item in cast("list[object]", value):
-                if isinstance(item, tuple):
-                    item = cast("tuple[str, object]", item)[1]
-                if hasattr(item, "__dataclass_fields__") and not isinstance(item, Span):
-                    yield cast(Node, item)
-        elif hasattr(value, "__dataclass_fields__") and not isinstance(value, Span):
-            yield cast(Node, value)
+                inner = cast("tuple[str, object]", item)[1] if isinstance(item, tuple) else item
+                if inner.__class__ in _NODES:
+                    found.append(cast(Node, inner))
+        elif value.__class__ in _NODES:
+            found.append(cast(Node, value))
+    return found
 
 
 def walk(*nodes: Node) -> Iterator[Node]:
@@ -441,4 +443,6 @@ def walk(*nodes: Node) -> Iterator[Node]:
     while todo:
         node = todo.pop()
         yield node
-        todo.extend(reversed(list(children(node))))
+        below = children(node)
+        below.reverse()
+        todo += below

@@ -6,6 +6,7 @@ Files are looked into only when a name that stands in them is asked for.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 
 from kernelscope.syntax.cuda import tree as t
 from kernelscope.syntax.cuda.lower_expressions import expression, span_of
@@ -21,6 +22,8 @@ class Definitions:
         self.holding = holding
         self._functions: dict[str, list[t.Function]] = {}
         self._structs: dict[str, t.Struct | None] = {}
+        self._aliases: dict[str, t.TypeName | None] = {}
+        self._variables: dict[str, t.Declare | None] = {}
         self._macros: dict[str, tuple[t.Expr, ...]] = {}
 
     @staticmethod
@@ -47,14 +50,17 @@ class Definitions:
         self._structs[struct.name] = struct
 
     def alias(self, name: str) -> t.TypeName | None:
-        for source in self.holding(name):
-            for node in source.lowered.aliases.get(name, ()):
-                return node.type
-        return None
+        if name not in self._aliases:
+            nodes = (node for source in self.holding(name) for node in source.lowered.aliases.get(name, ()))
+            self._aliases[name] = next((node.type for node in nodes), None)
+        return self._aliases[name]
 
     def variable(self, name: str) -> t.Declare | None:
-        found = [node for source in self.holding(name) for node in source.lowered.variables.get(name, ())]
-        return next((node for node in found if node.value is not None), None) or next(iter(found), None)
+        if name not in self._variables:
+            found = [node for source in self.holding(name) for node in source.lowered.variables.get(name, ())]
+            given = next((node for node in found if node.value is not None), None)
+            self._variables[name] = given or next(iter(found), None)
+        return self._variables[name]
 
     def macro(self, name: str) -> tuple[t.Expr, ...]:
         """The expressions that a constant macro may stand for; several where branches of `#if` define it."""
@@ -69,6 +75,7 @@ class Definitions:
                     yield parsed_expression(macro.body)
 
 
+@lru_cache(maxsize=2048)
 def parsed_expression(text: bytes) -> t.Expr:
     """An expression by itself, as in a macro's body or a launch's configuration; spans mean nothing then."""
     root = parse(b"auto x = (" + text + b");").tree.root_node

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from kernelscope.dims import (
     Dim,
+    TooLarge,
     bit_and,
     bit_or,
     bit_xor,
@@ -66,8 +67,15 @@ COMPARISONS: dict[str, Callable[[Dim, Dim], Dim]] = {
 
 
 def evaluate(m: Machine, node: t.Expr, names: Names) -> Value:
-    """The value of an expression."""
+    """The value of an expression; one that grows beyond all bounds is unknown."""
     m.step()
+    try:
+        return _evaluate(m, node, names)
+    except TooLarge:
+        return Data("an expression too large to follow")
+
+
+def _evaluate(m: Machine, node: t.Expr, names: Names) -> Value:
     match node:
         case t.Number(value=value):
             return Int(dim(value)) if isinstance(value, int) else Data()
@@ -126,7 +134,7 @@ def truth(m: Machine, node: t.Expr, names: Names) -> Dim:
 def as_truth(m: Machine, value: Value) -> Dim:
     match value:
         case Int(d=d):
-            return d if _is_truth(d) else 1 - equal(d, 0)
+            return d if _is_truth(d) else _safely(m, lambda: 1 - equal(d, 0), d)
         case Pointer():
             return dim(1)
         case _:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from kernelscope.dims import dim
+from kernelscope.dims import TooLarge, dim
 from kernelscope.kernels.cuda.warp.calls import run_body
 from kernelscope.kernels.cuda.warp.definitions import Definitions
 from kernelscope.kernels.cuda.warp.machine import Access, Exhausted, Machine
@@ -63,7 +63,7 @@ def run_kernel(definitions: Definitions, function: t.Function, setting: Setting 
     complete = True
     try:
         run_body(m, function.body, names)
-    except (Exhausted, RecursionError):
+    except (Exhausted, TooLarge, RecursionError):
         complete = False
     return Run(function, setting, tuple(m.accesses), m.symbols, m.variables, tuple(m.unfollowed), complete)
 

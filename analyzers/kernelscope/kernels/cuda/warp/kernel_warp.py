@@ -27,6 +27,8 @@ from kernelscope.syntax.cuda.source import CudaSource
 from kernelscope.workspace.files import CUDA_SUFFIXES
 
 MAX_THREADS = 1024
+MAX_WAYS = 16
+"""Launches, and template arguments of one launch, among which the best known is chosen."""
 MAX_INCLUDERS = 4
 MAX_BESIDE = 60
 
@@ -56,8 +58,8 @@ class KernelWarp:
         unit = self.facts.unit
         yield from unit.with_name(name)
         for path in self._includers:
-            includer = unit.units.unit(path)
-            yield from includer.with_name(name) if includer is not None else ()
+            if unit.units.mentions(path, name) and (includer := unit.units.unit(path)) is not None:
+                yield from includer.with_name(name)
 
     @cached_property
     def _includers(self) -> tuple[str, ...]:
@@ -74,8 +76,8 @@ class KernelWarp:
     def _ways(self) -> tuple[_Way, ...]:
         return tuple(
             _Way(launch, setting, _known(setting))
-            for launch in self.facts.launches
-            for bound in launch.template_values(self.facts.function) or ({},)
+            for launch in self.facts.launches[:MAX_WAYS]
+            for bound in (launch.template_values(self.facts.function) or ({},))[:MAX_WAYS]
             for setting in (self._setting(launch, bound),)
         )
 

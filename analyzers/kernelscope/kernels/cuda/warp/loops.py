@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from kernelscope.dims import Dim, dim
 from kernelscope.dims.monomial import Opaque
@@ -86,27 +87,54 @@ def _quiet_truth(m: Machine, test: t.Expr, names: Names) -> Dim:
 def _changed(m: Machine, node: t.For | t.While, names: Names) -> Iterator[_Changed]:
     """Variables from outside the body that the loop gives new values."""
     found: dict[Cell, _Changed] = {}
-    declared = {inner.name for inner in t.walk(*node.body) if isinstance(inner, t.Declare)}
-    jumps = any(isinstance(inner, t.Jump) and inner.kind == "continue" for inner in t.walk(*node.body))
-    always = {id(part.value) for part in node.body if isinstance(part, t.Express)} if not jumps else set[int]()
-    parts: list[t.Node] = [*node.body]
-    if isinstance(node, t.For) and node.step is not None:
-        parts.append(node.step)
-        always |= {id(step) for step in _comma(node.step)}
-    for inner in t.walk(*parts, *([node.test] if node.test is not None else [])):
-        if not isinstance(inner, t.Assign | t.Step):
-            continue
-        target = inner.target if isinstance(inner, t.Assign) else inner.operand
+    text = _text(node)
+    for change in text.changes:
+        target = change.target if isinstance(change, t.Assign) else change.operand
         for name, cell in _targets(m, target, names):
-            if name in declared and names.variable(name) is None:
+            if name in text.declared and names.variable(name) is None:
                 continue
             entry = found.setdefault(cell, _Changed(name, cell, cell.value, [], True))
-            step = _step_of(inner, name)
-            if step is None or id(inner) not in always:
+            step = _step_of(change, name)
+            if step is None or change not in text.always:
                 entry.plain = False
             else:
                 entry.steps.append(step)
     yield from found.values()
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """What the text of a loop says, whatever its variables hold."""
+
+    declared: frozenset[str]
+    changes: tuple[t.Assign | t.Step, ...]
+    """Assignments and steps in the body, the loop's own step and its test."""
+    always: frozenset[t.Node]
+    """Those of them that are made in every round."""
+    assigned: frozenset[str]
+    """Names that the loop gives values, or declares."""
+    leaves: bool
+    """Whether anything jumps out of it."""
+
+
+@lru_cache(maxsize=1024)
+def _text(node: t.For | t.While) -> _Text:
+    body = list(t.walk(*node.body))
+    declared = frozenset(inner.name for inner in body if isinstance(inner, t.Declare))
+    skips = any(isinstance(inner, t.Jump) and inner.kind == "continue" for inner in body)
+    always = {part.value for part in node.body if isinstance(part, t.Express)} if not skips else set[t.Node]()
+    steps: list[t.Node] = []
+    if isinstance(node, t.For) and node.step is not None:
+        steps = list(t.walk(node.step))
+        always |= set(_comma(node.step))
+    test = t.walk(node.test) if node.test is not None else ()
+    changes = tuple(inner for inner in (*body, *steps, *test) if isinstance(inner, t.Assign | t.Step))
+    assigned = set(declared)
+    for change in (inner for inner in (*body, *steps) if isinstance(inner, t.Assign | t.Step)):
+        target = change.target if isinstance(change, t.Assign) else change.operand
+        assigned |= {inner.id for inner in t.walk(target) if isinstance(inner, t.Name)}
+    leaves = any(isinstance(inner, t.Jump | t.Return) for inner in body)
+    return _Text(declared, changes, frozenset(always), frozenset(assigned), leaves)
 
 
 def _comma(node: t.Expr) -> Iterator[t.Expr]:
@@ -156,20 +184,7 @@ def _step_of(node: t.Assign | t.Step, name: str) -> tuple[str, t.Expr] | None:
     return None
 
 
-def _assigned_names(node: t.For | t.While) -> set[str]:
-    """Names that the loop gives values, or declares."""
-    found: set[str] = set()
-    step = [node.step] if isinstance(node, t.For) and node.step is not None else []
-    for part in t.walk(*node.body, *step):
-        if isinstance(part, t.Declare):
-            found.add(part.name)
-        elif isinstance(part, t.Assign | t.Step):
-            target = part.target if isinstance(part, t.Assign) else part.operand
-            found |= {inner.id for inner in t.walk(target) if isinstance(inner, t.Name)}
-    return found
-
-
-def _stays(node: t.Node, moving: set[str]) -> bool:
+def _stays(node: t.Node, moving: frozenset[str]) -> bool:
     return not isinstance(node, t.Call) and not (isinstance(node, t.Name) and node.id in moving)
 
 
@@ -177,7 +192,7 @@ def _made_linear(m: Machine, changed: _Changed, node: t.For | t.While, rounds: D
     """Give the variable its value in round `rounds`, if its steps do not depend on the loop."""
     if not changed.plain or not isinstance(changed.before, Int | Pointer):
         return False
-    moving = _assigned_names(node)
+    moving = _text(node).assigned
     total = dim(0)
     for sign, amount in changed.steps:
         if not all(_stays(inner, moving) for inner in t.walk(amount)):
@@ -343,7 +358,7 @@ def _leave(m: Machine, node: t.For | t.While, changed: list[_Changed], first: Di
     """After the loop a variable is what it was before plus whole steps; how many is the same in all lanes or not."""
     uniform = not m.symbols.varying(first)
     count = m.symbols.known[rounds.name].values if rounds.name is not None else ()
-    last = dim(len(count)) if count and not _leaves(node) else m.symbols.new("rounds", Symbol())
+    last = dim(len(count)) if count and not _text(node).leaves else m.symbols.new("rounds", Symbol())
     for entry in changed:
         value = entry.cell.value
         before = entry.before
@@ -365,10 +380,6 @@ def _leave(m: Machine, node: t.For | t.While, changed: list[_Changed], first: Di
             continue
         why = "" if uniform and not m.varying(value) and not m.varying(before) else "a loop that lanes leave apart"
         m.assign(entry.cell, m.unknown(entry.cell.kind, entry.name, why))
-
-
-def _leaves(node: t.For | t.While) -> bool:
-    return any(isinstance(inner, t.Jump | t.Return) for inner in t.walk(*node.body))
 
 
 def each(m: Machine, node: t.ForEach, names: Names, returned: Returned) -> None:
