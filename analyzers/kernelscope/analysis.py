@@ -259,14 +259,18 @@ class Analysis:
         from kernelscope.explain.targets import check_readable, syntax_error_line
 
         check_readable(self.workspace, target.path)
+        module = self._module(target.path)
+        line = syntax_error_line(module) if module is not None else None
         try:
-            return self._document(kind, target, options or ViewOptions())
+            document = self._document(kind, target, options or ViewOptions())
         except UserError as error:
-            module = self._module(target.path)
-            line = syntax_error_line(module) if module is not None else None
             if line is None:
                 raise
             raise UserError(f"{error}; it has a syntax error in line {line}") from None
+        if line is None:
+            return document
+        note = f"{target.path.name} has a syntax error in line {line}; what it spoils is left out"
+        return replace(document, notes=(*document.notes, note))
 
     def _document(self, kind: str, target: Target, options: ViewOptions) -> Document:
         if kind == "path":

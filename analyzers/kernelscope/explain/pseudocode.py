@@ -206,7 +206,9 @@ class CodeWriter:
                 return self.expr(node.value)
             case t.Yield():
                 return f"yield {self.expr(node.value)}"
-            case t.JoinedStr() | t.Broken():
+            case t.Broken():
+                return f"… {node.reason}"
+            case t.JoinedStr():
                 return " ".join(self.text.slice(node.span).split())
 
     def generators(self, generators: list[t.Comprehension]) -> Iterator[str]:

@@ -30,9 +30,7 @@ def fixed_numbers(node: t.FunctionDef, launches: Sequence[Launch], tuning: Tunin
     return found
 
 
-def _number(
-    param: t.Param, arguments: dict[str, HostValue], launch: Launch, tuning: Tuning
-) -> int | None:
+def _number(param: t.Param, arguments: dict[str, HostValue], launch: Launch, tuning: Tuning) -> int | None:
     if param.name not in launch.passed:
         if tuning.tuned and (param.name in tuning.names() or not tuning.complete):
             return None
