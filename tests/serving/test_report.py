@@ -38,7 +38,7 @@ def items(node: object, keys: str = "") -> Iterator[tuple[str, Json]]:
         ("serving.kv_cache", ("request.block_table[position // self.block_size] * self.block_size",)),
         ("serving.scheduling", ("FCFS", "Engine.waiting")),
         ("serving.scheduling", ("newest", "running.pop()")),
-        ("serving.scheduling", ("front of the queue", "appendleft")),
+        ("serving.scheduling", ("front (head) of the queue", "appendleft")),
         ("serving.batching", ("max_num_batched_tokens", "4096")),
         ("serving.lifecycle.states", ("WAITING, RUNNING, FINISHED",)),
         ("config.constraints", ("self.hidden_size % self.num_attention_heads == 0",)),

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from kernelscope.explain.faq import faq
 from kernelscope.explain.report_places import Json, Places
-from kernelscope.explain.report_serving import serving, steps
+from kernelscope.explain.report_serving import importance, serving, steps
 from kernelscope.results import IndexProgress
 from kernelscope.serving.bindings import Native
 from kernelscope.serving.claims import Claim
@@ -37,7 +37,6 @@ MOST_BINDINGS = 400
 MOST_COLLECTIVES = 160
 MOST_STEPS = 40
 MAX_CHOICES = 1_500
-KINDS = {"field": 0, "option": 1, "environment": 2, "constant": 3, "define": 4, "argument": 5}
 
 
 def report(
@@ -102,7 +101,7 @@ def _of_kernel(row: Json) -> Json:
 def _config(system: System, places: Places) -> Json:
     rows = sorted(
         system.parameters,
-        key=lambda p: (system.is_aside(p.location.path), KINDS[p.kind], -system.weight(p.location.path)),
+        key=lambda p: (system.is_aside(p.location.path), importance(p), -system.weight(p.location.path)),
     )
     constraints = sorted(
         system.constraints,

@@ -53,9 +53,7 @@ def serving(system: System, places: Places) -> Json:
 def _section(system: System, places: Places, name: str) -> list[Json]:
     rows = places.claims(system.about(f"serving.{name}"), MOST_CLAIMS)
     rows += [_parameter_claim(p, places) for p in declared(system, name)[:MOST_PARAMETERS]]
-    rows += [
-        _registry_claim(r, places) for r in system.registries if r.kind != "enum" and DECLARED[name].search(r.name)
-    ]
+    rows += [_registry_claim(r, places) for r in system.registries if _concerns(name, r) and not _is_aside(system, r)]
     return rows + steps(system, places, f"serving.{name}")
 
 
@@ -71,14 +69,22 @@ def _importance(system: System, p: Procedure) -> tuple[int, int]:
     return (-p.weight * min(p.size, 30) * (2 + system.weight(p.evidence[0].path)), -p.size)
 
 
+def importance(p: Parameter) -> int:
+    """What users set before what is merely fixed; fields that say nothing but their type come last."""
+    if p.kind == "field" and not (p.expression or p.choices or p.overrides):
+        return 4
+    if p.kind in ("option", "environment") or (p.kind == "field" and _is_configuration(p)):
+        return 0
+    return {"field": 1, "constant": 1, "define": 2}.get(p.kind, 3)
+
+
 def declared(system: System, name: str) -> list[Parameter]:
     """Parameters of a section: settings before plain constants, those of tests and examples left out."""
-    order = {"field": 0, "option": 1, "environment": 2, "constant": 3, "define": 4}
     found = [
         p for p in system.parameters
         if p.kind != "argument" and DECLARED[name].search(p.name) and not system.is_aside(p.location.path)
     ]  # fmt: skip
-    return sorted(found, key=lambda p: (order[p.kind], not _is_configuration(p), -system.weight(p.location.path)))
+    return sorted(found, key=lambda p: (importance(p), -system.weight(p.location.path)))
 
 
 def _is_configuration(p: Parameter) -> bool:
@@ -96,10 +102,25 @@ def _parameter_claim(p: Parameter, places: Places) -> Json:
     }
 
 
+def _concerns(section: str, registry: Registry) -> bool:
+    """Whether a registry's name speaks of a section; of enums only those that list ways of doing something."""
+    ways = {"policy", "policies", "strategy", "algorithm", "mode", "backend", "type", "kind"}
+    is_choice = registry.kind != "enum" or bool(ways & set(words(registry.name)))
+    parts = "_".join(words(registry.name))
+    return is_choice and bool(DECLARED[section].search(registry.name) or DECLARED[section].search(parts))
+
+
+def _is_aside(system: System, registry: Registry) -> bool:
+    return system.is_aside(registry.location.path)
+
+
 def _registry_claim(registry: Registry, places: Places) -> Json:
-    keys = ", ".join(entry.key for entry in registry.entries[:60])
-    evidence = places.evidence(*(entry.location for entry in registry.entries))
-    return {"name": registry.name, "value": f"registered: {keys}", "evidence": evidence}
+    if registry.kind == "enum":
+        said = "choices: " + ", ".join(f"{entry.key} = {entry.implementation}" for entry in registry.entries[:60])
+    else:
+        said = "registered: " + ", ".join(f"{entry.key} → {entry.implementation}" for entry in registry.entries[:40])
+    evidence = places.evidence(registry.location, *(entry.location for entry in registry.entries))
+    return {"name": registry.name, "value": said[:1_500], "evidence": evidence}
 
 
 def _topology(system: System, places: Places) -> Json:

@@ -41,7 +41,7 @@ def continuous(source: PythonSource) -> Iterator[Claim]:
 def _moved(loop: t.While | t.For) -> tuple[str, str] | None:
     """The queue whose elements a loop takes, and the attribute of the object into which it puts the same elements."""
     elements: dict[str, str] = {}
-    if isinstance(loop, t.For) and isinstance(loop.target, t.Name) and (name := t.dotted(loop.iter)) is not None:
+    if isinstance(loop, t.For) and isinstance(loop.target, t.Name) and (name := _iterated(loop.iter)) is not None:
         elements[loop.target.id] = name
     for node in t.walk(*loop.body):
         match node:
@@ -64,6 +64,19 @@ def _moved(loop: t.While | t.For) -> tuple[str, str] | None:
     return None
 
 
+def _iterated(iterated: t.Expr) -> str | None:
+    """The queue that a loop goes through, also by a copy: `self.q`, `self.q.copy()`, `list(self.q)`, `self.q[:]`."""
+    match iterated:
+        case t.Call(func=t.Attribute(value=queue, attr="copy"), args=[]):
+            return t.dotted(queue)
+        case t.Call(func=t.Name(id="list" | "tuple"), args=[queue]):
+            return t.dotted(queue)
+        case t.Subscript(value=queue, slice=t.Slice(lower=None, upper=None)):
+            return t.dotted(queue)
+        case _:
+            return t.dotted(iterated)
+
+
 def _removing(loop: t.While | t.For) -> set[str]:
     """Queues that the loop itself makes shorter."""
     found = (c for statement in loop.body for c in calls(statement))
@@ -81,8 +94,38 @@ def _limits(source: PythonSource, loop: t.While | t.For) -> Iterator[str]:
             if isinstance(test, t.Compare):
                 yield f"not ({source.quote(test)})"
     for statement in t.flat(loop.body):
-        if isinstance(statement, t.If) and statement.body and isinstance(statement.body[-1], t.Break | t.Return):
+        if isinstance(statement, t.If) and statement.body and isinstance(statement.body[-1], EXITS):
             yield source.quote(statement.test)
+
+
+def passed_over(source: PythonSource) -> Iterator[Claim]:
+    """Loops that may pass a request over only so often: a counter raised at each skip is compared with a limit."""
+    for scope in source.module.functions():
+        raised: dict[str, t.AugAssign] = {}
+        limits: list[tuple[t.If, t.Compare]] = []
+        for node in own(scope.node):
+            match node:
+                case t.AugAssign(target=t.Attribute(attr=attr), op="+", value=t.Constant(value=1)):
+                    raised.setdefault(attr, node)
+                case t.If(test=t.Compare(left=t.Attribute(), ops=[">=" | ">"]) as test, body=[*_, last]):
+                    if isinstance(last, t.Return | t.Break):
+                        limits.append((node, test))
+                case _:
+                    pass
+        for branch, test in limits:
+            assert isinstance(test.left, t.Attribute)
+            counter = raised.get(test.left.attr)
+            if counter is not None and _moves_requests(scope.node):
+                value = (
+                    f"fairness: a request may be passed over by later ones only so often: {source.quote(counter)} at "
+                    f"each skip, and nothing more is admitted once {source.quote(test)}"
+                )
+                places = (source.at(branch), source.at(counter), source.at(scope.node))
+                yield Claim(f"{scope.qualified_name} fairness", value, places)
+
+
+def _moves_requests(function: t.FunctionDef | t.ClassDef) -> bool:
+    return any(isinstance(loop, t.For | t.While) and _moved(loop) is not None for loop in own(function))
 
 
 def chunks(source: PythonSource) -> Iterator[Claim]:

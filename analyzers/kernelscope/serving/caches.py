@@ -1,6 +1,7 @@
-"""KV caches and prefix caches: layouts, slot arithmetic, reference counts, hashes and eviction, by structure.
+"""KV caches: slot arithmetic, layouts of buffers, bytes of a block, by structure.
 
-Recognised by index arithmetic and by what is stored where; the names that a claim shows are the source's own.
+Recognised by index arithmetic and by what is allocated and kept; the names that a claim shows are the source's own.
+What is shared and what is evicted is found in `sharing` and `evictions`.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ from kernelscope.serving.claims import Claim, PythonSource
 from kernelscope.serving.guards import own
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
+from kernelscope.syntax.python.lower import Scope
 
-HASHERS = {"xxh64", "xxh32", "xxh3_64", "xxh128", "sha256", "sha1", "md5", "blake2b", "blake3", "hash"}
 MIN_CACHE_RANK = 4
 ALLOCATORS = {"empty", "zeros", "full", "ones", "zeros_like", "empty_like"}
 
@@ -62,134 +63,65 @@ def _same(one: t.Expr, other: t.Expr) -> bool:
 
 
 def buffers(source: PythonSource) -> Iterator[Claim]:
-    """Large buffers that are allocated once and kept: attributes of four or more dims, with their layout."""
+    """Large buffers that are allocated once and kept: attributes and registered buffers, with their layout."""
     for scope in source.module.functions():
-        for node in own(scope.node):
-            if not isinstance(node, t.Assign) or not isinstance(node.value, t.Call):
+        shapes = _shapes(scope)
+        for node, name, call in _kept(source, scope.node):
+            shape = call.args[0] if call.args else next((k.value for k in call.keywords if k.arg == "size"), None)
+            known = shapes.get(t.dotted(shape) or "") if shape is not None else None
+            sizes = _sizes(known[0] if known is not None else shape, call.args)
+            is_cache = bool({"cache", "kv"} & set(words(f"{scope.qualified_name}.{name}")))
+            if len(sizes) < MIN_CACHE_RANK - is_cache or any(isinstance(size, t.Starred) for size in sizes):
                 continue
-            call = node.value
-            if (t.dotted(call.func) or "").rpartition(".")[2] not in ALLOCATORS:
-                continue
-            sizes = call.args[0].elts if call.args and isinstance(call.args[0], t.Tuple | t.List) else call.args
-            if len(sizes) < MIN_CACHE_RANK or any(isinstance(size, t.Starred) for size in sizes):
-                continue
-            layout = ", ".join(source.quote(size) for size in sizes)
-            name = source.quote(node.targets[0])
-            if not isinstance(node.targets[0], t.Attribute):
-                continue
-            value = f"{name}: [{layout}]"
-            yield Claim(f"{scope.qualified_name} {name} layout", value, (source.at(node),), "allocated once and kept")
+            value = f"{name}: [{', '.join(source.quote(size) for size in sizes)}]"
+            if is_cache:
+                value += _indexing(source, sizes)
+            places = (source.at(node), *((source.at(known[1]),) if known is not None else ()))
+            yield Claim(f"{scope.qualified_name} {name} layout", value, places, "allocated once and kept")
 
 
-def reference_counts(source: PythonSource) -> Iterator[Claim]:
-    """Attributes counted up and down, with what happens at zero."""
-    for scope in source.module.classes():
-        raised: dict[str, list[t.AugAssign]] = {}
-        lowered: dict[str, list[t.AugAssign]] = {}
-        for node in t.walk(*scope.node.body):
+def _kept(source: PythonSource, function: t.FunctionDef | t.ClassDef) -> Iterator[tuple[t.Node, str, t.Call]]:
+    """Allocations that are stored in an attribute, or registered as a buffer of a module."""
+    for node in own(function):
+        match node:
+            case t.Assign(targets=[t.Attribute() as target], value=(t.Call() | t.IfExp()) as value):
+                call = value.body if isinstance(value, t.IfExp) else value
+                name = source.quote(target)
+            case t.Call(func=t.Attribute(attr="register_buffer"), args=[t.Constant(value=str() as name), call, *_]):
+                pass
+            case _:
+                continue
+        if isinstance(call, t.Call) and (t.dotted(call.func) or "").rpartition(".")[2] in ALLOCATORS:
+            yield node, name, call
+
+
+def _sizes(shape: t.Expr | None, positional: list[t.Expr]) -> list[t.Expr]:
+    return shape.elts if isinstance(shape, t.Tuple | t.List) else positional
+
+
+def _shapes(scope: Scope) -> dict[str, tuple[t.Expr, t.Node]]:
+    """Names and attributes that hold a shape: tuples bound in the function or in methods of its class."""
+    found: dict[str, tuple[t.Expr, t.Node]] = {}
+    around: list[t.FunctionDef | t.ClassDef] = [scope.node, *(scope.owner.methods() if scope.owner else ())]
+    for function in around:
+        for node in own(function):
             match node:
-                case t.AugAssign(target=t.Attribute(attr=attr), op="+" | "-" as op, value=t.Constant(value=1)):
-                    if t.dotted(node.target) == f"self.{attr}" and not {"ref", "refs"} & set(words(attr)):
-                        continue  # a counter of the object itself, such as how many are free
-                    (raised if op == "+" else lowered).setdefault(attr, []).append(node)
+                case t.Assign(targets=[target], value=(t.Tuple() as shape) | t.IfExp(body=t.Tuple() as shape)):
+                    if (name := t.dotted(target)) is not None:
+                        found.setdefault(name, (shape, node))
                 case _:
                     pass
-        for attr, downs in lowered.items():
-            zero = [
-                n for n in t.walk(*scope.node.body)
-                if isinstance(n, t.Compare) and isinstance(n.left, t.Attribute) and n.left.attr == attr
-                and isinstance(n.comparators[0], t.Constant) and n.comparators[0].value == 0
-            ]  # fmt: skip
-            if attr not in raised or not zero:
-                continue
-            nodes: list[t.Node] = [downs[0], raised[attr][0], zero[0]]
-            value = f"reference count `{attr}`: raised by each user, lowered on release, freed or evictable only at 0"
-            if climb := _climb(scope.node, attr):
-                value += "; counted on every node from the prefix up through its parents to the root"
-                nodes.append(climb)
-            yield Claim(f"{scope.node.name} shared blocks are locked", value, tuple(source.at(n) for n in nodes))
+    return found
 
 
-def _climb(cls: t.FunctionDef | t.ClassDef, attr: str) -> t.While | None:
-    """A loop that counts `node.attr` and goes on to `node.parent`-like links of the same name."""
-    for loop in t.walk(*cls.body):
-        if not isinstance(loop, t.While):
-            continue
-        counted = {
-            t.dotted(n.target.value) for n in t.walk(*loop.body)
-            if isinstance(n, t.AugAssign) and isinstance(n.target, t.Attribute) and n.target.attr == attr
-        }  # fmt: skip
-        for n in t.walk(*loop.body):
-            if isinstance(n, t.Assign) and isinstance(n.value, t.Attribute):
-                held = t.dotted(n.value.value)
-                if held is not None and held in counted and held == t.dotted(n.targets[0]):
-                    return loop
-    return None
-
-
-def hashes(source: PythonSource) -> Iterator[Claim]:
-    """Functions that hash tokens, and whether an earlier hash is chained in."""
-    for scope in source.module.functions():
-        assert isinstance(scope.node, t.FunctionDef)
-        calls = [n for n in own(scope.node) if isinstance(n, t.Call)]
-        made = [c for c in calls if (t.dotted(c.func) or "").rpartition(".")[2] in HASHERS]
-        if not made:
-            continue
-        names = {p.name for p in scope.node.args if p.name not in ("self", "cls")}
-        fed = [c for c in calls if isinstance(c.func, t.Attribute) and c.func.attr == "update"] + made
-        used = {n.id for c in fed for a in c.args for n in t.walk(a) if isinstance(n, t.Name)} & names
-        if len(used) < 2 and len(fed) < 2:
-            continue
-        spoken = {word for name in (scope.qualified_name, *used) for word in words(name)}
-        if not spoken & {"token", "tokens", "ids", "block", "blocks", "prefix", "page", "pages", "parent"}:
-            continue
-        algorithm = t.dotted(made[0].func) or ""
-        prior = [p.name for p in scope.node.args if p.default is not None and p.name in used]
-        chained = f", chained with the previous (parent) hash `{prior[0]}` as prefix" if prior else ""
-        value = f"{algorithm} over {', '.join(sorted(used)) or 'its input'}{chained}"
-        evidence = tuple(source.at(c) for c in fed[:4])
-        yield Claim(f"{scope.qualified_name} hash", value, evidence)
-
-
-def evictions(source: PythonSource) -> Iterator[Claim]:
-    """Evictions by a heap over leaves or an ordered map, with the order's key."""
-    for scope in source.module.functions():
-        if not isinstance(scope.node, t.FunctionDef):
-            continue
-        calls = [n for n in own(scope.node) if isinstance(n, t.Call)]
-        names = [(t.dotted(c.func) or "").rpartition(".")[2] for c in calls]
-        if "heappop" in names and "heapify" in names:
-            pops = calls[names.index("heappop")]
-            order = _order(source)
-            candidates = [m for m in _called(source, scope.owner, calls) if m is not scope.node]
-            tests = [source.quote(s.test) for m in candidates for s in own(m) if isinstance(s, t.If)]
-            value = f"by a heap: the least element is evicted first; {source.quote(pops)}"
-            if order is not None:
-                value += f"; elements compare by `{source.quote(order)}`"
-            if tests:
-                value += f"; candidates: {', '.join(m.name for m in candidates)} where {' and '.join(tests[:4])}"
-            where = [source.at(pops), source.at(scope.node), *(source.at(m) for m in candidates)]
-            yield Claim(f"{scope.qualified_name} eviction", value, tuple(where))
-        ordered = [c for c, n in zip(calls, names, strict=True) if n == "popitem" and c.keywords]
-        if ordered:
-            value = f"least recently used entry first: {source.quote(ordered[0])}"
-            yield Claim(f"{scope.qualified_name} eviction", value, (source.at(ordered[0]),))
-
-
-def _order(source: PythonSource) -> t.Expr | None:
-    """What `__lt__` of a class of the file returns: the key that a heap of its instances is ordered by."""
-    for scope in source.module.functions():
-        if scope.node.name == "__lt__":
-            for node in own(scope.node):
-                if isinstance(node, t.Return) and node.value is not None:
-                    return node.value
-    return None
-
-
-def _called(source: PythonSource, owner: t.ClassDef | None, calls: list[t.Call]) -> list[t.FunctionDef]:
-    """Methods of the same class that are called."""
-    names = {(t.dotted(c.func) or "").removeprefix("self.") for c in calls}
-    return [m for m in owner.methods() if m.name in names] if owner is not None else []
+def _indexing(source: PythonSource, sizes: list[t.Expr]) -> str:
+    """What a cache is indexed by, as far as its dims say: positions of a sequence, or blocks."""
+    named = [set(words(source.quote(size))) for size in sizes]
+    if any({"block", "blocks", "page", "pages", "slots"} & dim for dim in named):
+        return "; indexed by block (paged)"
+    if any({"seq", "sequence", "length", "len", "positions", "context", "ctx"} & dim for dim in named):
+        return "; contiguous: every sequence has its positions up to the maximum, not paged"
+    return ""
 
 
 def sizing(source: PythonSource) -> Iterator[Claim]:

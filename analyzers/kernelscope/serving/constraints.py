@@ -37,24 +37,48 @@ class Constraint:
 
 def constraints(source: PythonSource) -> Iterator[Constraint]:
     """Constraints that one Python file enforces, in source order."""
-    for scope in source.module.functions():
-        todo: list[t.Stmt] = list(scope.node.body)
+    bodies = [("", source.module.body), *((s.qualified_name, s.node.body) for s in source.module.functions())]
+    for where, body in bodies:
+        todo: list[t.Stmt] = list(body)
         while todo:
             statement = todo.pop(0)
             match statement:
                 case t.Assert():
                     message = literal(statement.msg)
                     text = message if isinstance(message, str) else _fstring(source, statement.msg)
-                    yield from _enforced(source, statement.test, True, "assert", text, scope.qualified_name)
+                    yield from _enforced(source, statement.test, True, "assert", text, where)
                 case t.If():
                     if (raised := _only_raise(statement.body)) is not None and not statement.orelse:
                         text = _message(source, raised)
-                        yield from _enforced(source, statement.test, False, "raise", text, scope.qualified_name)
+                        yield from _enforced(source, statement.test, False, "raise", text, where)
+                    if (chosen := _choice(source, statement, where)) is not None:
+                        yield chosen
                     todo[:0] = statement.body + statement.orelse
                 case t.For() | t.While() | t.With() | t.Try():
                     todo[:0] = statement.body
                 case _:
                     pass
+
+
+def _choice(source: PythonSource, chain: t.If, where: str) -> Constraint | None:
+    """`if x == a: … elif x == b: … else: raise`: x is one of what it is compared with."""
+    subject, values, node = "", list[str](), chain
+    while isinstance(node.test, t.Compare) and node.test.ops in (["=="], ["in"]):
+        if subject not in ("", source.quote(node.test.left)):
+            return None
+        subject = source.quote(node.test.left)
+        other = node.test.comparators[0]
+        values += [source.quote(e) for e in (other.elts if isinstance(other, t.Tuple | t.List | t.Set) else [other])]
+        if len(node.orelse) == 1 and isinstance(node.orelse[0], t.If):
+            node = node.orelse[0]
+            continue
+        raised = _only_raise(node.orelse)
+        if raised is None or len(node.orelse) > 1 or len(values) < 2:
+            return None
+        condition = f"{subject} in ({', '.join(values)})"
+        names = tuple(dict.fromkeys(_names(chain.test)))
+        return Constraint(condition, "membership", names, "raise", _message(source, raised), where, source.at(raised))
+    return None
 
 
 def _only_raise(body: list[t.Stmt]) -> t.Raise | None:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kernelscope.serving.claims import Claim, PythonSource
+from kernelscope.serving.claims import Claim, PythonSource, literal
 from kernelscope.serving.guards import (
     all_guards_text,
     assignments,
     calls,
+    guards_text,
     inlined,
     last_name,
     own,
@@ -23,6 +24,7 @@ from kernelscope.syntax.python import tree as t
 
 CAPTURES = {"torch.cuda.graph", "cuda.graph", "graph_capture"}
 BEGINS = {"capture_begin", "make_graphed_callables"}
+GRAPH_MODES = ("reduce-overhead", "max-autotune")
 COMPILERS = {"torch.compile", "jax.jit", "jit", "torch.jit.script", "nnx.jit", "eqx.filter_jit"}
 
 
@@ -124,6 +126,22 @@ def compiled(source: PythonSource) -> Iterator[Claim]:
             steps = _operations(source, scope.node)
             value = f"{scope.qualified_name}({arguments}) is compiled by {name}: its operations are fused ({steps})"
             yield Claim(f"{scope.qualified_name} fused by {name}", value, (source.at(decorator), source.at(scope.node)))
+
+
+def compiled_calls(source: PythonSource) -> Iterator[Claim]:
+    """`f = torch.compile(f, mode=…)`: what is compiled, how, and whether that records CUDA graphs."""
+    for scope in source.module.functions():
+        for statement, guards in statements(scope.node):
+            for call in calls(statement):
+                if t.dotted(call.func) != "torch.compile" or not call.args:
+                    continue
+                mode = next((literal(k.value) for k in call.keywords if k.arg == "mode"), None)
+                what, text = source.quote(call.args[0]), " and ".join(guards_text(source, guards))
+                value = f"{scope.qualified_name} compiles {what} by {source.quote(call)}: its operations are fused"
+                if mode in GRAPH_MODES:
+                    value += f"; mode {mode} records CUDA graphs"
+                value += f", if {text}" if text else ""
+                yield Claim(f"{scope.qualified_name} compile {what}", value, (source.at(call), source.at(scope.node)))
 
 
 def _imports_jax(source: PythonSource) -> bool:

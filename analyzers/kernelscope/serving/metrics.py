@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from kernelscope.results import Location
 from kernelscope.serving.claims import PythonSource, literal
+from kernelscope.serving.guards import last_name, own_calls
 from kernelscope.syntax.python import tree as t
 
 _KIND = re.compile(r"counter|gauge|histogram|summary", re.IGNORECASE)
@@ -29,7 +30,8 @@ class Metric:
 
 
 def metrics(source: PythonSource) -> Iterator[Metric]:
-    """The metrics that one file constructs, in source order."""
+    """The metrics that one file constructs itself or by a function of its own, in source order."""
+    yield from _by_wrapper(source)
     for scope in source.module.functions():
         for node in t.walk(*scope.node.body):
             if not isinstance(node, t.Call):
@@ -45,3 +47,37 @@ def metrics(source: PythonSource) -> Iterator[Metric]:
             if isinstance(title, str) and isinstance(text, str):
                 labels = source.quote(keywords["labelnames"]) if "labelnames" in keywords else ""
                 yield Metric(title, kind[0].lower(), text, labels, scope.qualified_name, source.at(node))
+
+
+def _by_wrapper(source: PythonSource) -> Iterator[Metric]:
+    """Calls of functions of the file that construct a metric under the name they are given."""
+    wrappers: dict[str, tuple[str, t.Expr | None]] = {}
+    for scope in source.module.functions():
+        assert isinstance(scope.node, t.FunctionDef)
+        names = [p.name for p in scope.node.args if p.name not in ("self", "cls")]
+        for call in own_calls(scope.node):
+            kind = _KIND.search(last_name(call.func))
+            given = next((k.value for k in call.keywords if k.arg == "name"), call.args[0] if call.args else None)
+            if kind is not None and names and isinstance(given, t.Name) and given.id == names[0]:
+                wrappers[scope.node.name] = (kind[0].lower(), call.args[1] if len(call.args) > 1 else None)
+    if not wrappers:
+        return
+    texts = _described(source)
+    for scope in source.module.functions():
+        for call in own_calls(scope.node):
+            wrapper = wrappers.get(last_name(call.func))
+            title = literal(call.args[0]) if call.args else None
+            if wrapper is not None and isinstance(title, str):
+                yield Metric(title, wrapper[0], texts.get(title, ""), "", scope.qualified_name, source.at(call))
+
+
+def _described(source: PythonSource) -> dict[str, str]:
+    """Texts that tables of the module hold for names."""
+    found: dict[str, str] = {}
+    for statement in source.module.body:
+        if isinstance(statement, t.Assign) and isinstance(statement.value, t.Dict):
+            for key, value in zip(statement.value.keys, statement.value.values, strict=True):
+                name, text = literal(key), literal(value)
+                if isinstance(name, str) and isinstance(text, str):
+                    found[name] = text
+    return found

@@ -30,6 +30,8 @@ class Layer:
     joined: Collective | None
     parts: tuple[Made, ...]
     location: Location
+    divisions: tuple[Location, ...] = ()
+    """Where sizes are divided."""
 
 
 def sharded_layers(classes: Iterable[Sharded], made: Iterable[Made], collectives: Iterable[Collective]) -> list[Layer]:
@@ -54,7 +56,8 @@ def sharded_layers(classes: Iterable[Sharded], made: Iterable[Made], collectives
         style = _style(axes, join)
         if style:
             divided = "; ".join(f"{axis}: {text}" for axis, text in axes[:4])
-            found.append(Layer(name, style, divided, join, tuple(parts.get(name, ())), entry.location))
+            divisions = tuple(place for n in _order(name, known) if n in known for place in known[n].places)
+            found.append(Layer(name, style, divided, join, tuple(parts.get(name, ())), entry.location, divisions))
     return found
 
 
@@ -95,7 +98,7 @@ def layer_claims(layers: Iterable[Layer]) -> Iterator[Claim]:
     """A claim per sharded class with the parts that it is used for."""
     for layer in layers:
         value = f"{layer.name} is {WORDS[layer.style]}: {layer.divided}"
-        places: list[Location] = [p.location for p in layer.parts[:8]]
+        places: list[Location] = [*layer.divisions[:2], *(p.location for p in layer.parts[:7])]
         if layer.joined is not None:
             guard = f" (if {layer.joined.condition})" if layer.joined.condition else ""
             value += f"; its forward joins the parts by {layer.joined.primitive} of {layer.joined.tensor}{guard}"
@@ -114,7 +117,17 @@ def plan_claims(plans: Iterable[Plan]) -> Iterator[Claim]:
         tables.setdefault(str(plan.location.path), []).append(plan)
     for rows in tables.values():
         text = ", ".join(f"{row.pattern} → {row.style}" for row in rows[:40])
-        yield Claim("TP plan", f"sharding plan (TP): {text}", tuple(row.location for row in rows[:12]))
+        divided = dict.fromkeys(word for row in rows if (word := _divided(row.style)))
+        meaning = f" ({', '.join(divided)})" if divided else ""
+        yield Claim(
+            "TP plan", f"sharding plan (tensor parallel, TP){meaning}: {text}", tuple(r.location for r in rows[:12])
+        )
+
+
+def _divided(style: str) -> str:
+    if style.lower().startswith("col"):
+        return f"{style}: the output is divided"
+    return f"{style}: the input is divided and the parts are added up" if style.lower().startswith("row") else ""
 
 
 STRATEGIES: tuple[tuple[str, frozenset[str]], ...] = (

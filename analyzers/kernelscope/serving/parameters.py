@@ -13,7 +13,7 @@ from pathlib import Path
 
 from kernelscope.results import Location, Span
 from kernelscope.serving.claims import Claim, Literal, PythonSource, literal
-from kernelscope.serving.guards import guards_text, statements
+from kernelscope.serving.guards import Guard, guarded, guards_text, statements
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.text import SourceText
 
@@ -179,21 +179,38 @@ def _defaults(
 
 
 def _constants(source: PythonSource) -> Iterator[Parameter]:
-    """Module-level names bound once to a literal."""
-    bound: dict[str, int] = {}
-    for statement in t.flat(source.module.body):
-        if isinstance(statement, t.Assign) and isinstance(statement.targets[0], t.Name):
-            bound[statement.targets[0].id] = bound.get(statement.targets[0].id, 0) + 1
-    for statement in t.flat(source.module.body):
+    """Module-level names bound to literals: once, or in branches that choose one of several."""
+    bound: dict[str, list[tuple[t.Assign | t.AnnAssign, t.Expr, tuple[Guard, ...]]]] = {}
+    for statement, guards in guarded(source.module.body):
         match statement:
-            case t.Assign(targets=[t.Name(id=name)], value=value) if bound.get(name) == 1:
-                known = literal(value)
-                if isinstance(known, int | float | str | list) and not name.startswith("__"):
-                    doc = _comment(source, statement)
-                    quoted = source.quote(value)
-                    yield Parameter(name, "", "constant", quoted, source.at(statement), known, doc=doc)
+            case t.Assign(targets=[t.Name(id=name)], value=value):
+                bound.setdefault(name, []).append((statement, value, guards))
+            case t.AnnAssign(target=t.Name(id=name), value=value) if value is not None:
+                bound.setdefault(name, []).append((statement, value, guards))
             case _:
                 pass
+    for name, rows in bound.items():
+        statement, value, _ = rows[0]
+        if name.startswith("__") or not all(isinstance(literal(v), int | float | str | list) for _, v, _ in rows):
+            continue
+        annotation = statement.annotation if isinstance(statement, t.AnnAssign) else None
+        p = Parameter(
+            name, "", "constant", source.quote(value), source.at(statement), literal(value),
+            source.quote(annotation) if annotation is not None else "", _comment(source, statement),
+            _literal_choices(annotation),
+        )  # fmt: skip
+        if len(rows) == 1:
+            yield p
+        elif all(guards for _, _, guards in rows[1:]):
+            yield replace(p, overrides=tuple(_branch(source, name, *row) for row in rows if row[2]))
+
+
+def _branch(
+    source: PythonSource, name: str, node: t.Assign | t.AnnAssign, value: t.Expr, guards: tuple[Guard, ...]
+) -> Claim:
+    """One of the values that a module chooses for a name, with what chooses it."""
+    condition = " and ".join(guards_text(source, guards))
+    return Claim(name, source.quote(value), (source.at(node),), "set at import", condition)
 
 
 def _calls(source: PythonSource) -> Iterator[Parameter]:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from kernelscope.serving.claims import Claim, PythonSource
 from kernelscope.serving.guards import last_name, own
 from kernelscope.syntax.python import tree as t
+from kernelscope.syntax.python.lower import Scope
 
 _WIDE = re.compile(r"(?:^|\.)(?:float32|fp32|float64|float)$")
 STATISTICS = {"rsqrt", "softmax", "log_softmax", "logsumexp", "var", "mean", "exp", "norm", "cumsum", "sum"}
@@ -38,6 +39,8 @@ def precisions(source: PythonSource) -> Iterator[Claim]:
                 text = source.quote(keyword.value)
                 if keyword.arg and "dtype" in keyword.arg and _WIDE.search(text):
                     wide.append((node, f"{keyword.arg}={text}"))
+        if up and not statistics:
+            statistics = _by_helper(scope, up)
         name = scope.qualified_name
         for node, given in wide:
             called = last_name(node.func)
@@ -56,6 +59,19 @@ def precisions(source: PythonSource) -> Iterator[Claim]:
                 )
             places = (source.at(up[0]), *(source.at(d) for d in down[-1:]), source.at(scope.node))
             yield Claim(f"{name} precision", value, places)
+
+
+def _by_helper(scope: Scope, up: list[t.Call]) -> dict[str, t.Call]:
+    """What methods of the class compute of values that are raised as they are given: `self._norm(x.float())`."""
+    methods = {m.name: m for m in scope.owner.methods()} if scope.owner is not None else {}
+    found: dict[str, t.Call] = {}
+    for node in own(scope.node):
+        if isinstance(node, t.Call) and any(a is cast for a in node.args for cast in up):
+            helper = methods.get((t.dotted(node.func) or "").removeprefix("self."))
+            for call in own(helper) if helper is not None else ():
+                if isinstance(call, t.Call) and last_name(call.func) in STATISTICS:
+                    found.setdefault(last_name(call.func), call)
+    return found
 
 
 def _cast(source: PythonSource, call: t.Call) -> str:

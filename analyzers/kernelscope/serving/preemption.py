@@ -14,6 +14,9 @@ from kernelscope.syntax.python import tree as t
 
 FREES = {"free", "dealloc", "deallocate", "release", "evict", "recycle"}
 SWAPS = {"swap", "offload", "backup", "host"}
+GIVES_UP = {"retract", "preempt", "preempted", "retracted", "recompute", "evicted"}
+HELD = {"computed", "cached", "cache", "prefix", "prefilled", "extend", "kv", "indices", "processed", "filled", "node"}
+"""Words of what a request holds of its computation."""
 FRONT = {"appendleft", "extendleft", "prepend", "push"}
 BACK = {"append", "extend", "add", "put", "heappush"}
 
@@ -43,6 +46,73 @@ def preemptions(source: PythonSource) -> Iterator[Claim]:
             places = [source.at(n) for n in (scope.node, queued, *gives_back[:2], *resets[:2])]
             yield Claim(f"{scope.qualified_name} preemption", value, tuple(places))
     yield from _victims(source)
+    yield from _given_up(source)
+    yield from _forgotten(source)
+
+
+def _given_up(source: PythonSource) -> Iterator[Claim]:
+    """Loops that take one of an order of requests and release what it holds, in functions that give requests up."""
+    for scope in source.module.functions():
+        if not GIVES_UP & set(words(scope.node.name)):
+            continue
+        for loop in own(scope.node):
+            if not isinstance(loop, t.While):
+                continue
+            for node in t.flat(loop.body):
+                match node:
+                    case t.Assign(
+                        targets=[t.Name(id=chosen)],
+                        value=t.Call(func=t.Attribute(value=order, attr="pop"), args=args) as call,
+                    ) if literal(args[0] if args else None) in (None, 0, -1):
+                        pass
+                    case _:
+                        continue
+                freed = [
+                    c for s in loop.body for c in calls(s)
+                    if FREES & set(words(last_name(c.func))) and any(_root(a) == chosen for a in c.args)
+                ]  # fmt: skip
+                if freed:
+                    end = "first" if args and literal(args[0]) == 0 else "last"
+                    value = (
+                        f"preemption victim: the {end} of {source.quote(order)} is taken ({source.quote(call)}) and "
+                        f"what it holds is released ({source.quote(freed[0])}), while {source.quote(loop.test)}"
+                    )
+                    places = (source.at(node), source.at(freed[0]), source.at(scope.node))
+                    yield Claim(f"{scope.qualified_name} victim", value, places)
+                    break
+
+
+def _forgotten(source: PythonSource) -> Iterator[Claim]:
+    """Methods of a request for when it is given up: counts and caches of its own that are set back to nothing."""
+    for scope in source.module.functions():
+        if scope.owner is None or not GIVES_UP & set(words(scope.node.name)):
+            continue
+        resets = [
+            s for s, _ in statements(scope.node)
+            if isinstance(s, t.Assign) and isinstance(s.targets[0], t.Attribute)
+            and t.dotted(s.targets[0].value) == "self" and _is_nothing(s.value)
+            and HELD & set(words(s.targets[0].attr))
+        ]  # fmt: skip
+        if len(resets) >= 2:
+            steps = "; ".join(source.quote(s) for s in resets[:4])
+            value = (
+                f"preempted by recompute: {scope.qualified_name} forgets what was computed ({steps}), so it is "
+                f"prefilled again (re-prefill)"
+            )
+            places = (source.at(scope.node), *(source.at(s) for s in resets[:4]))
+            yield Claim(f"{scope.qualified_name} preemption", value, places)
+
+
+def _is_nothing(value: t.Expr) -> bool:
+    match value:
+        case t.Constant(value=None | 0):
+            return True
+        case t.List(elts=[]):
+            return True
+        case t.Call(func=func, args=args):
+            return last_name(func) in ("empty", "zeros", "tensor") and bool(args)
+        case _:
+            return False
 
 
 def _on_the_way(function: t.FunctionDef, queued: t.Call) -> list[t.Stmt]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource
+from kernelscope.serving.sections import hits, words
 from kernelscope.syntax.python import tree as t
 
 
@@ -25,10 +26,17 @@ def _alternatives(source: PythonSource, node: t.FunctionDef | t.ClassDef, where:
             continue
         calls = [value for value in found.values if isinstance(value, t.Call) and isinstance(value.func, t.Attribute)]
         names = {call.func.attr for call in calls if isinstance(call.func, t.Attribute)}
-        if len(calls) == len(found.values) >= 2 and len(names) == 1:
+        if len(calls) == len(found.values) >= 2 and len(names) == 1 and _chooses_work(*names, where):
             first, *others = [source.quote(call.func) for call in calls]
             value = f"{first} comes first: {' then '.join(others)} only if it gives nothing"
             yield Claim(f"{where} which batch runs next", value, (source.at(found), source.at(node)))
+
+
+def _chooses_work(*names: str) -> bool:
+    """Whether names speak of choosing work: `or` between two questions is written for many other reasons."""
+    return any(hits("serving.scheduling", name) or hits("serving.batching", name) for name in names[:1]) or any(
+        {"next", "batch", "pick", "select", "schedule", "scheduled"} & set(words(name)) for name in names
+    )
 
 
 def _loops(source: PythonSource, node: t.FunctionDef | t.ClassDef, where: str) -> Iterator[Claim]:

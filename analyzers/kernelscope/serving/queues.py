@@ -5,19 +5,25 @@ Everything follows from the container's own operations (`popleft`, `append`, `he
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from kernelscope.results import Location
 from kernelscope.serving.claims import Claim, PythonSource, literal
+from kernelscope.serving.guards import own
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
 TAKE_FRONT, TAKE_BACK, PUT_BACK, PUT_FRONT = "take front", "take back", "put back", "put front"
+SORTED = "sort"
 OPERATIONS = {"popleft": TAKE_FRONT, "append": PUT_BACK, "extend": PUT_BACK, "appendleft": PUT_FRONT,
               "extendleft": PUT_FRONT, "put": PUT_BACK, "put_nowait": PUT_BACK, "get": TAKE_FRONT,
               "get_nowait": TAKE_FRONT}  # fmt: skip
 VICTIMS = {"preempt", "preempted", "victim", "evict", "evicted", "retract", "retracted", "running", "active"}
+REQUESTS = {"waiting", "pending", "running", "ready", "active", "swapped", "prefill", "prefills", "decode", "todo",
+            "job", "jobs", "req", "reqs", "request", "requests", "seq", "seqs", "sequence", "sequences",
+            "preempted"}  # fmt: skip
+"""Words of what waits for its turn; a weak hint beside elements that move from queue to queue."""
 CONTAINERS = {"deque", "list", "Queue", "PriorityQueue", "SimpleQueue"}
 HEAP = {"heappush": "put by priority", "heappop": "take least", "heapify": "order by priority"}
 
@@ -43,6 +49,8 @@ class Queue:
     made: str
     location: Location
     holds_ids: bool = False
+    holds_requests: bool = False
+    """Whether its elements wait for their turn: they move on to another queue of the class, or their name says so."""
     uses: list[Use] = field(default_factory=list[Use])
 
     def of(self, *operations: str) -> list[Use]:
@@ -61,7 +69,20 @@ def queues(source: PythonSource) -> Iterator[Queue]:
                 _record(source, node, method, made, given)
         for queue in made.values():
             if queue.uses:
+                queue.holds_requests = _holds_requests(queue, made.values())
                 yield queue
+
+
+def _holds_requests(queue: Queue, others: Iterable[Queue]) -> bool:
+    """Whether what is taken from the queue is put into another one in the same method, or names speak of requests."""
+    if REQUESTS & {*words(queue.name), *(w for use in queue.uses for w in words(use.element))}:
+        return True
+    taken = {(use.method, use.given) for use in queue.of(TAKE_FRONT, TAKE_BACK) if use.given}
+    return any(
+        other is not queue and (use.method, use.element) in taken
+        for other in others
+        for use in other.of(PUT_BACK, PUT_FRONT)
+    )
 
 
 def _containers(source: PythonSource, cls: t.ClassDef) -> dict[str, Queue]:
@@ -112,6 +133,12 @@ def _record(
     if not isinstance(node.func, t.Attribute) or (queue := made.get(_attribute(node.func.value))) is None:
         return
     element = source.quote(node.args[0]) if node.args else ""
+    if last == "insert" and len(node.args) == 2 and literal(node.args[0]) == 0:
+        queue.uses.append(Use(PUT_FRONT, method.name, source.quote(node.args[1]), source.at(node)))
+        return
+    if last == "sort" and (key := next((k.value for k in node.keywords if k.arg == "key"), None)) is not None:
+        queue.uses.append(Use(SORTED, method.name, source.quote(key), source.at(node)))
+        return
     if last == "pop":
         position = literal(node.args[0]) if node.args else -1
         if position not in (0, -1):
@@ -140,6 +167,26 @@ def _attribute(node: t.Expr) -> str:
     return node.attr if isinstance(node, t.Attribute) and t.dotted(node.value) == "self" else ""
 
 
+def orders(source: PythonSource) -> Iterator[Claim]:
+    """Where requests are put into an order: `sorted(waiting, key=…)`, `jobs.sort(key=…)`."""
+    for scope in source.module.functions():
+        for node in own(scope.node):
+            match node:
+                case t.Call(func=t.Name(id="sorted"), args=[queue, *_], keywords=keywords):
+                    pass
+                case t.Call(func=t.Attribute(value=t.Name() as queue, attr="sort"), keywords=keywords):
+                    pass
+                case _:
+                    continue
+            key = next((k.value for k in keywords if k.arg == "key"), None)
+            if key is None or not REQUESTS & {*words(source.quote(queue)), *words(source.quote(key))}:
+                continue
+            backwards = any(k.arg == "reverse" and literal(k.value) is True for k in keywords)
+            value = f"policy: {source.quote(queue)} is served in the order of {source.quote(key)}"
+            value += ", largest first" if backwards else ", smallest first"
+            yield Claim(f"{scope.qualified_name} order", value, (source.at(node), source.at(scope.node)))
+
+
 def free_list_claims(queue: Queue) -> Iterator[Claim]:
     """The order in which an allocator's ids are taken and come back."""
     taken, returned = queue.of(TAKE_FRONT, TAKE_BACK), queue.of(PUT_BACK, PUT_FRONT)
@@ -161,19 +208,22 @@ def free_list_claims(queue: Queue) -> Iterator[Claim]:
 
 def service_claims(queue: Queue) -> Iterator[Claim]:
     """How a waiting or running queue is served: policy, requeueing and who is evicted first."""
+    if not queue.holds_requests:
+        return
     front, back, put, requeued = (queue.of(o) for o in (TAKE_FRONT, TAKE_BACK, PUT_BACK, PUT_FRONT))
     where = f"{queue.owner}.{queue.name}"
-    if front and put:
+    for use in queue.of(SORTED):
+        value = f"served in the order of {use.element}: {queue.name} is sorted by it"
+        yield Claim(f"{where} policy", value, (use.location,), f"in {use.method}")
+    if front and put and not queue.of(SORTED):
         evidence = (front[0].location, put[0].location)
         policy = "FCFS (first come, first served): elements are put at the back and taken from the front"
         yield Claim(f"{where} policy", policy, evidence, f"taken in {front[0].method}, put in {put[0].method}")
     if heap := queue.of(*HEAP.values()):
         yield Claim(f"{where} policy", "by priority (heap)", tuple(use.location for use in heap[:4]), "")
     for use in requeued:
-        yield Claim(
-            f"{where} requeue", f"{use.element} goes back to the front of the queue (appendleft)", (use.location,),
-            f"in {use.method}",
-        )  # fmt: skip
+        value = f"{use.element} goes back to the front (head) of the queue (appendleft)"
+        yield Claim(f"{where} requeue", value, (use.location,), f"in {use.method}")
     for use in back:
         if not VICTIMS & {*words(queue.name), *words(use.method), *words(use.given)}:
             continue

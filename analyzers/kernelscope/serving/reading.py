@@ -13,12 +13,14 @@ from kernelscope.serving import (
     batches,
     caches,
     endpoints,
+    evictions,
     execution,
     layers,
     lifecycle,
     prefixes,
     queues,
     sharding,
+    sharing,
     work,
 )
 from kernelscope.serving.bindings import Loader, Native, bindings, c_bindings, loaders
@@ -33,6 +35,7 @@ from kernelscope.serving.constraints import Constraint, c_constraints, constrain
 from kernelscope.serving.metrics import Metric, metrics
 from kernelscope.serving.overlap import overlaps, switches
 from kernelscope.serving.parameters import Parameter, c_parameters, parameters
+from kernelscope.serving.positions import rotations
 from kernelscope.serving.precision import precisions
 from kernelscope.serving.preemption import preemptions
 from kernelscope.serving.preferences import preferences
@@ -49,28 +52,35 @@ Finder = Callable[[PythonSource], Iterable[Claim]]
 FINDERS: tuple[tuple[str, Finder], ...] = (
     ("serving.kv_cache", caches.paging),
     ("serving.kv_cache", caches.buffers),
-    ("serving.kv_cache", caches.reference_counts),
-    ("serving.kv_cache", caches.evictions),
+    ("serving.kv_cache", sharing.reference_counts),
+    ("serving.kv_cache", evictions.evictions),
+    ("serving.kv_cache", evictions.recency),
+    ("serving.kv_cache", evictions.stacks_of_ids),
     ("serving.kv_cache", caches.sizing),
     ("serving.kv_cache", execution.spares),
-    ("serving.prefix_cache", caches.hashes),
+    ("serving.prefix_cache", sharing.hashes),
     ("serving.prefix_cache", prefixes.lookups),
     ("serving.prefix_cache", prefixes.offered),
     ("serving.scheduling", overlaps),
+    ("serving.scheduling", queues.orders),
     ("serving.scheduling", switches),
     ("serving.scheduling", preferences),
     ("serving.scheduling", preemptions),
     ("serving.batching", batches.continuous),
+    ("serving.scheduling", batches.passed_over),
     ("serving.batching", batches.chunks),
     ("serving.batching", batches.admissions),
     ("serving.topology.addresses", endpoints.addresses),
     ("topology.execution", execution.captures),
     ("topology.execution", execution.replays),
+    ("topology.execution", execution.compiled_calls),
     ("components", shared_weights),
     ("components", execution.launches),
     ("components", execution.placeholders),
     ("components", derived_sizes),
+    ("components", rotations),
     ("faq.fusion", execution.compiled),
+    ("faq.fusion", execution.compiled_calls),
     ("faq.fusion", layers.fused_residuals),
     ("faq.precision", precisions),
     ("distributed.groups", groups),

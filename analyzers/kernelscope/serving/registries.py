@@ -132,6 +132,12 @@ def _factories(source: PythonSource) -> Iterator[Registry]:
     for scope in source.module.functions():
         groups: dict[str, list[Entry]] = {}
         for statement in t.walk(*scope.node.body):
+            if isinstance(statement, t.Match):
+                for case in statement.cases:
+                    made = _made(source, case.body)
+                    if made is not None and isinstance(case.pattern, t.Constant):
+                        entry = Entry(str(case.pattern.value), made, source.at(case))
+                        groups.setdefault(source.quote(statement.subject), []).append(entry)
             if not isinstance(statement, t.If) or not isinstance(statement.test, t.Compare):
                 continue
             test = statement.test
@@ -155,7 +161,7 @@ def _made(source: PythonSource, body: list[t.Stmt]) -> str | None:
         match statement:
             case t.Return(value=t.Call(func=func)) | t.Assign(value=t.Call(func=func)):
                 name = t.dotted(func)
-                if name is not None and name.rpartition(".")[2][:1].isupper():
+                if name is not None and (name.rpartition(".")[2][:1].isupper() or "." not in name):
                     return name
             case t.Return(value=(t.Name() | t.Attribute()) as value):
                 return source.quote(value)

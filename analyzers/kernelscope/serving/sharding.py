@@ -119,10 +119,12 @@ class Plan:
 
 _STYLE = re.compile(r"\w*col\w*wise\w*|\w*row\w*wise\w*|ColwiseParallel|RowwiseParallel|SequenceParallel|Shard\(")
 _SPLIT = re.compile(r"col\w*wise|row\w*wise", re.IGNORECASE)
+_SPOKEN = re.compile(r"(?:col(?:umn)?|row)(?:_?wise|_?parallel)?$", re.IGNORECASE)
 
 
 def plans(source: PythonSource) -> Iterator[Plan]:
-    """Tables from names of modules to sharding styles: dicts that hold a column-wise or row-wise style."""
+    """Tables from names of modules to sharding styles: dicts, lists of tuples, calls that say a style."""
+    yield from _spoken(source)
     for node in t.walk(*source.module.body):
         if not isinstance(node, t.Dict):
             continue
@@ -140,3 +142,22 @@ def plans(source: PythonSource) -> Iterator[Plan]:
                     pass
         if any(_SPLIT.search(row.style) for row in rows):
             yield from rows
+
+
+def _spoken(source: PythonSource) -> Iterator[Plan]:
+    """`("attention", "q_proj", "column")` in a list, and `shard(mlp.w1, "colwise")`: a part and its style."""
+    for scope in source.module.functions():
+        for node in own(scope.node):
+            match node:
+                case t.List(elts=entries):
+                    rows = [e.elts for e in entries if isinstance(e, t.Tuple)]
+                case t.Call(args=[_, _, *_] as arguments):
+                    rows = [arguments]
+                case _:
+                    continue
+            for row in rows:
+                styles = [e for e in row if isinstance(e, t.Constant) and _SPOKEN.match(str(e.value))]
+                before = row[: row.index(styles[0])] if len(styles) == 1 else []
+                named = [source.quote(e).strip("\"'") for e in before if isinstance(e, t.Constant | t.Attribute)]
+                if named:
+                    yield Plan("", ".".join(named[-2:]), str(styles[0].value), source.at(row[0]))

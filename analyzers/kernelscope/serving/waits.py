@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kernelscope.results import Location, Span
-from kernelscope.serving.c_functions import CSource, matching
+from kernelscope.serving.c_functions import CFunction, CSource, matching
 from kernelscope.serving.claims import PythonSource
 from kernelscope.serving.guards import all_guards_text, calls, last_name, own, statements
 from kernelscope.serving.sections import words
@@ -171,6 +171,25 @@ def _condition_in(raw: str) -> str:
     return f" (if {match[1]})" if match else ""
 
 
+_TABLE = r"(?:bar|barriers?|sem|semaphores?|flags?|counters?|signals?|ready|locks?|scoreboard)"
+_SIGNAL = re.compile(
+    rb"(?m)(?:^|[;{}(])\s*((?:atomic(?:Add|Or|Exch)|red_release|st_release|fetch_add)\w*)\s*\(\s*&?\s*([\w.>-]+)\s*\[",
+    re.I,
+)
+
+
+def _c_signals(source: CSource, function: CFunction, here: Location) -> Iterator[Sync]:
+    """Atomics on entries of a table of flags or counters whose result is not used: they tell that something is done."""
+    for match in _SIGNAL.finditer(source.code, function.start, function.end):
+        table = match[2].decode("utf-8", "replace")
+        if not re.fullmatch(_TABLE, re.split(r"\.|->", table)[-1], re.IGNORECASE):
+            continue
+        opened = source.code.index(b"(", match.end(1))
+        arguments = source.quote(opened + 1, max(matching(source.code, opened), opened + 1), 160)
+        text = f"{function.name} signals by {match[1].decode()}({arguments}): the counter in {table} is raised"
+        yield Sync("event_counter", "signal", text, function.name, source.at(match.start(1)), (here,))
+
+
 def c_syncs(source: CSource) -> Iterator[Sync]:
     """Spin loops, atomics that fetch work, events and grid barriers of a C++ or CUDA file."""
     if source.aside:
@@ -186,6 +205,7 @@ def c_syncs(source: CSource) -> Iterator[Sync]:
             if re.search(r"volatile|\w+\s*\(|\[|\*", test):
                 text = f"{function.name} waits by spinning: while ({test})"
                 yield Sync("scoreboard", "wait", text, function.name, source.at(match.start()), (here,))
+        yield from _c_signals(source, function, here)
         text_of = body.decode("utf-8", "replace")
         if (fetch := _FETCH.search(text_of)) is not None:
             offset = function.start + len(text_of[: fetch.start()].encode())

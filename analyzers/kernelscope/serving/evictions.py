@@ -1,0 +1,161 @@
+"""What is evicted or reused first: heaps, ordered maps, sorted candidates and free lists, with their order's key.
+
+Only the container's own operations decide; names of functions say no more than that something is freed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from kernelscope.serving.claims import Claim, PythonSource
+from kernelscope.serving.guards import own
+from kernelscope.serving.sections import words
+from kernelscope.syntax.python import tree as t
+
+FREEING = {"evict", "eviction", "free", "alloc", "allocate", "reclaim", "release", "prune", "unreferenced", "victim"}
+RECENT = {"access", "accessed", "recent", "recency", "last", "lru", "time", "timestamp", "used", "serial", "age"}
+SORTED_SETS = {"SortedSet", "SortedList", "SortedDict", "SortedKeyList"}
+
+
+def evictions(source: PythonSource) -> Iterator[Claim]:
+    """Evictions by a heap over leaves or an ordered map, with the order's key."""
+    for scope in source.module.functions():
+        if not isinstance(scope.node, t.FunctionDef):
+            continue
+        calls = [n for n in own(scope.node) if isinstance(n, t.Call)]
+        names = [(t.dotted(c.func) or "").rpartition(".")[2] for c in calls]
+        if "heappop" in names and "heapify" in names:
+            pops = calls[names.index("heappop")]
+            order = _order(source)
+            candidates = [m for m in _called(source, scope.owner, calls) if m is not scope.node]
+            tests = [source.quote(s.test) for m in candidates for s in own(m) if isinstance(s, t.If)]
+            value = f"by a heap: the least element is evicted first; {source.quote(pops)}"
+            if order is not None:
+                value += f"; elements compare by `{source.quote(order)}`"
+            if tests:
+                value += f"; candidates: {', '.join(m.name for m in candidates)} where {' and '.join(tests[:4])}"
+            where = [source.at(pops), source.at(scope.node), *(source.at(m) for m in candidates)]
+            yield Claim(f"{scope.qualified_name} eviction", value, tuple(where))
+        ordered = [c for c, n in zip(calls, names, strict=True) if n == "popitem" and c.keywords]
+        if ordered:
+            value = f"least recently used entry first: {source.quote(ordered[0])}"
+            yield Claim(f"{scope.qualified_name} eviction", value, (source.at(ordered[0]),))
+
+
+def _order(source: PythonSource) -> t.Expr | None:
+    """What `__lt__` of a class of the file returns: the key that a heap of its instances is ordered by."""
+    for scope in source.module.functions():
+        if scope.node.name == "__lt__":
+            for node in own(scope.node):
+                if isinstance(node, t.Return) and node.value is not None:
+                    return node.value
+    return None
+
+
+def _called(source: PythonSource, owner: t.ClassDef | None, calls: list[t.Call]) -> list[t.FunctionDef]:
+    """Methods of the same class that are called."""
+    names = {(t.dotted(c.func) or "").removeprefix("self.") for c in calls}
+    return [m for m in owner.methods() if m.name in names] if owner is not None else []
+
+
+def recency(source: PythonSource) -> Iterator[Claim]:
+    """Candidates for eviction or reuse that are sorted by when they were last used, and sorted sets that are popped."""
+    for scope in source.module.functions():
+        if not FREEING & set(words(scope.qualified_name)):
+            continue
+        for node in own(scope.node):
+            match node:
+                case t.Call(func=t.Name(id="sorted" | "min"), args=[what, *_], keywords=keywords):
+                    pass
+                case t.Call(func=t.Attribute(value=what, attr="sort"), keywords=keywords):
+                    pass
+                case _:
+                    continue
+            key = next((k.value for k in keywords if k.arg == "key"), None)
+            if key is None or not RECENT & set(words(source.quote(key))):
+                continue
+            value = f"least recently used first: {source.quote(what)} is ordered by {source.quote(key)}"
+            yield Claim(f"{scope.qualified_name} eviction order", value, (source.at(node), source.at(scope.node)))
+    yield from _sorted_sets(source)
+
+
+def _sorted_sets(source: PythonSource) -> Iterator[Claim]:
+    """`self.x = SortedSet(key=…)` of which `self.x.pop(0)` gives the victim."""
+    for scope in source.module.classes():
+        nodes = list(t.walk(*scope.node.body))
+        made: dict[str | None, tuple[t.Assign | t.AnnAssign, t.Call]] = {}
+        for node in nodes:
+            match node:
+                case (
+                    t.Assign(targets=[target], value=t.Call() as call)
+                    | t.AnnAssign(target=target, value=t.Call() as call)
+                ) if (t.dotted(call.func) or "").rpartition(".")[2] in SORTED_SETS:
+                    made[t.dotted(target)] = (node, call)
+                case _:
+                    pass
+        for node in nodes:
+            match node:
+                case t.Call(func=t.Attribute(value=held, attr="pop"), args=[t.Constant(value=0)]):
+                    pass
+                case _:
+                    continue
+            if (kept := made.get(t.dotted(held))) is None:
+                continue
+            key = next((source.quote(k.value) for k in kept[1].keywords if k.arg == "key"), "its elements")
+            method = next((m for m in _methods(scope.node) if _within(node, m)), None)
+            checked = [source.quote(n.test) for n in own(method) if isinstance(n, t.Assert)] if method else []
+            value = f"the least element of a sorted set is evicted first: {source.quote(node)}, ordered by {key}"
+            if (order := _returned(source, key)) is not None:
+                value += f", which is {source.quote(order)}"
+            value += f"; it must hold that {' and '.join(checked[:2])}" if checked else ""
+            places = (source.at(node), source.at(kept[0]), *((source.at(method),) if method else ()))
+            yield Claim(f"{scope.node.name} eviction order", value, places)
+
+
+def _methods(cls: t.FunctionDef | t.ClassDef) -> list[t.FunctionDef]:
+    return list(cls.methods()) if isinstance(cls, t.ClassDef) else []
+
+
+def _within(inner: t.Node, outer: t.Node) -> bool:
+    return outer.span.start <= inner.span.start and inner.span.end <= outer.span.end
+
+
+def _returned(source: PythonSource, key: str) -> t.Expr | None:
+    """What the method that a key calls returns, where the file defines it once."""
+    called = re.findall(r"\.(\w+)\(\)", key)
+    found = [s.node for s in source.module.functions() if called and s.node.name == called[-1]]
+    returns = [n.value for f in found for n in own(f) if isinstance(n, t.Return) and n.value is not None]
+    return returns[0] if len(found) == 1 and len(returns) == 1 else None
+
+
+def stacks_of_ids(source: PythonSource) -> Iterator[Claim]:
+    """Free lists in arrays with a counter: slices `[n : n + k]` are taken and `[n - k : n]` given back."""
+    for scope in source.module.classes():
+        taken: dict[str, t.Subscript] = {}
+        returned: dict[str, t.Subscript] = {}
+        for node in t.walk(*scope.node.body):
+            match node:
+                case t.Subscript(
+                    value=t.Attribute() as array,
+                    slice=t.Slice(lower=low, upper=t.BinOp(left=start, op="+")),
+                ) if low is not None and t.dotted(low) is not None and t.dotted(low) == t.dotted(start):
+                    taken.setdefault(source.quote(array), node)
+                case t.Assign(
+                    targets=[
+                        t.Subscript(
+                            value=t.Attribute() as array, slice=t.Slice(lower=t.BinOp(left=end, op="-"), upper=high)
+                        ) as target
+                    ]
+                ) if high is not None and t.dotted(high) is not None and t.dotted(high) == t.dotted(end):
+                    returned.setdefault(source.quote(array), target)
+                case _:
+                    pass
+        for array, put in returned.items():
+            if array in taken:
+                value = (
+                    f"LIFO: a stack in an array, {source.quote(taken[array])} is taken and {source.quote(put)} given "
+                    f"back: the most recently freed is reused first"
+                )
+                places = (source.at(taken[array]), source.at(put), source.at(scope.node))
+                yield Claim(f"{scope.node.name} free list {array}", value, places)
