@@ -14,6 +14,7 @@ from kernelscope_server.parameters import document_uri, entries, string, table
 from kernelscope_server.positions import ENCODINGS
 from kernelscope_server.server import Server, watch_parent
 from kernelscope_server.settings import ServerSettings, read_settings
+from kernelscope_server.user_cache import cache_folder
 from kernelscope_server.wire import Json, is_list, is_table
 
 if TYPE_CHECKING:
@@ -197,13 +198,6 @@ class Session:
         """Document and offset in the analysed text of a request with a position."""
         document = self.document(params)
         return document, document.offset(params.get("position"), self.encoding)
-
-
-def cache_folder() -> Path | None:
-    """Where the index is kept between sessions: the user's cache folder."""
-    from platformdirs import user_cache_path
-
-    return user_cache_path("kernelscope", appauthor=False)
 
 
 def _roots(params: Json) -> list[Path]:

@@ -126,8 +126,6 @@ def _config(system: System, places: Places) -> Json:
 
 def _parameter(parameter: Parameter, places: Places) -> Json:
     shown: Json = {"name": parameter.name, "owner": parameter.owner or "module", "value": parameter.value}
-    if isinstance(parameter.value, bytes | complex):
-        shown["value"] = str(parameter.value)
     if parameter.expression:
         shown["expression"] = parameter.expression
     if parameter.choices:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from kernelscope.results import Location
 from kernelscope.syntax.python import tree as t
@@ -56,15 +57,15 @@ class PythonSource:
         return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
-Literal = str | bytes | int | float | complex | bool | None | list["Literal"]
-"""What a literal expression evaluates to; None also for what is no literal."""
+Literal = str | int | float | bool | None | list[Any]
+"""What a literal expression evaluates to; None also for what is no literal. Lists hold literals."""
 
 
 def literal(node: t.Expr | None) -> Literal:
     """The value of a literal expression (numbers, strings, lists of them, simple arithmetic), else None."""
     match node:
         case t.Constant(value=value):
-            return value if isinstance(value, str | bytes | int | float | complex) else None
+            return value if isinstance(value, str | int | float) else None
         case t.List() | t.Tuple():
             values = [literal(e) for e in node.elts]
             return None if any(v is None for v in values) else values

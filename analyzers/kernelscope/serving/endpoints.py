@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from kernelscope.results import Location
 from kernelscope.serving.claims import Claim, PythonSource
+from kernelscope.serving.guards import inside
 from kernelscope.serving.parameters import Parameter
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
@@ -42,7 +43,7 @@ def endpoints(parameters: Iterable[Parameter]) -> Iterator[Claim]:
 def addresses(source: PythonSource) -> Iterator[Claim]:
     """Address strings with what returns or holds them."""
     for scope in source.module.functions():
-        for node in t.walk(*scope.node.body):
+        for node in inside(scope.node):
             text = _text(node)
             match = _SCHEME.match(text)
             if match is None:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource
-from kernelscope.serving.guards import own
+from kernelscope.serving.guards import inside, own
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
@@ -83,7 +83,7 @@ def recency(source: PythonSource) -> Iterator[Claim]:
 def _sorted_sets(source: PythonSource) -> Iterator[Claim]:
     """`self.x = SortedSet(key=…)` of which `self.x.pop(0)` gives the victim."""
     for scope in source.module.classes():
-        nodes = list(t.walk(*scope.node.body))
+        nodes = inside(scope.node)
         made: dict[str | None, tuple[t.Assign | t.AnnAssign, t.Call]] = {}
         for node in nodes:
             match node:
@@ -134,7 +134,7 @@ def stacks_of_ids(source: PythonSource) -> Iterator[Claim]:
     for scope in source.module.classes():
         taken: dict[str, t.Subscript] = {}
         returned: dict[str, t.Subscript] = {}
-        for node in t.walk(*scope.node.body):
+        for node in inside(scope.node):
             match node:
                 case t.Subscript(
                     value=t.Attribute() as array,

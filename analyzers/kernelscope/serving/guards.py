@@ -90,6 +90,12 @@ def own(node: t.FunctionDef | t.ClassDef) -> tuple[t.Node, ...]:
 
 
 @lru_cache(maxsize=KEPT)
+def inside(node: t.FunctionDef | t.ClassDef) -> tuple[t.Node, ...]:
+    """All nodes of a definition's body in source order, those of definitions inside it too."""
+    return tuple(t.walk(*node.body))
+
+
+@lru_cache(maxsize=KEPT)
 def own_calls(node: t.FunctionDef | t.ClassDef) -> tuple[t.Call, ...]:
     """The calls of a definition, not of the definitions inside it."""
     return tuple(found for found in own(node) if isinstance(found, t.Call))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from kernelscope.results import Location
 from kernelscope.serving.claims import PythonSource, literal
-from kernelscope.serving.guards import last_name, own_calls
+from kernelscope.serving.guards import inside, last_name, own_calls
 from kernelscope.syntax.python import tree as t
 
 _KIND = re.compile(r"counter|gauge|histogram|summary", re.IGNORECASE)
@@ -33,7 +33,7 @@ def metrics(source: PythonSource) -> Iterator[Metric]:
     """The metrics that one file constructs itself or by a function of its own, in source order."""
     yield from _by_wrapper(source)
     for scope in source.module.functions():
-        for node in t.walk(*scope.node.body):
+        for node in inside(scope.node):
             if not isinstance(node, t.Call):
                 continue
             name = t.dotted(node.func) or ""

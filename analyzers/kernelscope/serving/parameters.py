@@ -13,7 +13,7 @@ from pathlib import Path
 
 from kernelscope.results import Location, Span
 from kernelscope.serving.claims import Claim, Literal, PythonSource, literal
-from kernelscope.serving.guards import Guard, guarded, guards_text, statements
+from kernelscope.serving.guards import Guard, guarded, guards_text, inside, statements
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.text import SourceText
 
@@ -156,7 +156,7 @@ def _self_stores(method: t.FunctionDef) -> set[str]:
     receiver = method.args[0].name
     return {
         target.attr
-        for node in t.walk(*method.body)
+        for node in inside(method)
         if isinstance(node, t.Assign) and isinstance(node.value, t.Name)
         for target in node.targets
         if isinstance(target, t.Attribute) and t.dotted(target.value) == receiver and target.attr == node.value.id

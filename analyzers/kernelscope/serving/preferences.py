@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource
+from kernelscope.serving.guards import inside
 from kernelscope.serving.sections import hits, words
 from kernelscope.syntax.python import tree as t
 
@@ -21,7 +22,7 @@ def preferences(source: PythonSource) -> Iterator[Claim]:
 
 def _alternatives(source: PythonSource, node: t.FunctionDef | t.ClassDef, where: str) -> Iterator[Claim]:
     """`a.f() or b.f()`: the same question put to two parts, one after the other."""
-    for found in t.walk(*node.body):
+    for found in inside(node):
         if not isinstance(found, t.BoolOp) or found.op != "or":
             continue
         calls = [value for value in found.values if isinstance(value, t.Call) and isinstance(value.func, t.Attribute)]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from kernelscope.results import Location
 from kernelscope.serving.claims import Claim, PythonSource, literal
-from kernelscope.serving.guards import own
+from kernelscope.serving.guards import inside, own
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
@@ -65,7 +65,7 @@ def queues(source: PythonSource) -> Iterator[Queue]:
         made = _containers(source, scope.node)
         for method in scope.node.methods():
             given = _receivers(method)
-            for node in t.walk(*method.body):
+            for node in inside(method):
                 _record(source, node, method, made, given)
         for queue in made.values():
             if queue.uses:
@@ -89,7 +89,7 @@ def _containers(source: PythonSource, cls: t.ClassDef) -> dict[str, Queue]:
     """Attributes that the class initialises with a list, deque, queue or heap."""
     found: dict[str, Queue] = {}
     for method in cls.methods():
-        for node in t.walk(*method.body):
+        for node in inside(method):
             match node:
                 case t.Assign(targets=[t.Attribute(value=t.Name(id="self"), attr=name)], value=value):
                     pass
@@ -152,7 +152,7 @@ def _record(
 def _receivers(method: t.FunctionDef) -> dict[t.Node, str]:
     """What takes the result of a call: the name that it is bound to, or the function that it is given to."""
     found: dict[t.Node, str] = {}
-    for node in t.walk(*method.body):
+    for node in inside(method):
         match node:
             case t.Assign(targets=[target], value=t.Call() as value):
                 found[value] = t.dotted(target) or ""

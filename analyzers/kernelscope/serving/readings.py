@@ -1,12 +1,15 @@
 """The readings of a workspace's files, each made once per version of the file, and the systems joined from them.
 
-An edit costs the reading of one file and the join.
+An edit costs the reading of one file and the join; readings stay on disk, so a run that was interrupted goes on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from pathlib import Path
+
+import msgspec
 
 from kernelscope.results import IndexProgress
 from kernelscope.serving.c_functions import CSource
@@ -18,6 +21,16 @@ from kernelscope.syntax.text import SourceText
 from kernelscope.workspace.files import PYTHON_SUFFIXES, Version
 from kernelscope.workspace.workspace import Workspace
 
+MAKERS = ("kernelscope.serving", "kernelscope.syntax", "kernelscope.syntax.python", "kernelscope.workspace")
+"""Whose code decides what a reading holds."""
+_encoder = msgspec.msgpack.Encoder(enc_hook=str)
+_decoder = msgspec.msgpack.Decoder(Reading, dec_hook=lambda _, text: _path(text))
+
+
+@lru_cache(maxsize=64)
+def _path(text: str) -> Path:
+    return Path(text)
+
 
 class Readings:
     """Readings by path; not thread-safe."""
@@ -25,6 +38,7 @@ class Readings:
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
         self._kept: dict[str, tuple[Version | None, Reading | None]] = {}
+        self._on_disk = workspace.kept("readings", MAKERS)
 
     def system(
         self,
@@ -43,6 +57,8 @@ class Readings:
             reading = self._reading(path)
             if reading is not None:
                 found.append(reading)
+        self._on_disk.flush()
+        self._on_disk.forget()
         return join(found)
 
     def _reading(self, path: str) -> Reading | None:
@@ -50,9 +66,31 @@ class Readings:
         known = self._kept.get(path)
         if known is not None and known[0] == version:
             return known[1]
-        reading = self._read(path)
+        reading = self._decoded(path, version)
+        if reading is None:
+            reading = self._read(path)
+            self._keep(path, version, reading)
         self._kept[path] = (version, reading)
         return reading
+
+    def _decoded(self, path: str, version: Version | None) -> Reading | None:
+        """The reading that an earlier run left on disk."""
+        blob = self._on_disk.get(path, version)
+        if blob is None:
+            return None
+        try:
+            return _decoder.decode(blob)
+        except msgspec.MsgspecError:
+            return None
+
+    def _keep(self, path: str, version: Version | None, reading: Reading | None) -> None:
+        """Leaves a reading for the next run; what cannot be written, such as huge numbers, is read again then."""
+        if reading is None:
+            return
+        try:
+            self._on_disk.put(path, version, _encoder.encode(reading))
+        except (OverflowError, UnicodeEncodeError):
+            return
 
     def _read(self, path: str) -> Reading | None:
         files = self._workspace.files

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from kernelscope.results import Location
 from kernelscope.serving.claims import Claim, PythonSource, literal
-from kernelscope.serving.guards import own_calls
+from kernelscope.serving.guards import inside, own_calls
 from kernelscope.serving.sections import ranked
 from kernelscope.syntax.python import tree as t
 
@@ -131,7 +131,7 @@ def _factories(source: PythonSource) -> Iterator[Registry]:
     """Chains of `if x == "a": return A(...)` on one subject."""
     for scope in source.module.functions():
         groups: dict[str, list[Entry]] = {}
-        for statement in t.walk(*scope.node.body):
+        for statement in inside(scope.node):
             if isinstance(statement, t.Match):
                 for case in statement.cases:
                     made = _made(source, case.body)
@@ -199,7 +199,7 @@ def stacks(source: PythonSource) -> Iterator[tuple[str, Claim]]:
 
 
 def _end_used(cls: t.FunctionDef | t.ClassDef, name: str) -> t.Subscript | None:
-    for node in t.walk(*cls.body):
+    for node in inside(cls):
         match node:
             case t.Subscript(value=t.Attribute(attr=attr), slice=t.UnaryOp() | t.Constant()) if attr == name:
                 return node

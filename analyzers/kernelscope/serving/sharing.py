@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource
-from kernelscope.serving.guards import own
+from kernelscope.serving.guards import inside, own
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
@@ -19,7 +19,7 @@ def reference_counts(source: PythonSource) -> Iterator[Claim]:
     for scope in source.module.classes():
         raised: dict[str, list[t.AugAssign]] = {}
         lowered: dict[str, list[t.AugAssign]] = {}
-        for node in t.walk(*scope.node.body):
+        for node in inside(scope.node):
             match node:
                 case t.AugAssign(target=t.Attribute(attr=attr), op="+" | "-" as op, value=t.Constant(value=1)):
                     if t.dotted(node.target) == f"self.{attr}" and not {"ref", "refs"} & set(words(attr)):
@@ -29,7 +29,7 @@ def reference_counts(source: PythonSource) -> Iterator[Claim]:
                     pass
         for attr, downs in lowered.items():
             zero = [
-                n for n in t.walk(*scope.node.body)
+                n for n in inside(scope.node)
                 if isinstance(n, t.Compare) and isinstance(n.left, t.Attribute) and n.left.attr == attr
                 and isinstance(n.comparators[0], t.Constant) and n.comparators[0].value == 0
             ]  # fmt: skip
@@ -45,7 +45,7 @@ def reference_counts(source: PythonSource) -> Iterator[Claim]:
 
 def _climb(cls: t.FunctionDef | t.ClassDef, attr: str) -> t.While | None:
     """A loop that counts `node.attr` and goes on to `node.parent`-like links of the same name."""
-    for loop in t.walk(*cls.body):
+    for loop in inside(cls):
         if not isinstance(loop, t.While):
             continue
         counted = {

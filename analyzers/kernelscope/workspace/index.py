@@ -247,6 +247,10 @@ class Index:
             self._kept.pop(path, None)
         self._rows().drop(paths)
 
+    def store(self) -> Store:
+        """The rows on disk, opened when they are first asked for."""
+        return self._rows()
+
     def _rows(self) -> Store:
         with self._opening:
             if self._store is None:

@@ -26,6 +26,11 @@ CREATE TABLE IF NOT EXISTS files (
     error TEXT, names BLOB, called BLOB, facts BLOB
 )
 """
+_MADE = """
+CREATE TABLE IF NOT EXISTS made (
+    kind TEXT, path TEXT, size INTEGER, mtime_ns INTEGER, blob BLOB, PRIMARY KEY (kind, path)
+)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +99,16 @@ class Store:
         values = [(r.path, r.size, r.mtime_ns, r.priority, r.error, r.names, r.called, r.facts) for r in rows]
         self._write("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
 
+    def made(self, kind: str) -> Iterator[tuple[str, int, int, bytes]]:
+        """Path, size, time and blob of what a later stage made of single files."""
+        yield from self._select("SELECT path, size, mtime_ns, blob FROM made WHERE kind = ?", (kind,))
+
+    def put_made(self, kind: str, rows: Iterable[tuple[str, int, int, bytes]]) -> None:
+        """Adds or replaces what was made of files, and forgets what other versions of the maker left."""
+        family = kind.partition(" ")[0]
+        self._write("DELETE FROM made WHERE kind LIKE ? AND kind <> ?", [(f"{family} %", kind)])
+        self._write("INSERT OR REPLACE INTO made VALUES (?, ?, ?, ?, ?)", [(kind, *row) for row in rows])
+
     def drop(self, paths: Iterable[str]) -> None:
         self._write("DELETE FROM files WHERE path = ?", [(path,) for path in paths])
 
@@ -124,6 +139,7 @@ class Store:
                 database.execute("PRAGMA synchronous = OFF")
             database.execute("PRAGMA cache_size = -4000")
             database.execute(_TABLES)
+            database.execute(_MADE)
             if not self.in_memory:
                 database.execute("BEGIN IMMEDIATE")
                 database.execute("ROLLBACK")

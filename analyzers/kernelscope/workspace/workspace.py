@@ -13,6 +13,7 @@ from kernelscope.results import FoundSymbol, LeftOut, Location, Symbol
 from kernelscope.workspace.classes import Classes
 from kernelscope.workspace.files import Files
 from kernelscope.workspace.index import Index, Progress
+from kernelscope.workspace.kept import Kept
 from kernelscope.workspace.modules import Modules
 from kernelscope.workspace.outline import SYMBOL_KINDS, outline
 from kernelscope.workspace.pool import facts_beside
@@ -41,6 +42,10 @@ class Workspace:
     def build_index(self, progress: Progress | None, cancelled: Callable[[], bool]) -> None:
         """Brings the index up to date with the disk; for a thread in the background."""
         self.index.run(progress, cancelled)
+
+    def kept(self, family: str, makers: Sequence[str]) -> Kept:
+        """Where a later stage keeps what it makes of single files."""
+        return Kept(self.index.store, family, makers)
 
     def outline(self, path: str) -> tuple[Symbol, ...]:
         """The definitions of a file as a tree, made once for each version of it."""

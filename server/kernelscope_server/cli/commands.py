@@ -291,7 +291,7 @@ def _folder(given: str) -> Path:
 
 
 def _cache() -> Path | None:
-    from kernelscope_server.session import cache_folder
+    from kernelscope_server.user_cache import cache_folder
 
     return cache_folder()
 

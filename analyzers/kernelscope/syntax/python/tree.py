@@ -558,8 +558,11 @@ def children(node: Node) -> list[Node]:
         return [*node.decorator_list, *node.args, *returns, *node.body]
     if isinstance(node, ClassDef):
         return [*node.decorator_list, *node.bases, *node.keywords, *node.body]
+    parts = _parts(type(node))
+    if not parts:
+        return []
     found: list[Node] = []
-    for name in _parts(type(node)):
+    for name in parts:
         value: object = getattr(node, name)
         if value.__class__ is list:
             found += [item for item in cast("list[Node | None]", value) if item is not None]
