@@ -313,8 +313,10 @@ class Analysis:
     ) -> dict[str, object]:
         """The full report of the first folder, by the published schema; `focus` names parts of it."""
         from kernelscope.explain.report import report
+        from kernelscope.explain.report_kernels import Kernels
 
-        return report(self.workspace, self.readings, self.roots[0], focus, progress)
+        kernels = Kernels(self.triton, self.cuda)
+        return report(self.workspace, self.readings, kernels, self.roots[0], focus, progress)
 
 
 def is_python(path: Path) -> bool:

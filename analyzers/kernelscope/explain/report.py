@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from kernelscope.explain.faq import faq
+from kernelscope.explain.report_kernels import Kernels
 from kernelscope.explain.report_places import Json, Places
 from kernelscope.explain.report_serving import importance, serving, steps
 from kernelscope.results import IndexProgress
@@ -42,6 +43,7 @@ MAX_CHOICES = 1_500
 def report(
     workspace: Workspace,
     readings: Readings,
+    kernels: Kernels,
     root: Path,
     focus: Sequence[str] = (),
     progress: Callable[[IndexProgress], None] | None = None,
@@ -51,6 +53,7 @@ def report(
     paths = in_focus(workspace, root, focus, cancelled)
     system = readings.system(paths, progress, cancelled)
     places = Places(root, workspace.files.read)
+    tiles, accesses = kernels.rows(system, places)
     return {
         "schema_version": 1,
         "workspace": _workspace(system, root),
@@ -58,8 +61,8 @@ def report(
         "units_of_work": _units(system, places),
         "config": _config(system, places),
         "components": _components(system, places),
-        "tiling": _tiling(system, places),
-        "memory_access": [_of_kernel(row) for row in _section(system, places, "memory_access")],
+        "tiling": tiles + _tiling(system, places),
+        "memory_access": accesses + [_of_kernel(row) for row in _section(system, places, "memory_access")],
         "dependencies": _dependencies(system, places),
         "distributed": _distributed(system, places),
         "serving": serving(system, places),
@@ -301,6 +304,7 @@ def _distributed(system: System, places: Places) -> Json:
                 "evidence": places.evidence(part.location, layer.location),
             }
             for layer in system.layers
+            if layer.style != "either"
             for part in layer.parts[:12]
         ][:MOST_COLLECTIVES],
         "groups": places.claims(system.about("distributed.groups"), MOST_CLAIMS),

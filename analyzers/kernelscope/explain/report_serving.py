@@ -29,6 +29,12 @@ DECLARED: dict[str, re.Pattern[str]] = {
     "metrics": re.compile(r"metric|log_stats|prometheus", re.I),
 }
 """Which section a parameter stands in: by common words of the field in its name."""
+FIRST = re.compile(
+    r"(?:block|page|chunk|batch)_?size|max_(?:num_)?(?:seqs|tokens|running|batch)|memory_(?:ratio|fraction|util)|mem_frac"
+    r"|enable_prefix|polic|priorit|overlap|disagg|^-*(?:host|port)$",
+    re.IGNORECASE,
+)
+"""Words of the settings that are asked for most."""
 ROLES: tuple[tuple[str, frozenset[str]], ...] = (
     ("detokenizer", frozenset({"detokenizer", "detokenize", "detok"})),
     ("tokenizer", frozenset({"tokenizer", "tokenize"})),
@@ -84,7 +90,10 @@ def declared(system: System, name: str) -> list[Parameter]:
         p for p in system.parameters
         if p.kind != "argument" and DECLARED[name].search(p.name) and not system.is_aside(p.location.path)
     ]  # fmt: skip
-    return sorted(found, key=lambda p: (importance(p), -system.weight(p.location.path)))
+    return sorted(
+        found,
+        key=lambda p: (importance(p) > 2, not FIRST.search(p.name), importance(p), -system.weight(p.location.path)),
+    )
 
 
 def _is_configuration(p: Parameter) -> bool:
@@ -94,11 +103,12 @@ def _is_configuration(p: Parameter) -> bool:
 def _parameter_claim(p: Parameter, places: Places) -> Json:
     default = p.expression if p.value is None else str(p.value)
     choices = f"; choices {', '.join(p.choices)}" if p.choices else ""
+    choices += "".join(f"; {o.value} if {o.condition}" for o in p.overrides[:6] if o.condition)
     return {
         "name": f"{p.owner}.{p.name}" if p.owner else p.name,
         "value": f"{p.name} default {default}{choices}" if default else f"{p.name}: no default{choices}",
         **({"detail": p.doc} if p.doc else {}),
-        "evidence": places.evidence(p.location),
+        "evidence": places.evidence(p.location, *(e for o in p.overrides for e in o.evidence)),
     }
 
 

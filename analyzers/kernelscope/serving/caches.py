@@ -15,6 +15,7 @@ from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Scope
 
 MIN_CACHE_RANK = 4
+ELEMENT_SIZES = {"itemsize", "element_size", "_element_size", "get_dtype_size", "dtype_size"}
 ALLOCATORS = {"empty", "zeros", "full", "ones", "zeros_like", "empty_like"}
 
 
@@ -128,12 +129,14 @@ def sizing(source: PythonSource) -> Iterator[Claim]:
     """Products of four or more factors one of which is an element size: bytes of a cache or buffer."""
     for scope in source.module.functions():
         for node in own(scope.node):
-            if not isinstance(node, t.Assign):
+            if not isinstance(node, t.Assign | t.Return) or node.value is None:
                 continue
             factors = _factors(node.value)
             if len(factors) >= MIN_CACHE_RANK and any(_is_element_size(f) for f in factors):
-                value = f"{source.quote(node.targets[0])} = {source.quote(node.value)}"
-                yield Claim(f"{scope.qualified_name} bytes per block or page", value, (source.at(node),))
+                name = source.quote(node.targets[0]) if isinstance(node, t.Assign) else scope.node.name
+                value = f"{name} = {source.quote(node.value)}"
+                places = (source.at(node), source.at(scope.node))
+                yield Claim(f"{scope.qualified_name} bytes per block or page", value, places)
 
 
 def _factors(node: t.Expr) -> list[t.Expr]:
@@ -144,4 +147,4 @@ def _factors(node: t.Expr) -> list[t.Expr]:
 
 def _is_element_size(node: t.Expr) -> bool:
     name = t.dotted(node.func) if isinstance(node, t.Call) else t.dotted(node)
-    return (name or "").rpartition(".")[2] in ("itemsize", "element_size", "get_dtype_size", "dtype_size")
+    return (name or "").rpartition(".")[2] in ELEMENT_SIZES

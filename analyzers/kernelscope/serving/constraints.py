@@ -112,10 +112,24 @@ def _enforced(
             todo[:0] = [(value, holds) for value in node.values]
         else:
             condition = _condition(source, node, holds)
+            if isinstance(node, t.Compare) and node.ops[0] in ("in", "not in"):
+                condition += _listed(source, node.comparators[0])
             names = tuple(dict.fromkeys(_names(node)))
             if names and not isinstance(node, t.Broken):
                 kind = _kind(condition, [op for n in t.walk(node) for op in _operators(n)])
                 yield Constraint(condition, kind, names, by, message, where, source.at(node))
+
+
+def _listed(source: PythonSource, node: t.Expr) -> str:
+    """What a collection holds that the module binds to the name."""
+    for statement in source.module.body if isinstance(node, t.Name) else ():
+        match statement:
+            case t.Assign(targets=[t.Name(id=name)], value=(t.Set() | t.List() | t.Tuple()) as value):
+                if isinstance(node, t.Name) and name == node.id:
+                    return f", where {name} = {source.quote(value)}"
+            case _:
+                pass
+    return ""
 
 
 def _condition(source: PythonSource, node: t.Expr, holds: bool) -> str:

@@ -85,13 +85,16 @@ def _style(axes: tuple[tuple[str, str], ...], join: Collective | None) -> str:
         return "vocab"
     if "experts" in kinds:
         return "expert"
+    if {"input", "output"} <= kinds:
+        return "either"
     if join is not None and join.primitive in ("all_reduce", "reduce_scatter"):
         return "row" if kinds & {"input", "size", "heads", "intermediate"} else ""
     return "column" if "output" in kinds else ""
 
 
 WORDS = {"row": "row-parallel (its input is divided)", "column": "column-parallel (its output is divided)",
-         "vocab": "vocabulary-parallel (rows of the vocabulary are divided)", "expert": "expert-parallel"}  # fmt: skip
+         "vocab": "vocabulary-parallel (rows of the vocabulary are divided)", "expert": "expert-parallel",
+         "either": "column- or row-parallel (its output or its input is divided, as its arguments say)"}  # fmt: skip
 
 
 def layer_claims(layers: Iterable[Layer]) -> Iterator[Claim]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource, literal
 from kernelscope.serving.guards import calls, last_name, own, own_calls, statements
+from kernelscope.serving.queues import REQUESTS
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
@@ -53,7 +54,8 @@ def preemptions(source: PythonSource) -> Iterator[Claim]:
 def _given_up(source: PythonSource) -> Iterator[Claim]:
     """Loops that take one of an order of requests and release what it holds, in functions that give requests up."""
     for scope in source.module.functions():
-        if not GIVES_UP & set(words(scope.node.name)):
+        spoken = set(words(scope.qualified_name))
+        if not GIVES_UP & spoken and not {"evict", "eviction"} & spoken:
             continue
         for loop in own(scope.node):
             if not isinstance(loop, t.While):
@@ -69,13 +71,15 @@ def _given_up(source: PythonSource) -> Iterator[Claim]:
                         continue
                 freed = [
                     c for s in loop.body for c in calls(s)
-                    if FREES & set(words(last_name(c.func))) and any(_root(a) == chosen for a in c.args)
+                    if FREES & set(words(last_name(c.func)))
+                    and (any(_root(a) == chosen for a in c.args) or _receiver(c) == chosen)
                 ]  # fmt: skip
-                if freed:
+                if freed and (GIVES_UP & spoken or REQUESTS & set(words(chosen))):
                     end = "first" if args and literal(args[0]) == 0 else "last"
                     value = (
                         f"preemption victim: the {end} of {source.quote(order)} is taken ({source.quote(call)}) and "
-                        f"what it holds is released ({source.quote(freed[0])}), while {source.quote(loop.test)}"
+                        f"what it holds is released ({source.quote(freed[0])}) by {scope.qualified_name}, while "
+                        f"{source.quote(loop.test)}"
                     )
                     places = (source.at(node), source.at(freed[0]), source.at(scope.node))
                     yield Claim(f"{scope.qualified_name} victim", value, places)

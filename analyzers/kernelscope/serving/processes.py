@@ -11,10 +11,13 @@ from dataclasses import dataclass
 from kernelscope.results import Location
 from kernelscope.serving.claims import PythonSource, literal
 from kernelscope.serving.guards import own_calls
+from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
 STARTERS = {"Process": "process", "Thread": "thread", "ProcessPoolExecutor": "process pool",
             "ThreadPoolExecutor": "thread pool", "Popen": "process"}  # fmt: skip
+ACTS = {"start", "run", "process", "main", "serve", "loop", "launch", "worker", "manager", "server"}
+"""Words of functions that processes run."""
 SOCKETS = {"PUSH", "PULL", "PUB", "SUB", "REQ", "REP", "ROUTER", "DEALER", "PAIR", "XPUB", "XSUB"}
 QUEUES = {"Queue": "queue", "SimpleQueue": "queue", "JoinableQueue": "queue", "Pipe": "pipe",
           "SharedMemory": "shared memory", "Event": "event", "Barrier": "barrier"}  # fmt: skip
@@ -71,8 +74,18 @@ def started(source: PythonSource) -> Iterator[Started]:
                 method = literal(call.args[0])
                 if isinstance(method, str):
                     yield Started("start method", method, name, scope.qualified_name, "", source.at(call))
+            elif {"process", "processes", "subprocess", "subprocesses"} & set(words(last)):
+                for target in _handed(call):
+                    yield Started("process", source.quote(target), name, scope.qualified_name, "", source.at(target))
             elif last == "remote" and name.count(".") >= 1:
                 yield Started("actor", name.rpartition(".")[0], name, scope.qualified_name, "", source.at(call))
+
+
+def _handed(call: t.Call) -> Iterator[t.Expr]:
+    """Functions that a call hands over in a list, as launchers of several processes take them."""
+    for given in (*call.args, *(k.value for k in call.keywords)):
+        if isinstance(given, t.List | t.Tuple) and all(isinstance(e, t.Name | t.Attribute) for e in given.elts):
+            yield from (e for e in given.elts if ACTS & set(words(t.dotted(e) or "")))
 
 
 def channels(source: PythonSource) -> Iterator[Channel]:

@@ -172,6 +172,17 @@ def orders(source: PythonSource) -> Iterator[Claim]:
     for scope in source.module.functions():
         for node in own(scope.node):
             match node:
+                case t.Assign(
+                    targets=[t.Attribute() as queue],
+                    value=t.Subscript(value=t.Attribute() as cut, slice=t.Slice(lower=t.Name(), upper=None)),
+                ) if t.dotted(queue) == t.dotted(cut) and REQUESTS & set(words(queue.attr)):
+                    value = (
+                        f"policy FCFS (first come, first served): {source.quote(queue)} is gone through in its order and "
+                        f"what was taken is cut off its front ({source.quote(node)})"
+                    )
+                    places = (source.at(node), source.at(scope.node), *_gone_through(source, scope.node))
+                    yield Claim(f"{scope.qualified_name} order", value, places)
+                    continue
                 case t.Call(func=t.Name(id="sorted"), args=[queue, *_], keywords=keywords):
                     pass
                 case t.Call(func=t.Attribute(value=t.Name() as queue, attr="sort"), keywords=keywords):
@@ -185,6 +196,12 @@ def orders(source: PythonSource) -> Iterator[Claim]:
             value = f"policy: {source.quote(queue)} is served in the order of {source.quote(key)}"
             value += ", largest first" if backwards else ", smallest first"
             yield Claim(f"{scope.qualified_name} order", value, (source.at(node), source.at(scope.node)))
+
+
+def _gone_through(source: PythonSource, function: t.FunctionDef | t.ClassDef) -> list[Location]:
+    """Loops of a function over something that waits."""
+    loops = (n for n in own(function) if isinstance(n, t.For))
+    return [source.at(n) for n in loops if REQUESTS & {*words(source.quote(n.iter)), *words(source.quote(n.target))}]
 
 
 def free_list_claims(queue: Queue) -> Iterator[Claim]:

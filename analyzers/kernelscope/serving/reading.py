@@ -104,6 +104,8 @@ class Reading:
     frameworks: tuple[str, ...] = ()
     imports: tuple[str, ...] = ()
     """Modules that the file imports, by their last two names: `core.pool`."""
+    has_kernels: bool = False
+    """Whether it defines Triton or CUDA kernels."""
     scripts: list[Claim] = field(default_factory=list[Claim])
     parameters: list[Parameter] = field(default_factory=list[Parameter])
     constraints: list[Constraint] = field(default_factory=list[Constraint])
@@ -136,6 +138,7 @@ def read_python(source: PythonSource) -> Reading:
         for statement in source.module.body
         if isinstance(statement, t.If) and "__main__" in source.quote(statement.test)
     ]
+    reading.has_kernels = any(_is_jit(d) for scope in source.module.functions() for d in scope.node.decorator_list)
     reading.parameters += parameters(source)
     reading.constraints += constraints(source)
     reading.registries += registries(source)
@@ -171,6 +174,7 @@ def read_c(source: CSource) -> Reading:
     """The records of one C++ or CUDA file."""
     path, text = source.path, source.text
     reading = Reading(path, source.aside, text.line_count, ("cuda" if path.suffix in (".cu", ".cuh") else "cpp",))
+    reading.has_kernels = any(function.is_kernel for function in source.functions)
     reading.parameters += c_parameters(path, text)
     reading.constraints += c_constraints(path, text)
     reading.parameters += c_settings(source)
@@ -183,6 +187,11 @@ def read_c(source: CSource) -> Reading:
     for section, claim in algorithms(source):
         reading.add(section, [claim])
     return reading
+
+
+def _is_jit(decorator: t.Expr) -> bool:
+    name = t.dotted(decorator.func if isinstance(decorator, t.Call) else decorator) or ""
+    return name.rpartition(".")[2] == "jit"
 
 
 def _imports(source: PythonSource) -> tuple[str, ...]:

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 
 from kernelscope.results import Location
 from kernelscope.serving.claims import PythonSource
-from kernelscope.serving.guards import last_name, own
+from kernelscope.serving.guards import last_name, own, own_calls
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
+DIVIDES = {"div", "divide", "distribute", "partition", "shard", "split"}
 ADJECTIVES = {"in": "input", "input": "input", "out": "output", "output": "output"}
 
 
@@ -48,8 +49,8 @@ def sharded(source: PythonSource) -> Iterator[Sharded]:
         init = next((m for m in scope.node.methods() if m.name == "__init__"), None)
         axes: list[tuple[str, str]] = []
         places: list[Location] = []
-        if init is not None:
-            for node in own(init):
+        for method in _building(scope.node, init):
+            for node in own(method):
                 if (found := _division(source, node)) is not None:
                     axes.append(found)
                     places.append(source.at(node))
@@ -62,12 +63,18 @@ def _division(source: PythonSource, node: t.Node) -> tuple[str, str] | None:
     match node:
         case t.BinOp(left=left, op="//", right=right) if _is_world(right):
             return _axis(left), source.quote(node)
-        case t.Call(args=[left, right, *_], func=func) if _is_world(right) and last_name(func).startswith(
-            ("div", "ensure_div")
-        ):
+        case t.Call(args=[left, right, *_], func=func) if _is_world(right) and DIVIDES & set(words(last_name(func))):
             return _axis(left), source.quote(node)
         case _:
             return None
+
+
+def _building(cls: t.ClassDef, init: t.FunctionDef | None) -> list[t.FunctionDef]:
+    """The constructor and the methods of the class that it calls."""
+    if init is None:
+        return []
+    called = {last_name(c.func) for c in own_calls(init) if (t.dotted(c.func) or "").startswith("self.")}
+    return [init, *(m for m in cls.methods() if m.name in called and m is not init)]
 
 
 def _is_world(node: t.Expr) -> bool:
