@@ -177,8 +177,8 @@ def orders(source: PythonSource) -> Iterator[Claim]:
                     value=t.Subscript(value=t.Attribute() as cut, slice=t.Slice(lower=t.Name(), upper=None)),
                 ) if t.dotted(queue) == t.dotted(cut) and REQUESTS & set(words(queue.attr)):
                     value = (
-                        f"policy FCFS (first come, first served): {source.quote(queue)} is gone through in its order and "
-                        f"what was taken is cut off its front ({source.quote(node)})"
+                        f"policy FCFS (first come, first served): {source.quote(queue)} is gone through in its order "
+                        f"and what was taken is cut off its front ({source.quote(node)})"
                     )
                     places = (source.at(node), source.at(scope.node), *_gone_through(source, scope.node))
                     yield Claim(f"{scope.qualified_name} order", value, places)
