@@ -300,6 +300,10 @@ class Analysis:
             from kernelscope.explain.cuda_kernel import cuda_document
 
             return cuda_document(self.cuda, kind, target, options)
+        if kind == "timeline" and is_cuda(target.path):
+            from kernelscope.explain.schedule import counter_timeline
+
+            return counter_timeline(self.workspace, target, options)
         if kind in ("serving", "faq", "distributed", "report"):
             from kernelscope.explain.system_documents import system_document
 

@@ -9,6 +9,7 @@ export const VIEW_COMMANDS = [
   "kernelscope.showArchitecture",
   "kernelscope.showPseudocode",
   "kernelscope.showTiling",
+  "kernelscope.showTimeline",
   "kernelscope.showCallPath",
   "kernelscope.showWhy",
   "kernelscope.explainServing",

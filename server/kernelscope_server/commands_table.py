@@ -10,6 +10,7 @@ VIEWS: dict[str, str] = {
     "kernelscope.showPseudocode": "pseudocode",
     "kernelscope.showArchitecture": "architecture",
     "kernelscope.showTiling": "tiling",
+    "kernelscope.showTimeline": "timeline",
     "kernelscope.showCallPath": "path",
     "kernelscope.showWhy": "why",
     "kernelscope.explainServing": "serving",

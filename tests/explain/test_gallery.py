@@ -18,12 +18,16 @@ stands in the editor and the terminal. The page is generated: `pytest tests/expl
 anew, and the test suite compares it with what the code gives.
 """
 PAGES = (
-    ("dataflow", "model.py", "DecoderLayer", "Dataflow of a decoder layer"),
-    ("dataflow", "model.py", "TinyLLM", "Dataflow of the whole model"),
-    ("ops", "model.py", "MLP", "Operators, with sizes bound"),
-    ("memory", "model.py", "MLP", "Tensors from birth to last use"),
-    ("architecture", "model.py", "TinyLLM", "Architecture"),
-    ("pseudocode", "model.py", "Attention.forward", "Pseudocode"),
+    ("dataflow", "tinyllm/model.py", "DecoderLayer", "Dataflow of a decoder layer"),
+    ("dataflow", "tinyllm/model.py", "TinyLLM", "Dataflow of the whole model"),
+    ("ops", "tinyllm/model.py", "MLP", "Operators, with sizes bound"),
+    ("memory", "tinyllm/model.py", "MLP", "Tensors from birth to last use"),
+    ("architecture", "tinyllm/model.py", "TinyLLM", "Architecture"),
+    ("pseudocode", "tinyllm/model.py", "Attention.forward", "Pseudocode of a module"),
+    ("pseudocode", "tinyllm/kernels/flash_attention.py", "flash_attention_kernel", "Pseudocode of a kernel"),
+    ("tiling", "tinyllm/kernels/flash_attention.py", "flash_attention_kernel", "Tiles and memory of a kernel"),
+    ("timeline", "tinyllm/schedule.py", "", "Timeline of a scheduler's tasks"),
+    ("timeline", "csrc/megakernel.cu", "", "Timeline of a megakernel's tasks"),
 )
 SIZES = {"B": 8, "S": 4096, "hidden_size": 4096, "intermediate_size": 14336}
 
@@ -33,12 +37,11 @@ def gallery() -> str:
     parts = [INTRODUCTION]
     for kind, file, symbol, title in PAGES:
         bindings = SIZES if kind in ("ops", "memory") else {}
-        target = Target(SAMPLE / "tinyllm" / file, None, symbol)
+        target = Target(SAMPLE / file, None, symbol or None)
         text = to_text(analysis.document(kind, target, ViewOptions(bindings=bindings))).text.rstrip()
         bound = "".join(f" --bind {name}={value}" for name, value in bindings.items())
-        parts.append(
-            f"## {title}\n\n    $ kernelscope {kind} tinyllm/{file}::{symbol}{bound}\n\n```text\n{text}\n```\n"
-        )
+        place = f"{file}::{symbol}" if symbol else file
+        parts.append(f"## {title}\n\n    $ kernelscope {kind} {place}{bound}\n\n```text\n{text}\n```\n")
     return "\n".join(parts)
 
 

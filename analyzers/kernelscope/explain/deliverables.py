@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from kernelscope.explain.architecture import architecture
-from kernelscope.explain.document import Block, Document, Heading
+from kernelscope.explain.document import Block, Code, Document, Heading
 from kernelscope.explain.pseudocode import function_code
-from kernelscope.explain.targets import function_of, python_target
+from kernelscope.explain.targets import PythonTarget, function_of, python_target
 from kernelscope.results import Target, UserError, ViewOptions
 from kernelscope.syntax.python import tree as t
 from kernelscope.workspace.files import PYTHON_SUFFIXES
@@ -30,14 +30,26 @@ def pseudocode(runs: KernelRuns, target: Target, options: ViewOptions) -> Docume
     else:
         scopes = [function_of(found)]
     blocks: list[Block] = []
+    kernels = set(runs.kernels(str(found.path)))
     for scope in scopes:
         assert isinstance(scope.node, t.FunctionDef)
         where = found.module.text.location(found.path, scope.node.name_span)
         if len(scopes) > 1:
             blocks.append(Heading(scope.qualified_name, location=where))
-        blocks.append(function_code(scope.node, found.module.text, found.path))
+        if scope.node in kernels:
+            blocks.append(kernel_pseudocode(runs, found, scope.node))
+        else:
+            blocks.append(function_code(scope.node, found.module.text, found.path))
     title = f"Pseudocode of {scopes[0].qualified_name if len(scopes) == 1 else target.path.name}"
     return Document(title, tuple(blocks), "pseudocode", target)
+
+
+def kernel_pseudocode(runs: KernelRuns, found: PythonTarget, kernel: t.FunctionDef) -> Code:
+    """A Triton kernel on named tiles, its pointer arithmetic lifted away."""
+    from kernelscope.explain.triton_card import kernel_facts
+    from kernelscope.explain.triton_pseudocode import kernel_code
+
+    return kernel_code(kernel_facts(runs, found.path, found.module, kernel))[0]
 
 
 def model_architecture(runs: KernelRuns, target: Target, options: ViewOptions) -> Document:
@@ -68,6 +80,17 @@ def triton_tiling(runs: KernelRuns, target: Target, options: ViewOptions) -> Doc
     return tiling(facts, options)
 
 
+def execution_timeline(runs: KernelRuns, target: Target, options: ViewOptions) -> Document:
+    """What runs when: the persistent and pipelined loops of a Triton kernel, or the tasks that a scheduler deals."""
+    from kernelscope.explain.kernel_timeline import kernel_timeline
+    from kernelscope.explain.schedule import scheduler_timeline
+
+    facts = triton_facts(runs, target)
+    if facts is not None:
+        return kernel_timeline(facts, options, target)
+    return scheduler_timeline(runs.workspace, python_target(runs.workspace, target), options, target)
+
+
 def explain(runs: KernelRuns, target: Target, options: ViewOptions) -> Document:
     """A function or class of Python: its architecture where it is a module, and its pseudocode."""
     kernel = triton_facts(runs, target)
@@ -94,6 +117,7 @@ PYTHON_DOCUMENTS: dict[str, Maker] = {
     "pseudocode": pseudocode,
     "architecture": model_architecture,
     "tiling": triton_tiling,
+    "timeline": execution_timeline,
 }
 
 

@@ -109,6 +109,11 @@ def _carried(loop: t.For | t.While) -> set[str]:
     return names
 
 
+def persistent_loops(node: t.FunctionDef) -> list[t.For]:
+    """The loops in which a program takes one tile after the other, as many apart as there are programs."""
+    return [loop for loop in t.walk(*node.body) if isinstance(loop, t.For) and _persistent(loop)]
+
+
 def _persistent(loop: t.For) -> bool:
     """`range(pid, tiles, programs)`: three bounds, of which the first is no literal and the step is none either."""
     source = loop.iter

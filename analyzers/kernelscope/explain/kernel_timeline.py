@@ -1,0 +1,47 @@
+"""Show Execution Timeline of a Triton kernel: the tiles of a persistent program, the pipeline of its loops."""
+
+from __future__ import annotations
+
+from kernelscope.diagrams.timeline import Lane, Task, timeline
+from kernelscope.explain.document import Block, Document, Heading, Line, Paragraph, Picture, Region
+from kernelscope.explain.tiling import pipeline_blocks
+from kernelscope.explain.triton_card import KernelFacts
+from kernelscope.kernels.triton.algorithms import persistent_loops
+from kernelscope.results import Target, UserError, ViewOptions
+from kernelscope.syntax.python import tree as t
+
+PROGRAMS = 3
+TURNS = 3
+
+
+def kernel_timeline(facts: KernelFacts, options: ViewOptions, target: Target) -> Document:
+    """Raises UserError for a kernel whose programs each do one thing once."""
+    blocks: list[Block] = []
+    for loop in persistent_loops(facts.node):
+        heading = Heading("Tiles of each program", location=facts.location(loop.iter.span))
+        blocks += [heading, *_turns(facts, loop, options)]
+    blocks += pipeline_blocks(facts, options.width)
+    if not blocks:
+        raise UserError(f"{facts.node.name} has no persistent and no pipelined loop: each program runs once through")
+    return Document(f"Timeline of {facts.node.name}", tuple(blocks), "timeline", target)
+
+
+def _turns(facts: KernelFacts, loop: t.For, options: ViewOptions) -> list[Block]:
+    """`range(first, tiles, programs)`: program p takes tile p, p + programs, …"""
+    assert isinstance(loop.iter, t.Call)
+    first, tiles, step = (facts.module.text.slice(argument.span) for argument in loop.iter.args[:3])
+    name = facts.module.text.slice(loop.target.span)
+    lanes = [
+        Lane(f"program {p}", tuple(Task(_tile(p, turn, step), turn, turn + 1, key="loop") for turn in range(TURNS)))
+        for p in range(PROGRAMS)
+    ]
+    panel = timeline(lanes, options.width, more=f"program 3 … {step} - 1").drawing()
+    place = facts.location(loop.iter.span)
+    picture = Picture(panel.text, tuple(Region(r.row, r.column, r.width, 1, place) for r in panel.regions))
+    told = f"{name} runs from {first} in steps of {step} while below {tiles}; an order, not a measure of time."
+    return [picture, Paragraph((Line(told, place),))]
+
+
+def _tile(program: int, turn: int, step: str) -> str:
+    times = "" if turn == 1 else f"{turn}*"
+    return f"tile {program}" if turn == 0 else f"tile {f'{program} + ' if program else ''}{times}{step}"

@@ -1,0 +1,77 @@
+"""Schedules: which tasks are made in which order, how they are dealt, which counters they wait for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from kernelscope.analysis import Analysis
+from kernelscope.explain.render import to_text
+from kernelscope.results import Target, UserError
+from kernelscope.serving.c_functions import CSource
+from kernelscope.serving.claims import PythonSource
+from kernelscope.serving.counters import meetings
+from kernelscope.serving.dealing import deals
+from kernelscope.serving.tasks import plan
+from kernelscope.syntax.python import tree as t
+from kernelscope.syntax.text import SourceText
+
+SAMPLE = Path(__file__).parents[1] / "workspaces" / "sample"
+SCHEDULE = SAMPLE / "tinyllm" / "schedule.py"
+KERNEL = SAMPLE / "csrc" / "megakernel.cu"
+
+
+def test_tasks_in_order_with_what_they_depend_on() -> None:
+    workspace = Analysis([SAMPLE]).workspace
+    module = workspace.modules.module(str(SCHEDULE))
+    assert module is not None
+    build = next(scope.node for scope in module.functions() if scope.qualified_name == "build")
+    assert isinstance(build, t.FunctionDef)
+    found = plan(workspace, SCHEDULE, module, build)
+    assert found.kinds == ["NormProjectTask", "AttendTask", "OutputTask", "ExpandTask", "ContractTask"]
+    assert found.puts[0].loops == (("layer", "layers"), ("tile", "processors"))
+    assert found.before("AttendTask") == {"NormProjectTask": False}
+    assert found.before("NormProjectTask") == {"ContractTask": True}, "those of the layer before"
+
+
+def test_dealing_is_computed() -> None:
+    module = Analysis([SAMPLE]).workspace.modules.module(str(SCHEDULE))
+    assert module is not None
+    plain, turning = deals(PythonSource(SCHEDULE, module))
+    assert (plain.kind, plain.order[:6]) == ("round robin", (0, 1, 2, 3, 0, 1))
+    assert (turning.kind, turning.order[:9]) == ("back and forth (zig-zag)", (0, 1, 2, 3, 3, 2, 1, 0, 0))
+
+
+def met_in(text: str) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for met in meetings([CSource(KERNEL, SourceText(text.encode()))]):
+        name = met.wait.task + (" (before)" if met.earlier else "")
+        found.setdefault(name, set()).update(signal.task for signal in met.signals)
+    return found
+
+
+def test_waits_meet_the_signals_of_their_counter() -> None:
+    assert met_in(KERNEL.read_text()) == {
+        "norm_project (before)": {"contract"},
+        "attend": {"norm_project"},
+        "output": {"attend"},
+        "expand": {"output"},
+        "contract": {"expand"},
+    }
+
+
+def test_a_counter_that_nobody_adds_to_is_met_by_nobody() -> None:
+    other = KERNEL.read_text().replace("#define CONTRACT 4", "#define CONTRACT 4\n#define ELSEWHERE 9")
+    assert "expand" not in met_in(other.replace("done[{task.layer, OUTPUT, 0}]", "done[{task.layer, ELSEWHERE, 0}]"))
+
+
+@pytest.mark.parametrize("path", [SCHEDULE, KERNEL], ids=lambda path: path.name)
+def test_documents(path: Path) -> None:
+    text = to_text(Analysis([SAMPLE]).document("timeline", Target(path))).text
+    assert "[A0]" in text and "(A" in text and "before" in text
+    assert max(map(len, text.split("\n"))) <= 110
+
+
+def test_a_file_without_a_schedule_says_so() -> None:
+    with pytest.raises(UserError, match="no schedule"):
+        Analysis([SAMPLE]).document("timeline", Target(SAMPLE / "tinyllm" / "rope.py"))
