@@ -27,6 +27,7 @@ from kernelscope.interp.values import (
     Keywords,
     LambdaValue,
     LayerMethod,
+    Number,
     Opaque,
     Partial,
     PlainMethod,
@@ -189,11 +190,14 @@ def run_body(run: Interpreter, scope: Scope, node: t.FunctionDef) -> Value:
     """Execute a function's body in a scope whose parameters are bound."""
     run.calls += 1
     outer, run.nested = run.nested, 0
-    for param in node.args:
-        if param.name in scope.names:
-            run.record(scope.path, param.name_span, scope.names[param.name])
     run.frames += 1
     scope.frame = run.frames
+    for param in node.args:
+        if param.name in scope.names:
+            value = scope.names[param.name]
+            if _has_numbers(value):
+                scope.names[param.name] = value = run.symbols.named(scope, value, param.name)
+            run.record(scope.path, param.name_span, value)
     if node is run.contexts.root and not run.root_frame:
         run.root_frame = scope.frame
     caller, run.symbols.frame = run.symbols.frame, run.frames
@@ -213,6 +217,13 @@ def run_body(run: Interpreter, scope: Scope, node: t.FunctionDef) -> Value:
     several = 1 < len(returns.outcomes) <= MAX_OUTCOMES
     run.outcomes = (returns.value, returns.outcomes) if several else None
     return returns.value
+
+
+def _has_numbers(value: Value) -> bool:
+    """Whether an argument holds integers that are not known: the function has names for them."""
+    if type(value) is tuple:
+        return any(_has_numbers(v) for v in value)
+    return isinstance(value, Number) and value.is_integer
 
 
 def bind(run: Interpreter, scope: Scope, function: Function, args: Arguments, kwargs: Keywords) -> None:

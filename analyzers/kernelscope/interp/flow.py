@@ -385,6 +385,7 @@ def _differ(one: Value, other: Value) -> bool:
 
 
 def _clash(one: Value, other: Value) -> bool:
+    one, other = present(one), present(other)
     match one, other:
         case (Tensor(), Tensor()):
             return None not in (one.rank, other.rank) and one.rank != other.rank

@@ -178,7 +178,11 @@ class Generality:
             names = {v.name if isinstance(v, Flag) else "" for v in solid}
             return Flag(name=names.pop() if len(names) == 1 else name)
         whole = all(isinstance(v, Dim) or (isinstance(v, Number) and v.is_integer) for v in solid)
-        return Number("the callers give different numbers", whole)
+        if not whole:
+            return Number("the callers give different numbers")
+        called = self.free(name)
+        self.taken.add(called)
+        return Opaque(called)
 
     def _layer(self, name: str, values: list[Value], solid: list[Module]) -> Value:
         """A layer with the settings that all have."""

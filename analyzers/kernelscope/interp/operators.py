@@ -6,10 +6,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from kernelscope import ops
-from kernelscope.dims import Dim
+from kernelscope.dims import Dim, Facts, dim
+from kernelscope.dims.polynomial import cancel
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.sequences import MAX_ELEMENTS, sequence
 from kernelscope.interp.values import (
@@ -80,11 +83,11 @@ def binary(run: Interpreter, op: str, left: Value, right: Value, span: Any) -> V
                 return Unknown("a division by zero", span)
         if op == "**" and right.const is not None and 0 <= right.const <= 8:
             return left**right.const
-        if op == "/" and (exact := left.exact_div(right)) is not None:
-            return Quotient(exact)
         if left.const is not None and right.const is not None:
             return _float_operator(op, float(left.const), float(right.const))
-        return Quotient(left // right) if op == "/" else Number(f"{op} of sizes", op != "**")
+        return Quotient(left, right) if op == "/" else Number(f"{op} of sizes", True)
+    if isinstance(left, Quotient | Dim) and isinstance(right, Quotient | Dim) and op in _RATIONAL:
+        return _RATIONAL[op](_rational(left), _rational(right))
     if isinstance(left, Number | Quotient | Flag) or isinstance(right, Number | Quotient | Flag):
         whole = all(isinstance(v, Dim | bool) or (isinstance(v, Number) and v.is_integer) for v in (left, right))
         return Number(is_integer=whole and op in _INTEGER)
@@ -105,6 +108,8 @@ def operator_name(op: str) -> str:
 
 def _tensor_operator(run: Interpreter, op: str, left: Value, right: Value) -> Value:
     """An operator of which one side at least is a tensor; a number that is not known changes no shape."""
+    if run.trial is not None and isinstance(left, Tensor) and isinstance(right, Tensor) and op != "@":
+        run.trial.combined(left.shape, right.shape)
     if not any(isinstance(v, Number | Flag | Quotient) for v in (left, right)):
         one, other = for_op(left), for_op(right)
         return run.operate(lambda facts: ops.operator(op, one, other, facts))
@@ -121,11 +126,30 @@ def _tensor_operator(run: Interpreter, op: str, left: Value, right: Value) -> Va
 _COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
 
 
+@dataclass(frozen=True, slots=True)
 class Quotient:
-    """`a / b` of integers: a float, which `int()` makes the size `floor`."""
+    """`a / b` of integers: a float, which `int()` makes a size again."""
 
-    def __init__(self, floor: Dim) -> None:
-        self.floor = floor
+    over: Dim
+    under: Dim
+
+    def floor(self, facts: Facts) -> Dim:
+        """The quotient rounded down, knowing what divides what."""
+        over, under = cancel(facts.rewrite(self.over), facts.rewrite(self.under))
+        exact = over.exact_div(under)
+        return over // under if exact is None else exact
+
+
+def _rational(value: Quotient | Dim) -> Quotient:
+    return value if isinstance(value, Quotient) else Quotient(value, dim(1))
+
+
+_RATIONAL: dict[str, Callable[[Quotient, Quotient], Quotient]] = {
+    "*": lambda a, b: Quotient(a.over * b.over, a.under * b.under),
+    "/": lambda a, b: Quotient(a.over * b.under, a.under * b.over),
+    "+": lambda a, b: Quotient(a.over * b.under + b.over * a.under, a.under * b.under),
+    "-": lambda a, b: Quotient(a.over * b.under - b.over * a.under, a.under * b.under),
+}
 
 
 def _number(value: Value) -> float | None:

@@ -7,9 +7,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import ceil
 from typing import Any
 
-from kernelscope.dims import Dim, dim, maximum, minimum
+from kernelscope.dims import Dim, ceil_div, dim, maximum, minimum
 from kernelscope.interp.attributes import attribute
 from kernelscope.interp.calls import call
 from kernelscope.interp.interpreter import (
@@ -59,13 +60,33 @@ def _int(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Valu
         case Dim() | Opaque():
             return args[0]
         case Quotient():
-            return args[0].floor
+            return _floor(run, args[0])
         case float():
             return dim(int(args[0]))
         case bool():
             return dim(int(args[0]))
         case _:
-            return Number()
+            return Number(is_integer=True)
+
+
+def _floor(run: Interpreter, value: Quotient) -> Value:
+    try:
+        return value.floor(run.known.facts)
+    except ArithmeticError:
+        return Number(is_integer=True)
+
+
+def _round(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
+    """To the nearest integer, which is known where the number is one."""
+    match args[0] if args else None:
+        case Dim() | Opaque():
+            return args[0]
+        case Quotient() if (exact := args[0].over.exact_div(args[0].under)) is not None:
+            return exact
+        case float() if len(args) == 1:
+            return dim(round(args[0]))
+        case _:
+            return Number(is_integer=len(args) == 1)
 
 
 def _extreme(pick: Callable[..., Dim]) -> Callable[..., Value]:
@@ -213,10 +234,15 @@ def _number(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> V
 
 
 def _ceil(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
-    value = args[0] if args else None
-    if isinstance(value, float):
-        return dim(int(-(-value // 1)))
-    return value if isinstance(value, Dim) else Number()
+    match args[0] if args else None:
+        case float():
+            return dim(ceil(args[0]))
+        case Dim() | Opaque():
+            return args[0]
+        case Quotient():
+            return ceil_div(args[0].over, args[0].under)
+        case _:
+            return Number(is_integer=True)
 
 
 def _flag(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
@@ -252,7 +278,7 @@ PLAIN: dict[str, Callable[..., Value]] = {
     "torch._dynamo.is_compiling": lambda *a: False, "torch.is_autocast_enabled": _flag,
 }  # fmt: skip
 BUILTINS: dict[str, Callable[..., Value]] = {
-    "len": _len, "int": _int, "round": _int, "max": _extreme(maximum), "min": _extreme(minimum), "range": _range,
+    "len": _len, "int": _int, "round": _round, "max": _extreme(maximum), "min": _extreme(minimum), "range": _range,
     "enumerate": _enumerate, "zip": _zip, "getattr": _getattr, "isinstance": _isinstance, "list": _same_elements,
     "tuple": _tuple, "reversed": _same_elements, "sorted": _same_elements, "map": _map, "sum": _sum, "dict": _dict,
     "bool": _bool, "hasattr": _flag, "callable": _flag, "any": _flag, "all": _flag, "iter": _same_elements,

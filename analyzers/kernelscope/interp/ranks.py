@@ -12,7 +12,7 @@ from collections.abc import Collection
 
 from kernelscope.dims import Dim, dim
 from kernelscope.interp.flow import Returns, execute
-from kernelscope.interp.interpreter import Interpreter, OutOfBudget
+from kernelscope.interp.interpreter import Interpreter, OutOfBudget, Trial
 from kernelscope.interp.symbols import over_sizes
 from kernelscope.interp.values import Maybe, Scope, Value, present
 from kernelscope.ops import ShapeError
@@ -41,16 +41,19 @@ def settle_ranks(run: Interpreter, scope: Scope, node: t.FunctionDef, guessed: C
             unknown = Tensor(Shape.unknown("what the caller gives is not known"), present(value).dtype)
             scope.names[name] = Maybe(unknown, value.name) if isinstance(value, Maybe) else unknown
     names = [p.name for p in node.args if _is_open(scope.names.get(p.name))]
+    tried: list[str] = []
     for name in names[:MAX_PARAMETERS]:
         if run.tried > ALL_STEPS:
-            return
+            break
         taken = _spoken(scope)
         called = name
         while any(f"{called}_size{i}" in taken for i in range(MOST)):
             called += "_"
-        found = _rank(run, scope, node, name, called)
+        tried.append(f"{called}_size")
+        found = _rank(run, scope, node, name, called, tuple(tried))
         if found is not None:
             scope.names[name] = _with_rank(scope.names[name], called, found)
+    run.symbols.spoken = _spoken(scope)
 
 
 def _is_open(value: Value) -> bool:
@@ -58,16 +61,23 @@ def _is_open(value: Value) -> bool:
     return isinstance(value, Tensor) and value.rank is None
 
 
-def _rank(run: Interpreter, scope: Scope, node: t.FunctionDef, name: str, called: str) -> int | None:
-    """The rank with which the body meets no contradiction, if it is the only one."""
+def _rank(
+    run: Interpreter, scope: Scope, node: t.FunctionDef, name: str, called: str, tried: tuple[str, ...]
+) -> int | None:
+    """The rank with which the body meets no contradiction and the fewest surprises, if it is the only one."""
     least = max(1, present(scope.names[name]).shape.least_rank)
-    fitting: list[int] = []
+    given = _spoken(scope)
+    fitting: dict[int, int] = {}
     for rank in range(MOST, least - 1, -1):
+        run.trial = Trial(tried, given)
         if _runs(run, scope, node, name, _with_rank(scope.names[name], called, rank)):
-            fitting.append(rank)
-            if rank == MOST or len(fitting) > 1:
-                return None
-    return fitting[0] if fitting else None
+            fitting[rank] = run.trial.surprises
+            if not run.trial.surprises and (rank == MOST or list(fitting.values()).count(0) > 1):
+                break
+    run.trial = None
+    fewest = min(fitting.values(), default=0)
+    best = [rank for rank, surprises in fitting.items() if surprises == fewest]
+    return best[0] if len(best) == 1 and best != [MOST] else None
 
 
 def _runs(run: Interpreter, scope: Scope, node: t.FunctionDef, name: str, value: Value) -> bool:

@@ -74,7 +74,7 @@ def _run_file(workspace: Workspace, path: str, result: FileRun, cancelled: Calla
             break
         if scope.node not in run.contexts.calls and _is_seeded_poorly(run, path, scope):
             for other, calling in elsewhere.callers(scope):
-                _attempt(run, other, calling)
+                _attempt(run, other, calling, by_name=False)
             run.findings = [finding for finding in run.findings if finding.path == path]
         if run.steps > FILE_STEPS or not _attempt(run, path, scope):
             result.incomplete.add(scope.qualified_name)
@@ -99,10 +99,10 @@ def _is_seeded_poorly(run: Interpreter, path: str, scope: SourceScope) -> bool:
     return any(isinstance(v, Tensor) and v.rank is None for v in frame.names.values())
 
 
-def _attempt(run: Interpreter, path: str, scope: SourceScope) -> bool:
+def _attempt(run: Interpreter, path: str, scope: SourceScope, by_name: bool = True) -> bool:
     """Run one function; again without guesses from names if those led to a contradiction. False: out of budget."""
     before, noted = len(run.findings), run.contexts.counts()
-    done, guessed = _fresh(run, path, scope, by_name=True)
+    done, guessed = _fresh(run, path, scope, by_name)
     if guessed and len(run.findings) > before:
         first, contradictions = run.seen, run.findings[before:]
         del run.findings[before:]

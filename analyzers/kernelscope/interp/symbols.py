@@ -30,6 +30,8 @@ class Symbols:
     """The symbol that one is another word for: what goes through a call comes back under its own name."""
     ones: set[str] = field(default_factory=set[str])
     """Those that may well be 1, as on one of two ways."""
+    spoken: set[str] = field(default_factory=set[str])
+    """What sizes of the parameters of the function that is looked at are called."""
     frame: int = 0
     """The call that is running."""
     building: int = 0
@@ -41,6 +43,7 @@ class Symbols:
         self.renamed.clear()
         self.origins.clear()
         self.ones.clear()
+        self.spoken.clear()
         self.frame = self.building = 0
 
     def new(self, scope: Scope, name: str, reason: str) -> Dim:
@@ -48,7 +51,7 @@ class Symbols:
         name = name.partition(SEPARATOR)[0]
         end = "" if self.building else f"{SEPARATOR}{scope.frame}"
         full, count = f"{name}{end}", 1
-        while full in self.reasons:
+        while full in self.reasons or full.partition(SEPARATOR)[0] in self.spoken:
             count += 1
             full = f"{name}_{count}{end}"
         self.reasons[full] = reason

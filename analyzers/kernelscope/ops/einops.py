@@ -9,12 +9,12 @@ from collections.abc import Mapping
 
 from kernelscope.dims import NO_FACTS, Facts
 from kernelscope.dims import dim as as_dim
-from kernelscope.ops.arguments import Lost, Value, is_sequence, items, known, size, sizes, tensor
+from kernelscope.ops.arguments import Lost, Value, is_sequence, items, size, sizes, tensor
 from kernelscope.ops.families import per_input
 from kernelscope.ops.modules import Module, module
 from kernelscope.ops.registry import rule
 from kernelscope.ops.torch.joins import stack
-from kernelscope.tensor import Shape, ShapeError, Size, Unknown, numel
+from kernelscope.tensor import Several, Shape, ShapeError, Size, Tensor, Unknown, numel
 from kernelscope.tensor.patterns import (
     BadPattern,
     einsum_shape,
@@ -101,24 +101,41 @@ def einsum(*args: Value, facts: Facts = NO_FACTS) -> Shape:
 @rule("einops.pack", kind="movement", label="flatten and join")
 def pack(tensors: Value, pattern: Value, *, facts: Facts = NO_FACTS) -> tuple[Shape, Value]:
     """The axes under `*` become one; the packed shapes are returned too."""
-    found = [known(t) for t in items(tensors)]
+    shapes = [tensor(t).shape for t in items(tensors)]
+    if not shapes:
+        raise ShapeError("pattern", "pack of nothing")
     names = str(pattern).split()
     at = names.index("*")
     behind = len(names) - at - 1
-    packed = [dims[at : len(dims) - behind] for dims in found]
+    packed = [_under_star(shape, at, behind, str(pattern)) for shape in shapes]
     total: Size = as_dim(0)
     for dims in packed:
-        total = total + numel(dims)
-    first = found[0]
-    return Shape((*first[:at], total, *first[len(first) - behind :])), tuple(packed)
+        total = total + (dims if isinstance(dims, Unknown) else numel(dims))
+    first = shapes[0]
+    return Shape((*(first.size(i) for i in range(at)), total, *first.last(behind))), tuple(packed)
+
+
+def _under_star(shape: Shape, at: int, behind: int, pattern: str) -> tuple[Size, ...] | Unknown:
+    if shape.dims is None:
+        return Unknown(shape.reason or "the rank is not known")
+    if len(shape.dims) < at + behind:
+        raise ShapeError("pattern", f"{pattern!r} does not describe {shape}")
+    return shape.dims[at : len(shape.dims) - behind]
 
 
 @rule("einops.unpack", kind="view", label="split and unflatten")
-def unpack(input: Value, packed_shapes: Value, pattern: Value) -> tuple[Shape, ...]:
+def unpack(input: Value, packed_shapes: Value, pattern: Value) -> tuple[Shape, ...] | Several:
     """One tensor for each packed shape."""
-    dims = known(input)
     at = str(pattern).split().index("*")
-    return tuple(Shape((*dims[:at], *sizes(tuple(items(s))), *dims[at + 1 :])) for s in items(packed_shapes))
+    behind = len(str(pattern).split()) - at - 1
+    shape = tensor(input).shape
+    head, tail = tuple(shape.size(i) for i in range(at)), shape.last(behind)
+    if isinstance(packed_shapes, Unknown):
+        return Several(Tensor(Shape(head, tail, packed_shapes.reason)), "how many tensors were packed is not known")
+    return tuple(
+        Shape(head, tail, s.reason) if isinstance(s, Unknown) else Shape((*head, *sizes(tuple(items(s))), *tail))
+        for s in items(packed_shapes)
+    )
 
 
 @rule("einops.parse_shape", kind="result", label="sizes by name")
