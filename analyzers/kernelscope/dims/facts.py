@@ -77,6 +77,14 @@ class Facts:
             {name: high for name, high in self.largest.items() if other.largest.get(name) == high},
         )
 
+    def with_facts_about(self, names: Set[str], other: Facts) -> Facts:
+        """What other facts say equals these names as well, which mean nothing where they are not known."""
+        known = self
+        for name, value in other.equal.items():
+            if name not in self.equal and (name in names or names.intersection(value.names())):
+                known = known.with_equal(value, name)
+        return known
+
     def with_divisible(self, number: DimLike, divisor: DimLike) -> Facts:
         """Know that `number % divisor == 0`."""
         fact = (dim(number), dim(divisor))

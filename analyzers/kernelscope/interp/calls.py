@@ -203,13 +203,15 @@ def run_body(run: Interpreter, scope: Scope, node: t.FunctionDef) -> Value:
     caller, run.symbols.frame = run.symbols.frame, run.frames
     returns = Returns(run, scope)
     known = run.known
+    run.running.append(scope)
     try:
         with nullcontext() if run.trace is None else run.trace.inside(scope.path):
             if not execute(run, scope, node.body, returns) and returns.any:
                 returns.add(None, run.known.facts)
     finally:
         facts = run.known.facts if returns.facts is None else returns.facts
-        run.known = replace(known, facts=facts)
+        run.running.pop()
+        run.known = replace(known, facts=run.symbols.carried(facts))
         run.calls -= 1
         run.nested = outer
         run.symbols.frame = caller

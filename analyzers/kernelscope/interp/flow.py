@@ -19,6 +19,7 @@ from kernelscope.interp.interpreter import Interpreter, Known
 from kernelscope.interp.joins import Join
 from kernelscope.interp.operators import binary
 from kernelscope.interp.sequences import any_of, iterated, sequence
+from kernelscope.interp.symbols import sizes_in
 from kernelscope.interp.values import Alike, Function, Instance, Maybe, Opaque, Scope, Unpacked, Value, present
 from kernelscope.ops import Module, ShapeError
 from kernelscope.results import Span
@@ -362,9 +363,24 @@ def _way(
 
 def _meet(run: Interpreter, scope: Scope, one: Way, other: Way, join: Join, known: Known) -> None:
     """Go on from what two ways have in common."""
+    facts = one.known.facts.common(other.known.facts)
+    for way, without in ((one, other), (other, one)):
+        names = [n for n, v in way.names.items() if without.names.get(n, v) is None is not v]
+        absent = _only_of(run, scope, way.names, names)
+        facts = facts.with_facts_about(absent, way.known.facts)
     scope.names = join.names(one.names, other.names)
     run.changes.join({**one.before, **other.before}, one.contents, other.contents, join)
-    run.known = replace(known, facts=one.known.facts.common(other.known.facts))
+    run.known = replace(known, facts=facts)
+
+
+def _only_of(run: Interpreter, scope: Scope, names: dict[str, Value], absent: list[str]) -> set[str]:
+    """Names of sizes that only these variables have: where they are None, what is known of their sizes says nothing."""
+    if not absent:
+        return set()
+    gone = [present(names[n]) for n in absent]
+    frames = [names, *(outer.names for outer in run.running if outer is not scope)]
+    others = [v for held in frames for v in held.values() if not any(present(v) is g for g in gone)]
+    return sizes_in(gone) - sizes_in(others)
 
 
 def _differing(one: dict[str, Value], other: dict[str, Value], rest: list[t.Stmt]) -> set[str]:

@@ -16,6 +16,7 @@ from kernelscope.dims import Dim, dim
 from kernelscope.dims.spelling import SEPARATOR
 from kernelscope.interp.values import (
     CALLABLES,
+    DIFFERENT_RANKS,
     Alike,
     Choice,
     Class,
@@ -260,7 +261,7 @@ class Generality:
             if size is None:
                 break
             head.append(size)
-        return Shape(tuple(head), tuple(tail), "the callers give different ranks")
+        return Shape(tuple(head), tuple(tail), DIFFERENT_RANKS)
 
     def agreed(self, found: Sequence[Size]) -> Dim | None:
         """A size for which there is a word already, or that is the same number in every call."""

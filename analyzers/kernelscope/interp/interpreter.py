@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import builtins
 import time
-from collections.abc import Callable, Generator, Hashable, Mapping
+from collections.abc import Callable, Generator, Hashable, Mapping, Set
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -142,6 +142,8 @@ class Interpreter:
     """Steps spent on finding ranks by trial."""
     helpers: int = 0
     """How many other functions than constructors run while an object is built."""
+    running: list[Scope] = field(default_factory=list[Scope])
+    """The functions that are running, the one that is looked at first."""
     frames: int = 0
     root_frame: int = 0
     """The number of the call that is looked at."""
@@ -174,6 +176,7 @@ class Interpreter:
         """Begin one function, with a budget of its own."""
         self.calls = self.nested = self.quiet = self.helpers = self.forks = 0
         self.most = self.steps + steps
+        self.running.clear()
         self.known = NOTHING_KNOWN
         self.changes = Changes()
         self.symbols.begin()

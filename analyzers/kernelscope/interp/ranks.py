@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from kernelscope.dims import Dim, dim
+from kernelscope.dims import dim
 from kernelscope.interp.flow import Returns, execute
 from kernelscope.interp.interpreter import Interpreter, OutOfBudget, Trial
-from kernelscope.interp.symbols import over_sizes
-from kernelscope.interp.values import Maybe, Scope, Value, present
+from kernelscope.interp.seeds import KNOWN_INPUTS
+from kernelscope.interp.symbols import sizes_in
+from kernelscope.interp.values import DIFFERENT_RANKS, Maybe, Scope, Value, present
 from kernelscope.ops import ShapeError
 from kernelscope.ops.arguments import WITHOUT_BATCH
 from kernelscope.syntax.python import tree as t
@@ -45,15 +46,15 @@ def settle_ranks(run: Interpreter, scope: Scope, node: t.FunctionDef, guessed: C
     for name in names[:MAX_PARAMETERS]:
         if run.tried > ALL_STEPS:
             break
-        taken = _spoken(scope)
+        taken = sizes_in(scope.names.values())
         called = name
         while any(f"{called}_size{i}" in taken for i in range(MOST)):
             called += "_"
         tried.append(f"{called}_size")
-        found = _rank(run, scope, node, name, called, tuple(tried))
+        found = _rank(run, scope, node, name, called, tuple(tried)) or _usual(run, scope, node, name, called)
         if found is not None:
             scope.names[name] = _with_rank(scope.names[name], called, found)
-    run.symbols.spoken = _spoken(scope)
+    run.symbols.spoken = sizes_in(scope.names.values())
 
 
 def _is_open(value: Value) -> bool:
@@ -66,7 +67,7 @@ def _rank(
 ) -> int | None:
     """The rank with which the body meets no contradiction and the fewest surprises, if it is the only one."""
     least = max(1, present(scope.names[name]).shape.least_rank)
-    given = _spoken(scope)
+    given = sizes_in(scope.names.values())
     fitting: dict[int, int] = {}
     for rank in range(MOST, least - 1, -1):
         run.trial = Trial(tried, given)
@@ -78,6 +79,16 @@ def _rank(
     fewest = min(fitting.values(), default=0)
     best = [rank for rank, surprises in fitting.items() if surprises == fewest]
     return best[0] if len(best) == 1 and best != [MOST] else None
+
+
+def _usual(run: Interpreter, scope: Scope, node: t.FunctionDef, name: str, called: str) -> int | None:
+    """The rank that the field's own name for an input promises, if callers say nothing else and the body can run."""
+    value = scope.names[name]
+    usual = len(KNOWN_INPUTS.get(name, ()))
+    shape = present(value).shape
+    if usual < max(1, shape.least_rank) or shape.reason == DIFFERENT_RANKS:
+        return None
+    return usual if _runs(run, scope, node, name, _with_rank(value, called, usual)) else None
 
 
 def _runs(run: Interpreter, scope: Scope, node: t.FunctionDef, name: str, value: Value) -> bool:
@@ -120,16 +131,3 @@ def _with_rank(value: Value, called: str, rank: int) -> Value:
     missing = range(len(head), rank - len(tail))
     sizes: tuple[Size, ...] = (*head, *(dim(f"{called}_size{i}") for i in missing), *tail)
     return Tensor(Shape(sizes), value.dtype, value.place)
-
-
-def _spoken(scope: Scope) -> set[str]:
-    """The names in the sizes of all parameters."""
-    found: set[str] = set()
-
-    def note(size: Dim) -> Dim:
-        found.update(size.names())
-        return size
-
-    for value in scope.names.values():
-        over_sizes(value, note)
-    return found

@@ -9,7 +9,7 @@ Where objects of the class are made, its constructor is given what all of those 
 from __future__ import annotations
 
 from kernelscope.dims import Dim
-from kernelscope.interp.annotations import sizes_of
+from kernelscope.interp.annotations import promised, sizes_of
 from kernelscope.interp.calls import bind, run_body
 from kernelscope.interp.expressions import evaluate
 from kernelscope.interp.generality import Generality, Vector
@@ -125,8 +125,8 @@ def _argument(run: Interpreter, path: str, param: t.Param) -> Value:
         case t.Constant(value=float()):
             return Number("a number of the caller")
         case None:
-            sizes = sizes_of(param.name, param.annotation)
-            return Opaque(param.name) if sizes is None else sizes
+            given = sizes_of(param.name, param.annotation) or promised(run, path, param.annotation)
+            return Opaque(param.name) if given is None else given
         case t.Constant():
             return Opaque(param.name)
         case t.Name() | t.Attribute():

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from kernelscope.dims import Dim, dim
+from kernelscope.dims import Dim, Facts, dim
 from kernelscope.dims.spelling import SEPARATOR
 from kernelscope.interp.trace import Trace
 from kernelscope.interp.values import Alike, Maybe, Number, Scope, Value
@@ -103,6 +103,15 @@ class Symbols:
             changes[symbol] = dim(self.renamed[key])
         return size.subs(changes) if changes else size
 
+    def carried(self, facts: Facts) -> Facts:
+        """Facts at the end of a call, also about the sizes of others that it had its own words for."""
+        found = facts
+        for name, value in facts.equal.items():
+            names = {n: dim(self.origins[n]) for n in (name, *value.names()) if n in self.origins}
+            if names:
+                found = found.with_equal(value.subs(names), dim(name).subs(names))
+        return found
+
     def shown(self, value: Value) -> Value:
         """A value with the symbols' plain names; those of other calls keep their number, so that they stay apart."""
         return over_sizes(value, self._plain) if self.reasons else value
@@ -141,3 +150,16 @@ def over_sizes(value: Value, change: Callable[[Dim], Dim]) -> Value:
             return Maybe(over_sizes(value.value, change), value.name)
         case _:
             return value
+
+
+def sizes_in(values: Iterable[Value]) -> set[str]:
+    """The names in all sizes of values."""
+    found: set[str] = set()
+
+    def note(size: Dim) -> Dim:
+        found.update(size.names())
+        return size
+
+    for value in values:
+        over_sizes(value, note)
+    return found

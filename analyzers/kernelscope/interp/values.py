@@ -328,7 +328,7 @@ def _agreed_shape(one: Shape, other: Shape) -> Shape:
     if one.dims is None:
         return other
     if len(one.dims) != len(other.dims):
-        return Shape.unknown("the callers give different ranks")
+        return Shape.unknown(DIFFERENT_RANKS)
     return Shape(tuple(_agreed_size(a, b) for a, b in zip(one.dims, other.dims, strict=True)))
 
 
@@ -342,6 +342,7 @@ def _agreed_size(one: Size, other: Size) -> Size:
 
 NOT_TOLD = "what the caller gives is not known"
 """Why nothing is known of a parameter; what the function puts in its place is of the same kind."""
+DIFFERENT_RANKS = "the callers give different ranks"
 CALLERS_DIFFER = "the callers differ in this dim"
 
 
