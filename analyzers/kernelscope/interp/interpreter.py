@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import builtins
 import time
-from collections.abc import Callable, Generator, Hashable, Mapping, Set
+from collections.abc import Callable, Generator, Hashable, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -32,7 +32,7 @@ from kernelscope.interp.values import (
 from kernelscope.ops import ShapeError
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
-from kernelscope.tensor import DTYPES, Shape, Size, Unknown
+from kernelscope.tensor import DTYPES, Shape, Unknown
 from kernelscope.workspace.classes import stored_in_others
 from kernelscope.workspace.modules import Definition, Missing, ModuleRef, Resolved
 from kernelscope.workspace.modules import External as OutsideName
@@ -77,37 +77,6 @@ class Finding:
     error: ShapeError
 
 
-@dataclass(slots=True)
-class Trial:
-    """A run with a rank that is only tried, and what would be odd about it."""
-
-    prefixes: tuple[str, ...]
-    """How sizes begin that are tried, or were found so."""
-    given: Set[str]
-    """What the sizes of the other parameters are called."""
-    surprises: int = 0
-    """Sizes that have nothing to do with each other and must agree; tensors that become larger by what is tried."""
-
-    def is_tried(self, size: Size) -> bool:
-        return isinstance(size, Dim) and any(name.startswith(self.prefixes) for name in size.names())
-
-    def agree(self, one: Dim, other: Dim) -> None:
-        """Two sizes must agree: odd where both were there before and neither follows from what is tried."""
-        names = (*one.names(), *other.names())
-        known = all(SEPARATOR not in name and not name.startswith(self.prefixes) for name in names)
-        self.surprises += known and bool(one.names()) and bool(other.names())
-
-    def combined(self, one: Shape, other: Shape) -> None:
-        """Two tensors are broadcast: odd where the one that is tried has more dims than another that was given."""
-        low, high = sorted((one, other), key=lambda shape: shape.rank or 0)
-        if None in (low.rank, high.rank) or len(low.head) < 2 or low.rank == high.rank:
-            return
-        first = low.head[0].names() if isinstance(low.head[0], Dim) else ()
-        if not any(name in self.given for name in first):
-            return
-        self.surprises += any(map(self.is_tried, high.head)) and not any(map(self.is_tried, low.head))
-
-
 @dataclass(frozen=True, slots=True)
 class Known:
     """What holds at a place of the code: conditions by name, and facts about sizes."""
@@ -135,7 +104,6 @@ class Interpreter:
     calls: int = 0
     nested: int = 0
     quiet: int = 0
-    trial: Trial | None = None
     strict: int = 0
     """Whether a contradiction ends the function: it is being tried."""
     tried: int = 0
@@ -254,9 +222,9 @@ class Interpreter:
         needed: list[tuple[Dim, Dim]] = []
         alike: list[tuple[Dim, Dim]] = []
         result = compute(replace(self.known.facts, needed=needed, alike=alike, ones=self.symbols.ones))
-        if self.trial is not None:
+        if self.symbols.trial is not None:
             for one, other in (*needed, *alike):
-                self.trial.agree(one, other)
+                self.symbols.trial.agree(one, other)
         for wanted, found in needed:
             self.learn(self.known.facts.with_same(*_best_known_first(wanted, found)))
         for one, other in alike:

@@ -135,6 +135,8 @@ class Join:
         if second is None and first is not None and not other.shape.least_rank:
             return one
         if first is None or second is None or len(first) != len(second):
+            if self.symbols.trial is not None:
+                self.symbols.trial.joined(one.shape, other.shape)
             return joined(one, other)
         sizes = tuple(self._size(a, b, f"{name}_dim{i}") for i, (a, b) in enumerate(zip(first, second, strict=True)))
         dtype = one.dtype if one.dtype == other.dtype else Unknown("the branches differ in dtype")

@@ -108,8 +108,8 @@ def operator_name(op: str) -> str:
 
 def _tensor_operator(run: Interpreter, op: str, left: Value, right: Value) -> Value:
     """An operator of which one side at least is a tensor; a number that is not known changes no shape."""
-    if run.trial is not None and isinstance(left, Tensor) and isinstance(right, Tensor) and op != "@":
-        run.trial.combined(left.shape, right.shape)
+    if run.symbols.trial is not None and isinstance(left, Tensor) and isinstance(right, Tensor) and op != "@":
+        run.symbols.trial.combined(left.shape, right.shape)
     if not any(isinstance(v, Number | Flag | Quotient) for v in (left, right)):
         one, other = for_op(left), for_op(right)
         return run.operate(lambda facts: ops.operator(op, one, other, facts))

@@ -12,9 +12,10 @@ from collections.abc import Collection
 
 from kernelscope.dims import dim
 from kernelscope.interp.flow import Returns, execute
-from kernelscope.interp.interpreter import Interpreter, OutOfBudget, Trial
+from kernelscope.interp.interpreter import Interpreter, OutOfBudget
 from kernelscope.interp.seeds import KNOWN_INPUTS
 from kernelscope.interp.symbols import sizes_in
+from kernelscope.interp.trials import Trial
 from kernelscope.interp.values import DIFFERENT_RANKS, Maybe, Scope, Value, present
 from kernelscope.ops import ShapeError
 from kernelscope.ops.arguments import WITHOUT_BATCH
@@ -70,12 +71,12 @@ def _rank(
     given = sizes_in(scope.names.values())
     fitting: dict[int, int] = {}
     for rank in range(MOST, least - 1, -1):
-        run.trial = Trial(tried, given)
+        run.symbols.trial = Trial(tried, given)
         if _runs(run, scope, node, name, _with_rank(scope.names[name], called, rank)):
-            fitting[rank] = run.trial.surprises
-            if not run.trial.surprises and (rank == MOST or list(fitting.values()).count(0) > 1):
+            fitting[rank] = run.symbols.trial.surprises
+            if not run.symbols.trial.surprises and (rank == MOST or list(fitting.values()).count(0) > 1):
                 break
-    run.trial = None
+    run.symbols.trial = None
     fewest = min(fitting.values(), default=0)
     best = [rank for rank, surprises in fitting.items() if surprises == fewest]
     return best[0] if len(best) == 1 and best != [MOST] else None

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from kernelscope.dims import Dim, Facts, dim
 from kernelscope.dims.spelling import SEPARATOR
 from kernelscope.interp.trace import Trace
+from kernelscope.interp.trials import Trial
 from kernelscope.interp.values import Alike, Maybe, Number, Scope, Value
 from kernelscope.tensor import Fields, Several, Shape, Size, Tensor, Unknown
 
@@ -37,6 +38,7 @@ class Symbols:
     building: int = 0
     """How many objects are being made: what `__init__` computes belongs to the object, not to a call."""
     trace: Trace | None = None
+    trial: Trial | None = None
 
     def begin(self) -> None:
         """Another function is looked at."""

@@ -1,0 +1,56 @@
+"""A run with a rank that is only tried, and what would be odd about it.
+
+Several ranks may do without a contradiction; the one is meant with which nothing odd happens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from dataclasses import dataclass
+
+from kernelscope.dims import Dim
+from kernelscope.dims.spelling import SEPARATOR
+from kernelscope.tensor import Shape, Size
+
+
+@dataclass(slots=True)
+class Trial:
+    """Counts what would be odd."""
+
+    """A run with a rank that is only tried, and what would be odd about it."""
+
+    prefixes: tuple[str, ...]
+    """How sizes begin that are tried, or were found so."""
+    given: Set[str]
+    """What the sizes of the other parameters are called."""
+    surprises: int = 0
+    """Sizes that have nothing to do with each other and must agree; tensors that become larger by what is tried."""
+
+    def is_tried(self, size: Size) -> bool:
+        return isinstance(size, Dim) and any(name.startswith(self.prefixes) for name in size.names())
+
+    def agree(self, one: Dim, other: Dim) -> None:
+        """Two sizes must agree: odd where both were there before and neither follows from what is tried."""
+        names = (*one.names(), *other.names())
+        known = all(SEPARATOR not in name and not name.startswith(self.prefixes) for name in names)
+        self.surprises += known and bool(one.names()) and bool(other.names())
+
+    def combined(self, one: Shape, other: Shape) -> None:
+        """Two tensors are broadcast: odd where the one that is tried has more dims than another that was given."""
+        low, high = sorted((one, other), key=lambda shape: shape.rank or 0)
+        if low.rank != high.rank and len(low.head) > 1:
+            self.surprises += self._is_given(low) and any(map(self.is_tried, high.head))
+
+    def joined(self, one: Shape, other: Shape) -> None:
+        """Two ways give tensors: odd where the one that is tried has another number of dims than one that was given."""
+        if one.rank is None or other.rank is None or one.rank == other.rank:
+            return
+        plain = [any(isinstance(s, Dim) and self.is_tried(s) and s.name for s in shape.head) for shape in (one, other)]
+        self.surprises += (self._is_given(one) and plain[1]) or (self._is_given(other) and plain[0])
+
+    def _is_given(self, shape: Shape) -> bool:
+        """Whether a tensor begins with a size of the other parameters, and has none that is tried."""
+        if shape.rank is None or not shape.head or any(map(self.is_tried, shape.head)):
+            return False
+        first = shape.head[0]
+        return isinstance(first, Dim) and any(name in self.given for name in first.names())
