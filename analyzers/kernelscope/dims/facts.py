@@ -81,7 +81,7 @@ class Facts:
         """What other facts say equals these names as well, which mean nothing where they are not known."""
         known = self
         for name, value in other.equal.items():
-            if name not in self.equal and (name in names or names.intersection(value.names())):
+            if name not in self.equal and (name in names or any(n in names for n in value.names())):
                 known = known.with_equal(value, name)
         return known
 

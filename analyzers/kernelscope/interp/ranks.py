@@ -22,8 +22,11 @@ from kernelscope.ops.arguments import WITHOUT_BATCH
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Shape, Size, Tensor
 
-MOST = 6
+LIKELY = (3, 2, 4, 1, 5, 6)
+"""Ranks in the order in which they are tried."""
+MOST = max(LIKELY)
 """A function that runs with so many dims runs with any number."""
+MOST_SURPRISES = 8
 TRIAL_STEPS = 12_000
 ALL_STEPS = 60_000
 """How far ranks are tried in one file."""
@@ -69,16 +72,16 @@ def _rank(
     """The rank with which the body meets no contradiction and the fewest surprises, if it is the only one."""
     least = max(1, present(scope.names[name]).shape.least_rank)
     given = sizes_in(scope.names.values())
-    fitting: dict[int, int] = {}
-    for rank in range(MOST, least - 1, -1):
-        run.symbols.trial = Trial(tried, given)
+    best: list[int] = []
+    fewest = MOST_SURPRISES
+    for rank in (rank for rank in LIKELY if rank >= least):
+        run.symbols.trial = trial = Trial(tried, given, fewest)
         if _runs(run, scope, node, name, _with_rank(scope.names[name], called, rank)):
-            fitting[rank] = run.symbols.trial.surprises
-            if not run.symbols.trial.surprises and (rank == MOST or list(fitting.values()).count(0) > 1):
+            best = [*best, rank] if trial.surprises == fewest else [rank]
+            fewest = trial.surprises
+            if len(best) > 1 and not fewest:
                 break
     run.symbols.trial = None
-    fewest = min(fitting.values(), default=0)
-    best = [rank for rank, surprises in fitting.items() if surprises == fewest]
     return best[0] if len(best) == 1 and best != [MOST] else None
 
 

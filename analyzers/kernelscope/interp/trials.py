@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from kernelscope.dims import Dim
 from kernelscope.dims.spelling import SEPARATOR
-from kernelscope.tensor import Shape, Size
+from kernelscope.tensor import Shape, ShapeError, Size
 
 
 @dataclass(slots=True)
@@ -23,6 +23,8 @@ class Trial:
     """How sizes begin that are tried, or were found so."""
     given: Set[str]
     """What the sizes of the other parameters are called."""
+    limit: int
+    """With more surprises than this it need not go on."""
     surprises: int = 0
     """Sizes that have nothing to do with each other and must agree; tensors that become larger by what is tried."""
 
@@ -33,20 +35,25 @@ class Trial:
         """Two sizes must agree: odd where both were there before and neither follows from what is tried."""
         names = (*one.names(), *other.names())
         known = all(SEPARATOR not in name and not name.startswith(self.prefixes) for name in names)
-        self.surprises += known and bool(one.names()) and bool(other.names())
+        self._note(known and bool(one.names()) and bool(other.names()))
 
     def combined(self, one: Shape, other: Shape) -> None:
         """Two tensors are broadcast: odd where the one that is tried has more dims than another that was given."""
         low, high = sorted((one, other), key=lambda shape: shape.rank or 0)
         if low.rank != high.rank and len(low.head) > 1:
-            self.surprises += self._is_given(low) and any(map(self.is_tried, high.head))
+            self._note(self._is_given(low) and any(map(self.is_tried, high.head)))
 
     def joined(self, one: Shape, other: Shape) -> None:
         """Two ways give tensors: odd where the one that is tried has another number of dims than one that was given."""
         if one.rank is None or other.rank is None or one.rank == other.rank:
             return
         plain = [any(isinstance(s, Dim) and self.is_tried(s) and s.name for s in shape.head) for shape in (one, other)]
-        self.surprises += (self._is_given(one) and plain[1]) or (self._is_given(other) and plain[0])
+        self._note((self._is_given(one) and plain[1]) or (self._is_given(other) and plain[0]))
+
+    def _note(self, is_odd: bool) -> None:
+        self.surprises += is_odd
+        if self.surprises > self.limit:
+            raise ShapeError("rank", "another rank fits better")
 
     def _is_given(self, shape: Shape) -> bool:
         """Whether a tensor begins with a size of the other parameters, and has none that is tried."""
