@@ -66,10 +66,10 @@ def _same(one: t.Expr, other: t.Expr) -> bool:
 def buffers(source: PythonSource) -> Iterator[Claim]:
     """Large buffers that are allocated once and kept: attributes and registered buffers, with their layout."""
     for scope in source.module.functions():
-        shapes = _shapes(scope)
         for node, name, call in _kept(source, scope.node):
             shape = call.args[0] if call.args else next((k.value for k in call.keywords if k.arg == "size"), None)
-            known = shapes.get(t.dotted(shape) or "") if shape is not None else None
+            named = t.dotted(shape) if shape is not None else None
+            known = _shapes(scope).get(named) if named is not None else None
             sizes = _sizes(known[0] if known is not None else shape, call.args)
             is_cache = bool({"cache", "kv"} & set(words(f"{scope.qualified_name}.{name}")))
             if len(sizes) < MIN_CACHE_RANK - is_cache or any(isinstance(size, t.Starred) for size in sizes):

@@ -13,15 +13,16 @@ from kernelscope.serving.claims import Claim, PythonSource, literal
 from kernelscope.serving.guards import last_name, own
 from kernelscope.syntax.python import tree as t
 
-_ROTARY = re.compile(r"rot|rope|freqs|\bsin\b|\bcos\b", re.IGNORECASE)
+_ROTARY = re.compile(r"rotar|rotat|rope|freqs", re.IGNORECASE)
 
 
 def rotations(source: PythonSource) -> Iterator[Claim]:
     """Functions that speak of rotation and slice their input in one of the two ways."""
     for scope in source.module.functions():
-        text = source.text.slice(scope.node.span)
-        if not _ROTARY.search(scope.qualified_name) and len(set(_ROTARY.findall(text))) < 2:
-            continue
+        if not _ROTARY.search(scope.qualified_name):
+            text = source.text.slice(scope.node.span)
+            if "sin" not in text or "cos" not in text:
+                continue
         neighbours = [n for n in own(scope.node) if _pairs(n)]
         halves = [n for n in own(scope.node) if _is_half(n)]
         if bool(neighbours) == bool(halves):

@@ -6,6 +6,7 @@ The words only place what is said; they never change what is claimed.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from functools import cache
 
 WORDS: dict[str, str] = {
@@ -28,10 +29,31 @@ WORDS: dict[str, str] = {
     "memory_access": "recompute checkpoint offload copy buffer workspace arena activation alloc malloc prefetch stage",
     "tiling": "tiling grid block_size num_tiles split swizzle autotune config",
 }
-STEMS: dict[str, tuple[str, ...]] = {section: tuple(text.split()) for section, text in WORDS.items()}
 _PARTS = re.compile(r"[A-Z]+(?=[A-Z][a-z]|\d|\b|_)|[A-Z]?[a-z]+|\d+")
 SHORT = 4
 """Words up to this length must be matched whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Stems:
+    """A section's words by how they are matched: whole (also in the plural), across several words, as a beginning."""
+
+    whole: frozenset[str]
+    joined: tuple[str, ...]
+    beginnings: tuple[str, ...]
+
+
+def _stems(text: str) -> _Stems:
+    stems = text.split()
+    short = [s for s in stems if "_" not in s and len(s) <= SHORT]
+    return _Stems(
+        frozenset([*short, *(f"{s}s" for s in short)]),
+        tuple(s for s in stems if "_" in s),
+        tuple(s for s in stems if "_" not in s and len(s) > SHORT),
+    )
+
+
+STEMS = {section: _stems(text) for section, text in WORDS.items()}
 
 
 @cache
@@ -44,16 +66,12 @@ def words(identifier: str) -> tuple[str, ...]:
 def hits(section: str, identifier: str) -> int:
     """How many of a section's words an identifier holds; 0 for sections that have none."""
     parts = words(identifier)
+    stems = STEMS.get(section)
+    if stems is None:
+        return 0
     joined = "_".join(parts)
-    count = 0
-    for stem in STEMS.get(section, ()):
-        if "_" in stem:
-            count += stem in joined
-        elif len(stem) <= SHORT:
-            count += stem in parts or f"{stem}s" in parts
-        else:
-            count += any(part.startswith(stem) for part in parts)
-    return count
+    single = {part for part in parts if part in stems.whole or part.startswith(stems.beginnings)}
+    return len(single) + sum(stem in joined for stem in stems.joined)
 
 
 def ranked(name: str, owner: str = "", file: str = "") -> list[tuple[int, str]]:
