@@ -51,11 +51,51 @@ def settings(pattern: str) -> Answer:
         ]  # fmt: skip
         for p in sorted(chosen, key=lambda p: ("config" not in p.owner.lower(), -system.weight(p.location.path))):
             yield _setting(p)
+        names = {p.name for p in chosen}
         for c in system.constraints:
-            if any(compiled.search(subject) for subject in c.subjects) and not system.is_aside(c.location.path):
+            spoken = any(compiled.search(subject) for subject in c.subjects)
+            if spoken and (c.kind != "other" or names & set(c.subjects)) and not system.is_aside(c.location.path):
                 yield _constraint(c)
 
     return find
+
+
+def numbers(pattern: str) -> Answer:
+    """The same without switches: what is a number, or computed."""
+    find_all = settings(pattern)
+
+    def find(system: System) -> Iterator[Claim]:
+        switches = {p.location for p in system.parameters if isinstance(p.value, bool) or p.expression == "None"}
+        yield from (claim for claim in find_all(system) if not claim.evidence or claim.evidence[0] not in switches)
+
+    return find
+
+
+def is_paged(system: System) -> bool:
+    """Whether anything of the system is kept in blocks: slot arithmetic or layouts say so."""
+    return any("paged" in claim.value and "not paged" not in claim.value for claim in system.about("serving.kv_cache"))
+
+
+def context_limits(system: System) -> Iterator[Claim]:
+    """Limits of lengths; `block_size` is one where nothing is paged, as in models without a server."""
+    yield from numbers(r"seq_?len|max_model_len|max_position|context_len|max_length")(system)
+    if not is_paged(system):
+        yield from settings(r"^block_size$")(system)
+
+
+def block_sizes(system: System) -> Iterator[Claim]:
+    """Sizes and numbers of blocks of a cache; nothing where nothing is paged."""
+    if is_paged(system):
+        yield from settings(r"block_size|page_size|kvcache|kv_cache|num_blocks|num_pages")(system)
+    else:
+        yield from settings(r"page_size|kvcache|kv_cache_block|kv_block")(system)
+
+
+def barriers(system: System) -> Iterator[Claim]:
+    """Barriers between processes."""
+    for claim in collectives(system):
+        if claim.name == "barrier":
+            yield claim
 
 
 def _setting(p: Parameter) -> Claim:

@@ -19,6 +19,7 @@ from kernelscope.results import IndexProgress
 from kernelscope.serving.bindings import Native
 from kernelscope.serving.claims import Claim
 from kernelscope.serving.collectives import Collective
+from kernelscope.serving.contradictions import contradictions
 from kernelscope.serving.parallel import strategies
 from kernelscope.serving.parameters import Parameter
 from kernelscope.serving.procedures import COMPONENT
@@ -67,8 +68,20 @@ def report(
         "distributed": _distributed(system, places),
         "serving": serving(system, places),
         "faq": faq(system, places.evidence, len(system.readings)),
-        "diagnostics": [],
+        "diagnostics": _diagnostics(system, places),
     }
+
+
+def _diagnostics(system: System, places: Places) -> list[Json]:
+    """Where the system contradicts itself, outside its tests and examples."""
+    found = contradictions(
+        (p for p in system.parameters if not system.is_aside(p.location.path)),
+        (c for c in system.constraints if not system.is_aside(c.location.path)),
+    )
+    return [
+        {"severity": "warning", "code": c.code, "message": c.message, "evidence": places.evidence(*c.evidence)}
+        for c in found
+    ][:MOST_CLAIMS]
 
 
 def in_focus(

@@ -22,10 +22,11 @@ ALLOCATORS = {"empty", "zeros", "full", "ones", "zeros_like", "empty_like"}
 def paging(source: PythonSource) -> Iterator[Claim]:
     """Slot arithmetic of paged caches: `table[pos // B] * B + pos % B`, and block counts by rounding up."""
     for scope in source.module.functions():
+        parts = {n.left for n in own(scope.node) if isinstance(n, t.BinOp) and n.op in ("+", "-")}
         for node in own(scope.node):
             if not isinstance(node, t.BinOp):
                 continue
-            if node.op == "+" and _is_scaled_block(node.left):
+            if node.op in ("+", "-") and node not in parts and _is_slot(node):
                 yield Claim(
                     f"{scope.qualified_name} slot", f"paged: slot = {source.quote(node)}", (source.at(node),),
                     "a block table entry times the block size, plus the offset in the block",
@@ -41,6 +42,17 @@ def _about_caches(*names: str) -> bool:
         {"kv", "cache", "page", "pages", "slot", "slots", "seq", "sequence", "request", "block"} & set(words(n))
         for n in names
     )
+
+
+def _is_slot(node: t.BinOp) -> bool:
+    """`table[…] * size + offset`, a whole sum; with the size itself as offset it is the block's end."""
+    first: t.Expr = node
+    while isinstance(first, t.BinOp) and first.op in ("+", "-"):
+        first = first.left
+    if not _is_scaled_block(first):
+        return False
+    assert isinstance(first, t.BinOp)
+    return not (node.left is first and _same(first.right, node.right))
 
 
 def _is_scaled_block(node: t.Expr) -> bool:

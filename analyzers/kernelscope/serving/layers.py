@@ -108,6 +108,7 @@ def _norms(source: PythonSource, where: str, steps: list[tuple[str, t.Call, str]
         for (name, call, _), kind in zip(steps, kinds, strict=True)
         if kind in ("norm", "attention", "mlp")
     ]
+    layer = [step for i, step in enumerate(layer) if i == 0 or step[:2] != layer[i - 1][:2]]
     sub = [i for i, (kind, _, _) in enumerate(layer) if kind in ("attention", "mlp")]
     if len({layer[i][0] for i in sub}) < 2 or not any(kind == "norm" for kind, _, _ in layer):
         return

@@ -7,19 +7,22 @@ A declaration is recognised by what the language or library defines (annotated f
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from kernelscope.results import Location, Span
 from kernelscope.serving.claims import Claim, Literal, PythonSource, literal
 from kernelscope.serving.guards import Guard, guarded, guards_text, inside, statements
+from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.text import SourceText
 
 MAX_EXPRESSION = 1_000
 """Longest default that is quoted, in characters: tables of a configuration are worth reading."""
 FIELD_CALLS = {"field", "Field", "ib", "attrib", "PrivateAttr", "dataclass_field", "Arg", "Option", "Argument"}
+CONFIGURED = {"config", "cfg", "configuration", "args", "arguments", "options", "settings"}
+"""Words of what holds settings."""
 ENVIRONMENT = {"os.environ.get", "environ.get", "os.getenv", "getenv", "os.environ.setdefault"}
 
 
@@ -275,6 +278,55 @@ def _with_overrides(source: PythonSource, cls: t.ClassDef, declared: list[Parame
                     Claim(target.attr, value, (source.at(statement),), f"set in {cls.name}.{method.name}", condition)
                 )
     return [replace(p, overrides=tuple(overrides.get(p.name, ()))) for p in declared]
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A value that code outside a class stores over one of its fields: `config.blocks = n`, `Sequence.size = n`."""
+
+    receiver: str
+    name: str
+    claim: Claim
+
+
+def stored(source: PythonSource) -> Iterator[Stored]:
+    """Stores into attributes of configurations and classes, by functions that are no methods of theirs."""
+    if source.aside:
+        return
+    for scope in source.module.functions():
+        for statement, guards in statements(scope.node):
+            match statement:
+                case t.Assign(targets=[t.Attribute(value=owner, attr=name)], value=value):
+                    receiver = (t.dotted(owner) or "").rpartition(".")[2]
+                case _:
+                    continue
+            if not (receiver[:1].isupper() or CONFIGURED & set(words(receiver))):
+                continue
+            if t.dotted(value) == t.dotted(statement.targets[0]):
+                continue
+            condition = " and ".join(guards_text(source, guards))
+            said = Claim(
+                name, source.quote(value), (source.at(statement),), f"set in {scope.qualified_name}", condition
+            )
+            yield Stored(receiver, name, said)
+
+
+def overridden(declared: list[Parameter], stores: Iterable[Stored]) -> list[Parameter]:
+    """Parameters with what other code stores over them: by the class, or by a field that one configuration has."""
+    fields: dict[str, list[int]] = {}
+    for index, p in enumerate(declared):
+        if p.kind == "field":
+            fields.setdefault(p.name, []).append(index)
+    more: dict[int, list[Claim]] = {}
+    for store in stores:
+        found = fields.get(store.name, [])
+        if store.receiver[:1].isupper():
+            found = [i for i in found if declared[i].owner == store.receiver]
+        else:
+            found = [i for i in found if CONFIGURED & set(words(declared[i].owner))]
+        if len(found) == 1:
+            more.setdefault(found[0], []).append(store.claim)
+    return [replace(p, overrides=(*p.overrides, *more.get(i, ()))) for i, p in enumerate(declared)]
 
 
 _DEFINE = re.compile(rb"^[ \t]*#[ \t]*define[ \t]+(\w+)[ \t]+([^\n\\]+)", re.MULTILINE)

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource
-from kernelscope.serving.guards import last_name, own
+from kernelscope.serving.guards import last_name, own, own_calls
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Scope
 
@@ -59,6 +59,18 @@ def precisions(source: PythonSource) -> Iterator[Claim]:
                 )
             places = (source.at(up[0]), *(source.at(d) for d in down[-1:]), source.at(scope.node))
             yield Claim(f"{name} precision", value, places)
+
+
+def default_dtypes(source: PythonSource) -> Iterator[Claim]:
+    """`torch.set_default_dtype(x)` and `torch.autocast(dtype=x)`: in which type a model's tensors are made or computed."""
+    for scope in source.module.functions():
+        for call in own_calls(scope.node):
+            name, given = last_name(call.func), {k.arg: k.value for k in call.keywords}
+            dtype = given.get("dtype") or (call.args[0] if name == "set_default_dtype" and call.args else None)
+            if name not in ("set_default_dtype", "autocast") or dtype is None:
+                continue
+            value = f"{scope.qualified_name} sets the dtype of tensors: {source.quote(call)}"
+            yield Claim(f"{scope.qualified_name} dtype", value, (source.at(call), source.at(scope.node)))
 
 
 def _by_helper(scope: Scope, up: list[t.Call]) -> dict[str, t.Call]:

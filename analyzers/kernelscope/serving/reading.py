@@ -32,11 +32,12 @@ from kernelscope.serving.c_settings import c_settings, c_tables
 from kernelscope.serving.claims import Claim, PythonSource
 from kernelscope.serving.collectives import Collective, collectives, groups, wrapped_collectives
 from kernelscope.serving.constraints import Constraint, c_constraints, constraints
+from kernelscope.serving.lengths import lengths
 from kernelscope.serving.metrics import Metric, metrics
 from kernelscope.serving.overlap import overlaps, switches
-from kernelscope.serving.parameters import Parameter, c_parameters, parameters
+from kernelscope.serving.parameters import Parameter, Stored, c_parameters, parameters, stored
 from kernelscope.serving.positions import rotations
-from kernelscope.serving.precision import precisions
+from kernelscope.serving.precision import default_dtypes, precisions
 from kernelscope.serving.preemption import preemptions
 from kernelscope.serving.preferences import preferences
 from kernelscope.serving.procedures import Procedure, procedures
@@ -83,6 +84,8 @@ FINDERS: tuple[tuple[str, Finder], ...] = (
     ("faq.fusion", execution.compiled_calls),
     ("faq.fusion", layers.fused_residuals),
     ("faq.precision", precisions),
+    ("faq.precision", default_dtypes),
+    ("faq.seqlen", lengths),
     ("distributed.groups", groups),
     ("units_of_work", work.dealing),
     ("units_of_work", work.numbered),
@@ -108,6 +111,7 @@ class Reading:
     """Whether it defines Triton or CUDA kernels."""
     scripts: list[Claim] = field(default_factory=list[Claim])
     parameters: list[Parameter] = field(default_factory=list[Parameter])
+    stores: list[Stored] = field(default_factory=list[Stored])
     constraints: list[Constraint] = field(default_factory=list[Constraint])
     registries: list[Registry] = field(default_factory=list[Registry])
     collectives: list[Collective] = field(default_factory=list[Collective])
@@ -140,6 +144,7 @@ def read_python(source: PythonSource) -> Reading:
     ]
     reading.has_kernels = any(_is_jit(d) for scope in source.module.functions() for d in scope.node.decorator_list)
     reading.parameters += parameters(source)
+    reading.stores += stored(source)
     reading.constraints += constraints(source)
     reading.registries += registries(source)
     reading.collectives += collectives(source)

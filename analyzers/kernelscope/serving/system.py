@@ -18,7 +18,7 @@ from kernelscope.serving.constraints import Constraint
 from kernelscope.serving.lifecycle import Transition
 from kernelscope.serving.metrics import Metric
 from kernelscope.serving.parallel import Layer, layer_claims, plan_claims, sharded_layers
-from kernelscope.serving.parameters import Parameter
+from kernelscope.serving.parameters import Parameter, overridden
 from kernelscope.serving.procedures import Procedure
 from kernelscope.serving.processes import Channel, Route, Started
 from kernelscope.serving.reading import Reading
@@ -59,9 +59,11 @@ class System:
         """Whether a file belongs to tests, benchmarks or examples: what it says comes last."""
         return path in self._asides
 
-    @property
-    def parameters(self) -> Iterator[Parameter]:
-        return (entry for reading in self.readings for entry in reading.parameters)
+    @cached_property
+    def parameters(self) -> list[Parameter]:
+        """Parameters with what any file stores over them."""
+        declared = [entry for reading in self.readings for entry in reading.parameters]
+        return overridden(declared, (entry for reading in self.readings for entry in reading.stores))
 
     @property
     def constraints(self) -> Iterator[Constraint]:

@@ -1,0 +1,43 @@
+"""How sequences of different lengths share one batch: packed with cumulative lengths, padded to one, masked.
+
+Found by what the frameworks' calls are given (`cu_seqlens`) and by their own padding functions.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from kernelscope.serving.claims import Claim, PythonSource
+from kernelscope.serving.guards import last_name, own_calls
+from kernelscope.syntax.python import tree as t
+
+_CUMULATIVE = re.compile(r"cu_?seq_?lens?|cumulative_(?:seq_)?len|qo_indptr|kv_indptr|cu_seq", re.IGNORECASE)
+PADS = {"pad_sequence", "pad_packed_sequence", "left_pad", "right_pad"}
+
+
+def lengths(source: PythonSource) -> Iterator[Claim]:
+    """Calls that take packed sequences, and calls that pad."""
+    if source.aside:
+        return
+    for scope in source.module.functions():
+        told: set[str] = set()
+        for call in own_calls(scope.node):
+            name = last_name(call.func)
+            given = [k.arg for k in call.keywords if k.arg and _CUMULATIVE.search(k.arg)]
+            if given and name not in told and name != scope.node.name:
+                told.add(name)
+                value = (
+                    f"sequences are packed without padding (ragged, variable length): {scope.qualified_name} gives "
+                    f"{name} their cumulative lengths ({', '.join(given[:3])})"
+                )
+                yield Claim(f"{scope.qualified_name} packed sequences", value, (source.at(call), source.at(scope.node)))
+            elif name in PADS or _pads(call):
+                value = f"sequences are padded: {scope.qualified_name} calls {source.quote(call, 120)}"
+                yield Claim(f"{scope.qualified_name} padding", value, (source.at(call), source.at(scope.node)))
+
+
+def _pads(call: t.Call) -> bool:
+    """A tokenizer that is asked to pad."""
+    asked = next((k.value for k in call.keywords if k.arg == "padding"), None)
+    return isinstance(asked, t.Constant) and asked.value in (True, "longest", "max_length")
