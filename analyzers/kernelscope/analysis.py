@@ -33,15 +33,14 @@ from kernelscope.workspace.files import CUDA_SUFFIXES, PYTHON_SUFFIXES, Files
 from kernelscope.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
+    from kernelscope.explain.report_kernels import Kernels as KernelRows
     from kernelscope.graph.navigation import Navigation
-    from kernelscope.syntax.python.lower import Module
-
-
-if TYPE_CHECKING:
     from kernelscope.interp.runs import FileRun
     from kernelscope.kernels.cuda.kernels import Kernels
     from kernelscope.kernels.triton.kernel_runs import KernelRuns
     from kernelscope.serving.readings import Readings
+    from kernelscope.syntax.python.lower import Module
+
 KEPT_RUNS = 64
 """Interpreted files that are kept; the oldest goes first."""
 
@@ -91,6 +90,13 @@ class Analysis:
         from kernelscope.kernels.cuda.kernels import Kernels
 
         return Kernels(self.workspace)
+
+    @cached_property
+    def kernel_rows(self) -> KernelRows:
+        """What reports say of kernels."""
+        from kernelscope.explain.report_kernels import Kernels
+
+        return Kernels(self.workspace, self.triton, self.cuda)
 
     @cached_property
     def readings(self) -> Readings:
@@ -317,10 +323,8 @@ class Analysis:
     ) -> dict[str, object]:
         """The full report of the first folder, by the published schema; `focus` names parts of it."""
         from kernelscope.explain.report import report
-        from kernelscope.explain.report_kernels import Kernels
 
-        kernels = Kernels(self.triton, self.cuda)
-        return report(self.workspace, self.readings, kernels, self.roots[0], focus, progress)
+        return report(self.workspace, self.readings, self.kernel_rows, self.roots[0], focus, progress)
 
 
 def is_python(path: Path) -> bool:

@@ -27,6 +27,7 @@ class Places:
         self.root = root
         self._read = read
         self._texts: dict[Path, SourceText | None] = {}
+        self._paths: dict[Path, str] = {}
 
     def evidence(self, *locations: Location, symbol: str = "") -> list[Json]:
         """At most twelve places, each line once, with the source of its first line."""
@@ -46,7 +47,10 @@ class Places:
         return list(found.values())
 
     def path(self, path: Path) -> str:
-        return Path(os.path.relpath(path, self.root)).as_posix()
+        known = self._paths.get(path)
+        if known is None:
+            known = self._paths[path] = Path(os.path.relpath(path, self.root)).as_posix()
+        return known
 
     def _snippet(self, location: Location) -> str:
         if location.path not in self._texts:

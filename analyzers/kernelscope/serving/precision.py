@@ -62,7 +62,7 @@ def precisions(source: PythonSource) -> Iterator[Claim]:
 
 
 def default_dtypes(source: PythonSource) -> Iterator[Claim]:
-    """`torch.set_default_dtype(x)` and `torch.autocast(dtype=x)`: in which type a model's tensors are made or computed."""
+    """`torch.set_default_dtype(x)`, `torch.autocast(dtype=x)`: in which type tensors are made or computed."""
     for scope in source.module.functions():
         for call in own_calls(scope.node):
             name, given = last_name(call.func), {k.arg: k.value for k in call.keywords}

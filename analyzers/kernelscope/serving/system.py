@@ -37,6 +37,7 @@ class System:
     transitions: list[Transition] = field(default_factory=list[Transition])
     layers: list[Layer] = field(default_factory=list[Layer])
     claims: dict[str, list[Claim]] = field(default_factory=dict[str, list[Claim]])
+    _weights: dict[Path, int] = field(default_factory=dict[Path, int], repr=False)
 
     def about(self, section: str) -> list[Claim]:
         """The claims that stand in a section."""
@@ -52,8 +53,11 @@ class System:
 
     def weight(self, path: Path) -> int:
         """How central a file is: the number of binary digits of how many files import it."""
-        package = path.parent.name if path.stem == "__init__" else f"{path.parent.name}.{path.stem}"
-        return self._importers[package].bit_length()
+        known = self._weights.get(path)
+        if known is None:
+            package = path.parent.name if path.stem == "__init__" else f"{path.parent.name}.{path.stem}"
+            known = self._weights[path] = self._importers[package].bit_length()
+        return known
 
     def is_aside(self, path: Path) -> bool:
         """Whether a file belongs to tests, benchmarks or examples: what it says comes last."""
