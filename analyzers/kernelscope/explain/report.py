@@ -78,10 +78,11 @@ def _diagnostics(system: System, places: Places) -> list[Json]:
         (p for p in system.parameters if not system.is_aside(p.location.path)),
         (c for c in system.constraints if not system.is_aside(c.location.path)),
     )
-    return [
-        {"severity": "warning", "code": c.code, "message": c.message, "evidence": places.evidence(*c.evidence)}
-        for c in found
-    ][:MOST_CLAIMS]
+    rows: list[Json] = []
+    for c in found:
+        evidence = places.evidence(*c.evidence)
+        rows.append({"severity": "warning", "code": c.code, "message": c.message, "evidence": evidence})
+    return rows[:MOST_CLAIMS]
 
 
 def in_focus(
