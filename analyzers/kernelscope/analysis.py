@@ -35,14 +35,12 @@ from kernelscope.workspace.workspace import Workspace
 if TYPE_CHECKING:
     from kernelscope.explain.report_kernels import Kernels as KernelRows
     from kernelscope.graph.navigation import Navigation
+    from kernelscope.interp.file_runs import FileRuns
     from kernelscope.interp.runs import FileRun
     from kernelscope.kernels.cuda.kernels import Kernels
     from kernelscope.kernels.triton.kernel_runs import KernelRuns
     from kernelscope.serving.readings import Readings
     from kernelscope.syntax.python.lower import Module
-
-KEPT_RUNS = 64
-"""Interpreted files that are kept; the oldest goes first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +66,6 @@ class Analysis:
         self.cache_dir = cache_dir
         self.files = Files([str(root) for root in roots])
         self.workspace = Workspace(self.files, cache_dir)
-        self._runs: dict[str, FileRun] = {}
 
     @cached_property
     def navigation(self) -> Navigation:
@@ -115,7 +112,6 @@ class Analysis:
         """Files that the client says were created, changed or deleted."""
         for path in paths:
             self.files.announce(str(path))
-        self._runs.clear()
         self.workspace.files_changed([str(path) for path in paths])
 
     def index(
@@ -151,13 +147,20 @@ class Analysis:
             return None
         from kernelscope.explain.tensor_hover import tensor_hover
         from kernelscope.explain.triton_hover import triton_hover
+        from kernelscope.graph.cursor import cursor_at
 
         if self.triton.at(str(path), offset) is not None:
             return triton_hover(self.triton, module, path, offset, self.settings.gpu)
-        return tensor_hover(self.file_run(path), module, path, offset, self.settings.bindings)
+        cursor = cursor_at(module, offset)
+        if cursor is None or cursor.statement is not None:
+            return None  # a keyword, a comment, a string, an import: nothing that has a value
+        return tensor_hover(self.runs.quick(str(path)), module, path, offset, self.settings.bindings)
 
-    def inlay_hints(self, path: Path, span: Span) -> Sequence[InlayHint]:
-        """Shapes, blocks and ranges behind the names that `span` binds."""
+    def inlay_hints(self, path: Path, span: Span, quick: bool = False) -> Sequence[InlayHint]:
+        """Shapes, blocks and ranges behind the names that `span` binds.
+
+        `quick`: right after an edit those from before it; who asks so has to ask again after `catch_up`.
+        """
         if is_cuda(path):
             from kernelscope.explain.cuda_hover import shared_hints
             from kernelscope.explain.cuda_threads import range_hints
@@ -169,23 +172,28 @@ class Analysis:
         from kernelscope.explain.tensor_hover import shape_hints
         from kernelscope.explain.triton_hover import block_hints
 
-        shapes = shape_hints(self.file_run(path), module, span)
+        run = self.runs.quick(str(path)) if quick else self.file_run(path)
+        shapes = shape_hints(run, module, span)
         return (*shapes, *block_hints(self.triton, module, path, span))
 
     def _module(self, path: Path) -> Module | None:
         """The tree of a Python file; None for other files, and for those too large to be looked into."""
         return self.workspace.modules.module(str(path)) if is_python(path) else None
 
-    def file_run(self, path: Path) -> FileRun:
-        """The interpretation of a file as it is now, and as the files are that it was seen with."""
-        from kernelscope.interp.runs import run_file
+    @cached_property
+    def runs(self) -> FileRuns:
+        """The files that were interpreted."""
+        from kernelscope.interp.file_runs import FileRuns
 
-        kept = self._runs.get(str(path))
-        if kept is None or any(self.files.version(seen) != version for seen, version in kept.versions.items()):
-            self._runs[str(path)] = kept = run_file(self.workspace, str(path))
-            if len(self._runs) > KEPT_RUNS:
-                self._runs.pop(next(iter(self._runs)))
-        return kept
+        return FileRuns(self.workspace)
+
+    def file_run(self, path: Path) -> FileRun:
+        """The interpretation of a file as it is now."""
+        return self.runs.exact(str(path))
+
+    def catch_up(self, cancelled: Callable[[], bool]) -> bool:
+        """Use a pause: interpret a file anew whose hovers are from before an edit. Whether there was one."""
+        return "runs" in self.__dict__ and self.runs.catch_up(cancelled)
 
     def lenses(self, path: Path) -> Sequence[Lens]:
         """Places for lenses; titles come from `resolve_lens`."""

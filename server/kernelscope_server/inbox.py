@@ -38,6 +38,10 @@ class Inbox:
         self._cancelled: dict[Hashable, None] = {}
         self._change = threading.Condition()
 
+    @property
+    def waiting(self) -> bool:
+        return bool(self._messages)
+
     def put(self, message: object) -> None:
         with self._change:
             self._messages.append(message)

@@ -68,6 +68,11 @@ class Server(LanguageServer):
     def log(self, text: str, level: int = INFORMATION) -> None:
         self.protocol.log(text, level)
 
+    @property
+    def is_asked(self) -> bool:
+        """Whether messages wait: work in a pause gives way to them."""
+        return self._inbox.waiting
+
     # -- threads -----------------------------------------------------------------------------------------
 
     def serve(self) -> int:

@@ -49,6 +49,7 @@ class Session:
         server.on("workspace/didChangeWatchedFiles", self._files_changed)
         server.on("workspace/didChangeWorkspaceFolders", self._folders_changed)
         server.on("workspace/didChangeConfiguration", self._configured)
+        server.on_idle.append(self._catch_up)
 
     @property
     def analysis(self) -> Analysis:
@@ -142,6 +143,11 @@ class Session:
         for feature in ("inlayHint", "codeLens"):
             if feature in self.shown and self.capability("workspace", feature, "refreshSupport"):
                 self.server.ask(f"workspace/{feature}/refresh", None)
+
+    def _catch_up(self) -> None:
+        """In a pause after edits, what was told from before them is made anew."""
+        if self._analysis is not None and self._analysis.catch_up(lambda: self.server.is_asked):
+            self.refresh()
 
     # -- files -------------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from kernelscope.explain.tensor_hover import identifier_at
 from kernelscope.results import Hover, LeftOut, Link, Location
 from kernelscope.syntax.text import SourceText
-from kernelscope.workspace.facts import Def, DefKind
+from kernelscope.workspace.facts import DefKind
 from kernelscope.workspace.files import PYTHON_SUFFIXES
 from kernelscope.workspace.workspace import Workspace
 
@@ -20,7 +20,8 @@ MAX_HEADER = 2000
 MAX_SIGNATURE = 400
 _STRING = re.compile(rb"(?s)[rbfuRBFU]{0,2}(\"\"\"|''')(.*?)\1|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'|#[^\n]*")
 _DOCSTRING = re.compile(rb"(?s)\s*[rRuU]?(\"\"\"|'''|\"|')(.*?)\1")
-_HEADERS = {DefKind.FUNCTION, DefKind.METHOD, DefKind.CLASS}
+_HEADER = re.compile(rb"(?:async[ \t]+def|def|class)\b")
+_BINDING = re.compile(rb"\w+[ \t]*(?::|=(?!=))")
 _CPP_HEADERS = {DefKind.CUDA_KERNEL, DefKind.CUDA_FUNCTION, DefKind.STRUCT}
 
 
@@ -32,33 +33,58 @@ def definition_hover(workspace: Workspace, places: Sequence[Location], path: Pat
     span = identifier_at(data, offset)
     place = places[0]
     source = workspace.files.read(str(place.path))
-    facts = workspace.index.facts(str(place.path))
-    if span is None or facts is None or isinstance(source, LeftOut):
-        return None
-    text = SourceText(source)
-    start = text.line_start(place.line) + place.column
-    found = next((d for d in facts.defs if d.name_start == start), None)
-    if found is None:
+    if span is None or isinstance(source, LeftOut):
         return None
     is_python = place.path.suffix in PYTHON_SUFFIXES
-    signature, after = _signature(source, found, is_python)
+    told = _of_python(source, place) if is_python else _of_cpp(workspace, source, place)
+    if told is None:
+        return None
+    start, signature, after = told
     notes = [note for note in (_first_line(source, after) if is_python else "", _others(places)) if note]
     links = () if place.path == path and span.start == start else (Link(str(place), place),)
     return Hover(span, signature, "python" if is_python else "cuda-cpp", tuple(notes), (), links)
 
 
-def _signature(source: bytes, found: Def, is_python: bool) -> tuple[str, int]:
-    """The definition's head on one line, and where it ends."""
-    start = found.start
-    if is_python and found.kind in _HEADERS:
-        start = max(source.rfind(b"\n", 0, found.name_start) + 1, found.start)
-        end = _head_end(source, found.name_start, b":")
-    elif found.kind in _CPP_HEADERS:
+def _of_python(source: bytes, place: Location) -> tuple[int, str, int] | None:
+    """Offset of the name, the head on one line, and where it ends; read at the place, whatever else the file holds."""
+    line_start = _line_start(source, place.line)
+    start = line_start + place.column
+    begin = line_start + len(source[line_start:start]) - len(source[line_start:start].lstrip())
+    if _HEADER.match(source, begin):
+        end = _head_end(source, start, b":")
+    elif begin == start and _BINDING.match(source, start):
+        end = min((at for at in (source.find(b"\n", start), source.find(b"\r", start)) if at >= 0), default=len(source))
+    else:
+        return None
+    return start, _one_line(source[begin:end]), end
+
+
+def _of_cpp(workspace: Workspace, source: bytes, place: Location) -> tuple[int, str, int] | None:
+    facts = workspace.index.facts(str(place.path))
+    start = _line_start(source, place.line) + place.column
+    found = next((d for d in facts.defs if d.name_start == start), None) if facts else None
+    if found is None:
+        return None
+    if found.kind in _CPP_HEADERS:
         end = _head_end(source, found.name_start, b"{;")
     else:
         end = source.find(b"\n", found.name_start) % (len(source) + 1)
-    text = " ".join(source[start:end].decode("utf-8", "replace").split())
-    return (text if len(text) <= MAX_SIGNATURE else f"{text[: MAX_SIGNATURE - 1]}…"), end
+    return start, _one_line(source[found.start : end]), end
+
+
+def _line_start(source: bytes, line: int) -> int:
+    """The offset of a line, counted from 1."""
+    if b"\r" in source:
+        return SourceText(source).line_start(line)
+    at = 0
+    for _ in range(line - 1):
+        at = source.find(b"\n", at) + 1
+    return at
+
+
+def _one_line(text: bytes) -> str:
+    shown = " ".join(text.decode("utf-8", "replace").split())
+    return shown if len(shown) <= MAX_SIGNATURE else f"{shown[: MAX_SIGNATURE - 1]}…"
 
 
 def _head_end(source: bytes, start: int, stops: bytes) -> int:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from kernelscope.dims import Dim
@@ -28,7 +29,7 @@ def tensor_hover(run: FileRun, module: Source, path: Path, offset: int, bindings
     span = identifier_at(module.text.data, offset)
     if span is None:
         return None
-    seen = run.values.get(span)
+    seen = run.value_at(span)
     if seen is None:
         return None
     name = module.text.slice(span)
@@ -36,7 +37,7 @@ def tensor_hover(run: FileRun, module: Source, path: Path, offset: int, bindings
     shown = describe(seen.value, order)
     if shown is None:
         return None
-    notes = list(_notes(seen.value, seen.contexts, bindings, order))
+    notes = [*_notes(seen.value, seen.contexts, bindings, order), *([run.note] if run.note else [])]
     target = Target(path, offset)
     links = (
         Link("Why", command="kernelscope.showWhy", target=target),
@@ -119,10 +120,13 @@ def _reasons(shape: Shape) -> list[str]:
 def names_in_order(module: Source, offset: int) -> tuple[str, ...]:
     """Names of the enclosing function and then of its class by first appearance: products read as the source does."""
     scope = module.scope_at(offset)
-    if scope is None:
-        return ()
+    return _names(scope.node, scope.owner) if scope is not None else ()
+
+
+@lru_cache(maxsize=64)
+def _names(function: t.FunctionDef | t.ClassDef, owner: t.ClassDef | None) -> tuple[str, ...]:
     found: dict[str, None] = {}
-    for node in t.walk(*scope.node.body, *(scope.owner.body if scope.owner is not None else ())):
+    for node in t.walk(*function.body, *(owner.body if owner is not None else ())):
         if isinstance(node, t.Name | t.Attribute):
             name = t.dotted(node)
             if name:
@@ -137,7 +141,7 @@ def shape_hints(run: FileRun, module: Source, span: Span) -> Iterator[InlayHint]
     for node in _targets(module):
         if not (span.start <= node.start < span.end):
             continue
-        seen = run.values.get(node)
+        seen = run.value_at(node)
         if seen is None or not isinstance(seen.value, Tensor) or seen.value.rank is None:
             continue
         scope = module.scope_at(node.start)

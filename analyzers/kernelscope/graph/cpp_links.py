@@ -28,6 +28,8 @@ class CppLinks:
         self._files: dict[str, FileFacts] = {}
         self._by_name: dict[str, list[tuple[str, int]]] = {}
         self._structs: set[str] = set()
+        self._struct_names: dict[tuple[str, int], str] = {}
+        self._answers: dict[tuple[str, str, str, bool, str], list[tuple[str, int]]] = {}
 
     def add(self, path: str, facts: FileFacts) -> None:
         """Makes the definitions of a file known; edges come once all files are added."""
@@ -57,19 +59,23 @@ class CppLinks:
         ]
 
     def _call_edges(self, path: str, facts: FileFacts, call: Call, owners: dict[int, Node]) -> Iterator[Edge]:
-        source = owners.get(_owner(facts, call.scope))
+        tail = call.name.rpartition("::")[2].removeprefix("?.")
+        primitive = native_collective(tail) if tail not in self._by_name else None
+        if tail not in self._by_name and primitive is None:
+            return
+        scope = _owner(facts, call.scope)
+        source = owners.get(scope)
         if source is None:
             return
+        if primitive is not None:
+            target = Node(NodeKind.COLLECTIVE, tail, detail=primitive)
+            yield Edge(EdgeKind.COMMUNICATES, source, target, path, call.line)
+            return
         is_member = call.name.startswith("?.")
-        qualifier, _, tail = call.name.removeprefix("?.").rpartition("::")
-        if primitive := native_collective(tail):
-            yield Edge(
-                EdgeKind.COMMUNICATES, source, Node(NodeKind.COLLECTIVE, tail, detail=primitive), path, call.line
-            )
+        qualifier = call.name.removeprefix("?.").rpartition("::")[0]
+        if qualifier.partition("::")[0] in LIBRARY_NAMESPACES:
             return
-        if tail not in self._by_name or qualifier.partition("::")[0] in LIBRARY_NAMESPACES:
-            return
-        around = self._struct_of(path, _owner(facts, call.scope))
+        around = self._struct_of(path, scope)
         found = self._nearest(tail, qualifier.rpartition("::")[2], path, is_member, around)
         if is_member and len(found) > 1:
             return
@@ -123,6 +129,13 @@ class CppLinks:
 
         Members of a struct count for `x.f()`, for `Struct::f` and inside that struct (`around`) only.
         """
+        asked = (name, qualifier, near, is_member, around)
+        known = self._answers.get(asked)
+        if known is None:
+            known = self._answers[asked] = self._sought(name, qualifier, near, is_member, around)
+        return known
+
+    def _sought(self, name: str, qualifier: str, near: str, is_member: bool, around: str) -> list[tuple[str, int]]:
         found: list[tuple[str, int]] = []
         for path, index in self._by_name.get(name, []):
             struct = self._struct_of(path, index)
@@ -131,24 +144,26 @@ class CppLinks:
                 found.append((path, index))
         if qualifier and (inside := [(p, i) for p, i in found if self._struct_of(p, i) == qualifier]):
             found = inside
-        folder = os.path.dirname(near)
-        for closer in (
-            [(p, i) for p, i in found if p == near],
-            [(p, i) for p, i in found if os.path.dirname(p) == folder],
-        ):
-            if closer:
-                return closer[:MAX_CANDIDATES]
-        return found[:MAX_CANDIDATES]
+        if len(found) == 1:
+            return found
+        if closer := [(p, i) for p, i in found if p == near]:
+            return closer[:MAX_CANDIDATES]
+        folder = os.path.dirname(near) + os.sep
+        beside = [(p, i) for p, i in found if p.startswith(folder) and os.sep not in p[len(folder) :]]
+        return (beside or found)[:MAX_CANDIDATES]
 
     def _struct_of(self, path: str, index: int) -> str:
         if index == TOP:
             return ""
-        defs = self._files[path].defs
-        qualifier = defs[index].name.rpartition("::")[0].rpartition("::")[2]
-        if qualifier in self._structs:  # a member defined outside of its struct: `Struct::f`
-            return qualifier
-        scope = defs[index].scope
-        return defs[scope].name if scope != TOP else ""
+        known = self._struct_names.get((path, index))
+        if known is None:
+            defs = self._files[path].defs
+            known = defs[index].name.rpartition("::")[0].rpartition("::")[2]
+            if known not in self._structs:  # else a member defined outside of its struct: `Struct::f`
+                scope = defs[index].scope
+                known = defs[scope].name if scope != TOP else ""
+            self._struct_names[path, index] = known
+        return known
 
 
 def function_node(path: str, facts: FileFacts, index: int) -> Node:

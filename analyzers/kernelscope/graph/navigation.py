@@ -41,6 +41,7 @@ from kernelscope.workspace.packages import ModuleRef
 from kernelscope.workspace.workspace import Workspace
 
 MAX_LOCATIONS = 500
+MAX_REMEMBERED = 5_000
 MAX_KERNELS = 8
 MAX_METHODS = 4
 REFERENCE_SECONDS = 3.0
@@ -59,6 +60,8 @@ class Navigation:
         self._graph: OperatorGraph | None = None
         self._graph_state: object = None
         self._building = threading.Lock()
+        self._found: dict[tuple[object, ...], list[Location]] = {}
+        self._found_state: object = None
 
     def graph(self) -> OperatorGraph:
         """The operator graph of the present facts."""
@@ -83,7 +86,16 @@ class Navigation:
         cursor = cursor_at(module, offset) if module else None
         if cursor is None:
             return []
-        return self._unique(self._locate(path, cursor))
+        if cursor.text is None or isinstance(cursor.node, (FunctionDef, ClassDef, Param, Alias)):
+            return self._unique(self._locate(path, cursor))
+        state = (self._workspace.index.generation, self._workspace.index.stage, self._workspace.files.changes)
+        if state != self._found_state or len(self._found) > MAX_REMEMBERED:
+            self._found, self._found_state = {}, state
+        name = (path, cursor.text, cursor.owner, *cursor.functions)
+        found = self._found.get(name)
+        if found is None:
+            found = self._found[name] = self._unique(self._locate(path, cursor))
+        return found
 
     def _locate(self, path: str, cursor: Cursor) -> Iterator[Location]:
         if isinstance(cursor.node, (FunctionDef, ClassDef, Param)):

@@ -78,3 +78,23 @@ class SourceText:
     def location(self, path: Path, span: Span) -> Location:
         first, last = self.line_of(span.start), self.line_of(span.end)
         return Location(path, first, span.start - self.line_start(first), last, span.end - self.line_start(last))
+
+
+def changed_part(before: bytes, after: bytes) -> tuple[int, int, int]:
+    """Where two texts differ: the start, its end in the first and its end in the second."""
+    start = _common(before, after)
+    rest = min(len(before), len(after)) - start
+    tail = _common(before[: -rest - 1 : -1], after[: -rest - 1 : -1]) if rest else 0
+    return start, len(before) - tail, len(after) - tail
+
+
+def _common(one: bytes, other: bytes) -> int:
+    """The length of the common beginning."""
+    low, high = 0, min(len(one), len(other))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if one[low:middle] == other[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low

@@ -72,6 +72,8 @@ class Files:
         self._lock = threading.Lock()
         self._open: dict[str, bytes] = {}
         self._edits: dict[str, int] = {}
+        self.changes = 0
+        """Counts edits of open documents and announced changes: equal numbers mean that neither happened."""
         self._left_out: dict[str, str] = {}
 
     # -- open documents and announced changes ------------------------------------------------------------
@@ -84,11 +86,13 @@ class Files:
             else:
                 self._open[path] = data
             self._edits[path] = self._edits.get(path, 0) + 1
+            self.changes += 1
 
     def announce(self, path: str) -> None:
         """The client says that this file changed: even an equal size and time no longer mean equal bytes."""
         with self._lock:
             self._edits[path] = self._edits.get(path, 0) + 1
+            self.changes += 1
 
     def open_paths(self) -> tuple[str, ...]:
         """The documents whose text comes from the editor."""

@@ -153,7 +153,7 @@ class Modules:
         data = self.files.read(path)
         if isinstance(data, LeftOut):
             return None
-        kept = _Kept(version, parse_module(data), len(data))
+        kept = _Kept(version, parse_module(data, kept.module if kept else None), len(data))
         with self._lock:
             if old := self._kept.pop(path, None):
                 self._kept_bytes -= old.size

@@ -656,4 +656,4 @@ def _no_body() -> list[t.Stmt]:
     return []
 
 
-_NOWHERE = t.FunctionDef("", Span(0, 0), [], None, [], False, Span(0, 0), _no_body)
+_NOWHERE = t.FunctionDef("", Span(0, 0), list, None, [], False, Span(0, 0), _no_body)

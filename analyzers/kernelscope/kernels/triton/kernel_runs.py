@@ -14,7 +14,7 @@ from kernelscope.kernels.triton.configs import tuning
 from kernelscope.kernels.triton.fixed_numbers import fixed_numbers
 from kernelscope.kernels.triton.interpretation import Facts, Found, Frame, HelperCall, Interpretation, OutOfSteps
 from kernelscope.kernels.triton.launches import Launch, launches
-from kernelscope.kernels.triton.recognition import is_kernel, kernels
+from kernelscope.kernels.triton.recognition import is_kernel, kernels, may_hold_kernels
 from kernelscope.kernels.triton.statements import parameter_value, run_function
 from kernelscope.kernels.triton.switches import MAX_SWITCHES, Answers, told, ways
 from kernelscope.kernels.triton.translation import own_words
@@ -76,8 +76,13 @@ class KernelRuns:
 
     def at(self, path: str, offset: int) -> t.FunctionDef | None:
         """The innermost kernel around an offset."""
-        holding = [k for k in self.kernels(path) if k.span.start <= offset <= k.span.end]
-        return max(holding, key=lambda k: k.span.start, default=None)
+        module = self.modules.module(path)
+        if module is None or not may_hold_kernels(module):
+            return None
+        for scope in module.scopes_around(offset) or module.scopes_around(offset - 1):
+            if isinstance(scope.node, t.FunctionDef) and is_kernel(self.modules, path, scope.node):
+                return scope.node
+        return None
 
     def run(self, path: str, node: t.FunctionDef, depth: int = 0) -> KernelRun:
         """The interpretation of a kernel or helper. Never raises."""

@@ -18,7 +18,7 @@ from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.expressions import span_of, text_of
 from kernelscope.syntax.python.mending import dangling_dots, with_holes
 from kernelscope.syntax.python.statements import block
-from kernelscope.syntax.text import SourceText, with_line_feeds
+from kernelscope.syntax.text import SourceText, changed_part, with_line_feeds
 
 
 @cache
@@ -127,8 +127,19 @@ class Module:
 
     def scope_at(self, offset: int) -> Scope | None:
         """The innermost function or class whose span holds `offset`."""
-        holding = [scope for scope in self.scopes if scope.node.span.start <= offset < scope.node.span.end]
-        return max(holding, key=lambda scope: scope.node.span.start, default=None)
+        return next(iter(self.scopes_around(offset)), None)
+
+    def scopes_around(self, offset: int) -> list[Scope]:
+        """The functions and classes whose spans hold `offset`, innermost first; lowers no others."""
+        found: list[Scope] = []
+        body, path, owner = self.body, (), None
+        while True:
+            node = next((n for n in _definitions(body) if n.span.start <= offset < n.span.end), None)
+            if node is None:
+                return found
+            path = (*path, node.name)
+            found.insert(0, Scope(node, path, owner))
+            body, owner = node.body, node if isinstance(node, t.ClassDef) else None
 
 
 def _definitions(body: list[t.Stmt]) -> Iterator[t.FunctionDef | t.ClassDef]:
@@ -206,9 +217,23 @@ def error_places(root: Node) -> list[int]:
     return found
 
 
-def parse_module(data: bytes, old: Tree | None = None) -> Module:
-    """Parse and wrap `data`. `old` is the edited tree of the previous version, for an incremental parse."""
+def parse_module(data: bytes, before: Module | None = None) -> Module:
+    """Parse and wrap `data`; of an earlier version of the text, what did not change is not parsed again."""
     parser = Parser(language())
     lines = with_line_feeds(data)
-    tree = parser.parse(lines) if old is None else parser.parse(lines, old)
+    tree = parser.parse(lines) if before is None else parser.parse(lines, _edited(before, lines))
     return Module(SourceText(data), tree)
+
+
+def _edited(before: Module, lines: bytes) -> Tree:
+    """A copy of the tree of an earlier text that knows where the present one differs."""
+    known = with_line_feeds(before.text.data)
+    start, old_end, new_end = changed_part(known, lines)
+    tree = before.tree.copy()
+    tree.edit(start, old_end, new_end, _point(lines, start), _point(known, old_end), _point(lines, new_end))
+    return tree
+
+
+def _point(data: bytes, offset: int) -> tuple[int, int]:
+    """Row and column of an offset."""
+    return data.count(b"\n", 0, offset), offset - data.rfind(b"\n", 0, offset) - 1

@@ -277,7 +277,7 @@ def _function(raw: Raw, depth: int, decorators: list[t.Expr] | None = None, span
     return t.FunctionDef(
         name=text_of(name) if name else "",
         name_span=span_of(name) if name else span_of(raw),
-        args=parameters(raw.child_by_field_name("parameters"), depth),
+        lower_args=lambda: parameters(raw.child_by_field_name("parameters"), depth),
         returns=_optional(raw, "return_type", depth),
         decorator_list=decorators or [],
         is_async=any(child.type == "async" for child in raw.children[:1]),

@@ -465,15 +465,15 @@ class _Definition:
 
 
 class FunctionDef(_Definition):
-    """`def` or `async def`; `span` begins at the first decorator."""
+    """`def` or `async def`; `span` begins at the first decorator. Parameters are lowered on first access, too."""
 
-    __slots__ = ("args", "is_async", "returns")
+    __slots__ = ("_args", "_lower_args", "is_async", "returns")
 
     def __init__(
         self,
         name: str,
         name_span: Span,
-        args: list[Param],
+        lower_args: Callable[[], list[Param]],
         returns: Expr | None,
         decorator_list: list[Expr],
         is_async: bool,
@@ -481,9 +481,17 @@ class FunctionDef(_Definition):
         lower_body: Callable[[], list[Stmt]],
     ) -> None:
         super().__init__(name, name_span, decorator_list, span, lower_body)
-        self.args = args
+        self._lower_args: Callable[[], list[Param]] | None = lower_args
+        self._args: list[Param] = []
         self.returns = returns
         self.is_async = is_async
+
+    @property
+    def args(self) -> list[Param]:
+        if self._lower_args is not None:
+            self._args = self._lower_args()
+            self._lower_args = None
+        return self._args
 
 
 class ClassDef(_Definition):
