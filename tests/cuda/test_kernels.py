@@ -75,3 +75,44 @@ def test_the_hover_of_a_launch_tells_grid_and_block(analysis: Analysis) -> None:
 def test_a_kernel_has_to_be_named_where_there_are_several(analysis: Analysis) -> None:
     with pytest.raises(UserError, match="row_sums, total"):
         analysis.document("explain", Target(FOLDER / "reductions.cu"))
+
+
+def test_a_kernel_that_is_cut_off_is_told_as_far_as_it_goes(tmp_path: Path) -> None:
+    path = tmp_path / "cut.cu"
+    path.write_text(
+        "__global__ void scale(float* a, int n) {\n    __shared__ float s[32];\n"
+        "    int i = blockIdx.x * blockDim.x + threadIdx.x;\n    if (i < n) {\n        a[i] = 2.0f * s[thread"
+    )
+    card = to_text(Analysis([tmp_path]).document("explain", Target(path))).text
+    assert "Cut off                  the body that begins at L1 is not closed" in card
+    assert "`a` L5 store: coalesced" in card
+    assert "128 B: `s` float[32] 128 B" in card
+
+
+def test_registers_are_those_of_a_build_log_nearby(tmp_path: Path) -> None:
+    path = tmp_path / "scale.cu"
+    path.write_text(
+        "template <int N> __global__ void scale(float* a) { a[threadIdx.x] *= N; }\n"
+        "__global__ void rescale(float* a) { a[threadIdx.x] *= 2; }\n"
+        "void run(float* a) { scale<2><<<8, 256>>>(a); scale<4><<<8, 256>>>(a); }\n"
+    )
+    (tmp_path / "build").mkdir()
+    (tmp_path / "build" / "make.log").write_text(
+        "ptxas info    : Compiling entry function '_Z5scaleILi2EEvPf' for 'sm_90'\n"
+        "    0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads\n"
+        "ptxas info    : Used 40 registers, 360 bytes cmem[0]\n"
+        "ptxas info    : Compiling entry function '_Z5scaleILi4EEvPf' for 'sm_90'\n"
+        "    8 bytes stack frame, 16 bytes spill stores, 24 bytes spill loads\n"
+        "ptxas info    : Used 96 registers, 360 bytes cmem[0]\n"
+    )
+    analysis = Analysis([tmp_path])
+    rows = dict(_card(analysis, path, b"scale"))
+    assert rows["Registers"] == "`ptxas` 40 to 96 over 2 instantiations on sm_90, 40 bytes spilled (L6 `make.log`)"
+    assert rows["Occupancy"] == "2 blocks/SM = 16/64 warps = 25% on sm_90, limited by registers"
+    assert dict(_card(analysis, path, b"rescale"))["Registers"] == "not known without ptxas"
+
+
+def _card(analysis: Analysis, path: Path, name: bytes) -> tuple[tuple[str, str], ...]:
+    hover = analysis.hover(path, path.read_bytes().index(b"void " + name + b"(") + 5)
+    assert hover is not None
+    return hover.table

@@ -6,7 +6,7 @@ from collections import defaultdict
 from math import factorial
 from typing import Any
 
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from kernelscope.dims import Dim, bit_xor, dim, less
 from kernelscope.kernels.cuda.warp.banks import conflict
@@ -39,6 +39,8 @@ def symbolic(tree: Tree) -> Dim:
 
 
 @settings(max_examples=500, deadline=None)
+@example(("//", ("+", "threadIdx.x", ("%", 1, "K")), 2), (32, 1, 1), 0, 1, 1, 0)
+@example(("//", ("+", "threadIdx.x", ("//", "K", "N")), 2), (32, 1, 1), 0, 3, 1, 0)
 @given(trees, shapes, st.integers(0, 3), st.integers(1, 50), st.integers(1, 50), st.integers(0, 50))
 def test_lanes_hold_what_each_thread_computes(
     tree: Tree, shape: tuple[int, int, int], warp: int, k: int, n: int, block: int

@@ -12,6 +12,7 @@ from kernelscope.dims import Dim, product, render
 from kernelscope.explain.cuda_accesses import access_lines
 from kernelscope.explain.cuda_threads import mapping_lines
 from kernelscope.explain.document import Card, CardRow, Line
+from kernelscope.kernels.cuda.build_logs import Compiled
 from kernelscope.kernels.cuda.intrinsics import Kind
 from kernelscope.kernels.cuda.kernels import KernelFacts
 from kernelscope.kernels.cuda.launches import Launch
@@ -19,7 +20,7 @@ from kernelscope.kernels.cuda.operations import Operation
 from kernelscope.kernels.cuda.resources import cluster_dims, loop_kind, vector_width
 from kernelscope.kernels.cuda.shared_memory import SharedArray, SharedMemory
 from kernelscope.kernels.cuda.warp.kernel_warp import KernelWarp, kernel_warp
-from kernelscope.kernels.hardware import generation
+from kernelscope.kernels.hardware import Generation, generation
 from kernelscope.kernels.occupancy import occupancy
 from kernelscope.results import Hover, Link, Location, Span, Target
 
@@ -31,6 +32,8 @@ MAX_LINES = 8
 def kernel_card(facts: KernelFacts, gpu: str = "H100") -> Card:
     """Every row of the card."""
     warp = kernel_warp(facts)
+    limits = generation(gpu)
+    built = facts.compiled_for(limits.arch if limits is not None else "")
     rows: tuple[tuple[str, Callable[[], Iterator[Line]]], ...] = (
         ("Launch", lambda: _launches(facts)),
         ("Grid", lambda: _extents(facts, "grid")),
@@ -49,10 +52,17 @@ def kernel_card(facts: KernelFacts, gpu: str = "H100") -> Card:
         ("Async copy", lambda: _counted(facts, Kind.ASYNC)),
         ("Loop", lambda: _loop(facts)),
         ("Warp specialisation", lambda: _specialisation(facts)),
-        ("Registers", lambda: iter((Line("not known without ptxas"),))),
-        ("Occupancy", lambda: _occupancy(facts, gpu)),
+        ("Registers", lambda: _registers(built)),
+        ("Occupancy", lambda: _occupancy(facts, limits, built)),
     )
-    return Card(tuple(CardRow(name, tuple(lines()) or (Line("none"),)) for name, lines in rows))
+    told = tuple(CardRow(name, tuple(lines()) or (Line("none"),)) for name, lines in rows)
+    return Card((CardRow("Cut off", tuple(_cut(facts))), *told) if facts.function.cut else told)
+
+
+def _cut(facts: KernelFacts) -> Iterator[Line]:
+    """That nothing closes the body: what is told holds of the part that is there."""
+    place = facts.location(facts.function.span)
+    yield Line(f"the body that begins at L{place.line} is not closed: what follows is of the part that is there", place)
 
 
 def kernel_hover(facts: KernelFacts, span: Span, gpu: str = "H100") -> Hover:
@@ -292,11 +302,26 @@ def _specialisation(facts: KernelFacts) -> Iterator[Line]:
         yield Line(f"by warpgroup: {', '.join(f'`{name}`' for name in found)} (L{first.location.line})", first.location)
 
 
-# -- occupancy ------------------------------------------------------------------------------------------------
+# -- registers and occupancy ------------------------------------------------------------------------------------
 
 
-def _occupancy(facts: KernelFacts, gpu: str) -> Iterator[Line]:
-    limits = generation(gpu)
+def _registers(built: tuple[Compiled, ...]) -> Iterator[Line]:
+    """The most that any instantiation needs, and the spills."""
+    if not built:
+        yield Line("not known without ptxas")
+        return
+    most = max(built, key=lambda entry: (entry.registers, entry.spilled))
+    fewest = min(entry.registers for entry in built)
+    numbers = f"{most.registers}" if fewest == most.registers else f"{fewest} to {most.registers}"
+    times = f" over {len(built)} instantiations" if len(built) > 1 else ""
+    spilled = max(entry.spilled for entry in built)
+    spills = f", {spilled} bytes spilled" if spilled else ", nothing spilled"
+    place = Location(Path(most.path), most.line, 0, most.line, 0)
+    text = f"`ptxas` {numbers}{times} on {most.arch}{spills} (L{most.line} `{place.path.name}`)"
+    yield Line(text, place)
+
+
+def _occupancy(facts: KernelFacts, limits: Generation | None, built: tuple[Compiled, ...]) -> Iterator[Line]:
     threads = _block_threads(facts)
     static = facts.shared.static_bytes
     if limits is None or threads is None:
@@ -309,10 +334,12 @@ def _occupancy(facts: KernelFacts, gpu: str) -> Iterator[Line]:
     if facts.shared.dynamic and dynamic is None:
         yield Line("not known: the dynamic shared memory is sized at run time")
         return
-    found = occupancy(limits, threads, 0, static.const + (dynamic or 0))
+    registers = max((entry.registers for entry in built if entry.arch == limits.arch), default=0)
+    found = occupancy(limits, threads, registers, static.const + (dynamic or 0))
+    at_most, supposed = ("", "") if registers else ("≤ ", ", if registers allow it")
     yield Line(
-        f"≤ {found.blocks_per_sm} blocks/SM = {found.warps_per_sm}/{found.max_warps} warps = {found.share:.0%} on "
-        f"{limits.arch}, limited by {' and '.join(found.limited_by)}, if registers allow it"
+        f"{at_most}{found.blocks_per_sm} blocks/SM = {found.warps_per_sm}/{found.max_warps} warps = {found.share:.0%} "
+        f"on {limits.arch}, limited by {' and '.join(found.limited_by)}{supposed}"
     )
 
 

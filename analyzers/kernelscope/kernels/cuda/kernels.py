@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 
 from kernelscope.dims import Dim
+from kernelscope.kernels.cuda.build_logs import Compiled, compiled
 from kernelscope.kernels.cuda.constants import Constants
 from kernelscope.kernels.cuda.launches import Launch, launches
 from kernelscope.kernels.cuda.operations import Behaviour, behaviour
@@ -118,6 +119,15 @@ class KernelFacts:
         """The threads of the launch bounds."""
         bounds = self.launch_bounds
         return self.constants.evaluate(bounds.threads, self.function.body.start_byte) if bounds is not None else None
+
+    @cached_property
+    def compiled(self) -> tuple[Compiled, ...]:
+        """What ptxas said of the kernel in build logs near it."""
+        return compiled(self.unit.units.files, self.unit.path, self.name)
+
+    def compiled_for(self, arch: str) -> tuple[Compiled, ...]:
+        """The same for one architecture, where the logs have it."""
+        return tuple(entry for entry in self.compiled if entry.arch == arch) or self.compiled
 
     @cached_property
     def block(self) -> tuple[Dim | None, Dim | None, Dim | None] | None:

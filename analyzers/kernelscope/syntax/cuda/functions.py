@@ -21,6 +21,8 @@ from kernelscope.syntax.cuda.source import CudaSource, language
 MAX_HEADER = 6_000
 _KERNEL = re.compile(rb"\b__global__\b")
 _NAME = re.compile(rb"([A-Za-z_]\w*)\s*(<[^;{}()]*>)?\s*\(")
+_BRACKET = re.compile(rb"[()\[\]{}]")
+_CLOSERS = {b"(": b")", b"[": b"]", b"{": b";}"}
 _ATTRIBUTES = frozenset(
     (b"__launch_bounds__", b"__attribute__", b"__cluster_dims__", b"__maxnreg__", b"__align__", b"alignas",
      b"__block_size__", b"decltype", b"typename")
@@ -71,6 +73,8 @@ class Function:
     """The type it returns, as written, without qualifiers."""
     alone: bool = False
     """Whether it was parsed by itself, because the tree of the file has it in pieces only."""
+    cut: bool = False
+    """Whether the file ends, or another kernel begins, before its body is closed."""
 
 
 def functions(source: CudaSource) -> tuple[Function, ...]:
@@ -200,22 +204,25 @@ def _unread_kernels(source: CudaSource, bodies: dict[int, Function]) -> Iterator
         if bounds is None:
             continue
         opening, end = bounds
+        closers = b""
+        if end is None:
+            end, closers = _cut_body(plain, opening)
         known = bodies.get(opening)
         if known is not None and known.kind is FunctionKind.KERNEL and known.body.end_byte == end:
             continue
         start = _declaration_start(plain, match.start())
-        alone = b" " * start + source.prepared.data[start:end]
+        alone = b" " * start + source.prepared.data[start:end] + closers
         root = Parser(language()).parse(alone).root_node
         for node in walk(root):
             if node.type == "function_definition":
                 made = _function(source, node)
                 if made is not None:
-                    yield replace(made, alone=True)
+                    yield replace(made, alone=True, cut=bool(closers))
                 break
 
 
-def _kernel_bounds(text: bytes, position: int) -> tuple[int, int] | None:
-    """Where the body of the kernel that is declared here opens and ends; None for a declaration without one."""
+def _kernel_bounds(text: bytes, position: int) -> tuple[int, int | None] | None:
+    """Where the body of the kernel that is declared here opens and ends, if it does; None for a declaration only."""
     limit = position + MAX_HEADER
     while match := _NAME.search(text, position, limit):
         close = closing(text, text.index(b"(", match.end() - 1))
@@ -229,8 +236,21 @@ def _kernel_bounds(text: bytes, position: int) -> tuple[int, int] | None:
             continue
         opening = text.index(b"{", position)
         end = closing(text, opening, len(text))
-        return (opening, end + 1) if end is not None else None
+        return opening, end + 1 if end is not None else None
     return None
+
+
+def _cut_body(text: bytes, opening: int) -> tuple[int, bytes]:
+    """Where a body that nothing closes is taken to end, and what would close it there."""
+    following = _KERNEL.search(text, opening)
+    end = _declaration_start(text, following.start()) if following is not None else len(text)
+    open_brackets: list[bytes] = []
+    for match in _BRACKET.finditer(text, opening, max(end, opening + 1)):
+        if match[0] in _CLOSERS:
+            open_brackets.append(match[0])
+        elif len(open_brackets) > 1 and _CLOSERS[open_brackets[-1]].endswith(match[0]):
+            open_brackets.pop()
+    return max(end, opening + 1), b"".join(_CLOSERS[bracket] for bracket in reversed(open_brackets))
 
 
 def _declaration_start(text: bytes, position: int) -> int:

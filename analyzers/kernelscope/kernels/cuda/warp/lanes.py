@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import gcd
+from math import factorial, gcd
 
 from kernelscope.dims import Dim, dim, render
 from kernelscope.dims.monomial import Atom, Monomial, Opaque, over, times
@@ -22,6 +22,8 @@ Spread = dict[Monomial, Numbers]
 UNIT: Monomial = ()
 MIN_SHARING = 4
 """Lanes that have to share a loaded index for the warp to count as reading rows, and not single elements."""
+ROUND = factorial(33)
+"""What sizes are multiples of where only their divisibility matters."""
 FROM_MEMORY = ("an index comes from memory", "the result of an atomic operation")
 """How reasons begin that make a value scattered; others only say that it is not known."""
 
@@ -233,6 +235,8 @@ class Lanes:
         # a position in a loop is not free: it takes every value, so that which one matters has to be tried
         if len(monomial) == 1 and names and not self.is_size(names[0]):
             raise NeedsCases(names[0], needed)
+        if len(names) < len(monomial) and not _divides(Dim(((monomial, 1),)), needed):
+            raise Undecided(f"whether `{render(Dim(((monomial, 1),)))}` is a multiple of {needed}")
         self.assumed[f"{render(Dim(((monomial, 1),)))} is a multiple of {needed}"] = None
         return needed
 
@@ -286,6 +290,17 @@ class Lanes:
                     self._assume_multiple(monomial, numbers, power)
                 _add(high, {monomial: numbers})
         return _add(high, {UNIT: self._by_lane(op, plain)})
+
+
+def _divides(d: Dim, by: int) -> bool:
+    """Whether a number made by divisions and remainders is a multiple when all sizes in it are: `K // 8` is, `1 % K`
+    and `K // N` are not. Tried on sizes of either order."""
+    names = d.names()
+    for numbers in (range(3, 3 + len(names)), range(2 + len(names), 2, -1)):
+        value = d.evaluate({name: number * ROUND for name, number in zip(names, numbers, strict=True)})
+        if value is None or value % by:
+            return False
+    return True
 
 
 _PLAIN: dict[str, Callable[[int, int], int]] = {
