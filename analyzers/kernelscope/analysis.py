@@ -224,19 +224,20 @@ class Analysis:
 
     def problems(self, path: Path) -> Sequence[Problem]:
         """Certain findings in a file."""
+        from kernelscope.kernels.hardware import generation
+
+        limits = generation(self.settings.gpu) or generation("H100")
         if is_cuda(path):
             from kernelscope.kernels.cuda.findings import cuda_problems
             from kernelscope.kernels.cuda.warp.findings import access_problems
-            from kernelscope.kernels.hardware import generation
 
-            limits = generation(self.settings.gpu) or generation("H100")
             found = (*(cuda_problems(self.cuda, path, limits) if limits else ()), *access_problems(self.cuda, path))
             return tuple(p for p in found if p.code not in self.settings.silenced)
         if self._module(path) is None:
             return ()
         from kernelscope.kernels.triton.findings import triton_problems
 
-        return tuple(p for p in triton_problems(self.triton, path) if p.code not in self.settings.silenced)
+        return tuple(p for p in triton_problems(self.triton, path, limits) if p.code not in self.settings.silenced)
 
     # -- questions about the workspace -------------------------------------------------------------------
 

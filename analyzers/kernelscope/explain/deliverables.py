@@ -14,7 +14,7 @@ from kernelscope.syntax.python import tree as t
 from kernelscope.workspace.files import PYTHON_SUFFIXES
 
 if TYPE_CHECKING:
-    from kernelscope.explain.triton_card import KernelFacts
+    from kernelscope.kernels.triton.kernel_facts import KernelFacts
     from kernelscope.kernels.triton.kernel_runs import KernelRuns
 
 Maker = Callable[["KernelRuns", Target, ViewOptions], Document]
@@ -59,7 +59,7 @@ def model_architecture(runs: KernelRuns, target: Target, options: ViewOptions) -
 
 def triton_facts(runs: KernelRuns, target: Target) -> KernelFacts | None:
     """What is known of the Triton kernel at a target, None where the target is none."""
-    from kernelscope.explain.triton_card import kernel_facts
+    from kernelscope.kernels.triton.kernel_facts import kernel_facts
 
     found = python_target(runs.workspace, target)
     scope = found.scope

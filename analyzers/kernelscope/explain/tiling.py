@@ -13,12 +13,13 @@ from kernelscope.diagrams.tile_grid import LEGEND, Axis, Moves, Operand, tile_gr
 from kernelscope.diagrams.timeline import Lane, Task, timeline
 from kernelscope.dims import render
 from kernelscope.explain.document import Block, Document, Heading, Line, Paragraph, Picture, Region, Table
-from kernelscope.explain.triton_card import KernelFacts, largest_blocks
+from kernelscope.explain.triton_card import largest_blocks
 from kernelscope.explain.triton_hover import describe
 from kernelscope.explain.triton_pseudocode import kernel_code
 from kernelscope.kernels.triton.accesses import describe_footprint, footprint
 from kernelscope.kernels.triton.addressing import Address
 from kernelscope.kernels.triton.call import Access
+from kernelscope.kernels.triton.kernel_facts import KernelFacts
 from kernelscope.kernels.triton.tile_motion import Motion, TileMotion, tile_motions
 from kernelscope.kernels.triton.values import Sizes
 from kernelscope.kernels.triton.work import pipelined

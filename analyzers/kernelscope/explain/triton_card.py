@@ -5,32 +5,26 @@ Rows are gathered from the kernel's run, its launches and its decorators; a row 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterator
 
 from kernelscope.dims import Dim, product, render, total
 from kernelscope.explain.document import Card, CardRow, Line
 from kernelscope.explain.triton_hover import describe
-from kernelscope.kernels.hardware import generation
+from kernelscope.kernels.hardware import GPUS, generation
+from kernelscope.kernels.occupancy import occupancy, waves
 from kernelscope.kernels.triton.accesses import describe_footprint, footprint
+from kernelscope.kernels.triton.bounds import Overshoot, overshoots
 from kernelscope.kernels.triton.broadcasting import numel
-from kernelscope.kernels.triton.call import Access
-from kernelscope.kernels.triton.configs import Config, Tuning, tuning
+from kernelscope.kernels.triton.configs import Config
 from kernelscope.kernels.triton.dtypes import BITS
-from kernelscope.kernels.triton.fixed_numbers import fixed_numbers
 from kernelscope.kernels.triton.host_values import HostValue, Plain, as_dim
-from kernelscope.kernels.triton.kernel_runs import KernelRun, KernelRuns
-from kernelscope.kernels.triton.launches import Launch
-from kernelscope.kernels.triton.statements import is_constexpr
+from kernelscope.kernels.triton.kernel_facts import KernelFacts, shared_estimates
 from kernelscope.kernels.triton.values import Tensor
-from kernelscope.kernels.triton.work import block_bytes, pipelined, shared_bytes, staged, work
-from kernelscope.results import Hover, Link, Location, Span, Target
+from kernelscope.kernels.triton.work import DEFAULT_WARPS, block_bytes, pipelined, staged, work
+from kernelscope.results import Hover, Link, Span, Target
 from kernelscope.syntax.python import tree as t
-from kernelscope.syntax.python.lower import Module
 
 MAX_ROWS = 12
-MAX_HELPERS = 8
 LONG = 1 << 20
 """What the one unknown length counts as where only its growth matters."""
 FEATURES: dict[str, str] = {
@@ -52,73 +46,6 @@ FEATURES: dict[str, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class HelperFacts:
-    """A helper that a kernel calls, itself or through another."""
-
-    path: Path
-    module: Module
-    node: t.FunctionDef
-    run: KernelRun
-
-
-@dataclass(frozen=True, slots=True)
-class KernelFacts:
-    """All that a card or a document about one kernel is made of."""
-
-    path: Path
-    module: Module
-    node: t.FunctionDef
-    run: KernelRun
-    launches: tuple[Launch, ...]
-    tuning: Tuning
-    fixed: Mapping[str, int]
-    """Parameters that every launch passes as one and the same number."""
-    helpers: tuple[HelperFacts, ...] = ()
-
-    @property
-    def order(self) -> tuple[str, ...]:
-        return tuple(p.name for p in self.node.args)
-
-    @property
-    def constexprs(self) -> tuple[t.Param, ...]:
-        return tuple(p for p in self.node.args if is_constexpr(p.annotation))
-
-    def location(self, span: Span) -> Location:
-        return self.module.text.location(self.path, span)
-
-    def line_in(self, access: Access) -> int:
-        """The line in the helper that makes an access, 0 where helpers of other files make it."""
-        helpers = [c.function for c in self.run.calls if c.function.node.name == access.name]
-        if access.at is None or not helpers or helpers[0].path != str(self.path):
-            return 0
-        return self.location(access.at).line
-
-
-def kernel_facts(runs: KernelRuns, path: Path, module: Module, node: t.FunctionDef) -> KernelFacts:
-    run = runs.run(str(path), node)
-    found = () if run.is_helper else runs.launches(str(path), node)
-    tuned = tuning(runs.modules, str(path), node)
-    return KernelFacts(path, module, node, run, found, tuned, fixed_numbers(node, found, tuned), _helpers(runs, run))
-
-
-def _helpers(runs: KernelRuns, run: KernelRun) -> tuple[HelperFacts, ...]:
-    """The helpers of a kernel and theirs, each once and as they are called here, in the order of their calls."""
-    found: dict[t.FunctionDef, HelperFacts] = {}
-    todo = [run]
-    while todo and len(found) < MAX_HELPERS:
-        caller = todo.pop(0)
-        for call in caller.calls:
-            function = call.function
-            module = runs.modules.module(function.path)
-            if module is None or function.node in found or function.node is run.node:
-                continue
-            inner = runs.called(function.path, function.node, caller.calls)
-            found[function.node] = HelperFacts(Path(function.path), module, function.node, inner)
-            todo.append(inner)
-    return tuple(found.values())[:MAX_HELPERS]
-
-
 def kernel_hover(facts: KernelFacts, span: Span, gpu: str = "H100") -> Hover:
     """The hover of a kernel's name: the card as a table."""
     rows = tuple((row.name, "<br>".join(line.text for line in row.lines)) for row in kernel_card(facts, gpu).rows)
@@ -131,7 +58,7 @@ def kernel_card(facts: KernelFacts, gpu: str = "H100") -> Card:
     """Every row of the card; `none` is written out."""
     rows = (
         ("Grid", _grid(facts)),
-        ("Programs", _programs(facts)),
+        ("Programs", _programs(facts, gpu)),
         ("Configs", _configs(facts)),
         ("Constexprs", _constexprs(facts)),
         ("Block tensors", _blocks(facts)),
@@ -257,11 +184,14 @@ def _blocks(facts: KernelFacts) -> Iterator[Line]:
 
 def _accesses(facts: KernelFacts) -> Iterator[Line]:
     known = facts.fixed
+    launched = next((launch for launch in facts.launches if launch.grid is not None), None)
+    beyond = overshoots(facts, launched) if launched is not None else {}
     for access in facts.run.accesses[:MAX_ROWS]:
         where = facts.location(access.span)
         base = footprint(access).base or "?"
         block = describe(access.block, facts.order) or "block of unknown shape"
         text = f"`{base}` L{where.line} {access.kind}: {block} · {' · '.join(describe_footprint(access, known))}"
+        text += _held_back(facts, beyond.get(access.span, ()))
         if access.name:
             text += f" · in {access.name}" + (f" L{facts.line_in(access)}" if facts.line_in(access) else "")
         yield Line(text, where)
@@ -269,15 +199,47 @@ def _accesses(facts: KernelFacts) -> Iterator[Line]:
         yield Line(f"and {len(facts.run.accesses) - MAX_ROWS} more")
 
 
-def _programs(facts: KernelFacts) -> Iterator[Line]:
-    """The product of the grid, as a number where the launch's sizes are known."""
-    numbers = facts.fixed
+def _held_back(facts: KernelFacts, beyond: tuple[Overshoot, ...]) -> str:
+    """Whether the mask covers what the last programs would touch beyond the data."""
+    covered = [render(one.size, facts.order) for one in beyond if one.covered]
+    missed = [render(one.size, facts.order) for one in beyond if not one.covered]
+    text = f" · the mask ends at {' and '.join(covered)}" if covered else ""
+    return text + (f" · nothing stops it at {' and '.join(missed)}" if missed else "")
+
+
+def _programs(facts: KernelFacts, gpu: str) -> Iterator[Line]:
+    """The product of the grid, as a number where the launch's sizes are known, and the waves that it takes."""
     for launch in facts.launches[:1]:
         if launch.grid is not None:
             count = product(launch.grid)
-            number = count.evaluate(numbers)
-            text = f"{number:,}".replace(",", " ") if number is not None else f"`{render(count, facts.order)}`"
-            yield Line(text, launch.location)
+            number = count.evaluate(facts.fixed)
+            if number is None:
+                yield Line(f"`{render(count, facts.order)}`", launch.location)
+            else:
+                yield Line(f"{number:,}".replace(",", " "), launch.location)
+                yield from _waves(facts, number, gpu)
+
+
+def _waves(facts: KernelFacts, programs: int, gpu: str) -> Iterator[Line]:
+    """How often all multiprocessors are filled, and how full the last time; registers are not known and not counted."""
+    chip = GPUS.get(gpu)
+    if chip is None or programs <= 0:
+        return
+    limits = chip.generation
+    sizes = shared_estimates(facts, limits.arch)
+    warps = {dict(config.options).get("num_warps", DEFAULT_WARPS) for config in facts.tuning.configs} or {
+        dict(launch.options).get("num_warps", DEFAULT_WARPS) for launch in facts.launches
+    }
+    if len(warps) != 1 or len({size for size, _ in sizes}) > 1:
+        yield Line("waves: they differ by configuration")
+        return
+    held = occupancy(limits, 32 * warps.pop(), 0, sizes[0][0] if sizes else 0)
+    if held.blocks_per_sm:
+        count, tail = waves(programs, held.blocks_per_sm, chip.sms)
+        yield Line(
+            f"≥ {count:.3g} waves on {chip.name} ({chip.sms} SMs of ≤ {held.blocks_per_sm} programs), the last "
+            f"one {tail:.0%} full, if registers allow it"
+        )
 
 
 def _work(facts: KernelFacts) -> Iterator[Line]:
@@ -333,19 +295,6 @@ def _shared(facts: KernelFacts, gpu: str) -> Iterator[Line]:
         where = f" for {named}" if named else ""
         limit = f"{over} the {limits.block_shared // 1024} KiB of {limits.arch}"
         yield Line(f"≈ {size / 1024:.4g} KiB{where}: {limit} (if elements have 2 bytes where not known)")
-
-
-def shared_estimates(facts: KernelFacts, arch: str) -> list[tuple[int, str]]:
-    """(bytes, configuration) for every configuration whose sizes are known, the largest first."""
-    found: list[tuple[int, str]] = []
-    for config in facts.tuning.configs or (Config((), ()),):
-        numbers = {**facts.fixed} | config.numbers()
-        for launch in facts.launches:
-            numbers = dict(launch.options) | numbers
-        size = shared_bytes(facts.run.accesses, facts.run.products, numbers, arch)
-        if size is not None:
-            found.append((size, ", ".join(f"{n}={v}" for n, v in (*config.values, *config.options))))
-    return sorted(found, reverse=True)
 
 
 def _features(facts: KernelFacts) -> Iterator[Line]:

@@ -37,7 +37,8 @@ def triton_hover(runs: KernelRuns, module: Module, path: Path, offset: int, gpu:
     if node is None or span is None:
         return None
     if span == node.name_span:
-        from kernelscope.explain.triton_card import kernel_facts, kernel_hover
+        from kernelscope.explain.triton_card import kernel_hover
+        from kernelscope.kernels.triton.kernel_facts import kernel_facts
 
         return kernel_hover(kernel_facts(runs, path, module, node), span, gpu)
     run = runs.run(str(path), node)

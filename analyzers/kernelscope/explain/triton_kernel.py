@@ -9,9 +9,10 @@ from collections.abc import Iterator
 
 from kernelscope.explain.document import Block, Code, Document, Heading, Line, Paragraph
 from kernelscope.explain.tiling import memory_picture, tile_blocks
-from kernelscope.explain.triton_card import KernelFacts, kernel_card
+from kernelscope.explain.triton_card import kernel_card
 from kernelscope.explain.triton_pseudocode import kernel_code
 from kernelscope.kernels.triton.algorithms import algorithms
+from kernelscope.kernels.triton.kernel_facts import KernelFacts
 from kernelscope.kernels.triton.values import Unknown
 from kernelscope.results import Target, ViewOptions
 

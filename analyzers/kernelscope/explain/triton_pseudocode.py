@@ -10,9 +10,9 @@ from pathlib import Path
 
 from kernelscope.explain.document import Code
 from kernelscope.explain.pseudocode import INDENT, MAX_LINE, CodeWriter, ShapeOf
-from kernelscope.explain.triton_card import HelperFacts, KernelFacts
 from kernelscope.explain.triton_hover import describe, vagueness
 from kernelscope.kernels.triton.addressing import Address, Addresses, bare
+from kernelscope.kernels.triton.kernel_facts import HelperFacts, KernelFacts
 from kernelscope.kernels.triton.values import Value
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t

@@ -1,6 +1,7 @@
-"""Certain findings in Triton kernels: blocks that cannot meet, lengths that are no power of two, wrong launches.
+"""Certain findings in Triton kernels: blocks that cannot meet, lengths that are no power of two, wrong launches,
+accesses beyond the data, tiles that do not fit into shared memory.
 
-What holds for some callers or configurations only is no finding.
+What holds for some callers only is no finding; what holds for some configurations names them.
 """
 
 from __future__ import annotations
@@ -8,22 +9,36 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from kernelscope.dims import render
+from kernelscope.kernels.hardware import Generation
+from kernelscope.kernels.triton.bounds import Overshoot, overshoots
+from kernelscope.kernels.triton.host_values import Plain, Thing, as_dim
+from kernelscope.kernels.triton.kernel_facts import KernelFacts, kernel_facts, shared_estimates
 from kernelscope.kernels.triton.kernel_runs import KernelRuns
-from kernelscope.kernels.triton.launches import Launch, launches
-from kernelscope.kernels.triton.statements import is_constexpr
+from kernelscope.kernels.triton.launches import Launch
+from kernelscope.kernels.triton.values import Tensor
 from kernelscope.problems import Problem
 from kernelscope.results import Evidence, Span
 from kernelscope.syntax.python import tree as t
 
 
-def triton_problems(runs: KernelRuns, path: Path) -> Iterator[Problem]:
-    """Findings in one file, in source order of its kernels."""
-    for node in runs.kernels(str(path)):
+def triton_problems(runs: KernelRuns, path: Path, limits: Generation | None = None) -> Iterator[Problem]:
+    """Findings in one file, in source order of its kernels. `limits` are those of the chosen GPU."""
+    module = runs.modules.module(str(path))
+    for node in runs.kernels(str(path)) if module is not None else ():
+        assert module is not None
         run = runs.run(str(path), node)
         for found in run.found:
             yield Problem(found.code, found.message, found.span)
-        if not run.is_helper and not _is_wrapped(node):
-            yield from _launch_problems(runs, path, node)
+        if run.is_helper:
+            continue
+        facts = kernel_facts(runs, path, module, node)
+        yield from _lengths(facts)
+        yield from _unmasked(facts)
+        if limits is not None:
+            yield from _shared_memory(facts, limits)
+        if not _is_wrapped(node):
+            yield from _launch_problems(facts)
 
 
 def _is_wrapped(node: t.FunctionDef) -> bool:
@@ -31,23 +46,22 @@ def _is_wrapped(node: t.FunctionDef) -> bool:
     return len(node.decorator_list) != 1
 
 
-def _launch_problems(runs: KernelRuns, path: Path, node: t.FunctionDef) -> Iterator[Problem]:
+def _launch_problems(facts: KernelFacts) -> Iterator[Problem]:
+    node = facts.node
     if any(param.kind in ("args", "kwargs") for param in node.args):
         return
     names = {param.name for param in node.args}
     required = [param.name for param in node.args if param.default is None]
-    for launch in launches(runs.workspace, str(path), node):
-        if launch.location.path != path or not launch.complete:
+    for launch in facts.launches:
+        if launch.location.path != facts.path or not launch.complete:
             continue
         missing = [name for name in required if name not in launch.passed]
         unknown = sorted(launch.passed - names)  # compilers take options of their own: alone they say nothing
         if missing or launch.surplus:
-            yield _problem(runs, path, node, launch, missing, unknown)
+            yield _problem(facts, launch, missing, unknown)
 
 
-def _problem(
-    runs: KernelRuns, path: Path, node: t.FunctionDef, launch: Launch, missing: list[str], unknown: list[str]
-) -> Problem:
+def _problem(facts: KernelFacts, launch: Launch, missing: list[str], unknown: list[str]) -> Problem:
     parts: list[str] = []
     if missing:
         parts.append(f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not passed")
@@ -55,12 +69,140 @@ def _problem(
         parts.append(f"{launch.surplus} too many")
     if unknown:
         parts.append(f"it has no {', '.join(unknown)}")
-    module = runs.modules.module(str(path))
-    assert module is not None
-    start = module.text.line_start(launch.location.line) + launch.location.column
-    end = module.text.line_start(launch.location.end_line) + launch.location.end_column
-    constexprs = sum(is_constexpr(p.annotation) for p in node.args)
     story = Evidence(
-        module.text.location(path, node.name_span), f"{len(node.args)} parameters, {constexprs} of them constexpr"
+        facts.location(facts.node.name_span),
+        f"{len(facts.node.args)} parameters, {len(facts.constexprs)} of them constexpr",
     )
-    return Problem("launch-arguments", f"launch of {node.name}: {'; '.join(parts)}", Span(start, end), (story,))
+    message = f"launch of {facts.node.name}: {'; '.join(parts)}"
+    return Problem("launch-arguments", message, _launch_span(facts, launch), (story,))
+
+
+def _launch_span(facts: KernelFacts, launch: Launch) -> Span:
+    """The place of a launch in the kernel's file; of one in another file the kernel's name."""
+    if launch.location.path != facts.path:
+        return facts.node.name_span
+    start = facts.module.text.line_start(launch.location.line) + launch.location.column
+    return Span(start, facts.module.text.line_start(launch.location.end_line) + launch.location.end_column)
+
+
+# -- lengths -----------------------------------------------------------------------------------------------------
+
+
+def _lengths(facts: KernelFacts) -> Iterator[Problem]:
+    """Ranges that every way through the kernel makes, with the lengths that launches and configurations give."""
+    told: set[tuple[str, int]] = set()
+    for call in _always_made(facts.node):
+        values = facts.run.values.get(call.func.attr_span if isinstance(call.func, t.Attribute) else call.span, ())
+        shape = values[0].shape if values and isinstance(values[0], Tensor) else None
+        length = shape[0] if shape is not None and len(shape) == 1 else None
+        if length is None or length.const is not None:
+            continue
+        for numbers, given, span in _numbers(facts):
+            number = length.evaluate(numbers)
+            if number is None or number <= 0 or not number & (number - 1) or (given, number) in told:
+                continue
+            told.add((given, number))
+            line = facts.location(call.span).line
+            message = f"{given} makes the range in line {line} of {facts.node.name} {number} long: no power of two"
+            yield Problem("not-a-power-of-two", message, span, (Evidence(facts.location(call.span), "the range"),))
+
+
+def _always_made(node: t.FunctionDef) -> Iterator[t.Call]:
+    """The calls of `arange` outside of branches and loops."""
+    for statement in node.body:
+        if isinstance(statement, t.Assign | t.AnnAssign | t.ExprStmt):
+            for inner in t.walk(statement):
+                if isinstance(inner, t.Call) and isinstance(inner.func, t.Attribute) and inner.func.attr == "arange":
+                    yield inner
+
+
+def _numbers(facts: KernelFacts) -> Iterator[tuple[dict[str, int], str, Span]]:
+    """What launches and configurations give parameters: the numbers, how they are called, and where they stand."""
+    for config in facts.tuning.configs:
+        text = ", ".join(f"{name}={value}" for name, value in config.values)
+        yield {**facts.fixed, **config.numbers()}, f"the configuration {text}", facts.node.name_span
+    for launch in facts.launches:
+        if not launch.complete or facts.tuning.tuned:
+            continue
+        numbers: dict[str, int] = {}
+        for name, value in launch.arguments:
+            number = as_dim(value) if not isinstance(value, Plain) else None
+            if number is not None and number.const is not None:
+                numbers[name] = number.const
+        yield numbers, f"the launch of {facts.node.name}", _launch_span(facts, launch)
+
+
+# -- bounds ------------------------------------------------------------------------------------------------------
+
+
+def _unmasked(facts: KernelFacts) -> Iterator[Problem]:
+    """Accesses that the last programs make beyond a tensor whose size the launch tells."""
+    always = {call.span for statement in facts.node.body if not isinstance(statement, t.If | t.While)
+              for call in t.walk(statement) if isinstance(call, t.Call)}  # fmt: skip
+    told: set[Span] = set()
+    for launch in facts.launches:
+        if not launch.complete or _asserts_division(facts, launch):
+            continue
+        found = overshoots(facts, launch)
+        for access in facts.run.accesses:
+            for overshoot in found.get(access.span, ()):
+                if overshoot.covered or access.span in told or access.span not in always:
+                    continue
+                if _is_extent(launch, overshoot, getattr(access.pointer, "bases", ())):
+                    told.add(access.span)
+                    size, block = render(overshoot.size, facts.order), render(overshoot.block, facts.order)
+                    message = (
+                        f"the last program's {overshoot.index} goes beyond {size} unless {block} divides it, and this "
+                        f"{access.kind} has no mask for that"
+                    )
+                    yield Problem("missing-mask", message, access.span, (Evidence(launch.location, "the grid"),))
+
+
+def _is_extent(launch: Launch, overshoot: Overshoot, bases: tuple[str, ...]) -> bool:
+    """Whether what is overshot is the size of the very tensor that is accessed, and no multiple of the block."""
+    arguments = dict(launch.arguments)
+    size = overshoot.size
+    if size.name is not None and size.name in arguments:
+        given = arguments[size.name]
+        host = as_dim(given) if not isinstance(given, Plain) else None
+    else:
+        host = size
+    tensor = arguments.get(bases[0]) if len(bases) == 1 else None
+    if host is None or not isinstance(tensor, Thing) or host % overshoot.block == 0:
+        return False
+    return host in (tensor.numel(), *(tensor.size(axis) for axis in range(4)), tensor.size(-1))
+
+
+def _asserts_division(facts: KernelFacts, launch: Launch) -> bool:
+    """Whether the code that launches tests a remainder: it may rule overshoot out."""
+    if launch.location.path != facts.path:
+        return True
+    at = _launch_span(facts, launch).start
+    return any(
+        isinstance(inner, t.BinOp) and inner.op == "%"
+        for scope in facts.module.functions()
+        if isinstance(scope.node, t.FunctionDef) and scope.node.span.start <= at < scope.node.span.end
+        for statement in t.walk(*scope.node.body)
+        if isinstance(statement, t.Assert | t.If)
+        for inner in t.walk(statement.test)
+    )
+
+
+# -- shared memory -----------------------------------------------------------------------------------------------
+
+
+def _shared_memory(facts: KernelFacts, limits: Generation) -> Iterator[Problem]:
+    """Configurations that do not fit even if every element whose type is not known has one byte."""
+    least = dict.fromkeys(facts.order, "int8")
+    estimates = shared_estimates(facts, limits.arch, least)
+    over = [(size, named) for size, named in estimates if size > limits.block_shared]
+    if not over:
+        return
+    size, named = over[0]
+    of = f" for {named}" if named else ""
+    others = f"; {len(over)} of {len(estimates)} configurations are" if len(estimates) > 1 else ""
+    message = (
+        f"≈ {size / 1024:.4g} KiB of shared memory or more{of}: over the {limits.block_shared // 1024} KiB of "
+        f"{limits.arch}{others}"
+    )
+    yield Problem("shared-memory-limit", message, facts.node.name_span)
