@@ -156,3 +156,16 @@ def test_launches_with_wrong_arguments_are_found(tmp_path: Path) -> None:
     assert problem.code == "launch-arguments"
     assert "n, BLOCK are not passed" in problem.message
     assert "BLOCKS" in problem.message
+
+
+def test_a_branch_on_what_is_loaded_is_told(tmp_path: Path) -> None:
+    source = HEAD + (
+        "@triton.jit\ndef pick(x, y, BLOCK: tl.constexpr):\n    i = tl.arange(0, BLOCK)\n"
+        "    if tl.load(x) > 0:\n        at = y + i\n    else:\n        at = y - i\n"
+        "    if tl.load(at) > 0:\n        at = at + 1\n    tl.store(at, i)\n"
+    )
+    path = tmp_path / "kernels.py"
+    path.write_text(source)
+    document = Analysis([tmp_path]).document("explain", Target(path, symbol="pick"))
+    code = next(block for block in document.blocks if isinstance(block, Code))
+    assert any("if x[0] > 0:" in line.text for line in code.lines)

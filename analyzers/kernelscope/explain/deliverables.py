@@ -46,8 +46,8 @@ def pseudocode(runs: KernelRuns, target: Target, options: ViewOptions) -> Docume
 
 def kernel_pseudocode(runs: KernelRuns, found: PythonTarget, kernel: t.FunctionDef) -> Code:
     """A Triton kernel on named tiles, its pointer arithmetic lifted away."""
-    from kernelscope.explain.triton_card import kernel_facts
     from kernelscope.explain.triton_pseudocode import kernel_code
+    from kernelscope.kernels.triton.kernel_facts import kernel_facts
 
     return kernel_code(kernel_facts(runs, found.path, found.module, kernel))[0]
 

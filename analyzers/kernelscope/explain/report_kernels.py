@@ -17,8 +17,8 @@ from kernelscope.explain.cuda_card import kernel_card as cuda_card
 from kernelscope.explain.document import Card, Line
 from kernelscope.explain.report_places import Json, Places
 from kernelscope.explain.triton_card import kernel_card as triton_card
-from kernelscope.explain.triton_card import kernel_facts
 from kernelscope.kernels.cuda.kernels import Kernels as CudaKernels
+from kernelscope.kernels.triton.kernel_facts import kernel_facts
 from kernelscope.kernels.triton.kernel_runs import KernelRuns
 from kernelscope.results import Location
 from kernelscope.serving.system import System

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 
 from kernelscope.dims import render
 from kernelscope.kernels.triton.statements import is_constexpr
@@ -65,14 +64,9 @@ class Addresses:
         self.given: dict[str, list[_Given]] = {}
         for name, given in _assignments(node.body, ()):
             self.given.setdefault(name, []).append(given)
-
-    @cached_property
-    def sides(self) -> list[tuple[Span, str, bool]]:
-        """The blocks of branches, with the test and whether they are its `if`; told when first asked for, because the
-        text of a test may hold addresses itself."""
-        return [
-            (Span(side[0].span.start, side[-1].span.end), self.text(inner.test), holds)
-            for inner in t.walk(*self.node.body)
+        self.sides = [
+            (Span(side[0].span.start, side[-1].span.end), inner.test, holds)
+            for inner in t.walk(*node.body)
             if isinstance(inner, t.If)
             for side, holds in ((inner.body, True), (inner.orelse, False))
             if side
@@ -180,7 +174,7 @@ class Addresses:
 
     def _tests(self, at: int) -> frozenset[tuple[str, bool]]:
         """The tests that hold or fail where a place is reached."""
-        return frozenset((test, holds) for span, test, holds in self.sides if at in span)
+        return frozenset((self.text(test), holds) for span, test, holds in self.sides if at in span)
 
     def _rounds(self, added: _Given, last: _Given | None, loops: tuple[t.For | t.While, ...]) -> t.For | t.While | None:
         """The loop around a place whose rounds add to what was given before it."""
