@@ -1,5 +1,4 @@
-"""Certain findings in Triton kernels: blocks that cannot meet, lengths that are no power of two, wrong launches,
-accesses beyond the data, tiles that do not fit into shared memory.
+"""Certain findings in Triton kernels: wrong blocks, lengths and launches, accesses beyond the data, too large tiles.
 
 What holds for some callers only is no finding; what holds for some configurations names them.
 """
