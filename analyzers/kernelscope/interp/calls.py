@@ -288,11 +288,13 @@ def through(run: Interpreter, parts: list[Value], args: Arguments, kwargs: Keywo
         if isinstance(part, Alike):
             with run.loop("loop", span, part.count):
                 result = call(run, part.element, values, {}, span)
+            known = run.known
             run.quiet += 1
             try:
                 again = call(run, part.element, [result], {}, span)
             finally:
                 run.quiet -= 1
+                run.known = known
             values = [result if repr(again) == repr(result) else joined(result, again)]
         else:
             values = [call(run, part, values, {}, span)]

@@ -434,8 +434,12 @@ def _for(run: Interpreter, scope: Scope, node: t.For, returns: Returns) -> None:
 def _loop(
     run: Interpreter, scope: Scope, body: list[t.Stmt], returns: Returns, start: Callable[[], None] = lambda: None
 ) -> None:
-    """A loop that may run any number of times: one round finds what changes, the next sees it as any round does."""
+    """A loop that may run any number of times: one round finds what changes, the next sees it as any round does.
+
+    What the first round says of sizes holds at the start only, so it is not kept.
+    """
     join = Join(run.symbols, scope)
+    known = run.known
     for number in range(2):
         before, mark, findings = dict(scope.names), run.changes.mark(), len(run.findings)
         lengths = {name: len(value) for name, value in before.items() if isinstance(value, list)}
@@ -446,6 +450,7 @@ def _loop(
         finally:
             if number == 0:
                 run.quiet -= 1
+                run.known = known
                 del run.findings[findings:]
         for name, value in list(scope.names.items()):
             if isinstance(value, list) and name in lengths and len(value) != lengths[name]:

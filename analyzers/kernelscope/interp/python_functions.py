@@ -27,6 +27,7 @@ from kernelscope.interp.values import (
     Flag,
     Instance,
     Keywords,
+    Maybe,
     Number,
     Opaque,
     Partial,
@@ -134,7 +135,9 @@ def _getattr(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> 
     if len(args) < 2 or not isinstance(args[1], str):
         return Unknown("an attribute of a name that is not known", span)
     found = attribute(run, args[0], args[1], span)
-    is_switch = isinstance(found, Opaque) and len(args) > 2 and isinstance(args[2], bool | str | None)
+    if isinstance(found, Opaque) and len(args) > 2 and args[2] is None:
+        return Maybe(found, found.name)
+    is_switch = isinstance(found, Opaque) and len(args) > 2 and isinstance(args[2], bool | str)
     if is_switch or (isinstance(found, Unknown) and len(args) > 2):
         return args[2]
     return found
