@@ -17,6 +17,7 @@ from kernelscope.dims.spelling import SEPARATOR
 from kernelscope.interp.values import (
     CALLABLES,
     DIFFERENT_RANKS,
+    NOT_TOLD,
     Alike,
     Choice,
     Class,
@@ -247,7 +248,8 @@ class Generality:
         """Calls that give different ranks: the first and last dims that are the same in every one."""
         known = [s for s in shapes if s.rank is not None or s.head or s.tail]
         if len(known) != self.count:
-            return shapes[0] if len(known) < 2 else Shape.unknown("what the callers give is not known")
+            why = next((f": {s.reason}" for s in shapes if s.reason and not s.reason.startswith(NOT_TOLD)), "")
+            return Shape.unknown(f"{NOT_TOLD}{why}")
         head: list[Size] = []
         tail: list[Size] = []
         least = min(s.least_rank for s in known)

@@ -42,7 +42,8 @@ class Join:
     scope: Scope
     condition: str = ""
     """What decides which way is taken, if it has a name: then a value that one way lacks is there under it."""
-    pairs: dict[tuple[Size, Size], Dim] = field(default_factory=dict[tuple[Size, Size], Dim])
+    pairs: dict[tuple[Size, Size, int], Dim] = field(default_factory=dict[tuple[Size, Size, int], Dim])
+    """With the dim at which they met, where one of them is not known: two that are not known need not be equal."""
 
     def names(self, one: dict[str, Value], other: dict[str, Value]) -> dict[str, Value]:
         """Names after two branches; one that only a branch bound is used as that branch left it."""
@@ -131,14 +132,16 @@ class Join:
         if second is None and first is not None and other.shape.reason == NOT_TOLD:
             second = _alike(other.shape, len(first))
         if first is None and second is not None and not one.shape.least_rank:
-            return other
+            return self._either(name, other) if one.shape.reason.startswith(NOT_TOLD) else other
         if second is None and first is not None and not other.shape.least_rank:
-            return one
+            return self._either(name, one) if other.shape.reason.startswith(NOT_TOLD) else one
         if first is None or second is None or len(first) != len(second):
             if self.symbols.trial is not None:
                 self.symbols.trial.joined(one.shape, other.shape)
             return joined(one, other)
-        sizes = tuple(self._size(a, b, f"{name}_dim{i}") for i, (a, b) in enumerate(zip(first, second, strict=True)))
+        sizes = tuple(
+            self._size(a, b, f"{name}_dim{i}", i) for i, (a, b) in enumerate(zip(first, second, strict=True))
+        )
         dtype = one.dtype if one.dtype == other.dtype else Unknown("the branches differ in dtype")
         return Tensor(Shape(sizes), dtype)
 
@@ -150,23 +153,23 @@ class Join:
         if known.shape.dims is None:
             return known
         sizes = [
-            size if isinstance(size, Unknown) or _is_fixed(size) else self._size(size, UNTOLD, f"{name}_dim{i}")
+            size if isinstance(size, Unknown) or _is_fixed(size) else self._size(size, UNTOLD, f"{name}_dim{i}", i)
             for i, size in enumerate(known.shape.dims)
         ]
         return Tensor(Shape(tuple(sizes)), known.dtype)
 
-    def _size(self, one: Size, other: Size, name: str) -> Size:
+    def _size(self, one: Size, other: Size, name: str, index: int = 0) -> Size:
         if one == other:
             return one
-        if isinstance(one, Unknown) or isinstance(other, Unknown):
-            lost = one if isinstance(one, Unknown) else other
-            if lost != Unknown(NOT_TOLD):
-                return lost
-        if (one, other) not in self.pairs:
-            self.pairs[one, other] = made = self.symbols.new(self.scope, name, REASON)
+        lost = one if isinstance(one, Unknown) else other if isinstance(other, Unknown) else None
+        if lost is not None and lost != UNTOLD:
+            return lost
+        met = (one, other, 0 if lost is None else index)
+        if met not in self.pairs:
+            self.pairs[met] = made = self.symbols.new(self.scope, name, REASON)
             if 1 in (one, other) or any(isinstance(s, Dim) and s.name in self.symbols.ones for s in (one, other)):
                 self.symbols.ones.update(made.names())
-        return self.pairs[one, other]
+        return self.pairs[met]
 
 
 def _is_fixed(size: Dim) -> bool:

@@ -16,7 +16,7 @@ from kernelscope.interp.interpreter import Interpreter, OutOfBudget
 from kernelscope.interp.seeds import KNOWN_INPUTS
 from kernelscope.interp.symbols import sizes_in
 from kernelscope.interp.trials import Trial
-from kernelscope.interp.values import DIFFERENT_RANKS, Maybe, Scope, Value, present
+from kernelscope.interp.values import DIFFERENT_RANKS, NOT_TOLD, Maybe, Scope, Value, present
 from kernelscope.ops import ShapeError
 from kernelscope.ops.arguments import WITHOUT_BATCH
 from kernelscope.syntax.python import tree as t
@@ -31,6 +31,8 @@ TRIAL_STEPS = 12_000
 ALL_STEPS = 60_000
 """How far ranks are tried in one file."""
 MAX_PARAMETERS = 3
+BATCHED = 3
+"""From so many dims on the first is one of a batch, which a table that is broadcast has once for all."""
 GUESSED = 3
 """Names that promise a sequence of vectors are also given to images; other names promise what they say."""
 
@@ -43,7 +45,7 @@ def settle_ranks(run: Interpreter, scope: Scope, node: t.FunctionDef, guessed: C
     for name in guessed:
         value = scope.names[name]
         if run.tried < ALL_STEPS and present(value).rank == GUESSED and not _runs(run, scope, node, name, value):
-            unknown = Tensor(Shape.unknown("what the caller gives is not known"), present(value).dtype)
+            unknown = Tensor(Shape.unknown(NOT_TOLD), present(value).dtype)
             scope.names[name] = Maybe(unknown, value.name) if isinstance(value, Maybe) else unknown
     names = [p.name for p in node.args if _is_open(scope.names.get(p.name))]
     tried: list[str] = []
@@ -58,6 +60,8 @@ def settle_ranks(run: Interpreter, scope: Scope, node: t.FunctionDef, guessed: C
         found = _rank(run, scope, node, name, called, tuple(tried)) or _usual(run, scope, node, name, called)
         if found is not None:
             scope.names[name] = _with_rank(scope.names[name], called, found)
+            if found >= BATCHED:
+                run.symbols.ones.add(f"{called}_size0")
     run.symbols.spoken = sizes_in(scope.names.values())
 
 
