@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from kernelscope import ops
+from kernelscope.dims import Dim
 from kernelscope.interp.expressions import elements, evaluate
 from kernelscope.interp.flow import Returns, execute
 from kernelscope.interp.interpreter import MAX_CALLS, MAX_HELPERS, MAX_QUIET_CALLS, Interpreter
@@ -29,6 +30,7 @@ from kernelscope.interp.values import (
     LayerMethod,
     Number,
     Opaque,
+    Open,
     Partial,
     PlainMethod,
     Scope,
@@ -61,8 +63,11 @@ def call_node(run: Interpreter, scope: Scope, node: t.Call) -> Value:
         value = evaluate(run, scope, keyword.value)
         if keyword.arg is not None:
             kwargs[keyword.arg] = value
-        elif isinstance(value, dict):
+            continue
+        if isinstance(value, dict):
             kwargs.update({k: v for k, v in value.items() if isinstance(k, str)})
+        if isinstance(value, Open) or not isinstance(value, dict):
+            kwargs = Open(kwargs)
     if run.trace is not None:
         run.trace.callee = node.func
     try:
@@ -177,13 +182,26 @@ def call_function(run: Interpreter, function: Function, args: Arguments, kwargs:
     run.contexts.within += of_file
     run.helpers += is_helper
     try:
+        is_open = any(isinstance(value, Open) for value in scope.names.values())
         result = run_body(run, scope, node)
+        result = _opened(result) if is_open else result
     finally:
         run.contexts.within -= of_file
         run.helpers -= is_helper
     if constant:
         run.constants[node] = result
     return result
+
+
+def _opened(value: Value) -> Value:
+    """What a function makes of keyword arguments of which there may be more."""
+    match value:
+        case dict():
+            return Open(value)
+        case tuple() if type(value) is tuple:
+            return tuple(_opened(v) for v in value)
+        case _:
+            return value
 
 
 def run_body(run: Interpreter, scope: Scope, node: t.FunctionDef) -> Value:
@@ -229,12 +247,16 @@ def _has_numbers(value: Value) -> bool:
 
 
 def bind(run: Interpreter, scope: Scope, function: Function, args: Arguments, kwargs: Keywords) -> None:
-    """Bind arguments to parameters as Python does; what is missing gets its default, else is unknown."""
+    """Bind arguments to parameters as Python does; what is missing gets its default, else is unknown.
+
+    Where more may be given than is known, a number that is missing is called what the parameter is called.
+    """
     node = function.definition.node
     assert isinstance(node, t.FunctionDef)
     names = scope.names
     given = [function.receiver, *args] if function.is_bound else list(args)
     rest = dict(kwargs)
+    is_open = isinstance(kwargs, Open)
     unknown_from = next((i for i, a in enumerate(given) if isinstance(a, Unpacked)), None)
     positional = [p for p in node.args if p.kind in ("positional", "normal")]
     for index, param in enumerate(positional):
@@ -245,28 +267,30 @@ def bind(run: Interpreter, scope: Scope, function: Function, args: Arguments, kw
         elif param.name in rest:
             names[param.name] = rest.pop(param.name)
         else:
-            names[param.name] = _default(run, function, param)
+            names[param.name] = _default(run, function, param, is_open)
     for param in node.args:
         match param.kind:
             case "args":
                 names[param.name] = tuple(given[len(positional) :]) if unknown_from is None else Unknown("arguments")
             case "keyword":
                 known = param.name in rest
-                names[param.name] = rest.pop(param.name) if known else _default(run, function, param)
+                names[param.name] = rest.pop(param.name) if known else _default(run, function, param, is_open)
             case "kwargs":
-                names[param.name] = {k: v for k, v in rest.items() if not any(p.name == k for p in positional)}
+                more = {k: v for k, v in rest.items() if not any(p.name == k for p in positional)}
+                names[param.name] = Open(more) if is_open else more
             case _:
                 pass
 
 
-def _default(run: Interpreter, function: Function, param: t.Param) -> Value:
+def _default(run: Interpreter, function: Function, param: t.Param, is_open: bool) -> Value:
     if param.default is None:
         return Opaque(param.name)
     run.quiet += 1
     try:
-        return evaluate(run, Scope(function.definition.path, outer=function.closure), param.default)
+        value = evaluate(run, Scope(function.definition.path, outer=function.closure), param.default)
     finally:
         run.quiet -= 1
+    return Opaque(param.name, value.const) if is_open and isinstance(value, Dim) else value
 
 
 def _call_lambda(run: Interpreter, target: LambdaValue, args: Arguments) -> Value:

@@ -84,7 +84,7 @@ def _key(cls: Definition, args: Arguments, kwargs: Keywords) -> Hashable:
     values = (*args, *kwargs.values())
     if not all(isinstance(v, Dim | Opaque | str | bool | float | None) for v in values):
         return None
-    return cls.node, tuple(kwargs), tuple((type(v), v) for v in values)
+    return cls.node, type(kwargs), tuple(kwargs), tuple((type(v), v) for v in values)
 
 
 def _is_mapping(run: Interpreter, cls: Definition) -> bool:

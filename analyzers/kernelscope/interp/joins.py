@@ -139,9 +139,7 @@ class Join:
             if self.symbols.trial is not None:
                 self.symbols.trial.joined(one.shape, other.shape)
             return joined(one, other)
-        sizes = tuple(
-            self._size(a, b, f"{name}_dim{i}", i) for i, (a, b) in enumerate(zip(first, second, strict=True))
-        )
+        sizes = tuple(self._size(a, b, f"{name}_dim{i}", i) for i, (a, b) in enumerate(zip(first, second, strict=True)))
         dtype = one.dtype if one.dtype == other.dtype else Unknown("the branches differ in dtype")
         return Tensor(Shape(sizes), dtype)
 

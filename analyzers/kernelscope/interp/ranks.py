@@ -31,8 +31,6 @@ TRIAL_STEPS = 12_000
 ALL_STEPS = 60_000
 """How far ranks are tried in one file."""
 MAX_PARAMETERS = 3
-BATCHED = 3
-"""From so many dims on the first is one of a batch, which a table that is broadcast has once for all."""
 GUESSED = 3
 """Names that promise a sequence of vectors are also given to images; other names promise what they say."""
 
@@ -60,9 +58,15 @@ def settle_ranks(run: Interpreter, scope: Scope, node: t.FunctionDef, guessed: C
         found = _rank(run, scope, node, name, called, tuple(tried)) or _usual(run, scope, node, name, called)
         if found is not None:
             scope.names[name] = _with_rank(scope.names[name], called, found)
-            if found >= BATCHED:
-                run.symbols.ones.add(f"{called}_size0")
+            if found < max(_known_ranks(scope), default=0):
+                run.symbols.ones.add(f"{called}_size0")  # a table that is broadcast may be there once for all
     run.symbols.spoken = sizes_in(scope.names.values())
+
+
+def _known_ranks(scope: Scope) -> list[int]:
+    """How many dims the parameters have of which that is known."""
+    tensors = [value for value in map(present, scope.names.values()) if isinstance(value, Tensor)]
+    return [tensor.rank for tensor in tensors if tensor.rank is not None]
 
 
 def _is_open(value: Value) -> bool:

@@ -14,7 +14,7 @@ from kernelscope.interp.calls import bind, run_body
 from kernelscope.interp.expressions import evaluate
 from kernelscope.interp.generality import Generality, Vector
 from kernelscope.interp.interpreter import OBJECT_STEPS, Interpreter
-from kernelscope.interp.values import Function, Instance, Number, Opaque, Scope, Value, as_size
+from kernelscope.interp.values import Function, Instance, Number, Opaque, Open, Scope, Value, as_size
 from kernelscope.ops import ShapeError
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Unknown
@@ -116,7 +116,7 @@ def _argument(run: Interpreter, path: str, param: t.Param) -> Value:
     if param.kind == "args":
         return ()
     if param.kind == "kwargs":
-        return {}
+        return Open()
     if run.configuration is not None and (given := run.configuration.argument(run, path, param)) is not None:
         return given
     match param.default:

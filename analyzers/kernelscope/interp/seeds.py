@@ -18,7 +18,19 @@ from kernelscope.interp.documentation import documented
 from kernelscope.interp.expressions import evaluate
 from kernelscope.interp.externals import SIZED
 from kernelscope.interp.interpreter import Interpreter
-from kernelscope.interp.values import NOT_TOLD, Flag, Function, Instance, Maybe, Number, Opaque, Scope, Value, as_size
+from kernelscope.interp.values import (
+    NOT_TOLD,
+    Flag,
+    Function,
+    Instance,
+    Maybe,
+    Number,
+    Opaque,
+    Open,
+    Scope,
+    Value,
+    as_size,
+)
 from kernelscope.ops import Module
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import DTYPES, DType, Shape, Size, Tensor, Unknown
@@ -59,7 +71,7 @@ def seed(run: Interpreter, function: Function, scope: Scope, by_name: bool = Tru
         if param.kind == "args":
             scope.names[param.name] = Unknown("arguments of a caller that is not known")
         elif param.kind == "kwargs":
-            scope.names[param.name] = {}
+            scope.names[param.name] = Open()
         else:
             first = is_forward and index == 0
             scope.names[param.name] = _value(run, function, scope, param, uses, first)

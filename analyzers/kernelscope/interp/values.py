@@ -25,6 +25,10 @@ Arguments = list[Value]
 Keywords = dict[str, Value]
 
 
+class Open(dict[str, Value]):
+    """Keyword arguments of which there may be more than are known."""
+
+
 @dataclass(frozen=True, slots=True)
 class Opaque:
     """An unknown object with a name, such as a configuration: its attributes are named after it.
