@@ -200,6 +200,10 @@ def _opened(value: Value) -> Value:
             return Open(value)
         case tuple() if type(value) is tuple:
             return tuple(_opened(v) for v in value)
+        case list():
+            return [_opened(v) for v in value]
+        case Alike():
+            return Alike(_opened(value.element), value.count)
         case _:
             return value
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from kernelscope.dims import parse
 from kernelscope.interp.interpreter import Interpreter
@@ -20,18 +21,27 @@ ENTRY = r"(?<![\w.])%s`?\s*(?:\([^\n]*?|:[^\n]*?)" + OF_SHAPE
 SHAPE_KEY = "shape"
 
 
-def documented(run: Interpreter, function: Function, name: str) -> Shape | None:
-    """The shape that documentation gives for a parameter."""
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The shape that documentation gives for a parameter; `is_own` when the function itself is documented so."""
+
+    shape: Shape
+    is_own: bool
+
+
+def documented(run: Interpreter, function: Function, name: str) -> Told | None:
+    """What documentation says of a parameter."""
     node = function.definition.node
     assert isinstance(node, t.FunctionDef)
     text = node.docstring
     if text is not None and isinstance(text.value, str):
         match = re.search(ENTRY % re.escape(name), text.value)
         if match is not None:
-            return _sizes(match[1])
+            own = _sizes(match[1])
+            return None if own is None else Told(own, True)
     for table in _tables(run, function, node):
         if (shape := table.get(name)) is not None:
-            return shape
+            return Told(shape, False)
     return None
 
 

@@ -19,6 +19,7 @@ from kernelscope.interp.values import (
     Flag,
     LambdaValue,
     Opaque,
+    Open,
     Scope,
     Unpacked,
     Value,
@@ -186,16 +187,18 @@ def _formatted(run: Interpreter, scope: Scope, node: t.JoinedStr) -> Value:
 
 def _dict(run: Interpreter, scope: Scope, node: t.Dict) -> Value:
     found: dict[Any, Value] = {}
+    is_open = False
     for key, value in zip(node.keys, node.values, strict=True):
         held = evaluate(run, scope, value)
         if key is None:
             if isinstance(held, dict):
                 found.update(held)
+            is_open |= isinstance(held, Open)
             continue
         name = evaluate(run, scope, key)
         if isinstance(name, str | bool | None | Dim):
             found[name] = held
-    return found
+    return Open(found) if is_open else found
 
 
 def index_of(run: Interpreter, scope: Scope, node: t.Expr) -> Value:

@@ -275,6 +275,7 @@ def _unpack(run: Interpreter, scope: Scope, targets: list[t.Expr], value: Value,
     if len(values) != len(targets):
         if run.strict:
             raise ShapeError("rank", f"{len(values)} values for {len(targets)} names")
+        run.doubts += 1
         values = [Unknown("as many values as names were expected", span)] * len(targets)
     for target, part in zip(targets, values, strict=True):
         assign(run, scope, target, part)

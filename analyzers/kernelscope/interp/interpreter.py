@@ -106,6 +106,8 @@ class Interpreter:
     quiet: int = 0
     strict: int = 0
     """Whether a contradiction ends the function: it is being tried."""
+    doubts: int = 0
+    """How often a size of a parameter would have to be 1, or a tensor have another rank, for the code to run."""
     tried: int = 0
     """Steps spent on finding ranks by trial."""
     helpers: int = 0
@@ -146,6 +148,7 @@ class Interpreter:
         self.most = self.steps + steps
         self.running.clear()
         self.known = NOTHING_KNOWN
+        self.doubts = 0
         self.changes = Changes()
         self.symbols.begin()
         self.deadline = time.thread_time() + GUARD_SECONDS
@@ -226,7 +229,9 @@ class Interpreter:
             for one, other in (*needed, *alike):
                 self.symbols.trial.agree(one, other)
         for wanted, found in needed:
+            before = self.known.facts.equal
             self.learn(self.known.facts.with_same(*_best_known_first(wanted, found)))
+            self.doubts += any(d == 1 for name, d in self.known.facts.equal.items() if name not in before)
         for one, other in alike:
             self.learn(self.known.facts.with_alike(*_best_known_first(one, other)))
         return result

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from kernelscope.dims import Dim
 from kernelscope.interp.attributes import chosen
 from kernelscope.interp.calls import call
 from kernelscope.interp.interpreter import (
@@ -19,6 +20,8 @@ from kernelscope.interp.values import (
     Arguments,
     Instance,
     Keywords,
+    Opaque,
+    Open,
     PlainMethod,
     Value,
 )
@@ -54,6 +57,8 @@ def call_method(run: Interpreter, target: PlainMethod, args: Arguments, kwargs: 
         case dict():
             if name == "get" and args:
                 default = args[1] if len(args) > 1 else None
+                if isinstance(value, Open) and isinstance(default, Dim) and isinstance(args[0], str):
+                    return value.get(args[0], Opaque(args[0], default.const))
                 if isinstance(args[0], str):
                     return value.get(args[0], default)
                 return default if is_callable(default) else chosen(list(value.values()), span)

@@ -30,6 +30,7 @@ from kernelscope.interp.values import (
     Maybe,
     Number,
     Opaque,
+    Open,
     Partial,
     Unpacked,
     Value,
@@ -226,7 +227,9 @@ def _sum(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Valu
 
 
 def _dict(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
-    return {**(args[0] if args and isinstance(args[0], dict) else {}), **kwargs}
+    first = args[0] if args and isinstance(args[0], dict) else {}
+    is_open = isinstance(first, Open) or isinstance(kwargs, Open)
+    return Open({**first, **kwargs}) if is_open else {**first, **kwargs}
 
 
 def _number(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:

@@ -8,7 +8,7 @@ The body is tried with several ranks; those that lead to a contradiction are out
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Set
 
 from kernelscope.dims import dim
 from kernelscope.interp.flow import Returns, execute
@@ -35,12 +35,12 @@ GUESSED = 3
 """Names that promise a sequence of vectors are also given to images; other names promise what they say."""
 
 
-def settle_ranks(run: Interpreter, scope: Scope, node: t.FunctionDef, guessed: Collection[str] = ()) -> None:
+def settle_ranks(run: Interpreter, scope: Scope, node: t.FunctionDef, guessed: Set[str] = frozenset()) -> None:
     """Give the parameters of unknown rank the one that the body needs, as far as it needs one.
 
     A shape that was `guessed` is forgotten if the body cannot run with it.
     """
-    for name in guessed:
+    for name in sorted(guessed):
         value = scope.names[name]
         if run.tried < ALL_STEPS and present(value).rank == GUESSED and not _runs(run, scope, node, name, value):
             unknown = Tensor(Shape.unknown(NOT_TOLD), present(value).dtype)

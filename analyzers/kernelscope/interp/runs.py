@@ -8,8 +8,8 @@ Callers come first, so that what they give is known; a function that nobody is s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Set
+from dataclasses import dataclass, field, replace
 
 from kernelscope.dims import Facts
 from kernelscope.interp.attributes import prepare
@@ -23,7 +23,7 @@ from kernelscope.interp.order import callers_first, computes
 from kernelscope.interp.parameters import parameters
 from kernelscope.interp.ranks import settle_ranks
 from kernelscope.interp.receivers import common_instance, learn_words, seeded_instance
-from kernelscope.interp.seeds import Uses, seed
+from kernelscope.interp.seeds import Beliefs, Seeded, Uses, seed
 from kernelscope.interp.symbols import over_sizes
 from kernelscope.interp.trace import Trace
 from kernelscope.interp.values import Class, Function, Instance, Maybe, Opaque, Scope, Value
@@ -40,6 +40,8 @@ FILE_STEPS = 320_000
 BUILDERS_STEPS = 60_000
 """Functions that only build models are looked at after those that compute, and only if those took no more."""
 TRACE_STEPS = 240_000
+MAX_DOUBTED = 5
+"""Parameters whose documentation is tried to be wrong."""
 
 
 @dataclass(slots=True)
@@ -80,7 +82,7 @@ def _run_file(workspace: Workspace, path: str, result: FileRun, cancelled: Calla
             break
         if scope.node not in run.contexts.calls and _is_seeded_poorly(run, path, scope):
             for other, calling in elsewhere.callers(scope):
-                _attempt(run, other, calling, by_name=False)
+                _attempt(run, other, calling, Beliefs(by_name=False))
             run.findings = [finding for finding in run.findings if finding.path == path]
         if run.steps > FILE_STEPS or not _attempt(run, path, scope):
             result.incomplete.add(scope.qualified_name)
@@ -105,23 +107,63 @@ def _is_seeded_poorly(run: Interpreter, path: str, scope: SourceScope) -> bool:
     return any(isinstance(v, Tensor) and v.rank is None for v in frame.names.values())
 
 
-def _attempt(run: Interpreter, path: str, scope: SourceScope, by_name: bool = True) -> bool:
-    """Run one function; again without guesses from names if those led to a contradiction. False: out of budget."""
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """One run of a function with what was believed of its parameters."""
+
+    beliefs: Beliefs
+    done: bool
+    seeded: Seeded
+    seen: dict[Span, Seen]
+    findings: list[Finding]
+    doubts: int
+
+
+def _attempt(run: Interpreter, path: str, scope: SourceScope, beliefs: Beliefs = Beliefs()) -> bool:
+    """Run one function; again with less belief in names and documentation if those led to a contradiction.
+
+    False: out of budget.
+    """
     before, noted = len(run.findings), run.contexts.counts()
-    done, guessed = _fresh(run, path, scope, by_name)
-    if guessed and len(run.findings) > before:
-        first, contradictions = run.seen, run.findings[before:]
+
+    def outcome(beliefs: Beliefs) -> _Outcome:
         del run.findings[before:]
         run.contexts.forget(noted)
-        done, _ = _fresh(run, path, scope, by_name=False)
-        if len(run.findings) > before:  # not the guess was wrong
-            run.seen = first
-            run.findings[before:] = contradictions
-    return done
+        done, seeded = _fresh(run, path, scope, beliefs)
+        return _Outcome(beliefs, done, seeded, run.seen, run.findings[before:], run.doubts)
+
+    best = last = outcome(beliefs)
+    if best.findings and best.seeded.guessed:
+        last = outcome(Beliefs(by_name=False))
+        best = best if last.findings else last
+    if (best.findings or best.doubts) and best.seeded.told and best.done:
+        doubted = _wrongly_told(best, outcome)
+        if doubted:
+            best = last = outcome(replace(best.beliefs, doubted=doubted))
+        elif last is not best:
+            last = best
+    run.seen = best.seen
+    run.findings[before:] = best.findings
+    return best.done
 
 
-def _fresh(run: Interpreter, path: str, scope: SourceScope, by_name: bool) -> tuple[bool, bool]:
-    """One run into an empty `seen`: whether it was finished, and whether a shape came from a name alone."""
+def _wrongly_told(found: _Outcome, outcome: Callable[[Beliefs], _Outcome]) -> Set[str]:
+    """Parameters without whose documentation the function runs. What documents many functions alike gives way first,
+    and there the last parameter; of what documents this one, nobody knows which is right."""
+    own = [name for name, is_own in found.seeded.told.items() if is_own]
+    common = [name for name, is_own in found.seeded.told.items() if not is_own]
+    wrong: set[str] = set()
+    for name in [*reversed(common), *own][:MAX_DOUBTED]:
+        less = outcome(replace(found.beliefs, doubted={name}))
+        if less.done and not less.findings and not less.doubts:
+            if name in common:
+                return {name}
+            wrong.add(name)
+    return wrong
+
+
+def _fresh(run: Interpreter, path: str, scope: SourceScope, beliefs: Beliefs) -> tuple[bool, Seeded]:
+    """One run into an empty `seen`: whether it was finished, and what its parameters were taken from."""
     node = scope.node
     assert isinstance(node, t.FunctionDef)
     run.seen = {}
@@ -131,11 +173,11 @@ def _fresh(run: Interpreter, path: str, scope: SourceScope, by_name: bool) -> tu
     run.contexts.within = 0
     run.quiet = 0
     try:
-        return True, _run_one(run, path, scope, by_name)
+        return True, _run_one(run, path, scope, beliefs)
     except (OutOfBudget, RecursionError, ArithmeticError):
-        return False, by_name
+        return False, Seeded()
     except ShapeError:
-        return True, by_name
+        return True, Seeded()
     finally:
         _settle(run)
 
@@ -148,12 +190,12 @@ def _settle(run: Interpreter) -> None:
         seen.value = run.symbols.shown(over_sizes(seen.value, facts.rewrite))
 
 
-def _run_one(run: Interpreter, path: str, scope: SourceScope, by_name: bool) -> bool:
-    """Run one function on what its callers give; whether a parameter's shape came from its name alone."""
+def _run_one(run: Interpreter, path: str, scope: SourceScope, beliefs: Beliefs) -> Seeded:
+    """Run one function on what its callers give; what its parameters were taken from besides."""
     node = scope.node
     assert isinstance(node, t.FunctionDef)
     if "triton.jit" in {t.dotted(d) for d in node.decorator_list}:
-        return False
+        return Seeded()
     contexts = run.contexts.calls.get(node, [])
     owner = Definition(path, scope.owner.name, scope.owner) if scope.owner is not None else None
     run.contexts.caller = owner
@@ -165,13 +207,13 @@ def _run_one(run: Interpreter, path: str, scope: SourceScope, by_name: bool) -> 
         for param in node.args:
             if param.name_span in run.seen:
                 run.seen[param.name_span].contexts = len(contexts)
-        return False
+        return Seeded()
     function = _alone(run, Definition(path, node.name, node, owner))
     frame = Scope(path, function)
-    guessed = seed(run, function, frame, by_name)
-    settle_ranks(run, frame, node, guessed)
+    seeded = seed(run, function, frame, beliefs)
+    settle_ranks(run, frame, node, seeded.guessed)
     run_body(run, frame, node)
-    return bool(guessed)
+    return seeded
 
 
 def _alone(run: Interpreter, definition: Definition) -> Function:
@@ -261,7 +303,7 @@ def _trace(
                 configuration.meet(run, path)
             function = _alone(run, Definition(path, node.name, node, owner))
             frame = Scope(path, function)
-            seed(run, function, frame, by_name)
+            seed(run, function, frame, Beliefs(by_name))
             for param in node.args:
                 value = _from_callers(frame.names.get(param.name), param, callers)
                 value = frame.names[param.name] = value if configuration is None else configuration.renewed(run, value)

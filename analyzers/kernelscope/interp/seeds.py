@@ -10,6 +10,8 @@ In order: annotations, docstrings, what the body does with the parameter, and la
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field
 
 from kernelscope.dims import Dim, dim, parse
 from kernelscope.interp.annotations import promised
@@ -45,7 +47,7 @@ KNOWN_INPUTS: dict[str, tuple[str, ...]] = {
     "pixel_values": ("B", "C", "H", "W"),
     "images": ("B", "C", "H", "W"),
     "img": ("B", "C", "H", "W"),
-    "position_ids": ("B", "S"),
+    "position_ids": ("_", "S"),
     "token_ids": ("B", "S"),
     "tokens": ("B", "S"),
 }
@@ -56,8 +58,27 @@ LAST_DIM_SETTINGS = ("in_features", "normalized_shape", "dim", "hidden_size", "e
 INTEGER_INPUTS = {"input_ids", "position_ids", "token_ids", "tokens"}
 
 
-def seed(run: Interpreter, function: Function, scope: Scope, by_name: bool = True) -> set[str]:
-    """Bind every parameter of `function` in `scope`; those whose shape came from the parameter's name alone."""
+@dataclass(frozen=True, slots=True)
+class Seeded:
+    """What the shapes of parameters were taken from that the code itself does not say."""
+
+    guessed: Set[str] = frozenset()
+    """Parameters whose shape came from their name alone."""
+    told: Mapping[str, bool] = field(default_factory=dict[str, bool])
+    """Parameters whose shape documentation tells, and whether it is that of the function itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Beliefs:
+    """What is believed besides the code."""
+
+    by_name: bool = True
+    doubted: Set[str] = frozenset()
+    """Parameters whose documentation is not believed."""
+
+
+def seed(run: Interpreter, function: Function, scope: Scope, beliefs: Beliefs = Beliefs()) -> Seeded:
+    """Bind every parameter of `function` in `scope`."""
     node = function.definition.node
     assert isinstance(node, t.FunctionDef)
     parameters = list(node.args)
@@ -66,7 +87,7 @@ def seed(run: Interpreter, function: Function, scope: Scope, by_name: bool = Tru
         parameters = parameters[1:]
     is_forward = function.is_bound and node.name in ("forward", "__call__", "call")
     uses = Uses(node)
-    uses.by_name = by_name
+    uses.beliefs = beliefs
     for index, param in enumerate(parameters):
         if param.kind == "args":
             scope.names[param.name] = Unknown("arguments of a caller that is not known")
@@ -75,7 +96,7 @@ def seed(run: Interpreter, function: Function, scope: Scope, by_name: bool = Tru
         else:
             first = is_forward and index == 0
             scope.names[param.name] = _value(run, function, scope, param, uses, first)
-    return uses.guessed
+    return Seeded(uses.guessed, uses.told)
 
 
 class Uses:
@@ -90,8 +111,9 @@ class Uses:
         """How often each name of the function is bound."""
         self.rebound: dict[str, int] = {}
         """Where a name is bound anew for the first time: what is done with it behind says nothing of the parameter."""
-        self.by_name = True
+        self.beliefs = Beliefs()
         self.guessed: set[str] = set()
+        self.told: dict[str, bool] = {}
         self.words: set[str] = set()
         """Names of sizes in the documentation."""
         for found in t.walk(*node.body):
@@ -258,15 +280,16 @@ def _shape(run: Interpreter, function: Function, scope: Scope, param: t.Param, u
         return Shape(tuple(sizes))
     if (pattern := uses.patterns.get(param.name)) is not None and (shape := _pattern(pattern)) is not None:
         return shape
-    told = documented(run, function, param.name)
-    if told is not None:
-        uses.words.update(told.names())
-        told = _set_apart(param.name, told, uses)
+    documentation = None if param.name in uses.beliefs.doubted else documented(run, function, param.name)
+    if documentation is not None:
+        uses.told[param.name] = documentation.is_own
+        uses.words.update(documentation.shape.names())
+        told = _set_apart(param.name, documentation.shape, uses)
         is_name = isinstance(told.head[-1], Dim) and told.head[-1].const is None
         return Shape((*told.head[:-1], last)) if last is not None and is_name else told
-    if uses.by_name and (names := KNOWN_INPUTS.get(param.name)) is not None:
+    if uses.beliefs.by_name and (names := KNOWN_INPUTS.get(param.name)) is not None:
         uses.guessed.add(param.name)
-        found: list[Size] = [dim(uses.word(n)) for n in names]
+        found: list[Size] = [dim(uses.word(n) if n != "_" else f"{param.name}_dim{i}") for i, n in enumerate(names)]
         if last is not None and names[-1] in ("D", "D_enc"):
             found[-1] = last
         return Shape(tuple(found))
