@@ -108,6 +108,8 @@ class Interpreter:
     """Whether a contradiction ends the function: it is being tried."""
     doubts: int = 0
     """How often a size of a parameter would have to be 1, or a tensor have another rank, for the code to run."""
+    doubting: int = 0
+    """Steps spent on finding out whose documentation is wrong."""
     tried: int = 0
     """Steps spent on finding ranks by trial."""
     helpers: int = 0

@@ -138,8 +138,9 @@ def _getattr(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> 
     found = attribute(run, args[0], args[1], span)
     if isinstance(found, Opaque) and len(args) > 2 and args[2] is None:
         return Maybe(found, found.name)
-    is_switch = isinstance(found, Opaque) and len(args) > 2 and isinstance(args[2], bool | str)
-    if is_switch or (isinstance(found, Unknown) and len(args) > 2):
+    if isinstance(found, Opaque) and len(args) > 2 and isinstance(args[2], bool):
+        return Flag(name=f"{found.name} is true")
+    if isinstance(found, Unknown) and len(args) > 2:
         return args[2]
     return found
 

@@ -42,6 +42,8 @@ BUILDERS_STEPS = 60_000
 TRACE_STEPS = 240_000
 MAX_DOUBTED = 5
 """Parameters whose documentation is tried to be wrong."""
+DOUBTS_STEPS = 40_000
+"""How far that is tried in one file."""
 
 
 @dataclass(slots=True)
@@ -137,7 +139,7 @@ def _attempt(run: Interpreter, path: str, scope: SourceScope, beliefs: Beliefs =
         last = outcome(Beliefs(by_name=False))
         best = best if last.findings else last
     if (best.findings or best.doubts) and best.seeded.told and best.done:
-        doubted = _wrongly_told(best, outcome)
+        doubted = _wrongly_told(run, best, outcome)
         if doubted:
             best = last = outcome(replace(best.beliefs, doubted=doubted))
         elif last is not best:
@@ -147,14 +149,18 @@ def _attempt(run: Interpreter, path: str, scope: SourceScope, beliefs: Beliefs =
     return best.done
 
 
-def _wrongly_told(found: _Outcome, outcome: Callable[[Beliefs], _Outcome]) -> Set[str]:
+def _wrongly_told(run: Interpreter, found: _Outcome, outcome: Callable[[Beliefs], _Outcome]) -> Set[str]:
     """Parameters without whose documentation the function runs. What documents many functions alike gives way first,
     and there the last parameter; of what documents this one, nobody knows which is right."""
     own = [name for name, is_own in found.seeded.told.items() if is_own]
     common = [name for name, is_own in found.seeded.told.items() if not is_own]
     wrong: set[str] = set()
     for name in [*reversed(common), *own][:MAX_DOUBTED]:
+        if run.doubting > DOUBTS_STEPS:
+            break
+        before = run.steps
         less = outcome(replace(found.beliefs, doubted={name}))
+        run.doubting += run.steps - before
         if less.done and not less.findings and not less.doubts:
             if name in common:
                 return {name}

@@ -280,14 +280,15 @@ def _shape(run: Interpreter, function: Function, scope: Scope, param: t.Param, u
         return Shape(tuple(sizes))
     if (pattern := uses.patterns.get(param.name)) is not None and (shape := _pattern(pattern)) is not None:
         return shape
-    documentation = None if param.name in uses.beliefs.doubted else documented(run, function, param.name)
+    doubted = param.name in uses.beliefs.doubted
+    documentation = None if doubted else documented(run, function, param.name)
     if documentation is not None:
         uses.told[param.name] = documentation.is_own
         uses.words.update(documentation.shape.names())
         told = _set_apart(param.name, documentation.shape, uses)
         is_name = isinstance(told.head[-1], Dim) and told.head[-1].const is None
         return Shape((*told.head[:-1], last)) if last is not None and is_name else told
-    if uses.beliefs.by_name and (names := KNOWN_INPUTS.get(param.name)) is not None:
+    if uses.beliefs.by_name and not doubted and (names := KNOWN_INPUTS.get(param.name)) is not None:
         uses.guessed.add(param.name)
         found: list[Size] = [dim(uses.word(n) if n != "_" else f"{param.name}_dim{i}") for i, n in enumerate(names)]
         if last is not None and names[-1] in ("D", "D_enc"):
