@@ -23,7 +23,7 @@ from kernelscope.interp.order import callers_first, computes
 from kernelscope.interp.parameters import parameters
 from kernelscope.interp.ranks import settle_ranks
 from kernelscope.interp.receivers import common_instance, learn_words, seeded_instance
-from kernelscope.interp.seeds import Beliefs, Seeded, Uses, seed
+from kernelscope.interp.seeds import EVERYTHING, Beliefs, Seeded, Uses, seed
 from kernelscope.interp.symbols import over_sizes
 from kernelscope.interp.trace import Trace
 from kernelscope.interp.values import Class, Function, Instance, Maybe, Opaque, Scope, Value
@@ -121,7 +121,7 @@ class _Outcome:
     doubts: int
 
 
-def _attempt(run: Interpreter, path: str, scope: SourceScope, beliefs: Beliefs = Beliefs()) -> bool:
+def _attempt(run: Interpreter, path: str, scope: SourceScope, beliefs: Beliefs = EVERYTHING) -> bool:
     """Run one function; again with less belief in names and documentation if those led to a contradiction.
 
     False: out of budget.

@@ -77,7 +77,10 @@ class Beliefs:
     """Parameters whose documentation is not believed."""
 
 
-def seed(run: Interpreter, function: Function, scope: Scope, beliefs: Beliefs = Beliefs()) -> Seeded:
+EVERYTHING = Beliefs()
+
+
+def seed(run: Interpreter, function: Function, scope: Scope, beliefs: Beliefs = EVERYTHING) -> Seeded:
     """Bind every parameter of `function` in `scope`."""
     node = function.definition.node
     assert isinstance(node, t.FunctionDef)
