@@ -31,6 +31,8 @@ TRIAL_STEPS = 12_000
 ALL_STEPS = 60_000
 """How far ranks are tried in one file."""
 MAX_PARAMETERS = 3
+BATCHED = 3
+"""From so many dims on the first is one of a batch."""
 GUESSED = 3
 """Names that promise a sequence of vectors are also given to images; other names promise what they say."""
 
@@ -58,7 +60,7 @@ def settle_ranks(run: Interpreter, scope: Scope, node: t.FunctionDef, guessed: S
         found = _rank(run, scope, node, name, called, tuple(tried)) or _usual(run, scope, node, name, called)
         if found is not None:
             scope.names[name] = _with_rank(scope.names[name], called, found)
-            if found < max(_known_ranks(scope), default=0):
+            if BATCHED <= found < max(_known_ranks(scope), default=0):
                 run.symbols.ones.add(f"{called}_size0")  # a table that is broadcast may be there once for all
     run.symbols.spoken = sizes_in(scope.names.values())
 
