@@ -42,7 +42,7 @@ BUILDERS_STEPS = 60_000
 TRACE_STEPS = 240_000
 MAX_DOUBTED = 5
 """Parameters whose documentation is tried to be wrong."""
-DOUBTS_STEPS = 40_000
+DOUBTS_STEPS = 30_000
 """How far that is tried in one file."""
 
 
@@ -86,7 +86,7 @@ def _run_file(workspace: Workspace, path: str, result: FileRun, cancelled: Calla
             for other, calling in elsewhere.callers(scope):
                 _attempt(run, other, calling, Beliefs(by_name=False))
             run.findings = [finding for finding in run.findings if finding.path == path]
-        if run.steps > FILE_STEPS or not _attempt(run, path, scope):
+        if run.steps - run.tried - run.doubting > FILE_STEPS or not _attempt(run, path, scope):
             result.incomplete.add(scope.qualified_name)
         result.values.update(run.seen)
     result.findings = [finding for finding in run.findings if finding.path == path]
@@ -119,6 +119,7 @@ class _Outcome:
     seen: dict[Span, Seen]
     findings: list[Finding]
     doubts: int
+    steps: int
 
 
 def _attempt(run: Interpreter, path: str, scope: SourceScope, beliefs: Beliefs = EVERYTHING) -> bool:
@@ -131,8 +132,9 @@ def _attempt(run: Interpreter, path: str, scope: SourceScope, beliefs: Beliefs =
     def outcome(beliefs: Beliefs) -> _Outcome:
         del run.findings[before:]
         run.contexts.forget(noted)
+        start = run.steps
         done, seeded = _fresh(run, path, scope, beliefs)
-        return _Outcome(beliefs, done, seeded, run.seen, run.findings[before:], run.doubts)
+        return _Outcome(beliefs, done, seeded, run.seen, run.findings[before:], run.doubts, run.steps - start)
 
     best = last = outcome(beliefs)
     if best.findings and best.seeded.guessed:
@@ -156,7 +158,7 @@ def _wrongly_told(run: Interpreter, found: _Outcome, outcome: Callable[[Beliefs]
     common = [name for name, is_own in found.seeded.told.items() if not is_own]
     wrong: set[str] = set()
     for name in [*reversed(common), *own][:MAX_DOUBTED]:
-        if run.doubting > DOUBTS_STEPS:
+        if run.doubting + found.steps > DOUBTS_STEPS:
             break
         before = run.steps
         less = outcome(replace(found.beliefs, doubted={name}))
