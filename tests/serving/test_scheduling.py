@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 import pytest
-from kernelscope.serving import batches, overlap, preemption, prefixes
+from kernelscope.serving import batches, overlap, preemption, preferences, prefixes, queues
 from kernelscope.serving.claims import Claim, PythonSource
 
 Source = Callable[[str], PythonSource]
@@ -126,11 +126,70 @@ def hits(self, letter):
         else:
             break
 """
+GIVEN_UP = """
+class Pile:
+    def retract(self):
+        while not self.fits(order):
+            number = order.pop()
+            self.release_letter(number)
+"""
+FORGOTTEN = """
+class Letter:
+    def reset_for_retract(self):
+        self.prefix_words = None
+        self.extend_len = 0
+        self.is_retracted = True
+"""
+PASSED_OVER = """
+class Desk:
+    def admit(self):
+        for letter in self.inbox.copy():
+            if letter.pages > self.free:
+                passed.append(letter)
+                continue
+            for other in passed:
+                if other.skips >= other.most_skips:
+                    return
+            for other in passed:
+                other.skips += 1
+            self.inbox.remove(letter)
+            self.open.append(letter)
+"""
+IN_ORDER = """
+class Desk:
+    def take(self):
+        for letter in self.waiting_letters:
+            if not self.fits(letter):
+                break
+            count += 1
+        self.waiting_letters = self.waiting_letters[count:]
+"""
+BY_ARRIVAL = """
+def order(self):
+    return sorted(self.waiting, key=lambda letter: letter.arrived)
+"""
+SAYS_YES = """
+class Desk:
+    def can_add_request(self, letter):
+        fits = letter.words < self.max_words
+        few = len(self.open) <= self.most
+        if fits and few:
+            return True
+        else:
+            return False
+"""
 
 
 @pytest.mark.parametrize(
     ("find", "text", "fragments"),
     [
+        (preemption.preemptions, GIVEN_UP, ("victim: the last of order", "self.release_letter(number)")),
+        (preemption.preemptions, FORGOTTEN, ("recompute", "self.prefix_words = None")),
+        (batches.passed_over, PASSED_OVER, ("fairness", "other.skips += 1", "other.skips >= other.most_skips")),
+        (batches.continuous, PASSED_OVER, ("from self.inbox into self.open", "letter.pages > self.free")),
+        (batches.admissions, SAYS_YES, ("only if letter.words < self.max_words and len(self.open) <= self.most",)),
+        (queues.orders, IN_ORDER, ("FCFS", "self.waiting_letters[count:]")),
+        (queues.orders, BY_ARRIVAL, ("self.waiting is served in the order of", "letter.arrived")),
         (
             batches.continuous,
             ADMIT,
@@ -167,6 +226,10 @@ def test_it_is_seen(source: Source, find: Finder, text: str, fragments: tuple[st
         (preemption.preemptions, CANCEL),
         (preemption.preemptions, MOVE),
         (preemption.preemptions, REFUSED),
+        (preemption.preemptions, GIVEN_UP.replace("retract", "tidy")),
+        (preemption.preemptions, FORGOTTEN.replace("reset_for_retract", "start")),
+        (queues.orders, "def f(self):\n    return sorted(self.names, key=lambda n: n.lower())\n"),
+        (preferences.preferences, "def f(a, b):\n    return a.get(1) or b.get(1)\n"),
         (overlap.overlaps, IN_TURN),
         (overlap.switches, "def main(x):\n    if x:\n        f()\n    else:\n        g()\n"),
         (batches.chunks, "def f(words):\n    words = min(words, 10)\n"),

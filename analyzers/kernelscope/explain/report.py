@@ -280,7 +280,8 @@ def _tiling(system: System, places: Places) -> list[Json]:
 def _dependencies(system: System, places: Places) -> Json:
     rows: list[Json] = []
     for s in [s for s in system.syncs if s.role != "fetch"][:MOST_COLLECTIVES]:
-        rows.append({"kind": s.kind, s.role: s.text, "evidence": places.evidence(s.location, *s.also)})
+        expected: Json = {"expected": s.expected} if s.expected else {}
+        rows.append({"kind": s.kind, s.role: s.text, **expected, "evidence": places.evidence(s.location, *s.also)})
     return {
         "order": places.claims(_in_order(system.about("dependencies.order")), 2 * MOST_CLAIMS),
         "sync": places.claims(system.about("dependencies.sync"), MOST_CLAIMS) + rows,

@@ -34,6 +34,7 @@ from kernelscope.serving.collectives import Collective, collectives, groups, wra
 from kernelscope.serving.constraints import Constraint, c_constraints, constraints
 from kernelscope.serving.lengths import lengths
 from kernelscope.serving.metrics import Metric, metrics
+from kernelscope.serving.numbering import Numbering, c_numberings, numberings
 from kernelscope.serving.overlap import overlaps, switches
 from kernelscope.serving.parameters import Parameter, Stored, c_parameters, parameters, stored
 from kernelscope.serving.positions import rotations
@@ -88,7 +89,6 @@ FINDERS: tuple[tuple[str, Finder], ...] = (
     ("faq.seqlen", lengths),
     ("distributed.groups", groups),
     ("units_of_work", work.dealing),
-    ("units_of_work", work.numbered),
     ("tiling", work.tile_counts),
     ("dependencies.sync", work.tables),
     ("dependencies.order", work.producers),
@@ -123,6 +123,7 @@ class Reading:
     transitions: list[lifecycle.Transition] = field(default_factory=list[lifecycle.Transition])
     procedures: list[Procedure] = field(default_factory=list[Procedure])
     syncs: list[Sync] = field(default_factory=list[Sync])
+    numberings: list[Numbering] = field(default_factory=list[Numbering])
     natives: list[Native] = field(default_factory=list[Native])
     loaders: list[Loader] = field(default_factory=list[Loader])
     sharded: list[sharding.Sharded] = field(default_factory=list[sharding.Sharded])
@@ -157,6 +158,7 @@ def read_python(source: PythonSource) -> Reading:
     reading.transitions += lifecycle.transitions(source)
     reading.procedures += procedures(source)
     reading.syncs += syncs(source)
+    reading.numberings += numberings(source)
     reading.natives += bindings(source)
     reading.loaders += loaders(source)
     reading.sharded += sharding.sharded(source)
@@ -186,6 +188,7 @@ def read_c(source: CSource) -> Reading:
     reading.collectives += c_collectives(source)
     reading.procedures += c_procedures(source)
     reading.syncs += c_syncs(source)
+    reading.numberings += c_numberings(reading.parameters)
     reading.natives += c_bindings(source)
     reading.add("config", c_tables(source))
     reading.add("memory_access", recomputed(source))

@@ -17,6 +17,7 @@ from kernelscope.serving.collectives import Collective
 from kernelscope.serving.constraints import Constraint
 from kernelscope.serving.lifecycle import Transition
 from kernelscope.serving.metrics import Metric
+from kernelscope.serving.numbering import numbering_claims
 from kernelscope.serving.parallel import Layer, layer_claims, plan_claims, sharded_layers
 from kernelscope.serving.parameters import Parameter, overridden
 from kernelscope.serving.procedures import Procedure
@@ -26,6 +27,7 @@ from kernelscope.serving.registries import Registry
 from kernelscope.serving.sections import hits
 from kernelscope.serving.sharding import Plan
 from kernelscope.serving.waits import Sync
+from kernelscope.workspace.files import PYTHON_SUFFIXES
 
 
 @dataclass
@@ -138,6 +140,9 @@ def join(readings: list[Reading]) -> System:
         system.transitions += [x for x in reading.transitions if x.enum in enums]
         for section, claims in reading.claims.items():
             system.claims.setdefault(section, []).extend(claims)
+    native = [n for r in readings if r.path.suffix not in PYTHON_SUFFIXES for n in r.numberings]
+    python = [n for r in readings if r.path.suffix in PYTHON_SUFFIXES for n in r.numberings]
+    system.claims.setdefault("units_of_work", []).extend(numbering_claims(python, native))
     wrappers = {c.where.rpartition(".")[2] for c in system.collectives}
     for reading in readings:
         system.collectives += _reaching(reading.wrapped, wrappers)

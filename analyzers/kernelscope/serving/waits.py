@@ -33,6 +33,8 @@ class Sync:
     where: str
     location: Location
     also: tuple[Location, ...] = ()
+    expected: str = ""
+    """What a counter must have reached, as written."""
 
 
 def syncs(source: PythonSource) -> Iterator[Sync]:
@@ -203,8 +205,11 @@ def c_syncs(source: CSource) -> Iterator[Sync]:
                 continue
             test = source.quote(match.end(), closed, 200)
             if re.search(r"volatile|\w+\s*\(|\[|\*", test):
+                bound = re.search(r"(?<![<>=!])(?:<|!=)(?![<=])\s*(.+)$", test)
+                expected = bound[1].strip() if bound is not None else ""
                 text = f"{function.name} waits by spinning: while ({test})"
-                yield Sync("scoreboard", "wait", text, function.name, source.at(match.start()), (here,))
+                text += f": until the counter is {expected}" if expected else ""
+                yield Sync("scoreboard", "wait", text, function.name, source.at(match.start()), (here,), expected)
         yield from _c_signals(source, function, here)
         text_of = body.decode("utf-8", "replace")
         if (fetch := _FETCH.search(text_of)) is not None:

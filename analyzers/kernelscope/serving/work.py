@@ -45,26 +45,6 @@ def _index(source: PythonSource, queue: t.Expr, index: t.Expr, known: dict[str, 
     return f"{source.quote(queue)}[{inlined(source, index, known, 1)}]"
 
 
-def numbered(source: PythonSource) -> Iterator[Claim]:
-    """Classes that answer one question with a number each: kinds of instructions or tasks and their numbering."""
-    rows: dict[str, list[tuple[int, str, t.FunctionDef]]] = {}
-    for scope in source.module.classes():
-        assert isinstance(scope.node, t.ClassDef)
-        for method in scope.node.methods():
-            match method.body[-1:]:
-                case [t.Return(value=t.Constant(value=int() as number))] if len(method.body) <= 2:
-                    if not isinstance(number, bool):
-                        rows.setdefault(method.name, []).append((number, scope.node.name, method))
-                case _:
-                    pass
-    for name, entries in rows.items():
-        if len(entries) >= 3 and len({number for number, _, _ in entries}) == len(entries):
-            text = ", ".join(f"{number} = {cls}" for number, cls, _ in sorted(entries, key=lambda entry: entry[0]))
-            yield Claim(
-                f"{name} numbering", f"kinds of work by {name}(): {text}", tuple(source.at(m) for _, _, m in entries)
-            )
-
-
 def tile_counts(source: PythonSource) -> Iterator[Claim]:
     """Numbers of tiles or programs: assignments of products with a ceiling division."""
     if source.aside:

@@ -1,0 +1,110 @@
+"""Caches by structure: layouts, free lists, evictions, hashes, and near misses of which nothing may be said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import pytest
+from kernelscope.serving import caches, evictions, lengths, positions, sharing
+from kernelscope.serving.claims import Claim, PythonSource
+
+Source = Callable[[str], PythonSource]
+Finder = Callable[[PythonSource], Iterable[Claim]]
+
+REGISTERED = """
+class Shelf(Module):
+    def __init__(self, letters, heads, words_max, width):
+        cache_shape = (letters, heads, seq_words, width)
+        self.register_buffer("k_cache", torch.zeros(cache_shape, dtype=half))
+"""
+SHAPED = """
+class Shelf:
+    def __init__(self, words):
+        self.shape = (words // PAGE, PAGE, heads, width) if heads else None
+
+    def make(self):
+        self.kv = torch.zeros(self.shape, device="cuda") if self.shape else None
+"""
+STACK = """
+class Numbers:
+    def take(self, n):
+        used = self.total - self.left
+        numbers = self.free[used : used + n]
+        return numbers
+
+    def give(self, numbers):
+        n, used = len(numbers), self.total - self.left
+        self.free[used - n : used] = numbers
+"""
+SORTED_SET = """
+class Tree:
+    def __init__(self):
+        self.leaves = SortedSet(key=lambda leaf: leaf.rank())
+
+    def evict(self, wanted):
+        leaf = self.leaves.pop(0)
+        assert leaf.users == 0 and not leaf.below
+"""
+RECENCY = """
+def free_some(self):
+    order = [p for p in self.pages.values() if not p.users]
+    order.sort(key=lambda p: p.last_access)
+"""
+HASHED = """
+def checksum(words, prev):
+    h = hashlib.blake2b(digest_size=16)
+    if prev is not None:
+        h.update(prev)
+    h.update(words.tobytes())
+    return h.digest()
+"""
+NEIGHBOURS = """
+def apply_rotary(x, turns):
+    pairs = x.float().reshape(*x.shape[:-1], -1, 2)
+    return pairs[..., 0] * turns[..., 0] - pairs[..., 1] * turns[..., 1]
+"""
+HALVES = """
+def turn(x, cos, sin):
+    a = x[..., : n // 2]
+    return torch.cat([-x[..., n // 2 :], a], -1) * sin + x * cos
+"""
+PACKED = """
+def forward(q, k, v, lens):
+    return attend(q, k, v, cu_seqlens_q=lens, cu_seqlens_k=lens)
+"""
+
+
+@pytest.mark.parametrize(
+    ("find", "text", "fragments"),
+    [
+        (caches.buffers, REGISTERED, ("[letters, heads, seq_words, width]", "contiguous")),
+        (caches.buffers, SHAPED, ("[words // PAGE, PAGE, heads, width]", "indexed by block (paged)")),
+        (caches.paging, "def at(t, i, n, o):\n    return t[i] * n + o - 1\n", ("slot = t[i] * n + o - 1",)),
+        (evictions.stacks_of_ids, STACK, ("LIFO", "most recently freed")),
+        (evictions.recency, SORTED_SET, ("self.leaves.pop(0)", "leaf.rank()", "not leaf.below")),
+        (evictions.recency, RECENCY, ("least recently used first", "p.last_access")),
+        (sharing.hashes, HASHED, ("blake2b", "previous (parent) hash `prev`")),
+        (positions.rotations, NEIGHBOURS, ("interleaved",)),
+        (positions.rotations, HALVES, ("half-split",)),
+        (lengths.lengths, PACKED, ("packed without padding", "cu_seqlens_q")),
+    ],
+)
+def test_it_is_seen(source: Source, find: Finder, text: str, fragments: tuple[str, ...]) -> None:
+    said = [claim.value for claim in find(source(text))]
+    assert any(all(fragment in value for fragment in fragments) for value in said), said
+
+
+@pytest.mark.parametrize(
+    ("find", "text"),
+    [
+        (caches.paging, "def end(t, i, n):\n    return t[i] * n + n\n"),
+        (caches.buffers, "def f(self):\n    self.x = torch.zeros(2, 3)\n"),
+        (evictions.recency, "def show(self):\n    self.rows.sort(key=lambda r: r.last_access)\n"),
+        (evictions.stacks_of_ids, "class C:\n    def f(self, a, n):\n        return self.free[a : a + n]\n"),
+        (sharing.hashes, "def digest(text):\n    return hashlib.sha256(text).hexdigest()\n"),
+        (positions.rotations, "def split(x):\n    return x.chunk(2, dim=-1)\n"),
+        (lengths.lengths, "def f(q):\n    return attend(q, mask=None)\n"),
+    ],
+)
+def test_near_misses_are_not(source: Source, find: Finder, text: str) -> None:
+    assert list(find(source(text))) == []

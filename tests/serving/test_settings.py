@@ -1,0 +1,120 @@
+"""Settings: chosen at import, changed from outside, contradicted; constraints of modules and of chains of tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from kernelscope.serving.claims import PythonSource
+from kernelscope.serving.constraints import constraints
+from kernelscope.serving.contradictions import contradictions
+from kernelscope.serving.metrics import metrics
+from kernelscope.serving.parameters import overridden, parameters, stored
+
+Source = Callable[[str], PythonSource]
+
+BRANCHES = """
+SIZE: int
+if KIND == "long":
+    SIZE = 256
+else:
+    SIZE = 16
+"""
+CHAIN = """
+def engine(kind):
+    if kind == "plain":
+        return Plain()
+    elif kind == "pair":
+        return Pair()
+    else:
+        raise ValueError("unknown kind")
+"""
+OUTSIDE = """
+class DeskConfig:
+    pages: int = -1
+    size: int = 8
+
+class Letter:
+    size: int = 4
+
+def start(config):
+    config.pages = count() // 2
+    Letter.size = config.size
+"""
+WIDTH = "class Config:\n    width: int = 64\n    def __post_init__(self):\n"
+
+
+def test_a_module_chooses_by_branches(source: Source) -> None:
+    (size,) = parameters(source(BRANCHES))
+    assert [(o.value, o.condition) for o in size.overrides] == [
+        ("256", 'KIND == "long"'),
+        ("16", 'not (KIND == "long")'),
+    ]
+
+
+def test_a_literal_type_gives_the_choices_of_a_constant(source: Source) -> None:
+    (kind,) = parameters(source('kind: Literal["plain", "pair"] = "pair"\n'))
+    assert (kind.value, kind.choices) == ("pair", ("plain", "pair"))
+
+
+def test_code_outside_a_class_changes_its_fields(source: Source) -> None:
+    read = source(OUTSIDE)
+    changed = {
+        f"{p.owner}.{p.name}": [o.value for o in p.overrides] for p in overridden(parameters(read), stored(read))
+    }
+    assert changed == {"DeskConfig.pages": ["count() // 2"], "DeskConfig.size": [], "Letter.size": ["config.size"]}
+
+
+@pytest.mark.parametrize(
+    ("text", "condition"),
+    [
+        (CHAIN, 'kind in ("plain", "pair")'),
+        ("assert RATIO > 0\n", "RATIO > 0"),
+        ('KINDS = {"a", "b"}\nassert KIND in KINDS\n', 'KIND in KINDS, where KINDS = {"a", "b"}'),
+    ],
+)
+def test_modules_and_chains_constrain(source: Source, text: str, condition: str) -> None:
+    assert condition in [c.condition for c in constraints(source(text))]
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        (WIDTH + "        self.width = self.all // self.heads\n",
+         "default-never-used"),
+        ('class Config:\n    most: int = Field(8, description="Many (default: 16).")\n', "default-contradicts-text"),
+        ("class Config:\n    size: int = 100\n    def check(self):\n        assert self.size % 16 == 0\n",
+         "default-breaks-constraint"),
+        ('class Config:\n    most_open: int = 8\nparser.add_argument("--most-open", default=9)\n', "defaults-differ"),
+    ],
+)  # fmt: skip
+def test_a_contradiction_is_told(source: Source, text: str, code: str) -> None:
+    read = source(text)
+    assert [c.code for c in contradictions(parameters(read), constraints(read))] == [code]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        WIDTH + "        self.width = self.width or 8\n",
+        WIDTH + "        if self.auto:\n            self.width = 8\n",
+        'class Config:\n    most: int = Field(8, description="How many (default: 8).")\n',
+        "class Config:\n    size: int = 96\n    def check(self):\n        assert self.size % 16 == 0\n",
+        'class Config:\n    most_open: int = 8\nparser.add_argument("--most-open", default=8)\n',
+    ],
+)
+def test_what_agrees_is_not(source: Source, text: str) -> None:
+    read = source(text)
+    assert not list(contradictions(parameters(read), constraints(read)))
+
+
+def test_metrics_are_made_by_a_function_of_the_file(source: Source) -> None:
+    text = """
+        ABOUT = {"desk_open": "Open letters"}
+        class Board:
+            def start(self):
+                self.make("desk_open")
+            def make(self, name):
+                self.all[name] = Gauge(name, ABOUT[name])
+    """
+    assert [(m.name, m.kind, m.measures) for m in metrics(source(text))] == [("desk_open", "gauge", "Open letters")]
