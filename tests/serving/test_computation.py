@@ -12,11 +12,13 @@ from kernelscope.serving.c_settings import c_settings, c_tables
 from kernelscope.serving.claims import PythonSource
 from kernelscope.serving.execution import launches
 from kernelscope.serving.layers import fused_residuals, orders
+from kernelscope.serving.numbering import c_numberings, numbering_claims, numberings
+from kernelscope.serving.parameters import c_parameters
 from kernelscope.serving.precision import precisions
 from kernelscope.serving.reading import Reading, read_python
 from kernelscope.serving.system import join
 from kernelscope.serving.waits import c_syncs, syncs
-from kernelscope.serving.work import dealing, intersections, numbered, tile_counts
+from kernelscope.serving.work import dealing, intersections, tile_counts
 from kernelscope.syntax.text import SourceText
 
 Source = Callable[[str], PythonSource]
@@ -226,8 +228,17 @@ def test_kinds_of_work_are_numbered_by_their_classes(source: Source) -> None:
     def kinds(*numbers: int) -> str:
         return "".join(f"class K{i}:\n    def code(self):\n        return {n}\n" for i, n in enumerate(numbers))
 
-    assert [c.value for c in numbered(source(kinds(3, 1, 2)))] == ["kinds of work by code(): 1 = K1, 2 = K2, 3 = K0"]
-    assert not list(numbered(source(kinds(1, 1, 1))))
+    assert [n.text for n in numberings(source(kinds(3, 1, 2)))] == ["1 = K1, 2 = K2, 3 = K0"]
+    assert not list(numberings(source(kinds(1, 1, 1))))
+
+
+def test_numbers_of_python_and_cuda_are_compared(source: Source) -> None:
+    names = ["Load", "Fold", "Send", "Rest"]
+    python = "".join(f"class {k}:\n    def code(self):\n        return {n}\n" for n, k in enumerate(names))
+    native = c_source("#define OP_Load 0\n#define OP_Fold 1\n#define OP_Send 3\n#define OP_Sleep 2\n")
+    numbers = c_numberings(c_parameters(native.path, native.text))
+    said = [claim.value for claim in numbering_claims(list(numberings(source(python))), list(numbers))]
+    assert "same numbers in Python (code()) and CUDA (OP_…): Load = 0, Fold = 1; they differ for Send is 2" in said[-1]
 
 
 def test_spin_loops_of_cuda_with_braces_in_the_index() -> None:

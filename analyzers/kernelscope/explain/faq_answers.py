@@ -78,7 +78,12 @@ def is_paged(system: System) -> bool:
 
 def context_limits(system: System) -> Iterator[Claim]:
     """Limits of lengths; `block_size` is one where nothing is paged, as in models without a server."""
-    yield from numbers(r"seq_?len|max_model_len|max_position|context_len|max_length")(system)
+    pattern = r"seq_?len|max_model_len|max_position|context_len|max_length"
+    yield from numbers(pattern)(system)
+    for c in system.constraints:
+        spoken = any(re.search(pattern, subject, re.IGNORECASE) for subject in c.subjects)
+        if c.kind == "other" and spoken and not system.is_aside(c.location.path):
+            yield _constraint(c)
     if not is_paged(system):
         yield from settings(r"^block_size$")(system)
 

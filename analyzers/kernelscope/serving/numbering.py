@@ -16,6 +16,8 @@ from kernelscope.syntax.python import tree as t
 
 MIN_KINDS = 3
 MAX_SHOWN = 12
+KINDS = {"op", "opcode", "task", "instr", "instruction", "kind"}
+"""Words that constants which number kinds of work begin with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +58,7 @@ def c_numberings(parameters: Iterable[Parameter]) -> Iterator[Numbering]:
         prefix, _, kind = p.name.partition("_")
         if isinstance(p.value, int) and kind and 0 <= p.value < 256:
             rows.setdefault(prefix, []).append((p.value, kind, p.location))
-    yield from (
-        n for n in _distinct(rows) if {"op", "opcode", "task", "instr", "instruction", "kind"} & set(words(n.how))
-    )
+    yield from (n for n in _distinct(rows) if KINDS & set(words(n.how)) and n.kinds[-1][0] <= 2 * len(n.kinds))
 
 
 def _distinct(rows: dict[str, list[tuple[int, str, Location]]]) -> Iterator[Numbering]:
@@ -73,35 +73,37 @@ def numbering_claims(python: list[Numbering], native: list[Numbering]) -> Iterat
         yield Claim(f"{one.how} numbering", f"kinds of work by {one.how}(): {one.text}", one.evidence)
     for other in native:
         yield Claim(f"{other.how} numbering", f"kinds of work by constants {other.how}_…: {other.text}", other.evidence)
-    for one in python:
-        for other in native:
-            yield from _compared(one, other)
+    for other in native:
+        closest = max(python, key=lambda one: len(_common(one, other)), default=None)
+        if closest is not None and len(_common(closest, other)) > 1:
+            yield _compared(closest, other)
 
 
-def _compared(one: Numbering, other: Numbering) -> Iterator[Claim]:
-    numbers = {words(kind): (number, kind, place) for number, kind, place in other.kinds}
-    by_number = {number: (kind, place) for number, kind, place in other.kinds}
+def _common(one: Numbering, other: Numbering) -> set[tuple[str, ...]]:
+    return {words(kind) for _, kind, _ in one.kinds} & {words(kind) for _, kind, _ in other.kinds}
+
+
+def _compared(one: Numbering, other: Numbering) -> Claim:
+    """What agrees between host and device, what differs, and which kinds of one number have other names."""
+    by_name = {words(kind): (number, place) for number, kind, place in other.kinds}
+    by_number = {number: kind for number, kind, _ in other.kinds}
     agreeing: list[str] = []
     wrong: list[str] = []
     renamed: list[str] = []
     places: list[Location] = []
     for number, kind, place in one.kinds:
-        twin = numbers.get(words(kind))
+        twin = by_name.get(words(kind))
         if twin is None:
             if number in by_number:
-                renamed.append(f"{number} is {kind} in Python and {by_number[number][0]} in CUDA")
+                renamed.append(f"{number} is {kind} in Python and {by_number[number]} in CUDA")
             continue
-        (agreeing if twin[0] == number else wrong).append(
-            f"{kind} = {number}" if twin[0] == number else f"{kind} is {number} in Python and {twin[0]} in CUDA"
-        )
-        places += [place, twin[2]]
-    if len(agreeing) + len(wrong) < 2:
-        return
-    value = (
-        f"numbers of kinds of work agree between Python ({one.how}()) and CUDA ({other.how}_…): {', '.join(agreeing)}"
-    )
-    if wrong:
-        value += f"; they DIFFER for {'; '.join(wrong)}"
-    if renamed:
-        value += f"; named otherwise: {'; '.join(renamed)}"
-    yield Claim(f"{one.how} numbering of Python and CUDA", value, tuple(places[:MAX_SHOWN]))
+        if twin[0] == number:
+            agreeing.append(f"{kind} = {number}")
+        else:
+            wrong.append(f"{kind} is {number} in Python and {twin[0]} in CUDA")
+        places += [place, twin[1]]
+    where = f"in Python ({one.how}()) and CUDA ({other.how}_…)"
+    value = f"kinds of work have the same numbers {where}: {', '.join(agreeing) or 'none'}"
+    value += f"; they differ for {'; '.join(wrong)}" if wrong else ""
+    value += f"; named otherwise: {'; '.join(renamed)}" if renamed else ""
+    return Claim(f"{one.how} numbering of Python and CUDA", value, tuple(places[:MAX_SHOWN]))

@@ -206,7 +206,7 @@ def c_syncs(source: CSource) -> Iterator[Sync]:
             test = source.quote(match.end(), closed, 200)
             if re.search(r"volatile|\w+\s*\(|\[|\*", test):
                 bound = re.search(r"(?<![<>=!])(?:<|!=)(?![<=])\s*(.+)$", test)
-                expected = bound[1].strip() if bound is not None else ""
+                expected = bound[1].strip() if bound is not None and "||" not in test else ""
                 text = f"{function.name} waits by spinning: while ({test})"
                 text += f": until the counter is {expected}" if expected else ""
                 yield Sync("scoreboard", "wait", text, function.name, source.at(match.start()), (here,), expected)
