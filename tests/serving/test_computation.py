@@ -255,7 +255,9 @@ def test_spin_loops_of_cuda_with_braces_in_the_index() -> None:
         """
     )
     (found,) = c_syncs(source)
-    assert found.text == "hold waits by spinning: while (*(volatile int *)&g.done[{layer, 3}] < 4)"
+    assert (
+        found.text == "hold waits by spinning: while (*(volatile int *)&g.done[{layer, 3}] < 4): until the counter is 4"
+    )
 
 
 def test_settings_of_c_by_condition_and_option() -> None:

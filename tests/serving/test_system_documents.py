@@ -19,7 +19,7 @@ def analysis(sample_root: Path) -> Analysis:
 @pytest.mark.parametrize(
     ("kind", "fragments"),
     [
-        ("serving", ("States of", "block table of a request", "block_size = 16 tokens", "FCFS")),
+        ("serving", ("States of", "block table of a request", "block_size = 16 tokens", "FCFS", "request A:")),
         ("faq", ("In which order are requests served?", "not found: no pipeline")),
         ("report", ("Configuration", "Constraints", "Request lifecycle", "Technical FAQ")),
     ],

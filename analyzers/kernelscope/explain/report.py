@@ -29,15 +29,15 @@ from kernelscope.serving.sections import words
 from kernelscope.serving.system import System
 from kernelscope.workspace.workspace import Workspace
 
-MOST_PARAMETERS = 700
-MOST_CONSTRAINTS = 300
-MOST_COMPONENTS = 180
-MOST_REGISTRIES = 120
-MOST_UNITS = 150
-MOST_CLAIMS = 80
-MOST_BINDINGS = 400
-MOST_COLLECTIVES = 160
-MOST_STEPS = 40
+MOST_PARAMETERS = 450
+MOST_CONSTRAINTS = 220
+MOST_COMPONENTS = 140
+MOST_REGISTRIES = 90
+MOST_UNITS = 90
+MOST_CLAIMS = 60
+MOST_BINDINGS = 250
+MOST_COLLECTIVES = 100
+MOST_STEPS = 30
 MAX_CHOICES = 1_500
 
 
@@ -153,7 +153,7 @@ def _parameter(parameter: Parameter, places: Places) -> Json:
         shown["effective"] = "; ".join(
             f"{o.value} when {o.condition}" if o.condition else o.value for o in parameter.overrides
         )
-        shown["overrides"] = [places.claim(o) for o in parameter.overrides[:6]]
+        shown["overrides"] = [places.claim(o) for o in parameter.overrides[:3]]
     lines = [parameter.location, *(e for o in parameter.overrides for e in o.evidence)]
     return {**shown, "kind": parameter.kind, "evidence": places.evidence(*lines)}
 

@@ -15,10 +15,10 @@ from kernelscope.serving.registries import Registry
 from kernelscope.serving.sections import words
 from kernelscope.serving.system import System
 
-MOST_CLAIMS = 60
-MOST_PARAMETERS = 50
-MOST_PROCEDURES = 40
-MOST_ROWS = 120
+MOST_CLAIMS = 50
+MOST_PARAMETERS = 40
+MOST_PROCEDURES = 32
+MOST_ROWS = 90
 
 DECLARED: dict[str, re.Pattern[str]] = {
     "kv_cache": re.compile(r"(?:^|_)(?:kv|pages?|block_size|blocks|cache|memory|swap)(?:_|$)|kvcache", re.I),

@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
 
+from kernelscope.explain.cache_pictures import batch_timeline, block_table, radix_tree
 from kernelscope.explain.document import Block, Document, Heading, Line, Paragraph, Table
 from kernelscope.explain.faq import QUESTIONS, groups_of
 from kernelscope.explain.report_serving import declared
-from kernelscope.explain.system_pictures import block_table, sharding_map, state_diagram, topology
+from kernelscope.explain.system_pictures import sharding_map, state_diagram, topology
 from kernelscope.results import Location, Target, UserError, ViewOptions
 from kernelscope.serving.claims import Claim
 from kernelscope.serving.parallel import WORDS
@@ -71,7 +72,7 @@ def serving_blocks(system: System, options: ViewOptions) -> Iterator[Block]:
         settings = declared(system, name)
         if claims or settings:
             found.append(Heading(title))
-            if name == "kv_cache" and (picture := block_table(system)) is not None:
+            if name in PICTURES and (picture := PICTURES[name](system)) is not None:
                 found.append(picture)
             if claims:
                 found.append(_claims(claims))
@@ -85,6 +86,7 @@ def serving_blocks(system: System, options: ViewOptions) -> Iterator[Block]:
     yield from found
 
 
+PICTURES = {"kv_cache": block_table, "prefix_cache": radix_tree, "batching": batch_timeline}
 SECTIONS = (
     ("Scheduling", "scheduling"),
     ("Batching", "batching"),

@@ -1,4 +1,4 @@
-"""Pictures of systems: processes and their channels, states of a request, block tables, sharded layers.
+"""Graphs of systems: processes and their channels, states of a request, sharded layers.
 
 Drawn from facts alone; where a number is not known, the name that stands for it is written.
 """
@@ -6,9 +6,9 @@ Drawn from facts alone; where a number is not known, the name that stands for it
 from __future__ import annotations
 
 from kernelscope.diagrams.model import Border, Box, Direction, Edge, Graph, Group
-from kernelscope.diagrams.panel import beside, cells, stacked, text
-from kernelscope.explain.document import Diagram, Picture, Region
+from kernelscope.explain.document import Diagram
 from kernelscope.results import Location
+from kernelscope.serving.lifecycle import Transition
 from kernelscope.serving.parallel import Layer
 from kernelscope.serving.processes import Channel, Started
 from kernelscope.serving.sections import words
@@ -103,7 +103,7 @@ def state_diagram(system: System) -> Diagram | None:
         state = x.state.rpartition(".")[2]
         if x.enum != name or state not in keys:
             continue
-        source = _from(x.condition, keys, state)
+        source = _from(x, keys, state)
         where = x.where.rpartition(".")[2] or x.where
         if source is None:
             source = f"in {where}"
@@ -115,36 +115,12 @@ def state_diagram(system: System) -> Diagram | None:
     return Diagram(graph, places)
 
 
-def _from(condition: str, states: set[str], target: str) -> str | None:
-    """The state that a guard names, where it names one."""
-    named = [s for s in states if f".{s}" in condition and s != target]
+def _from(x: Transition, states: set[str], target: str) -> str | None:
+    """The state that a guard names, or that the queue which the object was taken from is named after."""
+    named = [s for s in states if f".{s}" in x.condition and s != target]
+    if not named:
+        named = [s for s in states if s != target and set(words(s.lower())) & set(words(x.queue))]
     return named[0] if len(named) == 1 else None
-
-
-def block_table(system: System) -> Picture | None:
-    """A request's block table over physical blocks, with the sizes that the configuration gives."""
-    if not any("paged" in c.value for c in system.about("serving.kv_cache")):
-        return None
-    size = next(
-        (
-            p for p in system.parameters
-            if isinstance(p.value, int) and p.value > 0 and not system.is_aside(p.location.path)
-            and {"block", "page"} & set(words(p.name)) and "size" in words(p.name)
-        ),
-        None,
-    )  # fmt: skip
-    tokens = f"{size.name} = {size.value} tokens" if size is not None else "block_size tokens"
-    key = "size" if size is not None else ""
-    table = beside(
-        text("block table of a request ", "(an example)             "), cells(["block 5", "block 2", "block 7"])
-    )
-    pool = beside(text("physical blocks          "), cells(["0", "1", "2", "3", "4", "5", "6", "7"]))
-    slot = text(f"each block holds {tokens}", "slot = table[position // size] * size + position % size", key=key)
-    panel = stacked([table, pool, slot])
-    drawing = panel.drawing()
-    places = {"size": size.location} if size is not None else {}
-    regions = [Region(r.row, r.column, r.width, 1, places[r.key]) for r in drawing.regions if r.key in places]
-    return Picture(drawing.text, tuple(regions))
 
 
 def sharding_map(system: System) -> Diagram | None:

@@ -23,6 +23,8 @@ class Transition:
     where: str
     condition: str
     location: Location
+    queue: str = ""
+    """The queue that the object was taken from in the same function."""
 
     @property
     def enum(self) -> str:
@@ -32,6 +34,7 @@ class Transition:
 def transitions(source: PythonSource) -> Iterator[Transition]:
     """Stores of `Class.MEMBER` into attributes, in source order: states where the class is an enum."""
     for scope in source.module.functions():
+        taken = _taken(scope.node)
         for statement, guards in statements(scope.node):
             if not isinstance(statement, t.Assign):
                 continue
@@ -41,7 +44,25 @@ def transitions(source: PythonSource) -> Iterator[Transition]:
             if owner[:1].isupper() and isinstance(target, t.Attribute):
                 condition = " and ".join(guards_text(source, guards))
                 where = scope.qualified_name
-                yield Transition(source.quote(target), state, where, condition, source.at(statement))
+                queue = taken.get(t.dotted(target.value) or "", "")
+                yield Transition(source.quote(target), state, where, condition, source.at(statement), queue)
+
+
+def _taken(function: t.FunctionDef | t.ClassDef) -> dict[str, str]:
+    """Names bound to an element of a queue of the object: `seq = self.waiting.popleft()`, `seq = self.waiting[0]`."""
+    found: dict[str, str] = {}
+    for statement, _ in statements(function):
+        match statement:
+            case t.Assign(
+                targets=[t.Name(id=name)], value=t.Call(func=t.Attribute(value=t.Attribute() as queue) as func)
+            ):
+                if func.attr in ("pop", "popleft", "pop_request", "peek_request", "get_nowait"):
+                    found.setdefault(name, queue.attr)
+            case t.Assign(targets=[t.Name(id=name)], value=t.Subscript(value=t.Attribute(attr=queue))):
+                found.setdefault(name, queue)
+            case _:
+                pass
+    return found
 
 
 def initial_states(source: PythonSource) -> Iterator[Transition]:

@@ -45,6 +45,7 @@ from kernelscope.serving.procedures import Procedure, procedures
 from kernelscope.serving.processes import Channel, Route, Started, channels, routes, started
 from kernelscope.serving.registries import Registry, registries, stacks
 from kernelscope.serving.sizes import derived_sizes
+from kernelscope.serving.trees import trees
 from kernelscope.serving.waits import Sync, c_syncs, syncs
 from kernelscope.serving.weights import shared_weights
 from kernelscope.syntax.python import tree as t
@@ -61,6 +62,7 @@ FINDERS: tuple[tuple[str, Finder], ...] = (
     ("serving.kv_cache", caches.sizing),
     ("serving.kv_cache", execution.spares),
     ("serving.prefix_cache", sharing.hashes),
+    ("serving.prefix_cache", trees),
     ("serving.prefix_cache", prefixes.lookups),
     ("serving.prefix_cache", prefixes.offered),
     ("serving.scheduling", overlaps),
