@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 import pytest
-from kernelscope.serving import caches, evictions, lengths, positions, sharing
+from kernelscope.serving import caches, evictions, lengths, positions, sharing, trees
 from kernelscope.serving.claims import Claim, PythonSource
 
 Source = Callable[[str], PythonSource]
@@ -68,6 +68,16 @@ def turn(x, cos, sin):
     a = x[..., : n // 2]
     return torch.cat([-x[..., n // 2 :], a], -1) * sin + x * cos
 """
+TREE = """
+class Node:
+    def hang(self, above):
+        self.up = above
+        above.down[self.first(self.tokens)] = self
+
+    def split_node(self, at):
+        other = Node(self.tokens[:at], self.pages[:at])
+        self.set(self.tokens[at:], self.pages[at:])
+"""
 PACKED = """
 def forward(q, k, v, lens):
     return attend(q, k, v, cu_seqlens_q=lens, cu_seqlens_k=lens)
@@ -86,6 +96,7 @@ def forward(q, k, v, lens):
         (sharing.hashes, HASHED, ("blake2b", "previous (parent) hash `prev`")),
         (positions.rotations, NEIGHBOURS, ("interleaved",)),
         (positions.rotations, HALVES, ("half-split",)),
+        (trees.trees, TREE, ("radix tree", "children in `down`", "`up`", "self.tokens[:at]")),
         (lengths.lengths, PACKED, ("packed without padding", "cu_seqlens_q")),
     ],
 )
@@ -103,6 +114,7 @@ def test_it_is_seen(source: Source, find: Finder, text: str, fragments: tuple[st
         (evictions.stacks_of_ids, "class C:\n    def f(self, a, n):\n        return self.free[a : a + n]\n"),
         (sharing.hashes, "def digest(text):\n    return hashlib.sha256(text).hexdigest()\n"),
         (positions.rotations, "def split(x):\n    return x.chunk(2, dim=-1)\n"),
+        (trees.trees, TREE.replace("split_node", "copy")),
         (lengths.lengths, "def f(q):\n    return attend(q, mask=None)\n"),
     ],
 )

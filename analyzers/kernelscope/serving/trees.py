@@ -36,8 +36,8 @@ def trees(source: PythonSource) -> Iterator[Claim]:
                     pass
         for pair in sorted((p for p in children.keys() & parents.keys() if None not in p), key=str):
             joined = joined or (children[pair][0], children[pair][1], parents[pair])
-            if len(cuts) >= 2 and "split" in words(scope.qualified_name):
-                split = (scope.node, f"{scope.qualified_name}: {source.quote(cuts[0])} and {source.quote(cuts[1])}")
+        if len(cuts) >= 2 and "split" in words(scope.qualified_name):
+            split = (scope.node, f"{scope.qualified_name}: {source.quote(cuts[0])} and {source.quote(cuts[-1])}")
     if joined is None or split is None:
         return
     node, down, up = joined
