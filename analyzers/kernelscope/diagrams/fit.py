@@ -7,8 +7,9 @@ too wide.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from kernelscope.diagrams.canvas import Canvas
 from kernelscope.diagrams.containers import Nest
@@ -34,15 +35,28 @@ class Layout:
 
 
 def lay_out(graph: Graph, width: int) -> Layout:
-    """The loosest layout of a graph that is at most `width` columns wide, else the narrowest."""
-    narrowest: Layout | None = None
-    for attempt in _attempts(close_groups(graph), width):
-        if attempt.canvas.width <= width:
-            return attempt
-        if narrowest is None or attempt.canvas.width < narrowest.canvas.width:
-            narrowest = attempt
-    assert narrowest is not None
-    return narrowest
+    """The loosest layout of a graph that is at most `width` columns wide, else the narrowest.
+
+    A closer rung is hardly ever wider, so that the first that fits is sought by halves: a large graph is drawn four or
+    five times and not once for every rung.
+    """
+    attempts = list(_attempts(close_groups(graph), width))
+    loosest = attempts[0]()
+    if loosest.canvas.width <= width or len(attempts) == 1:
+        return loosest
+    fitting: Layout | None = None
+    narrowest = loosest
+    low, high = 1, len(attempts)
+    while low < high:
+        middle = (low + high) // 2
+        drawn = attempts[middle]()
+        if drawn.canvas.width <= width:
+            fitting, high = drawn, middle
+        else:
+            low = middle + 1
+        if drawn.canvas.width < narrowest.canvas.width:
+            narrowest = drawn
+    return fitting or narrowest
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,18 +86,22 @@ _LADDER = (
 )
 
 
-def _attempts(graph: Graph, width: int) -> Iterator[Layout]:
-    """Layouts from loose to close."""
+def _attempts(graph: Graph, width: int) -> Iterator[Callable[[], Layout]]:
+    """Layouts from loose to close, each drawn when it is asked for."""
     if graph.direction is Direction.RIGHT:
-        yield _drawn(with_notes_inside(graph), Style(gap=1, bend_gap=1, turned=True))
-    yield _drawn(graph, Style())
+        yield partial(_drawn, with_notes_inside(graph), Style(gap=1, bend_gap=1, turned=True))
+    yield partial(_drawn, graph, Style())
     graph, remarks = without_middle_siblings(graph)
     if remarks:
-        yield _drawn(graph, Style(), remarks)
+        yield partial(_drawn, graph, Style(), remarks)
     for rung in _LADDER:
-        shorter = with_short_notes(graph, rung.note) if rung.note else with_notes_inside(graph)
         room = int(width * rung.share) if rung.share else None
-        yield _drawn(with_short_lines(shorter, rung.line), Style(rung.gap, rung.gap, room), remarks, rung.label)
+        yield partial(_drawn_closer, graph, rung, Style(rung.gap, rung.gap, room), remarks)
+
+
+def _drawn_closer(graph: Graph, rung: _Rung, style: Style, remarks: list[str]) -> Layout:
+    shorter = with_short_notes(graph, rung.note) if rung.note else with_notes_inside(graph)
+    return _drawn(with_short_lines(shorter, rung.line), style, remarks, rung.label)
 
 
 def _drawn(graph: Graph, style: Style, remarks: list[str] | None = None, longest_label: int = 1000) -> Layout:
