@@ -167,6 +167,8 @@ class ViewOptions:
     config: Mapping[str, Configured] = field(default_factory=dict[str, Configured])
     """A model's whole configuration, where it is given: what it leaves out has the default of its class."""
     why: bool = False
+    depth: int = 0
+    """How many levels a dataflow shows: 1 is what a function calls, 2 what is inside of that; 0: as many as fit."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,6 +60,22 @@ def test_what_is_not_followed_keeps_its_lines_and_is_told() -> None:
     assert "lost" not in said
 
 
+def boxes_at(depth: int) -> list[str]:
+    path = FIXTURES / "decoder.py"
+    document = Analysis([FIXTURES]).document("dataflow", Target(path, None, "Layer"), ViewOptions(depth=depth))
+    graph = next(block.graph for block in document.blocks if isinstance(block, d.Diagram))
+    return [" ".join(box.lines) for box in graph.boxes if box.kind not in ("input", "output")]
+
+
+def test_modules_are_opened_as_deep_as_asked() -> None:
+    shut, opened = boxes_at(1), boxes_at(2)
+    assert shut == [
+        "RMSNorm before", "Attention heads", "+ residual", "RMSNorm between", "gated MLP (SwiGLU) mlp", "+ residual",
+    ]  # fmt: skip
+    assert len(opened) > len(shut)
+    assert "softmax" in opened, "what is recognised as a whole is opened, too"
+
+
 def test_a_function_without_tensors_has_no_picture(tmp_path: Path) -> None:
     path = tmp_path / "plain.py"
     path.write_text("def greet(name):\n    return 'hello ' + name\n")

@@ -36,6 +36,7 @@ QUIET = ("elementwise", "repeat")
 FRAMED = 3
 """A condition of as many boxes is a frame around them; of fewer a note beside each."""
 Frame = Node | Test
+NO_LIMIT = 10_000
 NOTHING = Unknown("nothing")
 NONE: frozenset[Node] = frozenset()
 
@@ -110,7 +111,10 @@ class Chart:
         self.flow = flow
         self.patterns: dict[Node, Pattern] = recognise(flow)
         whole = {node: pattern for node, pattern in self.patterns.items() if pattern.is_whole}
-        self.choice = Boxes(flow, whole, limit=limit)
+        if options.depth:  # what is asked for is opened, whatever it is and however many boxes there are
+            self.choice = Boxes(flow, {}, options.depth - 1, NO_LIMIT)
+        else:
+            self.choice = Boxes(flow, whole, limit=limit)
         self.boxes = self.choice.boxes()
         self.boxes_live = self.choice.live
         shapes = [v.shape for node in flow.nodes for v in _tensors(node)]

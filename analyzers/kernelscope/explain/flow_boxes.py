@@ -5,7 +5,7 @@ Views, copies and bookkeeping are no boxes; what they do shows in the shapes on 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 
 from kernelscope.interp.values import Function, Instance
@@ -104,15 +104,11 @@ class Boxes:
         """Calls are opened level by level, all of one kind together or none, while there is room."""
         level = [self.flow.root]
         for _ in range(depth):
-            inside = [child for node in level for child in node.children]
-            level = list[Node]()
             kinds: dict[object, list[Node]] = {}
-            for child in inside:
-                if self._must_open(child):
-                    self.opened.add(child)
-                    level.append(child)
-                elif self._may_open(child):
+            for child in self._inside(level):
+                if self._may_open(child):
                     kinds.setdefault(_kind(child), []).append(child)
+            level = list[Node]()
             for alike in kinds.values():
                 self.opened.update(alike)
                 if len(self.boxes()) > limit:
@@ -121,6 +117,18 @@ class Boxes:
                     level += alike
             if not level:
                 return
+        for _ in self._inside(level):
+            pass  # loops of the innermost level are open, too
+
+    def _inside(self, level: Iterable[Node]) -> Iterator[Node]:
+        """What is right inside some nodes, through what must be opened anyway."""
+        for node in level:
+            for child in node.children:
+                if self._must_open(child):
+                    self.opened.add(child)
+                    yield from self._inside([child])
+                else:
+                    yield child
 
     def _must_open(self, node: Node) -> bool:
         """Loops, and calls that only arrange what they are given or only pass it on to one other."""

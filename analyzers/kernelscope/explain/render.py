@@ -102,8 +102,11 @@ class _Writer:
     def paragraph(self, lines: Iterable[d.Line]) -> None:
         for line in lines:
             wrapped = textwrap.wrap(line.text, self.width, break_long_words=False, break_on_hyphens=False) or [""]
+            mark = f"  {line.location}" if line.location else ""
+            if len(wrapped[-1]) + len(mark) > self.width:
+                wrapped.append("")
             self.rows += wrapped[:-1]
-            self.located(wrapped[-1], line.location, f"  {line.location}" if line.location else "")
+            self.located(wrapped[-1], line.location, mark)
 
     def located(self, text: str, location: Location | None, mark: str) -> None:
         if location is not None and mark:

@@ -75,6 +75,8 @@ class _Parser(argparse.ArgumentParser):
 def _document(parser: argparse.ArgumentParser, kind: str) -> None:
     parser.add_argument("target", metavar="TARGET", help="FILE, FILE:LINE, FILE::symbol, a folder or a dotted name")
     _common(parser)
+    depth = "levels that a dataflow shows: 1 is the modules called, 2 what is inside them (default: what fits)"
+    parser.add_argument("--depth", type=int, default=0, metavar="N", help=depth)
     parser.set_defaults(run=commands.document, kind=kind)
 
 
@@ -84,6 +86,6 @@ def _common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--width", type=int, default=100, metavar="N", help="columns (default 100)")
     parser.add_argument("--charset", choices=("unicode", "ascii"), default="unicode")
     parser.add_argument("--bind", action="append", default=[], metavar="NAME=N", help="a size for a symbol; repeatable")
-    parser.add_argument("--config", metavar="FILE", help="a config.json whose integers become sizes")
+    parser.add_argument("--config", metavar="FILE", help="a model's config.json: its sizes and what the code derives")
     parser.add_argument("--gpu", default="H100")
     parser.add_argument("--why", action="store_true", help="show where each fact comes from")

@@ -33,7 +33,8 @@ def document(options: argparse.Namespace) -> int:
     bindings = read_bindings(options.bind, config)
     if not 20 <= options.width <= 1000:
         raise UserError("--width is a number of columns between 20 and 1000")
-    view = ViewOptions(options.width, options.charset, bindings, options.gpu, config, options.why)
+    depth = getattr(options, "depth", 0)
+    view = ViewOptions(options.width, options.charset, bindings, options.gpu, config, options.why, depth)
     made = analysis.document(options.kind, target, view)
     if options.json:
         print(json.dumps(to_json(made), indent=1, ensure_ascii=False))
