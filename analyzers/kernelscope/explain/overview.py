@@ -8,6 +8,7 @@ from pathlib import Path
 
 from kernelscope.explain.architecture import part_tree, top_models
 from kernelscope.explain.document import Block, Document, Heading, Line, Paragraph, Table
+from kernelscope.explain.execution_model import execution_model
 from kernelscope.explain.targets import python_target
 from kernelscope.graph.module_tree import Part
 from kernelscope.results import Location, Target, UserError, ViewOptions
@@ -36,7 +37,8 @@ def overview(workspace: Workspace, folder: Path, options: ViewOptions) -> Docume
         more = f" and {len(left_out) - 1} others" if len(left_out) > 1 else ""
         notes.append(f"not read: {left_out[0].path.name} ({left_out[0].reason}){more}")
     if len(paths) <= SHOWN_FILES:
-        blocks += _system(Readings(workspace).system(paths), folder)
+        system = Readings(workspace).system(paths)
+        blocks += [*(execution_model(workspace, system, paths) if blocks else ()), *_system(system, folder)]
     else:
         notes.append("configuration and serving: `kernelscope report`, with --focus for parts of a large folder")
     if not blocks:
