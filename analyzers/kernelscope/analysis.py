@@ -154,13 +154,10 @@ class Analysis:
         cursor = cursor_at(module, offset)
         if cursor is None or cursor.statement is not None:
             return None  # a keyword, a comment, a string, an import: nothing that has a value
-        return tensor_hover(self.runs.quick(str(path)), module, path, offset, self.settings.bindings)
+        return tensor_hover(self.file_run(path), module, path, offset, self.settings.bindings)
 
-    def inlay_hints(self, path: Path, span: Span, quick: bool = False) -> Sequence[InlayHint]:
-        """Shapes, blocks and ranges behind the names that `span` binds.
-
-        `quick`: right after an edit those from before it; who asks so has to ask again after `catch_up`.
-        """
+    def inlay_hints(self, path: Path, span: Span) -> Sequence[InlayHint]:
+        """Shapes, blocks and ranges behind the names that `span` binds."""
         if is_cuda(path):
             from kernelscope.explain.cuda_hover import shared_hints
             from kernelscope.explain.cuda_threads import range_hints
@@ -172,8 +169,7 @@ class Analysis:
         from kernelscope.explain.tensor_hover import shape_hints
         from kernelscope.explain.triton_hover import block_hints
 
-        run = self.runs.quick(str(path)) if quick else self.file_run(path)
-        shapes = shape_hints(run, module, span)
+        shapes = shape_hints(self.file_run(path), module, span)
         return (*shapes, *block_hints(self.triton, module, path, span))
 
     def _module(self, path: Path) -> Module | None:
@@ -192,7 +188,7 @@ class Analysis:
         return self.runs.exact(str(path))
 
     def catch_up(self, cancelled: Callable[[], bool]) -> bool:
-        """Use a pause: interpret a file anew whose hovers are from before an edit. Whether there was one."""
+        """Use a pause: interpret a file anew that an edit made old, so that nobody waits. Whether there was one."""
         return "runs" in self.__dict__ and self.runs.catch_up(cancelled)
 
     def lenses(self, path: Path) -> Sequence[Lens]:

@@ -145,9 +145,9 @@ class Session:
                 self.server.ask(f"workspace/{feature}/refresh", None)
 
     def _catch_up(self) -> None:
-        """In a pause after edits, what was told from before them is made anew."""
-        if self._analysis is not None and self._analysis.catch_up(lambda: self.server.is_asked):
-            self.refresh()
+        """In a pause after edits, a file that they made old is interpreted anew before anybody asks."""
+        if self._analysis is not None:
+            self._analysis.catch_up(lambda: self.server.is_asked)
 
     # -- files -------------------------------------------------------------------------------------------
 

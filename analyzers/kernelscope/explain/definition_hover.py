@@ -52,7 +52,8 @@ def _of_python(source: bytes, place: Location) -> tuple[int, str, int] | None:
     begin = line_start + len(source[line_start:start]) - len(source[line_start:start].lstrip())
     if _HEADER.match(source, begin):
         end = _head_end(source, start, b":")
-    elif begin == start and _BINDING.match(source, start):
+    elif source[begin:start].rstrip()[-1:] in (b"", b";") and _BINDING.match(source, start):
+        begin = start
         end = min((at for at in (source.find(b"\n", start), source.find(b"\r", start)) if at >= 0), default=len(source))
     else:
         return None

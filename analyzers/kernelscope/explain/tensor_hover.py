@@ -29,7 +29,7 @@ def tensor_hover(run: FileRun, module: Source, path: Path, offset: int, bindings
     span = identifier_at(module.text.data, offset)
     if span is None:
         return None
-    seen = run.value_at(span)
+    seen = run.values.get(span)
     if seen is None:
         return None
     name = module.text.slice(span)
@@ -37,7 +37,7 @@ def tensor_hover(run: FileRun, module: Source, path: Path, offset: int, bindings
     shown = describe(seen.value, order)
     if shown is None:
         return None
-    notes = [*_notes(seen.value, seen.contexts, bindings, order), *([run.note] if run.note else [])]
+    notes = list(_notes(seen.value, seen.contexts, bindings, order))
     target = Target(path, offset)
     links = (
         Link("Why", command="kernelscope.showWhy", target=target),
@@ -141,7 +141,7 @@ def shape_hints(run: FileRun, module: Source, span: Span) -> Iterator[InlayHint]
     for node in _targets(module):
         if not (span.start <= node.start < span.end):
             continue
-        seen = run.value_at(node)
+        seen = run.values.get(node)
         if seen is None or not isinstance(seen.value, Tensor) or seen.value.rank is None:
             continue
         scope = module.scope_at(node.start)

@@ -56,12 +56,6 @@ class FileRun:
     values: dict[Span, Seen] = field(default_factory=dict[Span, Seen])
     findings: list[Finding] = field(default_factory=list[Finding])
     incomplete: set[str] = field(default_factory=set[str])
-    note: str = ""
-    """What has to be said of everything that this run tells."""
-
-    def value_at(self, span: Span) -> Seen | None:
-        """What was seen of the name or expression at a span."""
-        return self.values.get(span)
 
 
 def run_file(workspace: Workspace, path: str, cancelled: Callable[[], bool] = lambda: False) -> FileRun:

@@ -16,12 +16,11 @@ def register(session: Session) -> None:
         document, wanted = session.document(params), table(params, "range")
         start, end = (document.offset(wanted.get(name), session.encoding) for name in ("start", "end"))
         mode = session.settings.inlay_hints
-        quick = session.capability("workspace", "inlayHint", "refreshSupport") is True
         if mode == "off" or document.is_view:
             return []
         return [
             _hint(hint, document, session.encoding)
-            for hint in session.analysis.inlay_hints(document.path, Span(start, end), quick)
+            for hint in session.analysis.inlay_hints(document.path, Span(start, end))
             if document.holds(hint.offset) and not (mode == "on-ambiguous" and hint.certain)
         ]
 

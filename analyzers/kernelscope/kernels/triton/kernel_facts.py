@@ -90,9 +90,7 @@ def _helpers(runs: KernelRuns, run: KernelRun) -> tuple[HelperFacts, ...]:
     return tuple(found.values())[:MAX_HELPERS]
 
 
-def shared_estimates(
-    facts: KernelFacts, arch: str, elements: Mapping[str, str] | None = None
-) -> list[tuple[int, str]]:
+def shared_estimates(facts: KernelFacts, arch: str, elements: Mapping[str, str] | None = None) -> list[tuple[int, str]]:
     """(bytes, configuration) for every configuration whose sizes are known, the largest first. `elements`: types behind
     arguments, where they are known or supposed."""
     found: list[tuple[int, str]] = []
