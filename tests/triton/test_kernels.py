@@ -169,3 +169,19 @@ def test_an_address_behind_branches_on_loaded_data_keeps_its_name(tmp_path: Path
     document = Analysis([tmp_path]).document("explain", Target(path, symbol="pick"))
     code = next(block for block in document.blocks if isinstance(block, Code))
     assert any("*(at) = i" in line.text for line in code.lines)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "names"),
+    [
+        ("splitk", ["tiled matrix product", "split-K"]),
+        ("whole", ["tiled matrix product"]),
+        ("norm", ["two-pass normalisation"]),
+        ("once", ["row normalisation"]),
+    ],
+)
+def test_algorithms_and_what_only_looks_like_them(kernel: str, names: list[str]) -> None:
+    path = FIXTURES / "algorithms.py"
+    document = Analysis([FIXTURES]).document("explain", Target(path, symbol=kernel))
+    told = next(block for block in document.blocks if isinstance(block, Paragraph))
+    assert [line.text.partition(":")[0] for line in told.lines] == names

@@ -5,10 +5,13 @@ Names of functions and variables play no part. What is not certain is not said.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from kernelscope.kernels.triton.accesses import footprint
 from kernelscope.kernels.triton.kernel_runs import KernelRun
+from kernelscope.kernels.triton.tile_motion import tile_motions
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
 
@@ -31,7 +34,74 @@ def algorithms(run: KernelRun) -> list[Algorithm]:
         for algorithm in _of_function(node):
             place = algorithm if own else Algorithm(algorithm.name, algorithm.text, run.node.name_span)
             found.setdefault(algorithm.name, place)
+    for algorithm in (*_split_inner(run), *_two_passes(run)):
+        found.setdefault(algorithm.name, algorithm)
+    for special, general in (("two-pass normalisation", "row normalisation"), ("split-K", "atomic reduction")):
+        if special in found:
+            found.pop(general, None)
     return sorted(found.values(), key=lambda a: a.span.start)
+
+
+def _split_inner(run: KernelRun) -> Iterator[Algorithm]:
+    """Products whose inner dim is shared out among programs of a grid axis that the output's place does not know: each
+    has a part of the sum, which is added atomically or stored apart."""
+    if not any(done.times != 1 for done in run.products):
+        return
+    motions = tile_motions(run.node, run.accesses)
+    shared: frozenset[str] = frozenset()
+    placed: frozenset[str] = frozenset()
+    apart: frozenset[str] = frozenset()
+    for access in run.accesses:
+        motion = motions.get(access.span)
+        if motion is None:
+            continue
+        if access.kind == "load" and access.in_loop and len(motion.axes) > 1:
+            shared |= frozenset(p for axis in motion.axes if axis.loops for p in axis.programs)
+        elif access.kind != "load":
+            placed |= frozenset(p for axis in motion.axes for p in axis.programs)
+            apart |= motion.outside.programs
+    parts = shared - placed
+    for access in run.accesses if parts else ():
+        if access.kind == "atomic":
+            text = "programs share the inner dim out among themselves and add their partial products atomically"
+            yield Algorithm("split-K", text, access.span)
+        elif access.kind == "store" and parts & apart:
+            text = "programs share the inner dim out among themselves; partial products are stored apart, to be summed"
+            yield Algorithm("split-K", text, access.span)
+
+
+def _two_passes(run: KernelRun) -> Iterator[Algorithm]:
+    """A row that one loop sums up and a later loop reads again, to store it scaled by an inverse root of the sums."""
+    if run.products:
+        return
+    loops = [inner for inner in t.flat(run.node.body) if isinstance(inner, t.For)]
+    roots = [c for n, c in _all_calls(run.node.body) if n in ("rsqrt", "sqrt", "sqrt_rn")]
+    for first, second in itertools.pairwise(loops):
+        carried = _summed(first)
+        read = [_read_in(run, loop) for loop in (first, second)]
+        stores = any(a.kind == "store" and a.loop is not None and a.loop[0] == second.span for a in run.accesses)
+        between = [root for root in roots if first.span.end <= root.span.start < second.span.end]
+        if carried and read[0] & read[1] and stores and between:
+            text = "a first pass over the row sums it up; a second reads it again and stores it scaled by the root"
+            yield Algorithm("two-pass normalisation", text, between[0].span)
+
+
+def _summed(loop: t.For) -> set[str]:
+    """Names that each round gives what they were plus something: `total = total + x`, `total += x`."""
+    added = (inner.target for inner in t.walk(*loop.body) if isinstance(inner, t.AugAssign))
+    return {target.id for target in added if isinstance(target, t.Name)} | {
+        target.id
+        for inner in t.walk(*loop.body)
+        if isinstance(inner, t.Assign) and isinstance(inner.value, t.BinOp) and inner.value.op == "+"
+        for target in inner.targets
+        if isinstance(target, t.Name) and any(isinstance(n, t.Name) and n.id == target.id for n in t.walk(inner.value))
+    }
+
+
+def _read_in(run: KernelRun, loop: t.For) -> set[str]:
+    """The arguments that a loop loads from."""
+    inside = [a for a in run.accesses if a.kind == "load" and a.loop is not None and a.loop[0] == loop.span]
+    return {base for access in inside if (base := footprint(access).base)}
 
 
 def _of_function(node: t.FunctionDef) -> Iterator[Algorithm]:
@@ -78,12 +148,17 @@ def _of_loop(loop: t.For | t.While) -> Iterator[Algorithm]:
 def _calls(body: list[t.Stmt]) -> dict[str, t.Call]:
     """The first call of each operation name in a body, nested blocks included."""
     found: dict[str, t.Call] = {}
+    for name, call in _all_calls(body):
+        found.setdefault(name, call)
+    return found
+
+
+def _all_calls(body: list[t.Stmt]) -> Iterator[tuple[str, t.Call]]:
     for inner in t.walk(*body):
         if isinstance(inner, t.Call):
             name = inner.func.attr if isinstance(inner.func, t.Attribute) else t.dotted(inner.func)
             if name:
-                found.setdefault(name, inner)
-    return found
+                yield name, inner
 
 
 def _online(loop: t.For | t.While) -> bool:
