@@ -185,3 +185,26 @@ def test_algorithms_and_what_only_looks_like_them(kernel: str, names: list[str])
     document = Analysis([FIXTURES]).document("explain", Target(path, symbol=kernel))
     told = next(block for block in document.blocks if isinstance(block, Paragraph))
     assert [line.text.partition(":")[0] for line in told.lines] == names
+
+
+def test_gluon_kernels_say_what_is_not_known(tmp_path: Path) -> None:
+    path = tmp_path / "kernels.py"
+    path.write_text(
+        "from triton.experimental import gluon\nfrom triton.experimental.gluon import language as gl\n\n"
+        "@gluon.jit\ndef copy(x, y, n, B: gl.constexpr, layout: gl.constexpr):\n"
+        "    i = gl.program_id(0) * B + gl.arange(0, B, layout=layout)\n"
+        "    gl.store(y + i, gl.load(x + i, mask=i < n), mask=i < n)\n"
+    )
+    hover = Analysis([tmp_path]).hover(path, path.read_bytes().index(b"copy"))
+    assert hover is not None
+    assert hover.signature == "copy: @gluon.jit kernel"
+    assert dict(hover.table)["Features"].startswith("Gluon: layouts")
+
+
+def test_kernels_written_as_text_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "made.py"
+    path.write_text(
+        'def build():\n    code = """\n@triton.jit\ndef scale(x, n):\n    tl.store(x, n)\n"""\n    exec(code)\n'
+    )
+    document = Analysis([tmp_path]).document("explain", Target(path, symbol="build"))
+    assert any("`scale` is a Triton kernel written as text (made.py:2)" in note for note in document.notes)

@@ -9,6 +9,7 @@ from kernelscope.explain.architecture import architecture
 from kernelscope.explain.document import Block, Code, Document, Heading
 from kernelscope.explain.pseudocode import function_code
 from kernelscope.explain.targets import PythonTarget, function_of, python_target
+from kernelscope.kernels.triton.recognition import written_as_text
 from kernelscope.results import Target, UserError, ViewOptions
 from kernelscope.syntax.python import tree as t
 from kernelscope.workspace.files import PYTHON_SUFFIXES
@@ -41,7 +42,12 @@ def pseudocode(runs: KernelRuns, target: Target, options: ViewOptions) -> Docume
         else:
             blocks.append(function_code(scope.node, found.module.text, found.path))
     title = f"Pseudocode of {scopes[0].qualified_name if len(scopes) == 1 else target.path.name}"
-    return Document(title, tuple(blocks), "pseudocode", target)
+    notes = tuple(
+        f"`{name}` is a Triton kernel written as text ({found.module.text.location(found.path, string.span)}): it is "
+        "compiled when the program runs, and what it does is not told."
+        for name, string in written_as_text(*(scope.node for scope in scopes))
+    )
+    return Document(title, tuple(blocks), "pseudocode", target, notes)
 
 
 def kernel_pseudocode(runs: KernelRuns, found: PythonTarget, kernel: t.FunctionDef) -> Code:

@@ -49,7 +49,7 @@ FEATURES: dict[str, str] = {
 def kernel_hover(facts: KernelFacts, span: Span, gpu: str = "H100") -> Hover:
     """The hover of a kernel's name: the card as a table."""
     rows = tuple((row.name, "<br>".join(line.text for line in row.lines)) for row in kernel_card(facts, gpu).rows)
-    kind = "@triton.jit helper" if facts.run.is_helper else "@triton.jit kernel"
+    kind = f"@{'gluon' if facts.gluon else 'triton'}.jit {'helper' if facts.run.is_helper else 'kernel'}"
     links = (Link("Explain kernel", command="kernelscope.explainKernel", target=Target(facts.path, span.start)),)
     return Hover(span, f"{facts.node.name}: {kind}", "python", (), rows, links)
 
@@ -300,6 +300,8 @@ def _shared(facts: KernelFacts, gpu: str) -> Iterator[Line]:
 def _features(facts: KernelFacts) -> Iterator[Line]:
     found = [text for name, text in FEATURES.items() if name in facts.run.operations]
     found = list(dict.fromkeys(found))
+    if facts.gluon:
+        found.insert(0, "Gluon: layouts, buffers and barriers are the author's own and are not told here")
     helpers = sorted({call.function.node.name for call in facts.run.calls})
     if helpers:
         found.append(f"helpers: {', '.join(helpers)}")

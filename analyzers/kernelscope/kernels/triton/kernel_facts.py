@@ -14,6 +14,7 @@ from kernelscope.kernels.triton.configs import Config, Tuning, tuning
 from kernelscope.kernels.triton.fixed_numbers import fixed_numbers
 from kernelscope.kernels.triton.kernel_runs import KernelRun, KernelRuns
 from kernelscope.kernels.triton.launches import Launch
+from kernelscope.kernels.triton.recognition import is_gluon
 from kernelscope.kernels.triton.statements import is_constexpr
 from kernelscope.kernels.triton.work import shared_bytes
 from kernelscope.results import Location, Span
@@ -46,6 +47,8 @@ class KernelFacts:
     fixed: Mapping[str, int]
     """Parameters that every launch passes as one and the same number."""
     helpers: tuple[HelperFacts, ...] = ()
+    gluon: bool = False
+    """Whether it is written in Gluon."""
 
     @property
     def order(self) -> tuple[str, ...]:
@@ -70,7 +73,9 @@ def kernel_facts(runs: KernelRuns, path: Path, module: Module, node: t.FunctionD
     run = runs.run(str(path), node)
     found = () if run.is_helper else runs.launches(str(path), node)
     tuned = tuning(runs.modules, str(path), node)
-    return KernelFacts(path, module, node, run, found, tuned, fixed_numbers(node, found, tuned), _helpers(runs, run))
+    fixed = fixed_numbers(node, found, tuned)
+    gluon = is_gluon(runs.modules, str(path), node)
+    return KernelFacts(path, module, node, run, found, tuned, fixed, _helpers(runs, run), gluon)
 
 
 def _helpers(runs: KernelRuns, run: KernelRun) -> tuple[HelperFacts, ...]:

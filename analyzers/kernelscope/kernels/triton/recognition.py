@@ -5,12 +5,17 @@ Does not look at who launches them (see `launches`).
 
 from __future__ import annotations
 
+import re
+
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Module
 from kernelscope.workspace.modules import Definition, External, Modules
 
 JIT = ("triton.jit", "triton.runtime.jit.jit", "triton.runtime.jit", "triton.experimental.gluon.jit", "gluon.jit")
 LANGUAGE = ("triton.language", "triton.experimental.gluon.language", "triton.experimental.gluon")
+GLUON = "triton.experimental.gluon"
+_WRITTEN = re.compile(r"@[\w.]*\bjit\b[^\n]*\n\s*def\s+(\w+)")
+"""A kernel in the text of a string."""
 MAX_LOOK = 400
 """Nodes of a body that are looked at for operations of the language, under a decorator that is not known."""
 
@@ -32,6 +37,26 @@ def is_kernel(modules: Modules, path: str, node: t.FunctionDef) -> bool:
 def may_hold_kernels(module: Module) -> bool:
     """A look at the bytes, which spares most files more."""
     return b"jit" in module.text.data or b"triton" in module.text.data
+
+
+def is_gluon(modules: Modules, path: str, node: t.FunctionDef) -> bool:
+    """Whether a kernel is written in Gluon, in which layouts and buffers are the author's."""
+    for decorator in node.decorator_list:
+        name = t.dotted(decorator.func if isinstance(decorator, t.Call) else decorator)
+        found = modules.resolve(path, name) if name is not None else None
+        if isinstance(found, External) and found.dotted.startswith((GLUON, "gluon.")):
+            return True
+    return False
+
+
+def written_as_text(*nodes: t.Node) -> list[tuple[str, t.Constant]]:
+    """Kernels whose source stands in strings, to be compiled when the program runs: name and string."""
+    return [
+        (match[1], inner)
+        for inner in t.walk(*nodes)
+        if isinstance(inner, t.Constant) and isinstance(inner.value, str) and "tl." in inner.value
+        for match in _WRITTEN.finditer(inner.value)
+    ]
 
 
 def kernels(modules: Modules, path: str, module: Module) -> list[t.FunctionDef]:
