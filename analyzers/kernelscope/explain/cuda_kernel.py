@@ -84,10 +84,11 @@ def _memory(facts: KernelFacts, options: ViewOptions) -> Picture:
     places: dict[str, Location] = {}
     far: list[Held] = []
     for parameter in facts.function.params:
-        if parameter.type.endswith(("*", "&")):
+        if types.bare(parameter.type).endswith(("*", "&")):
             span = facts.unit.source.span(parameter.node)
             places[parameter.name] = facts.location(span)
-            far.append(Held(f"{parameter.name}: {parameter.type}", parameter.name))
+            written = " ".join(parameter.type.replace("__restrict__", " ").split())
+            far.append(Held(f"{parameter.name}: {written}", parameter.name))
     near: list[Held] = []
     for array in (*facts.shared.static, *facts.shared.dynamic):
         size = f"{render(array.size, facts.order)} B" if array.size is not None else array.reason

@@ -7,19 +7,26 @@ from __future__ import annotations
 
 import re
 
-SCALARS: dict[str, int] = {
+INTEGERS: dict[str, int] = {
     "char": 1, "signed char": 1, "unsigned char": 1, "bool": 1, "int8_t": 1, "uint8_t": 1, "uchar": 1, "byte": 1,
     "short": 2, "unsigned short": 2, "int16_t": 2, "uint16_t": 2, "ushort": 2, "short int": 2, "unsigned short int": 2,
-    "int": 4, "unsigned int": 4, "unsigned": 4, "signed": 4, "uint": 4, "int32_t": 4, "uint32_t": 4, "float": 4,
+    "int": 4, "unsigned int": 4, "unsigned": 4, "signed": 4, "uint": 4, "int32_t": 4, "uint32_t": 4, "signed int": 4,
+    "int32": 4, "uint32": 4,
     "long": 8, "unsigned long": 8, "long long": 8, "unsigned long long": 8, "long int": 8, "unsigned long int": 8,
     "long long int": 8, "unsigned long long int": 8, "int64_t": 8, "uint64_t": 8, "size_t": 8, "ssize_t": 8,
-    "ptrdiff_t": 8, "uintptr_t": 8, "intptr_t": 8, "double": 8, "ulong": 8, "ulonglong": 8, "clock_t": 8, "time_t": 8,
-    "half": 2, "__half": 2, "__half_raw": 2, "nv_half": 2, "Half": 2, "half_t": 2, "float16_t": 2, "_Float16": 2,
-    "__nv_bfloat16": 2, "nv_bfloat16": 2, "__nv_bfloat16_raw": 2, "BFloat16": 2, "bfloat16_t": 2, "hip_bfloat16": 2,
-    "__hip_bfloat16": 2, "bfloat16": 2,
+    "ptrdiff_t": 8, "uintptr_t": 8, "intptr_t": 8, "ulong": 8, "ulonglong": 8, "clock_t": 8, "time_t": 8,
+    "cudaTextureObject_t": 8, "index_t": 8,
+}  # fmt: skip
+FLOATS: dict[str, int] = {
     "__nv_fp8_e4m3": 1, "__nv_fp8_e5m2": 1, "__nv_fp8_storage_t": 1, "float_e4m3_t": 1, "float_e5m2_t": 1,
     "Float8_e4m3fn": 1, "Float8_e5m2": 1, "Float8_e4m3fnuz": 1, "float_ue8m0_t": 1, "__nv_fp8_e8m0": 1,
+    "half": 2, "__half": 2, "__half_raw": 2, "nv_half": 2, "Half": 2, "half_t": 2, "float16_t": 2, "_Float16": 2,
+    "__nv_bfloat16": 2, "nv_bfloat16": 2, "__nv_bfloat16_raw": 2, "BFloat16": 2, "bfloat16_t": 2, "hip_bfloat16": 2,
+    "__hip_bfloat16": 2, "bfloat16": 2, "__bfloat16": 2, "__bf16": 2, "__fp16": 2, "float16": 2,
+    "float": 4, "tfloat32_t": 4,
+    "double": 8,
 }  # fmt: skip
+SCALARS: dict[str, int] = {**INTEGERS, **FLOATS}
 """Names without their namespace."""
 
 PACKED: dict[str, tuple[int, int]] = {

@@ -1,7 +1,7 @@
 """C++ types of device code and their sizes: numbers, vectors, pointers, arrays, structs, type parameters.
 
 Sizes are Dims: that of a type parameter is the name `sizeof(T)` until a launch says what `T` is. Layout follows the
-host's rules as the CUDA C++ Programming Guide gives them for device code.
+host's rules as the CUDA C++ Programming Guide gives them for device code. Sizes of numbers are those of `cuda/types`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from kernelscope.dims import Dim, dim
+from kernelscope.kernels.cuda.types import FLOATS, INTEGERS
 from kernelscope.syntax.cuda import tree as t
 
 
@@ -71,20 +72,6 @@ Type = Number | Vector | PointerTo | Array | StructType | TypeParameter | Opaque
 
 _BITS = re.compile(r"(?:std::)?(?:u?int(?:_fast|_least)?)(8|16|32|64)_t\Z")
 _VECTOR = re.compile(r"(u?)(char|short|int|long|longlong|float|double)([1-4])\Z")
-_INTEGERS: dict[str, int] = {
-    "bool": 1, "char": 1, "signed char": 1, "unsigned char": 1, "uchar": 1, "std::byte": 1, "byte": 1,
-    "short": 2, "unsigned short": 2, "ushort": 2, "short int": 2, "unsigned short int": 2,
-    "int": 4, "unsigned": 4, "unsigned int": 4, "uint": 4, "signed": 4, "signed int": 4, "int32": 4, "uint32": 4,
-    "long": 8, "unsigned long": 8, "ulong": 8, "long int": 8, "unsigned long int": 8, "size_t": 8, "ssize_t": 8,
-    "long long": 8, "unsigned long long": 8, "long long int": 8, "unsigned long long int": 8, "ptrdiff_t": 8,
-    "intptr_t": 8, "uintptr_t": 8, "clock_t": 8, "cudaTextureObject_t": 8, "index_t": 8,
-}  # fmt: skip
-_FLOATS: dict[str, int] = {
-    "float": 4, "double": 8, "half": 2, "__half": 2, "nv_bfloat16": 2, "__nv_bfloat16": 2, "__bfloat16": 2, "__bf16": 2,
-    "bfloat16": 2, "_Float16": 2, "__fp16": 2, "__nv_fp8_e4m3": 1, "__nv_fp8_e5m2": 1, "__nv_fp8_storage_t": 1,
-    "half_t": 2, "bfloat16_t": 2, "tfloat32_t": 4, "float_e4m3_t": 1, "float_e5m2_t": 1, "float16": 2,
-    "BFloat16": 2, "Half": 2, "Float8_e4m3fn": 1, "Float8_e5m2": 1, "hip_bfloat16": 2, "__hip_bfloat16": 2,
-}  # fmt: skip
 _PAIRS: dict[str, tuple[str, int]] = {
     "half2": ("half", 2), "__half2": ("half", 2), "nv_bfloat162": ("nv_bfloat16", 2),
     "__nv_bfloat162": ("nv_bfloat16", 2), "__bfloat162": ("nv_bfloat16", 2), "__nv_fp8x2_e4m3": ("__nv_fp8_e4m3", 2),
@@ -99,10 +86,11 @@ COMPONENTS = "xyzw"
 
 def builtin(name: str) -> Type | None:
     """The type that CUDA or C++ itself gives a name."""
-    if name in _INTEGERS:
-        return Number(name, _INTEGERS[name], True)
-    if name in _FLOATS:
-        return Number(name, _FLOATS[name])
+    plain = name.removeprefix("std::")
+    if plain in INTEGERS:
+        return Number(name, INTEGERS[plain], True)
+    if plain in FLOATS:
+        return Number(name, FLOATS[plain])
     if match := _BITS.match(name):
         return Number(name, int(match[1]) // 8, True)
     if match := _VECTOR.match(name):
