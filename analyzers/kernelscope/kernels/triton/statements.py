@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from kernelscope.dims import Dim, dim
 from kernelscope.kernels.triton.call import as_tensor
+from kernelscope.kernels.triton.comparisons import truth
 from kernelscope.kernels.triton.dtypes import SPELLINGS, is_integer
-from kernelscope.kernels.triton.expressions import evaluate, truth
+from kernelscope.kernels.triton.expressions import evaluate
 from kernelscope.kernels.triton.interpretation import Frame, Interpretation, assigned_names
 from kernelscope.kernels.triton.switches import differ
 from kernelscope.kernels.triton.values import (
