@@ -17,7 +17,7 @@ from kernelscope.kernels.triton.bounds import Overshoot, overshoots
 from kernelscope.kernels.triton.broadcasting import numel
 from kernelscope.kernels.triton.configs import Config
 from kernelscope.kernels.triton.dtypes import BITS
-from kernelscope.kernels.triton.host_values import HostValue, Plain, as_dim
+from kernelscope.kernels.triton.host_things import HostValue, Plain, as_dim
 from kernelscope.kernels.triton.kernel_facts import KernelFacts, shared_estimates
 from kernelscope.kernels.triton.values import Tensor
 from kernelscope.kernels.triton.work import DEFAULT_WARPS, block_bytes, pipelined, staged, work

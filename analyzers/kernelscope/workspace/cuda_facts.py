@@ -10,6 +10,15 @@ import re
 from bisect import bisect_right
 from dataclasses import dataclass
 
+from kernelscope.workspace.cuda_text import (
+    callee_before,
+    closing,
+    comma_bounds,
+    decoded,
+    literal,
+    split_at_commas,
+    without_template,
+)
 from kernelscope.workspace.facts import (
     MAX_TEXT,
     TOP,
@@ -61,7 +70,6 @@ _TYPE = re.compile(rb"\b(?:class|struct|union|enum)\b[^()=]*?\b(\w+)\s*(?:final\
 _LIBRARY = re.compile(
     rb"\b(\w*TORCH_LIBRARY\w*|PYBIND11_MODULE|NB_MODULE|PYBIND11_EMBEDDED_MODULE)\s*\((.*)\)\s*$", re.DOTALL
 )
-_STRING = re.compile(rb'"((?:[^"\\\n]|\\.)*)"|R"([^\s()\\]{0,16})\((.*?)\)\2"', re.DOTALL)
 _FUNCTION_NAME = re.compile(rb"&?\s*((?:[A-Za-z_]\w*::)*[A-Za-z_]\w*)\s*(?:<.*>)?\s*\)*$", re.DOTALL)
 _EXPORTS = frozenset((b"TVM_FFI_DLL_EXPORT_TYPED_FUNC", b"TVM_FFI_EXPORT_TYPED_FUNC", b"XLA_FFI_DEFINE_HANDLER_SYMBOL",
                       b"XLA_FFI_DEFINE_HANDLER"))  # fmt: skip
@@ -196,7 +204,7 @@ class _Scanner:
             return _Block(block.scope, not stripped.endswith(b"="))
         if stripped.endswith((b"=", b",")):
             return _Block(block.scope, False)
-        bare = _without_template(header)
+        bare = without_template(header)
         name = self._function_name(bare)
         if name is not None:
             name_text, offset = name
@@ -230,7 +238,7 @@ class _Scanner:
         position = 0
         while match := _HEADER_NAME.search(header, position):
             name = re.sub(rb"\s+", b"", match["name"])
-            close = _closing(header, match.end() - 1)
+            close = closing(header, match.end() - 1)
             if close is None:
                 return None
             before = header[: match.start()].rstrip()
@@ -247,8 +255,8 @@ class _Scanner:
     def _define(self, name: bytes, kind: DefKind, start: int, end: int, name_start: int, scope: int) -> int:
         begin = start + len(self.text[start:end]) - len(self.text[start:end].lstrip())
         line = self._line_at(name_start)
-        detail = _decoded(b" ".join(self.data[begin:end].split())[:MAX_TEXT])
-        self.defs.append(Def(_decoded(name), kind, begin, end, name_start, line, scope, detail))
+        detail = decoded(b" ".join(self.data[begin:end].split())[:MAX_TEXT])
+        self.defs.append(Def(decoded(name), kind, begin, end, name_start, line, scope, detail))
         return len(self.defs) - 1
 
     def _close(self, block: _Block, end: int) -> None:
@@ -297,34 +305,34 @@ class _Scanner:
             self._register(tail, match, block)
             return
         member = before == b"." or self.text[start - 2 : start] == b"->"
-        name = _decoded(re.sub(rb"\s+", b"", raw))
+        name = decoded(re.sub(rb"\s+", b"", raw))
         self.calls.append(Call(f"?.{name}" if member else name, start, self._line_at(start), block.scope))
 
     def _launch(self, mark: int, scope: int) -> None:
         if len(self.launches) > MAX_LAUNCHES:
             return
         head = self.text[max(0, mark - MAX_CALLEE_BYTES) : mark]
-        kernel = _callee_before(head)
+        kernel = callee_before(head)
         if kernel is None:
             return
         end = self.text.find(b">>>", mark)
         grid = self.data[mark + 3 : end] if 0 < end < mark + 2_000 else b""
-        self._add_launch(kernel, _split(grid)[0] if grid else b"", mark, scope)
+        self._add_launch(kernel, split_at_commas(grid)[0] if grid else b"", mark, scope)
 
     def _add_launch(self, kernel: bytes, grid: bytes, start: int, scope: int) -> None:
         clean = re.sub(rb"^\(\s*(?:const\s+)?void\s*\*\s*\)|^&|[()]", b"", kernel.strip()).strip().lstrip(b"&")
         name = re.match(rb"(?:(?:\w+::)*)\w+", clean)
         if name:
-            text = _decoded(b" ".join(grid.split())[:MAX_TEXT])
-            self.launches.append(Launch(_decoded(name[0]), text, start, self._line_at(start), scope))
+            text = decoded(b" ".join(grid.split())[:MAX_TEXT])
+            self.launches.append(Launch(decoded(name[0]), text, start, self._line_at(start), scope))
 
     def _reference(self, match: re.Match[bytes], scope: int) -> None:
         """`auto kernel = &norm_kernel<T>;`: what a later launch of `kernel` means."""
         start = match.start()
         left = re.search(rb"(\w+)\s*$", self.text[max(0, start - 80) : start])
         if left:
-            name = _decoded(match["ref"])
-            self.references.append(Reference(_decoded(left[1]), name, start, self._line_at(start), scope))
+            name = decoded(match["ref"])
+            self.references.append(Reference(decoded(left[1]), name, start, self._line_at(start), scope))
 
     def _passed(self) -> None:
         """Kernels and macros that a call is given: `launch(norm_kernel<T>, x)`, `FOR_ALL_TYPES(t, RUN)`."""
@@ -344,7 +352,7 @@ class _Scanner:
                 at -= 1
             if at >= 0 and len(self.references) < MAX_FACTS:
                 line = self._line_at(match.start(1))
-                self.references.append(Reference("", _decoded(name), match.start(1), line, owners[at][2]))
+                self.references.append(Reference("", decoded(name), match.start(1), line, owners[at][2]))
 
     # -- registrations --------------------------------------------------------------------------------------
 
@@ -356,7 +364,7 @@ class _Scanner:
         if owner is None or owner[1] != variable:
             return
         arguments = self._arguments(match.end() - 1)
-        spelled = _literal(arguments[0]) if arguments else None
+        spelled = literal(arguments[0]) if arguments else None
         if spelled is None:
             return
         namespace, _, op = spelled.partition("(")[0].strip().rpartition("::")
@@ -367,22 +375,22 @@ class _Scanner:
                 if argument.rstrip().endswith(dispatch[0]):
                     continue
             if not target:
-                target = _decoded(self._target(argument))
+                target = decoded(self._target(argument))
         is_torch = b"TORCH_LIBRARY" in macro
         mechanism = "pybind" if not is_torch else "define" if verb == b"def" and not target else "impl"
         line = self._line_at(start)
-        where = (namespace or _decoded(library), op or spelled)
+        where = (namespace or decoded(library), op or spelled)
         schema = spelled[:MAX_TEXT] if "(" in spelled else ""
         if is_torch and verb == b"def" and target:
             self.registrations.append(Registration("define", *where, "", start, line, "", block.scope, schema))
         self.registrations.append(
-            Registration(mechanism, *where, target, start, line, _decoded(key), block.scope, schema)
+            Registration(mechanism, *where, target, start, line, decoded(key), block.scope, schema)
         )
 
     def _export(self, match: re.Match[bytes]) -> None:
         arguments = self._arguments(match.end() - 1)
         if len(arguments) > 1:
-            name, target = (_decoded(argument.strip()) for argument in arguments[:2])
+            name, target = (decoded(argument.strip()) for argument in arguments[:2])
             start = match.start("call")
             self.registrations.append(Registration("export", "", name, target.lstrip("&"), start, self._line_at(start)))
 
@@ -405,10 +413,10 @@ class _Scanner:
 
     def _arguments(self, opening: int) -> list[bytes]:
         """The arguments of the call whose parenthesis opens here, as written."""
-        close = _closing(self.text, opening, MAX_ARGUMENT_BYTES)
+        close = closing(self.text, opening, MAX_ARGUMENT_BYTES)
         if close is None:
             return []
-        bounds = _comma_bounds(self.text, opening + 1, close)
+        bounds = comma_bounds(self.text, opening + 1, close)
         arguments = [self.data[a:b].strip() for a, b in bounds[:MAX_ARGUMENTS]]
         return arguments if any(arguments) else []
 
@@ -427,81 +435,3 @@ _FUNCTION_MACRO = re.compile(rb"[^()]*\)\s*(?:[\w:<>*&]+\s+)+\w+\s*\([^;{}]*\)\s
 """The rest of `#define ENTRY(fn) void fn(PARAMETERS)` behind its first parameter."""
 _MACRO_NAME = re.compile(rb"[A-Z][A-Z0-9]*_[A-Z0-9_]+\Z")
 _BODIES = (DefKind.CUDA_FUNCTION, DefKind.MACRO)
-
-_BRACKETS = re.compile(rb"[()\[\]{}]")
-_SEPARATORS = re.compile(rb"[()\[\]{},]")
-
-
-def _closing(text: bytes, opening: int, limit: int = 8_000) -> int | None:
-    """The offset of the bracket that closes the one at `opening`."""
-    depth = 0
-    for match in _BRACKETS.finditer(text, opening, opening + limit):
-        depth += 1 if match[0] in b"([{" else -1
-        if depth == 0:
-            return match.start()
-    return None
-
-
-def _comma_bounds(text: bytes, start: int, end: int) -> list[tuple[int, int]]:
-    bounds: list[tuple[int, int]] = []
-    depth, begin = 0, start
-    for match in _SEPARATORS.finditer(text, start, end):
-        if match[0] == b",":
-            if depth == 0:
-                bounds.append((begin, match.start()))
-                begin = match.end()
-        else:
-            depth += 1 if match[0] in b"([{" else -1
-    bounds.append((begin, end))
-    return bounds
-
-
-def _split(text: bytes) -> list[bytes]:
-    return [text[a:b].strip() for a, b in _comma_bounds(text, 0, len(text))] or [b""]
-
-
-def _callee_before(head: bytes) -> bytes | None:
-    """The kernel's name at the end of a text, before its template arguments: `ns::kernel<T, (N > 1)>`."""
-    text = head.rstrip()
-    if text.endswith(b">"):
-        depth = parens = 0
-        for i in range(len(text) - 1, -1, -1):
-            char = text[i : i + 1]
-            parens += (char == b")") - (char == b"(")
-            if parens:
-                continue
-            depth += (char == b">") - (char == b"<")
-            if depth == 0 and char == b"<":
-                text = text[:i].rstrip()
-                break
-    if text.endswith(b")"):
-        return None
-    found = re.search(rb"(?:[A-Za-z_]\w*\s*::\s*)*(?:template\s+)?[A-Za-z_]\w*$", text[-200:])
-    return found[0] if found else None
-
-
-def _without_template(header: bytes) -> bytes:
-    """Leading `template <...>` blanked, so that its defaults are not taken for a parameter list."""
-    out = header
-    while match := re.match(rb"\s*template\s*<", out):
-        depth, i = 1, match.end()
-        while i < len(out) and depth:
-            char = out[i : i + 1]
-            depth += (char == b"<") - (char == b">")
-            i += 1
-        if depth:
-            return out
-        out = b" " * i + out[i:]
-        if not out.strip():
-            break
-    return out
-
-
-def _literal(argument: bytes) -> str | None:
-    """The text of an argument that is one or several adjoining string literals."""
-    pieces = [m[1] if m[1] is not None else m[3] for m in _STRING.finditer(argument)]
-    return _decoded(b"".join(pieces)) if pieces and argument.lstrip()[:1] in b'"R' else None
-
-
-def _decoded(data: bytes) -> str:
-    return data.decode("utf-8", "replace")

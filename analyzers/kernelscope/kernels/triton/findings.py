@@ -11,7 +11,7 @@ from pathlib import Path
 from kernelscope.dims import render
 from kernelscope.kernels.hardware import Generation
 from kernelscope.kernels.triton.bounds import Overshoot, overshoots
-from kernelscope.kernels.triton.host_values import Plain, Thing, as_dim
+from kernelscope.kernels.triton.host_things import Plain, Thing, as_dim
 from kernelscope.kernels.triton.kernel_facts import KernelFacts, kernel_facts, shared_estimates
 from kernelscope.kernels.triton.kernel_runs import KernelRuns
 from kernelscope.kernels.triton.launches import Launch

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kernelscope.kernels.triton.configs import Tuning
-from kernelscope.kernels.triton.host_values import HostValue, Plain, as_dim
+from kernelscope.kernels.triton.host_things import HostValue, Plain, as_dim
 from kernelscope.kernels.triton.launches import MAX_LAUNCHES, Launch
 from kernelscope.syntax.python import tree as t
 

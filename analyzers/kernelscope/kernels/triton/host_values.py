@@ -9,76 +9,28 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
-from kernelscope.dims import Dim, ceil_div, dim, maximum, minimum, product
+from kernelscope.dims import Dim, ceil_div, dim
 from kernelscope.kernels.triton.host_bindings import Binding, bindings, within
+from kernelscope.kernels.triton.host_things import (
+    GridFunction,
+    HostValue,
+    Meta,
+    Plain,
+    ShapeOf,
+    Thing,
+    as_dim,
+    attribute_of,
+    calculated,
+    of_function,
+    of_method,
+    part_of,
+)
 from kernelscope.syntax.python import tree as t
 from kernelscope.workspace.modules import Definition, External, Modules
 
-META = "META."
-"""Prefix of atoms that a grid function reads from its argument: names of the kernel, not of the host."""
 MAX_DEPTH = 24
 CALL_DEPTH = 9
 """What a followed call counts as: functions behind functions seldom tell a size."""
-SAME_SHAPE = frozenset(
-    (
-        "contiguous", "to", "detach", "clone", "cuda", "cpu", "half", "float", "bfloat16", "double", "long", "int",
-        "bool", "type_as", "requires_grad_", "zero_", "fill_", "empty_like", "zeros_like", "ones_like", "full_like",
-        "rand_like", "randn_like",
-    )
-)  # fmt: skip
-CREATORS = frozenset(("empty", "zeros", "ones", "full", "rand", "randn", "new_empty", "new_zeros", "new_full"))
-
-
-@dataclass(frozen=True, slots=True)
-class Thing:
-    """Something with a name: a tensor or a number. `shape` where its making tells it, `shape_of` whose shape it has."""
-
-    label: str
-    shape: tuple[Dim, ...] | None = None
-    shape_of: str = ""
-    rank: int | None = None
-
-    def size(self, index: int) -> Dim:
-        if self.shape is not None and -len(self.shape) <= index < len(self.shape):
-            return self.shape[index]
-        if self.rank is not None and index < 0:
-            index += self.rank
-        return dim(f"{self.shape_of or self.label}.shape[{index}]")
-
-    def numel(self) -> Dim:
-        return product(self.shape) if self.shape is not None else dim(f"{self.shape_of or self.label}.numel()")
-
-
-@dataclass(frozen=True, slots=True)
-class ShapeOf:
-    """`x.shape`, unpacked or indexed later."""
-
-    thing: Thing
-
-
-@dataclass(frozen=True, slots=True)
-class Plain:
-    """A float, bool, string or None."""
-
-    value: float | bool | str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Meta:
-    """The argument of a grid function."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class GridFunction:
-    """A lambda or inner function that computes a grid."""
-
-    params: tuple[str, ...]
-    result: t.Expr
-    scope: HostScope
-
-
-HostValue = Dim | Thing | ShapeOf | Plain | Meta | GridFunction | tuple["HostValue", ...] | None
-"""None: nothing is known."""
 
 
 @dataclass(slots=True, eq=False)
@@ -290,11 +242,11 @@ class HostScope:
             case t.Tuple() | t.List():
                 return tuple(inner(e) for e in node.elts)
             case t.Attribute():
-                return _attribute(inner(node.value), node)
+                return attribute_of(inner(node.value), node)
             case t.Subscript():
-                return _subscript(inner(node.value), node, inner)
+                return part_of(inner(node.value), node, inner)
             case t.BinOp():
-                return _binary(node.op, inner(node.left), inner(node.right))
+                return calculated(node.op, inner(node.left), inner(node.right))
             case t.UnaryOp(op="-"):
                 number = as_dim(inner(node.operand))
                 return -number if number is not None else None
@@ -322,12 +274,12 @@ class HostScope:
             b = as_dim(self.evaluate(quotient.right, at, depth + 1, meta))
             return ceil_div(a, b) if a is not None and b is not None else None
         keywords = {k.arg: self.evaluate(k.value, at, depth + 1, meta) for k in node.keywords if k.arg}
-        known = _known_function(name, arguments)
+        known = of_function(name, arguments)
         if known is not None:
             return known
         if isinstance(node.func, t.Attribute):
             owner = self.evaluate(node.func.value, at, depth + 1, meta)
-            method = _method(owner, name, arguments, keywords)
+            method = of_method(owner, name, arguments, keywords)
             if method is not None:
                 return method
         return self._followed(node, arguments, keywords, depth)
@@ -358,140 +310,3 @@ def grid_function(node: t.FunctionDef, scope: HostScope) -> HostValue:
     if len(returns) != 1 or returns[0].value is None:
         return None
     return GridFunction(tuple(p.name for p in node.args), returns[0].value, scope)
-
-
-def as_dim(value: HostValue) -> Dim | None:
-    """A value where a number is meant."""
-    if isinstance(value, Dim):
-        return value
-    if isinstance(value, Thing) and value.shape is None:
-        return dim(value.label)
-    if isinstance(value, Plain) and isinstance(value.value, bool):
-        return dim(int(value.value))
-    return None
-
-
-def _attribute(owner: HostValue, node: t.Attribute) -> HostValue:
-    if isinstance(owner, Thing):
-        if node.attr == "shape":
-            return ShapeOf(owner)
-        return Thing(f"{owner.label}.{node.attr}")
-    name = t.dotted(node)
-    return Thing(name) if name and owner is None else None
-
-
-def _subscript(owner: HostValue, node: t.Subscript, inner: object) -> HostValue:
-    index = node.slice
-    if isinstance(owner, Meta):
-        if isinstance(index, t.Constant) and isinstance(index.value, str):
-            return dim(META + index.value)
-        return None
-    number = index.value if isinstance(index, t.Constant) and isinstance(index.value, int) else None
-    if isinstance(index, t.UnaryOp) and index.op == "-" and isinstance(index.operand, t.Constant):
-        number = -index.operand.value if isinstance(index.operand.value, int) else None
-    if number is not None:
-        if isinstance(owner, ShapeOf):
-            return owner.thing.size(number)
-        if isinstance(owner, tuple) and -len(owner) <= number < len(owner):
-            return owner[number]
-        if isinstance(owner, Thing):
-            return Thing(f"{owner.label}[{number}]")
-    return None
-
-
-def _binary(op: str, left: HostValue, right: HostValue) -> HostValue:
-    if op == "+" and isinstance(left, tuple) and isinstance(right, tuple):
-        return (*left, *right)
-    a, b = as_dim(left), as_dim(right)
-    if a is None or b is None:
-        return None
-    match op:
-        case "+":
-            return a + b
-        case "-":
-            return a - b
-        case "*":
-            return a * b
-        case "//":
-            return a // b
-        case "/":
-            return a.exact_div(b)
-        case "%":
-            return a % b
-        case "**" if b.const is not None:
-            return a**b.const
-        case "<<" if b.const is not None and 0 <= b.const < 64:
-            return a * (1 << b.const)
-        case _:
-            return None
-
-
-def _known_function(name: str, arguments: list[HostValue]) -> HostValue:
-    """Functions that grids are written with, by their last name: of triton, math and Python itself."""
-    numbers = [as_dim(a) for a in arguments]
-    if any(n is None for n in numbers) or not numbers:
-        return _length(arguments[0]) if name == "len" and arguments else None
-    known = [n for n in numbers if n is not None]
-    if name in ("cdiv", "ceil_div", "ceildiv") and len(known) == 2:
-        return ceil_div(known[0], known[1])
-    if name == "next_power_of_2":
-        number = known[0].const
-        return dim(1 << max(0, number - 1).bit_length()) if number is not None else dim(f"{name}({known[0]!r})")
-    if name in ("min", "max") and len(known) > 1:
-        return minimum(*known) if name == "min" else maximum(*known)
-    if name in ("int", "round") and len(known) == 1:
-        return known[0]
-    return _length(arguments[0]) if name == "len" else None
-
-
-def _length(value: HostValue) -> HostValue:
-    """Of a tensor its first size, as of every sequence that looks like one here."""
-    if isinstance(value, Thing):
-        return value.size(0)
-    return dim(len(value)) if isinstance(value, tuple) else None
-
-
-def _method(owner: HostValue, name: str, arguments: list[HostValue], keywords: dict[str, HostValue]) -> HostValue:
-    sizes = arguments[0] if len(arguments) == 1 and isinstance(arguments[0], tuple) else tuple(arguments)
-    if name in SAME_SHAPE and name.endswith("_like"):
-        source = arguments[0] if arguments else None
-        return source if isinstance(source, Thing) else None
-    if name in CREATORS:
-        given = keywords.get("size", sizes)
-        if name in ("full", "new_full") or not isinstance(given, tuple):
-            given = arguments[0] if arguments else given
-        if isinstance(given, ShapeOf):
-            return Thing("", given.thing.shape, given.thing.shape_of or given.thing.label, given.thing.rank)
-        listed = given if isinstance(given, tuple) else (given,)
-        dims = [as_dim(s) for s in listed]
-        return Thing("", tuple(d for d in dims if d is not None)) if None not in dims else None
-    if not isinstance(owner, Thing):
-        return None
-    if name == "size":
-        if not arguments:
-            return ShapeOf(owner)
-        index = as_dim(arguments[0])
-        return owner.size(index.const) if index is not None and index.const is not None else None
-    if name in ("numel", "nelement"):
-        return owner.numel()
-    if name == "stride" and arguments:
-        return dim(f"{owner.label}.stride({arguments[0]!r})")
-    if name in SAME_SHAPE:
-        return owner
-    if name in ("view", "reshape"):
-        return _viewed(owner, sizes)
-    return None
-
-
-def _viewed(owner: Thing, sizes: tuple[HostValue, ...]) -> HostValue:
-    dims = [as_dim(s) for s in sizes]
-    if any(d is None for d in dims):
-        return None
-    known = [d for d in dims if d is not None]
-    open_places = [i for i, d in enumerate(known) if d == -1]
-    if len(open_places) > 1:
-        return None
-    if open_places:
-        rest = product(d for d in known if d != -1)
-        known[open_places[0]] = owner.numel() // rest
-    return Thing("", tuple(known))

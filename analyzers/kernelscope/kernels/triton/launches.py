@@ -15,16 +15,8 @@ from pathlib import Path
 from kernelscope.dims import Dim, ceil_div, dim, maximum, minimum, product
 from kernelscope.dims.monomial import Opaque
 from kernelscope.kernels.triton.host_bindings import Binding, bindings
-from kernelscope.kernels.triton.host_values import (
-    META,
-    Cases,
-    GridFunction,
-    HostScope,
-    HostValue,
-    Plain,
-    Thing,
-    as_dim,
-)
+from kernelscope.kernels.triton.host_things import META, GridFunction, HostValue, Plain, Thing, as_dim
+from kernelscope.kernels.triton.host_values import Cases, HostScope
 from kernelscope.results import Location
 from kernelscope.syntax.python import tree as t
 from kernelscope.workspace.modules import Definition

@@ -236,7 +236,8 @@ def _size_of(raw: Raw, depth: int) -> t.Expr:
 
 
 def _lambda(raw: Raw, depth: int) -> t.Expr:
-    from kernelscope.syntax.cuda.lower_statements import block, parameters
+    from kernelscope.syntax.cuda.lower_parameters import parameters
+    from kernelscope.syntax.cuda.lower_statements import block
 
     declarator = raw.child_by_field_name("declarator")
     params = parameters(declarator.child_by_field_name("parameters") if declarator is not None else None, depth)

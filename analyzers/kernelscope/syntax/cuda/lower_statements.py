@@ -16,19 +16,17 @@ from kernelscope.syntax.cuda.lower_expressions import (
     layers,
     operands,
     span_of,
-    template_arguments,
     text_of,
     type_descriptor,
     type_name,
 )
+from kernelscope.syntax.cuda.lower_parameters import parameters, qualifiers_of, template_parameters
 
-_QUALIFIERS = frozenset(("type_qualifier", "storage_class_specifier", "virtual_specifier", "virtual"))
 _DECLARATORS = frozenset((
     "identifier", "field_identifier", "init_declarator", "pointer_declarator", "reference_declarator",
     "array_declarator", "parenthesized_declarator", "function_declarator", "structured_binding_declarator",
     "type_identifier", "attributed_declarator",
 ))  # fmt: skip
-_WORDS = frozenset(("__global__", "__device__", "__host__", "__forceinline__", "__noinline__"))
 
 
 def block(raw: Raw, depth: int) -> list[t.Stmt]:
@@ -53,11 +51,6 @@ def statement(raw: Raw, depth: int) -> Iterator[t.Stmt]:
 # -- declarations -----------------------------------------------------------------------------------------------
 
 
-def _qualifiers(raw: Raw) -> frozenset[str]:
-    words = [text_of(child) for child in raw.children if child.type in _QUALIFIERS or child.type in _WORDS]
-    return frozenset(word for text in words for word in text.split())
-
-
 def declaration(raw: Raw, depth: int) -> Iterator[t.Stmt]:
     kind = raw.child_by_field_name("type")
     if kind is None:
@@ -65,7 +58,7 @@ def declaration(raw: Raw, depth: int) -> Iterator[t.Stmt]:
         return
     if kind.type in _TYPES and kind.child_by_field_name("body") is not None:
         yield from _struct(kind, depth, [])
-    qualifiers = _qualifiers(raw)
+    qualifiers = qualifiers_of(raw)
     for child in raw.named_children:
         if child.type in _DECLARATORS and child != kind:
             yield from _declared(raw, child, kind, qualifiers, depth)
@@ -118,45 +111,6 @@ def _constructed(raw: Raw, depth: int) -> tuple[Raw, t.Expr] | None:
     return (name, t.Braced(None, items, span_of(given))) if items else None
 
 
-def parameters(raw: Raw | None, depth: int) -> list[t.Param]:
-    """The parameters of a function or lambda; unnamed ones have an empty name."""
-    found: list[t.Param] = []
-    for child in operands(raw) if raw is not None else ():
-        kind = child.child_by_field_name("type")
-        if kind is None or (child.type == "parameter_declaration" and text_of(child) == "void"):
-            continue
-        name, around = layers(child.child_by_field_name("declarator"), depth)
-        type_of = type_name(kind, depth)
-        type_of.layers = around
-        default = child.child_by_field_name("default_value")
-        value = expression(default, depth, span_of(child)) if default is not None else None
-        where = span_of(name) if name is not None else span_of(child)
-        named = name is not None and name.type in ("identifier", "field_identifier")
-        found.append(t.Param(text_of(name) if named else "", type_of, value, _qualifiers(child), where))
-    return found
-
-
-def template_parameters(raw: Raw | None, depth: int) -> list[t.TemplateParam]:
-    found: list[t.TemplateParam] = []
-    for child in operands(raw) if raw is not None else ():
-        pack = "variadic" in child.type
-        default = child.child_by_field_name("default_value") or child.child_by_field_name("default_type")
-        kind = child.child_by_field_name("type")
-        if "type_parameter" in child.type:
-            name = child.child_by_field_name("name") or next(
-                (c for c in child.named_children if c.type == "type_identifier"), None
-            )
-            value = type_descriptor(default, depth) if default is not None else None
-            if value is not None and not value.base and default is not None:
-                value = type_name(default, depth)
-            found.append(t.TemplateParam(text_of(name), None, value, span_of(child), pack))
-        elif kind is not None:
-            name, _ = layers(child.child_by_field_name("declarator"), depth)
-            number = expression(default, depth, span_of(child)) if default is not None else None
-            found.append(t.TemplateParam(text_of(name), type_name(kind, depth), number, span_of(child), pack))
-    return found
-
-
 def _function(raw: Raw, depth: int, template: list[t.TemplateParam]) -> Iterator[t.Stmt]:
     declarator, around = layers(raw.child_by_field_name("declarator"), depth)
     body = raw.child_by_field_name("body")
@@ -177,7 +131,7 @@ def _function(raw: Raw, depth: int, template: list[t.TemplateParam]) -> Iterator
         returns.layers = around
     params = parameters(declarator.child_by_field_name("parameters"), depth)
     yield t.Function(
-        "".join(text_of(name).split()), "::".join(scope), template, params, returns, _qualifiers(raw),
+        "".join(text_of(name).split()), "::".join(scope), template, params, returns, qualifiers_of(raw),
         span_of(name), span_of(raw), lambda: block(body, 0), list(_initialisers(raw, depth)),
     )  # fmt: skip
 
@@ -492,8 +446,3 @@ _LOWER: dict[str, Callable[[Raw, int], Iterator[t.Stmt]]] = {
     "preproc_ifdef": _conditional_source,
     "ERROR": _definitions_in_error,
 }
-
-
-def template_values(raw: Raw | None) -> tuple[t.Expr | t.TypeName, ...]:
-    """Template arguments written at a launch or call."""
-    return template_arguments(raw, 0)

@@ -12,9 +12,9 @@ from kernelscope.kernels.cuda.warp.expressions import cast, evaluate, place_of
 from kernelscope.kernels.cuda.warp.machine import Machine
 from kernelscope.kernels.cuda.warp.merging import select
 from kernelscope.kernels.cuda.warp.names import Names
+from kernelscope.kernels.cuda.warp.overloads import Argument, functions_named, methods_of, overload, type_of
 from kernelscope.kernels.cuda.warp.resolution import bind, parameters
 from kernelscope.kernels.cuda.warp.types import (
-    INT,
     NO_TYPE,
     Array,
     Number,
@@ -42,8 +42,6 @@ from kernelscope.results import Span
 from kernelscope.syntax.cuda import tree as t
 
 MAX_CALL_DEPTH = 14
-MAX_OVERLOADS = 24
-Argument = Place | Value
 
 
 def call(m: Machine, node: t.Call, names: Names) -> Value:
@@ -67,7 +65,7 @@ def call(m: Machine, node: t.Call, names: Names) -> Value:
 def _named_call(m: Machine, node: t.Call, func: t.Name, names: Names) -> Value:
     from kernelscope.kernels.cuda.warp.intrinsics import INTRINSICS
 
-    candidates = _functions(m, func, names)
+    candidates = functions_named(m, func, names)
     if not candidates or (func.id in INTRINSICS and func.scope in ("", "std", "cg", "cooperative_groups", "cuda")):
         intrinsic = INTRINSICS.get(func.id)
         if intrinsic is not None:
@@ -76,7 +74,7 @@ def _named_call(m: Machine, node: t.Call, func: t.Name, names: Names) -> Value:
                 return result
     if candidates:
         arguments = _arguments(m, node, names)
-        chosen = _overload(m, candidates, arguments, func, names)
+        chosen = overload(m, candidates, arguments, func, names)
         if chosen is not None:
             return _loaded(m, follow(m, chosen, arguments, func.arguments, names, node.span), node)
         return unfollowed(m, func.id, [_value(m, a, node) for a in arguments])
@@ -125,123 +123,6 @@ def _value(m: Machine, argument: Argument, node: t.Call | Span) -> Value:
 
 def _loaded(m: Machine, result: Place | None, node: t.Call) -> Value:
     return m.load(result, node.span) if result is not None else Data("a function that is not followed")
-
-
-# -- which function ----------------------------------------------------------------------------------------------
-
-
-def _functions(m: Machine, func: t.Name, names: Names) -> list[t.Function]:
-    around = names.around()
-    if not func.scope and around is not None:
-        own = methods_of(m, around, func.id)
-        if own:
-            return own
-    if func.scope:
-        owner = m.resolver.scope_type(func.scope, names)
-        if owner is not None:
-            return methods_of(m, owner, func.id)
-    found = [f for f in m.definitions.functions(func.id) if "__global__" not in f.qualifiers]
-    device = [f for f in found if "__device__" in f.qualifiers or "constexpr" in f.qualifiers]
-    return (device or found)[:MAX_OVERLOADS]
-
-
-def methods_of(m: Machine, kind: StructType, name: str, depth: int = 0) -> list[t.Function]:
-    """The methods that a type has under a name, also from its bases and out of its body."""
-    found = [f for f in kind.struct.body if isinstance(f, t.Function) and f.name == name]
-    scope = kind.struct.name
-    found += [f for f in m.definitions.functions(name) if f.scope and f.scope.partition("<")[0].endswith(scope)]
-    for base in kind.struct.bases if not found and depth < 8 else ():
-        parent = m.resolver.type(base, m.resolver.struct_names(kind))
-        if isinstance(parent, StructType) and parent.struct is not kind.struct:
-            return methods_of(m, parent, name, depth + 1)
-    return found
-
-
-def _overload(
-    m: Machine, candidates: list[t.Function], arguments: list[Argument], func: t.Name | None, names: Names
-) -> t.Function | None:
-    """The one candidate that takes such arguments; None where several might."""
-    fitting: list[tuple[int, t.Function]] = []
-    for candidate in candidates:
-        needed = sum(1 for p in candidate.params if p.default is None)
-        if not needed <= len(arguments) <= len(candidate.params):
-            continue
-        if func is not None and len(func.arguments) > len(candidate.template):
-            continue
-        score = _fit(m, candidate, arguments, names)
-        if score is not None:
-            fitting.append((score, candidate))
-    if not fitting:
-        return None
-    best = max(score for score, _ in fitting)
-    chosen = [candidate for score, candidate in fitting if score == best]
-    if len(chosen) > 1 and len({tuple(_spelled(p.type) for p in c.params) for c in chosen}) > 1:
-        return None
-    return chosen[0]
-
-
-def _spelled(name: t.TypeName) -> tuple[str, int]:
-    return name.base, len(name.layers)
-
-
-def _fit(m: Machine, candidate: t.Function, arguments: list[Argument], names: Names) -> int | None:
-    """How well parameters fit arguments; None where they cannot."""
-    scope = _definition_scope(m, candidate)
-    templates = {p.name for p in candidate.template}
-    score = 0
-    for param, argument in zip(candidate.params, arguments, strict=False):
-        if param.type.base in templates and param.type.is_plain:
-            continue
-        kind = m.resolver.type(param.type, scope)
-        value = argument.value if isinstance(argument, Cell) else argument
-        given = _type_of(value)
-        if isinstance(kind, PointerTo | Array):
-            if (isinstance(value, Int) and value.d.const != 0) or isinstance(value, Record | Closure):
-                return None
-            inner = kind.target if isinstance(kind, PointerTo) else kind.element
-            if isinstance(given, PointerTo):
-                if given.target == inner:
-                    score += 4
-                elif isinstance(inner, Number | Vector | StructType) and isinstance(given.target, Number | Vector):
-                    return None
-        elif isinstance(value, Pointer):
-            if isinstance(kind, Number | Vector):
-                return None
-        elif given == kind and kind != NO_TYPE:
-            score += 4
-        elif isinstance(kind, StructType) and isinstance(given, StructType):
-            if kind.struct is not given.struct:
-                return None
-            score += 2
-        elif isinstance(kind, Number) and isinstance(value, Record):
-            return None
-        elif isinstance(kind, Number) and isinstance(value, Int):
-            score += 2 if kind.integer else 0
-    return score
-
-
-def _type_of(value: Argument) -> Type:
-    match value:
-        case Int():
-            return INT
-        case Data(kind=kind):
-            return kind
-        case Pointer(target=target):
-            return PointerTo(target)
-        case Record(kind=kind):
-            return kind
-        case Cell(kind=kind):
-            return kind
-        case InMemory(pointer=pointer):
-            return PointerTo(pointer.target.element) if isinstance(pointer.target, Array) else pointer.target
-        case _:
-            return NO_TYPE
-
-
-def _definition_scope(m: Machine, function: t.Function) -> Names:
-    names = Names()
-    parameters(names, function.template)
-    return names
 
 
 # -- following ---------------------------------------------------------------------------------------------------
@@ -301,7 +182,7 @@ def _bind_template(
     wanted = {p.name: p for p in function.template if p.name not in names.types and p.name not in names.variables}
     if wanted:
         for param, argument in zip(function.params, arguments, strict=False):
-            _deduce(param.type, _type_of(argument), wanted, names)
+            _deduce(param.type, type_of(argument), wanted, names)
     for param in wanted.values():
         if param.name not in names.types and param.name not in names.variables and param.default is not None:
             value = m.resolver.argument(param, param.default, names)
@@ -349,7 +230,7 @@ def _bind_parameter(m: Machine, param: t.Param, argument: Argument | None, names
         return
     value = _value(m, argument, span)
     if isinstance(kind, TypeParameter) or kind == NO_TYPE or isinstance(kind, Opaque):
-        names.variables[param.name] = Cell(value, _type_of(value) if not isinstance(kind, TypeParameter) else kind)
+        names.variables[param.name] = Cell(value, type_of(value) if not isinstance(kind, TypeParameter) else kind)
         return
     if isinstance(kind, Array):
         kind = PointerTo(kind.element)
@@ -384,7 +265,7 @@ def run_body(m: Machine, body: list[t.Stmt], names: Names, reference: bool = Fal
     for conditions, place in reversed(returned.values[:-1]):
         given = place.value if isinstance(place, Cell) else m.load(place, Span(0, 0))
         value = select(m, _all(m, conditions), given, value, "result")
-    return Cell(value, _type_of(value))
+    return Cell(value, type_of(value))
 
 
 def _all(m: Machine, conditions: tuple[Dim, ...]) -> Dim:
@@ -447,7 +328,7 @@ def method(
     if not isinstance(record.kind, StructType):
         return None
     candidates = methods_of(m, record.kind, name)
-    chosen = _overload(m, candidates, list(arguments), None, Names()) if candidates else None
+    chosen = overload(m, candidates, list(arguments), None, Names()) if candidates else None
     if chosen is None:
         return None
     return follow(m, chosen, list(arguments), given, caller or Names(), span, record, record.kind)
@@ -475,7 +356,7 @@ def construct(m: Machine, kind: Type, values: Sequence[Value], span: Span) -> Va
                 return copied(values[0])
             record = Record(kind, {})
             makers = methods_of(m, kind, kind.struct.name)
-            chosen = _overload(m, makers, list(values), None, Names()) if makers else None
+            chosen = overload(m, makers, list(values), None, Names()) if makers else None
             if chosen is not None and values:
                 record.varying = _varying(m, [v for v in values if isinstance(v, Int | Data)])
                 follow(m, chosen, list(values), (), Names(), span, record, kind)

@@ -5,32 +5,21 @@ Never fails: what is not understood is unknown, differs by lane if anything in i
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from kernelscope.dims import (
     Dim,
     TooLarge,
-    bit_and,
-    bit_or,
-    bit_xor,
     dim,
-    equal,
-    less,
-    shift_left,
-    shift_right,
 )
 from kernelscope.kernels.cuda.warp.machine import OFFSET_OF, Machine, written_name
 from kernelscope.kernels.cuda.warp.merging import select
 from kernelscope.kernels.cuda.warp.names import Names
+from kernelscope.kernels.cuda.warp.operators import as_truth, binary, cast, safely
 from kernelscope.kernels.cuda.warp.types import (
-    CHAR,
     INT,
     NO_TYPE,
     UINT3,
     Array,
-    Number,
     Opaque,
-    PointerTo,
     StructType,
     Type,
     Vector,
@@ -56,14 +45,6 @@ from kernelscope.syntax.cuda import tree as t
 
 MAX_DEPTH = 200
 BUILTIN_INDICES = ("threadIdx", "blockIdx", "blockDim", "gridDim")
-ARITHMETIC: dict[str, Callable[[Dim, Dim], Dim]] = {
-    "+": Dim.__add__, "-": Dim.__sub__, "*": Dim.__mul__, "/": Dim.__floordiv__, "%": Dim.__mod__, "&": bit_and,
-    "|": bit_or, "^": bit_xor, "<<": shift_left, ">>": shift_right,
-}  # fmt: skip
-COMPARISONS: dict[str, Callable[[Dim, Dim], Dim]] = {
-    "<": less, ">": lambda a, b: less(b, a), "<=": lambda a, b: 1 - less(b, a), ">=": lambda a, b: 1 - less(a, b),
-    "==": equal, "!=": lambda a, b: 1 - equal(a, b),
-}  # fmt: skip
 
 
 def evaluate(m: Machine, node: t.Expr, names: Names) -> Value:
@@ -125,34 +106,10 @@ def truth(m: Machine, node: t.Expr, names: Names) -> Dim:
     """A condition as 0 or 1; of one that is no number only whether it differs by lane is kept."""
     if isinstance(node, t.Binary) and node.op in ("&&", "||"):
         left, right = truth(m, node.left, names), truth(m, node.right, names)
-        return _safely(m, lambda: left * right if node.op == "&&" else left + right - left * right, left, right)
+        return safely(m, lambda: left * right if node.op == "&&" else left + right - left * right, left, right)
     if isinstance(node, t.Unary) and node.op == "!":
         return 1 - truth(m, node.operand, names)
     return as_truth(m, evaluate(m, node, names))
-
-
-def as_truth(m: Machine, value: Value) -> Dim:
-    match value:
-        case Int(d=d):
-            return d if _is_truth(d) else _safely(m, lambda: 1 - equal(d, 0), d)
-        case Pointer():
-            return dim(1)
-        case _:
-            return m.symbols.new("condition", Symbol(m.varying(value), 0, dim(2), (0, 1)))
-
-
-def _is_truth(d: Dim) -> bool:
-    return d.const in (0, 1) or all(
-        monomial == () or all(not isinstance(atom, str) and atom.op in ("<", "==") for atom, _ in monomial)
-        for monomial, _ in d.terms
-    )
-
-
-def _safely(m: Machine, operation: Callable[[], Dim], *parts: Dim) -> Dim:
-    try:
-        return operation()
-    except ArithmeticError:
-        return m.too_large(*parts)
 
 
 # -- names ---------------------------------------------------------------------------------------------------------
@@ -361,62 +318,6 @@ def _binary(m: Machine, node: t.Binary, names: Names) -> Value:
     return value
 
 
-def binary(m: Machine, op: str, left: Value, right: Value) -> Value:
-    """`left op right`."""
-    match left, right:
-        case Int(d=a), Int(d=b):
-            return Int(_arithmetic(m, op, a, b))
-        case _, _ if op == ",":
-            return right
-        case Pointer(), Pointer():
-            if op == "-" and left.memory is right.memory:
-                size = m.resolver.size(left.target)
-                return Int(_safely(m, lambda: (left.offset - right.offset) // (size or dim(1)), left.offset))
-            if op in COMPARISONS:
-                same = left.memory is right.memory
-                return Int(_arithmetic(m, op, left.offset, right.offset)) if same else Data()
-            # addresses as numbers, in which one side is a distance
-            return left
-        case Pointer(), _ if op in "+-":
-            return _moved(m, left, right, op)
-        case _, Pointer() if op == "+":
-            return _moved(m, right, left, op)
-        case Pointer(), Int() if op in ("&", "|", "^"):
-            # shared addresses are aligned, so that bits of an offset may be turned by themselves
-            return Pointer(left.memory, _arithmetic(m, op, left.offset, right.d), left.target)
-        case Pointer(), _ if op in COMPARISONS:
-            return Data(m.varying(right))
-        case Open(), Int(d=b) if op in "+-" and b.const == 0:
-            return left
-        case ((Int() | Open()), (Int() | Open())):
-            a, b = m.integer(left), m.integer(right)
-            if a is not None and b is not None:
-                return Int(_arithmetic(m, op, a, b))
-        case Record(), _ if isinstance(left.kind, StructType):
-            from kernelscope.kernels.cuda.warp.calls import method
-
-            result = method(m, left, f"operator{op}", [right], (), t.Span(0, 0))
-            if result is not None:
-                return m.load(result, t.Span(0, 0))
-        case _:
-            pass
-    return Data(m.varying(left) or m.varying(right))
-
-
-def _arithmetic(m: Machine, op: str, a: Dim, b: Dim) -> Dim:
-    operation = ARITHMETIC.get(op) or COMPARISONS.get(op)
-    if operation is None:
-        return m.too_large(a, b)
-    return _safely(m, lambda: operation(a, b), a, b)
-
-
-def _moved(m: Machine, pointer: Pointer, by: Value, op: str) -> Value:
-    steps = m.integer(by)
-    if steps is None:
-        return Pointer(pointer.memory, m.symbols.new("offset", Symbol(m.varying(by))), pointer.target)
-    return m.moved(pointer, -steps if op == "-" else steps)
-
-
 def _unary(m: Machine, node: t.Unary, names: Names) -> Value:
     if node.op == "*":
         place = place_of(m, node, names)
@@ -440,16 +341,6 @@ def _address(m: Machine, operand: t.Expr, names: Names) -> Value:
     if place is None:
         return Data("an unknown address")
     return Pointer(Memory(written_name(operand), "local", place.kind, cell=place), dim(0), place.kind)
-
-
-def cast(m: Machine, value: Value, kind: Type) -> Value:
-    """`(T)value`."""
-    if isinstance(kind, PointerTo) and isinstance(value, Pointer) and isinstance(kind.target, Opaque):
-        target = CHAR if kind.target.name in ("void", "") else kind.target
-        return Pointer(value.memory, value.offset, target)
-    if isinstance(kind, Number) and isinstance(value, Pointer):
-        return Pointer(value.memory, value.offset, CHAR) if kind.integer else Data()
-    return m.converted(value, kind)
 
 
 def _conditional(m: Machine, node: t.Conditional, names: Names) -> Value:

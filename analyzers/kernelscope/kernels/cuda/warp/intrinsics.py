@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from kernelscope.dims import Dim, TooLarge, maximum, minimum
-from kernelscope.kernels.cuda.warp.expressions import ARITHMETIC, evaluate
+from kernelscope.kernels.cuda.warp.expressions import evaluate
 from kernelscope.kernels.cuda.warp.machine import Machine, written_name
 from kernelscope.kernels.cuda.warp.names import Names
+from kernelscope.kernels.cuda.warp.operators import ARITHMETIC, binary
 from kernelscope.kernels.cuda.warp.types import CHAR, INT, builtin
 from kernelscope.kernels.cuda.warp.values import Data, Group, InMemory, Int, Open, Pointer, Symbol, Value
 from kernelscope.syntax.cuda import tree as t
@@ -112,8 +113,6 @@ def _operation(op: str) -> Rule:
     """`__umul24(a, b)`."""
 
     def rule(m: Machine, node: t.Call, names: Names) -> Value | None:
-        from kernelscope.kernels.cuda.warp.expressions import binary
-
         values = _values(m, node, names)
         return binary(m, op, values[0], values[1]) if len(values) == 2 and op in ARITHMETIC else None
 

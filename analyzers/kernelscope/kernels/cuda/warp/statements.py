@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from kernelscope.dims import Dim, dim
-from kernelscope.kernels.cuda.warp.expressions import as_truth, evaluate, place_of, truth
+from kernelscope.kernels.cuda.warp.expressions import evaluate, place_of, truth
 from kernelscope.kernels.cuda.warp.machine import Machine, written_name
 from kernelscope.kernels.cuda.warp.merging import select
 from kernelscope.kernels.cuda.warp.names import Names
+from kernelscope.kernels.cuda.warp.operators import as_truth, binary
 from kernelscope.kernels.cuda.warp.ptx import movements
 from kernelscope.kernels.cuda.warp.types import CHAR, NO_TYPE, Array, Number, Opaque, StructType, Type, Vector
 from kernelscope.kernels.cuda.warp.values import (
@@ -241,8 +242,6 @@ def _tried(
 
 def _switch(m: Machine, node: t.Switch, names: Names, returned: Returned) -> End:
     """Cases as alternatives; one that falls through runs on into the next."""
-    from kernelscope.kernels.cuda.warp.expressions import binary
-
     subject = evaluate(m, node.subject, names)
     chain: list[tuple[Dim | None, list[t.Stmt]]] = []
     for i, case in enumerate(node.cases):

@@ -1,0 +1,84 @@
+"""Pieces of C++ text for the scanner: closing brackets, parts between commas, names before a launch, literals."""
+
+from __future__ import annotations
+
+import re
+
+_STRING = re.compile(rb'"((?:[^"\\\n]|\\.)*)"|R"([^\s()\\]{0,16})\((.*?)\)\2"', re.DOTALL)
+_BRACKETS = re.compile(rb"[()\[\]{}]")
+_SEPARATORS = re.compile(rb"[()\[\]{},]")
+
+
+def closing(text: bytes, opening: int, limit: int = 8_000) -> int | None:
+    """The offset of the bracket that closes the one at `opening`."""
+    depth = 0
+    for match in _BRACKETS.finditer(text, opening, opening + limit):
+        depth += 1 if match[0] in b"([{" else -1
+        if depth == 0:
+            return match.start()
+    return None
+
+
+def comma_bounds(text: bytes, start: int, end: int) -> list[tuple[int, int]]:
+    bounds: list[tuple[int, int]] = []
+    depth, begin = 0, start
+    for match in _SEPARATORS.finditer(text, start, end):
+        if match[0] == b",":
+            if depth == 0:
+                bounds.append((begin, match.start()))
+                begin = match.end()
+        else:
+            depth += 1 if match[0] in b"([{" else -1
+    bounds.append((begin, end))
+    return bounds
+
+
+def split_at_commas(text: bytes) -> list[bytes]:
+    return [text[a:b].strip() for a, b in comma_bounds(text, 0, len(text))] or [b""]
+
+
+def callee_before(head: bytes) -> bytes | None:
+    """The kernel's name at the end of a text, before its template arguments: `ns::kernel<T, (N > 1)>`."""
+    text = head.rstrip()
+    if text.endswith(b">"):
+        depth = parens = 0
+        for i in range(len(text) - 1, -1, -1):
+            char = text[i : i + 1]
+            parens += (char == b")") - (char == b"(")
+            if parens:
+                continue
+            depth += (char == b">") - (char == b"<")
+            if depth == 0 and char == b"<":
+                text = text[:i].rstrip()
+                break
+    if text.endswith(b")"):
+        return None
+    found = re.search(rb"(?:[A-Za-z_]\w*\s*::\s*)*(?:template\s+)?[A-Za-z_]\w*$", text[-200:])
+    return found[0] if found else None
+
+
+def without_template(header: bytes) -> bytes:
+    """Leading `template <...>` blanked, so that its defaults are not taken for a parameter list."""
+    out = header
+    while match := re.match(rb"\s*template\s*<", out):
+        depth, i = 1, match.end()
+        while i < len(out) and depth:
+            char = out[i : i + 1]
+            depth += (char == b"<") - (char == b">")
+            i += 1
+        if depth:
+            return out
+        out = b" " * i + out[i:]
+        if not out.strip():
+            break
+    return out
+
+
+def literal(argument: bytes) -> str | None:
+    """The text of an argument that is one or several adjoining string literals."""
+    pieces = [m[1] if m[1] is not None else m[3] for m in _STRING.finditer(argument)]
+    return decoded(b"".join(pieces)) if pieces and argument.lstrip()[:1] in b'"R' else None
+
+
+def decoded(data: bytes) -> str:
+    return data.decode("utf-8", "replace")
