@@ -165,7 +165,7 @@ def instance_attribute(run: Interpreter, instance: Instance, name: str) -> Value
             return Flag("whether the model is training")
         if name == "config":
             return Opaque("config")
-        if run.workspace.classes.stored(instance.cls, name):
+        if run.storing(instance.cls, name):
             return Opaque(f"self.{name}")
     return value
 

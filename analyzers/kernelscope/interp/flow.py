@@ -222,7 +222,7 @@ def assign(run: Interpreter, scope: Scope, target: t.Expr, value: Value) -> None
         case t.Attribute():
             holder = evaluate(run, scope, target.value)
             if isinstance(holder, Instance):
-                setter = run.workspace.classes.setter(holder.cls, target.attr, run.mro(holder.cls))
+                setter = run.setter(holder.cls, target.attr)
                 if setter is not None:
                     from kernelscope.interp.calls import call_function
 

@@ -142,6 +142,8 @@ class Interpreter:
     _attributes: dict[tuple[t.Stmt, str], Resolved] = field(default_factory=dict[tuple[t.Stmt, str], "Resolved"])
     _stored_in_others: dict[str, set[str]] = field(default_factory=dict[str, "set[str]"])
     """For each file, attributes that its code stores in other objects than `self`."""
+    _storing: dict[t.Stmt, dict[str, set[str]]] = field(default_factory=dict[t.Stmt, "dict[str, set[str]]"])
+    _setters: dict[t.Stmt, dict[str, Definition]] = field(default_factory=dict[t.Stmt, "dict[str, Definition]"])
     _generators: dict[t.FunctionDef, bool] = field(default_factory=dict[t.FunctionDef, bool])
 
     def start(self, steps: int = FUNCTION_STEPS) -> None:
@@ -195,7 +197,21 @@ class Interpreter:
             self._stored_in_others[cls.path] = stored_in_others(module.body) if module is not None else set()
         if name in self._stored_in_others[cls.path]:
             return True
-        return any(found.method.name != "__init__" for found in self.workspace.classes.stored(cls, name))
+        return any(method != "__init__" for method in self.storing(cls, name))
+
+    def storing(self, cls: Definition, name: str) -> set[str]:
+        """The methods that store an attribute of `self`, kept for this interpretation."""
+        known = self._storing.get(cls.node)
+        if known is None:
+            self._storing[cls.node] = known = self.workspace.classes.storing(self.mro(cls))
+        return known.get(name, set())
+
+    def setter(self, cls: Definition, name: str) -> Definition | None:
+        """The method that runs when a property is stored, kept for this interpretation."""
+        known = self._setters.get(cls.node)
+        if known is None:
+            self._setters[cls.node] = known = self.workspace.classes.setters(self.mro(cls))
+        return known.get(name)
 
     def is_module(self, cls: Definition) -> bool:
         """Whether a class derives from torch.nn.Module, as far as its bases can be followed."""

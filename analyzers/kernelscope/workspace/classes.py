@@ -102,15 +102,26 @@ class Classes:
                 return External(f"{base.dotted}.{name}")
         return Missing(f"no base of {cls.name} defines {name}")
 
-    def setter(self, cls: Definition, name: str, order: tuple[Resolved, ...] | None = None) -> Definition | None:
-        """The method that runs when a property is stored."""
-        for base in order or self.mro(cls):
-            if not is_class(base):
-                continue
-            for method in _class(base).methods():
-                if method.name == name and any(dotted(d) == f"{name}.setter" for d in method.decorator_list):
-                    return Definition(base.path, name, method, base)
-        return None
+    def setters(self, order: tuple[Resolved, ...]) -> dict[str, Definition]:
+        """The methods that run when properties are stored, by property."""
+        found: dict[str, Definition] = {}
+        for base in order:
+            for method in _class(base).methods() if is_class(base) else ():
+                if any(dotted(d) == f"{method.name}.setter" for d in method.decorator_list):
+                    found.setdefault(method.name, Definition(base.path, method.name, method, base))
+        return found
+
+    def storing(self, order: tuple[Resolved, ...]) -> dict[str, set[str]]:
+        """The names of the methods that store each attribute of `self`, of the nearest class that has any."""
+        found: dict[str, set[str]] = {}
+        for base in order:
+            own: dict[str, set[str]] = {}
+            for stored in _stores(base) if is_class(base) else ():
+                for target in _targets(stored.statement):
+                    if isinstance(target, Attribute):
+                        own.setdefault(target.attr, set()).add(stored.method.name)
+            found = {**own, **found}
+        return found
 
     def stored(self, cls: Definition, name: str) -> tuple[Stored, ...]:
         """The statements `self.name = ...` in the methods of the nearest class of the order that has any."""
