@@ -178,6 +178,8 @@ def call_function(run: Interpreter, function: Function, args: Arguments, kwargs:
     bind(run, scope, function, args, kwargs)
     of_file = run.contexts.holds(scope.path, node)
     if of_file:
+        if run.running and (caller := run.running[-1].function) is not None:
+            run.contexts.edges.add((caller.definition.node, node))
         run.contexts.note(node, scope.names, function.receiver, run.known.facts, run.symbols.ones)
     run.contexts.within += of_file
     run.helpers += is_helper

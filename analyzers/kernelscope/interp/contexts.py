@@ -43,6 +43,8 @@ class Contexts:
     root: t.FunctionDef | None = None
     """The function that is being interpreted for its own sake."""
     caller: Definition | None = None
+    edges: set[tuple[t.Stmt, t.Stmt]] = field(default_factory=set[tuple[t.Stmt, t.Stmt]])
+    """Functions of the file that were seen to call one another."""
     within: int = 0
     """How many other functions of the file are running: what they call is seen when they are looked at themselves."""
     calls: dict[t.FunctionDef, list[Context]] = field(default_factory=dict[t.FunctionDef, list[Context]])

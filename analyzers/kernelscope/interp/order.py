@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
+
 from kernelscope.interp.seeds import Uses
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Module, Scope
@@ -44,6 +46,17 @@ def callers_first(module: Module) -> list[Scope]:
         if id(scope.node) not in state:
             visit(scope)
     return order[::-1]
+
+
+def as_called(order: list[Scope], calls: Collection[tuple[t.Stmt, t.Stmt]]) -> Iterator[Scope]:
+    """The functions in this order, but none before one that was meanwhile seen to call it: `calls` grows."""
+    waiting = list(order)
+    while waiting:
+        left = {scope.node for scope in waiting}
+        held_back = {callee for caller, callee in calls if caller in left and caller is not callee}
+        found = next((scope for scope in waiting if scope.node not in held_back), waiting[0])
+        waiting.remove(found)
+        yield found
 
 
 def computes(scope: Scope) -> bool:

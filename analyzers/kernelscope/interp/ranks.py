@@ -30,7 +30,7 @@ MOST_SURPRISES = 8
 TRIAL_STEPS = 12_000
 ALL_STEPS = 60_000
 """How far ranks are tried in one file."""
-MAX_PARAMETERS = 3
+MAX_PARAMETERS = 5
 BATCHED = 3
 """From so many dims on the first is one of a batch."""
 GUESSED = 3

@@ -19,19 +19,19 @@ from kernelscope.interp.contexts import Context
 from kernelscope.interp.elsewhere import Elsewhere
 from kernelscope.interp.generality import Generality
 from kernelscope.interp.interpreter import Finding, Interpreter, Known, OutOfBudget, Seen
-from kernelscope.interp.order import callers_first, computes
+from kernelscope.interp.order import as_called, callers_first, computes
 from kernelscope.interp.parameters import parameters
 from kernelscope.interp.ranks import settle_ranks
 from kernelscope.interp.receivers import common_instance, learn_words, seeded_instance
 from kernelscope.interp.seeds import EVERYTHING, Beliefs, Seeded, Uses, seed
 from kernelscope.interp.symbols import over_sizes
 from kernelscope.interp.trace import Trace
-from kernelscope.interp.values import Class, Function, Instance, Maybe, Opaque, Scope, Value
+from kernelscope.interp.values import NOT_TOLD, Class, Function, Instance, Maybe, Opaque, Scope, Value, present
 from kernelscope.ops import ShapeError
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Scope as SourceScope
-from kernelscope.tensor import Tensor, Unknown
+from kernelscope.tensor import Shape, Tensor, Unknown
 from kernelscope.workspace.files import Version
 from kernelscope.workspace.modules import Definition
 from kernelscope.workspace.workspace import Workspace
@@ -73,7 +73,7 @@ def _run_file(workspace: Workspace, path: str, result: FileRun, cancelled: Calla
     elsewhere = Elsewhere(workspace, path, module, lambda: run.steps)
     order = callers_first(module)
     builders = [scope for scope in order if not computes(scope)]
-    for scope in [*(s for s in order if s not in builders), *builders]:
+    for scope in as_called([*(s for s in order if s not in builders), *builders], run.contexts.edges):
         if cancelled() or (scope in builders and run.steps > BUILDERS_STEPS):
             break
         if scope.node not in run.contexts.calls and _is_seeded_poorly(run, path, scope):
@@ -262,7 +262,10 @@ def _common(run: Interpreter, definition: Definition, contexts: list[Context]) -
         given = [c.names[name] for c in contexts if name in c.names]
         if len(given) == len(contexts):
             hints = [h if h in hinted else "_" for h in uses.unpacked.get(name, [])]
-            names[name] = common.value(name, given, hints)
+            names[name] = value = common.value(name, given, hints)
+            if isinstance(present(value), Unknown) and name in uses.tensors:
+                lost = Tensor(Shape.unknown(NOT_TOLD))
+                names[name] = Maybe(lost, value.name) if isinstance(value, Maybe) else lost
     run.symbols.ones |= common.ones
     facts = contexts[0].facts
     for context in contexts[1:]:
