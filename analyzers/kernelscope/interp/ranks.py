@@ -26,7 +26,7 @@ LIKELY = (3, 2, 4, 1, 5, 6)
 """Ranks in the order in which they are tried."""
 MOST = max(LIKELY)
 """A function that runs with so many dims runs with any number."""
-MOST_SURPRISES = 8
+MOST_SURPRISES = 10_000
 TRIAL_STEPS = 12_000
 ALL_STEPS = 60_000
 """How far ranks are tried in one file."""
