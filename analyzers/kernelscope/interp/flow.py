@@ -233,6 +233,9 @@ def assign(run: Interpreter, scope: Scope, target: t.Expr, value: Value) -> None
             elif isinstance(holder, Module) and target.attr in holder.parameters and isinstance(value, Tensor):
                 run.changes.before(holder.parameters)
                 holder.parameters[target.attr] = value  # two layers share a weight
+            elif isinstance(holder, dict):  # an object without a class of its own
+                run.changes.before(holder)
+                holder[target.attr] = run.symbols.named(scope, value, target.attr)
             run.record(scope.path, target.attr_span, value)
         case t.Subscript():
             holder = evaluate(run, scope, target.value)

@@ -50,7 +50,8 @@ def call_method(run: Interpreter, target: PlainMethod, args: Arguments, kwargs: 
                 value.extend(sequence(args[0]) or [])
                 return None
             if name == "insert" and len(args) == 2:
-                value.insert(0, args[1])
+                at = args[0].const if isinstance(args[0], Dim) else 0
+                value.insert(0 if at is None else at, args[1])
                 return None
             if name == "pop" and value:
                 return value.pop()

@@ -277,6 +277,7 @@ PLAIN: dict[str, Callable[..., Value]] = {
     "math.floor": _int, "torch.Size": _shape, "collections.OrderedDict": lambda r, a, k, s: _dict(r, [], k, s)
     if not a or not isinstance(a[0], list) else {e[0]: e[1] for e in a[0] if isinstance(e, tuple) and len(e) == 2},
     "itertools.chain": lambda r, a, k, s: [v for part in a for v in (sequence(part) or [])],
+    "torch.nn.Module": lambda *a: {}, "types.SimpleNamespace": lambda r, a, k, s: dict(k),
     "torch.finfo": lambda *a: dict.fromkeys(LIMITS, Number()),
     "torch.iinfo": lambda *a: dict.fromkeys(LIMITS, Number()),
     "torch.is_tensor": lambda r, a, k, s: isinstance(a[0], Tensor) or Flag(),

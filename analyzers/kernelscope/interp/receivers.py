@@ -127,9 +127,10 @@ def _argument(run: Interpreter, path: str, param: t.Param) -> Value:
         case None:
             given = sizes_of(param.name, param.annotation) or promised(run, path, param.annotation)
             return Opaque(param.name) if given is None else given
-        case t.Constant():
-            return Opaque(param.name)
+        case t.Constant(value=value):
+            return Opaque(param.name, value if isinstance(value, int) else None)
         case t.Name() | t.Attribute():
-            return evaluate(run, Scope(path), param.default)
+            value = evaluate(run, Scope(path), param.default)
+            return Opaque(param.name, value.const) if isinstance(value, Dim) else value
         case _:
             return Opaque(param.name)

@@ -110,6 +110,8 @@ class Uses:
         self.tensors: set[str] = set()
         self.layers: dict[str, list[t.Expr]] = {}
         self.patterns: dict[str, str] = {}
+        self.modes: dict[str, set[int]] = {}
+        """The numbers that names are compared with: several of them are kinds of the thing, not sizes."""
         self.bindings: dict[str, int] = {param.name: 1 for param in node.args}
         """How often each name of the function is bound."""
         self.rebound: dict[str, int] = {}
@@ -137,6 +139,12 @@ class Uses:
                     self.unpacked.setdefault(name, [e.id for e in targets if isinstance(e, t.Name)])
             case t.Attribute(value=t.Name(id=name), attr="shape" | "dtype" | "device" | "ndim"):
                 self.tensors.add(name)
+            case t.Subscript(value=t.Name(id=name), slice=t.Tuple(elts=parts)) if any(map(_is_tensor_index, parts)):
+                self.tensors.add(name)
+            case t.UnaryOp(op="~", operand=t.Name(id=name)):
+                self.tensors.add(name)
+            case t.Compare(left=t.Name(id=name), ops=["=="], comparators=[t.Constant(value=int() as number)]):
+                self.modes.setdefault(name, set()).add(number)
             case t.BinOp(op="@", left=left, right=right):
                 self.tensors |= {e.id for e in (left, right) if isinstance(e, t.Name)}
             case t.Call(func=func, args=args):
@@ -166,6 +174,11 @@ class Uses:
             pattern = args[1]
             if isinstance(pattern, t.Constant) and isinstance(pattern.value, str):
                 self.patterns.setdefault(first.id, pattern.value)
+
+
+def _is_tensor_index(part: t.Expr) -> bool:
+    """Whether an index among others is one that only tensors take."""
+    return isinstance(part, t.Slice) or (isinstance(part, t.Constant) and part.value in (None, ...))
 
 
 def bound_names(node: t.Assign | t.AnnAssign | t.AugAssign | t.For | t.With) -> list[str]:
