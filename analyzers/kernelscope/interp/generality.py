@@ -152,6 +152,8 @@ class Generality:
             columns = self._columns(rows, len(solid[0]))
             return [self.value(f"{name}_{i}", column, (), depth + 1) for i, column in enumerate(columns)]
         elements = [_element(v) for v in values]
+        if any(isinstance(as_size(v), Dim | Number) for v in elements) and any(e != elements[0] for e in elements):
+            return Alike(Number("the elements differ", True))  # each is a size of its own
         return Alike(self.value(name, elements, (), depth + 1))
 
     def _opaque(self, name: str, values: list[Value]) -> Value:
