@@ -48,6 +48,8 @@ from kernelscope.ops import Module, ShapeError
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Unknown
 
+LIBRARIES = {"torch", "nn", "F", "np", "numpy", "jnp", "jax", "einsum", "rearrange", "repeat", "reduce"}
+"""Names of libraries of tensors as they are imported."""
 MAX_OUTCOMES = 4
 """Results of different kinds that are followed apart."""
 
@@ -171,7 +173,11 @@ def call_function(run: Interpreter, function: Function, args: Arguments, kwargs:
     constant = not args and not kwargs and not function.is_bound and function.closure is None
     if constant and node in run.constants:
         return run.constants[node]
-    is_helper = run.symbols.building > 0 and node.name != "__init__"
+    root = run.contexts.root
+    is_built = run.symbols.building > 0 or (root is not None and root.name == "__init__")
+    is_helper = is_built and node.name != "__init__"
+    if is_helper and _is_administration(run, function):
+        return Unknown(f"{node.name} reads settings only", span)
     if (run.quiet and run.calls >= MAX_QUIET_CALLS) or (is_helper and run.helpers >= MAX_HELPERS):
         return Unknown(f"{node.name} is called too deeply", span)
     scope = Scope(function.definition.path, function, {}, function.closure)
@@ -208,6 +214,35 @@ def _opened(value: Value) -> Value:
             return Alike(_opened(value.element), value.count)
         case _:
             return value
+
+
+def _is_administration(run: Interpreter, function: Function) -> bool:
+    """Whether a method of a base class elsewhere stores nothing and works on no tensors: it changes no shape."""
+    node, receiver = function.definition.node, function.receiver
+    assert isinstance(node, t.FunctionDef)
+    if not isinstance(receiver, Instance) or function.definition.path == receiver.cls.path or not node.args:
+        return False
+    if node not in run.administration:
+        run.administration[node] = not any(_does_something(found, node.args[0].name) for found in t.walk(*node.body))
+    return run.administration[node]
+
+
+def _does_something(node: t.Node, receiver: str) -> bool:
+    match node:
+        case t.Name(id=name):
+            return name in LIBRARIES
+        case t.Assign(targets=targets):
+            return any(isinstance(target, t.Attribute) and _is_of(target, receiver) for target in targets)
+        case t.AnnAssign(target=target) | t.AugAssign(target=target):
+            return isinstance(target, t.Attribute) and _is_of(target, receiver)
+        case t.Call(func=t.Attribute(attr=name) as func):
+            return name.startswith(("register_", "add_module")) and _is_of(func, receiver)
+        case _:
+            return False
+
+
+def _is_of(target: t.Attribute, receiver: str) -> bool:
+    return isinstance(target.value, t.Name) and target.value.id == receiver
 
 
 def run_body(run: Interpreter, scope: Scope, node: t.FunctionDef) -> Value:

@@ -132,6 +132,8 @@ class Interpreter:
     """Sizes that the user gives, if there are any."""
     constants: dict[t.FunctionDef, Value] = field(default_factory=dict[t.FunctionDef, Value])
     """Results of functions without arguments."""
+    administration: dict[t.FunctionDef, bool] = field(default_factory=dict[t.FunctionDef, bool])
+    """Methods of base classes, and whether they change no shape."""
     kinds: dict[t.FunctionDef, set[str]] = field(default_factory=dict[t.FunctionDef, "set[str]"])
     """For each function, names of numbers that tell kinds apart."""
     receivers: dict[t.Stmt, Instance] = field(default_factory=dict[t.Stmt, "Instance"])

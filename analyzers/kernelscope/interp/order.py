@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
+from kernelscope.interp.calls import LIBRARIES
 from kernelscope.interp.seeds import Uses
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Module, Scope
 
-COMPUTING = {"torch", "F", "np", "numpy", "jnp", "jax", "einsum", "rearrange", "repeat", "reduce"}
-"""Names of libraries of tensors as they are imported."""
 ENTRIES = ("forward", "__call__", "call")
 """Methods by which an object is called."""
 
@@ -65,7 +64,7 @@ def computes(scope: Scope) -> bool:
     if scope.owner is not None:
         return True
     used = set(_names(scope.node.body))
-    return bool(used & COMPUTING) or bool(Uses(scope.node).tensors)
+    return bool(used & LIBRARIES) or bool(Uses(scope.node).tensors)
 
 
 def built_classes(module: Module) -> set[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Set
 from dataclasses import dataclass
 
-from kernelscope.dims import Dim
+from kernelscope.dims import Dim, Opaque
 from kernelscope.dims.spelling import SEPARATOR
 from kernelscope.tensor import Shape, ShapeError, Size
 
@@ -35,7 +35,8 @@ class Trial:
         """Two sizes must agree: odd where both were there before and neither follows from what is tried."""
         names = (*one.names(), *other.names())
         known = all(SEPARATOR not in name and not name.startswith(self.prefixes) for name in names)
-        self._note(known and bool(one.names()) and bool(other.names()))
+        divided = any(isinstance(atom, Opaque) for atom in (*one.atoms(), *other.atoms()))
+        self._note(known and not divided and bool(one.names()) and bool(other.names()))
 
     def combined(self, one: Shape, other: Shape) -> None:
         """Two tensors are broadcast: odd where the one that is tried has more dims than another that was given."""

@@ -176,17 +176,17 @@ def movedim(input: Value, source: Value, destination: Value) -> Shape:
 
 @rule("t,T.squeeze", kind="view", label="drop axes of size 1")
 def squeeze(input: Value, dim: Value = None) -> Shape:
-    """Drops the given axes where they are 1; without `dim` all that are 1."""
+    """Drops the given axes where they are 1; without `dim` all that are 1. An axis that is named is there to go."""
     dims = known(input)
     chosen = axes(dim, len(dims)) if dims else ()
-    kept: list[Size] = []
-    for i, d in enumerate(dims):
-        if i in chosen and d == 1:
-            continue
-        if i in chosen and isinstance(d, Unknown):
-            raise Lost(f"whether the squeezed axis {i} has size 1 is not known")
-        kept.append(d)
-    return Shape(tuple(kept))
+    if dim is None and (lost := next((d for d in dims if isinstance(d, Unknown)), None)) is not None:
+        raise Lost(f"whether an axis has size 1 is not known: {lost.reason}")
+    goes = [i in chosen and (d == 1 or (dim is not None and _is_open(d))) for i, d in enumerate(dims)]
+    return Shape(tuple(d for d, gone in zip(dims, goes, strict=True) if not gone))
+
+
+def _is_open(size: Size) -> bool:
+    return isinstance(size, Unknown) or size.const is None
 
 
 @rule("t,T.unsqueeze", kind="view", label="add an axis of size 1")
