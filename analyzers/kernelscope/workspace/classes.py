@@ -105,8 +105,8 @@ class Classes:
     def setters(self, order: tuple[Resolved, ...]) -> dict[str, Definition]:
         """The methods that run when properties are stored, by property."""
         found: dict[str, Definition] = {}
-        for base in order:
-            for method in _class(base).methods() if is_class(base) else ():
+        for base in filter(is_class, order):
+            for method in _class(base).methods():
                 if any(dotted(d) == f"{method.name}.setter" for d in method.decorator_list):
                     found.setdefault(method.name, Definition(base.path, method.name, method, base))
         return found

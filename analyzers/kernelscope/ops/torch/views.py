@@ -176,13 +176,19 @@ def movedim(input: Value, source: Value, destination: Value) -> Shape:
 
 @rule("t,T.squeeze", kind="view", label="drop axes of size 1")
 def squeeze(input: Value, dim: Value = None) -> Shape:
-    """Drops the given axes where they are 1; without `dim` all that are 1. An axis that is named is there to go."""
+    """Drops the given axes where they are 1; without `dim` all that are 1."""
     dims = known(input)
     chosen = axes(dim, len(dims)) if dims else ()
-    if dim is None and (lost := next((d for d in dims if isinstance(d, Unknown)), None)) is not None:
-        raise Lost(f"whether an axis has size 1 is not known: {lost.reason}")
-    goes = [i in chosen and (d == 1 or (dim is not None and _is_open(d))) for i, d in enumerate(dims)]
-    return Shape(tuple(d for d, gone in zip(dims, goes, strict=True) if not gone))
+    gone = {i for i in chosen if dims[i] == 1}
+    open_ = [i for i in chosen if dim is not None and _is_open(dims[i])]
+    if dim is None:
+        open_ = [i for i in chosen if isinstance(dims[i], Unknown)]
+    if not open_:
+        return Shape(tuple(d for i, d in enumerate(dims) if i not in gone))
+    first, last = min(open_), max(open_)
+    head = tuple(d for i, d in enumerate(dims) if i < first and i not in gone)
+    tail = tuple(d for i, d in enumerate(dims) if i > last and i not in gone)
+    return Shape(head, tail, f"whether the squeezed axis {first} has size 1 is not known")
 
 
 def _is_open(size: Size) -> bool:
