@@ -60,6 +60,30 @@ def test_what_is_not_followed_keeps_its_lines_and_is_told() -> None:
     assert "lost" not in said
 
 
+CONTRADICTION = """
+import torch
+from torch import nn
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.inner, self.outer = nn.Linear(4, 5), nn.Linear(3, 2)
+
+    def forward(self, x):
+        return self.outer(torch.matmul(self.inner(x), torch.zeros(7, 3)))
+"""
+
+
+def test_what_contradicts_itself_keeps_its_lines(tmp_path: Path) -> None:
+    (tmp_path / "model.py").write_text(CONTRADICTION)
+    document = Analysis([tmp_path]).document("dataflow", Target(tmp_path / "model.py", None, "Model"))
+    graph = next(block.graph for block in document.blocks if isinstance(block, d.Diagram))
+    titles = {box.key: " ".join(box.lines) for box in graph.boxes}
+    lines = [(titles[edge.source], titles[edge.target]) for edge in graph.edges]
+    assert ("Linear inner", "matmul torch") in lines and ("matmul torch", "Linear outer") in lines
+    assert "7" in to_text(document).text.partition("Not followed")[2]
+
+
 def boxes_at(depth: int) -> list[str]:
     path = FIXTURES / "decoder.py"
     document = Analysis([FIXTURES]).document("dataflow", Target(path, None, "Layer"), ViewOptions(depth=depth))

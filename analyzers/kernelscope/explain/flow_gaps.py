@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from kernelscope import ops
 from kernelscope.explain.box_labels import launched
 from kernelscope.explain.document import Line
 from kernelscope.interp.trace import tensors_in
@@ -46,7 +47,7 @@ def _reason(box: Node) -> str:
     step = box.step
     lost = [value for value in tensors_in(step.result) if isinstance(value, Unknown)]
     match step.target:
-        case External(name=name):
+        case External(name=name) if ops.find(name) is None:
             return f"{name} is not in the workspace"
         case Opaque(name=name):
             return f"what {name} is is not decided here"

@@ -75,7 +75,8 @@ def call_node(run: Interpreter, scope: Scope, node: t.Call) -> Value:
     try:
         return call(run, target, args, kwargs, node.span)
     except ShapeError as error:
-        return run.contradiction(scope.path, node.span, error)
+        value = run.contradiction(scope.path, node.span, error)
+        return value if run.trace is None or run.quiet else run.trace.broken(value)
 
 
 def _super(scope: Scope) -> Value:

@@ -161,6 +161,8 @@ class Trace:
         """What the next call calls, as the source spells it."""
         self.effect: Span | None = None
         """The call that stands as a statement of its own: it is made for what it does."""
+        self._broken: Step | None = None
+        """The last call that did not come to its end."""
         self.changes: Changes | None = None
         """Where it is noted what one way through the code changes, so that another starts from what was before."""
         self._recorded = 0
@@ -356,10 +358,15 @@ class Trace:
                 step.args = [target, *args]
             step.given = (*self._given([("", target)]), *step.given)
         outer, self._current = self._current, step
+        ended = False
         try:
             result = run()
+            ended = True
         finally:
             self._current = outer
+            if not ended and (step.body or step.given):  # what was reached stays
+                self._broken = step
+                self._add(step)
         if kind == "through":
             for inner in step.body:
                 inner.parent = outer
@@ -384,6 +391,15 @@ class Trace:
                 step.result = result = self.made(step, result)
             self._add(step)
         return result
+
+    def broken(self, value: Value) -> Value:
+        """What is known of the result of a call that contradicts itself: that it is the call's."""
+        step, self._broken = self._broken, None
+        if step is None or not step.given:
+            return value
+        step.kind = "unfollowed"
+        step.result = value = self.made(step, value)
+        return value
 
     def _effects(self, step: Step, is_statement: bool) -> None:
         """What a call that is not followed does to what it is given.

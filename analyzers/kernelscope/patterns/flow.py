@@ -248,6 +248,8 @@ class Flow:
         found: set[Node] = set()
         todo = [n for output in self.outputs for n in output.nodes]
         todo += [n for n in self.nodes if n.is_atomic and changes_more(n)]
+        if not self.trace.complete or not any(output.nodes for output in self.outputs):
+            todo += [n for n in self.nodes if n.is_atomic and not n.users]  # what became of it is not known
         while todo:
             node = todo.pop()
             if node in found:
