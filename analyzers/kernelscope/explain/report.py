@@ -301,7 +301,7 @@ def _distributed(system: System, places: Places) -> Json:
     collectives = sorted(
         system.collectives, key=lambda c: (system.is_aside(c.location.path), c.confidence != "derived")
     )
-    found = strategies(system.parameters)
+    found = strategies(p for p in system.parameters if not system.is_aside(p.location.path))
     return {
         "strategies": [
             {

@@ -22,7 +22,7 @@ MOST_ROWS = 90
 
 DECLARED: dict[str, re.Pattern[str]] = {
     "kv_cache": re.compile(r"(?:^|_)(?:kv|pages?|block_size|blocks|cache|memory|swap)(?:_|$)|kvcache", re.I),
-    "prefix_cache": re.compile(r"prefix|radix|(?:^|_)hash", re.I),
+    "prefix_cache": re.compile(r"prefix_?(?:cach|match|reuse|shar|len)|radix|(?:^|_)hash", re.I),
     "batching": re.compile(r"batch|num_seqs|chunk|prefill|extend|running|max_num|max_tokens", re.I),
     "scheduling": re.compile(r"sched|polic|priorit|overlap|preempt|queue", re.I),
     "topology": re.compile(r"(?:^|_)(?:host|port|addr|address|ipc|url|endpoint|socket|workers?)(?:_|$)", re.I),
@@ -75,6 +75,10 @@ def _importance(system: System, p: Procedure) -> tuple[int, int]:
     return (-p.weight * min(p.size, 30) * (2 + system.weight(p.evidence[0].path)), -p.size)
 
 
+TELLING = 3
+"""Beyond it a field says nothing but its type."""
+
+
 def importance(p: Parameter) -> int:
     """What users set before what is merely fixed; fields that say nothing but their type come last."""
     if p.kind == "field" and not (p.expression or p.choices or p.overrides):
@@ -88,7 +92,8 @@ def declared(system: System, name: str) -> list[Parameter]:
     """Parameters of a section: settings before plain constants, those of tests and examples left out."""
     found = [
         p for p in system.parameters
-        if p.kind != "argument" and DECLARED[name].search(p.name) and not system.is_aside(p.location.path)
+        if p.kind != "argument" and importance(p) <= TELLING and DECLARED[name].search(p.name)
+        and not system.is_aside(p.location.path)
     ]  # fmt: skip
     return sorted(
         found,
