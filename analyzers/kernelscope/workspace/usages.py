@@ -39,6 +39,7 @@ from kernelscope.workspace.nearby import Nearby
 
 MAX_SITES = 200
 SEARCH_SECONDS = 0.4
+"""Of the thread's own time, so that a busy machine changes no answer."""
 MAX_CANDIDATES = 400
 
 
@@ -87,10 +88,10 @@ class Usages:
         """
         by_receiver = definition.owner is not None
         sites: list[CallSite] = []
-        deadline = time.monotonic() + seconds
+        deadline = time.thread_time() + seconds
         paths, complete = self._candidates(definition.name, definition.path, self._callers, b"(", deadline)
         for path in paths:
-            if time.monotonic() > deadline or len(sites) >= limit:
+            if time.thread_time() > deadline or len(sites) >= limit:
                 return Found(tuple(sites[:limit]), False)
             for site in self._calls_in(path, definition.name):
                 if by_receiver or self._means(site, definition):
@@ -130,9 +131,9 @@ class Usages:
     def definitions(self, name: str, near: str = "", seconds: float = SEARCH_SECONDS) -> tuple[Definition, ...]:
         """Functions, classes and assignments of this name at the top level of any module, nearest first."""
         found: list[Definition] = []
-        deadline = time.monotonic() + seconds
+        deadline = time.thread_time() + seconds
         for path in self._defining(name, near, seconds):
-            if time.monotonic() > deadline:
+            if time.thread_time() > deadline:
                 break
             names = self._modules.namespace(path)
             bindings = names.bindings.get(name, []) if names else []
@@ -142,9 +143,9 @@ class Usages:
     def methods(self, name: str, near: str = "", seconds: float = SEARCH_SECONDS) -> tuple[Definition, ...]:
         """Methods of this name in any top-level class, nearest first."""
         found: list[Definition] = []
-        deadline = time.monotonic() + seconds
+        deadline = time.thread_time() + seconds
         for path in self._defining(name, near, seconds):
-            if time.monotonic() > deadline:
+            if time.thread_time() > deadline:
                 break
             module = self._modules.module(path)
             for statement in module.body if module else ():
@@ -155,11 +156,11 @@ class Usages:
 
     def subclasses(self, cls: Definition, seconds: float = SEARCH_SECONDS) -> tuple[Definition, ...]:
         """Classes whose bases name `cls` directly, nearest first; found by text, checked by resolution."""
-        deadline = time.monotonic() + seconds
+        deadline = time.thread_time() + seconds
         pattern = re.compile(rb"\bclass\s+\w+\s*\([^)]*\b%b\b" % cls.name.encode())
         found: list[Definition] = []
         for path in self._search(pattern, cls.name, cls.path, deadline)[0]:
-            if time.monotonic() > deadline:
+            if time.thread_time() > deadline:
                 break
             module = self._modules.module(path)
             for statement in module.body if module else ():
@@ -177,12 +178,12 @@ class Usages:
     def files_with(self, name: str, suffix: bytes, near: str, seconds: float = SEARCH_SECONDS) -> list[str]:
         """Files that call or launch something of this name, nearest first; before the index stands, by a look at
         their bytes for the name followed by `suffix`."""
-        return self._candidates(name, near, self._callers, suffix, time.monotonic() + seconds)[0]
+        return self._candidates(name, near, self._callers, suffix, time.thread_time() + seconds)[0]
 
     # -- candidates -----------------------------------------------------------------------------------------
 
     def _defining(self, name: str, near: str, seconds: float) -> list[str]:
-        deadline = time.monotonic() + seconds
+        deadline = time.thread_time() + seconds
         indexed = self._definers(name)
         if indexed is not None:
             return _by_nearness(indexed, near)[:MAX_CANDIDATES]
@@ -204,7 +205,7 @@ class Usages:
         found: list[str] = []
         needle = name.encode()
         for path in _by_nearness(self._python_paths(), near):
-            if time.monotonic() > deadline or len(found) >= MAX_CANDIDATES:
+            if time.thread_time() > deadline or len(found) >= MAX_CANDIDATES:
                 return found, False
             data = self._modules.files.read(path)
             if not isinstance(data, LeftOut) and needle in data and pattern.search(data):
