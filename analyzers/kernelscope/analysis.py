@@ -323,6 +323,14 @@ class Analysis:
 
         return make(kind, self.triton, target, options)
 
+    def graph(self, target: Target | None = None) -> dict[str, object]:
+        """The operator and kernel graph as plain data: of the first folder, or around one function or kernel."""
+        from kernelscope.explain.call_path import start_node
+        from kernelscope.explain.graph_export import graph_export, reached_export
+
+        graph, root = self.navigation.graph(), str(self.roots[0])
+        return graph_export(graph, root) if target is None else reached_export(graph, start_node(graph, target), root)
+
     def report(
         self, focus: Sequence[str] = (), progress: Callable[[IndexProgress], None] | None = None
     ) -> dict[str, object]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from kernelscope.analysis import Analysis
@@ -465,6 +466,50 @@ def test_the_same_answer_whatever_was_asked_before(workspace: Workspace) -> None
     first = analysis.document("path", target)
     analysis.document("path", Target(Path(files.roots[0], "kern.py"), None, "k"))
     assert analysis.document("path", target) == first
+
+
+def test_the_graph_as_data(workspace: Workspace) -> None:
+    files = workspace(
+        """
+## m.py
+import torch
+import torch.distributed as dist
+from dataclasses import dataclass
+@dataclass
+class Sizes:
+    heads: int = 8
+    width: int = 64
+def f(x, sizes: Sizes):
+    torch.ops.mine.scale(x)
+    dist.all_reduce(x)
+## ops.cu
+__global__ void scale_kernel(float* x) {}
+void scale(torch::Tensor& x) { scale_kernel<<<1, 32>>>(x); }
+TORCH_LIBRARY(mine, m) { m.def("scale(Tensor x, Tensor(a!) out) -> ()"); m.impl("scale", torch::kCUDA, &scale); }
+"""
+    )
+    analysis = Analysis([Path(files.roots[0])])
+    analysis.index()
+    around = analysis.graph(Target(Path(files.roots[0], "m.py"), None, "f"))
+    nodes = {node["id"]: f"{node['kind']} {node['name']}" for node in cast("list[dict[str, Any]]", around["nodes"])}
+    links = cast("list[dict[str, Any]]", around["edges"])
+    told = sorted(f"{nodes[e['source']]} {e['kind']} {nodes[e['target']]}" for e in links if e["kind"] != "contains")
+    assert told == [
+        "binding scale binds function scale",
+        "function f calls operator mine::scale",
+        "function f communicates collective torch.distributed.all_reduce",
+        "function f reads config Sizes",
+        "launch scale_kernel launches kernel scale_kernel",
+        "operator mine::scale reads argument mine::scale(x)",
+        "operator mine::scale registers binding scale",
+        "operator mine::scale registers binding scale",
+        "operator mine::scale writes argument mine::scale(out)",
+    ]
+    assert [nodes[i] for i in cast("list[int]", around["kernels"])] == ["kernel scale_kernel"]
+    assert [nodes[i] for i in cast("list[int]", around["communication"])] == ["collective torch.distributed.all_reduce"]
+    whole = analysis.graph()
+    assert whole["complete"]
+    assert len(cast("list[object]", whole["nodes"])) >= len(nodes) - 1
 
 
 GAPS = {

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, cast
 
 from kernelscope.graph.cpp_links import function_node
@@ -52,6 +52,24 @@ class OperatorGraph:
         for _, _, data in self._python_graph.edges(data=True):
             add(whole, cast(Edge, data["edge"]))
         return whole
+
+    def follow_all(self, at_most: int, cancelled: Callable[[], bool] = lambda: False) -> int:
+        """Follows every function of Python files with kernels, launches or registrations; how many were left."""
+        left = 0
+        for path, facts in list(self._workspace.index.operator_files()):
+            if not path.endswith(PYTHON_SUFFIXES):
+                continue
+            for index, definition in enumerate(facts.defs):
+                if definition.kind not in (DefKind.FUNCTION, DefKind.METHOD):
+                    continue
+                if len(self._followed) >= at_most or cancelled():
+                    left += 1
+                else:
+                    self.out_edges(self.function(path, facts, index))
+        for node in list(self._links.graph):
+            if node.kind is NodeKind.OPERATOR:
+                self.out_edges(node)
+        return left
 
     def _add(self, edges: Iterable[Edge]) -> None:
         for edge in edges:

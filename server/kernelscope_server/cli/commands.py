@@ -92,6 +92,19 @@ def index(options: argparse.Namespace) -> int:
     return 0
 
 
+def graph(options: argparse.Namespace) -> int:
+    """Print the graph of a folder, or what a function or kernel leads to and what leads to it."""
+    from kernelscope.analysis import Analysis
+
+    given = Path(options.target)
+    target, root = (None, _folder(options.target)) if given.is_dir() else find_target(options.target)
+    analysis = Analysis([root], cache_dir=_cache())
+    analysis.index(_progress())
+    _end_progress()
+    print(json.dumps(analysis.graph(target), ensure_ascii=False))
+    return 0
+
+
 def check(options: argparse.Namespace) -> int:
     """Print diagnostics; 1 when there are any."""
     from kernelscope.analysis import Analysis
