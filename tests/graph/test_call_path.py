@@ -393,7 +393,12 @@ void host(Comm* comm, int* x) {
   entry(x);
   auto kernel = choose(4);
   cudaLaunchKernelEx(&config, kernel, x);
+  auto launch = [&](int n) {};
+  launch(3);
 }
+## other/unrelated.cu
+__global__ void unrelated(int* x) {}
+void launch(int n) { unrelated<<<1, 2>>>(nullptr); }
 """,
         """
 C++ host()

@@ -43,7 +43,10 @@ def tensor_hover(run: FileRun, module: Source, path: Path, offset: int, bindings
         Link("Why", command="kernelscope.showWhy", target=target),
         Link("Pseudocode", command="kernelscope.showPseudocode", target=target),
     )
-    return Hover(span, f"{name}: {shown}", "python", tuple(notes), (), links)
+    scope = module.scope_at(span.start)
+    is_function = scope is not None and scope.node.name_span == span and isinstance(scope.node, t.FunctionDef)
+    signature = f"def {name}(…) -> {shown}" if is_function else f"{name}: {shown}"
+    return Hover(span, signature, "python", tuple(notes), (), links)
 
 
 def identifier_at(data: bytes, offset: int) -> Span | None:

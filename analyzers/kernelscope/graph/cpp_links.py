@@ -144,12 +144,15 @@ class CppLinks:
                 found.append((path, index))
         if qualifier and (inside := [(p, i) for p, i in found if self._struct_of(p, i) == qualifier]):
             found = inside
-        if len(found) == 1:
+        if len(found) == 1 and not is_member:
             return found
         if closer := [(p, i) for p, i in found if p == near]:
             return closer[:MAX_CANDIDATES]
         folder = os.path.dirname(near) + os.sep
         beside = [(p, i) for p, i in found if p.startswith(folder) and os.sep not in p[len(folder) :]]
+        if is_member and not beside:  # an unknown receiver has the types of its neighbourhood
+            beside = [(p, i) for p, i in found if p.startswith(folder) or near.startswith(os.path.dirname(p) + os.sep)]
+            return beside[:MAX_CANDIDATES]
         return (beside or found)[:MAX_CANDIDATES]
 
     def _struct_of(self, path: str, index: int) -> str:

@@ -129,6 +129,7 @@ class _Scanner:
         self.line, self.counted = 1, 0
         self.kernel_macros: set[bytes] = set()
         self.function_macros: set[bytes] = set()
+        self.lambdas = frozenset(_LAMBDA.findall(self.text))
         self.with_macros = self.text
         self._macros()
 
@@ -305,6 +306,8 @@ class _Scanner:
             self._register(tail, match, block)
             return
         member = before == b"." or self.text[start - 2 : start] == b"->"
+        if raw in self.lambdas and not member:
+            return  # its body counts as the function's around it
         name = decoded(re.sub(rb"\s+", b"", raw))
         self.calls.append(Call(f"?.{name}" if member else name, start, self._line_at(start), block.scope))
 
@@ -431,6 +434,7 @@ class _Scanner:
 
 
 _PASSED = re.compile(rb"(?:[(,?]|(?<!:):|\breturn\b)\s*&?\s*((?:\w+::)*+[A-Za-z_]\w*+)\s*(?=[,)<;:])(?!<<<|::)")
+_LAMBDA = re.compile(rb"\bauto\b[\s&]*(\w+)\s*=\s*\[")
 _FUNCTION_MACRO = re.compile(rb"[^()]*\)\s*(?:[\w:<>*&]+\s+)+\w+\s*\([^;{}]*\)\s*\Z")
 """The rest of `#define ENTRY(fn) void fn(PARAMETERS)` behind its first parameter."""
 _MACRO_NAME = re.compile(rb"[A-Z][A-Z0-9]*_[A-Z0-9_]+\Z")
