@@ -50,8 +50,10 @@ def tensor_hover(run: FileRun, module: Source, path: Path, offset: int, bindings
 
 
 def identifier_at(data: bytes, offset: int) -> Span | None:
-    """The identifier that the cursor stands in or right behind."""
+    """The identifier that the cursor stands in or right behind; None beyond the end."""
     start = end = offset
+    if offset > len(data):
+        return None
     while start > 0 and data[start - 1] in IDENTIFIER:
         start -= 1
     while end < len(data) and data[end] in IDENTIFIER:
