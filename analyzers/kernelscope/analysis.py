@@ -231,9 +231,11 @@ class Analysis:
             return tuple(p for p in found if p.code not in self.settings.silenced)
         if self._module(path) is None:
             return ()
+        from kernelscope.explain.shape_problems import shape_problems
         from kernelscope.kernels.triton.findings import triton_problems
 
-        return tuple(p for p in triton_problems(self.triton, path, limits) if p.code not in self.settings.silenced)
+        found = (*triton_problems(self.triton, path, limits), *shape_problems(self.workspace, path))
+        return tuple(p for p in found if p.code not in self.settings.silenced)
 
     # -- questions about the workspace -------------------------------------------------------------------
 

@@ -156,7 +156,8 @@ def instance_attribute(run: Interpreter, instance: Instance, name: str) -> Value
     prepare(run, instance)
     if name in instance.attributes:
         held = instance.attributes[name]
-        is_open = held is None and not run.symbols.building and run.is_stored_later(instance.cls, name)
+        is_open = (held is None or run.certain) and not run.symbols.building
+        is_open = is_open and run.is_stored_later(instance.cls, name)
         return Maybe(Unknown(f"other code may store self.{name}"), f"self.{name}") if is_open else held
     found = run.class_attribute(instance.cls, name)
     value = _class_attribute(run, found, instance)

@@ -75,6 +75,8 @@ def call_node(run: Interpreter, scope: Scope, node: t.Call) -> Value:
     try:
         return call(run, target, args, kwargs, node.span)
     except ShapeError as error:
+        if run.certain and any(isinstance(present(value), Opaque) for value in (*args, *kwargs.values())):
+            return Unknown(error.message, node.span)  # what is taken for a number may be a tensor
         value = run.contradiction(scope.path, node.span, error)
         return value if run.trace is None or run.quiet else run.trace.broken(value)
 
@@ -132,6 +134,8 @@ def _call(run: Interpreter, target: Value, args: Arguments, kwargs: Keywords, sp
             return call_method(run, target, args, kwargs, span)
         case LayerMethod():
             return call_inherited(run, target, args, kwargs, span)
+        case Choice() if run.certain:
+            return Unknown("one of several callables", span)
         case Choice():
             results = [call(run, entry, args, kwargs, span) for entry in target.entries[:8]]
             return Choice(results) if all(is_callable(r) for r in results) else _chosen(results)
@@ -343,8 +347,15 @@ def _call_lambda(run: Interpreter, target: LambdaValue, args: Arguments) -> Valu
 
 
 def _layer(run: Interpreter, layer: Module, args: Arguments, kwargs: Keywords, span: Any) -> Value:
-    given, named = [for_op(a) for a in args], {k: for_op(v) for k, v in kwargs.items()}
+    given = [_for_layer(a) for a in args]
+    named = {k: for_op(v) for k, v in kwargs.items()}
     return run.operate(lambda facts: ops.call(layer, given, named, facts))
+
+
+def _for_layer(value: Value) -> Value:
+    """What a layer is called on is never a number."""
+    value = present(value)
+    return Unknown(f"what {value.name} is is not known") if isinstance(value, Opaque) else for_op(value)
 
 
 def through(run: Interpreter, parts: list[Value], args: Arguments, kwargs: Keywords, span: Any) -> Value:

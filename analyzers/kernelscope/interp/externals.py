@@ -103,6 +103,8 @@ def call_external(run: Interpreter, name: str, args: Arguments, kwargs: Keywords
         return plain(run, args, kwargs, span)
     if any(isinstance(a, Unpacked) for a in args):
         return Unknown(f"{name} of arguments that are not known", span)
+    if name in ("torch.tensor", "torch.as_tensor") and run.certain and args and isinstance(args[0], Opaque):
+        return Tensor(Shape.unknown("what is made a tensor is not known"), Unknown("the dtype of what is given"))
     if name in ("torch.tensor", "torch.as_tensor") and args:
         if isinstance(args[0], Alike):
             return _tensor_of(args[0], kwargs)

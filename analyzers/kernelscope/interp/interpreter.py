@@ -104,6 +104,8 @@ class Interpreter:
     calls: int = 0
     nested: int = 0
     quiet: int = 0
+    certain: bool = False
+    """Whether only what the code itself says is believed: switches are not known, names that meet need not be equal."""
     strict: int = 0
     """Whether a contradiction ends the function: it is being tried."""
     doubts: int = 0
@@ -254,7 +256,7 @@ class Interpreter:
             before = self.known.facts.equal
             self.learn(self.known.facts.with_same(*_best_known_first(wanted, found)))
             self.doubts += any(d == 1 for name, d in self.known.facts.equal.items() if name not in before)
-        for one, other in alike:
+        for one, other in () if self.certain else alike:
             self.learn(self.known.facts.with_alike(*_best_known_first(one, other)))
         return result
 

@@ -60,8 +60,15 @@ def as_called(order: list[Scope], calls: Collection[tuple[t.Stmt, t.Stmt]]) -> I
 
 def computes(scope: Scope) -> bool:
     """Whether a function may work on tensors itself, and does not only build models or read settings."""
+    return scope.owner is not None or works_on_tensors(scope)
+
+
+def works_on_tensors(scope: Scope) -> bool:
+    """Whether the body of a function says that it works on tensors."""
     assert isinstance(scope.node, t.FunctionDef)
-    if scope.owner is not None:
+    if scope.node.name == "__init__":
+        return False
+    if scope.owner is not None and scope.node.name in ENTRIES:
         return True
     used = set(_names(scope.node.body))
     return bool(used & LIBRARIES) or bool(Uses(scope.node).tensors)

@@ -14,11 +14,25 @@ from kernelscope.interp.calls import bind, run_body
 from kernelscope.interp.expressions import evaluate
 from kernelscope.interp.generality import Generality, Vector
 from kernelscope.interp.interpreter import OBJECT_STEPS, Interpreter
-from kernelscope.interp.values import Function, Instance, Number, Opaque, Open, Scope, Value, as_size
+from kernelscope.interp.values import Class, Flag, Function, Instance, Number, Opaque, Open, Scope, Value, as_size
 from kernelscope.ops import ShapeError
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Unknown
 from kernelscope.workspace.modules import Definition
+
+
+def alone(run: Interpreter, definition: Definition) -> Function:
+    """A function that nobody is seen to call."""
+    node, owner = definition.node, definition.owner
+    assert isinstance(node, t.FunctionDef)
+    decorators = {(t.dotted(d) or "").rpartition(".")[2] for d in node.decorator_list}
+    if owner is None:
+        return Function(definition)
+    if "staticmethod" in decorators:
+        return Function(definition)
+    if "classmethod" in decorators:
+        return Function(definition, Class(owner), True)
+    return Function(definition, seeded_instance(run, owner), True)
 
 
 def seeded_instance(run: Interpreter, cls: Definition) -> Instance:
@@ -120,6 +134,10 @@ def _argument(run: Interpreter, path: str, param: t.Param) -> Value:
     if run.configuration is not None and (given := run.configuration.argument(run, path, param)) is not None:
         return given
     match param.default:
+        case t.Constant(value=bool()) if run.certain:
+            return Flag(name=param.name)
+        case t.Constant(value=str()) | t.Name() | t.Attribute() if run.certain:
+            return Opaque(param.name)
         case t.Constant(value=bool() | str() as value):
             return value
         case t.Constant(value=float()):

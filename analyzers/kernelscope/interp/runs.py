@@ -22,11 +22,11 @@ from kernelscope.interp.interpreter import Finding, Interpreter, Known, OutOfBud
 from kernelscope.interp.order import as_called, callers_first, computes
 from kernelscope.interp.parameters import parameters
 from kernelscope.interp.ranks import settle_ranks
-from kernelscope.interp.receivers import common_instance, learn_words, seeded_instance
+from kernelscope.interp.receivers import alone, common_instance, learn_words
 from kernelscope.interp.seeds import EVERYTHING, Beliefs, Seeded, Uses, seed
 from kernelscope.interp.symbols import over_sizes
 from kernelscope.interp.trace import Trace
-from kernelscope.interp.values import NOT_TOLD, Class, Function, Instance, Maybe, Opaque, Scope, Value, present
+from kernelscope.interp.values import NOT_TOLD, Function, Instance, Maybe, Opaque, Scope, Value, present
 from kernelscope.ops import ShapeError
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
@@ -95,7 +95,7 @@ def _is_seeded_poorly(run: Interpreter, path: str, scope: SourceScope) -> bool:
     assert isinstance(node, t.FunctionDef)
     owner = Definition(path, scope.owner.name, scope.owner) if scope.owner is not None else None
     try:
-        function = _alone(run, Definition(path, node.name, node, owner))
+        function = alone(run, Definition(path, node.name, node, owner))
         frame = Scope(path, function)
         seed(run, function, frame)
     except (OutOfBudget, RecursionError, ArithmeticError, ShapeError):
@@ -210,26 +210,12 @@ def _run_one(run: Interpreter, path: str, scope: SourceScope, beliefs: Beliefs) 
             if param.name_span in run.seen:
                 run.seen[param.name_span].contexts = len(contexts)
         return Seeded()
-    function = _alone(run, Definition(path, node.name, node, owner))
+    function = alone(run, Definition(path, node.name, node, owner))
     frame = Scope(path, function)
     seeded = seed(run, function, frame, beliefs)
     settle_ranks(run, frame, node, seeded.guessed)
     run_body(run, frame, node)
     return seeded
-
-
-def _alone(run: Interpreter, definition: Definition) -> Function:
-    """A function that nobody is seen to call."""
-    node, owner = definition.node, definition.owner
-    assert isinstance(node, t.FunctionDef)
-    decorators = {(t.dotted(d) or "").rpartition(".")[2] for d in node.decorator_list}
-    if owner is None:
-        return Function(definition)
-    if "staticmethod" in decorators:
-        return Function(definition)
-    if "classmethod" in decorators:
-        return Function(definition, Class(owner), True)
-    return Function(definition, seeded_instance(run, owner), True)
 
 
 def _common(run: Interpreter, definition: Definition, contexts: list[Context]) -> tuple[Scope, Facts]:
@@ -306,7 +292,7 @@ def _trace(
         try:
             if configuration is not None:
                 configuration.meet(run, path)
-            function = _alone(run, Definition(path, node.name, node, owner))
+            function = alone(run, Definition(path, node.name, node, owner))
             frame = Scope(path, function)
             seed(run, function, frame, Beliefs(by_name))
             for param in node.args:

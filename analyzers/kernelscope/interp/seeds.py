@@ -75,6 +75,8 @@ class Beliefs:
     by_name: bool = True
     doubted: Set[str] = frozenset()
     """Parameters whose documentation is not believed."""
+    only_code: bool = False
+    """Nothing but annotations is."""
 
 
 EVERYTHING = Beliefs()
@@ -256,11 +258,15 @@ def _given(
         return Tensor(_shape(run, function, scope, param, uses), _dtype(param))
     kind = annotation.partition("|")[0].strip().removeprefix("Optional[").rstrip("]")
     if kind == "bool" or (isinstance(default, t.Constant) and isinstance(default.value, bool)):
+        if uses.beliefs.only_code:
+            return Flag(name=param.name)
         if isinstance(default, t.Constant) and isinstance(default.value, bool):
             return default.value
         return Flag(name=param.name)
     if kind == "float" or (isinstance(default, t.Constant) and isinstance(default.value, float)):
         return Number("a number of the caller")
+    if uses.beliefs.only_code:
+        return Opaque(param.name)
     if isinstance(default, t.Constant) and isinstance(default.value, str):
         return default.value
     if default is not None and not isinstance(default, t.Constant):
@@ -288,6 +294,8 @@ def _shape(run: Interpreter, function: Function, scope: Scope, param: t.Param, u
     annotated = _jaxtyping(param.annotation)
     if annotated is not None:
         return annotated
+    if uses.beliefs.only_code:
+        return Shape.unknown(NOT_TOLD)
     last = _last_dim(run, scope, uses.layers.get(param.name, []))
     if (names := uses.unpacked.get(param.name)) is not None:
         sizes: list[Size] = [dim(n if n != "_" else f"{param.name}_dim{i}") for i, n in enumerate(names)]
