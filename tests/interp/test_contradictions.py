@@ -10,7 +10,7 @@ from kernelscope.analysis import Analysis
 from kernelscope.problems import Problem
 
 FOLDER = Path(__file__).parent
-BAD = FOLDER / "wrong" / "contradictions.py"
+BAD = FOLDER / "fixtures" / "wrong" / "contradictions.py"
 MARK = re.compile(r"#!\s*(?P<code>[\w-]+)(?P<parts>.*)$")
 EXPECTED = {
     number: (found["code"], re.findall(r'"([^"]*)"', found["parts"]))

@@ -56,6 +56,9 @@ def call_tensor_method(run: Interpreter, target: TensorMethod, args: Arguments, 
 
 def _operator(run: Interpreter, name: str, args: Arguments, kwargs: Keywords) -> Value:
     """An operator of the table. An axis that callers may choose is the one of the default."""
+    given_sizes = sum(isinstance(v, Dim | Opaque) for v in args)
+    if run.certain and given_sizes < 2 and any(isinstance(v, Opaque) for v in (*args, *kwargs.values())):
+        return Tensor(Shape.unknown("what is given may be a number, sizes or a tensor"), Unknown("what is given"))
     op = ops.find(name)
     plain = op is not None and op.tier == "family"
 
@@ -103,8 +106,6 @@ def call_external(run: Interpreter, name: str, args: Arguments, kwargs: Keywords
         return plain(run, args, kwargs, span)
     if any(isinstance(a, Unpacked) for a in args):
         return Unknown(f"{name} of arguments that are not known", span)
-    if name in ("torch.tensor", "torch.as_tensor") and run.certain and args and isinstance(args[0], Opaque):
-        return Tensor(Shape.unknown("what is made a tensor is not known"), Unknown("the dtype of what is given"))
     if name in ("torch.tensor", "torch.as_tensor") and args:
         if isinstance(args[0], Alike):
             return _tensor_of(args[0], kwargs)

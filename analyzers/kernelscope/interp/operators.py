@@ -68,6 +68,8 @@ def binary(run: Interpreter, op: str, left: Value, right: Value, span: Any) -> V
     """A binary operator: tensors by the table, sizes by the algebra, sequences by Python."""
     left, right = present(left), present(right)
     if isinstance(left, Tensor) or isinstance(right, Tensor):
+        if run.certain and (isinstance(left, Opaque) or isinstance(right, Opaque)):
+            return Tensor(Shape.unknown("what is given may be a tensor"), Unknown("what is given"))
         return run.operated(operator_name(op), [left, right], {}, span, _tensor_operator(run, op, left, right))
     if isinstance(left, tuple | list | Shape) or isinstance(right, tuple | list | Shape):
         return _sequence_operator(op, left, right, span)
