@@ -41,8 +41,9 @@ def definition_hover(workspace: Workspace, places: Sequence[Location], path: Pat
         return None
     start, signature, after = told
     is_here = place.path == path and span.start == start
-    if is_here and is_python and not signature.startswith(("def ", "async ", "class ")) and " = " in signature:
-        return None  # an assignment under the cursor has nothing to add to itself
+    name, assigned, _ = signature.partition(" = ")
+    if is_python and place.path == path and place.column and assigned and name.isidentifier():
+        return None  # what a variable was assigned elsewhere in the function is not what it is here
     notes = [note for note in (_first_line(source, after) if is_python else "", _others(places)) if note]
     links = () if is_here else (Link(str(place), place),)
     return Hover(span, signature, "python" if is_python else "cuda-cpp", tuple(notes), (), links)
