@@ -148,12 +148,17 @@ class Analysis:
         from kernelscope.explain.tensor_hover import tensor_hover
         from kernelscope.explain.triton_hover import triton_hover
         from kernelscope.graph.cursor import cursor_at
+        from kernelscope.syntax.python.tree import ClassDef, FunctionDef
 
         if self.triton.at(str(path), offset) is not None:
             return triton_hover(self.triton, module, path, offset, self.settings.gpu)
         cursor = cursor_at(module, offset)
         if cursor is None or cursor.statement is not None:
             return None  # a keyword, a comment, a string, an import: nothing that has a value
+        if isinstance(cursor.node, ClassDef) or (
+            isinstance(cursor.node, FunctionDef) and self.runs.is_behind(str(path))
+        ):
+            return None  # a head is told at once while it is typed; what the function returns follows in a pause
         return tensor_hover(self.file_run(path), module, path, offset, self.settings.bindings)
 
     def inlay_hints(self, path: Path, span: Span) -> Sequence[InlayHint]:

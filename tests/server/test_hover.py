@@ -79,6 +79,18 @@ def test_a_hover_sees_the_edit_before_it(server: Client) -> None:
         assert f"y: Tensor[{size}]" in server.hover(uri, 4, 4)["contents"]["value"]
 
 
+def test_a_function_that_is_being_typed_has_a_head_and_no_old_shape(server: Client) -> None:
+    source = HEAD + "def f():\n    return torch.ones(5)\n"
+    server.open("file:///typed.py", source)
+    assert "Tensor[5]" in server.hover("file:///typed.py", 3, 4)["contents"]["value"]
+    document = {"uri": "file:///typed.py", "version": 2}
+    changes = [{"text": source.replace("5", "6")}]
+    server.notify("textDocument/didChange", {"textDocument": document, "contentChanges": changes})
+    told = server.hover("file:///typed.py", 3, 4)["contents"]["value"]
+    assert "def f()" in told
+    assert "Tensor[5]" not in told
+
+
 def test_a_name_of_another_cell_is_known(start: Callable[..., Client]) -> None:
     server = start(notebookDocument={"synchronization": {}})
     cells = [

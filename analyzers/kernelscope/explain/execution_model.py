@@ -37,9 +37,7 @@ def execution_model(workspace: Workspace, system: System, paths: list[str]) -> l
         "Persistent kernels": [line for kind, line in kernels if kind == "persistent"],
         "Megakernel": [line for kind, line in kernels if kind == "mega"],
     }
-    lines = [
-        Line(f"{name}: {line.text}", line.location) for name, lines in found.items() for line in lines[:MAX_LINES]
-    ]
+    lines = [Line(f"{name}: {line.text}", line.location) for name, lines in found.items() for line in lines[:MAX_LINES]]
     if not lines:
         lines = [Line("Eager: no graph is captured, nothing compiled, no kernel loops over its work")]
     return [Heading("Execution model"), Paragraph(tuple(lines))]

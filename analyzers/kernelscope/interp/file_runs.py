@@ -39,6 +39,11 @@ class FileRuns:
         kept = self._kept.get(path)
         return kept.run if kept is not None and self._is_of_now(kept) else self._keep(run_file(self._workspace, path))
 
+    def is_behind(self, path: str) -> bool:
+        """Whether an edit made the interpretation of a file old that was there before."""
+        kept = self._kept.get(path)
+        return kept is not None and not self._is_of_now(kept)
+
     def catch_up(self, cancelled: Callable[[], bool]) -> bool:
         """Brings one run that an edit made old up to date; whether there was one. Gives up when cancelled."""
         old = next((kept for kept in reversed(self._kept.values()) if not self._is_of_now(kept)), None)
