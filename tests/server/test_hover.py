@@ -58,8 +58,8 @@ def test_cuda_is_tagged_as_the_editor_knows_it(server: Client) -> None:
 
 
 def test_the_range_is_the_name_in_the_client_s_units(server: Client) -> None:
-    found = hovered(server, HEAD + "s = '漢😀'; yy‸ = torch.ones(4)")
-    assert found["range"] == {"start": {"line": 3, "character": 11}, "end": {"line": 3, "character": 13}}
+    found = hovered(server, HEAD + "def f():\n    s = '漢😀'; yy‸ = torch.ones(4)")
+    assert found["range"] == {"start": {"line": 4, "character": 15}, "end": {"line": 4, "character": 17}}
 
 
 def test_command_links_are_for_clients_that_ask_for_them(start: Callable[..., Client]) -> None:
