@@ -49,7 +49,7 @@ drive kernels \
   --command 'Kernelscope: Show Tiling' --expect-tab 'Tiling of' --expect-editor 'BLOCK_M' --shot triton-tiling \
   --no-notification
 drive serving \
-  --open tinyllm/engine.py --command 'Kernelscope: Explain Serving' --expect-tab 'Serving' --expect-readonly \
+  --open tinyllm/engine.py --wait 3000 --command 'Kernelscope: Explain Serving' --expect-tab 'Serving' --expect-readonly \
   --shot serving --no-notification
 drive across-languages \
   --open csrc/silu_and_mul.cu:20 --lang 'CUDA' --command 'Kernelscope: Show Call Path' --expect-tab 'Call path' \
