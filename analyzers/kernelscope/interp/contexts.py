@@ -32,6 +32,8 @@ class Context:
     """The class whose method makes the call."""
     ones: frozenset[str]
     """Names of sizes that may well be 1."""
+    outside: bool
+    """Whether another file calls: one of many users, who may leave out what the rest give."""
 
 
 @dataclass(slots=True)
@@ -45,6 +47,8 @@ class Contexts:
     caller: Definition | None = None
     edges: set[tuple[t.Stmt, t.Stmt]] = field(default_factory=set[tuple[t.Stmt, t.Stmt]])
     """Functions of the file that were seen to call one another."""
+    outside: bool = False
+    """Whether a function of another file is being interpreted for its calls."""
     within: int = 0
     """How many other functions of the file are running: what they call is seen when they are looked at themselves."""
     calls: dict[t.FunctionDef, list[Context]] = field(default_factory=dict[t.FunctionDef, list[Context]])
@@ -72,7 +76,7 @@ class Contexts:
             return
         seen: dict[int, Value] = {}
         kept = {name: over_sizes(_kept(value, seen, 0), facts.rewrite) for name, value in names.items()}
-        calls.append(Context(kept, receiver, replace(facts, needed=None), self.caller, frozenset(ones)))
+        calls.append(Context(kept, receiver, replace(facts, needed=None), self.caller, frozenset(ones), self.outside))
 
 
 def _kept(value: Value, seen: dict[int, Value], depth: int) -> Value:

@@ -77,8 +77,10 @@ def _run_file(workspace: Workspace, path: str, result: FileRun, cancelled: Calla
         if cancelled() or (scope in builders and run.steps > BUILDERS_STEPS):
             break
         if scope.node not in run.contexts.calls and _is_seeded_poorly(run, path, scope):
+            run.contexts.outside = True
             for other, calling in elsewhere.callers(scope):
                 _attempt(run, other, calling, Beliefs(by_name=False))
+            run.contexts.outside = False
             run.findings = [finding for finding in run.findings if finding.path == path]
         if run.steps - run.tried - run.doubting > FILE_STEPS or not _attempt(run, path, scope):
             result.incomplete.add(scope.qualified_name)
@@ -203,6 +205,8 @@ def _run_one(run: Interpreter, path: str, scope: SourceScope, beliefs: Beliefs) 
     run.contexts.caller = owner
     if contexts:
         frame, facts = _common(run, Definition(path, node.name, node, owner), contexts)
+        if all(context.outside for context in contexts):
+            _offer(run, frame, node)
         run.known = Known(facts=facts)
         settle_ranks(run, frame, node)
         run_body(run, frame, node)
@@ -260,6 +264,23 @@ def _common(run: Interpreter, definition: Definition, contexts: list[Context]) -
     divisible = tuple(f for f in facts.divisible if all(said.issuperset(size.names()) for size in f))
     facts = Facts(divisible=divisible)  # sizes that are equal are told as one already, in the words of the callers
     return Scope(definition.path, Function(definition, receiver, isinstance(receiver, Instance)), names), facts
+
+
+def _offer(run: Interpreter, frame: Scope, node: t.FunctionDef) -> None:
+    """What the few callers in other files leave out may be given by others."""
+    left_out = [
+        param.name
+        for param in node.args
+        if isinstance(param.default, t.Constant) and param.default.value is None
+        and param.name in frame.names and frame.names[param.name] is None
+    ]  # fmt: skip
+    if not left_out or frame.function is None:
+        return
+    alone_frame = Scope(frame.path, frame.function)
+    seed(run, frame.function, alone_frame, Beliefs(by_name=False))
+    for name in left_out:
+        value = alone_frame.names.get(name)
+        frame.names[name] = value if isinstance(value, Maybe | Unknown) or value is None else Maybe(value, name)
 
 
 def trace_function(

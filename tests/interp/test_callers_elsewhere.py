@@ -1,0 +1,53 @@
+"""What callers in other files give tells ranks and names; what they leave out may be given by others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from interp.expectations import found_at
+from kernelscope.interp.runs import run_file
+from kernelscope.workspace.files import Files
+from kernelscope.workspace.workspace import Workspace
+
+LAYER = """
+import torch
+from torch import nn
+
+class Mixer(nn.Module):
+    def forward(self, x, cache{}):
+        if cache is not None:
+            x = torch.cat([cache, x], 1)
+        y = x * 2
+        return y
+"""
+MODEL = """
+from layer import Mixer
+from torch import nn
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.mix = Mixer()
+
+    def forward(self, x):
+        B, S, H = x.shape
+        return self.mix(x{})
+"""
+
+
+@pytest.mark.parametrize(
+    ("default", "given", "shape"), [("=None", "", "[B, x_dim1_2, H]"), ("", ", None", "[B, S, H]")]
+)
+def test_an_optional_argument_that_callers_elsewhere_leave_out_may_be_given(
+    tmp_path: Path, default: str, given: str, shape: str
+) -> None:
+    (tmp_path / "layer.py").write_text(LAYER.format(default))
+    (tmp_path / "model.py").write_text(MODEL.format(given))
+    workspace = Workspace(Files([str(tmp_path)]))
+    path = str(tmp_path / "layer.py")
+    module = workspace.modules.module(path)
+    assert module is not None
+    run = run_file(workspace, path)
+    assert found_at(run, module, 6).startswith("[B, S, H]")
+    assert found_at(run, module, 9) == shape
