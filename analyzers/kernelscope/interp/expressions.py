@@ -222,7 +222,10 @@ def index_of(run: Interpreter, scope: Scope, node: t.Expr) -> Value:
             parts = [None if p is None else evaluate(run, scope, p) for p in (node.lower, node.upper, node.step)]
             return slice(*parts)
         case t.Tuple():
-            return tuple(index_of(run, scope, entry) for entry in node.elts)
+            parts = [
+                elements(run, scope, [e]) if isinstance(e, t.Starred) else [index_of(run, scope, e)] for e in node.elts
+            ]
+            return tuple(value for part in parts for value in part)
         case _:
             return evaluate(run, scope, node)
 

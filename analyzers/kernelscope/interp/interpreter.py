@@ -317,6 +317,8 @@ class Interpreter:
         if definition is not None:
             return self.defined(definition)
         found = modules.resolve(path, name)
+        if isinstance(found, Missing) and name == "Ellipsis":
+            return ...
         if isinstance(found, Missing) and hasattr(builtins, name):
             return Builtin(name)
         match found:
