@@ -56,8 +56,9 @@ def call_tensor_method(run: Interpreter, target: TensorMethod, args: Arguments, 
 
 def _operator(run: Interpreter, name: str, args: Arguments, kwargs: Keywords) -> Value:
     """An operator of the table. An axis that callers may choose is the one of the default."""
-    given_sizes = sum(isinstance(v, Dim | Opaque) for v in args)
-    if run.certain and given_sizes < 2 and any(isinstance(v, Opaque) for v in (*args, *kwargs.values())):
+    spread = [v for arg in (*args, *kwargs.values()) for v in (arg if type(arg) in (tuple, list) else (arg,))]
+    given_sizes = sum(isinstance(v, Dim | Opaque) for v in spread)
+    if run.certain and given_sizes < 2 and any(isinstance(v, Opaque) for v in spread):
         return Tensor(Shape.unknown("what is given may be a number, sizes or a tensor"), Unknown("what is given"))
     op = ops.find(name)
     plain = op is not None and op.tier == "family"
