@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from pkgutil import resolve_name
 
 import pytest
 from kernelscope.analysis import Analysis
@@ -110,6 +112,29 @@ def test_registers_are_those_of_a_build_log_nearby(tmp_path: Path) -> None:
     assert rows["Registers"] == "`ptxas` 40 to 96 over 2 instantiations on sm_90, 40 bytes spilled (L6 `make.log`)"
     assert rows["Occupancy"] == "2 blocks/SM = 16/64 warps = 25% on sm_90, limited by registers"
     assert dict(_card(analysis, path, b"rescale"))["Registers"] == "not known without ptxas"
+
+
+class _Counted:
+    """A pattern that counts how often a text is searched through."""
+
+    def __init__(self, pattern: re.Pattern[str]) -> None:
+        self.pattern = pattern
+        self.searches = 0
+
+    def finditer(self, text: str) -> Iterator[re.Match[str]]:
+        self.searches += 1
+        return self.pattern.finditer(text)
+
+
+def test_what_variables_hold_is_read_once_for_all_launches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "many.cu"
+    many = "k<<<1, 1>>>(); " * 300
+    path.write_text(f"void f() {{ auto k = &first<4>; {many} k = other; {many} }}\nvoid g() {{ {many} }}\n")
+    given = _Counted(resolve_name("kernelscope.kernels.cuda.launches:_GIVEN"))
+    monkeypatch.setattr("kernelscope.kernels.cuda.launches._GIVEN", given)
+    found = [(launch.kernel, launch.templates) for launch in Analysis([tmp_path]).cuda.launches_in(str(path))]
+    assert given.searches == 1
+    assert found == [("first", ("4",))] * 300 + [("first", ("4",)), ("other", ())] * 300 + [("k", ())] * 300
 
 
 def _card(analysis: Analysis, path: Path, name: bytes) -> tuple[tuple[str, str], ...]:

@@ -25,7 +25,17 @@ from kernelscope.syntax.cuda.nodes import one_line
 MAX_CONFIGURATION = 4_000
 MAX_WAYS = 16
 MAX_COPIES = 8
+MAX_CALLEE = 300
+"""Characters of a kernel's name with its namespaces."""
 _NAME_BEFORE = re.compile(r"(?:::)?[A-Za-z_]\w*(?:\s*::\s*(?:template\s+)?[A-Za-z_]\w*)*\s*\Z")
+_GIVEN = re.compile(
+    r"(?<![\w.])(\w+)\s*(?:=|\{)(?=\s*(?:\([^()]*\)\s*)?(?:reinterpret_cast<[^()]*>\(|static_cast<[^()]*>\()?"
+    r"&?\s*((?:::)?[A-Za-z_][\w:]*))"
+)
+"""A variable and the name that it is given, perhaps a kernel's."""
+_ENDS = re.compile(r"\s*[;,)}:]")
+Meaning = tuple[str, tuple[str, ...]]
+"""A kernel's name and its template arguments."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +173,8 @@ class _Finder:
         self.found: list[Launch] = []
         self.copies: dict[int, int] = {}
         """How often macros that repeat their argument have repeated a launch."""
+        self.kernels = {kernel.name for kernel in unit.kernels}
+        self.told: dict[tuple[int, str], list[tuple[int, Meaning]]] = {}
 
     def run(self) -> tuple[Launch, ...]:
         if b"<<<" in self.plain:
@@ -244,7 +256,7 @@ class _Finder:
             return
         self.copies[span.start] = copies + 1
         function = self.unit.function_at(mark)
-        for name, templates in _meanings(self.unit, function, callee, mark):
+        for name, templates in self._meanings(function, callee, mark):
             whole = self.unit.source.prepared.origin(start, end)
             self.found.append(
                 Launch(
@@ -260,6 +272,44 @@ class _Finder:
                     how,
                 )
             )
+
+    def _meanings(self, function: Function | None, callee: str, offset: int) -> list[Meaning]:
+        """The kernels that a launch may mean: itself, or those that a variable was given before."""
+        itself = _parted(callee)
+        if function is None or itself[0] in self.kernels or not re.fullmatch(r"\w+", one_line(callee).strip()):
+            return [itself]
+        asked = (function.body.start_byte, itself[0])
+        if asked not in self.told:
+            self.told[asked] = list(self._kernels_given(function, itself[0]))
+        return [meaning for end, meaning in self.told[asked] if end <= offset] or [itself]
+
+    def _kernels_given(self, function: Function, name: str) -> Iterator[tuple[int, Meaning]]:
+        """What a function gives a variable: each meaning once, with the end of the name where it is first given."""
+        told: set[Meaning] = set()
+        starts, given = self._given.get(name, ([], []))
+        first = bisect_left(starts, function.body.start_byte)
+        for start, end in given[first : bisect_left(starts, function.body.end_byte)]:
+            stop = template_end(self._text, end) if self._text[end : end + 1] == "<" else None
+            if stop is None and not _ENDS.match(self._text, end):
+                continue
+            meaning = _parted(self._text[start : stop or end])
+            if meaning[0] not in ("nullptr", "NULL") and meaning not in told:
+                told.add(meaning)
+                yield stop or end, meaning
+
+    @cached_property
+    def _text(self) -> str:
+        return self.data.decode("latin-1")
+
+    @cached_property
+    def _given(self) -> dict[str, tuple[list[int], list[tuple[int, int]]]]:
+        """By variable: where it is given something, and the span of the name that it is given."""
+        found: dict[str, tuple[list[int], list[tuple[int, int]]]] = {}
+        for match in _GIVEN.finditer(self._text):
+            starts, given = found.setdefault(match[1], ([], []))
+            starts.append(match.start())
+            given.append(match.span(2))
+        return found
 
     def _unused_macros(self) -> None:
         """Launches in macros that this file defines and does not use: read from the macro's body."""
@@ -311,7 +361,7 @@ def _callee_before(head: str) -> str | None:
         if opening is None:
             return None
         begin = opening
-    found = _NAME_BEFORE.search(text[:begin])
+    found = _NAME_BEFORE.search(text, max(0, begin - MAX_CALLEE), begin)
     return head[found.start() :] if found else None
 
 
@@ -373,33 +423,6 @@ def _kernel_argument(text: str) -> str | None:
             text = text.removeprefix("HIP_KERNEL_NAME(").removesuffix(")")
         else:
             return text if re.match(r"(?:::)?[A-Za-z_]", text) else None
-
-
-def _meanings(unit: Unit, function: Function | None, callee: str, offset: int) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """The kernels that a launch may mean: itself, or those that a variable is given."""
-    name, templates = _parted(callee)
-    plain = re.fullmatch(r"\w+", one_line(callee).strip())
-    if plain is None or function is None or any(f.name == name for f in unit.kernels):
-        yield name, templates
-        return
-    body = unit.source.expanded[function.body.start_byte : offset].decode("latin-1")
-    pattern = re.compile(
-        rf"(?<![\w.]){re.escape(name)}\s*(?:=|\{{)\s*(?:\([^()]*\)\s*)?(?:reinterpret_cast<[^()]*>\(|static_cast<[^()]*>\()?"
-        r"&?\s*((?:::)?[A-Za-z_][\w:]*)"
-    )
-    told: set[tuple[str, tuple[str, ...]]] = set()
-    for found in pattern.finditer(body):
-        end = found.end(1)
-        if body[end : end + 1] == "<" and (stop := template_end(body, end)) is not None:
-            end = stop
-        elif not re.match(r"\s*[;,)}:]", body[end:]) and body[end : end + 1] != "":
-            continue
-        meaning = _parted(body[found.start(1) : end])
-        if meaning[0] not in ("nullptr", "NULL") and meaning not in told:
-            told.add(meaning)
-            yield meaning
-    if not told:
-        yield name, templates
 
 
 def nearest(found: tuple[Launch, ...], offset: int) -> Launch | None:
