@@ -9,6 +9,7 @@ from typing import Any, cast
 import pytest
 from kernelscope.analysis import Analysis
 from kernelscope.explain.document import Code, Document, Paragraph
+from kernelscope.graph.collectives import collective
 from kernelscope.results import Target, UserError
 from kernelscope.workspace.files import Files
 
@@ -349,6 +350,35 @@ Python use()
 └─ TileLang kernel norm
 """,
     ),
+    "decorators that end like those of kernels: compilers of host functions, registrations": (
+        "use.py::use",
+        """
+## use.py
+import torch
+import equinox
+from numba import njit, cuda
+@cuda.jit
+def k(x): ...
+@njit(parallel=True)
+def compiled(x):
+    k(x)
+@equinox.filter_jit
+def traced(x):
+    compiled(x)
+@torch.library.register_kernel("mine::op", "cuda")
+def implementation(x):
+    traced(x)
+def use(x):
+    implementation(x)
+""",
+        """
+Python use()
+└─ Python implementation()
+   └─ Python traced()
+      └─ Python compiled()
+         └─ Numba kernel k
+""",
+    ),
     "instances that are called, methods of receivers that are not known": (
         "use.py::use",
         """
@@ -515,6 +545,24 @@ TORCH_LIBRARY(mine, m) { m.def("scale(Tensor x, Tensor(a!) out) -> ()"); m.impl(
     whole = analysis.graph()
     assert whole["complete"]
     assert len(cast("list[object]", whole["nodes"])) >= len(nodes) - 1
+
+
+COLLECTIVES = {
+    "torch.distributed.all_gather_into_tensor": "all_gather",
+    "torch.distributed._functional_collectives.all_reduce": "all_reduce",
+    "torch.distributed.scatter": "scatter",
+    "jax.lax.pmin": "all_reduce",
+    "jax.lax.all_gather": "all_gather",
+    "jax.lax.gather": None,  # these move elements of one array
+    "jax.lax.scatter": None,
+    "jax.lax.broadcast": None,
+    "torch.gather": None,
+}
+
+
+@pytest.mark.parametrize("name", COLLECTIVES)
+def test_which_functions_communicate(name: str) -> None:
+    assert collective(name) == COLLECTIVES[name]
 
 
 GAPS = {

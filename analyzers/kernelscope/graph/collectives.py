@@ -27,13 +27,19 @@ PRIMITIVES: dict[str, str] = {
     "recv": "recv",
     "irecv": "recv",
     "barrier": "barrier",
+}
+"""Of `torch.distributed` and its modules."""
+LAX: dict[str, str] = {
     "psum": "all_reduce",
     "pmean": "all_reduce",
     "pmax": "all_reduce",
+    "pmin": "all_reduce",
     "psum_scatter": "reduce_scatter",
     "ppermute": "permute",
+    "all_gather": "all_gather",
+    "all_to_all": "all_to_all",
 }
-_LIBRARIES = ("torch.distributed.", "torch.distributed._functional_collectives.", "jax.lax.")
+"""Of `jax.lax`, whose `gather`, `scatter` and `broadcast` move elements of one array."""
 _NATIVE = re.compile(
     r"(?:nccl|rccl|nvshmemx?_?)(AllReduce|AllGather|ReduceScatter|Broadcast|Bcast|Send|Recv|AlltoAll|barrier\w*)\Z"
 )
@@ -45,7 +51,9 @@ _WORDS = {"AllReduce": "all_reduce", "AllGather": "all_gather", "ReduceScatter":
 def collective(dotted: str) -> str | None:
     """The primitive that a library function of this full name carries out."""
     library, _, name = dotted.rpartition(".")
-    return PRIMITIVES.get(name) if f"{library}.".startswith(_LIBRARIES) else None
+    if library == "jax.lax":
+        return LAX.get(name)
+    return PRIMITIVES.get(name) if f"{library}.".startswith("torch.distributed.") else None
 
 
 def native_collective(name: str) -> str | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from kernelscope.graph.collectives import PRIMITIVES
+from kernelscope.graph.collectives import collective
 from kernelscope.results import Location
 from kernelscope.serving.claims import Claim, PythonSource, literal
 from kernelscope.serving.guards import Guard, all_guards_text, calls, guards_text, last_name, statements
@@ -19,7 +19,8 @@ NAMES = {"allreduce": "all_reduce", "allgather": "all_gather", "reducescatter": 
 GROUPS = {"init_process_group", "new_group", "init_device_mesh", "DeviceMesh", "Mesh", "make_mesh",
           "initialize_model_parallel", "ProcessGroupNCCL", "ncclCommInitRank"}  # fmt: skip
 BLANK = {"empty", "zeros", "empty_like", "zeros_like", "new_empty", "range", "len", "print", "contiguous"}
-PACKAGES = ("torch.distributed", "dist", "jax.lax", "lax", "torch.distributed.nn.functional", "funcol")
+USUAL = {"dist": "torch.distributed", "lax": "jax.lax", "funcol": "torch.distributed._functional_collectives"}
+"""How these modules are mostly imported, for names whose import is not seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +188,4 @@ def _primitive(call: t.Call, aliases: dict[str, str]) -> str | None:
     first, _, rest = name.partition(".")
     full = aliases.get(first, first) + (f".{rest}" if rest else "")
     package, _, last = full.rpartition(".")
-    if package in PACKAGES or package.startswith("torch.distributed"):
-        return PRIMITIVES.get(last)
-    return None
+    return collective(f"{USUAL.get(package, package)}.{last}")
