@@ -9,7 +9,8 @@ from kernelscope.syntax.python.tree import Call, FunctionDef, With, dotted, walk
 from kernelscope.workspace.modules import External, Modules
 
 _HOST_JIT = ("jax", "torch", "numba", "cutlass", "equinox", "warp")
-"""Libraries whose `jit` traces or compiles host functions."""
+"""Libraries whose `jit`, `njit` or `filter_jit` traces or compiles host functions."""
+_KERNEL = ("kernel", "rawkernel")
 KERNEL_LIBRARIES: dict[str, str] = {
     "triton": "Triton",
     "tilelang": "TileLang",
@@ -24,21 +25,22 @@ KERNEL_LIBRARIES: dict[str, str] = {
 def kernel_language(function: FunctionDef, modules: Modules, path: str) -> str | None:
     """The language of a function that a decorator makes a kernel; None for host functions.
 
-    `jit` of a library that has `kernel` beside it, and of tracers, decorates host functions. A decorator of the
-    workspace's own counts when the body opens a kernel frame or is written in a kernel language.
+    `jit` of a library that has `kernel` beside it, and of tracers, decorates host functions. Of the workspace's own
+    decorators one that is called `jit` counts, and another `..._jit` when the body opens a kernel frame.
     """
     for decorator in function.decorator_list:
         name = dotted(decorator.func if isinstance(decorator, Call) else decorator)
         tail = name.rpartition(".")[2] if name else ""
-        if not name or not tail.endswith(("jit", "kernel")):
+        if not name or not (tail.endswith("jit") or tail in _KERNEL):
             continue
         found = modules.resolve(path, name)
         if isinstance(found, External):
             library = found.dotted.rpartition(".")[0]
-            if tail == "jit" and library.startswith(_HOST_JIT) and not library.startswith("numba.cuda"):
+            package = library.partition(".")[0]
+            if tail.endswith("jit") and package in _HOST_JIT and library != "numba.cuda":
                 continue
             if tail.endswith("jit") or library:
-                return KERNEL_LIBRARIES.get(library.partition(".")[0], library.partition(".")[0] or "Triton")
+                return KERNEL_LIBRARIES.get(package, package or "Triton")
         elif tail.endswith("jit") and (tail == "jit" or _opens_kernel_frame(function, modules, path)):
             return "TileLang" if tail != "jit" else "Triton"
     return None
