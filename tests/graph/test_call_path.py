@@ -572,6 +572,15 @@ GAPS = {
                       "made_by_build is declared, but defined nowhere in the workspace (made by the build?)"),
     "device libraries": ("a.cu", "void f(int n) { cublasGemmEx(n); cudaGetDevice(&n); }\n",
                          "cublasGemmEx lies outside of the workspace"),
+    "objects of template libraries": ("a.cu", "void f(Gemm gemm) { gemm.run(); }\n",
+                         "`.run()`: the object is not known; template libraries start their kernels like this"),
+    "not what another folder defines": (
+        "a.cu",
+        "void elsewhere(int n);\nvoid f(int n) { elsewhere(n); cuShape(n); made_by_build(n); }\n"
+        "void made_by_build(int n);\n"
+        "## lib/b.cpp\nvoid elsewhere(int n) { }\nvoid cuShape(int n) { }\n",
+        "made_by_build is declared, but defined nowhere in the workspace (made by the build?)",
+    ),
 }  # fmt: skip
 
 

@@ -12,8 +12,7 @@ from collections.abc import Iterator
 from kernelscope.graph.kinds import Edge, EdgeKind, Node, NodeKind
 from kernelscope.graph.operator_graph import OperatorGraph
 from kernelscope.graph.paths import Reached
-from kernelscope.graph.python_calls import TENSOR_METHODS
-from kernelscope.workspace.facts import DefKind, FileFacts
+from kernelscope.graph.python_calls import TENSOR_METHODS, own_scopes
 from kernelscope.workspace.files import PYTHON_SUFFIXES
 
 MAX_GAPS = 6
@@ -21,9 +20,7 @@ MAX_PER_FUNCTION = 3
 MAX_METHODS = 60
 _HOST_ONLY = frozenset({"torch", "numpy", "triton", "builtins", "typing_extensions", "packaging", "tqdm", "os"})
 """Libraries whose functions are no gap by themselves: what they run is known, or no kernel."""
-_DEVICE_API = re.compile(
-    r"(?:cu|hip)(?:da|blas|dnn|sparse|fft|solver|rand|tensor)?(?:[A-Z]\w*)?(?:Mem(?:cpy|set)|[A-Z])\w*\Z"
-)
+_DEVICE_API = re.compile(r"(?:cu|hip)(?:da|blas|dnn|sparse|fft|solver|rand|tensor)?[A-Z]\w*\Z")
 _NATIVE_NAMESPACES = re.compile(r"(?:cutlass|cub|thrust|cudnn_frontend|ck|ck_tile|dnnl|oneapi|sycl)::")
 _TORCH_NAMESPACES = re.compile(r"(?:at|torch)::\w+\Z")
 _BORING = re.compile(
@@ -73,7 +70,7 @@ def _native_gaps(graph: OperatorGraph, node: Node) -> Iterator[tuple[str, int]]:
     facts = graph.facts(node.path)
     if facts is None:
         return
-    own = _scopes_of(facts, node.start)
+    own = own_scopes(facts, node.start)
     count = 0
     for call in facts.calls:
         if call.scope not in own or count >= MAX_PER_FUNCTION:
@@ -82,8 +79,9 @@ def _native_gaps(graph: OperatorGraph, node: Node) -> Iterator[tuple[str, int]]:
         if name != call.name:
             if name in ("run", "initialize"):
                 count += 1
-                yield f"`.{name}()` of a template library's object: its kernel lies outside of the workspace", call.line
-        elif _BORING.match(name):
+                text = f"`.{name}()`: the object is not known; template libraries start their kernels like this"
+                yield text, call.line
+        elif _BORING.match(name) or graph.is_defined_natively(name):
             continue
         elif _DEVICE_API.match(name) or _NATIVE_NAMESPACES.match(name) or _TORCH_NAMESPACES.match(name):
             count += 1
@@ -91,13 +89,3 @@ def _native_gaps(graph: OperatorGraph, node: Node) -> Iterator[tuple[str, int]]:
         elif "::" not in name and graph.is_declared_only(node.path, name):
             count += 1
             yield f"{name} is declared, but defined nowhere in the workspace (made by the build?)", call.line
-
-
-def _scopes_of(facts: FileFacts, name_start: int) -> set[int]:
-    """A function and what is defined in it."""
-    own: set[int] = set()
-    for index, definition in enumerate(facts.defs):
-        is_within = definition.scope in own and definition.kind is not DefKind.MACRO
-        if definition.name_start == name_start or is_within:
-            own.add(index)
-    return own

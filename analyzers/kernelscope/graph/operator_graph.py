@@ -209,10 +209,16 @@ class OperatorGraph:
         found = self._workspace.index.table.named(name, at_most)
         return sum(match.name.kind is DefKind.METHOD for match in found)
 
+    def is_defined_natively(self, name: str) -> bool:
+        """Whether a C++ file of the workspace defines something of this name, in whatever namespace."""
+        return "::" not in name and any(
+            not match.path.endswith(PYTHON_SUFFIXES) for match in self._workspace.index.table.named(name)
+        )
+
     def is_declared_only(self, path: str, name: str) -> bool:
-        """Whether C++ files of a folder declare a function that none of them defines."""
+        """Whether C++ files of a folder declare a function that no C++ file of the workspace defines."""
         folder = os.path.dirname(path)
-        if any(os.path.dirname(match.path) == folder for match in self._workspace.index.table.named(name)):
+        if self.is_defined_natively(name):
             return False
         prototype = re.compile(
             rb"(?m)^(?![ \t]|return\b|else\b)[\w:<>,&*\[\] \t\n]+[ \t\n&*]%b\s*\(([^;{}()]*)\)[^;{}()]*;"

@@ -16,7 +16,7 @@ from kernelscope.graph.operator_graph import OperatorGraph
 MAX_NODES = 600
 MAX_DEPTH = 14
 MAX_SECONDS = 30.0
-"""Never met but on a machine that does nothing: the other bounds are the same everywhere."""
+"""For a machine that hardly gets on at all: the other bounds are met before, and are the same everywhere."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,7 +113,7 @@ class PythonCalls:
         facts = self._index.facts(node.path)
         if facts is None:
             return
-        own = _own_scopes(facts, node.start)
+        own = own_scopes(facts, node.start)
         if not own:
             return
         outermost = min(own)
@@ -139,7 +139,7 @@ class PythonCalls:
         facts = self._index.facts(node.path)
         if facts is None:
             return
-        own = _own_scopes(facts, node.start)
+        own = own_scopes(facts, node.start)
         for call in facts.calls:
             if call.scope not in own or any(
                 True for _ in self._targets(node.path, facts, min(own), call.scope, call.name)
@@ -438,11 +438,11 @@ def _scopes(facts: f.FileFacts, scope: int) -> Iterator[int]:
         scope = facts.defs[scope].scope
 
 
-def _own_scopes(facts: f.FileFacts, name_start: int) -> set[int]:
-    """A function's index and those of the functions defined in it."""
+def own_scopes(facts: f.FileFacts, name_start: int) -> set[int]:
+    """A function's index and those of what is defined in it; macros stand anywhere."""
     own: set[int] = set()
-    inner = (f.DefKind.FUNCTION, f.DefKind.METHOD, f.DefKind.CLASS)
     for index, definition in enumerate(facts.defs):
-        if definition.name_start == name_start or (definition.scope in own and definition.kind in inner):
+        is_within = definition.scope in own and definition.kind is not f.DefKind.MACRO
+        if definition.name_start == name_start or is_within:
             own.add(index)
     return own
