@@ -20,7 +20,7 @@ from kernelscope.syntax.python import tree as t
 LANE = "lane of "
 """How atoms begin that stand for the elements of a `tl.arange`, one for each axis."""
 PROGRAM = "program "
-HINTS = frozenset(("multiple_of", "max_contiguous", "max_constancy", "to", "assume"))
+HINTS = frozenset(("multiple_of", "max_contiguous", "max_constancy"))
 MAX_HOPS = 40
 
 
@@ -177,10 +177,10 @@ class _Reader:
             name = f"{LANE}{length!r}"
             self.lanes[name] = length
             return dim(name)
-        elif operation in HINTS:
-            method = isinstance(node.func, t.Attribute) and t.dotted(node.func.value) not in ("tl", "triton.language")
-            inner = node.func.value if method and isinstance(node.func, t.Attribute) else node.args[0]
-            return self.read(inner, at)
+        elif operation in HINTS and node.args:
+            return self.read(node.args[0], at)
+        elif isinstance(node.func, t.Attribute) and operation == "to":
+            return self.read(node.func.value, at)
         raise _NotTold
 
     def _placed(self, index: Dim, place: t.Expr) -> Dim:
