@@ -60,7 +60,7 @@ def test_findings_say_what_wastes_and_what_would_help(analysis: Analysis) -> Non
     expected = [("bank-conflict", 9), ("out-of-bounds", 10), ("uncoalesced", 10), ("bank-conflict", 11)]
     assert [(code, line) for code, line, _ in found] == expected
     assert "rows of 33 elements instead of 32" in found[0][2]
-    assert "small has 512 bytes" in found[1][2]
+    assert "small has 512 bytes; a thread of the block of (32, 8, 1) reaches byte 639" in found[1][2]
     assert "40 bytes apart" in found[2][2]
 
 

@@ -72,10 +72,10 @@ def _outside(warp: KernelWarp, verdict: Verdict) -> Problem | None:
             numbers = Lanes(threads(block, first)).spread(offset).get(UNIT, ())
         except (Undecided, NeedsCases):
             return None
-        beyond = max((n + width.const for n in numbers), default=0)
-        if beyond > limit.const or min(numbers, default=0) < 0:
+        lowest, last = min(numbers, default=0), max(numbers, default=0) + width.const - 1
+        if lowest < 0 or last >= limit.const:
             what = f"{access.memory.name} has {limit.const} bytes"
-            message = f"{what}; a thread of the block of {block} reaches byte {max(numbers)}"
+            message = f"{what}; a thread of the block of {block} reaches byte {lowest if lowest < 0 else last}"
             return Problem("out-of-bounds", message, warp.span(access.span))
     return None
 
