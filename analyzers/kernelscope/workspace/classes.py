@@ -200,7 +200,7 @@ def _stores(cls: Definition) -> list[Stored]:
 
 
 def stored_in_others(body: list[Stmt]) -> set[str]:
-    """Attributes that code stores in objects other than the first parameter of the method that it stands in."""
+    """Attributes that code stores in anything but `self`."""
     found: set[str] = set()
     for node in walk(*body):
         if isinstance(node, Assign | AnnAssign):

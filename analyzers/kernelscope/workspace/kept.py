@@ -44,13 +44,13 @@ class Kept:
             self.flush()
 
     def flush(self) -> None:
-        """Writes what is waiting, and lets go of what was read: who asks keeps it himself."""
+        """Writes what is waiting."""
         if self._waiting:
             self._store().put_made(self._kind, self._waiting.values())
             self._waiting.clear()
 
     def forget(self) -> None:
-        """Lets go of the blobs that were read."""
+        """Lets go of the blobs that were read: who asks keeps what he made of them."""
         self._loaded = None
 
     def _is_on_disk(self, version: Version) -> bool:
