@@ -8,10 +8,22 @@ from kernelscope.dims.compare import normal, same
 from kernelscope.dims.facts import NO_FACTS, Facts
 from kernelscope.dims.monomial import Opaque
 from kernelscope.dims.parse import parse
-from kernelscope.dims.polynomial import Dim, DimLike, TooLarge, ceil_div, dim, maximum, minimum, product, total
+from kernelscope.dims.polynomial import (
+    ARITHMETIC,
+    Dim,
+    DimLike,
+    TooLarge,
+    ceil_div,
+    dim,
+    maximum,
+    minimum,
+    product,
+    total,
+)
 from kernelscope.dims.render import render
 
 __all__ = [
+    "ARITHMETIC",
     "NO_FACTS",
     "Dim",
     "DimLike",

@@ -5,7 +5,7 @@ Knows no bounds and no facts: every rewrite here holds for all integers, with di
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from math import gcd
 from typing import Union
@@ -435,3 +435,12 @@ def _sorted(sums: dict[Monomial, int]) -> Dim:
 
 ZERO = _constant(0)
 ONE = _constant(1)
+
+ARITHMETIC: dict[str, Callable[[Dim, Dim], Dim]] = {
+    "+": Dim.__add__,
+    "-": Dim.__sub__,
+    "*": Dim.__mul__,
+    "//": Dim.__floordiv__,
+    "%": Dim.__mod__,
+}
+"""Python's operators on whole numbers. `//` and `%` raise ArithmeticError for a zero."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kernelscope import ops
-from kernelscope.dims import Dim, Facts, dim
+from kernelscope.dims import ARITHMETIC, Dim, Facts, dim
 from kernelscope.dims.polynomial import cancel
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.sequences import MAX_ELEMENTS, sequence
@@ -61,9 +61,6 @@ def truth(value: Value) -> bool | None:
             return None
 
 
-_INTEGER = {"+": Dim.__add__, "-": Dim.__sub__, "*": Dim.__mul__, "//": Dim.__floordiv__, "%": Dim.__mod__}
-
-
 def binary(run: Interpreter, op: str, left: Value, right: Value, span: Any) -> Value:
     """A binary operator: tensors by the table, sizes by the algebra, sequences by Python."""
     left, right = present(left), present(right)
@@ -78,9 +75,9 @@ def binary(run: Interpreter, op: str, left: Value, right: Value, span: Any) -> V
         lost = Unknown((left if isinstance(left, Unknown) else right).reason, span)
         return run.operated(operator_name(op), [left, right], {}, span, lost)
     if isinstance(left, Dim) and isinstance(right, Dim):
-        if op in _INTEGER:
+        if op in ARITHMETIC:
             try:
-                return _INTEGER[op](left, right)
+                return ARITHMETIC[op](left, right)
             except ArithmeticError:
                 return Unknown("a division by zero", span)
         if op == "**" and right.const is not None and 0 <= right.const <= 8:
@@ -92,7 +89,7 @@ def binary(run: Interpreter, op: str, left: Value, right: Value, span: Any) -> V
         return _RATIONAL[op](_rational(left), _rational(right))
     if isinstance(left, Number | Quotient | Flag) or isinstance(right, Number | Quotient | Flag):
         whole = all(isinstance(v, Dim | bool) or (isinstance(v, Number) and v.is_integer) for v in (left, right))
-        return Number(is_integer=whole and op in _INTEGER)
+        return Number(is_integer=whole and op in ARITHMETIC)
     if isinstance(left, float | Dim | bool) and isinstance(right, float | Dim | bool):
         one, two = _number(left), _number(right)
         if one is None or two is None:

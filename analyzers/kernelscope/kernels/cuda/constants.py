@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from kernelscope.dims import Dim, TooLarge, ceil_div, dim, maximum, minimum, same
+from kernelscope.dims import ARITHMETIC, Dim, TooLarge, ceil_div, dim, maximum, minimum, same
 from kernelscope.kernels.cuda import types
 from kernelscope.kernels.cuda.units import Unit
 from kernelscope.syntax.cuda.declarations import Declaration, Struct
@@ -367,12 +367,8 @@ def _short_cut(op: str, a: Dim | None, b: Dim | None) -> Dim | None:
 def binary(op: str, a: Dim, b: Dim) -> Dim | None:
     """An integer operation of C++ on sizes, which are not negative; None where it cannot be told."""
     match op:
-        case "+":
-            return a + b
-        case "-":
-            return a - b
-        case "*":
-            return a * b
+        case "+" | "-" | "*":
+            return ARITHMETIC[op](a, b)
         case "/":
             return divided(a, b)
         case "%":

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from kernelscope.dims import Dim, dim, render
+from kernelscope.dims import ARITHMETIC, Dim, dim, render
 from kernelscope.kernels.triton.broadcasting import broadcast
 from kernelscope.kernels.triton.call import as_tensor
 from kernelscope.kernels.triton.dtypes import is_float, of_number, promote, quotient
@@ -103,17 +103,9 @@ def scalar_value(op: str, a: Tensor, b: Tensor) -> Dim | None:
 
 def _dims(op: str, a: Dim, b: Dim) -> Dim | None:
     try:
+        if op in ARITHMETIC:
+            return ARITHMETIC[op](a, b)
         match op:
-            case "+":
-                return a + b
-            case "-":
-                return a - b
-            case "*":
-                return a * b
-            case "//":
-                return a // b
-            case "%":
-                return a % b
             case "**" if (power := b.const) is not None:
                 return a**power if power >= 0 else None
             case "**" if a.const is not None:

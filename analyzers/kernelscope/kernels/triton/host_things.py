@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kernelscope.dims import Dim, ceil_div, dim, maximum, minimum, product
+from kernelscope.dims import ARITHMETIC, Dim, ceil_div, dim, maximum, minimum, product
 from kernelscope.syntax.python import tree as t
 
 if TYPE_CHECKING:
@@ -122,19 +122,11 @@ def calculated(op: str, left: HostValue, right: HostValue) -> HostValue:
     a, b = as_dim(left), as_dim(right)
     if a is None or b is None:
         return None
+    if op in ARITHMETIC:
+        return ARITHMETIC[op](a, b)
     match op:
-        case "+":
-            return a + b
-        case "-":
-            return a - b
-        case "*":
-            return a * b
-        case "//":
-            return a // b
         case "/":
             return a.exact_div(b)
-        case "%":
-            return a % b
         case "**" if b.const is not None:
             return a**b.const
         case "<<" if b.const is not None and 0 <= b.const < 64:
