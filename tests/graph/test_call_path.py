@@ -565,6 +565,39 @@ def test_which_functions_communicate(name: str) -> None:
     assert collective(name) == COLLECTIVES[name]
 
 
+def test_kernels_behind_doubtful_hops_are_counted_as_such(workspace: Workspace) -> None:
+    files = workspace(
+        """
+## m.py
+import triton
+@triton.jit
+def k(x): ...
+@triton.jit
+def other(x): ...
+class Layer:
+    def run_core(self, x):
+        k[(1,)](x)
+def sure(x):
+    other[(1,)](x)
+def f(x, layer):
+    layer.run_core(x)
+    sure(x)
+def nothing(x):
+    return x
+"""
+    )
+    heads = {
+        "f": "Python f() reaches 2 kernels, 1 of them through hops marked ?.",
+        "Layer.run_core": "Python Layer.run_core() reaches 1 kernel.",
+        "nothing": "Python nothing() reaches no kernel that could be found.",
+    }
+    for name, head in heads.items():
+        document = ask(files, f"m.py::{name}")
+        (first, *_) = (block for block in document.blocks if isinstance(block, Paragraph))
+        assert first.lines[0].text == head
+        assert any(note.startswith("? marks") for note in document.notes) == (name == "f")
+
+
 GAPS = {
     "packages outside": ("m.py", "import other\ndef f(x):\n    other.ops.scale(x)\n",
                          "other.ops.scale lies outside of the workspace"),
@@ -572,6 +605,8 @@ GAPS = {
                       "made_by_build is declared, but defined nowhere in the workspace (made by the build?)"),
     "device libraries": ("a.cu", "void f(int n) { cublasGemmEx(n); cudaGetDevice(&n); }\n",
                          "cublasGemmEx lies outside of the workspace"),
+    "receivers": ("m.py", "class C:\n    def scaled(self): ...\ndef f(x):\n    x.scaled()\n",
+                  "`x.scaled()`: the receiver is not known; 1 method has this name"),
     "objects of template libraries": ("a.cu", "void f(Gemm gemm) { gemm.run(); }\n",
                          "`.run()`: the object is not known; template libraries start their kernels like this"),
     "not what another folder defines": (

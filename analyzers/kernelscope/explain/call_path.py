@@ -41,8 +41,7 @@ def call_path(graph: OperatorGraph, start: Node, options: ViewOptions, target: T
     notes: list[str] = []
     kernels = down.kernels()
     if start.kind is not NodeKind.KERNEL:
-        names = len(dict.fromkeys(kernels))
-        blocks.append(Paragraph((Line(f"{describe(start)} reaches {_count(names, 'kernel')}.", start.location),)))
+        blocks.append(Paragraph((Line(f"{describe(start)} reaches {_reach(down, kernels)}.", start.location),)))
         blocks.append(Heading("Down to the kernels"))
         wanted = kernels + down.missing() or _leaves(down)
         missing = gaps(graph, down)
@@ -66,9 +65,6 @@ def call_path(graph: OperatorGraph, start: Node, options: ViewOptions, target: T
             notes.append("the search for callers met its bound; there may be more")
     if not graph.complete:
         notes.append("the index is still being built; links may be missing")
-    uncertain = [edge for edge in down.via.values() if not edge.certain]
-    if uncertain:
-        notes.append("? marks a hop with several possible targets, or one chosen by the build or at run time")
     return Document(f"Call path: {start.name}", tuple(blocks), "path", target, tuple(dict.fromkeys(notes)))
 
 
@@ -120,7 +116,18 @@ def _tree(reached: Reached, wanted: list[Node], options: ViewOptions, notes: lis
         lines.append(_line(indent + (corner if last else tee), node, reached.via[node], options))
         deeper = indent + ("   " if last else bar)
         todo.extend((child, deeper, i == 0) for i, child in enumerate(reversed(children.get(node, []))))
+    if any(not reached.via[node].certain for node in kept if node != reached.start):
+        notes.append("? marks a hop with several possible targets, or one chosen by the build or at run time")
     return tuple(lines)
+
+
+def _reach(reached: Reached, kernels: list[Node]) -> str:
+    """How many kernels, and how many of them over hops that the tree marks."""
+    if not kernels:
+        return "no kernel that could be found"
+    doubtful = sum(not all(edge.certain for edge in reached.path(kernel)) for kernel in kernels)
+    share = "" if len(kernels) == 1 else "all " if doubtful == len(kernels) else f"{doubtful} of them "
+    return _count(len(kernels), "kernel") + (f", {share}through hops marked ?" if doubtful else "")
 
 
 def _line(lead: str, node: Node, edge: Edge | None, options: ViewOptions) -> Line:

@@ -60,7 +60,8 @@ def _python_gaps(graph: OperatorGraph, node: Node) -> Iterator[tuple[str, int]]:
             owners = graph.methods_named(method, MAX_METHODS)
             if owners and not TENSOR_METHODS.match(method):
                 shown = f"`{receiver.replace('?', '…')}.{method}()`"
-                unknown.append((f"{shown}: the receiver is not known; {owners} methods have this name", call.line))
+                named = "1 method has" if owners == 1 else f"{owners} methods have"
+                unknown.append((f"{shown}: the receiver is not known; {named} this name", call.line))
     if not count:
         yield from unknown[:MAX_PER_FUNCTION]
 
