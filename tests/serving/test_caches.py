@@ -109,6 +109,8 @@ def test_it_is_seen(source: Source, find: Finder, text: str, fragments: tuple[st
     ("find", "text"),
     [
         (caches.paging, "def end(t, i, n):\n    return t[i] * n + n\n"),
+        (caches.paging, "def area(grid, o):\n    return grid[0] * grid[1] + o\n"),
+        (caches.paging, "def rows(x, n):\n    return x.shape[-1] * n + 1\n"),
         (caches.buffers, "def f(self):\n    self.x = torch.zeros(2, 3)\n"),
         (evictions.recency, "def show(self):\n    self.rows.sort(key=lambda r: r.last_access)\n"),
         (evictions.stacks_of_ids, "class C:\n    def f(self, a, n):\n        return self.free[a : a + n]\n"),
@@ -116,6 +118,7 @@ def test_it_is_seen(source: Source, find: Finder, text: str, fragments: tuple[st
         (positions.rotations, "def split(x):\n    return x.chunk(2, dim=-1)\n"),
         (trees.trees, TREE.replace("split_node", "copy")),
         (lengths.lengths, "def f(q):\n    return attend(q, mask=None)\n"),
+        (lengths.lengths, "def f(width):\n    return Conv2d(width, width, 3, padding=1)\n"),
     ],
 )
 def test_near_misses_are_not(source: Source, find: Finder, text: str) -> None:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kernelscope.serving.claims import Claim, PythonSource
-from kernelscope.serving.guards import own
+from kernelscope.serving.claims import Claim, PythonSource, literal
+from kernelscope.serving.guards import last_name, own
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Scope
@@ -56,10 +56,13 @@ def _is_slot(node: t.BinOp) -> bool:
 
 
 def _is_scaled_block(node: t.Expr) -> bool:
-    """`table[...] * size`: an entry of a table scaled by a size."""
+    """`table[...] * size`: an entry of a table scaled by a size; a fixed entry, such as `shape[0]`, is no look-up."""
     if not isinstance(node, t.BinOp) or node.op != "*" or not isinstance(node.left, t.Subscript):
         return False
-    return not isinstance(node.left.slice, t.Tuple | t.Slice) and not isinstance(node.right, t.Constant)
+    index = literal(node.left.slice)
+    if isinstance(node.left.slice, t.Tuple | t.Slice) or (index is not None and index != -1):
+        return False
+    return last_name(node.left.value) != "shape" and not isinstance(node.right, t.Constant)
 
 
 def _rounds_up(node: t.BinOp) -> bool:

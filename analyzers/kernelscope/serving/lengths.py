@@ -40,4 +40,4 @@ def lengths(source: PythonSource) -> Iterator[Claim]:
 def _pads(call: t.Call) -> bool:
     """A tokenizer that is asked to pad."""
     asked = next((k.value for k in call.keywords if k.arg == "padding"), None)
-    return isinstance(asked, t.Constant) and asked.value in (True, "longest", "max_length")
+    return isinstance(asked, t.Constant) and (asked.value is True or asked.value in ("longest", "max_length"))
