@@ -50,6 +50,24 @@ def free_some(self):
     order = [p for p in self.pages.values() if not p.users]
     order.sort(key=lambda p: p.last_access)
 """
+LEAST_RECENT = """
+class PageCache:
+    def get(self, key):
+        self.pages.move_to_end(key)
+
+    def shrink(self):
+        self.pages.popitem(last=False)
+"""
+COUNTED = """
+class Shelf:
+    def hold(self, page):
+        page.users += 1
+
+    def give(self, page):
+        page.users -= 1
+        if page.users == 0:
+            self.free(page)
+"""
 HASHED = """
 def checksum(words, prev):
     h = hashlib.blake2b(digest_size=16)
@@ -93,6 +111,13 @@ def forward(q, k, v, lens):
         (evictions.stacks_of_ids, STACK, ("LIFO", "most recently freed")),
         (evictions.recency, SORTED_SET, ("self.leaves.pop(0)", "leaf.rank()", "not leaf.below")),
         (evictions.recency, RECENCY, ("least recently used first", "p.last_access")),
+        (evictions.evictions, LEAST_RECENT, ("least recently used entry first",)),
+        (
+            evictions.evictions,
+            LEAST_RECENT.replace("move_to_end", "get"),
+            ("oldest entry first, in the order of insertion",),
+        ),
+        (sharing.reference_counts, COUNTED, ("reference count `users`",)),
         (sharing.hashes, HASHED, ("blake2b", "previous (parent) hash `prev`")),
         (positions.rotations, NEIGHBOURS, ("interleaved",)),
         (positions.rotations, HALVES, ("half-split",)),
@@ -113,6 +138,11 @@ def test_it_is_seen(source: Source, find: Finder, text: str, fragments: tuple[st
         (caches.paging, "def rows(x, n):\n    return x.shape[-1] * n + 1\n"),
         (caches.buffers, "def f(self):\n    self.x = torch.zeros(2, 3)\n"),
         (evictions.recency, "def show(self):\n    self.rows.sort(key=lambda r: r.last_access)\n"),
+        (evictions.recency, RECENCY.replace("last_access)", "last_access, reverse=True)")),
+        (evictions.evictions, "def newest(cache):\n    return cache.popitem(last=True)\n"),
+        (evictions.evictions, "def names(seen):\n    return seen.popitem(last=False)\n"),
+        (evictions.evictions, "def nearest(q):\n    heapq.heapify(q)\n    return heapq.heappop(q)\n"),
+        (sharing.reference_counts, COUNTED.replace("== 0", ">= 0")),
         (evictions.stacks_of_ids, "class C:\n    def f(self, a, n):\n        return self.free[a : a + n]\n"),
         (sharing.hashes, "def digest(text):\n    return hashlib.sha256(text).hexdigest()\n"),
         (positions.rotations, "def split(x):\n    return x.chunk(2, dim=-1)\n"),

@@ -14,6 +14,7 @@ from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
 FREEING = {"evict", "eviction", "free", "alloc", "allocate", "reclaim", "release", "prune", "unreferenced", "victim"}
+CACHES = {"cache", "caches", "kv", "page", "pages", "block", "blocks", "prefix", "lru"}
 RECENT = {"access", "accessed", "recent", "recency", "last", "lru", "time", "timestamp", "used", "serial", "age"}
 SORTED_SETS = {"SortedSet", "SortedList", "SortedDict", "SortedKeyList"}
 
@@ -25,7 +26,8 @@ def evictions(source: PythonSource) -> Iterator[Claim]:
             continue
         calls = [n for n in own(scope.node) if isinstance(n, t.Call)]
         names = [(t.dotted(c.func) or "").rpartition(".")[2] for c in calls]
-        if "heappop" in names and "heapify" in names:
+        spoken = {*words(scope.qualified_name), *words(source.path.stem)}
+        if "heappop" in names and "heapify" in names and FREEING & spoken:
             pops = calls[names.index("heappop")]
             order = _order(source)
             candidates = [m for m in _called(source, scope.owner, calls) if m is not scope.node]
@@ -37,20 +39,42 @@ def evictions(source: PythonSource) -> Iterator[Claim]:
                 value += f"; candidates: {', '.join(m.name for m in candidates)} where {' and '.join(tests[:4])}"
             where = [source.at(pops), source.at(scope.node), *(source.at(m) for m in candidates)]
             yield Claim(f"{scope.qualified_name} eviction", value, tuple(where))
-        ordered = [c for c, n in zip(calls, names, strict=True) if n == "popitem" and c.keywords]
-        if ordered:
-            value = f"least recently used entry first: {source.quote(ordered[0])}"
-            yield Claim(f"{scope.qualified_name} eviction", value, (source.at(ordered[0]),))
+        for call in calls:
+            held = _first_out(call)
+            if held is None or not (FREEING | CACHES) & {*spoken, *words(held)}:
+                continue
+            moved = [n for n in inside(scope.owner or scope.node) if _moves_to_end(n, held)]
+            order = "least recently used entry first" if moved else "oldest entry first, in the order of insertion"
+            places = tuple(source.at(n) for n in (call, *moved[:1]))
+            yield Claim(f"{scope.qualified_name} eviction", f"{order}: {source.quote(call)}", places)
+            break
+
+
+def _first_out(call: t.Call) -> str | None:
+    """The ordered map of which `popitem(last=False)` takes the first entry."""
+    match call:
+        case t.Call(func=t.Attribute(value=held, attr="popitem"), keywords=[keyword]):
+            is_first = keyword.arg == "last" and isinstance(keyword.value, t.Constant) and keyword.value.value is False
+            return t.dotted(held) if is_first else None
+        case _:
+            return None
+
+
+def _moves_to_end(node: t.Node, held: str) -> bool:
+    """`held.move_to_end(key)`: a use makes an entry the last one."""
+    match node:
+        case t.Call(func=t.Attribute(value=moved, attr="move_to_end")):
+            return t.dotted(moved) == held
+        case _:
+            return False
 
 
 def _order(source: PythonSource) -> t.Expr | None:
-    """What `__lt__` of a class of the file returns: the key that a heap of its instances is ordered by."""
-    for scope in source.module.functions():
-        if scope.node.name == "__lt__":
-            for node in own(scope.node):
-                if isinstance(node, t.Return) and node.value is not None:
-                    return node.value
-    return None
+    """What the only `__lt__` of the file returns: the key that a heap of its instances is ordered by."""
+    found = [scope.node for scope in source.module.functions() if scope.node.name == "__lt__"]
+    if len(found) != 1:
+        return None
+    return next((n.value for n in own(found[0]) if isinstance(n, t.Return) and n.value is not None), None)
 
 
 def _called(source: PythonSource, owner: t.ClassDef | None, calls: list[t.Call]) -> list[t.FunctionDef]:
@@ -73,7 +97,10 @@ def recency(source: PythonSource) -> Iterator[Claim]:
                 case _:
                     continue
             key = next((k.value for k in keywords if k.arg == "key"), None)
-            if key is None or not RECENT & set(words(source.quote(key))):
+            backwards = any(k.arg == "reverse" for k in keywords) or any(
+                isinstance(n, t.UnaryOp) and n.op == "-" for k in keywords for n in t.walk(k.value)
+            )
+            if key is None or backwards or not RECENT & set(words(source.quote(key))):
                 continue
             value = f"least recently used first: {source.quote(what)} is ordered by {source.quote(key)}"
             yield Claim(f"{scope.qualified_name} eviction order", value, (source.at(node), source.at(scope.node)))

@@ -31,6 +31,7 @@ def reference_counts(source: PythonSource) -> Iterator[Claim]:
             zero = [
                 n for n in inside(scope.node)
                 if isinstance(n, t.Compare) and isinstance(n.left, t.Attribute) and n.left.attr == attr
+                and n.ops[0] in ("==", "!=", ">", "<=")
                 and isinstance(n.comparators[0], t.Constant) and n.comparators[0].value == 0
             ]  # fmt: skip
             if attr not in raised or not zero:
