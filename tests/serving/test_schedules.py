@@ -14,6 +14,7 @@ from kernelscope.serving.counters import meetings
 from kernelscope.serving.dealing import deals
 from kernelscope.serving.tasks import plan
 from kernelscope.syntax.python import tree as t
+from kernelscope.syntax.python.lower import parse_module
 from kernelscope.syntax.text import SourceText
 
 SAMPLE = Path(__file__).parents[1] / "workspaces" / "sample"
@@ -40,6 +41,21 @@ def test_dealing_is_computed() -> None:
     plain, turning = deals(PythonSource(SCHEDULE, module))
     assert (plain.kind, plain.order[:6]) == ("round robin", (0, 1, 2, 3, 0, 1))
     assert (turning.kind, turning.order[:9]) == ("back and forth (zig-zag)", (0, 1, 2, 3, 3, 2, 1, 0, 0))
+
+
+@pytest.mark.parametrize(
+    "index", ["task.home % n", "len(task.needs) % n", "at % n", "home % n"], ids=["field", "length", "running", "bound"]
+)
+def test_an_index_that_is_no_number_of_the_task_gives_no_order(index: str) -> None:
+    text = f"""
+def spread(tasks, queues, n):
+    at = 0
+    for i, task in enumerate(tasks):
+        home = task.home
+        queues[{index}].append(task)
+        at += task.cost
+"""
+    assert not list(deals(PythonSource(Path("/w/f.py"), parse_module(text.encode()))))
 
 
 def met_in(text: str) -> dict[str, set[str]]:

@@ -84,22 +84,26 @@ def _order(loop: t.For) -> tuple[int, ...]:
             pass
         case _:
             return ()
+    bound: dict[str, int | None] = {n.id: None for n in t.walk(loop.target) if isinstance(n, t.Name)}
+    for node in t.walk(*loop.body):
+        if isinstance(node, t.Assign | t.AugAssign | t.AnnAssign | t.For):
+            targets = node.targets if isinstance(node, t.Assign) else [node.target]
+            bound |= {n.id: None for target in targets for n in t.walk(target) if isinstance(n, t.Name)}
     found: list[int] = []
     for task in range(QUEUES * TURNS):
-        queue = _run(loop.body, {number: task})
+        queue = _run(loop.body, {**bound, number: task})
         if queue is None or not 0 <= queue < QUEUES:
             return ()
         found.append(queue)
     return tuple(found)
 
 
-def _run(body: list[t.Stmt], names: dict[str, int]) -> int | None:
+def _run(body: list[t.Stmt], names: dict[str, int | None]) -> int | None:
     """The index of the queue that one round of the loop appends to."""
     for statement in body:
         match statement:
             case t.Assign(targets=[t.Name(id=name)], value=value):
-                if (number := _value(value, names)) is not None:
-                    names[name] = number
+                names[name] = _value(value, names)
             case t.If(test=test, body=then, orelse=otherwise):
                 chosen = _value(test, names)
                 if chosen is None:
@@ -113,15 +117,17 @@ def _run(body: list[t.Stmt], names: dict[str, int]) -> int | None:
     return None
 
 
-def _value(node: t.Expr, names: Mapping[str, int]) -> int | None:
-    """Integer arithmetic; a name that the loop does not bind is the number of queues."""
+def _value(node: t.Expr, names: Mapping[str, int | None]) -> int | None:
+    """Integer arithmetic; a name that the loop does not bind is the number of queues, one that it changes unknown."""
     match node:
         case t.Constant(value=int() as number):
             return int(number)
         case t.Name(id=name):
             return names.get(name, QUEUES)
-        case t.Call(func=t.Name(id="len")) | t.Attribute():
-            return QUEUES
+        case t.Call(func=t.Name(id="len"), args=[counted]):
+            return None if _root(counted) in names else QUEUES
+        case t.Attribute():
+            return None if _root(node) in names else QUEUES
         case t.BinOp(op=op, left=left, right=right) if op in ARITHMETIC:
             a, b = _value(left, names), _value(right, names)
             return None if a is None or b is None or (b == 0 and op in ("//", "%")) else ARITHMETIC[op](a, b)
@@ -133,6 +139,10 @@ def _value(node: t.Expr, names: Mapping[str, int]) -> int | None:
             return None if chosen is None else _value(body if chosen else orelse, names)
         case _:
             return None
+
+
+def _root(node: t.Expr) -> str:
+    return (t.dotted(node) or "").partition(".")[0]
 
 
 def _kind(order: tuple[int, ...]) -> str:
