@@ -69,6 +69,15 @@ class Contexts:
         for node, calls in self.calls.items():
             del calls[counts.get(node, 0) :]
 
+    def since(self, counts: dict[t.FunctionDef, int]) -> dict[t.FunctionDef, list[Context]]:
+        """The calls that were seen since."""
+        return {node: calls[counts.get(node, 0) :] for node, calls in self.calls.items()}
+
+    def add(self, found: dict[t.FunctionDef, list[Context]]) -> None:
+        """Remember calls that were forgotten."""
+        for node, calls in found.items():
+            self.calls.setdefault(node, []).extend(calls)
+
     def note(self, node: t.FunctionDef, names: dict[str, Value], receiver: Value, facts: Facts, ones: set[str]) -> None:
         """Remember a call of a function of the file."""
         calls = self.calls.setdefault(node, [])

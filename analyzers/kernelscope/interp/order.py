@@ -82,7 +82,7 @@ def built_classes(module: Module) -> set[str]:
 def _called(scope: Scope, functions: list[Scope], module: Module) -> list[Scope]:
     """Functions that one may call: named in it or in its class, and methods of its own class."""
     mentioned = set(_names(scope.node.body))
-    calls_objects = scope.owner is not None or computes(scope)
+    calls_objects = computes(scope)
     attributes = {n.attr for n in t.walk(*scope.node.body) if isinstance(n, t.Attribute)}
     owner = scope.owner
     of_class = set(_names(owner.body)) | {t.dotted(b) or "" for b in owner.bases} if owner is not None else set[str]()

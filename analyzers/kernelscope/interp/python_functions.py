@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import ceil
+from math import ceil, isfinite
 from typing import Any
 
 from kernelscope.dims import Dim, ceil_div, dim, maximum, minimum
@@ -62,20 +62,26 @@ def _int(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Valu
         case Dim() | Opaque():
             return args[0]
         case Quotient():
-            return _floor(run, args[0])
+            return _exact(lambda value: value.floor(run.known.facts), args[0])
         case float():
-            return dim(int(args[0]))
+            return _whole(int, args[0])
         case bool():
             return dim(int(args[0]))
         case _:
             return Number(is_integer=True)
 
 
-def _floor(run: Interpreter, value: Quotient) -> Value:
+def _exact(rounded: Callable[[Quotient], Dim], value: Quotient) -> Value:
+    """A quotient as a size; nobody knows which one if it divides by zero or grows too large."""
     try:
-        return value.floor(run.known.facts)
+        return rounded(value)
     except ArithmeticError:
         return Number(is_integer=True)
+
+
+def _whole(rounded: Callable[[float], int], value: float) -> Value:
+    """A float as an integer; infinity and what is no number have none."""
+    return dim(rounded(value)) if isfinite(value) else Number(is_integer=True)
 
 
 def _round(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
@@ -86,7 +92,7 @@ def _round(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Va
         case Quotient() if (exact := args[0].over.exact_div(args[0].under)) is not None:
             return exact
         case float() if len(args) == 1:
-            return dim(round(args[0]))
+            return _whole(round, args[0])
         case _:
             return Number(is_integer=len(args) == 1)
 
@@ -243,11 +249,11 @@ def _number(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> V
 def _ceil(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
     match args[0] if args else None:
         case float():
-            return dim(ceil(args[0]))
+            return _whole(ceil, args[0])
         case Dim() | Opaque():
             return args[0]
         case Quotient():
-            return ceil_div(args[0].over, args[0].under)
+            return _exact(lambda value: ceil_div(value.over, value.under), args[0])
         case _:
             return Number(is_integer=True)
 

@@ -8,7 +8,7 @@ Callers come first, so that what they give is known; a function that nobody is s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from kernelscope.dims import Facts
@@ -114,6 +114,8 @@ class _Outcome:
     seeded: Seeded
     seen: dict[Span, Seen]
     findings: list[Finding]
+    calls: dict[t.FunctionDef, list[Context]]
+    """The calls of functions of the file that it makes."""
     doubts: int
     steps: int
 
@@ -130,39 +132,41 @@ def _attempt(run: Interpreter, path: str, scope: SourceScope, beliefs: Beliefs =
         run.contexts.forget(noted)
         start = run.steps
         done, seeded = _fresh(run, path, scope, beliefs)
-        return _Outcome(beliefs, done, seeded, run.seen, run.findings[before:], run.doubts, run.steps - start)
+        findings, calls = run.findings[before:], run.contexts.since(noted)
+        return _Outcome(beliefs, done, seeded, run.seen, findings, calls, run.doubts, run.steps - start)
 
-    best = last = outcome(beliefs)
+    best = outcome(beliefs)
     if best.findings and best.seeded.guessed:
-        last = outcome(Beliefs(by_name=False))
-        best = best if last.findings else last
+        less = outcome(Beliefs(by_name=False))
+        best = best if less.findings else less
     if (best.findings or best.doubts) and best.seeded.told and best.done:
-        doubted = _wrongly_told(run, best, outcome)
-        if doubted:
-            best = last = outcome(replace(best.beliefs, doubted=doubted))
-        elif last is not best:
-            last = best
+        without = _wrongly_told(run, best, outcome)
+        if len(without) == 1:
+            best = next(iter(without.values()))
+            run.contexts.forget(noted)
+            run.contexts.add(best.calls)
+        elif without:
+            best = outcome(replace(best.beliefs, doubted=without.keys()))
     run.seen = best.seen
     run.findings[before:] = best.findings
     return best.done
 
 
-def _wrongly_told(run: Interpreter, found: _Outcome, outcome: Callable[[Beliefs], _Outcome]) -> Set[str]:
-    """Parameters without whose documentation the function runs. What documents many functions alike gives way first,
-    and there the last parameter; of what documents this one, nobody knows which is right."""
+def _wrongly_told(run: Interpreter, found: _Outcome, outcome: Callable[[Beliefs], _Outcome]) -> dict[str, _Outcome]:
+    """Parameters without whose documentation the function runs, each with how it does. What documents many functions
+    alike gives way first, and there the last parameter; of what documents this one, nobody knows which is right."""
     own = [name for name, is_own in found.seeded.told.items() if is_own]
     common = [name for name, is_own in found.seeded.told.items() if not is_own]
-    wrong: set[str] = set()
+    wrong: dict[str, _Outcome] = {}
     for name in [*reversed(common), *own][:MAX_DOUBTED]:
         if run.doubting + found.steps > DOUBTS_STEPS:
             break
-        before = run.steps
         less = outcome(replace(found.beliefs, doubted={name}))
-        run.doubting += run.steps - before
+        run.doubting += less.steps
         if less.done and not less.findings and not less.doubts:
             if name in common:
-                return {name}
-            wrong.add(name)
+                return {name: less}
+            wrong[name] = less
     return wrong
 
 

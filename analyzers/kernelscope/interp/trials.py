@@ -17,8 +17,6 @@ from kernelscope.tensor import Shape, ShapeError, Size
 class Trial:
     """Counts what would be odd."""
 
-    """A run with a rank that is only tried, and what would be odd about it."""
-
     prefixes: tuple[str, ...]
     """How sizes begin that are tried, or were found so."""
     given: Set[str]

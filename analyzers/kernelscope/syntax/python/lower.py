@@ -79,20 +79,19 @@ class Module:
 
     @cached_property
     def body(self) -> list[t.Stmt]:
-        return block(self._readable.root_node, 0)
+        return block(self._readable[0].root_node, 0)
 
     @cached_property
-    def _readable(self) -> Tree:
-        return _readable(self.tree, self.text.data)
+    def _readable(self) -> tuple[Tree, bytes]:
+        return _readable(self.tree, with_line_feeds(self.text.data))
 
     @property
     def first_error(self) -> int | None:
         """Offset of the first thing that does not parse; None in a whole file."""
-        read = self._readable.root_node
-        places = error_places(read)[:1]
-        if read != self.tree.root_node:
-            pairs = zip(with_line_feeds(self.text.data), read.text or b"", strict=False)
-            places += [next(at for at, (given, mended) in enumerate(pairs) if given != mended)]
+        tree, text = self._readable
+        places = error_places(tree.root_node)[:1]
+        if (given := with_line_feeds(self.text.data)) != text:
+            places.append(changed_part(given, text)[0])
         return min(places, default=None)
 
     @cached_property
@@ -169,12 +168,14 @@ def _definitions(body: list[t.Stmt]) -> Iterator[t.FunctionDef | t.ClassDef]:
 MAX_MENDS = 2
 
 
-def _readable(tree: Tree, data: bytes) -> Tree:
-    """The tree without the errors that one statement spreads over its neighbours; `tree` itself where it has none."""
-    text = with_line_feeds(data)
+def _readable(tree: Tree, text: bytes) -> tuple[Tree, bytes]:
+    """The tree without the errors that one statement spreads over its neighbours, and the text that it is of.
+
+    Both are those given where there is no error.
+    """
     errors = [offset for offset in dangling_dots(text) if _is_dangling(tree.root_node, offset)]
     if not errors and not tree.root_node.has_error:
-        return tree
+        return tree, text
     for _ in range(1 + MAX_MENDS):  # brackets first: what they break is no error of its own
         mended = with_holes(text, errors)
         if mended != text:
@@ -182,7 +183,7 @@ def _readable(tree: Tree, data: bytes) -> Tree:
         errors = error_places(tree.root_node)
         if not errors:
             break
-    return tree
+    return tree, text
 
 
 def _is_dangling(root: Node, offset: int) -> bool:
