@@ -12,6 +12,7 @@ from kernelscope.dims import Dim, DimLike, dim, maximum, product, render, total
 from kernelscope.dims.monomial import Atom, Opaque
 from kernelscope.dims.polynomial import apply
 from kernelscope.dims.spelling import SEPARATOR, spelled
+from kernelscope.explain.document import Block, Line, Paragraph, Table
 from kernelscope.tensor import DType, Shape, Size, Tensor, Unknown
 
 PLAIN_LENGTH = 4
@@ -63,6 +64,11 @@ class DimNames:
         """`H = config.hidden_size`, for the letters that occur in the texts."""
         used = {word for text in texts for word in re.findall(r"[A-Za-z_]\w*", text)}
         return [f"{short} = {name.partition(SEPARATOR)[0]}" for name, short in self.short.items() if short in used]
+
+    def legend_of(self, *tables: Table) -> list[Block]:
+        """The legend of what tables hold, as the line below them; nothing where no letter occurs."""
+        legend = self.legend(cell.text for table in tables for row in table.rows for cell in row)
+        return [Paragraph((Line(" · ".join(legend)),))] if legend else []
 
 
 def settled_shape(shape: Shape) -> Shape:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from kernelscope.dims import DimLike, dim, render
 from kernelscope.explain.dataflow import Chart
 from kernelscope.explain.dim_names import settled
-from kernelscope.explain.document import Block, Document, Heading, Line, Paragraph, Table
+from kernelscope.explain.document import Block, Document, Heading, Line, Table
 from kernelscope.explain.numbers import memory
 from kernelscope.explain.targets import PythonTarget, function_of
 from kernelscope.explain.traced import traced
@@ -57,17 +57,10 @@ def lifetimes(
     lives = Lives(chart, options)
     if not lives.all:
         raise UserError(f"no tensor is made in {scope.qualified_name}")
-    blocks: list[Block] = [
-        Table(("Step", "Tensor", "Shape", "Bytes", "Made by", "Used by", "Held until"), tuple(lives.rows()))
-    ]
-    blocks += [
-        Heading("Memory by step"),
-        Table(("Step", "Operator", "Held", "New", "Freed after"), tuple(lives.steps())),
-    ]
-    if legend := chart.names.legend(
-        cell.text for block in blocks if isinstance(block, Table) for row in block.rows for cell in row
-    ):
-        blocks.append(Paragraph((Line(" · ".join(legend)),)))
+    tensors = Table(("Step", "Tensor", "Shape", "Bytes", "Made by", "Used by", "Held until"), tuple(lives.rows()))
+    steps = Table(("Step", "Operator", "Held", "New", "Freed after"), tuple(lives.steps()))
+    blocks: list[Block] = [tensors, Heading("Memory by step"), steps]
+    blocks += chart.names.legend_of(tensors, steps)
     notes = (
         f"floating-point elements are counted at {lives.element_bytes} bytes; bind bytes=4 for float32",
         "each tensor is taken to be freed after its last use; while training, autograd keeps more",

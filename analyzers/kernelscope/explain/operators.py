@@ -11,7 +11,7 @@ from kernelscope.dims import Dim, DimLike, dim, render
 from kernelscope.explain.box_labels import launched
 from kernelscope.explain.dataflow import Chart
 from kernelscope.explain.dim_names import settled
-from kernelscope.explain.document import Block, Card, CardRow, Document, Line, Paragraph, Table
+from kernelscope.explain.document import Block, Card, CardRow, Document, Line, Table
 from kernelscope.explain.numbers import memory
 from kernelscope.explain.targets import PythonTarget, function_of
 from kernelscope.explain.traced import traced
@@ -40,9 +40,7 @@ def operator_table(
     if not rows.boxes:
         raise UserError(f"no tensor operation is found in {scope.qualified_name}")
     table = Table(COLUMNS, tuple(rows.rows()))
-    blocks: list[Block] = [table, Card(tuple(rows.totals()))]
-    if legend := chart.names.legend(cell.text for row in table.rows for cell in row):
-        blocks.append(Paragraph((Line(" · ".join(legend)),)))
+    blocks: list[Block] = [table, Card(tuple(rows.totals())), *chart.names.legend_of(table)]
     notes = (
         "a multiply-add is two FLOPs; every operand, weight and result is counted once",
         f"floating-point elements are counted at {rows.element_bytes} bytes; bind bytes=4 for float32",

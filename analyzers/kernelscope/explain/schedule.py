@@ -5,7 +5,7 @@ Times are an order: the source seldom says how long a task takes. Triton kernels
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
 from pathlib import Path
 from string import ascii_uppercase
@@ -109,21 +109,8 @@ def _lanes(found: Plan, ways: Sequence[Deal], options: ViewOptions) -> Iterator[
     inside = [kind for kind in found.kinds if _is_inside(found.puts, kind, outer)]
     rest = [kind for kind in found.kinds if kind not in inside]
     places: dict[str, Location] = {put.kind: put.location for put in reversed(found.puts)}
-    lanes: list[Lane] = []
-    for queue in range(QUEUES - 1):
-        tasks: list[Task] = []
-        at = 0.0
-        for kind in [*inside, *rest]:
-            waits = [other for other, earlier in found.before(kind).items() if not earlier]
-            if waits:
-                tasks.append(Task("".join(letters[o] for o in waits), at, at + 0.8, waits=True))
-                at += 0.8
-            tasks.append(Task(f"{letters[kind]}{queue}", at, at + 1, key=kind))
-            at += 1
-        lanes.append(Lane(f"queue {queue}", tuple(tasks)))
-    panel = timeline(lanes, options.width, more="queue 3 … the last").drawing()
-    regions = [Region(r.row, r.column, r.width, 1, places[r.key]) for r in panel.regions if r.key in places]
-    yield Picture(panel.text, tuple(regions))
+    waits = {kind: [other for other, earlier in found.before(kind).items() if not earlier] for kind in found.kinds}
+    yield _drawn([*inside, *rest], waits, letters, places, "queue ", options)
     made = ", ".join(letters[kind] for kind in inside)
     repeated = f"{made} are made {outer[1]} times (for {outer[0]}); one round is shown."
     lines = [ORDER, *([Line(repeated)] if outer[1] and rest != found.kinds else [])]
@@ -163,13 +150,17 @@ def counter_timeline(workspace: Workspace, target: Target, options: ViewOptions)
     order = _sorted(met)
     letters = _letters(order)
     at = {entry.task: entry.location for m in reversed(met) for entry in (m.wait, *m.signals)}
+    waits = {
+        task: list(dict.fromkeys(s.task for m in met for s in m.signals if m.wait.task == task and not m.earlier))
+        for task in order
+    }
     rows = tuple(dict.fromkeys(_row(m, letters) for m in sorted(met, key=lambda m: order.index(m.wait.task))))
     blocks: list[Block] = [
         Table(("", "Task"), tuple((Line(letters[task]), Line(task, at[task])) for task in order)),
         Heading("Waits"),
         Table(("Task", "waits for", "until it reaches", "added to by", "Source"), rows),
         Heading("Timeline"),
-        _counted(met, order, letters, at, options),
+        _drawn(order, waits, letters, at, "SM", options),
         Paragraph((ORDER,)),
     ]
     return Document(f"Timeline of the tasks of {target.path.parent.name}", tuple(blocks), "timeline", target)
@@ -211,21 +202,26 @@ def _sorted(met: Sequence[Met]) -> list[str]:
     return found
 
 
-def _counted(
-    met: Sequence[Met], order: Sequence[str], letters: dict[str, str], at: dict[str, Location], options: ViewOptions
+def _drawn(
+    order: Sequence[str],
+    waits: Mapping[str, Sequence[str]],
+    letters: Mapping[str, str],
+    places: Mapping[str, Location],
+    lane: str,
+    options: ViewOptions,
 ) -> Picture:
+    """A lane each for the first processors: a task of each kind in order, behind the waits for those that it needs."""
     lanes: list[Lane] = []
-    for processor in range(QUEUES - 1):
+    for number in range(QUEUES - 1):
         tasks: list[Task] = []
-        time = 0.0
-        for task in order:
-            needs = dict.fromkeys(s.task for m in met for s in m.signals if m.wait.task == task and not m.earlier)
-            if needs:
-                tasks.append(Task("".join(letters[n] for n in needs), time, time + 0.8, waits=True))
-                time += 0.8
-            tasks.append(Task(f"{letters[task]}{processor}", time, time + 1, key=task))
-            time += 1
-        lanes.append(Lane(f"SM{processor}", tuple(tasks)))
-    panel = timeline(lanes, options.width, more="SM3 … the last").drawing()
-    regions = [Region(r.row, r.column, r.width, 1, at[r.key]) for r in panel.regions if r.key in at]
+        at = 0.0
+        for kind in order:
+            if needs := waits[kind]:
+                tasks.append(Task("".join(letters[n] for n in needs), at, at + 0.8, waits=True))
+                at += 0.8
+            tasks.append(Task(f"{letters[kind]}{number}", at, at + 1, key=kind))
+            at += 1
+        lanes.append(Lane(f"{lane}{number}", tuple(tasks)))
+    panel = timeline(lanes, options.width, more=f"{lane}{QUEUES - 1} … the last").drawing()
+    regions = [Region(r.row, r.column, r.width, 1, places[r.key]) for r in panel.regions if r.key in places]
     return Picture(panel.text, tuple(regions))
