@@ -12,7 +12,7 @@ from pathlib import Path
 from kernelscope.dims import Dim
 from kernelscope.explain.dim_names import DimNames
 from kernelscope.explain.flow_boxes import Boxes
-from kernelscope.interp.trace import Step, Test
+from kernelscope.interp.steps import Step, Test
 from kernelscope.interp.values import Choice, Instance, Opaque, Value, as_size
 from kernelscope.ops import Module
 from kernelscope.patterns.flow import Node, Use

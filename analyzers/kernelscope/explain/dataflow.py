@@ -19,7 +19,7 @@ from kernelscope.explain.flow_gaps import gaps
 from kernelscope.explain.targets import PythonTarget, function_of
 from kernelscope.explain.traced import traced
 from kernelscope.interp.interpreter import Seen
-from kernelscope.interp.trace import Test
+from kernelscope.interp.steps import Test
 from kernelscope.ops import Module
 from kernelscope.patterns.flow import Flow, Node, Use
 from kernelscope.patterns.pattern import Pattern

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from kernelscope import ops
 from kernelscope.explain.box_labels import launched
 from kernelscope.explain.document import Line
-from kernelscope.interp.trace import tensors_in
+from kernelscope.interp.steps import tensors_in
 from kernelscope.interp.values import External, Opaque
 from kernelscope.patterns.flow import Node
 from kernelscope.tensor import Tensor, Unknown

@@ -21,7 +21,7 @@ from kernelscope.explain.targets import PythonTarget, function_of
 from kernelscope.explain.traced import traced
 from kernelscope.explain.work import ELEMENT_BYTES, numeric, size_of
 from kernelscope.interp.interpreter import Seen
-from kernelscope.interp.trace import tensors_in
+from kernelscope.interp.steps import tensors_in
 from kernelscope.patterns.flow import Node
 from kernelscope.results import Span, Target, UserError, ViewOptions
 from kernelscope.tensor import Size, Tensor, Unknown

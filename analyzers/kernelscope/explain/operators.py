@@ -17,7 +17,7 @@ from kernelscope.explain.targets import PythonTarget, function_of
 from kernelscope.explain.traced import traced
 from kernelscope.explain.work import ELEMENT_BYTES, Work, numeric, parameter_count, size_of, work
 from kernelscope.interp.interpreter import Seen
-from kernelscope.interp.trace import tensors_in
+from kernelscope.interp.steps import tensors_in
 from kernelscope.interp.values import as_size
 from kernelscope.patterns.flow import Node
 from kernelscope.results import Span, Target, UserError, ViewOptions

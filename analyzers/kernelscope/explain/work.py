@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from kernelscope.dims import Dim, dim
 from kernelscope.dims.spelling import spelled
 from kernelscope.interp.parameters import Parameter
-from kernelscope.interp.trace import tensors_in
+from kernelscope.interp.steps import tensors_in
 from kernelscope.interp.values import as_size
 from kernelscope.ops import Module
 from kernelscope.patterns.flow import Node

@@ -1,4 +1,4 @@
-"""What an interpretation did: the steps that it took, what each was given and gave, and which value is whose result.
+"""What an interpretation did: the steps that it took, in their calls, loops and branches.
 
 Recorded only where it is asked for (`Interpreter.trace`). Values do not depend on it: it follows them by identity.
 """
@@ -8,14 +8,15 @@ Recorded only where it is asked for (`Interpreter.trace`). Values do not depend 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from kernelscope import ops
+from kernelscope.interp.origins import Origins
+from kernelscope.interp.steps import Given, Step, Test, tensors_in
 from kernelscope.interp.values import (
-    Alike,
     Arguments,
     Builtin,
     Choice,
@@ -23,283 +24,45 @@ from kernelscope.interp.values import (
     Function,
     Instance,
     Keywords,
-    Maybe,
     Opaque,
     PlainMethod,
     Sequential,
     TensorMethod,
     Value,
-    for_op,
 )
-from kernelscope.ops import Cost, Module
+from kernelscope.ops import Module
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
-from kernelscope.tensor import Fields, Several, Tensor, Unknown
+from kernelscope.tensor import Tensor, Unknown
 
 if TYPE_CHECKING:
-    from kernelscope.interp.changes import Changes
     from kernelscope.interp.parameters import Parameter
 
 EMPTY = {"empty", "empty_like", "new_empty", "empty_strided", "empty_permuted"}
 """Operators that give memory without contents."""
-MAX_VIEWS = 8
 MAX_RECORDED = 20_000
 TRANSPARENT = {"torch.utils.checkpoint.checkpoint", "torch.jit.annotate", "typing.cast"}
 """Functions that give, or call, one of their arguments."""
-NOWHERE = Span(0, 0)
 
 
-@dataclass(frozen=True, slots=True)
-class Test:
-    """A condition under which a step is taken: the test at a place of the source, and whether it holds."""
-
-    path: str
-    span: Span
-    holds: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Given:
-    """A value that a step was given: under which parameter, and the steps that it may come from."""
-
-    name: str
-    value: Tensor | Unknown
-    origins: tuple[Step, ...]
-
-
-@dataclass(slots=True, eq=False)
-class Step:
-    """One operator, layer, call, loop or source of a value; `body` is what happened inside a call or loop.
-
-    `kind`: `op`, `layer`, `call` (followed), `choice` of several callables, `loop`, `round` of a loop, `unfollowed`
-    call, `store` into a tensor, `input` of the function, `weight` of an object, what an unknown `object` gave.
-    """
-
-    kind: str
-    name: str
-    path: str
-    span: Span
-    target: Value = None
-    args: Arguments = field(default_factory=list[Value])
-    kwargs: Keywords = field(default_factory=dict[str, Value])
-    given: tuple[Given, ...] = ()
-    result: Value = None
-    tests: tuple[Test, ...] = ()
-    parent: Step | None = None
-    body: list[Step] = field(default_factory=list["Step"])
-    count: Value = None
-    """How often a loop runs."""
-    bound: str = ""
-    """The variable that the result is bound to first."""
-    callee: t.Expr | None = None
-    """What was called, as the source spells it."""
-    own_result: bool = True
-    """Whether the result was made here, and not by a step of the body."""
-    changes: list[Value] = field(default_factory=list[Value])
-    """Tensors that a call that is not followed changes, as far as its use tells."""
-
-    @property
-    def operator(self) -> ops.Op | None:
-        """The entry of the operator table, for operators and layers."""
-        if self.kind == "layer" and isinstance(self.target, Module):
-            return ops.find(f"{self.target.name}.forward")
-        return ops.find(self.name) if self.kind == "op" else None
-
-    def cost(self) -> Cost | None:
-        """Work and traffic by the operator table."""
-        operator = self.operator
-        if operator is None:
-            return None
-        args = [for_op(a) for a in self.args]
-        kwargs = {k: for_op(v) for k, v in self.kwargs.items()}
-        if self.kind == "layer":
-            return ops.cost(f"{self.target.name}.forward", [self.target, *args], kwargs, self.result)
-        return ops.cost(self.name, args, kwargs, self.result)
-
-    def walk(self) -> Iterator[Step]:
-        """This step and all inside it, in the order in which they were taken."""
-        yield self
-        for step in self.body:
-            yield from step.walk()
-
-
-def tensors_in(value: Value) -> Iterator[Tensor | Unknown]:
-    """The tensors, and values that may be tensors, in a value."""
-    match value:
-        case Tensor() | Unknown():
-            yield value
-        case tuple() | list():
-            for part in value:
-                yield from tensors_in(part)
-        case dict():
-            for part in value.values():
-                yield from tensors_in(part)
-        case Maybe():
-            yield from tensors_in(value.value)
-        case Several() | Alike():
-            yield from tensors_in(value.element)
-        case _:
-            pass
-
-
-class Trace:
+class Trace(Origins):
     """The steps of one interpretation, below `root`."""
 
     def __init__(self) -> None:
-        self.root = Step("call", "", "", NOWHERE, own_result=False)
+        super().__init__()
         self.parameters: tuple[Parameter, ...] = ()
         """The weights of the object whose method was traced."""
-        self.path = ""
-        """The file of the function that is running."""
         self._current = self.root
         self._tests: list[Test] = []
-        self._origins: dict[int, tuple[Value, tuple[Step, ...]]] = {}
-        self._names: dict[int, str] = {}
-        self._replaced: dict[Any, Value] = {}
-        """Tensors that were changed in place, and what they are since."""
         self.callee: t.Expr | None = None
         """What the next call calls, as the source spells it."""
         self.effect: Span | None = None
         """The call that stands as a statement of its own: it is made for what it does."""
         self._broken: Step | None = None
         """The last call that did not come to its end."""
-        self.changes: Changes | None = None
-        """Where it is noted what one way through the code changes, so that another starts from what was before."""
         self._recorded = 0
         self.complete = True
         """Whether the function was followed to its end."""
-
-    # -- values ------------------------------------------------------------------------------------------
-
-    def latest(self, value: Value) -> Value:
-        """A tensor as it is after what was done to it in place."""
-        while id(value) in self._replaced:
-            value = self._replaced[id(value)][1]
-        return value
-
-    def origins(self, value: Value) -> tuple[Step, ...]:
-        """The steps that a value may come from."""
-        found = self._origins.get(id(self.latest(value)))
-        return found[1] if found is not None else ()
-
-    def _origins_in(self, value: Value) -> tuple[Step, ...]:
-        """The steps that the tensors in a value may come from."""
-        return tuple(dict.fromkeys(step for tensor in tensors_in(value) for step in self.origins(tensor)))
-
-    def _came_from(self, value: Value, origins: tuple[Step, ...]) -> Value:
-        """A copy of a tensor that came from these steps."""
-        fresh = replace(value)
-        self._origins[id(fresh)] = (fresh, origins)
-        return fresh
-
-    def made(self, step: Step, value: Value) -> Value:
-        """What a step gave, each tensor in it unlike any other."""
-        match value:
-            case Tensor() | Unknown():
-                return self._came_from(value, (step,))
-            case Fields():
-                return Fields(value.names, (self.made(step, v) for v in value))
-            case tuple():
-                return tuple(self.made(step, v) for v in value)
-            case list():
-                return [self.made(step, v) for v in value]
-            case Several():
-                return replace(value, element=self.made(step, value.element))
-            case Maybe():
-                return Maybe(self.made(step, value.value), value.name)
-            case _:
-                return value
-
-    def same(self, value: Value, old: Value) -> Value:
-        """`value` is `old` with its sizes named anew."""
-        if value is not old and isinstance(value, Tensor) and (origins := self.origins(old)):
-            self._origins[id(value)] = (value, origins)
-        elif isinstance(value, tuple) and isinstance(old, tuple):
-            for new, before in zip(value, old, strict=False):
-                self.same(new, before)
-        elif isinstance(value, Maybe) and isinstance(old, Maybe):
-            self.same(value.value, old.value)
-        return value
-
-    def sources(self, kind: str, name: str, span: Span, value: Value, path: str) -> None:
-        """Every tensor in a value comes from outside."""
-        match value:
-            case Tensor() | Unknown():
-                self.source(kind, name, span, value, path)
-            case tuple() | list():
-                for index, part in enumerate(value):
-                    self.sources(kind, f"{name}[{index}]", span, part, path)
-            case Maybe():
-                self.sources(kind, name, span, value.value, path)
-            case _:
-                pass
-
-    def bound(self, value: Value, name: str) -> None:
-        """A variable's name for what it is bound to."""
-        if isinstance(value, Maybe):
-            value = value.value
-        if isinstance(value, Tensor | Unknown):
-            self._names.setdefault(id(self.latest(value)), name)
-        for tensor in tensors_in(value):
-            for step in self.origins(tensor):
-                step.bound = step.bound or name
-
-    def name_of(self, value: Value) -> str:
-        """The variable that a tensor was bound to first, or an empty text."""
-        return self._names.get(id(self.latest(value)), "")
-
-    def met(self, value: Value, one: Value, other: Value) -> Value:
-        """What two ways through the code left in one place came from the steps of both."""
-        if type(value) is tuple and (isinstance(one, Unknown) or isinstance(other, Unknown)):
-            lost = one if isinstance(one, Unknown) else other
-            return tuple(self.met(part, part, lost) for part in value)
-        if not isinstance(value, Tensor | Unknown):
-            return value
-        origins = tuple(dict.fromkeys((*self._origins_in(one), *self._origins_in(other))))
-        return self._came_from(value, origins) if origins and origins != self.origins(value) else value
-
-    def part(self, whole: Value, part: Value) -> Value:
-        """An element of a value comes from where the whole does."""
-        origins = self._origins_in(whole) if isinstance(part, Tensor | Unknown) else ()
-        return self._came_from(part, origins) if origins else part
-
-    def replaced(self, old: Value, new: Value) -> None:
-        """`old += …` changed a tensor where it lies."""
-        before = self.latest(old)
-        if isinstance(old, Tensor | Unknown) and isinstance(new, Tensor | Unknown) and before is not new:
-            self._replace(before, new)
-
-    def _replace(self, before: Value, new: Value) -> None:
-        if self.changes is not None:
-            self.changes.before(self._replaced)
-        self._replaced[id(before)] = (before, new)
-
-    def _changed(self, step: Step, old: Value, new: Value) -> None:
-        """A step changed a tensor where it lies, and so all that it is a view of."""
-        for _ in range(MAX_VIEWS):
-            before = self.latest(old)
-            origins = self.origins(before)
-            self._replace(before, new)
-            maker = origins[0] if len(origins) == 1 else None
-            operator = maker.operator if maker is not None else None
-            if maker is None or operator is None or operator.kind != "view" or not maker.args:
-                return
-            old = maker.args[0]
-            if not isinstance(old, Tensor | Unknown):
-                return
-            new = self.made(step, old)
-
-    def source(self, kind: str, name: str, span: Span, value: Value, path: str = "") -> Value:
-        """A tensor that comes from outside: an input, or a weight that an object holds."""
-        if not isinstance(value, Tensor | Unknown) or self.origins(value):
-            return value
-        if kind == "weight" and not isinstance(value, Tensor):
-            return value
-        step = Step(kind, name, path or self.path, span, result=value, parent=self.root)
-        self._origins[id(value)] = (value, (step,))
-        return value
-
-    # -- steps -------------------------------------------------------------------------------------------
 
     def _given(self, args: Iterable[tuple[str, Value]]) -> tuple[Given, ...]:
         found: list[Given] = []

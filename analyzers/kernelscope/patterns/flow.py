@@ -14,7 +14,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from kernelscope.dims import Dim
-from kernelscope.interp.trace import Step, Test, Trace, tensors_in
+from kernelscope.interp.steps import Step, Test, tensors_in
+from kernelscope.interp.trace import Trace
 from kernelscope.interp.values import Instance, Value
 from kernelscope.ops import Module
 from kernelscope.tensor import Tensor, Unknown

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from kernelscope.dims import Dim
-from kernelscope.interp.trace import tensors_in
+from kernelscope.interp.steps import tensors_in
 from kernelscope.patterns.flow import Node, words
 from kernelscope.tensor import Tensor
 

@@ -1,0 +1,163 @@
+"""Where the tensors of an interpretation come from: values are followed by identity to the steps that gave them."""
+
+# Values are dynamic by nature; narrowing one to a container leaves its elements unknown to the type checker.
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from kernelscope.interp.steps import NOWHERE, Step, tensors_in
+from kernelscope.interp.values import Maybe, Value
+from kernelscope.results import Span
+from kernelscope.tensor import Fields, Several, Tensor, Unknown
+
+if TYPE_CHECKING:
+    from kernelscope.interp.changes import Changes
+
+MAX_VIEWS = 8
+
+
+class Origins:
+    """The steps that each value may come from, and the variables' names for them."""
+
+    def __init__(self) -> None:
+        self.root = Step("call", "", "", NOWHERE, own_result=False)
+        """The step around all others."""
+        self.path = ""
+        """The file of the function that is running."""
+        self.changes: Changes | None = None
+        """Where it is noted what one way through the code changes, so that another starts from what was before."""
+        self._origins: dict[int, tuple[Value, tuple[Step, ...]]] = {}
+        self._names: dict[int, str] = {}
+        self._replaced: dict[Any, Value] = {}
+        """Tensors that were changed in place, and what they are since."""
+
+    def latest(self, value: Value) -> Value:
+        """A tensor as it is after what was done to it in place."""
+        while id(value) in self._replaced:
+            value = self._replaced[id(value)][1]
+        return value
+
+    def origins(self, value: Value) -> tuple[Step, ...]:
+        """The steps that a value may come from."""
+        found = self._origins.get(id(self.latest(value)))
+        return found[1] if found is not None else ()
+
+    def _origins_in(self, value: Value) -> tuple[Step, ...]:
+        """The steps that the tensors in a value may come from."""
+        return tuple(dict.fromkeys(step for tensor in tensors_in(value) for step in self.origins(tensor)))
+
+    def _came_from(self, value: Value, origins: tuple[Step, ...]) -> Value:
+        """A copy of a tensor that came from these steps."""
+        fresh = replace(value)
+        self._origins[id(fresh)] = (fresh, origins)
+        return fresh
+
+    def made(self, step: Step, value: Value) -> Value:
+        """What a step gave, each tensor in it unlike any other."""
+        match value:
+            case Tensor() | Unknown():
+                return self._came_from(value, (step,))
+            case Fields():
+                return Fields(value.names, (self.made(step, v) for v in value))
+            case tuple():
+                return tuple(self.made(step, v) for v in value)
+            case list():
+                return [self.made(step, v) for v in value]
+            case Several():
+                return replace(value, element=self.made(step, value.element))
+            case Maybe():
+                return Maybe(self.made(step, value.value), value.name)
+            case _:
+                return value
+
+    def same(self, value: Value, old: Value) -> Value:
+        """`value` is `old` with its sizes named anew."""
+        if value is not old and isinstance(value, Tensor) and (origins := self.origins(old)):
+            self._origins[id(value)] = (value, origins)
+        elif isinstance(value, tuple) and isinstance(old, tuple):
+            for new, before in zip(value, old, strict=False):
+                self.same(new, before)
+        elif isinstance(value, Maybe) and isinstance(old, Maybe):
+            self.same(value.value, old.value)
+        return value
+
+    def sources(self, kind: str, name: str, span: Span, value: Value, path: str) -> None:
+        """Every tensor in a value comes from outside."""
+        match value:
+            case Tensor() | Unknown():
+                self.source(kind, name, span, value, path)
+            case tuple() | list():
+                for index, part in enumerate(value):
+                    self.sources(kind, f"{name}[{index}]", span, part, path)
+            case Maybe():
+                self.sources(kind, name, span, value.value, path)
+            case _:
+                pass
+
+    def bound(self, value: Value, name: str) -> None:
+        """A variable's name for what it is bound to."""
+        if isinstance(value, Maybe):
+            value = value.value
+        if isinstance(value, Tensor | Unknown):
+            self._names.setdefault(id(self.latest(value)), name)
+        for tensor in tensors_in(value):
+            for step in self.origins(tensor):
+                step.bound = step.bound or name
+
+    def name_of(self, value: Value) -> str:
+        """The variable that a tensor was bound to first, or an empty text."""
+        return self._names.get(id(self.latest(value)), "")
+
+    def met(self, value: Value, one: Value, other: Value) -> Value:
+        """What two ways through the code left in one place came from the steps of both."""
+        if type(value) is tuple and (isinstance(one, Unknown) or isinstance(other, Unknown)):
+            lost = one if isinstance(one, Unknown) else other
+            return tuple(self.met(part, part, lost) for part in value)
+        if not isinstance(value, Tensor | Unknown):
+            return value
+        origins = tuple(dict.fromkeys((*self._origins_in(one), *self._origins_in(other))))
+        return self._came_from(value, origins) if origins and origins != self.origins(value) else value
+
+    def part(self, whole: Value, part: Value) -> Value:
+        """An element of a value comes from where the whole does."""
+        origins = self._origins_in(whole) if isinstance(part, Tensor | Unknown) else ()
+        return self._came_from(part, origins) if origins else part
+
+    def replaced(self, old: Value, new: Value) -> None:
+        """`old += …` changed a tensor where it lies."""
+        before = self.latest(old)
+        if isinstance(old, Tensor | Unknown) and isinstance(new, Tensor | Unknown) and before is not new:
+            self._replace(before, new)
+
+    def _replace(self, before: Value, new: Value) -> None:
+        if self.changes is not None:
+            self.changes.before(self._replaced)
+        self._replaced[id(before)] = (before, new)
+
+    def _changed(self, step: Step, old: Value, new: Value) -> None:
+        """A step changed a tensor where it lies, and so all that it is a view of."""
+        for _ in range(MAX_VIEWS):
+            before = self.latest(old)
+            origins = self.origins(before)
+            self._replace(before, new)
+            maker = origins[0] if len(origins) == 1 else None
+            operator = maker.operator if maker is not None else None
+            if maker is None or operator is None or operator.kind != "view" or not maker.args:
+                return
+            old = maker.args[0]
+            if not isinstance(old, Tensor | Unknown):
+                return
+            new = self.made(step, old)
+
+    def source(self, kind: str, name: str, span: Span, value: Value, path: str = "") -> Value:
+        """A tensor that comes from outside: an input, or a weight that an object holds."""
+        if not isinstance(value, Tensor | Unknown) or self.origins(value):
+            return value
+        if kind == "weight" and not isinstance(value, Tensor):
+            return value
+        step = Step(kind, name, path or self.path, span, result=value, parent=self.root)
+        self._origins[id(value)] = (value, (step,))
+        return value

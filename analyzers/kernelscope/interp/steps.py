@@ -1,0 +1,111 @@
+"""The steps of an interpretation: one operator, layer, call or loop each, with what it was given and what it gave."""
+
+# Values are dynamic by nature; narrowing one to a container leaves its elements unknown to the type checker.
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from kernelscope import ops
+from kernelscope.interp.values import Alike, Arguments, Keywords, Maybe, Value, for_op
+from kernelscope.ops import Cost, Module
+from kernelscope.results import Span
+from kernelscope.syntax.python import tree as t
+from kernelscope.tensor import Several, Tensor, Unknown
+
+NOWHERE = Span(0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Test:
+    """A condition under which a step is taken: the test at a place of the source, and whether it holds."""
+
+    path: str
+    span: Span
+    holds: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A value that a step was given: under which parameter, and the steps that it may come from."""
+
+    name: str
+    value: Tensor | Unknown
+    origins: tuple[Step, ...]
+
+
+@dataclass(slots=True, eq=False)
+class Step:
+    """One operator, layer, call, loop or source of a value; `body` is what happened inside a call or loop.
+
+    `kind`: `op`, `layer`, `call` (followed), `choice` of several callables, `loop`, `round` of a loop, `unfollowed`
+    call, `store` into a tensor, `input` of the function, `weight` of an object, what an unknown `object` gave.
+    """
+
+    kind: str
+    name: str
+    path: str
+    span: Span
+    target: Value = None
+    args: Arguments = field(default_factory=list[Value])
+    kwargs: Keywords = field(default_factory=dict[str, Value])
+    given: tuple[Given, ...] = ()
+    result: Value = None
+    tests: tuple[Test, ...] = ()
+    parent: Step | None = None
+    body: list[Step] = field(default_factory=list["Step"])
+    count: Value = None
+    """How often a loop runs."""
+    bound: str = ""
+    """The variable that the result is bound to first."""
+    callee: t.Expr | None = None
+    """What was called, as the source spells it."""
+    own_result: bool = True
+    """Whether the result was made here, and not by a step of the body."""
+    changes: list[Value] = field(default_factory=list[Value])
+    """Tensors that a call that is not followed changes, as far as its use tells."""
+
+    @property
+    def operator(self) -> ops.Op | None:
+        """The entry of the operator table, for operators and layers."""
+        if self.kind == "layer" and isinstance(self.target, Module):
+            return ops.find(f"{self.target.name}.forward")
+        return ops.find(self.name) if self.kind == "op" else None
+
+    def cost(self) -> Cost | None:
+        """Work and traffic by the operator table."""
+        operator = self.operator
+        if operator is None:
+            return None
+        args = [for_op(a) for a in self.args]
+        kwargs = {k: for_op(v) for k, v in self.kwargs.items()}
+        if self.kind == "layer":
+            return ops.cost(f"{self.target.name}.forward", [self.target, *args], kwargs, self.result)
+        return ops.cost(self.name, args, kwargs, self.result)
+
+    def walk(self) -> Iterator[Step]:
+        """This step and all inside it, in the order in which they were taken."""
+        yield self
+        for step in self.body:
+            yield from step.walk()
+
+
+def tensors_in(value: Value) -> Iterator[Tensor | Unknown]:
+    """The tensors, and values that may be tensors, in a value."""
+    match value:
+        case Tensor() | Unknown():
+            yield value
+        case tuple() | list():
+            for part in value:
+                yield from tensors_in(part)
+        case dict():
+            for part in value.values():
+                yield from tensors_in(part)
+        case Maybe():
+            yield from tensors_in(value.value)
+        case Several() | Alike():
+            yield from tensors_in(value.element)
+        case _:
+            pass
