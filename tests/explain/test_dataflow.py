@@ -84,6 +84,50 @@ def test_what_contradicts_itself_keeps_its_lines(tmp_path: Path) -> None:
     assert "7" in to_text(document).text.partition("Not followed")[2]
 
 
+TABLES = """
+from torch import nn
+
+class Smooth(nn.Module):
+    def forward(self, x):
+        return nn.functional.gelu(x)
+
+class Wide(nn.Module):
+    def __init__(self, config):
+        super().__init__()
+        self.up, self.down = nn.Linear(config.size, config.inner), nn.Linear(config.inner, config.size)
+        self.act = {"smooth": Smooth, "sharp": nn.ReLU}[config.activation]()
+
+    def forward(self, x):
+        return self.down(self.act(self.up(x)))
+
+class Narrow(nn.Module):
+    def __init__(self, config):
+        super().__init__()
+        self.only = nn.Linear(config.size, config.size)
+
+    def forward(self, x):
+        return self.only(x)
+
+class Layer(nn.Module):
+    def __init__(self, config):
+        super().__init__()
+        self.norm = nn.LayerNorm(config.size)
+        self.mlp = {"wide": Wide, "narrow": Narrow}[config.kind](config)
+
+    def forward(self, x):
+        return x + self.mlp(self.norm(x))
+"""
+
+
+def test_what_a_table_gives_is_not_called_its_first_entry(tmp_path: Path) -> None:
+    (tmp_path / "model.py").write_text(TABLES)
+    document = Analysis([tmp_path]).document("dataflow", Target(tmp_path / "model.py", None, "Layer"))
+    graph = next(block.graph for block in document.blocks if isinstance(block, d.Diagram))
+    activation = next(box for box in graph.boxes if "act" in box.lines)
+    assert (activation.lines, activation.notes) == (("act",), ("Smooth or ReLU",))
+    assert "mlp is Wide or Narrow: Wide is drawn" in to_text(document).text.partition("Not followed")[2]
+
+
 def boxes_at(depth: int) -> list[str]:
     path = FIXTURES / "decoder.py"
     document = Analysis([FIXTURES]).document("dataflow", Target(path, None, "Layer"), ViewOptions(depth=depth))

@@ -10,10 +10,11 @@ from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
 
 from kernelscope.dims import Dim
+from kernelscope.explain.alternatives import alternatives
 from kernelscope.explain.dim_names import DimNames
 from kernelscope.explain.flow_boxes import Boxes
 from kernelscope.interp.steps import Step, Test
-from kernelscope.interp.values import Choice, Instance, Opaque, Value, as_size
+from kernelscope.interp.values import Choice, Instance, Value, as_size
 from kernelscope.ops import Module
 from kernelscope.patterns.flow import Node, Use
 from kernelscope.patterns.paths import ACTIVATIONS
@@ -27,7 +28,6 @@ SYMBOLS = {"add": "+", "sub": "−", "mul": "×", "div": "÷", "matmul": "matmul
            "scaled_dot_product_attention": "Attention (SDPA)", "index": "gather"}  # fmt: skip
 NAMES = {"relu": "ReLU", "gelu": "GELU", "silu": "SiLU", "cat": "concat", "__getitem__": "gather"}
 MAX_TEXT = 36
-MAX_CHOICES = 3
 
 
 class BoxLabels:
@@ -85,6 +85,8 @@ class BoxLabels:
                 return ("write", self.text(step.path, step.span))
             case _ if pattern is not None and pattern.kind != "elementwise":
                 return _distinct(pattern.title, name)
+            case _ if isinstance(step.target, Choice):
+                return _distinct(name or "one of several")
             case _:
                 return _distinct(step.name, name)
 
@@ -185,7 +187,7 @@ class BoxLabels:
             elif weights:
                 yield f"{len(weights)} weights"
         if isinstance(step.target, Choice):
-            yield self._choices(step.target)
+            yield alternatives(step.target)
         if step.kind == "unfollowed" and acts_for(node) is not None:
             yield f"by {self.attribute(node)}"
         if step.kind == "call" and node not in self.choice.opened:
@@ -207,10 +209,6 @@ class BoxLabels:
         """A condition in words."""
         text = self.text(test.path, test.span)
         return f"if {text if test.holds else negated(text)}"
-
-    def _choices(self, target: Choice) -> str:
-        names = list(dict.fromkeys(_called(entry) for entry in target.entries))
-        return " or ".join(names) if len(names) <= MAX_CHOICES else f"one of {len(names)}, by configuration"
 
     def side_note(self, node: Node, use: Use) -> str:
         """A mask, table or weight that a box is given."""
@@ -267,17 +265,6 @@ def launched(step: Step) -> str:
     if step.kind != "unfollowed" or not isinstance(callee, t.Subscript):
         return ""
     return (t.dotted(callee.value) or "").rpartition(".")[2]
-
-
-def _called(value: Value) -> str:
-    match value:
-        case Module():
-            return value.name.rpartition(".")[2]
-        case Opaque():
-            return value.name
-        case _:
-            inner = getattr(value, "cls", None) or getattr(value, "definition", None)
-            return str(getattr(inner, "name", None) or getattr(value, "name", "") or "another").rpartition(".")[2]
 
 
 def _distinct(*texts: str) -> tuple[str, ...]:

@@ -13,10 +13,11 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from kernelscope import ops
+from kernelscope.explain.alternatives import alternatives, first_of
 from kernelscope.explain.box_labels import launched
 from kernelscope.explain.document import Line
 from kernelscope.interp.steps import tensors_in
-from kernelscope.interp.values import External, Opaque
+from kernelscope.interp.values import Choice, External, Opaque
 from kernelscope.patterns.flow import Node
 from kernelscope.tensor import Tensor, Unknown
 
@@ -28,7 +29,7 @@ MAX_LINES = 12
 
 def gaps(chart: Chart) -> list[Line]:
     """One line for each call that is not followed and each value that is lost."""
-    found = list(dict.fromkeys((*_shut(chart), *_lost_inputs(chart), *_lost_outputs(chart))))
+    found = list(dict.fromkeys((*_shut(chart), *_chosen(chart), *_lost_inputs(chart), *_lost_outputs(chart))))
     more = len(found) - MAX_LINES
     return [*islice(found, MAX_LINES), *([Line(f"{more} more")] if more > 0 else [])]
 
@@ -40,6 +41,15 @@ def _shut(chart: Chart) -> Iterator[Line]:
             reason = _reason(box)
             if reason:
                 yield Line(f"{_title(chart, box)} is not followed: {reason}", chart.labels.place(box))
+
+
+def _chosen(chart: Chart) -> Iterator[Line]:
+    """Calls of one of several callables that are drawn as the first."""
+    for node in sorted(chart.choice.opened, key=lambda node: node.number):
+        target = node.step.target
+        if isinstance(target, Choice) and any(leaf in chart.boxes_live for leaf in node.leaves()):
+            which = f"{chart.labels.attribute(node)} is {alternatives(target)}: {first_of(target)} is drawn"
+            yield Line(which, chart.labels.place(node))
 
 
 def _reason(box: Node) -> str:

@@ -11,9 +11,10 @@ from functools import lru_cache
 from pathlib import Path
 
 from kernelscope.dims import Dim
+from kernelscope.explain.alternatives import alternatives
 from kernelscope.explain.numbers import in_numbers
 from kernelscope.interp.runs import FileRun
-from kernelscope.interp.values import Instance, Opaque
+from kernelscope.interp.values import Choice, Instance, Opaque
 from kernelscope.ops import Module
 from kernelscope.results import Hover, InlayHint, Link, Span, Target
 from kernelscope.syntax.python import tree as t
@@ -80,6 +81,8 @@ def describe(value: object, order: Sequence[str] = ()) -> str | None:
             return _layer(value)
         case Instance():
             return value.cls.name
+        case Choice():
+            return alternatives(value)
         case Opaque() if not value.name.startswith("self"):
             return None
         case _:

@@ -104,7 +104,7 @@ def attribute(run: Interpreter, value: Value, name: str, span: Any) -> Value:
         case Unknown():
             return replace(value) if name in ABOUT else value
         case Choice():
-            return _of_any([attribute(run, entry, name, span) for entry in value.entries])
+            return _of_any([attribute(run, entry, name, span) for entry in value.followed])
         case _:
             return Unknown(f"the attribute {name} is not followed", span)
 
@@ -204,9 +204,9 @@ def _class_attribute(run: Interpreter, found: object, receiver: Instance | None)
 
 
 def chosen(entries: list[Value], span: Any) -> Value:
-    """What a table of functions or classes gives for a key that is not known: its first entry stands for all."""
+    """What a table of functions or classes gives for a key that is not known."""
     if entries and all(is_callable(e) for e in entries):
-        return entries[0]
+        return entries[0] if len(entries) == 1 else Choice(entries, is_of_table=True)
     return Unknown("a key that is not known", span)
 
 
@@ -231,7 +231,8 @@ def subscript(run: Interpreter, value: Value, index: Value, span: Any) -> Value:
                 return value[index]
             return chosen(list(value.values()), span)
         case Mapping():
-            return chosen(value.entries, span)
+            known = isinstance(index, str) and index in value.entries
+            return value.entries[index] if known else chosen(list(value.entries.values()), span)
         case Alike():
             if isinstance(index, slice):
                 if index.start is not None or index.step is not None:

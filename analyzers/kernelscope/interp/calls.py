@@ -137,8 +137,10 @@ def _call(run: Interpreter, target: Value, args: Arguments, kwargs: Keywords, sp
         case Choice() if run.certain:
             return Unknown("one of several callables", span)
         case Choice():
-            results = [call(run, entry, args, kwargs, span) for entry in target.entries[:8]]
-            return Choice(results) if all(is_callable(r) for r in results) else _chosen(results)
+            results = [call(run, entry, args, kwargs, span) for entry in target.followed]
+            if not all(is_callable(r) for r in results):
+                return _chosen(results)
+            return target.with_first(results[0]) if target.is_of_table else Choice(results)
         case Opaque():
             return _opaque_call(target, args, span)
         case Unknown():

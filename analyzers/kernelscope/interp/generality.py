@@ -117,6 +117,9 @@ class Generality:
             return self.instance(name, solid, values, depth)
         if all(isinstance(v, Module) for v in solid) and len({v.name for v in solid}) == 1:
             return self._layer(name, values, solid)
+        if all(isinstance(v, Choice) and v.is_of_table for v in solid):
+            firsts = [v.entries[0] if isinstance(v, Choice) else v for v in values]
+            return first.with_first(self._present(name, firsts, hints, depth))
         if all(isinstance(v, CALLABLES) for v in solid):
             return _one_of(solid)
         return _plain(solid)
@@ -139,6 +142,8 @@ class Generality:
                 return self.instance(name, [value] * self.count, values, depth)
             case Module():
                 return self._layer(name, values, values)
+            case Choice() if value.is_of_table:
+                return value.with_first(self._same(name, value.entries[0], depth))
             case _:
                 return value
 
@@ -403,7 +408,7 @@ def _one_of(solid: Iterable[Value]) -> Value:
     """Callables: the one that all calls give, or a choice of them."""
     found: list[Value] = []
     for value in solid:
-        for entry in value.entries if isinstance(value, Choice) else [value]:
+        for entry in value.entries if isinstance(value, Choice) and not value.is_of_table else [value]:
             if not any(_same_callable(entry, other) for other in found):
                 found.append(entry)
     return found[0] if len(found) == 1 else Choice(found)

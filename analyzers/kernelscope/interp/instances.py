@@ -59,7 +59,7 @@ def construct(run: Interpreter, cls: Definition, args: Arguments, kwargs: Keywor
         fill(run, instance, args, kwargs)
         return instance
     if args and isinstance(args[0], dict) and _is_mapping(run, cls):
-        return Mapping([_constructed(run, entry) for entry in args[0].values()])
+        return Mapping({key: _constructed(run, entry) for key, entry in args[0].items()})
 
     def initialise() -> None:
         init = run.class_attribute(cls, "__init__")

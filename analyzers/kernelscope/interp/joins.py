@@ -113,6 +113,8 @@ class Join:
                 return self.values(name, tuple(one.element(i) for i in range(len(other))), other)
             case (tuple(), Opaque()):
                 return self.values(name, one, tuple(other.element(i) for i in range(len(one))))
+            case (Choice(), Choice()) if one.is_of_table and other.is_of_table:
+                return one.with_first(self.values(name, one.entries[0], other.entries[0]))
             case (Instance(), Instance()) if one.cls.node is other.cls.node:
                 return Choice([one, other]) if one.is_module and one.made_with != other.made_with else one
             case _:

@@ -18,6 +18,7 @@ from kernelscope.interp.sequences import MAX_ELEMENTS, sequence
 from kernelscope.interp.values import (
     Alike,
     Builtin,
+    Choice,
     Class,
     External,
     Flag,
@@ -55,6 +56,7 @@ def truth(value: Value) -> bool | None:
             | External()
             | Builtin()
             | DType()
+            | Choice()
         ):
             return True
         case _:

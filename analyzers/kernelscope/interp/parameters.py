@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from kernelscope.dims import Dim, dim
 from kernelscope.interp.attributes import prepare
 from kernelscope.interp.interpreter import Interpreter
-from kernelscope.interp.values import Alike, Instance, Maybe, Sequential, Value, as_size
+from kernelscope.interp.values import Alike, Choice, Instance, Maybe, Sequential, Value, as_size
 from kernelscope.ops import Module
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Tensor
@@ -70,6 +70,8 @@ class _Walk:
                     yield from self.of(part, f"{path}.{name}", count, depth + 1)
             case Maybe():
                 yield from self.of(value.value, path, count, depth + 1)
+            case Choice():
+                yield from self.of(value.followed[0], path, count, depth + 1)
             case _:
                 pass
 

@@ -22,6 +22,7 @@ from kernelscope.interp.values import (
     Alike,
     Arguments,
     Builtin,
+    Choice,
     Class,
     External,
     Flag,
@@ -169,6 +170,9 @@ def _isinstance(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) 
         return Flag()
     kinds = args[1] if isinstance(args[1], tuple) else (args[1],)
     names = {k.name.rpartition(".")[2] for k in kinds if isinstance(k, External | Builtin)}
+    if isinstance(args[0], Choice):
+        found = [_isinstance(run, [entry, args[1]], {}, span) for entry in args[0].followed]
+        return found[0] if all(isinstance(f, bool) and f == found[0] for f in found) else Flag()
     if isinstance(args[0], Instance):
         return _is_made_of(run, args[0], kinds)
     match args[0]:

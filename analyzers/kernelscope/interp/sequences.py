@@ -44,7 +44,7 @@ def sequence(value: Value) -> list[Value] | None:
 class Mapping:
     """A registry of the program's own: a dict-like object whose entries are callables."""
 
-    def __init__(self, entries: list[Value]) -> None:
+    def __init__(self, entries: dict[str, Value]) -> None:
         self.entries = entries
 
 

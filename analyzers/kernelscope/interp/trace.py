@@ -130,6 +130,8 @@ class Trace(Origins):
             if not ended and (step.body or step.given):  # what was reached stays
                 self._broken = step
                 self._add(step)
+        if kind == "choice" and isinstance(target, Choice) and target.is_of_table and _is_work(step):
+            step.kind = kind = "call"  # how its first entry does the work is worth showing
         if kind == "through":
             for inner in step.body:
                 inner.parent = outer
@@ -231,6 +233,17 @@ class Trace(Origins):
 def _is_empty(step: Step) -> bool:
     """Whether a step gives memory without contents."""
     return step.kind == "op" and step.name.rpartition(".")[2] in EMPTY
+
+
+def _is_work(step: Step) -> bool:
+    """Whether more happens inside than what is done to each element."""
+    for inner in step.walk():
+        if inner.kind == "layer" and isinstance(inner.target, Module) and inner.target.parameters:
+            return True
+        operator = inner.operator
+        if operator is not None and operator.kind == "compute" and operator.tier != "family":
+            return True
+    return False
 
 
 def _computes(step: Step) -> bool:

@@ -203,10 +203,23 @@ class Scope:
 
 
 class Choice:
-    """One of several callables: chosen by a key that is not known, or different in two branches."""
+    """One of several callables: chosen by a key that is not known, or different in two branches.
 
-    def __init__(self, entries: list[Value]) -> None:
+    Those of one table do the same to shapes, so that its first entry stands for all; what it is called does not.
+    """
+
+    def __init__(self, entries: list[Value], is_of_table: bool = False) -> None:
         self.entries = entries
+        self.is_of_table = is_of_table
+
+    @property
+    def followed(self) -> list[Value]:
+        """The entries that say what a call does to shapes."""
+        return self.entries[: 1 if self.is_of_table else MAX_CHOICES]
+
+    def with_first(self, first: Value) -> Choice:
+        """The same table with another value for its first entry."""
+        return Choice([first, *self.entries[1:]], self.is_of_table)
 
 
 class Unpacked:
@@ -355,11 +368,13 @@ def _same_kind(one: Value, other: Value) -> bool:
         return one.name == other.name and one.settings == other.settings
     if isinstance(one, Function | Class) and isinstance(other, Function | Class):
         return one.definition.node is other.definition.node and not isinstance(one, Function)
+    if isinstance(one, Choice) and isinstance(other, Choice) and one.is_of_table and other.is_of_table:
+        return len(one.entries) == len(other.entries) and _same_kind(one.entries[0], other.entries[0])
     return False
 
 
 def _entries(value: Value) -> list[Value]:
-    return list(value.entries) if isinstance(value, Choice) else [value]
+    return list(value.entries) if isinstance(value, Choice) and not value.is_of_table else [value]
 
 
 def _joined_shape(one: Shape, other: Shape) -> Shape:

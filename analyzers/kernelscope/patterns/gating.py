@@ -26,14 +26,14 @@ def gated_mlp(call: Node) -> Pattern | None:
             down = next((u for u in _readers(leaf) if u.operator in LINEARS), None)
             if down is None:
                 continue
-            name = NAMES.get(gate.operator.removeprefix("nn.").lower(), "gated")
+            name = NAMES.get(gate.operator.removeprefix("nn.").lower())
             shared = ("one projection for both",) if inner[0] is up else ()
             clues = (
                 Clue(gate, "activated"),
                 Clue(leaf, "times another projection of the same input"),
                 Clue(down, "projected back"),
             )
-            return Pattern("mlp", f"gated MLP ({name})", clues, shared)
+            return Pattern("mlp", "gated MLP" if name is None else f"gated MLP ({name})", clues, shared)
     return None
 
 

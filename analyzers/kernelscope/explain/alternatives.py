@@ -1,0 +1,37 @@
+"""What one of several callables is called: their names, or how many there are."""
+
+from __future__ import annotations
+
+from kernelscope.interp.values import Choice, Opaque, Value
+from kernelscope.ops import Module
+
+MAX_LISTED = 3
+
+
+def alternatives(choice: Choice) -> str:
+    """`GELU or SiLU`, or how many there are."""
+    names = _names(choice)
+    return " or ".join(names) if len(names) <= MAX_LISTED else f"one of {len(names)}, by configuration"
+
+
+def first_of(choice: Choice) -> str:
+    """The one that is followed where they are of one table."""
+    return _names(choice)[0]
+
+
+def _names(choice: Choice) -> list[str]:
+    names: list[str] = []
+    for entry in choice.entries:
+        names += _names(entry) if isinstance(entry, Choice) else [_called(entry)]
+    return list(dict.fromkeys(names))
+
+
+def _called(value: Value) -> str:
+    match value:
+        case Module():
+            return value.name.rpartition(".")[2]
+        case Opaque():
+            return value.name
+        case _:
+            inner = getattr(value, "cls", None) or getattr(value, "definition", None)
+            return str(getattr(inner, "name", None) or getattr(value, "name", "") or "another").rpartition(".")[2]
