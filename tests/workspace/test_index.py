@@ -17,6 +17,7 @@ from kernelscope.workspace.index import Index, Stage
 from kernelscope.workspace.pool import scan_all
 from kernelscope.workspace.store import Row, Store
 from kernelscope.workspace.symbols import SymbolTable
+from kernelscope.workspace.worker import Wanted
 
 Workspace = Callable[[str], Files]
 SOURCE = """
@@ -65,7 +66,7 @@ def test_the_second_start_scans_nothing(workspace: Workspace, cache: Path, monke
     files = workspace(SOURCE)
     Index(files, cache).run()
     asked: list[str] = []
-    monkeypatch.setattr(pool, "scan_file", lambda path, exact: asked.append(path))
+    monkeypatch.setattr(pool, "scan_file", lambda path, wanted: asked.append(path))
     again = Index(Files(files.roots), cache)
     again.run()
     assert asked == []
@@ -218,12 +219,12 @@ def test_workers_scan_and_a_hang_or_crash_costs_one_file(tmp_path: Path, monkeyp
         (tmp_path / f"m{i}.py").write_text(f"def f{i}(): ...\n")
     os.mkfifo(tmp_path / "m6.py")
     monkeypatch.setattr(pool, "IN_PROCESS_BYTES", 0)
-    rows = {row.path: row for row in scan_all([(str(p), 10) for p in sorted(tmp_path.iterdir())], True)}
+    rows = {row.path: row for row in scan_all([(str(p), 10) for p in sorted(tmp_path.iterdir())], Wanted.FACTS)}
     assert len(rows) == 7
     assert [os.path.basename(path) for path, row in rows.items() if row.error] == ["m6.py"]
 
     monkeypatch.setattr(pool, "_START", "import sys, os; {path!r}; os._exit(3)")
-    rows = {row.path: row for row in scan_all([(str(p), 10) for p in sorted(tmp_path.iterdir())[:3]], True)}
+    rows = {row.path: row for row in scan_all([(str(p), 10) for p in sorted(tmp_path.iterdir())[:3]], Wanted.FACTS)}
     assert [row.error for row in rows.values()] == ["crashed the scanner"] * 3
 
 
@@ -232,7 +233,7 @@ def test_abandoning_a_scan_leaves_no_process(tmp_path: Path, monkeypatch: pytest
         (tmp_path / f"m{i}.py").write_text("def f(): ...\n" * 200)
     monkeypatch.setattr(pool, "IN_PROCESS_BYTES", 0)
     before = {thread.ident for thread in threading.enumerate()}
-    scan = scan_all([(str(p), 2600) for p in sorted(tmp_path.iterdir())], True)
+    scan = scan_all([(str(p), 2600) for p in sorted(tmp_path.iterdir())], Wanted.FACTS)
     next(scan)
     scan.close()
     assert {thread.ident for thread in threading.enumerate()} <= before

@@ -21,7 +21,7 @@ _LONE_CR = re.compile(rb"\r(?!\n)")
 
 def with_line_feeds(data: bytes) -> bytes:
     """Lone CRs as LFs: parsers know only LF, the protocol and Python both. Offsets stay what they are."""
-    return data if data.count(b"\r") == data.count(b"\r\n") else _LONE_CR.sub(b"\n", data)
+    return _LONE_CR.sub(b"\n", data) if b"\r" in data else data
 
 
 class SourceText:

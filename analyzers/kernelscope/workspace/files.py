@@ -284,31 +284,35 @@ def _ignored(rules: tuple[_Rules, ...], path: str, is_folder: bool) -> bool:
 
 def read_bounded(path: str, limit: int) -> bytes | LeftOut:
     """Reads a regular file of at most `limit` bytes; never blocks on a pipe, never raises."""
+    return read_stamped(path, limit)[1]
+
+
+def read_stamped(path: str, limit: int) -> tuple[Version, bytes | LeftOut]:
+    """The same with the file's size and time as they were before it was read, so that a later change is seen."""
+    stamp = Version(-1, -1)
     try:
         flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOCTTY", 0)
         descriptor = os.open(path, flags)
     except (OSError, ValueError) as error:
-        return LeftOut(Path(path), f"cannot be read: {getattr(error, 'strerror', None) or error}")
+        return stamp, LeftOut(Path(path), f"cannot be read: {getattr(error, 'strerror', None) or error}")
     try:
         found = os.fstat(descriptor)
+        stamp = Version(found.st_mtime_ns, found.st_size)
         if not stat.S_ISREG(found.st_mode):
-            return LeftOut(Path(path), "not a regular file")
+            return stamp, LeftOut(Path(path), "not a regular file")
         if found.st_size > limit:
-            return _too_large(path, found.st_size, limit)
-        chunks: list[bytes] = []
-        size = 0
-        while chunk := os.read(descriptor, max(found.st_size - size, 0) + 1):
-            chunks.append(chunk)
-            size += len(chunk)
-            if size > limit:
-                return _too_large(path, size, limit)
+            return stamp, _too_large(path, found.st_size, limit)
+        data = os.read(descriptor, found.st_size + 1)
+        while len(data) != found.st_size and (chunk := os.read(descriptor, max(found.st_size - len(data), 0) + 1)):
+            data += chunk
+            if len(data) > limit:
+                return stamp, _too_large(path, len(data), limit)
     except OSError as error:
-        return LeftOut(Path(path), f"cannot be read: {error.strerror or error}")
+        return stamp, LeftOut(Path(path), f"cannot be read: {error.strerror or error}")
     finally:
         os.close(descriptor)
-    data = b"".join(chunks)
     reason = _not_text(data)
-    return LeftOut(Path(path), reason) if reason else data
+    return stamp, LeftOut(Path(path), reason) if reason else data
 
 
 def _not_text(data: bytes) -> str | None:

@@ -12,17 +12,18 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from enum import IntEnum
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
 from kernelscope.results import IndexProgress, LeftOut
 from kernelscope.workspace.definitions import names_of
-from kernelscope.workspace.facts import EMPTY_NAMES, FileFacts, columns, decode_facts, decode_names
-from kernelscope.workspace.files import Files, Version
+from kernelscope.workspace.facts import EMPTY_NAMES, FileFacts, decode_facts, decode_names
+from kernelscope.workspace.files import Entry, Files, Version
 from kernelscope.workspace.pool import scan_all
 from kernelscope.workspace.store import Row, Store
-from kernelscope.workspace.symbols import SymbolTable
-from kernelscope.workspace.worker import Scanned, facts_or_none, scan_bytes
+from kernelscope.workspace.symbols import Match, SymbolTable
+from kernelscope.workspace.worker import Scanned, Wanted, facts_or_none, scan_bytes
 
 WRITE_ROWS = 400
 PROGRESS_SECONDS = 0.2
@@ -45,6 +46,16 @@ class Stage(IntEnum):
 
 
 Progress = Callable[[IndexProgress], None]
+_PHASES = {Wanted.NAMES: "names", Wanted.OPERATORS: "kernels and bindings", Wanted.FACTS: "calls"}
+
+
+class _Stamp(NamedTuple):
+    """The content of a file that is known, and what is known of it."""
+
+    size: int
+    mtime_ns: int
+    rank: int
+    has_facts: bool
 
 
 class Index:
@@ -60,7 +71,7 @@ class Index:
         """The same for facts of files with kernels, launches or registrations."""
         self._cache_dir = cache_dir
         self._store: Store | None = None
-        self._stamps: dict[str, tuple[int, int, int, bool]] = {}
+        self._stamps: dict[str, _Stamp] = {}
         self._failed: dict[str, str] = {}
         self._kept: dict[str, tuple[Version, FileFacts]] = {}
         self._open_names: dict[str, Version] = {}
@@ -79,35 +90,32 @@ class Index:
         """Brings the index up to date with the disk."""
         with self._running:
             report = _Report(progress)
+            self._load()
             entries = {entry.path: entry for entry in self.files.walk(cancelled)}
             if cancelled():
                 return
-            gone = self._load(entries.keys())
-            stale = [
-                (entry.path, entry.size)
-                for entry in entries.values()
-                if self._stamps.get(entry.path, (None,))[:2] != (entry.size, entry.mtime_ns)
-            ]
-            self._scan(stale, False, report, "names", cancelled)
-            if cancelled():
-                return
-            self.stage = max(self.stage, Stage.NAMES)
+            gone = [path for path in self._stamps if path not in entries]
+            changed = [entry for entry in entries.values() if not self._is_current(entry)]
+            had_operators = any(self._has_operators(path) for path in (*gone, *(entry.path for entry in changed)))
+            self._forget(gone)
+            rows = list(self._scanned(changed, Wanted.NAMES, report, cancelled))
+            if not cancelled():
+                self.stage = max(self.stage, Stage.NAMES)
+            self._save(rows)
             opened = set(self.files.open_paths())
-            pending = [
-                (stamp[2] if path not in opened else -1, path, stamp[0])
-                for path, stamp in self._stamps.items()
-                if not stamp[3] and path in entries and path not in self._failed
-            ]
-            pending.sort()
-            operators = [(path, size) for rank, path, size in pending if rank <= 0]
-            self._scan(operators, True, report, "kernels and bindings", cancelled)
+            bare = [entry for path, entry in entries.items() if self._lacks_facts(path)]
+            unranked = [e for e in bare if e.path not in opened and self._stamps[e.path].rank <= 0]
+            self._scan([entry for entry in bare if entry.path in opened], Wanted.FACTS, report, cancelled)
+            self._scan(unranked, Wanted.OPERATORS, report, cancelled)
             if cancelled():
                 return
-            if operators or gone:
+            if had_operators or any(self._has_operators(entry.path) for entry in bare):
                 self.operator_generation += 1
             self.generation += 1
             self.stage = max(self.stage, Stage.OPERATORS)
-            self._scan([(path, size) for rank, path, size in pending if rank > 0], True, report, "calls", cancelled)
+            rest = [entry for entry in bare if self._lacks_facts(entry.path)]
+            rest.sort(key=lambda entry: self._stamps[entry.path].rank)
+            self._scan(rest, Wanted.FACTS, report, cancelled)
             if not cancelled():
                 self.stage = Stage.FACTS
                 report.done(len(entries))
@@ -152,10 +160,10 @@ class Index:
             with self._running:
                 if self.stage is Stage.EMPTY:
                     continue
-                before = [self._stamps.get(path) for path in paths]
+                had_operators = any(self._has_operators(path) for path in paths)
                 rows = [row for path in paths[: 4 * MAX_SMALL_CHANGE] if (row := self._rescan(path))]
-                self._take(rows)
-                if any(stamp and stamp[2] == 0 for stamp in before) or any(row.priority == 0 for row in rows):
+                self._save(row for row in rows if self._take(row))
+                if had_operators or any(row.priority == 0 for row in rows):
                     self.operator_generation += 1
                 self.generation += 1
 
@@ -174,7 +182,7 @@ class Index:
                 continue
             data = self.files.read(path)
             if not isinstance(data, LeftOut):
-                self.table.put(path, columns(names_of(path, data)))
+                self.table.put(path, names_of(path, data))
                 self._open_names[path] = version
 
     def _rescan(self, path: str) -> Scanned | None:
@@ -183,61 +191,75 @@ class Index:
         if version is None or data is None or isinstance(data, LeftOut):
             self._forget([path])
             return None
-        return scan_bytes(path, data, True, version.size, version.mtime_ns)
+        return scan_bytes(path, data, Wanted.FACTS, version.size, version.mtime_ns)
 
-    def _load(self, present: Iterable[str]) -> bool:
-        """What the cache knows of the files that are there; whether files of an earlier run are gone."""
+    def _load(self) -> None:
+        """What the cache knows, the first time; the walk that follows finds out what of it has changed."""
         if self._stamps:
-            lost = [path for path in self._stamps if path not in present]
-            self._forget(lost)
-            return bool(lost)
-        gone: list[str] = []
+            return
         for known in self._rows().known():
-            if known.path not in present:
-                gone.append(known.path)
-                continue
             try:
-                self.table.put(known.path, decode_names(known.names) if known.names else EMPTY_NAMES)
+                names = decode_names(known.names) if known.names else EMPTY_NAMES
             except msgspec.MsgspecError:
-                gone.append(known.path)
                 continue
-            self._stamps[known.path] = (known.size, known.mtime_ns, known.priority, known.has_facts)
+            if known.path not in self._open_names:
+                self.table.put(known.path, names)
+            self._stamps[known.path] = _Stamp(known.size, known.mtime_ns, known.priority, known.has_facts)
             if known.error:
                 self._failed[known.path] = known.error
-        self._rows().drop(gone)
-        return False
 
-    def _scan(
-        self,
-        files: list[tuple[str, int]],
-        exact: bool,
-        report: _Report,
-        phase: str,
-        cancelled: Callable[[], bool],
-    ) -> None:
+    def _is_current(self, entry: Entry) -> bool:
+        stamp = self._stamps.get(entry.path)
+        return stamp is not None and (stamp.size, stamp.mtime_ns) == (entry.size, entry.mtime_ns)
+
+    def _has_operators(self, path: str) -> bool:
+        stamp = self._stamps.get(path)
+        return stamp is not None and stamp.rank == 0
+
+    def _lacks_facts(self, path: str) -> bool:
+        stamp = self._stamps.get(path)
+        return stamp is not None and not stamp.has_facts and path not in self._failed
+
+    def _scan(self, files: list[Entry], wanted: Wanted, report: _Report, cancelled: Callable[[], bool]) -> None:
+        """Scans files and keeps what was found, some hundred at a time."""
         rows: list[Scanned] = []
-        for count, row in enumerate(scan_all(files, exact, cancelled)):
+        for row in self._scanned(files, wanted, report, cancelled):
             rows.append(row)
-            report.tell(count, len(files), phase)
             if len(rows) >= WRITE_ROWS:
-                self._take(rows)
+                self._save(rows)
                 rows = []
-        self._take(rows)
+        self._save(rows)
 
-    def _take(self, rows: list[Scanned]) -> None:
-        """Puts scanned rows into the table and the cache."""
-        for row in rows:
+    def _scanned(
+        self, files: list[Entry], wanted: Wanted, report: _Report, cancelled: Callable[[], bool]
+    ) -> Iterator[Scanned]:
+        """Rows of files as they come; what they tell is known from then on, and kept by `_save` only."""
+        for count, row in enumerate(scan_all([(entry.path, entry.size) for entry in files], wanted, cancelled)):
+            report.tell(count, len(files), _PHASES[wanted])
+            if self._take(row):
+                yield row
+
+    def _take(self, row: Scanned) -> bool:
+        """Puts a row into the table; False when it tells nothing that is worth keeping."""
+        if row.names is None:  # ranked only
+            self._stamps[row.path] = _Stamp(row.size, row.mtime_ns, row.priority, False)
+            return False
+        if row.names or row.path not in self._stamps:
             try:
-                if row.names or row.path not in self._stamps:
-                    self.table.put(row.path, decode_names(row.names) if row.names else EMPTY_NAMES)
+                self.table.put(row.path, decode_names(row.names) if row.names else EMPTY_NAMES)
             except msgspec.MsgspecError:
-                continue
-            self._stamps[row.path] = (row.size, row.mtime_ns, row.priority, row.facts is not None)
-            if row.error:
-                self._failed[row.path] = row.error
-            else:
-                self._failed.pop(row.path, None)
-        self._rows().put(Row(r.path, r.size, r.mtime_ns, r.priority, r.error, r.names, r.called, r.facts) for r in rows)
+                return False
+        self._stamps[row.path] = _Stamp(row.size, row.mtime_ns, row.priority, row.facts is not None)
+        if row.error:
+            self._failed[row.path] = row.error
+        else:
+            self._failed.pop(row.path, None)
+        return True
+
+    def _save(self, rows: Iterable[Scanned]) -> None:
+        self._rows().put(
+            Row(r.path, r.size, r.mtime_ns, r.priority, r.error, r.names or b"", r.called, r.facts) for r in rows
+        )
 
     def _forget(self, paths: list[str]) -> None:
         for path in paths:
@@ -265,6 +287,22 @@ class Index:
                 self._store = None
 
     # -- answers --------------------------------------------------------------------------------------------
+
+    def search(self, query: str, limit: int) -> list[Match]:
+        """Names that fit a query, best first; until the disk was walked, of files that are as they were before."""
+        self.names_of_open()
+        found = self.table.search(query, limit)
+        if self.stage >= Stage.NAMES:
+            return found
+        stands = {path: self._stands(path) for path in {match.path for match in found}}
+        return [match for match in found if stands[match.path]]
+
+    def _stands(self, path: str) -> bool:
+        """Whether a file still is what its names were taken from."""
+        version, stamp = self.files.version(path), self._stamps.get(path)
+        if version is None or path in self._open_names:
+            return version is not None
+        return stamp is not None and (version.size, version.mtime_ns) == (stamp.size, stamp.mtime_ns)
 
     def paths(self) -> list[str]:
         """All indexed files, sorted."""

@@ -21,7 +21,15 @@ from typing import BinaryIO, cast
 import msgspec
 
 from kernelscope.workspace.facts import FileFacts, decode_facts
-from kernelscope.workspace.worker import Batch, Scanned, facts_or_none, read_message, scan_file, write_message
+from kernelscope.workspace.worker import (
+    Batch,
+    Scanned,
+    Wanted,
+    facts_or_none,
+    read_message,
+    scan_file,
+    write_message,
+)
 
 MAX_WORKERS = 4
 BATCH_BYTES = 400_000
@@ -34,18 +42,18 @@ _START = "import sys; sys.path[:0] = {path!r}; from kernelscope.workspace.worker
 
 
 def scan_all(
-    files: Iterable[tuple[str, int]], exact: bool, cancelled: Callable[[], bool] = lambda: False
+    files: Iterable[tuple[str, int]], wanted: Wanted, cancelled: Callable[[], bool] = lambda: False
 ) -> Generator[Scanned, None, None]:
     """Scans files (path and size) in about the order given and yields each row once, as it comes."""
-    batches = _batches(files, exact)
+    batches = _batches(files, wanted)
     if sum(batch.size for batch in batches) <= IN_PROCESS_BYTES:
         for batch in batches:
             for path in batch.paths:
                 if cancelled():
                     return
-                yield scan_file(path, exact)
+                yield scan_file(path, wanted)
         return
-    yield from _Pool(batches, exact, cancelled).rows()
+    yield from _Pool(batches, wanted, cancelled).rows()
 
 
 def facts_beside(path: str, data: bytes) -> FileFacts | None:
@@ -61,7 +69,7 @@ def facts_beside(path: str, data: bytes) -> FileFacts | None:
     timer = threading.Timer(FILE_SECONDS, process.kill)
     timer.start()
     try:
-        batch = Batch(True, (path,), data)
+        batch = Batch(Wanted.FACTS, (path,), data)
         write_message(cast(BinaryIO, process.stdin), msgspec.msgpack.encode(batch))
         message = read_message(cast(BinaryIO, process.stdout))
         row = msgspec.msgpack.decode(message, type=Scanned) if message else None
@@ -79,16 +87,18 @@ class _Work:
     size: int
 
 
-def _batches(files: Iterable[tuple[str, int]], exact: bool) -> list[_Work]:
-    limit = BATCH_BYTES if exact else 4 * BATCH_BYTES
+def _batches(files: Iterable[tuple[str, int]], wanted: Wanted) -> list[_Work]:
+    limit = BATCH_BYTES if wanted is Wanted.FACTS else 4 * BATCH_BYTES
     batches: list[_Work] = []
+    paths: list[str] = []
+    total = 0
     for path, size in files:
-        last = batches[-1] if batches else None
-        if last and last.size + size <= limit and len(last.paths) < BATCH_FILES:
-            batches[-1] = _Work((*last.paths, path), last.size + size)
-        else:
-            batches.append(_Work((path,), size))
-    return batches
+        if paths and (total + size > limit or len(paths) >= BATCH_FILES):
+            batches.append(_Work(tuple(paths), total))
+            paths, total = [], 0
+        paths.append(path)
+        total += size
+    return [*batches, _Work(tuple(paths), total)] if paths else batches
 
 
 @dataclass(slots=True)
@@ -102,9 +112,9 @@ class _Worker:
 
 
 class _Pool:
-    def __init__(self, batches: list[_Work], exact: bool, cancelled: Callable[[], bool]) -> None:
+    def __init__(self, batches: list[_Work], wanted: Wanted, cancelled: Callable[[], bool]) -> None:
         self._todo = deque(batches)
-        self._exact = exact
+        self._wanted = wanted
         self._cancelled = cancelled
         self._stop = False
         self._rows: queue.SimpleQueue[Scanned | None] = queue.SimpleQueue()
@@ -153,21 +163,21 @@ class _Pool:
             self._rows.put(None)
 
     def _do(self, worker: _Worker, work: _Work) -> None:
-        """Scans a batch; the file at which the process died is given up, the rest goes to a new process."""
-        paths = work.paths
+        """Scans a batch. When the process dies the rest is done file by file, and the one that kills it is given up."""
+        paths, count = work.paths, len(work.paths)
         while paths and not self._stop:
-            done = self._exchange(worker, paths)
+            done = self._exchange(worker, paths[:count])
             if done is None:
                 for path in paths:  # no process can be started here: do it ourselves
                     if self._stop:
                         return
-                    self._rows.put(scan_file(path, self._exact))
+                    self._rows.put(scan_file(path, self._wanted))
                 return
-            paths = paths[done:]
-            if paths and not self._stop:
+            if done < count == 1 and not self._stop:
                 why = f"took longer than {FILE_SECONDS:g} seconds" if worker.killed else "crashed the scanner"
                 self._rows.put(_given_up(paths[0], why))
-                paths = paths[1:]
+                done = 1
+            paths, count = paths[done:], 1
 
     def _exchange(self, worker: _Worker, paths: tuple[str, ...]) -> int | None:
         """Sends a batch and passes its rows on. How many files were done; None when no process could be started."""
@@ -178,7 +188,7 @@ class _Pool:
         done = 0
         try:
             worker.since = time.monotonic()
-            write_message(cast(BinaryIO, process.stdin), msgspec.msgpack.encode(Batch(self._exact, paths)))
+            write_message(cast(BinaryIO, process.stdin), msgspec.msgpack.encode(Batch(self._wanted, paths)))
             while message := read_message(cast(BinaryIO, process.stdout)):
                 self._rows.put(self._decoder.decode(message))
                 done += 1

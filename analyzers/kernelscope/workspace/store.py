@@ -17,20 +17,22 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-SCHEMA = 8
+SCHEMA = 9
 BUSY_SECONDS = 0.5
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS files (
-    path TEXT PRIMARY KEY, size INTEGER, mtime_ns INTEGER, priority INTEGER,
-    error TEXT, names BLOB, called BLOB, facts BLOB
-)
-"""
-_MADE = """
+    path TEXT PRIMARY KEY, size INTEGER, mtime_ns INTEGER, priority INTEGER, error TEXT, names BLOB, has_facts INTEGER
+);
+CREATE TABLE IF NOT EXISTS facts (
+    path TEXT PRIMARY KEY, size INTEGER, mtime_ns INTEGER, priority INTEGER, called BLOB, facts BLOB
+);
+CREATE INDEX IF NOT EXISTS ranked ON facts (priority, path);
 CREATE TABLE IF NOT EXISTS made (
     kind TEXT, path TEXT, size INTEGER, mtime_ns INTEGER, blob BLOB, PRIMARY KEY (kind, path)
-)
+);
 """
+"""Names lie apart from the facts, which are twenty times as large: a start reads all names and no facts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,10 @@ class Known:
     has_facts: bool
 
 
+_Statement = tuple[str, Sequence[tuple[object, ...]]]
+"""SQL, and the values of each time that it is executed."""
+
+
 class Store:
     """Rows by path. Safe to use from several threads; several processes may share one file."""
 
@@ -74,30 +80,37 @@ class Store:
 
     def known(self) -> list[Known]:
         """All rows without facts."""
-        query = "SELECT path, size, mtime_ns, priority, error, names, facts IS NOT NULL FROM files"
+        query = "SELECT path, size, mtime_ns, priority, error, names, has_facts FROM files"
         return [Known(*row) for row in self._select(query)]
 
     def facts(self, path: str) -> tuple[int, int, bytes] | None:
         """Size, time and facts of a file."""
-        for row in self._select("SELECT size, mtime_ns, facts FROM files WHERE path = ?", (path,)):
-            return (row[0], row[1], row[2]) if row[2] is not None else None
+        for row in self._select("SELECT size, mtime_ns, facts FROM facts WHERE path = ?", (path,)):
+            return (row[0], row[1], row[2])
         return None
 
     def facts_of(self, priority: int) -> Iterator[tuple[str, bytes]]:
         """Path and facts of all files of a priority, in the order of their paths."""
-        query = "SELECT path, facts FROM files WHERE priority = ? AND facts IS NOT NULL ORDER BY path"
+        query = "SELECT path, facts FROM facts WHERE priority = ? ORDER BY path"
         yield from self._select(query, (priority,))
 
     def calling(self, name: str) -> list[str]:
         """Files whose facts call, launch or register something of this name."""
         return [row[0] for row in self._select(
-            "SELECT path FROM files WHERE instr(called, ?) > 0 ORDER BY path", (f"\n{name}\n".encode(),)
+            "SELECT path FROM facts WHERE instr(called, ?) > 0 ORDER BY path", (f"\n{name}\n".encode(),)
         )]  # fmt: skip
 
     def put(self, rows: Iterable[Row]) -> None:
         """Adds or replaces rows in one transaction."""
-        values = [(r.path, r.size, r.mtime_ns, r.priority, r.error, r.names, r.called, r.facts) for r in rows]
-        self._write("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
+        rows = list(rows)
+        bare = [(row.path,) for row in rows if row.facts is None]
+        files = [(r.path, r.size, r.mtime_ns, r.priority, r.error, r.names, r.facts is not None) for r in rows]
+        facts = [(r.path, r.size, r.mtime_ns, r.priority, r.called, r.facts) for r in rows if r.facts is not None]
+        self._write(
+            ("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?)", files),
+            ("INSERT OR REPLACE INTO facts VALUES (?, ?, ?, ?, ?, ?)", facts),
+            ("DELETE FROM facts WHERE path = ?", bare),
+        )
 
     def made(self, kind: str) -> Iterator[tuple[str, int, int, bytes]]:
         """Path, size, time and blob of what a later stage made of single files."""
@@ -106,11 +119,14 @@ class Store:
     def put_made(self, kind: str, rows: Iterable[tuple[str, int, int, bytes]]) -> None:
         """Adds or replaces what was made of files, and forgets what other versions of the maker left."""
         family = kind.partition(" ")[0]
-        self._write("DELETE FROM made WHERE kind LIKE ? AND kind <> ?", [(f"{family} %", kind)])
-        self._write("INSERT OR REPLACE INTO made VALUES (?, ?, ?, ?, ?)", [(kind, *row) for row in rows])
+        self._write(
+            ("DELETE FROM made WHERE kind LIKE ? AND kind <> ?", [(f"{family} %", kind)]),
+            ("INSERT OR REPLACE INTO made VALUES (?, ?, ?, ?, ?)", [(kind, *row) for row in rows]),
+        )
 
     def drop(self, paths: Iterable[str]) -> None:
-        self._write("DELETE FROM files WHERE path = ?", [(path,) for path in paths])
+        gone = [(path,) for path in paths]
+        self._write(("DELETE FROM files WHERE path = ?", gone), ("DELETE FROM facts WHERE path = ?", gone))
 
     def close(self) -> None:
         with self._lock, contextlib.suppress(sqlite3.Error):
@@ -138,8 +154,7 @@ class Store:
                 database.execute("PRAGMA journal_mode = WAL")
                 database.execute("PRAGMA synchronous = OFF")
             database.execute("PRAGMA cache_size = -4000")
-            database.execute(_TABLES)
-            database.execute(_MADE)
+            database.executescript(_TABLES)
             if not self.in_memory:
                 database.execute("BEGIN IMMEDIATE")
                 database.execute("ROLLBACK")
@@ -167,12 +182,13 @@ class Store:
                 self._recover()
                 return []
 
-    def _write(self, statement: str, values: Sequence[tuple[object, ...]]) -> None:
-        if not values:
+    def _write(self, *statements: _Statement) -> None:
+        """All of the statements, or none of them."""
+        if not any(values for _, values in statements):
             return
         with self._lock:
             try:
-                self._transact(statement, values)
+                self._transact(statements)
             except sqlite3.OperationalError as error:
                 if "locked" in str(error):  # another server writes: this batch is not cached, nothing else is lost
                     return
@@ -180,10 +196,11 @@ class Store:
             except (sqlite3.Error, OverflowError):
                 self._recover()
 
-    def _transact(self, statement: str, values: Sequence[tuple[object, ...]]) -> None:
+    def _transact(self, statements: Iterable[_Statement]) -> None:
         self._database.execute("BEGIN IMMEDIATE")
         try:
-            self._database.executemany(statement, values)
+            for statement, values in statements:
+                self._database.executemany(statement, values)
             self._database.execute("COMMIT")
         except BaseException:
             with contextlib.suppress(sqlite3.Error):

@@ -11,6 +11,7 @@ import os
 import signal
 import struct
 import sys
+from enum import IntEnum
 from typing import BinaryIO
 
 import msgspec
@@ -18,51 +19,60 @@ import msgspec
 from kernelscope.results import LeftOut
 from kernelscope.syntax.text import with_line_feeds
 from kernelscope.workspace.facts import FileFacts, Record, called_names, columns, encode
-from kernelscope.workspace.files import MAX_FILE_BYTES, read_bounded
+from kernelscope.workspace.files import MAX_FILE_BYTES, read_stamped
 from kernelscope.workspace.scan import facts_of, names_of, names_of_facts, priority
 
 NICENESS = 10
 _PR_SET_PDEATHSIG = 1
+UNRANKED = -1
+"""The priority of files whose content nobody looked at for it."""
+
+
+class Wanted(IntEnum):
+    """What a scan looks for. Somebody waits for the first, so it is not niced and not asked for more."""
+
+    NAMES = 0
+    OPERATORS = 1
+    """The rank of every file, and the facts of those with kernels, launches or registrations."""
+    FACTS = 2
 
 
 class Batch(Record, frozen=True):
-    """Files to scan: `exact` asks for facts, otherwise for names only. `text` stands for what is on disk."""
+    """Files to scan; `text` stands for what is on disk."""
 
-    exact: bool
+    wanted: Wanted
     paths: tuple[str, ...]
     text: bytes | None = None
 
 
 class Scanned(Record, frozen=True):
-    """What became of one file; see `store.Row`."""
+    """What became of one file; see `store.Row`. `names` is None where they were not looked for."""
 
     path: str
     size: int
     mtime_ns: int
     priority: int
     error: str | None
-    names: bytes
+    names: bytes | None
     called: bytes | None
     facts: bytes | None
 
 
-def scan_file(path: str, exact: bool) -> Scanned:
-    """Reads and scans one file. The stamp is taken before the bytes, so that a later change is seen."""
-    try:
-        found = os.stat(path)
-    except (OSError, ValueError) as error:
-        return Scanned(path, -1, -1, 2, f"cannot be read: {error}", b"", None, None)
-    data = read_bounded(path, MAX_FILE_BYTES)
+def scan_file(path: str, wanted: Wanted) -> Scanned:
+    """Reads and scans one file."""
+    stamp, data = read_stamped(path, MAX_FILE_BYTES)
     if isinstance(data, LeftOut):
-        return Scanned(path, found.st_size, found.st_mtime_ns, 2, data.reason, b"", None, None)
-    return scan_bytes(path, data, exact, found.st_size, found.st_mtime_ns)
+        return Scanned(path, stamp.size, stamp.mtime_ns, 2, data.reason, b"", None, None)
+    return scan_bytes(path, data, wanted, stamp.size, stamp.mtime_ns)
 
 
-def scan_bytes(path: str, data: bytes, exact: bool, size: int = -1, mtime_ns: int = -1) -> Scanned:
+def scan_bytes(path: str, data: bytes, wanted: Wanted, size: int = -1, mtime_ns: int = -1) -> Scanned:
     """Scans given bytes."""
+    if wanted is Wanted.NAMES:
+        return Scanned(path, size, mtime_ns, UNRANKED, None, encode(names_of(path, data)), None, None)
     rank = priority(path, data)
-    if not exact:
-        return Scanned(path, size, mtime_ns, rank, None, encode(columns(names_of(path, data))), None, None)
+    if wanted is Wanted.OPERATORS and rank > 0:
+        return Scanned(path, size, mtime_ns, rank, None, None, None, None)
     facts = facts_or_none(path, data)
     if facts is None:
         return Scanned(path, size, mtime_ns, rank, "the scan failed", b"", None, None)
@@ -89,26 +99,29 @@ def read_message(stream: BinaryIO) -> bytes | None:
     return body if len(body) == size else None
 
 
-def write_message(stream: BinaryIO, body: bytes) -> None:
+def write_message(stream: BinaryIO, body: bytes, flush: bool = True) -> None:
     stream.write(struct.pack(">I", len(body)) + body)
-    stream.flush()
+    if flush:
+        stream.flush()
 
 
 def main() -> None:
     """Serves batches until stdin ends."""
     _end_with_parent()
-    if hasattr(os, "nice"):
-        os.nice(NICENESS)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     decoder = msgspec.msgpack.Decoder(Batch)
     encoder = msgspec.msgpack.Encoder()
     stdin, stdout = sys.stdin.buffer, sys.stdout.buffer
+    polite = not hasattr(os, "nice")
     while (message := read_message(stdin)) is not None:
         batch = decoder.decode(message)
+        if not polite and batch.wanted is not Wanted.NAMES:
+            os.nice(NICENESS)
+            polite = True
         for path in batch.paths:
             text = batch.text
-            row = scan_file(path, batch.exact) if text is None else scan_bytes(path, text, batch.exact)
-            write_message(stdout, encoder.encode(row))
+            row = scan_file(path, batch.wanted) if text is None else scan_bytes(path, text, batch.wanted)
+            write_message(stdout, encoder.encode(row), flush=batch.wanted is Wanted.FACTS)
         write_message(stdout, b"")
 
 

@@ -69,9 +69,8 @@ class Workspace:
 
     def find_symbols(self, query: str, limit: int) -> list[FoundSymbol]:
         """Definitions whose name fits the query, best first."""
-        self.index.names_of_open()
         found: list[FoundSymbol] = []
-        for match in self.index.table.search(query, limit):
+        for match in self.index.search(query, limit):
             name = match.name
             end = name.column + len(name.name.encode())
             place = Location(Path(match.path), name.line, name.column, name.line, end)
