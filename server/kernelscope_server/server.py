@@ -26,6 +26,8 @@ IDLE_SECONDS = 0.25
 EXIT_SECONDS = 3.0
 """After `exit` the process ends, whatever the analysis is at."""
 PARENT_POLL_SECONDS = 2.0
+SWITCH_SECONDS = 0.001
+"""How long the analysis may keep the interpreter while the reader, the writer or the index has something to do."""
 NOTEBOOKS = types.NotebookDocumentSyncOptions(
     notebook_selector=[types.NotebookDocumentFilterWithCells([types.NotebookCellLanguage("python")])]
 )
@@ -144,6 +146,7 @@ def main() -> None:
     stdin, stdout = sys.stdin.buffer, os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     sys.stdout = sys.stderr
+    sys.setswitchinterval(SWITCH_SECONDS)
     from kernelscope_server.session import Session
 
     server = Server(stdin, stdout)

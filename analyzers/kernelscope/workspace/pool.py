@@ -72,8 +72,8 @@ def facts_beside(path: str, data: bytes) -> FileFacts | None:
         batch = Batch(Wanted.FACTS, (path,), data)
         write_message(cast(BinaryIO, process.stdin), msgspec.msgpack.encode(batch))
         message = read_message(cast(BinaryIO, process.stdout))
-        row = msgspec.msgpack.decode(message, type=Scanned) if message else None
-        return decode_facts(row.facts) if row and row.facts else None
+        rows = msgspec.msgpack.decode(message, type=list[Scanned]) if message else []
+        return decode_facts(rows[0].facts) if rows and rows[0].facts else None
     except (OSError, ValueError, msgspec.MsgspecError):
         return None
     finally:
@@ -117,10 +117,10 @@ class _Pool:
         self._wanted = wanted
         self._cancelled = cancelled
         self._stop = False
-        self._rows: queue.SimpleQueue[Scanned | None] = queue.SimpleQueue()
+        self._rows: queue.SimpleQueue[list[Scanned] | None] = queue.SimpleQueue()
         count = max(1, min(MAX_WORKERS, os.cpu_count() or 1, len(batches)))
         self._workers = [_Worker() for _ in range(count)]
-        self._decoder = msgspec.msgpack.Decoder(Scanned)
+        self._decoder = msgspec.msgpack.Decoder(list[Scanned])
 
     def rows(self) -> Iterator[Scanned]:
         threads = [threading.Thread(target=self._serve, args=(w,), daemon=True) for w in self._workers]
@@ -130,15 +130,16 @@ class _Pool:
         try:
             while running:
                 try:
-                    row = self._rows.get(timeout=0.25)
+                    rows = self._rows.get(timeout=0.25)
                 except queue.Empty:
                     if self._cancelled():
                         return
                     self._end_hung()
                     continue
-                if row is None:
+                if rows is None:
                     running -= 1
-                else:
+                    continue
+                for row in rows:
                     yield row
                     if self._cancelled():
                         return
@@ -171,11 +172,11 @@ class _Pool:
                 for path in paths:  # no process can be started here: do it ourselves
                     if self._stop:
                         return
-                    self._rows.put(scan_file(path, self._wanted))
+                    self._rows.put([scan_file(path, self._wanted)])
                 return
             if done < count == 1 and not self._stop:
                 why = f"took longer than {FILE_SECONDS:g} seconds" if worker.killed else "crashed the scanner"
-                self._rows.put(_given_up(paths[0], why))
+                self._rows.put([_given_up(paths[0], why)])
                 done = 1
             paths, count = paths[done:], 1
 
@@ -190,8 +191,9 @@ class _Pool:
             worker.since = time.monotonic()
             write_message(cast(BinaryIO, process.stdin), msgspec.msgpack.encode(Batch(self._wanted, paths)))
             while message := read_message(cast(BinaryIO, process.stdout)):
-                self._rows.put(self._decoder.decode(message))
-                done += 1
+                rows = self._decoder.decode(message)
+                self._rows.put(rows)
+                done += len(rows)
                 worker.since = time.monotonic()
         except (OSError, ValueError, msgspec.MsgspecError):
             pass

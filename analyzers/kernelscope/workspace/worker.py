@@ -1,6 +1,7 @@
 """The scanning process: reads batches of paths from stdin, answers rows on stdout, ends with its parent.
 
-Messages are msgpack with a length of four bytes before them. Knows neither the cache nor the order of files.
+Messages are msgpack with a length of four bytes before them: rows of single files where a file takes long, else of a
+whole batch, because a busy parent takes each message up late. Knows neither the cache nor the order of files.
 """
 
 from __future__ import annotations
@@ -99,10 +100,9 @@ def read_message(stream: BinaryIO) -> bytes | None:
     return body if len(body) == size else None
 
 
-def write_message(stream: BinaryIO, body: bytes, flush: bool = True) -> None:
+def write_message(stream: BinaryIO, body: bytes) -> None:
     stream.write(struct.pack(">I", len(body)) + body)
-    if flush:
-        stream.flush()
+    stream.flush()
 
 
 def main() -> None:
@@ -118,10 +118,15 @@ def main() -> None:
         if not polite and batch.wanted is not Wanted.NAMES:
             os.nice(NICENESS)
             polite = True
+        rows: list[Scanned] = []
         for path in batch.paths:
             text = batch.text
-            row = scan_file(path, batch.wanted) if text is None else scan_bytes(path, text, batch.wanted)
-            write_message(stdout, encoder.encode(row), flush=batch.wanted is Wanted.FACTS)
+            rows.append(scan_file(path, batch.wanted) if text is None else scan_bytes(path, text, batch.wanted))
+            if batch.wanted is Wanted.FACTS:
+                write_message(stdout, encoder.encode(rows))
+                rows.clear()
+        if rows:
+            write_message(stdout, encoder.encode(rows))
         write_message(stdout, b"")
 
 
