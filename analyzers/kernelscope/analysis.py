@@ -6,13 +6,12 @@ a kernel or a link is belongs to the domain packages, which are imported when fi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kernelscope.explain.document import Document
 from kernelscope.problems import Problem
 from kernelscope.results import (
     Call,
@@ -23,6 +22,7 @@ from kernelscope.results import (
     LeftOut,
     Lens,
     Location,
+    Settings,
     Span,
     Symbol,
     Target,
@@ -33,6 +33,7 @@ from kernelscope.workspace.files import CUDA_SUFFIXES, PYTHON_SUFFIXES, Files
 from kernelscope.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
+    from kernelscope.explain.document import Document
     from kernelscope.explain.report_kernels import Kernels as KernelRows
     from kernelscope.graph.navigation import Navigation
     from kernelscope.interp.file_runs import FileRuns
@@ -41,15 +42,6 @@ if TYPE_CHECKING:
     from kernelscope.kernels.triton.kernel_runs import KernelRuns
     from kernelscope.serving.readings import Readings
     from kernelscope.syntax.python.lower import Module
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What the user chose: sizes bound to names, the GPU that numbers speak of, kinds of diagnostics to leave out."""
-
-    bindings: Mapping[str, int] = field(default_factory=dict[str, int])
-    gpu: str = "H100"
-    silenced: frozenset[str] = frozenset()
 
 
 class Analysis:

@@ -157,6 +157,15 @@ Configured = int | float | str | None
 
 
 @dataclass(frozen=True, slots=True)
+class Settings:
+    """What the user chose: sizes bound to names, the GPU that numbers speak of, kinds of diagnostics to leave out."""
+
+    bindings: Mapping[str, int] = field(default_factory=dict[str, int])
+    gpu: str = "H100"
+    silenced: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class ViewOptions:
     """How a document is to be made: width in columns, charset, bindings of symbols, GPU."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from kernelscope.analysis import Settings
+from kernelscope.results import Settings
 
 from kernelscope_server.wire import is_list, is_table
 

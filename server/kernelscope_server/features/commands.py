@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from kernelscope import __version__
-from kernelscope.explain.document import Document
-from kernelscope.explain.render import to_json, to_markdown, to_mermaid, to_svg
 from kernelscope.results import Target
 
 from kernelscope_server.commands_table import VIEWS
@@ -18,13 +17,10 @@ from kernelscope_server.session import Session
 from kernelscope_server.targets import read_target
 from kernelscope_server.wire import INVALID_PARAMS, REQUEST_FAILED, Json, RequestError, is_list, is_table
 
+if TYPE_CHECKING:
+    from kernelscope.explain.document import Document
+
 LISTED_FILES = 50
-EXPORTS: dict[str, Callable[[Document], str]] = {
-    "markdown": to_markdown,
-    "mermaid": to_mermaid,
-    "svg": to_svg,
-    "json": lambda document: json.dumps(to_json(document), indent=1, ensure_ascii=False) + "\n",
-}
 Command = Callable[[Session, object], object]
 
 
@@ -58,13 +54,25 @@ def _document_text(session: Session, given: object) -> Json:
 def _export_view(session: Session, given: object) -> Json:
     """The document in another format; pictures have Mermaid and SVG only where they are graphs."""
     document = make(session, *read_uri(_uri(given)))
-    form = given.get("format") if is_table(given) else None
-    if form not in EXPORTS:
-        raise RequestError(INVALID_PARAMS, f"formats are {', '.join(EXPORTS)}")
-    text = EXPORTS[str(form)](document)
+    form, exports = given.get("format") if is_table(given) else None, _exports()
+    if form not in exports:
+        raise RequestError(INVALID_PARAMS, f"formats are {', '.join(exports)}")
+    text = exports[str(form)](document)
     if not text:
         raise RequestError(REQUEST_FAILED, f"{document.title} has no picture that can be exported as {form}")
     return {"text": text}
+
+
+def _exports() -> dict[str, Callable[[Document], str]]:
+    """How a document is written in each format."""
+    from kernelscope.explain.render import to_json, to_markdown, to_mermaid, to_svg
+
+    return {
+        "markdown": to_markdown,
+        "mermaid": to_mermaid,
+        "svg": to_svg,
+        "json": lambda document: json.dumps(to_json(document), indent=1, ensure_ascii=False) + "\n",
+    }
 
 
 def _reindex(session: Session, given: object) -> None:

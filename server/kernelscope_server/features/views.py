@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote, urlsplit
 
-from kernelscope.explain.document import Document
-from kernelscope.explain.render import Rendered, to_text
 from kernelscope.results import Target, UserError, ViewOptions
 
 from kernelscope_server.documents import SCHEME, uri_of
@@ -18,6 +17,10 @@ from kernelscope_server.parameters import document_uri, string
 from kernelscope_server.positions import units
 from kernelscope_server.session import Session
 from kernelscope_server.wire import INVALID_PARAMS, REQUEST_FAILED, Json, RequestError, is_table
+
+if TYPE_CHECKING:
+    from kernelscope.explain.document import Document
+    from kernelscope.explain.render import Rendered
 
 
 def register(session: Session) -> None:
@@ -61,6 +64,8 @@ def make(session: Session, kind: str, target: Target) -> Document:
 
 def rendered(session: Session, uri: str) -> Rendered:
     """A view as text with its links."""
+    from kernelscope.explain.render import to_text
+
     return to_text(make(session, *read_uri(uri)), session.settings.width, session.settings.charset)
 
 
