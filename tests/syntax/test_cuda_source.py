@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
 from kernelscope.syntax.cuda.functions import Function, FunctionKind, functions
+from kernelscope.syntax.cuda.outer_names import outer_names
 from kernelscope.syntax.cuda.source import CudaSource, parse
 
 
@@ -101,3 +105,31 @@ def test_a_long_macro_is_read_in_no_time() -> None:
     name = b"a_rather_long_identifier_without_an_end" * 4
     source = parse(b"#define LONG " + name + b" = " + name + b";\nvoid f() { LONG }\n")
     assert source.text(source.nodes["assignment_expression"][0]) == (name + b" = " + name).decode()
+
+
+FIXTURES = sorted((Path(__file__).parents[1] / "cuda").glob("*/*.cu"))
+
+
+@pytest.mark.parametrize("path", FIXTURES, ids=lambda path: path.name)
+def test_outer_names_hold_all_that_a_file_declares(path: Path) -> None:
+    data = path.read_bytes()
+    declared = parse(data).lowered
+    every = {*declared.functions, *declared.structs, *declared.aliases, *declared.variables}
+    assert {name.encode() for name in every} <= outer_names(data)
+
+
+def test_outer_names_leave_out_what_bodies_say() -> None:
+    text = b"""
+    #define SIZE 4
+    namespace outer { template <typename T> struct Tile { T data[SIZE]; __device__ T sum() const { T inside = 0; } }; }
+    __device__ int twice(int x) { int local = x; if (x) { deeper(local); }
+    #define ODD(y) { y
+    return local; }
+    constexpr int table[] = {hidden, 2};
+    """
+    assert {b"SIZE", b"outer", b"Tile", b"data", b"sum", b"twice", b"ODD", b"table"} <= outer_names(text)
+    assert not {b"inside", b"local", b"deeper", b"hidden"} & outer_names(text)
+
+
+def test_outer_names_are_all_words_where_braces_do_not_match() -> None:
+    assert b"local" in outer_names(b"#if A\nvoid f(int a) {\n#else\nvoid f() {\n#endif\n int local; }\nvoid g();")

@@ -19,7 +19,7 @@ import msgspec
 from kernelscope.results import IndexProgress, LeftOut
 from kernelscope.workspace.definitions import names_of
 from kernelscope.workspace.facts import EMPTY_NAMES, FileFacts, decode_facts, decode_names
-from kernelscope.workspace.files import Entry, Files, Version
+from kernelscope.workspace.files import CUDA_SUFFIXES, Entry, Files, Version
 from kernelscope.workspace.pool import scan_all
 from kernelscope.workspace.store import Row, Store
 from kernelscope.workspace.symbols import Match, SymbolTable
@@ -77,6 +77,8 @@ class Index:
         self._open_names: dict[str, Version] = {}
         self._folders: tuple[tuple[int, int], dict[str, list[str]]] | None = None
         """Files by folder, with the state of the index that they were listed in."""
+        self._called: tuple[int, list[tuple[str, bytes]]] | None = None
+        """What C++ files call, with the state of the index that it is of."""
         self._running = threading.Lock()
         self._pending: dict[str, None] = {}
         self._walk_again = False
@@ -356,6 +358,17 @@ class Index:
             return None
         opened = [path for path in self.files.open_paths() if self.files.is_indexed(path)]
         return sorted({*self._rows().calling(name), *opened})
+
+    def native_callers(self, name: str) -> list[str] | None:
+        """The same of C++ files alone, which are few: what they call is held in memory."""
+        if self.stage < Stage.FACTS:
+            return None
+        if self._called is None or self._called[0] != self.generation:
+            self._called = (self.generation, self._rows().called_by(CUDA_SUFFIXES))
+        word = f"\n{name}\n".encode()
+        found = {path for path, called in self._called[1] if word in called}
+        opened = (p for p in self.files.open_paths() if p.endswith(CUDA_SUFFIXES) and self.files.is_indexed(p))
+        return sorted({*found, *opened})
 
     def definers(self, name: str) -> list[str] | None:
         """Files that define this name; None while names are incomplete."""

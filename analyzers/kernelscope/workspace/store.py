@@ -100,6 +100,11 @@ class Store:
             "SELECT path FROM facts WHERE instr(called, ?) > 0 ORDER BY path", (f"\n{name}\n".encode(),)
         )]  # fmt: skip
 
+    def called_by(self, suffixes: tuple[str, ...]) -> list[tuple[str, bytes]]:
+        """What the files whose names end so call, launch or register: names between line feeds."""
+        rows = self._select("SELECT path, called FROM files WHERE priority = 0 AND called IS NOT NULL ORDER BY path")
+        return [(path, called) for path, called in rows if path.endswith(suffixes)]
+
     def put(self, rows: Iterable[Row]) -> None:
         """Adds or replaces rows in one transaction."""
         rows = list(rows)

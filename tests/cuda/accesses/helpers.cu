@@ -87,3 +87,19 @@ __global__ void viewed(const half *x, real *y, const int *rows, int width, bool 
   y[threadIdx.x] = view.item(rows[threadIdx.x / 16], threadIdx.x % 16);  //: rows load: coalesced (4 bytes/lane) | x load via item: coalesced (2 bytes/lane, if width is a multiple of 16) | y store: coalesced (stride 1, 8 bytes/lane)
   y[threadIdx.x] = source[threadIdx.x];  //: x (as source) load: coalesced (stride 1, 2 bytes/lane) | y store: coalesced (stride 1, 8 bytes/lane)
 }
+
+//@ block 128
+__global__ void steps_in_inner_loops(const float *x, float *y, int n) {
+  const float *p = x + threadIdx.x;
+  int column = threadIdx.x;
+  for (int i = 0; i < n; ++i) {
+    for (int j = 0; j < 4; ++j) {
+      p = p + (n > 3 ? 128 : 256);
+      y[threadIdx.x] = *p;  //: x (as p) load: partially coalesced at worst (misaligned, 5 sectors for 4, 4 bytes/lane) | y store: coalesced (stride 1, 4 bytes/lane)
+    }
+    for (int j = 0; j < 4; ++j) {
+      column = column * 2;
+      y[column] = x[column];  //: x load: not known: column changes in a loop in a way that differs by lane | y store: not known: column changes in a loop in a way that differs by lane
+    }
+  }
+}

@@ -192,7 +192,7 @@ class Kernels:
     def _launches_of(self, unit: Unit, kernel: Function) -> Iterator[Launch]:
         """Launches of a kernel: those of its file and headers first, then of the files that mention its name."""
         paths = [unit.path, *unit.headers]
-        callers = self.workspace.index.callers(kernel.name)
+        callers = self.workspace.index.native_callers(kernel.name)
         if callers is None:
             callers = list(self._near(unit.path))
         paths += [path for path in callers if path not in paths][:MAX_LAUNCH_FILES]

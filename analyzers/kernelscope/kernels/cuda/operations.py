@@ -27,7 +27,7 @@ from kernelscope.kernels.cuda.units import Unit
 from kernelscope.results import Location
 from kernelscope.syntax.cuda.expressions import split_arguments
 from kernelscope.syntax.cuda.functions import Function, FunctionKind
-from kernelscope.syntax.cuda.nodes import one_line, walk
+from kernelscope.syntax.cuda.nodes import one_line
 
 MAX_FUNCTIONS = 150
 MAX_DEPTH = 16
@@ -116,10 +116,10 @@ class _Walk:
 
     def run(self) -> list[Reached]:
         body = self.function.body
-        for node in walk(body):
+        for node in self.source.calls(body):
             if node.type == "call_expression":
                 self._call(node)
-            elif node.type == "gnu_asm_expression":
+            else:
                 self._assembly(node)
         self._library_types(self.source.text(body))
         return self.callees

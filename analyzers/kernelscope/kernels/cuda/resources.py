@@ -6,12 +6,13 @@ Each is certain or says what is missing.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from kernelscope.kernels.cuda import types
 from kernelscope.kernels.cuda.constants import Constants
 from kernelscope.kernels.cuda.operations import Reached
-from kernelscope.kernels.cuda.units import Unit
 from kernelscope.syntax.cuda.nodes import one_line, walk
 
 _POINTED = re.compile(
@@ -39,13 +40,26 @@ def vector_width(reached: list[Reached]) -> Vector | None:
         source = one.unit.source
         texts = [source.text(one.function.body), *(parameter.type for parameter in one.function.params)]
         for text in texts:
-            for found in _vectors(text, one.unit, one.constants, one.function.body.start_byte + 1):
+            for found in _vectors(text, one.constants, one.function.body.start_byte + 1):
                 if widest is None or found.width > widest.width:
                     widest = found
     return widest
 
 
-def _vectors(text: str, unit: Unit, constants: Constants, offset: int) -> list[Vector]:
+def _vectors(text: str, constants: Constants, offset: int) -> Iterator[Vector]:
+    spelled, casts = _spelled_vectors(text)
+    yield from spelled
+    for kind in casts:
+        laid = constants.layout_of(kind, offset)
+        if laid is not None and laid[1] is not None and laid[0].const is not None and laid[1] > 1:
+            width = min(16, laid[1])
+            if width > 8 or (width > 4 and laid[0].const > 4):
+                yield Vector(width, kind)
+
+
+@lru_cache(maxsize=2048)
+def _spelled_vectors(text: str) -> tuple[tuple[Vector, ...], tuple[str, ...]]:
+    """Vectors that a text names, and the types of casts that may be some."""
     found: list[Vector] = []
     for match in _POINTED.finditer(text):
         known = types.layout(match[1])
@@ -53,16 +67,12 @@ def _vectors(text: str, unit: Unit, constants: Constants, offset: int) -> list[V
             found.append(Vector(known[0], match[1]))
     for match in _ASM_VECTOR.finditer(text):
         found.append(Vector(int(match[1]) * int(match[2]) // 8, f"v{match[1]} PTX"))
+    casts: dict[str, None] = {}
     for match in _WIDE_CAST.finditer(text):
         name = match[1].rpartition("::")[2].partition("<")[0]
-        if name in types.SCALARS or types.layout(name) is not None or name in ("void", "T", "auto"):
-            continue
-        laid = constants.layout_of(match[1], offset)
-        if laid is not None and laid[1] is not None and laid[0].const is not None and laid[1] > 1:
-            width = min(16, laid[1])
-            if width > 8 or (width > 4 and laid[0].const > 4):
-                found.append(Vector(width, match[1]))
-    return found
+        if name not in types.SCALARS and types.layout(name) is None and name not in ("void", "T", "auto"):
+            casts[match[1]] = None
+    return tuple(found), tuple(casts)
 
 
 @dataclass(frozen=True, slots=True)

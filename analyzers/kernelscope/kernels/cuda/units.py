@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Container, Iterator, Mapping
 from functools import cached_property
 
 from kernelscope.kernels.cuda.assignments import Assignments
 from kernelscope.results import LeftOut
 from kernelscope.syntax.cuda.declarations import Declarations
-from kernelscope.syntax.cuda.directives import directives
+from kernelscope.syntax.cuda.directives import defined
 from kernelscope.syntax.cuda.functions import Function, FunctionKind, functions
 from kernelscope.syntax.cuda.macros import Macro
+from kernelscope.syntax.cuda.outer_names import outer_names
 from kernelscope.syntax.cuda.source import CudaSource, parse
 from kernelscope.workspace.files import CUDA_SUFFIXES, Version
 from kernelscope.workspace.workspace import Workspace
@@ -31,13 +31,31 @@ _TRANSLATED = (".cu", ".cpp", ".cc", ".cxx", ".hip")
 _INCLUDE_FOLDERS = ("", "include", "src", "csrc", "inc", "Common")
 
 
-@dataclass(frozen=True, slots=True)
-class _Header:
-    """What a file gives to those that include it."""
+class Header:
+    """What a file gives to those that include it, before it is parsed."""
 
-    includes: tuple[str, ...]
-    macros: dict[bytes, list[Macro]]
-    data: bytes
+    def __init__(self, units: Units, path: str, data: bytes) -> None:
+        self.units, self.path, self.data = units, path, data
+
+    @cached_property
+    def includes(self) -> tuple[str, ...]:
+        """The workspace files that it includes itself."""
+        found = (self.units.included(self.path, name) for name in self.included_names)
+        return tuple(dict.fromkeys(path for path in found if path is not None))
+
+    @cached_property
+    def included_names(self) -> tuple[str, ...]:
+        """As they are written."""
+        return tuple(match[1].decode("utf-8", "replace") for match in _INCLUDE.finditer(self.data))
+
+    @cached_property
+    def macros(self) -> dict[bytes, list[Macro]]:
+        return defined(self.data, self.path)
+
+    @cached_property
+    def names(self) -> frozenset[bytes]:
+        """Everything that others may find declared in it, and more."""
+        return outer_names(self.data)
 
 
 class Units:
@@ -46,8 +64,10 @@ class Units:
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
         self.files = workspace.files
-        self._headers: dict[str, tuple[Version | None, _Header]] = {}
+        self._headers: dict[str, tuple[Version | None, Header]] = {}
         self._units: dict[str, tuple[tuple[Version | None, ...], Unit]] = {}
+        self._included: dict[tuple[str, str], str | None] = {}
+        self._included_at = (0, 0)
 
     def unit(self, path: str) -> Unit | None:
         """The unit of a file; None when it is no C++ or CUDA file that can be read."""
@@ -59,16 +79,15 @@ class Units:
         own = self.header(path)
         if own is None or len(own.data) > MAX_PARSED_BYTES:
             return None
-        closure = tuple(header for header in self._closure(path) if header != path)
+        headers = {header.path: header for header in self.closure(path) if header.path != path}
         macros: dict[bytes, list[Macro]] = {}
-        for header in closure:
-            found = self.header(header)
-            for name, defined in found.macros.items() if found is not None else ():
-                macros.setdefault(name, []).extend(defined)
-        includers = tuple(self._includers(path, closure))
-        for name, defined in self._agreed(includers, {**macros, **own.macros}).items():
-            macros[name] = defined
-        unit = Unit(self, path, parse(own.data, macros, path), closure, includers)
+        for header in headers.values():
+            for name, given in header.macros.items():
+                macros.setdefault(name, []).extend(given)
+        includers = tuple(self._includers(path, headers))
+        for name, given in self._agreed(includers, {**macros, **own.macros}).items():
+            macros[name] = given
+        unit = Unit(self, path, parse(own.data, macros, path), headers, includers)
         while len(self._units) >= KEPT_UNITS:
             self._units.pop(next(iter(self._units)))
         self._units[path] = (self._versions(unit), unit)
@@ -77,8 +96,8 @@ class Units:
     def _versions(self, unit: Unit) -> tuple[Version | None, ...]:
         return tuple(self.files.version(path) for path in (unit.path, *unit.headers, *unit.includers))
 
-    def header(self, path: str) -> _Header | None:
-        """The includes and macros of one file, by itself."""
+    def header(self, path: str) -> Header | None:
+        """What one file says by itself."""
         version = self.files.version(path)
         kept = self._headers.get(path)
         if kept is not None and kept[0] == version:
@@ -86,48 +105,47 @@ class Units:
         data = self.files.read(path)
         if isinstance(data, LeftOut):
             return None
-        names = [match[1].decode("utf-8", "replace") for match in _INCLUDE.finditer(data)]
-        includes = tuple(dict.fromkeys(found for name in names if (found := self._find(path, name)) is not None))
-        header = _Header(includes, directives(data, {}, path).macros, data)
+        header = Header(self, path, data)
         self._headers[path] = (version, header)
         return header
 
-    def mentions(self, path: str, name: str) -> bool:
-        """Whether a name stands in the text of a file or of a header that it includes."""
-        word = name.encode()
-        return any((header := self.header(p)) is not None and word in header.data for p in self._closure(path))
-
-    def _closure(self, path: str) -> Iterator[str]:
-        """The file's headers and theirs, each after those it includes itself."""
+    def closure(self, path: str) -> Iterator[Header]:
+        """A file's headers and theirs, each after those it includes itself; the file comes last."""
         seen = {path}
-        todo: list[tuple[str, bool]] = [(path, False)]
+        todo: list[tuple[str, Header | None]] = [(path, None)]
         while todo:
             current, done = todo.pop()
-            if done:
-                yield current
+            if done is not None:
+                yield done
                 continue
-            todo.append((current, True))
             header = self.header(current)
-            for include in reversed(header.includes if header is not None else ()):
+            if header is None:
+                continue
+            todo.append((current, header))
+            for include in reversed(header.includes):
                 if include not in seen and len(seen) <= MAX_HEADERS:
                     seen.add(include)
-                    todo.append((include, False))
+                    todo.append((include, None))
 
-    def _includers(self, path: str, closure: tuple[str, ...]) -> Iterator[str]:
+    def includes(self, path: str, other: str) -> bool:
+        """Whether a file itself includes another one; says no without a look at the disk where names differ."""
+        header, name = self.header(path), os.path.basename(other)
+        if header is None or not any(os.path.basename(written) == name for written in header.included_names):
+            return False
+        return other in header.includes
+
+    def _includers(self, path: str, closure: Container[str]) -> Iterator[str]:
         """Files near a header that include it: what they define before is in force in it."""
         if path.endswith(_TRANSLATED):
             return
-        folder, name = os.path.split(path)
+        folder = os.path.dirname(path)
         near = (folder, os.path.dirname(folder))
         beside = [p for p in self.workspace.index.paths_in(near) if p.endswith(CUDA_SUFFIXES) and p != path]
         found = 0
         for candidate in sorted(beside, key=lambda p: (not p.endswith(_TRANSLATED), p)):
             if found >= MAX_INCLUDERS:
                 return
-            if candidate in closure:
-                continue
-            header = self.header(candidate)
-            if header is not None and name.encode() in header.data and path in header.includes:
+            if candidate not in closure and self.includes(candidate, path):
                 found += 1
                 yield candidate
 
@@ -135,28 +153,35 @@ class Units:
         """Macros that a header does not see by itself, and on which all files that include it agree."""
         seen: list[dict[bytes, list[Macro]]] = []
         for includer in includers:
-            defined: dict[bytes, list[Macro]] = {}
-            for path in self._closure(includer):
-                header = self.header(path)
-                for name, macros in header.macros.items() if header is not None else ():
+            given: dict[bytes, list[Macro]] = {}
+            for header in self.closure(includer):
+                for name, macros in header.macros.items():
                     if name not in own:
-                        defined[name] = macros
-            seen.append(defined)
+                        given[name] = macros
+            seen.append(given)
         return {
             name: macros
             for name, macros in (seen[0] if seen else {}).items()
             if all(name in other and other[name][-1].body == macros[-1].body for other in seen)
         }
 
-    def _find(self, path: str, name: str) -> str | None:
+    def included(self, path: str, name: str) -> str | None:
         """The workspace file that an include names: beside the file, or below a folder above it."""
         if not name.endswith(CUDA_SUFFIXES):
             return None
-        folder = os.path.dirname(path)
+        state = (self.files.changes, self.workspace.index.generation)
+        if state != self._included_at:
+            self._included, self._included_at = {}, state
+        key = (os.path.dirname(path), name)
+        if key not in self._included:
+            self._included[key] = self._find(*key)
+        return self._included[key]
+
+    def _find(self, folder: str, name: str) -> str | None:
         beside = os.path.normpath(os.path.join(folder, name))
         if self.files.exists(beside):
             return beside
-        root = self.files.root_of(path) or folder
+        root = self.files.root_of(os.path.join(folder, name)) or folder
         while True:
             for inner in _INCLUDE_FOLDERS:
                 candidate = os.path.normpath(os.path.join(folder, inner, name))
@@ -171,7 +196,12 @@ class Unit:
     """One file with all that its headers declare."""
 
     def __init__(
-        self, units: Units, path: str, source: CudaSource, headers: tuple[str, ...], includers: tuple[str, ...] = ()
+        self,
+        units: Units,
+        path: str,
+        source: CudaSource,
+        headers: Mapping[str, Header],
+        includers: tuple[str, ...] = (),
     ) -> None:
         self.units = units
         self.path = path
@@ -182,6 +212,7 @@ class Unit:
         """Of a header: files that include it."""
         self._named: dict[str, tuple[tuple[Unit, Function], ...]] = {}
         self._units_with: dict[str, tuple[Unit, ...]] = {}
+        self._parsed: dict[str, Unit | None] = {}
 
     @cached_property
     def functions(self) -> tuple[Function, ...]:
@@ -207,17 +238,20 @@ class Unit:
         return found
 
     def with_name(self, name: str) -> tuple[Unit, ...]:
-        """This file and those of its headers in whose text a name stands, nearest first."""
+        """This file and those of its headers that may declare a name, nearest first."""
         found = self._units_with.get(name)
         if found is None:
-            others: list[Unit] = []
             word = name.encode()
-            for path in reversed(self.headers):
-                header = self.units.header(path)
-                if header is not None and word in header.data and (unit := self.units.unit(path)) is not None:
-                    others.append(unit)
+            declaring = [path for path, header in reversed(self.headers.items()) if word in header.names]
+            others = [unit for path in declaring if (unit := self._header_unit(path)) is not None]
             found = self._units_with[name] = (self, *others)
         return found
+
+    def _header_unit(self, path: str) -> Unit | None:
+        """A header as a unit of its own, parsed once for as long as this unit stays as it is."""
+        if path not in self._parsed:
+            self._parsed[path] = self.units.unit(path)
+        return self._parsed[path]
 
     def find(self, name: str) -> tuple[tuple[Unit, Function], ...]:
         """The functions of this name (the last part of it) in this file and its headers, nearest first."""

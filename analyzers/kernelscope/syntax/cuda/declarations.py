@@ -5,8 +5,10 @@ Only collects what is written: sizes and values are for those who know the const
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from tree_sitter import Node
 
@@ -99,13 +101,15 @@ class Declarations:
 
     def within(self, node: Node) -> Iterator[Declaration]:
         """All declarations inside of a node, in source order."""
-        found = [
-            d
-            for declared in self.variables.values()
-            for d in declared
-            if node.start_byte <= d.node.start_byte < node.end_byte
-        ]
-        return iter(sorted(found, key=lambda d: d.node.start_byte))
+        starts, declared = self._in_order
+        yield from declared[bisect_left(starts, node.start_byte) : bisect_left(starts, node.end_byte)]
+
+    @cached_property
+    def _in_order(self) -> tuple[list[int], list[Declaration]]:
+        """All declarations in source order, with their places."""
+        found = [(d.node.start_byte, d) for declared in self.variables.values() for d in declared]
+        found.sort(key=lambda item: item[0])
+        return [start for start, _ in found], [d for _, d in found]
 
     # -- variables ------------------------------------------------------------------------------------------
 

@@ -27,7 +27,8 @@ _DEFINED = re.compile(rb"\s*(\w+)(\(([^)]*)\))?[ \t]*(.*)", re.DOTALL)
 _INCLUDED = re.compile(rb"\s*[<\"]([^>\"\n]+)[>\"]")
 _BLANK = bytes.maketrans(bytes(range(256)), bytes(c if c in b"\r\n" else 32 for c in range(256)))
 _STRUCTURE = re.compile(rb"[{};()]")
-_DECLARATIVE = re.compile(rb"\b(?:namespace|extern|struct|class|union|enum)\b")
+DECLARATIVE = re.compile(rb"\b(?:namespace|extern|struct|class|union|enum)\b")
+"""Words of heads whose braces hold declarations."""
 
 PREDEFINED: dict[bytes, int] = {
     b"__CUDACC__": 1,
@@ -104,10 +105,21 @@ def directives(data: bytes, known: Mapping[bytes, list[Macro]], path: str = "") 
     return found
 
 
+def defined(data: bytes, path: str) -> dict[bytes, list[Macro]]:
+    """The macros of a file by itself, as `directives` finds them."""
+    found = Directives()
+    reader = _Reader(without_comments(data), {}, found, path, macros_only=True)
+    for match in _DIRECTIVE.finditer(reader.text):
+        reader.directive(match)
+    return reader.macros()
+
+
 class _Reader:
-    def __init__(self, text: bytes, known: Mapping[bytes, list[Macro]], found: Directives, path: str) -> None:
-        self.text, self.known, self.found, self.path = text, known, found, path
-        self.plain = without_strings(text)
+    def __init__(
+        self, text: bytes, known: Mapping[bytes, list[Macro]], found: Directives, path: str, macros_only: bool = False
+    ) -> None:
+        self.text, self.known, self.found, self.path, self.macros_only = text, known, found, path, macros_only
+        self.plain = b"" if macros_only else without_strings(text)
         self.open: list[_Group] = []
         self.groups: list[_Group] = []
         self.undefined: set[bytes] = set()
@@ -123,20 +135,26 @@ class _Reader:
             out.append(self.text[copied : match.start()])
             out.append(match[0].translate(_BLANK))
             copied = match.end()
-            self._directive(match)
+            self.directive(match)
         out.append(self.text[copied:])
         result = b"".join(out)
         for group in [*self.groups, *self.open]:
             result = self._cut(group, result)
-        for name, macros in self.unread.items():
-            self.found.macros[name] = [*macros, *self.found.macros.get(name, ())]
+        self.found.macros = self.macros()
         self.found.text = result
+
+    def macros(self) -> dict[bytes, list[Macro]]:
+        """All macros, those of branches not taken first."""
+        found = dict(self.found.macros)
+        for name, macros in self.unread.items():
+            found[name] = [*macros, *found.get(name, ())]
+        return found
 
     @property
     def reading(self) -> bool:
         return all(group.branches[-1].taken for group in self.open)
 
-    def _directive(self, match: re.Match[bytes]) -> None:
+    def directive(self, match: re.Match[bytes]) -> None:
         word, rest = match[1], match[2]
         if word == b"define":
             self._define(rest, match)
@@ -146,7 +164,7 @@ class _Reader:
             self.found.includes.append(name[1].decode("utf-8", "replace"))
         elif word in (b"if", b"ifdef", b"ifndef"):
             value = self._value(word, rest)
-            keep = self._declarative(match.start())
+            keep = not self.macros_only and self._declarative(match.start())
             group = _Group([_Branch(match.end(), len(self.text), value)], self.reading, _is_architecture(rest), keep)
             self.open.append(group)
         elif self.open and word in (b"elif", b"else", b"elifdef", b"elifndef"):
@@ -207,7 +225,7 @@ class _Reader:
             token = match[0]
             if token == b"{":
                 head = self.plain[self.header : match.start()]
-                declares = _DECLARATIVE.search(head) is not None and b")" not in head.rstrip()[-1:]
+                declares = DECLARATIVE.search(head) is not None and b")" not in head.rstrip()[-1:]
                 self.braces.append(declares and (not self.braces or self.braces[-1]))
             elif token == b"}" and self.braces:
                 self.braces.pop()

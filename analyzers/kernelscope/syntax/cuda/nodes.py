@@ -30,4 +30,6 @@ _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 
 
 def one_line(text: str) -> str:
-    return " ".join(_COMMENT.sub(" ", text).replace("\\\n", " ").split())
+    if "/" in text:
+        text = _COMMENT.sub(" ", text)
+    return " ".join(text.replace("\\\n", " ").split())

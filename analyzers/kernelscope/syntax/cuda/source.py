@@ -85,6 +85,18 @@ class CudaSource:
         """The file's lowered declarations by name."""
         return by_name(self.statements)
 
+    def calls(self, body: Node) -> tuple[Node, ...]:
+        """The calls and inline assembly in a function's body, in source order."""
+        found = self._calls.get(body.start_byte)
+        if found is None:
+            found = tuple(n for n in walk(body) if n.type in ("call_expression", "gnu_asm_expression"))
+            self._calls[body.start_byte] = found
+        return found
+
+    @cached_property
+    def _calls(self) -> dict[int, tuple[Node, ...]]:
+        return {}
+
     @cached_property
     def nodes(self) -> dict[str, list[Node]]:
         """All named nodes by type, in source order."""

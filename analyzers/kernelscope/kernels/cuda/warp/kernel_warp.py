@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from kernelscope.kernels.cuda.kernels import KernelFacts
 from kernelscope.kernels.cuda.launches import Launch
-from kernelscope.kernels.cuda.units import Unit
+from kernelscope.kernels.cuda.units import Header, Unit
 from kernelscope.kernels.cuda.warp.accesses import Verdict, verdicts
 from kernelscope.kernels.cuda.warp.definitions import Definitions, parsed_expression
 from kernelscope.kernels.cuda.warp.kernel_run import Run, Setting, run_kernel
@@ -48,6 +48,7 @@ class KernelWarp:
     """Everything is computed when first asked for."""
 
     facts: KernelFacts
+    _including_units: dict[str, Unit | None] = field(default_factory=dict[str, "Unit | None"])
 
     @cached_property
     def definitions(self) -> Definitions:
@@ -55,11 +56,21 @@ class KernelWarp:
 
     def _holding(self, name: str) -> Iterator[Unit]:
         """Files in force where a name may be defined: the kernel's, its headers, those that include it and theirs."""
-        unit = self.facts.unit
-        yield from unit.with_name(name)
-        for path in self._includers:
-            if unit.units.mentions(path, name) and (includer := unit.units.unit(path)) is not None:
+        yield from self.facts.unit.with_name(name)
+        for path, headers in self._including.items():
+            word = name.encode()
+            if any(word in header.names for header in headers) and (includer := self._includer(path)) is not None:
                 yield from includer.with_name(name)
+
+    @cached_property
+    def _including(self) -> dict[str, tuple[Header, ...]]:
+        """What each file that includes the kernel's sees, itself last."""
+        return {path: tuple(self.facts.unit.units.closure(path)) for path in self._includers}
+
+    def _includer(self, path: str) -> Unit | None:
+        if path not in self._including_units:
+            self._including_units[path] = self.facts.unit.units.unit(path)
+        return self._including_units[path]
 
     @cached_property
     def _includers(self) -> tuple[str, ...]:
@@ -68,8 +79,7 @@ class KernelWarp:
         if unit.includers:
             return unit.includers[:MAX_INCLUDERS]
         beside = unit.units.files.beside(os.path.dirname(unit.path), CUDA_SUFFIXES)
-        headers = ((path, unit.units.header(path)) for path in beside[:MAX_BESIDE] if path != unit.path)
-        found = [path for path, header in headers if header is not None and unit.path in header.includes]
+        found = [p for p in beside[:MAX_BESIDE] if p != unit.path and unit.units.includes(p, unit.path)]
         return tuple(found[:MAX_INCLUDERS])
 
     @cached_property

@@ -1,7 +1,8 @@
 """Loops: variables that change by the same amount each round are linear in the round's number.
 
 A body is followed once, for a round in the middle. Where it is not plain from the text how a variable changes, the
-body is tried once without counting its accesses, and what differs after it tells.
+body is tried once without counting its accesses, and what differs after it tells. Inside of such a trial nothing counts
+but what variables become: there an inner loop's own trial stands for its round.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from kernelscope.kernels.cuda.warp.expressions import evaluate, evaluate_base, t
 from kernelscope.kernels.cuda.warp.machine import Machine
 from kernelscope.kernels.cuda.warp.names import Names
 from kernelscope.kernels.cuda.warp.statements import End, Returned, run, statement
-from kernelscope.kernels.cuda.warp.types import Array
+from kernelscope.kernels.cuda.warp.types import INT, Array
 from kernelscope.kernels.cuda.warp.values import Cell, Data, InMemory, Int, Pointer, Record, Symbol, Value
 from kernelscope.syntax.cuda import tree as t
 
@@ -49,9 +50,11 @@ def loop(m: Machine, node: t.For | t.While, names: Names, returned: Returned) ->
         return End.THROUGH
     round_number = m.symbols.new("k", Symbol("", 0, counter=True))
     open_ones = [c for c in changed if not _made_linear(m, c, node, round_number, inner)]
-    if open_ones:
-        _try_round(m, node, open_ones, round_number, inner, returned)
+    followed = bool(open_ones) and _try_round(m, node, open_ones, round_number, inner, returned)
     _note_range(m, node, changed, round_number, inner)
+    if followed:
+        _leave(m, node, changed, first, round_number)
+        return End.THROUGH
     before = len(m.conditions)
     m.loops += 1
     if test is not None and not (isinstance(node, t.While) and node.after):
@@ -115,6 +118,8 @@ class _Text:
     """Names that the loop gives values, or declares."""
     leaves: bool
     """Whether anything jumps out of it."""
+    returns: bool
+    """Whether its function may end in it."""
 
 
 @lru_cache(maxsize=1024)
@@ -134,7 +139,8 @@ def _text(node: t.For | t.While) -> _Text:
         target = change.target if isinstance(change, t.Assign) else change.operand
         assigned |= {inner.id for inner in t.walk(target) if isinstance(inner, t.Name)}
     leaves = any(isinstance(inner, t.Jump | t.Return) for inner in body)
-    return _Text(declared, changes, frozenset(always), frozenset(assigned), leaves)
+    returns = any(isinstance(inner, t.Return) for inner in body)
+    return _Text(declared, changes, frozenset(always), frozenset(assigned), leaves, returns)
 
 
 def _comma(node: t.Expr) -> Iterator[t.Expr]:
@@ -219,8 +225,11 @@ def _advanced(m: Machine, before: Value, step: Dim, rounds: Dim) -> Value:
 
 def _try_round(
     m: Machine, node: t.For | t.While, changed: list[_Changed], rounds: Dim, names: Names, returned: Returned
-) -> None:
-    """Run the body once on names for the unknown values, and conclude from what they become."""
+) -> bool:
+    """Run the body once on names for the unknown values, and conclude from what they become.
+
+    True where that was all that is wanted of a round: variables are as at its end.
+    """
     heads: list[tuple[_Changed, Dim | None]] = []
     for entry in changed:
         why = m.varying(entry.before)
@@ -246,9 +255,32 @@ def _try_round(
         del m.conditions[before:]
         m.loops -= 1
         m.quiet -= 1
+    began: dict[str, Dim] = {}
     for entry, head in heads:
         value = after.get(entry.cell, entry.cell.value)
-        m.assign(entry.cell, _concluded(m, entry, head, value, rounds, tried))
+        concluded = _concluded(m, entry, head, value, rounds, tried)
+        m.assign(entry.cell, concluded)
+        if head is not None and head.name is not None and isinstance(concluded, Int | Pointer):
+            began[head.name] = concluded.d if isinstance(concluded, Int) else concluded.offset
+    if not (tried and m.quiet) or _text(node).returns:
+        return False
+    for cell, value in after.items():
+        m.assign(cell, _with(m, value, began))
+    return True
+
+
+def _with(m: Machine, value: Value, began: dict[str, Dim]) -> Value:
+    """What a round made of names, when it began with these values."""
+    try:
+        match value:
+            case Int(d=d):
+                return Int(d.subs(began))
+            case Pointer(offset=offset):
+                return Pointer(value.memory, offset.subs(began), value.target)
+            case _:
+                return value
+    except ArithmeticError:
+        return m.unknown(INT, "value", m.varying(value)) if isinstance(value, Int) else value
 
 
 def _concluded(m: Machine, entry: _Changed, head: Dim | None, after: Value, rounds: Dim, tried: bool) -> Value:

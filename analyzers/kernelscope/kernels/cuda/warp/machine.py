@@ -100,6 +100,7 @@ class Machine:
     logs: list[dict[Cell, Value]] = field(default_factory=list["dict[Cell, Value]"])
     shared: dict[Span, Memory] = field(default_factory=dict[Span, Memory])
     globals: dict[str, Place] = field(default_factory=dict[str, "Place"])
+    _known: dict[Dim, Dim] = field(default_factory=dict[Dim, Dim])
 
     def __post_init__(self) -> None:
         from kernelscope.kernels.cuda.warp.expressions import constant
@@ -165,10 +166,14 @@ class Machine:
         """With the numbers that the launch gives names."""
         if not self.constants or d.const is not None:
             return d
-        try:
-            return d.subs(self.constants)
-        except ArithmeticError:
-            return d
+        found = self._known.get(d)
+        if found is None:
+            try:
+                found = d.subs(self.constants)
+            except ArithmeticError:
+                found = d
+            self._known[d] = found
+        return found
 
     # -- variables ---------------------------------------------------------------------------------------------
 
