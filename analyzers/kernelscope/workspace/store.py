@@ -102,7 +102,7 @@ class Store:
 
     def called_by(self, suffixes: tuple[str, ...]) -> list[tuple[str, bytes]]:
         """What the files whose names end so call, launch or register: names between line feeds."""
-        rows = self._select("SELECT path, called FROM files WHERE priority = 0 AND called IS NOT NULL ORDER BY path")
+        rows = self._select("SELECT path, called FROM facts WHERE priority = 0 ORDER BY path")
         return [(path, called) for path, called in rows if path.endswith(suffixes)]
 
     def put(self, rows: Iterable[Row]) -> None:

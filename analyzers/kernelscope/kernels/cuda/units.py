@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterator
 from functools import cached_property
 
 from kernelscope.kernels.cuda.assignments import Assignments
@@ -200,7 +200,7 @@ class Unit:
         units: Units,
         path: str,
         source: CudaSource,
-        headers: Mapping[str, Header],
+        headers: dict[str, Header],
         includers: tuple[str, ...] = (),
     ) -> None:
         self.units = units
