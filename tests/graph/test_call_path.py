@@ -598,17 +598,54 @@ def nothing(x):
         assert any(note.startswith("? marks") for note in document.notes) == (name == "f")
 
 
+LIBRARIES = {
+    "cublasCreate(&h); cublasGemmEx(h, n);": "kernels of cuBLAS",
+    "cub::DeviceRadixSort::SortPairs(p, n);": "kernels of CUB",
+    "thrust::sort_by_key(p, q); thrust::make_tuple(p);": "kernels of Thrust",
+    "using Op = cutlass::gemm::device::Gemm<float>; Op op; op.run(n);": "kernels of CUTLASS",
+    "typename T::Op op; op.run(n);": "kernels of CUTLASS, through hops marked ?",
+    "k<<<1, 32>>>(n); cublasSgemm(h, n);": "1 kernel and kernels of cuBLAS",
+    "auto chosen = choose(n); chosen<<<1, 32>>>(n);": "1 kernel",
+    "RUN(k_of_size<decltype(n)::value, 4>(n));": "1 kernel",
+    "SWITCH(n, on_small, on_large);": "2 kernels, all through hops marked ?",
+    "cublasCreate(&h); cudnnGetConvolutionForwardWorkspaceSize(n);": "no kernel that could be found",
+}
+"""What a host function does, and what its call path says that it reaches."""
+NATIVE = """
+## a.cu
+#define RUN(X) { X; }
+#define SWITCH(N, A, B) if (N < 64) { A(N); } else { B(N); }
+struct Adapted { using Op = cutlass::gemm::device::GemmUniversalAdapter<int>; };
+__global__ void k(int n) {}
+__global__ void k2(int n) {}
+auto choose(int n) { auto kernel = k; return kernel; }
+template <int V, int W> void k_of_size(int n) { k<<<1, 32>>>(n); }
+void on_small(int n) { k<<<1, 32>>>(n); }
+void on_large(int n) { k2<<<1, 32>>>(n); }
+template <class T> void f(int n) { %s }
+"""
+
+
+@pytest.mark.parametrize("body", LIBRARIES)
+def test_kernels_of_libraries_and_those_chosen_or_passed(body: str, workspace: Workspace) -> None:
+    document = ask(workspace(NATIVE % body), "a.cu::f")
+    (first, *_) = (block for block in document.blocks if isinstance(block, Paragraph))
+    assert first.lines[0].text == f"C++ f() reaches {LIBRARIES[body]}."
+
+
 GAPS = {
     "packages outside": ("m.py", "import other\ndef f(x):\n    other.ops.scale(x)\n",
                          "other.ops.scale lies outside of the workspace"),
     "declared only": ("a.cu", "void made_by_build(int n);\nvoid f(int n) { made_by_build(n); }\n",
                       "made_by_build is declared, but defined nowhere in the workspace (made by the build?)"),
-    "device libraries": ("a.cu", "void f(int n) { cublasGemmEx(n); cudaGetDevice(&n); }\n",
-                         "cublasGemmEx lies outside of the workspace"),
+    "device libraries": ("a.cu", "void f(int n) { cusolverDnSgetrf(n); cudaGetDevice(&n); }\n",
+                         "cusolverDnSgetrf lies outside of the workspace"),
     "receivers": ("m.py", "class C:\n    def scaled(self): ...\ndef f(x):\n    x.scaled()\n",
                   "`x.scaled()`: the receiver is not known; 1 method has this name"),
     "objects of template libraries": ("a.cu", "void f(Gemm gemm) { gemm.run(); }\n",
                          "`.run()`: the object is not known; template libraries start their kernels like this"),
+    "nothing": ("a.cu", "int g(int n) { return n; }\nint f(int n) { return g(n); }\n",
+                "no kernel: nothing that it calls launches one or leaves the workspace"),
     "not what another folder defines": (
         "a.cu",
         "void elsewhere(int n);\nvoid f(int n) { elsewhere(n); cuShape(n); made_by_build(n); }\n"

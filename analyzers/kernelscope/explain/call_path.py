@@ -43,13 +43,13 @@ def call_path(graph: OperatorGraph, start: Node, options: ViewOptions, target: T
     if start.kind is not NodeKind.KERNEL:
         blocks.append(Paragraph((Line(f"{describe(start)} reaches {_reach(down, kernels)}.", start.location),)))
         blocks.append(Heading("Down to the kernels"))
-        wanted = kernels + down.missing() or _leaves(down)
+        wanted = kernels + down.libraries() + down.missing() or _leaves(down)
         missing = gaps(graph, down)
         blocks.append(Code(_tree(down, wanted, options, notes), ""))
         if missing:
             blocks.append(Heading("What is missing"))
             blocks.append(Paragraph(tuple(Line(edge.target.name, edge.location) for edge in missing)))
-        elif not kernels:
+        elif not kernels and not down.libraries():
             notes.append("no kernel of the workspace is reached; the last hops shown call nothing that is known here")
     if not down.complete:
         notes.append("the search met its bound; there may be more")
@@ -81,6 +81,8 @@ def describe(node: Node) -> str:
             return f"launch of {node.name}" + (f" over {node.detail}" if node.detail else "")
         case NodeKind.MISSING:
             return f"missing: {node.name}"
+        case NodeKind.LIBRARY:
+            return f"kernel of {node.detail}, started by {node.name}"
         case NodeKind.COLLECTIVE:
             return f"{node.detail} by {node.name}"
         case NodeKind.CONFIG:
@@ -123,11 +125,16 @@ def _tree(reached: Reached, wanted: list[Node], options: ViewOptions, notes: lis
 
 def _reach(reached: Reached, kernels: list[Node]) -> str:
     """How many kernels, and how many of them over hops that the tree marks."""
-    if not kernels:
+    found = [*kernels, *reached.libraries()]
+    if not found:
         return "no kernel that could be found"
-    doubtful = sum(not all(edge.certain for edge in reached.path(kernel)) for kernel in kernels)
-    share = "" if len(kernels) == 1 else "all " if doubtful == len(kernels) else f"{doubtful} of them "
-    return _count(len(kernels), "kernel") + (f", {share}through hops marked ?" if doubtful else "")
+    doubtful = sum(not all(edge.certain for edge in reached.path(kernel)) for kernel in found)
+    share = "" if len(found) == 1 else "all " if doubtful == len(found) else f"{doubtful} of them "
+    libraries = " and ".join(sorted({node.detail for node in reached.libraries()}))
+    counted = _count(len(kernels), "kernel") if kernels else ""
+    both = " and kernels of ".join(part for part in (counted, libraries) if part)
+    told = both if kernels else f"kernels of {both}"
+    return told + (f", {share}through hops marked ?" if doubtful else "")
 
 
 def _line(lead: str, node: Node, edge: Edge | None, options: ViewOptions) -> Line:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from kernelscope.graph.collectives import native_collective
 from kernelscope.graph.kinds import Edge, EdgeKind, Node, NodeKind
+from kernelscope.graph.library_kernels import RUNS, adapter, started_by
 from kernelscope.workspace.facts import TOP, Call, Def, DefKind, FileFacts, Launch
 from kernelscope.workspace.files import PYTHON_SUFFIXES
 
@@ -60,12 +61,18 @@ class CppLinks:
 
     def _call_edges(self, path: str, facts: FileFacts, call: Call, owners: dict[int, Node]) -> Iterator[Edge]:
         tail = call.name.rpartition("::")[2].removeprefix("?.")
-        primitive = native_collective(tail) if tail not in self._by_name else None
-        if tail not in self._by_name and primitive is None:
-            return
         scope = _owner(facts, call.scope)
         source = owners.get(scope)
         if source is None:
+            return
+        if library := started_by(call.name):
+            yield Edge(EdgeKind.CALLS, source, library, path, call.line)
+            return
+        if call.name in RUNS:
+            for kernel in self._adapters(facts, scope):
+                yield Edge(EdgeKind.CALLS, source, kernel, path, call.line, False)
+        primitive = native_collective(tail) if tail not in self._by_name else None
+        if tail not in self._by_name and primitive is None:
             return
         if primitive is not None:
             target = Node(NodeKind.COLLECTIVE, tail, detail=primitive)
@@ -88,6 +95,9 @@ class CppLinks:
         """A kernel or macro that a function passes on is started or expanded there."""
         for reference in facts.references:
             source = owners.get(_owner(facts, reference.scope))
+            if source is not None and (kernel := adapter(reference.name)):
+                yield Edge(EdgeKind.CALLS, source, kernel, path, reference.line)
+                continue
             if reference.variable or source is None:
                 continue
             if reference.name.partition("::")[0] in LIBRARY_NAMESPACES:
@@ -120,7 +130,25 @@ class CppLinks:
         scopes = set(_scopes(facts, launch.scope))
         names = [r.name for r in facts.references if r.variable == launch.kernel and r.scope in scopes]
         found = [node for name in dict.fromkeys(names) for node in self.functions(name, path)]
-        return list(dict.fromkeys(node for node in found if node.kind is NodeKind.KERNEL))
+        given = [kernel for node in found if node.kind is NodeKind.FUNCTION for kernel in self._given_by(node)]
+        return list(dict.fromkeys(node for node in (*found, *given) if node.kind is NodeKind.KERNEL))
+
+    def _given_by(self, chooser: Node) -> Iterator[Node]:
+        """The kernels that a function names without launching them: `kernel = choose(n)` is given one of those."""
+        facts = self._files[chooser.path]
+        for reference in facts.references:
+            owner = _owner(facts, reference.scope)
+            if owner != TOP and facts.defs[owner].name_start == chooser.start:
+                yield from self.functions(reference.name, chooser.path)
+
+    def _adapters(self, facts: FileFacts, scope: int) -> list[Node]:
+        """The library's adapters that a type around this function, or of its file, stands for; its own are edges."""
+        if any(_owner(facts, r.scope) == scope and adapter(r.name) for r in facts.references):
+            return []
+        outside = [r for r in facts.references if _owner(facts, r.scope) == TOP]
+        around = set(_scopes(facts, scope))
+        named = [r for r in outside if r.scope in around] or outside
+        return list(dict.fromkeys(kernel for r in named if (kernel := adapter(r.name))))
 
     def _nearest(
         self, name: str, qualifier: str, near: str, is_member: bool = False, around: str = ""

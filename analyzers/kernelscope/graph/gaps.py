@@ -29,8 +29,11 @@ _BORING = re.compile(
 
 
 def gaps(graph: OperatorGraph, reached: Reached) -> list[Edge]:
-    """Edges from reached functions to what is missing behind them; empty when a kernel was reached."""
-    if reached.kernels():
+    """Edges from reached functions to what is missing behind them; empty when a kernel was reached.
+
+    What calls nothing that is not known has no kernel: it answers a question or changes something of the host.
+    """
+    if reached.kernels() or reached.libraries():
         return []
     found: dict[str, Edge] = {}
     for node in (reached.start, *reached.via):
@@ -42,7 +45,16 @@ def gaps(graph: OperatorGraph, reached: Reached) -> list[Edge]:
         python = node.path.endswith(PYTHON_SUFFIXES)
         for text, line in _python_gaps(graph, node) if python else _native_gaps(graph, node):
             found.setdefault(text, Edge(EdgeKind.CALLS, node, Node(NodeKind.MISSING, text), node.path, line))
+    if not found and reached.complete and not reached.missing() and not _communicates(reached):
+        last = next((n for n in reversed(reached.via) if n.kind is NodeKind.FUNCTION), None)
+        if last is not None:
+            text = "no kernel: nothing that it calls launches one or leaves the workspace"
+            return [Edge(EdgeKind.CALLS, last, Node(NodeKind.MISSING, text), last.path, last.line)]
     return list(found.values())[:MAX_GAPS]
+
+
+def _communicates(reached: Reached) -> bool:
+    return any(node.kind is NodeKind.COLLECTIVE for node in reached.via)
 
 
 def _python_gaps(graph: OperatorGraph, node: Node) -> Iterator[tuple[str, int]]:

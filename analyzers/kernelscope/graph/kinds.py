@@ -27,6 +27,8 @@ class NodeKind(Enum):
     """One place that starts a kernel, with its grid."""
     KERNEL = "kernel"
     """A `__global__` function or a jitted Triton function."""
+    LIBRARY = "library kernel"
+    """A kernel of a public library outside of the workspace, by the call or the type that starts it."""
     COLLECTIVE = "collective"
     """Communication between processes: a collective or point-to-point call of a distributed library."""
     CONFIG = "config"
@@ -58,7 +60,7 @@ class EdgeKind(Enum):
     """A function calls a collective."""
 
 
-LEAVES = frozenset({NodeKind.MISSING, NodeKind.CONFIG, NodeKind.ARGUMENT, NodeKind.COLLECTIVE})
+LEAVES = frozenset({NodeKind.MISSING, NodeKind.LIBRARY, NodeKind.CONFIG, NodeKind.ARGUMENT, NodeKind.COLLECTIVE})
 """Kinds that lead nowhere."""
 
 

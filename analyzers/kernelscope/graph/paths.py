@@ -31,6 +31,10 @@ class Reached:
         """The kernels among them, nearest first."""
         return [node for node in self.via if node.kind is NodeKind.KERNEL]
 
+    def libraries(self) -> list[Node]:
+        """The kernels of libraries outside of the workspace among them."""
+        return [node for node in self.via if node.kind is NodeKind.LIBRARY]
+
     def missing(self) -> list[Node]:
         """The hops that the workspace does not show."""
         return [node for node in self.via if node.kind is NodeKind.MISSING]

@@ -50,11 +50,13 @@ _DIRECTIVE = re.compile(rb"(?m)^[ \t]*#[ \t]*(\w*)(?:[^\n\\]|\\\r?\n|\\.)*+")
 _DEFINE = re.compile(rb"(?m)^[ \t]*#[ \t]*define[ \t]+(\w+)\([ \t]*(\w*)((?:[^\n\\]|\\\r?\n|\\.)*+)")
 _BLANK = bytes.maketrans(bytes(range(256)), bytes(c if c in b"\r\n" else 32 for c in range(256)))
 
+_TYPES = rb"(?:[^;{}()<>=]|\([^;{}()<>=]{0,99}\)){0,200}"
 _TOKEN = re.compile(
     rb"[{};]"
     rb"|\x01[ioe]"
     rb"|<<<"
-    rb"|(?P<call>(?:[A-Za-z_]\w*\s*::\s*)*+[A-Za-z_]\w*)\s*(?:<[^;{}()<>=]{0,200}(?:<[^;{}()<>=]{0,200}>[^;{}()<>=]{0,200}){0,3}>)?\s*\("
+    rb"|(?P<call>(?:[A-Za-z_]\w*\s*::\s*)*+[A-Za-z_]\w*)\s*"
+    rb"(?:<" + _TYPES + rb"(?:<" + _TYPES + rb">" + _TYPES + rb"){0,3}>)?\s*\("
     rb"|=\s*&?\s*(?P<ref>(?:[A-Za-z_]\w*::)*+[A-Za-z_]\w*)\s*(?=[<;])(?!<<)"
 )
 _KEYWORDS = frozenset(
@@ -130,6 +132,8 @@ class _Scanner:
         self.kernel_macros: set[bytes] = set()
         self.function_macros: set[bytes] = set()
         self.lambdas = frozenset(_LAMBDA.findall(self.text))
+        self.launched = frozenset(_LAUNCHED.findall(self.text))
+        self.called_parameters: dict[bytes, tuple[int, ...]] = {}
         self.with_macros = self.text
         self._macros()
 
@@ -172,7 +176,7 @@ class _Scanner:
                 elif match["call"] in _EXPORTS:
                     self._export(match)
                 position = match.end()
-            elif match["ref"] is not None and not block.declarative:
+            elif match["ref"] is not None and (not block.declarative or b"::device::" in match["ref"]):
                 self._reference(match, block.scope)
         while len(blocks) > 1:
             self._close(blocks.pop(), len(text))
@@ -275,6 +279,8 @@ class _Scanner:
         self.text = self.with_macros = written.replace(b"\\\n", b" \n").replace(b"\\\r\n", b" \r\n")
         for match in _DEFINE.finditer(written):
             scope = self._define(match[1], DefKind.MACRO, match.start(), match.end(), match.start(1), TOP)
+            if called := _called_parameters(match[2] + match[3]):
+                self.called_parameters[match[1]] = called
             block = _Block(scope, False)
             for token in _TOKEN.finditer(self.text, match.start(3), match.end(3)):
                 if token[0] == b"<<<":
@@ -308,6 +314,13 @@ class _Scanner:
         member = before == b"." or self.text[start - 2 : start] == b"->"
         if raw in self.lambdas and not member:
             return  # its body counts as the function's around it
+        if raw in self.called_parameters:
+            arguments = self._arguments(match.end() - 1)
+            for argument in (arguments[i] for i in self.called_parameters[raw] if i < len(arguments)):
+                self._refer(b"", argument, start, block.scope)
+        assigned = _ASSIGNED.search(self.text, max(0, start - 80), start)
+        if assigned and assigned[1] in self.launched:
+            self._refer(assigned[1], raw, start, block.scope)
         name = decoded(re.sub(rb"\s+", b"", raw))
         self.calls.append(Call(f"?.{name}" if member else name, start, self._line_at(start), block.scope))
 
@@ -334,8 +347,11 @@ class _Scanner:
         start = match.start()
         left = re.search(rb"(\w+)\s*$", self.text[max(0, start - 80) : start])
         if left:
-            name = decoded(match["ref"])
-            self.references.append(Reference(decoded(left[1]), name, start, self._line_at(start), scope))
+            self._refer(left[1], match["ref"], start, scope)
+
+    def _refer(self, variable: bytes, name: bytes, start: int, scope: int) -> None:
+        if _PLAIN_NAME.match(name) and len(self.references) < MAX_FACTS:
+            self.references.append(Reference(decoded(variable), decoded(name), start, self._line_at(start), scope))
 
     def _passed(self) -> None:
         """Kernels and macros that a call is given: `launch(norm_kernel<T>, x)`, `FOR_ALL_TYPES(t, RUN)`."""
@@ -433,7 +449,20 @@ class _Scanner:
         return self.line
 
 
+def _called_parameters(definition: bytes) -> tuple[int, ...]:
+    """Which parameters the text of a macro behind its opening bracket calls: its arguments are functions."""
+    parameters, _, body = definition.partition(b")")
+    if b"(" in parameters:
+        return ()
+    names = [name.strip() for name in parameters.split(b",")]
+    called = [bool(_PLAIN_NAME.match(name) and re.search(rb"(?<![\w#])%b\s*\(" % name, body)) for name in names]
+    return tuple(place for place, is_called in enumerate(called) if is_called)
+
+
 _PASSED = re.compile(rb"(?:[(,?]|(?<!:):|\breturn\b)\s*&?\s*((?:\w+::)*+[A-Za-z_]\w*+)\s*(?=[,)<;:])(?!<<<|::)")
+_PLAIN_NAME = re.compile(rb"(?:\w+::)*[A-Za-z_]\w*\Z")
+_LAUNCHED = re.compile(rb"\b(\w+)\s*<<<")
+_ASSIGNED = re.compile(rb"(\w+)\s*=\s*\Z")
 _LAMBDA = re.compile(rb"\bauto\b[\s&]*(\w+)\s*=\s*\[")
 _FUNCTION_MACRO = re.compile(rb"[^()]*\)\s*(?:[\w:<>*&]+\s+)+\w+\s*\([^;{}]*\)\s*\Z")
 """The rest of `#define ENTRY(fn) void fn(PARAMETERS)` behind its first parameter."""
