@@ -598,6 +598,46 @@ def nothing(x):
         assert any(note.startswith("? marks") for note in document.notes) == (name == "f")
 
 
+HOLDERS = """
+## m.py
+import triton
+from other import launcher
+@triton.jit
+def k(x): ...
+class Kept:
+    started = staticmethod(k)
+    def __init__(self):
+        self.own = k
+    def by_class(self, x):
+        self.started[(1,)](x)
+    def by_object(self, x):
+        self.own[(1,)](x)
+class Declared:
+    @staticmethod
+    def kernel():
+        return k
+    @launcher
+    def __call__(self, x):
+        return (1,), x
+class Near:
+    def run_core(self, x):
+        k[(1,)](x)
+def near(layers, x):
+    layers[0].run_core(x)
+""" + "".join(f"## far/m{i}.py\nclass Far{i}:\n    def run_core(self, x): ...\n" for i in range(12))
+HELD = {"Kept.by_class": True, "Kept.by_object": True, "Declared.__call__": False, "near": False}
+"""Functions that reach the kernel, and whether without a doubt."""
+
+
+@pytest.mark.parametrize("name", HELD)
+def test_kernels_kept_as_attributes_started_by_decorators_and_in_the_nearest_method(
+    name: str, workspace: Workspace
+) -> None:
+    document = ask(workspace(HOLDERS), f"m.py::{name}")
+    (first, *_) = (block for block in document.blocks if isinstance(block, Paragraph))
+    assert first.lines[0].text == f"Python {name}() reaches 1 kernel{'' if HELD[name] else ', through hops marked ?'}."
+
+
 LIBRARIES = {
     "cublasCreate(&h); cublasGemmEx(h, n);": "kernels of cuBLAS",
     "cub::DeviceRadixSort::SortPairs(p, n);": "kernels of CUB",

@@ -9,10 +9,11 @@ import re
 import sys
 from collections.abc import Iterator
 
+from kernelscope.graph.function_nodes import own_scopes
 from kernelscope.graph.kinds import Edge, EdgeKind, Node, NodeKind
 from kernelscope.graph.operator_graph import OperatorGraph
 from kernelscope.graph.paths import Reached
-from kernelscope.graph.python_calls import TENSOR_METHODS, own_scopes
+from kernelscope.graph.python_calls import TENSOR_METHODS
 from kernelscope.workspace.files import PYTHON_SUFFIXES
 
 MAX_GAPS = 6

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kernelscope.graph.cpp_links import CppLinks
+from kernelscope.graph.function_nodes import FunctionNodes
 from kernelscope.graph.kinds import Edge, Node, NodeKind
-from kernelscope.graph.python_calls import PythonCalls
 from kernelscope.graph.registrations import Registrations
 from kernelscope.workspace.facts import DefKind, FileFacts
 from kernelscope.workspace.files import PYTHON_SUFFIXES
@@ -42,8 +42,10 @@ class Links:
                 files.append((path, facts))
         for edge in cpp.edges():
             add(self.graph, edge)
-        python = PythonCalls(workspace.modules, workspace.classes, workspace.index, lambda _: None)
-        made = Registrations(workspace.modules, cpp, python.named, lambda name: python_files_calling(workspace, name))
+        functions = FunctionNodes(workspace.modules, workspace.classes, workspace.index)
+        made = Registrations(
+            workspace.modules, cpp, functions.named, lambda name: python_files_calling(workspace, name)
+        )
         for edge in made.edges(files):
             add(self.graph, edge)
         for node in self.graph:

@@ -169,7 +169,7 @@ class OperatorGraph:
             names[current.name] = None
             for below in usages.subclasses(current, FAMILY_SECONDS):
                 own = own_attribute(below, method)
-                if own is not None and (function := self._python.node(own)):
+                if own is not None and (function := self._python.functions.node(own)):
                     self.out_edges(function)
                 elif below.name not in names:
                     todo.append(below)
@@ -245,7 +245,7 @@ class OperatorGraph:
             names.append(facts.defs[scope].name)
             scope = facts.defs[scope].scope
         qualified = ".".join(reversed(names))
-        kernel = self._python.named(path, definition.name) if definition.detail.startswith("@") else None
+        kernel = self._python.functions.named(path, definition.name) if definition.detail.startswith("@") else None
         if kernel and kernel.kind is NodeKind.KERNEL and kernel.start == definition.name_start:
             return kernel
         return Node(NodeKind.FUNCTION, qualified, path, definition.name_start, definition.line, "Python")
