@@ -647,6 +647,8 @@ LIBRARIES = {
     "k<<<1, 32>>>(n); cublasSgemm(h, n);": "1 kernel and kernels of cuBLAS",
     "auto chosen = choose(n); chosen<<<1, 32>>>(n);": "1 kernel",
     "RUN(k_of_size<decltype(n)::value, 4>(n));": "1 kernel",
+    "ByDefault(n);": "1 kernel",
+    "Small::run_on(n);": "1 kernel",
     "SWITCH(n, on_small, on_large);": "2 kernels, all through hops marked ?",
     "cublasCreate(&h); cudnnGetConvolutionForwardWorkspaceSize(n);": "no kernel that could be found",
 }
@@ -660,6 +662,9 @@ __global__ void k(int n) {}
 __global__ void k2(int n) {}
 auto choose(int n) { auto kernel = k; return kernel; }
 template <int V, int W> void k_of_size(int n) { k<<<1, 32>>>(n); }
+void ByDefault(int n, Options options = {}, int m = 0) { k<<<1, 32>>>(n); }
+template <int W> struct Sized { static void run_on(int n) { k<<<1, W>>>(n); } };
+using Small = Sized<32>;
 void on_small(int n) { k<<<1, 32>>>(n); }
 void on_large(int n) { k2<<<1, 32>>>(n); }
 template <class T> void f(int n) { %s }

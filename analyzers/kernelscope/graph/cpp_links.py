@@ -29,6 +29,8 @@ class CppLinks:
         self._files: dict[str, FileFacts] = {}
         self._by_name: dict[str, list[tuple[str, int]]] = {}
         self._structs: set[str] = set()
+        self._aliases: dict[tuple[str, str], str] = {}
+        """The structs that other names stand for in a file: `using Small = Norm<64>`."""
         self._struct_names: dict[tuple[str, int], str] = {}
         self._answers: dict[tuple[str, str, str, bool, str], list[tuple[str, int]]] = {}
 
@@ -40,6 +42,9 @@ class CppLinks:
                 self._structs.add(definition.name)
             elif definition.kind in _CALLABLE:
                 self._by_name.setdefault(definition.name.rpartition("::")[2], []).append((path, index))
+        for reference in facts.references:
+            if reference.variable:
+                self._aliases[path, reference.variable] = reference.name.rpartition("::")[2]
 
     def edges(self) -> Iterator[Edge]:
         """All edges between C++ functions, launches and kernels."""
@@ -165,6 +170,8 @@ class CppLinks:
 
     def _sought(self, name: str, qualifier: str, near: str, is_member: bool, around: str) -> list[tuple[str, int]]:
         found: list[tuple[str, int]] = []
+        if qualifier and qualifier not in self._structs:
+            qualifier = self._aliases.get((near, qualifier), qualifier)
         for path, index in self._by_name.get(name, []):
             struct = self._struct_of(path, index)
             fits = bool(struct) if is_member else struct in ("", qualifier, around)

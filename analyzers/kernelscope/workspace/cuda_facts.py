@@ -112,6 +112,8 @@ class _Block:
     """Macro, namespace, dispatch key and variable of a TORCH_LIBRARY or module block."""
     ends: int = TOP
     """The definition that the closing brace ends."""
+    resumes: int = -1
+    """Where the header begins that goes on behind the closing brace: `void f(Options options = {}, int n)`."""
 
 
 def cuda_facts(data: bytes) -> FileFacts:
@@ -153,9 +155,10 @@ class _Scanner:
                 blocks.append(self._open(block, header_start, match.start()))
                 header_start = position
             elif token == b"}":
-                if len(blocks) > 1:
-                    self._close(blocks.pop(), position)
-                header_start = position
+                closed = blocks.pop() if len(blocks) > 1 else block
+                if closed is not blocks[-1]:
+                    self._close(closed, position)
+                header_start = closed.resumes if closed.resumes >= 0 else position
             elif token == b";":
                 header_start = position
             elif token[0] == 1:
@@ -176,7 +179,7 @@ class _Scanner:
                 elif match["call"] in _EXPORTS:
                     self._export(match)
                 position = match.end()
-            elif match["ref"] is not None and (not block.declarative or b"::device::" in match["ref"]):
+            elif match["ref"] is not None and (not block.declarative or self._is_alias(match.start())):
                 self._reference(match, block.scope)
         while len(blocks) > 1:
             self._close(blocks.pop(), len(text))
@@ -197,6 +200,8 @@ class _Scanner:
             return _Block(block.scope, False, block.library)
         start = max(start, brace - 4_000)
         header = self.text[start:brace]
+        if header.count(b"(") > header.count(b")"):
+            return _Block(block.scope, False, resumes=start)
         stripped = header.strip()
         if library := _LIBRARY.search(stripped):
             return self._open_library(library, start, block)
@@ -342,6 +347,10 @@ class _Scanner:
             text = decoded(b" ".join(grid.split())[:MAX_TEXT])
             self.launches.append(Launch(decoded(name[0]), text, start, self._line_at(start), scope))
 
+    def _is_alias(self, equals: int) -> bool:
+        """Whether a type gets another name here: `using Small = Norm<64>`."""
+        return _USING.search(self.text, max(0, equals - 80), equals) is not None
+
     def _reference(self, match: re.Match[bytes], scope: int) -> None:
         """`auto kernel = &norm_kernel<T>;`: what a later launch of `kernel` means."""
         start = match.start()
@@ -462,6 +471,7 @@ def _called_parameters(definition: bytes) -> tuple[int, ...]:
 _PASSED = re.compile(rb"(?:[(,?]|(?<!:):|\breturn\b)\s*&?\s*((?:\w+::)*+[A-Za-z_]\w*+)\s*(?=[,)<;:])(?!<<<|::)")
 _PLAIN_NAME = re.compile(rb"(?:\w+::)*[A-Za-z_]\w*\Z")
 _LAUNCHED = re.compile(rb"\b(\w+)\s*<<<")
+_USING = re.compile(rb"\busing\s+\w+\s*\Z")
 _ASSIGNED = re.compile(rb"(\w+)\s*=\s*\Z")
 _LAMBDA = re.compile(rb"\bauto\b[\s&]*(\w+)\s*=\s*\[")
 _FUNCTION_MACRO = re.compile(rb"[^()]*\)\s*(?:[\w:<>*&]+\s+)+\w+\s*\([^;{}]*\)\s*\Z")
