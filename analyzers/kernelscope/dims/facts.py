@@ -31,6 +31,8 @@ class Facts:
     """Where it notes sizes that are broadcast together: equal, for a name is a size in general, which is not 1."""
     ones: Set[str] = field(default=frozenset(), compare=False)
     """Names that may well be 1."""
+    as_usual: bool = field(default=False, compare=False)
+    """Whether code is taken to do what is usual where nothing tells: hovers are, diagnostics are not."""
 
     def with_equal(self, kept: DimLike, replaced: DimLike) -> Facts:
         """Know that two Dims are equal. A name of `replaced` gives way, else one of `kept`; nothing if none can."""

@@ -193,7 +193,8 @@ def call_function(run: Interpreter, function: Function, args: Arguments, kwargs:
     if of_file:
         if run.running and (caller := run.running[-1].function) is not None:
             run.contexts.edges.add((caller.definition.node, node))
-        run.contexts.note(node, scope.names, function.receiver, run.known.facts, run.symbols.ones)
+        facts, ones = run.known.facts, run.symbols.ones
+        run.contexts.note(node, scope.names, function.receiver, facts, ones, run.aside)
     run.contexts.within += of_file
     run.helpers += is_helper
     try:

@@ -52,6 +52,12 @@ class Contexts:
     within: int = 0
     """How many other functions of the file are running: what they call is seen when they are looked at themselves."""
     calls: dict[t.FunctionDef, list[Context]] = field(default_factory=dict[t.FunctionDef, list[Context]])
+    unlikely: dict[t.FunctionDef, list[Context]] = field(default_factory=dict[t.FunctionDef, list[Context]])
+    """Calls in branches that are not taken: they tell where there are no others."""
+
+    def of(self, node: t.FunctionDef) -> list[Context]:
+        """The calls of a function that tell what it is given."""
+        return self.calls.get(node) or self.unlikely.get(node, [])
 
     def holds(self, path: str, node: t.FunctionDef) -> bool:
         """Whether a function is one of the file, and not a part of the one that is looked at."""
@@ -78,9 +84,17 @@ class Contexts:
         for node, calls in found.items():
             self.calls.setdefault(node, []).extend(calls)
 
-    def note(self, node: t.FunctionDef, names: dict[str, Value], receiver: Value, facts: Facts, ones: set[str]) -> None:
+    def note(
+        self,
+        node: t.FunctionDef,
+        names: dict[str, Value],
+        receiver: Value,
+        facts: Facts,
+        ones: set[str],
+        aside: bool = False,
+    ) -> None:
         """Remember a call of a function of the file."""
-        calls = self.calls.setdefault(node, [])
+        calls = (self.unlikely if aside else self.calls).setdefault(node, [])
         if self.within or len(calls) >= MAX_CONTEXTS:
             return
         seen: dict[int, Value] = {}

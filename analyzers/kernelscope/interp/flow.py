@@ -20,6 +20,7 @@ from kernelscope.interp.joins import Join
 from kernelscope.interp.operators import binary
 from kernelscope.interp.sequences import any_of, iterated, sequence
 from kernelscope.interp.symbols import sizes_in
+from kernelscope.interp.untaken import untaken
 from kernelscope.interp.values import Alike, Function, Instance, Maybe, Opaque, Scope, Unpacked, Value, present
 from kernelscope.ops import Module, ShapeError
 from kernelscope.results import Span
@@ -298,7 +299,11 @@ def _branch(run: Interpreter, scope: Scope, node: t.If, returns: Returns, rest: 
     """
     test = condition(run, scope, node.test)
     if test.known is not None:
-        return execute(run, scope, node.body if test.known else node.orelse, returns), False
+        start = untaken(run, scope, node, not test.known)
+        ended = execute(run, scope, node.body if test.known else node.orelse, returns)
+        if start is not None and ended:
+            start.body += rest
+        return ended, False
     mark, known = run.changes.mark(), run.known
     names = scope.names
     with run.where(node.test.span, True):

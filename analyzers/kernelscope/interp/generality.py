@@ -57,6 +57,8 @@ class Generality:
     """For each call, names of sizes that may well be 1."""
     ones: set[str] = field(default_factory=set[str])
     """The words for such sizes."""
+    examples: bool = False
+    """Whether the calls are a few of many: numbers in them are examples."""
     words: dict[Vector, Dim] = field(default_factory=dict["Vector", Dim])
     prefixes: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
     """For each call, what the objects that it gives are called here: `config.text_config` is `config`."""
@@ -247,9 +249,17 @@ class Generality:
             for i in range(rank):
                 own = len(hints) == rank and hints[i] != "_"
                 found = [_size_at(s, i, rank) for s in shapes]
-                sizes.append(self.size(found, hints[i] if own else f"{name}_dim{i}", own))
+                hint = hints[i] if own else f"{name}_dim{i}"
+                sizes.append(self._example(found, hint) or self.size(found, hint, own))
             return Tensor(Shape(tuple(sizes)), dtype)
         return Tensor(self._any_rank([s for s in shapes if s is not None]), dtype)
+
+    def _example(self, found: Sequence[Size], hint: str) -> Dim | None:
+        """A symbol for a number that the few callers of other files happen to give; 1 is none by chance."""
+        if not self.examples or not all(isinstance(s, Dim) and (s.const or 0) > 1 for s in found):
+            return None
+        vector = self._vector(found)
+        return self.words.get(vector) or self._new(vector, hint)
 
     def _any_rank(self, shapes: list[Shape]) -> Shape:
         """Calls that give different ranks: the first and last dims that are the same in every one."""

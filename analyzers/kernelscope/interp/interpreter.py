@@ -40,6 +40,7 @@ from kernelscope.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
     from kernelscope.interp.configuration import Configuration
+    from kernelscope.interp.untaken import Untaken
 
 FUNCTION_STEPS = 60_000
 """The most that one function, with all that it calls, is followed: about 1.5 s. Steps, so that no clock decides."""
@@ -106,6 +107,14 @@ class Interpreter:
     quiet: int = 0
     certain: bool = False
     """Whether only what the code itself says is believed: switches are not known, names that meet need not be equal."""
+    unlikely: dict[Span, Seen] = field(default_factory=dict[Span, Seen])
+    """Values in branches that are not taken, kept apart from `seen`."""
+    aside: bool = False
+    """Whether a branch is followed that is not taken."""
+    untaken: list[Untaken] = field(default_factory=list["Untaken"])
+    """Branches of the function that is looked at that were not taken so far."""
+    spent_aside: int = 0
+    """Steps spent on them in the whole file."""
     strict: int = 0
     """Whether a contradiction ends the function: it is being tried."""
     doubts: int = 0
@@ -157,6 +166,9 @@ class Interpreter:
         self.calls = self.nested = self.quiet = self.helpers = self.forks = 0
         self.most = self.steps + steps
         self.running.clear()
+        self.untaken.clear()
+        self.unlikely = {}
+        self.aside = False
         self.known = NOTHING_KNOWN
         self.doubts = 0
         self.changes = Changes()
@@ -238,9 +250,10 @@ class Interpreter:
         if not root.span.start <= span.start <= root.span.end:
             return
         value = present(value)
-        known = self.seen.get(span)
+        seen = self.unlikely if self.aside else self.seen
+        known = seen.get(span)
         if known is None:
-            self.seen[span] = Seen(value)
+            seen[span] = Seen(value)
         else:
             known.value = present(joined(known.value, value))
 
@@ -248,7 +261,8 @@ class Interpreter:
         """Apply an operator knowing what is known here; sizes that it needs to agree do so from here on."""
         needed: list[tuple[Dim, Dim]] = []
         alike: list[tuple[Dim, Dim]] = []
-        result = compute(replace(self.known.facts, needed=needed, alike=alike, ones=self.symbols.ones))
+        ones, as_usual = self.symbols.ones, not self.certain
+        result = compute(replace(self.known.facts, needed=needed, alike=alike, ones=ones, as_usual=as_usual))
         if self.symbols.trial is not None:
             for one, other in (*needed, *alike):
                 self.symbols.trial.agree(one, other)

@@ -65,6 +65,65 @@ def common_instance(run: Interpreter, common: Generality, instances: list[Instan
     return instance
 
 
+def variant(run: Interpreter, instance: Instance, name: str, test: t.Expr) -> Instance | None:
+    """An object, called `name`, as it would be if a test on its attributes came out otherwise."""
+    init = _constructor(run, instance.cls)
+    names = None if init is None else _given(run, init, instance)
+    asked = [n for n in t.walk(test) if isinstance(n, t.Attribute) and t.dotted(n.value) == name]
+    if init is None or names is None or not asked:
+        return None
+    changes: dict[str, Value] = {}
+    for attribute in asked:
+        parameter = _stored_from(init, attribute.attr)
+        if parameter in names:
+            changes[parameter] = _otherwise(run, init, parameter, names[parameter], _compared(test, attribute))
+    if not changes:  # the switch is deeper inside: all are open
+        switches = {n: v for n, v in names.items() if isinstance(v, bool | None)}
+        changes = {n: Flag(name=n) if isinstance(v, bool) else Opaque(n) for n, v in switches.items()}
+    if not changes:
+        return None
+    made = Instance(instance.cls, is_module=instance.is_module)
+    _made_by(run, made, init, {**names, **changes})
+    return made
+
+
+def _stored_from(init: Function, attribute: str) -> str:
+    """The parameter of a constructor that an attribute is."""
+    node = init.definition.node
+    assert isinstance(node, t.FunctionDef)
+    for found in t.walk(*node.body):
+        match found:
+            case t.Assign(targets=[t.Attribute(attr=attr)], value=t.Name(id=parameter)) if attr == attribute:
+                return parameter
+            case _:
+                pass
+    return ""
+
+
+def _compared(test: t.Expr, attribute: t.Attribute) -> Value:
+    """The text or number with which a test compares an attribute."""
+    for node in t.walk(test):
+        match node:
+            case t.Compare(left=left, ops=["=="], comparators=[t.Constant(value=str() as value)]) if left is attribute:
+                return value
+            case _:
+                pass
+    return None
+
+
+def _otherwise(run: Interpreter, init: Function, name: str, given: Value, compared: Value) -> Value:
+    """Another value of an argument than the one that is given."""
+    if isinstance(given, bool):
+        return not given
+    if isinstance(compared, str):
+        return compared
+    node = init.definition.node
+    assert isinstance(node, t.FunctionDef)
+    annotation = next((p.annotation for p in node.args if p.name == name), None)
+    found = sizes_of(name, annotation) or promised(run, init.definition.path, annotation)
+    return Opaque(name) if found is None else found
+
+
 def learn_words(common: Generality, instance: Instance) -> None:
     """Sizes that an object computes of what it is made with, such as `heads * width`, are sizes of its methods."""
     meanings: dict[str, Vector] = {word.name: vector for vector, word in common.words.items() if word.name}

@@ -8,7 +8,7 @@ Callers come first, so that what they give is known; a function that nobody is s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field, replace
 
 from kernelscope.dims import Facts
@@ -26,6 +26,7 @@ from kernelscope.interp.receivers import alone, common_instance, learn_words
 from kernelscope.interp.seeds import EVERYTHING, Beliefs, Seeded, Uses, seed
 from kernelscope.interp.symbols import over_sizes
 from kernelscope.interp.trace import Trace
+from kernelscope.interp.untaken import follow_untaken
 from kernelscope.interp.values import NOT_TOLD, Function, Instance, Maybe, Opaque, Scope, Value, present
 from kernelscope.ops import ShapeError
 from kernelscope.results import Span
@@ -76,7 +77,7 @@ def _run_file(workspace: Workspace, path: str, result: FileRun, cancelled: Calla
     for scope in as_called([*(s for s in order if s not in builders), *builders], run.contexts.edges):
         if cancelled() or (scope in builders and run.steps > BUILDERS_STEPS):
             break
-        if scope.node not in run.contexts.calls and _is_seeded_poorly(run, path, scope):
+        if not run.contexts.of(scope.node) and _is_seeded_poorly(run, path, scope):
             run.contexts.outside = True
             for other, calling in elsewhere.callers(scope):
                 _attempt(run, other, calling, Beliefs(by_name=False))
@@ -194,6 +195,8 @@ def _settle(run: Interpreter) -> None:
     """Sizes that turned out to be equal on every way through the function are written as one, by their plain names."""
     facts = run.known.facts
     run.symbols.frame = run.root_frame
+    for span, unlikely in run.unlikely.items():
+        run.seen.setdefault(span, unlikely)
     for seen in run.seen.values():
         seen.value = run.symbols.shown(over_sizes(seen.value, facts.rewrite))
 
@@ -204,16 +207,17 @@ def _run_one(run: Interpreter, path: str, scope: SourceScope, beliefs: Beliefs) 
     assert isinstance(node, t.FunctionDef)
     if "triton.jit" in {t.dotted(d) for d in node.decorator_list}:
         return Seeded()
-    contexts = run.contexts.calls.get(node, [])
+    contexts = run.contexts.of(node)
     owner = Definition(path, scope.owner.name, scope.owner) if scope.owner is not None else None
     run.contexts.caller = owner
     if contexts:
         frame, facts = _common(run, Definition(path, node.name, node, owner), contexts)
-        if all(context.outside for context in contexts):
-            _offer(run, frame, node)
+        outside = all(context.outside for context in contexts)
+        guessed = _offer(run, frame, node) if outside else frozenset[str]()
         run.known = Known(facts=facts)
-        settle_ranks(run, frame, node)
+        settle_ranks(run, frame, node, guessed)
         run_body(run, frame, node)
+        follow_untaken(run, frame)
         for param in node.args:
             if param.name_span in run.seen:
                 run.seen[param.name_span].contexts = len(contexts)
@@ -223,6 +227,7 @@ def _run_one(run: Interpreter, path: str, scope: SourceScope, beliefs: Beliefs) 
     seeded = seed(run, function, frame, beliefs)
     settle_ranks(run, frame, node, seeded.guessed)
     run_body(run, frame, node)
+    follow_untaken(run, frame)
     return seeded
 
 
@@ -239,7 +244,8 @@ def _common(run: Interpreter, definition: Definition, contexts: list[Context]) -
 
     hinted = {n for names in uses.unpacked.values() for n in names if uses.bindings.get(n) == 1}
     ones = [c.ones for c in contexts]
-    common = Generality(len(contexts), set(uses.bindings) - hinted, callers != {own}, make, hinted, ones)
+    examples = all(context.outside for context in contexts)
+    common = Generality(len(contexts), set(uses.bindings) - hinted, callers != {own}, make, hinted, ones, examples=examples)
     names: dict[str, Value] = {}
     receiver = contexts[0].receiver
     parameters = [p.name for p in node.args]
@@ -270,21 +276,34 @@ def _common(run: Interpreter, definition: Definition, contexts: list[Context]) -
     return Scope(definition.path, Function(definition, receiver, isinstance(receiver, Instance)), names), facts
 
 
-def _offer(run: Interpreter, frame: Scope, node: t.FunctionDef) -> None:
-    """What the few callers in other files leave out may be given by others."""
-    left_out = [
-        param.name
-        for param in node.args
-        if isinstance(param.default, t.Constant) and param.default.value is None
-        and param.name in frame.names and frame.names[param.name] is None
-    ]  # fmt: skip
-    if not left_out or frame.function is None:
-        return
+def _offer(run: Interpreter, frame: Scope, node: t.FunctionDef) -> Set[str]:
+    """The few callers in other files are examples: what they leave out may be given by others, and what they do not
+    tell, or the function's own documentation tells, is what it would be without them.
+
+    Gives the parameters whose shape is guessed by their names.
+    """
+    if frame.function is None:
+        return frozenset()
     alone_frame = Scope(frame.path, frame.function)
-    seed(run, frame.function, alone_frame, Beliefs(by_name=False))
-    for name in left_out:
-        value = alone_frame.names.get(name)
-        frame.names[name] = value if isinstance(value, Maybe | Unknown) or value is None else Maybe(value, name)
+    seeded = seed(run, frame.function, alone_frame)
+    guessed: set[str] = set()
+    for param in node.args:
+        name = param.name
+        if name not in frame.names or name not in alone_frame.names:
+            continue
+        given, own = frame.names[name], alone_frame.names[name]
+        if seeded.told.get(name) or (_is_untold(given) and not _is_untold(own)):
+            frame.names[name] = own
+            guessed |= {name} & seeded.guessed
+        elif given is None and isinstance(param.default, t.Constant) and name not in seeded.guessed:
+            frame.names[name] = own if isinstance(own, Maybe | Unknown) or own is None else Maybe(own, name)
+    return guessed
+
+
+def _is_untold(value: Value) -> bool:
+    """Whether it is not even known of how many dims an argument is."""
+    value = present(value)
+    return isinstance(value, Unknown) or (isinstance(value, Tensor) and value.rank is None)
 
 
 def trace_function(

@@ -16,6 +16,8 @@ from kernelscope.tensor.size import Size
 from kernelscope.tensor.unknown import Unknown
 
 ONE = dim(1)
+MANY = 3
+"""A tensor of so many dims is usually not broadcast to one of more: what of unknown rank it meets is a mask or bias."""
 
 
 def broadcast(shapes: Iterable[Shape], facts: Facts = NO_FACTS) -> Shape:
@@ -27,11 +29,25 @@ def broadcast(shapes: Iterable[Shape], facts: Facts = NO_FACTS) -> Shape:
     if all(s is first or s == first for s in operands):
         return first
     unknown = next((s for s in operands if s.tail is not None), None)
+    if unknown is not None and facts.as_usual:
+        operands = _as_usual(operands)
+        unknown = next((s for s in operands if s.tail is not None), None)
     lost = None if unknown is None else Unknown(unknown.reason or "the rank of an operand is not known")
     width = max(len(s.head if s.tail is None else s.tail) for s in operands)
     padded = [_padded(s, width, lost) for s in operands]
     sizes = tuple(_column(column, operands, facts) for column in zip(*padded, strict=True))
     return Shape(sizes) if unknown is None else Shape((), sizes, unknown.reason)
+
+
+def _as_usual(operands: list[Shape]) -> list[Shape]:
+    """Operands of unknown rank with as many dims as the others have, where those are many."""
+    rank = max((s.rank for s in operands if s.rank is not None), default=0)
+    if rank < MANY or any(s.least_rank > rank for s in operands):
+        return operands
+    lost = Unknown("how an operand is broadcast is not known")
+    return [
+        s if s.tail is None else Shape((*s.head, *(lost,) * (rank - s.least_rank), *s.tail)) for s in operands
+    ]
 
 
 def _padded(shape: Shape, width: int, lost: Unknown | None) -> tuple[Size, ...]:
