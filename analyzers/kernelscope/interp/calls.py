@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from kernelscope import ops
-from kernelscope.dims import Dim
+from kernelscope.dims import Dim, Facts
 from kernelscope.interp.expressions import elements, evaluate
 from kernelscope.interp.flow import Returns, execute
 from kernelscope.interp.interpreter import MAX_CALLS, MAX_HELPERS, MAX_QUIET_CALLS, Interpreter
@@ -137,7 +137,7 @@ def _call(run: Interpreter, target: Value, args: Arguments, kwargs: Keywords, sp
         case Choice() if run.certain:
             return Unknown("one of several callables", span)
         case Choice():
-            results = [call(run, entry, args, kwargs, span) for entry in target.followed]
+            results = _of_each(run, target.followed, args, kwargs, span)
             if not all(is_callable(r) for r in results):
                 return _chosen(results)
             return target.with_first(results[0]) if target.is_of_table else Choice(results)
@@ -147,6 +147,22 @@ def _call(run: Interpreter, target: Value, args: Arguments, kwargs: Keywords, sp
             return Unknown(target.reason, span)
         case _:
             return Unknown("a call that is not followed", span)
+
+
+def _of_each(run: Interpreter, entries: list[Value], args: Arguments, kwargs: Keywords, span: Any) -> list[Value]:
+    """What each of several callables gives; what it says of sizes holds afterwards only if each says so."""
+    known = run.known
+    results: list[Value] = []
+    ends: list[Facts] = []
+    for entry in entries:
+        run.known = known
+        results.append(call(run, entry, args, kwargs, span))
+        ends.append(run.known.facts)
+    facts = ends[0]
+    for other in ends[1:]:
+        facts = facts.common(other)
+    run.known = replace(known, facts=facts)
+    return results
 
 
 def _chosen(results: list[Value]) -> Value:

@@ -159,7 +159,7 @@ class Join:
         return Tensor(Shape(tuple(sizes)), known.dtype)
 
     def _size(self, one: Size, other: Size, name: str, index: int = 0) -> Size:
-        if one == other:
+        if one == other or (isinstance(one, Dim) and isinstance(other, Dim) and self.symbols.is_same(one, other)):
             return one
         lost = one if isinstance(one, Unknown) else other if isinstance(other, Unknown) else None
         if lost is not None and lost != UNTOLD:

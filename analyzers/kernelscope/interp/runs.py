@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from kernelscope.dims import Facts
 from kernelscope.interp.attributes import prepare
+from kernelscope.interp.brevity import brief
 from kernelscope.interp.calls import run_body
 from kernelscope.interp.configuration import Configuration
 from kernelscope.interp.contexts import Context
@@ -199,6 +200,7 @@ def _settle(run: Interpreter) -> None:
         run.seen.setdefault(span, unlikely)
     for seen in run.seen.values():
         seen.value = run.symbols.shown(over_sizes(seen.value, facts.rewrite))
+    brief(run)
 
 
 def _run_one(run: Interpreter, path: str, scope: SourceScope, beliefs: Beliefs) -> Seeded:

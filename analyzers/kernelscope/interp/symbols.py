@@ -105,6 +105,14 @@ class Symbols:
             changes[symbol] = dim(self.renamed[key])
         return size.subs(changes) if changes else size
 
+    def is_same(self, one: Dim, other: Dim) -> bool:
+        """Whether two sizes are one in the words of different calls."""
+        return bool(self.origins) and self._original(one) == self._original(other)
+
+    def _original(self, size: Dim) -> Dim:
+        changes = {name: dim(self.origins[name]) for name in size.names() if name in self.origins}
+        return size.subs(changes) if changes else size
+
     def carried(self, facts: Facts) -> Facts:
         """Facts at the end of a call, also about the sizes of others that it had its own words for."""
         found = facts

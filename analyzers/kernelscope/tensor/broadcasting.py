@@ -40,14 +40,17 @@ def broadcast(shapes: Iterable[Shape], facts: Facts = NO_FACTS) -> Shape:
 
 
 def _as_usual(operands: list[Shape]) -> list[Shape]:
-    """Operands of unknown rank with as many dims as the others have, where those are many."""
-    rank = max((s.rank for s in operands if s.rank is not None), default=0)
-    if rank < MANY or any(s.least_rank > rank for s in operands):
+    """Operands of unknown rank with as many dims as the others have, where those are many.
+
+    One that leaves dims to others, `[n, 1, 1]`, may meet more of them, as long as it is none of the largest.
+    """
+    known = [s for s in operands if s.rank is not None]
+    rank = max((len(s.head) for s in known), default=0)
+    leaves_dims = all(ONE in s.head for s in known if s.rank == rank)
+    if rank < MANY + leaves_dims or any(s.least_rank > rank for s in operands):
         return operands
     lost = Unknown("how an operand is broadcast is not known")
-    return [
-        s if s.tail is None else Shape((*s.head, *(lost,) * (rank - s.least_rank), *s.tail)) for s in operands
-    ]
+    return [s if s.tail is None else Shape((*s.head, *(lost,) * (rank - s.least_rank), *s.tail)) for s in operands]
 
 
 def _padded(shape: Shape, width: int, lost: Unknown | None) -> tuple[Size, ...]:
