@@ -11,7 +11,7 @@ from kernelscope.interp.symbols import over_sizes, sizes_in
 from kernelscope.interp.values import Value
 from kernelscope.tensor import Tensor
 
-LONGEST = 80
+LONGEST = 110
 """Characters of one size that a line of a hover has room for."""
 LIGHT = 10
 """A size of so few parts is not measured."""

@@ -304,7 +304,7 @@ def _branch(run: Interpreter, scope: Scope, node: t.If, returns: Returns, rest: 
         if start is not None and ended:
             start.body += rest
         return ended, False
-    mark, known = run.changes.mark(), run.known
+    mark, known, since = run.changes.mark(), run.known, len(run.symbols.reasons)
     names = scope.names
     with run.where(node.test.span, True):
         first, first_ended = _way(run, scope, returns, node.body, mark, lambda: test.assume(True))
@@ -314,7 +314,7 @@ def _branch(run: Interpreter, scope: Scope, node: t.If, returns: Returns, rest: 
     if first_ended or second_ended:
         (second if first_ended else first).enter(run, scope)
         return first_ended and second_ended, False
-    join = Join(run.symbols, scope, test.name)
+    join = Join(run.symbols, scope, test.name, since=since)
     apart = _differing(first.names, second.names, rest) if rest and run.forks < MAX_FORKS else set[str]()
     if not apart:
         _meet(run, scope, first, second, join, known)
@@ -333,7 +333,7 @@ def _branch(run: Interpreter, scope: Scope, node: t.If, returns: Returns, rest: 
     finally:
         run.forks -= 1
     if len(ways) == 2:
-        _meet(run, scope, ways[0], ways[1], Join(run.symbols, scope, test.name), known)
+        _meet(run, scope, ways[0], ways[1], Join(run.symbols, scope, test.name, since=since), known)
     elif ways:
         ways[0].enter(run, scope)
     return not ways, True
@@ -379,6 +379,8 @@ def _meet(run: Interpreter, scope: Scope, one: Way, other: Way, join: Join, know
         facts = facts.with_facts_about(absent, way.known.facts)
     scope.names = join.names(one.names, other.names)
     run.changes.join({**one.before, **other.before}, one.contents, other.contents, join)
+    for kept, replaced in join.equal:
+        facts = facts.with_equal(kept, replaced)
     run.known = replace(known, facts=facts)
 
 

@@ -44,6 +44,10 @@ class Join:
     """What decides which way is taken, if it has a name: then a value that one way lacks is there under it."""
     pairs: dict[tuple[Size, Size, int], Dim] = field(default_factory=dict[tuple[Size, Size, int], Dim])
     """With the dim at which they met, where one of them is not known: two that are not known need not be equal."""
+    since: int | None = None
+    """Where the ways began: a symbol that was made since means something on one of them only."""
+    equal: list[tuple[Dim, Dim]] = field(default_factory=list[tuple[Dim, Dim]])
+    """Symbols of either way that mean the same from here on."""
 
     def names(self, one: dict[str, Value], other: dict[str, Value]) -> dict[str, Value]:
         """Names after two branches; one that only a branch bound is used as that branch left it."""
@@ -166,10 +170,22 @@ class Join:
             return lost
         met = (one, other, 0 if lost is None else index)
         if met not in self.pairs:
-            self.pairs[met] = made = self.symbols.new(self.scope, name, REASON)
+            self.pairs[met] = made = self._own(one, other) or self.symbols.new(self.scope, name, REASON)
             if 1 in (one, other) or any(isinstance(s, Dim) and s.name in self.symbols.ones for s in (one, other)):
                 self.symbols.ones.update(made.names())
         return self.pairs[met]
+
+
+    def _own(self, one: Size, other: Size) -> Dim | None:
+        """The symbol of one way, for it means nothing on the other: from here on it is what either gave."""
+        if self.since is None:
+            return None
+        taken = [*self.pairs.values(), *(replaced for _, replaced in self.equal)]
+        own = [s for s in (one, other) if isinstance(s, Dim) and self.symbols.is_made_since(s, self.since)]
+        own = [s for s in own if s not in taken]
+        if len(own) == 2:
+            self.equal.append((own[0], own[1]))
+        return own[0] if own else None
 
 
 def _is_fixed(size: Dim) -> bool:

@@ -25,6 +25,8 @@ class Symbols:
     """The symbols made in one interpretation, with the reasons why their sizes are not known."""
 
     reasons: dict[str, str] = field(default_factory=dict[str, str])
+    made: dict[str, int] = field(default_factory=dict[str, int])
+    """How many there were when each was made."""
     renamed: dict[str, str] = field(default_factory=dict[str, str])
     """Symbols of one call in the words of another."""
     origins: dict[str, str] = field(default_factory=dict[str, str])
@@ -56,6 +58,7 @@ class Symbols:
         while full in self.reasons or full.partition(SEPARATOR)[0] in self.spoken:
             count += 1
             full = f"{name}_{count}{end}"
+        self.made[full] = len(self.reasons)
         self.reasons[full] = reason
         return dim(full)
 
@@ -104,6 +107,10 @@ class Symbols:
                     self.ones.add(made)
             changes[symbol] = dim(self.renamed[key])
         return size.subs(changes) if changes else size
+
+    def is_made_since(self, size: Dim, count: int) -> bool:
+        """Whether a size is a symbol, and no other word for an older one, that was made when there were so many."""
+        return size.name is not None and self.made.get(self.origins.get(size.name, size.name), -1) >= count
 
     def is_same(self, one: Dim, other: Dim) -> bool:
         """Whether two sizes are one in the words of different calls."""
