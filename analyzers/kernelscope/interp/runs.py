@@ -78,6 +78,7 @@ def _run_file(workspace: Workspace, path: str, result: FileRun, cancelled: Calla
     for scope in as_called([*(s for s in order if s not in builders), *builders], run.contexts.edges):
         if cancelled() or (scope in builders and run.steps > BUILDERS_STEPS):
             break
+        assert isinstance(scope.node, t.FunctionDef)
         if not run.contexts.of(scope.node) and _is_seeded_poorly(run, path, scope):
             run.contexts.outside = True
             for other, calling in elsewhere.callers(scope):
@@ -247,7 +248,8 @@ def _common(run: Interpreter, definition: Definition, contexts: list[Context]) -
     hinted = {n for names in uses.unpacked.values() for n in names if uses.bindings.get(n) == 1}
     ones = [c.ones for c in contexts]
     examples = all(context.outside for context in contexts)
-    common = Generality(len(contexts), set(uses.bindings) - hinted, callers != {own}, make, hinted, ones, examples=examples)
+    taken = set(uses.bindings) - hinted
+    common = Generality(len(contexts), taken, callers != {own}, make, hinted, ones, examples=examples)
     names: dict[str, Value] = {}
     receiver = contexts[0].receiver
     parameters = [p.name for p in node.args]
