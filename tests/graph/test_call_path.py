@@ -209,7 +209,11 @@ def k(x): ...
 def launch(x):
     torch.library.wrap_triton(k)[(1,)](x)
 def setup():
-    register("late", launch)
+    def inner(x):
+        launch(x)
+    register("late", wrapped(
+        inner
+    ))
 @torch.library.custom_op(
     "mine::fused",
     mutates_args=("x",),
@@ -232,9 +236,10 @@ def use(x):
 Python use()
 └─ operator mine::late
    └─ registered by custom_op by register: late
-      └─ Python launch()
-         └─ launch of k over (1,)
-            └─ Triton kernel k
+      └─ Python inner()
+         └─ Python launch()
+            └─ launch of k over (1,)
+               └─ Triton kernel k
 """,
     ),
     "modules loaded from native sources, by pairs of names": (

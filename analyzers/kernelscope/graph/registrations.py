@@ -20,6 +20,8 @@ ANY_LIBRARY = "*"
 
 MAX_WRAPPING = 3
 _TENSOR = re.compile(r"\bTensor(\([a-z]\w*!?(?: ?-> ?[\w*|]+)?\)|!)?(?:\[\d*\])?\??(?:\[\d*\])?\??\s+(\w+)")
+_FUNCTION = re.compile(r"(?:(?:[\w.]+\s*)?\(\s*)?([A-Za-z_][\w.]*)\s*\)?")
+"""A function's name, alone, in brackets, or as what a call wraps."""
 _LIBRARY_CALL = re.compile(r"=\s*(?:[\w.]+\.)?Library\(\s*[\"']([\w.]+)[\"']")
 FilesCalling = Callable[[str], Iterable[tuple[str, FileFacts]]]
 """The Python files that call a name, with their facts."""
@@ -78,13 +80,15 @@ class Registrations:
             return
         yield from self._bind(path, facts, binding, found.target, found.line)
 
-    def _bind(self, path: str, facts: FileFacts, binding: Node, target: str, line: int) -> Iterator[Edge]:
+    def _bind(
+        self, path: str, facts: FileFacts, binding: Node, target: str, line: int, scope: int = TOP
+    ) -> Iterator[Edge]:
         if not target:
             missing = Node(NodeKind.MISSING, f"implementation of {binding.name} is computed")
             yield Edge(EdgeKind.BINDS, binding, missing, path, line)
             return
         if path.endswith(PYTHON_SUFFIXES):
-            node = _own_function(path, facts, target) or self._python_function(path, target)
+            node = _own_function(path, facts, target, scope) or self._python_function(path, target)
             targets = [node] if node else []
         else:
             targets = [n for n in self._cpp.functions(target, path) if n.detail != "macro"]
@@ -151,7 +155,7 @@ class Registrations:
         if decorated is not None:
             name, target = _keyword_name(decorated.detail) or decorated.name, decorated.name
         else:
-            plain = [text for _, text in call.args if re.fullmatch(r"[A-Za-z_][\w.]*", text)]
+            plain = [found[1] for _, text in call.args if (found := _FUNCTION.fullmatch(text))]
             target = next((text for text in plain if text not in ("None", "True", "False")), "")
         if name is None or not target:
             return
@@ -160,7 +164,7 @@ class Registrations:
         binding = Node(NodeKind.BINDING, short, path, call.start, call.line, f"custom_op by {wrapper}")
         yield Edge(EdgeKind.REGISTERS, op, binding, path, call.line)
         if decorated is None:
-            yield from self._bind(path, facts, binding, target, call.line)
+            yield from self._bind(path, facts, binding, target, call.line, call.scope)
             return
         function = Node(NodeKind.FUNCTION, target, path, decorated.name_start, decorated.line, "Python")
         yield Edge(EdgeKind.BINDS, binding, function, path, call.line)
@@ -188,9 +192,9 @@ def schema_tensors(schema: str) -> Iterator[tuple[str, bool]]:
         yield found[2], "!" in (found[1] or "")
 
 
-def _own_function(path: str, facts: FileFacts, name: str) -> Node | None:
-    """A function of the same file, which spares the parse that resolving its name would take."""
+def _own_function(path: str, facts: FileFacts, name: str, scope: int) -> Node | None:
+    """A function of the same file or of the function around, which spares the parse that resolving its name takes."""
     for definition in facts.defs:
-        if definition.name == name and definition.kind is DefKind.FUNCTION and definition.scope == TOP:
+        if definition.name == name and definition.kind is DefKind.FUNCTION and definition.scope in (scope, TOP):
             return Node(NodeKind.FUNCTION, name, path, definition.name_start, definition.line, "Python")
     return None

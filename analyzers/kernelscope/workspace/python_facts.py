@@ -76,9 +76,9 @@ _KEPT_TAILS = frozenset(
 """Calls whose arguments the graph reads besides registrations and calls of the module's top level."""
 
 _NAMES_SOMETHING = re.compile(
-    rb"""\(\s*(?:\w+\s*=\s*)?["'][A-Za-z_][\w:.]*["']\s*,\s*(?:\w+\s*=\s*)?[A-Za-z_][\w.]*\s*[,)]"""
+    rb"""\(\s*(?:\w+\s*=\s*)?["'][A-Za-z_][\w:.]*["']\s*,\s*(?:\w+\s*=\s*)?[\w.(\s]{0,99}[A-Za-z_]\w*\s*[,)]"""
 )
-"""A name in quotes beside a name: `register("op", implementation)`, kept in functions too."""
+"""A name in quotes beside a function: `register("op", f)`, `register("op", wrap(f))`; kept in functions too."""
 
 
 @cache

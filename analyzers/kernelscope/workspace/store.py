@@ -17,7 +17,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-SCHEMA = 11
+SCHEMA = 12
 BUSY_SECONDS = 0.5
 
 _TABLES = """
