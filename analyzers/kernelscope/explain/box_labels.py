@@ -87,6 +87,8 @@ class BoxLabels:
                 return _distinct(pattern.title, name)
             case _ if isinstance(step.target, Choice):
                 return _distinct(name or "one of several")
+            case "call" if (module := acts_for(node)) is not None:
+                return _distinct(module.step.name, self.attribute(module))
             case _:
                 return _distinct(step.name, name)
 
@@ -188,9 +190,10 @@ class BoxLabels:
                 yield f"{len(weights)} weights"
         if isinstance(step.target, Choice):
             yield alternatives(step.target)
-        if step.kind == "unfollowed" and acts_for(node) is not None:
+        if step.kind in ("unfollowed", "call") and acts_for(node) is not None:
             yield f"by {self.attribute(node)}"
         if step.kind == "call" and node not in self.choice.opened:
+            yield from dict.fromkeys(_one_way(inner.step) for inner in node.walk() if inner.step.ways > 1)
             kernels = dict.fromkeys(k for inner in node.walk() if (k := launched(inner.step)))
             yield from (f"kernel {kernel}" for kernel in kernels)
         pattern = self.patterns.get(node)
@@ -257,6 +260,11 @@ def acts_for(node: Node) -> Node | None:
     if outer is None or not isinstance(outer.step.target, Instance):
         return None
     return outer if any(value is outer.step.target for value in node.step.args) else None
+
+
+def _one_way(step: Step) -> str:
+    """Which of the functions that may be called is drawn."""
+    return f"{step.name}, one of {step.ways}"
 
 
 def launched(step: Step) -> str:

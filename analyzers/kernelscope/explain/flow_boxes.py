@@ -5,17 +5,18 @@ Views, copies and bookkeeping are no boxes; what they do shows in the shapes on 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from functools import cached_property
 
 from kernelscope.interp.values import Function, Instance
 from kernelscope.ops import Module
 from kernelscope.patterns.attention import FUSED
-from kernelscope.patterns.flow import Flow, Node, Use
+from kernelscope.patterns.flow import Flow, Node, Use, words
 from kernelscope.patterns.paths import MATRIX_PRODUCTS
 from kernelscope.patterns.pattern import Pattern
 from kernelscope.tensor import DType, Tensor
 
+SCALING = words("add sub mul div pow square mean sum sqrt rsqrt var rms_norm layer_norm norm")
 WITH_WEIGHTS = ("linear", "conv1d", "conv2d", "conv3d", "embedding")
 MAX_BOXES = 34
 """Calls are opened as long as the picture has no more boxes than this."""
@@ -60,22 +61,30 @@ class Boxes:
 
         What a call that is not followed takes may be data as well.
         """
-        todo, seen = list(node.users), set[Node]()
+        todo, seen, alike = list(node.users), set[Node](), {node}
         while todo:
             user = todo.pop()
             if user in seen:
                 continue
             seen.add(user)
             operator = user.step.operator
+            if user.operator == "add":
+                alike.update(n for n in _origins(user) if n.step.kind == "input")
             if user.step.kind in ("unfollowed", "choice") and _may_be_data(node):
                 return True
             if user.step.kind == "layer" and isinstance(user.step.target, Module) and user.step.target.parameters:
                 return True
-            if operator is not None and (user.is_view or user.operator == "cat"):
+            if operator is not None and (user.is_view or user.operator == "cat" or self._is_scaled(alike, user)):
                 todo += user.users
             elif operator is not None and (operator.name in WITH_WEIGHTS or not is_method):
                 return True
         return False
+
+    def _is_scaled(self, alike: Set[Node], user: Node) -> bool:
+        """Whether a step scales inputs by weights and by themselves only, as norms do."""
+        if user.operator not in SCALING:
+            return False
+        return all(n in alike or n.step.kind == "weight" for n in self.flow.before(user) if n.is_source)
 
     def is_drawn(self, node: Node) -> bool:
         """Whether a node that is not inside a shut call is a box."""
@@ -183,6 +192,15 @@ class Boxes:
         uses = [use for use in box.uses if box.is_atomic or any(n in wanted for n in use.nodes)]
         covered = {n for use in uses for n in use.nodes}
         return [*uses, *(use for use in consumed if any(n not in inside | covered for n in use.nodes))]
+
+
+def _origins(node: Node) -> Iterator[Node]:
+    """The nodes that a step takes values of, views looked through."""
+    for use in node.uses:
+        for origin in use.nodes:
+            while origin.is_view and origin.uses and origin.uses[0].nodes:
+                origin = origin.uses[0].nodes[0]
+            yield origin
 
 
 def _may_be_data(node: Node) -> bool:

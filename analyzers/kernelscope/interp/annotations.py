@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from kernelscope.interp.interpreter import Interpreter
-from kernelscope.interp.values import Class, Instance, Opaque, Value
+from kernelscope.interp.values import Class, Instance, Maybe, Opaque, Value
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Unknown
 
@@ -19,6 +19,21 @@ def promised(run: Interpreter, path: str, annotation: t.Expr | None) -> Instance
     """The layer that a value annotated so is: `Attention`, `"Attention"`, `Attention | None`, `Optional[Attention]`."""
     name = _class_name(annotation)
     return None if name is None else layer_of(run, run.module_name(path, name))
+
+
+def declared(run: Interpreter, path: str, name: str, stored: t.Assign | t.AnnAssign) -> Value:
+    """What a name of a file holds that starts as None: once the program runs, what it is declared to be."""
+    found = object_of(run, path, stored.annotation) if isinstance(stored, t.AnnAssign) and not run.certain else None
+    return None if found is None else Maybe(found, name)
+
+
+def object_of(run: Interpreter, path: str, annotation: t.Expr | None) -> Instance | None:
+    """Some object of the class of the workspace that an annotation names, be it a layer or not."""
+    from kernelscope.interp.receivers import seeded_instance
+
+    name = _class_name(annotation)
+    cls = None if name is None else run.module_name(path, name)
+    return seeded_instance(run, cls.definition) if isinstance(cls, Class) else None
 
 
 def sizes_of(name: str, annotation: t.Expr | None) -> Value | None:

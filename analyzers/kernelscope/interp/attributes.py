@@ -12,6 +12,7 @@ from typing import Any
 from kernelscope import ops
 from kernelscope.dims import Dim
 from kernelscope.interp import records
+from kernelscope.interp.annotations import object_of
 from kernelscope.interp.changes import Changes
 from kernelscope.interp.interpreter import (
     Interpreter,
@@ -29,6 +30,7 @@ from kernelscope.interp.values import (
     Instance,
     LayerMethod,
     Maybe,
+    Number,
     Opaque,
     PlainMethod,
     Scope,
@@ -99,6 +101,8 @@ def attribute(run: Interpreter, value: Value, name: str, span: Any) -> Value:
             return value[name]
         case Fields() if name in value.names:
             return value.field(name)
+        case Function() if _is_wrapped(run, value):
+            return value  # a variant of it: `norm.maybe_inplace(x, residual)`
         case list() | dict() | tuple() | str() | Shape() | Alike() | Sequential():
             return PlainMethod(value, name)
         case Unknown():
@@ -107,6 +111,15 @@ def attribute(run: Interpreter, value: Value, name: str, span: Any) -> Value:
             return _of_any([attribute(run, entry, name, span) for entry in value.followed])
         case _:
             return Unknown(f"the attribute {name} is not followed", span)
+
+
+def _is_wrapped(run: Interpreter, function: Function) -> bool:
+    """Whether a decorator of the workspace makes an object of a function, which has the function's work done."""
+    node = function.definition.node
+    if run.certain or not isinstance(node, t.FunctionDef) or function.definition.owner is not None:
+        return False
+    heads = (t.dotted(d.func if isinstance(d, t.Call) else d) for d in node.decorator_list)
+    return any(isinstance(run.module_name(function.definition.path, h), Function | Class) for h in heads if h)
 
 
 def _of_any(found: list[Value]) -> Value:
@@ -144,7 +157,7 @@ def prepare(run: Interpreter, instance: Instance) -> None:
         changes, run.changes = run.changes, Changes()  # an object is made once, whichever way asks for it first
         run.symbols.building += 1
         try:
-            initialise()
+            initialise(run)
         finally:
             run.symbols.building -= 1
             run.changes = changes
@@ -158,6 +171,8 @@ def instance_attribute(run: Interpreter, instance: Instance, name: str) -> Value
         held = instance.attributes[name]
         is_open = (held is None or run.certain) and not run.symbols.building
         is_open = is_open and run.is_stored_later(instance.cls, name)
+        if isinstance(held, Unknown | Number) and (declared := _declared(run, instance, name)) is not None:
+            return declared
         return Maybe(Unknown(f"other code may store self.{name}"), f"self.{name}") if is_open else held
     found = run.class_attribute(instance.cls, name)
     value = _class_attribute(run, found, instance)
@@ -169,6 +184,19 @@ def instance_attribute(run: Interpreter, instance: Instance, name: str) -> Value
         if run.storing(instance.cls, name):
             return Opaque(f"self.{name}")
     return value
+
+
+def _declared(run: Interpreter, instance: Instance, name: str) -> Instance | Number | None:
+    """What the class of an object declares an attribute to be, where what is stored there is not followed."""
+    for base in () if run.certain else run.mro(instance.cls):
+        body = base.node.body if isinstance(base, Definition) and isinstance(base.node, t.ClassDef) else []
+        for statement in body:
+            if isinstance(statement, t.AnnAssign) and t.dotted(statement.target) == name:
+                assert isinstance(base, Definition)
+                if t.dotted(statement.annotation) == "int":
+                    return Number("what an object that is given holds", True)
+                return object_of(run, base.path, statement.annotation)
+    return None
 
 
 def _class_attribute(run: Interpreter, found: object, receiver: Instance | None) -> Value:

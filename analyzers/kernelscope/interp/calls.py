@@ -11,11 +11,10 @@ from dataclasses import replace
 from typing import Any
 
 from kernelscope import ops
-from kernelscope.dims import Dim, Facts
+from kernelscope.dims import Dim
 from kernelscope.interp.expressions import elements, evaluate
 from kernelscope.interp.flow import Returns, execute
 from kernelscope.interp.interpreter import MAX_CALLS, MAX_HELPERS, MAX_QUIET_CALLS, Interpreter
-from kernelscope.interp.sequences import is_callable
 from kernelscope.interp.values import (
     Alike,
     Arguments,
@@ -39,7 +38,6 @@ from kernelscope.interp.values import (
     TensorMethod,
     Unpacked,
     Value,
-    agreed,
     for_op,
     joined,
     present,
@@ -47,6 +45,7 @@ from kernelscope.interp.values import (
 from kernelscope.ops import Module, ShapeError
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Unknown
+from kernelscope.workspace.modules import Definition
 
 LIBRARIES = {"torch", "nn", "F", "np", "numpy", "jnp", "jax", "einsum", "rearrange", "repeat", "reduce"}
 """Names of libraries of tensors as they are imported."""
@@ -95,10 +94,16 @@ def call(run: Interpreter, target: Value, args: Arguments, kwargs: Keywords, spa
     """The result of calling a value. Raises ShapeError for a certain contradiction."""
     if run.trace is None or run.quiet:
         return _call(run, target, args, kwargs, span)
-    return run.trace.call(present(target), args, kwargs, span, lambda: _call(run, target, args, kwargs, span))
+    from kernelscope.interp.choices import is_one_thing, traced_choice
+
+    target = present(target)
+    if isinstance(target, Choice) and is_one_thing(target) and not run.certain:
+        return traced_choice(run, run.trace, target, args, kwargs, span)
+    return run.trace.call(target, args, kwargs, span, lambda: _call(run, target, args, kwargs, span))
 
 
 def _call(run: Interpreter, target: Value, args: Arguments, kwargs: Keywords, span: Any) -> Value:
+    from kernelscope.interp.choices import call_choice
     from kernelscope.interp.externals import call_external, call_tensor_method
     from kernelscope.interp.instances import call_inherited, call_instance, construct
     from kernelscope.interp.methods import call_method
@@ -137,40 +142,13 @@ def _call(run: Interpreter, target: Value, args: Arguments, kwargs: Keywords, sp
         case Choice() if run.certain:
             return Unknown("one of several callables", span)
         case Choice():
-            results = _of_each(run, target.followed, args, kwargs, span)
-            if not all(is_callable(r) for r in results):
-                return _chosen(results)
-            return target.with_first(results[0]) if target.is_of_table else Choice(results)
+            return call_choice(run, target, args, kwargs, span)
         case Opaque():
             return _opaque_call(target, args, span)
         case Unknown():
             return Unknown(target.reason, span)
         case _:
             return Unknown("a call that is not followed", span)
-
-
-def _of_each(run: Interpreter, entries: list[Value], args: Arguments, kwargs: Keywords, span: Any) -> list[Value]:
-    """What each of several callables gives; what it says of sizes holds afterwards only if each says so."""
-    known = run.known
-    results: list[Value] = []
-    ends: list[Facts] = []
-    for entry in entries:
-        run.known = known
-        results.append(call(run, entry, args, kwargs, span))
-        ends.append(run.known.facts)
-    facts = ends[0]
-    for other in ends[1:]:
-        facts = facts.common(other)
-    run.known = replace(known, facts=facts)
-    return results
-
-
-def _chosen(results: list[Value]) -> Value:
-    """What a call gives whichever of the callables is chosen; one that is not followed says nothing."""
-    found = results[0]
-    for other in results[1:]:
-        found = agreed(found, other)
-    return found
 
 
 def _opaque_call(target: Opaque, args: Arguments, span: Any) -> Value:
@@ -221,6 +199,8 @@ def call_function(run: Interpreter, function: Function, args: Arguments, kwargs:
         run.contexts.within -= of_file
         run.helpers -= is_helper
     if constant:
+        if isinstance(result, Number) and result.is_integer:
+            result = run.symbols.lasting(node.name.removeprefix("get_"), result.reason)
         run.constants[node] = result
     return result
 
@@ -247,7 +227,10 @@ def _is_administration(run: Interpreter, function: Function) -> bool:
     if not isinstance(receiver, Instance) or function.definition.path == receiver.cls.path or not node.args:
         return False
     if node not in run.administration:
-        run.administration[node] = not any(_does_something(found, node.args[0].name) for found in t.walk(*node.body))
+        own = node.args[0].name
+        run.administration[node] = not any(
+            _does_something(found, own) or _gives_method(run, receiver, found, own) for found in t.walk(*node.body)
+        )
     return run.administration[node]
 
 
@@ -263,6 +246,14 @@ def _does_something(node: t.Node, receiver: str) -> bool:
             return name.startswith(("register_", "add_module")) and _is_of(func, receiver)
         case _:
             return False
+
+
+def _gives_method(run: Interpreter, receiver: Instance, node: t.Node, own: str) -> bool:
+    """Whether a statement chooses one of the object's methods: `return self.forward_native`."""
+    if not isinstance(node, t.Return) or not isinstance(node.value, t.Attribute) or not _is_of(node.value, own):
+        return False
+    found = run.class_attribute(receiver.cls, node.value.attr)
+    return isinstance(found, Definition) and isinstance(found.node, t.FunctionDef)
 
 
 def _is_of(target: t.Attribute, receiver: str) -> bool:

@@ -171,10 +171,18 @@ def _boolean(run: Interpreter, scope: Scope, node: t.BoolOp) -> Value:
     result = candidates[0]
     join = Join(run.symbols, scope)
     for other in candidates[1:]:
-        result = join.values("value", result, other)
+        result = join.values(_called(candidates[0]), result, other)
     if isinstance(result, Unknown) and any(isinstance(c, bool | Flag) for c in candidates):
         return Flag()
+    if isinstance(result, Dim) and result.name is not None and all(isinstance(c, Opaque) for c in candidates):
+        return Opaque(result.name, known_as=candidates[0].name)  # two numbers, or two objects
     return result
+
+
+def _called(value: Value) -> str:
+    """What a value that stands for a setting is called: `head_dim` of `config.head_dim`."""
+    name = value.name.rpartition(".")[2] if isinstance(value, Opaque) else ""
+    return name if name.isidentifier() else "value"
 
 
 def _conditional(run: Interpreter, scope: Scope, node: t.IfExp) -> Value:

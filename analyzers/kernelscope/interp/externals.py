@@ -15,6 +15,7 @@ from kernelscope.interp.interpreter import (
     Interpreter,
 )
 from kernelscope.interp.operators import Quotient
+from kernelscope.interp.registered_ops import registered
 from kernelscope.interp.values import (
     Alike,
     Arguments,
@@ -120,6 +121,8 @@ def call_external(run: Interpreter, name: str, args: Arguments, kwargs: Keywords
         return _operator(run, name, args, kwargs)
     if (layer := _build(name, args, kwargs)) is not None:
         return layer
+    if (result := registered(run, name, args, kwargs, span)) is not None:
+        return result
     return Unknown(f"{name} is outside the workspace and the operator table", span)
 
 

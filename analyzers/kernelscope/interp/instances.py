@@ -34,15 +34,20 @@ from kernelscope.interp.values import (
 )
 from kernelscope.ops import Module, ShapeError
 from kernelscope.syntax.python import tree as t
-from kernelscope.tensor import Unknown
+from kernelscope.tensor import Tensor, Unknown
 from kernelscope.workspace.modules import Definition
 from kernelscope.workspace.modules import External as OutsideName
+
+TENSORS = ("torch.nn.Parameter", "torch.nn.parameter.Parameter", "torch.Tensor")
+"""Classes whose objects, and those of classes derived from them, are the tensors that they are made of."""
 
 
 def construct(run: Interpreter, cls: Definition, args: Arguments, kwargs: Keywords) -> Value:
     """An instance of a class of the workspace; `__init__` runs when an attribute is first asked for."""
     for base in run.mro(cls):
         if isinstance(base, OutsideName):
+            if base.dotted in TENSORS and isinstance(data := kwargs.get("data", args[0] if args else None), Tensor):
+                return data
             layer = ops.build(base.dotted, [for_op(a) for a in args], {k: for_op(v) for k, v in kwargs.items()})
             own_forward = run.class_attribute(cls, "forward")
             if isinstance(layer, Module) and not isinstance(own_forward, Definition):
@@ -61,7 +66,7 @@ def construct(run: Interpreter, cls: Definition, args: Arguments, kwargs: Keywor
     if args and isinstance(args[0], dict) and _is_mapping(run, cls):
         return Mapping({key: _constructed(run, entry) for key, entry in args[0].items()})
 
-    def initialise() -> None:
+    def initialise(run: Interpreter) -> None:
         init = run.class_attribute(cls, "__init__")
         run.quiet += 1
         try:

@@ -119,6 +119,8 @@ class Interpreter:
     """Whether a contradiction ends the function: it is being tried."""
     doubts: int = 0
     """How often a size of a parameter would have to be 1, or a tensor have another rank, for the code to run."""
+    met: list[tuple[Dim, Dim]] = field(default_factory=list[tuple[Dim, Dim]])
+    """Sizes that broadcasting took to be equal."""
     doubting: int = 0
     """Steps spent on finding out whose documentation is wrong."""
     tried: int = 0
@@ -147,6 +149,10 @@ class Interpreter:
     """Methods of base classes, and whether they change no shape."""
     kinds: dict[t.FunctionDef, set[str]] = field(default_factory=dict[t.FunctionDef, "set[str]"])
     """For each function, names of numbers that tell kinds apart."""
+    registered: dict[str, dict[str, list[tuple[bool, Function]]]] = field(
+        default_factory=dict[str, "dict[str, list[tuple[bool, Function]]]"]
+    )
+    """For each file, the functions that it registers as operators."""
     receivers: dict[t.Stmt, Instance] = field(default_factory=dict[t.Stmt, "Instance"])
     """For each class the object that nobody is seen to make."""
     layers: dict[Hashable, Instance] = field(default_factory=dict[Hashable, "Instance"])
@@ -169,6 +175,7 @@ class Interpreter:
         self.untaken.clear()
         self.unlikely = {}
         self.aside = False
+        self.met.clear()
         self.known = NOTHING_KNOWN
         self.doubts = 0
         self.changes = Changes()
@@ -272,6 +279,7 @@ class Interpreter:
             self.doubts += any(d == 1 for name, d in self.known.facts.equal.items() if name not in before)
         for one, other in () if self.certain else alike:
             self.learn(self.known.facts.with_alike(*_best_known_first(one, other)))
+            self.met.append((one, other))
         return result
 
     def outcomes_of(self, value: Value) -> list[Value] | None:
@@ -339,11 +347,13 @@ class Interpreter:
             case OutsideName():
                 return external(found.dotted)
             case Definition(node=t.Assign() | t.AnnAssign() as stored) if (value := stored.value) is not None:
+                from kernelscope.interp.annotations import declared
                 from kernelscope.interp.expressions import evaluate
 
                 self.quiet += 1
                 try:
-                    return evaluate(self, Scope(found.path), value)
+                    held = evaluate(self, Scope(found.path), value)
+                    return declared(self, found.path, name, stored) if held is None else held
                 finally:
                     self.quiet -= 1
             case ModuleRef():

@@ -175,7 +175,6 @@ class Join:
                 self.symbols.ones.update(made.names())
         return self.pairs[met]
 
-
     def _own(self, one: Size, other: Size) -> Dim | None:
         """The symbol of one way, for it means nothing on the other: from here on it is what either gave."""
         if self.since is None:

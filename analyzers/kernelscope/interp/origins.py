@@ -84,6 +84,21 @@ class Origins:
             self.same(value.value, old.value)
         return value
 
+    def as_of(self, value: Value, own: Value) -> Value:
+        """A value that comes from where another does."""
+        if isinstance(own, Maybe):
+            own = own.value
+        match value:
+            case Tensor() | Unknown():
+                origins = self._origins_in(own)
+                return self._came_from(value, origins) if origins else value
+            case tuple() if type(value) is tuple and isinstance(own, tuple) and len(value) == len(own):
+                return tuple(self.as_of(part, other) for part, other in zip(value, own, strict=True))
+            case Maybe():
+                return Maybe(self.as_of(value.value, own), value.name)
+            case _:
+                return value
+
     def sources(self, kind: str, name: str, span: Span, value: Value, path: str) -> None:
         """Every tensor in a value comes from outside."""
         match value:

@@ -11,7 +11,7 @@ from math import ceil, isfinite
 from typing import Any
 
 from kernelscope.dims import Dim, ceil_div, dim, maximum, minimum
-from kernelscope.interp.attributes import attribute
+from kernelscope.interp.attributes import attribute, prepare
 from kernelscope.interp.calls import call
 from kernelscope.interp.interpreter import (
     Interpreter,
@@ -192,6 +192,16 @@ def _isinstance(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) 
             return Flag()
 
 
+def _hasattr(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
+    """Whether an object has an attribute: known where it stored it, or its class defines it."""
+    if run.certain or len(args) != 2 or not isinstance(args[0], Instance) or not isinstance(args[1], str):
+        return Flag()
+    prepare(run, args[0])
+    if args[1] in args[0].attributes or isinstance(run.class_attribute(args[0].cls, args[1]), Definition):
+        return True
+    return Flag()
+
+
 def _same_elements(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
     if not args:
         return []
@@ -299,7 +309,7 @@ BUILTINS: dict[str, Callable[..., Value]] = {
     "len": _len, "int": _int, "round": _round, "max": _extreme(maximum), "min": _extreme(minimum), "range": _range,
     "enumerate": _enumerate, "zip": _zip, "getattr": _getattr, "isinstance": _isinstance, "list": _same_elements,
     "tuple": _tuple, "reversed": _same_elements, "sorted": _same_elements, "map": _map, "sum": _sum, "dict": _dict,
-    "bool": _bool, "hasattr": _flag, "callable": _flag, "any": _flag, "all": _flag, "iter": _same_elements,
+    "bool": _bool, "hasattr": _hasattr, "callable": _flag, "any": _flag, "all": _flag, "iter": _same_elements,
     "slice": lambda r, a, k, s: slice(*a) if 1 <= len(a) <= 3 else Unknown("a slice", s),
     "abs": lambda r, a, k, s: a[0] if isinstance(a[0], Tensor) else Number(is_integer=isinstance(a[0], Dim)),
     "str": lambda r, a, k, s: a[0] if a and isinstance(a[0], str) else Unknown("a text that is not known", s),

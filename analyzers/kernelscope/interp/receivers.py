@@ -168,7 +168,7 @@ def _made_by(run: Interpreter, instance: Instance, init: Function, names: dict[s
     keywords = {p.name: names[p.name] for p in node.args[1:] if p.kind == "keyword" and p.name in names}
     instance.made_with = (positional, keywords)
 
-    def initialise() -> None:
+    def initialise(run: Interpreter) -> None:
         frame = Scope(init.definition.path, Function(init.definition, instance, True), dict(names))
         if node.args:
             frame.names[node.args[0].name] = instance

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field, replace
 
-from kernelscope.dims import Facts
+from kernelscope.dims import Dim, Facts
 from kernelscope.interp.attributes import prepare
 from kernelscope.interp.brevity import brief
 from kernelscope.interp.calls import run_body
@@ -24,7 +24,7 @@ from kernelscope.interp.order import as_called, callers_first, computes
 from kernelscope.interp.parameters import parameters
 from kernelscope.interp.ranks import settle_ranks
 from kernelscope.interp.receivers import alone, common_instance, learn_words
-from kernelscope.interp.seeds import EVERYTHING, Beliefs, Seeded, Uses, seed
+from kernelscope.interp.seeds import BATCH, EVERYTHING, KNOWN_INPUTS, Beliefs, Seeded, Uses, seed
 from kernelscope.interp.symbols import over_sizes
 from kernelscope.interp.trace import Trace
 from kernelscope.interp.untaken import follow_untaken
@@ -139,9 +139,12 @@ def _attempt(run: Interpreter, path: str, scope: SourceScope, beliefs: Beliefs =
         return _Outcome(beliefs, done, seeded, run.seen, findings, calls, run.doubts, run.steps - start)
 
     best = outcome(beliefs)
-    if best.findings and best.seeded.guessed:
-        less = outcome(Beliefs(by_name=False))
-        best = best if less.findings else less
+    if (best.findings or best.seeded.is_odd) and best.seeded.guessed:
+        for less in (Beliefs(packed=True), Beliefs(by_name=False)):
+            other = outcome(less)
+            if not other.findings and not other.seeded.is_odd:
+                best = other
+                break
     if (best.findings or best.doubts) and best.seeded.told and best.done:
         without = _wrongly_told(run, best, outcome)
         if len(without) == 1:
@@ -229,9 +232,31 @@ def _run_one(run: Interpreter, path: str, scope: SourceScope, beliefs: Beliefs) 
     frame = Scope(path, function)
     seeded = seed(run, function, frame, beliefs)
     settle_ranks(run, frame, node, seeded.guessed)
+    promised = _promised(frame, seeded)
     run_body(run, frame, node)
+    is_odd = _is_odd(run, promised)
     follow_untaken(run, frame)
-    return seeded
+    return replace(seeded, is_odd=is_odd)
+
+
+def _promised(frame: Scope, seeded: Seeded) -> list[Dim]:
+    """The numbers and lengths of sequences that names promise: no code makes one of them the other."""
+    found: dict[Dim, None] = {}
+    for name in sorted(seeded.guessed):
+        value = present(frame.names[name])
+        if KNOWN_INPUTS[name][:2] == BATCH and isinstance(value, Tensor) and value.rank == len(KNOWN_INPUTS[name]):
+            found |= {size: None for size in value.shape.head[:2] if isinstance(size, Dim) and size.name is not None}
+    return list(found)
+
+
+def _is_odd(run: Interpreter, promised: list[Dim]) -> bool:
+    """Whether the code takes sizes of a batch to be equal that are not."""
+    facts, names = run.known.facts, {name for size in promised for name in size.names()}
+    if len({facts.rewrite(size) for size in promised}) < len(promised):
+        return True
+    return any(
+        {*one.names(), *other.names()} <= names and facts.rewrite(one) != facts.rewrite(other) for one, other in run.met
+    )
 
 
 def _common(run: Interpreter, definition: Definition, contexts: list[Context]) -> tuple[Scope, Facts]:
@@ -333,21 +358,24 @@ def _trace(
     node = scope.node
     assert isinstance(node, t.FunctionDef)
     owner = Definition(path, scope.owner.name, scope.owner) if scope.owner is not None else None
-    for by_name in (True, False):
+    for beliefs in (EVERYTHING, Beliefs(packed=True), Beliefs(by_name=False)):
         run.findings.clear()
         run.trace = trace = Trace()
         run.start(TRACE_STEPS)
+        is_odd = False
         try:
             if configuration is not None:
                 configuration.meet(run, path)
             function = alone(run, Definition(path, node.name, node, owner))
             frame = Scope(path, function)
-            seed(run, function, frame, Beliefs(by_name))
+            seeded = seed(run, function, frame, beliefs)
             for param in node.args:
                 value = _from_callers(frame.names.get(param.name), param, callers)
                 value = frame.names[param.name] = value if configuration is None else configuration.renewed(run, value)
                 trace.sources("input", param.name, param.name_span, value, path)
+            promised = _promised(frame, seeded)
             trace.root.result = result = run_body(run, frame, node)
+            is_odd = _is_odd(run, promised)
             if isinstance(result, Instance):
                 prepare(run, result)
             if isinstance(function.receiver, Instance):
@@ -356,7 +384,7 @@ def _trace(
             trace.complete = False
         except ShapeError:
             pass
-        if not run.findings:
+        if not run.findings and not is_odd:
             break
     assert run.trace is not None
     return run.trace
@@ -366,5 +394,7 @@ def _from_callers(value: Value, param: t.Param, callers: Mapping[Span, Seen]) ->
     """A parameter as the callers give it, in the function's own words; as it is by itself if they do not tell."""
     seen = callers.get(param.name_span)
     if seen is None or isinstance(seen.value, Unknown | Opaque) or seen.value is None:
+        return value
+    if isinstance(seen.value, Tensor) and seen.value.rank is None and not seen.value.shape.least_rank:
         return value
     return Maybe(seen.value, value.name) if isinstance(value, Maybe) else seen.value

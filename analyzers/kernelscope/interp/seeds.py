@@ -43,6 +43,7 @@ KNOWN_INPUTS: dict[str, tuple[str, ...]] = {
     "input_ids": ("B", "S"),
     "inputs_embeds": ("B", "S", "D"),
     "hidden_states": ("B", "S", "D"),
+    "residual": ("B", "S", "D"),
     "encoder_hidden_states": ("B", "S_enc", "D_enc"),
     "pixel_values": ("B", "C", "H", "W"),
     "images": ("B", "C", "H", "W"),
@@ -52,6 +53,9 @@ KNOWN_INPUTS: dict[str, tuple[str, ...]] = {
     "tokens": ("B", "S"),
 }
 """Names that the field uses for one kind of input only; the last resort."""
+BATCH = ("B", "S")
+PACKED = "T"
+"""What names promise, and the tokens of all sequences of a batch in a row."""
 SYNONYMS = {"B": ("batch_size", "batch", "bsz"), "S": ("sequence_length", "seq_len", "seq_length")}
 OTHER_PARTS = ("encoder_", "decoder_")
 LAST_DIM_SETTINGS = ("in_features", "normalized_shape", "dim", "hidden_size", "embed_dim")
@@ -66,6 +70,8 @@ class Seeded:
     """Parameters whose shape came from their name alone."""
     told: Mapping[str, bool] = field(default_factory=dict[str, bool])
     """Parameters whose shape documentation tells, and whether it is that of the function itself."""
+    is_odd: bool = False
+    """Whether sizes that a name promises to be independent turned out to be one: the batch as long as its rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +79,8 @@ class Beliefs:
     """What is believed besides the code."""
 
     by_name: bool = True
+    packed: bool = False
+    """Names promise the tokens of all sequences in a row, as servers pack them, instead of a batch of sequences."""
     doubted: Set[str] = frozenset()
     """Parameters whose documentation is not believed."""
     only_code: bool = False
@@ -314,6 +322,8 @@ def _shape(run: Interpreter, function: Function, scope: Scope, param: t.Param, u
         return Shape((*told.head[:-1], last)) if last is not None and is_name else told
     if uses.beliefs.by_name and not doubted and (names := KNOWN_INPUTS.get(param.name)) is not None:
         uses.guessed.add(param.name)
+        if uses.beliefs.packed and names[:2] == BATCH:
+            names = (PACKED, *names[2:])
         found: list[Size] = [dim(uses.word(n) if n != "_" else f"{param.name}_dim{i}") for i, n in enumerate(names)]
         if last is not None and names[-1] in ("D", "D_enc"):
             found[-1] = last

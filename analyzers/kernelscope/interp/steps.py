@@ -64,6 +64,8 @@ class Step:
     """What was called, as the source spells it."""
     own_result: bool = True
     """Whether the result was made here, and not by a step of the body."""
+    ways: int = 1
+    """How many functions this one stands for, of which one is called."""
     changes: list[Value] = field(default_factory=list[Value])
     """Tensors that a call that is not followed changes, as far as its use tells."""
 

@@ -62,6 +62,13 @@ class Symbols:
         self.reasons[full] = reason
         return dim(full)
 
+    def lasting(self, name: str, reason: str) -> Dim:
+        """A symbol for what is the same in every call: the size of a group of ranks."""
+        while name in self.spoken:
+            name += "_"
+        self.reasons[name] = reason
+        return dim(name)
+
     def named(self, scope: Scope, value: Value, name: str) -> Value:
         """A value as the variable that it is bound to knows it: what is not known in it is named after the variable."""
         result = self._named(scope, value, name)

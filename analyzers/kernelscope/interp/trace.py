@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from kernelscope import ops
@@ -43,6 +43,19 @@ EMPTY = {"empty", "empty_like", "new_empty", "empty_strided", "empty_permuted"}
 MAX_RECORDED = 20_000
 TRANSPARENT = {"torch.utils.checkpoint.checkpoint", "torch.jit.annotate", "typing.cast"}
 """Functions that give, or call, one of their arguments."""
+
+
+@dataclass(slots=True)
+class Attempt:
+    """The steps of one of several functions that may be called, and what they change."""
+
+    steps: list[Step] = field(default_factory=list[Step])
+    replaced: dict[Any, Value] = field(default_factory=dict[Any, Value])
+
+    @property
+    def lost(self) -> int:
+        """How many calls in it are not followed."""
+        return sum(inner.kind in ("unfollowed", "choice") for step in self.steps for inner in step.walk())
 
 
 class Trace(Origins):
@@ -156,6 +169,31 @@ class Trace(Origins):
                 step.result = result = self.made(step, result)
             self._add(step)
         return result
+
+    @contextmanager
+    def attempt(self) -> Generator[Attempt]:
+        """What happens inside is taken back at the end, and kept in the attempt."""
+        attempt, body, first = Attempt(), self._current.body, len(self._current.body)
+        before, callee = dict(self._replaced), self.callee
+        try:
+            yield attempt
+        finally:
+            attempt.steps, attempt.replaced, self.callee = body[first:], dict(self._replaced), callee
+            del body[first:]
+            self._replaced.clear()
+            self._replaced.update(before)
+
+    def settled(self, attempt: Attempt, choice: Choice, result: Value, own: Value) -> Value:
+        """One of several attempts stands for all: `result` is what all give, `own` what this one does."""
+        if len({id(entry.definition.node) for entry in choice.entries if isinstance(entry, Function)}) > 1:
+            for step in attempt.steps[-1:]:
+                step.ways = len(choice.entries)
+        if self.changes is not None:
+            self.changes.before(self._replaced)
+        self._replaced.update(attempt.replaced)
+        self._current.body += attempt.steps
+        self.callee = None
+        return self.as_of(result, own)
 
     def broken(self, value: Value) -> Value:
         """What is known of the result of a call that contradicts itself: that it is the call's."""

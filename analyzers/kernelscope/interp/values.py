@@ -39,9 +39,12 @@ class Opaque:
     name: str
     default: int | None = field(default=None, compare=False)
     """The number that it is unless a caller gives another."""
+    known_as: str = field(default="", compare=False)
+    """What its attributes are named after, where that is another name: of `given or default` they are called as of
+    `given`."""
 
     def attribute(self, name: str) -> Opaque:
-        return Opaque(f"{self.name}.{name}")
+        return Opaque(f"{self.known_as or self.name}.{name}")
 
     def element(self, index: int) -> Opaque:
         return Opaque(f"{self.name}[{index}]")
@@ -152,7 +155,8 @@ class Instance:
     cls: Definition
     attributes: dict[str, Value] = field(default_factory=dict[str, Value])
     is_ready: bool = False
-    initialise: Callable[[], None] | None = None
+    initialise: Callable[[Any], None] | None = None
+    """Its constructor, still to be run by the interpreter that first asks for an attribute."""
     made_with: tuple[Arguments, Keywords] | None = None
     """What its constructor was given."""
     like: Instance | None = None

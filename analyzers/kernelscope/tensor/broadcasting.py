@@ -89,8 +89,6 @@ def _meet(a: Dim, b: Dim, shapes: Sequence[Shape], facts: Facts) -> Dim:
     may_be_one = [any(name in facts.ones for name in size.names()) for size in (a, b)]
     if any(may_be_one):
         return maximum(a, b) if all(may_be_one) else b if may_be_one[0] else a
-    if facts.with_alike(a, b) is facts:
-        return maximum(a, b)
     if facts.alike is not None:
         facts.alike.append((a, b))
-    return a
+    return maximum(a, b) if facts.with_alike(a, b) is facts else a

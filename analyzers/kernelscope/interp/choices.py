@@ -1,0 +1,136 @@
+"""Calls of one of several callables: what they have in common, and which of them a trace follows.
+
+Which one is called is not known here; one that contradicts itself with these sizes is not the one.
+"""
+
+# Values are dynamic by nature; narrowing one to a container leaves its elements unknown to the type checker.
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from dataclasses import replace
+from typing import Any
+
+from kernelscope.dims import Dim, Facts
+from kernelscope.interp.calls import call
+from kernelscope.interp.interpreter import Interpreter
+from kernelscope.interp.sequences import is_callable
+from kernelscope.interp.trace import Attempt, Trace
+from kernelscope.interp.values import (
+    Arguments,
+    Choice,
+    Function,
+    Instance,
+    Keywords,
+    Maybe,
+    Partial,
+    Value,
+    agreed,
+)
+from kernelscope.ops import ShapeError
+from kernelscope.tensor import Tensor
+
+MAX_WAYS = 2
+"""Functions that do one thing, of which so many are called."""
+
+
+def is_one_thing(choice: Choice) -> bool:
+    """Whether a choice is between functions that do one thing in several ways, or between objects of one class."""
+    if choice.is_of_table:
+        return False
+    if all(isinstance(entry, Function | Partial) for entry in choice.entries):
+        return True
+    classes = [entry.cls.node for entry in choice.entries if isinstance(entry, Instance)]
+    return len(classes) == len(choice.entries) and len(set(classes)) == 1
+
+
+def call_choice(run: Interpreter, choice: Choice, args: Arguments, kwargs: Keywords, span: Any) -> Value:
+    """What a call gives whichever of the callables is chosen. Raises ShapeError where each contradicts itself."""
+    results = [result for _, result in _of_each(run, choice, args, kwargs, span, None)]
+    if not all(is_callable(r) for r in results):
+        return _chosen(results)
+    return choice.with_first(results[0]) if choice.is_of_table else Choice(results)
+
+
+def traced_choice(
+    run: Interpreter, trace: Trace, choice: Choice, args: Arguments, kwargs: Keywords, span: Any
+) -> Value:
+    """The same for what does one thing; the steps that are kept are those of the entry that is followed best."""
+    found = _of_each(run, choice, args, kwargs, span, trace)
+    attempt, own = min(found, key=lambda pair: pair[0].lost)
+    results = [result for _, result in found]
+    result = Choice(results) if all(is_callable(r) for r in results) else _chosen(results)
+    return trace.settled(attempt, choice, result, own)
+
+
+def _of_each(
+    run: Interpreter, choice: Choice, args: Arguments, kwargs: Keywords, span: Any, trace: Trace | None
+) -> list[tuple[Attempt, Value]]:
+    """What the entries give, with their steps if they are traced; what they say of sizes holds afterwards only if each
+    says so."""
+    known = run.known
+    found: list[tuple[Attempt, Value]] = []
+    ends: list[Facts] = []
+    errors: list[ShapeError] = []
+    for entry in choice.followed:
+        run.known = known
+        with nullcontext(Attempt()) if trace is None else trace.attempt() as attempt:
+            result = _tried(run, entry, args, kwargs, span)
+        if isinstance(result, ShapeError):
+            errors.append(result)
+            continue
+        found.append((attempt, result))
+        ends.append(run.known.facts)
+        if not attempt.lost and _is_enough(choice, [result for _, result in found]):
+            break
+    if not found:
+        run.known = known
+        raise errors[0]
+    facts = ends[0]
+    for other in ends[1:]:
+        facts = facts.common(other)
+    run.known = replace(known, facts=facts)
+    return found
+
+
+def _tried(run: Interpreter, entry: Value, args: Arguments, kwargs: Keywords, span: Any) -> Value | ShapeError:
+    """What one of several callables gives, or how it contradicts itself."""
+    before = len(run.findings)
+    try:
+        result = call(run, entry, args, kwargs, span)
+    except ShapeError as error:
+        return error
+    if len(run.findings) > before:
+        error = run.findings[before].error
+        del run.findings[before:]
+        return error
+    return result
+
+
+def _is_enough(choice: Choice, results: list[Value]) -> bool:
+    """Whether another way to the same need not be looked at: one tells every size, or two tell what they can."""
+    if not is_one_thing(choice):
+        return False
+    return _tells(results[-1], True) or sum(_tells(result, False) for result in results) >= MAX_WAYS
+
+
+def _tells(value: Value, in_full: bool) -> bool:
+    """Whether a result is a tensor, or tensors; in full with every size."""
+    match value:
+        case Tensor():
+            return not in_full or (value.shape.dims is not None and all(isinstance(s, Dim) for s in value.shape.dims))
+        case tuple():
+            return bool(value) and all(_tells(part, in_full) for part in value)
+        case Maybe():
+            return _tells(value.value, in_full)
+        case _:
+            return False
+
+
+def _chosen(results: list[Value]) -> Value:
+    """What the results have in common; one that is not followed says nothing."""
+    found = results[0]
+    for other in results[1:]:
+        found = agreed(found, other)
+    return found
