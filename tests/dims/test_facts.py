@@ -28,6 +28,9 @@ def test_equal_names_become_one() -> None:
     chained = facts.with_equal(P, S + 1)
     assert same(T + 1, P, chained) is True
     assert NO_FACTS.with_equal(S, S + 1) == NO_FACTS
+    halved = NO_FACTS.with_equal(hidden, 2 * T)
+    assert render(halved.rewrite(T)) == "hidden_size//2"
+    assert halved.rewrite(2 * T) == hidden
 
 
 def test_a_view_that_succeeds_tells_facts() -> None:

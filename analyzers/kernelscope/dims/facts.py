@@ -35,12 +35,19 @@ class Facts:
     """Whether code is taken to do what is usual where nothing tells: hovers are, diagnostics are not."""
 
     def with_equal(self, kept: DimLike, replaced: DimLike) -> Facts:
-        """Know that two Dims are equal. A name of `replaced` gives way, else one of `kept`; nothing if none can."""
+        """Know that two Dims are equal. A name of `replaced` gives way, else one of `kept`; nothing if none can.
+
+        `width == 2*half` makes `half` a half of `width`, which is even.
+        """
         left, right = self.rewrite(dim(kept)), self.rewrite(dim(replaced))
+        multiple = multiple_of_name(right)
+        if multiple is not None and len(left.terms) == 1 and left.terms[0][1] == 1 and multiple[1] not in left.names():
+            factor, name = multiple
+            return self.with_divisible(left, factor)._with(name, left // factor)
         solution = solve(left, right)
-        if solution is None:
-            return self
-        name, value = solution
+        return self if solution is None else self._with(*solution)
+
+    def _with(self, name: str, value: Dim) -> Facts:
         known = {n: v.subs({name: value}) for n, v in self.equal.items()}
         return replace(self, equal={**known, name: value})
 
@@ -64,9 +71,9 @@ class Facts:
         """Know that two Dims are equal if that does not make a name a number: a step with no past is no rule."""
         left, right = cancel(self.rewrite(dim(a)), self.rewrite(dim(b)))
         solution = None if left == right else solve(left, right)
-        if solution is None or solution[1].const is not None:
+        if solution is not None and solution[1].const is not None:
             return self
-        return self.with_equal(left, right)
+        return self.with_same(left, right)
 
     def common(self, other: Facts) -> Facts:
         """What both know, as after two branches."""
@@ -157,6 +164,15 @@ def _product_divides(divisor: Dim, known: Dim, number: Dim, base: Dim) -> bool:
     """Whether `base % known == 0` makes `number`, a multiple of `base`, divisible by `divisor`."""
     multiple = number.exact_div(base) or ONE
     return (known * multiple).exact_div(divisor) is not None
+
+
+def multiple_of_name(size: Dim) -> tuple[int, str] | None:
+    """2 and `half` for `2*half`."""
+    match size.terms:
+        case (((((str() as name, 1),), int() as factor),)) if factor > 1:
+            return factor, name
+        case _:
+            return None
 
 
 def solve(left: Dim, right: Dim) -> tuple[str, Dim] | None:

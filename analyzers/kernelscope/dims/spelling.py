@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 
 from kernelscope.dims.polynomial import DimLike
 
 SEPARATOR = "·"
 """Stands between a symbol's name and the number of the call that it belongs to."""
+OF_DIM = re.compile(r"_(?:dim|size)[0-9]+(?:_[0-9]+)*$")
+"""The end of the name of a size that the source has no name for: `x_dim1` is the second of `x`."""
+
+
+def is_of_dim(name: str) -> bool:
+    """Whether a size is called after the tensor that it is a size of, for want of a name of its own."""
+    return OF_DIM.search(name.partition(SEPARATOR)[0]) is not None
 
 
 def spelled(names: Iterable[str], bindings: Mapping[str, int]) -> dict[str, DimLike]:

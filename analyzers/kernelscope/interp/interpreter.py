@@ -13,7 +13,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from kernelscope.dims import NO_FACTS, Dim, Facts
-from kernelscope.dims.spelling import SEPARATOR
+from kernelscope.dims.facts import multiple_of_name
+from kernelscope.dims.spelling import SEPARATOR, is_of_dim
 from kernelscope.interp.changes import Changes
 from kernelscope.interp.contexts import Contexts
 from kernelscope.interp.symbols import Symbols
@@ -399,9 +400,17 @@ def external(name: str) -> Value:
 
 def _best_known_first(one: Dim, other: Dim) -> tuple[Dim, Dim]:
     """Two equal sizes, the one with the more telling names first: the other is written like it."""
-    return (one, other) if _vagueness(one) <= _vagueness(other) else (other, one)
+    first, second = _vagueness(one), _vagueness(other)
+    if first == second:
+        return (other, one) if multiple_of_name(other) is not None else (one, other)
+    return (one, other) if first < second else (other, one)
 
 
-def _vagueness(size: Dim) -> int:
-    """Settings are named best, then variables, then sizes that could not be followed."""
-    return max((2 if SEPARATOR in n else 0 if "." in n else 1 for n in size.names()), default=0)
+def _vagueness(size: Dim) -> tuple[int, int]:
+    """Settings are named best, then variables, then sizes that could not be followed, then those without a name.
+
+    What is known in the calls outside is better known than what belongs to a call inside them.
+    """
+    names = [name.partition(SEPARATOR) for name in size.names()]
+    kinds = (3 * is_of_dim(name) + 2 * bool(call) + ("." not in name) for name, _, call in names)
+    return max(kinds, default=0), max((int(call or 0) for _, _, call in names), default=0)
