@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass, field
 
 from kernelscope.dims import Dim, dim
-from kernelscope.dims.spelling import SEPARATOR
+from kernelscope.dims.spelling import SEPARATOR, is_of_dim
 from kernelscope.interp.values import (
     CALLABLES,
     DIFFERENT_RANKS,
@@ -309,11 +309,17 @@ class Generality:
         is_setting = all("." in name for name in first.names())
         if None in vector and not (same and is_setting):
             return self._new(vector, hint)
-        if same and not (is_own and first.name is not None and "." not in first.name and self.free(hint) == hint):
+        if same and not self._is_better_called(hint, first, is_own):
             return self.spoken(first, vector)
         if not same and (related := self._related(vector)) is not None:
             return related
         return self._new(vector, hint)
+
+    def _is_better_called(self, hint: str, size: Dim, is_own: bool) -> bool:
+        """Whether the function has a word for what its callers call otherwise, or have no word for."""
+        if size.name is None or "." in size.name or self.free(hint) != hint:
+            return False
+        return is_own or is_of_dim(size.name)
 
     def _new(self, vector: Vector, name: str) -> Dim:
         word = dim(self.free(name))
