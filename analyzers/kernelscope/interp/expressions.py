@@ -18,6 +18,7 @@ from kernelscope.interp.values import (
     Alike,
     Flag,
     LambdaValue,
+    Number,
     Opaque,
     Open,
     Scope,
@@ -190,7 +191,10 @@ def _conditional(run: Interpreter, scope: Scope, node: t.IfExp) -> Value:
 
     test = condition(run, scope, node.test)
     if test.known is not None:
-        return evaluate(run, scope, node.body if test.known else node.orelse)
+        value = evaluate(run, scope, node.body if test.known else node.orelse)
+        if isinstance(value, Dim) and value.const is not None and scope.is_usual(node.test):
+            return Number("a switch chooses the number", True)
+        return value
     with test.holding(True):
         one = evaluate(run, scope, node.body)
     with test.holding(False):

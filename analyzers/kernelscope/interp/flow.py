@@ -80,6 +80,9 @@ def execute(run: Interpreter, scope: Scope, body: list[t.Stmt], returns: Returns
 def _assign_all(run: Interpreter, scope: Scope, node: t.Assign, value: Value) -> None:
     for target in node.targets:
         assign(run, scope, target, value)
+        if scope.usual and isinstance(target, t.Name):
+            follows = isinstance(value, bool | str) and scope.is_usual(node.value)
+            (scope.usual.add if follows else scope.usual.discard)(target.id)
 
 
 def _apart(

@@ -303,7 +303,7 @@ class Generality:
         first = known[0]
         same = all(d == first for d in known)
         if same and first.const is not None:
-            return first
+            return first if None not in vector else self._example(hint)
         if (word := self.words.get(vector)) is not None:
             return word
         is_setting = all("." in name for name in first.names())
@@ -314,6 +314,12 @@ class Generality:
         if not same and (related := self._related(vector)) is not None:
             return related
         return self._new(vector, hint)
+
+    def _example(self, name: str) -> Dim:
+        """A size that is a number where it is known: what that says of the other calls, or of another size, is open."""
+        called = self.free(name)
+        self.taken.add(called)
+        return dim(called)
 
     def _is_better_called(self, hint: str, size: Dim, is_own: bool) -> bool:
         """Whether the function has a word for what its callers call otherwise, or have no word for."""

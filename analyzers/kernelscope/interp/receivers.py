@@ -45,8 +45,18 @@ def seeded_instance(run: Interpreter, cls: Definition) -> Instance:
         return instance
     path = init.definition.path
     names = {param.name: _argument(run, path, param) for param in init.definition.node.args[1:]}
+    instance.usual = {p.name for p in init.definition.node.args[1:] if names[p.name] == _switch(p)}
     _made_by(run, instance, init, names)
     return instance
+
+
+def _switch(param: t.Param) -> bool | str | Unknown:
+    """The default of a parameter that is a switch."""
+    match param.default:
+        case t.Constant(value=bool() | str() as value):
+            return value
+        case _:
+            return Unknown("no switch")
 
 
 def common_instance(run: Interpreter, common: Generality, instances: list[Instance], name: str) -> Instance:
@@ -60,7 +70,8 @@ def common_instance(run: Interpreter, common: Generality, instances: list[Instan
     names: dict[str, Value] = {}
     for parameter in arguments[0]:
         names[parameter] = common.value(parameter, [g.get(parameter, Unknown("")) for g in arguments])
-    instance = Instance(first.cls, is_module=True)
+    usual = {name for i in instances for name in i.usual}
+    instance = Instance(first.cls, usual=usual, is_module=True)
     _made_by(run, instance, init, names)
     return instance
 
@@ -170,6 +181,7 @@ def _made_by(run: Interpreter, instance: Instance, init: Function, names: dict[s
 
     def initialise(run: Interpreter) -> None:
         frame = Scope(init.definition.path, Function(init.definition, instance, True), dict(names))
+        frame.usual |= instance.usual
         if node.args:
             frame.names[node.args[0].name] = instance
         run.quiet += 1

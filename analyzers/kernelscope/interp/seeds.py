@@ -269,6 +269,7 @@ def _given(
         if uses.beliefs.only_code:
             return Flag(name=param.name)
         if isinstance(default, t.Constant) and isinstance(default.value, bool):
+            scope.usual.add(param.name)
             return default.value
         return Flag(name=param.name)
     if kind == "float" or (isinstance(default, t.Constant) and isinstance(default.value, float)):

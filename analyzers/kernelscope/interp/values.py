@@ -9,7 +9,7 @@ Plain data; how these are called and read is decided in `calls` and `expressions
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -159,6 +159,8 @@ class Instance:
     """Its constructor, still to be run by the interpreter that first asks for an attribute."""
     made_with: tuple[Arguments, Keywords] | None = None
     """What its constructor was given."""
+    usual: Set[str] = frozenset()
+    """Switches among that which are as they are by default."""
     like: Instance | None = None
     """A new object of which this one, which a caller gives, is a used one."""
     is_module: bool = False
@@ -204,6 +206,12 @@ class Scope:
     """The number of the call, unlike any other in this interpretation."""
     loops: list[list[dict[str, Value]]] = field(default_factory=list[list[dict[str, Value]]])
     """Names at each `break` and `continue` of the loops that are running."""
+    usual: set[str] = field(default_factory=set[str])
+    """Switches that are as they are by default, and what follows from them: others may set them otherwise."""
+
+    def is_usual(self, test: t.Expr) -> bool:
+        """Whether an expression is what it is because of such a switch."""
+        return bool(self.usual) and any(isinstance(n, t.Name) and n.id in self.usual for n in t.walk(test))
 
 
 class Choice:

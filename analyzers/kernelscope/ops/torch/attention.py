@@ -100,12 +100,20 @@ def flash_attn_with_kvcache(q: Value, *args: Value, **options: Value) -> Shape:
     return tensor(q).shape
 
 
+OUT_PROJECTION = 8
+"""Where `out_proj_weight` stands behind query, key and value."""
+
+
 @rule("F.multi_head_attention_forward", label="multi-head attention")
 def multi_head_attention_forward(
     query: Value, key: Value, value: Value, *args: Value, **options: Value
 ) -> tuple[Shape, Unknown]:
-    """The output has the query's shape."""
-    return tensor(query).shape, Unknown("the weights of attention are not followed here")
+    """The output has the query's shape, but for the last size, which the last projection gives."""
+    projection = options.get("out_proj_weight", args[OUT_PROJECTION] if len(args) > OUT_PROJECTION else None)
+    shape = tensor(query).shape
+    if isinstance(projection, Tensor):
+        shape = shape.replace_last(1, projection.shape.size(0))
+    return shape, Unknown("the weights of attention are not followed here")
 
 
 def _heads_weights(layer: Module) -> Mapping[str, Any]:
