@@ -169,7 +169,7 @@ def _product_divides(divisor: Dim, known: Dim, number: Dim, base: Dim) -> bool:
 def multiple_of_name(size: Dim) -> tuple[int, str] | None:
     """2 and `half` for `2*half`."""
     match size.terms:
-        case (((((str() as name, 1),), int() as factor),)) if factor > 1:
+        case ((((str() as name, 1),), int() as factor),) if factor > 1:
             return factor, name
         case _:
             return None

@@ -58,6 +58,13 @@ MAX_NESTED = 140
 """Depth of evaluation inside one call, so that Python's own stack is never exhausted."""
 
 
+CONSTANTS: dict[str, Value] = {
+    "math.pi": 3.141592653589793, "math.inf": float("inf"), "torch.inf": float("inf"), "numpy.inf": float("inf"),
+    "numpy.newaxis": None, "torch.newaxis": None,
+}  # fmt: skip
+"""Values of libraries that are no functions."""
+
+
 class OutOfBudget(Exception):
     """The function takes too many steps; what is known so far is kept."""
 
@@ -394,8 +401,7 @@ def external(name: str) -> Value:
     aliases = {"float": "float32", "half": "float16", "double": "float64", "long": "int64", "int": "int32"}
     if package == "torch" and last in aliases:
         return DTYPES[aliases[last]]
-    constants = {"math.pi": 3.141592653589793, "math.inf": float("inf"), "torch.inf": float("inf")}
-    return constants.get(name, External(name))
+    return CONSTANTS.get(name, External(name))
 
 
 def _best_known_first(one: Dim, other: Dim) -> tuple[Dim, Dim]:

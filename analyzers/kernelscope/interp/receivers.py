@@ -45,18 +45,18 @@ def seeded_instance(run: Interpreter, cls: Definition) -> Instance:
         return instance
     path = init.definition.path
     names = {param.name: _argument(run, path, param) for param in init.definition.node.args[1:]}
-    instance.usual = {p.name for p in init.definition.node.args[1:] if names[p.name] == _switch(p)}
+    instance.usual = {p.name for p in init.definition.node.args[1:] if _is_by_default(p, names[p.name])}
     _made_by(run, instance, init, names)
     return instance
 
 
-def _switch(param: t.Param) -> bool | str | Unknown:
-    """The default of a parameter that is a switch."""
+def _is_by_default(param: t.Param, value: Value) -> bool:
+    """Whether a parameter is a switch, and set as it is where nothing is given."""
     match param.default:
-        case t.Constant(value=bool() | str() as value):
-            return value
+        case t.Constant(value=bool() | str() as default):
+            return bool(value == default)
         case _:
-            return Unknown("no switch")
+            return False
 
 
 def common_instance(run: Interpreter, common: Generality, instances: list[Instance], name: str) -> Instance:

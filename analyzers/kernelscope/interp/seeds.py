@@ -275,7 +275,7 @@ def _given(
     if kind == "float" or (isinstance(default, t.Constant) and isinstance(default.value, float)):
         return Number("a number of the caller")
     if uses.beliefs.only_code:
-        return Opaque(param.name)
+        return Opaque(param.name) if annotation else Unknown(NOT_TOLD)
     if isinstance(default, t.Constant) and isinstance(default.value, str):
         return default.value
     if default is not None and not isinstance(default, t.Constant):
