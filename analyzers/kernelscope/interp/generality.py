@@ -303,7 +303,7 @@ class Generality:
         first = known[0]
         same = all(d == first for d in known)
         if same and first.const is not None:
-            return first if None not in vector else self._example(hint)
+            return first if None not in vector else self._partly_told(hint)
         if (word := self.words.get(vector)) is not None:
             return word
         is_setting = all("." in name for name in first.names())
@@ -315,7 +315,7 @@ class Generality:
             return related
         return self._new(vector, hint)
 
-    def _example(self, name: str) -> Dim:
+    def _partly_told(self, name: str) -> Dim:
         """A size that is a number where it is known: what that says of the other calls, or of another size, is open."""
         called = self.free(name)
         self.taken.add(called)
