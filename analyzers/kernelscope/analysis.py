@@ -6,7 +6,7 @@ a kernel or a link is belongs to the domain packages, which are imported when fi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -127,7 +127,7 @@ class Analysis:
     def _definition_hover(self, path: Path, offset: int) -> Hover | None:
         from kernelscope.explain.definition_hover import definition_hover
 
-        return definition_hover(self.workspace, self.definition(path, offset), path, offset)
+        return definition_hover(self.workspace, self.navigation, self.definition(path, offset), path, offset)
 
     def _value_hover(self, path: Path, offset: int) -> Hover | None:
         if is_cuda(path):
@@ -193,19 +193,25 @@ class Analysis:
         if is_cuda(path):
             from kernelscope.explain.lenses import cuda_lenses
 
-            return tuple(cuda_lenses(self.cuda, path))
+            return (*cuda_lenses(self.cuda, path), *self._host_lenses(path))
         module = self._module(path)
         if module is None:
             return ()
         from kernelscope.explain.lenses import python_lenses
 
-        return tuple(python_lenses(module, path))
+        return (*python_lenses(module, path), *self._host_lenses(path))
+
+    def _host_lenses(self, path: Path) -> Iterator[Lens]:
+        from kernelscope.explain.lenses import host_lenses
+
+        facts = self.workspace.index.facts(str(path))
+        return host_lenses(facts, path) if facts else iter(())
 
     def resolve_lens(self, lens: Lens) -> Lens:
         """The lens with its title."""
         from kernelscope.explain.lenses import title_of
 
-        return replace(lens, title=title_of(lens))
+        return replace(lens, title=title_of(lens, self.navigation))
 
     def outline(self, path: Path) -> Sequence[Symbol]:
         """The definitions of a file as a tree."""

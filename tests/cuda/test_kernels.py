@@ -60,10 +60,14 @@ def test_shared_arrays_show_their_bytes(analysis: Analysis) -> None:
     ]
 
 
-def test_every_kernel_has_a_lens(analysis: Analysis) -> None:
+def test_every_kernel_and_what_launches_them_has_a_lens(analysis: Analysis) -> None:
     path = FOLDER / "reductions.cu"
     data = path.read_bytes()
-    assert [data[lens.span.start : lens.span.end] for lens in analysis.lenses(path)] == [b"row_sums", b"total"]
+    assert [data[lens.span.start : lens.span.end] for lens in analysis.lenses(path)] == [
+        b"row_sums",
+        b"total",
+        b"run",
+    ]
 
 
 def test_the_hover_of_a_launch_tells_grid_and_block(analysis: Analysis) -> None:

@@ -624,13 +624,19 @@ class Declared:
     @launcher
     def __call__(self, x):
         return (1,), x
+@declared_op
+def chosen(x):
+    return x
+@chosen.register("triton", when=True)
+def chosen_by_triton(x):
+    k[(1,)](x)
 class Near:
     def run_core(self, x):
         k[(1,)](x)
 def near(layers, x):
     layers[0].run_core(x)
 """ + "".join(f"## far/m{i}.py\nclass Far{i}:\n    def run_core(self, x): ...\n" for i in range(12))
-HELD = {"Kept.by_class": True, "Kept.by_object": True, "Declared.__call__": False, "near": False}
+HELD = {"Kept.by_class": True, "Kept.by_object": True, "Declared.__call__": False, "near": False, "chosen": False}
 """Functions that reach the kernel, and whether without a doubt."""
 
 

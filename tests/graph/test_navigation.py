@@ -136,3 +136,54 @@ def test_odd_places_answer_nothing(analysis: Analysis) -> None:
         analysis.incoming_calls(path, offset)
     gone = analysis.roots[0] / "gone.py"
     assert (analysis.definition(gone, 3), analysis.references(gone, 3)) == ([], [])
+
+
+CALLS = """
+## m.py
+import torch
+import triton
+import torch.distributed as dist
+@triton.jit
+def k(x): ...
+def scale(x):
+    k[(1,)](x)
+    k[(2,)](x)
+    dist.all_reduce(x)
+def plain(parts, x):
+    return parts[0](x)
+def both(x, y):
+    scale(y)
+    plain([], y)
+## a.cu
+__global__ void k(int n) {}
+void host(int n) { k<<<1, 32>>>(n); ncclAllReduce(n, n); ncclSend(n); }
+void quiet(int n) { }
+"""
+
+
+def test_lenses_count_launches_and_collectives(workspace: Workspace) -> None:
+    root = Path(workspace(CALLS).roots[0])
+    analysis = Analysis([root])
+    analysis.index()
+    analysis.navigation.graph()
+    titles: dict[str, str | None] = {}
+    for name in ("m.py", "a.cu"):
+        data = (root / name).read_bytes()
+        for lens in analysis.lenses(root / name):
+            titles[data[lens.span.start : lens.span.end].decode()] = analysis.resolve_lens(lens).title
+    assert titles == {
+        "scale": "2 launches · 1 collective", "plain": "call path",
+        "k": "explain kernel", "host": "1 launch · 2 collectives",
+    }  # fmt: skip
+
+
+def test_the_hover_of_a_call_names_the_kernels_behind_it(workspace: Workspace) -> None:
+    root = Path(workspace(CALLS).roots[0])
+    analysis = Analysis([root])
+    analysis.index()
+    path, data = root / "m.py", (root / "m.py").read_bytes()
+    told = analysis.hover(path, data.index(b"scale(y)"))
+    assert told and told.notes == ("reaches k",)
+    assert [link.title for link in told.links] == ["m.py:6", "m.py:5"]
+    no_kernel = analysis.hover(path, data.index(b"plain([]"))
+    assert no_kernel and no_kernel.notes == ()

@@ -36,9 +36,7 @@ class Model(nn.Module):
 """
 
 
-@pytest.mark.parametrize(
-    ("default", "given", "shape"), [("=None", "", "[B, x_dim1, H]"), ("", ", None", "[B, S, H]")]
-)
+@pytest.mark.parametrize(("default", "given", "shape"), [("=None", "", "[B, x_dim1, H]"), ("", ", None", "[B, S, H]")])
 def test_an_optional_argument_that_callers_elsewhere_leave_out_may_be_given(
     tmp_path: Path, default: str, given: str, shape: str
 ) -> None:

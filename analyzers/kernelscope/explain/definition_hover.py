@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kernelscope.explain.tensor_hover import identifier_at
+from kernelscope.graph.navigation import Navigation
 from kernelscope.results import Hover, LeftOut, Link, Location
 from kernelscope.syntax.text import SourceText
 from kernelscope.workspace.facts import DefKind
@@ -18,6 +19,8 @@ from kernelscope.workspace.workspace import Workspace
 
 MAX_HEADER = 2000
 MAX_SIGNATURE = 400
+MAX_KERNELS = 3
+_CALLED = re.compile(rb"[ \t]*\(")
 _STRING = re.compile(rb"(?s)[rbfuRBFU]{0,2}(\"\"\"|''')(.*?)\1|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'|#[^\n]*")
 _DOCSTRING = re.compile(rb"(?s)\s*[rRuU]?(\"\"\"|'''|\"|')(.*?)\1")
 _HEADER = re.compile(rb"(?:async[ \t]+def|def|class)\b")
@@ -25,7 +28,9 @@ _BINDING = re.compile(rb"\w+[ \t]*(?::|=(?!=))")
 _CPP_HEADERS = {DefKind.CUDA_KERNEL, DefKind.CUDA_FUNCTION, DefKind.STRUCT}
 
 
-def definition_hover(workspace: Workspace, places: Sequence[Location], path: Path, offset: int) -> Hover | None:
+def definition_hover(
+    workspace: Workspace, navigation: Navigation, places: Sequence[Location], path: Path, offset: int
+) -> Hover | None:
     """The hover of the name at `offset`, which is defined at `places`."""
     data = workspace.files.read(str(path))
     if isinstance(data, LeftOut) or not places:
@@ -46,7 +51,27 @@ def definition_hover(workspace: Workspace, places: Sequence[Location], path: Pat
         return None  # what a variable was assigned elsewhere in the function is not what it is here
     notes = [note for note in (_first_line(source, after) if is_python else "", _others(places)) if note]
     links = () if is_here else (Link(str(place), place),)
+    if not is_here and _CALLED.match(data, span.end):
+        kernels, more = _kernels(navigation, place)
+        notes += kernels
+        links += more
     return Hover(span, signature, "python" if is_python else "cuda-cpp", tuple(notes), (), links)
+
+
+def _kernels(navigation: Navigation, place: Location) -> tuple[list[str], tuple[Link, ...]]:
+    """The kernels that a called function soon reaches, by name, with links to the first of them."""
+    reached = navigation.kernels_near(place)
+    kernels = reached.kernels() if reached is not None else []
+    if reached is None or not kernels:
+        return [], ()
+    is_certain = any(all(edge.certain for edge in reached.path(kernel)) for kernel in kernels)
+    named = list(dict.fromkeys(kernel.name for kernel in kernels))
+    rest = f" and {len(named) - MAX_KERNELS} more" if len(named) > MAX_KERNELS else ""
+    verb = "reaches" if is_certain else "may reach"
+    shown = dict.fromkeys(kernel.location for kernel in kernels if kernel.location)
+    return [f"{verb} {', '.join(named[:MAX_KERNELS])}{rest}"], tuple(
+        Link(str(location), location) for location in list(shown)[:MAX_KERNELS]
+    )
 
 
 def _of_python(source: bytes, place: Location) -> tuple[int, str, int] | None:

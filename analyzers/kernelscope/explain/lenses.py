@@ -1,21 +1,28 @@
-"""Code lenses: where they stand and what they open."""
+"""Code lenses: where they stand, what they say and what they open."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
 
+from kernelscope.graph.collectives import may_communicate
+from kernelscope.graph.function_nodes import own_scopes
+from kernelscope.graph.navigation import Navigation
 from kernelscope.kernels.cuda.kernels import Kernels
-from kernelscope.results import Lens, Target
+from kernelscope.results import Lens, Span, Target
 from kernelscope.syntax.python.lower import Module
+from kernelscope.workspace.facts import TOP, DefKind, FileFacts
+from kernelscope.workspace.files import PYTHON_SUFFIXES
 
+CALL_PATH = "kernelscope.showCallPath"
 TITLES: dict[str, str] = {
     "kernelscope.showDataflow": "show dataflow",
     "kernelscope.showPseudocode": "pseudocode",
     "kernelscope.showArchitecture": "architecture",
     "kernelscope.explainKernel": "explain kernel",
-    "kernelscope.showCallPath": "call path",
+    CALL_PATH: "call path",
 }
+_FUNCTIONS = (DefKind.FUNCTION, DefKind.METHOD, DefKind.CUDA_FUNCTION)
 
 
 def python_lenses(module: Module, path: Path) -> Iterator[Lens]:
@@ -37,5 +44,33 @@ def cuda_lenses(kernels: Kernels, path: Path) -> Iterator[Lens]:
         yield Lens(kernel.name_span, Target(path, kernel.name_span.start), None, "kernelscope.explainKernel")
 
 
-def title_of(lens: Lens) -> str:
-    return TITLES.get(lens.command or "", "")
+def host_lenses(facts: FileFacts, path: Path) -> Iterator[Lens]:
+    """Above every function that launches or communicates how often; of Python, names have to be looked up for that."""
+    is_python = str(path).endswith(PYTHON_SUFFIXES)
+    calls = [call.scope for call in facts.calls if may_communicate(call.name)]
+    launches = [launch.scope for launch in facts.launches]
+    busy = {*calls, *launches}
+    for definition in facts.defs:
+        is_outer = definition.scope == TOP or facts.defs[definition.scope].kind in (DefKind.CLASS, DefKind.STRUCT)
+        if definition.kind not in _FUNCTIONS or not is_outer:
+            continue
+        start = definition.name_start
+        own = own_scopes(facts, start)
+        if busy.isdisjoint(own):
+            continue
+        counts = [sum(scope in own for scope in scopes) for scopes in (launches, calls)]
+        span = Span(start, start + len(definition.name.encode()))
+        yield Lens(span, Target(path, start), None if is_python else _counted(*counts), CALL_PATH)
+
+
+def title_of(lens: Lens, navigation: Navigation) -> str:
+    """What a lens says: what it opens, or how much the function below launches and communicates."""
+    graph = navigation.ready_graph() if lens.command == CALL_PATH else None
+    node = graph.at(str(lens.target.path), lens.target.offset or 0) if graph is not None else None
+    counted = _counted(*graph.done_in(node)) if graph is not None and node is not None else ""
+    return counted or TITLES.get(lens.command or "", "")
+
+
+def _counted(launches: int, collectives: int) -> str:
+    told = [(launches, "launch", "launches"), (collectives, "collective", "collectives")]
+    return " · ".join(f"{count} {one if count == 1 else many}" for count, one, many in told if count)

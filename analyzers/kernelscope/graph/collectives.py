@@ -56,6 +56,12 @@ def collective(dotted: str) -> str | None:
     return PRIMITIVES.get(name) if f"{library}.".startswith("torch.distributed.") else None
 
 
+def may_communicate(called: str) -> bool:
+    """Whether a call of this name may be a collective, before anybody looks where the name comes from."""
+    tail = called.rpartition(".")[2]
+    return tail in PRIMITIVES or tail in LAX or native_collective(tail) is not None
+
+
 def native_collective(name: str) -> str | None:
     """The primitive behind a function of NCCL, RCCL or NVSHMEM."""
     found = _NATIVE.match(name)

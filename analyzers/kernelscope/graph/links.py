@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from kernelscope.graph.cpp_links import CppLinks
 from kernelscope.graph.function_nodes import FunctionNodes
 from kernelscope.graph.kinds import Edge, Node, NodeKind
+from kernelscope.graph.registered_with import registered_with
 from kernelscope.graph.registrations import Registrations
 from kernelscope.workspace.facts import DefKind, FileFacts
 from kernelscope.workspace.files import PYTHON_SUFFIXES
@@ -32,6 +33,7 @@ class Links:
         self.operators: dict[str, list[Node]] = {}
         """Operators by their name without the library."""
         self._native: dict[str, list[Node]] = {}
+        functions = FunctionNodes(workspace.modules, workspace.classes, workspace.index)
         cpp = CppLinks()
         files: list[tuple[str, FileFacts]] = []
         for path, facts in workspace.index.operator_files():
@@ -40,9 +42,11 @@ class Links:
                 cpp.add(path, facts)
             if not is_python or facts.registrations or any(call.name.endswith(".define") for call in facts.calls):
                 files.append((path, facts))
+            if is_python:
+                for edge in registered_with(path, facts, functions):
+                    add(self.graph, edge)
         for edge in cpp.edges():
             add(self.graph, edge)
-        functions = FunctionNodes(workspace.modules, workspace.classes, workspace.index)
         made = Registrations(
             workspace.modules, cpp, functions.named, lambda name: python_files_calling(workspace, name)
         )

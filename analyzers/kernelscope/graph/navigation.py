@@ -15,7 +15,7 @@ from kernelscope.graph.cursor import Cursor, cursor_at
 from kernelscope.graph.kinds import LEAVES, Edge, Node, NodeKind
 from kernelscope.graph.links import Links, links_state
 from kernelscope.graph.operator_graph import OperatorGraph
-from kernelscope.graph.paths import kernels_from
+from kernelscope.graph.paths import Reached, kernels_from, kernels_near
 from kernelscope.graph.registrations import operator
 from kernelscope.results import Call, FoundSymbol, LeftOut, Location, Span, SymbolKind
 from kernelscope.syntax.python.tree import (
@@ -75,6 +75,20 @@ class Navigation:
                     self._links, self._links_state = Links(self._workspace), linked
                 self._graph, self._graph_state = OperatorGraph(self._workspace, self._links), state
             return self._graph
+
+    def ready_graph(self) -> OperatorGraph | None:
+        """The graph, for those who do not wait for the links of the whole workspace."""
+        is_ready = self._links is not None and self._links_state == links_state(self._workspace)
+        return self.graph() if is_ready else None
+
+    def kernels_near(self, place: Location) -> Reached | None:
+        """What the function defined at a place soon leads to; None while the links are not up to date."""
+        data, graph = self._workspace.files.read(str(place.path)), self.ready_graph()
+        if isinstance(data, LeftOut) or graph is None:
+            return None
+        start = SourceText(data).line_start(place.line) + place.column
+        node = graph.at(str(place.path), start)
+        return kernels_near(graph, node) if node is not None and node.start == start else None
 
     # -- definition -----------------------------------------------------------------------------------------
 

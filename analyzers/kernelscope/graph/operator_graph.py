@@ -194,6 +194,12 @@ class OperatorGraph:
                         found[self.function(path, facts, other)] = None
         return list(found)
 
+    def done_in(self, node: Node) -> tuple[int, int]:
+        """How many launches and how many collectives stand in a function."""
+        edges = self.out_edges(node)
+        launches = {edge.target for edge in edges if edge.target.kind is NodeKind.LAUNCH}
+        return len(launches), sum(edge.kind is EdgeKind.COMMUNICATES for edge in edges)
+
     # -- what is not followed ---------------------------------------------------------------------------------
 
     def facts(self, path: str) -> FileFacts | None:

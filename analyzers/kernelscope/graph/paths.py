@@ -12,9 +12,11 @@ from dataclasses import dataclass
 
 from kernelscope.graph.kinds import Edge, Node, NodeKind
 from kernelscope.graph.operator_graph import OperatorGraph
+from kernelscope.workspace.files import PYTHON_SUFFIXES
 
 MAX_NODES = 600
 MAX_DEPTH = 14
+MAX_NEAR_FUNCTIONS = 4
 MAX_SECONDS = 30.0
 """For a machine that hardly gets on at all: the other bounds are met before, and are the same everywhere."""
 
@@ -52,6 +54,19 @@ class Reached:
 def kernels_from(graph: OperatorGraph, start: Node, cancelled: Callable[[], bool] = lambda: False) -> Reached:
     """Everything that a function, operator or launch leads to."""
     return _search(start, graph.out_edges, lambda edge: edge.target, cancelled)
+
+
+def kernels_near(graph: OperatorGraph, start: Node) -> Reached:
+    """What a function leads to over few Python functions: for a glance, when reading many files would take too long."""
+    followed = 0
+
+    def edges(node: Node) -> list[Edge]:
+        nonlocal followed
+        followed += node.kind is NodeKind.FUNCTION and node.path.endswith(PYTHON_SUFFIXES)
+        return graph.out_edges(node) if followed <= MAX_NEAR_FUNCTIONS else []
+
+    reached = _search(start, edges, lambda edge: edge.target, lambda: False)
+    return Reached(start, reached.via, reached.complete and followed <= MAX_NEAR_FUNCTIONS)
 
 
 def callers_of(graph: OperatorGraph, start: Node, cancelled: Callable[[], bool] = lambda: False) -> Reached:
