@@ -279,8 +279,9 @@ def _distinct(*texts: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(text for text in texts if text)) or ("?",)
 
 
-def changes_dtype(before: object, after: object) -> bool:
-    """Whether a value arrives in another dtype than it left."""
-    if not isinstance(before, Tensor) or not isinstance(after, Tensor):
-        return False
-    return isinstance(before.dtype, DType) and isinstance(after.dtype, DType) and before.dtype != after.dtype
+def changed_dtype(before: object, after: object) -> str:
+    """`as float32`, where a value arrives in another dtype than it left in, or than is known of it there."""
+    if not isinstance(after, Tensor) or not isinstance(after.dtype, DType):
+        return ""
+    same = isinstance(before, Tensor) and before.dtype == after.dtype
+    return f"as {after.dtype}" if isinstance(before, Tensor) and not same else ""

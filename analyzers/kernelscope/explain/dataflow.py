@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from kernelscope.diagrams.model import Border, Box, Edge, Graph, Group
-from kernelscope.explain.box_labels import BoxLabels
+from kernelscope.explain.box_labels import BoxLabels, changed_dtype
 from kernelscope.explain.dim_names import DimNames
 from kernelscope.explain.document import Block, Diagram, Document, Heading, Line, Paragraph
 from kernelscope.explain.flow_boxes import MAX_BOXES, Boxes
@@ -284,7 +284,8 @@ class Chart:
             shown = link.use.value if alike or origin.is_part else origin.value
             name = self._name(link.use.value if origin.is_part else origin.value)
             several = len(values[origin.node]) > 1 and not (origin.node.is_source and not origin.is_part)
-            label = f"{name if several else ''} {self._shape(shown)}".strip()
+            dtype = changed_dtype(origin.node.step.result, link.use.value)
+            label = " ".join(filter(None, (name if several else "", self._shape(shown), dtype)))
             found.append(Edge(self._key_of[origin.node], self._key_of[link.user], label))
         return found
 

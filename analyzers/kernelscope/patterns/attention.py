@@ -10,8 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kernelscope.patterns.flow import Node, words
-from kernelscope.patterns.paths import MATRIX_PRODUCTS, back, forward
+from kernelscope.interp.values import as_size
+from kernelscope.patterns.flow import Node, Use, words
+from kernelscope.patterns.masks import CAUSAL, WINDOW, mask_traits
+from kernelscope.patterns.paths import LINEARS, MATRIX_PRODUCTS, back, forward
 from kernelscope.patterns.pattern import Clue, Pattern
 
 FUSED = words(
@@ -19,6 +21,9 @@ FUSED = words(
     "flash_attn_with_kvcache"
 )
 SOFTMAXES = frozenset(("softmax", "nn.Softmax", "softmin"))
+NORMS = words("rsqrt rms_norm layer_norm normalize nn.RMSNorm nn.LayerNorm")
+MASK_POSITION = 3
+NO_WINDOW = -1
 BETWEEN = words("mul div add sub masked_fill where clamp tanh cat index maximum max amax softmax nn.Softmax exp sum")
 """What happens to scores between the two products: scale, mask, bias, cap, sinks."""
 
@@ -45,13 +50,14 @@ def _is_more(node: Node) -> bool:
 
 
 def _fused(leaf: Node) -> tuple[list[Clue], list[str]]:
-    traits = ["fused", *_heads(leaf)]
+    traits = ["fused", *_heads(leaf), *_normed(leaf)]
     kwargs = leaf.step.kwargs
     if kwargs.get("is_causal") is True or kwargs.get("causal") is True:
-        traits.append("causal")
+        traits.append(CAUSAL)
     window = kwargs.get("window_size")
-    if window is not None:
-        traits.append("sliding window")
+    if isinstance(window, tuple) and any(as_size(part) != NO_WINDOW for part in window):
+        traits.append(WINDOW)
+    traits += mask_traits(n for position, use in enumerate(leaf.uses) if _is_mask(use, position) for n in use.nodes)
     return [Clue(leaf, "one fused operator: no matrix of scores in memory")], traits
 
 
@@ -59,10 +65,8 @@ def _written_out(leaf: Node, inside: set[Node]) -> tuple[list[Clue], list[str]] 
     """`softmax(q kᵀ · scale + mask) v`."""
     if leaf.operator not in SOFTMAXES:
         return None
-    scores = [
-        n for n in back([n for u in leaf.uses for n in u.nodes], lambda n: n.operator in BETWEEN)
-        if n.operator in MATRIX_PRODUCTS
-    ]  # fmt: skip
+    before = list(back([n for u in leaf.uses for n in u.nodes], lambda n: n.operator in BETWEEN))
+    scores = [n for n in before if n.operator in MATRIX_PRODUCTS]
     outs = [n for n in forward(leaf, lambda n: n.operator in BETWEEN) if n.operator in MATRIX_PRODUCTS]
     scores = [n for n in scores if n in inside and len(n.uses) >= 2]
     outs = [n for n in outs if n in inside and len(n.uses) >= 2]
@@ -73,7 +77,33 @@ def _written_out(leaf: Node, inside: set[Node]) -> tuple[list[Clue], list[str]] 
         Clue(leaf, "softmax over the whole row"),
         Clue(outs[0], "times the values"),
     ]
-    return clues, ["materialised", *_heads(scores[0]), *_heads(outs[0])]
+    masks = [n for n in before if n not in scores and not n.is_source]
+    traits = ["materialised", *_heads(scores[0]), *_heads(outs[0]), *_normed(scores[0]), *mask_traits(masks)]
+    return clues, traits
+
+
+def _is_mask(use: Use, position: int) -> bool:
+    """Whether an operand of a fused operator is its mask: by name, or behind queries, keys and values."""
+    return use.name == "attn_mask" or (not use.name and position == MASK_POSITION)
+
+
+def _normed(product: Node) -> Iterator[str]:
+    """Queries and keys that are normed between their projections and their product."""
+    if len(product.uses) > 1 and all(_is_normed(use) for use in product.uses[:2]):
+        yield "normed queries and keys"
+
+
+def _is_normed(use: Use) -> bool:
+    todo, seen = list(use.nodes), set[Node]()
+    while todo:
+        node = todo.pop()
+        if node in seen or node.is_source or node.operator in LINEARS or node.operator in MATRIX_PRODUCTS:
+            continue
+        seen.add(node)
+        if node.operator in NORMS:
+            return True
+        todo += [origin for part in node.uses for origin in part.nodes]
+    return False
 
 
 def _heads(product: Node) -> Iterator[str]:
