@@ -197,9 +197,10 @@ class Analysis:
         module = self._module(path)
         if module is None:
             return ()
-        from kernelscope.explain.lenses import python_lenses
+        from kernelscope.explain.lenses import python_lenses, triton_lenses
 
-        return (*python_lenses(module, path), *self._host_lenses(path))
+        kernels = triton_lenses(self.triton.kernels(str(path)), path)
+        return (*python_lenses(module, path), *kernels, *self._host_lenses(path))
 
     def _host_lenses(self, path: Path) -> Iterator[Lens]:
         from kernelscope.explain.lenses import host_lenses

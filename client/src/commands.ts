@@ -21,6 +21,7 @@ export function registerCommands(parts: Parts): Disposable[] {
   const table: Record<string, (...args: unknown[]) => unknown> = {
     setSymbolValues,
     chooseGpu: () => chooseGpu(server),
+    chooseDepth,
     exportView: (view) => exportView(server, view),
     reindex: () => server.execute("kernelscope.reindex"),
     selectInterpreter,
@@ -119,6 +120,22 @@ async function chooseGpu(server: Server): Promise<void> {
   const chosen = await window.showQuickPick(items, { title: "GPU that numbers speak of", matchOnDetail: true });
   if (chosen !== undefined) {
     await settings.write("gpu", chosen.label);
+  }
+}
+
+const DEPTHS = [
+  { label: "What fits", depth: 0, detail: "Calls are opened while the picture stays readable" },
+  { label: "1", depth: 1, detail: "The modules and functions that are called" },
+  { label: "2", depth: 2, detail: "What is inside them" },
+  { label: "3", depth: 3, detail: "And inside those" },
+];
+
+async function chooseDepth(): Promise<void> {
+  const current = settings.depth();
+  const items = DEPTHS.map((level) => ({ ...level, description: level.depth === current ? "chosen" : "" }));
+  const chosen = await window.showQuickPick(items, { title: "Levels that dataflow pictures show" });
+  if (chosen !== undefined) {
+    await settings.write("depth", chosen.depth);
   }
 }
 

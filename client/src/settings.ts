@@ -39,8 +39,12 @@ export function gpu(): string {
   return workspace.getConfiguration(SECTION).get<string>("gpu", "");
 }
 
+export function depth(): number {
+  return workspace.getConfiguration(SECTION).get<number>("depth", 0);
+}
+
 /** Writes a setting for this workspace, or for the user when no folder is open. */
-export async function write(name: "bindings" | "gpu", value: unknown): Promise<void> {
+export async function write(name: "bindings" | "depth" | "gpu", value: unknown): Promise<void> {
   const target = workspace.workspaceFolders ? ConfigurationTarget.Workspace : ConfigurationTarget.Global;
   await workspace.getConfiguration(SECTION).update(name, value, target);
 }

@@ -8,6 +8,8 @@ from kernelscope.results import Settings
 
 from kernelscope_server.wire import is_list, is_table
 
+MAX_DEPTH = 8
+
 
 @dataclass(frozen=True, slots=True)
 class ServerSettings:
@@ -18,6 +20,8 @@ class ServerSettings:
     code_lens: bool = True
     charset: str = "unicode"
     width: int = 100
+    depth: int = 0
+    """Levels of calls that a dataflow shows; 0 is what fits."""
 
 
 def read_settings(given: object) -> ServerSettings:
@@ -32,6 +36,7 @@ def read_settings(given: object) -> ServerSettings:
     silenced = table.get("silenced")
     gpu = table.get("gpu")
     hints, charset, width, lens = (table.get(k) for k in ("inlayHints", "charset", "width", "codeLens"))
+    depth = table.get("depth")
     return ServerSettings(
         Settings(
             bindings=numbers,
@@ -42,4 +47,5 @@ def read_settings(given: object) -> ServerSettings:
         code_lens=lens is not False,
         charset="ascii" if charset == "ascii" else "unicode",
         width=width if isinstance(width, int) and 40 <= width <= 300 else 100,
+        depth=depth if isinstance(depth, int) and 0 <= depth <= MAX_DEPTH else 0,
     )

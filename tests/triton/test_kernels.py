@@ -208,3 +208,15 @@ def test_kernels_written_as_text_are_named(tmp_path: Path) -> None:
     )
     document = Analysis([tmp_path]).document("explain", Target(path, symbol="build"))
     assert any("`scale` is a Triton kernel written as text (made.py:2)" in note for note in document.notes)
+
+
+def test_lenses_of_kernels_lead_to_documents() -> None:
+    sample = Path(__file__).parents[1] / "workspaces" / "sample"
+    analysis, told = Analysis([sample]), dict[str, set[str]]()
+    for path in sorted((sample / "tinyllm" / "kernels").glob("*.py")):
+        for lens in analysis.lenses(path):
+            kind = {"kernelscope.explainKernel": "explain", "kernelscope.showTiling": "tiling"}.get(lens.command or "")
+            assert analysis.document(kind or "timeline", lens.target).blocks
+            told.setdefault(path.stem, set()).add(analysis.resolve_lens(lens).title)
+    assert told["flash_attention"] == {"explain kernel", "tiles and memory", "timeline"}
+    assert told["rms_norm"] == {"explain kernel", "tiles and memory"}

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from kernelscope.graph.collectives import may_communicate
 from kernelscope.graph.function_nodes import own_scopes
 from kernelscope.graph.navigation import Navigation
 from kernelscope.kernels.cuda.kernels import Kernels
+from kernelscope.kernels.triton.algorithms import persistent_loops
 from kernelscope.results import Lens, Span, Target
+from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Module
 from kernelscope.workspace.facts import TOP, DefKind, FileFacts
 from kernelscope.workspace.files import PYTHON_SUFFIXES
@@ -20,6 +22,8 @@ TITLES: dict[str, str] = {
     "kernelscope.showPseudocode": "pseudocode",
     "kernelscope.showArchitecture": "architecture",
     "kernelscope.explainKernel": "explain kernel",
+    "kernelscope.showTiling": "tiles and memory",
+    "kernelscope.showTimeline": "timeline",
     CALL_PATH: "call path",
 }
 _FUNCTIONS = (DefKind.FUNCTION, DefKind.METHOD, DefKind.CUDA_FUNCTION)
@@ -35,6 +39,22 @@ def python_lenses(module: Module, path: Path) -> Iterator[Lens]:
         yield Lens(scope.node.name_span, Target(path, None, symbol), None, "kernelscope.showPseudocode")
         owner = Target(path, None, ".".join(scope.path[:-1]))
         yield Lens(scope.owner.name_span, owner, None, "kernelscope.showArchitecture")
+
+
+def triton_lenses(kernels: Iterable[t.FunctionDef], path: Path) -> Iterator[Lens]:
+    """Above every Triton kernel what it does; where it loops over tiles, when they are copied and used."""
+    for node in kernels:
+        target = Target(path, node.name_span.start)
+        yield Lens(node.name_span, target, None, "kernelscope.explainKernel")
+        yield Lens(node.name_span, target, None, "kernelscope.showTiling")
+        if persistent_loops(node) or _multiplies_in_a_loop(node):
+            yield Lens(node.name_span, target, None, "kernelscope.showTimeline")
+
+
+def _multiplies_in_a_loop(node: t.FunctionDef) -> bool:
+    """Whether there is a loop of products, which the compiler may run as a pipeline."""
+    loops = [inner for inner in t.walk(*node.body) if isinstance(inner, t.For | t.While)]
+    return any(isinstance(part, t.Attribute) and part.attr == "dot" for loop in loops for part in t.walk(*loop.body))
 
 
 def cuda_lenses(kernels: Kernels, path: Path) -> Iterator[Lens]:

@@ -55,7 +55,8 @@ def register(session: Session) -> None:
 def make(session: Session, kind: str, target: Target) -> Document:
     """The document of a view; what the user has to mend is an error of one line."""
     settings = session.settings
-    options = ViewOptions(settings.width, settings.charset, settings.analysis.bindings, settings.analysis.gpu)
+    analysis = settings.analysis
+    options = ViewOptions(settings.width, settings.charset, analysis.bindings, analysis.gpu, depth=settings.depth)
     try:
         return session.analysis.document(kind, target, options)
     except UserError as error:
