@@ -1,8 +1,8 @@
-"""The gallery of documents, made from the sample workspace; `--accept` writes it."""
+"""The gallery of documents, made from our sample workspaces; `--accept` writes it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from kernelscope.analysis import Analysis
@@ -10,11 +10,13 @@ from kernelscope.explain.render import to_text
 from kernelscope.results import Target, ViewOptions
 
 ROOT = Path(__file__).parents[2]
-SAMPLE = ROOT / "tests" / "workspaces" / "sample"
+WORKSPACES = ROOT / "tests" / "workspaces"
+SAMPLE = WORKSPACES / "sample"
 INTRODUCTION = """# Gallery
 
-What Kernelscope draws and tells of the small model of [`tests/workspaces/sample`](../tests/workspaces/sample), as it
-stands in the editor and the terminal. The page is generated: `pytest tests/explain/test_gallery.py --accept` writes it
+What Kernelscope draws and tells of the small model of [`tests/workspaces/sample`](../tests/workspaces/sample), and of
+layers after public architectures in [`tests/workspaces/models`](../tests/workspaces/models), as it stands in the editor
+and the terminal. The page is generated: `pytest tests/explain/test_gallery.py --accept` writes it
 anew, and the test suite compares it with what the code gives.
 """
 PAGES = (
@@ -29,20 +31,32 @@ PAGES = (
     ("timeline", "tinyllm/schedule.py", "", "Timeline of a scheduler's tasks"),
     ("timeline", "csrc/megakernel.cu", "", "Timeline of a megakernel's tasks"),
 )
+MODELS = (
+    ("dataflow", "dense_and_sparse.py", "Layer", "A decoder layer after Llama"),
+    ("dataflow", "dense_and_sparse.py", "Experts", "A mixture of experts after Mixtral"),
+    ("dataflow", "dense_and_sparse.py", "PlainBlock", "A block after GPT-2"),
+    ("dataflow", "latent_attention.py", "LatentAttention", "Latent attention after DeepSeek"),
+    ("dataflow", "vision_block.py", "Block", "A block of a vision transformer"),
+    ("dataflow", "unet_block.py", "DownBlock", "A block of a diffusion UNet"),
+    ("dataflow", "cross_attention.py", "DecoderLayer", "A decoder layer with cross-attention after T5"),
+)
 SIZES = {"B": 8, "S": 4096, "hidden_size": 4096, "intermediate_size": 14336}
 
 
 def gallery() -> str:
-    analysis = Analysis([SAMPLE])
-    parts = [INTRODUCTION]
-    for kind, file, symbol, title in PAGES:
+    pages = [*_pages(SAMPLE, PAGES), *_pages(WORKSPACES / "models", MODELS)]
+    return "\n".join([INTRODUCTION, *pages])
+
+
+def _pages(root: Path, pages: tuple[tuple[str, str, str, str], ...]) -> Iterator[str]:
+    analysis = Analysis([root])
+    for kind, file, symbol, title in pages:
         bindings = SIZES if kind in ("ops", "memory") else {}
-        target = Target(SAMPLE / file, None, symbol or None)
+        target = Target(root / file, None, symbol or None)
         text = to_text(analysis.document(kind, target, ViewOptions(bindings=bindings))).text.rstrip()
         bound = "".join(f" --bind {name}={value}" for name, value in bindings.items())
         place = f"{file}::{symbol}" if symbol else file
-        parts.append(f"## {title}\n\n    $ kernelscope {kind} {place}{bound}\n\n```text\n{text}\n```\n")
-    return "\n".join(parts)
+        yield f"## {title}\n\n    $ kernelscope {kind} {place}{bound}\n\n```text\n{text}\n```\n"
 
 
 def test_the_gallery_is_what_the_code_gives(golden: Callable[[Path, str], None]) -> None:

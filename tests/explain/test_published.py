@@ -9,7 +9,7 @@ from kernelscope.analysis import Analysis
 from kernelscope.explain import document as d
 from kernelscope.results import Configured, Target, ViewOptions
 
-PATH = Path(__file__).parent / "fixtures" / "published.py"
+PATH = Path(__file__).parents[1] / "workspaces" / "models" / "dense_and_sparse.py"
 UNITS = {"K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "KiB": 2**10, "MiB": 2**20}
 DENSE_8B = {"vocab_size": 128256, "hidden_size": 4096, "ffn_size": 14336, "num_layers": 32, "num_heads": 32,
             "num_kv_heads": 8}  # fmt: skip

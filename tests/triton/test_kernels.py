@@ -217,6 +217,6 @@ def test_lenses_of_kernels_lead_to_documents() -> None:
         for lens in analysis.lenses(path):
             kind = {"kernelscope.explainKernel": "explain", "kernelscope.showTiling": "tiling"}.get(lens.command or "")
             assert analysis.document(kind or "timeline", lens.target).blocks
-            told.setdefault(path.stem, set()).add(analysis.resolve_lens(lens).title)
+            told.setdefault(path.stem, set()).add(str(analysis.resolve_lens(lens).title))
     assert told["flash_attention"] == {"explain kernel", "tiles and memory", "timeline"}
     assert told["rms_norm"] == {"explain kernel", "tiles and memory"}

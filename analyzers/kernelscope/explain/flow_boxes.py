@@ -12,11 +12,11 @@ from kernelscope.interp.values import Function, Instance
 from kernelscope.ops import Module
 from kernelscope.patterns.attention import FUSED
 from kernelscope.patterns.flow import Flow, Node, Use, words
-from kernelscope.patterns.paths import MATRIX_PRODUCTS
+from kernelscope.patterns.paths import ACTIVATIONS, MATRIX_PRODUCTS
 from kernelscope.patterns.pattern import Pattern
 from kernelscope.tensor import DType, Tensor
 
-SCALING = words("add sub mul div pow square mean sum sqrt rsqrt var rms_norm layer_norm norm")
+SCALING = ACTIVATIONS | words("add sub mul div pow square mean sum sqrt rsqrt var rms_norm layer_norm norm")
 WITH_WEIGHTS = ("linear", "conv1d", "conv2d", "conv3d", "embedding")
 MAX_BOXES = 34
 """Calls are opened as long as the picture has no more boxes than this."""
@@ -81,7 +81,7 @@ class Boxes:
         return False
 
     def _is_scaled(self, alike: Set[Node], user: Node) -> bool:
-        """Whether a step scales inputs by weights and by themselves only, as norms do."""
+        """Whether a step works on inputs with weights and themselves only, as norms and activations do."""
         if user.operator not in SCALING:
             return False
         return all(n in alike or n.step.kind == "weight" for n in self.flow.before(user) if n.is_source)

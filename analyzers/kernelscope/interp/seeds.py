@@ -242,6 +242,8 @@ def _value(run: Interpreter, function: Function, scope: Scope, param: t.Param, u
         is_tensor = True
     if not annotation and documented(run, function, param.name) is not None:
         is_tensor = True
+    if not annotation and uses.beliefs.by_name and param.name in KNOWN_INPUTS:
+        is_tensor = True
     optional = isinstance(default, t.Constant) and default.value is None
     if optional:
         given = _given(run, function, scope, param, uses, is_tensor, annotation)

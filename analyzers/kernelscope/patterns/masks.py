@@ -23,7 +23,7 @@ WINDOW = "sliding window"
 def mask_traits(masks: Iterable[Node]) -> Iterator[str]:
     """`causal` and `sliding window`, of a mask that is made where it can be seen."""
     steps = list(_made_of(masks))
-    triangles = {node.operator for node in steps if node.operator in TRIANGLES}
+    triangles = frozenset(node.operator for node in steps if node.operator in TRIANGLES)
     kinds = {_kind(node) for node in steps if node.operator in COMPARISONS}
     if len(triangles) == 1 or CAUSAL in kinds or triangles == TRIANGLES:
         yield CAUSAL

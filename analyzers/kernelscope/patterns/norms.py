@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from kernelscope.patterns.flow import Node
+from kernelscope.patterns.flow import Node, words
 from kernelscope.patterns.paths import back, given, number
 from kernelscope.patterns.pattern import Clue, Pattern
 
 LIBRARY = {
     "nn.LayerNorm": "LayerNorm", "layer_norm": "LayerNorm", "nn.RMSNorm": "RMSNorm", "rms_norm": "RMSNorm",
 }  # fmt: skip
+
+CASTS = words("to float type")
 
 
 def norm(call: Node) -> Pattern | None:
@@ -66,9 +68,14 @@ def _root_of_mean(leaf: Node) -> Pattern | None:
 
 
 def _precision(square: Node) -> tuple[str, ...]:
-    """The dtype in which squares are taken, where the code says it."""
+    """The dtype that what is squared is cast to, where the code casts it."""
     dtype = getattr(square.uses[0].value, "dtype", None) if square.uses else None
-    return (f"in {dtype!r}",) if repr(dtype) == "float32" else ()
+    node = next(iter(given(square)), None)
+    while node is not None and node.is_view:
+        if node.operator in CASTS:
+            return (f"in {dtype!r}",) if repr(dtype) == "float32" else ()
+        node = next(iter(given(node)), None)
+    return ()
 
 
 def _adds_number(node: Node) -> bool:
