@@ -11,7 +11,8 @@ from functools import cache
 
 from tree_sitter import Node, Parser, Query
 
-from kernelscope.syntax.python.lower import captured, language
+from kernelscope.syntax.captures import captured
+from kernelscope.syntax.python.lower import language
 from kernelscope.workspace.facts import (
     MAX_TEXT,
     TOP,

@@ -52,9 +52,12 @@ class Header:
     def macros(self) -> dict[bytes, list[Macro]]:
         return defined(self.data, self.path)
 
+    def may_declare(self, name: str) -> bool:
+        """Whether others may find a name declared in it; certain only where not."""
+        return name.encode() in (self._names if name.isidentifier() else self.data)
+
     @cached_property
-    def names(self) -> frozenset[bytes]:
-        """Everything that others may find declared in it, and more."""
+    def _names(self) -> frozenset[bytes]:
         return outer_names(self.data)
 
 
@@ -241,8 +244,7 @@ class Unit:
         """This file and those of its headers that may declare a name, nearest first."""
         found = self._units_with.get(name)
         if found is None:
-            word = name.encode()
-            declaring = [path for path, header in reversed(self.headers.items()) if word in header.names]
+            declaring = [path for path, header in reversed(self.headers.items()) if header.may_declare(name)]
             others = [unit for path in declaring if (unit := self._header_unit(path)) is not None]
             found = self._units_with[name] = (self, *others)
         return found

@@ -13,7 +13,7 @@ from functools import cached_property
 from tree_sitter import Node
 
 from kernelscope.syntax.cuda.nodes import one_line, walk
-from kernelscope.syntax.cuda.source import CudaSource
+from kernelscope.syntax.cuda.source import DECLARING, CudaSource
 
 _SCOPES = frozenset(
     ("compound_statement", "for_statement", "translation_unit", "declaration_list", "field_declaration_list",
@@ -268,14 +268,15 @@ class Declarations:
 def _merged(source: CudaSource, read_alone: Sequence[Node]) -> dict[str, list[Node]]:
     """The nodes of a file, with those of bodies parsed alone in place of the tree's."""
     if not read_alone:
-        return source.nodes
+        return source.declaring
     found = {
         kind: [n for n in nodes if not any(b.start_byte <= n.start_byte < b.end_byte for b in read_alone)]
-        for kind, nodes in source.nodes.items()
+        for kind, nodes in source.declaring.items()
     }
     for body in read_alone:
         for node in walk(body):
-            found.setdefault(node.type, []).append(node)
+            if node.type in DECLARING:
+                found.setdefault(node.type, []).append(node)
     return found
 
 

@@ -79,7 +79,7 @@ class Function:
 
 def functions(source: CudaSource) -> tuple[Function, ...]:
     """All functions with a body, in source order."""
-    found = [made for node in source.nodes.get("function_definition", ()) if (made := _function(source, node))]
+    found = [made for node in source.declaring.get("function_definition", ()) if (made := _function(source, node))]
     bodies = {function.body.start_byte: function for function in found}
     for function in _unread_kernels(source, bodies):
         old = bodies.get(function.body.start_byte)

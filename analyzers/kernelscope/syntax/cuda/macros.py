@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from kernelscope.results import Span
 from kernelscope.syntax.cuda.mapped import Mapped, joined, standing_for
@@ -16,6 +16,9 @@ from kernelscope.syntax.cuda.mapped import Mapped, joined, standing_for
 MAX_DEPTH = 24
 MAX_EXPANDED = 1 << 20
 MAX_ARGUMENTS = 64
+MIN_SEARCHED = 4_000
+"""Bytes of a text for which a search for the macros that it uses is worth being made."""
+_WORD_BYTES = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789")
 
 _TOKEN = re.compile(
     rb"R\"([^\s()\\]{0,16})\((?s:.*?)\)\1\""
@@ -115,6 +118,18 @@ def argument_bounds(data: bytes, start: int, end: int) -> list[tuple[int, int]]:
     return bounds
 
 
+@lru_cache(maxsize=64)
+def _token_of(names: frozenset[bytes]) -> re.Pattern[bytes]:
+    """Finds these names and what may hide them, and passes over all else."""
+    words = b"|".join(re.escape(name) for name in sorted(names))
+    return re.compile(
+        rb"R\"([^\s()\\]{0,16})\((?s:.*?)\)\1\""
+        rb'|"(?:[^"\\\n]|\\.)*+"?'
+        rb"|'(?<!\w')(?:[^'\\\n]|\\.){1,8}+'"
+        rb"|(?:" + words + rb")(?!\w)"
+    )
+
+
 class Expansion:
     """Expands the macros of one file; stops growing at a limit, so that macros cannot fill the memory."""
 
@@ -128,14 +143,16 @@ class Expansion:
 
     def expand(self, text: Mapped, active: frozenset[bytes] = frozenset()) -> Mapped:
         data = text.data
-        if self.expandable.isdisjoint(_WORD.findall(data)):
+        used = self.expandable.intersection(_WORD.findall(data))
+        if not used:
             return text
+        token = _TOKEN if len(data) < MIN_SEARCHED else _token_of(used)
         parts: list[Mapped] = []
         copied = position = 0
-        while match := _TOKEN.search(data, position):
+        while match := token.search(data, position):
             position = match.end()
             name = match[0]
-            if name not in self.expandable or name in active:
+            if name not in used or name in active or (match.start() and data[match.start() - 1] in _WORD_BYTES):
                 continue
             place = text.origin(match.start(), position)
             macro = macro_at(self.macros, name, place.start, self.path)

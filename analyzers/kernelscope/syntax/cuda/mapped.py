@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from kernelscope.results import Span
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(NamedTuple):
     """From `start` on, bytes stand for the file from `origin` on: one by one when `moved`, else all for the same."""
 
     start: int
@@ -82,7 +82,7 @@ def joined(parts: list[Mapped]) -> Mapped:
     runs: list[Run] = []
     at = 0
     for part in parts:
-        runs.extend(Run(at + r.start, r.origin, r.origin_end, r.moved) for r in part.runs)
+        runs.extend([Run(at + r.start, r.origin, r.origin_end, r.moved) for r in part.runs] if at else part.runs)
         at += len(part.data)
     return Mapped(b"".join(part.data for part in parts), tuple(runs))
 

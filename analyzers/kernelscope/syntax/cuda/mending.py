@@ -13,20 +13,26 @@ from kernelscope.syntax.cuda.macros import argument_bounds, closing
 from kernelscope.syntax.cuda.mapped import Mapped, joined, standing_for
 
 _ATTRIBUTE = re.compile(
-    rb"\b(?:__attribute__|__launch_bounds__|__cluster_dims__|__maxnreg__|__block_size__|__declspec|__noinline__"
-    rb"|__builtin_align__|__nv_pure__)\b(\s*\()?|\[\[(?:\w|::|\s)+\]\]"
+    rb"__(?<!\w__)(?:(?:attribute|launch_bounds|cluster_dims|maxnreg|block_size|noinline|builtin_align|nv_pure)__|declspec)"
+    rb"\b(\s*\()?|\[\[(?:\w|::|\s)+\]\]"
 )
-_ALIGN = re.compile(rb"\b__align__(?=\s*\()")
-_MACRO_CALL = re.compile(rb"(?<![\w:.>])([A-Z][A-Z0-9_]{2,})\s*\(")
+_ALIGN = re.compile(rb"__align__(?<!\w__align__)(?=\s*\()")
+_MACRO_CALL = re.compile(rb"([A-Z](?<![\w:.>][A-Z])[A-Z0-9_]{2,})\s*\(")
 _QUALIFIER = re.compile(
-    rb"(?P<before>(?:\A|[;{}>)]|\b(?:static|inline|extern|__device__|__host__|__global__|constexpr|__forceinline__))\s*)"
-    rb"(?P<macro>[A-Z_][A-Z0-9_]{3,})(?=\s+(?!const\b|or\b|and\b)(?:[A-Za-z_][\w:]*)(?:\s*<[^;{}()]{0,200}>)?[\s*&]+[A-Za-z_~])"
+    rb"[A-Z_](?<!\w[A-Z_])[A-Z0-9_]{3,}"
+    rb"(?=\s+(?!const\b|or\b|and\b)(?:[A-Za-z_][\w:]*)(?:\s*<[^;{}()]{0,200}>)?[\s*&]+[A-Za-z_~])"
 )
-_TYPENAME = re.compile(rb"(?:(?<=[=({;}])|(?<=return))\s*(typename)\s+(?=[A-Za-z_][\w:<>, ]*?[({;]|[A-Za-z_])")
+_BEFORE_QUALIFIER = re.compile(
+    rb"(?:\A|[;{}>)]|(?<!\w)(?:static|inline|extern|__device__|__host__|__global__|constexpr|__forceinline__))\s*\Z"
+)
+_TYPENAME = re.compile(rb"typename(?<!\wtypename)\s+(?=[A-Za-z_][\w:<>, ]*?[({;]|[A-Za-z_])")
+_BEFORE_TYPENAME = re.compile(rb"(?:[=({;}]|return)\s*\Z")
 _TEMPLATED = re.compile(
-    rb"(?<=[;{}])\s*()(?:[A-Za-z_]\w*\s*::\s*)*[A-Za-z_]\w*<[^;=(){}<>]*(?:<[^;=(){}<>]*>[^;=(){}<>]*)*>\s+"
-    rb"[A-Za-z_]\w*\s*[=;({\[]"
+    rb"[;{}]\s*()(?:[A-Za-z_]\w*\s*::\s*)*[A-Za-z_]\w*<[^;=(){}<>]*(?:<[^;=(){}<>]*>[^;=(){}<>]*)*>\s+"
+    rb"[A-Za-z_]\w*\s*(?=[=;({\[])"
 )
+_LOOK_BACK = 80
+"""Bytes before a word that are looked at."""
 _CONTINUES = b";,)].+-*/<>=?:|&^%!{["
 _BLANK = bytes.maketrans(bytes(range(256)), bytes(c if c in b"\r\n" else 32 for c in range(256)))
 
@@ -53,9 +59,11 @@ def mended(data: bytes) -> bytes:
             end = close + 1 if close is not None else match.end()
         _erase(out, match.start(), end)
     for match in _QUALIFIER.finditer(data):
-        _erase(out, *match.span("macro"))
+        if _BEFORE_QUALIFIER.search(data, max(0, match.start() - _LOOK_BACK), match.start()):
+            _erase(out, *match.span())
     for match in _TYPENAME.finditer(data):
-        _erase(out, *match.span(1))
+        if _BEFORE_TYPENAME.search(data, max(0, match.start() - _LOOK_BACK), match.start()):
+            _erase(out, match.start(), match.start() + len(b"typename"))
     for match in _MACRO_CALL.finditer(data):
         _mend_call(out, data, match)
     return bytes(out)

@@ -1,6 +1,7 @@
-"""The names that stand outside of function bodies in a C++ file: all that it declares for others is among them.
+"""The names that a C++ file may declare for others: those outside of function bodies that stand as declared names do.
 
-Read from the text, with no tree: a file that does not hold a name here need not be parsed for it.
+Read from the text, with no tree: a file that does not hold a name here need not be parsed for it. Names that are only
+used outside of bodies, as the types of parameters are, are left out where the text shows it.
 """
 
 from __future__ import annotations
@@ -11,13 +12,16 @@ from kernelscope.syntax.cuda.directives import DECLARATIVE, without_strings
 
 _TOKEN = re.compile(rb"(?m)^[ \t]*#(?:[^\n\\]|\\\r?\n|\\.)*+|[{};]")
 _WORD = re.compile(rb"[A-Za-z_]\w*")
+_DECLARED = re.compile(rb"[A-Za-z_]\w*(?=\s*(?:[({=;\[,)}]|:(?!:)|__attribute__\b))")
+"""A name and what may follow it where it is declared: its parameters, value, bounds, body, or the next name."""
+_TYPES = re.compile(rb"(?:struct|class|union|enum)\b([^{};=()]*)")
+_DEFINED = re.compile(rb"#\s*define\s+(\w+)")
+_SPECIALISED = re.compile(rb"template\s*<\s*>")
+_WITH_ARGUMENTS = re.compile(rb"[A-Za-z_]\w*(?=\s*<)")
 
 
 def outer_names(data: bytes) -> frozenset[bytes]:
-    """Names of declarations, their types and parameters, and all words of directives.
-
-    Where braces do not match, as where branches of an `#if` open the same block, all words of the file.
-    """
+    """The names; where braces do not match, as where branches of an `#if` open the same block, all words of the file."""
     text = without_strings(data)
     parts: list[bytes] = []
     depth = inside = 0  # `inside` counts the braces of the function body or initialiser that is skipped
@@ -27,7 +31,7 @@ def outer_names(data: bytes) -> frozenset[bytes]:
         if token == b"{":
             if inside or not _declares(text[head : match.start()]):
                 if not inside:
-                    parts.append(text[begin : match.start()])
+                    parts.append(text[begin : match.end()])
                 inside += 1
             depth += 1
         elif token == b"}":
@@ -45,7 +49,13 @@ def outer_names(data: bytes) -> frozenset[bytes]:
     if depth:
         return frozenset(_WORD.findall(text))
     parts.append(text[begin:])
-    return frozenset(_WORD.findall(b" ".join(parts)))
+    outside = b" ".join(parts)
+    found = {*_DECLARED.findall(outside), *_DEFINED.findall(outside)}
+    for head in _TYPES.findall(outside):
+        found.update(_WORD.findall(head))
+    if _SPECIALISED.search(outside):
+        found.update(_WITH_ARGUMENTS.findall(outside))
+    return frozenset(found)
 
 
 def _declares(head: bytes) -> bool:

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 
 import tree_sitter_cuda
-from tree_sitter import Language, Node, Parser, Tree
+from tree_sitter import Language, Node, Parser, Query, Tree
 
 from kernelscope.results import Span
+from kernelscope.syntax.captures import captured
 from kernelscope.syntax.cuda import tree as t
 from kernelscope.syntax.cuda.directives import directives
 from kernelscope.syntax.cuda.lowered import Lowered, by_name
@@ -30,6 +31,17 @@ from kernelscope.syntax.text import SourceText, with_line_feeds
 @cache
 def language() -> Language:
     return Language(tree_sitter_cuda.language())
+
+
+DECLARING = (
+    "function_definition", "declaration", "field_declaration", "enumerator_list", "struct_specifier", "class_specifier",
+    "union_specifier", "alias_declaration", "type_definition",
+)  # fmt: skip
+
+
+@cache
+def _declaring() -> Query:
+    return Query(language(), " ".join(f"({kind}) @{kind}" for kind in DECLARING))
 
 
 @dataclass(frozen=True)
@@ -98,12 +110,14 @@ class CudaSource:
         return {}
 
     @cached_property
-    def nodes(self) -> dict[str, list[Node]]:
-        """All named nodes by type, in source order."""
-        found: dict[str, list[Node]] = {}
-        for node in walk(self.root):
-            found.setdefault(node.type, []).append(node)
-        return found
+    def declaring(self) -> dict[str, list[Node]]:
+        """The nodes that declare something (see `DECLARING`) by type, in source order."""
+        found = captured(_declaring(), self.root)
+        if not found:
+            for node in walk(self.root):
+                if node.type in DECLARING:
+                    found.setdefault(node.type, []).append(node)
+        return {kind: sorted(nodes, key=lambda n: (n.start_byte, -n.end_byte)) for kind, nodes in found.items()}
 
 
 def parse(data: bytes, macros: Macros | None = None, path: str = "") -> CudaSource:

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 
 import tree_sitter_python
-from tree_sitter import Language, Node, Parser, Query, QueryCursor, Tree
+from tree_sitter import Language, Node, Parser, Query, Tree
 
 from kernelscope.results import Span
+from kernelscope.syntax.captures import MAX_BROKEN_NODES, captured
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.expressions import span_of, text_of
 from kernelscope.syntax.python.mending import dangling_dots, with_holes
@@ -29,23 +30,6 @@ def language() -> Language:
 @cache
 def _comment_query() -> Query:
     return Query(language(), "(comment) @comment")
-
-
-MAX_BROKEN_CHILDREN = 10_000
-MAX_BROKEN_NODES = 5_000
-
-
-def captured(query: Query, root: Node) -> dict[str, list[Node]]:
-    """The captures of a query; none below error nodes so wide that the query, quadratic in them, would hang."""
-    todo = [root] if root.has_error else []
-    for _ in range(MAX_BROKEN_NODES):
-        if not todo:
-            break
-        node = todo.pop()
-        if node.type == "ERROR" and node.child_count > MAX_BROKEN_CHILDREN:
-            return {}
-        todo.extend(child for child in node.children if child.has_error)
-    return QueryCursor(query).captures(root)
 
 
 @dataclass(frozen=True, slots=True)

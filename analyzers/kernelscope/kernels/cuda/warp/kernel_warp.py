@@ -58,8 +58,7 @@ class KernelWarp:
         """Files in force where a name may be defined: the kernel's, its headers, those that include it and theirs."""
         yield from self.facts.unit.with_name(name)
         for path, headers in self._including.items():
-            word = name.encode()
-            if any(word in header.names for header in headers) and (includer := self._includer(path)) is not None:
+            if any(h.may_declare(name) for h in headers) and (includer := self._includer(path)) is not None:
                 yield from includer.with_name(name)
 
     @cached_property
