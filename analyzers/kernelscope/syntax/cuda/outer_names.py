@@ -21,7 +21,7 @@ _WITH_ARGUMENTS = re.compile(rb"[A-Za-z_]\w*(?=\s*<)")
 
 
 def outer_names(data: bytes) -> frozenset[bytes]:
-    """The names; where braces do not match, as where branches of an `#if` open the same block, all words of the file."""
+    """The names; all words of a file whose braces do not match, as where branches of an `#if` open one block."""
     text = without_strings(data)
     parts: list[bytes] = []
     depth = inside = 0  # `inside` counts the braces of the function body or initialiser that is skipped
