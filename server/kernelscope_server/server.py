@@ -11,12 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from functools import partial
 from typing import BinaryIO
-
-from kernelscope import __version__
-from lsprotocol import types
-from pygls.lsp.server import LanguageServer
 
 from kernelscope_server.inbox import Inbox
 from kernelscope_server.protocol import INFORMATION, Handler, Protocol, Reply
@@ -28,20 +23,14 @@ EXIT_SECONDS = 3.0
 PARENT_POLL_SECONDS = 2.0
 SWITCH_SECONDS = 0.001
 """How long the analysis may keep the interpreter while the reader, the writer or the index has something to do."""
-NOTEBOOKS = types.NotebookDocumentSyncOptions(
-    notebook_selector=[types.NotebookDocumentFilterWithCells([types.NotebookCellLanguage("python")])]
-)
+CANCEL, EXIT = "$/cancelRequest", "exit"
 
 
-class Server(LanguageServer):
-    """A pygls server on streams of its own; see `protocol` for what is done to each message."""
-
-    protocol: Protocol  # pyright: ignore[reportIncompatibleVariableOverride]
+class Server:
+    """A server on a pair of streams; see `protocol` for what is done to each message."""
 
     def __init__(self, stdin: BinaryIO, stdout: BinaryIO) -> None:
-        super().__init__(  # pyright: ignore[reportUnknownMemberType]
-            "kernelscope", __version__, notebook_document_sync=NOTEBOOKS, protocol_cls=Protocol
-        )
+        self.protocol = Protocol()
         self._stdin = stdin
         self._inbox = Inbox()
         self._postponed: queue.SimpleQueue[tuple[int | str, Callable[[], None]]] = queue.SimpleQueue()
@@ -53,13 +42,13 @@ class Server(LanguageServer):
 
     # -- what features use -------------------------------------------------------------------------------
 
-    def on(self, method: str, handler: Handler, options: object = None) -> None:
+    def on(self, method: str, handler: Handler) -> None:
         """Register the handler of a request or notification; it gets and returns plain dicts."""
-        self.feature(method, options)(partial(handler))  # pygls marks what it registers; a method cannot be marked
+        self.protocol.handlers[method] = handler
 
     def on_command(self, name: str, handler: Callable[[object], object]) -> None:
         """Register a command; its handler gets the first argument, or None."""
-        self.command(name)(partial(handler))
+        self.protocol.commands[name] = handler
 
     def notify(self, method: str, params: object) -> None:
         self.protocol.notify(method, params)
@@ -83,7 +72,7 @@ class Server(LanguageServer):
         threading.Thread(target=self._work_beside, name="beside", daemon=True).start()
         while True:
             message = self._inbox.next(IDLE_SECONDS)
-            if isinstance(message, End) or (is_table(message) and message.get("method") == types.EXIT):
+            if isinstance(message, End) or (is_table(message) and message.get("method") == EXIT):
                 break
             if message is None:
                 for action in self.on_idle:
@@ -102,11 +91,11 @@ class Server(LanguageServer):
             except (OSError, ValueError):
                 message = End()
             method = message.get("method") if is_table(message) else None
-            if method == types.CANCEL_REQUEST and is_table(message):
+            if method == CANCEL and is_table(message):
                 self._cancel(message.get("params"))
                 continue
             self._inbox.put(message)
-            if isinstance(message, End) or method == types.EXIT:
+            if isinstance(message, End) or method == EXIT:
                 self.protocol.output.hurry()
                 time.sleep(EXIT_SECONDS)
                 os._exit(self.protocol.exit_status)
