@@ -187,8 +187,8 @@ def call_function(run: Interpreter, function: Function, args: Arguments, kwargs:
     if of_file:
         if run.running and (caller := run.running[-1].function) is not None:
             run.contexts.edges.add((caller.definition.node, node))
-        facts, ones = run.known.facts, run.symbols.ones
-        run.contexts.note(node, scope.names, function.receiver, facts, ones, run.aside)
+        receiver = function.receiver if function.is_bound else None
+        run.contexts.note(node, scope.names, receiver, run.known.facts, run.symbols.ones, run.aside)
     run.contexts.within += of_file
     run.helpers += is_helper
     try:

@@ -81,6 +81,10 @@ class Join:
                 return self._either(name, other)
             case (Tensor(), Unknown()):
                 return self._either(name, one)
+            case (Dim() | Opaque() | Number() | float(), Tensor()):
+                return other  # a number is broadcast like a tensor without dims
+            case (Tensor(), Dim() | Opaque() | Number() | float()):
+                return one
             case (Unknown(), tuple()):
                 return other  # a way that is not followed says nothing
             case (tuple(), Unknown()):
@@ -119,6 +123,10 @@ class Join:
                 return self.values(name, one, tuple(other.element(i) for i in range(len(one))))
             case (Choice(), Choice()) if one.is_of_table and other.is_of_table:
                 return one.with_first(self.values(name, one.entries[0], other.entries[0]))
+            case (Instance(), tuple() | list() | Alike()) if not one.is_module:
+                return one  # what holds the same in its order is a shorter way to give it
+            case (tuple() | list() | Alike(), Instance()) if not other.is_module:
+                return other
             case (Instance(), Instance()) if one.cls.node is other.cls.node:
                 return Choice([one, other]) if one.is_module and one.made_with != other.made_with else one
             case _:
