@@ -89,7 +89,12 @@ def attribute(run: Interpreter, value: Value, name: str, span: Any) -> Value:
             return _layer_attribute(value, name)
         case Class():
             found = run.class_attribute(value.definition, name)
-            return _class_attribute(run, found, None)
+            held = _class_attribute(run, found, None)
+            if isinstance(held, Unknown) and records.derives(run, value.definition, records.ENUMERATIONS):
+                return f"{value.definition.name}.{name}"
+            return held
+        case str() if name in ("value", "name"):
+            return value  # a member of an enumeration
         case Sequential() if name in value.names:
             return value.parts[value.names.index(name)]
         case SuperValue():

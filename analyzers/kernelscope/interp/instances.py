@@ -16,7 +16,7 @@ from kernelscope.interp.calls import call, call_function, through
 from kernelscope.interp.interpreter import (
     Interpreter,
 )
-from kernelscope.interp.records import DICTS, derives, fill, is_record
+from kernelscope.interp.records import DICTS, ENUMERATIONS, derives, fill, is_record
 from kernelscope.interp.sequences import Mapping, is_callable
 from kernelscope.interp.values import (
     Arguments,
@@ -52,6 +52,8 @@ def construct(run: Interpreter, cls: Definition, args: Arguments, kwargs: Keywor
             own_forward = run.class_attribute(cls, "forward")
             if isinstance(layer, Module) and not isinstance(own_forward, Definition):
                 return layer
+    if len(args) == 1 and derives(run, cls, ENUMERATIONS):
+        return args[0]
     is_module = run.is_module(cls)
     key = _key(cls, args, kwargs) if is_module else None
     if key is not None and (known := run.layers.get(key)) is not None:

@@ -14,7 +14,7 @@ from kernelscope import ops
 from kernelscope.dims import ARITHMETIC, Dim, Facts, dim
 from kernelscope.dims.polynomial import cancel
 from kernelscope.interp.interpreter import Interpreter
-from kernelscope.interp.sequences import MAX_ELEMENTS, sequence
+from kernelscope.interp.sequences import MAX_ELEMENTS, any_of, sequence
 from kernelscope.interp.values import (
     Alike,
     Builtin,
@@ -186,6 +186,10 @@ def _sequence_operator(op: str, left: Value, right: Value, span: Any) -> Value:
     one, two = sequence(left), sequence(right)
     if op == "+" and one is not None and two is not None:
         return one + two if isinstance(left, list) else tuple(one + two)
+    if op == "+" and (isinstance(left, Alike) or isinstance(right, Alike)):
+        parts = [p for v in (left, right) for p in ([v.element] if isinstance(v, Alike) else sequence(v) or [])]
+        if all(isinstance(v, Alike) or sequence(v) is not None for v in (left, right)):
+            return Alike(any_of(parts))
     count = right.const if isinstance(right, Dim) else left.const if isinstance(left, Dim) else None
     held = one if one is not None else two
     if op == "*" and held is not None and count is not None and 0 <= count * len(held) <= MAX_ELEMENTS:
