@@ -165,7 +165,7 @@ def _boolean(run: Interpreter, scope: Scope, node: t.BoolOp) -> Value:
     finally:
         scope.names, run.known = names, known
     callables = [c for c in candidates if is_callable(c)]
-    if callables and all(is_callable(c) or isinstance(c, Opaque) for c in candidates):
+    if callables and all(is_callable(c) or isinstance(c, Opaque | Unknown) for c in candidates):
         return any_of(callables)  # `given or Default`: what is given stands for the same
     if node.op == "or":  # all but the last are there if they are chosen
         candidates = [*(present(c) for c in candidates[:-1]), candidates[-1]]

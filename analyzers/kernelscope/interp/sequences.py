@@ -85,7 +85,7 @@ def iterated(run: Interpreter, value: Value) -> list[Value] | Alike:
         return found
     match value:
         case Sequential():
-            return value.parts if not any(isinstance(p, Alike) for p in value.parts) else Alike(any_of(value.parts))
+            return value.parts if not any(isinstance(p, Alike) for p in value.parts) else _alike(value.parts)
         case Alike():
             return value
         case Several():
@@ -99,6 +99,12 @@ def iterated(run: Interpreter, value: Value) -> list[Value] | Alike:
             return Alike(Number("a loop counter", True), value.stop)
         case _:
             return Alike(_part(run, value, Unknown("an element of something that is not known")))
+
+
+def _alike(parts: list[Value]) -> Alike:
+    """Parts of which some stand for any number."""
+    count = parts[0].count if len(parts) == 1 and isinstance(parts[0], Alike) else None
+    return Alike(any_of([p.element if isinstance(p, Alike) else p for p in parts]), count)
 
 
 def _part(run: Interpreter, whole: Value, part: Value) -> Value:
