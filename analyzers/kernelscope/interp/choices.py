@@ -109,8 +109,13 @@ def _tried(run: Interpreter, entry: Value, args: Arguments, kwargs: Keywords, sp
 
 
 def _is_enough(choice: Choice, results: list[Value]) -> bool:
-    """Whether another way to the same need not be looked at: one tells every size, or two tell what they can."""
-    if not is_one_thing(choice):
+    """Whether another way to the same need not be looked at: one tells every size, or two tell what they can.
+
+    Objects of one class may be made with other sizes, and methods of several objects do what those do: each is asked.
+    """
+    if not is_one_thing(choice) or any(isinstance(entry, Instance) for entry in choice.entries):
+        return False
+    if len({id(entry.receiver) for entry in choice.entries if isinstance(entry, Function)}) > 1:
         return False
     return _tells(results[-1], True) or sum(_tells(result, False) for result in results) >= MAX_WAYS
 

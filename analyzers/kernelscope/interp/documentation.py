@@ -16,7 +16,8 @@ from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Shape, Size
 from kernelscope.workspace.modules import Definition
 
-OF_SHAPE = r"of shape\s*`?\(([^()]*)\)`?"
+OF_SHAPE = r"\bshape(?:\s+of|\s+is|:)?\s*`*[(\[]([^()\[\]]*)[)\]]"
+TIMES = re.compile(r"\s+[xX×]\s+")
 ENTRY = r"(?<![\w.])%s`?\s*(?:\([^\n]*?|:[^\n]*?)" + OF_SHAPE
 SHAPE_KEY = "shape"
 
@@ -46,7 +47,8 @@ def documented(run: Interpreter, function: Function, name: str) -> Told | None:
 
 
 def _sizes(text: str) -> Shape | None:
-    parts = [part.strip().strip("`'\"") for part in text.split(",")]
+    parts = TIMES.sub("*", text).split(",") if "," in text else TIMES.split(text)
+    parts = [part.strip().strip("`'\"") for part in parts]
     sizes: list[Size] = []
     for part in parts if parts[-1] else parts[:-1]:
         found = parse(part)

@@ -25,7 +25,7 @@ from kernelscope.interp.values import Alike, Function, Instance, Maybe, Opaque, 
 from kernelscope.ops import Module, ShapeError
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
-from kernelscope.tensor import Several, Tensor, Unknown
+from kernelscope.tensor import Several, Shape, Tensor, Unknown
 
 MAX_UNROLLED = 8
 MAX_FORKS = 3
@@ -263,6 +263,8 @@ def _unpack(run: Interpreter, scope: Scope, targets: list[t.Expr], value: Value,
     if values is not None and any(isinstance(v, Unpacked) for v in values):
         values = None
     if values is None:
+        if run.symbols.trial is not None and isinstance(value, Tensor | Shape):
+            run.symbols.trial.unpacked()
         element = value.element if isinstance(value, Alike | Several) else _part_of(value, span)
         for index, target in enumerate(targets):
             part = Unknown("some of the values") if isinstance(target, t.Starred) else element

@@ -72,7 +72,7 @@ class Join:
         match one, other:
             case (Number(), Dim() | Opaque() | Number() | float()) | (Dim() | Opaque() | float(), Number()):
                 whole = all(isinstance(v, Dim) or (isinstance(v, Number) and v.is_integer) for v in (one, other))
-                return Number(REASON, whole)
+                return self.symbols.new(self.scope, name, REASON) if whole else Number(REASON)
             case (Dim() | Opaque(), Dim() | Opaque()):
                 return self._size(as_size(one), as_size(other), name) if one != other else one
             case (Tensor(), Tensor()):
@@ -107,8 +107,12 @@ class Join:
                 return Alike(self.any_of(name, parts))
             case (dict(), dict()):
                 return self.names(one, other)
-            case (Unknown(), Dim() | Number()) | (Dim() | Number(), Unknown()):
-                return Number(REASON, not isinstance(one if isinstance(other, Unknown) else other, float))
+            case (Unknown(), Dim() | Number() | Opaque()) | (Dim() | Number() | Opaque(), Unknown()):
+                known = one if isinstance(other, Unknown) else other
+                if isinstance(known, Opaque) and known.default is None:
+                    return joined(one, other)
+                whole = not isinstance(known, Number) or known.is_integer
+                return self.symbols.new(self.scope, name, REASON) if whole else Number(REASON)
             case (Opaque(), _) if isinstance(other, CALLABLES):
                 return as_given(other)  # what is given is of the same kind
             case (_, Opaque()) if isinstance(one, CALLABLES):

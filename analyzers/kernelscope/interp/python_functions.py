@@ -98,12 +98,16 @@ def _round(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Va
             return Number(is_integer=len(args) == 1)
 
 
-def _extreme(pick: Callable[..., Dim]) -> Callable[..., Value]:
+def _extreme(pick: Callable[..., Dim], name: str) -> Callable[..., Value]:
     def find(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
+        if len(args) == 1 and isinstance(args[0], Opaque):
+            return Opaque(f"{name}({args[0].name})")
         values = [as_size(a) for a in (sequence(args[0]) or args if len(args) == 1 else args)]
         if values and all(isinstance(v, Dim) for v in values):
             return pick(*values)
-        return Number()
+        if (lost := next((v for v in values if isinstance(v, Unknown)), None)) is not None:
+            return lost
+        return Number(is_integer=all(isinstance(v, Dim) or (isinstance(v, Number) and v.is_integer) for v in values))
 
     return find
 
@@ -306,7 +310,8 @@ PLAIN: dict[str, Callable[..., Value]] = {
     "torch._dynamo.is_compiling": lambda *a: False, "torch.is_autocast_enabled": _flag,
 }  # fmt: skip
 BUILTINS: dict[str, Callable[..., Value]] = {
-    "len": _len, "int": _int, "round": _round, "max": _extreme(maximum), "min": _extreme(minimum), "range": _range,
+    "len": _len, "int": _int, "round": _round, "range": _range,
+    "max": _extreme(maximum, "max"), "min": _extreme(minimum, "min"),
     "enumerate": _enumerate, "zip": _zip, "getattr": _getattr, "isinstance": _isinstance, "list": _same_elements,
     "tuple": _tuple, "reversed": _same_elements, "sorted": _same_elements, "map": _map, "sum": _sum, "dict": _dict,
     "bool": _bool, "hasattr": _hasattr, "callable": _flag, "any": _flag, "all": _flag, "iter": _same_elements,
