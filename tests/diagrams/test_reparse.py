@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -29,6 +30,20 @@ def test_a_picture_is_its_graph(kind: Callable[[random.Random], Graph], chunk: i
 def test_a_picture_that_runs_right_is_its_graph(kind: Callable[[random.Random], Graph]) -> None:
     for seed in range(GRAPHS // len(KINDS) // 4):
         check(replace(kind(random.Random(seed)), direction=Direction.RIGHT), f"{kind.__name__} {seed}")
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_a_picture_as_narrow_as_can_be_is_its_graph(kind: Callable[[random.Random], Graph]) -> None:
+    for seed in range(GRAPHS // len(KINDS) // 2):
+        graph = kind(random.Random(seed))
+        drawing = draw(graph, width=10)
+        told = any("frames" in remark for remark in drawing.remarks)
+        if any("more like" in remark for remark in drawing.remarks):
+            continue
+        frames = [] if told else [group.key for group in graph.groups if _members(graph, group.key)]
+        picture = re.split(r"\n\n(?=\(1\) |frames )", drawing.text)[0]
+        reading = Reading(picture, [box.key for box in graph.boxes], frames)
+        assert reading.edges() == {(edge.source, edge.target) for edge in graph.edges}, f"{seed}\n{drawing.text}"
 
 
 def check(graph: Graph, name: str) -> None:

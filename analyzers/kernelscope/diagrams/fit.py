@@ -1,7 +1,7 @@
 """The width ladder: a graph is drawn ever more closely until it fits, and never cut.
 
 From loose to close: alike siblings left out, long notes, names and labels broken or told in the legend, notes inside
-their boxes, wide layers continued below. A picture that fits in no way is the narrowest of them, and says that it is
+their boxes, wide layers continued below, frames told as notes. A picture that fits in no way is the narrowest of them, and says that it is
 too wide.
 """
 
@@ -19,6 +19,7 @@ from kernelscope.diagrams.fold import (
     with_short_lines,
     with_short_notes,
     without_middle_siblings,
+    without_plain_groups,
 )
 from kernelscope.diagrams.labels import Legend
 from kernelscope.diagrams.level import Style
@@ -70,7 +71,12 @@ class _Rung:
     gap: int = 3
     share: float = 0
 
+    def style(self, width: int) -> Style:
+        return Style(self.gap, self.gap, int(width * self.share) if self.share else None)
 
+
+_UNFRAMED = 6
+"""The rung from which frames are left out when with them the picture fits nowhere."""
 _LADDER = (
     _Rung(note=32, line=40, label=36),
     _Rung(note=24, line=32, label=28),
@@ -83,6 +89,7 @@ _LADDER = (
     _Rung(note=0, line=16, label=3, share=0.5, gap=2),
     _Rung(note=0, line=12, label=3, share=0.33, gap=2),
     _Rung(note=0, line=12, label=3, share=0.1, gap=2),
+    _Rung(note=0, line=10, label=3, share=0.2, gap=1),
 )
 
 
@@ -95,8 +102,10 @@ def _attempts(graph: Graph, width: int) -> Iterator[Callable[[], Layout]]:
     if remarks:
         yield partial(_drawn, graph, Style(), remarks)
     for rung in _LADDER:
-        room = int(width * rung.share) if rung.share else None
-        yield partial(_drawn_closer, graph, rung, Style(rung.gap, rung.gap, room), remarks)
+        yield partial(_drawn_closer, graph, rung, rung.style(width), remarks)
+    unframed, more = without_plain_groups(graph)
+    for rung in _LADDER[_UNFRAMED:] if more else ():
+        yield partial(_drawn_closer, unframed, rung, rung.style(width), [*remarks, *more])
 
 
 def _drawn_closer(graph: Graph, rung: _Rung, style: Style, remarks: list[str]) -> Layout:

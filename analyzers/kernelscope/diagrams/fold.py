@@ -49,6 +49,23 @@ def _closed(graph: Graph, group: Group) -> Box:
     return Box(group.key, lines, border=Border.DOUBLE, group=group.parent, kind="group")
 
 
+def without_plain_groups(graph: Graph) -> tuple[Graph, list[str]]:
+    """Groups that are not repeated as notes of their boxes: frames in frames take the most room; and remarks."""
+    plain = {group.key: group for group in graph.groups if not group.repeat}
+    if not plain:
+        return graph, []
+
+    def outer(key: str) -> str:
+        return next((k for k in reversed(graph.ancestors(key)) if k not in plain), "")
+
+    boxes: list[Box] = []
+    for box in graph.boxes:
+        around = tuple(plain[key].heading for key in graph.ancestors(box.group) if key in plain)
+        boxes.append(replace(box, group=outer(box.group), notes=(*box.notes, *around)) if around else box)
+    groups = tuple(replace(g, parent=outer(g.parent)) for g in graph.groups if g.key not in plain)
+    return replace(graph, boxes=tuple(boxes), groups=groups), ["frames are told as notes of their boxes"]
+
+
 def collapse(graph: Graph, keys: set[str]) -> Graph:
     """The graph with some groups closed."""
     return replace(graph, groups=tuple(replace(g, collapsed=g.collapsed or g.key in keys) for g in graph.groups))
