@@ -1,8 +1,8 @@
 """The width ladder: a graph is drawn ever more closely until it fits, and never cut.
 
 From loose to close: alike siblings left out, long notes, names and labels broken or told in the legend, notes inside
-their boxes, wide layers continued below, frames told as notes. A picture that fits in no way is the narrowest of them, and says that it is
-too wide.
+their boxes, wide layers continued below, frames told as notes. A picture that fits in no way is the narrowest of them,
+and says that it is too wide.
 """
 
 from __future__ import annotations
