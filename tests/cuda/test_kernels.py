@@ -114,7 +114,9 @@ def test_registers_are_those_of_a_build_log_nearby(tmp_path: Path) -> None:
     analysis = Analysis([tmp_path])
     rows = dict(_card(analysis, path, b"scale"))
     assert rows["Registers"] == "`ptxas` 40 to 96 over 2 instantiations on sm_90, 40 bytes spilled (L6 `make.log`)"
-    assert rows["Occupancy"] == "2 blocks/SM = 16/64 warps = 25% on sm_90, limited by registers"
+    assert rows["Occupancy"] == (
+        "2 blocks/SM = 16/64 warps = 25% on sm_90, limited by registers<br>one wave, 3% full, on H100 (132 SMs)"
+    )
     assert dict(_card(analysis, path, b"rescale"))["Registers"] == "not known without ptxas"
 
 

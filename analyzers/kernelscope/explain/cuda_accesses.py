@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 
 from kernelscope.dims import Dim, render
 from kernelscope.kernels.cuda.warp.accesses import Verdict
 from kernelscope.kernels.cuda.warp.banks import Conflict
 from kernelscope.kernels.cuda.warp.sectors import SECTOR, Class, Traffic
+from kernelscope.kernels.cuda.warp.types import Opaque
 
+_PRIMED = re.compile(r"\(([\w.]+)′+\)")
 MAX_LINES = 80
 MAX_NEEDS = 3
 
@@ -17,7 +20,7 @@ def access_lines(found: Sequence[Verdict], space: str, line: Callable[[Verdict],
     """`A` L63 load: coalesced (stride 1, 4 bytes/lane)`, once for what is the same; the verdict comes with its text."""
     told: dict[str, None] = {}
     for verdict in found:
-        if verdict.access.memory.space not in (space, "unknown") or len(told) >= MAX_LINES:
+        if verdict.access.memory.space not in (space, "unknown") or len(told) >= MAX_LINES or _is_hearsay(verdict):
             continue
         access = verdict.access
         through = f" via `{access.through}`" if access.through else ""
@@ -25,6 +28,17 @@ def access_lines(found: Sequence[Verdict], space: str, line: Callable[[Verdict],
         if text not in told:
             told[text] = None
             yield text, verdict
+
+
+def _is_hearsay(verdict: Verdict) -> bool:
+    """An access to something of which neither type nor place is known: it may as well be a variable."""
+    memory = verdict.access.memory
+    return verdict.outcome is None and not verdict.scattered and memory.element == Opaque() and "[" in memory.name
+
+
+def unprimed(text: str) -> str:
+    """Without the marks that tell counters of several loops apart."""
+    return _PRIMED.sub(r"\1", text).replace("′", "")
 
 
 def _names(verdict: Verdict) -> str:
@@ -46,7 +60,8 @@ def describe(verdict: Verdict) -> str:
     else:
         head, details = _traffic(verdict.outcome, verdict.width)
     if verdict.needs:
-        details.append(f"if {' and '.join(verdict.needs[:MAX_NEEDS])}")
+        more = f" and {len(verdict.needs) - MAX_NEEDS} more such" if len(verdict.needs) > MAX_NEEDS else ""
+        details.append(f"if {' and '.join(map(unprimed, verdict.needs[:MAX_NEEDS]))}{more}")
     worst = " at worst" if verdict.others else ""
     return f"{head}{worst} ({', '.join(details)})" if details else f"{head}{worst}"
 

@@ -20,8 +20,8 @@ from kernelscope.kernels.cuda.operations import Operation
 from kernelscope.kernels.cuda.resources import cluster_dims, loop_kind, vector_width
 from kernelscope.kernels.cuda.shared_memory import SharedArray, SharedMemory
 from kernelscope.kernels.cuda.warp.kernel_warp import KernelWarp, kernel_warp
-from kernelscope.kernels.hardware import Generation, generation
-from kernelscope.kernels.occupancy import occupancy
+from kernelscope.kernels.hardware import GPUS, Generation, Gpu, generation
+from kernelscope.kernels.occupancy import occupancy, waves
 from kernelscope.results import Hover, Link, Location, Span, Target
 
 MAX_SIGNATURE = 160
@@ -53,7 +53,7 @@ def kernel_card(facts: KernelFacts, gpu: str = "H100") -> Card:
         ("Loop", lambda: _loop(facts)),
         ("Warp specialisation", lambda: _specialisation(facts)),
         ("Registers", lambda: _registers(built)),
-        ("Occupancy", lambda: _occupancy(facts, limits, built)),
+        ("Occupancy", lambda: _occupancy(facts, limits, built, GPUS.get(gpu))),
     )
     told = tuple(CardRow(name, tuple(lines()) or (Line("none"),)) for name, lines in rows)
     return Card((CardRow("Cut off", tuple(_cut(facts))), *told) if facts.function.cut else told)
@@ -223,12 +223,13 @@ def _mapping(warp: KernelWarp) -> Iterator[Line]:
 
 
 def _accesses(warp: KernelWarp, space: str) -> Iterator[Line]:
-    for text, verdict in access_lines(warp.verdicts, space, warp.line):
+    lines = list(access_lines(warp.verdicts, space, warp.line))
+    for text, verdict in lines:
         yield Line(text, warp.facts.location(warp.span(verdict.access.span)))
     run = warp.run
     if run is None or not run.complete:
         yield Line("not every path was followed: the kernel is too large")
-    elif warp.launch is not None and warp.differs_by_launch:
+    elif lines and warp.launch is not None and warp.differs_by_launch:
         yield Line(f"as launched at L{warp.launch.line} `{Path(warp.launch.unit.path).name}`", _place(warp.launch))
 
 
@@ -237,7 +238,9 @@ def _accesses(warp: KernelWarp, space: str) -> Iterator[Line]:
 
 def _vector(facts: KernelFacts) -> Iterator[Line]:
     found = vector_width(facts.behaviour.reached)
-    if found is not None:
+    if found is not None and found.width is None:
+        yield Line(f"not known: `{found.type}` is as wide as its template arguments say")
+    elif found is not None:
         yield Line(f"{found.width} B ({found.type})")
 
 
@@ -321,7 +324,9 @@ def _registers(built: tuple[Compiled, ...]) -> Iterator[Line]:
     yield Line(text, place)
 
 
-def _occupancy(facts: KernelFacts, limits: Generation | None, built: tuple[Compiled, ...]) -> Iterator[Line]:
+def _occupancy(
+    facts: KernelFacts, limits: Generation | None, built: tuple[Compiled, ...], chip: Gpu | None
+) -> Iterator[Line]:
     threads = _block_threads(facts)
     static = facts.shared.static_bytes
     if limits is None or threads is None:
@@ -341,6 +346,23 @@ def _occupancy(facts: KernelFacts, limits: Generation | None, built: tuple[Compi
         f"{at_most}{found.blocks_per_sm} blocks/SM = {found.warps_per_sm}/{found.max_warps} warps = {found.share:.0%} "
         f"on {limits.arch}, limited by {' and '.join(found.limited_by)}{supposed}"
     )
+    if chip is not None and found.blocks_per_sm:
+        yield from _waves(facts, found.blocks_per_sm, chip, bool(registers))
+
+
+def _waves(facts: KernelFacts, per_sm: int, chip: Gpu, certain: bool) -> Iterator[Line]:
+    """How often a grid of known size fills all multiprocessors, and how full the last time."""
+    grids = {launch.grid for launch in facts.launches}
+    grid = next(iter(grids)) if len(grids) == 1 else ()
+    blocks = product(size for size in grid if size is not None).const if grid and None not in grid else None
+    if blocks is None or blocks <= 0:
+        return
+    count, tail = waves(blocks, per_sm, chip.sms)
+    least, supposed = ("", "") if certain else ("≥ ", ", if registers allow it")
+    if count < 1:
+        yield Line(f"one wave, {'under 1%' if tail < 0.01 else f'{tail:.0%}'} full, on {chip.name} ({chip.sms} SMs)")
+        return
+    yield Line(f"{least}{count:.3g} waves on {chip.name} ({chip.sms} SMs), the last one {tail:.0%} full{supposed}")
 
 
 def _block_threads(facts: KernelFacts) -> int | None:

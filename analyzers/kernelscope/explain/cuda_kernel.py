@@ -16,8 +16,11 @@ from kernelscope.explain.cuda_pseudocode import kernel_code
 from kernelscope.explain.document import Block, Document, Heading, Line, Paragraph, Picture, Region, Table
 from kernelscope.kernels.cuda import types
 from kernelscope.kernels.cuda.kernels import KernelFacts, Kernels
+from kernelscope.kernels.cuda.launches import Launch
 from kernelscope.kernels.hardware import GPUS, generation
 from kernelscope.results import Location, Target, UserError, ViewOptions
+
+MAX_LAUNCHES = 6
 
 
 def cuda_document(kernels: Kernels, kind: str, target: Target, options: ViewOptions) -> Document:
@@ -64,7 +67,10 @@ def explain_kernel(facts: KernelFacts, options: ViewOptions | None = None) -> Do
 def _levels(facts: KernelFacts) -> Table:
     """What a grid, a block and a warp are made of, launch by launch."""
     rows: list[tuple[Line, ...]] = []
-    for launch in facts.launches[:6]:
+    different: dict[tuple[object, ...], Launch] = {}
+    for launch in facts.launches:
+        different.setdefault((launch.unit.path, launch.line, launch.grid, launch.block), launch)
+    for launch in list(different.values())[:MAX_LAUNCHES]:
         place = launch.unit.source.source.location(Path(launch.unit.path), launch.span)
         grid = ", ".join(render(size) if size is not None else "?" for size in launch.grid)
         block = ", ".join(render(size) if size is not None else "?" for size in launch.block)

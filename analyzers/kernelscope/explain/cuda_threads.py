@@ -7,6 +7,7 @@ from pathlib import Path
 
 from kernelscope.dims import NO_FACTS, Dim, Facts, render
 from kernelscope.dims.compare import bounds
+from kernelscope.explain.cuda_accesses import unprimed
 from kernelscope.kernels.cuda.kernels import KernelFacts, Kernels
 from kernelscope.kernels.cuda.warp.accesses import Verdict
 from kernelscope.kernels.cuda.warp.kernel_run import Run
@@ -22,7 +23,7 @@ BUILTIN = ("blockIdx.x", "blockIdx.y", "blockIdx.z", "threadIdx.x", "threadIdx.y
 
 def formula(d: Dim, order: tuple[str, ...] = ()) -> str:
     """An index as C++ writes it: blocks first, then threads, then the rest in the source's order."""
-    return render(d, (*BUILTIN, *order)).replace("//", "/").replace("′", "")
+    return unprimed(render(d, (*BUILTIN, *order))).replace("//", "/")
 
 
 def index_variables(warp: KernelWarp) -> Iterator[tuple[str, Span, Dim]]:

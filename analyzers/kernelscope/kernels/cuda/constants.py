@@ -29,13 +29,13 @@ from kernelscope.syntax.cuda.expressions import (
 from kernelscope.syntax.cuda.functions import Function
 
 MAX_DEPTH = 40
-_END = 1 << 60
 """An offset behind everything: only what a file declares outside of blocks is known there."""
 _MINIMA = frozenset(("min", "std::min", "cuda::std::min", "cute::min"))
 _MAXIMA = frozenset(("max", "std::max", "cuda::std::max", "cute::max"))
 _CASTS = frozenset(
     ("static_cast", "const_cast", "Int", "_Int", "C", "std::size_t", "cute::Int", "unsigned", "unsigned_int")
 )
+_WORDS = re.compile(r"[A-Za-z_]\w*")
 _RETURN = re.compile(r"\{\s*return\b(.*?);\s*\}\s*\Z", re.DOTALL)
 
 Free = Callable[[str, int], Dim | None]
@@ -102,7 +102,8 @@ class Constants:
             return self._qualified(name, offset, depth)
         outer = self.outer.with_name(name) if self.outer is not None else ()
         for unit in (*self.unit.with_name(name), *outer):
-            declared = unit.declarations.at(name, offset if unit is self.unit else _END)
+            declared = unit.declarations.at(name, offset) if unit is self.unit else None
+            declared = declared or unit.declarations.of_file(name)
             if declared is not None:
                 return self._declared(unit, declared, name, offset, depth)
             macros = unit.source.macros.get(name.encode())
@@ -159,7 +160,7 @@ class Constants:
                     inner = Constants(unit, None, {}, _within(unit, struct, bound, depth))
                     return inner.value(parse_expression(member.value), member.node.start_byte, depth + 1)
         for unit in self.unit.with_name(tail):
-            declared = unit.declarations.at(tail, _END)
+            declared = unit.declarations.of_file(tail)
             if declared is not None and declared.value is not None and not declared.owner:
                 return self._declared(unit, declared, tail, offset, depth)
         return None
@@ -244,6 +245,12 @@ class Constants:
         """The bytes of a type; `sizeof(T)` of a template parameter."""
         found = self.layout_of(type_text, offset, depth)
         return found[0] if found is not None else None
+
+    def is_aligned_template(self, text: str) -> bool:
+        """Whether a type is a struct that asks for an alignment which its template arguments decide."""
+        name = text.partition("<")[0].rpartition("::")[2]
+        structs = (s for unit in self.unit.with_name(name) for s in unit.declarations.structs.get(name, ()))
+        return "<" in text and any(set(_WORDS.findall(struct.align)) & set(struct.templates) for struct in structs)
 
     def layout_of(self, type_text: str, offset: int, depth: int = 0) -> tuple[Dim, int | None] | None:
         """Size and alignment of a type; the alignment is None where only the size has a name."""

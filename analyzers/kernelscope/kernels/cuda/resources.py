@@ -27,23 +27,29 @@ _WIDE_CAST = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Vector:
-    """The widest access to memory by one thread: bytes, and the type that makes it so."""
+    """The widest access to memory by one thread: bytes, and the type that makes it so.
 
-    width: int
+    No width where the type's own alignment depends on what the kernel is instantiated with.
+    """
+
+    width: int | None
     type: str
 
 
 def vector_width(reached: list[Reached]) -> Vector | None:
     """None where every access is of one element."""
     widest: Vector | None = None
+    open_one: Vector | None = None
     for one in reached:
         source = one.unit.source
         texts = [source.text(one.function.body), *(parameter.type for parameter in one.function.params)]
         for text in texts:
             for found in _vectors(text, one.constants, one.function.body.start_byte + 1):
-                if widest is None or found.width > widest.width:
+                if found.width is None:
+                    open_one = open_one or found
+                elif widest is None or found.width > (widest.width or 0):
                     widest = found
-    return widest
+    return widest or open_one
 
 
 def _vectors(text: str, constants: Constants, offset: int) -> Iterator[Vector]:
@@ -55,6 +61,8 @@ def _vectors(text: str, constants: Constants, offset: int) -> Iterator[Vector]:
             width = min(16, laid[1])
             if width > 8 or (width > 4 and laid[0].const > 4):
                 yield Vector(width, kind)
+        elif laid is None and constants.is_aligned_template(kind):
+            yield Vector(None, kind)
 
 
 @lru_cache(maxsize=2048)

@@ -20,6 +20,8 @@ _SCOPES = frozenset(
      "lambda_expression", "function_definition", "for_range_loop", "if_statement", "while_statement")
 )  # fmt: skip
 _DECLARATIONS = ("declaration", "field_declaration")
+FILE_END = 1 << 62
+"""An offset behind all others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,8 @@ class Declaration:
     """The struct around it."""
     align: str = ""
     """What `alignas` asks for."""
+    in_namespace: bool = False
+    """Whether it stands right in a namespace."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +101,14 @@ class Declarations:
                 continue
             if best is None or begin >= best.scope[0]:
                 best = found
+        return best
+
+    def of_file(self, name: str) -> Declaration | None:
+        """The variable that other files mean by a name: of the file itself, else the only one in its namespaces."""
+        best = self.at(name, FILE_END - 1)
+        if best is None:
+            spaces = [found for found in self.variables.get(name, ()) if found.in_namespace]
+            best = spaces[-1] if len({found.scope for found in spaces}) == 1 else None
         return best
 
     def within(self, node: Node) -> Iterator[Declaration]:
@@ -182,6 +194,7 @@ class Declarations:
             _scope(node),
             self._owner(node),
             align,
+            _in_namespace(node),
         )
 
     def _owner(self, node: Node) -> str:
@@ -203,7 +216,10 @@ class Declarations:
                 text = self.source.text(name)
                 previous = value
                 outer = node.parent if node.parent is not None else node
-                found = Declaration(text, "int", (), value, None, frozenset(("constexpr",)), False, name, _scope(outer))
+                found = Declaration(
+                    text, "int", (), value, None, frozenset(("constexpr",)), False, name, _scope(outer),
+                    in_namespace=_in_namespace(outer),
+                )  # fmt: skip
                 self.variables.setdefault(text, []).append(found)
 
     # -- types ----------------------------------------------------------------------------------------------
@@ -288,7 +304,24 @@ def _anonymous(declarations: Declarations, child: Node, inner: Node) -> Declarat
 
 def _scope(node: Node) -> tuple[int, int]:
     """The block around a declaration."""
+    parent = _around(node)
+    return (parent.start_byte, parent.end_byte) if parent is not None and parent.parent is not None else (0, FILE_END)
+
+
+def _around(node: Node) -> Node | None:
     parent = node.parent
     while parent is not None and parent.type not in _SCOPES:
         parent = parent.parent
-    return (parent.start_byte, parent.end_byte) if parent is not None and parent.parent is not None else (0, 1 << 62)
+    return parent
+
+
+def _in_namespace(node: Node) -> bool:
+    """Whether only namespaces and linkage blocks are around a declaration."""
+    parent = _around(node)
+    if parent is None or parent.parent is None:
+        return False
+    while parent is not None and parent.parent is not None:
+        if parent.type != "declaration_list":
+            return False
+        parent = _around(parent)
+    return True

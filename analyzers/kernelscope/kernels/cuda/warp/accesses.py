@@ -21,6 +21,8 @@ MAX_CASES = 64
 MAX_WARPS = 32
 UNKNOWN_WIDTH = 1
 """What stands for the width of a type that is not known, where all lanes want the same element."""
+MAX_WIDTH = 16
+"""Bytes that one lane moves at once."""
 ELEMENT_SIZES = (4, 2)
 """Sizes that are tried for an element type that only a caller knows."""
 
@@ -130,6 +132,8 @@ class _Judge:
             number = width.subs(values).const
             if number is None:
                 raise Undecided(f"the width `{width}` is not known")
+            if number > MAX_WIDTH:
+                raise Undecided(f"the width `{width}` may be more than one access moves")
             yield offset.subs(values), number
 
     def _differs(self, d: Dim) -> bool:

@@ -317,6 +317,8 @@ class Machine:
     def converted(self, value: Value, kind: Type) -> Value:
         """A value as a variable of a type holds it."""
         match kind, value:
+            case PointerTo(target=Opaque(name="auto")), Pointer():
+                return value
             case PointerTo(target=target), Pointer():
                 return value if target == value.target else Pointer(value.memory, value.offset, target)
             case PointerTo(target=target), Open():
