@@ -311,9 +311,8 @@ class Generality:
             return self._new(vector, hint)
         if same and not self._is_better_called(hint, first, is_own):
             return self.spoken(first, vector)
-        if not same and (related := self._related(vector)) is not None:
-            return related
-        return self._new(vector, hint)
+        related = self._longer(first, vector) if same else self._related(vector)
+        return self._new(vector, hint) if related is None else related
 
     def _partly_told(self, name: str) -> Dim:
         """A size that is a number where it is known: what that says of the other calls, or of another size, is open."""
@@ -322,10 +321,26 @@ class Generality:
         return dim(called)
 
     def _is_better_called(self, hint: str, size: Dim, is_own: bool) -> bool:
-        """Whether the function has a word for what its callers call otherwise, or have no word for."""
-        if size.name is None or "." in size.name or self.free(hint) != hint:
+        """Whether the function has a word for what its callers call otherwise, or have no word for.
+
+        What a caller computes of sizes that are not known here, such as `batch*length`, is one size here.
+        """
+        if self.free(hint) != hint:
             return False
-        return is_own or is_of_dim(size.name)
+        if size.name is not None:
+            return "." not in size.name and (is_own or is_of_dim(size.name))
+        names = size.names()
+        return len(names) > 1 and any("." not in n and dim(n) not in self.words.values() for n in names)
+
+    def _longer(self, size: Dim, vector: Vector) -> Dim | None:
+        """A size that callers compute, in terms of another that has a word already and differs by a number."""
+        for known, word in self.words.items():
+            other = next((d for d in known if d is not None), None)
+            if other is None or other.name is not None or any(d not in (None, other) for d in known):
+                continue
+            if [d is None for d in known] == [d is None for d in vector] and (number := (size - other).const):
+                return word + number
+        return None
 
     def _new(self, vector: Vector, name: str) -> Dim:
         word = dim(self.free(name))

@@ -287,7 +287,7 @@ def _common(run: Interpreter, definition: Definition, contexts: list[Context]) -
         if isinstance(receiver, Instance):
             prepare(run, receiver)
             learn_words(common, receiver)
-    for name in parameters:
+    for name in sorted(parameters, key=lambda p: not all(_is_size(c.names.get(p)) for c in contexts)):
         given = [c.names[name] for c in contexts if name in c.names]
         if len(given) == len(contexts):
             hints = [h if h in hinted else "_" for h in uses.unpacked.get(name, [])]
@@ -303,6 +303,13 @@ def _common(run: Interpreter, definition: Definition, contexts: list[Context]) -
     divisible = tuple(f for f in facts.divisible if all(said.issuperset(size.names()) for size in f))
     facts = Facts(divisible=divisible)  # sizes that are equal are told as one already, in the words of the callers
     return Scope(definition.path, Function(definition, receiver, isinstance(receiver, Instance)), names), facts
+
+
+def _is_size(value: Value) -> bool:
+    """Whether an argument is a size or some: what tensors' sizes are computed of may be told by it."""
+    if type(value) is tuple:
+        return all(_is_size(part) for part in value)
+    return isinstance(present(value), Dim | Opaque)
 
 
 def _offer(run: Interpreter, frame: Scope, node: t.FunctionDef) -> Set[str]:

@@ -53,7 +53,7 @@ class Symbols:
     def new(self, scope: Scope, name: str, reason: str) -> Dim:
         """A symbol that nothing else in this call is called."""
         name = name.partition(SEPARATOR)[0]
-        end = "" if self.building else f"{SEPARATOR}{scope.frame}"
+        end = "" if self.building and not _is_of_nobody(scope) else f"{SEPARATOR}{scope.frame}"
         full, count = f"{name}{end}", 1
         while full in self.reasons or full.partition(SEPARATOR)[0] in self.spoken:
             count += 1
@@ -144,6 +144,11 @@ class Symbols:
         own = f"{SEPARATOR}{self.frame}"
         changes = {n: dim(n.removesuffix(own).replace(SEPARATOR, "_")) for n in size.names() if SEPARATOR in n}
         return size.subs(changes) if changes else size
+
+
+def _is_of_nobody(scope: Scope) -> bool:
+    """Whether a function that runs belongs to no object: what it computes for a constructor has a name there."""
+    return scope.function is not None and not scope.function.is_bound
 
 
 def over_sizes(value: Value, change: Callable[[Dim], Dim]) -> Value:
