@@ -285,7 +285,7 @@ def run_body(run: Interpreter, scope: Scope, node: t.FunctionDef) -> Value:
     finally:
         facts = run.known.facts if returns.facts is None else returns.facts
         run.running.pop()
-        run.known = replace(known, facts=run.symbols.carried(facts))
+        run.known = replace(known, facts=run.symbols.carried(facts, caller))
         run.calls -= 1
         run.nested = outer
         run.symbols.frame = caller

@@ -127,13 +127,17 @@ class Symbols:
         changes = {name: dim(self.origins[name]) for name in size.names() if name in self.origins}
         return size.subs(changes) if changes else size
 
-    def carried(self, facts: Facts) -> Facts:
-        """Facts at the end of a call, also about the sizes of others that it had its own words for."""
+    def carried(self, facts: Facts, caller: int) -> Facts:
+        """Facts at the end of a call, also about sizes that it, or its caller, has words of its own for."""
         found = facts
         for name, value in facts.equal.items():
             names = {n: dim(self.origins[n]) for n in (name, *value.names()) if n in self.origins}
             if names:
                 found = found.with_equal(value.subs(names), dim(name).subs(names))
+        for name, value in list(found.equal.items()):
+            word = self.renamed.get(f"{name}{SEPARATOR}{caller}")
+            if word is not None and word not in found.equal and word != name:
+                found = found.with_equal(value, dim(word))
         return found
 
     def shown(self, value: Value) -> Value:
