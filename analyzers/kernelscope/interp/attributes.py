@@ -159,10 +159,12 @@ def prepare(run: Interpreter, instance: Instance) -> None:
         instance.is_ready = True
     if instance.initialise is not None and not instance.is_ready:
         initialise, instance.initialise = instance.initialise, None
-        changes, run.changes = run.changes, Changes()  # an object is made once, whichever way asks for it first
+        # An object is made once, whichever way asks for it first.
+        changes, run.changes = run.changes, Changes(lasting=run.changes.lasting)
         run.symbols.building += 1
         try:
-            initialise(run)
+            with run.done_once():
+                initialise(run)
         finally:
             run.symbols.building -= 1
             run.changes = changes
@@ -174,6 +176,10 @@ def instance_attribute(run: Interpreter, instance: Instance, name: str) -> Value
     prepare(run, instance)
     if name in instance.attributes:
         held = instance.attributes[name]
+        if isinstance(held, list | dict | tuple | Instance) and (
+            (instance.is_module and instance.is_ready) or id(instance.attributes) in run.changes.lasting.held
+        ):
+            run.changes.lasting.hold(held)
         is_open = (held is None or run.certain) and not run.symbols.building
         is_open = is_open and run.is_stored_later(instance.cls, name)
         if isinstance(held, Unknown | Number) and (declared := _declared(run, instance, name)) is not None:

@@ -168,6 +168,7 @@ def call_function(run: Interpreter, function: Function, args: Arguments, kwargs:
     if not isinstance(node, t.FunctionDef):
         return Unknown("no function", span)
     if run.calls >= MAX_CALLS:
+        run.refused += 1
         return Unknown(f"{node.name} is called too deeply", span)
     if run.is_generator(node):
         return Alike(Unknown("what a generator yields"))
@@ -180,9 +181,12 @@ def call_function(run: Interpreter, function: Function, args: Arguments, kwargs:
     if is_helper and _is_administration(run, function):
         return Unknown(f"{node.name} reads settings only", span)
     if (run.quiet and run.calls >= MAX_QUIET_CALLS) or (is_helper and run.helpers >= MAX_HELPERS):
+        run.refused += 1
         return Unknown(f"{node.name} is called too deeply", span)
     scope = Scope(function.definition.path, function, {}, function.closure)
     bind(run, scope, function, args, kwargs)
+    from kernelscope.interp.summaries import followed
+
     of_file = run.contexts.holds(scope.path, node)
     if of_file:
         if run.running and (caller := run.running[-1].function) is not None:
@@ -193,7 +197,8 @@ def call_function(run: Interpreter, function: Function, args: Arguments, kwargs:
     run.helpers += is_helper
     try:
         is_open = any(isinstance(value, Open) for value in scope.names.values())
-        result = run_body(run, scope, node)
+        with run.done_once() if constant else nullcontext():
+            result = followed(run, scope, node)
         result = _opened(result) if is_open else result
     finally:
         run.contexts.within -= of_file
@@ -263,6 +268,9 @@ def _is_of(target: t.Attribute, receiver: str) -> bool:
 def run_body(run: Interpreter, scope: Scope, node: t.FunctionDef) -> Value:
     """Execute a function's body in a scope whose parameters are bound."""
     run.calls += 1
+    run.deepest = max(run.deepest, run.calls)
+    if run.quiet:
+        run.deepest_quiet = max(run.deepest_quiet, run.calls)
     outer, run.nested = run.nested, 0
     run.frames += 1
     scope.frame = run.frames

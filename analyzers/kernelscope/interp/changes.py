@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kernelscope.interp.joins import Join
-from kernelscope.interp.values import Value
+from kernelscope.interp.values import Instance, Value
 
 Container = dict[Any, Value] | list[Value]
 Contents = dict[int, tuple[Container, Container]]
@@ -18,17 +18,52 @@ Contents = dict[int, tuple[Container, Container]]
 
 
 @dataclass(slots=True)
+class Lasting:
+    """What layers hold, and the names of files: seen by every call that follows."""
+
+    held: dict[int, Container] = field(default_factory=dict[int, Container])
+    """By identity."""
+    version: int = 0
+    """Another one whenever something of it may have changed."""
+
+    def hold(self, value: Value, depth: int = 3) -> None:
+        """A layer, or a file, holds this."""
+        match value:
+            case list() | dict():
+                self.held[id(value)] = value
+                parts = value.values() if isinstance(value, dict) else value
+            case tuple():
+                parts = value
+            case Instance() if not value.is_module and value.is_ready:
+                self.held[id(value.attributes)] = value.attributes
+                parts = value.attributes.values()
+            case _:
+                return
+        for part in parts if depth else ():
+            self.hold(part, depth - 1)
+
+    def changed(self, container: Container) -> None:
+        self.version += id(container) in self.held
+
+
+@dataclass(slots=True)
 class Changes:
     """Copies of containers, each made before a change, in order."""
 
     log: list[tuple[Container, Container]] = field(default_factory=list[tuple[Container, Container]])
+    lasting: Lasting = field(default_factory=Lasting)
 
     def before(self, container: Container) -> None:
         """Note that a container is about to change."""
+        self.lasting.changed(container)
         self.log.append((container, container.copy()))
 
     def mark(self) -> int:
         return len(self.log)
+
+    def containers(self, mark: int) -> dict[int, Container]:
+        """What changed since `mark`, by identity."""
+        return {id(container): container for container, _ in self.log[mark:]}
 
     def since(self, mark: int) -> Contents:
         """What the containers that changed since `mark` hold now."""
@@ -37,6 +72,7 @@ class Changes:
     def undo(self, mark: int) -> Contents:
         """Put everything back to what it was at `mark`; gives what it is then."""
         for container, copy in reversed(self.log[mark:]):
+            self.lasting.changed(container)
             _put(container, copy)
         found = self.since(mark)
         del self.log[mark:]

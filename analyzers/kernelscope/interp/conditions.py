@@ -64,6 +64,7 @@ def decided(run: Interpreter, value: Value) -> bool | None:
     known = truth(value)
     if known is None and (name := name_of(value)):
         plain, negated = without_not(name)
+        run.asked.add(plain)
         assumed = run.known.conditions.get(plain)
         return None if assumed is None else assumed != negated
     return known
@@ -137,6 +138,7 @@ def _narrow_kind(run: Interpreter, scope: Scope, subject: t.Name | t.Attribute, 
     if isinstance(subject, t.Name):
         scope.names[subject.id] = layer
     elif isinstance(holder, Instance):
+        run.changes.lasting.held[id(holder.attributes)] = holder.attributes
         run.changes.before(holder.attributes)
         holder.attributes[subject.attr] = layer
 

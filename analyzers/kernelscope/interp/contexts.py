@@ -51,6 +51,10 @@ class Contexts:
     """Whether a function of another file is being interpreted for its calls."""
     within: int = 0
     """How many other functions of the file are running: what they call is seen when they are looked at themselves."""
+    noted: int = 0
+    """How many calls were noted so far."""
+    passed_over: int = 0
+    """How many were not, because of where they were made."""
     calls: dict[t.FunctionDef, list[Context]] = field(default_factory=dict[t.FunctionDef, list[Context]])
     unlikely: dict[t.FunctionDef, list[Context]] = field(default_factory=dict[t.FunctionDef, list[Context]])
     """Calls in branches that are not taken: they tell where there are no others."""
@@ -61,10 +65,14 @@ class Contexts:
 
     def holds(self, path: str, node: t.FunctionDef) -> bool:
         """Whether a function is one of the file, and not a part of the one that is looked at."""
-        if path != self.path or node is self.root:
-            return False
+        return path == self.path and not self.is_part(path, node)
+
+    def is_part(self, path: str, node: t.FunctionDef) -> bool:
+        """Whether a function is the one that is looked at, or a part of it."""
         root = self.root
-        return root is None or not (root.span.start <= node.span.start and node.span.end <= root.span.end)
+        if root is None or path != self.path:
+            return False
+        return node is root or (root.span.start <= node.span.start and node.span.end <= root.span.end)
 
     def counts(self) -> dict[t.FunctionDef, int]:
         """How many calls were seen so far."""
@@ -96,7 +104,9 @@ class Contexts:
         """Remember a call of a function of the file."""
         calls = (self.unlikely if aside else self.calls).setdefault(node, [])
         if self.within or len(calls) >= MAX_CONTEXTS:
+            self.passed_over += 1
             return
+        self.noted += 1
         seen: dict[int, Value] = {}
         kept = {name: over_sizes(_kept(value, seen, 0), facts.rewrite) for name, value in names.items()}
         calls.append(Context(kept, receiver, replace(facts, needed=None), self.caller, frozenset(ones), self.outside))

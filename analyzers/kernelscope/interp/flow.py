@@ -28,8 +28,6 @@ from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Several, Shape, Tensor, Unknown
 
 MAX_UNROLLED = 8
-MAX_FORKS = 3
-"""How many branches are followed apart at a time."""
 ENDED, GOES_ON = True, False
 
 
@@ -69,7 +67,7 @@ def execute(run: Interpreter, scope: Scope, body: list[t.Stmt], returns: Returns
             value = evaluate(run, scope, statement.value)
             outcomes = run.outcomes_of(value)
             rest = body[index + 1 :]
-            if outcomes and rest and run.forks < MAX_FORKS:
+            if outcomes and rest and run.may_fork():
                 return _apart(run, scope, statement, outcomes, returns, rest)
             _assign_all(run, scope, statement, value)
         elif _statement(run, scope, statement, returns):
@@ -232,9 +230,12 @@ def assign(run: Interpreter, scope: Scope, target: t.Expr, value: Value) -> None
 
                     call_function(run, Function(setter, holder, True), [value], {}, target.span)
                     return
+                if holder.is_module and holder.is_ready:
+                    run.changes.lasting.held[id(holder.attributes)] = holder.attributes
                 run.changes.before(holder.attributes)
                 holder.attributes[target.attr] = run.symbols.named(scope, value, f"self.{target.attr}")
             elif isinstance(holder, Module) and target.attr in holder.parameters and isinstance(value, Tensor):
+                run.changes.lasting.held[id(holder.parameters)] = holder.parameters
                 run.changes.before(holder.parameters)
                 holder.parameters[target.attr] = value  # two layers share a weight
             elif isinstance(holder, dict):  # an object without a class of its own
@@ -320,8 +321,8 @@ def _branch(run: Interpreter, scope: Scope, node: t.If, returns: Returns, rest: 
         (second if first_ended else first).enter(run, scope)
         return first_ended and second_ended, False
     join = Join(run.symbols, scope, test.name, since=since)
-    apart = _differing(first.names, second.names, rest) if rest and run.forks < MAX_FORKS else set[str]()
-    if not apart:
+    apart = _differing(first.names, second.names, rest) if rest else set[str]()
+    if not apart or not run.may_fork():
         _meet(run, scope, first, second, join, known)
         return GOES_ON, False
     shared = join.names(first.names, second.names)
@@ -394,9 +395,10 @@ def _only_of(run: Interpreter, scope: Scope, names: dict[str, Value], absent: li
     if not absent:
         return set()
     gone = [present(names[n]) for n in absent]
-    frames = [names, *(outer.names for outer in run.running if outer is not scope)]
-    others = [v for held in frames for v in held.values() if not any(present(v) is g for g in gone)]
-    return sizes_in(gone) - sizes_in(others)
+    own = sizes_in(gone) - sizes_in(v for v in names.values() if not any(present(v) is g for g in gone))
+    run.sought |= own
+    outer = (v for held in run.running if held is not scope for v in held.names.values())
+    return own - sizes_in(v for v in outer if not any(present(v) is g for g in gone)) if own else own
 
 
 def _differing(one: dict[str, Value], other: dict[str, Value], rest: list[t.Stmt]) -> set[str]:

@@ -41,6 +41,7 @@ from kernelscope.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
     from kernelscope.interp.configuration import Configuration
+    from kernelscope.interp.summaries import Summary
     from kernelscope.interp.untaken import Untaken
 
 FUNCTION_STEPS = 60_000
@@ -54,6 +55,8 @@ MAX_QUIET_CALLS = 8
 MAX_HELPERS = 2
 """How deep other functions than constructors go while an object is built: its sizes are near the surface, its
 plumbing is not."""
+MAX_FORKS = 3
+"""How many branches are followed apart at a time."""
 MAX_NESTED = 140
 """Depth of evaluation inside one call, so that Python's own stack is never exhausted."""
 
@@ -165,6 +168,24 @@ class Interpreter:
     """For each class the object that nobody is seen to make."""
     layers: dict[Hashable, Instance] = field(default_factory=dict[Hashable, "Instance"])
     """Layers by class and what they are made with: two that are made alike are alike."""
+    summaries: dict[Hashable, list[Summary]] = field(default_factory=dict[Hashable, "list[Summary]"])
+    """What calls of functions gave."""
+    once: int = 0
+    """Steps spent on what is done once, whoever asks for it first: objects that are made, functions of nothing."""
+    asked: set[str] = field(default_factory=set[str])
+    """The conditions that were asked for since a call began."""
+    cheap: dict[t.FunctionDef, int] = field(default_factory=dict[t.FunctionDef, int])
+    """The most steps that a call of a function took."""
+    sought: set[str] = field(default_factory=set[str])
+    """Sizes of which it was asked since a call began whether others have them as well."""
+    deepest: int = 0
+    """How deep calls went since a call began."""
+    deepest_quiet: int = 0
+    """The same where nothing is noted: there the limit is lower."""
+    most_forks: int = 0
+    """How many branches were followed apart at a time since a call began."""
+    refused: int = 0
+    """How many calls were too deep to be followed, and branches too many to be followed apart."""
     documentation: dict[str, dict[str, Shape]] = field(default_factory=dict[str, "dict[str, Shape]"])
     """For each module with decorators, the shapes that it documents."""
     _mros: dict[t.Stmt, tuple[Resolved, ...]] = field(default_factory=dict[t.Stmt, "tuple[Resolved, ...]"])
@@ -186,7 +207,7 @@ class Interpreter:
         self.met.clear()
         self.known = NOTHING_KNOWN
         self.doubts = 0
-        self.changes = Changes()
+        self.changes = Changes(lasting=self.changes.lasting)
         self.symbols.begin()
         self.deadline = time.thread_time() + GUARD_SECONDS
         self.symbols.trace = self.trace
@@ -197,6 +218,23 @@ class Interpreter:
         self.steps += 1
         if self.steps > self.most or (self.steps % 128 == 0 and time.thread_time() > self.deadline):
             raise OutOfBudget
+
+    @contextmanager
+    def done_once(self) -> Generator[None]:
+        """What happens inside happens to whoever asks first."""
+        steps, once = self.steps, self.once
+        try:
+            yield
+        finally:
+            self.once = once + self.steps - steps
+
+    def may_fork(self) -> bool:
+        """Whether one more branch is followed apart; asked where it would be."""
+        if self.forks >= MAX_FORKS:
+            self.refused += 1
+            return False
+        self.most_forks = max(self.most_forks, self.forks + 1)
+        return True
 
     @contextmanager
     def budget(self, steps: int) -> Generator[None]:
@@ -338,7 +376,9 @@ class Interpreter:
         if key in self.globals:
             return self.globals[key]
         self.globals[key] = Unknown(f"{name} is defined in a circle", span)
-        self.globals[key] = value = self._module_name(path, name, span)
+        with self.done_once():
+            self.globals[key] = value = self._module_name(path, name, span)
+        self.changes.lasting.hold(value)
         return value
 
     def _module_name(self, path: str, name: str, span: Span | None) -> Value:

@@ -62,6 +62,11 @@ class Symbols:
         self.reasons[full] = reason
         return dim(full)
 
+    def renew(self, symbol: str, name: str) -> None:
+        """A symbol of a call that is done once more, in the new call."""
+        self.made[name] = len(self.reasons)
+        self.reasons[name] = self.reasons.get(symbol, "")
+
     def lasting(self, name: str, reason: str) -> Dim:
         """A symbol for what is the same in every call: the size of a group of ranks."""
         while name in self.spoken:

@@ -54,7 +54,11 @@ class Trial:
         self._note(True)
 
     def _note(self, is_odd: bool) -> None:
-        self.surprises += is_odd
+        self.add(is_odd)
+
+    def add(self, surprises: int) -> None:
+        """So much more is odd."""
+        self.surprises += surprises
         if self.surprises > self.limit:
             raise ShapeError("rank", "another rank fits better")
 

@@ -1,0 +1,409 @@
+"""What calls of functions gave, so that a call on values of the same form is not followed again.
+
+A call gives the same, in its own words, as an earlier one of the function on the same object, if what it is given
+differs in nothing but the names of sizes. It costs as many steps as the first, so that no answer depends on it.
+"""
+
+# Values are dynamic by nature; narrowing one to a container leaves its elements unknown to the type checker.
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+
+from __future__ import annotations
+
+from collections.abc import Collection, Hashable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from kernelscope.dims import Dim, Facts, TooLarge, dim
+from kernelscope.dims.spelling import SEPARATOR, is_of_dim
+from kernelscope.interp.calls import run_body
+from kernelscope.interp.changes import Container
+from kernelscope.interp.forms import Copy, Form, Unfit, is_free
+from kernelscope.interp.instances import construct
+from kernelscope.interp.interpreter import MAX_CALLS, MAX_FORKS, MAX_QUIET_CALLS, Interpreter, OutOfBudget
+from kernelscope.interp.symbols import sizes_in
+from kernelscope.interp.trials import Trial
+from kernelscope.interp.values import Scope, Value
+from kernelscope.ops import ShapeError
+from kernelscope.ops.arguments import WITHOUT_BATCH
+from kernelscope.syntax.python import tree as t
+
+WORTHWHILE = 12
+"""A call of fewer steps is followed sooner than looked up."""
+MAX_SUMMARIES = 8
+"""Of calls on values of one form."""
+
+
+@dataclass(slots=True)
+class Effects:
+    """What a call gave and changed, in the words of its caller."""
+
+    result: Value
+    outcomes: list[Value] | None
+    changed: dict[int, Any]
+    """By number: what a list, dict or object that was given holds afterwards."""
+    equal: list[tuple[Dim, Dim]]
+    divisible: list[tuple[Dim, Dim]]
+    bounds: list[tuple[str, int | None, int | None]]
+    ones: set[str]
+    met: list[tuple[Dim, Dim]]
+    """Sizes of the caller that broadcasting took to be equal."""
+
+
+@dataclass(slots=True)
+class Summary:
+    """One call that was followed."""
+
+    names: tuple[str, ...]
+    """The free names in what was given, in the order in which they are met."""
+    spelled: list[Dim]
+    """Every size in it, likewise."""
+    given: list[Value]
+    """The lists, dicts and objects that were given, likewise."""
+    kept: object
+    """What must live as long as its identity counts."""
+    effects: Effects | ShapeError
+    asked: dict[str, bool | None]
+    """What was known of the conditions that it asked for."""
+    sought: dict[int, bool]
+    """By number: names of which it asked whether those who wait for the call have such sizes."""
+    trial: Hashable
+    """Which names were those of a rank that was tried; None where none was."""
+    strict: bool
+    frame: int
+    """The number of the last call before it."""
+    frames: int
+    steps: int
+    doubts: int
+    surprises: int
+    depth: int
+    quiet_depth: int
+    forks: int
+    without_batch: bool
+    passed_over: bool
+    """Whether calls of functions of the file are made in it that are noted elsewhere."""
+    exact: tuple[int, bool, int] | None
+    """The depth at which it ran, if it went as deep as it could."""
+
+    def fits(self, run: Interpreter, trial: Hashable, names: list[str]) -> bool:
+        """Whether a call that is given values of the same form does the same here."""
+        if run.symbols.trial is not None and self.trial != trial:
+            return False
+        if run.strict > 0 and not self.strict and self.doubts:
+            return False
+        if self.without_batch and not WITHOUT_BATCH.get():
+            return False
+        if self.passed_over and not run.contexts.within:
+            return False
+        if not run.strict and isinstance(self.effects, ShapeError):
+            return False
+        conditions = run.known.conditions
+        if any(conditions.get(name) != value for name, value in self.asked.items()):
+            return False
+        if self.sought and self.sought != _held(run, names, self.sought):
+            return False
+        if self.exact is not None:
+            return self.exact == (run.calls, run.quiet > 0, run.forks)
+        if self.forks and run.forks + self.forks > MAX_FORKS:
+            return False
+        quiet = max(self.quiet_depth, self.depth if run.quiet else 0)
+        return run.calls + self.depth <= MAX_CALLS and (not quiet or run.calls + quiet <= MAX_QUIET_CALLS)
+
+
+def followed(run: Interpreter, scope: Scope, node: t.FunctionDef) -> Value:
+    """The result of a function whose parameters are bound, and all else that the call does."""
+    if _is_of_its_own(run, scope, node) or run.cheap.get(node, WORTHWHILE) < WORTHWHILE:
+        return run_body(run, scope, node)
+    form = Form(run.known.facts.rewrite)
+    try:
+        key = _key(run, scope, node, form)
+    except (Unfit, TooLarge):
+        return run_body(run, scope, node)
+    trial = _tried(run.symbols.trial, form)
+    known = run.summaries.setdefault(key, [])
+    names = list(form.names)
+    for summary in known:
+        if summary.fits(run, trial, names):
+            return again(run, summary, form)
+    summary, result = _first(run, scope, node, form, trial)
+    if summary is not None and len(known) < MAX_SUMMARIES:
+        known.append(summary)
+    if isinstance(result, ShapeError):
+        raise result
+    return result
+
+
+def _held(run: Interpreter, names: list[str], numbers: Collection[int]) -> dict[int, bool]:
+    """Whether the functions that are running have sizes of these names."""
+    held = sizes_in(value for scope in run.running for value in scope.names.values()) if numbers else set[str]()
+    return {number: names[number] in held for number in numbers}
+
+
+def _tried(trial: Trial | None, form: Form) -> Hashable:
+    """Which names are those of a rank that is tried, and which were given."""
+    if trial is None:
+        return None
+    return tuple((name.startswith(trial.prefixes), name in trial.given) for name in form.names)
+
+
+def _is_of_its_own(run: Interpreter, scope: Scope, node: t.FunctionDef) -> bool:
+    """Whether a call has to be followed itself: it is told step by step, or sees more than it is given."""
+    if run.trace is not None or run.certain or run.symbols.building or scope.outer is not None:
+        return True
+    root = run.contexts.root
+    return root is None or root.name == "__init__" or run.contexts.is_part(scope.path, node)
+
+
+def _key(run: Interpreter, scope: Scope, node: t.FunctionDef, form: Form) -> Hashable:
+    """What the result depends on, but for the names of sizes and what `Summary.fits` looks at."""
+    assert scope.function is not None
+    given = tuple((name, form.of(value)) for name, value in scope.names.items())
+    receiver = form.of(scope.function.receiver)
+    facts, ones = run.known.facts, run.symbols.ones
+    settings = tuple((name, form.size(value)) for name, value in facts.equal.items() if not is_free(name))
+    names = form.names
+    divisible = tuple(
+        (form.size(a), form.size(b))
+        for a, b in facts.divisible
+        if all(name in names or not is_free(name) for size in (a, b) for name in size.names())
+    )
+    calls = [int(name.partition(SEPARATOR)[2] or 0) for name in names]
+    older = sorted(set(calls))
+    originals: dict[str, int] = {}
+    words = tuple(
+        (
+            name in ones,
+            facts.smallest.get(name),
+            facts.largest.get(name),
+            is_of_dim(name.partition(SEPARATOR)[0]),
+            call > 0,
+            older.index(call),
+            originals.setdefault(run.symbols.origins.get(name, name), number),
+        )
+        for number, (name, call) in enumerate(zip(names, calls, strict=True))
+    )
+    fixed = tuple((name, names.get(name)) for name in form.fixed)
+    return node, receiver, given, settings, divisible, words, fixed, run.changes.lasting.version
+
+
+def _first(
+    run: Interpreter, scope: Scope, node: t.FunctionDef, form: Form, tried: Hashable
+) -> tuple[Summary | None, Value | ShapeError]:
+    """Follow a call; what it did, if that can be told to others, and what it gave."""
+    known, trial, lasting = run.known, run.symbols.trial, run.changes.lasting
+    names, kept = tuple(form.names), (list(scope.names.values()), scope.function)
+    mark, frame, steps, version = run.changes.mark(), run.frames, run.steps - run.once, lasting.version
+    findings, doubts, refused, noted = len(run.findings), run.doubts, run.refused, run.contexts.noted
+    surprises = trial.surprises if trial is not None else 0
+    met = len(run.met)
+    depth, quiet_depth, asked, forks = run.deepest, run.deepest_quiet, run.asked, run.most_forks
+    run.deepest = run.deepest_quiet = run.calls
+    run.most_forks = run.forks
+    sought, run.sought = run.sought, set()
+    passed_over = run.contexts.passed_over
+    run.asked = set()
+    result: Value | ShapeError
+    try:
+        result = run_body(run, scope, node)
+    except ShapeError as error:
+        result = error
+    finally:
+        below, below_quiet, conditions = run.deepest - run.calls, run.deepest_quiet - run.calls, run.asked
+        seeking, run.sought = run.sought, sought | run.sought
+        apart = run.most_forks - run.forks
+        run.most_forks = max(forks, run.most_forks)
+        run.deepest, run.deepest_quiet = max(depth, run.deepest), max(quiet_depth, run.deepest_quiet)
+        run.asked = asked | conditions
+    taken = run.steps - run.once - steps
+    run.cheap[node] = max(run.cheap.get(node, 0), taken)
+    is_error = isinstance(result, ShapeError)
+    if (
+        taken < WORTHWHILE
+        or lasting.version != version
+        or len(run.findings) != findings
+        or run.contexts.noted != noted
+        or (is_error and not run.strict)
+    ):
+        return None, result
+    effects = (
+        result if is_error else _effects(run, form, known.facts, result, run.changes.containers(mark), run.met[met:])
+    )
+    if effects is None:
+        return None, result
+    return Summary(
+        names=names,
+        spelled=form.spelled,
+        given=form.objects,
+        kept=kept,
+        effects=effects,
+        asked={name: known.conditions.get(name) for name in conditions},
+        sought=_held(run, list(names), [i for i, name in enumerate(names) if name in seeking]),
+        trial=tried,
+        strict=run.strict > 0,
+        frame=frame,
+        frames=run.frames - frame,
+        steps=taken,
+        doubts=run.doubts - doubts,
+        surprises=trial.surprises - surprises if trial is not None else 0,
+        depth=below,
+        quiet_depth=below_quiet,
+        forks=apart,
+        without_batch=WITHOUT_BATCH.get(),
+        passed_over=run.contexts.passed_over != passed_over,
+        exact=(run.calls, run.quiet > 0, run.forks) if run.refused != refused else None,
+    ), result
+
+
+def _effects(
+    run: Interpreter,
+    form: Form,
+    known: Facts,
+    result: Value,
+    containers: Mapping[int, Container],
+    met: list[tuple[Dim, Dim]],
+) -> Effects | None:
+    """What a call gave and changed; None if it is part of the call."""
+    symbols, facts = run.symbols, run.known.facts
+    words = {*form.names, *(name for size in form.spelled if (name := size.name) is not None and is_free(name))}
+    given = frozenset(words)
+    own = f"{SEPARATOR}{symbols.frame}"
+    of_origin = {symbols.origins.get(name, name): name for name in sorted(given)}
+
+    def called(name: str) -> str:
+        """A size of this call as the caller knows it."""
+        origin = symbols.origins.get(name, name)
+        word = symbols.renamed.get(f"{origin}{own}", origin)
+        return word if word in given else of_origin.get(origin, word)
+
+    def plainly(size: Dim) -> Dim:
+        """A size as the caller would write it."""
+        changes = {n: dim(called(n)) for n in size.names() if n in symbols.origins and n not in given}
+        size = size.subs(changes) if changes else size
+        if any(name in known.equal and name not in given for name in size.names()):
+            size = known.rewrite(size)
+        words.update(filter(is_free, size.names()))
+        return size
+
+    copy = Copy(plainly, {id(value): value for value in form.objects}, partial(construct, run))
+    try:
+        changed = {
+            form.numbers[identity]: copy.contents(container)
+            for identity, container in containers.items()
+            if identity in form.numbers
+        }
+        outcomes = run.outcomes_of(result)
+        return Effects(
+            result=copy.of(result),
+            outcomes=None if outcomes is None else [copy.of(outcome) for outcome in outcomes],
+            changed=changed,
+            equal=[(plainly(dim(name)), plainly(value)) for name, value in _learnt(known, facts, words)],
+            divisible=[
+                (plainly(number), plainly(divisor))
+                for number, divisor in facts.divisible
+                if (number, divisor) not in known.divisible
+                and _is_about((number, divisor), words | symbols.origins.keys())
+            ],
+            bounds=_bounds(known, facts, words),
+            ones={name for name in words if name in symbols.ones},
+            met=[pair for pair in met if all(name in given for size in pair for name in size.names())],
+        )
+    except (Unfit, TooLarge):
+        return None
+
+
+def _learnt(known: Facts, facts: Facts, words: set[str]) -> list[tuple[str, Dim]]:
+    """What became known to be equal, as far as it has to do with sizes that are seen outside; these become words."""
+    found = {name: value for name, value in facts.equal.items() if known.equal.get(name) != value}
+    telling: dict[str, Dim] = {}
+    while True:
+        more = {
+            name: value
+            for name, value in found.items()
+            if name not in telling and (name in words or not is_free(name) or words.intersection(value.names()))
+        }
+        if not more:
+            return list(telling.items())
+        telling |= more
+        for name, value in more.items():
+            words.update(n for n in (name, *value.names()) if is_free(n))
+
+
+def _is_about(sizes: tuple[Dim, Dim], words: set[str]) -> bool:
+    return all(name in words or not is_free(name) for size in sizes for name in size.names())
+
+
+def _bounds(known: Facts, facts: Facts, words: set[str]) -> list[tuple[str, int | None, int | None]]:
+    names = dict.fromkeys((*facts.smallest, *facts.largest))
+    return [
+        (name, facts.smallest.get(name), facts.largest.get(name))
+        for name in names
+        if (name in words or not is_free(name))
+        and (facts.smallest.get(name), facts.largest.get(name)) != (known.smallest.get(name), known.largest.get(name))
+    ]
+
+
+def again(run: Interpreter, summary: Summary, form: Form) -> Value:
+    """Do what an earlier call did, in the words of this one."""
+    if run.symbols.trial is not None:
+        run.symbols.trial.add(summary.surprises)
+    run.steps = min(run.steps + summary.steps, run.most + 1)
+    if run.steps > run.most:
+        raise OutOfBudget
+    symbols = run.symbols
+    words: dict[str, Dim] = {}
+    for old, new in zip(summary.spelled, form.spelled, strict=True):
+        if (name := old.name) is not None:
+            words.setdefault(name, new)
+    for name, called in zip(summary.names, form.names, strict=True):
+        words.setdefault(name, dim(called))
+    shift = run.frames - summary.frame
+    run.frames += summary.frames
+    run.doubts += summary.doubts
+    run.deepest = max(run.deepest, run.calls + summary.depth)
+    run.deepest_quiet = max(run.deepest_quiet, run.calls + summary.quiet_depth)
+    run.most_forks = max(run.most_forks, run.forks + summary.forks)
+    run.asked.update(summary.asked)
+    run.contexts.passed_over += summary.passed_over
+    names = list(form.names)
+    run.sought.update(names[number] for number in summary.sought)
+    effects = summary.effects
+    if isinstance(effects, ShapeError):
+        raise ShapeError(effects.code, effects.message)
+
+    def word(name: str) -> Dim:
+        """A name of the earlier call in this one: a size that is new in each belongs to this one."""
+        called = words.get(name)
+        if called is None:
+            plain, _, frame = name.partition(SEPARATOR)
+            own = f"{plain}{SEPARATOR}{int(frame) + shift}" if frame and int(frame) > summary.frame else name
+            if own != name:
+                symbols.renew(name, own)
+            called = words[name] = dim(own)
+        return called
+
+    def renamed(size: Dim) -> Dim:
+        changes = {name: called for name in size.names() if is_free(name) and (called := word(name)).name != name}
+        return size.subs(changes) if changes else size
+
+    objects = {id(old): new for old, new in zip(summary.given, form.objects, strict=True)}
+    copy = Copy(renamed, objects, partial(construct, run))
+    result = copy.of(effects.result)
+    run.outcomes = None if effects.outcomes is None else (result, [copy.of(outcome) for outcome in effects.outcomes])
+    for number, contents in effects.changed.items():
+        container = form.objects[number]
+        run.changes.before(container)
+        held = copy.contents(contents)
+        container.clear()
+        container.update(held) if isinstance(container, dict) else container.extend(held)
+    run.met.extend((renamed(one), renamed(other)) for one, other in effects.met)
+    symbols.ones.update(called for name in effects.ones if (called := word(name).name) is not None)
+    facts = run.known.facts
+    for name, value in effects.equal:
+        facts = facts.with_equal(renamed(value), renamed(name))
+    for number, divisor in effects.divisible:
+        facts = facts.with_divisible(renamed(number), renamed(divisor))
+    for name, low, high in effects.bounds:
+        if (called := word(name).name) is not None:
+            facts = facts.with_bounds(called, low, high)
+    run.known = replace(run.known, facts=symbols.carried(facts))
+    return result

@@ -1,0 +1,94 @@
+"""A call that is not followed again gives what it would have given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from kernelscope.analysis import Analysis
+from kernelscope.interp import summaries
+from kernelscope.interp.calls import run_body
+from kernelscope.interp.interpreter import Interpreter
+from kernelscope.interp.values import Scope, Value
+from kernelscope.syntax.python import tree as t
+from kernelscope.tensor import Tensor
+
+FIXTURES = Path(__file__).parent / "fixtures"
+MODELS = Path(__file__).parents[1] / "workspaces"
+FILES = sorted([*FIXTURES.rglob("*.py"), *MODELS.rglob("*model*.py"), *MODELS.glob("shared_parts/*.py")])
+
+
+def tensors(path: Path) -> dict[int, str]:
+    run = Analysis([path.parent]).file_run(path)
+    return {span.start: repr(seen.value) for span, seen in run.values.items() if isinstance(seen.value, Tensor)}
+
+
+@pytest.fixture
+def again(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """The functions that were not followed again."""
+    found: list[str] = []
+    do = summaries.again
+
+    def noted(run: Interpreter, summary: summaries.Summary, form: summaries.Form) -> Value:
+        found.append("again")
+        return do(run, summary, form)
+
+    monkeypatch.setattr(summaries, "again", noted)
+    yield found
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_shapes_are_those_of_calls_that_are_followed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = tensors(path)
+
+    def each(run: Interpreter, scope: Scope, node: t.FunctionDef) -> Value:
+        return run_body(run, scope, node)
+
+    monkeypatch.setattr(summaries, "followed", each)
+    assert found == tensors(path)
+
+
+LAYERS = """
+import torch
+from torch import nn
+
+class Cell(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.up = nn.Linear(width, 2 * width)
+        self.down = nn.Linear(2 * width, width)
+
+    def forward(self, x, memory):
+        memory.append(x)
+        b, s, d = x.shape
+        y = self.up(x).view(b, s, 2, d).sum(2)
+        y = torch.cat([y, y], dim=1)[:, :s]
+        return x + self.down(torch.cat([y, x], dim=-1)), y[:, : s // 2]
+
+class Net(nn.Module):
+    def __init__(self, width: int):
+        super().__init__()
+        self.cell = Cell(width)
+
+    def forward(self, left, right):
+        first, second = [], []
+        a, a_half = self.cell(left, first)
+        b, b_half = self.cell(right, second)
+        return a, a_half, first[0], b, b_half, second[0]
+"""
+
+
+def test_a_second_call_is_told_in_its_own_words(again: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "net.py"
+    path.write_text(LAYERS)
+    run = Analysis([tmp_path]).file_run(path)
+    text = path.read_text()
+
+    def shape(name: str) -> str:
+        start = text.index(name)
+        return next(repr(seen.value) for span, seen in run.values.items() if span.start == start)
+
+    assert again
+    assert shape("a_half") == "[left_size0, left_size1//2, width]"
+    assert shape("b_half") == "[right_size0, right_size1//2, width]"
