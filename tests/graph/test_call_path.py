@@ -255,6 +255,7 @@ def module(dtype):
 def use(x):
     loaded = module(x.dtype)
     loaded.store(x)
+    module(x.dtype).store(x)
 ## csrc/store.cuh
 template <typename T> __global__ void store_kernel(T* x) {}
 template <typename T> struct StoreKernel {
@@ -701,7 +702,11 @@ GAPS = {
     "objects of template libraries": ("a.cu", "void f(Gemm gemm) { gemm.run(); }\n",
                          "`.run()`: the object is not known; template libraries start their kernels like this"),
     "nothing": ("a.cu", "int g(int n) { return n; }\nint f(int n) { return g(n); }\n",
-                "no kernel: nothing that it calls launches one or leaves the workspace"),
+                "no kernel: of the calls that can be followed none launches one"),
+    "names of no definition": ("m.py", "class C: ...\nlazy = Lazy('g')\ndef f(x):\n    C()\n    len(x)\n    lazy(x)\n",
+                               "`lazy()`: what it stands for is not known"),
+    "other namespaces": ("a.cu", "void f(int n) { std::move(n); other::kernels::invoke<int>(n); }\n",
+                         "other::kernels::invoke is defined nowhere in the workspace"),
     "not what another folder defines": (
         "a.cu",
         "void elsewhere(int n);\nvoid f(int n) { elsewhere(n); cuShape(n); made_by_build(n); }\n"

@@ -5,10 +5,12 @@ Reads the facts of the functions that were reached; bridges nothing.
 
 from __future__ import annotations
 
+import builtins
 import re
 import sys
 from collections.abc import Iterator
 
+from kernelscope.graph.cpp_links import LIBRARY_NAMESPACES
 from kernelscope.graph.function_nodes import own_scopes
 from kernelscope.graph.kinds import Edge, EdgeKind, Node, NodeKind
 from kernelscope.graph.operator_graph import OperatorGraph
@@ -24,16 +26,14 @@ _HOST_ONLY = frozenset({"torch", "numpy", "triton", "builtins", "typing_extensio
 _DEVICE_API = re.compile(r"(?:cu|hip)(?:da|blas|dnn|sparse|fft|solver|rand|tensor)?[A-Z]\w*\Z")
 _NATIVE_NAMESPACES = re.compile(r"(?:cutlass|cub|thrust|cudnn_frontend|ck|ck_tile|dnnl|oneapi|sycl)::")
 _TORCH_NAMESPACES = re.compile(r"(?:at|torch)::\w+\Z")
+_BUILTINS = frozenset(dir(builtins))
 _BORING = re.compile(
     r"(?:cuda|hip)(?:Get|Set|Func|Device|Stream|Event|Peek|Malloc|Free|Occupancy|Host)|[A-Z_0-9]+\Z|.*(?:CHECK|Check|check)"
 )
 
 
 def gaps(graph: OperatorGraph, reached: Reached) -> list[Edge]:
-    """Edges from reached functions to what is missing behind them; empty when a kernel was reached.
-
-    What calls nothing that is not known has no kernel: it answers a question or changes something of the host.
-    """
+    """Edges from reached functions to what is missing behind them; empty when a kernel was reached."""
     if reached.kernels() or reached.libraries():
         return []
     found: dict[str, Edge] = {}
@@ -49,7 +49,7 @@ def gaps(graph: OperatorGraph, reached: Reached) -> list[Edge]:
     if not found and reached.complete and not reached.missing() and not _communicates(reached):
         last = next((n for n in reversed(reached.via) if n.kind is NodeKind.FUNCTION), None)
         if last is not None:
-            text = "no kernel: nothing that it calls launches one or leaves the workspace"
+            text = "no kernel: of the calls that can be followed none launches one"
             return [Edge(EdgeKind.CALLS, last, Node(NodeKind.MISSING, text), last.path, last.line)]
     return list(found.values())[:MAX_GAPS]
 
@@ -75,8 +75,14 @@ def _python_gaps(graph: OperatorGraph, node: Node) -> Iterator[tuple[str, int]]:
                 shown = f"`{receiver.replace('?', '…')}.{method}()`"
                 named = "1 method has" if owners == 1 else f"{owners} methods have"
                 unknown.append((f"{shown}: the receiver is not known; {named} this name", call.line))
+        elif not dotted and call.name not in _BUILTINS and not graph.is_class(node.path, call.name):
+            unknown.append((f"`{call.name}()`: what it stands for is not known", call.line))
     if not count:
         yield from unknown[:MAX_PER_FUNCTION]
+
+
+def _tail(name: str) -> str:
+    return name.rpartition("::")[2]
 
 
 def _native_gaps(graph: OperatorGraph, node: Node) -> Iterator[tuple[str, int]]:
@@ -100,6 +106,10 @@ def _native_gaps(graph: OperatorGraph, node: Node) -> Iterator[tuple[str, int]]:
         elif _DEVICE_API.match(name) or _NATIVE_NAMESPACES.match(name) or _TORCH_NAMESPACES.match(name):
             count += 1
             yield f"{name} lies outside of the workspace", call.line
-        elif "::" not in name and graph.is_declared_only(node.path, name):
+        elif "::" in name:
+            if name.partition("::")[0] not in LIBRARY_NAMESPACES and not graph.is_defined_natively(_tail(name)):
+                count += 1
+                yield f"{name} is defined nowhere in the workspace", call.line
+        elif graph.is_declared_only(node.path, name):
             count += 1
             yield f"{name} is declared, but defined nowhere in the workspace (made by the build?)", call.line

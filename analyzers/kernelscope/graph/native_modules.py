@@ -55,6 +55,10 @@ class NativeModules:
     def edges(self, source: Node, function: Definition, called: str, line: int) -> Iterator[Edge]:
         """Edges of a call `module.f(...)` or `f(...)` in a function, when it leads into a native module."""
         receiver, _, name = called.rpartition(".")
+        if receiver == "?":
+            for made_by in _receivers(function, name):
+                yield from self._member(source, self._made(function.path, made_by), name, line)
+            return
         if not receiver:
             value = _assigned(function).get(name)
             match value:
@@ -65,7 +69,11 @@ class NativeModules:
                         return
                 case _:
                     return
-        loaded = self._loaded(function, receiver) if "." not in receiver else None
+        if "." not in receiver:
+            yield from self._member(source, self._loaded(function, receiver), name, line)
+
+    def _member(self, source: Node, loaded: _Loaded | None, name: str, line: int) -> Iterator[Edge]:
+        """Edges to what a native module has under a name."""
         if loaded is None:
             return
         module = self._modules.module(loaded.path)
@@ -107,6 +115,10 @@ class NativeModules:
             if not isinstance(definition, Definition) or not isinstance(definition.node, Assign):
                 return None
             path, value = definition.path, definition.node.value
+        return self._made(path, value)
+
+    def _made(self, path: str, value: Expr | None) -> _Loaded | None:
+        """The loader's call behind a value, through functions that return what they load."""
         for _ in range(MAX_HOPS):
             if not isinstance(value, Call):
                 return None
@@ -128,6 +140,18 @@ class NativeModules:
             for argument in (*call.args, *(keyword.value for keyword in call.keywords))
             for part in walk(argument)
         )
+
+
+def _receivers(function: Definition, name: str) -> list[Call]:
+    """The calls whose result `name` is called of: `module(dtype).name(x)`."""
+    return [
+        node.func.value
+        for node in walk(function.node)
+        if isinstance(node, Call)
+        and isinstance(node.func, Attribute)
+        and node.func.attr == name
+        and isinstance(node.func.value, Call)
+    ]
 
 
 def _assigned(function: Definition) -> dict[str, Expr]:

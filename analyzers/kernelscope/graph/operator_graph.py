@@ -16,7 +16,7 @@ from kernelscope.graph.links import Links, add, python_files_calling
 from kernelscope.graph.python_calls import PythonCalls
 from kernelscope.graph.registrations import ANY_LIBRARY
 from kernelscope.results import LeftOut
-from kernelscope.workspace.classes import own_attribute
+from kernelscope.workspace.classes import is_class, own_attribute
 from kernelscope.workspace.facts import TOP, Call, DefKind, FileFacts
 from kernelscope.workspace.files import CUDA_SUFFIXES, PYTHON_SUFFIXES
 from kernelscope.workspace.index import Stage
@@ -220,6 +220,11 @@ class OperatorGraph:
         return "::" not in name and any(
             not match.path.endswith(PYTHON_SUFFIXES) for match in self._workspace.index.table.named(name)
         )
+
+    def is_class(self, path: str, name: str) -> bool:
+        """Whether a name of a Python file means a class: constructing one without `__init__` runs nothing."""
+        found = self._workspace.modules.definition(path, name)
+        return found is not None and is_class(found)
 
     def is_declared_only(self, path: str, name: str) -> bool:
         """Whether C++ files of a folder declare a function that no C++ file of the workspace defines."""

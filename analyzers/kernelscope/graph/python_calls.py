@@ -25,7 +25,7 @@ MAX_METHODS = 60
 BY_NAME = "by the method's name: the receiver is not known"
 BY_DECORATOR = "a kernel of the class, which the method's decorator may launch"
 _FFI_CALLS = frozenset({"ffi_call", "get_global_func"})
-_WITHOUT_RECEIVER = ("?.", "self.", "cls.", "super().")
+_SELF = ("self.", "cls.", "super().")
 TENSOR_METHODS = re.compile(
     r"(?:view|reshape|contiguous|to|copy_|add|append|extend|update|get|pop|items|keys|values|split|join"
     r"|format|float|size|numel|dim|stride|fill_|zero_|clone|detach|item|tolist|cpu|cuda|half|sum|mean|max"
@@ -126,7 +126,7 @@ class PythonCalls:
             yield from self._native.named(node, target, call.line)
         else:
             native: list[Edge] = []
-            if not call.name.startswith(_WITHOUT_RECEIVER):
+            if not call.name.startswith(_SELF):
                 native = list(self._native.edges(node, function, call.name, call.line))
             yield from native or self._by_name(node, facts, outermost, call)
 
