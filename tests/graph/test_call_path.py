@@ -660,6 +660,8 @@ LIBRARIES = {
     "auto chosen = choose(n); chosen<<<1, 32>>>(n);": "1 kernel",
     "RUN(k_of_size<decltype(n)::value, 4>(n));": "1 kernel",
     "ByDefault(n);": "1 kernel",
+    "special<int, 64>(n);": "1 kernel",
+    "cutlass::device_kernel<Functor><<<1, 32>>>(n);": "kernels of CUTLASS",
     "Small::run_on(n);": "1 kernel",
     "SWITCH(n, on_small, on_large);": "2 kernels, all through hops marked ?",
     "cublasCreate(&h); cudnnGetConvolutionForwardWorkspaceSize(n);": "no kernel that could be found",
@@ -677,6 +679,8 @@ template <int V, int W> void k_of_size(int n) { k<<<1, 32>>>(n); }
 void ByDefault(int n, Options options = {}, int m = 0) { k<<<1, 32>>>(n); }
 template <int W> struct Sized { static void run_on(int n) { k<<<1, W>>>(n); } };
 using Small = Sized<32>;
+template <class T, int W> void special(int n);
+template <> void special<int, 64>(int n) { k<<<1, 64>>>(n); }
 void on_small(int n) { k<<<1, 32>>>(n); }
 void on_large(int n) { k2<<<1, 32>>>(n); }
 template <class T> void f(int n) { %s }

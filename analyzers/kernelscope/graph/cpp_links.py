@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from kernelscope.graph.collectives import native_collective
 from kernelscope.graph.kinds import Edge, EdgeKind, Node, NodeKind
-from kernelscope.graph.library_kernels import RUNS, adapter, started_by
+from kernelscope.graph.library_kernels import RUNS, adapter, launched, started_by
 from kernelscope.workspace.facts import TOP, Call, Def, DefKind, FileFacts, Launch
 from kernelscope.workspace.files import PYTHON_SUFFIXES
 
@@ -122,7 +122,9 @@ class CppLinks:
         kernels = self._launched(path, facts, launch)
         for kernel in kernels:
             yield Edge(EdgeKind.LAUNCHES, node, kernel, path, launch.line, len(kernels) == 1)
-        if not kernels:
+        if not kernels and (library := launched(launch.kernel)):
+            yield Edge(EdgeKind.LAUNCHES, node, library, path, launch.line)
+        elif not kernels:
             why = f"the kernel behind `{launch.kernel}` is chosen at run time or lies outside the workspace"
             missing = Node(NodeKind.MISSING, why)
             yield Edge(EdgeKind.LAUNCHES, node, missing, path, launch.line)

@@ -25,6 +25,7 @@ _STARTING: dict[str, re.Pattern[str]] = {
 }
 """Which functions of which library start kernels."""
 _ASKING = re.compile(r"Create|Destroy|Get|Set|Init|BufferSize|WorkspaceSize|Heuristic")
+_FUNCTOR_KERNELS = {"cutlass": "CUTLASS", "cub": "CUB", "thrust": "Thrust"}
 ADAPTER = re.compile(r"(?:\w+::)*cutlass::(?:\w+::)*device::\w+")
 """A host-side object of CUTLASS that starts a kernel when it runs."""
 RUNS = frozenset({"?.run", "?.initialize"})
@@ -37,6 +38,12 @@ def started_by(called: str) -> Node | None:
         if pattern.fullmatch(called) and not _ASKING.search(called):
             return Node(NodeKind.LIBRARY, called, detail=library)
     return None
+
+
+def launched(name: str) -> Node | None:
+    """The kernel that a launch names, when it is one of a library that runs a functor given to it."""
+    library = _FUNCTOR_KERNELS.get(name.partition("::")[0])
+    return Node(NodeKind.LIBRARY, name, detail=library) if library and "::" in name else None
 
 
 def adapter(name: str) -> Node | None:

@@ -66,7 +66,8 @@ _KEYWORDS = frozenset(
     b"__asm__ else do case constexpr explicit".split()
 )
 _HEADER_NAME = re.compile(
-    rb"(?P<name>(?:~?[A-Za-z_]\w*(?:<[^<>;{}()]{0,200}>)?\s*::\s*)*+(?:operator\s*\W{1,3}|~?[A-Za-z_]\w*))\s*\("
+    rb"(?P<name>(?:~?[A-Za-z_]\w*(?:<[^<>;{}()]{0,200}>)?\s*::\s*)*+(?:operator\s*\W{1,3}|~?[A-Za-z_]\w*))\s*"
+    rb"(?:<[^;{}()]{0,200}>\s*)?\("
 )
 _TYPE = re.compile(rb"\b(?:class|struct|union|enum)\b[^()=]*?\b(\w+)\s*(?:final\s*)?(?::[^:(){}][^(){}]*)?$")
 _LIBRARY = re.compile(

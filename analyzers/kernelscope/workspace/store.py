@@ -17,7 +17,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-SCHEMA = 12
+SCHEMA = 13
 BUSY_SECONDS = 0.5
 
 _TABLES = """
