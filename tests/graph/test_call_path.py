@@ -660,6 +660,8 @@ LIBRARIES = {
     "auto chosen = choose(n); chosen<<<1, 32>>>(n);": "1 kernel",
     "RUN(k_of_size<decltype(n)::value, 4>(n));": "1 kernel",
     "ByDefault(n);": "1 kernel",
+    "auto launch = &on_small; launch(n);": "1 kernel",
+    "cutlass::kernel_launch<Functor>(1, 32, n);": "kernels of CUTLASS",
     "special<int, 64>(n);": "1 kernel",
     "cutlass::device_kernel<Functor><<<1, 32>>>(n);": "kernels of CUTLASS",
     "Small::run_on(n);": "1 kernel",

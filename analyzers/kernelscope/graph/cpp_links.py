@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from kernelscope.graph.collectives import native_collective
 from kernelscope.graph.kinds import Edge, EdgeKind, Node, NodeKind
 from kernelscope.graph.library_kernels import RUNS, adapter, launched, started_by
-from kernelscope.workspace.facts import TOP, Call, Def, DefKind, FileFacts, Launch
+from kernelscope.workspace.facts import TOP, Call, Def, DefKind, FileFacts, Launch, Reference
 from kernelscope.workspace.files import PYTHON_SUFFIXES
 
 MAX_CANDIDATES = 8
@@ -29,8 +29,8 @@ class CppLinks:
         self._files: dict[str, FileFacts] = {}
         self._by_name: dict[str, list[tuple[str, int]]] = {}
         self._structs: set[str] = set()
-        self._aliases: dict[tuple[str, str], str] = {}
-        """The structs that other names stand for in a file: `using Small = Norm<64>`."""
+        self._aliases: dict[tuple[str, str], list[Reference]] = {}
+        """What other names stand for in a file: `using Small = Norm<64>`, `auto launch = &run`."""
         self._struct_names: dict[tuple[str, int], str] = {}
         self._answers: dict[tuple[str, str, str, bool, str], list[tuple[str, int]]] = {}
 
@@ -44,7 +44,7 @@ class CppLinks:
                 self._by_name.setdefault(definition.name.rpartition("::")[2], []).append((path, index))
         for reference in facts.references:
             if reference.variable:
-                self._aliases[path, reference.variable] = reference.name.rpartition("::")[2]
+                self._aliases.setdefault((path, reference.variable), []).append(reference)
 
     def edges(self) -> Iterator[Edge]:
         """All edges between C++ functions, launches and kernels."""
@@ -73,6 +73,14 @@ class CppLinks:
         if library := started_by(call.name):
             yield Edge(EdgeKind.CALLS, source, library, path, call.line)
             return
+        if (path, call.name) in self._aliases:
+            around = set(_scopes(facts, call.scope))
+            named = {r.name: None for r in self._aliases[path, call.name] if r.scope in around}
+            given = [node for name in named for node in self.functions(name, path) if node != source]
+            for node in given:
+                yield Edge(EdgeKind.CALLS, source, node, path, call.line, len(given) == 1)
+            if given:
+                return
         if call.name in RUNS:
             for kernel in self._adapters(facts, scope):
                 yield Edge(EdgeKind.CALLS, source, kernel, path, call.line, False)
@@ -173,7 +181,8 @@ class CppLinks:
     def _sought(self, name: str, qualifier: str, near: str, is_member: bool, around: str) -> list[tuple[str, int]]:
         found: list[tuple[str, int]] = []
         if qualifier and qualifier not in self._structs:
-            qualifier = self._aliases.get((near, qualifier), qualifier)
+            meant = self._aliases.get((near, qualifier), [])
+            qualifier = meant[-1].name.rpartition("::")[2] if meant else qualifier
         for path, index in self._by_name.get(name, []):
             struct = self._struct_of(path, index)
             fits = bool(struct) if is_member else struct in ("", qualifier, around)

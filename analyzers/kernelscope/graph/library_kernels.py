@@ -15,6 +15,7 @@ _THRUST = (
     "tabulate replace remove partition min_element max_element find"
 )
 _STARTING: dict[str, re.Pattern[str]] = {
+    "CUTLASS": re.compile(r"cutlass::(?:kernel_launch|launch_kernel_on_cluster|ClusterLauncher::launch\w*)"),
     "CUB": re.compile(r"(?:hip)?cub::Device\w+::\w+"),
     "Thrust": re.compile(rf"thrust::(?:stable_)?(?:{_THRUST.replace(' ', '|')})\w*"),
     "cuBLAS": re.compile(r"cublas(?:Lt)?\w*(?:[gG]emm|GEMM|[gG]emv|Matmul|[sS]yrk|[tT]rsm)\w*"),
