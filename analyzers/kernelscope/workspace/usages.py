@@ -36,11 +36,16 @@ from kernelscope.syntax.python.tree import (
 from kernelscope.workspace.files import PYTHON_SUFFIXES
 from kernelscope.workspace.modules import Definition, Modules
 from kernelscope.workspace.nearby import Nearby
+from kernelscope.workspace.word_marks import WordMarks
 
 MAX_SITES = 200
 SEARCH_SECONDS = 0.4
 """Of the thread's own time, so that a busy machine changes no answer."""
 MAX_CANDIDATES = 400
+FEW_SEARCHES = 8
+"""With more it pays to know which words each file holds."""
+FILES_BETWEEN_LOOKS = 16
+"""Files between two looks at the clock, which takes longer than to know that a word is not in a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +80,8 @@ class Usages:
         self._callers = callers
         self._definers = definers
         self._paths: list[str] | None = None
+        self._marks = WordMarks(modules.files)
+        self._searches = 0
 
     def files_changed(self) -> None:
         """Files came or went."""
@@ -204,9 +211,14 @@ class Usages:
         """Files whose bytes match, until the time is up."""
         found: list[str] = []
         needle = name.encode()
-        for path in _by_nearness(self._python_paths(), near):
-            if time.thread_time() > deadline or len(found) >= MAX_CANDIDATES:
+        self._searches += 1
+        marks = self._marks if self._searches > FEW_SEARCHES else None
+        for number, path in enumerate(_by_nearness(self._python_paths(), near)):
+            is_late = number % FILES_BETWEEN_LOOKS == 0 and time.thread_time() > deadline
+            if is_late or len(found) >= MAX_CANDIDATES:
                 return found, False
+            if marks is not None and not marks.may_hold(path, needle):
+                continue
             data = self._modules.files.read(path)
             if not isinstance(data, LeftOut) and needle in data and pattern.search(data):
                 found.append(path)
