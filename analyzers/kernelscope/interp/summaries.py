@@ -405,5 +405,5 @@ def again(run: Interpreter, summary: Summary, form: Form) -> Value:
     for name, low, high in effects.bounds:
         if (called := word(name).name) is not None:
             facts = facts.with_bounds(called, low, high)
-    run.known = replace(run.known, facts=symbols.carried(facts))
+    run.known = replace(run.known, facts=symbols.carried(facts, symbols.frame))
     return result
