@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
-from kernelscope.dims import Facts, dim
+from kernelscope.dims import Dim, Facts, dim
 from kernelscope.interp.annotations import promised
 from kernelscope.interp.changes import Contents
 from kernelscope.interp.conditions import condition
@@ -118,8 +118,8 @@ def _statement(run: Interpreter, scope: Scope, node: t.Stmt, returns: Returns) -
             if node.value is not None:
                 assign(run, scope, node.target, _declared(run, scope, node, evaluate(run, scope, node.value)))
         case t.AugAssign():
-            current = evaluate(run, scope, node.target)
-            value = binary(run, node.op, current, evaluate(run, scope, node.value), node.span)
+            current = _unrecorded(run, scope, node.target)
+            value = _in_place(current, binary(run, node.op, current, evaluate(run, scope, node.value), node.span))
             if run.trace is not None and not run.quiet:
                 run.trace.replaced(current, value)
             if isinstance(current, list) and isinstance(value, list):
@@ -172,6 +172,31 @@ def _statement(run: Interpreter, scope: Scope, node: t.Stmt, returns: Returns) -
         case _:
             pass
     return GOES_ON
+
+
+def _unrecorded(run: Interpreter, scope: Scope, target: t.Expr) -> Value:
+    """What a name holds that is about to be bound to something else: its hover is of the latter."""
+    known = run.seen.get(target.span)
+    before = None if known is None else known.value
+    value = evaluate(run, scope, target)
+    if known is not None:
+        known.value = before
+    else:
+        run.seen.pop(target.span, None)
+    return value
+
+
+def _in_place(current: Value, value: Value) -> Value:
+    """A tensor that an operator changed where it lies keeps its shape, whatever is broadcast to it."""
+    if not isinstance(current, Tensor) or not isinstance(value, Tensor) or current.shape.dims is None:
+        return value
+    if value.shape.dims is None or value.rank != current.rank:
+        return value
+    sizes = [
+        old if isinstance(old, Dim) and isinstance(new, Dim) and new.const is None else new
+        for old, new in zip(current.shape.dims, value.shape.dims, strict=True)
+    ]
+    return value if tuple(sizes) == value.shape.dims else replace(value, shape=Shape(tuple(sizes)))
 
 
 def _declared(run: Interpreter, scope: Scope, node: t.AnnAssign, value: Value) -> Value:
