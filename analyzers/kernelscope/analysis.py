@@ -313,7 +313,7 @@ class Analysis:
             from kernelscope.explain.flow_documents import flow_document
 
             return flow_document(kind, self.workspace, target, self.file_run(target.path).values, options)
-        if kind in ("explain", "pseudocode") and is_cuda(target.path):
+        if kind in ("explain", "pseudocode", "tiling") and is_cuda(target.path):
             from kernelscope.explain.cuda_kernel import cuda_document
 
             return cuda_document(self.cuda, kind, target, options)

@@ -13,10 +13,12 @@ from kernelscope.diagrams.model import Charset
 from kernelscope.dims import product, render
 from kernelscope.explain.cuda_card import kernel_card
 from kernelscope.explain.cuda_pseudocode import kernel_code
+from kernelscope.explain.cuda_tiles import tile_picture
 from kernelscope.explain.document import Block, Document, Heading, Line, Paragraph, Picture, Region, Table
 from kernelscope.kernels.cuda import types
 from kernelscope.kernels.cuda.kernels import KernelFacts, Kernels
 from kernelscope.kernels.cuda.launches import Launch
+from kernelscope.kernels.cuda.warp.kernel_warp import kernel_warp
 from kernelscope.kernels.hardware import GPUS, generation
 from kernelscope.results import Location, Target, UserError, ViewOptions
 
@@ -28,7 +30,17 @@ def cuda_document(kernels: Kernels, kind: str, target: Target, options: ViewOpti
     facts = kernel_of(kernels, target)
     if kind == "pseudocode":
         return Document(f"Pseudocode of {facts.name}", (kernel_code(facts),), kind, target)
+    if kind == "tiling":
+        return _tiling(facts, options, target)
     return explain_kernel(facts, options)
+
+
+def _tiling(facts: KernelFacts, options: ViewOptions, target: Target) -> Document:
+    """From grid to thread, the tiles of a block, and what lies in which memory."""
+    tiles = tile_picture(kernel_warp(facts), options.width)
+    drawn: Block = tiles if tiles is not None else Paragraph((Line("No address of the kernel tells a tile."),))
+    blocks = (_levels(facts), Heading("Tiles of a block"), drawn, Heading("Memory"), _memory(facts, options))
+    return Document(f"Tiling of {facts.name}", blocks, "tiling", target)
 
 
 def kernel_of(kernels: Kernels, target: Target) -> KernelFacts:
@@ -55,6 +67,8 @@ def explain_kernel(facts: KernelFacts, options: ViewOptions | None = None) -> Do
     options = options or ViewOptions()
     blocks: list[Block] = [kernel_card(facts, options.gpu)]
     blocks += [Heading("From grid to thread"), _levels(facts)]
+    tiles = tile_picture(kernel_warp(facts), options.width)
+    blocks += [Heading("Tiles of a block"), tiles] if tiles is not None else []
     blocks += [Heading("Memory"), _memory(facts, options)]
     blocks += [Heading("Pseudocode"), kernel_code(facts)]
     helpers = _helpers(facts)
