@@ -12,6 +12,7 @@ from kernelscope.dims import Dim, product, render
 from kernelscope.explain.cuda_accesses import access_lines
 from kernelscope.explain.cuda_threads import mapping_lines
 from kernelscope.explain.document import Card, CardRow, Line
+from kernelscope.kernels.cuda import types
 from kernelscope.kernels.cuda.build_logs import Compiled
 from kernelscope.kernels.cuda.intrinsics import Kind
 from kernelscope.kernels.cuda.kernels import KernelFacts
@@ -229,8 +230,21 @@ def _accesses(warp: KernelWarp, space: str) -> Iterator[Line]:
     run = warp.run
     if run is None or not run.complete:
         yield Line("not every path was followed: the kernel is too large")
-    elif lines and warp.launch is not None and warp.differs_by_launch:
+        return
+    if space == "global" and run.unfollowed:
+        names = ", ".join(f"`{name}`" for name in run.unfollowed[:MAX_LINES])
+        yield Line(f"not followed: pointers are passed on to {names}")
+    elif not lines and (held := _held(warp.facts, space)):
+        yield Line(f"not known: no access to `{held}` was followed")
+    if lines and warp.launch is not None and warp.differs_by_launch:
         yield Line(f"as launched at L{warp.launch.line} `{Path(warp.launch.unit.path).name}`", _place(warp.launch))
+
+
+def _held(facts: KernelFacts, space: str) -> str:
+    """Memory of a kind that the kernel has at hand, and so may use; empty where it has none."""
+    if space == "shared":
+        return next((array.name for array in (*facts.shared.static, *facts.shared.dynamic)), "")
+    return next((p.name for p in facts.function.params if types.bare(p.type).endswith("*")), "")
 
 
 # -- behaviour ------------------------------------------------------------------------------------------------
