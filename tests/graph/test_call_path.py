@@ -650,6 +650,28 @@ def test_kernels_kept_as_attributes_started_by_decorators_and_in_the_nearest_met
     assert first.lines[0].text == f"Python {name}() reaches 1 kernel{'' if HELD[name] else ', through hops marked ?'}."
 
 
+APART = """
+## a/launch.h
+__global__ void ka(int n) {}
+void launch(int n) { ka<<<1, 32>>>(n); }
+## b/launch.h
+__global__ void kb(int n) {}
+void launch(int n) { kb<<<1, 32>>>(n); }
+## b/instances/f.cu
+#include "../launch.h"
+template <> void run<float>(int n) { launch(n); }
+## b/api.cpp
+template <class T> void run(int n);
+void host(int n) { run<float>(n); }
+"""
+
+
+def test_the_nearest_of_several_definitions_is_meant(workspace: Workspace) -> None:
+    document = ask(workspace(APART), "b/api.cpp::host")
+    lines = [line.text for block in document.blocks if isinstance(block, Code) for line in block.lines]
+    assert [line for line in lines if "kernel" in line] == ["         └─ CUDA kernel kb"]
+
+
 LIBRARIES = {
     "cublasCreate(&h); cublasGemmEx(h, n);": "kernels of cuBLAS",
     "cub::DeviceRadixSort::SortPairs(p, n);": "kernels of CUB",

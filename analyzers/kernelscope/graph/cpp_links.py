@@ -168,7 +168,7 @@ class CppLinks:
     def _nearest(
         self, name: str, qualifier: str, near: str, is_member: bool = False, around: str = ""
     ) -> list[tuple[str, int]]:
-        """Candidates in the same file, else the same folder, else anywhere.
+        """Candidates in the same file, else the same folder, else the one above it, else anywhere.
 
         Members of a struct count for `x.f()`, for `Struct::f` and inside that struct (`around`) only.
         """
@@ -199,6 +199,11 @@ class CppLinks:
         if is_member and not beside:  # an unknown receiver has the types of its neighbourhood
             beside = [(p, i) for p, i in found if p.startswith(folder) or near.startswith(os.path.dirname(p) + os.sep)]
             return beside[:MAX_CANDIDATES]
+        above = os.path.dirname(os.path.dirname(near))
+        beside = beside or [(p, i) for p, i in found if os.path.dirname(p) == above]
+        if not beside and len(found) > MAX_CANDIDATES:  # of too many, those that share most of the path
+            shared = [len(os.path.commonpath((near, p))) for p, _ in found]
+            found = [candidate for candidate, length in zip(found, shared, strict=True) if length == max(shared)]
         return (beside or found)[:MAX_CANDIDATES]
 
     def _struct_of(self, path: str, index: int) -> str:

@@ -50,7 +50,7 @@ _DIRECTIVE = re.compile(rb"(?m)^[ \t]*#[ \t]*(\w*)(?:[^\n\\]|\\\r?\n|\\.)*+")
 _DEFINE = re.compile(rb"(?m)^[ \t]*#[ \t]*define[ \t]+(\w+)\([ \t]*(\w*)((?:[^\n\\]|\\\r?\n|\\.)*+)")
 _BLANK = bytes.maketrans(bytes(range(256)), bytes(c if c in b"\r\n" else 32 for c in range(256)))
 
-_TYPES = rb"(?:[^;{}()<>=]|\([^;{}()<>=]{0,99}\)){0,200}"
+_TYPES = rb"(?:[^;{}()<>=]|\([^;{}()<>=]{0,99}\)){0,600}+"
 _TOKEN = re.compile(
     rb"[{};]"
     rb"|\x01[ioe]"

@@ -17,7 +17,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-SCHEMA = 13
+SCHEMA = 14
 BUSY_SECONDS = 0.5
 
 _TABLES = """
