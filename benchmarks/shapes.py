@@ -1,6 +1,7 @@
 """Time and memory of interpreting every `forward` of a folder's files: `python benchmarks/shapes.py FOLDER [PATTERN]`.
 
-Prints the totals, the ten slowest files, and functions that were given up because they take too many steps.
+Prints the totals, the ten slowest files, the ten functions that take most steps, and those that were given up because
+they take too many.
 """
 
 from __future__ import annotations
@@ -24,11 +25,13 @@ def main() -> None:
     analysis = Analysis([folder])
     files: list[tuple[float, str]] = []
     unfinished: list[str] = []
+    functions: list[tuple[int, str]] = []
     start = time.process_time()
     for path in paths:
         before = time.process_time()
         run = analysis.file_run(path)
         files.append((time.process_time() - before, str(path.relative_to(folder))))
+        functions += [(steps, f"{path.relative_to(folder)}: {name}") for name, steps in run.steps.items()]
         unfinished += [f"{path.relative_to(folder)}: {name}" for name in sorted(run.incomplete)]
     total = time.process_time() - start
     kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -36,6 +39,9 @@ def main() -> None:
     print(f"{sum(seconds > 2 for seconds, _ in files)} files over 2 s; the slowest:")
     for seconds, name in sorted(files, reverse=True)[:SLOWEST]:
         print(f"  {seconds:6.2f} s  {name}")
+    print("The functions that take most steps, with all that they call:")
+    for steps, name in sorted(functions, reverse=True)[:SLOWEST]:
+        print(f"  {steps:6}  {name}")
     print(f"{len(unfinished)} functions took more steps than they may:")
     for name in unfinished[:SLOWEST]:
         print(f"  {name}")

@@ -40,6 +40,8 @@ class Facts:
         `width == 2*half` makes `half` a half of `width`, which is even.
         """
         left, right = self.rewrite(dim(kept)), self.rewrite(dim(replaced))
+        if left == right:
+            return self
         multiple = multiple_of_name(right)
         if multiple is not None and len(left.terms) == 1 and left.terms[0][1] == 1 and multiple[1] not in left.names():
             factor, name = multiple
@@ -48,7 +50,8 @@ class Facts:
         return self if solution is None else self._with(*solution)
 
     def _with(self, name: str, value: Dim) -> Facts:
-        known = {n: v.subs({name: value}) for n, v in self.equal.items()}
+        change = {name: value}
+        known = {n: v.subs(change) if name in v.names() else v for n, v in self.equal.items()}
         return replace(self, equal={**known, name: value})
 
     def with_same(self, a: DimLike, b: DimLike) -> Facts:
@@ -133,7 +136,7 @@ class Facts:
     def _rewritten(self, d: Dim) -> Dim:
         if self.equal:
             d = d.subs(self.equal)
-        if not self.divisible:
+        if not self.divisible or not any(isinstance(atom, Opaque) for atom in d.atoms()):
             return d
         result = ZERO
         for monomial, coefficient in d.terms:

@@ -207,16 +207,20 @@ class Dim:
 
     def subs(self, values: Mapping[str, DimLike]) -> Dim:
         """Replace names by Dims, numbers or other names, all at once; operations are done anew."""
-        if self.const is not None or not values:
+        if not values or not self.terms:
             return self
+        alone = self.name
+        if alone is not None:
+            return dim(values[alone]) if alone in values else self
         names = self.names()
-        if names and not any(name in values for name in names):
+        if names and values.keys().isdisjoint(names):
             return self
         result = ZERO
         for monomial, coefficient in self.terms:
-            term = dim(coefficient)
+            term = _constant(coefficient)
             for atom, exponent in monomial:
-                term = term * _replaced(atom, values) ** exponent
+                factor = _replaced(atom, values)
+                term = term * (factor if exponent == 1 else factor**exponent)
             result = result + term
         return result
 

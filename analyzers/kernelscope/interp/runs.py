@@ -58,6 +58,8 @@ class FileRun:
     values: dict[Span, Seen] = field(default_factory=dict[Span, Seen])
     findings: list[Finding] = field(default_factory=list[Finding])
     incomplete: set[str] = field(default_factory=set[str])
+    steps: dict[str, int] = field(default_factory=dict[str, int])
+    """What each function took, with the callers in other files that were followed for it."""
 
 
 def run_file(workspace: Workspace, path: str, cancelled: Callable[[], bool] = lambda: False) -> FileRun:
@@ -79,6 +81,7 @@ def _run_file(workspace: Workspace, path: str, result: FileRun, cancelled: Calla
         if cancelled() or (scope in builders and run.steps > BUILDERS_STEPS):
             break
         assert isinstance(scope.node, t.FunctionDef)
+        before = run.steps
         if not run.contexts.of(scope.node) and _is_seeded_poorly(run, path, scope):
             run.contexts.outside = True
             for other, calling in elsewhere.callers(scope):
@@ -88,6 +91,7 @@ def _run_file(workspace: Workspace, path: str, result: FileRun, cancelled: Calla
         if run.steps - run.tried - run.doubting > FILE_STEPS or not _attempt(run, path, scope):
             result.incomplete.add(scope.qualified_name)
         result.values.update(run.seen)
+        result.steps[scope.qualified_name] = run.steps - before
     result.findings = [finding for finding in run.findings if finding.path == path]
     return result
 
