@@ -190,7 +190,7 @@ class BoxLabels:
                 yield f"{len(weights)} weights"
         if isinstance(step.target, Choice):
             yield alternatives(step.target)
-        if step.kind in ("unfollowed", "call") and acts_for(node) is not None:
+        if step.kind in ("unfollowed", "call") and acts_for(node) is not None and node not in self.patterns:
             yield f"by {self.attribute(node)}"
         if step.kind == "call" and node not in self.choice.opened:
             yield from dict.fromkeys(_one_way(inner.step) for inner in node.walk() if inner.step.ways > 1)
