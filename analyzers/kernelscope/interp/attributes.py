@@ -32,6 +32,7 @@ from kernelscope.interp.values import (
     Maybe,
     Number,
     Opaque,
+    Partial,
     PlainMethod,
     Scope,
     Sequential,
@@ -88,6 +89,8 @@ def attribute(run: Interpreter, value: Value, name: str, span: Any) -> Value:
         case Module():
             return _layer_attribute(value, name)
         case Class():
+            if name == "apply" and records.derives(run, value.definition, records.AUTOGRAD):
+                return _differentiated(run, value)
             found = run.class_attribute(value.definition, name)
             held = _class_attribute(run, found, None)
             if isinstance(held, Unknown) and records.derives(run, value.definition, records.ENUMERATIONS):
@@ -116,6 +119,15 @@ def attribute(run: Interpreter, value: Value, name: str, span: Any) -> Value:
             return _of_any([attribute(run, entry, name, span) for entry in value.followed])
         case _:
             return Unknown(f"the attribute {name} is not followed", span)
+
+
+def _differentiated(run: Interpreter, cls: Class) -> Value:
+    """`Function.apply` of autograd, which calls the class's `forward` with a context first."""
+    forward = run.class_attribute(cls.definition, "forward")
+    if not isinstance(forward, Definition) or not isinstance(forward.node, t.FunctionDef):
+        return Unknown(f"{cls.definition.name} has no forward that is followed")
+    parameters = forward.node.args
+    return Partial(Function(forward), (Opaque(parameters[0].name),) if parameters else (), {})
 
 
 def _is_wrapped(run: Interpreter, function: Function) -> bool:

@@ -18,6 +18,7 @@ from kernelscope.workspace.modules import External as OutsideName
 
 TUPLES = {"typing.NamedTuple", "collections.namedtuple", "NamedTuple"}
 DICTS = {"dict", "collections.OrderedDict", "collections.UserDict", "OrderedDict", "typing.TypedDict"}
+AUTOGRAD = {"torch.autograd.Function", "torch.autograd.function.Function"}
 ENUMERATIONS = {f"enum.{name}" for name in ("Enum", "StrEnum", "IntEnum", "Flag", "IntFlag")}
 """A member of these is its value here."""
 DATACLASSES = {"dataclass", "attrs", "define", "frozen", "s", "pydantic_dataclass"}
