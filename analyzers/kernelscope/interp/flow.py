@@ -273,10 +273,22 @@ def assign(run: Interpreter, scope: Scope, target: t.Expr, value: Value) -> None
             if isinstance(holder, dict) and isinstance(index, str):
                 run.changes.before(holder)
                 holder[index] = value
+            elif isinstance(holder, list):
+                run.changes.before(holder)
+                _put(holder, index, value, target.span)
             elif run.trace is not None and not run.quiet:
                 run.trace.store(holder, index, value, target.span)
         case _:
             pass
+
+
+def _put(values: list[Value], index: Value, value: Value, span: Span) -> None:
+    """`values[index] = value`: any element may be another one where the index is not known."""
+    number = index.const if isinstance(index, Dim) else None
+    if number is not None and -len(values) <= number < len(values):
+        values[number] = value
+    else:
+        values[:] = [Unknown("an element", span)] * len(values)
 
 
 def _unpack(run: Interpreter, scope: Scope, targets: list[t.Expr], value: Value, span: Span) -> None:
