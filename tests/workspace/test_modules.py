@@ -279,3 +279,37 @@ def test_class_order_attributes_and_stores(workspace: Workspace) -> None:
     mixin = modules.definition(files.roots[0] + "/main.py", "Mixin")
     assert mixin is not None and is_class(mixin)
     assert says(classes.super_attribute(mixin, model, "call"), files) == "base.py:call"
+
+
+def test_which_methods_store_an_attribute(workspace: Workspace) -> None:
+    files = workspace(
+        """
+## main.py
+class Cache:
+    def __init__(self, size):
+        self.size, (self.keys, *self.rest) = size, ([], 1)
+        other.owner = self
+        def later(self):
+            self.inner = 1
+    @staticmethod
+    def grow(cache: "Cache") -> None:
+        cache.size += 1
+        cache.pages[0].count: int = 2
+    async def put(self, key):
+        for key in self.keys:
+            self.size = self.keys = key
+class Paged(Cache):
+    def grow(self):
+        if self.size:
+            self.size = 2
+"""
+    )
+    modules = Modules(files)
+    classes = Classes(modules)
+    main = str(files.roots[0] + "/main.py")
+    cache, paged = (modules.resolve(main, name) for name in ("Cache", "Paged"))
+    assert is_class(cache) and is_class(paged)
+    of_cache = {"size": {"__init__", "grow", "put"}, "keys": {"__init__", "put"}, "rest": {"__init__"}}
+    assert classes.storing(classes.mro(cache)) == of_cache
+    assert classes.storing(classes.mro(paged)) == {**of_cache, "size": {"grow"}}
+    assert classes.stored_in_others(main) == {"owner", "count"}

@@ -34,7 +34,6 @@ from kernelscope.ops import ShapeError
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import DTYPES, Shape, Unknown
-from kernelscope.workspace.classes import stored_in_others
 from kernelscope.workspace.modules import Definition, Missing, ModuleRef, Resolved
 from kernelscope.workspace.modules import External as OutsideName
 from kernelscope.workspace.workspace import Workspace
@@ -264,8 +263,7 @@ class Interpreter:
     def is_stored_later(self, cls: Definition, name: str) -> bool:
         """Whether an attribute may be stored by other code than the constructor."""
         if cls.path not in self._stored_in_others:
-            module = self.workspace.modules.module(cls.path)
-            self._stored_in_others[cls.path] = stored_in_others(module.body) if module is not None else set()
+            self._stored_in_others[cls.path] = self.workspace.classes.stored_in_others(cls.path)
         if name in self._stored_in_others[cls.path]:
             return True
         return any(method != "__init__" for method in self.storing(cls, name))

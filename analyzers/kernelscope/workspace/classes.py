@@ -26,7 +26,6 @@ from kernelscope.syntax.python.tree import (
     Tuple,
     dotted,
     flat,
-    walk,
 )
 from kernelscope.workspace.modules import Definition, External, Missing, Modules, Resolved
 
@@ -115,18 +114,30 @@ class Classes:
         """The names of the methods that store each attribute of `self`, of the nearest class that has any."""
         found: dict[str, set[str]] = {}
         for base in order:
-            own: dict[str, set[str]] = {}
-            for stored in _stores(base) if is_class(base) else ():
-                for target in _targets(stored.statement):
-                    if isinstance(target, Attribute):
-                        own.setdefault(target.attr, set()).add(stored.method.name)
-            found = {**own, **found}
+            if is_class(base):
+                found = {**self._storing(base), **found}
         return found
+
+    def _storing(self, cls: Definition) -> dict[str, set[str]]:
+        """The names of the methods of one class that store each attribute of their first parameter."""
+        module = self._modules.module(cls.path)
+        found: dict[str, set[str]] = {}
+        for method in _class(cls).methods() if module is not None else ():
+            for store in module.stores.of(method.span) if module is not None and method.args else ():
+                if store.holder == method.args[0].name:
+                    found.setdefault(store.name, set()).add(method.name)
+        return found
+
+    def stored_in_others(self, path: str) -> set[str]:
+        """Attributes that the code of a file stores in anything but `self`."""
+        module = self._modules.module(path)
+        stores = module.stores.all if module is not None else ()
+        return {store.name for store in stores if store.holder != "self" and not store.augmented}
 
     def stored(self, cls: Definition, name: str) -> tuple[Stored, ...]:
         """The statements `self.name = ...` in the methods of the nearest class of the order that has any."""
         for base in self.mro(cls):
-            if is_class(base):
+            if is_class(base) and name in self._storing(base):
                 found = [stored for stored in _stores(base) if _stores_name(stored.statement, name)]
                 if found:
                     return tuple(found)
@@ -196,19 +207,6 @@ def _stores(cls: Definition) -> list[Stored]:
                     found.append(Stored(definition, statement))
                 continue
             todo.extend(reversed(nested(statement)))
-    return found
-
-
-def stored_in_others(body: list[Stmt]) -> set[str]:
-    """Attributes that code stores in anything but `self`."""
-    found: set[str] = set()
-    for node in walk(*body):
-        if isinstance(node, Assign | AnnAssign):
-            found |= {
-                target.attr
-                for target in _targets(node)
-                if isinstance(target, Attribute) and not (isinstance(target.value, Name) and target.value.id == "self")
-            }
     return found
 
 

@@ -19,6 +19,7 @@ from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.expressions import span_of, text_of
 from kernelscope.syntax.python.mending import dangling_dots, with_holes
 from kernelscope.syntax.python.statements import block
+from kernelscope.syntax.python.stores import Stores
 from kernelscope.syntax.text import SourceText, changed_part, with_line_feeds
 
 
@@ -88,6 +89,11 @@ class Module:
             before = self.text.data[self.text.line_start(line) : raw.start_byte]
             found[line] = Comment(text_of(raw), span_of(raw), not before.strip())
         return found
+
+    @cached_property
+    def stores(self) -> Stores:
+        """The attributes that the file's code stores."""
+        return Stores(self._readable[0].root_node, language())
 
     @cached_property
     def scopes(self) -> list[Scope]:
