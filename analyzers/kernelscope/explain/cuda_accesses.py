@@ -86,9 +86,13 @@ def _traffic(outcome: Traffic, width: int | None) -> tuple[str, list[str]]:
             used = f"{round(100 * outcome.efficiency)} % of sectors used{_beyond(outcome.stride)}"
             return "uncoalesced", [
                 "strided",
-                *([f"{_bytes(outcome.stride)} bytes stride"] if outcome.stride else []),
+                *([f"{_bytes(outcome.stride)} bytes stride{_of_groups(outcome)}"] if outcome.stride else []),
                 used,
             ]
+
+
+def _of_groups(outcome: Traffic) -> str:
+    return f" of groups of {outcome.group} lanes" if outcome.group > 1 else ""
 
 
 def _beyond(stride: Dim | None) -> str:

@@ -54,15 +54,16 @@ def _directions(warp: KernelWarp) -> Iterator[str]:
             groups.setdefault(_direction(verdict, verdict.outcome), {})[f"`{verdict.access.memory.name}`"] = None
     for text, names in groups.items():
         if text:
-            yield f"neighbouring threads {text} {', '.join(names)}"
+            yield f"{text} {', '.join(names)}"
 
 
 def _direction(verdict: Verdict, outcome: Traffic) -> str:
     if outcome.kind is Class.BROADCAST:
-        return "share one element of"
+        return "neighbouring threads share one element of"
     if outcome.kind is Class.STRIDED:
-        return f"are {formula(outcome.stride)} bytes apart in" if outcome.stride is not None else ""
-    return "run along consecutive elements of"
+        who = "neighbouring threads" if outcome.group == 1 else f"groups of {outcome.group} neighbouring threads"
+        return f"{who} are {formula(outcome.stride)} bytes apart in" if outcome.stride is not None else ""
+    return "neighbouring threads run along consecutive elements of"
 
 
 def facts_of(kernel: KernelFacts, run: Run) -> Facts:

@@ -50,7 +50,7 @@ __global__ void blocktiled(int M, int N, int K, float *A, float *B, float *C) {
   }
   for (uint i = 0; i < TM; ++i)
     for (uint j = 0; j < TN; ++j)
-      C[(threadRow * TM + i) * N + threadCol * TN + j] = results[i * TN + j];  //: C store: uncoalesced (strided, 32*N bytes stride, 12 % of sectors used)
+      C[(threadRow * TM + i) * N + threadCol * TN + j] = results[i * TN + j];  //: C store: uncoalesced (strided, 32 bytes stride, 12 % of sectors used)
 }
 
 #define TILE 16

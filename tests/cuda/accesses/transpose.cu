@@ -48,3 +48,9 @@ __global__ void narrow(float *out, const float *in, int n) {
   __syncthreads();
   out[threadIdx.y * n + threadIdx.x] = tile[threadIdx.x][threadIdx.y];  //: out store: coalesced (4 bytes/lane, if n is a multiple of 8) | tile load: 8-way bank conflict
 }
+
+// Four threads next to each other, the next four in another row.
+//@ block 128
+__global__ void rows_of_four(float *out, const float *in, int n) {
+  out[threadIdx.x / 4 * n + threadIdx.x % 4] = in[threadIdx.x % 4 * n + threadIdx.x / 4];  //: in load: coalesced (4 bytes/lane, if n is a multiple of 8) | out store: uncoalesced (strided, 4*n bytes stride of groups of 4 lanes, 50 % of sectors used for n ≥ 8)
+}

@@ -48,6 +48,8 @@ class Traffic:
     lanes: int
     stride: Dim | None
     """Bytes from one lane to the next, where that is the same for all, or from one group of lanes to the next."""
+    group: int
+    """Neighbouring lanes that lie together, next to each other or in one place; 1 where the stride is of lanes."""
 
     @property
     def efficiency(self) -> float:
@@ -73,7 +75,7 @@ def traffic(address: Spread, width: int, active: Numbers | None = None) -> Traff
         low = min(taken)
         ideal_if_moved += len({(byte - low) // SECTOR for byte in taken})
     ideal = -(-used // SECTOR)
-    step = _stride(address, groups, active)
+    step, group = _stride(address, groups, active, piece)
     if used == piece and lanes > 1:
         kind = Class.BROADCAST
     elif sectors <= ideal:
@@ -82,7 +84,7 @@ def traffic(address: Spread, width: int, active: Numbers | None = None) -> Traff
         kind = Class.MISALIGNED
     else:
         kind = Class.STRIDED
-    return Traffic(kind, sectors, used, lanes, step)
+    return Traffic(kind, sectors, used, lanes, step, group)
 
 
 def _groups(address: Spread, active: Numbers | None) -> dict[tuple[int, ...], list[int]]:
@@ -98,24 +100,33 @@ def _groups(address: Spread, active: Numbers | None) -> dict[tuple[int, ...], li
     return found
 
 
-def _stride(address: Spread, groups: dict[tuple[int, ...], list[int]], active: Numbers | None) -> Dim | None:
-    """The distance between lanes that differ, if it is one."""
+def _stride(
+    address: Spread, groups: dict[tuple[int, ...], list[int]], active: Numbers | None, piece: int
+) -> tuple[Dim | None, int]:
+    """The distance between lanes that differ, if it is one, and how many lanes lie together."""
     count = len(next(iter(address.values()), (0,) * WARP))
     lanes = [lane for lane in range(count) if active is None or active[lane]]
+    together = 1
     if len(groups) > 1:
-        firsts: dict[tuple[int, ...], int] = {}
         symbolic = [numbers for monomial, numbers in address.items() if monomial and len(set(numbers)) > 1]
-        for lane in lanes:
-            firsts.setdefault(tuple(numbers[lane] for numbers in symbolic), lane)
+        keys = [tuple(numbers[lane] for numbers in symbolic) for lane in lanes]
+        changes = sum(a != b for a, b in pairwise(keys))
+        within = {b - a for offsets in groups.values() for a, b in pairwise(offsets)}
+        if changes == len(groups) - 1 and len(within) == 1 and abs(step := next(iter(within))) > piece:
+            return dim(step), 1  # rows of lanes, each lane apart from its neighbour
+        firsts: dict[tuple[int, ...], int] = {}
+        for key, lane in zip(keys, lanes, strict=True):
+            firsts.setdefault(key, lane)
+        together = len(lanes) // len(groups) if changes == len(groups) - 1 else 1
         lanes = list(firsts.values())
     step = dim(0)
     for monomial, numbers in address.items():
         steps = {numbers[b] - numbers[a] for a, b in pairwise(lanes)}
         if len(steps) > 1:
-            return None
+            return None, together
         if steps and (factor := steps.pop()):
             step = step + Dim(((monomial, factor),))
-    return step if len(lanes) > 1 else None
+    return (step if len(lanes) > 1 else None), together
 
 
 def moved(address: Spread, by: int) -> Spread:
