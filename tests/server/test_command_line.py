@@ -57,6 +57,21 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
     return status, found.out, found.err
 
 
+def test_a_file_below_the_working_folder_is_seen_with_all_that_lies_there(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "apart" / "kernels").mkdir(parents=True)
+    (folder / "apart" / "kernels" / "scale.cuh").write_text(
+        "__global__ void scale(float *x) { x[threadIdx.x] *= 2; }\n"
+    )
+    (folder / "apart" / "run.cu").write_text(
+        '#include "kernels/scale.cuh"\nvoid run(float *x) { scale<<<1, 64>>>(x); }\n'
+    )
+    monkeypatch.chdir(folder / "apart")
+    assert "(64, 1, 1)" in run(capsys, "explain", "kernels/scale.cuh")[1]
+    assert "no launch found" in run(capsys, "explain", str(folder / "apart" / "kernels" / "scale.cuh"))[1]
+
+
 WRONG = [
     ("explain", "arguments are required: TARGET"),
     ("nonsense", "invalid choice: 'nonsense'"),

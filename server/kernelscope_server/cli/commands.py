@@ -120,7 +120,7 @@ def check(options: argparse.Namespace) -> int:
             paths.append(path)
         else:
             raise UserError(f"there is no {given}")
-    root = Path(os.path.commonpath([find_root(path) for path in paths])) if paths else Path.cwd()
+    root = Path(os.path.commonpath([find_root(Path(given)) for given in options.paths]))
     analysis = Analysis([root], cache_dir=_cache())
     rows: list[dict[str, object]] = []
     for path in paths:
@@ -253,10 +253,10 @@ def find_target(given: str) -> tuple[Target, Path]:
     if file.is_dir():
         return Target(file), file
     if file.is_file():
-        return Target(file, _offset(file, line), symbol), find_root(file)
+        return Target(file, _offset(file, line), symbol), find_root(Path(path))
     found = _dotted(path) if re.fullmatch(r"\w+(\.\w+)+", path) else None
     if found is not None:
-        return found, find_root(found.path)
+        return found, find_root(found.path.relative_to(Path.cwd()))
     raise UserError(f"there is no {path}; give FILE, FILE:LINE, FILE::symbol, a folder or a dotted name")
 
 
@@ -283,8 +283,10 @@ def _dotted(name: str) -> Target | None:
     return None
 
 
-def find_root(file: Path) -> Path:
-    """The folder whose files belong together with `file`: its repository, else the folder above its packages."""
+def find_root(given: Path) -> Path:
+    """The folder whose files belong together with a file: its repository, else the folder above its packages, or the
+    working folder where that lies higher and the file is given below it."""
+    file = given.absolute()
     folder = file if file.is_dir() else file.parent
     top = folder
     while (top / "__init__.py").is_file() and top.parent != top:
@@ -294,7 +296,8 @@ def find_root(file: Path) -> Path:
             return candidate
         if candidate == Path.home():
             break
-    return top
+    is_below = not given.is_absolute() and ".." not in given.parts
+    return Path.cwd() if is_below and top.is_relative_to(Path.cwd()) else top
 
 
 def _folder(given: str) -> Path:
