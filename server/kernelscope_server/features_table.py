@@ -1,4 +1,4 @@
-"""All features of the protocol that we serve; `announcement` tells the client what they add up to."""
+"""All features of the protocol that we serve; what they add up to is announced by pygls."""
 
 from __future__ import annotations
 

@@ -11,7 +11,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import BinaryIO
+
+from kernelscope import __version__
+from lsprotocol import types
+from pygls.lsp.server import LanguageServer
 
 from kernelscope_server.inbox import Inbox
 from kernelscope_server.protocol import INFORMATION, Handler, Protocol, Reply
@@ -23,14 +28,20 @@ EXIT_SECONDS = 3.0
 PARENT_POLL_SECONDS = 2.0
 SWITCH_SECONDS = 0.001
 """How long the analysis may keep the interpreter while the reader, the writer or the index has something to do."""
-CANCEL, EXIT = "$/cancelRequest", "exit"
+NOTEBOOKS = types.NotebookDocumentSyncOptions(
+    notebook_selector=[types.NotebookDocumentFilterWithCells([types.NotebookCellLanguage("python")])]
+)
 
 
-class Server:
-    """A server on a pair of streams; see `protocol` for what is done to each message."""
+class Server(LanguageServer):
+    """A pygls server on streams of its own; see `protocol` for what is done to each message."""
+
+    protocol: Protocol  # pyright: ignore[reportIncompatibleVariableOverride]
 
     def __init__(self, stdin: BinaryIO, stdout: BinaryIO) -> None:
-        self.protocol = Protocol()
+        super().__init__(  # pyright: ignore[reportUnknownMemberType]
+            "kernelscope", __version__, notebook_document_sync=NOTEBOOKS, protocol_cls=Protocol
+        )
         self._stdin = stdin
         self._inbox = Inbox()
         self._postponed: queue.SimpleQueue[tuple[int | str, Callable[[], None]]] = queue.SimpleQueue()
@@ -42,13 +53,13 @@ class Server:
 
     # -- what features use -------------------------------------------------------------------------------
 
-    def on(self, method: str, handler: Handler) -> None:
+    def on(self, method: str, handler: Handler, options: object = None) -> None:
         """Register the handler of a request or notification; it gets and returns plain dicts."""
-        self.protocol.handlers[method] = handler
+        self.feature(method, options)(partial(handler))  # pygls marks what it registers; a method cannot be marked
 
     def on_command(self, name: str, handler: Callable[[object], object]) -> None:
         """Register a command; its handler gets the first argument, or None."""
-        self.protocol.commands[name] = handler
+        self.command(name)(partial(handler))
 
     def notify(self, method: str, params: object) -> None:
         self.protocol.notify(method, params)
@@ -72,7 +83,7 @@ class Server:
         threading.Thread(target=self._work_beside, name="beside", daemon=True).start()
         while True:
             message = self._inbox.next(IDLE_SECONDS)
-            if isinstance(message, End) or (is_table(message) and message.get("method") == EXIT):
+            if isinstance(message, End) or (is_table(message) and message.get("method") == types.EXIT):
                 break
             if message is None:
                 for action in self.on_idle:
@@ -91,11 +102,11 @@ class Server:
             except (OSError, ValueError):
                 message = End()
             method = message.get("method") if is_table(message) else None
-            if method == CANCEL and is_table(message):
+            if method == types.CANCEL_REQUEST and is_table(message):
                 self._cancel(message.get("params"))
                 continue
             self._inbox.put(message)
-            if isinstance(message, End) or method == EXIT:
+            if isinstance(message, End) or method == types.EXIT:
                 self.protocol.output.hurry()
                 time.sleep(EXIT_SECONDS)
                 os._exit(self.protocol.exit_status)

@@ -9,9 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kernelscope import __version__
-
-from kernelscope_server.announcement import announced
 from kernelscope_server.documents import OpenDocument, key_of, path_of
 from kernelscope_server.parameters import document_uri, entries, string, table
 from kernelscope_server.positions import ENCODINGS
@@ -85,10 +82,13 @@ class Session:
         features_table.register(self)
         protocol = self.server.protocol
         protocol.initialized = True
-        made = announced(protocol.handlers, protocol.commands, self.capabilities, self.encoding, cache_folder())
-        workspace = made.get("workspace")
-        made["workspace"] = (workspace if is_table(workspace) else {}) | features_table.WORKSPACE
-        return {"capabilities": made, "serverInfo": {"name": "kernelscope", "version": __version__}}
+        announced = protocol.capabilities_for(self.capabilities, self.encoding)
+        workspace = announced.get("workspace")
+        announced["workspace"] = (workspace if is_table(workspace) else {}) | features_table.WORKSPACE
+        return {
+            "capabilities": announced,
+            "serverInfo": {"name": self.server.name, "version": self.server.version},
+        }
 
     def capability(self, *path: str) -> object:
         """What the client says of itself under these names; None when it says nothing."""
