@@ -49,3 +49,48 @@ def test_an_optional_argument_that_callers_elsewhere_leave_out_may_be_given(
     run = run_file(workspace, path)
     assert found_at(run, module, 6).startswith("[B, S, H]")
     assert found_at(run, module, 9) == shape
+
+
+OWN = """
+from torch import nn
+
+class Scale(nn.Module):
+    def forward(self, x):
+        return x * 2
+
+class Block(nn.Module):
+    def forward(self, x):
+        y = x * 2
+        return y
+
+class Wrapper(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.block = Block()
+
+    def forward(self, x):
+        B, S, H = x.shape
+        return self.block(x)
+"""
+OTHER = """
+from layer import Block, Scale
+from torch import nn
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.scale, self.block = Scale(), Block()
+
+    def forward(self, x, z):
+        return self.block(self.block(self.block(z))) + self.scale(x)
+"""
+
+
+def test_callers_elsewhere_take_nothing_from_what_the_callers_of_the_file_tell(tmp_path: Path) -> None:
+    (tmp_path / "layer.py").write_text(OWN)
+    (tmp_path / "model.py").write_text(OTHER)
+    workspace = Workspace(Files([str(tmp_path)]))
+    path = str(tmp_path / "layer.py")
+    module = workspace.modules.module(path)
+    assert module is not None
+    assert found_at(run_file(workspace, path), module, 10) == "[B, S, H]"

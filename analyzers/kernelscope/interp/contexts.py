@@ -60,8 +60,9 @@ class Contexts:
     """Calls in branches that are not taken: they tell where there are no others."""
 
     def of(self, node: t.FunctionDef) -> list[Context]:
-        """The calls of a function that tell what it is given."""
-        return self.calls.get(node) or self.unlikely.get(node, [])
+        """The calls of a function that tell what it is given: those of other files only where its own makes none."""
+        calls = self.calls.get(node) or self.unlikely.get(node, [])
+        return [call for call in calls if not call.outside] or calls
 
     def holds(self, path: str, node: t.FunctionDef) -> bool:
         """Whether a function is one of the file, and not a part of the one that is looked at."""
