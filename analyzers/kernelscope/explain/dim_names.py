@@ -44,14 +44,23 @@ class DimNames:
 
     def size(self, size: Dim | Unknown) -> str:
         """One size."""
-        return "?" if isinstance(size, Unknown) else render(settled(size).subs(self.renamed), self.ranked)
+        if isinstance(size, Unknown):
+            return "?"
+        size = settled(size)
+        return render(size.subs(self._names(size.names())), self.ranked)
 
     def shape(self, shape: Shape) -> str:
         """`[B, S, H]`."""
         try:
-            return settled_shape(shape).subs(self.renamed).render(self.ranked)
+            shape = settled_shape(shape)
+            return shape.subs(self._names(shape.names())).render(self.ranked)
         except ArithmeticError:
             return shape.render(self._order)
+
+    def _names(self, names: Iterable[str]) -> dict[str, DimLike]:
+        """What is written for names; one that was not among the shapes at first is written without its call."""
+        new = {n: dim(n.partition(SEPARATOR)[0]) for n in names if SEPARATOR in n and n not in self.renamed}
+        return {**self.renamed, **new}
 
     def tensor(self, value: Tensor | Unknown, with_dtype: bool = False) -> str:
         """`[B, S, H]`, `[B, S] int64`; `?` for what may not even be a tensor."""
@@ -63,7 +72,8 @@ class DimNames:
     def legend(self, texts: Iterable[str]) -> list[str]:
         """`H = config.hidden_size`, for the letters that occur in the texts."""
         used = {word for text in texts for word in re.findall(r"[A-Za-z_]\w*", text)}
-        return [f"{short} = {name.partition(SEPARATOR)[0]}" for name, short in self.short.items() if short in used]
+        long = {short: name.partition(SEPARATOR)[0] for name, short in self.short.items() if short in used}
+        return [f"{short} = {name}" for short, name in long.items() if short != name]
 
     def legend_of(self, *tables: Table) -> list[Block]:
         """The legend of what tables hold, as the line below them; nothing where no letter occurs."""
