@@ -77,7 +77,7 @@ def _pattern_lines(chart: Chart) -> Iterator[Line]:
             continue
         told.add(key)
         traits = f" ({', '.join(pattern.traits)})" if pattern.traits else ""
-        name = f"{node.step.name}: " if node.step.name else ""
+        name = f"{'in ' * pattern.is_part}{node.step.name}: " if node.step.name else ""
         yield Line(f"{name}{pattern.title}{traits}", chart.labels.place(node))
         for clue in pattern.clues:
             yield Line(f"    {clue.text}", chart.labels.place(clue.node))
@@ -119,7 +119,9 @@ class Chart:
         self.boxes_live = self.choice.live
         shapes = [v.shape for node in flow.nodes for v in _tensors(node)]
         self.names = DimNames(shapes, names_in_file(workspace, flow), options.bindings)
-        self.labels = BoxLabels(workspace, self.choice, self.names, self.patterns)
+        self.named = {node: pattern for node, pattern in self.patterns.items() if not pattern.is_part}
+        """What calls are called by what they do."""
+        self.labels = BoxLabels(workspace, self.choice, self.names, self.named)
         self.keys: dict[str, Node] = {}
         self._key_of: dict[Node, str] = {}
         self.texts: list[str] = []

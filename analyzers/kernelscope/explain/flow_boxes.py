@@ -11,7 +11,7 @@ from functools import cached_property
 from kernelscope.interp.values import Function, Instance
 from kernelscope.ops import Module
 from kernelscope.patterns.attention import FUSED
-from kernelscope.patterns.flow import Flow, Node, Use, words
+from kernelscope.patterns.flow import Flow, Node, Use, dependencies, words
 from kernelscope.patterns.paths import ACTIVATIONS, MATRIX_PRODUCTS
 from kernelscope.patterns.pattern import Pattern
 from kernelscope.tensor import DType, Tensor
@@ -84,7 +84,7 @@ class Boxes:
         """Whether a step works on inputs with weights and themselves only, as norms and activations do."""
         if user.operator not in SCALING:
             return False
-        return all(n in alike or n.step.kind == "weight" for n in self.flow.before(user) if n.is_source)
+        return all(n in alike or n.step.kind == "weight" for n in dependencies([user]) if n.is_source)
 
     def is_drawn(self, node: Node) -> bool:
         """Whether a node that is not inside a shut call is a box."""

@@ -36,7 +36,7 @@ def gaps(chart: Chart) -> list[Line]:
 
 def _shut(chart: Chart) -> Iterator[Line]:
     for box in chart.boxes:
-        known = box in chart.patterns or launched(box.step)
+        known = box in chart.named or launched(box.step)
         if box.step.kind in ("unfollowed", "choice") and not known:
             reason = _reason(box)
             if reason:

@@ -8,10 +8,10 @@ Written out over a whole matrix of scores it is *materialised*, whatever the sof
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from kernelscope.interp.values import as_size
-from kernelscope.patterns.flow import Node, Use, words
+from kernelscope.patterns.flow import Node, Use, dependencies, words
 from kernelscope.patterns.masks import CAUSAL, WINDOW, mask_traits
 from kernelscope.patterns.paths import LINEARS, MATRIX_PRODUCTS, back, forward
 from kernelscope.patterns.pattern import Clue, Pattern
@@ -29,7 +29,7 @@ BETWEEN = words("mul div add sub masked_fill where clamp tanh cat index maximum 
 
 
 def attention(call: Node) -> Pattern | None:
-    """The attention at the heart of a call; `is_whole` where the call is nothing but that."""
+    """The attention at the heart of a call: `is_whole` where it is nothing but that, `is_part` where it is more."""
     leaves = [n for n in call.leaves() if not n.is_source]
     for leaf in leaves:
         core = _fused(leaf) if leaf.operator in FUSED else _written_out(leaf, set(leaves))
@@ -38,8 +38,27 @@ def attention(call: Node) -> Pattern | None:
         clues, traits = core
         inside = set(leaves)
         whole = not any(_is_more(n) for n in inside)
-        return Pattern("attention", "Attention", tuple(clues), tuple(dict.fromkeys(traits)), whole)
+        part = _is_part(leaves, {clue.node for clue in clues})
+        return Pattern("attention", "Attention", tuple(clues), tuple(dict.fromkeys(traits)), whole, part)
     return None
+
+
+def _is_part(leaves: Iterable[Node], core: set[Node]) -> bool:
+    """Whether a call multiplies matrices beside what leads to its attention and the first projection behind it.
+
+    A whole layer does so, with its feed-forward part behind the attention or beside it.
+    """
+    products = {n for n in leaves if n.operator in LINEARS or n.operator in MATRIX_PRODUCTS}
+    behind, todo, seen = set[Node](), [user for node in core for user in node.users], set[Node]()
+    while todo:
+        node = todo.pop()
+        if node not in seen:
+            seen.add(node)
+            if node in products and node not in core:
+                behind.add(node)
+            else:
+                todo += node.users
+    return bool(products - core - behind - dependencies(core | behind))
 
 
 def _is_more(node: Node) -> bool:

@@ -260,18 +260,6 @@ class Flow:
                 todo += [n for use in inner.uses for n in use.nodes] if node.is_atomic else []
         return found
 
-    def before(self, node: Node) -> set[Node]:
-        """All that a node depends on."""
-        found: set[Node] = set()
-        todo = [node]
-        while todo:
-            for use in todo.pop().uses:
-                for origin in use.nodes:
-                    if origin not in found:
-                        found.add(origin)
-                        todo.append(origin)
-        return found
-
 
 def _named(result: Value, names: Sequence[str]) -> list[tuple[str, Value]]:
     """What is returned, part by part, with the names of the fields of a result object or of the variables."""
@@ -322,3 +310,15 @@ def _signature(step: Step) -> tuple[object, ...]:
     """What a round does: its places in order, with the shapes of what it gives."""
     result = CALL_NUMBER.sub("", repr(step.result))
     return (step.kind, step.path, step.span, step.name, result, *(_signature(inner) for inner in step.body))
+
+
+def dependencies(nodes: Iterable[Node]) -> set[Node]:
+    """All that nodes depend on."""
+    todo, found = list(nodes), set[Node]()
+    while todo:
+        for use in todo.pop().uses:
+            for origin in use.nodes:
+                if origin not in found:
+                    found.add(origin)
+                    todo.append(origin)
+    return found

@@ -19,7 +19,8 @@ class Clue:
 class Pattern:
     """`kind` names the family (`norm`, `attention` …), `title` what a picture calls it, `traits` its variants.
 
-    A pattern that `is_whole` is all that its call does, so that there is nothing to see inside.
+    A pattern that `is_whole` is all that its call does, so that there is nothing to see inside; one that `is_part` is
+    only a part of it, so that the call is not called so.
     """
 
     kind: str
@@ -27,3 +28,4 @@ class Pattern:
     clues: tuple[Clue, ...]
     traits: tuple[str, ...] = ()
     is_whole: bool = False
+    is_part: bool = False
