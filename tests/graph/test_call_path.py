@@ -270,6 +270,36 @@ Python use()
          └─ CUDA kernel store_kernel
 """,
     ),
+    "modules that a method of what names the sources builds, and files that are only read": (
+        "use.py::use",
+        """
+## spec.py
+class Spec:
+    def build_module(self):
+        return self.found()
+def spec(name, files):
+    return Spec()
+## use.py
+from spec import spec
+def described():
+    return spec("store", ["store.cu"])
+def module():
+    return described().build_module()
+def use(x):
+    open("store.cu").read().strip()
+    module().store(x)
+## csrc/store.cu
+__global__ void store_kernel(float* x) {}
+void store(float* x) { store_kernel<<<1, 32>>>(x); }
+""",
+        """
+Python use()
+└─ registered by native module store.cu: store
+   └─ C++ store()
+      └─ launch of store_kernel over 1
+         └─ CUDA kernel store_kernel
+""",
+    ),
     "shared libraries through ctypes": (
         "use.py::use",
         """

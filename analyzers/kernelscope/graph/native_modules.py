@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kernelscope.graph.kinds import Edge, EdgeKind, Node, NodeKind
 from kernelscope.syntax.python.tree import (
@@ -43,6 +43,8 @@ class _Loaded:
 
     path: str
     call: Call
+    is_sure: bool = True
+    """False where the call may give no module, as `open(file).read()`: only what C++ defines is said of it then."""
 
 
 class NativeModules:
@@ -57,7 +59,8 @@ class NativeModules:
         receiver, _, name = called.rpartition(".")
         if receiver == "?":
             for made_by in _receivers(function, name):
-                yield from self._member(source, self._made(function.path, made_by), name, line)
+                loaded = self._made(function.path, made_by)
+                yield from self._member(source, loaded and replace(loaded, is_sure=False), name, line)
             return
         if not receiver:
             value = _assigned(function).get(name)
@@ -82,9 +85,11 @@ class NativeModules:
         files = sorted(set(_NATIVE_PATH.findall(text)))
         detail = "native module" + (f" {', '.join(files[:3])}" if files else "")
         binding = Node(NodeKind.BINDING, name, loaded.path, loaded.call.span.start, place, detail)
-        yield Edge(EdgeKind.CALLS, source, binding, source.path, line)
         paired = re.search(_MEMBER % re.escape(name), text)
         target = re.sub(r"<.*>|\s", "", paired[1]) if paired else name
+        if not loaded.is_sure and not self._functions(target.rpartition("::")[2]):
+            return
+        yield Edge(EdgeKind.CALLS, source, binding, source.path, line)
         yield from self._bound(binding, target, bool(paired))
 
     def named(self, source: Node, target: str, line: int) -> Iterator[Edge]:
@@ -118,12 +123,16 @@ class NativeModules:
         return self._made(path, value)
 
     def _made(self, path: str, value: Expr | None) -> _Loaded | None:
-        """The loader's call behind a value, through functions that return what they load."""
+        """The loader's call behind a value, through functions that return what they load and methods that load it."""
+        is_sure = True
         for _ in range(MAX_HOPS):
             if not isinstance(value, Call):
                 return None
             if self._is_loader(path, value):
-                return _Loaded(path, value)
+                return _Loaded(path, value, is_sure)
+            if isinstance(value.func, Attribute) and isinstance(value.func.value, Call):
+                value, is_sure = value.func.value, False
+                continue
             name = dotted(value.func)
             made_by = self._modules.definition(path, name) if name else None
             if made_by is None or not isinstance(made_by.node, FunctionDef):
