@@ -205,6 +205,31 @@ def test_two_servers_share_one_cache(workspace: Workspace, cache: Path) -> None:
     assert [found(index, "helper") for index in indexes] == [["helper"]] * 2
 
 
+def test_a_cache_that_another_server_writes_to_is_left_alone(cache: Path) -> None:
+    store = Store(cache, ["/w"])
+    store.put([Row("/w/a.py", 1, 1, 0, None, b"")])
+    writer = sqlite3.connect(store.path, isolation_level=None)
+    writer.execute("BEGIN IMMEDIATE")
+    other = Store(cache, ["/w"])
+    other.put([Row("/w/b.py", 1, 1, 0, None, b"")])
+    writer.execute("COMMIT")
+    other.put([Row("/w/c.py", 1, 1, 0, None, b"")])
+    assert [row.path for row in store.known()] == ["/w/a.py", "/w/c.py"]
+
+
+def test_caches_that_nobody_opened_for_long_are_removed(cache: Path) -> None:
+    for name in ("old", "new"):
+        store = Store(cache, [name])
+        store.close()
+        if name == "old":
+            os.utime(store.path, (1, 1))
+            (cache / "notes.sqlite").write_text("not ours")
+            os.utime(cache / "notes.sqlite", (1, 1))
+    assert sorted(path.name for path in cache.iterdir()) == [Path(store.path).name, "notes.sqlite"]
+    Store(cache, ["new"]).close()
+    assert len(list(cache.iterdir())) == 2
+
+
 def test_a_cache_that_dies_under_us_is_replaced_by_memory(cache: Path) -> None:
     store = Store(cache, ["/w"])
     store.put([Row("/w/a.py", 1, 1, 0, None, b"")])

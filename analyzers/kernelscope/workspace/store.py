@@ -11,6 +11,7 @@ import os
 import sqlite3
 import sys
 import threading
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -19,6 +20,8 @@ from typing import Any
 
 SCHEMA = 14
 BUSY_SECONDS = 0.5
+UNUSED_SECONDS = 30 * 86_400
+_SUFFIXES = ("", "-wal", "-shm")
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS files (
@@ -144,10 +147,15 @@ class Store:
             for attempt in range(2):
                 try:
                     os.makedirs(os.path.dirname(self.path), exist_ok=True)
-                    return self._connect()
-                except (sqlite3.Error, OSError):
+                    database = self._connect()
+                except (sqlite3.Error, OSError) as error:
+                    if _is_busy(error):
+                        break
                     if attempt == 0:
-                        self._remove()
+                        _remove(self.path)
+                else:
+                    _remove_unused(self.path)
+                    return database
         return self._in_memory()
 
     def _connect(self) -> sqlite3.Connection:
@@ -161,8 +169,12 @@ class Store:
             database.execute("PRAGMA cache_size = -4000")
             database.executescript(_TABLES)
             if not self.in_memory:
-                database.execute("BEGIN IMMEDIATE")
-                database.execute("ROLLBACK")
+                try:
+                    database.execute("BEGIN IMMEDIATE")
+                    database.execute("ROLLBACK")
+                except sqlite3.OperationalError as error:
+                    if not _is_busy(error):
+                        raise
                 check = database.execute("SELECT count(*), max(length(path)) FROM files").fetchone()
                 assert check is not None
         except BaseException:
@@ -174,17 +186,13 @@ class Store:
         self.path = ":memory:"
         return self._connect()
 
-    def _remove(self) -> None:
-        for suffix in ("", "-wal", "-shm"):
-            with contextlib.suppress(OSError):
-                os.remove(self.path + suffix)
-
     def _select(self, query: str, values: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
         with self._lock:
             try:
                 return self._database.execute(query, values).fetchall()
-            except (sqlite3.Error, OverflowError):
-                self._recover()
+            except (sqlite3.Error, OverflowError) as error:
+                if not _is_busy(error):
+                    self._recover()
                 return []
 
     def _write(self, *statements: _Statement) -> None:
@@ -194,12 +202,9 @@ class Store:
         with self._lock:
             try:
                 self._transact(statements)
-            except sqlite3.OperationalError as error:
-                if "locked" in str(error):  # another server writes: this batch is not cached, nothing else is lost
-                    return
-                self._recover()
-            except (sqlite3.Error, OverflowError):
-                self._recover()
+            except (sqlite3.Error, OverflowError) as error:
+                if not _is_busy(error):  # else this batch is not cached, and nothing is lost
+                    self._recover()
 
     def _transact(self, statements: Iterable[_Statement]) -> None:
         self._database.execute("BEGIN IMMEDIATE")
@@ -217,8 +222,30 @@ class Store:
         with contextlib.suppress(sqlite3.Error):
             self._database.close()
         if not self.in_memory:
-            self._remove()
+            _remove(self.path)
         self._database = self._in_memory()
+
+
+def _is_busy(error: Exception) -> bool:
+    """Whether another server is writing at the moment, which is no damage."""
+    return isinstance(error, sqlite3.OperationalError) and "locked" in str(error)
+
+
+def _remove(path: str) -> None:
+    for suffix in _SUFFIXES:
+        with contextlib.suppress(OSError):
+            os.remove(path + suffix)
+
+
+def _remove_unused(used: str) -> None:
+    """Removes caches beside this one that nobody has opened for long: of other versions, of folders that are gone."""
+    with contextlib.suppress(OSError):
+        os.utime(used)
+        with os.scandir(os.path.dirname(used)) as entries:
+            for entry in entries:
+                is_cache = entry.name.startswith("index-") and entry.name.endswith(".sqlite")
+                if is_cache and time.time() - entry.stat().st_mtime > UNUSED_SECONDS:
+                    _remove(entry.path)
 
 
 def _fingerprint(roots: Sequence[str]) -> str:
