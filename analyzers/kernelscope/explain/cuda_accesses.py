@@ -59,6 +59,8 @@ def describe(verdict: Verdict) -> str:
         head, details = _conflict(verdict.outcome)
     else:
         head, details = _traffic(verdict.outcome, verdict.width)
+    if len(verdict.sizes) > 1 and isinstance(verdict.outcome, Traffic) and verdict.outcome.kind is Class.STRIDED:
+        details = ["strided; how far depends on the size of the type"]
     if verdict.needs:
         more = f" and {len(verdict.needs) - MAX_NEEDS} more such" if len(verdict.needs) > MAX_NEEDS else ""
         details.append(f"if {' and '.join(map(unprimed, verdict.needs[:MAX_NEEDS]))}{more}")

@@ -61,6 +61,8 @@ def _direction(verdict: Verdict, outcome: Traffic) -> str:
     if outcome.kind is Class.BROADCAST:
         return "neighbouring threads share one element of"
     if outcome.kind is Class.STRIDED:
+        if len(verdict.sizes) > 1:
+            return "neighbouring threads skip elements of"
         who = "neighbouring threads" if outcome.group == 1 else f"groups of {outcome.group} neighbouring threads"
         return f"{who} are {formula(outcome.stride)} bytes apart in" if outcome.stride is not None else ""
     return "neighbouring threads run along consecutive elements of"

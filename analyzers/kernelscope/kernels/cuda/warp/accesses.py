@@ -41,6 +41,8 @@ class Verdict:
     """What was taken for granted of sizes."""
     others: tuple[Traffic | Conflict, ...] = ()
     """Different outcomes for other values of what is not known."""
+    sizes: tuple[int, ...] = ()
+    """The sizes that were tried for a type that is not known: bytes are those of one of them."""
 
 
 def verdicts(run: Run) -> tuple[Verdict, ...]:
@@ -105,8 +107,9 @@ class _Judge:
             raise Undecided("no lane gets there")
         worst = max(outcomes, key=_cost)
         others = tuple(dict.fromkeys(o for o in outcomes if _kind(o) != _kind(worst)))
-        known = len(widths) == 1 and UNKNOWN_WIDTH not in widths
-        return Verdict(access, worst, widths.pop() if known else None, "", False, tuple(needs), others)
+        sizes = tuple(sorted(widths))
+        width_told = sizes[0] if len(sizes) == 1 and sizes[0] != UNKNOWN_WIDTH else None
+        return Verdict(access, worst, width_told, "", False, tuple(needs), others, sizes)
 
     def _sizes(self, offset: Dim, width: Dim) -> Iterator[tuple[Dim, int]]:
         """The address and width for each size that an unknown element type may have."""

@@ -38,7 +38,7 @@ def access_problems(kernels: Kernels, path: Path) -> Iterator[Problem]:
 
 def _problem(warp: KernelWarp, verdict: Verdict) -> Problem | None:
     access = verdict.access
-    if verdict.others or verdict.needs or warp.setting.block[0] is None:
+    if verdict.others or verdict.needs or len(verdict.sizes) > 1 or warp.setting.block[0] is None:
         return None
     span = warp.span(access.span)
     match verdict.outcome:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from kernelscope.kernels.cuda.kernels import KernelFacts
@@ -92,7 +92,20 @@ class KernelWarp:
 
     @cached_property
     def _way(self) -> _Way | None:
-        return max(self._ways, key=lambda way: way.known, default=None)
+        way = max(self._ways, key=lambda way: way.known, default=None)
+        return replace(way, setting=self._certain(way)) if way is not None else None
+
+    def _certain(self, way: _Way) -> Setting:
+        """What a launch says; numbers that a switch chooses stay names where it may choose them by a type not known."""
+        setting = way.setting
+        if all(parameter.type or parameter.name in setting.types for parameter in self.facts.function.templates):
+            return setting
+        place = (way.launch.unit.path, way.launch.span)
+        others = [o.setting.numbers for o in self._ways if (o.launch.unit.path, o.launch.span) == place]
+        numbers = {
+            name: number for name, number in setting.numbers.items() if all(o.get(name) == number for o in others)
+        }
+        return replace(setting, numbers=numbers)
 
     @property
     def launch(self) -> Launch | None:
