@@ -6,7 +6,10 @@ Every measure says what it did, so that a reader knows what the picture does not
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
+from itertools import count, product
+from string import ascii_lowercase
 
 from kernelscope.diagrams.cells import display_width, wrap_cells
 from kernelscope.diagrams.level import note_rows
@@ -50,20 +53,32 @@ def _closed(graph: Graph, group: Group) -> Box:
 
 
 def without_plain_groups(graph: Graph) -> tuple[Graph, list[str]]:
-    """Groups that are not repeated as notes of their boxes: frames in frames take the most room; and remarks."""
+    """Groups that are not repeated as letters beside their boxes, frames in frames take the most room; and remarks."""
     plain = {group.key: group for group in graph.groups if not group.repeat}
     if not plain:
         return graph, []
+    letters = {key: f"({letter})" for key, letter in zip(plain, _letters(), strict=False)}
 
     def outer(key: str) -> str:
         return next((k for k in reversed(graph.ancestors(key)) if k not in plain), "")
 
     boxes: list[Box] = []
     for box in graph.boxes:
-        around = tuple(plain[key].heading for key in graph.ancestors(box.group) if key in plain)
-        boxes.append(replace(box, group=outer(box.group), notes=(*box.notes, *around)) if around else box)
+        around = [letters[key] for key in graph.ancestors(box.group) if key in plain]
+        notes = (*box.notes, f"in {' '.join(around)}")
+        boxes.append(replace(box, group=outer(box.group), notes=notes) if around else box)
     groups = tuple(replace(g, parent=outer(g.parent)) for g in graph.groups if g.key not in plain)
-    return replace(graph, boxes=tuple(boxes), groups=groups), ["frames are told as notes of their boxes"]
+    return replace(graph, boxes=tuple(boxes), groups=groups), [
+        "frames are told by letters beside their boxes:",
+        *(f"{letters[key]} {group.heading}" for key, group in plain.items()),
+    ]
+
+
+def _letters() -> Iterator[str]:
+    """a, b … z, aa, ab …"""
+    for length in count(1):
+        for word in product(ascii_lowercase, repeat=length):
+            yield "".join(word)
 
 
 def collapse(graph: Graph, keys: set[str]) -> Graph:
