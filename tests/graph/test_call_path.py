@@ -718,6 +718,7 @@ LIBRARIES = {
     "cutlass::device_kernel<Functor><<<1, 32>>>(n);": "kernels of CUTLASS",
     "Small::run_on(n);": "1 kernel",
     "SWITCH(n, on_small, on_large);": "2 kernels, all through hops marked ?",
+    "thrust::counting_iterator<int>(n); cublasGemmAlgo_t(n);": "no kernel that could be found",
     "cublasCreate(&h); cudnnGetConvolutionForwardWorkspaceSize(n);": "no kernel that could be found",
 }
 """What a host function does, and what its call path says that it reaches."""

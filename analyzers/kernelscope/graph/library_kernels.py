@@ -25,7 +25,7 @@ _STARTING: dict[str, re.Pattern[str]] = {
     "cuFFT": re.compile(r"cufft\w*Exec\w*"),
 }
 """Which functions of which library start kernels."""
-_ASKING = re.compile(r"Create|Destroy|Get|Set|Init|BufferSize|WorkspaceSize|Heuristic")
+_ASKING = re.compile(r"Create|Destroy|Get|Set|Init|BufferSize|WorkspaceSize|Heuristic|Check|iterator|_t\Z")
 _FUNCTOR_KERNELS = {"cutlass": "CUTLASS", "cub": "CUB", "thrust": "Thrust"}
 ADAPTER = re.compile(r"(?:\w+::)*cutlass::(?:\w+::)*device::\w+")
 """A host-side object of CUTLASS that starts a kernel when it runs."""
