@@ -762,7 +762,8 @@ GAPS = {
                          "`.run()`: the object is not known; template libraries start their kernels like this"),
     "nothing": ("a.cu", "int g(int n) { return n; }\nint f(int n) { return g(n); }\n",
                 "no kernel: of the calls that can be followed none launches one"),
-    "names of no definition": ("m.py", "class C: ...\nlazy = Lazy('g')\ndef f(x):\n    C()\n    len(x)\n    lazy(x)\n",
+    "names of no definition": ("m.py", "class C: ...\nlazy = Lazy('g')\ndef f(x):\n    C()\n    len(x)\n"
+                               "    class Inner: ...\n    Inner()\n    lazy(x)\n",
                                "`lazy()`: what it stands for is not known"),
     "other namespaces": ("a.cu", "void f(int n) { std::move(n); other::kernels::invoke<int>(n); }\n",
                          "other::kernels::invoke is defined nowhere in the workspace"),

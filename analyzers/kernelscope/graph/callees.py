@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from kernelscope.graph.collectives import collective
-from kernelscope.graph.function_nodes import FunctionNodes, scopes
+from kernelscope.graph.function_nodes import FunctionNodes, named_around, scopes
 from kernelscope.graph.kinds import Node, NodeKind
 from kernelscope.graph.registrations import operator
 from kernelscope.syntax.python.tree import Assign, Attribute, Call, ClassDef, Expr, For, FunctionDef, Name, dotted, walk
@@ -69,10 +69,9 @@ class Callees:
                 target = Imported(imported.level, imported.module, imported.name)
                 return [self._rest_of(self._modules.follow(path, target), rest)]
         if not rest:
-            for index, definition in enumerate(facts.defs):
-                if definition.name == name and definition.scope in around and definition.kind is f.DefKind.FUNCTION:
-                    inner = self._functions.definition_of(path, facts, index)
-                    return [inner] if inner else []
+            if (index := next(named_around(facts, scope, name), None)) is not None:
+                inner = self._functions.definition_of(path, facts, index)
+                return [inner] if inner else []
             if elements := self._loop_elements(path, facts, outermost, name):
                 return list(elements)
         found = self._modules.resolve_all(path, first)

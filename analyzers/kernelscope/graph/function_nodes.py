@@ -133,6 +133,15 @@ def scopes(facts: f.FileFacts, scope: int) -> Iterator[int]:
         scope = facts.defs[scope].scope
 
 
+def named_around(facts: f.FileFacts, scope: int, name: str) -> Iterator[int]:
+    """The functions and classes of a name that stand in the functions around a scope."""
+    around = {index for index in scopes(facts, scope) if facts.defs[index].kind is not f.DefKind.CLASS}
+    for index, definition in enumerate(facts.defs):
+        is_named = definition.name == name and definition.kind in (f.DefKind.FUNCTION, f.DefKind.CLASS)
+        if is_named and definition.scope in around:
+            yield index
+
+
 def own_scopes(facts: f.FileFacts, name_start: int) -> set[int]:
     """A function's index and those of what is defined in it; macros stand anywhere."""
     own: set[int] = set()

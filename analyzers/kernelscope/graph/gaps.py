@@ -75,7 +75,7 @@ def _python_gaps(graph: OperatorGraph, node: Node) -> Iterator[tuple[str, int]]:
                 shown = f"`{receiver.replace('?', '…')}.{method}()`"
                 named = "1 method has" if owners == 1 else f"{owners} methods have"
                 unknown.append((f"{shown}: the receiver is not known; {named} this name", call.line))
-        elif not dotted and call.name not in _BUILTINS and not graph.is_class(node.path, call.name):
+        elif not dotted and call.name not in _BUILTINS and not graph.is_class(node.path, call.scope, call.name):
             unknown.append((f"`{call.name}()`: what it stands for is not known", call.line))
     if not count:
         yield from unknown[:MAX_PER_FUNCTION]

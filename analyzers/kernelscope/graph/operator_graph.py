@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, cast
 
 from kernelscope.graph.cpp_links import function_node
+from kernelscope.graph.function_nodes import named_around
 from kernelscope.graph.kinds import Edge, EdgeKind, Node, NodeKind
 from kernelscope.graph.links import Links, add, python_files_calling
 from kernelscope.graph.python_calls import PythonCalls
@@ -221,8 +222,11 @@ class OperatorGraph:
             not match.path.endswith(PYTHON_SUFFIXES) for match in self._workspace.index.table.named(name)
         )
 
-    def is_class(self, path: str, name: str) -> bool:
+    def is_class(self, path: str, scope: int, name: str) -> bool:
         """Whether a name of a Python file means a class: constructing one without `__init__` runs nothing."""
+        facts = self.facts(path)
+        if facts is not None and any(facts.defs[i].kind is DefKind.CLASS for i in named_around(facts, scope, name)):
+            return True
         found = self._workspace.modules.definition(path, name)
         return found is not None and is_class(found)
 
