@@ -59,3 +59,30 @@ def test_formulas_where_nothing_is_bound() -> None:
     linear = next([cell.text for cell in row] for row in table.rows if row[1].text == "Linear gate")
     assert linear[4] == "2*B*S*H*F"
     assert "H" in totals["Parameters"]
+
+
+def test_what_is_not_counted_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "encoder.py"
+    path.write_text(
+        "from torch import nn\n"
+        "class Encoder(nn.Module):\n"
+        "    def __init__(self, width: int, heads: int, first: bool):\n"
+        "        super().__init__()\n"
+        "        self.attention, self.norm = nn.MultiheadAttention(width, heads), nn.LayerNorm(width)\n"
+        "        self.first = first\n"
+        "    def forward(self, x):\n"
+        "        length, batch, width = x.shape\n"
+        "        if self.first:\n"
+        "            x = self.norm(x)\n"
+        "        return x + self.attention(x, x, x)[0]\n"
+    )
+    document = Analysis([tmp_path]).document("ops", Target(path, None, "Encoder"), ViewOptions())
+    table = next(block for block in document.blocks if isinstance(block, d.Table))
+    card = next(block for block in document.blocks if isinstance(block, d.Card))
+    row = next([cell.text for cell in row] for row in table.rows if "MultiheadAttention" in row[1].text)
+    assert row[4] == "?"
+    assert next(r for r in card.rows if r.name == "FLOPs").lines[0].text.endswith("1 operator whose work is not known")
+    assert (
+        "1 operator runs only under a condition, which the dataflow names; the totals count all of them"
+        in document.notes
+    )

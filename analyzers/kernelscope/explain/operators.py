@@ -41,11 +41,15 @@ def operator_table(
         raise UserError(f"no tensor operation is found in {scope.qualified_name}")
     table = Table(COLUMNS, tuple(rows.rows()))
     blocks: list[Block] = [table, Card(tuple(rows.totals())), *chart.names.legend_of(table)]
-    notes = (
+    notes = [
         "a multiply-add is two FLOPs; every operand, weight and result is counted once",
         f"floating-point elements are counted at {rows.element_bytes} bytes; bind bytes=4 for float32",
-    )
-    return Document(f"Operators of {scope.qualified_name}", tuple(blocks), "ops", target, notes)
+    ]
+    guarded = sum(bool(chart.labels.conditions(box)) for box in rows.boxes)
+    if guarded:
+        run = "1 operator runs" if guarded == 1 else f"{guarded} operators run"
+        notes.append(f"{run} only under a condition, which the dataflow names; the totals count all of them")
+    return Document(f"Operators of {scope.qualified_name}", tuple(blocks), "ops", target, tuple(notes))
 
 
 class OperatorRows:
@@ -114,8 +118,9 @@ class OperatorRows:
     def totals(self) -> Iterator[CardRow]:
         """Sums over all operators, the weights, and what a token leaves in the cache."""
         flops: Size = dim(0)
-        moved: Size = dim(0)
+        moved = dim(0)
         lost = [box for box in self.boxes if isinstance(self.works[box].total(self.works[box].flops), Unknown)]
+        uncounted = 0
         for box in self.boxes:
             cost = self.works[box]
             if box not in lost:
@@ -123,11 +128,12 @@ class OperatorRows:
                 assert not isinstance(flops, Unknown) and not isinstance(total, Unknown)
                 flops = flops + total
             total_moved = cost.total(cost.moved)
-            if not isinstance(total_moved, Unknown) and not isinstance(moved, Unknown):
+            if isinstance(total_moved, Unknown):
+                uncounted += 1
+            else:
                 moved = moved + total_moved
-        without = f", without {len(lost)} operators whose work is not known" if lost else ""
-        yield CardRow("FLOPs", (Line(self.amount(flops, "") + without),))
-        yield CardRow("Bytes moved", (Line(self.amount(moved, "B")),))
+        yield CardRow("FLOPs", (Line(self.amount(flops, "") + _without(len(lost), "work is")),))
+        yield CardRow("Bytes moved", (Line(self.amount(moved, "B") + _without(uncounted, "bytes are")),))
         weights = parameter_count(self.chart.flow.trace.parameters)
         if weights != dim(0):
             held = weights if isinstance(weights, Unknown) else weights * self.element_bytes
@@ -167,6 +173,11 @@ class OperatorRows:
         value = first.step.result if first is not None else None
         dims = value.shape.dims if isinstance(value, Tensor) else None
         return [name for size in (dims or ())[:2] if isinstance(size, Dim) for name in size.names()]
+
+
+def _without(count: int, what: str) -> str:
+    """What a sum leaves out."""
+    return f", without {count} operator{'s' if count != 1 else ''} whose {what} not known" if count else ""
 
 
 def thousands(number: int) -> str:

@@ -50,6 +50,10 @@ def work(box: Node, leaves: Iterable[Node], element_bytes: int = ELEMENT_BYTES) 
         if cost is None:
             known = leaf.is_view or leaf.is_source or leaf.is_creation or leaf.step.kind == "store"
             flops = flops if known else Unknown(f"{leaf.step.name} is not in the operator table")
+        elif (
+            leaf.step.operator is not None and leaf.step.operator.kind == "compute" and leaf.step.operator.flops is None
+        ):
+            flops = Unknown(f"the table does not say how much {leaf.step.name} computes")
         else:
             flops = _sum(flops, _product(cost.flops, inner))
         if not (leaf.is_source or leaf.is_view):
