@@ -11,11 +11,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kernelscope.dims import Dim
+from kernelscope.interp.expressions import evaluate
 from kernelscope.interp.interpreter import Interpreter, Known, OutOfBudget
 from kernelscope.interp.symbols import over_sizes
-from kernelscope.interp.values import Instance, Maybe, Scope, Value
+from kernelscope.interp.values import Instance, Maybe, Scope, Value, present
 from kernelscope.ops import ShapeError
 from kernelscope.syntax.python import tree as t
+from kernelscope.tensor import Shape
 
 BRANCH_STEPS = 4_000
 FUNCTION_BRANCHES = 24
@@ -93,7 +96,8 @@ def _follow(run: Interpreter, scope: Scope, branch: Untaken, names: dict[str, Va
         with run.budget(BRANCH_STEPS):
             _make_true(run, scope, branch)
             narrow(run, scope, branch.test, branch.holds)
-            execute(run, scope, branch.body, Returns(run, scope))
+            if not _is_ruled_out(run, scope, branch):
+                execute(run, scope, branch.body, Returns(run, scope))
     except (ShapeError, OutOfBudget, RecursionError, ArithmeticError):
         pass
     finally:
@@ -104,6 +108,20 @@ def _follow(run: Interpreter, scope: Scope, branch: Untaken, names: dict[str, Va
     for span in run.unlikely.keys() - known_before:
         seen = run.unlikely[span]
         seen.value = over_sizes(seen.value, run.known.facts.rewrite)
+
+
+def _is_ruled_out(run: Interpreter, scope: Scope, branch: Untaken) -> bool:
+    """Whether the sizes at hand still say that the branch is not taken: what it computes of them would be wrong."""
+    from kernelscope.interp.conditions import condition
+
+    run.quiet += 1
+    try:
+        if condition(run, scope, branch.test).known is not (not branch.holds):
+            return False
+        parts = [n for n in t.walk(branch.test) if isinstance(n, t.Name | t.Attribute | t.Call)]
+        return any(isinstance(present(evaluate(run, scope, part)), Dim | Shape) for part in parts)
+    finally:
+        run.quiet -= 1
 
 
 def _make_true(run: Interpreter, scope: Scope, branch: Untaken) -> None:
