@@ -128,20 +128,31 @@ def test_what_a_table_gives_is_not_called_its_first_entry(tmp_path: Path) -> Non
     assert "mlp is Wide or Narrow: Wide is drawn" in to_text(document).text.partition("Not followed")[2]
 
 
-def boxes_at(depth: int) -> list[str]:
-    path = FIXTURES / "decoder.py"
-    document = Analysis([FIXTURES]).document("dataflow", Target(path, None, "Layer"), ViewOptions(depth=depth))
+def layer_as(options: ViewOptions) -> d.Document:
+    return Analysis([FIXTURES]).document("dataflow", Target(FIXTURES / "decoder.py", None, "Layer"), options)
+
+
+def boxes_of(document: d.Document) -> list[str]:
     graph = next(block.graph for block in document.blocks if isinstance(block, d.Diagram))
     return [" ".join(box.lines) for box in graph.boxes if box.kind not in ("input", "output")]
 
 
 def test_modules_are_opened_as_deep_as_asked() -> None:
-    shut, opened = boxes_at(1), boxes_at(2)
+    shut, opened = (boxes_of(layer_as(ViewOptions(depth=depth))) for depth in (1, 2))
     assert shut == [
         "RMSNorm before", "Attention heads", "+ residual", "RMSNorm between", "gated MLP (SwiGLU) mlp", "+ residual",
     ]  # fmt: skip
     assert len(opened) > len(shut)
     assert "softmax" in opened, "what is recognised as a whole is opened, too"
+
+
+def test_modules_stay_shut_where_the_picture_is_too_wide_with_them_open() -> None:
+    wide, narrow = layer_as(ViewOptions()), layer_as(ViewOptions(width=36))
+    assert not any("stay shut" in note for note in wide.notes)
+    assert any("stay shut" in note for note in narrow.notes)
+    assert len(boxes_of(narrow)) < len(boxes_of(wide))
+    asked = layer_as(ViewOptions(width=36, depth=2))
+    assert boxes_of(asked) == boxes_of(layer_as(ViewOptions(depth=2))), "what is asked for is drawn, however wide"
 
 
 def test_a_function_without_tensors_has_no_picture(tmp_path: Path) -> None:

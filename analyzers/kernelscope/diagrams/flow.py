@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from kernelscope.diagrams.cells import centre, display_width, to_ascii, wrap_cells
 from kernelscope.diagrams.fit import lay_out
 from kernelscope.diagrams.model import Charset, Drawing, Graph, Region
 
 
+@lru_cache(maxsize=16)
 def draw(graph: Graph, *, width: int = 100, charset: Charset = Charset.UNICODE) -> Drawing:
     """The picture of a graph. One that cannot be drawn in `width` columns is wider and says so."""
     if not graph.boxes:

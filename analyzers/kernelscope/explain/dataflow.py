@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+from kernelscope.diagrams.flow import draw
 from kernelscope.diagrams.model import Border, Box, Edge, Graph, Group
 from kernelscope.explain.box_labels import BoxLabels, changed_dtype
 from kernelscope.explain.dim_names import DimNames
@@ -29,6 +30,8 @@ from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Tensor, Unknown
 from kernelscope.workspace.workspace import Workspace
 
+FEWER_BOXES = (MAX_BOXES // 2, MAX_BOXES // 4)
+"""Calls are opened as long as there are no more boxes than this where the picture is too wide otherwise."""
 MAX_SIDE_NOTES = 3
 MAX_OUTPUTS = 4
 QUIET = ("elementwise", "repeat")
@@ -51,6 +54,14 @@ def dataflow(
     if not chart.boxes:
         raise UserError(f"no tensor operation is found in {scope.qualified_name}")
     graph = chart.graph()
+    shut: list[str] = []
+    for limit in FEWER_BOXES if not options.depth else ():
+        if not draw(graph, width=options.width).overflow:
+            break
+        fewer = Chart(workspace, flow, options, limit)
+        if len(fewer.boxes) < len(chart.boxes):
+            chart, graph = fewer, fewer.graph()
+            shut = ["calls stay shut where the picture would be too wide with what is in them; a depth opens them"]
     places = {key: location for key, node in chart.keys.items() if (location := chart.labels.place(node)) is not None}
     blocks: list[Block] = [Diagram(graph, places)]
     if legend := chart.names.legend(chart.texts):
@@ -59,8 +70,8 @@ def dataflow(
         blocks += [Heading("Recognised"), Paragraph(tuple(clues))]
     if lost := gaps(chart):
         blocks += [Heading("Not followed"), Paragraph(tuple(lost))]
-    notes = () if flow.trace.complete else ("the function takes too many steps; what was reached is shown",)
-    return Document(f"Dataflow of {scope.qualified_name}", tuple(blocks), "dataflow", target, notes)
+    steps = () if flow.trace.complete else ("the function takes too many steps; what was reached is shown",)
+    return Document(f"Dataflow of {scope.qualified_name}", tuple(blocks), "dataflow", target, (*steps, *shut))
 
 
 def _pattern_lines(chart: Chart) -> Iterator[Line]:
