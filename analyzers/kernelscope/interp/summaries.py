@@ -44,7 +44,6 @@ class Effects:
     """By number: what a list, dict or object that was given holds afterwards."""
     equal: list[tuple[Dim, Dim]]
     divisible: list[tuple[Dim, Dim]]
-    bounds: list[tuple[str, int | None, int | None]]
     ones: set[str]
     met: list[tuple[Dim, Dim]]
     """Sizes of the caller that broadcasting took to be equal."""
@@ -173,8 +172,6 @@ def _key(run: Interpreter, scope: Scope, node: t.FunctionDef, form: Form) -> Has
     words = tuple(
         (
             name in ones,
-            facts.smallest.get(name),
-            facts.largest.get(name),
             is_of_dim(name.partition(SEPARATOR)[0]),
             call > 0,
             older.index(call),
@@ -303,7 +300,6 @@ def _effects(
                 if (number, divisor) not in known.divisible
                 and _is_about((number, divisor), words | symbols.origins.keys())
             ],
-            bounds=_bounds(known, facts, words),
             ones={name for name in words if name in symbols.ones},
             met=[pair for pair in met if all(name in given for size in pair for name in size.names())],
         )
@@ -330,16 +326,6 @@ def _learnt(known: Facts, facts: Facts, words: set[str]) -> list[tuple[str, Dim]
 
 def _is_about(sizes: tuple[Dim, Dim], words: set[str]) -> bool:
     return all(name in words or not is_free(name) for size in sizes for name in size.names())
-
-
-def _bounds(known: Facts, facts: Facts, words: set[str]) -> list[tuple[str, int | None, int | None]]:
-    names = dict.fromkeys((*facts.smallest, *facts.largest))
-    return [
-        (name, facts.smallest.get(name), facts.largest.get(name))
-        for name in names
-        if (name in words or not is_free(name))
-        and (facts.smallest.get(name), facts.largest.get(name)) != (known.smallest.get(name), known.largest.get(name))
-    ]
 
 
 def again(run: Interpreter, summary: Summary, form: Form) -> Value:
@@ -402,8 +388,5 @@ def again(run: Interpreter, summary: Summary, form: Form) -> Value:
         facts = facts.with_equal(renamed(value), renamed(name))
     for number, divisor in effects.divisible:
         facts = facts.with_divisible(renamed(number), renamed(divisor))
-    for name, low, high in effects.bounds:
-        if (called := word(name).name) is not None:
-            facts = facts.with_bounds(called, low, high)
     run.known = replace(run.known, facts=symbols.carried(facts, symbols.frame))
     return result
