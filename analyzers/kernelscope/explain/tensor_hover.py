@@ -23,6 +23,7 @@ from kernelscope.tensor import DType, Shape, Tensor, Unknown
 
 IDENTIFIER = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
 MAX_HINT = 48
+UNTAKEN = "if the code goes this way: with what is known here it goes the other"
 
 
 def tensor_hover(run: FileRun, module: Source, path: Path, offset: int, bindings: Mapping[str, int]) -> Hover | None:
@@ -39,6 +40,8 @@ def tensor_hover(run: FileRun, module: Source, path: Path, offset: int, bindings
     if shown is None:
         return None
     notes = list(_notes(seen.value, seen.contexts, bindings, order))
+    if seen.untaken:
+        notes.append(UNTAKEN)
     target = Target(path, offset)
     links = (
         Link("Why", command="kernelscope.showWhy", target=target),

@@ -77,6 +77,8 @@ class Seen:
 
     value: Value
     contexts: int = 1
+    untaken: bool = False
+    """Whether it is of a branch that is not taken on what is known."""
 
 
 @dataclass(slots=True)
@@ -304,7 +306,7 @@ class Interpreter:
         seen = self.unlikely if self.aside else self.seen
         known = seen.get(span)
         if known is None:
-            seen[span] = Seen(value)
+            seen[span] = Seen(value, untaken=self.aside)
         else:
             known.value = present(joined(known.value, value))
 
