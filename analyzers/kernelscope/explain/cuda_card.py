@@ -374,7 +374,8 @@ def _waves(facts: KernelFacts, per_sm: int, chip: Gpu, certain: bool) -> Iterato
     count, tail = waves(blocks, per_sm, chip.sms)
     least, supposed = ("", "") if certain else ("≥ ", ", if registers allow it")
     if count < 1:
-        yield Line(f"one wave, {'under 1%' if tail < 0.01 else f'{tail:.0%}'} full, on {chip.name} ({chip.sms} SMs)")
+        full = "under 1%" if tail < 0.01 else f"{tail:.0%}"
+        yield Line(f"one wave, {full} full, on {chip.name} ({chip.sms} SMs){supposed}")
         return
     yield Line(f"{least}{count:.3g} waves on {chip.name} ({chip.sms} SMs), the last one {tail:.0%} full{supposed}")
 
