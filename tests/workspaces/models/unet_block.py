@@ -1,5 +1,6 @@
 """A down block of a diffusion UNet: residual blocks that are told the time step, then attention over all places."""
 
+import torch
 from torch import nn
 from torch.nn import functional as F
 
@@ -44,6 +45,6 @@ class DownBlock(nn.Module):
         self.attention = SpatialAttention(out_channels, heads)
         self.down = nn.Conv2d(out_channels, out_channels, 3, stride=2, padding=1)
 
-    def forward(self, x, temb):
+    def forward(self, x: torch.Tensor, temb: torch.Tensor):
         x = self.attention(self.residual(x, temb))
         return self.down(x), x
