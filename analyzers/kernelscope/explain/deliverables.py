@@ -133,4 +133,4 @@ def make(kind: str, runs: KernelRuns, target: Target, options: ViewOptions) -> D
         return maker(runs, target, options)
     if runs.workspace.files.is_folder(str(target.path)):
         raise UserError(f"{kind} is of a file, a class or a function: FILE, FILE:LINE or FILE::symbol")
-    raise UserError(f"there is no {kind} of {target.path.name}")
+    raise UserError(f"{target.path.name} is no file of which {kind} can be told")
