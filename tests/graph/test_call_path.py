@@ -765,6 +765,9 @@ GAPS = {
     "names of no definition": ("m.py", "class C: ...\nlazy = Lazy('g')\ndef f(x):\n    C()\n    len(x)\n"
                                "    class Inner: ...\n    Inner()\n    lazy(x)\n",
                                "`lazy()`: what it stands for is not known"),
+    "what stands beside a library that rearranges only": (
+        "m.py", "from einops import rearrange\ndef f(x, run):\n    run(rearrange(x, 'a b -> b a'))\n",
+        "`run()`: what it stands for is not known"),
     "other namespaces": ("a.cu", "void f(int n) { std::move(n); other::kernels::invoke<int>(n); }\n",
                          "other::kernels::invoke is defined nowhere in the workspace"),
     "not what another folder defines": (

@@ -21,7 +21,7 @@ from kernelscope.workspace.files import PYTHON_SUFFIXES
 MAX_GAPS = 6
 MAX_PER_FUNCTION = 3
 MAX_METHODS = 60
-_HOST_ONLY = frozenset({"torch", "numpy", "triton", "builtins", "typing_extensions", "packaging", "tqdm", "os"})
+_HOST_ONLY = frozenset({"torch", "numpy", "triton", "einops", "typing_extensions", "packaging", "tqdm"})
 """Libraries whose functions are no gap by themselves: what they run is known, or no kernel."""
 _DEVICE_API = re.compile(r"(?:cu|hip)(?:da|blas|dnn|sparse|fft|solver|rand|tensor)?[A-Z]\w*\Z")
 _NATIVE_NAMESPACES = re.compile(r"(?:cutlass|cub|thrust|cudnn_frontend|ck|ck_tile|dnnl|oneapi|sycl)::")
