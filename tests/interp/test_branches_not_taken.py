@@ -1,4 +1,4 @@
-"""A hover tells where a shape is that of a branch which is not taken."""
+"""Hovers and tables tell where a shape is that of a branch which is not taken."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 
 from kernelscope.analysis import Analysis
 from kernelscope.explain.tensor_hover import UNTAKEN
+from kernelscope.results import Target
 
 CODE = """
 def turned(x, flip=False):
@@ -26,3 +27,10 @@ def test_a_hover_tells_that_the_code_goes_the_other_way(tmp_path: Path) -> None:
         "y": False,
         "z": True,
     }
+
+
+def test_a_table_of_shapes_tells_it_of_lines(tmp_path: Path) -> None:
+    path = tmp_path / "turned.py"
+    path.write_text(CODE)
+    document = Analysis([tmp_path]).document("shapes", Target(path))
+    assert f"line 6: {UNTAKEN}" in document.notes

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from kernelscope.explain.document import Block, Document, Heading, Line, Table
 from kernelscope.explain.numbers import in_numbers
-from kernelscope.explain.tensor_hover import describe, names_in_order
+from kernelscope.explain.tensor_hover import UNTAKEN, describe, names_in_order
+from kernelscope.interp.interpreter import Seen
 from kernelscope.interp.runs import FileRun
 from kernelscope.results import Span, Target, UserError
 from kernelscope.syntax.python import tree as t
@@ -23,6 +24,7 @@ def shapes(run: FileRun, module: Module, path: Path, target: Target, bindings: M
     only = target.symbol
     blocks: list[Block] = []
     known = total = 0
+    aside: list[str] = []
     header = ["Line", "Name", "Shape", *(["With sizes"] if bindings else []), "Unknown because"]
     for scope in module.functions():
         if only is not None and only not in (scope.qualified_name, scope.path[0]):
@@ -31,29 +33,24 @@ def shapes(run: FileRun, module: Module, path: Path, target: Target, bindings: M
         if not rows:
             continue
         total += len(rows)
+        aside += _untaken(run, module, scope)
         known += sum("?" not in row[2].text and "..." not in row[2].text for row in rows)
         blocks.append(Heading(scope.qualified_name, location=module.text.location(path, scope.node.name_span)))
         blocks.append(Table(tuple(header), tuple(rows)))
     if not blocks:
         raise UserError(f"{path.name} binds no tensors" + (f" in {only}" if only else ""))
-    notes = (f"{known} of {total} tensors are known in every dim",)
-    return Document(f"Shapes in {path.name}", tuple(blocks), "shapes", target, notes)
+    notes = [f"{known} of {total} tensors are known in every dim"]
+    if aside:
+        notes.append(f"line{'s' * (len(aside) > 1)} {', '.join(aside)}: {UNTAKEN}")
+    return Document(f"Shapes in {path.name}", tuple(blocks), "shapes", target, tuple(notes))
 
 
 def _rows(
     run: FileRun, module: Module, path: Path, scope: Scope, bindings: Mapping[str, int]
 ) -> list[tuple[Line, ...]]:
-    assert isinstance(scope.node, t.FunctionDef)
-    spans: list[Span] = [param.name_span for param in scope.node.args]
-    for node in t.walk(*scope.node.body):
-        if isinstance(node, t.Assign):
-            spans += [n.span for target in node.targets for n in t.walk(target) if isinstance(n, t.Name)]
     order = names_in_order(module, scope.node.name_span.start)
     rows: list[tuple[Line, ...]] = []
-    for span in dict.fromkeys(spans):
-        seen = run.values.get(span)
-        if seen is None or not isinstance(seen.value, Tensor):
-            continue
+    for span, seen in _tensors(run, scope):
         where = module.text.location(path, span)
         text = (describe(seen.value, order) or "").removeprefix("Tensor")
         row = [Line(str(where.line), where), Line(module.text.slice(span)), Line(text)]
@@ -61,6 +58,25 @@ def _rows(
             row.append(Line(in_numbers(seen.value, bindings, order) or ""))
         rows.append((*row, Line(reason(seen.value))))
     return rows
+
+
+def _tensors(run: FileRun, scope: Scope) -> Iterator[tuple[Span, Seen]]:
+    """The tensors that a function binds to names."""
+    assert isinstance(scope.node, t.FunctionDef)
+    spans: list[Span] = [param.name_span for param in scope.node.args]
+    for node in t.walk(*scope.node.body):
+        if isinstance(node, t.Assign):
+            spans += [n.span for target in node.targets for n in t.walk(target) if isinstance(n, t.Name)]
+    for span in dict.fromkeys(spans):
+        seen = run.values.get(span)
+        if seen is not None and isinstance(seen.value, Tensor):
+            yield span, seen
+
+
+def _untaken(run: FileRun, module: Module, scope: Scope) -> list[str]:
+    """The lines of a function whose tensors are those of branches that are not taken."""
+    lines = [module.text.line_of(span.start) for span, seen in _tensors(run, scope) if seen.untaken]
+    return [str(line) for line in dict.fromkeys(lines)]
 
 
 def reason(value: Tensor) -> str:
