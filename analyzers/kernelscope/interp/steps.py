@@ -66,6 +66,8 @@ class Step:
     """Whether the result was made here, and not by a step of the body."""
     ways: int = 1
     """How many functions this one stands for, of which one is called."""
+    is_statement: bool = False
+    """Whether a call that is not followed stands by itself: nobody takes its result, it is made for what it does."""
     changes: list[Value] = field(default_factory=list[Value])
     """Tensors that a call that is not followed changes, as far as its use tells."""
 

@@ -159,7 +159,8 @@ class Trace(Origins):
             step.kind = "unfollowed" if kind == "call" else kind
             step.result = result = self.made(step, result)
             if step.kind == "unfollowed":
-                self._effects(step, step.span is self.effect)
+                step.is_statement = step.span is self.effect
+                self._effects(step)
             self._add(step)
             return result
         step.result = result
@@ -204,16 +205,16 @@ class Trace(Origins):
         step.result = value = self.made(step, value)
         return value
 
-    def _effects(self, step: Step, is_statement: bool) -> None:
+    def _effects(self, step: Step) -> None:
         """What a call that is not followed does to what it is given.
 
         Memory without contents is given to be filled. A call whose result nobody takes is made for what it changes:
         that is told of the tensors that this function made.
         """
         empty = [given for given in step.given if self._is_made_by(given.value, _is_empty)]
-        made = [given for given in step.given if is_statement and self._is_made_by(given.value, _computes)]
+        made = [given for given in step.given if step.is_statement and self._is_made_by(given.value, _computes)]
         for given in empty or made:
-            if isinstance(given.value, Tensor) or is_statement:
+            if isinstance(given.value, Tensor) or step.is_statement:
                 step.changes.append(given.value)
                 self._changed(step, given.value, self.made(step, given.value))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kernelscope.interp.values import Function, Instance
+from kernelscope.interp.values import External, Function, Instance
 from kernelscope.patterns.attention import FUSED, SOFTMAXES
 from kernelscope.patterns.flow import Flow, Node, outlives, words
 from kernelscope.patterns.paths import MATRIX_PRODUCTS, forward
@@ -10,6 +10,9 @@ from kernelscope.patterns.pattern import Clue, Pattern
 
 WRITES = words("index_copy index_put scatter index_add cat copy slice_scatter")
 LOOKED_THROUGH = words("repeat_interleave repeat expand mul div add masked_fill where cat gather index_select")
+
+FOR_BACKWARD = words("save_for_backward save_for_forward mark_dirty mark_non_differentiable")
+"""Methods of an autograd function's context, by torch's documentation of it: what they note is for the gradients."""
 
 
 def cache_updates(flow: Flow) -> dict[Node, Pattern]:
@@ -30,11 +33,25 @@ def cache_updates(flow: Flow) -> dict[Node, Pattern]:
 
 def _may_keep(node: Node) -> bool:
     if node.step.kind == "unfollowed":
-        tensors = {n for use in node.uses for n in use.nodes if not n.is_source}
-        return "." in node.step.name and not node.step.name.startswith("torch.") and bool(tensors)
+        return _may_keep_elsewhere(node)
     if node.step.kind == "call":
         return _keeps_what_it_is_given(node)
     return node.step.kind == "store" and bool(node.uses) and any(outlives(n) for n in node.uses[0].nodes)
+
+
+def _may_keep_elsewhere(call: Node) -> bool:
+    """Whether a call that is not followed may keep what it is given.
+
+    A method of an object from outside may: where it gives something back for it, or is given two at least, keys and
+    values. A function of a package has nowhere to keep them but a tensor that it is given, and is called for that.
+    """
+    step = call.step
+    made = sum(any(not n.is_source for n in use.nodes) for use in call.uses)
+    if isinstance(step.target, External):
+        keeps = any(outlives(n) for use in call.uses for n in use.nodes)
+        return made > 0 and keeps and step.is_statement and not step.name.startswith("torch.")
+    owner, _, method = step.name.rpartition(".")
+    return bool(owner) and method not in FOR_BACKWARD and made > (1 if step.is_statement else 0)
 
 
 def _keeps_what_it_is_given(call: Node) -> bool:
