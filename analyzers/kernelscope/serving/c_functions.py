@@ -12,7 +12,8 @@ from pathlib import Path
 
 from kernelscope.results import Location, Span
 from kernelscope.syntax.text import SourceText
-from kernelscope.workspace.cuda_facts import blank_noise, cuda_facts
+from kernelscope.workspace.cuda_facts import cuda_facts
+from kernelscope.workspace.cuda_text import blank_noise
 from kernelscope.workspace.facts import DefKind
 
 MAX_CONDITION = 160

@@ -1,12 +1,51 @@
-"""Pieces of C++ text for the scanner: closing brackets, parts between commas, names before a launch, literals."""
+"""Pieces of C++ text for the scanner: what is no code, closing brackets, parts between commas, names, literals."""
 
 from __future__ import annotations
 
 import re
 
+KEYWORDS = frozenset(
+    b"if for while switch return sizeof alignof decltype static_cast reinterpret_cast const_cast dynamic_cast defined "
+    b"catch new delete throw noexcept alignas static_assert typeid assert void int float double bool char auto "
+    b"__launch_bounds__ __attribute__ __declspec __align__ requires template operator typename and or not asm volatile "
+    b"__asm__ else do case constexpr explicit".split()
+)
+"""Words before a bracket that call nothing."""
+_NOISE = re.compile(
+    rb"//[^\n]*"
+    rb"|/\*.*?(?:\*/|\Z)"
+    rb"|R\"([^\s()\\]{0,16})\(.*?\)\1\""
+    rb'|"(?:[^"\\\n]|\\.)*+"?'
+    rb"|'(?:[^'\\\n]|\\.){1,8}+'",
+    re.DOTALL,
+)
+_DIRECTIVE = re.compile(rb"(?m)^[ \t]*#[ \t]*(\w*)(?:[^\n\\]|\\\r?\n|\\.)*+")
+_BLANK = bytes.maketrans(bytes(range(256)), bytes(c if c in b"\r\n" else 32 for c in range(256)))
+_PLAIN_NAME = re.compile(rb"(?:\w+::)*[A-Za-z_]\w*\Z")
 _STRING = re.compile(rb'"((?:[^"\\\n]|\\.)*)"|R"([^\s()\\]{0,16})\((.*?)\)\2"', re.DOTALL)
 _BRACKETS = re.compile(rb"[()\[\]{}]")
 _SEPARATORS = re.compile(rb"[()\[\]{},]")
+
+
+def without_strings(data: bytes) -> bytes:
+    """Comments and strings replaced by spaces of equal length."""
+    return _NOISE.sub(_spaces, data)
+
+
+def blank_noise(data: bytes) -> bytes:
+    """Comments, strings and directives replaced by spaces of equal length; `#if`, `#else`, `#endif` become marks."""
+    return _DIRECTIVE.sub(_directive_mark, without_strings(data))
+
+
+def _spaces(match: re.Match[bytes]) -> bytes:
+    return match[0].translate(_BLANK)
+
+
+def _directive_mark(match: re.Match[bytes]) -> bytes:
+    word = match[1]
+    mark = b"i" if word.startswith(b"if") else b"o" if word in (b"else", b"elif") else b"e" if word == b"endif" else b""
+    blank = match[0].translate(_BLANK)
+    return b"\x01" + mark + blank[2:] if mark else blank
 
 
 def closing(text: bytes, opening: int, limit: int = 8_000) -> int | None:
@@ -82,3 +121,8 @@ def literal(argument: bytes) -> str | None:
 
 def decoded(data: bytes) -> str:
     return data.decode("utf-8", "replace")
+
+
+def is_plain_name(text: bytes) -> bool:
+    """Whether a text is one name, with or without its namespaces."""
+    return _PLAIN_NAME.match(text) is not None

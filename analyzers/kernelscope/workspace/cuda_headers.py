@@ -1,0 +1,44 @@
+"""What opens at a brace of C++: the function, type or namespace that the text before it heads."""
+
+from __future__ import annotations
+
+import re
+
+from kernelscope.workspace.cuda_text import KEYWORDS, closing
+
+_NAME = re.compile(
+    rb"(?P<name>(?:~?[A-Za-z_]\w*(?:<[^<>;{}()]{0,200}>)?\s*::\s*)*+(?:operator\s*\W{1,3}|~?[A-Za-z_]\w*))\s*"
+    rb"(?:<[^;{}()]{0,200}>\s*)?\("
+)
+_TYPE = re.compile(rb"\b(?:class|struct|union|enum)\b[^()=]*?\b(\w+)\s*(?:final\s*)?(?::[^:(){}][^(){}]*)?$")
+_BEHIND_PARAMETERS = (b"const", b"noexcept", b":", b"->", b"override", b"final", b"&", b"try", b"requires", b"mutable",
+                      b"volatile")  # fmt: skip
+
+
+def function_name(header: bytes) -> tuple[bytes, int] | None:
+    """The name before the parameter list that ends a function's header, and its offset."""
+    position = 0
+    while match := _NAME.search(header, position):
+        name = re.sub(rb"\s+", b"", match["name"])
+        close = closing(header, match.end() - 1)
+        if close is None:
+            return None
+        before = header[: match.start()].rstrip()
+        if name not in KEYWORDS and not before.endswith((b"=", b".", b"->")):
+            rest = header[close + 1 :].lstrip()
+            if not rest or rest.startswith(_BEHIND_PARAMETERS):
+                return name, match.end("name") - len(match["name"].rpartition(b"::")[2].lstrip())
+        position = close + 1
+    return None
+
+
+def type_name(header: bytes) -> tuple[bytes, int] | None:
+    """The name of the class, struct, union or enum that a header without its template opens, and its offset."""
+    found = _TYPE.search(header.rstrip())
+    return (found[1], found.start(1)) if found else None
+
+
+def opens_namespace(header: bytes) -> bool:
+    """Whether declarations stand behind the brace: of a namespace, or `extern "C"`."""
+    words = header.split(None, 2)
+    return not words or (words[0] in (b"namespace", b"inline", b"extern") and b"(" not in header)

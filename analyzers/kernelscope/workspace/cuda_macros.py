@@ -1,0 +1,55 @@
+"""Macros of C++ with parameters: what their text is the head of, and which of their arguments they call."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from kernelscope.workspace.cuda_text import is_plain_name
+
+_DEFINE = re.compile(rb"(?m)^[ \t]*#[ \t]*define[ \t]+(\w+)\([ \t]*(\w*)((?:[^\n\\]|\\\r?\n|\\.)*+)")
+_FUNCTION_HEAD = re.compile(rb"[^()]*\)\s*(?:[\w:<>*&]+\s+)+\w+\s*\([^;{}]*\)\s*\Z")
+"""The rest of `#define ENTRY(fn) void fn(PARAMETERS)` behind its first parameter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Macro:
+    """A `#define NAME(first, …) …`: its place, and its text behind the first parameter with the place of that."""
+
+    name: bytes
+    name_start: int
+    start: int
+    end: int
+    first: bytes
+    rest: bytes
+    rest_start: int
+
+    @property
+    def is_kernel_head(self) -> bool:
+        """Whether its text heads a kernel that its first argument names."""
+        return b"__global__" in self.rest and self._uses_first_as_function
+
+    @property
+    def is_function_head(self) -> bool:
+        """Whether its text is the head of a function that its first argument names."""
+        return _FUNCTION_HEAD.match(self.rest) is not None and self._uses_first_as_function
+
+    @property
+    def _uses_first_as_function(self) -> bool:
+        return re.search(rb"\b%b\s*\(" % self.first, self.rest) is not None
+
+    def called_parameters(self) -> tuple[int, ...]:
+        """Which parameters it calls: the arguments in their places are functions."""
+        parameters, _, body = (self.first + self.rest).partition(b")")
+        if b"(" in parameters:
+            return ()
+        names = [name.strip() for name in parameters.split(b",")]
+        called = [is_plain_name(name) and re.search(rb"(?<![\w#])%b\s*\(" % name, body) for name in names]
+        return tuple(place for place, is_called in enumerate(called) if is_called)
+
+
+def macros_of(text: bytes) -> Iterator[Macro]:
+    """The macros with parameters that a text without strings and comments defines."""
+    for match in _DEFINE.finditer(text):
+        yield Macro(match[1], match.start(1), match.start(), match.end(), match[2], match[3], match.start(3))

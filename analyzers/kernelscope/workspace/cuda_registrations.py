@@ -1,0 +1,95 @@
+"""Registrations of operators in C++: the blocks of `TORCH_LIBRARY` and of Python modules, and exports by name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from kernelscope.workspace.cuda_text import KEYWORDS, blank_noise, decoded, literal
+from kernelscope.workspace.facts import MAX_TEXT, Registration
+
+EXPORTS = frozenset((b"TVM_FFI_DLL_EXPORT_TYPED_FUNC", b"TVM_FFI_EXPORT_TYPED_FUNC", b"XLA_FFI_DEFINE_HANDLER_SYMBOL",
+                     b"XLA_FFI_DEFINE_HANDLER"))  # fmt: skip
+"""Macros that export a function under a name."""
+_LIBRARY = re.compile(
+    rb"\b(\w*TORCH_LIBRARY\w*|PYBIND11_MODULE|NB_MODULE|PYBIND11_EMBEDDED_MODULE)\s*\((.*)\)\s*$", re.DOTALL
+)
+_DISPATCH_KEY = re.compile(rb"\bk(CUDA|CPU|HIP|Meta|XPU)\b|DispatchKey::(\w+)")
+_CALLEE = re.compile(rb"((?:\w+::)*\w+)\s*(?:<[^<>;]*>)?\s*\(")
+_FUNCTION_NAME = re.compile(rb"&?\s*((?:[A-Za-z_]\w*::)*[A-Za-z_]\w*)\s*(?:<.*>)?\s*\)*$", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """A block that registers: its macro, namespace, dispatch key, and the variable that its body calls."""
+
+    macro: bytes
+    namespace: bytes
+    key: bytes
+    variable: bytes
+
+    @property
+    def is_torch(self) -> bool:
+        """Whether operators are registered, and not functions of a Python module."""
+        return b"TORCH_LIBRARY" in self.macro
+
+
+def library_of(header: bytes) -> Library | None:
+    """The block that a header opens: `TORCH_LIBRARY_IMPL(ns, CUDA, m)`."""
+    match = _LIBRARY.search(header)
+    if match is None:
+        return None
+    arguments = [part.strip() for part in match[2].split(b",")]
+    macro, variable = match[1], arguments[-1]
+    key = arguments[1] if b"IMPL" in macro and len(arguments) > 2 else b""
+    if b"TORCH_LIBRARY" in macro and b"(" in match[2]:
+        arguments[0] = match[2].rpartition(b",")[0].strip()
+    return Library(macro, arguments[0], key, variable)
+
+
+def registered(
+    verb: bytes, library: Library, arguments: Sequence[bytes], start: int, line: int, scope: int
+) -> Iterator[Registration]:
+    """What one `m.def(…)` or `m.impl(…)` makes known."""
+    spelled = literal(arguments[0]) if arguments else None
+    if spelled is None:
+        return
+    namespace, _, op = spelled.partition("(")[0].strip().rpartition("::")
+    target, key = "", library.key
+    for argument in arguments[1:]:
+        if dispatch := _DISPATCH_KEY.search(argument):
+            key = dispatch[1] or dispatch[2]
+            if argument.rstrip().endswith(dispatch[0]):
+                continue
+        if not target:
+            target = decoded(_target(argument))
+    where = (namespace or decoded(library.namespace), op or spelled)
+    schema = spelled[:MAX_TEXT] if "(" in spelled else ""
+    if library.is_torch and verb == b"def":
+        yield Registration("define", *where, "", start, line, "" if target else decoded(key), scope, schema)
+    if target or not library.is_torch or verb != b"def":
+        mechanism = "impl" if library.is_torch else "pybind"
+        yield Registration(mechanism, *where, target, start, line, decoded(key), scope, schema)
+
+
+def exported(arguments: Sequence[bytes], start: int, line: int) -> Iterator[Registration]:
+    """What `TVM_FFI_DLL_EXPORT_TYPED_FUNC(name, function)` makes known."""
+    if len(arguments) > 1:
+        name, target = (decoded(argument.strip()) for argument in arguments[:2])
+        yield Registration("export", "", name, target.lstrip("&"), start, line)
+
+
+def _target(argument: bytes) -> bytes:
+    """The function that an argument names: `&f`, `f<T>`, `TORCH_BOX(&f)`, `cast<..>(&f)`, a lambda's call."""
+    stripped = argument.strip()
+    if stripped.startswith(b"["):
+        body = blank_noise(stripped.partition(b"{")[2])
+        return next((call for call in _CALLEE.findall(body) if call not in KEYWORDS), b"")
+    if stripped.startswith((b'"', b"{", b"py::", b"nb::")) and b"&" not in stripped:
+        return b""
+    inner = stripped.rpartition(b"&")[2] if b"&" in stripped else stripped
+    if b"(" in inner and not inner.endswith(b"()"):
+        inner = inner.rpartition(b"(")[2]
+    found = _FUNCTION_NAME.match(inner)
+    return found[1] if found else b""
