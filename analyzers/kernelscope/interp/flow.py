@@ -94,7 +94,8 @@ def _apart(
         for value in outcomes:
             scope.names, run.known = names, known
             start = partial(_assign_all, run, scope, node, value)
-            end, ended = _way(run, scope, returns, rest, mark, start)
+            with run.another_time():
+                end, ended = _way(run, scope, returns, rest, mark, start)
             if not ended:
                 ways.append(end)
     finally:
@@ -369,7 +370,7 @@ def _branch(run: Interpreter, scope: Scope, node: t.If, returns: Returns, rest: 
         for way, holds in ((first, True), (second, False)):
             way.names = {**shared, **{name: way.names[name] for name in apart}}
             way.enter(run, scope)
-            with run.where(node.test.span, holds):
+            with run.where(node.test.span, holds), run.another_time():
                 end, ended = _way(run, scope, returns, rest, mark)
             if not ended:
                 ways.append(end)
@@ -475,9 +476,10 @@ def _for(run: Interpreter, scope: Scope, node: t.For, returns: Returns) -> None:
     if isinstance(items, list) and len(items) <= MAX_UNROLLED:
         with run.loop("loop", node.span, dim(len(items))):
             for item in items:
-                assign(run, scope, node.target, item)
-                with run.loop("round", node.span):
-                    _round(run, scope, node.body, returns, Join(run.symbols, scope))
+                with run.another_time():
+                    assign(run, scope, node.target, item)
+                    with run.loop("round", node.span):
+                        _round(run, scope, node.body, returns, Join(run.symbols, scope))
     else:
         element = items.element if isinstance(items, Alike) else any_of(items)
         count = items.count if isinstance(items, Alike) else dim(len(items))

@@ -79,6 +79,10 @@ class Seen:
     contexts: int = 1
     untaken: bool = False
     """Whether it is of a branch that is not taken on what is known."""
+    moment: int = 0
+    """The round, or way through the code, in which it is that."""
+    before: list[tuple[int, Value]] = field(default_factory=list[tuple[int, "Value"]])
+    """What it was in earlier ones."""
 
 
 @dataclass(slots=True)
@@ -145,6 +149,10 @@ class Interpreter:
     root_frame: int = 0
     """The number of the call that is looked at."""
     forks: int = 0
+    moment: int = 0
+    """The round of a loop, or the way through the code, that is being followed."""
+    moments: int = 0
+    """How many of them there were."""
     known: Known = field(default_factory=lambda: NOTHING_KNOWN)
     outcomes: tuple[Value, list[Value]] | None = None
     """The result of the last call of a function and what it stands for, if that has little in common."""
@@ -199,7 +207,7 @@ class Interpreter:
 
     def start(self, steps: int = FUNCTION_STEPS) -> None:
         """Begin one function, with a budget of its own."""
-        self.calls = self.nested = self.quiet = self.helpers = self.forks = 0
+        self.calls = self.nested = self.quiet = self.helpers = self.forks = self.moment = self.moments = 0
         self.most = self.steps + steps
         self.running.clear()
         self.untaken.clear()
@@ -236,6 +244,17 @@ class Interpreter:
             return False
         self.most_forks = max(self.most_forks, self.forks + 1)
         return True
+
+    @contextmanager
+    def another_time(self) -> Generator[None]:
+        """Inside, places of the function are passed that may be passed at other times as well, with other values."""
+        before = self.moment
+        self.moments += 1
+        self.moment = self.moments
+        try:
+            yield
+        finally:
+            self.moment = before
 
     @contextmanager
     def budget(self, steps: int) -> Generator[None]:
@@ -306,9 +325,12 @@ class Interpreter:
         seen = self.unlikely if self.aside else self.seen
         known = seen.get(span)
         if known is None:
-            seen[span] = Seen(value, untaken=self.aside)
-        else:
+            seen[span] = Seen(value, untaken=self.aside, moment=self.moment)
+        elif known.moment == self.moment:
             known.value = present(joined(known.value, value))
+        else:
+            known.before.append((known.moment, known.value))
+            known.value, known.moment = value, self.moment
 
     def operate(self, compute: Callable[[Facts], Value]) -> Value:
         """Apply an operator knowing what is known here; sizes that it needs to agree do so from here on."""

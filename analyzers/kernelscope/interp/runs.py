@@ -23,6 +23,7 @@ from kernelscope.interp.interpreter import Finding, Interpreter, Known, OutOfBud
 from kernelscope.interp.order import as_called, callers_first, computes
 from kernelscope.interp.parameters import parameters
 from kernelscope.interp.ranks import settle_ranks
+from kernelscope.interp.rounds import Rounds
 from kernelscope.interp.receivers import alone, common_instance, learn_words
 from kernelscope.interp.seeds import BATCH, EVERYTHING, KNOWN_INPUTS, Beliefs, Seeded, Uses, seed
 from kernelscope.interp.symbols import over_sizes
@@ -206,8 +207,14 @@ def _settle(run: Interpreter) -> None:
     run.symbols.frame = run.root_frame
     for span, unlikely in run.unlikely.items():
         run.seen.setdefault(span, unlikely)
-    for seen in run.seen.values():
-        seen.value = run.symbols.shown(over_sizes(seen.value, facts.rewrite))
+    module = run.workspace.modules.module(run.contexts.path)
+    rounds = Rounds(run.symbols, Scope(run.contexts.path, frame=run.root_frame))
+    for span in sorted(run.seen, key=lambda span: span.start):
+        seen = run.seen[span]
+        seen.value = over_sizes(seen.value, facts.rewrite)
+        seen.before = [(moment, over_sizes(value, facts.rewrite)) for moment, value in seen.before]
+        name = "" if module is None else module.text.slice(span)
+        seen.value = run.symbols.shown(rounds.settle(name if name.isidentifier() else "size", seen))
     brief(run)
 
 
