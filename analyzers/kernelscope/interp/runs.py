@@ -23,8 +23,8 @@ from kernelscope.interp.interpreter import Finding, Interpreter, Known, OutOfBud
 from kernelscope.interp.order import as_called, callers_first, computes
 from kernelscope.interp.parameters import parameters
 from kernelscope.interp.ranks import settle_ranks
-from kernelscope.interp.rounds import Rounds
 from kernelscope.interp.receivers import alone, common_instance, learn_words
+from kernelscope.interp.rounds import Rounds
 from kernelscope.interp.seeds import BATCH, EVERYTHING, KNOWN_INPUTS, Beliefs, Seeded, Uses, seed
 from kernelscope.interp.symbols import over_sizes
 from kernelscope.interp.trace import Trace
