@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from kernelscope.results import LeftOut
-from kernelscope.workspace.files import Files, Version
+from kernelscope.workspace.files import Files
 from kernelscope.workspace.ignore import parse_rules, verdict
+from kernelscope.workspace.reading import Version
 
 Workspace = Callable[[str], Files]
+GIT = shutil.which("git")
 
 
 def walked(files: Files) -> list[str]:
@@ -20,6 +24,10 @@ def walked(files: Files) -> list[str]:
 
 def reasons(files: Files) -> dict[str, str]:
     return {os.path.relpath(out.path, files.roots[0]): out.reason for out in files.left_out()}
+
+
+def git(root: Path, *words: str) -> None:
+    subprocess.run([GIT or "git", *words], cwd=root, check=True, capture_output=True)
 
 
 def test_an_open_document_hides_the_disk_until_it_is_closed(workspace: Workspace) -> None:
@@ -74,6 +82,31 @@ local.py
         "only_here.py": "ignored by .gitignore",
         "sub/local.py": "ignored by .gitignore",
     }
+
+
+@pytest.mark.skipif(GIT is None, reason="no git here")
+@pytest.mark.parametrize("version", ["2", "4"])
+def test_what_git_tracks_is_read_though_a_rule_matches_it(workspace: Workspace, version: str) -> None:
+    files = workspace(
+        """
+## .gitignore
+build/
+*.gen.py
+## build/tracked.py
+## build/left.py
+## build/deep/tracked.py
+## build/other/left.py
+## tracked.gen.py
+## left.gen.py
+"""
+    )
+    root = Path(files.roots[0])
+    git(root, "init", "-q")
+    git(root, "add", "-f", "build/tracked.py", "build/deep", "tracked.gen.py")
+    git(root, "update-index", "--index-version", version)
+    assert sorted(walked(files)) == ["build/deep/tracked.py", "build/tracked.py", "tracked.gen.py"]
+    ignored = [path for path, reason in reasons(files).items() if reason == "ignored by .gitignore"]
+    assert ignored == ["build/left.py", "build/other", "left.gen.py"]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="symbolic links and pipes")

@@ -35,8 +35,8 @@ from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Scope as SourceScope
 from kernelscope.tensor import Shape, Tensor, Unknown
-from kernelscope.workspace.files import Version
 from kernelscope.workspace.modules import Definition
+from kernelscope.workspace.reading import Version
 from kernelscope.workspace.workspace import Workspace
 
 FILE_STEPS = 320_000

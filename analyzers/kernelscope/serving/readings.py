@@ -18,7 +18,8 @@ from kernelscope.serving.procedures import is_aside
 from kernelscope.serving.reading import Reading, read_c, read_python
 from kernelscope.serving.system import System, join
 from kernelscope.syntax.text import SourceText
-from kernelscope.workspace.files import PYTHON_SUFFIXES, Version
+from kernelscope.workspace.files import PYTHON_SUFFIXES
+from kernelscope.workspace.reading import Version
 from kernelscope.workspace.workspace import Workspace
 
 MAKERS = ("kernelscope.serving", "kernelscope.syntax", "kernelscope.syntax.python", "kernelscope.workspace")

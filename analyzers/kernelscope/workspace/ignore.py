@@ -1,6 +1,6 @@
 """`.gitignore` rules: which paths of a tree its authors left out of version control.
 
-Does not read files and knows nothing of git's index: a tracked file that a rule matches counts as ignored.
+Does not read files and knows nothing of git's index: a tracked file that a rule matches counts as ignored here.
 """
 
 from __future__ import annotations

@@ -19,8 +19,9 @@ import msgspec
 from kernelscope.results import IndexProgress, LeftOut
 from kernelscope.workspace.definitions import names_of
 from kernelscope.workspace.facts import EMPTY_NAMES, FileFacts, decode_facts, decode_names
-from kernelscope.workspace.files import CUDA_SUFFIXES, Entry, Files, Version
+from kernelscope.workspace.files import CUDA_SUFFIXES, Entry, Files
 from kernelscope.workspace.pool import scan_all
+from kernelscope.workspace.reading import Version
 from kernelscope.workspace.store import Row, Store
 from kernelscope.workspace.symbols import Match, SymbolTable
 from kernelscope.workspace.worker import Scanned, Wanted, facts_or_none, scan_bytes

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 
-from kernelscope.workspace.files import Version
+from kernelscope.workspace.reading import Version
 from kernelscope.workspace.store import Store
 
 BATCH = 64

@@ -17,9 +17,10 @@ from dataclasses import dataclass, field
 from kernelscope.results import LeftOut
 from kernelscope.syntax.python.lower import Module, parse_module
 from kernelscope.syntax.python.tree import Assign, ClassDef, FunctionDef, Import, ImportFrom, Stmt, dotted
-from kernelscope.workspace.files import Files, Version
+from kernelscope.workspace.files import Files
 from kernelscope.workspace.namespace import Binding, Imported, Namespace, namespace_of
 from kernelscope.workspace.packages import ModuleRef, Packages
+from kernelscope.workspace.reading import Version
 
 MAX_HOPS = 40
 MAX_STARS = 5_000

@@ -20,7 +20,7 @@ import msgspec
 from kernelscope.results import LeftOut
 from kernelscope.syntax.text import with_line_feeds
 from kernelscope.workspace.facts import FileFacts, Record, called_names, columns, encode
-from kernelscope.workspace.files import MAX_FILE_BYTES, read_stamped
+from kernelscope.workspace.reading import MAX_FILE_BYTES, read_stamped
 from kernelscope.workspace.scan import facts_of, names_of, names_of_facts, priority
 
 NICENESS = 10

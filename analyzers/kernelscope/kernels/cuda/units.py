@@ -18,7 +18,8 @@ from kernelscope.syntax.cuda.functions import Function, FunctionKind, functions
 from kernelscope.syntax.cuda.macros import Macro
 from kernelscope.syntax.cuda.outer_names import outer_names
 from kernelscope.syntax.cuda.source import CudaSource, parse
-from kernelscope.workspace.files import CUDA_SUFFIXES, Version
+from kernelscope.workspace.files import CUDA_SUFFIXES
+from kernelscope.workspace.reading import Version
 from kernelscope.workspace.workspace import Workspace
 
 MAX_HEADERS = 300

@@ -22,8 +22,8 @@ from kernelscope.kernels.triton.values import BlockPointer, Descriptor, JitFunct
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Module
-from kernelscope.workspace.files import Version
 from kernelscope.workspace.modules import Definition
+from kernelscope.workspace.reading import Version
 from kernelscope.workspace.workspace import Workspace
 
 MAX_CONTEXTS = 12
