@@ -53,7 +53,7 @@ def triton_lenses(kernels: Iterable[t.FunctionDef], path: Path) -> Iterator[Lens
 
 def _multiplies_in_a_loop(node: t.FunctionDef) -> bool:
     """Whether there is a loop of products, which the compiler may run as a pipeline."""
-    loops = [inner for inner in t.walk(*node.body) if isinstance(inner, t.For | t.While)]
+    loops = [inner for inner in t.inside(node) if isinstance(inner, t.For | t.While)]
     return any(isinstance(part, t.Attribute) and part.attr == "dot" for loop in loops for part in t.walk(*loop.body))
 
 

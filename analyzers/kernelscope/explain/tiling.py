@@ -48,7 +48,7 @@ def tile_blocks(facts: KernelFacts, addresses: Mapping[Span, Address], width: in
 
 def tile_picture(facts: KernelFacts, width: int) -> Picture | None:
     """One matrix for each argument that is loaded or stored in tiles."""
-    motions = tile_motions(facts.node, facts.run.accesses)
+    motions = tile_motions(facts.run)
     operands: dict[tuple[str, str, TileMotion], Operand] = {}
     places: dict[str, Location] = {}
     for access in facts.run.accesses:

@@ -149,23 +149,18 @@ def _constexprs(facts: KernelFacts) -> Iterator[Line]:
 def largest_blocks(facts: KernelFacts) -> list[tuple[str, Tensor, Span]]:
     """The blocks that names are given, those of most elements first, one per name."""
     best: dict[str, tuple[str, Tensor, Span]] = {}
-    targets = _assigned(facts.node)
-    for span, values in facts.run.values.items():
-        for value in values[:1]:
-            if isinstance(value, Tensor) and value.shape and numel(value.shape) is not None:
-                name = facts.module.text.slice(span)
-                if name not in best and name in targets:
-                    best[name] = (name, value, span)
+    for target in _assigned(facts.node):
+        for value in facts.run.values.get(target.span, ())[:1]:
+            if target.id not in best and isinstance(value, Tensor) and value.shape and numel(value.shape) is not None:
+                best[target.id] = (target.id, value, target.span)
     return sorted(best.values(), key=lambda item: (-_weight(item[1]), item[2].start))
 
 
-def _assigned(node: t.FunctionDef) -> set[str]:
-    """Names that a body assigns."""
-    found: set[str] = set()
-    for statement in t.walk(*node.body):
+def _assigned(node: t.FunctionDef) -> Iterator[t.Name]:
+    """The places where a body gives names their values."""
+    for statement in t.inside(node):
         for target in statement.targets if isinstance(statement, t.Assign) else ():
-            found |= {inner.id for inner in t.walk(target) if isinstance(inner, t.Name)}
-    return found
+            yield from (inner for inner in t.walk(target) if isinstance(inner, t.Name))
 
 
 def _weight(block: Tensor) -> int:

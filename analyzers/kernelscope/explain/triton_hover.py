@@ -146,7 +146,7 @@ def block_hints(runs: KernelRuns, module: Module, path: Path, span: Span) -> Ite
 
 
 def _targets(node: t.FunctionDef) -> Iterator[Span]:
-    for statement in t.walk(*node.body):
+    for statement in t.inside(node):
         if isinstance(statement, t.Assign):
             for target in statement.targets:
                 for found in t.walk(target):

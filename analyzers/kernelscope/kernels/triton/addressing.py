@@ -66,7 +66,7 @@ class Addresses:
             self.given.setdefault(name, []).append(given)
         self.sides = [
             (Span(side[0].span.start, side[-1].span.end), inner.test, holds)
-            for inner in t.walk(*node.body)
+            for inner in t.inside(node)
             if isinstance(inner, t.If)
             for side, holds in ((inner.body, True), (inner.orelse, False))
             if side

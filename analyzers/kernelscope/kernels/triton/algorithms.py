@@ -6,8 +6,9 @@ Names of functions and variables play no part. What is not certain is not said.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from kernelscope.kernels.triton.accesses import footprint
 from kernelscope.kernels.triton.kernel_runs import KernelRun
@@ -47,7 +48,7 @@ def _split_inner(run: KernelRun) -> Iterator[Algorithm]:
     has a part of the sum, which is added atomically or stored apart."""
     if not any(done.times != 1 for done in run.products):
         return
-    motions = tile_motions(run.node, run.accesses)
+    motions = tile_motions(run)
     shared: frozenset[str] = frozenset()
     placed: frozenset[str] = frozenset()
     apart: frozenset[str] = frozenset()
@@ -75,7 +76,7 @@ def _two_passes(run: KernelRun) -> Iterator[Algorithm]:
     if run.products:
         return
     loops = [inner for inner in t.flat(run.node.body) if isinstance(inner, t.For)]
-    roots = [c for n, c in _all_calls(run.node.body) if n in ("rsqrt", "sqrt", "sqrt_rn")]
+    roots = [c for n, c in _all_calls(run.node) if n in ("rsqrt", "sqrt", "sqrt_rn")]
     for first, second in itertools.pairwise(loops):
         carried = _summed(first)
         read = [_read_in(run, loop) for loop in (first, second)]
@@ -88,10 +89,10 @@ def _two_passes(run: KernelRun) -> Iterator[Algorithm]:
 
 def _summed(loop: t.For) -> set[str]:
     """Names that each round gives what they were plus something: `total = total + x`, `total += x`."""
-    added = (inner.target for inner in t.walk(*loop.body) if isinstance(inner, t.AugAssign))
+    added = (inner.target for inner in t.inside(loop) if isinstance(inner, t.AugAssign))
     return {target.id for target in added if isinstance(target, t.Name)} | {
         target.id
-        for inner in t.walk(*loop.body)
+        for inner in t.inside(loop)
         if isinstance(inner, t.Assign) and isinstance(inner.value, t.BinOp) and inner.value.op == "+"
         for target in inner.targets
         if isinstance(target, t.Name) and any(isinstance(n, t.Name) and n.id == target.id for n in t.walk(inner.value))
@@ -105,16 +106,16 @@ def _read_in(run: KernelRun, loop: t.For) -> set[str]:
 
 
 def _of_function(node: t.FunctionDef) -> Iterator[Algorithm]:
-    loops = [inner for inner in t.walk(*node.body) if isinstance(inner, t.For | t.While)]
+    loops = [inner for inner in t.inside(node) if isinstance(inner, t.For | t.While)]
     for loop in loops:
         yield from _of_loop(loop)
-    calls = _calls(node.body)
+    calls = _calls(node)
     if "atomic_add" in calls and ("sum" in calls or "dot" in calls):
         text = "each program adds its partial result to memory atomically: the order of additions varies"
         yield Algorithm("atomic reduction", text, calls["atomic_add"].span)
     if "rsqrt" in calls or "sqrt" in calls or "sqrt_rn" in calls:
         root = calls.get("rsqrt") or calls.get("sqrt") or calls["sqrt_rn"]
-        if "sum" in calls and not any("dot" in _calls(loop.body) for loop in loops):
+        if "sum" in calls and not any("dot" in _calls(loop) for loop in loops):
             text = "rows are scaled by the inverse root of a mean of squares"
             yield Algorithm("row normalisation", text, root.span)
     if {"max", "exp", "sum"} <= calls.keys() and not any(_online(loop) for loop in loops) and not loops:
@@ -127,7 +128,7 @@ def _of_function(node: t.FunctionDef) -> Iterator[Algorithm]:
 
 
 def _of_loop(loop: t.For | t.While) -> Iterator[Algorithm]:
-    calls = _calls(loop.body)
+    calls = _calls(loop)
     if _online(loop):
         text = (
             "running maximum and running sum per row; what was accumulated is scaled by exp(old maximum - new maximum)"
@@ -145,16 +146,17 @@ def _of_loop(loop: t.For | t.While) -> Iterator[Algorithm]:
         yield Algorithm("Welford's algorithm", text, loop.span)
 
 
-def _calls(body: list[t.Stmt]) -> dict[str, t.Call]:
+@lru_cache(maxsize=64)
+def _calls(block: t.FunctionDef | t.For | t.While) -> Mapping[str, t.Call]:
     """The first call of each operation name in a body, nested blocks included."""
     found: dict[str, t.Call] = {}
-    for name, call in _all_calls(body):
+    for name, call in _all_calls(block):
         found.setdefault(name, call)
     return found
 
 
-def _all_calls(body: list[t.Stmt]) -> Iterator[tuple[str, t.Call]]:
-    for inner in t.walk(*body):
+def _all_calls(block: t.FunctionDef | t.For | t.While) -> Iterator[tuple[str, t.Call]]:
+    for inner in t.inside(block):
         if isinstance(inner, t.Call):
             name = inner.func.attr if isinstance(inner.func, t.Attribute) else t.dotted(inner.func)
             if name:
@@ -163,7 +165,7 @@ def _all_calls(body: list[t.Stmt]) -> Iterator[tuple[str, t.Call]]:
 
 def _online(loop: t.For | t.While) -> bool:
     """A carried maximum joined with the maximum of a new tile, then exponentials of differences, then a sum."""
-    calls = _calls(loop.body)
+    calls = _calls(loop)
     if not ({"exp", "exp2"} & calls.keys()) or "sum" not in calls:
         return False
     joined = calls.get("maximum")
@@ -176,7 +178,7 @@ def _online(loop: t.For | t.While) -> bool:
 def _carried(loop: t.For | t.While) -> set[str]:
     """Names that a body assigns: values of one round that the next may read."""
     names: set[str] = set()
-    for inner in t.walk(*loop.body):
+    for inner in t.inside(loop):
         if isinstance(inner, t.Assign):
             names |= {n.id for target in inner.targets for n in t.walk(target) if isinstance(n, t.Name)}
         elif isinstance(inner, t.AugAssign) and isinstance(inner.target, t.Name):
@@ -186,7 +188,7 @@ def _carried(loop: t.For | t.While) -> set[str]:
 
 def persistent_loops(node: t.FunctionDef) -> list[t.For]:
     """The loops in which a program takes one tile after the other, as many apart as there are programs."""
-    return [loop for loop in t.walk(*node.body) if isinstance(loop, t.For) and _persistent(loop)]
+    return [loop for loop in t.inside(node) if isinstance(loop, t.For) and _persistent(loop)]
 
 
 def _persistent(loop: t.For) -> bool:
@@ -203,19 +205,19 @@ def _is_program_count(loop: t.For, step: t.Expr) -> bool:
     """The step is a plain name that the body does not use: it counts programs, not elements."""
     if not isinstance(step, t.Name):
         return False
-    used = {n.id for n in t.walk(*loop.body) if isinstance(n, t.Name)}
+    used = {n.id for n in t.inside(loop) if isinstance(n, t.Name)}
     return step.id not in used and isinstance(loop.iter, t.Call) and isinstance(loop.iter.args[0], t.Name)
 
 
 def _welford(loop: t.For | t.While) -> bool:
     """`delta = x - mean`, `mean += delta / n`, `m2 += delta * (x - mean)`."""
     differences: dict[str, str] = {}
-    for inner in t.walk(*loop.body):
+    for inner in t.inside(loop):
         if isinstance(inner, t.Assign) and isinstance(inner.value, t.BinOp) and inner.value.op == "-":
             right = inner.value.right
             if isinstance(right, t.Name) and len(inner.targets) == 1 and isinstance(inner.targets[0], t.Name):
                 differences[inner.targets[0].id] = right.id
-    for inner in t.walk(*loop.body):
+    for inner in t.inside(loop):
         if isinstance(inner, t.AugAssign) and isinstance(inner.target, t.Name) and inner.op == "+":
             used = {n.id for n in t.walk(inner.value) if isinstance(n, t.Name)}
             if any(name in used and mean == inner.target.id for name, mean in differences.items()):
@@ -225,7 +227,7 @@ def _welford(loop: t.For | t.While) -> bool:
 
 def _grouped_order(node: t.FunctionDef) -> Span | None:
     """`min(tiles - first, GROUP)` and then `%` and `//` by it."""
-    for inner in t.walk(*node.body):
+    for inner in t.inside(node):
         if not isinstance(inner, t.Assign) or not isinstance(inner.value, t.Call) or len(inner.targets) != 1:
             continue
         name = inner.value.func.attr if isinstance(inner.value.func, t.Attribute) else t.dotted(inner.value.func)
@@ -234,7 +236,7 @@ def _grouped_order(node: t.FunctionDef) -> Span | None:
             continue
         uses = {
             other.op
-            for other in t.walk(*node.body)
+            for other in t.inside(node)
             if isinstance(other, t.BinOp) and isinstance(other.right, t.Name) and other.right.id == target.id
         }
         if {"%", "//"} <= uses:

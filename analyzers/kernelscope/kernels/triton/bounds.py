@@ -40,7 +40,7 @@ def overshoots(facts: KernelFacts, launch: Launch) -> dict[Span, tuple[Overshoot
     if launch.grid is None:
         return {}
     reader = _Reader(facts.node, facts.fixed)
-    calls = {inner.span: inner for inner in t.walk(*facts.node.body) if isinstance(inner, t.Call)}
+    calls = {inner.span: inner for inner in t.inside(facts.node) if isinstance(inner, t.Call)}
     found: dict[Span, tuple[Overshoot, ...]] = {}
     for access in facts.run.accesses:
         call = calls.get(access.span)
@@ -120,7 +120,7 @@ class _Reader:
     hops: int = 0
 
     def __post_init__(self) -> None:
-        for inner in t.walk(*self.node.body):
+        for inner in t.inside(self.node):
             match inner:
                 case t.Assign(targets=[t.Name(id=name)], value=value):
                     self.given.setdefault(name, []).append(value)

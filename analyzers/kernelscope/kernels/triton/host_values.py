@@ -43,8 +43,11 @@ class Cases:
     answers: Mapping[str, bool] = field(default_factory=dict[str, bool])
     asking: bool = False
     asked: dict[str, bool] = field(default_factory=dict[str, bool])
+    questions: int = 0
+    """How often a test was asked about: what is told without any holds in every case."""
 
     def answer(self, test: str, likely: bool) -> bool | None:
+        self.questions += 1
         if test in self.answers:
             return self.answers[test]
         if not self.asking:
@@ -62,8 +65,11 @@ class HostScope:
     bound: Mapping[str, HostValue] = field(default_factory=dict[str, HostValue])
     cases: Cases = field(default_factory=Cases)
     _bindings: dict[str, list[Binding]] | None = None
-    _held: dict[tuple[Cases, str], HostValue] = field(default_factory=dict[tuple["Cases", str], "HostValue"])
-    """Values of bindings by their place, and of names of the module, in each case."""
+    _params: frozenset[str] | None = None
+    _held: dict[tuple[Cases | None, str], HostValue] = field(
+        default_factory=dict[tuple["Cases | None", str], "HostValue"]
+    )
+    """Values of bindings by their place, and of names of the module, in each case or in all."""
 
     def bindings(self) -> dict[str, list[Binding]]:
         if self._bindings is None:
@@ -72,8 +78,10 @@ class HostScope:
             self._bindings = bindings(body)
         return self._bindings
 
-    def params(self) -> tuple[str, ...]:
-        return tuple(p.name for p in self.node.args) if self.node is not None else ()
+    def params(self) -> frozenset[str]:
+        if self._params is None:
+            self._params = frozenset(p.name for p in self.node.args) if self.node is not None else frozenset[str]()
+        return self._params
 
     # -- names -------------------------------------------------------------------------------------------
 
@@ -98,12 +106,17 @@ class HostScope:
         return self._kept(name, depth, lambda: self._outer(name, depth))
 
     def _kept(self, key: str, depth: int, made: Callable[[], HostValue]) -> HostValue:
-        """A value that is told once per case; deep in a chain of names it may be cut short and is not kept."""
-        if depth > MAX_DEPTH // 2:
-            return made()
-        if (self.cases, key) not in self._held:
-            self._held[self.cases, key] = made()
-        return self._held[self.cases, key]
+        """A value that is told once, or once per case; deep in a chain of names it may be cut short and is not kept."""
+        if (None, key) in self._held:
+            return self._held[None, key]
+        asked = self.cases.questions
+        if (self.cases, key) in self._held:
+            self.cases.questions += 1
+            return self._held[self.cases, key]
+        value = made()
+        if depth <= MAX_DEPTH // 2:
+            self._held[self.cases if self.cases.questions > asked else None, key] = value
+        return value
 
     # -- tests -------------------------------------------------------------------------------------------
 
@@ -200,6 +213,7 @@ class HostScope:
             value = outside.evaluate(found.node.value, found.node.span.end, depth + 1)
             return value if value is not None else Thing(name)
         if isinstance(found, Definition) and isinstance(found.node, t.FunctionDef):
+            self.cases.questions += 1  # it asks for itself, in this case
             return grid_function(found.node, HostScope(self.modules, found.path, found.node, cases=self.cases))
         return Thing(name)
 

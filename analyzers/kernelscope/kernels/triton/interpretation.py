@@ -21,6 +21,8 @@ MAX_DEPTH = 12
 """Helpers inside helpers."""
 MAX_STEPS = 60_000
 """Expressions that one interpretation evaluates."""
+MAX_ROUNDS = 5
+"""Rounds of a loop until its values no longer change; lattices of block types are shallow."""
 
 
 Place = tuple[Span, str, Span]
@@ -55,6 +57,11 @@ class Facts:
     pointers: set[str] = field(default_factory=set[str])
     integers: set[str] = field(default_factory=set[str])
     floats: set[str] = field(default_factory=set[str])
+
+    def told(self) -> tuple[int, int]:
+        """How many arguments are known to be pointers and integers; what is a pointer is no integer."""
+        self.integers -= self.pointers
+        return len(self.pointers), len(self.integers)
 
 
 class Frame:
@@ -91,7 +98,13 @@ class Interpretation:
     """Shared state of one run. Spans are recorded for the outermost function only."""
 
     def __init__(
-        self, modules: Modules, facts: Facts | None = None, undecided: bool = False, answers: Answers | None = None
+        self,
+        modules: Modules,
+        facts: Facts | None = None,
+        undecided: bool = False,
+        answers: Answers | None = None,
+        rounds: int = MAX_ROUNDS,
+        outside: dict[tuple[str, str], Value] | None = None,
     ) -> None:
         self.modules = modules
         self.facts = facts or Facts()
@@ -99,6 +112,8 @@ class Interpretation:
         """Whether numbers behind names are ignored, so that every branch is looked at."""
         self.answers = answers or {}
         """Compile-time switches that this run takes for decided."""
+        self.rounds = rounds
+        """How often the body of a loop is evaluated at most."""
         self.switches: dict[str, None] = {}
         """Tests whose branches left names with blocks of different shapes."""
         self.seen: dict[Span, Value] = {}
@@ -117,7 +132,8 @@ class Interpretation:
         self.inner: Span | None = None
         """The call that is being applied, in whatever function it stands."""
         self.incomplete = ""
-        self._globals: dict[tuple[str, str], Value] = {}
+        self._outside = outside if outside is not None else {}
+        """Names of modules that are known already, by path and name."""
 
     # -- limits ------------------------------------------------------------------------------------------
 
@@ -197,10 +213,10 @@ class Interpretation:
     def global_value(self, path: str, name: str) -> Value:
         """A name that the function does not bind."""
         key = (path, name)
-        if key not in self._globals:
-            self._globals[key] = Unknown(f"{name} is defined by itself")
-            self._globals[key] = self._resolve(path, name)
-        return self._globals[key]
+        if key not in self._outside:
+            self._outside[key] = Unknown(f"{name} is defined by itself")
+            self._outside[key] = self._resolve(path, name)
+        return self._outside[key]
 
     def _resolve(self, path: str, name: str) -> Value:
         for found in self.modules.resolve_all(path, name):

@@ -70,12 +70,13 @@ class KernelFacts:
 
 
 def kernel_facts(runs: KernelRuns, path: Path, module: Module, node: t.FunctionDef) -> KernelFacts:
-    run = runs.run(str(path), node)
-    found = () if run.is_helper else runs.launches(str(path), node)
-    tuned = tuning(runs.modules, str(path), node)
-    fixed = fixed_numbers(node, found, tuned)
-    gluon = is_gluon(runs.modules, str(path), node)
-    return KernelFacts(path, module, node, run, found, tuned, fixed, _helpers(runs, run), gluon)
+    with runs.modules.steady():
+        run = runs.run(str(path), node)
+        found = () if run.is_helper else runs.launches(str(path), node)
+        tuned = tuning(runs.modules, str(path), node)
+        fixed = fixed_numbers(node, found, tuned)
+        gluon = is_gluon(runs.modules, str(path), node)
+        return KernelFacts(path, module, node, run, found, tuned, fixed, _helpers(runs, run), gluon)
 
 
 def _helpers(runs: KernelRuns, run: KernelRun) -> tuple[HelperFacts, ...]:

@@ -5,14 +5,22 @@ Keeps results per file version. What launches say of a kernel is in `launches`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from kernelscope.dims import Dim
 from kernelscope.kernels.triton.call import Access, Product
 from kernelscope.kernels.triton.configs import tuning
 from kernelscope.kernels.triton.fixed_numbers import fixed_numbers
-from kernelscope.kernels.triton.interpretation import Facts, Found, Frame, HelperCall, Interpretation, OutOfSteps
+from kernelscope.kernels.triton.interpretation import (
+    MAX_ROUNDS,
+    Facts,
+    Found,
+    Frame,
+    HelperCall,
+    Interpretation,
+    OutOfSteps,
+)
 from kernelscope.kernels.triton.launches import Launch, launches
 from kernelscope.kernels.triton.recognition import is_kernel, kernels, may_hold_kernels
 from kernelscope.kernels.triton.statements import parameter_value, run_function
@@ -28,13 +36,11 @@ from kernelscope.workspace.workspace import Workspace
 
 MAX_CONTEXTS = 12
 """Ways of calling a helper that are looked at."""
-MAX_PASSES = 3
-"""Interpretations until accesses have told which arguments are pointers and which are integers."""
 MAX_CALLER_DEPTH = 6
 KEPT_RUNS = 512
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class KernelRun:
     """What is known of one function: values by span (one per way of calling it), accesses, calls, contradictions."""
 
@@ -60,6 +66,8 @@ class KernelRuns:
         self._kept: dict[tuple[str, Span], tuple[Version | None, KernelRun]] = {}
         self._names: dict[t.FunctionDef, frozenset[str]] = {}
         self._running: set[tuple[str, Span]] = set()
+        self._outside: dict[tuple[str, str], Value] = {}
+        """Names of modules, as the kernels that are being run see them."""
         self._kernels: dict[str, tuple[Module, list[t.FunctionDef]]] = {}
 
     def kernels(self, path: str) -> list[t.FunctionDef]:
@@ -93,6 +101,8 @@ class KernelRuns:
             return kept[1]
         if key in self._running or depth > MAX_CALLER_DEPTH:
             return KernelRun(path, node)
+        if not self._running:
+            self._outside = {}
         self._running.add(key)
         try:
             contexts = self._contexts(path, node, depth)
@@ -111,14 +121,12 @@ class KernelRuns:
     # -- kernels -----------------------------------------------------------------------------------------
 
     def _of_kernel(self, path: str, node: t.FunctionDef) -> KernelRun:
-        """Again while accesses tell more of the arguments."""
+        """A first look at accesses tells which arguments are pointers; what that tells of others may take one more."""
         facts = Facts(floats=_float_defaults(node))
+        self._interpret(path, node, _parameters(node, facts), facts, rounds=1)
+        known = facts.told()
         run, complete = self._interpret(path, node, _parameters(node, facts), facts)
-        told = (0, 0)
-        for _ in range(MAX_PASSES - 1):
-            facts.integers -= facts.pointers
-            if told == (told := (len(facts.pointers), len(facts.integers))):
-                break
+        if facts.told() != known:
             run, complete = self._interpret(path, node, _parameters(node, facts), facts)
         self._follow_switches(run, path, node, _parameters(node, facts), facts)
         result = KernelRun(path, node, {span: (value,) for span, value in run.seen.items()}, facts=facts)
@@ -133,8 +141,9 @@ class KernelRuns:
         facts: Facts,
         undecided: bool = False,
         answers: Answers | None = None,
+        rounds: int = MAX_ROUNDS,
     ) -> tuple[Interpretation, bool]:
-        run = Interpretation(self.modules, facts, undecided, answers)
+        run = Interpretation(self.modules, facts, undecided, answers, rounds, self._outside)
         frame = Frame(path, node, 0)
         frame.names.update(arguments)
         for param in node.args:
@@ -230,7 +239,8 @@ class KernelRuns:
 
     def _callers(self, path: str, node: t.FunctionDef) -> list[tuple[str, t.FunctionDef]]:
         """Kernels and helpers that call a function: of its own file, else of the workspace."""
-        near = [(path, k) for k in self.kernels(path) if k.name != node.name and node.name in self._called(k)]
+        here = self._naming(path, node.name)
+        near = [(path, k) for k in here if k.name != node.name and node.name in self._called(k)]
         if near or _is_program(node):
             return near
         found: list[tuple[str, t.FunctionDef]] = []
@@ -244,6 +254,13 @@ class KernelRuns:
             if is_kernel(self.modules, site.path, caller):
                 found.append((site.path, caller))
         return found[:MAX_CONTEXTS]
+
+    def _naming(self, path: str, name: str) -> Iterator[t.FunctionDef]:
+        """The kernels of a file in whose text a name stands: the others need no look into their bodies."""
+        module = self.modules.module(path)
+        for kernel in self.kernels(path):
+            if module is not None and module.text.data.find(name.encode(), kernel.span.start, kernel.span.end) >= 0:
+                yield kernel
 
     def _called(self, node: t.FunctionDef) -> frozenset[str]:
         if node not in self._names:
@@ -308,7 +325,7 @@ def _mentions(node: t.FunctionDef) -> frozenset[str]:
 def _is_program(node: t.FunctionDef) -> bool:
     """Whether the body asks which program it is, as launched kernels do."""
     return any(
-        isinstance(inner, t.Attribute) and inner.attr in ("program_id", "num_programs") for inner in t.walk(*node.body)
+        isinstance(inner, t.Attribute) and inner.attr in ("program_id", "num_programs") for inner in t.inside(node)
     )
 
 

@@ -25,9 +25,6 @@ from kernelscope.kernels.triton.values import (
 )
 from kernelscope.syntax.python import tree as t
 
-MAX_ROUNDS = 5
-"""Rounds of a loop until its values no longer change; lattices of block types are shallow."""
-
 Names = dict[str, Value]
 
 
@@ -200,7 +197,7 @@ def _loop(
         for name in changed & frame.names.keys():
             frame.names[name] = assigned(frame.names[name])
     run.enter_loop(frame, node.span, trips)
-    for _ in range(MAX_ROUNDS):
+    for _ in range(run.rounds):
         head = dict(frame.names)
         if isinstance(node, t.For) and counter is not None:
             bind_target(run, frame, node.target, counter)

@@ -6,10 +6,12 @@ definition rests on moves it. An address that goes through a helper or through d
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from kernelscope.kernels.triton.call import Access
+from kernelscope.kernels.triton.kernel_runs import KernelRun
 from kernelscope.kernels.triton.values import BlockPointer, Descriptor, Tensor
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
@@ -43,12 +45,13 @@ class TileMotion:
     outside: Motion = STILL
 
 
-def tile_motions(node: t.FunctionDef, accesses: tuple[Access, ...]) -> dict[Span, TileMotion]:
+@lru_cache(maxsize=16)
+def tile_motions(run: KernelRun) -> Mapping[Span, TileMotion]:
     """The motions of the accesses that a kernel makes itself, by the span of the access; those not told are absent."""
-    reader = _Reader(node)
-    calls = {inner.span: inner for inner in t.walk(*node.body) if isinstance(inner, t.Call)}
+    reader = _Reader(run.node)
+    calls = {inner.span: inner for inner in t.inside(run.node) if isinstance(inner, t.Call)}
     found: dict[Span, TileMotion] = {}
-    for access in accesses:
+    for access in run.accesses:
         call = calls.get(access.span)
         if call is None or access.name:
             continue

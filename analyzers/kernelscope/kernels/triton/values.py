@@ -14,7 +14,7 @@ Size = Dim | None
 Sizes = tuple[Size, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)  # never changed; frozen ones take three times as long to make
 class Tensor:
     """A block, or a scalar when `shape` is empty; `shape` None means that not even the rank is known.
 

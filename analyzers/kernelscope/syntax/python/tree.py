@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
-from functools import cache
+from functools import cache, lru_cache
 from typing import Literal, cast
 
 from kernelscope.results import Span
@@ -573,7 +573,8 @@ def children(node: Node) -> list[Node]:
     for name in parts:
         value: object = getattr(node, name)
         if value.__class__ is list:
-            found += [item for item in cast("list[Node | None]", value) if item is not None]
+            items = cast("list[Node | None]", value)
+            found += [item for item in items if item is not None] if None in items else cast("list[Node]", items)
         elif value is not None:
             found.append(cast(Node, value))
     return found
@@ -585,9 +586,17 @@ def walk(*roots: Node) -> Iterator[Node]:
     while todo:
         node = todo.pop()
         yield node
+        if node.__class__ is Name or node.__class__ is Constant:
+            continue
         below = children(node)
         below.reverse()
         todo += below
+
+
+@lru_cache(maxsize=64)
+def inside(block: FunctionDef | For | While) -> tuple[Node, ...]:
+    """All nodes of a body, before their children: for whoever asks several questions about one function or loop."""
+    return tuple(walk(*block.body))
 
 
 def dotted(node: Node) -> str | None:
