@@ -128,6 +128,58 @@ def test_what_a_table_gives_is_not_called_its_first_entry(tmp_path: Path) -> Non
     assert "mlp is Wide or Narrow: Wide is drawn" in to_text(document).text.partition("Not followed")[2]
 
 
+SEVERAL = """
+import torch
+from torch import nn
+
+class Few(nn.Module):
+    def __init__(self, config, ranks):
+        super().__init__()
+        self.out = nn.Linear(config.size, config.size // ranks.size())
+
+    def forward(self, states, mask):
+        return {"states": self.out(states).repeat(1, 1, 2), "mask": mask}
+
+class Many(nn.Module):
+    def __init__(self, config, ranks):
+        super().__init__()
+        self.out = nn.Linear(config.size, config.size)
+
+    def forward(self, states, mask):
+        return {"states": self.out(states).flatten(0, 1).unsqueeze(0), "mask": mask}
+
+class Layer(nn.Module):
+    def __init__(self, config, ranks):
+        super().__init__()
+        if config.few:
+            self.mix = Few(config, ranks)
+        else:
+            self.mix = Many(config, ranks)
+        self.norm = nn.LayerNorm(config.size)
+
+    def forward(self, states, mask):
+        B, S, _ = states.shape
+        mixed = self.mix(states=self.norm(states), mask=mask)
+        if self.training:
+            states = nn.functional.dropout(mixed["states"], 0.1) + states
+        else:
+            states = mixed["states"] + states
+        return {"states": self.norm(states), "mask": mixed["mask"]}
+"""
+
+
+def test_what_one_of_several_gives_by_name_keeps_its_lines(tmp_path: Path) -> None:
+    (tmp_path / "model.py").write_text(SEVERAL)
+    document = Analysis([tmp_path]).document("dataflow", Target(tmp_path / "model.py", None, "Layer"))
+    graph = next(block.graph for block in document.blocks if isinstance(block, d.Diagram))
+    titles = {box.key: " ".join(box.lines) for box in graph.boxes}
+    lines = {(titles[e.source], e.label, titles[e.target]) for e in graph.edges}
+    assert ("LayerNorm norm", "[B, S, Si]", "mix") in lines
+    assert ("+ residual", "[B, S, Si]", "LayerNorm norm") in lines, "what was added to has the size of what was added"
+    assert {b.lines for b in graph.boxes if b.kind == "output"} == {("states",)}
+    assert "Not followed" not in to_text(document).text
+
+
 def layer_as(options: ViewOptions) -> d.Document:
     return Analysis([FIXTURES]).document("dataflow", Target(FIXTURES / "decoder.py", None, "Layer"), options)
 

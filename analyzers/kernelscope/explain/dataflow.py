@@ -241,9 +241,7 @@ class Chart:
         return Box(self._key_of[node], (node.step.name,), border=Border.SINGLE, kind="input")
 
     def _box(self, box: Node, notes: list[str], links: list[Link], before: Mapping[Node, set[Node]]) -> Box:
-        sources = list(dict.fromkeys(link.origin.node for link in links if link.user is box))
-        residual = len(sources) == 2 and (sources[0] in before[sources[1]] or sources[1] in before[sources[0]])
-        lines = self.labels.lines(box, residual)
+        lines = self.labels.lines(box, _is_residual([link for link in links if link.user is box], before))
         told = list(dict.fromkeys(note for note in (*self.labels.notes(box, self._path(box)), *notes) if note))
         if len(told) > MAX_SIDE_NOTES + 1:
             told = [*told[:MAX_SIDE_NOTES], f"{len(told) - MAX_SIDE_NOTES} more"]
@@ -321,10 +319,24 @@ class Chart:
             key = f"out{len(boxes)}"
             for node in dict.fromkeys(shown):
                 lines.append(Edge(self._key_of[node], key, self._shape(output.value)))
-            boxes.append(Box(key, (output.name or self._name(output.value) or "output",), kind="output"))
-        if len(boxes) == 1:
-            boxes[0] = Box("out0", ("output",), kind="output")
+            variable = self._name(output.value) if len(self.flow.outputs) > 1 else ""
+            boxes.append(Box(key, (output.name or variable or "output",), kind="output"))
         return boxes
+
+
+def _is_residual(taken: list[Link], before: Mapping[Node, set[Node]]) -> bool:
+    """Whether one of two operands was there before the other, which was made of it."""
+    operands: dict[Use, set[Node]] = {}
+    for link in taken:
+        operands.setdefault(link.use, set()).add(link.origin.node)
+    if len(operands) != 2:
+        return False
+    one, other = operands.values()
+    return _made_of(one, other, before) or _made_of(other, one, before)
+
+
+def _made_of(later: set[Node], earlier: set[Node], before: Mapping[Node, set[Node]]) -> bool:
+    return all(node in before[end] for node in earlier for end in later)
 
 
 def names_in_file(workspace: Workspace, flow: Flow) -> tuple[str, ...]:

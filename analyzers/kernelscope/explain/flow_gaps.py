@@ -79,6 +79,8 @@ def _lost_outputs(chart: Chart) -> Iterator[Line]:
     for number, (output, origins) in enumerate(zip(chart.flow.outputs, chart.returned(), strict=True), 1):
         if not any(not origin.is_note for origin in origins):
             known = next(iter(origins), None)
+            if known is not None and known.node.is_source:
+                continue  # handed on as it was given
             source = f"comes from {known.node.step.bound or known.node.step.name}" if known is not None else ""
             why = source or (output.value.reason if isinstance(output.value, Unknown) else "its source is lost")
             yield Line(f"value {number} that is returned is not drawn: {why}")

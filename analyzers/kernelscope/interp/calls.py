@@ -152,7 +152,10 @@ def _call(run: Interpreter, target: Value, args: Arguments, kwargs: Keywords, sp
 
 
 def _opaque_call(target: Opaque, args: Arguments, span: Any) -> Value:
-    found = _default_choice(target.name.rpartition(".")[2], args)
+    method = target.name.rpartition(".")[2]
+    if method == "size" and method != target.name and not args:
+        return target  # of a group of ranks, as of anything else that is counted
+    found = _default_choice(method, args)
     return Unknown(f"{target.name}() is not followed", span) if found is None else found
 
 

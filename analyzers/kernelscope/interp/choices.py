@@ -18,6 +18,7 @@ from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.sequences import is_callable
 from kernelscope.interp.trace import Attempt, Trace
 from kernelscope.interp.values import (
+    MAX_CHOICES,
     Arguments,
     Choice,
     Function,
@@ -50,7 +51,7 @@ def call_choice(run: Interpreter, choice: Choice, args: Arguments, kwargs: Keywo
     results = [result for _, result in _of_each(run, choice, args, kwargs, span, None)]
     if not all(is_callable(r) for r in results):
         return _chosen(results)
-    return choice.with_first(results[0]) if choice.is_of_table else Choice(results)
+    return Choice([*results, *choice.entries[MAX_CHOICES:]], choice.is_of_table)
 
 
 def traced_choice(
@@ -73,7 +74,7 @@ def _of_each(
     found: list[tuple[Attempt, Value]] = []
     ends: list[Facts] = []
     errors: list[ShapeError] = []
-    for entry in choice.followed:
+    for entry in choice.entries[:MAX_CHOICES]:
         run.known = known
         with nullcontext(Attempt()) if trace is None else trace.attempt() as attempt:
             result = _tried(run, entry, args, kwargs, span)
@@ -82,6 +83,8 @@ def _of_each(
             continue
         found.append((attempt, result))
         ends.append(run.known.facts)
+        if choice.is_of_table and not errors and run.known.facts == known.facts and not is_callable(result):
+            break  # the first stands for all where it demands nothing of what it is given
         if not attempt.lost and _is_enough(choice, [result for _, result in found]):
             break
     if not found:

@@ -358,14 +358,15 @@ def _branch(run: Interpreter, scope: Scope, node: t.If, returns: Returns, rest: 
     if first_ended or second_ended:
         (second if first_ended else first).enter(run, scope)
         return first_ended and second_ended, False
-    join = Join(run.symbols, scope, test.name, since=since)
+    ways = first.known.facts, second.known.facts
+    join = Join(run.symbols, scope, test.name, ways=ways, since=since)
     apart = _differing(first.names, second.names, rest) if rest else set[str]()
     if not apart or not run.may_fork():
         _meet(run, scope, first, second, join, known)
         return GOES_ON, False
     shared = join.names(first.names, second.names)
     run.forks += 1
-    ways: list[Way] = []
+    ends: list[Way] = []
     try:
         for way, holds in ((first, True), (second, False)):
             way.names = {**shared, **{name: way.names[name] for name in apart}}
@@ -373,14 +374,15 @@ def _branch(run: Interpreter, scope: Scope, node: t.If, returns: Returns, rest: 
             with run.where(node.test.span, holds), run.another_time():
                 end, ended = _way(run, scope, returns, rest, mark)
             if not ended:
-                ways.append(end)
+                ends.append(end)
     finally:
         run.forks -= 1
-    if len(ways) == 2:
-        _meet(run, scope, ways[0], ways[1], Join(run.symbols, scope, test.name, since=since), known)
-    elif ways:
-        ways[0].enter(run, scope)
-    return not ways, True
+    if len(ends) == 2:
+        ways = ends[0].known.facts, ends[1].known.facts
+        _meet(run, scope, ends[0], ends[1], Join(run.symbols, scope, test.name, ways=ways, since=since), known)
+    elif ends:
+        ends[0].enter(run, scope)
+    return not ends, True
 
 
 @dataclass(slots=True)

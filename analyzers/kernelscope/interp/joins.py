@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from kernelscope.dims import Dim
+from kernelscope.dims import Dim, Facts
 from kernelscope.interp.symbols import Symbols
 from kernelscope.interp.values import (
     CALLABLES,
@@ -44,6 +44,8 @@ class Join:
     """What decides which way is taken, if it has a name: then a value that one way lacks is there under it."""
     pairs: dict[tuple[Size, Size, int], Dim] = field(default_factory=dict[tuple[Size, Size, int], Dim])
     """With the dim at which they met, where one of them is not known: two that are not known need not be equal."""
+    ways: tuple[Facts, Facts] | None = None
+    """What is known at the end of either way."""
     since: int | None = None
     """Where the ways began: a symbol that was made since means something on one of them only."""
     equal: list[tuple[Dim, Dim]] = field(default_factory=list[tuple[Dim, Dim]])
@@ -73,6 +75,9 @@ class Join:
             case (Number(), Dim() | Opaque() | Number() | float()) | (Dim() | Opaque() | float(), Number()):
                 whole = all(isinstance(v, Dim) or (isinstance(v, Number) and v.is_integer) for v in (one, other))
                 return self.symbols.new(self.scope, name, REASON) if whole else Number(REASON)
+            case (Opaque(), Opaque()) if one != other:
+                size = self._size(one.as_dim(), other.as_dim(), name)
+                return Opaque(size.name) if isinstance(size, Dim) and size.name else size
             case (Dim() | Opaque(), Dim() | Opaque()):
                 return self._size(as_size(one), as_size(other), name) if one != other else one
             case (Tensor(), Tensor()):
@@ -121,6 +126,10 @@ class Join:
                 return other  # `act() if act else Identity()` makes layers that do the same to shapes
             case (_, Unknown()) if isinstance(one, CALLABLES) and self.symbols.building:
                 return one
+            case (Opaque(), list() | Alike()) if _is_repeated(other, one):
+                return one  # `x if isinstance(x, list) else [x] * n`: a list of its own either way
+            case (list() | Alike(), Opaque()) if _is_repeated(one, other):
+                return other
             case (Opaque(), tuple()):
                 return self.values(name, tuple(one.element(i) for i in range(len(other))), other)
             case (tuple(), Opaque()):
@@ -177,6 +186,8 @@ class Join:
     def _size(self, one: Size, other: Size, name: str, index: int = 0) -> Size:
         if one == other or (isinstance(one, Dim) and isinstance(other, Dim) and self.symbols.is_same(one, other)):
             return one
+        if (known := self._known_alike(one, other)) is not None:
+            return known
         lost = one if isinstance(one, Unknown) else other if isinstance(other, Unknown) else None
         if lost is not None and lost != UNTOLD:
             return lost
@@ -186,6 +197,15 @@ class Join:
             if 1 in (one, other) or any(isinstance(s, Dim) and s.name in self.symbols.ones for s in (one, other)):
                 self.symbols.ones.update(made.names())
         return self.pairs[met]
+
+    def _known_alike(self, one: Size, other: Size) -> Dim | None:
+        """What either way gives where one of them knows its size to be that of the other."""
+        if self.ways is None or not isinstance(one, Dim) or not isinstance(other, Dim):
+            return None
+        first, second = self.ways
+        if first.rewrite(one) == first.rewrite(other):
+            return other if second.rewrite(one) != second.rewrite(other) else first.rewrite(one)
+        return one if second.rewrite(one) == second.rewrite(other) else None
 
     def _own(self, one: Size, other: Size) -> Dim | None:
         """The symbol of one way, for it means nothing on the other: from here on it is what either gave."""
@@ -197,6 +217,12 @@ class Join:
         if len(own) == 2:
             self.equal.append((own[0], own[1]))
         return own[0] if own else None
+
+
+def _is_repeated(value: Value, item: Opaque) -> bool:
+    """Whether a list holds one thing only."""
+    parts = [value.element] if isinstance(value, Alike) else value
+    return isinstance(parts, list) and bool(parts) and all(part == item for part in parts)
 
 
 def _is_fixed(size: Dim) -> bool:

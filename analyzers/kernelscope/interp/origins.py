@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from kernelscope.interp.steps import NOWHERE, Step, tensors_in
-from kernelscope.interp.values import Maybe, Value
+from kernelscope.interp.values import Alike, Maybe, Value
 from kernelscope.results import Span
 from kernelscope.tensor import Fields, Several, Tensor, Unknown
 
@@ -66,7 +66,9 @@ class Origins:
                 return tuple(self.made(step, v) for v in value)
             case list():
                 return [self.made(step, v) for v in value]
-            case Several():
+            case dict() if type(value) is dict:
+                return {key: self.made(step, v) for key, v in value.items()}
+            case Several() | Alike():
                 return replace(value, element=self.made(step, value.element))
             case Maybe():
                 return Maybe(self.made(step, value.value), value.name)
@@ -94,6 +96,10 @@ class Origins:
                 return self._came_from(value, origins) if origins else value
             case tuple() if type(value) is tuple and isinstance(own, tuple) and len(value) == len(own):
                 return tuple(self.as_of(part, other) for part, other in zip(value, own, strict=True))
+            case list() if isinstance(own, list) and len(value) == len(own):
+                return [self.as_of(part, other) for part, other in zip(value, own, strict=True)]
+            case dict() if type(value) is dict and isinstance(own, dict):
+                return {key: self.as_of(part, own.get(key)) for key, part in value.items()}
             case Maybe():
                 return Maybe(self.as_of(value.value, own), value.name)
             case _:
@@ -107,6 +113,9 @@ class Origins:
             case tuple() | list():
                 for index, part in enumerate(value):
                     self.sources(kind, f"{name}[{index}]", span, part, path)
+            case dict():
+                for key, part in value.items():
+                    self.sources(kind, f"{name}[{key!r}]", span, part, path)
             case Maybe():
                 self.sources(kind, name, span, value.value, path)
             case _:

@@ -26,8 +26,10 @@ from kernelscope.interp.values import (
     Class,
     External,
     Flag,
+    Function,
     Instance,
     Keywords,
+    LambdaValue,
     Maybe,
     Number,
     Opaque,
@@ -37,9 +39,13 @@ from kernelscope.interp.values import (
     Value,
     as_size,
 )
+from kernelscope.ops import Module
 from kernelscope.tensor import Shape, Tensor, Unknown
 from kernelscope.workspace.modules import Definition
 from kernelscope.workspace.modules import External as OutsideName
+
+DATA_TYPES = {"list", "tuple", "dict", "set", "str", "int", "float", "bool"}
+"""Python's own types of data."""
 
 
 def _len(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
@@ -192,6 +198,14 @@ def _isinstance(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) 
             return "tuple" in names if names else Flag()
         case list():
             return "list" in names if names else Flag()
+        case Alike() if names and names <= DATA_TYPES:
+            return Flag() if len(names & {"list", "tuple"}) == 1 else bool(names & {"list", "tuple"})
+        case str() if names:
+            return "str" in names
+        case float() if names:
+            return "float" in names
+        case Class() | Function() | LambdaValue() | Partial() | External() | Module() if names and names <= DATA_TYPES:
+            return False
         case _:
             return Flag()
 

@@ -157,7 +157,7 @@ class Trace(Origins):
             if not step.given:
                 return self.source("object", name, step.span, result) if isinstance(target, Opaque) else result
             step.kind = "unfollowed" if kind == "call" else kind
-            step.result = result = self.made(step, result)
+            step.result = result = self._passed_on(step, result) if kind == "choice" else self.made(step, result)
             if step.kind == "unfollowed":
                 step.is_statement = step.span is self.effect
                 self._effects(step)
@@ -170,6 +170,18 @@ class Trace(Origins):
                 step.result = result = self.made(step, result)
             self._add(step)
         return result
+
+    def _passed_on(self, step: Step, result: Value) -> Value:
+        """What one of several callables gave: what it hands on as it was given comes from where it came from."""
+        match result:
+            case Tensor() | Unknown() if any(given.value is self.latest(result) for given in step.given):
+                return result
+            case tuple() if type(result) is tuple:
+                return tuple(self._passed_on(step, part) for part in result)
+            case dict() if type(result) is dict:
+                return {key: self._passed_on(step, part) for key, part in result.items()}
+            case _:
+                return self.made(step, result)
 
     @contextmanager
     def attempt(self) -> Generator[Attempt]:

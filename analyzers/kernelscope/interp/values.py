@@ -217,7 +217,8 @@ class Scope:
 class Choice:
     """One of several callables: chosen by a key that is not known, or different in two branches.
 
-    Those of one table do the same to shapes, so that its first entry stands for all; what it is called does not.
+    Those of one table do the same to shapes, so that its first entry stands for all, unless it demands something of
+    what it is given; what it is called does not.
     """
 
     def __init__(self, entries: list[Value], is_of_table: bool = False) -> None:

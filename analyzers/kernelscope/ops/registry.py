@@ -50,6 +50,8 @@ PREFIXES = {
     "einops_torch": "einops.layers.torch",
     "flash": "flash_attn",
     "xformers": "xformers.ops",
+    "causal": "causal_conv1d",
+    "npu": "torch_npu",
     "operator": "operator",
 }
 """Short prefixes of spellings in the table."""
@@ -64,6 +66,7 @@ TABLES = (
     "torch.randoms",
     "torch.linear",
     "torch.attention",
+    "torch.kernel_libraries",
     "torch.convolution",
     "torch.pooling",
     "torch.norms",

@@ -267,6 +267,8 @@ def _named(result: Value, names: Sequence[str]) -> list[tuple[str, Value]]:
         return [(name, value) for name, value in result.attributes.items() if not isinstance(value, Instance)]
     if isinstance(result, tuple) and len(result) == len(names):
         return list(zip(names, result, strict=True))
+    if isinstance(result, dict):
+        return [(str(key), value) for key, value in result.items()]
     return [("", result)]
 
 

@@ -80,7 +80,8 @@ def flash_attn_varlen_func(q: Value, k: Value, v: Value, *args: Value, **options
 
 
 @rule(
-    "flash.flash_attn_qkvpacked_func flash.flash_attn_varlen_qkvpacked_func",
+    "flash.flash_attn_qkvpacked_func flash.flash_attn_varlen_qkvpacked_func "
+    "flash.flash_attn_interface.flash_attn_qkvpacked_func flash.flash_attn_interface.flash_attn_varlen_qkvpacked_func",
     name="flash_attn_qkvpacked_func",
     label="attention of packed queries, keys and values",
 )
@@ -91,7 +92,8 @@ def flash_attn_qkvpacked_func(qkv: Value, *args: Value, **options: Value) -> Sha
 
 
 @rule(
-    "flash.flash_attn_kvpacked_func flash.flash_attn_with_kvcache",
+    "flash.flash_attn_kvpacked_func flash.flash_attn_with_kvcache "
+    "flash.flash_attn_interface.flash_attn_kvpacked_func flash.flash_attn_interface.flash_attn_with_kvcache",
     name="flash_attn_with_kvcache",
     label="attention with a cache",
 )
