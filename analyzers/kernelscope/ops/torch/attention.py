@@ -160,19 +160,51 @@ def multihead_attention(
 ) -> tuple[Value, Value]:
     """The output has the query's shape; the weights are `[N, L, S]`, with heads if not averaged, or None."""
     out = _QUERY([("query", query)], {"embed_dim": layer.size("embed_dim")}, facts)
+    _fit(layer, tensor(query).shape, tensor(key).shape, tensor(value).shape, key_padding_mask, attn_mask, facts)
     if need_weights is False:
         return out, None
-    q, k = tensor(query).shape, tensor(key).shape
+    return out, _attention_weights(layer, tensor(query).shape, tensor(key).shape, need_weights, average_attn_weights)
+
+
+def _fit(layer: Module, q: Shape, k: Shape, v: Shape, padding: Value, mask: Value, facts: Facts) -> None:
+    """Keys and values are of one sequence, queries of the same batch, and masks of the ranks that go with them."""
+    if q.rank not in (None, 2, 3):
+        raise ShapeError("rank", f"queries have 2 dims, or 3 with a batch; there are {q}")
+    batched = q.rank == 3
+    for what, other in (("keys", k), ("values", v)):
+        if None not in (q.rank, other.rank) and q.rank != other.rank:
+            raise ShapeError("rank", f"queries {q} and {what} {other} have different numbers of dims")
+    if None in (q.rank, k.rank, v.rank):
+        return
+    time, row = (-2, 0) if not batched or layer.flag("batch_first") else (0, 1)
+    _agree("length of keys and values", k.size(time), v.size(time), facts)
+    if batched:
+        _agree("batch of queries and keys", q.size(row), k.size(row), facts)
+        _agree("batch of keys and values", k.size(row), v.size(row), facts)
+    expected = (k.size(row), k.size(time)) if batched else (k.size(time),)
+    if isinstance(padding, Tensor) and padding.rank is not None:
+        if padding.rank != len(expected):
+            raise ShapeError("rank", f"the mask of padding has {len(expected)} dims with such keys, not {padding.shape}")
+        for i, size in enumerate(expected):
+            _agree("keys and the mask of padding", size, padding.shape.size(i), facts)
+    if isinstance(mask, Tensor) and mask.rank is not None:
+        if mask.rank not in (2, 3):
+            raise ShapeError("rank", f"the mask has 2 dims, or 3 with a row for each head; it is {mask.shape}")
+        _agree("queries and the mask", q.size(time), mask.shape.size(-2), facts)
+        _agree("keys and the mask", k.size(time), mask.shape.size(-1), facts)
+
+
+def _attention_weights(layer: Module, q: Shape, k: Shape, need_weights: Value, average: Value) -> Value:
     if q.rank is None or k.rank is None or not isinstance(need_weights, bool) or not layer_flags(layer):
-        return out, Unknown("the weights of attention are not followed here")
+        return Unknown("the weights of attention are not followed here")
     batched, first = q.rank == 3, layer.flag("batch_first")
     length, source = (
         q.size(-2) if first or not batched else q.size(0),
         k.size(-2) if first or not batched else k.size(0),
     )
     batch = () if not batched else (q.size(0 if first else 1),)
-    heads = () if average_attn_weights is not False else (layer.size("num_heads"),)
-    return out, Shape((*batch, *heads, length, source))
+    heads = () if average is not False else (layer.size("num_heads"),)
+    return Shape((*batch, *heads, length, source))
 
 
 def layer_flags(layer: Module) -> bool:
