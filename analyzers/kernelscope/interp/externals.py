@@ -16,6 +16,7 @@ from kernelscope.interp.interpreter import (
 )
 from kernelscope.interp.operators import Quotient
 from kernelscope.interp.registered_ops import registered
+from kernelscope.interp.trials import Trial
 from kernelscope.interp.values import (
     Alike,
     Arguments,
@@ -29,6 +30,7 @@ from kernelscope.interp.values import (
     Value,
     as_size,
     for_op,
+    present,
 )
 from kernelscope.ops import Module
 from kernelscope.tensor import DType, Shape, Tensor, Unknown
@@ -61,6 +63,8 @@ def _operator(run: Interpreter, name: str, args: Arguments, kwargs: Keywords) ->
     given_sizes = sum(isinstance(v, Dim | Opaque) for v in spread)
     if run.certain and given_sizes < 2 and any(isinstance(v, Opaque) for v in spread):
         return Tensor(Shape.unknown("what is given may be a number, sizes or a tensor"), Unknown("what is given"))
+    if run.symbols.trial is not None and name.endswith(".flatten") and args:
+        _try_flatten(run.symbols.trial, args, kwargs)
     op = ops.find(name)
     plain = op is not None and op.tier == "family"
 
@@ -73,6 +77,14 @@ def _operator(run: Interpreter, name: str, args: Arguments, kwargs: Keywords) ->
         values, named = [given(_chosen(a)) for a in args], {k: given(_chosen(v)) for k, v in kwargs.items()}
         return run.operate(lambda facts: ops.apply(name, values, named, facts))
     return result
+
+
+def _try_flatten(trial: Trial, args: Arguments, kwargs: Keywords) -> None:
+    """Let a trial judge `x.flatten(start)`."""
+    whole, start = present(args[0]), as_size(kwargs.get("start_dim", args[1] if len(args) > 1 else dim(0)))
+    to_the_end = len(args) < 3 and "end_dim" not in kwargs
+    if isinstance(whole, Tensor) and isinstance(start, Dim) and start.const is not None and to_the_end:
+        trial.flattened(whole.shape, start.const)
 
 
 def _is_lost(result: Value) -> bool:

@@ -6,6 +6,7 @@ Holds state and resolves names; expressions, statements and calls are evaluated 
 from __future__ import annotations
 
 import builtins
+import math
 import time
 from collections.abc import Callable, Generator, Hashable, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -61,8 +62,11 @@ MAX_NESTED = 140
 
 
 CONSTANTS: dict[str, Value] = {
-    "math.pi": 3.141592653589793, "math.inf": float("inf"), "torch.inf": float("inf"), "numpy.inf": float("inf"),
-    "numpy.newaxis": None, "torch.newaxis": None,
+    **{f"{library}.pi": math.pi for library in ("math", "numpy", "torch")},
+    **{f"{library}.e": math.e for library in ("math", "numpy", "torch")},
+    **{f"{library}.inf": math.inf for library in ("math", "numpy", "torch")},
+    **{f"{library}.nan": math.nan for library in ("math", "numpy", "torch")},
+    "math.tau": math.tau, "numpy.newaxis": None, "torch.newaxis": None,
 }  # fmt: skip
 """Values of libraries that are no functions."""
 

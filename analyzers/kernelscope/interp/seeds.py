@@ -38,6 +38,7 @@ from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import DTYPES, DType, Shape, Size, Tensor, Unknown
 
 TENSOR_TYPES = re.compile(r"\b(?:Tensor|FloatTensor|LongTensor|BoolTensor|IntTensor|Array|ndarray)\b")
+OPTIONAL = re.compile(r"^(?:typing\.)?Optional\[|\| *None$|^None *\|")
 JAXTYPING = re.compile(r"^(Float|Int|Bool|UInt|Complex|Num|Shaped|Real|Inexact)\d*$")
 KNOWN_INPUTS: dict[str, tuple[str, ...]] = {
     "input_ids": ("B", "S"),
@@ -245,6 +246,7 @@ def _value(run: Interpreter, function: Function, scope: Scope, param: t.Param, u
     if not annotation and uses.beliefs.by_name and param.name in KNOWN_INPUTS:
         is_tensor = True
     optional = isinstance(default, t.Constant) and default.value is None
+    optional = optional or (default is None and bool(OPTIONAL.search(annotation)))
     if optional:
         given = _given(run, function, scope, param, uses, is_tensor, annotation)
         unknown = isinstance(given, Opaque) and not annotation

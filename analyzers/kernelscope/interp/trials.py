@@ -32,9 +32,19 @@ class Trial:
     def agree(self, one: Dim, other: Dim) -> None:
         """Two sizes must agree: odd where both were there before and neither follows from what is tried."""
         names = (*one.names(), *other.names())
+        if other == 0:  # only an empty tensor would do
+            self._note(self.is_tried(one))
+            return
+        factors = sorted((_factors(one), _factors(other)))
+        if factors[0] > 1 and self.is_tried(one) != self.is_tried(other):
+            self._note(factors[0] != factors[1])
         known = all(SEPARATOR not in name and not name.startswith(self.prefixes) for name in names)
         divided = any(isinstance(atom, Opaque) for atom in (*one.atoms(), *other.atoms()))
         self._note(known and not divided and bool(one.names()) and bool(other.names()))
+
+    def flattened(self, shape: Shape, start: int) -> None:
+        """Axes from one on are joined: odd where there is nothing to join."""
+        self._note(shape.rank == start + 1 and self.is_tried(shape.head[-1]))
 
     def combined(self, one: Shape, other: Shape) -> None:
         """Two tensors are broadcast: odd where the one that is tried has more dims than another that was given."""
@@ -68,3 +78,10 @@ class Trial:
             return False
         first = shape.head[0]
         return isinstance(first, Dim) and any(name in self.given for name in first.names())
+
+
+def _factors(size: Dim) -> int:
+    """How many names a size is the product of; 0 where it is none."""
+    if len(size.terms) != 1 or any(not isinstance(atom, str) for atom, _ in size.terms[0][0]):
+        return 0
+    return sum(exponent for _, exponent in size.terms[0][0])

@@ -184,7 +184,9 @@ def _fit(layer: Module, q: Shape, k: Shape, v: Shape, padding: Value, mask: Valu
     expected = (k.size(row), k.size(time)) if batched else (k.size(time),)
     if isinstance(padding, Tensor) and padding.rank is not None:
         if padding.rank != len(expected):
-            raise ShapeError("rank", f"the mask of padding has {len(expected)} dims with such keys, not {padding.shape}")
+            raise ShapeError(
+                "rank", f"the mask of padding has {len(expected)} dims with such keys, not {padding.shape}"
+            )
         for i, size in enumerate(expected):
             _agree("keys and the mask of padding", size, padding.shape.size(i), facts)
     if isinstance(mask, Tensor) and mask.rank is not None:

@@ -29,6 +29,7 @@ def cat(tensors: Value, dim: Value = 0, *, facts: Facts = NO_FACTS) -> Shape:
     if not ranked:
         return _joined_open(shapes, dim)
     if any(_may_be_empty(s) for s in shapes) and any(len(dims) > 1 for dims in ranked):
+        _note_empty(shapes, facts)
         raise Lost("a vector among the joined tensors may be empty, then it is left out")
     rank = len(ranked[0])
     if any(len(dims) != rank for dims in ranked):
@@ -41,6 +42,13 @@ def cat(tensors: Value, dim: Value = 0, *, facts: Facts = NO_FACTS) -> Shape:
         column = [s.head[i] if s.tail is None else s.size(i - rank) for s in shapes]
         result.append(_total(column) if i == place else agreed(column, shapes, facts))
     return Shape(tuple(result))
+
+
+def _note_empty(shapes: list[Shape], facts: Facts) -> None:
+    """Vectors that are joined to tensors of more dims have to be empty."""
+    if facts.needed is not None and facts.as_usual:
+        vectors = [s.head[0] for s in shapes if _may_be_empty(s)]
+        facts.needed.extend((size, as_dim(0)) for size in vectors if isinstance(size, Dim))
 
 
 def _may_be_empty(shape: Shape) -> bool:

@@ -219,8 +219,12 @@ def flatten(input: Value, start_dim: Value = 0, end_dim: Value = -1) -> Shape:
     """Joins the axes from `start_dim` to `end_dim` into one."""
     shape = tensor(input).shape
     if shape.dims is None:
-        if start_dim == 0 and end_dim == -1:
+        first = integer(start_dim)
+        if first == 0 and end_dim == -1:
             return Shape((shape.numel(),))
+        if first > 0 and end_dim == -1:
+            lost = Unknown(shape.reason or "the rank is not known")
+            return Shape((*(shape.head[i] if i < len(shape.head) else lost for i in range(first)), lost))
         raise Lost(shape.reason or "the rank is not known")
     dims = shape.dims
     if not dims:
