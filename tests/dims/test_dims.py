@@ -209,3 +209,9 @@ def test_growth_is_bounded() -> None:
 
 def test_rounding_up_matches_math() -> None:
     assert all(ceil_div(a, b) == ceil(a / b) for a in range(20) for b in range(1, 7))
+
+
+def test_what_is_divided_by_zero_has_no_value_and_raises_nothing() -> None:
+    tiles = dim("n") // dim("block")
+    assert tiles.subs({"block": 0}).const is None
+    assert tiles.subs({"block": 0}).subs({"n": 8}).const is None

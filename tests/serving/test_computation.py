@@ -7,17 +7,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 from kernelscope.serving.c_algorithms import algorithms, recomputed
+from kernelscope.serving.c_constants import c_constants
 from kernelscope.serving.c_functions import CSource
 from kernelscope.serving.c_settings import c_settings, c_tables
+from kernelscope.serving.c_waits import c_syncs
 from kernelscope.serving.claims import PythonSource
 from kernelscope.serving.execution import launches
 from kernelscope.serving.layers import fused_residuals, orders
 from kernelscope.serving.numbering import c_numberings, numbering_claims, numberings
-from kernelscope.serving.parameters import c_parameters
 from kernelscope.serving.precision import precisions
 from kernelscope.serving.reading import Reading, read_python
 from kernelscope.serving.system import join
-from kernelscope.serving.waits import c_syncs, syncs
+from kernelscope.serving.waits import syncs
 from kernelscope.serving.work import dealing, intersections, tile_counts
 from kernelscope.syntax.text import SourceText
 
@@ -236,9 +237,12 @@ def test_numbers_of_python_and_cuda_are_compared(source: Source) -> None:
     names = ["Load", "Fold", "Send", "Rest"]
     python = "".join(f"class {k}:\n    def code(self):\n        return {n}\n" for n, k in enumerate(names))
     native = c_source("#define OP_Load 0\n#define OP_Fold 1\n#define OP_Send 3\n#define OP_Sleep 2\n")
-    numbers = c_numberings(c_parameters(native.path, native.text))
+    numbers = c_numberings(c_constants(native.path, native.text))
     said = [claim.value for claim in numbering_claims(list(numberings(source(python))), list(numbers))]
-    assert "same numbers in Python (code()) and CUDA (OP_…): Load = 0, Fold = 1; they differ for Send is 2" in said[-1]
+    assert (
+        "same numbers in Python (code()) and CUDA (constants OP_…): Load = 0, Fold = 1; they differ for Send is 2"
+        in said[-1]
+    )
 
 
 def test_spin_loops_of_cuda_with_braces_in_the_index() -> None:
@@ -258,6 +262,34 @@ def test_spin_loops_of_cuda_with_braces_in_the_index() -> None:
     assert (
         found.text == "hold waits by spinning: while (*(volatile int *)&g.done[{layer, 3}] < 4): until the counter is 4"
     )
+
+
+def test_counters_and_queues_of_a_persistent_kernel() -> None:
+    source = c_source(
+        """
+        __device__ void work(Plan plan) {
+            int const mine = blockIdx.x;
+            ids = plan.work_queues[mine];
+            size_t wanted = plan.triggers[e] * round;
+            while (seen < wanted) {
+                seen = ld_acquire(&plan.event_counters[e]);
+                __nanosleep(10);
+            }
+            task = ld_relaxed(&plan.work_queues[mine][at % plan.length]);
+            size_t old = atom_add_release(&plan.event_counters[done], 1);
+            if (old + 1 == needed) { at++; }
+        }
+        """
+    )
+    assert [(s.kind, s.role, s.text) for s in c_syncs(source)] == [
+        ("scoreboard", "wait", "work waits by spinning: while (seen < wanted), where seen = ld_acquire("
+         "&plan.event_counters[e]): until the counter is wanted, which is plan.triggers[e] * round"),
+        ("queue", "fetch", "work takes work from the queue plan.work_queues, a ring of plan.length entries: "
+         "ld_relaxed(&plan.work_queues[mine][at % plan.length])"),
+        ("event_counter", "signal", "work signals by atom_add_release(&plan.event_counters[done], 1): the counter in "
+         "plan.event_counters is raised; whoever sees old + 1 == needed goes on"),
+        ("queue", "fetch", "work works through a queue of its own: plan.work_queues[mine], where mine is blockIdx.x"),
+    ]  # fmt: skip
 
 
 def test_settings_of_c_by_condition_and_option() -> None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+from kernelscope.serving.c_constants import c_constants, c_enums
 from kernelscope.serving.claims import PythonSource
 from kernelscope.serving.constraints import constraints
 from kernelscope.serving.contradictions import contradictions
 from kernelscope.serving.metrics import metrics
 from kernelscope.serving.parameters import overridden, parameters, stored
+from kernelscope.serving.presets import presets
+from kernelscope.syntax.text import SourceText
 
 Source = Callable[[str], PythonSource]
 
@@ -118,3 +122,88 @@ def test_metrics_are_made_by_a_function_of_the_file(source: Source) -> None:
                 self.all[name] = Gauge(name, ABOUT[name])
     """
     assert [(m.name, m.kind, m.measures) for m in metrics(source(text))] == [("desk_open", "gauge", "Open letters")]
+
+
+BOUNDED = """
+class Limits(Base):
+    share: float = Field(0.9, gt=0, le=1)
+    rows: int = Field(64, multiple_of=8)
+    most: Optional[int] = None
+
+    @validator("most", mode="before")
+    def fill(cls, values):
+        if values.get("most") is None:
+            values["most"] = values.get("rows") - 1
+        return values
+"""
+UNSET = """
+class ShapeArgs:
+    theta: float = None
+    width: int = 64
+    depth: int = 2
+
+    def cells(self):
+        return self.width * self.depth
+
+class Turner:
+    def __init__(self, args: ShapeArgs):
+        self.args = args
+
+    def table(self):
+        return angles(self.args.theta or 10000.0)
+"""
+PRESETS = """
+def shape(name):
+    if name == "small":
+        made = Shape(width=64, depth=2)
+    elif name == "large":
+        made = Shape(width=512, depth=24)
+    return made
+"""
+
+
+def test_fields_declare_bounds_and_validators_fill_them(source: Source) -> None:
+    read = source(BOUNDED)
+    assert [(c.condition, c.enforced_by) for c in constraints(read)] == [
+        ("0 < share <= 1", "validator"),
+        ("rows % 8 == 0", "validator"),
+    ]
+    (most,) = (p for p in parameters(read) if p.name == "most")
+    assert [(o.value, o.condition) for o in most.overrides] == [
+        ('values.get("rows") - 1', 'values.get("most") is None')
+    ]
+
+
+def test_what_stands_for_an_unset_setting_and_what_is_computed(source: Source) -> None:
+    read = source(UNSET)
+    found = {p.name: p for p in overridden(parameters(read), stored(read))}
+    assert [(o.value, o.condition) for o in found["theta"].overrides] == [("10000.0", "theta is unset")]
+    assert (found["cells"].kind, found["cells"].expression) == ("computed", "self.width * self.depth")
+
+
+def test_presets_are_told_key_by_key(source: Source) -> None:
+    said = [claim.value for claim in presets(source(PRESETS))]
+    assert said == [
+        'preset "small" of shape by name: Shape(width=64, depth=2)',
+        'preset "large" of shape by name: Shape(width=512, depth=24)',
+    ]
+
+
+def test_a_long_chain_is_one_constraint(source: Source) -> None:
+    chain = CHAIN.replace("    else:", '    elif kind == "ring":\n        return Ring()\n    else:')
+    assert [c.condition for c in constraints(source(chain))] == ['kind in ("plain", "pair", "ring")']
+
+
+def test_constants_of_c_by_branch_and_enums() -> None:
+    text = SourceText(
+        b"#if defined(WIDE)\n#define LANES 256\n#else\n#define LANES 128\n#endif\n"
+        b"int const MOST = 160;\nconstexpr int BYTES = 6 * 1024;\nenum Kind : int { LOAD = 4, FOLD, SEND = 9 };\n"
+    )
+    found = {p.name: p for p in c_constants(Path("a.cuh"), text)}
+    assert (found["MOST"].value, found["BYTES"].value) == (160, 6144)
+    assert [(o.value, o.condition) for o in found["LANES"].overrides] == [
+        ("256", "defined(WIDE)"),
+        ("128", "not (defined(WIDE))"),
+    ]
+    (kind,) = c_enums(Path("a.cuh"), text)
+    assert [(e.key, e.implementation) for e in kind.entries] == [("LOAD", "4"), ("FOLD", "5"), ("SEND", "9")]

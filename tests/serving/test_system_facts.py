@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 from kernelscope.serving import caches, queues
 from kernelscope.serving.c_collectives import c_collectives
+from kernelscope.serving.c_constants import c_constants
 from kernelscope.serving.c_functions import CSource
 from kernelscope.serving.claims import PythonSource
 from kernelscope.serving.collectives import collectives
 from kernelscope.serving.constraints import c_constraints, constraints
 from kernelscope.serving.lifecycle import transitions
 from kernelscope.serving.metrics import metrics
-from kernelscope.serving.parameters import c_parameters, parameters
+from kernelscope.serving.parameters import parameters
 from kernelscope.serving.processes import channels, routes, started
 from kernelscope.serving.registries import registries
 from kernelscope.syntax.text import SourceText
@@ -74,7 +75,7 @@ def test_options_environment_and_constructor_defaults(source: Source) -> None:
 
 def test_constants_of_c() -> None:
     text = SourceText(b"#define WARP 32U\nconstexpr int kStages = 3;\nconst auto x = f(y);\n#define CHECK(x) f(x)\n")
-    assert [(p.kind, p.name, p.value) for p in c_parameters(Path("a.cu"), text)] == [
+    assert [(p.kind, p.name, p.value) for p in c_constants(Path("a.cu"), text)] == [
         ("define", "WARP", 32),
         ("constant", "kStages", 3),
     ]

@@ -356,7 +356,9 @@ def _sole_opaque(d: Dim, op: str) -> Opaque | None:
 
 
 def apply(op: str, args: tuple[Dim, ...]) -> Dim:
-    """Do the operation of an opaque atom on new arguments."""
+    """Do the operation of an opaque atom on new arguments; what is divided by zero has no value and stays as it is."""
+    if op in ("//", "%", "cdiv") and not args[1].terms:
+        return opaque(op, args)
     if op == "//":
         return args[0] // args[1]
     if op == "%":

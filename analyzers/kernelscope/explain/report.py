@@ -19,7 +19,9 @@ from kernelscope.results import IndexProgress
 from kernelscope.serving.bindings import Native
 from kernelscope.serving.claims import Claim
 from kernelscope.serving.collectives import Collective
+from kernelscope.serving.constraints import Constraint
 from kernelscope.serving.contradictions import contradictions
+from kernelscope.serving.numbering import KINDS
 from kernelscope.serving.parallel import strategies
 from kernelscope.serving.parameters import Parameter
 from kernelscope.serving.procedures import COMPONENT
@@ -29,11 +31,11 @@ from kernelscope.serving.sections import words
 from kernelscope.serving.system import System
 from kernelscope.workspace.workspace import Workspace
 
-MOST_PARAMETERS = 450
-MOST_CONSTRAINTS = 220
+MOST_PARAMETERS = 700
+MOST_CONSTRAINTS = 400
 MOST_COMPONENTS = 140
 MOST_REGISTRIES = 90
-MOST_UNITS = 90
+MOST_UNITS = 240
 MOST_CLAIMS = 60
 MOST_BINDINGS = 250
 MOST_COLLECTIVES = 100
@@ -124,20 +126,26 @@ def _config(system: System, places: Places) -> Json:
         system.constraints,
         key=lambda c: (system.is_aside(c.location.path), c.kind in ("other", "shape"), -system.weight(c.location.path)),
     )
+    alike: dict[tuple[str, str], list[Constraint]] = {}
+    for c in constraints:
+        alike.setdefault((c.condition, c.enforced_by), []).append(c)
     return {
         "parameters": [_parameter(p, places) for p in rows[:MOST_PARAMETERS]],
         "tables": places.claims(system.about("config"), MOST_CLAIMS),
-        "constraints": [
-            {
-                "condition": c.condition,
-                "kind": c.kind,
-                "subject": list(c.subjects[:2]),
-                "enforced_by": c.enforced_by,
-                **({"message": c.message} if c.message else {}),
-                "evidence": places.evidence(c.location, symbol=c.where),
-            }
-            for c in constraints[:MOST_CONSTRAINTS]
-        ],
+        "constraints": [_constraint(group, places) for group in list(alike.values())[:MOST_CONSTRAINTS]],
+    }
+
+
+def _constraint(group: list[Constraint], places: Places) -> Json:
+    """What several places demand in the same words, once."""
+    c = group[0]
+    return {
+        "condition": c.condition,
+        "kind": c.kind,
+        "subject": list(c.subjects[:2]),
+        "enforced_by": c.enforced_by,
+        **({"message": c.message} if c.message else {}),
+        "evidence": places.evidence(*(other.location for other in group), symbol=c.where),
     }
 
 
@@ -206,8 +214,8 @@ def _units(system: System, places: Places) -> list[Json]:
         if s.role == "fetch":
             units.append({"task": s.where, "scheduling": s.text, "evidence": places.evidence(s.location, *s.also)})
     for registry in system.registries:
-        if registry.kind == "enum" and {"strategy", "task", "policy", "mode", "opcode"} & set(words(registry.name)):
-            units.append(_enum(registry, places))
+        if registry.kind == "enum" and (KINDS | {"strategy", "policy", "mode"}) & set(words(registry.name)):
+            units += _enumerated(registry, places)
     rows = [{"task": row["name"], **row} for row in steps(system, places, "units_of_work", MOST_STEPS)]
     return units[:MOST_UNITS] + rows
 
@@ -224,10 +232,18 @@ def _registered_units(registry: Registry, places: Places) -> list[Json]:
     return rows
 
 
-def _enum(registry: Registry, places: Places) -> Json:
+def _enumerated(registry: Registry, places: Places) -> list[Json]:
+    """An enum as a whole, and each of its members where they are kinds of work."""
     members = ", ".join(f"{entry.key} = {entry.implementation}" for entry in registry.entries[:40])
     evidence = places.evidence(*(entry.location for entry in registry.entries))
-    return {"task": registry.name, "purpose": f"choices of {registry.name}: {members}", "evidence": evidence}
+    rows: list[Json] = [
+        {"task": registry.name, "purpose": f"choices of {registry.name}: {members}", "evidence": evidence}
+    ]
+    if KINDS & set(words(registry.name)):
+        for entry in registry.entries:
+            purpose = f"{registry.name} {entry.key} = {entry.implementation}"
+            rows.append({"task": entry.key, "purpose": purpose, "evidence": places.evidence(entry.location)})
+    return rows
 
 
 def _components(system: System, places: Places) -> list[Json]:

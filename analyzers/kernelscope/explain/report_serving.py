@@ -85,7 +85,9 @@ def importance(p: Parameter) -> int:
         return 4
     if p.kind in ("option", "environment") or (p.kind == "field" and _is_configuration(p)):
         return 0
-    return {"field": 1, "constant": 1, "define": 2}.get(p.kind, 3)
+    if p.kind == "define" and p.overrides:
+        return 1
+    return {"field": 1, "computed": 1, "constant": 1, "define": 2}.get(p.kind, 3)
 
 
 def declared(system: System, name: str) -> list[Parameter]:
@@ -109,9 +111,11 @@ def _parameter_claim(p: Parameter, places: Places) -> Json:
     default = p.expression if p.value is None else str(p.value)
     choices = f"; choices {', '.join(p.choices)}" if p.choices else ""
     choices += "".join(f"; {o.value} if {o.condition}" for o in p.overrides[:6] if o.condition)
+    is_chosen = bool(p.overrides) and p.overrides[0].evidence[0] == p.location
+    value = f"{p.name} default {default}{choices}" if default else f"{p.name}: no default{choices}"
     return {
         "name": f"{p.owner}.{p.name}" if p.owner else p.name,
-        "value": f"{p.name} default {default}{choices}" if default else f"{p.name}: no default{choices}",
+        "value": f"{p.name}{choices.replace(';', ':', 1)}" if is_chosen else value,
         **({"detail": p.doc} if p.doc else {}),
         "evidence": places.evidence(p.location, *(e for o in p.overrides for e in o.evidence)),
     }

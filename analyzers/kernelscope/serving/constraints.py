@@ -12,6 +12,8 @@ from pathlib import Path
 
 from kernelscope.results import Location, Span
 from kernelscope.serving.claims import MAX_SOURCE, PythonSource, literal
+from kernelscope.serving.guards import last_name
+from kernelscope.serving.parameters import FIELD_CALLS
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.text import SourceText
 
@@ -20,6 +22,10 @@ _NEGATED = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">", 
 _DTYPES = re.compile(r"\bdtype\b|\b(?:b?float16|float32|int8|uint8|kFloat\w*|kHalf|kBFloat16|ScalarType)\b")
 _ARCHITECTURE = re.compile(r"\b(?:sm|arch|capability|compute_cap\w*)(?:_?\d+|_version)?\b|__CUDA_ARCH__", re.IGNORECASE)
 _ALIGNMENT = re.compile(r"data_ptr|reinterpret_cast<\s*(?:std::)?uintptr_t|is_?aligned", re.IGNORECASE)
+
+LOWER = {"gt": "<", "ge": "<="}
+UPPER = {"lt": "<", "le": "<="}
+"""Keywords by which a validated field declares its bounds, with the sign beside the bound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +43,11 @@ class Constraint:
 
 def constraints(source: PythonSource) -> Iterator[Constraint]:
     """Constraints that one Python file enforces, in source order."""
+    yield from _bounds(source)
     bodies = [("", source.module.body), *((s.qualified_name, s.node.body) for s in source.module.functions())]
     for where, body in bodies:
         todo: list[t.Stmt] = list(body)
+        chained: set[t.Stmt] = set()
         while todo:
             statement = todo.pop(0)
             match statement:
@@ -51,13 +59,36 @@ def constraints(source: PythonSource) -> Iterator[Constraint]:
                     if (raised := _only_raise(statement.body)) is not None and not statement.orelse:
                         text = _message(source, raised)
                         yield from _enforced(source, statement.test, False, "raise", text, where)
-                    if (chosen := _choice(source, statement, where)) is not None:
+                    if statement not in chained and (chosen := _choice(source, statement, where)) is not None:
                         yield chosen
+                    if len(statement.orelse) == 1:
+                        chained.add(statement.orelse[0])
                     todo[:0] = statement.body + statement.orelse
                 case t.For() | t.While() | t.With() | t.Try():
                     todo[:0] = statement.body
                 case _:
                     pass
+
+
+def _bounds(source: PythonSource) -> Iterator[Constraint]:
+    """`x: int = Field(1, gt=0, le=8)`: the bounds that a validated field declares."""
+    for scope in source.module.classes():
+        for statement in scope.node.body:
+            match statement:
+                case t.AnnAssign(target=t.Name(id=name), value=t.Call(func=func, keywords=keywords) as call):
+                    given = {k.arg: source.quote(k.value) for k in keywords}
+                case _:
+                    continue
+            if last_name(func) not in FIELD_CALLS:
+                continue
+            low = next((f"{given[k]} {sign} " for k, sign in LOWER.items() if k in given), "")
+            high = next((f" {sign} {given[k]}" for k, sign in UPPER.items() if k in given), "")
+            if low or high:
+                text = f"{low}{name}{high}"
+                yield Constraint(text, "range", (name,), "validator", "", scope.qualified_name, source.at(call))
+            if (factor := given.get("multiple_of")) is not None:
+                text = f"{name} % {factor} == 0"
+                yield Constraint(text, "divisibility", (name,), "validator", "", scope.qualified_name, source.at(call))
 
 
 def _choice(source: PythonSource, chain: t.If, where: str) -> Constraint | None:

@@ -6,11 +6,12 @@ A megakernel's host code and device code must number their instructions alike; w
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kernelscope.results import Location
 from kernelscope.serving.claims import Claim, PythonSource
 from kernelscope.serving.parameters import Parameter
+from kernelscope.serving.registries import Registry
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
@@ -26,6 +27,11 @@ class Numbering:
 
     how: str
     kinds: tuple[tuple[int, str, Location], ...]
+    is_enum: bool = False
+
+    @property
+    def constants(self) -> str:
+        return f"the enum {self.how}" if self.is_enum else f"constants {self.how}_…"
 
     @property
     def text(self) -> str:
@@ -51,9 +57,13 @@ def numberings(source: PythonSource) -> Iterator[Numbering]:
     yield from _distinct(rows)
 
 
-def c_numberings(parameters: Iterable[Parameter]) -> Iterator[Numbering]:
-    """Constants of a C++ file that share the beginning of their names and have different small numbers."""
+def c_numberings(parameters: Iterable[Parameter], enums: Iterable[Registry] = ()) -> Iterator[Numbering]:
+    """Enums of kinds, and constants that share the beginning of their names and have different small numbers."""
     rows: dict[str, list[tuple[int, str, Location]]] = {}
+    for enum in enums:
+        if KINDS & set(words(enum.name)):
+            numbers = [(int(e.implementation), e.key, e.location) for e in enum.entries if e.implementation.isdigit()]
+            yield from (replace(n, is_enum=True) for n in _distinct({enum.name: numbers}))
     for p in parameters:
         prefix, _, kind = p.name.partition("_")
         if isinstance(p.value, int) and kind and 0 <= p.value < 256:
@@ -72,7 +82,7 @@ def numbering_claims(python: list[Numbering], native: list[Numbering]) -> Iterat
     for one in python:
         yield Claim(f"{one.how} numbering", f"kinds of work by {one.how}(): {one.text}", one.evidence)
     for other in native:
-        yield Claim(f"{other.how} numbering", f"kinds of work by constants {other.how}_…: {other.text}", other.evidence)
+        yield Claim(f"{other.how} numbering", f"kinds of work by {other.constants}: {other.text}", other.evidence)
     for other in native:
         closest = max(python, key=lambda one: len(_common(one, other)), default=None)
         if closest is not None and len(_common(closest, other)) > 1:
@@ -102,7 +112,7 @@ def _compared(one: Numbering, other: Numbering) -> Claim:
         else:
             wrong.append(f"{kind} is {number} in Python and {twin[0]} in CUDA")
         places += [place, twin[1]]
-    where = f"in Python ({one.how}()) and CUDA ({other.how}_…)"
+    where = f"in Python ({one.how}()) and CUDA ({other.constants})"
     value = f"kinds of work have the same numbers {where}: {', '.join(agreeing) or 'none'}"
     value += f"; they differ for {'; '.join(wrong)}" if wrong else ""
     value += f"; named otherwise: {'; '.join(renamed)}" if renamed else ""

@@ -6,17 +6,15 @@ A declaration is recognised by what the language or library defines (annotated f
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
-from kernelscope.results import Location, Span
+from kernelscope.results import Location
 from kernelscope.serving.claims import Claim, Literal, PythonSource, literal
-from kernelscope.serving.guards import Guard, guarded, guards_text, inside, statements
+from kernelscope.serving.guards import Guard, guarded, guards_text, inside, own, statements
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
-from kernelscope.syntax.text import SourceText
+from kernelscope.syntax.python.lower import Scope
 
 MAX_EXPRESSION = 1_000
 """Longest default that is quoted, in characters: tables of a configuration are worth reading."""
@@ -30,8 +28,8 @@ ENVIRONMENT = {"os.environ.get", "environ.get", "os.getenv", "getenv", "os.envir
 class Parameter:
     """One parameter: where it is declared, with which default, and what changes it later.
 
-    `kind`: field, argument, option, environment, constant or define. `value` is the literal default or None where
-    `expression` (the source) is not a literal; `choices` come from Literal types and `choices=`.
+    `kind`: field, computed (from fields), argument, option, environment, constant or define. `value` is the literal
+    default or None where `expression` (the source) is not a literal; `choices` come from Literal types and `choices=`.
     """
 
     name: str
@@ -54,6 +52,7 @@ def parameters(source: PythonSource) -> list[Parameter]:
             case t.ClassDef():
                 declared = [*_fields(source, scope.node), *_stored_arguments(source, scope.node)]
                 found += _with_overrides(source, scope.node, declared)
+                found += _computed(source, scope.node, declared)
             case t.FunctionDef():
                 found += _defaults(source, scope.node, scope.qualified_name, scope.owner)
     found += _calls(source)
@@ -154,9 +153,28 @@ def _stored_arguments(source: PythonSource, cls: t.ClassDef) -> Iterator[Paramet
         )  # fmt: skip
 
 
+def _computed(source: PythonSource, cls: t.ClassDef, declared: list[Parameter]) -> Iterator[Parameter]:
+    """Properties and methods without arguments of a configuration that are arithmetic on its fields."""
+    is_record = any((t.dotted(d.func if isinstance(d, t.Call) else d) or "").endswith("dataclass")
+                    for d in cls.decorator_list)  # fmt: skip
+    if not declared or not (is_record or CONFIGURED & set(words(cls.name))):
+        return
+    names = {p.name for p in declared}
+    for method in cls.methods():
+        returned = method.body[-1] if method.body else None
+        if len(method.args) != 1 or not isinstance(returned, t.Return) or not isinstance(returned.value, t.BinOp):
+            continue
+        read = {n.attr for n in t.walk(returned.value) if isinstance(n, t.Attribute)}
+        if read & names:
+            yield Parameter(
+                method.name, cls.name, "computed", source.quote(returned.value), source.at(method),
+                doc=_comment(source, method),
+            )  # fmt: skip
+
+
 def _self_stores(method: t.FunctionDef) -> set[str]:
     """Attributes that a method stores straight from the argument of the same name."""
-    receiver = method.args[0].name
+    receiver = method.args[0].name if method.args else ""
     return {
         target.attr
         for node in inside(method)
@@ -257,6 +275,7 @@ def _option(source: PythonSource, call: t.Call) -> Iterator[Parameter]:
 def _with_overrides(source: PythonSource, cls: t.ClassDef, declared: list[Parameter]) -> list[Parameter]:
     """Attach what the class's own methods store over a parameter, with the conditions that guard it."""
     names = {parameter.name for parameter in declared}
+    defaults = {p.name: (p.expression, f"{p.expression}()") for p in declared}
     overrides: dict[str, list[Claim]] = {}
     for method in cls.methods():
         if not method.args:
@@ -266,18 +285,30 @@ def _with_overrides(source: PythonSource, cls: t.ClassDef, declared: list[Parame
             if not isinstance(statement, t.Assign):
                 continue
             for target in statement.targets:
-                if not isinstance(target, t.Attribute) or target.attr not in names:
+                name = _set_field(target, receiver, method)
+                if name not in names or source.quote(statement.value) in defaults[name]:
                     continue
-                if t.dotted(target.value) != receiver:
-                    continue
-                if isinstance(statement.value, t.Name) and statement.value.id == target.attr and not guards:
+                if isinstance(statement.value, t.Name) and statement.value.id == name and not guards:
                     continue
                 condition = " and ".join(guards_text(source, guards))
                 value = source.quote(statement.value)
-                overrides.setdefault(target.attr, []).append(
-                    Claim(target.attr, value, (source.at(statement),), f"set in {cls.name}.{method.name}", condition)
+                overrides.setdefault(name, []).append(
+                    Claim(name, value, (source.at(statement),), f"set in {cls.name}.{method.name}", condition)
                 )
     return [replace(p, overrides=tuple(overrides.get(p.name, ()))) for p in declared]
+
+
+def _set_field(target: t.Expr, receiver: str, method: t.FunctionDef) -> str:
+    """The field that a store sets: of the object itself, or of the raw values that a validator is given."""
+    match target:
+        case t.Attribute(value=owner, attr=name) if t.dotted(owner) == receiver:
+            return name
+        case t.Subscript(value=t.Name(id=values), slice=t.Constant(value=str() as name)):
+            is_validator = any("valid" in (t.dotted(d.func if isinstance(d, t.Call) else d) or "")
+                               for d in method.decorator_list)  # fmt: skip
+            return name if is_validator and values in {p.name for p in method.args} else ""
+        case _:
+            return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,7 +328,7 @@ def stored(source: PythonSource) -> Iterator[Stored]:
         for statement, guards in statements(scope.node):
             match statement:
                 case t.Assign(targets=[t.Attribute(value=owner, attr=name)], value=value):
-                    receiver = (t.dotted(owner) or "").rpartition(".")[2]
+                    receiver = _receiver(scope, owner)
                 case _:
                     continue
             if not (receiver[:1].isupper() or CONFIGURED & set(words(receiver))):
@@ -309,6 +340,42 @@ def stored(source: PythonSource) -> Iterator[Stored]:
                 name, source.quote(value), (source.at(statement),), f"set in {scope.qualified_name}", condition
             )
             yield Stored(receiver, name, said)
+        yield from _fallbacks(source, scope)
+
+
+def _receiver(scope: Scope, owner: t.Expr) -> str:
+    """What holds a setting: its class where an annotation names it, of an argument or of what `__init__` stores."""
+    name = t.dotted(owner) or ""
+    last = name.rpartition(".")[2]
+    init = next((m for m in scope.owner.methods() if m.name == "__init__"), None) if scope.owner else None
+    function = scope.node if "." not in name else init if name.count(".") == 1 else None
+    if isinstance(function, t.FunctionDef) and ("." not in name or last in _self_stores(function)):
+        for param in function.args:
+            annotated = t.dotted(param.annotation) if param.name == last and param.annotation else None
+            if annotated is not None:
+                return annotated.rpartition(".")[2]
+    return last
+
+
+def _fallbacks(source: PythonSource, scope: Scope) -> Iterator[Stored]:
+    """`config.theta or 10000.0`: what stands for a setting that is not set."""
+    for node in own(scope.node):
+        match node:
+            case t.BoolOp(op="or", values=[t.Attribute(value=owner, attr=name), instead]):
+                receiver = _receiver(scope, owner)
+            case t.IfExp(
+                test=t.Compare(left=t.Attribute(value=owner, attr=name), ops=["is not"]),
+                body=t.Attribute(attr=same),
+                orelse=instead,
+            ) if same == name:
+                receiver = _receiver(scope, owner)
+            case _:
+                continue
+        if CONFIGURED & set(words(receiver)):
+            where = f"fallback in {scope.qualified_name}"
+            yield Stored(
+                receiver, name, Claim(name, source.quote(instead), (source.at(node),), where, f"{name} is unset")
+            )
 
 
 def overridden(declared: list[Parameter], stores: Iterable[Stored]) -> list[Parameter]:
@@ -327,34 +394,3 @@ def overridden(declared: list[Parameter], stores: Iterable[Stored]) -> list[Para
         if len(found) == 1:
             more.setdefault(found[0], []).append(store.claim)
     return [replace(p, overrides=(*p.overrides, *more.get(i, ()))) for i, p in enumerate(declared)]
-
-
-_DEFINE = re.compile(rb"^[ \t]*#[ \t]*define[ \t]+(\w+)[ \t]+([^\n\\]+)", re.MULTILINE)
-_CONSTEXPR = re.compile(
-    rb"\b(?:static\s+)?(?:constexpr|const)\s+(?:static\s+)?(?:inline\s+)?[\w:]+(?:\s+\w+)?\s+(\w+)\s*=\s*([^;{}]{1,120});"
-)
-_C_NUMBER = re.compile(rb"-?(?:0[xX][0-9a-fA-F]+|\d+(?:\.\d*)?(?:[eE][-+]?\d+)?)[uUlLfF]*")
-
-
-def c_parameters(path: Path, text: SourceText) -> Iterator[Parameter]:
-    """`#define`s and `constexpr`s with a value, of a C++ or CUDA file."""
-    for kind, pattern in (("define", _DEFINE), ("constant", _CONSTEXPR)):
-        for match in pattern.finditer(text.data):
-            expression = match[2].split(b"//")[0].split(b"/*")[0].strip()
-            if not expression or expression.startswith((b"__attribute__", b"extern")):
-                continue
-            number = _C_NUMBER.fullmatch(expression)
-            value = _number(expression) if number else None
-            if value is None and (kind == "constant" or len(expression) > 40):
-                continue
-            where = text.location(path, Span(match.start(1), match.end(2)))
-            quoted = " ".join(expression.decode("utf-8", "replace").split())
-            yield Parameter(match[1].decode("utf-8", "replace"), "", kind, quoted, where, value)
-
-
-def _number(expression: bytes) -> int | float | None:
-    digits = expression.rstrip(b"uUlL") if expression[:2].lower() == b"0x" else expression.rstrip(b"uUlLfF")
-    try:
-        return int(digits, 0) if digits.isdigit() or digits[:2].lower() == b"0x" else float(digits)
-    except ValueError:
-        return None

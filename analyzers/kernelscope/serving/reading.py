@@ -26,9 +26,11 @@ from kernelscope.serving import (
 from kernelscope.serving.bindings import Loader, Native, bindings, c_bindings, loaders
 from kernelscope.serving.c_algorithms import algorithms, recomputed
 from kernelscope.serving.c_collectives import c_collectives
+from kernelscope.serving.c_constants import c_constants, c_enums
 from kernelscope.serving.c_functions import CSource
 from kernelscope.serving.c_procedures import c_procedures
 from kernelscope.serving.c_settings import c_settings, c_tables
+from kernelscope.serving.c_waits import c_syncs
 from kernelscope.serving.claims import Claim, PythonSource
 from kernelscope.serving.collectives import Collective, collectives, groups, wrapped_collectives
 from kernelscope.serving.constraints import Constraint, c_constraints, constraints
@@ -36,23 +38,25 @@ from kernelscope.serving.lengths import lengths
 from kernelscope.serving.metrics import Metric, metrics
 from kernelscope.serving.numbering import Numbering, c_numberings, numberings
 from kernelscope.serving.overlap import overlaps, switches
-from kernelscope.serving.parameters import Parameter, Stored, c_parameters, parameters, stored
+from kernelscope.serving.parameters import Parameter, Stored, parameters, stored
 from kernelscope.serving.positions import rotations
 from kernelscope.serving.precision import default_dtypes, precisions
 from kernelscope.serving.preemption import preemptions
 from kernelscope.serving.preferences import preferences
+from kernelscope.serving.presets import presets
 from kernelscope.serving.procedures import Procedure, procedures
 from kernelscope.serving.processes import Channel, Route, Started, channels, routes, started
 from kernelscope.serving.registries import Registry, registries, stacks
 from kernelscope.serving.sizes import derived_sizes
 from kernelscope.serving.trees import trees
-from kernelscope.serving.waits import Sync, c_syncs, syncs
+from kernelscope.serving.waits import Sync, syncs
 from kernelscope.serving.weights import shared_weights
 from kernelscope.syntax.python import tree as t
 
 FRAMEWORKS = {"torch": "pytorch", "triton": "triton", "jax": "jax", "cutlass": "cute", "tilelang": "tilelang"}
 Finder = Callable[[PythonSource], Iterable[Claim]]
 FINDERS: tuple[tuple[str, Finder], ...] = (
+    ("config", presets),
     ("serving.kv_cache", caches.paging),
     ("serving.kv_cache", caches.buffers),
     ("serving.kv_cache", sharing.reference_counts),
@@ -184,13 +188,14 @@ def read_c(source: CSource) -> Reading:
     path, text = source.path, source.text
     reading = Reading(path, source.aside, text.line_count, ("cuda" if path.suffix in (".cu", ".cuh") else "cpp",))
     reading.has_kernels = any(function.is_kernel for function in source.functions)
-    reading.parameters += c_parameters(path, text)
+    reading.parameters += c_constants(path, text)
+    reading.registries += c_enums(path, text)
     reading.constraints += c_constraints(path, text)
     reading.parameters += c_settings(source)
     reading.collectives += c_collectives(source)
     reading.procedures += c_procedures(source)
     reading.syncs += c_syncs(source)
-    reading.numberings += c_numberings(reading.parameters)
+    reading.numberings += c_numberings(reading.parameters, reading.registries)
     reading.natives += c_bindings(source)
     reading.add("config", c_tables(source))
     reading.add("memory_access", recomputed(source))

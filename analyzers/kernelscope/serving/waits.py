@@ -1,4 +1,4 @@
-"""Synchronisation: spin loops and the signals that end them, atomics, barriers, events between streams, locks.
+"""Synchronisation in Python: spin loops and the signals that end them, atomics, barriers, streams and their events.
 
 A loop that only reads one place until it holds a value is a wait; a store with release order, an atomic or a plain
 store to the same table is its signal. Also read in source that programs generate as text.
@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kernelscope.results import Location, Span
-from kernelscope.serving.c_functions import CFunction, CSource, matching
 from kernelscope.serving.claims import PythonSource
 from kernelscope.serving.guards import all_guards_text, calls, last_name, own, statements
 from kernelscope.serving.sections import words
@@ -20,7 +19,6 @@ from kernelscope.syntax.python import tree as t
 BARRIERS = {"__syncthreads", "syncthreads", "debug_barrier", "barrier_all", "barrier", "__syncwarp", "grid_sync"}
 ORDERS = ("acquire", "release", "acq_rel", "relaxed")
 EVENTS = {"wait_stream", "wait_event", "record_event", "record_stream"}
-C_EVENTS = {"cudaEventRecord", "cudaStreamWaitEvent", "cudaEventSynchronize"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +133,7 @@ def _streams(source: PythonSource, where: str, function: t.FunctionDef | t.Class
             )
 
 
-_WHILE = re.compile(rb"\bwhile\s*\(")
-_IDLE = re.compile(rb"\s*(?:;|\{\s*(?:__nanosleep\s*\([^;{}]*\)\s*;\s*)?\})")
-_FETCH = re.compile(
+FETCH = re.compile(
     r"(\w+)\s*=\s*(?:\w+(?:\.|::))*(atomic_?add|atomicAdd|fetch_add)\s*\(\s*&?([\w.\[\]>-]+)\s*,\s*(\w+)[^)\n]*\)"
 )
 
@@ -152,7 +148,7 @@ def _generated(source: PythonSource) -> Iterator[Sync]:
             if "atomic" not in raw:
                 continue
             condition = _condition_in(raw)
-            matches = list(_FETCH.finditer(raw))
+            matches = list(FETCH.finditer(raw))
             if not matches:
                 continue
             match = matches[0]
@@ -171,53 +167,3 @@ def _generated(source: PythonSource) -> Iterator[Sync]:
 def _condition_in(raw: str) -> str:
     match = re.search(r"if\s+(\w+)\s+else", raw)
     return f" (if {match[1]})" if match else ""
-
-
-_TABLE = r"(?:bar|barriers?|sem|semaphores?|flags?|counters?|signals?|ready|locks?|scoreboard)"
-_SIGNAL = re.compile(
-    rb"(?m)(?:^|[;{}(])\s*((?:atomic(?:Add|Or|Exch)|red_release|st_release|fetch_add)\w*)\s*\(\s*&?\s*([\w.>-]+)\s*\[",
-    re.I,
-)
-
-
-def _c_signals(source: CSource, function: CFunction, here: Location) -> Iterator[Sync]:
-    """Atomics on entries of a table of flags or counters whose result is not used: they tell that something is done."""
-    for match in _SIGNAL.finditer(source.code, function.start, function.end):
-        table = match[2].decode("utf-8", "replace")
-        if not re.fullmatch(_TABLE, re.split(r"\.|->", table)[-1], re.IGNORECASE):
-            continue
-        opened = source.code.index(b"(", match.end(1))
-        arguments = source.quote(opened + 1, max(matching(source.code, opened), opened + 1), 160)
-        text = f"{function.name} signals by {match[1].decode()}({arguments}): the counter in {table} is raised"
-        yield Sync("event_counter", "signal", text, function.name, source.at(match.start(1)), (here,))
-
-
-def c_syncs(source: CSource) -> Iterator[Sync]:
-    """Spin loops, atomics that fetch work, events and grid barriers of a C++ or CUDA file."""
-    if source.aside:
-        return
-    for function in source.functions:
-        here = source.at(function.name_start)
-        body = source.code[function.start : function.end]
-        for match in _WHILE.finditer(source.code, function.start, function.end):
-            closed = matching(source.code, match.end() - 1)
-            if closed < 0 or _IDLE.match(source.code, closed + 1) is None:
-                continue
-            test = source.quote(match.end(), closed, 200)
-            if re.search(r"volatile|\w+\s*\(|\[|\*", test):
-                bound = re.search(r"(?<![<>=!])(?:<|!=)(?![<=])\s*(.+)$", test)
-                expected = bound[1].strip() if bound is not None and "||" not in test else ""
-                text = f"{function.name} waits by spinning: while ({test})"
-                text += f": until the counter is {expected}" if expected else ""
-                yield Sync("scoreboard", "wait", text, function.name, source.at(match.start()), (here,), expected)
-        yield from _c_signals(source, function, here)
-        text_of = body.decode("utf-8", "replace")
-        if (fetch := _FETCH.search(text_of)) is not None:
-            offset = function.start + len(text_of[: fetch.start()].encode())
-            text = f"{function.name} fetches work dynamically: {fetch[0]}: an atomic counter hands out the next index"
-            yield Sync("atomic", "fetch", text, function.name, source.at(offset), (here,))
-        events = [(name, offset) for name, offset in source.calls(function) if name in C_EVENTS]
-        if len(events) >= 2:
-            steps = [f"{name}({', '.join(source.arguments(offset, function.end))})" for name, offset in events[:4]]
-            text = f"{function.name} orders streams by events: {'; '.join(steps)}, without blocking the host"
-            yield Sync("stream_event", "wait", text, function.name, source.at(events[0][1]), (here,))

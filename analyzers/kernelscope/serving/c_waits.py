@@ -1,0 +1,181 @@
+"""Synchronisation in C++ and CUDA: spin loops, counters that are raised, queues of work, events between streams.
+
+A loop that does nothing but read what it waits for is a wait; an atomic on a table of counters is its signal. Wrappers
+of atomics are known by the words of their names, as their bodies are often assembly.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from kernelscope.results import Location
+from kernelscope.serving.c_functions import CFunction, CSource, matching
+from kernelscope.serving.sections import words
+from kernelscope.serving.waits import FETCH, Sync
+
+EVENTS = {"cudaEventRecord", "cudaStreamWaitEvent", "cudaEventSynchronize"}
+LOADS = {"ld", "load", "loads", "acquire", "cas", "read", "poll"}
+STORES = {"st", "store", "put"}
+RAISES = {"atomic", "atom", "red", "fetch"}
+SLEEPS = {"nanosleep", "sleep", "yield", "pause"}
+COUNTERS = {"bar", "barrier", "barriers", "sem", "semaphore", "semaphores", "flag", "flags", "counter", "counters",
+            "signal", "signals", "ready", "lock", "locks", "scoreboard"}  # fmt: skip
+QUEUES = {"queue", "queues", "ring", "fifo", "mailbox"}
+LONGEST_BODY = 900
+"""Longest body of a loop that may still only wait, in bytes."""
+NEAR = 800
+"""How far after an atomic its result is looked for, in bytes."""
+_WHILE = re.compile(rb"\bwhile\s*\(")
+_BODY = re.compile(rb"\s*(;|\{)")
+_CALLED = re.compile(r"\b([A-Za-z_]\w*)\s*\(")
+_SET = re.compile(r"\b([A-Za-z_]\w*)(?:\s*\[[^=;]*?\])?\s*=(?!=)\s*([^;]+);")
+_SHARED = re.compile(r"volatile|\w+\s*\(|\[|\*")
+_ENTRY = re.compile(r"^&?\s*([\w.>:-]+)\s*\[")
+_WRAPPED = re.compile(r"&?\s*([\w.>:-]+)\s*(?:\[[^\[\]]*\]\s*)?\[(.*%\s*([\w.>:-]+)\s*)\]\s*$")
+_OWN = re.compile(rb"([\w.>-]*?(\w+))\s*\[\s*(\w+)\s*\]\s*;")
+
+
+def c_syncs(source: CSource) -> Iterator[Sync]:
+    """The synchronisation of a C++ or CUDA file, function by function."""
+    if source.aside:
+        return
+    for function in source.functions:
+        here = source.at(function.name_start)
+        yield from _waits(source, function, here)
+        yield from _calls(source, function, here)
+        yield from _own_queue(source, function, here)
+        text_of = source.code[function.start : function.end].decode("utf-8", "replace")
+        if (fetch := FETCH.search(text_of)) is not None:
+            offset = function.start + len(text_of[: fetch.start()].encode())
+            text = f"{function.name} fetches work dynamically: {fetch[0]}: an atomic counter hands out the next index"
+            yield Sync("atomic", "fetch", text, function.name, source.at(offset), (here,))
+        events = [(name, offset) for name, offset in source.calls(function) if name in EVENTS]
+        if len(events) >= 2:
+            steps = [f"{name}({', '.join(source.arguments(offset, function.end))})" for name, offset in events[:4]]
+            text = f"{function.name} orders streams by events: {'; '.join(steps)}, without blocking the host"
+            yield Sync("stream_event", "wait", text, function.name, source.at(events[0][1]), (here,))
+
+
+def _waits(source: CSource, function: CFunction, here: Location) -> Iterator[Sync]:
+    """Loops that end when memory that others write holds what their test asks for."""
+    for match in _WHILE.finditer(source.code, function.start, function.end):
+        closed = matching(source.code, match.end() - 1)
+        body = _body(source, closed + 1) if closed >= 0 else None
+        if body is None:
+            continue
+        test = source.quote(match.end(), closed, 200)
+        read = _read_again(test, body)
+        if read is None or not (read or _SHARED.search(test)):
+            continue
+        bound = re.search(r"(?<![<>=!])(?:<|!=)(?![<=])\s*(.+)$", test)
+        expected = bound[1].strip() if bound is not None and "||" not in test else ""
+        text = f"{function.name} waits by spinning: while ({test})"
+        text += f", where {read}" if read else ""
+        text += f": until the counter is {expected}" if expected else ""
+        places = [here]
+        if (meant := _bound_before(source, function, match.start(), expected)) is not None:
+            expected = meant[0]
+            text += f", which is {expected}"
+            places.append(meant[1])
+        yield Sync("scoreboard", "wait", text, function.name, source.at(match.start()), tuple(places), expected)
+
+
+def _body(source: CSource, start: int) -> str | None:
+    """The body of a loop, "" when it is empty; None when it is long."""
+    opened = _BODY.match(source.code, start)
+    if opened is None:
+        return None
+    if opened[1] == b";":
+        return ""
+    depth = 0
+    for index in range(opened.end() - 1, min(len(source.code), opened.end() + LONGEST_BODY)):
+        depth += (source.code[index] == 0x7B) - (source.code[index] == 0x7D)
+        if depth == 0:
+            return source.quote(opened.end(), index, LONGEST_BODY)
+    return None
+
+
+def _read_again(test: str, body: str) -> str | None:
+    """What a waiting loop reads again, "" when its test does; None when it does more than wait."""
+    called = [name for name in _CALLED.findall(body) if name not in ("if", "while", "for")]
+    if any(not (LOADS | SLEEPS) & set(words(name)) for name in called):
+        return None
+    named = set(re.findall(r"[A-Za-z_]\w*", test))
+    sets = [(name, value) for name, value in _SET.findall(body)]
+    loaded = [f"{name} = {value}" for name, value in sets if name in named and _CALLED.search(value)]
+    if loaded:
+        return loaded[0]
+    return "" if not sets and not re.search(r"\+\+|--|[-+*/]=", body) else None
+
+
+def _bound_before(source: CSource, function: CFunction, before: int, name: str) -> tuple[str, Location] | None:
+    """What a local name was last set to before an offset, with the place."""
+    if not re.fullmatch(r"[A-Za-z_]\w*", name):
+        return None
+    sets = list(re.finditer(rb"\b" + name.encode() + rb"\s*=(?!=)\s*([^;]+);", source.code[function.start : before]))
+    if not sets:
+        return None
+    start, end = function.start + sets[-1].start(1), function.start + sets[-1].end(1)
+    return source.quote(start, end, 200), source.at(start)
+
+
+def _calls(source: CSource, function: CFunction, here: Location) -> Iterator[Sync]:
+    """Atomics on tables of counters, and loads and stores of rings of work."""
+    for name, offset in source.calls(function):
+        spoken = set(words(name))
+        if not spoken & (RAISES | LOADS | STORES):
+            continue
+        arguments = source.arguments(offset, function.end)
+        if not arguments:
+            continue
+        quoted = f"{name}({', '.join(arguments)})"
+        entry = _ENTRY.match(arguments[0])
+        if entry is not None and spoken & RAISES and "cas" not in spoken and COUNTERS & set(words(_last(entry[1]))):
+            then = _continues(source, function, offset)
+            text = f"{function.name} signals by {quoted}: the counter in {entry[1]} is raised{then}"
+            yield Sync("event_counter", "signal", text, function.name, source.at(offset), (here,))
+        ring = _WRAPPED.match(arguments[0])
+        if ring is None or not QUEUES & set(words(_last(ring[1]))):
+            continue
+        if spoken & STORES:
+            text = f"{function.name} puts work into the queue {ring[1]}, a ring of {ring[3]} entries: {quoted}"
+            yield Sync("queue", "fetch", text, function.name, source.at(offset), (here,))
+        elif spoken & LOADS:
+            text = f"{function.name} takes work from the queue {ring[1]}, a ring of {ring[3]} entries: {quoted}"
+            yield Sync("queue", "fetch", text, function.name, source.at(offset), (here,))
+
+
+def _last(name: str) -> str:
+    return re.split(r"\.|->|::", name)[-1]
+
+
+def _continues(source: CSource, function: CFunction, call: int) -> str:
+    """What the one who raises a counter to a number does alone: `if (atomicAdd(…) + 1 == n)`."""
+    start = max(source.code.rfind(b";", function.start, call), source.code.rfind(b"{", function.start, call)) + 1
+    bound = re.match(r".*?(\w+)\s*=\s*$", source.quote(start, call, 200))
+    if bound is None:
+        return ""
+    near = source.code[call : min(function.end, call + NEAR)]
+    test = re.search(rb"\bif\s*\(", near)
+    while test is not None:
+        opened = call + test.end() - 1
+        said = source.quote(opened + 1, matching(source.code, opened), 200)
+        if re.search(rf"\b{bound[1]}\b.*==", said):
+            return f"; whoever sees {said} goes on"
+        test = re.compile(rb"\bif\s*\(").search(near, test.end())
+    return ""
+
+
+def _own_queue(source: CSource, function: CFunction, here: Location) -> Iterator[Sync]:
+    """A table of queues of which a block takes its own: `queues[blockIdx.x]`, also by a name."""
+    for match in _OWN.finditer(source.code, function.start, function.end):
+        table, index = match[2].decode(), match[3].decode()
+        if not QUEUES & set(words(table)):
+            continue
+        meant = _bound_before(source, function, match.start(), index)
+        if meant is not None and "blockIdx" in meant[0]:
+            queue = f"{match[1].decode()}[{index}], where {index} is {meant[0]}"
+            text = f"{function.name} works through a queue of its own: {queue}"
+            yield Sync("queue", "fetch", text, function.name, source.at(match.start()), (meant[1], here))
+            return
