@@ -136,12 +136,12 @@ def _atom_bounds(atom: Atom, facts: Facts) -> Bounds:
         return 0, 1
     if atom.op in BIT_OPERATIONS:
         return _bit_bounds(atom.op, args)
+    if atom.op == "%" and small is not None and small >= 0:  # like its divisor, never negative
+        limits = (high if low is not None and low >= 0 else None, None if large is None else large - 1)
+        return 0, min((n for n in limits if n is not None), default=None)
     if small is None or low is None or low < 0:
         return None, None
     small = max(small, 1)  # a divisor of 0 would have failed
-    if atom.op == "%":
-        limits = [n for n in (high, None if large is None else large - 1) if n is not None]
-        return 0, min(limits, default=None)
     if atom.op == "cdiv":
         return (-(-low // large) if large else int(low > 0)), None if high is None else -(-high // small)
     return (low // large if large else 0), None if high is None else high // small

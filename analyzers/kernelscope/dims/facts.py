@@ -9,7 +9,7 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass, field, replace
 
 from kernelscope.dims.monomial import Opaque
-from kernelscope.dims.polynomial import ONE, ZERO, Dim, DimLike, apply, cancel, dim
+from kernelscope.dims.polynomial import ONE, ZERO, Dim, DimLike, TooLarge, apply, cancel, dim
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,12 @@ class Facts:
 
         `num_heads*(hidden//num_heads) == hidden` says that `num_heads` divides `hidden`; `B*S == B*T` says `S == T`.
         """
-        left, right = cancel(self.rewrite(dim(a)), self.rewrite(dim(b)))
+        try:
+            return self._with_same(*cancel(self.rewrite(dim(a)), self.rewrite(dim(b))))
+        except TooLarge:
+            return self
+
+    def _with_same(self, left: Dim, right: Dim) -> Facts:
         if left == right:
             return self
         known = self
@@ -68,12 +73,15 @@ class Facts:
                 known = known.with_divisible(*atom.args)
         if known is not self and known.rewrite(left) == known.rewrite(right):
             return known
-        return self.with_equal(left, right)
+        return self.with_equal(*_without_sum(left, right))
 
     def with_alike(self, a: DimLike, b: DimLike) -> Facts:
         """Know that two Dims are equal if that does not make a name a number: a step with no past is no rule."""
-        left, right = cancel(self.rewrite(dim(a)), self.rewrite(dim(b)))
-        solution = None if left == right else solve(left, right)
+        try:
+            left, right = cancel(self.rewrite(dim(a)), self.rewrite(dim(b)))
+            solution = None if left == right else solve(left, right)
+        except TooLarge:
+            return self
         if solution is not None and solution[1].const is not None:
             return self
         return self.with_same(left, right)
@@ -83,11 +91,24 @@ class Facts:
         if other == self:
             return self
         return Facts(
-            {name: d for name, d in self.equal.items() if other.equal.get(name) == d},
+            self._common_equal(other),
             tuple(fact for fact in self.divisible if fact in other.divisible),
             {name: low for name, low in self.smallest.items() if other.smallest.get(name) == low},
             {name: high for name, high in self.largest.items() if other.largest.get(name) == high},
         )
+
+    def _common_equal(self, other: Facts) -> dict[str, Dim]:
+        """Names that both take to be one, whichever gives way: `a = b = c` and `b = a` have `b = a` in common."""
+        if self.equal == other.equal:
+            return dict(self.equal)
+        known = NO_FACTS
+        kept: dict[tuple[Dim, Dim], Dim] = {}
+        for name in dict.fromkeys((*self.equal, *other.equal)) if self.equal and other.equal else ():
+            one, two = self.equal.get(name, dim(name)), other.equal.get(name, dim(name))
+            if (one, two) not in kept:
+                kept[one, two] = one if other.rewrite(one) == two else two if self.rewrite(two) == one else dim(name)
+            known = known.with_equal(kept[one, two], name)
+        return dict(known.equal)
 
     def with_facts_about(self, names: Set[str], other: Facts) -> Facts:
         """What other facts say equals these names as well, which mean nothing where they are not known."""
@@ -161,6 +182,17 @@ class Facts:
             if args != atom.args:
                 return rest * apply(atom.op, args) ** exponent
         return term
+
+
+def _without_sum(left: Dim, right: Dim) -> tuple[Dim, Dim]:
+    """What is left of equal sizes without a sum that both are multiples of: `n` and `w` of `a*n + n == a*w + w`."""
+    if len(left.terms) > 1 and len(right.terms) > 1:
+        for one in left.names():
+            rest = left.exact_div(dim(one))
+            other = None if rest is None else right.exact_div(rest)
+            if other is not None:
+                return dim(one), other
+    return left, right
 
 
 def _product_divides(divisor: Dim, known: Dim, number: Dim, base: Dim) -> bool:

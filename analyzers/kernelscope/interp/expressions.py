@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kernelscope.dims import Dim, dim
+from kernelscope.dims import Dim, dim, maximum, minimum
 from kernelscope.interp.attributes import attribute, subscript
 from kernelscope.interp.interpreter import MAX_NESTED, Interpreter
 from kernelscope.interp.joins import Join
@@ -24,6 +24,7 @@ from kernelscope.interp.values import (
     Scope,
     Unpacked,
     Value,
+    as_size,
     present,
 )
 from kernelscope.ops import ShapeError
@@ -196,10 +197,29 @@ def _conditional(run: Interpreter, scope: Scope, node: t.IfExp) -> Value:
             return Number("a switch chooses the number", True)
         return value
     with test.holding(True):
-        one = evaluate(run, scope, node.body)
+        one, of_one = evaluate(run, scope, node.body), run.known.facts
     with test.holding(False):
-        other = evaluate(run, scope, node.orelse)
-    return Join(run.symbols, scope, test.name).values("value", one, other)
+        other, of_other = evaluate(run, scope, node.orelse), run.known.facts
+    run.learn(of_one.common(of_other))
+    if (extreme := _extreme(run, scope, node, one, other)) is not None:
+        return extreme
+    name = next((called for v in (one, other) if (called := _called(v)) != "value"), "value")
+    return Join(run.symbols, scope, test.name, facts=(of_one, of_other)).values(name, one, other)
+
+
+def _extreme(run: Interpreter, scope: Scope, node: t.IfExp, one: Value, other: Value) -> Dim | None:
+    """`a if a < b else b`: the smaller of two sizes, or the larger."""
+    first, second = as_size(one), as_size(other)
+    module = run.workspace.modules.module(scope.path)
+    match node.test:
+        case t.Compare(left=left, ops=["<" | "<=" | ">" | ">=" as op], comparators=[right]) if module is not None:
+            asked = [module.text.slice(part.span) for part in (left, right)]
+            given = [module.text.slice(part.span) for part in (node.body, node.orelse)]
+            if sorted(asked) != sorted(given) or not isinstance(first, Dim) or not isinstance(second, Dim):
+                return None
+            return (minimum if (op[0] == "<") == (asked == given) else maximum)(first, second)
+        case _:
+            return None
 
 
 def _formatted(run: Interpreter, scope: Scope, node: t.JoinedStr) -> Value:

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -45,6 +45,7 @@ class Returns:
         self.name = scope.function.definition.name if scope.function is not None else "result"
 
     def add(self, value: Value, facts: Facts) -> None:
+        self.join.facts = (facts if self.facts is None else self.facts, facts)
         self.facts = facts if self.facts is None else self.facts.common(facts)
         self.value = self.join.values(self.name, self.value, value) if self.any else value
         self.any = True
@@ -356,10 +357,11 @@ def _branch(run: Interpreter, scope: Scope, node: t.If, returns: Returns, rest: 
     with run.where(node.test.span, False):
         second, second_ended = _way(run, scope, returns, node.orelse, mark, lambda: test.assume(False))
     if first_ended or second_ended:
-        (second if first_ended else first).enter(run, scope)
+        gone, way = (first, second) if first_ended else (second, first)
+        way.enter(run, scope)
+        run.learn(_with_facts_of(run, scope, way.known.facts, gone, since))
         return first_ended and second_ended, False
-    ways = first.known.facts, second.known.facts
-    join = Join(run.symbols, scope, test.name, ways=ways, since=since)
+    join = Join(run.symbols, scope, test.name, since=since, facts=(first.known.facts, second.known.facts))
     apart = _differing(first.names, second.names, rest) if rest else set[str]()
     if not apart or not run.may_fork():
         _meet(run, scope, first, second, join, known)
@@ -378,8 +380,7 @@ def _branch(run: Interpreter, scope: Scope, node: t.If, returns: Returns, rest: 
     finally:
         run.forks -= 1
     if len(ends) == 2:
-        ways = ends[0].known.facts, ends[1].known.facts
-        _meet(run, scope, ends[0], ends[1], Join(run.symbols, scope, test.name, ways=ways, since=since), known)
+        _meet(run, scope, ends[0], ends[1], Join(run.symbols, scope, test.name, since=since), known)
     elif ends:
         ends[0].enter(run, scope)
     return not ends, True
@@ -423,11 +424,35 @@ def _meet(run: Interpreter, scope: Scope, one: Way, other: Way, join: Join, know
         names = [n for n, v in way.names.items() if without.names.get(n, v) is None is not v]
         absent = _only_of(run, scope, way.names, names)
         facts = facts.with_facts_about(absent, way.known.facts)
+    join.facts = (one.known.facts, other.known.facts)
     scope.names = join.names(one.names, other.names)
     run.changes.join({**one.before, **other.before}, one.contents, other.contents, join)
     for kept, replaced in join.equal:
         facts = facts.with_equal(kept, replaced)
+    if join.since is not None:
+        meant = {name for size in join.pairs.values() for name in size.names()}
+        for way in (one, other):
+            facts = _with_facts_of(run, scope, facts, way, join.since, meant)
     run.known = replace(known, facts=facts)
+
+
+def _with_facts_of(
+    run: Interpreter, scope: Scope, facts: Facts, way: Way, since: int, but: Set[str] = frozenset()
+) -> Facts:
+    """What one way found equal to symbols that it made itself holds wherever they mean something: nowhere else.
+
+    Only hovers of the function that is looked at show them.
+    """
+    if scope.frame != run.root_frame or way.known.facts.equal is facts.equal:
+        return facts
+    for name, value in way.known.facts.equal.items():
+        if name in facts.equal or not but.isdisjoint((name, *value.names())):
+            continue
+        if run.symbols.is_of_way(scope, name, since):
+            facts = facts.with_equal(value, name)
+        elif value.name is not None and run.symbols.is_of_way(scope, value.name, since):
+            facts = facts.with_equal(name, value)
+    return facts
 
 
 def _only_of(run: Interpreter, scope: Scope, names: dict[str, Value], absent: list[str]) -> set[str]:

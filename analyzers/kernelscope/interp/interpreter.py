@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from kernelscope.dims import NO_FACTS, Dim, Facts
+from kernelscope.dims import NO_FACTS, Dim, Facts, dim
 from kernelscope.dims.facts import multiple_of_name
 from kernelscope.dims.spelling import SEPARATOR, is_of_dim
 from kernelscope.interp.changes import Changes
@@ -470,6 +470,20 @@ def external(name: str) -> Value:
     return CONSTANTS.get(name, External(name))
 
 
+def best_known(facts: Facts) -> Facts:
+    """Facts in which, of the names that are equal, the most telling one stays."""
+    groups: dict[str, list[str]] = {}
+    for name, value in facts.equal.items():
+        if value.name is not None:
+            groups.setdefault(value.name, [value.name]).append(name)
+    changes = {kept: best for kept, names in groups.items() if (best := min(names, key=_vagueness_of)) != kept}
+    if not changes:
+        return facts
+    better = {kept: dim(best) for kept, best in changes.items()}
+    equal = {name: value.subs(better) for name, value in facts.equal.items() if name not in changes.values()}
+    return replace(facts, equal={**equal, **better})
+
+
 def _best_known_first(one: Dim, other: Dim) -> tuple[Dim, Dim]:
     """Two equal sizes, the one with the more telling names first: the other is written like it."""
     first, second = _vagueness(one), _vagueness(other)
@@ -483,6 +497,10 @@ def _vagueness(size: Dim) -> tuple[int, int]:
 
     What is known in the calls outside is better known than what belongs to a call inside them.
     """
-    names = [name.partition(SEPARATOR) for name in size.names()]
-    kinds = (3 * is_of_dim(name) + 2 * bool(call) + ("." not in name) for name, _, call in names)
-    return max(kinds, default=0), max((int(call or 0) for _, _, call in names), default=0)
+    each = [_vagueness_of(name) for name in size.names()]
+    return max((kind for kind, _ in each), default=0), max((call for _, call in each), default=0)
+
+
+def _vagueness_of(name: str) -> tuple[int, int]:
+    name, _, call = name.partition(SEPARATOR)
+    return 3 * is_of_dim(name) + 2 * bool(call) + ("." not in name), int(call or 0)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from kernelscope.dims import Dim, Facts
+from kernelscope.dims import NO_FACTS, Dim, Facts
 from kernelscope.interp.symbols import Symbols
 from kernelscope.interp.values import (
     CALLABLES,
@@ -44,12 +44,12 @@ class Join:
     """What decides which way is taken, if it has a name: then a value that one way lacks is there under it."""
     pairs: dict[tuple[Size, Size, int], Dim] = field(default_factory=dict[tuple[Size, Size, int], Dim])
     """With the dim at which they met, where one of them is not known: two that are not known need not be equal."""
-    ways: tuple[Facts, Facts] | None = None
-    """What is known at the end of either way."""
     since: int | None = None
     """Where the ways began: a symbol that was made since means something on one of them only."""
     equal: list[tuple[Dim, Dim]] = field(default_factory=list[tuple[Dim, Dim]])
     """Symbols of either way that mean the same from here on."""
+    facts: tuple[Facts, Facts] = (NO_FACTS, NO_FACTS)
+    """What is known at the end of either way."""
 
     def names(self, one: dict[str, Value], other: dict[str, Value]) -> dict[str, Value]:
         """Names after two branches; one that only a branch bound is used as that branch left it."""
@@ -200,12 +200,15 @@ class Join:
 
     def _known_alike(self, one: Size, other: Size) -> Dim | None:
         """What either way gives where one of them knows its size to be that of the other."""
-        if self.ways is None or not isinstance(one, Dim) or not isinstance(other, Dim):
+        if not isinstance(one, Dim) or not isinstance(other, Dim):
             return None
-        first, second = self.ways
+        first, second = self.facts
         if first.rewrite(one) == first.rewrite(other):
             return other if second.rewrite(one) != second.rewrite(other) else first.rewrite(one)
-        return one if second.rewrite(one) == second.rewrite(other) else None
+        if second.rewrite(one) == second.rewrite(other):
+            return one
+        told = first.rewrite(one)
+        return told if told == second.rewrite(other) else None
 
     def _own(self, one: Size, other: Size) -> Dim | None:
         """The symbol of one way, for it means nothing on the other: from here on it is what either gave."""

@@ -17,7 +17,7 @@ from kernelscope.interp.interpreter import (
     Interpreter,
 )
 from kernelscope.interp.operators import Quotient, truth
-from kernelscope.interp.sequences import Range, any_of, iterated, sequence
+from kernelscope.interp.sequences import MAX_ELEMENTS, Range, any_of, iterated, sequence
 from kernelscope.interp.values import (
     Alike,
     Arguments,
@@ -175,6 +175,10 @@ def _is_made_of(run: Interpreter, instance: Instance, kinds: tuple[Value, ...]) 
     return False if all(isinstance(k, Class | External | Builtin) for k in kinds) else Flag()
 
 
+ITERABLES = ("Iterable", "Collection", "Sequence", "Sized", "Container", "Reversible")
+"""Of `collections.abc`, what tuples and lists are."""
+
+
 def _isinstance(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
     if len(args) != 2:
         return Flag()
@@ -192,12 +196,12 @@ def _isinstance(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) 
             return False if names else Flag()
         case Opaque() if args[0].default is not None and names:
             return "int" in names
+        case Opaque() if names:
+            return Flag(name=f"{args[0].name} is {' or '.join(sorted(names))}")
         case Dim() if names:
-            return "int" in names
-        case tuple():
-            return "tuple" in names if names else Flag()
-        case list():
-            return "list" in names if names else Flag()
+            return not names.isdisjoint(("int", "Integral", "Number"))
+        case tuple() | list() if names:
+            return not names.isdisjoint((type(args[0]).__name__, *ITERABLES))
         case Alike() if names and names <= DATA_TYPES:
             return Flag() if len(names & {"list", "tuple"}) == 1 else bool(names & {"list", "tuple"})
         case str() if names:
@@ -227,9 +231,22 @@ def _same_elements(run: Interpreter, args: Arguments, kwargs: Keywords, span: An
     return list(items) if isinstance(items, list) else items
 
 
+def _list(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
+    """The elements of what nobody knows are called as before."""
+    return args[0] if args and isinstance(args[0], Opaque) else _same_elements(run, args, kwargs, span)
+
+
 def _tuple(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
-    found = _same_elements(run, args, kwargs, span)
+    found = _list(run, args, kwargs, span)
     return tuple(found) if isinstance(found, list) else found
+
+
+def _repeated(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
+    """`repeat(value, times)`"""
+    times = as_size(args[1]) if len(args) > 1 else None
+    if isinstance(times, Dim) and times.const is not None and 0 <= times.const <= MAX_ELEMENTS:
+        return [args[0]] * times.const
+    return Alike(args[0] if args else None, times)
 
 
 def _map(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
@@ -314,6 +331,7 @@ PLAIN: dict[str, Callable[..., Value]] = {
     "math.ceil": _ceil,
     "math.floor": _int, "torch.Size": _shape, "collections.OrderedDict": lambda r, a, k, s: _dict(r, [], k, s)
     if not a or not isinstance(a[0], list) else {e[0]: e[1] for e in a[0] if isinstance(e, tuple) and len(e) == 2},
+    "itertools.repeat": _repeated,
     "itertools.chain": lambda r, a, k, s: [v for part in a for v in (sequence(part) or [])],
     "torch.nn.Module": lambda *a: {}, "types.SimpleNamespace": lambda r, a, k, s: dict(k),
     "torch.finfo": lambda *a: dict.fromkeys(LIMITS, Number()),
@@ -326,7 +344,7 @@ PLAIN: dict[str, Callable[..., Value]] = {
 BUILTINS: dict[str, Callable[..., Value]] = {
     "len": _len, "int": _int, "round": _round, "range": _range,
     "max": _extreme(maximum, "max"), "min": _extreme(minimum, "min"),
-    "enumerate": _enumerate, "zip": _zip, "getattr": _getattr, "isinstance": _isinstance, "list": _same_elements,
+    "enumerate": _enumerate, "zip": _zip, "getattr": _getattr, "isinstance": _isinstance, "list": _list,
     "tuple": _tuple, "reversed": _same_elements, "sorted": _same_elements, "map": _map, "sum": _sum, "dict": _dict,
     "bool": _bool, "hasattr": _hasattr, "callable": _flag, "any": _flag, "all": _flag, "iter": _same_elements,
     "slice": lambda r, a, k, s: slice(*a) if 1 <= len(a) <= 3 else Unknown("a slice", s),

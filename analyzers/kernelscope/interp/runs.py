@@ -19,7 +19,7 @@ from kernelscope.interp.configuration import Configuration
 from kernelscope.interp.contexts import Context
 from kernelscope.interp.elsewhere import Elsewhere
 from kernelscope.interp.generality import Generality
-from kernelscope.interp.interpreter import Finding, Interpreter, Known, OutOfBudget, Seen
+from kernelscope.interp.interpreter import Finding, Interpreter, Known, OutOfBudget, Seen, best_known
 from kernelscope.interp.order import as_called, callers_first, computes
 from kernelscope.interp.parameters import parameters
 from kernelscope.interp.ranks import settle_ranks
@@ -203,7 +203,7 @@ def _fresh(run: Interpreter, path: str, scope: SourceScope, beliefs: Beliefs) ->
 
 def _settle(run: Interpreter) -> None:
     """Sizes that turned out to be equal on every way through the function are written as one, by their plain names."""
-    facts = run.known.facts
+    facts = best_known(run.known.facts)
     run.symbols.frame = run.root_frame
     for span, unlikely in run.unlikely.items():
         run.seen.setdefault(span, unlikely)

@@ -124,6 +124,10 @@ class Symbols:
         """Whether a size is a symbol, and no other word for an older one, that was made when there were so many."""
         return size.name is not None and self.made.get(self.origins.get(size.name, size.name), -1) >= count
 
+    def is_of_way(self, scope: Scope, name: str, count: int) -> bool:
+        """Whether a name is a symbol of this call that was made when there were so many."""
+        return name.endswith(f"{SEPARATOR}{scope.frame}") and self.made.get(name, -1) >= count
+
     def is_same(self, one: Dim, other: Dim) -> bool:
         """Whether two sizes are one in the words of different calls."""
         return bool(self.origins) and self._original(one) == self._original(other)
