@@ -10,13 +10,13 @@ never taken to agree; what is shown is the name alone.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from kernelscope.dims import Dim, Facts, dim
 from kernelscope.dims.spelling import SEPARATOR
 from kernelscope.interp.trace import Trace
 from kernelscope.interp.trials import Trial
-from kernelscope.interp.values import Alike, Maybe, Number, Scope, Value
+from kernelscope.interp.values import Alike, Maybe, Number, Opaque, Scope, Value
 from kernelscope.tensor import Fields, Several, Shape, Size, Tensor, Unknown
 
 
@@ -85,6 +85,9 @@ class Symbols:
                 return self.new(scope, name, value.reason) if value.is_integer else value
             case Dim():
                 return self._settled(scope, value, name)
+            case Opaque() if value.name in self.reasons:
+                called = self._settled(scope, value.as_dim(), name).name
+                return value if called is None else replace(value, name=called)
             case Tensor() if value.shape.dims is not None:
                 sizes = tuple(self._size(scope, s, f"{name}_dim{i}") for i, s in enumerate(value.shape.dims))
                 return value if sizes == value.shape.dims else Tensor(Shape(sizes), value.dtype, value.place)
