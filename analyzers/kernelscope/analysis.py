@@ -29,7 +29,7 @@ from kernelscope.results import (
     UserError,
     ViewOptions,
 )
-from kernelscope.workspace.files import CUDA_SUFFIXES, PYTHON_SUFFIXES, Files
+from kernelscope.workspace.files import CUDA_SUFFIXES, PYTHON_SUFFIXES, WATCHED_SUFFIXES, Files
 from kernelscope.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -51,6 +51,9 @@ class Analysis:
     Unknown files, offsets beyond the end and broken code give None or an empty answer, never an exception;
     `document` raises `UserError` where the user has to choose another target.
     """
+
+    suffixes = WATCHED_SUFFIXES
+    """Endings of the files whose changes matter."""
 
     def __init__(self, roots: Sequence[Path], settings: Settings | None = None, cache_dir: Path | None = None) -> None:
         self.roots = tuple(roots)

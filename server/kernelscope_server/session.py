@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     from kernelscope_server.indexing import Indexing
 
-WATCHED = "**/*.{py,pyi,cu,cuh,h,hpp,cc,cpp,json}"
+DELETED = 4
+"""`WatchKind.Delete`: of a folder that goes, clients announce the folder alone."""
 
 
 class Session:
@@ -99,10 +100,13 @@ class Session:
 
     def _initialized(self, params: Json) -> None:
         if self.capability("workspace", "didChangeWatchedFiles", "dynamicRegistration"):
+            endings = ",".join(suffix.removeprefix(".") for suffix in self.analysis.suffixes)
             registration = {
                 "id": "watch",
                 "method": "workspace/didChangeWatchedFiles",
-                "registerOptions": {"watchers": [{"globPattern": WATCHED}]},
+                "registerOptions": {
+                    "watchers": [{"globPattern": f"**/*.{{{endings}}}"}, {"globPattern": "**/*", "kind": DELETED}]
+                },
             }
             self.server.ask("client/registerCapability", {"registrations": [registration]})
         self._ask_settings()

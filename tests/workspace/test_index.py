@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -99,6 +100,10 @@ def test_a_renamed_folder_and_a_burst_of_changes_are_walked(workspace: Workspace
     index.update([str(root / "old"), str(root / "new")])
     index.settle()
     assert [os.path.relpath(match.path, root) for match in index.table.search("moved", 5)] == ["new/a.py"]
+    shutil.rmtree(root / "new")
+    index.update([str(root / "new")])
+    index.settle()
+    assert found(index, "moved") == []
     for i in range(100):
         (root / f"many{i}.py").write_text(f"def burst_{i}(): ...\n")
     index.update([str(root / f"many{i}.py") for i in range(100)])

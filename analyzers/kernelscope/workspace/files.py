@@ -24,6 +24,8 @@ IGNORED = "ignored by .gitignore"
 PYTHON_SUFFIXES = (".py", ".pyi")
 CUDA_SUFFIXES = (".cu", ".cuh", ".h", ".hpp", ".hh", ".cpp", ".cc", ".cxx", ".inl", ".hip")
 SOURCE_SUFFIXES = PYTHON_SUFFIXES + CUDA_SUFFIXES
+WATCHED_SUFFIXES = (*SOURCE_SUFFIXES, ".json")
+"""Configurations of models are read beside the source."""
 
 SKIPPED_FOLDERS: dict[str, str] = {
     ".git": "version control",
@@ -80,6 +82,8 @@ class Files:
 
     def announce(self, path: str) -> None:
         """The client says that this file changed: even an equal size and time no longer mean equal bytes."""
+        if not path.endswith(WATCHED_SUFFIXES):
+            return
         with self._lock:
             self._edits[path] = self._edits.get(path, 0) + 1
             self.changes += 1

@@ -59,6 +59,16 @@ class _Stamp(NamedTuple):
     has_facts: bool
 
 
+class _Folders(NamedTuple):
+    """The folders with indexed files, in one state of the index."""
+
+    state: tuple[int, int]
+    files: dict[str, list[str]]
+    """The files right in each."""
+    above: set[str]
+    """These folders and all above them."""
+
+
 class Index:
     """Safe to use from several threads; `run` and `update` must not run at the same time (they wait)."""
 
@@ -76,8 +86,7 @@ class Index:
         self._failed: dict[str, str] = {}
         self._kept: dict[str, tuple[Version, FileFacts]] = {}
         self._open_names: dict[str, Version] = {}
-        self._folders: tuple[tuple[int, int], dict[str, list[str]]] | None = None
-        """Files by folder, with the state of the index that they were listed in."""
+        self._folders: _Folders | None = None
         self._called: tuple[int, list[tuple[str, bytes]]] | None = None
         """What C++ files call, with the state of the index that it is of."""
         self._running = threading.Lock()
@@ -172,10 +181,9 @@ class Index:
 
     def _holds_files(self, path: str) -> bool:
         """A folder in the workspace, now or before."""
-        prefix = path.rstrip(os.sep) + os.sep
         if self.files.root_of(path) is None:
             return False
-        return self.files.is_folder(path) or any(known.startswith(prefix) for known in list(self._stamps))
+        return self.files.is_folder(path) or path.rstrip(os.sep) in self._by_folder().above
 
     def names_of_open(self) -> None:
         """Puts the names of open documents, as they are typed now, into the symbol table."""
@@ -200,7 +208,7 @@ class Index:
         """What the cache knows, the first time; the walk that follows finds out what of it has changed."""
         if self._stamps:
             return
-        for known in self._rows().known():
+        for known in self.store().known():
             try:
                 names = decode_names(known.names) if known.names else EMPTY_NAMES
             except msgspec.MsgspecError:
@@ -260,7 +268,7 @@ class Index:
         return True
 
     def _save(self, rows: Iterable[Scanned]) -> None:
-        self._rows().put(
+        self.store().put(
             Row(r.path, r.size, r.mtime_ns, r.priority, r.error, r.names or b"", r.called, r.facts) for r in rows
         )
 
@@ -270,13 +278,10 @@ class Index:
             self._stamps.pop(path, None)
             self._failed.pop(path, None)
             self._kept.pop(path, None)
-        self._rows().drop(paths)
+        self.store().drop(paths)
 
     def store(self) -> Store:
         """The rows on disk, opened when they are first asked for."""
-        return self._rows()
-
-    def _rows(self) -> Store:
         with self._opening:
             if self._store is None:
                 self._store = Store(self._cache_dir, self.files.roots)
@@ -313,13 +318,22 @@ class Index:
 
     def paths_in(self, folders: Iterable[str]) -> list[str]:
         """Indexed files right in some folders."""
+        files = self._by_folder().files
+        return [path for folder in dict.fromkeys(folders) for path in files.get(folder, ())]
+
+    def _by_folder(self) -> _Folders:
         state = (self.generation, len(self._stamps))
-        if self._folders is None or self._folders[0] != state:
-            below: dict[str, list[str]] = {}
+        if self._folders is None or self._folders.state != state:
+            files: dict[str, list[str]] = {}
             for path in list(self._stamps):
-                below.setdefault(os.path.dirname(path), []).append(path)
-            self._folders = (state, below)
-        return [path for folder in dict.fromkeys(folders) for path in self._folders[1].get(folder, ())]
+                files.setdefault(os.path.dirname(path), []).append(path)
+            above: set[str] = set()
+            for folder in files:
+                while folder not in above:
+                    above.add(folder)
+                    folder = os.path.dirname(folder)
+            self._folders = _Folders(state, files, above)
+        return self._folders
 
     def failures(self) -> tuple[LeftOut, ...]:
         """Files that could not be scanned, and why."""
@@ -343,7 +357,7 @@ class Index:
     def operator_files(self) -> Iterator[tuple[str, FileFacts]]:
         """Facts of all files with kernels, launches or registrations; open documents as they are now."""
         opened = set(self.files.open_paths())
-        for path, blob in self._rows().facts_of(0):
+        for path, blob in self.store().facts_of(0):
             if path not in opened and path in self._stamps:
                 try:
                     yield path, decode_facts(blob)
@@ -358,14 +372,14 @@ class Index:
         if self.stage < Stage.FACTS:
             return None
         opened = [path for path in self.files.open_paths() if self.files.is_indexed(path)]
-        return sorted({*self._rows().calling(name), *opened})
+        return sorted({*self.store().calling(name), *opened})
 
     def native_callers(self, name: str) -> list[str] | None:
         """The same of C++ files alone, which are few: what they call is held in memory."""
         if self.stage < Stage.FACTS:
             return None
         if self._called is None or self._called[0] != self.generation:
-            self._called = (self.generation, self._rows().called_by(CUDA_SUFFIXES))
+            self._called = (self.generation, self.store().called_by(CUDA_SUFFIXES))
         word = f"\n{name}\n".encode()
         found = {path for path, called in self._called[1] if word in called}
         opened = (p for p in self.files.open_paths() if p.endswith(CUDA_SUFFIXES) and self.files.is_indexed(p))
@@ -381,7 +395,7 @@ class Index:
     def _cached_facts(self, path: str, version: Version) -> FileFacts | None:
         if version.mtime_ns < 0 or path not in self._stamps:
             return None
-        found = self._rows().facts(path)
+        found = self.store().facts(path)
         if found is None or found[:2] != (version.size, version.mtime_ns) or version.edit:
             return None
         try:
