@@ -123,6 +123,42 @@ def test_pseudocode_of_helpers_block_pointers_and_atomics(tmp_path: Path) -> Non
     assert "total += tiles[0 : +B, round*B : +B]" in lines
 
 
+def test_an_index_given_anew_in_a_loop_is_not_the_one_that_made_the_address(tmp_path: Path) -> None:
+    path = tmp_path / "kernels.py"
+    path.write_text(HEAD + (
+        "@triton.jit\ndef walk(x, y, step, n, B: tl.constexpr, PARTS: tl.constexpr):\n"
+        "    offs = tl.program_id(0) * B + tl.arange(0, B)\n"
+        "    x_ptrs = x + offs * step\n    y_ptrs = y + offs\n"
+        "    for i in range(n):\n"
+        "        v = tl.load(x_ptrs, mask=offs < n)\n"
+        "        tl.store(y_ptrs, v)\n        tl.store(y + offs, v)\n"
+        "        offs += B * PARTS\n        x_ptrs += B * PARTS * step\n        y_ptrs += offs\n"
+    ))  # fmt: skip
+    lines = pseudocode(path, "walk")
+    assert "v = x[i*B*PARTS + ((program_id(0) * B) + [0..B))] where offs < n" in lines
+    assert "*(y_ptrs) = v" in lines and "y_ptrs += offs" in lines, "what each round adds varies"
+    assert "x_ptrs += B * PARTS * step" not in lines
+    assert "y[offs] = v" in lines
+
+
+def test_descriptors_are_told_by_what_they_describe(tmp_path: Path) -> None:
+    path = tmp_path / "kernels.py"
+    path.write_text(HEAD + (
+        "@triton.jit\ndef copy(x, y, n, expert, s, M: tl.constexpr, B: tl.constexpr):\n"
+        "    x_desc = tl.make_tensor_descriptor(x + expert * s, shape=[n, n], strides=[n, 1], block_shape=[M, B])\n"
+        "    at = tl.multiple_of(tl.program_id(0) * M, M)\n"
+        "    at = tl.multiple_of(at, 8)\n"
+        "    v = x_desc.load([at, 0])\n"
+        "    v = tl.dot(v, v.T, out_dtype=tl.float16)\n"
+        "    x_desc.store([at, B], v)\n"
+    ))  # fmt: skip
+    lines = pseudocode(path, "copy")
+    assert "v = x[expert][at : +M, 0 : +B]" in lines
+    assert "v = (v @ v.T with out_dtype=float16)" in lines
+    assert "x[expert][at : +M, B : +B] = v" in lines
+    assert lines.count("at = program_id(0) * M") == 1 and "at = at" not in lines
+
+
 def test_pointers_of_branches_belong_to_the_same_branches(tmp_path: Path) -> None:
     path = tmp_path / "kernels.py"
     path.write_text(HEAD + (
@@ -178,13 +214,22 @@ def test_an_address_behind_branches_on_loaded_data_keeps_its_name(tmp_path: Path
         ("whole", ["tiled matrix product"]),
         ("norm", ["two-pass normalisation"]),
         ("once", ["row normalisation"]),
+        ("attend", ["flash attention"]),
+        ("attend_backward", ["backward of flash attention"]),
+        ("gated", ["tiled matrix product"]),
+        ("locked", ["sum under a lock"]),
+        ("unpacked", ["dequantisation"]),
+        ("tiles", ["persistent loop"]),
+        ("stretch", []),
     ],
 )
 def test_algorithms_and_what_only_looks_like_them(kernel: str, names: list[str]) -> None:
     path = FIXTURES / "algorithms.py"
     document = Analysis([FIXTURES]).document("explain", Target(path, symbol=kernel))
-    told = next(block for block in document.blocks if isinstance(block, Paragraph))
+    headings = [block.text for block in document.blocks if isinstance(block, Heading)]
+    told = next(block for block in document.blocks if isinstance(block, Paragraph)) if names else Paragraph(())
     assert [line.text.partition(":")[0] for line in told.lines] == names
+    assert ("What it does" in headings) == bool(names)
 
 
 def test_gluon_kernels_say_what_is_not_known(tmp_path: Path) -> None:

@@ -75,7 +75,7 @@ def test_motion(name: str, workspace: Callable[[str], Files], tmp_path: Path) ->
     (node,) = runs.kernels(str(path))
     run = runs.run(str(path), node)
     last = run.accesses[-1]
-    assert _shown(tile_motions(run).get(last.span)) == expected
+    assert _shown(tile_motions(run).get(last.place)) == expected
 
 
 def _shown(motion: TileMotion | None) -> str:

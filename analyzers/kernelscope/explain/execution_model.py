@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from kernelscope.explain.document import Block, Heading, Line, Paragraph
-from kernelscope.kernels.triton.algorithms import persistent_loops
+from kernelscope.kernels.triton.loop_algorithms import persistent_loops
 from kernelscope.serving.c_functions import CFunction, CSource
 from kernelscope.serving.claims import Claim
 from kernelscope.serving.system import System

@@ -5,8 +5,8 @@ from __future__ import annotations
 from kernelscope.diagrams.timeline import Lane, Task, timeline
 from kernelscope.explain.document import Block, Document, Heading, Line, Paragraph, Picture, Region
 from kernelscope.explain.tiling import pipeline_blocks
-from kernelscope.kernels.triton.algorithms import persistent_loops
 from kernelscope.kernels.triton.kernel_facts import KernelFacts
+from kernelscope.kernels.triton.loop_algorithms import persistent_loops
 from kernelscope.results import Target, UserError, ViewOptions
 from kernelscope.syntax.python import tree as t
 

@@ -9,7 +9,7 @@ from kernelscope.graph.collectives import may_communicate
 from kernelscope.graph.function_nodes import own_scopes
 from kernelscope.graph.navigation import Navigation
 from kernelscope.kernels.cuda.kernels import Kernels
-from kernelscope.kernels.triton.algorithms import persistent_loops
+from kernelscope.kernels.triton.loop_algorithms import persistent_loops
 from kernelscope.results import Lens, Span, Target
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Module

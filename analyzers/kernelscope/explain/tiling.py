@@ -20,10 +20,12 @@ from kernelscope.kernels.triton.accesses import describe_footprint, footprint
 from kernelscope.kernels.triton.addressing import Address
 from kernelscope.kernels.triton.call import Access
 from kernelscope.kernels.triton.kernel_facts import KernelFacts
+from kernelscope.kernels.triton.loop_algorithms import persistent_loops
 from kernelscope.kernels.triton.tile_motion import Motion, TileMotion, tile_motions
 from kernelscope.kernels.triton.values import Sizes
 from kernelscope.kernels.triton.work import pipelined
 from kernelscope.results import Location, Span, Target, ViewOptions
+from kernelscope.syntax.python import tree as t
 
 _DRAWN = 8
 _HELD = 6
@@ -52,12 +54,13 @@ def tile_picture(facts: KernelFacts, width: int) -> Picture | None:
     operands: dict[tuple[str, str, TileMotion], Operand] = {}
     places: dict[str, Location] = {}
     for access in facts.run.accesses:
-        motion = motions.get(access.span)
+        motion = motions.get(access.place)
         base = footprint(access, facts.fixed).base
         if motion is None or not base:
             continue
         where = facts.location(access.span)
-        operand = _operand(facts, access, motion, base, f"{access.kind} L{where.line}")
+        within = f" in {access.name}" if access.name else ""
+        operand = _operand(facts, access, motion, base, f"{access.kind} L{where.line}{within}")
         if operand is not None and (base, access.kind, motion) not in operands:
             operands[base, access.kind, motion] = operand
             places[operand.key] = where
@@ -71,24 +74,35 @@ def _operand(facts: KernelFacts, access: Access, motion: TileMotion, base: str, 
     """A matrix with its tile; axes of one element are left out, and a third wide axis cannot be drawn."""
     shape: Sizes = getattr(access.block, "shape", None) or ()
     wide = [axis for axis, size in enumerate(shape) if size is None or size.const != 1]
-    axes = [_axis(facts, shape, axis, motion.axes[axis]) for axis in wide]
-    if len(axes) == 1 and (motion.outside.programs or motion.outside.loops):
-        axes.insert(0, Axis("1 row", _mover(motion.outside), _by(motion.outside)))
-    elif motion.outside.programs or motion.outside.loops:
-        caption += f" · per {_by(motion.outside)}"
+    outside = motion.outside
+    for axis, along in enumerate(motion.axes):
+        outside = outside | along if axis not in wide else outside
+    taken = {name for loop in persistent_loops(facts.node) for name in _counters(loop)}
+    axes = [_axis(facts, shape, axis, motion.axes[axis], taken) for axis in wide]
+    if len(axes) == 1 and (outside.programs or outside.loops):
+        axes.insert(0, Axis("1 row", _mover(outside, taken), _by(outside)))
+    elif outside.programs or outside.loops:
+        caption += f" · per {_by(outside)}"
     if not 1 <= len(axes) <= 2:
         return None
     key = f"{access.span.start}"
     return Operand(base, caption, axes[-1], axes[0] if len(axes) == 2 else None, key)
 
 
-def _axis(facts: KernelFacts, shape: Sizes, axis: int, motion: Motion) -> Axis:
+def _counters(loop: t.For) -> set[str]:
+    return {n.id for n in t.walk(loop.target) if isinstance(n, t.Name)}
+
+
+def _axis(facts: KernelFacts, shape: Sizes, axis: int, motion: Motion, taken: set[str]) -> Axis:
     size = shape[axis]
-    return Axis(render(size, facts.order) if size is not None else "?", _mover(motion), _by(motion))
+    return Axis(render(size, facts.order) if size is not None else "?", _mover(motion, taken), _by(motion))
 
 
-def _mover(motion: Motion) -> Moves:
-    return Moves.PROGRAMS if motion.programs else Moves.LOOP if motion.loops else Moves.NOBODY
+def _mover(motion: Motion, taken: set[str]) -> Moves:
+    """Who moves a tile within the work of one program; loops over `taken` take one tile of the grid after the other."""
+    if motion.loops - taken:
+        return Moves.LOOP
+    return Moves.PROGRAMS if motion.programs or motion.loops else Moves.NOBODY
 
 
 def _by(motion: Motion) -> str:
@@ -128,16 +142,18 @@ def memory_picture(facts: KernelFacts, width: int) -> Picture:
         return f"{span.start}"
 
     pointers = [p for p in facts.node.args if p.name in facts.run.facts.pointers]
-    staged = {access.span: access for access in pipelined(facts.run.accesses, facts.run.products)}
+    staged = pipelined(facts.run.accesses, facts.run.products)
     moves = tuple(Move(_move(facts, a), key(a.span), a.kind != "load") for a in _first_of_kind(facts.run.accesses))
     held = tuple(Held(p.name, key(p.name_span)) for p in pointers) or (Held("no pointer arguments"),)
     levels = [Level("global memory", held, moves=moves)]
     if staged:
-        tiles = tuple(Held(f"{_tile(facts, a)} · one buffer a pipeline stage", key(a.span)) for a in staged.values())
+        tiles = {_tile(facts, a): key(a.span) for a in reversed(staged)}
+        buffers = tuple(Held(f"{tile} · one buffer a pipeline stage", at) for tile, at in reversed(tiles.items()))
         products = tuple(
-            Move(f"operands of tl.dot L{facts.location(p.span).line}", key(p.span)) for p in facts.run.products
+            Move(f"operands of tl.dot L{facts.location(span).line}", key(span))
+            for span in dict.fromkeys(p.span for p in facts.run.products)
         )
-        levels.append(Level("shared memory", tuple(dict.fromkeys(tiles)), moves=products[:_HELD]))
+        levels.append(Level("shared memory", buffers, moves=products[:_HELD]))
     blocks = [(name, block, span) for name, block, span in largest_blocks(facts) if not block.pointer]
     names = tuple(Held(f"{name} {describe(block, facts.order)}", key(span)) for name, block, span in blocks[:_HELD])
     levels.append(Level("registers of the program's threads", names or (Held("scalars only"),)))

@@ -20,6 +20,8 @@ from kernelscope.syntax.text import SourceText
 
 HINTS = frozenset("multiple_of max_contiguous max_constancy".split())  # noqa: SIM905
 SILENT = frozenset("static_assert static_print device_print device_assert assume debug_barrier".split())  # noqa: SIM905
+PRECISION = ("input_precision", "allow_tf32", "max_num_imprecise_acc", "out_dtype")
+"""How a product is computed, where the author says."""
 ATOMICS = {"atomic_add": "+=", "atomic_max": "max=", "atomic_min": "min=", "atomic_or": "|=", "atomic_and": "&="}
 
 
@@ -32,10 +34,14 @@ def kernel_code(function: KernelFacts | HelperFacts) -> tuple[Code, dict[Span, A
         found = values.get(target.span, ()) if isinstance(target, t.Name) else ()
         return (describe(min(found, key=vagueness), order) or "") if found else ""
 
-    writer = _KernelWriter(node, text, function.path, values, shape_of)
-    writer.line(0, f"{node.name}({', '.join(param.name for param in node.args)}):", node)
-    writer.block(node.body, 1)
-    return Code(tuple(writer.lines), "python"), writer.found
+    kept: frozenset[str] = frozenset()
+    while True:
+        writer = _KernelWriter(node, text, function.path, values, shape_of, kept)
+        writer.line(0, f"{node.name}({', '.join(param.name for param in node.args)}):", node)
+        writer.block(node.body, 1)
+        if writer.untold <= kept:
+            return Code(tuple(writer.lines), "python"), writer.found
+        kept |= writer.untold  # pointers whose address is not told keep the lines that make them
 
 
 class _KernelWriter(CodeWriter):
@@ -48,16 +54,23 @@ class _KernelWriter(CodeWriter):
         path: Path,
         values: Mapping[Span, tuple[Value, ...]],
         shape_of: ShapeOf,
+        kept: frozenset[str],
     ) -> None:
         super().__init__(text, path, shape_of)
+        self.kept = kept
+        """Names of pointers whose lines are written."""
+        self.untold: set[str] = set()
+        """Names of pointers whose address could not be told where they are used."""
         self.addresses = Addresses(function, values, self.expr)
         self.loops: list[t.For | t.While] = []
         self.found: dict[Span, Address] = {}
 
     def line(self, indent: int, text: str, node: t.Node, comment: str = "") -> None:
-        """Long lines go on below, further to the right; nothing is cut."""
-        for number, part in enumerate(_wrapped(text, MAX_LINE - len(INDENT) * (indent + 2))):
-            super().line(indent + (2 if number else 0), part, node, comment if not number else "")
+        """Long lines go on below, further to the right, the comment behind the last; nothing is cut."""
+        parts = _wrapped(text, MAX_LINE - len(INDENT) * (indent + 2))
+        for number, part in enumerate(parts):
+            last = number == len(parts) - 1
+            super().line(indent + (2 if number else 0), part, node, comment if last else "")
 
     # -- statements --------------------------------------------------------------------------------------
 
@@ -65,7 +78,9 @@ class _KernelWriter(CodeWriter):
         match node:
             case t.Assign() if all(self._lifted(target) for target in node.targets):
                 return
-            case t.AugAssign() if self.addresses.is_address(node.target):
+            case t.Assign(targets=[t.Name(id=name)]) if self.expr(node.value) == name:  # a promise to the compiler
+                return
+            case t.AugAssign() if self._lifted(node.target):
                 return
             case t.ExprStmt(value=t.Call() as call) if (written := self._written(call)) is not None:
                 self.line(indent, written, node)
@@ -86,7 +101,7 @@ class _KernelWriter(CodeWriter):
             case t.Assign():
                 return all(self._lifted(target) for target in node.targets)
             case t.AugAssign():
-                return self.addresses.is_address(node.target)
+                return self._lifted(node.target)
             case t.If():
                 return all(self._only_pointers(inner) for inner in (*node.body, *node.orelse))
             case _:
@@ -95,7 +110,7 @@ class _KernelWriter(CodeWriter):
     def _lifted(self, target: t.Expr) -> bool:
         if isinstance(target, t.Tuple | t.List):
             return all(self._lifted(element) for element in target.elts)
-        return self.addresses.is_address(target)
+        return self.addresses.is_address(target) and not (isinstance(target, t.Name) and target.id in self.kept)
 
     def silent(self, value: t.Expr) -> bool:
         return (isinstance(value, t.Call) and _operation(value) in SILENT) or super().silent(value)
@@ -146,10 +161,15 @@ class _KernelWriter(CodeWriter):
 
     def _element(self, call: t.Call, pointer: t.Expr, at: t.Expr | None) -> str:
         if at is not None:
+            told = self.addresses.at_offsets(pointer, at, tuple(self.loops))
+            if told is not None:
+                self.found[call.span] = told
+                return told.element()
             inner = ", ".join(map(self.expr, at.elts)) if isinstance(at, t.List | t.Tuple) else self.expr(at)
             return f"{self.tight(pointer)}[{inner}]"
         address = self.addresses.address(pointer, tuple(self.loops))
         if address is None:
+            self.untold |= {n.id for n in t.walk(pointer) if isinstance(n, t.Name) and self.addresses.is_named(n)}
             return f"*({self.expr(pointer)})"
         self.found[call.span] = address
         return address.element()
@@ -161,7 +181,7 @@ class _KernelWriter(CodeWriter):
         return ", ".join(parts)
 
     def _handed(self, node: t.Expr) -> str:
-        if isinstance(node, t.Name) and node.id in self.addresses.given and self.addresses.is_address(node):
+        if self.addresses.is_named(node):
             address = self.addresses.address(node, tuple(self.loops))
             if address is not None:
                 return f"&{address.element()}"
@@ -184,10 +204,13 @@ class _KernelWriter(CodeWriter):
         return self.tight(mask)
 
     def _product(self, node: t.Call) -> str:
-        given = _arguments(node, ("input", "other", "acc"))
+        given = _arguments(node, ("input", "other", "acc", "input_precision"))
         if "input" not in given or "other" not in given:
             return super().call(node)
         product = f"{self.tight(given['input'])} @ {self.tight(given['other'])}"
+        told = [f"{name}={self.expr(given[name])}" for name in PRECISION if name in given]
+        if told:
+            product = f"({product} with {', '.join(told)})"
         return f"{self.tight(given['acc'])} + {product}" if "acc" in given else product
 
     def tight(self, node: t.Expr) -> str:

@@ -6,24 +6,15 @@ Names of functions and variables play no part. What is not certain is not said.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Iterator
 
 from kernelscope.kernels.triton.accesses import footprint
+from kernelscope.kernels.triton.bodies import all_calls, first_calls, made_of, operation
 from kernelscope.kernels.triton.kernel_runs import KernelRun
+from kernelscope.kernels.triton.loop_algorithms import Algorithm, is_online, of_loop
 from kernelscope.kernels.triton.tile_motion import tile_motions
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
-
-
-@dataclass(frozen=True, slots=True)
-class Algorithm:
-    """A recognised algorithm: what it is called, what it does in one sentence, and where it is seen."""
-
-    name: str
-    text: str
-    span: Span
 
 
 def algorithms(run: KernelRun) -> list[Algorithm]:
@@ -53,7 +44,7 @@ def _split_inner(run: KernelRun) -> Iterator[Algorithm]:
     placed: frozenset[str] = frozenset()
     apart: frozenset[str] = frozenset()
     for access in run.accesses:
-        motion = motions.get(access.span)
+        motion = motions.get(access.place)
         if motion is None:
             continue
         if access.kind == "load" and access.in_loop and len(motion.axes) > 1:
@@ -76,7 +67,7 @@ def _two_passes(run: KernelRun) -> Iterator[Algorithm]:
     if run.products:
         return
     loops = [inner for inner in t.flat(run.node.body) if isinstance(inner, t.For)]
-    roots = [c for n, c in _all_calls(run.node) if n in ("rsqrt", "sqrt", "sqrt_rn")]
+    roots = [c for n, c in all_calls(run.node) if n in ("rsqrt", "sqrt", "sqrt_rn")]
     for first, second in itertools.pairwise(loops):
         carried = _summed(first)
         read = [_read_in(run, loop) for loop in (first, second)]
@@ -108,17 +99,19 @@ def _read_in(run: KernelRun, loop: t.For) -> set[str]:
 def _of_function(node: t.FunctionDef) -> Iterator[Algorithm]:
     loops = [inner for inner in t.inside(node) if isinstance(inner, t.For | t.While)]
     for loop in loops:
-        yield from _of_loop(loop)
-    calls = _calls(node)
+        yield from of_loop(node, loop)
+    calls = first_calls(node)
+    yield from _locked(node)
+    yield from _unpacked(node)
     if "atomic_add" in calls and ("sum" in calls or "dot" in calls):
         text = "each program adds its partial result to memory atomically: the order of additions varies"
         yield Algorithm("atomic reduction", text, calls["atomic_add"].span)
     if "rsqrt" in calls or "sqrt" in calls or "sqrt_rn" in calls:
         root = calls.get("rsqrt") or calls.get("sqrt") or calls["sqrt_rn"]
-        if "sum" in calls and not any("dot" in _calls(loop) for loop in loops):
+        if "sum" in calls and not any("dot" in first_calls(loop) for loop in loops):
             text = "rows are scaled by the inverse root of a mean of squares"
             yield Algorithm("row normalisation", text, root.span)
-    if {"max", "exp", "sum"} <= calls.keys() and not any(_online(loop) for loop in loops) and not loops:
+    if {"max", "exp", "sum"} <= calls.keys() and not any(is_online(loop) for loop in loops) and not loops:
         text = "a row is read once: maximum, exponentials of the differences, sum, quotient"
         yield Algorithm("softmax of a row", text, calls["max"].span)
     grouped = _grouped_order(node)
@@ -127,102 +120,33 @@ def _of_function(node: t.FunctionDef) -> Iterator[Algorithm]:
         yield Algorithm("grouped ordering", text, grouped)
 
 
-def _of_loop(loop: t.For | t.While) -> Iterator[Algorithm]:
-    calls = _calls(loop)
-    if _online(loop):
-        text = (
-            "running maximum and running sum per row; what was accumulated is scaled by exp(old maximum - new maximum)"
-            " whenever the maximum grows"
-        )
-        yield Algorithm("online softmax", text, loop.span)
-    elif "dot" in calls:
-        text = "tiles along the inner dim are multiplied and accumulated in registers"
-        yield Algorithm("tiled matrix product", text, calls["dot"].span)
-    if isinstance(loop, t.For) and _persistent(loop):
-        text = "a fixed number of programs runs through all tiles, each taking every n-th"
-        yield Algorithm("persistent loop", text, loop.span)
-    if _welford(loop):
-        text = "mean and sum of squared differences are updated together, element by element"
-        yield Algorithm("Welford's algorithm", text, loop.span)
+def _locked(node: t.FunctionDef) -> Iterator[Algorithm]:
+    """`while atomic_cas(lock, 0, 1) == 1: pass` … `atomic_xchg(lock, 0)`."""
+    for inner in t.inside(node):
+        if isinstance(inner, t.While) and any(operation(n) == "atomic_cas" for n in t.walk(inner.test)):
+            released = any(operation(n) == "atomic_xchg" and n.span.start > inner.span.end for n in t.inside(node))
+            text = "a program waits until it holds a lock in memory" + (
+                ", adds its part to what others have added, and gives the lock back" if released else ""
+            )
+            yield Algorithm("sum under a lock", text, inner.span)
+            return
 
 
-@lru_cache(maxsize=64)
-def _calls(block: t.FunctionDef | t.For | t.While) -> Mapping[str, t.Call]:
-    """The first call of each operation name in a body, nested blocks included."""
-    found: dict[str, t.Call] = {}
-    for name, call in _all_calls(block):
-        found.setdefault(name, call)
-    return found
-
-
-def _all_calls(block: t.FunctionDef | t.For | t.While) -> Iterator[tuple[str, t.Call]]:
-    for inner in t.inside(block):
-        if isinstance(inner, t.Call):
-            name = inner.func.attr if isinstance(inner.func, t.Attribute) else t.dotted(inner.func)
-            if name:
-                yield name, inner
-
-
-def _online(loop: t.For | t.While) -> bool:
-    """A carried maximum joined with the maximum of a new tile, then exponentials of differences, then a sum."""
-    calls = _calls(loop)
-    if not ({"exp", "exp2"} & calls.keys()) or "sum" not in calls:
-        return False
-    joined = calls.get("maximum")
-    if joined is None or "max" not in calls:
-        return False
-    carried = _carried(loop)
-    return any(isinstance(a, t.Name) and a.id in carried for a in joined.args)
-
-
-def _carried(loop: t.For | t.While) -> set[str]:
-    """Names that a body assigns: values of one round that the next may read."""
-    names: set[str] = set()
-    for inner in t.inside(loop):
-        if isinstance(inner, t.Assign):
-            names |= {n.id for target in inner.targets for n in t.walk(target) if isinstance(n, t.Name)}
-        elif isinstance(inner, t.AugAssign) and isinstance(inner.target, t.Name):
-            names.add(inner.target.id)
-    return names
-
-
-def persistent_loops(node: t.FunctionDef) -> list[t.For]:
-    """The loops in which a program takes one tile after the other, as many apart as there are programs."""
-    return [loop for loop in t.inside(node) if isinstance(loop, t.For) and _persistent(loop)]
-
-
-def _persistent(loop: t.For) -> bool:
-    """`range(pid, tiles, programs)`: three bounds, of which the first is no literal and the step is none either."""
-    source = loop.iter
-    if not isinstance(source, t.Call) or len(source.args) < 3:
-        return False
-    start, _, step = source.args[:3]
-    names = {n.attr for n in t.walk(step) if isinstance(n, t.Attribute)}
-    return not isinstance(start, t.Constant) and ("num_programs" in names or _is_program_count(loop, step))
-
-
-def _is_program_count(loop: t.For, step: t.Expr) -> bool:
-    """The step is a plain name that the body does not use: it counts programs, not elements."""
-    if not isinstance(step, t.Name):
-        return False
-    used = {n.id for n in t.inside(loop) if isinstance(n, t.Name)}
-    return step.id not in used and isinstance(loop.iter, t.Call) and isinstance(loop.iter.args[0], t.Name)
-
-
-def _welford(loop: t.For | t.While) -> bool:
-    """`delta = x - mean`, `mean += delta / n`, `m2 += delta * (x - mean)`."""
-    differences: dict[str, str] = {}
-    for inner in t.inside(loop):
-        if isinstance(inner, t.Assign) and isinstance(inner.value, t.BinOp) and inner.value.op == "-":
-            right = inner.value.right
-            if isinstance(right, t.Name) and len(inner.targets) == 1 and isinstance(inner.targets[0], t.Name):
-                differences[inner.targets[0].id] = right.id
-    for inner in t.inside(loop):
-        if isinstance(inner, t.AugAssign) and isinstance(inner.target, t.Name) and inner.op == "+":
-            used = {n.id for n in t.walk(inner.value) if isinstance(n, t.Name)}
-            if any(name in used and mean == inner.target.id for name, mean in differences.items()):
-                return any(isinstance(n, t.BinOp) and n.op == "/" for n in t.walk(inner.value))
-    return False
+def _unpacked(node: t.FunctionDef) -> Iterator[Algorithm]:
+    """`(packed >> shift) & mask` of what was loaded, for a matrix product."""
+    if "dot" not in first_calls(node):
+        return
+    for inner in t.inside(node):
+        if not isinstance(inner, t.BinOp) or inner.op != "&" or not isinstance(inner.right, t.Constant):
+            continue
+        shifted = inner.left
+        mask = inner.right.value
+        if not isinstance(shifted, t.BinOp) or shifted.op != ">>" or not isinstance(mask, int):
+            continue
+        if any(operation(n) == "load" for n in made_of(node, shifted.left)):
+            text = f"integers of {mask.bit_length()} bits are taken out of packed words by shifts and a mask"
+            yield Algorithm("dequantisation", text, inner.span)
+            return
 
 
 def _grouped_order(node: t.FunctionDef) -> Span | None:

@@ -26,6 +26,8 @@ from kernelscope.results import Span
 ONE = dim(1)
 Loop = tuple[Span, Span]
 """A loop as one caller runs it: the place in the outermost function, and its own."""
+AccessPlace = tuple[Span, Span | None]
+"""The place in the outermost function, and within a helper."""
 AccessKind = Literal["load", "store", "atomic"]
 
 
@@ -50,6 +52,11 @@ class Access:
     @property
     def in_loop(self) -> bool:
         return self.loop is not None
+
+    @property
+    def place(self) -> AccessPlace:
+        """Where it is made, through whatever call of a helper."""
+        return self.span, self.at
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """What moves the tile of a load or store along each of its axes: the program's place in the grid, a loop, or nothing.
 
-Read from index arithmetic in the kernel's own text: `offs_m[:, None]` is the part along the first axis, and what its
-definition rests on moves it. An address that goes through a helper or through data is not told.
+Read from index arithmetic in the kernel's own text and in that of the helper that makes an access: `offs_m[:, None]` is
+the part along the first axis, and what its definition rests on moves it. An address that goes through data is not told.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from kernelscope.kernels.triton.call import Access
+from kernelscope.kernels.triton.call import Access, AccessPlace
 from kernelscope.kernels.triton.kernel_runs import KernelRun
 from kernelscope.kernels.triton.values import BlockPointer, Descriptor, Tensor
 from kernelscope.results import Span
@@ -46,19 +46,34 @@ class TileMotion:
 
 
 @lru_cache(maxsize=16)
-def tile_motions(run: KernelRun) -> Mapping[Span, TileMotion]:
-    """The motions of the accesses that a kernel makes itself, by the span of the access; those not told are absent."""
-    reader = _Reader(run.node)
-    calls = {inner.span: inner for inner in t.inside(run.node) if isinstance(inner, t.Call)}
-    found: dict[Span, TileMotion] = {}
+def tile_motions(run: KernelRun) -> Mapping[AccessPlace, TileMotion]:
+    """The motions of what a kernel and the helpers that it calls itself access; those not told are absent."""
+    helpers = {call.function.node.name: call.function.node for call in run.calls}
+    reader = _Reader(run.node, helpers)
+    calls = _calls(run.node)
+    found: dict[AccessPlace, TileMotion] = {}
     for access in run.accesses:
-        call = calls.get(access.span)
-        if call is None or access.name:
-            continue
-        motion = reader.motion(call, access)
+        call, owner = calls.get(access.span), reader
+        if access.name and call is not None and access.at is not None:
+            helper = helpers.get(_operation(call))
+            if helper is None or helper.name != access.name:
+                continue
+            owner = _Reader(helper, helpers, dict(_given(helper, call)), reader)
+            call = _calls(helper).get(access.at)
+        motion = owner.motion(call, access) if call is not None else None
         if motion is not None:
-            found[access.span] = motion
+            found[access.place] = motion
     return found
+
+
+def _calls(node: t.FunctionDef) -> dict[Span, t.Call]:
+    return {inner.span: inner for inner in t.inside(node) if isinstance(inner, t.Call)}
+
+
+def _given(helper: t.FunctionDef, call: t.Call) -> Iterator[tuple[str, t.Expr]]:
+    """What a call passes, by parameter."""
+    yield from ((param.name, argument) for param, argument in zip(helper.args, call.args, strict=False))
+    yield from ((keyword.arg, keyword.value) for keyword in call.keywords if keyword.arg is not None)
 
 
 class _NotTold(Exception):
@@ -88,9 +103,12 @@ class _Parts:
 
 @dataclass(slots=True)
 class _Reader:
-    """The definitions of a kernel's names, and the loops that move them."""
+    """The definitions of a function's names, and the loops that move them. `given`: what its caller passes."""
 
     node: t.FunctionDef
+    helpers: Mapping[str, t.FunctionDef]
+    given: Mapping[str, t.Expr] = field(default_factory=dict[str, "t.Expr"])
+    caller: _Reader | None = None
     defined: dict[str, list[t.Expr]] = field(default_factory=dict[str, list[t.Expr]], init=False)
     steps: dict[str, list[_Step]] = field(default_factory=dict[str, list[_Step]], init=False)
     ranged: dict[str, t.Expr] = field(default_factory=dict[str, t.Expr], init=False)
@@ -157,16 +175,26 @@ class _Reader:
             case Descriptor() if method is not None and call.args:
                 offsets = next((a for a in call.args if isinstance(a, t.List | t.Tuple)), None)
                 self._offsets(offsets, parts)
-            case BlockPointer() if call.args and isinstance(call.args[0], t.Name):
-                name = call.args[0].id
-                for made in self.defined.get(name, []):
-                    if not isinstance(made, t.Call) or _operation(made) != "make_block_ptr":
-                        raise _NotTold
-                    self._offsets(_keyword(made, "offsets") or (made.args[3] if len(made.args) > 3 else None), parts)
-                for step in self.steps.get(name, []):
-                    self._advance(step, parts)
+            case BlockPointer() if call.args:
+                self._block_pointer(call.args[0], parts)
             case _:
                 raise _NotTold
+
+    def _block_pointer(self, pointer: t.Expr, parts: _Parts) -> None:
+        """Where it was made, what advances it, and what its base rests on."""
+        if not isinstance(pointer, t.Name):
+            raise _NotTold
+        for made in self.defined.get(pointer.id, []):
+            if not isinstance(made, t.Call) or _operation(made) != "make_block_ptr":
+                raise _NotTold
+            self._offsets(_keyword(made, "offsets") or (made.args[3] if len(made.args) > 3 else None), parts)
+            base = _keyword(made, "base") or (made.args[0] if made.args else None)
+            if base is not None:
+                parts.outside |= self.moves(base)
+        for step in self.steps.get(pointer.id, []):
+            self._advance(step, parts)
+        if pointer.id in self.given and self.caller is not None:
+            self.caller._block_pointer(self.given[pointer.id], parts)
 
     def _offsets(self, offsets: t.Expr | None, parts: _Parts) -> None:
         if not isinstance(offsets, t.List | t.Tuple):
@@ -179,7 +207,7 @@ class _Reader:
             raise _NotTold
         for axis, offset in enumerate(step.value.elts):
             if not (isinstance(offset, t.Constant) and offset.value == 0):
-                parts.add(axis, Motion(loops=frozenset({step.loop}) if step.loop else frozenset()))
+                parts.add(axis, Motion(loops=frozenset({step.loop})) if step.loop else self.moves(offset))
 
     def _pointer(self, expr: t.Expr, pointer: Tensor, parts: _Parts, within: tuple[str, ...]) -> None:
         """Follow a sum of terms down to its axes."""
@@ -203,6 +231,10 @@ class _Reader:
                     self._pointer(made, pointer, parts, (*within, name))
                 for step in self.steps.get(name, []):
                     self._step(step, pointer, parts)
+                if name in self.given and self.caller is not None:
+                    self.caller._pointer(self.given[name], pointer, parts, ())
+            case t.Name(id=name) if name in self.given and self.caller is not None:
+                self.caller._pointer(self.given[name], pointer, parts, ())
             case _ if len(parts.axes) == 1:
                 self._term(expr, pointer, parts)
             case _ if self._is_block(expr):
@@ -224,7 +256,14 @@ class _Reader:
             parts.outside |= self.moves(expr)
 
     def _step(self, step: _Step, pointer: Tensor, parts: _Parts) -> None:
-        """`pointer += expr` in a loop moves along the axis whose stride the step is a multiple of."""
+        """`pointer += expr` in a loop moves along the axis whose stride the step is a multiple of; once and for all it
+        puts the whole tile elsewhere."""
+        if not step.loop:
+            if self._is_block(step.value):
+                self._pointer(step.value, pointer, parts, ())
+            else:
+                parts.outside |= self.moves(step.value)
+            return
         moved = Motion(loops=frozenset({step.loop}) if step.loop else frozenset())
         names = {n.id for n in t.walk(step.value) if isinstance(n, t.Name)}
         strides = pointer.steps or ()
@@ -246,6 +285,8 @@ class _Reader:
                 if operation == "program_id":
                     axis = inner.args[0] if inner.args else _keyword(inner, "axis")
                     found |= Motion(programs=frozenset({f"program_id({getattr(axis, 'value', '?')})"}))
+                elif operation in self.helpers:
+                    found |= self._helper(self.helpers[operation])
                 elif operation not in _PLAIN_CALLS:
                     raise _NotTold
             elif isinstance(inner, t.Name) and inner.id not in within:
@@ -259,10 +300,20 @@ class _Reader:
             found |= Motion(loops=frozenset({name}))
             if isinstance(source, t.Call) and len(source.args) > 1:
                 found |= self.moves(source.args[0], within)
+        if name in self.given and self.caller is not None:
+            found |= self.caller.moves(self.given[name])
         for made in self.defined.get(name, []):
             found |= self.moves(made, within)
         for step in self.steps.get(name, []):
             found |= Motion(loops=frozenset({step.loop} if step.loop else ())) | self.moves(step.value, within)
+        return found
+
+    def _helper(self, helper: t.FunctionDef) -> Motion:
+        """What a function of index arithmetic rests on besides its arguments. Raises _NotTold for others."""
+        inner, found = _Reader(helper, {}), STILL
+        for statement in t.inside(helper):
+            if isinstance(statement, t.Return) and statement.value is not None:
+                found |= inner.moves(statement.value)
         return found
 
     def _is_block(self, expr: t.Expr) -> bool:

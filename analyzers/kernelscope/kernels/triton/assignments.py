@@ -1,0 +1,150 @@
+"""What names of a kernel are given, where, and in which loops; and whether a name still holds what it held elsewhere.
+
+Read from the kernel's own text. Does not evaluate anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from kernelscope.results import Span
+from kernelscope.syntax.python import tree as t
+
+Loops = tuple[t.For | t.While, ...]
+Text = Callable[[t.Expr], str]
+Tests = frozenset[tuple[str, bool]]
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """An assignment of a name: where it ends, the loops around it, whether it adds to what was there."""
+
+    value: t.Expr
+    end: int
+    loops: Loops
+    adds: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an expression is evaluated: its offset and the loops around it."""
+
+    at: int
+    loops: Loops
+
+
+class Assignments:
+    """The assignments of one function. `text`: how a test is written, by which tests are told to be the same."""
+
+    def __init__(self, node: t.FunctionDef, text: Text) -> None:
+        self.text = text
+        self.given: dict[str, list[Given]] = {}
+        for name, given in _assignments(node.body, ()):
+            self.given.setdefault(name, []).append(given)
+        self._sides = [
+            (Span(side[0].span.start, side[-1].span.end), inner.test, holds)
+            for inner in t.inside(node)
+            if isinstance(inner, t.If)
+            for side, holds in ((inner.body, True), (inner.orelse, False))
+            if side
+        ]
+
+    def last(self, name: str, at: int) -> Given | None:
+        """What a name was given last before a place; None where it was given nothing, or branches gave it."""
+        here = self._tests(at)
+        whole = [g for g in self.given.get(name, ()) if not g.adds and g.end <= at]
+        for given in reversed(whole):
+            tests = self._tests(given.end - 1)
+            if _contradict(tests, here):
+                continue
+            return given if tests <= here or len(whole) == 1 else None
+        return None
+
+    def added(self, name: str, at: int) -> Iterator[Given]:
+        """Additions to a name that a run which passes a place may make, before it or in rounds after it."""
+        here = self._tests(at)
+        return (g for g in self.given.get(name, ()) if g.adds and not _contradict(self._tests(g.end - 1), here))
+
+    def outdated(self, name: str, made: Place, used: Place) -> bool:
+        """Whether a name may be given something else between two places that a run passes one after the other."""
+        here = self._tests(used.at)
+        for given in self.given.get(name, ()):
+            if _contradict(self._tests(given.end - 1), here):
+                continue
+            if made.at < given.end <= used.at or any(
+                loop in used.loops for loop in given.loops if loop not in made.loops
+            ):
+                return True
+        return False
+
+    def counts(self, loop: t.For | t.While, name: str) -> bool:
+        """Whether the rounds of a loop give a name its values."""
+        if isinstance(loop, t.For) and any(isinstance(n, t.Name) and n.id == name for n in t.walk(loop.target)):
+            return True
+        return any(loop in given.loops for given in self.given.get(name, ()))
+
+    def _tests(self, at: int) -> Tests:
+        """The tests that hold or fail where a place is reached."""
+        return frozenset((self.text(test), holds) for span, test, holds in self._sides if at in span)
+
+
+def substituted(node: t.Expr, known: Callable[[t.Name], t.Expr | None]) -> t.Expr:
+    """An index expression with other expressions in place of some names; spans stay."""
+    match node:
+        case t.Name():
+            return known(node) or node
+        case t.BinOp():
+            return t.BinOp(substituted(node.left, known), node.op, substituted(node.right, known), node.span)
+        case t.UnaryOp():
+            return t.UnaryOp(node.op, substituted(node.operand, known), node.span)
+        case t.Subscript():
+            return t.Subscript(substituted(node.value, known), node.slice, node.span)
+        case t.Call(func=t.Attribute() as func):
+            owner = t.Attribute(substituted(func.value, known), func.attr, func.attr_span, func.span)
+            return t.Call(owner, [substituted(arg, known) for arg in node.args], node.keywords, node.span)
+        case t.Call():
+            return t.Call(node.func, [substituted(arg, known) for arg in node.args], node.keywords, node.span)
+        case _:
+            return node
+
+
+def _contradict(a: Tests, b: Tests) -> bool:
+    """Whether no run passes both places."""
+    return any((test, not holds) in b for test, holds in a)
+
+
+def _assignments(body: list[t.Stmt], loops: Loops) -> Iterator[tuple[str, Given]]:
+    for statement in body:
+        end = statement.span.end
+        match statement:
+            case t.Assign(targets=[t.Name(id=name)], value=t.BinOp(left=t.Name(id=same), op="+", right=added)) if (
+                same == name
+            ):
+                yield name, Given(added, end, loops, True)
+            case t.Assign(targets=[t.Name(id=name)], value=t.Call(args=[t.Name(id=same), *_]) as call) if (
+                same == name and isinstance(call.func, t.Attribute) and call.func.attr == "advance"
+            ):
+                yield name, Given(call, end, loops, True)
+            case t.Assign(targets=[t.Name(id=name)]):
+                yield name, Given(statement.value, end, loops, False)
+            case t.Assign():
+                for target in statement.targets:
+                    for inner in t.walk(target):
+                        if isinstance(inner, t.Name):
+                            yield inner.id, Given(inner, end, loops, False)
+            case t.AnnAssign(target=t.Name(id=name), value=value) if value is not None:
+                yield name, Given(value, end, loops, False)
+            case t.AugAssign(target=t.Name(id=name), op="+"):
+                yield name, Given(statement.value, end, loops, True)
+            case t.AugAssign(target=t.Name(id=name) as target, op=op):
+                yield name, Given(t.BinOp(target, op, statement.value, statement.span), end, loops, False)
+            case t.For() | t.While():
+                yield from _assignments(statement.body, (*loops, statement))
+            case t.If():
+                yield from _assignments(statement.body, loops)
+                yield from _assignments(statement.orelse, loops)
+            case t.With():
+                yield from _assignments(statement.body, loops)
+            case _:
+                pass

@@ -1,0 +1,63 @@
+"""Questions about the text of a function's or loop's body: the calls in it by operation, what its names are given.
+
+Kept for the functions that were asked about last. Does not evaluate anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+
+from kernelscope.syntax.python import tree as t
+
+Block = t.FunctionDef | t.For | t.While
+
+
+@lru_cache(maxsize=64)
+def first_calls(block: Block) -> Mapping[str, t.Call]:
+    """The first call of each operation name in a body, nested blocks included."""
+    found: dict[str, t.Call] = {}
+    for name, call in all_calls(block):
+        found.setdefault(name, call)
+    return found
+
+
+def all_calls(block: Block) -> Iterator[tuple[str, t.Call]]:
+    """Every call with the last name of its operation, in the order of the source."""
+    for inner in t.inside(block):
+        if isinstance(inner, t.Call):
+            name = inner.func.attr if isinstance(inner.func, t.Attribute) else t.dotted(inner.func)
+            if name:
+                yield name, inner
+
+
+def operation(node: t.Node) -> str:
+    """The last name of what a call calls; empty for other nodes."""
+    if not isinstance(node, t.Call):
+        return ""
+    return node.func.attr if isinstance(node.func, t.Attribute) else (t.dotted(node.func) or "")
+
+
+@lru_cache(maxsize=64)
+def definitions(node: t.FunctionDef) -> Mapping[str, list[t.Expr]]:
+    """What each name is given, anywhere in a function."""
+    found: dict[str, list[t.Expr]] = {}
+    for inner in t.inside(node):
+        if isinstance(inner, t.Assign):
+            for target in inner.targets:
+                if isinstance(target, t.Name):
+                    found.setdefault(target.id, []).append(inner.value)
+        elif isinstance(inner, t.AugAssign) and isinstance(inner.target, t.Name):
+            found.setdefault(inner.target.id, []).append(inner.value)
+    return found
+
+
+def made_of(node: t.FunctionDef, expr: t.Expr) -> Iterator[t.Node]:
+    """The nodes of an expression and of what its names were given."""
+    todo, seen = [expr], set[str]()
+    while todo:
+        for inner in t.walk(todo.pop()):
+            yield inner
+            if isinstance(inner, t.Name) and inner.id not in seen:
+                seen.add(inner.id)
+                todo += definitions(node).get(inner.id, [])

@@ -1,0 +1,152 @@
+"""Algorithms recognised in one loop of a kernel by the structure of its operations.
+
+Names of functions and variables play no part. What is not certain is not said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from kernelscope.kernels.triton.bodies import all_calls, definitions, first_calls, made_of, operation
+from kernelscope.results import Span
+from kernelscope.syntax.python import tree as t
+
+
+@dataclass(frozen=True, slots=True)
+class Algorithm:
+    """A recognised algorithm: what it is called, what it does in one sentence, and where it is seen."""
+
+    name: str
+    text: str
+    span: Span
+
+
+def of_loop(node: t.FunctionDef, loop: t.For | t.While) -> Iterator[Algorithm]:
+    calls = first_calls(loop)
+    recomputed = _recomputed(node, loop)
+    if is_online(loop) and _weighted(node, loop):
+        text = (
+            "online softmax over tiles of scores: running maximum and running sum per row; the weighted sum of values"
+            " is scaled by exp(old maximum - new maximum) whenever the maximum grows; no matrix of scores is stored"
+        )
+        yield Algorithm("flash attention", text, loop.span)
+    elif recomputed is not None:
+        text = (
+            "the weights are computed again from scores and the logarithms of the sums that the forward pass stored;"
+            " their gradient is weight · (product - row sum)"
+        )
+        yield Algorithm("backward of flash attention", text, recomputed)
+    elif is_online(loop):
+        text = (
+            "running maximum and running sum per row; what was accumulated is scaled by exp(old maximum - new maximum)"
+            " whenever the maximum grows"
+        )
+        yield Algorithm("online softmax", text, loop.span)
+    elif "dot" in calls:
+        text = "tiles along the inner dim are multiplied and accumulated in registers"
+        yield Algorithm("tiled matrix product", text, calls["dot"].span)
+    if isinstance(loop, t.For) and _persistent(node, loop):
+        text = "a fixed number of programs runs through all tiles, each taking every n-th"
+        yield Algorithm("persistent loop", text, loop.span)
+    if _welford(loop):
+        text = "mean and sum of squared differences are updated together, element by element"
+        yield Algorithm("Welford's algorithm", text, loop.span)
+
+
+def is_online(loop: t.For | t.While) -> bool:
+    """A carried maximum joined with the maximum of a new tile, then exponentials of differences, then a sum."""
+    calls = first_calls(loop)
+    if not ({"exp", "exp2"} & calls.keys()) or "sum" not in calls:
+        return False
+    joined = calls.get("maximum")
+    if joined is None or "max" not in calls:
+        return False
+    carried = _carried(loop)
+    return any(isinstance(a, t.Name) and a.id in carried for a in joined.args)
+
+
+def _carried(loop: t.For | t.While) -> set[str]:
+    """Names that a body assigns: values of one round that the next may read."""
+    names: set[str] = set()
+    for inner in t.inside(loop):
+        if isinstance(inner, t.Assign):
+            names |= {n.id for target in inner.targets for n in t.walk(target) if isinstance(n, t.Name)}
+        elif isinstance(inner, t.AugAssign) and isinstance(inner.target, t.Name):
+            names.add(inner.target.id)
+    return names
+
+
+def _weighted(node: t.FunctionDef, loop: t.For | t.While) -> bool:
+    """Two products in a round: one makes what the exponentials are of, an operand of the other is made of them."""
+    names = [name for name, _ in all_calls(loop)]
+    if names.count("dot") < 2:
+        return False
+    return any(name == "dot" and call.args and _has_exponential(node, call.args[0]) for name, call in all_calls(loop))
+
+
+def _recomputed(node: t.FunctionDef, loop: t.For | t.While) -> Span | None:
+    """`p = exp(dot - loaded)`, `p * (dot - loaded)` and products with what is made of them: where p is."""
+    products = [call for name, call in all_calls(loop) if name == "dot"]
+    if len(products) < 3 or "max" in first_calls(loop):
+        return None
+    for inner in t.inside(loop):
+        if not isinstance(inner, t.BinOp) or inner.op != "*":
+            continue
+        for weight, other in ((inner.left, inner.right), (inner.right, inner.left)):
+            if isinstance(other, t.BinOp) and other.op == "-" and _has_exponential(node, weight):
+                made = {name for n in made_of(node, other.left) if (name := operation(n))}
+                if "dot" in made:
+                    return inner.span
+    return None
+
+
+def _has_exponential(node: t.FunctionDef, expr: t.Expr) -> bool:
+    """Whether exponentials of a product are among what an expression is made of."""
+    found = [n for n in made_of(node, expr) if isinstance(n, t.Call) and operation(n) in ("exp", "exp2") and n.args]
+    return any(operation(inner) == "dot" for call in found for inner in made_of(node, call.args[0]))
+
+
+def persistent_loops(node: t.FunctionDef) -> list[t.For]:
+    """The loops in which a program takes one tile after the other, as many apart as there are programs."""
+    return [loop for loop in t.inside(node) if isinstance(loop, t.For) and _persistent(node, loop)]
+
+
+def _persistent(node: t.FunctionDef, loop: t.For) -> bool:
+    """`range(pid, tiles, programs)`: it begins at the program's number, and its step is no length of a tile."""
+    source = loop.iter
+    if not isinstance(source, t.Call) or len(source.args) < 3:
+        return False
+    start, _, step = source.args[:3]
+    if any(isinstance(n, t.Attribute) and n.attr == "num_programs" for n in made_of(node, step)):
+        return not isinstance(start, t.Constant)
+    if not isinstance(step, t.Name) or not _is_program(node, start):
+        return False
+    lengths = (call.args[1] for name, call in all_calls(node) if name == "arange" and len(call.args) == 2)
+    return not any(isinstance(n, t.Name) and n.id == step.id for length in lengths for n in t.walk(length))
+
+
+def _is_program(node: t.FunctionDef, start: t.Expr) -> bool:
+    """Whether an expression is the number of the program itself."""
+    while isinstance(start, t.Name):
+        made = definitions(node).get(start.id, [])
+        if len(made) != 1:
+            return False
+        start = made[0]
+    return isinstance(start, t.Call) and isinstance(start.func, t.Attribute) and start.func.attr == "program_id"
+
+
+def _welford(loop: t.For | t.While) -> bool:
+    """`delta = x - mean`, `mean += delta / n`, `m2 += delta * (x - mean)`."""
+    differences: dict[str, str] = {}
+    for inner in t.inside(loop):
+        if isinstance(inner, t.Assign) and isinstance(inner.value, t.BinOp) and inner.value.op == "-":
+            right = inner.value.right
+            if isinstance(right, t.Name) and len(inner.targets) == 1 and isinstance(inner.targets[0], t.Name):
+                differences[inner.targets[0].id] = right.id
+    for inner in t.inside(loop):
+        if isinstance(inner, t.AugAssign) and isinstance(inner.target, t.Name) and inner.op == "+":
+            used = {n.id for n in t.walk(inner.value) if isinstance(n, t.Name)}
+            if any(name in used and mean == inner.target.id for name, mean in differences.items()):
+                return any(isinstance(n, t.BinOp) and n.op == "/" for n in t.walk(inner.value))
+    return False
