@@ -230,7 +230,7 @@ class Addresses:
         """The (start, size) of each dim as a range, moved on by what was advanced before and by rounds of loops."""
         starts = [start for start, _ in parts]
         at = pointer.span.start
-        for added in self.assigned.added(pointer.id, at) if isinstance(pointer, t.Name) else ():
+        for added in self.assigned.added(pointer.id, at) if isinstance(pointer, t.Name) else iter(()):
             loop = self._rounds(added, last, loops)
             steps = _items(added.value.args[-1]) if isinstance(added.value, t.Call) and added.value.args else []
             if loop is None and not (last.end if last else 0) <= added.end <= at:
@@ -247,13 +247,18 @@ class Addresses:
     def _terms(self, node: t.Expr, place: Place, hops: int = 0) -> Iterator[_Term]:
         """The addends of an offset; a name that holds a sum of products with strides is taken apart."""
         for term in _sum(node):
-            last = self.assigned.last(term.id, place.at) if isinstance(term, t.Name) else None
-            if last is not None and hops < MAX_HOPS and self._has_stride(last.value):
-                there = Place(last.value.span.start, last.loops)
-                if not self.assigned.outdated(term.id, Place(last.end, last.loops), place):
-                    yield from self._terms(_uncast(last.value), there, hops + 1)
-                    continue
-            yield _Term(term, place)
+            made = self._sum_behind(term, place) if hops < MAX_HOPS else None
+            if made is not None:
+                yield from self._terms(_uncast(made.value), Place(made.value.span.start, made.loops), hops + 1)
+            else:
+                yield _Term(term, place)
+
+    def _sum_behind(self, term: t.Expr, place: Place) -> Given | None:
+        """The assignment of a name that holds products with strides, where it holds them still."""
+        made = self.assigned.last(term.id, place.at) if isinstance(term, t.Name) else None
+        if made is None or not isinstance(term, t.Name) or not self._has_stride(made.value):
+            return None
+        return None if self.assigned.outdated(term.id, Place(made.end, made.loops), place) else made
 
     def _has_stride(self, node: t.Expr) -> bool:
         """Whether one of the addends is a product with a stride."""
