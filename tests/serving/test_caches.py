@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 import pytest
-from kernelscope.serving import caches, evictions, lengths, positions, sharing, trees
+from kernelscope.serving import caches, evictions, lengths, positions, prefixes, sharing, trees
 from kernelscope.serving.claims import Claim, PythonSource
 
 Source = Callable[[str], PythonSource]
@@ -165,3 +165,58 @@ def test_it_is_seen(source: Source, find: Finder, text: str, fragments: tuple[st
 )
 def test_near_misses_are_not(source: Source, find: Finder, text: str) -> None:
     assert list(find(source(text))) == []
+
+
+PAGES = """
+class Page:
+    children: dict
+    parent: "Page"
+
+    def __lt__(self, other):
+        return self.used_at < other.used_at
+
+class Pages:
+    def match_prefix(self, tokens):
+        left = tokens[:-1]
+        for start in range(0, len(left), self.size):
+            page = self.root.children.get(tuple(left[start : start + self.size]))
+
+    def insert(self, above, key, page):
+        page.parent = above
+        above.children[key] = page
+
+    def allocate(self, leaves):
+        heapq.heapify(leaves)
+
+        def next_leaf():
+            return heapq.heappop(leaves)
+
+        return next_leaf()
+"""
+RING = """
+class CacheRows:
+    def __init__(self, batch_size, cache_size, heads, head_dim):
+        self.cache_k = {}
+        self.cache_k[0] = torch.empty((batch_size, cache_size, heads, head_dim))
+
+    def place(self, positions, cache_size):
+        cache_positions = positions % cache_size
+        return cache_positions
+"""
+
+
+def test_a_tree_of_whole_pages(source: Source) -> None:
+    read = source(PAGES)
+    (tree,) = trees.trees(read)
+    assert "never split" in tree.value and "children.get(" in tree.value
+    (limit,) = prefixes.shortened(read)
+    assert "all but the last token" in limit.value
+    assert any("least recently used first" in claim.value for claim in evictions.evictions(read))
+
+
+def test_a_rotating_buffer_of_rows(source: Source) -> None:
+    read = source(RING)
+    (layout,) = caches.buffers(read)
+    assert layout.value.endswith("contiguous: every sequence of the batch has a row of its own, not paged")
+    (ring,) = caches.rings(read)
+    assert "modulo cache_size" in ring.value

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 import pytest
-from kernelscope.serving import batches, overlap, preemption, preferences, prefixes, queues
+from kernelscope.serving import batches, lifecycle, overlap, preemption, preferences, prefixes, queues
 from kernelscope.serving.claims import Claim, PythonSource
 
 Source = Callable[[str], PythonSource]
@@ -243,3 +243,52 @@ def test_it_is_seen(source: Source, find: Finder, text: str, fragments: tuple[st
 )
 def test_near_misses_are_not(source: Source, find: Finder, text: str) -> None:
     assert list(find(source(text))) == []
+
+
+PIECES = """
+def generate(model, prompts, chunk_size):
+    for s in range(0, longest, chunk_size):
+        model.forward([p[s : s + chunk_size] for p in prompts])
+    while True:
+        done = done | model.forward(last)
+        if done.all():
+            break
+"""
+FIRST = """
+def schedule(queue, budget):
+    waiting = deque(queue.waiting.values())
+    one = next(iter(queue.pending.values()))
+    return one, waiting.popleft()
+"""
+LEAVES = """
+class Desk:
+    def step(self):
+        self.drop(self.running.pop())
+
+    def drop(self, job):
+        job.state = State.WAITING
+
+    def finish(self, jobs):
+        for job in jobs:
+            job.state = State.DONE
+            self.running.remove(job)
+"""
+
+
+def test_prompts_in_pieces_and_a_batch_to_its_end(source: Source) -> None:
+    (chunked,) = batches.pieces(source(PIECES))
+    assert "in pieces of chunk_size tokens" in chunked.value
+    (batch,) = batches.static(source(PIECES))
+    assert "the loop stops when done.all()" in batch.value
+
+
+def test_the_first_that_came_is_taken_first(source: Source) -> None:
+    said = [claim.value for claim in queues.orders(source(FIRST))]
+    assert len(said) == 2 and all("first come, first served" in value for value in said)
+
+
+def test_states_are_left_for_the_queue_that_is_left(source: Source) -> None:
+    assert [(x.state, x.queue) for x in lifecycle.transitions(source(LEAVES))] == [
+        ("State.WAITING", "running"),
+        ("State.DONE", "running"),
+    ]

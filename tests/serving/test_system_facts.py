@@ -10,13 +10,14 @@ from kernelscope.serving import caches, queues
 from kernelscope.serving.c_collectives import c_collectives
 from kernelscope.serving.c_constants import c_constants
 from kernelscope.serving.c_functions import CSource
+from kernelscope.serving.channels import channels
 from kernelscope.serving.claims import PythonSource
 from kernelscope.serving.collectives import collectives
 from kernelscope.serving.constraints import c_constraints, constraints
 from kernelscope.serving.lifecycle import transitions
 from kernelscope.serving.metrics import metrics
 from kernelscope.serving.parameters import parameters
-from kernelscope.serving.processes import channels, routes, started
+from kernelscope.serving.processes import routes, started
 from kernelscope.serving.registries import registries
 from kernelscope.syntax.text import SourceText
 

@@ -159,10 +159,8 @@ def processes(system: System) -> Iterator[Claim]:
     for s in system.started:
         if not system.is_aside(s.location.path):
             yield Claim(s.kind, f"{s.kind} {s.target} started by {s.how} in {s.where}", (s.location,))
-    for c in system.channels:
-        if not system.is_aside(c.location.path):
-            value = f"{c.transport} {c.pattern} {c.address} opened in {c.where}"
-            yield Claim(c.transport, " ".join(value.split()), (c.location,))
+    for link in system.links:
+        yield Claim(link.channel.transport, link.text, link.evidence)
 
 
 def routes(system: System) -> Iterator[Claim]:

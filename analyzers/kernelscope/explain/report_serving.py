@@ -144,15 +144,16 @@ def _registry_claim(registry: Registry, places: Places) -> Json:
 
 def _topology(system: System, places: Places) -> Json:
     asides = [s for s in system.started if not system.is_aside(s.location.path)]
-    channels = [c for c in system.channels if not system.is_aside(c.location.path)]
     return {
         "processes": [_process(s, places) for s in asides[:MOST_ROWS]],
         "channels": [
             {
-                "from": c.where, "to": "", "transport": c.transport, "pattern": c.pattern, "address": c.address,
-                "evidence": places.evidence(c.location, symbol=c.where),
+                "from": ", ".join(link.senders) or link.channel.where, "to": ", ".join(link.receivers),
+                "transport": link.channel.transport, "pattern": link.pattern,
+                "address": link.channel.address or link.channel.name, "value": link.text,
+                "evidence": places.evidence(*link.evidence),
             }
-            for c in channels[:MOST_ROWS]
+            for link in system.links[:MOST_ROWS]
         ],
         "routes": [
             {"name": f"{r.method} {r.path}", "value": f"served by {r.handler}", "evidence": places.evidence(r.location)}

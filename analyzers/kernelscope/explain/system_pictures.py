@@ -8,15 +8,15 @@ from __future__ import annotations
 from kernelscope.diagrams.model import Border, Box, Direction, Edge, Graph, Group
 from kernelscope.explain.document import Diagram
 from kernelscope.results import Location
+from kernelscope.serving.channels import Link, owner_of
 from kernelscope.serving.lifecycle import Transition
 from kernelscope.serving.parallel import Layer
-from kernelscope.serving.processes import Channel, Started
+from kernelscope.serving.processes import Started
 from kernelscope.serving.sections import words
 from kernelscope.serving.system import System
 
 MOST_BOXES = 12
-PARTNERS = {"PUSH": "PULL", "PUB": "SUB", "REQ": "REP", "DEALER": "ROUTER", "XPUB": "XSUB", "PAIR": "PAIR"}
-"""Socket kinds that send, with the kind that receives from them."""
+MOST_LINKS = 16
 
 
 def topology(system: System) -> Diagram | None:
@@ -24,8 +24,8 @@ def topology(system: System) -> Diagram | None:
     started = [
         s for s in system.started if s.target and s.kind != "start method" and not system.is_aside(s.location.path)
     ]
-    channels = [c for c in system.channels if c.pattern and not system.is_aside(c.location.path)]
-    if not started and not channels:
+    joined = [link for link in system.links if link.senders and link.receivers]
+    if not started and not joined:
         return None
     boxes: dict[str, Box] = {}
     places: dict[str, Location] = {}
@@ -33,19 +33,26 @@ def topology(system: System) -> Diagram | None:
     groups: dict[str, Group] = {}
     for s in started[:MOST_BOXES]:
         _add_process(s, boxes, places, edges, groups)
-    for sender in channels:
-        receiver = _partner(sender, channels)
-        if receiver is None or len(boxes) > 2 * MOST_BOXES:
-            continue
-        for end in (sender, receiver):
-            name = _owner(end)
-            boxes.setdefault(name, Box(name, (name,)))
-            places.setdefault(name, end.location)
-        label = f"{sender.transport} {sender.pattern}→{receiver.pattern}"
-        key = (_owner(sender), _owner(receiver), label)
-        edges.setdefault(key, Edge(key[0], key[1], label))
+    for link in joined[:MOST_LINKS]:
+        if len(boxes) <= 2 * MOST_BOXES:
+            _add_link(link, boxes, places, edges)
     graph = Graph(tuple(boxes.values()), tuple(edges.values()), tuple(groups.values()), direction=Direction.DOWN)
     return Diagram(graph, places) if boxes else None
+
+
+def _add_link(
+    link: Link, boxes: dict[str, Box], places: dict[str, Location], edges: dict[tuple[str, str, str], Edge]
+) -> None:
+    """An edge from who sends to who receives, named after the channel."""
+    name = link.pattern.replace(" ", "") or link.channel.name or link.channel.address
+    label = " ".join(dict.fromkeys((link.channel.transport, name)))[:40]
+    run = {key.rpartition(" ")[2]: key for key in boxes}
+    for sender in dict.fromkeys(run.get(name, name) for name in map(owner_of, link.senders)):
+        for receiver in dict.fromkeys(run.get(name, name) for name in map(owner_of, link.receivers)):
+            for end in (sender, receiver):
+                boxes.setdefault(end, Box(end, (end,)))
+                places.setdefault(end, link.channel.location)
+            edges.setdefault((sender, receiver, label), Edge(sender, receiver, label))
 
 
 def _add_process(
@@ -55,8 +62,9 @@ def _add_process(
     edges: dict[tuple[str, str, str], Edge],
     groups: dict[str, Group],
 ) -> None:
-    group = f"file {s.location.path.stem}"
-    groups.setdefault(group, Group(group, s.location.path.name))
+    path = s.location.path
+    group = f"file {path}"
+    groups.setdefault(group, Group(group, f"{path.parent.name}/{path.name}"))
     boxes.setdefault(s.where, Box(s.where, (s.where,), group=group))
     places.setdefault(s.where, s.location)
     key = f"{s.kind} {s.target}"
@@ -64,25 +72,6 @@ def _add_process(
     boxes.setdefault(key, Box(key, (s.kind, target), border=Border.DOUBLE))
     places.setdefault(key, s.location)
     edges.setdefault((s.where, key, s.how), Edge(s.where, key, f"starts by {s.how}"[:40]))
-
-
-def _owner(channel: Channel) -> str:
-    """The class or function that opens an end."""
-    return channel.where.rpartition(".")[0] or channel.where
-
-
-def _partner(sender: Channel, channels: list[Channel]) -> Channel | None:
-    """The end that receives from a socket: the opposite kind at the same address, by its last name."""
-    wanted = PARTNERS.get(sender.pattern)
-    key = _key(sender.address)
-    if wanted is None or not key:
-        return None
-    return next((c for c in channels if c.pattern == wanted and _key(c.address) == key), None)
-
-
-def _key(address: str) -> str:
-    """`self.config.backend_addr` and `config.backend_addr` are one address."""
-    return address.rpartition(".")[2].strip("\"'() ")
 
 
 def state_diagram(system: System) -> Diagram | None:

@@ -15,6 +15,7 @@ from kernelscope.syntax.python import tree as t
 TAKES = {"popleft", "pop", "pop_request", "peek_request", "heappop", "get_nowait"}
 REMOVES = {"popleft", "pop", "pop_request", "heappop", "get_nowait", "remove"}
 PUTS = {"append", "add", "appendleft"}
+PROMPTS = {"prompt", "prompts", "prefill"}
 
 
 def continuous(source: PythonSource) -> Iterator[Claim]:
@@ -136,7 +137,7 @@ def chunks(source: PythonSource) -> Iterator[Claim]:
             if not isinstance(statement, t.Assign) or not isinstance(statement.value, t.Call):
                 continue
             cut = statement.value
-            operands = [a for a in cut.args if t.dotted(a)]
+            operands = [a for a in cut.args if t.dotted(a) or _is_length(a)]
             if last_name(cut.func) != "min" or len(cut.args) != 2 or len(operands) != 2:
                 continue
             budget = next((a for a in operands if _counted_down(scope.node, a, statement, known)), None)
@@ -154,9 +155,15 @@ def chunks(source: PythonSource) -> Iterator[Claim]:
             yield Claim(f"{scope.qualified_name} chunked prefill", value, (source.at(statement), source.at(scope.node)))
 
 
+def _is_length(node: t.Expr) -> bool:
+    return isinstance(node, t.Call) and t.dotted(node.func) == "len" and len(node.args) == 1
+
+
 def _counted_down(function: t.FunctionDef | t.ClassDef, name: t.Expr, cut: t.Assign, known: dict[str, t.Expr]) -> bool:
     """Whether a quantity is a budget: lowered by what is taken, or a limit less what is used."""
     dotted = t.dotted(name)
+    if dotted is None:
+        return False
     for node in own(function):
         if isinstance(node, t.AugAssign) and node.op == "-" and t.dotted(node.target) == dotted:
             return True
@@ -175,8 +182,9 @@ def _is_budget(name: t.Expr) -> bool:
 
 
 def _is_of_tokens(statement: t.Assign, operands: list[t.Expr]) -> bool:
-    names = [t.dotted(statement.targets[0]) or "", *(t.dotted(a) or "" for a in operands)]
-    return any({"token", "tokens", "chunk", "len", "extend"} & set(words(n)) for n in names)
+    lengths = (a.args[0] if isinstance(a, t.Call) else a for a in operands)
+    names = [t.dotted(statement.targets[0]) or "", *(t.dotted(a) or "" for a in lengths)]
+    return any({"token", "tokens", "chunk", "len", "extend", "prefill", "prompt"} & set(words(n)) for n in names)
 
 
 def _only_first(source: PythonSource, function: t.FunctionDef | t.ClassDef, operands: list[t.Expr]) -> str:
@@ -315,3 +323,65 @@ def _is_capacity(test: t.Compare) -> bool:
             if {"available", "free", "remaining", "capacity", "budget", "max"} & set(words(name)):
                 return True
     return False
+
+
+def pieces(source: PythonSource) -> Iterator[Claim]:
+    """`for start in range(0, n, size): part = prompt[start : start + size]` around a call: prompts go in pieces."""
+    for scope in source.module.functions():
+        for loop in own(scope.node):
+            match loop:
+                case t.For(target=t.Name(id=start), iter=t.Call(func=t.Name(id="range"), args=[_, _, size])):
+                    pass
+                case _:
+                    continue
+            taken = (n for n in t.walk(*loop.body) if isinstance(n, t.Subscript))
+            cut = next((n for n in taken if _is_piece(n, start, size)), None)
+            if cut is None or not PROMPTS & set(words(f"{scope.qualified_name} {source.quote(loop)}")):
+                continue
+            value = (
+                f"chunked prefill: {scope.qualified_name} runs the prompt in pieces of {source.quote(size)} tokens: "
+                f"for {start} in {source.quote(loop.iter)}, {source.quote(cut)}"
+            )
+            places = (source.at(loop.iter), source.at(cut), source.at(scope.node))
+            yield Claim(f"{scope.qualified_name} chunked prefill", value, places)
+
+
+def _is_piece(node: t.Subscript, start: str, size: t.Expr) -> bool:
+    match node.slice:
+        case t.Slice(lower=t.Name(id=low), upper=t.BinOp(left=left, op="+", right=right)):
+            return low == start == t.dotted(left) and t.dotted(right) == t.dotted(size) is not None
+        case _:
+            return False
+
+
+def static(source: PythonSource) -> Iterator[Claim]:
+    """Loops that run one batch until all of it is finished: `if done.all(): break`, and take nothing in between."""
+    for scope in source.module.functions():
+        for loop in own(scope.node):
+            if not isinstance(loop, t.For | t.While) or _moved(loop) is not None or _removing(loop):
+                continue
+            ends = next((n for n in loop.body if isinstance(n, t.If) and _all_done(n)), None)
+            if ends is None or not any(isinstance(c, t.Call) and _is_model(c) for c in t.walk(*loop.body)):
+                continue
+            value = (
+                f"static batching: {scope.qualified_name} runs one batch to its end, the loop stops when "
+                f"{source.quote(ends.test)}; no request joins in between (no continuous batching)"
+            )
+            yield Claim(
+                f"{scope.qualified_name} batching", value, (source.at(ends), source.at(loop), source.at(scope.node))
+            )
+
+
+def _all_done(branch: t.If) -> bool:
+    """`if finished.all(): break`, `if all(row.done for row in rows): break`."""
+    if not branch.body or not isinstance(branch.body[-1], t.Break | t.Return):
+        return False
+    match branch.test:
+        case t.Call(func=t.Attribute(attr="all"), args=[]) | t.Call(func=t.Name(id="all"), args=[_]):
+            return True
+        case _:
+            return False
+
+
+def _is_model(call: t.Call) -> bool:
+    return last_name(call.func) in ("forward", "generate_next") or "model" in words(last_name(call.func))

@@ -15,8 +15,9 @@ from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Scope
 
 MIN_CACHE_RANK = 4
+POSITIONS = {"pos", "position", "positions", "offset", "index", "idx", "step"}
 ELEMENT_SIZES = {"itemsize", "element_size", "_element_size", "get_dtype_size", "dtype_size"}
-ALLOCATORS = {"empty", "zeros", "full", "ones", "zeros_like", "empty_like"}
+ALLOCATORS = {"empty", "zeros", "full", "ones", "zeros_like", "empty_like", "allocate"}
 
 
 def paging(source: PythonSource) -> Iterator[Claim]:
@@ -97,12 +98,21 @@ def buffers(source: PythonSource) -> Iterator[Claim]:
 
 
 def _kept(source: PythonSource, function: t.FunctionDef | t.ClassDef) -> Iterator[tuple[t.Node, str, t.Call]]:
-    """Allocations that are stored in an attribute, or registered as a buffer of a module."""
+    """Allocations that are stored in an attribute, registered as a buffer, or returned as a cache."""
+    returned = {
+        n.id for r in own(function) if isinstance(r, t.Return) and r.value is not None
+        for n in t.walk(r.value) if isinstance(n, t.Name) and {"cache", "kv"} & set(words(n.id))
+    }  # fmt: skip
     for node in own(function):
         match node:
-            case t.Assign(targets=[t.Attribute() as target], value=(t.Call() | t.IfExp()) as value):
+            case t.Assign(
+                targets=[t.Attribute() as target] | [t.Subscript(value=t.Attribute()) as target],
+                value=(t.Call() | t.IfExp()) as value,
+            ):
                 call = value.body if isinstance(value, t.IfExp) else value
                 name = source.quote(target)
+            case t.Assign(targets=[t.Name(id=name)], value=t.Call() as call) if name in returned:
+                pass
             case t.Call(func=t.Attribute(attr="register_buffer"), args=[t.Constant(value=str() as name), call, *_]):
                 pass
             case _:
@@ -137,7 +147,36 @@ def _indexing(source: PythonSource, sizes: list[t.Expr]) -> str:
         return "; indexed by block (paged)"
     if any({"seq", "sequence", "length", "len", "positions", "context", "ctx"} & dim for dim in named):
         return "; contiguous: every sequence has its positions up to the maximum, not paged"
+    if any({"batch", "bsz"} & dim for dim in named):
+        return "; contiguous: every sequence of the batch has a row of its own, not paged"
     return ""
+
+
+def rings(source: PythonSource) -> Iterator[Claim]:
+    """`position % size` as an index into a cache: a rotating buffer that keeps the last positions."""
+    for scope in source.module.functions():
+        if not {"cache", "kv", "window"} & {*words(scope.qualified_name), *words(source.path.stem)}:
+            continue
+        for node in own(scope.node):
+            match node:
+                case t.Assign(value=value):
+                    turns = [n for n in t.walk(value) if isinstance(n, t.BinOp) and _is_turn(n)]
+                case _:
+                    continue
+            if turns:
+                size = source.quote(turns[0].right)
+                text = (
+                    f"rotating buffer (ring): {source.quote(node)}: a position is stored modulo {size}, so the cache "
+                    f"keeps the last {size} positions and the oldest is overwritten"
+                )
+                yield Claim(f"{scope.qualified_name} rotating buffer", text, (source.at(node), source.at(scope.node)))
+                break
+
+
+def _is_turn(node: t.BinOp) -> bool:
+    """`positions % cache_size`."""
+    left, right = set(words(last_name(node.left))), set(words(last_name(node.right)))
+    return node.op == "%" and bool(left & POSITIONS) and bool(right & {"size", "window", "len", "length", "capacity"})
 
 
 def sizing(source: PythonSource) -> Iterator[Claim]:

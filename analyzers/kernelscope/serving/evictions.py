@@ -13,7 +13,8 @@ from kernelscope.serving.guards import inside, own
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
-FREEING = {"evict", "eviction", "free", "alloc", "allocate", "reclaim", "release", "prune", "unreferenced", "victim"}
+FREEING = {"evict", "eviction", "free", "alloc", "allocate", "allocation", "reclaim", "release", "prune", "victim",
+           "unreferenced"}  # fmt: skip
 CACHES = {"cache", "caches", "kv", "page", "pages", "block", "blocks", "prefix", "lru"}
 RECENT = {"access", "accessed", "recent", "recency", "last", "lru", "time", "timestamp", "used", "serial", "age"}
 SORTED_SETS = {"SortedSet", "SortedList", "SortedDict", "SortedKeyList"}
@@ -24,7 +25,7 @@ def evictions(source: PythonSource) -> Iterator[Claim]:
     for scope in source.module.functions():
         if not isinstance(scope.node, t.FunctionDef):
             continue
-        calls = [n for n in own(scope.node) if isinstance(n, t.Call)]
+        calls = [n for n in inside(scope.node) if isinstance(n, t.Call)]
         names = [(t.dotted(c.func) or "").rpartition(".")[2] for c in calls]
         spoken = {*words(scope.qualified_name), *words(source.path.stem)}
         if "heappop" in names and "heapify" in names and FREEING & spoken:
@@ -35,9 +36,11 @@ def evictions(source: PythonSource) -> Iterator[Claim]:
             value = f"by a heap: the least element is evicted first; {source.quote(pops)}"
             if order is not None:
                 value += f"; elements compare by `{source.quote(order)}`"
+                value += ": least recently used first" if _is_recency(order) else ""
             if tests:
                 value += f"; candidates: {', '.join(m.name for m in candidates)} where {' and '.join(tests[:4])}"
             where = [source.at(pops), source.at(scope.node), *(source.at(m) for m in candidates)]
+            where += [source.at(order)] if order is not None else []
             yield Claim(f"{scope.qualified_name} eviction", value, tuple(where))
         for call in calls:
             held = _first_out(call)
@@ -75,6 +78,15 @@ def _order(source: PythonSource) -> t.Expr | None:
     if len(found) != 1:
         return None
     return next((n.value for n in own(found[0]) if isinstance(n, t.Return) and n.value is not None), None)
+
+
+def _is_recency(order: t.Expr) -> bool:
+    """`self.last_used < other.last_used`: what was used longest ago is the least."""
+    match order:
+        case t.Compare(left=t.Attribute(value=t.Name(id="self"), attr=attr), ops=["<"]):
+            return len(RECENT & set(words(attr))) > 0
+        case _:
+            return False
 
 
 def _called(source: PythonSource, owner: t.ClassDef | None, calls: list[t.Call]) -> list[t.FunctionDef]:

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 from kernelscope.results import Location
 from kernelscope.serving.claims import PythonSource
-from kernelscope.serving.guards import guards_text, statements
+from kernelscope.serving.guards import guards_text, own_calls, statements
 from kernelscope.syntax.python import tree as t
+from kernelscope.syntax.python.lower import Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class Transition:
 def transitions(source: PythonSource) -> Iterator[Transition]:
     """Stores of `Class.MEMBER` into attributes, in source order: states where the class is an enum."""
     for scope in source.module.functions():
-        taken = _taken(scope.node)
+        taken = {**_given(scope), **_taken(scope.node)}
         for statement, guards in statements(scope.node):
             if not isinstance(statement, t.Assign):
                 continue
@@ -60,9 +61,31 @@ def _taken(function: t.FunctionDef | t.ClassDef) -> dict[str, str]:
                     found.setdefault(name, queue.attr)
             case t.Assign(targets=[t.Name(id=name)], value=t.Subscript(value=t.Attribute(attr=queue))):
                 found.setdefault(name, queue)
+            case t.ExprStmt(value=t.Call(func=t.Attribute(value=t.Attribute(attr=queue), attr="remove"), args=[one])):
+                found.setdefault(t.dotted(one) or "", queue)
             case _:
                 pass
     return found
+
+
+def _given(scope: Scope) -> dict[str, str]:
+    """Arguments that all callers in the class take from one queue: `self.preempt(self.running.pop())`."""
+    if scope.owner is None or not isinstance(scope.node, t.FunctionDef):
+        return {}
+    found: dict[str, set[str]] = {}
+    names = [p.name for p in scope.node.args][1:]
+    for method in scope.owner.methods():
+        taken = _taken(method)
+        for call in own_calls(method):
+            if t.dotted(call.func) != f"self.{scope.node.name}":
+                continue
+            for name, argument in zip(names, call.args, strict=False):
+                match argument:
+                    case t.Call(func=t.Attribute(value=t.Attribute(attr=queue), attr="pop" | "popleft")):
+                        found.setdefault(name, set()).add(queue)
+                    case _:
+                        found.setdefault(name, set()).add(taken.get(t.dotted(argument) or "", ""))
+    return {name: next(iter(queues)) for name, queues in found.items() if len(queues) == 1 and "" not in queues}
 
 
 def initial_states(source: PythonSource) -> Iterator[Transition]:

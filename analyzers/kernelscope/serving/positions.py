@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource, literal
-from kernelscope.serving.guards import last_name, own
+from kernelscope.serving.guards import assignments, last_name, own
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
@@ -28,7 +28,7 @@ def rotations(source: PythonSource) -> Iterator[Claim]:
         stored = {target for n in own(scope.node) if isinstance(n, t.Assign) for target in n.targets}
         read = [n for n in own(scope.node) if n not in stored]
         neighbours = [n for n in read if _pairs(n)]
-        halves = [n for n in read if _is_half(n)]
+        halves = [n for n in read if _is_half(n, assignments(scope.node))]
         if bool(neighbours) == bool(halves):
             continue
         shown = (neighbours or halves)[0]
@@ -70,11 +70,11 @@ def _pairs(node: t.Node) -> bool:
             return False
 
 
-def _is_half(node: t.Node) -> bool:
+def _is_half(node: t.Node, known: dict[str, t.Expr]) -> bool:
     """`x[..., : n // 2]`, `x.chunk(2, dim=-1)`, `reshape(..., 2, -1)`."""
     match node:
         case t.Subscript():
-            return any(_ends_halfway(s) for s in _slices(node))
+            return any(_ends_halfway(s, known) for s in _slices(node))
         case t.Call(func=func, args=args) if last_name(func) == "chunk":
             return any(literal(a) == 2 for a in args)
         case t.Call(func=func, args=args) if last_name(func) in ("view", "reshape", "unflatten"):
@@ -98,8 +98,10 @@ def _slices(node: t.Subscript) -> list[t.Slice]:
     return [part for part in parts if isinstance(part, t.Slice)]
 
 
-def _ends_halfway(part: t.Slice) -> bool:
-    match part:
+def _ends_halfway(part: t.Slice, known: dict[str, t.Expr]) -> bool:
+    """`: d // 2`, also by a name: `half = d // 2`."""
+    upper = known.get(part.upper.id) if isinstance(part.upper, t.Name) else part.upper
+    match t.Slice(part.lower, upper, part.step, part.span):
         case t.Slice(lower=None, upper=t.BinOp(op="//", right=t.Constant(value=2)), step=None):
             return True
         case _:

@@ -94,12 +94,36 @@ def offered(source: PythonSource) -> Iterator[Claim]:
                     )
 
 
+def shortened(source: PythonSource) -> Iterator[Claim]:
+    """Searches that drop the last token of what they are given: `ids = ids[:-1]` before a loop over it."""
+    for scope in source.module.functions():
+        if not SEARCHES & set(words(scope.node.name)) or not any(
+            isinstance(n, t.For | t.While) for n in own(scope.node)
+        ):
+            continue
+        for node in own(scope.node):
+            match node:
+                case t.Assign(targets=[t.Name()], value=t.Subscript(value=t.Name(id=given)) as cut):
+                    pass
+                case _:
+                    continue
+            is_given = isinstance(scope.node, t.FunctionDef) and given in {p.name for p in scope.node.args}
+            if is_given and _less_one(cut, {}) is not None:
+                value = (
+                    f"the prefix match looks at all but the last token: {scope.qualified_name} searches "
+                    f"{source.quote(cut)}, so one token is left to compute"
+                )
+                yield Claim(
+                    f"{scope.qualified_name} prefix match limit", value, (source.at(node), source.at(scope.node))
+                )
+
+
 def _less_one(argument: t.Expr, known: dict[str, t.Expr]) -> t.Expr | None:
     """The `n - 1` in `x[: n - 1]`, or that a name given by position or keyword is bound to."""
     match argument:
         case t.Subscript(slice=t.Slice(upper=t.BinOp(op="-", right=t.Constant(value=1)) as limit)):
             return limit
-        case t.Subscript(slice=t.Slice(lower=None, upper=t.UnaryOp(op="-", operand=t.Constant(value=1)) as limit)):
+        case t.Subscript(slice=t.Slice(lower=None, upper=t.Constant(value=-1) as limit)):
             return limit
         case t.Name(id=name):
             value = known.get(name)

@@ -1,6 +1,6 @@
-"""Processes, channels and routes of a program: what is started, what they talk through, and what is served.
+"""Processes and routes of a program: what is started, and what is served.
 
-Kinds come from the libraries' own constructors (multiprocessing, threading, ZeroMQ, Ray, FastAPI-like routers).
+Kinds come from the libraries' own constructors (multiprocessing, threading, Ray, FastAPI-like routers).
 """
 
 from __future__ import annotations
@@ -18,10 +18,8 @@ STARTERS = {"Process": "process", "Thread": "thread", "ProcessPoolExecutor": "pr
             "ThreadPoolExecutor": "thread pool", "Popen": "process"}  # fmt: skip
 ACTS = {"start", "run", "process", "main", "serve", "loop", "launch", "worker", "manager", "server"}
 """Words of functions that processes run."""
-SOCKETS = {"PUSH", "PULL", "PUB", "SUB", "REQ", "REP", "ROUTER", "DEALER", "PAIR", "XPUB", "XSUB"}
-QUEUES = {"Queue": "queue", "SimpleQueue": "queue", "JoinableQueue": "queue", "Pipe": "pipe",
-          "SharedMemory": "shared memory", "Event": "event", "Barrier": "barrier"}  # fmt: skip
-CONCURRENT = ("multiprocessing", "torch.multiprocessing", "queue", "threading", "asyncio")
+RUN = {"target", "func", "fn", "entry", "main"}
+"""Names of fields that hold what a process runs."""
 ROUTE_METHODS = {"get", "post", "put", "delete", "patch", "websocket", "route", "api_route"}
 
 
@@ -34,17 +32,6 @@ class Started:
     how: str
     where: str
     condition: str
-    location: Location
-
-
-@dataclass(frozen=True, slots=True)
-class Channel:
-    """One end of a channel: transport, pattern (socket type), and the address or name in the source's words."""
-
-    transport: str
-    pattern: str
-    address: str
-    where: str
     location: Location
 
 
@@ -81,53 +68,35 @@ def started(source: PythonSource) -> Iterator[Started]:
                 yield Started("actor", name.rpartition(".")[0], name, scope.qualified_name, "", source.at(call))
 
 
+def launchers(source: PythonSource) -> Iterator[tuple[str, str]]:
+    """Classes whose methods start a process that runs one of their fields, with the field: `target=self.target`."""
+    for scope in source.module.functions():
+        for call in own_calls(scope.node) if scope.owner is not None else ():
+            last = (t.dotted(call.func) or "").rpartition(".")[2]
+            target = next((k.value for k in call.keywords if k.arg == "target"), None)
+            if STARTERS.get(last) == "process" and isinstance(target, t.Attribute) and t.dotted(target.value) == "self":
+                assert scope.owner is not None
+                yield scope.owner.name, target.attr
+
+
+def targets(source: PythonSource) -> Iterator[Started]:
+    """Functions that constructors are given by keyword: processes where the class starts them."""
+    for scope in source.module.functions():
+        for call in own_calls(scope.node):
+            name = t.dotted(call.func) or ""
+            if not name.rpartition(".")[2][:1].isupper() or name.rpartition(".")[2] in STARTERS:
+                continue
+            for k in call.keywords:
+                if k.arg in RUN and isinstance(k.value, t.Name | t.Attribute):
+                    target = source.quote(k.value)
+                    yield Started(k.arg, target, name, scope.qualified_name, "", source.at(k.value))
+
+
 def _handed(call: t.Call) -> Iterator[t.Expr]:
     """Functions that a call hands over in a list, as launchers of several processes take them."""
     for given in (*call.args, *(k.value for k in call.keywords)):
         if isinstance(given, t.List | t.Tuple) and all(isinstance(e, t.Name | t.Attribute) for e in given.elts):
             yield from (e for e in given.elts if ACTS & set(words(t.dotted(e) or "")))
-
-
-def channels(source: PythonSource) -> Iterator[Channel]:
-    """Ends of channels that a file opens: sockets, queues, pipes, shared memory."""
-    for scope in source.module.functions():
-        for call in own_calls(scope.node):
-            name = t.dotted(call.func) or (call.func.attr if isinstance(call.func, t.Attribute) else "")
-            last = name.rpartition(".")[2]
-            kinds = [a.attr for a in call.args if isinstance(a, t.Attribute) and a.attr in SOCKETS]
-            if kinds:
-                address = next((source.quote(a) for a in call.args if not _is_socket(a)), "")
-                yield Channel("ZeroMQ", kinds[0], address, scope.qualified_name, source.at(call))
-            elif last in QUEUES and _is_concurrent(source, name):
-                address = next((source.quote(k.value) for k in call.keywords if k.arg == "name"), "")
-                yield Channel(QUEUES[last], "", address, scope.qualified_name, source.at(call))
-
-
-def _is_socket(node: t.Expr) -> bool:
-    return isinstance(node, t.Attribute) and node.attr in SOCKETS
-
-
-def _is_concurrent(source: PythonSource, name: str) -> bool:
-    """Whether a constructor comes from a module of processes or threads, by the file's imports."""
-    first = name.partition(".")[0]
-    for statement in t.flat(source.module.body):
-        if isinstance(statement, t.Import):
-            for alias in statement.names:
-                if alias.bound == first:
-                    return alias.name.startswith(CONCURRENT)
-        elif isinstance(statement, t.ImportFrom):
-            for alias in statement.names:
-                if alias.bound == first:
-                    return f"{statement.module}.{alias.name}".startswith(CONCURRENT)
-    contexts = {
-        target.id
-        for node in t.walk(*source.module.body)
-        if isinstance(node, t.Assign) and isinstance(node.value, t.Call)
-        and (t.dotted(node.value.func) or "").endswith("get_context")
-        for target in node.targets
-        if isinstance(target, t.Name)
-    }  # fmt: skip
-    return first in contexts
 
 
 def routes(source: PythonSource) -> Iterator[Route]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from kernelscope.results import Location
 from kernelscope.serving.claims import Claim, PythonSource, literal
-from kernelscope.serving.guards import inside, own
+from kernelscope.serving.guards import assignments, inside, own
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
@@ -182,6 +182,23 @@ def orders(source: PythonSource) -> Iterator[Claim]:
                     )
                     places = (source.at(node), source.at(scope.node), *_gone_through(source, scope.node))
                     yield Claim(f"{scope.qualified_name} order", value, places)
+                    continue
+                case t.Call(func=t.Name(id="next"), args=[t.Call(func=t.Name(id="iter"), args=[queue, *_])]):
+                    if REQUESTS & set(words(source.quote(queue))):
+                        value = (
+                            f"policy FCFS (first come, first served): the first of {source.quote(queue)} is taken, "
+                            f"which keeps the order of insertion ({source.quote(node)})"
+                        )
+                        yield Claim(f"{scope.qualified_name} order", value, (source.at(node), source.at(scope.node)))
+                    continue
+                case t.Call(func=t.Attribute(value=t.Name(id=name) as queue, attr="popleft")):
+                    origin = assignments(scope.node).get(name)
+                    if origin is not None and REQUESTS & {*words(name), *words(source.quote(origin))}:
+                        value = (
+                            f"policy FCFS (first come, first served, FIFO): {name} = {source.quote(origin)} is taken "
+                            f"from the front ({source.quote(node)})"
+                        )
+                        yield Claim(f"{scope.qualified_name} order", value, (source.at(node), source.at(scope.node)))
                     continue
                 case t.Call(func=t.Name(id="sorted"), args=[queue, *_], keywords=keywords):
                     pass

@@ -31,6 +31,7 @@ from kernelscope.serving.c_functions import CSource
 from kernelscope.serving.c_procedures import c_procedures
 from kernelscope.serving.c_settings import c_settings, c_tables
 from kernelscope.serving.c_waits import c_syncs
+from kernelscope.serving.channels import Channel, Use, channels, uses
 from kernelscope.serving.claims import Claim, PythonSource
 from kernelscope.serving.collectives import Collective, collectives, groups, wrapped_collectives
 from kernelscope.serving.constraints import Constraint, c_constraints, constraints
@@ -45,9 +46,10 @@ from kernelscope.serving.preemption import preemptions
 from kernelscope.serving.preferences import preferences
 from kernelscope.serving.presets import presets
 from kernelscope.serving.procedures import Procedure, procedures
-from kernelscope.serving.processes import Channel, Route, Started, channels, routes, started
+from kernelscope.serving.processes import Route, Started, launchers, routes, started, targets
 from kernelscope.serving.registries import Registry, registries, stacks
 from kernelscope.serving.sizes import derived_sizes
+from kernelscope.serving.streams import streams
 from kernelscope.serving.trees import trees
 from kernelscope.serving.waits import Sync, syncs
 from kernelscope.serving.weights import shared_weights
@@ -59,6 +61,7 @@ FINDERS: tuple[tuple[str, Finder], ...] = (
     ("config", presets),
     ("serving.kv_cache", caches.paging),
     ("serving.kv_cache", caches.buffers),
+    ("serving.kv_cache", caches.rings),
     ("serving.kv_cache", sharing.reference_counts),
     ("serving.kv_cache", evictions.evictions),
     ("serving.kv_cache", evictions.recency),
@@ -69,6 +72,7 @@ FINDERS: tuple[tuple[str, Finder], ...] = (
     ("serving.prefix_cache", trees),
     ("serving.prefix_cache", prefixes.lookups),
     ("serving.prefix_cache", prefixes.offered),
+    ("serving.prefix_cache", prefixes.shortened),
     ("serving.scheduling", overlaps),
     ("serving.scheduling", queues.orders),
     ("serving.scheduling", switches),
@@ -78,6 +82,8 @@ FINDERS: tuple[tuple[str, Finder], ...] = (
     ("serving.scheduling", batches.passed_over),
     ("serving.batching", batches.chunks),
     ("serving.batching", batches.admissions),
+    ("serving.batching", batches.pieces),
+    ("serving.batching", batches.static),
     ("serving.topology.addresses", endpoints.addresses),
     ("topology.execution", execution.captures),
     ("topology.execution", execution.replays),
@@ -94,9 +100,11 @@ FINDERS: tuple[tuple[str, Finder], ...] = (
     ("faq.precision", default_dtypes),
     ("faq.seqlen", lengths),
     ("distributed.groups", groups),
+    ("distributed.sharding", sharding.shares),
     ("units_of_work", work.dealing),
     ("tiling", work.tile_counts),
     ("dependencies.sync", work.tables),
+    ("dependencies.sync", streams),
     ("dependencies.order", work.producers),
     ("dependencies.order", work.intersections),
 )
@@ -123,7 +131,11 @@ class Reading:
     collectives: list[Collective] = field(default_factory=list[Collective])
     wrapped: list[Collective] = field(default_factory=list[Collective])
     started: list[Started] = field(default_factory=list[Started])
+    launchers: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    """Classes that start a process, with the field that they run."""
+    targets: list[Started] = field(default_factory=list[Started])
     channels: list[Channel] = field(default_factory=list[Channel])
+    uses: list[Use] = field(default_factory=list[Use])
     routes: list[Route] = field(default_factory=list[Route])
     metrics: list[Metric] = field(default_factory=list[Metric])
     transitions: list[lifecycle.Transition] = field(default_factory=list[lifecycle.Transition])
@@ -157,7 +169,10 @@ def read_python(source: PythonSource) -> Reading:
     reading.collectives += collectives(source)
     reading.wrapped += wrapped_collectives(source)
     reading.started += started(source)
+    reading.launchers += launchers(source)
+    reading.targets += targets(source)
     reading.channels += channels(source)
+    reading.uses += uses(source)
     reading.routes += routes(source)
     reading.metrics += metrics(source)
     reading.transitions += lifecycle.initial_states(source)

@@ -11,12 +11,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kernelscope.results import Location
-from kernelscope.serving.claims import PythonSource
+from kernelscope.serving.claims import Claim, PythonSource
 from kernelscope.serving.guards import last_name, own, own_calls
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
 DIVIDES = {"div", "divide", "distribute", "partition", "shard", "split"}
+LAYERS = {"layer", "layers"}
 ADJECTIVES = {"in": "input", "input": "input", "out": "output", "output": "output"}
 
 
@@ -61,9 +62,9 @@ def sharded(source: PythonSource) -> Iterator[Sharded]:
 def _division(source: PythonSource, node: t.Node) -> tuple[str, str] | None:
     """`size // world_size` or `divide(size, world_size)`: what is divided and the whole expression."""
     match node:
-        case t.BinOp(left=left, op="//", right=right) if _is_world(right):
+        case t.BinOp(left=left, op="//", right=right) if is_world(right):
             return _axis(left), source.quote(node)
-        case t.Call(args=[left, right, *_], func=func) if _is_world(right) and DIVIDES & set(words(last_name(func))):
+        case t.Call(args=[left, right, *_], func=func) if is_world(right) and DIVIDES & set(words(last_name(func))):
             return _axis(left), source.quote(node)
         case _:
             return None
@@ -77,7 +78,8 @@ def _building(cls: t.ClassDef, init: t.FunctionDef | None) -> list[t.FunctionDef
     return [init, *(m for m in cls.methods() if m.name in called and m is not init)]
 
 
-def _is_world(node: t.Expr) -> bool:
+def is_world(node: t.Expr) -> bool:
+    """Whether something is the number of ranks, by its name."""
     name = last_name(node.func) if isinstance(node, t.Call) else last_name(node)
     parts = set(words(name))
     return bool(parts & {"world", "tp", "ep", "ranks", "partitions", "degree", "parallel"}) or name in (
@@ -168,3 +170,25 @@ def _spoken(source: PythonSource) -> Iterator[Plan]:
                 named = [source.quote(e).strip("\"'") for e in before if isinstance(e, t.Constant | t.Attribute)]
                 if named:
                     yield Plan("", ".".join(named[-2:]), str(styles[0].value), source.at(row[0]))
+
+
+def shares(source: PythonSource) -> Iterator[Claim]:
+    """Layers dealt out to ranks: a count of layers divided by the number of ranks."""
+    if source.aside:
+        return
+    for scope in source.module.functions():
+        for node in own(scope.node):
+            match node:
+                case t.Assign(targets=[target], value=(t.BinOp() | t.Call()) as value):
+                    divides = [n for n in t.walk(value) if isinstance(n, t.BinOp) and _deals_layers(source, n)]
+                case _:
+                    continue
+            if divides:
+                name, said = t.dotted(target) or "", source.quote(value)
+                text = f"layers are dealt out to ranks (pipeline): {name} = {said} in {scope.qualified_name}"
+                yield Claim(f"{scope.qualified_name} {name}", text, (source.at(node), source.at(scope.node)))
+
+
+def _deals_layers(source: PythonSource, node: t.BinOp) -> bool:
+    is_share = node.op in ("/", "//", "%") and is_world(node.right)
+    return is_share and bool(LAYERS & set(words(source.quote(node.left))))

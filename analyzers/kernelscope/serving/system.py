@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 
 from kernelscope.serving.bindings import Loader, Native
+from kernelscope.serving.channels import Channel, Link, links
 from kernelscope.serving.claims import Claim
 from kernelscope.serving.collectives import Collective
 from kernelscope.serving.constraints import Constraint
@@ -21,7 +22,7 @@ from kernelscope.serving.numbering import numbering_claims
 from kernelscope.serving.parallel import Layer, layer_claims, plan_claims, sharded_layers
 from kernelscope.serving.parameters import Parameter, overridden
 from kernelscope.serving.procedures import Procedure
-from kernelscope.serving.processes import Channel, Route, Started
+from kernelscope.serving.processes import Route, Started
 from kernelscope.serving.reading import Reading
 from kernelscope.serving.registries import Registry
 from kernelscope.serving.sections import hits
@@ -89,13 +90,27 @@ class System:
             found.append(registry)
         return found
 
-    @property
-    def started(self) -> Iterator[Started]:
-        return (entry for reading in self.readings for entry in reading.started)
+    @cached_property
+    def started(self) -> list[Started]:
+        """Processes and threads; those that a class of the system starts are named by what it is given to run."""
+        fields = dict(entry for reading in self.readings for entry in reading.launchers)
+        found: list[Started] = []
+        for reading in self.readings:
+            found += [s for s in reading.started if s.target.removeprefix("self.") not in fields.values()]
+            for s in reading.targets:
+                if fields.get(s.how.rpartition(".")[2]) == s.kind:
+                    found.append(replace(s, kind="process"))
+        return found
 
     @property
     def channels(self) -> Iterator[Channel]:
         return (entry for reading in self.readings for entry in reading.channels)
+
+    @cached_property
+    def links(self) -> list[Link]:
+        """Channels outside tests and examples, with who sends and who receives."""
+        readings = [reading for reading in self.readings if not reading.aside]
+        return links((c for r in readings for c in r.channels), (u for r in readings for u in r.uses))
 
     @property
     def routes(self) -> Iterator[Route]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from kernelscope.results import Location
 from kernelscope.serving.claims import Claim, PythonSource
 from kernelscope.serving.guards import own
 from kernelscope.serving.sections import words
@@ -38,11 +39,40 @@ def trees(source: PythonSource) -> Iterator[Claim]:
             joined = joined or (children[pair][0], children[pair][1], parents[pair])
         if len(cuts) >= 2 and "split" in words(scope.qualified_name):
             split = (scope.node, f"{scope.qualified_name}: {source.quote(cuts[0])} and {source.quote(cuts[-1])}")
-    if joined is None or split is None:
+    if joined is None:
         return
     node, down, up = joined
+    if split is None:
+        yield from _unsplit(source, node, down, up)
+        return
     value = (
         f"radix tree: nodes hold their children in `{down}` and their `{up}`; a node is split where keys part "
         f"({split[1]}), so requests with a common beginning share its cache"
     )
     yield Claim(f"{source.path.stem} prefix tree", value, (source.at(split[0]), source.at(node)))
+
+
+def _unsplit(source: PythonSource, joined: t.Node, down: str, up: str) -> Iterator[Claim]:
+    """A tree whose nodes are never split: a key is a whole piece, found by `node.children.get(piece)`."""
+    for scope in source.module.functions():
+        for node in own(scope.node):
+            match node:
+                case t.Call(func=t.Attribute(value=t.Attribute(attr=attr), attr="get"), args=[_, *_]) if attr == down:
+                    value = (
+                        f"prefix tree: nodes hold their children in `{down}` by key and their `{up}`; they are never "
+                        f"split, a key is a whole piece of tokens: {scope.qualified_name} looks up {source.quote(node)}"
+                    )
+                    places = (source.at(joined), source.at(node), source.at(scope.node), *_class_with(source, down, up))
+                    yield Claim(f"{source.path.stem} prefix tree", value, places)
+                    return
+                case _:
+                    pass
+
+
+def _class_with(source: PythonSource, *fields: str) -> list[Location]:
+    """The class that declares fields of these names."""
+    for scope in source.module.classes():
+        declared = {s.target.id for s in scope.node.body if isinstance(s, t.AnnAssign) and isinstance(s.target, t.Name)}
+        if declared >= set(fields):
+            return [source.at(scope.node)]
+    return []

@@ -1,0 +1,222 @@
+"""Channels of a program: sockets, queues, pipes, events and shared memory, who opens them and who sends and receives.
+
+Kinds come from the libraries' own constructors. The ends of a socket meet at an address; those of a queue are found by
+the name that the program hands it on under.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from kernelscope.results import Location
+from kernelscope.serving.claims import PythonSource
+from kernelscope.serving.guards import Guard, all_guards_text, calls, guards_text, inside, own, statements
+from kernelscope.syntax.python import tree as t
+from kernelscope.syntax.python.lower import Scope
+
+SOCKETS = {"PUSH", "PULL", "PUB", "SUB", "REQ", "REP", "ROUTER", "DEALER", "PAIR", "XPUB", "XSUB"}
+PARTNERS = {"PUSH": "PULL", "PUB": "SUB", "REQ": "REP", "DEALER": "ROUTER", "XPUB": "XSUB", "PAIR": "PAIR"}
+"""Socket kinds that send, with the kind that receives from them."""
+QUEUES = {"Queue": "queue", "SimpleQueue": "queue", "JoinableQueue": "queue", "Pipe": "pipe",
+          "SharedMemory": "shared memory", "Event": "event", "Barrier": "barrier"}  # fmt: skip
+CONCURRENT = ("multiprocessing", "torch.multiprocessing", "queue", "threading", "asyncio")
+SENDS = {"put", "put_nowait", "set"}
+RECEIVES = {"get", "get_nowait", "wait"}
+MOST_ENDS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """One end of a channel, or a whole queue: transport, socket type, and address in the source's words."""
+
+    transport: str
+    pattern: str
+    address: str
+    where: str
+    location: Location
+    name: str = ""
+    """The variable or attribute that holds it."""
+    condition: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """Something that is put into, or taken from, what a variable or attribute of this name holds."""
+
+    name: str
+    sends: bool
+    where: str
+    location: Location
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A channel with its two sides; either may be unknown."""
+
+    channel: Channel
+    senders: tuple[str, ...]
+    receivers: tuple[str, ...]
+    pattern: str
+    evidence: tuple[Location, ...]
+
+    @property
+    def text(self) -> str:
+        c = self.channel
+        said = " ".join(f"{c.transport} {self.pattern} {c.address or c.name} opened in {c.where}".split())
+        said += f" if {c.condition}" if c.condition else ""
+        if self.senders:
+            said += f"; {', '.join(self.senders)} {'sends' if len(self.senders) == 1 else 'send'}"
+        if self.receivers:
+            said += f"; {', '.join(self.receivers)} {'receives' if len(self.receivers) == 1 else 'receive'}"
+        return said
+
+
+def channels(source: PythonSource) -> Iterator[Channel]:
+    """Ends of channels that a file opens: sockets, queues, pipes, shared memory."""
+    for scope in source.module.functions():
+        for statement, guards in statements(scope.node):
+            for call in calls(statement):
+                name = t.dotted(call.func) or (call.func.attr if isinstance(call.func, t.Attribute) else "")
+                last = name.rpartition(".")[2]
+                held = _held(statement)
+                condition = " and ".join(guards_text(source, guards))
+                kinds = [a.attr for a in call.args if isinstance(a, t.Attribute) and a.attr in SOCKETS]
+                if kinds:
+                    given = next((source.quote(a) for a in call.args if not _is_socket(a)), "")
+                    address = given or _bound_to(source, scope, held, guards)
+                    yield Channel("ZeroMQ", kinds[0], address, scope.qualified_name, source.at(call), held, condition)
+                elif last in QUEUES and _is_concurrent(source, name):
+                    address = next((source.quote(k.value) for k in call.keywords if k.arg == "name"), "")
+                    where = scope.qualified_name
+                    yield Channel(QUEUES[last], "", address, where, source.at(call), _last(held), condition)
+
+
+def _held(statement: t.Stmt) -> str:
+    """What a statement binds its value to."""
+    match statement:
+        case t.Assign(targets=[t.Subscript(value=target)]) | t.Assign(targets=[target]) | t.AnnAssign(target=target):
+            return t.dotted(target) or ""
+        case _:
+            return ""
+
+
+def _last(name: str) -> str:
+    return name.rpartition(".")[2]
+
+
+def _bound_to(source: PythonSource, scope: Scope, held: str, guards: tuple[Guard, ...]) -> str:
+    """The address that a socket is bound or connected to under the same conditions."""
+    wanted = all_guards_text(source, guards)
+    for statement, others in statements(scope.node):
+        for call in calls(statement):
+            match call:
+                case t.Call(func=t.Attribute(value=socket, attr="bind" | "connect"), args=[address, *_]):
+                    if t.dotted(socket) == held and held and all_guards_text(source, others) == wanted:
+                        return source.quote(address)
+                case _:
+                    pass
+    return ""
+
+
+def _is_socket(node: t.Expr) -> bool:
+    return isinstance(node, t.Attribute) and node.attr in SOCKETS
+
+
+def _is_concurrent(source: PythonSource, name: str) -> bool:
+    """Whether a constructor comes from a module of processes or threads, by the file's imports."""
+    first = name.partition(".")[0]
+    for statement in t.flat(source.module.body):
+        if isinstance(statement, t.Import):
+            for alias in statement.names:
+                if alias.bound == first:
+                    return alias.name.startswith(CONCURRENT)
+        elif isinstance(statement, t.ImportFrom):
+            for alias in statement.names:
+                if alias.bound == first:
+                    return f"{statement.module}.{alias.name}".startswith(CONCURRENT)
+    contexts = {
+        target.id
+        for node in t.walk(*source.module.body)
+        if isinstance(node, t.Assign) and isinstance(node.value, t.Call)
+        and (t.dotted(node.value.func) or "").endswith("get_context")
+        for target in node.targets
+        if isinstance(target, t.Name)
+    }  # fmt: skip
+    return first in contexts
+
+
+def uses(source: PythonSource) -> Iterator[Use]:
+    """What functions put into or take from something that may be a channel."""
+    if source.aside:
+        return
+    for scope in source.module.functions():
+        for node in own(scope.node):
+            match node:
+                case t.Call(func=t.Attribute(value=held, attr=verb), args=args):
+                    sends = verb in SENDS or verb.startswith("send")
+                    takes = verb in RECEIVES or verb.startswith("recv")
+                    if not (sends or takes) or (bool(args) != sends and verb not in ("set", "recv", "send")):
+                        continue
+                case t.Subscript(value=t.Attribute(value=held, attr="buf")):
+                    sends = any(isinstance(n, t.Assign) and node in n.targets for n in inside(scope.node))
+                case _:
+                    continue
+            held = held.value if isinstance(held, t.Subscript) else held
+            if (name := _last(t.dotted(held) or "")) and name != "self":
+                yield Use(name, sends, scope.qualified_name, source.at(node))
+
+
+def links(opened: Iterable[Channel], used: Iterable[Use]) -> list[Link]:
+    """Channels with both their sides, each pair of sockets once."""
+    found = list(opened)
+    by_name: dict[str, list[Use]] = {}
+    for use in used:
+        by_name.setdefault(use.name, []).append(use)
+    made: list[Link] = []
+    joined: set[Location] = set()
+    for channel in found:
+        if channel.pattern:
+            partner = _partner(channel, found)
+            if partner is not None:
+                joined |= {channel.location, partner.location}
+                places = (channel.location, partner.location)
+                ends = (_end(channel),), (_end(partner),)
+                made.append(Link(channel, *ends, f"{channel.pattern} → {partner.pattern}", places))
+        elif channel.name:
+            ends = by_name.get(channel.name, [])
+            senders = tuple(dict.fromkeys(u.where for u in ends if u.sends))[:MOST_ENDS]
+            receivers = tuple(dict.fromkeys(u.where for u in ends if not u.sends))[:MOST_ENDS]
+            places = (channel.location, *(u.location for u in ends[: 2 * MOST_ENDS]))
+            made.append(Link(channel, senders, receivers, "", places))
+        else:
+            made.append(Link(channel, (), (), "", (channel.location,)))
+    alone = (c for c in found if c.pattern and c.location not in joined)
+    return [*made, *(Link(c, (), (), c.pattern, (c.location,)) for c in alone)]
+
+
+def _end(channel: Channel) -> str:
+    return f"{channel.where} (if {channel.condition})" if channel.condition else channel.where
+
+
+def _partner(sender: Channel, opened: list[Channel]) -> Channel | None:
+    """The end that receives from a socket: the opposite kind at the same address."""
+    wanted = PARTNERS.get(sender.pattern)
+    key = _key(sender.address)
+    if wanted is None or not key:
+        return None
+    return next((c for c in opened if c.pattern == wanted and c is not sender and _key(c.address) == key), None)
+
+
+def _key(address: str) -> str:
+    """`self.config.backend_addr` and `config.backend_addr` are one address, so are two hosts with one port."""
+    written = re.match(r"""[rbf]*["'](?:\w+)://(?:[^:/]*:)?(.+)["']$""", address)
+    named = written[1].strip("{}") if written is not None else address
+    return named.rpartition(".")[2].strip("\"'() ")
+
+
+def owner_of(end: str) -> str:
+    """The class or function that an end of a link belongs to."""
+    name = end.partition(" ")[0]
+    return name.rpartition(".")[0] or name

@@ -1,0 +1,41 @@
+"""CUDA streams that a program makes beside the one it computes on, with what it runs on them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kernelscope.serving.claims import Claim, PythonSource
+from kernelscope.serving.guards import last_name, own
+from kernelscope.syntax.python import tree as t
+
+MOST_USES = 4
+
+
+def streams(source: PythonSource) -> Iterator[Claim]:
+    """`self.copies = torch.cuda.Stream()` with the functions that say `with torch.cuda.stream(self.copies):`."""
+    if source.aside:
+        return
+    used: dict[str, list[tuple[str, t.Node]]] = {}
+    for scope in source.module.functions():
+        for node in own(scope.node):
+            match node:
+                case t.Call(func=func, args=[stream]) if last_name(func) in ("stream", "StreamContext"):
+                    if (name := t.dotted(stream)) is not None:
+                        used.setdefault(name, []).append((scope.qualified_name, node))
+                case _:
+                    pass
+    for scope in source.module.functions():
+        for node in own(scope.node):
+            match node:
+                case t.Assign(targets=[target], value=t.Call(func=func)) if last_name(func) == "Stream":
+                    name = t.dotted(target)
+                case _:
+                    continue
+            if name is None:
+                continue
+            uses = used.get(name, [])[:MOST_USES]
+            value = f"{scope.qualified_name} makes the stream {name} ({source.quote(node.value)})"
+            if uses:
+                value += f"; {', '.join(dict.fromkeys(where for where, _ in uses))} runs on it, beside the main stream"
+            places = (source.at(node), *(source.at(use) for _, use in uses))
+            yield Claim(f"{name.rpartition('.')[2]} stream", value, places)

@@ -1,0 +1,102 @@
+"""Channels with both their ends, processes that a class starts, streams and the layers that ranks get."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from kernelscope.serving.channels import channels, links, uses
+from kernelscope.serving.claims import PythonSource
+from kernelscope.serving.reading import read_python
+from kernelscope.serving.sharding import shares
+from kernelscope.serving.streams import streams
+from kernelscope.serving.system import join
+from kernelscope.serving.work import tile_counts
+
+Source = Callable[[str], PythonSource]
+
+SOCKETS = """
+import zmq
+
+class Desk:
+    def __init__(self, first):
+        if first:
+            self.line = context.socket(zmq.PUB)
+            self.line.bind(f"tcp://*:{self.door}")
+        else:
+            self.line = context.socket(zmq.SUB)
+            self.line.connect(f"tcp://localhost:{self.door}")
+"""
+QUEUES = """
+import torch.multiprocessing as mp
+
+def open_office():
+    letters = mp.Queue()
+    return letters
+
+def write(office):
+    office.letters.put("hello")
+
+def read(office):
+    while True:
+        print(office.letters.get())
+"""
+STARTED = """
+from torch.multiprocessing import Process
+
+class Job:
+    target: Callable
+
+    def make(self):
+        return Process(target=self.target)
+
+def plan():
+    return [Job(target=serve), Job(target=count)]
+"""
+COPIES = """
+class Mover:
+    def __init__(self):
+        self.copies = torch.cuda.Stream()
+
+    def load(self):
+        with torch.cuda.stream(self.copies):
+            self.weights.copy_(self.host)
+"""
+SHARES = "def part(rank):\n    num_mine = math.ceil(n_layers / num_ranks)\n    return num_mine * rank\n"
+
+
+def test_two_sockets_meet_at_a_port(source: Source) -> None:
+    (link,) = links(channels(source(SOCKETS)), [])
+    assert (link.pattern, link.senders, link.receivers) == (
+        "PUB → SUB",
+        ("Desk.__init__ (if first)",),
+        ("Desk.__init__ (if not (first))",),
+    )
+
+
+def test_a_queue_is_known_by_its_name(source: Source) -> None:
+    file = source(QUEUES)
+    (link,) = links(channels(file), uses(file))
+    assert link.text == "queue letters opened in open_office; write sends; read receives"
+
+
+def test_a_class_starts_what_it_is_given(source: Source) -> None:
+    system = join([read_python(source(STARTED))])
+    assert [(s.kind, s.target, s.how) for s in system.started] == [
+        ("process", "serve", "Job"),
+        ("process", "count", "Job"),
+    ]
+
+
+def test_streams_and_what_runs_on_them(source: Source) -> None:
+    (claim,) = streams(source(COPIES))
+    assert claim.value == (
+        "Mover.__init__ makes the stream self.copies (torch.cuda.Stream()); "
+        "Mover.load runs on it, beside the main stream"
+    )
+
+
+def test_shares_of_ranks_are_no_tiles(source: Source) -> None:
+    file = source(SHARES)
+    (claim,) = shares(file)
+    assert "num_mine = math.ceil(n_layers / num_ranks)" in claim.value
+    assert not list(tile_counts(file))
