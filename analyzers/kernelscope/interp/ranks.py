@@ -27,6 +27,8 @@ LIKELY = (3, 2, 4, 1, 5, 6)
 MOST = max(LIKELY)
 """A function that runs with so many dims runs with any number."""
 MOST_SURPRISES = 10_000
+FIRST_STEPS = 1_500
+"""So far every rank is followed at first: nearly all that cannot be fail sooner, and one left alone need not go on."""
 TRIAL_STEPS = 12_000
 ALL_STEPS = 60_000
 """How far ranks are tried in one file."""
@@ -44,7 +46,8 @@ def settle_ranks(run: Interpreter, scope: Scope, node: t.FunctionDef, guessed: S
     """
     for name in sorted(guessed):
         value = scope.names[name]
-        if run.tried < ALL_STEPS and present(value).rank == GUESSED and not _runs(run, scope, node, name, value):
+        is_tried = run.tried < ALL_STEPS and present(value).rank == GUESSED
+        if is_tried and _runs(run, scope, node, name, value) is False:
             unknown = Tensor(Shape.unknown(NOT_TOLD), present(value).dtype)
             scope.names[name] = Maybe(unknown, value.name) if isinstance(value, Maybe) else unknown
     names = [p.name for p in node.args if _is_open(scope.names.get(p.name))]
@@ -82,16 +85,24 @@ def _rank(
     """The rank with which the body meets no contradiction and the fewest surprises, if it is the only one."""
     least = max(1, present(scope.names[name]).shape.least_rank)
     given = sizes_in(scope.names.values())
-    best: list[int] = []
-    fewest = MOST_SURPRISES
-    for rank in (rank for rank in LIKELY if rank >= least):
-        run.symbols.trial = trial = Trial(tried, given, fewest)
-        if _runs(run, scope, node, name, _with_rank(scope.names[name], called, rank)):
-            best = [*best, rank] if trial.surprises == fewest else [rank]
-            fewest = trial.surprises
-            if len(best) > 1 and not fewest:
-                break
-    run.symbols.trial = None
+    left = [rank for rank in LIKELY if rank >= least]
+    surprises: dict[int, int] = {}
+    """Of the ranks that were followed far enough."""
+    for steps in (FIRST_STEPS, TRIAL_STEPS):
+        ranks, left = left, []
+        for rank in ranks:
+            trial = Trial(tried, given, min(surprises.values(), default=MOST_SURPRISES))
+            runs = _runs(run, scope, node, name, _with_rank(scope.names[name], called, rank), trial, steps)
+            if runs is None and steps < TRIAL_STEPS:
+                left.append(rank)
+            elif runs is not False:
+                surprises[rank] = trial.surprises
+                if not trial.surprises and list(surprises.values()).count(0) > 1:
+                    return None
+        if not surprises and len(left) == 1:
+            surprises[left.pop()] = 0
+    fewest = min(surprises.values(), default=0)
+    best = [rank for rank, count in surprises.items() if count == fewest]
     return best[0] if len(best) == 1 and best != [MOST] else None
 
 
@@ -102,29 +113,40 @@ def _usual(run: Interpreter, scope: Scope, node: t.FunctionDef, name: str, calle
     shape = present(value).shape
     if usual < max(1, shape.least_rank) or shape.reason == DIFFERENT_RANKS:
         return None
-    return usual if _runs(run, scope, node, name, _with_rank(value, called, usual)) else None
+    return None if _runs(run, scope, node, name, _with_rank(value, called, usual)) is False else usual
 
 
-def _runs(run: Interpreter, scope: Scope, node: t.FunctionDef, name: str, value: Value) -> bool:
-    """Whether a call with this rank meets no contradiction."""
-    trial = Scope(scope.path, scope.function, dict(scope.names), scope.outer)
-    trial.names[name] = value
+def _runs(
+    run: Interpreter,
+    scope: Scope,
+    node: t.FunctionDef,
+    name: str,
+    value: Value,
+    trial: Trial | None = None,
+    steps: int = TRIAL_STEPS,
+) -> bool | None:
+    """Whether a call with this rank meets no contradiction; None if that takes more steps."""
+    frame = Scope(scope.path, scope.function, dict(scope.names), scope.outer)
+    frame.names[name] = value
     start = run.steps
-    known, frame, mark, before = run.known, run.symbols.frame, run.changes.mark(), len(run.findings)
+    known, outer, mark, before = run.known, run.symbols.frame, run.changes.mark(), len(run.findings)
     batched = WITHOUT_BATCH.set(False)
     run.quiet += 1
     run.contexts.within += 1
     run.strict += 1
     run.frames += 1
-    trial.frame = run.symbols.frame = run.frames
+    frame.frame = run.symbols.frame = run.frames
     run.calls, calls = 1, run.calls
+    run.symbols.trial = trial
     try:
-        returns = Returns(run, trial)
-        with run.budget(TRIAL_STEPS):
-            return not (execute(run, trial, node.body, returns) and not returns.any)
+        returns = Returns(run, frame)
+        with run.budget(steps):
+            return not (execute(run, frame, node.body, returns) and not returns.any)
     except ShapeError:
         return False
-    except (OutOfBudget, RecursionError, ArithmeticError):
+    except OutOfBudget:
+        return None
+    except (RecursionError, ArithmeticError):
         return True
     finally:
         WITHOUT_BATCH.reset(batched)
@@ -132,7 +154,8 @@ def _runs(run: Interpreter, scope: Scope, node: t.FunctionDef, name: str, value:
         run.strict -= 1
         run.contexts.within -= 1
         run.quiet -= 1
-        run.known, run.symbols.frame, run.calls, run.nested = known, frame, calls, 0
+        run.symbols.trial = None
+        run.known, run.symbols.frame, run.calls, run.nested = known, outer, calls, 0
         run.tried += run.steps - start
         del run.findings[before:]
 
