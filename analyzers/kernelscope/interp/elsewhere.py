@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cached_property
 
 from kernelscope.interp.order import ENTRIES, built_classes, callers_first
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Module, Scope
 from kernelscope.workspace.modules import Definition
+from kernelscope.workspace.nearby import Nearby
 from kernelscope.workspace.workspace import Workspace
 
 MAX_FILES = 4
 """Calling files that are looked at for one file."""
 MAX_FILES_EACH = 2
 MAX_SITES = 12
-STEPS = 80_000
+STEPS = 30_000
 """How far callers in other files are followed for one file."""
 
 
@@ -24,12 +26,20 @@ class Elsewhere:
     def __init__(self, workspace: Workspace, path: str, module: Module, steps: Callable[[], int]) -> None:
         self.workspace = workspace
         self.steps = steps
-        self.nearby = workspace.usages.nearby(path)
         self.path = path
-        self.built = built_classes(module)
+        self.module = module
         self.visited: set[str] = set()
         self.asked: set[t.Stmt] = set()
         self.taken = 0
+
+    @cached_property
+    def nearby(self) -> Nearby:
+        return self.workspace.usages.nearby(self.path)
+
+    @cached_property
+    def built(self) -> set[str]:
+        """The classes of which something in this file makes objects."""
+        return built_classes(self.module)
 
     def callers(self, scope: Scope) -> Iterator[tuple[str, Scope]]:
         """Functions to run so that the calls of a function, or of an object of its class, are seen."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 from kernelscope.interp.calls import LIBRARIES
 from kernelscope.interp.seeds import Uses
@@ -16,8 +16,9 @@ ENTRIES = ("forward", "__call__", "call")
 def callers_first(module: Module) -> list[Scope]:
     """Functions and methods of the file's top level in an order in which most are called by earlier ones only."""
     functions = [s for s in module.functions() if len(s.path) <= 2]
-    mentioned = built_classes(module)
-    uses = {id(s.node): _called(s, functions, module) for s in functions}
+    classes = _named_in_classes(module)
+    mentioned = _built(classes)
+    uses = {id(s.node): _called(s, functions, classes) for s in functions}
     state: dict[int, bool] = {}
     order: list[Scope] = []
 
@@ -70,22 +71,36 @@ def works_on_tensors(scope: Scope) -> bool:
         return False
     if scope.owner is not None and scope.node.name in ENTRIES:
         return True
-    used = set(_names(scope.node.body))
+    used = _names(scope.node.body)
     return bool(used & LIBRARIES) or bool(Uses(scope.node).tensors)
 
 
 def built_classes(module: Module) -> set[str]:
     """Names of classes that some other class of the file mentions in its body."""
-    return {name for cls in module.classes() for name in _names(cls.node.body) if name != cls.node.name}
+    return _built(_named_in_classes(module))
 
 
-def _called(scope: Scope, functions: list[Scope], module: Module) -> list[Scope]:
+def _built(classes: Mapping[t.Stmt, set[str]]) -> set[str]:
+    found: set[str] = set()
+    for cls, names in classes.items():
+        assert isinstance(cls, t.ClassDef)
+        found |= names - {cls.name}
+    return found
+
+
+def _named_in_classes(module: Module) -> dict[t.Stmt, set[str]]:
+    """The names in the body of each class of the file."""
+    return {cls.node: _names(cls.node.body) for cls in module.classes()}
+
+
+def _called(scope: Scope, functions: list[Scope], classes: Mapping[t.Stmt, set[str]]) -> list[Scope]:
     """Functions that one may call: named in it or in its class, and methods of its own class."""
-    mentioned = set(_names(scope.node.body))
+    mentioned = _names(scope.node.body)
     calls_objects = computes(scope)
     attributes = {n.attr for n in t.walk(*scope.node.body) if isinstance(n, t.Attribute)}
     owner = scope.owner
-    of_class = set(_names(owner.body)) | {t.dotted(b) or "" for b in owner.bases} if owner is not None else set[str]()
+    of_class = classes[owner] | {t.dotted(b) or "" for b in owner.bases} if owner is not None else set[str]()
+    built = mentioned | of_class if calls_objects and scope.node.name != "__init__" else set[str]()
     found: list[Scope] = []
     for other in functions:
         if other.node is scope.node:
@@ -95,8 +110,7 @@ def _called(scope: Scope, functions: list[Scope], module: Module) -> list[Scope]
         elif other.owner is owner:
             is_called = other.node.name in attributes
         else:
-            is_built = other.owner.name in mentioned | of_class
-            is_called = is_built and calls_objects and scope.node.name != "__init__"
+            is_called = other.owner.name in built
         if is_called:
             found.append(other)
     return found

@@ -11,6 +11,8 @@ import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
+from itertools import takewhile
 from typing import TypeGuard
 
 from kernelscope.results import LeftOut
@@ -340,12 +342,13 @@ def _by_nearness(paths: Iterable[str], near: str) -> list[str]:
         return list(paths)
     parts = near.split(os.sep)
 
+    @cache
+    def shared(folder: str) -> int:
+        alike = takewhile(lambda pair: pair[0] == pair[1], zip(folder.split(os.sep), parts, strict=False))
+        return sum(1 for _ in alike)
+
     def distance(path: str) -> tuple[int, bool]:
-        shared = 0
-        for one, other in zip(path.split(os.sep), parts, strict=False):
-            if one != other:
-                break
-            shared += 1
-        return (-shared, "test" in os.path.basename(path))
+        folder, _, name = path.rpartition(os.sep)
+        return -shared(folder) - (path == near), "test" in name
 
     return sorted(paths, key=distance)
