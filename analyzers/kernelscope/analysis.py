@@ -6,7 +6,7 @@ a kernel or a link is belongs to the domain packages, which are imported when fi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -154,7 +154,8 @@ class Analysis:
             isinstance(cursor.node, FunctionDef) and self.runs.is_behind(str(path))
         ):
             return None  # a head is told at once while it is typed; what the function returns follows in a pause
-        return tensor_hover(self.file_run(path), module, path, offset, self.settings.bindings)
+        run = self.runs.exact_at(str(path), Span(offset, offset))
+        return tensor_hover(run, module, path, offset, self.settings.bindings)
 
     def inlay_hints(self, path: Path, span: Span) -> Sequence[InlayHint]:
         """Shapes, blocks and ranges behind the names that `span` binds."""
@@ -169,7 +170,7 @@ class Analysis:
         from kernelscope.explain.tensor_hover import shape_hints
         from kernelscope.explain.triton_hover import block_hints
 
-        shapes = shape_hints(self.file_run(path), module, span)
+        shapes = shape_hints(self.runs.exact_at(str(path), span), module, span)
         return (*shapes, *block_hints(self.triton, module, path, span))
 
     def _module(self, path: Path) -> Module | None:
@@ -187,9 +188,12 @@ class Analysis:
         """The interpretation of a file as it is now."""
         return self.runs.exact(str(path))
 
-    def catch_up(self, cancelled: Callable[[], bool]) -> bool:
-        """Use a pause: interpret a file anew that an edit made old, so that nobody waits. Whether there was one."""
-        return "runs" in self.__dict__ and self.runs.catch_up(cancelled)
+    def catch_up(self, opened: Iterable[Path], cancelled: Callable[[], bool]) -> bool:
+        """Use a pause: interpret a file that was opened, or that an edit made old, so that nobody waits.
+
+        Whether there was one.
+        """
+        return self.runs.catch_up([str(path) for path in opened if is_python(path)], cancelled)
 
     def lenses(self, path: Path) -> Sequence[Lens]:
         """Places for lenses; titles come from `resolve_lens`."""

@@ -26,6 +26,10 @@ DELETED = 4
 """`WatchKind.Delete`: of a folder that goes, clients announce the folder alone."""
 
 
+MOST_EXPECTED = 8
+"""So many of the documents that were opened last are looked at before anybody asks."""
+
+
 class Session:
     """State of the conversation."""
 
@@ -149,9 +153,10 @@ class Session:
                 self.server.ask(f"workspace/{feature}/refresh", None)
 
     def _catch_up(self) -> None:
-        """In a pause after edits, a file that they made old is interpreted anew before anybody asks."""
+        """In a pause a file that was opened, or that edits made old, is interpreted before anybody asks."""
         if self._analysis is not None:
-            self._analysis.catch_up(lambda: self.server.is_asked)
+            opened = [document.path for document in self.sources()][: -MOST_EXPECTED - 1 : -1]
+            self._analysis.catch_up(opened, lambda: self.server.is_asked)
 
     # -- files -------------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ Callers come first, so that what they give is known; a function that nobody is s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
 
 from kernelscope.dims import Dim, Facts
@@ -35,7 +35,7 @@ from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Scope as SourceScope
 from kernelscope.tensor import Shape, Tensor, Unknown
-from kernelscope.workspace.modules import Definition
+from kernelscope.workspace.modules import Definition, SeenFiles
 from kernelscope.workspace.reading import Version
 from kernelscope.workspace.workspace import Workspace
 
@@ -61,25 +61,53 @@ class FileRun:
     incomplete: set[str] = field(default_factory=set[str])
     steps: dict[str, int] = field(default_factory=dict[str, int])
     """What each function took, with the callers in other files that were followed for it."""
+    waiting: set[Span] = field(default_factory=set[Span])
+    """The functions that were not looked at yet. What is known of the others stays."""
+
+    def waits_for(self, span: Span) -> bool:
+        """Whether a function that is not looked at yet has a part in `span`."""
+        return any(function.start <= span.end and span.start <= function.end for function in self.waiting)
 
 
-def run_file(workspace: Workspace, path: str, cancelled: Callable[[], bool] = lambda: False) -> FileRun:
-    """Interpret every function of a file. Never raises; what goes wrong loses the function it happens in."""
-    with workspace.modules.steady() as versions:
-        return _run_file(workspace, path, FileRun(path, versions), cancelled)
+class FileWork:
+    """The interpretation of one file, which can be left after any function and goes on as if it had not been."""
+
+    def __init__(self, workspace: Workspace, path: str) -> None:
+        self._modules = workspace.modules
+        self._seen = SeenFiles()
+        self.run = FileRun(path, self._seen.versions)
+        self._functions = _functions(workspace, path, self.run)
+        self.is_done = False
+        self.go_on()  # as far as to know which functions there are
+
+    def go_on(self) -> None:
+        """Interpret one more function. Never raises; what goes wrong loses the function it happens in."""
+        with self._modules.steady(self._seen):
+            self.is_done = next(self._functions, True) is True
 
 
-def _run_file(workspace: Workspace, path: str, result: FileRun, cancelled: Callable[[], bool]) -> FileRun:
+def run_file(workspace: Workspace, path: str) -> FileRun:
+    """Interpret every function of a file."""
+    work = FileWork(workspace, path)
+    while not work.is_done:
+        work.go_on()
+    return work.run
+
+
+def _functions(workspace: Workspace, path: str, result: FileRun) -> Iterator[None]:
+    """Stops before the first function and behind each."""
     module = workspace.modules.module(path)
     if module is None:
-        return result
+        return
     run = Interpreter(workspace)
     run.contexts.path = path
     elsewhere = Elsewhere(workspace, path, module, lambda: run.steps)
     order = callers_first(module)
     builders = [scope for scope in order if not computes(scope)]
+    result.waiting |= {scope.node.span for scope in order}
+    yield
     for scope in as_called([*(s for s in order if s not in builders), *builders], run.contexts.edges):
-        if cancelled() or (scope in builders and run.steps > BUILDERS_STEPS):
+        if scope in builders and run.steps > BUILDERS_STEPS:
             break
         assert isinstance(scope.node, t.FunctionDef)
         before = run.steps
@@ -93,8 +121,10 @@ def _run_file(workspace: Workspace, path: str, result: FileRun, cancelled: Calla
             result.incomplete.add(scope.qualified_name)
         result.values.update(run.seen)
         result.steps[scope.qualified_name] = run.steps - before
-    result.findings = [finding for finding in run.findings if finding.path == path]
-    return result
+        result.findings = [finding for finding in run.findings if finding.path == path]
+        result.waiting.discard(scope.node.span)
+        yield
+    result.waiting.clear()
 
 
 def _is_seeded_poorly(run: Interpreter, path: str, scope: SourceScope) -> bool:

@@ -10,7 +10,7 @@ import os
 import re
 import threading
 from collections import OrderedDict
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -76,8 +76,8 @@ class _Kept:
 
 
 @dataclass(slots=True)
-class _Seen:
-    """The files that one computation looked at."""
+class SeenFiles:
+    """The files that one computation looked at, each as it was then."""
 
     kept: dict[str, _Kept | None] = field(default_factory=dict[str, "_Kept | None"])
     versions: dict[str, Version | None] = field(default_factory=dict[str, "Version | None"])
@@ -86,7 +86,7 @@ class _Seen:
 class _Steady(threading.local):
     """Of each thread the computation that it is in the middle of."""
 
-    seen: _Seen | None = None
+    seen: SeenFiles | None = None
 
 
 class Modules:
@@ -117,15 +117,15 @@ class Modules:
         return kept.names
 
     @contextmanager
-    def steady(self) -> Generator[Mapping[str, Version | None]]:
+    def steady(self, seen: SeenFiles | None = None) -> Generator[None]:
         """Inside, this thread sees one tree of each file, whatever else is asked or edited meanwhile.
 
-        Gives the versions of the files that were looked at.
+        With `seen` of an earlier time these are the trees that were seen then: a computation goes on.
         """
         outer = self._steady.seen
-        seen = self._steady.seen = _Seen() if outer is None else outer
+        self._steady.seen = seen or outer or SeenFiles()
         try:
-            yield seen.versions
+            yield
         finally:
             self._steady.seen = outer
 
