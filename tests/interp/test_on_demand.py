@@ -1,0 +1,104 @@
+"""A file is interpreted as far as somebody asks: what a hover tells does not depend on what was asked before."""
+
+from itertools import cycle
+from pathlib import Path
+
+from kernelscope.analysis import Analysis
+from kernelscope.interp.file_runs import FileRuns
+from kernelscope.interp.runs import FileWork
+from kernelscope.results import Span
+from kernelscope.workspace.files import Files
+from kernelscope.workspace.workspace import Workspace
+
+CODE = """
+import torch
+from torch import nn
+
+class Inner(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.proj = nn.Linear(width, 2 * width)
+
+    def forward(self, states):
+        wide = self.proj(states)
+        return wide
+
+class Outer(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.inner = Inner(width)
+
+    def forward(self, x: torch.Tensor):
+        batch, length, width = x.shape
+        y = self.inner(x)
+        return y
+
+def first(x):
+    a, b = x.shape
+    z = x.sum(0)
+    return z
+"""
+NAMES = ("wide", "y", "z")
+
+
+def hovers(analysis: Analysis, path: Path, names: tuple[str, ...]) -> dict[str, str]:
+    found = {name: analysis.hover(path, CODE.index(f"{name} = ")) for name in names}
+    return {name: hover.signature if hover is not None else "" for name, hover in found.items()}
+
+
+def test_the_order_of_hovers_changes_no_answer(tmp_path: Path) -> None:
+    path = tmp_path / "model.py"
+    path.write_text(CODE)
+    whole = Analysis([tmp_path])
+    whole.file_run(path)
+    expected = hovers(whole, path, NAMES)
+    assert expected["wide"] == "wide: Tensor[batch, length, 2*width]"
+    assert hovers(Analysis([tmp_path]), path, NAMES) == expected
+    assert hovers(Analysis([tmp_path]), path, NAMES[::-1]) == expected
+
+
+def test_callers_are_interpreted_and_nothing_behind(tmp_path: Path) -> None:
+    path = tmp_path / "model.py"
+    path.write_text(CODE)
+    runs = FileRuns(Workspace(Files([str(tmp_path)])))
+    offset = CODE.index("y = self.inner")
+    run = runs.exact_at(str(path), Span(offset, offset))
+    assert not run.waits_for(Span(offset, offset))
+    assert run.waits_for(Span(CODE.index("wide"), CODE.index("wide")))
+    assert not runs.exact(str(path)).waiting
+
+
+def test_pauses_finish_what_was_begun_and_what_was_opened(tmp_path: Path) -> None:
+    paths = [tmp_path / "model.py", tmp_path / "other.py"]
+    for path in paths:
+        path.write_text(CODE)
+    runs = FileRuns(Workspace(Files([str(tmp_path)])))
+    runs.exact_at(str(paths[0]), Span(0, 0))
+    opened = [str(path) for path in paths]
+    while runs.catch_up(opened, lambda: False):
+        pass
+    assert [runs.exact_at(path, Span(0, 0)).waiting for path in opened] == [set(), set()]
+
+
+def test_a_pause_that_ends_loses_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "model.py"
+    path.write_text(CODE)
+    runs = FileRuns(Workspace(Files([str(tmp_path)])))
+    is_over = cycle((False, True))  # after one function each time
+    pauses = 0
+    while runs.catch_up([str(path)], lambda: next(is_over)):
+        pauses += 1
+    assert pauses == len(runs.exact(str(path)).steps) + 1  # the last one finds that nothing is left
+
+
+def test_work_that_goes_on_sees_the_files_as_they_were(tmp_path: Path) -> None:
+    path = tmp_path / "model.py"
+    path.write_text(CODE)
+    workspace = Workspace(Files([str(tmp_path)]))
+    work = FileWork(workspace, str(path))
+    work.go_on()
+    workspace.files.set_text(str(path), b"x = 1\n")
+    while not work.is_done:
+        work.go_on()
+    assert work.run.values
+    assert FileRuns(workspace).exact(str(path)).values == {}
