@@ -175,6 +175,95 @@ Python f()
             └─ CUDA kernel twice_kernel
 """,
     ),
+    "a receiver by what is declared of it, an abstract method by those that stand in for it": (
+        "use.py::run",
+        """
+## backend.py
+from abc import ABC, abstractmethod
+import triton
+@triton.jit
+def fast_kernel(x): ...
+@triton.jit
+def slow_kernel(x): ...
+class Backend(ABC):
+    @abstractmethod
+    def attend(self, x): raise NotImplementedError
+class Fast(Backend):
+    def attend(self, x):
+        fast_kernel[(1,)](x)
+class Slow(Backend):
+    def attend(self, x):
+        slow_kernel[(2,)](x)
+class Stub:
+    def attend(self, x): ...
+## layer.py
+from backend import Backend
+class Layer:
+    backend: Backend
+def layer_of(name) -> tuple[str, "Layer | None"]:
+    return name, layers[name]
+## use.py
+from layer import layer_of
+def run(x, name):
+    _, self = layer_of(name)
+    self.backend.attend(x)
+""",
+        """
+Python run()
+├─ ? Python Fast.attend()
+│  └─ launch of fast_kernel over (1,)
+│     └─ Triton kernel fast_kernel
+└─ ? Python Slow.attend()
+   └─ launch of slow_kernel over (2,)
+      └─ Triton kernel slow_kernel
+""",
+    ),
+    "a CuTe object that is compiled and kept, methods that start its kernel": (
+        "use.py::run",
+        """
+## gemm.py
+import cutlass.cute as cute
+class Gemm:
+    def __init__(self, tile):
+        self.tile = tile
+    @cute.jit
+    def __call__(self, a, b):
+        self.kernel(a, b).launch(grid=(1, 1, 1), block=(32, 1, 1))
+    @cute.kernel
+    def kernel(self, a, b): ...
+    @staticmethod
+    def compiled(tile):
+        gemm = Gemm(tile)
+        return cute.compile(gemm, 1, 2)
+## use.py
+from gemm import Gemm
+def run(a, b):
+    Gemm.compiled(64)(a, b)
+""",
+        """
+Python run()
+└─ Python Gemm.compiled()
+   └─ Python Gemm.__call__()
+      └─ CuTe kernel Gemm.kernel
+""",
+    ),
+    "asking CUB for the size of its memory starts nothing, methods of tensors are nobody's": (
+        "a.cu::size",
+        """
+## other.cu
+struct Piece { float* data_ptr() { run<<<1, 1>>>(); return 0; } };
+__global__ void run() {}
+## a.cu
+int size(Tensor& x) {
+  size_t bytes = 0;
+  cub::DeviceRadixSort::SortPairs(nullptr, bytes, x.data_ptr<float>(), 4);
+  return bytes;
+}
+""",
+        """
+C++ size()
+""",
+    ),
     "a hop that the workspace does not show": (
         "m.py::f",
         """

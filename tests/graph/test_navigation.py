@@ -71,6 +71,83 @@ DEFINITIONS = {
 }
 
 
+TYPED = """
+## parts.py
+from abc import ABC, abstractmethod
+class Part(ABC):
+    size: int
+    @abstractmethod
+    def run(self, x): ...
+    def stop(self): ...
+class Fast(Part):
+    def run(self, x):
+        return x
+class Slow(Part):
+    def run(self, x):
+        return x + 1
+class Holder:
+    part: "Part"
+    table: dict[str, Fast]
+    makers: list[type[Slow]]
+    def __init__(self, part: Part | None, slow=None):
+        self.given = part
+        self.slow = slow or Slow()
+    @property
+    def first(self) -> Fast:
+        return self.table["first"]
+def holder_of(name) -> tuple[int, "Holder | None"]:
+    return 0, registry[name]
+registry: dict[str, Holder]
+default = Holder(None)
+## use.py
+from parts import Fast, holder_of, registry, default
+import parts
+def declared(holder: parts.Holder, fast: list[Fast]):
+    holder.part.run(1)
+    holder.part.stop()
+    holder.table["a"].run(2)
+    holder.first.run(3)
+    holder.given.size
+    for one in fast:
+        one.run(4)
+    holder.makers[0]().run(5)
+def unpacked(name):
+    _, self = holder_of(name)
+    self.slow.run(6)
+    with Fast() as opened:
+        opened.run(7)
+    registry[name].first.run(8)
+    (default if name else registry[name]).slow.run(9)
+    made = Fast() if name else default.slow
+    made.run(10)
+    default.slow.run(11)
+"""
+
+BY_TYPE = {
+    "use.py: holder.part.‸run(1)": ["parts.py:5"],
+    "use.py: holder.part.‸stop": ["parts.py:6"],
+    'use.py: holder.table["a"].‸run(2': ["parts.py:8"],
+    "use.py: holder.first.‸run(3": ["parts.py:8"],
+    "use.py: holder.given.‸size": ["parts.py:3"],
+    "use.py: one.‸run(4": ["parts.py:8"],
+    "use.py: makers[0]().‸run(5": ["parts.py:11"],
+    "use.py: self.slow.‸run(6": ["parts.py:11"],
+    "use.py: opened.‸run(7": ["parts.py:8"],
+    "use.py: .first.‸run(8": ["parts.py:8"],
+    "use.py: .slow.‸run(9": ["parts.py:11"],
+    "use.py: made.‸run(10": ["parts.py:8", "parts.py:11"],
+    "use.py: default.slow.‸run(11": ["parts.py:11"],
+    "use.py: default.‸slow.run(11": ["parts.py:19"],
+}
+
+
+@pytest.mark.parametrize("text", BY_TYPE, ids=str)
+def test_definition_by_what_is_declared(text: str, workspace: Workspace) -> None:
+    files = workspace(TYPED)
+    made = Analysis([Path(files.roots[0])])
+    assert places(made.definition(*cursor(made, text))) == BY_TYPE[text]
+
+
 @pytest.fixture
 def analysis(workspace: Workspace) -> Analysis:
     files = workspace(SOURCE)

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from kernelscope.graph.collectives import native_collective
 from kernelscope.graph.kinds import Edge, EdgeKind, Node, NodeKind
 from kernelscope.graph.library_kernels import RUNS, adapter, launched, started_by
+from kernelscope.graph.tensor_methods import TENSOR_METHODS
 from kernelscope.workspace.facts import TOP, Call, Def, DefKind, FileFacts, Launch, Reference
 from kernelscope.workspace.files import PYTHON_SUFFIXES
 
@@ -70,7 +71,7 @@ class CppLinks:
         source = owners.get(scope)
         if source is None:
             return
-        if library := started_by(call.name):
+        if library := started_by(call):
             yield Edge(EdgeKind.CALLS, source, library, path, call.line)
             return
         if (path, call.name) in self._aliases:
@@ -97,6 +98,8 @@ class CppLinks:
             return
         around = self._struct_of(path, scope)
         found = self._nearest(tail, qualifier.rpartition("::")[2], path, is_member, around)
+        if is_member and TENSOR_METHODS.match(tail):
+            found = [(where, index) for where, index in found if where == path]
         if is_member and len(found) > 1:
             return
         for where, index in found:

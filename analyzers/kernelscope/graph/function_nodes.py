@@ -17,7 +17,8 @@ from kernelscope.workspace.index import Index
 from kernelscope.workspace.modules import Definition, Modules
 
 PALLAS = "pallas_call"
-_RUNS = ("forward", "__call__")
+RUNS = ("forward", "__call__")
+"""What calling an instance runs, the first that its class has."""
 _WRAPPED = re.compile(r"\s*[\w.]*partial\(\s*([A-Za-z_][\w.]*)")
 
 
@@ -58,7 +59,7 @@ class FunctionNodes:
 
     def run_by(self, cls: Definition) -> Definition | None:
         """What calling an instance runs: `forward`, else `__call__`."""
-        for name in _RUNS:
+        for name in RUNS:
             found = self._classes.attribute(cls, name)
             if isinstance(found, Definition) and isinstance(found.node, FunctionDef):
                 return found

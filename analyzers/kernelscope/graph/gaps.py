@@ -15,7 +15,7 @@ from kernelscope.graph.function_nodes import own_scopes
 from kernelscope.graph.kinds import Edge, EdgeKind, Node, NodeKind
 from kernelscope.graph.operator_graph import OperatorGraph
 from kernelscope.graph.paths import Reached
-from kernelscope.graph.python_calls import TENSOR_METHODS
+from kernelscope.graph.tensor_methods import TENSOR_METHODS
 from kernelscope.workspace.files import PYTHON_SUFFIXES
 
 MAX_GAPS = 6
@@ -71,14 +71,19 @@ def _python_gaps(graph: OperatorGraph, node: Node) -> Iterator[tuple[str, int]]:
         elif not dotted and "." in call.name:
             receiver, _, method = call.name.rpartition(".")
             owners = graph.methods_named(method, MAX_METHODS)
-            if owners and not TENSOR_METHODS.match(method):
+            if owners != 0 and not TENSOR_METHODS.match(method):
                 shown = f"`{receiver.replace('?', '…')}.{method}()`"
-                named = "1 method has" if owners == 1 else f"{owners} methods have"
-                unknown.append((f"{shown}: the receiver is not known; {named} this name", call.line))
+                unknown.append((f"{shown}: the receiver is not known; {_methods(owners)} this name", call.line))
         elif not dotted and call.name not in _BUILTINS and not graph.is_class(node.path, call.scope, call.name):
             unknown.append((f"`{call.name}()`: what it stands for is not known", call.line))
     if not count:
         yield from unknown[:MAX_PER_FUNCTION]
+
+
+def _methods(count: int | None) -> str:
+    if count is None:
+        return f"more than {MAX_METHODS} functions and methods have"
+    return "1 method has" if count == 1 else f"{count} methods have"
 
 
 def _tail(name: str) -> str:

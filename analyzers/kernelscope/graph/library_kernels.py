@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from kernelscope.graph.kinds import Node, NodeKind
+from kernelscope.workspace.facts import Call
 
 _THRUST = (
     "sort reduce transform inclusive exclusive unique merge gather scatter copy_if count for_each fill sequence "
@@ -33,11 +34,11 @@ RUNS = frozenset({"?.run", "?.initialize"})
 """How such an object is told to, where its type is not seen."""
 
 
-def started_by(called: str) -> Node | None:
-    """The kernel of a library that a C++ call starts."""
+def started_by(call: Call) -> Node | None:
+    """The kernel of a library that a C++ call starts; with no memory to work in it only asks how much it takes."""
     for library, pattern in _STARTING.items():
-        if pattern.fullmatch(called) and not _ASKING.search(called):
-            return Node(NodeKind.LIBRARY, called, detail=library)
+        if pattern.fullmatch(call.name) and not _ASKING.search(call.name):
+            return None if call.args else Node(NodeKind.LIBRARY, call.name, detail=library)
     return None
 
 

@@ -35,7 +35,8 @@ from kernelscope.syntax.text import SourceText
 from kernelscope.workspace.classes import nested
 from kernelscope.workspace.facts import DefKind
 from kernelscope.workspace.files import PYTHON_SUFFIXES
-from kernelscope.workspace.modules import Definition, External, Resolved
+from kernelscope.workspace.instances import Scope
+from kernelscope.workspace.modules import Definition, External, Missing, Resolved
 from kernelscope.workspace.namespace import Imported
 from kernelscope.workspace.packages import ModuleRef
 from kernelscope.workspace.workspace import Workspace
@@ -125,9 +126,13 @@ class Navigation:
             return
         if cursor.text is None:
             if isinstance(cursor.node, Attribute):
-                yield from self._only_methods(cursor.node.attr)
+                found = self._by_type(path, cursor, cursor.node)
+                yield from self._places_of(found) if found else self._only_methods(cursor.node.attr)
             return
-        for found in self.meanings(path, cursor):
+        yield from self._places_of(self.meanings(path, cursor))
+
+    def _places_of(self, meanings: list[Resolved | Location]) -> Iterator[Location]:
+        for found in meanings:
             yield from [found] if isinstance(found, Location) else self._of(found)
 
     def _only_methods(self, name: str) -> Iterator[Location]:
@@ -155,6 +160,8 @@ class Navigation:
             stored = classes.stored(owner, name)
             if not rest:
                 return [self._place(s.method.path, s.statement.span) for s in stored] or [attribute]
+            if isinstance(cursor.node, Attribute) and (typed := self._by_type(path, cursor, cursor.node)):
+                return typed
             parts = [
                 found
                 for s in stored
@@ -168,9 +175,26 @@ class Navigation:
                 if isinstance(local, (Import, ImportFrom)):
                     found = modules.imported(path, local, first)
                     return [self._below(found, rest)]
-                return [self._place(path, local)] if not rest else []
-        found = [self._below(result, rest) for result in modules.resolve_all(path, first)]
-        return list(found)
+                if not rest:
+                    return [self._place(path, local)]
+                return self._by_type(path, cursor, cursor.node) if isinstance(cursor.node, Attribute) else []
+        found: list[Resolved | Location] = [self._below(result, rest) for result in modules.resolve_all(path, first)]
+        if rest and isinstance(cursor.node, Attribute) and all(isinstance(f, (Missing, Definition)) for f in found):
+            return self._by_type(path, cursor, cursor.node) or found
+        return found
+
+    def _by_type(self, path: str, cursor: Cursor, attribute: Attribute) -> list[Resolved | Location]:
+        """An attribute of a value whose class is declared or told by what builds it."""
+        classes = self._workspace.classes
+        owner = Definition(path, cursor.owner.name, cursor.owner) if cursor.owner is not None else None
+        found: list[Resolved | Location] = []
+        for kind in self._workspace.instances.types(Scope(path, cursor.functions, owner), attribute.value):
+            if kind.cls is None:
+                continue
+            own = classes.attribute(kind.cls, attribute.attr)
+            stored = () if isinstance(own, Definition) else classes.stored(kind.cls, attribute.attr)
+            found += [self._place(s.method.path, s.statement.span) for s in stored] or [own]
+        return found
 
     def _below(self, found: Resolved, rest: str) -> Resolved:
         """Attributes of a resolved name, through modules, classes and plain aliases."""

@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, cast
 
 from kernelscope.graph.cpp_links import function_node
-from kernelscope.graph.function_nodes import named_around
+from kernelscope.graph.function_nodes import RUNS, named_around
 from kernelscope.graph.kinds import Edge, EdgeKind, Node, NodeKind
 from kernelscope.graph.links import Links, add, python_files_calling
 from kernelscope.graph.python_calls import PythonCalls
+from kernelscope.graph.receivers import Receivers
 from kernelscope.graph.registrations import ANY_LIBRARY
 from kernelscope.results import LeftOut
 from kernelscope.workspace.classes import is_class, own_attribute
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 MAX_FAMILY = 40
 FAMILY_SECONDS = 0.3
-_RUN_BY_INSTANCES = ("forward", "__call__", "__init__")
+_RUN_BY_INSTANCES = (*RUNS, "__init__")
 
 
 class OperatorGraph:
@@ -39,7 +40,12 @@ class OperatorGraph:
 
         self._workspace = workspace
         self._links = links
-        self._python = PythonCalls(workspace.modules, workspace.classes, workspace.index, self._exported, links.native)
+        receivers = Receivers(
+            workspace.classes, workspace.instances, lambda cls: workspace.usages.subclasses(cls, FAMILY_SECONDS)
+        )
+        self._python = PythonCalls(
+            workspace.modules, workspace.classes, workspace.index, self._exported, receivers, links.native
+        )
         self._python_graph: MultiDiGraph[Node] = networkx.MultiDiGraph()
         self._followed: set[Node] = set()
         self._sought: set[Node] = set()
@@ -211,10 +217,12 @@ class OperatorGraph:
         """Calls in a Python function that make no edge, each with its full name where it leaves the workspace."""
         return self._python.unfollowed(node)
 
-    def methods_named(self, name: str, at_most: int) -> int:
-        """How many methods of the workspace have this name; 0 when there are more than `at_most`."""
-        found = self._workspace.index.table.named(name, at_most)
-        return sum(match.name.kind is DefKind.METHOD for match in found)
+    def methods_named(self, name: str, at_most: int) -> int | None:
+        """How many methods of the workspace have this name; None when more than `at_most` definitions have it."""
+        table = self._workspace.index.table
+        if table.count(name) > at_most:
+            return None
+        return sum(match.name.kind is DefKind.METHOD for match in table.named(name, at_most))
 
     def is_defined_natively(self, name: str) -> bool:
         """Whether a C++ file of the workspace defines something of this name, in whatever namespace."""

@@ -5,35 +5,34 @@ Works from the facts of its file, lowering only the modules on the way.
 
 from __future__ import annotations
 
+import builtins
 import os
-import re
 from collections.abc import Callable, Iterator
 
 from kernelscope.graph.callees import MAX_ELEMENTS, Callees
-from kernelscope.graph.function_nodes import PALLAS, FunctionNodes, innermost_name, own_scopes
+from kernelscope.graph.function_nodes import PALLAS, FunctionNodes, innermost_name, own_scopes, scopes
+from kernelscope.graph.kernel_languages import KERNEL_LIBRARIES
 from kernelscope.graph.kinds import Edge, EdgeKind, Node, NodeKind
 from kernelscope.graph.native_modules import NativeFunctions, NativeModules
-from kernelscope.syntax.python.tree import AnnAssign, ClassDef, FunctionDef, dotted
+from kernelscope.graph.receivers import Receivers, calls_in
+from kernelscope.graph.tensor_methods import TENSOR_METHODS
+from kernelscope.syntax.python.tree import AnnAssign, Attribute, Call, ClassDef, FunctionDef, Name, dotted
 from kernelscope.workspace import facts as f
 from kernelscope.workspace.classes import Classes
 from kernelscope.workspace.index import Index
+from kernelscope.workspace.instances import Scope
 from kernelscope.workspace.modules import Definition, Modules
 from kernelscope.workspace.python_facts import literal
 from kernelscope.workspace.symbols import Match
 
 MAX_METHODS = 60
 BY_NAME = "by the method's name: the receiver is not known"
+OVERRIDES = "a method of a class below the declared one; which runs is chosen at run time"
+TRACED = "traced here; runs when the compiled object is called"
 BY_DECORATOR = "a kernel of the class, which the method's decorator may launch"
 _FFI_CALLS = frozenset({"ffi_call", "get_global_func"})
+_BUILTINS = frozenset(dir(builtins))
 _SELF = ("self.", "cls.", "super().")
-TENSOR_METHODS = re.compile(
-    r"(?:view|reshape|contiguous|to|copy_|add|append|extend|update|get|pop|items|keys|values|split|join"
-    r"|format|float|size|numel|dim|stride|fill_|zero_|clone|detach|item|tolist|cpu|cuda|half|sum|mean|max"
-    r"|min|exp|log|sqrt|softmax|transpose|permute|squeeze|unsqueeze|expand|flatten|chunk|type|data_ptr"
-    r"|is_contiguous|startswith|endswith|new_empty|new_zeros|element_size|set|clear|info|debug|warning"
-    r"|error|close|copy|index|read|write|run|start)\Z"
-)
-"""Methods of tensors and of Python's own types: an unknown receiver is most likely one of those."""
 
 
 class PythonCalls:
@@ -45,15 +44,19 @@ class PythonCalls:
         classes: Classes,
         index: Index,
         exports: Callable[[str], Node | None],
+        receivers: Receivers,
         native: NativeFunctions = lambda _: [],
     ) -> None:
         """`exports` knows the operators that C++ hands to Python, by the dotted name of an external module;
         `native` knows C++ functions by name."""
+        self._receivers = receivers
         self.functions = FunctionNodes(modules, classes, index)
         self._callees = Callees(modules, classes, self.functions, exports)
         self._native = NativeModules(modules, native)
         self._modules = modules
         self._index = index
+        self._called: tuple[FunctionDef | None, dict[tuple[int, str], Call]] = (None, {})
+        """The function that was looked at last, with its calls."""
 
     def edges(self, node: Node) -> Iterator[Edge]:
         """What the function does; calls that lead out of the workspace make no edge."""
@@ -65,11 +68,13 @@ class PythonCalls:
             return
         outermost = min(own)
         function = self.functions.definition_of(node.path, facts, outermost)
+        starts_kernels = False
         for call in facts.calls:
             if call.scope in own:
                 known = False
                 for target, certain in self._callees.nodes(node.path, facts, outermost, call.scope, call.name):
                     known = True
+                    starts_kernels |= target.kind is NodeKind.KERNEL
                     kind = EdgeKind.COMMUNICATES if target.kind is NodeKind.COLLECTIVE else EdgeKind.CALLS
                     if target != node:
                         yield Edge(kind, node, target, node.path, call.line, certain)
@@ -80,7 +85,7 @@ class PythonCalls:
             yield from self._launch(node, facts, outermost, launch)
         if function is not None:
             yield from self._configs(node, function)
-            if not launches:
+            if not launches and not starts_kernels:
                 yield from self._by_decorator(node, function)
 
     def unfollowed(self, node: Node) -> Iterator[tuple[f.Call, str]]:
@@ -89,10 +94,13 @@ class PythonCalls:
         if facts is None:
             return
         own = own_scopes(facts, node.start)
+        function = self.functions.definition_of(node.path, facts, min(own)) if own else None
         for call in facts.calls:
             if call.scope in own:
                 place = (node.path, facts, min(own), call.scope, call.name)
-                if next(self._callees.nodes(*place), None) is None:
+                if next(self._callees.nodes(*place), None) is not None:
+                    continue
+                if function is None or next(self._by_receiver(node, facts, function, call), None) is None:
                     yield call, self._callees.external(*place)
 
     def _configs(self, node: Node, function: Definition) -> Iterator[Edge]:
@@ -125,10 +133,62 @@ class PythonCalls:
         elif tail in _FFI_CALLS and (target := literal(first)):
             yield from self._native.named(node, target, call.line)
         else:
-            native: list[Edge] = []
-            if not call.name.startswith(_SELF):
-                native = list(self._native.edges(node, function, call.name, call.line))
-            yield from native or self._by_name(node, facts, outermost, call)
+            found = self._compiled(node, facts, outermost, function, call)
+            found = found or list(self._by_receiver(node, facts, function, call))
+            if not found and not call.name.startswith(_SELF):
+                found = list(self._native.edges(node, function, call.name, call.line))
+            yield from found or self._by_name(node, facts, outermost, call)
+
+    # -- receivers by what is declared of them ----------------------------------------------------------------
+
+    def _by_receiver(self, node: Node, facts: f.FileFacts, function: Definition, call: f.Call) -> Iterator[Edge]:
+        """`x.method()` and `x()` where the class of `x` is declared, or told by what builds it."""
+        written = self._written(function, call)
+        if written is None:
+            return
+        scope = self._scope(node.path, facts, function, call.scope)
+        match written.func:
+            case Attribute(value=receiver, attr=method):
+                methods = list(self._receivers.methods(scope, receiver, method))
+            case Name() as receiver if receiver.id not in _BUILTINS:
+                methods = [(found, True) for found in self._receivers.runs(scope, receiver)]
+            case _:
+                methods = []
+        for found, is_own in methods:
+            if (target := self.functions.node(found)) is not None and target != node:
+                note = "" if is_own else OVERRIDES
+                yield Edge(EdgeKind.CALLS, node, target, node.path, call.line, len(methods) == 1 and is_own, note)
+
+    def _compiled(
+        self, node: Node, facts: f.FileFacts, outermost: int, function: Definition, call: f.Call
+    ) -> list[Edge]:
+        """`cute.compile(kernel, ...)` of a kernel library: what is traced runs when the result is called."""
+        if call.name.rpartition(".")[2] != "compile" or (written := self._written(function, call)) is None:
+            return []
+        dotted_name = self._callees.external(node.path, facts, outermost, call.scope, call.name)
+        if dotted_name.partition(".")[0] not in KERNEL_LIBRARIES or not written.args:
+            return []
+        traced = written.args[0]
+        found = list(self._receivers.runs(self._scope(node.path, facts, function, call.scope), traced))
+        targets = [target for definition in found if (target := self.functions.node(definition))]
+        if not targets and (name := dotted(traced)):
+            targets = [n for n, _ in self._callees.nodes(node.path, facts, outermost, call.scope, name)]
+        return [
+            Edge(EdgeKind.CALLS, node, target, node.path, call.line, len(targets) == 1, TRACED) for target in targets
+        ]
+
+    def _written(self, function: Definition, call: f.Call) -> Call | None:
+        """The call as it stands in the function."""
+        if not isinstance(function.node, FunctionDef):
+            return None
+        if self._called[0] is not function.node:
+            self._called = (function.node, calls_in(function.node))
+        return self._called[1].get((call.start, call.name.rpartition(".")[2]))
+
+    def _scope(self, path: str, facts: f.FileFacts, function: Definition, scope: int) -> Scope:
+        inner = (self.functions.definition_of(path, facts, index) for index in scopes(facts, scope))
+        around = [found.node for found in inner if found is not None and isinstance(found.node, FunctionDef)]
+        return Scope(path, tuple(around[::-1]), function.owner)
 
     # -- receivers that are not known --------------------------------------------------------------------------
 
@@ -174,8 +234,13 @@ class PythonCalls:
 
 
 def _nearest(matches: list[Match], path: str) -> list[Match]:
-    """All methods where they are few; of many, those in the same file, else in the same folder when these are few."""
+    """All methods where they are few; of many, those in the same file, else in the same folder when these are few.
+
+    What stands in tests is called by tests only.
+    """
     methods = [match for match in matches if match.name.kind is f.DefKind.METHOD]
+    if not _is_test(path):
+        methods = [match for match in methods if not _is_test(match.path)]
     folder = os.path.dirname(path)
     for near in (
         methods,
@@ -185,6 +250,12 @@ def _nearest(matches: list[Match], path: str) -> list[Match]:
         if 0 < len(near) <= MAX_ELEMENTS:
             return near
     return []
+
+
+def _is_test(path: str) -> bool:
+    """Whether a file belongs to tests, by where pytest looks for them."""
+    folders, name = os.path.split(path)
+    return name.startswith("test_") or not {"test", "tests"}.isdisjoint(folders.split(os.sep))
 
 
 def _is_config(cls: ClassDef) -> bool:

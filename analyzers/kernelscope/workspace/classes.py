@@ -137,8 +137,8 @@ class Classes:
     def stored(self, cls: Definition, name: str) -> tuple[Stored, ...]:
         """The statements `self.name = ...` in the methods of the nearest class of the order that has any."""
         for base in self.mro(cls):
-            if is_class(base) and name in self._storing(base):
-                found = [stored for stored in _stores(base) if _stores_name(stored.statement, name)]
+            if is_class(base) and (methods := self._storing(base).get(name)):
+                found = [stored for stored in _stores(base, methods) if _stores_name(stored.statement, name)]
                 if found:
                     return tuple(found)
         return ()
@@ -189,11 +189,11 @@ def own_attribute(cls: Definition, name: str) -> Definition | None:
     return Definition(cls.path, name, found, cls) if found else None
 
 
-def _stores(cls: Definition) -> list[Stored]:
-    """All statements in the methods of one class that store an attribute of the first parameter."""
+def _stores(cls: Definition, methods: set[str]) -> list[Stored]:
+    """All statements in these methods of one class that store an attribute of the first parameter."""
     found: list[Stored] = []
     for method in _class(cls).methods():
-        if not method.args:
+        if method.name not in methods or not method.args:
             continue
         definition = Definition(cls.path, method.name, method, cls)
         receiver = method.args[0].name

@@ -59,6 +59,8 @@ _USING = re.compile(rb"\busing\s+\w+\s*\Z")
 _ASSIGNED = re.compile(rb"(\w+)\s*=\s*\Z")
 _OWNER = re.compile(rb"(\w+)\s*\.\s*\Z")
 _LAMBDA = re.compile(rb"\bauto\b[\s&]*(\w+)\s*=\s*\[")
+_NO_MEMORY = re.compile(rb"\s*(?:nullptr|NULL)\s*,")
+"""A first argument that is kept: `f(nullptr, bytes, ...)` asks how much memory `f` takes."""
 _MACRO_NAME = re.compile(rb"[A-Z][A-Z0-9]*_[A-Z0-9_]+\Z")
 _BODIES = (DefKind.CUDA_FUNCTION, DefKind.MACRO)
 _LAUNCHERS: dict[bytes, int] = {
@@ -270,7 +272,8 @@ class _Scanner:
         if assigned and assigned[1] in self.launched:
             self._refer(assigned[1], raw, start, block.scope)
         name = decoded(re.sub(rb"\s+", b"", raw))
-        self.calls.append(Call(f"?.{name}" if member else name, start, self._line_at(start), block.scope))
+        nothing = (("", "nullptr"),) if _NO_MEMORY.match(self.text, match.end()) else ()
+        self.calls.append(Call(f"?.{name}" if member else name, start, self._line_at(start), block.scope, nothing))
 
     def _launch(self, mark: int, scope: int) -> None:
         if len(self.launches) > MAX_LAUNCHES:

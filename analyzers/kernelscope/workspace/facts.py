@@ -179,12 +179,23 @@ def rows(names: FileNames) -> tuple[Name, ...]:
     )
 
 
+_BASE = re.compile(r"(\w+)(?=\s*[\[,)\n])")
+"""The last part of a base class, `Generic` of `typing.Generic[T]`, in the text of a class's bases."""
+
+
 def called_names(facts: FileFacts) -> bytes:
-    """The last parts of all names that a file calls, launches or registers, each between newlines: for `instr`."""
+    """The last parts of all names that a file calls, launches or registers, each between newlines: for `instr`.
+
+    The base classes that it names stand among them as `(Base`.
+    """
     tails = {re.split(r"\.|::", call.name)[-1] for call in facts.calls}
     tails.update(re.split(r"\.|::", launch.kernel)[-1] for launch in facts.launches)
     for registration in facts.registrations:
         tails.update((registration.name, re.split(r"\.|::", registration.target)[-1]))
+    for definition in facts.defs:
+        if definition.kind is DefKind.CLASS:
+            bases = definition.detail.rpartition("\n")[2] if definition.detail.startswith("@") else definition.detail
+            tails.update(f"({name}" for name in _BASE.findall(bases))
     return ("\n" + "\n".join(sorted(tails)) + "\n").encode()
 
 

@@ -7,6 +7,7 @@ present text. Links between files are the graph's business.
 from __future__ import annotations
 
 import os
+import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -19,7 +20,7 @@ import msgspec
 from kernelscope.results import IndexProgress, LeftOut
 from kernelscope.workspace.definitions import names_of
 from kernelscope.workspace.facts import EMPTY_NAMES, FileFacts, decode_facts, decode_names
-from kernelscope.workspace.files import CUDA_SUFFIXES, Entry, Files
+from kernelscope.workspace.files import CUDA_SUFFIXES, PYTHON_SUFFIXES, Entry, Files
 from kernelscope.workspace.pool import scan_all
 from kernelscope.workspace.reading import Version
 from kernelscope.workspace.store import Row, Store
@@ -32,6 +33,9 @@ MAX_SMALL_CHANGE = 32
 KEPT_FACTS = 400
 MAX_SCANNED_AT_ONCE = 1 << 20
 """Larger texts are scanned by worker processes only, from disk: nobody who asks waits for them."""
+
+_BASES = re.compile(rb"\n\((\w+)")
+"""Base classes among what a file calls."""
 
 
 class Stage(IntEnum):
@@ -88,6 +92,8 @@ class Index:
         self._open_names: dict[str, Version] = {}
         self._folders: _Folders | None = None
         self._called: tuple[int, list[tuple[str, bytes]]] | None = None
+        self._bases: tuple[int, dict[str, list[str]]] | None = None
+        """Files by the base classes that they name, of one generation."""
         """What C++ files call, with the state of the index that it is of."""
         self._running = threading.Lock()
         self._pending: dict[str, None] = {}
@@ -373,6 +379,19 @@ class Index:
             return None
         opened = [path for path in self.files.open_paths() if self.files.is_indexed(path)]
         return sorted({*self.store().calling(name), *opened})
+
+    def extenders(self, name: str) -> list[str] | None:
+        """Files with a class that names this one among its bases; None while facts are incomplete."""
+        if self.stage < Stage.FACTS:
+            return None
+        if self._bases is None or self._bases[0] != self.generation:
+            files: dict[str, list[str]] = {}
+            for path, called in self._rows().called_by(PYTHON_SUFFIXES, is_first=False):
+                for base in _BASES.findall(called):
+                    files.setdefault(base.decode(), []).append(path)
+            self._bases = (self.generation, files)
+        opened = [path for path in self.files.open_paths() if self.files.is_indexed(path)]
+        return sorted({*self._bases[1].get(name, ()), *opened})
 
     def native_callers(self, name: str) -> list[str] | None:
         """The same of C++ files alone, which are few: what they call is held in memory."""

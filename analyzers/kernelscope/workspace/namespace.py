@@ -108,6 +108,8 @@ class _Collector:
         self.exported: set[str] | None = set()
         self.has_all = False
         self.tables: list[tuple[Expr, Expr]] = []
+        self.declared: dict[str, tuple[AnnAssign, Guard]] = {}
+        """Names that are only said to exist, `x: T`: what hands them out is seen by whoever runs the module."""
 
     def visit(self, body: list[Stmt]) -> None:
         todo: list[tuple[Stmt, Guard, int]] = [(statement, Guard.NONE, 0) for statement in reversed(body)]
@@ -142,6 +144,8 @@ class _Collector:
             case AnnAssign() if node.value is not None:
                 self.bind_target(node.target, node, guard)
                 self.table(node.target, node.value)
+            case AnnAssign(target=Name(id=name)):
+                self.declared.setdefault(name, (node, guard))
             case AugAssign():
                 self.table(node.target, node.value)
             case ExprStmt():
@@ -213,6 +217,9 @@ class _Collector:
     def finish(self) -> Namespace:
         if self.has_all and self.exported is not None:
             self.result.exported = frozenset(self.exported)
+        for name, (node, guard) in self.declared.items():
+            if name not in self.result.bindings:
+                self.bind(name, node, guard)
         for key, value in self.tables:
             for name, target in _lazy_entries(key, value):
                 self.add_lazy(name, target)

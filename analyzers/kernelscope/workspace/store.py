@@ -18,7 +18,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-SCHEMA = 14
+SCHEMA = 16
 BUSY_SECONDS = 0.5
 UNUSED_SECONDS = 30 * 86_400
 _SUFFIXES = ("", "-wal", "-shm")
@@ -103,9 +103,13 @@ class Store:
             "SELECT path FROM facts WHERE instr(called, ?) > 0 ORDER BY path", (f"\n{name}\n".encode(),)
         )]  # fmt: skip
 
-    def called_by(self, suffixes: tuple[str, ...]) -> list[tuple[str, bytes]]:
-        """What the files whose names end so call, launch or register: names between line feeds."""
-        rows = self._select("SELECT path, called FROM facts WHERE priority = 0 ORDER BY path")
+    def called_by(self, suffixes: tuple[str, ...], is_first: bool = True) -> list[tuple[str, bytes]]:
+        """What the files whose names end so call, launch or register: names between line feeds.
+
+        `is_first` asks for the files with kernels, launches or registrations alone.
+        """
+        where = "WHERE priority = 0 " if is_first else ""
+        rows = self._select(f"SELECT path, called FROM facts {where}ORDER BY path")
         return [(path, called) for path, called in rows if path.endswith(suffixes)]
 
     def put(self, rows: Iterable[Row]) -> None:

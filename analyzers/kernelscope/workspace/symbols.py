@@ -69,6 +69,11 @@ class SymbolTable:
         positions = flat.find(f"\n{name}\n".encode(), flat.text)
         return [flat.at(position + 1) for position in positions] if len(positions) <= at_most else []
 
+    def count(self, name: str) -> int:
+        """How many definitions have this very name."""
+        flat = self._joined()
+        return len(flat.find(f"\n{name}\n".encode(), flat.text))
+
     def search(self, query: str, limit: int) -> list[Match]:
         """Names that contain the query or its letters in order, best first; a dot separates the container.
 

@@ -73,14 +73,19 @@ NameIndex = Callable[[str], Iterable[str] | None]
 
 
 class Usages:
-    """Finds uses across the workspace. `callers` and `definers` are indexes by name, when they exist."""
+    """Finds uses across the workspace. `callers`, `definers` and `extenders` are indexes by name, when they exist."""
 
     def __init__(
-        self, modules: Modules, callers: NameIndex = lambda _: None, definers: NameIndex = lambda _: None
+        self,
+        modules: Modules,
+        callers: NameIndex = lambda _: None,
+        definers: NameIndex = lambda _: None,
+        extenders: NameIndex = lambda _: None,
     ) -> None:
         self._modules = modules
         self._callers = callers
         self._definers = definers
+        self._extenders = extenders
         self._paths: list[str] | None = None
         self._marks = WordMarks(modules.files)
         self._searches = 0
@@ -164,11 +169,16 @@ class Usages:
         return tuple(found)
 
     def subclasses(self, cls: Definition, seconds: float = SEARCH_SECONDS) -> tuple[Definition, ...]:
-        """Classes whose bases name `cls` directly, nearest first; found by text, checked by resolution."""
+        """Classes whose bases name `cls` directly, nearest first; found by name, checked by resolution."""
         deadline = time.thread_time() + seconds
-        pattern = re.compile(rb"\bclass\s+\w+\s*\([^)]*\b%b\b" % cls.name.encode())
+        indexed = self._extenders(cls.name)
+        if indexed is not None:
+            paths = _by_nearness((path for path in indexed if path.endswith(PYTHON_SUFFIXES)), cls.path)
+        else:
+            pattern = re.compile(rb"\bclass\s+\w+\s*\([^)]*\b%b\b" % cls.name.encode())
+            paths = self._search(pattern, cls.name, cls.path, deadline)[0]
         found: list[Definition] = []
-        for path in self._search(pattern, cls.name, cls.path, deadline)[0]:
+        for path in paths:
             if time.thread_time() > deadline:
                 break
             module = self._modules.module(path)

@@ -13,6 +13,7 @@ from kernelscope.results import FoundSymbol, LeftOut, Location, Symbol
 from kernelscope.workspace.classes import Classes
 from kernelscope.workspace.files import Files
 from kernelscope.workspace.index import Index, Progress
+from kernelscope.workspace.instances import Instances
 from kernelscope.workspace.kept import Kept
 from kernelscope.workspace.modules import Modules
 from kernelscope.workspace.outline import SYMBOL_KINDS, outline
@@ -28,7 +29,8 @@ class Workspace:
         self.index = Index(files, cache_dir)
         self.modules = Modules(files)
         self.classes = Classes(self.modules)
-        self.usages = Usages(self.modules, self.index.callers, self.index.definers)
+        self.instances = Instances(self.modules, self.classes)
+        self.usages = Usages(self.modules, self.index.callers, self.index.definers, self.index.extenders)
         self.queries = Queries()
         """Memoised questions about files; the input `version` of a path says which content they are about."""
         self._outline = Question("outline", self._make_outline)

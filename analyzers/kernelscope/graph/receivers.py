@@ -1,0 +1,130 @@
+"""What `x.method()` may run: the method of the receiver's class, of an abstract one the methods that stand in for it.
+
+Rests on `Instances` for the class; where nothing is declared of a receiver, nothing is said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from kernelscope.graph.function_nodes import RUNS
+from kernelscope.syntax.python.tree import (
+    Attribute,
+    Call,
+    Constant,
+    Expr,
+    ExprStmt,
+    FunctionDef,
+    Name,
+    Pass,
+    Raise,
+    dotted,
+    walk,
+)
+from kernelscope.workspace.classes import Classes, is_class, own_attribute
+from kernelscope.workspace.instances import Instances, Scope
+from kernelscope.workspace.modules import Definition
+
+MAX_OVERRIDING = 40
+MAX_CLASSES = 80
+FEW_OVERRIDING = 8
+Subclasses = Callable[[Definition], tuple[Definition, ...]]
+"""The classes that name a class among their bases."""
+
+
+class Receivers:
+    """Methods behind calls of attributes, by the classes that their receivers are instances of."""
+
+    def __init__(self, classes: Classes, instances: Instances, subclasses: Subclasses) -> None:
+        self._classes = classes
+        self._instances = instances
+        self._subclasses = subclasses
+        self._below: dict[object, tuple[Definition, ...]] = {}
+        self._overriding: dict[tuple[object, str], tuple[Definition, ...]] = {}
+
+    def methods(self, scope: Scope, receiver: Expr, method: str) -> Iterator[tuple[Definition, bool]]:
+        """The methods that may run, each with whether the receiver's class itself has it.
+
+        Where the class is declared only, those that override the method may run as well, if they are few.
+        """
+        for kind in self._instances.types(scope, receiver):
+            cls, is_exact = kind.cls, kind.is_exact
+            if cls is None:
+                continue
+            found = self._classes.attribute(cls, method)
+            if isinstance(found, Definition) and isinstance(found.node, FunctionDef):
+                is_abstract = _is_abstract(found.node)
+                if not is_abstract:
+                    yield found, True
+                below = self.overriding(cls, method) if not is_exact or is_abstract else ()
+                if is_abstract or len(below) <= FEW_OVERRIDING:
+                    yield from ((other, False) for other in below)
+            elif not is_exact and (isinstance(found, Definition) or not self._classes.stored(cls, method)):
+                yield from ((other, False) for other in self.overriding(cls, method))
+
+    def runs(self, scope: Scope, value: Expr) -> Iterator[Definition]:
+        """What calling a value runs: `forward`, else `__call__` of the classes that it may be an instance of."""
+        instances = [t.cls for t in self._instances.types(scope, value) if t.cls and not t.is_class]
+        for cls in instances:
+            for name in RUNS:
+                found = self._classes.attribute(cls, name)
+                if isinstance(found, Definition) and isinstance(found.node, FunctionDef):
+                    yield found
+                    break
+
+    def overriding(self, cls: Definition, method: str) -> tuple[Definition, ...]:
+        """The methods of this name in the classes below one, nearest first."""
+        known = self._overriding.get((cls.node, method))
+        if known is None:
+            known = self._overriding[cls.node, method] = tuple(self._sought(cls, method))
+        return known
+
+    def _sought(self, cls: Definition, method: str) -> Iterator[Definition]:
+        todo, seen, count = [cls], {cls.node}, 0
+        while todo and len(seen) < MAX_CLASSES:
+            for below in self._directly_below(todo.pop(0)):
+                if below.node in seen:
+                    continue
+                seen.add(below.node)
+                todo.append(below)
+                own = own_attribute(below, method)
+                if own is not None and isinstance(own.node, FunctionDef) and not _is_abstract(own.node):
+                    yield own
+                    count += 1
+                    if count >= MAX_OVERRIDING:
+                        return
+
+    def _directly_below(self, cls: Definition) -> tuple[Definition, ...]:
+        known = self._below.get(cls.node)
+        if known is None:
+            known = self._below[cls.node] = tuple(filter(is_class, self._subclasses(cls)))
+        return known
+
+
+def calls_in(function: FunctionDef) -> dict[tuple[int, str], Call]:
+    """The calls of names and attributes in a function, by where the called expression begins and its last name."""
+    found: dict[tuple[int, str], Call] = {}
+    for node in walk(*function.body):
+        match node:
+            case Call(func=Attribute(attr=name)) | Call(func=Name(id=name)):
+                found[node.func.span.start, name] = node
+            case _:
+                pass
+    return found
+
+
+def _is_abstract(method: FunctionDef) -> bool:
+    """Whether a method only says that others define it: by its decorator, or by a body that does nothing."""
+    if any((dotted(d) or "").rpartition(".")[2] == "abstractmethod" for d in method.decorator_list):
+        return True
+    return all(
+        isinstance(statement, Pass)
+        or (isinstance(statement, ExprStmt) and isinstance(statement.value, Constant))
+        or (isinstance(statement, Raise) and _is_not_implemented(statement.exc))
+        for statement in method.body
+    )
+
+
+def _is_not_implemented(raised: Expr | None) -> bool:
+    raised = raised.func if isinstance(raised, Call) else raised
+    return isinstance(raised, Name) and raised.id == "NotImplementedError"

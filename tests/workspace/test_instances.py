@@ -1,0 +1,81 @@
+"""Of which classes expressions are instances: each line of the function ends in what is known of its value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from kernelscope.syntax.python.tree import Assign, FunctionDef
+from kernelscope.workspace.files import Files
+from kernelscope.workspace.instances import Scope
+from kernelscope.workspace.workspace import Workspace
+
+SOURCE = """
+from __future__ import annotations
+from typing import Callable, Optional, Self, Union
+import typing
+class A:
+    def me(self) -> Self: ...
+    def make(self): return B()
+    @classmethod
+    def built(cls): return cls()
+class B(A):
+    a: A
+    pair: tuple[int, A]
+    many: dict[str, list[A]]
+    maker: type[A]
+    hook: Callable[[int], A | None]
+Either = Union[A, B]
+def local(): return A()
+def ask(one: A, other: "Optional[B]", either: Either, b: B, plain, number: int):
+    out = one  #: A declared
+    out = other  #: B declared
+    out = either  #: A declared, B declared
+    out = A()  #: A exact
+    out = A  #: A class
+    out = b.a  #: A declared
+    out = b.pair[1]  #: A declared
+    _, second = b.pair
+    out = second  #: A declared
+    out = b.many["x"][0]  #: A declared
+    out = b.maker()  #: A declared
+    out = b.hook(1)  #: A declared
+    out = b.make()  #: B exact
+    out = b.me().make()  #: B exact
+    out = A.built()  #: A declared
+    out = (a := A())  #: A exact
+    out = A() if number else B()  #: A exact, B exact
+    out = plain or A()  #: A exact
+    out = local()  #: A exact
+    out = [A()][0]  #: A exact
+    out = [B() for _ in number][1]  #: B exact
+    out = plain  #:
+    out = number + 1  #:
+    out = plain.a  #:
+    out = missing()  #:
+    itself = itself
+    out = itself  #:
+    loop = around
+    around = loop
+    out = loop  #:
+"""
+LINES = [(number, line) for number, line in enumerate(SOURCE.splitlines(), 1) if "#:" in line]
+
+
+@pytest.mark.parametrize("number, line", LINES, ids=[line.strip() for _, line in LINES])
+def test_types_of_values(number: int, line: str, workspace: Callable[[str], Files]) -> None:
+    files = workspace(f"## m.py{SOURCE}")
+    made = Workspace(files)
+    path = str(Path(files.roots[0]) / "m.py")
+    module = made.modules.module(path)
+    assert module is not None
+    function = next(node for node in module.body if isinstance(node, FunctionDef) and node.name == "ask")
+    values = [
+        statement.value
+        for statement in function.body
+        if isinstance(statement, Assign) and module.text.line_of(statement.span.start) == number - 1
+    ]
+    found = made.instances.types(Scope(path, (function,)), values[0])
+    shown = [f"{t.cls.name} {'class' if t.is_class else 'exact' if t.is_exact else 'declared'}" for t in found if t.cls]
+    assert ", ".join(shown) == line.partition("#:")[2].strip()
