@@ -178,10 +178,10 @@ class Navigation:
                 if not rest:
                     return [self._place(path, local)]
                 return self._by_type(path, cursor, cursor.node) if isinstance(cursor.node, Attribute) else []
-        found: list[Resolved | Location] = [self._below(result, rest) for result in modules.resolve_all(path, first)]
-        if rest and isinstance(cursor.node, Attribute) and all(isinstance(f, (Missing, Definition)) for f in found):
-            return self._by_type(path, cursor, cursor.node) or found
-        return found
+        meant: list[Resolved | Location] = [self._below(result, rest) for result in modules.resolve_all(path, first)]
+        if rest and isinstance(cursor.node, Attribute) and all(isinstance(m, (Missing, Definition)) for m in meant):
+            return self._by_type(path, cursor, cursor.node) or meant
+        return meant
 
     def _by_type(self, path: str, cursor: Cursor, attribute: Attribute) -> list[Resolved | Location]:
         """An attribute of a value whose class is declared or told by what builds it."""

@@ -386,7 +386,7 @@ class Index:
             return None
         if self._bases is None or self._bases[0] != self.generation:
             files: dict[str, list[str]] = {}
-            for path, called in self._rows().called_by(PYTHON_SUFFIXES, is_first=False):
+            for path, called in self.store().called_by(PYTHON_SUFFIXES, is_first=False):
                 for base in _BASES.findall(called):
                     files.setdefault(base.decode(), []).append(path)
             self._bases = (self.generation, files)
