@@ -33,6 +33,8 @@ class Layout:
     canvas: Canvas
     legend: list[str]
     remarks: list[str] = field(default_factory=list[str])
+    is_cramped: bool = False
+    """Whether lines of boxes are broken more than reads well, or frames had to go."""
 
 
 def lay_out(graph: Graph, width: int) -> Layout:
@@ -75,6 +77,8 @@ class _Rung:
         return Style(self.gap, self.gap, int(width * self.share) if self.share else None)
 
 
+_BROKEN = 20
+"""Lines of boxes of at most so many cells are cramped."""
 _UNFRAMED = 6
 """The rung from which frames are left out when with them the picture fits nowhere."""
 _LADDER = (
@@ -105,12 +109,13 @@ def _attempts(graph: Graph, width: int) -> Iterator[Callable[[], Layout]]:
         yield partial(_drawn_closer, graph, rung, rung.style(width), remarks)
     unframed, more = without_plain_groups(graph)
     for rung in _LADDER[_UNFRAMED:] if more else ():
-        yield partial(_drawn_closer, unframed, rung, rung.style(width), [*remarks, *more])
+        yield partial(_drawn_closer, unframed, rung, rung.style(width), [*remarks, *more], True)
 
 
-def _drawn_closer(graph: Graph, rung: _Rung, style: Style, remarks: list[str]) -> Layout:
+def _drawn_closer(graph: Graph, rung: _Rung, style: Style, remarks: list[str], unframed: bool = False) -> Layout:
     shorter = with_short_notes(graph, rung.note) if rung.note else with_notes_inside(graph)
-    return _drawn(with_short_lines(shorter, rung.line), style, remarks, rung.label)
+    layout = _drawn(with_short_lines(shorter, rung.line), style, remarks, rung.label)
+    return replace(layout, is_cramped=unframed or rung.line <= _BROKEN)
 
 
 def _drawn(graph: Graph, style: Style, remarks: list[str] | None = None, longest_label: int = 1000) -> Layout:

@@ -112,6 +112,8 @@ class Drawing:
     overflow: bool = False
     remarks: tuple[str, ...] = field(default_factory=tuple[str, ...])
     """What was folded to make it fit."""
+    is_cramped: bool = False
+    """Whether it fits only with broken names, or without its frames."""
 
 
 def _check_keys(graph: Graph) -> None:

@@ -28,6 +28,7 @@ SYMBOLS = {"add": "+", "sub": "−", "mul": "×", "div": "÷", "matmul": "matmul
            "scaled_dot_product_attention": "Attention (SDPA)", "index": "gather"}  # fmt: skip
 NAMES = {"relu": "ReLU", "gelu": "GELU", "silu": "SiLU", "cat": "concat", "__getitem__": "gather"}
 MAX_TEXT = 36
+MAX_UNNAMED = 24
 
 
 class BoxLabels:
@@ -53,6 +54,11 @@ class BoxLabels:
         """Where in the source a node is."""
         module = self.workspace.modules.module(node.step.path) if node.step.path else None
         return module.text.location(Path(node.step.path), node.step.span) if module is not None else None
+
+    def place_of(self, test: Test) -> Location | None:
+        """Where in the source a condition stands."""
+        module = self.workspace.modules.module(test.path)
+        return module.text.location(Path(test.path), test.span) if module is not None else None
 
     def attribute(self, node: Node) -> str:
         """What the source calls a layer: `q_proj`, `layers[i]`."""
@@ -215,11 +221,19 @@ class BoxLabels:
 
     def side_note(self, node: Node, use: Use) -> str:
         """A mask, table or weight that a box is given."""
-        name = node.step.bound or _source_name(node) or node.step.name.rpartition(".")[2] or "value"
+        name = node.step.bound or self._unnamed(node) or node.step.name.rpartition(".")[2] or "value"
         if node.is_source and (not node.step.bound or "[" not in node.step.name):
             name = node.step.name
         shape = self.names.tensor(use.value)
         return name + ("" if shape in ("?", "[...]") else f": {shape}")
+
+    def _unnamed(self, node: Node) -> str:
+        """A side value that no variable holds: as the source spells it where that is short, else what it is made of."""
+        source = _source_name(node)
+        if node.is_source or not source:
+            return source
+        text = self.text(node.step.path, node.step.span)
+        return text if 0 < len(text) <= MAX_UNNAMED else f"from {source}"
 
     def loop(self, loop: Node) -> tuple[str, str]:
         """The title of a loop's frame, and how often it runs."""

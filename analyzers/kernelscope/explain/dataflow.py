@@ -12,6 +12,7 @@ from functools import cached_property
 
 from kernelscope.diagrams.flow import draw
 from kernelscope.diagrams.model import Border, Box, Edge, Graph, Group
+from kernelscope.diagrams.parts import FROM, TO, parts
 from kernelscope.explain.box_labels import BoxLabels, changed_dtype
 from kernelscope.explain.dim_names import DimNames
 from kernelscope.explain.document import Block, Diagram, Document, Heading, Line, Paragraph
@@ -25,7 +26,7 @@ from kernelscope.ops import Module
 from kernelscope.patterns.flow import Flow, Node, Use
 from kernelscope.patterns.pattern import Pattern
 from kernelscope.patterns.recognition import recognise
-from kernelscope.results import Span, Target, UserError, ViewOptions
+from kernelscope.results import Location, Span, Target, UserError, ViewOptions
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Tensor, Unknown
 from kernelscope.workspace.workspace import Workspace
@@ -53,17 +54,19 @@ def dataflow(
     chart = Chart(workspace, flow, options)
     if not chart.boxes:
         raise UserError(f"no tensor operation is found in {scope.qualified_name}")
-    graph = chart.graph()
+    pictures = parts(chart.graph(), options.width)
     shut: list[str] = []
     for limit in FEWER_BOXES if not options.depth else ():
-        if not draw(graph, width=options.width).overflow:
+        if not any(draw(part.graph, width=options.width).overflow for part in pictures):
             break
         fewer = Chart(workspace, flow, options, limit)
         if len(fewer.boxes) < len(chart.boxes):
-            chart, graph = fewer, fewer.graph()
+            chart, pictures = fewer, parts(fewer.graph(), options.width)
             shut = ["calls stay shut where the picture would be too wide with what is in them; a depth opens them"]
-    places = {key: location for key, node in chart.keys.items() if (location := chart.labels.place(node)) is not None}
-    blocks: list[Block] = [Diagram(graph, places)]
+    places = chart.places()
+    blocks: list[Block] = []
+    for part in pictures:
+        blocks += [*([Heading(part.title)] if part.title else []), Diagram(part.graph, places)]
     if legend := chart.names.legend(chart.texts):
         blocks.append(Paragraph((Line(" · ".join(legend)),)))
     if clues := list(_pattern_lines(chart)):
@@ -137,6 +140,14 @@ class Chart:
         self._key_of: dict[Node, str] = {}
         self.texts: list[str] = []
         self._frames: dict[tuple[Frame, ...], int] = {}
+
+    def places(self) -> dict[str, Location]:
+        """Where in the source the boxes and frames are, also as ends of lines in the picture of a part."""
+        found = {key: place for key, node in self.keys.items() if (place := self.labels.place(node)) is not None}
+        for path, number in self._frames.items():
+            if isinstance(path[-1], Test) and (place := self.labels.place_of(path[-1])) is not None:
+                found[f"g{number}"] = place
+        return found | {word + key: place for key, place in found.items() for word in (FROM, TO)}
 
     def graph(self) -> Graph:
         """The picture's graph: inputs, boxes in the order of the code, outputs."""

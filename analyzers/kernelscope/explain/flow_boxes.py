@@ -18,6 +18,7 @@ from kernelscope.tensor import DType, Tensor
 
 SCALING = ACTIVATIONS | words("add sub mul div pow square mean sum sqrt rsqrt var rms_norm layer_norm norm")
 WITH_WEIGHTS = ("linear", "conv1d", "conv2d", "conv3d", "embedding")
+COMPARISONS = words("eq ne lt le gt ge isin isnan")
 MAX_BOXES = 34
 """Calls are opened as long as the picture has no more boxes than this."""
 
@@ -40,10 +41,10 @@ class Boxes:
         """What depends on the data itself; the rest are masks, positions, tables and weights."""
         found = set(self._main_inputs())
         for node in sorted(self.flow.nodes, key=lambda n: n.number):
-            if node.is_creation:
+            if node.is_creation or _is_mask(node):
                 continue
             inner = list(node.walk()) if node.is_atomic else [node]
-            if any(origin in found for part in inner for use in part.uses for origin in use.nodes):
+            if any(origin in found for part in inner for use in _numbers(part) for origin in use.nodes):
                 found.add(node)
         return found
 
@@ -192,6 +193,16 @@ class Boxes:
         uses = [use for use in box.uses if box.is_atomic or any(n in wanted for n in use.nodes)]
         covered = {n for use in uses for n in use.nodes}
         return [*uses, *(use for use in consumed if any(n not in inside | covered for n in use.nodes))]
+
+
+def _numbers(node: Node) -> list[Use]:
+    """What a step takes the numbers of; of the others a view takes the form: `mask.type_as(x)`."""
+    return node.uses[:1] if node.is_view else node.uses
+
+
+def _is_mask(node: Node) -> bool:
+    """Whether a step only asks of an input itself which of its elements are meant: `tokens != padding`."""
+    return node.operator in COMPARISONS and all(origin.step.kind == "input" for origin in _origins(node))
 
 
 def _origins(node: Node) -> Iterator[Node]:

@@ -258,6 +258,8 @@ def chosen(entries: list[Value], span: Any) -> Value:
     """What a table of functions or classes gives for a key that is not known."""
     if entries and all(is_callable(e) for e in entries):
         return entries[0] if len(entries) == 1 else Choice(entries, is_of_table=True)
+    if entries and all(type(e) is tuple and len(e) == len(entries[0]) for e in entries):
+        return tuple(chosen(list(parts), span) for parts in zip(*entries, strict=True))
     return Unknown("a key that is not known", span)
 
 

@@ -20,6 +20,7 @@ from kernelscope.interp.records import DICTS, ENUMERATIONS, derives, fill, is_re
 from kernelscope.interp.sequences import Mapping, is_callable
 from kernelscope.interp.values import (
     Arguments,
+    Choice,
     Class,
     External,
     Function,
@@ -149,7 +150,13 @@ def call_instance(run: Interpreter, instance: Instance, args: Arguments, kwargs:
         found = run.class_attribute(instance.cls, name)
         if isinstance(found, Definition) and isinstance(found.node, t.FunctionDef):
             instance_attribute(run, instance, "training")
+            own = instance.attributes.get(name)  # `self.forward = self.forward_fast`
+            if isinstance(own, Function | Choice):
+                return call(run, own, args, kwargs, span)
             return call_function(run, Function(found, instance, True), args, kwargs, span)
+    prepare(run, instance)
+    if isinstance(own := instance.attributes.get("forward"), Function | Choice):
+        return call(run, own, args, kwargs, span)
     for base in run.mro(instance.cls):
         if isinstance(base, OutsideName) and base.dotted.endswith(".Sequential") and instance.layer is None:
             return through(run, list(instance.attributes.values()), args, kwargs, span)

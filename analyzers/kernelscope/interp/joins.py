@@ -126,6 +126,10 @@ class Join:
                 return other  # `act() if act else Identity()` makes layers that do the same to shapes
             case (_, Unknown()) if isinstance(one, CALLABLES) and self.symbols.building:
                 return one
+            case (Opaque(), str()):
+                return one  # `given or "default"`
+            case (str(), Opaque()):
+                return other
             case (Opaque(), list() | Alike()) if _is_repeated(other, one):
                 return one  # `x if isinstance(x, list) else [x] * n`: a list of its own either way
             case (list() | Alike(), Opaque()) if _is_repeated(one, other):

@@ -14,6 +14,7 @@ from kernelscope.interp.calls import bind, run_body
 from kernelscope.interp.expressions import evaluate
 from kernelscope.interp.generality import Generality, Vector
 from kernelscope.interp.interpreter import OBJECT_STEPS, Interpreter
+from kernelscope.interp.sequences import is_callable
 from kernelscope.interp.values import Class, Flag, Function, Instance, Number, Opaque, Open, Scope, Value, as_size
 from kernelscope.ops import ShapeError
 from kernelscope.syntax.python import tree as t
@@ -221,5 +222,7 @@ def _argument(run: Interpreter, path: str, param: t.Param) -> Value:
         case t.Name() | t.Attribute():
             value = evaluate(run, Scope(path), param.default)
             return Opaque(param.name, value.const) if isinstance(value, Dim) else value
+        case t.Call() if not run.certain and is_callable(value := evaluate(run, Scope(path), param.default)):
+            return value
         case _:
             return Opaque(param.name)

@@ -34,6 +34,7 @@ from kernelscope.ops import Module
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Tensor, Unknown
+from kernelscope.workspace.modules import Definition
 
 if TYPE_CHECKING:
     from kernelscope.interp.parameters import Parameter
@@ -143,7 +144,8 @@ class Trace(Origins):
             if not ended and (step.body or step.given):  # what was reached stays
                 self._broken = step
                 self._add(step)
-        if kind == "choice" and isinstance(target, Choice) and target.is_of_table and _is_work(step):
+        is_one_way = isinstance(target, Choice) and target.is_of_table and len(step.body) == 1
+        if kind == "choice" and is_one_way and _is_work(step):
             step.kind = kind = "call"  # how its first entry does the work is worth showing
         if kind == "through":
             for inner in step.body:
@@ -317,6 +319,8 @@ def _kind_of(target: Value) -> tuple[str, str]:
             return "op", f"torch.Tensor.{target.name}"
         case Module():
             return "layer", target.name.rpartition(".")[2]
+        case Function(definition=Definition(name="forward", owner=Definition(name=name)), is_bound=False):
+            return "call", name  # `apply` of a function with its own gradient
         case Function():
             return "call", target.definition.name
         case Instance():

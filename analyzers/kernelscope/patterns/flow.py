@@ -13,10 +13,10 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from kernelscope.dims import Dim
+from kernelscope.dims import Dim, dim
 from kernelscope.interp.steps import Step, Test, tensors_in
 from kernelscope.interp.trace import Trace
-from kernelscope.interp.values import Instance, Value
+from kernelscope.interp.values import Instance, Value, as_size
 from kernelscope.ops import Module
 from kernelscope.tensor import Tensor, Unknown
 
@@ -43,6 +43,10 @@ COPIES = words(
     "nn.Dropout1d nn.Dropout2d nn.Dropout3d nn.AlphaDropout nn.Identity conj resolve_conj resolve_neg"
 )
 """Operators that give what they were given: the same numbers, in another place, dtype or only while training."""
+
+
+UNITS = {"mul": dim(1), "div": dim(1), "add": dim(0), "sub": dim(0)}
+"""Operators that change nothing with this number."""
 
 
 @dataclass(eq=False, slots=True)
@@ -92,6 +96,8 @@ class Node:
             return False
         if operator.name == "index":
             return len(self.uses) == 1
+        if operator.name in UNITS and len(self.uses) == 1:
+            return any(as_size(value) == UNITS[operator.name] for value in self.step.args)
         return operator.kind in ("view", "result") or operator.name in COPIES
 
     @property

@@ -1,0 +1,87 @@
+"""A crowded graph as several pictures: a group becomes one box of the whole, and what is in it a picture of its own.
+
+The ends of lines that cross the group's border stand in its picture as names without a frame.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from kernelscope.diagrams.flow import draw
+from kernelscope.diagrams.fold import close_groups, collapse
+from kernelscope.diagrams.model import Border, Box, Graph, Group
+
+MAX_PARTS = 6
+LEAST = 4
+"""A group of fewer boxes stays where it is."""
+FROM, TO = "from ", "to "
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One picture; the first has no title."""
+
+    title: str
+    graph: Graph
+
+
+def parts(graph: Graph, width: int) -> list[Part]:
+    """The graph as it is if it is drawn at ease, else with its largest groups apart."""
+    whole, found = graph, list[Part]()
+    while len(found) < MAX_PARTS and draw(whole, width=width).is_cramped:
+        group = _largest(whole)
+        if group is None:
+            break
+        found.append(Part(group.heading, inside(whole, group)))
+        whole = close_groups(collapse(whole, {group.key}))
+    rest = [part for outer in found for part in _again(outer, width, MAX_PARTS - len(found))]
+    return [Part("", whole), *rest]
+
+
+def _again(part: Part, width: int, room: int) -> list[Part]:
+    """A part, in parts itself where it is crowded, too."""
+    first, *more = parts(part.graph, width) if room > 0 else [part]
+    return [replace(part, graph=first.graph), *(replace(p, title=f"{part.title}, {p.title}") for p in more)]
+
+
+def _largest(graph: Graph) -> Group | None:
+    """The outermost group with the most boxes, if it leaves enough outside."""
+    sizes = {g.key: _size(graph, g) for g in graph.groups if not g.parent}
+    fitting = [g for g in graph.groups if LEAST <= sizes.get(g.key, 0) <= len(graph.boxes) - 2]
+    return max(fitting, key=lambda g: sizes[g.key], default=None)
+
+
+def _size(graph: Graph, group: Group) -> int:
+    return sum(group.key in graph.ancestors(box.group) for box in graph.boxes)
+
+
+def inside(graph: Graph, group: Group) -> Graph:
+    """What is in a group, between the names of what its lines come from and lead to."""
+    own = {box.key for box in graph.boxes if group.key in graph.ancestors(box.group)}
+    edges = [e for e in graph.edges if e.source in own or e.target in own]
+    sources = [box for box in graph.boxes if box.key not in own and any(e.source == box.key for e in edges)]
+    targets = [box for box in graph.boxes if box.key not in own and any(e.target == box.key for e in edges)]
+    boxes = [_end(box, FROM) for box in sources]
+    boxes += [replace(box, group=_without(box.group, group)) for box in graph.boxes if box.key in own]
+    boxes += [_end(box, TO) for box in targets]
+    joined = [
+        replace(
+            e,
+            source=e.source if e.source in own else FROM + e.source,
+            target=e.target if e.target in own else TO + e.target,
+        )
+        for e in edges
+    ]
+    groups = [replace(g, parent=_without(g.parent, group)) for g in graph.groups if group.key in graph.ancestors(g.key)]
+    inner = tuple(g for g in groups if g.key != group.key)
+    return Graph(tuple(boxes), tuple(dict.fromkeys(joined)), inner, direction=graph.direction)
+
+
+def _without(key: str, group: Group) -> str:
+    return "" if key == group.key else key
+
+
+def _end(box: Box, word: str) -> Box:
+    is_named = box.border is Border.NONE or box.kind in ("input", "output")
+    text = " ".join(box.lines)
+    return Box(word + box.key, (text if is_named else word + text,), border=Border.NONE, kind=box.kind)
