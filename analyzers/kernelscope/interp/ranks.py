@@ -32,6 +32,9 @@ FIRST_STEPS = 1_500
 TRIAL_STEPS = 12_000
 ALL_STEPS = 60_000
 """How far ranks are tried in one file."""
+SHORT_STEPS = 600
+LAST_STEPS = 110_000
+"""Behind that trials are short, and only of what must be given; here they end."""
 MAX_PARAMETERS = 5
 BATCHED = 3
 """From so many dims on the first is one of a batch."""
@@ -46,21 +49,24 @@ def settle_ranks(run: Interpreter, scope: Scope, node: t.FunctionDef, guessed: S
     """
     for name in sorted(guessed):
         value = scope.names[name]
-        is_tried = run.tried < ALL_STEPS and present(value).rank == GUESSED
-        if is_tried and _runs(run, scope, node, name, value) is False:
+        is_tried = run.tried < LAST_STEPS and present(value).rank == GUESSED
+        steps = TRIAL_STEPS if run.tried < ALL_STEPS else SHORT_STEPS
+        if is_tried and _runs(run, scope, node, name, value, steps=steps) is False:
             unknown = Tensor(Shape.unknown(NOT_TOLD), present(value).dtype)
             scope.names[name] = Maybe(unknown, value.name) if isinstance(value, Maybe) else unknown
     names = [p.name for p in node.args if _is_open(scope.names.get(p.name))]
     tried: list[str] = []
     for name in names[:MAX_PARAMETERS]:
-        if run.tried > ALL_STEPS:
-            break
+        if run.tried > (ALL_STEPS if isinstance(scope.names[name], Maybe) else LAST_STEPS):
+            continue
         taken = sizes_in(scope.names.values())
         called = name
         while any(f"{called}_size{i}" in taken for i in range(MOST)):
             called += "_"
         tried.append(f"{called}_size")
-        found = _rank(run, scope, node, name, called, tuple(tried)) or _usual(run, scope, node, name, called)
+        found = _rank(run, scope, node, name, called, tuple(tried))
+        if found is None and run.tried < ALL_STEPS:
+            found = _usual(run, scope, node, name, called)
         if found is not None:
             scope.names[name] = _with_rank(scope.names[name], called, found)
             if BATCHED <= found < max(_known_ranks(scope), default=0):
@@ -88,7 +94,7 @@ def _rank(
     left = [rank for rank in LIKELY if rank >= least]
     surprises: dict[int, int] = {}
     """Of the ranks that were followed far enough."""
-    for steps in (FIRST_STEPS, TRIAL_STEPS):
+    for steps in (FIRST_STEPS, TRIAL_STEPS) if run.tried < ALL_STEPS else (SHORT_STEPS,):
         ranks, left = left, []
         for rank in ranks:
             trial = Trial(tried, given, min(surprises.values(), default=MOST_SURPRISES))
