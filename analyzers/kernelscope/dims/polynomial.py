@@ -29,10 +29,12 @@ class Dim:
     `==` is structural: False means only "not the same form". Use `same` for a three-valued answer.
     """
 
-    __slots__ = ("_hash", "_key", "_names", "terms", "weight")
+    __slots__ = ("_hash", "_key", "_names", "const", "terms", "weight")
 
     terms: tuple[tuple[Monomial, int], ...]
     """(monomial, coefficient) in normal order: by degree, highest first, then lexicographically."""
+    const: int | None
+    """The number this Dim is, or None when a name is in it."""
 
     def __init__(self, terms: tuple[tuple[Monomial, int], ...]) -> None:
         self.terms = terms
@@ -46,8 +48,8 @@ class Dim:
         if weight > MAX_WEIGHT:
             raise TooLarge(f"an integer expression of {weight} parts")
         self.weight = weight
-        constant = self.const
-        self._hash = hash(terms) if constant is None else hash(constant)
+        self.const = 0 if not terms else terms[0][1] if len(terms) == 1 and not terms[0][0] else None
+        self._hash = hash(terms) if self.const is None else hash(self.const)
 
     @property
     def key(self) -> tuple[object, ...]:
@@ -55,16 +57,6 @@ class Dim:
         if self._key is None:
             self._key = tuple((monomial_key(m), c) for m, c in self.terms)
         return self._key
-
-    @property
-    def const(self) -> int | None:
-        """The number this Dim is, or None when a name is in it."""
-        terms = self.terms
-        if not terms:
-            return 0
-        if len(terms) == 1 and not terms[0][0]:
-            return terms[0][1]
-        return None
 
     @property
     def name(self) -> str | None:
@@ -98,6 +90,8 @@ class Dim:
             return self
         if not self.terms:
             return right
+        if self.const is not None and right.const is not None:
+            return _constant(self.const + right.const)
         sums = dict(self.terms)
         for monomial, coefficient in right.terms:
             sums[monomial] = sums.get(monomial, 0) + coefficient
@@ -110,7 +104,11 @@ class Dim:
 
     def __sub__(self, other: DimLike) -> Dim:
         right = _operand(other)
-        return NotImplemented if right is None else self + -right
+        if right is None:
+            return NotImplemented
+        if self.const is not None and right.const is not None:
+            return _constant(self.const - right.const)
+        return self + -right
 
     def __rsub__(self, other: DimLike) -> Dim:
         return dim(other) - self
@@ -123,6 +121,8 @@ class Dim:
             return right
         if right.const == 1:
             return self
+        if self.const is not None and right.const is not None:
+            return _constant(self.const * right.const)
         if len(self.terms) * len(right.terms) > MAX_WEIGHT:
             raise TooLarge("a product of sums")
         products: dict[Monomial, int] = {}

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
+from bisect import bisect_left, insort
 
 _ASSIGNED = re.compile(
-    rb"(?<![\w.>])([A-Za-z_]\w*)(?:\s*(?:\.|->)\s*([A-Za-z_]\w*))?\s*(?:[-+*/%&|^]|<<|>>)?=(?!=)"
-    rb"|(?:\+\+|--|(?<![&\w)\]])&)\s*([A-Za-z_]\w*)"
-    rb"|\b([A-Za-z_]\w*)\s*(?:\+\+|--)"
+    rb"([A-Za-z_](?<![\w.>].)\w*+)(?:\s*+(?:\.|->)\s*+([A-Za-z_]\w*+))?\s*+(?:((?:[-+*/%&|^]|<<|>>)?=(?!=))|\+\+|--)"
 )
+_HANDED_OUT = re.compile(rb"(?:\+\+|--|&(?<![&\w)\]]&))\s*([A-Za-z_]\w*)")
+"""Both begin with a letter of their own: such patterns are searched for several times as fast."""
 
 
 class Assignments:
@@ -20,10 +20,11 @@ class Assignments:
         self._places: dict[tuple[bytes, bytes], list[int]] = {}
         self._values: dict[int, int] = {}
         for match in _ASSIGNED.finditer(data):
-            name = match[1] or match[3] or match[4]
-            self._places.setdefault((name, match[2] or b""), []).append(match.start())
-            if match[1]:
+            self._places.setdefault((match[1], match[2] or b""), []).append(match.start())
+            if match[3]:
                 self._values[match.start()] = match.end()
+        for match in _HANDED_OUT.finditer(data):
+            insort(self._places.setdefault((match[1], b""), []), match.start())
 
     def between(self, name: str, start: int, end: int, member: str = "") -> list[int]:
         """Offsets at which a variable, or a member of it, is assigned."""

@@ -116,29 +116,31 @@ def parse_expression(text: str) -> Expr:
     return found if parser.at == len(parser.tokens) else Other(text.strip())
 
 
+_SEPARATING = re.compile(r'"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\'|[()\[\]{}<>,]')
+_CLOSING = re.compile(r"[()\[\]{}<>;]|&&|\|\|")
+MAX_TEMPLATE = 2_000
+"""Characters between the brackets of template arguments."""
+
+
 def split_arguments(text: str) -> list[str]:
     """Arguments between commas outside of brackets; angle brackets count where they close."""
     parts: list[str] = []
-    depth = angle = 0
-    begin = i = 0
-    while i < len(text):
-        char = text[i]
-        if char in "\"'":
-            match = re.compile(r'"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\'').match(text, i)
-            i = match.end() if match else i + 1
-            continue
-        if char in "([{":
+    depth = angle = begin = 0
+    for match in _SEPARATING.finditer(text):
+        token = match[0]
+        if token in "([{":
             depth += 1
-        elif char in ")]}":
+        elif token in ")]}":
             depth -= 1
-        elif char == "<" and depth == 0 and _closes(text, i):
-            angle += 1
-        elif char == ">" and depth == 0 and angle:
-            angle -= 1
-        elif char == "," and depth == 0 and angle == 0:
-            parts.append(text[begin:i].strip())
-            begin = i + 1
-        i += 1
+        elif depth:
+            continue
+        elif token == "<":
+            angle += _closes(text, match.start())
+        elif token == ">":
+            angle = max(0, angle - 1)
+        elif token == "," and angle == 0:
+            parts.append(text[begin : match.start()].strip())
+            begin = match.end()
     last = text[begin:].strip()
     if last or parts:
         parts.append(last)
@@ -155,23 +157,23 @@ def _closes(text: str, start: int) -> bool:
 def template_end(text: str, start: int) -> int | None:
     """The offset behind the `>` that closes the `<` at `start`; None where it is a comparison."""
     depth = parens = 0
-    for i in range(start, min(len(text), start + 2_000)):
-        char = text[i]
-        if char in "([{":
+    for match in _CLOSING.finditer(text, start, start + MAX_TEMPLATE):
+        token = match[0]
+        if token in "([{":
             parens += 1
-        elif char in ")]}":
+        elif token in ")]}":
             parens -= 1
             if parens < 0:
                 return None
         elif parens:
             continue
-        elif char == "<":
+        elif token == "<":
             depth += 1
-        elif char == ">" and text[i - 1] != "-":
+        elif token == ">" and text[match.start() - 1] != "-":
             depth -= 1
             if depth == 0:
-                return i + 1
-        elif char == ";" or text[i : i + 2] in ("&&", "||"):
+                return match.end()
+        elif token != ">":
             return None
     return None
 

@@ -16,6 +16,9 @@ from kernelscope.syntax.cuda.mapped import Mapped, joined, standing_for
 MAX_DEPTH = 24
 MAX_EXPANDED = 1 << 20
 MAX_ARGUMENTS = 64
+MAX_LAUNCHES = 16
+MAX_COPIES = 8
+"""Launches that a macro writes itself, and copies that it makes of an argument with launches. More tell nothing new."""
 MIN_SEARCHED = 4_000
 """Bytes of a text for which a search for the macros that it uses is worth being made."""
 _WORD_BYTES = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789")
@@ -40,6 +43,18 @@ _NOT_CONSTANT = frozenset(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A part of a macro's body that stands for an argument, or that only pastes what is around it."""
+
+    start: int
+    end: int
+    name: bytes
+    """Empty for `##`."""
+    quoted: bool
+    pasted: bool
+
+
 @dataclass(frozen=True)
 class Macro:
     """A `#define`: `params` is None for a macro without parentheses."""
@@ -61,11 +76,15 @@ class Macro:
         )
 
     @cached_property
-    def pieces(self) -> tuple[re.Match[bytes], ...]:
+    def pieces(self) -> tuple[_Piece, ...]:
         """The names and pastings of the body that may stand for arguments."""
         named = self.params or ()
         wanted = {param.removesuffix(b"...").strip() or b"__VA_ARGS__" for param in named}
-        return tuple(match for match in _BODY.finditer(self.body) if match[2] is None or match[2] in wanted)
+        return tuple(
+            _Piece(match.start(), match.end(), match[2] or b"", bool(match[1]), _pasted(self.body, match))
+            for match in _BODY.finditer(self.body)
+            if match[2] is None or match[2] in wanted
+        )
 
 
 Macros = Mapping[bytes, list[Macro]]
@@ -148,7 +167,7 @@ class Expansion:
             return text
         token = _TOKEN if len(data) < MIN_SEARCHED else _token_of(used)
         parts: list[Mapped] = []
-        copied = position = 0
+        copied = position = launches = 0
         while match := token.search(data, position):
             position = match.end()
             name = match[0]
@@ -172,8 +191,12 @@ class Expansion:
             parts.append(text.slice(copied, match.start()))
             use = text.origin(match.start(), end)
             body = self._substitute(macro, [text.slice(*_stripped(data, *b)) for b in bounds], use, active)
-            parts.append(self.expand(body, active | {name}))
-            self.size += len(parts[-1].data)
+            expanded = self.expand(body, active | {name})
+            made = expanded.data.count(b"<<<")
+            if not active or launches < MAX_COPIES or not made:
+                parts.append(expanded)
+                self.size += len(expanded.data)
+            launches += made
             copied = position = end
         if not parts:
             return text
@@ -185,25 +208,31 @@ class Expansion:
         if not macro.params and not arguments:
             return standing_for(body.replace(b"##", b""), use)
         given = _bound(macro.params or (), arguments)
+        expanded: dict[bytes, Mapped] = {}
+        copies: dict[bytes, int] = {}
         parts: list[Mapped] = []
         copied = 0
-        for match in macro.pieces:
-            if match[2] is None:
-                parts.append(standing_for(body[copied : match.start()].rstrip(), use))
-                copied = match.end()
+        for piece in macro.pieces:
+            if not piece.name:
+                parts.append(standing_for(body[copied : piece.start].rstrip(), use))
+                copied = piece.end
                 continue
-            value = given.get(match[2])
+            value = given.get(piece.name)
             if value is None:
                 continue
-            parts.append(standing_for(body[copied : match.start()], use))
-            copied = match.end()
-            if match[1]:
+            parts.append(standing_for(body[copied : piece.start], use))
+            copied = piece.end
+            if piece.quoted:
                 quoted = value.data.replace(b"\\", b"\\\\").replace(b'"', b'\\"').replace(b"\n", b" ")
                 parts.append(standing_for(b'"' + quoted + b'"', use))
-            elif _pasted(body, match):
+                continue
+            if not piece.pasted:
+                if piece.name not in expanded:
+                    expanded[piece.name] = self.expand(value, active)
+                value = expanded[piece.name]
+            copies[piece.name] = copies.get(piece.name, 0) + 1
+            if copies[piece.name] <= MAX_COPIES or b"<<<" not in value.data:
                 parts.append(value)
-            else:
-                parts.append(self.expand(value, active))
         parts.append(standing_for(body[copied:], use))
         return joined(parts)
 

@@ -41,6 +41,8 @@ class Resolver:
         self.number = number
         self._scopes: dict[StructType, Names] = {}
         self._layouts: dict[StructType, dict[str, tuple[Dim | None, Type]]] = {}
+        self._constants: dict[tuple[StructType, str], Dim | None] = {}
+        self._members: dict[tuple[StructType, str], Type | None] = {}
 
     def type(self, name: t.TypeName, names: Names, depth: int = 0) -> Type:
         """The type with all its pointers and arrays; references are what they refer to."""
@@ -130,6 +132,14 @@ class Resolver:
         return found
 
     def _member_type(self, owner: StructType, name: t.TypeName, depth: int) -> Type | None:
+        if name.arguments:
+            return self._written_member_type(owner, name, depth)
+        key = (owner, name.base)
+        if key not in self._members:
+            self._members[key] = self._written_member_type(owner, name, depth)
+        return self._members[key]
+
+    def _written_member_type(self, owner: StructType, name: t.TypeName, depth: int) -> Type | None:
         names = self.struct_names(owner)
         if depth > MAX_DEPTH:
             return None
@@ -150,6 +160,12 @@ class Resolver:
 
     def constant(self, owner: StructType, name: str, depth: int = 0) -> Dim | None:
         """A static constant of a struct, or of one that it derives from."""
+        key = (owner, name)
+        if key not in self._constants:
+            self._constants[key] = self._written_constant(owner, name, depth)
+        return self._constants[key]
+
+    def _written_constant(self, owner: StructType, name: str, depth: int) -> Dim | None:
         names = self.struct_names(owner)
         for node in owner.struct.body:
             if isinstance(node, t.Declare) and node.name == name and node.value is not None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from kernelscope.dims import Dim, dim
 from kernelscope.kernels.cuda.types import FLOATS, INTEGERS
@@ -84,6 +85,7 @@ UINT3 = Vector("uint3", Number("unsigned int", 4, True), 3)
 COMPONENTS = "xyzw"
 
 
+@lru_cache(4096)
 def builtin(name: str) -> Type | None:
     """The type that CUDA or C++ itself gives a name."""
     plain = name.removeprefix("std::")
