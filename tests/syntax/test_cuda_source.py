@@ -132,9 +132,11 @@ def test_outer_names_leave_out_what_bodies_say() -> None:
     #define ODD(y) { y
     return local; }
     constexpr int table[] = {hidden, 2};
+    template <int N, bool Last = (N > 4)> __global__ void __launch_bounds__(BOUND) run(Tile<T> given, int count);
+    DECLARED(made, count)
     """
-    assert {b"SIZE", b"outer", b"Tile", b"data", b"sum", b"twice", b"ODD", b"table"} <= outer_names(text)
-    assert not {b"inside", b"local", b"deeper", b"hidden"} & outer_names(text)
+    assert {b"SIZE", b"run", b"made", b"Tile", b"data", b"sum", b"twice", b"ODD", b"table"} <= outer_names(text)
+    assert not {b"inside", b"local", b"deeper", b"hidden", b"outer", b"given", b"Last", b"BOUND"} & outer_names(text)
 
 
 def test_outer_names_are_all_words_where_braces_do_not_match() -> None:

@@ -18,7 +18,7 @@ MAX_EXPANDED = 1 << 20
 MAX_ARGUMENTS = 64
 MAX_LAUNCHES = 16
 MAX_COPIES = 8
-"""Launches that a macro writes itself, and copies that it makes of an argument with launches. More tell nothing new."""
+"""Launches that one use of a macro makes of one place of the file. More tell nothing new."""
 MIN_SEARCHED = 4_000
 """Bytes of a text for which a search for the macros that it uses is worth being made."""
 _WORD_BYTES = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789")
@@ -192,11 +192,11 @@ class Expansion:
             use = text.origin(match.start(), end)
             body = self._substitute(macro, [text.slice(*_stripped(data, *b)) for b in bounds], use, active)
             expanded = self.expand(body, active | {name})
-            made = expanded.data.count(b"<<<")
-            if not active or launches < MAX_COPIES or not made:
+            launching = _launches(expanded)
+            if not active or launches < MAX_COPIES or not launching:
                 parts.append(expanded)
                 self.size += len(expanded.data)
-            launches += made
+            launches += launching * max(1, expanded.data.count(b"<<<"))
             copied = position = end
         if not parts:
             return text
@@ -230,11 +230,20 @@ class Expansion:
                 if piece.name not in expanded:
                     expanded[piece.name] = self.expand(value, active)
                 value = expanded[piece.name]
-            copies[piece.name] = copies.get(piece.name, 0) + 1
-            if copies[piece.name] <= MAX_COPIES or b"<<<" not in value.data:
+            copies[piece.name] = copies.get(piece.name, 0) + _repeats(given[piece.name], value)
+            if copies[piece.name] <= MAX_COPIES or not _launches(value):
                 parts.append(value)
         parts.append(standing_for(body[copied:], use))
         return joined(parts)
+
+
+def _launches(text: Mapped) -> bool:
+    return b"<<<" in text.data or b"aunch" in text.data
+
+
+def _repeats(written: Mapped, expanded: Mapped) -> int:
+    """How often macros in an argument repeat what is written there."""
+    return max(1, len(expanded.data) // max(1, len(written.data)))
 
 
 def _bound(params: tuple[bytes, ...], arguments: list[Mapped]) -> dict[bytes, Mapped]:
