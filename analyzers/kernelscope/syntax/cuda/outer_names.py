@@ -19,7 +19,7 @@ _DEFINED = re.compile(rb"#\s*define\s+(\w+)")
 _MACRO_PARAMETERS = re.compile(rb"(#\s*define\s+\w+)\([^)]*\)")
 _NAMESPACE = re.compile(rb"\bnamespace\s+[\w:]+(?=\s*\{)")
 _BRACKET = re.compile(rb"\btemplate\s*<|[()<>]")
-_FUNCTION = re.compile(rb"[\w>*&][\s*&]+(?:operator\s*[^\s\w]+|[A-Za-z_]\w*)\s*\Z")
+_FUNCTION = re.compile(rb"[\w>*&)][\s*&]+(?:operator\s*[^\s\w]+|[A-Za-z_]\w*)\s*\Z")
 _MACRO = re.compile(rb"(?<!\w)[A-Z_][A-Z0-9_]*\s*\Z")
 MAX_HEAD = 200
 """Bytes before a bracket that tell what it belongs to."""
