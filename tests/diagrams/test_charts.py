@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kernelscope.diagrams.cell_grid import cell_grid
 from kernelscope.diagrams.cells import display_width
 from kernelscope.diagrams.ladder import Held, Level, Move, ladder
 from kernelscope.diagrams.panel import Panel, beside, cells, framed, stacked, text
@@ -71,3 +72,18 @@ def test_tiles() -> None:
     vector = Operand("x", "load L2", Axis("B"))
     assert tile_grid([vector]).rows[3:6] == ("┌───────┐", "│███████│", "└───────┘")
     assert len(tile_grid([a, a, a], 60).rows) == 2 * len(rows) + 1
+
+
+def test_a_cell_grid_has_its_size_at_its_sides_and_is_cut_in_the_middle() -> None:
+    assert cell_grid("c", "2", "8", [["w0", "w1"], ["w2", "w3"]]).rows == (
+        "c",
+        "        8",
+        "  ┌─────┬─────┐",
+        "  │ w0  │ w1  │",
+        "2 ├─────┼─────┤",
+        "  │ w2  │ w3  │",
+        "  └─────┴─────┘",
+    )
+    long = cell_grid("", "", "", [[f"t{n}" for n in range(32)]] * 20).rows
+    assert long[3] == "│ t0  │ t1  │ t2  │ t3  │ t4  │ t5  │  …  │ t31 │"
+    assert len(long) == 2 + 2 * 9 + 1

@@ -11,7 +11,9 @@ from pathlib import Path
 from kernelscope.diagrams.ladder import Held, Level, Move, ladder
 from kernelscope.diagrams.model import Charset
 from kernelscope.dims import product, render
+from kernelscope.explain.cuda_axes import global_axes
 from kernelscope.explain.cuda_card import kernel_card
+from kernelscope.explain.cuda_levels import level_blocks
 from kernelscope.explain.cuda_pseudocode import kernel_code
 from kernelscope.explain.cuda_tiles import tile_picture
 from kernelscope.explain.document import Block, Document, Heading, Line, Paragraph, Picture, Region, Table
@@ -37,10 +39,19 @@ def cuda_document(kernels: Kernels, kind: str, target: Target, options: ViewOpti
 
 def _tiling(facts: KernelFacts, options: ViewOptions, target: Target) -> Document:
     """From grid to thread, the tiles of a block, and what lies in which memory."""
-    tiles = tile_picture(kernel_warp(facts), options.width)
-    drawn: Block = tiles if tiles is not None else Paragraph((Line("No address of the kernel tells a tile."),))
-    blocks = (_levels(facts), Heading("Tiles of a block"), drawn, Heading("Memory"), _memory(facts, options))
+    tiles = _tiles(facts, options) or [Paragraph((Line("No address of the kernel tells a tile."),))]
+    blocks = (_levels(facts), *tiles, Heading("Memory"), _memory(facts, options))
     return Document(f"Tiling of {facts.name}", blocks, "tiling", target)
+
+
+def _tiles(facts: KernelFacts, options: ViewOptions) -> list[Block]:
+    """The tiles of a block in the arguments, and how they are dealt to warps and threads."""
+    warp = kernel_warp(facts)
+    accesses = global_axes(warp)
+    picture = tile_picture(warp, accesses, options.width)
+    blocks: list[Block] = [Heading("Tiles of a block"), picture] if picture is not None else []
+    parts = level_blocks(warp, accesses, options.width)
+    return [*blocks, Heading("From block to thread"), *parts] if parts else blocks
 
 
 def kernel_of(kernels: Kernels, target: Target) -> KernelFacts:
@@ -67,8 +78,7 @@ def explain_kernel(facts: KernelFacts, options: ViewOptions | None = None) -> Do
     options = options or ViewOptions()
     blocks: list[Block] = [kernel_card(facts, options.gpu)]
     blocks += [Heading("From grid to thread"), _levels(facts)]
-    tiles = tile_picture(kernel_warp(facts), options.width)
-    blocks += [Heading("Tiles of a block"), tiles] if tiles is not None else []
+    blocks += _tiles(facts, options)
     blocks += [Heading("Memory"), _memory(facts, options)]
     blocks += [Heading("Pseudocode"), kernel_code(facts)]
     helpers = _helpers(facts)

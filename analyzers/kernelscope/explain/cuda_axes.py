@@ -1,0 +1,188 @@
+"""The axes along which an access of a CUDA kernel runs: what a length of the data multiplies is a row, else a column.
+
+Read off the address. Along each axis threads, short loops, blocks and other loops move; an address of another form, or
+of more than two axes, has none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import NamedTuple
+
+from kernelscope.dims import Dim, dim
+from kernelscope.dims.monomial import Atom, Monomial
+from kernelscope.kernels.cuda.warp.accesses import Verdict
+from kernelscope.kernels.cuda.warp.kernel_run import Run
+from kernelscope.kernels.cuda.warp.kernel_warp import KernelWarp
+from kernelscope.kernels.cuda.warp.lanes import UNIT, Lanes, NeedsCases, Numbers, Undecided
+
+
+@dataclass
+class AccessAxis:
+    """What moves along one axis. A step is in elements. It is asked once all movers are added."""
+
+    run: Run
+    block: Lanes | None
+    """All threads of a block whose size is known."""
+    width: int = 1
+    """Elements that one thread takes at once."""
+    threads: list[tuple[Atom, Dim]] = field(default_factory=list[tuple[Atom, Dim]])
+    """Parts of the index that threads differ in, with their steps."""
+    counters: list[tuple[str, Dim]] = field(default_factory=list[tuple[str, Dim]])
+    """Loops of a known number of rounds, with their steps."""
+    blocks: dict[str, None] = field(default_factory=dict[str, None])
+    loops: bool = False
+    """Whether a loop moves it whose rounds are not a number."""
+
+    def add(self, atom: Atom, step: Dim) -> bool:
+        """Count one mover; False where it moves in a way that is not told."""
+        names = tuple(names_of(atom))
+        if all(name.startswith("blockIdx.") for name in names):
+            self.blocks.update(dict.fromkeys(names))
+            return True
+        if all(is_counter(self.run, name) for name in names):
+            if isinstance(atom, str) and self.run.symbols.known[atom].values:
+                self.counters.append((atom, step))
+            else:
+                self.loops = True
+                return True
+        else:
+            self.threads.append((atom, step))
+        return step.const is None or step.const > 0
+
+    @cached_property
+    def own(self) -> frozenset[int] | None:
+        """The elements that one thread takes, from its first; None where steps are no numbers."""
+        found = set(range(self.width))
+        for name, step in self.counters:
+            if step.const is None:
+                return None
+            found = {at + step.const * value for at in found for value in self.run.symbols.known[name].values}
+        return frozenset(found)
+
+    @cached_property
+    def starts(self) -> Numbers | None:
+        """The first element of each thread of the block; None where that is not told by numbers."""
+        if self.block is None:
+            return None
+        total = (0,) * self.block.count
+        for atom, step in self.threads:
+            values = _values(self.run, self.block, atom)
+            if values is None or step.const is None:
+                return None
+            total = tuple(at + step.const * value for at, value in zip(total, values, strict=True))
+        return total
+
+    def covered(self) -> Dim | None:
+        """The elements from the first to the last; None where some between are left out, or may be."""
+        own, starts = self.own, self.starts
+        if own is not None and starts is not None:
+            taken = {start + at for start in set(starts) for at in own}
+            return dim(len(taken)) if len(taken) == max(taken) - min(taken) + 1 else None
+        return self._symbolic(len(own)) if own is not None and len(own) == max(own) + 1 else None
+
+    def _symbolic(self, own: int) -> Dim | None:
+        """The same for a block of unknown size, whose threads lie side by side."""
+        if len(self.threads) != 1:
+            return None
+        atom, step = self.threads[0]
+        if not isinstance(atom, str) or not atom.startswith("threadIdx.") or step != own:
+            return None
+        return step * dim(f"blockDim.{atom[-1]}")
+
+
+class AccessAxes(NamedTuple):
+    """An access with its axes; a vector has no rows."""
+
+    verdict: Verdict
+    columns: AccessAxis
+    rows: AccessAxis | None
+
+
+def global_axes(warp: KernelWarp) -> tuple[AccessAxes, ...]:
+    """The accesses to global memory whose addresses have axes."""
+    run = warp.run
+    if run is None:
+        return ()
+    block = _block(run)
+    found: list[AccessAxes] = []
+    for verdict in warp.verdicts:
+        if verdict.access.memory.space == "global" and verdict.outcome is not None and verdict.width:
+            axes = _axes(run, block, verdict, verdict.width)
+            if axes is not None:
+                found.append(AccessAxes(verdict, *axes))
+    return tuple(found)
+
+
+def _axes(run: Run, block: Lanes | None, verdict: Verdict, width: int) -> tuple[AccessAxis, AccessAxis | None] | None:
+    """Columns and rows; None where the address has another form."""
+    size = run.setting.constants()
+    bytes_each = getattr(verdict.access.memory.element, "size", None) or width
+    found: dict[Monomial, AccessAxis] = {}
+    if any(name.startswith("gridDim.") for name in verdict.access.offset.names()):
+        return None  # a row as long as the grid is no length by name
+    for monomial, factor in verdict.access.offset.terms:
+        movers = [(atom, e) for atom, e in monomial if _moves(run, atom)]
+        lengths = tuple((a, e) for a, e in monomial if (a, e) not in movers and _is_length(run, a))
+        if len(movers) > 1 or (movers and movers[0][1] != 1):
+            return None
+        if not movers:
+            continue
+        rest = tuple(part for part in monomial if part not in movers and part not in lengths)
+        step = Dim(((rest, factor),)).subs(size).exact_div(dim(bytes_each))
+        if step is None or not found.setdefault(lengths, AccessAxis(run, block)).add(movers[0][0], step):
+            return None
+    rows = [lengths for lengths in found if lengths]
+    if len(rows) > 1 or not found:
+        return None
+    columns = found.get((), AccessAxis(run, block))
+    columns.width = max(1, width // bytes_each)
+    return columns, found[rows[0]] if rows else None
+
+
+def _block(run: Run) -> Lanes | None:
+    """All threads of a block whose size is known."""
+    x, y, z = run.setting.block
+    if x is None:
+        return None
+    places = [(i, j, k) for k in range(z or 1) for j in range(y or 1) for i in range(x)]
+    indices = zip(*places, strict=True)
+    return Lanes({f"threadIdx.{axis}": numbers for axis, numbers in zip("xyz", indices, strict=True)})
+
+
+def _values(run: Run, lanes: Lanes, atom: Atom) -> Numbers | None:
+    try:
+        spread = lanes.spread(Dim(((((atom, 1),), 1),)).subs(run.setting.constants()))
+    except (Undecided, NeedsCases, ArithmeticError):
+        return None
+    return spread.get(UNIT, (0,) * lanes.count) if all(not monomial for monomial in spread) else None
+
+
+def names_of(atom: Atom) -> Iterator[str]:
+    """The names in an atom."""
+    if isinstance(atom, str):
+        yield atom
+    else:
+        for arg in atom.args:
+            yield from arg.names()
+
+
+def is_counter(run: Run, name: str) -> bool:
+    """Whether a name counts the rounds of a loop."""
+    symbol = run.symbols.known.get(name)
+    return symbol is not None and symbol.counter
+
+
+def _moves(run: Run, atom: Atom) -> bool:
+    return any(name.startswith(("threadIdx.", "blockIdx.")) or is_counter(run, name) for name in names_of(atom))
+
+
+def _is_length(run: Run, atom: Atom) -> bool:
+    """A length of the data, and no size of the block or of a template."""
+    if not isinstance(atom, str):
+        return any(_is_length(run, name) for name in names_of(atom))
+    symbol = run.symbols.known.get(atom)
+    known = symbol is not None and symbol.size and not symbol.template
+    return known and atom not in run.setting.constants() and not atom.startswith(("blockDim.", "sizeof("))
