@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import cast
 
 import pytest
 from kernelscope.analysis import Analysis
+from kernelscope.explain.report_text import to_markdown
+from kernelscope.serving.c_procedures import laid_out
+from kernelscope.serving.claims import PythonSource
+from kernelscope.serving.procedures import procedures
 from kernelscope.serving.system import System
 
 Json = dict[str, object]
+
+Source = Callable[[str], PythonSource]
 
 
 @pytest.fixture(scope="module")
@@ -77,3 +83,35 @@ def test_an_empty_folder_has_an_honest_report(tmp_path: Path) -> None:
     answers = [cast(Json, entry) for entry in cast("list[object]", found["faq"])]
     assert answers
     assert not any(entry["found"] for entry in answers)
+
+
+def test_settings_are_tables_and_steps_are_lines() -> None:
+    where = [{"path": "a/desk.py", "line": 3}, {"path": "a/desk.py", "line": 5}]
+    steps = "Desk.run:\nif full: return\nfor p in pages:\n  p.turn()"
+    text = to_markdown(
+        {
+            "workspace": {"root": "office"},
+            "config": {"parameters": [{"name": "pages", "owner": "Desk", "expression": "8", "evidence": where}]},
+            "serving": [
+                {"name": "Desk.run steps", "value": steps, "evidence": where},
+                {"name": "Desk order", "value": "first come, first served", "evidence": where},
+            ],
+        }
+    )  # fmt: skip
+    assert "| pages | Desk | 8 | `a/desk.py:3`, `:5` |" in text
+    assert "- **Desk order**: first come, first served (`a/desk.py:3`, `:5`)" in text
+    below = "\n\n  ```\n  if full: return\n  for p in pages:\n    p.turn()\n  ```"
+    assert f"- **Desk.run steps** (`a/desk.py:3`){below}" in text
+
+
+def test_steps_of_functions_are_laid_out(source: Source) -> None:
+    code = (
+        "def admit(q):\n    if q.full:\n        return\n    elif q.new:\n        a(q)\n        b(q)\n"
+    )
+    (found,) = (p for p in procedures(source(code)) if p.section == "components")
+    assert found.steps == "if q.full: return\nelif q.new:\n  a(q)\n  b(q)"
+    assert laid_out("for (int i = 0; i < n; i++) { a[i] = b[i]; } return;") == [
+        "for (int i = 0; i < n; i++) {",
+        "  a[i] = b[i];",
+        "return;",
+    ]

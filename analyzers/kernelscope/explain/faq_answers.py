@@ -222,6 +222,7 @@ def procedures(section: str, pattern: str) -> Answer:
     def find(system: System) -> Iterator[Claim]:
         for p in system.procedures:
             if p.section == section and compiled.search(p.name):
-                yield Claim(p.name, f"{p.name}: {p.steps[:400]}", p.evidence[:3])
+                steps = "; ".join(line.strip() for line in p.steps[:400].splitlines())
+                yield Claim(p.name, f"{p.name}: {steps}", p.evidence[:3])
 
     return find

@@ -267,7 +267,7 @@ def _components(system: System, places: Places) -> list[Json]:
     found += places.claims(_telling(system.about(COMPONENT)), MOST_COMPONENTS)
     procedures = [p for p in system.procedures if p.section == COMPONENT]
     for p in sorted(procedures, key=lambda p: -p.weight * 100 - min(p.size, 40))[:MOST_COMPONENTS]:
-        found.append({"name": p.name, "role": "module" if p.weight else "function", "computes": f"{p.name}: {p.steps}",
+        found.append({"name": p.name, "role": "module" if p.weight else "function", "computes": f"{p.name}:\n{p.steps}",
                       "evidence": places.evidence(*p.evidence, symbol=p.name)})  # fmt: skip
     return found
 

@@ -78,7 +78,7 @@ class Places:
 
     def procedure(self, procedure: Procedure) -> Json:
         """What a function does, as one claim."""
-        value = f"{procedure.name}: {procedure.steps}"
+        value = f"{procedure.name}:\n{procedure.steps}"
         return {
             "name": f"{procedure.name} steps",
             "value": value,

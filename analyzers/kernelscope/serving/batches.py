@@ -302,7 +302,7 @@ def _gives_nothing(statement: t.Stmt) -> bool:
         case t.Return(value=value):
             return (
                 value is None
-                or (isinstance(value, t.Constant) and value.value in (None, False))
+                or (isinstance(value, t.Constant) and value.value in (None, False, -1))
                 or isinstance(value, t.UnaryOp | t.Attribute)
             )
         case _:

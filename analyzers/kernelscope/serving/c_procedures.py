@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 
 from kernelscope.serving.c_functions import CFunction, CSource
-from kernelscope.serving.procedures import MAX_PLACES, MAX_STEPS, Procedure, spread
+from kernelscope.serving.procedures import MAX_PLACES, MAX_STEPS, Procedure, cut_off, spread
 from kernelscope.serving.sections import ranked, words
 
 MIN_BODY = 80
@@ -41,12 +41,31 @@ def c_procedures(source: CSource) -> Iterator[Procedure]:
         if launches:
             order = " → ".join(dict.fromkeys(steps_of(source, function)))
             parts.append(f"in order: {order}")
-        parts.append(source.quote(function.start + 1, function.end - 1, MAX_STEPS - sum(map(len, parts))))
+        body = source.quote(function.start + 1, function.end - 1, 4 * MAX_STEPS)
         named = [source.at(offset) for _, offset in (launches or calls)]
         evidence = (source.at(function.name_start), *spread(named, MAX_PLACES))
-        steps = f"({function.parameters}): " + "; ".join(part for part in parts if part)
+        said = [f"takes {function.parameters}"] if function.parameters else []
+        said += parts
+        steps = "\n".join([*said, *cut_off(laid_out(body), MAX_STEPS - sum(map(len, parts)))])
         size = len(calls) + 2 * len(launches)
-        yield Procedure(function.name, section, weight, steps[: MAX_STEPS + 400], size, evidence, "cuda")
+        yield Procedure(function.name, section, weight, steps, size, evidence, "cuda")
+
+
+def laid_out(body: str) -> list[str]:
+    """A body on one line as one statement a line, indented by its braces."""
+    lines: list[str] = []
+    depth = nested = start = 0
+    for at, c in enumerate(body):
+        nested += (c in "([") - (c in ")]")
+        if nested or c not in "{};":
+            continue
+        text = body[start : at + (c != "}")].strip()
+        start = at + 1
+        if text and text != ";":
+            lines.append("  " * depth + text)
+        depth = max(0, depth + (c == "{") - (c == "}"))
+    rest = body[start:].strip()
+    return [*lines, "  " * depth + rest] if rest else lines
 
 
 def steps_of(source: CSource, function: CFunction) -> list[str]:

@@ -1,4 +1,4 @@
-"""What a function does, condensed to one text: conditions, calls, stores and results in order, in the source's words.
+"""What a function does, condensed to a few lines: conditions, calls, stores and results, in the source's words.
 
 Logging, docstrings and comments are left out; nothing is reworded, so nothing can be claimed that is not written there.
 """
@@ -15,8 +15,10 @@ from kernelscope.serving.sections import ranked
 from kernelscope.syntax.python import tree as t
 
 MAX_STEPS = 1_300
-"""Longest text of one procedure, in characters."""
+"""Longest text of one procedure, in characters, without what stands before it."""
 MAX_STEP = 150
+ONE_LINE = 90
+"""Longest branch that is written on the line of its test."""
 MIN_STATEMENTS = 2
 MAX_PLACES = 10
 FORWARD = {"forward", "__call__", "call", "setup"}
@@ -51,7 +53,7 @@ def procedures(source: PythonSource) -> Iterator[Procedure]:
         owner = ".".join(scope.path[:-1])
         places = ranked(node.name, owner, source.path.stem)
         writer = Condenser(source)
-        text = shortened(writer.block(node.body), MAX_STEPS)
+        text = "\n".join(cut_off(writer.block(node.body), MAX_STEPS))
         if not writer.nodes:
             continue
         is_forward = node.name in FORWARD and scope.owner is not None
@@ -77,47 +79,70 @@ def spread(places: list[Location], count: int) -> list[Location]:
     return [places[i * (len(places) - 1) // (count - 1)] for i in range(count)]
 
 
-def shortened(text: str, longest: int) -> str:
-    return text if len(text) <= longest else text[: longest - 1] + "…"
+def cut_off(lines: list[str], longest: int) -> list[str]:
+    """As many lines as fit, and a sign that there were more."""
+    size = 0
+    for count, line in enumerate(lines):
+        size += len(line) + 1
+        if size > longest:
+            return [*lines[:count], "…"]
+    return lines
 
 
 class Condenser:
-    """Writes statements as one line; `nodes` are the statements that it wrote."""
+    """Writes statements as lines, a branch of one statement on the line of its test; `nodes` are what it wrote."""
 
     def __init__(self, source: PythonSource) -> None:
         self.source = source
         self.nodes: list[t.Stmt] = []
 
-    def block(self, body: list[t.Stmt]) -> str:
-        return "; ".join(text for statement in body if (text := self.statement(statement)))
+    def block(self, body: list[t.Stmt]) -> list[str]:
+        return [line for statement in body for line in self._lines(statement)]
 
-    def statement(self, node: t.Stmt) -> str:
-        text = self._text(node)
-        if text and not isinstance(node, t.If | t.For | t.While | t.With | t.Try | t.Match):
-            self.nodes.append(node)
-        return text
-
-    def _text(self, node: t.Stmt) -> str:
+    def _lines(self, node: t.Stmt) -> list[str]:
         quote = self.source.quote
         match node:
             case t.If():
                 self.nodes.append(node)
-                text = f"if {quote(node.test)} {{ {self.block(node.body)} }}"
-                return f"{text} else {{ {self.block(node.orelse)} }}" if node.orelse else text
+                return [*self._under(f"if {quote(node.test)}:", node.body), *self._otherwise(node.orelse)]
             case t.For():
                 self.nodes.append(node)
-                return f"for {quote(node.target)} in {quote(node.iter)} {{ {self.block(node.body)} }}"
+                return self._under(f"for {quote(node.target)} in {quote(node.iter)}:", node.body)
             case t.While():
                 self.nodes.append(node)
-                return f"while {quote(node.test)} {{ {self.block(node.body)} }}"
+                return self._under(f"while {quote(node.test)}:", node.body)
             case t.With():
-                items = ", ".join(quote(item.context_expr) for item in node.items)
-                return f"with {items} {{ {self.block(node.body)} }}"
+                return self._under(f"with {', '.join(quote(item.context_expr) for item in node.items)}:", node.body)
             case t.Try():
                 return self.block(node.body + node.orelse + node.finalbody)
             case t.Match():
-                cases = (f"case {quote(case.pattern)} {{ {self.block(case.body)} }}" for case in node.cases)
-                return f"match {quote(node.subject)} {{ {' '.join(cases)} }}"
+                cases = [line for c in node.cases for line in self._under(f"case {quote(c.pattern)}:", c.body)]
+                return [f"match {quote(node.subject)}:", *_indented(cases)]
+            case _:
+                text = self._text(node)
+                if text:
+                    self.nodes.append(node)
+                return [text] if text else []
+
+    def _otherwise(self, body: list[t.Stmt]) -> list[str]:
+        match body:
+            case []:
+                return []
+            case [t.If() as chained]:
+                first, *rest = self._lines(chained)
+                return [f"el{first}", *rest]
+            case _:
+                return self._under("else:", body)
+
+    def _under(self, head: str, body: list[t.Stmt]) -> list[str]:
+        lines = self.block(body)
+        if len(lines) == 1 and len(head) + len(lines[0]) < ONE_LINE:
+            return [f"{head} {lines[0]}"]
+        return [head, *_indented(lines or ["pass"])]
+
+    def _text(self, node: t.Stmt) -> str:
+        quote = self.source.quote
+        match node:
             case t.ExprStmt(value=value):
                 return "" if self._is_silent(value) else quote(value, MAX_STEP)
             case t.Pass() | t.Import() | t.ImportFrom() | t.FunctionDef() | t.ClassDef() | t.Global() | t.Nonlocal():
@@ -135,3 +160,7 @@ class Condenser:
                 return (t.dotted(func) or "").partition(".")[0] in SILENT or "log" in (t.dotted(func) or "").split(".")
             case _:
                 return False
+
+
+def _indented(lines: list[str]) -> list[str]:
+    return [f"  {line}" for line in lines]
