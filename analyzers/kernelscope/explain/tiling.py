@@ -29,6 +29,8 @@ from kernelscope.syntax.python import tree as t
 
 _DRAWN = 8
 _HELD = 6
+MAX_TIMES = 24
+"""Characters of a number of rounds; of longer ones the loops are named."""
 _ROUNDS = 4
 """Rounds of a pipeline that are drawn."""
 
@@ -122,10 +124,17 @@ def access_table(facts: KernelFacts, addresses: Mapping[Span, Address]) -> Table
                 Line(_address(access, addresses)),
                 Line(describe(access.block, facts.order) or "?"),
                 Line(" · ".join(describe_footprint(access, known))),
-                Line(render(access.times, facts.order)),
+                Line(_times(facts, access)),
             )
         )
     return Table(("line", "kind", "address", "tile", "access", "times"), tuple(rows))
+
+
+def _times(facts: KernelFacts, access: Access) -> str:
+    """How often a program makes an access: the number, or the loops whose rounds the card tells."""
+    number = render(access.times, facts.order)
+    loops = facts.loops(access)
+    return f"each {', '.join(loops)}" if loops and len(number) > MAX_TIMES else number
 
 
 def _address(access: Access, addresses: Mapping[Span, Address]) -> str:
@@ -200,7 +209,8 @@ def _first_of_kind(accesses: Sequence[Access]) -> Iterator[Access]:
 
 
 def _move(facts: KernelFacts, access: Access) -> str:
-    often = "each round" if access.in_loop else "once"
+    loops = facts.loops(access)
+    often = f"each round of {', '.join(loops)}" if loops else "each round" if access.in_loop else "once"
     return f"{access.kind} {_tile(facts, access)} {often}"
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kernelscope.dims import Dim, product, render, total
+from kernelscope.dims import Dim, product, render
 from kernelscope.explain.document import Card, CardRow, Line
 from kernelscope.explain.triton_hover import describe
 from kernelscope.kernels.hardware import GPUS, generation
@@ -18,9 +18,10 @@ from kernelscope.kernels.triton.broadcasting import numel
 from kernelscope.kernels.triton.configs import Config
 from kernelscope.kernels.triton.dtypes import BITS
 from kernelscope.kernels.triton.host_things import HostValue, Plain, as_dim
-from kernelscope.kernels.triton.kernel_facts import KernelFacts, shared_estimates
+from kernelscope.kernels.triton.kernel_facts import KernelFacts, counter, shared_estimates
+from kernelscope.kernels.triton.loop_algorithms import persistent_loops
 from kernelscope.kernels.triton.values import Tensor
-from kernelscope.kernels.triton.work import DEFAULT_WARPS, block_bytes, pipelined, staged, work
+from kernelscope.kernels.triton.work import DEFAULT_WARPS, held, pipelined, staged, work
 from kernelscope.results import Hover, Link, Span, Target
 from kernelscope.syntax.python import tree as t
 
@@ -63,6 +64,7 @@ def kernel_card(facts: KernelFacts, gpu: str = "H100") -> Card:
         ("Constexprs", _constexprs(facts)),
         ("Block tensors", _blocks(facts)),
         ("Loads / stores", _accesses(facts)),
+        ("Loops", _loops(facts)),
         ("Work per program", _work(facts)),
         ("Shared memory", _shared(facts, gpu)),
         ("Features", _features(facts)),
@@ -194,6 +196,19 @@ def _accesses(facts: KernelFacts) -> Iterator[Line]:
         yield Line(f"and {len(facts.run.accesses) - MAX_ROWS} more")
 
 
+def _loops(facts: KernelFacts) -> Iterator[Line]:
+    """The loops of the kernel itself with their rounds."""
+    persistent = {loop.span for loop in persistent_loops(facts.node)}
+    for node in t.inside(facts.node):
+        if isinstance(node, t.For | t.While):
+            where = facts.location(node.span)
+            rounds = facts.run.rounds.get(node.span)
+            often = f"{render(rounds, facts.order)} rounds" if rounds is not None else "rounds not known"
+            kind = ", one tile of the grid each (persistent)" if node.span in persistent else ""
+            named = f"`{name}` L{where.line}" if (name := counter(node)) else f"L{where.line}"
+            yield Line(f"{named}: {often}{kind}", where)
+
+
 def _held_back(facts: KernelFacts, beyond: tuple[Overshoot, ...]) -> str:
     """Whether the mask covers what the last programs would touch beyond the data."""
     covered = [render(one.size, facts.order) for one in beyond if one.covered]
@@ -228,11 +243,11 @@ def _waves(facts: KernelFacts, programs: int, gpu: str) -> Iterator[Line]:
     if len(warps) != 1 or len({size for size, _ in sizes}) > 1:
         yield Line("waves: they differ by configuration")
         return
-    held = occupancy(limits, 32 * warps.pop(), 0, sizes[0][0] if sizes else 0)
-    if held.blocks_per_sm:
-        count, tail = waves(programs, held.blocks_per_sm, chip.sms)
+    fits = occupancy(limits, 32 * warps.pop(), 0, sizes[0][0] if sizes else 0)
+    if fits.blocks_per_sm:
+        count, tail = waves(programs, fits.blocks_per_sm, chip.sms)
         yield Line(
-            f"≥ {count:.3g} waves on {chip.name} ({chip.sms} SMs of ≤ {held.blocks_per_sm} programs), the last "
+            f"≥ {count:.3g} waves on {chip.name} ({chip.sms} SMs of ≤ {fits.blocks_per_sm} programs), the last "
             f"one {tail:.0%} full, if registers allow it"
         )
 
@@ -263,7 +278,7 @@ def _intensity(facts: KernelFacts, flops: Dim, moved: Dim) -> Iterator[Line]:
 
 
 def _amount(size: Dim | None, facts: KernelFacts) -> str:
-    return render(size, facts.order) if size is not None else "unknown number of"
+    return render(size, facts.order) if size is not None else "? (a block's shape is not known)"
 
 
 def _shared(facts: KernelFacts, gpu: str) -> Iterator[Line]:
@@ -277,10 +292,9 @@ def _shared(facts: KernelFacts, gpu: str) -> Iterator[Line]:
         return
     estimates = shared_estimates(facts, limits.arch)
     if not estimates:
-        tiles = [block_bytes(access) for access in staged(facts.run.accesses, facts.run.products)[0]]
-        known = [size for size in tiles if size is not None]
-        if len(known) == len(tiles):
-            text = render(total(known), facts.order)
+        tiles = held(staged(facts.run.accesses, facts.run.products)[0])
+        if tiles is not None:
+            text = render(tiles, facts.order)
             yield Line(f"{text} bytes per pipeline stage (if elements have 2 bytes where not known)")
         else:
             yield Line("not estimated: sizes depend on the launch")

@@ -28,6 +28,8 @@ Loop = tuple[Span, Span]
 """A loop as one caller runs it: the place in the outermost function, and its own."""
 AccessPlace = tuple[Span, Span | None]
 """The place in the outermost function, and within a helper."""
+Side = tuple[str, int, bool]
+"""One side of a branch that nothing decides: its file, where it stands, and whether its test holds."""
 AccessKind = Literal["load", "store", "atomic"]
 
 
@@ -48,6 +50,8 @@ class Access:
     """How often a program makes it; loops of unknown length count as `rounds(L…)`."""
     at: Span | None = None
     """Where the helper `name` makes it."""
+    sides: tuple[Side, ...] = ()
+    """The sides of branches that it is on, the outermost first: a program passes one side of each."""
 
     @property
     def in_loop(self) -> bool:
@@ -67,6 +71,8 @@ class Product:
     sizes: tuple[Size, Size, Size]
     batch: Size
     times: Dim
+    sides: tuple[Side, ...] = ()
+    """The sides of branches that it is on, the outermost first."""
 
 
 class Reporter(Protocol):

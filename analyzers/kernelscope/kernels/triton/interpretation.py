@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from kernelscope.dims import Dim, dim, product
-from kernelscope.kernels.triton.call import Access, AccessKind, Product
+from kernelscope.kernels.triton.call import Access, AccessKind, Product, Side
 from kernelscope.kernels.triton.recognition import is_kernel
 from kernelscope.kernels.triton.switches import Answers, is_fixed, plain_test
 from kernelscope.kernels.triton.values import JitFunction, Namespace, Size, Unknown, Value
@@ -103,7 +103,7 @@ class Interpretation:
         facts: Facts | None = None,
         undecided: bool = False,
         answers: Answers | None = None,
-        rounds: int = MAX_ROUNDS,
+        max_rounds: int = MAX_ROUNDS,
         outside: dict[tuple[str, str], Value] | None = None,
     ) -> None:
         self.modules = modules
@@ -112,15 +112,19 @@ class Interpretation:
         """Whether numbers behind names are ignored, so that every branch is looked at."""
         self.answers = answers or {}
         """Compile-time switches that this run takes for decided."""
-        self.rounds = rounds
+        self.max_rounds = max_rounds
         """How often the body of a loop is evaluated at most."""
         self.switches: dict[str, None] = {}
         """Tests whose branches left names with blocks of different shapes."""
         self.seen: dict[Span, Value] = {}
         self.accesses: dict[Place, Access] = {}
         self.products: dict[Place, Product] = {}
+        self.rounds: dict[Span, Dim | None] = {}
+        """How often the loops of the outermost function run each time they are reached; None where it is not known."""
         self.loops: list[tuple[Span, Dim]] = []
         """The loops around what is being evaluated, also of the callers', with their rounds."""
+        self.sides: list[Side] = []
+        """The undecided branches around what is being evaluated, also of the callers'."""
         self.calls: dict[HelperCall, None] = {}
         self.found: dict[Found, None] = {}
         self.results: dict[HelperCall, Value] = {}
@@ -150,6 +154,8 @@ class Interpretation:
 
     def enter_loop(self, frame: Frame, span: Span, trips: Dim | None) -> None:
         """A loop begins; one of unknown length has `rounds(L…)` of them, by its line."""
+        if frame.depth == 0:
+            self.rounds[span] = trips
         if trips is None:
             module = self.modules.module(frame.path)
             line = module.text.data.count(b"\n", 0, span.start) + 1 if module is not None else 0
@@ -162,7 +168,7 @@ class Interpretation:
 
     def product(self, rows: Size, columns: Size, inner: Size, batch: Size) -> None:
         if self.outer is not None and self.frame is not None:
-            done = Product(self.outer, (rows, columns, inner), batch, self.times())
+            done = Product(self.outer, (rows, columns, inner), batch, self.times(), tuple(self.sides))
             self.products[self._place(self.outer, self.frame)] = done
 
     def _place(self, outer: Span, frame: Frame) -> Place:
@@ -174,7 +180,7 @@ class Interpretation:
             at = self.inner if helper else None
             loop = (self.outer if helper else self.loops[-1][0], self.loops[-1][0]) if self.loops else None
             self.accesses[self._place(self.outer, self.frame)] = Access(
-                kind, self.outer, pointer, block, masked, loop, helper, self.times(), at
+                kind, self.outer, pointer, block, masked, loop, helper, self.times(), at, tuple(self.sides)
             )
 
     def is_pointer(self, names: tuple[str, ...]) -> None:

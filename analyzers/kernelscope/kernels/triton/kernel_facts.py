@@ -5,7 +5,7 @@ Gathered when somebody looks at the kernel; how it is shown is told elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,6 +58,14 @@ class KernelFacts:
     def constexprs(self) -> tuple[t.Param, ...]:
         return tuple(p for p in self.node.args if is_constexpr(p.annotation))
 
+    def loops(self, access: Access) -> tuple[str, ...]:
+        """The counters of the loops around an access, the outermost first; a loop without one is told by its line."""
+        helper = next((c.function.node for c in self.run.calls if c.function.node.name == access.name), None)
+        found = list(_loops_around(self.node, access.span))
+        if helper is not None and access.at is not None:
+            found += _loops_around(helper, access.at)
+        return tuple(counter(loop) or f"the loop in L{self.location(loop.span).line}" for loop in found)
+
     def location(self, span: Span) -> Location:
         return self.module.text.location(self.path, span)
 
@@ -67,6 +75,15 @@ class KernelFacts:
         if access.at is None or not helpers or helpers[0].path != str(self.path):
             return 0
         return self.location(access.at).line
+
+
+def _loops_around(node: t.FunctionDef, span: Span) -> Iterator[t.For | t.While]:
+    return (n for n in t.inside(node) if isinstance(n, t.For | t.While) and n.span.covers(span))
+
+
+def counter(loop: t.For | t.While) -> str:
+    """The name that counts a loop's rounds, empty where there is none."""
+    return loop.target.id if isinstance(loop, t.For) and isinstance(loop.target, t.Name) else ""
 
 
 def kernel_facts(runs: KernelRuns, path: Path, module: Module, node: t.FunctionDef) -> KernelFacts:

@@ -49,6 +49,8 @@ class KernelRun:
     values: dict[Span, tuple[Value, ...]] = field(default_factory=dict[Span, tuple[Value, ...]])
     accesses: tuple[Access, ...] = ()
     products: tuple[Product, ...] = ()
+    rounds: dict[Span, Dim | None] = field(default_factory=dict[Span, "Dim | None"])
+    """How often its loops run each time they are reached; None where it is not known."""
     calls: tuple[HelperCall, ...] = ()
     found: tuple[Found, ...] = ()
     operations: dict[str, int] = field(default_factory=dict[str, int])
@@ -310,6 +312,7 @@ def _fill(result: KernelRun, run: Interpretation, complete: bool) -> None:
     if not result.accesses:
         result.accesses = tuple(run.accesses[place] for place in sorted(run.accesses))
         result.products = tuple(run.products[place] for place in sorted(run.products))
+        result.rounds = dict(run.rounds)
         result.calls = tuple(run.calls)
         result.found = tuple(run.found)
     for name, count in run.operations.items():

@@ -41,7 +41,18 @@ def run_function(run: Interpretation, frame: Frame) -> Value:
 
 def _block(run: Interpretation, frame: Frame, body: list[t.Stmt]) -> bool:
     """Whether the end of the body is never reached."""
-    return any(_statement(run, frame, statement) for statement in body)
+    outside = len(run.sides)
+    ended = any(_statement(run, frame, statement) for statement in body)
+    del run.sides[outside:]
+    return ended
+
+
+def _side(run: Interpretation, frame: Frame, node: t.If, holds: bool) -> bool:
+    """One side of a branch that may go the other way. Whether its end is never reached."""
+    run.sides.append((frame.path, node.span.start, holds))
+    ended = _block(run, frame, node.body if holds else node.orelse)
+    run.sides.pop()
+    return ended
 
 
 def _statement(run: Interpretation, frame: Frame, node: t.Stmt) -> bool:
@@ -131,16 +142,19 @@ def _if(run: Interpretation, frame: Frame, node: t.If) -> bool:
     value = evaluate(run, frame, node.test)
     test = truth(value)
     switch = run.switch(frame, node.test) if test is None and isinstance(value, Const) else None
-    if test is None:
-        test = run.answer(switch)
+    answer = run.answer(switch) if test is None else None
+    if answer is not None and not run.undecided:
+        return _side(run, frame, node, answer)
     if test is not None and not run.undecided:
         return _block(run, frame, node.body if test else node.orelse)
     before = dict(frame.names)
-    body_ends = _block(run, frame, node.body)
+    body_ends = _side(run, frame, node, True)
     after_body, frame.names = frame.names, before
-    else_ends = _block(run, frame, node.orelse)
+    else_ends = _side(run, frame, node, False)
     if body_ends and else_ends:
         return True
+    if body_ends or else_ends:  # what follows is on the side that goes on
+        run.sides.append((frame.path, node.span.start, not body_ends))
     if body_ends:
         return False
     if switch is not None and not else_ends and _disagree(after_body, frame.names):
@@ -197,7 +211,7 @@ def _loop(
         for name in changed & frame.names.keys():
             frame.names[name] = assigned(frame.names[name])
     run.enter_loop(frame, node.span, trips)
-    for _ in range(run.rounds):
+    for _ in range(run.max_rounds):
         head = dict(frame.names)
         if isinstance(node, t.For) and counter is not None:
             bind_target(run, frame, node.target, counter)

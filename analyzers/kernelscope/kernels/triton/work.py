@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from kernelscope.dims import Dim, dim, product, total
+from kernelscope.dims import Dim, dim, maximum, product, total
 from kernelscope.kernels.triton.broadcasting import numel
-from kernelscope.kernels.triton.call import Access, Product
+from kernelscope.kernels.triton.call import Access, Product, Side
 from kernelscope.kernels.triton.dtypes import BITS
 from kernelscope.kernels.triton.values import BlockPointer, Descriptor, Tensor
 
@@ -22,7 +22,7 @@ DEFAULT_WARPS = 4
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """`flops` and `moved` bytes of one program; None where a block's shape is not known."""
+    """`flops` and `moved` bytes of one program at most; None where a block's shape is not known."""
 
     flops: Dim | None
     moved: Dim | None
@@ -31,14 +31,32 @@ class Work:
 
 
 def work(accesses: Sequence[Access], products: Sequence[Product]) -> Work:
-    flops = _sum([_flops(p) for p in products])
-    moved = _sum([_moved(access) for access in accesses])
+    flops = at_most([(done.sides, _flops(done)) for done in products])
+    moved = at_most([(access.sides, _moved(access)) for access in accesses])
     return Work(flops, moved, any(_element_bytes(a, {}) is None for a in accesses))
 
 
-def _sum(parts: list[Dim | None]) -> Dim | None:
-    known = [part for part in parts if part is not None]
-    return total(known) if len(known) == len(parts) else None
+def at_most(parts: Sequence[tuple[tuple[Side, ...], Dim | None]], depth: int = 0) -> Dim | None:
+    """The sum of what one program can do at most: of the two sides of a branch the greater. None where a part is not
+    known. Each part comes with the sides that it is on."""
+    if any(part is None for _, part in parts):
+        return None
+    certain = total(part for sides, part in parts if len(sides) <= depth and part is not None)
+    branches: dict[tuple[str, int], dict[bool, list[tuple[tuple[Side, ...], Dim | None]]]] = {}
+    for sides, part in parts:
+        if len(sides) > depth:
+            path, start, holds = sides[depth]
+            branches.setdefault((path, start), {}).setdefault(holds, []).append((sides, part))
+    for ways in branches.values():
+        sums = [found for way in ways.values() if (found := at_most(way, depth + 1)) is not None]
+        certain = certain + (sums[0] if len(sums) == 1 else _greater(*sums))
+    return certain
+
+
+def _greater(a: Dim, b: Dim) -> Dim:
+    """The greater of two sums of products of sizes, which are never negative."""
+    signs = {factor > 0 for _, factor in (a - b).terms}
+    return maximum(a, b) if len(signs) > 1 else a if signs == {True} else b
 
 
 def _flops(done: Product) -> Dim | None:
@@ -113,10 +131,15 @@ def shared_bytes(
     stages = max(1, numbers.get("num_stages", DEFAULT_STAGES))
     buffers = stages if by_warp_groups(products, numbers, arch) else max(1, stages - 1)
     known = elements or {}
-    each = [_number([block_bytes(a, known) for a in loads], numbers) for loads in staged(accesses, products)]
+    each = [_number(held(loads, known), numbers) for loads in staged(accesses, products)]
     most = None if None in each else max(size for size in each if size is not None)  # loops follow each other
-    stays = _number([block_bytes(a, known) for a in resident(accesses, products)], numbers)
+    stays = _number(held(resident(accesses, products), known), numbers)
     return most * buffers + stays if most is not None and stays is not None else None
+
+
+def held(loads: Sequence[Access], elements: Mapping[str, str] | None = None) -> Dim | None:
+    """Bytes of the tiles that are held at the same time."""
+    return at_most([(access.sides, block_bytes(access, elements)) for access in loads])
 
 
 def by_warp_groups(products: Sequence[Product], numbers: Mapping[str, int], arch: str) -> bool:
@@ -127,11 +150,5 @@ def by_warp_groups(products: Sequence[Product], numbers: Mapping[str, int], arch
     return any(count is not None and count % 64 == 0 for count in rows)
 
 
-def _number(parts: list[Dim | None], numbers: Mapping[str, int]) -> int | None:
-    result = 0
-    for part in parts:
-        number = part.evaluate(numbers) if part is not None else None
-        if number is None:
-            return None
-        result += number
-    return result
+def _number(size: Dim | None, numbers: Mapping[str, int]) -> int | None:
+    return size.evaluate(numbers) if size is not None else None
