@@ -66,6 +66,63 @@ def test_access_rows_tell_masks_and_contiguity(tmp_path: Path) -> None:
     assert "`x` L8 load: block[BLOCK] T(x) · masked · contiguous along dim 0 (stride 1) · coalesced" in row
 
 
+@pytest.mark.parametrize(
+    ("host", "told"),
+    [
+        (
+            "a = a.contiguous()\n    m, k = a.shape",
+            "contiguous along dim 1 (stride 1) · stride sm along dim 0 · coalesced",
+        ),
+        ("assert a.is_contiguous() and n > 0\n    m, k = a.shape", "contiguous along dim 1 (stride 1)"),
+        ("a = torch.empty((n, n))", "contiguous along dim 1 (stride 1)"),
+        ("m, k = a.shape", "stride sm along dim 0 · stride sk along dim 1 · coalesced if sm or sk is 1"),
+    ],
+)
+def test_strides_come_from_how_the_host_lays_tensors_out(tmp_path: Path, host: str, told: str) -> None:
+    source = HEAD + (
+        "@triton.jit\ndef copy(a, out, sm, sk, M: tl.constexpr, K: tl.constexpr):\n"
+        "    rows, columns = tl.arange(0, M), tl.arange(0, K)\n"
+        "    rows = tl.where(rows < 7, rows, 0)\n"
+        "    v = tl.load(a + rows[:, None] * sm + columns[None, :] * sk)\n"
+        "    tl.store(out + columns, tl.sum(v, 0))\n\n"
+        f"def run(a, out, n):\n    {host}\n    copy[(1,)](a, out, a.stride(0), a.stride(1), M=16, K=64)\n"
+    )  # fmt: skip
+    assert told in card(tmp_path, source, "copy")["Loads / stores"]
+
+
+def test_of_two_sides_of_a_branch_one_is_counted(tmp_path: Path) -> None:
+    source = HEAD + (
+        "@triton.jit\ndef pick(a, b, out, n, T: tl.constexpr, B: tl.constexpr):\n"
+        "    i = tl.arange(0, B)\n"
+        "    if n < 0:\n        tl.store(out + i, tl.load(b + i))\n        return\n"
+        "    x = tl.load(a + i[:, None] * B + i[None, :])\n"
+        "    for k in range(n):\n"
+        "        if T:\n            y = tl.dot(x, tl.load(b + i[:, None] * B + i[None, :]))\n"
+        "        else:\n            y = tl.dot(x, tl.trans(tl.load(b + i[:, None] * B + i[None, :])))\n"
+        "    tl.store(out + i[:, None] * B + i[None, :], y)\n"
+    )  # fmt: skip
+    rows = card(tmp_path, source, "pick")
+    assert "2*n*B**3 FLOPs" in rows["Work per program"]
+    assert "2*n*B*B+4*B*B bytes" in rows["Work per program"]
+    assert rows["Shared memory"].startswith("2*B*B bytes per pipeline stage")
+    assert rows["Loops"] == "`k` L18: n rounds"
+
+
+def test_vectors_are_as_wide_as_types_and_strides_allow(tmp_path: Path) -> None:
+    source = HEAD + (
+        "@triton.jit\ndef widths(x, y, s, n, B: tl.constexpr):\n"
+        "    i = tl.arange(0, B)\n"
+        "    words = x.to(tl.pointer_type(tl.float32))\n"
+        "    v = tl.load(words + i[:, None] * s + i[None, :])\n"
+        "    w = tl.load(words + i[:, None] * 64 + tl.arange(0, 2)[None, :])\n"
+        "    tl.store(y + i, tl.sum(v, 1) + tl.sum(w, 1))\n"
+    )  # fmt: skip
+    row = card(tmp_path, source, "widths")["Loads / stores"]
+    assert "vectors of up to 16 B (4 fp32) if s is a multiple of 4" in row
+    assert "vectors of up to 8 B (2 fp32)" in row
+    assert row.endswith("vectors of up to 16 B")
+
+
 def test_the_card_of_an_autotuned_product() -> None:
     path = FIXTURES / "matmul.py"
     hover = Analysis([FIXTURES]).hover(path, path.read_bytes().index(b"def product(") + 4)

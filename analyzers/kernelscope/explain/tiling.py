@@ -210,7 +210,7 @@ def _first_of_kind(accesses: Sequence[Access]) -> Iterator[Access]:
 
 def _move(facts: KernelFacts, access: Access) -> str:
     loops = facts.loops(access)
-    often = f"each round of {', '.join(loops)}" if loops else "each round" if access.in_loop else "once"
+    often = f"each {', '.join(loops)}" if loops else "each round" if access.in_loop else "once"
     return f"{access.kind} {_tile(facts, access)} {often}"
 
 

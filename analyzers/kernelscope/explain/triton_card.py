@@ -13,6 +13,8 @@ from kernelscope.explain.triton_hover import describe
 from kernelscope.kernels.hardware import GPUS, generation
 from kernelscope.kernels.occupancy import occupancy, waves
 from kernelscope.kernels.triton.accesses import describe_footprint, footprint
+from kernelscope.kernels.triton.algorithms import grouped_order
+from kernelscope.kernels.triton.bodies import all_calls
 from kernelscope.kernels.triton.bounds import Overshoot, overshoots
 from kernelscope.kernels.triton.broadcasting import numel
 from kernelscope.kernels.triton.configs import Config
@@ -197,16 +199,19 @@ def _accesses(facts: KernelFacts) -> Iterator[Line]:
 
 
 def _loops(facts: KernelFacts) -> Iterator[Line]:
-    """The loops of the kernel itself with their rounds."""
+    """The loops of the kernel and its helpers with their rounds, each in its own words."""
     persistent = {loop.span for loop in persistent_loops(facts.node)}
-    for node in t.inside(facts.node):
-        if isinstance(node, t.For | t.While):
-            where = facts.location(node.span)
-            rounds = facts.run.rounds.get(node.span)
-            often = f"{render(rounds, facts.order)} rounds" if rounds is not None else "rounds not known"
-            kind = ", one tile of the grid each (persistent)" if node.span in persistent else ""
-            named = f"`{name}` L{where.line}" if (name := counter(node)) else f"L{where.line}"
-            yield Line(f"{named}: {often}{kind}", where)
+    for function in (facts, *facts.helpers):
+        inside = "" if function is facts else f" in {function.node.name}"
+        for node in t.inside(function.node):
+            if isinstance(node, t.For | t.While):
+                where = function.module.text.location(function.path, node.span)
+                rounds = function.run.rounds.get(node.span)
+                order = tuple(param.name for param in function.node.args)
+                often = f"{render(rounds, order)} rounds" if rounds is not None else "rounds not known"
+                kind = ", one tile of the grid each (persistent)" if node.span in persistent and not inside else ""
+                named = f"`{name}` L{where.line}" if (name := counter(node)) else f"L{where.line}"
+                yield Line(f"{named}{inside}: {often}{kind}", where)
 
 
 def _held_back(facts: KernelFacts, beyond: tuple[Overshoot, ...]) -> str:
@@ -309,6 +314,12 @@ def _shared(facts: KernelFacts, gpu: str) -> Iterator[Line]:
 def _features(facts: KernelFacts) -> Iterator[Line]:
     found = [text for name, text in FEATURES.items() if name in facts.run.operations]
     found = list(dict.fromkeys(found))
+    if persistent_loops(facts.node):
+        found.append("persistent")
+    if grouped_order(facts.run) is not None:
+        found.append("grouped ordering (L2)")
+    if any(k.arg == "warp_specialize" for _, call in all_calls(facts.node) for k in call.keywords):
+        found.append("warp specialisation")
     if facts.gluon:
         found.insert(0, "Gluon: layouts, buffers and barriers are the author's own and are not told here")
     helpers = sorted({call.function.node.name for call in facts.run.calls})

@@ -11,8 +11,11 @@ from typing import Literal
 
 from kernelscope.dims import Dim, render
 from kernelscope.kernels.triton.call import Access
+from kernelscope.kernels.triton.dtypes import BITS
 from kernelscope.kernels.triton.values import BlockPointer, Descriptor, Size, Tensor
 
+VECTOR = 16
+"""Bytes of the widest load or store of one thread."""
 Pattern = Literal["coalesced", "strided", "broadcast", "scattered", "unknown"]
 
 
@@ -31,16 +34,16 @@ def footprint(access: Access, known: Mapping[str, int] | None = None) -> Footpri
     pointer = access.pointer
     if isinstance(pointer, Descriptor):
         return Footprint(pointer.base, "coalesced", len(pointer.shape or ()) - 1, ())
-    if isinstance(pointer, BlockPointer):
-        axis = pointer.order[0] if pointer.order else None
-        return Footprint(pointer.base, "coalesced" if axis is not None else "unknown", axis, ())
-    if not isinstance(pointer, Tensor):
+    if not isinstance(pointer, Tensor | BlockPointer):
         return Footprint("", "unknown", None, ())
-    base = pointer.bases[0] if pointer.bases else ""
+    if isinstance(pointer, BlockPointer):
+        base = pointer.base
+    else:
+        base = pointer.bases[0] if pointer.bases else ""
     if not pointer.shape:
         return Footprint(base, "broadcast" if pointer.shape == () else "unknown", None, ())
     if pointer.steps is None:
-        return Footprint(base, "scattered" if _indirect(pointer) else "unknown", None, ())
+        return Footprint(base, "scattered" if isinstance(pointer, Tensor) else "unknown", None, ())
     steps = tuple(step.subs(dict(known)) if step is not None and known else step for step in pointer.steps)
     wide = [i for i, size in enumerate(pointer.shape) if size is None or size.const != 1]
     for axis in wide:
@@ -54,15 +57,11 @@ def footprint(access: Access, known: Mapping[str, int] | None = None) -> Footpri
     return Footprint(base, "unknown", None, steps)
 
 
-def _indirect(pointer: Tensor) -> bool:
-    """Blocks of addresses whose offsets come from data or from arithmetic that keeps no steps."""
-    return pointer.pointer and bool(pointer.shape)
-
-
 def describe_footprint(access: Access, known: Mapping[str, int] | None = None) -> list[str]:
     """The parts of an access line: `masked`, `contiguous along dim 1 (stride 1)`, `row stride s`, `coalesced`."""
     found = footprint(access, known)
-    parts = ["masked" if access.masked else "not masked"]
+    bounded = "bounds checked by the descriptor" if isinstance(access.pointer, Descriptor) else "masked"
+    parts = [bounded if access.masked else "not masked"]
     if found.axis is not None:
         parts.append(f"contiguous along dim {found.axis} (stride 1)")
     for axis, step in enumerate(found.strides):
@@ -73,13 +72,38 @@ def describe_footprint(access: Access, known: Mapping[str, int] | None = None) -
         "strided": "strided: neighbours lie apart",
         "broadcast": "one address for all",
         "scattered": "order not known (data-dependent or wrapped offsets)",
-        "unknown": "coalesced if a stride is 1",
+        "unknown": f"coalesced if {_candidates(found)} is 1",
     }
     if found.pattern != "unknown" or found.strides:
         parts.append(words[found.pattern])
+    if found.pattern == "coalesced" and not isinstance(access.pointer, Descriptor):
+        parts.append(_vectors(access, found))
     if access.in_loop:
         parts.append("in loop")
     return parts
+
+
+def _candidates(found: Footprint) -> str:
+    """The strides of which one may be 1."""
+    names = [render(step) for step in found.strides if step is not None and step.const is None]
+    return " or ".join(dict.fromkeys(names)) if names and None not in found.strides else "a stride"
+
+
+def _vectors(access: Access, found: Footprint) -> str:
+    """How many bytes a thread moves at once at most: 16, less where the block is narrower."""
+    block = access.block
+    shape, elem = (block.shape, block.elem) if isinstance(block, Tensor) else (None, "")
+    size = shape[found.axis] if shape and found.axis is not None and found.axis < len(shape) else None
+    width = BITS.get(elem, 0) // 8
+    if not width:
+        return f"vectors of up to {VECTOR} B"
+    count = min(VECTOR // width, size.const if size is not None and size.const is not None else VECTOR)
+    rows = [step for axis, step in enumerate(found.strides) if axis != found.axis and step is not None]
+    uneven = [render(step) for step in rows if step.const is None or step.const % count]
+    if count == 1:
+        return f"one {elem} at a time"
+    aligned = f" if {' and '.join(uneven)} is a multiple of {count}" if uneven else ""
+    return f"vectors of up to {count * width} B ({count} {elem}){aligned}"
 
 
 def _text(step: Dim) -> str:

@@ -149,6 +149,15 @@ def _unpacked(node: t.FunctionDef) -> Iterator[Algorithm]:
             return
 
 
+def grouped_order(run: KernelRun) -> Span | None:
+    """Where a kernel, or the helper that it calls, numbers its programs in groups."""
+    for node in dict.fromkeys((run.node, *(call.function.node for call in run.calls))):
+        found = _grouped_order(node)
+        if found is not None:
+            return found if node is run.node else run.node.name_span
+    return None
+
+
 def _grouped_order(node: t.FunctionDef) -> Span | None:
     """`min(tiles - first, GROUP)` and then `%` and `//` by it."""
     for inner in t.inside(node):

@@ -83,6 +83,24 @@ def _collected(
                 pass
 
 
+def asserted_contiguous(body: list[t.Stmt]) -> Iterator[str]:
+    """Names `x` of `assert x.is_contiguous()`."""
+    for statement in t.flat(body):
+        if isinstance(statement, t.Assert):
+            yield from _contiguous_if(statement.test)
+
+
+def _contiguous_if(test: t.Expr) -> Iterator[str]:
+    match test:
+        case t.BoolOp(op="and", values=parts):
+            for part in parts:
+                yield from _contiguous_if(part)
+        case t.Call(func=t.Attribute(value=t.Name(id=name), attr="is_contiguous"), args=[]):
+            yield name
+        case _:
+            pass
+
+
 def _extent(body: list[t.Stmt]) -> Reach:
     return (body[0].span.start, body[-1].span.end + 1) if body else (0, 0)
 

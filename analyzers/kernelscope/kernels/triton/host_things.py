@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from kernelscope.dims import ARITHMETIC, Dim, ceil_div, dim, maximum, minimum, product
@@ -33,6 +33,8 @@ class Thing:
     shape: tuple[Dim, ...] | None = None
     shape_of: str = ""
     rank: int | None = None
+    contiguous: bool = False
+    """Whether its elements are known to lie one after the other."""
 
     def size(self, index: int) -> Dim:
         if self.shape is not None and -len(self.shape) <= index < len(self.shape):
@@ -40,6 +42,15 @@ class Thing:
         if self.rank is not None and index < 0:
             index += self.rank
         return dim(f"{self.shape_of or self.label}.shape[{index}]")
+
+    def stride(self, index: int) -> Dim:
+        """How far apart neighbours along one axis are: a product of sizes where the elements are contiguous."""
+        rank = len(self.shape) if self.shape is not None else self.rank
+        if self.contiguous and index == -1:
+            return dim(1)
+        if self.contiguous and rank is not None and -rank <= index < rank:
+            return product(self.size(axis) for axis in range(index % rank + 1, rank))
+        return dim(f"{self.label}.stride({index})")
 
     def numel(self) -> Dim:
         return product(self.shape) if self.shape is not None else dim(f"{self.shape_of or self.label}.numel()")
@@ -170,10 +181,11 @@ def of_method(owner: HostValue, name: str, arguments: list[HostValue], keywords:
         if name in ("full", "new_full") or not isinstance(given, tuple):
             given = arguments[0] if arguments else given
         if isinstance(given, ShapeOf):
-            return Thing("", given.thing.shape, given.thing.shape_of or given.thing.label, given.thing.rank)
+            thing = given.thing
+            return Thing("", thing.shape, thing.shape_of or thing.label, thing.rank, True)
         listed = given if isinstance(given, tuple) else (given,)
         dims = [as_dim(s) for s in listed]
-        return Thing("", tuple(d for d in dims if d is not None)) if None not in dims else None
+        return Thing("", tuple(d for d in dims if d is not None), contiguous=True) if None not in dims else None
     if not isinstance(owner, Thing):
         return None
     if name == "size":
@@ -183,8 +195,11 @@ def of_method(owner: HostValue, name: str, arguments: list[HostValue], keywords:
         return owner.size(index.const) if index is not None and index.const is not None else None
     if name in ("numel", "nelement"):
         return owner.numel()
-    if name == "stride" and arguments:
-        return dim(f"{owner.label}.stride({arguments[0]!r})")
+    if name == "stride":
+        index = as_dim(arguments[0] if arguments else keywords.get("dim"))
+        return owner.stride(index.const) if index is not None and index.const is not None else None
+    if name == "contiguous" and not arguments:
+        return replace(owner, contiguous=True)
     if name in SAME_SHAPE:
         return owner
     if name in ("view", "reshape"):
@@ -203,4 +218,4 @@ def _viewed(owner: Thing, sizes: tuple[HostValue, ...]) -> HostValue:
     if open_places:
         rest = product(d for d in known if d != -1)
         known[open_places[0]] = owner.numel() // rest
-    return Thing("", tuple(known))
+    return Thing("", tuple(known), contiguous=owner.contiguous)

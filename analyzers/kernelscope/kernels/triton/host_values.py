@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from kernelscope.dims import Dim, ceil_div, dim
-from kernelscope.kernels.triton.host_bindings import Binding, bindings, within
+from kernelscope.kernels.triton.host_bindings import Binding, asserted_contiguous, bindings, within
 from kernelscope.kernels.triton.host_things import (
     GridFunction,
     HostValue,
@@ -66,6 +66,7 @@ class HostScope:
     cases: Cases = field(default_factory=Cases)
     _bindings: dict[str, list[Binding]] | None = None
     _params: frozenset[str] | None = None
+    _contiguous: frozenset[str] | None = None
     _held: dict[tuple[Cases | None, str], HostValue] = field(
         default_factory=dict[tuple["Cases | None", str], "HostValue"]
     )
@@ -102,7 +103,7 @@ class HostScope:
         if name in self.bound:
             return self.bound[name]
         if elsewhere or self.node is None or before:
-            return Thing(name, rank=self._rank(name))
+            return Thing(name, rank=self._rank(name), contiguous=name in self._asserted())
         return self._kept(name, depth, lambda: self._outer(name, depth))
 
     def _kept(self, key: str, depth: int, made: Callable[[], HostValue]) -> HostValue:
@@ -185,7 +186,8 @@ class HostScope:
         if value is None:
             return Thing(label, rank=self._rank(name))
         if isinstance(value, Thing) and isinstance(binding.value, t.Call):
-            return Thing(label, value.shape, value.shape_of or value.label, value.rank)
+            rank = value.rank if value.rank is not None else self._rank(name)
+            return Thing(label, value.shape, value.shape_of or value.label, rank, value.contiguous)
         return value
 
     def _part(self, node: t.Expr, position: int, count: int, at: int, label: str, depth: int) -> HostValue:
@@ -216,6 +218,13 @@ class HostScope:
             self.cases.questions += 1  # it asks for itself, in this case
             return grid_function(found.node, HostScope(self.modules, found.path, found.node, cases=self.cases))
         return Thing(name)
+
+    def _asserted(self) -> frozenset[str]:
+        """Names that the function asserts to be contiguous, or makes so where they are not."""
+        if self._contiguous is None:
+            body = self.node.body if self.node is not None else []
+            self._contiguous = frozenset(asserted_contiguous(body))
+        return self._contiguous
 
     def _rank(self, name: str) -> int | None:
         """How many names `a, b = x.shape` unpacks, anywhere in the function."""

@@ -279,7 +279,7 @@ def _launch(
     own: tuple[Dim, ...] | None = None
     resolved = False
     if grid is not None:
-        words = _Words(arguments, node, site.function.name if site.function is not None else "host")
+        words = _Words(_sizes_first(arguments, site.call, node), node, site.function.name if site.function else "host")
         own = tuple(words.own(d) for d in grid)
         resolved = not words.foreign
     options = tuple(
@@ -363,6 +363,19 @@ def _arguments(scope: HostScope, call: t.Call, node: t.FunctionDef, at: int) -> 
         if keyword.arg in names:
             found[keyword.arg] = scope.evaluate(keyword.value, at)
     return found
+
+
+def _sizes_first(arguments: dict[str, HostValue], call: t.Call, node: t.FunctionDef) -> dict[str, HostValue]:
+    """The arguments with those last that are passed as `x.stride(…)`: of what is both a size and a stride the size is
+    meant where it is about programs."""
+    passed = {param.name: value for param, value in zip(node.args, call.args, strict=False)}
+    passed |= {k.arg: k.value for k in call.keywords if k.arg is not None}
+
+    def is_stride(name: str) -> bool:
+        value = passed.get(name)
+        return isinstance(value, t.Call) and isinstance(value.func, t.Attribute) and value.func.attr == "stride"
+
+    return dict(sorted(arguments.items(), key=lambda item: is_stride(item[0])))
 
 
 class _Words:

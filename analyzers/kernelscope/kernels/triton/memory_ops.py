@@ -6,7 +6,7 @@ Reports every access; what it costs is told elsewhere.
 from __future__ import annotations
 
 from kernelscope.kernels.triton.broadcasting import broadcast
-from kernelscope.kernels.triton.call import OpCall, elem_of, integer_of, sizes_of
+from kernelscope.kernels.triton.call import OpCall, elem_of, sizes_of
 from kernelscope.kernels.triton.values import BlockPointer, Const, Descriptor, Items, Tensor, Unknown, Value
 
 
@@ -91,9 +91,8 @@ def _integers(call: OpCall, *names: str) -> None:
 def make_block_ptr(call: OpCall) -> Value:
     elem, name = _base(call)
     _integers(call, "shape", "strides", "offsets")
-    order = call.get("order")
-    axes = tuple(n for n in (integer_of(i) for i in order.items) if n is not None) if isinstance(order, Items) else ()
-    return BlockPointer(sizes_of(call.get("block_shape")), "int8" if elem == "int1" else elem, name, axes)
+    sizes, steps = sizes_of(call.get("block_shape")), sizes_of(call.get("strides"))
+    return BlockPointer(sizes, "int8" if elem == "int1" else elem, name, steps)
 
 
 def make_descriptor(call: OpCall) -> Value:
@@ -118,5 +117,7 @@ def legacy_descriptor_load(call: OpCall) -> Value:
 def descriptor_gather(call: OpCall) -> Value:
     pointer, rows = call.get("desc"), call.tensor("x_offsets")
     if isinstance(pointer, Descriptor) and pointer.shape and rows is not None and rows.shape:
-        return Tensor((rows.shape[0], *pointer.shape[1:]), pointer.elem)
+        block = Tensor((rows.shape[0], *pointer.shape[1:]), pointer.elem)
+        call.report.access("load", pointer, block, True)
+        return block
     return Tensor(None)

@@ -114,7 +114,9 @@ def _inner(value: Value, words: Words, name: str) -> Value:
                 steps=words.sizes(value.steps),
                 value=words.size(value.value),
             )
-        case BlockPointer() | Descriptor():
+        case BlockPointer():
+            return replace(value, shape=words.sizes(value.shape), base=name, steps=words.sizes(value.steps))
+        case Descriptor():
             return replace(value, shape=words.sizes(value.shape), base=name)
         case Items():
             return Items(tuple(_inner(item, words, name) for item in value.items))

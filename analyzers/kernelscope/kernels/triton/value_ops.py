@@ -244,7 +244,9 @@ def where(call: OpCall) -> Value:
     if x.pointer or y.pointer:
         elem = x.elem if x.pointer else y.elem
     shape = broadcast(broadcast(condition.shape, x.shape), y.shape)
-    return Tensor(shape, elem, x.pointer or y.pointer, x.bases or y.bases, x.inputs | y.inputs)
+    even = x if y.is_scalar else y if x.is_scalar else None  # as far as the condition goes one way
+    steps = even.steps if even is not None and shape is not None and even.shape == shape else None
+    return Tensor(shape, elem, x.pointer or y.pointer, x.bases or y.bases, x.inputs | y.inputs, steps=steps)
 
 
 def inline_asm(call: OpCall) -> Value:

@@ -76,7 +76,8 @@ class BlockPointer:
     shape: Sizes | None
     elem: str = ""
     base: str = ""
-    order: tuple[int, ...] = ()
+    steps: Sizes | None = None
+    """How far apart neighbours along each axis are."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from kernelscope.dims import Dim, dim, maximum, product, total
+from kernelscope.dims.monomial import over
 from kernelscope.kernels.triton.broadcasting import numel
 from kernelscope.kernels.triton.call import Access, Product, Side
 from kernelscope.kernels.triton.dtypes import BITS
@@ -55,8 +56,18 @@ def at_most(parts: Sequence[tuple[tuple[Side, ...], Dim | None]], depth: int = 0
 
 def _greater(a: Dim, b: Dim) -> Dim:
     """The greater of two sums of products of sizes, which are never negative."""
-    signs = {factor > 0 for _, factor in (a - b).terms}
-    return maximum(a, b) if len(signs) > 1 else a if signs == {True} else b
+    return a if _covers(a, b) else b if _covers(b, a) else maximum(a, b)
+
+
+def _covers(a: Dim, b: Dim) -> bool:
+    """Whether every product in `b` is a part of one in `a`, of its own."""
+    left = dict(a.terms)
+    for monomial, factor in b.terms:
+        larger = next((m for m, f in left.items() if f >= factor and over(m, monomial) is not None), None)
+        if larger is None:
+            return False
+        left[larger] -= factor
+    return all(factor >= 0 for factor in left.values())
 
 
 def _flops(done: Product) -> Dim | None:
