@@ -105,7 +105,7 @@ def test_of_two_sides_of_a_branch_one_is_counted(tmp_path: Path) -> None:
     assert "2*n*B**3 FLOPs" in rows["Work per program"]
     assert "2*n*B*B+4*B*B bytes" in rows["Work per program"]
     assert rows["Shared memory"].startswith("2*B*B bytes per pipeline stage")
-    assert rows["Loops"] == "`k` L18: n rounds"
+    assert rows["Loops"] == "`k` L12: n rounds"
 
 
 def test_vectors_are_as_wide_as_types_and_strides_allow(tmp_path: Path) -> None:
