@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from kernelscope.dims.monomial import Opaque
 from kernelscope.dims.polynomial import ONE, ZERO, Dim, DimLike, TooLarge, apply, cancel, dim
@@ -33,6 +34,12 @@ class Facts:
     """Names that may well be 1."""
     as_usual: bool = field(default=False, compare=False)
     """Whether code is taken to do what is usual where nothing tells: hovers are, diagnostics are not."""
+
+    def asking(
+        self, needed: list[tuple[Dim, Dim]], alike: list[tuple[Dim, Dim]], ones: Set[str], as_usual: bool
+    ) -> Facts:
+        """The same for one operator, with the lists in which it notes what must be equal."""
+        return Facts(self.equal, self.divisible, self.smallest, self.largest, needed, alike, ones, as_usual)
 
     def with_equal(self, kept: DimLike, replaced: DimLike) -> Facts:
         """Know that two Dims are equal. A name of `replaced` gives way, else one of `kept`; nothing if none can.
@@ -159,12 +166,10 @@ class Facts:
             d = d.subs(self.equal)
         if not self.divisible or not any(isinstance(atom, Opaque) for atom in d.atoms()):
             return d
-        result = ZERO
-        for monomial, coefficient in d.terms:
-            result = result + self._rewrite_term(Dim(((monomial, coefficient),)))
-        return result
+        return _divided(self.divisible, d)
 
-    def _rewrite_term(self, term: Dim) -> Dim:
+    def rewritten_term(self, term: Dim) -> Dim:
+        """The same of one product."""
         ((monomial, coefficient),) = term.terms
         for atom, exponent in monomial:
             if not isinstance(atom, Opaque):
@@ -182,6 +187,15 @@ class Facts:
             if args != atom.args:
                 return rest * apply(atom.op, args) ** exponent
         return term
+
+
+@lru_cache(8192)
+def _divided(divisible: tuple[tuple[Dim, Dim], ...], d: Dim) -> Dim:
+    """A size with what divides what put in: asked again and again of the same sizes."""
+    facts, result = Facts(divisible=divisible), ZERO
+    for monomial, coefficient in d.terms:
+        result = result + facts.rewritten_term(Dim(((monomial, coefficient),)))
+    return result
 
 
 def _without_sum(left: Dim, right: Dim) -> tuple[Dim, Dim]:

@@ -29,12 +29,14 @@ class Dim:
     `==` is structural: False means only "not the same form". Use `same` for a three-valued answer.
     """
 
-    __slots__ = ("_hash", "_key", "_names", "const", "terms", "weight")
+    __slots__ = ("_hash", "_key", "_names", "const", "name", "terms", "weight")
 
     terms: tuple[tuple[Monomial, int], ...]
     """(monomial, coefficient) in normal order: by degree, highest first, then lexicographically."""
     const: int | None
     """The number this Dim is, or None when a name is in it."""
+    name: str | None
+    """The name this Dim is, when it is nothing but a name."""
 
     def __init__(self, terms: tuple[tuple[Monomial, int], ...]) -> None:
         self.terms = terms
@@ -48,7 +50,15 @@ class Dim:
         if weight > MAX_WEIGHT:
             raise TooLarge(f"an integer expression of {weight} parts")
         self.weight = weight
-        self.const = 0 if not terms else terms[0][1] if len(terms) == 1 and not terms[0][0] else None
+        self.const = self.name = None
+        if not terms:
+            self.const = 0
+        elif len(terms) == 1:
+            monomial, coefficient = terms[0]
+            if not monomial:
+                self.const = coefficient
+            elif coefficient == 1 and len(monomial) == 1 and monomial[0][1] == 1 and isinstance(monomial[0][0], str):
+                self.name = monomial[0][0]
         self._hash = hash(terms) if self.const is None else hash(self.const)
 
     @property
@@ -57,15 +67,6 @@ class Dim:
         if self._key is None:
             self._key = tuple((monomial_key(m), c) for m, c in self.terms)
         return self._key
-
-    @property
-    def name(self) -> str | None:
-        """The name this Dim is, when it is nothing but a name."""
-        if len(self.terms) == 1:
-            monomial, coefficient = self.terms[0]
-            if coefficient == 1 and len(monomial) == 1 and monomial[0][1] == 1 and isinstance(monomial[0][0], str):
-                return monomial[0][0]
-        return None
 
     def __hash__(self) -> int:
         return self._hash
@@ -160,47 +161,14 @@ class Dim:
 
     def __floordiv__(self, other: DimLike) -> Dim:
         right = _operand(other)
-        if right is None:
-            return NotImplemented
-        if not right.terms:
-            raise ZeroDivisionError("integer division by zero")
-        exact = self.exact_div(right)
-        if exact is not None:
-            return exact
-        a, b = self.const, right.const
-        if a is not None and b is not None:
-            return dim(a // b)
-        whole, rest = _split_divisible(self, right)
-        if whole.terms:
-            return whole + rest // right
-        number, divisor = cancel(self, right)
-        if divisor.const == 1:
-            return number
-        inner = _sole_opaque(number, "//")
-        if inner is not None and (b is None or b > 0):  # (a//b)//c == a//(b*c)
-            return inner.args[0] // (inner.args[1] * divisor)
-        return opaque("//", (number, divisor))
+        return NotImplemented if right is None else _floor_divided(self, right)
 
     def __rfloordiv__(self, other: DimLike) -> Dim:
         return dim(other) // self
 
     def __mod__(self, other: DimLike) -> Dim:
         right = _operand(other)
-        if right is None:
-            return NotImplemented
-        if not right.terms:
-            raise ZeroDivisionError("integer modulo by zero")
-        _, rest = _split_divisible(self, right)
-        if rest.exact_div(right) is not None:
-            return ZERO
-        a, b = rest.const, right.const
-        if a is not None and b is not None:
-            return dim(a % b)
-        number, divisor = cancel(rest, right)
-        factor = right.exact_div(divisor)
-        if factor is None or divisor.const == 1:
-            return ZERO
-        return factor * opaque("%", (number, divisor))
+        return NotImplemented if right is None else _remainder(self, right)
 
     def __rmod__(self, other: DimLike) -> Dim:
         return dim(other) % self
@@ -376,6 +344,45 @@ def _replaced(atom: Atom, values: Mapping[str, DimLike]) -> Dim:
     if isinstance(atom, str):
         return dim(values.get(atom, atom))
     return apply(atom.op, tuple(arg.subs(values) for arg in atom.args))
+
+
+@lru_cache(16384)
+def _floor_divided(number: Dim, divisor: Dim) -> Dim:
+    if not divisor.terms:
+        raise ZeroDivisionError("integer division by zero")
+    exact = number.exact_div(divisor)
+    if exact is not None:
+        return exact
+    a, b = number.const, divisor.const
+    if a is not None and b is not None:
+        return dim(a // b)
+    whole, rest = _split_divisible(number, divisor)
+    if whole.terms:
+        return whole + rest // divisor
+    number, divisor = cancel(number, divisor)
+    if divisor.const == 1:
+        return number
+    inner = _sole_opaque(number, "//")
+    if inner is not None and (b is None or b > 0):  # (a//b)//c == a//(b*c)
+        return inner.args[0] // (inner.args[1] * divisor)
+    return opaque("//", (number, divisor))
+
+
+@lru_cache(16384)
+def _remainder(number: Dim, divisor: Dim) -> Dim:
+    if not divisor.terms:
+        raise ZeroDivisionError("integer modulo by zero")
+    _, rest = _split_divisible(number, divisor)
+    if rest.exact_div(divisor) is not None:
+        return ZERO
+    a, b = rest.const, divisor.const
+    if a is not None and b is not None:
+        return dim(a % b)
+    number, small = cancel(rest, divisor)
+    factor = divisor.exact_div(small)
+    if factor is None or small.const == 1:
+        return ZERO
+    return factor * opaque("%", (number, small))
 
 
 def _split_divisible(d: Dim, divisor: Dim) -> tuple[Dim, Dim]:

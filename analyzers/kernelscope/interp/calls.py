@@ -7,14 +7,13 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from dataclasses import replace
 from typing import Any
 
 from kernelscope import ops
 from kernelscope.dims import Dim
 from kernelscope.interp.expressions import elements, evaluate
 from kernelscope.interp.flow import Returns, execute
-from kernelscope.interp.interpreter import MAX_CALLS, MAX_HELPERS, MAX_QUIET_CALLS, Interpreter
+from kernelscope.interp.interpreter import MAX_CALLS, MAX_HELPERS, MAX_QUIET_CALLS, Interpreter, Known
 from kernelscope.interp.values import (
     Alike,
     Arguments,
@@ -103,12 +102,6 @@ def call(run: Interpreter, target: Value, args: Arguments, kwargs: Keywords, spa
 
 
 def _call(run: Interpreter, target: Value, args: Arguments, kwargs: Keywords, span: Any) -> Value:
-    from kernelscope.interp.choices import call_choice
-    from kernelscope.interp.externals import call_external, call_tensor_method
-    from kernelscope.interp.instances import call_inherited, call_instance, construct
-    from kernelscope.interp.methods import call_method
-    from kernelscope.interp.python_functions import call_builtin
-
     run.step()
     target = present(target)
     match target:
@@ -118,16 +111,26 @@ def _call(run: Interpreter, target: Value, args: Arguments, kwargs: Keywords, sp
             default = _default_choice(target.definition.name, args) if lost else None
             return result if default is None else default
         case TensorMethod():
+            from kernelscope.interp.externals import call_tensor_method
+
             return call_tensor_method(run, target, args, kwargs)
         case External():
+            from kernelscope.interp.externals import call_external
+
             return call_external(run, target.name, args, kwargs, span)
         case Builtin():
+            from kernelscope.interp.python_functions import call_builtin
+
             return call_builtin(run, target.name, args, kwargs, span)
         case Module():
             return _layer(run, target, args, kwargs, span)
         case Class():
+            from kernelscope.interp.instances import construct
+
             return construct(run, target.definition, args, kwargs)
         case Instance():
+            from kernelscope.interp.instances import call_instance
+
             return call_instance(run, target, args, kwargs, span)
         case Sequential():
             return through(run, target.parts, args, kwargs, span)
@@ -136,12 +139,18 @@ def _call(run: Interpreter, target: Value, args: Arguments, kwargs: Keywords, sp
         case Partial():
             return call(run, target.target, [*target.args, *args], {**target.kwargs, **kwargs}, span)
         case PlainMethod():
+            from kernelscope.interp.methods import call_method
+
             return call_method(run, target, args, kwargs, span)
         case LayerMethod():
+            from kernelscope.interp.instances import call_inherited
+
             return call_inherited(run, target, args, kwargs, span)
         case Choice() if run.certain:
             return Unknown("one of several callables", span)
         case Choice():
+            from kernelscope.interp.choices import call_choice
+
             return call_choice(run, target, args, kwargs, span)
         case Opaque():
             return _opaque_call(target, args, span)
@@ -296,7 +305,7 @@ def run_body(run: Interpreter, scope: Scope, node: t.FunctionDef) -> Value:
     finally:
         facts = run.known.facts if returns.facts is None else returns.facts
         run.running.pop()
-        run.known = replace(known, facts=run.symbols.carried(facts, caller))
+        run.known = Known(known.conditions, run.symbols.carried(facts, caller))
         run.calls -= 1
         run.nested = outer
         run.symbols.frame = caller

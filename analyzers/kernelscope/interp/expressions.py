@@ -31,6 +31,9 @@ from kernelscope.ops import ShapeError
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Unknown
 
+REMEMBERED = (t.Name, t.Call, t.BinOp, t.Subscript)
+"""Expressions whose values are remembered by their span."""
+
 
 def evaluate(run: Interpreter, scope: Scope, node: t.Expr) -> Value:
     """The value of an expression; calls and attributes are remembered by their span."""
@@ -48,7 +51,7 @@ def evaluate(run: Interpreter, scope: Scope, node: t.Expr) -> Value:
         if run.trace is not None and not run.quiet:
             value = run.trace.source("weight", node.attr, node.span, value)
         run.record(scope.path, node.attr_span, value)
-    elif isinstance(node, t.Name | t.Call | t.BinOp | t.Subscript):
+    elif isinstance(node, REMEMBERED):
         run.record(scope.path, node.span, value)
     return value
 

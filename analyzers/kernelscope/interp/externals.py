@@ -57,11 +57,16 @@ def call_tensor_method(run: Interpreter, target: TensorMethod, args: Arguments, 
     return _operator(run, name, [target.value, *args], kwargs)
 
 
+def _may_be_anything(given: list[Value]) -> bool:
+    """Whether an operator is given something of which it is not known whether it is a number or a tensor."""
+    spread = [v for arg in given for v in (arg if type(arg) in (tuple, list) else (arg,))]
+    sizes = sum(isinstance(v, Dim | Opaque) for v in spread)
+    return sizes < 2 and any(isinstance(v, Opaque) for v in spread)
+
+
 def _operator(run: Interpreter, name: str, args: Arguments, kwargs: Keywords) -> Value:
     """An operator of the table. An axis that callers may choose is the one of the default."""
-    spread = [v for arg in (*args, *kwargs.values()) for v in (arg if type(arg) in (tuple, list) else (arg,))]
-    given_sizes = sum(isinstance(v, Dim | Opaque) for v in spread)
-    if run.certain and given_sizes < 2 and any(isinstance(v, Opaque) for v in spread):
+    if run.certain and _may_be_anything([*args, *kwargs.values()]):
         return Tensor(Shape.unknown("what is given may be a number, sizes or a tensor"), Unknown("what is given"))
     if run.symbols.trial is not None and name.endswith(".flatten") and args:
         _try_flatten(run.symbols.trial, args, kwargs)

@@ -340,8 +340,7 @@ class Interpreter:
         """Apply an operator knowing what is known here; sizes that it needs to agree do so from here on."""
         needed: list[tuple[Dim, Dim]] = []
         alike: list[tuple[Dim, Dim]] = []
-        ones, as_usual = self.symbols.ones, not self.certain
-        result = compute(replace(self.known.facts, needed=needed, alike=alike, ones=ones, as_usual=as_usual))
+        result = compute(self.known.facts.asking(needed, alike, self.symbols.ones, not self.certain))
         if self.symbols.trial is not None:
             for one, other in (*needed, *alike):
                 self.symbols.trial.agree(one, other)
@@ -361,7 +360,7 @@ class Interpreter:
         return self.outcomes[1]
 
     def learn(self, facts: Facts) -> None:
-        self.known = replace(self.known, facts=facts)
+        self.known = Known(self.known.conditions, facts)
 
     def operated(self, name: str, args: list[Value], kwargs: dict[str, Value], span: Any, result: Value) -> Value:
         """The result of an operator, with its step recorded where that is asked for."""

@@ -16,7 +16,7 @@ from kernelscope.ops.arguments import Lost, Value
 from kernelscope.ops.arguments import dtype as as_dtype
 from kernelscope.ops.binding import Parameters
 from kernelscope.ops.layer import Module
-from kernelscope.ops.registry import Op, Rule, all_ops, declare, run
+from kernelscope.ops.registry import Op, Rule, declare, load, run
 from kernelscope.tensor import DTYPES, Shape, Size, Tensor, Unknown
 
 Weights = Callable[[Module], Mapping[str, Sequence[Size] | None]]
@@ -97,13 +97,13 @@ def _constructor(text: str) -> Parameters:
 
 def find_module(name: str) -> ModuleType | None:
     """The class of layer of a full name such as `torch.nn.Linear`."""
-    all_ops()
+    load()
     return _types.get(name)
 
 
 def all_modules() -> tuple[ModuleType, ...]:
     """Every class of layer, in the order of the table."""
-    all_ops()
+    load()
     return tuple(_types.values())
 
 

@@ -174,13 +174,13 @@ def rule(
 
 def all_ops() -> tuple[Op, ...]:
     """Every operator, in the order of the table."""
-    _load()
+    load()
     return tuple(_ops.values())
 
 
 def find(name: str) -> Op | None:
     """The operator of a full name such as `torch.nn.functional.linear`; in-place forms are those they change into."""
-    _load()
+    load()
     op = _by_spelling.get(name)
     if op is None and name.endswith("_") and not name.endswith("__"):
         op = _by_spelling.get(name[:-1])
@@ -332,7 +332,8 @@ def attribute(value: Tensor, name: str) -> Value:
     return found(tensor(value)) if found else Unknown(f"the attribute {name} of a tensor")
 
 
-def _load() -> None:
+def load() -> None:
+    """Fill the table, once."""
     if not _loaded:
         _loaded.extend(TABLES)
         for table in TABLES:
