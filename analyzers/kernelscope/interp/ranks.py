@@ -42,10 +42,17 @@ GUESSED = 3
 """Names that promise a sequence of vectors are also given to images; other names promise what they say."""
 
 
-def settle_ranks(run: Interpreter, scope: Scope, node: t.FunctionDef, guessed: Set[str] = frozenset()) -> None:
+def settle_ranks(
+    run: Interpreter,
+    scope: Scope,
+    node: t.FunctionDef,
+    guessed: Set[str] = frozenset(),
+    doubted: Set[str] = frozenset(),
+) -> None:
     """Give the parameters of unknown rank the one that the body needs, as far as it needs one.
 
-    A shape that was `guessed` is forgotten if the body cannot run with it.
+    A shape that was `guessed` is forgotten if the body cannot run with it; `doubted` are those of which not even the
+    name is believed.
     """
     for name in sorted(guessed):
         value = scope.names[name]
@@ -65,7 +72,7 @@ def settle_ranks(run: Interpreter, scope: Scope, node: t.FunctionDef, guessed: S
             called += "_"
         tried.append(f"{called}_size")
         found = _rank(run, scope, node, name, called, tuple(tried))
-        if found is None and run.tried < ALL_STEPS:
+        if found is None and run.tried < ALL_STEPS and name not in doubted:
             found = _usual(run, scope, node, name, called)
         if found is not None:
             scope.names[name] = _with_rank(scope.names[name], called, found)

@@ -184,10 +184,13 @@ def _attempt(run: Interpreter, path: str, scope: SourceScope, beliefs: Beliefs =
         without = _wrongly_told(run, best, outcome)
         if len(without) == 1:
             best = next(iter(without.values()))
-            run.contexts.forget(noted)
-            run.contexts.add(best.calls)
         elif without:
             best = outcome(replace(best.beliefs, doubted=without.keys()))
+        elif best.findings:  # nobody knows what is wrong
+            less = outcome(replace(best.beliefs, doubted=best.seeded.told.keys()))
+            best = best if less.findings else less
+        run.contexts.forget(noted)
+        run.contexts.add(best.calls)
     run.seen = best.seen
     run.findings[before:] = best.findings
     return best.done
@@ -272,7 +275,7 @@ def _run_one(run: Interpreter, path: str, scope: SourceScope, beliefs: Beliefs) 
     function = alone(run, Definition(path, node.name, node, owner))
     frame = Scope(path, function)
     seeded = seed(run, function, frame, beliefs)
-    settle_ranks(run, frame, node, seeded.guessed)
+    settle_ranks(run, frame, node, seeded.guessed, beliefs.doubted)
     promised = _promised(frame, seeded)
     run_body(run, frame, node)
     is_odd = _is_odd(run, promised)
