@@ -105,9 +105,7 @@ def test_settings_are_tables_and_steps_are_lines() -> None:
 
 
 def test_steps_of_functions_are_laid_out(source: Source) -> None:
-    code = (
-        "def admit(q):\n    if q.full:\n        return\n    elif q.new:\n        a(q)\n        b(q)\n"
-    )
+    code = "def admit(q):\n    if q.full:\n        return\n    elif q.new:\n        a(q)\n        b(q)\n"
     (found,) = (p for p in procedures(source(code)) if p.section == "components")
     assert found.steps == "if q.full: return\nelif q.new:\n  a(q)\n  b(q)"
     assert laid_out("for (int i = 0; i < n; i++) { a[i] = b[i]; } return;") == [

@@ -13,6 +13,15 @@ OF_DIM = re.compile(r"_(?:dim|size)[0-9]+(?:_[0-9]+)*$")
 """The end of the name of a size that the source has no name for: `x_dim1` is the second of `x`."""
 
 
+OF_CALL = re.compile(f"{SEPARATOR}([0-9]+)$")
+
+
+def call_of(name: str) -> int:
+    """The call that a symbol belongs to; 0 for one that belongs to none, though it may be a part of one that does."""
+    found = OF_CALL.search(name)
+    return int(found[1]) if found is not None else 0
+
+
 def is_of_dim(name: str) -> bool:
     """Whether a size is called after the tensor that it is a size of, for want of a name of its own."""
     return OF_DIM.search(name.partition(SEPARATOR)[0]) is not None

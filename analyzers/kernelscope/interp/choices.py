@@ -28,6 +28,7 @@ from kernelscope.interp.values import (
     Partial,
     Value,
     agreed,
+    joined,
 )
 from kernelscope.ops import ShapeError
 from kernelscope.tensor import Tensor
@@ -50,7 +51,7 @@ def call_choice(run: Interpreter, choice: Choice, args: Arguments, kwargs: Keywo
     """What a call gives whichever of the callables is chosen. Raises ShapeError where each contradicts itself."""
     results = [result for _, result in _of_each(run, choice, args, kwargs, span, None)]
     if not all(is_callable(r) for r in results):
-        return _chosen(results)
+        return _chosen(choice, results)
     return Choice([*results, *choice.entries[MAX_CHOICES:]], choice.is_of_table)
 
 
@@ -61,7 +62,7 @@ def traced_choice(
     found = _of_each(run, choice, args, kwargs, span, trace)
     attempt, own = min(found, key=lambda pair: pair[0].lost)
     results = [result for _, result in found]
-    result = Choice(results) if all(is_callable(r) for r in results) else _chosen(results)
+    result = Choice(results) if all(is_callable(r) for r in results) else _chosen(choice, results)
     return trace.settled(attempt, choice, result, own)
 
 
@@ -136,9 +137,15 @@ def _tells(value: Value, in_full: bool) -> bool:
             return False
 
 
-def _chosen(results: list[Value]) -> Value:
-    """What the results have in common; one that is not followed says nothing."""
-    found = results[0]
+def _chosen(choice: Choice, results: list[Value]) -> Value:
+    """What the results have in common; one that is not followed says nothing, nor does a size that is not, where all
+    do one thing: that of a convolution which stands in for nothing at all may be another one."""
+    found, is_one = results[0], is_one_thing(choice)
     for other in results[1:]:
-        found = agreed(found, other)
+        both = _is_followed(found) and _is_followed(other)
+        found = joined(found, other) if both and not is_one else agreed(found, other)
     return found
+
+
+def _is_followed(result: Value) -> bool:
+    return isinstance(result, Tensor) and result.rank is not None

@@ -15,7 +15,7 @@ from typing import Any
 from kernelscope.dims import Dim
 from kernelscope.dims import Opaque as Operation
 from kernelscope.dims.monomial import Atom
-from kernelscope.dims.spelling import SEPARATOR
+from kernelscope.dims.spelling import call_of
 from kernelscope.interp.operators import Quotient
 from kernelscope.interp.values import (
     Alike,
@@ -58,7 +58,7 @@ class Unfit(Exception):
 @lru_cache(8192)
 def is_free(name: str) -> bool:
     """Whether a size is called so in one call only; `self.width` and `config.width` mean the same in every one."""
-    return SEPARATOR in name or ("." not in name and "(" not in name and "[" not in name)
+    return call_of(name) > 0 or ("." not in name and "(" not in name and "[" not in name)
 
 
 class Form:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from kernelscope.dims import NO_FACTS, Dim, Facts, dim
 from kernelscope.dims.facts import multiple_of_name
-from kernelscope.dims.spelling import SEPARATOR, is_of_dim
+from kernelscope.dims.spelling import call_of, is_of_dim
 from kernelscope.interp.changes import Changes
 from kernelscope.interp.contexts import Contexts
 from kernelscope.interp.symbols import Symbols
@@ -501,5 +501,5 @@ def _vagueness(size: Dim) -> tuple[int, int]:
 
 
 def _vagueness_of(name: str) -> tuple[int, int]:
-    name, _, call = name.partition(SEPARATOR)
-    return 3 * is_of_dim(name) + 2 * bool(call) + ("." not in name), int(call or 0)
+    call = call_of(name)
+    return 3 * is_of_dim(name) + 2 * bool(call) + ("." not in name), call

@@ -17,7 +17,7 @@ from kernelscope.interp.interpreter import (
     Interpreter,
 )
 from kernelscope.interp.operators import Quotient, truth
-from kernelscope.interp.sequences import MAX_ELEMENTS, Range, any_of, iterated, sequence
+from kernelscope.interp.sequences import MAX_ELEMENTS, Range, any_of, has_unknown_length, iterated, sequence
 from kernelscope.interp.values import (
     Alike,
     Arguments,
@@ -50,6 +50,8 @@ DATA_TYPES = {"list", "tuple", "dict", "set", "str", "int", "float", "bool"}
 
 def _len(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
     match args[0]:
+        case tuple() | list() if has_unknown_length(args[0]):
+            return Number(is_integer=True)
         case tuple() | list() | dict() | str():
             return dim(len(args[0]))
         case Shape() if args[0].dims is not None:

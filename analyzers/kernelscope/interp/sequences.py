@@ -18,6 +18,7 @@ from kernelscope.interp.values import (
     Alike,
     Number,
     Sequential,
+    Unpacked,
     Value,
     joined,
 )
@@ -52,7 +53,35 @@ def is_callable(value: Value) -> bool:
     return isinstance(value, CALLABLES)
 
 
+def has_unknown_length(value: Value) -> bool:
+    """Whether a list or tuple holds a sequence of unknown length that was spread in it: `[first, *others]`."""
+    return isinstance(value, tuple | list) and any(isinstance(part, Unpacked) for part in value)
+
+
+def _parts(values: tuple[Value, ...] | list[Value]) -> list[Value]:
+    """What stands for the elements, those of sequences that were spread included."""
+    found: list[Value] = []
+    for value in values:
+        held = value.value if isinstance(value, Unpacked) else value
+        is_part = held is value or isinstance(held, Alike)
+        part = held.element if isinstance(value, Unpacked) and isinstance(held, Alike) else held
+        found.append(part if is_part else Unknown("an element of something that is not known"))
+    return found
+
+
+def _element_near_an_end(values: tuple[Value, ...] | list[Value], index: Value) -> Value:
+    number = index.const if isinstance(index, Dim) else None
+    if number is not None and -len(values) <= number < len(values):
+        passed = values[: number + 1] if number >= 0 else values[number:]
+        if not has_unknown_length(passed):
+            return values[number]
+    found = any_of(_parts(values))
+    return Alike(found) if isinstance(index, slice) else found
+
+
 def element_at(values: tuple[Value, ...] | list[Value], index: Value, span: Any) -> Value:
+    if has_unknown_length(values):
+        return _element_near_an_end(values, index)
     if isinstance(index, Dim) and index.const is not None:
         if -len(values) <= index.const < len(values):
             return values[index.const]
@@ -82,7 +111,7 @@ def iterated(run: Interpreter, value: Value) -> list[Value] | Alike:
     """What a `for` over the value goes through: a list of known length, or elements that are alike."""
     found = sequence(value)
     if found is not None:
-        return found
+        return Alike(any_of(_parts(found))) if has_unknown_length(value) else found
     match value:
         case Sequential():
             return value.parts if not any(isinstance(p, Alike) for p in value.parts) else _alike(value.parts)

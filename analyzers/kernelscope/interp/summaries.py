@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any
 
 from kernelscope.dims import Dim, Facts, TooLarge, dim
-from kernelscope.dims.spelling import SEPARATOR, is_of_dim
+from kernelscope.dims.spelling import SEPARATOR, call_of, is_of_dim
 from kernelscope.interp.calls import run_body
 from kernelscope.interp.changes import Container
 from kernelscope.interp.forms import Copy, Form, Unfit, is_free
@@ -166,7 +166,7 @@ def _key(run: Interpreter, scope: Scope, node: t.FunctionDef, form: Form) -> Has
         for a, b in facts.divisible
         if all(name in names or not is_free(name) for size in (a, b) for name in size.names())
     )
-    calls = [int(name.partition(SEPARATOR)[2] or 0) for name in names]
+    calls = [call_of(name) for name in names]
     older = sorted(set(calls))
     originals: dict[str, int] = {}
     words = tuple(
@@ -360,8 +360,9 @@ def again(run: Interpreter, summary: Summary, form: Form) -> Value:
         """A name of the earlier call in this one: a size that is new in each belongs to this one."""
         called = words.get(name)
         if called is None:
-            plain, _, frame = name.partition(SEPARATOR)
-            own = f"{plain}{SEPARATOR}{int(frame) + shift}" if frame and int(frame) > summary.frame else name
+            frame = call_of(name)
+            plain = name.removesuffix(f"{SEPARATOR}{frame}")
+            own = f"{plain}{SEPARATOR}{frame + shift}" if frame > summary.frame else name
             if own != name:
                 symbols.renew(name, own)
             called = words[name] = dim(own)

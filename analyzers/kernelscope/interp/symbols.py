@@ -9,6 +9,7 @@ never taken to agree; what is shown is the name alone.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
@@ -157,8 +158,8 @@ class Symbols:
         return over_sizes(value, self._plain) if self.reasons else value
 
     def _plain(self, size: Dim) -> Dim:
-        own = f"{SEPARATOR}{self.frame}"
-        changes = {n: dim(n.removesuffix(own).replace(SEPARATOR, "_")) for n in size.names() if SEPARATOR in n}
+        own = f"{SEPARATOR}{self.frame}(?![0-9])"
+        changes = {n: dim(re.sub(own, "", n).replace(SEPARATOR, "_")) for n in size.names() if SEPARATOR in n}
         return size.subs(changes) if changes else size
 
 
