@@ -19,6 +19,7 @@ from kernelscope.results import (
     Hover,
     IndexProgress,
     InlayHint,
+    Insertion,
     LeftOut,
     Lens,
     Location,
@@ -29,6 +30,7 @@ from kernelscope.results import (
     UserError,
     ViewOptions,
 )
+from kernelscope.syntax.text import SourceText
 from kernelscope.workspace.files import CUDA_SUFFIXES, PYTHON_SUFFIXES, WATCHED_SUFFIXES, Files
 from kernelscope.workspace.workspace import Workspace
 
@@ -230,7 +232,17 @@ class Analysis:
         return self.workspace.outline_of(str(path), data)
 
     def problems(self, path: Path) -> Sequence[Problem]:
-        """Certain findings in a file."""
+        """Certain findings in a file that neither settings nor comments silence."""
+        data = self.files.read(str(path))
+        if isinstance(data, LeftOut):
+            return ()
+        from kernelscope.explain.silencing import is_silenced
+
+        text = SourceText(data)
+        found = self._problems(path)
+        return tuple(p for p in found if p.code not in self.settings.silenced and not is_silenced(text, p))
+
+    def _problems(self, path: Path) -> Iterator[Problem]:
         from kernelscope.kernels.hardware import generation
 
         limits = generation(self.settings.gpu) or generation("H100")
@@ -238,15 +250,26 @@ class Analysis:
             from kernelscope.kernels.cuda.findings import cuda_problems
             from kernelscope.kernels.cuda.warp.findings import access_problems
 
-            found = (*(cuda_problems(self.cuda, path, limits) if limits else ()), *access_problems(self.cuda, path))
-            return tuple(p for p in found if p.code not in self.settings.silenced)
-        if self._module(path) is None:
-            return ()
-        from kernelscope.explain.shape_problems import shape_problems
-        from kernelscope.kernels.triton.findings import triton_problems
+            yield from cuda_problems(self.cuda, path, limits) if limits else ()
+            yield from access_problems(self.cuda, path)
+        elif (module := self._module(path)) is not None:
+            from kernelscope.explain.config_problems import config_problems
+            from kernelscope.explain.shape_problems import shape_problems
+            from kernelscope.kernels.triton.findings import triton_problems
 
-        found = (*triton_problems(self.triton, path, limits), *shape_problems(self.workspace, path))
-        return tuple(p for p in found if p.code not in self.settings.silenced)
+            yield from triton_problems(self.triton, path, limits)
+            yield from shape_problems(self.workspace, path)
+            yield from config_problems(module, path)
+
+    def silencing(self, path: Path, span: Span, code: str) -> Insertion | None:
+        """The comment that silences a finding at a place, and where to put it; None where none can stand."""
+        from kernelscope.explain.silencing import silencing
+
+        data = self.files.read(str(path))
+        if isinstance(data, LeftOut):
+            return None
+        module = self._module(path)
+        return silencing(SourceText(data), module, span, code) if module or is_cuda(path) else None
 
     # -- questions about the workspace -------------------------------------------------------------------
 
@@ -276,10 +299,14 @@ class Analysis:
         """A deliverable about `target`.
 
         `kind`: explain, dataflow, pseudocode, tiling, ops, architecture, path, shapes, why; serving, faq, distributed
-        and report are of the system that the target belongs to.
+        and report are of the system that the target belongs to; diagnostic tells what a kind of finding means.
 
         Raises `UserError` when there is nothing of the kind at the target.
         """
+        if kind == "diagnostic":
+            from kernelscope.explain.diagnostics import diagnostic_page
+
+            return diagnostic_page(target)
         from kernelscope.explain.targets import check_readable, syntax_error_line
 
         check_readable(self.workspace, target.path)

@@ -52,6 +52,14 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
+class Insertion:
+    """Text to be put in at an offset of a file."""
+
+    offset: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """What a command is about: a file, a place in it, or a named symbol."""
 

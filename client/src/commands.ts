@@ -22,6 +22,7 @@ export function registerCommands(parts: Parts): Disposable[] {
     setSymbolValues,
     chooseGpu: () => chooseGpu(server),
     chooseDepth,
+    silence: (code) => settings.silence(String(code)),
     exportView: (view) => exportView(server, view),
     reindex: () => server.execute("kernelscope.reindex"),
     selectInterpreter,

@@ -44,7 +44,7 @@ export function depth(): number {
 }
 
 /** Writes a setting for this workspace, or for the user when no folder is open. */
-export async function write(name: "bindings" | "depth" | "gpu", value: unknown): Promise<void> {
+export async function write(name: "bindings" | "depth" | "gpu" | "silenced", value: unknown): Promise<void> {
   const target = workspace.workspaceFolders ? ConfigurationTarget.Workspace : ConfigurationTarget.Global;
   await workspace.getConfiguration(SECTION).update(name, value, target);
 }
@@ -52,4 +52,12 @@ export async function write(name: "bindings" | "depth" | "gpu", value: unknown):
 /** Writes a setting of the server for the user: which programs run is no matter of a workspace. */
 export async function writeServer(name: "interpreter" | "importStrategy", value: unknown): Promise<void> {
   await workspace.getConfiguration(SECTION).update(name, value, ConfigurationTarget.Global);
+}
+
+/** Problems of this kind are not reported in this workspace any more. */
+export async function silence(code: string): Promise<void> {
+  const silenced = workspace.getConfiguration(SECTION).get<string[]>("silenced", []);
+  if (!silenced.includes(code)) {
+    await write("silenced", [...silenced, code]);
+  }
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kernelscope_server.documents import SCHEME
 from kernelscope_server.features import (
+    code_actions,
     commands,
     definitions,
     diagnostics,
@@ -17,7 +18,18 @@ from kernelscope_server.features import (
 from kernelscope_server.session import Session
 from kernelscope_server.wire import Json
 
-FEATURES = (synchronization, hover, inlay_hints, lenses, symbols, definitions, diagnostics, views, commands)
+FEATURES = (
+    synchronization,
+    hover,
+    inlay_hints,
+    lenses,
+    symbols,
+    definitions,
+    diagnostics,
+    code_actions,
+    views,
+    commands,
+)
 WORKSPACE: Json = {"textDocumentContent": {"schemes": [SCHEME]}}
 """Announced beside them: pygls does not know this part of the protocol yet."""
 

@@ -161,6 +161,12 @@ def test_diagnostics_are_found_by_exit_status_and_as_sarif(capsys: pytest.Captur
     assert json.loads(out)["runs"][0]["results"][0]["locations"]
 
 
+def test_what_a_diagnostic_means_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "tl.arange needs a power of two" in run(capsys, "check", "--explain", "not-a-power-of-two")[1]
+    assert "there is no diagnostic nonsense" in run(capsys, "check", "--explain", "nonsense")[2]
+    assert "which files?" in run(capsys, "check")[2]
+
+
 @pytest.mark.skipif(os.name != "posix" or os.getuid() == 0, reason="root reads everything")
 def test_an_unreadable_file_is_said_to_be_so(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
     (folder / "code" / "model.py").chmod(0)

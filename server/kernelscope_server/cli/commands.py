@@ -106,7 +106,11 @@ def graph(options: argparse.Namespace) -> int:
 
 
 def check(options: argparse.Namespace) -> int:
-    """Print diagnostics; 1 when there are any."""
+    """Print diagnostics; 1 when there are any. Or what one kind of them means."""
+    if options.explain is not None:
+        return _explain(options.explain)
+    if not options.paths:
+        raise UserError("which files? Give files or folders, or --explain CODE")
     from kernelscope.analysis import Analysis
     from kernelscope.problems import TABLE
     from kernelscope.syntax.text import SourceText
@@ -146,12 +150,23 @@ def check(options: argparse.Namespace) -> int:
     return 1 if rows else 0
 
 
+def _explain(code: str) -> int:
+    from kernelscope.analysis import Analysis
+    from kernelscope.explain.render import to_text
+
+    print(to_text(Analysis([]).document("diagnostic", Target(Path(), None, code))).text.rstrip())
+    return 0
+
+
 def _sarif(rows: list[dict[str, object]]) -> dict[str, object]:
     from kernelscope import __version__
     from kernelscope.problems import TABLE
 
     levels = {"error": "error", "warning": "warning", "information": "note", "hint": "note"}
-    rules = [{"id": d.code, "shortDescription": {"text": d.title}} for d in TABLE.values()]
+    rules = [
+        {"id": d.code, "shortDescription": {"text": d.title}, "fullDescription": {"text": d.meaning}}
+        for d in TABLE.values()
+    ]
     results = [
         {
             "ruleId": row["code"],

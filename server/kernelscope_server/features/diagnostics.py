@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from kernelscope.problems import Problem, Severity
-from kernelscope.results import Evidence
+from kernelscope.results import Evidence, Target
 
 from kernelscope_server.documents import OpenDocument, uri_of
+from kernelscope_server.features.views import view_uri
 from kernelscope_server.session import Session
 from kernelscope_server.wire import Json
 
@@ -42,22 +43,24 @@ def register(session: Session) -> None:
 
 
 def _found(session: Session, document: OpenDocument) -> list[Json]:
-    silenced = session.settings.analysis.silenced
     return [
-        _diagnostic(problem, document, session.encoding)
+        _diagnostic(session, problem, document)
         for problem in session.analysis.problems(document.path)
-        if problem.code not in silenced and document.holds(problem.span.start)
+        if document.holds(problem.span.start)
     ]
 
 
-def _diagnostic(problem: Problem, document: OpenDocument, encoding: str) -> Json:
+def _diagnostic(session: Session, problem: Problem, document: OpenDocument) -> Json:
     made: Json = {
-        "range": document.range(problem.span.start, problem.span.end, encoding),
+        "range": document.range(problem.span.start, problem.span.end, session.encoding),
         "severity": SEVERITIES[problem.severity],
         "code": problem.code,
         "source": "kernelscope",
         "message": problem.message,
     }
+    if session.rich and session.capability("textDocument", "publishDiagnostics", "codeDescriptionSupport"):
+        page = Target(document.path, None, problem.code)
+        made["codeDescription"] = {"href": view_uri("diagnostic", problem.code, page)}
     if problem.related:
         made["relatedInformation"] = [_related(evidence) for evidence in problem.related]
     return made
