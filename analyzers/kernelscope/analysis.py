@@ -361,7 +361,7 @@ class Analysis:
             return system_document(kind, self.workspace, self.readings, target, options)
         from kernelscope.explain.deliverables import make
 
-        return make(kind, self.triton, target, options)
+        return make(kind, self.triton, target, options, lambda path: self.file_run(path).values)
 
     def graph(self, target: Target | None = None) -> dict[str, object]:
         """The operator and kernel graph as plain data: of the first folder, or around one function or kernel."""

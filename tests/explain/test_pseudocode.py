@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from kernelscope.explain.pseudocode import function_code
-from kernelscope.syntax.python import tree as t
+from kernelscope.analysis import Analysis
+from kernelscope.explain import document as d
+from kernelscope.explain.host_pseudocode import host_code
+from kernelscope.results import Target
 from kernelscope.syntax.python.lower import parse_module
 
 SOURCE = '''
@@ -28,7 +30,6 @@ def forward(self, x, mask=None):
 
 EXPECTED = """
 forward(x, mask=None):
-    dtype = x.dtype
     s = (q(x) @ k(x).transpose(1, 2)) * scale
     if mask is not None:
         s += mask
@@ -39,15 +40,16 @@ forward(x, mask=None):
 """
 
 
-def code(source: str, shapes: dict[str, str] | None = None) -> str:
+def lines(source: str) -> tuple[d.Line, ...]:
+    """The pseudocode of the first function, of which nothing but its text is known."""
     module = parse_module(source.encode())
-    function = module.functions()[0].node
-    assert isinstance(function, t.FunctionDef)
+    block = host_code(module.functions()[0], module, Path("f.py"), {}, None, {})[0]
+    assert isinstance(block, d.Code)
+    return block.lines
 
-    def shape_of(target: t.Expr) -> str:
-        return (shapes or {}).get(module.text.slice(target.span), "")
 
-    return "\n".join(line.text for line in function_code(function, module.text, Path("f.py"), shape_of).lines)
+def code(source: str) -> str:
+    return "\n".join(line.text for line in lines(source))
 
 
 def test_mathematics_without_bookkeeping() -> None:
@@ -56,9 +58,7 @@ def test_mathematics_without_bookkeeping() -> None:
 
 def test_every_line_leads_to_its_source() -> None:
     module = parse_module(SOURCE.encode())
-    function = module.functions()[0].node
-    assert isinstance(function, t.FunctionDef)
-    for line in function_code(function, module.text, Path("f.py")).lines:
+    for line in lines(SOURCE):
         assert line.location is not None
         last_word = line.text.split()[-1].strip("():,")[:3]
         assert last_word[:1] in module.text.line_text(line.location.line) or "as" in line.text
@@ -80,6 +80,49 @@ def test_expressions(statement: str, expected: str) -> None:
     assert code(f"def f(x):\n    {statement}\n").split("\n")[1].strip() == expected
 
 
-def test_shapes_stand_behind_assignments() -> None:
-    text = code("def f(x):\n    q, k = g(x)\n", {"q": "[B, S]", "k": "[B, T]"})
-    assert text.endswith("# [B, S] · [B, T]")
+STEP = """
+import torch
+import torch.distributed as dist
+from torch import nn
+
+class Step(nn.Module):
+    def __init__(self, config):
+        super().__init__()
+        self.qkv = nn.Linear(config.width, 3 * config.width)
+        self.out = nn.Linear(config.width, config.width)
+        self.blocks = nn.ModuleList(nn.Linear(config.width, config.width) for _ in range(config.depth))
+
+    def forward(self, x, k_cache, v_cache, slots):
+        B, S, _ = x.shape
+        q, k, v = self.qkv(x).chunk(3, dim=-1)
+        q = q.view(B, S, -1, 64).transpose(1, 2)
+        with torch.profiler.record_function("cache"):
+            k_cache[slots] = k
+            v_cache[slots] = v
+        scores = torch.matmul(q, k_cache.transpose(-1, -2), out=None)
+        y = nn.functional.softmax(scores, dim=-1) @ v_cache
+        for block in self.blocks:
+            x = block(x).to(device=x.device)
+        dist.all_reduce(x)
+        return self.out(x)
+"""
+
+
+def test_shapes_counts_and_effects_are_told(tmp_path: Path) -> None:
+    (tmp_path / "step.py").write_text(
+        STEP.replace("from torch import nn", "import torch.distributed as dist\nfrom torch import nn")
+    )
+    document = Analysis([tmp_path]).document("pseudocode", Target(tmp_path / "step.py", None, "Step"))
+    text = "\n".join(line.text for block in document.blocks if isinstance(block, d.Code) for line in block.lines)
+    assert "q, k, v = qkv(x).chunk(3, dim=-1)" in text and "[B, S, W] · [B, S, W] · [B, S, W]" in text
+    assert "view q as [B, W//64, S, 64]" in text
+    assert "B, S, _ =" not in text and "record_function" not in text, "reading sizes and measuring are bookkeeping"
+    assert "k_cache[slots] = k" in text and "writes into k_cache" in text
+    assert "×depth" in text or "×config.depth" in text or "×D" in text
+    assert "all reduce over ranks" in text
+    assert any(
+        "W = config.width" in line.text
+        for block in document.blocks
+        if isinstance(block, d.Paragraph)
+        for line in block.lines
+    )

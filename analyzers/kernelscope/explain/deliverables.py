@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kernelscope.explain.architecture import architecture
 from kernelscope.explain.document import Block, Code, Document, Heading
-from kernelscope.explain.pseudocode import function_code
+from kernelscope.explain.host_pseudocode import host_code
 from kernelscope.explain.targets import PythonTarget, function_of, python_target
+from kernelscope.explain.traced import traced
 from kernelscope.kernels.triton.recognition import written_as_text
-from kernelscope.results import Target, UserError, ViewOptions
+from kernelscope.results import Span, Target, UserError, ViewOptions
 from kernelscope.syntax.python import tree as t
 from kernelscope.workspace.files import PYTHON_SUFFIXES
 
 if TYPE_CHECKING:
+    from kernelscope.interp.interpreter import Seen
     from kernelscope.kernels.triton.kernel_facts import KernelFacts
     from kernelscope.kernels.triton.kernel_runs import KernelRuns
 
-Maker = Callable[["KernelRuns", Target, ViewOptions], Document]
+SeenIn = Callable[[Path], Mapping[Span, "Seen"]]
+"""The values that a file's names have, interpreted when they are asked for."""
+Maker = Callable[["KernelRuns", Target, ViewOptions, SeenIn], Document]
 
 
-def pseudocode(runs: KernelRuns, target: Target, options: ViewOptions) -> Document:
+def pseudocode(runs: KernelRuns, target: Target, options: ViewOptions, seen_in: SeenIn) -> Document:
     """The pseudocode of a function, of a module's forward, or of every function of a file."""
     found = python_target(runs.workspace, target)
     if found.scope is None:
@@ -40,7 +45,9 @@ def pseudocode(runs: KernelRuns, target: Target, options: ViewOptions) -> Docume
         if scope.node in kernels:
             blocks.append(kernel_pseudocode(runs, found, scope.node))
         else:
-            blocks.append(function_code(scope.node, found.module.text, found.path))
+            seen = seen_in(found.path)
+            flow = traced(runs.workspace, str(found.path), scope, seen, options) if len(scopes) == 1 else None
+            blocks += host_code(scope, found.module, found.path, seen, flow, options.bindings)
     title = f"Pseudocode of {scopes[0].qualified_name if len(scopes) == 1 else target.path.name}"
     notes = tuple(
         f"`{name}` is a Triton kernel written as text ({found.module.text.location(found.path, string.span)}): it is "
@@ -58,7 +65,7 @@ def kernel_pseudocode(runs: KernelRuns, found: PythonTarget, kernel: t.FunctionD
     return kernel_code(kernel_facts(runs, found.path, found.module, kernel))[0]
 
 
-def model_architecture(runs: KernelRuns, target: Target, options: ViewOptions) -> Document:
+def model_architecture(runs: KernelRuns, target: Target, options: ViewOptions, seen_in: SeenIn) -> Document:
     """The architecture of the models of a file or of one class."""
     return architecture(runs.workspace, python_target(runs.workspace, target), options, target)
 
@@ -76,7 +83,7 @@ def triton_facts(runs: KernelRuns, target: Target) -> KernelFacts | None:
     return kernel_facts(runs, found.path, found.module, scope.node)
 
 
-def triton_tiling(runs: KernelRuns, target: Target, options: ViewOptions) -> Document:
+def triton_tiling(runs: KernelRuns, target: Target, options: ViewOptions, seen_in: SeenIn) -> Document:
     """The tiles and the memory movement of a Triton kernel."""
     from kernelscope.explain.tiling import tiling
 
@@ -86,7 +93,7 @@ def triton_tiling(runs: KernelRuns, target: Target, options: ViewOptions) -> Doc
     return tiling(facts, options)
 
 
-def execution_timeline(runs: KernelRuns, target: Target, options: ViewOptions) -> Document:
+def execution_timeline(runs: KernelRuns, target: Target, options: ViewOptions, seen_in: SeenIn) -> Document:
     """What runs when: the persistent and pipelined loops of a Triton kernel, or the tasks that a scheduler deals."""
     from kernelscope.explain.kernel_timeline import kernel_timeline
     from kernelscope.explain.schedule import scheduler_timeline
@@ -97,7 +104,7 @@ def execution_timeline(runs: KernelRuns, target: Target, options: ViewOptions) -
     return scheduler_timeline(runs.workspace, python_target(runs.workspace, target), options, target)
 
 
-def explain(runs: KernelRuns, target: Target, options: ViewOptions) -> Document:
+def explain(runs: KernelRuns, target: Target, options: ViewOptions, seen_in: SeenIn) -> Document:
     """A function or class of Python: its architecture where it is a module, and its pseudocode."""
     kernel = triton_facts(runs, target)
     if kernel is not None:
@@ -109,12 +116,12 @@ def explain(runs: KernelRuns, target: Target, options: ViewOptions) -> Document:
         try:
             return architecture(runs.workspace, found, options, target)
         except UserError:
-            return pseudocode(runs, target, options)
+            return pseudocode(runs, target, options, seen_in)
     try:
         parts = architecture(runs.workspace, found, options, target).blocks
     except UserError:
         parts = ()
-    text = pseudocode(runs, target, options)
+    text = pseudocode(runs, target, options, seen_in)
     return Document(found.scope.qualified_name, (*parts, *text.blocks), "explain", target, text.notes)
 
 
@@ -127,10 +134,10 @@ PYTHON_DOCUMENTS: dict[str, Maker] = {
 }
 
 
-def make(kind: str, runs: KernelRuns, target: Target, options: ViewOptions) -> Document:
+def make(kind: str, runs: KernelRuns, target: Target, options: ViewOptions, seen_in: SeenIn) -> Document:
     """The deliverable of a kind. Raises UserError where there is none at the target."""
     if target.path.suffix in PYTHON_SUFFIXES and (maker := PYTHON_DOCUMENTS.get(kind)) is not None:
-        return maker(runs, target, options)
+        return maker(runs, target, options, seen_in)
     if runs.workspace.files.is_folder(str(target.path)):
         raise UserError(f"{kind} is of a file, a class or a function: FILE, FILE:LINE or FILE::symbol")
     raise UserError(f"{target.path.name} is no file of which {kind} can be told")

@@ -1,4 +1,4 @@
-"""A Python function as pseudocode: the mathematics and the control flow, without bookkeeping, each line linked.
+"""Statements and expressions of Python as pseudocode: the mathematics and the control flow, each line linked.
 
 Works on the tree alone. Shapes come from whoever knows them, as a function from a node to a text.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from kernelscope.explain.document import Code, Line
+from kernelscope.explain.document import Line
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.text import SourceText
 
@@ -26,20 +26,28 @@ CASTS = {"float", "half", "bfloat16", "double", "long", "int", "bool"}
 COMPARISONS = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 
 
-def function_code(function: t.FunctionDef, text: SourceText, path: Path, shape_of: ShapeOf | None = None) -> Code:
-    """The pseudocode of one function; `shape_of` adds shapes behind assignments."""
-    writer = CodeWriter(text, path, shape_of or (lambda target: ""))
-    writer.receiver = function.args[0].name if function.args and function.args[0].name in ("self", "cls") else ""
-    parameters = ", ".join(_parameter(p, writer) for p in function.args if p.name != writer.receiver)
-    writer.line(0, f"{function.name}({parameters}):", function)
-    writer.block(function.body, 1)
-    return Code(tuple(writer.lines), "python")
+def parameters(function: t.FunctionDef, writer: CodeWriter) -> str:
+    """The parameters of a function but for its receiver, with their defaults."""
+    return ", ".join(_parameter(p, writer) for p in function.args if p.name != writer.receiver)
 
 
 def _parameter(param: t.Param, writer: CodeWriter) -> str:
     star = {"args": "*", "kwargs": "**"}.get(param.kind, "")
     default = f"={writer.expr(param.default)}" if param.default is not None else ""
     return f"{star}{param.name}{default}"
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """A long line in parts, broken behind commas or between words."""
+    width = max(width, 40)
+    parts: list[str] = []
+    while len(text) > width:
+        cut = max(text.rfind(", ", 20, width - 1) + 1, text.rfind(" ", 20, width))
+        if cut <= 0:
+            break
+        parts.append(text[:cut].rstrip())
+        text = text[cut:].lstrip()
+    return [*parts, text]
 
 
 class CodeWriter:
@@ -259,7 +267,8 @@ class CodeWriter:
             return None
         inner, method = self.tight(node.func.value), node.func.attr
         if method == "to":
-            return f"{inner} as {self.arguments(node)}"
+            kind = self.arguments(node)
+            return f"{inner} as {kind}" if kind else inner
         return f"{inner} as {method}" if method in CASTS and not node.args else None
 
     def call(self, node: t.Call) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from kernelscope.explain.document import Code
-from kernelscope.explain.pseudocode import INDENT, MAX_LINE, CodeWriter, ShapeOf
+from kernelscope.explain.pseudocode import INDENT, MAX_LINE, CodeWriter, ShapeOf, wrapped
 from kernelscope.explain.triton_hover import describe, vagueness
 from kernelscope.kernels.triton.addressing import Address, Addresses, bare
 from kernelscope.kernels.triton.kernel_facts import HelperFacts, KernelFacts
@@ -67,7 +67,7 @@ class _KernelWriter(CodeWriter):
 
     def line(self, indent: int, text: str, node: t.Node, comment: str = "") -> None:
         """Long lines go on below, further to the right, the comment behind the last; nothing is cut."""
-        parts = _wrapped(text, MAX_LINE - len(INDENT) * (indent + 2))
+        parts = wrapped(text, MAX_LINE - len(INDENT) * (indent + 2))
         for number, part in enumerate(parts):
             last = number == len(parts) - 1
             super().line(indent + (2 if number else 0), part, node, comment if last else "")
@@ -235,16 +235,3 @@ def _arguments(call: t.Call, names: tuple[str, ...]) -> dict[str, t.Expr]:
     found = dict(zip(names, call.args, strict=False))
     found |= {k.arg: k.value for k in call.keywords if k.arg is not None}
     return found
-
-
-def _wrapped(text: str, width: int) -> list[str]:
-    """A long line in parts, broken behind commas or between words."""
-    width = max(width, 40)
-    parts: list[str] = []
-    while len(text) > width:
-        cut = max(text.rfind(", ", 20, width - 1) + 1, text.rfind(" ", 20, width))
-        if cut <= 0:
-            break
-        parts.append(text[:cut].rstrip())
-        text = text[cut:].lstrip()
-    return [*parts, text]
