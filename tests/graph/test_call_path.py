@@ -264,6 +264,35 @@ int size(Tensor& x) {
 C++ size()
 """,
     ),
+    "a method's name tells who is called when it is long, or near": (
+        "use.py::use",
+        """
+## use.py
+def use(part):
+    part.reduce(1)
+    part.reduce_over_ranks(2)
+    part.here(3)
+class Near:
+    def here(self, x): ...
+## far.py
+class Far:
+    def reduce(self, x): ...
+    def reduce_over_ranks(self, x):
+        k[(1,)](x)
+import triton
+@triton.jit
+def k(x): ...
+## tests/stand_in.py
+class Mock:
+    def reduce_over_ranks(self, x): ...
+""",
+        """
+Python use()
+└─ ? Python Far.reduce_over_ranks()
+   └─ launch of k over (1,)
+      └─ Triton kernel k
+""",
+    ),
     "a hop that the workspace does not show": (
         "m.py::f",
         """
@@ -345,6 +374,14 @@ def use(x):
     loaded = module(x.dtype)
     loaded.store(x)
     module(x.dtype).store(x)
+## csrc/copy.cuh
+struct A { static void run(int* x); };
+struct B { static void run(int* x); };
+struct C { static void run(int* x); };
+void A::run(int* x) {}
+void B::run(int* x) {}
+void C::run(int* x) {}
+struct D { static void run(int* x) {} };
 ## csrc/store.cuh
 template <typename T> __global__ void store_kernel(T* x) {}
 template <typename T> struct StoreKernel {

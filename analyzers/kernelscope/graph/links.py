@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from networkx import MultiDiGraph
 
 MAX_CALLING_FILES = 200
-MAX_NATIVE = 4
 
 
 class Links:
@@ -66,7 +65,7 @@ class Links:
                 if binding.detail.startswith(("pybind", "export")):
                     exported.update(dict.fromkeys(target for _, target in self.graph.out_edges(binding)))
         found = list(exported) or [n for n in self._native.get(name, []) if n.detail not in ("macro", "device")]
-        return sorted(found, key=lambda node: (node.path, node.start))[:MAX_NATIVE]
+        return sorted(found, key=lambda node: (node.path, node.start))
 
 
 def add(graph: MultiDiGraph[Node], edge: Edge) -> None:

@@ -26,6 +26,7 @@ from kernelscope.syntax.python.tree import (
 from kernelscope.workspace.modules import Definition, External, Modules
 
 MAX_HOPS = 4
+MAX_FOUND = 4
 _NATIVE_PATH = re.compile(r"[\w./-]+\.(?:cuh?|cpp|cc|cxx|hip|so|dll|dylib)\b")
 _LOADERS = frozenset({"load_inline", "CDLL", "PyDLL", "LoadLibrary", "load_module", "load_library"})
 """Loaders of public libraries whose sources may stand in variables; any call that names a native file is one too."""
@@ -87,28 +88,28 @@ class NativeModules:
         binding = Node(NodeKind.BINDING, name, loaded.path, loaded.call.span.start, place, detail)
         paired = re.search(_MEMBER % re.escape(name), text)
         target = re.sub(r"<.*>|\s", "", paired[1]) if paired else name
-        if not loaded.is_sure and not self._functions(target.rpartition("::")[2]):
+        found = self._defined(target, bool(paired), files)
+        if not loaded.is_sure and not found:
             return
         yield Edge(EdgeKind.CALLS, source, binding, source.path, line)
-        yield from self._bound(binding, target, bool(paired))
+        yield from _bound(binding, target, found)
 
     def named(self, source: Node, target: str, line: int) -> Iterator[Edge]:
         """Edges of a call by the name of a registered target: `ffi_call("scale")`."""
         binding = Node(NodeKind.BINDING, target, source.path, -1, line, "foreign function")
         yield Edge(EdgeKind.CALLS, source, binding, source.path, line)
-        yield from self._bound(binding, target, False)
+        yield from _bound(binding, target, self._defined(target, False, []))
 
-    def _bound(self, binding: Node, name: str, paired: bool) -> Iterator[Edge]:
-        tail = name.rpartition("::")[2]
+    def _defined(self, name: str, paired: bool, files: list[str]) -> list[Node]:
+        """What C++ defines under a name: `Owner::f` in that struct or namespace, of several those in loaded files."""
+        owner, _, tail = name.rpartition("::")
         found = self._functions(tail)
-        if paired and "::" in name:
-            owner = name.rpartition("::")[0].rpartition("::")[2]
-            found = [node for node in found if node.name.startswith(f"{owner}::")] or found
-        for node in found:
-            yield Edge(EdgeKind.BINDS, binding, node, binding.path, binding.line, len(found) == 1)
-        if not found:
-            missing = Node(NodeKind.MISSING, f"no definition of {name} among the C++ and CUDA files of the workspace")
-            yield Edge(EdgeKind.BINDS, binding, missing, binding.path, binding.line)
+        if paired and owner:
+            owner = owner.rpartition("::")[2]
+            inside = [node for node in found if node.name.startswith(f"{owner}::")]
+            found = inside or [node for node in found if not owner.isidentifier() or "::" not in node.name]
+        loaded = [node for node in found if node.path.endswith(tuple(f"/{file.lstrip('./')}" for file in files))]
+        return (loaded or found)[:MAX_FOUND]
 
     # -- receivers ------------------------------------------------------------------------------------------
 
@@ -149,6 +150,14 @@ class NativeModules:
             for argument in (*call.args, *(keyword.value for keyword in call.keywords))
             for part in walk(argument)
         )
+
+
+def _bound(binding: Node, name: str, found: list[Node]) -> Iterator[Edge]:
+    for node in found:
+        yield Edge(EdgeKind.BINDS, binding, node, binding.path, binding.line, len(found) == 1)
+    if not found:
+        missing = Node(NodeKind.MISSING, f"no definition of {name} among the C++ and CUDA files of the workspace")
+        yield Edge(EdgeKind.BINDS, binding, missing, binding.path, binding.line)
 
 
 def _receivers(function: Definition, name: str) -> list[Call]:

@@ -199,7 +199,7 @@ class PythonCalls:
             return
         if self._callees.external(node.path, facts, outermost, call.scope, call.name):
             return
-        for match in _nearest(self._index.table.named(method, MAX_METHODS), node.path):
+        for match in _nearest(self._index.table.named(method, MAX_METHODS), node.path, method):
             if (found := self._index.facts(match.path)) is None:
                 continue
             for definition in found.defs:
@@ -233,17 +233,17 @@ class PythonCalls:
                 yield Edge(EdgeKind.CALLS, node, target, node.path, launch.line, certain)
 
 
-def _nearest(matches: list[Match], path: str) -> list[Match]:
+def _nearest(matches: list[Match], path: str, name: str) -> list[Match]:
     """All methods where they are few; of many, those in the same file, else in the same folder when these are few.
 
-    What stands in tests is called by tests only.
+    What stands in tests is called by tests only. A name of one word, such as `reduce`, is anybody's far away.
     """
     methods = [match for match in matches if match.name.kind is f.DefKind.METHOD]
     if not _is_test(path):
         methods = [match for match in methods if not _is_test(match.path)]
     folder = os.path.dirname(path)
     for near in (
-        methods,
+        methods if "_" in name.strip("_") else [],
         [match for match in methods if match.path == path],
         [match for match in methods if os.path.dirname(match.path) == folder],
     ):
