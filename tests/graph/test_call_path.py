@@ -293,6 +293,126 @@ Python use()
       └─ Triton kernel k
 """,
     ),
+    "kernels in tables, elements launched at once and through variables": (
+        "a.cu::host",
+        """
+## a.cu
+template <int K> __global__ void pack(int* x) {}
+template <int K, int C> __global__ void unpack(int* x) {}
+__global__ void last(int* x) {}
+static void (*packs[3])(int*) = { pack<1>, &pack<2>, nullptr };
+#define __(k, c) unpack<k, c>
+constexpr auto unpacks = std::array
+{
+  __(1, 0), __(2, 0)
+};
+#undef __
+void host(int* x, int k) {
+  packs[k - 1]<<<1, 32>>>(x);
+  auto chosen = unpacks[k];
+  chosen<<<2, 32>>>(x);
+  void* at = (void*) last;
+  cudaLaunchKernel(at, 4, 32, nullptr, 0, 0);
+}
+""",
+        """
+C++ host()
+├─ launch of packs over 1
+│  └─ CUDA kernel pack
+├─ launch of chosen over 2
+│  └─ CUDA kernel unpack
+└─ launch of at
+   └─ CUDA kernel last
+""",
+    ),
+    "methods of C++ by the type of what they are called of": (
+        "a.cu::host",
+        """
+## norm.h
+struct Norm { void fwd(int* x) { norm_kernel<<<1, 1>>>(x); } };
+struct Add { void fwd(int* x) { add_kernel<<<2, 1>>>(x); } };
+struct Left { void fwd(int* x) { left_kernel<<<3, 1>>>(x); } };
+__global__ void norm_kernel(int* x) {}
+__global__ void add_kernel(int* x) {}
+__global__ void left_kernel(int* x) {}
+## a.cu
+#include "norm.h"
+void host(int* x, Add& add) {
+  auto norm = std::make_unique<ns::Norm>();
+  norm->fwd(x);
+  add.fwd(x);
+}
+""",
+        """
+C++ host()
+├─ C++ Norm::fwd()
+│  └─ launch of norm_kernel over 1
+│     └─ CUDA kernel norm_kernel
+└─ C++ Add::fwd()
+   └─ launch of add_kernel over 2
+      └─ CUDA kernel add_kernel
+""",
+    ),
+    "qualified names, functions without a name of their own, a ctypes library that is wrapped": (
+        "use.py::use",
+        """
+## native.py
+import ctypes
+class Wrapped:
+    def __init__(self, lib): self._lib = lib
+    def __getattr__(self, name): return getattr(self._lib, name)
+def load():
+    dll = ctypes.cdll.LoadLibrary("libmine.so")
+    return Wrapped(dll)
+lib = load()
+## ops.py
+import torch
+from torch.library import register_kernel
+from native import lib
+torch.library.define("mine::scale", "(Tensor x) -> Tensor")
+torch.library.define("mine::shift", "(Tensor x) -> Tensor")
+@register_kernel("mine::scale", "cuda")
+def _(x):
+    lib.cscale(x)
+@register_kernel("mine::shift", "cuda")
+def _(x):
+    lib.cshift(x)
+def bend(x):
+    lib.cbend(x)
+torch.library.impl("mine::bend", "CUDA", bend)
+## use.py
+import torch
+def use(x):
+    torch.ops.mine.shift(x)
+    torch.ops.mine.bend(x)
+## native.cu
+__global__ void scale_kernel(float* x) {}
+__global__ void shift_kernel(float* x) {}
+__global__ void bend_kernel(float* x) {}
+extern "C" {
+void cscale(float* x) { scale_kernel<<<1, 1>>>(x); }
+void cshift(float* x) { shift_kernel<<<2, 1>>>(x); }
+void cbend(float* x) { bend_kernel<<<3, 1>>>(x); }
+}
+""",
+        """
+Python use()
+├─ operator mine::shift
+│  └─ registered by impl cuda: shift
+│     └─ Python _()
+│        └─ registered by native module libmine.so: cshift
+│           └─ C++ cshift()
+│              └─ launch of shift_kernel over 2
+│                 └─ CUDA kernel shift_kernel
+└─ operator mine::bend
+   └─ registered by impl CUDA: bend
+      └─ Python bend()
+         └─ registered by native module libmine.so: cbend
+            └─ C++ cbend()
+               └─ launch of bend_kernel over 3
+                  └─ CUDA kernel bend_kernel
+""",
+    ),
     "a hop that the workspace does not show": (
         "m.py::f",
         """
@@ -594,16 +714,14 @@ void launch(int n) { unrelated<<<1, 2>>>(nullptr); }
 """,
         """
 C++ host()
-├─ ? C++ Comm::reduce()
+├─ C++ Comm::reduce()
 │  └─ launch of ring over 1
 │     └─ CUDA kernel ring
 ├─ C++ entry()
 │  └─ launch of four over 4
 │     └─ CUDA kernel four
-├─ C++ choose()
-│  └─ ? CUDA kernel fused
-└─ launch of kernel over &config
-   └─ missing: the kernel behind `kernel` is chosen at run time or lies outside the workspace
+└─ C++ choose()
+   └─ ? CUDA kernel fused
 """,
     ),
     "an operator of which only the shapes are told": (

@@ -14,7 +14,7 @@ from kernelscope.graph.collectives import native_collective
 from kernelscope.graph.kinds import Edge, EdgeKind, Node, NodeKind
 from kernelscope.graph.library_kernels import RUNS, adapter, launched, started_by
 from kernelscope.graph.tensor_methods import TENSOR_METHODS
-from kernelscope.workspace.facts import TOP, Call, Def, DefKind, FileFacts, Launch, Reference
+from kernelscope.workspace.facts import RECEIVER, TOP, Call, Def, DefKind, FileFacts, Launch, Reference
 from kernelscope.workspace.files import PYTHON_SUFFIXES
 
 MAX_CANDIDATES = 8
@@ -93,7 +93,7 @@ class CppLinks:
             yield Edge(EdgeKind.COMMUNICATES, source, target, path, call.line)
             return
         is_member = call.name.startswith("?.")
-        qualifier = call.name.removeprefix("?.").rpartition("::")[0]
+        qualifier = dict(call.args).get(RECEIVER, "") if is_member else call.name.rpartition("::")[0]
         if qualifier.partition("::")[0] in LIBRARY_NAMESPACES:
             return
         around = self._struct_of(path, scope)
@@ -105,7 +105,8 @@ class CppLinks:
         for where, index in found:
             target = function_node(where, self._files[where], index)
             if target != source:
-                yield Edge(EdgeKind.CALLS, source, target, path, call.line, len(found) == 1 and not is_member)
+                is_told = not is_member or (bool(qualifier) and self._struct_of(where, index) == qualifier)
+                yield Edge(EdgeKind.CALLS, source, target, path, call.line, len(found) == 1 and is_told)
 
     def _passed_edges(self, path: str, facts: FileFacts, owners: dict[int, Node]) -> Iterator[Edge]:
         """A kernel or macro that a function passes on is started or expanded there."""
@@ -145,11 +146,21 @@ class CppLinks:
         direct = [n for n in self.functions(launch.kernel, path) if n.kind is NodeKind.KERNEL]
         if direct:
             return direct
-        scopes = set(_scopes(facts, launch.scope))
-        names = [r.name for r in facts.references if r.variable == launch.kernel and r.scope in scopes]
-        found = [node for name in dict.fromkeys(names) for node in self.functions(name, path)]
+        found = [node for name in self._held(facts, launch) for node in self.functions(name, path)]
         given = [kernel for node in found if node.kind is NodeKind.FUNCTION for kernel in self._given_by(node)]
         return list(dict.fromkeys(node for node in (*found, *given) if node.kind is NodeKind.KERNEL))
+
+    def _held(self, facts: FileFacts, launch: Launch) -> list[str]:
+        """What the variable of a launch may hold: names it is given, and those in a table that it is an element of."""
+        scopes = {*_scopes(facts, launch.scope), TOP}
+        held, todo = dict[str, None](), [launch.kernel]
+        while todo:
+            variable = todo.pop()
+            for reference in facts.references:
+                if reference.variable == variable and reference.scope in scopes and reference.name not in held:
+                    held[reference.name] = None
+                    todo.append(reference.name)
+        return list(held)
 
     def _given_by(self, chooser: Node) -> Iterator[Node]:
         """The kernels that a function names without launching them: `kernel = choose(n)` is given one of those."""

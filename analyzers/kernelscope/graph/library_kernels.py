@@ -38,7 +38,7 @@ def started_by(call: Call) -> Node | None:
     """The kernel of a library that a C++ call starts; with no memory to work in it only asks how much it takes."""
     for library, pattern in _STARTING.items():
         if pattern.fullmatch(call.name) and not _ASKING.search(call.name):
-            return None if call.args else Node(NodeKind.LIBRARY, call.name, detail=library)
+            return None if ("", "nullptr") in call.args else Node(NodeKind.LIBRARY, call.name, detail=library)
     return None
 
 

@@ -124,8 +124,9 @@ class NativeModules:
         return self._made(path, value)
 
     def _made(self, path: str, value: Expr | None) -> _Loaded | None:
-        """The loader's call behind a value, through functions that return what they load and methods that load it."""
+        """The loader's call behind a value, through functions that return it, wrappers and methods."""
         is_sure = True
+        local: dict[str, Expr] = {}
         for _ in range(MAX_HOPS):
             if not isinstance(value, Call):
                 return None
@@ -136,9 +137,13 @@ class NativeModules:
                 continue
             name = dotted(value.func)
             made_by = self._modules.definition(path, name) if name else None
-            if made_by is None or not isinstance(made_by.node, FunctionDef):
+            if made_by is None:
                 return None
-            path, value = made_by.path, _returned(made_by)
+            if isinstance(made_by.node, FunctionDef):
+                path, local, value = made_by.path, _assigned(made_by), _returned(made_by)
+            else:  # an object around the library that it is given
+                given = value.args[0] if value.args else None
+                value, is_sure = local.get(given.id) if isinstance(given, Name) else given, False
         return None
 
     def _is_loader(self, path: str, call: Call) -> bool:

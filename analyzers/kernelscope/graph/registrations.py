@@ -19,6 +19,8 @@ ANY_LIBRARY = "*"
 """A library whose name the build chooses (TORCH_EXTENSION_NAME)."""
 
 MAX_WRAPPING = 3
+WRAPPED_BY_OPERATOR = "._init_fn"
+"""How torch keeps the function that `custom_op` decorated."""
 _TENSOR = re.compile(r"\bTensor(\([a-z]\w*!?(?: ?-> ?[\w*|]+)?\)|!)?(?:\[\d*\])?\??(?:\[\d*\])?\??\s+(\w+)")
 _FUNCTION = re.compile(r"(?:(?:[\w.]+\s*)?\(\s*)?([A-Za-z_][\w.]*)\s*\)?")
 """A function's name, alone, in brackets, or as what a call wraps."""
@@ -88,7 +90,8 @@ class Registrations:
             yield Edge(EdgeKind.BINDS, binding, missing, path, line)
             return
         if path.endswith(PYTHON_SUFFIXES):
-            node = _own_function(path, facts, target, scope) or self._python_function(path, target)
+            target = target.removesuffix(WRAPPED_BY_OPERATOR)
+            node = _own_function(path, facts, target, scope, line) or self._python_function(path, target)
             targets = [node] if node else []
         else:
             targets = [n for n in self._cpp.functions(target, path) if n.detail != "macro"]
@@ -192,9 +195,15 @@ def schema_tensors(schema: str) -> Iterator[tuple[str, bool]]:
         yield found[2], "!" in (found[1] or "")
 
 
-def _own_function(path: str, facts: FileFacts, name: str, scope: int) -> Node | None:
-    """A function of the same file or of the function around, which spares the parse that resolving its name takes."""
-    for definition in facts.defs:
-        if definition.name == name and definition.kind is DefKind.FUNCTION and definition.scope in (scope, TOP):
-            return Node(NodeKind.FUNCTION, name, path, definition.name_start, definition.line, "Python")
-    return None
+def _own_function(path: str, facts: FileFacts, name: str, scope: int, line: int) -> Node | None:
+    """A function of the same file or of the function around, which spares the parse that resolving its name takes.
+
+    Of several, as when all are called `_`, the one in the line of its decorator's registration.
+    """
+    named = [
+        definition
+        for definition in facts.defs
+        if definition.name == name and definition.kind is DefKind.FUNCTION and definition.scope in (scope, TOP)
+    ]
+    found = next((d for d in named if d.line == line), next(iter(named), None))
+    return Node(NodeKind.FUNCTION, name, path, found.name_start, found.line, "Python") if found else None

@@ -11,8 +11,9 @@ from bisect import bisect_right
 from dataclasses import dataclass
 
 from kernelscope.workspace.cuda_headers import function_name, opens_namespace, type_name
-from kernelscope.workspace.cuda_macros import macros_of
+from kernelscope.workspace.cuda_macros import Macro, macros_of
 from kernelscope.workspace.cuda_registrations import EXPORTS, Library, exported, library_of, registered
+from kernelscope.workspace.cuda_tables import elements_taken, entries, launched_tables
 from kernelscope.workspace.cuda_text import (
     KEYWORDS,
     blank_noise,
@@ -27,6 +28,7 @@ from kernelscope.workspace.cuda_text import (
 )
 from kernelscope.workspace.facts import (
     MAX_TEXT,
+    RECEIVER,
     TOP,
     Call,
     Def,
@@ -51,13 +53,21 @@ _TOKEN = re.compile(
     rb"|<<<"
     rb"|(?P<call>(?:[A-Za-z_]\w*\s*::\s*)*+[A-Za-z_]\w*)\s*"
     rb"(?:<" + _TYPES + rb"(?:<" + _TYPES + rb">" + _TYPES + rb"){0,3}>)?\s*\("
-    rb"|=\s*&?\s*(?P<ref>(?:[A-Za-z_]\w*::)*+[A-Za-z_]\w*)\s*(?=[<;])(?!<<)"
+    rb"|=\s*(?:\(\s*(?:const\s+)?void\s*\*\s*\)\s*)?&?\s*(?P<ref>(?:[A-Za-z_]\w*::)*+[A-Za-z_]\w*)\s*(?=[<;])(?!<<)"
 )
 _PASSED = re.compile(rb"(?:[(,?]|(?<!:):|\breturn\b)\s*&?\s*((?:\w+::)*+[A-Za-z_]\w*+)\s*(?=[,)<;:])(?!<<<|::)")
-_LAUNCHED = re.compile(rb"\b(\w+)\s*<<<")
+_LAUNCHED = re.compile(
+    rb"\b(\w+)\s*<<<|\b(?:cuda|hip)Launch\w*\s*\(\s*(?:&\w+\s*,\s*)?(?:\(\s*(?:const )?void\s*\*\s*\)\s*)?(\w+)\s*,"
+)
 _USING = re.compile(rb"\busing\s+\w+\s*\Z")
 _ASSIGNED = re.compile(rb"(\w+)\s*=\s*\Z")
 _OWNER = re.compile(rb"(\w+)\s*\.\s*\Z")
+_RECEIVER = re.compile(rb"(?<![\w.>])(\w+)\s*(?:\.|->)\s*\Z")
+_DECLARED = re.compile(
+    rb"\b(?!(?:auto|return|const|new|else|case|goto|delete|throw|typename)\b)(?:(?:std::)?(?:unique_ptr|shared_ptr)\s*<\s*)?(?:\w+::)*+([A-Za-z_]\w*+)(?:<[^<>;{}()]{0,200}>)?"
+    rb"(?:\s*>?\s*[*&]+\s*|\s*>\s+|\s+)(\w++)\s*(?=[;=,)({])"
+    rb"|\b(\w++)\s*=\s*(?:new\s+|(?:std::)?make_(?:unique|shared)\s*<\s*)(?:\w+::)*+(\w++)"
+)
 _LAMBDA = re.compile(rb"\bauto\b[\s&]*(\w+)\s*=\s*\[")
 _NO_MEMORY = re.compile(rb"\s*(?:nullptr|NULL)\s*,")
 """A first argument that is kept: `f(nullptr, bytes, ...)` asks how much memory `f` takes."""
@@ -105,9 +115,12 @@ class _Scanner:
         self.kernel_macros: set[bytes] = set()
         self.function_macros: set[bytes] = set()
         self.lambdas = frozenset(_LAMBDA.findall(self.text))
-        self.launched = frozenset(_LAUNCHED.findall(self.text))
+        self.launched = frozenset(name for names in _LAUNCHED.findall(self.text) for name in names if name)
+        self.declared: dict[bytes, list[tuple[int, bytes]]] | None = None
+        """Variables with the types that they are declared with, in the order of the file."""
         self.called_parameters: dict[bytes, tuple[int, ...]] = {}
         self.with_macros = self.text
+        self.macros: list[Macro] = []
         self._macros()
 
     def run(self) -> FileFacts:
@@ -157,6 +170,7 @@ class _Scanner:
         while len(blocks) > 1:
             self._close(blocks.pop(), len(text))
         self._passed()
+        self._tables()
         return FileFacts(
             tuple(self.defs),
             (),
@@ -223,7 +237,8 @@ class _Scanner:
             return
         text, written = self.text, without_strings(self.data)
         self.text = self.with_macros = written.replace(b"\\\n", b" \n").replace(b"\\\r\n", b" \r\n")
-        for macro in macros_of(written):
+        self.macros = list(macros_of(written))
+        for macro in self.macros:
             scope = self._define(macro.name, DefKind.MACRO, macro.start, macro.end, macro.name_start, TOP)
             if called := macro.called_parameters():
                 self.called_parameters[macro.name] = called
@@ -272,8 +287,27 @@ class _Scanner:
         if assigned and assigned[1] in self.launched:
             self._refer(assigned[1], raw, start, block.scope)
         name = decoded(re.sub(rb"\s+", b"", raw))
-        nothing = (("", "nullptr"),) if _NO_MEMORY.match(self.text, match.end()) else ()
-        self.calls.append(Call(f"?.{name}" if member else name, start, self._line_at(start), block.scope, nothing))
+        kept: list[tuple[str, str]] = []
+        if member and (kind := self._type_of_receiver(start)):
+            kept.append((RECEIVER, decoded(kind)))
+        elif _NO_MEMORY.match(self.text, match.end()):
+            kept.append(("", "nullptr"))
+        called = f"?.{name}" if member else name
+        self.calls.append(Call(called, start, self._line_at(start), block.scope, tuple(kept)))
+
+    def _type_of_receiver(self, start: int) -> bytes:
+        """The type with which the variable before `.f` or `->f` was declared last; empty where no line tells."""
+        receiver = _RECEIVER.search(self.text, max(0, start - 80), start)
+        if receiver is None:
+            return b""
+        if self.declared is None:
+            self.declared = {}
+            for match in _DECLARED.finditer(self.text):
+                kind, variable = (match[1], match[2]) if match[1] else (match[4], match[3])
+                if kind not in KEYWORDS:
+                    self.declared.setdefault(variable, []).append((match.start(), kind))
+        before = [kind for place, kind in self.declared.get(receiver[1], ()) if place < start]
+        return before[-1] if before else b""
 
     def _launch(self, mark: int, scope: int) -> None:
         if len(self.launches) > MAX_LAUNCHES:
@@ -327,6 +361,17 @@ class _Scanner:
             if at >= 0 and len(self.references) < MAX_FACTS:
                 line = self._line_at(match.start(1))
                 self.references.append(Reference("", decoded(name), match.start(1), line, owners[at][2]))
+
+    def _tables(self) -> None:
+        """Kernels in arrays whose elements are launched, at once or through a variable."""
+        tables = set(launched_tables(self.text))
+        for variable, table, place in elements_taken(self.text, self.launched):
+            self._refer(variable, table, place, TOP)
+            tables.add(table)
+        macros = [(m.name_start, m.name, m.body) for m in self.macros] if tables else []
+        for table in sorted(tables):
+            for name, place in entries(self.text, table, macros):
+                self._refer(table, name, place, TOP)
 
     def _arguments(self, opening: int) -> list[bytes]:
         """The arguments of the call whose parenthesis opens here, as written."""

@@ -39,6 +39,11 @@ class Macro:
     def _uses_first_as_function(self) -> bool:
         return re.search(rb"\b%b\s*\(" % self.first, self.rest) is not None
 
+    @property
+    def body(self) -> bytes:
+        """What it stands for, behind its parameters."""
+        return self.rest.partition(b")")[2].replace(b"\\\n", b" ")
+
     def called_parameters(self) -> tuple[int, ...]:
         """Which parameters it calls: the arguments in their places are functions."""
         parameters, _, body = (self.first + self.rest).partition(b")")

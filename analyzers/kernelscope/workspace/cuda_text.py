@@ -24,6 +24,8 @@ _BLANK = bytes.maketrans(bytes(range(256)), bytes(c if c in b"\r\n" else 32 for 
 _PLAIN_NAME = re.compile(rb"(?:\w+::)*[A-Za-z_]\w*\Z")
 _STRING = re.compile(rb'"((?:[^"\\\n]|\\.)*)"|R"([^\s()\\]{0,16})\((.*?)\)\2"', re.DOTALL)
 _BRACKETS = re.compile(rb"[()\[\]{}]")
+_PLACE = re.compile(rb"(?:\s*\[[^\[\];]{0,200}\]){1,3}\Z")
+"""The place in a table whose element is launched: `table[bits - 2]<<<…>>>`."""
 _SEPARATORS = re.compile(rb"[()\[\]{},]")
 
 
@@ -77,8 +79,8 @@ def split_at_commas(text: bytes) -> list[bytes]:
 
 
 def callee_before(head: bytes) -> bytes | None:
-    """The kernel's name at the end of a text, before its template arguments: `ns::kernel<T, (N > 1)>`."""
-    text = head.rstrip()
+    """The kernel's name at the end of a text, before its template arguments or its place: `ns::kernel<T, (N > 1)>`."""
+    text = _PLACE.sub(b"", head.rstrip())
     if text.endswith(b">"):
         depth = parens = 0
         for i in range(len(text) - 1, -1, -1):

@@ -62,6 +62,10 @@ class Import(Record, frozen=True):
     scope: int = TOP
 
 
+RECEIVER = "of"
+"""The key of the type that the receiver of a C++ method is declared with."""
+
+
 class Call(Record, frozen=True):
     """A call of `name` (dotted or `::`, `?.f` on anything else); `args` is kept where it may register something."""
 
@@ -70,7 +74,7 @@ class Call(Record, frozen=True):
     line: int
     scope: int = TOP
     args: tuple[tuple[str, str], ...] = ()
-    """Pairs of keyword (or "") and source text."""
+    """Pairs of keyword (or "") and source text; of a C++ method the type of its receiver, under `RECEIVER`."""
 
 
 class Launch(Record, frozen=True):

@@ -327,16 +327,18 @@ def _registered(call: Call) -> Registration | None:
     if spelled is None:
         return None
     library, _, name = spelled.partition("(")[0].strip().rpartition("::")
-    if not re.fullmatch(r"[\w.]+", name) or (mechanism == "define" and "(" not in spelled):
+    texts = [text for text in (literal(part) for part in positional[1:]) if text]
+    schema = spelled if "(" in spelled else next((text for text in texts if text.startswith("(")), "")
+    if not re.fullmatch(r"[\w.]+", name) or (mechanism == "define" and not schema):
         return None
     receiver = call.name.rpartition(".")[0]
-    target = positional[1] if len(positional) > 1 and literal(positional[1]) is None else ""
-    if mechanism in ("custom_op", "fake") and not target:
+    target = next((part for part in positional[1:] if literal(part) is None), "")
+    if mechanism != "define" and not target:  # it stands above the function that it registers
         return None
-    key = next((text for text in (literal(part) for part in positional[1:]) if text), "")
-    schema = spelled[:MAX_TEXT] if "(" in spelled else ""
+    key = next(iter(texts), "") if mechanism == "impl" else ""
+    mechanism = "fake" if key == "Meta" else mechanism
     place = library or f"={receiver}"
-    return Registration(mechanism, place, name, target, call.start, call.line, key, call.scope, schema)
+    return Registration(mechanism, place, name, target, call.start, call.line, key, call.scope, schema[:MAX_TEXT])
 
 
 def literal(text: str) -> str | None:
