@@ -57,6 +57,8 @@ def test_shared_arrays_show_their_bytes(analysis: Analysis) -> None:
         ("buffer[kStages][128]", " 2048*kStages B"),
         ("full[2]", " 16 B"),
         ("empty[2]", " 16 B"),
+        ("tile[256]", " 1024 B"),
+        ("ready[2]", " 16 B"),
     ]
 
 

@@ -106,6 +106,18 @@ KERNEL(one, 1.f)
     assert [(k.name, source.source.line_of(k.name_span.start)) for k in kernels(source)] == [("zero", 3), ("one", 4)]
 
 
+def test_macros_that_repeat_a_launch_keep_some_of_its_copies() -> None:
+    """Four ways times four are sixteen copies: the first of each way stay, and what launches nothing stays whole."""
+    data = b"""#define WAYS(T, ...) { using T = A; __VA_ARGS__(); } { using T = B; __VA_ARGS__(); } \\
+  { using T = C; __VA_ARGS__(); } { using T = D; __VA_ARGS__(); }
+void f(int n) { WAYS(in, [&] { WAYS(out, [&] { run<in, out><<<1, n>>>(); }); }); }
+void g() { WAYS(in, [&] { WAYS(out, [&] { plain<in, out>(); }); }); }
+"""
+    expanded = parse(data).expanded
+    assert 4 <= expanded.count(b"<<<") <= 8
+    assert expanded.count(b"plain<") == 16
+
+
 def test_a_long_macro_is_read_in_no_time() -> None:
     """A pattern that tries every way to part a name would not come back."""
     name = b"a_rather_long_identifier_without_an_end" * 4

@@ -17,7 +17,7 @@ from kernelscope.kernels.cuda.build_logs import Compiled
 from kernelscope.kernels.cuda.intrinsics import Kind
 from kernelscope.kernels.cuda.kernels import KernelFacts
 from kernelscope.kernels.cuda.launches import Launch
-from kernelscope.kernels.cuda.operations import Operation
+from kernelscope.kernels.cuda.operations import Operation, functions_text, kind_of_object
 from kernelscope.kernels.cuda.resources import cluster_dims, loop_kind, vector_width
 from kernelscope.kernels.cuda.shared_memory import SharedArray, SharedMemory
 from kernelscope.kernels.cuda.warp.kernel_warp import KernelWarp, kernel_warp
@@ -28,6 +28,7 @@ from kernelscope.results import Hover, Link, Location, Span, Target
 MAX_SIGNATURE = 160
 MAX_LAUNCHES = 12
 MAX_LINES = 8
+MAX_PLACES = 4
 
 
 def kernel_card(facts: KernelFacts, gpu: str = "H100") -> Card:
@@ -50,7 +51,7 @@ def kernel_card(facts: KernelFacts, gpu: str = "H100") -> Card:
         ("Warp ops", lambda: _counted(facts, Kind.WARP)),
         ("Atomics", lambda: _atomics(facts)),
         ("Tensor cores", lambda: _counted(facts, Kind.TENSOR)),
-        ("Async copy", lambda: _counted(facts, Kind.ASYNC)),
+        ("Async copy", lambda: _async(facts)),
         ("Loop", lambda: _loop(facts)),
         ("Warp specialisation", lambda: _specialisation(facts)),
         ("Registers", lambda: _registers(built)),
@@ -289,15 +290,38 @@ def _counted(facts: KernelFacts, kind: Kind) -> Iterator[Line]:
     for name, operations in list(_by_name(facts.behaviour.of(kind)).items())[:MAX_LINES]:
         helpers = sorted({f"`{o.function.name}`" for o in operations if not o.direct})
         inside = f" in {', '.join(helpers[:3])}" if helpers else ""
-        places = ", ".join(dict.fromkeys(f"L{o.location.line}" for o in operations[:4]))
-        yield Line(f"`{name}` ×{len(operations)} ({places}){inside}", operations[0].location)
+        yield Line(f"`{name}` ×{len(operations)} ({_places(facts, operations)}){inside}", operations[0].location)
+
+
+def _places(facts: KernelFacts, operations: list[Operation]) -> str:
+    """Where operations stand; of other files with their names."""
+    told: dict[str, None] = {}
+    for operation in operations[:MAX_PLACES]:
+        path = operation.location.path
+        told[f"L{operation.location.line}" + ("" if path == facts.path else f" `{path.name}`")] = None
+    return ", ".join(told)
+
+
+def _async(facts: KernelFacts) -> Iterator[Line]:
+    """Copies in the background; those that signal their end at barriers in shared memory say so."""
+    signals = _signals(facts)
+    for line in _counted(facts, Kind.ASYNC):
+        yield Line(f"{line.text} + mbarrier{signals}", line.location) if signals and "TMA" in line.text else line
+
+
+def _signals(facts: KernelFacts) -> str:
+    """The barriers in shared memory that a kernel waits at, with how many there are of each."""
+    arrays = [array for array in facts.shared.static if kind_of_object(facts.unit, array.type) == "barrier"]
+    if arrays:
+        return ": " + ", ".join(f"`{array.name}` {array.declared}" for array in arrays)
+    return " " if any("mbarrier." in text for text in functions_text(facts.behaviour.reached)) else ""
 
 
 def _atomics(facts: KernelFacts) -> Iterator[Line]:
     shared = {array.name for array in (*facts.shared.static, *facts.shared.dynamic)}
     for name, operations in list(_by_name(facts.behaviour.of(Kind.ATOMIC)).items())[:MAX_LINES]:
         spaces = {_space(operation, shared) for operation in operations}
-        places = ", ".join(dict.fromkeys(f"L{o.location.line}" for o in operations[:4]))
+        places = _places(facts, operations)
         yield Line(f"`{name}` {' and '.join(sorted(spaces))} ×{len(operations)} ({places})", operations[0].location)
 
 
@@ -342,11 +366,11 @@ def _occupancy(
     facts: KernelFacts, limits: Generation | None, built: tuple[Compiled, ...], chip: Gpu | None
 ) -> Iterator[Line]:
     threads = _block_threads(facts)
-    static = facts.shared.static_bytes
+    static = _static_bytes(facts)
     if limits is None or threads is None:
         yield Line("not known: the block has no size that is a number")
         return
-    if static is None or static.const is None:
+    if static is None:
         yield Line("not known: the shared memory depends on template arguments")
         return
     dynamic = _dynamic_bytes(facts)
@@ -354,7 +378,7 @@ def _occupancy(
         yield Line("not known: the dynamic shared memory is sized at run time")
         return
     registers = max((entry.registers for entry in built if entry.arch == limits.arch), default=0)
-    found = occupancy(limits, threads, registers, static.const + (dynamic or 0))
+    found = occupancy(limits, threads, registers, static + (dynamic or 0))
     at_most, supposed = ("", "") if registers else ("≤ ", ", if registers allow it")
     yield Line(
         f"{at_most}{found.blocks_per_sm} blocks/SM = {found.warps_per_sm}/{found.max_warps} warps = {found.share:.0%} "
@@ -387,6 +411,16 @@ def _block_threads(facts: KernelFacts) -> int | None:
             return count
     bounded = facts.bounded_threads
     return bounded.const if bounded is not None and (bounded.const or 0) > 0 else None
+
+
+def _static_bytes(facts: KernelFacts) -> int | None:
+    """Bytes of the static arrays: of the source, else those on which all launches agree."""
+    size = facts.shared.static_bytes
+    if size is not None and size.const is not None:
+        return size.const
+    sizes = {facts.shared_of(constants).static_bytes for _, constants in facts.instantiations}
+    found = next(iter(sizes)) if len(sizes) == 1 else None
+    return found.const if found is not None else None
 
 
 def _dynamic_bytes(facts: KernelFacts) -> int | None:

@@ -85,19 +85,20 @@ class HostValues:
         declared = self.unit.declarations.at(name, offset)
         if declared is None or declared.bounds:
             return dim(name)
-        text = declared.value if declared.value is not None else declared.arguments
-        if text is None or declared.scope[0] == 0 or self._changed(name, declared.node.end_byte, offset):
-            return dim(name)
-        if self.depth > MAX_FOLLOWED or not text.strip():
+        text, at = declared.value if declared.value is not None else declared.arguments, declared.node.start_byte
+        changes = self._changes(name, declared.node.end_byte, offset)
+        if text is None and len(changes) == 1:
+            text, at, changes = self.unit.assignments.value(changes[0]), changes[0], []
+        if text is None or declared.scope[0] == 0 or changes or self.depth > MAX_FOLLOWED or not text.strip():
             return dim(name)
         inner = HostValues(self.unit, self.function, self.depth + 1)
-        found = inner.constants.evaluate(text.strip().strip("{}"), declared.node.start_byte)
+        found = inner.constants.evaluate(text.strip().strip("{}"), at)
         return found if found is not None else dim(name)
 
-    def _changed(self, name: str, start: int, end: int) -> bool:
-        """Whether a variable is assigned, counted up or handed out by address between two places."""
+    def _changes(self, name: str, start: int, end: int) -> list[int]:
+        """Where a variable is assigned, counted up or handed out by address between two places."""
         first = _INITIAL.match(self.unit.source.expanded, start)
-        return bool(self.unit.assignments.between(name, first.end() if first else start, end))
+        return self.unit.assignments.between(name, first.end() if first else start, end)
 
     def _opaque(self, expr: Expr, offset: int) -> Dim | None:
         """A size of a `dim3`, else what the expression is called: `params.batch`, `x.size(0)`."""

@@ -105,6 +105,9 @@ def behaviour(unit: Unit, kernel: Function, bound: dict[str, str] | None = None)
     return found
 
 
+_TYPE_NAME = re.compile(r"(?!(?:const|volatile|__shared__|typename)\b)[A-Za-z_]\w*")
+
+
 class _Walk:
     """One pass over one function's body."""
 
@@ -209,11 +212,11 @@ class _Walk:
             return None
         parameter = next((p for p in self.function.params if p.name == plain[0]), None)
         if parameter is not None:
-            return object_kind(parameter.type)
+            return kind_of_object(self.unit, parameter.type)
         declared = self.unit.declarations.at(plain[0], offset)
         if declared is None:
             return None
-        return object_kind(f"{declared.type} {declared.value or declared.arguments or ''}")
+        return kind_of_object(self.unit, declared.type, declared.value or declared.arguments or "")
 
     def _follow(self, name: str, templates: tuple[str, ...], count: int, offset: int) -> None:
         tail = name.rpartition("::")[2]
@@ -274,6 +277,15 @@ class _Walk:
         for found in _MMA_ATOM.finditer(body):
             how = {"90": "wgmma", "100": "tcgen05", "120": "mma.sync"}.get(found[1], "mma.sync")
             self._add(Effect(Kind.TENSOR, f"{how} m{found[2]}n{found[3]}k{found[4]}"), self.function.body)
+
+
+def kind_of_object(unit: Unit, declared: str, value: str = "") -> str | None:
+    """`block`, `barrier` … for a declaration's type and value; names that a file gives types are followed."""
+    found = object_kind(f"{declared} {value}")
+    if found is None and (name := _TYPE_NAME.search(declared)) is not None:
+        given = (aliased for one in unit.with_name(name[0]) for aliased, _ in one.declarations.aliases.get(name[0], ()))
+        found = next((kind for aliased in given if (kind := object_kind(aliased)) is not None), None)
+    return found
 
 
 def _required(function: Function) -> int:

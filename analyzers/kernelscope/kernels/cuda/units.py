@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Container, Iterator
 from functools import cached_property
+from itertools import islice
 
 from kernelscope.kernels.cuda.assignments import Assignments
 from kernelscope.results import LeftOut
@@ -24,6 +25,8 @@ from kernelscope.workspace.workspace import Workspace
 
 MAX_HEADERS = 300
 MAX_INCLUDERS = 6
+MAX_OUTWARDS = 2
+"""Folders around a header's and the one around that, in which files that include it are looked for."""
 MAX_PARSED_BYTES = 4 << 20
 KEPT_UNITS = 200
 _INCLUDE = re.compile(rb"(?m)^[ \t]*#[ \t]*include[ \t]*[<\"]([^>\"\n]+)[>\"]")
@@ -142,16 +145,26 @@ class Units:
         """Files near a header that include it: what they define before is in force in it."""
         if path.endswith(_TRANSLATED):
             return
-        folder = os.path.dirname(path)
-        near = (folder, os.path.dirname(folder))
-        beside = [p for p in self.workspace.index.paths_in(near) if p.endswith(CUDA_SUFFIXES) and p != path]
-        found = 0
-        for candidate in sorted(beside, key=lambda p: (not p.endswith(_TRANSLATED), p)):
-            if found >= MAX_INCLUDERS:
+        for folders in self._outwards(os.path.dirname(path)):
+            beside = [p for p in self.workspace.index.paths_in(folders) if p.endswith(CUDA_SUFFIXES) and p != path]
+            found = (
+                candidate
+                for candidate in sorted(beside, key=lambda p: (not p.endswith(_TRANSLATED), p))
+                if candidate not in closure and self.includes(candidate, path)
+            )
+            nearest = list(islice(found, MAX_INCLUDERS))
+            if nearest:
+                yield from nearest
                 return
-            if candidate not in closure and self.includes(candidate, path):
-                found += 1
-                yield candidate
+
+    def _outwards(self, folder: str) -> Iterator[tuple[str, ...]]:
+        """A folder with the one around it, then those further out, as long as they belong to the workspace."""
+        yield folder, os.path.dirname(folder)
+        for _ in range(MAX_OUTWARDS):
+            folder = os.path.dirname(folder)
+            if self.files.root_of(folder) is None:
+                return
+            yield (os.path.dirname(folder),)
 
     def _agreed(self, includers: tuple[str, ...], own: dict[bytes, list[Macro]]) -> dict[bytes, list[Macro]]:
         """Macros that a header does not see by itself, and on which all files that include it agree."""

@@ -230,8 +230,9 @@ class Expansion:
                 if piece.name not in expanded:
                     expanded[piece.name] = self.expand(value, active)
                 value = expanded[piece.name]
-            copies[piece.name] = copies.get(piece.name, 0) + _repeats(given[piece.name], value)
-            if copies[piece.name] <= MAX_COPIES or not _launches(value):
+            made = copies.get(piece.name, 0)
+            copies[piece.name] = made + _repeats(given[piece.name], value)
+            if made < MAX_COPIES or not _launches(value):
                 parts.append(value)
         parts.append(standing_for(body[copied:], use))
         return joined(parts)

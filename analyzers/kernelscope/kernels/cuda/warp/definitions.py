@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
+from typing import TypeVar
 
 from kernelscope.syntax.cuda import tree as t
 from kernelscope.syntax.cuda.lower_expressions import expression, span_of
 from kernelscope.syntax.cuda.source import CudaSource, parse
 
 MAX_MACRO = 400
+Declared = TypeVar("Declared", t.Function, t.Struct, t.Using, t.Declare)
 
 
 class Definitions:
@@ -33,14 +35,14 @@ class Definitions:
     def functions(self, name: str) -> list[t.Function]:
         found = self._functions.get(name)
         if found is None:
-            found = [f for source in self.holding(name) for f in source.lowered.functions.get(name, ())]
+            found = [f for source in self.holding(name) for f in in_force(source, source.lowered.functions.get(name))]
             self._functions[name] = found
         return found
 
     def struct(self, name: str) -> t.Struct | None:
         """The general definition of a struct, before any specialisation."""
         if name not in self._structs:
-            found = [s for source in self.holding(name) for s in source.lowered.structs.get(name, ())]
+            found = [s for source in self.holding(name) for s in in_force(source, source.lowered.structs.get(name))]
             general = next((struct for struct in found if not struct.specialisation), None)
             self._structs[name] = general or next(iter(found), None)
         return self._structs[name]
@@ -51,13 +53,17 @@ class Definitions:
 
     def alias(self, name: str) -> t.TypeName | None:
         if name not in self._aliases:
-            nodes = (node for source in self.holding(name) for node in source.lowered.aliases.get(name, ()))
+            nodes = (
+                node for source in self.holding(name) for node in in_force(source, source.lowered.aliases.get(name))
+            )
             self._aliases[name] = next((node.type for node in nodes), None)
         return self._aliases[name]
 
     def variable(self, name: str) -> t.Declare | None:
         if name not in self._variables:
-            found = [node for source in self.holding(name) for node in source.lowered.variables.get(name, ())]
+            found = [
+                node for source in self.holding(name) for node in in_force(source, source.lowered.variables.get(name))
+            ]
             given = next((node for node in found if node.value is not None), None)
             self._variables[name] = given or next(iter(found), None)
         return self._variables[name]
@@ -73,6 +79,14 @@ class Definitions:
             for macro in source.macros.get(name, ()):
                 if macro.params is None and macro.body and len(macro.body) < MAX_MACRO and name not in macro.body:
                     yield parsed_expression(macro.body)
+
+
+def in_force(source: CudaSource, nodes: list[Declared] | None) -> list[Declared]:
+    """The declarations that the preprocessor takes; all of them where it would take none."""
+    if nodes is None or len(nodes) < 2 or not source.inactive:
+        return nodes or []
+    starts = (source.prepared.origin(node.span.start, node.span.end).start for node in nodes)
+    return [node for node, start in zip(nodes, starts, strict=True) if source.is_active(start)] or nodes
 
 
 @lru_cache(maxsize=2048)
