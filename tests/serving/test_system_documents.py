@@ -8,7 +8,8 @@ import pytest
 from kernelscope.analysis import Analysis
 from kernelscope.explain.faq import QUESTIONS
 from kernelscope.explain.render import to_text
-from kernelscope.results import Target, UserError
+from kernelscope.results import Location, Target, UserError
+from kernelscope.serving.claims import Claim
 
 
 @pytest.fixture(scope="module")
@@ -53,3 +54,9 @@ def test_an_edit_is_seen_and_costs_one_reading(tmp_path: Path) -> None:
     assert "block_size default 8" in str(analysis.report()["faq"])
     analysis.set_text(path, b"class Config:\n    block_size: int = 32\n")
     assert "block_size default 32" in str(analysis.report()["faq"])
+
+
+def test_a_claim_is_told_without_saying_twice_what_it_is_about() -> None:
+    here = Location(Path("desk.py"), 1)
+    claim = Claim("Desk.admit admission", "admission: Desk.admit refuses a letter when full", (here,))
+    assert claim.text == "Desk.admit admission: Desk.admit refuses a letter when full"

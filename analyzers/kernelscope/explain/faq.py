@@ -5,8 +5,8 @@ One table of questions in the order of the method: for serving systems first, th
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 
 from kernelscope.explain.faq_answers import (
     Answer,
@@ -148,7 +148,7 @@ def faq(system: System, evidence: Evidence, files: int) -> list[Json]:
     """An entry per question, or several where one answer would not hold all its claims."""
     found: list[Json] = []
     for question in QUESTIONS:
-        claims = list(dict.fromkeys(question.claims(system)))
+        claims = different(question.claims(system))
         if not claims:
             answer = f"not found: no {question.searched} in {files} files"
             found.append({
@@ -164,6 +164,20 @@ def faq(system: System, evidence: Evidence, files: int) -> list[Json]:
                 "evidence": evidence(*places), "confidence": "derived",
             })  # fmt: skip
     return found
+
+
+def different(claims: Iterable[Claim]) -> list[Claim]:
+    """As many claims as answers can hold, those that say the same in several places once with all of them."""
+    found: dict[str, Claim] = {}
+    for claim in claims:
+        said = found.get(claim.value)
+        if said is None:
+            if len(found) >= MAX_ANSWERS * MAX_CLAIMS:
+                break
+            found[claim.value] = claim
+        elif len(said.evidence) < MAX_CLAIMS:
+            found[claim.value] = replace(said, evidence=tuple(dict.fromkeys((*said.evidence, *claim.evidence))))
+    return list(found.values())
 
 
 def groups_of(claims: list[Claim]) -> list[list[Claim]]:

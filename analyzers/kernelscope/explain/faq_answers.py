@@ -35,7 +35,7 @@ def about(section: str, pattern: str = "") -> Answer:
         for claim in system.about(section):
             if compiled.search(claim.name) or compiled.search(claim.value):
                 guard = f" (if {claim.condition})" if claim.condition and claim.condition not in claim.value else ""
-                yield Claim(claim.name, f"{claim.name}: {claim.value}{guard}", claim.evidence)
+                yield Claim(claim.name, f"{claim.text}{guard}", claim.evidence)
 
     return find
 
@@ -45,16 +45,14 @@ def settings(pattern: str) -> Answer:
     compiled = re.compile(pattern, re.IGNORECASE)
 
     def find(system: System) -> Iterator[Claim]:
-        chosen = [
-            p for p in system.parameters
-            if p.kind not in ("argument", "define") and compiled.search(p.name) and not system.is_aside(p.location.path)
-        ]  # fmt: skip
+        meant = {name for name in system.setting_names if compiled.search(name)}
+        chosen = [p for p in system.settings if p.name in meant]
         for p in sorted(chosen, key=lambda p: ("config" not in p.owner.lower(), -system.weight(p.location.path))):
             yield _setting(p)
         names = {p.name for p in chosen}
-        for c in system.constraints:
-            spoken = any(compiled.search(subject) for subject in c.subjects)
-            if spoken and (c.kind != "other" or names & set(c.subjects)) and not system.is_aside(c.location.path):
+        subjects = {subject for subject in system.subjects if compiled.search(subject)}
+        for c in system.demands:
+            if not subjects.isdisjoint(c.subjects) and (c.kind != "other" or not names.isdisjoint(c.subjects)):
                 yield _constraint(c)
 
     return find
@@ -80,9 +78,9 @@ def context_limits(system: System) -> Iterator[Claim]:
     """Limits of lengths; `block_size` is one where nothing is paged, as in models without a server."""
     pattern = r"seq_?len|max_model_len|max_position|context_len|max_length"
     yield from numbers(pattern)(system)
-    for c in system.constraints:
-        spoken = any(re.search(pattern, subject, re.IGNORECASE) for subject in c.subjects)
-        if c.kind == "other" and spoken and not system.is_aside(c.location.path):
+    subjects = {subject for subject in system.subjects if re.search(pattern, subject, re.IGNORECASE)}
+    for c in system.demands:
+        if c.kind == "other" and not subjects.isdisjoint(c.subjects):
             yield _constraint(c)
     if not is_paged(system):
         yield from settings(r"^block_size$")(system)
@@ -122,8 +120,8 @@ def constraints(*kinds: str) -> Answer:
     """Constraints of some kinds."""
 
     def find(system: System) -> Iterator[Claim]:
-        for c in system.constraints:
-            if c.kind in kinds and not system.is_aside(c.location.path):
+        for c in system.demands:
+            if c.kind in kinds:
                 yield _constraint(c)
 
     return find
@@ -202,8 +200,9 @@ def parallel_sizes(*kinds: str) -> Answer:
                 if not system.is_aside(p.location.path):
                     yield Claim(p.name, f"{kind}: {p.owner}.{p.name} default {p.expression or 'none'}", (p.location,))
         pattern = re.compile(r"tensor_parallel|\btp_size|world_size", re.I)
-        for c in system.constraints:
-            if "TP" in kinds and any(pattern.search(s) for s in c.subjects) and not system.is_aside(c.location.path):
+        subjects = {subject for subject in system.subjects if pattern.search(subject)} if "TP" in kinds else set[str]()
+        for c in system.demands:
+            if not subjects.isdisjoint(c.subjects):
                 yield _constraint(c)
 
     return find

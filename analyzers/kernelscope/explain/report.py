@@ -55,7 +55,7 @@ def report(
     """The report of the files below `focus` (relative paths; all of them when empty)."""
     paths = in_focus(workspace, root, focus, cancelled)
     system = readings.system(paths, progress, cancelled)
-    places = Places(root, workspace.files.read)
+    places = Places(root, kernels.texts)
     tiles, accesses = kernels.rows(system, places)
     return {
         "schema_version": 1,
@@ -92,11 +92,7 @@ def in_focus(
 ) -> list[str]:
     """The source files below the parts of `root` that the user named."""
     wanted = [os.path.normpath(root / part) for part in focus]
-    found: list[str] = []
-    for entry in workspace.files.walk(cancelled):
-        if not wanted or any(entry.path == part or entry.path.startswith(part + os.sep) for part in wanted):
-            found.append(entry.path)
-    return found
+    return [entry.path for entry in workspace.files.walk(cancelled, () if str(root) in wanted else wanted)]
 
 
 def _workspace(system: System, root: Path) -> Json:

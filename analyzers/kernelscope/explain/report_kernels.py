@@ -15,7 +15,7 @@ import msgspec
 
 from kernelscope.explain.cuda_card import kernel_card as cuda_card
 from kernelscope.explain.document import Card, Line
-from kernelscope.explain.report_places import Json, Places
+from kernelscope.explain.report_places import Json, Places, Texts
 from kernelscope.explain.triton_card import kernel_card as triton_card
 from kernelscope.kernels.cuda.kernels import Kernels as CudaKernels
 from kernelscope.kernels.triton.kernel_facts import kernel_facts
@@ -68,6 +68,7 @@ class Kernels:
         self._files = workspace.files
         self._triton = triton
         self._cuda = cuda
+        self.texts = Texts(workspace.files)
         self._known: dict[str, KernelRows] = {}
         self._kept = workspace.kept("kernels", MAKERS)
 

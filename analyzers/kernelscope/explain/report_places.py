@@ -6,26 +6,43 @@ Also how the common records become JSON of the schema.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 from kernelscope.results import LeftOut, Location
 from kernelscope.serving.claims import Claim
 from kernelscope.serving.procedures import Procedure
 from kernelscope.syntax.text import SourceText
+from kernelscope.workspace.files import Files
+from kernelscope.workspace.reading import Version
 
 Json = dict[str, object]
-Read = Callable[[str], bytes | LeftOut]
 MAX_PLACES = 12
 MAX_SNIPPET = 160
+
+
+class Texts:
+    """The text of files, kept from report to report until they change."""
+
+    def __init__(self, files: Files) -> None:
+        self._files = files
+        self._known: dict[str, tuple[Version | None, SourceText | None]] = {}
+
+    def get(self, path: str) -> SourceText | None:
+        version = self._files.version(path)
+        known = self._known.get(path)
+        if known is None or known[0] != version:
+            data = self._files.read(path)
+            known = self._known[path] = (version, None if isinstance(data, LeftOut) else SourceText(data))
+        return known[1]
 
 
 class Places:
     """Evidence of a report about the files below `root`."""
 
-    def __init__(self, root: Path, read: Read) -> None:
+    def __init__(self, root: Path, texts: Texts) -> None:
         self.root = root
-        self._read = read
+        self._kept = texts
         self._texts: dict[Path, SourceText | None] = {}
         self._paths: dict[Path, str] = {}
 
@@ -54,8 +71,7 @@ class Places:
 
     def _snippet(self, location: Location) -> str:
         if location.path not in self._texts:
-            data = self._read(str(location.path))
-            self._texts[location.path] = None if isinstance(data, LeftOut) else SourceText(data)
+            self._texts[location.path] = self._kept.get(str(location.path))
         text = self._texts[location.path]
         return text.line_text(location.line).strip()[:MAX_SNIPPET] if text is not None else ""
 

@@ -92,9 +92,10 @@ def importance(p: Parameter) -> int:
 
 def declared(system: System, name: str) -> list[Parameter]:
     """Parameters of a section: settings before plain constants, those of tests and examples left out."""
+    meant = {spoken for spoken in system.parameter_names if DECLARED[name].search(spoken)}
     found = [
         p for p in system.parameters
-        if p.kind != "argument" and importance(p) <= TELLING and DECLARED[name].search(p.name)
+        if p.name in meant and p.kind != "argument" and importance(p) <= TELLING
         and not system.is_aside(p.location.path)
     ]  # fmt: skip
     return sorted(

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from itertools import groupby
 from pathlib import Path
 
 from kernelscope.explain.cache_pictures import batch_timeline, block_table, radix_tree
 from kernelscope.explain.document import Block, Document, Heading, Line, Paragraph, Table
-from kernelscope.explain.faq import QUESTIONS, groups_of
+from kernelscope.explain.faq import QUESTIONS, Question, different, groups_of
 from kernelscope.explain.report_serving import declared
 from kernelscope.explain.system_pictures import sharding_map, state_diagram, topology
 from kernelscope.results import Location, Target, UserError, ViewOptions
@@ -129,7 +128,7 @@ def _lifecycle(system: System) -> Iterator[Block]:
 
 def _claims(claims: Iterable[Claim], most: int = MOST_CLAIMS) -> Paragraph:
     unique = list({(c.name, c.value): c for c in claims}.values())
-    lines = [Line(f"• {claim.name}: {claim.value}", claim.evidence[0]) for claim in unique[:most]]
+    lines = [Line(f"• {claim.text}", claim.evidence[0]) for claim in unique[:most]]
     if len(unique) > most:
         lines.append(Line(f"{len(unique) - most} more in the full report"))
     return Paragraph(tuple(lines))
@@ -190,11 +189,14 @@ def distributed_blocks(system: System, options: ViewOptions) -> Iterator[Block]:
 
 def faq_blocks(system: System, options: ViewOptions) -> Iterator[Block]:
     """Every question with its answer, or with what was searched."""
-    for topic, questions in groupby(QUESTIONS, key=lambda question: question.topic):
+    topics: dict[str, list[Question]] = {}
+    for question in QUESTIONS:
+        topics.setdefault(question.topic, []).append(question)
+    for topic, questions in topics.items():
         yield Heading(topic.replace("_", " ").capitalize())
         for question in questions:
             lines = [Line(question.text)]
-            claims = list(dict.fromkeys(question.claims(system)))
+            claims = different(question.claims(system))
             for group in groups_of(claims)[:1]:
                 lines += [Line(f"  • {claim.value}", _place(claim)) for claim in group]
             if not claims:

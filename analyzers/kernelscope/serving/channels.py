@@ -64,7 +64,9 @@ class Link:
     @property
     def text(self) -> str:
         c = self.channel
-        said = " ".join(f"{c.transport} {self.pattern} {c.address or c.name} opened in {c.where}".split())
+        name = c.address or c.name
+        named = "" if name == c.transport else name
+        said = " ".join(f"{c.transport} {self.pattern} {named} opened in {c.where}".split())
         said += f" if {c.condition}" if c.condition else ""
         if self.senders:
             said += f"; {', '.join(self.senders)} {'sends' if len(self.senders) == 1 else 'send'}"
@@ -175,6 +177,7 @@ def links(opened: Iterable[Channel], used: Iterable[Use]) -> list[Link]:
     for use in used:
         by_name.setdefault(use.name, []).append(use)
     made: list[Link] = []
+    seen: set[tuple[str, str, str]] = set()
     joined: set[Location] = set()
     for channel in found:
         if channel.pattern:
@@ -185,6 +188,10 @@ def links(opened: Iterable[Channel], used: Iterable[Use]) -> list[Link]:
                 ends = (_end(channel),), (_end(partner),)
                 made.append(Link(channel, *ends, f"{channel.pattern} → {partner.pattern}", places))
         elif channel.name:
+            key = (channel.transport, channel.address or channel.name, channel.where)
+            if channel.address and key in seen:
+                continue  # the same memory by its name, from another process
+            seen.add(key)
             ends = by_name.get(channel.name, [])
             senders = tuple(dict.fromkeys(u.where for u in ends if u.sends))[:MOST_ENDS]
             receivers = tuple(dict.fromkeys(u.where for u in ends if not u.sends))[:MOST_ENDS]

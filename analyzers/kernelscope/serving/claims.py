@@ -32,6 +32,13 @@ class Claim:
     condition: str = ""
     confidence: str = "derived"
 
+    @property
+    def text(self) -> str:
+        """Name and value as one sentence, without saying twice what both begin with."""
+        about = self.name.partition(" ")[2]
+        value = self.value.removeprefix(f"{about}: ") if about else self.value
+        return f"{self.name}: {value}"
+
 
 @dataclass(frozen=True, slots=True)
 class PythonSource:

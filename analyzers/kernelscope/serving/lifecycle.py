@@ -35,7 +35,7 @@ class Transition:
 def transitions(source: PythonSource) -> Iterator[Transition]:
     """Stores of `Class.MEMBER` into attributes, in source order: states where the class is an enum."""
     for scope in source.module.functions():
-        taken = {**_given(scope), **_taken(scope.node)}
+        taken: dict[str, str] | None = None
         for statement, guards in statements(scope.node):
             if not isinstance(statement, t.Assign):
                 continue
@@ -45,6 +45,7 @@ def transitions(source: PythonSource) -> Iterator[Transition]:
             if owner[:1].isupper() and isinstance(target, t.Attribute):
                 condition = " and ".join(guards_text(source, guards))
                 where = scope.qualified_name
+                taken = {**_given(scope), **_taken(scope.node)} if taken is None else taken
                 queue = taken.get(t.dotted(target.value) or "", "")
                 yield Transition(source.quote(target), state, where, condition, source.at(statement), queue)
 

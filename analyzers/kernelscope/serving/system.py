@@ -77,6 +77,31 @@ class System:
         return (entry for reading in self.readings for entry in reading.constraints)
 
     @cached_property
+    def parameter_names(self) -> frozenset[str]:
+        return frozenset(p.name for p in self.parameters)
+
+    @cached_property
+    def settings(self) -> list[Parameter]:
+        """What users may set, outside tests and examples: no arguments of functions, no macros."""
+        return [
+            p for p in self.parameters if p.kind not in ("argument", "define") and not self.is_aside(p.location.path)
+        ]
+
+    @cached_property
+    def setting_names(self) -> frozenset[str]:
+        return frozenset(p.name for p in self.settings)
+
+    @cached_property
+    def demands(self) -> list[Constraint]:
+        """Constraints outside tests and examples."""
+        return [c for c in self.constraints if not self.is_aside(c.location.path)]
+
+    @cached_property
+    def subjects(self) -> frozenset[str]:
+        """What constraints speak of."""
+        return frozenset(subject for c in self.demands for subject in c.subjects)
+
+    @cached_property
     def registries(self) -> list[Registry]:
         """Registries; what one decorator registers in several files is one of them."""
         found: list[Registry] = []

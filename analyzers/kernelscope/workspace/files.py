@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import stat
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -137,16 +137,16 @@ class Files:
 
     # -- walking -----------------------------------------------------------------------------------------
 
-    def walk(self, cancelled: Callable[[], bool] = lambda: False) -> Iterator[Entry]:
+    def walk(self, cancelled: Callable[[], bool] = lambda: False, within: Sequence[str] = ()) -> Iterator[Entry]:
         """Every source file below the roots, in an order that does not depend on the disk.
 
         Honours `.gitignore`, but for files that git tracks; skips installed packages and caches; enters no symbolic
-        link to a folder.
+        link to a folder. With `within`, only what lies at or below those paths.
         """
         count = 0
         walked: set[str] = set()
         for root in self.roots:
-            for entry in self._walk_root(root, walked, cancelled):
+            for entry in self._walk_root(root, walked, cancelled, within):
                 count += 1
                 if count > MAX_FILES:
                     self._leave_out(root, f"more than {MAX_FILES:,} source files; the rest is not indexed")
@@ -169,7 +169,9 @@ class Files:
         holding = [root for root in self.roots if path.startswith(root.rstrip(os.sep) + os.sep)]
         return max(holding, key=len, default=None)
 
-    def _walk_root(self, root: str, walked: set[str], cancelled: Callable[[], bool]) -> Iterator[Entry]:
+    def _walk_root(
+        self, root: str, walked: set[str], cancelled: Callable[[], bool], within: Sequence[str]
+    ) -> Iterator[Entry]:
         stack: list[tuple[str, int, Exclusions]] = [(root, 0, Exclusions.above(root))]
         while stack:
             if cancelled():
@@ -188,6 +190,8 @@ class Files:
             below: list[tuple[str, int, Exclusions]] = []
             for child in children:
                 name = child.name
+                if within and not any(_meet(child.path, part) for part in within):
+                    continue
                 try:
                     if child.is_dir(follow_symlinks=False):
                         entered = exclusions.entering(child.path)
@@ -225,6 +229,11 @@ class Files:
     def _leave_out(self, path: str, reason: str) -> None:
         if path in self._left_out or len(self._left_out) < MAX_LEFT_OUT:
             self._left_out[path] = reason
+
+
+def _meet(path: str, part: str) -> bool:
+    """Whether one of two paths is the other or lies below it."""
+    return path == part or path.startswith(part + os.sep) or part.startswith(path + os.sep)
 
 
 def _why_skip_folder(path: str, name: str, depth: int) -> str | None:
