@@ -86,3 +86,41 @@ def test_what_is_not_counted_is_said(tmp_path: Path) -> None:
         "1 operator runs only under a condition, which the dataflow names; the totals count all of them"
         in document.notes
     )
+
+
+TIED = """
+from dataclasses import dataclass
+from torch import nn
+
+@dataclass
+class Settings:
+    width: int = 8
+    words: int = 100
+    tie_word_embeddings: bool = True
+
+class Base(nn.Module):
+    def __init__(self, config):
+        super().__init__()
+        self.config = config
+
+class Speaker(Base):
+    _tied_weights_keys = {"head.weight": "body.words.weight"}
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.body = nn.ModuleDict({"words": nn.Embedding(config.words, config.width)})
+        self.head = nn.Linear(config.width, config.words, bias=False)
+
+    def forward(self, tokens):
+        return self.head(self.body["words"](tokens))
+"""
+
+
+@pytest.mark.parametrize(("tied", "count"), [(True, "40"), (False, "80")])
+def test_a_weight_that_is_declared_to_be_another_is_counted_once(tmp_path: Path, tied: bool, count: str) -> None:
+    path = tmp_path / "speaker.py"
+    path.write_text(TIED)
+    options = ViewOptions(config={"width": 4, "words": 10, "tie_word_embeddings": tied})
+    document = Analysis([tmp_path]).document("ops", Target(path, None, "Speaker"), options)
+    card = next(block for block in document.blocks if isinstance(block, d.Card))
+    assert next(r for r in card.rows if r.name == "Parameters").lines[0].text.split()[0] == count

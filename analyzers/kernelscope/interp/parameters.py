@@ -8,11 +8,12 @@ Buffers are none, and a module or weight that hangs in several places is counted
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kernelscope.dims import Dim, dim
-from kernelscope.interp.attributes import prepare
+from kernelscope.interp.attributes import instance_attribute, prepare
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.values import Alike, Choice, Instance, Maybe, Sequential, Value, as_size
 from kernelscope.ops import Module
@@ -21,6 +22,7 @@ from kernelscope.tensor import Tensor
 from kernelscope.workspace.modules import Definition, External
 
 MAX_DEPTH = 12
+TIED = "_tied_weights_keys"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +35,20 @@ class Parameter:
 
 
 def parameters(run: Interpreter, instance: Instance) -> tuple[Parameter, ...]:
-    """The parameters of an object and of all modules in it."""
-    return tuple(_Walk(run).of(instance, "", dim(1), 0))
+    """The parameters of an object and of all modules in it, those once that are one weight in two places."""
+    tied = tuple(_tied(run, instance))
+    found = _Walk(run).of(instance, "", dim(1), 0)
+    return tuple(p for p in found if not any(re.fullmatch(path, p.path) for path in tied))
+
+
+def _tied(run: Interpreter, instance: Instance) -> Iterator[str]:
+    """Paths of weights that are another's, as classes of Hugging Face's transformers declare them: they hold if the
+    configuration says so."""
+    declared = instance_attribute(run, instance, TIED)
+    if isinstance(declared, dict | list):
+        config = instance_attribute(run, instance, "config")
+        if isinstance(config, Instance) and instance_attribute(run, config, "tie_word_embeddings") is True:
+            yield from (path for path in declared if isinstance(path, str))
 
 
 class _Walk:
