@@ -30,6 +30,7 @@ from kernelscope.results import (
     UserError,
     ViewOptions,
 )
+from kernelscope.serving.c_functions import CSource
 from kernelscope.syntax.text import SourceText
 from kernelscope.workspace.files import CUDA_SUFFIXES, PYTHON_SUFFIXES, WATCHED_SUFFIXES, Files
 from kernelscope.workspace.workspace import Workspace
@@ -200,16 +201,20 @@ class Analysis:
     def lenses(self, path: Path) -> Sequence[Lens]:
         """Places for lenses; titles come from `resolve_lens`."""
         if is_cuda(path):
-            from kernelscope.explain.lenses import cuda_lenses
+            from kernelscope.explain.lenses import counter_lenses, cuda_lenses
 
-            return (*cuda_lenses(self.cuda, path), *self._host_lenses(path))
+            data = self.files.read(str(path))
+            source = CSource(path, SourceText(data)) if isinstance(data, bytes) else None
+            waits = counter_lenses(self.cuda, source, path) if source is not None else ()
+            return (*cuda_lenses(self.cuda, path), *waits, *self._host_lenses(path))
         module = self._module(path)
         if module is None:
             return ()
-        from kernelscope.explain.lenses import python_lenses, triton_lenses
+        from kernelscope.explain.lenses import python_lenses, schedule_lenses, triton_lenses
 
         kernels = triton_lenses(self.triton.kernels(str(path)), path)
-        return (*python_lenses(module, path), *kernels, *self._host_lenses(path))
+        schedules = schedule_lenses(self.workspace, module, path)
+        return (*python_lenses(module, path), *kernels, *schedules, *self._host_lenses(path))
 
     def _host_lenses(self, path: Path) -> Iterator[Lens]:
         from kernelscope.explain.lenses import host_lenses

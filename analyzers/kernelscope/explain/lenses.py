@@ -11,10 +11,14 @@ from kernelscope.graph.navigation import Navigation
 from kernelscope.kernels.cuda.kernels import Kernels
 from kernelscope.kernels.triton.loop_algorithms import persistent_loops
 from kernelscope.results import Lens, Span, Target
+from kernelscope.serving.c_functions import CSource
+from kernelscope.serving.counters import meetings
+from kernelscope.serving.tasks import plan
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Module
 from kernelscope.workspace.facts import TOP, DefKind, FileFacts
 from kernelscope.workspace.files import PYTHON_SUFFIXES
+from kernelscope.workspace.workspace import Workspace
 
 CALL_PATH = "kernelscope.showCallPath"
 TITLES: dict[str, str] = {
@@ -26,6 +30,8 @@ TITLES: dict[str, str] = {
     "kernelscope.showTimeline": "timeline",
     CALL_PATH: "call path",
 }
+MAX_MAKERS = 12
+"""Functions of a file that are asked for the tasks that they make."""
 _FUNCTIONS = (DefKind.FUNCTION, DefKind.METHOD, DefKind.CUDA_FUNCTION)
 
 
@@ -62,6 +68,33 @@ def cuda_lenses(kernels: Kernels, path: Path) -> Iterator[Lens]:
     unit = kernels.units.unit(str(path))
     for kernel in unit.kernels if unit is not None else ():
         yield Lens(kernel.name_span, Target(path, kernel.name_span.start), None, "kernelscope.explainKernel")
+
+
+def schedule_lenses(workspace: Workspace, module: Module, path: Path) -> Iterator[Lens]:
+    """Above the function that makes the most tasks which depend on each other, when they run."""
+    functions = [scope.node for scope in module.functions() if isinstance(scope.node, t.FunctionDef)]
+    makers = [node for node in functions if node.name != "__init__" and _makes_in_loops(node)]
+    plans = [(plan(workspace, path, module, node), node) for node in makers[:MAX_MAKERS]]
+    found = [(len(made.puts), -number, node) for number, (made, node) in enumerate(plans) if made.after]
+    if found:
+        node = max(found)[2]
+        yield Lens(node.name_span, Target(path, node.name_span.start), None, "kernelscope.showTimeline")
+
+
+def _makes_in_loops(node: t.FunctionDef) -> bool:
+    """Whether a loop makes objects of classes, as their names tell."""
+    loops = [n for n in t.walk(*node.body) if isinstance(n, t.For | t.While | t.ListComp)]
+    parts = [n for loop in loops for n in t.walk(*([loop.elt] if isinstance(loop, t.ListComp) else loop.body))]
+    made = (t.dotted(n.func) or "" for n in parts if isinstance(n, t.Call))
+    return any(name.rpartition(".")[2][:1].isupper() for name in made)
+
+
+def counter_lenses(kernels: Kernels, source: CSource, path: Path) -> Iterator[Lens]:
+    """Above the first kernel of a file whose tasks wait for each other through counters, when they run."""
+    unit = kernels.units.unit(str(path)) if meetings([source]) else None
+    for kernel in unit.kernels[:1] if unit is not None else ():
+        target = Target(path, kernel.name_span.start)
+        yield Lens(kernel.name_span, target, None, "kernelscope.showTimeline")
 
 
 def host_lenses(facts: FileFacts, path: Path) -> Iterator[Lens]:
