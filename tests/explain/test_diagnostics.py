@@ -108,6 +108,13 @@ class EngineConfig:
     def __post_init__(self):
         self.ranks = 8
         assert self.width % 16 == 0
+
+@dataclass
+class ServerConfig:
+    engine: EngineConfig
+
+    def __post_init__(self):
+        self.engine.depth = 5
 """
 CONTRADICTED = [(6, "default-contradicts-text"), (7, "default-never-used"), (8, "default-breaks-constraint")]
 

@@ -55,7 +55,10 @@ def _never_used(declared: list[Parameter]) -> Iterator[Contradiction]:
     """A default that the class always replaces without looking at it."""
     for p in declared:
         for o in p.overrides:
-            if not _is_number(p.value) or o.condition or "__post_init__" not in o.detail or _reads(o, p.name):
+            is_own = (
+                f"{p.owner}.__post_init__" in o.detail
+            )  # what holds it may set it, too; by itself it has its default
+            if not _is_number(p.value) or o.condition or not is_own or _reads(o, p.name):
                 continue
             message = f"the default {p.expression} of {_name(p)} is never used: it is always {o.value} ({o.detail})"
             yield Contradiction("default-never-used", message, (p.location, *o.evidence))
