@@ -212,8 +212,15 @@ def _units(system: System, places: Places) -> list[Json]:
     for registry in system.registries:
         if registry.kind == "enum" and (KINDS | {"strategy", "policy", "mode"}) & set(words(registry.name)):
             units += _enumerated(registry, places)
+    units += [_counted(p, places) for p in system.settings if p.kind == "constant" and KINDS & set(words(p.name))]
     rows = [{"task": row["name"], **row} for row in steps(system, places, "units_of_work", MOST_STEPS)]
     return units[:MOST_UNITS] + rows
+
+
+def _counted(p: Parameter, places: Places) -> Json:
+    """A constant about units of work: how wide an instruction is, how many inputs a task has."""
+    purpose = f"{p.name} = {p.expression}" + (f" ({p.doc})" if p.doc else "")
+    return {"task": p.name, "purpose": purpose, "evidence": places.evidence(p.location)}
 
 
 def _registered_units(registry: Registry, places: Places) -> list[Json]:

@@ -23,9 +23,11 @@ MOST_ROWS = 90
 DECLARED: dict[str, re.Pattern[str]] = {
     "kv_cache": re.compile(r"(?:^|_)(?:kv|pages?|block_size|blocks|cache|memory|swap)(?:_|$)|kvcache", re.I),
     "prefix_cache": re.compile(r"prefix_?(?:cach|match|reuse|shar|len)|radix|(?:^|_)hash", re.I),
-    "batching": re.compile(r"batch|num_seqs|chunk|prefill|extend|running|max_num|max_tokens", re.I),
+    "batching": re.compile(r"batch|num_seqs|chunk|prefill|extend|running|max_num|max_tokens|specul|draft", re.I),
     "scheduling": re.compile(r"sched|polic|priorit|overlap|preempt|queue", re.I),
-    "topology": re.compile(r"(?:^|_)(?:host|port|addr|address|ipc|url|endpoint|socket|workers?)(?:_|$)", re.I),
+    "topology": re.compile(
+        r"(?:^|_)(?:host|port|addr|address|ipc|url|endpoint|socket|workers?|grpc|rpc|threads)(?:_|$)", re.I
+    ),
     "metrics": re.compile(r"metric|log_stats|prometheus", re.I),
 }
 """Which section a parameter stands in: by common words of the field in its name."""
