@@ -296,8 +296,16 @@ Python use()
     "kernels in tables, elements launched at once and through variables": (
         "a.cu::host",
         """
+## tables.cuh
+template <int K> __global__ void rows(int* x) {}
+constexpr auto row_kernels = std::array<kernel_t, 2> { rows<1>, rows<2> };
 ## a.cu
 template <int K> __global__ void pack(int* x) {}
+template <typename T> __global__ void split(T* x) {}
+#define LAUNCH(T) \\
+  auto function = split<T>; \\
+  cudaLaunchKernel(function, 5, 32, args, 0, 0);
+template <typename T> int started(T* x) { LAUNCH(T) return 0; }
 template <int K, int C> __global__ void unpack(int* x) {}
 __global__ void last(int* x) {}
 static void (*packs[3])(int*) = { pack<1>, &pack<2>, nullptr };
@@ -313,6 +321,8 @@ void host(int* x, int k) {
   chosen<<<2, 32>>>(x);
   void* at = (void*) last;
   cudaLaunchKernel(at, 4, 32, nullptr, 0, 0);
+  row_kernels[k]<<<3, 32>>>(x);
+  int result = started<int>(x);
 }
 """,
         """
@@ -321,8 +331,14 @@ C++ host()
 │  └─ CUDA kernel pack
 ├─ launch of chosen over 2
 │  └─ CUDA kernel unpack
-└─ launch of at
-   └─ CUDA kernel last
+├─ launch of at
+│  └─ CUDA kernel last
+├─ launch of row_kernels over 3
+│  └─ CUDA kernel rows
+└─ C++ started()
+   └─ macro LAUNCH
+      └─ launch of function
+         └─ CUDA kernel split
 """,
     ),
     "methods of C++ by the type of what they are called of": (
@@ -411,6 +427,31 @@ Python use()
             └─ C++ cbend()
                └─ launch of bend_kernel over 3
                   └─ CUDA kernel bend_kernel
+""",
+    ),
+    "a compiled module that is imported by its name when first needed": (
+        "m.py::f",
+        """
+## m.py
+import importlib
+mine_cuda = None
+def f(x):
+    global mine_cuda
+    if mine_cuda is None:
+        mine_cuda = importlib.import_module("mine_cuda")
+    return mine_cuda.twice(x)
+## ext.cu
+__global__ void twice_kernel(float* x) {}
+torch::Tensor twice(torch::Tensor x) { twice_kernel<<<1, 1>>>(x); return x; }
+PYBIND11_MODULE(TORCH_EXTENSION_NAME, m) { m.def("twice", &twice, "doc"); }
+""",
+        """
+Python f()
+└─ operator *::twice
+   └─ registered by pybind: twice
+      └─ C++ twice()
+         └─ launch of twice_kernel over 1
+            └─ CUDA kernel twice_kernel
 """,
     ),
     "a hop that the workspace does not show": (

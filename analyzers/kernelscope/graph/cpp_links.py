@@ -32,6 +32,8 @@ class CppLinks:
         self._structs: set[str] = set()
         self._aliases: dict[tuple[str, str], list[Reference]] = {}
         """What other names stand for in a file: `using Small = Norm<64>`, `auto launch = &run`."""
+        self._tables: dict[str, dict[str, list[str]]] = {}
+        """What stands in the tables of each name, by file."""
         self._struct_names: dict[tuple[str, int], str] = {}
         self._answers: dict[tuple[str, str, str, bool, str], list[tuple[str, int]]] = {}
 
@@ -44,6 +46,8 @@ class CppLinks:
             elif definition.kind in _CALLABLE:
                 self._by_name.setdefault(definition.name.rpartition("::")[2], []).append((path, index))
         for reference in facts.references:
+            if reference.variable and reference.scope == TOP:
+                self._tables.setdefault(reference.variable, {}).setdefault(path, []).append(reference.name)
             if reference.variable:
                 self._aliases.setdefault((path, reference.variable), []).append(reference)
 
@@ -146,7 +150,11 @@ class CppLinks:
         direct = [n for n in self.functions(launch.kernel, path) if n.kind is NodeKind.KERNEL]
         if direct:
             return direct
-        found = [node for name in self._held(facts, launch) for node in self.functions(name, path)]
+        held = self._held(facts, launch)
+        elsewhere = self._tables.get(launch.kernel, {}) if not held else {}
+        if len(elsewhere) == 1:  # a table of a header
+            ((path, held),) = elsewhere.items()
+        found = [node for name in held for node in self.functions(name, path)]
         given = [kernel for node in found if node.kind is NodeKind.FUNCTION for kernel in self._given_by(node)]
         return list(dict.fromkeys(node for node in (*found, *given) if node.kind is NodeKind.KERNEL))
 

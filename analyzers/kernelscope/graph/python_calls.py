@@ -50,6 +50,7 @@ class PythonCalls:
         """`exports` knows the operators that C++ hands to Python, by the dotted name of an external module;
         `native` knows C++ functions by name."""
         self._receivers = receivers
+        self._exports = exports
         self.functions = FunctionNodes(modules, classes, index)
         self._callees = Callees(modules, classes, self.functions, exports)
         self._native = NativeModules(modules, native)
@@ -135,6 +136,7 @@ class PythonCalls:
         else:
             found = self._compiled(node, facts, outermost, function, call)
             found = found or list(self._by_receiver(node, facts, function, call))
+            found = found or self._imported_by_name(node, function, call)
             if not found and not call.name.startswith(_SELF):
                 found = list(self._native.edges(node, function, call.name, call.line))
             yield from found or self._by_name(node, facts, outermost, call)
@@ -176,6 +178,15 @@ class PythonCalls:
         return [
             Edge(EdgeKind.CALLS, node, target, node.path, call.line, len(targets) == 1, TRACED) for target in targets
         ]
+
+    def _imported_by_name(self, node: Node, function: Definition, call: f.Call) -> list[Edge]:
+        """`ext.f(x)` where the function itself binds `ext = importlib.import_module("ext")`."""
+        receiver, _, name = call.name.rpartition(".")
+        if not receiver.isidentifier() or not isinstance(function.node, FunctionDef):
+            return []
+        module = self._receivers.module_named(function.node, receiver)
+        exported = self._exports(f"{module}.{name}") if module else None
+        return [Edge(EdgeKind.CALLS, node, exported, node.path, call.line)] if exported else []
 
     def _written(self, function: Definition, call: f.Call) -> Call | None:
         """The call as it stands in the function."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 
 from kernelscope.graph.function_nodes import RUNS
 from kernelscope.syntax.python.tree import (
+    Assign,
     Attribute,
     Call,
     Constant,
@@ -71,6 +72,17 @@ class Receivers:
                 if isinstance(found, Definition) and isinstance(found.node, FunctionDef):
                     yield found
                     break
+
+    def module_named(self, function: FunctionDef, name: str) -> str:
+        """The module that a function binds to a name by `importlib.import_module("module")`; "" for anything else."""
+        for node in walk(*function.body):
+            match node:
+                case Assign(targets=[Name(id=bound)], value=Call(func=func, args=[Constant(value=str() as module)])):
+                    if bound == name and (dotted(func) or "").rpartition(".")[2] in ("import_module", "__import__"):
+                        return module
+                case _:
+                    pass
+        return ""
 
     def overriding(self, cls: Definition, method: str) -> tuple[Definition, ...]:
         """The methods of this name in the classes below one, nearest first."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from kernelscope.workspace.cuda_headers import function_name, opens_namespace, type_name
 from kernelscope.workspace.cuda_macros import Macro, macros_of
 from kernelscope.workspace.cuda_registrations import EXPORTS, Library, exported, library_of, registered
-from kernelscope.workspace.cuda_tables import elements_taken, entries, launched_tables
+from kernelscope.workspace.cuda_tables import arrays, elements_taken, entries, launched_tables
 from kernelscope.workspace.cuda_text import (
     KEYWORDS,
     blank_noise,
@@ -165,8 +165,12 @@ class _Scanner:
                     arguments = self._arguments(match.end() - 1)
                     self.registrations += exported(arguments, start, self._line_at(start))
                 position = match.end()
-            elif match["ref"] is not None and (not block.declarative or self._is_alias(match.start())):
-                self._reference(match, block.scope)
+            elif match["ref"] is not None:
+                call = _TOKEN.match(text, match.start("ref"))
+                if call is not None and call["call"] is not None:  # `x = f<T>(y)` names no function, it calls one
+                    position = match.start("ref")
+                elif not block.declarative or self._is_alias(match.start()):
+                    self._reference(match, block.scope)
         while len(blocks) > 1:
             self._close(blocks.pop(), len(text))
         self._passed()
@@ -248,6 +252,8 @@ class _Scanner:
                     self._launch(token.start(), scope)
                 elif token["call"] is not None:
                     self._call(token, block)
+                elif token["ref"] is not None:
+                    self._reference(token, scope)
             if macro.is_kernel_head:
                 self.kernel_macros.add(macro.name)
             elif macro.is_function_head:
@@ -364,14 +370,19 @@ class _Scanner:
 
     def _tables(self) -> None:
         """Kernels in arrays whose elements are launched, at once or through a variable."""
+        kernels = frozenset(d.name.encode() for d in self.defs if d.kind is DefKind.CUDA_KERNEL)
         tables = set(launched_tables(self.text))
         for variable, table, place in elements_taken(self.text, self.launched):
             self._refer(variable, table, place, TOP)
             tables.add(table)
+        launched = frozenset(tables)
+        if kernels:  # who launches them may stand in another file
+            tables.update(arrays(self.text))
         macros = [(m.name_start, m.name, m.body) for m in self.macros] if tables else []
         for table in sorted(tables):
             for name, place in entries(self.text, table, macros):
-                self._refer(table, name, place, TOP)
+                if table in launched or name.rpartition(b"::")[2] in kernels:
+                    self._refer(table, name, place, TOP)
 
     def _arguments(self, opening: int) -> list[bytes]:
         """The arguments of the call whose parenthesis opens here, as written."""

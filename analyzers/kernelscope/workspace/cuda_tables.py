@@ -14,6 +14,10 @@ MAX_TABLE_BYTES = 60_000
 MAX_ENTRIES = 400
 _LAUNCHED_ELEMENT = re.compile(rb"\b(\w+)\s*(?:\[[^\[\];]*\]\s*){1,3}(?:<<<|\(\s*\)\s*<<<)")
 _TAKEN_ELEMENT = re.compile(rb"\b(\w+)\s*=\s*(\w+)\s*(?:\[[^\[\];]*\]\s*){1,3};")
+_ARRAY = re.compile(
+    rb"\b(\w+)\s*(?:\[[^\[\];]{0,99}\]\s*){1,3}(?:\)\s*\([^(){};]{0,999}\)\s*)?=\s*\{"
+    rb"|\b(\w+)\s*=\s*(?:std::)?array\s*(?:<[^;{}]{0,200}>)?\s*\{"
+)
 _ENTRY = re.compile(rb"(?<![\w:.])((?:\w+::)*[A-Za-z_]\w*)\s*(?=[<,}(])")
 _STANDS_FOR = re.compile(rb"\s*&?((?:\w+::)*[A-Za-z_]\w*)\s*<[^;{}#]*>\s*\Z")
 
@@ -28,6 +32,11 @@ def elements_taken(text: bytes, launched: frozenset[bytes]) -> Iterator[tuple[by
 def launched_tables(text: bytes) -> frozenset[bytes]:
     """Arrays whose elements are launched where they stand: `table[i]<<<…>>>`."""
     return frozenset(_LAUNCHED_ELEMENT.findall(text))
+
+
+def arrays(text: bytes) -> frozenset[bytes]:
+    """Arrays with an initialiser."""
+    return frozenset(name for pair in _ARRAY.findall(text) for name in pair if name)
 
 
 def entries(text: bytes, table: bytes, macros: list[tuple[int, bytes, bytes]]) -> Iterator[tuple[bytes, int]]:
