@@ -7,16 +7,15 @@ the host's names.
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from kernelscope.dims import Dim, ceil_div, dim, maximum, minimum, product
-from kernelscope.dims.monomial import Opaque
-from kernelscope.kernels.triton.host_bindings import Binding, bindings
-from kernelscope.kernels.triton.host_things import META, GridFunction, HostValue, Plain, Thing, as_dim
+from kernelscope.dims import Dim
+from kernelscope.kernels.triton.host_things import GridFunction, HostValue, as_dim
 from kernelscope.kernels.triton.host_values import Cases, HostScope
+from kernelscope.kernels.triton.kernel_words import KernelWords
+from kernelscope.kernels.triton.launch_sites import LaunchSite, LaunchSites, launching_files
 from kernelscope.results import Location
 from kernelscope.syntax.python import tree as t
 from kernelscope.workspace.modules import Definition
@@ -24,7 +23,6 @@ from kernelscope.workspace.usages import CallSite
 from kernelscope.workspace.workspace import Workspace
 
 MAX_LAUNCHES = 12
-MAX_FILES = 40
 MAX_TESTS = 3
 """Undecided tests of the host that are read both ways."""
 OPTIONS = frozenset(("num_warps", "num_stages", "num_ctas", "maxnreg", "grid", "warmup", "stream"))
@@ -57,8 +55,8 @@ class Launch:
 def launches(workspace: Workspace, path: str, node: t.FunctionDef) -> list[Launch]:
     """Launches of a kernel, of its own file first; those with a grid in the kernel's words come first."""
     found: list[Launch] = []
-    for file in _files(workspace, path, node.name):
-        for site in _Sites(workspace, file, path, node).found():
+    for file in launching_files(workspace, path, node.name):
+        for site in LaunchSites(workspace, file, path, node).found():
             found.extend(_launches(workspace, site, node))
             if len(found) >= MAX_LAUNCHES:
                 break
@@ -67,153 +65,7 @@ def launches(workspace: Workspace, path: str, node: t.FunctionDef) -> list[Launc
     return sorted(found, key=lambda launch: (not launch.resolved, launch.grid is None))
 
 
-@dataclass(frozen=True, slots=True)
-class _Site:
-    """One launch in one function; `caller` is the call that hands the kernel to the function, where one does."""
-
-    file: str
-    call: t.Call
-    grid: t.Expr
-    function: t.FunctionDef | None
-    caller: CallSite | None = None
-
-
-def _files(workspace: Workspace, path: str, name: str) -> Iterator[str]:
-    yield path
-    for count, file in enumerate(workspace.usages.files_with(name, b"[", path)):
-        if count >= MAX_FILES:
-            return
-        if file != path:
-            yield file
-
-
-class _Given:
-    """What names of a body are given, read when first asked for."""
-
-    def __init__(self, body: list[t.Stmt]) -> None:
-        self.body = body
-        self._bindings: dict[str, list[Binding]] | None = None
-
-    def of(self, name: str) -> list[Binding]:
-        if self._bindings is None:
-            self._bindings = bindings(self.body)
-        return self._bindings.get(name, [])
-
-
-class _Sites:
-    """Finds the launches `kernel[grid](...)` of one kernel in a file: by its name, by names given to it, and in
-    functions that get it as an argument."""
-
-    def __init__(self, workspace: Workspace, file: str, path: str, node: t.FunctionDef) -> None:
-        self.workspace = workspace
-        self.modules = workspace.modules
-        self.file = file
-        self.path = path
-        self.kernel = node
-
-    def found(self) -> Iterator[_Site]:
-        module = self.modules.module(self.file)
-        name = self.kernel.name.encode()
-        if module is None or name not in module.text.data or not self._may_launch(module.text.data):
-            return
-        roots: list[tuple[t.FunctionDef | None, list[t.Stmt]]] = [(None, module.body)]
-        for scope in module.functions():
-            if isinstance(scope.node, t.FunctionDef):
-                span = scope.node.span
-                if scope.node is not self.kernel and name in module.text.data[span.start : span.end]:
-                    roots.append((scope.node, scope.node.body))
-        for function, body in roots:
-            yield from self._in(function, body)
-
-    def _may_launch(self, data: bytes) -> bool:
-        """Whether a file can know the kernel at all, before its functions are looked into."""
-        name = self.kernel.name
-        if self.file == self.path or self.modules.definition(self.file, name) is not None:
-            return self._is_kernel(name, None)
-        return re.search(rb"\bimport\b[^\n]*\b%b\b|\.%b\s*\[" % ((re.escape(name).encode(),) * 2), data) is not None
-
-    def _in(self, function: t.FunctionDef | None, body: list[t.Stmt]) -> Iterator[_Site]:
-        given = _Given(body)
-        for inner in _walk(body):
-            if not isinstance(inner, t.Call):
-                continue
-            if isinstance(inner.func, t.Subscript):
-                if self._means(inner.func.value, function, given):
-                    yield _Site(self.file, inner, inner.func.slice, function)
-            else:
-                yield from self._handed_over(inner, function)
-
-    def _means(self, node: t.Expr, function: t.FunctionDef | None, given: _Given, depth: int = 0) -> bool:
-        """Whether an expression is the kernel: its name, a name that was given it, or something that wraps it."""
-        if depth > 3:
-            return False
-        match node:
-            case t.Name() | t.Attribute():
-                name = t.dotted(node)
-                if name is None:
-                    return False
-                if name.rpartition(".")[2] == self.kernel.name:
-                    return self._is_kernel(name, function)
-                values = [b.value for b in given.of(name) if b.value is not None and b.index is None]
-                return any(self._means(value, function, given, depth + 1) for value in values)
-            case t.IfExp():
-                return any(self._means(part, function, given, depth + 1) for part in (node.body, node.orelse))
-            case t.Call():
-                return any(self._means(part, function, given, depth + 1) for part in node.args[:2])
-            case t.Subscript(value=t.Dict() as table):
-                return any(self._means(part, function, given, depth + 1) for part in table.values)
-            case t.Subscript(value=t.Name(id=name)):
-                tables = [b.value for b in given.of(name) if isinstance(b.value, t.Dict)]
-                return any(self._means(part, function, given, depth + 1) for table in tables for part in table.values)
-            case _:
-                return False
-
-    def _is_kernel(self, name: str, function: t.FunctionDef | None) -> bool:
-        if self.file == self.path and name == self.kernel.name:
-            return True
-        found = self.modules.definition(self.file, name)
-        local = found is None and function is not None and _imports(function, self.kernel.name)
-        return (found is not None and found.node is self.kernel) or local
-
-    def _handed_over(self, call: t.Call, function: t.FunctionDef | None) -> Iterator[_Site]:
-        """Launches in the function that a call hands the kernel to."""
-        passed: list[tuple[int | str, t.Expr]] = [*enumerate(call.args)]
-        passed += [(k.arg, k.value) for k in call.keywords if k.arg is not None]
-        for place, argument in passed:
-            if not isinstance(argument, t.Name) or argument.id != self.kernel.name:
-                continue
-            name = t.dotted(call.func)
-            found = self.modules.resolve(self.file, name) if name else None
-            if not isinstance(found, Definition) or not isinstance(found.node, t.FunctionDef):
-                return
-            params = found.node.args
-            param = place if isinstance(place, str) else params[place].name if place < len(params) else None
-            caller = CallSite(self.file, call, function, None)
-            for inner in _walk(found.node.body):
-                if isinstance(inner, t.Call) and isinstance(inner.func, t.Subscript):
-                    head = inner.func.value
-                    if isinstance(head, t.Name) and head.id == param:
-                        yield _Site(found.path, inner, inner.func.slice, found.node, caller)
-
-
-def _imports(function: t.FunctionDef, name: str) -> bool:
-    return any(
-        isinstance(s, t.ImportFrom) and any(alias.bound == name for alias in s.names) for s in t.flat(function.body)
-    )
-
-
-def _walk(body: list[t.Stmt]) -> Iterator[t.Node]:
-    """Nodes of a body without those of the definitions inside it."""
-    todo: list[t.Node] = list(reversed(body))
-    while todo:
-        node = todo.pop()
-        if isinstance(node, t.FunctionDef | t.ClassDef):
-            continue
-        yield node
-        todo.extend(reversed(list(t.children(node))))
-
-
-def _launches(workspace: Workspace, site: _Site, node: t.FunctionDef) -> list[Launch]:
+def _launches(workspace: Workspace, site: LaunchSite, node: t.FunctionDef) -> list[Launch]:
     """A launch, once per grid that the undecided tests of the host leave open."""
     best: list[Launch] = []
     for scope in _scopes(workspace, site):
@@ -225,7 +77,7 @@ def _launches(workspace: Workspace, site: _Site, node: t.FunctionDef) -> list[La
     return best
 
 
-def _cases(workspace: Workspace, site: _Site, node: t.FunctionDef, scope: HostScope) -> list[Launch]:
+def _cases(workspace: Workspace, site: LaunchSite, node: t.FunctionDef, scope: HostScope) -> list[Launch]:
     """The launch in each case: first the likeliest, then those that give other grids."""
     at = site.call.span.start
     scope.cases = Cases(asking=True)
@@ -251,7 +103,9 @@ def _flipped(answers: dict[str, bool], tests: tuple[str, ...]) -> dict[str, bool
     return {test: holds != (test in tests) for test, holds in answers.items()}
 
 
-def _grid_in(scope: HostScope, site: _Site, answers: dict[str, bool], tests: tuple[str, ...]) -> tuple[Dim, ...] | None:
+def _grid_in(
+    scope: HostScope, site: LaunchSite, answers: dict[str, bool], tests: tuple[str, ...]
+) -> tuple[Dim, ...] | None:
     """The grid when some tests have the less likely answer."""
     at = site.call.span.start
     scope.cases = Cases(_flipped(answers, tests), asking=True)
@@ -266,7 +120,7 @@ def _condition(test: str, holds: bool) -> str:
 
 def _launch(
     workspace: Workspace,
-    site: _Site,
+    site: LaunchSite,
     node: t.FunctionDef,
     scope: HostScope,
     grid: tuple[Dim, ...] | None,
@@ -279,7 +133,9 @@ def _launch(
     own: tuple[Dim, ...] | None = None
     resolved = False
     if grid is not None:
-        words = _Words(_sizes_first(arguments, site.call, node), node, site.function.name if site.function else "host")
+        words = KernelWords(
+            _sizes_first(arguments, site.call, node), node, site.function.name if site.function else "host"
+        )
         own = tuple(words.own(d) for d in grid)
         resolved = not words.foreign
     options = tuple(
@@ -304,7 +160,7 @@ def _launch(
     return Launch(location, text, own, tuple(arguments.items()), options, resolved, complete, passed, surplus, when)
 
 
-def _scopes(workspace: Workspace, site: _Site) -> Iterator[HostScope]:
+def _scopes(workspace: Workspace, site: LaunchSite) -> Iterator[HostScope]:
     """The host function by itself, then as its callers use it: a grid may be its argument."""
     if site.caller is not None and site.function is not None:
         yield _called(workspace, site, site.function, site.caller)
@@ -317,7 +173,7 @@ def _scopes(workspace: Workspace, site: _Site) -> Iterator[HostScope]:
         yield _called(workspace, site, site.function, caller)
 
 
-def _called(workspace: Workspace, site: _Site, function: t.FunctionDef, caller: CallSite) -> HostScope:
+def _called(workspace: Workspace, site: LaunchSite, function: t.FunctionDef, caller: CallSite) -> HostScope:
     """The host function with what one call passes; what a call leaves out has its default."""
     outer = HostScope(workspace.modules, caller.path, caller.function)
     at = caller.call.span.start
@@ -376,65 +232,3 @@ def _sizes_first(arguments: dict[str, HostValue], call: t.Call, node: t.Function
         return isinstance(value, t.Call) and isinstance(value.func, t.Attribute) and value.func.attr == "stride"
 
     return dict(sorted(arguments.items(), key=lambda item: is_stride(item[0])))
-
-
-class _Words:
-    """From the host's sizes to the kernel's parameters."""
-
-    def __init__(self, arguments: dict[str, HostValue], node: t.FunctionDef, host: str) -> None:
-        self.params = {p.name for p in node.args}
-        self.host = host
-        self.foreign: set[str] = set()
-        self.exact: dict[Dim, str] = {}
-        for name, value in arguments.items():
-            if isinstance(value, Thing) and value.shape is not None:
-                continue
-            number = as_dim(value) if not isinstance(value, Plain) else None
-            if number is not None and number.const is None:
-                self.exact.setdefault(number, name)
-
-    def own(self, size: Dim) -> Dim:
-        """The size in the kernel's words, as far as they reach."""
-        if size.const is not None:
-            return size
-        if size in self.exact:
-            return dim(self.exact[size])
-        result = dim(0)
-        for monomial, coefficient in size.terms:
-            term = Dim(((monomial, 1),))
-            factors: list[Dim] = [dim(coefficient)]
-            for known, name in self.exact.items():
-                if len(known.terms) == 1 and (rest := term.exact_div(known)) is not None:
-                    factors.append(dim(name))
-                    term = rest
-            for atom_monomial, c in term.terms:
-                factors.append(dim(c))
-                for atom, exponent in atom_monomial:
-                    factors.append(self._atom(atom) ** exponent)
-            result = result + product(factors)
-        return result
-
-    def _atom(self, atom: str | Opaque) -> Dim:
-        if isinstance(atom, str):
-            if atom.startswith(META):
-                return dim(atom.removeprefix(META))
-            if (known := self.exact.get(dim(atom))) is not None:
-                return dim(known)
-            plain = atom.replace("′", "")
-            self.foreign.add(plain)
-            return dim(f"{self.host}.{plain}" if plain in self.params else plain)
-        whole = Dim(((((atom, 1),), 1),))
-        if whole in self.exact:
-            return dim(self.exact[whole])
-        parts = tuple(self.own(part) for part in atom.args)
-        match atom.op:
-            case "//":
-                return parts[0] // parts[1]
-            case "%":
-                return parts[0] % parts[1]
-            case "cdiv":
-                return ceil_div(*parts)
-            case "max":
-                return maximum(*parts)
-            case _:
-                return minimum(*parts)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from kernelscope.kernels.triton import memory_ops as memory
+from kernelscope.kernels.triton import reduction_ops as reductions
 from kernelscope.kernels.triton import shape_ops as shapes
 from kernelscope.kernels.triton import value_ops as values
 from kernelscope.kernels.triton.call import OpCall
@@ -74,8 +75,8 @@ OPERATIONS: dict[str, Operation] = _table(
     ("map_elementwise", "function args*", values.mapped),
     # compile time
     ("next_power_of_2", "n", values.next_power_of_2),
-    ("min", "input axis return_indices return_indices_tie_break_left keep_dims", values.minimum),
-    ("max", "input axis return_indices return_indices_tie_break_left keep_dims", values.maximum),
+    ("min", "input axis return_indices return_indices_tie_break_left keep_dims", reductions.minimum),
+    ("max", "input axis return_indices return_indices_tie_break_left keep_dims", reductions.maximum),
     ("constexpr", "value", values.constexpr),
     (
         "static_assert static_print device_print device_assert debug_barrier assume gdc_wait gdc_launch_dependents",
@@ -85,22 +86,22 @@ OPERATIONS: dict[str, Operation] = _table(
     ("_log2", "n", values.constant_integer),
     ("multiple_of max_contiguous max_constancy", "input values", values.unchanged),
     # reductions and scans
-    ("sum xor_sum reduce_or", "input axis keep_dims dtype", values.total),
-    ("argmax argmin", "input axis tie_break_left keep_dims", values.arg_extreme),
-    ("reduce", "input axis combine_fn keep_dims", values.reduce),
-    ("cumsum", "input axis reverse dtype", values.cumsum),
-    ("cumprod", "input axis reverse", values.cumprod),
+    ("sum xor_sum reduce_or", "input axis keep_dims dtype", reductions.total),
+    ("argmax argmin", "input axis tie_break_left keep_dims", reductions.arg_extreme),
+    ("reduce", "input axis combine_fn keep_dims", reductions.reduce),
+    ("cumsum", "input axis reverse dtype", reductions.cumsum),
+    ("cumprod", "input axis reverse", reductions.cumprod),
     ("associative_scan", "input axis combine_fn reverse", values.unchanged),
-    ("softmax", "input dim keep_dims", values.softmax),
+    ("softmax", "input dim keep_dims", reductions.softmax),
     ("sort bitonic_merge flip", "input dim", values.unchanged),
     ("topk", "input k dim", shapes.topk),
-    ("histogram", "input num_bins mask", values.histogram),
-    ("gather", "src index axis", values.gather),
-    ("dot", "input other acc input_precision allow_tf32 max_num_imprecise_acc out_dtype", values.dot),
+    ("histogram", "input num_bins mask", reductions.histogram),
+    ("gather", "src index axis", reductions.gather),
+    ("dot", "input other acc input_precision allow_tf32 max_num_imprecise_acc out_dtype", reductions.dot),
     (
         "dot_scaled",
         "lhs lhs_scale lhs_format rhs rhs_scale rhs_format acc fast_math lhs_k_pack rhs_k_pack out_dtype",
-        values.dot_scaled,
+        reductions.dot_scaled,
     ),
     # shapes
     ("expand_dims", "input axis", shapes.expand_dims),

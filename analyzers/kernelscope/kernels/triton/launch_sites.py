@@ -1,0 +1,164 @@
+"""Where the launches of one kernel stand: by its name, by names given to it, in functions that get it as an argument.
+
+What a launch passes is told in `launches`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from kernelscope.kernels.triton.host_bindings import Binding, bindings
+from kernelscope.syntax.python import tree as t
+from kernelscope.workspace.modules import Definition
+from kernelscope.workspace.usages import CallSite
+from kernelscope.workspace.workspace import Workspace
+
+MAX_FILES = 40
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchSite:
+    """One launch in one function; `caller` is the call that hands the kernel to the function, where one does."""
+
+    file: str
+    call: t.Call
+    grid: t.Expr
+    function: t.FunctionDef | None
+    caller: CallSite | None = None
+
+
+def launching_files(workspace: Workspace, path: str, name: str) -> Iterator[str]:
+    yield path
+    for count, file in enumerate(workspace.usages.files_with(name, b"[", path)):
+        if count >= MAX_FILES:
+            return
+        if file != path:
+            yield file
+
+
+class _Given:
+    """What names of a body are given, read when first asked for."""
+
+    def __init__(self, body: list[t.Stmt]) -> None:
+        self.body = body
+        self._bindings: dict[str, list[Binding]] | None = None
+
+    def of(self, name: str) -> list[Binding]:
+        if self._bindings is None:
+            self._bindings = bindings(self.body)
+        return self._bindings.get(name, [])
+
+
+class LaunchSites:
+    """Finds the launches `kernel[grid](...)` of one kernel in a file: by its name, by names given to it, and in
+    functions that get it as an argument."""
+
+    def __init__(self, workspace: Workspace, file: str, path: str, node: t.FunctionDef) -> None:
+        self.workspace = workspace
+        self.modules = workspace.modules
+        self.file = file
+        self.path = path
+        self.kernel = node
+
+    def found(self) -> Iterator[LaunchSite]:
+        module = self.modules.module(self.file)
+        name = self.kernel.name.encode()
+        if module is None or name not in module.text.data or not self._may_launch(module.text.data):
+            return
+        roots: list[tuple[t.FunctionDef | None, list[t.Stmt]]] = [(None, module.body)]
+        for scope in module.functions():
+            if isinstance(scope.node, t.FunctionDef):
+                span = scope.node.span
+                if scope.node is not self.kernel and name in module.text.data[span.start : span.end]:
+                    roots.append((scope.node, scope.node.body))
+        for function, body in roots:
+            yield from self._in(function, body)
+
+    def _may_launch(self, data: bytes) -> bool:
+        """Whether a file can know the kernel at all, before its functions are looked into."""
+        name = self.kernel.name
+        if self.file == self.path or self.modules.definition(self.file, name) is not None:
+            return self._is_kernel(name, None)
+        return re.search(rb"\bimport\b[^\n]*\b%b\b|\.%b\s*\[" % ((re.escape(name).encode(),) * 2), data) is not None
+
+    def _in(self, function: t.FunctionDef | None, body: list[t.Stmt]) -> Iterator[LaunchSite]:
+        given = _Given(body)
+        for inner in _walk(body):
+            if not isinstance(inner, t.Call):
+                continue
+            if isinstance(inner.func, t.Subscript):
+                if self._means(inner.func.value, function, given):
+                    yield LaunchSite(self.file, inner, inner.func.slice, function)
+            else:
+                yield from self._handed_over(inner, function)
+
+    def _means(self, node: t.Expr, function: t.FunctionDef | None, given: _Given, depth: int = 0) -> bool:
+        """Whether an expression is the kernel: its name, a name that was given it, or something that wraps it."""
+        if depth > 3:
+            return False
+        match node:
+            case t.Name() | t.Attribute():
+                name = t.dotted(node)
+                if name is None:
+                    return False
+                if name.rpartition(".")[2] == self.kernel.name:
+                    return self._is_kernel(name, function)
+                values = [b.value for b in given.of(name) if b.value is not None and b.index is None]
+                return any(self._means(value, function, given, depth + 1) for value in values)
+            case t.IfExp():
+                return any(self._means(part, function, given, depth + 1) for part in (node.body, node.orelse))
+            case t.Call():
+                return any(self._means(part, function, given, depth + 1) for part in node.args[:2])
+            case t.Subscript(value=t.Dict() as table):
+                return any(self._means(part, function, given, depth + 1) for part in table.values)
+            case t.Subscript(value=t.Name(id=name)):
+                tables = [b.value for b in given.of(name) if isinstance(b.value, t.Dict)]
+                return any(self._means(part, function, given, depth + 1) for table in tables for part in table.values)
+            case _:
+                return False
+
+    def _is_kernel(self, name: str, function: t.FunctionDef | None) -> bool:
+        if self.file == self.path and name == self.kernel.name:
+            return True
+        found = self.modules.definition(self.file, name)
+        local = found is None and function is not None and _imports(function, self.kernel.name)
+        return (found is not None and found.node is self.kernel) or local
+
+    def _handed_over(self, call: t.Call, function: t.FunctionDef | None) -> Iterator[LaunchSite]:
+        """Launches in the function that a call hands the kernel to."""
+        passed: list[tuple[int | str, t.Expr]] = [*enumerate(call.args)]
+        passed += [(k.arg, k.value) for k in call.keywords if k.arg is not None]
+        for place, argument in passed:
+            if not isinstance(argument, t.Name) or argument.id != self.kernel.name:
+                continue
+            name = t.dotted(call.func)
+            found = self.modules.resolve(self.file, name) if name else None
+            if not isinstance(found, Definition) or not isinstance(found.node, t.FunctionDef):
+                return
+            params = found.node.args
+            param = place if isinstance(place, str) else params[place].name if place < len(params) else None
+            caller = CallSite(self.file, call, function, None)
+            for inner in _walk(found.node.body):
+                if isinstance(inner, t.Call) and isinstance(inner.func, t.Subscript):
+                    head = inner.func.value
+                    if isinstance(head, t.Name) and head.id == param:
+                        yield LaunchSite(found.path, inner, inner.func.slice, found.node, caller)
+
+
+def _imports(function: t.FunctionDef, name: str) -> bool:
+    return any(
+        isinstance(s, t.ImportFrom) and any(alias.bound == name for alias in s.names) for s in t.flat(function.body)
+    )
+
+
+def _walk(body: list[t.Stmt]) -> Iterator[t.Node]:
+    """Nodes of a body without those of the definitions inside it."""
+    todo: list[t.Node] = list(reversed(body))
+    while todo:
+        node = todo.pop()
+        if isinstance(node, t.FunctionDef | t.ClassDef):
+            continue
+        yield node
+        todo.extend(reversed(list(t.children(node))))
