@@ -31,8 +31,8 @@ from kernelscope.serving.sections import words
 from kernelscope.serving.system import System
 from kernelscope.workspace.workspace import Workspace
 
-MOST_PARAMETERS = 700
-MOST_CONSTRAINTS = 400
+MOST_PARAMETERS = 520
+MOST_CONSTRAINTS = 300
 MOST_COMPONENTS = 140
 MOST_REGISTRIES = 90
 MOST_UNITS = 240
