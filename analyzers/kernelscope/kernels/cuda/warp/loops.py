@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 
 from kernelscope.dims import Dim, dim
 from kernelscope.dims.monomial import Opaque
 from kernelscope.kernels.cuda.warp.expressions import evaluate, evaluate_base, truth
+from kernelscope.kernels.cuda.warp.loop_text import loop_text, stays, step_of
 from kernelscope.kernels.cuda.warp.machine import Machine
 from kernelscope.kernels.cuda.warp.names import Names
 from kernelscope.kernels.cuda.warp.statements import End, Returned, run, statement
@@ -90,64 +90,19 @@ def _quiet_truth(m: Machine, test: t.Expr, names: Names) -> Dim:
 def _changed(m: Machine, node: t.For | t.While, names: Names) -> Iterator[_Changed]:
     """Variables from outside the body that the loop gives new values."""
     found: dict[Cell, _Changed] = {}
-    text = _text(node)
+    text = loop_text(node)
     for change in text.changes:
         target = change.target if isinstance(change, t.Assign) else change.operand
         for name, cell in _targets(m, target, names):
             if name in text.declared and names.variable(name) is None:
                 continue
             entry = found.setdefault(cell, _Changed(name, cell, cell.value, [], True))
-            step = _step_of(change, name)
+            step = step_of(change, name)
             if step is None or change not in text.always:
                 entry.plain = False
             else:
                 entry.steps.append(step)
     yield from found.values()
-
-
-@dataclass(frozen=True, slots=True)
-class _Text:
-    """What the text of a loop says, whatever its variables hold."""
-
-    declared: frozenset[str]
-    changes: tuple[t.Assign | t.Step, ...]
-    """Assignments and steps in the body, the loop's own step and its test."""
-    always: frozenset[t.Node]
-    """Those of them that are made in every round."""
-    assigned: frozenset[str]
-    """Names that the loop gives values, or declares."""
-    leaves: bool
-    """Whether anything jumps out of it."""
-    returns: bool
-    """Whether its function may end in it."""
-
-
-@lru_cache(maxsize=1024)
-def _text(node: t.For | t.While) -> _Text:
-    body = list(t.walk(*node.body))
-    declared = frozenset(inner.name for inner in body if isinstance(inner, t.Declare))
-    skips = any(isinstance(inner, t.Jump) and inner.kind == "continue" for inner in body)
-    always = {part.value for part in node.body if isinstance(part, t.Express)} if not skips else set[t.Node]()
-    steps: list[t.Node] = []
-    if isinstance(node, t.For) and node.step is not None:
-        steps = list(t.walk(node.step))
-        always |= set(_comma(node.step))
-    test = t.walk(node.test) if node.test is not None else ()
-    changes = tuple(inner for inner in (*body, *steps, *test) if isinstance(inner, t.Assign | t.Step))
-    assigned = set(declared)
-    for change in (inner for inner in (*body, *steps) if isinstance(inner, t.Assign | t.Step)):
-        target = change.target if isinstance(change, t.Assign) else change.operand
-        assigned |= {inner.id for inner in t.walk(target) if isinstance(inner, t.Name)}
-    leaves = any(isinstance(inner, t.Jump | t.Return) for inner in body)
-    returns = any(isinstance(inner, t.Return) for inner in body)
-    return _Text(declared, changes, frozenset(always), frozenset(assigned), leaves, returns)
-
-
-def _comma(node: t.Expr) -> Iterator[t.Expr]:
-    while isinstance(node, t.Binary) and node.op == ",":
-        yield node.right
-        node = node.left
-    yield node
 
 
 def _targets(m: Machine, target: t.Expr, names: Names) -> Iterator[tuple[str, Cell]]:
@@ -175,33 +130,14 @@ def _targets(m: Machine, target: t.Expr, names: Names) -> Iterator[tuple[str, Ce
             place.value.memory.stored.clear()
 
 
-def _step_of(node: t.Assign | t.Step, name: str) -> tuple[str, t.Expr] | None:
-    """The sign and amount of `x += e`, `x++`, `x = x + e`."""
-    if isinstance(node, t.Step):
-        return node.op[0], t.Number(1, node.span)
-    if node.op in ("+=", "-="):
-        return node.op[0], node.value
-    value = node.value
-    if node.op == "=" and isinstance(value, t.Binary) and value.op in "+-":
-        if isinstance(value.left, t.Name) and value.left.id == name:
-            return value.op, value.right
-        if value.op == "+" and isinstance(value.right, t.Name) and value.right.id == name:
-            return "+", value.left
-    return None
-
-
-def _stays(node: t.Node, moving: frozenset[str]) -> bool:
-    return not isinstance(node, t.Call) and not (isinstance(node, t.Name) and node.id in moving)
-
-
 def _made_linear(m: Machine, changed: _Changed, node: t.For | t.While, rounds: Dim, names: Names) -> bool:
     """Give the variable its value in round `rounds`, if its steps do not depend on the loop."""
     if not changed.plain or not isinstance(changed.before, Int | Pointer):
         return False
-    moving = _text(node).assigned
+    moving = loop_text(node).assigned
     total = dim(0)
     for sign, amount in changed.steps:
-        if not all(_stays(inner, moving) for inner in t.walk(amount)):
+        if not all(stays(inner, moving) for inner in t.walk(amount)):
             return False
         m.quiet += 1
         number = m.integer(evaluate(m, amount, names))
@@ -262,7 +198,7 @@ def _try_round(
         m.assign(entry.cell, concluded)
         if head is not None and head.name is not None and isinstance(concluded, Int | Pointer):
             began[head.name] = concluded.d if isinstance(concluded, Int) else concluded.offset
-    if not (tried and m.quiet) or _text(node).returns:
+    if not (tried and m.quiet) or loop_text(node).returns:
         return False
     for cell, value in after.items():
         m.assign(cell, _with(m, value, began))
@@ -390,7 +326,7 @@ def _leave(m: Machine, node: t.For | t.While, changed: list[_Changed], first: Di
     """After the loop a variable is what it was before plus whole steps; how many is the same in all lanes or not."""
     uniform = not m.symbols.varying(first)
     count = m.symbols.known[rounds.name].values if rounds.name is not None else ()
-    last = dim(len(count)) if count and not _text(node).leaves else m.symbols.new("rounds", Symbol())
+    last = dim(len(count)) if count and not loop_text(node).leaves else m.symbols.new("rounds", Symbol())
     for entry in changed:
         value = entry.cell.value
         before = entry.before
