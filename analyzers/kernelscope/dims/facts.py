@@ -161,6 +161,16 @@ class Facts:
         except ArithmeticError:  # too large to be written so
             return d
 
+    def folded(self, d: Dim) -> Dim:
+        """A size with a setting's own name for the product that it equals: `hidden_size` for `heads*head_dim`."""
+        products = [(name, value) for name, value in self.equal.items() if "." in name and _is_product(value)]
+        for name, value in products:
+            for term in d.terms:
+                others = Dim((term,)).exact_div(value)
+                if others is not None:
+                    d = d - Dim((term,)) + others * dim(name)
+        return d
+
     def _rewritten(self, d: Dim) -> Dim:
         if self.equal:
             d = d.subs(self.equal)
@@ -196,6 +206,11 @@ def _divided(divisible: tuple[tuple[Dim, Dim], ...], d: Dim) -> Dim:
     for monomial, coefficient in d.terms:
         result = result + facts.rewritten_term(Dim(((monomial, coefficient),)))
     return result
+
+
+def _is_product(d: Dim) -> bool:
+    """Whether a size is one name times another."""
+    return len(d.terms) == 1 and d.terms[0][1] == 1 and sum(exponent for _, exponent in d.terms[0][0]) > 1
 
 
 def _without_sum(left: Dim, right: Dim) -> tuple[Dim, Dim]:

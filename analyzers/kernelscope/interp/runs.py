@@ -238,14 +238,18 @@ def _settle(run: Interpreter) -> None:
     """Sizes that turned out to be equal on every way through the function are written as one, by their plain names."""
     facts = best_known(run.known.facts)
     run.symbols.frame = run.root_frame
+
+    def told(size: Dim) -> Dim:
+        return facts.folded(facts.rewrite(size))
+
     for span, unlikely in run.unlikely.items():
         run.seen.setdefault(span, unlikely)
     module = run.workspace.modules.module(run.contexts.path)
     rounds = Rounds(run.symbols, Scope(run.contexts.path, frame=run.root_frame))
     for span in sorted(run.seen, key=lambda span: span.start):
         seen = run.seen[span]
-        seen.value = over_sizes(seen.value, facts.rewrite)
-        seen.before = [(moment, over_sizes(value, facts.rewrite)) for moment, value in seen.before]
+        seen.value = over_sizes(seen.value, told)
+        seen.before = [(moment, over_sizes(value, told)) for moment, value in seen.before]
         name = "" if module is None else module.text.slice(span)
         seen.value = run.symbols.shown(rounds.settle(name if name.isidentifier() else "size", seen))
     brief(run)
