@@ -34,7 +34,7 @@ ALL_STEPS = 60_000
 """How far ranks are tried in one file."""
 SHORT_STEPS = 600
 LAST_STEPS = 110_000
-"""Behind that trials are short, and only of what must be given; here they end."""
+"""Behind that only what names promise is tried, and shortly; here that ends, too."""
 MAX_PARAMETERS = 5
 BATCHED = 3
 """From so many dims on the first is one of a batch."""
@@ -64,8 +64,8 @@ def settle_ranks(
     names = [p.name for p in node.args if _is_open(scope.names.get(p.name))]
     tried: list[str] = []
     for name in names[:MAX_PARAMETERS]:
-        if run.tried > (ALL_STEPS if isinstance(scope.names[name], Maybe) else LAST_STEPS):
-            continue
+        if run.tried > ALL_STEPS:
+            break
         taken = sizes_in(scope.names.values())
         called = name
         while any(f"{called}_size{i}" in taken for i in range(MOST)):
@@ -101,7 +101,7 @@ def _rank(
     left = [rank for rank in LIKELY if rank >= least]
     surprises: dict[int, int] = {}
     """Of the ranks that were followed far enough."""
-    for steps in (FIRST_STEPS, TRIAL_STEPS) if run.tried < ALL_STEPS else (SHORT_STEPS,):
+    for steps in (FIRST_STEPS, TRIAL_STEPS):
         ranks, left = left, []
         for rank in ranks:
             trial = Trial(tried, given, min(surprises.values(), default=MOST_SURPRISES))
