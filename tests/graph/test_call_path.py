@@ -440,6 +440,9 @@ def f(x):
     if mine_cuda is None:
         mine_cuda = importlib.import_module("mine_cuda")
     return mine_cuda.twice(x)
+from far.ops.triton import other
+def g(x):
+    return other.twice(x)
 ## ext.cu
 __global__ void twice_kernel(float* x) {}
 torch::Tensor twice(torch::Tensor x) { twice_kernel<<<1, 1>>>(x); return x; }
@@ -800,6 +803,11 @@ def tree(document: Document) -> list[str]:
 def test_call_path(case: str, workspace: Workspace) -> None:
     symbol, text, expected = CASES[case]
     assert tree(ask(workspace(text), symbol)) == expected.strip().split("\n")
+
+
+def test_a_module_deep_in_another_package_is_no_extension_of_ours(workspace: Workspace) -> None:
+    files = workspace(CASES["a compiled module that is imported by its name when first needed"][1])
+    assert tree(ask(files, "m.py::g")) == ["Python g()"]
 
 
 def test_from_a_kernel_up_to_the_model(workspace: Workspace) -> None:

@@ -119,7 +119,8 @@ class OperatorGraph:
         module, _, name = dotted.rpartition(".")
         found = [op for op in self._links.operators.get(name, []) if self._is_export(op)]
         named = [op for op in found if op.name.rpartition("::")[0] == module.rpartition(".")[2]]
-        chosen_by_build = [op for op in found if op.name.startswith(f"{ANY_LIBRARY}::")]
+        is_extension = module.count(".") <= 1  # `ext` or `package._C`: deeper ones are modules of somebody's package
+        chosen_by_build = [op for op in found if is_extension and op.name.startswith(f"{ANY_LIBRARY}::")]
         return next(iter(named or chosen_by_build), None)
 
     def _is_export(self, op: Node) -> bool:
