@@ -14,7 +14,7 @@ from kernelscope.interp.annotations import layer_of
 from kernelscope.interp.expressions import evaluate
 from kernelscope.interp.interpreter import Interpreter, Known
 from kernelscope.interp.operators import truth
-from kernelscope.interp.values import Flag, Instance, Maybe, Opaque, Scope, Value, as_size, present
+from kernelscope.interp.values import Class, External, Flag, Instance, Maybe, Opaque, Scope, Value, as_size, present
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Unknown
 
@@ -57,6 +57,45 @@ def condition(run: Interpreter, scope: Scope, test: t.Expr) -> Condition:
     """Evaluate the test of a branch."""
     value = evaluate(run, scope, test)
     return Condition(run, scope, test, value, decided(run, value), name_of(value))
+
+
+def is_as_made(run: Interpreter, scope: Scope, test: t.Expr, holds: list[t.Node], fails: list[t.Node]) -> bool | None:
+    """How a test comes out that asks whether there is a layer at all: `Linear(n, k) if k > 0 else Identity()`.
+
+    What a layer is made with is a size, and a model has the layers that it can have unless it is told otherwise.
+    """
+    size, positive = _asked_for_positive(test)
+    if size is None or run.certain:
+        return None
+    name = t.dotted(size)
+    for call in t.walk(*(holds if positive else fails)):
+        if isinstance(call, t.Call) and any(t.dotted(arg) == name for arg in call.args):
+            target = _unnoted(run, scope, call.func)
+            is_layer = isinstance(target, External) and target.name.startswith("torch.nn.")
+            if is_layer or (isinstance(target, Class) and run.is_module(target.definition)):
+                return positive if isinstance(as_size(_unnoted(run, scope, size)), Dim) else None
+    return None
+
+
+def _asked_for_positive(test: t.Expr) -> tuple[t.Name | t.Attribute | None, bool]:
+    """The number that a test asks for whether it is more than 0, and whether it holds if it is."""
+    match test:
+        case t.Compare(left=t.Name() | t.Attribute() as size, ops=[op], comparators=[t.Constant(value=0)]):
+            return (size, op in (">", "!=")) if op in (">", "!=", "<=", "==") else (None, False)
+        case t.UnaryOp(op="not", operand=t.Name() | t.Attribute() as size):
+            return size, False
+        case t.Name() | t.Attribute():
+            return test, True
+        case _:
+            return None, False
+
+
+def _unnoted(run: Interpreter, scope: Scope, node: t.Expr) -> Value:
+    run.quiet += 1
+    try:
+        return evaluate(run, scope, node)
+    finally:
+        run.quiet -= 1
 
 
 def decided(run: Interpreter, value: Value) -> bool | None:

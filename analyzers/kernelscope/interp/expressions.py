@@ -191,9 +191,11 @@ def _called(value: Value) -> str:
 
 
 def _conditional(run: Interpreter, scope: Scope, node: t.IfExp) -> Value:
-    from kernelscope.interp.conditions import condition
+    from kernelscope.interp.conditions import condition, is_as_made
 
     test = condition(run, scope, node.test)
+    if test.known is None:
+        test.known = is_as_made(run, scope, node.test, [node.body], [node.orelse])
     if test.known is not None:
         value = evaluate(run, scope, node.body if test.known else node.orelse)
         if isinstance(value, Dim) and value.const is not None and scope.is_usual(node.test):

@@ -13,7 +13,7 @@ from functools import partial
 from kernelscope.dims import Dim, Facts, dim
 from kernelscope.interp.annotations import promised
 from kernelscope.interp.changes import Contents
-from kernelscope.interp.conditions import condition
+from kernelscope.interp.conditions import condition, is_as_made
 from kernelscope.interp.expressions import evaluate, index_of
 from kernelscope.interp.interpreter import Interpreter, Known
 from kernelscope.interp.joins import Join
@@ -343,6 +343,8 @@ def _branch(run: Interpreter, scope: Scope, node: t.If, returns: Returns, rest: 
     Ways that leave values of different kinds are followed apart to the end of the block.
     """
     test = condition(run, scope, node.test)
+    if test.known is None:
+        test.known = is_as_made(run, scope, node.test, [*node.body], [*node.orelse])
     if test.known is not None:
         start = untaken(run, scope, node, not test.known)
         ended = execute(run, scope, node.body if test.known else node.orelse, returns)
