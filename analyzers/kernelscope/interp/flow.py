@@ -165,6 +165,8 @@ def _statement(run: Interpreter, scope: Scope, node: t.Stmt, returns: Returns) -
             test = condition(run, scope, node.test)
             if test.known is None:
                 test.assume(True)
+            elif not test.known and run.strict and _asks_for_dims(node.test):
+                raise ShapeError("assert", "an assertion does not hold")
         case t.FunctionDef():
             _define(scope, node)
         case t.Import() | t.ImportFrom():
@@ -174,6 +176,11 @@ def _statement(run: Interpreter, scope: Scope, node: t.Stmt, returns: Returns) -
         case _:
             pass
     return GOES_ON
+
+
+def _asks_for_dims(test: t.Expr) -> bool:
+    """Whether a test is about the number of dims of a tensor, or their sizes."""
+    return any(isinstance(node, t.Attribute) and node.attr in ("shape", "ndim", "dim", "size") for node in t.walk(test))
 
 
 def _unrecorded(run: Interpreter, scope: Scope, target: t.Expr) -> Value:
