@@ -8,33 +8,36 @@ The body is tried with several ranks; those that lead to a contradiction are out
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field
 
 from kernelscope.dims import dim
 from kernelscope.interp.flow import Returns, execute
 from kernelscope.interp.interpreter import Interpreter, OutOfBudget
-from kernelscope.interp.seeds import KNOWN_INPUTS
 from kernelscope.interp.symbols import sizes_in
 from kernelscope.interp.trials import Trial
-from kernelscope.interp.values import DIFFERENT_RANKS, NOT_TOLD, Maybe, Scope, Value, present
+from kernelscope.interp.values import NOT_TOLD, Maybe, Scope, Value, present
 from kernelscope.ops import ShapeError
 from kernelscope.ops.arguments import WITHOUT_BATCH
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Shape, Size, Tensor
 
-LIKELY = (3, 2, 4, 1, 5, 6)
+LIKELY = (3, 2, 4, 1)
 """Ranks in the order in which they are tried."""
-MOST = max(LIKELY)
+MORE = (5, 6)
+"""Ranks that are tried if the largest of the likely ones would do."""
+MOST = max(MORE)
 """A function that runs with so many dims runs with any number."""
 MOST_SURPRISES = 10_000
 FIRST_STEPS = 1_500
 """So far every rank is followed at first: nearly all that cannot be fail sooner, and one left alone need not go on."""
 TRIAL_STEPS = 12_000
+FUNCTION_STEPS = 30_000
+"""How far ranks are tried in one function."""
 ALL_STEPS = 60_000
 """How far ranks are tried in one file."""
-SHORT_STEPS = 600
-LAST_STEPS = 110_000
-"""Behind that only what names promise is tried, and shortly; here that ends, too."""
+OUTSIDE_STEPS = 12_000
+"""How far they are tried in functions of other files that call those of the file."""
 MAX_PARAMETERS = 5
 BATCHED = 3
 """From so many dims on the first is one of a batch."""
@@ -42,43 +45,98 @@ GUESSED = 3
 """Names that promise a sequence of vectors are also given to images; other names promise what they say."""
 
 
-def settle_ranks(
-    run: Interpreter,
-    scope: Scope,
-    node: t.FunctionDef,
-    guessed: Set[str] = frozenset(),
-    doubted: Set[str] = frozenset(),
-) -> None:
+def settle_ranks(run: Interpreter, scope: Scope, node: t.FunctionDef, guessed: Set[str] = frozenset()) -> None:
     """Give the parameters of unknown rank the one that the body needs, as far as it needs one.
 
-    A shape that was `guessed` is forgotten if the body cannot run with it; `doubted` are those of which not even the
-    name is believed.
+    A shape that was `guessed` is forgotten if the body cannot run with it.
     """
+    most = OUTSIDE_STEPS if run.contexts.outside else ALL_STEPS
     for name in sorted(guessed):
         value = scope.names[name]
-        is_tried = run.tried < LAST_STEPS and present(value).rank == GUESSED
-        steps = TRIAL_STEPS if run.tried < ALL_STEPS else SHORT_STEPS
-        if is_tried and _runs(run, scope, node, name, value, steps=steps) is False:
+        is_tried = run.tried < most and present(value).rank == GUESSED
+        if is_tried and _runs(run, scope, node, name, value) is False:
             unknown = Tensor(Shape.unknown(NOT_TOLD), present(value).dtype)
             scope.names[name] = Maybe(unknown, value.name) if isinstance(value, Maybe) else unknown
-    names = [p.name for p in node.args if _is_open(scope.names.get(p.name))]
-    tried: list[str] = []
-    for name in names[:MAX_PARAMETERS]:
-        if run.tried > ALL_STEPS:
-            break
-        taken = sizes_in(scope.names.values())
-        called = name
-        while any(f"{called}_size{i}" in taken for i in range(MOST)):
-            called += "_"
-        tried.append(f"{called}_size")
-        found = _rank(run, scope, node, name, called, tuple(tried))
-        if found is None and run.tried < ALL_STEPS and name not in doubted:
-            found = _usual(run, scope, node, name, called)
-        if found is not None:
-            scope.names[name] = _with_rank(scope.names[name], called, found)
-            if BATCHED <= found < max(_known_ranks(scope), default=0):
-                run.symbols.ones.add(f"{called}_size0")  # a table that is broadcast may be there once for all
+    trials = _Trials(run, scope, node, min(most, run.tried + FUNCTION_STEPS))
+    names = [p.name for p in node.args if _is_open(scope.names.get(p.name))][:MAX_PARAMETERS]
+    candidates = {name: _Candidates(dict.fromkeys(LIKELY, 0)) for name in names}
+    for steps in (FIRST_STEPS, TRIAL_STEPS):  # all a little before one is tried far: what is found helps the others
+        for name in list(candidates):
+            called = trials.called(name)
+            rank = trials.rank(name, called, candidates[name], steps)
+            if rank is not None:
+                del candidates[name]
+                scope.names[name] = _with_rank(scope.names[name], called, rank)
+                if BATCHED <= rank < max(_known_ranks(scope), default=0):
+                    run.symbols.ones.add(f"{called}_size0")  # a table that is broadcast may be there once for all
     run.symbols.spoken = sizes_in(scope.names.values())
+
+
+@dataclass(slots=True)
+class _Candidates:
+    """The ranks that one parameter may have, as far as they were tried."""
+
+    left: Mapping[int, int]
+    """Those that were not followed to the end, and what was odd so far."""
+    surprises: dict[int, int] = field(default_factory=dict[int, int])
+    """What was odd about those that were."""
+
+    def best(self) -> int | None:
+        """The only rank with the fewest surprises."""
+        if not self.surprises and len(self.left) == 1:
+            return next(iter(self.left))
+        fewest = min(self.surprises.values(), default=0)
+        best = [rank for rank, count in self.surprises.items() if count == fewest]
+        is_open = any(odd <= fewest for odd in self.left.values())
+        return best[0] if len(best) == 1 and best != [MOST] and not is_open else None
+
+
+@dataclass(slots=True)
+class _Trials:
+    """Trials of the parameters of one function; `most` is how far all trials of the file may have gone behind them."""
+
+    run: Interpreter
+    scope: Scope
+    node: t.FunctionDef
+    most: int
+    prefixes: list[str] = field(default_factory=list[str])
+    """How the sizes begin that were tried."""
+
+    def called(self, name: str) -> str:
+        """What the sizes of a parameter are called after: its name, but no name that others use."""
+        taken = sizes_in(self.scope.names.values())
+        while any(f"{name}_size{i}" in taken for i in range(MOST)):
+            name += "_"
+        return name
+
+    def rank(self, name: str, called: str, candidates: _Candidates, steps: int) -> int | None:
+        """The rank with which the body meets no contradiction and the fewest surprises, if it is the only one.
+
+        Each is followed so many `steps`.
+        """
+        self.prefixes.append(f"{called}_size")
+        run, value, surprises = self.run, self.scope.names[name], candidates.surprises
+        least = max(1, present(value).shape.least_rank)
+        given = sizes_in(self.scope.names.values())
+        ranks = sorted((rank for rank in candidates.left if rank >= least), key=lambda rank: candidates.left[rank])
+        left: dict[int, int] = {}
+        while ranks and run.tried <= self.most and list(surprises.values()).count(0) < 2:
+            rank = ranks.pop(0)
+            limit = min(surprises.values(), default=MOST_SURPRISES)
+            if candidates.left.get(rank, 0) > limit:
+                continue
+            trial = Trial(tuple(self.prefixes), given, limit)
+            runs = _runs(run, self.scope, self.node, name, _with_rank(value, called, rank), trial, steps)
+            if runs is None:
+                left[rank] = trial.surprises
+                if steps == TRIAL_STEPS:
+                    break  # the body is too long to tell
+            elif runs:
+                surprises[rank] = trial.surprises
+            if rank == max(LIKELY) and runs is not False and steps < TRIAL_STEPS:
+                ranks += MORE
+        candidates.left = {**left, **{rank: candidates.left.get(rank, 0) for rank in ranks}}
+        return candidates.best()
 
 
 def _known_ranks(scope: Scope) -> list[int]:
@@ -90,43 +148,6 @@ def _known_ranks(scope: Scope) -> list[int]:
 def _is_open(value: Value) -> bool:
     value = present(value)
     return isinstance(value, Tensor) and value.rank is None
-
-
-def _rank(
-    run: Interpreter, scope: Scope, node: t.FunctionDef, name: str, called: str, tried: tuple[str, ...]
-) -> int | None:
-    """The rank with which the body meets no contradiction and the fewest surprises, if it is the only one."""
-    least = max(1, present(scope.names[name]).shape.least_rank)
-    given = sizes_in(scope.names.values())
-    left = [rank for rank in LIKELY if rank >= least]
-    surprises: dict[int, int] = {}
-    """Of the ranks that were followed far enough."""
-    for steps in (FIRST_STEPS, TRIAL_STEPS):
-        ranks, left = left, []
-        for rank in ranks:
-            trial = Trial(tried, given, min(surprises.values(), default=MOST_SURPRISES))
-            runs = _runs(run, scope, node, name, _with_rank(scope.names[name], called, rank), trial, steps)
-            if runs is None and steps < TRIAL_STEPS:
-                left.append(rank)
-            elif runs is not False:
-                surprises[rank] = trial.surprises
-                if not trial.surprises and list(surprises.values()).count(0) > 1:
-                    return None
-        if not surprises and len(left) == 1:
-            surprises[left.pop()] = 0
-    fewest = min(surprises.values(), default=0)
-    best = [rank for rank, count in surprises.items() if count == fewest]
-    return best[0] if len(best) == 1 and best != [MOST] else None
-
-
-def _usual(run: Interpreter, scope: Scope, node: t.FunctionDef, name: str, called: str) -> int | None:
-    """The rank that the field's own name for an input promises, if callers say nothing else and the body can run."""
-    value = scope.names[name]
-    usual = len(KNOWN_INPUTS.get(name, ()))
-    shape = present(value).shape
-    if usual < max(1, shape.least_rank) or shape.reason == DIFFERENT_RANKS:
-        return None
-    return None if _runs(run, scope, node, name, _with_rank(value, called, usual)) is False else usual
 
 
 def _runs(
