@@ -29,6 +29,8 @@ MAX_SIGNATURE = 160
 MAX_LAUNCHES = 12
 MAX_LINES = 8
 MAX_PLACES = 4
+MAX_INSTANTIATIONS = 8
+"""Ways to fill in templates of which each is followed: the kernel and all that it calls, anew."""
 
 
 def kernel_card(facts: KernelFacts, gpu: str = "H100") -> Card:
@@ -418,9 +420,16 @@ def _static_bytes(facts: KernelFacts) -> int | None:
     size = facts.shared.static_bytes
     if size is not None and size.const is not None:
         return size.const
-    sizes = {facts.shared_of(constants).static_bytes for _, constants in facts.instantiations}
-    found = next(iter(sizes)) if len(sizes) == 1 else None
-    return found.const if found is not None else None
+    if len(facts.instantiations) > MAX_INSTANTIATIONS:
+        return None
+    agreed: int | None = None
+    for _, constants in facts.instantiations:
+        found = facts.shared_of(constants).static_bytes
+        number = found.const if found is not None else None
+        if number is None or (agreed is not None and number != agreed):
+            return None
+        agreed = number
+    return agreed
 
 
 def _dynamic_bytes(facts: KernelFacts) -> int | None:
