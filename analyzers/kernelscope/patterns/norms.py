@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kernelscope.patterns.flow import Node, words
-from kernelscope.patterns.paths import back, given, number
+from kernelscope.patterns.paths import ELEMENTWISE, back, given, number
 from kernelscope.patterns.pattern import Clue, Pattern
 
 LIBRARY = {
@@ -11,13 +11,14 @@ LIBRARY = {
 }  # fmt: skip
 
 CASTS = words("to float type")
+OWN = ELEMENTWISE | words("mean sum var std var_mean norm vector_norm normalize")
+"""What a normalisation consists of: work on each element, and over a row of them."""
 
 
 def norm(call: Node) -> Pattern | None:
     """The normalisation that a call is, if it is one and nothing else."""
     leaves = list(call.leaves())
-    heavy = [n for n in leaves if n.step.kind in ("layer", "unfollowed", "choice") and n.operator not in LIBRARY]
-    if heavy:
+    if any(_is_other_work(n) for n in leaves):
         return None
     for leaf in leaves:
         if leaf.operator in LIBRARY:
@@ -28,6 +29,15 @@ def norm(call: Node) -> Pattern | None:
         if found is not None:
             return found
     return None
+
+
+def _is_other_work(node: Node) -> bool:
+    """Whether a step does more than what is done to each element, or over a row of them."""
+    if node.operator in LIBRARY:
+        return False
+    operator = node.step.operator
+    computes = operator is not None and operator.kind in ("compute", "communication")
+    return node.step.kind in ("layer", "unfollowed", "choice") or (computes and node.operator not in OWN)
 
 
 def _root_of_mean(leaf: Node) -> Pattern | None:

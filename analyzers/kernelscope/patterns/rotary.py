@@ -6,11 +6,14 @@
 from __future__ import annotations
 
 from kernelscope.dims import Dim
-from kernelscope.patterns.flow import Node, Use
+from kernelscope.patterns.flow import Node, Use, words
 from kernelscope.patterns.paths import back, given
 from kernelscope.patterns.pattern import Clue, Pattern
 
 JOINS = ("cat", "stack")
+HALVES = words("chunk split tensor_split")
+TURNS = words("transpose permute movedim moveaxis swapaxes swapdims mT T")
+RESHAPES = words("reshape view unflatten")
 
 
 def rotary(call: Node) -> Pattern | None:
@@ -67,15 +70,30 @@ def _turned_parts(leaf: Node) -> Pattern | None:
 
 
 def _complex(leaf: Node) -> Pattern | None:
-    """Neighbours as complex numbers, times numbers of length one."""
+    """Pairs as complex numbers, times numbers of length one."""
     if leaf.operator != "mul":
         return None
     sides = [[n for n in _views(use.nodes) if n.operator == "view_as_complex"] for use in leaf.uses]
     if not any(sides):
         return None
     clue = next(n for side in sides for n in side)
-    clues = (Clue(clue, "pairs of neighbours as complex numbers"), Clue(leaf, "turned by a product"))
-    return Pattern("rotary", "RoPE", clues, ("interleaved",), True)
+    clues = (Clue(clue, "pairs as complex numbers"), Clue(leaf, "turned by a product"))
+    return Pattern("rotary", "RoPE", clues, _paired(clue), True)
+
+
+def _paired(pairs: Node) -> tuple[str, ...]:
+    """Which elements are the two parts of a complex number: neighbours, or halves that are stacked."""
+    for node in _views(given(pairs)):
+        if node.operator == "stack":
+            parts = _views([n for use in node.uses for n in use.nodes])
+            if any(n.operator in HALVES for n in parts):
+                return ("half-split",)
+            return ("interleaved",) if any(_takes_neighbours(n) for n in parts) else ()
+        if node.operator in TURNS:
+            return ()
+        if node.operator in RESHAPES:
+            return ("interleaved",)
+    return ()
 
 
 def _views(nodes: list[Node]) -> list[Node]:
@@ -109,12 +127,15 @@ def _layout(start: Node, join: Node) -> str:
     """Halves apart, or neighbours: by steps of two, or by an axis of two."""
     if join.operator == "stack":
         return "interleaved"
-    for node in _views([n for use in start.uses for n in use.nodes]):
-        if node.operator == "index" and any(_steps_by_two(item) for item in _items(node)):
-            return "interleaved"
-        if node.operator in ("unbind", "select"):
-            return "interleaved"
-    return "half-split"
+    parts = _views([n for use in start.uses for n in use.nodes])
+    return "interleaved" if any(_takes_neighbours(node) for node in parts) else "half-split"
+
+
+def _takes_neighbours(node: Node) -> bool:
+    """Whether every second element is taken: by steps of two, or of an axis of two."""
+    if node.operator == "index":
+        return any(_steps_by_two(item) for item in _items(node))
+    return node.operator in ("unbind", "select")
 
 
 def _items(node: Node) -> tuple[object, ...]:
