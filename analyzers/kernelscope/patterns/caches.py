@@ -5,11 +5,13 @@ from __future__ import annotations
 from kernelscope.interp.values import External, Function, Instance
 from kernelscope.patterns.attention import FUSED, SOFTMAXES
 from kernelscope.patterns.flow import Flow, Node, outlives, words
-from kernelscope.patterns.paths import MATRIX_PRODUCTS, forward
+from kernelscope.patterns.paths import MATRIX_PRODUCTS, back, forward
 from kernelscope.patterns.pattern import Clue, Pattern
 
-WRITES = words("index_copy index_put scatter index_add cat copy slice_scatter")
-LOOKED_THROUGH = words("repeat_interleave repeat expand mul div add masked_fill where cat gather index_select")
+WRITES = words("index_copy_ index_put_ scatter_ copy_")
+"""Operators that write into the tensor that they are given first."""
+LOOKED_THROUGH = words("repeat_interleave repeat expand mul div add tanh masked_fill where cat gather index_select")
+"""What stands between a cache and the softmax, or the product with the values; `tanh` caps scores."""
 
 FOR_BACKWARD = words("save_for_backward save_for_forward mark_dirty mark_non_differentiable")
 """Methods of an autograd function's context, by torch's documentation of it: what they note is for the gradients."""
@@ -36,7 +38,8 @@ def _may_keep(node: Node) -> bool:
         return _may_keep_elsewhere(node)
     if node.step.kind == "call":
         return _keeps_what_it_is_given(node)
-    return node.step.kind == "store" and bool(node.uses) and any(outlives(n) for n in node.uses[0].nodes)
+    writes = node.step.kind == "store" or node.step.name.rpartition(".")[2] in WRITES
+    return writes and bool(node.uses) and any(outlives(n) for n in node.uses[0].nodes)
 
 
 def _may_keep_elsewhere(call: Node) -> bool:
@@ -67,4 +70,8 @@ def _passes(node: Node) -> bool:
 
 
 def _attends(node: Node) -> bool:
-    return node.operator in FUSED or node.operator in SOFTMAXES
+    """Whether a step is attention, the softmax of scores, or its product with the values."""
+    if node.operator in FUSED or node.operator in SOFTMAXES:
+        return True
+    is_product = node.operator in MATRIX_PRODUCTS
+    return is_product and any(n.operator in SOFTMAXES for use in node.uses for n in back(use.nodes))
