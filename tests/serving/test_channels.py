@@ -76,7 +76,19 @@ def test_two_sockets_meet_at_a_port(source: Source) -> None:
 def test_a_queue_is_known_by_its_name(source: Source) -> None:
     file = source(QUEUES)
     (link,) = links(channels(file), uses(file))
-    assert link.text == "queue letters opened in open_office; write sends; read receives"
+    assert link.text == "queue letters opened in open_office; write sends; read receives (≈ ends found by its name)"
+
+
+def test_of_two_queues_of_one_name_each_has_what_its_own_class_does(source: Source) -> None:
+    file = source(
+        "import queue\nclass Sender:\n    def __init__(self):\n        self.box = queue.Queue()\n"
+        "    def run(self, x):\n        self.box.put(x)\nclass Other:\n    def __init__(self):\n"
+        "        self.box = queue.Queue()\n    def take(self):\n        return self.box.get()\n"
+    )
+    assert [link.text for link in links(channels(file), uses(file))] == [
+        "queue box opened in Sender.__init__; Sender.run sends",
+        "queue box opened in Other.__init__; Other.take receives",
+    ]
 
 
 def test_a_class_starts_what_it_is_given(source: Source) -> None:

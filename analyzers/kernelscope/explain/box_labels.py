@@ -79,10 +79,9 @@ class BoxLabels:
         match step.kind:
             case "layer":
                 return _distinct(self._layer(step.target), name)
-            case "op" if pattern is None:
-                return (self._operator(node, residual),)
             case "op":
-                return (pattern.title, self._operator(node, residual))
+                operator = self._operator(node, residual)
+                return (operator,) if pattern is None else (pattern.title, operator)
             case "choice":
                 return _distinct(name or "one of several")
             case _ if pattern is not None and pattern.kind == "cache":

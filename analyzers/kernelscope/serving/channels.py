@@ -72,6 +72,8 @@ class Link:
             said += f"; {', '.join(self.senders)} {'sends' if len(self.senders) == 1 else 'send'}"
         if self.receivers:
             said += f"; {', '.join(self.receivers)} {'receives' if len(self.receivers) == 1 else 'receive'}"
+        if not self.pattern and any(owner_of(end) != owner_of(c.where) for end in (*self.senders, *self.receivers)):
+            said += " (≈ ends found by its name)"
         return said
 
 
@@ -193,6 +195,9 @@ def links(opened: Iterable[Channel], used: Iterable[Use]) -> list[Link]:
                 continue  # the same memory by its name, from another process
             seen.add(key)
             ends = by_name.get(channel.name, [])
+            owners = {owner_of(other.where) for other in found if not other.pattern and other.name == channel.name}
+            if len(owners) > 1:  # several are called so: only what their own class does with them is theirs
+                ends = [use for use in ends if owner_of(use.where) == owner_of(channel.where)]
             senders = tuple(dict.fromkeys(u.where for u in ends if u.sends))[:MOST_ENDS]
             receivers = tuple(dict.fromkeys(u.where for u in ends if not u.sends))[:MOST_ENDS]
             places = (channel.location, *(u.location for u in ends[: 2 * MOST_ENDS]))
