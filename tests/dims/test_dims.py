@@ -6,7 +6,7 @@ import operator
 from math import ceil
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from kernelscope.dims import (
     Dim,
@@ -118,6 +118,7 @@ def test_algebra_is_commutative_and_comparison_is_never_wrong(a: Tree, b: Tree, 
 
 @settings(max_examples=200, deadline=None)
 @given(trees)
+@example(("&", "B", ("cdiv", "B", ("*", "B", 2))))
 def test_text_is_read_back(tree: Tree) -> None:
     d = symbolic(tree)
     if "a or b" not in d.names():

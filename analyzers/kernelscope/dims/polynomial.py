@@ -271,10 +271,10 @@ def ceil_div(a: DimLike, b: DimLike) -> Dim:
     whole, rest = _split_divisible(left, right)
     if not rest.terms:
         return whole
+    rest, right = cancel(rest, right)
     p, q = rest.const, right.const
     if p is not None and q is not None:
         return whole + -(-p // q)
-    rest, right = cancel(rest, right)
     return whole + (rest if right.const == 1 else opaque("cdiv", (rest, right)))
 
 
@@ -353,13 +353,13 @@ def _floor_divided(number: Dim, divisor: Dim) -> Dim:
     exact = number.exact_div(divisor)
     if exact is not None:
         return exact
-    a, b = number.const, divisor.const
-    if a is not None and b is not None:
-        return dim(a // b)
     whole, rest = _split_divisible(number, divisor)
     if whole.terms:
         return whole + rest // divisor
     number, divisor = cancel(number, divisor)
+    a, b = number.const, divisor.const
+    if a is not None and b is not None:
+        return dim(a // b)
     if divisor.const == 1:
         return number
     inner = _sole_opaque(number, "//")
@@ -375,11 +375,11 @@ def _remainder(number: Dim, divisor: Dim) -> Dim:
     _, rest = _split_divisible(number, divisor)
     if rest.exact_div(divisor) is not None:
         return ZERO
-    a, b = rest.const, divisor.const
-    if a is not None and b is not None:
-        return dim(a % b)
     number, small = cancel(rest, divisor)
     factor = divisor.exact_div(small)
+    a, b = number.const, small.const
+    if a is not None and b is not None and factor is not None:
+        return factor * (a % b)
     if factor is None or small.const == 1:
         return ZERO
     return factor * opaque("%", (number, small))
