@@ -39,6 +39,8 @@ def card(tmp_path: Path, source: str, name: str = "add") -> dict[str, str]:
         ("def f(x, y):\n    B, S, T = *x.shape, y.shape[0]\n    add[(S, T)](x, y, S, BLOCK=64)\n", "(n, y.shape[0])"),
         ("def run(kernel, x, y):\n    kernel[(len(x),)](x, y, len(x), BLOCK=64)\n"
          "def f(x, y):\n    run(add, x, y)\n", "(n,)"),
+        ("def f(x, y, ends):\n    add[(len(ends), ends.max().item())](x, y, len(x), BLOCK=64)\n",
+         "(ends.shape[0], ends.max().item())"),
         ("def f(x, y, fast):\n    kernel = add if fast else None\n    kernel[(len(x),)](x, y, len(x), BLOCK=64)\n",
          "(n,)"),
     ],
@@ -106,6 +108,18 @@ def test_of_two_sides_of_a_branch_one_is_counted(tmp_path: Path) -> None:
     assert "2*n*B*B+4*B*B bytes" in rows["Work per program"]
     assert rows["Shared memory"].startswith("2*B*B bytes per pipeline stage")
     assert rows["Loops"] == "`k` L12: n rounds"
+
+
+def test_only_the_innermost_loop_is_pipelined(tmp_path: Path) -> None:
+    source = HEAD + (
+        "@triton.jit\ndef add(x, y, n, B: tl.constexpr):\n"
+        "    i = tl.arange(0, B)\n    at = i[:, None] * n + i[None, :]\n"
+        "    for j in range(n):\n"
+        "        a = tl.load(x + at + j)\n        total = tl.zeros((B, B), tl.float32)\n"
+        "        for k in range(n):\n            total = tl.dot(a, tl.load(y + at + k), total)\n"
+        "        tl.store(x + at + j, total)\n"
+    )
+    assert card(tmp_path, source)["Shared memory"].startswith("2*B*B bytes per pipeline stage")
 
 
 def test_vectors_are_as_wide_as_types_and_strides_allow(tmp_path: Path) -> None:
@@ -180,6 +194,25 @@ def test_pseudocode_of_helpers_block_pointers_and_atomics(tmp_path: Path) -> Non
     assert "total += tiles[0 : +B, round*B : +B]" in lines
 
 
+def test_blocks_advanced_where_they_are_used_and_the_edges_of_the_data(tmp_path: Path) -> None:
+    path = tmp_path / "kernels.py"
+    path.write_text(HEAD + (
+        "@triton.jit\ndef some(x, at, y, n, m, step, B: tl.constexpr):\n"
+        "    tiles = tl.make_block_ptr(x, (n, m), (m, 1), (0, 0), (B, B), (1, 0))\n"
+        "    total = tl.zeros((B, B), tl.float32)\n"
+        "    for i in range(n):\n"
+        "        row = tl.load(at)\n"
+        "        total += tl.load(tl.advance(tiles, (row, 0)), boundary_check=(0,), padding_option='zero')\n"
+        "        at += step\n"
+        "    i = tl.arange(0, B)\n"
+        "    tl.store(y + i, tl.sum(total, 0), mask=(i < n) & ((i > 0) | (i < m)))\n"
+    ))  # fmt: skip
+    lines = pseudocode(path, "some")
+    assert "row = at[i]" in lines
+    assert "total += x[row : +B, 0 : +B] within (n, …) else 0" in lines
+    assert "y[i] = sum(total, 0) where i < n and (i > 0 or i < m)" in lines
+
+
 def test_an_index_given_anew_in_a_loop_is_not_the_one_that_made_the_address(tmp_path: Path) -> None:
     path = tmp_path / "kernels.py"
     path.write_text(HEAD + (
@@ -210,9 +243,9 @@ def test_descriptors_are_told_by_what_they_describe(tmp_path: Path) -> None:
         "    x_desc.store([at, B], v)\n"
     ))  # fmt: skip
     lines = pseudocode(path, "copy")
-    assert "v = x[expert][at : +M, 0 : +B]" in lines
+    assert "v = x[expert][at : +M, 0 : +B] within (n, n) else 0" in lines
     assert "v = (v @ v.T with out_dtype=float16)" in lines
-    assert "x[expert][at : +M, B : +B] = v" in lines
+    assert "x[expert][at : +M, B : +B] = v within (n, n)" in lines
     assert lines.count("at = program_id(0) * M") == 1 and "at = at" not in lines
 
 
@@ -278,6 +311,8 @@ def test_an_address_behind_branches_on_loaded_data_keeps_its_name(tmp_path: Path
         ("unpacked", ["dequantisation"]),
         ("tiles", ["persistent loop"]),
         ("stretch", []),
+        ("soft", ["softmax of a row"]),
+        ("part_of_soft", []),
     ],
 )
 def test_algorithms_and_what_only_looks_like_them(kernel: str, names: list[str]) -> None:

@@ -176,7 +176,7 @@ class CodeWriter:
             case t.Call():
                 return self.call(node)
             case t.Subscript():
-                return f"{self.tight(node.value)}[{self.index(node.slice)}]"
+                return f"{self.owner(node.value)}[{self.index(node.slice)}]"
             case t.Tuple():
                 return f"({', '.join(map(self.expr, node.elts))}{',' if len(node.elts) == 1 else ''})"
             case t.List():
@@ -188,16 +188,17 @@ class CodeWriter:
                 entries = (f"{self.expr(k)}: {self.expr(v)}" if k else f"**{self.expr(v)}" for k, v in pairs)
                 return f"{{{', '.join(entries)}}}"
             case t.BinOp():
-                return f"{self.tight(node.left)} {node.op} {self.tight(node.right)}"
+                return f"{self.operand(node.left, node.op)} {node.op} {self.operand(node.right)}"
             case t.UnaryOp():
                 return f"{node.op}{' ' if node.op == 'not' else ''}{self.tight(node.operand)}"
             case t.BoolOp():
                 return f" {node.op} ".join(self.tight(value) for value in node.values)
             case t.Compare():
                 parts = zip(node.ops, node.comparators, strict=True)
-                return self.tight(node.left) + "".join(f" {op} {self.tight(value)}" for op, value in parts)
+                return self.operand(node.left) + "".join(f" {op} {self.operand(value)}" for op, value in parts)
             case t.IfExp():
-                return f"{self.expr(node.body)} if {self.expr(node.test)} else {self.expr(node.orelse)}"
+                body, test = (self.tight(n) if isinstance(n, t.IfExp) else self.expr(n) for n in (node.body, node.test))
+                return f"{body} if {test} else {self.expr(node.orelse)}"
             case t.Starred():
                 return f"*{self.expr(node.value)}"
             case t.Slice():
@@ -238,6 +239,15 @@ class CodeWriter:
         )
         return f"({text})" if loose else text
 
+    def operand(self, node: t.Expr, of: str = "") -> str:
+        """An operand of an operator that binds more than `not`, and as a power's base more than a sign."""
+        is_loose = isinstance(node, t.UnaryOp) and (node.op == "not" or of == "**")
+        return f"({self.expr(node)})" if is_loose else self.tight(node)
+
+    def owner(self, node: t.Expr) -> str:
+        """What is indexed, called or asked for an attribute, which binds more than any sign."""
+        return f"({self.expr(node)})" if isinstance(node, t.UnaryOp) else self.tight(node)
+
     def attribute(self, node: t.Attribute) -> str:
         name = t.dotted(node)
         if name is not None:
@@ -247,7 +257,7 @@ class CodeWriter:
                 if name.startswith(namespace):
                     return name.removeprefix(namespace)
             return name
-        return f"{self.tight(node.value)}.{node.attr}"
+        return f"{self.owner(node.value)}.{node.attr}"
 
     def infix(self, node: t.Call) -> str | None:
         """`torch.matmul(a, b)` and `a.mul(b)` as operators."""

@@ -26,6 +26,7 @@ from kernelscope.kernels.triton.values import Tensor
 from kernelscope.kernels.triton.work import DEFAULT_WARPS, held, pipelined, staged, work
 from kernelscope.results import Hover, Link, Span, Target
 from kernelscope.syntax.python import tree as t
+from kernelscope.syntax.python.lower import Module
 
 MAX_ROWS = 12
 LONG = 1 << 20
@@ -208,10 +209,16 @@ def _loops(facts: KernelFacts) -> Iterator[Line]:
                 where = function.module.text.location(function.path, node.span)
                 rounds = function.run.rounds.get(node.span)
                 order = tuple(param.name for param in function.node.args)
-                often = f"{render(rounds, order)} rounds" if rounds is not None else "rounds not known"
+                often = f"{render(rounds, order)} rounds" if rounds is not None else _while(function.module, node)
                 kind = ", one tile of the grid each (persistent)" if node.span in persistent and not inside else ""
                 named = f"`{name}` L{where.line}" if (name := counter(node)) else f"L{where.line}"
                 yield Line(f"{named}{inside}: {often}{kind}", where)
+
+
+def _while(module: Module, loop: t.For | t.While) -> str:
+    """The range or test that says at run time how often a loop runs."""
+    text = _short(module.text.slice((loop.iter if isinstance(loop, t.For) else loop.test).span))
+    return f"as often as `{text}` says" if isinstance(loop, t.For) else f"while `{text}`"
 
 
 def _held_back(facts: KernelFacts, beyond: tuple[Overshoot, ...]) -> str:
@@ -224,6 +231,8 @@ def _held_back(facts: KernelFacts, beyond: tuple[Overshoot, ...]) -> str:
 
 def _programs(facts: KernelFacts, gpu: str) -> Iterator[Line]:
     """The product of the grid, as a number where the launch's sizes are known, and the waves that it takes."""
+    if not facts.run.is_helper and (not facts.launches or facts.launches[0].grid is None):
+        yield Line("not known")
     for launch in facts.launches[:1]:
         if launch.grid is not None:
             count = product(launch.grid)
@@ -297,10 +306,10 @@ def _shared(facts: KernelFacts, gpu: str) -> Iterator[Line]:
         return
     estimates = shared_estimates(facts, limits.arch)
     if not estimates:
-        tiles = held(staged(facts.run.accesses, facts.run.products)[0])
-        if tiles is not None:
-            text = render(tiles, facts.order)
-            yield Line(f"{text} bytes per pipeline stage (if elements have 2 bytes where not known)")
+        tiles = [held(loads) for loads in staged(facts.run.accesses, facts.run.products)]
+        known = dict.fromkeys(render(size, facts.order) for size in tiles if size is not None)
+        if known and None not in tiles:
+            yield Line(f"{' or '.join(known)} bytes per pipeline stage (if elements have 2 bytes where not known)")
         else:
             yield Line("not estimated: sizes depend on the launch")
         return

@@ -129,6 +129,7 @@ class _KernelWriter(CodeWriter):
         where = self._where(given.get("mask"))
         atomic = "" if name == "store" else "  atomically"
         element = self._element(call, pointer, given.get("at"))
+        where += self._within(call)[0]
         return f"{element} {ATOMICS.get(name, '=')} {self.expr(value)}{where}{atomic}"
 
     # -- expressions -------------------------------------------------------------------------------------
@@ -151,13 +152,34 @@ class _KernelWriter(CodeWriter):
     def _loaded(self, node: t.Call) -> str:
         given = _arguments(node, ("pointer", "mask", "other"))
         if _is_method(node, "load") and isinstance(node.func, t.Attribute):
-            return self._element(node, node.func.value, node.args[0] if node.args else None)
+            element = self._element(node, node.func.value, node.args[0] if node.args else None)
+            return element + "".join(self._within(node))
         pointer = given.get("pointer")
         if pointer is None:
             return super().call(node)
         other = given.get("other")
         filled = f" else {self.expr(other)}" if other is not None and "mask" in given else ""
-        return self._element(node, pointer, None) + self._where(given.get("mask")) + filled
+        element = self._element(node, pointer, None)
+        return element + self._where(given.get("mask")) + filled + "".join(self._within(node))
+
+    def _within(self, call: t.Call) -> tuple[str, str]:
+        """Where a block ends at the edges of the data, and what a load gives beyond them: of descriptors at every edge,
+        of block pointers at those that are checked."""
+        told = self.found.get(call.span)
+        if told is None or not told.bounds:
+            return "", ""
+        keywords = {k.arg: k.value for k in call.keywords}
+        checked = keywords.get("boundary_check")
+        if isinstance(call.func, t.Attribute) and _is_method(call, call.func.attr):
+            return f" within ({', '.join(told.bounds)})", " else 0"
+        if not isinstance(checked, t.Tuple | t.List):
+            return "", ""
+        dims = {n.value for n in checked.elts if isinstance(n, t.Constant)}
+        ends = [bound if axis in dims else "…" for axis, bound in enumerate(told.bounds)]
+        filled = keywords.get("padding_option")
+        padding = filled.value if isinstance(filled, t.Constant) else None
+        beyond = " else 0" if padding == "zero" else " else nan" if padding == "nan" else ""
+        return (f" within ({', '.join(ends)})", beyond) if dims else ("", "")
 
     def _element(self, call: t.Call, pointer: t.Expr, at: t.Expr | None) -> str:
         if at is not None:
@@ -197,7 +219,11 @@ class _KernelWriter(CodeWriter):
         mask = bare(mask)
         if isinstance(mask, t.BinOp) and mask.op in ("&", "|"):
             word = "and" if mask.op == "&" else "or"
-            return f"{self._condition(mask.left)} {word} {self._condition(mask.right)}"
+            sides = [self._condition(side) for side in (mask.left, mask.right)]
+            if word == "and":  # which binds more than the `or` inside it
+                sides = [f"({side})" if _is_either(bare(m)) else side
+                         for side, m in zip(sides, (mask.left, mask.right), strict=True)]  # fmt: skip
+            return f" {word} ".join(sides)
         if isinstance(mask, t.Compare):
             parts = zip(mask.ops, mask.comparators, strict=True)
             return self.expr(bare(mask.left)) + "".join(f" {op} {self.expr(bare(value))}" for op, value in parts)
@@ -217,6 +243,10 @@ class _KernelWriter(CodeWriter):
         if isinstance(node, t.Call) and _operation(node) in ("load", "dot"):
             return f"({self.expr(node)})"
         return super().tight(node)
+
+
+def _is_either(mask: t.Expr) -> bool:
+    return isinstance(mask, t.BinOp) and mask.op == "|"
 
 
 def _operation(call: t.Call) -> str:

@@ -28,12 +28,14 @@ CASTS = frozenset(("to", "cast"))
 class Address:
     """`base[indices]`: `axes` are (stride, index) pairs, in the order of the source; stride "1" comes last.
 
-    `strides`: of a block pointer or descriptor, whose indices stand for ranges.
+    `strides` and `bounds`: of a block pointer or descriptor, whose indices stand for ranges.
     """
 
     base: str
     axes: tuple[tuple[str, str], ...]
     strides: tuple[str, ...] = ()
+    bounds: tuple[str, ...] = ()
+    """Where the data end along each axis, by the shape that the block pointer or descriptor was made with."""
 
     def element(self) -> str:
         """`A[row, column]`."""
@@ -86,7 +88,8 @@ class Addresses:
         return isinstance(node, t.Name) and node.id in self.assigned.given and self.is_address(node)
 
     def _value(self, node: t.Expr) -> Value | None:
-        found = self.values.get(node.attr_span if isinstance(node, t.Attribute) else node.span, ())
+        named = node.func if isinstance(node, t.Call) else node  # what a call gives is kept at its operation's name
+        found = self.values.get(named.attr_span if isinstance(named, t.Attribute) else named.span, ())
         return found[0] if found else None
 
     def address(self, pointer: t.Expr, loops: Loops = ()) -> Address | None:
@@ -115,6 +118,8 @@ class Addresses:
         axes: dict[str, list[str]] = {}
         for term in terms:
             stride, index = self._split(self._as_of(term.node, term.place, used, 0))
+            if term.times and stride == "1" and index in self.params - self.constexprs:
+                stride, index = index, "1"
             count = f"{term.times}*{_tight(index)}" if term.times and index != "1" else term.times or index
             indices = axes.setdefault(stride, [])
             indices.insert(0 if term.times else len(indices), count)
@@ -195,28 +200,36 @@ class Addresses:
         last = self.assigned.last(pointer.id, pointer.span.start) if isinstance(pointer, t.Name) else None
         made = last.value if last is not None else pointer
         if isinstance(made, t.Name) and made.id in self.params:
-            parts = [("0", size) for size in self._sizes(pointer)]
-            return Address(made.id, self._moved(pointer, last, loops, parts))
-        if not isinstance(made, t.Call) or _called(made) not in BLOCKS:
+            told = Address(made.id, tuple(("", f"0 : +{size}") for size in self._sizes(pointer)))
+        elif isinstance(made, t.Call) and _called(made) == "advance" and len(made.args) == 2:
+            told = self._block(made.args[0], last.loops if last is not None else loops)
+            told = self._moved_by(told, [(step, "") for step in map(self.text, _items(made.args[1]))])
+        elif isinstance(made, t.Call) and _called(made) in BLOCKS:
+            told = self._made(made, Place(made.span.start, last.loops if last is not None else loops), pointer, loops)
+        else:
             raise _NotTold
+        return self._moved(pointer, last, loops, told)
+
+    def _made(self, call: t.Call, place: Place, pointer: t.Expr, loops: Loops) -> Address:
+        """A block where it was made, told at the place of its use. Raises _NotTold."""
         names = ("base", "shape", "strides", "offsets", "block_shape", "order")
-        if BLOCKS[_called(made)] == "":
+        if BLOCKS[_called(call)] == "":
             names = ("base", "shape", "strides", "block_shape")
-        given = dict(zip(names, made.args, strict=False)) | {k.arg: k.value for k in made.keywords if k.arg}
+        given = dict(zip(names, call.args, strict=False)) | {k.arg: k.value for k in call.keywords if k.arg}
         base, sizes = given.get("base"), _items(given.get("block_shape"))
         if base is None or not sizes:
             raise _NotTold
-        starts = _items(given.get("offsets")) or [t.Constant(0, made.span)] * len(sizes)
-        place = Place(made.span.start, last.loops if last is not None else loops)
         used = Place(pointer.span.start, loops)
-        parts = [
-            (self.text(self._as_of(start, place, used, 0)), self.text(size))
-            for start, size in zip(starts, sizes, strict=False)
-        ]
+
+        def now(node: t.Expr) -> str:
+            return self.text(self._as_of(node, place, used, 0))
+
+        starts = _items(given.get("offsets")) or [t.Constant(0, call.span)] * len(sizes)
+        ranges = tuple(("", f"{now(start)} : +{self.text(size)}") for start, size in zip(starts, sizes, strict=False))
         start = self._element(base, place)
         strides = tuple(map(self.text, _items(given.get("strides"))))
         named = start.element() if start.axes else start.base
-        return Address(named, self._moved(pointer, last, loops, parts), strides)
+        return Address(named, ranges, strides, tuple(map(now, _items(given.get("shape")))))
 
     def _sizes(self, pointer: t.Expr) -> list[str]:
         """The block behind a parameter, from where the caller let it point."""
@@ -224,23 +237,29 @@ class Addresses:
         sizes = value.shape if isinstance(value, BlockPointer | Descriptor) else None
         return [render(size, tuple(self.params)) if size is not None else "?" for size in sizes or ()]
 
-    def _moved(
-        self, pointer: t.Expr, last: Given | None, loops: Loops, parts: list[tuple[str, str]]
-    ) -> tuple[tuple[str, str], ...]:
-        """The (start, size) of each dim as a range, moved on by what was advanced before and by rounds of loops."""
-        starts = [start for start, _ in parts]
+    def _moved(self, pointer: t.Expr, last: Given | None, loops: Loops, told: Address) -> Address:
+        """A block moved on by what was advanced before and by rounds of loops. Raises _NotTold."""
         at = pointer.span.start
         for added in self.assigned.added(pointer.id, at) if isinstance(pointer, t.Name) else iter(()):
             loop = self._rounds(added, last, loops)
-            steps = _items(added.value.args[-1]) if isinstance(added.value, t.Call) and added.value.args else []
             if loop is None and not (last.end if last else 0) <= added.end <= at:
                 continue
-            for axis, step in enumerate(steps[: len(starts)]):
-                if not (isinstance(step, t.Constant) and step.value == 0):
-                    text = self.text(step)
-                    moved = f"{_round(loop, self.text)}*{_tight(text)}" if loop is not None else text
-                    starts[axis] = moved if starts[axis] == "0" else f"{starts[axis]} + {moved}"
-        return tuple(("", f"{start} : +{size}") for start, (_, size) in zip(starts, parts, strict=True))
+            steps = _items(added.value.args[-1]) if isinstance(added.value, t.Call) and added.value.args else []
+            often = _round(loop, self.text) if loop is not None else ""
+            told = self._moved_by(told, [(step, often) for step in map(self.text, steps)])
+        return told
+
+    def _moved_by(self, told: Address, steps: list[tuple[str, str]]) -> Address:
+        """The range of each dim begun further on by (step, number of rounds)."""
+        axes: list[tuple[str, str]] = []
+        for number, (stride, index) in enumerate(told.axes):
+            start, _, size = index.rpartition(" : +")
+            step, often = steps[number] if number < len(steps) else ("0", "")
+            if step != "0":
+                moved = f"{often}*{_tight(step)}" if often else step
+                start = moved if start == "0" else f"{start} + {moved}"
+            axes.append((stride, f"{start} : +{size}"))
+        return replace(told, axes=tuple(axes))
 
     # -- offsets -----------------------------------------------------------------------------------------
 

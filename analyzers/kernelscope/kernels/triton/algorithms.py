@@ -112,12 +112,32 @@ def _of_function(node: t.FunctionDef) -> Iterator[Algorithm]:
             text = "rows are scaled by the inverse root of a mean of squares"
             yield Algorithm("row normalisation", text, root.span)
     if {"max", "exp", "sum"} <= calls.keys() and not any(is_online(loop) for loop in loops) and not loops:
-        text = "a row is read once: maximum, exponentials of the differences, sum, quotient"
-        yield Algorithm("softmax of a row", text, calls["max"].span)
+        if _divided(node):
+            text = "a row is read once: maximum, exponentials of the differences, sum, quotient"
+            yield Algorithm("softmax of a row", text, calls["max"].span)
+        elif "log" in calls and _sums_exponentials(node, calls["log"]):
+            text = "maximum, exponentials of the differences, their sum, its logarithm"
+            yield Algorithm("logarithm of a sum of exponentials", text, calls["log"].span)
     grouped = _grouped_order(node)
     if grouped is not None:
         text = "programs are numbered in groups of rows, so that neighbours share tiles in the L2 cache"
         yield Algorithm("grouped ordering", text, grouped)
+
+
+def _divided(node: t.FunctionDef) -> bool:
+    """Whether exponentials are divided by their sum."""
+    for inner in t.inside(node):
+        if isinstance(inner, t.BinOp) and inner.op in ("/", "*"):
+            weights = {operation(n) for n in made_of(node, inner.left)}
+            if {"exp", "exp2"} & weights and _sums_exponentials(node, inner.right):
+                return True
+    return False
+
+
+def _sums_exponentials(node: t.FunctionDef, expr: t.Expr) -> bool:
+    """Whether a sum of exponentials is among what an expression is made of."""
+    sums = [n for n in made_of(node, expr) if isinstance(n, t.Call) and operation(n) == "sum"]
+    return any(operation(n) in ("exp", "exp2") for part in sums for n in made_of(node, part))
 
 
 def _locked(node: t.FunctionDef) -> Iterator[Algorithm]:

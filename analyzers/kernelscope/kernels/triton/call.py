@@ -52,6 +52,8 @@ class Access:
     """Where the helper `name` makes it."""
     sides: tuple[Side, ...] = ()
     """The sides of branches that it is on, the outermost first: a program passes one side of each."""
+    around: tuple[Span, ...] = ()
+    """The loops around it that are not unrolled, the outermost first."""
 
     @property
     def in_loop(self) -> bool:
@@ -73,6 +75,8 @@ class Product:
     times: Dim
     sides: tuple[Side, ...] = ()
     """The sides of branches that it is on, the outermost first."""
+    around: tuple[Span, ...] = ()
+    """The loops around it that are not unrolled, the outermost first."""
 
 
 class Reporter(Protocol):

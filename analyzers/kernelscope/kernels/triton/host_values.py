@@ -29,6 +29,8 @@ from kernelscope.syntax.python import tree as t
 from kernelscope.workspace.modules import Definition, External, Modules
 
 MAX_DEPTH = 24
+MAX_SAID = 60
+"""How long an expression may be that stands for its value."""
 CALL_DEPTH = 9
 """What a followed call counts as: functions behind functions seldom tell a size."""
 
@@ -263,7 +265,7 @@ class HostScope:
             case t.Name():
                 return Meta() if node.id in meta else self.name(node.id, at, depth)
             case t.Tuple() | t.List():
-                return tuple(inner(e) for e in node.elts)
+                return tuple(self._said(e) if (value := inner(e)) is None else value for e in node.elts)
             case t.Attribute():
                 return attribute_of(inner(node.value), node)
             case t.Subscript():
@@ -288,6 +290,11 @@ class HostScope:
             case _:
                 return None
 
+    def _said(self, node: t.Expr) -> HostValue:
+        """What nobody can tell, in the host's own words where they are few."""
+        text = self._text(node) if isinstance(node, t.Call | t.Attribute | t.Subscript) else ""
+        return Thing(text) if 0 < len(text) <= MAX_SAID else None
+
     def _call(self, node: t.Call, at: int, depth: int, meta: tuple[str, ...]) -> HostValue:
         arguments = [self.evaluate(a, at, depth + 1, meta) for a in node.args]
         name = node.func.attr if isinstance(node.func, t.Attribute) else t.dotted(node.func) or ""
@@ -305,6 +312,8 @@ class HostScope:
             method = of_method(owner, name, arguments, keywords)
             if method is not None:
                 return method
+            if name == "item" and not node.args:
+                return self._said(node)
         return self._followed(node, arguments, keywords, depth)
 
     def _followed(

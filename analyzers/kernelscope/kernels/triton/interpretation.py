@@ -123,6 +123,8 @@ class Interpretation:
         """How often the loops of the outermost function run each time they are reached; None where it is not known."""
         self.loops: list[tuple[Span, Dim]] = []
         """The loops around what is being evaluated, also of the callers', with their rounds."""
+        self.around: tuple[Span, ...] = ()
+        """Those of them that are not unrolled."""
         self.sides: list[Side] = []
         """The undecided branches around what is being evaluated, also of the callers'."""
         self.calls: dict[HelperCall, None] = {}
@@ -168,7 +170,7 @@ class Interpretation:
 
     def product(self, rows: Size, columns: Size, inner: Size, batch: Size) -> None:
         if self.outer is not None and self.frame is not None:
-            done = Product(self.outer, (rows, columns, inner), batch, self.times(), tuple(self.sides))
+            done = Product(self.outer, (rows, columns, inner), batch, self.times(), tuple(self.sides), self.around)
             self.products[self._place(self.outer, self.frame)] = done
 
     def _place(self, outer: Span, frame: Frame) -> Place:
@@ -180,7 +182,7 @@ class Interpretation:
             at = self.inner if helper else None
             loop = (self.outer if helper else self.loops[-1][0], self.loops[-1][0]) if self.loops else None
             self.accesses[self._place(self.outer, self.frame)] = Access(
-                kind, self.outer, pointer, block, masked, loop, helper, self.times(), at, tuple(self.sides)
+                kind, self.outer, pointer, block, masked, loop, helper, self.times(), at, tuple(self.sides), self.around
             )
 
     def is_pointer(self, names: tuple[str, ...]) -> None:

@@ -211,6 +211,7 @@ def _loop(
         for name in changed & frame.names.keys():
             frame.names[name] = assigned(frame.names[name])
     run.enter_loop(frame, node.span, trips)
+    outside, run.around = run.around, run.around if unrolled else (*run.around, node.span)
     for _ in range(run.max_rounds):
         head = dict(frame.names)
         if isinstance(node, t.For) and counter is not None:
@@ -221,6 +222,7 @@ def _loop(
         if all((now := after.get(name)) is value or now == value for name, value in head.items()):
             break
     run.loops.pop()
+    run.around = outside
 
 
 def parameter_value(param: t.Param, pointers: set[str], integers: set[str], floats: set[str]) -> Value:

@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from kernelscope.dims import Dim, dim, maximum, product, total
+from kernelscope.dims import Dim, maximum, product, total
 from kernelscope.dims.monomial import over
 from kernelscope.kernels.triton.broadcasting import numel
 from kernelscope.kernels.triton.call import Access, Product, Side
 from kernelscope.kernels.triton.dtypes import BITS
 from kernelscope.kernels.triton.values import BlockPointer, Descriptor, Tensor
+from kernelscope.results import Span
 
 ASSUMED_BYTES = 2
 DEFAULT_STAGES = 3
@@ -96,10 +97,9 @@ def _element_bytes(access: Access, elements: Mapping[str, str]) -> int | None:
 
 
 def pipelined(accesses: Sequence[Access], products: Sequence[Product]) -> list[Access]:
-    """Loads of matrix tiles inside the loops of a kernel with matrix products: what the compiler buffers per stage."""
-    if not any(done.times != dim(1) for done in products):
-        return []
-    return [a for a in accesses if a.kind == "load" and a.in_loop and _is_matrix(a)]
+    """Loads of matrix tiles in the loops that multiply and hold no other loop: what the compiler buffers per stage."""
+    inner = {done.around[-1] for done in products if done.around} - _outer(accesses, products)
+    return [a for a in accesses if a.kind == "load" and a.around and a.around[-1] in inner and _is_matrix(a)]
 
 
 def staged(accesses: Sequence[Access], products: Sequence[Product]) -> list[list[Access]]:
@@ -109,10 +109,17 @@ def staged(accesses: Sequence[Access], products: Sequence[Product]) -> list[list
 
 
 def resident(accesses: Sequence[Access], products: Sequence[Product]) -> list[Access]:
-    """Loads of matrix tiles before the loops: operands that stay in shared memory for warp-group products."""
+    """Loads of matrix tiles before such loops: operands that stay in shared memory for warp-group products."""
     if not products:
         return []
-    return [a for a in accesses if a.kind == "load" and not a.in_loop and _is_matrix(a)]
+    outer = _outer(accesses, products)
+    loads = (a for a in accesses if a.kind == "load" and _is_matrix(a))
+    return [a for a in loads if not a.in_loop or (a.around and a.around[-1] in outer)]
+
+
+def _outer(accesses: Sequence[Access], products: Sequence[Product]) -> set[Span]:
+    """The loops that hold other loops."""
+    return {span for one in (*accesses, *products) for span in one.around[:-1]}
 
 
 def _is_matrix(access: Access) -> bool:
