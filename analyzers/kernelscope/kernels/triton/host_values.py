@@ -265,7 +265,8 @@ class HostScope:
             case t.Name():
                 return Meta() if node.id in meta else self.name(node.id, at, depth)
             case t.Tuple() | t.List():
-                return tuple(self._said(e) if (value := inner(e)) is None else value for e in node.elts)
+                found = [inner(e) for e in node.elts]
+                return tuple(self._said(e) if v is None else v for e, v in zip(node.elts, found, strict=True))
             case t.Attribute():
                 return attribute_of(inner(node.value), node)
             case t.Subscript():
