@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 import pytest
-from kernelscope.serving import caches, evictions, lengths, positions, prefixes, sharing, trees
+from kernelscope.serving import caches, evictions, lengths, positions, prefixes, queues, sharing, trees
 from kernelscope.serving.claims import Claim, PythonSource
 
 Source = Callable[[str], PythonSource]
@@ -101,12 +101,52 @@ def forward(q, k, v, lens):
     return attend(q, k, v, cu_seqlens_q=lens, cu_seqlens_k=lens)
 """
 
+SLICED = """
+class Shelf:
+    def __init__(self, count):
+        self.free = list(range(count))
+
+    def take(self, count):
+        taken = self.free[:count]
+        self.free = self.free[count:]
+        return taken
+
+    def give(self, pages):
+        self.free += pages
+"""
+FILLED = """
+class Shelf:
+    def __init__(self, count):
+        self.free = []
+        for number in range(count):
+            self.free.append(Page(number))
+
+    def take(self):
+        return self.free.pop()
+
+    def give(self, page):
+        self.free.append(page)
+"""
+
+
+def free_lists(source: PythonSource) -> Iterator[Claim]:
+    for queue in queues.queues(source):
+        if queue.holds_ids:
+            yield from queues.free_list_claims(queue)
+
 
 @pytest.mark.parametrize(
     ("find", "text", "fragments"),
     [
         (caches.buffers, REGISTERED, ("[letters, heads, seq_words, width]", "contiguous")),
         (caches.buffers, SHAPED, ("[words // PAGE, PAGE, heads, width]", "indexed by block (paged)")),
+        (
+            caches.sizing,
+            "def f(s):\n    num_pages = int((memory * s.share - used) // page_bytes)\n",
+            ("num_pages = int(",),
+        ),
+        (free_lists, SLICED, ("FIFO", "self.free[count:]")),
+        (free_lists, FILLED, ("LIFO", "taken from the back (pop)")),
         (caches.paging, "def at(t, i, n, o):\n    return t[i] * n + o - 1\n", ("slot = t[i] * n + o - 1",)),
         (evictions.stacks_of_ids, STACK, ("LIFO", "most recently freed")),
         (evictions.recency, SORTED_SET, ("self.leaves.pop(0)", "leaf.rank()", "not leaf.below")),

@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 from kernelscope.serving.channels import channels, links, uses
 from kernelscope.serving.claims import PythonSource
+from kernelscope.serving.endpoints import addresses
+from kernelscope.serving.processes import started
 from kernelscope.serving.reading import read_python
 from kernelscope.serving.sharding import shares
 from kernelscope.serving.streams import streams
@@ -52,6 +54,34 @@ class Job:
 def plan():
     return [Job(target=serve), Job(target=count)]
 """
+SENT = """
+import zmq
+
+class Desk:
+    def open(self):
+        self.line = context.socket(zmq.PUSH)
+        self.line.connect(f"tcp://localhost:{self.door}")
+
+    def write(self):
+        self.line.send(b"hello")
+
+class Office:
+    def open(self):
+        self.line = context.socket(zmq.PULL)
+        self.line.bind(f"tcp://*:{self.door}")
+
+    def read(self):
+        return self.line.recv()
+"""
+ACTORS = """
+def hire(place):
+    clerk = ray.remote(num_cpus=1)(Clerk)
+    clerk = clerk.options(place=place)
+    one = clerk.remote(1)
+    two = Porter.options(place=place).remote()
+    one.write.remote("hello")
+    return [one, two]
+"""
 COPIES = """
 class Mover:
     def __init__(self):
@@ -71,6 +101,21 @@ def test_two_sockets_meet_at_a_port(source: Source) -> None:
         ("Desk.__init__ (if first)",),
         ("Desk.__init__ (if not (first))",),
     )
+
+
+def test_who_sends_through_a_socket_and_who_receives(source: Source) -> None:
+    file = source(SENT)
+    (link,) = links(channels(file), uses(file))
+    assert (link.senders, link.receivers, link.pattern) == (("Desk.write",), ("Office.read",), "PUSH → PULL")
+
+
+def test_actors_are_made_of_classes_and_not_by_calls_of_their_methods(source: Source) -> None:
+    assert [(s.kind, s.target) for s in started(source(ACTORS))] == [("actor", "Clerk"), ("actor", "Porter")]
+
+
+def test_parts_of_an_address_are_none(source: Source) -> None:
+    (found,) = addresses(source('def at(host):\n    return f"tcp://{host}:5000"\n'))
+    assert 'f"tcp://{host}:5000"' in found.value
 
 
 def test_a_queue_is_known_by_its_name(source: Source) -> None:

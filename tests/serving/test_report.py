@@ -92,14 +92,18 @@ def test_settings_are_tables_and_steps_are_lines() -> None:
         {
             "workspace": {"root": "office"},
             "config": {"parameters": [{"name": "pages", "owner": "Desk", "expression": "8", "evidence": where}]},
-            "serving": [
-                {"name": "Desk.run steps", "value": steps, "evidence": where},
-                {"name": "Desk order", "value": "first come, first served", "evidence": where},
-            ],
+            "serving": {
+                "scheduling": [
+                    {"name": "Desk.run steps", "value": steps, "evidence": where},
+                    {"name": "Desk order", "value": "first come, first served", "evidence": where},
+                ],
+                "topology": {"routes": [{"name": "POST /letter", "value": "served by Desk", "evidence": where}]},
+            },
         }
     )  # fmt: skip
     assert "| pages | Desk | 8 | `a/desk.py:3`, `:5` |" in text
     assert "- **Desk order**: first come, first served (`a/desk.py:3`, `:5`)" in text
+    assert "#### Routes\n\n- **POST /letter**: served by Desk" in text
     below = "\n\n  ```\n  if full: return\n  for p in pages:\n    p.turn()\n  ```"
     assert f"- **Desk.run steps** (`a/desk.py:3`){below}" in text
 

@@ -164,6 +164,80 @@ class Desk:
             count += 1
         self.waiting_letters = self.waiting_letters[count:]
 """
+BATCH = """
+class Desk:
+    def fits(self, letter):
+        return len(self.open) < self.most and letter.words <= self.rest
+
+    def choose(self):
+        batch = Batch()
+        while len(self.inbox) > 0:
+            letter = self.inbox[0]
+            if self.fits(letter):
+                batch.add_letter(letter)
+                self.inbox.pop(0)
+            else:
+                break
+        return batch
+"""
+REBUILT = """
+class Desk:
+    def step(self):
+        open = []
+        chosen = []
+        while self.open:
+            letter = self.open.pop(0)
+            if letter.done:
+                break
+            open.append(letter)
+            chosen.append(letter)
+        while self.inbox:
+            letter = self.inbox[0]
+            if len(open) >= self.most:
+                break
+            letter = self.inbox.pop(0)
+            open.append(letter)
+            chosen.append(letter)
+        self.open = open
+        return chosen
+"""
+LEFT = """
+def next_tokens(self, letter, used):
+    tokens = min(letter.words - letter.read, self.chunk_size - used)  # what is left
+    return tokens
+"""
+SWAPPED = """
+class Desk:
+    def choose(self):
+        while self.is_full():
+            letter = self.open.pop(-1)
+            self.swapped_queue.append(letter)
+            self.shelf.swap_out_letters([letter])
+"""
+LAST = """
+class Desk:
+    def choose(self):
+        letter = self.open.pop(0)
+        while self.is_full():
+            if self.open:
+                late = self.open.pop()
+                self.preempt(late)
+            else:
+                self.preempt(letter)
+"""
+PHASED = """
+class Desk:
+    def choose(self):
+        # New letters are put
+        # at the back.
+        while self.inbox:
+            self.read(self.inbox.pop())
+        if self.chosen:
+            return
+        # old letters
+        while self.open:
+            self.read(self.open.pop())
+"""
 BY_ARRIVAL = """
 def order(self):
     return sorted(self.waiting, key=lambda letter: letter.arrived)
@@ -189,6 +263,13 @@ class Desk:
         (batches.continuous, PASSED_OVER, ("from self.inbox into self.open", "letter.pages > self.free")),
         (batches.admissions, SAYS_YES, ("only if letter.words < self.max_words and len(self.open) <= self.most",)),
         (queues.orders, IN_ORDER, ("FCFS", "self.waiting_letters[count:]")),
+        (batches.continuous, BATCH, ("from self.inbox into batch, which it returns", "len(self.open) < self.most")),
+        (batches.continuous, REBUILT, ("continuous batching", "from self.inbox into self.open")),
+        (preferences.preferences, REBUILT, ("mixed: self.open is served first, then self.inbox is admitted",)),
+        (preferences.preferences, PHASED, ("self.inbox comes first and is separate", "before old letters (self.open)")),
+        (batches.chunks, LEFT, ("chunked prefill", "self.chunk_size - used): at most the rest")),
+        (preemption.preemptions, SWAPPED, ("swap: its cache is copied out", "the victim is the last of its queue")),
+        (preemption.preemptions, LAST, ("victim: the last of its queue is taken (late = self.open.pop())",)),
         (queues.orders, BY_ARRIVAL, ("self.waiting is served in the order of", "letter.arrived")),
         (
             batches.continuous,
@@ -229,6 +310,8 @@ def test_it_is_seen(source: Source, find: Finder, text: str, fragments: tuple[st
         (preemption.preemptions, GIVEN_UP.replace("retract", "tidy")),
         (preemption.preemptions, FORGOTTEN.replace("reset_for_retract", "start")),
         (queues.orders, "def f(self):\n    return sorted(self.names, key=lambda n: n.lower())\n"),
+        (queues.orders, "def show(requests):\n    requests.sort(key=lambda r: r.size)\n"),
+        (preemption.preemptions, SWAPPED.replace("swap_out", "swap_in")),
         (preferences.preferences, "def f(a, b):\n    return a.get(1) or b.get(1)\n"),
         (overlap.overlaps, IN_TURN),
         (overlap.switches, "def main(x):\n    if x:\n        f()\n    else:\n        g()\n"),

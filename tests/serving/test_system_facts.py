@@ -204,6 +204,8 @@ def test_states_and_their_guards(source: Source) -> None:
         source("def f(r):\n    if r.done:\n        r.status = Status.FINISHED\n    r.mode = other.VALUE\n")
     )
     assert (found.subject, found.state, found.condition) == ("r.status", "Status.FINISHED", "r.done")
+    (given,) = transitions(source("def f(r):\n    r.set_status(Status.PAUSED)\n    r.tell(Status.PAUSED)\n"))
+    assert (given.subject, given.state) == ("r (by set_status)", "Status.PAUSED")
 
 
 def test_a_heap_is_not_first_come_first_served(source: Source) -> None:

@@ -12,7 +12,10 @@ from kernelscope.serving.claims import Claim
 from kernelscope.serving.constraints import Constraint
 from kernelscope.serving.parallel import STRATEGIES, strategies
 from kernelscope.serving.parameters import Parameter
+from kernelscope.serving.sections import words
 from kernelscope.serving.system import System
+
+STATUS = {"status", "state", "states", "stage", "phase"}
 
 Answer = Callable[[System], Iterator[Claim]]
 
@@ -45,8 +48,8 @@ def settings(pattern: str) -> Answer:
     compiled = re.compile(pattern, re.IGNORECASE)
 
     def find(system: System) -> Iterator[Claim]:
-        meant = {name for name in system.setting_names if compiled.search(name)}
-        chosen = [p for p in system.settings if p.name in meant]
+        meant = {name for name in system.setting_names if compiled.search(name.replace("-", "_"))}
+        chosen = [p for p in system.settings if p.name in meant and not p.is_bare]
         for p in sorted(chosen, key=lambda p: ("config" not in p.owner.lower(), -system.weight(p.location.path))):
             yield _setting(p)
         names = {p.name for p in chosen}
@@ -63,7 +66,7 @@ def numbers(pattern: str) -> Answer:
     find_all = settings(pattern)
 
     def find(system: System) -> Iterator[Claim]:
-        switches = {p.location for p in system.parameters if isinstance(p.value, bool) or p.expression == "None"}
+        switches = {p.location for p in system.parameters if isinstance(p.value, bool | str) or p.expression == "None"}
         yield from (claim for claim in find_all(system) if not claim.evidence or claim.evidence[0] not in switches)
 
     return find
@@ -87,11 +90,14 @@ def context_limits(system: System) -> Iterator[Claim]:
 
 
 def block_sizes(system: System) -> Iterator[Claim]:
-    """Sizes and numbers of blocks of a cache; nothing where nothing is paged."""
+    """Sizes and numbers of blocks of a cache; where nothing is seen to be paged only those that name a cache."""
     if is_paged(system):
         yield from settings(r"block_size|page_size|kvcache|kv_cache|num_blocks|num_pages")(system)
-    else:
-        yield from settings(r"page_size|kvcache|kv_cache_block|kv_block")(system)
+        return
+    yield from settings(r"page_size|kvcache|kv_cache_block|kv_block")(system)
+    for p in system.settings:
+        if p.name.endswith("block_size") and {"cache", "kv", "block"} & set(words(p.owner)):
+            yield _setting(p)
 
 
 def barriers(system: System) -> Iterator[Claim]:
@@ -102,8 +108,7 @@ def barriers(system: System) -> Iterator[Claim]:
 
 
 def _setting(p: Parameter) -> Claim:
-    default = p.expression if p.value is None else str(p.value)
-    text = f"{p.owner or 'module'}.{p.name} default {default or 'none'}"
+    text = f"{p.owner or 'module'}.{p.name} {p.default}"
     if p.choices:
         text += f", one of {', '.join(p.choices)}"
     for o in p.overrides[:2]:
@@ -129,15 +134,22 @@ def constraints(*kinds: str) -> Answer:
 
 def states(system: System) -> Iterator[Claim]:
     """States of requests and their transitions."""
-    used = {transition.enum for transition in system.transitions}
+    used = status_enums(system)
     for registry in system.registries:
         if registry.kind == "enum" and registry.name.rpartition(".")[2] in used:
             members = ", ".join(entry.key for entry in registry.entries)
             where = (registry.location, *(entry.location for entry in registry.entries))
             yield Claim(registry.name, f"status states of {registry.name}: {members}", where)
-    for x in system.transitions:
+    for x in (x for x in system.transitions if x.enum in used):
         guard = f" if {x.condition}" if x.condition else ""
         yield Claim(x.state, f"{x.subject} becomes {x.state} in {x.where}{guard}", (x.location,))
+
+
+def status_enums(system: System) -> set[str]:
+    """Enums whose members are states: those that names call a status where any is called so."""
+    used = {x.enum for x in system.transitions}
+    named = {x.enum for x in system.transitions if STATUS & {*words(x.enum), *words(x.subject.rpartition(".")[2])}}
+    return named or used
 
 
 def collectives(system: System) -> Iterator[Claim]:
@@ -198,7 +210,7 @@ def parallel_sizes(*kinds: str) -> Answer:
         for kind, _ in STRATEGIES:
             for p in found.get(kind, []) if kind in kinds else []:
                 if not system.is_aside(p.location.path):
-                    yield Claim(p.name, f"{kind}: {p.owner}.{p.name} default {p.expression or 'none'}", (p.location,))
+                    yield Claim(p.name, f"{kind}: {p.owner}.{p.name} {p.default}", (p.location,))
         pattern = re.compile(r"tensor_parallel|\btp_size|world_size", re.I)
         subjects = {subject for subject in system.subjects if pattern.search(subject)} if "TP" in kinds else set[str]()
         for c in system.demands:

@@ -97,7 +97,7 @@ def declared(system: System, name: str) -> list[Parameter]:
     meant = {spoken for spoken in system.parameter_names if DECLARED[name].search(spoken)}
     found = [
         p for p in system.parameters
-        if p.name in meant and p.kind != "argument" and importance(p) <= TELLING
+        if p.name in meant and p.kind != "argument" and importance(p) <= TELLING and p.owner not in system.enums
         and not system.is_aside(p.location.path)
     ]  # fmt: skip
     return sorted(
@@ -111,11 +111,10 @@ def _is_configuration(p: Parameter) -> bool:
 
 
 def _parameter_claim(p: Parameter, places: Places) -> Json:
-    default = p.expression if p.value is None else str(p.value)
     choices = f"; choices {', '.join(p.choices)}" if p.choices else ""
     choices += "".join(f"; {o.value} if {o.condition}" for o in p.overrides[:6] if o.condition)
     is_chosen = bool(p.overrides) and p.overrides[0].evidence[0] == p.location
-    value = f"{p.name} default {default}{choices}" if default else f"{p.name}: no default{choices}"
+    value = f"{p.name} {p.default}{choices}"
     return {
         "name": f"{p.owner}.{p.name}" if p.owner else p.name,
         "value": f"{p.name}{choices.replace(';', ':', 1)}" if is_chosen else value,

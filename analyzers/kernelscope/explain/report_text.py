@@ -42,7 +42,8 @@ def _section(node: object, level: int, title: str = "") -> Iterator[str]:
             yield from _claim(table)
         for key, value in table.items():
             if isinstance(value, dict | list) and key not in HIDDEN and value:
-                if all(not isinstance(entry, dict | list) for entry in cast("list[object]", value)):
+                entries = list(cast(Json, value).values()) if isinstance(value, dict) else cast("list[object]", value)
+                if all(not isinstance(entry, dict | list) or not entry for entry in entries):
                     continue
                 yield f"\n{'#' * level} {key.replace('_', ' ').capitalize()}\n"
                 yield from _section(cast(object, value), level + 1, key)

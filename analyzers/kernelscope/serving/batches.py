@@ -11,6 +11,7 @@ from kernelscope.serving.claims import Claim, PythonSource
 from kernelscope.serving.guards import EXITS, assignments, calls, inlined, last_name, own, statements
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
+from kernelscope.syntax.python.lower import Scope
 
 TAKES = {"popleft", "pop", "pop_request", "peek_request", "heappop", "get_nowait"}
 REMOVES = {"popleft", "pop", "pop_request", "heappop", "get_nowait", "remove"}
@@ -24,23 +25,41 @@ def continuous(source: PythonSource) -> Iterator[Claim]:
         for loop in own(scope.node):
             if not isinstance(loop, t.While | t.For):
                 continue
-            moved = _moved(loop)
-            if moved is None:
+            moved = _moved(loop, _outliving(scope.node))
+            limits = list(dict.fromkeys(_limits(source, scope, loop)))
+            if moved is None or not limits:
                 continue
             source_queue, target = moved
-            limits = list(dict.fromkeys(_limits(source, loop)))
-            value = (
-                f"continuous batching: {scope.qualified_name} admits requests from {source_queue} into {target} at "
-                f"every step; both queues outlive it, so new requests join between steps"
-            )
-            if not limits:
-                continue
+            if not target.startswith("self."):
+                value = (
+                    f"a batch is formed anew at every step: {scope.qualified_name} takes requests from {source_queue} "
+                    f"into {target}, which it returns"
+                )
+            else:
+                value = (
+                    f"continuous batching: {scope.qualified_name} admits requests from {source_queue} into {target} at "
+                    f"every step; both queues outlive it, so new requests join between steps"
+                )
             value += f"; it stops when {' or '.join(limits[:6])}"
             yield Claim(f"{scope.qualified_name} admission", value, (source.at(loop), source.at(scope.node)))
 
 
-def _moved(loop: t.While | t.For) -> tuple[str, str] | None:
-    """The queue whose elements a loop takes, and the attribute of the object into which it puts the same elements."""
+def _outliving(function: t.FunctionDef | t.ClassDef) -> dict[str, str]:
+    """Names of a function that it stores in its object, with the attribute (`self.running = running`), or returns."""
+    found: dict[str, str] = {}
+    for node in own(function):
+        match node:
+            case t.Assign(targets=[t.Attribute(value=t.Name(id="self"), attr=attr)], value=t.Name(id=name)):
+                found[name] = f"self.{attr}"
+            case t.Return(value=t.Name(id=name)):
+                found.setdefault(name, "")
+            case _:
+                pass
+    return found
+
+
+def _moved(loop: t.While | t.For, outliving: dict[str, str] | None = None) -> tuple[str, str] | None:
+    """The queue whose elements a loop takes, and what of the object it puts the same elements into."""
     elements: dict[str, str] = {}
     if isinstance(loop, t.For) and isinstance(loop.target, t.Name) and (name := _iterated(loop.iter)) is not None:
         elements[loop.target.id] = name
@@ -55,14 +74,26 @@ def _moved(loop: t.While | t.For) -> tuple[str, str] | None:
             case _:
                 pass
     removed = _removing(loop)
+    found: list[tuple[str, str]] = []
     for call in (c for statement in loop.body for c in calls(statement)):
-        if not isinstance(call.func, t.Attribute) or call.func.attr not in PUTS or len(call.args) != 1:
+        if not isinstance(call.func, t.Attribute) or len(call.args) != 1:
             continue
-        target, element = t.dotted(call.func.value), t.dotted(call.args[0])
+        if call.func.attr not in PUTS and words(call.func.attr)[:1] != ("add",):
+            continue
+        target, element = _kept_in(call.func.value), t.dotted(call.args[0])
         origin = elements.get(element or "")
-        if origin in removed and target is not None and target != origin and target.startswith("self."):
-            return origin, target
-    return None
+        kept = target if target.startswith("self.") else (outliving or {}).get(target)
+        if origin in removed and kept is not None and kept != origin:
+            found.append((origin, kept or target))
+    return min(found, key=lambda moved: not moved[1].startswith("self."), default=None)
+
+
+def _kept_in(node: t.Expr) -> str:
+    """The name of a queue; one of several by the name of all: `self.batches[i]` is `self.batches[…]`."""
+    if isinstance(node, t.Subscript):
+        name = t.dotted(node.value)
+        return f"{name}[…]" if name is not None else ""
+    return t.dotted(node) or ""
 
 
 def _iterated(iterated: t.Expr) -> str | None:
@@ -87,7 +118,7 @@ def _removing(loop: t.While | t.For) -> set[str]:
     }  # fmt: skip
 
 
-def _limits(source: PythonSource, loop: t.While | t.For) -> Iterator[str]:
+def _limits(source: PythonSource, scope: Scope, loop: t.While | t.For) -> Iterator[str]:
     """Why the loop ends: the negation of its own comparisons, and tests of exits in it."""
     if isinstance(loop, t.While):
         tests = loop.test.values if isinstance(loop.test, t.BoolOp) and loop.test.op == "and" else [loop.test]
@@ -95,8 +126,29 @@ def _limits(source: PythonSource, loop: t.While | t.For) -> Iterator[str]:
             if isinstance(test, t.Compare):
                 yield f"not ({source.quote(test)})"
     for statement in t.flat(loop.body):
-        if isinstance(statement, t.If) and statement.body and isinstance(statement.body[-1], EXITS):
+        if not isinstance(statement, t.If) or not statement.body:
+            continue
+        if isinstance(statement.body[-1], EXITS):
             yield source.quote(statement.test)
+        elif statement.orelse and isinstance(statement.orelse[-1], EXITS):
+            yield f"not ({source.quote(statement.test)}){_asked(source, scope, statement.test)}"
+
+
+def _asked(source: PythonSource, scope: Scope, test: t.Expr) -> str:
+    """What a test that only calls a method of the object, or a function inside, asks: what that returns."""
+    if not isinstance(test, t.Call):
+        return ""
+    name = t.dotted(test.func) or ""
+    methods = scope.owner.methods() if scope.owner is not None and name.startswith("self.") else ()
+    inner = (s for s in scope.node.body if isinstance(s, t.FunctionDef))
+    for function in (*methods, *inner):
+        if function.name != last_name(test.func):
+            continue
+        returned = [n.value for n in own(function) if isinstance(n, t.Return) and n.value is not None]
+        if len(returned) == 1:
+            parts = returned[0].values if isinstance(returned[0], t.BoolOp) else [returned[0]]
+            return f", which asks {' and '.join(source.quote(part) for part in parts[:5])}"
+    return ""
 
 
 def passed_over(source: PythonSource) -> Iterator[Claim]:
@@ -137,6 +189,13 @@ def chunks(source: PythonSource) -> Iterator[Claim]:
             if not isinstance(statement, t.Assign) or not isinstance(statement.value, t.Call):
                 continue
             cut = statement.value
+            if last_name(cut.func) == "min" and len(cut.args) == 2 and any(map(_is_rest_of_budget, cut.args)):
+                if _is_of_tokens(statement, [a.left for a in cut.args if isinstance(a, t.BinOp) and t.dotted(a.left)]):
+                    target = source.quote(statement.targets[0])
+                    value = f"chunked prefill: {target} = {source.quote(cut)}: at most the rest of the budget is taken"
+                    where = (source.at(statement), source.at(scope.node))
+                    yield Claim(f"{scope.qualified_name} chunked prefill", value, where)
+                continue
             operands = [a for a in cut.args if t.dotted(a) or _is_length(a)]
             if last_name(cut.func) != "min" or len(cut.args) != 2 or len(operands) != 2:
                 continue
@@ -153,6 +212,14 @@ def chunks(source: PythonSource) -> Iterator[Claim]:
             if text := _chosen_class(source, scope.node, statement):
                 value += f"; {text}"
             yield Claim(f"{scope.qualified_name} chunked prefill", value, (source.at(statement), source.at(scope.node)))
+
+
+def _is_rest_of_budget(node: t.Expr) -> bool:
+    """`chunk_size - used`: what a limit leaves."""
+    if not isinstance(node, t.BinOp) or node.op != "-":
+        return False
+    limits = {"chunk", "budget", "limit", "capacity", "quota", "max"}
+    return bool(limits & set(words(last_name(node.left)))) and t.dotted(node.right) is not None
 
 
 def _is_length(node: t.Expr) -> bool:

@@ -17,7 +17,7 @@ from kernelscope.syntax.python.lower import Scope
 MIN_CACHE_RANK = 4
 POSITIONS = {"pos", "position", "positions", "offset", "index", "idx", "step"}
 ELEMENT_SIZES = {"itemsize", "element_size", "_element_size", "get_dtype_size", "dtype_size"}
-ALLOCATORS = {"empty", "zeros", "full", "ones", "zeros_like", "empty_like", "allocate"}
+ALLOCATORS = {"empty", "zeros", "full", "ones", "zeros_like", "empty_like", "allocate", "rand", "randn"}
 
 
 def paging(source: PythonSource) -> Iterator[Claim]:
@@ -115,6 +115,8 @@ def _kept(source: PythonSource, function: t.FunctionDef | t.ClassDef) -> Iterato
                 pass
             case t.Call(func=t.Attribute(attr="register_buffer"), args=[t.Constant(value=str() as name), call, *_]):
                 pass
+            case t.Return(value=t.Call() as call) if {"cache", "kv"} & set(words(function.name)):
+                name = function.name
             case _:
                 continue
         if isinstance(call, t.Call) and (t.dotted(call.func) or "").rpartition(".")[2] in ALLOCATORS:
@@ -185,12 +187,24 @@ def sizing(source: PythonSource) -> Iterator[Claim]:
         for node in own(scope.node):
             if not isinstance(node, t.Assign | t.Return) or node.value is None:
                 continue
+            if isinstance(node, t.Assign) and _is_capacity(source, node):
+                value = f"{source.quote(node.targets[0])} = {source.quote(node.value)}: as many as the memory holds"
+                yield Claim(f"{scope.qualified_name} number of blocks", value, (source.at(node), source.at(scope.node)))
+                continue
             factors = _factors(node.value)
             if len(factors) >= MIN_CACHE_RANK and any(_is_element_size(f) for f in factors):
                 name = source.quote(node.targets[0]) if isinstance(node, t.Assign) else scope.node.name
                 value = f"{name} = {source.quote(node.value)}"
                 places = (source.at(node), source.at(scope.node))
                 yield Claim(f"{scope.qualified_name} bytes per block or page", value, places)
+
+
+def _is_capacity(source: PythonSource, node: t.Assign) -> bool:
+    """`num_blocks = (memory * share - used) // bytes_per_block`."""
+    counts = {"blocks", "pages", "slots", "tokens"} & set(words(last_name(node.targets[0])))
+    shares = [n for n in t.walk(node.value) if isinstance(n, t.BinOp) and n.op in ("//", "/")]
+    spoken = {"memory", "mem", "bytes", "free", "available"}
+    return bool(counts) and any(spoken & set(words(source.quote(share.left))) for share in shares)
 
 
 def _factors(node: t.Expr) -> list[t.Expr]:

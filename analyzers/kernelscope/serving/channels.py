@@ -186,8 +186,9 @@ def links(opened: Iterable[Channel], used: Iterable[Use]) -> list[Link]:
             partner = _partner(channel, found)
             if partner is not None:
                 joined |= {channel.location, partner.location}
-                places = (channel.location, partner.location)
-                ends = (_end(channel),), (_end(partner),)
+                sent, taken = _users(channel, by_name, True), _users(partner, by_name, False)
+                places = (channel.location, partner.location, *(use.location for use in (*sent, *taken)))
+                ends = (_ends(channel, sent), _ends(partner, taken))
                 made.append(Link(channel, *ends, f"{channel.pattern} → {partner.pattern}", places))
         elif channel.name:
             key = (channel.transport, channel.address or channel.name, channel.where)
@@ -208,8 +209,18 @@ def links(opened: Iterable[Channel], used: Iterable[Use]) -> list[Link]:
     return [*made, *(Link(c, (), (), c.pattern, (c.location,)) for c in alone)]
 
 
-def _end(channel: Channel) -> str:
-    return f"{channel.where} (if {channel.condition})" if channel.condition else channel.where
+def _users(channel: Channel, by_name: dict[str, list[Use]], sends: bool) -> list[Use]:
+    """Who sends or receives through a socket: methods of the class that keeps it, else the function that opens it."""
+    wanted = owner_of(channel.where) if channel.name.startswith("self.") else channel.where
+    found = [use for use in by_name.get(_last(channel.name), []) if use.sends == sends]
+    return [use for use in found if wanted in (use.where, owner_of(use.where))][:MOST_ENDS]
+
+
+def _ends(channel: Channel, uses: list[Use]) -> tuple[str, ...]:
+    """The ends of a socket by who uses it, or else by who opens it."""
+    if uses and not channel.condition:
+        return tuple(dict.fromkeys(use.where for use in uses))
+    return (f"{channel.where} (if {channel.condition})" if channel.condition else channel.where,)
 
 
 def _partner(sender: Channel, opened: list[Channel]) -> Channel | None:

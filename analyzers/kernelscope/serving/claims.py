@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kernelscope.results import Location
+from kernelscope.results import Location, Span
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Module
 from kernelscope.syntax.text import SourceText
@@ -59,9 +59,22 @@ class PythonSource:
         return self.text.location(self.path, span)
 
     def quote(self, node: t.Node, longest: int = MAX_SOURCE) -> str:
-        """The source of a node on one line, cut at `longest` characters."""
-        text = " ".join(self.text.slice(node.span).split())
+        """The source of a node on one line, without comments in it, cut at `longest` characters."""
+        text = self.text.slice(node.span)
+        if "#" in text and "\n" in text:
+            text = self._without_comments(node)
+        text = " ".join(text.split())
         return text if len(text) <= longest else text[: longest - 1] + "…"
+
+    def _without_comments(self, node: t.Node) -> str:
+        comments, parts, start = self.module.comments, list[str](), node.span.start
+        first = self.text.location(self.path, node.span).line
+        for line in range(first, first + self.text.slice(node.span).count("\n") + 1):
+            comment = comments.get(line)
+            if comment is not None and start <= comment.span.start < node.span.end:
+                parts.append(self.text.slice(Span(start, comment.span.start)))
+                start = comment.span.end
+        return " ".join([*parts, self.text.slice(Span(start, max(start, node.span.end)))])
 
 
 Literal = str | int | float | bool | None | list[Any]

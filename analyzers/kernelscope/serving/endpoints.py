@@ -43,10 +43,11 @@ def endpoints(parameters: Iterable[Parameter]) -> Iterator[Claim]:
 def addresses(source: PythonSource) -> Iterator[Claim]:
     """Address strings with what returns or holds them."""
     for scope in source.module.functions():
-        for node in inside(scope.node):
-            text = _text(node)
-            match = _SCHEME.match(text)
-            if match is None:
+        nodes = inside(scope.node)
+        parts = {part for node in nodes if isinstance(node, t.JoinedStr) for part in node.values}
+        for node in nodes:
+            match = _SCHEME.match(_text(node))
+            if match is None or node in parts:
                 continue
             transport = TRANSPORTS.get(match[1], match[1])
             address = f"{source.quote(node)} ({transport})"

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from kernelscope.results import Location
 from kernelscope.serving.claims import PythonSource
-from kernelscope.serving.guards import guards_text, own_calls, statements
+from kernelscope.serving.guards import Guard, guards_text, own_calls, statements
+from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Scope
 
@@ -37,6 +38,8 @@ def transitions(source: PythonSource) -> Iterator[Transition]:
     for scope in source.module.functions():
         taken: dict[str, str] | None = None
         for statement, guards in statements(scope.node):
+            if isinstance(statement, t.ExprStmt):
+                yield from _given_states(source, statement, guards, scope)
             if not isinstance(statement, t.Assign):
                 continue
             state = t.dotted(statement.value) or ""
@@ -48,6 +51,22 @@ def transitions(source: PythonSource) -> Iterator[Transition]:
                 taken = {**_given(scope), **_taken(scope.node)} if taken is None else taken
                 queue = taken.get(t.dotted(target.value) or "", "")
                 yield Transition(source.quote(target), state, where, condition, source.at(statement), queue)
+
+
+def _given_states(
+    source: PythonSource, statement: t.ExprStmt, guards: tuple[Guard, ...], scope: Scope
+) -> Iterator[Transition]:
+    """`request.set_status(Status.RUNNING)`: a method of one argument that sets a state."""
+    match statement.value:
+        case t.Call(func=t.Attribute(value=subject, attr=attr), args=[t.Attribute() as given]):
+            state = t.dotted(given) or ""
+            is_setter = {"set", "update", "transition", "change", "mark"} & set(words(attr))
+            if is_setter and state.rpartition(".")[0].rpartition(".")[2][:1].isupper():
+                condition = " and ".join(guards_text(source, guards))
+                where = f"{source.quote(subject)} (by {attr})"
+                yield Transition(where, state, scope.qualified_name, condition, source.at(statement))
+        case _:
+            pass
 
 
 def _taken(function: t.FunctionDef | t.ClassDef) -> dict[str, str]:

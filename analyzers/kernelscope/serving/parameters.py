@@ -43,6 +43,18 @@ class Parameter:
     choices: tuple[str, ...] = ()
     overrides: tuple[Claim, ...] = field(default=())
 
+    @property
+    def default(self) -> str:
+        """The default in words: `default 16`, `has no default`."""
+        text = self.expression if self.value is None else str(self.value)
+        return f"default {text}" if text else "has no default"
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether it is a field that says nothing but its type, outside of a configuration."""
+        says = self.expression or self.choices or self.overrides
+        return self.kind == "field" and not says and not CONFIGURED & set(words(self.owner))
+
 
 def parameters(source: PythonSource) -> list[Parameter]:
     """All parameters that one Python file declares, in source order."""

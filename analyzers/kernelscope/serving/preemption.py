@@ -6,6 +6,7 @@ Cancellation frees too, but does not queue again; a request that is only moved b
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from kernelscope.serving.claims import Claim, PythonSource, literal
 from kernelscope.serving.guards import calls, last_name, own, own_calls, statements
@@ -34,21 +35,78 @@ def preemptions(source: PythonSource) -> Iterator[Claim]:
             freed = [c for s in on_the_way for c in calls(s) if FREES & set(words(last_name(c.func)))]
             gives_back = [c for c in freed if any(_root(a) == name for a in c.args) or _receiver(c) == name]
             resets = [s for s in on_the_way if _resets(s, name)]
-            if not (gives_back or resets):
+            moved_out = [c for s in on_the_way for c in calls(s) if _swaps_out(c, name)]
+            if not (gives_back or resets or moved_out):
                 continue
-            swaps = [c for c in own_calls(scope.node) if SWAPS & set(words(last_name(c.func)))]
+            swaps = moved_out or [c for c in own_calls(scope.node) if SWAPS & set(words(last_name(c.func)))]
             kind = "swap: its cache is copied out" if swaps else "recompute: its cache is freed and prefilled again"
             end = "the front (head)" if front else "the back"
-            steps = [source.quote(n) for n in (*gives_back[:2], *resets[:3])]
+            steps = [source.quote(n) for n in (*gives_back[:2], *moved_out[:1], *resets[:3])]
             value = (
                 f"preempted by {kind} ({'; '.join(steps)}), then it re-queues at {end} of "
-                f"{source.quote(queued.func)}({name})"
+                f"{source.quote(queued.func)}({name}){_taken_from(source, scope.node, name)}"
             )
-            places = [source.at(n) for n in (scope.node, queued, *gives_back[:2], *resets[:2])]
+            places = [source.at(n) for n in (scope.node, queued, *gives_back[:2], *moved_out[:1], *resets[:2])]
             yield Claim(f"{scope.qualified_name} preemption", value, tuple(places))
     yield from _victims(source)
+    yield from _handed_over(source)
     yield from _given_up(source)
     yield from _forgotten(source)
+
+
+def _swaps_out(call: t.Call, name: str) -> bool:
+    """`swap_out([request])`: a call that moves what a request holds elsewhere, and not back."""
+    spoken = set(words(last_name(call.func)))
+    given = {t.dotted(n) for a in call.args for n in t.walk(a)}
+    return bool(SWAPS & spoken) and "in" not in spoken and name in given
+
+
+def _taken_from(source: PythonSource, function: t.FunctionDef, name: str) -> str:
+    """Which request it is, where the function takes it from a queue."""
+    for node in own(function):
+        if isinstance(node, t.Assign) and t.dotted(node.targets[0]) == name and (end := _end_taken(node.value)):
+            return f"; the victim is the {end} of its queue ({source.quote(node)})"
+    return ""
+
+
+def _end_taken(value: t.Expr) -> str:
+    """Which end of a queue a call takes from."""
+    match value:
+        case t.Call(func=t.Attribute(attr="popleft"), args=[]):
+            return "first"
+        case t.Call(func=t.Attribute(attr="pop"), args=args) if len(args) <= 1:
+            position = literal(args[0]) if args else -1
+            return "first" if position == 0 else "last" if position == -1 else ""
+        case _:
+            return ""
+
+
+def _handed_over(source: PythonSource) -> Iterator[Claim]:
+    """`victim = self.running.pop()` followed by `self.preempt(victim)`: which request is given up."""
+    for scope in source.module.functions():
+        for body in _bodies(scope.node):
+            for node, following in pairwise(body):
+                if not isinstance(node, t.Assign) or not (end := _end_taken(node.value)):
+                    continue
+                match following:
+                    case t.ExprStmt(value=t.Call(func=func, args=[given, *_]) as call) if GIVES_UP & set(
+                        words(last_name(func))
+                    ) and t.dotted(given) == t.dotted(node.targets[0]):
+                        taken = f"the {end} of its queue is taken ({source.quote(node)})"
+                        value = f"preemption victim: {taken} for {source.quote(call)}"
+                        yield Claim(f"{scope.qualified_name} victim", value, (source.at(node), source.at(call)))
+                    case _:
+                        pass
+
+
+def _bodies(function: t.FunctionDef | t.ClassDef) -> Iterator[list[t.Stmt]]:
+    """The lists of statements of a function."""
+    yield function.body
+    for node in own(function):
+        if isinstance(node, t.If | t.For | t.While | t.With | t.Try):
+            yield node.body
+        if isinstance(node, t.If | t.For | t.While):
+            yield node.orelse
 
 
 def _given_up(source: PythonSource) -> Iterator[Claim]:

@@ -8,9 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource
-from kernelscope.serving.guards import inside
+from kernelscope.serving.guards import calls, inside
 from kernelscope.serving.sections import hits, words
 from kernelscope.syntax.python import tree as t
+
+LONGEST_LABEL = 3
+"""Words of a comment that names a phase."""
 
 
 def preferences(source: PythonSource) -> Iterator[Claim]:
@@ -48,14 +51,19 @@ def _loops(source: PythonSource, node: t.FunctionDef | t.ClassDef, where: str) -
         if isinstance(statement, t.While):
             queue = _queue(statement.test)
             if queue and before is not None and returned and queue != before[1]:
-                label = _comment(source, before[0]) or before[1]
-                other = _comment(source, statement) or queue
                 value = (
-                    f"{label} ({before[1]}) comes first and is separate: the function returns before "
-                    f"{other} ({queue}) is looked at, so one step never mixes them"
+                    f"{_labelled(source, *before)} comes first and is separate: the function returns before "
+                    f"{_labelled(source, statement, queue)} is looked at, so one step never mixes them"
                 )
                 evidence = (source.at(statement), source.at(before[0]))
                 yield Claim(f"{where} policy", value, evidence)
+            elif queue and before is not None and queue != before[1] and _fill_the_same(before[0], statement):
+                first, second = _labelled(source, *before), _labelled(source, statement, queue)
+                value = (
+                    f"mixed: {first} is served first, then {second} is admitted into the same batch, so one step "
+                    f"mixes what runs (decode) with what is new (prefill)"
+                )
+                yield Claim(f"{where} policy", value, (source.at(before[0]), source.at(statement)))
             if queue:
                 before, returned = (statement, queue), False
         elif isinstance(statement, t.If) and statement.body and isinstance(statement.body[-1], t.Return):
@@ -69,6 +77,30 @@ def _queue(test: t.Expr) -> str:
     return name if name.startswith("self.") else ""
 
 
+def _fill_the_same(one: t.While, other: t.While) -> bool:
+    """Whether both loops put elements into the same local list."""
+    return bool(set(_filled(one)) & set(_filled(other)))
+
+
+def _filled(loop: t.While) -> Iterator[str]:
+    for call in (c for statement in loop.body for c in calls(statement)):
+        match call.func:
+            case t.Attribute(value=t.Name(id=name), attr="append"):
+                yield name
+            case _:
+                pass
+
+
+def _labelled(source: PythonSource, node: t.Stmt, queue: str) -> str:
+    label = _comment(source, node)
+    return f"{label} ({queue})" if label else queue
+
+
 def _comment(source: PythonSource, node: t.Stmt) -> str:
-    comment = source.module.comments.get(source.at(node).line - 1)
-    return comment.text.lstrip("# ") if comment is not None and comment.alone else ""
+    """A comment of one line above a loop that names a kind of work, such as `# prefill`; sentences are no names."""
+    comments, line = source.module.comments, source.at(node).line
+    comment, above = comments.get(line - 1), comments.get(line - 2)
+    if comment is None or not comment.alone or (above is not None and above.alone):
+        return ""
+    text = comment.text.lstrip("# ")
+    return text if len(text.split()) <= LONGEST_LABEL and not text.endswith(".") else ""

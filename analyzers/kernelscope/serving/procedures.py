@@ -25,7 +25,7 @@ FORWARD = {"forward", "__call__", "call", "setup"}
 COMPONENT = "components"
 SILENT = {"logger", "logging", "log", "warnings", "print", "nvtx", "super"}
 SILENT_FOLDERS = {"test", "tests", "benchmark", "benchmarks", "examples", "example", "docs", "scripts", "tools", "dev",
-                  "experimental", "third_party", "3rdparty"}  # fmt: skip
+                  "experimental", "experiments", "evaluation", "third_party", "3rdparty"}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

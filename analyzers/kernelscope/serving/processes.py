@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from kernelscope.results import Location
 from kernelscope.serving.claims import PythonSource, literal
-from kernelscope.serving.guards import own_calls
+from kernelscope.serving.guards import last_name, own, own_calls
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
@@ -20,6 +20,8 @@ ACTS = {"start", "run", "process", "main", "serve", "loop", "launch", "worker", 
 """Words of functions that processes run."""
 RUN = {"target", "func", "fn", "entry", "main"}
 """Names of fields that hold what a process runs."""
+MOST_STEPS = 3
+"""Names that are followed to the class of an actor."""
 ROUTE_METHODS = {"get", "post", "put", "delete", "patch", "websocket", "route", "api_route"}
 
 
@@ -64,8 +66,35 @@ def started(source: PythonSource) -> Iterator[Started]:
             elif {"process", "processes", "subprocess", "subprocesses"} & set(words(last)):
                 for target in _handed(call):
                     yield Started("process", source.quote(target), name, scope.qualified_name, "", source.at(target))
-            elif last == "remote" and name.count(".") >= 1:
-                yield Started("actor", name.rpartition(".")[0], name, scope.qualified_name, "", source.at(call))
+            elif (actor := _actor(source, call, scope.node)) is not None:
+                yield Started("actor", actor, source.quote(call.func), scope.qualified_name, "", source.at(call))
+
+
+def _actor(source: PythonSource, call: t.Call, function: t.FunctionDef | t.ClassDef) -> str | None:
+    """The class that `Worker.remote()` or `Worker.options(…).remote()` makes an actor of, but no call of a method."""
+    match call.func:
+        case t.Attribute(value=made, attr="remote") if t.dotted(call.func) != "ray.remote":
+            return _actor_class(source, made, function, MOST_STEPS)
+        case _:
+            return None
+
+
+def _actor_class(source: PythonSource, node: t.Expr, function: t.FunctionDef | t.ClassDef, steps: int) -> str | None:
+    match node:
+        case t.Name() | t.Attribute() if last_name(node)[:1].isupper():
+            return t.dotted(node)
+        case t.Call(func=t.Attribute(value=made, attr="options")):
+            return _actor_class(source, made, function, steps)
+        case t.Call(func=t.Call(func=remote), args=[cls, *_]) | t.Call(func=remote, args=[cls]) if (
+            last_name(remote) == "remote"
+        ):
+            return t.dotted(cls)
+        case t.Name(id=name) if steps:
+            bound = (n.value for n in own(function) if isinstance(n, t.Assign) and t.dotted(n.targets[0]) == name)
+            found = (_actor_class(source, value, function, steps - 1) for value in bound)
+            return next((cls for cls in found if cls is not None), None)
+        case _:
+            return None
 
 
 def launchers(source: PythonSource) -> Iterator[tuple[str, str]]:

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 from kernelscope.results import Location
 from kernelscope.serving.claims import Claim, PythonSource, literal
-from kernelscope.serving.guards import assignments, inside, own
-from kernelscope.serving.sections import words
+from kernelscope.serving.guards import assignments, calls, inside, last_name, own
+from kernelscope.serving.sections import hits, words
 from kernelscope.syntax.python import tree as t
 
 TAKE_FRONT, TAKE_BACK, PUT_BACK, PUT_FRONT = "take front", "take back", "put back", "put front"
@@ -24,6 +24,8 @@ REQUESTS = {"waiting", "pending", "running", "ready", "active", "swapped", "pref
             "job", "jobs", "req", "reqs", "request", "requests", "seq", "seqs", "sequence", "sequences",
             "preempted"}  # fmt: skip
 """Words of what waits for its turn; a weak hint beside elements that move from queue to queue."""
+WAITS = {"waiting", "pending", "running", "ready", "swapped", "queue"}
+"""Those of them that say so wherever they stand."""
 CONTAINERS = {"deque", "list", "Queue", "PriorityQueue", "SimpleQueue"}
 HEAP = {"heappush": "put by priority", "heappop": "take least", "heapify": "order by priority"}
 
@@ -38,6 +40,8 @@ class Use:
     location: Location
     given: str = ""
     """The function that a taken element is given to."""
+    how: str = ""
+    """The method or slice that does it."""
 
 
 @dataclass(slots=True)
@@ -106,7 +110,24 @@ def _containers(source: PythonSource, cls: t.ClassDef) -> dict[str, Queue]:
             if annotation.split("[")[0].rpartition(".")[2].lower() in ("list", "deque", "queue"):
                 name = statement.target.id
                 found.setdefault(name, Queue(cls.name, name, source.quote(statement.value), source.at(statement)))
+    for name in _filled_by_numbers(cls):
+        if name in found:
+            found[name].holds_ids = True
     return found
+
+
+def _filled_by_numbers(cls: t.ClassDef) -> Iterator[str]:
+    """Attributes that the constructor fills in a loop over a range: one element a block, page or slot."""
+    for method in cls.methods():
+        if method.name != "__init__":
+            continue
+        for loop in own(method):
+            match loop:
+                case t.For(iter=t.Call(func=t.Name(id="range"))):
+                    filled = (c for s in loop.body for c in calls(s) if last_name(c.func) == "append")
+                    yield from (_attribute(c.func.value) for c in filled if isinstance(c.func, t.Attribute))
+                case _:
+                    pass
 
 
 def _is_container(value: t.Expr) -> bool:
@@ -122,6 +143,8 @@ def _is_container(value: t.Expr) -> bool:
 def _record(
     source: PythonSource, node: t.Node, method: t.FunctionDef, made: dict[str, Queue], given: dict[t.Node, str]
 ) -> None:
+    if isinstance(node, t.Assign | t.AugAssign):
+        _record_slice(source, node, method, made)
     if not isinstance(node, t.Call):
         return
     name = t.dotted(node.func) or ""
@@ -144,9 +167,33 @@ def _record(
         if position not in (0, -1):
             return
         operation = TAKE_FRONT if position == 0 else TAKE_BACK
-        queue.uses.append(Use(operation, method.name, "", source.at(node), given.get(node, "")))
+        queue.uses.append(Use(operation, method.name, "", source.at(node), given.get(node, ""), last))
     elif last in OPERATIONS:
-        queue.uses.append(Use(OPERATIONS[last], method.name, element, source.at(node)))
+        queue.uses.append(Use(OPERATIONS[last], method.name, element, source.at(node), how=last))
+
+
+def _record_slice(
+    source: PythonSource, node: t.Assign | t.AugAssign, method: t.FunctionDef, made: dict[str, Queue]
+) -> None:
+    """`free = free[n:]` takes from the front of a free list, `free[:-n]` from its back, `free += ids` gives back."""
+    match node:
+        case t.Assign(targets=[t.Attribute() as held], value=t.Subscript(value=cut, slice=t.Slice() as part)) if (
+            t.dotted(held) == t.dotted(cut)
+        ):
+            if part.upper is None and part.lower is not None:
+                operation = TAKE_FRONT
+            elif part.lower is None and isinstance(part.upper, t.UnaryOp):
+                operation = TAKE_BACK
+            else:
+                return
+            how = source.quote(node.value)
+        case t.AugAssign(target=t.Attribute() as held, op="+"):
+            operation, how = PUT_BACK, f"+= {source.quote(node.value)}"
+        case _:
+            return
+    queue = made.get(_attribute(held))
+    if queue is not None and queue.holds_ids:
+        queue.uses.append(Use(operation, method.name, "", source.at(node), how=how))
 
 
 def _receivers(method: t.FunctionDef) -> dict[t.Node, str]:
@@ -209,10 +256,22 @@ def orders(source: PythonSource) -> Iterator[Claim]:
             key = next((k.value for k in keywords if k.arg == "key"), None)
             if key is None or not REQUESTS & {*words(source.quote(queue)), *words(source.quote(key))}:
                 continue
+            if not WAITS & set(words(source.quote(queue))) and not _schedules(source, scope.qualified_name):
+                continue
             backwards = any(k.arg == "reverse" and literal(k.value) is True for k in keywords)
             value = f"policy: {source.quote(queue)} is served in the order of {source.quote(key)}"
             value += ", largest first" if backwards else ", smallest first"
             yield Claim(f"{scope.qualified_name} order", value, (source.at(node), source.at(scope.node)))
+
+
+def _schedules(source: PythonSource, *names: str) -> bool:
+    """Whether names or the file speak of scheduling: requests are also sorted to print or to compare them."""
+    path = source.path
+    return any(
+        hits(section, name)
+        for section in ("serving.scheduling", "serving.batching")
+        for name in (*names, path.stem, path.parent.name)
+    )
 
 
 def _gone_through(source: PythonSource, function: t.FunctionDef | t.ClassDef) -> list[Location]:
@@ -228,9 +287,11 @@ def free_list_claims(queue: Queue) -> Iterator[Claim]:
         return
     front, back = queue.of(TAKE_FRONT), queue.of(PUT_BACK)
     if front and back:
-        order = "FIFO: taken from the front (popleft), returned to the back: the least recently freed is reused first"
+        how = front[0].how
+        order = f"FIFO: taken from the front ({how}), returned to the back: the least recently freed is reused first"
     elif queue.of(TAKE_BACK) and back:
-        order = "LIFO: taken from the back (pop) and returned there: the most recently freed is reused first"
+        how = queue.of(TAKE_BACK)[0].how
+        order = f"LIFO: taken from the back ({how}) and returned there: the most recently freed is reused first"
     else:
         order = "mixed ends"
     evidence = (taken[0].location, returned[0].location, queue.location)
@@ -247,6 +308,8 @@ def service_claims(queue: Queue) -> Iterator[Claim]:
     front, back, put, requeued = (queue.of(o) for o in (TAKE_FRONT, TAKE_BACK, PUT_BACK, PUT_FRONT))
     where = f"{queue.owner}.{queue.name}"
     for use in queue.of(SORTED):
+        if not hits("serving.scheduling", f"{queue.owner}.{use.method}"):
+            continue
         value = f"served in the order of {use.element}: {queue.name} is sorted by it"
         yield Claim(f"{where} policy", value, (use.location,), f"in {use.method}")
     if front and put and not queue.of(SORTED):

@@ -27,6 +27,9 @@ MAKERS = ("kernelscope.serving", "kernelscope.syntax", "kernelscope.syntax.pytho
 _encoder = msgspec.msgpack.Encoder(enc_hook=str)
 _decoder = msgspec.msgpack.Decoder(Reading, dec_hook=lambda _, text: _path(text))
 
+STUB_SUFFIX = ".pyi"
+"""Files that tell types only: what they declare is declared elsewhere."""
+
 
 @lru_cache(maxsize=64)
 def _path(text: str) -> Path:
@@ -97,6 +100,8 @@ class Readings:
         files = self._workspace.files
         root = files.root_of(path) or ""
         aside = is_aside(Path(path[len(root) :].lstrip("/\\")))
+        if path.endswith(STUB_SUFFIX):
+            return None
         if path.endswith(PYTHON_SUFFIXES):
             module = self._workspace.modules.module(path)
             return read_python(PythonSource(Path(path), module, aside)) if module is not None else None

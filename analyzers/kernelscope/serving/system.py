@@ -43,8 +43,9 @@ class System:
     _weights: dict[Path, int] = field(default_factory=dict[Path, int], repr=False)
 
     def about(self, section: str) -> list[Claim]:
-        """The claims that stand in a section."""
-        return self.claims.get(section, [])
+        """The claims that stand in a section; those of tests and examples only where there are no others."""
+        found = self.claims.get(section, [])
+        return [claim for claim in found if not self.is_aside(claim.evidence[0].path)] or found
 
     @cached_property
     def _asides(self) -> frozenset[Path]:
@@ -82,10 +83,12 @@ class System:
 
     @cached_property
     def settings(self) -> list[Parameter]:
-        """What users may set, outside tests and examples: no arguments of functions, no macros."""
+        """What users may set, outside tests and examples: no arguments of functions, no macros, no members of enums."""
         return [
-            p for p in self.parameters if p.kind not in ("argument", "define") and not self.is_aside(p.location.path)
-        ]
+            p for p in self.parameters
+            if p.kind not in ("argument", "define") and p.owner not in self.enums
+            and not self.is_aside(p.location.path)
+        ]  # fmt: skip
 
     @cached_property
     def setting_names(self) -> frozenset[str]:
@@ -165,7 +168,7 @@ class System:
     def plans(self) -> Iterator[Plan]:
         return (entry for reading in self.readings for entry in reading.plans)
 
-    @property
+    @cached_property
     def enums(self) -> frozenset[str]:
         return frozenset(r.name.rpartition(".")[2] for r in self.registries if r.kind == "enum")
 
