@@ -136,8 +136,11 @@ def narrow(run: Interpreter, scope: Scope, test: t.Expr, holds: bool) -> None:
             _equal(run, scope, left, right)
         case t.Call(func=t.Name(id="isinstance"), args=[t.Name() | t.Attribute() as subject, kind]) if holds:
             _narrow_kind(run, scope, subject, kind)
-        case t.Name(id=name) if holds:
-            _narrow_name(run, scope, name, False)
+        case t.Name(id=name):
+            if isinstance(run.lookup(scope, name, None), Flag):
+                scope.names[name] = holds
+            elif holds:
+                _narrow_name(run, scope, name, False)
         case t.UnaryOp(op="not", operand=operand):
             narrow(run, scope, operand, not holds)
         case t.BoolOp(op=op, values=values) if (op == "and") == holds:

@@ -270,28 +270,47 @@ def index_of(run: Interpreter, scope: Scope, node: t.Expr) -> Value:
 def _comprehension(run: Interpreter, scope: Scope, node: t.ListComp | t.GeneratorExp | t.SetComp) -> Value:
     from kernelscope.interp.flow import assign
 
-    generator = node.generators[0] if node.generators else None
-    if generator is None:
+    if not node.generators:
         return Unknown("a comprehension that did not parse", node.span)
-    source = evaluate(run, scope, generator.iter)
+    first, *others = node.generators
+    items = iterated(run, evaluate(run, scope, first.iter))
     inner = Scope(scope.path, scope.function, {}, scope, scope.frame)
-    items = iterated(run, source)
-    if isinstance(items, list) and len(items) <= MAX_ELEMENTS and len(node.generators) == 1:
-        found: list[Value] = []
-        for item in items:
-            assign(run, inner, generator.target, item)
-            kept = [truth(evaluate(run, inner, test)) for test in generator.ifs]
-            if all(k is True for k in kept):
-                found.append(evaluate(run, inner, node.elt))
-            elif not any(k is False for k in kept):
-                return Alike(evaluate(run, inner, node.elt))
+    if isinstance(items, list) and (found := _each(run, inner, node.elt, items, node.generators)) is not None:
         return found
-    for clause in node.generators:
-        source = evaluate(run, inner if clause is not generator else scope, clause.iter)
-        items = iterated(run, source)
-        assign(run, inner, clause.target, items.element if isinstance(items, Alike) else any_of(items))
-    count = items.count if isinstance(items, Alike) and len(node.generators) == 1 and not generator.ifs else None
+    assign(run, inner, first.target, items.element if isinstance(items, Alike) else any_of(items))
+    for clause in others:
+        deeper = iterated(run, evaluate(run, inner, clause.iter))
+        assign(run, inner, clause.target, deeper.element if isinstance(deeper, Alike) else any_of(deeper))
+    count = items.count if isinstance(items, Alike) and not others and not first.ifs else None
     return Alike(evaluate(run, inner, node.elt), count)
+
+
+def _each(
+    run: Interpreter, inner: Scope, element: t.Expr, items: list[Value], clauses: list[t.Comprehension]
+) -> list[Value] | Alike | None:
+    """The elements one by one; alike where it is open which are kept; None where they are many or not known."""
+    from kernelscope.interp.flow import assign
+
+    if len(items) > MAX_ELEMENTS:
+        return None
+    clause, *others = clauses
+    found: list[Value] = []
+    for item in items:
+        assign(run, inner, clause.target, item)
+        kept = [truth(evaluate(run, inner, test)) for test in clause.ifs]
+        if False in kept:
+            continue
+        if not others:
+            found.append(evaluate(run, inner, element))
+            if not all(kept):
+                return Alike(found[-1])
+            continue
+        deeper = iterated(run, evaluate(run, inner, others[0].iter))
+        each = _each(run, inner, element, deeper, others) if isinstance(deeper, list) and all(kept) else None
+        if not isinstance(each, list) or len(found) + len(each) > MAX_ELEMENTS:
+            return None
+        found += each
+    return found
 
 
 def _dict_comprehension(run: Interpreter, scope: Scope, node: t.DictComp) -> Value:

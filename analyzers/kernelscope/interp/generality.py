@@ -280,7 +280,8 @@ class Generality:
             if size is None:
                 break
             head.append(size)
-        return Shape(tuple(head), tuple(tail), DIFFERENT_RANKS)
+        ranks = {s.rank for s in known if s.rank is not None}
+        return Shape(tuple(head), tuple(tail), DIFFERENT_RANKS if len(ranks) > 1 else NOT_TOLD)
 
     def agreed(self, found: Sequence[Size]) -> Dim | None:
         """A size for which there is a word already, or that is the same number in every call."""

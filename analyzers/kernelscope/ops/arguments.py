@@ -8,7 +8,7 @@ from __future__ import annotations
 from contextvars import ContextVar
 from typing import Any
 
-from kernelscope.dims import Dim, dim
+from kernelscope.dims import Dim, Facts, dim
 from kernelscope.tensor import Shape, ShapeError, Size, Tensor, Unknown
 from kernelscope.tensor.dtypes import DEFAULTS, DTYPES, DType
 
@@ -35,10 +35,11 @@ def tensor(value: Value) -> Tensor:
     raise Lost(f"{type(value).__name__} where a tensor is expected")
 
 
-def check_windows(shape: Shape, n: int) -> None:
-    """Windows slide over the last `n` axes, behind channels and a batch."""
+def under_windows(shape: Shape, n: int, facts: Facts) -> Shape:
+    """What windows slide over: the last `n` axes, behind channels and, as usual, a batch."""
     if shape.rank is not None and shape.rank != n + 2 and not (shape.rank == n + 1 and WITHOUT_BATCH.get()):
         raise ShapeError("rank", f"expected {n + 1} or {n + 2} dims, got {shape}")
+    return shape.of_rank(n + 2) if facts.as_usual else shape
 
 
 def tensors(value: Value) -> tuple[Tensor, ...]:

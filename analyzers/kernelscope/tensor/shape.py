@@ -96,6 +96,13 @@ class Shape:
             return Shape(self.head, (*self.tail[:axis], size, *self.tail[axis + 1 :]), self.reason)
         return Shape(self.head[: max(0, axis)], self.tail[len(self.tail) + axis + 1 :] if axis < 0 else (), self.reason)
 
+    def of_rank(self, rank: int) -> Shape:
+        """This shape with so many dims, where their number is not known and can be that."""
+        if self.tail is None or self.least_rank > rank:
+            return self
+        missing = Unknown(self.reason or "the rank is not known")
+        return Shape((*self.head, *[missing] * (rank - self.least_rank), *self.tail))
+
     def numel(self) -> Size:
         """How many elements."""
         if self.tail is not None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from kernelscope.dims import NO_FACTS, Facts
 from kernelscope.dims import dim as as_dim
-from kernelscope.ops.arguments import Lost, Value, check_windows, known, pair, size, tensor
+from kernelscope.ops.arguments import Lost, Value, known, pair, size, tensor, under_windows
 from kernelscope.ops.modules import Module, module, settings_of
 from kernelscope.ops.registry import rule
 from kernelscope.tensor import Shape, ShapeError, Size, Tensor, Unknown, numel, same_size
@@ -43,11 +43,12 @@ def _convolved(
     return shape.replace_last(n + 1, out, *result)
 
 
-def _checked(shape: Shape, n: int, channels: Size, facts: Facts) -> None:
-    check_windows(shape, n)
+def _checked(shape: Shape, n: int, channels: Size, facts: Facts) -> Shape:
+    shape = under_windows(shape, n, facts)
     found = shape.size(-n - 1)
     if same_size(channels, found, facts) is False:
         raise ShapeError("shape", f"{channels} input channels are expected, got {found} in {shape}")
+    return shape
 
 
 def _work(bound: Mapping[str, Any], outputs: tuple[Tensor, ...]) -> Size:
@@ -70,8 +71,7 @@ def _declare_function(n: int) -> None:
         kernel = known(weight)
         if len(kernel) != n + 2:
             raise ShapeError("rank", f"the weight must have {n + 2} dims, got {Shape(kernel)}")
-        shape = tensor(input).shape
-        _checked(shape, n, kernel[1] * size(groups), facts)
+        shape = _checked(tensor(input).shape, n, kernel[1] * size(groups), facts)
         return _convolved(shape, kernel[0], kernel[2:], stride, padding, dilation)
 
     name = f"conv{n}d"
@@ -92,8 +92,7 @@ def _declare_function(n: int) -> None:
         kernel = known(weight)
         if len(kernel) != n + 2:
             raise ShapeError("rank", f"the weight must have {n + 2} dims, got {Shape(kernel)}")
-        shape = tensor(input).shape
-        _checked(shape, n, kernel[0], facts)
+        shape = _checked(tensor(input).shape, n, kernel[0], facts)
         return _grown(shape, kernel[1] * size(groups), kernel[2:], stride, padding, output_padding, dilation)
 
     name = f"conv_transpose{n}d"
@@ -150,8 +149,7 @@ _GROW = (
 def _declare_layer(n: int) -> None:
     @module(f"Conv{n}d", _CONV, lambda layer: _weights(layer, n, False), flops=_layer_work, label="convolution")
     def conv(layer: Module, input: Value, *, facts: Facts = NO_FACTS) -> Shape:
-        shape = tensor(input).shape
-        _checked(shape, n, layer.size("in_channels"), facts)
+        shape = _checked(tensor(input).shape, n, layer.size("in_channels"), facts)
         kernel = layer.pair("kernel_size", n)
         return _convolved(
             shape, layer.size("out_channels"), kernel, layer["stride"], layer["padding"], layer["dilation"]
@@ -167,8 +165,7 @@ def _declare_layer(n: int) -> None:
     def transposed(layer: Module, input: Value, output_size: Value = None, *, facts: Facts = NO_FACTS) -> Shape:
         if output_size is not None:
             raise Lost("an output size is asked for")
-        shape = tensor(input).shape
-        _checked(shape, n, layer.size("in_channels"), facts)
+        shape = _checked(tensor(input).shape, n, layer.size("in_channels"), facts)
         kernel = layer.pair("kernel_size", n)
         return _grown(
             shape,

@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
+from kernelscope.dims import NO_FACTS
 from kernelscope.dims import dim as as_dim
-from kernelscope.ops.arguments import Lost, Value, check_windows, is_sequence, items, pair, size, tensor
+from kernelscope.ops.arguments import Lost, Value, is_sequence, items, pair, size, tensor, under_windows
 from kernelscope.ops.families import per_input
 from kernelscope.ops.modules import Module, module
 from kernelscope.ops.registry import rule
@@ -18,7 +19,7 @@ ONE, TWO = as_dim(1), as_dim(2)
 
 def pooled(shape: Shape, n: int, kernel: Value, stride: Value, padding: Value, dilation: Value, ceil: Value) -> Shape:
     """The shape after pooling the last `n` axes; the stride is the kernel's size unless given."""
-    check_windows(shape, n)
+    under_windows(shape, n, NO_FACTS)
     widths = [size(v) for v in pair(kernel, n)]
     steps = widths if stride is None or stride == () else [size(v) for v in pair(stride, n)]
     pads = [size(v) for v in pair(padding, n)]
@@ -42,7 +43,7 @@ def _slid_ceil(length: Size, kernel: Size, stride: Size, padding: Size, dilation
 
 def adapted(shape: Shape, n: int, output: Value) -> Shape:
     """The shape after adaptive pooling: None keeps a size."""
-    check_windows(shape, n)
+    under_windows(shape, n, NO_FACTS)
     wanted = items(output) if is_sequence(output) else (output,) * n
     if len(wanted) == 1:
         wanted = wanted * n
