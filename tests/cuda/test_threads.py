@@ -70,5 +70,5 @@ def test_card_rows(analysis: Analysis) -> None:
     rows = dict(hover.table)
     assert "`x = 32*blockIdx.x+threadIdx.x`" in rows["Thread mapping"]
     assert "neighbouring threads are 40 bytes apart in `out`" in rows["Thread mapping"]
-    assert "`in` L7 load: coalesced (stride 1, 4 bytes/lane)" in rows["Global access"]
+    assert "`in` L7 load: coalesced (stride 1, 4 bytes/lane, if width is a multiple of 4)" in rows["Global access"]
     assert "`tile` L9 load: 32-way bank conflict" in rows["Shared access"]

@@ -5,7 +5,7 @@ __global__ void naive(float *out, const float *in, int width, int height) {
   int x = blockIdx.x * 32 + threadIdx.x;
   int y = blockIdx.y * 32 + threadIdx.y;
   for (int j = 0; j < 32; j += 8) {
-    out[x * height + (y + j)] = in[(y + j) * width + x];  //: in load: coalesced (stride 1, 4 bytes/lane) | out store: uncoalesced (strided, 4*height bytes stride, 12 % of sectors used for height ≥ 8)
+    out[x * height + (y + j)] = in[(y + j) * width + x];  //: in load: coalesced (stride 1, 4 bytes/lane, if width is a multiple of 8) | out store: uncoalesced (strided, 4*height bytes stride, 12 % of sectors used for height ≥ 8)
   }
 }
 
@@ -14,30 +14,30 @@ __global__ void conflicted(float *out, const float *in, int width, int height) {
   __shared__ float tile[32][32];
   int x = blockIdx.x * 32 + threadIdx.x, y = blockIdx.y * 32 + threadIdx.y;
   for (int j = 0; j < 32; j += 8)
-    tile[threadIdx.y + j][threadIdx.x] = in[(y + j) * width + x];  //: in load: coalesced (stride 1, 4 bytes/lane) | tile store: conflict-free
+    tile[threadIdx.y + j][threadIdx.x] = in[(y + j) * width + x];  //: in load: coalesced (stride 1, 4 bytes/lane, if width is a multiple of 8) | tile store: conflict-free
   __syncthreads();
   x = blockIdx.y * 32 + threadIdx.x;
   y = blockIdx.x * 32 + threadIdx.y;
   for (int j = 0; j < 32; j += 8)
-    out[(y + j) * height + x] = tile[threadIdx.x][threadIdx.y + j];  //: out store: coalesced (stride 1, 4 bytes/lane) | tile load: 32-way bank conflict
+    out[(y + j) * height + x] = tile[threadIdx.x][threadIdx.y + j];  //: out store: coalesced (stride 1, 4 bytes/lane, if height is a multiple of 8) | tile load: 32-way bank conflict
 }
 
 //@ block 32, 8
 __global__ void padded(float *out, const float *in, int width, int height) {
   __shared__ float tile[32][32 + 1];
   int x = blockIdx.x * 32 + threadIdx.x, y = blockIdx.y * 32 + threadIdx.y;
-  tile[threadIdx.y][threadIdx.x] = in[y * width + x];  //: in load: coalesced (stride 1, 4 bytes/lane) | tile store: conflict-free
+  tile[threadIdx.y][threadIdx.x] = in[y * width + x];  //: in load: coalesced (stride 1, 4 bytes/lane, if width is a multiple of 8) | tile store: conflict-free
   __syncthreads();
-  out[y * height + x] = tile[threadIdx.x][threadIdx.y];  //: out store: coalesced (stride 1, 4 bytes/lane) | tile load: conflict-free
+  out[y * height + x] = tile[threadIdx.x][threadIdx.y];  //: out store: coalesced (stride 1, 4 bytes/lane, if height is a multiple of 8) | tile load: conflict-free
 }
 
 //@ block 32, 8
 __global__ void swizzled(float *out, const float *in, int width) {
   __shared__ float tile[32 * 32];
   int row = threadIdx.y, col = threadIdx.x;
-  tile[row * 32 + (col ^ row)] = in[row * width + col];  //: in load: coalesced (stride 1, 4 bytes/lane) | tile store: conflict-free
+  tile[row * 32 + (col ^ row)] = in[row * width + col];  //: in load: coalesced (stride 1, 4 bytes/lane, if width is a multiple of 8) | tile store: conflict-free
   __syncthreads();
-  out[row * width + col] = tile[col * 32 + (row ^ col)];  //: out store: coalesced (stride 1, 4 bytes/lane) | tile load: conflict-free
+  out[row * width + col] = tile[col * 32 + (row ^ col)];  //: out store: coalesced (stride 1, 4 bytes/lane, if width is a multiple of 8) | tile load: conflict-free
 }
 
 //@ block 16, 16

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from math import gcd
+from math import gcd, lcm
 
 from kernelscope.dims import Dim, TooLarge, dim, render
 from kernelscope.kernels.cuda.warp.banks import Conflict, conflict
@@ -94,22 +94,21 @@ class _Judge:
     def _judged(self, access: Access, offset: Dim, width: Dim) -> Verdict:
         outcomes: list[Traffic | Conflict] = []
         widths: set[int] = set()
-        needs: dict[str, None] = {}
-        shape, condition = self._shape(access, offset)
-        if condition:
-            needs[condition] = None
+        shape, needs = self._shape(access, offset)
         for case, size in self._sizes(offset, width):
             widths.add(size)
             for outcome, assumed in self._outcomes(access, case, size, shape):
                 outcomes.append(outcome)
-                needs.update(dict.fromkeys(assumed))
+                for number, divisor in assumed:
+                    needs[number] = lcm(divisor, needs.get(number, 1))
         if not outcomes:
             raise Undecided("no lane gets there")
         worst = max(outcomes, key=_cost)
         others = tuple(dict.fromkeys(o for o in outcomes if _kind(o) != _kind(worst)))
         sizes = tuple(sorted(widths))
         width_told = sizes[0] if len(sizes) == 1 and sizes[0] != UNKNOWN_WIDTH else None
-        return Verdict(access, worst, width_told, "", False, tuple(needs), others, sizes)
+        told = tuple(f"{number} is a multiple of {divisor}" for number, divisor in needs.items())
+        return Verdict(access, worst, width_told, "", False, told, others, sizes)
 
     def _sizes(self, offset: Dim, width: Dim) -> Iterator[tuple[Dim, int]]:
         """The address and width for each size that an unknown element type may have."""
@@ -142,13 +141,13 @@ class _Judge:
     def _differs(self, d: Dim) -> bool:
         return any(name in AXES or name in self.varying for name in d.names())
 
-    def _shape(self, access: Access, offset: Dim) -> tuple[tuple[int, int, int], str]:
-        """The block's shape, and what had to be supposed of it."""
+    def _shape(self, access: Access, offset: Dim) -> tuple[tuple[int, int, int], dict[str, int]]:
+        """The block's shape, and what its sizes had to be supposed to be multiples of."""
         x, y, z = self.run.setting.block
         if x is not None:
-            return (x, y or WARP, z or 1), ""
+            return (x, y or WARP, z or 1), {}
         rows = {"threadIdx.y", "threadIdx.z"} & set(offset.names())
-        return (WARP, 1, 1), "blockDim.x is a multiple of 32" if rows else ""
+        return (WARP, 1, 1), {"blockDim.x": WARP} if rows else {}
 
     def _lanes(self, shape: tuple[int, int, int], warp: int) -> Lanes:
         found = self.by_warp.get((shape, warp))
@@ -211,8 +210,8 @@ class _Judge:
 
     def _outcomes(
         self, access: Access, offset: Dim, width: int, shape: tuple[int, int, int]
-    ) -> Iterator[tuple[Traffic | Conflict, tuple[str, ...]]]:
-        """One outcome for each value of what has to be tried."""
+    ) -> Iterator[tuple[Traffic | Conflict, tuple[tuple[str, int], ...]]]:
+        """One outcome for each value of what has to be tried, with what was supposed to divide."""
         todo: list[tuple[Dim, tuple[Dim, ...]]] = [(offset, access.conditions)]
         count = 0
         while todo:
@@ -224,12 +223,12 @@ class _Judge:
             lanes.forget()
             try:
                 address = lanes.spread(case)
-                needs: tuple[str, ...] = ()
+                needs: dict[str, int] = {}
                 self._try_strides(address)
                 if access.memory.space == "shared":
                     found: list[Traffic | Conflict] = [conflict(address, width, active)]
                 else:
-                    found, needs = self._traffic(address, width, active)
+                    found, needs = self._traffic(address, self._next_rows(case, shape, warp), width, active)
             except NeedsCases as need:
                 values = self._values(need)
                 count += len(values)
@@ -242,7 +241,7 @@ class _Judge:
                     todo.append((case.subs(given), passed))
                 continue
             for outcome in found:
-                yield outcome, (*lanes.assumed, *needs)
+                yield outcome, (*lanes.assumed.items(), *needs.items())
 
     def _try_strides(self, address: Spread) -> None:
         """Distances between lanes that are few numbers are tried one by one."""
@@ -254,30 +253,41 @@ class _Judge:
                         if self._has_few_values(name):
                             raise NeedsCases(name, 1)
 
+    def _next_rows(self, case: Dim, shape: Shape, warp: int) -> Spread:
+        """The addresses of the next warp, where it lies in other rows of the block than this one."""
+        x, y, z = shape
+        if x % WARP or y * z == 1 or not {"threadIdx.y", "threadIdx.z"} & set(case.names()):
+            return {}
+        try:
+            return self._lanes(shape, warp + x // WARP).spread(case) if warp + x // WARP < x * y * z // WARP else {}
+        except (Undecided, NeedsCases):
+            return {}
+
     def _traffic(
-        self, address: Spread, width: int, active: Numbers | None
-    ) -> tuple[list[Traffic | Conflict], tuple[str, ...]]:
-        """The traffic where rows begin at sectors, and what has to hold of sizes for them to.
+        self, address: Spread, next_rows: Spread, width: int, active: Numbers | None
+    ) -> tuple[list[Traffic | Conflict], dict[str, int]]:
+        """The traffic where rows begin at sectors, and what sizes have to be multiples of for them to.
 
         Positions that take every value, such as a loop's, are tried at each place in a sector.
         """
         first = traffic(address, width, active)
         if first.kind not in (Class.COALESCED, Class.MISALIGNED) or first.lanes == 1:
-            return [first], ()
-        needs: dict[str, None] = {}
+            return [first], {}
+        needs: dict[str, int] = {}
         step = SECTOR
-        for monomial, numbers in address.items():
+        for monomial, numbers in (*address.items(), *next_rows.items()):
             factor = gcd(SECTOR, *numbers)
             if not monomial or factor == SECTOR:
                 continue
             sizes = tuple((a, e) for a, e in monomial if not isinstance(a, str) or self._is_size(a))
             if sizes:
-                needs[f"{render(Dim(((sizes, 1),)))} is a multiple of {SECTOR // factor}"] = None
+                number = render(Dim(((sizes, 1),)))
+                needs[number] = lcm(SECTOR // factor, needs.get(number, 1))
             else:
                 symbol = self.run.symbols.known.get(str(monomial[0][0])) if len(monomial) == 1 else None
                 step = gcd(step, factor * gcd(*symbol.values) if symbol is not None and symbol.values else factor)
         others = (traffic(moved(address, by), width, active) for by in sorted({step, SECTOR - step} - {SECTOR, 0}))
-        return [first, *others], tuple(needs)
+        return [first, *others], needs
 
     def _values(self, need: NeedsCases) -> list[Dim]:
         symbol = self.run.symbols.known.get(need.name)

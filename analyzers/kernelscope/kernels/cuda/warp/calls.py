@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kernelscope.dims import Dim, dim
+from kernelscope.kernels.cuda.warp.departures import Departures, all_of
 from kernelscope.kernels.cuda.warp.expressions import cast, evaluate, place_of
 from kernelscope.kernels.cuda.warp.machine import Machine
 from kernelscope.kernels.cuda.warp.merging import select
@@ -254,8 +255,13 @@ def run_body(m: Machine, body: list[t.Stmt], names: Names, reference: bool = Fal
 
     before = len(m.conditions)
     returned = Returned(reference, before)
+    inside = Departures(m, ("return",)) if m.calls else None
+    if inside is not None:
+        returned.departures.append(inside)
     run(m, body, names, returned)
     del m.conditions[before:]
+    if inside is not None:
+        inside.merge("return")
     if not returned.values:
         return Cell(Data(), NO_TYPE)
     if len(returned.values) == 1:
@@ -264,18 +270,8 @@ def run_body(m: Machine, body: list[t.Stmt], names: Names, reference: bool = Fal
     value = m.load(last, Span(0, 0)) if isinstance(last, InMemory) else last.value
     for conditions, place in reversed(returned.values[:-1]):
         given = place.value if isinstance(place, Cell) else m.load(place, Span(0, 0))
-        value = select(m, _all(m, conditions), given, value, "result")
+        value = select(m, all_of(m, conditions), given, value, "result")
     return Cell(value, type_of(value))
-
-
-def _all(m: Machine, conditions: tuple[Dim, ...]) -> Dim:
-    result = dim(1)
-    for condition in conditions:
-        try:
-            result = result * condition
-        except ArithmeticError:
-            return m.too_large(result, condition)
-    return result
 
 
 def _closure_call(m: Machine, closure: Closure, node: t.Call, names: Names) -> Value:

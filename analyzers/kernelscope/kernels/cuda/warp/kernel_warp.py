@@ -114,7 +114,13 @@ class KernelWarp:
 
     @property
     def setting(self) -> Setting:
-        return self._way.setting if self._way is not None else Setting()
+        return self._way.setting if self._way is not None else Setting(numbers=self._defaults)
+
+    @cached_property
+    def _defaults(self) -> dict[str, int]:
+        """Numbers of template parameters that nobody gives."""
+        defaults = ((p.name, _number(p.default)) for p in self.facts.function.templates if p.type and p.default)
+        return {name: number for name, number in defaults if number is not None}
 
     @property
     def differs_by_launch(self) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import factorial, gcd
+from math import factorial, gcd, lcm
 
 from kernelscope.dims import Dim, dim, render
 from kernelscope.dims.monomial import Atom, Monomial, Opaque, over, times
@@ -58,8 +58,8 @@ class Lanes:
 
     threads: Mapping[str, Numbers]
     varying: Mapping[str, str] = field(default_factory=dict[str, str])
-    assumed: dict[str, None] = field(default_factory=dict[str, None])
-    """What was taken for granted, in words: `C is a multiple of 32`."""
+    assumed: dict[str, int] = field(default_factory=dict[str, int])
+    """What was taken for granted: that the first is a multiple of the second."""
     known: dict[Dim, Spread] = field(default_factory=dict[Dim, Spread])
     is_size: Callable[[str], bool] = lambda name: True
     """Whether a name is a size or stride, which code keeps divisible, and no counter."""
@@ -220,7 +220,7 @@ class Lanes:
         if span > 1 and not self.is_long(divisor):
             raise Undecided(f"depends on `{render(divisor)}`")
         if span > 1:
-            self.assumed[f"{render(divisor)} is a multiple of {_power_above(span)}"] = None
+            self._assume(render(divisor), _power_above(span))
         if atom.op == "//":
             if rest:
                 _add(whole, {_opaque("//", _dim_of(rest), divisor): (1,) * self.count})
@@ -237,8 +237,11 @@ class Lanes:
             raise NeedsCases(names[0], needed)
         if len(names) < len(monomial) and not _divides(Dim(((monomial, 1),)), needed):
             raise Undecided(f"whether `{render(Dim(((monomial, 1),)))}` is a multiple of {needed}")
-        self.assumed[f"{render(Dim(((monomial, 1),)))} is a multiple of {needed}"] = None
+        self._assume(render(Dim(((monomial, 1),))), needed)
         return needed
+
+    def _assume(self, number: str, divisor: int) -> None:
+        self.assumed[number] = lcm(divisor, self.assumed.get(number, 1))
 
     def _extreme(self, atom: Opaque, args: list[Spread]) -> Spread:
         """Of bounds that are the same in all lanes nothing is felt in the middle of the data."""
@@ -263,6 +266,8 @@ class Lanes:
             compared = (n < 0 for n in plain) if atom.op == "<" else (n == 0 for n in plain)
             return {UNIT: tuple(int(n) for n in compared)}
         if atom.op == "==":
+            if all(self._is_position(m) for m in difference if m):
+                return {UNIT: (0,) * self.count}  # borders of the data are no part of its middle
             raise Undecided("a comparison of unknown numbers")
         above = all(n >= 0 for numbers in unknown for n in numbers)
         below = all(n <= 0 for numbers in unknown for n in numbers)
@@ -272,6 +277,10 @@ class Lanes:
                 raise Undecided("a comparison of unknown numbers")
             below = left
         return {UNIT: (int(below),) * self.count}
+
+    def _is_position(self, monomial: Monomial) -> bool:
+        """Whether a term is a size or the place of a block: large, and not a number that takes every value."""
+        return all(isinstance(a, str) and (a.startswith("blockIdx.") or self.is_size(a)) for a, _ in monomial)
 
     def _bits(self, op: str, args: list[Spread]) -> Spread:
         """Symbolic parts that are multiples of a power of two above all plain numbers keep out of the way."""

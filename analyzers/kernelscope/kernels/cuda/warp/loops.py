@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from kernelscope.dims import Dim, dim
 from kernelscope.dims.monomial import Opaque
+from kernelscope.kernels.cuda.warp.departures import Departures
 from kernelscope.kernels.cuda.warp.expressions import evaluate, evaluate_base, truth
 from kernelscope.kernels.cuda.warp.loop_text import loop_text, stays, step_of
 from kernelscope.kernels.cuda.warp.machine import Machine
@@ -50,28 +51,34 @@ def loop(m: Machine, node: t.For | t.While, names: Names, returned: Returned) ->
         return End.THROUGH
     round_number = m.symbols.new("k", Symbol("", 0, counter=True))
     open_ones = [c for c in changed if not _made_linear(m, c, node, round_number, inner)]
-    followed = bool(open_ones) and _try_round(m, node, open_ones, round_number, inner, returned)
+    left = _try_round(m, node, open_ones, round_number, inner, returned) if open_ones else None
     _note_range(m, node, changed, round_number, inner)
-    if followed:
-        _leave(m, node, changed, first, round_number)
+    if left is not None:
+        _leave(m, node, changed, first, round_number, left)
         return End.THROUGH
     before = len(m.conditions)
     m.loops += 1
     if test is not None and not (isinstance(node, t.While) and node.after):
         m.conditions.append(truth(m, test, inner))
-    _round(m, node, inner, returned)
+    left = _round(m, node, inner, returned)
     del m.conditions[before:]
     m.loops -= 1
-    _leave(m, node, changed, first, round_number)
+    _leave(m, node, changed, first, round_number, left)
     return End.THROUGH
 
 
-def _round(m: Machine, node: t.For | t.While, names: Names, returned: Returned) -> None:
+def _round(m: Machine, node: t.For | t.While, names: Names, returned: Returned) -> Departures:
+    """Follow the body, the step and a test at the end; the paths that left the round early."""
+    left = Departures(m, ("break", "continue"))
+    returned.departures.append(left)
     run(m, node.body, Names(names), returned)
+    returned.departures.pop()
+    left.merge("continue")
     if isinstance(node, t.For) and node.step is not None:
         evaluate(m, node.step, names)
     if isinstance(node, t.While) and node.after:
         truth(m, node.test, names)
+    return left
 
 
 def _quiet_truth(m: Machine, test: t.Expr, names: Names) -> Dim:
@@ -161,10 +168,10 @@ def _advanced(m: Machine, before: Value, step: Dim, rounds: Dim) -> Value:
 
 def _try_round(
     m: Machine, node: t.For | t.While, changed: list[_Changed], rounds: Dim, names: Names, returned: Returned
-) -> bool:
+) -> Departures | None:
     """Run the body once on names for the unknown values, and conclude from what they become.
 
-    True where that was all that is wanted of a round: variables are as at its end.
+    Where that was all that is wanted of a round, the paths that left it: variables are as at its end.
     """
     heads: list[tuple[_Changed, Dim | None]] = []
     for entry in changed:
@@ -180,13 +187,14 @@ def _try_round(
             heads.append((entry, None))
     tried = m.loops < MAX_TRIED_DEPTH
     after: dict[Cell, Value] = {}
+    left: Departures | None = None
     if tried:
         m.quiet += 1
         m.loops += 1
         m.logs.append({})
         before = len(m.conditions)
         quiet_returns = Returned(returned.reference, returned.before)
-        _round(m, node, names, quiet_returns)
+        left = _round(m, node, names, quiet_returns)
         after = m.reverted()
         del m.conditions[before:]
         m.loops -= 1
@@ -198,11 +206,11 @@ def _try_round(
         m.assign(entry.cell, concluded)
         if head is not None and head.name is not None and isinstance(concluded, Int | Pointer):
             began[head.name] = concluded.d if isinstance(concluded, Int) else concluded.offset
-    if not (tried and m.quiet) or loop_text(node).returns:
-        return False
+    if left is None or not m.quiet or loop_text(node).returns:
+        return None
     for cell, value in after.items():
         m.assign(cell, _with(m, value, began))
-    return True
+    return left
 
 
 def _with(m: Machine, value: Value, began: dict[str, Dim]) -> Value:
@@ -322,9 +330,19 @@ def _upper(test: Dim, rounds: Dim) -> int | None:
     return None
 
 
-def _leave(m: Machine, node: t.For | t.While, changed: list[_Changed], first: Dim, rounds: Dim) -> None:
-    """After the loop a variable is what it was before plus whole steps; how many is the same in all lanes or not."""
-    uniform = not m.symbols.varying(first)
+def _leave(
+    m: Machine, node: t.For | t.While, changed: list[_Changed], first: Dim, rounds: Dim, left: Departures
+) -> None:
+    """After the loop a variable is what it was before plus whole steps, or what a path that left the loop gave it;
+    how many steps is the same in all lanes or not."""
+    _let_run_out(m, node, changed, first, rounds, left)
+    left.merge("break", {entry.cell: entry.name for entry in changed})
+
+
+def _let_run_out(
+    m: Machine, node: t.For | t.While, changed: list[_Changed], first: Dim, rounds: Dim, left: Departures
+) -> None:
+    uniform = not m.symbols.varying(first) and not left.uneven("break")
     count = m.symbols.known[rounds.name].values if rounds.name is not None else ()
     last = dim(len(count)) if count and not loop_text(node).leaves else m.symbols.new("rounds", Symbol())
     for entry in changed:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from kernelscope.dims import Dim, dim
+from kernelscope.kernels.cuda.warp.departures import Departures
 from kernelscope.kernels.cuda.warp.expressions import evaluate, place_of, truth
 from kernelscope.kernels.cuda.warp.machine import Machine, written_name
 from kernelscope.kernels.cuda.warp.merging import select
@@ -47,6 +48,15 @@ class Returned:
     reference: bool
     before: int
     values: list[tuple[tuple[Dim, ...], Place]] = field(default_factory=list["tuple[tuple[Dim, ...], Place]"])
+    departures: list[Departures] = field(default_factory=list[Departures])
+    """Of the function and of the loops around a statement, the innermost last."""
+
+    def departs(self, kind: str) -> None:
+        """A path leaves the round or the function."""
+        for place in reversed(self.departures):
+            if kind in place.kinds:
+                place.add(kind)
+                return
 
 
 def run(m: Machine, body: list[t.Stmt], names: Names, returned: Returned) -> End:
@@ -78,8 +88,10 @@ def statement(m: Machine, node: t.Stmt, names: Names, returned: Returned) -> End
             return run(m, node.body, Names(names), returned)
         case t.Return():
             _return(m, node, names, returned)
+            returned.departs("return")
             return End.LEFT
         case t.Jump():
+            returned.departs(node.kind)
             return End.LEFT
         case t.Switch():
             return _switch(m, node, names, returned)

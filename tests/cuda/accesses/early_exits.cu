@@ -1,0 +1,76 @@
+// Values on paths that leave a loop, a round or a function early, and choices at the borders of the data.
+
+//@ block 256
+__global__ void search_for_each_thread(const double *cdf, const double *u, const float *xs, float *out, int n) {
+  int i = blockIdx.x * blockDim.x + threadIdx.x;
+  int index = -1;
+  for (int x = 0; x < n; x++) {
+    if (cdf[x] >= u[i]) {  //: cdf load: broadcast (8 bytes) | u load: coalesced (stride 1, 8 bytes/lane)
+      index = x;
+      break;
+    }
+  }
+  if (index == -1) index = n - 1;
+  out[i] = xs[index];  //: xs load: scattered (data-dependent: an index comes from memory (u[…])) | out store: coalesced (stride 1, 4 bytes/lane)
+}
+
+//@ block 256
+__global__ void search_together(const int *flag, const float *rows, float *out, int n, int columns) {
+  int row = -1;
+  for (int x = 0; x < n; x++) {
+    if (flag[x] > 0) {  //: flag load: broadcast (4 bytes)
+      row = x;
+      break;
+    }
+  }
+  out[threadIdx.x] = rows[row * columns + threadIdx.x];  //: rows load: coalesced (stride 1, 4 bytes/lane, if columns is a multiple of 8) | out store: coalesced (stride 1, 4 bytes/lane)
+}
+
+__device__ void pick(int t, int &at) {
+  if (t % 2 == 0) {
+    at = t * 2;
+    return;
+  }
+  at = t;
+}
+__device__ void find(const int *table, int value, int &at) {
+  for (int k = 0; k < 8; k++) {
+    if (table[k] == value) {
+      at = k;
+      return;
+    }
+  }
+  at = 7;
+}
+
+//@ block 256
+__global__ void helpers_that_return_early(const float *xs, const int *table, const int *values, float *out) {
+  int near, found;
+  pick(threadIdx.x, near);
+  out[threadIdx.x] = xs[near];  //: xs load: uncoalesced (strided, 50 % of sectors used) | out store: coalesced (stride 1, 4 bytes/lane)
+  find(table, values[threadIdx.x], found);  //: values load: coalesced (stride 1, 4 bytes/lane) | table load via find: broadcast (4 bytes)
+  out[threadIdx.x + 256] = xs[found];  //: xs load: scattered (data-dependent: an index comes from memory (values[…])) | out store: coalesced (stride 1, 4 bytes/lane)
+}
+
+//@ block 64, 4
+__global__ void clamped_neighbours(const float *in, float *out, int nx, int ny) {
+  int i = blockIdx.x * blockDim.x + threadIdx.x;
+  int j = blockIdx.y * blockDim.y + threadIdx.y;
+  int c = j * nx + i;
+  int west = i == 0 ? c : c - 1;
+  int south = j == ny - 1 ? c : c + nx;
+  out[c] = in[south];  //: in load: coalesced (stride 1, 4 bytes/lane, if nx is a multiple of 8) | out store: coalesced (stride 1, 4 bytes/lane, if nx is a multiple of 8)
+  out[c] += in[west];  //: in load: partially coalesced (misaligned, 5 sectors for 4, 4 bytes/lane, if nx is a multiple of 8) | out load: coalesced (stride 1, 4 bytes/lane, if nx is a multiple of 8) | out store: coalesced (stride 1, 4 bytes/lane, if nx is a multiple of 8)
+}
+
+//@ block 128
+__global__ void rounds_cut_short(const int *skip, const float *in, float *out) {
+  for (int k = 0; k < 4; k++) {
+    int at = k * 128 + threadIdx.x;
+    if (skip[k]) {  //: skip load: broadcast (4 bytes)
+      at = 0;
+      continue;
+    }
+    out[at] = in[at];  //: in load: coalesced (stride 1, 4 bytes/lane) | out store: coalesced (stride 1, 4 bytes/lane)
+  }
+}
