@@ -241,6 +241,9 @@ def _accesses(warp: KernelWarp, space: str) -> Iterator[Line]:
         yield Line(f"not known: no access to `{held}` was followed")
     if lines and warp.launch is not None and warp.differs_by_launch:
         yield Line(f"as launched at L{warp.launch.line} `{Path(warp.launch.unit.path).name}`", _place(warp.launch))
+    elif lines and warp.launch is None and warp.setting.numbers:
+        given = ", ".join(f"`{name}` = {number}" for name, number in warp.setting.numbers.items())
+        yield Line(f"with what the template gives by default: {given}")
 
 
 def _held(facts: KernelFacts, space: str) -> str:

@@ -253,7 +253,7 @@ class _Judge:
                         if self._has_few_values(name):
                             raise NeedsCases(name, 1)
 
-    def _next_rows(self, case: Dim, shape: Shape, warp: int) -> Spread:
+    def _next_rows(self, case: Dim, shape: tuple[int, int, int], warp: int) -> Spread:
         """The addresses of the next warp, where it lies in other rows of the block than this one."""
         x, y, z = shape
         if x % WARP or y * z == 1 or not {"threadIdx.y", "threadIdx.z"} & set(case.names()):

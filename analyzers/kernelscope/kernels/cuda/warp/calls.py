@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kernelscope.dims import Dim, dim
+from kernelscope.dims import dim
 from kernelscope.kernels.cuda.warp.departures import Departures, all_of
 from kernelscope.kernels.cuda.warp.expressions import cast, evaluate, place_of
 from kernelscope.kernels.cuda.warp.machine import Machine
