@@ -198,6 +198,8 @@ def test_it_is_seen(source: Source, find: Finder, text: str, fragments: tuple[st
             positions.rotations,
             "def forward(x, cos, sin):\n    v, g = x.chunk(2, dim=-1)\n    return turn(v, cos, sin) * g\n",
         ),
+        (caches.paging, "def unpack_weight(i, k, n, o):\n    return i[k] * n + o\n"),
+        (caches.paging, "def mask_kv_blocks(n, size):\n    return (n + size - 1) // size\n"),
         (trees.trees, TREE.replace("split_node", "copy")),
         (lengths.lengths, "def f(q):\n    return attend(q, mask=None)\n"),
         (lengths.lengths, "def f(width):\n    return Conv2d(width, width, 3, padding=1)\n"),

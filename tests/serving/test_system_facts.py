@@ -14,7 +14,7 @@ from kernelscope.serving.channels import channels
 from kernelscope.serving.claims import PythonSource
 from kernelscope.serving.collectives import collectives
 from kernelscope.serving.constraints import c_constraints, constraints
-from kernelscope.serving.lifecycle import transitions
+from kernelscope.serving.lifecycle import states_only, transitions
 from kernelscope.serving.metrics import metrics
 from kernelscope.serving.parameters import parameters
 from kernelscope.serving.processes import routes, started
@@ -235,3 +235,11 @@ def test_block_pointers_of_kernels_are_not_paging(source: Source) -> None:
         """
     )
     assert [c.name for c in caches.paging(file)] == ["slot slot"]
+
+
+def test_states_are_called_so_or_are_several(source: Source) -> None:
+    text = "def f(r, s):\n    r.plan = Plan.RING\n    r.step = Step.ONE\n    s.step = Step.TWO\n"
+    found = list(transitions(source(text)))
+    assert [x.state for x in states_only(found)] == ["Step.ONE", "Step.TWO"]
+    found += transitions(source("def g(r):\n    r.status = Job.DONE\n"))
+    assert [x.state for x in states_only(found)] == ["Job.DONE"]

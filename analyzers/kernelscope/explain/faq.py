@@ -11,12 +11,14 @@ from dataclasses import dataclass, replace
 from kernelscope.explain.faq_answers import (
     Answer,
     about,
+    architectures,
     barriers,
     block_sizes,
     both,
     collectives,
     constraints,
     context_limits,
+    first,
     metrics,
     numbers,
     parallel_sizes,
@@ -34,6 +36,8 @@ from kernelscope.serving.system import System
 
 Json = dict[str, object]
 Evidence = Callable[..., list[Json]]
+POLICIES = r"sched\w*polic|polic\w*sched|^_*polic(?:y|ies)$|(?:queue|batch|preempt\w*|admission)_polic|priorit"
+"""Names of settings that say in which order requests are served; downloads and errors have policies, too."""
 MAX_CLAIMS = 6
 """Claims joined into one answer; more make further answers to the same question."""
 MAX_ANSWER = 1_500
@@ -53,7 +57,10 @@ class Question:
 
 QUESTIONS: tuple[Question, ...] = (
     Question("batching.strategy", "batching", "Continuous or static batching, and how are requests added mid-batch?",
-             about("serving.batching", "admission"), "loops that move requests between queues under limits"),
+             first(about("serving.batching", "admission"),
+                   procedures("serving.batching", r"admit|(?:form|next)_\w*batch|can_?prefill"),
+                   procedures("serving.scheduling", r"admit|schedule_?req|(?:form|next)_\w*batch")),
+             "loops that move requests between queues under limits"),
     Question("batching.limits", "batching", "What limits a batch?",
              numbers(r"batch(?:ed)?_(?:size|tokens)|max_(?:num|batch|tokens|prefill|running|seqs)|num_seqs|chunk"),
              "parameters about batches"),
@@ -67,7 +74,9 @@ QUESTIONS: tuple[Question, ...] = (
                   procedures("serving.scheduling", "preempt|retract|swap_out")),
              "preempt: requests freed and queued again"),
     Question("kv_cache.layout", "kv_cache", "Paged or contiguous KV cache: how is it laid out and allocated?",
-             about("serving.kv_cache"), "kv cache: paged slot arithmetic, cache buffers, free lists, reference counts"),
+             first(about("serving.kv_cache"),
+                   both(settings(r"kv_?cache"), procedures("serving.kv_cache", "alloc|cache"))),
+             "kv cache: paged slot arithmetic, cache buffers, free lists, reference counts"),
     Question("kv_cache.block", "kv_cache", "What is the block or page size?",
              block_sizes, "parameters of blocks and pages"),
     Question("kv_cache.kinds", "kv_cache", "Which cache managers exist?", registered("cache"), "registries of caches"),
@@ -75,10 +84,11 @@ QUESTIONS: tuple[Question, ...] = (
              both(about("serving.prefix_cache"), settings(r"prefix_?(?:cach|match|reuse|shar)|radix")),
              "prefix hashes over tokens, radix trees"),
     Question("kv_cache.offload", "kv_cache", "Is the cache swapped or offloaded?",
-             both(settings(r"swap|offload|cpu_cache|host_cache"), procedures("serving.kv_cache", "swap|offload")),
+             both(settings(r"swap|cpu_cache|host_cache|(?:kv|cache)\w*offload|offload\w*(?:kv|cache)"),
+                  procedures("serving.kv_cache", "swap|offload")),
              "parameters and functions about swapping and offloading"),
     Question("scheduling.policy", "scheduling", "FCFS, priority or custom: in which order are requests served?",
-             both(about("serving.scheduling", "policy|order|which batch"), settings(r"polic|priorit")),
+             both(about("serving.scheduling", "policy|order|which batch"), settings(POLICIES)),
              "waiting queues and their operations"),
     Question("scheduling.prefill_decode", "scheduling", "Are prefill and decode separated or mixed in a step?",
              both(about("serving.scheduling", r"prefill.*(?:first|separate|mix)|mixed:|which batch runs|never mixes"),
@@ -93,7 +103,7 @@ QUESTIONS: tuple[Question, ...] = (
     Question("scheduling.states", "scheduling", "Which states does a request have?", states,
              "enum members stored in a status attribute"),
     Question("scheduling.switches", "scheduling", "Which switches change scheduling?",
-             settings(r"sched|overlap|polic|priorit|preempt"), "parameters about scheduling"),
+             settings(rf"sched|overlap|preempt|{POLICIES}"), "parameters about scheduling"),
     Question("scalability.disaggregation", "scalability", "Is prefill disaggregated from decode?",
              both(settings(r"disagg|kv_role|kv_connector|kv_transfer|is_producer"),
                   procedures("serving.kv_cache", "migrat|disagg|transfer|send_kv|recv_kv")),
@@ -118,9 +128,9 @@ QUESTIONS: tuple[Question, ...] = (
     Question("hardware.alignment", "hardware", "Which alignments and divisibilities are required?",
              constraints("alignment", "divisibility", "power_of_two"), "constraints on alignment and divisibility"),
     Question("hardware.arch", "hardware", "What is the minimum GPU architecture?",
-             constraints("arch"), "constraints on the architecture"),
+             architectures, "constraints on the architecture"),
     Question("hardware.graphs", "hardware", "Are CUDA graphs used, and when not?",
-             about("topology.execution"), "captures and replays of CUDA graphs"),
+             about("topology.execution", "graph|captur|replay"), "captures and replays of CUDA graphs"),
     Question("fusion.operations", "fusion", "What operations are fused together?",
              about("faq.fusion"), "compiled functions, kernels with several results, residual adds in norms"),
     Question("fusion.qk_norm_rope", "fusion", "Are QK-norm and RoPE fused, and in which order do they run?",

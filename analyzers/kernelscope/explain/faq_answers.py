@@ -15,7 +15,10 @@ from kernelscope.serving.parameters import Parameter
 from kernelscope.serving.sections import words
 from kernelscope.serving.system import System
 
-STATUS = {"status", "state", "states", "stage", "phase"}
+SERVERS = {"engine", "server", "scheduler", "serving", "serve", "cache", "runtime", "sched", "parallel"}
+MOST_OWNERS = 3
+MOST_PLACES = 8
+MOST_FUNCTIONS = 4
 
 Answer = Callable[[System], Iterator[Claim]]
 
@@ -26,6 +29,19 @@ def both(*answers: Answer) -> Answer:
     def find(system: System) -> Iterator[Claim]:
         for answer in answers:
             yield from answer(system)
+
+    return find
+
+
+def first(*answers: Answer) -> Answer:
+    """The first selection that finds anything."""
+
+    def find(system: System) -> Iterator[Claim]:
+        for answer in answers:
+            found = list(answer(system))
+            if found:
+                yield from found
+                return
 
     return find
 
@@ -50,8 +66,11 @@ def settings(pattern: str) -> Answer:
     def find(system: System) -> Iterator[Claim]:
         meant = {name for name in system.setting_names if compiled.search(name.replace("-", "_"))}
         chosen = [p for p in system.settings if p.name in meant and not p.is_bare]
-        for p in sorted(chosen, key=lambda p: ("config" not in p.owner.lower(), -system.weight(p.location.path))):
-            yield _setting(p)
+        alike: dict[str, list[Parameter]] = {}
+        for p in sorted(chosen, key=lambda p: (_remoteness(p), -system.weight(p.location.path))):
+            alike.setdefault(_said(p), []).append(p)
+        for said, group in alike.items():
+            yield _setting(said, group)
         names = {p.name for p in chosen}
         subjects = {subject for subject in system.subjects if compiled.search(subject)}
         for c in system.demands:
@@ -92,12 +111,12 @@ def context_limits(system: System) -> Iterator[Claim]:
 def block_sizes(system: System) -> Iterator[Claim]:
     """Sizes and numbers of blocks of a cache; where nothing is seen to be paged only those that name a cache."""
     if is_paged(system):
-        yield from settings(r"block_size|page_size|kvcache|kv_cache|num_blocks|num_pages")(system)
+        yield from settings(r"(?<!weight_)block_size|page_size|kvcache|kv_cache|num_blocks|num_pages")(system)
         return
     yield from settings(r"page_size|kvcache|kv_cache_block|kv_block")(system)
     for p in system.settings:
-        if p.name.endswith("block_size") and {"cache", "kv", "block"} & set(words(p.owner)):
-            yield _setting(p)
+        if p.name.replace("-", "_").strip("_") == "block_size" and {"cache", "kv", "block"} & set(words(p.owner)):
+            yield _setting(_said(p), [p])
 
 
 def barriers(system: System) -> Iterator[Claim]:
@@ -107,13 +126,31 @@ def barriers(system: System) -> Iterator[Claim]:
             yield claim
 
 
-def _setting(p: Parameter) -> Claim:
-    text = f"{p.owner or 'module'}.{p.name} {p.default}"
+def _remoteness(p: Parameter) -> int:
+    """Configurations of servers come before others, those before what is no configuration."""
+    spoken = set(words(p.owner))
+    return 0 if SERVERS & spoken and p.is_of_configuration else 1 if p.is_of_configuration else 2
+
+
+def _said(p: Parameter) -> str:
+    text = f"{p.name} {p.default}"
     if p.choices:
         text += f", one of {', '.join(p.choices)}"
     for o in p.overrides[:2]:
         text += f", becomes {o.value}" + (f" if {o.condition}" if o.condition else "")
-    return Claim(p.name, text, (p.location, *(e for o in p.overrides[:2] for e in o.evidence)))
+    return text
+
+
+def _setting(said: str, group: list[Parameter]) -> Claim:
+    """A setting; one that several classes have alike names some of them."""
+    first = group[0]
+    owner = f"{first.owner or 'module'}.{said}"
+    if len(group) > 1:
+        others = list(dict.fromkeys(p.owner or "module" for p in group[1:]))
+        more = f" and {len(others) - MOST_OWNERS} more" if len(others) > MOST_OWNERS else ""
+        owner += f" (also in {', '.join(others[:MOST_OWNERS])}{more})"
+    places = [place for p in group for place in (p.location, *(e for o in p.overrides[:2] for e in o.evidence))]
+    return Claim(first.name, owner, tuple(places[:MOST_PLACES]))
 
 
 def _constraint(c: Constraint) -> Claim:
@@ -132,24 +169,24 @@ def constraints(*kinds: str) -> Answer:
     return find
 
 
+def architectures(system: System) -> Iterator[Claim]:
+    """Constraints that compare an architecture with another."""
+    for claim in constraints("arch")(system):
+        if re.search(r"[<>=]=|[<>]| in ", claim.value):
+            yield claim
+
+
 def states(system: System) -> Iterator[Claim]:
     """States of requests and their transitions."""
-    used = status_enums(system)
+    used = {x.enum for x in system.transitions}
     for registry in system.registries:
         if registry.kind == "enum" and registry.name.rpartition(".")[2] in used:
             members = ", ".join(entry.key for entry in registry.entries)
             where = (registry.location, *(entry.location for entry in registry.entries))
             yield Claim(registry.name, f"status states of {registry.name}: {members}", where)
-    for x in (x for x in system.transitions if x.enum in used):
+    for x in system.transitions:
         guard = f" if {x.condition}" if x.condition else ""
         yield Claim(x.state, f"{x.subject} becomes {x.state} in {x.where}{guard}", (x.location,))
-
-
-def status_enums(system: System) -> set[str]:
-    """Enums whose members are states: those that names call a status where any is called so."""
-    used = {x.enum for x in system.transitions}
-    named = {x.enum for x in system.transitions if STATUS & {*words(x.enum), *words(x.subject.rpartition(".")[2])}}
-    return named or used
 
 
 def collectives(system: System) -> Iterator[Claim]:
@@ -192,7 +229,7 @@ def registered(pattern: str) -> Answer:
         for registry in system.registries:
             if (
                 compiled.search(registry.name)
-                and registry.kind != "enum"
+                and (registry.kind != "enum" or "backend" in words(registry.name))
                 and not system.is_aside(registry.location.path)
             ):
                 keys = ", ".join(f"{e.key} → {e.implementation}" for e in registry.entries[:30])
@@ -227,13 +264,13 @@ def synchronisation(system: System) -> Iterator[Claim]:
 
 
 def procedures(section: str, pattern: str) -> Answer:
-    """Functions of a section whose names speak of something, by their steps."""
+    """Functions of a section whose names speak of something, those that do most, by their steps."""
     compiled = re.compile(pattern, re.IGNORECASE)
 
     def find(system: System) -> Iterator[Claim]:
-        for p in system.procedures:
-            if p.section == section and compiled.search(p.name):
-                steps = "; ".join(line.strip() for line in p.steps[:400].splitlines())
-                yield Claim(p.name, f"{p.name}: {steps}", p.evidence[:3])
+        meant = (p for p in system.procedures if p.section == section and compiled.search(p.name))
+        for p in sorted(meant, key=lambda p: -min(p.size, 30) * p.weight)[:MOST_FUNCTIONS]:
+            steps = "; ".join(line.strip() for line in p.steps[:400].splitlines())
+            yield Claim(p.name, f"{p.name}: {steps}", p.evidence[:3])
 
     return find

@@ -85,7 +85,7 @@ def importance(p: Parameter) -> int:
     """What users set before what is merely fixed; fields that say nothing but their type come last."""
     if p.kind == "field" and not (p.expression or p.choices or p.overrides):
         return 4
-    if p.kind in ("option", "environment") or (p.kind == "field" and _is_configuration(p)):
+    if p.kind in ("option", "environment") or (p.kind == "field" and p.is_of_configuration):
         return 0
     if p.kind == "define" and p.overrides:
         return 1
@@ -104,10 +104,6 @@ def declared(system: System, name: str) -> list[Parameter]:
         found,
         key=lambda p: (importance(p) > 2, not FIRST.search(p.name), importance(p), -system.weight(p.location.path)),
     )
-
-
-def _is_configuration(p: Parameter) -> bool:
-    return bool({"config", "configuration", "args", "arguments", "options", "settings"} & set(words(p.owner)))
 
 
 def _parameter_claim(p: Parameter, places: Places) -> Json:
@@ -150,7 +146,8 @@ def _topology(system: System, places: Places) -> Json:
         "processes": [_process(s, places) for s in asides[:MOST_ROWS]],
         "channels": [
             {
-                "from": ", ".join(link.senders) or link.channel.where, "to": ", ".join(link.receivers),
+                "from": ", ".join(link.senders) or ("" if link.receivers else link.channel.where),
+                "to": ", ".join(link.receivers),
                 "transport": link.channel.transport, "pattern": link.pattern,
                 "address": link.channel.address or link.channel.name, "value": link.text,
                 "evidence": places.evidence(*link.evidence),
@@ -159,7 +156,7 @@ def _topology(system: System, places: Places) -> Json:
         ],
         "routes": [
             {"name": f"{r.method} {r.path}", "value": f"served by {r.handler}", "evidence": places.evidence(r.location)}
-            for r in list(system.routes)[:MOST_ROWS]
+            for r in [r for r in system.routes if not system.is_aside(r.location.path)][:MOST_ROWS]
         ],
         "addresses": places.claims(system.about("serving.topology.addresses"), MOST_CLAIMS),
         "parameters": [_parameter_claim(p, places) for p in declared(system, "topology")[:MOST_PARAMETERS]],

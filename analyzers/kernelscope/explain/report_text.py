@@ -89,9 +89,10 @@ def _claim(entry: Json) -> Iterator[str]:
         ):
             continue
         shown = ", ".join(map(str, cast("list[object]", value))) if isinstance(value, list) else str(value)
-        if "\n" in shown:
+        if "\n" in shown and key in PROSE:
             steps = shown.splitlines()[1:]
             continue
+        shown = " ".join(shown.split())
         parts.append(shown if key in PROSE else f"{key.replace('_', ' ')}: {shown}")
     places = _places(entry, 1 if steps else MOST_PLACES)
     said = ": ".join(filter(None, (f"**{head}**" if head else "", " · ".join(parts))))

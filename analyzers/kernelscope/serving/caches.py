@@ -19,6 +19,9 @@ POSITIONS = {"pos", "position", "positions", "offset", "index", "idx", "step"}
 ELEMENT_SIZES = {"itemsize", "element_size", "_element_size", "get_dtype_size", "dtype_size"}
 ALLOCATORS = {"empty", "zeros", "full", "ones", "zeros_like", "empty_like", "allocate", "rand", "randn"}
 
+KEPT_STATE = {"cache", "kv", "pool", "page", "pages", "slot", "slots", "memory", "state", "states", "block", "blocks"}
+"""Words of what keeps the state of requests."""
+
 
 def paging(source: PythonSource) -> Iterator[Claim]:
     """Slot arithmetic of paged caches: `table[pos // B] * B + pos % B`, and block counts by rounding up."""
@@ -27,6 +30,8 @@ def paging(source: PythonSource) -> Iterator[Claim]:
         for node in own(scope.node):
             if not isinstance(node, t.BinOp):
                 continue
+            if _about_weights(scope.qualified_name, source.path.stem):
+                break
             if node.op in ("+", "-") and node not in parts and _is_slot(node):
                 yield Claim(
                     f"{scope.qualified_name} slot", f"paged: slot = {source.quote(node)}", (source.at(node),),
@@ -39,8 +44,18 @@ def paging(source: PythonSource) -> Iterator[Claim]:
 
 def _about_caches(*names: str) -> bool:
     """Whether names speak of caches or requests; sizes are rounded up to blocks in many other places."""
+    spoken = {word for name in names for word in words(name)}
+    if spoken & {"mask", "sparse", "tile", "tiles"}:
+        return False
+    whose = {"kv", "cache", "page", "pages", "slot", "slots", "seq", "sequence", "request"}
+    return bool(spoken & whose) or ("block" in spoken and bool(spoken & {"manager", "allocator", "scheduler", "pool"}))
+
+
+def _about_weights(*names: str) -> bool:
+    """Whether names speak of packed weights or of products, whose groups and tiles are indexed like pages."""
     return any(
-        {"kv", "cache", "page", "pages", "slot", "slots", "seq", "sequence", "request", "block"} & set(words(n))
+        {"quant", "quantize", "quantization", "pack", "dequantize", "matmul", "gemm", "expert", "experts"}
+        & set(words(n))
         for n in names
     )
 
@@ -88,6 +103,9 @@ def buffers(source: PythonSource) -> Iterator[Claim]:
             known = _shapes(scope).get(named) if named is not None else None
             sizes = _sizes(known[0] if known is not None else shape, call.args)
             is_cache = bool({"cache", "kv"} & set(words(f"{scope.qualified_name}.{name}")))
+            spoken = {*words(scope.qualified_name), *words(name), *words(source.path.stem)}
+            if not is_cache and not spoken & KEPT_STATE:
+                continue
             if len(sizes) < MIN_CACHE_RANK - is_cache or any(isinstance(size, t.Starred) for size in sizes):
                 continue
             value = f"{name}: [{', '.join(source.quote(size) for size in sizes)}]"

@@ -197,8 +197,11 @@ def links(opened: Iterable[Channel], used: Iterable[Use]) -> list[Link]:
             seen.add(key)
             ends = by_name.get(channel.name, [])
             owners = {owner_of(other.where) for other in found if not other.pattern and other.name == channel.name}
-            if len(owners) > 1:  # several are called so: only what their own class does with them is theirs
-                ends = [use for use in ends if owner_of(use.where) == owner_of(channel.where)]
+            if len(owners) > 1:  # several are called so: only what their own class or file does with them is theirs
+                own = [use for use in ends if owner_of(use.where) == owner_of(channel.where)]
+                alone = sum(c.name == channel.name and c.location.path == channel.location.path for c in found) == 1
+                near = [use for use in ends if alone and use.location.path == channel.location.path]
+                ends = list(dict.fromkeys((*own, *near)))
             senders = tuple(dict.fromkeys(u.where for u in ends if u.sends))[:MOST_ENDS]
             receivers = tuple(dict.fromkeys(u.where for u in ends if not u.sends))[:MOST_ENDS]
             places = (channel.location, *(u.location for u in ends[: 2 * MOST_ENDS]))

@@ -15,6 +15,8 @@ from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Scope
 
+STATUS = {"status", "state", "states", "stage", "phase"}
+
 
 @dataclass(frozen=True, slots=True)
 class Transition:
@@ -117,3 +119,13 @@ def initial_states(source: PythonSource) -> Iterator[Transition]:
             state = t.dotted(statement.value) or ""
             if state.rpartition(".")[0].rpartition(".")[2][:1].isupper():
                 yield Transition(source.quote(statement.target), state, scope.node.name, "", source.at(statement))
+
+
+def states_only(transitions: list[Transition]) -> list[Transition]:
+    """Transitions of enums that are states: called so, or else stored with several of their members."""
+    stored: dict[str, set[str]] = {}
+    for x in transitions:
+        stored.setdefault(x.enum, set()).add(x.state)
+    named = {x.enum for x in transitions if STATUS & {*words(x.enum), *words(x.subject.rpartition(".")[2])}}
+    kept = named or {enum for enum, states in stored.items() if len(states) > 1}
+    return [x for x in transitions if x.enum in kept]

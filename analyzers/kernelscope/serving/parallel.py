@@ -139,7 +139,7 @@ STRATEGIES: tuple[tuple[str, frozenset[str]], ...] = (
     ("DP", frozenset({"data", "dp"})),
     ("EP", frozenset({"expert", "ep"})),
     ("CP", frozenset({"context", "cp"})),
-    ("SP", frozenset({"sequence", "sp"})),
+    ("SP", frozenset({"sequence", "sp", "ulysses", "ring"})),
     ("FSDP", frozenset({"fsdp", "zero"})),
 )
 SIZES = frozenset({"size", "degree", "world", "parallel", "parallelism", "stage", "ways", "num"})
@@ -154,7 +154,7 @@ def strategies(parameters: Iterable[Parameter]) -> dict[str, list[Parameter]]:
             continue
         for kind, names in STRATEGIES:
             full = {n for n in names if len(n) > 3}
-            if parts & (names - full) or (parts & full and parts & {"parallel", "parallelism", "stage"}):
+            if parts & (names - full) or (parts & full and parts & {"parallel", "parallelism", "stage", "degree"}):
                 found.setdefault(kind, []).append(p)
                 break
     return found

@@ -53,7 +53,12 @@ class Parameter:
     def is_bare(self) -> bool:
         """Whether it is a field that says nothing but its type, outside of a configuration."""
         says = self.expression or self.choices or self.overrides
-        return self.kind == "field" and not says and not CONFIGURED & set(words(self.owner))
+        return self.kind == "field" and not says and not self.is_of_configuration
+
+    @property
+    def is_of_configuration(self) -> bool:
+        """Whether its owner is a configuration, by its name."""
+        return bool(CONFIGURED & set(words(self.owner)))
 
 
 def parameters(source: PythonSource) -> list[Parameter]:

@@ -24,8 +24,8 @@ MAX_PLACES = 10
 FORWARD = {"forward", "__call__", "call", "setup"}
 COMPONENT = "components"
 SILENT = {"logger", "logging", "log", "warnings", "print", "nvtx", "super"}
-SILENT_FOLDERS = {"test", "tests", "benchmark", "benchmarks", "examples", "example", "docs", "scripts", "tools", "dev",
-                  "experimental", "experiments", "evaluation", "third_party", "3rdparty"}  # fmt: skip
+SILENT_FOLDERS = {"test", "tests", "bench", "benchmark", "benchmarks", "examples", "example", "docs", "scripts", "dev",
+                  "tools", "experimental", "experiments", "evaluation", "third_party", "3rdparty"}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -223,11 +223,14 @@ def orders(source: PythonSource) -> Iterator[Claim]:
                     targets=[t.Attribute() as queue],
                     value=t.Subscript(value=t.Attribute() as cut, slice=t.Slice(lower=t.Name(), upper=None)),
                 ) if t.dotted(queue) == t.dotted(cut) and REQUESTS & set(words(queue.attr)):
+                    passes = _gone_through(source, scope.node)
+                    if not passes:
+                        continue
                     value = (
                         f"policy FCFS (first come, first served): {source.quote(queue)} is gone through in its order "
                         f"and what was taken is cut off its front ({source.quote(node)})"
                     )
-                    places = (source.at(node), source.at(scope.node), *_gone_through(source, scope.node))
+                    places = (source.at(node), source.at(scope.node), *passes)
                     yield Claim(f"{scope.qualified_name} order", value, places)
                     continue
                 case t.Call(func=t.Name(id="next"), args=[t.Call(func=t.Name(id="iter"), args=[queue, *_])]):

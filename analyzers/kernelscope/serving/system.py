@@ -16,7 +16,7 @@ from kernelscope.serving.channels import Channel, Link, links
 from kernelscope.serving.claims import Claim
 from kernelscope.serving.collectives import Collective
 from kernelscope.serving.constraints import Constraint
-from kernelscope.serving.lifecycle import Transition
+from kernelscope.serving.lifecycle import Transition, states_only
 from kernelscope.serving.metrics import Metric
 from kernelscope.serving.numbering import numbering_claims
 from kernelscope.serving.parallel import Layer, layer_claims, plan_claims, sharded_layers
@@ -43,9 +43,11 @@ class System:
     _weights: dict[Path, int] = field(default_factory=dict[Path, int], repr=False)
 
     def about(self, section: str) -> list[Claim]:
-        """The claims that stand in a section; those of tests and examples only where there are no others."""
+        """The claims that stand in a section, without those of tests and examples."""
         found = self.claims.get(section, [])
-        return [claim for claim in found if not self.is_aside(claim.evidence[0].path)] or found
+        if len(self._asides) == len(self.readings):
+            return found
+        return [claim for claim in found if not self.is_aside(claim.evidence[0].path)]
 
     @cached_property
     def _asides(self) -> frozenset[Path]:
@@ -180,9 +182,10 @@ def join(readings: list[Reading]) -> System:
     enums = system.enums
     for reading in readings:
         system.collectives += reading.collectives
-        system.transitions += [x for x in reading.transitions if x.enum in enums]
+        system.transitions += (x for x in reading.transitions if x.enum in enums)
         for section, claims in reading.claims.items():
             system.claims.setdefault(section, []).extend(claims)
+    system.transitions = states_only(system.transitions)
     native = [n for r in readings if r.path.suffix not in PYTHON_SUFFIXES for n in r.numberings]
     python = [n for r in readings if r.path.suffix in PYTHON_SUFFIXES for n in r.numberings]
     system.claims.setdefault("units_of_work", []).extend(numbering_claims(python, native))

@@ -94,7 +94,7 @@ def _signals(source: PythonSource, where: str, function: t.FunctionDef | t.Class
             is_atomic = "atomic" in words(name)
             if not is_atomic and not ("release" in text or "notify" in words(name) or "signal" in words(name)):
                 continue
-            if not call.args:
+            if not call.args or t.dotted(call.func) == "signal.signal":
                 continue
             guard = " and ".join(all_guards_text(source, guards))
             said = f"{where} signals with {text}"
