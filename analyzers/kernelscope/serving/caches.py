@@ -54,7 +54,7 @@ def _about_caches(*names: str) -> bool:
 def _about_weights(*names: str) -> bool:
     """Whether names speak of packed weights or of products, whose groups and tiles are indexed like pages."""
     return any(
-        {"quant", "quantize", "quantization", "pack", "dequantize", "matmul", "gemm", "expert", "experts"}
+        {"quant", "quantize", "quantization", "pack", "unpack", "dequantize", "matmul", "gemm", "expert", "experts"}
         & set(words(n))
         for n in names
     )
