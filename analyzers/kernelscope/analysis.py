@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 class Analysis:
     """Questions about the files below `roots`.
 
-    Not thread-safe but for `set_text` and `files_changed`: ask from one thread. Offsets are bytes of the file.
+    Ask from one thread, or from several that take turns (see `turns`). Offsets are bytes of the file.
     Unknown files, offsets beyond the end and broken code give None or an empty answer, never an exception;
     `document` raises `UserError` where the user has to choose another target.
     """
@@ -64,6 +64,8 @@ class Analysis:
         self.cache_dir = cache_dir
         self.files = Files([str(root) for root in roots])
         self.workspace = Workspace(self.files, cache_dir)
+        self.beside: Callable[[Callable[[], None]], None] = lambda action: action()
+        """How something is done on another thread, where there is one."""
 
     @cached_property
     def navigation(self) -> Navigation:
@@ -146,19 +148,22 @@ class Analysis:
         from kernelscope.explain.tensor_hover import tensor_hover
         from kernelscope.explain.triton_hover import triton_hover
         from kernelscope.graph.cursor import cursor_at
-        from kernelscope.syntax.python.tree import ClassDef, FunctionDef
+        from kernelscope.syntax.python.tree import FunctionDef
 
         if self.triton.at(str(path), offset) is not None:
             return triton_hover(self.triton, module, path, offset, self.settings.gpu)
         cursor = cursor_at(module, offset)
-        if cursor is None or cursor.statement is not None:
-            return None  # a keyword, a comment, a string, an import: nothing that has a value
-        if isinstance(cursor.node, ClassDef) or (
-            isinstance(cursor.node, FunctionDef) and self.runs.is_behind(str(path))
-        ):
-            return None  # a head is told at once while it is typed; what the function returns follows in a pause
-        run = self.runs.exact_at(str(path), Span(offset, offset))
-        return tensor_hover(run, module, path, offset, self.settings.bindings)
+        if cursor is None or cursor.is_without_value:
+            return None
+        span = Span(offset, offset)
+        if isinstance(cursor.node, FunctionDef):
+            # Its head is told at once; what it returns only if that is soon known, and not while it is typed.
+            run = None if self.runs.is_behind(str(path)) else self.runs.soon_at(str(path), span)
+        elif self.runs.waits_for(str(path), span) and self.navigation.means_definitions(str(path), cursor):
+            return None
+        else:
+            run = self.runs.exact_at(str(path), span)
+        return tensor_hover(run, module, path, offset, self.settings.bindings) if run is not None else None
 
     def inlay_hints(self, path: Path, span: Span) -> Sequence[InlayHint]:
         """Shapes, blocks and ranges behind the names that `span` binds."""
@@ -185,18 +190,17 @@ class Analysis:
         """The files that were interpreted."""
         from kernelscope.interp.file_runs import FileRuns
 
-        return FileRuns(self.workspace)
+        return FileRuns(self.workspace, self.beside)
 
     def file_run(self, path: Path) -> FileRun:
         """The interpretation of a file as it is now."""
         return self.runs.exact(str(path))
 
-    def catch_up(self, opened: Iterable[Path], cancelled: Callable[[], bool]) -> bool:
-        """Use a pause: interpret a file that was opened, or that an edit made old, so that nobody waits.
-
-        Whether there was one.
+    def catch_up(self, opened: Iterable[Path], edited: bool, cancelled: Callable[[], bool]) -> bool:
+        """Use a pause: interpret a file that was opened, or with `edited` one that an edit made old, so that nobody
+        waits. Whether there was one.
         """
-        return self.runs.catch_up([str(path) for path in opened if is_python(path)], cancelled)
+        return self.runs.catch_up([str(path) for path in opened if is_python(path)], edited, cancelled)
 
     def lenses(self, path: Path) -> Sequence[Lens]:
         """Places for lenses; titles come from `resolve_lens`."""

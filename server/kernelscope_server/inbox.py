@@ -1,12 +1,14 @@
 """Messages that were read and not yet handled: in order, but for requests that somebody waits for at the keyboard.
 
-Order is only changed between requests that stand next to each other: a notification (an edit, say) is never overtaken.
-A request that is cancelled while it waits is taken out.
+Order is only changed between requests that stand next to each other: a notification (an edit, say) is never overtaken,
+and handled by itself. Only documents that take long to make are begun anew when it comes. A request that is cancelled
+while it waits is taken out.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Hashable
 
@@ -26,17 +28,29 @@ URGENCY = {
 """What is answered first; requests that are not named here come last."""
 
 STAY_IN_PLACE = ("initialize", "shutdown")
+PATIENT = ("workspace/executeCommand", "workspace/textDocumentContent", "textDocument/documentLink")
+"""What may take so long that nothing waits for it."""
+IN_PAUSES = 100
+"""The urgency of what nobody asked for yet."""
 MAX_LOOK_AHEAD = 256
 MAX_CANCELLED = 10_000
 
 
 class Inbox:
-    """A queue with one reader of the stream at its end and one thread that handles messages at its front."""
+    """A queue with one reader of the stream at its end and threads that handle messages at its front."""
 
     def __init__(self) -> None:
         self._messages: deque[object] = deque()
         self._cancelled: dict[Hashable, None] = {}
         self._change = threading.Condition()
+        self._in_hand = 0
+        """Messages that are being handled, but for what is patient."""
+        self._is_alone = False
+        """Whether what is in hand must be done before anything else is."""
+        self.takers = 0
+        """Threads that wait for a message."""
+        self._last = time.monotonic()
+        """When there was last something to do."""
 
     @property
     def waiting(self) -> bool:
@@ -45,23 +59,61 @@ class Inbox:
     def put(self, message: object) -> None:
         with self._change:
             self._messages.append(message)
-            self._change.notify()
+            self._last = time.monotonic()
+            self._change.notify_all()
 
-    def next(self, seconds: float) -> object | None:
-        """The message to handle now; None when there was none for so long."""
+    def next(self, seconds: float | None = None) -> object | None:
+        """The message to handle now, until it is `handled`; None when there was none for so long."""
         with self._change:
-            if not self._change.wait_for(lambda: self._messages, seconds):
+            self.takers += 1
+            place: int | None = None
+            if self._change.wait_for(lambda: self._first() is not None, seconds):
+                place = self._first()
+            self.takers -= 1
+            if place is None:
                 return None
-            best, best_rank = 0, _rank(self._messages[0])
-            for place, message in enumerate(self._messages):
-                rank = _rank(message)
-                if rank is None or best_rank is None or place > MAX_LOOK_AHEAD:
-                    break
-                if rank < best_rank:
-                    best, best_rank = place, rank
-            message = self._messages[best]
-            del self._messages[best]
+            message = self._messages[place]
+            del self._messages[place]
+            self._is_alone = _rank(message) is None
+            self._in_hand += not is_patient(message)
             return message
+
+    def _first(self) -> int | None:
+        """The place of the message to handle now."""
+        if not self._messages or self._is_alone:
+            return None
+        best, best_rank = 0, _rank(self._messages[0])
+        if best_rank is None:
+            return 0 if self._in_hand == 0 else None
+        for place, message in enumerate(self._messages):
+            rank = _rank(message)
+            if rank is None or place > MAX_LOOK_AHEAD:
+                break
+            if rank < best_rank:
+                best, best_rank = place, rank
+        return best
+
+    def handled(self, message: object) -> None:
+        """What `next` gave is done with."""
+        with self._change:
+            if not is_patient(message):
+                self._in_hand -= 1
+                self._is_alone = False
+            self._last = time.monotonic()
+            self._change.notify_all()
+
+    def wait_for_quiet(self, seconds: float) -> None:
+        """Waits until nothing was asked for so long, and all is answered but for what is patient."""
+        with self._change:
+            while (left := self._last + seconds - time.monotonic()) > 0 or self._messages or self._in_hand:
+                self._change.wait(max(left, 0.0) or None)
+
+    def stays_quiet(self, seconds: float) -> bool:
+        """Waits for so long; whether nothing was asked meanwhile."""
+        with self._change:
+            last = self._last
+            self._change.wait_for(lambda: self._last != last, seconds)
+            return self._last == last and not (self._messages or self._in_hand)
 
     def cancel(self, number: int | str) -> bool:
         """Take a waiting request out; False when it is being handled, or unknown: then `is_cancelled` says so."""
@@ -83,6 +135,17 @@ class Inbox:
     def done(self, number: Hashable) -> None:
         """A request was answered: its id may be used again."""
         self._cancelled.pop(number, None)
+
+
+def is_patient(message: object) -> bool:
+    """Whether nothing waits for what a message asks for."""
+    return is_table(message) and "id" in message and message.get("method") in PATIENT
+
+
+def urgency(message: object) -> int:
+    """How soon a message has its turn, among all that are being handled."""
+    rank = _rank(message)
+    return 0 if rank is None else rank + 1 if not is_patient(message) else IN_PAUSES - 1
 
 
 def _rank(message: object) -> int | None:

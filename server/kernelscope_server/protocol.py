@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
+from kernelscope.turns import Interrupted
 from lsprotocol import types
 from pygls.capabilities import ServerCapabilitiesBuilder
 from pygls.protocol import LanguageServerProtocol
@@ -40,19 +41,19 @@ MAX_LOGGED = 4000
 
 @dataclass(frozen=True, slots=True)
 class Later:
-    """What a handler returns for work that is too long for the analysis thread."""
+    """What a handler returns for work that others need not wait for: it asks the analysis nothing but an outline."""
 
     work: Callable[[], object]
 
 
 class Protocol(LanguageServerProtocol):
-    """Checks messages and hands them to the registered features; lives on the analysis thread."""
+    """Checks messages and hands them to the registered features, on whichever thread has its turn."""
 
     fm: Any
     """pygls' register of features and commands, untyped there."""
     output: Writer
-    postpone: Callable[[int | str, Callable[[], None]], None]
-    """Runs work beside the analysis thread, unless the request is cancelled before."""
+    postpone: Callable[[Callable[[], None]], None]
+    """Runs work that takes no turn."""
     is_cancelled: Callable[[int | str], bool]
     initialized = False
 
@@ -78,7 +79,7 @@ class Protocol(LanguageServerProtocol):
         self.output.send({"jsonrpc": "2.0", "method": method, "params": params})
 
     def ask(self, method: str, params: object, reply: Reply | None = None) -> None:
-        """A request to the client; `reply` gets the result (None for an error) on the analysis thread."""
+        """A request to the client; `reply` gets the result (None for an error) in a turn."""
         number = next(self._numbers)
         if reply is not None:
             self._replies[number] = reply
@@ -94,7 +95,7 @@ class Protocol(LanguageServerProtocol):
     # -- from the client ---------------------------------------------------------------------------------
 
     def handle(self, message: object) -> None:
-        """One message as it was read; never raises."""
+        """One message as it was read; raises nothing but `Interrupted`."""
         if isinstance(message, Malformed):
             self.refuse(None, message.code, message.reason)
         elif is_list(message):
@@ -153,18 +154,22 @@ class Protocol(LanguageServerProtocol):
             self.answer(number, method, lambda: handler(given))
 
     def answer(self, number: int | str, method: str, work: Callable[[], object]) -> None:
-        """Do the work of a request and send its answer: the only place that answers."""
+        """Do the work of a request and send its answer: the only place that answers. `Interrupted` work does not."""
         if self.is_cancelled(number):
             self.refuse(number, REQUEST_CANCELLED, "cancelled")
             return
         try:
             result = work()
             if isinstance(result, Later):
-                self.postpone(number, lambda: self.answer(number, method, result.work))
+                self.postpone(lambda: self.answer(number, method, result.work))
                 return
             self.output.send({"jsonrpc": "2.0", "id": number, "result": result})
         except RequestError as error:
             self.refuse(number, error.code, str(error))
+        except Interrupted:
+            if not self.is_cancelled(number):
+                raise
+            self.refuse(number, REQUEST_CANCELLED, "cancelled")
         except Exception:
             self.log(f"internal error in {method}, please report it\n{traceback.format_exc()}", ERROR)
             self.refuse(number, INTERNAL_ERROR, f"internal error in {method}; see the log")

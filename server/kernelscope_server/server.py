@@ -1,6 +1,7 @@
-"""The server's threads: one reads, one analyses, one writes, one does what is too long for the second.
+"""The server's threads: one reads, one writes, some take turns to analyse, one does what needs no turn.
 
-Cancellations, `exit` and the end of the stream are acted on as they are read, ahead of the work that waits.
+Cancellations, `exit` and the end of the stream are acted on as they are read, ahead of the work that waits. Of those
+that analyse one works at a time; at the steps of long work it lets another go first that somebody waits for.
 """
 
 from __future__ import annotations
@@ -10,19 +11,28 @@ import queue
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from functools import partial
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from kernelscope import __version__
+from kernelscope.turns import Interrupted, Turns
 from lsprotocol import types
 from pygls.lsp.server import LanguageServer
 
-from kernelscope_server.inbox import Inbox
+from kernelscope_server.inbox import IN_PAUSES, Inbox, is_patient, urgency
 from kernelscope_server.protocol import INFORMATION, Handler, Protocol, Reply
 from kernelscope_server.wire import REQUEST_CANCELLED, End, Writer, is_table, read_message
 
+FREE_SECONDS = 0.01
 IDLE_SECONDS = 0.25
+MAX_ANALYSING = 8
+"""Threads that may be in the middle of a request each."""
+STACK_BYTES = 16 << 20
+"""Of each thread: expressions nest deeply."""
+TEXT_CHANGES = frozenset(
+    f"{kind}Document/{change}" for kind in ("text", "notebook") for change in ("didOpen", "didChange", "didClose")
+)
 EXIT_SECONDS = 3.0
 """After `exit` the process ends, whatever the analysis is at."""
 PARENT_POLL_SECONDS = 2.0
@@ -44,12 +54,18 @@ class Server(LanguageServer):
         )
         self._stdin = stdin
         self._inbox = Inbox()
-        self._postponed: queue.SimpleQueue[tuple[int | str, Callable[[], None]]] = queue.SimpleQueue()
+        self._postponed: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._turns = Turns()
+        self._ended = threading.Event()
+        self._texts = 0
+        """Counts changes of open documents."""
+        self.on_free: list[Callable[[], None]] = []
+        """Run once whenever nothing is being asked; gives way to what is."""
         self.on_idle: list[Callable[[], None]] = []
-        """Run once whenever nothing has been asked for a moment."""
+        """The same when nothing has been asked for a moment."""
         self.protocol.output = Writer(stdout)
         self.protocol.is_cancelled = self._inbox.is_cancelled
-        self.protocol.postpone = lambda number, work: self._postponed.put((number, work))
+        self.protocol.postpone = self._postponed.put
 
     # -- what features use -------------------------------------------------------------------------------
 
@@ -70,30 +86,77 @@ class Server(LanguageServer):
     def log(self, text: str, level: int = INFORMATION) -> None:
         self.protocol.log(text, level)
 
-    @property
-    def is_asked(self) -> bool:
-        """Whether messages wait: work in a pause gives way to them."""
-        return self._inbox.waiting
+    def beside(self, action: Callable[[], None]) -> None:
+        """Run an action whose results are used later, as soon as nobody who is waited for works."""
+
+        def act() -> None:
+            with self._turns.turn(IN_PAUSES):
+                self.protocol.guarded(action, "work ahead")
+
+        self._postponed.put(act)
 
     # -- threads -----------------------------------------------------------------------------------------
 
     def serve(self) -> int:
         """Serve until `exit` or the end of the stream; the process's exit status."""
-        threading.Thread(target=self._read, name="reader", daemon=True).start()
-        threading.Thread(target=self._work_beside, name="beside", daemon=True).start()
-        while True:
-            message = self._inbox.next(IDLE_SECONDS)
-            if isinstance(message, End) or (is_table(message) and message.get("method") == types.EXIT):
-                break
-            if message is None:
-                for action in self.on_idle:
-                    self.protocol.guarded(action, "idle work")
-                continue
-            self.protocol.handle(message)
-            if is_table(message) and isinstance(number := message.get("id"), int | str):
-                self._inbox.done(number)
+        threading.stack_size(STACK_BYTES)
+        for name, work in (("reader", self._read), ("beside", self._work_beside), ("pauses", self._use_pauses)):
+            threading.Thread(target=work, name=name, daemon=True).start()
+        self._begin_analysing(MAX_ANALYSING)
+        self._ended.wait()
         self.protocol.output.close()
         return self.protocol.exit_status
+
+    def _begin_analysing(self, more: int) -> None:
+        threading.Thread(target=self._analyse, args=(more - 1,), name=f"analysis-{more}", daemon=True).start()
+
+    def _analyse(self, more: int) -> None:
+        """Handle messages; when this thread may be busy with one, and no other waits for the next, begin another."""
+        while not self._ended.is_set():
+            message = self._inbox.next()
+            if isinstance(message, End) or (is_table(message) and message.get("method") == types.EXIT):
+                self._ended.set()
+                return
+            if more and not self._inbox.takers:
+                self._begin_analysing(more)
+                more = 0
+            self._handle(message)
+            self._inbox.handled(message)
+
+    def _handle(self, message: object) -> None:
+        if is_table(message) and message.get("method") in TEXT_CHANGES:
+            self._texts += 1
+        while not self._attempt(message):
+            self._inbox.wait_for_quiet(IDLE_SECONDS)
+        if is_table(message) and isinstance(number := message.get("id"), int | str):
+            self._inbox.done(number)
+
+    def _attempt(self, message: object) -> bool:
+        """False when a text was changed while a document was being made: it must be begun anew."""
+        texts = self._texts
+        number = message.get("id") if is_patient(message) and is_table(message) else None
+
+        def is_unwanted() -> bool:
+            return number is not None and (self._texts != texts or self._inbox.is_cancelled(cast(Hashable, number)))
+
+        with self._turns.turn(urgency(message), is_unwanted):
+            try:
+                self.protocol.handle(message)
+            except Interrupted:
+                return False
+        return True
+
+    def _use_pauses(self) -> None:
+        while not self._ended.is_set():
+            self._inbox.wait_for_quiet(FREE_SECONDS)
+            self._act(self.on_free)
+            if self._inbox.stays_quiet(IDLE_SECONDS):
+                self._act(self.on_idle)
+
+    def _act(self, actions: list[Callable[[], None]]) -> None:
+        for action in actions:
+            with self._turns.turn(IN_PAUSES):
+                self.protocol.guarded(action, "idle work")
 
     def _read(self) -> None:
         while True:
@@ -118,9 +181,7 @@ class Server(LanguageServer):
 
     def _work_beside(self) -> None:
         while True:
-            number, work = self._postponed.get()
-            work()
-            self._inbox.done(number)
+            self._postponed.get()()
 
 
 def watch_parent(pid: object) -> None:

@@ -54,7 +54,8 @@ class Session:
         server.on("workspace/didChangeWatchedFiles", self._files_changed)
         server.on("workspace/didChangeWorkspaceFolders", self._folders_changed)
         server.on("workspace/didChangeConfiguration", self._configured)
-        server.on_idle.append(self._catch_up)
+        server.on_free.append(lambda: self._look_ahead(edited=False))
+        server.on_idle.append(lambda: self._look_ahead(edited=True))
 
     @property
     def analysis(self) -> Analysis:
@@ -66,6 +67,7 @@ class Session:
             for document in self.documents.values():
                 if not document.is_view:
                     self._analysis.set_text(document.path, document.text.data)
+            self._analysis.beside = self.server.beside
         return self._analysis
 
     # -- life --------------------------------------------------------------------------------------------
@@ -152,11 +154,12 @@ class Session:
             if feature in self.shown and self.capability("workspace", feature, "refreshSupport"):
                 self.server.ask(f"workspace/{feature}/refresh", None)
 
-    def _catch_up(self) -> None:
-        """In a pause a file that was opened, or that edits made old, is interpreted before anybody asks."""
+    def _look_ahead(self, edited: bool) -> None:
+        """A file that was opened, or in a longer pause one that edits made old, is interpreted before anybody asks."""
         if self._analysis is not None:
             opened = [document.path for document in self.sources()][: -MOST_EXPECTED - 1 : -1]
-            self._analysis.catch_up(opened, lambda: self.server.is_asked)
+            changes = self.changes
+            self._analysis.catch_up(opened, edited, lambda: self.changes != changes)
 
     # -- files -------------------------------------------------------------------------------------------
 

@@ -11,10 +11,11 @@ ROOT = Path(__file__).parents[2]
 LIBRARY = ROOT / "analyzers" / "kernelscope"
 SERVER = ROOT / "server" / "kernelscope_server"
 
-ANYONE = {"results", "problems"}
+ANYONE = {"results", "problems", "turns"}
 MAY_IMPORT: dict[str, set[str]] = {
     "results": set(),
     "problems": {"results"},
+    "turns": set(),
     "queries": {"dims", *ANYONE},
     "dims": set(),
     "tensor": {"dims", *ANYONE},
@@ -33,7 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
 }  # fmt: skip
 MAY_IMPORT["analysis"] = set(MAY_IMPORT)
-FACADE = {"kernelscope", "kernelscope.analysis", "kernelscope.results", "kernelscope.problems",
+FACADE = {"kernelscope", "kernelscope.analysis", "kernelscope.results", "kernelscope.problems", "kernelscope.turns",
           "kernelscope.explain.document", "kernelscope.explain.render", "kernelscope.explain.report_text",
           "kernelscope.kernels.occupancy", "kernelscope.kernels.hardware",
           "kernelscope.syntax.text"}  # fmt: skip

@@ -75,7 +75,7 @@ def test_pauses_finish_what_was_begun_and_what_was_opened(tmp_path: Path) -> Non
     runs = FileRuns(Workspace(Files([str(tmp_path)])))
     runs.exact_at(str(paths[0]), Span(0, 0))
     opened = [str(path) for path in paths]
-    while runs.catch_up(opened, lambda: False):
+    while runs.catch_up(opened, True, lambda: False):
         pass
     assert [runs.exact_at(path, Span(0, 0)).waiting for path in opened] == [set(), set()]
 
@@ -86,7 +86,7 @@ def test_a_pause_that_ends_loses_nothing(tmp_path: Path) -> None:
     runs = FileRuns(Workspace(Files([str(tmp_path)])))
     is_over = cycle((False, True))  # after one function each time
     pauses = 0
-    while runs.catch_up([str(path)], lambda: next(is_over)):
+    while runs.catch_up([str(path)], True, lambda: next(is_over)):
         pauses += 1
     assert pauses == len(runs.exact(str(path)).steps) + 1  # the last one finds that nothing is left
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
-from kernelscope_server.inbox import URGENCY, Inbox
+from kernelscope_server.inbox import PATIENT, URGENCY, Inbox
 
 METHODS = ["textDocument/hover", "textDocument/documentSymbol", "workspace/symbol", "textDocument/didChange"]
+METHOD_NAMES = ("hover", "didChange", "hover")
 
 
 def message(number: int, method: str) -> dict[str, object]:
@@ -18,6 +19,7 @@ def drained(inbox: Inbox) -> list[dict[str, object]]:
     found: list[dict[str, object]] = []
     while isinstance(taken := inbox.next(0), dict):
         found.append(taken)
+        inbox.handled(taken)
     return found
 
 
@@ -63,3 +65,31 @@ def test_initialize_and_shutdown_keep_their_place() -> None:
         inbox.put(message(number, method))
     assert not inbox.cancel(0)
     assert [one["method"] for one in drained(inbox)] == ["shutdown", "textDocument/hover"]
+
+
+def test_an_edit_waits_for_the_requests_before_it_and_everything_waits_for_the_edit() -> None:
+    inbox = Inbox()
+    hover, edit, later = (message(number, f"textDocument/{name}") for number, name in enumerate(METHOD_NAMES))
+    for one in (hover, edit, later):
+        inbox.put(one)
+    assert inbox.next(0) is hover
+    assert inbox.next(0) is None
+    inbox.handled(hover)
+    assert inbox.next(0) is edit
+    assert inbox.next(0) is None
+    inbox.handled(edit)
+    assert inbox.next(0) is later
+
+
+def test_nothing_waits_for_a_document_that_is_being_made() -> None:
+    inbox = Inbox()
+    view, edit = message(1, PATIENT[0]), message(2, "textDocument/didChange")
+    inbox.put(view)
+    inbox.put(edit)
+    assert inbox.next(0) is view
+    assert inbox.next(0) is edit
+    assert not inbox.stays_quiet(0)
+    inbox.handled(edit)
+    assert inbox.stays_quiet(0)
+    inbox.wait_for_quiet(0)
+    inbox.handled(view)

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 
 from kernelscope.results import Span
 from kernelscope.syntax.python.lower import Module
 from kernelscope.syntax.python.tree import (
     Alias,
+    AnnAssign,
     Attribute,
     Call,
     ClassDef,
@@ -40,6 +42,13 @@ class Cursor:
     statement: Import | ImportFrom | None = None
     called: bool = False
     """Whether the name is what a call calls."""
+    is_type: bool = False
+    """Whether it stands in an annotation."""
+
+    @property
+    def is_without_value(self) -> bool:
+        """Whether no value is computed here: in an import, an annotation, and for the name of a class."""
+        return self.statement is not None or self.is_type or isinstance(self.node, ClassDef)
 
 
 def cursor_at(module: Module, offset: int) -> Cursor | None:
@@ -72,6 +81,7 @@ def _cursor(module: Module, offset: int) -> Cursor | None:
         return None
     found = chain[-1]
     around = (tuple(functions), owner, statement)
+    is_type = any(_annotation(outer) is inner for outer, inner in pairwise(chain))
     if isinstance(found, Alias):
         return Cursor(found, found.bound, found.span, *around)
     if isinstance(found, Param) and offset in found.name_span:
@@ -79,9 +89,9 @@ def _cursor(module: Module, offset: int) -> Cursor | None:
     if isinstance(found, ImportFrom):
         return Cursor(found, None, found.span, *around)
     if isinstance(found, Name):
-        return Cursor(found, found.id, found.span, *around, _is_called(chain, found))
+        return Cursor(found, found.id, found.span, *around, _is_called(chain, found), is_type)
     if isinstance(found, Attribute) and offset in found.attr_span:
-        return Cursor(found, _text(found), found.attr_span, *around, _is_called(chain, found))
+        return Cursor(found, _text(found), found.attr_span, *around, _is_called(chain, found), is_type)
     return None
 
 
@@ -91,6 +101,17 @@ def _text(found: Attribute) -> str | None:
     if isinstance(receiver, Call) and dotted(receiver.func) == "super":
         return f"super().{found.attr}"
     return dotted(found)
+
+
+def _annotation(node: Node) -> Expr | None:
+    """What says of a parameter, a variable or a function of which type its values are."""
+    match node:
+        case Param() | AnnAssign():
+            return node.annotation
+        case FunctionDef():
+            return node.returns
+        case _:
+            return None
 
 
 def _is_called(chain: list[Node], node: Expr) -> bool:

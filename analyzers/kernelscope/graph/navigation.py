@@ -6,7 +6,6 @@ Names of Python resolve through the workspace's modules, operators and everythin
 from __future__ import annotations
 
 import re
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -32,6 +31,7 @@ from kernelscope.syntax.python.tree import (
     walk,
 )
 from kernelscope.syntax.text import SourceText
+from kernelscope.turns import Guard
 from kernelscope.workspace.classes import nested
 from kernelscope.workspace.facts import DefKind
 from kernelscope.workspace.files import PYTHON_SUFFIXES
@@ -60,7 +60,7 @@ class Navigation:
         self._links_state: object = None
         self._graph: OperatorGraph | None = None
         self._graph_state: object = None
-        self._building = threading.Lock()
+        self._building = Guard()
         self._found: dict[tuple[object, ...], list[Location]] = {}
         self._found_state: object = None
 
@@ -111,6 +111,13 @@ class Navigation:
         if found is None:
             found = self._found[name] = self._unique(self._locate(path, cursor))
         return found
+
+    def means_definitions(self, path: str, cursor: Cursor) -> bool:
+        """Whether a name means functions, classes and modules only, of which a value tells no more."""
+        if cursor.text is None:
+            return False
+        meant = self.meanings(path, cursor)
+        return bool(meant) and all(_is_definition(found) for found in meant)
 
     def _locate(self, path: str, cursor: Cursor) -> Iterator[Location]:
         if isinstance(cursor.node, (FunctionDef, ClassDef, Param)):
@@ -365,6 +372,16 @@ class Navigation:
 
     def _unique(self, places: Iterator[Location] | list[Location]) -> list[Location]:
         return list(dict.fromkeys(places))
+
+
+def _is_definition(found: Resolved | Location) -> bool:
+    match found:
+        case Definition(node=FunctionDef() as node):
+            return not node.decorator_list  # a property has a value
+        case Definition(node=ClassDef()) | ModuleRef() | External():
+            return True
+        case _:
+            return False
 
 
 def _receiver(function: FunctionDef) -> str | None:

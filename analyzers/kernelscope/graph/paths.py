@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from kernelscope.graph.kinds import Edge, Node, NodeKind
 from kernelscope.graph.operator_graph import OperatorGraph
+from kernelscope.turns import give_way
 from kernelscope.workspace.files import PYTHON_SUFFIXES
 
 MAX_NODES = 600
@@ -83,6 +84,7 @@ def _search(
     while queue:
         if len(via) > MAX_NODES or cancelled() or time.thread_time() > deadline:
             return Reached(start, via, False)
+        give_way()
         node, depth = queue.popleft()
         if depth >= MAX_DEPTH:
             continue

@@ -5,23 +5,33 @@ What is left of them is done in the pauses, like files that were opened, and tho
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from kernelscope.interp.runs import FileRun, FileWork
 from kernelscope.results import Span
+from kernelscope.turns import Guard, Interrupted, away, is_alone
 from kernelscope.workspace.workspace import Workspace
 
 KEPT_RUNS = 64
 """The oldest goes first."""
+PATIENCE_SECONDS = 0.05
+"""So long those wait who can do without."""
 CHECK_SECONDS = 1.0
 """So often the disk is asked whether files changed that nobody announced."""
+
+
+Beside = Callable[[Callable[[], None]], None]
+"""Does something on another thread, where there is one."""
 
 
 @dataclass(slots=True)
 class _Kept:
     work: FileWork
+    guard: Guard
+    """Held by whoever goes on with the work."""
     changes: int
     """State of the files when the run was last found to be of now."""
     checked: float
@@ -30,56 +40,90 @@ class _Kept:
 class FileRuns:
     """One run a file."""
 
-    def __init__(self, workspace: Workspace) -> None:
+    def __init__(self, workspace: Workspace, beside: Beside = lambda action: action()) -> None:
         self._workspace = workspace
         self._kept: dict[str, _Kept] = {}
+        self._beside = beside
 
     def exact(self, path: str) -> FileRun:
         """The interpretation of a file as it is now, and as the files are that it was seen with."""
-        work = self._of_now(path)
-        while not work.is_done:
-            work.go_on()
-        return work.run
+        kept = self._of_now(path)
+        while not kept.work.is_done:
+            self._go_on(kept)
+        return kept.work.run
 
     def exact_at(self, path: str, span: Span) -> FileRun:
         """The same for the functions that have a part in `span`; the others may be missing."""
-        work = self._of_now(path)
-        while work.run.waits_for(span):
-            work.go_on()
-        return work.run
+        kept = self._of_now(path)
+        while kept.work.run.waits_for(span):
+            self._go_on(kept)
+        return kept.work.run
+
+    def soon_at(self, path: str, span: Span) -> FileRun | None:
+        """The same for those who can do without it: None when it takes more than a moment."""
+        kept = self._of_now(path)
+        if kept.work.run.waits_for(span) and not is_alone():
+            done = threading.Event()
+            self._beside(lambda: self._look_ahead(path, span, done))
+            with away():
+                done.wait(PATIENCE_SECONDS)
+            return None if kept.work.run.waits_for(span) else kept.work.run
+        return self.exact_at(path, span)
+
+    def _look_ahead(self, path: str, span: Span, done: threading.Event) -> None:
+        self.exact_at(path, span)
+        done.set()
+
+    def _go_on(self, kept: _Kept) -> None:
+        """Interpret one more function, unless another thread just did."""
+        before = len(kept.work.run.waiting)
+        with kept.guard:
+            if kept.work.is_done or len(kept.work.run.waiting) < before:
+                return
+            try:
+                kept.work.go_on()
+            except Interrupted:  # what is half done cannot be gone on with
+                self._kept = {path: other for path, other in self._kept.items() if other is not kept}
+                raise
+
+    def waits_for(self, path: str, span: Span) -> bool:
+        """Whether something has to be interpreted before what stands in `span` is known."""
+        return self._of_now(path).work.run.waits_for(span)
 
     def is_behind(self, path: str) -> bool:
         """Whether an edit made the interpretation of a file old that was there before."""
         kept = self._kept.get(path)
         return kept is not None and not self._is_of_now(kept)
 
-    def catch_up(self, expected: Iterable[str], cancelled: Callable[[], bool]) -> bool:
-        """Goes on with one run that is not done, an edit made old or is `expected`; whether there was one.
+    def catch_up(self, expected: Iterable[str], edited: bool, cancelled: Callable[[], bool]) -> bool:
+        """Goes on with one run that is not done, is `expected`, or with `edited` of a text that was edited since.
 
-        Stops behind a function when cancelled.
+        Whether there was one. Stops behind a function when cancelled.
         """
-        path = next((path for path in reversed(self._kept) if self._is_wanting(path)), None)
+        kept = reversed(self._kept.items())
+        path = next((path for path, one in kept if self._is_wanting(one, edited)), None)
         if path is None:
             path = next((path for path in expected if path not in self._kept), None)
         if path is None:
             return False
-        work = self._of_now(path)
-        while not (work.is_done or cancelled()):
-            work.go_on()
+        kept = self._of_now(path)
+        while not (kept.work.is_done or cancelled()):
+            self._go_on(kept)
         return True
 
-    def _is_wanting(self, path: str) -> bool:
-        kept = self._kept[path]
-        return not (kept.work.is_done and self._is_of_now(kept))
+    def _is_wanting(self, kept: _Kept, edited: bool) -> bool:
+        if kept.work.is_done and not edited:
+            return False
+        return not kept.work.is_done if self._is_of_now(kept) else edited
 
-    def _of_now(self, path: str) -> FileWork:
+    def _of_now(self, path: str) -> _Kept:
         kept = self._kept.get(path)
         if kept is None or not self._is_of_now(kept):
             work = FileWork(self._workspace, path)
-            self._kept[path] = kept = _Kept(work, self._workspace.files.changes, time.monotonic())
+            self._kept[path] = kept = _Kept(work, Guard(), self._workspace.files.changes, time.monotonic())
             if len(self._kept) > KEPT_RUNS:
                 self._kept.pop(next(iter(self._kept)))
-        return kept.work
+        return kept
 
     def _is_of_now(self, kept: _Kept) -> bool:
         files = self._workspace.files

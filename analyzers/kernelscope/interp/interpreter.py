@@ -35,6 +35,7 @@ from kernelscope.ops import ShapeError
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import DTYPES, Shape, Unknown
+from kernelscope.turns import give_way
 from kernelscope.workspace.modules import Definition, Missing, ModuleRef, Resolved
 from kernelscope.workspace.modules import External as OutsideName
 from kernelscope.workspace.workspace import Workspace
@@ -46,6 +47,8 @@ if TYPE_CHECKING:
 
 FUNCTION_STEPS = 60_000
 """The most that one function, with all that it calls, is followed: about 1.5 s. Steps, so that no clock decides."""
+STEPS_IN_A_TURN = 64
+"""Some milliseconds, after which a more urgent question is answered first."""
 OBJECT_STEPS = 60_000
 """The most that one constructor is followed for the sake of all methods of its object."""
 GUARD_SECONDS = 60.0
@@ -231,6 +234,8 @@ class Interpreter:
         self.steps += 1
         if self.steps > self.most or (self.steps % 128 == 0 and time.thread_time() > self.deadline):
             raise OutOfBudget
+        if self.steps % STEPS_IN_A_TURN == 0:
+            give_way()
 
     @contextmanager
     def done_once(self) -> Generator[None]:

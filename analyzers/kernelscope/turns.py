@@ -1,0 +1,127 @@
+"""Turns: threads that ask questions work one at a time, and long work gives way to what is more urgent at its steps.
+
+A thread that takes no turn, as in a command line or a test, is alone and gives way to nobody.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+
+class Interrupted(Exception):
+    """Nobody wants what is being worked out any more, or what it was read from has changed."""
+
+
+@dataclass(slots=True, eq=False)
+class Turn:
+    """One thread's wish to work. The smaller `urgency` comes first; equal ones take turns at their steps."""
+
+    turns: Turns
+    urgency: int
+    is_unwanted: Callable[[], bool]
+    """Whether to end the work with `Interrupted` at its next step."""
+
+
+class _Own(threading.local):
+    turn: Turn | None = None
+
+
+_own = _Own()
+
+
+class Turns:
+    """Who works, and who waits to."""
+
+    def __init__(self) -> None:
+        self._change = threading.Condition()
+        self._working: Turn | None = None
+        self.waiting: list[Turn] = []
+
+    @contextmanager
+    def turn(self, urgency: int, is_unwanted: Callable[[], bool] = lambda: False) -> Generator[None]:
+        """Inside, this thread works, or waits in `give_way`."""
+        own = Turn(self, urgency, is_unwanted)
+        with self._change:
+            self._wait(own)
+        _own.turn = own
+        try:
+            yield
+        finally:
+            _own.turn = None
+            with self._change:
+                self._end()
+
+    def give_way(self, own: Turn) -> None:
+        """Let those work who are as urgent."""
+        with self._change:
+            if any(other.urgency <= own.urgency for other in self.waiting):
+                self._end()
+                self._wait(own)
+        if own.is_unwanted():
+            raise Interrupted
+
+    @contextmanager
+    def away(self, own: Turn) -> Generator[None]:
+        """Inside, others work."""
+        with self._change:
+            self._end()
+        try:
+            yield
+        finally:
+            with self._change:
+                self._wait(own)
+
+    def _wait(self, own: Turn) -> None:
+        self.waiting.append(own)
+        self._change.wait_for(lambda: self._working is None and min(self.waiting, key=_urgency) is own)
+        self.waiting.remove(own)
+        self._working = own
+
+    def _end(self) -> None:
+        self._working = None
+        self._change.notify_all()
+
+
+class Guard:
+    """A lock for what only one may be in the middle of; whoever waits for it lets the others work."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> None:
+        if not self._lock.acquire(blocking=False):
+            with away():
+                self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
+def give_way() -> None:
+    """A step of long work, at which the state that threads share is whole: more urgent questions are answered first."""
+    own = _own.turn
+    if own is not None and (own.turns.waiting or own.is_unwanted()):
+        own.turns.give_way(own)
+
+
+@contextmanager
+def away() -> Generator[None]:
+    """Inside, this thread waits for another."""
+    own = _own.turn
+    if own is None:
+        yield
+        return
+    with own.turns.away(own):
+        yield
+
+
+def is_alone() -> bool:
+    """Whether this thread takes no turns: then nobody else does what it does not do itself."""
+    return _own.turn is None
+
+
+def _urgency(turn: Turn) -> int:
+    return turn.urgency

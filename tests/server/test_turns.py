@@ -1,0 +1,75 @@
+"""Long work gives way to what is more urgent, is broken off when nobody wants it, and whoever waits lets others work."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import pytest
+from kernelscope.turns import Guard, Interrupted, Turns, give_way, is_alone
+
+SECONDS = 10
+
+
+def begun(work: Callable[[], object]) -> threading.Thread:
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    return thread
+
+
+def until_waiting(turns: Turns, count: int) -> None:
+    while len(turns.waiting) < count:
+        pass
+
+
+def test_long_work_gives_way_at_its_steps_to_what_is_as_urgent() -> None:
+    turns, order = Turns(), list[str]()
+
+    def ask(urgency: int, name: str) -> None:
+        with turns.turn(urgency):
+            order.append(name)
+
+    with turns.turn(5):
+        others = [begun(lambda: ask(5, "equal")), begun(lambda: ask(1, "urgent")), begun(lambda: ask(9, "later"))]
+        until_waiting(turns, 3)
+        order.append("begin")
+        give_way()
+        order.append("end")
+    for other in others:
+        other.join(SECONDS)
+    assert order == ["begin", "urgent", "equal", "end", "later"]
+
+
+def test_work_that_nobody_wants_ends_at_its_next_step() -> None:
+    unwanted: list[bool] = []
+    with pytest.raises(Interrupted), Turns().turn(0, lambda: bool(unwanted)):
+        give_way()
+        unwanted.append(True)
+        give_way()
+    assert is_alone()
+
+
+def test_whoever_waits_for_a_guard_lets_its_holder_work() -> None:
+    turns, guard, order = Turns(), Guard(), list[str]()
+    is_held = threading.Event()
+
+    def look_ahead() -> None:
+        with turns.turn(9), guard:
+            is_held.set()
+            until_waiting(turns, 1)
+            give_way()  # to the urgent one, which then waits for the guard
+            order.append("held")
+
+    def ask() -> None:
+        is_held.wait(SECONDS)
+        with turns.turn(0), guard:
+            order.append("urgent")
+
+    for thread in (begun(look_ahead), begun(ask)):
+        thread.join(SECONDS)
+    assert order == ["held", "urgent"]
+
+
+def test_one_who_takes_no_turn_gives_way_to_nobody() -> None:
+    assert is_alone()
+    give_way()
