@@ -32,6 +32,7 @@ from kernelscope.results import (
 )
 from kernelscope.serving.c_functions import CSource
 from kernelscope.syntax.text import SourceText
+from kernelscope.turns import is_alone
 from kernelscope.workspace.files import CUDA_SUFFIXES, PYTHON_SUFFIXES, WATCHED_SUFFIXES, Files
 from kernelscope.workspace.workspace import Workspace
 
@@ -135,7 +136,8 @@ class Analysis:
     def _definition_hover(self, path: Path, offset: int) -> Hover | None:
         from kernelscope.explain.definition_hover import definition_hover
 
-        return definition_hover(self.workspace, self.navigation, self.definition(path, offset), path, offset)
+        places = self.navigation.definition(str(path), offset, patient=is_alone())
+        return definition_hover(self.workspace, self.navigation, places, path, offset)
 
     def _value_hover(self, path: Path, offset: int) -> Hover | None:
         if is_cuda(path):
@@ -289,6 +291,10 @@ class Analysis:
     def definition(self, path: Path, offset: int) -> Sequence[Location]:
         """Where the name under the cursor is defined, across languages."""
         return self.navigation.definition(str(path), offset)
+
+    def implementation(self, path: Path, offset: int) -> Sequence[Location]:
+        """What runs where the name under the cursor is called."""
+        return self.navigation.implementation(str(path), offset)
 
     def references(self, path: Path, offset: int) -> Sequence[Location]:
         """Where the name under the cursor is used."""

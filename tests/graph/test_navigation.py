@@ -148,6 +148,76 @@ def test_definition_by_what_is_declared(text: str, workspace: Workspace) -> None
     assert places(made.definition(*cursor(made, text))) == BY_TYPE[text]
 
 
+NATIVE = """
+## ops.py
+import ctypes
+import torch
+import fused_ext
+lib = ctypes.CDLL("libscale.so")
+class Scale(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        fused_ext.scale_forward(x)
+        lib.scale_c(x)
+        return x
+def scale(x):
+    return Scale.apply(x)
+## csrc/scale.h
+struct Layer {
+  virtual void fwd(float* x) = 0;
+};
+struct Norm : Layer {
+  void fwd(float* x) { scale_kernel<<<1, 1>>>(x); }
+};
+## csrc/scale.cu
+#include "scale.h"
+__global__ void scale_kernel(float* x) {}
+__global__ void other_kernel(float* x) {}
+void (*scale_kernels[2])(float*) = { scale_kernel, other_kernel };
+void forward(float* x) {
+  Norm* norm = new Norm();
+  norm->fwd(x);
+  scale_kernels[1]<<<1, 1>>>(x);
+}
+extern "C" void scale_c(float* x) { forward(x); }
+PYBIND11_MODULE(fused_ext, m) { m.def("scale_forward", &forward); }
+"""
+
+BY_CALL_PATH = {
+    "ops.py: Scale.‸apply": ["ops.py:7"],
+    "ops.py: fused_ext.‸scale_forward": ["scale.cu:2"],
+    "ops.py: lib.‸scale_c": ["scale.cu:10"],
+    "csrc/scale.cu: norm->‸fwd": ["scale.h:5"],
+    "csrc/scale.cu: ‸scale_kernels[1]": ["scale.cu:4"],
+}
+
+
+@pytest.mark.parametrize("text", BY_CALL_PATH, ids=str)
+def test_definition_by_what_call_paths_know(text: str, workspace: Workspace) -> None:
+    made = Analysis([Path(workspace(NATIVE).roots[0])])
+    made.index()
+    assert places(made.definition(*cursor(made, text))) == BY_CALL_PATH[text]
+
+
+IMPLEMENTATIONS = {
+    "parts.py: def ‸run(self, x): ...": ["parts.py:8", "parts.py:11"],
+    "use.py: holder.part.‸run(1)": ["parts.py:8", "parts.py:11"],
+    "parts.py: class ‸Part(": ["parts.py:7", "parts.py:10"],
+    "use.py: one.‸run(4": ["parts.py:8"],
+}
+
+
+@pytest.mark.parametrize("text", IMPLEMENTATIONS, ids=str)
+def test_implementation(text: str, workspace: Workspace) -> None:
+    made = Analysis([Path(workspace(TYPED).roots[0])])
+    made.index()
+    assert places(made.implementation(*cursor(made, text))) == IMPLEMENTATIONS[text]
+
+
+def test_what_implements_an_operator(analysis: Analysis) -> None:
+    assert places(analysis.implementation(*cursor(analysis, "app/layers.py: ops.app.‸scale"))) == ["app.cu:3"]
+
+
 @pytest.fixture
 def analysis(workspace: Workspace) -> Analysis:
     files = workspace(SOURCE)

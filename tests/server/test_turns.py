@@ -1,4 +1,4 @@
-"""Long work gives way to what is more urgent, is broken off when nobody wants it, and whoever waits lets others work."""
+"""Long work gives way to what is more urgent and ends when nobody wants it; whoever waits lets others work."""
 
 from __future__ import annotations
 

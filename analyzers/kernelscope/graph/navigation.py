@@ -15,6 +15,7 @@ from kernelscope.graph.kinds import LEAVES, Edge, Node, NodeKind
 from kernelscope.graph.links import Links, links_state
 from kernelscope.graph.operator_graph import OperatorGraph
 from kernelscope.graph.paths import Reached, kernels_from, kernels_near
+from kernelscope.graph.receivers import is_abstract
 from kernelscope.graph.registrations import operator
 from kernelscope.results import Call, FoundSymbol, LeftOut, Location, Span, SymbolKind
 from kernelscope.syntax.python.tree import (
@@ -34,7 +35,7 @@ from kernelscope.syntax.text import SourceText
 from kernelscope.turns import Guard
 from kernelscope.workspace.classes import nested
 from kernelscope.workspace.facts import DefKind
-from kernelscope.workspace.files import PYTHON_SUFFIXES
+from kernelscope.workspace.files import CUDA_SUFFIXES, PYTHON_SUFFIXES
 from kernelscope.workspace.instances import Scope
 from kernelscope.workspace.modules import Definition, External, Missing, Resolved
 from kernelscope.workspace.namespace import Imported
@@ -48,6 +49,7 @@ MAX_METHODS = 4
 REFERENCE_SECONDS = 3.0
 _OPERATOR = re.compile(r"torch\.ops\.(\w+)\.(\w+)")
 _WORD = re.compile(rb"[A-Za-z_]\w*")
+_GIVEN = rb"(?m)^(?![ \t}]|return\b|extern\b)[\w:<>,*& \t]{1,99}\(?[ \t*&](%b)\b[^;(){}]{0,99}(?:\)\([^;{}]{0,99})?[={]"
 _CPP_KINDS = (DefKind.CUDA_KERNEL, DefKind.CUDA_FUNCTION, DefKind.STRUCT, DefKind.MACRO)
 
 
@@ -93,23 +95,28 @@ class Navigation:
 
     # -- definition -----------------------------------------------------------------------------------------
 
-    def definition(self, path: str, offset: int) -> list[Location]:
-        """Where the name under the cursor is defined; of an operator, the kernels it reaches, else its functions."""
+    def definition(self, path: str, offset: int, patient: bool = True) -> list[Location]:
+        """Where the name under the cursor is defined; of an operator, the kernels it reaches, else its functions.
+
+        Who is not `patient` does without what only the operator graph tells, while that is not ready.
+        """
         if not path.endswith(PYTHON_SUFFIXES):
-            return self._cpp_definition(path, offset)
+            return self._cpp_definition(path, offset, patient)
         module = self._workspace.modules.module(path)
         cursor = cursor_at(module, offset) if module else None
         if cursor is None:
             return []
         if cursor.text is None or isinstance(cursor.node, (FunctionDef, ClassDef, Param, Alias)):
-            return self._unique(self._locate(path, cursor))
+            return self._unique(self._locate(path, cursor, patient))
         state = (self._workspace.index.generation, self._workspace.index.stage, self._workspace.files.changes)
         if state != self._found_state or len(self._found) > MAX_REMEMBERED:
             self._found, self._found_state = {}, state
-        name = (path, cursor.text, cursor.owner, *cursor.functions)
+        name = (path, cursor.text, cursor.called, cursor.owner, *cursor.functions)
         found = self._found.get(name)
         if found is None:
-            found = self._found[name] = self._unique(self._locate(path, cursor))
+            found = self._unique(self._locate(path, cursor, patient))
+            if patient or self.ready_graph() is not None:
+                self._found[name] = found
         return found
 
     def means_definitions(self, path: str, cursor: Cursor) -> bool:
@@ -119,28 +126,77 @@ class Navigation:
         meant = self.meanings(path, cursor)
         return bool(meant) and all(_is_definition(found) for found in meant)
 
-    def _locate(self, path: str, cursor: Cursor) -> Iterator[Location]:
+    def implementation(self, path: str, offset: int) -> list[Location]:
+        """What runs where the name under the cursor is called: methods that override it, functions of an operator."""
+        module = self._workspace.modules.module(path) if path.endswith(PYTHON_SUFFIXES) else None
+        cursor = cursor_at(module, offset) if module else None
+        if cursor is None:
+            return self.definition(path, offset)
+        return self._unique(self._implementations(path, cursor)) or self.definition(path, offset)
+
+    def _implementations(self, path: str, cursor: Cursor) -> Iterator[Location]:
+        graph = self.graph()
+        for found in self._meant(path, cursor):
+            match found:
+                case External(dotted=name) if match := _OPERATOR.match(name):
+                    yield from map(self._node_place, graph.implementations(operator(match[1], match[2])))
+                case Definition(node=FunctionDef() | ClassDef()):
+                    if isinstance(found.node, FunctionDef) and not is_abstract(found.node):
+                        yield from self._of(found, True)
+                    for other in graph.stand_ins(found):
+                        yield from self._of(other, True)
+                case _:
+                    pass
+
+    def _meant(self, path: str, cursor: Cursor) -> list[Resolved | Location]:
+        """What the cursor means, a definition of itself."""
+        owner = Definition(path, cursor.owner.name, cursor.owner) if cursor.owner is not None else None
+        if isinstance(cursor.node, FunctionDef | ClassDef):
+            is_method = owner is not None and not cursor.functions
+            return [Definition(path, cursor.node.name, cursor.node, owner if is_method else None)]
+        if cursor.text is not None:
+            return self.meanings(path, cursor)
+        return self._by_type(path, cursor, cursor.node) if isinstance(cursor.node, Attribute) else []
+
+    def _locate(self, path: str, cursor: Cursor, patient: bool) -> Iterator[Location]:
         if isinstance(cursor.node, (FunctionDef, ClassDef, Param)):
             yield self._place(path, cursor.span)
             return
         if isinstance(cursor.node, ImportFrom):
-            yield from self._of(
-                self._workspace.modules.follow(path, Imported(cursor.node.level, cursor.node.module, None))
-            )
+            found = self._workspace.modules.follow(path, Imported(cursor.node.level, cursor.node.module, None))
+            yield from self._of(found, patient)
             return
         if isinstance(cursor.node, Alias) and cursor.statement is not None:
-            yield from self._of(self._workspace.modules.imported(path, cursor.statement, cursor.node.bound))
+            found = self._workspace.modules.imported(path, cursor.statement, cursor.node.bound)
+            yield from self._of(found, patient)
             return
-        if cursor.text is None:
-            if isinstance(cursor.node, Attribute):
-                found = self._by_type(path, cursor, cursor.node)
-                yield from self._places_of(found) if found else self._only_methods(cursor.node.attr)
+        meant = self._meant(path, cursor)
+        if cursor.called and not any(map(_tells_all, meant)) and (called := self._called(path, cursor, patient)):
+            yield from called
             return
-        yield from self._places_of(self.meanings(path, cursor))
+        for found in meant:
+            yield from [found] if isinstance(found, Location) else self._of(found, patient)
+        if not meant and cursor.text is None and isinstance(cursor.node, Attribute):
+            yield from self._only_methods(cursor.node.attr)
 
-    def _places_of(self, meanings: list[Resolved | Location]) -> Iterator[Location]:
-        for found in meanings:
-            yield from [found] if isinstance(found, Location) else self._of(found)
+    def _called(self, path: str, cursor: Cursor, patient: bool) -> list[Location]:
+        """Where call paths say that a call leads, whose name by itself tells less."""
+        match cursor.node:
+            case Attribute(attr=name) | Name(id=name) if graph := self._graph_for(patient):
+                called = graph.called_at(path, cursor.node.span.start, name)
+                return [place for node in called for place in self._node_places(graph, node)]
+            case _:
+                return []
+
+    def _graph_for(self, patient: bool) -> OperatorGraph | None:
+        return self.graph() if patient else self.ready_graph()
+
+    def _node_places(self, graph: OperatorGraph, node: Node) -> Iterator[Location]:
+        """Where to land for what is called: the kernels of an operator or export, else what it is bound to."""
+        if node.kind in (NodeKind.OPERATOR, NodeKind.BINDING):
+            yield from self._operator_places(graph, node)
+        elif node.kind in (NodeKind.FUNCTION, NodeKind.KERNEL):
+            yield self._node_place(node)
 
     def _only_methods(self, name: str) -> Iterator[Location]:
         """Of a receiver that is not known: the methods of this name, unless there are many."""
@@ -226,7 +282,7 @@ class Navigation:
             rest = following
         return found
 
-    def _of(self, found: Resolved) -> Iterator[Location]:
+    def _of(self, found: Resolved, patient: bool) -> Iterator[Location]:
         match found:
             case Definition(node=(FunctionDef() | ClassDef()) as node):
                 yield self._place(found.path, node.name_span)
@@ -235,24 +291,27 @@ class Navigation:
             case ModuleRef(path=str() as path):
                 yield Location(Path(path), 1)
             case External(dotted=name) if match := _OPERATOR.match(name):
-                yield from self._operator_places(operator(match[1], match[2]))
+                graph = self._graph_for(patient)
+                yield from self._operator_places(graph, operator(match[1], match[2])) if graph is not None else ()
             case _:
                 pass
 
-    def _operator_places(self, op: Node) -> Iterator[Location]:
+    def _operator_places(self, graph: OperatorGraph, op: Node) -> Iterator[Location]:
         """The kernels that an operator reaches, else its implementations, else its registrations."""
-        reached = kernels_from(self.graph(), op)
+        reached = kernels_from(graph, op)
         for kinds in (NodeKind.KERNEL, NodeKind.FUNCTION, NodeKind.BINDING):
             found = [node for node in reached.via if node.kind is kinds and node.detail != "device"]
             if found:
                 yield from (self._node_place(node) for node in found[:MAX_KERNELS])
                 return
 
-    def _cpp_definition(self, path: str, offset: int) -> list[Location]:
-        """Definitions of the word under the cursor: in this file, else the nearest ones of the workspace."""
+    def _cpp_definition(self, path: str, offset: int, patient: bool) -> list[Location]:
+        """Definitions of the word under the cursor: what is called here, those in this file, else the nearest ones."""
         word = self._word_at(path, offset)
         if not word:
             return []
+        if called := self._cpp_called(path, offset, word, patient):
+            return called
         facts = self._workspace.index.facts(path)
         own = [d for d in facts.defs if d.name == word] if facts else []
         if own:
@@ -263,7 +322,30 @@ class Navigation:
         return [
             Location(Path(m.path), m.name.line, m.name.column, m.name.line, m.name.column + len(word.encode()))
             for m in near[:MAX_LOCATIONS]
-        ]
+        ] or self._cpp_variable(path, word)
+
+    def _cpp_called(self, path: str, offset: int, word: str, patient: bool) -> list[Location]:
+        """Where call paths say that what is called or launched under this name leads."""
+        graph = self._graph_for(patient)
+        node = graph.at(path, offset) if graph is not None else None
+        data = self._workspace.files.read(path)
+        if graph is None or node is None or isinstance(data, LeftOut) or node.start <= offset <= node.start + len(word):
+            return []
+        line = SourceText(data).line_of(offset)
+        targets = [edge.target for edge in graph.out_edges(node) if edge.line == line]
+        targets += [edge.target for to in targets if to.kind is NodeKind.LAUNCH for edge in graph.out_edges(to)]
+        named = [target for target in targets if target.name.rpartition("::")[2] == word]
+        return self._unique(place for target in named for place in self._node_places(graph, target))
+
+    def _cpp_variable(self, path: str, word: str) -> list[Location]:
+        """Where a variable of the top level, such as a table of kernels, is given its value, also in files beside."""
+        given = re.compile(_GIVEN % word.encode())
+        beside = self._workspace.files.beside(str(Path(path).parent), CUDA_SUFFIXES)
+        for file in dict.fromkeys((path, *beside)):
+            data = self._workspace.files.read(file)
+            if not isinstance(data, LeftOut) and word.encode() in data and (found := given.search(data)):
+                return [self._place(file, Span(*found.span(1)))]
+        return []
 
     def _word_at(self, path: str, offset: int) -> str:
         data = self._workspace.files.read(path)
@@ -372,6 +454,13 @@ class Navigation:
 
     def _unique(self, places: Iterator[Location] | list[Location]) -> list[Location]:
         return list(dict.fromkeys(places))
+
+
+def _tells_all(found: Resolved | Location) -> bool:
+    """Whether a called name is a variable, function or class of the source, of which the graph would tell no more."""
+    return isinstance(found, Location) or (
+        isinstance(found, Definition) and isinstance(found.node, (FunctionDef, ClassDef))
+    )
 
 
 def _is_definition(found: Resolved | Location) -> bool:

@@ -22,6 +22,7 @@ from kernelscope.workspace.classes import is_class, own_attribute
 from kernelscope.workspace.facts import TOP, Call, DefKind, FileFacts
 from kernelscope.workspace.files import CUDA_SUFFIXES, PYTHON_SUFFIXES
 from kernelscope.workspace.index import Stage
+from kernelscope.workspace.modules import Definition
 from kernelscope.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class OperatorGraph:
 
         self._workspace = workspace
         self._links = links
-        receivers = Receivers(
+        self._receivers = receivers = Receivers(
             workspace.classes, workspace.instances, lambda cls: workspace.usages.subclasses(cls, FAMILY_SECONDS)
         )
         self._python = PythonCalls(
@@ -101,6 +102,25 @@ class OperatorGraph:
             for _, _, data in graph.out_edges(node, data=True)
         ]
         return sorted(edges, key=lambda edge: (edge.line, edge.target.name, edge.target.path, edge.target.start))
+
+    def called_at(self, path: str, start: int, name: str) -> list[Node]:
+        """What one call in a Python function leads to: where what it calls begins in the file, and its last name."""
+        node = self.at(path, start)
+        if node is None or node.kind is not NodeKind.FUNCTION:
+            return []
+        return list(dict.fromkeys(edge.target for edge in self._python.edges(node, (start, name))))
+
+    def stand_ins(self, found: Definition) -> tuple[Definition, ...]:
+        """What stands in for a class or method at run time: the classes below, the methods that override it."""
+        if is_class(found):
+            return self._receivers.below(found)
+        return self._receivers.overriding(found.owner, found.name) if found.owner is not None else ()
+
+    def implementations(self, op: Node) -> list[Node]:
+        """The functions and kernels that an operator's registrations name."""
+        bindings = [edge.target for edge in self.out_edges(op) if edge.kind is EdgeKind.REGISTERS]
+        bound = [edge.target for binding in bindings for edge in self.out_edges(binding)]
+        return [node for node in dict.fromkeys(bound) if node.kind in (NodeKind.FUNCTION, NodeKind.KERNEL)]
 
     def in_edges(self, node: Node) -> list[Edge]:
         """What leads to a node; looks for Python callers the first time."""

@@ -59,8 +59,11 @@ class PythonCalls:
         self._called: tuple[FunctionDef | None, dict[tuple[int, str], Call]] = (None, {})
         """The function that was looked at last, with its calls."""
 
-    def edges(self, node: Node) -> Iterator[Edge]:
-        """What the function does; calls that lead out of the workspace make no edge."""
+    def edges(self, node: Node, only: tuple[int, str] | None = None) -> Iterator[Edge]:
+        """What the function does; calls that lead out of the workspace make no edge.
+
+        `only` asks for one call, by where it begins and the last name of what it calls.
+        """
         facts = self._index.facts(node.path)
         if facts is None:
             return
@@ -71,7 +74,7 @@ class PythonCalls:
         function = self.functions.definition_of(node.path, facts, outermost)
         starts_kernels = False
         for call in facts.calls:
-            if call.scope in own:
+            if call.scope in own and only in (None, (call.start, call.name.rpartition(".")[2])):
                 known = False
                 for target, certain in self._callees.nodes(node.path, facts, outermost, call.scope, call.name):
                     known = True
@@ -81,6 +84,8 @@ class PythonCalls:
                         yield Edge(kind, node, target, node.path, call.line, certain)
                 if not known and function is not None:
                     yield from self._foreign(node, facts, outermost, function, call)
+        if only is not None:
+            return
         launches = [launch for launch in facts.launches if launch.scope in own]
         for launch in launches:
             yield from self._launch(node, facts, outermost, launch)

@@ -54,11 +54,11 @@ class Receivers:
                 continue
             found = self._classes.attribute(cls, method)
             if isinstance(found, Definition) and isinstance(found.node, FunctionDef):
-                is_abstract = _is_abstract(found.node)
-                if not is_abstract:
+                has_no_body = is_abstract(found.node)
+                if not has_no_body:
                     yield found, True
-                below = self.overriding(cls, method) if not is_exact or is_abstract else ()
-                if is_abstract or len(below) <= FEW_OVERRIDING:
+                below = self.overriding(cls, method) if not is_exact or has_no_body else ()
+                if has_no_body or len(below) <= FEW_OVERRIDING:
                     yield from ((other, False) for other in below)
             elif not is_exact and (isinstance(found, Definition) or not self._classes.stored(cls, method)):
                 yield from ((other, False) for other in self.overriding(cls, method))
@@ -91,26 +91,27 @@ class Receivers:
             known = self._overriding[cls.node, method] = tuple(self._sought(cls, method))
         return known
 
+    def below(self, cls: Definition) -> tuple[Definition, ...]:
+        """The classes right below one."""
+        known = self._below.get(cls.node)
+        if known is None:
+            known = self._below[cls.node] = tuple(filter(is_class, self._subclasses(cls)))
+        return known
+
     def _sought(self, cls: Definition, method: str) -> Iterator[Definition]:
         todo, seen, count = [cls], {cls.node}, 0
         while todo and len(seen) < MAX_CLASSES:
-            for below in self._directly_below(todo.pop(0)):
+            for below in self.below(todo.pop(0)):
                 if below.node in seen:
                     continue
                 seen.add(below.node)
                 todo.append(below)
                 own = own_attribute(below, method)
-                if own is not None and isinstance(own.node, FunctionDef) and not _is_abstract(own.node):
+                if own is not None and isinstance(own.node, FunctionDef) and not is_abstract(own.node):
                     yield own
                     count += 1
                     if count >= MAX_OVERRIDING:
                         return
-
-    def _directly_below(self, cls: Definition) -> tuple[Definition, ...]:
-        known = self._below.get(cls.node)
-        if known is None:
-            known = self._below[cls.node] = tuple(filter(is_class, self._subclasses(cls)))
-        return known
 
 
 def calls_in(function: FunctionDef) -> dict[tuple[int, str], Call]:
@@ -125,7 +126,7 @@ def calls_in(function: FunctionDef) -> dict[tuple[int, str], Call]:
     return found
 
 
-def _is_abstract(method: FunctionDef) -> bool:
+def is_abstract(method: FunctionDef) -> bool:
     """Whether a method only says that others define it: by its decorator, or by a body that does nothing."""
     if any((dotted(d) or "").rpartition(".")[2] == "abstractmethod" for d in method.decorator_list):
         return True

@@ -8,6 +8,7 @@ from kernelscope.interp.calls import LIBRARIES
 from kernelscope.interp.seeds import Uses
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Module, Scope
+from kernelscope.turns import give_way
 
 ENTRIES = ("forward", "__call__", "call")
 """Methods by which an object is called."""
@@ -18,7 +19,11 @@ def callers_first(module: Module) -> list[Scope]:
     functions = [s for s in module.functions() if len(s.path) <= 2]
     classes = _named_in_classes(module)
     mentioned = _built(classes)
-    uses = {id(s.node): _called(s, functions, classes) for s in functions}
+    known = _Named(functions)
+    uses: dict[int, list[Scope]] = {}
+    for scope in functions:
+        give_way()
+        uses[id(scope.node)] = _called(scope, known, classes)
     state: dict[int, bool] = {}
     order: list[Scope] = []
 
@@ -51,11 +56,12 @@ def callers_first(module: Module) -> list[Scope]:
 def as_called(order: list[Scope], calls: Collection[tuple[t.Stmt, t.Stmt]]) -> Iterator[Scope]:
     """The functions in this order, but none before one that was meanwhile seen to call it: `calls` grows."""
     waiting = list(order)
+    left = {scope.node for scope in waiting}
     while waiting:
-        left = {scope.node for scope in waiting}
         held_back = {callee for caller, callee in calls if caller in left and caller is not callee}
         found = next((scope for scope in waiting if scope.node not in held_back), waiting[0])
         waiting.remove(found)
+        left.discard(found.node)
         yield found
 
 
@@ -93,7 +99,23 @@ def _named_in_classes(module: Module) -> dict[t.Stmt, set[str]]:
     return {cls.node: _names(cls.node.body) for cls in module.classes()}
 
 
-def _called(scope: Scope, functions: list[Scope], classes: Mapping[t.Stmt, set[str]]) -> list[Scope]:
+class _Named:
+    """The functions of a file by their names, and methods by their classes, each with its place among all."""
+
+    def __init__(self, functions: list[Scope]) -> None:
+        self.functions = functions
+        self.plain: dict[str, list[int]] = {}
+        self.methods: dict[t.Stmt, list[int]] = {}
+        self.of_classes: dict[str, list[int]] = {}
+        for place, scope in enumerate(functions):
+            if scope.owner is None:
+                self.plain.setdefault(scope.node.name, []).append(place)
+            else:
+                self.methods.setdefault(scope.owner, []).append(place)
+                self.of_classes.setdefault(scope.owner.name, []).append(place)
+
+
+def _called(scope: Scope, known: _Named, classes: Mapping[t.Stmt, set[str]]) -> list[Scope]:
     """Functions that one may call: named in it or in its class, and methods of its own class."""
     mentioned = _names(scope.node.body)
     calls_objects = computes(scope)
@@ -101,19 +123,11 @@ def _called(scope: Scope, functions: list[Scope], classes: Mapping[t.Stmt, set[s
     owner = scope.owner
     of_class = classes[owner] | {t.dotted(b) or "" for b in owner.bases} if owner is not None else set[str]()
     built = mentioned | of_class if calls_objects and scope.node.name != "__init__" else set[str]()
-    found: list[Scope] = []
-    for other in functions:
-        if other.node is scope.node:
-            continue
-        if other.owner is None:
-            is_called = other.node.name in mentioned
-        elif other.owner is owner:
-            is_called = other.node.name in attributes
-        else:
-            is_called = other.owner.name in built
-        if is_called:
-            found.append(other)
-    return found
+    places = {place for name in mentioned for place in known.plain.get(name, ())}
+    own = known.methods.get(owner, []) if owner is not None else []
+    places |= {place for name in built for place in known.of_classes.get(name, ())} - set(own)
+    places |= {place for place in own if known.functions[place].node.name in attributes}
+    return [other for place in sorted(places) if (other := known.functions[place]).node is not scope.node]
 
 
 def _names(body: list[t.Stmt]) -> set[str]:

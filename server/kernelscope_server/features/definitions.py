@@ -1,4 +1,4 @@
-"""Definitions, references and the call hierarchy, across Python, C++ and CUDA."""
+"""Definitions, implementations, references and the call hierarchy, across Python, C++ and CUDA."""
 
 from __future__ import annotations
 
@@ -23,6 +23,10 @@ def register(session: Session) -> None:
         document, offset = session.place(params)
         return located(session, session.analysis.definition(document.path, offset))
 
+    def implementation(params: Json) -> list[Json]:
+        document, offset = session.place(params)
+        return located(session, session.analysis.implementation(document.path, offset))
+
     def references(params: Json) -> list[Json]:
         document, offset = session.place(params)
         return located(session, session.analysis.references(document.path, offset))
@@ -45,6 +49,8 @@ def register(session: Session) -> None:
         return _calls(session, session.analysis.outgoing_calls(*_item(session, params)), "to")
 
     session.server.on("textDocument/definition", definition)
+    session.server.on("textDocument/declaration", definition)
+    session.server.on("textDocument/implementation", implementation)
     session.server.on("textDocument/references", references)
     session.server.on("textDocument/prepareCallHierarchy", prepare)
     session.server.on("callHierarchy/incomingCalls", incoming)
