@@ -167,7 +167,9 @@ def prepare(run: Interpreter, instance: Instance) -> None:
     if instance.like is not None:
         new, instance.like = instance.like, None
         prepare(run, new)
-        instance.attributes.update({name: as_given(value, 1) for name, value in new.attributes.items()})
+        for name, value in new.attributes.items():
+            is_open = value is None and run.is_stored_later(instance.cls, name)
+            instance.attributes[name] = _stored_elsewhere(name) if is_open else as_given(value, 1)
         instance.is_ready = True
     if instance.initialise is not None and not instance.is_ready:
         initialise, instance.initialise = instance.initialise, None
@@ -183,6 +185,10 @@ def prepare(run: Interpreter, instance: Instance) -> None:
         instance.is_ready = True
 
 
+def _stored_elsewhere(name: str) -> Maybe:
+    return Maybe(Unknown(f"other code may store self.{name}"), f"self.{name}")
+
+
 def instance_attribute(run: Interpreter, instance: Instance, name: str) -> Value:
     """What `self.name` is: stored by `__init__`, or defined by the class."""
     prepare(run, instance)
@@ -196,7 +202,7 @@ def instance_attribute(run: Interpreter, instance: Instance, name: str) -> Value
         is_open = is_open and run.is_stored_later(instance.cls, name)
         if isinstance(held, Unknown | Number) and (declared := _declared(run, instance, name)) is not None:
             return declared
-        return Maybe(Unknown(f"other code may store self.{name}"), f"self.{name}") if is_open else held
+        return _stored_elsewhere(name) if is_open else held
     found = run.class_attribute(instance.cls, name)
     value = _class_attribute(run, found, instance)
     if isinstance(value, Unknown):

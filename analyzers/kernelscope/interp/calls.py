@@ -197,7 +197,10 @@ def call_function(run: Interpreter, function: Function, args: Arguments, kwargs:
         return Unknown(f"{node.name} is called too deeply", span)
     scope = Scope(function.definition.path, function, {}, function.closure)
     bind(run, scope, function, args, kwargs)
+    from kernelscope.interp.substitutes import settle_substitutes
     from kernelscope.interp.summaries import followed
+
+    settle_substitutes(run, scope, node)
 
     of_file = run.contexts.holds(scope.path, node)
     if of_file:

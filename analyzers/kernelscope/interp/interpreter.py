@@ -42,6 +42,7 @@ from kernelscope.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
     from kernelscope.interp.configuration import Configuration
+    from kernelscope.interp.substitutes import Substitute
     from kernelscope.interp.summaries import Summary
     from kernelscope.interp.untaken import Untaken
 
@@ -176,6 +177,8 @@ class Interpreter:
     """Methods of base classes, and whether they change no shape."""
     kinds: dict[t.FunctionDef, set[str]] = field(default_factory=dict[t.FunctionDef, "set[str]"])
     """For each function, names of numbers that tell kinds apart."""
+    substitutes: dict[t.FunctionDef, list[Substitute]] = field(default_factory=dict[t.FunctionDef, "list[Substitute]"])
+    """For each function, arguments that are given in place of others."""
     registered: dict[str, dict[str, list[tuple[bool, Function]]]] = field(
         default_factory=dict[str, "dict[str, list[tuple[bool, Function]]]"]
     )

@@ -177,10 +177,12 @@ class Join:
     def _either(self, name: str, known: Tensor) -> Tensor:
         """A tensor of the rank that one way gives, where the other is not followed: what a call brings may differ.
 
-        Numbers and what the object or its configuration fixes stay.
+        Numbers and what the object or its configuration fixes stay. One that is empty only holds the place of another.
         """
         if known.shape.dims is None:
             return known
+        if 0 in known.shape.dims:
+            return Tensor(Shape.unknown("it is empty on one of two ways"), known.dtype)
         sizes = [
             size if isinstance(size, Unknown) or _is_fixed(size) else self._size(size, UNTOLD, f"{name}_dim{i}", i)
             for i, size in enumerate(known.shape.dims)
@@ -249,6 +251,8 @@ def as_given(value: Value, depth: int = 0) -> Value:
     match value:
         case Instance() if not value.is_module:
             return Instance(value.cls, made_with=value.made_with, like=value)
+        case Choice() if not value.is_of_table:
+            return Choice([as_given(v, depth) for v in value.entries])
         case bool() if depth:
             return Flag("what an object that is given holds")
         case Dim() if depth and value.const is not None:

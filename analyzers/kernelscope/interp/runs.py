@@ -26,6 +26,7 @@ from kernelscope.interp.ranks import settle_ranks
 from kernelscope.interp.receivers import alone, common_instance, learn_words
 from kernelscope.interp.rounds import Rounds
 from kernelscope.interp.seeds import BATCH, EVERYTHING, KNOWN_INPUTS, Beliefs, Seeded, Uses, seed
+from kernelscope.interp.substitutes import settle_substitutes
 from kernelscope.interp.symbols import over_sizes
 from kernelscope.interp.trace import Trace
 from kernelscope.interp.untaken import follow_untaken
@@ -197,18 +198,19 @@ def _attempt(run: Interpreter, path: str, scope: SourceScope, beliefs: Beliefs =
 
 
 def _wrongly_told(run: Interpreter, found: _Outcome, outcome: Callable[[Beliefs], _Outcome]) -> dict[str, _Outcome]:
-    """Parameters without whose documentation the function runs, each with how it does. What documents many functions
-    alike gives way first, and there the last parameter; of what documents this one, nobody knows which is right."""
-    own = [name for name, is_own in found.seeded.told.items() if is_own]
-    common = [name for name, is_own in found.seeded.told.items() if not is_own]
+    """Parameters without whose documentation the function runs, each with how it does. The one that is least like the
+    others gives way first, then what documents many functions alike, and there the last parameter; of what else
+    documents this one, nobody knows which is right."""
+    told, oddest = found.seeded.told, found.seeded.oddest
+    likely = [name for name in told if name == oddest] + [name for name in reversed([*told]) if not told[name]]
     wrong: dict[str, _Outcome] = {}
-    for name in [*reversed(common), *own][:MAX_DOUBTED]:
-        if run.doubting + found.steps > DOUBTS_STEPS:
+    for number, name in enumerate(dict.fromkeys((*likely, *told))):
+        if number == MAX_DOUBTED or (number and run.doubting + found.steps > DOUBTS_STEPS):
             break
         less = outcome(replace(found.beliefs, doubted={name}))
         run.doubting += less.steps
         if less.done and not less.findings and not less.doubts:
-            if name in common:
+            if name in likely:
                 return {name: less}
             wrong[name] = less
     return wrong
@@ -232,6 +234,7 @@ def _fresh(run: Interpreter, path: str, scope: SourceScope, beliefs: Beliefs) ->
         return True, Seeded()
     finally:
         _settle(run)
+        run.changes.undo(0)
 
 
 def _settle(run: Interpreter) -> None:
@@ -269,6 +272,7 @@ def _run_one(run: Interpreter, path: str, scope: SourceScope, beliefs: Beliefs) 
         outside = all(context.outside for context in contexts)
         guessed = _offer(run, frame, node) if outside else frozenset[str]()
         run.known = Known(facts=facts)
+        settle_substitutes(run, frame, node)
         settle_ranks(run, frame, node, guessed)
         run_body(run, frame, node)
         follow_untaken(run, frame)
@@ -279,6 +283,7 @@ def _run_one(run: Interpreter, path: str, scope: SourceScope, beliefs: Beliefs) 
     function = alone(run, Definition(path, node.name, node, owner))
     frame = Scope(path, function)
     seeded = seed(run, function, frame, beliefs)
+    settle_substitutes(run, frame, node)
     settle_ranks(run, frame, node, seeded.guessed)
     promised = _promised(frame, seeded)
     run_body(run, frame, node)

@@ -32,6 +32,7 @@ from kernelscope.interp.values import (
     Scope,
     Value,
     as_size,
+    present,
 )
 from kernelscope.ops import Module
 from kernelscope.syntax.python import tree as t
@@ -71,6 +72,8 @@ class Seeded:
     """Parameters whose shape came from their name alone."""
     told: Mapping[str, bool] = field(default_factory=dict[str, bool])
     """Parameters whose shape documentation tells, and whether it is that of the function itself."""
+    oddest: str = ""
+    """The one of them that is least like the others, if there is one."""
     is_odd: bool = False
     """Whether sizes that a name promises to be independent turned out to be one: the batch as long as its rows."""
 
@@ -110,7 +113,14 @@ def seed(run: Interpreter, function: Function, scope: Scope, beliefs: Beliefs = 
         else:
             first = is_forward and index == 0
             scope.names[param.name] = _value(run, function, scope, param, uses, first)
-    return Seeded(uses.guessed, uses.told)
+    return Seeded(uses.guessed, uses.told, _oddest(uses.told, scope))
+
+
+def _oddest(told: Mapping[str, bool], scope: Scope) -> str:
+    """The parameter whose documentation tells fewer dims than that of every other, if there are several others."""
+    tensors = {name: value for name in told if isinstance(value := present(scope.names[name]), Tensor)}
+    least, *more = sorted(tensors, key=lambda name: tensors[name].shape.least_rank) or [""]
+    return least if len(more) > 1 and tensors[least].shape.least_rank < tensors[more[0]].shape.least_rank else ""
 
 
 class Uses:

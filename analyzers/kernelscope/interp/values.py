@@ -308,7 +308,8 @@ def joined(one: Value, other: Value) -> Value:
     if (one is None or other is None) and not isinstance(one, Unknown) and not isinstance(other, Unknown):
         return Maybe(other if one is None else one)
     if isinstance(one, Number | Dim | float) and isinstance(other, Number | Dim | float) and one != other:
-        return Number("the branches differ")
+        whole = all(isinstance(v, Dim) or (isinstance(v, Number) and v.is_integer) for v in (one, other))
+        return Number("the branches differ", whole)
     if isinstance(one, Tensor) and isinstance(other, Tensor):
         dtype = one.dtype if one.dtype == other.dtype else Unknown("the branches differ in dtype")
         return Tensor(_joined_shape(one.shape, other.shape), dtype)
