@@ -64,7 +64,7 @@ def settings(pattern: str) -> Answer:
     compiled = re.compile(pattern, re.IGNORECASE)
 
     def find(system: System) -> Iterator[Claim]:
-        meant = {name for name in system.setting_names if compiled.search(name.replace("-", "_"))}
+        meant = system.settings_named(compiled)
         chosen = [p for p in system.settings if p.name in meant and not p.is_bare]
         alike: dict[str, list[Parameter]] = {}
         for p in sorted(chosen, key=lambda p: (_remoteness(p), -system.weight(p.location.path))):
@@ -72,7 +72,7 @@ def settings(pattern: str) -> Answer:
         for said, group in alike.items():
             yield _setting(said, group)
         names = {p.name for p in chosen}
-        subjects = {subject for subject in system.subjects if compiled.search(subject)}
+        subjects = system.subjects_named(compiled)
         for c in system.demands:
             if not subjects.isdisjoint(c.subjects) and (c.kind != "other" or not names.isdisjoint(c.subjects)):
                 yield _constraint(c)
@@ -85,8 +85,9 @@ def numbers(pattern: str) -> Answer:
     find_all = settings(pattern)
 
     def find(system: System) -> Iterator[Claim]:
-        switches = {p.location for p in system.parameters if isinstance(p.value, bool | str) or p.expression == "None"}
-        yield from (claim for claim in find_all(system) if not claim.evidence or claim.evidence[0] not in switches)
+        yield from (
+            claim for claim in find_all(system) if not claim.evidence or claim.evidence[0] not in system.switches
+        )
 
     return find
 
@@ -100,7 +101,7 @@ def context_limits(system: System) -> Iterator[Claim]:
     """Limits of lengths; `block_size` is one where nothing is paged, as in models without a server."""
     pattern = r"seq_?len|max_model_len|max_position|context_len|max_length"
     yield from numbers(pattern)(system)
-    subjects = {subject for subject in system.subjects if re.search(pattern, subject, re.IGNORECASE)}
+    subjects = system.subjects_named(re.compile(pattern, re.IGNORECASE))
     for c in system.demands:
         if c.kind == "other" and not subjects.isdisjoint(c.subjects):
             yield _constraint(c)
@@ -249,7 +250,7 @@ def parallel_sizes(*kinds: str) -> Answer:
                 if not system.is_aside(p.location.path):
                     yield Claim(p.name, f"{kind}: {p.owner}.{p.name} {p.default}", (p.location,))
         pattern = re.compile(r"tensor_parallel|\btp_size|world_size", re.I)
-        subjects = {subject for subject in system.subjects if pattern.search(subject)} if "TP" in kinds else set[str]()
+        subjects = system.subjects_named(pattern) if "TP" in kinds else frozenset[str]()
         for c in system.demands:
             if not subjects.isdisjoint(c.subjects):
                 yield _constraint(c)

@@ -27,6 +27,7 @@ class Texts:
     def __init__(self, files: Files) -> None:
         self._files = files
         self._known: dict[str, tuple[Version | None, SourceText | None]] = {}
+        self._lines: dict[str, dict[int, str]] = {}
 
     def get(self, path: str) -> SourceText | None:
         version = self._files.version(path)
@@ -34,7 +35,12 @@ class Texts:
         if known is None or known[0] != version:
             data = self._files.read(path)
             known = self._known[path] = (version, None if isinstance(data, LeftOut) else SourceText(data))
+            self._lines.pop(path, None)
         return known[1]
+
+    def snippets(self, path: str) -> dict[int, str]:
+        """Lines of a file that were quoted before, as long as it does not change."""
+        return self._lines.setdefault(path, {})
 
 
 class Places:
@@ -43,7 +49,7 @@ class Places:
     def __init__(self, root: Path, texts: Texts) -> None:
         self.root = root
         self._kept = texts
-        self._texts: dict[Path, SourceText | None] = {}
+        self._texts: dict[Path, tuple[SourceText | None, dict[int, str]]] = {}
         self._paths: dict[Path, str] = {}
 
     def evidence(self, *locations: Location, symbol: str = "") -> list[Json]:
@@ -70,10 +76,17 @@ class Places:
         return known
 
     def _snippet(self, location: Location) -> str:
-        if location.path not in self._texts:
-            self._texts[location.path] = self._kept.get(str(location.path))
-        text = self._texts[location.path]
-        return text.line_text(location.line).strip()[:MAX_SNIPPET] if text is not None else ""
+        known = self._texts.get(location.path)
+        if known is None:
+            path = str(location.path)
+            known = self._texts[location.path] = (self._kept.get(path), self._kept.snippets(path))
+        text, quoted = known
+        if text is None:
+            return ""
+        snippet = quoted.get(location.line)
+        if snippet is None:
+            snippet = quoted[location.line] = text.line_text(location.line).strip()[:MAX_SNIPPET]
+        return snippet
 
     def claim(self, claim: Claim) -> Json:
         shown: Json = {"name": claim.name, "value": claim.value, "confidence": claim.confidence}

@@ -94,7 +94,7 @@ def importance(p: Parameter) -> int:
 
 def declared(system: System, name: str) -> list[Parameter]:
     """Parameters of a section: settings before plain constants, those of tests and examples left out."""
-    meant = {spoken for spoken in system.parameter_names if DECLARED[name].search(spoken)}
+    meant = system.parameters_named(DECLARED[name])
     found = [
         p for p in system.parameters
         if p.name in meant and p.kind != "argument" and importance(p) <= TELLING and p.owner not in system.enums

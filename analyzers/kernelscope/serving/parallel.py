@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 
 from kernelscope.results import Location
 from kernelscope.serving.claims import Claim
@@ -149,12 +150,17 @@ def strategies(parameters: Iterable[Parameter]) -> dict[str, list[Parameter]]:
     """Parameters that set how many ways something is split, by strategy."""
     found: dict[str, list[Parameter]] = {}
     for p in parameters:
-        parts = set(words(p.name))
-        if p.kind in ("argument", "define") or not parts & SIZES:
-            continue
-        for kind, names in STRATEGIES:
-            full = {n for n in names if len(n) > 3}
-            if parts & (names - full) or (parts & full and parts & {"parallel", "parallelism", "stage", "degree"}):
-                found.setdefault(kind, []).append(p)
-                break
+        if p.kind not in ("argument", "define") and (kind := _strategy(p.name)) is not None:
+            found.setdefault(kind, []).append(p)
     return found
+
+
+@cache
+def _strategy(name: str) -> str | None:
+    """The strategy that a name speaks of."""
+    parts = set(words(name))
+    for kind, names in STRATEGIES if parts & SIZES else ():
+        full = {n for n in names if len(n) > 3}
+        if parts & (names - full) or (parts & full and parts & {"parallel", "parallelism", "stage", "degree"}):
+            return kind
+    return None

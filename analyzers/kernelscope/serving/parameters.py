@@ -410,4 +410,4 @@ def overridden(declared: list[Parameter], stores: Iterable[Stored]) -> list[Para
             found = [i for i in found if CONFIGURED & set(words(declared[i].owner))]
         if len(found) == 1:
             more.setdefault(found[0], []).append(store.claim)
-    return [replace(p, overrides=(*p.overrides, *more.get(i, ()))) for i, p in enumerate(declared)]
+    return [replace(p, overrides=(*p.overrides, *more[i])) if i in more else p for i, p in enumerate(declared)]

@@ -5,12 +5,14 @@ Joining only: what a fact means for a question is decided where the question is 
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
+from kernelscope.results import Location
 from kernelscope.serving.bindings import Loader, Native
 from kernelscope.serving.channels import Channel, Link, links
 from kernelscope.serving.claims import Claim
@@ -29,6 +31,12 @@ from kernelscope.serving.sections import hits
 from kernelscope.serving.sharding import Plan
 from kernelscope.serving.waits import Sync
 from kernelscope.workspace.files import PYTHON_SUFFIXES
+
+
+@lru_cache(maxsize=256)
+def _matching(names: frozenset[str], pattern: re.Pattern[str]) -> frozenset[str]:
+    """The names that hold a word; kept, as an edit seldom adds a name."""
+    return frozenset(name for name in names if pattern.search(name.replace("-", "_")))
 
 
 @dataclass
@@ -95,6 +103,25 @@ class System:
     @cached_property
     def setting_names(self) -> frozenset[str]:
         return frozenset(p.name for p in self.settings)
+
+    def parameters_named(self, pattern: re.Pattern[str]) -> frozenset[str]:
+        """Names of parameters that hold a word."""
+        return _matching(self.parameter_names, pattern)
+
+    def settings_named(self, pattern: re.Pattern[str]) -> frozenset[str]:
+        """Names of settings that hold a word; options are read with `_` for `-`."""
+        return _matching(self.setting_names, pattern)
+
+    def subjects_named(self, pattern: re.Pattern[str]) -> frozenset[str]:
+        """Subjects of constraints that hold a word."""
+        return _matching(self.subjects, pattern)
+
+    @cached_property
+    def switches(self) -> frozenset[Location]:
+        """Where parameters are declared that are no number: on or off, a text, or nothing."""
+        return frozenset(
+            p.location for p in self.parameters if isinstance(p.value, bool | str) or p.expression == "None"
+        )
 
     @cached_property
     def demands(self) -> list[Constraint]:

@@ -109,9 +109,17 @@ class Module:
         return found
 
     def functions(self) -> list[Scope]:
-        return [scope for scope in self.scopes if isinstance(scope.node, t.FunctionDef)]
+        return self._functions
 
     def classes(self) -> list[Scope]:
+        return self._classes
+
+    @cached_property
+    def _functions(self) -> list[Scope]:
+        return [scope for scope in self.scopes if isinstance(scope.node, t.FunctionDef)]
+
+    @cached_property
+    def _classes(self) -> list[Scope]:
         return [scope for scope in self.scopes if isinstance(scope.node, t.ClassDef)]
 
     def scope_at(self, offset: int) -> Scope | None:
