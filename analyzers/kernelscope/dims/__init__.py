@@ -4,7 +4,7 @@ Knows nothing of tensors or Python; an atom's name is any text (`B`, `config.hid
 """
 
 from kernelscope.dims.bits import bit_and, bit_or, bit_xor, equal, less, shift_left, shift_right
-from kernelscope.dims.compare import normal, same
+from kernelscope.dims.compare import are_multiples, normal, same
 from kernelscope.dims.facts import NO_FACTS, Facts
 from kernelscope.dims.monomial import Opaque
 from kernelscope.dims.parse import parse
@@ -30,6 +30,7 @@ __all__ = [
     "Facts",
     "Opaque",
     "TooLarge",
+    "are_multiples",
     "bit_and",
     "bit_or",
     "bit_xor",

@@ -31,6 +31,15 @@ def same(a: DimLike, b: DimLike, facts: Facts = NO_FACTS) -> bool | None:
     return None
 
 
+def are_multiples(a: Dim, b: Dim, facts: Facts = NO_FACTS) -> bool:
+    """Whether two Dims are different multiples of one product, `2*H` and `3*H`: equal only where that is 0."""
+    one, other = facts.rewrite(a), facts.rewrite(b)
+    if len(one.terms) != 1 or len(other.terms) != 1:
+        return False
+    (product, times), (same_product, other_times) = one.terms[0], other.terms[0]
+    return bool(product) and product == same_product and times != other_times
+
+
 def normal(d: Dim, facts: Facts = NO_FACTS) -> Dim:
     """A form in which more equal Dims agree than in that of arithmetic, though nobody would write it so.
 

@@ -11,15 +11,19 @@ SEPARATOR = "·"
 """Stands between a symbol's name and the number of the call that it belongs to."""
 OF_DIM = re.compile(r"_(?:dim|size)[0-9]+(?:_[0-9]+)*$")
 """The end of the name of a size that the source has no name for: `x_dim1` is the second of `x`."""
-
-
 OF_CALL = re.compile(f"{SEPARATOR}([0-9]+)$")
+IN_TEXT = re.compile(rf"\(([\w.]+){SEPARATOR}[0-9]+\)|([\w.]+){SEPARATOR}[0-9]+")
 
 
 def call_of(name: str) -> int:
     """The call that a symbol belongs to; 0 for one that belongs to none, though it may be a part of one that does."""
     found = OF_CALL.search(name)
     return int(found[1]) if found is not None else 0
+
+
+def without_calls(text: str) -> str:
+    """A text about sizes without the numbers of calls that symbols carry, nor the brackets that these ask for."""
+    return IN_TEXT.sub(lambda found: found[1] or found[2], text)
 
 
 def is_of_dim(name: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from kernelscope.dims.spelling import without_calls
 from kernelscope.explain.tensor_hover import describe
 from kernelscope.interp.contradictions import Contradiction, contradictions
 from kernelscope.interp.interpreter import Seen
@@ -34,7 +35,7 @@ def shape_problems(workspace: Workspace, path: Path) -> Iterator[Problem]:
         operands = list(_operands(found, module, path))
         said = "; ".join(operand.text for operand in operands)
         message = f"{error.message}: {said}" if said else error.message
-        yield Problem(CODES.get(error.code, "bad-argument"), message, span, tuple(operands))
+        yield Problem(CODES.get(error.code, "bad-argument"), without_calls(message), span, tuple(operands))
 
 
 def _operands(found: Contradiction, module: Module, path: Path) -> Iterator[Evidence]:
@@ -47,7 +48,9 @@ def _operands(found: Contradiction, module: Module, path: Path) -> Iterator[Evid
     for name in [n for n in names if n in bound][:MAX_OPERANDS]:
         source, shown = bound[name]
         where = module.text.location(path, source)
-        yield Evidence(where, f"{name} is {shown} (line {where.line})")
+        shown = without_calls(shown)
+        if shown != f"int = {name}":
+            yield Evidence(where, f"{name} is {shown} (line {where.line})")
 
 
 def _spoken(node: t.Node) -> str:

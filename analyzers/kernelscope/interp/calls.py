@@ -196,18 +196,18 @@ def call_function(run: Interpreter, function: Function, args: Arguments, kwargs:
         run.refused += 1
         return Unknown(f"{node.name} is called too deeply", span)
     scope = Scope(function.definition.path, function, {}, function.closure)
-    bind(run, scope, function, args, kwargs)
+    is_whole = bind(run, scope, function, args, kwargs)
     from kernelscope.interp.substitutes import settle_substitutes
     from kernelscope.interp.summaries import followed
 
     settle_substitutes(run, scope, node)
-
     of_file = run.contexts.holds(scope.path, node)
     if of_file:
         if run.running and (caller := run.running[-1].function) is not None:
             run.contexts.edges.add((caller.definition.node, node))
         receiver = function.receiver if function.is_bound else None
-        run.contexts.note(node, scope.names, receiver, run.known.facts, run.symbols.ones, run.aside)
+        if is_whole:  # nobody makes a call that fails: it is of another way through the code than this one
+            run.contexts.note(node, scope.names, receiver, run.known.facts, run.symbols.ones, run.aside)
     run.contexts.within += of_file
     run.helpers += is_helper
     try:
@@ -325,10 +325,11 @@ def _has_numbers(value: Value) -> bool:
     return isinstance(value, Number) and value.is_integer
 
 
-def bind(run: Interpreter, scope: Scope, function: Function, args: Arguments, kwargs: Keywords) -> None:
+def bind(run: Interpreter, scope: Scope, function: Function, args: Arguments, kwargs: Keywords) -> bool:
     """Bind arguments to parameters as Python does; what is missing gets its default, else is unknown.
 
     Where more may be given than is known, a number that is missing is called what the parameter is called.
+    False where Python would refuse the call: there is no default for what is missing.
     """
     node = function.definition.node
     assert isinstance(node, t.FunctionDef)
@@ -338,6 +339,7 @@ def bind(run: Interpreter, scope: Scope, function: Function, args: Arguments, kw
     is_open = isinstance(kwargs, Open)
     unknown_from = next((i for i, a in enumerate(given) if isinstance(a, Unpacked)), None)
     positional = [p for p in node.args if p.kind in ("positional", "normal")]
+    is_whole = True
     for index, param in enumerate(positional):
         if unknown_from is not None and index >= unknown_from and param.name not in rest:
             names[param.name] = Unknown("an argument of `*` that is not known")
@@ -347,6 +349,7 @@ def bind(run: Interpreter, scope: Scope, function: Function, args: Arguments, kw
             names[param.name] = rest.pop(param.name)
         else:
             names[param.name] = _default(run, function, param, is_open)
+            is_whole = is_whole and (is_open or param.default is not None)
     for param in node.args:
         match param.kind:
             case "args":
@@ -354,11 +357,13 @@ def bind(run: Interpreter, scope: Scope, function: Function, args: Arguments, kw
             case "keyword":
                 known = param.name in rest
                 names[param.name] = rest.pop(param.name) if known else _default(run, function, param, is_open)
+                is_whole = is_whole and (known or is_open or param.default is not None)
             case "kwargs":
                 more = {k: v for k, v in rest.items() if not any(p.name == k for p in positional)}
                 names[param.name] = Open(more) if is_open else more
             case _:
                 pass
+    return is_whole
 
 
 def _default(run: Interpreter, function: Function, param: t.Param, is_open: bool) -> Value:

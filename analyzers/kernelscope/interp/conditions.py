@@ -14,6 +14,7 @@ from kernelscope.interp.annotations import layer_of
 from kernelscope.interp.expressions import evaluate
 from kernelscope.interp.interpreter import Interpreter, Known
 from kernelscope.interp.operators import truth
+from kernelscope.interp.proven_ranks import of_number
 from kernelscope.interp.values import Class, External, Flag, Instance, Maybe, Opaque, Scope, Value, as_size, present
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Unknown
@@ -159,6 +160,7 @@ def _equal(run: Interpreter, scope: Scope, left: t.Expr, right: t.Expr) -> None:
             if isinstance(number, Dim) and isinstance(divisor, Dim):
                 run.learn(run.known.facts.with_divisible(number, divisor))
             return
+        of_number(run, scope, left, evaluate(run, scope, right))
         one, other = (as_size(evaluate(run, scope, part)) for part in (left, right))
         if isinstance(one, Dim) and isinstance(other, Dim) and one != other:
             run.learn(run.known.facts.with_same(one, other))

@@ -18,6 +18,7 @@ from kernelscope.interp.values import Scope, Value
 from kernelscope.ops import ShapeError
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
+from kernelscope.syntax.python.blocks import may_end
 from kernelscope.syntax.python.lower import Scope as SourceScope
 from kernelscope.workspace.modules import Definition
 from kernelscope.workspace.workspace import Workspace
@@ -100,7 +101,7 @@ def _always_run(node: t.FunctionDef) -> set[Span]:
                 pending += reversed(statement.body)
             case t.Assign() | t.AnnAssign() | t.AugAssign() | t.ExprStmt() | t.Return():
                 found |= _evaluated(statement)
-            case _ if _may_end(statement):
+            case _ if may_end(statement):
                 return found
             case _:
                 pass
@@ -125,8 +126,3 @@ def _evaluated(statement: t.Stmt) -> set[Span]:
             case _:
                 pending += t.children(node)
     return found
-
-
-def _may_end(statement: t.Stmt) -> bool:
-    """Whether what follows a statement may not be reached."""
-    return any(isinstance(n, t.Return | t.Raise | t.Break | t.Continue | t.Assert | t.Try) for n in t.walk(statement))

@@ -18,6 +18,7 @@ from kernelscope.interp.expressions import evaluate, index_of
 from kernelscope.interp.interpreter import Interpreter, Known
 from kernelscope.interp.joins import Join
 from kernelscope.interp.operators import binary
+from kernelscope.interp.proven_ranks import of_unpacking
 from kernelscope.interp.sequences import any_of, iterated, sequence
 from kernelscope.interp.symbols import sizes_in
 from kernelscope.interp.untaken import untaken
@@ -115,6 +116,8 @@ def _apart(
 def _statement(run: Interpreter, scope: Scope, node: t.Stmt, returns: Returns) -> bool:
     match node:
         case t.Assign():
+            if isinstance(target := node.targets[0], t.Tuple):
+                of_unpacking(run, scope, target.elts, node.value)
             _assign_all(run, scope, node, evaluate(run, scope, node.value))
         case t.AnnAssign():
             if node.value is not None:

@@ -20,6 +20,9 @@ from kernelscope.interp.trials import Trial
 from kernelscope.interp.values import Alike, Maybe, Number, Opaque, Scope, Value
 from kernelscope.tensor import Fields, Several, Shape, Size, Tensor, Unknown
 
+OF_SOME_CALL = re.compile(f"([^{SEPARATOR}]*){SEPARATOR}([0-9]+)(.*)")
+"""A symbol's name, its call, and which part of what it names is meant."""
+
 
 @dataclass(slots=True)
 class Symbols:
@@ -36,6 +39,8 @@ class Symbols:
     """Those that may well be 1, as on one of two ways."""
     spoken: set[str] = field(default_factory=set[str])
     """What sizes of the parameters of the function that is looked at are called."""
+    foreign: dict[str, str] = field(default_factory=dict[str, str])
+    """What symbols of other calls are called where they are shown, beside those of the call that is looked at."""
     frame: int = 0
     """The call that is running."""
     building: int = 0
@@ -49,6 +54,7 @@ class Symbols:
         self.origins.clear()
         self.ones.clear()
         self.spoken.clear()
+        self.foreign = {}
         self.frame = self.building = 0
 
     def new(self, scope: Scope, name: str, reason: str) -> Dim:
@@ -154,13 +160,32 @@ class Symbols:
         return found
 
     def shown(self, value: Value) -> Value:
-        """A value with the symbols' plain names; those of other calls keep their number, so that they stay apart."""
+        """A value with the symbols' plain names; those of other calls stay apart from those of this one."""
         return over_sizes(value, self._plain) if self.reasons else value
 
     def _plain(self, size: Dim) -> Dim:
-        own = f"{SEPARATOR}{self.frame}(?![0-9])"
-        changes = {n: dim(re.sub(own, "", n).replace(SEPARATOR, "_")) for n in size.names() if SEPARATOR in n}
+        changes = {n: dim(self._plain_name(n)) for n in size.names() if SEPARATOR in n}
         return size.subs(changes) if changes else size
+
+    def _plain_name(self, name: str) -> str:
+        own = f"{SEPARATOR}{self.frame}"
+        name = self.renamed.get(f"{self.origins.get(name, name)}{own}", name)
+        symbol = OF_SOME_CALL.match(name)
+        if symbol is None:
+            return name
+        plain, call, part = symbol[1], symbol[2], symbol[3]
+        if f"{SEPARATOR}{call}" == own:
+            return f"{plain}{part}"
+        if not self.foreign:
+            self.foreign = {n: n.removesuffix(own) for n in self.reasons if n.endswith(own)}
+            self.foreign |= {n: n for n in self.spoken}
+        if (key := f"{plain}{SEPARATOR}{call}") not in self.foreign:
+            taken, count, called = set(self.foreign.values()), 1, plain
+            while called in taken:
+                count += 1
+                called = f"{plain}_{count}"
+            self.foreign[key] = called
+        return f"{self.foreign[key]}{part}"
 
 
 def _is_of_nobody(scope: Scope) -> bool:

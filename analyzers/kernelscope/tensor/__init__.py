@@ -5,7 +5,7 @@ Knows no operator by name and no Python syntax.
 
 from kernelscope.tensor.dtypes import DTYPES, DType, promote
 from kernelscope.tensor.shape import ANY_SHAPE, Shape, ShapeError
-from kernelscope.tensor.size import Size, ceil_of, largest, numel, same_size, smallest
+from kernelscope.tensor.size import Size, ceil_of, first_unknown, largest, numel, same_size, smallest
 from kernelscope.tensor.unknown import Unknown
 from kernelscope.tensor.value import Fields, Place, Several, Tensor
 
@@ -22,6 +22,7 @@ __all__ = [
     "Tensor",
     "Unknown",
     "ceil_of",
+    "first_unknown",
     "largest",
     "numel",
     "promote",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from kernelscope.dims import NO_FACTS, Dim, Facts, ceil_div, dim, maximum, minimum, same
+from kernelscope.dims import NO_FACTS, Dim, Facts, are_multiples, ceil_div, dim, maximum, minimum, same
 from kernelscope.tensor.unknown import Unknown
 
 Size = Dim | Unknown
@@ -31,10 +31,15 @@ def numel(sizes: Iterable[Size]) -> Size:
 
 
 def same_size(a: Size, b: Size, facts: Facts = NO_FACTS) -> bool | None:
-    """`same` for sizes that have to agree, None when either is unknown; what cannot be decided is noted as needed."""
+    """`same` for sizes that have to agree, None when either is unknown; what cannot be decided is noted as needed.
+
+    Different multiples of one product agree in a tensor without elements only, which nobody means.
+    """
     if isinstance(a, Unknown) or isinstance(b, Unknown):
         return None
     verdict = same(a, b, facts)
+    if verdict is None and are_multiples(a, b, facts):
+        return False
     if verdict is None and facts.needed is not None:
         facts.needed.append((a, b))
     return verdict

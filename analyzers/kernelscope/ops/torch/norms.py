@@ -13,18 +13,22 @@ from kernelscope.ops.arguments import Value, sizes, tensor
 from kernelscope.ops.families import per_input, same
 from kernelscope.ops.modules import Module, module
 from kernelscope.ops.registry import rule
-from kernelscope.tensor import Shape, ShapeError, Size, same_size
+from kernelscope.tensor import Shape, ShapeError, Size, Unknown, first_unknown, same_size
 
 same("batch_norm instance_norm group_norm local_response_norm normalize", at="F", flops=5, label="normalise")
 
 
 def _normalized(shape: Shape, wanted: tuple[Size, ...], facts: Facts) -> Shape:
+    """The input's shape; what is not known of its last sizes is as wanted."""
     if shape.rank is not None and shape.rank < len(wanted):
         raise ShapeError("rank", f"{Shape(wanted)} is normalised, but the input is {shape}")
     for found, size in zip(shape.last(len(wanted)), wanted, strict=True):
         if same_size(size, found, facts) is False:
             raise ShapeError("shape", f"{Shape(wanted)} is normalised, but the input is {shape}")
-    return shape
+    if first_unknown(shape.last(len(wanted))) is None:
+        return shape
+    last = [w if isinstance(s, Unknown) else s for s, w in zip(shape.last(len(wanted)), wanted, strict=True)]
+    return shape.replace_last(len(wanted), *last)
 
 
 @rule("F,t.layer_norm", flops=per_input(8), label="layer norm")
@@ -81,7 +85,16 @@ def _channels(shape: Shape, wanted: Size, ranks: tuple[int, ...], facts: Facts) 
         raise ShapeError("rank", f"expected {' or '.join(map(str, ranks))} dims, got {shape}")
     if same_size(wanted, shape.size(1), facts) is False:
         raise ShapeError("shape", f"{wanted} channels are expected, got {shape.size(1)} in {shape}")
-    return shape
+    if shape.dims is not None:
+        channels = wanted if isinstance(shape.head[1], Unknown) else shape.head[1]
+        return Shape((shape.head[0], channels, *shape.head[2:]))
+    if len(ranks) > 1:
+        return shape
+    lost = Unknown(shape.reason)
+    sizes = [shape.size(axis if axis < len(shape.head) else axis - ranks[0]) for axis in range(ranks[0])]
+    return Shape(
+        tuple((wanted if axis == 1 else lost) if isinstance(s, Unknown) else s for axis, s in enumerate(sizes))
+    )
 
 
 _BATCH = "num_features, eps=1e-05, momentum=0.1, affine=True, track_running_stats=True"

@@ -1,0 +1,106 @@
+"""Ranks that the code itself proves, of tensors of which nobody tells how many dims they have.
+
+`B, T, C = h.shape` succeeds with three dims only, and where `h.dim() == 4` holds there are four.
+"""
+
+# Values are dynamic by nature; narrowing one to a container leaves its elements unknown to the type checker.
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kernelscope.dims import Dim
+from kernelscope.interp.interpreter import Interpreter
+from kernelscope.interp.values import Maybe, Scope, Value, as_size, present
+from kernelscope.syntax.python import tree as t
+from kernelscope.syntax.python.blocks import start_of_way_to
+from kernelscope.tensor import Shape, Size, Tensor, Unknown
+
+MOST_DIMS = 8
+
+
+def of_unpacking(run: Interpreter, scope: Scope, targets: Sequence[t.Expr], value: t.Expr) -> None:
+    """What `B, T, C = h.shape` proves of `h`, also `B, T, C, device = *h.shape, h.device`."""
+    behind = 0
+    if isinstance(value, t.Tuple) and value.elts and isinstance(first := value.elts[0], t.Starred):
+        behind, value = len(value.elts) - 1, first.value
+    name = _measured(value)
+    if name is not None and not any(isinstance(target, t.Starred) for target in targets) and behind < len(targets):
+        sizes = targets[: len(targets) - behind]
+        given = _give(run, scope, name, [target.id if isinstance(target, t.Name) else "_" for target in sizes])
+        if given is not None and run.symbols.trial is not None:
+            run.symbols.trial.unpacked()
+        if given is not None and not run.quiet and scope.frame == run.root_frame:
+            _tell_before(run, scope, value.span.start, *given)
+
+
+def of_number(run: Interpreter, scope: Scope, asked: t.Expr, number: Value) -> None:
+    """What `h.dim() == 4` proves of `h` where it holds."""
+    name, count = _asked_for_dims(asked), as_size(number)
+    if name is not None and isinstance(count, Dim) and count.const is not None and 0 < count.const <= MOST_DIMS:
+        _give(run, scope, name, ["_"] * count.const)
+
+
+def _measured(node: t.Expr) -> str | None:
+    """The name in `h.shape` or `h.size()`."""
+    match node:
+        case t.Attribute(value=t.Name(id=name), attr="shape"):
+            return name
+        case t.Call(func=t.Attribute(value=t.Name(id=name), attr="size"), args=[]):
+            return name
+        case _:
+            return None
+
+
+def _asked_for_dims(node: t.Expr) -> str | None:
+    """The name in `h.ndim`, `h.dim()` or `len(h.shape)`."""
+    match node:
+        case t.Attribute(value=t.Name(id=name), attr="ndim"):
+            return name
+        case t.Call(func=t.Attribute(value=t.Name(id=name), attr="dim" | "ndimension"), args=[]):
+            return name
+        case t.Call(func=t.Name(id="len"), args=[argument]):
+            return _measured(argument)
+        case _:
+            return None
+
+
+def _give(run: Interpreter, scope: Scope, name: str, words: Sequence[str]) -> tuple[Value, Tensor] | None:
+    """Let a tensor of unknown rank have as many dims as there are words, its unknown sizes called by them.
+
+    Gives what it was and what it is now.
+    """
+    held = scope.names.get(name)
+    old = present(held)
+    if isinstance(old, Unknown):
+        shape, dtype, place = Shape.unknown(old.reason), old, None
+    elif isinstance(old, Tensor) and old.rank is None:
+        shape, dtype, place = old.shape, old.dtype, old.place
+    else:
+        return None
+    head, tail = shape.head, shape.tail or ()
+    if len(words) < shape.least_rank:
+        return None
+    middle: list[Size] = []
+    for axis in range(len(head), len(words) - len(tail)):
+        is_named = bool(words[axis].strip("_"))
+        middle.append(size := run.symbols.new(scope, words[axis] if is_named else f"{name}_dim{axis}", shape.reason))
+        if not is_named:
+            run.symbols.ones.update(size.names())  # a size that nobody works with may be there once for all
+    new = Tensor(Shape((*head, *middle, *tail)), dtype, place)
+    if run.trace is not None:
+        run.trace.same(new, old)
+    for other, value in scope.names.items():
+        if present(value) is old:
+            scope.names[other] = Maybe(new, value.name) if isinstance(value, Maybe) else new
+    return old, new
+
+
+def _tell_before(run: Interpreter, scope: Scope, place: int, old: Value, new: Tensor) -> None:
+    """A tensor had as many dims as are proven where nothing stands between that may keep the code from coming here."""
+    node = scope.function.definition.node if scope.function is not None else None
+    start = start_of_way_to(node.body, node.span.start, place) if isinstance(node, t.FunctionDef) else place
+    for span, seen in (run.unlikely if run.aside else run.seen).items():
+        if seen.value is old and start <= span.start < place:
+            seen.value = new
