@@ -90,7 +90,7 @@ def _give(run: Interpreter, scope: Scope, name: str, words: Sequence[str]) -> tu
             run.symbols.ones.update(size.names())  # a size that nobody works with may be there once for all
     new = Tensor(Shape((*head, *middle, *tail)), dtype, place)
     if run.trace is not None:
-        run.trace.same(new, old)
+        run.trace.replaced(old, run.trace.same(new, old))
     for other, value in scope.names.items():
         if present(value) is old:
             scope.names[other] = Maybe(new, value.name) if isinstance(value, Maybe) else new

@@ -10,7 +10,9 @@ from kernelscope.patterns.pattern import Clue, Pattern
 
 WRITES = words("index_copy_ index_put_ scatter_ copy_")
 """Operators that write into the tensor that they are given first."""
-LOOKED_THROUGH = words("repeat_interleave repeat expand mul div add tanh masked_fill where cat gather index_select")
+LOOKED_THROUGH = words(
+    "repeat_interleave repeat expand mul div add tanh masked_fill where cat gather index_select index"
+)
 """What stands between a cache and the softmax, or the product with the values; `tanh` caps scores."""
 
 FOR_BACKWARD = words("save_for_backward save_for_forward mark_dirty mark_non_differentiable")
