@@ -85,9 +85,9 @@ def _channels(shape: Shape, wanted: Size, ranks: tuple[int, ...], facts: Facts) 
         raise ShapeError("rank", f"expected {' or '.join(map(str, ranks))} dims, got {shape}")
     if same_size(wanted, shape.size(1), facts) is False:
         raise ShapeError("shape", f"{wanted} channels are expected, got {shape.size(1)} in {shape}")
-    if shape.dims is not None:
-        channels = wanted if isinstance(shape.head[1], Unknown) else shape.head[1]
-        return Shape((shape.head[0], channels, *shape.head[2:]))
+    if (dims := shape.dims) is not None:
+        channels = wanted if isinstance(dims[1], Unknown) else dims[1]
+        return Shape((dims[0], channels, *dims[2:]))
     if len(ranks) > 1:
         return shape
     lost = Unknown(shape.reason)
