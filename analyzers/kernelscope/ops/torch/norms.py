@@ -85,16 +85,16 @@ def _channels(shape: Shape, wanted: Size, ranks: tuple[int, ...], facts: Facts) 
         raise ShapeError("rank", f"expected {' or '.join(map(str, ranks))} dims, got {shape}")
     if same_size(wanted, shape.size(1), facts) is False:
         raise ShapeError("shape", f"{wanted} channels are expected, got {shape.size(1)} in {shape}")
-    if (dims := shape.dims) is not None:
-        channels = wanted if isinstance(dims[1], Unknown) else dims[1]
-        return Shape((dims[0], channels, *dims[2:]))
-    if len(ranks) > 1:
+    if shape.dims is not None:
+        channels = wanted if isinstance(shape.head[1], Unknown) else shape.head[1]
+        return Shape((shape.head[0], channels, *shape.head[2:]))
+    if len(ranks) != 1:
         return shape
+    rank = ranks[0]
+    found = [shape.size(axis if axis < len(shape.head) else axis - rank) for axis in range(rank)]
     lost = Unknown(shape.reason)
-    sizes = [shape.size(axis if axis < len(shape.head) else axis - ranks[0]) for axis in range(ranks[0])]
-    return Shape(
-        tuple((wanted if axis == 1 else lost) if isinstance(s, Unknown) else s for axis, s in enumerate(sizes))
-    )
+    fill = [wanted if axis == 1 else lost for axis in range(rank)]
+    return Shape(tuple(f if isinstance(s, Unknown) else s for s, f in zip(found, fill, strict=True)))
 
 
 _BATCH = "num_features, eps=1e-05, momentum=0.1, affine=True, track_running_stats=True"
