@@ -139,11 +139,7 @@ def _is_kind(run: Interpreter, scope: Scope, node: t.Compare) -> bool:
     function = scope.function.definition.node if scope.function is not None else None
     if node.ops[0] not in ("==", "!=") or not isinstance(node.left, t.Name) or not isinstance(function, t.FunctionDef):
         return False
-    if function not in run.kinds:
-        from kernelscope.interp.seeds import Uses
-
-        run.kinds[function] = {name for name, numbers in Uses(function).modes.items() if len(numbers) > 1}
-    return node.left.id in run.kinds[function]
+    return len(run.uses(function).modes.get(node.left.id, ())) > 1
 
 
 def _boolean(run: Interpreter, scope: Scope, node: t.BoolOp) -> Value:

@@ -17,6 +17,7 @@ from kernelscope.interp.interpreter import (
 from kernelscope.interp.operators import Quotient
 from kernelscope.interp.registered_ops import registered
 from kernelscope.interp.trials import Trial
+from kernelscope.interp.uses import SIZED
 from kernelscope.interp.values import (
     Alike,
     Arguments,
@@ -161,11 +162,6 @@ def _plain_numbers(value: Value) -> Value:
             return [_plain_numbers(v) for v in value]
         case _:
             return value
-
-
-SIZED = {"zeros", "ones", "empty", "full", "rand", "randn", "randint", "arange", "eye", "linspace", "tensor", "Size",
-         "randperm", "triu_indices", "tril_indices", "manual_seed", "logspace", "hann_window"}  # fmt: skip
-"""Operators whose first argument is a size or number, not a tensor."""
 
 
 def _tensor_argument(value: Value) -> Value:

@@ -304,7 +304,7 @@ class Generality:
         first = known[0]
         same = all(d == first for d in known)
         if same and first.const is not None:
-            return first if None not in vector else self._partly_told(hint)
+            return first if None not in vector else self._partly_told(hint, first)
         if (word := self.words.get(vector)) is not None:
             return word
         is_setting = all("." in name for name in first.names())
@@ -315,10 +315,11 @@ class Generality:
         related = self._longer(first, vector) if same else self._related(vector)
         return self._new(vector, hint) if related is None else related
 
-    def _partly_told(self, name: str) -> Dim:
+    def _partly_told(self, name: str, number: Dim) -> Dim:
         """A size that is a number where it is known: what that says of the other calls, or of another size, is open."""
         called = self.free(name)
         self.taken.add(called)
+        self.ones.update({called} if number == 1 else ())
         return dim(called)
 
     def _is_better_called(self, hint: str, size: Dim, is_own: bool) -> bool:

@@ -20,6 +20,7 @@ from kernelscope.interp.changes import Changes
 from kernelscope.interp.contexts import Contexts
 from kernelscope.interp.symbols import Symbols
 from kernelscope.interp.trace import Trace
+from kernelscope.interp.uses import Uses
 from kernelscope.interp.values import (
     Builtin,
     Class,
@@ -175,8 +176,6 @@ class Interpreter:
     """Results of functions without arguments."""
     administration: dict[t.FunctionDef, bool] = field(default_factory=dict[t.FunctionDef, bool])
     """Methods of base classes, and whether they change no shape."""
-    kinds: dict[t.FunctionDef, set[str]] = field(default_factory=dict[t.FunctionDef, "set[str]"])
-    """For each function, names of numbers that tell kinds apart."""
     substitutes: dict[t.FunctionDef, list[Substitute]] = field(default_factory=dict[t.FunctionDef, "list[Substitute]"])
     """For each function, arguments that are given in place of others."""
     registered: dict[str, dict[str, list[tuple[bool, Function]]]] = field(
@@ -213,6 +212,7 @@ class Interpreter:
     """For each file, attributes that its code stores in other objects than `self`."""
     _storing: dict[t.Stmt, dict[str, set[str]]] = field(default_factory=dict[t.Stmt, "dict[str, set[str]]"])
     _setters: dict[t.Stmt, dict[str, Definition]] = field(default_factory=dict[t.Stmt, "dict[str, Definition]"])
+    _uses: dict[t.FunctionDef, Uses] = field(default_factory=dict[t.FunctionDef, Uses])
     _generators: dict[t.FunctionDef, bool] = field(default_factory=dict[t.FunctionDef, bool])
 
     def start(self, steps: int = FUNCTION_STEPS) -> None:
@@ -319,6 +319,13 @@ class Interpreter:
         """Whether a class derives from torch.nn.Module, as far as its bases can be followed."""
         bases = self.mro(cls)
         return any(isinstance(base, OutsideName) and base.dotted.startswith("torch.nn.") for base in bases)
+
+    def uses(self, node: t.FunctionDef) -> Uses:
+        """What a function does with its names, kept for this interpretation."""
+        known = self._uses.get(node)
+        if known is None:
+            self._uses[node] = known = Uses(node)
+        return known
 
     def is_generator(self, node: t.FunctionDef) -> bool:
         known = self._generators.get(node)
@@ -510,4 +517,4 @@ def _vagueness(size: Dim) -> tuple[int, int]:
 
 def _vagueness_of(name: str) -> tuple[int, int]:
     call = call_of(name)
-    return 3 * is_of_dim(name) + 2 * bool(call) + ("." not in name), call
+    return 3 * is_of_dim(name) + 4 * bool(call) + ("." not in name), call

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 
 from kernelscope.interp.calls import LIBRARIES
-from kernelscope.interp.seeds import Uses
+from kernelscope.interp.uses import Uses
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Module, Scope
 from kernelscope.turns import give_way

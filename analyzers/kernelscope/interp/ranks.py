@@ -41,6 +41,8 @@ OUTSIDE_STEPS = 12_000
 MAX_PARAMETERS = 5
 BATCHED = 3
 """From so many dims on the first is one of a batch."""
+MASK = "mask"
+"""What is called so may be there once for all heads or channels; between the first and the last axis nothing tells."""
 GUESSED = 3
 """Names that promise a sequence of vectors are also given to images; other names promise what they say."""
 
@@ -67,6 +69,8 @@ def settle_ranks(run: Interpreter, scope: Scope, node: t.FunctionDef, guessed: S
             if rank is not None:
                 del candidates[name]
                 scope.names[name] = _with_rank(scope.names[name], called, rank)
+                if MASK in name:
+                    run.symbols.ones.update(f"{called}_size{i}" for i in range(1, rank - 1))
                 if BATCHED <= rank < max(_known_ranks(scope), default=0):
                     run.symbols.ones.add(f"{called}_size0")  # a table that is broadcast may be there once for all
     run.symbols.spoken = sizes_in(scope.names.values())

@@ -25,7 +25,7 @@ from kernelscope.interp.parameters import parameters
 from kernelscope.interp.ranks import settle_ranks
 from kernelscope.interp.receivers import alone, common_instance, learn_words
 from kernelscope.interp.rounds import Rounds
-from kernelscope.interp.seeds import BATCH, EVERYTHING, KNOWN_INPUTS, Beliefs, Seeded, Uses, seed
+from kernelscope.interp.seeds import BATCH, EVERYTHING, KNOWN_INPUTS, Beliefs, Seeded, seed
 from kernelscope.interp.substitutes import settle_substitutes
 from kernelscope.interp.symbols import over_sizes
 from kernelscope.interp.trace import Trace
@@ -316,7 +316,7 @@ def _common(run: Interpreter, definition: Definition, contexts: list[Context]) -
     """The parameters of a function as all its callers give them."""
     node = definition.node
     assert isinstance(node, t.FunctionDef)
-    uses = Uses(node)
+    uses = run.uses(node)
     callers = {None if c.caller is None else c.caller.node for c in contexts}
     own = definition.owner.node if definition.owner is not None else None
 

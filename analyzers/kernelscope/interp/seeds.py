@@ -15,26 +15,23 @@ from dataclasses import dataclass, field
 
 from kernelscope.dims import Dim, dim, parse
 from kernelscope.interp.annotations import promised
-from kernelscope.interp.attributes import instance_attribute
 from kernelscope.interp.documentation import documented
 from kernelscope.interp.expressions import evaluate
-from kernelscope.interp.externals import SIZED
 from kernelscope.interp.interpreter import Interpreter
+from kernelscope.interp.uses import Uses
 from kernelscope.interp.values import (
     NOT_TOLD,
     Flag,
     Function,
-    Instance,
     Maybe,
     Number,
     Opaque,
     Open,
     Scope,
     Value,
-    as_size,
     present,
 )
-from kernelscope.ops import Module
+from kernelscope.interp.wants import wanted
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import DTYPES, DType, Shape, Size, Tensor, Unknown
 
@@ -60,7 +57,6 @@ PACKED = "T"
 """What names promise, and the tokens of all sequences of a batch in a row."""
 SYNONYMS = {"B": ("batch_size", "batch", "bsz"), "S": ("sequence_length", "seq_len", "seq_length")}
 OTHER_PARTS = ("encoder_", "decoder_")
-LAST_DIM_SETTINGS = ("in_features", "normalized_shape", "dim", "hidden_size", "embed_dim")
 INTEGER_INPUTS = {"input_ids", "position_ids", "token_ids", "tokens"}
 
 
@@ -103,8 +99,7 @@ def seed(run: Interpreter, function: Function, scope: Scope, beliefs: Beliefs = 
         scope.names[parameters[0].name] = function.receiver
         parameters = parameters[1:]
     is_forward = function.is_bound and node.name in ("forward", "__call__", "call")
-    uses = Uses(node)
-    uses.beliefs = beliefs
+    uses = Seeding(node, beliefs)
     for index, param in enumerate(parameters):
         if param.kind == "args":
             scope.names[param.name] = Unknown("arguments of a caller that is not known")
@@ -123,145 +118,42 @@ def _oddest(told: Mapping[str, bool], scope: Scope) -> str:
     return least if len(more) > 1 and tensors[least].shape.least_rank < tensors[more[0]].shape.least_rank else ""
 
 
-class Uses:
-    """What a function's body does with its names, found in one walk."""
+class Seeding(Uses):
+    """The uses of a function's names, with what is believed of its parameters and was taken from elsewhere so far."""
 
-    def __init__(self, node: t.FunctionDef) -> None:
-        self.unpacked: dict[str, list[str]] = {}
-        self.tensors: set[str] = set()
-        self.layers: dict[str, list[t.Expr]] = {}
-        self.patterns: dict[str, str] = {}
-        self.modes: dict[str, set[int]] = {}
-        """The numbers that names are compared with: several of them are kinds of the thing, not sizes."""
-        self.bindings: dict[str, int] = {param.name: 1 for param in node.args}
-        """How often each name of the function is bound."""
-        self.rebound: dict[str, int] = {}
-        """Where a name is bound anew for the first time: what is done with it behind says nothing of the parameter."""
-        self.beliefs = Beliefs()
+    def __init__(self, node: t.FunctionDef, beliefs: Beliefs) -> None:
+        super().__init__(node)
+        self.beliefs = beliefs
         self.guessed: set[str] = set()
         self.told: dict[str, bool] = {}
         self.words: set[str] = set()
         """Names of sizes in the documentation."""
-        for found in t.walk(*node.body):
-            self._note(found)
 
     def word(self, name: str) -> str:
         """What the function's documentation calls a size of inputs."""
         return next((word for word in SYNONYMS.get(name, ()) if word in self.words), name)
 
-    def _note(self, node: t.Node) -> None:
-        if isinstance(node, t.Assign | t.AnnAssign | t.AugAssign | t.For | t.With):
-            for name in bound_names(node):
-                self.bindings[name] = self.bindings.get(name, 0) + 1
-                self.rebound.setdefault(name, node.span.end)
-        match node:
-            case t.Assign(targets=[t.Tuple(elts=targets)], value=value) if (name := _shape_of(value)) is not None:
-                if all(isinstance(e, t.Name) for e in targets) and self._is_given(name, value):
-                    self.unpacked.setdefault(name, [e.id for e in targets if isinstance(e, t.Name)])
-            case t.Attribute(value=t.Name(id=name), attr="shape" | "dtype" | "device" | "ndim"):
-                self.tensors.add(name)
-            case t.Subscript(value=t.Name(id=name), slice=t.Tuple(elts=parts)) if any(map(_is_tensor_index, parts)):
-                self.tensors.add(name)
-            case t.UnaryOp(op="~", operand=t.Name(id=name)):
-                self.tensors.add(name)
-            case t.Compare(left=t.Name(id=name), ops=["=="], comparators=[t.Constant(value=int() as number)]):
-                self.modes.setdefault(name, set()).add(number)
-            case t.BinOp(op="@", left=left, right=right):
-                self.tensors |= {e.id for e in (left, right) if isinstance(e, t.Name)}
-            case t.Call(func=func, args=args):
-                self._note_call(func, args)
-            case _:
-                pass
 
-    def _is_given(self, name: str, use: t.Expr) -> bool:
-        """Whether a use of a name is one of what the caller gave."""
-        return use.span.start < self.rebound.get(name, use.span.end)
-
-    def _note_call(self, func: t.Expr, args: list[t.Expr]) -> None:
-        name = t.dotted(func) or ""
-        if isinstance(func, t.Attribute) and isinstance(func.value, t.Name) and func.attr in TENSOR_METHODS:
-            self.tensors.add(func.value.id)
-        first = args[0] if args else None
-        if not isinstance(first, t.Name):
-            return
-        if name.startswith(("self.", "F.", "torch.", "nn.functional.")) and name.rpartition(".")[2] not in SIZED:
-            self.tensors.add(first.id)
-        if not self._is_given(first.id, first):
-            return
-        if name.startswith("self."):
-            self.layers.setdefault(first.id, []).append(func)
-        if name.rpartition(".")[2] in ("rearrange", "reduce", "repeat", "einsum") and len(args) > 1:
-            self.tensors.add(first.id)
-            pattern = args[1]
-            if isinstance(pattern, t.Constant) and isinstance(pattern.value, str):
-                self.patterns.setdefault(first.id, pattern.value)
-
-
-def _is_tensor_index(part: t.Expr) -> bool:
-    """Whether an index among others is one that only tensors take."""
-    return isinstance(part, t.Slice) or (isinstance(part, t.Constant) and part.value in (None, ...))
-
-
-def bound_names(node: t.Assign | t.AnnAssign | t.AugAssign | t.For | t.With) -> list[str]:
-    """The names that a statement binds."""
-    match node:
-        case t.Assign():
-            targets = list(node.targets)
-        case t.With(items=items):
-            targets = [item.optional_vars for item in items if item.optional_vars is not None]
-        case t.AnnAssign(target=target) | t.AugAssign(target=target) | t.For(target=target):
-            targets = [target]
-    found: list[str] = []
-    while targets:
-        target = targets.pop()
-        match target:
-            case t.Name(id=name):
-                found.append(name)
-            case t.Tuple(elts=elts) | t.List(elts=elts):
-                targets = [*targets, *elts]
-            case t.Starred(value=value):
-                targets = [*targets, value]
-            case _:
-                pass
-    return found
-
-
-TENSOR_METHODS = {
-    "view", "reshape", "transpose", "permute", "size", "contiguous", "unsqueeze", "squeeze", "flatten", "to", "float",
-    "chunk", "split", "expand", "dim", "type_as", "masked_fill", "mean", "sum", "softmax", "repeat", "new_zeros",
-}  # fmt: skip
-
-
-def _shape_of(value: t.Expr) -> str | None:
-    """The name in `x.shape` or `x.size()`."""
-    match value:
-        case t.Attribute(value=t.Name(id=name), attr="shape"):
-            return name
-        case t.Call(func=t.Attribute(value=t.Name(id=name), attr="size"), args=[]):
-            return name
-        case t.Subscript(value=t.Attribute(value=t.Name(id=name), attr="shape"), slice=t.Slice(lower=None, upper=None)):
-            return name
-        case _:
-            return None
-
-
-def _value(run: Interpreter, function: Function, scope: Scope, param: t.Param, uses: Uses, first: bool) -> Value:
+def _value(run: Interpreter, function: Function, scope: Scope, param: t.Param, uses: Seeding, first: bool) -> Value:
     annotation = _annotation_text(run, function, param)
     default = param.default
+    optional = isinstance(default, t.Constant) and default.value is None
+    optional = optional or (default is None and bool(OPTIONAL.search(annotation)))
     is_tensor = bool(TENSOR_TYPES.search(annotation)) or (first and not annotation)
     if not annotation and param.name in uses.tensors | set(uses.unpacked) | set(uses.patterns):
         is_tensor = True
     if not annotation and documented(run, function, param.name) is not None:
         is_tensor = True
+    wants = None if uses.beliefs.only_code else wanted(run, scope, uses, param.name)
+    if not annotation and wants is not None and (default is None or optional):
+        is_tensor = True
     if not annotation and uses.beliefs.by_name and param.name in KNOWN_INPUTS:
         is_tensor = True
-    optional = isinstance(default, t.Constant) and default.value is None
-    optional = optional or (default is None and bool(OPTIONAL.search(annotation)))
     if optional:
-        given = _given(run, function, scope, param, uses, is_tensor, annotation)
+        given = _given(run, function, scope, param, uses, is_tensor, annotation, wants)
         unknown = isinstance(given, Opaque) and not annotation
         return Maybe(Unknown("an optional argument") if unknown else given, param.name)
-    return _given(run, function, scope, param, uses, is_tensor, annotation)
+    return _given(run, function, scope, param, uses, is_tensor, annotation, wants)
 
 
 def _given(
@@ -269,15 +161,16 @@ def _given(
     function: Function,
     scope: Scope,
     param: t.Param,
-    uses: Uses,
+    uses: Seeding,
     is_tensor: bool,
     annotation: str,
+    wants: Shape | None,
 ) -> Value:
     default = param.default
     if isinstance(default, t.Constant) and type(default.value) is int:
         return Opaque(param.name, default.value)
     if is_tensor and not annotation.startswith(("tuple", "Tuple", "list", "List", "dict", "Optional[Tuple")):
-        return Tensor(_shape(run, function, scope, param, uses), _dtype(param))
+        return Tensor(_shape(run, function, param, uses, wants), _dtype(param))
     kind = annotation.partition("|")[0].strip().removeprefix("Optional[").rstrip("]")
     if kind == "bool" or (isinstance(default, t.Constant) and isinstance(default.value, bool)):
         if uses.beliefs.only_code:
@@ -311,7 +204,7 @@ def _dtype(param: t.Param) -> DType | Unknown:
     return Unknown("the dtype of an argument")
 
 
-def _shape(run: Interpreter, function: Function, scope: Scope, param: t.Param, uses: Uses) -> Shape:
+def _shape(run: Interpreter, function: Function, param: t.Param, uses: Seeding, wants: Shape | None) -> Shape:
     node = function.definition.node
     assert isinstance(node, t.FunctionDef)
     annotated = _jaxtyping(param.annotation)
@@ -319,12 +212,13 @@ def _shape(run: Interpreter, function: Function, scope: Scope, param: t.Param, u
         return annotated
     if uses.beliefs.only_code:
         return Shape.unknown(NOT_TOLD)
-    last = _last_dim(run, scope, uses.layers.get(param.name, []))
+    sizes = () if wants is None else wants.dims or wants.tail or ()
+    last = sizes[-1] if sizes and isinstance(sizes[-1], Dim) else None
     if (names := uses.unpacked.get(param.name)) is not None:
-        sizes: list[Size] = [dim(n if n != "_" else f"{param.name}_dim{i}") for i, n in enumerate(names)]
+        own: list[Size] = [dim(n if n != "_" else f"{param.name}_dim{i}") for i, n in enumerate(names)]
         if last is not None and names[-1] == "_":
-            sizes[-1] = last
-        return Shape(tuple(sizes))
+            own[-1] = last
+        return Shape(tuple(own))
     if (pattern := uses.patterns.get(param.name)) is not None and (shape := _pattern(pattern)) is not None:
         return shape
     doubted = param.name in uses.beliefs.doubted
@@ -335,7 +229,12 @@ def _shape(run: Interpreter, function: Function, scope: Scope, param: t.Param, u
         told = _set_apart(param.name, documentation.shape, uses)
         is_name = isinstance(told.head[-1], Dim) and told.head[-1].const is None
         return Shape((*told.head[:-1], last)) if last is not None and is_name else told
-    if uses.beliefs.by_name and not doubted and (names := KNOWN_INPUTS.get(param.name)) is not None:
+    names = KNOWN_INPUTS.get(param.name) if uses.beliefs.by_name and not doubted else None
+    if wants is not None and wants.dims is not None:
+        words = names if names is not None and len(names) == len(wants.dims) else ("_",) * len(wants.dims)
+        words = [uses.word(n) if n != "_" else f"{param.name}_size{i}" for i, n in enumerate(words)]
+        return Shape(tuple(s if isinstance(s, Dim) else dim(w) for s, w in zip(wants.dims, words, strict=True)))
+    if names is not None:
         uses.guessed.add(param.name)
         if uses.beliefs.packed and names[:2] == BATCH:
             names = (PACKED, *names[2:])
@@ -348,7 +247,7 @@ def _shape(run: Interpreter, function: Function, scope: Scope, param: t.Param, u
     return Shape.unknown(NOT_TOLD)
 
 
-def _set_apart(name: str, told: Shape, uses: Uses) -> Shape:
+def _set_apart(name: str, told: Shape, uses: Seeding) -> Shape:
     """Lengths of what belongs to another part of the model, which documentation calls by the same words."""
     prefix = next(
         (p for p in OTHER_PARTS if name.startswith(p) and not all(n.startswith(p) for n in uses.bindings)), ""
@@ -375,32 +274,6 @@ def _jaxtyping(annotation: t.Expr | None) -> Shape | None:
         found = parse(name)
         sizes.append(found if found is not None and name != "_" else Unknown("an unnamed dim of the annotation"))
     return Shape(tuple(sizes))
-
-
-def _last_dim(run: Interpreter, scope: Scope, layers: list[t.Expr]) -> Size | None:
-    """The size that a layer, applied to the parameter, wants last."""
-    for func in layers:
-        run.quiet += 1
-        try:
-            layer = evaluate(run, scope, func)
-        finally:
-            run.quiet -= 1
-        if isinstance(layer, Instance):
-            weight = instance_attribute(run, layer, "weight")
-            if isinstance(weight, Tensor) and weight.rank == 1:
-                size = weight.shape.size(0)
-                if isinstance(size, Dim):
-                    return size
-        if not isinstance(layer, Module) or "Embedding" in layer.name or "Conv" in layer.name:
-            continue
-        for setting in LAST_DIM_SETTINGS[:2]:
-            value = layer.settings.get(setting)
-            if isinstance(value, tuple | list) and len(value) == 1:
-                value = value[0]
-            size = as_size(value)
-            if isinstance(size, Dim):
-                return size
-    return None
 
 
 def _pattern(pattern: str) -> Shape | None:

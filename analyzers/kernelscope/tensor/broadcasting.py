@@ -2,7 +2,7 @@
 
 Operands of a call that succeeds agree or are 1. With a number the result is the number. A name is a size in general,
 which is not 1: beside an unknown size it stays, and two names are equal, which is noted; beside a name that may well be
-1 the other one stays. Where that cannot be said, the result is the `max`.
+1 the other one stays, known or not. Where that cannot be said, the result is the `max`.
 """
 
 from __future__ import annotations
@@ -68,7 +68,8 @@ def _column(column: Sequence[Size], shapes: Sequence[Shape], facts: Facts) -> Si
         if chosen == ONE:
             chosen = size
         elif isinstance(size, Unknown) or isinstance(chosen, Unknown):
-            chosen = chosen if isinstance(size, Unknown) else size
+            known, lost = (chosen, size) if isinstance(size, Unknown) else (size, chosen)
+            chosen = lost if isinstance(known, Dim) and any(n in facts.ones for n in known.names()) else known
         else:
             chosen = _meet(chosen, size, shapes, facts)
     return chosen

@@ -1,0 +1,124 @@
+"""What a function's body does with its names, read from the code alone."""
+
+from __future__ import annotations
+
+from kernelscope.syntax.python import tree as t
+
+SIZED = {"zeros", "ones", "empty", "full", "rand", "randn", "randint", "arange", "eye", "linspace", "tensor", "Size",
+         "randperm", "triu_indices", "tril_indices", "manual_seed", "logspace", "hann_window"}  # fmt: skip
+"""Operators whose first argument is a size or number, not a tensor."""
+TENSOR_METHODS = {
+    "view", "reshape", "transpose", "permute", "size", "contiguous", "unsqueeze", "squeeze", "flatten", "to", "float",
+    "chunk", "split", "expand", "dim", "type_as", "masked_fill", "mean", "sum", "softmax", "repeat", "new_zeros",
+}  # fmt: skip
+
+
+class Uses:
+    """What a function's body does with its names, found in one walk."""
+
+    def __init__(self, node: t.FunctionDef) -> None:
+        self.unpacked: dict[str, list[str]] = {}
+        self.tensors: set[str] = set()
+        self.given: dict[str, list[tuple[t.Expr, int | str]]] = {}
+        """What each name is given to, as the argument at which position or of which name."""
+        self.patterns: dict[str, str] = {}
+        self.modes: dict[str, set[int]] = {}
+        """The numbers that names are compared with: several of them are kinds of the thing, not sizes."""
+        self.bindings: dict[str, int] = {param.name: 1 for param in node.args}
+        """How often each name of the function is bound."""
+        self.rebound: dict[str, int] = {}
+        """Where a name is bound anew for the first time: what is done with it behind says nothing of the parameter."""
+        for found in t.walk(*node.body):
+            self._note(found)
+
+    def _note(self, node: t.Node) -> None:
+        if isinstance(node, t.Assign | t.AnnAssign | t.AugAssign | t.For | t.With):
+            for name in bound_names(node):
+                self.bindings[name] = self.bindings.get(name, 0) + 1
+                self.rebound.setdefault(name, node.span.end)
+        match node:
+            case t.Assign(targets=[t.Tuple(elts=targets)], value=value) if (name := _shape_of(value)) is not None:
+                if all(isinstance(e, t.Name) for e in targets) and self._is_given(name, value):
+                    self.unpacked.setdefault(name, [e.id for e in targets if isinstance(e, t.Name)])
+            case t.Attribute(value=t.Name(id=name), attr="shape" | "dtype" | "device" | "ndim"):
+                self.tensors.add(name)
+            case t.Subscript(value=t.Name(id=name), slice=t.Tuple(elts=parts)) if any(map(_is_tensor_index, parts)):
+                self.tensors.add(name)
+            case t.UnaryOp(op="~", operand=t.Name(id=name)):
+                self.tensors.add(name)
+            case t.Compare(left=t.Name(id=name), ops=["=="], comparators=[t.Constant(value=int() as number)]):
+                self.modes.setdefault(name, set()).add(number)
+            case t.BinOp(op="@", left=left, right=right):
+                self.tensors |= {e.id for e in (left, right) if isinstance(e, t.Name)}
+            case t.Call():
+                self._note_call(node)
+            case _:
+                pass
+
+    def _is_given(self, name: str, use: t.Expr) -> bool:
+        """Whether a use of a name is one of what the caller gave."""
+        return use.span.start < self.rebound.get(name, use.span.end)
+
+    def _note_call(self, call: t.Call) -> None:
+        func, args = call.func, call.args
+        name = t.dotted(func) or ""
+        if isinstance(func, t.Attribute) and isinstance(func.value, t.Name) and func.attr in TENSOR_METHODS:
+            self.tensors.add(func.value.id)
+        places: list[tuple[int | str | None, t.Expr]] = [*enumerate(args), *((k.arg, k.value) for k in call.keywords)]
+        for place, argument in places:
+            if isinstance(argument, t.Starred):
+                break
+            if isinstance(argument, t.Name) and place is not None and self._is_given(argument.id, argument):
+                self.given.setdefault(argument.id, []).append((func, place))
+        first = args[0] if args else None
+        if not isinstance(first, t.Name):
+            return
+        if name.startswith(("self.", "F.", "torch.", "nn.functional.")) and name.rpartition(".")[2] not in SIZED:
+            self.tensors.add(first.id)
+        if name.rpartition(".")[2] in ("rearrange", "reduce", "repeat", "einsum") and len(args) > 1:
+            self.tensors.add(first.id)
+            pattern = args[1]
+            if isinstance(pattern, t.Constant) and isinstance(pattern.value, str) and self._is_given(first.id, first):
+                self.patterns.setdefault(first.id, pattern.value)
+
+
+def _is_tensor_index(part: t.Expr) -> bool:
+    """Whether an index among others is one that only tensors take."""
+    return isinstance(part, t.Slice) or (isinstance(part, t.Constant) and part.value in (None, ...))
+
+
+def bound_names(node: t.Assign | t.AnnAssign | t.AugAssign | t.For | t.With) -> list[str]:
+    """The names that a statement binds."""
+    match node:
+        case t.Assign():
+            targets = list(node.targets)
+        case t.With(items=items):
+            targets = [item.optional_vars for item in items if item.optional_vars is not None]
+        case t.AnnAssign(target=target) | t.AugAssign(target=target) | t.For(target=target):
+            targets = [target]
+    found: list[str] = []
+    while targets:
+        target = targets.pop()
+        match target:
+            case t.Name(id=name):
+                found.append(name)
+            case t.Tuple(elts=elts) | t.List(elts=elts):
+                targets = [*targets, *elts]
+            case t.Starred(value=value):
+                targets = [*targets, value]
+            case _:
+                pass
+    return found
+
+
+def _shape_of(value: t.Expr) -> str | None:
+    """The name in `x.shape` or `x.size()`."""
+    match value:
+        case t.Attribute(value=t.Name(id=name), attr="shape"):
+            return name
+        case t.Call(func=t.Attribute(value=t.Name(id=name), attr="size"), args=[]):
+            return name
+        case t.Subscript(value=t.Attribute(value=t.Name(id=name), attr="shape"), slice=t.Slice(lower=None, upper=None)):
+            return name
+        case _:
+            return None

@@ -1,0 +1,123 @@
+"""What the layers and functions that a parameter is given to want of it.
+
+The weights of a layer tell sizes; windows, recurrent layers and unpacked shapes tell how many dims there are.
+"""
+
+# Values are dynamic by nature; narrowing one to a container leaves its elements unknown to the type checker.
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+
+from __future__ import annotations
+
+import re
+
+from kernelscope.dims import Dim
+from kernelscope.interp.attributes import instance_attribute
+from kernelscope.interp.expressions import evaluate
+from kernelscope.interp.interpreter import Interpreter
+from kernelscope.interp.uses import Uses
+from kernelscope.interp.values import NOT_TOLD, Function, Instance, Scope, Sequential, Value, as_size, present
+from kernelscope.ops import Module
+from kernelscope.syntax.python import tree as t
+from kernelscope.tensor import Shape, Size, Tensor, Unknown
+from kernelscope.workspace.modules import Definition
+
+MAX_DEPTH = 3
+"""Functions that give a parameter on are followed so far."""
+WINDOWS = re.compile(r"(?:Conv(?:Transpose)?|BatchNorm|InstanceNorm|\w*Pool|\w+Pad)([123])d$")
+RECURRENT = ("RNN", "LSTM", "GRU")
+LAST_DIM_SETTINGS = ("in_features", "normalized_shape")
+NAMED = ("positional", "normal", "keyword")
+ANY = Unknown(NOT_TOLD)
+
+
+def wanted(run: Interpreter, scope: Scope, uses: Uses, name: str, depth: int = 0) -> Shape | None:
+    """What a parameter has to be like; None where nothing that it is given to takes a tensor."""
+    found: Shape | None = None
+    for func, place in uses.given.get(name, []):
+        root = (t.dotted(func) or name).partition(".")[0]
+        if root in uses.bindings and not isinstance(scope.names.get(root), Instance):
+            continue  # what a local name holds is not known yet
+        shape = _of(run, _target(run, scope, func), place, depth)
+        found = shape if found is None else _both(found, shape)
+    return found
+
+
+def _target(run: Interpreter, scope: Scope, func: t.Expr) -> Value:
+    run.quiet += 1
+    try:
+        return present(evaluate(run, scope, func))
+    finally:
+        run.quiet -= 1
+
+
+def _both(one: Shape, other: Shape | None) -> Shape:
+    """What two uses want; the first is believed where they differ, but for the number of dims nobody is."""
+    if other is None or one == other:
+        return one
+    if one.rank is not None and other.rank is not None and one.rank != other.rank:
+        return Shape.unknown(NOT_TOLD)
+    if one.dims is not None and other.dims is not None:
+        return Shape(tuple(a if isinstance(a, Dim) else b for a, b in zip(one.dims, other.dims, strict=True)))
+    whole, part = (one, other) if one.dims is not None else (other, one)
+    if whole.dims is None or not part.tail or len(part.tail) > len(whole.dims):
+        return one if one.least_rank >= other.least_rank else other
+    last = whole.dims[-1]
+    return whole if isinstance(last, Dim) else Shape((*whole.dims[:-1], part.tail[-1]))
+
+
+def _of(run: Interpreter, target: Value, place: int | str, depth: int) -> Shape | None:
+    """What a callable wants of one argument."""
+    match target:
+        case Sequential(parts=[first, *_]):
+            return _of(run, first, place, depth)
+        case Module() if place in (0, "input"):
+            return _of_layer(target)
+        case Instance():
+            weight = instance_attribute(run, target, "weight")
+            if place == 0 and isinstance(weight, Tensor) and weight.rank == 1:
+                return Shape((), weight.shape.head, NOT_TOLD)
+            method = run.class_attribute(target.cls, "forward" if target.is_module else "__call__")
+            if isinstance(method, Definition) and depth < MAX_DEPTH:
+                return _of_function(run, Function(method, target, True), place, depth)
+        case Function() if depth < MAX_DEPTH:
+            return _of_function(run, target, place, depth)
+        case _:
+            pass
+    return None
+
+
+def _of_layer(layer: Module) -> Shape | None:
+    windows = WINDOWS.match(layer.name.rpartition(".")[2])
+    if windows is not None:
+        axes, is_norm = int(windows[1]), "Norm" in layer.name
+        if is_norm and axes == 1:
+            return None  # of vectors, or of sequences of them
+        channels = layer.settings.get("num_features" if is_norm else "in_channels")
+        return Shape((ANY, _size(channels), *[ANY] * axes))
+    if layer.name.rpartition(".")[2] in RECURRENT:
+        return Shape((ANY, ANY, _size(layer.settings.get("input_size"))))
+    for setting in LAST_DIM_SETTINGS:
+        value = layer.settings.get(setting)
+        size = _size(value[0] if isinstance(value, tuple | list) and len(value) == 1 else value)
+        if isinstance(size, Dim) and "Embedding" not in layer.name:
+            return Shape((), (size,), NOT_TOLD)
+    return None
+
+
+def _size(value: Value) -> Size:
+    size = as_size(value)
+    return size if isinstance(size, Dim) else ANY
+
+
+def _of_function(run: Interpreter, function: Function, place: int | str, depth: int) -> Shape | None:
+    """What a function of the workspace wants of a parameter."""
+    node = function.definition.node
+    assert isinstance(node, t.FunctionDef)
+    parameters = node.args[1:] if function.is_bound else node.args
+    name = next((p.name for i, p in enumerate(parameters) if place in (i, p.name) and p.kind in NAMED), "")
+    uses = run.uses(node)
+    if (sizes := uses.unpacked.get(name)) is not None:
+        return Shape((ANY,) * len(sizes))
+    own = {node.args[0].name: function.receiver} if function.is_bound else {}
+    found = wanted(run, Scope(function.definition.path, function, own, function.closure), uses, name, depth + 1)
+    return Shape.unknown(NOT_TOLD) if found is None and name in uses.tensors else found
