@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from kernelscope.dims import dim
 from kernelscope.kernels.triton.broadcasting import numel
 from kernelscope.kernels.triton.call import as_tensor
@@ -29,6 +31,8 @@ def attribute(run: Interpretation, owner: Value, name: str) -> Value:
         case Namespace(path=None, dotted=dotted):
             if dotted.startswith("triton") and name in SPELLINGS:
                 return ElementType(SPELLINGS[name])
+            if dotted in ("math", "numpy") and isinstance(number := getattr(math, name, None), float):
+                return Const(number)
             return Namespace(f"{dotted}.{name}")
         case Namespace(path=str() as path):
             return run.global_value(path, name)

@@ -135,6 +135,9 @@ def _spread(run: Interpretation, frame: Frame, nodes: list[t.Expr]) -> list[Valu
 def _name(run: Interpretation, frame: Frame, name: str) -> Value:
     if name in frame.names:
         return frame.names[name]
+    if name in frame.assigned():
+        run.unbound = True
+        return Unknown(f"{name} has no value on this way")
     value = run.global_value(frame.path, name)
     if isinstance(value, Unknown) and name in BUILTINS:
         return Namespace(f"builtins.{name}")

@@ -5,6 +5,7 @@ Holds what is learnt and the limits; statements and expressions are evaluated in
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -12,9 +13,10 @@ from kernelscope.dims import Dim, dim, product
 from kernelscope.kernels.triton.call import Access, AccessKind, Product, Side
 from kernelscope.kernels.triton.recognition import is_kernel
 from kernelscope.kernels.triton.switches import Answers, is_fixed, plain_test
-from kernelscope.kernels.triton.values import JitFunction, Namespace, Size, Unknown, Value
+from kernelscope.kernels.triton.values import Const, JitFunction, Namespace, Size, Unknown, Value
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
+from kernelscope.syntax.text import SourceText
 from kernelscope.workspace.modules import Definition, External, ModuleRef, Modules
 
 MAX_DEPTH = 12
@@ -114,6 +116,8 @@ class Interpretation:
         """Compile-time switches that this run takes for decided."""
         self.max_rounds = max_rounds
         """How often the body of a loop is evaluated at most."""
+        self.unbound = False
+        """Whether a name was read that nothing on the way gave a value: such a way cannot be taken."""
         self.switches: dict[str, None] = {}
         """Tests whose branches left names with blocks of different shapes."""
         self.seen: dict[Span, Value] = {}
@@ -201,10 +205,18 @@ class Interpretation:
         if frame.depth:
             return None
         inner, positive = plain_test(test)
-        if not is_fixed(inner, (p.name for p in frame.node.args), frame.assigned()):
+        params = {p.name for p in frame.node.args}
+        numbers = self._numbers(frame, inner, params)
+        if not is_fixed(inner, params, frame.assigned(), numbers):
             return None
         module = self.modules.module(frame.path)
-        return (" ".join(module.text.slice(inner.span).split()), positive) if module is not None else None
+        return (_written(module.text, inner, numbers), positive) if module is not None else None
+
+    def _numbers(self, frame: Frame, test: t.Expr, params: set[str]) -> dict[str, int]:
+        """The names in a test that the module gives numbers."""
+        names = {node.id for node in t.walk(test) if isinstance(node, t.Name)} - params - frame.names.keys()
+        values = {name: self.global_value(frame.path, name) for name in names}
+        return {name: v.number for name, v in values.items() if isinstance(v, Const) and v.number is not None}
 
     def answer(self, switch: tuple[str, bool] | None) -> bool | None:
         """Whether the test holds on the way that this run follows."""
@@ -250,3 +262,13 @@ class Interpretation:
                 return evaluate_global(self, path, value)
             case _:
                 return Unknown("it is no value of the language")
+
+
+def _written(text: SourceText, test: t.Expr, numbers: Mapping[str, int]) -> str:
+    """A test as it is written, with numbers in place of names that callers may not know."""
+    named = [node for node in t.walk(test) if isinstance(node, t.Name) and node.id in numbers]
+    parts, at = list[str](), test.span.start
+    for node in sorted(named, key=lambda n: n.span.start):
+        parts += [text.slice(Span(at, node.span.start)), str(numbers[node.id])]
+        at = node.span.end
+    return " ".join("".join([*parts, text.slice(Span(at, test.span.end))]).split())

@@ -55,6 +55,18 @@ def _side(run: Interpretation, frame: Frame, node: t.If, holds: bool) -> bool:
     return ended
 
 
+def _tried(run: Interpretation, frame: Frame, node: t.If, holds: bool) -> tuple[bool, bool]:
+    """One side of a branch: whether its end is never reached, and whether it cannot be taken: it reads a name that
+    nothing on the way gives a value, which the front end refuses."""
+    outside, run.unbound = run.unbound, False
+    returned = len(frame.returns)
+    ended = _side(run, frame, node, holds)
+    refused, run.unbound = run.unbound, outside
+    if refused:
+        del frame.returns[returned:]
+    return ended, refused
+
+
 def _statement(run: Interpretation, frame: Frame, node: t.Stmt) -> bool:
     run.step()
     match node:
@@ -148,24 +160,29 @@ def _if(run: Interpretation, frame: Frame, node: t.If) -> bool:
     if test is not None and not run.undecided:
         return _block(run, frame, node.body if test else node.orelse)
     before = dict(frame.names)
-    body_ends = _side(run, frame, node, True)
+    body_ends, body_refused = _tried(run, frame, node, True)
     after_body, frame.names = frame.names, before
-    else_ends = _side(run, frame, node, False)
+    else_ends, else_refused = _tried(run, frame, node, False)
+    if body_refused or else_refused:
+        run.unbound = run.unbound or (body_refused and else_refused)
+        if isinstance(value, Const) and not run.undecided and body_refused != else_refused:
+            frame.names = after_body if else_refused else frame.names
+            return body_ends if else_refused else else_ends
     if body_ends and else_ends:
         return True
     if body_ends or else_ends:  # what follows is on the side that goes on
         run.sides.append((frame.path, node.span.start, not body_ends))
     if body_ends:
         return False
-    if switch is not None and not else_ends and _disagree(after_body, frame.names):
+    if switch is not None and not else_ends and _disagree(after_body, frame.names, bool(run.switches)):
         run.switches[switch[0]] = None
     frame.names = after_body if else_ends else _joined(after_body, frame.names, isinstance(value, Tensor))
     return False
 
 
-def _disagree(a: Names, b: Names) -> bool:
+def _disagree(a: Names, b: Names, vague: bool) -> bool:
     """Whether branches leave a name with blocks of different shapes."""
-    return any(name in a and a[name] is not value and differ(a[name], value) for name, value in b.items())
+    return any(name in a and a[name] is not value and differ(a[name], value, vague) for name, value in b.items())
 
 
 def _joined(a: Names, b: Names, one_type: bool) -> Names:

@@ -20,11 +20,13 @@ MAX_SWITCHES = 3
 Answers = Mapping[str, bool]
 
 
-def is_fixed(test: t.Expr, params: Iterable[str], assigned: Iterable[str]) -> bool:
-    """Whether a test holds or fails for a whole launch: it speaks of parameters that the body never assigns."""
+def is_fixed(test: t.Expr, params: Iterable[str], assigned: Iterable[str], numbers: Iterable[str] = ()) -> bool:
+    """Whether a test holds or fails for a whole launch: it speaks of parameters that the body never assigns, and of
+    `numbers` of the module."""
     names = {node.id for node in t.walk(test) if isinstance(node, t.Name)}
     calls = any(isinstance(node, t.Call) for node in t.walk(test))
-    return bool(names) and not calls and names <= set(params) and not names & set(assigned)
+    own = names - set(numbers)
+    return bool(own) and not calls and own <= set(params) and not names & set(assigned)
 
 
 def plain_test(test: t.Expr) -> tuple[t.Expr, bool]:
@@ -42,17 +44,18 @@ def ways(switches: Sequence[str]) -> Iterator[dict[str, bool]]:
         yield dict(zip(asked, answers, strict=True))
 
 
-def differ(a: Value, b: Value) -> bool:
-    """Whether two values are blocks of known sizes, or constants, that do not agree."""
+def differ(a: Value, b: Value, vague: bool = False) -> bool:
+    """Whether two values are blocks of known sizes, or constants, that do not agree. `vague`: whether a size that is not
+    known may be one that another switch chooses."""
     match a, b:
         case (Tensor(), Tensor()) | (BlockPointer(), BlockPointer()) | (Descriptor(), Descriptor()):
-            if a.shape is None or b.shape is None or None in a.shape or None in b.shape:
+            if a.shape is None or b.shape is None or (not vague and (None in a.shape or None in b.shape)):
                 return False
             return bool(a.shape) and bool(b.shape) and a.shape != b.shape
         case Const(value=Dim() as x), Const(value=Dim() as y):
             return x != y
         case Items(), Items():
-            return len(a.items) == len(b.items) and any(map(differ, a.items, b.items))
+            return len(a.items) == len(b.items) and any(differ(x, y, vague) for x, y in zip(a.items, b.items, strict=True))
         case _:
             return False
 

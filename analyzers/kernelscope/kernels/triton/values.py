@@ -156,6 +156,11 @@ def join(a: Value, b: Value) -> Value:
             return other
         case (Const(), Tensor() as tensor) | (Tensor() as tensor, Const()):
             return Tensor(tensor.shape, tensor.elem, tensor.pointer, tensor.bases, tensor.inputs)
+        case (
+            (Const() | Tensor(shape=()), BlockPointer() | Descriptor() as block)
+            | (BlockPointer() | Descriptor() as block, Const() | Tensor(shape=()))
+        ):
+            return block
         case Const(), Const():
             kinds = {_kind(a), _kind(b)}
             return Const(Undecided(kinds.pop() if len(kinds) == 1 else ""))
