@@ -14,7 +14,7 @@ from kernelscope.kernels.hardware import GPUS, generation
 from kernelscope.kernels.occupancy import occupancy, waves
 from kernelscope.kernels.triton.accesses import describe_footprint, footprint
 from kernelscope.kernels.triton.algorithms import grouped_order
-from kernelscope.kernels.triton.bodies import all_calls
+from kernelscope.kernels.triton.bodies import all_calls, nodes_in
 from kernelscope.kernels.triton.bounds import Overshoot, overshoots
 from kernelscope.kernels.triton.broadcasting import numel
 from kernelscope.kernels.triton.configs import Config
@@ -163,7 +163,7 @@ def largest_blocks(facts: KernelFacts) -> list[tuple[str, Tensor, Span]]:
 
 def _assigned(node: t.FunctionDef) -> Iterator[t.Name]:
     """The places where a body gives names their values."""
-    for statement in t.inside(node):
+    for statement in nodes_in(node):
         for target in statement.targets if isinstance(statement, t.Assign) else ():
             yield from (inner for inner in t.walk(target) if isinstance(inner, t.Name))
 
@@ -204,7 +204,7 @@ def _loops(facts: KernelFacts) -> Iterator[Line]:
     persistent = {loop.span for loop in persistent_loops(facts.node)}
     for function in (facts, *facts.helpers):
         inside = "" if function is facts else f" in {function.node.name}"
-        for node in t.inside(function.node):
+        for node in nodes_in(function.node):
             if isinstance(node, t.For | t.While):
                 where = function.module.text.location(function.path, node.span)
                 rounds = function.run.rounds.get(node.span)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from kernelscope.dims import Dim, render
 from kernelscope.explain.tensor_hover import identifier_at
+from kernelscope.kernels.triton.bodies import nodes_in
 from kernelscope.kernels.triton.broadcasting import numel
 from kernelscope.kernels.triton.dtypes import BITS
 from kernelscope.kernels.triton.kernel_runs import KernelRun, KernelRuns
@@ -146,7 +147,7 @@ def block_hints(runs: KernelRuns, module: Module, path: Path, span: Span) -> Ite
 
 
 def _targets(node: t.FunctionDef) -> Iterator[Span]:
-    for statement in t.inside(node):
+    for statement in nodes_in(node):
         if isinstance(statement, t.Assign):
             for target in statement.targets:
                 for found in t.walk(target):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from kernelscope.kernels.triton.bodies import nodes_in
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
 
@@ -39,16 +40,19 @@ class Assignments:
 
     def __init__(self, node: t.FunctionDef, text: Text) -> None:
         self.text = text
+        self._reached: dict[int, Tests] = {}
         self.given: dict[str, list[Given]] = {}
         for name, given in _assignments(node.body, ()):
             self.given.setdefault(name, []).append(given)
         self._sides = [
             (Span(side[0].span.start, side[-1].span.end), inner.test, holds)
-            for inner in t.inside(node)
+            for inner in nodes_in(node)
             if isinstance(inner, t.If)
             for side, holds in ((inner.body, True), (inner.orelse, False))
             if side
         ]
+        self._written: dict[Span, str] = {}
+        """How tests are written, by their spans."""
 
     def last(self, name: str, at: int) -> Given | None:
         """What a name was given last before a place; None where it was given nothing, or branches gave it."""
@@ -86,7 +90,14 @@ class Assignments:
 
     def _tests(self, at: int) -> Tests:
         """The tests that hold or fail where a place is reached."""
-        return frozenset((self.text(test), holds) for span, test, holds in self._sides if at in span)
+        if at not in self._reached:
+            self._reached[at] = frozenset((self._test(test), holds) for span, test, holds in self._sides if at in span)
+        return self._reached[at]
+
+    def _test(self, test: t.Expr) -> str:
+        if test.span not in self._written:
+            self._written[test.span] = self.text(test)
+        return self._written[test.span]
 
 
 def substituted(node: t.Expr, known: Callable[[t.Name], t.Expr | None]) -> t.Expr:

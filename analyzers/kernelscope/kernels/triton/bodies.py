@@ -14,6 +14,12 @@ Block = t.FunctionDef | t.For | t.While
 
 
 @lru_cache(maxsize=64)
+def nodes_in(block: Block) -> tuple[t.Node, ...]:
+    """Every node of a body, nested blocks included, in the order of the source."""
+    return tuple(t.inside(block))
+
+
+@lru_cache(maxsize=64)
 def first_calls(block: Block) -> Mapping[str, t.Call]:
     """The first call of each operation name in a body, nested blocks included."""
     found: dict[str, t.Call] = {}
@@ -24,11 +30,17 @@ def first_calls(block: Block) -> Mapping[str, t.Call]:
 
 def all_calls(block: Block) -> Iterator[tuple[str, t.Call]]:
     """Every call with the last name of its operation, in the order of the source."""
-    for inner in t.inside(block):
+    for inner in nodes_in(block):
         if isinstance(inner, t.Call):
             name = inner.func.attr if isinstance(inner.func, t.Attribute) else t.dotted(inner.func)
             if name:
                 yield name, inner
+
+
+@lru_cache(maxsize=64)
+def loops_in(node: t.FunctionDef) -> list[t.For | t.While]:
+    """The loops of a function, in the order of its source."""
+    return [inner for inner in nodes_in(node) if isinstance(inner, t.For | t.While)]
 
 
 def operation(node: t.Node) -> str:
@@ -42,7 +54,7 @@ def operation(node: t.Node) -> str:
 def definitions(node: t.FunctionDef) -> Mapping[str, list[t.Expr]]:
     """What each name is given, anywhere in a function."""
     found: dict[str, list[t.Expr]] = {}
-    for inner in t.inside(node):
+    for inner in nodes_in(node):
         if isinstance(inner, t.Assign):
             for target in inner.targets:
                 if isinstance(target, t.Name):

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from kernelscope.dims import Dim, dim
 from kernelscope.dims.monomial import Opaque, over
+from kernelscope.kernels.triton.bodies import nodes_in
 from kernelscope.kernels.triton.call import Access
 from kernelscope.kernels.triton.kernel_facts import KernelFacts
 from kernelscope.kernels.triton.launches import Launch
@@ -40,7 +41,7 @@ def overshoots(facts: KernelFacts, launch: Launch) -> dict[Span, tuple[Overshoot
     if launch.grid is None:
         return {}
     reader = _Reader(facts.node, facts.fixed)
-    calls = {inner.span: inner for inner in t.inside(facts.node) if isinstance(inner, t.Call)}
+    calls = {inner.span: inner for inner in nodes_in(facts.node) if isinstance(inner, t.Call)}
     found: dict[Span, tuple[Overshoot, ...]] = {}
     for access in facts.run.accesses:
         call = calls.get(access.span)
@@ -120,7 +121,7 @@ class _Reader:
     hops: int = 0
 
     def __post_init__(self) -> None:
-        for inner in t.inside(self.node):
+        for inner in nodes_in(self.node):
             match inner:
                 case t.Assign(targets=[t.Name(id=name)], value=value):
                     self.given.setdefault(name, []).append(value)

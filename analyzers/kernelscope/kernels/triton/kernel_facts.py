@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from kernelscope.kernels.triton.bodies import loops_in
 from kernelscope.kernels.triton.call import Access
 from kernelscope.kernels.triton.configs import Config, Tuning, tuning
 from kernelscope.kernels.triton.fixed_numbers import fixed_numbers
@@ -78,7 +79,7 @@ class KernelFacts:
 
 
 def _loops_around(node: t.FunctionDef, span: Span) -> Iterator[t.For | t.While]:
-    return (n for n in t.inside(node) if isinstance(n, t.For | t.While) and n.span.covers(span))
+    return (loop for loop in loops_in(node) if loop.span.covers(span))
 
 
 def counter(loop: t.For | t.While) -> str:

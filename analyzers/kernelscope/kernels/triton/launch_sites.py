@@ -67,14 +67,13 @@ class LaunchSites:
         name = self.kernel.name.encode()
         if module is None or name not in module.text.data or not self._may_launch(module.text.data):
             return
-        roots: list[tuple[t.FunctionDef | None, list[t.Stmt]]] = [(None, module.body)]
-        for scope in module.functions():
-            if isinstance(scope.node, t.FunctionDef):
-                span = scope.node.span
-                if scope.node is not self.kernel and name in module.text.data[span.start : span.end]:
-                    roots.append((scope.node, scope.node.body))
-        for function, body in roots:
-            yield from self._in(function, body)
+        around: dict[t.FunctionDef, None] = {}
+        for match in re.finditer(rb"\b%b\b" % re.escape(name), module.text.data):
+            scopes = [scope.node for scope in module.scopes_around(match.start())]
+            around |= dict.fromkeys(node for node in scopes if isinstance(node, t.FunctionDef))
+        yield from self._in(None, module.body)
+        for function in sorted(around.keys() - {self.kernel}, key=lambda node: node.span.start):
+            yield from self._in(function, function.body)
 
     def _may_launch(self, data: bytes) -> bool:
         """Whether a file can know the kernel at all, before its functions are looked into."""

@@ -166,11 +166,17 @@ def _scopes(workspace: Workspace, site: LaunchSite) -> Iterator[HostScope]:
         yield _called(workspace, site, site.function, site.caller)
         return
     yield HostScope(workspace.modules, site.file, site.function)
-    if site.function is None:
-        return
+    if site.function is None or _is_method(workspace, site.file, site.function):
+        return  # whose callers cannot be told by its name
     definition = Definition(site.file, site.function.name, site.function)
     for caller in workspace.usages.calls(definition, limit=4, seconds=0.1).sites:
         yield _called(workspace, site, site.function, caller)
+
+
+def _is_method(workspace: Workspace, path: str, function: t.FunctionDef) -> bool:
+    module = workspace.modules.module(path)
+    around = module.scopes_around(function.span.start) if module is not None else []
+    return any(scope.node is function and scope.owner is not None for scope in around)
 
 
 def _called(workspace: Workspace, site: LaunchSite, function: t.FunctionDef, caller: CallSite) -> HostScope:

@@ -45,8 +45,8 @@ def ways(switches: Sequence[str]) -> Iterator[dict[str, bool]]:
 
 
 def differ(a: Value, b: Value, vague: bool = False) -> bool:
-    """Whether two values are blocks of known sizes, or constants, that do not agree. `vague`: whether a size that is not
-    known may be one that another switch chooses."""
+    """Whether two values are blocks of known sizes, or constants, that do not agree. `vague`: whether a size that is
+    not known may be one that another switch chooses."""
     match a, b:
         case (Tensor(), Tensor()) | (BlockPointer(), BlockPointer()) | (Descriptor(), Descriptor()):
             if a.shape is None or b.shape is None or (not vague and (None in a.shape or None in b.shape)):
@@ -55,7 +55,8 @@ def differ(a: Value, b: Value, vague: bool = False) -> bool:
         case Const(value=Dim() as x), Const(value=Dim() as y):
             return x != y
         case Items(), Items():
-            return len(a.items) == len(b.items) and any(differ(x, y, vague) for x, y in zip(a.items, b.items, strict=True))
+            pairs = zip(a.items, b.items, strict=False)
+            return len(a.items) == len(b.items) and any(differ(x, y, vague) for x, y in pairs)
         case _:
             return False
 

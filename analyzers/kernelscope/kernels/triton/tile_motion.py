@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from kernelscope.kernels.triton.bodies import nodes_in
 from kernelscope.kernels.triton.call import Access, AccessPlace
 from kernelscope.kernels.triton.kernel_runs import KernelRun
 from kernelscope.kernels.triton.values import BlockPointer, Descriptor, Tensor
@@ -67,7 +68,7 @@ def tile_motions(run: KernelRun) -> Mapping[AccessPlace, TileMotion]:
 
 
 def _calls(node: t.FunctionDef) -> dict[Span, t.Call]:
-    return {inner.span: inner for inner in t.inside(node) if isinstance(inner, t.Call)}
+    return {inner.span: inner for inner in nodes_in(node) if isinstance(inner, t.Call)}
 
 
 def _given(helper: t.FunctionDef, call: t.Call) -> Iterator[tuple[str, t.Expr]]:
@@ -311,7 +312,7 @@ class _Reader:
     def _helper(self, helper: t.FunctionDef) -> Motion:
         """What a function of index arithmetic rests on besides its arguments. Raises _NotTold for others."""
         inner, found = _Reader(helper, {}), STILL
-        for statement in t.inside(helper):
+        for statement in nodes_in(helper):
             if isinstance(statement, t.Return) and statement.value is not None:
                 found |= inner.moves(statement.value)
         return found

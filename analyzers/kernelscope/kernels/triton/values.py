@@ -156,9 +156,9 @@ def join(a: Value, b: Value) -> Value:
             return other
         case (Const(), Tensor() as tensor) | (Tensor() as tensor, Const()):
             return Tensor(tensor.shape, tensor.elem, tensor.pointer, tensor.bases, tensor.inputs)
-        case (
-            (Const() | Tensor(shape=()), BlockPointer() | Descriptor() as block)
-            | (BlockPointer() | Descriptor() as block, Const() | Tensor(shape=()))
+        case (Const() | Tensor(shape=()), BlockPointer() | Descriptor() as block) | (
+            BlockPointer() | Descriptor() as block,
+            Const() | Tensor(shape=()),
         ):
             return block
         case Const(), Const():

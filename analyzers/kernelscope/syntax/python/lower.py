@@ -5,6 +5,7 @@ Parsing keeps the tree-sitter tree so that an edit reparses incrementally.
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -105,7 +106,8 @@ class Module:
             for node in _definitions(body):
                 scope = Scope(node, (*path, node.name), owner)
                 found.append(scope)
-                todo.append((node.body, scope.path, node if isinstance(node, t.ClassDef) else None))
+                if _DEFINES.search(self.text.data, node.name_span.end, node.span.end):  # else its body need not be read
+                    todo.append((node.body, scope.path, node if isinstance(node, t.ClassDef) else None))
         return found
 
     def functions(self) -> list[Scope]:
@@ -137,6 +139,9 @@ class Module:
             path = (*path, node.name)
             found.insert(0, Scope(node, path, owner))
             body, owner = node.body, node if isinstance(node, t.ClassDef) else None
+
+
+_DEFINES = re.compile(rb"\b(?:def|class)\b")
 
 
 def _definitions(body: list[t.Stmt]) -> Iterator[t.FunctionDef | t.ClassDef]:
