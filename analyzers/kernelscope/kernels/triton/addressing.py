@@ -303,11 +303,15 @@ class Addresses:
 
     def _is_size(self, node: t.Expr) -> bool:
         """Whether a factor is made of arguments only: the same for every program and element."""
+        if isinstance(node, t.Name):
+            return node.id in self.params and node.id not in self.assigned.given
         names = [inner.id for inner in t.walk(node) if isinstance(inner, t.Name)]
         return bool(names) and all(name in self.params and name not in self.assigned.given for name in names)
 
     def _is_stride(self, node: t.Expr) -> bool:
         """Whether a factor is a size that not only the compiler's constants make."""
+        if isinstance(node, t.Name):
+            return self._is_size(node) and node.id not in self.constexprs
         return self._is_size(node) and any(isinstance(n, t.Name) and n.id not in self.constexprs for n in t.walk(node))
 
     def _as_of(self, node: t.Expr, made: Place, used: Place, hops: int) -> t.Expr:

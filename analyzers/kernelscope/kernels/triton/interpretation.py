@@ -215,6 +215,8 @@ class Interpretation:
     def _numbers(self, frame: Frame, test: t.Expr, params: set[str]) -> dict[str, int]:
         """The names in a test that the module gives numbers."""
         names = {node.id for node in t.walk(test) if isinstance(node, t.Name)} - params - frame.names.keys()
+        if not names:
+            return {}
         values = {name: self.global_value(frame.path, name) for name in names}
         return {name: v.number for name, v in values.items() if isinstance(v, Const) and v.number is not None}
 

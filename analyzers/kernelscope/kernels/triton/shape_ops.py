@@ -14,7 +14,8 @@ TWO = dim(2)
 
 def moved(tensor: Tensor, shape: Sizes | None, steps: Sizes | None = None) -> Tensor:
     """The same elements in another arrangement."""
-    return replace(tensor, shape=shape, steps=steps, value=tensor.value if shape == () else None)
+    value = tensor.value if shape == () else None
+    return Tensor(shape, tensor.elem, tensor.pointer, tensor.bases, tensor.inputs, value, steps)
 
 
 def _axis(value: Value, rank: int) -> int | None:

@@ -113,6 +113,8 @@ class _Reader:
     defined: dict[str, list[t.Expr]] = field(default_factory=dict[str, list[t.Expr]], init=False)
     steps: dict[str, list[_Step]] = field(default_factory=dict[str, list[_Step]], init=False)
     ranged: dict[str, t.Expr] = field(default_factory=dict[str, t.Expr], init=False)
+    _blocks: dict[Span, bool] = field(default_factory=dict[Span, bool], init=False)
+    """Which expressions were found to hold ranges of indices."""
 
     def __post_init__(self) -> None:
         self._read(self.node.body, "")
@@ -319,7 +321,10 @@ class _Reader:
 
     def _is_block(self, expr: t.Expr) -> bool:
         """Whether a range of indices is part of an expression."""
-        return any(isinstance(n, t.Call) and _operation(n) == "arange" for n in self._inlined(expr))
+        if expr.span not in self._blocks:
+            found = any(isinstance(n, t.Call) and _operation(n) == "arange" for n in self._inlined(expr))
+            self._blocks[expr.span] = found
+        return self._blocks[expr.span]
 
     def _inlined(self, expr: t.Expr) -> Iterator[t.Node]:
         """The nodes of an expression and of what its names were made of."""
