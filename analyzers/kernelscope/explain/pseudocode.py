@@ -235,7 +235,7 @@ class CodeWriter:
         """An operand, in parentheses where it binds less than what is around it."""
         text = self.expr(node)
         loose = isinstance(node, t.BinOp | t.BoolOp | t.Compare | t.IfExp | t.Lambda) or (
-            isinstance(node, t.Call) and text in (self.infix(node), self.cast(node))
+            isinstance(node, t.Call) and (_operands(node) is not None or _is_cast(node))
         )
         return f"({text})" if loose else text
 
@@ -261,25 +261,19 @@ class CodeWriter:
 
     def infix(self, node: t.Call) -> str | None:
         """`torch.matmul(a, b)` and `a.mul(b)` as operators."""
-        name = node.func.attr if isinstance(node.func, t.Attribute) else None
-        operator = INFIX.get(name or "") or COMPARISONS.get(name or "")
-        if operator is None or node.keywords or not isinstance(node.func, t.Attribute):
+        found = _operands(node)
+        if found is None:
             return None
-        is_function = (t.dotted(node.func) or "").startswith(NAMESPACES)
-        operands = node.args if is_function else [node.func.value, *node.args]
-        if len(operands) != 2:
-            return None
-        return f"{self.tight(operands[0])} {operator} {self.tight(operands[1])}"
+        operator, left, right = found
+        return f"{self.tight(left)} {operator} {self.tight(right)}"
 
     def cast(self, node: t.Call) -> str | None:
         """`x.to(dtype)` and `x.float()` as `x as dtype`."""
-        if not isinstance(node.func, t.Attribute) or (t.dotted(node.func) or "").startswith(NAMESPACES):
+        if not _is_cast(node) or not isinstance(node.func, t.Attribute):
             return None
         inner, method = self.tight(node.func.value), node.func.attr
-        if method == "to":
-            kind = self.arguments(node)
-            return f"{inner} as {kind}" if kind else inner
-        return f"{inner} as {method}" if method in CASTS and not node.args else None
+        kind = self.arguments(node) if method == "to" else method
+        return f"{inner} as {kind}" if kind else inner
 
     def call(self, node: t.Call) -> str:
         if (text := self.infix(node) or self.cast(node)) is not None:
@@ -302,3 +296,22 @@ class CodeWriter:
                 return f"{self.expr(node.lower)}:{self.expr(node.upper)}{step}"
             case _:
                 return self.expr(node)
+
+
+def _operands(node: t.Call) -> tuple[str, t.Expr, t.Expr] | None:
+    """The operator that a call stands for, and what it is applied to."""
+    if not isinstance(node.func, t.Attribute) or node.keywords:
+        return None
+    operator = INFIX.get(node.func.attr) or COMPARISONS.get(node.func.attr)
+    if operator is None:
+        return None
+    is_function = (t.dotted(node.func) or "").startswith(NAMESPACES)
+    operands = node.args if is_function else [node.func.value, *node.args]
+    return (operator, operands[0], operands[1]) if len(operands) == 2 else None
+
+
+def _is_cast(node: t.Call) -> bool:
+    """Whether a call gives its receiver in another type."""
+    if not isinstance(node.func, t.Attribute) or (t.dotted(node.func) or "").startswith(NAMESPACES):
+        return False
+    return node.func.attr == "to" or (node.func.attr in CASTS and not node.args)
