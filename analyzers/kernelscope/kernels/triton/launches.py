@@ -74,6 +74,8 @@ def _launches(workspace: Workspace, site: LaunchSite, node: t.FunctionDef) -> li
             return found
         if not best or best[0].grid is None:
             best = found
+        if best and best[0].grid is not None:
+            break
     return best
 
 
