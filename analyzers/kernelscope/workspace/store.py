@@ -97,20 +97,9 @@ class Store:
         query = "SELECT path, facts FROM facts WHERE priority = ? ORDER BY path"
         yield from self._select(query, (priority,))
 
-    def calling(self, name: str) -> list[str]:
-        """Files whose facts call, launch or register something of this name."""
-        return [row[0] for row in self._select(
-            "SELECT path FROM facts WHERE instr(called, ?) > 0 ORDER BY path", (f"\n{name}\n".encode(),)
-        )]  # fmt: skip
-
-    def called_by(self, suffixes: tuple[str, ...], is_first: bool = True) -> list[tuple[str, bytes]]:
-        """What the files whose names end so call, launch or register: names between line feeds.
-
-        `is_first` asks for the files with kernels, launches or registrations alone.
-        """
-        where = "WHERE priority = 0 " if is_first else ""
-        rows = self._select(f"SELECT path, called FROM facts {where}ORDER BY path")
-        return [(path, called) for path, called in rows if path.endswith(suffixes)]
+    def called(self) -> list[tuple[str, bytes]]:
+        """What each file calls, launches or registers: names between line feeds."""
+        return [(path, called) for path, called in self._select("SELECT path, called FROM facts ORDER BY path")]
 
     def put(self, rows: Iterable[Row]) -> None:
         """Adds or replaces rows in one transaction."""

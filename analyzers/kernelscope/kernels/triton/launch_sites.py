@@ -6,11 +6,13 @@ What a launch passes is told in `launches`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from kernelscope.kernels.triton.host_bindings import Binding, bindings
 from kernelscope.syntax.python import tree as t
+from kernelscope.syntax.python.lower import Module
 from kernelscope.workspace.modules import Definition
 from kernelscope.workspace.usages import CallSite
 from kernelscope.workspace.workspace import Workspace
@@ -71,9 +73,9 @@ class LaunchSites:
         for match in re.finditer(rb"\b%b\b" % re.escape(name), module.text.data):
             scopes = [scope.node for scope in module.scopes_around(match.start())]
             around |= dict.fromkeys(node for node in scopes if isinstance(node, t.FunctionDef))
-        yield from self._in(None, module.body)
+        yield from self._in(None, module.body, _calls(module))
         for function in sorted(around.keys() - {self.kernel}, key=lambda node: node.span.start):
-            yield from self._in(function, function.body)
+            yield from self._in(function, function.body, _calls(function))
 
     def _may_launch(self, data: bytes) -> bool:
         """Whether a file can know the kernel at all, before its functions are looked into."""
@@ -82,11 +84,9 @@ class LaunchSites:
             return self._is_kernel(name, None)
         return re.search(rb"\bimport\b[^\n]*\b%b\b|\.%b\s*\[" % ((re.escape(name).encode(),) * 2), data) is not None
 
-    def _in(self, function: t.FunctionDef | None, body: list[t.Stmt]) -> Iterator[LaunchSite]:
+    def _in(self, function: t.FunctionDef | None, body: list[t.Stmt], calls: Iterable[t.Call]) -> Iterator[LaunchSite]:
         given = _Given(body)
-        for inner in _walk(body):
-            if not isinstance(inner, t.Call):
-                continue
+        for inner in calls:
             if isinstance(inner.func, t.Subscript):
                 if self._means(inner.func.value, function, given):
                     yield LaunchSite(self.file, inner, inner.func.slice, function)
@@ -150,6 +150,12 @@ def _imports(function: t.FunctionDef, name: str) -> bool:
     return any(
         isinstance(s, t.ImportFrom) and any(alias.bound == name for alias in s.names) for s in t.flat(function.body)
     )
+
+
+@lru_cache(maxsize=64)
+def _calls(holder: Module | t.FunctionDef) -> tuple[t.Call, ...]:
+    """The calls that a function, or a module outside of its functions, makes itself."""
+    return tuple(node for node in _walk(holder.body) if isinstance(node, t.Call))
 
 
 def _walk(body: list[t.Stmt]) -> Iterator[t.Node]:
