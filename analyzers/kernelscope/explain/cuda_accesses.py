@@ -24,7 +24,7 @@ def access_lines(found: Sequence[Verdict], space: str, line: Callable[[Verdict],
             continue
         access = verdict.access
         through = f" via `{access.through}`" if access.through else ""
-        text = f"{_names(verdict)} L{line(verdict)} {access.kind}{through}: {describe(verdict)}"
+        text = unprimed(f"{_names(verdict)} L{line(verdict)} {access.kind}{through}: {describe(verdict)}")
         if text not in told:
             told[text] = None
             yield text, verdict
@@ -63,7 +63,7 @@ def describe(verdict: Verdict) -> str:
         details = ["strided; how far depends on the size of the type"]
     if verdict.needs:
         more = f" and {len(verdict.needs) - MAX_NEEDS} more such" if len(verdict.needs) > MAX_NEEDS else ""
-        details.append(f"if {' and '.join(map(unprimed, verdict.needs[:MAX_NEEDS]))}{more}")
+        details.append(f"if {' and '.join(verdict.needs[:MAX_NEEDS])}{more}")
     worst = " at worst" if verdict.others else ""
     return f"{head}{worst} ({', '.join(details)})" if details else f"{head}{worst}"
 

@@ -211,7 +211,8 @@ class _Scanner:
         return _Block(block.scope, block.declarative and b"(" not in stripped)
 
     def _open_function(self, name: bytes, name_start: int, start: int, header: bytes, block: _Block) -> _Block:
-        kind = DefKind.CUDA_KERNEL if b"__global__" in header else DefKind.CUDA_FUNCTION
+        is_kernel = b"__global__" in header or b"CUTLASS_GLOBAL" in header
+        kind = DefKind.CUDA_KERNEL if is_kernel else DefKind.CUDA_FUNCTION
         if name in self.kernel_macros or name in self.function_macros:
             opening = self.text.find(b"(", name_start)
             argument = re.compile(rb"\s*(\w+)").match(self.text, opening + 1)

@@ -77,3 +77,36 @@ void arrive(CUtensorMap map, number *out, int blocks) {
   threads = 256;
   arrives<<<blocks, threads>>>(map, out);
 }
+
+// A kernel of another generation, by the macros and copies of CUTLASS: `#else` only says that it does not run here.
+struct Scheduler {
+  int *tiles;
+  int next;
+  __device__ Scheduler(int *tiles) {
+    this->tiles = tiles;
+    this->next = blockIdx.x;
+  }
+  __device__ int tile() { return this->tiles[this->next]; }
+};
+template <int BLOCK_K, int kThreads>
+CUTLASS_GLOBAL void __launch_bounds__(kThreads, 1) next_generation(const void *map, int *tiles, float *out) {
+#if defined(__CUDA_ARCH__) and (__CUDA_ARCH__ >= 1000)
+  extern __shared__ __align__(1024) float stage[];
+  Scheduler scheduler(tiles);
+  Barrier full(stage);
+  if (threadIdx.x == 0) {
+    full.arrive_and_expect_tx(BLOCK_K * 4);
+    cute::SM90_TMA_LOAD_2D::copy(map, &full, 0, stage, 0, scheduler.tile());
+  }
+  full.wait(0);
+  asm volatile("tcgen05.mma.cta_group::1.kind::f16 [%0], %1, %2, %3;" ::"r"(0), "l"(0L), "l"(0L), "r"(0));
+  out[blockIdx.x * kThreads + threadIdx.x] = stage[threadIdx.x];
+#else
+  if (threadIdx.x == 0) assert(false && "only for sm_100");
+#endif
+}
+void start(const void *map, int *tiles, float *out, int blocks, bool wide, cudaStream_t stream) {
+  auto kernel = wide ? &next_generation<64, 256> : &next_generation<32, 256>;
+  cutlass::ClusterLaunchParams params = {dim3(blocks), dim3(256), dim3(2, 1, 1), 32768, stream};
+  cutlass::launch_kernel_on_cluster(params, (void *)kernel, map, tiles, out);
+}

@@ -31,6 +31,8 @@ MAX_FOLLOWED = 16
 MAX_SPELLED = 60
 _EXTENTS = frozenset(("dim3", "uint3", "std::array", "make_uint3", "dim3_t"))
 _CONFIG_FIELDS = ("gridDim", "blockDim", "dynamicSmemBytes", "stream")
+_CLUSTER_FIELDS = ("grid_dims", "block_dims", "cluster_dims", "dynamic_smem_size_in_bytes", "cuda_stream")
+"""Members of `cudaLaunchConfig_t` and of CUTLASS's `ClusterLaunchParams`, in their order."""
 
 _INITIAL = re.compile(rb"\s*(?:=|\(|\{)")
 """What follows a declared name and gives it its first value."""
@@ -60,20 +62,23 @@ class HostValues:
         return self._extent(parse_expression(text), offset, 0) if text.strip() else UNKNOWN_EXTENT
 
     def configuration(self, name: str, offset: int) -> tuple[str, ...]:
-        """Grid, block, bytes and stream that a `cudaLaunchConfig_t` holds, as written."""
+        """Grid, block, bytes and stream that a launch configuration holds, as written."""
         declared = self.unit.declarations.at(name, offset)
+        is_cluster = declared is not None and declared.type.rpartition("::")[2] == "ClusterLaunchParams"
+        members = _CLUSTER_FIELDS if is_cluster else _CONFIG_FIELDS
         if declared is not None and declared.value is not None and declared.value.startswith("{"):
             inner = split_arguments(declared.value[1:-1])
             if len(inner) >= 2 and not any(part.startswith(".") for part in inner):
-                return tuple(one_line(part) for part in inner[:4])
-            fields = {p.partition("=")[0].strip(" ."): p.partition("=")[2].strip() for p in inner}
+                fields = dict(zip(members, inner, strict=False))
+            else:
+                fields = {p.partition("=")[0].strip(" ."): p.partition("=")[2].strip() for p in inner}
         else:
             fields = {}
-        for field in _CONFIG_FIELDS:
+        for field in members:
             assigned = self._assigned_member(name, field, offset)
             if assigned is not None:
                 fields[field] = assigned
-        found = [fields.get(field, "") for field in _CONFIG_FIELDS]
+        found = [fields.get(field, "") for field in members if field != "cluster_dims"]
         while found and not found[-1]:
             found.pop()
         return tuple(one_line(part) or "0" for part in found)

@@ -67,8 +67,15 @@ NAMESPACED: tuple[tuple[re.Pattern[str], Effect], ...] = (
         Effect(Kind.WARP, "cg::reduce"),
     ),
     (re.compile(r"\bNamedBarrier::(?:sync|arrive_and_wait)$"), Effect(Kind.BARRIER, "bar.sync (named)")),
+    (re.compile(r"\bSM\d+_TMA_\w+::copy$"), Effect(Kind.ASYNC, "TMA (cp.async.bulk.tensor)")),
+    (re.compile(r"\bSM\d+_BULK_\w+::copy$"), Effect(Kind.ASYNC, "TMA (cp.async.bulk)")),
+    (re.compile(r"\bcp_async_fence$"), Effect(Kind.ASYNC, "cp.async")),
+    (re.compile(r"\bwarpgroup_arrive$"), Effect(Kind.TENSOR, "wgmma")),
 )
-"""Names with a namespace of a library of NVIDIA's."""
+"""Names with a namespace of a library of NVIDIA's; of instructions behind CuTe's atoms, what they cannot do without."""
+
+ANY_OBJECT: dict[str, Effect] = {"arrive_and_expect_tx": Effect(Kind.ASYNC, "TMA (mbarrier that expects bytes)")}
+"""Methods that say what they do whatever the object is."""
 
 METHODS: dict[str, dict[str, Effect]] = {
     "block": {
@@ -123,7 +130,7 @@ _PTX: tuple[tuple[re.Pattern[str], Kind, str], ...] = (
     (re.compile(r"\b(?:redux|match)\.\w*sync\w*[.\w]*"), Kind.WARP, ""),
     (re.compile(r"\b(?:atom|red)\.[\w.:]+"), Kind.ATOMIC, ""),
     (re.compile(r"\bwgmma\.mma_async[\w.]*?\.(m\d+n\d+k\d+)"), Kind.TENSOR, "wgmma"),
-    (re.compile(r"\bwgmma\.mma_async\b"), Kind.TENSOR, "wgmma"),
+    (re.compile(r"\bwgmma\.(?:mma_async|fence)\b"), Kind.TENSOR, "wgmma"),
     (re.compile(r"\btcgen05\.mma\b[\w.:]*"), Kind.TENSOR, "tcgen05"),
     (re.compile(r"(?<![.\w])mma\.(?:sp[:\w]*\.)?sync[\w.]*?\.(m\d+n\d+k\d+)"), Kind.TENSOR, "mma.sync"),
     (re.compile(r"\bwmma\.mma\.sync[\w.]*?\.(m\d+n\d+k\d+)"), Kind.TENSOR, "wmma"),

@@ -34,6 +34,8 @@ _GIVEN = re.compile(
 )
 """A variable and the name that it is given, perhaps a kernel's."""
 _ENDS = re.compile(r"\s*[;,)}:]")
+_CHOSEN = re.compile(r"(?<!:)[?:](?!:)\s*&?\s*((?:::)?[A-Za-z_][\w:]*)")
+"""One side of `condition ? first : second`."""
 Meaning = tuple[str, tuple[str, ...]]
 """A kernel's name and its template arguments."""
 
@@ -62,11 +64,13 @@ APIS: dict[str, _Api] = {
     "cudaLaunchKernelExC": _Api(1, None, None, None, None, None, 0),
     "hipLaunchKernelGGL": _Api(0, 1, 2, 3, 4, 5),
     "hipLaunchKernelExC": _Api(1, None, None, None, None, None, 0),
+    "launch_kernel_on_cluster": _Api(1, None, None, None, None, 2, 0),
+    "ClusterLauncher::launch": _Api(5, 0, 2, 3, 4, None),
     "cuLaunchKernel": _Api(0, 1, 4, 7, 8, None, None, True),
     "hipModuleLaunchKernel": _Api(0, 1, 4, 7, 8, None, None, True),
 }
-"""Launch functions by name (CUDA runtime and driver API, HIP)."""
-_API = re.compile(r"(?<![\w.>])(?:::)?(" + "|".join(APIS) + r")\s*\(")
+"""Launch functions by name (CUDA runtime and driver API, HIP, CUTLASS)."""
+_API = re.compile(r"(?<![\w.>])(?:::|cutlass::)?(" + "|".join(APIS) + r")\s*\(")
 
 
 @dataclass(frozen=True)
@@ -289,13 +293,22 @@ class _Finder:
         starts, given = self._given.get(name, ([], []))
         first = bisect_left(starts, function.body.start_byte)
         for start, end in given[first : bisect_left(starts, function.body.end_byte)]:
-            stop = template_end(self._text, end) if self._text[end : end + 1] == "<" else None
-            if stop is None and not _ENDS.match(self._text, end):
-                continue
-            meaning = _parted(self._text[start : stop or end])
-            if meaning[0] not in ("nullptr", "NULL") and meaning not in told:
-                told.add(meaning)
-                yield stop or end, meaning
+            for meaning, stop in self._named(start, end):
+                if meaning[0] not in ("nullptr", "NULL") and meaning not in told:
+                    told.add(meaning)
+                    yield stop, meaning
+
+    def _named(self, start: int, end: int) -> Iterator[tuple[Meaning, int]]:
+        """The kernel that a name with its template arguments means, or those of a choice that begins with the name."""
+        stop = template_end(self._text, end) if self._text[end : end + 1] == "<" else None
+        if stop is not None or _ENDS.match(self._text, end):
+            yield _parted(self._text[start : stop or end]), stop or end
+            return
+        limit = self._text.find(";", end, end + MAX_CONFIGURATION)
+        if "?" in self._text[end:limit]:
+            for match in _CHOSEN.finditer(self._text, end, limit):
+                stop = template_end(self._text, match.end()) if self._text[match.end()] == "<" else None
+                yield _parted(self._text[match.start(1) : stop or match.end()]), stop or match.end()
 
     @cached_property
     def _text(self) -> str:

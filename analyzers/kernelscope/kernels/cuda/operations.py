@@ -15,6 +15,7 @@ from tree_sitter import Node
 
 from kernelscope.kernels.cuda.constants import Constants
 from kernelscope.kernels.cuda.intrinsics import (
+    ANY_OBJECT,
     LIBRARY_TYPES,
     METHODS,
     Effect,
@@ -190,7 +191,7 @@ class _Walk:
         name, templates = _without_arguments(one_line(self.source.text(member)))
         written = one_line(self.source.text(base))
         kind = self._object(written, node.start_byte)
-        effect = METHODS.get(kind or "", {}).get(name)
+        effect = METHODS.get(kind or "", {}).get(name) or ANY_OBJECT.get(name)
         arguments = self._arguments(node)
         if effect is not None:
             self._add(effect, node, arguments)

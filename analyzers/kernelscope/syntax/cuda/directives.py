@@ -28,6 +28,8 @@ _DEFINED = re.compile(rb"\s*(\w+)(\(([^)]*)\))?[ \t]*(.*)", re.DOTALL)
 _INCLUDED = re.compile(rb"\s*[<\"]([^>\"\n]+)[>\"]")
 _BLANK = bytes.maketrans(bytes(range(256)), bytes(c if c in b"\r\n" else 32 for c in range(256)))
 _STRUCTURE = re.compile(rb"[{};()]")
+_REFUSAL = re.compile(rb"(?i)trap|assert|abort|printf|unreachable|invalid|not.?supported|unsupported")
+MAX_REFUSAL = 600
 DECLARATIVE = re.compile(rb"\b(?:namespace|extern|struct|class|union|enum)\b")
 """Words of heads whose braces hold declarations."""
 
@@ -238,8 +240,8 @@ class _Reader:
     def _cut(self, group: _Group, text: bytes) -> bytes:
         """Blanks the branches of a group that are not read."""
         taken = next((branch for branch in group.branches if branch.taken), None)
-        if taken is None and group.about_architecture:
-            taken = group.branches[0]
+        if group.about_architecture:
+            taken = self._for_its_architecture(group, taken, text)
         keep_all = group.keep_all and all(_balanced(without_strings(text[b.start : b.end])) for b in group.branches)
         for branch in group.branches:
             if branch is taken:
@@ -250,6 +252,21 @@ class _Reader:
                 blank = text[branch.start : branch.end].translate(_BLANK)
                 text = text[: branch.start] + blank + text[branch.end :]
         return text
+
+
+    @staticmethod
+    def _for_its_architecture(group: _Group, taken: _Branch | None, text: bytes) -> _Branch:
+        """Code for an architecture is read as for that one, where all others are only told that they do not fit."""
+        if taken is None:
+            return group.branches[0]
+        if not _refuses(text[taken.start : taken.end]):
+            return taken
+        return next((branch for branch in group.branches if not _refuses(text[branch.start : branch.end])), taken)
+
+
+def _refuses(text: bytes) -> bool:
+    """Whether a branch only reports that the code does not run here."""
+    return len(text) < MAX_REFUSAL and text.count(b";") <= 3 and _REFUSAL.search(text) is not None
 
 
 def _balanced(text: bytes) -> bool:

@@ -89,6 +89,11 @@ class Macro:
 
 Macros = Mapping[bytes, list[Macro]]
 
+LIBRARY_MACROS: Macros = {
+    name: [Macro(name, None, body, "", Span(0, 0))] for name, body in ((b"CUTLASS_GLOBAL", b"__global__ static"),)
+}
+"""What headers of CUTLASS, which few workspaces hold, define in the place of `__global__`."""
+
 
 def macro_at(macros: Macros, name: bytes, offset: int, path: str) -> Macro | None:
     """The definition in force at an offset of a file: the last before it, else the first there is."""

@@ -21,7 +21,7 @@ from kernelscope.syntax.captures import captured
 from kernelscope.syntax.cuda import tree as t
 from kernelscope.syntax.cuda.directives import directives
 from kernelscope.syntax.cuda.lowered import Lowered, by_name
-from kernelscope.syntax.cuda.macros import Expansion, Macro, Macros
+from kernelscope.syntax.cuda.macros import LIBRARY_MACROS, Expansion, Macro, Macros
 from kernelscope.syntax.cuda.mapped import Mapped
 from kernelscope.syntax.cuda.mending import mended, unmistakable
 from kernelscope.syntax.cuda.nodes import one_line, walk
@@ -124,7 +124,7 @@ def parse(data: bytes, macros: Macros | None = None, path: str = "") -> CudaSour
     """Parses a file that is compiled with the given macros of the files it includes."""
     given: Macros = macros or {}
     read = directives(with_line_feeds(data), given, path)
-    known: dict[bytes, list[Macro]] = dict(given)
+    known: dict[bytes, list[Macro]] = {**LIBRARY_MACROS, **given}
     for name, own in read.macros.items():
         known[name] = [*known.get(name, ()), *own]
     expanded = unmistakable(Expansion(known, path).expand(Mapped.of_file(read.text)))

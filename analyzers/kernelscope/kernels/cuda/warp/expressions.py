@@ -141,6 +141,8 @@ def find(m: Machine, node: t.Name, names: Names) -> Place | None:
         if found is not None:
             return found
         this = names.object()
+        if node.id == "this" and this is not None:
+            return Cell(this, this.kind)
         if this is not None and (node.id in this.members or m.resolver.member(this.kind, node.id) is not None):
             return m.member(this, node.id)
         around = names.around()
@@ -197,7 +199,10 @@ def place_of(m: Machine, node: t.Expr, names: Names) -> Place | None:
                 found = m.globals[node.id] = Cell(_unknown_name(m, node, names), NO_TYPE)
             return found
         case t.Unary(op="*", operand=operand):
-            pointer = m.pointer(evaluate(m, operand, names))
+            value = evaluate(m, operand, names)
+            if isinstance(value, Record):
+                return Cell(value, value.kind)  # `*this`
+            pointer = m.pointer(value)
             return InMemory(pointer) if pointer is not None else None
         case t.Subscript():
             return _element(m, node, names)
