@@ -110,3 +110,25 @@ void start(const void *map, int *tiles, float *out, int blocks, bool wide, cudaS
   cutlass::ClusterLaunchParams params = {dim3(blocks), dim3(256), dim3(2, 1, 1), 32768, stream};
   cutlass::launch_kernel_on_cluster(params, (void *)kernel, map, tiles, out);
 }
+
+// Which instruction runs follows from the launch's template arguments, through a wrapper for each width.
+template <int N> __device__ void multiply_async(float *d, uint64_t a, uint64_t b) {
+  if constexpr (N == 128)
+    asm volatile("wgmma.mma_async.sync.aligned.m64n128k16.f32.bf16.bf16 {%0}, %1, %2, 1, 1, 1, 0, 0;" : "+f"(d[0]) : "l"(a), "l"(b));
+  if constexpr (N == 64)
+    asm volatile("wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 {%0}, %1, %2, 1, 1, 1, 0, 0;" : "+f"(d[0]) : "l"(a), "l"(b));
+}
+template <int BN, int THREADS>
+__global__ void __launch_bounds__(THREADS) chosen_width(float *out, uint64_t a, uint64_t b) {
+  constexpr int consumers = THREADS / 128 - 1, width = BN / 2;
+  constexpr int registers = consumers <= 2 ? 24 : 32;
+  float d[4];
+  if (threadIdx.x < 128) {
+    warpgroup_reg_dealloc<registers>();
+  } else {
+    asm volatile("wgmma.fence.sync.aligned;");
+    multiply_async<width>(d, a, b);
+  }
+  out[threadIdx.x] = d[0];
+}
+void narrow(float *out, uint64_t a, uint64_t b) { chosen_width<128, 384><<<64, 384>>>(out, a, b); }

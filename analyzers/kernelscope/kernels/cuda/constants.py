@@ -109,7 +109,19 @@ class Constants:
             macros = unit.source.macros.get(name.encode())
             if macros:
                 return self._macro(macros[-1].body.decode("utf-8", "replace"), offset, depth)
-        return self.free(name, offset) if self.free is not None else None
+        found = self.free(name, offset) if self.free is not None else None
+        return self._around(name, offset, depth) if found is None else found
+
+    def _around(self, name: str, offset: int, depth: int) -> Dim | None:
+        """A constant of the files that include this one, if they agree."""
+        found: Dim | None = None
+        for unit in self.unit.around(name):
+            declared = unit.declarations.of_file(name)
+            value = Constants(unit)._declared(unit, declared, name, offset, depth) if declared is not None else None
+            if value is None or (found is not None and value != found):
+                return None
+            found = value
+        return found
 
     def _macro(self, body: str, offset: int, depth: int) -> Dim | None:
         return self.value(parse_expression(body), offset, depth + 1) if body else None
@@ -269,7 +281,15 @@ class Constants:
             if found is not None:
                 return found
         known = types.layout(text)
-        return (dim(known[0]), known[1]) if known is not None else None
+        return (dim(known[0]), known[1]) if known is not None else self._layout_around(text, offset, depth)
+
+    def _layout_around(self, text: str, offset: int, depth: int) -> tuple[Dim, int | None] | None:
+        """The layout of a type that the files define which include this one, if they agree."""
+        if text.endswith(("*", "&")):
+            return None
+        units = self.unit.around(text.partition("<")[0].rpartition("::")[2])
+        found = {layout for unit in units if (layout := Constants(unit)._defined_layout(unit, text, offset, depth))}
+        return found.pop() if len(found) == 1 else None
 
     def _defined_layout(self, unit: Unit, text: str, offset: int, depth: int) -> tuple[Dim, int | None] | None:
         plain = text.partition("<")[0].rpartition("::")[2]

@@ -80,7 +80,16 @@ class KernelFacts:
             for name, text in bound.items()
             if self.unit.find(text.lstrip("&").partition("<")[0])
         }
-        return behaviour(self.unit, self.function, given)
+        return behaviour(self.unit, self.function, given, self._numbers)
+
+    @cached_property
+    def _numbers(self) -> tuple[dict[str, int], ...]:
+        """The numbers that each launch gives template parameters."""
+        return tuple(
+            {name: int(text) for name, text in bound.items() if text.isdigit()}
+            for launch in self.launches
+            for bound in launch.template_values(self.function)
+        )
 
     @cached_property
     def shared(self) -> SharedMemory:

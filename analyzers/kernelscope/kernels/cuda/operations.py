@@ -7,12 +7,13 @@ not found there is remembered, so that nobody takes silence for knowledge.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tree_sitter import Node
 
+from kernelscope.dims import Dim, dim
 from kernelscope.kernels.cuda.constants import Constants
 from kernelscope.kernels.cuda.intrinsics import (
     ANY_OBJECT,
@@ -32,6 +33,7 @@ from kernelscope.syntax.cuda.nodes import one_line
 
 MAX_FUNCTIONS = 150
 MAX_DEPTH = 16
+MAX_INSTANCES = 8
 _LOOPS = frozenset(("for_statement", "while_statement", "do_statement", "for_range_loop"))
 _BRANCHES = frozenset(("if_statement", "switch_statement", "conditional_expression"))
 _MMA_ATOM = re.compile(r"\bSM(\d+)_(\d+)x(\d+)x(\d+)_\w+")
@@ -65,11 +67,19 @@ class Reached:
     bound: tuple[tuple[str, str], ...] = ()
     root: Unit | None = None
     """The file of the kernel."""
+    values: tuple[tuple[str, Dim], ...] = ()
+    """Template parameters whose values follow from those of the kernel, in its words."""
 
     @property
     def constants(self) -> Constants:
         outer = self.root if self.root is not self.unit else None
-        return Constants(self.unit, self.function, dict(self.bound), outer=outer)
+        return Constants(self.unit, self.function, dict(self.bound), values=dict(self.values), outer=outer)
+
+    def instance(self, numbers: Mapping[str, int]) -> Constants:
+        """The same with numbers for the template parameters of the kernel."""
+        if self.function.kind is FunctionKind.KERNEL:
+            return replace(self.constants, values={name: dim(number) for name, number in numbers.items()})
+        return replace(self.constants, values={name: value.subs(numbers) for name, value in self.values})
 
 
 @dataclass
@@ -82,19 +92,26 @@ class Behaviour:
     unresolved: set[str] = field(default_factory=set[str])
     """Functions that are called and whose source is not here."""
     complete: bool = True
+    instances: tuple[Mapping[str, int], ...] = ()
+    """Numbers that launches give the kernel's template parameters; branches that none of them takes are left out."""
 
     def of(self, kind: Kind) -> list[Operation]:
         return [operation for operation in self.operations if operation.kind is kind]
 
 
-def behaviour(unit: Unit, kernel: Function, bound: dict[str, str] | None = None) -> Behaviour:
+def behaviour(
+    unit: Unit,
+    kernel: Function,
+    bound: Mapping[str, str] | None = None,
+    instances: tuple[Mapping[str, int], ...] = (),
+) -> Behaviour:
     """Walks a kernel and the device functions it calls."""
-    found = Behaviour()
+    found = Behaviour(instances=instances if 0 < len(instances) <= MAX_INSTANCES else ({},))
     todo: list[tuple[Reached, int]] = [(Reached(unit, kernel, tuple(sorted((bound or {}).items())), unit), 0)]
-    seen: set[tuple[str, int, tuple[tuple[str, str], ...]]] = set()
+    seen: set[tuple[object, ...]] = set()
     while todo:
         reached, depth = todo.pop(0)
-        key = (reached.unit.path, reached.function.body.start_byte, reached.bound)
+        key = (reached.unit.path, reached.function.body.start_byte, reached.bound, reached.values)
         if key in seen:
             continue
         if len(seen) >= MAX_FUNCTIONS or depth > MAX_DEPTH:
@@ -103,6 +120,9 @@ def behaviour(unit: Unit, kernel: Function, bound: dict[str, str] | None = None)
         seen.add(key)
         found.reached.append(reached)
         todo.extend((callee, depth + 1) for callee in _Walk(reached, depth == 0, found).run())
+    if any(operation.effect.text.startswith("wgmma ") for operation in found.operations):
+        # a fence tells of instructions that are not in sight; here they are
+        found.operations = [operation for operation in found.operations if operation.effect.text != "wgmma"]
     return found
 
 
@@ -117,10 +137,14 @@ class _Walk:
         self.direct, self.found = direct, found
         self.source = reached.unit.source
         self.callees: list[Reached] = []
+        self.dead: dict[int, tuple[int, int] | None] = {}
+        """By `if`: the branch that no instance takes."""
 
     def run(self) -> list[Reached]:
         body = self.function.body
         for node in self.source.calls(body):
+            if self._is_dead(node):
+                continue
             if node.type == "call_expression":
                 self._call(node)
             else:
@@ -133,6 +157,36 @@ class _Walk:
         place = self.source.source.location(_path(self.unit), span)
         loop, branch = self._around(node)
         self.found.operations.append(Operation(effect, place, self.function, loop, branch, arguments, self.direct))
+
+    def _is_dead(self, node: Node) -> bool:
+        """Whether a place stands in a branch that no instance of the kernel takes."""
+        parent = node.parent
+        while parent is not None and parent.start_byte >= self.function.body.start_byte:
+            if parent.type == "if_statement":
+                if parent.start_byte not in self.dead:
+                    self.dead[parent.start_byte] = self._dead_branch(parent)
+                dead = self.dead[parent.start_byte]
+                if dead is not None and dead[0] <= node.start_byte < dead[1]:
+                    return True
+            parent = parent.parent
+        return False
+
+    def _dead_branch(self, node: Node) -> tuple[int, int] | None:
+        condition = node.child_by_field_name("condition")
+        if condition is None:
+            return None
+        text = self.source.text(condition).removeprefix("(").removesuffix(")")
+        decided = {bool(number) if number is not None else None for number in self._numbers(text, condition.start_byte)}
+        if None in decided or len(decided) > 1:
+            return None
+        branch = node.child_by_field_name("alternative" if True in decided else "consequence")
+        return (branch.start_byte, branch.end_byte) if branch is not None else None
+
+    def _numbers(self, text: str, offset: int) -> Iterator[int | None]:
+        """What an expression comes to in each instance of the kernel."""
+        for numbers in self.found.instances:
+            value = self.reached.instance(numbers).evaluate(text, offset)
+            yield value.const if value is not None else None
 
     def _around(self, node: Node) -> tuple[bool, bool]:
         loop = branch = False
@@ -160,7 +214,8 @@ class _Walk:
             if effect.text == "wmma":
                 effect = Effect(effect.kind, f"wmma {self._fragment()}".strip())
             if effect.kind is Kind.REGISTERS and templates:
-                effect = Effect(effect.kind, f"{effect.text} {templates[0]}")
+                numbers = {str(number) for number in self._numbers(templates[0], node.start_byte) if number is not None}
+                effect = Effect(effect.kind, f"{effect.text} {numbers.pop() if len(numbers) == 1 else templates[0]}")
             self._add(effect, node, arguments)
             return
         if self._group_function(name, node, arguments):
@@ -232,16 +287,17 @@ class _Walk:
             self.found.unresolved.add(name)
 
     def _reached(self, unit: Unit, function: Function, templates: tuple[str, ...], offset: int) -> Reached:
-        return Reached(unit, function, self._bound(function, templates, offset), self.reached.root)
-
-    def _bound(self, function: Function, templates: tuple[str, ...], offset: int) -> tuple[tuple[str, str], ...]:
         constants = self.reached.constants
+        outer = dict(self.reached.bound)
         bound: list[tuple[str, str]] = []
+        values: list[tuple[str, Dim]] = []
         for parameter, text in zip(function.templates, templates, strict=False):
             value = constants.evaluate(text, offset) if parameter.type else None
             known = str(value.const) if value is not None and value.const is not None else text
-            bound.append((parameter.name, dict(self.reached.bound).get(known, known)))
-        return tuple(bound)
+            bound.append((parameter.name, outer.get(known, known)))
+            if value is not None and value.const is None:
+                values.append((parameter.name, value))
+        return Reached(unit, function, tuple(bound), self.reached.root, tuple(values))
 
     def _arguments(self, node: Node) -> tuple[str, ...]:
         arguments = node.child_by_field_name("arguments")

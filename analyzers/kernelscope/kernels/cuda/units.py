@@ -25,6 +25,7 @@ from kernelscope.workspace.workspace import Workspace
 
 MAX_HEADERS = 300
 MAX_INCLUDERS = 6
+MAX_BESIDE = 60
 MAX_OUTWARDS = 2
 """Folders around a header's and the one around that, in which files that include it are looked for."""
 MAX_PARSED_BYTES = 4 << 20
@@ -277,6 +278,24 @@ class Unit:
             found = tuple((unit, function) for unit in self.with_name(tail) for function in unit._by_name.get(tail, ()))
             self._named[tail] = found
         return found
+
+    def around(self, name: str) -> Iterator[Unit]:
+        """Files that include this one, and their headers, that may declare a name: what they say is in force here."""
+        for path, headers in self._including.items():
+            if any(header.may_declare(name) for header in headers):
+                includer = self._header_unit(path)
+                if includer is not None:
+                    yield from includer.with_name(name)
+
+    @cached_property
+    def _including(self) -> dict[str, tuple[Header, ...]]:
+        """What each file that includes this one sees, itself last; of a source file, files beside it may do so."""
+        found = self.includers[:MAX_INCLUDERS]
+        if not found:
+            beside = self.units.files.beside(os.path.dirname(self.path), CUDA_SUFFIXES)[:MAX_BESIDE]
+            including = (p for p in beside if p != self.path and self.units.includes(p, self.path))
+            found = tuple(islice(including, MAX_INCLUDERS))
+        return {path: tuple(self.units.closure(path)) for path in found}
 
     def function_at(self, offset: int) -> Function | None:
         """The innermost function whose body holds an offset of the prepared text."""

@@ -19,6 +19,7 @@ _SCOPES = frozenset(
     ("compound_statement", "for_statement", "translation_unit", "declaration_list", "field_declaration_list",
      "lambda_expression", "function_definition", "for_range_loop", "if_statement", "while_statement")
 )  # fmt: skip
+_RECORDS = ("struct_specifier", "class_specifier", "union_specifier")
 _DECLARATIONS = ("declaration", "field_declaration")
 FILE_END = 1 << 62
 """An offset behind all others."""
@@ -225,7 +226,7 @@ class Declarations:
     # -- types ----------------------------------------------------------------------------------------------
 
     def _types(self) -> None:
-        for node in self._of("struct_specifier", "class_specifier", "union_specifier"):
+        for node in self._of(*_RECORDS):
             name, body = node.child_by_field_name("name"), node.child_by_field_name("body")
             if body is not None:
                 made = self._struct(node, body, self.source.text(name) if name is not None else "")
@@ -239,7 +240,11 @@ class Declarations:
             for declarator in node.children_by_field_name("declarator"):
                 if aliased is None:
                     continue
-                if declarator.type == "type_identifier":
+                body = aliased.child_by_field_name("body")
+                if declarator.type == "type_identifier" and body is not None and aliased.type in _RECORDS:
+                    name = self.source.text(declarator)
+                    self.structs.setdefault(name, []).append(self._struct(aliased, body, name))
+                elif declarator.type == "type_identifier":
                     self._alias(self.source.text(declarator), self.source.text(aliased), node)
                 elif declarator.type == "pointer_declarator":
                     self._alias(self.source.text(declarator).strip("* "), f"{self.source.text(aliased)}*", node)

@@ -253,7 +253,6 @@ class _Reader:
                 text = text[: branch.start] + blank + text[branch.end :]
         return text
 
-
     @staticmethod
     def _for_its_architecture(group: _Group, taken: _Branch | None, text: bytes) -> _Branch:
         """Code for an architecture is read as for that one, where all others are only told that they do not fit."""

@@ -5,14 +5,13 @@ The launch that says most of the block and the template parameters is taken; wit
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from kernelscope.kernels.cuda.kernels import KernelFacts
 from kernelscope.kernels.cuda.launches import Launch
-from kernelscope.kernels.cuda.units import Header, Unit
+from kernelscope.kernels.cuda.units import Unit
 from kernelscope.kernels.cuda.warp.accesses import Verdict, verdicts
 from kernelscope.kernels.cuda.warp.definitions import Definitions, parsed_expression
 from kernelscope.kernels.cuda.warp.kernel_run import Run, Setting, run_kernel
@@ -24,13 +23,10 @@ from kernelscope.syntax.cuda import tree as t
 from kernelscope.syntax.cuda.functions import Function
 from kernelscope.syntax.cuda.lower_statements import statement
 from kernelscope.syntax.cuda.source import CudaSource
-from kernelscope.workspace.files import CUDA_SUFFIXES
 
 MAX_THREADS = 1024
 MAX_WAYS = 16
 """Launches, and template arguments of one launch, among which the best known is chosen."""
-MAX_INCLUDERS = 4
-MAX_BESIDE = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +44,6 @@ class KernelWarp:
     """Everything is computed when first asked for."""
 
     facts: KernelFacts
-    _including_units: dict[str, Unit | None] = field(default_factory=dict[str, "Unit | None"])
 
     @cached_property
     def definitions(self) -> Definitions:
@@ -57,29 +52,7 @@ class KernelWarp:
     def _holding(self, name: str) -> Iterator[Unit]:
         """Files in force where a name may be defined: the kernel's, its headers, those that include it and theirs."""
         yield from self.facts.unit.with_name(name)
-        for path, headers in self._including.items():
-            if any(h.may_declare(name) for h in headers) and (includer := self._includer(path)) is not None:
-                yield from includer.with_name(name)
-
-    @cached_property
-    def _including(self) -> dict[str, tuple[Header, ...]]:
-        """What each file that includes the kernel's sees, itself last."""
-        return {path: tuple(self.facts.unit.units.closure(path)) for path in self._includers}
-
-    def _includer(self, path: str) -> Unit | None:
-        if path not in self._including_units:
-            self._including_units[path] = self.facts.unit.units.unit(path)
-        return self._including_units[path]
-
-    @cached_property
-    def _includers(self) -> tuple[str, ...]:
-        """Files that include the kernel's: of a source file that is included like a header, those beside it."""
-        unit = self.facts.unit
-        if unit.includers:
-            return unit.includers[:MAX_INCLUDERS]
-        beside = unit.units.files.beside(os.path.dirname(unit.path), CUDA_SUFFIXES)
-        found = [p for p in beside[:MAX_BESIDE] if p != unit.path and unit.units.includes(p, unit.path)]
-        return tuple(found[:MAX_INCLUDERS])
+        yield from self.facts.unit.around(name)
 
     @cached_property
     def _ways(self) -> tuple[_Way, ...]:
