@@ -32,7 +32,7 @@ from kernelscope.results import (
 )
 from kernelscope.serving.c_functions import CSource
 from kernelscope.syntax.text import SourceText
-from kernelscope.turns import is_alone
+from kernelscope.turns import give_way, is_alone
 from kernelscope.workspace.files import CUDA_SUFFIXES, PYTHON_SUFFIXES, WATCHED_SUFFIXES, Files
 from kernelscope.workspace.workspace import Workspace
 
@@ -67,6 +67,8 @@ class Analysis:
         self.workspace = Workspace(self.files, cache_dir)
         self.beside: Callable[[Callable[[], None]], None] = lambda action: action()
         """How something is done on another thread, where there is one."""
+        self._answered: dict[Path, int] = {}
+        """The generation of the index with which each file's hovers were answered ahead."""
 
     @cached_property
     def navigation(self) -> Navigation:
@@ -203,6 +205,23 @@ class Analysis:
         waits. Whether there was one.
         """
         return self.runs.catch_up([str(path) for path in opened if is_python(path)], edited, cancelled)
+
+    def answer_ahead(self, path: Path, cancelled: Callable[[], bool]) -> None:
+        """Use a pause: ask what hovers may ask of a file, once for each state of the index; the parts are kept.
+
+        Not again after an edit: it would be done for every pause in typing.
+        """
+        module, generation = self._module(path), self.workspace.index.generation
+        if module is None or self._answered.get(path) == generation or self.navigation.ready_graph() is None:
+            return
+        from kernelscope.explain.names_ahead import names_ahead
+
+        for offset in names_ahead(module):
+            give_way()
+            if cancelled():
+                return
+            self.hover(path, offset)
+        self._answered[path] = generation
 
     def lenses(self, path: Path) -> Sequence[Lens]:
         """Places for lenses; titles come from `resolve_lens`."""

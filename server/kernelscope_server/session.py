@@ -26,6 +26,8 @@ DELETED = 4
 """`WatchKind.Delete`: of a folder that goes, clients announce the folder alone."""
 
 
+MOST_ANSWERED = 4
+"""Of so many of them hovers are answered ahead."""
 MOST_EXPECTED = 8
 """So many of the documents that were opened last are looked at before anybody asks."""
 
@@ -159,7 +161,13 @@ class Session:
         if self._analysis is not None:
             opened = [document.path for document in self.sources()][: -MOST_EXPECTED - 1 : -1]
             changes = self.changes
-            self._analysis.catch_up(opened, edited, lambda: self.changes != changes)
+
+            def is_over() -> bool:
+                return self.changes != changes
+
+            if not self._analysis.catch_up(opened, edited, is_over) and edited:
+                for path in opened[:MOST_ANSWERED]:
+                    self._analysis.answer_ahead(path, is_over)
 
     # -- files -------------------------------------------------------------------------------------------
 

@@ -299,6 +299,8 @@ Python use()
 ## tables.cuh
 template <int K> __global__ void rows(int* x) {}
 constexpr auto row_kernels = std::array<kernel_t, 2> { rows<1>, rows<2> };
+template <int K> __global__ void columns(int* x) {}
+constexpr auto column_kernels = std::array<kernel_t, 2> { columns<1>, columns<2> };
 ## a.cu
 template <int K> __global__ void pack(int* x) {}
 template <typename T> __global__ void split(T* x) {}
@@ -322,6 +324,8 @@ void host(int* x, int k) {
   void* at = (void*) last;
   cudaLaunchKernel(at, 4, 32, nullptr, 0, 0);
   row_kernels[k]<<<3, 32>>>(x);
+  void* column = (void*) column_kernels[k];
+  cudaLaunchKernel(column, 6, 32, nullptr, 0, 0);
   int result = started<int>(x);
 }
 """,
@@ -335,6 +339,8 @@ C++ host()
 │  └─ CUDA kernel last
 ├─ launch of row_kernels over 3
 │  └─ CUDA kernel rows
+├─ launch of column
+│  └─ CUDA kernel columns
 └─ C++ started()
    └─ macro LAUNCH
       └─ launch of function
@@ -439,22 +445,32 @@ def f(x):
     global mine_cuda
     if mine_cuda is None:
         mine_cuda = importlib.import_module("mine_cuda")
-    return mine_cuda.twice(x)
+    return back(mine_cuda.twice(x))
+def back(x):
+    return mine_cuda.thrice(x)
 from far.ops.triton import other
 def g(x):
     return other.twice(x)
 ## ext.cu
 __global__ void twice_kernel(float* x) {}
 torch::Tensor twice(torch::Tensor x) { twice_kernel<<<1, 1>>>(x); return x; }
-PYBIND11_MODULE(TORCH_EXTENSION_NAME, m) { m.def("twice", &twice, "doc"); }
+__global__ void thrice_kernel(float* x) {}
+torch::Tensor thrice(torch::Tensor x) { thrice_kernel<<<2, 1>>>(x); return x; }
+PYBIND11_MODULE(TORCH_EXTENSION_NAME, m) { m.def("twice", &twice, "doc"); m.def("thrice", &thrice); }
 """,
         """
 Python f()
-└─ operator *::twice
-   └─ registered by pybind: twice
-      └─ C++ twice()
-         └─ launch of twice_kernel over 1
-            └─ CUDA kernel twice_kernel
+├─ operator *::twice
+│  └─ registered by pybind: twice
+│     └─ C++ twice()
+│        └─ launch of twice_kernel over 1
+│           └─ CUDA kernel twice_kernel
+└─ Python back()
+   └─ operator *::thrice
+      └─ registered by pybind: thrice
+         └─ C++ thrice()
+            └─ launch of thrice_kernel over 2
+               └─ CUDA kernel thrice_kernel
 """,
     ),
     "a hop that the workspace does not show": (

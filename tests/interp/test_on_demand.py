@@ -4,9 +4,11 @@ from itertools import cycle
 from pathlib import Path
 
 from kernelscope.analysis import Analysis
+from kernelscope.explain.names_ahead import names_ahead
 from kernelscope.interp.file_runs import FileRuns
 from kernelscope.interp.runs import FileWork
 from kernelscope.results import Span
+from kernelscope.syntax.python.lower import parse_module
 from kernelscope.workspace.files import Files
 from kernelscope.workspace.workspace import Workspace
 
@@ -102,3 +104,10 @@ def test_work_that_goes_on_sees_the_files_as_they_were(tmp_path: Path) -> None:
         work.go_on()
     assert work.run.values
     assert FileRuns(workspace).exact(str(path)).values == {}
+
+
+def test_names_are_asked_ahead_once_a_function() -> None:
+    module = parse_module(CODE.encode())
+    asked = [CODE[offset : CODE.index("\n", offset)] for offset in names_ahead(module)]
+    assert len([text for text in asked if text.startswith("proj")]) == 2  # in `__init__` and in `forward`
+    assert not any(text.startswith(("def ", "return", "class ")) for text in asked)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from kernelscope.syntax.python.tree import Assign, FunctionDef
+from kernelscope.syntax.python.tree import Assign, FunctionDef, walk
 from kernelscope.workspace.files import Files
 from kernelscope.workspace.instances import Scope
 from kernelscope.workspace.workspace import Workspace
@@ -51,6 +51,19 @@ def ask(one: A, other: "Optional[B]", either: Either, b: B, plain, number: int):
     out = [A()][0]  #: A exact
     out = [B() for _ in number][1]  #: B exact
     out = plain  #:
+    if isinstance(plain, A) and number:
+        out = plain  #: A declared
+    elif isinstance(plain, (A, B)):
+        out = plain.a  #: A declared
+    else:
+        out = plain  #:
+    for _ in number:
+        if not isinstance(plain, B):
+            continue
+        out = plain  #: B declared
+        plain = number
+        out = plain  #:
+    out = plain  #:
     out = number + 1  #:
     out = plain.a  #:
     out = missing()  #:
@@ -73,7 +86,7 @@ def test_types_of_values(number: int, line: str, workspace: Callable[[str], File
     function = next(node for node in module.body if isinstance(node, FunctionDef) and node.name == "ask")
     values = [
         statement.value
-        for statement in function.body
+        for statement in walk(*function.body)
         if isinstance(statement, Assign) and module.text.line_of(statement.span.start) == number - 1
     ]
     found = made.instances.types(Scope(path, (function,)), values[0])

@@ -151,10 +151,12 @@ class CppLinks:
         if direct:
             return direct
         held = self._held(facts, launch)
-        elsewhere = self._tables.get(launch.kernel, {}) if not held else {}
-        if len(elsewhere) == 1:  # a table of a header
-            ((path, held),) = elsewhere.items()
         found = [node for name in held for node in self.functions(name, path)]
+        for table in [name for name in (launch.kernel, *held) if not found]:
+            elsewhere = self._tables.get(table, {})
+            if len(elsewhere) == 1:  # a table of a header
+                ((header, entries),) = elsewhere.items()
+                found = [node for name in entries for node in self.functions(name, header)]
         given = [kernel for node in found if node.kind is NodeKind.FUNCTION for kernel in self._given_by(node)]
         return list(dict.fromkeys(node for node in (*found, *given) if node.kind is NodeKind.KERNEL))
 

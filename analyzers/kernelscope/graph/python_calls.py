@@ -185,11 +185,14 @@ class PythonCalls:
         ]
 
     def _imported_by_name(self, node: Node, function: Definition, call: f.Call) -> list[Edge]:
-        """`ext.f(x)` where the function itself binds `ext = importlib.import_module("ext")`."""
+        """`ext.f(x)` where the function binds `ext = importlib.import_module("ext")`, or another does for all."""
         receiver, _, name = call.name.rpartition(".")
         if not receiver.isidentifier() or not isinstance(function.node, FunctionDef):
             return []
         module = self._receivers.module_named(function.node, receiver)
+        if not module and (source := self._modules.module(node.path)) and b"global " in source.text.data:
+            others = [scope.node for scope in source.functions() if isinstance(scope.node, FunctionDef)]
+            module = self._receivers.module_named(function.node, receiver, others)
         exported = self._exports(f"{module}.{name}") if module else None
         return [Edge(EdgeKind.CALLS, node, exported, node.path, call.line)] if exported else []
 

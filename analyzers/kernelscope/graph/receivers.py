@@ -5,7 +5,7 @@ Rests on `Instances` for the class; where nothing is declared of a receiver, not
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from kernelscope.graph.function_nodes import RUNS
 from kernelscope.syntax.python.tree import (
@@ -16,6 +16,7 @@ from kernelscope.syntax.python.tree import (
     Expr,
     ExprStmt,
     FunctionDef,
+    Global,
     Name,
     Pass,
     Raise,
@@ -73,8 +74,15 @@ class Receivers:
                     yield found
                     break
 
-    def module_named(self, function: FunctionDef, name: str) -> str:
-        """The module that a function binds to a name by `importlib.import_module("module")`; "" for anything else."""
+    def module_named(self, function: FunctionDef, name: str, others: Sequence[FunctionDef] = ()) -> str:
+        """The module that a function binds to a name by `importlib.import_module("module")`; "" for anything else.
+
+        Of `others` those count that say `global name`.
+        """
+        for other in others:
+            is_shared = any(isinstance(node, Global) and name in node.names for node in walk(*other.body))
+            if is_shared and (module := self.module_named(other, name)):
+                return module
         for node in walk(*function.body):
             match node:
                 case Assign(targets=[Name(id=bound)], value=Call(func=func, args=[Constant(value=str() as module)])):

@@ -13,7 +13,7 @@ from kernelscope.workspace.cuda_text import KEYWORDS, closing
 MAX_TABLE_BYTES = 60_000
 MAX_ENTRIES = 400
 _LAUNCHED_ELEMENT = re.compile(rb"\b(\w+)\s*(?:\[[^\[\];]*\]\s*){1,3}(?:<<<|\(\s*\)\s*<<<)")
-_TAKEN_ELEMENT = re.compile(rb"\b(\w+)\s*=\s*(\w+)\s*(?:\[[^\[\];]*\]\s*){1,3};")
+_TAKEN_ELEMENT = re.compile(rb"\b(\w+)\s*=\s*(?:\((?:const )?void ?\*\)\s*)?(\w+)\s*(?:\[[^\[\];]*\]\s*){1,3};")
 _ARRAY = re.compile(
     rb"\b(\w+)\s*(?:\[[^\[\];]{0,99}\]\s*){1,3}(?:\)\s*\([^(){};]{0,999}\)\s*)?=\s*\{"
     rb"|\b(\w+)\s*=\s*(?:std::)?array\s*(?:<[^;{}]{0,200}>)?\s*\{"

@@ -1,4 +1,4 @@
-"""Of which classes an expression is an instance: by what builds it and by what is declared of it.
+"""Of which classes an expression is an instance: by what builds it, what is declared of it, and tests around it.
 
 Reads constructors, annotations of parameters, attributes and results, and the elements of containers. Values are not
 followed further: what a table holds or a caller hands in without an annotation is not known.
@@ -41,6 +41,7 @@ from kernelscope.syntax.python.tree import (
 )
 from kernelscope.workspace.classes import Classes, is_class, nested
 from kernelscope.workspace.modules import Definition, Modules, Resolved
+from kernelscope.workspace.narrowing import tested_classes
 
 MAX_DEPTH = 12
 MAX_TYPES = 8
@@ -92,7 +93,7 @@ class Instances:
             return []
         match value:
             case Name(id=name):
-                return self._named(scope, name, depth - 1)
+                return self._tested(scope, value, depth - 1) or self._named(scope, name, depth - 1)
             case Attribute(value=receiver, attr=attr):
                 if (name := dotted(value)) and (known := self._global(scope.path, name, depth - 1)):
                     return known
@@ -109,6 +110,11 @@ class Instances:
                 return self._types(scope, inner, depth - 1)
             case _:
                 return []
+
+    def _tested(self, scope: Scope, name: Name, depth: int) -> list[Type]:
+        """What a test says that must have held where the name stands."""
+        tested = tested_classes(scope.functions[-1], name.id, name.span.start) if scope.functions else []
+        return [t for cls in tested for t in self._declared(scope, cls, depth)]
 
     def _named(self, scope: Scope, name: str, depth: int) -> list[Type]:
         for index in range(len(scope.functions) - 1, -1, -1):
