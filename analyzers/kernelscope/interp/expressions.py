@@ -291,13 +291,14 @@ def _each(
         return None
     clause, *others = clauses
     found: list[Value] = []
-    for item in items:
+    for index, item in enumerate(items):
         assign(run, inner, clause.target, item)
         kept = [truth(evaluate(run, inner, test)) for test in clause.ifs]
         if False in kept:
             continue
         if not others:
-            found.append(evaluate(run, inner, element))
+            with run.element(index, len(items)):
+                found.append(evaluate(run, inner, element))
             if not all(kept):
                 return Alike(found[-1])
             continue

@@ -278,6 +278,10 @@ class Interpreter:
         finally:
             self.most = most + self.steps - before
 
+    def element(self, index: int, count: int) -> AbstractContextManager[None]:
+        """What is done inside is done for one of `count` elements of a sequence."""
+        return nullcontext() if self.trace is None else self.trace.element(index, count)
+
     def mro(self, cls: Definition) -> tuple[Resolved, ...]:
         """The classes in which attributes are looked up, kept for this interpretation."""
         known = self._mros.get(cls.node)

@@ -256,7 +256,11 @@ def _map(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Valu
         return Alike(Unknown("a map over several sequences"))
     items = iterated(run, args[1])
     if isinstance(items, list):
-        return [call(run, args[0], [item], {}, span) for item in items[:64]]
+        found: list[Value] = []
+        for index, item in enumerate(items[:64]):
+            with run.element(index, len(items)):
+                found.append(call(run, args[0], [item], {}, span))
+        return found
     return Alike(call(run, args[0], [items.element], {}, span))
 
 

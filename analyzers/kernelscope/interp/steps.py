@@ -58,6 +58,8 @@ class Step:
     body: list[Step] = field(default_factory=list["Step"])
     count: Value = None
     """How often a loop runs."""
+    element: tuple[int, ...] = ()
+    """Which elements of short sequences, as in `[f(x) for x in (q, k, v)]`, it was made for."""
     bound: str = ""
     """The variable that the result is bound to first."""
     callee: t.Expr | None = None

@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 EMPTY = {"empty", "empty_like", "new_empty", "empty_strided", "empty_permuted"}
 """Operators that give memory without contents."""
 MAX_RECORDED = 20_000
+MOST_ELEMENTS = 4
+"""Sequences up to this length, such as q, k and v, have a step for each element."""
 TRANSPARENT = {"torch.utils.checkpoint.checkpoint", "torch.jit.annotate", "typing.cast"}
 """Functions that give, or call, one of their arguments."""
 
@@ -68,6 +70,7 @@ class Trace(Origins):
         """The weights of the object whose method was traced."""
         self._current = self.root
         self._tests: list[Test] = []
+        self._element: tuple[int, ...] = ()
         self.callee: t.Expr | None = None
         """What the next call calls, as the source spells it."""
         self.effect: Span | None = None
@@ -91,7 +94,9 @@ class Trace(Origins):
         place = span if isinstance(span, Span) else self._current.span
         given = self._given([*(("", a) for a in args), *kwargs.items()])
         tests = tuple(self._tests)
-        return Step(kind, name, self.path, place, None, args, kwargs, given, None, tests, self._current)
+        step = Step(kind, name, self.path, place, None, args, kwargs, given, None, tests, self._current)
+        step.element = self._element
+        return step
 
     def _add(self, step: Step) -> None:
         self._recorded += 1
@@ -260,6 +265,17 @@ class Trace(Origins):
             yield
         finally:
             self.path = outer
+
+    @contextmanager
+    def element(self, index: int, count: int) -> Generator[None]:
+        """What is done for one of `count` elements; those of long sequences are not told apart."""
+        outer = self._element
+        if count <= MOST_ELEMENTS:
+            self._element = (*outer, index)
+        try:
+            yield
+        finally:
+            self._element = outer
 
     @contextmanager
     def loop(self, kind: str, span: Span, count: Value = None) -> Generator[None]:

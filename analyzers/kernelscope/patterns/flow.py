@@ -186,7 +186,7 @@ class Flow:
         for step in steps:
             if step.kind == "round":
                 continue
-            place = (step.path, step.span, step.name)
+            place = (step.path, step.span, step.name, step.element)
             known = targets.setdefault(place, [])
             target = id(step.target) if isinstance(step.target, Module | Instance) else 0
             if target not in known:
