@@ -19,6 +19,8 @@ CASES = (
     (FIXTURES / "decoder.py", "Layer"),
     (FIXTURES / "decoder.py", "Decoder"),
     (FIXTURES / "decoder.py", "place"),
+    (FIXTURES / "elements.py", "Mixed"),
+    (FIXTURES / "elements.py", "Steps"),
     (FIXTURES / "serving.py", "ServedLayer"),
     (SAMPLE / "tinyllm" / "model.py", "DecoderLayer"),
 )

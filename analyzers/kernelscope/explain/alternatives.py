@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kernelscope.interp.values import Choice, Opaque, Value
+from kernelscope.interp.values import Choice, Opaque, Sequential, Value
 from kernelscope.ops import Module
 
 MAX_LISTED = 3
@@ -34,4 +34,6 @@ def _called(value: Value) -> str:
             return value.name
         case _:
             inner = getattr(value, "cls", None) or getattr(value, "definition", None)
+            if isinstance(value, Sequential):
+                return "Sequential"
             return str(getattr(inner, "name", None) or getattr(value, "name", "") or "another").rpartition(".")[2]

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from kernelscope.dims import Dim, Facts, dim
+from kernelscope.interp import records
 from kernelscope.interp.annotations import promised
 from kernelscope.interp.changes import Contents
 from kernelscope.interp.conditions import condition, is_as_made
@@ -308,7 +309,7 @@ def _unpack(run: Interpreter, scope: Scope, targets: list[t.Expr], value: Value,
     if isinstance(value, Tensor) and value.rank:
         parts = iterated(run, value)
         value = parts if isinstance(parts, Alike) else value
-    values = sequence(value)
+    values = records.elements(run, value) if isinstance(value, Instance) else sequence(value)
     starred = [i for i, target in enumerate(targets) if isinstance(target, t.Starred)]
     if values is not None and any(isinstance(v, Unpacked) for v in values):
         values = None

@@ -17,6 +17,7 @@ from kernelscope.interp.interpreter import (
 from kernelscope.interp.records import is_sequence, values_of
 from kernelscope.interp.sequences import is_callable, sequence
 from kernelscope.interp.values import (
+    Alike,
     Arguments,
     Instance,
     Keywords,
@@ -55,6 +56,9 @@ def call_method(run: Interpreter, target: PlainMethod, args: Arguments, kwargs: 
                 return None
             if name == "pop" and value:
                 return value.pop()
+        case Alike() if name == "append" and args and run.trace is not None:
+            run.trace.collected(value.element, args[0])
+            return None
         case dict():
             if name == "get" and args:
                 default = args[1] if len(args) > 1 else None

@@ -105,6 +105,16 @@ class Origins:
             case _:
                 return value
 
+    def collected(self, value: Value, one: Value) -> None:
+        """What stands for the elements of a list that a loop fills comes from each that is put into it."""
+        parts = (
+            zip(value, one, strict=False) if isinstance(value, tuple) and isinstance(one, tuple) else ((value, one),)
+        )
+        for element, part in parts:
+            if isinstance(element, Tensor | Unknown) and (found := self._origins_in(part)):
+                origins = dict.fromkeys((*self.origins(element), *found))
+                self._origins[id(element)] = (element, tuple(origins))
+
     def sources(self, kind: str, name: str, span: Span, value: Value, path: str) -> None:
         """Every tensor in a value comes from outside."""
         match value:

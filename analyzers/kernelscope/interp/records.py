@@ -86,6 +86,11 @@ def values_of(run: Interpreter, instance: Instance) -> dict[str, Value]:
     return {name: value for name, value in held.items() if value is not None}
 
 
+def elements(run: Interpreter, instance: Instance) -> list[Value] | None:
+    """What a named tuple gives to the names that it is unpacked into."""
+    return list(values_of(run, instance).values()) if derives(run, instance.cls, TUPLES) else None
+
+
 def is_sequence(run: Interpreter, instance: Instance) -> bool:
     """Whether the object can be indexed by position and by name."""
     return is_record(run, instance.cls) and derives(run, instance.cls, TUPLES | DICTS)

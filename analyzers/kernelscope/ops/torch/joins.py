@@ -14,11 +14,14 @@ from kernelscope.ops.registry import rule
 from kernelscope.tensor import Several, Shape, ShapeError, Size, Tensor, Unknown, ceil_of, same_size
 
 MAX_PIECES = 256
+COUNTLESS = Unknown("how many tensors are joined is not known")
 
 
 @rule("t.cat t.concat t.concatenate", dtype="promote", kind="movement", name="cat", label="join along an axis")
 def cat(tensors: Value, dim: Value = 0, *, facts: Facts = NO_FACTS) -> Shape:
     """The sizes along `dim` add up; all others must agree."""
+    if isinstance(tensors, Several) and (dims := _alike(tensors)) is not None:
+        return Shape(dims).with_size(axis(dim, len(dims)), COUNTLESS)
     if not is_sequence(tensors):
         raise Lost(tensors.reason if isinstance(tensors, Unknown) else "the tensors that are joined are not known")
     shapes = [tensor(t).shape for t in items(tensors)]
@@ -42,6 +45,11 @@ def cat(tensors: Value, dim: Value = 0, *, facts: Facts = NO_FACTS) -> Shape:
         column = [s.head[i] if s.tail is None else s.size(i - rank) for s in shapes]
         result.append(_total(column) if i == place else agreed(column, shapes, facts))
     return Shape(tuple(result))
+
+
+def _alike(tensors: Several) -> tuple[Size, ...] | None:
+    """The sizes that tensors of unknown number share."""
+    return tensors.element.shape.head if tensors.element.shape.tail is None else None
 
 
 def _note_empty(shapes: list[Shape], facts: Facts) -> None:
@@ -83,6 +91,9 @@ def agreed(column: list[Size], shapes: list[Shape], facts: Facts) -> Size:
 @rule("t.stack", dtype="promote", kind="movement", label="join along a new axis")
 def stack(tensors: Value, dim: Value = 0, *, facts: Facts = NO_FACTS) -> Shape:
     """A new axis as long as there are tensors."""
+    if isinstance(tensors, Several) and (dims := _alike(tensors)) is not None:
+        place = axis(dim, len(dims), extra=1)
+        return Shape((*dims[:place], COUNTLESS, *dims[place:]))
     if not is_sequence(tensors):
         raise Lost(tensors.reason if isinstance(tensors, Unknown) else "the tensors that are joined are not known")
     shapes = [tensor(t).shape for t in items(tensors)]
