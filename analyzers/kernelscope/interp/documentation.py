@@ -1,24 +1,20 @@
-"""Shapes that documentation tells: in a function's docstring, or in a table beside a decorator that documents them.
+"""Shapes that documentation tells of a parameter: docstrings, comments, and tables beside documenting decorators.
 
-Reads text only: "`x` (`Tensor` of shape `(batch, length)`)", and `x = {"shape": "of shape `(…)`"}` in a class's body.
+Such a table is a class with `x = {"shape": "of shape `(…)`"}` in its body.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from kernelscope.dims import parse
 from kernelscope.interp.interpreter import Interpreter
+from kernelscope.interp.shape_texts import after_the_word, in_comment, in_docstring
 from kernelscope.interp.values import Function
 from kernelscope.syntax.python import tree as t
-from kernelscope.tensor import Shape, Size
+from kernelscope.tensor import Shape
 from kernelscope.workspace.modules import Definition
 
-OF_SHAPE = r"\bshape(?:\s+of|\s+is|:)?\s*`*[(\[]([^()\[\]]*)[)\]]"
-TIMES = re.compile(r"\s+[xX×]\s+")
-ENTRY = r"(?<![\w.])%s`?\s*(?:\([^\n]*?|:[^\n]*?)" + OF_SHAPE
 SHAPE_KEY = "shape"
 
 
@@ -34,28 +30,37 @@ def documented(run: Interpreter, function: Function, name: str) -> Told | None:
     """What documentation says of a parameter."""
     node = function.definition.node
     assert isinstance(node, t.FunctionDef)
-    text = node.docstring
-    if text is not None and isinstance(text.value, str):
-        match = re.search(ENTRY % re.escape(name), text.value)
-        if match is not None:
-            own = _sizes(match[1])
-            return None if own is None else Told(own, True)
+    own = _own(run, function, node, name)
+    if own is not None:
+        return Told(own, True)
     for table in _tables(run, function, node):
         if (shape := table.get(name)) is not None:
             return Told(shape, False)
     return None
 
 
-def _sizes(text: str) -> Shape | None:
-    parts = TIMES.sub("*", text).split(",") if "," in text else TIMES.split(text)
-    parts = [part.strip().strip("`'\"") for part in parts]
-    sizes: list[Size] = []
-    for part in parts if parts[-1] else parts[:-1]:
-        found = parse(part)
-        if found is None:
-            return None
-        sizes.append(found)
-    return Shape(tuple(sizes)) if sizes else None
+def _own(run: Interpreter, function: Function, node: t.FunctionDef, name: str) -> Shape | None:
+    """The shape in the function's docstring, or in a comment on the parameter or at the head of the body."""
+    text = node.docstring
+    if text is not None and isinstance(text.value, str) and (shape := in_docstring(text.value, name)) is not None:
+        return shape
+    module = run.workspace.modules.module(function.definition.path)
+    param = next((param for param in node.args if param.name == name), None)
+    if module is None or param is None or not node.body:
+        return None
+    line_of, comments = module.text.line_of, module.comments
+    own = line_of(param.name_span.start)
+    is_alone = all(line_of(other.name_span.start) != own for other in node.args if other is not param)
+    for line in range(own, line_of(node.body[0].span.start) + (text is not None)):
+        comment = comments.get(line)
+        if comment is None:
+            continue
+        shape = in_comment(comment.text, name)
+        if shape is None and line == own and is_alone:
+            shape = in_comment(comment.text, None)
+        if shape is not None:
+            return shape
+    return None
 
 
 def _tables(run: Interpreter, function: Function, node: t.FunctionDef) -> Iterator[dict[str, Shape]]:
@@ -91,8 +96,7 @@ def _entry(entry: t.Dict) -> Shape | None:
     for key, value in zip(entry.keys, entry.values, strict=True):
         match key, value:
             case t.Constant(value=str() as word), t.Constant(value=str() as text) if word == SHAPE_KEY:
-                match = re.search(OF_SHAPE, text)
-                return None if match is None else _sizes(match[1])
+                return after_the_word(text)
             case _:
                 pass
     return None

@@ -1,0 +1,136 @@
+"""Shapes as authors write them in docstrings and comments: `x (Tensor): (B, C, H, W)`, `# [batch, length, dim]`.
+
+Reads text only. Brackets hold other things as well, `(x1, y1, x2, y2)` or `(int, optional)`: such are no shapes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from kernelscope.dims import Dim, parse
+from kernelscope.tensor import Shape, Size
+
+BRACKETS = r"[(\[]([^()\[\]]*)[)\]]"
+OF_SHAPE = re.compile(rf"\bshapes?(?:\s+of|\s+is|\s*=|:)?\s*`*{BRACKETS}`*", re.IGNORECASE)
+BARE = re.compile(rf"`*{BRACKETS}`*")
+TIMES = re.compile(r"\s*(?<![A-Za-z])[xX×](?![A-Za-z])\s*")
+SEVERAL = re.compile(
+    r"\b(?:tuples?|lists?|dict\w*|mapping|iterable)\b|\b(?:sequences?|pairs?) of (?:\w+ )?(?:tensors|arrays)",
+    re.IGNORECASE,
+)
+"""What is said behind such words is said of the parts."""
+OR = re.compile(r"[,;]?\s*(?:or|/|\|)\s+(?:of\s+)?(?:shape\s+)?`*[(\[]")
+TENSOR = re.compile(r"tensor|\barray\b|\bembeddings?\b|\bfeatures?\b|\blogits\b", re.IGNORECASE)
+TYPE = r"(?:(?:torch\.)?\w*[Tt]ensor|[Aa]n?|float|[Ii]nput|[Oo]utput)"
+LEADING = re.compile(rf"\s*(?:{TYPE}\s*[:,]?\s*)*[`*]*(?=[(\[])")
+ENTRY = (
+    r"^(?P<indent>[ \t]*)(?:[-*]\s+|:param\s+(?:\w+\s+)?|@param\s+)?[`*]*%s[`*]*\s*"
+    r"(?P<type>\([^\n]*?\))?[ \t]*:(?P<rest>[^\n]*)$"
+)
+"""A parameter of its own line in a docstring, in any of the usual styles."""
+ELLIPSES = ("...", "…", "*")
+SURE = 3
+"""From so many sizes on brackets behind a name are a shape; fewer are often a pair of numbers."""
+NO_SIZES = {
+    "int", "float", "bool", "str", "none", "optional", "required", "default", "tensor", "list", "tuple", "dict",
+    "callable", "any", "true", "false", "type",
+}  # fmt: skip
+POSITIONS = {
+    "x", "y", "x0", "y0", "x1", "y1", "x2", "y2", "x_min", "y_min", "x_max", "y_max", "left", "right", "top", "bottom",
+    "start", "end", "row", "col",
+}  # fmt: skip
+"""Two of these in brackets are what a tensor holds."""
+
+
+def in_docstring(text: str, name: str) -> Shape | None:
+    """The shape that a docstring gives for a parameter, if it gives one only."""
+    for entry in re.finditer(ENTRY % re.escape(name), text, re.MULTILINE):
+        own, kind = entry["rest"], entry["type"] or ""
+        more = _continued(text[entry.end() :], len(entry["indent"].expandtabs()))
+        shape = after_the_word(f"{kind} {own} {more}")
+        return shape if shape is not None else _bare(own, bool(TENSOR.search(f"{kind} {own}")))
+    within = re.search(
+        rf"(?<![\w.]){re.escape(name)}`?\s*(?:\([^\n]*?|:[^\n]*?)" + OF_SHAPE.pattern, text, re.IGNORECASE
+    )
+    return None if within is None else _only(within, text)
+
+
+def in_comment(text: str, name: str | None) -> Shape | None:
+    """The shape that a comment gives for a name; without a name, for the only thing on its line."""
+    text = text.lstrip("#: ")
+    said = None if name is None else re.match(rf"[`*]*{re.escape(name)}[`*]*(?:\.shape)?\s*(?::|=|->|is)?\s*", text)
+    if name is not None and said is None:
+        return None
+    rest = text if said is None else text[said.end() :]
+    if (found := OF_SHAPE.match(rest)) is not None:
+        return _only(found, rest)
+    return _bare(rest, bool(TENSOR.search(rest)), at_start=True)
+
+
+def after_the_word(text: str) -> Shape | None:
+    """The shape that stands behind the word."""
+    found = OF_SHAPE.search(text)
+    return None if found is None or SEVERAL.search(text, 0, found.start()) else _only(found, text)
+
+
+def _continued(text: str, indent: int) -> str:
+    """The lines that go on with an entry: those that are indented deeper."""
+    lines: list[str] = []
+    for line in text.split("\n")[1:]:
+        if not line.strip() or len(line.expandtabs()) - len(line.expandtabs().lstrip()) <= indent:
+            break
+        lines.append(line.strip())
+    return " ".join(lines)
+
+
+def _bare(text: str, is_tensor: bool, at_start: bool = False) -> Shape | None:
+    """Brackets with sizes though nobody says `shape`: those that come first, or any of what is called a tensor."""
+    leading = LEADING.match(text)
+    if at_start and not text.startswith(("(", "[")):
+        return None
+    found = BARE.match(text, leading.end()) if leading is not None else BARE.search(text) if is_tensor else None
+    shape = None if found is None else _only(found, text)
+    if found is None or shape is None or SEVERAL.search(text, 0, found.start()):
+        return None
+    if shape.least_rank < SURE and not is_tensor:
+        return None
+    words = {name.lower() for name in shape.names()}
+    return None if not words or len(words & POSITIONS) > 1 else shape
+
+
+def _only(found: re.Match[str], text: str) -> Shape | None:
+    """The shape in brackets, unless another one may be meant as well."""
+    return None if OR.match(text, found.end()) else _sizes_in(found[found.lastindex or 0])
+
+
+def _sizes_in(text: str) -> Shape | None:
+    """`batch, length, 2*dim`, also with `x` between the sizes and one `...`."""
+    parts = text.split(",") if "," in text else TIMES.split(text)
+    parts = [part.strip().strip("`'\"") for part in parts]
+    parts = parts if parts and parts[-1] else parts[:-1]
+    gaps = [i for i, part in enumerate(parts) if part in ELLIPSES]
+    if len(gaps) > 1 or not parts:
+        return None
+    sizes = list(_sizes([part for part in parts if part not in ELLIPSES]))
+    if len(sizes) != len(parts) - len(gaps):
+        return None
+    if gaps:
+        return Shape(tuple(sizes[: gaps[0]]), tuple(sizes[gaps[0] :]), "documentation leaves dims out")
+    return Shape(tuple(sizes))
+
+
+def _sizes(parts: list[str]) -> Iterator[Size]:
+    for part in parts:
+        found = parse(TIMES.sub("*", part))
+        if found is None or any(_is_no_size(name) for name in found.names()) or _is_negative(found):
+            return
+        yield found
+
+
+def _is_no_size(name: str) -> bool:
+    return name.lower() in NO_SIZES or "[" in name or "." in name.rstrip(".")
+
+
+def _is_negative(size: Dim) -> bool:
+    return size.const is not None and size.const < 0
