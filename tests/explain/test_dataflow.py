@@ -21,6 +21,7 @@ CASES = (
     (FIXTURES / "decoder.py", "place"),
     (FIXTURES / "elements.py", "Mixed"),
     (FIXTURES / "elements.py", "Steps"),
+    (FIXTURES / "elements.py", "Sum"),
     (FIXTURES / "serving.py", "ServedLayer"),
     (SAMPLE / "tinyllm" / "model.py", "DecoderLayer"),
 )

@@ -16,7 +16,7 @@ from kernelscope.interp.calls import call
 from kernelscope.interp.interpreter import (
     Interpreter,
 )
-from kernelscope.interp.operators import Quotient, truth
+from kernelscope.interp.operators import Quotient, binary, truth
 from kernelscope.interp.sequences import MAX_ELEMENTS, Range, any_of, has_unknown_length, iterated, sequence
 from kernelscope.interp.values import (
     Alike,
@@ -279,6 +279,14 @@ def _product(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> 
 
 
 def _sum(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
+    """Sizes by the algebra, tensors one after the other; of a sequence of unknown length one stands for all."""
+    items = iterated(run, args[0]) if args else []
+    first, *others = (items.element, items.element) if isinstance(items, Alike) else items or (None,)
+    if isinstance(first, Tensor) or (run.trace is not None and isinstance(first, Unknown) and run.trace.origins(first)):
+        result: Value = first
+        for other in others[:MAX_ELEMENTS]:
+            result = binary(run, "+", result, other, span)
+        return result
     values = [as_size(v) for v in sequence(args[0]) or ()]
     if not values or not all(isinstance(v, Dim) for v in values):
         return Number()
