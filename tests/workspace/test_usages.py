@@ -74,13 +74,19 @@ def says(workspace: Workspace, found: Found) -> list[str]:
 
 
 def test_calls_of_a_function_are_resolved(workspace_of: Workspace) -> None:
-    found = workspace_of.usages.calls(definition(workspace_of, "lib/layers.py", "scale"), seconds=5)
+    found = workspace_of.usages.calls(definition(workspace_of, "lib/layers.py", "scale"))
     assert found.complete
     assert says(workspace_of, found) == ["layers.py:4 Norm.forward", "model.py:11 Block.forward", "model.py:14 late"]
 
 
+def test_a_search_ends_after_so_much_text(workspace_of: Workspace) -> None:
+    cut = workspace_of.usages.calls(definition(workspace_of, "lib/layers.py", "scale"), most=1)
+    assert not cut.complete
+    assert says(workspace_of, cut) == ["layers.py:4 Norm.forward"]
+
+
 def test_instances_are_called_through_the_attributes_that_keep_them(workspace_of: Workspace) -> None:
-    found = workspace_of.usages.instance_calls(definition(workspace_of, "lib/layers.py", "Norm"), seconds=5)
+    found = workspace_of.usages.instance_calls(definition(workspace_of, "lib/layers.py", "Norm"))
     assert says(workspace_of, found) == [
         "model.py:8 Block.forward",
         "model.py:10 Block.forward",

@@ -6,7 +6,6 @@ Names of Python resolve through the workspace's modules, operators and everythin
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -46,7 +45,8 @@ MAX_LOCATIONS = 500
 MAX_REMEMBERED = 5_000
 MAX_KERNELS = 8
 MAX_METHODS = 4
-REFERENCE_SECONDS = 3.0
+MAX_MENTIONS = 6_000
+"""Of a word, that are resolved to find what is used where: about 3 s."""
 _OPERATOR = re.compile(r"torch\.ops\.(\w+)\.(\w+)")
 _WORD = re.compile(rb"[A-Za-z_]\w*")
 _GIVEN = rb"(?m)^(?![ \t}]|return\b|extern\b)[\w:<>,*& \t]{1,99}\(?[ \t*&](%b)\b[^;(){}]{0,99}(?:\)\([^;{}]{0,99})?[={]"
@@ -367,27 +367,27 @@ class Navigation:
         if not word:
             return []
         wanted = set(self.definition(path, offset))
-        deadline = time.monotonic() + REFERENCE_SECONDS
         found: list[Location] = []
-        for file in self._mentioning(word, path):
-            if time.monotonic() > deadline or len(found) >= MAX_LOCATIONS:
+        mentions = 0
+        for file, data in self._mentioning(word, path):
+            if mentions >= MAX_MENTIONS or len(found) >= MAX_LOCATIONS:
                 break
-            found.extend(self._references_in(file, word, wanted, path))
+            mentions += data.count(word.encode())
+            found.extend(self._references_in(file, data, word, wanted, path))
         return self._unique(found)[:MAX_LOCATIONS]
 
-    def _mentioning(self, word: str, path: str) -> Iterator[str]:
-        """Files that hold the word, the asking one first."""
+    def _mentioning(self, word: str, path: str) -> Iterator[tuple[str, bytes]]:
+        """Files that hold the word, with their text, the asking one first."""
         needle = word.encode()
         others = [other for other in self._workspace.index.paths() if other != path]
         for other in (path, *others):
             data = self._workspace.files.read(other)
             if not isinstance(data, LeftOut) and needle in data:
-                yield other
+                yield other, data
 
-    def _references_in(self, file: str, word: str, wanted: set[Location], asked: str) -> Iterator[Location]:
-        data = self._workspace.files.read(file)
-        if isinstance(data, LeftOut):
-            return
+    def _references_in(
+        self, file: str, data: bytes, word: str, wanted: set[Location], asked: str
+    ) -> Iterator[Location]:
         text = SourceText(data)
         for match in re.finditer(rb"\b%b\b" % re.escape(word.encode()), data):
             place = text.location(Path(file), Span(match.start(), match.end()))

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from networkx import MultiDiGraph
 
 MAX_FAMILY = 40
-FAMILY_SECONDS = 0.3
+FAMILY_BYTES = 1_500_000
+"""Source text that is looked through for the classes below another."""
 _RUN_BY_INSTANCES = (*RUNS, "__init__")
 
 
@@ -42,7 +43,7 @@ class OperatorGraph:
         self._workspace = workspace
         self._links = links
         self._receivers = receivers = Receivers(
-            workspace.classes, workspace.instances, lambda cls: workspace.usages.subclasses(cls, FAMILY_SECONDS)
+            workspace.classes, workspace.instances, lambda cls: workspace.usages.subclasses(cls, FAMILY_BYTES)
         )
         self._python = PythonCalls(
             workspace.modules, workspace.classes, workspace.index, self._exported, receivers, links.native
@@ -195,7 +196,7 @@ class OperatorGraph:
         while todo and len(names) < MAX_FAMILY:
             current = todo.pop(0)
             names[current.name] = None
-            for below in usages.subclasses(current, FAMILY_SECONDS):
+            for below in usages.subclasses(current, FAMILY_BYTES):
                 own = own_attribute(below, method)
                 if own is not None and (function := self._python.functions.node(own)):
                     self.out_edges(function)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -41,13 +40,13 @@ from kernelscope.workspace.nearby import Nearby
 from kernelscope.workspace.word_marks import WordMarks
 
 MAX_SITES = 200
-SEARCH_SECONDS = 0.4
-"""Of the thread's own time, so that a busy machine changes no answer."""
+SEARCH_BYTES = 2_000_000
+"""The most source text that is parsed for one question, about 0.4 s: bytes, so that no clock decides."""
+BYTES_PER_LOOK = 400
+"""What costs as much as to look into one file for a word: so many files are looked at for one question."""
 MAX_CANDIDATES = 400
 FEW_SEARCHES = 8
 """With more it pays to know which words each file holds."""
-FILES_BETWEEN_LOOKS = 16
-"""Files between two looks at the clock, which takes longer than to know that a word is not in a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +93,7 @@ class Usages:
         """Files came or went."""
         self._paths = None
 
-    def calls(self, definition: Definition, limit: int = MAX_SITES, seconds: float = SEARCH_SECONDS) -> Found:
+    def calls(self, definition: Definition, limit: int = MAX_SITES, most: int = SEARCH_BYTES) -> Found:
         """Call sites of a function, method or class, nearest files first.
 
         A call by plain or imported name counts when it resolves to the definition; `x.method(...)` counts for a
@@ -102,15 +101,15 @@ class Usages:
         """
         by_receiver = definition.owner is not None
         sites: list[CallSite] = []
-        deadline = time.thread_time() + seconds
-        paths, complete = self._candidates(definition.name, definition.path, self._callers, b"(", deadline)
-        for path in paths:
-            if time.thread_time() > deadline or len(sites) >= limit:
+        paths, complete = self._candidates(definition.name, definition.path, self._callers, b"(", most)
+        near = self._affordable(paths, most)
+        for path in near:
+            if len(sites) >= limit:
                 return Found(tuple(sites[:limit]), False)
             for site in self._calls_in(path, definition.name):
                 if by_receiver or self._means(site, definition):
                     sites.append(site)
-        return Found(tuple(sites[:limit]), complete)
+        return Found(tuple(sites[:limit]), complete and len(near) == len(paths))
 
     def nearby(self, path: str) -> Nearby:
         """The files around one, for calls that must not depend on time or on what was opened first."""
@@ -128,12 +127,12 @@ class Usages:
                 break
         return sites[:limit]
 
-    def instance_calls(self, cls: Definition, limit: int = MAX_SITES, seconds: float = SEARCH_SECONDS) -> Found:
+    def instance_calls(self, cls: Definition, limit: int = MAX_SITES, most: int = SEARCH_BYTES) -> Found:
         """Calls of instances of a class that methods keep in `self`: `self.part = Cls()` and then `self.part(x)`.
 
         Parts kept in lists count when a loop over the list calls its element.
         """
-        built = self.calls(cls, limit, seconds)
+        built = self.calls(cls, limit, most)
         sites: dict[Call, CallSite] = {}
         for site in built.sites:
             attribute = _kept_as(site)
@@ -142,25 +141,19 @@ class Usages:
                     sites[call] = CallSite(site.path, call, method, site.owner)
         return Found(tuple(sites.values())[:limit], built.complete)
 
-    def definitions(self, name: str, near: str = "", seconds: float = SEARCH_SECONDS) -> tuple[Definition, ...]:
+    def definitions(self, name: str, near: str = "", most: int = SEARCH_BYTES) -> tuple[Definition, ...]:
         """Functions, classes and assignments of this name at the top level of any module, nearest first."""
         found: list[Definition] = []
-        deadline = time.thread_time() + seconds
-        for path in self._defining(name, near, seconds):
-            if time.thread_time() > deadline:
-                break
+        for path in self._affordable(self._defining(name, near, most), most):
             names = self._modules.namespace(path)
             bindings = names.bindings.get(name, []) if names else []
             found.extend(Definition(path, name, b.node) for b in bindings if b.target is None)
         return tuple(found)
 
-    def methods(self, name: str, near: str = "", seconds: float = SEARCH_SECONDS) -> tuple[Definition, ...]:
+    def methods(self, name: str, near: str = "", most: int = SEARCH_BYTES) -> tuple[Definition, ...]:
         """Methods of this name in any top-level class, nearest first."""
         found: list[Definition] = []
-        deadline = time.thread_time() + seconds
-        for path in self._defining(name, near, seconds):
-            if time.thread_time() > deadline:
-                break
+        for path in self._affordable(self._defining(name, near, most), most):
             module = self._modules.module(path)
             for statement in module.body if module else ():
                 if isinstance(statement, ClassDef):
@@ -168,19 +161,16 @@ class Usages:
                     found.extend(Definition(path, name, m, owner) for m in statement.methods() if m.name == name)
         return tuple(found)
 
-    def subclasses(self, cls: Definition, seconds: float = SEARCH_SECONDS) -> tuple[Definition, ...]:
+    def subclasses(self, cls: Definition, most: int = SEARCH_BYTES) -> tuple[Definition, ...]:
         """Classes whose bases name `cls` directly, nearest first; found by name, checked by resolution."""
-        deadline = time.thread_time() + seconds
         indexed = self._extenders(cls.name)
         if indexed is not None:
             paths = _by_nearness((path for path in indexed if path.endswith(PYTHON_SUFFIXES)), cls.path)
         else:
             pattern = re.compile(rb"\bclass\s+\w+\s*\([^)]*\b%b\b" % cls.name.encode())
-            paths = self._search(pattern, cls.name, cls.path, deadline)[0]
+            paths = self._search(pattern, cls.name, cls.path, most)[0]
         found: list[Definition] = []
-        for path in paths:
-            if time.thread_time() > deadline:
-                break
+        for path in self._affordable(paths, most):
             module = self._modules.module(path)
             for statement in module.body if module else ():
                 if isinstance(statement, ClassDef) and self._extends(path, statement, cls):
@@ -194,40 +184,46 @@ class Usages:
             for name in names
         )
 
-    def files_with(self, name: str, suffix: bytes, near: str, seconds: float = SEARCH_SECONDS) -> list[str]:
+    def files_with(self, name: str, suffix: bytes, near: str, most: int = SEARCH_BYTES) -> list[str]:
         """Files that call or launch something of this name, nearest first; before the index stands, by a look at
         their bytes for the name followed by `suffix`."""
-        return self._candidates(name, near, self._callers, suffix, time.thread_time() + seconds)[0]
+        return self._candidates(name, near, self._callers, suffix, most)[0]
 
     # -- candidates -----------------------------------------------------------------------------------------
 
-    def _defining(self, name: str, near: str, seconds: float) -> list[str]:
-        deadline = time.thread_time() + seconds
+    def _affordable(self, paths: list[str], most: int) -> list[str]:
+        """As many of the files, the first ones, as have so many bytes; the first in any case."""
+        left = most
+        for number, path in enumerate(paths):
+            if left <= 0:
+                return paths[:number]
+            data = self._modules.files.read(path)
+            left -= 0 if isinstance(data, LeftOut) else len(data)
+        return paths
+
+    def _defining(self, name: str, near: str, most: int) -> list[str]:
         indexed = self._definers(name)
         if indexed is not None:
             return _by_nearness(indexed, near)[:MAX_CANDIDATES]
         pattern = re.compile(rb"(?:^|\n)[ \t]*(?:(?:async )?def |class )?%b\b" % re.escape(name.encode()))
-        return self._search(pattern, name, near, deadline)[0]
+        return self._search(pattern, name, near, most)[0]
 
-    def _candidates(
-        self, name: str, near: str, index: NameIndex, suffix: bytes, deadline: float
-    ) -> tuple[list[str], bool]:
+    def _candidates(self, name: str, near: str, index: NameIndex, suffix: bytes, most: int) -> tuple[list[str], bool]:
         indexed = index(name)
         if indexed is not None:
             ordered = _by_nearness(indexed, near)
             return ordered[:MAX_CANDIDATES], len(ordered) <= MAX_CANDIDATES
         pattern = re.compile(rb"\b%b\s*%b" % (re.escape(name.encode()), re.escape(suffix)))
-        return self._search(pattern, name, near, deadline)
+        return self._search(pattern, name, near, most)
 
-    def _search(self, pattern: re.Pattern[bytes], name: str, near: str, deadline: float) -> tuple[list[str], bool]:
-        """Files whose bytes match, until the time is up."""
+    def _search(self, pattern: re.Pattern[bytes], name: str, near: str, most: int) -> tuple[list[str], bool]:
+        """Files whose bytes match, among as many as may be looked at."""
         found: list[str] = []
         needle = name.encode()
         self._searches += 1
         marks = self._marks if self._searches > FEW_SEARCHES else None
         for number, path in enumerate(_by_nearness(self._python_paths(), near)):
-            is_late = number % FILES_BETWEEN_LOOKS == 0 and time.thread_time() > deadline
-            if is_late or len(found) >= MAX_CANDIDATES:
+            if number * BYTES_PER_LOOK > most or len(found) >= MAX_CANDIDATES:
                 return found, False
             if marks is not None and not marks.may_hold(path, needle):
                 continue

@@ -25,6 +25,8 @@ from kernelscope.workspace.workspace import Workspace
 MAX_LAUNCHES = 12
 MAX_TESTS = 3
 """Undecided tests of the host that are read both ways."""
+CALLER_BYTES = 500_000
+"""Source text that is looked through for callers of a function that launches."""
 OPTIONS = frozenset(("num_warps", "num_stages", "num_ctas", "maxnreg", "grid", "warmup", "stream"))
 
 
@@ -171,7 +173,7 @@ def _scopes(workspace: Workspace, site: LaunchSite) -> Iterator[HostScope]:
     if site.function is None or _is_method(workspace, site.file, site.function):
         return  # whose callers cannot be told by its name
     definition = Definition(site.file, site.function.name, site.function)
-    for caller in workspace.usages.calls(definition, limit=4, seconds=0.1).sites:
+    for caller in workspace.usages.calls(definition, limit=4, most=CALLER_BYTES).sites:
         yield _called(workspace, site, site.function, caller)
 
 
