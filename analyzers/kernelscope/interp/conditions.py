@@ -9,12 +9,13 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from kernelscope.dims import Dim
+from kernelscope.dims import Dim, Facts
 from kernelscope.interp.annotations import layer_of
 from kernelscope.interp.expressions import evaluate
 from kernelscope.interp.interpreter import Interpreter, Known
 from kernelscope.interp.operators import truth
 from kernelscope.interp.proven_ranks import of_number
+from kernelscope.interp.symbols import sizes_in
 from kernelscope.interp.values import Class, External, Flag, Instance, Maybe, Opaque, Scope, Value, as_size, present
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Unknown
@@ -50,6 +51,7 @@ class Condition:
         narrow(self.run, self.scope, self.test, holds)
         if self.name:
             plain, negated = without_not(self.name)
+            _narrow_optional(self.scope, plain, holds != negated)
             self.run.known = replace(self.run.known, conditions={**before.conditions, plain: holds != negated})
         return before
 
@@ -149,6 +151,36 @@ def narrow(run: Interpreter, scope: Scope, test: t.Expr, holds: bool) -> None:
                 narrow(run, scope, value, holds)
         case _:
             pass
+
+
+def _narrow_optional(scope: Scope, condition: str, holds: bool) -> None:
+    """The names of a value of which it is known whether it is there: `exists(x)` says that of `x`."""
+    subject = condition.removesuffix(" is None")
+    for name, value in list(scope.names.items()) if subject != condition else ():
+        if isinstance(value, Maybe) and value.name == subject:
+            scope.names[name] = None if holds else value.value
+
+
+def known_either_way(
+    run: Interpreter, scope: Scope, one: tuple[dict[str, Value], Facts], other: tuple[dict[str, Value], Facts]
+) -> Facts:
+    """What is known where two ways meet: what both know, and what one knows of sizes that the other does not have."""
+    facts = one[1].common(other[1])
+    for (names, known), (without, _) in ((one, other), (other, one)):
+        absent = [n for n, v in names.items() if without.get(n, v) is None is not v]
+        facts = facts.with_facts_about(_only_of(run, scope, names, absent), known)
+    return facts
+
+
+def _only_of(run: Interpreter, scope: Scope, names: dict[str, Value], absent: list[str]) -> set[str]:
+    """Names of sizes that only these variables have: where they are None, what is known of their sizes says nothing."""
+    if not absent:
+        return set()
+    gone = [present(names[n]) for n in absent]
+    own = sizes_in(gone) - sizes_in(v for v in names.values() if not any(present(v) is g for g in gone))
+    run.sought |= own
+    outer = (v for held in run.running if held is not scope for v in held.names.values())
+    return own - sizes_in(v for v in outer if not any(present(v) is g for g in gone)) if own else own
 
 
 def _equal(run: Interpreter, scope: Scope, left: t.Expr, right: t.Expr) -> None:

@@ -187,7 +187,7 @@ def _called(value: Value) -> str:
 
 
 def _conditional(run: Interpreter, scope: Scope, node: t.IfExp) -> Value:
-    from kernelscope.interp.conditions import condition, is_as_made
+    from kernelscope.interp.conditions import condition, is_as_made, known_either_way
 
     test = condition(run, scope, node.test)
     if test.known is None:
@@ -198,10 +198,10 @@ def _conditional(run: Interpreter, scope: Scope, node: t.IfExp) -> Value:
             return Number("a switch chooses the number", True)
         return value
     with test.holding(True):
-        one, of_one = evaluate(run, scope, node.body), run.known.facts
+        one, of_one, names_of_one = evaluate(run, scope, node.body), run.known.facts, scope.names
     with test.holding(False):
-        other, of_other = evaluate(run, scope, node.orelse), run.known.facts
-    run.learn(of_one.common(of_other))
+        other, of_other, names_of_other = evaluate(run, scope, node.orelse), run.known.facts, scope.names
+    run.learn(known_either_way(run, scope, (names_of_one, of_one), (names_of_other, of_other)))
     if (extreme := _extreme(run, scope, node, one, other)) is not None:
         return extreme
     name = next((called for v in (one, other) if (called := _called(v)) != "value"), "value")

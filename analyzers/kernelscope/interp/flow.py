@@ -14,14 +14,13 @@ from kernelscope.dims import Dim, Facts, dim
 from kernelscope.interp import records
 from kernelscope.interp.annotations import promised
 from kernelscope.interp.changes import Contents
-from kernelscope.interp.conditions import condition, is_as_made
+from kernelscope.interp.conditions import condition, is_as_made, known_either_way
 from kernelscope.interp.expressions import evaluate, index_of
 from kernelscope.interp.interpreter import Interpreter, Known
 from kernelscope.interp.joins import Join
 from kernelscope.interp.operators import binary
 from kernelscope.interp.proven_ranks import of_unpacking
 from kernelscope.interp.sequences import any_of, iterated, sequence
-from kernelscope.interp.symbols import sizes_in
 from kernelscope.interp.untaken import untaken
 from kernelscope.interp.values import Alike, Function, Instance, Maybe, Opaque, Scope, Unpacked, Value, present
 from kernelscope.ops import Module, ShapeError
@@ -432,11 +431,7 @@ def _way(
 
 def _meet(run: Interpreter, scope: Scope, one: Way, other: Way, join: Join, known: Known) -> None:
     """Go on from what two ways have in common."""
-    facts = one.known.facts.common(other.known.facts)
-    for way, without in ((one, other), (other, one)):
-        names = [n for n, v in way.names.items() if without.names.get(n, v) is None is not v]
-        absent = _only_of(run, scope, way.names, names)
-        facts = facts.with_facts_about(absent, way.known.facts)
+    facts = known_either_way(run, scope, (one.names, one.known.facts), (other.names, other.known.facts))
     join.facts = (one.known.facts, other.known.facts)
     scope.names = join.names(one.names, other.names)
     run.changes.join({**one.before, **other.before}, one.contents, other.contents, join)
@@ -466,17 +461,6 @@ def _with_facts_of(
         elif value.name is not None and run.symbols.is_of_way(scope, value.name, since):
             facts = facts.with_equal(name, value)
     return facts
-
-
-def _only_of(run: Interpreter, scope: Scope, names: dict[str, Value], absent: list[str]) -> set[str]:
-    """Names of sizes that only these variables have: where they are None, what is known of their sizes says nothing."""
-    if not absent:
-        return set()
-    gone = [present(names[n]) for n in absent]
-    own = sizes_in(gone) - sizes_in(v for v in names.values() if not any(present(v) is g for g in gone))
-    run.sought |= own
-    outer = (v for held in run.running if held is not scope for v in held.names.values())
-    return own - sizes_in(v for v in outer if not any(present(v) is g for g in gone)) if own else own
 
 
 def _differing(one: dict[str, Value], other: dict[str, Value], rest: list[t.Stmt]) -> set[str]:
