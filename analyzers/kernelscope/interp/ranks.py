@@ -39,8 +39,6 @@ ALL_STEPS = 60_000
 OUTSIDE_STEPS = 12_000
 """How far they are tried in functions of other files that call those of the file."""
 MAX_PARAMETERS = 5
-BATCHED = 3
-"""From so many dims on the first is one of a batch."""
 MASK = "mask"
 """What is called so may be there once for all heads or channels; between the first and the last axis nothing tells."""
 GUESSED = 3
@@ -71,8 +69,6 @@ def settle_ranks(run: Interpreter, scope: Scope, node: t.FunctionDef, guessed: S
                 scope.names[name] = _with_rank(scope.names[name], called, rank)
                 if MASK in name:
                     run.symbols.ones.update(f"{called}_size{i}" for i in range(1, rank - 1))
-                if BATCHED <= rank < max(_known_ranks(scope), default=0):
-                    run.symbols.ones.add(f"{called}_size0")  # a table that is broadcast may be there once for all
     run.symbols.spoken = sizes_in(scope.names.values())
 
 
@@ -141,12 +137,6 @@ class _Trials:
                 ranks += MORE
         candidates.left = {**left, **{rank: candidates.left.get(rank, 0) for rank in ranks}}
         return candidates.best()
-
-
-def _known_ranks(scope: Scope) -> list[int]:
-    """How many dims the parameters have of which that is known."""
-    tensors = [value for value in map(present, scope.names.values()) if isinstance(value, Tensor)]
-    return [tensor.rank for tensor in tensors if tensor.rank is not None]
 
 
 def _is_open(value: Value) -> bool:
