@@ -147,7 +147,7 @@ def _unmasked(facts: KernelFacts) -> Iterator[Problem]:
             for overshoot in found.get(access.span, ()):
                 if overshoot.covered or access.span in told or access.span not in always:
                     continue
-                if _is_extent(launch, overshoot, getattr(access.pointer, "bases", ())):
+                if _is_extent(facts, launch, overshoot, getattr(access.pointer, "bases", ())):
                     told.add(access.span)
                     size, block = render(overshoot.size, facts.order), render(overshoot.block, facts.order)
                     message = (
@@ -157,7 +157,7 @@ def _unmasked(facts: KernelFacts) -> Iterator[Problem]:
                     yield Problem("missing-mask", message, access.span, (Evidence(launch.location, "the grid"),))
 
 
-def _is_extent(launch: Launch, overshoot: Overshoot, bases: tuple[str, ...]) -> bool:
+def _is_extent(facts: KernelFacts, launch: Launch, overshoot: Overshoot, bases: tuple[str, ...]) -> bool:
     """Whether what is overshot is the size of the very tensor that is accessed, and no multiple of the block."""
     arguments = dict(launch.arguments)
     size = overshoot.size
@@ -169,6 +169,9 @@ def _is_extent(launch: Launch, overshoot: Overshoot, bases: tuple[str, ...]) -> 
     tensor = arguments.get(bases[0]) if len(bases) == 1 else None
     if host is None or not isinstance(tensor, Thing) or host % overshoot.block == 0:
         return False
+    rests = [(host % overshoot.block).evaluate(numbers) for numbers, _, _ in _numbers(facts)]
+    if rests and not any(rests) and None not in rests:
+        return False  # every configuration divides it
     return host in (tensor.numel(), *(tensor.size(axis) for axis in range(4)), tensor.size(-1))
 
 

@@ -13,7 +13,7 @@ from functools import lru_cache
 from kernelscope.kernels.triton.host_bindings import Binding, bindings
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Module
-from kernelscope.workspace.modules import Definition
+from kernelscope.workspace.modules import Definition, Modules
 from kernelscope.workspace.usages import CallSite
 from kernelscope.workspace.workspace import Workspace
 
@@ -63,6 +63,8 @@ class LaunchSites:
         self.file = file
         self.path = path
         self.kernel = node
+        self.home = _functions_around(self.modules, path, node.span.start, node)
+        """The functions that the kernel stands in: only they know it by its name."""
 
     def found(self) -> Iterator[LaunchSite]:
         module = self.modules.module(self.file)
@@ -81,7 +83,7 @@ class LaunchSites:
         """Whether a file can know the kernel at all, before its functions are looked into."""
         name = self.kernel.name
         if self.file == self.path or self.modules.definition(self.file, name) is not None:
-            return self._is_kernel(name, None)
+            return bool(self.home) or self._is_kernel(name, None)
         return re.search(rb"\bimport\b[^\n]*\b%b\b|\.%b\s*\[" % ((re.escape(name).encode(),) * 2), data) is not None
 
     def _in(self, function: t.FunctionDef | None, body: list[t.Stmt], calls: Iterable[t.Call]) -> Iterator[LaunchSite]:
@@ -120,10 +122,25 @@ class LaunchSites:
 
     def _is_kernel(self, name: str, function: t.FunctionDef | None) -> bool:
         if self.file == self.path and name == self.kernel.name:
-            return True
+            return self._in_sight(function)
+        if self.home:
+            return False
         found = self.modules.definition(self.file, name)
         local = found is None and function is not None and _imports(function, self.kernel.name)
         return (found is not None and found.node is self.kernel) or local
+
+    def _in_sight(self, function: t.FunctionDef | None) -> bool:
+        """Whether the kernel's name means the kernel in a function of its file: not where the kernel stands in another
+        function, and not where a definition nearer by has that name."""
+        around = _functions_around(self.modules, self.path, function.span.start) if function is not None else []
+        if any(home not in around for home in self.home):
+            return False
+        nearer = around[: len(around) - len(self.home)]
+        return not any(
+            isinstance(inner, t.FunctionDef) and inner.name == self.kernel.name and inner is not self.kernel
+            for scope in nearer
+            for inner in t.flat(scope.body)
+        )
 
     def _handed_over(self, call: t.Call, function: t.FunctionDef | None) -> Iterator[LaunchSite]:
         """Launches in the function that a call hands the kernel to."""
@@ -144,6 +161,13 @@ class LaunchSites:
                     head = inner.func.value
                     if isinstance(head, t.Name) and head.id == param:
                         yield LaunchSite(found.path, inner, inner.func.slice, found.node, caller)
+
+
+def _functions_around(modules: Modules, path: str, at: int, but: t.FunctionDef | None = None) -> list[t.FunctionDef]:
+    """The functions that a place stands in, the innermost first."""
+    module = modules.module(path)
+    scopes = module.scopes_around(at) if module is not None else []
+    return [scope.node for scope in scopes if isinstance(scope.node, t.FunctionDef) and scope.node is not but]
 
 
 def _imports(function: t.FunctionDef, name: str) -> bool:
