@@ -16,6 +16,8 @@ from kernelscope.kernels.triton.tile_motion import tile_motions
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
 
+ROOTS = ("rsqrt", "sqrt", "sqrt_rn")
+
 
 def algorithms(run: KernelRun) -> list[Algorithm]:
     """What the kernel does, in the order of its source; each algorithm once."""
@@ -67,7 +69,7 @@ def _two_passes(run: KernelRun) -> Iterator[Algorithm]:
     if run.products:
         return
     loops = [inner for inner in t.flat(run.node.body) if isinstance(inner, t.For)]
-    roots = [c for n, c in all_calls(run.node) if n in ("rsqrt", "sqrt", "sqrt_rn")]
+    roots = [c for n, c in all_calls(run.node) if n in ROOTS]
     for first, second in itertools.pairwise(loops):
         carried = _summed(first)
         read = [_read_in(run, loop) for loop in (first, second)]
@@ -106,11 +108,8 @@ def _of_function(node: t.FunctionDef) -> Iterator[Algorithm]:
     if "atomic_add" in calls and ("sum" in calls or "dot" in calls):
         text = "each program adds its partial result to memory atomically: the order of additions varies"
         yield Algorithm("atomic reduction", text, calls["atomic_add"].span)
-    if "rsqrt" in calls or "sqrt" in calls or "sqrt_rn" in calls:
-        root = calls.get("rsqrt") or calls.get("sqrt") or calls["sqrt_rn"]
-        if "sum" in calls and not any("dot" in first_calls(loop) for loop in loops):
-            text = "rows are scaled by the inverse root of a mean of squares"
-            yield Algorithm("row normalisation", text, root.span)
+    if not any("dot" in first_calls(loop) for loop in loops):
+        yield from _normalised(node)
     if {"max", "exp", "sum"} <= calls.keys() and not any(is_online(loop) for loop in loops) and not loops:
         if _divided(node):
             text = "a row is read once: maximum, exponentials of the differences, sum, quotient"
@@ -122,6 +121,33 @@ def _of_function(node: t.FunctionDef) -> Iterator[Algorithm]:
     if grouped is not None:
         text = "programs are numbered in groups of rows, so that neighbours share tiles in the L2 cache"
         yield Algorithm("grouped ordering", text, grouped)
+
+
+def _normalised(node: t.FunctionDef) -> Iterator[Algorithm]:
+    """A root of a sum of squares, or of their mean, that other values are scaled by."""
+    for name, root in all_calls(node):
+        if name not in ROOTS or not root.args:
+            continue
+        made = list(made_of(node, root.args[0]))
+        sums = [n for n in made if isinstance(n, t.Call) and operation(n) == "sum"]
+        if sums and any(_is_square(n) for total in sums for n in made_of(node, total)):
+            inside = {n.span for total in sums for n in made_of(node, total)}
+            outside = [n for n in made if isinstance(n, t.BinOp) and n.op in ("/", "*") and n.span not in inside]
+            of = "the mean of squares" if any(n.op == "/" for n in outside) else (
+                "a scaled sum of squares" if outside else "the sum of squares"
+            )  # fmt: skip
+            yield Algorithm("row normalisation", f"rows are scaled by the inverse root of {of}", root.span)
+            return
+
+
+def _is_square(node: t.Node) -> bool:
+    """`x * x` or `x ** 2`."""
+    if not isinstance(node, t.BinOp):
+        return False
+    if node.op == "**":
+        return isinstance(node.right, t.Constant) and node.right.value == 2
+    same = isinstance(node.left, t.Name) and isinstance(node.right, t.Name) and node.left.id == node.right.id
+    return node.op == "*" and same
 
 
 def _divided(node: t.FunctionDef) -> bool:

@@ -107,7 +107,7 @@ def _conditional(run: Interpretation, frame: Frame, node: t.IfExp) -> Value:
     holds = truth(decided)
     switch = run.switch(frame, node.test) if holds is None and isinstance(decided, Const) else None
     if holds is None:
-        holds = run.answer(switch)
+        holds = run.holds(frame, node.test) if isinstance(decided, Const) else None
     if holds is not None:
         return evaluate(run, frame, node.body if holds else node.orelse)
     body, orelse = evaluate(run, frame, node.body), evaluate(run, frame, node.orelse)
@@ -136,7 +136,7 @@ def _name(run: Interpretation, frame: Frame, name: str) -> Value:
     if name in frame.names:
         return frame.names[name]
     if name in frame.assigned():
-        run.unbound = True
+        run.refused = True
         return Unknown(f"{name} has no value on this way")
     value = run.global_value(frame.path, name)
     if isinstance(value, Unknown) and name in BUILTINS:

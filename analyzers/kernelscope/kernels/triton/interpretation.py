@@ -116,8 +116,8 @@ class Interpretation:
         """Compile-time switches that this run takes for decided."""
         self.max_rounds = max_rounds
         """How often the body of a loop is evaluated at most."""
-        self.unbound = False
-        """Whether a name was read that nothing on the way gave a value: such a way cannot be taken."""
+        self.refused = False
+        """Whether the way cannot be taken: a name was read that nothing on it gave a value, or an assertion fails."""
         self.switches: dict[str, None] = {}
         """Tests whose branches left names with blocks of different shapes."""
         self.seen: dict[Span, Value] = {}
@@ -220,11 +220,23 @@ class Interpretation:
         values = {name: self.global_value(frame.path, name) for name in names}
         return {name: v.number for name, v in values.items() if isinstance(v, Const) and v.number is not None}
 
-    def answer(self, switch: tuple[str, bool] | None) -> bool | None:
-        """Whether the test holds on the way that this run follows."""
-        if switch is None or switch[0] not in self.answers:
+    def holds(self, frame: Frame, test: t.Expr) -> bool | None:
+        """Whether a test holds on the way that this run follows, by the answers to its parts."""
+        if not self.answers:
             return None
-        return self.answers[switch[0]] == switch[1]
+        switch = self.switch(frame, test)
+        if switch is not None and switch[0] in self.answers:
+            return self.answers[switch[0]] == switch[1]
+        match test:
+            case t.UnaryOp(op="not", operand=operand):
+                inner = self.holds(frame, operand)
+                return None if inner is None else not inner
+            case t.BoolOp(op=op, values=values):
+                parts = [self.holds(frame, value) for value in values]
+                decisive = op == "or"
+                return decisive if decisive in parts else None if None in parts else not decisive
+            case _:
+                return None
 
     def problem(self, code: str, message: str) -> None:
         if self.outer is not None:

@@ -166,7 +166,7 @@ class KernelRuns:
         if not names:
             return
         runs = [(way, self._interpret(path, node, arguments, facts, answers=way)[0]) for way in ways(names)]
-        runs = [(way, inner) for way, inner in runs if not inner.unbound] or runs
+        runs = [(way, inner) for way, inner in runs if not inner.refused] or runs
         for span in list(run.seen):
             seen = [(way, inner.seen[span]) for way, inner in runs if span in inner.seen]
             if seen:

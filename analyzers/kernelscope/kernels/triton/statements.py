@@ -58,10 +58,10 @@ def _side(run: Interpretation, frame: Frame, node: t.If, holds: bool) -> bool:
 def _tried(run: Interpretation, frame: Frame, node: t.If, holds: bool) -> tuple[bool, bool]:
     """One side of a branch: whether its end is never reached, and whether it cannot be taken: it reads a name that
     nothing on the way gives a value, which the front end refuses."""
-    outside, run.unbound = run.unbound, False
+    outside, run.refused = run.refused, False
     returned = len(frame.returns)
     ended = _side(run, frame, node, holds)
-    refused, run.unbound = run.unbound, outside
+    refused, run.refused = run.refused, outside
     if refused:
         del frame.returns[returned:]
     return ended, refused
@@ -83,6 +83,9 @@ def _statement(run: Interpretation, frame: Frame, node: t.Stmt) -> bool:
             if isinstance(node.target, t.Name):
                 both = t.BinOp(node.target, node.op, node.value, node.span)
                 bind_target(run, frame, node.target, assigned(evaluate(run, frame, both)))
+        case t.ExprStmt(value=t.Call(func=t.Attribute(attr="static_assert"), args=[test, *_])) | t.Assert(test=test):
+            evaluate(run, frame, test)
+            run.refused = run.refused or run.holds(frame, test) is False
         case t.ExprStmt():
             evaluate(run, frame, node.value)
         case t.Return():
@@ -100,8 +103,6 @@ def _statement(run: Interpretation, frame: Frame, node: t.Stmt) -> bool:
             for item in node.items:
                 evaluate(run, frame, item.context_expr)
             return _block(run, frame, node.body)
-        case t.Assert():
-            evaluate(run, frame, node.test)
         case t.Break() | t.Continue() | t.Raise():
             return True
         case _:
@@ -154,7 +155,7 @@ def _if(run: Interpretation, frame: Frame, node: t.If) -> bool:
     value = evaluate(run, frame, node.test)
     test = truth(value)
     switch = run.switch(frame, node.test) if test is None and isinstance(value, Const) else None
-    answer = run.answer(switch) if test is None else None
+    answer = run.holds(frame, node.test) if test is None and isinstance(value, Const) else None
     if answer is not None and not run.undecided:
         return _side(run, frame, node, answer)
     if test is not None and not run.undecided:
@@ -164,7 +165,7 @@ def _if(run: Interpretation, frame: Frame, node: t.If) -> bool:
     after_body, frame.names = frame.names, before
     else_ends, else_refused = _tried(run, frame, node, False)
     if body_refused or else_refused:
-        run.unbound = run.unbound or (body_refused and else_refused)
+        run.refused = run.refused or (body_refused and else_refused)
         if isinstance(value, Const) and not run.undecided and body_refused != else_refused:
             frame.names = after_body if else_refused else frame.names
             return body_ends if else_refused else else_ends
