@@ -103,3 +103,21 @@ __global__ void steps_in_inner_loops(const float *x, float *y, int n) {
     }
   }
 }
+
+template <class T> struct Held { T value; };
+template <class T> struct Named { T name; };
+struct Tag {};
+template <class A, class B> struct Both : A, B {};
+struct Particle : Tag, Both<Held<float>, Named<double>> {
+  float weight;
+};
+template <class A, class B> struct Nest : A, B {};
+struct Nested : Nest<Held<float>, Nest<Named<int>, Held<double>>> {
+  float weight;
+};
+
+//@ block 64
+__global__ void derived_from_many(Particle *particles, Nested *nested, float *out) {
+  out[threadIdx.x] = particles[threadIdx.x].weight + particles->name;  //: particles load: uncoalesced (strided, 24 bytes stride, 17 % of sectors used) | particles load: broadcast (8 bytes) | out store: coalesced (stride 1, 4 bytes/lane)
+  out[threadIdx.x] = nested[threadIdx.x].weight;  //: nested load: not known: the size of Nested is not known | out store: coalesced (stride 1, 4 bytes/lane)
+}

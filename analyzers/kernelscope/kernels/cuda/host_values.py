@@ -175,12 +175,25 @@ class HostValues:
             extent = (dim(1), dim(1), dim(1))
         first = _INITIAL.match(self.unit.source.expanded, start)
         assigned = self.unit.assignments.between(name, first.end() if first else start, offset)
-        if len(assigned) > 1:
+        if len(assigned) > 1 or any(not self._is_certain(at, offset) for at in assigned):
             return UNKNOWN_EXTENT
         for at in assigned:
             text = self.unit.assignments.value(at)
             extent = self._extent(parse_expression(text), at, depth + 1) if text is not None else UNKNOWN_EXTENT
         return self._with_members(name, extent, start, offset)
+
+    def _is_certain(self, assigned: int, offset: int) -> bool:
+        """Whether an assignment is made on every way to a place: in no branch that ends before it."""
+        text = self.unit.source.expanded
+        before = text[:assigned].rstrip()
+        if before.endswith((b")", b"else")):
+            return False
+        depth = 0
+        for brace in re.finditer(rb"[{}]", text[assigned:offset]):
+            depth += 1 if brace[0] == b"{" else -1
+            if depth < 0:
+                return False
+        return True
 
     def _with_members(self, name: str, extent: Extent, start: int, end: int) -> Extent:
         """`grid.x = n;` after the declaration."""

@@ -52,10 +52,8 @@ def methods_of(m: Machine, kind: StructType, name: str, depth: int = 0) -> list[
     found = [f for f in kind.struct.body if isinstance(f, t.Function) and f.name == name]
     scope = kind.struct.name
     found += [f for f in m.definitions.functions(name) if f.scope and f.scope.partition("<")[0].endswith(scope)]
-    for base in kind.struct.bases if not found and depth < 8 else ():
-        parent = m.resolver.type(base, m.resolver.struct_names(kind))
-        if isinstance(parent, StructType) and parent.struct is not kind.struct:
-            return methods_of(m, parent, name, depth + 1)
+    for parent in m.resolver.parents(kind) if not found and depth < 8 else ():
+        return methods_of(m, parent, name, depth + 1)
     return found
 
 

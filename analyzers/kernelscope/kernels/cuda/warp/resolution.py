@@ -43,6 +43,9 @@ class Resolver:
         self._layouts: dict[StructType, dict[str, tuple[Dim | None, Type]]] = {}
         self._constants: dict[tuple[StructType, str], Dim | None] = {}
         self._members: dict[tuple[StructType, str], Type | None] = {}
+        self._parents: dict[StructType, list[StructType]] = {}
+        self._sought: set[tuple[StructType, str]] = set()
+        """Members whose types are being looked for."""
 
     def type(self, name: t.TypeName, names: Names, depth: int = 0) -> Type:
         """The type with all its pointers and arrays; references are what they refer to."""
@@ -140,9 +143,17 @@ class Resolver:
         return self._members[key]
 
     def _written_member_type(self, owner: StructType, name: t.TypeName, depth: int) -> Type | None:
-        names = self.struct_names(owner)
-        if depth > MAX_DEPTH:
+        key = (owner, name.base)
+        if depth > MAX_DEPTH or key in self._sought:
             return None
+        self._sought.add(key)
+        try:
+            return self._found_member_type(owner, name, depth)
+        finally:
+            self._sought.discard(key)
+
+    def _found_member_type(self, owner: StructType, name: t.TypeName, depth: int) -> Type | None:
+        names = self.struct_names(owner)
         if (bound := names.types.get(name.base)) is not None:
             return bound
         for node in owner.struct.body:
@@ -150,13 +161,23 @@ class Resolver:
                 return self.type(node.type, names, depth + 1)
             if isinstance(node, t.Struct) and node.name == name.base:
                 return self.instance(node, name.arguments, names, depth)
-        for base in owner.struct.bases:
-            parent = self._base(base, names, depth + 1)
-            if isinstance(parent, StructType) and parent.struct is not owner.struct:
-                found = self._member_type(parent, name, depth + 1)
-                if found is not None:
-                    return found
+        for parent in self.parents(owner, depth):
+            found = self._member_type(parent, name, depth + 1)
+            if found is not None:
+                return found
         return None
+
+    def parents(self, owner: StructType, depth: int = 0) -> list[StructType]:
+        """The structs that one derives from; what its own members are called means nothing there."""
+        found = self._parents.get(owner)
+        if found is None:
+            self._parents[owner] = []
+            names = Names()
+            bind(names, owner.arguments)
+            bases = [self._base(base, names, depth + 1) for base in owner.struct.bases]
+            found = [base for base in bases if isinstance(base, StructType) and base.struct is not owner.struct]
+            self._parents[owner] = found
+        return found
 
     def constant(self, owner: StructType, name: str, depth: int = 0) -> Dim | None:
         """A static constant of a struct, or of one that it derives from."""
@@ -170,9 +191,8 @@ class Resolver:
         for node in owner.struct.body:
             if isinstance(node, t.Declare) and node.name == name and node.value is not None:
                 return self.number(node.value, names)
-        for base in owner.struct.bases if depth < MAX_DEPTH else ():
-            parent = self._base(base, names, depth + 1)
-            if isinstance(parent, StructType) and (found := self.constant(parent, name, depth + 1)) is not None:
+        for parent in self.parents(owner, depth) if depth < MAX_DEPTH else ():
+            if (found := self.constant(parent, name, depth + 1)) is not None:
                 return found
         return None
 
@@ -225,17 +245,18 @@ class Resolver:
 
     def _laid_out(self, kind: StructType) -> Iterator[tuple[str, tuple[Dim | None, Type]]]:
         names = self.struct_names(kind)
-        at: Dim | None = dim(0)
-        for base in kind.struct.bases:
-            parent = self._base(base, names, 1)
-            if isinstance(parent, StructType) and parent.struct is not kind.struct:
-                yield from self.fields(parent).items()
-                at = self.size(parent) if at is not None else None
+        parents = self.parents(kind, 1)
+        at: Dim | None = dim(0) if len(parents) == len(kind.struct.bases) else None
+        for parent in parents:
+            inherited = self.fields(parent)
+            at = _rounded(at, self.alignment(parent))
+            for name, (offset, member_type) in inherited.items():
+                yield name, (None if at is None or offset is None else at + offset, member_type)
+            size = self.size(parent) if inherited else dim(0)  # an empty base takes no room
+            at = None if at is None or size is None else at + size
         for member in kind.struct.fields:
             member_type = self.type(member.type, names, 1)
-            aligned = self.alignment(member_type)
-            if at is not None and at.const is not None and aligned is not None:
-                at = dim(-(-at.const // aligned) * aligned)
+            at = _rounded(at, self.alignment(member_type))
             yield member.name, (dim(0) if kind.struct.kind == "union" else at, member_type)
             size = self.size(member_type)
             at = None if at is None or size is None else at + size
@@ -248,6 +269,13 @@ class Resolver:
         if isinstance(kind, StructType):
             return self.fields(kind).get(name)
         return None
+
+
+def _rounded(at: Dim | None, aligned: int | None) -> Dim | None:
+    """The next multiple of an alignment, where both are numbers."""
+    if at is None or at.const is None or aligned is None:
+        return at
+    return dim(-(-at.const // aligned) * aligned)
 
 
 def _like(a: Type, b: Type) -> bool:
