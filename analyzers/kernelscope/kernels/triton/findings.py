@@ -6,10 +6,12 @@ What holds for some callers only is no finding; what holds for some configuratio
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from kernelscope.dims import render
 from kernelscope.kernels.hardware import Generation
+from kernelscope.kernels.triton.bodies import nodes_in
 from kernelscope.kernels.triton.bounds import Overshoot, overshoots
 from kernelscope.kernels.triton.host_things import Plain, Thing, as_dim
 from kernelscope.kernels.triton.kernel_facts import KernelFacts, kernel_facts, shared_estimates
@@ -196,7 +198,7 @@ def _asserts_division(facts: KernelFacts, launch: Launch) -> bool:
 def _shared_memory(facts: KernelFacts, limits: Generation) -> Iterator[Problem]:
     """Configurations that do not fit even if every element whose type is not known has one byte."""
     least = dict.fromkeys(facts.order, "int8")
-    estimates = shared_estimates(facts, limits.arch, least)
+    estimates = shared_estimates(_certain(facts), limits.arch, least)
     over = [(size, named) for size, named in estimates if size > limits.block_shared]
     if not over:
         return
@@ -208,3 +210,19 @@ def _shared_memory(facts: KernelFacts, limits: Generation) -> Iterator[Problem]:
         f"{limits.arch}{others}"
     )
     yield Problem("shared-memory-limit", message, facts.node.name_span)
+
+
+def _certain(facts: KernelFacts) -> KernelFacts:
+    """A kernel without what only some launches do: accesses in branches, but not those that only stand behind a return."""
+    returning = {
+        node.span.start
+        for node in nodes_in(facts.node)
+        if isinstance(node, t.If)
+        if any(side and isinstance(side[-1], t.Return) for side in (node.body, node.orelse))
+    }
+    made = tuple(
+        access
+        for access in facts.run.accesses
+        if all(path == facts.run.path and start in returning for path, start, _ in access.sides)
+    )
+    return replace(facts, run=replace(facts.run, accesses=made))
