@@ -213,7 +213,7 @@ def _shared_memory(facts: KernelFacts, limits: Generation) -> Iterator[Problem]:
 
 
 def _certain(facts: KernelFacts) -> KernelFacts:
-    """A kernel without what only some launches do: accesses in branches, but not those that only stand behind a return."""
+    """A kernel without the accesses that some launches do not make: those in branches that do not return."""
     returning = {
         node.span.start
         for node in nodes_in(facts.node)
