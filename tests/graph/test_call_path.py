@@ -1011,6 +1011,28 @@ def test_the_nearest_of_several_definitions_is_meant(workspace: Workspace) -> No
     assert [line for line in lines if "kernel" in line] == ["         └─ CUDA kernel kb"]
 
 
+TWO_MODULES = """
+## m.py
+import one_cuda
+def f(x):
+    return one_cuda.forward(x)
+""" + "".join(
+    f"""
+## {name}.cu
+__global__ void {name}_kernel(float* x) {{}}
+void run_{name}(torch::Tensor x) {{ {name}_kernel<<<1, 1>>>(x); }}
+PYBIND11_MODULE(TORCH_EXTENSION_NAME, m) {{ m.def("forward", &run_{name}); }}
+"""
+    for name in ("one", "two")
+)
+
+
+def test_an_export_that_several_modules_have_is_not_certain(workspace: Workspace) -> None:
+    document = ask(workspace(TWO_MODULES), "m.py::f")
+    (first, *_) = (block for block in document.blocks if isinstance(block, Paragraph))
+    assert first.lines[0].text == "Python f() reaches 2 kernels, all through hops marked ?."
+
+
 LIBRARIES = {
     "cublasCreate(&h); cublasGemmEx(h, n);": "kernels of cuBLAS",
     "cub::DeviceRadixSort::SortPairs(p, n);": "kernels of CUB",

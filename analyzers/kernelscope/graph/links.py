@@ -5,13 +5,14 @@ Depends on files with kernels, launches or registrations only, so most edits lea
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, cast
 
 from kernelscope.graph.cpp_links import CppLinks
 from kernelscope.graph.function_nodes import FunctionNodes
 from kernelscope.graph.kinds import Edge, Node, NodeKind
 from kernelscope.graph.registered_with import registered_with
-from kernelscope.graph.registrations import Registrations
+from kernelscope.graph.registrations import ANY_LIBRARY, Registrations
 from kernelscope.workspace.facts import DefKind, FileFacts
 from kernelscope.workspace.files import PYTHON_SUFFIXES
 from kernelscope.workspace.workspace import Workspace
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from networkx import MultiDiGraph
 
 MAX_CALLING_FILES = 200
+SEVERAL_MODULES = "several modules export this name; which of them is meant is chosen by the build"
+EXPORTED = ("pybind", "export")
+"""How the details of registrations begin that hand a function to Python."""
 
 
 class Links:
@@ -53,16 +57,26 @@ class Links:
             add(self.graph, edge)
         for node in self.graph:
             if node.kind is NodeKind.OPERATOR:
+                self._doubt_exports(node)
                 self.operators.setdefault(node.name.rpartition("::")[2], []).append(node)
             elif node.kind in (NodeKind.FUNCTION, NodeKind.KERNEL) and not node.path.endswith(PYTHON_SUFFIXES):
                 self._native.setdefault(node.name.rpartition("::")[2], []).append(node)
+
+    def _doubt_exports(self, op: Node) -> None:
+        """Modules whose names the build chooses share one operator: which of them a call means is not certain."""
+        if not op.name.startswith(f"{ANY_LIBRARY}::"):
+            return
+        made = [data for _, target, data in self.graph.out_edges(op, data=True) if target.detail.startswith(EXPORTED)]
+        if len({cast(Edge, data["edge"]).target.path for data in made}) > 1:
+            for data in made:
+                data["edge"] = replace(cast(Edge, data["edge"]), certain=False, note=SEVERAL_MODULES)
 
     def native(self, name: str) -> list[Node]:
         """What C++ exports to others under this name, else its functions of this name, host functions first."""
         exported: dict[Node, None] = {}
         for op in self.operators.get(name, []):
             for _, binding in self.graph.out_edges(op):
-                if binding.detail.startswith(("pybind", "export")):
+                if binding.detail.startswith(EXPORTED):
                     exported.update(dict.fromkeys(target for _, target in self.graph.out_edges(binding)))
         found = list(exported) or [n for n in self._native.get(name, []) if n.detail not in ("macro", "device")]
         return sorted(found, key=lambda node: (node.path, node.start))
