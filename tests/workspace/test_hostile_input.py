@@ -24,7 +24,8 @@ from kernelscope.workspace.index import Index, Stage
 
 SAMPLE = Path(__file__).parents[1] / "workspaces" / "sample"
 PYTHON = sorted(SAMPLE.rglob("*.py"))
-SOURCES = [*PYTHON, *sorted(SAMPLE.rglob("*.c*"))]
+TRITON = sorted((Path(__file__).parents[1] / "triton" / "fixtures").glob("*.py"))
+SOURCES = [*PYTHON, *sorted(SAMPLE.rglob("*.c*")), *TRITON]
 JUNK = (b"", b"(", b")", b"@", b"def ", b"<<<", b"\xff\xfe", b'"""', b"import ", b"class X(X):\n", b"{", b"}",
         b"\r", b"\x00", b"\xe2\x80\xa8", b"#define A A A\n", b"template <", b" = ", b"[...]", b"lambda: ")  # fmt: skip
 
@@ -73,8 +74,9 @@ def test_no_question_about_a_spoilt_file_raises_or_logs(
         analysis.problems(path)
         analysis.outline(path)
         analysis.definition(path, offset)
+        analysis.implementation(path, offset)
         analysis.incoming_calls(path, offset)
-        for kind in ("path", "explain", "pseudocode"):
+        for kind in ("path", "explain", "pseudocode", "tiling"):
             with contextlib.suppress(UserError):
                 to_json(analysis.document(kind, Target(path, offset)))
     finally:
