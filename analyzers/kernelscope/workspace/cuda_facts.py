@@ -290,7 +290,8 @@ class _Scanner:
             arguments = self._arguments(match.end() - 1)
             for argument in (arguments[i] for i in self.called_parameters[raw] if i < len(arguments)):
                 self._refer(b"", argument, start, block.scope)
-        assigned = _ASSIGNED.search(self.text, max(0, start - 80), start)
+        is_given = self.text[max(0, start - 4) : start].rstrip().endswith(b"=")
+        assigned = _ASSIGNED.search(self.text, max(0, start - 80), start) if is_given else None
         if assigned and assigned[1] in self.launched:
             self._refer(assigned[1], raw, start, block.scope)
         name = decoded(re.sub(rb"\s+", b"", raw))
