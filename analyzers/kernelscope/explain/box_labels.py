@@ -27,7 +27,9 @@ from kernelscope.workspace.workspace import Workspace
 SYMBOLS = {"add": "+", "sub": "−", "mul": "×", "div": "÷", "matmul": "matmul", "bmm": "matmul", "mm": "matmul",
            "scaled_dot_product_attention": "Attention (SDPA)", "index": "gather"}  # fmt: skip
 NAMES = {"relu": "ReLU", "gelu": "GELU", "silu": "SiLU", "cat": "concat", "__getitem__": "gather"}
+SIGNS = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
 MAX_TEXT = 36
+MAX_CONDITION = 96
 MAX_UNNAMED = 24
 
 
@@ -42,13 +44,13 @@ class BoxLabels:
 
     # -- source ------------------------------------------------------------------------------------------
 
-    def text(self, path: str, span: Span) -> str:
+    def text(self, path: str, span: Span, most: int = MAX_TEXT) -> str:
         """Source on one line, shortened."""
         module = self.workspace.modules.module(path)
         if module is None:
             return ""
         text = " ".join(module.text.slice(span).split())
-        return text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + "…"
+        return text if len(text) <= most else text[: most - 1] + "…"
 
     def place(self, node: Node) -> Location | None:
         """Where in the source a node is."""
@@ -166,8 +168,7 @@ class BoxLabels:
             after = module.text.slice(Span(inner.end, whole.end)).strip()
             text = after.lstrip("*+-/ ") or before.rstrip("*+-/ ")
         else:
-            parts = [p.strip() for sign in "*/+-" if sign in text for p in [text.rpartition(sign)[2]]]
-            text = parts[0] if parts else ""
+            text = _last_operand(text, SIGNS.get(node.operator, ""))
         text = " ".join(text.split())
         return text if text.count("(") == text.count(")") and len(text) <= MAX_TEXT else ""
 
@@ -215,9 +216,9 @@ class BoxLabels:
         outer = [n for n in node.ancestors() if n in self.choice.opened and n is not self.choice.flow.root]
         return list(dict.fromkeys(test for n in reversed([node, *outer]) for test in n.tests))
 
-    def test(self, test: Test) -> str:
-        """A condition in words."""
-        text = self.text(test.path, test.span)
+    def test(self, test: Test, most: int = MAX_CONDITION) -> str:
+        """A condition in words; titles of frames have less room than notes, which are wrapped."""
+        text = self.text(test.path, test.span, most)
         return f"if {text if test.holds else negated(text)}"
 
     def side_note(self, node: Node, use: Use) -> str:
@@ -275,6 +276,16 @@ def acts_for(node: Node) -> Node | None:
     if outer is None or not isinstance(outer.step.target, Instance):
         return None
     return outer if any(value is outer.step.target for value in node.step.args) else None
+
+
+def _last_operand(text: str, sign: str) -> str:
+    """What stands behind the last of a sign that is in no brackets: `(n**-0.5)` of `x * (n**-0.5)`."""
+    depth = 0
+    for at in range(len(text) - 1, 0, -1):
+        depth += {")": 1, "]": 1, "(": -1, "[": -1}.get(text[at], 0)
+        if depth == 0 and text[at] == sign and sign not in (text[at - 1], text[at + 1 : at + 2]):
+            return text[at + 1 :].strip()
+    return ""
 
 
 def _one_way(step: Step) -> str:

@@ -13,7 +13,7 @@ from functools import cached_property
 from kernelscope.diagrams.flow import draw
 from kernelscope.diagrams.model import Border, Box, Edge, Graph, Group
 from kernelscope.diagrams.parts import FROM, TO, parts
-from kernelscope.explain.box_labels import BoxLabels, changed_dtype
+from kernelscope.explain.box_labels import MAX_TEXT, BoxLabels, changed_dtype
 from kernelscope.explain.dim_names import DimNames
 from kernelscope.explain.document import Block, Diagram, Document, Heading, Line, Paragraph
 from kernelscope.explain.flow_boxes import MAX_BOXES, Boxes
@@ -287,7 +287,7 @@ class Chart:
                 self.keys[key] = frame
                 title, repeat = self.labels.loop(frame)
             else:
-                title, repeat = self.labels.test(frame), ""
+                title, repeat = self.labels.test(frame, MAX_TEXT), ""
             found.append(Group(key, title, self._group_key(path[:-1]), repeat))
         return found
 
