@@ -23,18 +23,22 @@ STEPS = 30_000
 class Elsewhere:
     """The calling files of one file, each visited once. `steps` tells how many steps were taken so far."""
 
-    def __init__(self, workspace: Workspace, path: str, module: Module, steps: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        workspace: Workspace,
+        path: str,
+        module: Module,
+        steps: Callable[[], int],
+        nearby: Callable[[str], Nearby],
+    ) -> None:
         self.workspace = workspace
+        self.nearby = nearby
         self.steps = steps
         self.path = path
         self.module = module
         self.visited: set[str] = set()
         self.asked: set[t.Stmt] = set()
         self.taken = 0
-
-    @cached_property
-    def nearby(self) -> Nearby:
-        return self.workspace.usages.nearby(self.path)
 
     @cached_property
     def built(self) -> set[str]:
@@ -47,7 +51,7 @@ class Elsewhere:
         if definition is None or definition.node in self.asked or self.taken > STEPS:
             return
         self.asked.add(definition.node)
-        sites = self.workspace.usages.calls_in(self.nearby.calling(definition.name), definition, MAX_SITES)
+        sites = self.workspace.usages.calls_in(self.nearby(self.path).calling(definition.name), definition, MAX_SITES)
         others = [site.path for site in sites if site.path != self.path and site.function is not None]
         for other in list(dict.fromkeys(others))[:MAX_FILES_EACH]:
             if other in self.visited or len(self.visited) >= MAX_FILES:

@@ -39,6 +39,7 @@ from kernelscope.tensor import DTYPES, Shape, Unknown
 from kernelscope.turns import give_way
 from kernelscope.workspace.modules import Definition, Missing, ModuleRef, Resolved
 from kernelscope.workspace.modules import External as OutsideName
+from kernelscope.workspace.nearby import Nearby
 from kernelscope.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -212,6 +213,7 @@ class Interpreter:
     """For each file, attributes that its code stores in other objects than `self`."""
     _storing: dict[t.Stmt, dict[str, set[str]]] = field(default_factory=dict[t.Stmt, "dict[str, set[str]]"])
     _setters: dict[t.Stmt, dict[str, Definition]] = field(default_factory=dict[t.Stmt, "dict[str, Definition]"])
+    _nearby: dict[str, Nearby] = field(default_factory=dict[str, Nearby])
     _uses: dict[t.FunctionDef, Uses] = field(default_factory=dict[t.FunctionDef, Uses])
     _generators: dict[t.FunctionDef, bool] = field(default_factory=dict[t.FunctionDef, bool])
 
@@ -329,6 +331,13 @@ class Interpreter:
         known = self._uses.get(node)
         if known is None:
             self._uses[node] = known = Uses(node)
+        return known
+
+    def nearby(self, path: str) -> Nearby:
+        """The files around one, read once in this interpretation."""
+        known = self._nearby.get(path)
+        if known is None:
+            self._nearby[path] = known = self.workspace.usages.nearby(path)
         return known
 
     def is_generator(self, node: t.FunctionDef) -> bool:

@@ -14,8 +14,21 @@ from kernelscope.interp.calls import bind, run_body
 from kernelscope.interp.expressions import evaluate
 from kernelscope.interp.generality import Generality, Vector
 from kernelscope.interp.interpreter import OBJECT_STEPS, Interpreter
+from kernelscope.interp.makers import Made, made_for
 from kernelscope.interp.sequences import is_callable
-from kernelscope.interp.values import Class, Flag, Function, Instance, Number, Opaque, Open, Scope, Value, as_size
+from kernelscope.interp.values import (
+    Class,
+    External,
+    Flag,
+    Function,
+    Instance,
+    Number,
+    Opaque,
+    Open,
+    Scope,
+    Value,
+    as_size,
+)
 from kernelscope.ops import ShapeError
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Unknown
@@ -46,7 +59,34 @@ def seeded_instance(run: Interpreter, cls: Definition) -> Instance:
         return instance
     path = init.definition.path
     names = {param.name: _argument(run, path, param) for param in init.definition.node.args[1:]}
+    for param in init.definition.node.args[1:]:
+        if (
+            param.default is None
+            and param.kind in ("positional", "normal", "keyword")
+            and _may_be_layer(run, path, param)
+        ):
+            made = made_for(run, cls, init.definition.node, param.name)
+            names[param.name] = names[param.name] if made is None else _made(run, made, names)
     instance.usual = {p.name for p in init.definition.node.args[1:] if _is_by_default(p, names[p.name])}
+    _made_by(run, instance, init, names)
+    return instance
+
+
+def _may_be_layer(run: Interpreter, path: str, param: t.Param) -> bool:
+    """Whether an argument may be some layer, as far as its annotation tells."""
+    name = None if param.annotation is None else t.dotted(param.annotation)
+    kind = None if name is None else run.module_name(path, name)
+    return param.annotation is None or (isinstance(kind, External) and kind.name.startswith("torch.nn."))
+
+
+def _made(run: Interpreter, made: Made, outer: dict[str, Value]) -> Instance:
+    """A layer that is made beside the object that it is given to: what both are given is one thing."""
+    init = _constructor(run, made.cls)
+    shared = {name: outer[given] for name, given in made.shared.items() if isinstance(outer.get(given), Opaque)}
+    if init is None or not isinstance(init.definition.node, t.FunctionDef) or not shared:
+        return seeded_instance(run, made.cls)
+    names = {p.name: _argument(run, init.definition.path, p) for p in init.definition.node.args[1:]} | shared
+    instance = Instance(made.cls, is_module=True)
     _made_by(run, instance, init, names)
     return instance
 

@@ -102,7 +102,7 @@ def _functions(workspace: Workspace, path: str, result: FileRun) -> Iterator[Non
         return
     run = Interpreter(workspace)
     run.contexts.path = path
-    elsewhere = Elsewhere(workspace, path, module, lambda: run.steps)
+    elsewhere = Elsewhere(workspace, path, module, lambda: run.steps, run.nearby)
     order = callers_first(module)
     builders = [scope for scope in order if not computes(scope)]
     result.waiting |= {scope.node.span for scope in order}
