@@ -20,6 +20,7 @@ from kernelscope.interp.interpreter import Interpreter, Known
 from kernelscope.interp.joins import Join
 from kernelscope.interp.operators import binary
 from kernelscope.interp.proven_ranks import of_unpacking
+from kernelscope.interp.remarks import believe_comment
 from kernelscope.interp.sequences import any_of, iterated, sequence
 from kernelscope.interp.untaken import untaken
 from kernelscope.interp.values import Alike, Function, Instance, Maybe, Opaque, Scope, Unpacked, Value, present
@@ -83,6 +84,7 @@ def _assign_all(run: Interpreter, scope: Scope, node: t.Assign, value: Value) ->
         if scope.usual and isinstance(target, t.Name):
             follows = isinstance(value, bool | str) and scope.is_usual(node.value)
             (scope.usual.add if follows else scope.usual.discard)(target.id)
+    believe_comment(run, scope, node)
 
 
 def _apart(

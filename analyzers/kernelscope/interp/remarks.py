@@ -1,0 +1,75 @@
+"""Shapes that a comment tells of what its line binds, where the code does not: `h = self.encoder(x)  # [B, T, C]`.
+
+A comment helps where nothing else is known, and no further: what the code says holds against it.
+"""
+
+# Values are dynamic by nature; narrowing one to a container leaves its elements unknown to the type checker.
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+
+from __future__ import annotations
+
+from kernelscope.dims import Dim, dim
+from kernelscope.dims.spelling import SEPARATOR
+from kernelscope.interp.interpreter import Interpreter
+from kernelscope.interp.shape_texts import in_comment
+from kernelscope.interp.values import Maybe, Scope, as_size, present
+from kernelscope.syntax.python import tree as t
+from kernelscope.tensor import Shape, Size, Tensor, Unknown
+
+SURE = 3
+"""Fewer sizes than these may be a pair of numbers, unless the value is known to be a tensor."""
+
+
+def believe_comment(run: Interpreter, scope: Scope, node: t.Assign) -> None:
+    """Let what a statement has just bound have the shape of the comment on its line, if its rank is not known."""
+    target = node.targets[0]
+    if run.certain or not isinstance(target, t.Name):
+        return
+    held = scope.names.get(target.id)
+    old = present(held)
+    if isinstance(old, Unknown):
+        shape, dtype, place = Shape.unknown(old.reason), old, None
+    elif isinstance(old, Tensor) and old.rank is None:
+        shape, dtype, place = old.shape, old.dtype, old.place
+    else:
+        return
+    told = _told(run, scope, node, target.id)
+    if told is None or told.rank is None or told.rank < max(shape.least_rank, 1 if isinstance(old, Tensor) else SURE):
+        return
+    head, tail = shape.head, shape.tail or ()
+    middle = [_in_words_of(run, scope, size) for size in told.head[len(head) : told.rank - len(tail)]]
+    new = Tensor(Shape((*head, *middle, *tail)), dtype, place)
+    if run.trace is not None:
+        run.trace.replaced(old, run.trace.same(new, old))
+    scope.names[target.id] = Maybe(new, held.name) if isinstance(held, Maybe) else new
+    seen = (run.unlikely if run.aside else run.seen).get(target.span)
+    if seen is not None and seen.value is old:
+        seen.value = new
+
+
+def _told(run: Interpreter, scope: Scope, node: t.Assign, name: str) -> Shape | None:
+    module = run.workspace.modules.module(scope.path)
+    if module is None:
+        return None
+    comment = module.comments.get(module.text.line_of(node.span.end))
+    if comment is None or comment.alone:
+        return None
+    shape = in_comment(comment.text, name)
+    return in_comment(comment.text, None) if shape is None else shape
+
+
+def _in_words_of(run: Interpreter, scope: Scope, size: Size) -> Size:
+    """A size as the function knows it: by its variables, else one size for each word."""
+    if isinstance(size, Unknown):
+        return size
+    changes: dict[str, Dim] = {}
+    for name in size.names():
+        held = as_size(scope.names.get(name))
+        symbol = f"{name}{SEPARATOR}{scope.frame}"
+        if isinstance(held, Dim):
+            changes[name] = held
+        elif symbol in run.symbols.reasons:
+            changes[name] = dim(symbol)
+        elif name not in run.symbols.spoken or scope.frame != run.root_frame:
+            changes[name] = run.symbols.new(scope, name, "only a comment tells it")
+    return size.subs(changes)
