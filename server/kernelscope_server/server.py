@@ -28,6 +28,8 @@ FREE_SECONDS = 0.01
 IDLE_SECONDS = 0.25
 MAX_ANALYSING = 8
 """Threads that may be in the middle of a request each."""
+MAX_STARTS = 3
+"""So often a document is begun whose text changes while it is made."""
 STACK_BYTES = 16 << 20
 """Of each thread: expressions nest deeply."""
 TEXT_CHANGES = frozenset(
@@ -126,18 +128,21 @@ class Server(LanguageServer):
     def _handle(self, message: object) -> None:
         if is_table(message) and message.get("method") in TEXT_CHANGES:
             self._texts += 1
-        while not self._attempt(message):
-            self._inbox.wait_for_quiet(IDLE_SECONDS)
+        for left in reversed(range(MAX_STARTS)):
+            if self._attempt(message, left == 0):
+                break
+            self._inbox.stays_quiet(IDLE_SECONDS)
         if is_table(message) and isinstance(number := message.get("id"), int | str):
             self._inbox.done(number)
 
-    def _attempt(self, message: object) -> bool:
-        """False when a text was changed while a document was being made: it must be begun anew."""
+    def _attempt(self, message: object, is_last: bool) -> bool:
+        """False when a text was changed while a document was being made: it must be begun anew, unless it often was."""
         texts = self._texts
         number = message.get("id") if is_patient(message) and is_table(message) else None
 
         def is_unwanted() -> bool:
-            return number is not None and (self._texts != texts or self._inbox.is_cancelled(cast(Hashable, number)))
+            is_old = self._texts != texts and not is_last
+            return number is not None and (is_old or self._inbox.is_cancelled(cast(Hashable, number)))
 
         with self._turns.turn(urgency(message), is_unwanted):
             try:
