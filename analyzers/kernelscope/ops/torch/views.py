@@ -79,6 +79,7 @@ def _quotient(shape: Shape, rest: list[Size], facts: Facts) -> Size:
     count = facts.rewrite(count)
     exact = count.exact_div(facts.rewrite(known_count))
     exact = _divided_back(count, known_count) if exact is None else exact
+    exact = _as_fractions(count, known_count) if exact is None and facts.as_usual else exact
     if exact is not None:
         return exact
     if count.const is not None and known_count.const is not None:
@@ -95,6 +96,28 @@ def _divided_back(count: Dim, divisor: Dim) -> Dim | None:
             if exact is not None:
                 return exact
     return None
+
+
+def _as_fractions(count: Dim, divisor: Dim) -> Dim | None:
+    """What is left if no division inside left a remainder, as usual where windows are put together again."""
+    if len(count.terms) != 1 or len(divisor.terms) != 1:
+        return None
+    above, below = _fraction(count)
+    over, under = _fraction(divisor)
+    return (above * under).exact_div(below * over)
+
+
+def _fraction(product: Dim) -> tuple[Dim, Dim]:
+    """`a*(b//c)` as `a*b` and `c`."""
+    ((monomial, coefficient),) = product.terms
+    above, below = dim(coefficient), dim(1)
+    for atom, exponent in monomial:
+        if isinstance(atom, Opaque) and atom.op == "//":
+            number, part = atom.args
+            above, below = above * number**exponent, below * part**exponent
+        else:
+            above = above * Dim(((((atom, exponent),), 1),))
+    return above, below
 
 
 def _reinterpreted(value: Tensor, dtype: _DType) -> Tensor:
