@@ -28,7 +28,7 @@ from kernelscope.interp.values import (
     as_size,
     joined,
 )
-from kernelscope.tensor import Shape, Size, Tensor, Unknown
+from kernelscope.tensor import COUNTLESS, Shape, Size, Tensor, Unknown
 
 UNTOLD = Unknown(NOT_TOLD)
 REASON = "two ways through the code give different sizes"
@@ -195,6 +195,8 @@ class Join:
         if (known := self._known_alike(one, other)) is not None:
             return known
         lost = one if isinstance(one, Unknown) else other if isinstance(other, Unknown) else None
+        if lost == COUNTLESS:
+            return other if lost == one else one
         if lost is not None and lost != UNTOLD:
             return lost
         met = (one, other, 0 if lost is None else index)

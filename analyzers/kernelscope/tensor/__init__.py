@@ -6,11 +6,12 @@ Knows no operator by name and no Python syntax.
 from kernelscope.tensor.dtypes import DTYPES, DType, promote
 from kernelscope.tensor.shape import ANY_SHAPE, Shape, ShapeError
 from kernelscope.tensor.size import Size, ceil_of, first_unknown, largest, numel, same_size, smallest
-from kernelscope.tensor.unknown import Unknown
+from kernelscope.tensor.unknown import COUNTLESS, Unknown
 from kernelscope.tensor.value import Fields, Place, Several, Tensor
 
 __all__ = [
     "ANY_SHAPE",
+    "COUNTLESS",
     "DTYPES",
     "DType",
     "Fields",

@@ -28,3 +28,7 @@ class Unknown:
 
     def __repr__(self) -> str:
         return "?"
+
+
+COUNTLESS = Unknown("how many tensors are joined is not known")
+"""The size of tensors joined along an axis. Where another way has none to join, these are usually its parts."""

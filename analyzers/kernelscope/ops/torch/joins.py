@@ -11,16 +11,15 @@ from kernelscope.dims import NO_FACTS, Dim, Facts
 from kernelscope.dims import dim as as_dim
 from kernelscope.ops.arguments import Lost, Value, axis, integer, is_sequence, items, known, size, sizes, tensor
 from kernelscope.ops.registry import rule
-from kernelscope.tensor import Several, Shape, ShapeError, Size, Tensor, Unknown, ceil_of, same_size
+from kernelscope.tensor import COUNTLESS, Several, Shape, ShapeError, Size, Tensor, Unknown, ceil_of, same_size
 
 MAX_PIECES = 256
-COUNTLESS = Unknown("how many tensors are joined is not known")
 
 
 @rule("t.cat t.concat t.concatenate", dtype="promote", kind="movement", name="cat", label="join along an axis")
 def cat(tensors: Value, dim: Value = 0, *, facts: Facts = NO_FACTS) -> Shape:
     """The sizes along `dim` add up; all others must agree."""
-    if isinstance(tensors, Several) and (dims := _alike(tensors)) is not None:
+    if isinstance(tensors, Several) and (dims := _alike(tensors)) is not None and facts.as_usual:
         return Shape(dims).with_size(axis(dim, len(dims)), COUNTLESS)
     if not is_sequence(tensors):
         raise Lost(tensors.reason if isinstance(tensors, Unknown) else "the tensors that are joined are not known")
@@ -93,7 +92,7 @@ def stack(tensors: Value, dim: Value = 0, *, facts: Facts = NO_FACTS) -> Shape:
     """A new axis as long as there are tensors."""
     if isinstance(tensors, Several) and (dims := _alike(tensors)) is not None:
         place = axis(dim, len(dims), extra=1)
-        return Shape((*dims[:place], COUNTLESS, *dims[place:]))
+        return Shape((*dims[:place], Unknown("how many tensors are stacked is not known"), *dims[place:]))
     if not is_sequence(tensors):
         raise Lost(tensors.reason if isinstance(tensors, Unknown) else "the tensors that are joined are not known")
     shapes = [tensor(t).shape for t in items(tensors)]
