@@ -7,7 +7,7 @@ import { candidates } from "./interpreters.js";
 import { findPython, OLDEST_MINOR } from "./python.js";
 import type { Server } from "./server.js";
 import * as settings from "./settings.js";
-import { isViewAnswer, isViewRequest, VIEW_COMMANDS, type ViewRequest } from "./views.js";
+import { FOLDER_COMMANDS, isViewAnswer, isViewRequest, VIEW_COMMANDS, type ViewRequest } from "./views.js";
 
 export interface Parts {
   readonly server: Server;
@@ -52,9 +52,10 @@ function register(command: string, run: (...args: unknown[]) => unknown): Dispos
 }
 
 async function openView({ server, documents }: Parts, command: string, args: unknown[]): Promise<void> {
-  const request = isViewRequest(args[0]) ? args[0] : underCursor();
+  const isOfFolder = FOLDER_COMMANDS.includes(command);
+  const request = isViewRequest(args[0]) ? args[0] : isOfFolder ? ofFolder() : underCursor();
   if (request === undefined) {
-    throw new Error("Open a Python, Triton or CUDA file first.");
+    throw new Error(isOfFolder ? "Open a folder first." : "Open a Python, Triton or CUDA file first.");
   }
   const answer = await server.execute(command, request);
   if (isViewAnswer(answer)) {
@@ -70,6 +71,14 @@ function underCursor(): ViewRequest | undefined {
   }
   const { line, character } = editor.selection.active;
   return { uri: editor.document.uri.toString(), position: { line, character } };
+}
+
+/** The folder of the file that is looked at, else the first one: a view may be in front, or nothing at all. */
+function ofFolder(): ViewRequest | undefined {
+  const editors = [window.activeTextEditor, ...window.visibleTextEditors];
+  const uri = editors.find((editor) => editor?.document.uri.scheme === "file")?.document.uri;
+  const found = uri ?? workspace.workspaceFolders?.[0]?.uri;
+  return found === undefined ? undefined : { uri: found.toString() };
 }
 
 const FORMATS = [

@@ -18,6 +18,9 @@ export const VIEW_COMMANDS = [
   "kernelscope.showDistributedMap",
 ];
 
+/** Those that are about a whole folder: they need no file, nor a cursor. */
+export const FOLDER_COMMANDS = VIEW_COMMANDS.slice(VIEW_COMMANDS.indexOf("kernelscope.explainServing"));
+
 /** What a view is about: the argument of lenses and hover links, and what the palette makes of the cursor. */
 export interface ViewRequest {
   readonly uri: string;

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { VIEW_COMMANDS } from "../src/views.js";
+import { FOLDER_COMMANDS, VIEW_COMMANDS } from "../src/views.js";
 
 const manifest = JSON.parse(readFileSync("package.json", "utf8"));
 const commands: string[] = manifest.contributes.commands.map(({ command }: { command: string }) => command);
@@ -12,6 +12,14 @@ test("every view has a command in the palette", () => {
   for (const command of VIEW_COMMANDS) {
     assert.ok(commands.includes(command), command);
   }
+});
+
+test("commands about a folder are offered whatever is in front", () => {
+  const palette = manifest.contributes.menus.commandPalette as { command: string; when: string }[];
+  for (const command of FOLDER_COMMANDS) {
+    assert.match(palette.find((item) => item.command === command)?.when ?? "", /^workspaceFolderCount > 0/, command);
+  }
+  assert.equal(FOLDER_COMMANDS.length, 4);
 });
 
 test("every palette command is registered", () => {

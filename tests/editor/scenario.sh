@@ -50,6 +50,7 @@ drive kernels \
   --no-notification
 drive serving \
   --open tinyllm/engine.py --wait 3000 --command 'Kernelscope: Explain Serving' --expect-tab 'Serving' --expect-readonly \
+  --command 'Kernelscope: Technical FAQ' --expect-tab 'FAQ' --shot faq \
   --shot serving --no-notification
 drive across-languages \
   --open csrc/silu_and_mul.cu:20 --lang 'CUDA' --command 'Kernelscope: Show Call Path' --expect-tab 'Call path' \
