@@ -46,6 +46,12 @@ def test_width_is_kept_and_none_is_written_out() -> None:
     assert "Atomics  none" in rendered.text
 
 
+def test_items_go_on_under_their_text() -> None:
+    item = d.Paragraph((d.Line("Question"), d.Line("  • an answer that is longer than a row", PLACE)))
+    text = to_text(d.Document("Title", (item,)), width=24).text
+    assert text.split("\n")[3:] == ["Question", "  • an answer that is", "    longer than a row", "    model.py:12", ""]
+
+
 def test_ascii_is_ascii_for_our_own_glyphs() -> None:
     assert to_text(everything(), charset="ascii").text.isascii()
 

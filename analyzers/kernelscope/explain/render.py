@@ -101,10 +101,13 @@ class _Writer:
 
     def paragraph(self, lines: Iterable[d.Line]) -> None:
         for line in lines:
-            wrapped = textwrap.wrap(line.text, self.width, break_long_words=False, break_on_hyphens=False) or [""]
+            indent = _hanging_indent(line.text)
+            wrapped = textwrap.wrap(
+                line.text, self.width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+            ) or [""]
             mark = f"  {line.location}" if line.location else ""
             if len(wrapped[-1]) + len(mark) > self.width:
-                wrapped.append("")
+                wrapped.append(indent[2:])
             self.rows += wrapped[:-1]
             self.located(wrapped[-1], line.location, mark)
 
@@ -196,6 +199,12 @@ def to_markdown(document: d.Document) -> str:
                 parts.append(f"```text\n{draw(block.graph).text}\n```")
     parts += [f"- {note}" for note in document.notes]
     return "\n\n".join(parts) + "\n"
+
+
+def _hanging_indent(text: str) -> str:
+    """What stands before the further rows of a line: under the text of an item, behind its bullet."""
+    item = text.lstrip(" ")
+    return " " * (len(text) - len(item) + 2 * item.startswith("• "))
 
 
 def _place_marks(block: d.Code) -> Callable[[Location], str]:
