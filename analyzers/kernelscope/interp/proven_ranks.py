@@ -8,10 +8,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from kernelscope.dims import Dim
 from kernelscope.interp.interpreter import Interpreter
+from kernelscope.interp.uses import measured
 from kernelscope.interp.values import Maybe, Scope, Value, as_size, present
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.blocks import start_of_way_to
@@ -25,7 +26,7 @@ def of_unpacking(run: Interpreter, scope: Scope, targets: Sequence[t.Expr], valu
     behind = 0
     if isinstance(value, t.Tuple) and value.elts and isinstance(first := value.elts[0], t.Starred):
         behind, value = len(value.elts) - 1, first.value
-    name = _measured(value)
+    name = measured(value)
     if name is not None and not any(isinstance(target, t.Starred) for target in targets) and behind < len(targets):
         sizes = targets[: len(targets) - behind]
         given = _give(run, scope, name, [target.id if isinstance(target, t.Name) else "_" for target in sizes])
@@ -42,17 +43,6 @@ def of_number(run: Interpreter, scope: Scope, asked: t.Expr, number: Value) -> N
         _give(run, scope, name, ["_"] * count.const)
 
 
-def _measured(node: t.Expr) -> str | None:
-    """The name in `h.shape` or `h.size()`."""
-    match node:
-        case t.Attribute(value=t.Name(id=name), attr="shape"):
-            return name
-        case t.Call(func=t.Attribute(value=t.Name(id=name), attr="size"), args=[]):
-            return name
-        case _:
-            return None
-
-
 def _asked_for_dims(node: t.Expr) -> str | None:
     """The name in `h.ndim`, `h.dim()` or `len(h.shape)`."""
     match node:
@@ -61,33 +51,34 @@ def _asked_for_dims(node: t.Expr) -> str | None:
         case t.Call(func=t.Attribute(value=t.Name(id=name), attr="dim" | "ndimension"), args=[]):
             return name
         case t.Call(func=t.Name(id="len"), args=[argument]):
-            return _measured(argument)
+            return measured(argument)
         case _:
             return None
 
 
-def _give(run: Interpreter, scope: Scope, name: str, words: Sequence[str]) -> tuple[Value, Tensor] | None:
-    """Let a tensor of unknown rank have as many dims as there are words, its unknown sizes called by them.
+def is_open(value: Value) -> bool:
+    """Whether not even the number of dims of a value is known."""
+    return isinstance(value, Unknown) or (isinstance(value, Tensor) and value.rank is None)
+
+
+def settle(
+    run: Interpreter, scope: Scope, name: str, rank: int, size: Callable[[int, str], Size]
+) -> tuple[Value, Tensor] | None:
+    """Let what a name holds have so many dims, if it is open; `size` gives what is not known of them, with the reason.
 
     Gives what it was and what it is now.
     """
-    held = scope.names.get(name)
-    old = present(held)
+    old = present(scope.names.get(name))
     if isinstance(old, Unknown):
-        shape, dtype, place = Shape.unknown(old.reason), old, None
+        old_shape, dtype, place = Shape.unknown(old.reason), old, None
     elif isinstance(old, Tensor) and old.rank is None:
-        shape, dtype, place = old.shape, old.dtype, old.place
+        old_shape, dtype, place = old.shape, old.dtype, old.place
     else:
         return None
-    head, tail = shape.head, shape.tail or ()
-    if len(words) < shape.least_rank:
+    head, tail = old_shape.head, old_shape.tail or ()
+    if rank < old_shape.least_rank:
         return None
-    middle: list[Size] = []
-    for axis in range(len(head), len(words) - len(tail)):
-        is_named = bool(words[axis].strip("_"))
-        middle.append(size := run.symbols.new(scope, words[axis] if is_named else f"{name}_dim{axis}", shape.reason))
-        if not is_named:
-            run.symbols.ones.update(size.names())  # a size that nobody works with may be there once for all
+    middle = [size(axis, old_shape.reason) for axis in range(len(head), rank - len(tail))]
     new = Tensor(Shape((*head, *middle, *tail)), dtype, place)
     if run.trace is not None:
         run.trace.replaced(old, run.trace.same(new, old))
@@ -95,6 +86,19 @@ def _give(run: Interpreter, scope: Scope, name: str, words: Sequence[str]) -> tu
         if present(value) is old:
             scope.names[other] = Maybe(new, value.name) if isinstance(value, Maybe) else new
     return old, new
+
+
+def _give(run: Interpreter, scope: Scope, name: str, words: Sequence[str]) -> tuple[Value, Tensor] | None:
+    """Let a tensor of unknown rank have as many dims as there are words, its unknown sizes called by them."""
+
+    def size(axis: int, reason: str) -> Size:
+        if words[axis].strip("_"):
+            return run.symbols.new(scope, words[axis], reason)
+        made = run.symbols.new(scope, f"{name}_dim{axis}", reason)
+        run.symbols.ones.update(made.names())  # a size that nobody works with may be there once for all
+        return made
+
+    return settle(run, scope, name, len(words), size)
 
 
 def _tell_before(run: Interpreter, scope: Scope, place: int, old: Value, new: Tensor) -> None:

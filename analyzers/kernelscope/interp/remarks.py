@@ -11,8 +11,9 @@ from __future__ import annotations
 from kernelscope.dims import Dim, dim
 from kernelscope.dims.spelling import SEPARATOR
 from kernelscope.interp.interpreter import Interpreter
+from kernelscope.interp.proven_ranks import is_open, settle
 from kernelscope.interp.shape_texts import in_comment
-from kernelscope.interp.values import Maybe, Scope, as_size, present
+from kernelscope.interp.values import Scope, as_size, present
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Shape, Size, Tensor, Unknown
 
@@ -25,26 +26,16 @@ def believe_comment(run: Interpreter, scope: Scope, node: t.Assign) -> None:
     target = node.targets[0]
     if run.certain or not isinstance(target, t.Name):
         return
-    held = scope.names.get(target.id)
-    old = present(held)
-    if isinstance(old, Unknown):
-        shape, dtype, place = Shape.unknown(old.reason), old, None
-    elif isinstance(old, Tensor) and old.rank is None:
-        shape, dtype, place = old.shape, old.dtype, old.place
-    else:
+    value = present(scope.names.get(target.id))
+    if not is_open(value):
         return
     told = _told(run, scope, node, target.id)
-    if told is None or told.rank is None or told.rank < max(shape.least_rank, 1 if isinstance(old, Tensor) else SURE):
+    if told is None or told.rank is None or told.rank < (1 if isinstance(value, Tensor) else SURE):
         return
-    head, tail = shape.head, shape.tail or ()
-    middle = [_in_words_of(run, scope, size) for size in told.head[len(head) : told.rank - len(tail)]]
-    new = Tensor(Shape((*head, *middle, *tail)), dtype, place)
-    if run.trace is not None:
-        run.trace.replaced(old, run.trace.same(new, old))
-    scope.names[target.id] = Maybe(new, held.name) if isinstance(held, Maybe) else new
+    given = settle(run, scope, target.id, told.rank, lambda axis, _: _in_words_of(run, scope, told.head[axis]))
     seen = (run.unlikely if run.aside else run.seen).get(target.span)
-    if seen is not None and seen.value is old:
-        seen.value = new
+    if given is not None and seen is not None and seen.value is given[0]:
+        seen.value = given[1]
 
 
 def _told(run: Interpreter, scope: Scope, node: t.Assign, name: str) -> Shape | None:

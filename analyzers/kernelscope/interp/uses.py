@@ -37,7 +37,7 @@ class Uses:
                 self.bindings[name] = self.bindings.get(name, 0) + 1
                 self.rebound.setdefault(name, node.span.end)
         match node:
-            case t.Assign(targets=[t.Tuple(elts=targets)], value=value) if (name := _shape_of(value)) is not None:
+            case t.Assign(targets=[t.Tuple(elts=targets)], value=value) if (name := measured(value)) is not None:
                 if all(isinstance(e, t.Name) for e in targets) and self._is_given(name, value):
                     self.unpacked.setdefault(name, [e.id for e in targets if isinstance(e, t.Name)])
             case t.Attribute(value=t.Name(id=name), attr="shape" | "dtype" | "device" | "ndim"):
@@ -111,8 +111,8 @@ def bound_names(node: t.Assign | t.AnnAssign | t.AugAssign | t.For | t.With) -> 
     return found
 
 
-def _shape_of(value: t.Expr) -> str | None:
-    """The name in `x.shape` or `x.size()`."""
+def measured(value: t.Expr) -> str | None:
+    """The name in `x.shape`, `x.size()` or `x.shape[:]`."""
     match value:
         case t.Attribute(value=t.Name(id=name), attr="shape"):
             return name
