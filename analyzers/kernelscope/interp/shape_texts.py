@@ -36,11 +36,16 @@ NO_SIZES = {
     "int", "float", "bool", "str", "none", "optional", "required", "default", "tensor", "list", "tuple", "dict",
     "callable", "any", "true", "false", "type",
 }  # fmt: skip
-POSITIONS = {
-    "x", "y", "x0", "y0", "x1", "y1", "x2", "y2", "x_min", "y_min", "x_max", "y_max", "left", "right", "top", "bottom",
-    "start", "end", "row", "col",
+CONTENTS = (
+    {"x", "y"}, {"x0", "y0"}, {"x1", "y1"}, {"x_min", "y_min"}, {"left", "right"}, {"top", "bottom"}, {"start", "end"},
+    {"row", "col"}, {"q", "k", "v"}, {"query", "key"}, {"mean", "std"}, {"sin", "cos"}, {"r", "g", "b"},
+)  # fmt: skip
+"""What stands together in brackets as the parts of something."""
+SIZE_WORDS = {
+    "batch", "b", "n", "num", "len", "length", "seq", "size", "dim", "dims", "channels", "heads", "height", "width",
+    "time", "tokens", "vocab", "frames", "classes", "h", "w", "c", "t", "d",
 }  # fmt: skip
-"""Two of these in brackets are what a tensor holds."""
+"""Words in the names of sizes."""
 
 
 def in_docstring(text: str, name: str) -> Shape | None:
@@ -49,7 +54,7 @@ def in_docstring(text: str, name: str) -> Shape | None:
         own, kind = entry["rest"], entry["type"] or ""
         more = _continued(text[entry.end() :], len(entry["indent"].expandtabs()))
         shape = after_the_word(f"{kind} {own} {more}")
-        return shape if shape is not None else _bare(own, bool(TENSOR.search(f"{kind} {own}")))
+        return shape if shape is not None else _bare(own, _speaks_of_tensor(f"{kind} {BARE.sub('', own)}"))
     within = re.search(
         rf"(?<![\w.]){re.escape(name)}`?\s*(?:\([^\n]*?|:[^\n]*?)" + OF_SHAPE.pattern, text, re.IGNORECASE
     )
@@ -65,13 +70,17 @@ def in_comment(text: str, name: str | None) -> Shape | None:
     rest = text if said is None else text[said.end() :]
     if (found := OF_SHAPE.match(rest)) is not None:
         return _only(found, rest)
-    return _bare(rest, bool(TENSOR.search(rest)), at_start=True)
+    return _bare(rest, _speaks_of_tensor(BARE.sub("", rest)), at_start=True)
 
 
 def after_the_word(text: str) -> Shape | None:
     """The shape that stands behind the word."""
     found = OF_SHAPE.search(text)
     return None if found is None or SEVERAL.search(text, 0, found.start()) else _only(found, text)
+
+
+def _speaks_of_tensor(text: str) -> bool:
+    return TENSOR.search(text) is not None
 
 
 def _continued(text: str, indent: int) -> str:
@@ -95,8 +104,15 @@ def _bare(text: str, is_tensor: bool, at_start: bool = False) -> Shape | None:
         return None
     if shape.least_rank < SURE and not is_tensor:
         return None
-    words = {name.lower() for name in shape.names()}
-    return None if not words or len(words & POSITIONS) > 1 else shape
+    return shape if _names_sizes(shape, is_tensor) else None
+
+
+def _names_sizes(shape: Shape, is_tensor: bool) -> bool:
+    """Whether what stands in brackets is named as sizes are, `(loss, logits, state)` is not."""
+    names = {name.lower() for name in shape.names()}
+    if not names or any(parts <= names for parts in CONTENTS):
+        return False
+    return is_tensor or any(SIZE_WORDS & set(name.split("_")) for name in names)
 
 
 def _only(found: re.Match[str], text: str) -> Shape | None:
