@@ -57,6 +57,7 @@ class Server(LanguageServer):
         self._stdin = stdin
         self._inbox = Inbox()
         self._postponed: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._ahead: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._turns = Turns()
         self._ended = threading.Event()
         self._texts = 0
@@ -95,14 +96,20 @@ class Server(LanguageServer):
             with self._turns.turn(IN_PAUSES):
                 self.protocol.guarded(action, "work ahead")
 
-        self._postponed.put(act)
+        self._ahead.put(act)
 
     # -- threads -----------------------------------------------------------------------------------------
 
     def serve(self) -> int:
         """Serve until `exit` or the end of the stream; the process's exit status."""
         threading.stack_size(STACK_BYTES)
-        for name, work in (("reader", self._read), ("beside", self._work_beside), ("pauses", self._use_pauses)):
+        threads = {
+            "reader": self._read,
+            "pauses": self._use_pauses,
+            "beside": partial(self._work_off, self._postponed),
+            "ahead": partial(self._work_off, self._ahead),  # waits for its turn, as what is postponed must not
+        }
+        for name, work in threads.items():
             threading.Thread(target=work, name=name, daemon=True).start()
         self._begin_analysing(MAX_ANALYSING)
         self._ended.wait()
@@ -184,9 +191,9 @@ class Server(LanguageServer):
         if isinstance(number, int | str) and not isinstance(number, bool) and self._inbox.cancel(number):
             self.protocol.refuse(number, REQUEST_CANCELLED, "cancelled")
 
-    def _work_beside(self) -> None:
+    def _work_off(self, waiting: queue.SimpleQueue[Callable[[], None]]) -> None:
         while True:
-            self._postponed.get()()
+            waiting.get()()
 
 
 def watch_parent(pid: object) -> None:
