@@ -118,11 +118,18 @@ class Facts:
         return dict(known.equal)
 
     def with_facts_about(self, names: Set[str], other: Facts) -> Facts:
-        """What other facts say equals these names as well, which mean nothing where they are not known."""
+        """What other facts say these names equal as well, which mean nothing where they are not known.
+
+        Two other names that equal one of these there need not equal each other here: the first tells what it is.
+        """
         known = self
         for name, value in other.equal.items():
-            if name not in self.equal and (name in names or any(n in names for n in value.names())):
+            if name in self.equal:
+                continue
+            if name in names:
                 known = known.with_equal(value, name)
+            elif value.name in names and value.name not in known.equal:
+                known = known.with_equal(name, value)
         return known
 
     def with_divisible(self, number: DimLike, divisor: DimLike) -> Facts:
