@@ -129,6 +129,8 @@ def call_external(run: Interpreter, name: str, args: Arguments, kwargs: Keywords
     if name in ("torch.tensor", "torch.as_tensor") and args:
         if isinstance(args[0], Alike):
             return _tensor_of(args[0], kwargs)
+        if isinstance(args[0], Opaque) and args[0].default is None and args[0].name.isidentifier():
+            return Tensor(Shape.unknown(f"{args[0].name} is not known"))  # what a caller gives may be a list
         plain = _plain_numbers(args[0])
         result = _operator(run, name, [plain, *args[1:]], kwargs)
         is_kind_known = plain is args[0] or "dtype" in kwargs or not isinstance(result, Tensor)

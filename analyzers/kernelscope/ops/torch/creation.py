@@ -191,7 +191,11 @@ def _lengths(value: Value) -> tuple[Size, ...]:
         return known(value)
     if isinstance(value, Unknown):
         raise Lost(value.reason)
+    if isinstance(value, Shape) and value.rank is None:
+        return (Unknown(value.reason or "the rank is not known"),)
     if not is_sequence(value):
+        if not isinstance(value, Dim | int | float | complex):
+            raise Lost("what is made a tensor is not known")
         return ()
     elements = items(value)
     return (as_dim(len(elements)), *(_lengths(elements[0]) if elements else ()))
