@@ -54,7 +54,7 @@ def layer_of(run: Interpreter, cls: Value) -> Instance | None:
     """Some object of a class, if it is a layer: its sizes are called what the class calls them."""
     from kernelscope.interp.receivers import seeded_instance
 
-    if isinstance(cls, Class) and run.is_module(cls.definition):
+    if isinstance(cls, Class) and run.classes.is_module(cls.definition):
         return seeded_instance(run, cls.definition)
     return None
 

@@ -91,7 +91,7 @@ def attribute(run: Interpreter, value: Value, name: str, span: Any) -> Value:
         case Class():
             if name == "apply" and records.derives(run, value.definition, records.AUTOGRAD):
                 return _differentiated(run, value)
-            found = run.class_attribute(value.definition, name)
+            found = run.classes.attribute(value.definition, name)
             held = _class_attribute(run, found, None)
             if isinstance(held, Unknown) and records.derives(run, value.definition, records.ENUMERATIONS):
                 return f"{value.definition.name}.{name}"
@@ -102,7 +102,7 @@ def attribute(run: Interpreter, value: Value, name: str, span: Any) -> Value:
             return value.parts[value.names.index(name)]
         case SuperValue():
             found = run.workspace.classes.super_attribute(
-                value.owner, value.receiver.cls, name, run.mro(value.receiver.cls)
+                value.owner, value.receiver.cls, name, run.classes.mro(value.receiver.cls)
             )
             return _class_attribute(run, found, value.receiver)
         case dict() if name in value:
@@ -123,7 +123,7 @@ def attribute(run: Interpreter, value: Value, name: str, span: Any) -> Value:
 
 def _differentiated(run: Interpreter, cls: Class) -> Value:
     """`Function.apply` of autograd, which calls the class's `forward` with a context first."""
-    forward = run.class_attribute(cls.definition, "forward")
+    forward = run.classes.attribute(cls.definition, "forward")
     if not isinstance(forward, Definition) or not isinstance(forward.node, t.FunctionDef):
         return Unknown(f"{cls.definition.name} has no forward that is followed")
     parameters = forward.node.args
@@ -168,7 +168,7 @@ def prepare(run: Interpreter, instance: Instance) -> None:
         new, instance.like = instance.like, None
         prepare(run, new)
         for name, value in new.attributes.items():
-            is_open = value is None and run.is_stored_later(instance.cls, name)
+            is_open = value is None and run.classes.is_stored_later(instance.cls, name)
             instance.attributes[name] = _stored_elsewhere(name) if is_open else as_given(value, 1)
         instance.is_ready = True
     if instance.initialise is not None and not instance.is_ready:
@@ -199,25 +199,25 @@ def instance_attribute(run: Interpreter, instance: Instance, name: str) -> Value
         ):
             run.changes.lasting.hold(held)
         is_open = (held is None or run.certain) and not run.symbols.building
-        is_open = is_open and run.is_stored_later(instance.cls, name)
+        is_open = is_open and run.classes.is_stored_later(instance.cls, name)
         if isinstance(held, Unknown | Number) and (declared := _declared(run, instance, name)) is not None:
             return declared
         return _stored_elsewhere(name) if is_open else held
-    found = run.class_attribute(instance.cls, name)
+    found = run.classes.attribute(instance.cls, name)
     value = _class_attribute(run, found, instance)
     if isinstance(value, Unknown):
         if name == "training":
             return Flag("whether the model is training")
         if name == "config":
             return Opaque("config")
-        if run.storing(instance.cls, name):
+        if run.classes.storing(instance.cls, name):
             return Opaque(f"self.{name}")
     return value
 
 
 def _declared(run: Interpreter, instance: Instance, name: str) -> Instance | Number | None:
     """What the class of an object declares an attribute to be, where what is stored there is not followed."""
-    for base in () if run.certain else run.mro(instance.cls):
+    for base in () if run.certain else run.classes.mro(instance.cls):
         body = base.node.body if isinstance(base, Definition) and isinstance(base.node, t.ClassDef) else []
         for statement in body:
             if isinstance(statement, t.AnnAssign) and t.dotted(statement.target) == name:

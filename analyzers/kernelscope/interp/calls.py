@@ -272,7 +272,7 @@ def _gives_method(run: Interpreter, receiver: Instance, node: t.Node, own: str) 
     """Whether a statement chooses one of the object's methods: `return self.forward_native`."""
     if not isinstance(node, t.Return) or not isinstance(node.value, t.Attribute) or not _is_of(node.value, own):
         return False
-    found = run.class_attribute(receiver.cls, node.value.attr)
+    found = run.classes.attribute(receiver.cls, node.value.attr)
     return isinstance(found, Definition) and isinstance(found.node, t.FunctionDef)
 
 

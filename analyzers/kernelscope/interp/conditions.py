@@ -75,7 +75,7 @@ def is_as_made(run: Interpreter, scope: Scope, test: t.Expr, holds: list[t.Node]
         if isinstance(call, t.Call) and any(t.dotted(arg) == name for arg in call.args):
             target = _unnoted(run, scope, call.func)
             is_layer = isinstance(target, External) and target.name.startswith("torch.nn.")
-            if is_layer or (isinstance(target, Class) and run.is_module(target.definition)):
+            if is_layer or (isinstance(target, Class) and run.classes.is_module(target.definition)):
                 return positive if isinstance(as_size(_unnoted(run, scope, size)), Dim) else None
     return None
 

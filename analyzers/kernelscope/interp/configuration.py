@@ -62,7 +62,7 @@ class Configuration:
         """A value as it is with the sizes that are given; an object is made anew with what it was made with."""
         if not isinstance(value, Instance) or value.made_with is None:
             return self.in_numbers(value)
-        init = run.class_attribute(value.cls, "__init__")
+        init = run.classes.attribute(value.cls, "__init__")
         node = init.node if isinstance(init, Definition) else None
         if not isinstance(init, Definition) or not isinstance(node, t.FunctionDef):
             return value
@@ -128,12 +128,12 @@ class Configuration:
         run.quiet += 1
         run.symbols.building += 1
         try:
-            if isinstance(init := run.class_attribute(cls, "__init__"), Definition) and _is_own(run, cls, init):
+            if isinstance(init := run.classes.attribute(cls, "__init__"), Definition) and _is_own(run, cls, init):
                 known = {name: value for name, value in given.items() if name in declared}
                 call_function(run, Function(init, instance, True), [], known, param.span)
             else:
                 fill(run, instance, [], given)
-                if isinstance(after := run.class_attribute(cls, "__post_init__"), Definition):
+                if isinstance(after := run.classes.attribute(cls, "__post_init__"), Definition):
                     call_function(run, Function(after, instance, True), [], {}, param.span)
         except ShapeError:
             pass
@@ -180,7 +180,7 @@ def _read_as(run: Interpreter, path: str, read: set[str], given: Set[str]) -> De
     names = {n.id for n in nodes if isinstance(n, t.Name)} | {n.name for n in nodes if isinstance(n, t.ClassDef)}
     candidates = (cls for word in sorted(names) if (cls := _class(run, path, word)) is not None)
     wanted = read & given
-    ranked = [(len(wanted & _declared(run, cls)), cls) for cls in candidates if not run.is_module(cls)]
+    ranked = [(len(wanted & _declared(run, cls)), cls) for cls in candidates if not run.classes.is_module(cls)]
     most = max((count for count, _ in ranked), default=0)
     best = [cls for count, cls in ranked if count == most]
     return best[0] if best and most >= LEAST_SHARE * len(wanted) > 0 else None
@@ -188,7 +188,7 @@ def _read_as(run: Interpreter, path: str, read: set[str], given: Set[str]) -> De
 
 def _declared(run: Interpreter, cls: Definition) -> set[str]:
     """What a configuration class can be given: its fields, the parameters of its constructor, other names for them."""
-    init = run.class_attribute(cls, "__init__")
+    init = run.classes.attribute(cls, "__init__")
     parameters = init.node.args[1:] if isinstance(init, Definition) and isinstance(init.node, t.FunctionDef) else []
     return {*fields_of(run, cls), *(p.name for p in parameters), *_aliases(run, cls)}
 
@@ -203,7 +203,7 @@ def _aliases(run: Interpreter, cls: Definition) -> dict[str, str]:
     """Other names of attributes: a table of names of the class that its lookup of attributes reads."""
     read = set(_names_in_lookups(run, cls))
     found: dict[str, str] = {}
-    for base in reversed(run.mro(cls)):
+    for base in reversed(run.classes.mro(cls)):
         body = base.node.body if isinstance(base, Definition) and isinstance(base.node, t.ClassDef) else []
         for statement in body:
             if not isinstance(statement, t.Assign) or not isinstance(statement.value, t.Dict):
@@ -215,7 +215,7 @@ def _aliases(run: Interpreter, cls: Definition) -> dict[str, str]:
 
 def _names_in_lookups(run: Interpreter, cls: Definition) -> Iterator[str]:
     for name in LOOKUPS:
-        method = run.class_attribute(cls, name)
+        method = run.classes.attribute(cls, name)
         if isinstance(method, Definition) and isinstance(method.node, t.FunctionDef):
             for node in t.walk(*method.node.body):
                 if isinstance(node, t.Constant) and isinstance(node.value, str):

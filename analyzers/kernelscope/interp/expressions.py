@@ -264,7 +264,7 @@ def index_of(run: Interpreter, scope: Scope, node: t.Expr) -> Value:
 
 
 def _comprehension(run: Interpreter, scope: Scope, node: t.ListComp | t.GeneratorExp | t.SetComp) -> Value:
-    from kernelscope.interp.flow import assign
+    from kernelscope.interp.targets import assign
 
     if not node.generators:
         return Unknown("a comprehension that did not parse", node.span)
@@ -285,7 +285,7 @@ def _each(
     run: Interpreter, inner: Scope, element: t.Expr, items: list[Value], clauses: list[t.Comprehension]
 ) -> list[Value] | Alike | None:
     """The elements one by one; alike where it is open which are kept; None where they are many or not known."""
-    from kernelscope.interp.flow import assign
+    from kernelscope.interp.targets import assign
 
     if len(items) > MAX_ELEMENTS:
         return None

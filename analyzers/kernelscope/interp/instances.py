@@ -45,24 +45,24 @@ TENSORS = ("torch.nn.Parameter", "torch.nn.parameter.Parameter", "torch.Tensor")
 
 def construct(run: Interpreter, cls: Definition, args: Arguments, kwargs: Keywords) -> Value:
     """An instance of a class of the workspace; `__init__` runs when an attribute is first asked for."""
-    for base in run.mro(cls):
+    for base in run.classes.mro(cls):
         if isinstance(base, OutsideName):
             if base.dotted in TENSORS and isinstance(data := kwargs.get("data", args[0] if args else None), Tensor):
                 return data
             layer = ops.build(base.dotted, [for_op(a) for a in args], {k: for_op(v) for k, v in kwargs.items()})
-            own_forward = run.class_attribute(cls, "forward")
+            own_forward = run.classes.attribute(cls, "forward")
             if isinstance(layer, Module) and not isinstance(own_forward, Definition):
                 return layer
     if len(args) == 1 and derives(run, cls, ENUMERATIONS):
         return args[0]
-    is_module = run.is_module(cls)
+    is_module = run.classes.is_module(cls)
     key = _key(cls, args, kwargs) if is_module else None
     if key is not None and (known := run.layers.get(key)) is not None:
         return known
     instance = Instance(cls, made_with=(args, kwargs), is_module=is_module)
     if key is not None:
         run.layers[key] = instance
-    if is_record(run, cls) and not isinstance(run.class_attribute(cls, "__post_init__"), Definition):
+    if is_record(run, cls) and not isinstance(run.classes.attribute(cls, "__post_init__"), Definition):
         instance.is_ready = True
         fill(run, instance, args, kwargs)
         return instance
@@ -70,7 +70,7 @@ def construct(run: Interpreter, cls: Definition, args: Arguments, kwargs: Keywor
         return Mapping({key: _constructed(run, entry) for key, entry in args[0].items()})
 
     def initialise(run: Interpreter) -> None:
-        init = run.class_attribute(cls, "__init__")
+        init = run.classes.attribute(cls, "__init__")
         run.quiet += 1
         try:
             if is_record(run, cls):
@@ -111,7 +111,7 @@ def _constructed(run: Interpreter, entry: Value) -> Value:
 
 def _layer_base(run: Interpreter, instance: Instance, args: Arguments, kwargs: Keywords) -> None:
     """A class that derives from a torch layer and does not build it itself is built as the layer is."""
-    for base in run.mro(instance.cls):
+    for base in run.classes.mro(instance.cls):
         if isinstance(base, OutsideName) and base.dotted.startswith("torch.nn.") and base.dotted != "torch.nn.Module":
             if instance.layer is None:
                 _become_layer(instance, base.dotted, args, kwargs)
@@ -147,7 +147,7 @@ def call_instance(run: Interpreter, instance: Instance, args: Arguments, kwargs:
     """`module(x)`: its forward, or `__call__`."""
     names = ("forward", "__call__") if instance.is_module else ("__call__", "forward")
     for name in names:
-        found = run.class_attribute(instance.cls, name)
+        found = run.classes.attribute(instance.cls, name)
         if isinstance(found, Definition) and isinstance(found.node, t.FunctionDef):
             instance_attribute(run, instance, "training")
             own = instance.attributes.get(name)  # `self.forward = self.forward_fast`
@@ -157,7 +157,7 @@ def call_instance(run: Interpreter, instance: Instance, args: Arguments, kwargs:
     prepare(run, instance)
     if isinstance(own := instance.attributes.get("forward"), Function | Choice):
         return call(run, own, args, kwargs, span)
-    for base in run.mro(instance.cls):
+    for base in run.classes.mro(instance.cls):
         if isinstance(base, OutsideName) and base.dotted.endswith(".Sequential") and instance.layer is None:
             return through(run, list(instance.attributes.values()), args, kwargs, span)
     if instance.layer is not None:

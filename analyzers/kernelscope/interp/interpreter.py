@@ -10,17 +10,17 @@ import math
 import time
 from collections.abc import Callable, Generator, Hashable, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from kernelscope.dims import NO_FACTS, Dim, Facts, dim
-from kernelscope.dims.facts import multiple_of_name
-from kernelscope.dims.spelling import call_of, is_of_dim
+from kernelscope.dims import NO_FACTS, Dim, Facts
 from kernelscope.interp.changes import Changes
+from kernelscope.interp.class_facts import ClassFacts
 from kernelscope.interp.contexts import Contexts
 from kernelscope.interp.symbols import Symbols
 from kernelscope.interp.trace import Trace
 from kernelscope.interp.uses import Uses
+from kernelscope.interp.vagueness import best_known_first
 from kernelscope.interp.values import (
     Builtin,
     Class,
@@ -37,7 +37,7 @@ from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import DTYPES, Shape, Unknown
 from kernelscope.turns import give_way
-from kernelscope.workspace.modules import Definition, Missing, ModuleRef, Resolved
+from kernelscope.workspace.modules import Definition, Missing, ModuleRef
 from kernelscope.workspace.modules import External as OutsideName
 from kernelscope.workspace.nearby import Nearby
 from kernelscope.workspace.workspace import Workspace
@@ -207,15 +207,13 @@ class Interpreter:
     """How many calls were too deep to be followed, and branches too many to be followed apart."""
     documentation: dict[str, dict[str, Shape]] = field(default_factory=dict[str, "dict[str, Shape]"])
     """For each module with decorators, the shapes that it documents."""
-    _mros: dict[t.Stmt, tuple[Resolved, ...]] = field(default_factory=dict[t.Stmt, "tuple[Resolved, ...]"])
-    _attributes: dict[tuple[t.Stmt, str], Resolved] = field(default_factory=dict[tuple[t.Stmt, str], "Resolved"])
-    _stored_in_others: dict[str, set[str]] = field(default_factory=dict[str, "set[str]"])
-    """For each file, attributes that its code stores in other objects than `self`."""
-    _storing: dict[t.Stmt, dict[str, set[str]]] = field(default_factory=dict[t.Stmt, "dict[str, set[str]]"])
-    _setters: dict[t.Stmt, dict[str, Definition]] = field(default_factory=dict[t.Stmt, "dict[str, Definition]"])
+    classes: ClassFacts = field(init=False)
     _nearby: dict[str, Nearby] = field(default_factory=dict[str, Nearby])
     _uses: dict[t.FunctionDef, Uses] = field(default_factory=dict[t.FunctionDef, Uses])
     _generators: dict[t.FunctionDef, bool] = field(default_factory=dict[t.FunctionDef, bool])
+
+    def __post_init__(self) -> None:
+        self.classes = ClassFacts(self.workspace)
 
     def start(self, steps: int = FUNCTION_STEPS) -> None:
         """Begin one function, with a budget of its own."""
@@ -284,48 +282,6 @@ class Interpreter:
         """What is done inside is done for one of `count` elements of a sequence."""
         return nullcontext() if self.trace is None else self.trace.element(index, count)
 
-    def mro(self, cls: Definition) -> tuple[Resolved, ...]:
-        """The classes in which attributes are looked up, kept for this interpretation."""
-        known = self._mros.get(cls.node)
-        if known is None:
-            self._mros[cls.node] = known = self.workspace.classes.mro(cls)
-        return known
-
-    def class_attribute(self, cls: Definition, name: str) -> Resolved:
-        """What the class or a base defines under a name, kept for this interpretation."""
-        key = (cls.node, name)
-        known = self._attributes.get(key)
-        if known is None:
-            self._attributes[key] = known = self.workspace.classes.attribute(cls, name, self.mro(cls))
-        return known
-
-    def is_stored_later(self, cls: Definition, name: str) -> bool:
-        """Whether an attribute may be stored by other code than the constructor."""
-        if cls.path not in self._stored_in_others:
-            self._stored_in_others[cls.path] = self.workspace.classes.stored_in_others(cls.path)
-        if name in self._stored_in_others[cls.path]:
-            return True
-        return any(method != "__init__" for method in self.storing(cls, name))
-
-    def storing(self, cls: Definition, name: str) -> set[str]:
-        """The methods that store an attribute of `self`, kept for this interpretation."""
-        known = self._storing.get(cls.node)
-        if known is None:
-            self._storing[cls.node] = known = self.workspace.classes.storing(self.mro(cls))
-        return known.get(name, set())
-
-    def setter(self, cls: Definition, name: str) -> Definition | None:
-        """The method that runs when a property is stored, kept for this interpretation."""
-        known = self._setters.get(cls.node)
-        if known is None:
-            self._setters[cls.node] = known = self.workspace.classes.setters(self.mro(cls))
-        return known.get(name)
-
-    def is_module(self, cls: Definition) -> bool:
-        """Whether a class derives from torch.nn.Module, as far as its bases can be followed."""
-        bases = self.mro(cls)
-        return any(isinstance(base, OutsideName) and base.dotted.startswith("torch.nn.") for base in bases)
-
     def uses(self, node: t.FunctionDef) -> Uses:
         """What a function does with its names, kept for this interpretation."""
         known = self._uses.get(node)
@@ -374,10 +330,10 @@ class Interpreter:
                 self.symbols.trial.agree(one, other)
         for wanted, found in needed:
             before = self.known.facts.equal
-            self.learn(self.known.facts.with_same(*_best_known_first(wanted, found)))
+            self.learn(self.known.facts.with_same(*best_known_first(wanted, found)))
             self.doubts += any(d == 1 for name, d in self.known.facts.equal.items() if name not in before)
         for one, other in () if self.certain else alike:
-            self.learn(self.known.facts.with_alike(*_best_known_first(one, other)))
+            self.learn(self.known.facts.with_alike(*best_known_first(one, other)))
             self.met.append((one, other))
         return result
 
@@ -495,39 +451,3 @@ def external(name: str) -> Value:
     if package == "torch" and last in aliases:
         return DTYPES[aliases[last]]
     return CONSTANTS.get(name, External(name))
-
-
-def best_known(facts: Facts) -> Facts:
-    """Facts in which, of the names that are equal, the most telling one stays."""
-    groups: dict[str, list[str]] = {}
-    for name, value in facts.equal.items():
-        if value.name is not None:
-            groups.setdefault(value.name, [value.name]).append(name)
-    changes = {kept: best for kept, names in groups.items() if (best := min(names, key=_vagueness_of)) != kept}
-    if not changes:
-        return facts
-    better = {kept: dim(best) for kept, best in changes.items()}
-    equal = {name: value.subs(better) for name, value in facts.equal.items() if name not in changes.values()}
-    return replace(facts, equal={**equal, **better})
-
-
-def _best_known_first(one: Dim, other: Dim) -> tuple[Dim, Dim]:
-    """Two equal sizes, the one with the more telling names first: the other is written like it."""
-    first, second = _vagueness(one), _vagueness(other)
-    if first == second:
-        return (other, one) if multiple_of_name(other) is not None else (one, other)
-    return (one, other) if first < second else (other, one)
-
-
-def _vagueness(size: Dim) -> tuple[int, int]:
-    """Settings are named best, then variables, then sizes that could not be followed, then those without a name.
-
-    What is known in the calls outside is better known than what belongs to a call inside them.
-    """
-    each = [_vagueness_of(name) for name in size.names()]
-    return max((kind for kind, _ in each), default=0), max((call for _, call in each), default=0)
-
-
-def _vagueness_of(name: str) -> tuple[int, int]:
-    call = call_of(name)
-    return 3 * is_of_dim(name) + 4 * bool(call) + ("." not in name), call

@@ -88,7 +88,7 @@ def _maker(
                         pass
         case t.Call(func=func) if (name := t.dotted(func)) is not None:
             target = run.module_name(path, name)
-            if isinstance(target, Class) and run.is_module(target.definition):
+            if isinstance(target, Class) and run.classes.is_module(target.definition):
                 return target.definition, expression, path, function
             if isinstance(target, Function) and isinstance(node := target.definition.node, t.FunctionDef):
                 results = [n.value for n in t.walk(*node.body) if isinstance(n, t.Return) and n.value is not None]
@@ -102,7 +102,7 @@ def _shared(
     run: Interpreter, site: CallSite, given: dict[str, t.Expr], inner: Definition, call: t.Call
 ) -> dict[str, str]:
     """The parameters of the inner constructor that are given what the outer one is given: the same words."""
-    module, init = run.workspace.modules.module(site.path), run.class_attribute(inner, "__init__")
+    module, init = run.workspace.modules.module(site.path), run.classes.attribute(inner, "__init__")
     if module is None or not isinstance(init, Definition) or not isinstance(init.node, t.FunctionDef):
         return {}
     words = {module.text.slice(e.span): name for name, e in given.items() if not isinstance(e, t.Constant | t.Call)}

@@ -102,7 +102,7 @@ class _Walk:
     def _declared(self, instance: Instance) -> set[str]:
         """Names that a class or base binds to an `nn.Parameter`, or that its layer base brings."""
         found: set[str] = set()
-        for base in self.run.mro(instance.cls):
+        for base in self.run.classes.mro(instance.cls):
             if isinstance(base, External) and base.dotted.startswith("torch.nn."):
                 found |= {"weight", "bias"}
             if not isinstance(base, Definition) or not isinstance(base.node, t.ClassDef):

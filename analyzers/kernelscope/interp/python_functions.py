@@ -166,7 +166,7 @@ def _getattr(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> 
 
 def _is_made_of(run: Interpreter, instance: Instance, kinds: tuple[Value, ...]) -> Value:
     """Whether an object's class is one of these or derives from one."""
-    bases = run.mro(instance.cls)
+    bases = run.classes.mro(instance.cls)
     own = {id(base.node) for base in bases if isinstance(base, Definition)}
     outside = {base.dotted for base in bases if isinstance(base, OutsideName)}
     for kind in kinds:
@@ -221,7 +221,7 @@ def _hasattr(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> 
     if run.certain or len(args) != 2 or not isinstance(args[0], Instance) or not isinstance(args[1], str):
         return Flag()
     prepare(run, args[0])
-    if args[1] in args[0].attributes or isinstance(run.class_attribute(args[0].cls, args[1]), Definition):
+    if args[1] in args[0].attributes or isinstance(run.classes.attribute(args[0].cls, args[1]), Definition):
         return True
     return Flag()
 

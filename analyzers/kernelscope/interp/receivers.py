@@ -54,7 +54,7 @@ def seeded_instance(run: Interpreter, cls: Definition) -> Instance:
     if (known := run.receivers.get(cls.node)) is not None:
         return known
     init = _constructor(run, cls)
-    run.receivers[cls.node] = instance = Instance(cls, is_module=run.is_module(cls))
+    run.receivers[cls.node] = instance = Instance(cls, is_module=run.classes.is_module(cls))
     if init is None or not isinstance(init.definition.node, t.FunctionDef):
         return instance
     path = init.definition.path
@@ -194,7 +194,7 @@ def learn_words(common: Generality, instance: Instance) -> None:
 
 
 def _constructor(run: Interpreter, cls: Definition) -> Function | None:
-    init = run.class_attribute(cls, "__init__")
+    init = run.classes.attribute(cls, "__init__")
     if isinstance(init, Definition) and isinstance(init.node, t.FunctionDef):
         return Function(init, None, True)
     return None

@@ -35,13 +35,13 @@ def is_record(run: Interpreter, cls: Definition) -> bool:
 
 def derives(run: Interpreter, cls: Definition, names: set[str]) -> bool:
     """Whether a class derives from one of these that are defined elsewhere."""
-    return any(isinstance(base, OutsideName) and base.dotted in names for base in run.mro(cls))
+    return any(isinstance(base, OutsideName) and base.dotted in names for base in run.classes.mro(cls))
 
 
 def fields_of(run: Interpreter, cls: Definition) -> dict[str, tuple[str, t.Expr | None]]:
     """Declared fields with the file and expression of their defaults, those of base classes first."""
     found: dict[str, tuple[str, t.Expr | None]] = {}
-    for base in reversed([c for c in run.mro(cls) if isinstance(c, Definition)]):
+    for base in reversed([c for c in run.classes.mro(cls) if isinstance(c, Definition)]):
         body = base.node.body if isinstance(base.node, t.ClassDef) else []
         for statement in body:
             if isinstance(statement, t.AnnAssign) and isinstance(statement.target, t.Name):

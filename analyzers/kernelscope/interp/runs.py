@@ -19,7 +19,7 @@ from kernelscope.interp.configuration import Configuration
 from kernelscope.interp.contexts import Context
 from kernelscope.interp.elsewhere import Elsewhere
 from kernelscope.interp.generality import Generality
-from kernelscope.interp.interpreter import Finding, Interpreter, Known, OutOfBudget, Seen, best_known
+from kernelscope.interp.interpreter import Finding, Interpreter, Known, OutOfBudget, Seen
 from kernelscope.interp.order import as_called, callers_first, computes
 from kernelscope.interp.parameters import parameters
 from kernelscope.interp.ranks import settle_ranks
@@ -30,6 +30,7 @@ from kernelscope.interp.substitutes import settle_substitutes
 from kernelscope.interp.symbols import over_sizes
 from kernelscope.interp.trace import Trace
 from kernelscope.interp.untaken import follow_untaken
+from kernelscope.interp.vagueness import best_known
 from kernelscope.interp.values import NOT_TOLD, Function, Instance, Maybe, Opaque, Scope, Value, present
 from kernelscope.ops import ShapeError
 from kernelscope.results import Span

@@ -227,7 +227,8 @@ def _shape(run: Interpreter, function: Function, param: t.Param, uses: Seeding, 
         uses.told[param.name] = documentation.is_own
         uses.words.update(documentation.shape.names())
         told = _set_apart(param.name, documentation.shape, uses)
-        is_name = isinstance(told.head[-1], Dim) and told.head[-1].const is None
+        final = told.dims[-1] if told.dims else None
+        is_name = isinstance(final, Dim) and final.const is None
         return Shape((*told.head[:-1], last)) if last is not None and is_name else told
     names = KNOWN_INPUTS.get(param.name) if uses.beliefs.by_name and not doubted else None
     if wants is not None and wants.dims is not None:

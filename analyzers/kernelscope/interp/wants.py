@@ -76,7 +76,7 @@ def _of(run: Interpreter, target: Value, place: int | str, depth: int) -> Shape 
             weight = instance_attribute(run, target, "weight")
             if place == 0 and isinstance(weight, Tensor) and weight.rank == 1:
                 return Shape((), weight.shape.head, NOT_TOLD)
-            method = run.class_attribute(target.cls, "forward" if target.is_module else "__call__")
+            method = run.classes.attribute(target.cls, "forward" if target.is_module else "__call__")
             if isinstance(method, Definition) and depth < MAX_DEPTH:
                 return _of_function(run, Function(method, target, True), place, depth)
         case Function() if depth < MAX_DEPTH:

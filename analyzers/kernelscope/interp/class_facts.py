@@ -1,0 +1,63 @@
+"""Facts about classes of the workspace, kept for one interpretation: bases, attributes, who stores what."""
+
+from __future__ import annotations
+
+from kernelscope.syntax.python import tree as t
+from kernelscope.workspace.modules import Definition, Resolved
+from kernelscope.workspace.modules import External as OutsideName
+from kernelscope.workspace.workspace import Workspace
+
+
+class ClassFacts:
+    """What is asked of the workspace about classes again and again, kept for one interpretation."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._classes = workspace.classes
+        self._mros: dict[t.Stmt, tuple[Resolved, ...]] = {}
+        self._attributes: dict[tuple[t.Stmt, str], Resolved] = {}
+        self._stored_in_others: dict[str, set[str]] = {}
+        """For each file, attributes that its code stores in other objects than `self`."""
+        self._storing: dict[t.Stmt, dict[str, set[str]]] = {}
+        self._setters: dict[t.Stmt, dict[str, Definition]] = {}
+
+    def mro(self, cls: Definition) -> tuple[Resolved, ...]:
+        """The classes in which attributes are looked up."""
+        known = self._mros.get(cls.node)
+        if known is None:
+            self._mros[cls.node] = known = self._classes.mro(cls)
+        return known
+
+    def attribute(self, cls: Definition, name: str) -> Resolved:
+        """What the class or a base defines under a name."""
+        key = (cls.node, name)
+        known = self._attributes.get(key)
+        if known is None:
+            self._attributes[key] = known = self._classes.attribute(cls, name, self.mro(cls))
+        return known
+
+    def is_stored_later(self, cls: Definition, name: str) -> bool:
+        """Whether an attribute may be stored by other code than the constructor."""
+        if cls.path not in self._stored_in_others:
+            self._stored_in_others[cls.path] = self._classes.stored_in_others(cls.path)
+        if name in self._stored_in_others[cls.path]:
+            return True
+        return any(method != "__init__" for method in self.storing(cls, name))
+
+    def storing(self, cls: Definition, name: str) -> set[str]:
+        """The methods that store an attribute of `self`."""
+        known = self._storing.get(cls.node)
+        if known is None:
+            self._storing[cls.node] = known = self._classes.storing(self.mro(cls))
+        return known.get(name, set())
+
+    def setter(self, cls: Definition, name: str) -> Definition | None:
+        """The method that runs when a property is stored."""
+        known = self._setters.get(cls.node)
+        if known is None:
+            self._setters[cls.node] = known = self._classes.setters(self.mro(cls))
+        return known.get(name)
+
+    def is_module(self, cls: Definition) -> bool:
+        """Whether a class derives from torch.nn.Module, as far as its bases can be followed."""
+        bases = self.mro(cls)
+        return any(isinstance(base, OutsideName) and base.dotted.startswith("torch.nn.") for base in bases)

@@ -1,0 +1,50 @@
+"""Loops: rounds one by one, or any number of them run to a fixpoint of their shapes."""
+
+# Values are dynamic by nature; narrowing one to a container leaves its elements unknown to the type checker.
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from kernelscope.interp.interpreter import Interpreter
+from kernelscope.interp.joins import Join
+from kernelscope.interp.values import Alike, Scope
+
+
+def any_number_of_rounds(run: Interpreter, scope: Scope, go: Callable[[], bool]) -> None:
+    """A loop that may run any number of times: one round finds what changes, the next sees it as any round does.
+
+    What the first round says of sizes holds at the start only, so it is not kept.
+    """
+    join = Join(run.symbols, scope)
+    known = run.known
+    for number in range(2):
+        before, mark, findings = dict(scope.names), run.changes.mark(), len(run.findings)
+        lengths = {name: len(value) for name, value in before.items() if isinstance(value, list)}
+        run.quiet += number == 0
+        try:
+            one_round(run, scope, go, join)
+        finally:
+            if number == 0:
+                run.quiet -= 1
+                run.known = known
+                del run.findings[findings:]
+        for name, value in list(scope.names.items()):
+            if isinstance(value, list) and name in lengths and len(value) != lengths[name]:
+                scope.names[name] = Alike(join.any_of(name, value))
+            elif name in before and before[name] is not value:
+                scope.names[name] = join.values(name, before[name], value)
+        contents = run.changes.since(mark)
+        run.changes.join(run.changes.undo(mark), {}, contents, join)
+
+
+def one_round(run: Interpreter, scope: Scope, go: Callable[[], bool], join: Join) -> None:
+    """One round of a loop, with the ways that leave it early."""
+    scope.loops.append([])
+    ended = go()
+    early = scope.loops.pop()
+    if ended and early:
+        scope.names = early.pop()
+    for names in early:
+        scope.names = join.names(scope.names, names)

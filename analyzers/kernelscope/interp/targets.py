@@ -1,0 +1,118 @@
+"""Targets of assignments: names, attributes, elements, and patterns that take a value apart."""
+
+# Values are dynamic by nature; narrowing one to a container leaves its elements unknown to the type checker.
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from kernelscope.dims import Dim
+from kernelscope.interp import records
+from kernelscope.interp.expressions import evaluate, index_of
+from kernelscope.interp.interpreter import Interpreter
+from kernelscope.interp.sequences import iterated, sequence
+from kernelscope.interp.values import Alike, Function, Instance, Opaque, Scope, Unpacked, Value, present
+from kernelscope.ops import Module, ShapeError
+from kernelscope.results import Span
+from kernelscope.syntax.python import tree as t
+from kernelscope.tensor import Several, Shape, Tensor, Unknown
+
+
+def assign(run: Interpreter, scope: Scope, target: t.Expr, value: Value) -> None:
+    """Bind a value to a name, an attribute of `self`, an element, or the parts of a pattern."""
+    match target:
+        case t.Name():
+            value = run.symbols.named(scope, value, target.id)
+            if run.trace is not None:
+                run.trace.bound(value, target.id)
+            scope.names[target.id] = value
+            run.record(scope.path, target.span, value)
+        case t.Tuple() | t.List():
+            _unpack(run, scope, target.elts, value, target.span)
+        case t.Starred():
+            assign(run, scope, target.value, value)
+        case t.Attribute():
+            holder = evaluate(run, scope, target.value)
+            if isinstance(holder, Instance):
+                setter = run.classes.setter(holder.cls, target.attr)
+                if setter is not None:
+                    from kernelscope.interp.calls import call_function
+
+                    call_function(run, Function(setter, holder, True), [value], {}, target.span)
+                    return
+                if holder.is_module and holder.is_ready:
+                    run.changes.lasting.held[id(holder.attributes)] = holder.attributes
+                run.changes.before(holder.attributes)
+                holder.attributes[target.attr] = run.symbols.named(scope, value, f"self.{target.attr}")
+            elif isinstance(holder, Module) and target.attr in holder.parameters and isinstance(value, Tensor):
+                run.changes.lasting.held[id(holder.parameters)] = holder.parameters
+                run.changes.before(holder.parameters)
+                holder.parameters[target.attr] = value  # two layers share a weight
+            elif isinstance(holder, dict):  # an object without a class of its own
+                run.changes.before(holder)
+                holder[target.attr] = run.symbols.named(scope, value, target.attr)
+            run.record(scope.path, target.attr_span, value)
+        case t.Subscript():
+            holder = evaluate(run, scope, target.value)
+            index = index_of(run, scope, target.slice)
+            if isinstance(holder, dict) and isinstance(index, str):
+                run.changes.before(holder)
+                holder[index] = value
+            elif isinstance(holder, list):
+                run.changes.before(holder)
+                _put(holder, index, value, target.span)
+            elif run.trace is not None and not run.quiet:
+                run.trace.store(holder, index, value, target.span)
+        case _:
+            pass
+
+
+def _put(values: list[Value], index: Value, value: Value, span: Span) -> None:
+    """`values[index] = value`: any element may be another one where the index is not known."""
+    number = index.const if isinstance(index, Dim) else None
+    if number is not None and -len(values) <= number < len(values):
+        values[number] = value
+    else:
+        values[:] = [Unknown("an element", span)] * len(values)
+
+
+def _unpack(run: Interpreter, scope: Scope, targets: list[t.Expr], value: Value, span: Span) -> None:
+    whole = value = present(value)
+    if isinstance(value, Tensor) and value.rank:
+        parts = iterated(run, value)
+        value = parts if isinstance(parts, Alike) else value
+    values = records.elements(run, value) if isinstance(value, Instance) else sequence(value)
+    starred = [i for i, target in enumerate(targets) if isinstance(target, t.Starred)]
+    if values is not None and any(isinstance(v, Unpacked) for v in values):
+        values = None
+    if values is None:
+        if run.symbols.trial is not None and isinstance(value, Tensor | Shape):
+            run.symbols.trial.unpacked()
+        element = value.element if isinstance(value, Alike | Several) else _part_of(value, span)
+        for index, target in enumerate(targets):
+            part = Unknown("some of the values") if isinstance(target, t.Starred) else element
+            if isinstance(value, Opaque) and starred and not isinstance(target, t.Starred):
+                part = value.element(index if index < starred[0] else index - len(targets))
+            if run.trace is not None and isinstance(value, Opaque) and isinstance(target, t.Name):
+                part = run.trace.source("input", target.id, target.span, replace(part))
+            elif run.trace is not None:
+                part = run.trace.part(whole, part)
+            assign(run, scope, target, part)
+        return
+    if starred and len(values) >= len(targets) - 1:
+        first = starred[0]
+        after = len(targets) - first - 1
+        middle = values[first : len(values) - after]
+        values = [*values[:first], middle, *values[len(values) - after :]]
+    if len(values) != len(targets):
+        if run.strict:
+            raise ShapeError("rank", f"{len(values)} values for {len(targets)} names")
+        run.doubts += 1
+        values = [Unknown("as many values as names were expected", span)] * len(targets)
+    for target, part in zip(targets, values, strict=True):
+        assign(run, scope, target, part)
+
+
+def _part_of(value: Value, span: Span) -> Value:
+    return value if isinstance(value, Unknown) else Unknown("a part of something that is not known", span)
