@@ -16,12 +16,14 @@ from functools import partial
 from typing import BinaryIO, cast
 
 from kernelscope import __version__
+from kernelscope.faults import LOG
 from kernelscope.turns import Interrupted, Turns
 from lsprotocol import types
 from pygls.lsp.server import LanguageServer
 
 from kernelscope_server.inbox import IN_PAUSES, Inbox, is_patient, urgency
-from kernelscope_server.protocol import INFORMATION, Handler, Protocol, Reply
+from kernelscope_server.protocol import ERROR, INFORMATION, Handler, Protocol, Reply
+from kernelscope_server.traces import ClientTraces
 from kernelscope_server.wire import REQUEST_CANCELLED, End, Writer, is_table, read_message
 
 FREE_SECONDS = 0.01
@@ -223,6 +225,7 @@ def main() -> None:
     from kernelscope_server.session import Session
 
     server = Server(stdin, stdout)
+    LOG.addHandler(ClientTraces(partial(server.log, level=ERROR)))
     Session(server)
     status = server.serve()
     sys.stderr.flush()

@@ -11,11 +11,12 @@ ROOT = Path(__file__).parents[2]
 LIBRARY = ROOT / "analyzers" / "kernelscope"
 SERVER = ROOT / "server" / "kernelscope_server"
 
-ANYONE = {"results", "problems", "turns"}
+ANYONE = {"results", "problems", "turns", "faults"}
 MAY_IMPORT: dict[str, set[str]] = {
     "results": set(),
     "problems": {"results"},
     "turns": set(),
+    "faults": set(),
     "queries": {"dims", *ANYONE},
     "dims": set(),
     "tensor": {"dims", *ANYONE},
@@ -35,6 +36,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 }  # fmt: skip
 MAY_IMPORT["analysis"] = set(MAY_IMPORT)
 FACADE = {"kernelscope", "kernelscope.analysis", "kernelscope.results", "kernelscope.problems", "kernelscope.turns",
+          "kernelscope.faults",
           "kernelscope.explain.document", "kernelscope.explain.render", "kernelscope.explain.report_text",
           "kernelscope.kernels.occupancy", "kernelscope.kernels.hardware",
           "kernelscope.syntax.text"}  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import operator
 import os
 from pathlib import Path
 
@@ -171,3 +172,16 @@ def test_what_a_diagnostic_means_is_told(capsys: pytest.CaptureFixture[str]) -> 
 def test_an_unreadable_file_is_said_to_be_so(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
     (folder / "code" / "model.py").chmod(0)
     assert "cannot be read: Permission denied" in run(capsys, "explain", "code/model.py")[2]
+
+
+def test_a_fault_of_ours_is_one_line_that_names_the_file_with_its_trace(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kernelscope.serving.reading.metrics", operator.attrgetter("nothing"))
+    status, shown, said = run(capsys, "report", "code", "--json")
+    assert status == 0
+    assert json.loads(shown)["config"] == {"parameters": [], "tables": [], "constraints": []}
+    assert "part-missing" in shown
+    (line,) = said.splitlines()
+    assert "please report " in line
+    assert "Traceback" in Path(line.rpartition(" ")[2]).read_text()

@@ -237,7 +237,7 @@ def test_numbers_of_python_and_cuda_are_compared(source: Source) -> None:
     names = ["Load", "Fold", "Send", "Rest"]
     python = "".join(f"class {k}:\n    def code(self):\n        return {n}\n" for n, k in enumerate(names))
     native = c_source("#define OP_Load 0\n#define OP_Fold 1\n#define OP_Send 3\n#define OP_Sleep 2\n")
-    numbers = c_numberings(c_constants(native.path, native.text))
+    numbers = c_numberings(c_constants(native))
     said = [claim.value for claim in numbering_claims(list(numberings(source(python))), list(numbers))]
     assert (
         "same numbers in Python (code()) and CUDA (constants OP_…): Load = 0, Fold = 1; they differ for Send is 2"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from kernelscope.serving.c_constants import c_constants, c_enums
+from kernelscope.serving.c_functions import CSource
 from kernelscope.serving.claims import PythonSource
 from kernelscope.serving.constraints import constraints
 from kernelscope.serving.contradictions import contradictions
@@ -199,11 +200,12 @@ def test_constants_of_c_by_branch_and_enums() -> None:
         b"#if defined(WIDE)\n#define LANES 256\n#else\n#define LANES 128\n#endif\n"
         b"int const MOST = 160;\nconstexpr int BYTES = 6 * 1024;\nenum Kind : int { LOAD = 4, FOLD, SEND = 9 };\n"
     )
-    found = {p.name: p for p in c_constants(Path("a.cuh"), text)}
+    source = CSource(Path("a.cuh"), text)
+    found = {p.name: p for p in c_constants(source)}
     assert (found["MOST"].value, found["BYTES"].value) == (160, 6144)
     assert [(o.value, o.condition) for o in found["LANES"].overrides] == [
         ("256", "defined(WIDE)"),
         ("128", "not (defined(WIDE))"),
     ]
-    (kind,) = c_enums(Path("a.cuh"), text)
+    (kind,) = c_enums(source)
     assert [(e.key, e.implementation) for e in kind.entries] == [("LOAD", "4"), ("FOLD", "5"), ("SEND", "9")]

@@ -76,7 +76,7 @@ def test_options_environment_and_constructor_defaults(source: Source) -> None:
 
 def test_constants_of_c() -> None:
     text = SourceText(b"#define WARP 32U\nconstexpr int kStages = 3;\nconst auto x = f(y);\n#define CHECK(x) f(x)\n")
-    assert [(p.kind, p.name, p.value) for p in c_constants(Path("a.cu"), text)] == [
+    assert [(p.kind, p.name, p.value) for p in c_constants(CSource(Path("a.cu"), text))] == [
         ("define", "WARP", 32),
         ("constant", "kStages", 3),
     ]
@@ -101,7 +101,7 @@ def test_constraints_are_what_must_hold(source: Source, statement: str, conditio
 
 def test_constraints_of_c() -> None:
     text = SourceText(b'static_assert(kHeadDim % 8 == 0, "rows are vectors");\nTORCH_CHECK(x.size(0) > 0, "empty");\n')
-    found = [(c.condition, c.kind, c.enforced_by) for c in c_constraints(Path("a.cu"), text)]
+    found = [(c.condition, c.kind, c.enforced_by) for c in c_constraints(CSource(Path("a.cu"), text))]
     assert found == [
         ("kHeadDim % 8 == 0", "divisibility", "static_assert"),
         ("x.size(0) > 0", "shape", "check_macro"),

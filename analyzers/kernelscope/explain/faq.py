@@ -5,7 +5,7 @@ One table of questions in the order of the method: for serving systems first, th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from kernelscope.explain.faq_answers import (
@@ -30,12 +30,12 @@ from kernelscope.explain.faq_answers import (
     states,
     synchronisation,
 )
+from kernelscope.explain.report_places import Json, Places
+from kernelscope.faults import part
 from kernelscope.results import Location
 from kernelscope.serving.claims import Claim
 from kernelscope.serving.system import System
 
-Json = dict[str, object]
-Evidence = Callable[..., list[Json]]
 POLICIES = r"sched\w*polic|polic\w*sched|^_*polic(?:y|ies)$|(?:queue|batch|preempt\w*|admission)_polic|priorit"
 """Names of settings that say in which order requests are served; downloads and errors have policies, too."""
 MAX_CLAIMS = 6
@@ -161,26 +161,34 @@ QUESTIONS: tuple[Question, ...] = (
 )  # fmt: skip
 
 
-def faq(system: System, evidence: Evidence, files: int) -> list[Json]:
+def faq(system: System, places: Places) -> list[Json]:
     """An entry per question, or several where one answer would not hold all its claims."""
     found: list[Json] = []
     for question in QUESTIONS:
-        claims = different(question.claims(system))
+        claims = answer_of(question, system)
         if not claims:
-            answer = f"not found: no {question.searched} in {files} files"
+            answer = f"not found: no {question.searched} in {len(system.readings)} files"
             found.append({
                 "id": question.id, "topic": question.topic, "question": question.text, "answer": answer,
                 "found": False, "searched": question.searched, "evidence": [], "confidence": "derived",
             })  # fmt: skip
             continue
         for number, group in enumerate(groups_of(claims)[:MAX_ANSWERS], 1):
-            places: list[Location] = [claim.evidence[i] for i in range(4) for claim in group if i < len(claim.evidence)]
+            where: list[Location] = [claim.evidence[i] for i in range(4) for claim in group if i < len(claim.evidence)]
             found.append({
                 "id": f"{question.id}.{number}", "topic": question.topic, "question": question.text,
                 "answer": ". ".join(claim.value for claim in group)[:MAX_ANSWER], "found": True,
-                "evidence": evidence(*places), "confidence": "derived",
+                "evidence": places.evidence(*where), "confidence": "derived",
             })  # fmt: skip
     return found
+
+
+def answer_of(question: Question, system: System) -> list[Claim]:
+    """The claims that answer a question; a fault is told in their place."""
+    before = len(system.faults)
+    with part(f"the answer to {question.text!r}", system.faults):
+        return different(question.claims(system))
+    return [Claim("missing", fault.text, ()) for fault in system.faults[before:]]
 
 
 def different(claims: Iterable[Claim]) -> list[Claim]:

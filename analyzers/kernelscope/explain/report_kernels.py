@@ -17,6 +17,7 @@ from kernelscope.explain.cuda_card import kernel_card as cuda_card
 from kernelscope.explain.document import Card, Line
 from kernelscope.explain.report_places import Json, Places, Texts
 from kernelscope.explain.triton_card import kernel_card as triton_card
+from kernelscope.faults import part
 from kernelscope.kernels.cuda.kernels import Kernels as CudaKernels
 from kernelscope.kernels.triton.kernel_facts import kernel_facts
 from kernelscope.kernels.triton.kernel_runs import KernelRuns
@@ -81,10 +82,11 @@ class Kernels:
             for path in _central(system, suffixes):
                 if count >= most:
                     break
-                found = self._of_file(path, places)
-                count += found.count
-                tiling += found.tiling
-                memory += found.memory
+                with part(f"kernels of {places.path(Path(path))}", system.faults):
+                    found = self._of_file(path, places)
+                    count += found.count
+                    tiling += found.tiling
+                    memory += found.memory
         self._kept.flush()
         self._kept.forget()
         return tiling, memory

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 
+from kernelscope.explain.report_layout import Layout, Rows, claims_about, steps_of
 from kernelscope.explain.report_places import Json, Places
 from kernelscope.serving.parameters import Parameter
-from kernelscope.serving.procedures import Procedure
 from kernelscope.serving.processes import Started
 from kernelscope.serving.registries import Registry
 from kernelscope.serving.sections import words
@@ -48,33 +48,6 @@ ROLES: tuple[tuple[str, frozenset[str]], ...] = (
     ("worker", frozenset({"worker", "runner", "rank"})),
     ("metrics", frozenset({"metrics", "monitor"})),
 )
-
-
-def serving(system: System, places: Places) -> Json:
-    """The section; its lists are empty where nothing in the files speaks of them."""
-    sections = {name: _section(system, places, name) for name in DECLARED if name not in ("topology", "metrics")}
-    lifecycle = _lifecycle(system, places)
-    metrics = _metrics(system, places)
-    return {"topology": _topology(system, places), "lifecycle": lifecycle, **sections, "metrics": metrics}
-
-
-def _section(system: System, places: Places, name: str) -> list[Json]:
-    rows = places.claims(system.about(f"serving.{name}"), MOST_CLAIMS)
-    rows += [_parameter_claim(p, places) for p in declared(system, name)[:MOST_PARAMETERS]]
-    rows += [_registry_claim(r, places) for r in system.registries if _concerns(name, r) and not _is_aside(system, r)]
-    return rows + steps(system, places, f"serving.{name}")
-
-
-def steps(system: System, places: Places, section: str, most: int = MOST_PROCEDURES) -> list[Json]:
-    """The functions that belong to a section, those that fit best first."""
-    found = (p for p in system.procedures if p.section == section)
-    ranked = sorted(found, key=lambda p: _importance(system, p))
-    return [places.procedure(p) for p in ranked[:most]]
-
-
-def _importance(system: System, p: Procedure) -> tuple[int, int]:
-    """What fits the section, does much and is used by many files comes first."""
-    return (-p.weight * min(p.size, 30) * (2 + system.weight(p.evidence[0].path)), -p.size)
 
 
 TELLING = 3
@@ -140,28 +113,28 @@ def _registry_claim(registry: Registry, places: Places) -> Json:
     return {"name": registry.name, "value": said[:1_500], "evidence": evidence}
 
 
-def _topology(system: System, places: Places) -> Json:
-    asides = [s for s in system.started if not system.is_aside(s.location.path)]
-    return {
-        "processes": [_process(s, places) for s in asides[:MOST_ROWS]],
-        "channels": [
-            {
-                "from": ", ".join(link.senders) or ("" if link.receivers else link.channel.where),
-                "to": ", ".join(link.receivers),
-                "transport": link.channel.transport, "pattern": link.pattern,
-                "address": link.channel.address or link.channel.name, "value": link.text,
-                "evidence": places.evidence(*link.evidence),
-            }
-            for link in system.links[:MOST_ROWS]
-        ],
-        "routes": [
-            {"name": f"{r.method} {r.path}", "value": f"served by {r.handler}", "evidence": places.evidence(r.location)}
-            for r in [r for r in system.routes if not system.is_aside(r.location.path)][:MOST_ROWS]
-        ],
-        "addresses": places.claims(system.about("serving.topology.addresses"), MOST_CLAIMS),
-        "parameters": [_parameter_claim(p, places) for p in declared(system, "topology")[:MOST_PARAMETERS]],
-        "steps": steps(system, places, "serving.topology"),
-    }  # fmt: skip
+def _section(name: str) -> Rows:
+    """Claims, settings, registries and steps of a section."""
+
+    def rows(system: System, places: Places) -> list[Json]:
+        found = places.claims(system.about(f"serving.{name}"), MOST_CLAIMS)
+        found += _settings(name)(system, places)
+        found += [
+            _registry_claim(r, places) for r in system.registries if _concerns(name, r) and not _is_aside(system, r)
+        ]
+        return found + steps_of(f"serving.{name}", MOST_PROCEDURES)(system, places)
+
+    return rows
+
+
+def _settings(name: str) -> Rows:
+    """The parameters of a section."""
+    return lambda system, places: [_parameter_claim(p, places) for p in declared(system, name)[:MOST_PARAMETERS]]
+
+
+def _processes(system: System, places: Places) -> list[Json]:
+    started = [s for s in system.started if not system.is_aside(s.location.path)]
+    return [_process(s, places) for s in started[:MOST_ROWS]]
 
 
 def _process(s: Started, places: Places) -> Json:
@@ -177,7 +150,28 @@ def _process(s: Started, places: Places) -> Json:
     }
 
 
-def _lifecycle(system: System, places: Places) -> Json:
+def _channels(system: System, places: Places) -> list[Json]:
+    return [
+        {
+            "from": ", ".join(link.senders) or ("" if link.receivers else link.channel.where),
+            "to": ", ".join(link.receivers),
+            "transport": link.channel.transport, "pattern": link.pattern,
+            "address": link.channel.address or link.channel.name, "value": link.text,
+            "evidence": places.evidence(*link.evidence),
+        }
+        for link in system.links[:MOST_ROWS]
+    ]  # fmt: skip
+
+
+def _routes(system: System, places: Places) -> list[Json]:
+    served = [r for r in system.routes if not system.is_aside(r.location.path)]
+    return [
+        {"name": f"{r.method} {r.path}", "value": f"served by {r.handler}", "evidence": places.evidence(r.location)}
+        for r in served[:MOST_ROWS]
+    ]
+
+
+def _states(system: System, places: Places) -> list[Json]:
     used = {transition.enum for transition in system.transitions}
     states: list[Json] = []
     for registry in system.registries:
@@ -185,18 +179,17 @@ def _lifecycle(system: System, places: Places) -> Json:
             members = ", ".join(entry.key for entry in registry.entries)
             evidence = places.evidence(registry.location, *(e.location for e in registry.entries))
             states.append({"name": f"{registry.name} states", "value": members, "evidence": evidence})
-    transitions = [
+    return states
+
+
+def _transitions(system: System, places: Places) -> list[Json]:
+    return [
         {
             "to": x.state, "when": f"in {x.where}" + (f" if {x.condition}" if x.condition else ""),
             "evidence": places.evidence(x.location, symbol=x.where),
         }
-        for x in system.transitions
+        for x in system.transitions[:MOST_ROWS]
     ]  # fmt: skip
-    return {
-        "states": states,
-        "transitions": transitions[:MOST_ROWS],
-        "steps": steps(system, places, "serving.lifecycle"),
-    }
 
 
 def _metrics(system: System, places: Places) -> list[Json]:
@@ -207,3 +200,22 @@ def _metrics(system: System, places: Places) -> list[Json]:
         }
         for m in list(system.metrics)[: 2 * MOST_ROWS]
     ]  # fmt: skip
+
+
+SERVING: Layout = {
+    "topology": {
+        "processes": _processes,
+        "channels": _channels,
+        "routes": _routes,
+        "addresses": claims_about("serving.topology.addresses", MOST_CLAIMS),
+        "parameters": _settings("topology"),
+        "steps": steps_of("serving.topology", MOST_PROCEDURES),
+    },
+    "lifecycle": {
+        "states": _states,
+        "transitions": _transitions,
+        "steps": steps_of("serving.lifecycle", MOST_PROCEDURES),
+    },
+    **{name: _section(name) for name in DECLARED if name not in ("topology", "metrics")},
+    "metrics": _metrics,
+}

@@ -12,9 +12,10 @@ from pathlib import Path
 
 from kernelscope.explain.cache_pictures import batch_timeline, block_table, radix_tree
 from kernelscope.explain.document import Block, Document, Heading, Line, Paragraph, Table
-from kernelscope.explain.faq import QUESTIONS, Question, different, groups_of
+from kernelscope.explain.faq import QUESTIONS, Question, answer_of, groups_of
 from kernelscope.explain.report_serving import declared
 from kernelscope.explain.system_pictures import sharding_map, state_diagram, topology
+from kernelscope.faults import part
 from kernelscope.results import Location, Target, UserError, ViewOptions
 from kernelscope.serving.claims import Claim
 from kernelscope.serving.parallel import WORDS
@@ -52,10 +53,10 @@ def files_around(workspace: Workspace, path: Path) -> tuple[Path, list[str]]:
     root = Path(workspace.files.root_of(str(path)) or path.parent)
     paths = [entry.path for entry in workspace.files.walk()]
     folder = root
-    for part in path.parent.relative_to(root).parts if path.is_relative_to(root) else ():
+    for name in path.parent.relative_to(root).parts if path.is_relative_to(root) else ():
         if len(paths) <= MOST_FILES:
             break
-        folder = folder / part
+        folder = folder / name
         paths = [p for p in paths if p.startswith(str(folder) + os.sep)]
     return folder, paths
 
@@ -65,24 +66,43 @@ def files_around(workspace: Workspace, path: Path) -> tuple[Path, list[str]]:
 
 def serving_blocks(system: System, options: ViewOptions) -> Iterator[Block]:
     """Topology, request states, scheduling, batching, caches, metrics: pictures, then what shows them."""
-    found = [*_topology(system), *_lifecycle(system)]
+    yield from whole("topology", _topology(system), system)
+    yield from whole("request lifecycle", _lifecycle(system), system)
     for title, name in SECTIONS:
-        claims = system.about(f"serving.{name}")
-        settings = declared(system, name)
-        if claims or settings:
-            found.append(Heading(title))
-            if name in PICTURES and (picture := PICTURES[name](system)) is not None:
-                found.append(picture)
-            if claims:
-                found.append(_claims(claims))
-            if settings:
-                found.append(_settings(settings))
+        yield from whole(title, _section(system, title, name), system)
+    yield from whole("metrics", _metrics(system), system)
+
+
+def whole(name: str, blocks: Iterable[Block], system: System) -> Iterator[Block]:
+    """The blocks of a part, up to a fault, which is told after them."""
+    found: list[Block] = []
+    before = len(system.faults)
+    with part(name, system.faults):
+        found.extend(blocks)
+    yield from found
+    yield from (Paragraph((Line(fault.text),)) for fault in system.faults[before:])
+
+
+def _section(system: System, title: str, name: str) -> Iterator[Block]:
+    claims = system.about(f"serving.{name}")
+    settings = declared(system, name)
+    if not claims and not settings:
+        return
+    yield Heading(title)
+    if name in PICTURES and (picture := PICTURES[name](system)) is not None:
+        yield picture
+    if claims:
+        yield _claims(claims)
+    if settings:
+        yield _settings(settings)
+
+
+def _metrics(system: System) -> Iterator[Block]:
     metrics = list(system.metrics)[:MOST_ROWS]
     if metrics:
-        found.append(Heading("Metrics"))
+        yield Heading("Metrics")
         rows = tuple((Line(m.name, m.location), Line(m.kind), Line(m.measures)) for m in metrics)
-        found.append(Table(("Metric", "Type", "Measures"), rows))
-    yield from found
+        yield Table(("Metric", "Type", "Measures"), rows)
 
 
 PICTURES = {"kv_cache": block_table, "prefix_cache": radix_tree, "batching": batch_timeline}
@@ -146,7 +166,13 @@ def _settings(parameters: list[Parameter]) -> Table:
 
 
 def distributed_blocks(system: System, options: ViewOptions) -> Iterator[Block]:
-    """Sharded layers as a map, collectives as a table, groups and settings."""
+    """Sharded layers as a map, collectives as a table, groups and plans."""
+    yield from whole("sharded layers", _sharded(system), system)
+    yield from whole("collectives", _collectives(system), system)
+    yield from whole("plans and groups", _plans(system), system)
+
+
+def _sharded(system: System) -> Iterator[Block]:
     picture = sharding_map(system)
     if picture is not None:
         yield Heading("Sharded layers")
@@ -163,6 +189,9 @@ def distributed_blocks(system: System, options: ViewOptions) -> Iterator[Block]:
                 for layer in system.layers[:MOST_ROWS]
             ),
         )
+
+
+def _collectives(system: System) -> Iterator[Block]:
     collectives = [c for c in system.collectives if not system.is_aside(c.location.path)]
     if collectives:
         yield Heading("Collectives")
@@ -177,6 +206,9 @@ def distributed_blocks(system: System, options: ViewOptions) -> Iterator[Block]:
             for c in collectives[:MOST_ROWS]
         ]
         yield Table(("Collective", "Tensor", "After", "Condition", "Overlap"), tuple(rows))
+
+
+def _plans(system: System) -> Iterator[Block]:
     for title, section in (("Plans", "distributed.sharding"), ("Process groups", "distributed.groups")):
         claims = [c for c in system.about(section) if section.endswith("groups") or c.name == "TP plan"]
         if claims:
@@ -196,7 +228,7 @@ def faq_blocks(system: System, options: ViewOptions) -> Iterator[Block]:
         yield Heading(topic.replace("_", " ").capitalize())
         for question in questions:
             lines = [Line(question.text)]
-            claims = different(question.claims(system))
+            claims = answer_of(question, system)
             for group in groups_of(claims)[:1]:
                 lines += [Line(f"  • {claim.value}", _place(claim)) for claim in group]
             if not claims:
@@ -210,6 +242,20 @@ def _place(claim: Claim) -> Location | None:
 
 def report_blocks(system: System, options: ViewOptions) -> Iterator[Block]:
     """Configuration, constraints, serving, distribution, order and synchronisation, and the FAQ on one page."""
+    yield from whole("configuration", _configuration(system), system)
+    yield from whole("constraints", _constraints(system), system)
+    yield from serving_blocks(system, options)
+    yield from distributed_blocks(system, options)
+    for title, section in REPORTED:
+        claims = system.about(section)
+        if claims:
+            yield Heading(title)
+            yield _claims(claims)
+    yield Heading("Technical FAQ")
+    yield from faq_blocks(system, options)
+
+
+def _configuration(system: System) -> Iterator[Block]:
     settings = [p for p in system.parameters if p.kind in ("field", "option", "environment") and p.expression]
     if settings:
         yield Heading("Configuration")
@@ -220,6 +266,9 @@ def report_blocks(system: System, options: ViewOptions) -> Iterator[Block]:
                 for p in settings[: 2 * MOST_ROWS]
             ),
         )
+
+
+def _constraints(system: System) -> Iterator[Block]:
     constraints = [c for c in system.constraints if not system.is_aside(c.location.path)][:MOST_ROWS]
     if constraints:
         yield Heading("Constraints")
@@ -228,15 +277,6 @@ def report_blocks(system: System, options: ViewOptions) -> Iterator[Block]:
             for c in constraints
         )
         yield Paragraph(tuple(rows))
-    yield from serving_blocks(system, options)
-    yield from distributed_blocks(system, options)
-    for title, section in REPORTED:
-        claims = system.about(section)
-        if claims:
-            yield Heading(title)
-            yield _claims(claims)
-    yield Heading("Technical FAQ")
-    yield from faq_blocks(system, options)
 
 
 REPORTED = (

@@ -8,14 +8,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 from kernelscope.results import Span
+from kernelscope.serving.c_functions import CSource
 from kernelscope.serving.claims import Claim
 from kernelscope.serving.parameters import Parameter
 from kernelscope.serving.registries import MAX_ENTRIES, Entry, Registry
-from kernelscope.syntax.text import SourceText
-from kernelscope.workspace.cuda_facts import blank_noise
 
 LONGEST_DEFINE = 40
 _DIRECTIVE = re.compile(rb"(?m)^[ \t]*#[ \t]*(ifdef|ifndef|if|elif|else|endif)\b((?:[^\n\\]|\\\r?\n|\\.)*)")
@@ -30,12 +28,12 @@ _NUMBER = re.compile(r"-?(?:0[xX][0-9a-fA-F]+|\d+(?:\.\d*)?(?:[eE][-+]?\d+)?)[uU
 _ARITHMETIC = re.compile(r"(?:[A-Z_][A-Z0-9_]*+|\d[\w.]*+|<<|[-+*/()%\s])++")
 
 
-def c_constants(path: Path, text: SourceText) -> Iterator[Parameter]:
+def c_constants(source: CSource) -> Iterator[Parameter]:
     """The constants of a file, in the order of their names' first appearance."""
+    text = source.text
     conditions = _Conditions(text.data)
     found: dict[str, list[tuple[Parameter, str]]] = {}
-    code = blank_noise(text.data)
-    for kind, pattern, data, group in (("define", _DEFINE, text.data, 1), ("constant", _CONSTANT, code, 2)):
+    for kind, pattern, data, group in (("define", _DEFINE, text.data, 1), ("constant", _CONSTANT, source.code, 2)):
         for match in pattern.finditer(data):
             raw = text.data[match.start(group + 1) : match.end(group + 1)]
             expression = " ".join(raw.split(b"//")[0].split(b"/*")[0].decode("utf-8", "replace").split())
@@ -47,7 +45,7 @@ def c_constants(path: Path, text: SourceText) -> Iterator[Parameter]:
             if not is_known or expression.startswith(("__attribute__", "extern")):
                 continue
             name = match[group].decode("utf-8", "replace")
-            where = text.location(path, Span(match.start(group), match.end(group + 1)))
+            where = text.location(source.path, Span(match.start(group), match.end(group + 1)))
             p = Parameter(name, "", kind, expression, where, value)
             found.setdefault(name, []).append((p, conditions.around(match.start(group))))
     for rows in found.values():
@@ -93,9 +91,9 @@ class _Conditions:
         return " and ".join(said for start, end, said in self._spans if start <= offset < end)
 
 
-def c_enums(path: Path, text: SourceText) -> Iterator[Registry]:
+def c_enums(source: CSource) -> Iterator[Registry]:
     """Enums with their members' numbers, those that follow from the order as well."""
-    code = blank_noise(text.data)
+    code = source.code
     for match in _ENUM.finditer(code):
         entries: list[Entry] = []
         following: int | None = 0
@@ -103,10 +101,10 @@ def c_enums(path: Path, text: SourceText) -> Iterator[Registry]:
             given = member[2].decode("utf-8", "replace").strip() if member[2] else ""
             value = number(given) if given else following
             following = value + 1 if isinstance(value, int) else None
-            where = text.location(path, Span(member.start(1), member.end(1)))
+            where = source.text.location(source.path, Span(member.start(1), member.end(1)))
             entries.append(Entry(member[1].decode("utf-8", "replace"), given or str(value), where))
         if len(entries) >= 2:
-            where = text.location(path, Span(match.start(1), match.end(1)))
+            where = source.text.location(source.path, Span(match.start(1), match.end(1)))
             yield Registry(match[1].decode("utf-8", "replace"), "enum", tuple(entries[:MAX_ENTRIES]), where)
 
 

@@ -8,14 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from kernelscope.results import Location, Span
+from kernelscope.serving.c_functions import CSource
 from kernelscope.serving.claims import MAX_SOURCE, PythonSource, literal
 from kernelscope.serving.guards import last_name
 from kernelscope.serving.parameters import FIELD_CALLS
 from kernelscope.syntax.python import tree as t
-from kernelscope.syntax.text import SourceText
 
 _NEGATED = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">", "in": "not in", "not in": "in",
             "is": "is not", "is not": "is"}  # fmt: skip
@@ -215,8 +214,9 @@ _C_CHECK = re.compile(rb"\b(static_assert|assert|TORCH_CHECK\w*|[A-Z][A-Z0-9_]*C
 _C_OPERATOR = re.compile(r"[<>=!]=|[<>%&]")
 
 
-def c_constraints(path: Path, text: SourceText) -> Iterator[Constraint]:
+def c_constraints(source: CSource) -> Iterator[Constraint]:
     """`static_assert`, `assert` and check macros of a C++ or CUDA file whose first argument compares something."""
+    text = source.text
     for match in _C_CHECK.finditer(text.data):
         line = text.line_bytes(text.line_of(match.start()))
         if line.lstrip().startswith((b"#", b"//")):
@@ -231,7 +231,7 @@ def c_constraints(path: Path, text: SourceText) -> Iterator[Constraint]:
         names = tuple(dict.fromkeys(re.findall(r"[A-Za-z_]\w*", condition)))
         message = " ".join(" ".join(a for a in arguments[1:] if '"' in a).replace('"', "").split())
         by = {b"static_assert": "static_assert", b"assert": "assert"}.get(match[1], "check_macro")
-        where = text.location(path, Span(match.start(), match.end()))
+        where = text.location(source.path, Span(match.start(), match.end()))
         yield Constraint(condition, _kind(condition, operators), names, by, message[:MAX_SOURCE], "", where)
 
 

@@ -1,14 +1,17 @@
 """What one file says of a system: plain records without trees, so that they can be kept and joined with others.
 
-A pure function of the file's bytes; what needs several files is decided in `system`.
+A pure function of the file's bytes; what needs several files is decided in `system`. A fault in one recogniser costs
+what it would have told of the file.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
+from kernelscope.faults import Fault, part
 from kernelscope.serving import (
     batches,
     caches,
@@ -56,6 +59,8 @@ from kernelscope.serving.weights import shared_weights
 from kernelscope.syntax.python import tree as t
 
 FRAMEWORKS = {"torch": "pytorch", "triton": "triton", "jax": "jax", "cutlass": "cute", "tilelang": "tilelang"}
+Source = TypeVar("Source")
+Record = TypeVar("Record")
 Finder = Callable[[PythonSource], Iterable[Claim]]
 FINDERS: tuple[tuple[str, Finder], ...] = (
     ("config", presets),
@@ -149,6 +154,16 @@ class Reading:
     plans: list[sharding.Plan] = field(default_factory=list[sharding.Plan])
     claims: dict[str, list[Claim]] = field(default_factory=dict[str, list[Claim]])
 
+    faults: list[Fault] = field(default_factory=list[Fault])
+    """What could not be told of the file."""
+
+    def told(self, of: Callable[[Source], Iterable[Record]], source: Source) -> list[Record]:
+        """What a recogniser tells; up to its fault where it has one."""
+        found: list[Record] = []
+        with part(f"{of.__module__.rpartition('.')[2]} of {self.path.name}", self.faults):
+            found.extend(of(source))
+        return found
+
     def add(self, section: str, claims: Iterable[Claim]) -> None:
         self.claims.setdefault(section, []).extend(claims)
 
@@ -156,45 +171,39 @@ class Reading:
 def read_python(source: PythonSource) -> Reading:
     """The records of one Python file."""
     reading = Reading(source.path, source.aside, source.text.line_count, _frameworks(source), _imports(source))
-    reading.scripts += [
-        Claim(source.path.name, "script", (source.at(statement),))
-        for statement in source.module.body
-        if isinstance(statement, t.If) and "__main__" in source.quote(statement.test)
-    ]
+    reading.scripts += reading.told(_scripts, source)
     reading.has_kernels = any(_is_jit(d) for scope in source.module.functions() for d in scope.node.decorator_list)
-    reading.parameters += parameters(source)
-    reading.stores += stored(source)
-    reading.constraints += constraints(source)
-    reading.registries += registries(source)
-    reading.collectives += collectives(source)
-    reading.wrapped += wrapped_collectives(source)
-    reading.started += started(source)
-    reading.launchers += launchers(source)
-    reading.targets += targets(source)
-    reading.channels += channels(source)
-    reading.uses += uses(source)
-    reading.routes += routes(source)
-    reading.metrics += metrics(source)
-    reading.transitions += lifecycle.initial_states(source)
-    reading.transitions += lifecycle.transitions(source)
-    reading.procedures += procedures(source)
-    reading.syncs += syncs(source)
-    reading.numberings += numberings(source)
-    reading.natives += bindings(source)
-    reading.loaders += loaders(source)
-    reading.sharded += sharding.sharded(source)
-    reading.made += sharding.made(source)
-    reading.plans += sharding.plans(source)
-    reading.add("serving.topology.addresses", endpoints.endpoints(reading.parameters))
-    for queue in queues.queues(source):
-        if queue.holds_ids:
-            reading.add("serving.kv_cache", queues.free_list_claims(queue))
-        else:
-            reading.add("serving.scheduling", queues.service_claims(queue))
-    for section, find in FINDERS:
-        reading.add(section, find(source))
-    for section, claim in (*layers.orders(source), *stacks(source)):
+    reading.parameters += reading.told(parameters, source)
+    reading.stores += reading.told(stored, source)
+    reading.constraints += reading.told(constraints, source)
+    reading.registries += reading.told(registries, source)
+    reading.collectives += reading.told(collectives, source)
+    reading.wrapped += reading.told(wrapped_collectives, source)
+    reading.started += reading.told(started, source)
+    reading.launchers += reading.told(launchers, source)
+    reading.targets += reading.told(targets, source)
+    reading.channels += reading.told(channels, source)
+    reading.uses += reading.told(uses, source)
+    reading.routes += reading.told(routes, source)
+    reading.metrics += reading.told(metrics, source)
+    reading.transitions += reading.told(lifecycle.initial_states, source)
+    reading.transitions += reading.told(lifecycle.transitions, source)
+    reading.procedures += reading.told(procedures, source)
+    reading.syncs += reading.told(syncs, source)
+    reading.numberings += reading.told(numberings, source)
+    reading.natives += reading.told(bindings, source)
+    reading.loaders += reading.told(loaders, source)
+    reading.sharded += reading.told(sharding.sharded, source)
+    reading.made += reading.told(sharding.made, source)
+    reading.plans += reading.told(sharding.plans, source)
+    reading.add("serving.topology.addresses", reading.told(endpoints.endpoints, reading.parameters))
+    for section, claim in reading.told(_queue_claims, source):
         reading.add(section, [claim])
+    for section, find in FINDERS:
+        reading.add(section, reading.told(find, source))
+    for find_with_section in (layers.orders, stacks):
+        for section, claim in reading.told(find_with_section, source):
+            reading.add(section, [claim])
     return reading
 
 
@@ -203,20 +212,38 @@ def read_c(source: CSource) -> Reading:
     path, text = source.path, source.text
     reading = Reading(path, source.aside, text.line_count, ("cuda" if path.suffix in (".cu", ".cuh") else "cpp",))
     reading.has_kernels = any(function.is_kernel for function in source.functions)
-    reading.parameters += c_constants(path, text)
-    reading.registries += c_enums(path, text)
-    reading.constraints += c_constraints(path, text)
-    reading.parameters += c_settings(source)
-    reading.collectives += c_collectives(source)
-    reading.procedures += c_procedures(source)
-    reading.syncs += c_syncs(source)
-    reading.numberings += c_numberings(reading.parameters, reading.registries)
-    reading.natives += c_bindings(source)
-    reading.add("config", c_tables(source))
-    reading.add("memory_access", recomputed(source))
-    for section, claim in algorithms(source):
+    reading.parameters += reading.told(c_constants, source)
+    reading.registries += reading.told(c_enums, source)
+    reading.constraints += reading.told(c_constraints, source)
+    reading.parameters += reading.told(c_settings, source)
+    reading.collectives += reading.told(c_collectives, source)
+    reading.procedures += reading.told(c_procedures, source)
+    reading.syncs += reading.told(c_syncs, source)
+    reading.numberings += reading.told(_c_numberings, reading)
+    reading.natives += reading.told(c_bindings, source)
+    reading.add("config", reading.told(c_tables, source))
+    reading.add("memory_access", reading.told(recomputed, source))
+    for section, claim in reading.told(algorithms, source):
         reading.add(section, [claim])
     return reading
+
+
+def _scripts(source: PythonSource) -> Iterator[Claim]:
+    for statement in source.module.body:
+        if isinstance(statement, t.If) and "__main__" in source.quote(statement.test):
+            yield Claim(source.path.name, "script", (source.at(statement),))
+
+
+def _queue_claims(source: PythonSource) -> Iterator[tuple[str, Claim]]:
+    for queue in queues.queues(source):
+        if queue.holds_ids:
+            yield from (("serving.kv_cache", claim) for claim in queues.free_list_claims(queue))
+        else:
+            yield from (("serving.scheduling", claim) for claim in queues.service_claims(queue))
+
+
+def _c_numberings(reading: Reading) -> Iterator[Numbering]:
+    return c_numberings(reading.parameters, reading.registries)
 
 
 def _is_jit(decorator: t.Expr) -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from kernelscope.faults import Fault, part
 from kernelscope.results import IndexProgress
 from kernelscope.serving.c_functions import CSource
 from kernelscope.serving.claims import PythonSource
@@ -52,18 +53,22 @@ class Readings:
     ) -> System:
         """The facts of `paths`, which are source files of the workspace."""
         found: list[Reading] = []
+        faults: list[Fault] = []
         ordered = sorted(paths)
         for done, path in enumerate(ordered):
             if cancelled():
                 break
             if progress is not None and done % 50 == 0:
                 progress(IndexProgress(done, len(ordered), "reading the system"))
-            reading = self._reading(path)
-            if reading is not None:
-                found.append(reading)
+            with part(path, faults):
+                reading = self._reading(path)
+                if reading is not None:
+                    found.append(reading)
         self._on_disk.flush()
         self._on_disk.forget()
-        return join(found)
+        system = join(found)
+        system.faults += faults
+        return system
 
     def _reading(self, path: str) -> Reading | None:
         version = self._workspace.files.version(path)
@@ -88,8 +93,8 @@ class Readings:
             return None
 
     def _keep(self, path: str, version: Version | None, reading: Reading | None) -> None:
-        """Leaves a reading for the next run; what cannot be written, such as huge numbers, is read again then."""
-        if reading is None:
+        """Leaves a reading for the next run, which reads again what has faults or cannot be written, such as inf."""
+        if reading is None or reading.faults:
             return
         try:
             self._on_disk.put(path, version, _encoder.encode(reading))

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 
+from kernelscope.faults import Fault, part
 from kernelscope.results import Location
 from kernelscope.serving.bindings import Loader, Native
 from kernelscope.serving.channels import Channel, Link, links
@@ -48,6 +49,8 @@ class System:
     transitions: list[Transition] = field(default_factory=list[Transition])
     layers: list[Layer] = field(default_factory=list[Layer])
     claims: dict[str, list[Claim]] = field(default_factory=dict[str, list[Claim]])
+    faults: list[Fault] = field(default_factory=list[Fault])
+    """What could not be told of the system as a whole; readings hold what could not be told of their files."""
     _weights: dict[Path, int] = field(default_factory=dict[Path, int], repr=False)
 
     def about(self, section: str) -> list[Claim]:
@@ -213,20 +216,27 @@ def join(readings: list[Reading]) -> System:
         for section, claims in reading.claims.items():
             system.claims.setdefault(section, []).extend(claims)
     system.transitions = states_only(system.transitions)
-    native = [n for r in readings if r.path.suffix not in PYTHON_SUFFIXES for n in r.numberings]
-    python = [n for r in readings if r.path.suffix in PYTHON_SUFFIXES for n in r.numberings]
-    system.claims.setdefault("units_of_work", []).extend(numbering_claims(python, native))
+    with part("numbers of kinds of work", system.faults):
+        system.claims.setdefault("units_of_work", []).extend(_numbered(readings))
     wrappers = {c.where.rpartition(".")[2] for c in system.collectives}
     for reading in readings:
         system.collectives += _reaching(reading.wrapped, wrappers)
-    system.layers = sharded_layers(
-        (c for r in readings for c in r.sharded), (m for r in readings for m in r.made), system.collectives
-    )
-    system.claims.setdefault("distributed.sharding", []).extend(layer_claims(system.layers))
-    system.claims["distributed.sharding"] += plan_claims(system.plans)
+    with part("sharded layers", system.faults):
+        system.layers = sharded_layers(
+            (c for r in readings for c in r.sharded), (m for r in readings for m in r.made), system.collectives
+        )
+        system.claims.setdefault("distributed.sharding", []).extend(layer_claims(system.layers))
+        system.claims["distributed.sharding"] += plan_claims(system.plans)
     for section, claims in system.claims.items():
         claims.sort(key=lambda claim: -_rank(system, section, claim))
     return system
+
+
+def _numbered(readings: list[Reading]) -> Iterator[Claim]:
+    """What numbers kinds of work have, in Python and in C++."""
+    native = [n for r in readings if r.path.suffix not in PYTHON_SUFFIXES for n in r.numberings]
+    python = [n for r in readings if r.path.suffix in PYTHON_SUFFIXES for n in r.numberings]
+    return numbering_claims(python, native)
 
 
 def _rank(system: System, section: str, claim: Claim) -> int:

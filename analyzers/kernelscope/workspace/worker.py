@@ -7,7 +7,6 @@ whole batch, because a busy parent takes each message up late. Knows neither the
 from __future__ import annotations
 
 import ctypes
-import logging
 import os
 import signal
 import struct
@@ -17,6 +16,7 @@ from typing import BinaryIO
 
 import msgspec
 
+from kernelscope.faults import FAULTS, LOG
 from kernelscope.results import LeftOut
 from kernelscope.syntax.text import with_line_feeds
 from kernelscope.workspace.facts import FileFacts, Record, called_names, columns, encode
@@ -85,8 +85,8 @@ def facts_or_none(path: str, data: bytes) -> FileFacts | None:
     """The facts of a file, or None where the scanner itself fails: that costs this file only, and is logged."""
     try:
         return facts_of(path, data)
-    except (RecursionError, MemoryError, ValueError, LookupError, TypeError, AttributeError, AssertionError):
-        logging.getLogger(__name__).exception("the scan of %s failed", path)
+    except FAULTS:
+        LOG.exception("the scan of %s failed", path)
         return None
 
 

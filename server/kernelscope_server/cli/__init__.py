@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from io import TextIOWrapper
 
 from kernelscope_server.cli.arguments import parse
+from kernelscope_server.traces import traced_to_file
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -21,7 +22,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             stream.reconfigure(encoding="utf-8", errors="replace")
     options = parse(sys.argv[1:] if argv is None else argv)
     try:
-        return int(options.run(options) or 0)
+        with traced_to_file() as traces:
+            status = int(options.run(options) or 0)
+        if traces.count:
+            print(f"kernelscope: parts of the answer are missing; please report {traces.path}", file=sys.stderr)
+        return status
     except UserError as error:
         print(f"kernelscope: {error}", file=sys.stderr)
         return 2

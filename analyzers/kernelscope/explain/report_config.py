@@ -1,0 +1,68 @@
+"""The configuration section of a report: parameters with their effective values, and constraints.
+
+Settings come before what is merely fixed, and tests and examples last.
+"""
+
+from __future__ import annotations
+
+from kernelscope.explain.report_layout import Layout, claims_about
+from kernelscope.explain.report_places import Json, Places
+from kernelscope.explain.report_serving import importance
+from kernelscope.serving.constraints import Constraint
+from kernelscope.serving.parameters import Parameter
+from kernelscope.serving.system import System
+
+MOST_PARAMETERS = 520
+MOST_CONSTRAINTS = 300
+
+
+def _parameters(system: System, places: Places) -> list[Json]:
+    rows = sorted(
+        system.parameters,
+        key=lambda p: (system.is_aside(p.location.path), importance(p), -system.weight(p.location.path)),
+    )
+    return [_parameter(p, places) for p in rows[:MOST_PARAMETERS]]
+
+
+def _parameter(parameter: Parameter, places: Places) -> Json:
+    shown: Json = {"name": parameter.name, "owner": parameter.owner or "module", "value": parameter.value}
+    if parameter.expression:
+        shown["expression"] = parameter.expression
+    if parameter.choices:
+        shown["choices"] = list(parameter.choices)
+    if parameter.doc:
+        shown["purpose"] = parameter.doc
+    if parameter.overrides:
+        shown["effective"] = "; ".join(
+            f"{o.value} when {o.condition}" if o.condition else o.value for o in parameter.overrides
+        )
+        shown["overrides"] = [places.claim(o) for o in parameter.overrides[:3]]
+    lines = [parameter.location, *(e for o in parameter.overrides for e in o.evidence)]
+    return {**shown, "kind": parameter.kind, "evidence": places.evidence(*lines)}
+
+
+def _constraints(system: System, places: Places) -> list[Json]:
+    constraints = sorted(
+        system.constraints,
+        key=lambda c: (system.is_aside(c.location.path), c.kind in ("other", "shape"), -system.weight(c.location.path)),
+    )
+    alike: dict[tuple[str, str], list[Constraint]] = {}
+    for c in constraints:
+        alike.setdefault((c.condition, c.enforced_by), []).append(c)
+    return [_constraint(group, places) for group in list(alike.values())[:MOST_CONSTRAINTS]]
+
+
+def _constraint(group: list[Constraint], places: Places) -> Json:
+    """What several places demand in the same words, once."""
+    c = group[0]
+    return {
+        "condition": c.condition,
+        "kind": c.kind,
+        "subject": list(c.subjects[:2]),
+        "enforced_by": c.enforced_by,
+        **({"message": c.message} if c.message else {}),
+        "evidence": places.evidence(*(other.location for other in group), symbol=c.where),
+    }
+
+
+CONFIG: Layout = {"parameters": _parameters, "tables": claims_about("config"), "constraints": _constraints}

@@ -1,0 +1,67 @@
+"""The distribution section of a report: parallel sizes, collectives, sharded parameters, groups."""
+
+from __future__ import annotations
+
+from kernelscope.explain.report_layout import Layout, claims_about, steps_of
+from kernelscope.explain.report_places import Json, Places
+from kernelscope.serving.collectives import Collective
+from kernelscope.serving.parallel import strategies
+from kernelscope.serving.system import System
+
+MOST_COLLECTIVES = 100
+MOST_PARTS = 12
+
+
+def _strategies(system: System, places: Places) -> list[Json]:
+    found = strategies(p for p in system.parameters if not system.is_aside(p.location.path))
+    return [
+        {
+            "kind": kind, "supported": True,
+            "range": "; ".join(f"{p.owner}.{p.name} default {p.expression or 'none'}" for p in group[:4]),
+            "evidence": places.evidence(*(p.location for p in group)),
+        }
+        for kind, group in found.items()
+    ]  # fmt: skip
+
+
+def _collectives(system: System, places: Places) -> list[Json]:
+    ranked = sorted(system.collectives, key=lambda c: (system.is_aside(c.location.path), c.confidence != "derived"))
+    return [_collective(c, places) for c in ranked[:MOST_COLLECTIVES]]
+
+
+def _collective(c: Collective, places: Places) -> Json:
+    where = f"{c.where} ({c.call})"
+    row: Json = {
+        "primitive": c.primitive, "tensor": c.tensor, "group": c.group,
+        "after": f"{c.after} in {where}" if c.after else where, "phase": c.phase, "condition": c.condition,
+        "async": c.is_async,
+    }  # fmt: skip
+    if c.overlapped:
+        row["overlapped_with"] = c.overlapped
+    if c.confidence != "derived":
+        row["confidence"] = c.confidence
+    return {**row, "evidence": places.evidence(c.location, symbol=c.where)}
+
+
+def _sharded_params(system: System, places: Places) -> list[Json]:
+    rows: list[Json] = [
+        {
+            "param": f"{part.owner}.{part.attribute}", "axis": layer.divided, "style": layer.style,
+            "evidence": places.evidence(part.location, layer.location),
+        }
+        for layer in system.layers
+        if layer.style != "either"
+        for part in layer.parts[:MOST_PARTS]
+    ]  # fmt: skip
+    return rows[:MOST_COLLECTIVES]
+
+
+DISTRIBUTION: Layout = {
+    "strategies": _strategies,
+    "collectives": _collectives,
+    "sharding": claims_about("distributed.sharding"),
+    "sharded_params": _sharded_params,
+    "groups": claims_about("distributed.groups"),
+    "implementations": claims_about("distributed"),
+    "steps": steps_of("distributed"),
+}
