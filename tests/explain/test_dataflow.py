@@ -22,6 +22,9 @@ CASES = (
     (FIXTURES / "elements.py", "Mixed"),
     (FIXTURES / "elements.py", "Steps"),
     (FIXTURES / "elements.py", "Sum"),
+    (FIXTURES / "modulation.py", "Block"),
+    (FIXTURES / "modulation.py", "Mixer"),
+    (FIXTURES / "modulation.py", "Denoiser"),
     (FIXTURES / "serving.py", "ServedLayer"),
     (SAMPLE / "tinyllm" / "model.py", "DecoderLayer"),
 )

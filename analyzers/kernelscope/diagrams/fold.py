@@ -18,8 +18,8 @@ from kernelscope.diagrams.model import Border, Box, Edge, Graph, Group
 _ALIKE = 4
 """Siblings from which on the middle ones are left out."""
 _NUMBER = re.compile(r"\d+")
-_BREAKS = re.compile(r"(?<=[ ._/,(=])|(?<=[a-z0-9])(?=[A-Z])")
-"""Where a long name may go on in the next line."""
+_BREAKS = re.compile(r"(?<=[._,(=])|(?<=/)(?!/)|(?<=[a-z0-9])(?=[A-Z])")
+"""Where a word that is too long for a line may go on in the next one: not within `//`."""
 
 
 def close_groups(graph: Graph) -> Graph:
@@ -150,10 +150,13 @@ def with_short_lines(graph: Graph, width: int) -> Graph:
 
 
 def _broken(line: str, width: int) -> list[str]:
+    """A text in rows of at most `width` cells: words stay whole where a row has room for them."""
     rows, row = list[str](), ""
-    for part in filter(None, _BREAKS.split(line)):
-        if row and display_width((row + part).rstrip()) > width:
-            rows.append(row.rstrip())
-            row = ""
-        row += part
+    for word in re.findall(r"\S+\s*", line):
+        fits = display_width(word.rstrip()) <= width
+        for part in [word] if fits else filter(None, _BREAKS.split(word)):
+            if row and display_width((row + part).rstrip()) > width:
+                rows.append(row.rstrip())
+                row = ""
+            row += part
     return [short for text in [*rows, row] for short in wrap_cells(text, max(width, 8))]

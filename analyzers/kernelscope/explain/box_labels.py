@@ -13,12 +13,14 @@ from kernelscope.dims import Dim
 from kernelscope.explain.alternatives import alternatives
 from kernelscope.explain.dim_names import DimNames
 from kernelscope.explain.flow_boxes import Boxes
+from kernelscope.explain.flow_expressions import formula
 from kernelscope.interp.steps import Step, Test
 from kernelscope.interp.values import Choice, Instance, Value, as_size
 from kernelscope.ops import Module
 from kernelscope.patterns.flow import Node, Use
 from kernelscope.patterns.paths import ACTIVATIONS
 from kernelscope.patterns.pattern import Pattern
+from kernelscope.patterns.residuals import is_residual
 from kernelscope.results import Location, Span
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import DType, Tensor
@@ -31,6 +33,8 @@ SIGNS = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
 MAX_TEXT = 36
 MAX_CONDITION = 96
 MAX_UNNAMED = 24
+COUNTED = re.compile(r"^for \w+, (\w+|\([^()]*\)) in enumerate\((.*)\)$")
+"""A loop that counts its elements, too."""
 
 
 class BoxLabels:
@@ -74,24 +78,26 @@ class BoxLabels:
 
     # -- boxes -------------------------------------------------------------------------------------------
 
-    def lines(self, node: Node, residual: bool) -> tuple[str, ...]:
+    def lines(self, node: Node) -> tuple[str, ...]:
         """The title of a box, and what the source calls it below."""
         step, pattern = node.step, self.patterns.get(node)
         name = self.attribute(node)
         match step.kind:
             case "layer":
                 return _distinct(self._layer(step.target), name)
+            case "op" if node in self.choice.expressions and (rows := self._formula(node)):
+                return rows
             case "op":
-                operator = self._operator(node, residual)
+                operator = self._operator(node)
                 return (operator,) if pattern is None else (pattern.title, operator)
             case "choice":
                 return _distinct(name or "one of several")
             case _ if pattern is not None and pattern.kind == "cache":
-                return (pattern.title, name or self.text(step.path, step.span))
+                return (pattern.title, *([name] if name else self._written(node)))
             case "unfollowed":
                 return self._unfollowed(node, name)
             case "store":
-                return ("write", self.text(step.path, step.span))
+                return ("write", *self._written(node))
             case _ if pattern is not None and pattern.kind != "elementwise":
                 return _distinct(pattern.title, name)
             case _ if isinstance(step.target, Choice):
@@ -135,15 +141,24 @@ class BoxLabels:
         size = as_size(value)
         return self.names.size(size) if isinstance(size, Dim) else "?" if size is None else str(size)
 
-    def _operator(self, node: Node, residual: bool) -> str:
+    def _operator(self, node: Node) -> str:
         name = node.operator
-        if name == "add" and residual:
+        if is_residual(node):
             return "+ residual"
         if name in ("add", "sub", "mul", "div") and len(node.uses) == 1:
             return f"{SYMBOLS[name]} {self._other(node)}".strip()
         if name == "einsum" and node.step.args and isinstance(node.step.args[0], str):
             return f"einsum {node.step.args[0]}"
         return SYMBOLS.get(name) or NAMES.get(name) or name or node.step.name.rpartition(".")[2]
+
+    def _formula(self, node: Node) -> tuple[str, ...]:
+        """What an expression computes, in a few lines of the source, or nothing where it is longer."""
+        module = self.workspace.modules.module(node.step.path)
+        return formula(module.text.slice(node.step.span)) if module is not None else ()
+
+    def _written(self, node: Node) -> tuple[str, ...]:
+        """The part of a tensor that is written."""
+        return self._formula(node) or (self.text(node.step.path, node.step.span),)
 
     def _other(self, node: Node) -> str:
         """The operand that is no tensor, as the source spells it."""
@@ -216,9 +231,9 @@ class BoxLabels:
         outer = [n for n in node.ancestors() if n in self.choice.opened and n is not self.choice.flow.root]
         return list(dict.fromkeys(test for n in reversed([node, *outer]) for test in n.tests))
 
-    def test(self, test: Test, most: int = MAX_CONDITION) -> str:
-        """A condition in words; titles of frames have less room than notes, which are wrapped."""
-        text = self.text(test.path, test.span, most)
+    def test(self, test: Test) -> str:
+        """A condition in words."""
+        text = self.text(test.path, test.span, MAX_CONDITION)
         return f"if {text if test.holds else negated(text)}"
 
     def side_note(self, node: Node, use: Use) -> str:
@@ -241,10 +256,10 @@ class BoxLabels:
         """The title of a loop's frame, and how often it runs."""
         module = self.workspace.modules.module(loop.step.path)
         head = module.text.slice(loop.step.span).partition(":")[0] if module is not None else ""
-        head = re.sub(r"\bin enumerate\((.*)\)$", r"in \1", " ".join(head.split()))
+        head = COUNTED.sub(r"for \1 in \2", " ".join(head.split())).replace(" in self.", " in ")
         count = as_size(loop.step.count)
         title = head if head.startswith(("for ", "while ")) else self.attribute(loop.parent) if loop.parent else head
-        title = title if len(title) <= MAX_TEXT else title[: MAX_TEXT - 1] + "…"
+        title = title if len(title) <= MAX_CONDITION else title[: MAX_CONDITION - 1] + "…"
         return title or "loop", self.names.size(count) if isinstance(count, Dim) else ""
 
 

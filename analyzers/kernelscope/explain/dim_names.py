@@ -11,12 +11,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from kernelscope.dims import Dim, DimLike, dim, maximum, product, render, total
 from kernelscope.dims.monomial import Atom, Opaque
 from kernelscope.dims.polynomial import apply
-from kernelscope.dims.spelling import SEPARATOR, spelled
+from kernelscope.dims.spelling import SEPARATOR, is_of_dim, spelled
 from kernelscope.explain.document import Block, Line, Paragraph, Table
 from kernelscope.tensor import DType, Shape, Size, Tensor, Unknown
 
 PLAIN_LENGTH = 4
-NAMELESS = re.compile("_dim[0-9]")
+NAMELESS = re.compile(r"^(.+?)_(?:dim|size)([0-9]+)((?:_[0-9]+)*)$")
 """Sizes that the source does not name are called after the variable and the axis."""
 WEAK_WORDS = {"num", "n", "number", "of", "size", "dim", "total", "max"}
 """Words of a name that say little: a letter for them only where it is needed to tell names apart."""
@@ -25,22 +25,35 @@ WEAK_WORDS = {"num", "n", "number", "of", "size", "dim", "total", "max"}
 class DimNames:
     """Shapes as texts: numbers for what is bound, letters for long names."""
 
-    def __init__(self, shapes: Iterable[Shape], order: Sequence[str] = (), bindings: Mapping[str, int] | None = None):
-        bindings = bindings or {}
+    def __init__(
+        self,
+        shapes: Iterable[Shape],
+        order: Sequence[str] = (),
+        bindings: Mapping[str, int] | None = None,
+        called: Mapping[str, str] | None = None,
+    ) -> None:
+        """`called` are variables that hold sizes which have no name of their own."""
+        bindings, self._called = bindings or {}, called or {}
         names = dict.fromkeys(name for shape in shapes for name in settled_shape(shape).names())
         self.numbers: dict[str, DimLike] = dict(spelled(names, bindings))
         self.short: dict[str, str] = {}
         self._order = order
         taken = {n for n in names if len(n) <= PLAIN_LENGTH}
-        for name in names:
+        for name in sorted(names, key=is_of_dim):  # names of the source first
             if name not in self.numbers and len(name) > PLAIN_LENGTH:
-                self.short[name] = _abbreviation(name, taken)
+                word = self._word(name)
+                is_plain = len(word) <= PLAIN_LENGTH and word not in taken
+                self.short[name] = word if is_plain else _abbreviation(word, taken)
                 taken.add(self.short[name])
         self.numbers |= {name: bindings[s] for name, s in self.short.items() if s in bindings}
         self.renamed: dict[str, DimLike] = {n: dim(s) for n, s in self.short.items()} | self.numbers
         ranks = {name: index for index, name in enumerate(order)}
         by_rank = sorted(names, key=lambda n: -1 if len(n) <= PLAIN_LENGTH else ranks.get(n, len(ranks)))
         self.ranked = tuple(self.short.get(n, n) for n in by_rank)
+
+    def _word(self, name: str) -> str:
+        """What a size is called in the source: its name, or the variable that holds it."""
+        return self._called.get(name) or name.partition(SEPARATOR)[0]
 
     def size(self, size: Dim | Unknown) -> str:
         """One size."""
@@ -72,7 +85,7 @@ class DimNames:
     def legend(self, texts: Iterable[str]) -> list[str]:
         """`H = config.hidden_size`, for the letters that occur in the texts."""
         used = {word for text in texts for word in re.findall(r"[A-Za-z_]\w*", text)}
-        long = {short: name.partition(SEPARATOR)[0] for name, short in self.short.items() if short in used}
+        long = {short: _spelled_out(self._word(name)) for name, short in self.short.items() if short in used}
         return [f"{short} = {name}" for short, name in long.items() if short != name]
 
     def legend_of(self, *tables: Table) -> list[Block]:
@@ -107,13 +120,18 @@ def _settled_atom(atom: Atom) -> Dim:
     return apply(atom.op, args)
 
 
+def _spelled_out(name: str) -> str:
+    """`x.shape[1]` for the size that is called `x_dim1` for want of a name."""
+    nameless = NAMELESS.search(name)
+    return f"{nameless[1]}.shape[{nameless[2]}]" if nameless is not None and not nameless[3] else name
+
+
 def _abbreviation(name: str, taken: set[str]) -> str:
     """The first letters of a name's words, as few as tell it from those that are taken."""
-    last = name.partition(SEPARATOR)[0].rpartition(".")[2] or name
+    last = name.rpartition(".")[2] or name
     words = [w for w in re.split(r"[^A-Za-z0-9]+|(?<=[a-z])(?=[A-Z])", last) if w]
-    if NAMELESS.search(last):
-        variable, _, axis = last.rpartition("_dim")
-        return _untaken([_initials(variable.split("_")).lower() + axis, last], taken)
+    if (nameless := NAMELESS.search(last)) is not None:
+        return _untaken([_initials(nameless[1].split("_")).lower() + nameless[2] + nameless[3], last], taken)
     strong = [w for w in words if w.lower() not in WEAK_WORDS and not w.isdigit()] or words
     return _untaken([_initials(strong), _initials(words), "".join(w[:2].capitalize() for w in strong), last], taken)
 

@@ -8,15 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Set
 from functools import cached_property
 
+from kernelscope.explain.flow_expressions import Expression, expressions
 from kernelscope.interp.values import Function, Instance
 from kernelscope.ops import Module
 from kernelscope.patterns.attention import FUSED
 from kernelscope.patterns.flow import Flow, Node, Use, dependencies, words
-from kernelscope.patterns.paths import ACTIVATIONS, MATRIX_PRODUCTS
+from kernelscope.patterns.paths import ELEMENTWISE, MATRIX_PRODUCTS
 from kernelscope.patterns.pattern import Pattern
 from kernelscope.tensor import DType, Tensor
 
-SCALING = ACTIVATIONS | words("add sub mul div pow square mean sum sqrt rsqrt var rms_norm layer_norm norm")
+SCALING = ELEMENTWISE | words("mean sum var rms_norm layer_norm norm")
 WITH_WEIGHTS = ("linear", "conv1d", "conv2d", "conv3d", "embedding")
 COMPARISONS = words("eq ne lt le gt ge isin isnan")
 MAX_BOXES = 34
@@ -26,13 +27,26 @@ MAX_BOXES = 34
 class Boxes:
     """The choice of boxes for one flow. `patterns` are calls that are known for what they are and stay shut."""
 
-    def __init__(self, flow: Flow, patterns: Mapping[Node, Pattern], depth: int = 8, limit: int = MAX_BOXES) -> None:
+    def __init__(
+        self,
+        flow: Flow,
+        patterns: Mapping[Node, Pattern],
+        depth: int = 8,
+        limit: int = MAX_BOXES,
+        by_operator: bool = False,
+    ) -> None:
+        """`by_operator` keeps the operators of an expression apart."""
         self.flow = flow
         self.patterns = patterns
         self.live = flow.live()
         self.main = self._main()
         self.opened: set[Node] = {flow.root}
+        self.expressions: dict[Node, Expression] = {}
+        self._within: dict[Node, Node] = {}
         self._open(depth, limit)
+        if not by_operator:
+            self.expressions = expressions(self.boxes())
+            self._within = {n: top for top, found in self.expressions.items() for n in found.nodes if n is not top}
         self.drawn = set(self.boxes())
 
     # -- what counts -------------------------------------------------------------------------------------
@@ -111,7 +125,7 @@ class Boxes:
     # -- opening calls -----------------------------------------------------------------------------------
 
     def _open(self, depth: int, limit: int) -> None:
-        """Calls are opened level by level, all of one kind together or none, while there is room."""
+        """Calls are opened level by level, all of one kind together or none, while there is room, or no other box."""
         level = [self.flow.root]
         for _ in range(depth):
             kinds: dict[object, list[Node]] = {}
@@ -120,8 +134,9 @@ class Boxes:
                     kinds.setdefault(_kind(child), []).append(child)
             level = list[Node]()
             for alike in kinds.values():
+                is_all = len(self.boxes()) == 1 and limit >= MAX_BOXES
                 self.opened.update(alike)
-                if len(self.boxes()) > limit:
+                if len(self.boxes()) > limit and not is_all:
                     self.opened.difference_update(alike)
                 else:
                     level += alike
@@ -167,7 +182,7 @@ class Boxes:
         for outer in node.ancestors():
             if outer not in self.opened:
                 shown = outer
-        return shown
+        return self._within.get(shown, shown)
 
     def boxes(self) -> list[Node]:
         """The boxes in the order in which the code reaches them."""
@@ -177,7 +192,7 @@ class Boxes:
             for child in node.children:
                 if child in self.opened:
                     visit(child)
-                elif self.is_drawn(child):
+                elif child not in self._within and self.is_drawn(child):
                     found.append(child)
 
         visit(self.flow.root)
@@ -185,10 +200,13 @@ class Boxes:
 
     def uses(self, box: Node) -> list[Use]:
         """What a box takes from outside itself; a call's values as they are given to it."""
-        inside = set(box.walk())
+        expression = self.expressions.get(box)
+        inside = set(box.walk()) if expression is None else set(expression.nodes)
         parts = inside if box.is_atomic else {leaf for leaf in box.leaves() if leaf in self.live}
-        ordered = sorted(parts - {box}, key=lambda n: n.number)
+        ordered = sorted(parts if expression is not None else parts - {box}, key=lambda n: n.number)
         consumed = [use for part in ordered for use in part.uses if any(n not in inside for n in use.nodes)]
+        if expression is not None:
+            return list(dict.fromkeys(consumed))
         wanted = {n for use in consumed for n in use.nodes if n not in inside}
         uses = [use for use in box.uses if box.is_atomic or any(n in wanted for n in use.nodes)]
         covered = {n for use in uses for n in use.nodes}

@@ -22,7 +22,7 @@ from kernelscope.patterns.flow import Node
 from kernelscope.tensor import Tensor, Unknown
 
 if TYPE_CHECKING:
-    from kernelscope.explain.dataflow import Chart
+    from kernelscope.explain.flow_chart import Chart
 
 MAX_LINES = 12
 
@@ -87,4 +87,4 @@ def _lost_outputs(chart: Chart) -> Iterator[Line]:
 
 
 def _title(chart: Chart, box: Node) -> str:
-    return " ".join(chart.labels.lines(box, False))
+    return " ".join(chart.labels.lines(box))

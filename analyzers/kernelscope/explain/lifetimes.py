@@ -13,9 +13,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from kernelscope.dims import DimLike, dim, render
-from kernelscope.explain.dataflow import Chart
 from kernelscope.explain.dim_names import settled
 from kernelscope.explain.document import Block, Document, Heading, Line, Table
+from kernelscope.explain.flow_chart import Chart
 from kernelscope.explain.numbers import memory
 from kernelscope.explain.targets import PythonTarget, function_of
 from kernelscope.explain.traced import traced
@@ -53,7 +53,7 @@ def lifetimes(
     """Raises UserError when no tensor is made."""
     scope = function_of(found)
     flow = traced(workspace, str(found.path), scope, callers, options)
-    chart = Chart(workspace, flow, options, MAX_TENSORS)
+    chart = Chart(workspace, flow, options, MAX_TENSORS, by_operator=True)
     lives = Lives(chart, options)
     if not lives.all:
         raise UserError(f"no tensor is made in {scope.qualified_name}")
@@ -117,7 +117,7 @@ class Lives:
         return self.chart.flow.trace.name_of(value)
 
     def _title(self, node: Node) -> str:
-        return node.step.name if node.is_source else " ".join(self.chart.labels.lines(node, False))
+        return node.step.name if node.is_source else " ".join(self.chart.labels.lines(node))
 
     def rows(self) -> Iterator[tuple[Line, ...]]:
         for life in self.all:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from kernelscope.diagrams.model import Border, Box, Graph, Group
-from kernelscope.explain.dataflow import Chart
 from kernelscope.explain.document import Block, Diagram, Line, Paragraph
+from kernelscope.explain.flow_chart import Chart
 from kernelscope.explain.targets import PythonTarget, function_of
 from kernelscope.explain.traced import traced
 from kernelscope.interp.values import Instance

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping
 
 from kernelscope.dims import Dim, DimLike, dim, render
 from kernelscope.explain.box_labels import launched
-from kernelscope.explain.dataflow import Chart
 from kernelscope.explain.dim_names import settled
 from kernelscope.explain.document import Block, Card, CardRow, Document, Line, Table
+from kernelscope.explain.flow_chart import Chart
 from kernelscope.explain.numbers import memory
 from kernelscope.explain.targets import PythonTarget, function_of
 from kernelscope.explain.traced import traced
@@ -35,7 +35,7 @@ def operator_table(
     """Raises UserError when no tensor operation is found."""
     scope = function_of(found)
     flow = traced(workspace, str(found.path), scope, callers, options)
-    chart = Chart(workspace, flow, options, MAX_ROWS)
+    chart = Chart(workspace, flow, options, MAX_ROWS, by_operator=True)
     rows = OperatorRows(chart, options)
     if not rows.boxes:
         raise UserError(f"no tensor operation is found in {scope.qualified_name}")
@@ -72,7 +72,7 @@ class OperatorRows:
             origins = [o.node for _, found in self.takes[box] for o in found if not o.is_note]
             after = sorted({numbers[n] for n in origins if n in numbers})
             cost, place = self.works[box], self.chart.labels.place(box)
-            title = " ".join(self.chart.labels.lines(box, False))
+            title = " ".join(self.chart.labels.lines(box))
             repeat = cost.times
             if not isinstance(repeat, Unknown) and repeat != dim(1):
                 title += f" ×{self.chart.names.size(repeat)}"

@@ -95,7 +95,7 @@ class Generality:
             sizes = [as_size(v) for v in values]
             return self.size(sizes, hints[0] if hints else name)
         if all(v is first for v in telling):
-            return self._same(name, first, depth)
+            return self._same(name, first, hints, depth)
         if all(isinstance(v, Tensor) for v in solid):
             return self._tensor(name, values, hints)
         if all(isinstance(v, Number | Dim | float | bool | Flag) for v in solid):
@@ -126,12 +126,12 @@ class Generality:
             return _one_of(solid)
         return _plain(solid)
 
-    def _same(self, name: str, value: Value, depth: int) -> Value:
+    def _same(self, name: str, value: Value, hints: Sequence[str], depth: int) -> Value:
         """A value that every call gives, in the words of the function."""
         values = [value] * self.count
         match value:
             case Tensor():
-                return self._tensor(name, values, ())
+                return self._tensor(name, values, hints)
             case tuple() if type(value) is tuple:
                 return tuple(self.value(f"{name}_{i}", [v] * self.count, (), depth + 1) for i, v in enumerate(value))
             case list():
@@ -145,7 +145,7 @@ class Generality:
             case Module():
                 return self._layer(name, values, values)
             case Choice() if value.is_of_table:
-                return value.with_first(self._same(name, value.entries[0], depth))
+                return value.with_first(self._same(name, value.entries[0], hints, depth))
             case _:
                 return value
 

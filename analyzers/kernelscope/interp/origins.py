@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from kernelscope.dims import Dim
+from kernelscope.dims.spelling import is_of_dim
 from kernelscope.interp.steps import NOWHERE, Step, tensors_in
 from kernelscope.interp.values import Alike, Maybe, Value
 from kernelscope.results import Span
@@ -31,6 +33,8 @@ class Origins:
         """Where it is noted what one way through the code changes, so that another starts from what was before."""
         self._origins: dict[int, tuple[Value, tuple[Step, ...]]] = {}
         self._names: dict[int, str] = {}
+        self.sizes: dict[str, str] = {}
+        """The first variable for each size without a name of its own: `B` of `B, T, C = x.shape`."""
         self._replaced: dict[Any, Value] = {}
         """Tensors that were changed in place, and what they are since."""
 
@@ -137,6 +141,8 @@ class Origins:
             value = value.value
         if isinstance(value, Tensor | Unknown):
             self._names.setdefault(id(self.latest(value)), name)
+        elif isinstance(value, Dim) and value.name is not None and is_of_dim(value.name) and name.strip("_"):
+            self.sizes.setdefault(value.name, name)
         for tensor in tensors_in(value):
             for step in self.origins(tensor):
                 step.bound = step.bound or name

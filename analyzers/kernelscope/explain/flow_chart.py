@@ -1,0 +1,339 @@
+"""The boxes and lines of a dataflow picture: what each box takes from where, and the frames around boxes.
+
+Which parts are boxes is decided in `flow_boxes`, what they are called in `box_labels`; here they are joined.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from kernelscope.diagrams.model import Border, Box, Edge, Graph, Group
+from kernelscope.diagrams.parts import FROM, TO
+from kernelscope.explain.box_labels import BoxLabels, changed_dtype
+from kernelscope.explain.dim_names import DimNames
+from kernelscope.explain.flow_boxes import MAX_BOXES, Boxes
+from kernelscope.interp.steps import Test
+from kernelscope.ops import Module
+from kernelscope.patterns.flow import Flow, Node, Use
+from kernelscope.patterns.pattern import Pattern
+from kernelscope.patterns.recognition import recognise
+from kernelscope.results import Location, ViewOptions
+from kernelscope.syntax.python import tree as t
+from kernelscope.tensor import Tensor, Unknown
+from kernelscope.workspace.workspace import Workspace
+
+MAX_SIDE_NOTES = 3
+MAX_OUTPUTS = 4
+MAX_NAMES = 4
+"""Values that go the same way are named up to so many."""
+FRAMED = 3
+"""A condition of as many boxes is a frame around them; of fewer a note beside each."""
+Frame = Node | Test
+NO_LIMIT = 10_000
+NOTHING = Unknown("nothing")
+NONE: frozenset[Node] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a value that a box takes comes from: a box, an input, or something that is told in a note."""
+
+    node: Node
+    is_note: bool = False
+    value: Tensor | Unknown = field(default=NOTHING, compare=False)
+    """The value as it leaves there."""
+    part: Tensor | Unknown = field(default=NOTHING, compare=False)
+    """The part that is taken of it, as it is called."""
+    is_part: bool = False
+    """Whether only a part of it is taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A value that goes from a box or input to a box."""
+
+    origin: Origin
+    user: Node
+    use: Use
+
+
+class Chart:
+    """The boxes and edges of one flow."""
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        flow: Flow,
+        options: ViewOptions,
+        limit: int = MAX_BOXES,
+        by_operator: bool = False,
+    ) -> None:
+        """`by_operator` keeps the operators of an expression apart."""
+        self.flow = flow
+        self.patterns: dict[Node, Pattern] = recognise(flow)
+        whole = {node: pattern for node, pattern in self.patterns.items() if pattern.is_whole}
+        if options.depth:  # what is asked for is opened, whatever it is and however many boxes there are
+            self.choice = Boxes(flow, {}, options.depth - 1, NO_LIMIT, by_operator)
+        else:
+            self.choice = Boxes(flow, whole, limit=limit, by_operator=by_operator)
+        self.boxes = self.choice.boxes()
+        self.boxes_live = self.choice.live
+        shapes = [v.shape for node in flow.nodes for v in _tensors(node)]
+        self.names = DimNames(shapes, names_in_file(workspace, flow), options.bindings, flow.trace.sizes)
+        self.named = {node: pattern for node, pattern in self.patterns.items() if not pattern.is_part}
+        """What calls are called by what they do."""
+        self.labels = BoxLabels(workspace, self.choice, self.names, self.named)
+        self.keys: dict[str, Node] = {}
+        self._key_of: dict[Node, str] = {}
+        self.texts: list[str] = []
+        self._frames: dict[tuple[Frame, ...], int] = {}
+
+    def places(self) -> dict[str, Location]:
+        """Where in the source the boxes and frames are, also as ends of lines in the picture of a part."""
+        found = {key: place for key, node in self.keys.items() if (place := self.labels.place(node)) is not None}
+        for path, number in self._frames.items():
+            if isinstance(path[-1], Test) and (place := self.labels.place_of(path[-1])) is not None:
+                found[f"g{number}"] = place
+        return found | {word + key: place for key, place in found.items() for word in (FROM, TO)}
+
+    def graph(self) -> Graph:
+        """The picture's graph: inputs, boxes in the order of the code, outputs."""
+        takes = self.connected()
+        inputs = self._inputs(takes)
+        for number, node in enumerate([*inputs, *self.boxes]):
+            self._key_of[node] = f"n{number}"
+            self.keys[f"n{number}"] = node
+        before = self._before(takes)
+        edges: list[Link] = []
+        notes: dict[Node, list[str]] = {box: [] for box in self.boxes}
+        for box, taken in takes.items():
+            for use, origins in taken:
+                edges += [Link(o, box, use) for o in _latest(origins, before)]
+                notes[box] += [self.labels.side_note(o.node, use) for o in origins if o.is_note]
+        groups = self._groups()
+        drawn = [self._input_box(node) for node in inputs]
+        drawn += [self._box(box, notes[box]) for box in self.boxes]
+        lines = self._edges(edges)
+        drawn += self._outputs(lines, before)
+        self.texts += [text for box in drawn for text in (*box.lines, *box.notes)] + [e.label for e in lines]
+        return Graph(tuple(drawn), tuple(dict.fromkeys(lines)), tuple(groups))
+
+    # -- what boxes take ---------------------------------------------------------------------------------
+
+    def connected(self) -> dict[Node, list[tuple[Use, list[Origin]]]]:
+        """What the boxes take; boxes that take nothing and that nothing takes of are left away."""
+        takes = {box: self._takes(box) for box in self.boxes}
+        grounds = [n for found in takes.values() for n in _grounds(found) if n not in self.choice.main]
+        if grounds:
+            self.choice.main.update(grounds)
+            takes = {box: self._takes(box) for box in self.boxes}
+        taken = {o.node for found in takes.values() for _, origins in found for o in origins}
+        taken |= {o.node for origins in self.returned() for o in origins}
+        kept = {
+            box: found
+            for box, found in takes.items()
+            if box in taken or any(not o.is_note for _, origins in found for o in origins)
+        }
+        self.boxes = [box for box in self.boxes if box in kept]
+        return kept
+
+    def _takes(self, box: Node) -> list[tuple[Use, list[Origin]]]:
+        found: list[tuple[Use, list[Origin]]] = []
+        for use in self.choice.uses(box):
+            origins = [o for node in use.nodes for o in self._resolve(node, box, use.value)]
+            if not use.nodes and isinstance(use.value, Tensor):
+                continue
+            found.append((use, list(dict.fromkeys(origins))))
+        return found
+
+    def _resolve(self, node: Node, box: Node, value: Tensor | Unknown, seen: frozenset[Node] = NONE) -> list[Origin]:
+        """Back through views to what is shown: a box, an input of the data, or a side value that becomes a note."""
+        if node in seen:
+            return []
+        if node.is_source:
+            return [Origin(node, node not in self.choice.main, value)]
+        shown = self.choice.box_of(node)
+        if shown is box:
+            return []
+        if shown in self.choice.drawn:
+            return [Origin(shown, False, value)]
+        if node.is_view and node.uses:
+            use = node.uses[0]
+            found = [o for origin in use.nodes for o in self._resolve(origin, box, use.value, seen | {node})]
+            if not node.is_part:
+                return found
+            return [replace(o, is_part=True, part=value if self._name(value) else o.part) for o in found]
+        return [Origin(node, True, value)]
+
+    def returned(self) -> list[list[Origin]]:
+        """Where what is returned comes from."""
+        return [
+            [o for node in output.nodes for o in self._resolve(node, self.flow.root, output.value)]
+            for output in self.flow.outputs
+        ]
+
+    def _inputs(self, takes: Mapping[Node, list[tuple[Use, list[Origin]]]]) -> list[Node]:
+        found = [origins for taken in takes.values() for _, origins in taken] + self.returned()
+        origins = [o.node for part in found for o in part if not o.is_note]
+        return sorted({n for n in origins if n.is_source}, key=lambda n: (n.step.span, n.step.name))
+
+    def _before(self, takes: Mapping[Node, list[tuple[Use, list[Origin]]]]) -> dict[Node, set[Node]]:
+        """For each box all that it depends on."""
+        direct = {
+            box: {o.node for _, origins in taken for o in origins if not o.is_note} for box, taken in takes.items()
+        }
+        found: dict[Node, set[Node]] = {}
+
+        def visit(node: Node) -> set[Node]:
+            if node not in found:
+                found[node] = set()
+                found[node] = direct.get(node, set()).union(*(visit(n) for n in direct.get(node, set())))
+            return found[node]
+
+        for node in [*self._key_of, *direct]:
+            visit(node)
+        return found
+
+    # -- boxes and edges ---------------------------------------------------------------------------------
+
+    def _input_box(self, node: Node) -> Box:
+        return Box(self._key_of[node], (node.step.name,), border=Border.SINGLE, kind="input")
+
+    def _box(self, box: Node, notes: list[str]) -> Box:
+        lines = self.labels.lines(box)
+        told = list(dict.fromkeys(note for note in (*self.labels.notes(box, self._path(box)), *notes) if note))
+        if len(told) > MAX_SIDE_NOTES + 1:
+            told = [*told[:MAX_SIDE_NOTES], f"{len(told) - MAX_SIDE_NOTES} more"]
+        group = self._group_key(self._path(box))
+        border = Border.DOUBLE if self.labels.is_collective(box) else Border.SINGLE
+        return Box(self._key_of[box], lines, tuple(told), border, group, self.labels.kind(box))
+
+    def _path(self, box: Node) -> tuple[Frame, ...]:
+        """The frames around a box, outermost first: loops, and conditions that several boxes share."""
+        found: list[Frame] = []
+        outer = [n for n in box.ancestors() if n in self.choice.opened and n is not self.flow.root]
+        for node in reversed([box, *outer]):
+            found += [test for test in node.tests if self._sharing[test] >= FRAMED and test not in found]
+            if node.step.kind == "loop":
+                found.append(node)
+        return tuple(found)
+
+    @cached_property
+    def _sharing(self) -> Counter[Test]:
+        """How many boxes each condition holds for."""
+        return Counter(test for box in self.boxes for test in self.labels.conditions(box))
+
+    def _group_key(self, path: tuple[Frame, ...]) -> str:
+        return f"g{self._frames.setdefault(path, len(self._frames))}" if path else ""
+
+    def _groups(self) -> list[Group]:
+        paths = dict.fromkeys(path[: n + 1] for path in map(self._path, self.boxes) for n in range(len(path)))
+        found: list[Group] = []
+        for path in paths:
+            key, frame = self._group_key(path), path[-1]
+            if isinstance(frame, Node):
+                self.keys[key] = frame
+                title, repeat = self.labels.loop(frame)
+            else:
+                title, repeat = self.labels.test(frame), ""
+            found.append(Group(key, title, self._group_key(path[:-1]), repeat))
+        return found
+
+    def _edges(self, links: list[Link]) -> list[Edge]:
+        """One label for a value however it is viewed, unless all who take it view it alike; parts have their own.
+
+        Values that go the same ways together, such as a scale and its shift, are one line.
+        """
+        views: dict[tuple[Node, str, str], set[str]] = {}
+        values: dict[Node, set[str]] = {}
+        for link in links:
+            views.setdefault(self._value(link), set()).add(self._shape(link.use.value))
+            part = self._part(link) if link.origin.is_part else ""
+            values.setdefault(link.origin.node, set()).add(self._name(link.origin.value) + part)
+        users: dict[tuple[str, str, str], dict[str, None]] = {}
+        for link in links:
+            origin = link.origin
+            alike = len(views[self._value(link)]) == 1
+            shown = link.use.value if alike or origin.is_part else origin.value
+            name = self._part(link) if origin.is_part else self._name(origin.value)
+            several = len(values[origin.node]) > 1 and not (origin.node.is_source and not origin.is_part)
+            dtype = changed_dtype(origin.node.step.result, link.use.value)
+            kind = " ".join(filter(None, (self._shape(shown), dtype)))
+            value = (self._key_of[origin.node], name if several else "", kind)
+            users.setdefault(value, {}).setdefault(self._key_of[link.user])
+        together: dict[tuple[str, str, frozenset[str]], list[str]] = {}
+        for (source, name, kind), targets in users.items():
+            together.setdefault((source, kind, frozenset(targets)), []).append(name)
+        return [
+            Edge(source, target, " ".join(filter(None, (_listed(together[source, kind, frozenset(targets)]), kind))))
+            for (source, _, kind), targets in users.items()
+            for target in targets
+        ]
+
+    def _value(self, link: Link) -> tuple[Node, str, str]:
+        return link.origin.node, self._name(link.origin.value), self._shape(link.origin.value)
+
+    def _part(self, link: Link) -> str:
+        return self._name(link.use.value) or self._name(link.origin.part)
+
+    def _name(self, value: Tensor | Unknown) -> str:
+        return self.flow.trace.name_of(value)
+
+    def _shape(self, value: Tensor | Unknown) -> str:
+        text = self.names.tensor(value)
+        return "" if text in ("?", "[...]") else text
+
+    def _outputs(self, lines: list[Edge], before: Mapping[Node, set[Node]]) -> list[Box]:
+        boxes: list[Box] = []
+        for output, origins in zip(self.flow.outputs, self.returned(), strict=True):
+            shown = [o.node for o in _latest(origins, before) if o.node in self._key_of]
+            if not shown or len(boxes) == MAX_OUTPUTS:
+                continue
+            key = f"out{len(boxes)}"
+            for node in dict.fromkeys(shown):
+                lines.append(Edge(self._key_of[node], key, self._shape(output.value)))
+            variable = self._name(output.value) if len(self.flow.outputs) > 1 else ""
+            boxes.append(Box(key, (output.name or variable or "output",), kind="output"))
+        return boxes
+
+
+def _latest(origins: list[Origin], before: Mapping[Node, set[Node]]) -> list[Origin]:
+    """Of what a value may come from what no other of them is made of: a loop is drawn as if it ran at least once."""
+    kept = [o for o in origins if not o.is_note]
+    return [o for o in kept if not any(o.node in before[other.node] for other in kept if other.node is not o.node)]
+
+
+def _grounds(taken: list[tuple[Use, list[Origin]]]) -> list[Node]:
+    """The inputs that a box is made of which takes nothing else but notes: it stands on something."""
+    origins = [o for _, found in taken for o in found]
+    return [o.node for o in origins if o.node.step.kind == "input"] if all(o.is_note for o in origins) else []
+
+
+def _listed(names: list[str]) -> str:
+    """The names of some values, as far as there is room for them."""
+    shown = names if len(names) <= MAX_NAMES else [*names[: MAX_NAMES - 1], f"{len(names) - MAX_NAMES + 1} more"]
+    return ", ".join(filter(None, shown))
+
+
+def names_in_file(workspace: Workspace, flow: Flow) -> tuple[str, ...]:
+    """Names of dims in the order in which the file of the function has them, so that products read as there."""
+    path = next((node.step.path for node in flow.nodes if node.step.path), "")
+    module = workspace.modules.module(path) if path else None
+    found: dict[str, None] = {}
+    for scope in module.functions() if module is not None else ():
+        for node in t.walk(*scope.node.body):
+            if isinstance(node, t.Attribute) and (name := t.dotted(node)):
+                found.setdefault(name)
+                found.setdefault(name.removeprefix("self."))
+    return tuple(found)
+
+
+def _tensors(node: Node) -> Iterator[Tensor]:
+    for use in node.uses:
+        if isinstance(use.value, Tensor):
+            yield use.value
+    if isinstance(node.step.target, Module):
+        yield from node.step.target.parameters.values()
