@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from kernelscope.results import LeftOut
 from kernelscope.workspace.files import Files
-from kernelscope.workspace.ignore import parse_rules, verdict
+from kernelscope.workspace.ignore import parse_rules
 from kernelscope.workspace.reading import Version
 
 Workspace = Callable[[str], Files]
@@ -173,4 +173,4 @@ def test_vanished_and_impossible_paths(workspace: Workspace) -> None:
     ],
 )
 def test_ignore_rules(rules: str, path: str, is_folder: bool, expected: bool | None) -> None:
-    assert verdict(parse_rules(rules), path, is_folder) is expected
+    assert parse_rules(rules).verdict(path, is_folder) is expected

@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterator
 
 from kernelscope.serving.claims import Claim
 from kernelscope.serving.constraints import Constraint
-from kernelscope.serving.parallel import STRATEGIES, strategies
+from kernelscope.serving.parallel import STRATEGIES
 from kernelscope.serving.parameters import Parameter
 from kernelscope.serving.sections import words
 from kernelscope.serving.system import System
 
 SERVERS = {"engine", "server", "scheduler", "serving", "serve", "cache", "runtime", "sched", "parallel"}
+RANKS = re.compile(r"tensor_parallel|\btp_size|world_size", re.IGNORECASE)
 MOST_OWNERS = 3
 MOST_PLACES = 8
 MOST_FUNCTIONS = 4
@@ -64,17 +65,15 @@ def settings(pattern: str) -> Answer:
     compiled = re.compile(pattern, re.IGNORECASE)
 
     def find(system: System) -> Iterator[Claim]:
-        meant = system.settings_named(compiled)
-        chosen = [p for p in system.settings if p.name in meant and not p.is_bare]
+        chosen = [p for p in system.settings_about(compiled) if not p.is_bare]
         alike: dict[str, list[Parameter]] = {}
         for p in sorted(chosen, key=lambda p: (_remoteness(p), -system.weight(p.location.path))):
             alike.setdefault(_said(p), []).append(p)
         for said, group in alike.items():
             yield _setting(said, group)
         names = {p.name for p in chosen}
-        subjects = system.subjects_named(compiled)
-        for c in system.demands:
-            if not subjects.isdisjoint(c.subjects) and (c.kind != "other" or not names.isdisjoint(c.subjects)):
+        for c in system.demands_about(compiled):
+            if c.kind != "other" or not names.isdisjoint(c.subjects):
                 yield _constraint(c)
 
     return find
@@ -101,9 +100,8 @@ def context_limits(system: System) -> Iterator[Claim]:
     """Limits of lengths; `block_size` is one where nothing is paged, as in models without a server."""
     pattern = r"seq_?len|max_model_len|max_position|context_len|max_length"
     yield from numbers(pattern)(system)
-    subjects = system.subjects_named(re.compile(pattern, re.IGNORECASE))
-    for c in system.demands:
-        if c.kind == "other" and not subjects.isdisjoint(c.subjects):
+    for c in system.demands_about(re.compile(pattern, re.IGNORECASE)):
+        if c.kind == "other":
             yield _constraint(c)
     if not is_paged(system):
         yield from settings(r"^block_size$")(system)
@@ -244,16 +242,11 @@ def parallel_sizes(*kinds: str) -> Answer:
     """Parameters that set how many ways something is split."""
 
     def find(system: System) -> Iterator[Claim]:
-        found = strategies(system.parameters)
         for kind, _ in STRATEGIES:
-            for p in found.get(kind, []) if kind in kinds else []:
-                if not system.is_aside(p.location.path):
-                    yield Claim(p.name, f"{kind}: {p.owner}.{p.name} {p.default}", (p.location,))
-        pattern = re.compile(r"tensor_parallel|\btp_size|world_size", re.I)
-        subjects = system.subjects_named(pattern) if "TP" in kinds else frozenset[str]()
-        for c in system.demands:
-            if not subjects.isdisjoint(c.subjects):
-                yield _constraint(c)
+            for p in system.strategies.get(kind, []) if kind in kinds else []:
+                yield Claim(p.name, f"{kind}: {p.owner}.{p.name} {p.default}", (p.location,))
+        if "TP" in kinds:
+            yield from map(_constraint, system.demands_about(RANKS))
 
     return find
 
@@ -269,7 +262,7 @@ def procedures(section: str, pattern: str) -> Answer:
     compiled = re.compile(pattern, re.IGNORECASE)
 
     def find(system: System) -> Iterator[Claim]:
-        meant = (p for p in system.procedures if p.section == section and compiled.search(p.name))
+        meant = (p for p in system.procedures_of(section) if compiled.search(p.name))
         for p in sorted(meant, key=lambda p: -min(p.size, 30) * p.weight)[:MOST_FUNCTIONS]:
             steps = "; ".join(line.strip() for line in p.steps[:400].splitlines())
             yield Claim(p.name, f"{p.name}: {steps}", p.evidence[:3])

@@ -67,10 +67,7 @@ def report(
 
 def _contradictions(system: System, places: Places) -> list[Json]:
     """Where the system contradicts itself, outside its tests and examples."""
-    found = contradictions(
-        (p for p in system.parameters if not system.is_aside(p.location.path)),
-        (c for c in system.constraints if not system.is_aside(c.location.path)),
-    )
+    found = contradictions(system.declared, system.demands)
     rows: list[Json] = []
     for c in found:
         evidence = places.evidence(*c.evidence)

@@ -17,10 +17,12 @@ MOST_CONSTRAINTS = 300
 
 
 def _parameters(system: System, places: Places) -> list[Json]:
-    rows = sorted(
-        system.parameters,
-        key=lambda p: (system.is_aside(p.location.path), importance(p), -system.weight(p.location.path)),
-    )
+    def rank(p: Parameter) -> tuple[int, int]:
+        return (importance(p), -system.weight(p.location.path))
+
+    rows = sorted(system.declared, key=rank)
+    if len(rows) < MOST_PARAMETERS:
+        rows += sorted((p for p in system.parameters if system.is_aside(p.location.path)), key=rank)
     return [_parameter(p, places) for p in rows[:MOST_PARAMETERS]]
 
 
@@ -42,13 +44,15 @@ def _parameter(parameter: Parameter, places: Places) -> Json:
 
 
 def _constraints(system: System, places: Places) -> list[Json]:
-    constraints = sorted(
-        system.constraints,
-        key=lambda c: (system.is_aside(c.location.path), c.kind in ("other", "shape"), -system.weight(c.location.path)),
-    )
+    def rank(c: Constraint) -> tuple[bool, int]:
+        return (c.kind in ("other", "shape"), -system.weight(c.location.path))
+
     alike: dict[tuple[str, str], list[Constraint]] = {}
-    for c in constraints:
+    for c in sorted(system.demands, key=rank):
         alike.setdefault((c.condition, c.enforced_by), []).append(c)
+    if len(alike) < MOST_CONSTRAINTS:
+        for c in sorted((c for c in system.constraints if system.is_aside(c.location.path)), key=rank):
+            alike.setdefault((c.condition, c.enforced_by), []).append(c)
     return [_constraint(group, places) for group in list(alike.values())[:MOST_CONSTRAINTS]]
 
 

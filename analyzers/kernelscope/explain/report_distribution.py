@@ -5,7 +5,6 @@ from __future__ import annotations
 from kernelscope.explain.report_layout import Layout, claims_about, steps_of
 from kernelscope.explain.report_places import Json, Places
 from kernelscope.serving.collectives import Collective
-from kernelscope.serving.parallel import strategies
 from kernelscope.serving.system import System
 
 MOST_COLLECTIVES = 100
@@ -13,14 +12,13 @@ MOST_PARTS = 12
 
 
 def _strategies(system: System, places: Places) -> list[Json]:
-    found = strategies(p for p in system.parameters if not system.is_aside(p.location.path))
     return [
         {
             "kind": kind, "supported": True,
             "range": "; ".join(f"{p.owner}.{p.name} default {p.expression or 'none'}" for p in group[:4]),
             "evidence": places.evidence(*(p.location for p in group)),
         }
-        for kind, group in found.items()
+        for kind, group in system.strategies.items()
     ]  # fmt: skip
 
 

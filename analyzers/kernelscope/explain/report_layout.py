@@ -44,8 +44,7 @@ def steps_of(section: str, most: int = MOST_STEPS) -> Rows:
     """The functions that belong to a section, those that fit best first."""
 
     def rows(system: System, places: Places) -> list[Json]:
-        found = (p for p in system.procedures if p.section == section)
-        ranked = sorted(found, key=lambda p: _importance(system, p))
+        ranked = sorted(system.procedures_of(section), key=lambda p: _importance(system, p))
         return [places.procedure(p) for p in ranked[:most]]
 
     return rows

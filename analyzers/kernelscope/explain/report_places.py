@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from kernelscope.results import LeftOut, Location
@@ -21,72 +22,73 @@ MAX_PLACES = 12
 MAX_SNIPPET = 160
 
 
+@dataclass(slots=True)
+class Quoted:
+    """A file that is cited: its text and the lines of it that were quoted so far."""
+
+    text: SourceText | None
+    lines: dict[int, str] = field(default_factory=dict[int, str])
+
+    def line(self, number: int) -> str:
+        found = self.lines.get(number)
+        if found is None:
+            found = self.text.line_text(number).strip()[:MAX_SNIPPET] if self.text is not None else ""
+            self.lines[number] = found
+        return found
+
+
 class Texts:
     """The text of files, kept from report to report until they change."""
 
     def __init__(self, files: Files) -> None:
         self._files = files
-        self._known: dict[str, tuple[Version | None, SourceText | None]] = {}
-        self._lines: dict[str, dict[int, str]] = {}
+        self._known: dict[str, tuple[Version | None, Quoted]] = {}
 
-    def get(self, path: str) -> SourceText | None:
+    def get(self, path: str) -> Quoted:
         version = self._files.version(path)
         known = self._known.get(path)
         if known is None or known[0] != version:
             data = self._files.read(path)
-            known = self._known[path] = (version, None if isinstance(data, LeftOut) else SourceText(data))
-            self._lines.pop(path, None)
+            known = self._known[path] = (version, Quoted(None if isinstance(data, LeftOut) else SourceText(data)))
         return known[1]
-
-    def snippets(self, path: str) -> dict[int, str]:
-        """Lines of a file that were quoted before, as long as it does not change."""
-        return self._lines.setdefault(path, {})
 
 
 class Places:
     """Evidence of a report about the files below `root`."""
 
     def __init__(self, root: Path, texts: Texts) -> None:
-        self.root = root
-        self._kept = texts
-        self._texts: dict[Path, tuple[SourceText | None, dict[int, str]]] = {}
-        self._paths: dict[Path, str] = {}
+        self._root = str(root)
+        self._texts = texts
+        self._known: dict[Path, tuple[str, Quoted]] = {}
 
     def evidence(self, *locations: Location, symbol: str = "") -> list[Json]:
         """At most twelve places, each line once, with the source of its first line."""
-        found: dict[tuple[Path, int], Json] = {}
+        found: dict[tuple[str, int], Json] = {}
         for location in locations:
-            key = (location.path, location.line)
-            if key in found or len(found) >= MAX_PLACES:
+            if len(found) >= MAX_PLACES:
+                break
+            path, quoted = self._known.get(location.path) or self._cited(location.path)
+            line = location.line
+            if (path, line) in found:
                 continue
-            entry: Json = {"path": self.path(location.path), "line": location.line}
-            if location.line < location.end_line <= location.line + 40:
+            entry: Json = {"path": path, "line": line}
+            if line < location.end_line <= line + 40:
                 entry["end_line"] = location.end_line
             if symbol:
                 entry["symbol"] = symbol
-            if snippet := self._snippet(location):
+            if snippet := quoted.lines.get(line) or quoted.line(line):
                 entry["snippet"] = snippet
-            found[key] = entry
+            found[path, line] = entry
         return list(found.values())
 
     def path(self, path: Path) -> str:
-        known = self._paths.get(path)
-        if known is None:
-            known = self._paths[path] = Path(os.path.relpath(path, self.root)).as_posix()
-        return known
+        """A path as the report writes it."""
+        return (self._known.get(path) or self._cited(path))[0]
 
-    def _snippet(self, location: Location) -> str:
-        known = self._texts.get(location.path)
-        if known is None:
-            path = str(location.path)
-            known = self._texts[location.path] = (self._kept.get(path), self._kept.snippets(path))
-        text, quoted = known
-        if text is None:
-            return ""
-        snippet = quoted.get(location.line)
-        if snippet is None:
-            snippet = quoted[location.line] = text.line_text(location.line).strip()[:MAX_SNIPPET]
-        return snippet
+    def _cited(self, path: Path) -> tuple[str, Quoted]:
+        relative = os.path.relpath(path, self._root).replace(os.sep, "/")
+        known = self._known[path] = (relative, self._texts.get(str(path)))
+        return known
 
     def claim(self, claim: Claim) -> Json:
         shown: Json = {"name": claim.name, "value": claim.value, "confidence": claim.confidence}

@@ -69,9 +69,8 @@ def declared(system: System, name: str) -> list[Parameter]:
     """Parameters of a section: settings before plain constants, those of tests and examples left out."""
     meant = system.parameters_named(DECLARED[name])
     found = [
-        p for p in system.parameters
+        p for p in system.declared
         if p.name in meant and p.kind != "argument" and importance(p) <= TELLING and p.owner not in system.enums
-        and not system.is_aside(p.location.path)
     ]  # fmt: skip
     return sorted(
         found,

@@ -139,8 +139,7 @@ def components(system: System, places: Places) -> list[Json]:
             {"name": registry.name, "role": registry.kind, "value": f"choices: {choices}", "evidence": evidence}
         )
     found += places.claims(_telling(system.about(COMPONENT)), MOST_COMPONENTS)
-    procedures = [p for p in system.procedures if p.section == COMPONENT]
-    for p in sorted(procedures, key=lambda p: -p.weight * 100 - min(p.size, 40))[:MOST_COMPONENTS]:
+    for p in sorted(system.procedures_of(COMPONENT), key=lambda p: -p.weight * 100 - min(p.size, 40))[:MOST_COMPONENTS]:
         found.append({"name": p.name, "role": "module" if p.weight else "function", "computes": f"{p.name}:\n{p.steps}",
                       "evidence": places.evidence(*p.evidence, symbol=p.name)})  # fmt: skip
     return found

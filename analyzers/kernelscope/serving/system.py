@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
+from itertools import chain
 from pathlib import Path
 
 from kernelscope.faults import Fault, part
@@ -22,7 +23,7 @@ from kernelscope.serving.constraints import Constraint
 from kernelscope.serving.lifecycle import Transition, states_only
 from kernelscope.serving.metrics import Metric
 from kernelscope.serving.numbering import numbering_claims
-from kernelscope.serving.parallel import Layer, layer_claims, plan_claims, sharded_layers
+from kernelscope.serving.parallel import Layer, layer_claims, plan_claims, sharded_layers, strategies
 from kernelscope.serving.parameters import Parameter, overridden
 from kernelscope.serving.procedures import Procedure
 from kernelscope.serving.processes import Route, Started
@@ -66,7 +67,7 @@ class System:
 
     @cached_property
     def _importers(self) -> Counter[str]:
-        return Counter(name for reading in self.readings for name in reading.imports)
+        return Counter(chain.from_iterable(reading.imports for reading in self.readings))
 
     def weight(self, path: Path) -> int:
         """How central a file is: the number of binary digits of how many files import it."""
@@ -95,29 +96,51 @@ class System:
         return frozenset(p.name for p in self.parameters)
 
     @cached_property
-    def settings(self) -> list[Parameter]:
-        """What users may set, outside tests and examples: no arguments of functions, no macros, no members of enums."""
-        return [
-            p for p in self.parameters
-            if p.kind not in ("argument", "define") and p.owner not in self.enums
-            and not self.is_aside(p.location.path)
-        ]  # fmt: skip
+    def declared(self) -> list[Parameter]:
+        """Parameters outside tests and examples."""
+        return [p for p in self.parameters if not self.is_aside(p.location.path)]
 
     @cached_property
-    def setting_names(self) -> frozenset[str]:
-        return frozenset(p.name for p in self.settings)
+    def settings(self) -> list[Parameter]:
+        """What users may set, outside tests and examples: no arguments of functions, no macros, no members of enums."""
+        return [p for p in self.declared if p.kind not in ("argument", "define") and p.owner not in self.enums]
 
     def parameters_named(self, pattern: re.Pattern[str]) -> frozenset[str]:
         """Names of parameters that hold a word."""
         return _matching(self.parameter_names, pattern)
 
-    def settings_named(self, pattern: re.Pattern[str]) -> frozenset[str]:
-        """Names of settings that hold a word; options are read with `_` for `-`."""
-        return _matching(self.setting_names, pattern)
+    def settings_about(self, pattern: re.Pattern[str]) -> list[Parameter]:
+        """Settings whose names hold a word; options are read with `_` for `-`."""
+        names = _matching(self._setting_names, pattern)
+        return [self.settings[place] for place in sorted(place for n in names for place in self._setting_places[n])]
 
-    def subjects_named(self, pattern: re.Pattern[str]) -> frozenset[str]:
-        """Subjects of constraints that hold a word."""
-        return _matching(self.subjects, pattern)
+    @cached_property
+    def _setting_names(self) -> frozenset[str]:
+        return frozenset(self._setting_places)
+
+    @cached_property
+    def _setting_places(self) -> dict[str, list[int]]:
+        found: dict[str, list[int]] = {}
+        for place, p in enumerate(self.settings):
+            found.setdefault(p.name, []).append(place)
+        return found
+
+    def demands_about(self, pattern: re.Pattern[str]) -> list[Constraint]:
+        """Constraints one of whose subjects holds a word."""
+        subjects = _matching(self._subjects, pattern)
+        return [self.demands[place] for place in sorted({place for s in subjects for place in self._subject_places[s]})]
+
+    @cached_property
+    def _subjects(self) -> frozenset[str]:
+        return frozenset(self._subject_places)
+
+    @cached_property
+    def _subject_places(self) -> dict[str, list[int]]:
+        found: dict[str, list[int]] = {}
+        for place, c in enumerate(self.demands):
+            for subject in c.subjects:
+                found.setdefault(subject, []).append(place)
+        return found
 
     @cached_property
     def switches(self) -> frozenset[Location]:
@@ -130,11 +153,6 @@ class System:
     def demands(self) -> list[Constraint]:
         """Constraints outside tests and examples."""
         return [c for c in self.constraints if not self.is_aside(c.location.path)]
-
-    @cached_property
-    def subjects(self) -> frozenset[str]:
-        """What constraints speak of."""
-        return frozenset(subject for c in self.demands for subject in c.subjects)
 
     @cached_property
     def registries(self) -> list[Registry]:
@@ -180,9 +198,22 @@ class System:
     def metrics(self) -> Iterator[Metric]:
         return (entry for reading in self.readings for entry in reading.metrics)
 
-    @property
-    def procedures(self) -> Iterator[Procedure]:
-        return (entry for reading in self.readings for entry in reading.procedures)
+    def procedures_of(self, section: str) -> list[Procedure]:
+        """The functions that belong to a section."""
+        return self._procedures.get(section, [])
+
+    @cached_property
+    def _procedures(self) -> dict[str, list[Procedure]]:
+        found: dict[str, list[Procedure]] = {}
+        for reading in self.readings:
+            for entry in reading.procedures:
+                found.setdefault(entry.section, []).append(entry)
+        return found
+
+    @cached_property
+    def strategies(self) -> dict[str, list[Parameter]]:
+        """Settings of how many ways something is split, by strategy."""
+        return strategies(self.declared)
 
     @property
     def syncs(self) -> Iterator[Sync]:

@@ -9,7 +9,7 @@ from functools import cached_property
 
 from kernelscope.results import LeftOut
 from kernelscope.workspace.git_index import names_in
-from kernelscope.workspace.ignore import Rule, parse_rules, verdict
+from kernelscope.workspace.ignore import Rules, parse_rules
 from kernelscope.workspace.reading import read_bounded
 
 MAX_IGNORE_BYTES = 1 << 18
@@ -18,11 +18,11 @@ MAX_FOLDERS_ABOVE = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class FolderRules:
     """The ignore rules of one folder."""
 
     folder: str
-    rules: tuple[Rule, ...]
+    rules: Rules
 
 
 class Tracked:
@@ -51,7 +51,7 @@ class Tracked:
 class Exclusions:
     """What is left out in one folder; the innermost folder whose rules speak of a path decides."""
 
-    rules: tuple[Rules, ...] = ()
+    rules: tuple[FolderRules, ...] = ()
     tracked: Tracked | None = None
     tracked_only: bool = False
     """Whether the rules leave out the folder itself, which is entered for the tracked files below it."""
@@ -69,7 +69,7 @@ class Exclusions:
             folders.append(folder)
         found = [_rules_of(folder, os.path.join(".git", "info", "exclude"))]
         found += [_rules_of(above) for above in reversed(folders)]
-        here = cls(tuple(rules for rules in found if rules.rules), Tracked(folder))
+        here = cls(tuple(rules for rules in found if rules.rules.each), Tracked(folder))
         return cls(tracked=here.tracked) if folders and here._ignores(root, is_folder=True) else here
 
     def inside(self, folder: str, names: Set[str]) -> Exclusions:
@@ -77,7 +77,7 @@ class Exclusions:
         found = self
         if ".git" in names and not self.tracked_only:
             found = replace(found, tracked=Tracked(folder))
-        if ".gitignore" in names and (own := _rules_of(folder)).rules:
+        if ".gitignore" in names and (own := _rules_of(folder)).rules.each:
             found = replace(found, rules=(*found.rules, own))
         return found
 
@@ -97,7 +97,7 @@ class Exclusions:
     def _ignores(self, path: str, is_folder: bool) -> bool:
         for group in reversed(self.rules):
             relative = path[len(group.folder.rstrip(os.sep)) + 1 :]
-            said = verdict(group.rules, relative.replace(os.sep, "/"), is_folder)
+            said = group.rules.verdict(relative.replace(os.sep, "/"), is_folder)
             if said is not None:
                 return said
         return False
@@ -109,8 +109,8 @@ def _bytes_of(path: str, limit: int) -> bytes:
     return b"" if isinstance(data, LeftOut) else data
 
 
-def _rules_of(folder: str, name: str = ".gitignore") -> Rules:
-    return Rules(
+def _rules_of(folder: str, name: str = ".gitignore") -> FolderRules:
+    return FolderRules(
         folder, parse_rules(_bytes_of(os.path.join(folder, name), MAX_IGNORE_BYTES).decode("utf-8", "replace"))
     )
 

@@ -18,11 +18,31 @@ class Rule:
     negated: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The rules of one ignore file, in order."""
+
+    each: tuple[Rule, ...]
+    any: re.Pattern[str]
+    """Matches what any of them speaks of: most paths of a tree are spoken of by none."""
+
+    def verdict(self, relative: str, is_folder: bool) -> bool | None:
+        """True: ignored, False: taken back in by `!`, None: not spoken of. `relative` has `/` separators."""
+        if not self.any.match(relative):
+            return None
+        for rule in reversed(self.each):
+            if (is_folder or not rule.folders_only) and rule.pattern.match(relative):
+                return not rule.negated
+        return None
+
+
 MAX_RULES = 2_000
 MAX_PATTERN = 500
+NOTHING = r"(?!)"
+"""Matches no path."""
 
 
-def parse_rules(text: str) -> tuple[Rule, ...]:
+def parse_rules(text: str) -> Rules:
     """The rules of one ignore file, in order; lines that make no sense are skipped, as git does."""
     rules: list[Rule] = []
     for raw in text.split("\n")[: 10 * MAX_RULES]:
@@ -41,15 +61,7 @@ def parse_rules(text: str) -> tuple[Rule, ...]:
             continue
         if len(rules) >= MAX_RULES:
             break
-    return tuple(rules)
-
-
-def verdict(rules: tuple[Rule, ...], relative: str, is_folder: bool) -> bool | None:
-    """True: ignored, False: taken back in by `!`, None: no rule speaks of this path. `relative` has `/` separators."""
-    for rule in reversed(rules):
-        if (is_folder or not rule.folders_only) and rule.pattern.match(relative):
-            return not rule.negated
-    return None
+    return Rules(tuple(rules), re.compile("|".join(rule.pattern.pattern for rule in rules) or NOTHING))
 
 
 def _regex(glob: str) -> str:
