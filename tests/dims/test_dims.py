@@ -179,6 +179,8 @@ def test_extremes_decide_what_differs_by_a_number() -> None:
     assert maximum(S, S + 1) == S + 1
     assert minimum(S, T, S - 2) == minimum(S - 2, T)
     assert str(minimum(S, 128)) == "min(S, 128)"
+    assert str(minimum(S // 2, ceil_div(S, 2))) == "S//2"
+    assert str(maximum(S // 2 + 1, ceil_div(S, 2) + 1)) == "cdiv(S, 2) + 1"
 
 
 def test_operations_on_names_hold_for_any_text() -> None:

@@ -279,12 +279,12 @@ def ceil_div(a: DimLike, b: DimLike) -> Dim:
 
 
 def maximum(*dims: DimLike) -> Dim:
-    """The largest; arguments that differ by a number are decided."""
+    """The largest; arguments that differ by a number, or in how they are rounded, are decided."""
     return _extreme("max", dims)
 
 
 def minimum(*dims: DimLike) -> Dim:
-    """The smallest; arguments that differ by a number are decided."""
+    """The smallest; arguments that differ by a number, or in how they are rounded, are decided."""
     return _extreme("min", dims)
 
 
@@ -294,9 +294,10 @@ def _extreme(op: str, dims: Iterable[DimLike]) -> Dim:
         nested = _sole_opaque(dim(value), op)
         for candidate in nested.args if nested else (dim(value),):
             for i, other in enumerate(kept):
-                difference = (candidate - other).const
-                if difference is not None:
-                    if (difference > 0) == (op == "max"):
+                difference = candidate - other
+                is_larger = _is_rounding(difference) if difference.const is None else difference.const > 0
+                if is_larger is not None:
+                    if is_larger == (op == "max"):
                         kept[i] = candidate
                     break
             else:
@@ -306,6 +307,17 @@ def _extreme(op: str, dims: Iterable[DimLike]) -> Dim:
     if len(kept) == 1:
         return kept[0]
     return opaque(op, tuple(sorted(kept, key=lambda d: d.key)))
+
+
+def _is_rounding(difference: Dim) -> bool | None:
+    """Whether of `n//2` and `cdiv(n, 2)` the second is taken from the first (False) or the first from it (True)."""
+    if len(difference.terms) != 2 or {c for _, c in difference.terms} != {1, -1}:
+        return None
+    parts = {c: m[0][0] for m, c in difference.terms if len(m) == 1 and m[0][1] == 1}
+    up, down = parts.get(1), parts.get(-1)
+    if not isinstance(up, Opaque) or not isinstance(down, Opaque) or up.args != down.args:
+        return None
+    return {("cdiv", "//"): True, ("//", "cdiv"): False}.get((up.op, down.op))
 
 
 def opaque(op: str, args: tuple[Dim, ...]) -> Dim:

@@ -9,7 +9,9 @@ from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.values import Class, Instance, Maybe, Opaque, Value
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Unknown
+from kernelscope.workspace.modules import Definition
 
+TENSORS = ("Tensor", "FloatTensor", "LongTensor", "BoolTensor", "IntTensor", "Parameter")
 OPTIONAL = ("Optional", "Union")
 TUPLES = ("tuple", "Tuple", "typing.Tuple")
 SEQUENCES = (*TUPLES, "list", "List", "Sequence", "typing.List", "typing.Sequence", "torch.Size")
@@ -31,9 +33,15 @@ def object_of(run: Interpreter, path: str, annotation: t.Expr | None) -> Instanc
     """Some object of the class of the workspace that an annotation names, be it a layer or not."""
     from kernelscope.interp.receivers import seeded_instance
 
+    cls = class_of(run, path, annotation)
+    return None if cls is None else seeded_instance(run, cls)
+
+
+def class_of(run: Interpreter, path: str, annotation: t.Expr | None) -> Definition | None:
+    """The class of the workspace that an annotation names."""
     name = _class_name(annotation)
     cls = None if name is None else run.module_name(path, name)
-    return seeded_instance(run, cls.definition) if isinstance(cls, Class) else None
+    return cls.definition if isinstance(cls, Class) else None
 
 
 def sizes_of(name: str, annotation: t.Expr | None) -> Value | None:
@@ -48,6 +56,23 @@ def sizes_of(name: str, annotation: t.Expr | None) -> Value | None:
             return Unknown("a sequence of a caller") if (t.dotted(whole) or "") in SEQUENCES else None
         case _:
             return None
+
+
+def is_tensor(annotation: t.Expr | None) -> bool:
+    """Whether a value annotated so is a tensor."""
+    name = _class_name(annotation)
+    return name is not None and name.rpartition(".")[2] in TENSORS
+
+
+def is_optional(annotation: t.Expr | None) -> bool:
+    """Whether a value annotated so may be None."""
+    match annotation:
+        case t.BinOp(op="|", left=left, right=right):
+            return _is_none(left) or _is_none(right)
+        case t.Subscript(value=value):
+            return (t.dotted(value) or "").rpartition(".")[2] == "Optional"
+        case _:
+            return False
 
 
 def layer_of(run: Interpreter, cls: Value) -> Instance | None:

@@ -19,6 +19,7 @@ from kernelscope.interp.interpreter import (
     external,
 )
 from kernelscope.interp.joins import as_given
+from kernelscope.interp.promised_objects import promised_attribute
 from kernelscope.interp.sequences import Mapping, element_at, is_callable
 from kernelscope.interp.values import (
     Alike,
@@ -61,6 +62,7 @@ MODULE_METHODS = {
     "__setattr__", "__dir__", "__getitem__", "__len__", "__iter__", "__contains__",
 }  # fmt: skip
 """What a class gets from torch's layers besides what its own methods store."""
+MOST_DIMS = 8
 ABOUT = ("shape", "dtype", "device", "ndim", "config")
 """Attributes of what may be a tensor that are none of its numbers."""
 
@@ -79,6 +81,8 @@ def attribute(run: Interpreter, value: Value, name: str, span: Any) -> Value:
         case Instance():
             return instance_attribute(run, value, name)
         case Opaque():
+            if value.cls is not None and not run.certain and (told := promised_attribute(run, value, name)) is not None:
+                return told
             held = value.attribute(name)
             number = run.configuration.number(held.name) if run.configuration is not None else None
             return held if number is None else number
@@ -260,6 +264,15 @@ def _class_attribute(run: Interpreter, found: object, receiver: Instance | None)
             return Unknown("no class of the workspace defines it")
 
 
+def _last_sizes(shape: Shape, index: slice) -> tuple[Value, ...] | None:
+    """`x.shape[-2:]` of a tensor of unknown rank: that many sizes."""
+    start = index.start.const if isinstance(index.start, Dim) and index.stop is None and index.step is None else None
+    if start is None or not -MOST_DIMS <= start < 0:
+        return None
+    found = [shape.size(axis) for axis in range(start, 0)]
+    return tuple(Number(size.reason, True) if isinstance(size, Unknown) else size for size in found)
+
+
 def chosen(entries: list[Value], span: Any) -> Value:
     """What a table of functions or classes gives for a key that is not known."""
     if entries and all(is_callable(e) for e in entries):
@@ -283,6 +296,8 @@ def subscript(run: Interpreter, value: Value, index: Value, span: Any) -> Value:
         case Shape():
             if value.dims is not None:
                 return element_at(tuple(value.dims), index, span)
+            if isinstance(index, slice) and (last := _last_sizes(value, index)) is not None:
+                return last
             number = index.const if isinstance(index, Dim) else None
             return Unknown("a size of a tensor of unknown rank", span) if number is None else value.size(number)
         case dict():

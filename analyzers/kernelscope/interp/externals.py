@@ -25,6 +25,7 @@ from kernelscope.interp.values import (
     Keywords,
     Number,
     Opaque,
+    Scope,
     Sequential,
     TensorMethod,
     Unpacked,
@@ -53,9 +54,20 @@ def call_tensor_method(run: Interpreter, target: TensorMethod, args: Arguments, 
     if any(isinstance(a, Unpacked) for a in spread):
         return _unpacked_method(target, list(spread))
     name = f"torch.Tensor.{target.name}"
-    if ops.find(name) is None:
+    op = ops.find(name)
+    if op is None:
         return Unknown(f"Tensor.{target.name} is not in the operator table")
-    return _operator(run, name, [target.value, *args], kwargs)
+    result = _operator(run, name, [target.value, *args], kwargs)
+    if op.kind == "view" and target.name.endswith("_") and run.running:
+        _becomes(run.running[-1], target.value, result)
+    return result
+
+
+def _becomes(scope: Scope, tensor: Tensor, other: Value) -> None:
+    """A tensor has got another shape where it lies (`x.squeeze_(1)`): so has whatever name it has here."""
+    for name, value in scope.names.items():
+        if value is tensor:
+            scope.names[name] = other
 
 
 def _may_be_anything(given: list[Value]) -> bool:

@@ -23,9 +23,10 @@ from kernelscope.interp.remarks import believe_comment
 from kernelscope.interp.sequences import any_of, iterated
 from kernelscope.interp.targets import assign
 from kernelscope.interp.untaken import untaken
-from kernelscope.interp.values import Alike, Function, Maybe, Scope, Value
+from kernelscope.interp.values import Alike, Function, Maybe, Scope, Value, present
 from kernelscope.interp.ways import Way, differ, differing, meet, take, with_facts_of
 from kernelscope.ops import ShapeError
+from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Shape, Tensor, Unknown
 
@@ -68,14 +69,29 @@ def execute(run: Interpreter, scope: Scope, body: list[t.Stmt], returns: Returns
                 return ended
         elif isinstance(statement, t.Assign) and isinstance(statement.value, t.Call):
             value = evaluate(run, scope, statement.value)
-            outcomes = run.outcomes_of(value)
+            outcomes = _as_taken_apart(statement.targets[0], run.outcomes_of(value) or [])
             rest = body[index + 1 :]
-            if outcomes and rest and run.may_fork():
+            value = outcomes[0] if len(outcomes) == 1 else value
+            if len(outcomes) > 1 and rest and run.may_fork():
                 return _apart(run, scope, statement, outcomes, returns, rest)
-            _assign_all(run, scope, statement, value)
+            _assign_all(run, scope, statement, value, outcomes)
         elif _statement(run, scope, statement, returns):
             return ENDED
     return GOES_ON
+
+
+def _as_taken_apart(target: t.Expr, outcomes: list[Value]) -> list[Value]:
+    """What a call may give where it is bound: with two names on the left, the pairs among it if there are any."""
+    if not isinstance(target, t.Tuple) or any(isinstance(part, t.Starred) for part in target.elts):
+        return outcomes
+    fitting = [o for o in outcomes if isinstance(o, tuple) and len(o) == len(target.elts)]
+    return fitting or outcomes
+
+
+def _as_it_must_be(scope: Scope, name: str, target: t.Tuple, value: Value) -> Value:
+    """`y, last = y` where `y` may be a pair: only there is it taken apart."""
+    fitting = _as_taken_apart(target, scope.outcomes.get(name, []))
+    return fitting[0] if len(fitting) == 1 and not isinstance(present(value), tuple) else value
 
 
 def _way(
@@ -95,9 +111,13 @@ def _way(
     return take(run, scope, mark, go)
 
 
-def _assign_all(run: Interpreter, scope: Scope, node: t.Assign, value: Value) -> None:
+def _assign_all(
+    run: Interpreter, scope: Scope, node: t.Assign, value: Value, outcomes: list[Value] | None = None
+) -> None:
     for target in node.targets:
         assign(run, scope, target, value)
+        if isinstance(target, t.Name) and outcomes:
+            scope.outcomes[target.id] = outcomes
         if scope.usual and isinstance(target, t.Name):
             follows = isinstance(value, bool | str) and scope.is_usual(node.value)
             (scope.usual.add if follows else scope.usual.discard)(target.id)
@@ -114,7 +134,7 @@ def _apart(
     try:
         for value in outcomes:
             scope.names, run.known = names, known
-            start = partial(_assign_all, run, scope, node, value)
+            start = partial(_assign_all, run, scope, node, value, outcomes)
             with run.another_time():
                 end, ended = _way(run, scope, returns, rest, mark, start)
             if not ended:
@@ -137,7 +157,10 @@ def _statement(run: Interpreter, scope: Scope, node: t.Stmt, returns: Returns) -
         case t.Assign():
             if isinstance(target := node.targets[0], t.Tuple):
                 of_unpacking(run, scope, target.elts, node.value)
-            _assign_all(run, scope, node, evaluate(run, scope, node.value))
+            value = evaluate(run, scope, node.value)
+            if isinstance(node.value, t.Name) and isinstance(target, t.Tuple):
+                value = _as_it_must_be(scope, node.value.id, target, value)
+            _assign_all(run, scope, node, value)
         case t.AnnAssign():
             if node.value is not None:
                 assign(run, scope, node.target, _declared(run, scope, node, evaluate(run, scope, node.value)))
@@ -154,6 +177,8 @@ def _statement(run: Interpreter, scope: Scope, node: t.Stmt, returns: Returns) -
             if run.trace is not None:
                 run.trace.effect = node.value.span
             evaluate(run, scope, node.value)
+        case t.Return(value=t.IfExp() as value) if isinstance(value.body, t.Tuple) != isinstance(value.orelse, t.Tuple):
+            return _branch(run, scope, _either_return(value, node.span), returns, [])[0]
         case t.Return():
             value = evaluate(run, scope, node.value) if node.value is not None else None
             for outcome in run.outcomes_of(value) or [value]:
@@ -198,6 +223,11 @@ def _statement(run: Interpreter, scope: Scope, node: t.Stmt, returns: Returns) -
         case _:
             pass
     return GOES_ON
+
+
+def _either_return(value: t.IfExp, span: Span) -> t.If:
+    """`return x if flag else (x, y)` as a statement: results of different kinds are told apart."""
+    return t.If(value.test, [t.Return(value.body, value.body.span)], [t.Return(value.orelse, value.orelse.span)], span)
 
 
 def _asks_for_dims(test: t.Expr) -> bool:

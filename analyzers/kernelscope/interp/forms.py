@@ -95,7 +95,7 @@ class Form:
             case Opaque():
                 if is_free(value.name):
                     self.fixed.append(value.name)
-                return Opaque, value.name, value.default, value.known_as
+                return Opaque, value.name, value.default, value.known_as, None if value.cls is None else value.cls.node
             case Fields():
                 return Fields, value.names, tuple(self.of(v, depth) for v in value)
             case tuple():

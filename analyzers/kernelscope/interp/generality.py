@@ -169,17 +169,19 @@ class Generality:
         given = [v for v in values if isinstance(v, Opaque)]
         defaults = {v.default for v in given}
         default = defaults.pop() if len(defaults) == 1 else None
+        classes = {None if v.cls is None else v.cls.node: v.cls for v in given}
+        cls = next(iter(classes.values())) if len(classes) == 1 else None
         if len(set(names)) == 1 and names[0] == name:
-            return Opaque(name, default)
+            return Opaque(name, default, cls=cls)
         vector = tuple(None if n is None else dim(n) for n in names)
         if (word := self.words.get(vector)) is not None and word.name is not None:
-            return Opaque(word.name, default)
+            return Opaque(word.name, default, cls=cls)
         called = self.free(name)
         self.words[vector] = dim(called)
         for prefix, n in zip(self.prefixes, names, strict=True):
             if n is not None:
                 prefix.setdefault(n, called)
-        return Opaque(called, default)
+        return Opaque(called, default, cls=cls)
 
     def _number(self, name: str, solid: list[Value]) -> Value:
         first = solid[0]

@@ -81,6 +81,10 @@ class OutOfBudget(Exception):
     """The function takes too many steps; what is known so far is kept."""
 
 
+class NoSuchWay(Exception):
+    """What is followed apart cannot be: a pair is asked for what tensors have, or taken apart into three."""
+
+
 @dataclass(slots=True)
 class Seen:
     """The value that a binding or call has whichever way the code takes, and how many callers agree on it."""
@@ -187,6 +191,8 @@ class Interpreter:
     """For each class the object that nobody is seen to make."""
     layers: dict[Hashable, Instance] = field(default_factory=dict[Hashable, "Instance"])
     """Layers by class and what they are made with: two that are made alike are alike."""
+    promised: dict[t.Stmt, dict[str, Value]] = field(default_factory=dict[t.Stmt, "dict[str, Value]"])
+    """For each class the attributes that it declares to be tensors."""
     summaries: dict[Hashable, list[Summary]] = field(default_factory=dict[Hashable, "list[Summary]"])
     """What calls of functions gave."""
     once: int = 0

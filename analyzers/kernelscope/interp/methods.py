@@ -11,9 +11,7 @@ from typing import Any
 from kernelscope.dims import Dim
 from kernelscope.interp.attributes import chosen
 from kernelscope.interp.calls import call
-from kernelscope.interp.interpreter import (
-    Interpreter,
-)
+from kernelscope.interp.interpreter import Interpreter, NoSuchWay
 from kernelscope.interp.records import is_sequence, values_of
 from kernelscope.interp.sequences import is_callable, sequence
 from kernelscope.interp.values import (
@@ -33,6 +31,8 @@ CHANGING = {"append", "extend", "insert", "pop", "update", "clear", "setdefault"
 """Methods that change the list or dict."""
 
 
+TUPLES = {"count", "index"}
+"""Methods of tuples."""
 TEXT = {("startswith", 1), ("endswith", 1), ("lower", 0), ("upper", 0), ("strip", 0), ("replace", 2), ("split", 0),
         ("removeprefix", 1), ("removesuffix", 1), ("title", 0), ("isdigit", 0)}  # fmt: skip
 """Methods of texts, with the number of texts that they are given here."""
@@ -79,6 +79,8 @@ def call_method(run: Interpreter, target: PlainMethod, args: Arguments, kwargs: 
         case str():
             if (name, len(args)) in TEXT and not kwargs and all(isinstance(a, str) for a in args):
                 return getattr(value, name)(*args)
+        case tuple() if run.forks and name not in TUPLES:
+            raise NoSuchWay
         case Shape():
             if name == "numel":
                 return value.numel()

@@ -279,7 +279,12 @@ def _product(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> 
 
 
 def _sum(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
-    """Sizes by the algebra, tensors one after the other; of a sequence of unknown length one stands for all."""
+    """Sizes by the algebra, tensors one after the other; of a sequence of unknown length one stands for all.
+
+    `sum(lists, [])` joins lists.
+    """
+    if len(args) > 1 and isinstance(args[1], list):
+        return _joined(run, args[0], args[1])
     items = iterated(run, args[0]) if args else []
     first, *others = (items.element, items.element) if isinstance(items, Alike) else items or (None,)
     if isinstance(first, Tensor) or (run.trace is not None and isinstance(first, Unknown) and run.trace.origins(first)):
@@ -294,6 +299,16 @@ def _sum(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Valu
     for value in values:
         result = result + value
     return result
+
+
+def _joined(run: Interpreter, lists: Value, before: list[Value]) -> Value:
+    """All elements of several lists."""
+    items = iterated(run, lists)
+    parts = [before, *items] if isinstance(items, list) else [before]
+    if isinstance(items, list) and all(isinstance(part, list) for part in parts):
+        return [value for part in parts for value in part]
+    one = iterated(run, items.element if isinstance(items, Alike) else any_of(items))
+    return Alike(any_of(one) if isinstance(one, list) else one.element)
 
 
 def _dict(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:

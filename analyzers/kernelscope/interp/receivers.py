@@ -9,7 +9,7 @@ Where objects of the class are made, its constructor is given what all of those 
 from __future__ import annotations
 
 from kernelscope.dims import Dim
-from kernelscope.interp.annotations import promised, sizes_of
+from kernelscope.interp.annotations import is_tensor, promised, sizes_of
 from kernelscope.interp.calls import bind, run_body
 from kernelscope.interp.expressions import evaluate
 from kernelscope.interp.generality import Generality, Vector
@@ -17,6 +17,7 @@ from kernelscope.interp.interpreter import OBJECT_STEPS, Interpreter
 from kernelscope.interp.makers import Made, made_for
 from kernelscope.interp.sequences import is_callable
 from kernelscope.interp.values import (
+    NOT_TOLD,
     Class,
     External,
     Flag,
@@ -31,7 +32,7 @@ from kernelscope.interp.values import (
 )
 from kernelscope.ops import ShapeError
 from kernelscope.syntax.python import tree as t
-from kernelscope.tensor import Unknown
+from kernelscope.tensor import Shape, Tensor, Unknown
 from kernelscope.workspace.modules import Definition
 
 
@@ -256,6 +257,8 @@ def _argument(run: Interpreter, path: str, param: t.Param) -> Value:
             return Number("a number of the caller")
         case None:
             given = sizes_of(param.name, param.annotation) or promised(run, path, param.annotation)
+            if given is None and is_tensor(param.annotation):
+                return Tensor(Shape.unknown(NOT_TOLD))
             return Opaque(param.name) if given is None else given
         case t.Constant(value=value):
             return Opaque(param.name, value if isinstance(value, int) else None)

@@ -10,7 +10,7 @@ from typing import Any
 from kernelscope.dims import Dim
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.sequences import element_at
-from kernelscope.interp.values import Arguments, Instance, Keywords, Maybe, Scope, Value
+from kernelscope.interp.values import Arguments, Instance, Keywords, Maybe, Opaque, Scope, Value
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Unknown
 from kernelscope.workspace.modules import Definition
@@ -86,8 +86,14 @@ def values_of(run: Interpreter, instance: Instance) -> dict[str, Value]:
     return {name: value for name, value in held.items() if value is not None}
 
 
-def elements(run: Interpreter, instance: Instance) -> list[Value] | None:
+def elements(run: Interpreter, instance: Instance | Opaque) -> list[Value] | None:
     """What a named tuple gives to the names that it is unpacked into."""
+    if isinstance(instance, Opaque):
+        from kernelscope.interp.attributes import attribute
+
+        if instance.cls is None or not derives(run, instance.cls, TUPLES):
+            return None
+        return [attribute(run, instance, name, None) for name in fields_of(run, instance.cls)]
     return list(values_of(run, instance).values()) if derives(run, instance.cls, TUPLES) else None
 
 

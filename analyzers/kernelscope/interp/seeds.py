@@ -18,9 +18,11 @@ from kernelscope.interp.annotations import promised
 from kernelscope.interp.documentation import documented
 from kernelscope.interp.expressions import evaluate
 from kernelscope.interp.interpreter import Interpreter
+from kernelscope.interp.promised_objects import promised_object
 from kernelscope.interp.uses import Uses
 from kernelscope.interp.values import (
     NOT_TOLD,
+    Alike,
     Flag,
     Function,
     Maybe,
@@ -37,6 +39,14 @@ from kernelscope.tensor import DTYPES, DType, Shape, Size, Tensor, Unknown
 
 TENSOR_TYPES = re.compile(r"\b(?:Tensor|FloatTensor|LongTensor|BoolTensor|IntTensor|Array|ndarray)\b")
 OPTIONAL = re.compile(r"^(?:typing\.)?Optional\[|\| *None$|^None *\|")
+SEVERAL = re.compile(
+    r"(?:typing\.)?(?:Optional\[)?(?:[\w.]+\.)?(?:tuple|list|dict|sequence|iterable|mapping)\b", re.IGNORECASE
+)
+"""Types of what holds tensors, and is none."""
+LIST = re.compile(
+    r"(?:typing\.)?(?:Optional\[)?(?:[\w.]+\.)?(?:list|sequence|iterable)\[[\w.]*Tensor\]\]?(?: *\| *None)?",
+    re.IGNORECASE,
+)
 JAXTYPING = re.compile(r"^(Float|Int|Bool|UInt|Complex|Num|Shaped|Real|Inexact)\d*$")
 KNOWN_INPUTS: dict[str, tuple[str, ...]] = {
     "input_ids": ("B", "S"),
@@ -169,7 +179,10 @@ def _given(
     default = param.default
     if isinstance(default, t.Constant) and type(default.value) is int:
         return Opaque(param.name, default.value)
-    if is_tensor and not annotation.startswith(("tuple", "Tuple", "list", "List", "dict", "Optional[Tuple")):
+    if is_tensor and SEVERAL.match(annotation):
+        is_list = LIST.fullmatch(annotation) is not None and not uses.beliefs.only_code
+        return Alike(Tensor(Shape.unknown(NOT_TOLD))) if is_list else Opaque(param.name)
+    if is_tensor:
         return Tensor(_shape(run, function, param, uses, wants), _dtype(param))
     kind = annotation.partition("|")[0].strip().removeprefix("Optional[").rstrip("]")
     if kind == "bool" or (isinstance(default, t.Constant) and isinstance(default.value, bool)):
@@ -187,7 +200,8 @@ def _given(
         return default.value
     if default is not None and not isinstance(default, t.Constant):
         return evaluate(run, Scope(function.definition.path), default)
-    layer = promised(run, function.definition.path, param.annotation)
+    path = function.definition.path
+    layer = promised(run, path, param.annotation) or promised_object(run, path, param.name, param.annotation)
     return Opaque(param.name) if layer is None else layer
 
 

@@ -29,6 +29,10 @@ ENTRY = (
     r"(?P<type>\([^\n]*?\))?[ \t]*:(?P<rest>[^\n]*)$"
 )
 """A parameter of its own line in a docstring, in any of the usual styles."""
+LIST = re.compile(r"[\w*+/ -]+(?:(?:\s*,\s*|\s+[x×]\s+)[\w*+/ -]+)+\.?")
+"""Nothing but sizes, without brackets."""
+ARROW = re.compile(r"\s*(?:[-=]+>|→)\s*")
+"""Behind it stands what comes out."""
 ELLIPSES = ("...", "…", "*")
 SURE = 3
 """From so many sizes on brackets behind a name are a shape; fewer are often a pair of numbers."""
@@ -67,9 +71,11 @@ def in_comment(text: str, name: str | None) -> Shape | None:
     said = None if name is None else re.match(rf"[`*]*{re.escape(name)}[`*]*(?:\.shape)?\s*(?::|=|->|is)?\s*", text)
     if name is not None and said is None:
         return None
-    rest = text if said is None else text[said.end() :]
+    rest = ARROW.split(text if said is None else text[said.end() :])[-1]
     if (found := OF_SHAPE.match(rest)) is not None:
         return _only(found, rest)
+    if LIST.fullmatch(rest) is not None:
+        return _listed(rest)
     return _bare(rest, _speaks_of_tensor(BARE.sub("", rest)), at_start=True)
 
 
@@ -105,6 +111,19 @@ def _bare(text: str, is_tensor: bool, at_start: bool = False) -> Shape | None:
     if shape.least_rank < SURE and not is_tensor:
         return None
     return shape if _names_sizes(shape, is_tensor) else None
+
+
+def _listed(text: str) -> Shape | None:
+    """Sizes without brackets, `B, T, C`: capitals, or as many as are surely a shape and are named like sizes."""
+    shape = _sizes_in(text)
+    if shape is None or not _names_sizes(shape, is_tensor=False):
+        return None
+    names = shape.names()
+    if all(name.isupper() for name in names):
+        return shape
+    return (
+        shape if shape.least_rank >= SURE and all(SIZE_WORDS & set(name.lower().split("_")) for name in names) else None
+    )
 
 
 def _names_sizes(shape: Shape, is_tensor: bool) -> bool:

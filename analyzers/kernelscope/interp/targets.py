@@ -10,9 +10,9 @@ from dataclasses import replace
 from kernelscope.dims import Dim
 from kernelscope.interp import records
 from kernelscope.interp.expressions import evaluate, index_of
-from kernelscope.interp.interpreter import Interpreter
+from kernelscope.interp.interpreter import Interpreter, NoSuchWay
 from kernelscope.interp.sequences import iterated, sequence
-from kernelscope.interp.values import Alike, Function, Instance, Opaque, Scope, Unpacked, Value, present
+from kernelscope.interp.values import Alike, Function, Instance, Number, Opaque, Scope, Unpacked, Value, present
 from kernelscope.ops import Module, ShapeError
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
@@ -27,6 +27,7 @@ def assign(run: Interpreter, scope: Scope, target: t.Expr, value: Value) -> None
             if run.trace is not None:
                 run.trace.bound(value, target.id)
             scope.names[target.id] = value
+            scope.outcomes.pop(target.id, None)
             run.record(scope.path, target.span, value)
         case t.Tuple() | t.List():
             _unpack(run, scope, target.elts, value, target.span)
@@ -82,7 +83,7 @@ def _unpack(run: Interpreter, scope: Scope, targets: list[t.Expr], value: Value,
     if isinstance(value, Tensor) and value.rank:
         parts = iterated(run, value)
         value = parts if isinstance(parts, Alike) else value
-    values = records.elements(run, value) if isinstance(value, Instance) else sequence(value)
+    values = records.elements(run, value) if isinstance(value, Instance | Opaque) else sequence(value)
     starred = [i for i, target in enumerate(targets) if isinstance(target, t.Starred)]
     if values is not None and any(isinstance(v, Unpacked) for v in values):
         values = None
@@ -108,6 +109,8 @@ def _unpack(run: Interpreter, scope: Scope, targets: list[t.Expr], value: Value,
     if len(values) != len(targets):
         if run.strict:
             raise ShapeError("rank", f"{len(values)} values for {len(targets)} names")
+        if run.forks and isinstance(value, tuple):
+            raise NoSuchWay
         run.doubts += 1
         values = [Unknown("as many values as names were expected", span)] * len(targets)
     for target, part in zip(targets, values, strict=True):
@@ -115,4 +118,6 @@ def _unpack(run: Interpreter, scope: Scope, targets: list[t.Expr], value: Value,
 
 
 def _part_of(value: Value, span: Span) -> Value:
+    if isinstance(value, Shape):
+        return Number(value.reason, True)
     return value if isinstance(value, Unknown) else Unknown("a part of something that is not known", span)

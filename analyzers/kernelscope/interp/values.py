@@ -42,6 +42,8 @@ class Opaque:
     known_as: str = field(default="", compare=False)
     """What its attributes are named after, where that is another name: of `given or default` they are called as of
     `given`."""
+    cls: Definition | None = field(default=None, compare=False)
+    """The class that it is promised to be an object of, if that class holds tensors."""
 
     def attribute(self, name: str) -> Opaque:
         return Opaque(f"{self.known_as or self.name}.{name}")
@@ -206,6 +208,8 @@ class Scope:
     """The number of the call, unlike any other in this interpretation."""
     loops: list[list[dict[str, Value]]] = field(default_factory=list[list[dict[str, Value]]])
     """Names at each `break` and `continue` of the loops that are running."""
+    outcomes: dict[str, list[Value]] = field(default_factory=dict[str, "list[Value]"])
+    """What else a name may hold, where a call gave results of different kinds that are followed apart."""
     usual: set[str] = field(default_factory=set[str])
     """Switches that are as they are by default, and what follows from them: others may set them otherwise."""
 

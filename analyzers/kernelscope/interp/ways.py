@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from kernelscope.dims import Facts
 from kernelscope.interp.changes import Contents
 from kernelscope.interp.conditions import known_either_way
-from kernelscope.interp.interpreter import Interpreter, Known
+from kernelscope.interp.interpreter import Interpreter, Known, NoSuchWay
 from kernelscope.interp.joins import Join
 from kernelscope.interp.values import Scope, Value, present
 from kernelscope.syntax.python import tree as t
@@ -34,9 +34,16 @@ class Way:
 
 
 def take(run: Interpreter, scope: Scope, mark: int, go: Callable[[], bool]) -> tuple[Way, bool]:
-    """Go one way, then put objects back to what they held at `mark`; whether every way through it ended."""
-    scope.names = dict(scope.names)
-    ended = go()
+    """Go one way, then put objects back to what they held at `mark`; whether every way through it ended.
+
+    So it did where it turns out that there is no such way.
+    """
+    scope.names, loops = dict(scope.names), len(scope.loops)
+    try:
+        ended = go()
+    except NoSuchWay:
+        ended = True
+        del scope.loops[loops:]
     contents = run.changes.since(mark)
     return Way(scope.names, run.known, contents, run.changes.undo(mark)), ended
 

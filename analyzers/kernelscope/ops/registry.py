@@ -12,7 +12,8 @@ Asking, with torch's full names and values as in `arguments.Value`:
 `apply` raises nothing but `ShapeError`, a certain contradiction. It returns a Tensor (its shape may be unknown), a
 tuple of values (Fields where torch names them), Several (alike pieces, unknown count), a Dim or another plain value,
 or Unknown. `find` is None for names that are not in the table. An argument that is not known is passed as Unknown.
-In-place forms (`add_`) need no entry. `x.shape` is a tuple of sizes, or the `Shape` itself where the rank is not known.
+In-place forms (`add_`) need no entry; they keep their input's shape, but for views (`squeeze_`).
+`x.shape` is a tuple of sizes, or the `Shape` itself where the rank is not known.
 """
 
 from __future__ import annotations
@@ -199,9 +200,9 @@ def apply(
     bound = op.parameters.bind(args, kwargs or {})
     if bound is None:
         return Unknown(f"the arguments of {op.name} are not those we know")
-    in_place = isinstance(name, str) and name not in op.spellings and name.endswith("_")
     result = run(op, bound, facts)
-    if in_place and args and isinstance(args[0], Tensor):
+    in_place = isinstance(name, str) and name not in op.spellings and name.endswith("_")
+    if in_place and op.kind != "view" and args and isinstance(args[0], Tensor):
         return args[0]
     return result
 

@@ -56,7 +56,8 @@ def _agree(what: str, a: Size, b: Size, facts: Facts) -> None:
 
 
 @rule(
-    "flash.flash_attn_func flash.flash_attn_interface.flash_attn_func xformers.memory_efficient_attention",
+    "flash.flash_attn_func flash.flash_attn_interface.flash_attn_func"
+    " xformers.memory_efficient_attention xformers.fmha.memory_efficient_attention",
     name="flash_attn_func",
     label="attention",
 )

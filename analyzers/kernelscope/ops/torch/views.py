@@ -45,6 +45,18 @@ def view_as(self: Value, other: Value, *, facts: Facts = NO_FACTS) -> Shape:
     return shape if shape.dims is None else reshaped(tensor(self).shape, shape.dims, facts)
 
 
+@rule("T.resize_", kind="view", name="resize_", label="other sizes in place, whatever the number of elements")
+def resize_(self: Value, *sizes_: Value) -> Shape:
+    """The sizes that are given."""
+    return Shape(sizes(sizes_))
+
+
+@rule("T.resize_as_", kind="view", name="resize_as_", label="the sizes of another tensor in place")
+def resize_as_(self: Value, other: Value) -> Shape:
+    """The shape of `other`."""
+    return tensor(other).shape
+
+
 def reshaped(shape: Shape, wanted: tuple[Size, ...], facts: Facts) -> Shape:
     """`wanted` with -1 worked out; ShapeError if the numbers of elements certainly differ."""
     if wanted.count(dim(-1)) > 1:
@@ -198,9 +210,9 @@ def movedim(input: Value, source: Value, destination: Value) -> Shape:
 
 
 @rule("t,T.squeeze", kind="view", label="drop axes of size 1")
-def squeeze(input: Value, dim: Value = None) -> Shape:
+def squeeze(input: Value, dim: Value = None, *, facts: Facts = NO_FACTS) -> Shape:
     """Drops the given axes where they are 1; without `dim` all that are 1."""
-    dims = known(input)
+    dims = [facts.rewrite(size) if isinstance(size, Dim) else size for size in known(input)]
     chosen = axes(dim, len(dims)) if dims else ()
     gone = {i for i in chosen if dims[i] == 1}
     open_ = [i for i in chosen if dim is not None and _is_open(dims[i])]
