@@ -9,8 +9,10 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from kernelscope.dims import ARITHMETIC, Dim, TooLarge, ceil_div, dim, maximum, minimum, same
+from kernelscope.dims import Dim, TooLarge, ceil_div, dim, maximum, minimum
 from kernelscope.kernels.cuda import types
+from kernelscope.kernels.cuda.arithmetic import binary, extreme_of, short_cut, unary
+from kernelscope.kernels.cuda.layouts import layout_of, template_arguments
 from kernelscope.kernels.cuda.units import Unit
 from kernelscope.syntax.cuda.declarations import Declaration, Struct
 from kernelscope.syntax.cuda.expressions import (
@@ -24,12 +26,10 @@ from kernelscope.syntax.cuda.expressions import (
     SizeOf,
     Unary,
     parse_expression,
-    split_arguments,
 )
 from kernelscope.syntax.cuda.functions import Function
 
 MAX_DEPTH = 40
-"""An offset behind everything: only what a file declares outside of blocks is known there."""
 _MINIMA = frozenset(("min", "std::min", "cuda::std::min", "cute::min"))
 _MAXIMA = frozenset(("max", "std::max", "cuda::std::max", "cute::max"))
 _CASTS = frozenset(
@@ -77,12 +77,12 @@ class Constants:
             case SizeOf(text=text):
                 return self._size_of(text, offset, depth + 1)
             case Unary(op=op, operand=inner):
-                return _unary(op, self.value(inner, offset, depth + 1))
+                return unary(op, self.value(inner, offset, depth + 1))
             case Conditional(test=test, then=then, other=other):
                 return self._conditional(test, then, other, offset, depth + 1)
             case Binary(op=op, left=left, right=right):
                 a, b = self.value(left, offset, depth + 1), self.value(right, offset, depth + 1)
-                return _short_cut(op, a, b) if a is None or b is None else binary(op, a, b)
+                return short_cut(op, a, b) if a is None or b is None else binary(op, a, b)
             case Call():
                 found = self._call(expr, offset, depth + 1)
                 return self.opaque(expr, offset) if found is None and self.opaque is not None else found
@@ -165,11 +165,11 @@ class Constants:
             for struct in unit.declarations.structs.get(plain, ()):
                 member = next((f for f in struct.fields if f.name == tail), None)
                 if member is not None and member.value is not None:
-                    arguments = _template_arguments(owner)
+                    arguments = template_arguments(owner)
                     bound = {
                         t: self._bound_text(a, offset, depth) for t, a in zip(struct.templates, arguments, strict=False)
                     }
-                    inner = Constants(unit, None, {}, _within(unit, struct, bound, depth))
+                    inner = Constants(unit).inside(struct, bound, depth)
                     return inner.value(parse_expression(member.value), member.node.start_byte, depth + 1)
         for unit in self.unit.with_name(tail):
             declared = unit.declarations.of_file(tail)
@@ -194,7 +194,7 @@ class Constants:
         rounded = self._rounded_up(test, first, second, offset, depth)
         if rounded is not None:
             return rounded
-        return _extreme_of(test, first, second, lambda e: self.value(e, offset, depth))
+        return extreme_of(test, first, second, lambda e: self.value(e, offset, depth))
 
     def _rounded_up(self, test: Expr, then: Dim, other: Dim, offset: int, depth: int) -> Dim | None:
         """`a % b ? a / b + 1 : a / b` is a division that rounds up."""
@@ -255,206 +255,26 @@ class Constants:
 
     def size_of(self, type_text: str, offset: int, depth: int = 0) -> Dim | None:
         """The bytes of a type; `sizeof(T)` of a template parameter."""
-        found = self.layout_of(type_text, offset, depth)
+        found = layout_of(self, type_text, offset, depth)
         return found[0] if found is not None else None
 
-    def is_aligned_template(self, text: str) -> bool:
-        """Whether a type is a struct that asks for an alignment which its template arguments decide."""
-        name = text.partition("<")[0].rpartition("::")[2]
-        structs = (s for unit in self.unit.with_name(name) for s in unit.declarations.structs.get(name, ()))
-        return "<" in text and any(set(_WORDS.findall(struct.align)) & set(struct.templates) for struct in structs)
+    # -- other scopes ---------------------------------------------------------------------------------------
 
-    def layout_of(self, type_text: str, offset: int, depth: int = 0) -> tuple[Dim, int | None] | None:
-        """Size and alignment of a type; the alignment is None where only the size has a name."""
-        if depth > MAX_DEPTH:
-            return None
-        text = types.bare(type_text)
-        if self.function is not None and any(t.name == text and not t.type for t in self.function.templates):
-            given = self.bound.get(text)
-            if given is None or given == text:
-                return dim(f"sizeof({text})"), None
-            return self.layout_of(given, offset, depth + 1)
-        for unit in (
-            () if text.endswith(("*", "&")) else self.unit.with_name(text.partition("<")[0].rpartition("::")[2])
-        ):
-            found = self._defined_layout(unit, text, offset, depth)
-            if found is not None:
-                return found
-        known = types.layout(text)
-        return (dim(known[0]), known[1]) if known is not None else self._layout_around(text, offset, depth)
+    def of_file(self, unit: Unit) -> Constants:
+        """The constants of another file, outside of its functions."""
+        return Constants(unit)
 
-    def _layout_around(self, text: str, offset: int, depth: int) -> tuple[Dim, int | None] | None:
-        """The layout of a type that the files define which include this one, if they agree."""
-        if text.endswith(("*", "&")):
-            return None
-        units = self.unit.around(text.partition("<")[0].rpartition("::")[2])
-        found = {layout for unit in units if (layout := Constants(unit)._defined_layout(unit, text, offset, depth))}
-        return found.pop() if len(found) == 1 else None
+    def inside(self, struct: Struct, bound: Mapping[str, Dim | None], depth: int) -> Constants:
+        """What names mean inside of a struct of this file: its template parameters, and its own constants."""
+        unit = self.unit
 
-    def _defined_layout(self, unit: Unit, text: str, offset: int, depth: int) -> tuple[Dim, int | None] | None:
-        plain = text.partition("<")[0].rpartition("::")[2]
-        scope = self if unit is self.unit else Constants(unit)
-        for aliased, (begin, end) in reversed(unit.declarations.aliases.get(plain, ())):
-            if aliased.partition("<")[0] == plain or not (begin == 0 or (unit is self.unit and begin <= offset < end)):
-                continue
-            return scope.layout_of(aliased, offset if unit is self.unit else 0, depth + 1)
-        for struct in unit.declarations.structs.get(plain, ()):
-            return scope.struct_layout(struct, _template_arguments(text), offset, depth + 1, self)
-        macros = unit.source.macros.get(plain.encode()) if text == plain else None
-        if macros and macros[-1].params is None and macros[-1].body.decode("utf-8", "replace") != text:
-            return self.layout_of(macros[-1].body.decode("utf-8", "replace"), offset, depth + 1)
-        return None
-
-    def struct_layout(
-        self, struct: Struct, arguments: list[str], offset: int, depth: int, outer: Constants
-    ) -> tuple[Dim, int | None] | None:
-        """C++ rules: each field at a multiple of its alignment, the whole a multiple of the largest one."""
-        if struct.bases or depth > MAX_DEPTH:
-            return None
-        numbers = {t: outer.evaluate(a, offset, depth) for t, a in zip(struct.templates, arguments, strict=False)}
-        texts = dict(zip(struct.templates, arguments, strict=False))
-        inner = Constants(self.unit, None, {}, _within(self.unit, struct, numbers, depth))
-        at, largest = dim(0), 1
-        for member in struct.fields:
-            if "static" in member.words or "constexpr" in member.words:
-                continue
-            kind = texts.get(types.bare(member.type), member.type)
-            found = (outer if kind != member.type else inner).layout_of(
-                f"{kind}*" if member.pointer else kind, member.node.start_byte, depth + 1
-            )
-            if found is None:
+        def free(name: str, offset: int) -> Dim | None:
+            if name in bound:
+                return bound[name]
+            member = next((f for f in struct.fields if f.name == name and f.value is not None), None)
+            if member is None or depth > MAX_DEPTH or member.value is None:
                 return None
-            size, align = found
-            for bound in member.bounds:
-                count = inner.evaluate(bound, member.node.start_byte, depth)
-                if count is None:
-                    return None
-                size = size * count
-            wanted = inner.evaluate(member.align, member.node.start_byte, depth) if member.align else None
-            align = max(align or 0, (wanted.const or 0) if wanted is not None else 0) or None
-            if align is None:
-                return None
-            largest = max(largest, align)
-            if struct.kind == "union":
-                at = maximum(at, size)
-            else:
-                at = ceil_div(at, align) * align + size if at.const != 0 else size
-        if struct.align:
-            wanted = inner.evaluate(struct.align, struct.node.start_byte, depth)
-            if wanted is None or wanted.const is None:
-                return None
-            largest = max(largest, wanted.const)
-        return ceil_div(maximum(at, 1), largest) * largest, largest
+            inner = Constants(unit).inside(struct, bound, depth + 8)
+            return inner.value(parse_expression(member.value), member.node.start_byte, depth + 8)
 
-
-def _within(unit: Unit, struct: Struct, bound: Mapping[str, Dim | None], depth: int) -> Free:
-    """What names mean inside of a struct: its template parameters, and its own constants."""
-
-    def free(name: str, offset: int) -> Dim | None:
-        if name in bound:
-            return bound[name]
-        member = next((f for f in struct.fields if f.name == name and f.value is not None), None)
-        if member is None or depth > MAX_DEPTH or member.value is None:
-            return None
-        inner = Constants(unit, None, {}, _within(unit, struct, bound, depth + 8))
-        return inner.value(parse_expression(member.value), member.node.start_byte, depth + 8)
-
-    return free
-
-
-def _template_arguments(text: str) -> list[str]:
-    head, _, rest = text.partition("<")
-    return split_arguments(rest.rpartition(">")[0]) if rest and head else []
-
-
-def _unary(op: str, value: Dim | None) -> Dim | None:
-    if value is None:
-        return None
-    if op == "-":
-        return -value
-    if op == "+":
-        return value
-    number = value.const
-    if number is None:
-        return None
-    return dim(int(not number)) if op == "!" else dim(~number) if op == "~" else None
-
-
-def _short_cut(op: str, a: Dim | None, b: Dim | None) -> Dim | None:
-    """`&&` and `||` where one side decides."""
-    for side in (a, b):
-        if side is not None and side.const is not None:
-            if op == "&&" and side.const == 0:
-                return dim(0)
-            if op == "||" and side.const:
-                return dim(1)
-    return None
-
-
-def binary(op: str, a: Dim, b: Dim) -> Dim | None:
-    """An integer operation of C++ on sizes, which are not negative; None where it cannot be told."""
-    match op:
-        case "+" | "-" | "*":
-            return ARITHMETIC[op](a, b)
-        case "/":
-            return divided(a, b)
-        case "%":
-            return a % b if b.const != 0 else None
-        case "==" | "!=":
-            equal = same(a, b)
-            return None if equal is None else dim(int(equal is (op == "==")))
-        case "&&":
-            return _logical(a, b, all)
-        case "||":
-            return _logical(a, b, any)
-        case _:
-            return _on_numbers(op, a, b)
-
-
-def divided(a: Dim, b: Dim) -> Dim | None:
-    """Division; `(n + d - 1) / d` is told as what it means, rounding up."""
-    if b.const == 0:
-        return None
-    rounded = a - b + 1
-    if rounded.terms and rounded.const is None and rounded.weight < a.weight:
-        return ceil_div(rounded, b)
-    if b.const is not None and a.const is None and b.const > 1 and _constant_term(a) == b.const - 1:
-        return ceil_div(rounded, b)
-    return a // b
-
-
-def _constant_term(value: Dim) -> int:
-    return next((c for monomial, c in value.terms if not monomial), 0)
-
-
-def _logical(a: Dim, b: Dim, join: Callable[[list[bool]], bool]) -> Dim | None:
-    if a.const is None or b.const is None:
-        return _short_cut("&&" if join is all else "||", a, b)
-    return dim(int(join([bool(a.const), bool(b.const)])))
-
-
-def _on_numbers(op: str, a: Dim, b: Dim) -> Dim | None:
-    x, y = a.const, b.const
-    if y is not None and 0 <= y < 64 and op in ("<<", ">>"):
-        return a * (1 << y) if op == "<<" else a // (1 << y)
-    if op == "&" and y is not None and y > 0 and (y & (y + 1)) == 0:
-        return a % (y + 1)
-    difference = (a - b).const
-    if difference is not None and op in ("<", ">", "<=", ">="):
-        return dim(int({"<": difference < 0, ">": difference > 0, "<=": difference <= 0, ">=": difference >= 0}[op]))
-    if x is None or y is None:
-        return None
-    if op in "&|^":
-        return dim(x & y if op == "&" else x | y if op == "|" else x ^ y)
-    return None
-
-
-def _extreme_of(test: Expr, then: Dim, other: Dim, value: Callable[[Expr], Dim | None]) -> Dim | None:
-    """`a < b ? a : b` is the smaller of both."""
-    if not isinstance(test, Binary) or test.op not in ("<", "<=", ">", ">="):
-        return None
-    left, right = value(test.left), value(test.right)
-    if left is None or right is None or {left, right} != {then, other}:
-        return None
-    smaller = (left == then) is (test.op in ("<", "<="))
-    return minimum(then, other) if smaller else maximum(then, other)
+        return Constants(unit, None, {}, free)

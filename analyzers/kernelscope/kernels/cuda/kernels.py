@@ -84,12 +84,13 @@ class KernelFacts:
 
     @cached_property
     def _numbers(self) -> tuple[dict[str, int], ...]:
-        """The numbers that each launch gives template parameters."""
-        return tuple(
-            {name: int(text) for name, text in bound.items() if text.isdigit()}
+        """The numbers that launches give template parameters, each set of them once."""
+        given = (
+            tuple((name, int(text)) for name, text in bound.items() if text.isdigit())
             for launch in self.launches
             for bound in launch.template_values(self.function)
         )
+        return tuple(dict(numbers) for numbers in dict.fromkeys(given))
 
     @cached_property
     def shared(self) -> SharedMemory:

@@ -176,10 +176,12 @@ class _Walk:
         if condition is None:
             return None
         text = self.source.text(condition).removeprefix("(").removesuffix(")")
-        decided = {bool(number) if number is not None else None for number in self._numbers(text, condition.start_byte)}
-        if None in decided or len(decided) > 1:
-            return None
-        branch = node.child_by_field_name("alternative" if True in decided else "consequence")
+        taken: bool | None = None
+        for number in self._numbers(text, condition.start_byte):
+            if number is None or taken not in (None, bool(number)):
+                return None
+            taken = bool(number)
+        branch = node.child_by_field_name("alternative" if taken else "consequence")
         return (branch.start_byte, branch.end_byte) if branch is not None else None
 
     def _numbers(self, text: str, offset: int) -> Iterator[int | None]:

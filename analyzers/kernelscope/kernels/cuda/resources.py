@@ -12,6 +12,7 @@ from functools import lru_cache
 
 from kernelscope.kernels.cuda import types
 from kernelscope.kernels.cuda.constants import Constants
+from kernelscope.kernels.cuda.layouts import is_aligned_template, layout_of
 from kernelscope.kernels.cuda.operations import Reached
 from kernelscope.syntax.cuda.nodes import one_line, walk
 
@@ -56,12 +57,12 @@ def _vectors(text: str, constants: Constants, offset: int) -> Iterator[Vector]:
     spelled, casts = _spelled_vectors(text)
     yield from spelled
     for kind in casts:
-        laid = constants.layout_of(kind, offset)
+        laid = layout_of(constants, kind, offset)
         if laid is not None and laid[1] is not None and laid[0].const is not None and laid[1] > 1:
             width = min(16, laid[1])
             if width > 8 or (width > 4 and laid[0].const > 4):
                 yield Vector(width, kind)
-        elif laid is None and constants.is_aligned_template(kind):
+        elif laid is None and is_aligned_template(constants.unit, kind):
             yield Vector(None, kind)
 
 

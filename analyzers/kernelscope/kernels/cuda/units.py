@@ -230,6 +230,7 @@ class Unit:
         """Of a header: files that include it."""
         self._named: dict[str, tuple[tuple[Unit, Function], ...]] = {}
         self._units_with: dict[str, tuple[Unit, ...]] = {}
+        self._units_around: dict[str, tuple[Unit, ...]] = {}
         self._parsed: dict[str, Unit | None] = {}
 
     @cached_property
@@ -279,13 +280,17 @@ class Unit:
             self._named[tail] = found
         return found
 
-    def around(self, name: str) -> Iterator[Unit]:
+    def around(self, name: str) -> tuple[Unit, ...]:
         """Files that include this one, and their headers, that may declare a name: what they say is in force here."""
-        for path, headers in self._including.items():
-            if any(header.may_declare(name) for header in headers):
-                includer = self._header_unit(path)
-                if includer is not None:
-                    yield from includer.with_name(name)
+        found = self._units_around.get(name)
+        if found is None:
+            declaring = (
+                path for path, headers in self._including.items() if any(header.may_declare(name) for header in headers)
+            )
+            includers = (unit for path in declaring if (unit := self._header_unit(path)) is not None)
+            units = (unit for includer in includers for unit in includer.with_name(name))
+            found = self._units_around[name] = tuple(dict.fromkeys(units))
+        return found
 
     @cached_property
     def _including(self) -> dict[str, tuple[Header, ...]]:

@@ -134,13 +134,17 @@ class Symbols:
 
     def __init__(self) -> None:
         self.known: dict[str, Symbol] = {}
+        self._free: dict[str, str] = {}
+        """The name to try next for one that was used before."""
 
     def new(self, name: str, symbol: Symbol) -> Dim:
         """A name like `name` that was not used before."""
-        while name in self.known:
-            name += "′"
-        self.known[name] = symbol
-        return dim(name)
+        free = self._free.get(name, name)
+        while free in self.known:
+            free += "′"
+        self.known[free] = symbol
+        self._free[name] = free
+        return dim(free)
 
     def shared(self, name: str, symbol: Symbol) -> Dim:
         """The same name for the same thing, whoever asks."""

@@ -1,0 +1,163 @@
+"""Sizes and alignments of the types that code names: aliases followed, structs laid out by the rules of C++.
+
+What numbers and names mean is for the scope that asks; files that include this one are looked at, but not theirs.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from kernelscope.dims import Dim, ceil_div, dim, maximum
+from kernelscope.kernels.cuda import types
+from kernelscope.kernels.cuda.units import Unit
+from kernelscope.syntax.cuda.declarations import Struct
+from kernelscope.syntax.cuda.expressions import split_arguments
+from kernelscope.syntax.cuda.functions import Function
+
+MAX_NESTED = 40
+"""Aliases and members of members that are followed."""
+Layout = tuple[Dim, int | None]
+"""Size and alignment; the alignment is None where only the size has a name."""
+_WORDS = re.compile(r"[A-Za-z_]\w*")
+
+
+class Scope(Protocol):
+    """What names and numbers mean at a place."""
+
+    @property
+    def unit(self) -> Unit: ...
+    @property
+    def function(self) -> Function | None: ...
+    @property
+    def bound(self) -> Mapping[str, str]: ...
+    def evaluate(self, text: str, offset: int, depth: int = 0) -> Dim | None: ...
+    def of_file(self, unit: Unit) -> Scope:
+        """The scope of another file, outside of its functions."""
+        ...
+
+    def inside(self, struct: Struct, bound: Mapping[str, Dim | None], depth: int) -> Scope:
+        """The scope of a struct of this file whose template parameters are given."""
+        ...
+
+
+def layout_of(scope: Scope, type_text: str, offset: int, depth: int = 0) -> Layout | None:
+    """The layout of a type as written at an offset of the scope's file."""
+    return _Question(frozenset(), depth).layout(scope, type_text, offset)
+
+
+def is_aligned_template(unit: Unit, text: str) -> bool:
+    """Whether a type is a struct that asks for an alignment which its template arguments decide."""
+    name = plain_name(text)
+    structs = (s for seen in unit.with_name(name) for s in seen.declarations.structs.get(name, ()))
+    return "<" in text and any(set(_WORDS.findall(struct.align)) & set(struct.templates) for struct in structs)
+
+
+def plain_name(type_text: str) -> str:
+    """A type's name without namespaces and template arguments."""
+    return type_text.partition("<")[0].rpartition("::")[2]
+
+
+def template_arguments(type_text: str) -> list[str]:
+    head, _, rest = type_text.partition("<")
+    return split_arguments(rest.rpartition(">")[0]) if rest and head else []
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """One step of a question: the aliases that led to it, each followed once, and how deep it is."""
+
+    followed: frozenset[str]
+    depth: int
+    outwards: bool = True
+    """Whether the files that include a scope's are still to be asked."""
+
+    def deeper(self, alias: str = "") -> _Question:
+        followed = self.followed | {alias} if alias else self.followed
+        return _Question(followed, self.depth + 1, self.outwards)
+
+    def layout(self, scope: Scope, type_text: str, offset: int) -> Layout | None:
+        if self.depth > MAX_NESTED:
+            return None
+        text = types.bare(type_text)
+        if scope.function is not None and any(t.name == text and not t.type for t in scope.function.templates):
+            given = scope.bound.get(text)
+            if given is None or given == text:
+                return dim(f"sizeof({text})"), None
+            return self.deeper().layout(scope, given, offset)
+        reference = text.endswith(("*", "&"))
+        for unit in () if reference else scope.unit.with_name(plain_name(text)):
+            found = self._defined(scope, unit, text, offset)
+            if found is not None:
+                return found
+        known = types.layout(text)
+        if known is not None:
+            return dim(known[0]), known[1]
+        return self._around(scope, text, offset) if self.outwards and not reference else None
+
+    def _around(self, scope: Scope, text: str, offset: int) -> Layout | None:
+        """The layout of a type that the files define which include this one, if they agree."""
+        inner = _Question(self.followed, self.depth, False)
+        units = scope.unit.around(plain_name(text))
+        found = {laid for unit in units if (laid := inner._defined(scope.of_file(unit), unit, text, offset))}
+        return found.pop() if len(found) == 1 else None
+
+    def _defined(self, scope: Scope, unit: Unit, text: str, offset: int) -> Layout | None:
+        """The layout of a type that one of the files which the scope sees defines."""
+        plain = plain_name(text)
+        at_home = unit is scope.unit
+        there = scope if at_home else scope.of_file(unit)
+        if plain not in self.followed:
+            for aliased, (begin, end) in reversed(unit.declarations.aliases.get(plain, ())):
+                if begin == 0 or (at_home and begin <= offset < end):
+                    return self.deeper(plain).layout(there, aliased, offset if at_home else 0)
+        for struct in unit.declarations.structs.get(plain, ()):
+            return self._struct(there, struct, template_arguments(text), offset, scope)
+        macros = unit.source.macros.get(plain.encode()) if text == plain and plain not in self.followed else None
+        if macros and macros[-1].params is None and macros[-1].body.decode("utf-8", "replace") != text:
+            return self.deeper(plain).layout(scope, macros[-1].body.decode("utf-8", "replace"), offset)
+        return None
+
+    def _struct(self, scope: Scope, struct: Struct, arguments: list[str], offset: int, outer: Scope) -> Layout | None:
+        """C++ rules: each field at a multiple of its alignment, the whole a multiple of the largest one."""
+        if struct.bases or self.depth > MAX_NESTED:
+            return None
+        numbers = {t: outer.evaluate(a, offset, self.depth) for t, a in zip(struct.templates, arguments, strict=False)}
+        texts = dict(zip(struct.templates, arguments, strict=False))
+        inner = scope.inside(struct, numbers, self.depth)
+        inside = _Question(frozenset(), self.depth + 1, self.outwards)
+        at, largest = dim(0), 1
+        for member in struct.fields:
+            if "static" in member.words or "constexpr" in member.words:
+                continue
+            kind = texts.get(types.bare(member.type), member.type)
+            found = inside.layout(
+                outer if kind != member.type else inner,
+                f"{kind}*" if member.pointer else kind,
+                member.node.start_byte,
+            )
+            if found is None:
+                return None
+            size, align = found
+            for bound in member.bounds:
+                count = inner.evaluate(bound, member.node.start_byte, self.depth)
+                if count is None:
+                    return None
+                size = size * count
+            wanted = inner.evaluate(member.align, member.node.start_byte, self.depth) if member.align else None
+            align = max(align or 0, (wanted.const or 0) if wanted is not None else 0) or None
+            if align is None:
+                return None
+            largest = max(largest, align)
+            if struct.kind == "union":
+                at = maximum(at, size)
+            else:
+                at = ceil_div(at, align) * align + size if at.const != 0 else size
+        if struct.align:
+            wanted = inner.evaluate(struct.align, struct.node.start_byte, self.depth)
+            if wanted is None or wanted.const is None:
+                return None
+            largest = max(largest, wanted.const)
+        return ceil_div(maximum(at, 1), largest) * largest, largest
