@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from kernelscope.dims import Dim, TooLarge, ceil_div, dim, maximum, minimum
 from kernelscope.kernels.cuda import types
@@ -56,6 +56,17 @@ class Constants:
     """What members, elements and results of unknown functions stand for."""
     outer: Unit | None = None
     """The file that is compiled, where the function stands in a header: its macros are in force there."""
+    outwards: bool = True
+    """Whether the files that include the compiled one are still to be asked."""
+    _known: dict[int, Dim | None] = field(
+        init=False, repr=False, compare=False, default_factory=dict[int, "Dim | None"]
+    )
+    """Values of constants of this file, by where they are declared."""
+
+    @property
+    def root(self) -> Unit:
+        """The file that is compiled."""
+        return self.outer or self.unit
 
     def evaluate(self, text: str, offset: int, depth: int = 0) -> Dim | None:
         """The value of an expression at an offset of the prepared text."""
@@ -115,9 +126,10 @@ class Constants:
     def _around(self, name: str, offset: int, depth: int) -> Dim | None:
         """A constant of the files that include this one, if they agree."""
         found: Dim | None = None
-        for unit in self.unit.around(name):
+        for unit in self.root.around(name) if self.outwards else ():
             declared = unit.declarations.of_file(name)
-            value = Constants(unit)._declared(unit, declared, name, offset, depth) if declared is not None else None
+            inner = Constants(unit, outwards=False)
+            value = inner._declared(unit, declared, name, offset, depth) if declared is not None else None
             if value is None or (found is not None and value != found):
                 return None
             found = value
@@ -130,7 +142,7 @@ class Constants:
         given = self.bound.get(name)
         if given is None:
             return dim(name)
-        found = Constants(self.unit).value(parse_expression(given), 0, depth + 1)
+        found = self.of_file(self.unit).value(parse_expression(given), 0, depth + 1)
         return found if found is not None else dim(name)
 
     def _declared(self, unit: Unit, declared: Declaration, name: str, offset: int, depth: int) -> Dim | None:
@@ -143,8 +155,11 @@ class Constants:
         text = text.strip()
         if text.startswith("{") and text.endswith("}"):
             text = text[1:-1]
-        scope = self if unit is self.unit else Constants(unit)
-        found = scope.value(parse_expression(text), declared.node.start_byte, depth + 1)
+        scope, place = self if unit is self.unit else self.of_file(unit), declared.node.start_byte
+        if place not in scope._known:
+            scope._known[place] = None  # while it is worked out: what needs itself has no value
+            scope._known[place] = scope.value(parse_expression(text), place, depth + 1)
+        found = scope._known[place]
         if found is None and self.free is not None:
             return self.free(name, offset)
         return found
@@ -169,7 +184,7 @@ class Constants:
                     bound = {
                         t: self._bound_text(a, offset, depth) for t, a in zip(struct.templates, arguments, strict=False)
                     }
-                    inner = Constants(unit).inside(struct, bound, depth)
+                    inner = self.of_file(unit).inside(struct, bound, depth)
                     return inner.value(parse_expression(member.value), member.node.start_byte, depth + 1)
         for unit in self.unit.with_name(tail):
             declared = unit.declarations.of_file(tail)
@@ -237,7 +252,7 @@ class Constants:
                 value = self.evaluate(text, offset, depth)
                 if value is not None:
                     given[template.name] = value
-            inner = Constants(unit, function, {}, None, given)
+            inner = Constants(unit, function, {}, None, given, None, self._outer_of(unit), self.outwards)
             return inner.value(parse_expression(body[1].strip()), function.body.start_byte + 1, depth + 1)
         return None
 
@@ -261,20 +276,23 @@ class Constants:
     # -- other scopes ---------------------------------------------------------------------------------------
 
     def of_file(self, unit: Unit) -> Constants:
-        """The constants of another file, outside of its functions."""
-        return Constants(unit)
+        """The constants of another file that is compiled with this one, outside of its functions."""
+        return Constants(unit, outer=self._outer_of(unit), outwards=self.outwards)
+
+    def _outer_of(self, unit: Unit) -> Unit | None:
+        return self.root if unit is not self.root else None
 
     def inside(self, struct: Struct, bound: Mapping[str, Dim | None], depth: int) -> Constants:
         """What names mean inside of a struct of this file: its template parameters, and its own constants."""
-        unit = self.unit
+        known: dict[str, Dim | None] = dict(bound)
+        values = {f.name: f for f in struct.fields if f.value is not None}
 
         def free(name: str, offset: int) -> Dim | None:
-            if name in bound:
-                return bound[name]
-            member = next((f for f in struct.fields if f.name == name and f.value is not None), None)
-            if member is None or depth > MAX_DEPTH or member.value is None:
-                return None
-            inner = Constants(unit).inside(struct, bound, depth + 8)
-            return inner.value(parse_expression(member.value), member.node.start_byte, depth + 8)
+            member = values.get(name)
+            if name not in known and member is not None and member.value is not None:
+                known[name] = None  # while it is worked out
+                known[name] = inner.value(parse_expression(member.value), member.node.start_byte, depth + 8)
+            return known.get(name)
 
-        return Constants(unit, None, {}, free)
+        inner = replace(self.of_file(self.unit), free=free)
+        return inner

@@ -30,6 +30,11 @@ class Scope(Protocol):
     @property
     def unit(self) -> Unit: ...
     @property
+    def root(self) -> Unit:
+        """The file that is compiled."""
+        ...
+
+    @property
     def function(self) -> Function | None: ...
     @property
     def bound(self) -> Mapping[str, str]: ...
@@ -65,6 +70,12 @@ def template_arguments(type_text: str) -> list[str]:
     return split_arguments(rest.rpartition(">")[0]) if rest and head else []
 
 
+def _seen(scope: Scope, name: str) -> tuple[Unit, ...]:
+    """The files that may define a name for a scope: its own with its headers, then those of the compiled file."""
+    near = scope.unit.with_name(name)
+    return near if scope.root is scope.unit else tuple(dict.fromkeys((*near, *scope.root.with_name(name))))
+
+
 @dataclass(frozen=True, slots=True)
 class _Question:
     """One step of a question: the aliases that led to it, each followed once, and how deep it is."""
@@ -88,7 +99,7 @@ class _Question:
                 return dim(f"sizeof({text})"), None
             return self.deeper().layout(scope, given, offset)
         reference = text.endswith(("*", "&"))
-        for unit in () if reference else scope.unit.with_name(plain_name(text)):
+        for unit in () if reference else _seen(scope, plain_name(text)):
             found = self._defined(scope, unit, text, offset)
             if found is not None:
                 return found
@@ -100,7 +111,7 @@ class _Question:
     def _around(self, scope: Scope, text: str, offset: int) -> Layout | None:
         """The layout of a type that the files define which include this one, if they agree."""
         inner = _Question(self.followed, self.depth, False)
-        units = scope.unit.around(plain_name(text))
+        units = scope.root.around(plain_name(text))
         found = {laid for unit in units if (laid := inner._defined(scope.of_file(unit), unit, text, offset))}
         return found.pop() if len(found) == 1 else None
 

@@ -139,6 +139,8 @@ class _Walk:
         self.callees: list[Reached] = []
         self.dead: dict[int, tuple[int, int] | None] = {}
         """By `if`: the branch that no instance takes."""
+        self.constants = reached.constants
+        self.instances = [reached.instance(numbers) for numbers in found.instances]
 
     def run(self) -> list[Reached]:
         body = self.function.body
@@ -186,8 +188,8 @@ class _Walk:
 
     def _numbers(self, text: str, offset: int) -> Iterator[int | None]:
         """What an expression comes to in each instance of the kernel."""
-        for numbers in self.found.instances:
-            value = self.reached.instance(numbers).evaluate(text, offset)
+        for constants in self.instances:
+            value = constants.evaluate(text, offset)
             yield value.const if value is not None else None
 
     def _around(self, node: Node) -> tuple[bool, bool]:
@@ -289,12 +291,11 @@ class _Walk:
             self.found.unresolved.add(name)
 
     def _reached(self, unit: Unit, function: Function, templates: tuple[str, ...], offset: int) -> Reached:
-        constants = self.reached.constants
         outer = dict(self.reached.bound)
         bound: list[tuple[str, str]] = []
         values: list[tuple[str, Dim]] = []
         for parameter, text in zip(function.templates, templates, strict=False):
-            value = constants.evaluate(text, offset) if parameter.type else None
+            value = self.constants.evaluate(text, offset) if parameter.type else None
             known = str(value.const) if value is not None and value.const is not None else text
             bound.append((parameter.name, outer.get(known, known)))
             if value is not None and value.const is None:
@@ -323,7 +324,7 @@ class _Walk:
         found = _FRAGMENT.search(self.source.text(self.function.body))
         if found is None:
             return ""
-        sizes = [self.reached.constants.evaluate(text, self.function.body.start_byte + 1) for text in found.groups()]
+        sizes = [self.constants.evaluate(text, self.function.body.start_byte + 1) for text in found.groups()]
         if all(size is not None and size.const is not None for size in sizes):
             return "m{}n{}k{}".format(*(size.const for size in sizes if size is not None))
         return "m×n×k = " + " × ".join(found.groups())
