@@ -6,7 +6,7 @@ A name of up to four characters stays as it is. Which shapes are shown is the ca
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 from kernelscope.dims import Dim, DimLike, dim, maximum, product, render, total
 from kernelscope.dims.monomial import Atom, Opaque
@@ -18,6 +18,7 @@ from kernelscope.tensor import DType, Shape, Size, Tensor, Unknown
 PLAIN_LENGTH = 4
 NAMELESS = re.compile(r"^(.+?)_(?:dim|size)([0-9]+)((?:_[0-9]+)*)$")
 """Sizes that the source does not name are called after the variable and the axis."""
+NUMBERED = re.compile(r"(?<=[a-z])_[0-9]+$")
 WEAK_WORDS = {"num", "n", "number", "of", "size", "dim", "total", "max"}
 """Words of a name that say little: a letter for them only where it is needed to tell names apart."""
 
@@ -85,7 +86,9 @@ class DimNames:
     def legend(self, texts: Iterable[str]) -> list[str]:
         """`H = config.hidden_size`, for the letters that occur in the texts."""
         used = {word for text in texts for word in re.findall(r"[A-Za-z_]\w*", text)}
-        long = {short: _spelled_out(self._word(name)) for name, short in self.short.items() if short in used}
+        words = {short: self._word(name) for name, short in self.short.items()}
+        held = set(words.values())
+        long = {short: _spelled_out(word, held) for short, word in words.items() if short in used}
         return [f"{short} = {name}" for short, name in long.items() if short != name]
 
     def legend_of(self, *tables: Table) -> list[Block]:
@@ -120,10 +123,14 @@ def _settled_atom(atom: Atom) -> Dim:
     return apply(atom.op, args)
 
 
-def _spelled_out(name: str) -> str:
-    """`x.shape[1]` for the size that is called `x_dim1` for want of a name."""
-    nameless = NAMELESS.search(name)
-    return f"{nameless[1]}.shape[{nameless[2]}]" if nameless is not None and not nameless[3] else name
+def _spelled_out(name: str, others: Container[str]) -> str:
+    """`x.shape[1]` for the size that is called `x_dim1` for want of a name; a number that tells a name from others is
+    left away where these others are not there."""
+    nameless, base = NAMELESS.search(name), NUMBERED.sub("", name)
+    if nameless is None:
+        return name if base in others else base
+    first = f"{nameless[1]}_dim{nameless[2]}"
+    return f"{nameless[1]}.shape[{nameless[2]}]" if not nameless[3] or first not in others else name
 
 
 def _abbreviation(name: str, taken: set[str]) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from kernelscope.dims import Dim, dim, maximum, minimum
+from kernelscope.dims.spelling import SEPARATOR
 from kernelscope.interp.attributes import attribute, subscript
 from kernelscope.interp.interpreter import MAX_NESTED, Interpreter
 from kernelscope.interp.joins import Join
@@ -182,8 +183,9 @@ def _boolean(run: Interpreter, scope: Scope, node: t.BoolOp) -> Value:
 
 def _called(value: Value) -> str:
     """What a value that stands for a setting is called: `head_dim` of `config.head_dim`."""
-    name = value.name.rpartition(".")[2] if isinstance(value, Opaque) else ""
-    return name if name.isidentifier() else "value"
+    name = value.name if isinstance(value, Opaque | Dim) else None
+    short = (name or "").partition(SEPARATOR)[0].rpartition(".")[2]
+    return short if short.isidentifier() else "value"
 
 
 def _conditional(run: Interpreter, scope: Scope, node: t.IfExp) -> Value:

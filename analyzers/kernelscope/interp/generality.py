@@ -232,7 +232,8 @@ class Generality:
         for attribute in first.attributes:
             if all(attribute in v.attributes for v in solid):
                 column = [v.attributes[attribute] if isinstance(v, Instance) else Unknown("") for v in values]
-                common.attributes[attribute] = self.value(f"{name}_{attribute}", column, (), depth + 1)
+                between = "." if all(isinstance(v, Opaque) for v in column) else "_"
+                common.attributes[attribute] = self.value(f"{name}{between}{attribute}", column, (), depth + 1)
         return common
 
     # -- tensors and sizes -------------------------------------------------------------------------------

@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from kernelscope.dims import Dim
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.sequences import element_at
-from kernelscope.interp.values import Arguments, Instance, Keywords, Maybe, Opaque, Scope, Value
+from kernelscope.interp.values import Arguments, Instance, Keywords, Maybe, Opaque, Open, Scope, Value
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Unknown
 from kernelscope.workspace.modules import Definition
@@ -58,10 +59,18 @@ def fill(run: Interpreter, instance: Instance, args: Arguments, kwargs: Keywords
             instance.attributes[name] = args[index]
         elif name in kwargs:
             instance.attributes[name] = kwargs[name]
-        elif isinstance(default, t.Call):
-            instance.attributes[name] = _made(run, path, default)
         elif default is not None:
-            instance.attributes[name] = evaluate(run, Scope(path), default)
+            made = isinstance(default, t.Call)
+            value = _made(run, path, default) if made else evaluate(run, Scope(path), default)
+            instance.attributes[name] = _unless_given(instance, name, value) if isinstance(kwargs, Open) else value
+
+
+def _unless_given(instance: Instance, name: str, default: Value) -> Value:
+    """A field of `Config(**read)`: what is read may hold another number than the default."""
+    if not isinstance(default, Dim) or default.const is None:
+        return default
+    words = re.findall(r"[A-Z]+[a-z0-9]*|[a-z0-9]+", instance.cls.name)
+    return Opaque(f"{words[-1].lower()}.{name}", default.const)
 
 
 def _made(run: Interpreter, path: str, default: t.Call) -> Value:
