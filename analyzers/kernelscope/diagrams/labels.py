@@ -14,7 +14,7 @@ from kernelscope.diagrams.items import Item, Kind, Value
 _PORT_GAP = 6
 """Columns between two values that leave one box, where their labels need no more."""
 _WIDEST_PORTS = 60
-_LONGER_TITLE = 12
+_LONGER_TITLE = 24
 """How much longer than labels titles may be."""
 _ROW_GAP = 2
 """The same in rows, where lines run right and a label stands above its line."""

@@ -59,7 +59,7 @@ class _Acyclic:
 
     def is_bypass(self, link: Link) -> bool:
         """Whether a longer way leads from the link's source to its target."""
-        if not (link.source.solid and link.target.solid):
+        if not link.target.solid or not (link.source.solid or link.source.kind is Kind.ENTRY):
             return False
         source, target = self.number[id(link.source)], self.number[id(link.target)]
         return any(n != target and self._reached[n] >> target & 1 for n in self.after[source])

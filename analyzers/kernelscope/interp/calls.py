@@ -303,8 +303,10 @@ def run_body(run: Interpreter, scope: Scope, node: t.FunctionDef) -> Value:
     run.running.append(scope)
     try:
         with nullcontext() if run.trace is None else run.trace.inside(scope.path):
-            if not execute(run, scope, node.body, returns) and returns.any:
+            ended = execute(run, scope, node.body, returns)
+            if not ended and returns.any:
                 returns.add(None, run.known.facts)
+            run.refuses = ended and not returns.any
     finally:
         facts = run.known.facts if returns.facts is None else returns.facts
         run.running.pop()

@@ -162,6 +162,8 @@ class Interpreter:
     frames: int = 0
     root_frame: int = 0
     """The number of the call that is looked at."""
+    refuses: bool = False
+    """Whether the function that ended last raised on every way: it is not given such values."""
     forks: int = 0
     moment: int = 0
     """The round of a loop, or the way through the code, that is being followed."""

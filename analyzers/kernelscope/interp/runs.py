@@ -288,7 +288,7 @@ def _run_one(run: Interpreter, path: str, scope: SourceScope, beliefs: Beliefs) 
     settle_ranks(run, frame, node, seeded.guessed)
     promised = _promised(frame, seeded)
     run_body(run, frame, node)
-    is_odd = _is_odd(run, promised)
+    is_odd = run.refuses or _is_odd(run, promised)
     follow_untaken(run, frame)
     return replace(seeded, is_odd=is_odd)
 
@@ -436,7 +436,7 @@ def _trace(
                 trace.sources("input", param.name, param.name_span, value, path)
             promised = _promised(frame, seeded)
             trace.root.result = result = run_body(run, frame, node)
-            is_odd = _is_odd(run, promised)
+            is_odd = run.refuses or _is_odd(run, promised)
             if isinstance(result, Instance):
                 prepare(run, result)
             if isinstance(function.receiver, Instance):
