@@ -31,6 +31,7 @@ SHORT = {
     "c128": "complex128",
 }
 """Makers of tensors in case files → dtype."""
+ROOTS = ("torch", "einops", "operator", "flash_attn", "xformers", "jax", "flax", "equinox")
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ class Name:
         self.used = used
 
     def __getattr__(self, name: str) -> Any:
-        if self.name == "torch" and name in DTYPES:
+        if self.name in ("torch", "jax.numpy") and name in DTYPES:
             return DTYPES[name]
         return Name(f"{self.name}.{name}", self.used)
 
@@ -127,7 +128,8 @@ def evaluate(
         return lambda *sizes: Tensor(shape(sizes), DTYPES[dtype])
 
     scope: dict[str, Any] = {short: maker(name) for short, name in SHORT.items()}
-    scope |= {root: Name(root, used) for root in ("torch", "einops", "operator", "flash_attn", "xformers")}
+    scope |= {root: Name(root, used) for root in ROOTS}
+    scope |= {"key": Tensor(Shape.of(2), DTYPES["uint32"]), "rngs": Unknown("streams of random numbers")}
     scope["params"] = lambda layer: dict(layer.layer.parameters)
     scope["at"] = lambda value: Subscripted(value, used)
     return eval(text, {"__builtins__": {"slice": slice}}, scope)

@@ -1,6 +1,6 @@
-"""Record what torch answers to the calls in `cases/*.txt`: run it where torch is installed, after adding a call.
+"""Record what torch, or JAX in `cases/jax_*.txt`, answers to calls: run it where they are installed, after adding one.
 
-A line without ` → ` gets its result, others are checked; `--accept` overwrites results that changed.
+`record.py torch` and `record.py jax` do the files of one library. A line without ` → ` gets its result, others are checked; `--accept` overwrites results that changed.
 """
 
 from __future__ import annotations
@@ -41,14 +41,69 @@ def torch_scope() -> dict[str, Any]:
     return scope
 
 
-def told(value: Any) -> str:
-    """A result of torch as text."""
-    import torch
+class Methods:
+    """`jax.Array.reshape(x, 6)`, for the class itself has no methods, and `jax.Array.at.set(x, 0, 1.0)`."""
 
-    if isinstance(value, torch.Tensor):
-        return f"{list(value.shape)} {str(value.dtype).removeprefix('torch.')}"
-    if isinstance(value, torch.dtype):
+    def __getattr__(self, name: str) -> Any:
+        if name == "at":
+            return Updates()
+        return lambda value, *args, **options: getattr(value, name)(*args, **options)
+
+
+class Updates:
+    """`x.at[index].set(value)`."""
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda value, place, *args: getattr(value.at[place], name)(*args)
+
+
+class Library:
+    """A library of JAX's in which linen's layers are called without their weights."""
+
+    def __init__(self, library: Any) -> None:
+        self.library = library
+
+    def __getattr__(self, name: str) -> Any:
+        import flax.linen
+
+        found = getattr(self.library, name)
+        if name == "Array":
+            return Methods()
+        if isinstance(found, type) and issubclass(found, flax.linen.Module):
+            return lambda *args, **options: self.initialised(found(*args, **options))
+        return Library(found) if type(found).__name__ == "module" else found
+
+    @staticmethod
+    def initialised(layer: Any) -> Any:
+        """A layer of linen that makes its weights when it is called."""
+        import jax
+
+        return lambda *args, **options: layer.init_with_output(jax.random.key(0), *args, **options)[0]
+
+
+def jax_scope() -> dict[str, Any]:
+    """The names of a case file, for JAX itself."""
+    import equinox
+    import flax
+    import flax.linen
+    import flax.nnx
+    import jax
+    import jax.scipy.special
+
+    def maker(dtype: Any) -> Any:
+        return lambda *sizes: jax.numpy.ones(sizes, dtype)
+
+    scope: dict[str, Any] = {short: maker(name) for short, name in SHORT.items()}
+    scope |= {"jax": Library(jax), "flax": Library(flax), "equinox": Library(equinox)}
+    return scope | {"key": jax.random.PRNGKey(0), "rngs": flax.nnx.Rngs(0)}
+
+
+def told(value: Any) -> str:
+    """A result of torch or JAX as text."""
+    if type(value).__module__.startswith("torch") and hasattr(value, "itemsize") and not hasattr(value, "shape"):
         return str(value).removeprefix("torch.")
+    if hasattr(value, "shape") and hasattr(value, "dtype"):
+        return f"{list(value.shape)} {str(value.dtype).removeprefix('torch.')}"
     if isinstance(value, (tuple, list)):
         return f"({', '.join(told(v) for v in tuple[Any, ...](value))})"
     if isinstance(value, Mapping):
@@ -56,10 +111,12 @@ def told(value: Any) -> str:
     return str(value)
 
 
-def main(accept: bool) -> int:
-    """Fill in or check all files; how many results differ from what is written."""
-    scope, differing = torch_scope(), 0
+def main(library: str, accept: bool) -> int:
+    """Fill in or check the files of a library; how many results differ from what is written."""
+    scope, differing = jax_scope() if library == "jax" else torch_scope(), 0
     for path in sorted(CASES.glob("*.txt")):
+        if path.name.startswith("jax") != (library == "jax"):
+            continue
         lines: list[str] = []
         for line in path.read_text(encoding="utf-8").splitlines():
             call, arrow, old = line.rpartition(" → ")
@@ -82,4 +139,4 @@ def main(accept: bool) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main("--accept" in sys.argv) != 0)
+    sys.exit(main(sys.argv[1], "--accept" in sys.argv) != 0)

@@ -1,4 +1,4 @@
-"""The operator table against torch: every recorded call gives the same result, with numbers and with names.
+"""The operator table against torch and JAX: every recorded call gives the same result, with numbers and with names.
 
 Coverage is enforced: each entry has a recorded call that succeeds, and one that fails if it can fail.
 """
@@ -45,8 +45,11 @@ NOT_RECORDED = {
     "get_rank": "needs several processes",
     "nn.SyncBatchNorm": "needs a GPU",
     "_scaled_mm": "needs a GPU",
+    "lax.psum": "needs several devices",
+    "lax.axis_index": "needs several devices",
+    "jr.key": "its dtype is JAX's own",
 }
-"""Entries that torch on one CPU cannot be asked about."""
+"""Entries that torch or JAX on one CPU cannot be asked about."""
 
 
 MIDDLE = {

@@ -72,12 +72,17 @@ def attribute(run: Interpreter, value: Value, name: str, span: Any) -> Value:
     value = present(value)
     match value:
         case Tensor():
+            library = run.tensors()
+            if library != "torch.Tensor" and (held := _array_attribute(value, name)) is not None:
+                return held
             found = ops.attribute(value, name)
             if isinstance(found, Unknown):
-                return TensorMethod(value, name)
+                return TensorMethod(value, name, library)
             if isinstance(found, Tensor):
                 return run.operated(f"torch.Tensor.{name}", [value], {}, span, found)
             return found
+        case TensorMethod(name="at"):
+            return TensorMethod(value.value, name, f"{value.of}.at")
         case Instance():
             return instance_attribute(run, value, name)
         case Opaque():
@@ -123,6 +128,17 @@ def attribute(run: Interpreter, value: Value, name: str, span: Any) -> Value:
             return _of_any([attribute(run, entry, name, span) for entry in value.followed])
         case _:
             return Unknown(f"the attribute {name} is not followed", span)
+
+
+def _array_attribute(value: Tensor, name: str) -> Value:
+    """What an array of JAX has besides: its number of elements; a variable of Flax is its value."""
+    match name:
+        case "size":
+            return value.shape.numel()
+        case "value" | "raw_value":
+            return value
+        case _:
+            return None
 
 
 def _differentiated(run: Interpreter, cls: Class) -> Value:
@@ -254,8 +270,12 @@ def _class_attribute(run: Interpreter, found: object, receiver: Instance | None)
             finally:
                 run.quiet -= 1
         case OutsideName():
+            from kernelscope.interp import jax_modules
+
             base, _, method = found.dotted.rpartition(".")
             if receiver is not None and found.dotted.startswith("torch.nn.") and method in MODULE_METHODS:
+                return LayerMethod(receiver, base, method)
+            if receiver is not None and base.startswith(("flax.", "equinox.")) and method in jax_modules.METHODS:
                 return LayerMethod(receiver, base, method)
             if receiver is not None and base in records.DICTS:
                 return PlainMethod(receiver, method)
@@ -307,6 +327,8 @@ def subscript(run: Interpreter, value: Value, index: Value, span: Any) -> Value:
         case Mapping():
             known = isinstance(index, str) and index in value.entries
             return value.entries[index] if known else chosen(list(value.entries.values()), span)
+        case TensorMethod(name="at"):
+            return value  # `x.at[index].set(…)`: where is no matter
         case Alike():
             if isinstance(index, slice):
                 if index.start is not None or index.step is not None:

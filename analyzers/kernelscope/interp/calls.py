@@ -43,7 +43,7 @@ from kernelscope.interp.values import (
 )
 from kernelscope.ops import Module, ShapeError
 from kernelscope.syntax.python import tree as t
-from kernelscope.tensor import Unknown
+from kernelscope.tensor import DType, Unknown
 from kernelscope.workspace.modules import Definition
 
 LIBRARIES = {"torch", "nn", "F", "np", "numpy", "jnp", "jax", "einsum", "rearrange", "repeat", "reduce"}
@@ -138,6 +138,8 @@ def _call(run: Interpreter, target: Value, args: Arguments, kwargs: Keywords, sp
             return _call_lambda(run, target, args)
         case Partial():
             return call(run, target.target, [*target.args, *args], {**target.kwargs, **kwargs}, span)
+        case DType() if len(args) == 1:
+            return call(run, External("jax.numpy.asarray"), [args[0], target], {}, span)
         case PlainMethod():
             from kernelscope.interp.methods import call_method
 

@@ -7,6 +7,9 @@ from kernelscope.workspace.modules import Definition, Resolved
 from kernelscope.workspace.modules import External as OutsideName
 from kernelscope.workspace.workspace import Workspace
 
+MODULES = ("torch.nn.", "flax.linen.", "flax.nnx.", "equinox.")
+"""How the names of classes begin whose objects are layers."""
+
 
 class ClassFacts:
     """What is asked of the workspace about classes again and again, kept for one interpretation."""
@@ -58,6 +61,6 @@ class ClassFacts:
         return known.get(name)
 
     def is_module(self, cls: Definition) -> bool:
-        """Whether a class derives from torch.nn.Module, as far as its bases can be followed."""
+        """Whether a class derives from torch's modules, Flax's or Equinox's, as far as its bases can be followed."""
         bases = self.mro(cls)
-        return any(isinstance(base, OutsideName) and base.dotted.startswith("torch.nn.") for base in bases)
+        return any(isinstance(base, OutsideName) and base.dotted.startswith(MODULES) for base in bases)

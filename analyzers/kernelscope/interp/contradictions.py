@@ -43,7 +43,7 @@ def contradictions(workspace: Workspace, path: str) -> list[Contradiction]:
     """The certain contradictions of one file, in source order. Never raises."""
     with workspace.modules.steady():
         module = workspace.modules.module(path)
-        if module is None or b"torch" not in module.text.data:
+        if module is None or not any(library in module.text.data for library in (b"torch", b"jax")):
             return []
         run = Interpreter(workspace, certain=True)
         run.contexts.path = path

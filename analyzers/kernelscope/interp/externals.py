@@ -42,10 +42,17 @@ TRANSPARENT = {
     "copy.deepcopy", "copy.copy", "torch.jit.annotate", "typing.cast", "torch.jit.export",
     "torch.nn.utils.weight_norm", "torch.nn.utils.spectral_norm", "torch.nn.utils.parametrizations.weight_norm",
     "torch.nn.utils.parametrizations.spectral_norm", "torch.nn.utils.parametrizations.orthogonal",
+    "jax.jit", "jax.checkpoint", "jax.remat", "jax.ad_checkpoint.checkpoint", "jax.named_call", "jax.device_put",
+    "jax.device_get", "jax.block_until_ready", "jax.lax.stop_gradient", "jax.lax.with_sharding_constraint",
+    "jax.lax.optimization_barrier", "jax.custom_vjp", "jax.custom_jvp", "equinox.filter_jit", "equinox.filter_checkpoint",
+    "flax.nnx.jit", "flax.nnx.remat", "jax.ad_checkpoint.checkpoint_name", "flax.linen.with_logical_constraint",
+    "flax.linen.with_logical_partitioning", "flax.linen.with_partitioning", "flax.nnx.with_partitioning",
 }  # fmt: skip
 """Functions that give, or call, their first argument (of `cast` and `annotate` the last)."""
 
 
+LITERALS = ("torch.tensor", "torch.as_tensor", "jax.numpy.array", "jax.numpy.asarray")
+"""Operators that make tensors of Python's values."""
 CONTAINERS = {"Sequential", "ModuleList", "ModuleDict", "ParameterList", "ParameterDict", "Parameter", "Buffer"}
 
 
@@ -53,7 +60,7 @@ def call_tensor_method(run: Interpreter, target: TensorMethod, args: Arguments, 
     spread = args[0] if len(args) == 1 and isinstance(args[0], tuple | list) else args
     if any(isinstance(a, Unpacked) for a in spread):
         return _unpacked_method(target, list(spread))
-    name = f"torch.Tensor.{target.name}"
+    name = target.full
     op = ops.find(name)
     if op is None:
         return Unknown(f"Tensor.{target.name} is not in the operator table")
@@ -132,13 +139,20 @@ def call_external(run: Interpreter, name: str, args: Arguments, kwargs: Keywords
         return _container(run, short, args, kwargs)
     if name.startswith("torch.nn.") and (layer := _build(name, args, kwargs)) is not None:
         return layer
+    from kernelscope.interp import jax_modules
+    from kernelscope.interp.jax_functions import FUNCTIONS
     from kernelscope.interp.python_functions import PLAIN
+
+    if (function := FUNCTIONS.get(name)) is not None:
+        return function(run, args, kwargs, span)
+    if (made := jax_modules.make(run, name, args, kwargs, span)) is not None:
+        return made
 
     if (plain := PLAIN.get(name)) is not None:
         return plain(run, args, kwargs, span)
     if any(isinstance(a, Unpacked) for a in args):
         return Unknown(f"{name} of arguments that are not known", span)
-    if name in ("torch.tensor", "torch.as_tensor") and args:
+    if name in LITERALS and args:
         if isinstance(args[0], Alike):
             return _tensor_of(args[0], kwargs)
         if isinstance(args[0], Opaque) and args[0].default is None and args[0].name.isidentifier():

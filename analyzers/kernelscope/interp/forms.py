@@ -126,8 +126,10 @@ class Form:
                 return Partial, self.of(value.target, depth), args, kwargs
             case Choice():
                 return Choice, value.is_of_table, tuple(self.of(v, depth) for v in value.entries)
-            case TensorMethod() | PlainMethod():
-                return type(value), self.of(value.value, depth), value.name
+            case TensorMethod():
+                return TensorMethod, self.of(value.value, depth), value.full
+            case PlainMethod():
+                return PlainMethod, self.of(value.value, depth), value.name
             case LayerMethod():
                 return LayerMethod, self.of(value.receiver, depth), value.base, value.name
             case Unpacked():
@@ -251,7 +253,7 @@ class Copy:
                 receiver = self.of(value.receiver, depth)
                 return value if receiver is value.receiver else Function(value.definition, receiver, value.is_bound)
             case TensorMethod():
-                return TensorMethod(self.of(value.value, depth), value.name)
+                return TensorMethod(self.of(value.value, depth), value.name, value.of)
             case Choice():
                 entries = [self.of(v, depth) for v in value.entries]
                 same = all(one is other for one, other in zip(entries, value.entries, strict=True))

@@ -11,6 +11,7 @@ from typing import Any
 
 from kernelscope import ops
 from kernelscope.dims import Dim
+from kernelscope.interp import jax_modules
 from kernelscope.interp.attributes import instance_attribute, prepare
 from kernelscope.interp.calls import call, call_function, through
 from kernelscope.interp.interpreter import (
@@ -62,7 +63,8 @@ def construct(run: Interpreter, cls: Definition, args: Arguments, kwargs: Keywor
     instance = Instance(cls, made_with=(args, kwargs), is_module=is_module)
     if key is not None:
         run.layers[key] = instance
-    if is_record(run, cls) and not isinstance(run.classes.attribute(cls, "__post_init__"), Definition):
+    made_later = isinstance(run.classes.attribute(cls, "__post_init__"), Definition) or jax_modules.setup_of(run, cls)
+    if is_record(run, cls) and not made_later:
         instance.is_ready = True
         fill(run, instance, args, kwargs)
         return instance
@@ -74,7 +76,7 @@ def construct(run: Interpreter, cls: Definition, args: Arguments, kwargs: Keywor
         run.quiet += 1
         try:
             if is_record(run, cls):
-                fill(run, instance, args, kwargs)
+                jax_modules.fill_in(run, instance, args, kwargs)
             elif isinstance(init, Definition) and isinstance(init.node, t.FunctionDef):
                 call_function(run, Function(init, instance, True), args, kwargs, init.node.span)
             _layer_base(run, instance, args, kwargs)
@@ -130,6 +132,8 @@ def _become_layer(instance: Instance, name: str, args: Arguments, kwargs: Keywor
 def call_inherited(run: Interpreter, target: LayerMethod, args: Arguments, kwargs: Keywords, span: Any) -> Value:
     """`super().__init__(…)` and `super().forward(…)` of a class that derives from a torch layer, and module methods."""
     instance = target.receiver
+    if target.base.startswith(("flax.", "equinox.")):
+        return jax_modules.call_method(run, target, args, kwargs, span)
     if target.name == "__init__":
         if target.base.endswith(".Sequential") and args:
             made = call(run, External(target.base), args, {}, span)

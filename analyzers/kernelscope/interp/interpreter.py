@@ -68,11 +68,11 @@ MAX_NESTED = 140
 
 
 CONSTANTS: dict[str, Value] = {
-    **{f"{library}.pi": math.pi for library in ("math", "numpy", "torch")},
+    **{f"{library}.pi": math.pi for library in ("math", "numpy", "torch", "jax.numpy")},
     **{f"{library}.e": math.e for library in ("math", "numpy", "torch")},
     **{f"{library}.inf": math.inf for library in ("math", "numpy", "torch")},
     **{f"{library}.nan": math.nan for library in ("math", "numpy", "torch")},
-    "math.tau": math.tau, "numpy.newaxis": None, "torch.newaxis": None,
+    "math.tau": math.tau, "numpy.newaxis": None, "torch.newaxis": None, "jax.numpy.newaxis": None, "jax.numpy.inf": math.inf,
 }  # fmt: skip
 """Values of libraries that are no functions."""
 
@@ -218,6 +218,7 @@ class Interpreter:
     classes: ClassFacts = field(init=False)
     _nearby: dict[str, Nearby] = field(default_factory=dict[str, Nearby])
     _uses: dict[t.FunctionDef, Uses] = field(default_factory=dict[t.FunctionDef, Uses])
+    _tensors: dict[str, str] = field(default_factory=dict[str, str])
     _generators: dict[t.FunctionDef, bool] = field(default_factory=dict[t.FunctionDef, bool])
 
     def __post_init__(self) -> None:
@@ -289,6 +290,16 @@ class Interpreter:
     def element(self, index: int, count: int) -> AbstractContextManager[None]:
         """What is done inside is done for one of `count` elements of a sequence."""
         return nullcontext() if self.trace is None else self.trace.element(index, count)
+
+    def tensors(self) -> str:
+        """The class whose methods tensors have in the file that is running: JAX's where it is imported alone."""
+        if not self.running:
+            return "torch.Tensor"
+        path = self.running[-1].path
+        known = self._tensors.get(path)
+        if known is None:
+            self._tensors[path] = known = "jax.Array" if self.workspace.modules.is_of_jax(path) else "torch.Tensor"
+        return known
 
     def uses(self, node: t.FunctionDef) -> Uses:
         """What a function does with its names, kept for this interpretation."""
@@ -429,8 +440,12 @@ class Interpreter:
     def defined(self, definition: Definition) -> Value:
         """A definition of the workspace as a value."""
         match definition.node:
-            case t.FunctionDef():
+            case t.FunctionDef(decorator_list=[]):
                 return Function(definition)
+            case t.FunctionDef():
+                from kernelscope.interp.jax_functions import decorated
+
+                return decorated(self, Function(definition))
             case t.ClassDef():
                 return Class(definition)
             case _:
@@ -453,7 +468,7 @@ class Interpreter:
 def external(name: str) -> Value:
     """A name outside the workspace; dtypes become dtypes."""
     package, _, last = name.rpartition(".")
-    if package == "torch" and last in DTYPES:
+    if package in ("torch", "jax.numpy") and last in DTYPES:
         return DTYPES[last]
     aliases = {"float": "float32", "half": "float16", "double": "float64", "long": "int64", "int": "int32"}
     if package == "torch" and last in aliases:

@@ -8,7 +8,10 @@ Where objects of the class are made, its constructor is given what all of those 
 
 from __future__ import annotations
 
+from functools import partial
+
 from kernelscope.dims import Dim
+from kernelscope.interp import jax_modules
 from kernelscope.interp.annotations import is_tensor, promised, sizes_of
 from kernelscope.interp.calls import bind, run_body
 from kernelscope.interp.expressions import evaluate
@@ -56,6 +59,11 @@ def seeded_instance(run: Interpreter, cls: Definition) -> Instance:
         return known
     init = _constructor(run, cls)
     run.receivers[cls.node] = instance = Instance(cls, is_module=run.classes.is_module(cls))
+    if init is None and jax_modules.is_record(run, cls):
+        fields = {param.name: _argument(run, path, param) for path, param in jax_modules.parameters_of(run, cls)}
+        instance.made_with = ([], fields)
+        instance.initialise = partial(jax_modules.fill_in, instance=instance, args=[], kwargs=fields)
+        return instance
     if init is None or not isinstance(init.definition.node, t.FunctionDef):
         return instance
     path = init.definition.path

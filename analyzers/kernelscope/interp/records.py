@@ -30,8 +30,14 @@ def is_record(run: Interpreter, cls: Definition) -> bool:
     node = cls.node
     if not isinstance(node, t.ClassDef):
         return False
+    from kernelscope.interp import jax_modules
+
     names = (t.dotted(d) or t.dotted(getattr(d, "func", d)) or "" for d in node.decorator_list)
-    return any(n.rpartition(".")[2] in DATACLASSES for n in names) or derives(run, cls, TUPLES)
+    return (
+        jax_modules.is_record(run, cls)
+        or any(n.rpartition(".")[2] in DATACLASSES for n in names)
+        or derives(run, cls, TUPLES)
+    )
 
 
 def derives(run: Interpreter, cls: Definition, names: set[str]) -> bool:

@@ -332,7 +332,7 @@ def _kind_of(target: Value) -> tuple[str, str]:
         case External(name=name):
             return ("op" if ops.find(name) is not None else "through" if name in TRANSPARENT else "unfollowed"), name
         case TensorMethod():
-            return "op", f"torch.Tensor.{target.name}"
+            return "op", target.full
         case Module():
             return "layer", target.name.rpartition(".")[2]
         case Function(definition=Definition(name="forward", owner=Definition(name=name)), is_bound=False):

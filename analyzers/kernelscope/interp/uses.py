@@ -7,6 +7,9 @@ from kernelscope.syntax.python import tree as t
 SIZED = {"zeros", "ones", "empty", "full", "rand", "randn", "randint", "arange", "eye", "linspace", "tensor", "Size",
          "randperm", "triu_indices", "tril_indices", "manual_seed", "logspace", "hann_window"}  # fmt: skip
 """Operators whose first argument is a size or number, not a tensor."""
+LIBRARIES = ("F.", "torch.", "nn.functional.", "jnp.", "jax.nn.", "lax.", "jax.lax.", "jax.numpy.")
+OPERATORS = ("self.", *LIBRARIES)
+"""How calls begin whose first argument is a tensor."""
 TENSOR_METHODS = {
     "view", "reshape", "transpose", "permute", "size", "contiguous", "unsqueeze", "squeeze", "flatten", "to", "float",
     "chunk", "split", "expand", "dim", "type_as", "masked_fill", "mean", "sum", "softmax", "repeat", "new_zeros",
@@ -71,15 +74,22 @@ class Uses:
             if isinstance(argument, t.Name) and place is not None and self._is_given(argument.id, argument):
                 self.given.setdefault(argument.id, []).append((func, place))
         first = args[0] if args else None
+        if isinstance(first, t.BinOp | t.UnaryOp) and name.startswith(LIBRARIES) and _last(name) not in SIZED:
+            if len(names := {n.id for n in t.walk(first) if isinstance(n, t.Name)}) == 1:
+                self.tensors |= names  # `torch.mean(x**2)`: of what is computed with one name, it is the tensor
         if not isinstance(first, t.Name):
             return
-        if name.startswith(("self.", "F.", "torch.", "nn.functional.")) and name.rpartition(".")[2] not in SIZED:
+        if name.startswith(OPERATORS) and _last(name) not in SIZED:
             self.tensors.add(first.id)
         if name.rpartition(".")[2] in ("rearrange", "reduce", "repeat", "einsum") and len(args) > 1:
             self.tensors.add(first.id)
             pattern = args[1]
             if isinstance(pattern, t.Constant) and isinstance(pattern.value, str) and self._is_given(first.id, first):
                 self.patterns.setdefault(first.id, pattern.value)
+
+
+def _last(name: str) -> str:
+    return name.rpartition(".")[2]
 
 
 def _is_tensor_index(part: t.Expr) -> bool:

@@ -96,10 +96,16 @@ class Builtin:
 
 @dataclass(frozen=True, slots=True)
 class TensorMethod:
-    """`x.view`, before it is called."""
+    """`x.view`, before it is called; `of` is the class that the file's library calls tensors."""
 
     value: Tensor
     name: str
+    of: str = "torch.Tensor"
+
+    @property
+    def full(self) -> str:
+        """The name in the operator table."""
+        return f"{self.of}.{self.name}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,10 @@ ALIASES = {
     "self": "input",
     "split_size_or_sections": "split_size",
     "split_sizes": "split_size",
+    "a": "input",
+    "arr": "input",
 }
-"""NumPy spellings that torch accepts."""
+"""Spellings of NumPy and JAX, some of which torch accepts."""
 
 
 @dataclass(frozen=True, slots=True)

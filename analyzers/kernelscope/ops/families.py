@@ -49,7 +49,7 @@ def same(
     for name in names.split():
         spellings = spell(f"{at}.{name}")
         work = per_element(flops) if flops else None
-        title = f"{at}.{name}" if at == "init" else name
+        title = f"{at}.{name}" if at in ("init", "jnn", "at") else name
         declare(Op(title, spellings, _same, parameters, dtype, kind, label or name, work, "family"))
 
 

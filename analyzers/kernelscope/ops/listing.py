@@ -9,9 +9,9 @@ from kernelscope.ops.registry import PREFIXES, Op, all_ops
 
 INTRODUCTION = """# Operators
 
-What Kernelscope knows of torch, einops and their kin, by family. This page is generated from the operator table
+What Kernelscope knows of torch, JAX, einops and their kin, by family. This page is generated from the operator table
 (`analyzers/kernelscope/ops`); `pytest tests/ops --accept` writes it anew. Each entry is checked against results
-recorded from torch itself (`tests/ops/cases`).
+recorded from torch or JAX itself (`tests/ops/cases`).
 
 In-place forms (`add_`) are those of the operator they change into. `dtype` names the rule of the result's dtype:
 `input` keeps it, `promote` joins the operands', `float` turns integers into the default float, `sum` into `int64`,
@@ -26,14 +26,20 @@ def operators_markdown() -> str:
     for module, ops in groupby(sorted(all_ops(), key=_module), key=_module):
         rows = [f"| {names} | {effect} | {dtype} | {kind} |" for names, effect, dtype, kind in _rows(list(ops))]
         head = "| operators | result | dtype | kind |\n| --- | --- | --- | --- |"
-        sections.append("\n".join([f"## {module.replace('_', ' ').capitalize()}\n", head, *rows]) + "\n")
+        sections.append("\n".join([f"## {_title(module)}\n", head, *rows]) + "\n")
     return "\n".join(sections)
 
 
 def _module(op: Op) -> str:
     """The module of the table that declares an entry; families tell nothing of it, so they have one section."""
-    name = op.rule.__module__.rpartition(".")[2]
+    package, _, name = op.rule.__module__.rpartition(".")
+    if package.endswith(".jax"):
+        return f"jax {name}"
     return {"families": "elementwise and reductions", "signatures": "matrix products"}.get(name, name)
+
+
+def _title(module: str) -> str:
+    return module.replace("_", " ").capitalize().replace("Jax nn", "jax.nn and jax.random").replace("Jax", "JAX")
 
 
 def _rows(ops: Iterable[Op]) -> list[tuple[str, str, str, str]]:

@@ -54,8 +54,21 @@ PREFIXES = {
     "causal": "causal_conv1d",
     "npu": "torch_npu",
     "operator": "operator",
+    "jnp": "jax.numpy",
+    "A": "jax.Array",
+    "at": "jax.Array.at",
+    "lax": "jax.lax",
+    "jnn": "jax.nn",
+    "jr": "jax.random",
+    "jinit": "jax.nn.initializers",
+    "jlinalg": "jax.numpy.linalg",
+    "jspecial": "jax.scipy.special",
+    "linen": "flax.linen",
+    "nnx": "flax.nnx",
 }
 """Short prefixes of spellings in the table."""
+OTHERS = ("jax.", "flax.", "equinox.")
+"""How names begin that are none of torch's."""
 TABLES = (
     "torch.elementwise",
     "torch.reductions",
@@ -83,6 +96,13 @@ TABLES = (
     "torch.collectives",
     "torch.results",
     "einops",
+    "jax.elementwise",
+    "jax.arrays",
+    "jax.reductions",
+    "jax.products",
+    "jax.slices",
+    "jax.nn",
+    "jax.layers",
 )
 
 Rule = Callable[..., Any]
@@ -164,13 +184,20 @@ def rule(
 
     def add(function: Rule) -> Rule:
         doc = (function.__doc__ or "").strip().split("\n")[0].rstrip(".")
-        title = name or function.__name__.rstrip("_")
+        title = name or _title(spellings, function)
         parameters = Parameters.of(function)
         names = tuple(fields.split())
         declare(Op(title, spell(spellings), function, parameters, dtype, kind, label or doc, flops, fields=names))
         return function
 
     return add
+
+
+def _title(spellings: str, function: Rule) -> str:
+    """The name of a rule; of other libraries than torch with the library's, for many names are those of torch too."""
+    prefixes, name = spellings.split(maxsplit=1)[0].split(".", 1)
+    prefix = prefixes.split(",")[0]
+    return f"{prefix}.{name}" if PREFIXES[prefix].startswith(OTHERS) else function.__name__.rstrip("_")
 
 
 def all_ops() -> tuple[Op, ...]:

@@ -26,6 +26,7 @@ from kernelscope.tensor.dtypes import (
 
 Found = DType | Unknown
 Bound = Mapping[str, Any]
+INT32 = DTYPES["int32"]
 _NOT_OPERANDS = frozenset({"dim", "p", "alpha", "eps", "facts", "out", "inplace", "training", "dtype", "rounding_mode"})
 
 
@@ -103,6 +104,16 @@ def _ranged(bound: Bound) -> Found:
     return INT64 if unknown is None else Unknown("the kind of a bound of the range is not known")
 
 
+def _narrow(inner: Callable[[Bound], Found]) -> Callable[[Bound], Found]:
+    """Of JAX, where whole numbers of Python have 32 bits unless it is told otherwise."""
+
+    def narrow(bound: Bound) -> Found:
+        found = inner(bound)
+        return INT32 if found == INT64 else found
+
+    return narrow
+
+
 def _divided(bound: Bound) -> Found:
     """True division gives floats; with a rounding mode the operands' dtype stays."""
     mode = bound.get("rounding_mode")
@@ -124,6 +135,12 @@ def _out(bound: Bound) -> Found:
     return _input(bound) if asked is None else asked
 
 
+def _promoted_out(bound: Bound) -> Found:
+    """The `preferred_element_type` argument, else the operands'."""
+    asked = as_dtype(bound.get("preferred_element_type"))
+    return _promote(bound) if asked is None else asked
+
+
 DTYPE_RULES: dict[str, Callable[[Bound], Found]] = {
     "input": _input,
     "promote": _promote,
@@ -140,6 +157,10 @@ DTYPE_RULES: dict[str, Callable[[Bound], Found]] = {
     "divided": _divided,
     "chosen": _chosen,
     "out": _out,
+    "promoted out": _promoted_out,
+    "ranged32": _asked(_narrow(_ranged)),
+    "filled32": _asked(_narrow(_filled)),
+    "asked_int32": _asked(lambda _: INT32),
     "complex": _mapped(_input, complex_of),
     "real": _mapped(_input, real_of),
     "real float": _mapped(_mapped(_input, real_of), float_of),

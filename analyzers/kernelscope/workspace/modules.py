@@ -116,6 +116,13 @@ class Modules:
             kept.names = namespace_of(kept.module.body)
         return kept.names
 
+    def is_of_jax(self, path: str) -> bool:
+        """Whether a file imports JAX, or a library on it, and not torch."""
+        names = self.namespace(path)
+        imported = [] if names is None else [b.target for found in names.bindings.values() for b in found if b.target]
+        packages = {target.module.partition(".")[0] for target in imported if not target.level}
+        return bool(packages & {"jax", "flax", "equinox"}) and "torch" not in packages
+
     @contextmanager
     def steady(self, seen: SeenFiles | None = None) -> Generator[None]:
         """Inside, this thread sees one tree of each file, whatever else is asked or edited meanwhile.

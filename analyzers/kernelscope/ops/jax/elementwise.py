@@ -1,0 +1,133 @@
+"""Elementwise operators of jax.numpy, jax.lax and jax.nn: further names of torch's, and what torch lacks.
+
+Source: https://docs.jax.dev/en/latest/jax.numpy.html, jax.lax.html and jax.nn.html.
+"""
+
+from __future__ import annotations
+
+from kernelscope.dims import NO_FACTS, Facts
+from kernelscope.ops.arguments import Value, items, tensor
+from kernelscope.ops.arguments import dtype as as_dtype
+from kernelscope.ops.families import same
+from kernelscope.ops.registry import also, rule
+from kernelscope.ops.result_dtypes import DTYPE_RULES
+from kernelscope.tensor import Shape, Tensor, Unknown
+from kernelscope.tensor.broadcasting import broadcast as common_shape
+
+_SPELLINGS = {
+    "abs": "jnp,lax.abs jnp.absolute jnp.fabs A.__abs__",
+    "neg": "lax.neg jnp.negative",
+    "exp": "jnp,lax.exp",
+    "exp2": "jnp,lax.exp2",
+    "expm1": "jnp,lax.expm1",
+    "log": "jnp,lax.log",
+    "log2": "jnp.log2",
+    "log10": "jnp.log10",
+    "log1p": "jnp,lax.log1p",
+    "sqrt": "jnp,lax.sqrt",
+    "rsqrt": "lax.rsqrt",
+    "sin": "jnp,lax.sin",
+    "cos": "jnp,lax.cos",
+    "tan": "jnp,lax.tan",
+    "sinh": "jnp,lax.sinh",
+    "cosh": "jnp,lax.cosh",
+    "tanh": "jnp,lax,jnn,linen,nnx.tanh",
+    "asin": "lax.asin jnp.arcsin",
+    "acos": "lax.acos jnp.arccos",
+    "atan": "lax.atan jnp.arctan",
+    "sign": "jnp,lax.sign",
+    "square": "jnp,lax.square",
+    "reciprocal": "jnp.reciprocal lax.reciprocal",
+    "ceil": "jnp,lax.ceil",
+    "floor": "jnp,lax.floor",
+    "round": "jnp,lax.round jnp.rint A.round",
+    "trunc": "jnp.trunc jnp.fix",
+    "nan_to_num": "jnp.nan_to_num",
+    "isnan": "jnp.isnan",
+    "isinf": "jnp.isinf",
+    "isfinite": "jnp.isfinite lax.is_finite",
+    "logical_not": "jnp.logical_not",
+    "bitwise_not": "jnp.bitwise_not jnp.invert lax.bitwise_not",
+    "clamp": "jnp,A.clip",
+    "erf": "lax.erf jspecial.erf",
+    "sigmoid": "lax.logistic jnn,linen,nnx.sigmoid jspecial.expit",
+    "relu": "jnn,linen,nnx.relu",
+    "relu6": "jnn,linen,nnx.relu6",
+    "gelu": "jnn,linen,nnx.gelu",
+    "silu": "jnn,linen,nnx.silu jnn,linen,nnx.swish",
+    "mish": "jnn.mish",
+    "elu": "jnn,linen,nnx.elu",
+    "selu": "jnn,linen,nnx.selu",
+    "celu": "jnn,linen,nnx.celu",
+    "leaky_relu": "jnn,linen,nnx.leaky_relu",
+    "softplus": "jnn,linen,nnx.softplus",
+    "softsign": "jnn.soft_sign linen,nnx.soft_sign",
+    "logsigmoid": "jnn,linen,nnx.log_sigmoid",
+    "hardtanh": "jnn,linen,nnx.hard_tanh",
+    "hardswish": "jnn,linen,nnx.hard_swish jnn,linen,nnx.hard_silu",
+    "hardsigmoid": "jnn,linen,nnx.hard_sigmoid",
+    "softmax": "jnn,linen,nnx.softmax",
+    "log_softmax": "jnn,linen,nnx.log_softmax",
+    "add": "jnp,lax.add",
+    "sub": "jnp.subtract lax.sub",
+    "mul": "jnp.multiply lax.mul",
+    "div": "jnp.divide jnp.true_divide lax.div",
+    "floor_divide": "jnp.floor_divide",
+    "remainder": "jnp.mod jnp.remainder lax.rem",
+    "fmod": "jnp.fmod",
+    "pow": "jnp.power jnp.pow lax.pow lax.integer_pow",
+    "float_power": "jnp.float_power",
+    "maximum": "jnp.maximum lax.max",
+    "minimum": "jnp.minimum lax.min",
+    "bitwise_and": "jnp,lax.bitwise_and",
+    "bitwise_or": "jnp,lax.bitwise_or",
+    "bitwise_xor": "jnp,lax.bitwise_xor",
+    "bitwise_left_shift": "jnp.left_shift lax.shift_left",
+    "bitwise_right_shift": "jnp.right_shift lax.shift_right_logical lax.shift_right_arithmetic",
+    "hypot": "jnp.hypot",
+    "atan2": "jnp.arctan2 lax.atan2",
+    "logaddexp": "jnp.logaddexp",
+    "eq": "jnp.equal lax.eq",
+    "ne": "jnp.not_equal lax.ne",
+    "lt": "jnp.less lax.lt",
+    "le": "jnp.less_equal lax.le",
+    "gt": "jnp.greater lax.gt",
+    "ge": "jnp.greater_equal lax.ge",
+    "logical_and": "jnp.logical_and",
+    "logical_or": "jnp.logical_or",
+    "logical_xor": "jnp.logical_xor",
+    "isclose": "jnp.isclose",
+    "zeros_like": "jnp.zeros_like jnp.ones_like jnp.empty_like jnp.full_like lax.full_like",
+    "clone": "jnp.copy A.copy A.block_until_ready",
+}
+"""Operators that torch has, under their names in JAX."""
+for _name, _spellings in _SPELLINGS.items():
+    also(_name, _spellings)
+
+same("standardize", at="jnn", flops=5, label="standardise along an axis")
+same("set add multiply divide power min max", at="at", kind="movement", flops=0, label="an updated copy")
+
+
+@rule("jnp.where lax.select", dtype="chosen", label="choose by a mask")
+def where(condition: Value, input: Value, other: Value, *, facts: Facts = NO_FACTS) -> Shape:
+    """Broadcasts the mask and both values."""
+    return common_shape((tensor(v).shape for v in (condition, input, other)), facts)
+
+
+@rule("lax.clamp", label="limit to a range")
+def lax_clamp(min: Value, input: Value, max: Value) -> Shape:
+    """Same shape as the operand in the middle."""
+    return tensor(input).shape
+
+
+@rule("jnp.select", label="choose by several masks")
+def select(condlist: Value, choicelist: Value, default: Value = 0, *, facts: Facts = NO_FACTS) -> Tensor:
+    """Broadcasts masks and choices; the dtype is that of the choices."""
+    shape = common_shape((tensor(v).shape for v in (*items(condlist), *items(choicelist))), facts)
+    return Tensor(shape, DTYPE_RULES["promote"]({"choices": choicelist}))
+
+
+@rule("A.astype lax.convert_element_type jnp.astype", kind="movement", label="convert the dtype")
+def astype(self: Value, dtype: Value, **options: Value) -> Tensor:
+    """The array with another dtype."""
+    return tensor(self).with_dtype(as_dtype(dtype) or Unknown("a dtype that is not known"))

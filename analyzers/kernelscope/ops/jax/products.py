@@ -1,0 +1,181 @@
+"""Matrix products, contractions and convolutions of JAX.
+
+Source: https://docs.jax.dev/en/latest/jax.lax.html. FLOPs count a multiply and an add as two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from kernelscope.dims import NO_FACTS, Facts
+from kernelscope.dims import dim as as_dim
+from kernelscope.ops.arguments import Lost, Value, axes, is_sequence, items, known, pair, size, tensor
+from kernelscope.ops.registry import also, rule
+from kernelscope.ops.torch import linear
+from kernelscope.tensor import Shape, ShapeError, Size, Tensor, ceil_of, same_size
+from kernelscope.tensor.patterns import einsum_work
+
+also("inner", "jnp.inner")
+also("outer", "jnp.outer")
+also("kron", "jnp.kron")
+
+_PRODUCT = "promoted out"
+
+
+def _matmul_work(bound: Mapping[str, Any], outputs: tuple[Tensor, ...]) -> Size:
+    return outputs[0].shape.numel() * tensor(bound["a"]).shape.size(-1) * 2
+
+
+@rule("jnp.matmul A.__matmul__", dtype=_PRODUCT, label="matrix product", flops=_matmul_work)
+def matmul(a: Value, b: Value, *, facts: Facts = NO_FACTS, **options: Value) -> Shape:
+    """`*b m k, *b k n -> *b m n`; vectors lose their axis."""
+    return linear.matmul(a, b, facts=facts)
+
+
+@rule("jnp,A.dot lax.dot", dtype=_PRODUCT, label="product over a last axis", flops=_matmul_work)
+def dot(a: Value, b: Value, *, facts: Facts = NO_FACTS, **options: Value) -> Shape:
+    """The last axis of one with the last but one of the other; all others stay."""
+    left, right = tensor(a).shape, tensor(b).shape
+    if left.dims is None and right.rank == 2:
+        _agree(left.size(-1), right.head[0], facts)
+        return left.replace_last(1, right.head[1])
+    one, two = known(a), known(b)
+    if not one or not two:
+        return Shape(one or two)
+    at = max(0, len(two) - 2)
+    _agree(one[-1], two[at], facts)
+    return Shape((*one[:-1], *two[:at], *two[at + 1 :]))
+
+
+def _agree(one: Size, other: Size, facts: Facts) -> None:
+    if same_size(one, other, facts) is False:
+        raise ShapeError("shape", f"contracted sizes {one} and {other} differ")
+
+
+@rule("jnp.vdot", dtype=_PRODUCT, label="inner product")
+def vdot(a: Value, b: Value, **options: Value) -> Shape:
+    """A scalar."""
+    return Shape()
+
+
+@rule("jnp.tensordot", dtype=_PRODUCT, label="contraction of several axes")
+def tensordot(a: Value, b: Value, axes: Value = 2, *, facts: Facts = NO_FACTS, **options: Value) -> Shape:
+    """Contracts the last axes of one with the first of the other, or the pairs given."""
+    return linear.tensordot(a, b, axes, facts=facts)
+
+
+def _einsum_work(bound: Mapping[str, Any], outputs: tuple[Tensor, ...]) -> Size:
+    if not isinstance(bound["subscripts"], str):
+        raise Lost("the equation is not known")
+    return einsum_work(bound["subscripts"], [tensor(v).shape for v in bound["operands"]])
+
+
+@rule("jnp.einsum", dtype=_PRODUCT, label="sum of products", flops=_einsum_work)
+def einsum(subscripts: Value, *operands: Value, facts: Facts = NO_FACTS, **options: Value) -> Shape:
+    """A letter is a size; letters that the result lacks are summed."""
+    return linear.einsum(subscripts, *operands, facts=facts)
+
+
+@rule("lax.dot_general", dtype=_PRODUCT, label="contraction with batch axes")
+def dot_general(
+    lhs: Value, rhs: Value, dimension_numbers: Value, *, facts: Facts = NO_FACTS, **options: Value
+) -> Shape:
+    """Batch axes, then what is left of the one and of the other."""
+    left, right = known(lhs), known(rhs)
+    if not is_sequence(dimension_numbers):
+        raise Lost("the dimension numbers are not known")
+    contracted, batched = (tuple(items(pairs)) for pairs in items(dimension_numbers))
+    sum_left, sum_right = (_axes(v, dims) for v, dims in zip(contracted, (left, right), strict=True))
+    batch_left, batch_right = (_axes(v, dims) for v, dims in zip(batched, (left, right), strict=True))
+    for i, j in zip((*sum_left, *batch_left), (*sum_right, *batch_right), strict=True):
+        _agree(left[i], right[j], facts)
+    return Shape(
+        (
+            *(left[i] for i in batch_left),
+            *(d for i, d in enumerate(left) if i not in (*sum_left, *batch_left)),
+            *(d for i, d in enumerate(right) if i not in (*sum_right, *batch_right)),
+        )
+    )
+
+
+def _axes(value: Value, dims: tuple[Size, ...]) -> tuple[int, ...]:
+    found = items(value) if is_sequence(value) else ()
+    return axes(tuple(found), len(dims)) if found else ()
+
+
+def slid(lengths: tuple[Size, ...], kernel: Value, stride: Value, padding: Value, dilation: Value = 1) -> list[Size]:
+    """Positions of a window along each axis: `SAME` keeps a position for each stride, `VALID` pads nothing.
+
+    Source: the padding rules of https://docs.jax.dev/en/latest/_autosummary/jax.lax.padtype_to_pads.html.
+    """
+    n = len(lengths)
+    widths, steps, holes = ([size(v) for v in pair(value, n)] for value in (kernel, stride, dilation))
+    if isinstance(padding, str):
+        name = padding.upper()
+        if name in ("SAME", "SAME_LOWER", "CIRCULAR", "REFLECT"):
+            return [ceil_of(length, step) for length, step in zip(lengths, steps, strict=True)]
+        if name != "VALID":
+            raise Lost(f"the padding {padding}")
+        amounts: list[Size] = [as_dim(0)] * n
+    else:
+        amounts = [_amount(p) for p in (items(padding) if is_sequence(padding) else (padding,) * n)]
+    one = as_dim(1)
+    return [
+        (length + amount - hole * (width - one) - one) // step + one
+        for length, amount, width, step, hole in zip(lengths, amounts, widths, steps, holes, strict=True)
+    ]
+
+
+def _amount(value: Value) -> Size:
+    """What is padded on both sides together: one number is that of each."""
+    if is_sequence(value):
+        low, high = items(value)
+        return size(low) + size(high)
+    return size(value) * as_dim(2)
+
+
+@rule("lax.conv_general_dilated lax.conv", dtype=_PRODUCT, label="convolution")
+def conv(
+    lhs: Value,
+    rhs: Value,
+    window_strides: Value,
+    padding: Value,
+    lhs_dilation: Value = None,
+    rhs_dilation: Value = None,
+    dimension_numbers: Value = None,
+    feature_group_count: Value = 1,
+    batch_group_count: Value = 1,
+    *,
+    facts: Facts = NO_FACTS,
+    **options: Value,
+) -> Shape:
+    """Batch, channels and positions, each where the letters of `dimension_numbers` put them."""
+    left, right = known(lhs), known(rhs)
+    if lhs_dilation is not None:
+        raise Lost("a transposed convolution")
+    letters = _letters(dimension_numbers, len(left))
+    of_input, of_kernel, of_output = letters
+    inputs, kernel = dict(zip(of_input, left, strict=True)), dict(zip(of_kernel, right, strict=True))
+    places = [c for c in of_input if c not in "NC"]
+    if feature_group_count == 1:
+        _agree(inputs["C"], kernel["I"], facts)
+    moved = slid(
+        tuple(inputs[c] for c in places),
+        tuple(kernel[c] for c in places),
+        window_strides,
+        padding,
+        1 if rhs_dilation is None else rhs_dilation,
+    )
+    found = {"N": inputs["N"], "C": kernel["O"], **dict(zip(places, moved, strict=True))}
+    return Shape(tuple(found[c] for c in of_output))
+
+
+def _letters(value: Value, rank: int) -> tuple[str, str, str]:
+    spatial = "".join(chr(ord("0") + i) for i in range(rank - 2))
+    if value is None:
+        return "NC" + spatial, "OI" + spatial, "NC" + spatial
+    found = items(value) if is_sequence(value) else ()
+    if len(found) != 3 or not all(isinstance(v, str) and len(v) == rank for v in found):
+        raise Lost("the dimension numbers are not known")
+    return (found[0], found[1], found[2])
