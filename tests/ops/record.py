@@ -1,6 +1,7 @@
 """Record what torch, or JAX in `cases/jax_*.txt`, answers to calls: run it where they are installed, after adding one.
 
-`record.py torch` and `record.py jax` do the files of one library. A line without ` → ` gets its result, others are checked; `--accept` overwrites results that changed.
+`record.py torch` and `record.py jax` do the files of one library. A line without ` → ` gets its result, others are
+checked; `--accept` overwrites results that changed.
 """
 
 from __future__ import annotations

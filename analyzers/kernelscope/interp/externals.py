@@ -44,8 +44,9 @@ TRANSPARENT = {
     "torch.nn.utils.parametrizations.spectral_norm", "torch.nn.utils.parametrizations.orthogonal",
     "jax.jit", "jax.checkpoint", "jax.remat", "jax.ad_checkpoint.checkpoint", "jax.named_call", "jax.device_put",
     "jax.device_get", "jax.block_until_ready", "jax.lax.stop_gradient", "jax.lax.with_sharding_constraint",
-    "jax.lax.optimization_barrier", "jax.custom_vjp", "jax.custom_jvp", "equinox.filter_jit", "equinox.filter_checkpoint",
-    "flax.nnx.jit", "flax.nnx.remat", "jax.ad_checkpoint.checkpoint_name", "flax.linen.with_logical_constraint",
+    "jax.lax.optimization_barrier", "jax.custom_vjp", "jax.custom_jvp", "equinox.filter_jit",
+    "equinox.filter_checkpoint", "flax.nnx.jit", "flax.nnx.remat", "jax.ad_checkpoint.checkpoint_name",
+    "flax.linen.with_logical_constraint",
     "flax.linen.with_logical_partitioning", "flax.linen.with_partitioning", "flax.nnx.with_partitioning",
 }  # fmt: skip
 """Functions that give, or call, their first argument (of `cast` and `annotate` the last)."""

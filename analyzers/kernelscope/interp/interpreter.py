@@ -70,9 +70,10 @@ MAX_NESTED = 140
 CONSTANTS: dict[str, Value] = {
     **{f"{library}.pi": math.pi for library in ("math", "numpy", "torch", "jax.numpy")},
     **{f"{library}.e": math.e for library in ("math", "numpy", "torch")},
-    **{f"{library}.inf": math.inf for library in ("math", "numpy", "torch")},
-    **{f"{library}.nan": math.nan for library in ("math", "numpy", "torch")},
-    "math.tau": math.tau, "numpy.newaxis": None, "torch.newaxis": None, "jax.numpy.newaxis": None, "jax.numpy.inf": math.inf,
+    **{f"{library}.inf": math.inf for library in ("math", "numpy", "torch", "jax.numpy")},
+    **{f"{library}.nan": math.nan for library in ("math", "numpy", "torch", "jax.numpy")},
+    "math.tau": math.tau, "numpy.newaxis": None, "torch.newaxis": None,
+    "jax.numpy.newaxis": None,
 }  # fmt: skip
 """Values of libraries that are no functions."""
 

@@ -34,6 +34,7 @@ from kernelscope.tensor import Shape, Size, Tensor, Unknown
 MAPPED, DIFFERENTIATED = "jax.vmap()", "jax.grad()"
 """What `jax.vmap(f)` and `jax.grad(f)` give, before it is called."""
 NOT_MAPPED = Unknown("what is mapped over is not an array")
+NO_FUNCTION = "a function of functions is not given any"
 
 
 def decorated(run: Interpreter, function: Function) -> Value:
@@ -173,7 +174,7 @@ def _grown(shape: Shape, axis: int, size: Size) -> Shape:
 def _over_elements(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
     """`jax.lax.map(f, xs)`."""
     if len(args) < 2:
-        return Unknown("a map that is not followed", span)
+        return Unknown(NO_FUNCTION, span)
     return _mapped(run, [args[0], dim(0), dim(0), args[1]], {}, span)
 
 
@@ -211,13 +212,13 @@ def _scan(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Val
     """`carry, ys = jax.lax.scan(f, init, xs, length=None)`: the carry keeps its shapes, `ys` are stacked."""
     names = dict(zip(("f", "init", "xs", "length"), args, strict=False)) | kwargs
     if "f" not in names or "init" not in names:
-        return Unknown("a scan that is not followed", span)
+        return Unknown(NO_FUNCTION, span)
     over = names.get("xs")
     length = _length(over, dim(0)) or as_size(names.get("length"))
     with run.another_time():
         result = call(run, names["f"], [names["init"], _without(over, dim(0))], {}, span)
     if not isinstance(result, tuple) or len(result) != 2:
-        return names["init"], Unknown("what the scanned function gives is not known", span)
+        return names["init"], Unknown("what the scanned function gives is not known")
     size = length if isinstance(length, Dim) else Unknown("the length of the scan is not known")
     return _kept(names["init"], result[0]), _with(result[1], size, dim(0))
 
@@ -229,14 +230,14 @@ def _kept(before: Value, after: Value) -> Value:
     if isinstance(before, dict) and isinstance(after, dict):
         return {key: _kept(value, after.get(key)) for key, value in before.items()}
     is_open = isinstance(before, Unknown) or (isinstance(before, Tensor) and before.rank is None)
-    return after if is_open or isinstance(after, Tensor | tuple | dict | list) is False else before
+    return after if is_open else before
 
 
 def _loop(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
     """`jax.lax.fori_loop(lower, upper, body, init)`."""
     names = dict(zip(("lower", "upper", "body_fun", "init_val"), args, strict=False)) | kwargs
     if "body_fun" not in names or "init_val" not in names:
-        return Unknown("a loop that is not followed", span)
+        return Unknown(NO_FUNCTION, span)
     with run.another_time():
         result = call(run, names["body_fun"], [Number(is_integer=True), names["init_val"]], {}, span)
     return _kept(names["init_val"], result)
@@ -246,7 +247,7 @@ def _while(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Va
     """`jax.lax.while_loop(test, body, init)`."""
     names = dict(zip(("cond_fun", "body_fun", "init_val"), args, strict=False)) | kwargs
     if "body_fun" not in names or "init_val" not in names:
-        return Unknown("a loop that is not followed", span)
+        return Unknown(NO_FUNCTION, span)
     with run.another_time():
         call(run, names.get("cond_fun"), [names["init_val"]], {}, span)
         result = call(run, names["body_fun"], [names["init_val"]], {}, span)
@@ -256,7 +257,7 @@ def _while(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Va
 def _cond(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
     """`jax.lax.cond(test, if_true, if_false, *operands)`: both give the same types."""
     if len(args) < 3:
-        return Unknown("a branch that is not followed", span)
+        return Unknown(NO_FUNCTION, span)
     return _of_branches(run, [args[1], args[2]], args[3:], span)
 
 
@@ -264,7 +265,7 @@ def _switch(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> V
     """`jax.lax.switch(index, branches, *operands)`."""
     branches = present(args[1]) if len(args) > 1 else None
     if not isinstance(branches, tuple | list) or not branches:
-        return Unknown("a branch that is not followed", span)
+        return Unknown(NO_FUNCTION, span)
     return _of_branches(run, list(branches), args[2:], span)
 
 
@@ -279,7 +280,7 @@ def _of_branches(run: Interpreter, branches: list[Value], operands: Arguments, s
 def _tree_map(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
     """`jax.tree.map(f, tree, *rest)`: the arrays of several trees side by side."""
     if len(args) < 2:
-        return Unknown("a map over a tree that is not followed", span)
+        return Unknown(NO_FUNCTION, span)
     return _side_by_side(run, args[0], args[1:], span)
 
 
@@ -302,7 +303,7 @@ def _side_by_side(run: Interpreter, function: Value, trees: Arguments, span: Any
 
 def _custom(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
     """`jax.eval_shape(f, *args)`: what the call would give."""
-    return call(run, args[0], list(args[1:]), kwargs, span) if args else Unknown("a call of nothing", span)
+    return call(run, args[0], list(args[1:]), kwargs, span) if args else Unknown(NO_FUNCTION, span)
 
 
 _MAKERS = {

@@ -75,8 +75,8 @@ class Uses:
                 self.given.setdefault(argument.id, []).append((func, place))
         first = args[0] if args else None
         if isinstance(first, t.BinOp | t.UnaryOp) and name.startswith(LIBRARIES) and _last(name) not in SIZED:
-            if len(names := {n.id for n in t.walk(first) if isinstance(n, t.Name)}) == 1:
-                self.tensors |= names  # `torch.mean(x**2)`: of what is computed with one name, it is the tensor
+            names = {n.id for n in t.walk(first) if isinstance(n, t.Name)}
+            self.tensors |= names if len(names) == 1 else set()  # `torch.mean(x**2)`: the one name is the tensor
         if not isinstance(first, t.Name):
             return
         if name.startswith(OPERATORS) and _last(name) not in SIZED:

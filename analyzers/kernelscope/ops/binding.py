@@ -19,6 +19,7 @@ ALIASES = {
     "self": "input",
     "split_size_or_sections": "split_size",
     "split_sizes": "split_size",
+    "axes": "dims",
     "a": "input",
     "arr": "input",
 }

@@ -26,7 +26,7 @@ from kernelscope.ops.arguments import (
 from kernelscope.ops.arguments import dtype as as_dtype
 from kernelscope.ops.registry import Plain, also, rule
 from kernelscope.ops.torch import creation, expansion, views
-from kernelscope.tensor import Shape, ShapeError, Several, Size, Tensor, Unknown, same_size
+from kernelscope.tensor import Several, Shape, ShapeError, Size, Tensor, Unknown, same_size
 from kernelscope.tensor.dtypes import DTYPES
 
 MAX_PIECES = 256

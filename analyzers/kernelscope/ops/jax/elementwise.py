@@ -97,6 +97,7 @@ _SPELLINGS = {
     "logical_or": "jnp.logical_or",
     "logical_xor": "jnp.logical_xor",
     "isclose": "jnp.isclose",
+    "where": "jnp.where lax.select",
     "zeros_like": "jnp.zeros_like jnp.ones_like jnp.empty_like jnp.full_like lax.full_like",
     "clone": "jnp.copy A.copy A.block_until_ready",
 }
@@ -106,12 +107,6 @@ for _name, _spellings in _SPELLINGS.items():
 
 same("standardize", at="jnn", flops=5, label="standardise along an axis")
 same("set add multiply divide power min max", at="at", kind="movement", flops=0, label="an updated copy")
-
-
-@rule("jnp.where lax.select", dtype="chosen", label="choose by a mask")
-def where(condition: Value, input: Value, other: Value, *, facts: Facts = NO_FACTS) -> Shape:
-    """Broadcasts the mask and both values."""
-    return common_shape((tensor(v).shape for v in (condition, input, other)), facts)
 
 
 @rule("lax.clamp", label="limit to a range")

@@ -143,12 +143,13 @@ def equinox_linear(layer: Module, x: Value, *, facts: Facts = NO_FACTS, **option
     return _VECTOR([("the input", x)], given, facts)
 
 
+_PERCEPTRON = shape_rule("{in_size} -> {out_size}")
+
+
 @module("MLP", "in_size, out_size, width_size, depth", at=EQUINOX, label="several linear layers")
-def mlp(layer: Module, x: Value, **options: Value) -> Shape:
+def mlp(layer: Module, x: Value, *, facts: Facts = NO_FACTS, **options: Value) -> Shape:
     """A vector of `in_size` becomes one of `out_size`."""
-    return shape_rule("{in_size} -> {out_size}")(
-        [("the input", x)], {name: layer.size(name) for name in ("in_size", "out_size")}
-    )
+    return _PERCEPTRON([("the input", x)], {name: layer.size(name) for name in ("in_size", "out_size")}, facts)
 
 
 @module("Embedding", "num_embeddings, embedding_size", at=EQUINOX, dtype="float32", label="embedding", kind="movement")

@@ -12,10 +12,11 @@ from kernelscope.dims import NO_FACTS, Facts
 from kernelscope.dims import dim as as_dim
 from kernelscope.ops.arguments import Lost, Value, axes, is_sequence, items, known, pair, size, tensor
 from kernelscope.ops.registry import also, rule
-from kernelscope.ops.torch import linear
 from kernelscope.tensor import Shape, ShapeError, Size, Tensor, ceil_of, same_size
-from kernelscope.tensor.patterns import einsum_work
 
+also("matmul", "jnp.matmul A.__matmul__")
+also("einsum", "jnp.einsum")
+also("tensordot", "jnp.tensordot")
 also("inner", "jnp.inner")
 also("outer", "jnp.outer")
 also("kron", "jnp.kron")
@@ -25,12 +26,6 @@ _PRODUCT = "promoted out"
 
 def _matmul_work(bound: Mapping[str, Any], outputs: tuple[Tensor, ...]) -> Size:
     return outputs[0].shape.numel() * tensor(bound["a"]).shape.size(-1) * 2
-
-
-@rule("jnp.matmul A.__matmul__", dtype=_PRODUCT, label="matrix product", flops=_matmul_work)
-def matmul(a: Value, b: Value, *, facts: Facts = NO_FACTS, **options: Value) -> Shape:
-    """`*b m k, *b k n -> *b m n`; vectors lose their axis."""
-    return linear.matmul(a, b, facts=facts)
 
 
 @rule("jnp,A.dot lax.dot", dtype=_PRODUCT, label="product over a last axis", flops=_matmul_work)
@@ -57,24 +52,6 @@ def _agree(one: Size, other: Size, facts: Facts) -> None:
 def vdot(a: Value, b: Value, **options: Value) -> Shape:
     """A scalar."""
     return Shape()
-
-
-@rule("jnp.tensordot", dtype=_PRODUCT, label="contraction of several axes")
-def tensordot(a: Value, b: Value, axes: Value = 2, *, facts: Facts = NO_FACTS, **options: Value) -> Shape:
-    """Contracts the last axes of one with the first of the other, or the pairs given."""
-    return linear.tensordot(a, b, axes, facts=facts)
-
-
-def _einsum_work(bound: Mapping[str, Any], outputs: tuple[Tensor, ...]) -> Size:
-    if not isinstance(bound["subscripts"], str):
-        raise Lost("the equation is not known")
-    return einsum_work(bound["subscripts"], [tensor(v).shape for v in bound["operands"]])
-
-
-@rule("jnp.einsum", dtype=_PRODUCT, label="sum of products", flops=_einsum_work)
-def einsum(subscripts: Value, *operands: Value, facts: Facts = NO_FACTS, **options: Value) -> Shape:
-    """A letter is a size; letters that the result lacks are summed."""
-    return linear.einsum(subscripts, *operands, facts=facts)
 
 
 @rule("lax.dot_general", dtype=_PRODUCT, label="contraction with batch axes")

@@ -66,7 +66,8 @@ def _place(value: Value, rank: int) -> int:
 
 
 @rule(
-    "lax.dynamic_update_slice lax.dynamic_update_slice_in_dim lax.dynamic_update_index_in_dim lax.scatter lax.scatter_add",
+    "lax.dynamic_update_slice lax.dynamic_update_slice_in_dim lax.dynamic_update_index_in_dim lax.scatter "
+    "lax.scatter_add",
     kind="movement",
     label="an updated copy",
 )

@@ -97,11 +97,11 @@ signature(
 
 @rule(
     "t,T.matmul operator.matmul T.__matmul__ linalg.matmul",
-    dtype="promote",
+    dtype="promoted out",
     label="matrix product",
     flops=_matmul_work,
 )
-def matmul(input: Value, other: Value, *, facts: Facts = NO_FACTS) -> Shape:
+def matmul(input: Value, other: Value, *, facts: Facts = NO_FACTS, **options: Value) -> Shape:
     """Vectors lose their axis, matrices multiply, axes in front broadcast."""
     a, b = tensor(input).shape, tensor(other).shape
     if a.rank == 0 or b.rank == 0:
@@ -142,8 +142,8 @@ def multi_dot(*matrices: Value, facts: Facts = NO_FACTS) -> Shape:
     return result.shape
 
 
-@rule("t.einsum", dtype="promote", label="sum of products", flops=_einsum_work)
-def einsum(equation: Value, *operands: Value, facts: Facts = NO_FACTS) -> Shape:
+@rule("t.einsum", dtype="promoted out", label="sum of products", flops=_einsum_work)
+def einsum(equation: Value, *operands: Value, facts: Facts = NO_FACTS, **options: Value) -> Shape:
     """A letter is a size; letters that the result lacks are summed."""
     if not isinstance(equation, str):
         raise Lost(equation.reason if isinstance(equation, Unknown) else "operands in the place of the equation")
@@ -151,8 +151,10 @@ def einsum(equation: Value, *operands: Value, facts: Facts = NO_FACTS) -> Shape:
     return einsum_shape(equation, shapes, facts)
 
 
-@rule("t.tensordot", dtype="promote", label="contraction of several axes")
-def tensordot(a: Value, b: Value, dims: Value = 2, out: Value = None, *, facts: Facts = NO_FACTS) -> Shape:
+@rule("t.tensordot", dtype="promoted out", label="contraction of several axes")
+def tensordot(
+    a: Value, b: Value, dims: Value = 2, out: Value = None, *, facts: Facts = NO_FACTS, **options: Value
+) -> Shape:
     """Contracts the last axes of one with the first of the other, or the pairs given."""
     left, right = known(a), known(b)
     if is_sequence(dims):
