@@ -18,10 +18,13 @@ from kernelscope.patterns.pattern import Clue, Pattern
 
 FUSED = words(
     "scaled_dot_product_attention flash_attn_func flash_attn_varlen_func flash_attn_qkvpacked_func "
-    "flash_attn_with_kvcache"
+    "flash_attn_with_kvcache jnn.dot_product_attention"
 )
 SOFTMAXES = frozenset(("softmax", "nn.Softmax", "softmin"))
-NORMS = words("rsqrt rms_norm layer_norm normalize nn.RMSNorm nn.LayerNorm")
+NORMS = words(
+    "rsqrt rms_norm layer_norm normalize nn.RMSNorm nn.LayerNorm flax.linen.RMSNorm flax.linen.LayerNorm "
+    "flax.nnx.RMSNorm flax.nnx.LayerNorm"
+)
 MASK_POSITION = 3
 NO_WINDOW = -1
 BETWEEN = words("mul div add sub masked_fill where clamp tanh cat index maximum max amax softmax nn.Softmax exp sum")

@@ -40,7 +40,8 @@ def words(text: str) -> frozenset[str]:
 COPIES = words(
     "clone contiguous detach pin_memory requires_grad_ cuda cpu xpu float half bfloat16 double long int short char "
     "byte bool to type type_as dropout alpha_dropout feature_alpha_dropout dropout1d dropout2d dropout3d nn.Dropout "
-    "nn.Dropout1d nn.Dropout2d nn.Dropout3d nn.AlphaDropout nn.Identity conj resolve_conj resolve_neg"
+    "nn.Dropout1d nn.Dropout2d nn.Dropout3d nn.AlphaDropout nn.Identity conj resolve_conj resolve_neg A.astype "
+    "flax.linen.Dropout flax.nnx.Dropout equinox.nn.Dropout"
 )
 """Operators that give what they were given: the same numbers, in another place, dtype or only while training."""
 

@@ -8,10 +8,12 @@ from kernelscope.patterns.pattern import Clue, Pattern
 
 LIBRARY = {
     "nn.LayerNorm": "LayerNorm", "layer_norm": "LayerNorm", "nn.RMSNorm": "RMSNorm", "rms_norm": "RMSNorm",
+    **{f"{library}.{name}": name for library in ("flax.linen", "flax.nnx", "equinox.nn")
+       for name in ("LayerNorm", "RMSNorm")},
 }  # fmt: skip
 
 CASTS = words("to float type")
-OWN = ELEMENTWISE | words("mean sum var std var_mean norm vector_norm normalize")
+OWN = ELEMENTWISE | words("mean sum var std jnp.var var_mean norm vector_norm normalize")
 """What a normalisation consists of: work on each element, and over a row of them."""
 
 

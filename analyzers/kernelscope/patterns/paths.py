@@ -12,8 +12,11 @@ from kernelscope.interp.steps import tensors_in
 from kernelscope.patterns.flow import Node, words
 from kernelscope.tensor import Tensor
 
-MATRIX_PRODUCTS = words("matmul bmm mm einsum baddbmm linear einops_einsum")
-LINEARS = frozenset(("linear", "nn.Linear", "addmm", "conv1d", "nn.Conv1d"))
+MATRIX_PRODUCTS = words("matmul bmm mm einsum baddbmm linear einops_einsum jnp.dot lax.dot_general")
+LINEARS = words(
+    "linear nn.Linear addmm conv1d nn.Conv1d flax.linen.Dense flax.linen.DenseGeneral flax.nnx.Linear "
+    "flax.nnx.LinearGeneral equinox.nn.Linear"
+)
 SCALINGS = words("mul div")
 ACTIVATIONS = words(
     "relu gelu silu mish elu selu celu leaky_relu relu6 hardswish hardsigmoid hardtanh softplus softsign tanh sigmoid "
