@@ -165,12 +165,22 @@ def call_external(run: Interpreter, name: str, args: Arguments, kwargs: Keywords
     if ops.find(name) is not None:
         if args and short not in SIZED:
             args = [_tensor_argument(args[0]), *args[1:]]
+        elif _may_be_several(name, args):
+            return Tensor(Shape.unknown(f"{args[0].name} may be several sizes"))
         return _operator(run, name, args, kwargs)
     if (layer := _build(name, args, kwargs)) is not None:
         return layer
     if (result := registered(run, name, args, kwargs, span)) is not None:
         return result
     return Unknown(f"{name} is outside the workspace and the operator table", span)
+
+
+def _may_be_several(name: str, args: Arguments) -> bool:
+    """Whether what a new tensor is given for its size is called as if it were several: `torch.zeros(shape)`."""
+    if not args or not isinstance(args[0], Opaque) or args[0].default is not None:
+        return False
+    is_whole = len(args) == 1 or name.startswith("jax.") or name.endswith(".full")
+    return is_whole and args[0].name.rpartition(".")[2].endswith(("shape", "sizes", "size"))
 
 
 def _tensor_of(values: Alike, kwargs: Keywords) -> Value:

@@ -474,4 +474,12 @@ def external(name: str) -> Value:
     aliases = {"float": "float32", "half": "float16", "double": "float64", "long": "int64", "int": "int32"}
     if package == "torch" and last in aliases:
         return DTYPES[aliases[last]]
-    return CONSTANTS.get(name, External(name))
+    return CONSTANTS.get(name, External(_shortest(name)))
+
+
+def _shortest(name: str) -> str:
+    """A name of Flax as its documentation spells it: `flax.linen.attention.SelfAttention` is `flax.linen`'s."""
+    for library in ("flax.linen.", "flax.nnx.", "equinox.nn."):
+        if name.startswith(library) and not name.startswith(f"{library}initializers."):
+            return library + name.rpartition(".")[2]
+    return name

@@ -53,6 +53,28 @@ def make_causal_mask(x: Value, *args: Value, **options: Value) -> Shape:
     return shape.replace_last(1, as_dim(1), length, length)
 
 
+@rule("linen,nnx.make_attention_mask", dtype="float32", kind="movement", label="a mask of pairs")
+def make_attention_mask(query_input: Value, key_input: Value, *args: Value, **options: Value) -> Shape:
+    """`*b q, *b k -> *b 1 q k`."""
+    shape = tensor(query_input).shape
+    return shape.replace_last(1, as_dim(1), shape.size(-1), tensor(key_input).shape.size(-1))
+
+
+@rule("linen,nnx.combine_masks", dtype="float32", kind="movement", label="masks that all hold")
+def combine_masks(*masks: Value, facts: Facts = NO_FACTS, **options: Value) -> Shape | Unknown:
+    """Broadcasts the masks that are there."""
+    found = [tensor(mask).shape for mask in masks if mask is not None]
+    return broadcast(found, facts) if found else Unknown("no mask is given")
+
+
+@rule("linen,nnx.dot_product_attention_weights", label="weights of attention")
+def dot_product_attention_weights(query: Value, key: Value, *args: Value, **options: Value) -> Shape:
+    """`*b q h d, *b k h d -> *b h q k`."""
+    shape = tensor(query).shape
+    length, heads, _ = shape.last(3)
+    return shape.replace_last(3, heads, length, tensor(key).shape.size(-3))
+
+
 @rule("linen,nnx.max_pool linen,nnx.avg_pool linen,nnx.min_pool", label="pooling over windows")
 def pool(
     inputs: Value, window_shape: Value, strides: Value = None, padding: Value = "VALID", **options: Value
