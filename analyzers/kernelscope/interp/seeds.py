@@ -200,14 +200,10 @@ def _given(
         return default.value
     if default is not None and not isinstance(default, t.Constant):
         return evaluate(run, Scope(function.definition.path), default)
-<<<<<<< HEAD
     path = function.definition.path
-    layer = promised(run, path, param.annotation) or promised_object(run, path, param.name, param.annotation)
-    return Opaque(param.name) if layer is None else layer
-=======
-    given = sizes_of(param.name, param.annotation) or promised(run, function.definition.path, param.annotation)
+    given = sizes_of(param.name, param.annotation) or promised(run, path, param.annotation)
+    given = given or promised_object(run, path, param.name, param.annotation)
     return Opaque(param.name) if given is None else given
->>>>>>> 426a564 (JAX in README, limits and the map; a new tensor's size that is called shape or sizes may be several: it was shown as one dim)
 
 
 def _annotation_text(run: Interpreter, function: Function, param: t.Param) -> str:
