@@ -144,6 +144,73 @@ def test_a_class_starts_what_it_is_given(source: Source) -> None:
     ]
 
 
+LANES = """
+import functools, queue, threading
+
+class Worker(threading.Thread):
+    def run(self):
+        try:
+            super().run()
+        except Exception:
+            raise SystemExit
+
+class Clock(threading.Thread):
+    def run(self):
+        tick()
+
+class Office:
+    def __init__(self, lanes, width):
+        self.inboxes = [queue.Queue(4) for _ in lanes]
+        self.slots = [queue.Queue(width) for _ in lanes]
+        for lane in lanes:
+            for i in range(width):
+                self.slots[lane].put(i)
+        for lane in lanes:
+            Worker(target=functools.partial(self.serve, lane))
+
+    def post(self, lane, request):
+        self.inboxes[lane].put(request, block=True)
+
+    def serve(self, lane):
+        mine, slots = self.inboxes[lane], self.slots[lane]
+        inbox = self.inboxes[lane]
+        free = self.slots[lane]
+        self.fill(free, inbox)
+
+    def fill(self, free, inbox):
+        slot = free.get(block=False)
+        request = inbox.get()
+
+    def finish(self, lane, slot):
+        free = self.slots[lane]
+        free.put(slot)
+"""
+
+
+def test_a_class_that_is_a_thread_runs_what_it_is_given_or_says_so_itself(source: Source) -> None:
+    system = join([read_python(source(LANES))])
+    assert [(s.kind, s.target, s.how) for s in system.running] == [
+        ("thread", "Clock.run", "threading.Thread"),
+        ("thread", "self.serve", "Worker"),
+    ]
+
+
+def test_one_of_several_queues_is_known_by_the_names_that_it_goes_by(source: Source) -> None:
+    file = source(LANES)
+    assert [link.text for link in links(channels(file), uses(file))] == [
+        "queue inboxes opened in Office.__init__; Office.post sends; Office.fill receives",
+        "queue slots opened in Office.__init__; Office.__init__, Office.finish send; Office.fill receives",
+    ]
+    claims = read_python(file).claims
+    (slots,) = claims["serving.batching"]
+    assert slots.value == (
+        "continuous batching by slots: a request takes one in fill; it is put back in finish, so the next request "
+        "joins while the rest of the batch goes on; made by queue.Queue(width)"
+    )
+    assert [c.name for c in claims["serving.scheduling"]] == ["Office.inboxes[…] policy"]
+    assert [c.name for c in claims["serving.kv_cache"]] == ["Office.slots[…]"]
+
+
 def test_streams_and_what_runs_on_them(source: Source) -> None:
     (claim,) = streams(source(COPIES))
     assert claim.value == (

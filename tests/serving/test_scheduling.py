@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 import pytest
-from kernelscope.serving import batches, lifecycle, overlap, preemption, preferences, prefixes, queues
+from kernelscope.serving import batches, execution, lifecycle, overlap, preemption, preferences, prefixes, queues
 from kernelscope.serving.claims import Claim, PythonSource
 
 Source = Callable[[str], PythonSource]
@@ -319,6 +319,15 @@ def test_it_is_seen(source: Source, find: Finder, text: str, fragments: tuple[st
         (batches.continuous, "def f(self):\n    while self.inbox:\n        self.done.append(self.inbox[0])\n"),
         (prefixes.offered, "def f(self, r):\n    return self.tree.match_prefix(r.ids[: r.count])\n"),
         (
+            batches.pieces,
+            "def search(prompts, reqs, w):\n    for s in range(0, n, w):\n        f(reqs[s : s + w])\n",
+        ),
+        (batches.chunks, "def propose(k, most):\n    k_tokens = min(k, max_len - done)\n"),
+        (
+            execution.placeholders,
+            "def f(kwargs):\n    pad_padding = kwargs.pop('pad_padding', True)\n    pad(pad_padding)\n",
+        ),
+        (
             prefixes.lookups,
             "def f(d, keys):\n    for k in keys:\n        v = d.get(k)\n        if v is None:\n            break\n",
         ),
@@ -368,6 +377,13 @@ def test_prompts_in_pieces_and_a_batch_to_its_end(source: Source) -> None:
 def test_the_first_that_came_is_taken_first(source: Source) -> None:
     said = [claim.value for claim in queues.orders(source(FIRST))]
     assert len(said) == 2 and all("first come, first served" in value for value in said)
+
+
+def test_a_class_may_be_the_queue(source: Source) -> None:
+    text = "class Requests(deque[Request]):\n    def add(self, r):\n        self.append(r)\n    def next(self):\n"
+    (queue,) = queues.queues(source(text + "        return self.popleft()\n"))
+    (claim,) = queues.service_claims(queue)
+    assert (claim.name, claim.value[:4]) == ("Requests policy", "FCFS")
 
 
 def test_states_are_left_for_the_queue_that_is_left(source: Source) -> None:

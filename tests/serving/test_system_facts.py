@@ -243,3 +243,7 @@ def test_states_are_called_so_or_are_several(source: Source) -> None:
     assert [x.state for x in states_only(found)] == ["Step.ONE", "Step.TWO"]
     found += transitions(source("def g(r):\n    r.status = Job.DONE\n"))
     assert [x.state for x in states_only(found)] == ["Job.DONE"]
+    found += transitions(source("def h(r):\n    r.status = RequestState.DONE\n    r.w = WorkerStatus.UP\n"))
+    assert [x.state for x in states_only(found)] == ["Job.DONE", "RequestState.DONE"]
+    others = list(transitions(source("def h(r):\n    r.status = WorkerStatus.UP\n")))
+    assert not states_only(others)

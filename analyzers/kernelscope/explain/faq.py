@@ -15,6 +15,7 @@ from kernelscope.explain.faq_answers import (
     barriers,
     block_sizes,
     both,
+    closest,
     collectives,
     constraints,
     context_limits,
@@ -26,6 +27,7 @@ from kernelscope.explain.faq_answers import (
     processes,
     registered,
     routes,
+    separate_instances,
     settings,
     states,
     synchronisation,
@@ -36,10 +38,18 @@ from kernelscope.results import Location
 from kernelscope.serving.claims import Claim
 from kernelscope.serving.system import System
 
-POLICIES = r"sched\w*polic|polic\w*sched|^_*polic(?:y|ies)$|(?:queue|batch|preempt\w*|admission)_polic|priorit"
+LIMITS = (
+    r"(?<!u)batch(?:ed)?_(?:size|tokens)|max_(?:batch|prefill|running|seqs|total_tokens|concurren)|num_seqs|chunk_?size"
+    r"|max_num_(?:seqs|reqs|requests|tokens|prefill|batch|scheduled|active|running|queued)|chunked_prefill"
+)
+"""Names of what limits a batch; what limits one answer is no limit of it."""
+POLICIES = r"sched\w*polic|polic\w*sched|^_*polic(?:y|ies)$|(?:queue|batch|preempt\w*|admission)_polic|(?<!op_)priorit"
 """Names of settings that say in which order requests are served; downloads and errors have policies, too."""
+CHUNKS = r"chunked_?(?:prefill|context)|prefill\w*chunk|chunk_?size|long_prefill"
+OVERLAPS = r"(?:enable|disable|no|use)_?overlap|overlap(?:_sched\w*|_mode|_step)?$|async_sched"
 MAX_CLAIMS = 6
 """Claims joined into one answer; more make further answers to the same question."""
+ROPE = r"(?<![a-z])m?rope|rotary"
 MAX_ANSWER = 1_500
 MAX_ANSWERS = 5
 
@@ -62,10 +72,11 @@ QUESTIONS: tuple[Question, ...] = (
                    procedures("serving.scheduling", r"admit|schedule_?req|(?:form|next)_\w*batch")),
              "loops that move requests between queues under limits"),
     Question("batching.limits", "batching", "What limits a batch?",
-             numbers(r"batch(?:ed)?_(?:size|tokens)|max_(?:num|batch|tokens|prefill|running|seqs)|num_seqs|chunk"),
+             numbers(LIMITS),
              "parameters about batches"),
     Question("batching.chunked", "batching", "Is a long prefill chunked?",
-             both(about("serving.batching", "chunked prefill"), settings("chunk")),
+             first(both(about("serving.batching", "chunked prefill"), settings(CHUNKS)),
+                   procedures("serving.batching", "chunk")),
              "chunked prefill: a budget cuts a prompt"),
     Question("batching.speculative", "batching", "Is there speculative decoding?",
              settings(r"speculat|draft|num_spec|propos"), "parameters about speculative decoding"),
@@ -84,18 +95,18 @@ QUESTIONS: tuple[Question, ...] = (
              both(about("serving.prefix_cache"), settings(r"prefix_?(?:cach|match|reuse|shar)|radix")),
              "prefix hashes over tokens, radix trees"),
     Question("kv_cache.offload", "kv_cache", "Is the cache swapped or offloaded?",
-             both(settings(r"swap|cpu_cache|host_cache|(?:kv|cache)\w*offload|offload\w*(?:kv|cache)"),
+             both(settings(r"swap|cpu_cache|host_cache|(?:^|_)dram|(?:kv|cache)\w*offload|offload\w*(?:kv|cache)"),
                   procedures("serving.kv_cache", "swap|offload")),
              "parameters and functions about swapping and offloading"),
     Question("scheduling.policy", "scheduling", "FCFS, priority or custom: in which order are requests served?",
-             both(about("serving.scheduling", "policy|order|which batch"), settings(POLICIES)),
+             both(closest("serving.scheduling", "policy|order|which batch"), settings(POLICIES)),
              "waiting queues and their operations"),
     Question("scheduling.prefill_decode", "scheduling", "Are prefill and decode separated or mixed in a step?",
              both(about("serving.scheduling", r"prefill.*(?:first|separate|mix)|mixed:|which batch runs|never mixes"),
-                  settings(r"mixed|enable_mix")),
+                  settings(r"mixed_(?:chunk|prefill|step)|enable_mix$")),
              "order of prefill and decode work in a scheduling step"),
     Question("scheduling.overlap", "scheduling", "Is scheduling overlapped with execution?",
-             both(about("serving.scheduling", "overlap|main loop"), settings("overlap|async_sched")),
+             both(about("serving.scheduling", "overlap|main loop"), settings(OVERLAPS)),
              "results handled one iteration later"),
     Question("scheduling.fairness", "scheduling", "Is there fairness between requests or users?",
              settings(r"fair|quota|rate_limit|max_per_(?:user|client|tenant)"),
@@ -103,9 +114,9 @@ QUESTIONS: tuple[Question, ...] = (
     Question("scheduling.states", "scheduling", "Which states does a request have?", states,
              "enum members stored in a status attribute"),
     Question("scheduling.switches", "scheduling", "Which switches change scheduling?",
-             settings(rf"sched|overlap|preempt|{POLICIES}"), "parameters about scheduling"),
+             settings(rf"sched|preempt|{OVERLAPS}|{POLICIES}"), "parameters about scheduling"),
     Question("scalability.disaggregation", "scalability", "Is prefill disaggregated from decode?",
-             both(settings(r"disagg|kv_role|kv_connector|kv_transfer|is_producer"),
+             both(settings(r"disagg|kv_role|kv_connector|kv_transfer|is_producer"), separate_instances,
                   procedures("serving.kv_cache", "migrat|disagg|transfer|send_kv|recv_kv")),
              "roles of prefill and decode instances"),
     Question("scalability.balancing", "scalability", "How is load balanced between replicas?",
@@ -134,7 +145,7 @@ QUESTIONS: tuple[Question, ...] = (
     Question("fusion.operations", "fusion", "What operations are fused together?",
              about("faq.fusion"), "compiled functions, kernels with several results, residual adds in norms"),
     Question("fusion.qk_norm_rope", "fusion", "Are QK-norm and RoPE fused, and in which order do they run?",
-             both(about("faq.fusion", r"rope|rotary|qk_?norm"), about("dependencies.order", "rope|rotary")),
+             both(about("faq.fusion", rf"{ROPE}|qk_?norm"), about("dependencies.order", ROPE)),
              "kernels with both, and orders with RoPE"),
     Question("fusion.tied", "fusion", "Which weights are tied?", about("components", "tied"), "tied weights"),
     Question("precision.compute", "precision", "In which precision are norms, softmax and sums computed?",

@@ -7,15 +7,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from kernelscope.serving.claims import Claim
 from kernelscope.serving.constraints import Constraint
 from kernelscope.serving.parallel import STRATEGIES
 from kernelscope.serving.parameters import Parameter
-from kernelscope.serving.sections import words
+from kernelscope.serving.sections import hits, words
 from kernelscope.serving.system import System
 
 SERVERS = {"engine", "server", "scheduler", "serving", "serve", "cache", "runtime", "sched", "parallel"}
+PHASES = {"prefill": frozenset({"prefill"}), "decode": frozenset({"decode", "decoding", "generate", "generation"})}
+INSTANCES = {"engine", "engines", "instance", "instances", "slices", "server", "servers", "worker", "workers", "node",
+             "nodes", "host", "hosts", "url", "urls", "addr", "replicas", "devices", "gpus", "port"}  # fmt: skip
+"""What is there twice where prefill and decode run apart."""
 RANKS = re.compile(r"tensor_parallel|\btp_size|world_size", re.IGNORECASE)
 MOST_OWNERS = 3
 MOST_PLACES = 8
@@ -58,6 +63,22 @@ def about(section: str, pattern: str = "") -> Answer:
                 yield Claim(claim.name, f"{claim.text}{guard}", claim.evidence)
 
     return find
+
+
+def closest(section: str, pattern: str) -> Answer:
+    """The same from files whose names speak of the section, where there are any."""
+    find_all = about(section, pattern)
+
+    def find(system: System) -> Iterator[Claim]:
+        found = list(find_all(system))
+        near = [claim for claim in found if _is_near(section, claim.evidence[0].path)]
+        yield from near or found
+
+    return find
+
+
+def _is_near(section: str, path: Path) -> bool:
+    return bool(hits(section, path.stem) or hits(section, path.parent.name))
 
 
 def settings(pattern: str) -> Answer:
@@ -177,12 +198,10 @@ def architectures(system: System) -> Iterator[Claim]:
 
 def states(system: System) -> Iterator[Claim]:
     """States of requests and their transitions."""
-    used = {x.enum for x in system.transitions}
-    for registry in system.registries:
-        if registry.kind == "enum" and registry.name.rpartition(".")[2] in used:
-            members = ", ".join(entry.key for entry in registry.entries)
-            where = (registry.location, *(entry.location for entry in registry.entries))
-            yield Claim(registry.name, f"status states of {registry.name}: {members}", where)
+    for registry in system.states:
+        members = ", ".join(entry.key for entry in registry.entries)
+        where = (registry.location, *(entry.location for entry in registry.entries))
+        yield Claim(registry.name, f"status states of {registry.name}: {members}", where)
     for x in system.transitions:
         guard = f" if {x.condition}" if x.condition else ""
         yield Claim(x.state, f"{x.subject} becomes {x.state} in {x.where}{guard}", (x.location,))
@@ -201,10 +220,9 @@ def collectives(system: System) -> Iterator[Claim]:
 
 
 def processes(system: System) -> Iterator[Claim]:
-    """What is started and the ends of channels."""
-    for s in system.started:
-        if not system.is_aside(s.location.path):
-            yield Claim(s.kind, f"{s.kind} {s.target} started by {s.how} in {s.where}", (s.location,))
+    """What is started, processes first, and the ends of channels."""
+    for s in system.running:
+        yield Claim(s.kind, f"{s.kind} {s.target} started by {s.how} in {s.where}", (s.location,))
     for link in system.links:
         yield Claim(link.channel.transport, link.text, link.evidence)
 
@@ -216,8 +234,24 @@ def routes(system: System) -> Iterator[Claim]:
 
 
 def metrics(system: System) -> Iterator[Claim]:
-    for m in system.metrics:
+    for m in sorted(system.metrics, key=lambda m: -system.weight(m.location.path)):
         yield Claim(m.name, f"{m.kind} {m.name}: {m.measures}", (m.location,))
+
+
+def separate_instances(system: System) -> Iterator[Claim]:
+    """Settings that prefill and decode have each: engines, hosts or sizes of their own."""
+    owners: dict[tuple[str, tuple[str, ...]], dict[str, Parameter]] = {}
+    for p in system.settings:
+        said = words(p.name)
+        phase = next((phase for phase, names in PHASES.items() if names & set(said)), "")
+        rest = tuple(word for word in said if phase and word not in PHASES[phase])
+        if INSTANCES & set(rest):
+            owners.setdefault((p.owner, rest), {}).setdefault(phase, p)
+    for (owner, _), found in owners.items():
+        if len(found) == len(PHASES):
+            names = " and ".join(p.name for p in found.values())
+            value = f"prefill and decode have each their own: {owner or 'module'} declares {names}"
+            yield Claim(f"{owner} instances", value, tuple(p.location for p in found.values()))
 
 
 def registered(pattern: str) -> Answer:
@@ -243,7 +277,8 @@ def parallel_sizes(*kinds: str) -> Answer:
 
     def find(system: System) -> Iterator[Claim]:
         for kind, _ in STRATEGIES:
-            for p in system.strategies.get(kind, []) if kind in kinds else []:
+            meant = [p for p in system.strategies.get(kind, []) if kind in kinds and not p.is_bare]
+            for p in sorted(meant, key=_remoteness):
                 yield Claim(p.name, f"{kind}: {p.owner}.{p.name} {p.default}", (p.location,))
         if "TP" in kinds:
             yield from map(_constraint, system.demands_about(RANKS))

@@ -132,8 +132,7 @@ def _settings(name: str) -> Rows:
 
 
 def _processes(system: System, places: Places) -> list[Json]:
-    started = [s for s in system.started if not system.is_aside(s.location.path)]
-    return [_process(s, places) for s in started[:MOST_ROWS]]
+    return [_process(s, places) for s in system.running[:MOST_ROWS]]
 
 
 def _process(s: Started, places: Places) -> Json:
@@ -171,13 +170,11 @@ def _routes(system: System, places: Places) -> list[Json]:
 
 
 def _states(system: System, places: Places) -> list[Json]:
-    used = {transition.enum for transition in system.transitions}
     states: list[Json] = []
-    for registry in system.registries:
-        if registry.kind == "enum" and registry.name.rpartition(".")[2] in used:
-            members = ", ".join(entry.key for entry in registry.entries)
-            evidence = places.evidence(registry.location, *(e.location for e in registry.entries))
-            states.append({"name": f"{registry.name} states", "value": members, "evidence": evidence})
+    for registry in system.states:
+        members = ", ".join(entry.key for entry in registry.entries)
+        evidence = places.evidence(registry.location, *(e.location for e in registry.entries))
+        states.append({"name": f"{registry.name} states", "value": members, "evidence": evidence})
     return states
 
 

@@ -16,6 +16,10 @@ from kernelscope.syntax.python.lower import Scope
 TAKES = {"popleft", "pop", "pop_request", "peek_request", "heappop", "get_nowait"}
 REMOVES = {"popleft", "pop", "pop_request", "heappop", "get_nowait", "remove"}
 PUTS = {"append", "add", "appendleft"}
+DRAFTS = {"draft", "propose", "proposer", "drafter", "spec", "ngram", "beam", "indexer"}
+"""Words of what else limits tokens: guesses of a drafter, and rows of an index."""
+MANY = {"prompts", "requests", "reqs", "instances", "seqs", "sequences", "samples", "concurrency", "batch"}
+"""Words of several prompts, of which a loop takes some at a time."""
 PROMPTS = {"prompt", "prompts", "prefill"}
 
 
@@ -184,6 +188,8 @@ def _moves_requests(function: t.FunctionDef | t.ClassDef) -> bool:
 def chunks(source: PythonSource) -> Iterator[Claim]:
     """`min(budget, remaining)` tokens of a request are taken and the rest later: chunked prefill."""
     for scope in source.module.functions():
+        if DRAFTS & {*words(scope.qualified_name), *words(source.path.stem)}:
+            continue
         known = assignments(scope.node)
         for statement, guards in statements(scope.node):
             if not isinstance(statement, t.Assign) or not isinstance(statement.value, t.Call):
@@ -404,6 +410,8 @@ def pieces(source: PythonSource) -> Iterator[Claim]:
             taken = (n for n in t.walk(*loop.body) if isinstance(n, t.Subscript))
             cut = next((n for n in taken if _is_piece(n, start, size)), None)
             if cut is None or not PROMPTS & set(words(f"{scope.qualified_name} {source.quote(loop)}")):
+                continue
+            if MANY & {*words(source.quote(cut.value)), *words(source.quote(size))}:
                 continue
             value = (
                 f"chunked prefill: {scope.qualified_name} runs the prompt in pieces of {source.quote(size)} tokens: "

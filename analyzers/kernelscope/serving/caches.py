@@ -15,6 +15,8 @@ from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Scope
 
 MIN_CACHE_RANK = 4
+BLOCKS = {"block", "page", "tile", "head", "group", "vec", "chunk"}
+"""Words of what a cache consists of many of: a rest by their size is an offset in one of them."""
 POSITIONS = {"pos", "position", "positions", "offset", "index", "idx", "step"}
 ELEMENT_SIZES = {"itemsize", "element_size", "_element_size", "get_dtype_size", "dtype_size"}
 ALLOCATORS = {"empty", "zeros", "full", "ones", "zeros_like", "empty_like", "allocate", "rand", "randn"}
@@ -78,14 +80,17 @@ def _is_scaled_block(node: t.Expr) -> bool:
     index = literal(node.left.slice)
     if isinstance(node.left.slice, t.Tuple | t.Slice) or (index is not None and index != -1):
         return False
-    return last_name(node.left.value) != "shape" and not isinstance(node.right, t.Constant)
+    is_mask = {"mask", "bitmask", "vocab"} & set(words(last_name(node.right)))
+    return last_name(node.left.value) != "shape" and not isinstance(node.right, t.Constant) and not is_mask
 
 
 def _rounds_up(node: t.BinOp) -> bool:
     """`(n + size - 1) // size`."""
     match node.left:
-        case t.BinOp(left=t.BinOp(op="+", right=size), op="-", right=t.Constant(value=1)):
-            return _same(size, node.right)
+        case t.BinOp(left=t.BinOp(left=total, op="+", right=size), op="-", right=t.Constant(value=1)):
+            bytes_of = {"byte", "bytes", "raw", "align", "alignment", "numel", "el", "end"}
+            named = {*words(t.dotted(total) or ""), *words(t.dotted(size) or "")}
+            return _same(size, node.right) and not bytes_of & named
         case _:
             return False
 
@@ -173,14 +178,22 @@ def _indexing(source: PythonSource, sizes: list[t.Expr]) -> str:
 
 
 def rings(source: PythonSource) -> Iterator[Claim]:
-    """`position % size` as an index into a cache: a rotating buffer that keeps the last positions."""
+    """`position % size` as an index into a cache: a rotating buffer that keeps the last positions.
+
+    Where the position is divided by the size, too, the rest is its offset in a block and nothing rotates.
+    """
     for scope in source.module.functions():
         if not {"cache", "kv", "window"} & {*words(scope.qualified_name), *words(source.path.stem)}:
             continue
+        split = {
+            (source.quote(n.left), source.quote(n.right))
+            for n in own(scope.node) if isinstance(n, t.BinOp) and n.op == "//"
+        }  # fmt: skip
         for node in own(scope.node):
             match node:
                 case t.Assign(value=value):
-                    turns = [n for n in t.walk(value) if isinstance(n, t.BinOp) and _is_turn(n)]
+                    turned = (n for n in t.walk(value) if isinstance(n, t.BinOp) and _is_turn(n))
+                    turns = [n for n in turned if (source.quote(n.left), source.quote(n.right)) not in split]
                 case _:
                     continue
             if turns:
@@ -196,6 +209,8 @@ def rings(source: PythonSource) -> Iterator[Claim]:
 def _is_turn(node: t.BinOp) -> bool:
     """`positions % cache_size`."""
     left, right = set(words(last_name(node.left))), set(words(last_name(node.right)))
+    if BLOCKS & right:
+        return False
     return node.op == "%" and bool(left & POSITIONS) and bool(right & {"size", "window", "len", "length", "capacity"})
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from kernelscope.results import Location
 from kernelscope.serving.claims import PythonSource
-from kernelscope.serving.guards import Guard, all_guards_text, calls, guards_text, inside, own, statements
+from kernelscope.serving.guards import Guard, all_guards_text, calls, guards_text, held_names, inside, own, statements
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Scope
 
@@ -156,6 +156,7 @@ def uses(source: PythonSource) -> Iterator[Use]:
     if source.aside:
         return
     for scope in source.module.functions():
+        known = held_names(scope.node, scope.owner) if isinstance(scope.node, t.FunctionDef) else {}
         for node in own(scope.node):
             match node:
                 case t.Call(func=t.Attribute(value=held, attr=verb), args=args):
@@ -167,6 +168,8 @@ def uses(source: PythonSource) -> Iterator[Use]:
                     sends = any(isinstance(n, t.Assign) and node in n.targets for n in inside(scope.node))
                 case _:
                     continue
+            if isinstance(held, t.Name) and isinstance(bound := known.get(held.id), t.Attribute | t.Subscript):
+                held = bound
             held = held.value if isinstance(held, t.Subscript) else held
             if (name := _last(t.dotted(held) or "")) and name != "self":
                 yield Use(name, sends, scope.qualified_name, source.at(node))

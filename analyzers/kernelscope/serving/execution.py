@@ -25,6 +25,10 @@ from kernelscope.syntax.python import tree as t
 CAPTURES = {"torch.cuda.graph", "cuda.graph", "graph_capture"}
 BEGINS = {"capture_begin", "make_graphed_callables"}
 GRAPH_MODES = ("reduce-overhead", "max-autotune")
+READS = {"pop", "get", "getattr", "getenv", "bool"}
+"""Calls that give a setting, not something that was made."""
+PADDED = {"req", "request", "requests", "seq", "sequence", "page", "pages", "block", "blocks", "slot", "slots", "batch"}
+FILLS = {"pad", "pads", "padded", "append", "extend", "fill", "capture", "graph", "replay", "batch"}
 COMPILERS = {"torch.compile", "jax.jit", "jit", "torch.jit.script", "nnx.jit", "eqx.filter_jit"}
 
 
@@ -163,7 +167,7 @@ def placeholders(source: PythonSource) -> Iterator[Claim]:
             if not isinstance(node, t.Assign) or not isinstance(node.value, t.Call):
                 continue
             name = t.dotted(node.targets[0])
-            if name is None or not {"dummy", "placeholder", "padding", "null", "fake"} & set(words(name)):
+            if name is None or not _stands_for_nothing(name) or last_name(node.value.func) in READS:
                 continue
             users = [
                 source.quote(c.func) for c in own_calls(scope.node)
@@ -171,8 +175,16 @@ def placeholders(source: PythonSource) -> Iterator[Claim]:
                 or any(t.dotted(a) == name for a in c.args)
             ]  # fmt: skip
             value = f"placeholder {name} = {source.quote(node.value)}"
-            value += f", used by {', '.join(users[:4])} to pad batches (such as those of a CUDA graph)" if users else ""
+            if users:
+                fills = any(FILLS & set(words(user)) for user in users)
+                value += f", given to {', '.join(users[:4])}"
+                value += ", which fills up batches (pads them, as for a CUDA graph)" if fills else ""
             yield Claim(f"{scope.qualified_name} padding {name}", value, (source.at(node), source.at(scope.node)))
+
+
+def _stands_for_nothing(name: str) -> bool:
+    said = set(words(name))
+    return bool({"dummy", "placeholder", "null", "fake"} & said) or ("padding" in said and bool(PADDED & said))
 
 
 def spares(source: PythonSource) -> Iterator[Claim]:

@@ -146,6 +146,31 @@ def assignments(function: t.FunctionDef | t.ClassDef) -> dict[str, t.Expr]:
     return {name: value for name, value in found.items() if name not in several}
 
 
+@lru_cache(maxsize=KEPT)
+def received(cls: t.ClassDef) -> dict[str, dict[str, t.Expr]]:
+    """By method, the object's attributes, or elements of them, that its parameters get from the class's own calls."""
+    methods = {method.name: [p.name for p in method.args[1:]] for method in cls.methods()}
+    found: dict[str, dict[str, t.Expr]] = {}
+    for method in cls.methods():
+        known = assignments(method)
+        for call in own_calls(method):
+            name = (t.dotted(call.func) or "").removeprefix("self.")
+            if name not in methods or not isinstance(call.func, t.Attribute):
+                continue
+            given = [*zip(methods[name], call.args, strict=False), *((k.arg, k.value) for k in call.keywords if k.arg)]
+            for parameter, value in given:
+                bound = known.get(value.id, value) if isinstance(value, t.Name) else value
+                if isinstance(bound, t.Attribute | t.Subscript):
+                    found.setdefault(name, {}).setdefault(parameter, bound)
+    return found
+
+
+def held_names(function: t.FunctionDef, owner: t.ClassDef | None) -> dict[str, t.Expr]:
+    """What the names of a function hold: what it binds once, and attributes that its class hands it."""
+    given = received(owner).get(function.name, {}) if owner is not None else {}
+    return {**given, **assignments(function)}
+
+
 def inlined(source: PythonSource, node: t.Expr, known: dict[str, t.Expr], depth: int = 3) -> str:
     """The source of an expression, with `where name = value` for the local names in it that are bound once."""
     seen: dict[str, str] = {}

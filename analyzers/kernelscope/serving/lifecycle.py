@@ -15,6 +15,11 @@ from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Scope
 
+REQUESTS = {"request", "req", "sequence", "seq", "job", "task", "query", "generation", "session", "stream"}
+OTHERS = {"adapter", "lora", "model", "weight", "weights", "worker", "server", "node", "engine", "connection", "client",
+          "replica", "health", "cluster", "device", "download", "service", "actor", "checkpoint", "layer", "expert",
+          "instance", "pod", "link", "transport"}  # fmt: skip
+"""Words of what has states, too, but is no request."""
 STATUS = {"status", "state", "states", "stage", "phase"}
 
 
@@ -122,10 +127,15 @@ def initial_states(source: PythonSource) -> Iterator[Transition]:
 
 
 def states_only(transitions: list[Transition]) -> list[Transition]:
-    """Transitions of enums that are states: called so, or else stored with several of their members."""
+    """Transitions of enums that are states: called so, or else stored with several of their members.
+
+    Where some speak of requests, only those; else not those that speak of something else.
+    """
     stored: dict[str, set[str]] = {}
     for x in transitions:
         stored.setdefault(x.enum, set()).add(x.state)
     named = {x.enum for x in transitions if STATUS & {*words(x.enum), *words(x.subject.rpartition(".")[2])}}
     kept = named or {enum for enum, states in stored.items() if len(states) > 1}
+    requests = {enum for enum in kept if REQUESTS & set(words(enum))}
+    kept = requests or {enum for enum in kept if not OTHERS & set(words(enum))}
     return [x for x in transitions if x.enum in kept]

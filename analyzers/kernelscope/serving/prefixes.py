@@ -85,9 +85,10 @@ def offered(source: PythonSource) -> Iterator[Claim]:
             for argument in (*call.args, *(k.value for k in call.keywords)):
                 limit = _less_one(argument, known)
                 if limit is not None:
+                    given, less = source.quote(argument), source.quote(limit)
                     value = (
                         f"the prefix match gets all but the last token: {source.quote(call.func)} is offered "
-                        f"{source.quote(argument)} with limit {source.quote(limit)}, so one token is left to compute"
+                        f"{given}{f' with limit {less}' if less != given else ''}, so one token is left to compute"
                     )
                     yield Claim(
                         f"{scope.qualified_name} prefix match limit", value, (source.at(limit), source.at(call))

@@ -5,6 +5,7 @@ Logging, docstrings and comments are left out; nothing is reworded, so nothing c
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,10 @@ FORWARD = {"forward", "__call__", "call", "setup"}
 COMPONENT = "components"
 SILENT = {"logger", "logging", "log", "warnings", "print", "nvtx", "super"}
 SILENT_FOLDERS = {"test", "tests", "bench", "benchmark", "benchmarks", "examples", "example", "docs", "scripts", "dev",
-                  "tools", "experimental", "experiments", "evaluation", "third_party", "3rdparty"}  # fmt: skip
+                  "tools", "experimental", "experiments", "evaluation", "third_party", "3rdparty", "mock",
+                  "mocks"}  # fmt: skip
+SILENT_NAMES = re.compile(r"test_|mock_|.*(?:_test|_mock|_pb2|_pb2_grpc)$")
+"""Files of tests, and those that a compiler of interfaces writes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,8 @@ def procedures(source: PythonSource) -> Iterator[Procedure]:
         assert isinstance(node, t.FunctionDef)
         if node.name.startswith("__") and node.name not in ("__init__", "__post_init__", "__call__"):
             continue
+        if _is_abstract(node):
+            continue
         owner = ".".join(scope.path[:-1])
         places = ranked(node.name, owner, source.path.stem)
         writer = Condenser(source)
@@ -66,10 +72,18 @@ def procedures(source: PythonSource) -> Iterator[Procedure]:
             yield Procedure(scope.qualified_name, section, weight, text, len(writer.nodes), evidence)
 
 
+def _is_abstract(function: t.FunctionDef) -> bool:
+    """Whether a function leaves to others what it should do."""
+    match function.body[-1:]:
+        case [t.Raise(exc=t.Name(id="NotImplementedError") | t.Call(func=t.Name(id="NotImplementedError")))]:
+            return True
+        case _:
+            return False
+
+
 def is_aside(path: Path) -> bool:
-    """Whether a file, by its path below the workspace's root, belongs to tests, benchmarks or examples."""
-    name = path.stem
-    return bool(SILENT_FOLDERS & set(path.parts[:-1])) or name.startswith("test_") or name.endswith("_test")
+    """Whether a file, by its path below the workspace's root, is of tests, benchmarks or examples, or generated."""
+    return bool(SILENT_FOLDERS & set(path.parts[:-1])) or SILENT_NAMES.match(path.stem) is not None
 
 
 def spread(places: list[Location], count: int) -> list[Location]:

@@ -38,6 +38,15 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True)
+class Launcher:
+    """A class whose objects are processes or threads, or start one: what it runs is given to it as `field`."""
+
+    cls: str
+    field: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
     """An HTTP route: method, path and handler."""
 
@@ -55,7 +64,7 @@ def started(source: PythonSource) -> Iterator[Started]:
             last = name.rpartition(".")[2]
             keywords = {k.arg: k.value for k in call.keywords}
             if last in STARTERS and ("target" in keywords or last.endswith("Executor")):
-                target = source.quote(keywords["target"]) if "target" in keywords else ""
+                target = source.quote(_run(keywords["target"])) if "target" in keywords else ""
                 if "name" in keywords:
                     target = f"{target} named {source.quote(keywords['name'])}"
                 yield Started(STARTERS[last], target, name, scope.qualified_name, "", source.at(call))
@@ -68,6 +77,39 @@ def started(source: PythonSource) -> Iterator[Started]:
                     yield Started("process", source.quote(target), name, scope.qualified_name, "", source.at(target))
             elif (actor := _actor(source, call, scope.node)) is not None:
                 yield Started("actor", actor, source.quote(call.func), scope.qualified_name, "", source.at(call))
+
+
+def running_classes(source: PythonSource) -> Iterator[Started]:
+    """Classes that derive from a process or thread and say in `run` what it does."""
+    for cls, base in _derived(source):
+        run = next((m for m in cls.methods() if m.name == "run"), None)
+        if run is not None and not source.aside and not _runs_target(run):
+            how, where = source.quote(base), f"{cls.name}, which derives from it"
+            yield Started(STARTERS[last_name(base)], f"{cls.name}.run", how, where, "", source.at(run))
+
+
+def _runs_target(run: t.FunctionDef) -> bool:
+    """Whether `run` goes on to the target that it was given: `super().run()`."""
+    return any(
+        isinstance(call.func, t.Attribute) and call.func.attr == "run" and isinstance(call.func.value, t.Call)
+        for call in own_calls(run)
+    )
+
+
+def _derived(source: PythonSource) -> Iterator[tuple[t.ClassDef, t.Expr]]:
+    """Classes that derive from a process or thread, with that base."""
+    for scope in source.module.classes():
+        if isinstance(scope.node, t.ClassDef):
+            yield from ((scope.node, base) for base in scope.node.bases if last_name(base) in ("Process", "Thread"))
+
+
+def _run(target: t.Expr) -> t.Expr:
+    """The function of a target, without what is bound to it."""
+    match target:
+        case t.Call(func=func, args=[bound, *_]) if last_name(func) == "partial":
+            return bound
+        case _:
+            return target
 
 
 def _actor(source: PythonSource, call: t.Call, function: t.FunctionDef | t.ClassDef) -> str | None:
@@ -97,15 +139,19 @@ def _actor_class(source: PythonSource, node: t.Expr, function: t.FunctionDef | t
             return None
 
 
-def launchers(source: PythonSource) -> Iterator[tuple[str, str]]:
-    """Classes whose methods start a process that runs one of their fields, with the field: `target=self.target`."""
+def launchers(source: PythonSource) -> Iterator[Launcher]:
+    """Classes that derive from a process or thread, and those whose methods start a process that runs one of their
+    fields: `target=self.target`.
+    """
+    for cls, base in _derived(source):
+        yield Launcher(cls.name, "target", STARTERS[last_name(base)])
     for scope in source.module.functions():
         for call in own_calls(scope.node) if scope.owner is not None else ():
             last = (t.dotted(call.func) or "").rpartition(".")[2]
             target = next((k.value for k in call.keywords if k.arg == "target"), None)
             if STARTERS.get(last) == "process" and isinstance(target, t.Attribute) and t.dotted(target.value) == "self":
                 assert scope.owner is not None
-                yield scope.owner.name, target.attr
+                yield Launcher(scope.owner.name, target.attr, "process")
 
 
 def targets(source: PythonSource) -> Iterator[Started]:
@@ -116,8 +162,8 @@ def targets(source: PythonSource) -> Iterator[Started]:
             if not name.rpartition(".")[2][:1].isupper() or name.rpartition(".")[2] in STARTERS:
                 continue
             for k in call.keywords:
-                if k.arg in RUN and isinstance(k.value, t.Name | t.Attribute):
-                    target = source.quote(k.value)
+                if k.arg in RUN and isinstance(_run(k.value), t.Name | t.Attribute):
+                    target = source.quote(_run(k.value))
                     yield Started(k.arg, target, name, scope.qualified_name, "", source.at(k.value))
 
 

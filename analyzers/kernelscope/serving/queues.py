@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from kernelscope.results import Location
 from kernelscope.serving.claims import Claim, PythonSource, literal
-from kernelscope.serving.guards import assignments, calls, inside, last_name, own
+from kernelscope.serving.guards import assignments, calls, held_names, inside, last_name, own
 from kernelscope.serving.sections import hits, words
 from kernelscope.syntax.python import tree as t
 
@@ -26,6 +26,8 @@ REQUESTS = {"waiting", "pending", "running", "ready", "active", "swapped", "pref
 """Words of what waits for its turn; a weak hint beside elements that move from queue to queue."""
 WAITS = {"waiting", "pending", "running", "ready", "swapped", "queue"}
 """Those of them that say so wherever they stand."""
+ITSELF = "self"
+"""The name of a queue that is the object of the class."""
 CONTAINERS = {"deque", "list", "Queue", "PriorityQueue", "SimpleQueue"}
 HEAP = {"heappush": "put by priority", "heappop": "take least", "heapify": "order by priority"}
 
@@ -53,9 +55,17 @@ class Queue:
     made: str
     location: Location
     holds_ids: bool = False
+    is_many: bool = False
+    """Whether the attribute holds several such queues: `[Queue() for worker in workers]`."""
     holds_requests: bool = False
     """Whether its elements wait for their turn: they move on to another queue of the class, or their name says so."""
     uses: list[Use] = field(default_factory=list[Use])
+
+    @property
+    def shown(self) -> str:
+        """The queue with its class: `Engine.waiting`, `Engine.rows[…]`, or the class that is one."""
+        own = f".{self.name}" if self.name != ITSELF else ""
+        return f"{self.owner}{own}[…]" if self.is_many else f"{self.owner}{own}"
 
     def of(self, *operations: str) -> list[Use]:
         return [use for use in self.uses if use.operation in operations]
@@ -69,17 +79,38 @@ def queues(source: PythonSource) -> Iterator[Queue]:
         made = _containers(source, scope.node)
         for method in scope.node.methods():
             given = _receivers(method)
+            held = _Held(made, held_names(method, scope.node))
             for node in inside(method):
-                _record(source, node, method, made, given)
+                _record(source, node, method, held, given)
         for queue in made.values():
             if queue.uses:
                 queue.holds_requests = _holds_requests(queue, made.values())
                 yield queue
 
 
+class _Held:
+    """Which queue of the class an expression of one method is: `self.jobs`, `self.jobs[i]`, or a name bound to one."""
+
+    def __init__(self, made: dict[str, Queue], bound: dict[str, t.Expr]) -> None:
+        self._made = made
+        self._bound = bound
+
+    def get(self, node: t.Expr) -> Queue | None:
+        if isinstance(node, t.Name):
+            if node.id == "self":
+                return self._made.get(ITSELF)
+            node = self._bound.get(node.id, node)
+        is_element = isinstance(node, t.Subscript)
+        queue = self._made.get(_attribute(node.value if isinstance(node, t.Subscript) else node))
+        return queue if queue is not None and queue.is_many == is_element else None
+
+
 def _holds_requests(queue: Queue, others: Iterable[Queue]) -> bool:
     """Whether what is taken from the queue is put into another one in the same method, or names speak of requests."""
-    if REQUESTS & {*words(queue.name), *(w for use in queue.uses for w in words(use.element))}:
+    if REQUESTS & {
+        *words(queue.owner if queue.name == ITSELF else queue.name),
+        *(w for use in queue.uses for w in words(use.element)),
+    }:
         return True
     taken = {(use.method, use.given) for use in queue.of(TAKE_FRONT, TAKE_BACK) if use.given}
     return any(
@@ -90,8 +121,12 @@ def _holds_requests(queue: Queue, others: Iterable[Queue]) -> bool:
 
 
 def _containers(source: PythonSource, cls: t.ClassDef) -> dict[str, Queue]:
-    """Attributes that the class initialises with a list, deque, queue or heap."""
+    """Attributes that the class initialises with a list, deque, queue or heap; itself where it derives from one."""
     found: dict[str, Queue] = {}
+    for base in cls.bases:
+        kind = base.value if isinstance(base, t.Subscript) else base
+        if (t.dotted(kind) or "").rpartition(".")[2] == "deque":
+            found[ITSELF] = Queue(cls.name, ITSELF, source.quote(base), source.at(cls))
     for method in cls.methods():
         for node in inside(method):
             match node:
@@ -101,7 +136,11 @@ def _containers(source: PythonSource, cls: t.ClassDef) -> dict[str, Queue]:
                     pass
                 case _:
                     continue
-            if value is not None and name not in found and _is_container(value):
+            if value is None or name in found:
+                continue
+            if (element := _element(value)) is not None:
+                found[name] = Queue(cls.name, name, source.quote(element), source.at(node), is_many=True)
+            elif _is_container(value):
                 ids = any(isinstance(n, t.Name) and n.id in ("range", "arange") for n in t.walk(value))
                 found[name] = Queue(cls.name, name, source.quote(value), source.at(node), ids)
     for statement in cls.body:
@@ -123,11 +162,31 @@ def _filled_by_numbers(cls: t.ClassDef) -> Iterator[str]:
             continue
         for loop in own(method):
             match loop:
-                case t.For(iter=t.Call(func=t.Name(id="range"))):
-                    filled = (c for s in loop.body for c in calls(s) if last_name(c.func) == "append")
-                    yield from (_attribute(c.func.value) for c in filled if isinstance(c.func, t.Attribute))
+                case t.For(iter=t.Call(func=t.Name(id="range")), target=number, body=body):
+                    filled = [c for s in body for c in calls(s)]
+                case t.ListComp(generators=[t.Comprehension(iter=t.Call(func=t.Name(id="range")), target=number)]):
+                    filled = calls(loop)
                 case _:
-                    pass
+                    continue
+            for c in filled:
+                match c:
+                    case t.Call(func=t.Attribute(value=held, attr="append")):
+                        yield _attribute(held)
+                    case t.Call(func=t.Attribute(value=held, attr="put"), args=[given]) if t.dotted(given) == t.dotted(
+                        number
+                    ):
+                        yield _attribute(held.value if isinstance(held, t.Subscript) else held)
+                    case _:
+                        pass
+
+
+def _element(value: t.Expr) -> t.Expr | None:
+    """The queue that a list or dictionary holds several of."""
+    match value:
+        case t.ListComp(elt=element) | t.DictComp(value=element) if _is_container(element):
+            return element
+        case _:
+            return None
 
 
 def _is_container(value: t.Expr) -> bool:
@@ -140,20 +199,17 @@ def _is_container(value: t.Expr) -> bool:
             return False
 
 
-def _record(
-    source: PythonSource, node: t.Node, method: t.FunctionDef, made: dict[str, Queue], given: dict[t.Node, str]
-) -> None:
+def _record(source: PythonSource, node: t.Node, method: t.FunctionDef, held: _Held, given: dict[t.Node, str]) -> None:
     if isinstance(node, t.Assign | t.AugAssign):
-        _record_slice(source, node, method, made)
+        _record_slice(source, node, method, held)
     if not isinstance(node, t.Call):
         return
-    name = t.dotted(node.func) or ""
-    last = name.rpartition(".")[2]
-    if last in HEAP and node.args and (queue := made.get(_attribute(node.args[0]))) is not None:
+    last = last_name(node.func)
+    if last in HEAP and node.args and (queue := held.get(node.args[0])) is not None:
         element = source.quote(node.args[1]) if len(node.args) > 1 else ""
         queue.uses.append(Use(HEAP[last], method.name, element, source.at(node)))
         return
-    if not isinstance(node.func, t.Attribute) or (queue := made.get(_attribute(node.func.value))) is None:
+    if not isinstance(node.func, t.Attribute) or (queue := held.get(node.func.value)) is None:
         return
     element = source.quote(node.args[0]) if node.args else ""
     if last == "insert" and len(node.args) == 2 and literal(node.args[0]) == 0:
@@ -172,13 +228,11 @@ def _record(
         queue.uses.append(Use(OPERATIONS[last], method.name, element, source.at(node), how=last))
 
 
-def _record_slice(
-    source: PythonSource, node: t.Assign | t.AugAssign, method: t.FunctionDef, made: dict[str, Queue]
-) -> None:
+def _record_slice(source: PythonSource, node: t.Assign | t.AugAssign, method: t.FunctionDef, held: _Held) -> None:
     """`free = free[n:]` takes from the front of a free list, `free[:-n]` from its back, `free += ids` gives back."""
     match node:
-        case t.Assign(targets=[t.Attribute() as held], value=t.Subscript(value=cut, slice=t.Slice() as part)) if (
-            t.dotted(held) == t.dotted(cut)
+        case t.Assign(targets=[t.Attribute() as target], value=t.Subscript(value=cut, slice=t.Slice() as part)) if (
+            t.dotted(target) == t.dotted(cut)
         ):
             if part.upper is None and part.lower is not None:
                 operation = TAKE_FRONT
@@ -187,11 +241,11 @@ def _record_slice(
             else:
                 return
             how = source.quote(node.value)
-        case t.AugAssign(target=t.Attribute() as held, op="+"):
+        case t.AugAssign(target=t.Attribute() as target, op="+"):
             operation, how = PUT_BACK, f"+= {source.quote(node.value)}"
         case _:
             return
-    queue = made.get(_attribute(held))
+    queue = held.get(target)
     if queue is not None and queue.holds_ids:
         queue.uses.append(Use(operation, method.name, "", source.at(node), how=how))
 
@@ -285,10 +339,11 @@ def _gone_through(source: PythonSource, function: t.FunctionDef | t.ClassDef) ->
 
 def free_list_claims(queue: Queue) -> Iterator[Claim]:
     """The order in which an allocator's ids are taken and come back."""
-    taken, returned = queue.of(TAKE_FRONT, TAKE_BACK), queue.of(PUT_BACK, PUT_FRONT)
+    taken = queue.of(TAKE_FRONT, TAKE_BACK)
+    returned = [use for use in queue.of(PUT_BACK, PUT_FRONT) if use.method != "__init__"]
     if not taken or not returned:
         return
-    front, back = queue.of(TAKE_FRONT), queue.of(PUT_BACK)
+    front, back = queue.of(TAKE_FRONT), [use for use in returned if use.operation == PUT_BACK]
     if front and back:
         how = front[0].how
         order = f"FIFO: taken from the front ({how}), returned to the back: the least recently freed is reused first"
@@ -297,11 +352,23 @@ def free_list_claims(queue: Queue) -> Iterator[Claim]:
         order = f"LIFO: taken from the back ({how}) and returned there: the most recently freed is reused first"
     else:
         order = "mixed ends"
+    takers = list(dict.fromkeys(use.method for use in taken))
+    givers = list(dict.fromkeys(use.method for use in sorted(returned, key=lambda use: use.method in takers)))
     evidence = (taken[0].location, returned[0].location, queue.location)
     yield Claim(
-        f"{queue.owner}.{queue.name}", order, evidence,
-        f"free list of {queue.owner}: allocated in {taken[0].method}, returned in {returned[0].method}",
+        queue.shown, order, evidence,
+        f"free list of {queue.owner}: allocated in {_listed(takers)}, returned in {_listed(givers)}",
     )  # fmt: skip
+    if "slots" in words(queue.name):
+        value = (
+            f"continuous batching by slots: a request takes one in {_listed(takers)}; it is put back in "
+            f"{_listed(givers)}, so the next request joins while the rest of the batch goes on; made by {queue.made}"
+        )
+        yield Claim(f"{queue.shown} admission", value, evidence)
+
+
+def _listed(names: list[str]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 def service_claims(queue: Queue) -> Iterator[Claim]:
@@ -309,7 +376,7 @@ def service_claims(queue: Queue) -> Iterator[Claim]:
     if not queue.holds_requests:
         return
     front, back, put, requeued = (queue.of(o) for o in (TAKE_FRONT, TAKE_BACK, PUT_BACK, PUT_FRONT))
-    where = f"{queue.owner}.{queue.name}"
+    where = queue.shown
     for use in queue.of(SORTED):
         if not hits("serving.scheduling", f"{queue.owner}.{use.method}"):
             continue
@@ -318,7 +385,8 @@ def service_claims(queue: Queue) -> Iterator[Claim]:
     if front and put and not queue.of(SORTED):
         evidence = (front[0].location, put[0].location)
         policy = "FCFS (first come, first served): elements are put at the back and taken from the front"
-        yield Claim(f"{where} policy", policy, evidence, f"taken in {front[0].method}, put in {put[0].method}")
+        takers, givers = ([*dict.fromkeys(use.method for use in uses)][:3] for uses in (front, put))
+        yield Claim(f"{where} policy", policy, evidence, f"taken in {_listed(takers)}, put in {_listed(givers)}")
     if heap := queue.of(*HEAP.values()):
         yield Claim(f"{where} policy", "by priority (heap)", tuple(use.location for use in heap[:4]), "")
     for use in requeued:

@@ -49,7 +49,7 @@ from kernelscope.serving.preemption import preemptions
 from kernelscope.serving.preferences import preferences
 from kernelscope.serving.presets import presets
 from kernelscope.serving.procedures import Procedure, procedures
-from kernelscope.serving.processes import Route, Started, launchers, routes, started, targets
+from kernelscope.serving.processes import Launcher, Route, Started, launchers, routes, running_classes, started, targets
 from kernelscope.serving.registries import Registry, registries, stacks
 from kernelscope.serving.sizes import derived_sizes
 from kernelscope.serving.streams import streams
@@ -136,8 +136,7 @@ class Reading:
     collectives: list[Collective] = field(default_factory=list[Collective])
     wrapped: list[Collective] = field(default_factory=list[Collective])
     started: list[Started] = field(default_factory=list[Started])
-    launchers: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
-    """Classes that start a process, with the field that they run."""
+    launchers: list[Launcher] = field(default_factory=list[Launcher])
     targets: list[Started] = field(default_factory=list[Started])
     channels: list[Channel] = field(default_factory=list[Channel])
     uses: list[Use] = field(default_factory=list[Use])
@@ -180,6 +179,7 @@ def read_python(source: PythonSource) -> Reading:
     reading.collectives += reading.told(collectives, source)
     reading.wrapped += reading.told(wrapped_collectives, source)
     reading.started += reading.told(started, source)
+    reading.started += reading.told(running_classes, source)
     reading.launchers += reading.told(launchers, source)
     reading.targets += reading.told(targets, source)
     reading.channels += reading.told(channels, source)
@@ -237,7 +237,8 @@ def _scripts(source: PythonSource) -> Iterator[Claim]:
 def _queue_claims(source: PythonSource) -> Iterator[tuple[str, Claim]]:
     for queue in queues.queues(source):
         if queue.holds_ids:
-            yield from (("serving.kv_cache", claim) for claim in queues.free_list_claims(queue))
+            for claim in queues.free_list_claims(queue):
+                yield ("serving.batching" if claim.name.endswith("admission") else "serving.kv_cache"), claim
         else:
             yield from (("serving.scheduling", claim) for claim in queues.service_claims(queue))
 

@@ -14,6 +14,11 @@ EARLIER = {"parent", "prev", "previous", "prior"}
 """Words of what came before: what hashes of blocks are chained with."""
 
 
+UNDER_WAY = {"pending", "inflight", "flight", "outstanding", "running", "waiting", "queued", "remaining", "left", "num",
+             "active", "completed", "done"}  # fmt: skip
+"""Words of counters of what is not finished: at zero everything is done, nothing is free."""
+
+
 def reference_counts(source: PythonSource) -> Iterator[Claim]:
     """Attributes counted up and down, with what happens at zero."""
     for scope in source.module.classes():
@@ -28,6 +33,8 @@ def reference_counts(source: PythonSource) -> Iterator[Claim]:
                 case _:
                     pass
         for attr, downs in lowered.items():
+            if UNDER_WAY & set(words(attr)):
+                continue
             zero = [
                 n for n in inside(scope.node)
                 if isinstance(n, t.Compare) and isinstance(n.left, t.Attribute) and n.left.attr == attr

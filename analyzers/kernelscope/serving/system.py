@@ -34,6 +34,8 @@ from kernelscope.serving.sharding import Plan
 from kernelscope.serving.waits import Sync
 from kernelscope.workspace.files import PYTHON_SUFFIXES
 
+KINDS = {kind: place for place, kind in enumerate(("process", "actor", "process pool", "thread", "thread pool"))}
+
 
 @lru_cache(maxsize=256)
 def _matching(names: frozenset[str], pattern: re.Pattern[str]) -> frozenset[str]:
@@ -169,16 +171,31 @@ class System:
         return found
 
     @cached_property
+    def states(self) -> list[Registry]:
+        """Enums whose members requests have as their state, those that many files import first."""
+        used = {transition.enum for transition in self.transitions}
+        found = [r for r in self.registries if r.kind == "enum" and r.name.rpartition(".")[2] in used]
+        return sorted(found, key=lambda r: -self.weight(r.location.path))
+
+    @cached_property
     def started(self) -> list[Started]:
         """Processes and threads; those that a class of the system starts are named by what it is given to run."""
-        fields = dict(entry for reading in self.readings for entry in reading.launchers)
+        launchers = {launcher.cls: launcher for reading in self.readings for launcher in reading.launchers}
+        handed_on = {f"self.{launcher.field}" for launcher in launchers.values()}
         found: list[Started] = []
         for reading in self.readings:
-            found += [s for s in reading.started if s.target.removeprefix("self.") not in fields.values()]
+            found += [s for s in reading.started if s.target not in handed_on]
             for s in reading.targets:
-                if fields.get(s.how.rpartition(".")[2]) == s.kind:
-                    found.append(replace(s, kind="process"))
+                launcher = launchers.get(s.how.rpartition(".")[2])
+                if launcher is not None and launcher.field == s.kind:
+                    found.append(replace(s, kind=launcher.kind))
         return found
+
+    @cached_property
+    def running(self) -> list[Started]:
+        """What is started outside tests and examples: processes, then threads, then pools; central files first."""
+        found = [s for s in self.started if not self.is_aside(s.location.path)]
+        return sorted(found, key=lambda s: (KINDS.get(s.kind, len(KINDS)), -self.weight(s.location.path)))
 
     @property
     def channels(self) -> Iterator[Channel]:
@@ -247,6 +264,8 @@ def join(readings: list[Reading]) -> System:
         for section, claims in reading.claims.items():
             system.claims.setdefault(section, []).extend(claims)
     system.transitions = states_only(system.transitions)
+    places = {state.name.rpartition(".")[2]: place for place, state in enumerate(system.states)}
+    system.transitions.sort(key=lambda x: places.get(x.enum, len(places)))
     with part("numbers of kinds of work", system.faults):
         system.claims.setdefault("units_of_work", []).extend(_numbered(readings))
     wrappers = {c.where.rpartition(".")[2] for c in system.collectives}

@@ -91,8 +91,9 @@ def _signals(source: PythonSource, where: str, function: t.FunctionDef | t.Class
             name, text = last_name(call.func), source.quote(call)
             if not {"st", "store", "add", "atomic", "notify", "signal", "set", "red"} & set(words(name)):
                 continue
-            is_atomic = "atomic" in words(name)
-            if not is_atomic and not ("release" in text or "notify" in words(name) or "signal" in words(name)):
+            is_atomic = "atomic" in words(name) and not name[:1].isupper()
+            is_notice = bool({"notify", "signal"} & set(words(name)[:1]))
+            if not is_atomic and not is_notice and not ("release" in text and not name[:1].isupper()):
                 continue
             if not call.args or t.dotted(call.func) == "signal.signal":
                 continue
