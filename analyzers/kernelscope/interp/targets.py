@@ -93,6 +93,8 @@ def _unpack(run: Interpreter, scope: Scope, targets: list[t.Expr], value: Value,
         element = value.element if isinstance(value, Alike | Several) else _part_of(value, span)
         for index, target in enumerate(targets):
             part = Unknown("some of the values") if isinstance(target, t.Starred) else element
+            if part is element and isinstance(part, Unknown | Tensor):
+                part = replace(part)  # what is proven of one of them is not proven of the others
             if isinstance(value, Opaque) and starred and not isinstance(target, t.Starred):
                 part = value.element(index if index < starred[0] else index - len(targets))
             if run.trace is not None and isinstance(value, Opaque) and isinstance(target, t.Name):
@@ -112,7 +114,7 @@ def _unpack(run: Interpreter, scope: Scope, targets: list[t.Expr], value: Value,
         if run.forks and isinstance(value, tuple):
             raise NoSuchWay
         run.doubts += 1
-        values = [Unknown("as many values as names were expected", span)] * len(targets)
+        values = [Unknown("as many values as names were expected", span) for _ in targets]
     for target, part in zip(targets, values, strict=True):
         assign(run, scope, target, part)
 
