@@ -19,7 +19,7 @@ __global__ void transpose(float *out, const float *in, int width, int height) {
   __syncthreads();
   out[y * height + x] = tile[lane][threadIdx.y];
   out[lane * 10] = small[threadIdx.y * 32 + lane];
-  if (lane < 4) small[lane * 64] = 0;
+  if (lane < 2) small[lane * 64] = 0;
 }
 void run(float *o, float *i) {
   dim3 block(32, 8);

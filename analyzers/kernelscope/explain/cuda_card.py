@@ -14,6 +14,7 @@ from kernelscope.explain.cuda_threads import mapping_lines
 from kernelscope.explain.document import Card, CardRow, Line
 from kernelscope.kernels.cuda import types
 from kernelscope.kernels.cuda.build_logs import Compiled
+from kernelscope.kernels.cuda.constants import Constants
 from kernelscope.kernels.cuda.intrinsics import Kind
 from kernelscope.kernels.cuda.kernels import KernelFacts
 from kernelscope.kernels.cuda.launches import Launch
@@ -22,7 +23,7 @@ from kernelscope.kernels.cuda.resources import cluster_dims, loop_kind, vector_w
 from kernelscope.kernels.cuda.shared_memory import SharedArray, SharedMemory
 from kernelscope.kernels.cuda.warp.kernel_warp import KernelWarp, kernel_warp
 from kernelscope.kernels.hardware import GPUS, Generation, Gpu, generation
-from kernelscope.kernels.occupancy import occupancy, waves
+from kernelscope.kernels.occupancy import Occupancy, occupancy, waves
 from kernelscope.results import Hover, Link, Location, Span, Target
 
 MAX_SIGNATURE = 160
@@ -181,21 +182,26 @@ def _instantiated(facts: KernelFacts) -> Line | None:
     names = symbolic.names() if symbolic is not None else ()
     if all(name.isidentifier() for name in names):
         return None
-    sizes: dict[int, tuple[SharedMemory, Launch]] = {}
-    for launch, constants in facts.instantiations:
+    sizes: dict[int, tuple[SharedMemory, Constants]] = {}
+    for _, constants in facts.instantiations:
         shared = facts.shared_of(constants)
         number = shared.static_bytes.const if shared.static_bytes is not None else None
         if number is None:
             return None
-        sizes.setdefault(number, (shared, launch))
+        sizes.setdefault(number, (shared, constants))
     if not sizes:
         return None
     parts: list[str] = []
-    for number, (shared, launch) in sizes.items():
+    for number, (shared, constants) in sizes.items():
         arrays = ", ".join(_array_text(array, facts) for array in shared.static)
-        given = f" with <{', '.join(launch.templates)}>" if len(sizes) > 1 else ""
+        given = f" with {_arguments(constants)}" if len(sizes) > 1 else ""
         parts.append(f"{number} B{given}: {arrays}")
     return Line("; ".join(parts))
+
+
+def _arguments(constants: Constants) -> str:
+    """The template arguments of an instantiation."""
+    return f"<{', '.join(constants.bound.values())}>"
 
 
 def _array_text(array: SharedArray, facts: KernelFacts) -> str:
@@ -371,11 +377,11 @@ def _occupancy(
     facts: KernelFacts, limits: Generation | None, built: tuple[Compiled, ...], chip: Gpu | None
 ) -> Iterator[Line]:
     threads = _block_threads(facts)
-    static = _static_bytes(facts)
+    sizes = _static_sizes(facts)
     if limits is None or threads is None:
         yield Line("not known: the block has no size that is a number")
         return
-    if static is None:
+    if not sizes:
         yield Line("not known: the shared memory depends on template arguments")
         return
     dynamic = _dynamic_bytes(facts)
@@ -383,14 +389,19 @@ def _occupancy(
         yield Line("not known: the dynamic shared memory is sized at run time")
         return
     registers = max((entry.registers for entry in built if entry.arch == limits.arch), default=0)
-    found = occupancy(limits, threads, registers, static + (dynamic or 0))
     at_most, supposed = ("", "") if registers else ("≤ ", ", if registers allow it")
-    yield Line(
-        f"{at_most}{found.blocks_per_sm} blocks/SM = {found.warps_per_sm}/{found.max_warps} warps = {found.share:.0%} "
-        f"on {limits.arch}, limited by {' and '.join(found.limited_by)}{supposed}"
-    )
-    if chip is not None and found.blocks_per_sm:
-        yield from _waves(facts, found.blocks_per_sm, chip, bool(registers))
+    outcomes: dict[Occupancy, str] = {}
+    for static, given in sizes.items():
+        outcomes.setdefault(occupancy(limits, threads, registers, static + (dynamic or 0)), given)
+    for found, given in outcomes.items():
+        yield Line(
+            f"{at_most}{found.blocks_per_sm} blocks/SM = {found.warps_per_sm}/{found.max_warps} warps = "
+            f"{found.share:.0%} on {limits.arch}, limited by {' and '.join(found.limited_by)}{supposed}"
+            + (f"; with {given}" if len(outcomes) > 1 else "")
+        )
+    per_sm = {found.blocks_per_sm for found in outcomes}
+    if chip is not None and len(per_sm) == 1 and 0 not in per_sm:
+        yield from _waves(facts, per_sm.pop(), chip, bool(registers))
 
 
 def _waves(facts: KernelFacts, per_sm: int, chip: Gpu, certain: bool) -> Iterator[Line]:
@@ -418,21 +429,20 @@ def _block_threads(facts: KernelFacts) -> int | None:
     return bounded.const if bounded is not None and (bounded.const or 0) > 0 else None
 
 
-def _static_bytes(facts: KernelFacts) -> int | None:
-    """Bytes of the static arrays: of the source, else those on which all launches agree."""
+def _static_sizes(facts: KernelFacts) -> dict[int, str]:
+    """Bytes of the static arrays with template arguments that give them; none where a launch leaves them open."""
     size = facts.shared.static_bytes
     if size is not None and size.const is not None:
-        return size.const
+        return {size.const: ""}
     if len(facts.instantiations) > MAX_INSTANTIATIONS:
-        return None
-    agreed: int | None = None
+        return {}
+    sizes: dict[int, str] = {}
     for _, constants in facts.instantiations:
         found = facts.shared_of(constants).static_bytes
-        number = found.const if found is not None else None
-        if number is None or (agreed is not None and number != agreed):
-            return None
-        agreed = number
-    return agreed
+        if found is None or found.const is None:
+            return {}
+        sizes.setdefault(found.const, _arguments(constants))
+    return sizes if len(sizes) <= MAX_LINES else {}
 
 
 def _dynamic_bytes(facts: KernelFacts) -> int | None:

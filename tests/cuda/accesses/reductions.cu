@@ -34,6 +34,19 @@ __global__ void sequential(const float *in, float *out, int n) {
 }
 
 //@ block 256
+__global__ void up_sweep(float *data) {
+  __shared__ float part[512];
+  int tid = threadIdx.x, distance = 1;
+  part[tid] = data[tid];  //: data load: coalesced (stride 1, 4 bytes/lane) | part store: conflict-free
+  for (int pairs = 256; pairs > 0; pairs >>= 1) {  // the distance doubles as the number of pairs is halved
+    __syncthreads();
+    if (tid < pairs)
+      part[distance * (2 * tid + 2) - 1] += part[distance * (2 * tid + 1) - 1];  //: part load: 16-way bank conflict at worst | part store: 16-way bank conflict at worst
+    distance *= 2;
+  }
+}
+
+//@ block 256
 __global__ void by_warp(const float *in, float *out, int C) {
   __shared__ float partial[8];
   cg::thread_block block = cg::this_thread_block();

@@ -30,7 +30,19 @@ __global__ void two_threads(int *ids, int depth) {
   __syncthreads();
 }
 
+__global__ void beyond_a_guard(float *x, int n) {
+  __shared__ float part[64], rest[96];
+  const int t = threadIdx.x;
+  if (t < 96) part[t] = x[t];  //! out-of-bounds "256 bytes" "byte 383"
+  if (t < 96) rest[t] = x[t];
+  if (t < n) part[t] = 0;
+  if (t >= 64) return;
+  part[t] = rest[t + 32];
+  if (t % 2) part[t + 1] = 0;  //! out-of-bounds "part has 256 bytes"
+}
+
 void run(float *x, int n) {
+  beyond_a_guard<<<n, 128>>>(x, n);
   two_threads<<<2, 2>>>((int *)x, n);
   small_blocks<<<n, 256>>>(x);  //! launch-bounds "256" "128"
   small_blocks<<<n, 128>>>(x);

@@ -321,13 +321,20 @@ class _Walk:
             self._add(effect, node)
 
     def _fragment(self) -> str:
-        found = _FRAGMENT.search(self.source.text(self.function.body))
+        """The shape of the fragments that a function makes or is given."""
+        body = self.source.text(self.function.body)
+        found = _FRAGMENT.search(body) or _FRAGMENT.search(self.function.header)
         if found is None:
             return ""
-        sizes = [self.constants.evaluate(text, self.function.body.start_byte + 1) for text in found.groups()]
-        if all(size is not None and size.const is not None for size in sizes):
-            return "m{}n{}k{}".format(*(size.const for size in sizes if size is not None))
+        sizes = [self._agreed(text) for text in found.groups()]
+        if None not in sizes:
+            return "m{}n{}k{}".format(*sizes)
         return "m×n×k = " + " × ".join(found.groups())
+
+    def _agreed(self, text: str) -> int | None:
+        """The number that an expression of constants comes to in all instances of the kernel."""
+        numbers = set(self._numbers(text, self.function.body.start_byte + 1))
+        return numbers.pop() if len(numbers) == 1 else None
 
     def _library_types(self, body: str) -> None:
         for pattern, effects in LIBRARY_TYPES:

@@ -57,6 +57,8 @@ class _Judge:
     constants: dict[str, int] = field(init=False)
     varying: dict[str, str] = field(init=False)
     loaded: dict[str, Dim] = field(init=False)
+    together: dict[str, list[str]] = field(init=False)
+    """Names whose values follow the rounds of one loop, by its counter."""
     masks: dict[tuple[tuple[int, int, int], int, Dim], Numbers | None] = field(
         default_factory=dict[tuple[tuple[int, int, int], int, Dim], Numbers | None]
     )
@@ -67,6 +69,10 @@ class _Judge:
         self.constants = self.run.setting.constants()
         self.varying = dict(self.run.symbols.varying_names)
         known = self.run.symbols.known.items()
+        self.together = {}
+        for name, symbol in known:
+            if symbol.rounds:
+                self.together.setdefault(symbol.rounds, []).append(name)
         self.loaded = {name: self._known(symbol.address) for name, symbol in known if symbol.address is not None}
 
     def verdict(self, access: Access) -> Verdict:
@@ -216,6 +222,8 @@ class _Judge:
         count = 0
         while todo:
             case, conditions = todo.pop()
+            if count and any(self._known(condition).const == 0 for condition in conditions):
+                continue  # no round of a loop has these values
             warp, active = self._active(conditions, shape)
             if count and active is not None and not any(active):
                 continue
@@ -230,13 +238,12 @@ class _Judge:
                 else:
                     found, needs = self._traffic(address, self._next_rows(case, shape, warp), width, active)
             except NeedsCases as need:
-                values = self._values(need)
-                count += len(values)
+                cases = self._cases(need)
+                count += len(cases)
                 if count > MAX_CASES:
                     raise Undecided(f"depends on `{need.name}`") from None
-                for value in values:
-                    given = {need.name: value}
-                    bounded = value.const is not None
+                for given in cases:
+                    bounded = given[need.name].const is not None
                     passed = tuple(c.subs(given) for c in conditions) if bounded else conditions
                     todo.append((case.subs(given), passed))
                 continue
@@ -289,13 +296,22 @@ class _Judge:
         others = (traffic(moved(address, by), width, active) for by in sorted({step, SECTOR - step} - {SECTOR, 0}))
         return [first, *others], needs
 
-    def _values(self, need: NeedsCases) -> list[Dim]:
+    def _cases(self, need: NeedsCases) -> list[dict[str, Dim]]:
+        """Values to try for a name, each with those that others have in the same round of a loop."""
         symbol = self.run.symbols.known.get(need.name)
         if symbol is not None and symbol.values and len(symbol.values) <= MAX_CASES:
-            return [dim(value) for value in symbol.values]
+            counter = need.name if symbol.counter else symbol.rounds
+            others = [o for o in self.together.get(counter, ()) if o != need.name]
+            cases: list[dict[str, Dim]] = []
+            for i, value in enumerate(symbol.values):
+                values = {name: self.run.symbols.known[name].values for name in others}
+                if all(i < len(known) for known in values.values()):
+                    same_round = {name: dim(known[i]) for name, known in values.items()}
+                    cases.append({need.name: dim(value), **same_round, **({counter: dim(i)} if counter else {})})
+            return cases
         if need.modulus > MAX_CASES:
             raise Undecided(f"depends on `{need.name}`")
-        return [dim(need.name) * need.modulus + rest for rest in range(need.modulus)]
+        return [{need.name: dim(need.name) * need.modulus + rest} for rest in range(need.modulus)]
 
 
 def _cost(outcome: Traffic | Conflict) -> float:

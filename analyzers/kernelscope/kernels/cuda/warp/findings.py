@@ -14,7 +14,7 @@ from kernelscope.kernels.cuda.kernels import Kernels
 from kernelscope.kernels.cuda.warp.accesses import Verdict
 from kernelscope.kernels.cuda.warp.banks import BANKS, WORD, Conflict
 from kernelscope.kernels.cuda.warp.kernel_warp import KernelWarp, kernel_warp
-from kernelscope.kernels.cuda.warp.lanes import UNIT, Lanes, NeedsCases, Undecided
+from kernelscope.kernels.cuda.warp.lanes import UNIT, Lanes, NeedsCases, Numbers, Undecided
 from kernelscope.kernels.cuda.warp.sectors import AXES, WARP, Class, Traffic, threads
 from kernelscope.kernels.cuda.warp.types import Array, size_of
 from kernelscope.problems import Problem
@@ -56,28 +56,37 @@ def _problem(warp: KernelWarp, verdict: Verdict) -> Problem | None:
 
 
 def _outside(warp: KernelWarp, verdict: Verdict) -> Problem | None:
-    """An access that nothing guards and that some thread of the block makes beyond its shared array."""
+    """An access that some thread of the block makes beyond its shared array, whatever the data are."""
     access, shape = verdict.access, warp.setting.block
     size = size_of(access.memory.element)
-    if access.conditions or access.memory.space != "shared" or size is None or access.width is None:
+    if access.memory.space != "shared" or size is None or access.width is None:
         return None
     constants = warp.setting.constants()
     limit, width, offset = (d.subs(constants) for d in (size, access.width, access.offset))
+    guards = [condition.subs(constants) for condition in access.conditions]
     x, y, z = shape
-    if limit.const is None or width.const is None or x is None or not set(offset.names()) <= set(AXES):
+    names = {name for d in (offset, *guards) for name in d.names()}
+    if limit.const is None or width.const is None or x is None or not names <= set(AXES):
         return None
     block = (x, y or 1, z or 1)
     for first in range(-(-block[0] * block[1] * block[2] // WARP)):
+        lanes = Lanes(threads(block, first))
         try:
-            numbers = Lanes(threads(block, first)).spread(offset).get(UNIT, ())
+            passed = [_numbers(lanes, guard) for guard in guards]
+            reached = [n for i, n in enumerate(_numbers(lanes, offset)) if all(guard[i] for guard in passed)]
         except (Undecided, NeedsCases):
             return None
-        lowest, last = min(numbers, default=0), max(numbers, default=0) + width.const - 1
+        lowest, last = min(reached, default=0), max(reached, default=-width.const) + width.const - 1
         if lowest < 0 or last >= limit.const:
             what = f"{access.memory.name} has {limit.const} bytes"
             message = f"{what}; a thread of the block of {block} reaches byte {lowest if lowest < 0 else last}"
             return Problem("out-of-bounds", message, warp.span(access.span))
     return None
+
+
+def _numbers(lanes: Lanes, d: Dim) -> Numbers:
+    """What a Dim over `threadIdx` is in each lane."""
+    return lanes.spread(d).get(UNIT, (0,) * lanes.count)
 
 
 def _depends(traffic: Traffic) -> bool:

@@ -246,7 +246,7 @@ def _concluded(m: Machine, entry: _Changed, head: Dim | None, after: Value, roun
                 return _at(before, start + moved * rounds)
             return _at(before, start + m.symbols.new(entry.name, Symbol()))
         if not m.symbols.varying(start) and not m.symbols.varying(end):
-            return _at(before, m.symbols.new(entry.name, _geometric(m, start, head, end)))
+            return _at(before, m.symbols.new(entry.name, _geometric(m, start, head, end, rounds)))
     return _at(before, m.symbols.new(entry.name, Symbol(varying)))
 
 
@@ -268,8 +268,8 @@ def _at(before: Int | Pointer, offset: Dim) -> Value:
     return Int(offset) if isinstance(before, Int) else Pointer(before.memory, offset, before.target)
 
 
-def _geometric(m: Machine, start: Dim, head: Dim, end: Dim) -> Symbol:
-    """What a number may be that is halved or doubled each round."""
+def _geometric(m: Machine, start: Dim, head: Dim, end: Dim, rounds: Dim) -> Symbol:
+    """What a number is, round by round, that is halved or doubled."""
     first = m.known(start).const
     if first is None or first <= 0:
         return Symbol()
@@ -286,7 +286,7 @@ def _geometric(m: Machine, start: Dim, head: Dim, end: Dim) -> Symbol:
                 while value > 0 and len(values) < MAX_HALVINGS:
                     values.append(value)
                     value //= by
-    return Symbol("", 0, values=tuple(values))
+    return Symbol("", 0, values=tuple(values), rounds=rounds.name or "" if values else "")
 
 
 # -- ranges and what comes after ---------------------------------------------------------------------------------

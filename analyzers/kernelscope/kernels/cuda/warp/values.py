@@ -119,6 +119,8 @@ class Symbol:
     high: Dim | None = None
     """What it stays below."""
     values: Sequence[int] = ()
+    rounds: str = ""
+    """The counter of the loop whose rounds give it these values, one after the other."""
     counter: bool = False
     """Whether it counts the rounds of a loop."""
     size: bool = False
