@@ -18,6 +18,17 @@ __global__ void interleaved(const float *in, float *out) {
 }
 
 //@ block 256
+__global__ void every_other(float *data) {
+  __shared__ float part[256];
+  part[threadIdx.x] = data[threadIdx.x];  //: data load: coalesced (stride 1, 4 bytes/lane) | part store: conflict-free
+  for (int s = 1; s < blockDim.x; s *= 2) {
+    __syncthreads();
+    if (threadIdx.x % (2 * s) == 0)  // sixteen lanes of a warp in the first round, one in the last
+      part[threadIdx.x] += part[threadIdx.x + s];  //: part load: conflict-free | part store: conflict-free
+  }
+}
+
+//@ block 256
 __global__ void sequential(const float *in, float *out, int n) {
   __shared__ float sdata[256];
   int tid = threadIdx.x;

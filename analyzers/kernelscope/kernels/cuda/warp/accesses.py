@@ -230,6 +230,8 @@ class _Judge:
             lanes = self._lanes(shape, warp)
             lanes.forget()
             try:
+                if not count:
+                    self._try_rounds(conditions)
                 address = lanes.spread(case)
                 needs: dict[str, int] = {}
                 self._try_strides(address)
@@ -259,6 +261,14 @@ class _Judge:
                     for name in names:
                         if self._has_few_values(name):
                             raise NeedsCases(name, 1)
+
+    def _try_rounds(self, conditions: tuple[Dim, ...]) -> None:
+        """Which lanes get there may change from round to round of a loop."""
+        for condition in conditions:
+            names = condition.names()
+            moving = next((n for n in names if (s := self.run.symbols.known.get(n)) is not None and s.rounds), None)
+            if moving is not None and any(name in AXES for name in names):
+                raise NeedsCases(moving, 1)
 
     def _next_rows(self, case: Dim, shape: tuple[int, int, int], warp: int) -> Spread:
         """The addresses of the next warp, where it lies in other rows of the block than this one."""
@@ -314,8 +324,8 @@ class _Judge:
         return [{need.name: dim(need.name) * need.modulus + rest} for rest in range(need.modulus)]
 
 
-def _cost(outcome: Traffic | Conflict) -> float:
-    return outcome.sectors if isinstance(outcome, Traffic) else outcome.degree
+def _cost(outcome: Traffic | Conflict) -> tuple[int, int]:
+    return outcome.sectors if isinstance(outcome, Traffic) else outcome.degree, outcome.lanes
 
 
 def _kind(outcome: Traffic | Conflict) -> object:
