@@ -30,6 +30,7 @@ class Diagnostic:
 
 
 ERROR, WARNING, HINT = Severity.ERROR, Severity.WARNING, Severity.HINT
+INFORMATION = Severity.INFORMATION
 TABLE: dict[str, Diagnostic] = {
     d.code: d
     for d in (
@@ -61,6 +62,14 @@ TABLE: dict[str, Diagnostic] = {
             ERROR,
             "An operator's argument is out of its documented range",
             "A dim that the tensor does not have, a permutation that is none, a number that torch refuses.",
+        ),
+        Diagnostic(
+            "comment-contradicts-shape",
+            INFORMATION,
+            "A comment or docstring that tells another shape than the code",
+            "A comment behind a statement, or what documents a parameter, says nothing but a shape, and the code by "
+            "itself proves another number of dims, or another number for one of them. Names are not judged. Comments "
+            "are believed only where the code tells nothing, so that hovers show what the code gives.",
         ),
         Diagnostic(
             "block-mismatch",

@@ -37,6 +37,18 @@ def test_the_message_tells_the_story(line: int, problems: dict[int, Problem]) ->
     assert [part for part in parts if part not in problems[line].message] == []
 
 
+def test_comments_that_tell_another_shape() -> None:
+    path = BAD.parent / "comments.py"
+    lines = path.read_text(encoding="utf-8").split("\n")
+    text = path.read_bytes()
+    expected = {i + 2: re.findall(r'"([^"]*)"', line) for i, line in enumerate(lines) if line.lstrip().startswith("#!")}
+    found = {text[: p.span.start].count(b"\n") + 1: p for p in Analysis([path.parent]).problems(path)}
+    assert sorted(found) == sorted(expected)
+    for line, parts in expected.items():
+        assert found[line].code == "comment-contradicts-shape"
+        assert [part for part in parts if part not in found[line].message] == []
+
+
 @pytest.mark.parametrize("path", sorted((FOLDER / "fixtures").glob("*.py")), ids=lambda path: path.name)
 def test_code_that_runs_is_silent(path: Path) -> None:
     assert Analysis([path.parent]).problems(path) == ()

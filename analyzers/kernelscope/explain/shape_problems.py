@@ -18,6 +18,7 @@ from kernelscope.workspace.workspace import Workspace
 CODES = {
     "shape": "shape-mismatch", "broadcast": "shape-mismatch", "rank": "rank-mismatch", "view": "impossible-view",
     "split": "shape-mismatch", "pattern": "rank-mismatch", "permute": "bad-argument",
+    "documentation": "comment-contradicts-shape",
 }  # fmt: skip
 """Contradictions of the operator table by what they are reported as."""
 MAX_OPERANDS = 6

@@ -14,6 +14,7 @@ from kernelscope.interp.interpreter import Finding, Interpreter, OutOfBudget, Se
 from kernelscope.interp.order import works_on_tensors
 from kernelscope.interp.receivers import alone
 from kernelscope.interp.seeds import Beliefs, seed
+from kernelscope.interp.untrue_comments import untrue_comments
 from kernelscope.interp.values import Scope, Value
 from kernelscope.ops import ShapeError
 from kernelscope.results import Span
@@ -60,7 +61,7 @@ def _of_function(run: Interpreter, path: str, scope: SourceScope) -> list[Contra
     owner = Definition(path, scope.owner.name, scope.owner) if scope.owner is not None else None
     run.start(FUNCTION_STEPS)
     run.findings, run.seen = [], {}
-    run.contexts.root = node
+    run.contexts.root, run.root_frame = node, 0
     try:
         function = alone(run, Definition(path, node.name, node, owner))
         frame = Scope(path, function)
@@ -69,8 +70,12 @@ def _of_function(run: Interpreter, path: str, scope: SourceScope) -> list[Contra
     except (OutOfBudget, RecursionError, ArithmeticError, ShapeError):
         pass  # what was found until then holds
     found = [finding for finding in run.findings if finding.path == path]
-    always = _always_run(node) if found else set[Span]()
+    module = run.workspace.modules.module(path)
+    always = _always_run(node) if found or (module is not None and module.comments) or node.docstring else set[Span]()
     found = [finding for finding in found if finding.span in always]
+    known = {finding.span for finding in found}
+    if module is not None:
+        found += [f for f in untrue_comments(module, path, node, run.seen, always) if f.span not in known]
     layers = _layers(run, path, node, owner) if found else {}
     return [Contradiction(finding, node, run.seen, layers) for finding in found]
 

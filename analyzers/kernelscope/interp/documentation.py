@@ -12,6 +12,7 @@ from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.shape_texts import after_the_word, in_comment, in_docstring
 from kernelscope.interp.values import Function
 from kernelscope.syntax.python import tree as t
+from kernelscope.syntax.python.lower import Module
 from kernelscope.tensor import Shape
 from kernelscope.workspace.modules import Definition
 
@@ -30,7 +31,7 @@ def documented(run: Interpreter, function: Function, name: str) -> Told | None:
     """What documentation says of a parameter."""
     node = function.definition.node
     assert isinstance(node, t.FunctionDef)
-    own = _own(run, function, node, name)
+    own = told_of_parameter(run.workspace.modules.module(function.definition.path), node, name)
     if own is not None:
         return Told(own, True)
     for table in _tables(run, function, node):
@@ -39,12 +40,11 @@ def documented(run: Interpreter, function: Function, name: str) -> Told | None:
     return None
 
 
-def _own(run: Interpreter, function: Function, node: t.FunctionDef, name: str) -> Shape | None:
+def told_of_parameter(module: Module | None, node: t.FunctionDef, name: str) -> Shape | None:
     """The shape in the function's docstring, or in a comment on the parameter or at the head of the body."""
     text = node.docstring
     if text is not None and isinstance(text.value, str) and (shape := in_docstring(text.value, name)) is not None:
         return shape
-    module = run.workspace.modules.module(function.definition.path)
     param = next((param for param in node.args if param.name == name), None)
     if module is None or param is None or not node.body:
         return None

@@ -14,6 +14,10 @@ from kernelscope.tensor import Shape, Size
 BRACKETS = r"[(\[]([^()\[\]]*)[)\]]"
 OF_SHAPE = re.compile(rf"\bshapes?(?:\s+of|\s+is|\s*=|:)?\s*`*{BRACKETS}`*", re.IGNORECASE)
 BARE = re.compile(rf"`*{BRACKETS}`*")
+WHOLE = re.compile(
+    r"(?:`?(?!shape)(?P<name>\w+)`?(?:\.shape)?\s*(?::|=|is)?\s*)?(?:shapes?\s*[:=]?\s*)?`*[(\[](?P<sizes>[^()\[\]]*)[)\]]`*",
+    re.IGNORECASE,
+)
 TIMES = re.compile(r"\s*(?<![A-Za-z])[xX×](?![A-Za-z])\s*")
 SEVERAL = re.compile(
     r"\b(?:tuples?|lists?|dict\w*|mapping|iterable)\b|\b(?:sequences?|pairs?) of (?:\w+ )?(?:tensors|arrays)",
@@ -77,6 +81,16 @@ def in_comment(text: str, name: str | None) -> Shape | None:
     if LIST.fullmatch(rest) is not None:
         return _listed(rest)
     return _bare(rest, _speaks_of_tensor(BARE.sub("", rest)), at_start=True)
+
+
+def only_a_shape(text: str, name: str) -> Shape | None:
+    """The shape in a comment on a tensor that says nothing else, but perhaps which tensor it is."""
+    text = text.strip("#: .")
+    if LIST.fullmatch(text) is not None:
+        return _listed(text)
+    found = WHOLE.fullmatch(text)
+    shape = _sizes_in(found["sizes"]) if found is not None and found["name"] in (None, name) else None
+    return shape if shape is not None and _names_sizes(shape, is_tensor=True) else None
 
 
 def after_the_word(text: str) -> Shape | None:
