@@ -14,7 +14,7 @@ from kernelscope.kernels.hardware import GPUS, generation
 from kernelscope.kernels.occupancy import occupancy, waves
 from kernelscope.kernels.triton.accesses import describe_footprint, footprint
 from kernelscope.kernels.triton.algorithms import grouped_order
-from kernelscope.kernels.triton.bodies import all_calls, nodes_in
+from kernelscope.kernels.triton.bodies import all_calls, loops_in, nodes_of
 from kernelscope.kernels.triton.bounds import Overshoot, overshoots
 from kernelscope.kernels.triton.broadcasting import numel
 from kernelscope.kernels.triton.configs import Config
@@ -163,8 +163,8 @@ def largest_blocks(facts: KernelFacts) -> list[tuple[str, Tensor, Span]]:
 
 def _assigned(node: t.FunctionDef) -> Iterator[t.Name]:
     """The places where a body gives names their values."""
-    for statement in nodes_in(node):
-        for target in statement.targets if isinstance(statement, t.Assign) else ():
+    for statement in nodes_of(node, t.Assign):
+        for target in statement.targets:
             yield from (inner for inner in t.walk(target) if isinstance(inner, t.Name))
 
 
@@ -204,15 +204,14 @@ def _loops(facts: KernelFacts) -> Iterator[Line]:
     persistent = {loop.span for loop in persistent_loops(facts.node)}
     for function in (facts, *facts.helpers):
         inside = "" if function is facts else f" in {function.node.name}"
-        for node in nodes_in(function.node):
-            if isinstance(node, t.For | t.While):
-                where = function.module.text.location(function.path, node.span)
-                rounds = function.run.rounds.get(node.span)
-                order = tuple(param.name for param in function.node.args)
-                often = f"{render(rounds, order)} rounds" if rounds is not None else _while(function.module, node)
-                kind = ", one tile of the grid each (persistent)" if node.span in persistent and not inside else ""
-                named = f"`{name}` L{where.line}" if (name := counter(node)) else f"L{where.line}"
-                yield Line(f"{named}{inside}: {often}{kind}", where)
+        order = tuple(param.name for param in function.node.args)
+        for loop in loops_in(function.node):
+            where = function.module.text.location(function.path, loop.span)
+            rounds = function.run.rounds.get(loop.span)
+            often = f"{render(rounds, order)} rounds" if rounds is not None else _while(function.module, loop)
+            kind = ", one tile of the grid each (persistent)" if loop.span in persistent and not inside else ""
+            named = f"`{name}` L{where.line}" if (name := counter(loop)) else f"L{where.line}"
+            yield Line(f"{named}{inside}: {often}{kind}", where)
 
 
 def _while(module: Module, loop: t.For | t.While) -> str:

@@ -64,6 +64,8 @@ class _KernelWriter(CodeWriter):
         self.addresses = Addresses(function, values, self.expr)
         self.loops: list[t.For | t.While] = []
         self.found: dict[Span, Address] = {}
+        self.told: dict[t.Expr, str] = {}
+        """Expressions that were written: indices come back in address after address."""
 
     def line(self, indent: int, text: str, node: t.Node, comment: str = "") -> None:
         """Long lines go on below, further to the right, the comment behind the last; nothing is cut."""
@@ -133,6 +135,13 @@ class _KernelWriter(CodeWriter):
         return f"{element} {ATOMICS.get(name, '=')} {self.expr(value)}{where}{atomic}"
 
     # -- expressions -------------------------------------------------------------------------------------
+
+    def expr(self, node: t.Expr | None) -> str:
+        if node is None or isinstance(node, t.Name):
+            return super().expr(node)
+        if node not in self.told:
+            self.told[node] = super().expr(node)
+        return self.told[node]
 
     def call(self, node: t.Call) -> str:
         name = _operation(node)

@@ -9,7 +9,7 @@ import itertools
 from collections.abc import Iterator
 
 from kernelscope.kernels.triton.accesses import footprint
-from kernelscope.kernels.triton.bodies import all_calls, first_calls, made_of, nodes_in, operation
+from kernelscope.kernels.triton.bodies import all_calls, first_calls, loops_in, made_of, nodes_of, operation
 from kernelscope.kernels.triton.kernel_runs import KernelRun
 from kernelscope.kernels.triton.loop_algorithms import Algorithm, is_online, of_loop
 from kernelscope.kernels.triton.tile_motion import tile_motions
@@ -82,11 +82,11 @@ def _two_passes(run: KernelRun) -> Iterator[Algorithm]:
 
 def _summed(loop: t.For) -> set[str]:
     """Names that each round gives what they were plus something: `total = total + x`, `total += x`."""
-    added = (inner.target for inner in nodes_in(loop) if isinstance(inner, t.AugAssign))
+    added = (inner.target for inner in nodes_of(loop, t.AugAssign))
     return {target.id for target in added if isinstance(target, t.Name)} | {
         target.id
-        for inner in nodes_in(loop)
-        if isinstance(inner, t.Assign) and isinstance(inner.value, t.BinOp) and inner.value.op == "+"
+        for inner in nodes_of(loop, t.Assign)
+        if isinstance(inner.value, t.BinOp) and inner.value.op == "+"
         for target in inner.targets
         if isinstance(target, t.Name) and any(isinstance(n, t.Name) and n.id == target.id for n in t.walk(inner.value))
     }
@@ -99,7 +99,7 @@ def _read_in(run: KernelRun, loop: t.For) -> set[str]:
 
 
 def _of_function(node: t.FunctionDef) -> Iterator[Algorithm]:
-    loops = [inner for inner in nodes_in(node) if isinstance(inner, t.For | t.While)]
+    loops = loops_in(node)
     for loop in loops:
         yield from of_loop(node, loop)
     calls = first_calls(node)
@@ -152,8 +152,8 @@ def _is_square(node: t.Node) -> bool:
 
 def _divided(node: t.FunctionDef) -> bool:
     """Whether exponentials are divided by their sum."""
-    for inner in nodes_in(node):
-        if isinstance(inner, t.BinOp) and inner.op in ("/", "*"):
+    for inner in nodes_of(node, t.BinOp):
+        if inner.op in ("/", "*"):
             weights = {operation(n) for n in made_of(node, inner.left)}
             if {"exp", "exp2"} & weights and _sums_exponentials(node, inner.right):
                 return True
@@ -168,9 +168,10 @@ def _sums_exponentials(node: t.FunctionDef, expr: t.Expr) -> bool:
 
 def _locked(node: t.FunctionDef) -> Iterator[Algorithm]:
     """`while atomic_cas(lock, 0, 1) == 1: pass` … `atomic_xchg(lock, 0)`."""
-    for inner in nodes_in(node):
-        if isinstance(inner, t.While) and any(operation(n) == "atomic_cas" for n in t.walk(inner.test)):
-            released = any(operation(n) == "atomic_xchg" and n.span.start > inner.span.end for n in nodes_in(node))
+    for inner in nodes_of(node, t.While):
+        if any(operation(n) == "atomic_cas" for n in t.walk(inner.test)):
+            calls = all_calls(node)
+            released = any(name == "atomic_xchg" and call.span.start > inner.span.end for name, call in calls)
             text = "a program waits until it holds a lock in memory" + (
                 ", adds its part to what others have added, and gives the lock back" if released else ""
             )
@@ -182,8 +183,8 @@ def _unpacked(node: t.FunctionDef) -> Iterator[Algorithm]:
     """`(packed >> shift) & mask` of what was loaded, for a matrix product."""
     if "dot" not in first_calls(node):
         return
-    for inner in nodes_in(node):
-        if not isinstance(inner, t.BinOp) or inner.op != "&" or not isinstance(inner.right, t.Constant):
+    for inner in nodes_of(node, t.BinOp):
+        if inner.op != "&" or not isinstance(inner.right, t.Constant):
             continue
         shifted = inner.left
         mask = inner.right.value
@@ -206,8 +207,8 @@ def grouped_order(run: KernelRun) -> Span | None:
 
 def _grouped_order(node: t.FunctionDef) -> Span | None:
     """`min(tiles - first, GROUP)` and then `%` and `//` by it."""
-    for inner in nodes_in(node):
-        if not isinstance(inner, t.Assign) or not isinstance(inner.value, t.Call) or len(inner.targets) != 1:
+    for inner in nodes_of(node, t.Assign):
+        if not isinstance(inner.value, t.Call) or len(inner.targets) != 1:
             continue
         name = inner.value.func.attr if isinstance(inner.value.func, t.Attribute) else t.dotted(inner.value.func)
         target = inner.targets[0]
@@ -215,8 +216,8 @@ def _grouped_order(node: t.FunctionDef) -> Span | None:
             continue
         uses = {
             other.op
-            for other in nodes_in(node)
-            if isinstance(other, t.BinOp) and isinstance(other.right, t.Name) and other.right.id == target.id
+            for other in nodes_of(node, t.BinOp)
+            if isinstance(other.right, t.Name) and other.right.id == target.id
         }
         if {"%", "//"} <= uses:
             return inner.span

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from kernelscope.kernels.triton.bodies import nodes_in
+from kernelscope.kernels.triton.bodies import nodes_of
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
 
@@ -46,8 +46,7 @@ class Assignments:
             self.given.setdefault(name, []).append(given)
         self._sides = [
             (Span(side[0].span.start, side[-1].span.end), inner.test, holds)
-            for inner in nodes_in(node)
-            if isinstance(inner, t.If)
+            for inner in nodes_of(node, t.If)
             for side, holds in ((inner.body, True), (inner.orelse, False))
             if side
         ]

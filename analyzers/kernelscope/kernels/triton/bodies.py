@@ -7,16 +7,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from typing import TypeVar, cast
 
 from kernelscope.syntax.python import tree as t
 
 Block = t.FunctionDef | t.For | t.While
+Kind = TypeVar("Kind", bound=t.Node)
 
 
 @lru_cache(maxsize=64)
 def nodes_in(block: Block) -> tuple[t.Node, ...]:
     """Every node of a body, nested blocks included, in the order of the source."""
     return tuple(t.inside(block))
+
+
+@lru_cache(maxsize=64)
+def _by_kind(block: Block) -> Mapping[type[t.Node], list[t.Node]]:
+    found: dict[type[t.Node], list[t.Node]] = {}
+    for node in nodes_in(block):
+        found.setdefault(type(node), []).append(node)
+    return found
+
+
+def nodes_of(block: Block, kind: type[Kind]) -> list[Kind]:
+    """The nodes of one class in a body, nested blocks included, in the order of the source."""
+    return cast("list[Kind]", _by_kind(block).get(kind, []))
 
 
 @lru_cache(maxsize=64)
@@ -30,17 +45,16 @@ def first_calls(block: Block) -> Mapping[str, t.Call]:
 
 def all_calls(block: Block) -> Iterator[tuple[str, t.Call]]:
     """Every call with the last name of its operation, in the order of the source."""
-    for inner in nodes_in(block):
-        if isinstance(inner, t.Call):
-            name = inner.func.attr if isinstance(inner.func, t.Attribute) else t.dotted(inner.func)
-            if name:
-                yield name, inner
+    for call in nodes_of(block, t.Call):
+        name = operation(call)
+        if name:
+            yield name, call
 
 
 @lru_cache(maxsize=64)
 def loops_in(node: t.FunctionDef) -> list[t.For | t.While]:
     """The loops of a function, in the order of its source."""
-    return [inner for inner in nodes_in(node) if isinstance(inner, t.For | t.While)]
+    return sorted((*nodes_of(node, t.For), *nodes_of(node, t.While)), key=lambda loop: loop.span.start)
 
 
 def operation(node: t.Node) -> str:
@@ -54,13 +68,10 @@ def operation(node: t.Node) -> str:
 def definitions(node: t.FunctionDef) -> Mapping[str, list[t.Expr]]:
     """What each name is given, anywhere in a function."""
     found: dict[str, list[t.Expr]] = {}
-    for inner in nodes_in(node):
-        if isinstance(inner, t.Assign):
-            for target in inner.targets:
-                if isinstance(target, t.Name):
-                    found.setdefault(target.id, []).append(inner.value)
-        elif isinstance(inner, t.AugAssign) and isinstance(inner.target, t.Name):
-            found.setdefault(inner.target.id, []).append(inner.value)
+    for inner in sorted((*nodes_of(node, t.Assign), *nodes_of(node, t.AugAssign)), key=lambda n: n.span.start):
+        for target in inner.targets if isinstance(inner, t.Assign) else [inner.target]:
+            if isinstance(target, t.Name):
+                found.setdefault(target.id, []).append(inner.value)
     return found
 
 

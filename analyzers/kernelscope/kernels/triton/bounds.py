@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from kernelscope.dims import Dim, dim
 from kernelscope.dims.monomial import Opaque, over
-from kernelscope.kernels.triton.bodies import nodes_in
+from kernelscope.kernels.triton.bodies import nodes_in, nodes_of
 from kernelscope.kernels.triton.call import Access
 from kernelscope.kernels.triton.kernel_facts import KernelFacts
 from kernelscope.kernels.triton.launches import Launch
@@ -41,7 +41,7 @@ def overshoots(facts: KernelFacts, launch: Launch) -> dict[Span, tuple[Overshoot
     if launch.grid is None:
         return {}
     reader = _Reader(facts.node, facts.fixed)
-    calls = {inner.span: inner for inner in nodes_in(facts.node) if isinstance(inner, t.Call)}
+    calls = {call.span: call for call in nodes_of(facts.node, t.Call)}
     found: dict[Span, tuple[Overshoot, ...]] = {}
     for access in facts.run.accesses:
         call = calls.get(access.span)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from kernelscope.dims import Dim, dim, product
+from kernelscope.kernels.triton.bodies import nodes_of
 from kernelscope.kernels.triton.call import Access, AccessKind, Product, Side
 from kernelscope.kernels.triton.recognition import is_kernel
 from kernelscope.kernels.triton.switches import Answers, is_fixed, plain_test
@@ -87,12 +88,12 @@ class Frame:
 def assigned_names(block: t.FunctionDef | t.For | t.While) -> frozenset[str]:
     """Names that a body assigns, in loops and branches too."""
     names: set[str] = set()
-    for node in t.walk(*block.body):
-        if isinstance(node, t.AugAssign | t.AnnAssign) and isinstance(node.target, t.Name):
+    for node in (*nodes_of(block, t.AugAssign), *nodes_of(block, t.AnnAssign)):
+        if isinstance(node.target, t.Name):
             names.add(node.target.id)
-        elif isinstance(node, t.Assign):
-            for target in node.targets:
-                names |= {inner.id for inner in t.walk(target) if isinstance(inner, t.Name)}
+    for node in nodes_of(block, t.Assign):
+        for target in node.targets:
+            names |= {inner.id for inner in t.walk(target) if isinstance(inner, t.Name)}
     return frozenset(names)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from kernelscope.dims import Dim
-from kernelscope.kernels.triton.bodies import nodes_in
+from kernelscope.kernels.triton.bodies import nodes_of
 from kernelscope.kernels.triton.call import Access, Product
 from kernelscope.kernels.triton.configs import tuning
 from kernelscope.kernels.triton.fixed_numbers import fixed_numbers
@@ -329,9 +329,7 @@ def _mentions(node: t.FunctionDef) -> frozenset[str]:
 
 def _is_program(node: t.FunctionDef) -> bool:
     """Whether the body asks which program it is, as launched kernels do."""
-    return any(
-        isinstance(inner, t.Attribute) and inner.attr in ("program_id", "num_programs") for inner in nodes_in(node)
-    )
+    return any(inner.attr in ("program_id", "num_programs") for inner in nodes_of(node, t.Attribute))
 
 
 def _float_defaults(node: t.FunctionDef) -> set[str]:

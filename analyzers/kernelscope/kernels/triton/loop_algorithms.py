@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from kernelscope.kernels.triton.bodies import all_calls, definitions, first_calls, made_of, nodes_in, operation
+from kernelscope.kernels.triton.bodies import all_calls, definitions, first_calls, made_of, nodes_of, operation
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
 
@@ -69,10 +69,10 @@ def is_online(loop: t.For | t.While) -> bool:
 def _carried(loop: t.For | t.While) -> set[str]:
     """Names that a body assigns: values of one round that the next may read."""
     names: set[str] = set()
-    for inner in nodes_in(loop):
-        if isinstance(inner, t.Assign):
-            names |= {n.id for target in inner.targets for n in t.walk(target) if isinstance(n, t.Name)}
-        elif isinstance(inner, t.AugAssign) and isinstance(inner.target, t.Name):
+    for inner in nodes_of(loop, t.Assign):
+        names |= {n.id for target in inner.targets for n in t.walk(target) if isinstance(n, t.Name)}
+    for inner in nodes_of(loop, t.AugAssign):
+        if isinstance(inner.target, t.Name):
             names.add(inner.target.id)
     return names
 
@@ -90,8 +90,8 @@ def _recomputed(node: t.FunctionDef, loop: t.For | t.While) -> Span | None:
     products = [call for name, call in all_calls(loop) if name == "dot"]
     if len(products) < 3 or "max" in first_calls(loop):
         return None
-    for inner in nodes_in(loop):
-        if not isinstance(inner, t.BinOp) or inner.op != "*":
+    for inner in nodes_of(loop, t.BinOp):
+        if inner.op != "*":
             continue
         for weight, other in ((inner.left, inner.right), (inner.right, inner.left)):
             if isinstance(other, t.BinOp) and other.op == "-" and _has_exponential(node, weight):
@@ -109,7 +109,7 @@ def _has_exponential(node: t.FunctionDef, expr: t.Expr) -> bool:
 
 def persistent_loops(node: t.FunctionDef) -> list[t.For]:
     """The loops in which a program takes one tile after the other, as many apart as there are programs."""
-    return [loop for loop in nodes_in(node) if isinstance(loop, t.For) and _persistent(node, loop)]
+    return [loop for loop in nodes_of(node, t.For) if _persistent(node, loop)]
 
 
 def _persistent(node: t.FunctionDef, loop: t.For) -> bool:
@@ -139,13 +139,13 @@ def _is_program(node: t.FunctionDef, start: t.Expr) -> bool:
 def _welford(loop: t.For | t.While) -> bool:
     """`delta = x - mean`, `mean += delta / n`, `m2 += delta * (x - mean)`."""
     differences: dict[str, str] = {}
-    for inner in nodes_in(loop):
-        if isinstance(inner, t.Assign) and isinstance(inner.value, t.BinOp) and inner.value.op == "-":
+    for inner in nodes_of(loop, t.Assign):
+        if isinstance(inner.value, t.BinOp) and inner.value.op == "-":
             right = inner.value.right
             if isinstance(right, t.Name) and len(inner.targets) == 1 and isinstance(inner.targets[0], t.Name):
                 differences[inner.targets[0].id] = right.id
-    for inner in nodes_in(loop):
-        if isinstance(inner, t.AugAssign) and isinstance(inner.target, t.Name) and inner.op == "+":
+    for inner in nodes_of(loop, t.AugAssign):
+        if isinstance(inner.target, t.Name) and inner.op == "+":
             used = {n.id for n in t.walk(inner.value) if isinstance(n, t.Name)}
             if any(name in used and mean == inner.target.id for name, mean in differences.items()):
                 return any(isinstance(n, t.BinOp) and n.op == "/" for n in t.walk(inner.value))

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from kernelscope.kernels.triton.bodies import nodes_in
+from kernelscope.kernels.triton.bodies import nodes_in, nodes_of
 from kernelscope.kernels.triton.call import Access, AccessPlace
 from kernelscope.kernels.triton.kernel_runs import KernelRun
 from kernelscope.kernels.triton.values import BlockPointer, Descriptor, Tensor
@@ -68,7 +68,7 @@ def tile_motions(run: KernelRun) -> Mapping[AccessPlace, TileMotion]:
 
 
 def _calls(node: t.FunctionDef) -> dict[Span, t.Call]:
-    return {inner.span: inner for inner in nodes_in(node) if isinstance(inner, t.Call)}
+    return {call.span: call for call in nodes_of(node, t.Call)}
 
 
 def _given(helper: t.FunctionDef, call: t.Call) -> Iterator[tuple[str, t.Expr]]:
@@ -113,8 +113,8 @@ class _Reader:
     defined: dict[str, list[t.Expr]] = field(default_factory=dict[str, list[t.Expr]], init=False)
     steps: dict[str, list[_Step]] = field(default_factory=dict[str, list[_Step]], init=False)
     ranged: dict[str, t.Expr] = field(default_factory=dict[str, t.Expr], init=False)
-    _blocks: dict[Span, bool] = field(default_factory=dict[Span, bool], init=False)
-    """Which expressions were found to hold ranges of indices."""
+    _blocks: set[str] | None = field(default=None, init=False)
+    """Names that are made of ranges of indices, once somebody asked."""
 
     def __post_init__(self) -> None:
         self._read(self.node.body, "")
@@ -321,10 +321,18 @@ class _Reader:
 
     def _is_block(self, expr: t.Expr) -> bool:
         """Whether a range of indices is part of an expression."""
-        if expr.span not in self._blocks:
-            found = any(isinstance(n, t.Call) and _operation(n) == "arange" for n in self._inlined(expr))
-            self._blocks[expr.span] = found
-        return self._blocks[expr.span]
+        if self._blocks is None:
+            self._blocks = self._names_of_blocks()
+        return _spans_range(expr, self._blocks)
+
+    def _names_of_blocks(self) -> set[str]:
+        """The names that are made of a range of indices."""
+        found, size = set[str](), -1
+        while len(found) > size:
+            size = len(found)
+            others = ((name, made) for name, made in self.defined.items() if name not in found)
+            found |= {name for name, made in others if any(_spans_range(expr, found) for expr in made)}
+        return found
 
     def _inlined(self, expr: t.Expr) -> Iterator[t.Node]:
         """The nodes of an expression and of what its names were made of."""
@@ -337,7 +345,12 @@ class _Reader:
                     todo += self.defined.get(inner.id, [])
 
 
-def _operation(call: t.Expr) -> str:
+def _spans_range(expr: t.Expr, names: set[str]) -> bool:
+    """Whether a range of indices, or one of some names, is part of an expression."""
+    return any(n.id in names if isinstance(n, t.Name) else _operation(n) == "arange" for n in t.walk(expr))
+
+
+def _operation(call: t.Node) -> str:
     if not isinstance(call, t.Call):
         return ""
     return call.func.attr if isinstance(call.func, t.Attribute) else getattr(call.func, "id", "")

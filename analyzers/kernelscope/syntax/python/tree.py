@@ -586,7 +586,11 @@ def walk(*roots: Node) -> Iterator[Node]:
     while todo:
         node = todo.pop()
         yield node
-        if node.__class__ is Name or node.__class__ is Constant:
+        kind = node.__class__
+        if kind is Name or kind is Constant:
+            continue
+        if kind is BinOp:  # the most frequent node with children
+            todo += (cast(BinOp, node).right, cast(BinOp, node).left)
             continue
         below = children(node)
         below.reverse()
