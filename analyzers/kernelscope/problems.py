@@ -75,15 +75,16 @@ TABLE: dict[str, Diagnostic] = {
             "block-mismatch",
             ERROR,
             "Triton blocks that cannot be broadcast together",
-            "Blocks that meet in an operator, a store, `tl.dot` or a reshape do not fit for any value of the "
-            "constexprs in scope.",
+            "Blocks that meet in an operator, a store, `tl.dot` or a reshape do not fit: for no value of the "
+            "constexprs in scope, or not for those of a configuration or launch, which the message names.",
         ),
         Diagnostic(
             "not-a-power-of-two",
             ERROR,
             "tl.arange needs a power of two",
-            "Triton compiles ranges of a power of two only. Reported where the length is a number, or where a "
-            "launch or a configuration gives it one. `triton.next_power_of_2` and a mask help.",
+            "Triton compiles ranges of a power of two only; code for compilers that take others is left alone. "
+            "Reported where the length is a number, or where a launch or a configuration gives it one. "
+            "`triton.next_power_of_2` and a mask help.",
         ),
         Diagnostic(
             "launch-arguments",
@@ -97,13 +98,15 @@ TABLE: dict[str, Diagnostic] = {
             WARNING,
             "The grid overshoots and an access has no mask",
             "The grid is a `cdiv`, so its last programs reach beyond the data, and this load or store is not "
-            "masked along that axis. It is right only if the sizes are always multiples of the block.",
+            "masked along that axis, or by a bound that is the same in every program. It is right only if the "
+            "sizes are always multiples of the block.",
         ),
         Diagnostic(
             "dot-dtype",
             WARNING,
             "tl.dot on operands of different types",
-            "`tl.dot` multiplies operands of one type; cast one of them.",
+            "`tl.dot` multiplies operands of one type, and adds to an accumulator of its `out_dtype`, which is "
+            "fp32 where nothing else is said; cast one of them.",
         ),
         Diagnostic(
             "shared-memory-limit",

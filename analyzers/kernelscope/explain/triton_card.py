@@ -79,6 +79,9 @@ def _grid(facts: KernelFacts) -> Iterator[Line]:
     if facts.run.is_helper:
         yield Line("none: a helper, compiled into its callers", None)
         return
+    if facts.run.uncalled:
+        yield Line("none: a helper that nobody is seen to call; what it is given may be of any shape", None)
+        return
     told: set[str] = set()
     for launch in facts.launches:
         where = f"at `{launch.location.path.name}:{launch.location.line}`"

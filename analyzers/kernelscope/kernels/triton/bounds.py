@@ -21,6 +21,8 @@ from kernelscope.syntax.python import tree as t
 LANE = "lane of "
 """How atoms begin that stand for the elements of a `tl.arange`, one for each axis."""
 PROGRAM = "program "
+COUNTER = "counter "
+"""How atoms begin that stand for what changes from round to round of a loop."""
 HINTS = frozenset(("multiple_of", "max_contiguous", "max_constancy"))
 MAX_HOPS = 40
 
@@ -73,9 +75,14 @@ def _of_access(reader: _Reader, call: t.Call, access: Access, grid: tuple[Dim, .
             if size is None or _coefficient(address, f"{PROGRAM}{axis}") != stride * block:
                 continue
             covered = any(left == index and right == size for left, right in bounds)
-            if not covered and any(name in left.names() for left, _ in bounds):
+            if not covered and any(name in left.names() and not _stays(left, right, name) for left, right in bounds):
                 continue  # bounded in other words
             yield Overshoot(reader.names.get(index, "its index"), size, block, covered)
+
+
+def _stays(left: Dim, right: Dim, lane: str) -> bool:
+    """Whether a bound is the same in every program: it cannot hold back the last one alone."""
+    return left == dim(lane) and not any(name.startswith((PROGRAM, COUNTER)) for name in right.names())
 
 
 def _mask(call: t.Call, access: Access) -> t.Expr | None:
@@ -114,6 +121,9 @@ class _Reader:
     node: t.FunctionDef
     numbers: Mapping[str, int]
     given: dict[str, list[t.Expr | None]] = field(default_factory=dict[str, "list[t.Expr | None]"], init=False)
+    added: dict[str, list[t.Expr]] = field(default_factory=dict[str, "list[t.Expr]"], init=False)
+    """What names are moved on by."""
+    counters: set[str] = field(default_factory=set[str], init=False)
     lanes: dict[str, Dim] = field(default_factory=dict[str, Dim], init=False)
     """Lengths of the ranges that lanes are of."""
     names: dict[Dim, str] = field(default_factory=dict[Dim, str], init=False)
@@ -131,8 +141,12 @@ class _Reader:
                     for part in t.walk(*targets):
                         if isinstance(part, t.Name):
                             self.given.setdefault(part.id, []).append(None)
-                case t.AugAssign(target=t.Name(id=name)) | t.For(target=t.Name(id=name)):
+                case t.AugAssign(target=t.Name(id=name), op="+", value=value):
+                    self.added.setdefault(name, []).append(value)
+                case t.AugAssign(target=t.Name(id=name)):
                     self.given.setdefault(name, []).append(None)
+                case t.For(target=t.Name(id=name)):
+                    self.counters.add(name)
                 case _:
                     pass
 
@@ -158,6 +172,10 @@ class _Reader:
 
     def _named(self, name: str, at: int) -> Dim:
         given = self.given.get(name)
+        if name in self.counters and given is None:
+            return dim(f"{COUNTER}{name}")
+        if name in self.added:
+            return self._moved(name, at)
         if given is None:
             return dim(self.numbers[name]) if name in self.numbers else dim(name)
         value = given[0]
@@ -166,6 +184,16 @@ class _Reader:
         found = self.read(value, value.span.start)
         self.names.setdefault(found, name)
         return found
+
+    def _moved(self, name: str, at: int) -> Dim:
+        """What a name was given once, moved on by steps without lanes."""
+        steps = self.added.pop(name)
+        try:
+            if any(LANE in part for step in steps for part in self.read(step, at).names()):
+                raise _NotTold
+            return self._named(name, at) + dim(f"{COUNTER}{name}")
+        finally:
+            self.added[name] = steps
 
     def _called(self, node: t.Call, at: int) -> Dim:
         operation = node.func.attr if isinstance(node.func, t.Attribute) else t.dotted(node.func) or ""

@@ -98,9 +98,16 @@ def _elementwise(name: str, arguments: list[Value]) -> Value:
     return Tensor(shape, converted or (elem if is_float(elem) else ""))
 
 
+DESCRIBED = frozenset(("load", "store", "gather", "scatter"))
+"""Methods of tensor descriptors, which take a list of offsets first."""
+
+
 def _method_call(
     run: Interpretation, owner: Value, name: str, arguments: list[Value], keywords: dict[str, Value]
 ) -> Value:
+    if isinstance(owner, Tensor) and name in DESCRIBED and arguments and isinstance(arguments[0], Items):
+        run.facts.descriptors.update(owner.bases[:1])  # `desc.load([row, column])`, of what the host described
+        return Tensor(None)
     if isinstance(owner, Tensor):
         run.operations[name] = run.operations.get(name, 0) + 1
         if name in OPERATIONS:

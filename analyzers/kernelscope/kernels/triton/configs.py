@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from kernelscope.syntax.python import tree as t
-from kernelscope.workspace.modules import Definition, Modules
+from kernelscope.workspace.modules import Definition, External, Modules
 
 MAX_CONFIGS = 512
 MAX_HOPS = 4
@@ -38,6 +38,10 @@ class Tuning:
     heuristics: tuple[str, ...] = ()
     complete: bool = True
     tuned: bool = False
+    pruned: bool = False
+    """Whether configurations may be dropped before they are tried."""
+    wrapped: bool = False
+    """Whether there are other decorators than Triton's own, which may add or drop arguments of a launch."""
 
     def choices(self, name: str) -> tuple[Known, ...]:
         """The values that a name takes over all configurations, in order of size."""
@@ -53,7 +57,8 @@ def tuning(modules: Modules, path: str, node: t.FunctionDef) -> Tuning:
     configs: list[Config] = []
     key: tuple[str, ...] = ()
     heuristics: tuple[str, ...] = ()
-    complete, tuned = True, False
+    complete, tuned, pruned = True, False, False
+    wrapped = any(not _is_own(modules, path, decorator) for decorator in node.decorator_list)
     for decorator in node.decorator_list:
         if not isinstance(decorator, t.Call):
             continue
@@ -62,14 +67,31 @@ def tuning(modules: Modules, path: str, node: t.FunctionDef) -> Tuning:
         listed = keywords.get("configs") or (decorator.args[0] if "autotune" in name and decorator.args else None)
         if listed is not None:
             tuned = True
+            pruned = pruned or "prune_configs_by" in keywords
             found, whole = _Reader(modules, path).configs(listed)
             configs.extend(found)
             complete = complete and whole
             key = _strings(keywords.get("key") or (decorator.args[1] if len(decorator.args) > 1 else None))
         values = keywords.get("values") or (decorator.args[0] if decorator.args else None)
+        if listed is None and "heuristics" in name:
+            values = _definition_of(modules, path, values)
+            complete = complete and isinstance(values, t.Dict) and None not in values.keys
         if isinstance(values, t.Dict) and listed is None:
             heuristics += tuple(k.value for k in values.keys if isinstance(k, t.Constant) and isinstance(k.value, str))
-    return Tuning(tuple(configs[:MAX_CONFIGS]), key, heuristics, complete, tuned)
+    return Tuning(tuple(configs[:MAX_CONFIGS]), key, heuristics, complete, tuned, pruned, wrapped)
+
+
+def _definition_of(modules: Modules, path: str, node: t.Expr | None) -> t.Expr | None:
+    """What a name of the module stands for; other expressions stand for themselves."""
+    found = modules.resolve(path, node.id) if isinstance(node, t.Name) else None
+    return found.node.value if isinstance(found, Definition) and isinstance(found.node, t.Assign) else node
+
+
+def _is_own(modules: Modules, path: str, decorator: t.Expr) -> bool:
+    """Whether a decorator is Triton's own."""
+    name = t.dotted(decorator.func if isinstance(decorator, t.Call) else decorator)
+    found = modules.resolve(path, name) if name is not None else None
+    return isinstance(found, External) and found.dotted.startswith("triton.")
 
 
 def _strings(node: t.Expr | None) -> tuple[str, ...]:

@@ -5,46 +5,55 @@ What holds for some callers only is no finding; what holds for some configuratio
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from kernelscope.dims import render
 from kernelscope.kernels.hardware import Generation
-from kernelscope.kernels.triton.bodies import nodes_in
+from kernelscope.kernels.triton.bodies import nodes_of
 from kernelscope.kernels.triton.bounds import Overshoot, overshoots
+from kernelscope.kernels.triton.choices import Choice, choices, launch_span
+from kernelscope.kernels.triton.chosen_findings import lengths, mismatches
 from kernelscope.kernels.triton.host_things import Plain, Thing, as_dim
 from kernelscope.kernels.triton.kernel_facts import KernelFacts, kernel_facts, shared_estimates
 from kernelscope.kernels.triton.kernel_runs import KernelRuns
 from kernelscope.kernels.triton.launches import Launch
-from kernelscope.kernels.triton.values import Tensor
 from kernelscope.problems import Problem
 from kernelscope.results import Evidence, Span
 from kernelscope.syntax.python import tree as t
+
+ANY_LENGTH = (b"triton.language.extra.cann", b"import torch_npu")
+"""What only code for Ascend imports, whose compiler takes ranges of any length."""
 
 
 def triton_problems(runs: KernelRuns, path: Path, limits: Generation | None = None) -> Iterator[Problem]:
     """Findings in one file, in source order of its kernels. `limits` are those of the chosen GPU."""
     module = runs.modules.module(str(path))
+    any_length = _takes_any_length(runs, path)
     for node in runs.kernels(str(path)) if module is not None else ():
         assert module is not None
         run = runs.run(str(path), node)
         for found in run.found:
-            yield Problem(found.code, found.message, found.span)
+            if not (any_length and found.code == "not-a-power-of-two"):
+                yield Problem(found.code, found.message, found.span)
         if run.is_helper:
             continue
         facts = kernel_facts(runs, path, module, node)
-        yield from _lengths(facts)
-        yield from _unmasked(facts)
+        chosen = list(choices(facts))
+        yield from () if any_length else lengths(facts, chosen)
+        yield from mismatches(runs, facts, chosen)
+        yield from _unmasked(facts, chosen)
         if limits is not None:
             yield from _shared_memory(facts, limits)
-        if not _is_wrapped(node):
+        if not facts.tuning.wrapped:
             yield from _launch_problems(facts)
 
 
-def _is_wrapped(node: t.FunctionDef) -> bool:
-    """Decorators besides jit may add or drop arguments of a launch."""
-    return len(node.decorator_list) != 1
+def _takes_any_length(runs: KernelRuns, path: Path) -> bool:
+    """Whether the files of a folder are for a compiler that takes ranges of any length, by what one of them imports."""
+    texts = (runs.workspace.files.read(beside) for beside in runs.workspace.files.beside(str(path.parent), (".py",)))
+    return any(isinstance(text, bytes) and any(name in text for name in ANY_LENGTH) for text in texts)
 
 
 def _launch_problems(facts: KernelFacts) -> Iterator[Problem]:
@@ -52,9 +61,10 @@ def _launch_problems(facts: KernelFacts) -> Iterator[Problem]:
     if any(param.kind in ("args", "kwargs") for param in node.args):
         return
     names = {param.name for param in node.args}
-    required = [param.name for param in node.args if param.default is None]
+    chosen = {*facts.tuning.names(), *facts.tuning.heuristics}  # besides them jit's options, which are no parameters
+    required = [param.name for param in node.args if param.default is None and param.name not in chosen]
     for launch in facts.launches:
-        if launch.location.path != facts.path or not launch.complete:
+        if launch.location.path != facts.path or not launch.complete or not facts.tuning.complete:
             continue
         missing = [name for name in required if name not in launch.passed]
         unknown = sorted(launch.passed - names)  # compilers take options of their own: alone they say nothing
@@ -75,68 +85,13 @@ def _problem(facts: KernelFacts, launch: Launch, missing: list[str], unknown: li
         f"{len(facts.node.args)} parameters, {len(facts.constexprs)} of them constexpr",
     )
     message = f"launch of {facts.node.name}: {'; '.join(parts)}"
-    return Problem("launch-arguments", message, _launch_span(facts, launch), (story,))
-
-
-def _launch_span(facts: KernelFacts, launch: Launch) -> Span:
-    """The place of a launch in the kernel's file; of one in another file the kernel's name."""
-    if launch.location.path != facts.path:
-        return facts.node.name_span
-    start = facts.module.text.line_start(launch.location.line) + launch.location.column
-    return Span(start, facts.module.text.line_start(launch.location.end_line) + launch.location.end_column)
-
-
-# -- lengths -----------------------------------------------------------------------------------------------------
-
-
-def _lengths(facts: KernelFacts) -> Iterator[Problem]:
-    """Ranges that every way through the kernel makes, with the lengths that launches and configurations give."""
-    told: set[tuple[str, int]] = set()
-    for call in _always_made(facts.node):
-        values = facts.run.values.get(call.func.attr_span if isinstance(call.func, t.Attribute) else call.span, ())
-        shape = values[0].shape if values and isinstance(values[0], Tensor) else None
-        length = shape[0] if shape is not None and len(shape) == 1 else None
-        if length is None or length.const is not None:
-            continue
-        for numbers, given, span in _numbers(facts):
-            number = length.evaluate(numbers)
-            if number is None or number <= 0 or not number & (number - 1) or (given, number) in told:
-                continue
-            told.add((given, number))
-            line = facts.location(call.span).line
-            message = f"{given} makes the range in line {line} of {facts.node.name} {number} long: no power of two"
-            yield Problem("not-a-power-of-two", message, span, (Evidence(facts.location(call.span), "the range"),))
-
-
-def _always_made(node: t.FunctionDef) -> Iterator[t.Call]:
-    """The calls of `arange` outside of branches and loops."""
-    for statement in node.body:
-        if isinstance(statement, t.Assign | t.AnnAssign | t.ExprStmt):
-            for inner in t.walk(statement):
-                if isinstance(inner, t.Call) and isinstance(inner.func, t.Attribute) and inner.func.attr == "arange":
-                    yield inner
-
-
-def _numbers(facts: KernelFacts) -> Iterator[tuple[dict[str, int], str, Span]]:
-    """What launches and configurations give parameters: the numbers, how they are called, and where they stand."""
-    for config in facts.tuning.configs:
-        text = ", ".join(f"{name}={value}" for name, value in config.values)
-        yield {**facts.fixed, **config.numbers()}, f"the configuration {text}", facts.node.name_span
-    for launch in facts.launches:
-        if not launch.complete or facts.tuning.tuned:
-            continue
-        numbers: dict[str, int] = {}
-        for name, value in launch.arguments:
-            number = as_dim(value) if not isinstance(value, Plain) else None
-            if number is not None and number.const is not None:
-                numbers[name] = number.const
-        yield numbers, f"the launch of {facts.node.name}", _launch_span(facts, launch)
+    return Problem("launch-arguments", message, launch_span(facts, launch), (story,))
 
 
 # -- bounds ------------------------------------------------------------------------------------------------------
 
 
-def _unmasked(facts: KernelFacts) -> Iterator[Problem]:
+def _unmasked(facts: KernelFacts, chosen: Sequence[Choice]) -> Iterator[Problem]:
     """Accesses that the last programs make beyond a tensor whose size the launch tells."""
     always = {call.span for statement in facts.node.body if not isinstance(statement, t.If | t.While)
               for call in t.walk(statement) if isinstance(call, t.Call)}  # fmt: skip
@@ -149,7 +104,7 @@ def _unmasked(facts: KernelFacts) -> Iterator[Problem]:
             for overshoot in found.get(access.span, ()):
                 if overshoot.covered or access.span in told or access.span not in always:
                     continue
-                if _is_extent(facts, launch, overshoot, getattr(access.pointer, "bases", ())):
+                if _is_extent(facts, launch, chosen, overshoot, getattr(access.pointer, "bases", ())):
                     told.add(access.span)
                     size, block = render(overshoot.size, facts.order), render(overshoot.block, facts.order)
                     message = (
@@ -159,7 +114,9 @@ def _unmasked(facts: KernelFacts) -> Iterator[Problem]:
                     yield Problem("missing-mask", message, access.span, (Evidence(launch.location, "the grid"),))
 
 
-def _is_extent(facts: KernelFacts, launch: Launch, overshoot: Overshoot, bases: tuple[str, ...]) -> bool:
+def _is_extent(
+    facts: KernelFacts, launch: Launch, chosen: Sequence[Choice], overshoot: Overshoot, bases: tuple[str, ...]
+) -> bool:
     """Whether what is overshot is the size of the very tensor that is accessed, and no multiple of the block."""
     arguments = dict(launch.arguments)
     size = overshoot.size
@@ -171,7 +128,7 @@ def _is_extent(facts: KernelFacts, launch: Launch, overshoot: Overshoot, bases: 
     tensor = arguments.get(bases[0]) if len(bases) == 1 else None
     if host is None or not isinstance(tensor, Thing) or host % overshoot.block == 0:
         return False
-    rests = [(host % overshoot.block).evaluate(numbers) for numbers, _, _ in _numbers(facts)]
+    rests = [(host % overshoot.block).evaluate(choice.numbers) for choice in chosen]
     if rests and not any(rests) and None not in rests:
         return False  # every configuration divides it
     return host in (tensor.numel(), *(tensor.size(axis) for axis in range(4)), tensor.size(-1))
@@ -181,7 +138,7 @@ def _asserts_division(facts: KernelFacts, launch: Launch) -> bool:
     """Whether the code that launches tests a remainder: it may rule overshoot out."""
     if launch.location.path != facts.path:
         return True
-    at = _launch_span(facts, launch).start
+    at = launch_span(facts, launch).start
     return any(
         isinstance(inner, t.BinOp) and inner.op == "%"
         for scope in facts.module.functions()
@@ -216,8 +173,7 @@ def _certain(facts: KernelFacts) -> KernelFacts:
     """A kernel without the accesses that some launches do not make: those in branches that do not return."""
     returning = {
         node.span.start
-        for node in nodes_in(facts.node)
-        if isinstance(node, t.If)
+        for node in nodes_of(facts.node, t.If)
         if any(side and isinstance(side[-1], t.Return) for side in (node.body, node.orelse))
     }
     made = tuple(

@@ -51,6 +51,8 @@ class Found:
     code: str
     message: str
     span: Span
+    conditional: bool = False
+    """Whether a branch that nothing decides leads there."""
 
 
 @dataclass(slots=True)
@@ -60,11 +62,12 @@ class Facts:
     pointers: set[str] = field(default_factory=set[str])
     integers: set[str] = field(default_factory=set[str])
     floats: set[str] = field(default_factory=set[str])
+    descriptors: set[str] = field(default_factory=set[str])
 
-    def told(self) -> tuple[int, int]:
-        """How many arguments are known to be pointers and integers; what is a pointer is no integer."""
+    def told(self) -> tuple[int, int, int]:
+        """How many arguments are known to be pointers, integers and descriptors; what is a pointer is no integer."""
         self.integers -= self.pointers
-        return len(self.pointers), len(self.integers)
+        return len(self.pointers), len(self.integers), len(self.descriptors)
 
 
 class Frame:
@@ -241,7 +244,7 @@ class Interpretation:
 
     def problem(self, code: str, message: str) -> None:
         if self.outer is not None:
-            self.found[Found(code, message, self.outer)] = None
+            self.found[Found(code, message, self.outer, bool(self.sides))] = None
 
     # -- names of modules --------------------------------------------------------------------------------
 

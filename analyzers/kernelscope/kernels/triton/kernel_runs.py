@@ -5,14 +5,16 @@ Keeps results per file version. What launches say of a kernel is in `launches`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from kernelscope.dims import Dim
+from kernelscope.kernels.triton.arithmetic import of_plain
 from kernelscope.kernels.triton.bodies import nodes_of
 from kernelscope.kernels.triton.call import Access, Product
 from kernelscope.kernels.triton.configs import tuning
 from kernelscope.kernels.triton.fixed_numbers import fixed_numbers
+from kernelscope.kernels.triton.host_descriptors import block_shapes
 from kernelscope.kernels.triton.interpretation import (
     MAX_ROUNDS,
     Facts,
@@ -27,7 +29,7 @@ from kernelscope.kernels.triton.recognition import is_kernel, kernels, may_hold_
 from kernelscope.kernels.triton.statements import parameter_value, run_function
 from kernelscope.kernels.triton.switches import MAX_SWITCHES, Answers, told, ways
 from kernelscope.kernels.triton.translation import own_words
-from kernelscope.kernels.triton.values import BlockPointer, Descriptor, JitFunction, Tensor, Value
+from kernelscope.kernels.triton.values import BlockPointer, Descriptor, JitFunction, Sizes, Tensor, Value
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Module
@@ -57,6 +59,8 @@ class KernelRun:
     operations: dict[str, int] = field(default_factory=dict[str, int])
     facts: Facts = field(default_factory=Facts)
     is_helper: bool = False
+    uncalled: bool = False
+    """Whether it is a helper that nobody is seen to call, by what it returns or does to its arguments."""
     incomplete: bool = False
 
 
@@ -126,15 +130,30 @@ class KernelRuns:
     def _of_kernel(self, path: str, node: t.FunctionDef) -> KernelRun:
         """A first look at accesses tells which arguments are pointers; what that tells of others may take one more."""
         facts = Facts(floats=_float_defaults(node))
-        self._interpret(path, node, _parameters(node, facts), facts, rounds=1)
+        first, _ = self._interpret(path, node, _parameters(node, facts), facts, rounds=1)
+        uncalled = not _is_program(node) and bool(first.found or _gives(node)) and not self.launches(path, node)
         known = facts.told()
-        run, complete = self._interpret(path, node, _parameters(node, facts), facts)
+        described = self._described(path, node, facts)
+        run, complete = self._interpret(path, node, _parameters(node, facts, uncalled, described), facts)
         if facts.told() != known:
-            run, complete = self._interpret(path, node, _parameters(node, facts), facts)
-        self._follow_switches(run, path, node, _parameters(node, facts), facts)
-        result = KernelRun(path, node, {span: (value,) for span, value in run.seen.items()}, facts=facts)
+            run, complete = self._interpret(path, node, _parameters(node, facts, uncalled, described), facts)
+        self._follow_switches(run, path, node, _parameters(node, facts, uncalled, described), facts)
+        values = {span: (value,) for span, value in run.seen.items()}
+        result = KernelRun(path, node, values, facts=facts, uncalled=uncalled)
         _fill(result, run, complete)
         return result
+
+    def _described(self, path: str, node: t.FunctionDef, facts: Facts) -> Mapping[str, Sizes]:
+        """The blocks of descriptors that the host makes, where the kernel is given any."""
+        return block_shapes(self.modules, path, node) if facts.descriptors else {}
+
+    def with_values(self, path: str, node: t.FunctionDef, values: Mapping[str, object]) -> tuple[Found, ...]:
+        """What contradicts itself for certain when constexprs have these values; nothing where an assertion fails."""
+        facts = self.run(path, node).facts
+        arguments = _parameters(node, facts, described=self._described(path, node, facts))
+        arguments |= {name: value for name, given in values.items() if name in arguments and (value := of_plain(given))}
+        run, complete = self._interpret(path, node, arguments, facts)
+        return tuple(found for found in run.found if not found.conditional) if complete and not run.refused else ()
 
     def _interpret(
         self,
@@ -196,7 +215,7 @@ class KernelRuns:
     def _of_helper(self, path: str, node: t.FunctionDef, contexts: list[dict[str, Value]]) -> KernelRun:
         result = KernelRun(path, node, is_helper=True)
         calls: dict[HelperCall, None] = {}
-        found: dict[Found, None] = {}
+        found: list[set[Found]] = []
         for arguments in contexts:
             facts = Facts()
             run, complete = self._interpret(path, node, arguments, facts)
@@ -208,19 +227,22 @@ class KernelRuns:
                     result.values[span] = (*known, value)
             _fill(result, run, complete)
             calls.update(run.calls)
-            found.update(run.found)
+            found.append(set(run.found))
         whole, _ = self._interpret(path, node, contexts[0], Facts(), undecided=True)
         for span, value in whole.seen.items():
             result.values.setdefault(span, (value,))
-        result.calls, result.found = tuple(calls), tuple(found)
+        result.calls = tuple(calls)
+        first, *others = found  # what one caller does wrong is told in that caller
+        result.found = tuple(sorted(first.intersection(*others), key=lambda one: one.span.start))
         return result
 
     def _contexts(self, path: str, node: t.FunctionDef, depth: int) -> list[dict[str, Value]]:
         """Arguments of the calls that other kernels make, each in the helper's own words."""
         found: list[dict[str, Value]] = []
         fixed: list[dict[str, Value]] = []
-        for where, caller in self._callers(path, node):
-            run = self.run(where, caller, depth + 1)
+        runs = [(where, caller, self.run(where, caller, depth + 1)) for where, caller in self._callers(path, node)]
+        called = [entry for entry in runs if not entry[2].uncalled]
+        for where, caller, run in called or runs:
             for call in run.calls:
                 if call.function.node is not node and not _twins(call.function, path, node):
                     continue
@@ -306,8 +328,19 @@ def _has_block(arguments: dict[str, Value]) -> bool:
     return any(isinstance(value, Tensor) and bool(value.shape) for value in arguments.values())
 
 
-def _parameters(node: t.FunctionDef, facts: Facts) -> dict[str, Value]:
-    return {p.name: parameter_value(p, facts.pointers, facts.integers, facts.floats) for p in node.args}
+def _parameters(
+    node: t.FunctionDef, facts: Facts, uncalled: bool = False, described: Mapping[str, Sizes] | None = None
+) -> dict[str, Value]:
+    """What a launch gives a kernel; what others may give a helper is of any shape, but for what is annotated."""
+    given = {p.name: parameter_value(p, facts.pointers, facts.integers, facts.floats) for p in node.args}
+    given |= {name: Descriptor((described or {}).get(name), f"T({name})", name) for name in facts.descriptors}
+    free = {p.name for p in node.args if uncalled and p.annotation is None}
+    return {
+        name: Tensor(None, value.elem, value.pointer, value.bases, value.inputs)
+        if name in free and isinstance(value, Tensor)
+        else value
+        for name, value in given.items()
+    }
 
 
 def _fill(result: KernelRun, run: Interpretation, complete: bool) -> None:
@@ -330,6 +363,14 @@ def _mentions(node: t.FunctionDef) -> frozenset[str]:
 def _is_program(node: t.FunctionDef) -> bool:
     """Whether the body asks which program it is, as launched kernels do."""
     return any(inner.attr in ("program_id", "num_programs") for inner in nodes_of(node, t.Attribute))
+
+
+def _gives(node: t.FunctionDef) -> bool:
+    """Whether a function returns something, as kernels that are launched cannot."""
+    return any(
+        inner.value is not None and not (isinstance(inner.value, t.Constant) and inner.value.value is None)
+        for inner in nodes_of(node, t.Return)
+    )
 
 
 def _float_defaults(node: t.FunctionDef) -> set[str]:

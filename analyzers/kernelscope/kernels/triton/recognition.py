@@ -97,13 +97,18 @@ def _is_jit(modules: Modules, path: str, node: t.Attribute | t.Name) -> bool:
     return isinstance(found, External) and found.dotted in JIT
 
 
+def _is_launch(node: t.Node) -> bool:
+    """`kernel[grid](…)`: what the host says, never a kernel."""
+    return isinstance(node, t.Call) and isinstance(node.func, t.Subscript)
+
+
 def _speaks_triton(modules: Modules, path: str, node: t.FunctionDef) -> bool:
     """Whether the function itself uses `triton.language`."""
     names: set[str] = set()
     for index, inner in enumerate(t.walk(*node.args, *node.body)):
         if index > MAX_LOOK:
             break
-        if isinstance(inner, t.FunctionDef | t.ClassDef):
+        if isinstance(inner, t.FunctionDef | t.ClassDef) or _is_launch(inner):
             return False
         if isinstance(inner, t.Attribute) and isinstance(inner.value, t.Name):
             names.add(inner.value.id)

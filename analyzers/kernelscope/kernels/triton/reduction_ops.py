@@ -10,7 +10,7 @@ from kernelscope.dims import minimum as dim_minimum
 from kernelscope.dims import same as equal
 from kernelscope.kernels.triton.broadcasting import ONE
 from kernelscope.kernels.triton.call import OpCall, as_tensor, elem_of, integer_of, size_of
-from kernelscope.kernels.triton.dtypes import BITS, extreme, is_integer, summed, without_bfloat
+from kernelscope.kernels.triton.dtypes import BITS, extreme, is_float, is_integer, summed, without_bfloat
 from kernelscope.kernels.triton.values import Const, Items, Sizes, Tensor, Undecided, Unknown, Value
 
 # -- reductions and scans ---------------------------------------------------------------------------------
@@ -119,6 +119,10 @@ def dot(call: OpCall) -> Value:
     if a.elem in BITS and b.elem in BITS and a.elem != b.elem and not (a.elem[:3] == b.elem[:3] == "fp8"):
         call.report.problem("dot-dtype", f"tl.dot of {a.elem} with {b.elem}: cast one of them")
     elem = acc.elem if acc is not None else _dot_type(a.elem, b.elem, call)
+    wanted = elem_of(call.get("out_dtype")) if call.given("out_dtype") else "fp32"
+    if acc is not None and is_float(acc.elem) and is_float(wanted) and acc.elem not in (wanted, "fp64"):
+        how = "its out_dtype" if call.given("out_dtype") else "its default; out_dtype tells another"
+        call.report.problem("dot-dtype", f"tl.dot adds {wanted}, {how}, to an accumulator of {acc.elem}")
     if a.shape is None or b.shape is None or len(a.shape) != len(b.shape) or len(a.shape) not in (2, 3):
         return Tensor(acc.shape if acc is not None else None, elem)
     inner_a, inner_b = a.shape[-1], b.shape[-2]
