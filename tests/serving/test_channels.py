@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 from kernelscope.serving.channels import channels, links, uses
 from kernelscope.serving.claims import PythonSource
@@ -101,6 +103,17 @@ def test_two_sockets_meet_at_a_port(source: Source) -> None:
         ("Desk.__init__ (if first)",),
         ("Desk.__init__ (if not (first))",),
     )
+
+
+def test_a_local_name_is_an_address_in_its_file_and_a_context_is_none(source: Source) -> None:
+    push, pull = (
+        f"import zmq\ndef {k}(ctx, door):\n    return open_socket(ctx, zmq.{k}, door)\n" for k in ("PUSH", "PULL")
+    )
+    far = replace(source(pull), path=Path("/w/far.py"))
+    opened = [*channels(source(push)), *channels(far)]
+    assert [(c.pattern, c.address) for c in opened] == [("PUSH", "door"), ("PULL", "door")]
+    assert [link.pattern for link in links(opened, ())] == ["PUSH", "PULL"]
+    assert [link.pattern for link in links(channels(source(push + pull)), ())] == ["PUSH → PULL"]
 
 
 def test_who_sends_through_a_socket_and_who_receives(source: Source) -> None:

@@ -322,6 +322,7 @@ def test_it_is_seen(source: Source, find: Finder, text: str, fragments: tuple[st
             batches.pieces,
             "def search(prompts, reqs, w):\n    for s in range(0, n, w):\n        f(reqs[s : s + w])\n",
         ),
+        (batches.chunks, "def sampling_params(self):\n    max_tokens = min(max_tokens, most - done_tokens)\n"),
         (batches.chunks, "def propose(k, most):\n    k_tokens = min(k, max_len - done)\n"),
         (
             execution.placeholders,
@@ -377,6 +378,12 @@ def test_prompts_in_pieces_and_a_batch_to_its_end(source: Source) -> None:
 def test_the_first_that_came_is_taken_first(source: Source) -> None:
     said = [claim.value for claim in queues.orders(source(FIRST))]
     assert len(said) == 2 and all("first come, first served" in value for value in said)
+
+
+def test_a_log_of_requests_serves_nobody(source: Source) -> None:
+    text = "class Desk:\n    def __init__(self):\n        self.requests = deque()\n    def note(self, r):\n"
+    (queue,) = queues.queues(source(text + "        self.requests.append(r)\n        self.requests.popleft()\n"))
+    assert not list(queues.service_claims(queue))
 
 
 def test_a_class_may_be_the_queue(source: Source) -> None:

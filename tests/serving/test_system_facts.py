@@ -126,6 +126,12 @@ def test_registries(source: Source) -> None:
                     return X()
                 elif name == "y":
                     return Y()
+
+            def count(name, rows):
+                if name == "x":
+                    return len(rows)
+                elif name == "y":
+                    return sum(rows)
             """
         )
     )

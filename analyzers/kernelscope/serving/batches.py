@@ -16,8 +16,9 @@ from kernelscope.syntax.python.lower import Scope
 TAKES = {"popleft", "pop", "pop_request", "peek_request", "heappop", "get_nowait"}
 REMOVES = {"popleft", "pop", "pop_request", "heappop", "get_nowait", "remove"}
 PUTS = {"append", "add", "appendleft"}
-DRAFTS = {"draft", "propose", "proposer", "drafter", "spec", "ngram", "beam", "indexer"}
-"""Words of what else limits tokens: guesses of a drafter, and rows of an index."""
+DRAFTS = {"draft", "propose", "proposer", "drafter", "spec", "ngram", "beam", "indexer", "sampling", "params",
+          "response", "protocol", "prefetch"}  # fmt: skip
+"""Words of what else limits tokens: guesses of a drafter, rows of an index, the length of an answer, copies ahead."""
 MANY = {"prompts", "requests", "reqs", "instances", "seqs", "sequences", "samples", "concurrency", "batch"}
 """Words of several prompts, of which a loop takes some at a time."""
 PROMPTS = {"prompt", "prompts", "prefill"}

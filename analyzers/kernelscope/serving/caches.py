@@ -15,6 +15,9 @@ from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Scope
 
 MIN_CACHE_RANK = 4
+SIZES = {"size", "block", "blk", "page", "ps", "bs", "slot", "tokens", "len"}
+WANTED = {"shortfall", "missing", "needed", "required", "frontier"}
+"""Words of memory that is not what there is."""
 BLOCKS = {"block", "page", "tile", "head", "group", "vec", "chunk"}
 """Words of what a cache consists of many of: a rest by their size is an offset in one of them."""
 POSITIONS = {"pos", "position", "positions", "offset", "index", "idx", "step"}
@@ -88,9 +91,9 @@ def _rounds_up(node: t.BinOp) -> bool:
     """`(n + size - 1) // size`."""
     match node.left:
         case t.BinOp(left=t.BinOp(left=total, op="+", right=size), op="-", right=t.Constant(value=1)):
-            bytes_of = {"byte", "bytes", "raw", "align", "alignment", "numel", "el", "end"}
+            bytes_of = {"byte", "bytes", "raw", "align", "alignment", "numel", "el", "end", "layer", "shard"}
             named = {*words(t.dotted(total) or ""), *words(t.dotted(size) or "")}
-            return _same(size, node.right) and not bytes_of & named
+            return _same(size, node.right) and not bytes_of & named and bool(SIZES & set(words(last_name(node.right))))
         case _:
             return False
 
@@ -117,7 +120,9 @@ def buffers(source: PythonSource) -> Iterator[Claim]:
             if is_cache:
                 value += _indexing(source, sizes)
             places = (source.at(node), *((source.at(known[1]),) if known is not None else ()))
-            yield Claim(f"{scope.qualified_name} {name} layout", value, places, "allocated once and kept")
+            is_local = isinstance(node, t.Assign) and isinstance(node.targets[0], t.Name)
+            kept = "made and returned" if is_local or isinstance(node, t.Return) else "allocated once and kept"
+            yield Claim(f"{scope.qualified_name} {name} layout", value, places, kept)
 
 
 def _kept(source: PythonSource, function: t.FunctionDef | t.ClassDef) -> Iterator[tuple[t.Node, str, t.Call]]:
@@ -236,8 +241,8 @@ def _is_capacity(source: PythonSource, node: t.Assign) -> bool:
     """`num_blocks = (memory * share - used) // bytes_per_block`."""
     counts = {"blocks", "pages", "slots", "tokens"} & set(words(last_name(node.targets[0])))
     shares = [n for n in t.walk(node.value) if isinstance(n, t.BinOp) and n.op in ("//", "/")]
-    spoken = {"memory", "mem", "bytes", "free", "available"}
-    return bool(counts) and any(spoken & set(words(source.quote(share.left))) for share in shares)
+    told = [set(words(source.quote(share.left))) for share in shares]
+    return bool(counts) and any({"memory", "mem", "bytes", "available"} & said and not WANTED & said for said in told)
 
 
 def _factors(node: t.Expr) -> list[t.Expr]:

@@ -12,7 +12,18 @@ from dataclasses import dataclass
 
 from kernelscope.results import Location
 from kernelscope.serving.claims import PythonSource
-from kernelscope.serving.guards import Guard, all_guards_text, calls, guards_text, held_names, inside, own, statements
+from kernelscope.serving.guards import (
+    Guard,
+    all_guards_text,
+    calls,
+    guards_text,
+    held_names,
+    inside,
+    last_name,
+    own,
+    statements,
+)
+from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Scope
 
@@ -88,13 +99,23 @@ def channels(source: PythonSource) -> Iterator[Channel]:
                 condition = " and ".join(guards_text(source, guards))
                 kinds = [a.attr for a in call.args if isinstance(a, t.Attribute) and a.attr in SOCKETS]
                 if kinds:
-                    given = next((source.quote(a) for a in call.args if not _is_socket(a)), "")
-                    address = given or _bound_to(source, scope, held, guards)
+                    address = _address(source, call) or _bound_to(source, scope, held, guards)
                     yield Channel("ZeroMQ", kinds[0], address, scope.qualified_name, source.at(call), held, condition)
                 elif last in QUEUES and _is_concurrent(source, name):
                     address = next((source.quote(k.value) for k in call.keywords if k.arg == "name"), "")
                     where = scope.qualified_name
                     yield Channel(QUEUES[last], "", address, where, source.at(call), _last(held), condition)
+
+
+def _address(source: PythonSource, call: t.Call) -> str:
+    """The address that a socket is opened with: what follows its kind, or precedes it and is no context of sockets."""
+    place = next(i for i, a in enumerate(call.args) if _is_socket(a))
+    given = [*call.args[place + 1 :], *call.args[:place]]
+    return next((source.quote(a) for a in given if not _is_socket(a) and not _is_context(a)), "")
+
+
+def _is_context(node: t.Expr) -> bool:
+    return bool({"context", "ctx"} & set(words(last_name(node))))
 
 
 def _held(statement: t.Stmt) -> str:
@@ -230,12 +251,15 @@ def _ends(channel: Channel, uses: list[Use]) -> tuple[str, ...]:
 
 
 def _partner(sender: Channel, opened: list[Channel]) -> Channel | None:
-    """The end that receives from a socket: the opposite kind at the same address."""
+    """The end that receives from a socket: the opposite kind at the same address; a local name is one in its file."""
     wanted = PARTNERS.get(sender.pattern)
     key = _key(sender.address)
     if wanted is None or not key:
         return None
-    return next((c for c in opened if c.pattern == wanted and c is not sender and _key(c.address) == key), None)
+    opposite = (c for c in opened if c.pattern == wanted and c is not sender and _key(c.address) == key)
+    is_local = sender.address.isidentifier() and not sender.address.isupper()
+    near = (c for c in opposite if not is_local or c.location.path == sender.location.path)
+    return next(near, None)
 
 
 def _key(address: str) -> str:

@@ -24,6 +24,9 @@ REQUESTS = {"waiting", "pending", "running", "ready", "active", "swapped", "pref
             "job", "jobs", "req", "reqs", "request", "requests", "seq", "seqs", "sequence", "sequences",
             "preempted"}  # fmt: skip
 """Words of what waits for its turn; a weak hint beside elements that move from queue to queue."""
+OVER = {"finished", "completed", "done", "free", "freed", "frees", "ack", "notif", "notifs", "event", "events", "dump",
+        "log", "failed", "results", "history"}  # fmt: skip
+"""Words of what is over: its order serves nobody."""
 WAITS = {"waiting", "pending", "running", "ready", "swapped", "queue"}
 """Those of them that say so wherever they stand."""
 ITSELF = "self"
@@ -107,10 +110,10 @@ class _Held:
 
 def _holds_requests(queue: Queue, others: Iterable[Queue]) -> bool:
     """Whether what is taken from the queue is put into another one in the same method, or names speak of requests."""
-    if REQUESTS & {
-        *words(queue.owner if queue.name == ITSELF else queue.name),
-        *(w for use in queue.uses for w in words(use.element)),
-    }:
+    named = words(queue.owner if queue.name == ITSELF else queue.name)
+    if OVER & set(named):
+        return False
+    if REQUESTS & {*named, *(w for use in queue.uses for w in words(use.element))}:
         return True
     taken = {(use.method, use.given) for use in queue.of(TAKE_FRONT, TAKE_BACK) if use.given}
     return any(
@@ -359,7 +362,7 @@ def free_list_claims(queue: Queue) -> Iterator[Claim]:
         queue.shown, order, evidence,
         f"free list of {queue.owner}: allocated in {_listed(takers)}, returned in {_listed(givers)}",
     )  # fmt: skip
-    if "slots" in words(queue.name):
+    if "slots" in words(queue.name) and "Queue" in queue.made:
         value = (
             f"continuous batching by slots: a request takes one in {_listed(takers)}; it is put back in "
             f"{_listed(givers)}, so the next request joins while the rest of the batch goes on; made by {queue.made}"
@@ -382,7 +385,8 @@ def service_claims(queue: Queue) -> Iterator[Claim]:
             continue
         value = f"served in the order of {use.element}: {queue.name} is sorted by it"
         yield Claim(f"{where} policy", value, (use.location,), f"in {use.method}")
-    if front and put and not queue.of(SORTED):
+    serves = {use.method for use in front} | {use.method for use in put}
+    if front and put and len(serves) > 1 and not queue.of(SORTED):
         evidence = (front[0].location, put[0].location)
         policy = "FCFS (first come, first served): elements are put at the back and taken from the front"
         takers, givers = ([*dict.fromkeys(use.method for use in uses)][:3] for uses in (front, put))

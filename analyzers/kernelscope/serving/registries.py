@@ -5,6 +5,7 @@ A registry is what stores a function or class under a key that is looked up late
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -127,6 +128,10 @@ def _is_implementation(value: t.Expr) -> bool:
             return False
 
 
+BUILT_IN = frozenset(name for name, value in vars(builtins).items() if callable(value) and name.islower())
+"""What Python itself brings: a branch that counts or converts makes nothing."""
+
+
 def _factories(source: PythonSource) -> Iterator[Registry]:
     """Chains of `if x == "a": return A(...)` on one subject."""
     for scope in source.module.functions():
@@ -161,6 +166,8 @@ def _made(source: PythonSource, body: list[t.Stmt]) -> str | None:
         match statement:
             case t.Return(value=t.Call(func=func)) | t.Assign(value=t.Call(func=func)):
                 name = t.dotted(func)
+                if name in BUILT_IN:
+                    return None
                 if name is not None and (name.rpartition(".")[2][:1].isupper() or "." not in name):
                     return name
             case t.Return(value=(t.Name() | t.Attribute()) as value):
