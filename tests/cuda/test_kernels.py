@@ -138,8 +138,8 @@ def test_what_variables_hold_is_read_once_for_all_launches(tmp_path: Path, monke
     path = tmp_path / "many.cu"
     many = "k<<<1, 1>>>(); " * 300
     path.write_text(f"void f() {{ auto k = &first<4>; {many} k = other; {many} }}\nvoid g() {{ {many} }}\n")
-    given = _Counted(resolve_name("kernelscope.kernels.cuda.launches:_GIVEN"))
-    monkeypatch.setattr("kernelscope.kernels.cuda.launches._GIVEN", given)
+    given = _Counted(resolve_name("kernelscope.kernels.cuda.launched_kernels._GIVEN"))
+    monkeypatch.setattr("kernelscope.kernels.cuda.launched_kernels._GIVEN", given)
     found = [(launch.kernel, launch.templates) for launch in Analysis([tmp_path]).cuda.launches_in(str(path))]
     assert given.searches == 1
     assert found == [("first", ("4",))] * 300 + [("first", ("4",)), ("other", ())] * 300 + [("k", ())] * 300

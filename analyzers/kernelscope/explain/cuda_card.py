@@ -17,7 +17,7 @@ from kernelscope.kernels.cuda.build_logs import Compiled
 from kernelscope.kernels.cuda.constants import Constants
 from kernelscope.kernels.cuda.intrinsics import Kind
 from kernelscope.kernels.cuda.kernels import KernelFacts
-from kernelscope.kernels.cuda.launches import Launch
+from kernelscope.kernels.cuda.launch import Launch
 from kernelscope.kernels.cuda.operations import Operation, functions_text, kind_of_object
 from kernelscope.kernels.cuda.resources import cluster_dims, loop_kind, vector_width
 from kernelscope.kernels.cuda.shared_memory import SharedArray, SharedMemory

@@ -12,7 +12,7 @@ from kernelscope.explain.cuda_threads import variable_hover
 from kernelscope.explain.tensor_hover import identifier_at
 from kernelscope.kernels.cuda.host_values import Extent
 from kernelscope.kernels.cuda.kernels import Kernels
-from kernelscope.kernels.cuda.launches import Launch
+from kernelscope.kernels.cuda.launch import Launch
 from kernelscope.kernels.hardware import GPUS
 from kernelscope.results import Hover, InlayHint, LeftOut, Link, Span
 

@@ -19,7 +19,7 @@ from kernelscope.explain.cuda_tiles import tile_picture
 from kernelscope.explain.document import Block, Document, Heading, Line, Paragraph, Picture, Region, Table
 from kernelscope.kernels.cuda import types
 from kernelscope.kernels.cuda.kernels import KernelFacts, Kernels
-from kernelscope.kernels.cuda.launches import Launch
+from kernelscope.kernels.cuda.launch import Launch
 from kernelscope.kernels.cuda.warp.kernel_warp import kernel_warp
 from kernelscope.kernels.hardware import GPUS, generation
 from kernelscope.results import Location, Target, UserError, ViewOptions

@@ -11,3 +11,25 @@ template <typename T, int N> __global__ void sums_of_pieces(const T *in, float *
 template <typename T> void pieces(const T *in, float *out) {
   WITH_WIDTH(64 / sizeof(T), sums_of_pieces<T, width><<<1, 128>>>(in, out))
 }
+
+// A kernel that a function picks, and a macro for a compiler that is not nvcc.
+#ifdef OTHER_COMPILER
+#define __shfl_xor_sync(mask, value, lanes) __shfl_xor(value, lanes)
+#endif
+
+template <int Rows> __global__ void row_sums(const float *in, float *out) {
+  float sum = in[blockIdx.x * 32 + threadIdx.x];
+  for (int lanes = 16; lanes > 0; lanes /= 2) sum += __shfl_xor_sync(~0u, sum, lanes);
+  if (threadIdx.x < Rows) out[blockIdx.x * Rows + threadIdx.x] = sum;
+}
+typedef void (*row_kernel)(const float *, float *);
+
+row_kernel picked(int rows) {
+  if (rows == 1) return row_sums<1>;
+  if (rows == 2) return &row_sums<2>;
+  return nullptr;
+}
+void sums(const float *in, float *out, int n) {
+  row_kernel kernel = picked(n);
+  kernel<<<n, 32>>>(in, out);
+}

@@ -15,7 +15,7 @@ from kernelscope.dims import dim, product
 from kernelscope.kernels.cuda.constants import Constants
 from kernelscope.kernels.cuda.intrinsics import EFFECTS, Kind
 from kernelscope.kernels.cuda.kernels import KernelFacts, Kernels
-from kernelscope.kernels.cuda.launches import Launch
+from kernelscope.kernels.cuda.launch import Launch
 from kernelscope.kernels.hardware import Generation
 from kernelscope.problems import Problem
 from kernelscope.results import Evidence, Span

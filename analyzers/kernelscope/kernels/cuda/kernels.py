@@ -15,7 +15,8 @@ from pathlib import Path
 from kernelscope.dims import Dim
 from kernelscope.kernels.cuda.build_logs import Compiled, compiled
 from kernelscope.kernels.cuda.constants import Constants
-from kernelscope.kernels.cuda.launches import Launch, launches
+from kernelscope.kernels.cuda.launch import Launch
+from kernelscope.kernels.cuda.launches import launches
 from kernelscope.kernels.cuda.operations import Behaviour, behaviour
 from kernelscope.kernels.cuda.shared_memory import SharedMemory, shared_memory
 from kernelscope.kernels.cuda.units import Unit, Units

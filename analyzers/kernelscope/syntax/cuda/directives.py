@@ -195,7 +195,7 @@ class _Reader:
         if self.reading:
             self.found.macros.setdefault(name, []).append(macro)
             self.undefined.discard(name)
-        else:
+        elif not name.startswith(b"__"):  # else a stand-in for what nvcc has
             self.unread.setdefault(name, []).append(macro)
 
     # -- conditions -----------------------------------------------------------------------------------------

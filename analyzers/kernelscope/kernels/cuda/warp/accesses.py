@@ -10,10 +10,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from math import gcd, lcm
 
-from kernelscope.dims import Dim, TooLarge, dim, render
+from kernelscope.dims import Dim, TooLarge, dim
 from kernelscope.kernels.cuda.warp.banks import Conflict, conflict
 from kernelscope.kernels.cuda.warp.kernel_run import Run, Shape
-from kernelscope.kernels.cuda.warp.lanes import UNIT, Lanes, NeedsCases, Numbers, Scattered, Spread, Undecided
+from kernelscope.kernels.cuda.warp.lanes import (
+    UNIT,
+    Lanes,
+    NeedsCases,
+    Numbers,
+    Scattered,
+    Spread,
+    Undecided,
+    requirement,
+)
 from kernelscope.kernels.cuda.warp.machine import OFFSET_OF, SIZE_OF, Access
 from kernelscope.kernels.cuda.warp.sectors import AXES, SECTOR, WARP, Class, Traffic, moved, threads, traffic
 
@@ -298,8 +307,8 @@ class _Judge:
                 continue
             sizes = tuple((a, e) for a, e in monomial if not isinstance(a, str) or self._is_size(a))
             if sizes:
-                number = render(Dim(((sizes, 1),)))
-                needs[number] = lcm(SECTOR // factor, needs.get(number, 1))
+                number, divisor = requirement(sizes, SECTOR // factor, self._is_size)
+                needs[number] = lcm(divisor, needs.get(number, 1))
             else:
                 symbol = self.run.symbols.known.get(str(monomial[0][0])) if len(monomial) == 1 else None
                 step = gcd(step, factor * gcd(*symbol.values) if symbol is not None and symbol.values else factor)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from kernelscope.kernels.cuda.kernels import KernelFacts
-from kernelscope.kernels.cuda.launches import Launch
+from kernelscope.kernels.cuda.launch import Launch
 from kernelscope.kernels.cuda.units import Unit
 from kernelscope.kernels.cuda.warp.accesses import Verdict, verdicts
 from kernelscope.kernels.cuda.warp.definitions import Definitions, parsed_expression

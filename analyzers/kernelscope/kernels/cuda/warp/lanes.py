@@ -237,7 +237,7 @@ class Lanes:
             raise NeedsCases(names[0], needed)
         if len(names) < len(monomial) and not _divides(Dim(((monomial, 1),)), needed):
             raise Undecided(f"whether `{render(Dim(((monomial, 1),)))}` is a multiple of {needed}")
-        self._assume(render(Dim(((monomial, 1),))), needed)
+        self._assume(*requirement(monomial, needed, self.is_size))
         return needed
 
     def _assume(self, number: str, divisor: int) -> None:
@@ -299,6 +299,17 @@ class Lanes:
                     self._assume_multiple(monomial, numbers, power)
                 _add(high, {monomial: numbers})
         return _add(high, {UNIT: self._by_lane(op, plain)})
+
+
+def requirement(monomial: Monomial, needed: int, is_size: Callable[[str], bool]) -> tuple[str, int]:
+    """What has to be a multiple of what for a product to be one of `needed`: its sizes, if there are any."""
+    sizes = tuple((a, e) for a, e in monomial if isinstance(a, str) and is_size(a))
+    if not sizes and len(monomial) == 1 and isinstance(quotient := monomial[0][0], Opaque) and quotient.op == "//":
+        number, divisor = quotient.args
+        if divisor.const is not None and len(number.terms) == 1:
+            (inner, factor), whole = number.terms[0], needed * divisor.const
+            return requirement(inner, whole // gcd(whole, factor), is_size)
+    return render(Dim(((sizes or monomial, 1),))), needed
 
 
 def _divides(d: Dim, by: int) -> bool:

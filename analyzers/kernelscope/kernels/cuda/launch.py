@@ -1,0 +1,112 @@
+"""A launch of a kernel: grid, block and shared memory as values, and the template arguments it gives.
+
+Expressions are kept as written; what they come to is found by following host variables, `dim3`s and helper functions,
+with parameters of the host function as names.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+
+from kernelscope.dims import Dim
+from kernelscope.kernels.cuda.host_values import HostValues
+from kernelscope.kernels.cuda.units import Unit
+from kernelscope.results import Span
+from kernelscope.syntax.cuda.expressions import split_arguments, template_end
+from kernelscope.syntax.cuda.functions import Function
+
+MAX_CONFIGURATION = 4_000
+MAX_WAYS = 16
+
+
+@dataclass(frozen=True)
+class Launch:
+    """One launch. Texts are as written (or as the macro that wrote them says); `offset` is in the prepared text."""
+
+    unit: Unit
+    function: Function | None
+    """The host function around it."""
+    callee: str
+    """The kernel as the launch names it, or the variable that holds it."""
+    kernel: str
+    """The kernel's name, its namespaces left away."""
+    templates: tuple[str, ...]
+    configuration: tuple[str, ...]
+    """Grid, block, shared bytes and stream."""
+    arguments: tuple[str, ...]
+    offset: int
+    span: Span
+    """In the file."""
+    mechanism: str
+    """`<<<>>>` or the function's name."""
+
+    @cached_property
+    def line(self) -> int:
+        return self.unit.source.source.line_of(self.span.start)
+
+    @cached_property
+    def _host(self) -> HostValues:
+        return HostValues(self.unit, self.function)
+
+    def _part(self, index: int) -> str:
+        return self.configuration[index] if index < len(self.configuration) else ""
+
+    @cached_property
+    def grid(self) -> tuple[Dim | None, Dim | None, Dim | None]:
+        """Blocks in x, y and z; None where the expression cannot be followed."""
+        return self._host.extent(self._part(0), self.offset)
+
+    @cached_property
+    def block(self) -> tuple[Dim | None, Dim | None, Dim | None]:
+        """Threads in x, y and z."""
+        return self._host.extent(self._part(1), self.offset)
+
+    @cached_property
+    def shared(self) -> Dim | None:
+        """Dynamic shared memory in bytes."""
+        text = self._part(2)
+        return self._host.value(text or "0", self.offset)
+
+    def template_values(self, kernel: Function) -> tuple[dict[str, str], ...]:
+        """The kernel's template parameters with their arguments, for each way the launch is reached.
+
+        A host function that is a template itself is followed to the places that say its arguments.
+        """
+        found: list[dict[str, str]] = []
+        for given in self._host_templates:
+            host = self._host
+            bound = {p.name: p.default for p in kernel.templates if p.default}
+            for parameter, text in zip(kernel.templates, self.templates, strict=False):
+                value = host.value(text, self.offset) if parameter.type else None
+                if value is not None and value.const is None:
+                    value = value.subs({name: int(number) for name, number in given.items() if number.isdigit()})
+                known = str(value.const) if value is not None and value.const is not None else text
+                bound[parameter.name] = given.get(known, known)
+            if bound not in found:
+                found.append(bound)
+        return tuple(found)
+
+    @cached_property
+    def _host_templates(self) -> tuple[dict[str, str], ...]:
+        """What the template parameters of the host function are given where it is called."""
+        function = self.function
+        if function is None or not function.templates or not self.templates:
+            return ({},)
+        found: list[dict[str, str]] = []
+        names = [parameter.name for parameter in function.templates]
+        data = self.unit.source.expanded
+        for match in re.finditer(re.escape(function.name.encode()) + rb"\s*(?=<)", data):
+            written = data[match.end() : match.end() + MAX_CONFIGURATION].decode("latin-1")
+            end = template_end(written, 0)
+            if end is None or len(found) >= MAX_WAYS or data[match.start() - 1 : match.start()].isalnum():
+                continue
+            host = HostValues(self.unit, self.unit.function_at(match.start()))
+            bound: dict[str, str] = {}
+            for name, text in zip(names, split_arguments(written[1 : end - 1]), strict=False):
+                value = host.constants.evaluate(text, match.start())
+                bound[name] = str(value.const) if value is not None and value.const is not None else text
+            if bound not in found:
+                found.append(bound)
+        return tuple(found) or ({},)
