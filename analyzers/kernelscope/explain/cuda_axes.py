@@ -6,7 +6,7 @@ of more than two axes, has none.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
@@ -17,6 +17,7 @@ from kernelscope.kernels.cuda.warp.accesses import Verdict
 from kernelscope.kernels.cuda.warp.kernel_run import Run
 from kernelscope.kernels.cuda.warp.kernel_warp import KernelWarp
 from kernelscope.kernels.cuda.warp.lanes import UNIT, Lanes, NeedsCases, Numbers, Undecided
+from kernelscope.kernels.cuda.warp.sectors import AXES
 
 
 @dataclass
@@ -26,6 +27,8 @@ class AccessAxis:
     run: Run
     block: Lanes | None
     """All threads of a block whose size is known."""
+    reached: Numbers = ()
+    """Which threads of that block make the access; empty where the block has no size."""
     width: int = 1
     """Elements that one thread takes at once."""
     threads: list[tuple[Atom, Dim]] = field(default_factory=list[tuple[Atom, Dim]])
@@ -79,8 +82,9 @@ class AccessAxis:
         """The elements from the first to the last; None where some between are left out, or may be."""
         own, starts = self.own, self.starts
         if own is not None and starts is not None:
-            taken = {start + at for start in set(starts) for at in own}
-            return dim(len(taken)) if len(taken) == max(taken) - min(taken) + 1 else None
+            firsts = {start for start, makes in zip(starts, self.reached, strict=True) if makes}
+            taken = {start + at for start in firsts for at in own}
+            return dim(len(taken)) if taken and len(taken) == max(taken) - min(taken) + 1 else None
         return self._symbolic(len(own)) if own is not None and len(own) == max(own) + 1 else None
 
     def _symbolic(self, own: int) -> Dim | None:
@@ -121,6 +125,9 @@ def _axes(run: Run, block: Lanes | None, verdict: Verdict, width: int) -> tuple[
     size = run.setting.constants()
     bytes_each = getattr(verdict.access.memory.element, "size", None) or width
     found: dict[Monomial, AccessAxis] = {}
+    reached = _reaching(run, block, verdict.access.conditions)
+    if reached is None:
+        return None
     if any(name.startswith("gridDim.") for name in verdict.access.offset.names()):
         return None  # a row as long as the grid is no length by name
     for monomial, factor in verdict.access.offset.terms:
@@ -132,12 +139,12 @@ def _axes(run: Run, block: Lanes | None, verdict: Verdict, width: int) -> tuple[
             continue
         rest = tuple(part for part in monomial if part not in movers and part not in lengths)
         step = Dim(((rest, factor),)).subs(size).exact_div(dim(bytes_each))
-        if step is None or not found.setdefault(lengths, AccessAxis(run, block)).add(movers[0][0], step):
+        if step is None or not found.setdefault(lengths, AccessAxis(run, block, reached)).add(movers[0][0], step):
             return None
     rows = [lengths for lengths in found if lengths]
     if len(rows) > 1 or not found:
         return None
-    columns = found.get((), AccessAxis(run, block))
+    columns = found.get((), AccessAxis(run, block, reached))
     columns.width = max(1, width // bytes_each)
     return columns, found[rows[0]] if rows else None
 
@@ -150,6 +157,32 @@ def _block(run: Run) -> Lanes | None:
     places = [(i, j, k) for k in range(z or 1) for j in range(y or 1) for i in range(x)]
     indices = zip(*places, strict=True)
     return Lanes({f"threadIdx.{axis}": numbers for axis, numbers in zip("xyz", indices, strict=True)})
+
+
+def _reaching(run: Run, block: Lanes | None, conditions: Sequence[Dim]) -> Numbers | None:
+    """Which threads of a block make an access, in the middle of the data; None where that is not told."""
+    reached = (1,) * block.count if block is not None else ()
+    constants = run.setting.constants()
+    for condition in conditions:
+        names = condition.names()
+        if not any(name in AXES for name in names):
+            continue
+        known = {name: symbol for name in names if (symbol := run.symbols.known.get(name)) is not None}
+        if any(symbol.rounds for symbol in known.values()):
+            return None  # other threads in other rounds
+        guard = condition.subs({**constants, **{name: 0 for name, symbol in known.items() if symbol.counter}})
+        if block is None:
+            if set(guard.names()) <= set(AXES):
+                return None
+            continue
+        try:
+            spread = block.spread(guard)
+        except (Undecided, NeedsCases, ArithmeticError):
+            continue
+        if all(not monomial for monomial in spread):
+            passes = spread.get(UNIT, (0,) * block.count)
+            reached = tuple(a and b for a, b in zip(reached, passes, strict=True))
+    return reached
 
 
 def _values(run: Run, lanes: Lanes, atom: Atom) -> Numbers | None:

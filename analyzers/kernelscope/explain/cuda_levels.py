@@ -88,6 +88,8 @@ def level_blocks(warp: KernelWarp, accesses: Sequence[AccessAxes], width: int) -
 
 
 def _tile(columns: AccessAxis, rows: AccessAxis | None) -> _Tile | None:
+    if not all(columns.reached):
+        return None  # threads that do nothing leave holes in a tile
     across, down = _side(columns), _side(rows) if rows is not None else None
     return _Tile(across, down) if across is not None and (down is not None or rows is None) else None
 

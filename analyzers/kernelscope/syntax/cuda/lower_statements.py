@@ -224,7 +224,7 @@ def _typedef(raw: Raw, depth: int) -> Iterator[t.Stmt]:
                 assert isinstance(struct, t.Struct)
                 struct.name = text_of(name)
                 yield struct
-        elif name is not None:
+        elif name is not None and text_of(name).isidentifier():  # else of a function, which is no type of a value
             yield t.Using(text_of(name), type_of, span_of(raw))
 
 
