@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from functools import cached_property
+from collections.abc import Callable, Iterator, Set
 
-from kernelscope.interp.order import ENTRIES, built_classes, callers_first
+from kernelscope.interp.order import ENTRIES, FileOrder
 from kernelscope.syntax.python import tree as t
-from kernelscope.syntax.python.lower import Module, Scope
+from kernelscope.syntax.python.lower import Scope
 from kernelscope.workspace.modules import Definition
 from kernelscope.workspace.nearby import Nearby
 from kernelscope.workspace.workspace import Workspace
@@ -27,7 +26,7 @@ class Elsewhere:
         self,
         workspace: Workspace,
         path: str,
-        module: Module,
+        built: Set[str],
         steps: Callable[[], int],
         nearby: Callable[[str], Nearby],
     ) -> None:
@@ -35,20 +34,21 @@ class Elsewhere:
         self.nearby = nearby
         self.steps = steps
         self.path = path
-        self.module = module
+        self.built = built
+        """The classes of which something in this file makes objects."""
         self.visited: set[str] = set()
         self.asked: set[t.Stmt] = set()
         self.taken = 0
 
-    @cached_property
-    def built(self) -> set[str]:
-        """The classes of which something in this file makes objects."""
-        return built_classes(self.module)
+    def may_tell(self, scope: Scope) -> bool:
+        """Whether other files may call a function, or an object of its class, and were not asked yet."""
+        definition = self._definition(scope)
+        return definition is not None and definition.node not in self.asked and self.taken <= STEPS
 
     def callers(self, scope: Scope) -> Iterator[tuple[str, Scope]]:
         """Functions to run so that the calls of a function, or of an object of its class, are seen."""
         definition = self._definition(scope)
-        if definition is None or definition.node in self.asked or self.taken > STEPS:
+        if definition is None or not self.may_tell(scope):
             return
         self.asked.add(definition.node)
         sites = self.workspace.usages.calls_in(self.nearby(self.path).calling(definition.name), definition, MAX_SITES)
@@ -60,11 +60,11 @@ class Elsewhere:
             module = self.workspace.modules.module(other)
             if module is None:
                 continue
-            inside = built_classes(module)
-            for found in callers_first(module):
+            order = FileOrder(module)
+            for found in order.callers_first():
                 if self.taken > STEPS:
                     return
-                if found.owner is not None and found.node.name in ENTRIES and found.owner.name not in inside:
+                if found.owner is not None and found.node.name in ENTRIES and found.owner.name not in order.built:
                     before = self.steps()
                     yield other, found
                     self.taken += self.steps() - before

@@ -46,6 +46,8 @@ class Returns:
         """What is known of sizes wherever the function returns."""
         self.join = Join(run.symbols, scope)
         self.name = scope.function.definition.name if scope.function is not None else "result"
+        self.begun: set[Span] | None = None
+        """The statements that were begun, if anybody asks."""
 
     def add(self, value: Value, facts: Facts) -> None:
         self.join.facts = (facts if self.facts is None else self.facts, facts)
@@ -63,6 +65,8 @@ def execute(run: Interpreter, scope: Scope, body: list[t.Stmt], returns: Returns
     """Run a block; True when every way through it returns, raises, breaks or continues."""
     for index, statement in enumerate(body):
         run.step()
+        if returns.begun is not None:
+            returns.begun.add(statement.span)
         if isinstance(statement, t.If):
             ended, is_done = _branch(run, scope, statement, returns, body[index + 1 :])
             if ended or is_done:

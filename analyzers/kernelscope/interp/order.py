@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
+from functools import cached_property
 
 from kernelscope.interp.calls import LIBRARIES
 from kernelscope.interp.uses import Uses
@@ -14,43 +15,76 @@ ENTRIES = ("forward", "__call__", "call")
 """Methods by which an object is called."""
 
 
-def callers_first(module: Module) -> list[Scope]:
-    """Functions and methods of the file's top level in an order in which most are called by earlier ones only."""
-    functions = [s for s in module.functions() if len(s.path) <= 2]
-    classes = _named_in_classes(module)
-    mentioned = _built(classes)
-    known = _Named(functions)
-    uses: dict[int, list[Scope]] = {}
-    for scope in functions:
-        give_way()
-        uses[id(scope.node)] = _called(scope, known, classes)
-    state: dict[int, bool] = {}
-    order: list[Scope] = []
+class FileOrder:
+    """The functions and methods of a file's top level and what they name; each body is read once for all of that."""
 
-    def visit(scope: Scope) -> None:
-        stack: list[tuple[Scope, int]] = [(scope, 0)]
-        state[id(scope.node)] = False
-        while stack:
-            current, index = stack.pop()
-            found = uses[id(current.node)]
-            while index < len(found) and id(found[index].node) in state:
-                index += 1
-            if index == len(found):
-                order.append(current)
-                continue
-            stack.append((current, index + 1))
-            state[id(found[index].node)] = False
-            stack.append((found[index], 0))
+    def __init__(self, module: Module) -> None:
+        self.functions = [scope for scope in module.functions() if len(scope.path) <= 2]
+        self._bodies: dict[t.Stmt, _Body] = {}
+        for scope in self.functions:
+            give_way()
+            self._bodies[scope.node] = _Body(scope)
+        self._classes = {cls.node: self._named_in(cls.node) for cls in module.classes()}
+        self.built = {name for cls, names in self._classes.items() for name in names if name != cls.name}
+        """Names of classes that some other class of the file mentions in its body."""
 
-    def rank(scope: Scope) -> tuple[int, int]:
-        top = scope.owner is not None and scope.owner.name not in mentioned and scope.node.name in ENTRIES
-        return (1 if top else 0, scope.node.span.start)
+    def _named_in(self, node: t.Stmt) -> set[str]:
+        """The names in the body of a class."""
+        assert isinstance(node, t.ClassDef)
+        names: set[str] = set()
+        for statement in node.body:
+            if (body := self._bodies.get(statement)) is not None:
+                names |= body.names_with_signature
+            else:
+                names |= _names(statement)
+        return names
 
-    # A depth-first search lists what is called first; the models come last and end up first.
-    for scope in sorted(functions, key=rank):
-        if id(scope.node) not in state:
-            visit(scope)
-    return order[::-1]
+    def computes(self, scope: Scope) -> bool:
+        """Whether a function may work on tensors itself, and does not only build models or read settings."""
+        return self._bodies[scope.node].computes
+
+    def callers_first(self) -> list[Scope]:
+        """The functions in an order in which most are called by earlier ones only."""
+        known = _Named(self.functions)
+        called = {scope.node: self._called(scope, known) for scope in self.functions}
+        state: dict[int, bool] = {}
+        order: list[Scope] = []
+
+        def visit(scope: Scope) -> None:
+            stack: list[tuple[Scope, int]] = [(scope, 0)]
+            state[id(scope.node)] = False
+            while stack:
+                current, index = stack.pop()
+                found = called[current.node]
+                while index < len(found) and id(found[index].node) in state:
+                    index += 1
+                if index == len(found):
+                    order.append(current)
+                    continue
+                stack.append((current, index + 1))
+                state[id(found[index].node)] = False
+                stack.append((found[index], 0))
+
+        def rank(scope: Scope) -> tuple[int, int]:
+            top = scope.owner is not None and scope.owner.name not in self.built and scope.node.name in ENTRIES
+            return (1 if top else 0, scope.node.span.start)
+
+        # A depth-first search lists what is called first; the models come last and end up first.
+        for scope in sorted(self.functions, key=rank):
+            if id(scope.node) not in state:
+                visit(scope)
+        return order[::-1]
+
+    def _called(self, scope: Scope, known: _Named) -> list[Scope]:
+        """Functions that one may call: named in it or in its class, and methods of its own class."""
+        body, owner = self._bodies[scope.node], scope.owner
+        of_class = self._classes[owner] | {t.dotted(b) or "" for b in owner.bases} if owner is not None else set[str]()
+        built = body.names | of_class if body.computes and scope.node.name != "__init__" else set[str]()
+        places = {place for name in body.names for place in known.plain.get(name, ())}
+        own = known.methods.get(owner, []) if owner is not None else []
+        places |= {place for name in built for place in known.of_classes.get(name, ())} - set(own)
+        places |= {place for place in own if known.functions[place].node.name in body.attributes}
+        return [other for place in sorted(places) if (other := known.functions[place]).node is not scope.node]
 
 
 def as_called(order: list[Scope], calls: Collection[tuple[t.Stmt, t.Stmt]]) -> Iterator[Scope]:
@@ -65,11 +99,6 @@ def as_called(order: list[Scope], calls: Collection[tuple[t.Stmt, t.Stmt]]) -> I
         yield found
 
 
-def computes(scope: Scope) -> bool:
-    """Whether a function may work on tensors itself, and does not only build models or read settings."""
-    return scope.owner is not None or works_on_tensors(scope)
-
-
 def works_on_tensors(scope: Scope) -> bool:
     """Whether the body of a function says that it works on tensors."""
     assert isinstance(scope.node, t.FunctionDef)
@@ -77,26 +106,39 @@ def works_on_tensors(scope: Scope) -> bool:
         return False
     if scope.owner is not None and scope.node.name in ENTRIES:
         return True
-    used = _names(scope.node.body)
-    return bool(used & LIBRARIES) or bool(Uses(scope.node).tensors)
+    return bool(_names(*scope.node.body) & LIBRARIES) or bool(Uses(scope.node).tensors)
 
 
-def built_classes(module: Module) -> set[str]:
-    """Names of classes that some other class of the file mentions in its body."""
-    return _built(_named_in_classes(module))
+class _Body:
+    """What the body of one function names."""
 
+    def __init__(self, scope: Scope) -> None:
+        self.scope = scope
+        self.names: set[str] = set()
+        self.attributes: set[str] = set()
+        assert isinstance(scope.node, t.FunctionDef)
+        for node in t.walk(*scope.node.body):
+            if isinstance(node, t.Name):
+                self.names.add(node.id)
+            elif isinstance(node, t.Attribute):
+                self.attributes.add(node.attr)
 
-def _built(classes: Mapping[t.Stmt, set[str]]) -> set[str]:
-    found: set[str] = set()
-    for cls, names in classes.items():
-        assert isinstance(cls, t.ClassDef)
-        found |= names - {cls.name}
-    return found
+    @property
+    def names_with_signature(self) -> set[str]:
+        """The names in decorators, defaults and annotations as well."""
+        node = self.scope.node
+        assert isinstance(node, t.FunctionDef)
+        returns = [] if node.returns is None else [node.returns]
+        return self.names | _names(*node.decorator_list, *node.args, *returns)
 
-
-def _named_in_classes(module: Module) -> dict[t.Stmt, set[str]]:
-    """The names in the body of each class of the file."""
-    return {cls.node: _names(cls.node.body) for cls in module.classes()}
+    @cached_property
+    def computes(self) -> bool:
+        """Whether the function may work on tensors itself, and does not only build models or read settings."""
+        scope = self.scope
+        if scope.owner is not None:
+            return True
+        assert isinstance(scope.node, t.FunctionDef)
+        return bool(self.names & LIBRARIES) or bool(Uses(scope.node).tensors)
 
 
 class _Named:
@@ -115,20 +157,5 @@ class _Named:
                 self.of_classes.setdefault(scope.owner.name, []).append(place)
 
 
-def _called(scope: Scope, known: _Named, classes: Mapping[t.Stmt, set[str]]) -> list[Scope]:
-    """Functions that one may call: named in it or in its class, and methods of its own class."""
-    mentioned = _names(scope.node.body)
-    calls_objects = computes(scope)
-    attributes = {n.attr for n in t.walk(*scope.node.body) if isinstance(n, t.Attribute)}
-    owner = scope.owner
-    of_class = classes[owner] | {t.dotted(b) or "" for b in owner.bases} if owner is not None else set[str]()
-    built = mentioned | of_class if calls_objects and scope.node.name != "__init__" else set[str]()
-    places = {place for name in mentioned for place in known.plain.get(name, ())}
-    own = known.methods.get(owner, []) if owner is not None else []
-    places |= {place for name in built for place in known.of_classes.get(name, ())} - set(own)
-    places |= {place for place in own if known.functions[place].node.name in attributes}
-    return [other for place in sorted(places) if (other := known.functions[place]).node is not scope.node]
-
-
-def _names(body: list[t.Stmt]) -> set[str]:
-    return {n.id for n in t.walk(*body) if isinstance(n, t.Name)}
+def _names(*roots: t.Node) -> set[str]:
+    return {node.id for node in t.walk(*roots) if isinstance(node, t.Name)}

@@ -19,6 +19,7 @@ from kernelscope.interp.trials import Trial
 from kernelscope.interp.values import NOT_TOLD, Maybe, Scope, Value, present
 from kernelscope.ops import ShapeError
 from kernelscope.ops.arguments import WITHOUT_BATCH
+from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Shape, Size, Tensor
 
@@ -54,21 +55,12 @@ def settle_ranks(run: Interpreter, scope: Scope, node: t.FunctionDef, guessed: S
     for name in sorted(guessed):
         value = scope.names[name]
         is_tried = run.tried < most and present(value).rank == GUESSED
-        if is_tried and _runs(run, scope, node, name, value) is False:
+        if is_tried and _runs(run, scope, node, {name: value}) is False:
             unknown = Tensor(Shape.unknown(NOT_TOLD), present(value).dtype)
             scope.names[name] = Maybe(unknown, value.name) if isinstance(value, Maybe) else unknown
-    trials = _Trials(run, scope, node, min(most, run.tried + FUNCTION_STEPS))
     names = [p.name for p in node.args if _is_open(scope.names.get(p.name))][:MAX_PARAMETERS]
-    candidates = {name: _Candidates(dict.fromkeys(LIKELY, 0)) for name in names}
-    for steps in (FIRST_STEPS, TRIAL_STEPS):  # all a little before one is tried far: what is found helps the others
-        for name in list(candidates):
-            called = trials.called(name)
-            rank = trials.rank(name, called, candidates[name], steps)
-            if rank is not None:
-                del candidates[name]
-                scope.names[name] = _with_rank(scope.names[name], called, rank)
-                if MASK in name:
-                    run.symbols.ones.update(f"{called}_size{i}" for i in range(1, rank - 1))
+    if names:
+        _Trials(run, scope, node, min(most, run.tried + FUNCTION_STEPS)).settle(names)
     run.symbols.spoken = sizes_in(scope.names.values())
 
 
@@ -102,6 +94,24 @@ class _Trials:
     prefixes: list[str] = field(default_factory=list[str])
     """How the sizes begin that were tried."""
 
+    def settle(self, names: list[str]) -> None:
+        """Give the parameters their ranks."""
+        candidates = {name: _Candidates(dict.fromkeys(LIKELY, 0)) for name in names}
+        for steps in (FIRST_STEPS, TRIAL_STEPS):  # all a little before one is tried far: what is found helps the others
+            for name in list(candidates):
+                called = self.called(name)
+                rank = self.rank(name, called, candidates[name], steps)
+                if rank is not None:
+                    del candidates[name]
+                    self.scope.names[name] = _with_rank(self.scope.names[name], called, rank)
+                    if MASK in name:
+                        self.run.symbols.ones.update(f"{called}_size{i}" for i in range(1, rank - 1))
+
+    def _is_met(self, name: str, begun: Set[Span]) -> bool:
+        """Whether one of the statements that were begun has to do with a parameter."""
+        uses = [node.span.start for node in t.inside(self.node) if isinstance(node, t.Name) and node.id == name]
+        return any(span.start <= use < span.end for span in begun for use in uses)
+
     def called(self, name: str) -> str:
         """What the sizes of a parameter are called after: its name, but no name that others use."""
         taken = sizes_in(self.scope.names.values())
@@ -126,11 +136,15 @@ class _Trials:
             if candidates.left.get(rank, 0) > limit:
                 continue
             trial = Trial(tuple(self.prefixes), given, limit)
-            runs = _runs(run, self.scope, self.node, name, _with_rank(value, called, rank), trial, steps)
+            begun: set[Span] = set()
+            runs = _runs(run, self.scope, self.node, {name: _with_rank(value, called, rank)}, trial, steps, begun)
             if runs is None:
                 left[rank] = trial.surprises
                 if steps == TRIAL_STEPS:
                     break  # the body is too long to tell
+                if not self._is_met(name, begun):  # so far every other rank does the same
+                    left |= dict.fromkeys((*ranks, *MORE), trial.surprises)
+                    ranks = []
             elif runs:
                 surprises[rank] = trial.surprises
             if rank == max(LIKELY) and runs is not False and steps < TRIAL_STEPS:
@@ -148,14 +162,16 @@ def _runs(
     run: Interpreter,
     scope: Scope,
     node: t.FunctionDef,
-    name: str,
-    value: Value,
+    values: Mapping[str, Value],
     trial: Trial | None = None,
     steps: int = TRIAL_STEPS,
+    begun: set[Span] | None = None,
 ) -> bool | None:
-    """Whether a call with this rank meets no contradiction; None if that takes more steps."""
-    frame = Scope(scope.path, scope.function, dict(scope.names), scope.outer)
-    frame.names[name] = value
+    """Whether a call with these values meets no contradiction; None if that takes more steps.
+
+    `begun` gets the statements that were followed.
+    """
+    frame = Scope(scope.path, scope.function, {**scope.names, **values}, scope.outer)
     start = run.steps
     known, outer, mark, before = run.known, run.symbols.frame, run.changes.mark(), len(run.findings)
     batched = WITHOUT_BATCH.set(False)
@@ -168,6 +184,7 @@ def _runs(
     run.symbols.trial = trial
     try:
         returns = Returns(run, frame)
+        returns.begun = begun
         with run.budget(steps):
             return not (execute(run, frame, node.body, returns) and not returns.any)
     except ShapeError:

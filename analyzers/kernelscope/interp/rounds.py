@@ -9,7 +9,6 @@ Sizes that differ become symbols: one for all that are equal in every round, so 
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import combinations
 from typing import TYPE_CHECKING
 
 from kernelscope.dims import Dim
@@ -80,20 +79,30 @@ class Rounds:
         if any(size.weight > MAX_WEIGHT for size in vector):
             return None
         named = [(known, word) for known, word in words.items() if word.name is not None]
+        names = {*vector[0].names()}
         for known, word in named:
-            difference = _common([a - b for a, b in zip(vector, known, strict=True)])
-            if difference is not None and difference.const is not None:
-                return word + difference
-            ratio = _common([a.exact_div(b) for a, b in zip(vector, known, strict=True)])
-            if ratio is not None and ratio.const is not None:
-                return word * ratio
-            for half in HALVES:
-                if all(a == half(b) for a, b in zip(vector, known, strict=True)):
-                    return half(word)
-        for (one, word), (other, second) in combinations(named[:MAX_WORDS], 2):
-            if all(a == b + c for a, b, c in zip(vector, one, other, strict=True)):
-                return word + second
+            related = _in_terms_of(vector, known, word) if names == {*known[0].names()} else None
+            if related is not None:
+                return related
+        summands = named[:MAX_WORDS]
+        for place, (one, word) in enumerate(summands):
+            rest = vector[0] - one[0]
+            for other, second in summands[place + 1 :]:
+                if other[0] == rest and all(a == b + c for a, b, c in zip(vector, one, other, strict=True)):
+                    return word + second
         return None
+
+
+def _in_terms_of(vector: Vector, known: Vector, word: Dim) -> Dim | None:
+    """A size that in every round is made of another one, which is called `word`, and a number."""
+    pairs = list(zip(vector, known, strict=True))
+    difference = vector[0] - known[0]
+    if difference.const is not None and all(a - b == difference for a, b in pairs):
+        return word + difference
+    ratio = vector[0].exact_div(known[0]) if known[0].terms else None
+    if ratio is not None and ratio.const is not None and all(a.exact_div(b) == ratio for a, b in pairs):
+        return word * ratio
+    return next((half(word) for half in HALVES if all(a == half(b) for a, b in pairs)), None)
 
 
 def joined_all(values: list[Value]) -> Value:
@@ -102,8 +111,3 @@ def joined_all(values: list[Value]) -> Value:
     for other in values[1:]:
         found = present(joined(found, other))
     return found
-
-
-def _common(sizes: list[Dim | None]) -> Dim | None:
-    first = sizes[0]
-    return first if all(size is not None and size == first for size in sizes) else None

@@ -20,7 +20,7 @@ from kernelscope.interp.contexts import Context
 from kernelscope.interp.elsewhere import Elsewhere
 from kernelscope.interp.generality import Generality
 from kernelscope.interp.interpreter import Finding, Interpreter, Known, OutOfBudget, Seen
-from kernelscope.interp.order import as_called, callers_first, computes
+from kernelscope.interp.order import FileOrder, as_called
 from kernelscope.interp.parameters import parameters
 from kernelscope.interp.ranks import settle_ranks
 from kernelscope.interp.receivers import alone, common_instance, learn_words
@@ -103,9 +103,10 @@ def _functions(workspace: Workspace, path: str, result: FileRun) -> Iterator[Non
         return
     run = Interpreter(workspace)
     run.contexts.path = path
-    elsewhere = Elsewhere(workspace, path, module, lambda: run.steps, run.nearby)
-    order = callers_first(module)
-    builders = [scope for scope in order if not computes(scope)]
+    file = FileOrder(module)
+    elsewhere = Elsewhere(workspace, path, file.built, lambda: run.steps, run.nearby)
+    order = file.callers_first()
+    builders = [scope for scope in order if not file.computes(scope)]
     result.waiting |= {scope.node.span for scope in order}
     yield
     for scope in as_called([*(s for s in order if s not in builders), *builders], run.contexts.edges):
@@ -113,7 +114,7 @@ def _functions(workspace: Workspace, path: str, result: FileRun) -> Iterator[Non
             break
         assert isinstance(scope.node, t.FunctionDef)
         before = run.steps
-        if not run.contexts.of(scope.node) and _is_seeded_poorly(run, path, scope):
+        if not run.contexts.of(scope.node) and elsewhere.may_tell(scope) and _is_seeded_poorly(run, path, scope):
             run.contexts.outside = True
             for other, calling in elsewhere.callers(scope):
                 _attempt(run, other, calling, Beliefs(by_name=False))
@@ -243,8 +244,12 @@ def _settle(run: Interpreter) -> None:
     facts = best_known(run.known.facts)
     run.symbols.frame = run.root_frame
 
+    told_before: dict[Dim, Dim] = {}
+
     def told(size: Dim) -> Dim:
-        return facts.folded(facts.rewrite(size))
+        if size not in told_before:
+            told_before[size] = facts.folded(facts.rewrite(size))
+        return told_before[size]
 
     for span, unlikely in run.unlikely.items():
         run.seen.setdefault(span, unlikely)

@@ -22,7 +22,7 @@ from kernelscope.interp.forms import Copy, Form, Unfit, is_free
 from kernelscope.interp.instances import construct
 from kernelscope.interp.interpreter import MAX_CALLS, MAX_FORKS, MAX_QUIET_CALLS, Interpreter, OutOfBudget
 from kernelscope.interp.symbols import sizes_in
-from kernelscope.interp.trials import Trial
+from kernelscope.interp.trials import TOO_ODD, Trial
 from kernelscope.interp.values import Scope, Value
 from kernelscope.ops import ShapeError
 from kernelscope.ops.arguments import WITHOUT_BATCH
@@ -219,7 +219,7 @@ def _first(
         or lasting.version != version
         or len(run.findings) != findings
         or run.contexts.noted != noted
-        or (is_error and not run.strict)
+        or (isinstance(result, ShapeError) and (not run.strict or result.code == TOO_ODD))
     ):
         return None, result
     effects = (

@@ -12,6 +12,9 @@ from kernelscope.dims import Dim, Opaque
 from kernelscope.dims.spelling import SEPARATOR
 from kernelscope.tensor import Shape, ShapeError, Size
 
+TOO_ODD = "rank"
+"""What ends a trial that contradicts nothing."""
+
 
 @dataclass(slots=True)
 class Trial:
@@ -70,7 +73,7 @@ class Trial:
         """So much more is odd."""
         self.surprises += surprises
         if self.surprises > self.limit:
-            raise ShapeError("rank", "another rank fits better")
+            raise ShapeError(TOO_ODD, "another rank fits better")
 
     def _is_given(self, shape: Shape) -> bool:
         """Whether a tensor begins with a size of the other parameters, and has none that is tried."""
