@@ -33,7 +33,9 @@ SIGNS = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
 MAX_TEXT = 36
 MAX_CONDITION = 96
 MAX_UNNAMED = 24
-COUNTED = re.compile(r"^for \w+, (\w+|\([^()]*\)) in enumerate\((.*)\)$")
+SLICED = re.compile(r"\bislice\( ?((?:enumerate\()?[\w.]+\)?), ?([\w.]+), ?([\w.]+) ?\)")
+"""A part of what a loop goes through."""
+COUNTED = re.compile(r"^for \w+, (\w+|\([^()]*\)) in enumerate\(([^(),]*?)(?:, [^()]*)?\)(\[.*\])?$")
 """A loop that counts its elements, too."""
 
 
@@ -256,7 +258,8 @@ class BoxLabels:
         """The title of a loop's frame, and how often it runs."""
         module = self.workspace.modules.module(loop.step.path)
         head = module.text.slice(loop.step.span).partition(":")[0] if module is not None else ""
-        head = COUNTED.sub(r"for \1 in \2", " ".join(head.split())).replace(" in self.", " in ")
+        head = COUNTED.sub(r"for \1 in \2\3", SLICED.sub(r"\1[\2:\3]", " ".join(head.split())))
+        head = re.sub(r"(?<=[ \[:])self\.", "", head)
         count = as_size(loop.step.count)
         title = head if head.startswith(("for ", "while ")) else self.attribute(loop.parent) if loop.parent else head
         title = title if len(title) <= MAX_CONDITION else title[: MAX_CONDITION - 1] + "…"

@@ -195,12 +195,16 @@ def prepare(run: Interpreter, instance: Instance) -> None:
         initialise, instance.initialise = instance.initialise, None
         # An object is made once, whichever way asks for it first.
         changes, run.changes = run.changes, Changes(lasting=run.changes.lasting)
+        outside, helpers = run.outside, run.helpers
+        if run.trace is not None:  # hovers are of what is near
+            run.outside, run.helpers = run.calls, 0
         run.symbols.building += 1
         try:
             with run.done_once():
                 initialise(run)
         finally:
             run.symbols.building -= 1
+            run.outside, run.helpers = outside, helpers
             run.changes = changes
         instance.is_ready = True
 
@@ -321,7 +325,7 @@ def subscript(run: Interpreter, value: Value, index: Value, span: Any) -> Value:
             number = index.const if isinstance(index, Dim) else None
             return Unknown("a size of a tensor of unknown rank", span) if number is None else value.size(number)
         case dict():
-            if (isinstance(index, str | bool | Dim) or index is None) and index in value:
+            if (isinstance(index, str | bool | Dim | Opaque | Unknown) or index is None) and index in value:
                 return value[index]
             return chosen(list(value.values()), span)
         case Mapping():

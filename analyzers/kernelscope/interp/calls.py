@@ -196,7 +196,7 @@ def call_function(run: Interpreter, function: Function, args: Arguments, kwargs:
     is_helper = is_built and node.name not in CONSTRUCTORS
     if is_helper and _is_administration(run, function):
         return Unknown(f"{node.name} reads settings only", span)
-    if (run.quiet and run.calls >= MAX_QUIET_CALLS) or (is_helper and run.helpers >= MAX_HELPERS):
+    if (run.quiet and run.depth >= MAX_QUIET_CALLS) or (is_helper and run.helpers >= MAX_HELPERS):
         run.refused += 1
         return Unknown(f"{node.name} is called too deeply", span)
     scope = Scope(function.definition.path, function, {}, function.closure)

@@ -206,6 +206,9 @@ class Interpreter:
     """The most steps that a call of a function took."""
     sought: set[str] = field(default_factory=set[str])
     """Sizes of which it was asked since a call began whether others have them as well."""
+    outside: int = 0
+    """How many calls run around the object that is being made: in a picture its constructor sees as far wherever it is
+    asked for."""
     deepest: int = 0
     """How deep calls went since a call began."""
     deepest_quiet: int = 0
@@ -227,7 +230,9 @@ class Interpreter:
 
     def start(self, steps: int = FUNCTION_STEPS) -> None:
         """Begin one function, with a budget of its own."""
-        self.calls = self.nested = self.quiet = self.helpers = self.forks = self.moment = self.moments = 0
+        self.calls = self.outside = self.nested = self.quiet = self.helpers = self.forks = self.moment = (
+            self.moments
+        ) = 0
         self.most = self.steps + steps
         self.running.clear()
         self.untaken.clear()
@@ -242,6 +247,11 @@ class Interpreter:
         self.symbols.trace = self.trace
         if self.trace is not None:
             self.trace.changes = self.changes
+
+    @property
+    def depth(self) -> int:
+        """How many calls run, inside the object that is being made."""
+        return self.calls - self.outside
 
     def step(self) -> None:
         self.steps += 1

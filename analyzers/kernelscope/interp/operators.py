@@ -14,6 +14,7 @@ from kernelscope import ops
 from kernelscope.dims import ARITHMETIC, Dim, Facts, dim
 from kernelscope.dims.polynomial import cancel
 from kernelscope.interp.interpreter import Interpreter
+from kernelscope.interp.records import derives
 from kernelscope.interp.sequences import MAX_ELEMENTS, any_of, sequence
 from kernelscope.interp.values import (
     Alike,
@@ -37,6 +38,8 @@ from kernelscope.interp.values import (
 from kernelscope.ops import Module
 from kernelscope.ops.registry import OPERATORS
 from kernelscope.tensor import DType, Shape, Tensor, Unknown
+
+IDENTITY = {"torch.nn.Identity", "torch.nn.modules.linear.Identity"}
 
 
 def truth(value: Value) -> bool | None:
@@ -70,8 +73,8 @@ def binary(run: Interpreter, op: str, left: Value, right: Value, span: Any) -> V
         if run.certain and (isinstance(left, Opaque) or isinstance(right, Opaque)):
             return Tensor(Shape.unknown("what is given may be a tensor"), Unknown("what is given"))
         return run.operated(operator_name(op), [left, right], {}, span, _tensor_operator(run, op, left, right))
-    if isinstance(left, tuple | list | Shape) or isinstance(right, tuple | list | Shape):
-        return _sequence_operator(op, left, right, span)
+    if isinstance(left, tuple | list | Shape | Alike) or isinstance(right, tuple | list | Shape | Alike):
+        return _sequence_operator(run, op, left, right, span)
     left, right = as_size(left), as_size(right)
     if isinstance(left, Unknown) or isinstance(right, Unknown):
         lost = Unknown((left if isinstance(left, Unknown) else right).reason, span)
@@ -182,14 +185,14 @@ def _float_operator(op: str, one: float, two: float) -> Value:
         return Unknown("an operation without a value")
 
 
-def _sequence_operator(op: str, left: Value, right: Value, span: Any) -> Value:
+def _sequence_operator(run: Interpreter, op: str, left: Value, right: Value, span: Any) -> Value:
     one, two = sequence(left), sequence(right)
     if op == "+" and one is not None and two is not None:
         return one + two if isinstance(left, list) else tuple(one + two)
     if op == "+" and (isinstance(left, Alike) or isinstance(right, Alike)):
         parts = [p for v in (left, right) for p in ([v.element] if isinstance(v, Alike) else sequence(v) or [])]
         if all(isinstance(v, Alike) or sequence(v) is not None for v in (left, right)):
-            return Alike(any_of(parts))
+            return Alike(any_of(_at_work(run, parts)))
     count = right.const if isinstance(right, Dim) else left.const if isinstance(left, Dim) else None
     held = one if one is not None else two
     if op == "*" and held is not None and count is not None and 0 <= count * len(held) <= MAX_ELEMENTS:
@@ -254,3 +257,10 @@ def compare(run: Interpreter, op: str, left: Value, right: Value, span: Any = No
     if op in ("in", "not in") and isinstance(left, str) and all(isinstance(entry, str) for entry in listed):
         return (left in listed) == (op == "in")
     return Flag()
+
+
+def _at_work(run: Interpreter, parts: list[Value]) -> list[Value]:
+    """Of layers in a row those that do something: others stand where a rank, or a model, has none."""
+    layers = [part for part in parts if isinstance(part, Instance) and part.is_module]
+    working = [part for part in layers if not derives(run, part.cls, IDENTITY)]
+    return working if working and len(layers) == len(parts) else parts

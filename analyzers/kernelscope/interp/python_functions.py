@@ -251,6 +251,22 @@ def _repeated(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) ->
     return Alike(args[0] if args else None, times)
 
 
+def _islice(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
+    """`islice(values, stop)`, `islice(values, start, stop)`; every how many is not counted."""
+    items = iterated(run, args[0])
+    element = items.element if isinstance(items, Alike) else any_of(items)
+    start, stop = (dim(0), args[1]) if len(args) == 2 else ((dim(0) if args[1] is None else args[1]), args[2])
+    if len(args) > 3:
+        return Alike(element)
+    first = as_size(start)
+    last = as_size(stop) if stop is not None else items.count if isinstance(items, Alike) else dim(len(items))
+    if not isinstance(first, Dim) or not isinstance(last, Dim):
+        return Alike(element)
+    if isinstance(items, list) and first.const is not None and last.const is not None:
+        return items[first.const : last.const]
+    return Alike(element, last - first)
+
+
 def _map(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
     if len(args) != 2:
         return Alike(Unknown("a map over several sequences"))
@@ -361,6 +377,7 @@ PLAIN: dict[str, Callable[..., Value]] = {
     "math.floor": _int, "torch.Size": _shape, "collections.OrderedDict": lambda r, a, k, s: _dict(r, [], k, s)
     if not a or not isinstance(a[0], list) else {e[0]: e[1] for e in a[0] if isinstance(e, tuple) and len(e) == 2},
     "itertools.repeat": _repeated,
+    "itertools.islice": lambda r, a, k, s: _islice(r, a, k, s) if len(a) > 1 else Unknown("some of the values", s),
     "itertools.chain": lambda r, a, k, s: [v for part in a for v in (sequence(part) or [])],
     "torch.nn.Module": lambda *a: {}, "types.SimpleNamespace": lambda r, a, k, s: dict(k),
     "torch.finfo": lambda *a: dict.fromkeys(LIMITS, Number()),

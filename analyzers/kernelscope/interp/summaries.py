@@ -81,7 +81,7 @@ class Summary:
     without_batch: bool
     passed_over: bool
     """Whether calls of functions of the file are made in it that are noted elsewhere."""
-    exact: tuple[int, bool, int] | None
+    exact: tuple[int, int, bool, int] | None
     """The depth at which it ran, if it went as deep as it could."""
 
     def fits(self, run: Interpreter, trial: Hashable, names: list[str]) -> bool:
@@ -102,11 +102,11 @@ class Summary:
         if self.sought and self.sought != _held(run, names, self.sought):
             return False
         if self.exact is not None:
-            return self.exact == (run.calls, run.quiet > 0, run.forks)
+            return self.exact == (run.calls, run.depth, run.quiet > 0, run.forks)
         if self.forks and run.forks + self.forks > MAX_FORKS:
             return False
         quiet = max(self.quiet_depth, self.depth if run.quiet else 0)
-        return run.calls + self.depth <= MAX_CALLS and (not quiet or run.calls + quiet <= MAX_QUIET_CALLS)
+        return run.calls + self.depth <= MAX_CALLS and (not quiet or run.depth + quiet <= MAX_QUIET_CALLS)
 
 
 def followed(run: Interpreter, scope: Scope, node: t.FunctionDef) -> Value:
@@ -247,7 +247,7 @@ def _first(
         forks=apart,
         without_batch=WITHOUT_BATCH.get(),
         passed_over=run.contexts.passed_over != passed_over,
-        exact=(run.calls, run.quiet > 0, run.forks) if run.refused != refused else None,
+        exact=(run.calls, run.depth, run.quiet > 0, run.forks) if run.refused != refused else None,
     ), result
 
 

@@ -57,7 +57,7 @@ def assign(run: Interpreter, scope: Scope, target: t.Expr, value: Value) -> None
         case t.Subscript():
             holder = evaluate(run, scope, target.value)
             index = index_of(run, scope, target.slice)
-            if isinstance(holder, dict) and isinstance(index, str):
+            if isinstance(holder, dict) and isinstance(index, str | Opaque | Unknown):
                 run.changes.before(holder)
                 holder[index] = value
             elif isinstance(holder, list):

@@ -235,7 +235,8 @@ class Trace(Origins):
         for given in empty or made:
             if isinstance(given.value, Tensor) or step.is_statement:
                 step.changes.append(given.value)
-                self._changed(step, given.value, self.made(step, given.value))
+                self._changed(step, given.value, changed := self.made(step, given.value))
+                step.result = changed if isinstance(step.result, Unknown) else step.result
 
     def _is_made_by(self, value: Value, kind: Callable[[Step], bool]) -> bool:
         """Whether a value is, but for how it is viewed, what a step of a kind gave."""
