@@ -183,7 +183,7 @@ def _given(
         is_list = LIST.fullmatch(annotation) is not None and not uses.beliefs.only_code
         return Alike(Tensor(Shape.unknown(NOT_TOLD))) if is_list else Opaque(param.name)
     if is_tensor:
-        return Tensor(_shape(run, function, param, uses, wants), _dtype(param))
+        return Tensor(_shape(run, function, param, uses, wants), _dtype(run, function, param))
     kind = annotation.partition("|")[0].strip().removeprefix("Optional[").rstrip("]")
     if kind == "bool" or (isinstance(default, t.Constant) and isinstance(default.value, bool)):
         if uses.beliefs.only_code:
@@ -213,9 +213,10 @@ def _annotation_text(run: Interpreter, function: Function, param: t.Param) -> st
     return module.text.slice(param.annotation.span).strip("\"'") if module is not None else ""
 
 
-def _dtype(param: t.Param) -> DType | Unknown:
+def _dtype(run: Interpreter, function: Function, param: t.Param) -> DType | Unknown:
     if param.name in INTEGER_INPUTS:
-        return DTYPES["int64"]
+        is_of_jax = run.workspace.modules.is_of_jax(function.definition.path)
+        return DTYPES["int32" if is_of_jax else "int64"]
     return Unknown("the dtype of an argument")
 
 

@@ -79,7 +79,7 @@ def linspace(start: Value, stop: Value, num: Value = 50, endpoint: Value = True,
     return Shape((size(num),))
 
 
-@rule("jnp.eye jnp.identity", dtype="new", kind="movement", label="identity matrix")
+@rule("jnp.eye jnp.identity jnp.tri", dtype="new", kind="movement", label="identity matrix")
 def eye(N: Value, M: Value = None, k: Value = 0, dtype: Value = None) -> Shape:
     """N × M, or N × N."""
     return Shape((size(N), size(N if M is None else M)))
