@@ -140,11 +140,10 @@ def call_external(run: Interpreter, name: str, args: Arguments, kwargs: Keywords
         return _container(run, short, args, kwargs)
     if name.startswith("torch.nn.") and (layer := _build(name, args, kwargs)) is not None:
         return layer
-    from kernelscope.interp import jax_modules
-    from kernelscope.interp.jax_functions import FUNCTIONS
+    from kernelscope.interp import jax_functions, jax_modules, pallas
     from kernelscope.interp.python_functions import PLAIN
 
-    if (function := FUNCTIONS.get(name)) is not None:
+    if (function := jax_functions.FUNCTIONS.get(name) or pallas.FUNCTIONS.get(name)) is not None:
         return function(run, args, kwargs, span)
     if (made := jax_modules.make(run, name, args, kwargs, span)) is not None:
         return made

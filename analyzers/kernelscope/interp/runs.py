@@ -114,6 +114,9 @@ def _functions(workspace: Workspace, path: str, result: FileRun) -> Iterator[Non
             break
         assert isinstance(scope.node, t.FunctionDef)
         before = run.steps
+        if _was_followed(scope, result):
+            result.waiting.discard(scope.node.span)
+            continue
         if not run.contexts.of(scope.node) and elsewhere.may_tell(scope) and _is_seeded_poorly(run, path, scope):
             run.contexts.outside = True
             for other, calling in elsewhere.callers(scope):
@@ -128,6 +131,12 @@ def _functions(workspace: Workspace, path: str, result: FileRun) -> Iterator[Non
         result.waiting.discard(scope.node.span)
         yield
     result.waiting.clear()
+
+
+def _was_followed(scope: SourceScope, result: FileRun) -> bool:
+    """Whether a function inside another one ran when that did, with the variables around it."""
+    assert isinstance(scope.node, t.FunctionDef)
+    return len(scope.path) > 1 and scope.owner is None and scope.node.name_span in result.values
 
 
 def _is_seeded_poorly(run: Interpreter, path: str, scope: SourceScope) -> bool:
