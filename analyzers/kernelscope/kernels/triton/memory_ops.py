@@ -5,9 +5,9 @@ Reports every access; what it costs is told elsewhere.
 
 from __future__ import annotations
 
-from kernelscope.kernels.triton.broadcasting import broadcast
+from kernelscope.kernels.triton.broadcasting import ONE, broadcast
 from kernelscope.kernels.triton.call import OpCall, elem_of, sizes_of
-from kernelscope.kernels.triton.values import BlockPointer, Const, Descriptor, Items, Tensor, Unknown, Value
+from kernelscope.kernels.triton.values import BlockPointer, Const, Descriptor, Items, Sizes, Tensor, Unknown, Value
 
 
 def _target(pointer: Value) -> Value:
@@ -39,10 +39,19 @@ def load(call: OpCall) -> Value:
         other = call.tensor("other") if call.given("other") else None
         if other is not None and block.shape != ():
             broadcast(shape, other.shape)
-        block = Tensor(shape, block.elem)
+        block = Tensor(_spread(block.shape, shape), block.elem)
     masked = call.given("mask") or call.given("boundary_check") or isinstance(pointer, Descriptor)
     call.report.access("load", pointer, block, masked)
     return block
+
+
+def _spread(block: Sizes | None, masked: Sizes | None) -> Sizes | None:
+    """The shape in which a pointer meets its mask; where the mask's size is not known, the pointer's."""
+    if block is None or masked is None or len(block) != len(masked):
+        return masked
+    return tuple(
+        other if other is not None or size == ONE else size for size, other in zip(block, masked, strict=True)
+    )
 
 
 def store(call: OpCall) -> Value:
