@@ -303,6 +303,8 @@ def test_an_address_behind_branches_on_loaded_data_keeps_its_name(tmp_path: Path
         ("splitk", ["tiled matrix product", "split-K"]),
         ("whole", ["tiled matrix product"]),
         ("norm", ["two-pass normalisation"]),
+        ("gradient_of_weights", ["partial sums"]),
+        ("mean_of_rows", []),
         ("once", ["row normalisation"]),
         ("attend", ["flash attention"]),
         ("attend_backward", ["backward of flash attention"]),

@@ -20,7 +20,10 @@ ShapeOf = Callable[[t.Expr], str]
 SILENT_ROOTS = {"logger", "logging", "warnings", "print", "log", "nvtx", "profiler"}
 VIEWS = {"contiguous", "clone", "detach", "cuda", "cpu", "requires_grad_", "pin_memory"}
 """Methods that change where or how a tensor lies, not what it is."""
-INFIX = {"matmul": "@", "bmm": "@", "mm": "@", "mul": "*", "multiply": "*", "add": "+", "sub": "-", "div": "/"}
+INFIX = {
+    "matmul": "@", "bmm": "@", "mm": "@", "mul": "*", "multiply": "*", "add": "+", "sub": "-", "div": "/",
+    "__and__": "&", "__or__": "|", "__xor__": "^", "__lshift__": "<<", "__rshift__": ">>",
+}  # fmt: skip
 NAMESPACES = ("torch.nn.functional.", "nn.functional.", "torch.", "F.", "tl.", "jnp.", "jax.nn.", "np.", "math.")
 CASTS = {"float", "half", "bfloat16", "double", "long", "int", "bool"}
 COMPARISONS = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}

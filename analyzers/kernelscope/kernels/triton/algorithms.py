@@ -28,7 +28,7 @@ def algorithms(run: KernelRun) -> list[Algorithm]:
         for algorithm in _of_function(node):
             place = algorithm if own else Algorithm(algorithm.name, algorithm.text, run.node.name_span)
             found.setdefault(algorithm.name, place)
-    for algorithm in (*_split_inner(run), *_two_passes(run)):
+    for algorithm in (*_split_inner(run), *_two_passes(run), *_partial_sums(run)):
         found.setdefault(algorithm.name, algorithm)
     for special, general in (("two-pass normalisation", "row normalisation"), ("split-K", "atomic reduction")):
         if special in found:
@@ -78,6 +78,28 @@ def _two_passes(run: KernelRun) -> Iterator[Algorithm]:
         if carried and read[0] & read[1] and stores and between:
             text = "a first pass over the row sums it up; a second reads it again and stores it scaled by the root"
             yield Algorithm("two-pass normalisation", text, between[0].span)
+
+
+def _partial_sums(run: KernelRun) -> Iterator[Algorithm]:
+    """Rows shared out among programs: each adds up blocks of its own rows and stores the sum at a place of its own."""
+    if run.products:
+        return
+    motions, calls = tile_motions(run), {call.span: call for call in nodes_of(run.node, t.Call)}
+    for loop in (inner for inner in t.flat(run.node.body) if isinstance(inner, t.For)):
+        bounds = {operation(n) for n in made_of(run.node, loop.iter)}
+        if "program_id" not in bounds or "load" in bounds:
+            continue
+        read = (motions.get(a.place) for a in run.accesses if a.kind == "load" and a.loop and a.loop[0] == loop.span)
+        by_rows = any(m and m.outside.loops and not any(axis.loops for axis in m.axes) for m in read)
+        for access in run.accesses if by_rows else ():
+            motion, call = motions.get(access.place), calls.get(access.span)
+            if access.kind != "store" or access.span.start < loop.span.end or call is None or motion is None:
+                continue
+            stored = {n.id for value in call.args[1:2] for n in t.walk(value) if isinstance(n, t.Name)}
+            if stored & _summed(loop) and motion.outside.programs:
+                text = "each program adds up what its rows give and stores the sum at a place of its own, to be summed"
+                yield Algorithm("partial sums", text, access.span)
+                return
 
 
 def _summed(loop: t.For) -> set[str]:

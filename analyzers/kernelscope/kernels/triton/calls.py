@@ -6,6 +6,7 @@ Helpers are followed; nothing is executed.
 from __future__ import annotations
 
 from kernelscope.dims import Dim, ceil_div, dim
+from kernelscope.kernels.triton.arithmetic import combined
 from kernelscope.kernels.triton.broadcasting import broadcast
 from kernelscope.kernels.triton.call import OpCall, as_tensor
 from kernelscope.kernels.triton.dtypes import BITS, SPELLINGS, is_float, is_integer
@@ -98,6 +99,11 @@ def _elementwise(name: str, arguments: list[Value]) -> Value:
     return Tensor(shape, converted or (elem if is_float(elem) else ""))
 
 
+OPERATORS = {
+    "__add__": "+", "__sub__": "-", "__mul__": "*", "__truediv__": "/", "__floordiv__": "//", "__mod__": "%",
+    "__and__": "&", "__or__": "|", "__xor__": "^", "__lshift__": "<<", "__rshift__": ">>",
+}  # fmt: skip
+"""Operators that are called by their methods, as in `packed.__rshift__(4)`."""
 DESCRIBED = frozenset(("load", "store", "gather", "scatter"))
 """Methods of tensor descriptors, which take a list of offsets first."""
 
@@ -112,6 +118,8 @@ def _method_call(
         run.operations[name] = run.operations.get(name, 0) + 1
         if name in OPERATIONS:
             return _apply(run, name, [owner, *arguments], keywords)
+        if name in OPERATORS and len(arguments) == 1:
+            return combined(OPERATORS[name], owner, arguments[0])
         if name in ("logical_and", "logical_or") and arguments:
             other = as_tensor(arguments[0])
             return Tensor(broadcast(owner.shape, other.shape) if other is not None else None, "int1")

@@ -24,9 +24,7 @@ class Choice:
     @property
     def numbers(self) -> dict[str, int]:
         return {
-            name: value
-            for name, value in self.values.items()
-            if isinstance(value, int) and not isinstance(value, bool)
+            name: value for name, value in self.values.items() if isinstance(value, int) and not isinstance(value, bool)
         }
 
 

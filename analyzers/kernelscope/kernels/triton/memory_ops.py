@@ -49,9 +49,7 @@ def _spread(block: Sizes | None, masked: Sizes | None) -> Sizes | None:
     """The shape in which a pointer meets its mask; where the mask's size is not known, the pointer's."""
     if block is None or masked is None or len(block) != len(masked):
         return masked
-    return tuple(
-        other if other is not None or size == ONE else size for size, other in zip(block, masked, strict=True)
-    )
+    return tuple(other if other is not None or size == ONE else size for size, other in zip(block, masked, strict=True))
 
 
 def store(call: OpCall) -> Value:

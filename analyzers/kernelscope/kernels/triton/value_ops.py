@@ -186,7 +186,7 @@ def extreme_of_two(call: OpCall) -> Value:
     if a is None or b is None:
         return Unknown(f"{call.name} of no tensors")
     elem = promote(without_bfloat(a.elem), without_bfloat(b.elem))
-    return replace(meet(a, b, elem), value=_extreme_value(call.name, a, b))
+    return replace(meet(a, b, elem), inputs=a.inputs | b.inputs, value=_extreme_value(call.name, a, b))
 
 
 def _extreme_value(name: str, a: Tensor, b: Tensor) -> Dim | None:
