@@ -30,7 +30,6 @@ from kernelscope.results import (
     UserError,
     ViewOptions,
 )
-from kernelscope.serving.c_functions import CSource
 from kernelscope.syntax.text import SourceText
 from kernelscope.turns import give_way, is_alone
 from kernelscope.workspace.files import CUDA_SUFFIXES, PYTHON_SUFFIXES, WATCHED_SUFFIXES, Files
@@ -227,6 +226,7 @@ class Analysis:
         """Places for lenses; titles come from `resolve_lens`."""
         if is_cuda(path):
             from kernelscope.explain.lenses import counter_lenses, cuda_lenses
+            from kernelscope.serving.c_functions import CSource
 
             data = self.files.read(str(path))
             source = CSource(path, SourceText(data)) if isinstance(data, bytes) else None

@@ -6,10 +6,7 @@ present text. Links between files are the graph's business.
 
 from __future__ import annotations
 
-import bisect
-import itertools
 import os
-import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -22,7 +19,9 @@ import msgspec
 from kernelscope.results import IndexProgress, LeftOut
 from kernelscope.workspace.definitions import names_of
 from kernelscope.workspace.facts import EMPTY_NAMES, FileFacts, decode_facts, decode_names
-from kernelscope.workspace.files import CUDA_SUFFIXES, PYTHON_SUFFIXES, Entry, Files
+from kernelscope.workspace.files import CUDA_SUFFIXES, Entry, Files
+from kernelscope.workspace.folders import Folders
+from kernelscope.workspace.mentions import Mentions
 from kernelscope.workspace.pool import scan_all
 from kernelscope.workspace.reading import Version
 from kernelscope.workspace.store import Row, Store
@@ -35,9 +34,6 @@ MAX_SMALL_CHANGE = 32
 KEPT_FACTS = 400
 MAX_SCANNED_AT_ONCE = 1 << 20
 """Larger texts are scanned by worker processes only, from disk: nobody who asks waits for them."""
-
-_BASES = re.compile(rb"\n\((\w+)")
-"""Base classes among what a file calls."""
 
 
 class Stage(IntEnum):
@@ -65,16 +61,6 @@ class _Stamp(NamedTuple):
     has_facts: bool
 
 
-class _Folders(NamedTuple):
-    """The folders with indexed files, in one state of the index."""
-
-    state: tuple[int, int]
-    files: dict[str, list[str]]
-    """The files right in each."""
-    above: set[str]
-    """These folders and all above them."""
-
-
 class Index:
     """Safe to use from several threads; `run` and `update` must not run at the same time (they wait)."""
 
@@ -92,11 +78,8 @@ class Index:
         self._failed: dict[str, str] = {}
         self._kept: dict[str, tuple[Version, FileFacts]] = {}
         self._open_names: dict[str, Version] = {}
-        self._folders: _Folders | None = None
-        self._called: tuple[int, _Called] | None = None
-        """What files call, launch or register, with the state of the index that it is of."""
-        self._bases: tuple[int, dict[str, list[str]]] | None = None
-        """Files by the base classes that they name, of one generation."""
+        self._folders: Folders | None = None
+        self._mentions: Mentions | None = None
         self._running = threading.Lock()
         self._pending: dict[str, None] = {}
         self._walk_again = False
@@ -329,18 +312,10 @@ class Index:
         files = self._by_folder().files
         return [path for folder in dict.fromkeys(folders) for path in files.get(folder, ())]
 
-    def _by_folder(self) -> _Folders:
+    def _by_folder(self) -> Folders:
         state = (self.generation, len(self._stamps))
         if self._folders is None or self._folders.state != state:
-            files: dict[str, list[str]] = {}
-            for path in list(self._stamps):
-                files.setdefault(os.path.dirname(path), []).append(path)
-            above: set[str] = set()
-            for folder in files:
-                while folder not in above:
-                    above.add(folder)
-                    folder = os.path.dirname(folder)
-            self._folders = _Folders(state, files, above)
+            self._folders = Folders(state, list(self._stamps))
         return self._folders
 
     def failures(self) -> tuple[LeftOut, ...]:
@@ -380,33 +355,27 @@ class Index:
         if self.stage < Stage.FACTS:
             return None
         opened = [path for path in self.files.open_paths() if self.files.is_indexed(path)]
-        return sorted({*self._calling(name), *opened})
+        return sorted({*self._mentioned().calling(name), *opened})
 
     def extenders(self, name: str) -> list[str] | None:
         """Files with a class that names this one among its bases; None while facts are incomplete."""
         if self.stage < Stage.FACTS:
             return None
-        if self._bases is None or self._bases[0] != self.generation:
-            files: dict[str, list[str]] = {}
-            for path, called in self.store().called():
-                for base in _BASES.findall(called) if path.endswith(PYTHON_SUFFIXES) else ():
-                    files.setdefault(base.decode(), []).append(path)
-            self._bases = (self.generation, files)
         opened = [path for path in self.files.open_paths() if self.files.is_indexed(path)]
-        return sorted({*self._bases[1].get(name, ()), *opened})
+        return sorted({*self._mentioned().deriving(name), *opened})
 
     def native_callers(self, name: str) -> list[str] | None:
         """The same of C++ files alone, which are few: what they call is held in memory."""
         if self.stage < Stage.FACTS:
             return None
-        found = [path for path in self._calling(name) if path.endswith(CUDA_SUFFIXES)]
+        found = [path for path in self._mentioned().calling(name) if path.endswith(CUDA_SUFFIXES)]
         opened = (p for p in self.files.open_paths() if p.endswith(CUDA_SUFFIXES) and self.files.is_indexed(p))
         return sorted({*found, *opened})
 
-    def _calling(self, name: str) -> Iterator[str]:
-        if self._called is None or self._called[0] != self.generation:
-            self._called = (self.generation, _Called(self.store().called()))
-        return self._called[1].naming(name)
+    def _mentioned(self) -> Mentions:
+        if self._mentions is None or self._mentions.generation != self.generation:
+            self._mentions = Mentions(self.generation, self.store().called())
+        return self._mentions
 
     def definers(self, name: str) -> list[str] | None:
         """Files that define this name; None while names are incomplete."""
@@ -447,24 +416,3 @@ class _Report:
     def done(self, total: int) -> None:
         if self._progress:
             self._progress(IndexProgress(total, total, "done"))
-
-
-class _Called:
-    """What all files call, one after the other: a search of the store takes ten times as long."""
-
-    def __init__(self, files: list[tuple[str, bytes]]) -> None:
-        self._paths = [path for path, _ in files]
-        self._text = b"".join(called for _, called in files)
-        self._ends = list(itertools.accumulate(len(called) for _, called in files))
-
-    def naming(self, name: str) -> Iterator[str]:
-        """The files that call this name, each once."""
-        word = f"\n{name}\n".encode()
-        at = self._text.find(word)
-        while at >= 0:
-            number = bisect.bisect_right(self._ends, at)
-            if at + len(word) <= self._ends[number]:  # else it lies across two files
-                yield self._paths[number]
-                at = self._text.find(word, self._ends[number])
-            else:
-                at = self._text.find(word, at + 1)
