@@ -19,7 +19,7 @@ from kernelscope.interp.configuration import Configuration
 from kernelscope.interp.contexts import Context
 from kernelscope.interp.elsewhere import Elsewhere
 from kernelscope.interp.generality import Generality
-from kernelscope.interp.interpreter import Finding, Interpreter, Known, OutOfBudget, Seen
+from kernelscope.interp.interpreter import FUNCTION_STEPS, Finding, Interpreter, Known, OutOfBudget, Seen
 from kernelscope.interp.order import FileOrder, as_called
 from kernelscope.interp.parameters import parameters
 from kernelscope.interp.ranks import settle_ranks
@@ -42,6 +42,8 @@ from kernelscope.workspace.reading import Version
 from kernelscope.workspace.workspace import Workspace
 
 FILE_STEPS = 320_000
+CALLERS_STEPS = 20_000
+"""How far one function of another file is followed for the calls that it makes."""
 BUILDERS_STEPS = 60_000
 """Functions that only build models are looked at after those that compute, and only if those took no more."""
 TRACE_STEPS = 240_000
@@ -232,7 +234,7 @@ def _fresh(run: Interpreter, path: str, scope: SourceScope, beliefs: Beliefs) ->
     node = scope.node
     assert isinstance(node, t.FunctionDef)
     run.seen = {}
-    run.start()
+    run.start(CALLERS_STEPS if run.contexts.outside else FUNCTION_STEPS)
     run.contexts.root = node
     run.root_frame = 0
     run.contexts.within = 0
@@ -244,7 +246,8 @@ def _fresh(run: Interpreter, path: str, scope: SourceScope, beliefs: Beliefs) ->
     except ShapeError:
         return True, Seeded()
     finally:
-        _settle(run)
+        if not run.contexts.outside:  # there only the calls are of interest
+            _settle(run)
         run.changes.undo(0)
 
 
