@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -14,10 +15,7 @@ from kernelscope.dims import Dim
 from kernelscope.interp import records
 from kernelscope.interp.annotations import object_of
 from kernelscope.interp.changes import Changes
-from kernelscope.interp.interpreter import (
-    Interpreter,
-    external,
-)
+from kernelscope.interp.interpreter import OBJECT_STEPS, Interpreter, OutOfBudget, external
 from kernelscope.interp.joins import as_given
 from kernelscope.interp.promised_objects import promised_attribute
 from kernelscope.interp.sequences import Mapping, element_at, is_callable
@@ -200,8 +198,12 @@ def prepare(run: Interpreter, instance: Instance) -> None:
             run.outside, run.helpers = run.calls, 0
         run.symbols.building += 1
         try:
-            with run.done_once():
+            with run.done_once(), nullcontext() if run.symbols.building > 1 else run.budget(OBJECT_STEPS):
                 initialise(run)
+        except OutOfBudget:  # nobody is left with half an object
+            instance.attributes.clear()
+            instance.initialise = initialise
+            raise
         finally:
             run.symbols.building -= 1
             run.outside, run.helpers = outside, helpers

@@ -35,7 +35,7 @@ from kernelscope.interp.values import (
     present,
 )
 from kernelscope.ops import Module
-from kernelscope.tensor import DType, Shape, Tensor, Unknown
+from kernelscope.tensor import DType, Shape, Size, Tensor, Unknown
 
 TRANSPARENT = {
     "torch.utils.checkpoint.checkpoint", "torch.compile", "torch.jit.script", "torch.jit.trace", "functools.wraps",
@@ -52,6 +52,9 @@ TRANSPARENT = {
 """Functions that give, or call, their first argument (of `cast` and `annotate` the last)."""
 
 
+NUMPY, ARRAYS, ARRAY = "numpy.", "jax.numpy.", "jax.Array"
+"""Arrays of numpy have the functions and methods that those of JAX have."""
+NUMBERS = Dim | Number | Quotient | float | bool
 LITERALS = ("torch.tensor", "torch.as_tensor", "jax.numpy.array", "jax.numpy.asarray")
 """Operators that make tensors of Python's values."""
 CONTAINERS = {"Sequential", "ModuleList", "ModuleDict", "ParameterList", "ParameterDict", "Parameter", "Buffer"}
@@ -63,12 +66,20 @@ def call_tensor_method(run: Interpreter, target: TensorMethod, args: Arguments, 
         return _unpacked_method(target, list(spread))
     name = target.full
     op = ops.find(name)
+    if op is None or _is_of_array(target.name, args):
+        name = f"{ARRAY}.{target.name}"
+        op = ops.find(name)
     if op is None:
         return Unknown(f"Tensor.{target.name} is not in the operator table")
     result = _operator(run, name, [target.value, *args], kwargs)
     if op.kind == "view" and target.name.endswith("_") and run.running:
         _becomes(run.running[-1], target.value, result)
     return result
+
+
+def _is_of_array(method: str, args: Arguments) -> bool:
+    """Whether a method that is called so is that of arrays: `x.transpose(2, 0, 1)`."""
+    return method == "transpose" and len(args) != 2
 
 
 def _becomes(scope: Scope, tensor: Tensor, other: Value) -> None:
@@ -147,8 +158,16 @@ def call_external(run: Interpreter, name: str, args: Arguments, kwargs: Keywords
         return function(run, args, kwargs, span)
     if (made := jax_modules.make(run, name, args, kwargs, span)) is not None:
         return made
-
-    if (plain := PLAIN.get(name)) is not None:
+    plain = PLAIN.get(name)
+    if name.startswith(NUMPY) and (plain is None or (args and isinstance(present(args[0]), Tensor))):
+        alike = f"{ARRAYS}{name.removeprefix(NUMPY)}"
+        op = ops.find(alike)
+        if op is not None and op.tier == "family" and all(isinstance(a, NUMBERS) for a in args):
+            return Number()
+        made = call_external(run, alike, args, kwargs, span) if op is not None else None
+        if made is not None:
+            return made.with_dtype(Unknown("the kind of an array's numbers")) if isinstance(made, Tensor) else made
+    if plain is not None:
         return plain(run, args, kwargs, span)
     if any(isinstance(a, Unpacked) for a in args):
         return Unknown(f"{name} of arguments that are not known", span)
@@ -184,12 +203,16 @@ def _may_be_several(name: str, args: Arguments) -> bool:
 
 
 def _tensor_of(values: Alike, kwargs: Keywords) -> Value:
-    """`torch.tensor([n for …])`: as many numbers as there are elements."""
-    if not isinstance(values.element, Dim | Number | Opaque | float | Flag | bool):
+    """`torch.tensor([n for …])`: as many numbers as there are elements, in each of them again."""
+    sizes: list[Size] = []
+    element: Value = values
+    while isinstance(element, Alike):
+        sizes.append(element.count if isinstance(element.count, Dim) else Unknown("a list of unknown length"))
+        element = element.element
+    if not isinstance(element, NUMBERS | Opaque | Flag):
         return Tensor(Shape.unknown("what the elements of the list are is not known"))
-    count = values.count if isinstance(values.count, Dim) else Unknown("a list of unknown length")
     dtype = kwargs.get("dtype")
-    return Tensor(Shape((count,)), dtype if isinstance(dtype, DType) else Unknown("the kind of a list's numbers"))
+    return Tensor(Shape(tuple(sizes)), dtype if isinstance(dtype, DType) else Unknown("the kind of a list's numbers"))
 
 
 def _plain_numbers(value: Value) -> Value:

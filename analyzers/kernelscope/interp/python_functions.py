@@ -40,7 +40,7 @@ from kernelscope.interp.values import (
     as_size,
 )
 from kernelscope.ops import Module
-from kernelscope.tensor import Shape, Tensor, Unknown
+from kernelscope.tensor import Fields, Shape, Tensor, Unknown
 from kernelscope.workspace.modules import Definition
 from kernelscope.workspace.modules import External as OutsideName
 
@@ -366,6 +366,25 @@ def _shape(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Va
     return tuple(values) if values is not None else Unknown("sizes that are not known", span)
 
 
+def _named_tuple(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
+    """`namedtuple("Out", ["a", "b"])` is the same function, given the names first; called so it gives the tuple."""
+    match args:
+        case [str(), names, *_] if (found := _field_names(names)) is not None:
+            return Partial(External("collections.namedtuple"), (tuple(found),), {})
+        case [tuple() as names, *values] if len(values) <= len(names):
+            given = dict(zip(names, values, strict=False)) | kwargs
+            return Fields(names, [given.get(name, Unknown(f"the field {name}", span)) for name in names])
+        case _:
+            return Unknown("a named tuple whose fields are not known", span)
+
+
+def _field_names(given: Value) -> list[str] | None:
+    """The fields in `"a b"`, `["a", "b"]` or `[("a", Tensor), ("b", int)]`."""
+    words = given.replace(",", " ").split() if isinstance(given, str) else sequence(given) or []
+    names = [word[0] if isinstance(word, tuple) and word else word for word in words]
+    return [str(name) for name in names] if names and all(isinstance(name, str) for name in names) else None
+
+
 LIMITS = ("min", "max", "eps", "tiny", "bits", "smallest_normal", "resolution")
 """What `torch.finfo` tells of a dtype: numbers, which change no shape."""
 PLAIN: dict[str, Callable[..., Value]] = {
@@ -373,10 +392,10 @@ PLAIN: dict[str, Callable[..., Value]] = {
     "math.sqrt": _number, "math.log": lambda *a: Number(),
     "numpy.log": lambda *a: Number(), "numpy.sqrt": _number, "math.log2": lambda *a: Number(),
     "math.exp": lambda *a: Number(), "math.cos": lambda *a: Number(), "math.sin": lambda *a: Number(),
-    "math.ceil": _ceil,
+    "math.ceil": _ceil, "numpy.ceil": _ceil, "numpy.floor": _int,
     "math.floor": _int, "torch.Size": _shape, "collections.OrderedDict": lambda r, a, k, s: _dict(r, [], k, s)
     if not a or not isinstance(a[0], list) else {e[0]: e[1] for e in a[0] if isinstance(e, tuple) and len(e) == 2},
-    "itertools.repeat": _repeated,
+    "itertools.repeat": _repeated, "collections.namedtuple": _named_tuple, "typing.NamedTuple": _named_tuple,
     "itertools.islice": lambda r, a, k, s: _islice(r, a, k, s) if len(a) > 1 else Unknown("some of the values", s),
     "itertools.chain": lambda r, a, k, s: [v for part in a for v in (sequence(part) or [])],
     "torch.nn.Module": lambda *a: {}, "types.SimpleNamespace": lambda r, a, k, s: dict(k),

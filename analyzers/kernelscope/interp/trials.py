@@ -41,6 +41,9 @@ class Trial:
         factors = sorted((_factors(one), _factors(other)))
         if factors[0] > 1 and self.is_tried(one) != self.is_tried(other):
             self._note(factors[0] != factors[1])
+        if self.is_tried(one) != self.is_tried(other):  # a table is not cut to what has nothing to do with it
+            settled = other if self.is_tried(one) else one
+            self._note(any(isinstance(atom, Opaque) and atom.op == "min" for atom in settled.atoms()))
         known = all(SEPARATOR not in name and not name.startswith(self.prefixes) for name in names)
         divided = any(isinstance(atom, Opaque) for atom in (*one.atoms(), *other.atoms()))
         self._note(known and not divided and bool(one.names()) and bool(other.names()))

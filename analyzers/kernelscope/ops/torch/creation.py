@@ -176,7 +176,10 @@ _LEGACY = {
 def _declare_legacy(name: str, dtype: str) -> None:
     @rule(f"t.{name}", name=name, kind="movement", label=f"a tensor of {dtype}")
     def legacy(*args: Value) -> Tensor:
-        """Sizes, or one nested list of values."""
+        """Sizes, or the values: a nested list or an array."""
+        if len(args) == 1 and isinstance(args[0], Tensor | Unknown):
+            array = args[0]
+            return Tensor(array.shape if isinstance(array, Tensor) else Shape.unknown(array.reason), DTYPES[dtype])
         if len(args) == 1 and is_sequence(args[0]):
             return Tensor(Shape(_lengths(args[0])), DTYPES[dtype])
         return Tensor(Shape(sizes(args)) if args else Shape.of(0), DTYPES[dtype])
