@@ -69,6 +69,8 @@ def test_every_kernel_and_what_launches_them_has_a_lens(analysis: Analysis) -> N
         b"row_sums",
         b"total",
         b"run",
+        b"counts",
+        b"count",
     ]
 
 

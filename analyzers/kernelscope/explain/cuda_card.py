@@ -5,7 +5,7 @@ Rows are gathered from the kernel's facts; each line links to the source that it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from kernelscope.dims import Dim, product, render
@@ -21,6 +21,7 @@ from kernelscope.kernels.cuda.launch import Launch
 from kernelscope.kernels.cuda.operations import Operation, functions_text, kind_of_object
 from kernelscope.kernels.cuda.resources import cluster_dims, loop_kind, vector_width
 from kernelscope.kernels.cuda.shared_memory import SharedArray, SharedMemory
+from kernelscope.kernels.cuda.warp.accesses import Verdict
 from kernelscope.kernels.cuda.warp.kernel_warp import KernelWarp, kernel_warp
 from kernelscope.kernels.hardware import GPUS, Generation, Gpu, generation
 from kernelscope.kernels.occupancy import Occupancy, occupancy, waves
@@ -52,7 +53,7 @@ def kernel_card(facts: KernelFacts, gpu: str = "H100") -> Card:
         ("Vector width", lambda: _vector(facts)),
         ("Barriers", lambda: _barriers(facts)),
         ("Warp ops", lambda: _counted(facts, Kind.WARP)),
-        ("Atomics", lambda: _atomics(facts)),
+        ("Atomics", lambda: _atomics(facts, warp)),
         ("Tensor cores", lambda: _counted(facts, Kind.TENSOR)),
         ("Async copy", lambda: _async(facts)),
         ("Loop", lambda: _loop(facts)),
@@ -328,18 +329,28 @@ def _signals(facts: KernelFacts) -> str:
     return " " if any("mbarrier." in text for text in functions_text(facts.behaviour.reached)) else ""
 
 
-def _atomics(facts: KernelFacts) -> Iterator[Line]:
+def _atomics(facts: KernelFacts, warp: KernelWarp) -> Iterator[Line]:
     shared = {array.name for array in (*facts.shared.static, *facts.shared.dynamic)}
+    followed = [verdict for verdict in warp.verdicts if verdict.access.kind == "atomic"]
     for name, operations in list(_by_name(facts.behaviour.of(Kind.ATOMIC)).items())[:MAX_LINES]:
-        spaces = {_space(operation, shared) for operation in operations}
+        spaces = {space for operation in operations for space in _spaces(operation, shared, warp, followed)}
         places = _places(facts, operations)
         yield Line(f"`{name}` {' and '.join(sorted(spaces))} ×{len(operations)} ({places})", operations[0].location)
 
 
-def _space(operation: Operation, shared: set[str]) -> str:
+def _spaces(operation: Operation, shared: set[str], warp: KernelWarp, followed: Sequence[Verdict]) -> set[str]:
+    """The memories that an atomic operation changes, as followed; by the name of its target where it was not."""
+    found = {
+        verdict.access.memory.space
+        for verdict in followed
+        if (verdict.access.through == operation.function.name)
+        or (operation.direct and not verdict.access.through and warp.line(verdict) == operation.location.line)
+    }
+    if found and found <= {"shared", "global"}:
+        return {str(space) for space in found}
     target = operation.arguments[0].lstrip("&(* ") if operation.arguments else ""
     name = target.split("[")[0].split(".")[0].split("-")[0].strip()
-    return "shared" if name in shared else "global"
+    return {"shared" if name in shared else "global"}
 
 
 def _loop(facts: KernelFacts) -> Iterator[Line]:

@@ -20,6 +20,7 @@ MAX_TEXT = 84
 _INTEGERS = frozenset(
     name for name, size in types.SCALARS.items() if size in (4, 8) and name not in ("float", "double")
 )
+_CALLED = re.compile(r"\w+(?=\s*\()")
 _COMPARED = re.compile(r"\s*(\w+)\s*(<|<=)\s*(.+)\Z", re.DOTALL)
 _STEP = re.compile(r"\s*(?:(?:\+\+\s*(\w+)|(\w+)\s*\+\+)|(\w+)\s*\+=\s*(.+))\s*\Z", re.DOTALL)
 
@@ -145,6 +146,8 @@ class _Writer:
         plain = types.bare(type_text).removeprefix("constexpr ").strip()
         if plain not in _INTEGERS and plain != "auto":
             return False
+        if any(effect_of(name) is not None for name in _CALLED.findall(value)):
+            return False  # an atomic operation, or a value of another lane
         return not any(re.search(rf"\b{re.escape(name)}\s*\[", value) for name in (*self.shared, *self.pointers))
 
     def _expression(self, node: Node, depth: int) -> None:

@@ -88,6 +88,12 @@ class Launch:
                 found.append(bound)
         return tuple(found)
 
+    def argument_numbers(self, kernel: Function) -> dict[str, int]:
+        """The kernel's parameters that the launch passes a number."""
+        given = zip(kernel.params, self.arguments, strict=False)
+        values = {p.name: self._host.value(text, self.offset) for p, text in given if not p.type.endswith(("*", "&"))}
+        return {name: value.const for name, value in values.items() if value is not None and value.const is not None}
+
     @cached_property
     def _host_templates(self) -> tuple[dict[str, str], ...]:
         """What the template parameters of the host function are given where it is called."""

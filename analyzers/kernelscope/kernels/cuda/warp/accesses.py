@@ -95,13 +95,30 @@ class _Judge:
     def _first_verdict(self, access: Access) -> Verdict:
         try:
             offset, width = self._known(access.offset), self._known(access.width or dim(4))
-            return self._judged(access, offset, width)
+            try:
+                return self._judged(access, offset, width)
+            except Undecided:
+                found = self._as_launched(access, offset, width)
+                if found is None:
+                    raise
+                return found
         except Scattered as why:
             return Verdict(access, None, reason=why.reason, scattered=True)
         except Undecided as why:
             return Verdict(access, None, reason=why.reason)
         except TooLarge:
             return Verdict(access, None, reason="an expression too large to follow")
+
+    def _as_launched(self, access: Access, offset: Dim, width: Dim) -> Verdict | None:
+        """The verdict for the numbers that the launch passes, where only these decide."""
+        given = {name: n for name, n in self.run.setting.arguments.items() if name in offset.names()}
+        if not given:
+            return None
+        try:
+            found = self._judged(access, offset.subs(given), width)
+        except Undecided:
+            return None
+        return replace(found, needs=(*(f"{name} is {number}" for name, number in given.items()), *found.needs))
 
     def _known(self, d: Dim) -> Dim:
         return d.subs(self.constants) if self.constants else d

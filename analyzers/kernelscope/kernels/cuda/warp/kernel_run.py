@@ -32,6 +32,8 @@ class Setting:
     block: Shape = (None, None, None)
     numbers: Mapping[str, int] = field(default_factory=dict[str, int])
     types: Mapping[str, Type] = field(default_factory=dict[str, Type])
+    arguments: Mapping[str, int] = field(default_factory=dict[str, int], compare=False)
+    """What is passed for parameters; such numbers are only asked where an answer depends on them."""
 
     def constants(self) -> dict[str, int]:
         """All names with a number."""

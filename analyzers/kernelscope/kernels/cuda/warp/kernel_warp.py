@@ -114,7 +114,7 @@ class KernelWarp:
                 types[parameter.name] = kind
         if x is not None and not 0 < x * (y or 1) * (z or 1) <= MAX_THREADS:
             x, y, z = None, None, None
-        return Setting((x, y, z), numbers, types)
+        return Setting((x, y, z), numbers, types, launch.argument_numbers(self.facts.function))
 
     def _type(self, text: str) -> Type | None:
         """A type that is written as a template argument."""
