@@ -68,8 +68,8 @@ def test_every_kernel_and_what_launches_them_has_a_lens(analysis: Analysis) -> N
     assert [data[lens.span.start : lens.span.end] for lens in analysis.lenses(path)] == [
         b"row_sums",
         b"total",
-        b"run",
         b"counts",
+        b"run",
         b"count",
     ]
 

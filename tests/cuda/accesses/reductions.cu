@@ -73,3 +73,11 @@ __global__ void by_warp(const float *in, float *out, int C) {
   float total = warp.thread_rank() < 8 ? partial[warp.thread_rank()] : 0.0f;  //: partial load: conflict-free
   if (block.thread_rank() < 4) out[block.thread_rank()] = total;  //: out store: coalesced (stride 1, 4 bytes/lane)
 }
+
+//@ block 128
+__global__ void by_library(const float *in, float *out) {
+  using Sums = library::BlockReduce<float, 128>;
+  __shared__ Sums::TempStorage storage;
+  float sum = Sums(storage).Sum(in[threadIdx.x]);  //: in load: coalesced (stride 1, 4 bytes/lane)
+  if (threadIdx.x == 0) *out = sum;  //: out store: uniform (one lane, 4 bytes)
+}

@@ -119,7 +119,7 @@ def loop_kind(one: Reached) -> LoopKind:
             continue
         if not pattern.search(step_text) and "grid" not in step_text:
             continue
-        begin = source.text(initial) if initial is not None else ""
+        begin = source.text(initial).partition("=")[2] if initial is not None else ""
         spelled = begin + " ".join(
             value for name, value in starts.items() if re.search(rf"\b{re.escape(name)}\b", begin)
         )

@@ -82,7 +82,17 @@ def _named_call(m: Machine, node: t.Call, func: t.Name, names: Names) -> Value:
     made = _constructed(m, node, func, names)
     if made is not None:
         return made
+    if names.type(func.id) is not None or m.definitions.alias(func.id) is not None:
+        return unfollowed(m, func.id, [_handed(m, arg, names) for arg in node.args])
     return unfollowed(m, func.id, _values(m, node, names))
+
+
+def _handed(m: Machine, arg: t.Expr, names: Names) -> Value:
+    """What an object of a class that is not at hand is made of: storage of such a class is given by its address."""
+    place = place_of(m, arg, names) if isinstance(arg, t.Name | t.Member | t.Subscript) else None
+    if isinstance(place, InMemory) and isinstance(place.pointer.target, Opaque):
+        return place.pointer
+    return evaluate(m, arg, names)
 
 
 def unfollowed(m: Machine, name: str, values: Sequence[Value]) -> Value:
