@@ -18,6 +18,8 @@ LEAST = 3
 """An expression of fewer operators is drawn operator by operator."""
 LONGEST_LINE = 26
 MOST_LINES = 3
+HOLDER = re.compile(r"\bself\.|(?<![\w.\])])[A-Za-z_]\w*\.(?=[a-z_]\w+\b(?!\())(?!data\b|real\b|imag\b)")
+"""The object that holds a part of an expression: the part's name says enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ def _all_inside(top: Node, inner: Mapping[Node, list[Node]]) -> Iterator[Node]:
 
 def formula(source: str) -> tuple[str, ...]:
     """An expression's source in short lines, a term each where it is a sum; nothing where it is too long to read."""
-    text = re.sub(r"\bself\.", "", " ".join(source.split()))
+    text = HOLDER.sub("", " ".join(source.split()))
     lines = [text] if len(text) <= LONGEST_LINE else list(_terms(text))
     rows = [row for line in lines for row in wrap(line, LONGEST_LINE, break_long_words=False, break_on_hyphens=False)]
     return tuple(rows) if len(rows) <= MOST_LINES else ()
