@@ -149,6 +149,25 @@ def test_the_card_of_an_autotuned_product() -> None:
     assert "tensor cores" in table["Features"]
 
 
+@pytest.mark.parametrize(
+    ("configs", "told"),
+    [
+        ("[triton.Config({'BLOCK': b}, num_warps=w) for b, w in product([32, 64], range(2, 4))]", "4 autotune configs"),
+        ("[triton.Config({'BLOCK': 2**i}) for i in range(5, 8)]", "3 autotune configs; BLOCK ∈ {32, 64, 128}"),
+        ("appended()", "4 autotune configs; BLOCK ∈ {32, 64}"),
+        ("longer()", "autotuned, configs built by code; BLOCK ∈ {32, 64}"),
+    ],
+)
+def test_configurations_are_read_from_what_builds_them(tmp_path: Path, configs: str, told: str) -> None:
+    loops = "    for b in (32, 64):\n        for w in [2, 4]:\n"
+    loops += "            found.append(triton.Config({'BLOCK': b}, num_warps=w))\n    return found\n\n"
+    source = HEAD + "from itertools import product\n" + f"def appended():\n    found = []\n{loops}"
+    source += (
+        f"def longer():\n    found = [triton.Config({{'BLOCK': 16}})]\n{loops}@triton.autotune({configs}, ['n'])\n"
+    )
+    assert card(tmp_path, source + ADD.removeprefix(HEAD))["Configs"].startswith(told)
+
+
 def test_explain_names_algorithms_and_links_every_line() -> None:
     path = FIXTURES / "matmul.py"
     document = Analysis([FIXTURES]).document("explain", Target(path, None, "product"))

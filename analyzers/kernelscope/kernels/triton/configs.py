@@ -126,7 +126,7 @@ class _Reader:
             case t.ListComp() | t.GeneratorExp():
                 for bound in self._bindings(node.generators, names):
                     yield from self._listed(node.elt, bound, hops)
-            case t.Call() if (t.dotted(node.func) or "").rpartition(".")[2] == "Config":
+            case t.Call() if _last_name(node) == "Config":
                 config = self._config(node, names)
                 if config is not None:
                     yield config
@@ -162,12 +162,34 @@ class _Reader:
         if len(returns) == 1 and isinstance(returns[0].value, t.List | t.ListComp):
             yield from self._listed(returns[0].value, {}, hops)
             return
+        appended = list(self._appended(node.body, {}, hops))
+        if appended:
+            added = (n.args for n in t.walk(*node.body) if isinstance(n, t.Call) and _last_name(n) == "append")
+            self.complete = self.complete and _written(*node.body) == _written(*itertools.chain(*added))
+            yield from appended
+            return
         self.complete = False
         for inner in t.walk(*node.body):
             if isinstance(inner, t.List | t.ListComp):
                 before = self.complete
                 yield from self._listed(inner, {}, MAX_HOPS)
                 self.complete = before
+
+    def _appended(self, body: list[t.Stmt], names: Names, hops: int) -> Iterator[Config]:
+        """What loops append to a list, with every value of their counters."""
+        for statement in body:
+            match statement:
+                case t.ExprStmt(value=t.Call(func=t.Attribute(attr="append"), args=[added])):
+                    yield from self._listed(added, names, hops)
+                case t.For():
+                    counter = t.Comprehension(statement.target, statement.iter, [], statement.span)
+                    for bound in self._bindings([counter], names):
+                        yield from self._appended(statement.body, bound, hops)
+                case t.If():
+                    self.complete = False
+                    yield from self._appended([*statement.body, *statement.orelse], names, hops)
+                case _:
+                    pass
 
     def _bindings(self, generators: list[t.Comprehension], names: Names) -> Iterator[Names]:
         if not generators:
@@ -196,6 +218,8 @@ class _Reader:
             found = self.modules.resolve(self.path, node.id)
             if isinstance(found, Definition) and isinstance(found.node, t.Assign):
                 node = found.node.value
+        if isinstance(node, t.Call):
+            return self._combined_items(node, names)
         if not isinstance(node, t.List | t.Tuple):
             return None
         items: list[tuple[Known, ...]] = []
@@ -206,6 +230,24 @@ class _Reader:
                 return None
             items.append(tuple(v for v in values if not isinstance(v, _Missing)))
         return items
+
+    def _combined_items(self, node: t.Call, names: Names) -> list[tuple[Known, ...]] | None:
+        """`range(…)` of known bounds, and `product(…)` of lists."""
+        name = _last_name(node)
+        if name == "range":
+            bounds = [self._value(argument, names) for argument in node.args]
+            numbers = [bound for bound in bounds if isinstance(bound, int)]
+            step = numbers[2] if len(numbers) == 3 else 1
+            if len(numbers) != len(bounds) or not 1 <= len(numbers) <= 3 or not step:
+                return None
+            return [(number,) for number in range(*numbers)[:MAX_CONFIGS]]
+        if name == "product" and not node.keywords:
+            lists = [self._items(argument, names) for argument in node.args]
+            known = [items for items in lists if items is not None]
+            if len(known) == len(lists):
+                combined = itertools.islice(itertools.product(*known), MAX_CONFIGS)
+                return [tuple(part for item in items for part in item) for items in combined]
+        return None
 
     def _config(self, node: t.Call, names: Names) -> Config | None:
         values: list[tuple[str, Known]] = []
@@ -246,6 +288,15 @@ class _Reader:
                 return _UNKNOWN
             case _:
                 return _UNKNOWN
+
+
+def _last_name(call: t.Call) -> str:
+    return call.func.attr if isinstance(call.func, t.Attribute) else t.dotted(call.func) or ""
+
+
+def _written(*nodes: t.Node) -> int:
+    """How many configurations are written in some code."""
+    return sum(isinstance(node, t.Call) and _last_name(node) == "Config" for node in t.walk(*nodes))
 
 
 class _Missing:
