@@ -10,6 +10,7 @@ both have the same, new length.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from kernelscope.dims import NO_FACTS, Dim, Facts
 from kernelscope.interp.symbols import Symbols
@@ -51,14 +52,17 @@ class Join:
     facts: tuple[Facts, Facts] = (NO_FACTS, NO_FACTS)
     """What is known at the end of either way."""
 
-    def names(self, one: dict[str, Value], other: dict[str, Value]) -> dict[str, Value]:
-        """Names after two branches; one that only a branch bound is used as that branch left it."""
-        merged: dict[str, Value] = {}
+    def names(self, one: dict[Any, Value], other: dict[Any, Value]) -> dict[Any, Value]:
+        """Names after two branches; one that only a branch bound is used as that branch left it.
+
+        So are the keys of dicts, which need not be texts.
+        """
+        merged: dict[Any, Value] = {}
         order = [*one, *(n for n in other if n not in one)]
         numbers = [n for n in order if isinstance(one.get(n), Dim | Opaque | Number)]
         for name in dict.fromkeys((*numbers, *order)):
             if name in one and name in other:
-                merged[name] = self.values(name, one[name], other[name])
+                merged[name] = self.values(name if isinstance(name, str) else "value", one[name], other[name])
             else:
                 merged[name] = one.get(name, other.get(name))
         return merged
