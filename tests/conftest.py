@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,16 @@ settings.load_profile("untimed")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--accept", action="store_true", help="rewrite goldens and expectations with what was found")
+
+
+@pytest.fixture(autouse=True)
+def no_faults(request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """A fault that is logged, and costs a part of an answer only, fails the test all the same."""
+    yield
+    if request.node.get_closest_marker("faults") is None:
+        told = [record for when in ("setup", "call") for record in caplog.get_records(when)]
+        faults = [record for record in told if record.name == "kernelscope" and record.exc_info]
+        assert not faults, "\n".join(record.getMessage() for record in faults)
 
 
 @pytest.fixture

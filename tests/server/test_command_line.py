@@ -174,6 +174,7 @@ def test_an_unreadable_file_is_said_to_be_so(capsys: pytest.CaptureFixture[str],
     assert "cannot be read: Permission denied" in run(capsys, "explain", "code/model.py")[2]
 
 
+@pytest.mark.faults
 def test_a_fault_of_ours_is_one_line_that_names_the_file_with_its_trace(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,6 +15,7 @@ from kernelscope.results import Target
 from kernelscope.serving import metrics, reading
 from kernelscope.turns import Interrupted
 
+pytestmark = pytest.mark.faults
 Json = dict[str, object]
 
 

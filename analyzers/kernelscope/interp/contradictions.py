@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from kernelscope.faults import part
 from kernelscope.interp.calls import run_body
 from kernelscope.interp.interpreter import Finding, Interpreter, OutOfBudget, Seen
 from kernelscope.interp.order import works_on_tensors
@@ -51,7 +52,8 @@ def contradictions(workspace: Workspace, path: str) -> list[Contradiction]:
         found: dict[Span, Contradiction] = {}
         for scope in module.functions():
             if len(scope.path) <= 2 and run.steps < FILE_STEPS and works_on_tensors(scope):
-                found |= {one.finding.span: one for one in _of_function(run, path, scope)}
+                with part(f"shape errors of {scope.qualified_name} in {path}", []):
+                    found |= {one.finding.span: one for one in _of_function(run, path, scope)}
         return [found[span] for span in sorted(found, key=lambda span: span.start)]
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
 
 from kernelscope.dims import Dim, Facts
+from kernelscope.faults import part
 from kernelscope.interp.attributes import prepare
 from kernelscope.interp.brevity import brief
 from kernelscope.interp.calls import run_body
@@ -240,11 +241,14 @@ def _fresh(run: Interpreter, path: str, scope: SourceScope, beliefs: Beliefs) ->
     run.contexts.within = 0
     run.quiet = 0
     try:
-        return True, _run_one(run, path, scope, beliefs)
-    except (OutOfBudget, RecursionError, ArithmeticError):
+        with part(f"shapes of {scope.qualified_name} in {path}", []):
+            try:
+                return True, _run_one(run, path, scope, beliefs)
+            except (OutOfBudget, RecursionError, ArithmeticError):
+                return False, Seeded()
+            except ShapeError:
+                return True, Seeded()
         return False, Seeded()
-    except ShapeError:
-        return True, Seeded()
     finally:
         if not run.contexts.outside:  # there only the calls are of interest
             _settle(run)
