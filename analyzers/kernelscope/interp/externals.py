@@ -198,8 +198,7 @@ def _may_be_several(name: str, args: Arguments) -> bool:
     if not args or not isinstance(args[0], Opaque) or args[0].default is not None:
         return False
     is_whole = len(args) == 1 or name.startswith("jax.") or name.endswith(".full")
-    word = args[0].name.rpartition(".")[2].rpartition("_")
-    return is_whole and (word[2] in ("shape", "sizes") or word == ("", "", "size"))
+    return is_whole and args[0].name.rpartition(".")[2].rpartition("_")[2] in ("shape", "sizes")
 
 
 def _tensor_of(values: Alike, kwargs: Keywords) -> Value:
