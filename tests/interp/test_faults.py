@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 
 import pytest
-from kernelscope.interp import runs
+from kernelscope.interp import function_runs, runs
 from kernelscope.interp.contradictions import contradictions
 from kernelscope.syntax.python import tree as t
 from kernelscope.workspace.files import Files
@@ -35,14 +35,14 @@ def test_in_one_function_it_costs_that_function(
     workspace: Callable[[str], Files], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     files = workspace(TWO)
-    run_body = runs.run_body
+    run_body = function_runs.run_body
 
     def fails_in_first(run: object, scope: object, node: t.FunctionDef) -> object:
         if node.name == "first":
             raise KeyError("who thought of that")
         return run_body(run, scope, node)  # pyright: ignore[reportArgumentType]
 
-    monkeypatch.setattr(runs, "run_body", fails_in_first)
+    monkeypatch.setattr(function_runs, "run_body", fails_in_first)
     monkeypatch.setattr("kernelscope.interp.contradictions.run_body", fails_in_first)
     space, path = Workspace(files), f"{files.roots[0]}/model.py"
     run = runs.run_file(space, path)

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from kernelscope.interp.runs import trace_function
+from kernelscope.interp.traced_runs import trace_function
 from kernelscope.patterns.flow import Flow
 from kernelscope.patterns.recognition import recognise
 from kernelscope.workspace.files import Files

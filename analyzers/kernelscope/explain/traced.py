@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from kernelscope.interp.configuration import Configuration
 from kernelscope.interp.interpreter import Seen
-from kernelscope.interp.runs import trace_function
+from kernelscope.interp.traced_runs import trace_function
 from kernelscope.patterns.flow import Flow
 from kernelscope.results import Span, ViewOptions
 from kernelscope.syntax.python import tree as t

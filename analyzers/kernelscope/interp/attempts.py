@@ -1,0 +1,154 @@
+"""One function of a file, run on what its callers give; again with less belief where that led to a contradiction."""
+
+# Values are dynamic by nature; narrowing one to a container leaves its elements unknown to the type checker.
+# pyright: reportUnknownVariableType=false
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from kernelscope.dims import Dim
+from kernelscope.faults import part
+from kernelscope.interp.brevity import brief
+from kernelscope.interp.contexts import Context
+from kernelscope.interp.function_runs import run_function
+from kernelscope.interp.interpreter import FUNCTION_STEPS, Finding, Interpreter, OutOfBudget, Seen
+from kernelscope.interp.rounds import Rounds
+from kernelscope.interp.seeds import EVERYTHING, Beliefs, Seeded
+from kernelscope.interp.symbols import over_sizes
+from kernelscope.interp.vagueness import best_known
+from kernelscope.interp.values import Scope
+from kernelscope.ops import ShapeError
+from kernelscope.results import Span
+from kernelscope.syntax.python import tree as t
+from kernelscope.syntax.python.lower import Scope as SourceScope
+
+CALLERS_STEPS = 20_000
+"""How far one function of another file is followed for the calls that it makes."""
+MAX_DOUBTED = 5
+"""Parameters whose documentation is tried to be wrong."""
+DOUBTS_STEPS = 30_000
+"""How far that is tried in one file."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """One run of a function with what was believed of its parameters."""
+
+    beliefs: Beliefs
+    done: bool
+    seeded: Seeded
+    seen: dict[Span, Seen]
+    findings: list[Finding]
+    calls: dict[t.FunctionDef, list[Context]]
+    """The calls of functions of the file that it makes."""
+    doubts: int
+    steps: int
+
+
+def attempt(run: Interpreter, path: str, scope: SourceScope, beliefs: Beliefs = EVERYTHING) -> bool:
+    """Run one function; again with less belief in names and documentation if those led to a contradiction.
+
+    False: out of budget.
+    """
+    before, noted = len(run.findings), run.contexts.counts()
+
+    def outcome(beliefs: Beliefs) -> _Outcome:
+        del run.findings[before:]
+        run.contexts.forget(noted)
+        start = run.steps
+        done, seeded = _fresh(run, path, scope, beliefs)
+        findings, calls = run.findings[before:], run.contexts.since(noted)
+        return _Outcome(beliefs, done, seeded, run.seen, findings, calls, run.doubts, run.steps - start)
+
+    best = outcome(beliefs)
+    if (best.findings or best.seeded.is_odd) and best.seeded.guessed:
+        for less in (Beliefs(packed=True), Beliefs(by_name=False)):
+            other = outcome(less)
+            if not other.findings and not other.seeded.is_odd:
+                best = other
+                break
+    if (best.findings or best.doubts) and best.seeded.told and best.done:
+        without = _wrongly_told(run, best, outcome)
+        if len(without) == 1:
+            best = next(iter(without.values()))
+        elif without:
+            best = outcome(replace(best.beliefs, doubted=without.keys()))
+        elif best.findings:  # nobody knows what is wrong
+            less = outcome(replace(best.beliefs, doubted=best.seeded.told.keys()))
+            best = best if less.findings else less
+        run.contexts.forget(noted)
+        run.contexts.add(best.calls)
+    run.seen = best.seen
+    run.findings[before:] = best.findings
+    return best.done
+
+
+def _wrongly_told(run: Interpreter, found: _Outcome, outcome: Callable[[Beliefs], _Outcome]) -> dict[str, _Outcome]:
+    """Parameters without whose documentation the function runs, each with how it does. The one that is least like the
+    others gives way first, then what documents many functions alike, and there the last parameter; of what else
+    documents this one, nobody knows which is right."""
+    told, oddest = found.seeded.told, found.seeded.oddest
+    likely = [name for name in told if name == oddest] + [name for name in reversed([*told]) if not told[name]]
+    wrong: dict[str, _Outcome] = {}
+    for number, name in enumerate(dict.fromkeys((*likely, *told))):
+        if number == MAX_DOUBTED or (number and run.doubting + found.steps > DOUBTS_STEPS):
+            break
+        less = outcome(replace(found.beliefs, doubted={name}))
+        run.doubting += less.steps
+        if less.done and not less.findings and not less.doubts:
+            if name in likely:
+                return {name: less}
+            wrong[name] = less
+    return wrong
+
+
+def _fresh(run: Interpreter, path: str, scope: SourceScope, beliefs: Beliefs) -> tuple[bool, Seeded]:
+    """One run into an empty `seen`: whether it was finished, and what its parameters were taken from."""
+    node = scope.node
+    assert isinstance(node, t.FunctionDef)
+    run.seen = {}
+    run.start(CALLERS_STEPS if run.contexts.outside else FUNCTION_STEPS)
+    run.contexts.root = node
+    run.root_frame = 0
+    run.contexts.within = 0
+    run.quiet = 0
+    try:
+        with part(f"shapes of {scope.qualified_name} in {path}", []):
+            try:
+                return True, run_function(run, path, scope, beliefs)
+            except (OutOfBudget, RecursionError, ArithmeticError):
+                return False, Seeded()
+            except ShapeError:
+                return True, Seeded()
+        return False, Seeded()
+    finally:
+        if not run.contexts.outside:  # there only the calls are of interest
+            _settle(run)
+        run.changes.undo(0)
+
+
+def _settle(run: Interpreter) -> None:
+    """Sizes that turned out to be equal on every way through the function are written as one, by their plain names."""
+    facts = best_known(run.known.facts)
+    run.symbols.frame = run.root_frame
+
+    told_before: dict[Dim, Dim] = {}
+
+    def told(size: Dim) -> Dim:
+        if size not in told_before:
+            told_before[size] = facts.folded(facts.rewrite(size))
+        return told_before[size]
+
+    for span, unlikely in run.unlikely.items():
+        run.seen.setdefault(span, unlikely)
+    module = run.workspace.modules.module(run.contexts.path)
+    rounds = Rounds(run.symbols, Scope(run.contexts.path, frame=run.root_frame))
+    for span in sorted(run.seen, key=lambda span: span.start):
+        seen = run.seen[span]
+        seen.value = over_sizes(seen.value, told)
+        seen.before = [(moment, over_sizes(value, told)) for moment, value in seen.before]
+        name = "" if module is None else module.text.slice(span)
+        seen.value = run.symbols.shown(rounds.settle(name if name.isidentifier() else "size", seen))
+    brief(run)

@@ -1,0 +1,163 @@
+"""What a function's parameters are bound to when it is run for its own sake: what its callers share, or seeds."""
+
+# Values are dynamic by nature; narrowing one to a container leaves its elements unknown to the type checker.
+# pyright: reportUnknownVariableType=false
+
+from __future__ import annotations
+
+from collections.abc import Set
+from dataclasses import replace
+
+from kernelscope.dims import Dim, Facts
+from kernelscope.interp.attributes import prepare
+from kernelscope.interp.calls import run_body
+from kernelscope.interp.contexts import Context
+from kernelscope.interp.generality import Generality
+from kernelscope.interp.interpreter import Interpreter, Known
+from kernelscope.interp.ranks import settle_ranks
+from kernelscope.interp.receivers import alone, common_instance, learn_words
+from kernelscope.interp.seeds import BATCH, KNOWN_INPUTS, Beliefs, Seeded, seed
+from kernelscope.interp.substitutes import settle_substitutes
+from kernelscope.interp.untaken import follow_untaken
+from kernelscope.interp.values import NOT_TOLD, Function, Instance, Maybe, Opaque, Scope, Value, present
+from kernelscope.syntax.python import tree as t
+from kernelscope.syntax.python.lower import Scope as SourceScope
+from kernelscope.tensor import Shape, Tensor, Unknown
+from kernelscope.workspace.modules import Definition
+
+
+def run_function(run: Interpreter, path: str, scope: SourceScope, beliefs: Beliefs) -> Seeded:
+    """Run one function on what its callers give; what its parameters were taken from besides."""
+    node = scope.node
+    assert isinstance(node, t.FunctionDef)
+    if "triton.jit" in {t.dotted(d) for d in node.decorator_list}:
+        return Seeded()
+    contexts = run.contexts.of(node)
+    owner = Definition(path, scope.owner.name, scope.owner) if scope.owner is not None else None
+    run.contexts.caller = owner
+    if contexts:
+        frame, facts = _common(run, Definition(path, node.name, node, owner), contexts)
+        outside = all(context.outside for context in contexts)
+        guessed = _offer(run, frame, node) if outside else frozenset[str]()
+        run.known = Known(facts=facts)
+        settle_substitutes(run, frame, node)
+        settle_ranks(run, frame, node, guessed)
+        run_body(run, frame, node)
+        follow_untaken(run, frame)
+        for param in node.args:
+            if param.name_span in run.seen:
+                run.seen[param.name_span].contexts = len(contexts)
+        return Seeded()
+    function = alone(run, Definition(path, node.name, node, owner))
+    frame = Scope(path, function)
+    seeded = seed(run, function, frame, beliefs)
+    settle_substitutes(run, frame, node)
+    settle_ranks(run, frame, node, seeded.guessed)
+    promised = promised_lengths(frame, seeded)
+    run_body(run, frame, node)
+    is_odd = run.refuses or is_odd_run(run, promised)
+    follow_untaken(run, frame)
+    return replace(seeded, is_odd=is_odd)
+
+
+def promised_lengths(frame: Scope, seeded: Seeded) -> list[Dim]:
+    """The numbers and lengths of sequences that names promise: no code makes one of them the other."""
+    found: dict[Dim, None] = {}
+    for name in sorted(seeded.guessed):
+        value = present(frame.names[name])
+        if KNOWN_INPUTS[name][:2] == BATCH and isinstance(value, Tensor) and value.rank == len(KNOWN_INPUTS[name]):
+            found |= {size: None for size in value.shape.head[:2] if isinstance(size, Dim) and size.name is not None}
+    return list(found)
+
+
+def is_odd_run(run: Interpreter, promised: list[Dim]) -> bool:
+    """Whether the code takes sizes of a batch to be equal that are not."""
+    facts, names = run.known.facts, {name for size in promised for name in size.names()}
+    if len({facts.rewrite(size) for size in promised}) < len(promised):
+        return True
+    return any(
+        {*one.names(), *other.names()} <= names and facts.rewrite(one) != facts.rewrite(other) for one, other in run.met
+    )
+
+
+def _common(run: Interpreter, definition: Definition, contexts: list[Context]) -> tuple[Scope, Facts]:
+    """The parameters of a function as all its callers give them."""
+    node = definition.node
+    assert isinstance(node, t.FunctionDef)
+    uses = run.uses(node)
+    callers = {None if c.caller is None else c.caller.node for c in contexts}
+    own = definition.owner.node if definition.owner is not None else None
+
+    def make(common: Generality, instances: list[Instance], name: str) -> Instance:
+        return common_instance(run, common, instances, name)
+
+    hinted = {n for names in uses.unpacked.values() for n in names if uses.bindings.get(n) == 1}
+    ones = [c.ones for c in contexts]
+    examples = all(context.outside for context in contexts)
+    taken = set(uses.bindings) - hinted
+    common = Generality(len(contexts), taken, callers != {own}, make, hinted, ones, examples=examples)
+    names: dict[str, Value] = {}
+    receiver = contexts[0].receiver
+    parameters = [p.name for p in node.args]
+    if isinstance(receiver, Instance) and parameters:
+        own_name = parameters.pop(0)
+        receivers = [c.receiver for c in contexts]
+        same = all(isinstance(r, Instance) and r.cls.node is receiver.cls.node for r in receivers)
+        receiver = common.instance(own_name, receivers, receivers, 0) if same else receiver
+        names[own_name] = receiver
+        if isinstance(receiver, Instance):
+            prepare(run, receiver)
+            learn_words(common, receiver)
+    for name in sorted(parameters, key=lambda p: not all(_is_size(c.names.get(p)) for c in contexts)):
+        given = [c.names[name] for c in contexts if name in c.names]
+        if len(given) == len(contexts):
+            hints = [h if h in hinted else "_" for h in uses.unpacked.get(name, [])]
+            names[name] = value = common.value(name, given, hints)
+            if isinstance(present(value), Unknown) and name in uses.tensors:
+                lost = Tensor(Shape.unknown(NOT_TOLD))
+                names[name] = Maybe(lost, value.name) if isinstance(value, Maybe) else lost
+    run.symbols.ones |= common.ones
+    facts = contexts[0].facts
+    for context in contexts[1:]:
+        facts = facts.common(context.facts)
+    said = {name for fact in facts.divisible for size in fact for name in size.names() if common.keeps(name)}
+    divisible = tuple(f for f in facts.divisible if all(said.issuperset(size.names()) for size in f))
+    facts = Facts(divisible=divisible)  # sizes that are equal are told as one already, in the words of the callers
+    return Scope(definition.path, Function(definition, receiver, isinstance(receiver, Instance)), names), facts
+
+
+def _is_size(value: Value) -> bool:
+    """Whether an argument is a size or some: what tensors' sizes are computed of may be told by it."""
+    if type(value) is tuple:
+        return all(_is_size(part) for part in value)
+    return isinstance(present(value), Dim | Opaque)
+
+
+def _offer(run: Interpreter, frame: Scope, node: t.FunctionDef) -> Set[str]:
+    """The few callers in other files are examples: what they leave out may be given by others, and what they do not
+    tell, or the function's own documentation tells, is what it would be without them.
+
+    Gives the parameters whose shape is guessed by their names.
+    """
+    if frame.function is None:
+        return frozenset()
+    alone_frame = Scope(frame.path, frame.function)
+    seeded = seed(run, frame.function, alone_frame)
+    guessed: set[str] = set()
+    for param in node.args:
+        name = param.name
+        if name not in frame.names or name not in alone_frame.names:
+            continue
+        given, own = frame.names[name], alone_frame.names[name]
+        if seeded.told.get(name) or (_is_untold(given) and not _is_untold(own)):
+            frame.names[name] = own
+            guessed |= {name} & seeded.guessed
+        elif given is None and isinstance(param.default, t.Constant) and name not in seeded.guessed:
+            frame.names[name] = own if isinstance(own, Maybe | Unknown) or own is None else Maybe(own, name)
+    return guessed
+
+
+def _is_untold(value: Value) -> bool:
+    """Whether it is not even known of how many dims an argument is."""
+    value = present(value)
+    return isinstance(value, Unknown) or (isinstance(value, Tensor) and value.rank is None)

@@ -1,0 +1,93 @@
+"""One function followed with its steps recorded, for pictures and explanations."""
+
+# Values are dynamic by nature; narrowing one to a container leaves its elements unknown to the type checker.
+# pyright: reportUnknownVariableType=false
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from kernelscope.interp.attributes import prepare
+from kernelscope.interp.calls import run_body
+from kernelscope.interp.configuration import Configuration
+from kernelscope.interp.function_runs import is_odd_run, promised_lengths
+from kernelscope.interp.interpreter import Interpreter, OutOfBudget, Seen
+from kernelscope.interp.parameters import parameters
+from kernelscope.interp.receivers import alone
+from kernelscope.interp.seeds import EVERYTHING, Beliefs, seed
+from kernelscope.interp.trace import Trace
+from kernelscope.interp.values import Instance, Maybe, Opaque, Scope, Value
+from kernelscope.ops import ShapeError
+from kernelscope.results import Span
+from kernelscope.syntax.python import tree as t
+from kernelscope.syntax.python.lower import Scope as SourceScope
+from kernelscope.tensor import Tensor, Unknown
+from kernelscope.workspace.modules import Definition
+from kernelscope.workspace.workspace import Workspace
+
+TRACE_STEPS = 240_000
+
+
+def trace_function(
+    workspace: Workspace,
+    path: str,
+    scope: SourceScope,
+    callers: Mapping[Span, Seen],
+    configuration: Configuration | None = None,
+) -> Trace:
+    """The steps of one function on what the callers of its file give it, which `callers` tells. Never raises."""
+    with workspace.modules.steady():
+        return _trace(workspace, path, scope, callers, configuration)
+
+
+def _trace(
+    workspace: Workspace,
+    path: str,
+    scope: SourceScope,
+    callers: Mapping[Span, Seen],
+    configuration: Configuration | None,
+) -> Trace:
+    run = Interpreter(workspace, trace=Trace(), configuration=configuration)
+    node = scope.node
+    assert isinstance(node, t.FunctionDef)
+    owner = Definition(path, scope.owner.name, scope.owner) if scope.owner is not None else None
+    for beliefs in (EVERYTHING, Beliefs(packed=True), Beliefs(by_name=False)):
+        run.findings.clear()
+        run.trace = trace = Trace()
+        run.start(TRACE_STEPS)
+        is_odd = False
+        try:
+            if configuration is not None:
+                configuration.meet(run, path)
+            function = alone(run, Definition(path, node.name, node, owner))
+            frame = Scope(path, function)
+            seeded = seed(run, function, frame, beliefs)
+            for param in node.args:
+                value = _from_callers(frame.names.get(param.name), param, callers)
+                value = frame.names[param.name] = value if configuration is None else configuration.renewed(run, value)
+                trace.sources("input", param.name, param.name_span, value, path)
+            promised = promised_lengths(frame, seeded)
+            trace.root.result = result = run_body(run, frame, node)
+            is_odd = run.refuses or is_odd_run(run, promised)
+            if isinstance(result, Instance):
+                prepare(run, result)
+            if isinstance(function.receiver, Instance):
+                trace.parameters = parameters(run, function.receiver)
+        except (OutOfBudget, RecursionError, ArithmeticError):
+            trace.complete = False
+        except ShapeError:
+            pass
+        if not run.findings and not is_odd:
+            break
+    assert run.trace is not None
+    return run.trace
+
+
+def _from_callers(value: Value, param: t.Param, callers: Mapping[Span, Seen]) -> Value:
+    """A parameter as the callers give it, in the function's own words; as it is by itself if they do not tell."""
+    seen = callers.get(param.name_span)
+    if seen is None or isinstance(seen.value, Unknown | Opaque) or seen.value is None:
+        return value
+    if isinstance(seen.value, Tensor) and seen.value.rank is None and not seen.value.shape.least_rank:
+        return value
+    return Maybe(seen.value, value.name) if isinstance(value, Maybe) else seen.value
