@@ -23,6 +23,7 @@ from kernelscope.interp.values import (
     Maybe,
     Number,
     Partial,
+    Scope,
     Value,
     as_size,
     joined,
@@ -35,10 +36,13 @@ MAPPED, DIFFERENTIATED = "jax.vmap()", "jax.grad()"
 """What `jax.vmap(f)` and `jax.grad(f)` give, before it is called."""
 NOT_MAPPED = Unknown("what is mapped over is not an array")
 NO_FUNCTION = "a function of functions is not given any"
+"""Said of a call that lacks what it is to call."""
 
 
 def decorated(run: Interpreter, function: Function) -> Value:
     """A function as its decorators of JAX make it: `@jax.vmap`, `@partial(jax.grad, argnums=1)`."""
+    from kernelscope.interp.expressions import evaluate
+
     node, path = function.definition.node, function.definition.path
     assert isinstance(node, t.FunctionDef)
     value: Value = function
@@ -50,9 +54,6 @@ def decorated(run: Interpreter, function: Function) -> Value:
         name = t.dotted(head)
         meant = None if name is None else run.module_name(path, name)
         if isinstance(meant, External) and meant.name in _MAKERS:
-            from kernelscope.interp.expressions import evaluate
-            from kernelscope.interp.values import Scope
-
             given = {} if called is None else {k.arg: k.value for k in called.keywords if k.arg is not None}
             kwargs = {key: evaluate(run, Scope(path), expression) for key, expression in given.items()}
             value = FUNCTIONS[meant.name](run, [value], kwargs, node.span)
@@ -301,7 +302,7 @@ def _side_by_side(run: Interpreter, function: Value, trees: Arguments, span: Any
             return Unknown("a tree that is not known", span)
 
 
-def _custom(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
+def _shape_only(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
     """`jax.eval_shape(f, *args)`: what the call would give."""
     return call(run, args[0], list(args[1:]), kwargs, span) if args else Unknown(NO_FUNCTION, span)
 
@@ -319,6 +320,6 @@ FUNCTIONS: dict[str, Callable[..., Value]] = {
     "jax.lax.scan": _scan, "jax.lax.map": _over_elements, "jax.lax.fori_loop": _loop, "jax.lax.while_loop": _while,
     "jax.lax.cond": _cond, "jax.lax.switch": _switch,
     **dict.fromkeys(("jax.tree.map", "jax.tree_map", "jax.tree_util.tree_map"), _tree_map),
-    "jax.eval_shape": _custom,
+    "jax.eval_shape": _shape_only,
 }  # fmt: skip
 """Functions that call what they are given."""

@@ -30,9 +30,9 @@ from kernelscope.interp.values import (
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Shape, Tensor, Unknown
 from kernelscope.workspace.modules import Definition
-from kernelscope.workspace.modules import External as OutsideName
 
-RECORDS = {"flax.linen.Module", "flax.linen.module.Module", "equinox.Module"}
+LINEN = {"flax.linen.Module", "flax.linen.module.Module"}
+RECORDS = {*LINEN, "equinox.Module"}
 """Modules that are records of their fields."""
 METHODS = {
     "__init__", "apply", "init", "init_with_output", "bind", "param", "variable", "sow", "perturb", "make_rng",
@@ -48,10 +48,7 @@ INITIAL = External("jax.nn.initializers.zeros")
 
 def is_record(run: Interpreter, cls: Definition) -> bool:
     """Whether a class of modules is filled with its fields when it is made."""
-    bases = run.classes.mro(cls)
-    if not any(isinstance(base, OutsideName) and base.dotted in RECORDS for base in bases):
-        return False
-    return not isinstance(run.classes.attribute(cls, "__init__"), Definition)
+    return records.derives(run, cls, RECORDS) and not isinstance(run.classes.attribute(cls, "__init__"), Definition)
 
 
 def fill_in(run: Interpreter, instance: Instance, args: Arguments, kwargs: Keywords) -> None:
@@ -63,7 +60,7 @@ def fill_in(run: Interpreter, instance: Instance, args: Arguments, kwargs: Keywo
 
 def setup_of(run: Interpreter, cls: Definition) -> Definition | None:
     """The `setup` of a module of linen, if it has one."""
-    found = run.classes.attribute(cls, "setup")
+    found = run.classes.attribute(cls, "setup") if records.derives(run, cls, LINEN) else None
     return found if isinstance(found, Definition) and isinstance(found.node, t.FunctionDef) else None
 
 
