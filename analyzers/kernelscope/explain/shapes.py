@@ -7,7 +7,7 @@ from pathlib import Path
 
 from kernelscope.explain.document import Block, Document, Heading, Line, Table
 from kernelscope.explain.numbers import in_numbers
-from kernelscope.explain.tensor_hover import UNTAKEN, describe, names_in_order
+from kernelscope.explain.tensor_hover import UNTAKEN, bound_in, describe, names_in_order
 from kernelscope.interp.interpreter import Seen
 from kernelscope.interp.runs import FileRun
 from kernelscope.results import Span, Target, UserError
@@ -63,11 +63,7 @@ def _rows(
 def _tensors(run: FileRun, scope: Scope) -> Iterator[tuple[Span, Seen]]:
     """The tensors that a function binds to names."""
     assert isinstance(scope.node, t.FunctionDef)
-    spans: list[Span] = [param.name_span for param in scope.node.args]
-    for node in t.walk(*scope.node.body):
-        if isinstance(node, t.Assign):
-            spans += [n.span for target in node.targets for n in t.walk(target) if isinstance(n, t.Name)]
-    for span in dict.fromkeys(spans):
+    for span in dict.fromkeys(bound_in(scope.node)):
         seen = run.values.get(span)
         if seen is not None and isinstance(seen.value, Tensor):
             yield span, seen

@@ -168,15 +168,21 @@ def shape_hints(run: FileRun, module: Source, span: Span) -> Iterator[InlayHint]
 
 
 def _targets(module: Source) -> Iterator[Span]:
-    """Spans of the names that a file's functions bind, in source order."""
+    """Spans of the names that a file's functions bind."""
     for scope in module.functions():
-        node = scope.node
-        assert isinstance(node, t.FunctionDef)
-        for param in node.args:
-            yield param.name_span
-        for statement in t.walk(*node.body):
-            if isinstance(statement, t.Assign):
-                for target in statement.targets:
-                    for found in t.walk(target):
-                        if isinstance(found, t.Name):
-                            yield found.span
+        assert isinstance(scope.node, t.FunctionDef)
+        yield from bound_in(scope.node)
+
+
+def bound_in(function: t.FunctionDef) -> Iterator[Span]:
+    """Spans of the names that a function binds itself, in source order; functions inside it have their own."""
+    for param in function.args:
+        yield param.name_span
+    todo: list[t.Node] = [*reversed(function.body)]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, t.Assign):
+            for target in node.targets:
+                yield from (found.span for found in t.walk(target) if isinstance(found, t.Name))
+        elif not isinstance(node, t.FunctionDef | t.ClassDef):
+            todo += t.children(node)[::-1]

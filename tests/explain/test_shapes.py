@@ -1,0 +1,37 @@
+"""Tables and hints of shapes: each name stands once, with the function that binds it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from kernelscope.analysis import Analysis
+from kernelscope.explain.render import to_text
+from kernelscope.results import Span, Target
+from kernelscope.workspace.files import Files
+
+INSIDE = """
+## model.py
+import torch
+
+
+def outer(x: torch.Tensor, rounds: int):
+    B, D = x.shape
+
+    def inner(h):
+        y = h * 2
+        return y
+
+    for _ in range(rounds):
+        z = inner(x)
+    return z
+"""
+
+
+def test_names_of_a_function_inside_another_stand_once(workspace: Callable[[str], Files]) -> None:
+    root = Path(workspace(INSIDE).roots[0])
+    analysis, path = Analysis([root]), root / "model.py"
+    hints = list(analysis.inlay_hints(path, Span(0, path.stat().st_size)))
+    assert [hint.label for hint in hints] == [": [B, D]"] * 4
+    table = to_text(analysis.document("shapes", Target(path, None, None))).text
+    assert [line.split("│")[2].strip() for line in table.splitlines() if "[B, D]" in line] == ["x", "z", "h", "y"]
