@@ -175,7 +175,7 @@ TABLE: dict[str, Diagnostic] = {
             "default-breaks-constraint",
             WARNING,
             "A default that the class itself refuses",
-            "An assertion of the class does not hold for the default: whoever gives nothing gets an error.",
+            "What the class asserts of a new object does not hold for the default: to give nothing is an error.",
         ),
     )
 }

@@ -88,7 +88,7 @@ def test_modules_and_chains_constrain(source: Source, text: str, condition: str)
         (WIDTH + "        self.width = self.all // self.heads\n",
          "default-never-used"),
         ('class Config:\n    most: int = Field(8, description="Many (default: 16).")\n', "default-contradicts-text"),
-        ("class Config:\n    size: int = 100\n    def check(self):\n        assert self.size % 16 == 0\n",
+        ("class Config:\n    size: int = 100\n    def __post_init__(self):\n        assert self.size % 16 == 0\n",
          "default-breaks-constraint"),
         ('class Config:\n    most_open: int = 8\nparser.add_argument("--most-open", default=9)\n', "defaults-differ"),
     ],
@@ -96,6 +96,11 @@ def test_modules_and_chains_constrain(source: Source, text: str, condition: str)
 def test_a_contradiction_is_told(source: Source, text: str, code: str) -> None:
     read = source(text)
     assert [c.code for c in contradictions(parameters(read), constraints(read))] == [code]
+
+
+def test_what_a_method_demands_contradicts_no_default(source: Source) -> None:
+    read = source("class Config:\n    size: int = 1\n    def video(self):\n        assert self.size > 1\n")
+    assert not list(contradictions(parameters(read), constraints(read)))
 
 
 @pytest.mark.parametrize(

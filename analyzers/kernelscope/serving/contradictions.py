@@ -20,6 +20,9 @@ _TOLD = re.compile(
 )
 _SIMPLE = re.compile(r"^(?:self\.|args\.|config\.)?(\w+) (%|<=|<|>=|>|==) (\d+)(?: == 0)?$")
 
+_MAKING = ("", "__init__", "__new__", "__post_init__", "__attrs_post_init__", "model_post_init")
+"""What runs when an object is made: the class's own declarations, and these methods."""
+
 
 @dataclass(frozen=True, slots=True)
 class Contradiction:
@@ -69,15 +72,16 @@ def _reads(override: Claim, name: str) -> bool:
 
 
 def _broken(declared: list[Parameter], constraints: Iterable[Constraint]) -> Iterator[Contradiction]:
-    """A default that an assertion of the same class refuses."""
+    """A default that the class refuses when an object is made; what a method demands, it demands where it is called."""
     fields = {
         (p.owner, p.name): p for p in declared if p.kind == "field" and isinstance(p.value, int) and not p.overrides
     }
     for c in constraints:
         match = _SIMPLE.match(c.condition)
-        if match is None:
+        owner, _, method = c.where.partition(".")
+        if match is None or method not in _MAKING:
             continue
-        p = fields.get((c.where.partition(".")[0], match[1]))
+        p = fields.get((owner, match[1]))
         if p is None or isinstance(p.value, bool) or not isinstance(p.value, int):
             continue
         if not _holds(p.value, match[2], int(match[3]), c.condition.endswith("== 0")):
