@@ -103,6 +103,15 @@ def test_what_a_method_demands_contradicts_no_default(source: Source) -> None:
     assert not list(contradictions(parameters(read), constraints(read)))
 
 
+def test_what_is_demanded_in_a_branch_contradicts_no_default(source: Source) -> None:
+    read = source(
+        "class Sampler:\n    def __init__(self, rounds: int = 4, most: int | None = None):\n"
+        "        if most:\n            assert rounds == 1\n"
+    )
+    assert [c.condition for c in constraints(read)] == ["rounds == 1"]
+    assert not list(contradictions(parameters(read), constraints(read)))
+
+
 @pytest.mark.parametrize(
     "text",
     [

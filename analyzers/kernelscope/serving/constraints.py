@@ -38,6 +38,8 @@ class Constraint:
     message: str
     where: str
     location: Location
+    always: bool = True
+    """Whether it is demanded whenever its function runs, not in a branch or loop only."""
 
 
 def constraints(source: PythonSource) -> Iterator[Constraint]:
@@ -45,26 +47,28 @@ def constraints(source: PythonSource) -> Iterator[Constraint]:
     yield from _bounds(source)
     bodies = [("", source.module.body), *((s.qualified_name, s.node.body) for s in source.module.functions())]
     for where, body in bodies:
-        todo: list[t.Stmt] = list(body)
+        todo = [(statement, True) for statement in body]
         chained: set[t.Stmt] = set()
         while todo:
-            statement = todo.pop(0)
+            statement, always = todo.pop(0)
             match statement:
                 case t.Assert():
                     message = literal(statement.msg)
                     text = message if isinstance(message, str) else _fstring(source, statement.msg)
-                    yield from _enforced(source, statement.test, True, "assert", text, where)
+                    yield from _enforced(source, statement.test, True, "assert", text, where, always)
                 case t.If():
                     if (raised := _only_raise(statement.body)) is not None and not statement.orelse:
                         text = _message(source, raised)
-                        yield from _enforced(source, statement.test, False, "raise", text, where)
+                        yield from _enforced(source, statement.test, False, "raise", text, where, always)
                     if statement not in chained and (chosen := _choice(source, statement, where)) is not None:
                         yield chosen
                     if len(statement.orelse) == 1:
                         chained.add(statement.orelse[0])
-                    todo[:0] = statement.body + statement.orelse
-                case t.For() | t.While() | t.With() | t.Try():
-                    todo[:0] = statement.body
+                    todo[:0] = [(inner, False) for inner in statement.body + statement.orelse]
+                case t.For() | t.While():
+                    todo[:0] = [(inner, False) for inner in statement.body]
+                case t.With() | t.Try():
+                    todo[:0] = [(inner, always) for inner in statement.body]
                 case _:
                     pass
 
@@ -130,7 +134,7 @@ def _fstring(source: PythonSource, node: t.Expr | None) -> str:
 
 
 def _enforced(
-    source: PythonSource, test: t.Expr, holds: bool, by: str, message: str, where: str
+    source: PythonSource, test: t.Expr, holds: bool, by: str, message: str, where: str, always: bool
 ) -> Iterator[Constraint]:
     """One constraint per conjunct of what must hold."""
     todo = [(test, holds)]
@@ -147,7 +151,7 @@ def _enforced(
             names = tuple(dict.fromkeys(_names(node)))
             if names and not isinstance(node, t.Broken):
                 kind = _kind(condition, [op for n in t.walk(node) for op in _operators(n)])
-                yield Constraint(condition, kind, names, by, message, where, source.at(node))
+                yield Constraint(condition, kind, names, by, message, where, source.at(node), always)
 
 
 def _listed(source: PythonSource, node: t.Expr) -> str:

@@ -79,7 +79,7 @@ def _broken(declared: list[Parameter], constraints: Iterable[Constraint]) -> Ite
     for c in constraints:
         match = _SIMPLE.match(c.condition)
         owner, _, method = c.where.partition(".")
-        if match is None or method not in _MAKING:
+        if match is None or method not in _MAKING or not c.always:
             continue
         p = fields.get((owner, match[1]))
         if p is None or isinstance(p.value, bool) or not isinstance(p.value, int):
