@@ -45,7 +45,7 @@ from kernelscope.interp.values import (
 )
 from kernelscope.ops import Module
 from kernelscope.syntax.python import tree as t
-from kernelscope.tensor import Fields, Several, Shape, Tensor, Unknown
+from kernelscope.tensor import NUMPY, Fields, Several, Shape, Tensor, Unknown
 from kernelscope.workspace.modules import Definition, ModuleRef
 from kernelscope.workspace.modules import External as OutsideName
 
@@ -60,6 +60,12 @@ MODULE_METHODS = {
     "__setattr__", "__dir__", "__getitem__", "__len__", "__iter__", "__contains__",
 }  # fmt: skip
 """What a class gets from torch's layers besides what its own methods store."""
+LINEN_METHODS = {
+    "__init__", "apply", "init", "init_with_output", "bind", "param", "variable", "sow", "perturb", "make_rng",
+    "is_initializing", "has_variable", "has_rng", "is_mutable_collection", "get_variable", "put_variable",
+}  # fmt: skip
+INHERITED = {"torch.nn.": MODULE_METHODS, "flax.": LINEN_METHODS, "equinox.": {"__init__"}}
+"""The methods that classes get from the layers of a library."""
 MOST_DIMS = 8
 ABOUT = ("shape", "dtype", "device", "ndim", "config")
 """Attributes of what may be a tensor that are none of its numbers."""
@@ -70,7 +76,7 @@ def attribute(run: Interpreter, value: Value, name: str, span: Any) -> Value:
     value = present(value)
     match value:
         case Tensor():
-            library = run.tensors()
+            library = "jax.Array" if value.place == NUMPY else run.tensors()
             if library != "torch.Tensor" and (held := _array_attribute(value, name)) is not None:
                 return held
             found = ops.attribute(value, name)
@@ -276,12 +282,9 @@ def _class_attribute(run: Interpreter, found: object, receiver: Instance | None)
             finally:
                 run.quiet -= 1
         case OutsideName():
-            from kernelscope.interp import jax_modules
-
             base, _, method = found.dotted.rpartition(".")
-            if receiver is not None and found.dotted.startswith("torch.nn.") and method in MODULE_METHODS:
-                return LayerMethod(receiver, base, method)
-            if receiver is not None and base.startswith(("flax.", "equinox.")) and method in jax_modules.METHODS:
+            inherited = (methods for library, methods in INHERITED.items() if found.dotted.startswith(library))
+            if receiver is not None and method in next(inherited, ()):
                 return LayerMethod(receiver, base, method)
             if receiver is not None and base in records.DICTS:
                 return PlainMethod(receiver, method)

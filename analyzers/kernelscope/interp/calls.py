@@ -48,8 +48,6 @@ from kernelscope.workspace.modules import Definition
 
 LIBRARIES = {"torch", "nn", "F", "np", "numpy", "jnp", "jax", "einsum", "rearrange", "repeat", "reduce"}
 """Names of libraries of tensors as they are imported."""
-CONSTRUCTORS = ("__init__", "setup")
-"""Methods that make the parts of an object; `setup` is that of Flax."""
 MAX_OUTCOMES = 4
 """Results of different kinds that are followed apart."""
 
@@ -192,8 +190,8 @@ def call_function(run: Interpreter, function: Function, args: Arguments, kwargs:
     if constant and node in run.constants:
         return run.constants[node]
     root = run.contexts.root
-    is_built = run.symbols.building > 0 or (root is not None and root.name in CONSTRUCTORS)
-    is_helper = is_built and node.name not in CONSTRUCTORS
+    is_built = run.symbols.building > 0 or (root is not None and root.name == "__init__")
+    is_helper = is_built and node.name != "__init__"
     if is_helper and _is_administration(run, function):
         return Unknown(f"{node.name} reads settings only", span)
     if (run.quiet and run.depth >= MAX_QUIET_CALLS) or (is_helper and run.helpers >= MAX_HELPERS):

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 from kernelscope import ops
@@ -35,7 +37,7 @@ from kernelscope.interp.values import (
     present,
 )
 from kernelscope.ops import Module
-from kernelscope.tensor import DType, Shape, Size, Tensor, Unknown
+from kernelscope.tensor import NUMPY, DType, Shape, Size, Tensor, Unknown
 
 TRANSPARENT = {
     "torch.utils.checkpoint.checkpoint", "torch.compile", "torch.jit.script", "torch.jit.trace", "functools.wraps",
@@ -52,8 +54,8 @@ TRANSPARENT = {
 """Functions that give, or call, their first argument (of `cast` and `annotate` the last)."""
 
 
-NUMPY, ARRAYS, ARRAY = "numpy.", "jax.numpy.", "jax.Array"
-"""Arrays of numpy have the functions and methods that those of JAX have."""
+LIBRARY, ALIKE, ARRAY = "numpy.", "jax.numpy.", "jax.Array"
+"""Arrays of NumPy have the functions and methods that those of JAX have."""
 NUMBERS = Dim | Number | Quotient | float | bool
 LITERALS = ("torch.tensor", "torch.as_tensor", "jax.numpy.array", "jax.numpy.asarray")
 """Operators that make tensors of Python's values."""
@@ -66,7 +68,7 @@ def call_tensor_method(run: Interpreter, target: TensorMethod, args: Arguments, 
         return _unpacked_method(target, list(spread))
     name = target.full
     op = ops.find(name)
-    if op is None or _is_of_array(target.name, args):
+    if op is None:
         name = f"{ARRAY}.{target.name}"
         op = ops.find(name)
     if op is None:
@@ -75,11 +77,6 @@ def call_tensor_method(run: Interpreter, target: TensorMethod, args: Arguments, 
     if op.kind == "view" and target.name.endswith("_") and run.running:
         _becomes(run.running[-1], target.value, result)
     return result
-
-
-def _is_of_array(method: str, args: Arguments) -> bool:
-    """Whether a method that is called so is that of arrays: `x.transpose(2, 0, 1)`."""
-    return method == "transpose" and len(args) != 2
 
 
 def _becomes(scope: Scope, tensor: Tensor, other: Value) -> None:
@@ -143,6 +140,14 @@ def _unpacked_method(target: TensorMethod, args: Arguments) -> Value:
     return Tensor(Shape.unknown("sizes that are unpacked"), target.value.dtype)
 
 
+@cache
+def _functions() -> Mapping[str, Callable[..., Value]]:
+    """Functions that are about other values than tensors, by name."""
+    from kernelscope.interp import jax_functions, pallas, python_functions
+
+    return {**python_functions.PLAIN, **jax_functions.FUNCTIONS, **pallas.FUNCTIONS}
+
+
 def call_external(run: Interpreter, name: str, args: Arguments, kwargs: Keywords, span: Any) -> Value:
     if name in TRANSPARENT:
         return _transparent(run, name, args, kwargs, span)
@@ -151,22 +156,20 @@ def call_external(run: Interpreter, name: str, args: Arguments, kwargs: Keywords
         return _container(run, short, args, kwargs)
     if name.startswith("torch.nn.") and (layer := _build(name, args, kwargs)) is not None:
         return layer
-    from kernelscope.interp import jax_functions, jax_modules, pallas
-    from kernelscope.interp.python_functions import PLAIN
+    from kernelscope.interp.jax_functions import leaves
+    from kernelscope.interp.jax_modules import make
 
-    if (function := jax_functions.FUNCTIONS.get(name) or pallas.FUNCTIONS.get(name)) is not None:
-        return function(run, args, kwargs, span)
-    if (made := jax_modules.make(run, name, args, kwargs, span)) is not None:
+    if name.startswith(("jax.", "flax.", "equinox.")) and (made := make(run, name, args, kwargs, span)) is not None:
         return made
-    plain = PLAIN.get(name)
-    if name.startswith(NUMPY) and (plain is None or (args and isinstance(present(args[0]), Tensor))):
-        alike = f"{ARRAYS}{name.removeprefix(NUMPY)}"
+    plain = _functions().get(name)
+    if name.startswith(LIBRARY) and (plain is None or (args and isinstance(present(args[0]), Tensor))):
+        alike = f"{ALIKE}{name.removeprefix(LIBRARY)}"
         op = ops.find(alike)
         if op is not None and op.tier == "family" and all(isinstance(a, NUMBERS) for a in args):
             return Number()
         made = call_external(run, alike, args, kwargs, span) if op is not None else None
         if made is not None:
-            return made.with_dtype(Unknown("the kind of an array's numbers")) if isinstance(made, Tensor) else made
+            return leaves(made, _as_array)
     if plain is not None:
         return plain(run, args, kwargs, span)
     if any(isinstance(a, Unpacked) for a in args):
@@ -191,6 +194,13 @@ def call_external(run: Interpreter, name: str, args: Arguments, kwargs: Keywords
     if (result := registered(run, name, args, kwargs, span)) is not None:
         return result
     return Unknown(f"{name} is outside the workspace and the operator table", span)
+
+
+def _as_array(value: Value) -> Value:
+    """What JAX's function gives as NumPy gives it, whose numbers are of twice the width."""
+    if not isinstance(value, Tensor):
+        return value
+    return Tensor(value.shape, Unknown("the kind of an array's numbers"), NUMPY)
 
 
 def _may_be_several(name: str, args: Arguments) -> bool:

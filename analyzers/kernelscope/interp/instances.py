@@ -63,8 +63,7 @@ def construct(run: Interpreter, cls: Definition, args: Arguments, kwargs: Keywor
     instance = Instance(cls, made_with=(args, kwargs), is_module=is_module)
     if key is not None:
         run.layers[key] = instance
-    made_later = isinstance(run.classes.attribute(cls, "__post_init__"), Definition) or jax_modules.setup_of(run, cls)
-    if is_record(run, cls) and not made_later:
+    if is_record(run, cls) and not _is_made_later(run, cls):
         instance.is_ready = True
         fill(run, instance, args, kwargs)
         return instance
@@ -87,6 +86,12 @@ def construct(run: Interpreter, cls: Definition, args: Arguments, kwargs: Keywor
 
     instance.initialise = initialise
     return instance
+
+
+def _is_made_later(run: Interpreter, cls: Definition) -> bool:
+    """Whether more happens to a new record than that its fields are stored."""
+    has_more = isinstance(run.classes.attribute(cls, "__post_init__"), Definition)
+    return has_more or jax_modules.setup_of(run, cls) is not None
 
 
 def _key(cls: Definition, args: Arguments, kwargs: Keywords) -> Hashable:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 from kernelscope.interp import records
-from kernelscope.interp.calls import call, call_function
+from kernelscope.interp.calls import call, run_body
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.sequences import is_callable
 from kernelscope.interp.values import (
@@ -23,6 +23,7 @@ from kernelscope.interp.values import (
     Instance,
     Keywords,
     LayerMethod,
+    Scope,
     Sequential,
     Value,
     as_size,
@@ -32,13 +33,6 @@ from kernelscope.tensor import Shape, Tensor, Unknown
 from kernelscope.workspace.modules import Definition
 
 LINEN = {"flax.linen.Module", "flax.linen.module.Module"}
-RECORDS = {*LINEN, "equinox.Module"}
-"""Modules that are records of their fields."""
-METHODS = {
-    "__init__", "apply", "init", "init_with_output", "bind", "param", "variable", "sow", "perturb", "make_rng",
-    "is_initializing", "has_variable", "has_rng", "is_mutable_collection", "get_variable", "put_variable",
-}  # fmt: skip
-"""What a class gets from linen's modules."""
 OPTIONS = {"rngs", "mutable", "method", "capture_intermediates"}
 """Arguments of `apply` that are its own."""
 INITIALISERS = ("jax.nn.initializers.", "flax.linen.initializers.", "flax.nnx.initializers.")
@@ -46,16 +40,13 @@ INITIAL = External("jax.nn.initializers.zeros")
 """Stands for every initialiser: they differ in the numbers only."""
 
 
-def is_record(run: Interpreter, cls: Definition) -> bool:
-    """Whether a class of modules is filled with its fields when it is made."""
-    return records.derives(run, cls, RECORDS) and not isinstance(run.classes.attribute(cls, "__init__"), Definition)
-
-
 def fill_in(run: Interpreter, instance: Instance, args: Arguments, kwargs: Keywords) -> None:
     """Store the fields of a record, and let linen's `setup` make its layers."""
     records.fill(run, instance, args, kwargs)
-    if (found := setup_of(run, instance.cls)) is not None:
-        call_function(run, Function(found, instance, True), [], {}, found.node.span)
+    found = setup_of(run, instance.cls)
+    if found is not None and isinstance(found.node, t.FunctionDef) and found.node.args:
+        frame = Scope(found.path, Function(found, instance, True), {found.node.args[0].name: instance})
+        run_body(run, frame, found.node)
 
 
 def setup_of(run: Interpreter, cls: Definition) -> Definition | None:

@@ -18,6 +18,7 @@ from kernelscope.interp.expressions import evaluate
 from kernelscope.interp.generality import Generality, Vector
 from kernelscope.interp.interpreter import OBJECT_STEPS, Interpreter
 from kernelscope.interp.makers import Made, made_for
+from kernelscope.interp.records import MODULES, derives
 from kernelscope.interp.sequences import is_callable
 from kernelscope.interp.values import (
     NOT_TOLD,
@@ -59,7 +60,7 @@ def seeded_instance(run: Interpreter, cls: Definition) -> Instance:
         return known
     init = _constructor(run, cls)
     run.receivers[cls.node] = instance = Instance(cls, is_module=run.classes.is_module(cls))
-    if init is None and jax_modules.is_record(run, cls):
+    if init is None and derives(run, cls, MODULES):
         fields = {param.name: _argument(run, path, param) for path, param in jax_modules.parameters_of(run, cls)}
         instance.made_with = ([], fields)
         instance.initialise = partial(jax_modules.fill_in, instance=instance, args=[], kwargs=fields)

@@ -19,6 +19,8 @@ from kernelscope.workspace.modules import External as OutsideName
 
 TUPLES = {"typing.NamedTuple", "collections.namedtuple", "NamedTuple"}
 DICTS = {"dict", "collections.OrderedDict", "collections.UserDict", "OrderedDict", "typing.TypedDict"}
+MODULES = {"flax.linen.Module", "flax.linen.module.Module", "equinox.Module"}
+"""Layers that are made of their declared fields, unless their class has a constructor of its own."""
 AUTOGRAD = {"torch.autograd.Function", "torch.autograd.function.Function"}
 ENUMERATIONS = {f"enum.{name}" for name in ("Enum", "StrEnum", "IntEnum", "Flag", "IntFlag")}
 """A member of these is its value here."""
@@ -30,14 +32,10 @@ def is_record(run: Interpreter, cls: Definition) -> bool:
     node = cls.node
     if not isinstance(node, t.ClassDef):
         return False
-    from kernelscope.interp import jax_modules
-
     names = (t.dotted(d) or t.dotted(getattr(d, "func", d)) or "" for d in node.decorator_list)
-    return (
-        jax_modules.is_record(run, cls)
-        or any(n.rpartition(".")[2] in DATACLASSES for n in names)
-        or derives(run, cls, TUPLES)
-    )
+    if any(n.rpartition(".")[2] in DATACLASSES for n in names) or derives(run, cls, TUPLES):
+        return True
+    return derives(run, cls, MODULES) and not isinstance(run.classes.attribute(cls, "__init__"), Definition)
 
 
 def derives(run: Interpreter, cls: Definition, names: set[str]) -> bool:

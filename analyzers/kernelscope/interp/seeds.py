@@ -35,9 +35,10 @@ from kernelscope.interp.values import (
 )
 from kernelscope.interp.wants import wanted
 from kernelscope.syntax.python import tree as t
-from kernelscope.tensor import DTYPES, DType, Shape, Size, Tensor, Unknown
+from kernelscope.tensor import DTYPES, NUMPY, DType, Shape, Size, Tensor, Unknown
 
-TENSOR_TYPES = re.compile(r"\b(?:Tensor|FloatTensor|LongTensor|BoolTensor|IntTensor|Array|ndarray)\b")
+TENSOR_TYPES = re.compile(r"\b(?:Tensor|FloatTensor|LongTensor|BoolTensor|IntTensor|Array|ndarray|NDArray)\b")
+NUMPY_TYPE = re.compile(r"\b(?:np|numpy|npt)\.(?:ndarray|NDArray)\b")
 OPTIONAL = re.compile(r"^(?:typing\.)?Optional\[|\| *None$|^None *\|")
 SEVERAL = re.compile(
     r"(?:typing\.)?(?:Optional\[)?(?:[\w.]+\.)?(?:tuple|list|dict|sequence|iterable|mapping)\b", re.IGNORECASE
@@ -183,7 +184,8 @@ def _given(
         is_list = LIST.fullmatch(annotation) is not None and not uses.beliefs.only_code
         return Alike(Tensor(Shape.unknown(NOT_TOLD))) if is_list else Opaque(param.name)
     if is_tensor:
-        return Tensor(_shape(run, function, param, uses, wants), _dtype(run, function, param))
+        place = NUMPY if NUMPY_TYPE.search(annotation) else None
+        return Tensor(_shape(run, function, param, uses, wants), _dtype(run, function, param), place)
     kind = annotation.partition("|")[0].strip().removeprefix("Optional[").rstrip("]")
     if kind == "bool" or (isinstance(default, t.Constant) and isinstance(default.value, bool)):
         if uses.beliefs.only_code:

@@ -7,12 +7,13 @@ from kernelscope.tensor.dtypes import DTYPES, DType, promote
 from kernelscope.tensor.shape import ANY_SHAPE, Shape, ShapeError
 from kernelscope.tensor.size import Size, ceil_of, first_unknown, largest, numel, same_size, smallest
 from kernelscope.tensor.unknown import COUNTLESS, Unknown
-from kernelscope.tensor.value import Fields, Place, Several, Tensor
+from kernelscope.tensor.value import NUMPY, Fields, Place, Several, Tensor
 
 __all__ = [
     "ANY_SHAPE",
     "COUNTLESS",
     "DTYPES",
+    "NUMPY",
     "DType",
     "Fields",
     "Place",

@@ -27,6 +27,8 @@ class Place:
         return self.kind if self.index is None else f"{self.kind}:{self.index}"
 
 
+NUMPY = Place("numpy")
+"""Where arrays of NumPy are, whose functions and methods are those that JAX's arrays have."""
 NO_DTYPE = Unknown("the dtype is not known")
 
 

@@ -26,7 +26,7 @@ from kernelscope.ops.arguments import (
 from kernelscope.ops.arguments import dtype as as_dtype
 from kernelscope.ops.families import same
 from kernelscope.ops.registry import rule
-from kernelscope.tensor import Place, Shape, ShapeError, Size, Tensor, Unknown, ceil_of, promote, smallest
+from kernelscope.tensor import NUMPY, Place, Shape, ShapeError, Size, Tensor, Unknown, ceil_of, promote, smallest
 from kernelscope.tensor.broadcasting import broadcast
 from kernelscope.tensor.dtypes import DEFAULTS, DTYPES
 
@@ -156,7 +156,8 @@ def tensor_of(*args: Value, data: Value = None, dtype: Value = None, **options: 
     if isinstance(value, Unknown):
         return Tensor(Shape.unknown(value.reason), asked or value)
     if isinstance(value, Tensor):
-        return value if asked is None else value.with_dtype(asked)
+        made = value if value.place != NUMPY else Tensor(value.shape, value.dtype)
+        return made if asked is None else made.with_dtype(asked)
     shape = _lengths(value)
     return Tensor(Shape(shape), asked or _kind(value), place(options.get("device")))
 

@@ -6,11 +6,12 @@ A size is a Dim, so `x.size(1) // 2` stays an integer of the algebra.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from kernelscope.dims import dim as as_dim
 from kernelscope.ops.arguments import Value, integer, sizes, tensor
 from kernelscope.ops.registry import Plain, rule
-from kernelscope.tensor import Shape, Size, Tensor, Unknown
+from kernelscope.tensor import NUMPY, Shape, Size, Tensor, Unknown
 from kernelscope.tensor.dtypes import real_of
 
 
@@ -90,8 +91,8 @@ def size_of(*values: Value) -> tuple[Size, ...]:
 
 @rule("T.numpy", kind="result", label="the tensor as an array")
 def numpy(self: Value, **options: Value) -> Tensor:
-    """Arrays are told as tensors."""
-    return tensor(self)
+    """The same numbers as an array."""
+    return replace(tensor(self), place=NUMPY)
 
 
 @rule("t.result_type", kind="result", label="promoted dtype")
