@@ -8,6 +8,8 @@ from collections.abc import Callable
 import pytest
 from kernelscope.interp import function_runs, runs
 from kernelscope.interp.contradictions import contradictions
+from kernelscope.interp.interpreter import Interpreter
+from kernelscope.interp.values import Scope, Value
 from kernelscope.syntax.python import tree as t
 from kernelscope.workspace.files import Files
 from kernelscope.workspace.workspace import Workspace
@@ -37,10 +39,10 @@ def test_in_one_function_it_costs_that_function(
     files = workspace(TWO)
     run_body = function_runs.run_body
 
-    def fails_in_first(run: object, scope: object, node: t.FunctionDef) -> object:
+    def fails_in_first(run: Interpreter, scope: Scope, node: t.FunctionDef) -> Value:
         if node.name == "first":
             raise KeyError("who thought of that")
-        return run_body(run, scope, node)  # pyright: ignore[reportArgumentType]
+        return run_body(run, scope, node)
 
     monkeypatch.setattr(function_runs, "run_body", fails_in_first)
     monkeypatch.setattr("kernelscope.interp.contradictions.run_body", fails_in_first)
@@ -49,6 +51,7 @@ def test_in_one_function_it_costs_that_function(
     assert run.incomplete == {"first"}
     assert "[N, C]" in {str(getattr(seen.value, "shape", "")) for seen in run.values.values()}
     assert len(contradictions(space, path)) == 1
-    assert [r.getMessage()[:16] for r in caplog.records if r.levelno == logging.ERROR] == ["shapes of first "] * 1 + [
-        "shape errors of "
+    assert [r.getMessage()[:16] for r in caplog.records if r.levelno == logging.ERROR] == [
+        "shapes of first ",
+        "shape errors of ",
     ]

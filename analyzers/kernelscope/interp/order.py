@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Set
 from functools import cached_property
 
 from kernelscope.interp.calls import LIBRARIES
@@ -106,7 +106,12 @@ def works_on_tensors(scope: Scope) -> bool:
         return False
     if scope.owner is not None and scope.node.name in ENTRIES:
         return True
-    return bool(_names(*scope.node.body) & LIBRARIES) or bool(Uses(scope.node).tensors)
+    return _uses_tensors(scope.node, _names(*scope.node.body))
+
+
+def _uses_tensors(node: t.FunctionDef, names: Set[str]) -> bool:
+    """Whether a function names a library of tensors, or does with a name what is done with tensors."""
+    return bool(names & LIBRARIES) or bool(Uses(node).tensors)
 
 
 class _Body:
@@ -134,11 +139,8 @@ class _Body:
     @cached_property
     def computes(self) -> bool:
         """Whether the function may work on tensors itself, and does not only build models or read settings."""
-        scope = self.scope
-        if scope.owner is not None:
-            return True
-        assert isinstance(scope.node, t.FunctionDef)
-        return bool(self.names & LIBRARIES) or bool(Uses(scope.node).tensors)
+        assert isinstance(self.scope.node, t.FunctionDef)
+        return self.scope.owner is not None or _uses_tensors(self.scope.node, self.names)
 
 
 class _Named:

@@ -38,6 +38,8 @@ def _general(layer: Module, inputs: Value, features: str) -> Shape:
     """Axes are contracted, features come behind what is left."""
     wanted = layer["axis"]
     shape = tensor(inputs).shape
+    if layer.settings.get("batch_dims") or layer.settings.get("batch_axis"):
+        raise Lost("a layer with weights of its own for parts of a batch")
     if not is_sequence(wanted) and wanted == -1:
         return shape.replace_last(1, *_features(layer[features]))
     dims = known(inputs)
@@ -45,7 +47,7 @@ def _general(layer: Module, inputs: Value, features: str) -> Shape:
     return Shape((*(d for i, d in enumerate(dims) if i not in gone), *_features(layer[features])))
 
 
-@module("DenseGeneral", "features, axis=-1, batch_dims=()", at=LINEN, label="linear layer over several axes")
+@module("DenseGeneral", "features, axis=-1", at=LINEN, label="linear layer over several axes")
 def dense_general(layer: Module, inputs: Value) -> Shape:
     """Axes are contracted, features come behind what is left."""
     return _general(layer, inputs, "features")
@@ -61,18 +63,19 @@ def _table(layer: Module) -> Mapping[str, Any]:
     return {"embedding": (layer.size("num_embeddings"), layer.size("features"))}
 
 
-for _at in (LINEN, NNX):
-
-    @module("Embed", "num_embeddings, features", _table, at=_at, kind="movement", dtype="float32", label="embedding")
-    def embed(layer: Module, inputs: Value) -> Shape:
-        """A row of the table for each index."""
-        return tensor(inputs).shape.replace_last(0, layer.size("features"))
+@module("Embed", "num_embeddings, features", _table, at=LINEN, kind="movement", dtype="float32", label="embedding")
+@module("Embed", "num_embeddings, features", _table, at=NNX, kind="movement", dtype="float32", label="embedding")
+def embed(layer: Module, inputs: Value) -> Shape:
+    """A row of the table for each index."""
+    return tensor(inputs).shape.replace_last(0, layer.size("features"))
 
 
 _NORMS = "LayerNorm RMSNorm GroupNorm BatchNorm InstanceNorm"
 
 
 @module(_NORMS, "*args", at=LINEN, flops=per_element(5), label="normalisation")
+@module("GroupNorm", "*args", at=NNX, flops=per_element(5), label="normalisation")
+@module("LayerNorm RMSNorm GroupNorm", "*args", at=EQUINOX, flops=per_element(5), label="normalisation")
 def norm(layer: Module, x: Value, *args: Value, **options: Value) -> Shape:
     """Same shape."""
     return tensor(x).shape
@@ -87,24 +90,12 @@ def sized_norm(layer: Module, x: Value, *args: Value, facts: Facts = NO_FACTS, *
     return shape
 
 
-@module("GroupNorm", "*args", at=NNX, flops=per_element(5), label="normalisation")
-def group_norm(layer: Module, x: Value, *args: Value, **options: Value) -> Shape:
+@module("Dropout", "*args", at=LINEN, flops=per_element(2), label="dropout")
+@module("Dropout", "*args", at=NNX, flops=per_element(2), label="dropout")
+@module("Dropout", "*args", at=EQUINOX, flops=per_element(2), label="dropout")
+def dropout(layer: Module, inputs: Value, *args: Value, **options: Value) -> Shape:
     """Same shape."""
-    return tensor(x).shape
-
-
-@module("LayerNorm RMSNorm GroupNorm", "*args", at=EQUINOX, flops=per_element(5), label="normalisation")
-def equinox_norm(layer: Module, x: Value, *args: Value, **options: Value) -> Shape:
-    """Same shape."""
-    return tensor(x).shape
-
-
-for _at in (LINEN, NNX, EQUINOX):
-
-    @module("Dropout", "*args", at=_at, flops=per_element(2), label="dropout")
-    def dropout(layer: Module, inputs: Value, *args: Value, **options: Value) -> Shape:
-        """Same shape."""
-        return tensor(inputs).shape
+    return tensor(inputs).shape
 
 
 _LINEAR = shape_rule("*x {in_features} -> *x {out_features}")
@@ -206,28 +197,19 @@ def conv_transpose(layer: Module, inputs: Value) -> Shape:
     return shape.replace_last(n + 1, *moved, layer.size("features"))
 
 
-def _attended(layer: Module, inputs: Value) -> Shape:
-    shape = tensor(inputs).shape
-    return shape if layer["out_features"] is None else shape.replace_last(1, layer.size("out_features"))
-
-
 @module(
     "MultiHeadDotProductAttention MultiHeadAttention SelfAttention",
     "num_heads, dtype=None, param_dtype=None, qkv_features=None, out_features=None",
     at=LINEN,
     label="multi-head attention",
 )
-def linen_attention(layer: Module, inputs_q: Value, *args: Value, **options: Value) -> Shape:
-    """The shape of the queries; `out_features` is the last size where it is given."""
-    return _attended(layer, inputs_q)
-
-
 @module(
     "MultiHeadAttention",
     "num_heads, in_features, qkv_features=None, out_features=None",
     at=NNX,
     label="multi-head attention",
 )
-def nnx_attention(layer: Module, inputs_q: Value, *args: Value, **options: Value) -> Shape:
+def attention(layer: Module, inputs_q: Value, *args: Value, **options: Value) -> Shape:
     """The shape of the queries; `out_features` is the last size where it is given."""
-    return _attended(layer, inputs_q)
+    shape = tensor(inputs_q).shape
+    return shape if layer["out_features"] is None else shape.replace_last(1, layer.size("out_features"))
