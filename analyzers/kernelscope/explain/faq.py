@@ -65,6 +65,8 @@ class Question:
     searched: str
 
 
+MOVES = r"(?:^|\.)(?!\w*(?:adapter|lora|weight|param|expert|optimi[sz]er))\w*(?:swap|offload)\w*$"
+"""Functions that move memory elsewhere and back, but for those that move what a model is made of."""
 QUESTIONS: tuple[Question, ...] = (
     Question("batching.strategy", "batching", "Continuous or static batching, and how are requests added mid-batch?",
              first(about("serving.batching", "admission"),
@@ -96,7 +98,7 @@ QUESTIONS: tuple[Question, ...] = (
              "prefix hashes over tokens, radix trees"),
     Question("kv_cache.offload", "kv_cache", "Is the cache swapped or offloaded?",
              both(settings(r"swap|cpu_cache|host_cache|(?:^|_)dram|(?:kv|cache)\w*offload|offload\w*(?:kv|cache)"),
-                  procedures("serving.kv_cache", "swap|offload")),
+                  procedures("serving.kv_cache", MOVES)),
              "parameters and functions about swapping and offloading"),
     Question("scheduling.policy", "scheduling", "FCFS, priority or custom: in which order are requests served?",
              both(closest("serving.scheduling", "policy|order|which batch"), settings(POLICIES)),

@@ -113,8 +113,10 @@ def numbers(pattern: str) -> Answer:
 
 
 def is_paged(system: System) -> bool:
-    """Whether anything of the system is kept in blocks: slot arithmetic or layouts say so."""
-    return any("paged" in claim.value and "not paged" not in claim.value for claim in system.about("serving.kv_cache"))
+    """Whether anything of the system is kept in blocks: slot arithmetic, layouts or the count of blocks say so."""
+    claims = system.about("serving.kv_cache")
+    told = any("paged" in claim.value and "not paged" not in claim.value for claim in claims)
+    return told or any(claim.name.endswith("number of blocks") for claim in claims)
 
 
 def context_limits(system: System) -> Iterator[Claim]:
@@ -131,7 +133,10 @@ def context_limits(system: System) -> Iterator[Claim]:
 def block_sizes(system: System) -> Iterator[Claim]:
     """Sizes and numbers of blocks of a cache; where nothing is seen to be paged only those that name a cache."""
     if is_paged(system):
-        yield from settings(r"(?<!weight_)block_size|page_size|kvcache|kv_cache|num_blocks|num_pages")(system)
+        of_cache = settings(
+            r"^(?:\W*)(?:(?:kv_?|cache_|gpu_)*)(?:block|page)_size$|kvcache|kv_cache|num_blocks|num_pages"
+        )
+        yield from first(of_cache, settings(r"(?<!weight_)block_size|page_size"))(system)
         return
     yield from settings(r"page_size|kvcache|kv_cache_block|kv_block")(system)
     for p in system.settings:

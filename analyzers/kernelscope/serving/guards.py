@@ -14,6 +14,8 @@ from kernelscope.syntax.python import tree as t
 
 KEPT = 3_000
 """Nodes whose parts are kept: many recognisers look at the same function one after the other."""
+KEPT_CLASSES = 100
+"""The same of classes, which hold all that is in them."""
 EXITS = (t.Return, t.Raise, t.Continue, t.Break)
 COMPOUND = (t.If, t.For, t.While, t.With, t.Try, t.Match)
 
@@ -146,7 +148,7 @@ def assignments(function: t.FunctionDef | t.ClassDef) -> dict[str, t.Expr]:
     return {name: value for name, value in found.items() if name not in several}
 
 
-@lru_cache(maxsize=KEPT)
+@lru_cache(maxsize=KEPT_CLASSES)
 def received(cls: t.ClassDef) -> dict[str, dict[str, t.Expr]]:
     """By method, the object's attributes, or elements of them, that its parameters get from the class's own calls."""
     methods = {method.name: [p.name for p in method.args[1:]] for method in cls.methods()}
