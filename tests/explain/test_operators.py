@@ -19,12 +19,29 @@ PUBLISHED_8B = 8_030_261_248
 """Parameters of Llama 3 8B as its card and its checkpoint have them."""
 
 
-def table_of(symbol: str, **bindings: int) -> tuple[d.Table, dict[str, str]]:
-    path = FIXTURES / "decoder.py"
-    document = Analysis([FIXTURES]).document("ops", Target(path, None, symbol), ViewOptions(bindings=bindings))
-    table = next(block for block in document.blocks if isinstance(block, d.Table))
-    card = next(block for block in document.blocks if isinstance(block, d.Card))
-    return table, {row.name: row.lines[0].text for row in card.rows}
+class Found:
+    """What a document of operators says: its two tables as columns of texts, and its totals."""
+
+    def __init__(self, document: d.Document) -> None:
+        self.document = document
+        tables = [block for block in document.blocks if isinstance(block, d.Table)]
+        self.columns = {
+            title: [row[at].text for row in table.rows] for table in tables for at, title in enumerate(table.columns)
+        }
+        card = next(block for block in document.blocks if isinstance(block, d.Card))
+        self.totals = {row.name: row.lines[0].text for row in card.rows}
+
+    def of(self, operator: str, column: str) -> str:
+        return self.columns[column][self.columns["Operator"].index(operator)]
+
+
+def operators_in(path: Path, symbol: str, **bindings: int) -> Found:
+    options = ViewOptions(bindings=bindings)
+    return Found(Analysis([path.parent]).document("ops", Target(path, None, symbol), options))
+
+
+def operators(symbol: str, **bindings: int) -> Found:
+    return operators_in(FIXTURES / "decoder.py", symbol, **bindings)
 
 
 def number(text: str) -> float:
@@ -35,7 +52,7 @@ def number(text: str) -> float:
 
 def test_parameters_and_work_agree_with_published_figures() -> None:
     tokens = 512
-    _, totals = table_of("Decoder", **LLAMA_8B, B=1, S=tokens)
+    totals = operators("Decoder", **LLAMA_8B, B=1, S=tokens).totals
     assert number(totals["Parameters"]) == pytest.approx(PUBLISHED_8B, rel=0.005)
     weights = PUBLISHED_8B - LLAMA_8B["vocab_size"] * LLAMA_8B["hidden_size"]  # the embedding is looked up
     attention = 4 * 32 * tokens * tokens * LLAMA_8B["hidden_size"]  # scores and values of every layer
@@ -43,22 +60,39 @@ def test_parameters_and_work_agree_with_published_figures() -> None:
 
 
 def test_a_token_in_the_cache() -> None:
-    _, totals = table_of("Layer", **LLAMA_8B)
+    totals = operators("Layer", **LLAMA_8B).totals
     assert totals["KV cache"] == "4 KiB per token"  # 2 tensors of 8 heads of 128, 2 bytes each
 
 
 def test_rows_name_what_they_depend_on() -> None:
-    table, _ = table_of("Gated")
-    rows = [[cell.text for cell in row] for row in table.rows]
-    assert [row[1] for row in rows] == ["Linear gate", "SiLU", "Linear up", "×", "Linear down"]
-    assert [row[7] for row in rows] == ["input", "1", "input", "2, 3", "4"]
+    columns = operators("Gated").columns
+    assert columns["Operator"] == ["Linear gate", "SiLU", "Linear up", "×", "Linear down"]
+    assert columns["After"] == ["input", "1", "input", "2, 3", "4"]
+
+
+def test_columns_that_say_nothing_are_left_away() -> None:
+    found = operators("Gated")
+    assert not {"Kernel", "Times", "FLOP/B"} & found.columns.keys()
+    assert found.of("Linear gate", "Weights") == "[F, H]"
+    assert "FLOP/B" in operators("Gated", **LLAMA_8B, B=1, S=512).columns
 
 
 def test_formulas_where_nothing_is_bound() -> None:
-    table, totals = table_of("Layer")
-    linear = next([cell.text for cell in row] for row in table.rows if row[1].text == "Linear gate")
-    assert linear[4] == "2*B*S*H*F"
-    assert "H" in totals["Parameters"]
+    found = operators("Layer")
+    assert found.of("Linear gate", "FLOPs") == "2*B*S*H*F"
+    assert found.totals["Parameters"].startswith("2*HD*NH*H + 2*HD*KH*H + 3*H*F + 2*H ")
+
+
+def test_of_a_table_only_the_rows_are_read_that_are_looked_up() -> None:
+    found = operators("Decoder", **LLAMA_8B, B=1, S=512)
+    assert found.of("Embedding embed", "Bytes") == "8.004 MiB"  # 512 indices of 8 bytes, 4096 numbers read and written
+
+
+def test_a_formula_of_many_terms_is_cut(tmp_path: Path) -> None:
+    path, names = tmp_path / "many.py", "abcdefghijkl"
+    lines = [f"    {n}0, {n}1 = {n}.shape\n    total += {n}.relu().sum()\n" for n in names]
+    path.write_text(f"def many({', '.join(names)}):\n    total = 0\n{''.join(lines)}    return total\n")
+    assert operators_in(path, "many").totals["FLOPs"].endswith(" more terms")
 
 
 def test_what_is_not_counted_is_said(tmp_path: Path) -> None:
@@ -76,15 +110,12 @@ def test_what_is_not_counted_is_said(tmp_path: Path) -> None:
         "            x = self.norm(x)\n"
         "        return x + self.attention(x, x, x)[0]\n"
     )
-    document = Analysis([tmp_path]).document("ops", Target(path, None, "Encoder"), ViewOptions())
-    table = next(block for block in document.blocks if isinstance(block, d.Table))
-    card = next(block for block in document.blocks if isinstance(block, d.Card))
-    row = next([cell.text for cell in row] for row in table.rows if "MultiheadAttention" in row[1].text)
-    assert row[4] == "?"
-    assert next(r for r in card.rows if r.name == "FLOPs").lines[0].text.endswith("1 operator whose work is not known")
+    found = operators_in(path, "Encoder")
+    assert found.of("MultiheadAttention attention", "FLOPs") == "?"
+    assert found.totals["FLOPs"].endswith("1 operator whose work is not known")
     assert (
         "1 operator runs only under a condition, which the dataflow names; the totals count all of them"
-        in document.notes
+        in found.document.notes
     )
 
 

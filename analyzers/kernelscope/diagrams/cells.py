@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
 
 _ASCII = str.maketrans(
     "─│═║" + "┌┐└┘├┤┬┴┼╔╗╚╝" + "▼▲►◄→←↑↓" + "×·…≤≥±█▓▒░—–∈≈Σ≠√",
@@ -15,6 +16,9 @@ _ASCII = str.maketrans(
 
 _SINGLE = re.compile("[ -\u02ff\u2010-\u2027\u2190-\u22ff\u2500-\u25fc]*")
 """Characters that take one cell each, frames and arrows among them."""
+
+_BREAKS = tuple(map(re.compile, (r"(?:\[[^\]]*\]|\S)+", r"\S+", r"[^_./*+,-]*[_./*+,-]*", r".")))
+"""The pieces of a text that is broken, from the best way to the last: words, shapes unbroken; words; parts of names."""
 
 
 def display_width(text: str) -> int:
@@ -63,23 +67,34 @@ def cut(text: str, width: int) -> str:
 
 
 def wrap_cells(text: str, width: int) -> list[str]:
-    """`text` in rows of at most `width` cells (at least two), broken at spaces where that is possible."""
+    """`text` in rows of at most `width` cells (at least two), broken at spaces, best outside of brackets, else where
+    the parts of a name meet, else anywhere."""
     width = max(2, width)
     rows, row = list[str](), ""
-    for word in text.split():
-        joined = f"{row} {word}" if row else word
+    for blank, piece in _pieces(text, width, _BREAKS):
+        joined = row + blank + piece if row else piece
         if display_width(joined) <= width:
             row = joined
             continue
         if row:
             rows.append(row)
-        row = ""
-        for character in word:
-            if display_width(row + character) > width:
-                rows.append(row)
-                row = ""
-            row += character
+        row = piece
     return [*rows, row] if row or not rows else rows
+
+
+def _pieces(text: str, width: int, breaks: tuple[re.Pattern[str], ...]) -> Iterator[tuple[str, str]]:
+    """Pieces that fit, each with the blank before it, broken as rarely as possible."""
+    for found in breaks[0].finditer(text):
+        word = found[0].strip()
+        blank = " " if found.start() and text[found.start() - 1].isspace() else ""
+        if not word:
+            continue
+        if display_width(word) <= width or len(breaks) == 1:
+            yield blank, word
+            continue
+        first, *others = _pieces(word, width, breaks[1:])
+        yield blank, first[1]
+        yield from others
 
 
 def to_ascii(text: str) -> str:

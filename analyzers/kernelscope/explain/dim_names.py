@@ -91,9 +91,10 @@ class DimNames:
         long = {short: _spelled_out(word, held) for short, word in words.items() if short in used}
         return [f"{short} = {name}" for short, name in long.items() if short != name]
 
-    def legend_of(self, *tables: Table) -> list[Block]:
-        """The legend of what tables hold, as the line below them; nothing where no letter occurs."""
-        legend = self.legend(cell.text for table in tables for row in table.rows for cell in row)
+    def legend_of(self, *tables: Table, texts: Iterable[str] = ()) -> list[Block]:
+        """The legend of what tables and other texts hold, as the line below; nothing where no letter occurs."""
+        cells = [cell.text for table in tables for row in table.rows for cell in row]
+        legend = self.legend([*cells, *texts])
         return [Paragraph((Line(" · ".join(legend)),))] if legend else []
 
 

@@ -49,6 +49,13 @@ class Table:
     columns: tuple[str, ...]
     rows: tuple[tuple[Line, ...], ...]
 
+    def without(self, column: str, *silent: str) -> Table:
+        """The table without a column that says nothing but such words."""
+        at = self.columns.index(column)
+        if any(row[at].text not in silent for row in self.rows):
+            return self
+        return Table(self.columns[:at] + self.columns[at + 1 :], tuple(r[:at] + r[at + 1 :] for r in self.rows))
+
 
 @dataclass(frozen=True, slots=True)
 class CardRow:

@@ -12,17 +12,19 @@ from functools import cached_property
 
 from kernelscope.diagrams.model import Border, Box, Edge, Graph, Group
 from kernelscope.diagrams.parts import FROM, TO
+from kernelscope.dims import Dim
 from kernelscope.explain.box_labels import BoxLabels, changed_dtype
 from kernelscope.explain.dim_names import DimNames
 from kernelscope.explain.flow_boxes import MAX_BOXES, Boxes
 from kernelscope.interp.steps import Test
+from kernelscope.interp.values import Value, as_size
 from kernelscope.ops import Module
 from kernelscope.patterns.flow import Flow, Node, Use
 from kernelscope.patterns.pattern import Pattern
 from kernelscope.patterns.recognition import recognise
 from kernelscope.results import Location, ViewOptions
 from kernelscope.syntax.python import tree as t
-from kernelscope.tensor import Tensor, Unknown
+from kernelscope.tensor import Shape, Tensor, Unknown
 from kernelscope.workspace.workspace import Workspace
 
 MAX_SIDE_NOTES = 3
@@ -82,6 +84,9 @@ class Chart:
         self.boxes = self.choice.boxes()
         self.boxes_live = self.choice.live
         shapes = [v.shape for node in flow.nodes for v in _tensors(node)]
+        if by_operator:  # weights and rounds are counted, too
+            shapes += [part for p in flow.trace.parameters for part in (p.tensor.shape, _rounds(p.count))]
+            shapes += [_rounds(node.step.count) for node in flow.nodes if node.step.kind == "loop"]
         self.names = DimNames(shapes, names_in_file(workspace, flow), options.bindings, flow.trace.sizes)
         self.named = {node: pattern for node, pattern in self.patterns.items() if not pattern.is_part}
         """What calls are called by what they do."""
@@ -337,3 +342,9 @@ def _tensors(node: Node) -> Iterator[Tensor]:
             yield use.value
     if isinstance(node.step.target, Module):
         yield from node.step.target.parameters.values()
+
+
+def _rounds(count: Value) -> Shape:
+    """How often something is there or runs, as far as a size says it."""
+    size = as_size(count)
+    return Shape((size,)) if isinstance(size, Dim) else Shape()

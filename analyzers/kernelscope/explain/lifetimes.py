@@ -12,14 +12,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from kernelscope.dims import DimLike, dim, render
-from kernelscope.explain.dim_names import settled
+from kernelscope.explain.amounts import Amounts
 from kernelscope.explain.document import Block, Document, Heading, Line, Table
 from kernelscope.explain.flow_chart import Chart
 from kernelscope.explain.numbers import memory
 from kernelscope.explain.targets import PythonTarget, function_of
 from kernelscope.explain.traced import traced
-from kernelscope.explain.work import ELEMENT_BYTES, numeric, size_of
+from kernelscope.explain.work import ELEMENT_BYTES, size_of
 from kernelscope.interp.interpreter import Seen
 from kernelscope.interp.steps import tensors_in
 from kernelscope.patterns.flow import Node
@@ -60,7 +59,7 @@ def lifetimes(
     tensors = Table(("Step", "Tensor", "Shape", "Bytes", "Made by", "Used by", "Held until"), tuple(lives.rows()))
     steps = Table(("Step", "Operator", "Held", "New", "Freed after"), tuple(lives.steps()))
     blocks: list[Block] = [tensors, Heading("Memory by step"), steps]
-    blocks += chart.names.legend_of(tensors, steps)
+    blocks += chart.names.legend_of(tensors, texts=lives.amounts.formulas)
     notes = (
         f"floating-point elements are counted at {lives.element_bytes} bytes; bind bytes=4 for float32",
         "each tensor is taken to be freed after its last use; while training, autograd keeps more",
@@ -74,7 +73,7 @@ class Lives:
 
     def __init__(self, chart: Chart, options: ViewOptions) -> None:
         self.chart = chart
-        self.bindings = options.bindings
+        self.amounts = Amounts(chart.names, options.bindings)
         self.element_bytes = options.bindings.get("bytes", ELEMENT_BYTES)
         self.takes = chart.connected()
         self.number = {box: index for index, box in enumerate(chart.boxes, 1)}
@@ -130,7 +129,7 @@ class Lives:
                 Line("input" if not life.born else str(life.born)),
                 Line((life.name or self._title(life.maker)) + views, place),
                 Line(self.chart.names.tensor(life.value)),
-                Line(self.amount(life.size)),
+                Line(self._bytes(life.size)),
                 Line("the caller" if life.maker.is_source else self._title(life.maker), place),
                 Line(users),
                 Line("returned" if life.is_returned else str(life.ends)),
@@ -147,32 +146,21 @@ class Lives:
             yield (
                 Line(str(step)),
                 Line(self._title(box), self.chart.labels.place(box)),
-                Line(self.amount(self._sum(self.held(step)))),
-                Line(self.amount(self._sum(fresh))),
+                Line(self._bytes(self._sum(self.held(step)))),
+                Line(self._bytes(self._sum(fresh))),
                 Line(", ".join(life.name or self._title(life.maker) for life in freed)),
             )
 
     def _sum(self, lives: list[Life]) -> Size:
-        total: Size = dim(0)
-        for life in lives:
-            if isinstance(life.size, Unknown):
-                return life.size
-            total = total + life.size
-        return total
+        total, unknown = self.amounts.total(life.size for life in lives)
+        return Unknown("a size is not known") if unknown else total
 
-    def amount(self, size: Size) -> str:
-        """Bytes, or their formula."""
-        number = numeric(size, self.bindings)
-        if number is not None:
-            return memory(number)
-        if isinstance(size, Unknown):
-            return "?"
-        names: dict[str, DimLike] = self.chart.names.renamed
-        return render(settled(size).subs(names), self.chart.names.ranked)
+    def _bytes(self, size: Size) -> str:
+        return self.amounts.text(size, "B")
 
     def peak_note(self) -> tuple[str, ...]:
         """The step at which most is held, where the numbers are known."""
-        amounts = [(numeric(self._sum(self.held(step)), self.bindings), step, box) for box, step in self.number.items()]
+        amounts = [(self.amounts.number(self._sum(self.held(step))), step, box) for box, step in self.number.items()]
         known = [(amount, step, box) for amount, step, box in amounts if amount is not None]
         if not known:
             return ("bind the sizes to see the peak",)

@@ -32,3 +32,13 @@ def memory(size: int) -> str:
             return f"{amount:.4g} {unit}"
         amount /= 1024
     return f"{amount:.4g} TiB"
+
+
+def thousands(number: int) -> str:
+    """`4.3 T`, `640 M`, `12`."""
+    amount: float = number
+    for unit in ("", " K", " M", " G", " T"):
+        if abs(amount) < 1000:
+            return f"{amount:.4g}{unit}"
+        amount /= 1000
+    return f"{amount:.4g} P"

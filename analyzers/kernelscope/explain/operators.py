@@ -6,19 +6,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
-from kernelscope.dims import Dim, DimLike, dim, render
+from kernelscope.dims import Dim, DimLike, dim
+from kernelscope.explain.amounts import Amounts
 from kernelscope.explain.box_labels import launched
-from kernelscope.explain.dim_names import settled
-from kernelscope.explain.document import Block, Card, CardRow, Document, Line, Table
-from kernelscope.explain.flow_chart import Chart
+from kernelscope.explain.document import Block, Card, CardRow, Document, Heading, Line, Table
+from kernelscope.explain.flow_chart import Chart, Origin
 from kernelscope.explain.numbers import memory
 from kernelscope.explain.targets import PythonTarget, function_of
 from kernelscope.explain.traced import traced
-from kernelscope.explain.work import ELEMENT_BYTES, Work, numeric, parameter_count, size_of, work
+from kernelscope.explain.work import ELEMENT_BYTES, Work, parameter_count, size_of, work
 from kernelscope.interp.interpreter import Seen
 from kernelscope.interp.steps import tensors_in
 from kernelscope.interp.values import as_size
+from kernelscope.ops import Module
 from kernelscope.patterns.flow import Node
 from kernelscope.results import Span, Target, UserError, ViewOptions
 from kernelscope.tensor import Size, Tensor, Unknown
@@ -26,7 +28,9 @@ from kernelscope.workspace.workspace import Workspace
 
 MAX_ROWS = 120
 MAX_CELL_TENSORS = 4
-COLUMNS = ("#", "Operator", "Takes", "Gives", "FLOPs", "Bytes", "FLOP/B", "After", "Kernel", "Source")
+TENSORS = ("#", "Operator", "Takes", "Weights", "Gives", "After", "Kernel", "Source")
+LIBRARY = "library"
+COSTS = ("#", "Operator", "Times", "FLOPs", "Bytes", "FLOP/B")
 
 
 def operator_table(
@@ -39,9 +43,13 @@ def operator_table(
     rows = OperatorRows(chart, options)
     if not rows.boxes:
         raise UserError(f"no tensor operation is found in {scope.qualified_name}")
-    table = Table(COLUMNS, tuple(rows.rows()))
-    blocks: list[Block] = [table, Card(tuple(rows.totals())), *chart.names.legend_of(table)]
+    tensors = Table(TENSORS, tuple(rows.tensors(found.path))).without("Kernel", LIBRARY).without("Weights", "")
+    costs = Table(COSTS, tuple(rows.costs())).without("Times", "1").without("FLOP/B", "0", "?")
+    totals = Card(tuple(rows.totals()))
+    blocks: list[Block] = [tensors, Heading("Cost of one run"), costs, Heading("In all"), totals]
+    blocks += chart.names.legend_of(tensors, texts=rows.amounts.formulas)
     notes = [
+        f"lines without a file are those of {found.path.name}",
         "a multiply-add is two FLOPs; every operand, weight and result is counted once",
         f"floating-point elements are counted at {rows.element_bytes} bytes; bind bytes=4 for float32",
     ]
@@ -57,7 +65,7 @@ class OperatorRows:
 
     def __init__(self, chart: Chart, options: ViewOptions) -> None:
         self.chart = chart
-        self.bindings = options.bindings
+        self.amounts = Amounts(chart.names, options.bindings)
         self.element_bytes = options.bindings.get("bytes", ELEMENT_BYTES)
         self.takes = chart.connected()
         self.boxes = chart.boxes
@@ -66,88 +74,80 @@ class OperatorRows:
             for box in self.boxes
         }
 
-    def rows(self) -> Iterator[tuple[Line, ...]]:
+    def tensors(self, path: Path) -> Iterator[tuple[Line, ...]]:
+        """What each operator takes and gives; places in the file at `path` are written as its lines."""
         numbers = {box: index for index, box in enumerate(self.boxes, 1)}
         for box, number in numbers.items():
             origins = [o.node for _, found in self.takes[box] for o in found if not o.is_note]
-            after = sorted({numbers[n] for n in origins if n in numbers})
-            cost, place = self.works[box], self.chart.labels.place(box)
-            title = " ".join(self.chart.labels.lines(box))
-            repeat = cost.times
-            if not isinstance(repeat, Unknown) and repeat != dim(1):
-                title += f" ×{self.chart.names.size(repeat)}"
+            after = [str(n) for n in sorted({numbers[n] for n in origins if n in numbers})]
+            is_first = not after or any(n.is_source for n in origins)
             kernels = dict.fromkeys(k for inner in box.walk() if (k := launched(inner.step)))
-            cells = (
+            place = self.chart.labels.place(box)
+            source = "" if place is None else f":{place.line}" if place.path == path else str(place)
+            yield (
                 Line(str(number)),
-                Line(title, place),
-                Line(self._tensors([use.value for use, _ in self.takes[box]])),
-                Line(self._tensors(list(tensors_in(box.step.result)))),
-                Line(self.amount(cost.total(cost.flops), "")),
-                Line(self.amount(cost.total(cost.moved), "B")),
-                Line(self._intensity(cost)),
-                Line(", ".join(map(str, after)) or "input"),
-                Line(", ".join(kernels) or "library"),
-                Line(str(place) if place is not None else "", place),
+                Line(self._title(box), place),
+                Line(self._written([use.value for use, found in self.takes[box] if not _is_weight(found)])),
+                Line(self._written(list(self._weights(box)))),
+                Line(self._written(list(tensors_in(box.step.result)))),
+                Line(", ".join((["input"] if is_first else []) + after)),
+                Line(", ".join(kernels) or LIBRARY),
+                Line(source, place),
             )
-            yield cells
 
-    def _tensors(self, values: list[Tensor | Unknown]) -> str:
+    def costs(self) -> Iterator[tuple[Line, ...]]:
+        """What one run of each operator costs, and how often it runs."""
+        for number, box in enumerate(self.boxes, 1):
+            cost, place = self.works[box], self.chart.labels.place(box)
+            yield (
+                Line(str(number)),
+                Line(self._title(box), place),
+                Line(self.amounts.text(cost.times)),
+                Line(self.amounts.text(cost.flops)),
+                Line(self.amounts.text(cost.moved, "B")),
+                Line(self._intensity(cost)),
+            )
+
+    def _title(self, box: Node) -> str:
+        return " ".join(self.chart.labels.lines(box))
+
+    def _weights(self, box: Node) -> Iterator[Tensor | Unknown]:
+        for leaf in box.leaves():
+            if leaf in self.chart.choice.live and isinstance(leaf.step.target, Module):
+                yield from leaf.step.target.parameters.values()
+        yield from (use.value for use, found in self.takes[box] if _is_weight(found))
+
+    def _written(self, values: list[Tensor | Unknown]) -> str:
         texts = list(dict.fromkeys(self.chart.names.tensor(v) for v in values))
         more = " …" if len(texts) > MAX_CELL_TENSORS else ""
         return " ".join(texts[:MAX_CELL_TENSORS]) + more
 
-    def amount(self, size: Size, unit: str) -> str:
-        """A number where it is known, else the formula."""
-        number = numeric(size, self.bindings)
-        if number is not None:
-            return memory(number) if unit == "B" else thousands(number)
-        if isinstance(size, Unknown):
-            return "?"
-        return render(self._short(size), self.chart.names.ranked)
-
-    def _short(self, size: Dim) -> Dim:
-        names: dict[str, DimLike] = self.chart.names.renamed
-        return settled(size).subs(names)
-
     def _intensity(self, cost: Work) -> str:
-        flops, moved = numeric(cost.flops, self.bindings), numeric(cost.moved, self.bindings)
+        flops, moved = self.amounts.number(cost.flops), self.amounts.number(cost.moved)
         if flops is None or not moved:
             return "?" if flops != 0 else "0"
-        return f"{flops / moved:.3g}"
+        return f"{flops / moved:.3g}" if flops < 1000 * moved else f"{flops / moved:.0f}"
 
     def totals(self) -> Iterator[CardRow]:
         """Sums over all operators, the weights, and what a token leaves in the cache."""
-        flops: Size = dim(0)
-        moved = dim(0)
-        lost = [box for box in self.boxes if isinstance(self.works[box].total(self.works[box].flops), Unknown)]
-        uncounted = 0
-        for box in self.boxes:
-            cost = self.works[box]
-            if box not in lost:
-                total = cost.total(cost.flops)
-                assert not isinstance(flops, Unknown) and not isinstance(total, Unknown)
-                flops = flops + total
-            total_moved = cost.total(cost.moved)
-            if isinstance(total_moved, Unknown):
-                uncounted += 1
-            else:
-                moved = moved + total_moved
-        yield CardRow("FLOPs", (Line(self.amount(flops, "") + _without(len(lost), "work is")),))
-        yield CardRow("Bytes moved", (Line(self.amount(moved, "B") + _without(uncounted, "bytes are")),))
+        works = self.works.values()
+        yield CardRow("FLOPs", (self._sum([w.total(w.flops) for w in works], "", "work is"),))
+        yield CardRow("Bytes moved", (self._sum([w.total(w.moved) for w in works], "B", "bytes are"),))
         weights = parameter_count(self.chart.flow.trace.parameters)
         if weights != dim(0):
-            held = weights if isinstance(weights, Unknown) else weights * self.element_bytes
-            yield CardRow("Parameters", (Line(f"{self.amount(weights, '')} · {self.amount(held, 'B')}"),))
-        activations: Size = dim(0)
-        for box in self.boxes:
-            for value in tensors_in(box.step.result):
-                size = size_of(value, self.element_bytes)
-                if not isinstance(size, Unknown) and not isinstance(activations, Unknown):
-                    activations = activations + size
-        yield CardRow("Activations", (Line(f"{self.amount(activations, 'B')} if all results of one round are kept"),))
+            number = self.amounts.number(weights)
+            held = f"{self.element_bytes} bytes each" if number is None else memory(number * self.element_bytes)
+            yield CardRow("Parameters", (Line(f"{self.amounts.text(weights)} · {held}"),))
+        results = [size_of(v, self.element_bytes) for box in self.boxes for v in tensors_in(box.step.result)]
+        kept = self._sum(results, "B", "result is").text
+        yield CardRow("Activations", (Line(f"{kept}, if all results of one round are kept"),))
         cached = self.cache_bytes()
         if cached is not None:
-            yield CardRow("KV cache", (Line(f"{self.amount(cached, 'B')} per token"),))
+            yield CardRow("KV cache", (Line(f"{self.amounts.text(cached, 'B')} per token"),))
+
+    def _sum(self, sizes: list[Size], unit: str, what: str) -> Line:
+        total, unknown = self.amounts.total(sizes)
+        return Line(self.amounts.text(total, unit) + _without(unknown, what))
 
     def cache_bytes(self) -> Size | None:
         """Bytes that one token of one sequence leaves in the caches that are updated."""
@@ -175,16 +175,11 @@ class OperatorRows:
         return [name for size in (dims or ())[:2] if isinstance(size, Dim) for name in size.names()]
 
 
+def _is_weight(origins: list[Origin]) -> bool:
+    """Whether a value is a weight, as it is or viewed otherwise."""
+    return bool(origins) and all(o.node.step.kind == "weight" for o in origins)
+
+
 def _without(count: int, what: str) -> str:
     """What a sum leaves out."""
     return f", without {count} operator{'s' if count != 1 else ''} whose {what} not known" if count else ""
-
-
-def thousands(number: int) -> str:
-    """`4.3 T`, `640 M`, `12`."""
-    amount: float = number
-    for unit in ("", " K", " M", " G", " T"):
-        if abs(amount) < 1000:
-            return f"{amount:.4g}{unit}"
-        amount /= 1000
-    return f"{amount:.4g} P"

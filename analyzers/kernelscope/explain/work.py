@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from kernelscope.dims import Dim, dim
+from kernelscope.dims import Dim, TooLarge, dim
 from kernelscope.dims.spelling import spelled
 from kernelscope.interp.parameters import Parameter
 from kernelscope.interp.steps import tensors_in
@@ -23,6 +23,9 @@ from kernelscope.tensor import DType, Size, Tensor, Unknown
 
 ELEMENT_BYTES = 2
 LOST = Unknown("how often a loop runs is not known")
+LOOKUPS = frozenset(("embedding", "nn.Embedding", "gather", "index_select", "take", "index"))
+"""Operators that read as much of a table as they give."""
+TOO_LONG = Unknown("a formula of more terms than one would read")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +38,7 @@ class Work:
 
     def total(self, size: Size) -> Size:
         """A number of one run in all runs."""
-        return (
-            size if isinstance(size, Unknown) else self.times if isinstance(self.times, Unknown) else size * self.times
-        )
+        return _product(size, self.times)
 
 
 def work(box: Node, leaves: Iterable[Node], element_bytes: int = ELEMENT_BYTES) -> Work:
@@ -76,20 +77,27 @@ def times(node: Node, within: Node | None = None) -> Size:
 
 
 def traffic(leaf: Node, element_bytes: int) -> Size:
-    """Bytes read and written: each operand and weight once."""
-    total: Size = dim(0)
+    """Bytes read and written: each operand and weight once, of what is looked up in only what is found."""
     weights = leaf.step.target.parameters.values() if isinstance(leaf.step.target, Module) else ()
-    for value in (*(use.value for use in leaf.uses), *weights, *tensors_in(leaf.step.result)):
+    results = list(tensors_in(leaf.step.result))
+    read = [use.value for use in leaf.uses]
+    if leaf.operator in LOOKUPS:
+        read, weights = [*results, *(v for v in read if _is_integer(v))], ()
+    total: Size = dim(0)
+    for value in (*read, *weights, *results):
         total = _sum(total, size_of(value, element_bytes))
     return total
+
+
+def _is_integer(value: Tensor | Unknown) -> bool:
+    return isinstance(value, Tensor) and isinstance(value.dtype, DType) and not value.dtype.is_float
 
 
 def size_of(value: Tensor | Unknown, element_bytes: int) -> Size:
     """Bytes of a tensor."""
     if isinstance(value, Unknown):
         return value
-    whole = isinstance(value.dtype, DType) and not value.dtype.is_float
-    each = value.dtype.bytes if whole and isinstance(value.dtype, DType) else element_bytes
+    each = value.dtype.bytes if isinstance(value.dtype, DType) and not value.dtype.is_float else element_bytes
     return _product(value.shape.numel(), dim(each))
 
 
@@ -111,8 +119,18 @@ def numeric(size: Size, bindings: Mapping[str, int]) -> int | None:
 
 
 def _sum(one: Size, other: Size) -> Size:
-    return one if isinstance(one, Unknown) else other if isinstance(other, Unknown) else one + other
+    if isinstance(one, Unknown) or isinstance(other, Unknown):
+        return one if isinstance(one, Unknown) else other
+    try:
+        return one + other
+    except TooLarge:
+        return TOO_LONG
 
 
 def _product(one: Size, other: Size) -> Size:
-    return one if isinstance(one, Unknown) else other if isinstance(other, Unknown) else one * other
+    if isinstance(one, Unknown) or isinstance(other, Unknown):
+        return one if isinstance(one, Unknown) else other
+    try:
+        return one * other
+    except TooLarge:
+        return TOO_LONG

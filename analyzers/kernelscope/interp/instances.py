@@ -59,6 +59,7 @@ def construct(run: Interpreter, cls: Definition, args: Arguments, kwargs: Keywor
     is_module = run.classes.is_module(cls)
     key = _key(cls, args, kwargs) if is_module else None
     if key is not None and (known := run.layers.get(key)) is not None:
+        known.made += 1
         return known
     instance = Instance(cls, made_with=(args, kwargs), is_module=is_module)
     if key is not None:

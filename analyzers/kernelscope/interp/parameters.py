@@ -9,6 +9,7 @@ Buffers are none, and a module or weight that hangs in several places is counted
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -55,6 +56,8 @@ class _Walk:
     def __init__(self, run: Interpreter) -> None:
         self.run = run
         self.seen: set[int] = set()
+        self.met: Counter[int] = Counter()
+        """How often each object was met."""
 
     def of(self, value: Value, path: str, count: Dim | None, depth: int) -> Iterator[Parameter]:
         if depth > MAX_DEPTH or (not isinstance(value, Maybe) and id(value) in self.seen):
@@ -66,9 +69,10 @@ class _Walk:
                     if id(tensor) not in self.seen:
                         self.seen.add(id(tensor))
                         yield Parameter(f"{path}.{name}".lstrip("."), tensor, count)
-            case Instance():
-                self.seen.add(id(value))
-                yield from self._instance(value, path, count, depth)
+            case Instance() if self.met[id(value)] < value.made:
+                self.met[id(value)] += 1
+                walk = self if self.met[id(value)] == 1 else _Walk(self.run)
+                yield from walk._instance(value, path, count, depth)
             case Alike():
                 times = as_size(value.count)
                 many = count * times if isinstance(times, Dim) and count is not None else None

@@ -22,6 +22,8 @@ from kernelscope.tensor import Fields, Several, Shape, Size, Tensor, Unknown
 
 OF_SOME_CALL = re.compile(f"([^{SEPARATOR}]*){SEPARATOR}([0-9]+)(.*)")
 """A symbol's name, its call, and which part of what it names is meant."""
+NAMELESS = "value"
+"""What a size is called that is bound to `_` only."""
 
 
 @dataclass(slots=True)
@@ -60,6 +62,7 @@ class Symbols:
     def new(self, scope: Scope, name: str, reason: str) -> Dim:
         """A symbol that nothing else in this call is called."""
         name = name.partition(SEPARATOR)[0]
+        name = name if name.strip("_") else NAMELESS
         end = "" if self.building and not _is_of_nobody(scope) else f"{SEPARATOR}{scope.frame}"
         full, count = f"{name}{end}", 1
         while full in self.reasons or full.partition(SEPARATOR)[0] in self.spoken:
@@ -122,7 +125,7 @@ class Symbols:
             if origin.endswith(own):
                 self.renamed[key] = origin
             elif key not in self.renamed:
-                called = name if size.name == symbol else symbol
+                called = name if size.name == symbol and name.strip("_") else symbol
                 self.renamed[key] = made = self.new(scope, called, self.reasons[symbol]).names()[0]
                 self.origins[made] = origin
                 if symbol in self.ones:

@@ -175,6 +175,8 @@ class Instance:
     """Whether it is a layer of torch, which is made once and then called."""
     layer: Module | Sequential | None = None
     """The torch layer that it is besides, when its class derives from one."""
+    made: int = 1
+    """How often it was made: layers that are made alike are one object here."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,0 +1,54 @@
+"""FLOPs, bytes and counts as people read them: numbers where all sizes are bound, else formulas of a few terms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from kernelscope.dims import Dim, TooLarge, dim
+from kernelscope.dims.spelling import spelled
+from kernelscope.explain.dim_names import DimNames
+from kernelscope.explain.numbers import memory, thousands
+from kernelscope.explain.work import TOO_LONG, numeric
+from kernelscope.tensor import Size, Unknown
+
+MAX_TERMS = 10
+"""Terms of a formula that are written out, those of the highest degree first."""
+
+
+class Amounts:
+    """Writes amounts in the names of one document."""
+
+    def __init__(self, names: DimNames, bindings: Mapping[str, int]) -> None:
+        self.names = names
+        self.bindings = bindings
+        self.formulas: list[str] = []
+        """What was written that is no number, for the legend."""
+
+    def number(self, size: Size) -> int | None:
+        """The amount, where all its names are bound."""
+        return numeric(size, self.bindings)
+
+    def text(self, size: Size, unit: str = "") -> str:
+        """`4.3 G`, `1.5 MiB`, `2*B*S*H + 3 more terms`, `?`."""
+        number = self.number(size)
+        if number is not None:
+            return memory(number) if unit == "B" else thousands(number)
+        if isinstance(size, Unknown):
+            return f"({size.reason})" if size is TOO_LONG else "?"
+        left = len(size.terms) - MAX_TERMS
+        more = "" if left <= 0 else " + 1 more term" if left == 1 else f" + {left} more terms"
+        self.formulas.append(" + ".join(self.names.size(Dim((term,))) for term in size.terms[:MAX_TERMS]))
+        return self.formulas[-1].replace("+ -", "- ") + more
+
+    def total(self, sizes: Iterable[Size]) -> tuple[Size, int]:
+        """The sum of the sizes that are known, in numbers as far as these are bound, and how many are not known."""
+        total, unknown = dim(0), 0
+        for size in sizes:
+            if isinstance(size, Unknown):
+                unknown += 1
+                continue
+            try:
+                total = total + size.subs(spelled(size.names(), self.bindings))
+            except TooLarge:
+                return TOO_LONG, unknown
+        return total, unknown
