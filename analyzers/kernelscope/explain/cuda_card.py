@@ -61,8 +61,14 @@ def kernel_card(facts: KernelFacts, gpu: str = "H100") -> Card:
         ("Registers", lambda: _registers(built)),
         ("Occupancy", lambda: _occupancy(facts, limits, built, GPUS.get(gpu))),
     )
-    told = tuple(CardRow(name, tuple(lines()) or (Line("none"),)) for name, lines in rows)
+    told = tuple(CardRow(name, tuple(lines()) or (Line(_nothing(facts, name)),)) for name, lines in rows)
     return Card((CardRow("Cut off", tuple(_cut(facts))), *told) if facts.function.cut else told)
+
+
+def _nothing(facts: KernelFacts, row: str) -> str:
+    """What an empty row says: of what functions do only as far as they were followed."""
+    followed = facts.behaviour.complete or row not in ("Barriers", "Warp ops", "Atomics", "Tensor cores", "Async copy")
+    return "none" if followed else "none in what was followed: it calls too many functions"
 
 
 def _cut(facts: KernelFacts) -> Iterator[Line]:

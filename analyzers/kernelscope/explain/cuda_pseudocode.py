@@ -21,7 +21,10 @@ _INTEGERS = frozenset(
     name for name, size in types.SCALARS.items() if size in (4, 8) and name not in ("float", "double")
 )
 _CALLED = re.compile(r"\w+(?=\s*\()")
-_COMPARED = re.compile(r"\s*(\w+)\s*(<|<=)\s*(.+)\Z", re.DOTALL)
+_NAME = re.compile(r"(?<![\w.>])[A-Za-z_]\w*(?!\s*\()")
+_FRACTION = re.compile(r"(?<![\w.])(?:\d+\.\d*|\.\d+|\d+[eE][-+]?\d+)f?(?!\w)")
+_INDICES = frozenset(("auto", "dim3", "uint3"))
+_COMPARED = re.compile(r"\s*(\w+)\s*(<=|<)\s*(.+)\Z", re.DOTALL)
 _STEP = re.compile(r"\s*(?:(?:\+\+\s*(\w+)|(\w+)\s*\+\+)|(\w+)\s*\+=\s*(.+))\s*\Z", re.DOTALL)
 
 
@@ -138,13 +141,13 @@ class _Writer:
             elif one.bounds:
                 start = f" = {one.value}" if one.value is not None and len(one.value) < 12 else ""
                 self._say(f"registers {one.name}: {types.bare(one.type)}{_bounds(one.bounds)}{start}", node, depth)
-            elif one.value is not None and not self._is_index(one.type, one.value):
+            elif one.value is not None and not self._is_index(one.type, one.value, node):
                 self._say(self._assignment(one.name, one.value), node, depth)
 
-    def _is_index(self, type_text: str, value: str) -> bool:
+    def _is_index(self, type_text: str, value: str, node: Node) -> bool:
         """Integers that are computed from integers only: index arithmetic."""
         plain = types.bare(type_text).removeprefix("constexpr ").strip()
-        if plain not in _INTEGERS and plain != "auto":
+        if plain not in _INTEGERS and (plain != "auto" or not self._is_integral(value, node)):
             return False
         if any(effect_of(name) is not None for name in _CALLED.findall(value)):
             return False  # an atomic operation, or a value of another lane
@@ -180,7 +183,7 @@ class _Writer:
             self._say(f"advance {name} by {self._text(right)}", node, depth)
             return
         target, value = _base(self.source.text(left)), self.source.text(right)
-        if left.type == "identifier" and operator == "=" and self._is_index(self._type_of(name, node), value):
+        if left.type == "identifier" and operator == "=" and self._holds_index(name, value, node):
             return
         if operator == "=":
             how = self._movement(target, right)
@@ -188,9 +191,20 @@ class _Writer:
         else:
             self._say(f"{self._short(name)} {operator} {self._short(value)}", node, depth)
 
-    def _type_of(self, name: str, node: Node) -> str:
+    def _is_integral(self, value: str, node: Node) -> bool:
+        """Whether nothing that an expression names tells of another type than an integer's."""
+        if _FRACTION.search(value):
+            return False
+        found = (self.facts.unit.declarations.at(name, node.start_byte) for name in set(_NAME.findall(value)))
+        plain = (types.bare(one.type).removeprefix("constexpr ").strip() for one in found if one is not None)
+        return all(kind in _INTEGERS or kind in _INDICES for kind in plain)
+
+    def _holds_index(self, name: str, value: str, node: Node) -> bool:
+        """Whether a variable is given an index, as it was at first."""
         declared = self.facts.unit.declarations.at(name, node.start_byte)
-        return declared.type if declared is not None else ""
+        if declared is None or not self._is_index(declared.type, value, node):
+            return False
+        return declared.value is None or self._is_index(declared.type, declared.value, declared.node)
 
     def _movement(self, target: str, right: Node) -> str:
         """`global → shared` where a statement only moves data."""

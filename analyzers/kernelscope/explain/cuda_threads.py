@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from kernelscope.results import Hover, InlayHint, Span
 
 MAX_VARIABLES = 8
 MAX_FORMULA = 120
+_COMPARES = re.compile(r" (?:==|<) ")
+"""Choices and truths make formulas that nobody reads."""
 BUILTIN = ("blockIdx.x", "blockIdx.y", "blockIdx.z", "threadIdx.x", "threadIdx.y", "threadIdx.z")
 
 
@@ -40,7 +43,7 @@ def mapping_lines(warp: KernelWarp) -> Iterator[str]:
     told: dict[str, str] = {}
     for name, _, d in index_variables(warp):
         text = formula(d, order)
-        if name not in told and len(text) <= MAX_FORMULA and not d.name:
+        if name not in told and len(text) <= MAX_FORMULA and not d.name and not _COMPARES.search(text):
             told[name] = f"`{name} = {text}`"
     yield from list(told.values())[:MAX_VARIABLES]
     yield from _directions(warp)

@@ -11,6 +11,7 @@ from functools import cached_property
 
 from kernelscope.dims import Dim, dim
 from kernelscope.kernels.cuda.constants import Constants
+from kernelscope.kernels.cuda.references import is_handed_out
 from kernelscope.kernels.cuda.units import Unit
 from kernelscope.syntax.cuda.expressions import (
     Call,
@@ -96,6 +97,8 @@ class HostValues:
             text, at, changes = self.unit.assignments.value(changes[0]), changes[0], []
         if text is None or declared.scope[0] == 0 or changes or self.depth > MAX_FOLLOWED or not text.strip():
             return dim(name)
+        if is_handed_out(self.unit, name, declared.node.end_byte, offset, is_set=True):
+            return dim(name)
         inner = HostValues(self.unit, self.function, self.depth + 1)
         found = inner.constants.evaluate(text.strip().strip("{}"), at)
         return found if found is not None else dim(name)
@@ -173,6 +176,8 @@ class HostValues:
             extent = self._extent(parse_expression(declared.value), declared.node.start_byte, depth + 1)
         else:
             extent = (dim(1), dim(1), dim(1))
+        if is_handed_out(self.unit, name, start, offset, declared.arguments is not None or declared.value is not None):
+            return UNKNOWN_EXTENT
         first = _INITIAL.match(self.unit.source.expanded, start)
         assigned = self.unit.assignments.between(name, first.end() if first else start, offset)
         if len(assigned) > 1 or any(not self._is_certain(at, offset) for at in assigned):

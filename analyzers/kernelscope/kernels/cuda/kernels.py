@@ -224,12 +224,23 @@ class Kernels:
 
     def _means(self, launch: Launch, unit: Unit, kernel: Function) -> bool:
         """Whether a launch of this name is of this very kernel: what its file sees under that name decides."""
+        if launch.names_a_parameter or (launch.templates and not kernel.header.startswith("template")):
+            return False
         seen = [f for f in launch.unit.find(kernel.name) if f[1] in f[0].kernels]
         if not seen:
-            return True
+            return self._is_linked(launch, unit, kernel)
         mine = [f for f in seen if f[0].path == unit.path]
         if not mine:
             return False
         if len(mine) > 1 and launch.arguments:
             return len(launch.arguments) == len(kernel.params)
         return True
+
+    def _is_linked(self, launch: Launch, unit: Unit, kernel: Function) -> bool:
+        """Whether a launch whose file sees no kernel of this name may mean one elsewhere: the only one that there is,
+        else one that the file declares or that those that include it see."""
+        elsewhere = set(self.workspace.index.definers(kernel.name) or ()) - {unit.path, launch.unit.path}
+        headers = (self.units.header(path) for path in elsewhere if path.endswith(CUDA_SUFFIXES))
+        if not any(header is not None and header.may_declare(kernel.name) for header in headers):
+            return True
+        return launch.unit.declares_kernel(kernel.name) or unit in launch.unit.around(kernel.name)

@@ -42,6 +42,12 @@ class Launch:
     mechanism: str
     """`<<<>>>` or the function's name."""
 
+    @property
+    def names_a_parameter(self) -> bool:
+        """Whether the kernel is one that the host function is given: whatever is called so elsewhere is another."""
+        given = self.function
+        return given is not None and any(p.name == self.kernel for p in (*given.templates, *given.params))
+
     @cached_property
     def line(self) -> int:
         return self.unit.source.source.line_of(self.span.start)

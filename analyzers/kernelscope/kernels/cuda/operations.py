@@ -31,9 +31,11 @@ from kernelscope.syntax.cuda.expressions import split_arguments
 from kernelscope.syntax.cuda.functions import Function, FunctionKind
 from kernelscope.syntax.cuda.nodes import one_line
 
-MAX_FUNCTIONS = 150
+MAX_FUNCTIONS = 400
 MAX_DEPTH = 16
 MAX_INSTANCES = 8
+MAX_OVERLOADS = 6
+"""Functions of a name of which each may be meant."""
 _LOOPS = frozenset(("for_statement", "while_statement", "do_statement", "for_range_loop"))
 _BRANCHES = frozenset(("if_statement", "switch_statement", "conditional_expression"))
 _MMA_ATOM = re.compile(r"\bSM(\d+)_(\d+)x(\d+)x(\d+)_\w+")
@@ -284,8 +286,9 @@ class _Walk:
         owner = _without_arguments(name.rpartition("::")[0])[0].rpartition("::")[2]
         if "::" in name and any(f[1].owner for f in candidates):
             candidates = [f for f in candidates if f[1].owner.partition("<")[0] == owner] or candidates[:1]
+        candidates = [f for f in candidates if owner and f[1].namespace == owner] or candidates
         fitting = [f for f in candidates if len(f[1].params) >= count and _required(f[1]) <= count]
-        for unit, function in (fitting or candidates)[:6]:
+        for unit, function in (fitting or candidates)[:MAX_OVERLOADS]:
             self.callees.append(self._reached(unit, function, templates, offset))
         if not candidates and re.fullmatch(r"[A-Za-z_]\w*", tail):
             self.found.unresolved.add(name)

@@ -302,6 +302,12 @@ class Unit:
             found = tuple(islice(including, MAX_INCLUDERS))
         return {path: tuple(self.units.closure(path)) for path in found}
 
+    def declares_kernel(self, name: str) -> bool:
+        """Whether this file or one of its headers declares a kernel without its body."""
+        declared = re.compile(rb"__global__[^;{}]*\b" + re.escape(name.encode()) + rb"\s*\([^;{}]*\)\s*;")
+        texts = (self.source.source.data, *(header.data for header in self.headers.values()))
+        return any(declared.search(text) for text in texts if b"__global__" in text)
+
     def function_at(self, offset: int) -> Function | None:
         """The innermost function whose body holds an offset of the prepared text."""
         best: Function | None = None

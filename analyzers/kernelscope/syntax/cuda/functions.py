@@ -75,6 +75,8 @@ class Function:
     """Whether it was parsed by itself, because the tree of the file has it in pieces only."""
     cut: bool = False
     """Whether the file ends, or another kernel begins, before its body is closed."""
+    namespace: str = ""
+    """The innermost namespace around it."""
 
 
 def functions(source: CudaSource) -> tuple[Function, ...]:
@@ -123,6 +125,7 @@ def _function(source: CudaSource, node: Node) -> Function | None:
         one_line(header),
         _owner(source, node),
         source.text(result) if result is not None else "",
+        namespace=_namespace(source, node),
     )
 
 
@@ -138,6 +141,16 @@ def _owner(source: CudaSource, node: Node) -> str:
         if parent.type in ("struct_specifier", "class_specifier"):
             name = parent.child_by_field_name("name")
             return source.text(name) if name is not None else ""
+        parent = parent.parent
+    return ""
+
+
+def _namespace(source: CudaSource, node: Node) -> str:
+    parent = node.parent
+    while parent is not None:
+        name = parent.child_by_field_name("name") if parent.type == "namespace_definition" else None
+        if name is not None:
+            return source.text(name).rpartition("::")[2]
         parent = parent.parent
     return ""
 

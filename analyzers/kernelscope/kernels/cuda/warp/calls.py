@@ -37,6 +37,7 @@ from kernelscope.kernels.cuda.warp.values import (
     Place,
     Pointer,
     Record,
+    Space,
     Value,
 )
 from kernelscope.results import Span
@@ -78,13 +79,13 @@ def _named_call(m: Machine, node: t.Call, func: t.Name, names: Names) -> Value:
         chosen = overload(m, candidates, arguments, func, names)
         if chosen is not None:
             return _loaded(m, follow(m, chosen, arguments, func.arguments, names, node.span), node)
-        return unfollowed(m, func.id, [_value(m, a, node) for a in arguments])
+        return unfollowed(m, func.id, [_passed(m, a, node) for a in arguments])
     made = _constructed(m, node, func, names)
     if made is not None:
         return made
     if names.type(func.id) is not None or m.definitions.alias(func.id) is not None:
         return unfollowed(m, func.id, [_handed(m, arg, names) for arg in node.args])
-    return unfollowed(m, func.id, _values(m, node, names))
+    return unfollowed(m, func.id, [_passed(m, a, node) for a in _arguments(m, node, names)])
 
 
 def _handed(m: Machine, arg: t.Expr, names: Names) -> Value:
@@ -130,6 +131,13 @@ def _arguments(m: Machine, node: t.Call, names: Names) -> list[Argument]:
 def _value(m: Machine, argument: Argument, node: t.Call | Span) -> Value:
     span = node if isinstance(node, Span) else node.span
     return m.load(argument, span) if isinstance(argument, Cell | InMemory) else argument
+
+
+def _passed(m: Machine, argument: Argument, node: t.Call) -> Value:
+    """What code that is not at hand is given: an object of a class is handed over as it lies in memory, not read."""
+    if isinstance(argument, InMemory) and isinstance(argument.pointer.target, StructType | Opaque):
+        return argument.pointer
+    return _value(m, argument, node)
 
 
 def _loaded(m: Machine, result: Place | None, node: t.Call) -> Value:
@@ -315,10 +323,20 @@ def _method_call(m: Machine, node: t.Call, func: t.Member, names: Names) -> Valu
     if isinstance(base, Record):
         result = method(m, base, func.name, arguments, func.arguments, node.span, names)
         if result is not None:
-            return m.load(result, node.span)
-    values = [_value(m, a, node) for a in arguments]
+            value = m.load(result, node.span)
+            untold = isinstance(value, Data) and value.kind == NO_TYPE and _holds_shared(base)
+            return Open(f"{base.name or '…'}.{func.name}()", m.varying(value), "unknown") if untold else value
+    values = [_passed(m, a, node) for a in arguments]
     unfollowed(m, func.name, values)
-    return Open(f"{getattr(base, 'name', '') or '…'}.{func.name}()", m.varying(base) or _varying(m, values))
+    space: Space = "unknown" if _holds_shared(base) or any(map(_holds_shared, values)) else "global"
+    return Open(f"{getattr(base, 'name', '') or '…'}.{func.name}()", m.varying(base) or _varying(m, values), space)
+
+
+def _holds_shared(value: Value) -> bool:
+    """Whether addresses of shared memory may come of a value."""
+    if isinstance(value, Record):
+        return any(_holds_shared(cell.value) for cell in value.members.values())
+    return isinstance(value, Pointer) and value.memory.space == "shared"
 
 
 def method(

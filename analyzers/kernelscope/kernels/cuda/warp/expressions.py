@@ -249,7 +249,8 @@ def _element(m: Machine, node: t.Subscript, names: Names) -> Place | None:
     number = m.integer(index)
     if pointer is None or number is None:
         varying = m.varying(base) or m.varying(index)
-        return Cell(Open(written_name(node), varying) if not isinstance(base, Data) else Data(varying), NO_TYPE)
+        space = base.space if isinstance(base, Open) else "global"
+        return Cell(Open(written_name(node), varying, space) if not isinstance(base, Data) else Data(varying), NO_TYPE)
     return InMemory(m.moved(pointer, number))
 
 
@@ -276,7 +277,7 @@ def _member(m: Machine, node: t.Member, names: Names) -> Place | None:
         return _member_in_memory(m, place, node)
     value = place.value if place is not None else evaluate(m, node.value, names)
     if isinstance(value, Open):
-        return Cell(Open(f"{value.name}.{node.name}", value.varying), NO_TYPE)
+        return Cell(Open(f"{value.name}.{node.name}", value.varying, value.space), NO_TYPE)
     if isinstance(value, Data) and place is not None and isinstance(place.kind, Vector | StructType):
         value = Record(place.kind, {}, written_name(node.value), value.varying)
         place.value = value

@@ -37,6 +37,7 @@ from kernelscope.kernels.cuda.warp.values import (
     Place,
     Pointer,
     Record,
+    Space,
     Symbol,
     Symbols,
     Value,
@@ -114,7 +115,9 @@ class Machine:
 
     # -- values of which little is known -----------------------------------------------------------------------
 
-    def unknown(self, kind: Type, name: str, varying: str = "", symbol: Symbol | None = None) -> Value:
+    def unknown(
+        self, kind: Type, name: str, varying: str = "", symbol: Symbol | None = None, space: Space = "global"
+    ) -> Value:
         """A value of a type of which only the name is known."""
         match kind:
             case Number(integer=True):
@@ -123,13 +126,13 @@ class Machine:
                 return Data(varying, kind)
             case PointerTo(target=target):
                 offset = self.symbols.new(short(name), Symbol(varying)) if varying else dim(0)
-                return Pointer(Memory(short(name), "global", target), offset, target)
+                return Pointer(Memory(short(name), space, target), offset, target)
             case StructType() | Vector():
-                return Record(kind, {}, name, varying)
+                return Record(kind, {}, name, varying, space)
             case Array(element=element):
                 return Pointer(Memory(short(name), "local", element), dim(0), element)
             case TypeParameter() | Opaque():
-                return Open(short(name), varying)
+                return Open(short(name), varying, space)
 
     def data(self, varying: str, kind: Type = NO_TYPE) -> Data:
         return Data(varying, kind)
@@ -208,7 +211,7 @@ class Machine:
                 memory = Memory(text, "local", kind.element)
                 value: Value = Pointer(memory, dim(0), kind.element)
             else:
-                value = self.unknown(kind, text, record.varying, symbol)
+                value = self.unknown(kind, text, record.varying, symbol, record.space)
             cell = record.members[name] = Cell(value, kind)
         return cell
 
@@ -219,10 +222,10 @@ class Machine:
         match value:
             case Pointer():
                 return value
-            case Open(name=name, varying=varying):
+            case Open(name=name, varying=varying, space=space):
                 place = self.globals.get(f"*{name}")
                 if place is None:
-                    memory = Memory(name, "global", Opaque())
+                    memory = Memory(name, space, Opaque())
                     offset = self.symbols.new(name, Symbol(varying)) if varying else dim(0)
                     place = self.globals[f"*{name}"] = Cell(Pointer(memory, offset, Opaque()), NO_TYPE)
                 assert isinstance(place, Cell) and isinstance(place.value, Pointer)
@@ -340,7 +343,7 @@ class Machine:
             case Number(integer=False), Int() | Open():
                 return Data(self.varying(value), kind)
             case ((StructType() | Vector()), Data() | Open()):
-                return Record(kind, {}, "", self.varying(value))
+                return Record(kind, {}, "", self.varying(value), value.space if isinstance(value, Open) else "global")
             case _:
                 return value
 

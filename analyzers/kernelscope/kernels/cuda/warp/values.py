@@ -50,6 +50,8 @@ class Open:
 
     name: str
     varying: str = ""
+    space: Space = "global"
+    """Where it points, should it be an address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,8 @@ class Record:
     members: dict[str, Cell]
     name: str = ""
     varying: str = ""
+    space: Space = "global"
+    """Where addresses point that it holds and nobody gave it."""
 
 
 @dataclass(eq=False, slots=True)
