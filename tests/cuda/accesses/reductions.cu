@@ -44,6 +44,19 @@ __global__ void sequential(const float *in, float *out, int n) {
   if (tid == 0) atomicAdd(out, sdata[0]);  //: out atomic: uniform (one lane, 4 bytes) | sdata load: conflict-free (one lane)
 }
 
+#define UNROLL _Pragma("unroll")
+//@ block 256
+__global__ void unrolled_by_macros(const float4 *in, float *out) {
+  float sum = 0;
+  UNROLL
+  for (int k = 0; k < 4; ++k) sum += in[4 * threadIdx.x + k].x;  //: in load: uncoalesced (strided, 64 bytes stride, 12 % of sectors used)
+  OTHER_UNROLL for (int k = 0; k < 4; ++k) {
+    OTHER_UNROLL
+    for (int j = 0; j < 2; ++j) sum += in[threadIdx.x + 256 * k].y;  //: in load: uncoalesced (strided, 16 bytes stride, 25 % of sectors used)
+  }
+  out[threadIdx.x] = sum;  //: out store: coalesced (stride 1, 4 bytes/lane)
+}
+
 //@ block 256
 __global__ void up_sweep(float *data) {
   __shared__ float part[512];

@@ -12,7 +12,7 @@ from kernelscope.syntax.cuda.expressions import split_arguments
 
 MAX_CALL = 2_000
 _CALLEE = re.compile(rb"([A-Za-z_][\w:]*)\s*(?:<[^;{}()]*>)?\s*\Z")
-_NO_FUNCTIONS = frozenset((b"if", b"while", b"for", b"switch", b"return", b"sizeof", b"dim3", b"min", b"max", b"decltype"))
+_NO_FUNCTIONS = frozenset(b"if while for switch return sizeof decltype dim3 min max".split())
 
 
 def is_handed_out(unit: Unit, name: str, start: int, end: int, is_set: bool) -> bool:

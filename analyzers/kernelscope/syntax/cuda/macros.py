@@ -39,7 +39,7 @@ _NOT_CONSTANT = frozenset(
     b"static extern const volatile constexpr void int unsigned signed long short char float double bool auto template "
     b"typename class struct return if else for while do switch case break continue threadIdx blockIdx blockDim gridDim "
     b"__launch_bounds__ __align__ __attribute__ asm goto using namespace "
-    b"__constant__ __managed__ __grid_constant__".split()
+    b"__constant__ __managed__ __grid_constant__ _Pragma".split()
 )
 
 

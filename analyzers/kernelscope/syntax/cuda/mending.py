@@ -22,6 +22,9 @@ _QUALIFIER = re.compile(
     rb"[A-Z_](?<!\w[A-Z_])[A-Z0-9_]{3,}"
     rb"(?=\s+(?!const\b|or\b|and\b)(?:[A-Za-z_][\w:]*)(?:\s*<[^;{}()]{0,200}>)?[\s*&]+[A-Za-z_~])"
 )
+_PRAGMA = re.compile(rb"_Pragma(?<!\w_Pragma)\s*\(\s*\"[^\"\n]*\"\s*\)")
+_BEFORE_LOOP = re.compile(rb"(?<=[;{}])(\s*)[A-Z_][A-Z0-9_]{3,}(?=\s+(?:for|while|do)\b)")
+"""A macro that nobody defines before a loop: how it is unrolled."""
 _BEFORE_QUALIFIER = re.compile(
     rb"(?:\A|[;{}>)]|(?<!\w)(?:static|inline|extern|__device__|__host__|__global__|constexpr|__forceinline__))\s*\Z"
 )
@@ -58,6 +61,10 @@ def mended(data: bytes) -> bytes:
             close = closing(data, match.end() - 1)
             end = close + 1 if close is not None else match.end()
         _erase(out, match.start(), end)
+    for match in _PRAGMA.finditer(data):
+        _erase(out, *match.span())
+    for match in _BEFORE_LOOP.finditer(data):
+        _erase(out, *match.span())
     for match in _QUALIFIER.finditer(data):
         if _BEFORE_QUALIFIER.search(data, max(0, match.start() - _LOOK_BACK), match.start()):
             _erase(out, *match.span())
