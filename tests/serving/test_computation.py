@@ -170,6 +170,9 @@ def test_waits_signals_and_generated_fetches(source: Source) -> None:
     )
     said = [(s.role, s.text) for s in syncs(file)]
     assert [role for role, _ in said] == ["wait", "signal", "fetch"]
+    assert not list(syncs(source("def warm_up(file):\n    while file.read(100):\n        pass\n")))
+    (device,) = syncs(source("def stop():\n    torch.cuda.synchronize()\n"))
+    assert device.text.endswith("the host waits until the device is done")
     assert "with acquire order" in said[0][1]
     assert "single thread (tid(0) == 0), after __syncthreads()" in said[1][1]
     assert "atomic_add(next_free, 1)" in said[2][1] and "(if late)" in said[2][1]

@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 import pytest
-from kernelscope.serving import batches, execution, lifecycle, overlap, preemption, preferences, prefixes, queues
+from kernelscope.serving import (
+    admission,
+    capacity,
+    chunking,
+    execution,
+    lifecycle,
+    overlap,
+    preemption,
+    preferences,
+    prefixes,
+    queues,
+)
 from kernelscope.serving.claims import Claim, PythonSource
 
 Source = Callable[[str], PythonSource]
@@ -242,6 +253,23 @@ BY_ARRIVAL = """
 def order(self):
     return sorted(self.waiting, key=lambda letter: letter.arrived)
 """
+BY_BATCH = """
+class Desk:
+    def choose(self):
+        chosen = []
+        for letter in self.open:
+            if letter.rests:
+                chosen.append(letter)
+        if chosen:
+            return chosen
+        while self.inbox:
+            if len(self.open) >= self.most:
+                break
+            letter = self.inbox.pop(0)
+            self.open.append(letter)
+            chosen.append(letter)
+        return chosen
+"""
 SAYS_YES = """
 class Desk:
     def can_add_request(self, letter):
@@ -259,24 +287,30 @@ class Desk:
     [
         (preemption.preemptions, GIVEN_UP, ("victim: the last of order", "self.release_letter(number)")),
         (preemption.preemptions, FORGOTTEN, ("recompute", "self.prefix_words = None")),
-        (batches.passed_over, PASSED_OVER, ("fairness", "other.skips += 1", "other.skips >= other.most_skips")),
-        (batches.continuous, PASSED_OVER, ("from self.inbox into self.open", "letter.pages > self.free")),
-        (batches.admissions, SAYS_YES, ("only if letter.words < self.max_words and len(self.open) <= self.most",)),
+        (admission.passed_over, PASSED_OVER, ("fairness", "other.skips += 1", "other.skips >= other.most_skips")),
+        (admission.continuous, PASSED_OVER, ("from self.inbox into self.open", "letter.pages > self.free")),
+        (capacity.admissions, SAYS_YES, ("only if letter.words < self.max_words and len(self.open) <= self.most",)),
         (queues.orders, IN_ORDER, ("FCFS", "self.waiting_letters[count:]")),
-        (batches.continuous, BATCH, ("from self.inbox into batch, which it returns", "len(self.open) < self.most")),
-        (batches.continuous, REBUILT, ("continuous batching", "from self.inbox into self.open")),
+        (admission.continuous, BATCH, ("from self.inbox into batch, which it returns", "len(self.open) < self.most")),
+        (admission.continuous, REBUILT, ("continuous batching", "from self.inbox into self.open")),
+        (
+            admission.continuous,
+            BY_BATCH,
+            ("static batching", "if chosen, before self.inbox", "while anything of self.open"),
+        ),
+        (admission.continuous, BY_BATCH.replace("in self.open:", "in self.late:"), ("continuous batching",)),
         (preferences.preferences, REBUILT, ("mixed: self.open is served first, then self.inbox is admitted",)),
         (preferences.preferences, PHASED, ("self.inbox comes first and is separate", "before old letters (self.open)")),
-        (batches.chunks, LEFT, ("chunked prefill", "self.chunk_size - used): at most the rest")),
+        (chunking.chunks, LEFT, ("chunked prefill", "self.chunk_size - used): at most the rest")),
         (preemption.preemptions, SWAPPED, ("swap: its cache is copied out", "the victim is the last of its queue")),
         (preemption.preemptions, LAST, ("victim: the last of its queue is taken (late = self.open.pop())",)),
         (queues.orders, BY_ARRIVAL, ("self.waiting is served in the order of", "letter.arrived")),
         (
-            batches.continuous,
+            admission.continuous,
             ADMIT,
             ("from self.inbox into self.open", "not (len(chosen) < self.most)", "rest < words"),
         ),
-        (batches.chunks, ADMIT, ("letter.now_tokens = min(words, rest)", "only for the first sequence")),
+        (chunking.chunks, ADMIT, ("letter.now_tokens = min(words, rest)", "only for the first sequence")),
         (preemption.preemptions, RECOMPUTE, ("recompute", "self.shelf.release(letter)", "the front")),
         (preemption.preemptions, RESET, ("recompute", "letter.computed = 0")),
         (preemption.preemptions, SWAP, ("swap: its cache is copied out",)),
@@ -315,15 +349,15 @@ def test_it_is_seen(source: Source, find: Finder, text: str, fragments: tuple[st
         (preferences.preferences, "def f(a, b):\n    return a.get(1) or b.get(1)\n"),
         (overlap.overlaps, IN_TURN),
         (overlap.switches, "def main(x):\n    if x:\n        f()\n    else:\n        g()\n"),
-        (batches.chunks, "def f(words):\n    words = min(words, 10)\n"),
-        (batches.continuous, "def f(self):\n    while self.inbox:\n        self.done.append(self.inbox[0])\n"),
+        (chunking.chunks, "def f(words):\n    words = min(words, 10)\n"),
+        (admission.continuous, "def f(self):\n    while self.inbox:\n        self.done.append(self.inbox[0])\n"),
         (prefixes.offered, "def f(self, r):\n    return self.tree.match_prefix(r.ids[: r.count])\n"),
         (
-            batches.pieces,
+            chunking.pieces,
             "def search(prompts, reqs, w):\n    for s in range(0, n, w):\n        f(reqs[s : s + w])\n",
         ),
-        (batches.chunks, "def sampling_params(self):\n    max_tokens = min(max_tokens, most - done_tokens)\n"),
-        (batches.chunks, "def propose(k, most):\n    k_tokens = min(k, max_len - done)\n"),
+        (chunking.chunks, "def sampling_params(self):\n    max_tokens = min(max_tokens, most - done_tokens)\n"),
+        (chunking.chunks, "def propose(k, most):\n    k_tokens = min(k, max_len - done)\n"),
         (
             execution.placeholders,
             "def f(kwargs):\n    pad_padding = kwargs.pop('pad_padding', True)\n    pad(pad_padding)\n",
@@ -369,9 +403,9 @@ class Desk:
 
 
 def test_prompts_in_pieces_and_a_batch_to_its_end(source: Source) -> None:
-    (chunked,) = batches.pieces(source(PIECES))
+    (chunked,) = chunking.pieces(source(PIECES))
     assert "in pieces of chunk_size tokens" in chunked.value
-    (batch,) = batches.static(source(PIECES))
+    (batch,) = admission.static(source(PIECES))
     assert "the loop stops when done.all()" in batch.value
 
 

@@ -12,6 +12,7 @@ from kernelscope.serving.claims import PythonSource
 from kernelscope.serving.constraints import constraints
 from kernelscope.serving.contradictions import contradictions
 from kernelscope.serving.metrics import metrics
+from kernelscope.serving.parallel import strategies
 from kernelscope.serving.parameters import overridden, parameters, stored
 from kernelscope.serving.presets import presets
 from kernelscope.syntax.text import SourceText
@@ -47,6 +48,39 @@ def start(config):
     Letter.size = config.size
 """
 WIDTH = "class Config:\n    width: int = 64\n    def __post_init__(self):\n"
+
+
+TAKEN = """
+class Desk:
+    def __init__(self, most=None, least=1, config=None):
+        if most is None:
+            most = 8 if config.is_small else 2
+        self.least, self.most = least, most
+"""
+HANDED_ON = """
+class ModelConfig:
+    dtype: str = "half"
+
+    def __post_init__(self):
+        self.other_config.dtype = self.dtype
+"""
+
+
+def test_an_argument_that_is_bound_anew_before_it_is_stored(source: Source) -> None:
+    found = {p.name: [(o.value, o.condition) for o in p.overrides] for p in parameters(source(TAKEN))}
+    assert found["most"] == [("8 if config.is_small else 2", "most is None")]
+    assert found["least"] == []
+
+
+def test_a_value_that_is_handed_to_another_object_stays(source: Source) -> None:
+    read = source(HANDED_ON)
+    (dtype,) = overridden(parameters(read), stored(read))
+    assert dtype.overrides == ()
+
+
+def test_abbreviations_are_sizes_where_there_are_several(source: Source) -> None:
+    found = strategies(parameters(source("class Ways:\n    dp: int\n    pp: int\nclass Text:\n    sp: int = 1\n")))
+    assert {kind: [p.name for p in ps] for kind, ps in found.items()} == {"DP": ["dp"], "PP": ["pp"]}
 
 
 def test_a_module_chooses_by_branches(source: Source) -> None:

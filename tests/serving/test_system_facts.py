@@ -121,6 +121,10 @@ def test_registries(source: Source) -> None:
             @BACKENDS.register("fast")
             def make_fast(): ...
 
+            DESKS.register(Kind.A, LetterDesk)
+            DESKS.register(Kind.B, ParcelDesk)
+            atexit.register("x", close)
+
             def build(name):
                 if name == "x":
                     return X()
@@ -138,6 +142,7 @@ def test_registries(source: Source) -> None:
     assert [(r.kind, r.name, [e.key for e in r.entries]) for r in found] == [
         ("enum", "Kind", ["A", "B"]),
         ("decorator", "BACKENDS.register", ["fast"]),
+        ("table", "DESKS", ["Kind.A", "Kind.B"]),
         ("table", "MODELS", ["llama", "qwen"]),
         ("factory", "build by name", ["x", "y"]),
     ]
@@ -227,7 +232,32 @@ def test_a_heap_is_not_first_come_first_served(source: Source) -> None:
         """
     )
     claims = [c for q in queues.queues(file) for c in queues.service_claims(q)]
-    assert [c.value for c in claims] == ["by priority (heap)"]
+    assert [c.value for c in claims] == ["by priority (heap): the least element is taken first"]
+
+
+def test_a_priority_queue_is_served_by_what_its_elements_compare_by(source: Source) -> None:
+    file = source(
+        """
+        @dataclass(order=True)
+        class Letter:
+            urgency: float
+            arrived: float
+            text: str = field(compare=False)
+
+        class Desk:
+            def __init__(self):
+                self.letters = PriorityQueue()
+            def add(self, letter):
+                self.letters.put(letter, block=True)
+            def take(self):
+                task = self.letters.get()
+                return task
+        """
+    )
+    (queue,) = queues.queues(file)
+    queue.holds_requests = True
+    (claim,) = queues.service_claims(queue)
+    assert claim.value.endswith("elements compare by the urgency, then arrived of Letter")
 
 
 def test_block_pointers_of_kernels_are_not_paging(source: Source) -> None:
@@ -244,9 +274,11 @@ def test_block_pointers_of_kernels_are_not_paging(source: Source) -> None:
 
 
 def test_states_are_called_so_or_are_several(source: Source) -> None:
-    text = "def f(r, s):\n    r.plan = Plan.RING\n    r.step = Step.ONE\n    s.step = Step.TWO\n"
+    text = "def f(r, s):\n    r.plan = Plan.RING\n    r.step = Step.RUNNING\n    s.step = Step.DONE\n"
     found = list(transitions(source(text)))
-    assert [x.state for x in states_only(found)] == ["Step.ONE", "Step.TWO"]
+    assert [x.state for x in states_only(found)] == ["Step.RUNNING", "Step.DONE"]
+    copies = transitions(source(text.replace("RUNNING", "UPLOADING").replace("DONE", "IDLE")))
+    assert not states_only(list(copies))
     found += transitions(source("def g(r):\n    r.status = Job.DONE\n"))
     assert [x.state for x in states_only(found)] == ["Job.DONE"]
     found += transitions(source("def h(r):\n    r.status = RequestState.DONE\n    r.w = WorkerStatus.UP\n"))

@@ -65,11 +65,13 @@ class Question:
     searched: str
 
 
+CACHES = r"kv|(?:^|[_.])(?:k|v|key|value|past)_?cache|page|slot|block\w*(?:alloc|free)|(?:alloc|free)\w*(?:block|cache)"
+"""Functions about the cache of keys and values; tables of angles, masks and datasets are cached, too."""
 MOVES = r"(?:^|\.)(?!\w*(?:adapter|lora|weight|param|expert|optimi[sz]er))\w*(?:swap|offload)\w*$"
 """Functions that move memory elsewhere and back, but for those that move what a model is made of."""
 QUESTIONS: tuple[Question, ...] = (
     Question("batching.strategy", "batching", "Continuous or static batching, and how are requests added mid-batch?",
-             first(about("serving.batching", "admission"),
+             first(about("serving.batching", "admission|static batching"),
                    procedures("serving.batching", r"admit|(?:form|next)_\w*batch|can_?prefill"),
                    procedures("serving.scheduling", r"admit|schedule_?req|(?:form|next)_\w*batch")),
              "loops that move requests between queues under limits"),
@@ -88,11 +90,12 @@ QUESTIONS: tuple[Question, ...] = (
              "preempt: requests freed and queued again"),
     Question("kv_cache.layout", "kv_cache", "Paged or contiguous KV cache: how is it laid out and allocated?",
              first(about("serving.kv_cache"),
-                   both(settings(r"kv_?cache"), procedures("serving.kv_cache", "alloc|cache"))),
+                   both(settings(r"kv_?cache"), procedures("serving.kv_cache", CACHES))),
              "kv cache: paged slot arithmetic, cache buffers, free lists, reference counts"),
     Question("kv_cache.block", "kv_cache", "What is the block or page size?",
              block_sizes, "parameters of blocks and pages"),
-    Question("kv_cache.kinds", "kv_cache", "Which cache managers exist?", registered("cache"), "registries of caches"),
+    Question("kv_cache.kinds", "kv_cache", "Which cache managers exist?",
+             registered(r"cache|(?:block|page|kv|memory)\w*(?:manager|allocator|pool)"), "registries of caches"),
     Question("kv_cache.prefix", "kv_cache", "How are prefixes shared, and what is a hit or a miss?",
              both(about("serving.prefix_cache"), settings(r"prefix_?(?:cach|match|reuse|shar)|radix")),
              "prefix hashes over tokens, radix trees"),
@@ -116,10 +119,11 @@ QUESTIONS: tuple[Question, ...] = (
     Question("scheduling.states", "scheduling", "Which states does a request have?", states,
              "enum members stored in a status attribute"),
     Question("scheduling.switches", "scheduling", "Which switches change scheduling?",
-             settings(rf"sched|preempt|{OVERLAPS}|{POLICIES}"), "parameters about scheduling"),
+             settings(rf"(?<!lr_)(?<!rate_)(?<!noise_)sched|preempt|{OVERLAPS}|{POLICIES}"),
+             "parameters about scheduling"),
     Question("scalability.disaggregation", "scalability", "Is prefill disaggregated from decode?",
              both(settings(r"disagg|kv_role|kv_connector|kv_transfer|is_producer"), separate_instances,
-                  procedures("serving.kv_cache", "migrat|disagg|transfer|send_kv|recv_kv")),
+                  procedures("serving.kv_cache", r"migrat|disagg|transfer|(?:^|\.)(?:send|recv)_kv")),
              "roles of prefill and decode instances"),
     Question("scalability.balancing", "scalability", "How is load balanced between replicas?",
              both(settings(r"balanc|data_parallel|dp_size|num_replicas|replica_count"), registered("balanc|router")),
@@ -149,7 +153,8 @@ QUESTIONS: tuple[Question, ...] = (
     Question("fusion.qk_norm_rope", "fusion", "Are QK-norm and RoPE fused, and in which order do they run?",
              both(about("faq.fusion", rf"{ROPE}|qk_?norm"), about("dependencies.order", ROPE)),
              "kernels with both, and orders with RoPE"),
-    Question("fusion.tied", "fusion", "Which weights are tied?", about("components", "tied"), "tied weights"),
+    Question("fusion.tied", "fusion", "Which weights are tied?",
+             both(about("components", "tied"), settings(r"(?:^|_)tied?_")), "tied weights"),
     Question("precision.compute", "precision", "In which precision are norms, softmax and sums computed?",
              about("faq.precision"), "casts to float32 around statistics, accumulation dtypes, online softmax"),
     Question("precision.dtypes", "precision", "Which input and output dtypes are required or configured?",

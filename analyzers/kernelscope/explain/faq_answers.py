@@ -116,7 +116,7 @@ def is_paged(system: System) -> bool:
     """Whether anything of the system is kept in blocks: slot arithmetic, layouts or the count of blocks say so."""
     claims = system.about("serving.kv_cache")
     told = any("paged" in claim.value and "not paged" not in claim.value for claim in claims)
-    return told or any(claim.name.endswith("number of blocks") for claim in claims)
+    return told or any(claim.name.endswith("number of blocks") and "token" not in claim.value for claim in claims)
 
 
 def context_limits(system: System) -> Iterator[Claim]:

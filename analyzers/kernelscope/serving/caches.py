@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource, literal
-from kernelscope.serving.guards import last_name, own
+from kernelscope.serving.guards import last_name, own, own_calls
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Scope
 
 MIN_CACHE_RANK = 4
 SIZES = {"size", "block", "blk", "page", "ps", "bs", "slot", "tokens", "len"}
-WANTED = {"shortfall", "missing", "needed", "required", "frontier"}
+WANTED = {"shortfall", "missing", "needed", "required"}
 """Words of memory that is not what there is."""
 BLOCKS = {"block", "page", "tile", "head", "group", "vec", "chunk"}
 """Words of what a cache consists of many of: a rest by their size is an offset in one of them."""
@@ -225,7 +225,7 @@ def sizing(source: PythonSource) -> Iterator[Claim]:
         for node in own(scope.node):
             if not isinstance(node, t.Assign | t.Return) or node.value is None:
                 continue
-            if isinstance(node, t.Assign) and _is_capacity(source, node):
+            if isinstance(node, t.Assign) and _is_capacity(source, node) and not _is_of_layers(scope, node):
                 value = f"{source.quote(node.targets[0])} = {source.quote(node.value)}: as many as the memory holds"
                 yield Claim(f"{scope.qualified_name} number of blocks", value, (source.at(node), source.at(scope.node)))
                 continue
@@ -243,6 +243,16 @@ def _is_capacity(source: PythonSource, node: t.Assign) -> bool:
     shares = [n for n in t.walk(node.value) if isinstance(n, t.BinOp) and n.op in ("//", "/")]
     told = [set(words(source.quote(share.left))) for share in shares]
     return bool(counts) and any({"memory", "mem", "bytes", "available"} & said and not WANTED & said for said in told)
+
+
+def _is_of_layers(scope: Scope, counted: t.Assign) -> bool:
+    """Whether a count is held below the number of layers later: then the blocks are those of a model."""
+    name = last_name(counted.targets[0])
+    clipped = (c for c in own_calls(scope.node) if last_name(c.func) == "min")
+    return any(
+        any(last_name(a) == name for a in c.args) and any("layers" in words(last_name(a)) for a in c.args)
+        for c in clipped
+    )
 
 
 def _factors(node: t.Expr) -> list[t.Expr]:

@@ -8,11 +8,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from kernelscope.serving.claims import Claim, PythonSource
+from kernelscope.serving.claims import Claim, PythonSource, literal
 from kernelscope.serving.guards import last_name, own_calls
+from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
 _CUMULATIVE = re.compile(r"cu_?seq_?lens?|cumulative_(?:seq_)?len|qo_indptr|kv_indptr|cu_seq", re.IGNORECASE)
+LENGTHS = {"len", "lens", "length", "lengths", "seqlen", "seqlens", "token", "tokens", "indptr", "start", "starts",
+           "loc", "offset", "offsets"}  # fmt: skip
+"""Words of what is added up where one sequence follows the other."""
 PADS = {"pad_sequence", "pad_packed_sequence", "left_pad", "right_pad"}
 
 
@@ -35,6 +39,26 @@ def lengths(source: PythonSource) -> Iterator[Claim]:
             elif name in PADS or _pads(call):
                 value = f"sequences are padded: {scope.qualified_name} calls {source.quote(call, 120)}"
                 yield Claim(f"{scope.qualified_name} padding", value, (source.at(call), source.at(scope.node)))
+            elif "sums" not in told and _adds_up(call):
+                told.add("sums")
+                value = (
+                    f"sequences are packed without padding (ragged, variable length): {scope.qualified_name} adds up "
+                    f"where each begins: {source.quote(call, 120)}"
+                )
+                yield Claim(f"{scope.qualified_name} packed sequences", value, (source.at(call), source.at(scope.node)))
+
+
+def _adds_up(call: t.Call) -> bool:
+    """`starts.append(starts[-1] + n)`: a running sum of lengths."""
+    match call:
+        case t.Call(
+            func=t.Attribute(value=held, attr="append"),
+            args=[t.BinOp(left=t.Subscript(value=before, slice=at), op="+", right=added)],
+        ) if literal(at) == -1:
+            names = {*words(t.dotted(held) or ""), *words(last_name(added))}
+            return t.dotted(held) == t.dotted(before) is not None and bool(LENGTHS & names)
+        case _:
+            return False
 
 
 def _pads(call: t.Call) -> bool:

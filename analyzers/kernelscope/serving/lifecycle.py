@@ -20,6 +20,9 @@ OTHERS = {"adapter", "lora", "model", "weight", "weights", "worker", "server", "
           "replica", "health", "cluster", "device", "download", "service", "actor", "checkpoint", "layer", "expert",
           "instance", "pod", "link", "transport"}  # fmt: skip
 """Words of what has states, too, but is no request."""
+LIVES = {"waiting", "running", "finished", "queued", "pending", "prefill", "decode", "preempted", "aborted", "swapped",
+         "done", "active", "ready", "complete", "completed", "scheduled", "cancelled"}  # fmt: skip
+"""Words of the states that a request goes through."""
 STATUS = {"status", "state", "states", "stage", "phase"}
 
 
@@ -137,5 +140,8 @@ def states_only(transitions: list[Transition]) -> list[Transition]:
     named = {x.enum for x in transitions if STATUS & {*words(x.enum), *words(x.subject.rpartition(".")[2])}}
     kept = named or {enum for enum, states in stored.items() if len(states) > 1}
     requests = {enum for enum in kept if REQUESTS & set(words(enum))}
-    kept = requests or {enum for enum in kept if not OTHERS & set(words(enum))}
+    kept = requests or {
+        enum for enum in kept
+        if not OTHERS & set(words(enum)) and any(LIVES & set(words(state.rpartition(".")[2])) for state in stored[enum])
+    }  # fmt: skip
     return [x for x in transitions if x.enum in kept]

@@ -143,14 +143,22 @@ STRATEGIES: tuple[tuple[str, frozenset[str]], ...] = (
     ("SP", frozenset({"sequence", "sp", "ulysses", "ring"})),
     ("FSDP", frozenset({"fsdp", "zero"})),
 )
+SHORT = {name: kind for kind, names in STRATEGIES for name in names if len(name) == 2}
+"""Abbreviations that are sizes by themselves where one owner has several of them: `dp`, `tp`, `pp`."""
 SIZES = frozenset({"size", "degree", "world", "parallel", "parallelism", "stage", "ways", "num"})
 
 
 def strategies(parameters: Iterable[Parameter]) -> dict[str, list[Parameter]]:
     """Parameters that set how many ways something is split, by strategy."""
     found: dict[str, list[Parameter]] = {}
-    for p in parameters:
-        if p.kind not in ("argument", "define") and (kind := _strategy(p.name)) is not None:
+    sizes = [p for p in parameters if p.kind not in ("argument", "define")]
+    short: dict[str, set[str]] = {}
+    for p in sizes:
+        if p.name in SHORT:
+            short.setdefault(p.owner, set()).add(p.name)
+    for p in sizes:
+        kind = SHORT.get(p.name) if len(short.get(p.owner, ())) > 1 else None
+        if (kind := kind or _strategy(p.name)) is not None:
             found.setdefault(kind, []).append(p)
     return found
 

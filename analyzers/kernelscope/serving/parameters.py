@@ -195,10 +195,19 @@ def _self_stores(method: t.FunctionDef) -> set[str]:
     return {
         target.attr
         for node in inside(method)
-        if isinstance(node, t.Assign) and isinstance(node.value, t.Name)
-        for target in node.targets
-        if isinstance(target, t.Attribute) and t.dotted(target.value) == receiver and target.attr == node.value.id
+        if isinstance(node, t.Assign)
+        for target, value in _pairs(node)
+        if isinstance(target, t.Attribute) and t.dotted(target.value) == receiver and target.attr == t.dotted(value)
     }
+
+
+def _pairs(node: t.Assign) -> Iterator[tuple[t.Expr, t.Expr]]:
+    """The targets of an assignment with their values; `a, b = x, y` are two."""
+    for target in node.targets:
+        if isinstance(target, t.Tuple) and isinstance(node.value, t.Tuple):
+            yield from zip(target.elts, node.value.elts, strict=False)
+        else:
+            yield target, node.value
 
 
 def _defaults(
@@ -298,17 +307,20 @@ def _with_overrides(source: PythonSource, cls: t.ClassDef, declared: list[Parame
         if not method.args:
             continue
         receiver = method.args[0].name
+        arguments = _self_stores(method) if method.name == "__init__" else set[str]()
         for statement, guards in statements(method):
             if not isinstance(statement, t.Assign):
                 continue
-            for target in statement.targets:
+            for target, set_to in _pairs(statement):
                 name = _set_field(target, receiver, method)
-                if name not in names or source.quote(statement.value) in defaults[name]:
+                if isinstance(target, t.Name) and target.id in arguments:
+                    name = target.id
+                if name not in names or source.quote(set_to) in defaults[name]:
                     continue
-                if isinstance(statement.value, t.Name) and statement.value.id == name and not guards:
+                if isinstance(set_to, t.Name) and set_to.id == name and all(g.early for g in guards):
                     continue
                 condition = " and ".join(guards_text(source, guards))
-                value = source.quote(statement.value)
+                value = source.quote(set_to)
                 overrides.setdefault(name, []).append(
                     Claim(name, value, (source.at(statement),), f"set in {cls.name}.{method.name}", condition)
                 )
@@ -335,6 +347,8 @@ class Stored:
     receiver: str
     name: str
     claim: Claim
+    within: str = ""
+    """The class whose method stores it, where that object is not the one that is stored into."""
 
 
 def stored(source: PythonSource) -> Iterator[Stored]:
@@ -356,7 +370,7 @@ def stored(source: PythonSource) -> Iterator[Stored]:
             said = Claim(
                 name, source.quote(value), (source.at(statement),), f"set in {scope.qualified_name}", condition
             )
-            yield Stored(receiver, name, said)
+            yield Stored(receiver, name, said, scope.owner.name if scope.owner is not None else "")
         yield from _fallbacks(source, scope)
 
 
@@ -407,7 +421,9 @@ def overridden(declared: list[Parameter], stores: Iterable[Stored]) -> list[Para
         if store.receiver[:1].isupper():
             found = [i for i in found if declared[i].owner == store.receiver]
         else:
-            found = [i for i in found if CONFIGURED & set(words(declared[i].owner))]
+            found = [
+                i for i in found if CONFIGURED & set(words(declared[i].owner)) and declared[i].owner != store.within
+            ]
         if len(found) == 1:
             more.setdefault(found[0], []).append(store.claim)
     return [replace(p, overrides=(*p.overrides, *more[i])) if i in more else p for i, p in enumerate(declared)]

@@ -63,6 +63,9 @@ class Queue:
     holds_requests: bool = False
     """Whether its elements wait for their turn: they move on to another queue of the class, or their name says so."""
     uses: list[Use] = field(default_factory=list[Use])
+    rank: str = ""
+    """What the elements of a heap compare by."""
+    ranked_at: tuple[Location, ...] = ()
 
     @property
     def shown(self) -> str:
@@ -88,6 +91,8 @@ def queues(source: PythonSource) -> Iterator[Queue]:
         for queue in made.values():
             if queue.uses:
                 queue.holds_requests = _holds_requests(queue, made.values())
+                if queue.of(*HEAP.values()):
+                    queue.rank, queue.ranked_at = _rank(source)
                 yield queue
 
 
@@ -108,12 +113,38 @@ class _Held:
         return queue if queue is not None and queue.is_many == is_element else None
 
 
+def _rank(source: PythonSource) -> tuple[str, tuple[Location, ...]]:
+    """What instances of the only class of the file that has an order compare by: `__lt__`, `dataclass(order=True)`."""
+    found: list[tuple[str, tuple[Location, ...]]] = []
+    for scope in source.module.classes():
+        for decorator in scope.node.decorator_list:
+            match decorator:
+                case t.Call(keywords=keywords) if any(k.arg == "order" and literal(k.value) is True for k in keywords):
+                    fields = [s for s in scope.node.body if isinstance(s, t.AnnAssign) and _is_compared(s.value)]
+                    names = ", then ".join(source.quote(s.target) for s in fields)
+                    found.append((f"the {names} of {scope.node.name}", tuple(source.at(s) for s in fields[:4])))
+                case _:
+                    pass
+        for method in scope.node.body:
+            if isinstance(method, t.FunctionDef) and method.name == "__lt__":
+                said = [n.value for n in own(method) if isinstance(n, t.Return) and n.value is not None]
+                found += [(source.quote(value), (source.at(value),)) for value in said[:1]]
+    return found[0] if len(found) == 1 else ("", ())
+
+
+def _is_compared(value: t.Expr | None) -> bool:
+    given = value.keywords if isinstance(value, t.Call) else []
+    return not any(k.arg == "compare" and literal(k.value) is False for k in given)
+
+
 def _holds_requests(queue: Queue, others: Iterable[Queue]) -> bool:
     """Whether what is taken from the queue is put into another one in the same method, or names speak of requests."""
     named = words(queue.owner if queue.name == ITSELF else queue.name)
     if OVER & set(named):
         return False
-    if REQUESTS & {*named, *(w for use in queue.uses for w in words(use.element))}:
+    if (REQUESTS | {"task", "tasks"} if queue.of(*HEAP.values()) else REQUESTS) & {
+        *named, *(w for use in queue.uses for w in words(use.element))
+    }:  # fmt: skip
         return True
     taken = {(use.method, use.given) for use in queue.of(TAKE_FRONT, TAKE_BACK) if use.given}
     return any(
@@ -228,7 +259,10 @@ def _record(source: PythonSource, node: t.Node, method: t.FunctionDef, held: _He
         operation = TAKE_FRONT if position == 0 else TAKE_BACK
         queue.uses.append(Use(operation, method.name, "", source.at(node), given.get(node, ""), last))
     elif last in OPERATIONS:
-        queue.uses.append(Use(OPERATIONS[last], method.name, element, source.at(node), how=last))
+        operation = OPERATIONS[last]
+        if queue.made.partition("(")[0].rpartition(".")[2] == "PriorityQueue":
+            operation = HEAP["heappush"] if operation == PUT_BACK else HEAP["heappop"]
+        queue.uses.append(Use(operation, method.name, element, source.at(node), how=last))
 
 
 def _record_slice(source: PythonSource, node: t.Assign | t.AugAssign, method: t.FunctionDef, held: _Held) -> None:
@@ -392,7 +426,9 @@ def service_claims(queue: Queue) -> Iterator[Claim]:
         takers, givers = ([*dict.fromkeys(use.method for use in uses)][:3] for uses in (front, put))
         yield Claim(f"{where} policy", policy, evidence, f"taken in {_listed(takers)}, put in {_listed(givers)}")
     if heap := queue.of(*HEAP.values()):
-        yield Claim(f"{where} policy", "by priority (heap)", tuple(use.location for use in heap[:4]), "")
+        value = "by priority (heap): the least element is taken first"
+        value += f"; elements compare by {queue.rank}" if queue.rank else ""
+        yield Claim(f"{where} policy", value, (*(use.location for use in heap[:4]), *queue.ranked_at), "")
     for use in requeued:
         value = f"{use.element} goes back to the front (head) of the queue (appendleft)"
         yield Claim(f"{where} requeue", value, (use.location,), f"in {use.method}")

@@ -42,6 +42,7 @@ def registries(source: PythonSource) -> Iterator[Registry]:
     """The registries that one Python file shows."""
     yield from _enums(source)
     yield from _decorated(source)
+    yield from _registered(source)
     yield from _tables(source)
     yield from _factories(source)
 
@@ -81,6 +82,27 @@ def _decorated(source: PythonSource) -> Iterator[Registry]:
             groups.setdefault(name, []).append(Entry(key, text, source.at(decorator)))
     for name, entries in groups.items():
         yield Registry(name, "decorator", tuple(entries[:MAX_ENTRIES]), entries[0].location)
+
+
+def _registered(source: PythonSource) -> Iterator[Registry]:
+    """`Registry.register(key, Class)` and `TABLE[key] = Class`, several times at the level of the module."""
+    groups: dict[str, list[Entry]] = {}
+    for statement in t.flat(source.module.body):
+        match statement:
+            case t.ExprStmt(value=t.Call(func=t.Attribute(value=holder, attr="register"), args=[key, chosen])):
+                pass
+            case t.Assign(targets=[t.Subscript(value=holder, slice=key)], value=chosen):
+                pass
+            case _:
+                continue
+        name, implementation = t.dotted(holder), t.dotted(chosen) or ""
+        is_key = isinstance(literal(key), str) or isinstance(key, t.Attribute)
+        if name is not None and is_key and implementation.rpartition(".")[2][:1].isupper():
+            entry = Entry(_key(source, key), implementation, source.at(statement))
+            groups.setdefault(name, []).append(entry)
+    for name, entries in groups.items():
+        if len(entries) > 1:
+            yield Registry(name, "table", tuple(entries[:MAX_ENTRIES]), entries[0].location)
 
 
 def _tables(source: PythonSource) -> Iterator[Registry]:

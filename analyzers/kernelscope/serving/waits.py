@@ -59,7 +59,8 @@ def _only_waits(loop: t.While) -> bool:
 
 
 def _reads(name: str) -> bool:
-    return bool({"ld", "load", "cas", "acquire", "wait", "poll", "test", "read"} & set(words(name)))
+    """Whether a function reads memory by its name; `stream.read(n)` goes on in a file."""
+    return name != "read" and bool({"ld", "load", "cas", "acquire", "wait", "poll", "test", "read"} & set(words(name)))
 
 
 def _wait_text(source: PythonSource, where: str, function: t.FunctionDef | t.ClassDef, loop: t.While) -> str:
@@ -123,6 +124,9 @@ def _is_thread(guard: str) -> bool:
 def _streams(source: PythonSource, where: str, function: t.FunctionDef | t.ClassDef, here: Location) -> Iterator[Sync]:
     for call in calls_in(function):
         name = last_name(call.func)
+        if name == "synchronize":
+            text = f"{where}: {source.quote(call)}: the host waits until the device is done"
+            yield Sync("stream_event", "wait", text, where, source.at(call), (here,))
         if name in EVENTS:
             yield Sync(
                 "stream_event",

@@ -1,0 +1,247 @@
+"""How requests join a batch: admission from a waiting queue, what ends it, fairness, or one batch to its end.
+
+A loop that moves elements of one queue into another is an admission; names are only quoted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kernelscope.serving.claims import Claim, PythonSource
+from kernelscope.serving.guards import EXITS, calls, last_name, own
+from kernelscope.serving.sections import words
+from kernelscope.syntax.python import tree as t
+from kernelscope.syntax.python.lower import Scope
+
+TAKES = {"popleft", "pop", "pop_request", "peek_request", "heappop", "get_nowait"}
+REMOVES = {"popleft", "pop", "pop_request", "heappop", "get_nowait", "remove"}
+PUTS = {"append", "add", "appendleft"}
+
+
+def continuous(source: PythonSource) -> Iterator[Claim]:
+    """Loops that move requests from one queue of an object into another under limits, step after step."""
+    for scope in source.module.functions():
+        for loop in own(scope.node):
+            if not isinstance(loop, t.While | t.For):
+                continue
+            moved = _moved(loop, _outliving(scope.node))
+            limits = list(dict.fromkeys(_limits(source, scope, loop)))
+            if moved is None or not limits:
+                continue
+            source_queue, target = moved
+            if (ends := _served_out(scope.node, loop, target)) is not None:
+                yield _batch_to_its_end(source, scope, source_queue, target, ends)
+                continue
+            if not target.startswith("self."):
+                value = (
+                    f"a batch is formed anew at every step: {scope.qualified_name} takes requests from {source_queue} "
+                    f"into {target}, which it returns"
+                )
+            else:
+                value = (
+                    f"continuous batching: {scope.qualified_name} admits requests from {source_queue} into {target} at "
+                    f"every step; both queues outlive it, so new requests join between steps"
+                )
+            value += f"; it stops when {' or '.join(limits[:6])}"
+            yield Claim(f"{scope.qualified_name} admission", value, (source.at(loop), source.at(scope.node)))
+
+
+def _served_out(function: t.FunctionDef | t.ClassDef, admission: t.While | t.For, running: str) -> t.If | None:
+    """The exit before an admission that is taken as long as anything of the running queue was chosen for this step.
+
+    `for r in self.running: chosen.append(r)` and then `if chosen: return`: nobody joins a batch that runs.
+    """
+    chosen: set[str] = set()
+    for statement in function.body:
+        if statement is admission:
+            return None
+        match statement:
+            case t.For(iter=queue) if _iterated(queue) == running:
+                chosen |= {c.func.value.id for c in calls(statement)
+                           if isinstance(c.func, t.Attribute) and isinstance(c.func.value, t.Name)
+                           and c.func.attr == "append"}  # fmt: skip
+            case t.If(test=t.Name(id=name), body=[*_, t.Return()]) if name in chosen:
+                return statement
+            case t.If(test=test, body=[*_, t.Return()]) if t.dotted(test) == running:
+                return statement
+            case _:
+                pass
+    return None
+
+
+def _batch_to_its_end(source: PythonSource, scope: Scope, waiting: str, running: str, ends: t.If) -> Claim:
+    value = (
+        f"static batching: {scope.qualified_name} returns if {source.quote(ends.test)}, before {waiting} is looked at: "
+        f"no request joins while anything of {running} runs (no continuous batching)"
+    )
+    return Claim(f"{scope.qualified_name} batching", value, (source.at(ends), source.at(scope.node)))
+
+
+def _outliving(function: t.FunctionDef | t.ClassDef) -> dict[str, str]:
+    """Names of a function that it stores in its object, with the attribute (`self.running = running`), or returns."""
+    found: dict[str, str] = {}
+    for node in own(function):
+        match node:
+            case t.Assign(targets=[t.Attribute(value=t.Name(id="self"), attr=attr)], value=t.Name(id=name)):
+                found[name] = f"self.{attr}"
+            case t.Return(value=t.Name(id=name)):
+                found.setdefault(name, "")
+            case _:
+                pass
+    return found
+
+
+def _moved(loop: t.While | t.For, outliving: dict[str, str] | None = None) -> tuple[str, str] | None:
+    """The queue whose elements a loop takes, and what of the object it puts the same elements into."""
+    elements: dict[str, str] = {}
+    if isinstance(loop, t.For) and isinstance(loop.target, t.Name) and (name := _iterated(loop.iter)) is not None:
+        elements[loop.target.id] = name
+    for node in t.walk(*loop.body):
+        match node:
+            case t.Assign(targets=[t.Name(id=element)], value=t.Call(func=t.Attribute(value=queue, attr=attr))):
+                if attr in TAKES and (name := t.dotted(queue)) is not None:
+                    elements[element] = name
+            case t.Assign(targets=[t.Name(id=element)], value=t.Subscript(value=queue, slice=t.Constant(value=0))):
+                if (name := t.dotted(queue)) is not None:
+                    elements[element] = name
+            case _:
+                pass
+    removed = _removing(loop)
+    found: list[tuple[str, str]] = []
+    for call in (c for statement in loop.body for c in calls(statement)):
+        if not isinstance(call.func, t.Attribute) or len(call.args) != 1:
+            continue
+        if call.func.attr not in PUTS and words(call.func.attr)[:1] != ("add",):
+            continue
+        target, element = _kept_in(call.func.value), t.dotted(call.args[0])
+        origin = elements.get(element or "")
+        kept = target if target.startswith("self.") else (outliving or {}).get(target)
+        if origin in removed and kept is not None and kept != origin:
+            found.append((origin, kept or target))
+    return min(found, key=lambda moved: not moved[1].startswith("self."), default=None)
+
+
+def _kept_in(node: t.Expr) -> str:
+    """The name of a queue; one of several by the name of all: `self.batches[i]` is `self.batches[…]`."""
+    if isinstance(node, t.Subscript):
+        name = t.dotted(node.value)
+        return f"{name}[…]" if name is not None else ""
+    return t.dotted(node) or ""
+
+
+def _iterated(iterated: t.Expr) -> str | None:
+    """The queue that a loop goes through, also by a copy: `self.q`, `self.q.copy()`, `list(self.q)`, `self.q[:]`."""
+    match iterated:
+        case t.Call(func=t.Attribute(value=queue, attr="copy"), args=[]):
+            return t.dotted(queue)
+        case t.Call(func=t.Name(id="list" | "tuple"), args=[queue]):
+            return t.dotted(queue)
+        case t.Subscript(value=queue, slice=t.Slice(lower=None, upper=None)):
+            return t.dotted(queue)
+        case _:
+            return t.dotted(iterated)
+
+
+def _removing(loop: t.While | t.For) -> set[str]:
+    """Queues that the loop itself makes shorter."""
+    found = (c for statement in loop.body for c in calls(statement))
+    return {
+        name for c in found
+        if isinstance(c.func, t.Attribute) and c.func.attr in REMOVES and (name := t.dotted(c.func.value)) is not None
+    }  # fmt: skip
+
+
+def _limits(source: PythonSource, scope: Scope, loop: t.While | t.For) -> Iterator[str]:
+    """Why the loop ends: the negation of its own comparisons, and tests of exits in it."""
+    if isinstance(loop, t.While):
+        tests = loop.test.values if isinstance(loop.test, t.BoolOp) and loop.test.op == "and" else [loop.test]
+        for test in tests:
+            if isinstance(test, t.Compare):
+                yield f"not ({source.quote(test)})"
+    for statement in t.flat(loop.body):
+        if not isinstance(statement, t.If) or not statement.body:
+            continue
+        if isinstance(statement.body[-1], EXITS):
+            yield source.quote(statement.test)
+        elif statement.orelse and isinstance(statement.orelse[-1], EXITS):
+            yield f"not ({source.quote(statement.test)}){_asked(source, scope, statement.test)}"
+
+
+def _asked(source: PythonSource, scope: Scope, test: t.Expr) -> str:
+    """What a test that only calls a method of the object, or a function inside, asks: what that returns."""
+    if not isinstance(test, t.Call):
+        return ""
+    name = t.dotted(test.func) or ""
+    methods = scope.owner.methods() if scope.owner is not None and name.startswith("self.") else ()
+    inner = (s for s in scope.node.body if isinstance(s, t.FunctionDef))
+    for function in (*methods, *inner):
+        if function.name != last_name(test.func):
+            continue
+        returned = [n.value for n in own(function) if isinstance(n, t.Return) and n.value is not None]
+        if len(returned) == 1:
+            parts = returned[0].values if isinstance(returned[0], t.BoolOp) else [returned[0]]
+            return f", which asks {' and '.join(source.quote(part) for part in parts[:5])}"
+    return ""
+
+
+def passed_over(source: PythonSource) -> Iterator[Claim]:
+    """Loops that may pass a request over only so often: a counter raised at each skip is compared with a limit."""
+    for scope in source.module.functions():
+        raised: dict[str, t.AugAssign] = {}
+        limits: list[tuple[t.If, t.Compare]] = []
+        for node in own(scope.node):
+            match node:
+                case t.AugAssign(target=t.Attribute(attr=attr), op="+", value=t.Constant(value=1)):
+                    raised.setdefault(attr, node)
+                case t.If(test=t.Compare(left=t.Attribute(), ops=[">=" | ">"]) as test, body=[*_, last]):
+                    if isinstance(last, t.Return | t.Break):
+                        limits.append((node, test))
+                case _:
+                    pass
+        for branch, test in limits:
+            assert isinstance(test.left, t.Attribute)
+            counter = raised.get(test.left.attr)
+            if counter is not None and _moves_requests(scope.node):
+                value = (
+                    f"fairness: a request may be passed over by later ones only so often: {source.quote(counter)} at "
+                    f"each skip, and nothing more is admitted once {source.quote(test)}"
+                )
+                places = (source.at(branch), source.at(counter), source.at(scope.node))
+                yield Claim(f"{scope.qualified_name} fairness", value, places)
+
+
+def _moves_requests(function: t.FunctionDef | t.ClassDef) -> bool:
+    return any(isinstance(loop, t.For | t.While) and _moved(loop) is not None for loop in own(function))
+
+
+def static(source: PythonSource) -> Iterator[Claim]:
+    """Loops that run one batch until all of it is finished: `if done.all(): break`, and take nothing in between."""
+    for scope in source.module.functions():
+        for loop in own(scope.node):
+            if not isinstance(loop, t.For | t.While) or _moved(loop) is not None or _removing(loop):
+                continue
+            ends = next((n for n in loop.body if isinstance(n, t.If) and _all_done(n)), None)
+            if ends is None or not any(isinstance(c, t.Call) and _is_model(c) for c in t.walk(*loop.body)):
+                continue
+            value = (
+                f"static batching: {scope.qualified_name} runs one batch to its end, the loop stops when "
+                f"{source.quote(ends.test)}; no request joins in between (no continuous batching)"
+            )
+            yield Claim(
+                f"{scope.qualified_name} batching", value, (source.at(ends), source.at(loop), source.at(scope.node))
+            )
+
+
+def _all_done(branch: t.If) -> bool:
+    """`if finished.all(): break`, `if all(row.done for row in rows): break`."""
+    if not branch.body or not isinstance(branch.body[-1], t.Break | t.Return):
+        return False
+    match branch.test:
+        case t.Call(func=t.Attribute(attr="all"), args=[]) | t.Call(func=t.Name(id="all"), args=[_]):
+            return True
+        case _:
+            return False
+
+
+def _is_model(call: t.Call) -> bool:
+    return last_name(call.func) in ("forward", "generate_next") or "model" in words(last_name(call.func))

@@ -1,0 +1,98 @@
+"""What must be free before a request is taken: comparisons with a capacity before an exit that gives nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kernelscope.serving.claims import Claim, PythonSource
+from kernelscope.serving.guards import assignments, inlined, last_name, own
+from kernelscope.serving.sections import words
+from kernelscope.syntax.python import tree as t
+
+
+def admissions(source: PythonSource) -> Iterator[Claim]:
+    """What must be free before a request is taken: comparisons with a capacity before an exit that gives nothing."""
+    for scope in source.module.functions():
+        if not _is_about_requests(scope.qualified_name):
+            continue
+        known = assignments(scope.node)
+        found: list[tuple[t.If, t.Compare]] = []
+        for node in own(scope.node):
+            if isinstance(node, t.If) and node.body and _gives_nothing(node.body[-1]):
+                found += [(node, test) for test in _comparisons(node.test) if _is_capacity(test)]
+            elif isinstance(node, t.If) and (claim := _accepted(source, scope.qualified_name, node, known)) is not None:
+                yield claim
+        if not found:
+            continue
+        tests = list(dict.fromkeys(inlined(source, test, known, 2) for _, test in found))
+        value = f"admission: {scope.qualified_name} refuses a request when {' or when '.join(tests[:4])}"
+        yield Claim(f"{scope.qualified_name} admission", value, tuple(source.at(n) for n, _ in found[:6]))
+
+
+def _accepted(source: PythonSource, where: str, node: t.If, known: dict[str, t.Expr]) -> Claim | None:
+    """`if fits and few_enough: return True … else: return False`, with what the names stand for."""
+    if not node.orelse or not _refuses(node.orelse[-1]) or not isinstance(node.body[-1], t.Return):
+        return None
+    tests = node.test.values if isinstance(node.test, t.BoolOp) and node.test.op == "and" else [node.test]
+    meant = [known.get(t.dotted(test) or "", test) for test in tests]
+    if not any(_is_capacity(test) for each in meant for test in _comparisons(each)):
+        return None
+    text = " and ".join(source.quote(each) for each in meant)
+    value = f"admission: {where} admits a request only if {text}"
+    return Claim(f"{where} admission", value, (*(source.at(each) for each in meant[:4]), source.at(node)))
+
+
+def _refuses(statement: t.Stmt) -> bool:
+    """`return False` or `return False, …`."""
+    value = statement.value if isinstance(statement, t.Return) else None
+    first = value.elts[0] if isinstance(value, t.Tuple) and value.elts else value
+    return isinstance(first, t.Constant) and first.value is False
+
+
+def _is_about_requests(name: str) -> bool:
+    parts = set(words(name))
+    acts = {"allocate", "alloc", "admit", "add", "schedule", "can", "try", "slots"}
+    whom = {
+        "req",
+        "request",
+        "requests",
+        "seq",
+        "sequence",
+        "scheduler",
+        "manager",
+        "adder",
+        "prefill",
+        "batch",
+        "slots",
+    }
+    return bool(acts & parts and whom & parts)
+
+
+def _gives_nothing(statement: t.Stmt) -> bool:
+    match statement:
+        case t.Break():
+            return True
+        case t.Return(value=value):
+            return (
+                value is None
+                or (isinstance(value, t.Constant) and value.value in (None, False, -1))
+                or isinstance(value, t.UnaryOp | t.Attribute)
+            )
+        case _:
+            return False
+
+
+def _comparisons(test: t.Expr) -> Iterator[t.Compare]:
+    for node in t.walk(test):
+        if isinstance(node, t.Compare) and len(node.ops) == 1 and node.ops[0] in ("<", ">", "<=", ">=", "=="):
+            yield node
+
+
+def _is_capacity(test: t.Compare) -> bool:
+    """One side is a count of something free, or a maximum."""
+    for side in (test.left, test.comparators[0]):
+        for node in t.walk(side):
+            name = last_name(node) if isinstance(node, t.Name | t.Attribute) else ""
+            if {"available", "free", "remaining", "capacity", "budget", "max"} & set(words(name)):
+                return True
+    return False

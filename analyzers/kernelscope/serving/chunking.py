@@ -1,0 +1,176 @@
+"""Prompts in pieces: what cuts a long one, and what stands for a part of it.
+
+The budget is what a minimum is taken with and what is counted down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kernelscope.serving.claims import Claim, PythonSource
+from kernelscope.serving.guards import EXITS, assignments, last_name, own, statements
+from kernelscope.serving.sections import words
+from kernelscope.syntax.python import tree as t
+
+DRAFTS = {"draft", "propose", "proposer", "drafter", "spec", "ngram", "beam", "indexer", "sampling", "params",
+          "response", "protocol", "prefetch"}  # fmt: skip
+"""Words of what else limits tokens: guesses of a drafter, rows of an index, the length of an answer, copies ahead."""
+MANY = {"prompts", "requests", "reqs", "instances", "seqs", "sequences", "samples", "concurrency", "batch"}
+"""Words of several prompts, of which a loop takes some at a time."""
+PROMPTS = {"prompt", "prompts", "prefill"}
+
+
+def chunks(source: PythonSource) -> Iterator[Claim]:
+    """`min(budget, remaining)` tokens of a request are taken and the rest later: chunked prefill."""
+    for scope in source.module.functions():
+        if DRAFTS & {*words(scope.qualified_name), *words(source.path.stem)}:
+            continue
+        known = assignments(scope.node)
+        for statement, guards in statements(scope.node):
+            if not isinstance(statement, t.Assign) or not isinstance(statement.value, t.Call):
+                continue
+            cut = statement.value
+            if last_name(cut.func) == "min" and len(cut.args) == 2 and any(map(_is_rest_of_budget, cut.args)):
+                if _is_of_tokens(statement, [a.left for a in cut.args if isinstance(a, t.BinOp) and t.dotted(a.left)]):
+                    target = source.quote(statement.targets[0])
+                    value = f"chunked prefill: {target} = {source.quote(cut)}: at most the rest of the budget is taken"
+                    where = (source.at(statement), source.at(scope.node))
+                    yield Claim(f"{scope.qualified_name} chunked prefill", value, where)
+                continue
+            operands = [a for a in cut.args if t.dotted(a) or _is_length(a)]
+            if last_name(cut.func) != "min" or len(cut.args) != 2 or len(operands) != 2:
+                continue
+            budget = next((a for a in operands if _counted_down(scope.node, a, statement, known)), None)
+            if budget is None or not _is_budget(budget) or not _is_of_tokens(statement, operands):
+                continue
+            target = source.quote(statement.targets[0])
+            value = (
+                f"chunked prefill: {target} = {source.quote(cut)}: a request over the budget is cut, the rest follows"
+            )
+            value += _only_first(source, scope.node, operands)
+            guard = [source.quote(g.test) for g in guards if g.holds]
+            value += f"; under {' and '.join(guard)}" if guard else ""
+            if text := _chosen_class(source, scope.node, statement):
+                value += f"; {text}"
+            yield Claim(f"{scope.qualified_name} chunked prefill", value, (source.at(statement), source.at(scope.node)))
+
+
+def _is_rest_of_budget(node: t.Expr) -> bool:
+    """`chunk_size - used`: what a limit leaves."""
+    if not isinstance(node, t.BinOp) or node.op != "-":
+        return False
+    limits = {"chunk", "budget", "limit", "capacity", "quota", "max"}
+    return bool(limits & set(words(last_name(node.left)))) and t.dotted(node.right) is not None
+
+
+def _is_length(node: t.Expr) -> bool:
+    return isinstance(node, t.Call) and t.dotted(node.func) == "len" and len(node.args) == 1
+
+
+def _counted_down(function: t.FunctionDef | t.ClassDef, name: t.Expr, cut: t.Assign, known: dict[str, t.Expr]) -> bool:
+    """Whether a quantity is a budget: lowered by what is taken, or a limit less what is used."""
+    dotted = t.dotted(name)
+    if dotted is None:
+        return False
+    for node in own(function):
+        if isinstance(node, t.AugAssign) and node.op == "-" and t.dotted(node.target) == dotted:
+            return True
+        if isinstance(node, t.Assign) and t.dotted(node.targets[0]) == dotted and isinstance(node.value, t.BinOp):
+            left = t.dotted(node.value.left) or ""
+            if node.value.op == "-" and {"max", "limit", "budget", "capacity"} & set(words(left.rpartition(".")[2])):
+                return True
+    return False
+
+
+def _is_budget(name: t.Expr) -> bool:
+    """What is left of a limit, by its name: what is left of a request is counted down too."""
+    return bool(
+        {"budget", "remaining", "remain", "rest", "left", "limit", "quota", "rem", "max"} & set(words(last_name(name)))
+    )
+
+
+def _is_of_tokens(statement: t.Assign, operands: list[t.Expr]) -> bool:
+    lengths = (a.args[0] if isinstance(a, t.Call) else a for a in operands)
+    names = [t.dotted(statement.targets[0]) or "", *(t.dotted(a) or "" for a in lengths)]
+    return any({"token", "tokens", "chunk", "len", "extend", "prefill", "prompt"} & set(words(n)) for n in names)
+
+
+def _only_first(source: PythonSource, function: t.FunctionDef | t.ClassDef, operands: list[t.Expr]) -> str:
+    """`if remaining < tokens and chosen: break`: only the first request of a batch may be cut."""
+    names = {t.dotted(a) for a in operands}
+    for node in own(function):
+        match node:
+            case t.If(test=t.BoolOp(op="and", values=[t.Compare() as small, t.Name() | t.Attribute() as chosen])):
+                pass
+            case _:
+                continue
+        if {t.dotted(small.left), t.dotted(small.comparators[0])} == names and isinstance(node.body[-1], EXITS):
+            chosen_name = source.quote(chosen)
+            end = f"the loop ends `if {source.quote(node.test)}` once {chosen_name} is not empty"
+            return f"; only for the first sequence of a batch, as {end}"
+    return ""
+
+
+def _chosen_class(source: PythonSource, function: t.FunctionDef | t.ClassDef, cut: t.Assign) -> str:
+    """`C = Partial if size < rest else Whole`: another class stands for what is not complete."""
+    for node in own(function):
+        match node:
+            case t.Assign(targets=[t.Name(id=name)], value=t.IfExp(body=t.Name() as one, orelse=t.Name() as other)):
+                if one.id[:1].isupper() and other.id[:1].isupper():
+                    test = source.quote(node.value.test) if isinstance(node.value, t.IfExp) else ""
+                    chosen = f"it is represented by {one.id} if {test}, else by {other.id} ({name})"
+                    return f"{chosen}; {_overridden(source, one.id)}"
+            case _:
+                pass
+    return ""
+
+
+def _overridden(source: PythonSource, name: str) -> str:
+    """What a class of the file changes of its base: methods that refuse or answer with a constant."""
+    for scope in source.module.classes():
+        if scope.node.name == name and isinstance(scope.node, t.ClassDef):
+            parts = [f"{m.name} {_effect(source, m)}" for m in scope.node.methods()]
+            return f"{name} overrides {', '.join(parts)}" if parts else ""
+    return ""
+
+
+def _effect(source: PythonSource, method: t.FunctionDef) -> str:
+    last = method.body[-1] if method.body else None
+    match last:
+        case t.Raise():
+            return "(raises: it is not allowed)"
+        case t.Return(value=value) if value is not None:
+            return f"(returns {source.quote(value)})"
+        case _:
+            return ""
+
+
+def pieces(source: PythonSource) -> Iterator[Claim]:
+    """`for start in range(0, n, size): part = prompt[start : start + size]` around a call: prompts go in pieces."""
+    for scope in source.module.functions():
+        for loop in own(scope.node):
+            match loop:
+                case t.For(target=t.Name(id=start), iter=t.Call(func=t.Name(id="range"), args=[_, _, size])):
+                    pass
+                case _:
+                    continue
+            taken = (n for n in t.walk(*loop.body) if isinstance(n, t.Subscript))
+            cut = next((n for n in taken if _is_piece(n, start, size)), None)
+            if cut is None or not PROMPTS & set(words(f"{scope.qualified_name} {source.quote(loop)}")):
+                continue
+            if MANY & {*words(source.quote(cut.value)), *words(source.quote(size))}:
+                continue
+            value = (
+                f"chunked prefill: {scope.qualified_name} runs the prompt in pieces of {source.quote(size)} tokens: "
+                f"for {start} in {source.quote(loop.iter)}, {source.quote(cut)}"
+            )
+            places = (source.at(loop.iter), source.at(cut), source.at(scope.node))
+            yield Claim(f"{scope.qualified_name} chunked prefill", value, places)
+
+
+def _is_piece(node: t.Subscript, start: str, size: t.Expr) -> bool:
+    match node.slice:
+        case t.Slice(lower=t.Name(id=low), upper=t.BinOp(left=left, op="+", right=right)):
+            return low == start == t.dotted(left) and t.dotted(right) == t.dotted(size) is not None
+        case _:
+            return False
