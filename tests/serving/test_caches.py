@@ -193,6 +193,7 @@ def test_it_is_seen(source: Source, find: Finder, text: str, fragments: tuple[st
         (caches.buffers, "def f(self):\n    self.x = torch.zeros(2, 3)\n"),
         (evictions.recency, "def show(self):\n    self.rows.sort(key=lambda r: r.last_access)\n"),
         (evictions.recency, RECENCY.replace("last_access)", "last_access, reverse=True)")),
+        (evictions.recency, RECENCY.replace("p.last_access", "file.last_access").replace("p:", "file:")),
         (evictions.evictions, "def newest(cache):\n    return cache.popitem(last=True)\n"),
         (evictions.evictions, "def names(seen):\n    return seen.popitem(last=False)\n"),
         (evictions.evictions, "def nearest(q):\n    heapq.heapify(q)\n    return heapq.heappop(q)\n"),

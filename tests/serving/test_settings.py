@@ -79,7 +79,13 @@ def test_a_value_that_is_handed_to_another_object_stays(source: Source) -> None:
 
 
 def test_abbreviations_are_sizes_where_there_are_several(source: Source) -> None:
-    found = strategies(parameters(source("class Ways:\n    dp: int\n    pp: int\nclass Text:\n    sp: int = 1\n")))
+    found = strategies(
+        parameters(
+            source(
+                "class Ways:\n    dp: int\n    pp: int\nclass Text:\n    sp: int = 1\n    parallel_context: int = 1\n"
+            )
+        )
+    )
     assert {kind: [p.name for p in ps] for kind, ps in found.items()} == {"DP": ["dp"], "PP": ["pp"]}
 
 

@@ -116,7 +116,7 @@ def is_paged(system: System) -> bool:
     """Whether anything of the system is kept in blocks: slot arithmetic, layouts or the count of blocks say so."""
     claims = system.about("serving.kv_cache")
     told = any("paged" in claim.value and "not paged" not in claim.value for claim in claims)
-    return told or any(claim.name.endswith("number of blocks") and "token" not in claim.value for claim in claims)
+    return told or any(claim.name.endswith(("number of blocks", "number of pages")) for claim in claims)
 
 
 def context_limits(system: System) -> Iterator[Claim]:
@@ -293,7 +293,7 @@ def parallel_sizes(*kinds: str) -> Answer:
 
 def synchronisation(system: System) -> Iterator[Claim]:
     """Waits and signals."""
-    for s in system.syncs:
+    for s in sorted(system.syncs, key=lambda s: s.kind == "stream_event"):
         yield Claim(s.kind, s.text, (s.location, *s.also))
 
 

@@ -24,6 +24,8 @@ POSITIONS = {"pos", "position", "positions", "offset", "index", "idx", "step"}
 ELEMENT_SIZES = {"itemsize", "element_size", "_element_size", "get_dtype_size", "dtype_size"}
 ALLOCATORS = {"empty", "zeros", "full", "ones", "zeros_like", "empty_like", "allocate", "rand", "randn"}
 
+COUNTED = {"blocks", "pages", "slots", "tokens"}
+"""Words of what a memory holds so many of."""
 KEPT_STATE = {"cache", "kv", "pool", "page", "pages", "slot", "slots", "memory", "state", "states", "block", "blocks"}
 """Words of what keeps the state of requests."""
 
@@ -227,7 +229,9 @@ def sizing(source: PythonSource) -> Iterator[Claim]:
                 continue
             if isinstance(node, t.Assign) and _is_capacity(source, node) and not _is_of_layers(scope, node):
                 value = f"{source.quote(node.targets[0])} = {source.quote(node.value)}: as many as the memory holds"
-                yield Claim(f"{scope.qualified_name} number of blocks", value, (source.at(node), source.at(scope.node)))
+                counted = next(word for word in words(last_name(node.targets[0])) if word in COUNTED)
+                where = (source.at(node), source.at(scope.node))
+                yield Claim(f"{scope.qualified_name} number of {counted}", value, where)
                 continue
             factors = _factors(node.value)
             if len(factors) >= MIN_CACHE_RANK and any(_is_element_size(f) for f in factors):
@@ -239,7 +243,7 @@ def sizing(source: PythonSource) -> Iterator[Claim]:
 
 def _is_capacity(source: PythonSource, node: t.Assign) -> bool:
     """`num_blocks = (memory * share - used) // bytes_per_block`."""
-    counts = {"blocks", "pages", "slots", "tokens"} & set(words(last_name(node.targets[0])))
+    counts = COUNTED & set(words(last_name(node.targets[0])))
     shares = [n for n in t.walk(node.value) if isinstance(n, t.BinOp) and n.op in ("//", "/")]
     told = [set(words(source.quote(share.left))) for share in shares]
     return bool(counts) and any({"memory", "mem", "bytes", "available"} & said and not WANTED & said for said in told)

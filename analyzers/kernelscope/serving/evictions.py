@@ -17,6 +17,8 @@ FREEING = {"evict", "eviction", "free", "alloc", "allocate", "allocation", "recl
            "unreferenced"}  # fmt: skip
 CACHES = {"cache", "caches", "kv", "page", "pages", "block", "blocks", "prefix", "lru"}
 RECENT = {"access", "accessed", "recent", "recency", "last", "lru", "time", "timestamp", "used", "serial", "age"}
+FILES = {"file", "files", "blob", "blobs", "download", "downloads"}
+"""Words of what is cached on a disk for other reasons than to go on with a request."""
 SORTED_SETS = {"SortedSet", "SortedList", "SortedDict", "SortedKeyList"}
 
 
@@ -113,6 +115,8 @@ def recency(source: PythonSource) -> Iterator[Claim]:
                 isinstance(n, t.UnaryOp) and n.op == "-" for k in keywords for n in t.walk(k.value)
             )
             if key is None or backwards or not RECENT & set(words(source.quote(key))):
+                continue
+            if FILES & {*words(source.quote(what)), *words(source.quote(key))}:
                 continue
             value = f"least recently used first: {source.quote(what)} is ordered by {source.quote(key)}"
             yield Claim(f"{scope.qualified_name} eviction order", value, (source.at(node), source.at(scope.node)))

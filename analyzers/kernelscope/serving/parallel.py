@@ -166,9 +166,11 @@ def strategies(parameters: Iterable[Parameter]) -> dict[str, list[Parameter]]:
 @cache
 def _strategy(name: str) -> str | None:
     """The strategy that a name speaks of."""
-    parts = set(words(name))
+    said = words(name)
+    parts = set(said)
     for kind, names in STRATEGIES if parts & SIZES else ():
         full = {n for n in names if len(n) > 3}
-        if parts & (names - full) or (parts & full and parts & {"parallel", "parallelism", "stage", "degree"}):
+        of_what = next((i for i, word in enumerate(said) if word in full), len(said))
+        if parts & (names - full) or {"parallel", "parallelism", "stage", "degree"} & set(said[of_what:]):
             return kind
     return None

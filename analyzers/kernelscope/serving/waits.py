@@ -124,7 +124,7 @@ def _is_thread(guard: str) -> bool:
 def _streams(source: PythonSource, where: str, function: t.FunctionDef | t.ClassDef, here: Location) -> Iterator[Sync]:
     for call in calls_in(function):
         name = last_name(call.func)
-        if name == "synchronize":
+        if name == "synchronize" and isinstance(call.func, t.Attribute):
             text = f"{where}: {source.quote(call)}: the host waits until the device is done"
             yield Sync("stream_event", "wait", text, where, source.at(call), (here,))
         if name in EVENTS:
