@@ -65,7 +65,10 @@ class Question:
     searched: str
 
 
-CACHES = r"kv_?(?:cache|pool|block|page)|(?:^|[_.])(?:k|v|key|value|past)_?cache|page|slot|block\w*(?:alloc|free)|(?:alloc|free)\w*(?:block|cache)"
+CACHES = (
+    r"kv_?(?:cache|pool|block|page)|(?:^|[_.])(?:k|v|key|value|past)_?cache|page|slot|block\w*(?:alloc|free)"
+    r"|(?:alloc|free)\w*(?:block|cache)"
+)
 """Functions about the cache of keys and values; tables of angles, masks and datasets are cached, too."""
 MOVES = r"(?:^|\.)(?!\w*(?:adapter|lora|weight|param|expert|optimi[sz]er))\w*(?:swap|offload)\w*$"
 """Functions that move memory elsewhere and back, but for those that move what a model is made of."""
