@@ -148,9 +148,10 @@ class Analysis:
         module = self._module(path)
         if module is None:
             return None
-        from kernelscope.explain.tensor_hover import tensor_hover
+        from kernelscope.explain.tensor_hover import awaited_hover, tensor_hover
         from kernelscope.explain.triton_hover import triton_hover
         from kernelscope.graph.cursor import cursor_at
+        from kernelscope.interp.signs import shows_tensor
         from kernelscope.syntax.python.tree import FunctionDef
 
         if self.triton.at(str(path), offset) is not None:
@@ -158,14 +159,17 @@ class Analysis:
         cursor = cursor_at(module, offset)
         if cursor is None or cursor.is_without_value:
             return None
-        span = Span(offset, offset)
-        if isinstance(cursor.node, FunctionDef):
-            # Its head is told at once; what it returns only if that is soon known, and not while it is typed.
-            run = None if self.runs.is_behind(str(path)) else self.runs.soon_at(str(path), span)
-        elif self.runs.waits_for(str(path), span) and self.navigation.means_definitions(str(path), cursor):
+        span, head = Span(offset, offset), isinstance(cursor.node, FunctionDef)
+        if head and self.runs.is_behind(str(path)) or not (head or cursor.functions):
+            return None  # a head that is being typed; what no function holds
+        if head or not self.runs.waits_for(str(path), span):
+            run = self.runs.soon_at(str(path), span)
+        elif self.navigation.means_definitions(str(path), cursor):
             return None
-        else:
+        elif shows_tensor(module, cursor.functions[0], cursor.node):
             run = self.runs.exact_at(str(path), span)
+        elif (run := self.runs.soon_at(str(path), span)) is None:
+            return self._definition_hover(path, offset) or awaited_hover(module, cursor.span)
         return tensor_hover(run, module, path, offset, self.settings.bindings) if run is not None else None
 
     def inlay_hints(self, path: Path, span: Span) -> Sequence[InlayHint]:

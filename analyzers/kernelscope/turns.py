@@ -25,17 +25,24 @@ class Turn:
     """Whether to end the work with `Interrupted` at its next step."""
 
 
+LEFT_SECONDS = 0.5
+"""So long work beside the turns waits at a time, however long an answer takes."""
+
+
 class _Own(threading.local):
     turn: Turn | None = None
+    beside: Turns | None = None
+    """Of a thread that takes no turn, whose answers it leaves time."""
 
 
 _own = _Own()
 
 
 class Turns:
-    """Who works, and who waits to."""
+    """Who works, and who waits to. Nobody waits for what those do whose urgency is `patient` or more."""
 
-    def __init__(self) -> None:
+    def __init__(self, patient: int = 1) -> None:
+        self.patient = patient
         self._change = threading.Condition()
         self._working: Turn | None = None
         self.waiting: list[Turn] = []
@@ -74,6 +81,25 @@ class Turns:
             with self._change:
                 self._wait(own)
 
+    @contextmanager
+    def beside(self) -> Generator[None]:
+        """Inside, this thread takes no turn, and at its steps leaves the machine to those that are waited for."""
+        _own.beside = self
+        try:
+            yield
+        finally:
+            _own.beside = None
+
+    def leave_time(self) -> None:
+        """Wait until nobody is waited for, but not for long."""
+        if self._are_waited_for():
+            with self._change:
+                self._change.wait_for(lambda: not self._are_waited_for(), LEFT_SECONDS)
+
+    def _are_waited_for(self) -> bool:
+        working = self._working
+        return any(turn.urgency < self.patient for turn in (*self.waiting, *([working] if working else ())))
+
     def _wait(self, own: Turn) -> None:
         self.waiting.append(own)
         self._change.wait_for(lambda: self._working is None and min(self.waiting, key=_urgency) is own)
@@ -103,8 +129,11 @@ class Guard:
 def give_way() -> None:
     """A step of long work, at which the state that threads share is whole: more urgent questions are answered first."""
     own = _own.turn
-    if own is not None and (own.turns.waiting or own.is_unwanted()):
-        own.turns.give_way(own)
+    if own is not None:
+        if own.turns.waiting or own.is_unwanted():
+            own.turns.give_way(own)
+    elif _own.beside is not None:
+        _own.beside.leave_time()
 
 
 @contextmanager

@@ -32,6 +32,8 @@ PATIENT = ("workspace/executeCommand", "workspace/textDocumentContent", "textDoc
 """What may take so long that nothing waits for it."""
 IN_PAUSES = 100
 """The urgency of what nobody asked for yet."""
+PATIENT_URGENCY = IN_PAUSES - 1
+"""The urgency of what is patient."""
 MAX_LOOK_AHEAD = 256
 MAX_CANCELLED = 10_000
 
@@ -145,7 +147,7 @@ def is_patient(message: object) -> bool:
 def urgency(message: object) -> int:
     """How soon a message has its turn, among all that are being handled."""
     rank = _rank(message)
-    return 0 if rank is None else rank + 1 if not is_patient(message) else IN_PAUSES - 1
+    return 0 if rank is None else rank + 1 if not is_patient(message) else PATIENT_URGENCY
 
 
 def _rank(message: object) -> int | None:

@@ -49,11 +49,17 @@ class Indexing:
             self._server.ask("window/workDoneProgress/create", {"token": self._token})
             self._tell({"kind": "begin", "title": "Kernelscope: indexing", "percentage": 0})
         try:
-            self._analysis.index(self._progress, self._stopped.is_set)
+            with self._server.turns.beside():
+                self._analysis.index(self._progress, self._is_over)
         except Exception:
             self._server.log(f"indexing stopped, please report it\n{traceback.format_exc()}", ERROR)
         self._tell({"kind": "end", "message": f"{self._total:,} files" if self._total else ""})
         self._session.refresh()
+
+    def _is_over(self) -> bool:
+        """Asked between any two files, by whichever thread: hovers come first."""
+        self._server.turns.leave_time()
+        return self._stopped.is_set()
 
     def _progress(self, state: IndexProgress) -> None:
         self._total = max(1, state.total)

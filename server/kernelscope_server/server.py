@@ -21,7 +21,7 @@ from kernelscope.turns import Interrupted, Turns
 from lsprotocol import types
 from pygls.lsp.server import LanguageServer
 
-from kernelscope_server.inbox import IN_PAUSES, Inbox, is_patient, urgency
+from kernelscope_server.inbox import IN_PAUSES, PATIENT_URGENCY, Inbox, is_patient, urgency
 from kernelscope_server.protocol import ERROR, INFORMATION, Handler, Protocol, Reply
 from kernelscope_server.traces import ClientTraces
 from kernelscope_server.wire import REQUEST_CANCELLED, End, Writer, is_table, read_message
@@ -60,7 +60,7 @@ class Server(LanguageServer):
         self._inbox = Inbox()
         self._postponed: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._ahead: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self._turns = Turns()
+        self.turns = Turns(PATIENT_URGENCY)
         self._ended = threading.Event()
         self._texts = 0
         """Counts changes of open documents."""
@@ -95,7 +95,7 @@ class Server(LanguageServer):
         """Run an action whose results are used later, as soon as nobody who is waited for works."""
 
         def act() -> None:
-            with self._turns.turn(IN_PAUSES):
+            with self.turns.turn(IN_PAUSES):
                 self.protocol.guarded(action, "work ahead")
 
         self._ahead.put(act)
@@ -153,7 +153,7 @@ class Server(LanguageServer):
             is_old = self._texts != texts and not is_last
             return number is not None and (is_old or self._inbox.is_cancelled(cast(Hashable, number)))
 
-        with self._turns.turn(urgency(message), is_unwanted):
+        with self.turns.turn(urgency(message), is_unwanted):
             try:
                 self.protocol.handle(message)
             except Interrupted:
@@ -169,7 +169,7 @@ class Server(LanguageServer):
 
     def _act(self, actions: list[Callable[[], None]]) -> None:
         for action in actions:
-            with self._turns.turn(IN_PAUSES):
+            with self.turns.turn(IN_PAUSES):
                 self.protocol.guarded(action, "idle work")
 
     def _read(self) -> None:

@@ -73,3 +73,29 @@ def test_whoever_waits_for_a_guard_lets_its_holder_work() -> None:
 def test_one_who_takes_no_turn_gives_way_to_nobody() -> None:
     assert is_alone()
     give_way()
+
+
+def test_work_beside_the_turns_waits_while_somebody_is_waited_for() -> None:
+    turns, order = Turns(patient=5), list[str]()
+
+    def index() -> None:
+        with turns.beside():
+            give_way()
+            order.append("indexed")
+
+    with turns.turn(9):
+        begun(index).join(SECONDS)  # nobody waits for what is done in pauses
+    with turns.turn(1):
+        working = begun(index)
+        working.join(0.05)
+        order.append("answered")
+    working.join(SECONDS)
+    assert order == ["indexed", "answered", "indexed"]
+
+
+def test_work_beside_the_turns_goes_on_during_a_long_answer() -> None:
+    turns = Turns()
+    with turns.turn(0):
+        working = begun(turns.leave_time)
+        working.join(SECONDS)
+        assert not working.is_alive()

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 from kernelscope.syntax.python.tree import ClassDef
+from kernelscope.workspace import nearby, usages
 from kernelscope.workspace.files import Files
 from kernelscope.workspace.modules import Definition
 from kernelscope.workspace.usages import Found
@@ -101,3 +102,19 @@ def test_definitions_methods_and_subclasses_by_name(workspace_of: Workspace) -> 
     assert [d.qualified for d in usages.methods("forward", near)] == ["Norm.forward", "Block.forward"]
     subclasses = usages.subclasses(definition(workspace_of, "lib/layers.py", "Norm"))
     assert [d.name for d in subclasses if isinstance(d.node, ClassDef)] == ["Small"]
+
+
+def test_files_around_one_are_the_same_before_and_after_everything_was_walked(
+    workspace: Callable[[str], Files], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nearby, "MAX_FILES", 3)
+    monkeypatch.setattr(usages, "MAX_FILES", 3)
+    lines = "## a/b/near.py\nf()\n## a/b/test_x.py\nf()\n## a/c/y.py\nf()\n## a/d.py\nf()\n## e.py\nf()\n## g/h.py\nf()\n"
+    files = workspace(lines)
+    root, walked = files.roots[0], Workspace(files)
+    walked.usages.definitions("f")
+    for path in (f"{root}/a/b/near.py", f"{root}/a/c/y.py", f"{root}/e.py"):
+        found = Workspace(files).usages.nearby(path).calling("f")
+        assert found == walked.usages.nearby(path).calling("f")
+        assert found[0] == path
+        assert len(found) == 3

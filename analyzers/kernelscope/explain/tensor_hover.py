@@ -23,6 +23,7 @@ from kernelscope.tensor import DType, Shape, Tensor, Unknown
 
 IDENTIFIER = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
 MAX_HINT = 48
+AWAITED = "not interpreted yet: ask again in a moment"
 UNTAKEN = "if the code goes this way: with what is known here it goes the other"
 
 
@@ -51,6 +52,11 @@ def tensor_hover(run: FileRun, module: Source, path: Path, offset: int, bindings
     is_function = scope is not None and scope.node.name_span == span and isinstance(scope.node, t.FunctionDef)
     signature = f"def {name}(…) -> {shown}" if is_function else f"{name}: {shown}"
     return Hover(span, signature, "python", tuple(notes), (), links)
+
+
+def awaited_hover(module: Source, span: Span) -> Hover:
+    """The hover of a name of which nothing is known so far."""
+    return Hover(span, module.text.slice(span), "python", (AWAITED,))
 
 
 def identifier_at(data: bytes, offset: int) -> Span | None:

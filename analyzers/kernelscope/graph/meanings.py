@@ -20,6 +20,7 @@ from kernelscope.syntax.python.tree import (
     ImportFrom,
     Name,
     Stmt,
+    dotted,
     walk,
 )
 from kernelscope.workspace.classes import nested
@@ -30,6 +31,9 @@ from kernelscope.workspace.workspace import Workspace
 
 MAX_PARTS = 8
 """Classes that an attribute of the object may be of."""
+
+_METHODS = ("classmethod", "staticmethod", "abstractmethod", "abc.abstractmethod")
+"""What decorates a function that stays one."""
 
 
 class Meanings:
@@ -137,7 +141,7 @@ def is_definition(found: Resolved | Location) -> bool:
     """Whether what is meant is a function, class or module, of which a value tells no more."""
     match found:
         case Definition(node=FunctionDef() as node):
-            return not node.decorator_list  # a property has a value
+            return all(dotted(decorator) in _METHODS for decorator in node.decorator_list)  # a property has a value
         case Definition(node=ClassDef()) | ModuleRef() | External():
             return True
         case _:

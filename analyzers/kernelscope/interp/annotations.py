@@ -12,6 +12,7 @@ from kernelscope.tensor import Unknown
 from kernelscope.workspace.modules import Definition
 
 TENSORS = ("Tensor", "FloatTensor", "LongTensor", "BoolTensor", "IntTensor", "Parameter")
+TENSOR_WORDS = ("Tensor", "Array", "ndarray", "Parameter")
 OPTIONAL = ("Optional", "Union")
 TUPLES = ("tuple", "Tuple", "typing.Tuple")
 SEQUENCES = (*TUPLES, "list", "List", "Sequence", "typing.List", "typing.Sequence", "torch.Size")
@@ -62,6 +63,18 @@ def is_tensor(annotation: t.Expr | None) -> bool:
     """Whether a value annotated so is a tensor."""
     name = _class_name(annotation)
     return name is not None and name.rpartition(".")[2] in TENSORS
+
+
+def mentions_tensor(annotation: t.Expr | None) -> bool:
+    """Whether tensors have any part in what is annotated so."""
+    for node in t.walk(annotation) if annotation is not None else ():
+        match node:
+            case t.Name(id=name) | t.Attribute(attr=name) | t.Constant(value=str() as name):
+                if any(word in name for word in TENSOR_WORDS):
+                    return True
+            case _:
+                pass
+    return False
 
 
 def is_optional(annotation: t.Expr | None) -> bool:

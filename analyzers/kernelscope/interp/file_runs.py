@@ -17,7 +17,7 @@ from kernelscope.workspace.workspace import Workspace
 
 KEPT_RUNS = 64
 """The oldest goes first."""
-PATIENCE_SECONDS = 0.05
+PATIENCE_SECONDS = 0.02
 """So long those wait who can do without."""
 CHECK_SECONDS = 1.0
 """So often the disk is asked whether files changed that nobody announced."""
@@ -61,13 +61,13 @@ class FileRuns:
 
     def soon_at(self, path: str, span: Span) -> FileRun | None:
         """The same for those who can do without it: None when it takes more than a moment."""
-        kept = self._of_now(path)
-        if kept.work.run.waits_for(span) and not is_alone():
+        if self.waits_for(path, span) and not is_alone():
             done = threading.Event()
             self._beside(lambda: self._look_ahead(path, span, done))
             with away():
                 done.wait(PATIENCE_SECONDS)
-            return None if kept.work.run.waits_for(span) else kept.work.run
+            if self.waits_for(path, span):
+                return None
         return self.exact_at(path, span)
 
     def _look_ahead(self, path: str, span: Span, done: threading.Event) -> None:
@@ -88,7 +88,8 @@ class FileRuns:
 
     def waits_for(self, path: str, span: Span) -> bool:
         """Whether something has to be interpreted before what stands in `span` is known."""
-        return self._of_now(path).work.run.waits_for(span)
+        kept = self._kept.get(path)
+        return kept is None or not self._is_of_now(kept) or kept.work.run.waits_for(span)
 
     def is_behind(self, path: str) -> bool:
         """Whether an edit made the interpretation of a file old that was there before."""

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 
 FUNCTION_STEPS = 60_000
 """The most that one function, with all that it calls, is followed: about 1.5 s. Steps, so that no clock decides."""
-STEPS_IN_A_TURN = 64
+STEPS_IN_A_TURN = 16
 """Some milliseconds, after which a more urgent question is answered first."""
 OBJECT_STEPS = 60_000
 """The most that one constructor is followed for the sake of all methods of its object."""
@@ -414,6 +414,7 @@ class Interpreter:
         key = (path, name)
         if key in self.globals:
             return self.globals[key]
+        give_way()  # a file may have to be read
         self.globals[key] = Unknown(f"{name} is defined in a circle", span)
         with self.done_once():
             self.globals[key] = value = self._module_name(path, name, span)

@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 
 from kernelscope.results import LeftOut
+from kernelscope.turns import give_way
 from kernelscope.workspace.files import Files
 
 MAX_FILES = 300
@@ -33,6 +34,7 @@ class Nearby:
         pattern = re.compile(rb"(?<!def )(?<!class )\b%b\s*\(" % re.escape(needle))
         found: list[str] = []
         for path, data in self._read:
+            give_way()
             if needle in data and pattern.search(data):
                 found.append(path)
                 if len(found) == MAX_CALLING:
@@ -43,6 +45,7 @@ class Nearby:
         found: list[tuple[str, bytes]] = []
         left = MAX_BYTES
         for path in self._paths:
+            give_way()
             data = self._files.read(path)
             if isinstance(data, LeftOut):
                 continue

@@ -34,9 +34,10 @@ from kernelscope.syntax.python.tree import (
     flat,
     walk,
 )
+from kernelscope.turns import give_way
 from kernelscope.workspace.files import PYTHON_SUFFIXES
 from kernelscope.workspace.modules import Definition, Modules
-from kernelscope.workspace.nearby import Nearby
+from kernelscope.workspace.nearby import MAX_FILES, Nearby
 from kernelscope.workspace.word_marks import WordMarks
 
 MAX_SITES = 200
@@ -114,8 +115,26 @@ class Usages:
     def nearby(self, path: str) -> Nearby:
         """The files around one, for calls that must not depend on time or on what was opened first."""
         opened = [other for other in self._modules.files.open_paths() if self._modules.files.is_indexed(other)]
-        python = {other for other in (*self._python_paths(), *opened) if other.endswith(PYTHON_SUFFIXES)}
+        python = {other for other in (*self._around(path), *opened) if other.endswith(PYTHON_SUFFIXES)}
         return Nearby(self._modules.files, _by_nearness(sorted(python), path))
+
+    def _around(self, path: str) -> list[str]:
+        """The Python files of the smallest folder around one that has as many as are looked at; others lie further."""
+        root, folder = self._modules.files.root_of(path), os.path.dirname(path)
+        while self._paths is None and root is not None and len(folder) > len(root):
+            found = self._walked((folder,))
+            if len(found) >= MAX_FILES:
+                return found
+            folder = os.path.dirname(folder)
+        return self._python_paths()
+
+    def _walked(self, within: tuple[str, ...]) -> list[str]:
+        found: list[str] = []
+        for entry in self._modules.files.walk(within=within):
+            if entry.path.endswith(PYTHON_SUFFIXES):
+                found.append(entry.path)
+                give_way()
+        return found
 
     def calls_in(self, paths: Iterable[str], definition: Definition, limit: int) -> list[CallSite]:
         """Calls of a function, method or class in these files, as `calls` counts them."""
