@@ -160,7 +160,7 @@ class Analysis:
         if cursor is None or cursor.is_without_value:
             return None
         span, head = Span(offset, offset), isinstance(cursor.node, FunctionDef)
-        if head and self.runs.is_behind(str(path)) or not (head or cursor.functions):
+        if (head and self.runs.is_behind(str(path))) or not (head or cursor.functions):
             return None  # a head that is being typed; what no function holds
         if head or not self.runs.waits_for(str(path), span):
             run = self.runs.soon_at(str(path), span)

@@ -109,8 +109,8 @@ def test_files_around_one_are_the_same_before_and_after_everything_was_walked(
 ) -> None:
     monkeypatch.setattr(nearby, "MAX_FILES", 3)
     monkeypatch.setattr(usages, "MAX_FILES", 3)
-    lines = "## a/b/near.py\nf()\n## a/b/test_x.py\nf()\n## a/c/y.py\nf()\n## a/d.py\nf()\n## e.py\nf()\n## g/h.py\nf()\n"
-    files = workspace(lines)
+    names = ("a/b/near.py", "a/b/test_x.py", "a/c/y.py", "a/d.py", "e.py", "g/h.py")
+    files = workspace("".join(f"## {name}\nf()\n" for name in names))
     root, walked = files.roots[0], Workspace(files)
     walked.usages.definitions("f")
     for path in (f"{root}/a/b/near.py", f"{root}/a/c/y.py", f"{root}/e.py"):

@@ -1,6 +1,7 @@
 """Signs that a name holds a tensor or its sizes, read from the code of one file alone.
 
-A hover of such a name waits for interpretation, which has little to tell of others. Generous, not certain: a tensor that is only handed on between functions of other files shows no sign.
+A hover of such a name waits for interpretation, which has little to tell of others. Generous, not certain: a tensor
+that is only handed on between functions of other files shows no sign.
 """
 
 from __future__ import annotations
