@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from kernelscope.analysis import Analysis
-from kernelscope.explain.document import Diagram
+from kernelscope.explain.document import Diagram, Picture
 from kernelscope.explain.render import to_mermaid, to_text
 from kernelscope.results import Target, ViewOptions
 
@@ -30,3 +30,83 @@ def test_the_picture_is_exported_with_its_frames() -> None:
     layers = next(group for group in diagram.graph.groups if group.repeat)
     assert layers.title == "DecoderLayer"
     assert f'subgraph g1["DecoderLayer (×{layers.repeat})"]' in to_mermaid(document)
+
+
+BUILT = """
+from copy import deepcopy
+from torch import nn
+from torch.nn.utils.parametrizations import weight_norm
+
+class Empty(nn.Identity):
+    pass
+
+class Dense(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.up = nn.Linear(width, 4 * width)
+    def forward(self, x):
+        return self.up(x)
+
+class Sparse(Dense):
+    pass
+
+class Block(nn.Module):
+    def __init__(self, width, sparse):
+        super().__init__()
+        if sparse:
+            self.feed = Sparse(width)
+        else:
+            self.feed = Dense(width)
+        self.skip = nn.Linear(width, width) if sparse else nn.Identity()
+        kind = nn.RMSNorm if sparse else nn.LayerNorm
+        self.norm = kind(width)
+    def forward(self, x):
+        return self.skip(self.feed(self.norm(x)))
+
+def stack(count, make, first):
+    blocks = nn.ModuleList([Empty() for _ in range(first)] + [make(i) for i in range(first, count)])
+    return first, blocks
+
+def tower(block, width, depth):
+    layers = []
+    for _ in range(depth):
+        layer = block(width, False)
+        layers.append(layer)
+    return nn.Sequential(*layers)
+
+class Net(nn.Module):
+    def __init__(self, width, count, first, block_class=Block):
+        super().__init__()
+        self.first, self.blocks = stack(count, lambda i: block_class(width, i > 2), first)
+        self.tower = tower(Dense, width, 3)
+        head = weight_norm(nn.Conv1d(width, width, 1))
+        self.heads = nn.ModuleList([deepcopy(head) for _ in range(2)])
+    def forward(self, x):
+        for block in self.blocks:
+            x = block(x)
+        x = self.tower(x)
+        for head in self.heads:
+            x = head(x)
+        return x
+"""
+TREE = """\
+Net
+├─ blocks: Block ×(count - first)(width, i > 2)
+│  ├─ norm: RMSNorm(width)  if sparse
+│  ├─ norm: LayerNorm(width)  if not (sparse)
+│  ├─ feed: Sparse(width)  if sparse
+│  │  └─ up: Linear(width, 4 * width)
+│  ├─ feed: Dense(width)  if not (sparse)
+│  │  └─ up: Linear(width, 4 * width)
+│  └─ skip: Linear(width, width)  if sparse
+├─ tower: Dense ×depth(width, False)
+│  └─ up: Linear(width, 4 * width)
+└─ heads: Conv1d ×2(width, width, 1)"""
+
+
+def test_parts_are_found_behind_functions_that_build_them(tmp_path: Path) -> None:
+    path = tmp_path / "net.py"
+    path.write_text(BUILT)
+    document = Analysis([tmp_path]).document("architecture", Target(path), ViewOptions())
+    tree = next(block for block in document.blocks if isinstance(block, Picture))
+    assert tree.text == TREE

@@ -13,6 +13,8 @@ from kernelscope.syntax.python import tree as t
 from kernelscope.workspace.modules import Definition
 from kernelscope.workspace.workspace import Workspace
 
+ARGUMENTS_ROOM = 24
+"""Columns of a row of the tree that arguments have at least, whatever the condition behind them."""
 PICTURED = 2
 """Models of a file that get a picture, the largest first; each is followed through its forward."""
 
@@ -66,12 +68,16 @@ def part_tree(root: Part, width: int) -> Picture:
 
     def add(part: Part, indent: str, last: bool, top: bool) -> None:
         branch = "" if top else ("└─ " if last else "├─ ")
-        name = f"{part.attribute}: {part.short_name}" if part.attribute else part.short_name
+        name = ": ".join(filter(None, (part.attribute, part.short_name)))
         times = f" ×{part.repeat}" if part.repeat else ""
         condition = f"  if {part.condition}" if part.condition else ""
         unused = "" if part.in_forward else "  (not used in forward)"
+        before, after = f"{indent}{branch}{name}{times}", condition + unused
         arguments = f"({part.arguments})" if part.arguments else ""
-        text = f"{indent}{branch}{name}{times}{arguments}{condition}{unused}"
+        room = max(width - len(before) - len(after), ARGUMENTS_ROOM)
+        if len(arguments) > room:
+            arguments = arguments[: room - 2] + "…)"
+        text = before + arguments + after
         if len(text) > width:
             text = text[: width - 1] + "…"
         regions.append(Region(len(rows), len(indent) + len(branch), max(1, len(name)), 1, part.location))
@@ -87,7 +93,7 @@ def part_tree(root: Part, width: int) -> Picture:
 def part_table(root: Part) -> Table:
     """Each class of the tree once, with its count and where it is built."""
     counted: dict[str, tuple[Part, int]] = {}
-    for part in _descendants(root):
+    for part in filter(lambda p: p.class_name, _descendants(root)):
         first, number = counted.get(part.class_name, (part, 0))
         counted[part.class_name] = (first, number + 1)
     rows = tuple(

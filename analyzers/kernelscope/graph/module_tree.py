@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from kernelscope.graph.constructions import Built, Constructions
 from kernelscope.results import Location
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.text import SourceText
@@ -17,12 +18,13 @@ from kernelscope.workspace.modules import Definition, External, Modules, Resolve
 
 MAX_DEPTH = 12
 MAX_PARTS = 400
+MAX_ALTERNATIVES = 3
 MODULE_BASES = (
     "torch.nn.Module", "torch.nn.modules.Module", "torch.nn.modules.module.Module", "flax.linen.Module",
     "flax.nnx.Module", "equinox.Module",
 )  # fmt: skip
+NOTHING = ("torch.nn.Identity", "torch.nn.modules.linear.Identity")
 NOT_LAYERS = {"Parameter", "Buffer", "UninitializedParameter", "ParameterList", "ParameterDict", "Tensor", "Size"}
-LISTS = {"ModuleList", "Sequential", "ModuleDict"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,8 @@ class Part:
     """One sub-module: the attribute that holds it, its class, how often it is repeated, and what it is made of.
 
     `repeat` is the count's text in the source ("" for one); `arguments` the text of the constructor's arguments.
-    `definition` is None for classes outside the workspace, whose full name is then `class_name`.
+    `definition` is None for classes outside the workspace, whose full name is then `class_name`; it is empty where one
+    of many classes is taken, which `arguments` lists.
     """
 
     attribute: str
@@ -48,24 +51,6 @@ class Part:
         return self.class_name.rpartition(".")[2]
 
 
-@dataclass(frozen=True, slots=True)
-class _Built:
-    """A constructor call found in an assignment, before its class is known."""
-
-    call: t.Call
-    method: t.FunctionDef
-    repeat: str = ""
-    suffix: str = ""
-    condition: str = ""
-
-    @property
-    def class_name(self) -> str | None:
-        """The dotted name that is called; a parameter of the method means its default class."""
-        name = t.dotted(self.call.func)
-        default = next((p.default for p in self.method.args if p.name == name), None)
-        return t.dotted(default) if default is not None else name
-
-
 def is_module_class(classes: Classes, cls: Definition) -> bool:
     """Whether `cls` derives from a framework's module class, as far as its bases can be followed."""
     return any(_is_module_base(base) for base in classes.mro(cls))
@@ -81,6 +66,7 @@ class ModuleTrees:
     def __init__(self, modules: Modules, classes: Classes) -> None:
         self._modules = modules
         self._classes = classes
+        self._constructions = Constructions(modules, classes)
 
     def tree(self, cls: Definition) -> Part:
         """The parts of `cls`, recursively."""
@@ -94,61 +80,57 @@ class ModuleTrees:
         return Part(attribute, cls.name, location, definition=cls, children=children)
 
     def _children(self, cls: Definition, depth: int, within: tuple[t.Stmt, ...], budget: list[int]) -> Iterator[Part]:
-        found: dict[str, Part] = {}
+        found: dict[str, list[Part]] = {}
         for owner in reversed(self._classes.mro(cls)):
             if not is_class(owner):
                 continue
-            text = self._text(owner.path)
-            for attribute, built in self._stores(owner, text):
-                budget[0] -= 1
-                if budget[0] <= 0:
-                    break
-                part = self._construct(attribute, built, owner, text, depth, within, budget)
-                if part is None or (part.attribute in found and built.method.name != "__init__"):
-                    continue
-                found.pop(part.attribute, None)
-                found[part.attribute] = part
+            for attribute, several, by_constructor in self._constructions.stored(owner):
+                stored: dict[str, list[Part]] = {}
+                for built in several:
+                    budget[0] -= 1
+                    part = self._construct(attribute, built, depth, within, budget) if budget[0] > 0 else None
+                    if part is not None and (by_constructor or part.attribute not in found):
+                        stored.setdefault(part.attribute, []).append(part)
+                for name, parts in stored.items():
+                    found[name] = self._with(found.pop(name, []), parts)
         used = self._call_order(cls)
         order = {name: index for index, name in enumerate(used)}
-        parts = [replace(part, in_forward=_holder(part) in order) for part in found.values()]
+        parts = [replace(part, in_forward=_holder(part) in order) for some in found.values() for part in _few(some)]
         parts.sort(key=lambda part: order.get(_holder(part), len(order)))
         yield from parts
 
     def _construct(
-        self,
-        attribute: str,
-        built: _Built,
-        owner: Definition,
-        text: SourceText,
-        depth: int,
-        within: tuple[t.Stmt, ...],
-        budget: list[int],
+        self, attribute: str, built: Built, depth: int, within: tuple[t.Stmt, ...], budget: list[int]
     ) -> Part | None:
-        name = built.class_name
-        if name is None:
-            return None
-        resolved = self._modules.resolve(owner.path, name)
-        definition = self._modules.definition(owner.path, name)
-        location = self._location(owner.path, built.call)
-        arguments = _arguments(built.call, text)
+        location = self._location(built.frame.path, built.call)
+        arguments = _arguments(built.call, built.frame.text)
         attribute += built.suffix
-        if definition is not None and isinstance(definition.node, t.ClassDef):
-            if not is_module_class(self._classes, definition):
+        match built.cls:
+            case Definition(node=t.ClassDef()) as cls if is_module_class(self._classes, cls):
+                part = self._part(attribute, cls, depth + 1, within, budget)
+                return replace(
+                    part, location=location, arguments=arguments, repeat=built.repeat, condition=built.condition
+                )
+            case External(dotted=name) if _is_layer(name):
+                return Part(attribute, name, location, arguments, built.repeat, built.condition)
+            case _:
                 return None
-            part = self._part(attribute, definition, depth + 1, within, budget)
-            return replace(part, location=location, arguments=arguments, repeat=built.repeat, condition=built.condition)
-        if isinstance(resolved, External) and _is_layer(resolved.dotted):
-            return Part(attribute, resolved.dotted, location, arguments, built.repeat, built.condition)
-        return None
 
-    def _stores(self, cls: Definition, text: SourceText) -> Iterator[tuple[str, _Built]]:
-        """Constructor calls that the class's own methods put into `self`, in source order."""
-        assert isinstance(cls.node, t.ClassDef)
-        methods = [method for method in cls.node.methods() if method.args and method.name != "forward"]
-        methods.sort(key=lambda method: method.name != "__init__")
-        for method in methods:
-            for statement, condition, repeat in _guarded(method.body, text):
-                yield from _stored_by(statement, method, condition, repeat, text)
+    def _with(self, known: list[Part], stored: list[Part]) -> list[Part]:
+        """Parts of one name: those of one statement, and those that are built under conditions, stand side by side."""
+        found = [] if not all(part.condition for part in stored) else list(known)
+        for part in stored:
+            same = [p for p in found if p.class_name == part.class_name]
+            found = [p for p in found if p.class_name != part.class_name]
+            either_way = any(not p.condition or f"not ({p.condition})" == part.condition for p in same)
+            found.append(replace(part, condition="") if either_way else part)
+        something = [part for part in found if not self._is_nothing(part)]
+        return something or [part for part in found[:1] if not part.condition]
+
+    def _is_nothing(self, part: Part) -> bool:
+        """Whether a part is the layer that does nothing, which stands where there is none."""
+        bases = self._classes.mro(part.definition) if part.definition is not None else [External(part.class_name)]
+        return any(isinstance(base, External) and base.dotted in NOTHING for base in bases)
 
     def _call_order(self, cls: Definition) -> list[str]:
         """Attributes of `self` that the forward pass mentions, in order of first mention."""
@@ -169,13 +151,17 @@ class ModuleTrees:
         found = self._classes.attribute(cls, name)
         return found.node if isinstance(found, Definition) and isinstance(found.node, t.FunctionDef) else None
 
-    def _text(self, path: str) -> SourceText:
-        module = self._modules.module(path)
-        return module.text if module is not None else SourceText(b"")
-
     def _location(self, path: str, node: t.Node) -> Location:
         span = node.name_span if isinstance(node, t.FunctionDef | t.ClassDef) else node.span
-        return self._text(path).location(Path(path), span)
+        return self._constructions.text(path).location(Path(path), span)
+
+
+def _few(parts: list[Part]) -> list[Part]:
+    """Parts of one name; more than a few that exclude each other are told in one line."""
+    if len(parts) <= MAX_ALTERNATIVES or not all(part.condition for part in parts):
+        return parts
+    names = ", ".join(part.short_name for part in parts)
+    return [Part(parts[0].attribute, "", parts[0].location, f"one of {len(parts)}: {names}")]
 
 
 def _holder(part: Part) -> str:
@@ -194,122 +180,13 @@ def _arguments(call: t.Call, text: SourceText) -> str:
     return " ".join(", ".join(parts).split())
 
 
-def _guarded(
-    body: list[t.Stmt], text: SourceText, condition: str = "", repeat: str = ""
-) -> Iterator[tuple[t.Stmt, str, str]]:
-    """Simple statements with the condition and the loop count that they stand under."""
-    todo: list[tuple[list[t.Stmt], str, str]] = [(body, condition, repeat)]
-    while todo:
-        block, condition, repeat = todo.pop(0)
-        for statement in block:
-            match statement:
-                case t.If():
-                    test = " ".join(text.slice(statement.test.span).split())
-                    todo.append((statement.body, _both(condition, test), repeat))
-                    todo.append((statement.orelse, _both(condition, f"not ({test})"), repeat))
-                case t.For():
-                    todo.append((statement.body, condition, _times(repeat, _count(statement.iter, text))))
-                case t.With() | t.Try():
-                    todo.append((statement.body, condition, repeat))
-                case _:
-                    yield statement, condition, repeat
-
-
-def _both(one: str, other: str) -> str:
-    return f"{one} and {other}" if one else other
-
-
-def _times(one: str, other: str) -> str:
-    return f"{one}*{other}" if one and other else one or other
-
-
-def _count(iterable: t.Expr, text: SourceText) -> str:
-    """How often `for ... in iterable` runs, in the source's words; "N" where it cannot be said."""
-    match iterable:
-        case t.Call(func=t.Name(id="range"), args=[stop]):
-            return " ".join(text.slice(stop.span).split())
-        case t.Call(func=t.Name(id="range"), args=[start, stop]):
-            return f"{text.slice(stop.span)} - {text.slice(start.span)}"
-        case t.Call(func=t.Name(id="enumerate"), args=[inner, *_]):
-            return _count(inner, text)
-        case t.List() | t.Tuple():
-            return str(len(iterable.elts))
-        case _:
-            return f"len({' '.join(text.slice(iterable.span).split())})"
-
-
-def _stored_by(
-    statement: t.Stmt, method: t.FunctionDef, condition: str, repeat: str, text: SourceText
-) -> Iterator[tuple[str, _Built]]:
-    receiver = method.args[0].name
-    match statement:
-        case t.Assign(targets=[t.Attribute(value=t.Name(id=name), attr=attr)], value=value) if name == receiver:
-            pass
-        case t.AnnAssign(target=t.Attribute(value=t.Name(id=name), attr=attr), value=value) if name == receiver:
-            if value is None:
-                return
-        case t.ExprStmt(
-            value=t.Call(
-                func=t.Attribute(value=t.Attribute(value=t.Name(id=name), attr=attr), attr="append"), args=[value]
-            )
-        ) if name == receiver:
-            pass
-        case t.ExprStmt(
-            value=t.Call(
-                func=t.Attribute(value=t.Name(id=name), attr="add_module"),
-                args=[t.Constant(value=str() as attr), value],
-            )
-        ) if name == receiver:
-            pass
-        case _:
-            return
-    for built in _built(value, method, condition, repeat, text):
-        yield attr, built
-
-
-def _built(value: t.Expr, method: t.FunctionDef, condition: str, repeat: str, text: SourceText) -> Iterator[_Built]:
-    """The constructor calls that a value is made of, through lists, comprehensions and conditional expressions."""
-    todo: list[tuple[t.Expr, str, str, str]] = [(value, condition, repeat, "")]
-    while todo:
-        expr, condition, repeat, suffix = todo.pop(0)
-        match expr:
-            case t.IfExp():
-                test = " ".join(text.slice(expr.test.span).split())
-                todo.insert(0, (expr.body, _both(condition, test), repeat, suffix))
-            case t.ListComp() | t.GeneratorExp():
-                count = _times(repeat, _count(expr.generators[0].iter, text)) if expr.generators else repeat
-                todo.insert(0, (expr.elt, condition, count, suffix))
-            case t.List() | t.Tuple():
-                entries = [(e, condition, repeat, f"{suffix}[{i}]") for i, e in enumerate(expr.elts)]
-                todo[:0] = entries
-            case t.Starred():
-                todo.insert(0, (expr.value, condition, repeat, suffix))
-            case t.Call() if (t.dotted(expr.func) or "").rpartition(".")[2] in LISTS:
-                if len(expr.args) == 1:
-                    todo.insert(0, (expr.args[0], condition, repeat, suffix))
-                else:
-                    entries = [(e, condition, repeat, f"{suffix}[{i}]") for i, e in enumerate(expr.args)]
-                    todo[:0] = entries
-            case t.Dict():
-                todo[:0] = [
-                    (v, condition, repeat, suffix + (f".{k.value}" if isinstance(k, t.Constant) else "[...]"))
-                    for k, v in zip(expr.keys, expr.values, strict=False)
-                    if k is not None
-                ]
-            case t.Call(func=t.Name(id="dict")) if expr.keywords:
-                entries = [(k.value, condition, repeat, f"{suffix}.{k.arg}") for k in expr.keywords if k.arg]
-                todo[:0] = entries
-            case t.Call():
-                yield _Built(expr, method, repeat, suffix, condition)
-            case _:
-                pass
-
-
 def _mentions(function: t.FunctionDef) -> list[str]:
+    """Attributes of the receiver, a call where it ends: of `self.out(self.norm(x))` the inner one comes first."""
     if not function.args:
         return []
     receiver = function.args[0].name
-    nodes = [n for n in t.walk(*function.body) if isinstance(n, t.Attribute)]
-    nodes.sort(key=lambda node: node.attr_span.start)
-    found = [n.attr for n in nodes if isinstance(n.value, t.Name) and n.value.id == receiver]
-    return list(dict.fromkeys(found))
+    nodes = list(t.walk(*function.body))
+    ends = {node.func: node.span.end for node in nodes if isinstance(node, t.Call)}
+    held = [n for n in nodes if isinstance(n, t.Attribute) and isinstance(n.value, t.Name) and n.value.id == receiver]
+    held.sort(key=lambda node: ends.get(node, node.attr_span.end))
+    return list(dict.fromkeys(node.attr for node in held))

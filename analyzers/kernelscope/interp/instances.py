@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from types import NoneType
 from typing import Any
 
 from kernelscope import ops
@@ -29,6 +30,7 @@ from kernelscope.interp.values import (
     Instance,
     Keywords,
     LayerMethod,
+    Number,
     Opaque,
     PlainMethod,
     Sequential,
@@ -41,6 +43,8 @@ from kernelscope.tensor import Tensor, Unknown
 from kernelscope.workspace.modules import Definition
 from kernelscope.workspace.modules import External as OutsideName
 
+PLAIN = (bool, int, float, str, tuple, dict, Dim, Number, Flag, NoneType)
+"""What an object that is a chain of layers holds besides its layers: its stride, its number of channels."""
 TENSORS = ("torch.nn.Parameter", "torch.nn.parameter.Parameter", "torch.Tensor")
 """Classes whose objects, and those of classes derived from them, are the tensors that they are made of."""
 
@@ -170,7 +174,8 @@ def call_instance(run: Interpreter, instance: Instance, args: Arguments, kwargs:
         return call(run, own, args, kwargs, span)
     for base in run.classes.mro(instance.cls):
         if isinstance(base, OutsideName) and base.dotted.endswith(".Sequential") and instance.layer is None:
-            return through(run, list(instance.attributes.values()), args, kwargs, span)
+            parts = [value for value in instance.attributes.values() if not isinstance(value, PLAIN)]
+            return through(run, parts, args, kwargs, span)
     if instance.layer is not None:
         return call(run, instance.layer, args, kwargs, span)
     return Unknown(f"{instance.cls.name} has no forward that is followed", span)
