@@ -1,7 +1,7 @@
-"""What expressions build: constructor calls behind lists, comprehensions, local variables, lambdas and functions that
-make layers, with how often and under which condition.
+"""What expressions build: constructor calls, how often they run and under which condition.
 
-Read from the source alone; nothing is evaluated.
+They are found behind lists, comprehensions, local variables, lambdas and functions that make layers, in the source
+alone; nothing is evaluated.
 """
 
 from __future__ import annotations
