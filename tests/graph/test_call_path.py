@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from graph.call_trees import ask, tree
 from kernelscope.analysis import Analysis
-from kernelscope.explain.document import Code, Document, Paragraph
+from kernelscope.explain.document import Code, Paragraph
 from kernelscope.graph.collectives import collective
 from kernelscope.results import Target, UserError
 from kernelscope.workspace.files import Files
@@ -803,18 +804,6 @@ Python f()
 }
 
 
-def ask(files: Files, symbol: str) -> Document:
-    analysis = Analysis([Path(files.roots[0])])
-    analysis.index()
-    path, _, name = symbol.partition("::")
-    return analysis.document("path", Target(Path(files.roots[0], path), None, name))
-
-
-def tree(document: Document) -> list[str]:
-    code = next(block for block in document.blocks if isinstance(block, Code))
-    return [line.text for line in code.lines]
-
-
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_call_path(case: str, workspace: Workspace) -> None:
     symbol, text, expected = CASES[case]
@@ -1049,6 +1038,7 @@ LIBRARIES = {
     "cutlass::device_kernel<Functor><<<1, 32>>>(n);": "kernels of CUTLASS",
     "Small::run_on(n);": "1 kernel",
     "SWITCH(n, on_small, on_large);": "2 kernels, all through hops marked ?",
+    "cublas_lt_gemm_of_ours(n);": "1 kernel",
     "thrust::counting_iterator<int>(n); cublasGemmAlgo_t(n);": "no kernel that could be found",
     "cublasCreate(&h); cudnnGetConvolutionForwardWorkspaceSize(n);": "no kernel that could be found",
 }
@@ -1067,6 +1057,7 @@ template <int W> struct Sized { static void run_on(int n) { k<<<1, W>>>(n); } };
 using Small = Sized<32>;
 template <class T, int W> void special(int n);
 template <> void special<int, 64>(int n) { k<<<1, 64>>>(n); }
+void cublas_lt_gemm_of_ours(int n) { k<<<1, 32>>>(n); }
 void on_small(int n) { k<<<1, 32>>>(n); }
 void on_large(int n) { k2<<<1, 32>>>(n); }
 template <class T> void f(int n) { %s }

@@ -148,6 +148,7 @@ def test_cuda_definitions() -> None:
         "Args.set": "CUDA_FUNCTION",
         "step": "CUDA_FUNCTION",
         "norm": "CUDA_FUNCTION",
+        "lambda of lam": "LAMBDA",
     }
     norm = next(d for d in facts.defs if d.name == "norm")
     assert CUDA.encode()[norm.start : norm.end].endswith(b"half>, x);\n}")
@@ -167,7 +168,7 @@ def test_cuda_launches_references_and_registrations() -> None:
         ("define", "my", "norm", "", ""),
         ("impl", "my", "norm", "norm", "CUDA"),
         ("pybind", "TORCH_EXTENSION_NAME", "norm", "norm", ""),
-        ("pybind", "TORCH_EXTENSION_NAME", "lam", "ns::step", ""),
+        ("pybind", "TORCH_EXTENSION_NAME", "lam", "lambda of lam", ""),
         ("export", "", "run", "ns::norm", ""),
     ]
     assert facts.registrations[0].schema == "norm(Tensor! x, int n) -> ()"

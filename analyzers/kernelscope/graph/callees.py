@@ -67,15 +67,29 @@ class Callees:
         for imported in facts.imports:
             if imported.bound == first and imported.scope in around:
                 target = Imported(imported.level, imported.module, imported.name)
-                return [self._rest_of(self._modules.follow(path, target), rest)]
+                found = self._rest_of(self._modules.follow(path, target), rest)
+                return [found if not isinstance(found, Missing) else self._compiled(path, target, rest) or found]
         if not rest:
             if (index := next(named_around(facts, scope, name), None)) is not None:
                 inner = self._functions.definition_of(path, facts, index)
                 return [inner] if inner else []
             if elements := self._loop_elements(path, facts, outermost, name):
                 return list(elements)
-        found = self._modules.resolve_all(path, first)
-        return [self._rest_of(result, rest) for result in found]
+        found = [self._rest_of(result, rest) for result in self._modules.resolve_all(path, first)]
+        if all(isinstance(result, Missing) for result in found):
+            imports = (i for i in facts.imports if i.bound == first and i.scope == f.TOP)
+            targets = (Imported(i.level, i.module, i.name) for i in imports)
+            found += [outside for target in targets if (outside := self._compiled(path, target, rest))]
+        return found
+
+    def _compiled(self, path: str, target: Imported, rest: str) -> External | None:
+        """A function of a compiled module of the package, which has no file here: `from . import _C`, `_C.f(x)`."""
+        if target.name is None or target.level < 0:
+            return None
+        around = self._modules.packages.name_of(path).split(".")
+        package = around[: len(around) - target.level + path.endswith("__init__.py")] if target.level else []
+        name = ".".join(part for part in (*package, target.module, target.name, rest) if part)
+        return External(name) if self._exports(name) else None
 
     def _rest_of(self, found: Resolved, rest: str) -> Resolved:
         """Attributes of what a name means, through modules, classes and aliases."""
@@ -90,7 +104,9 @@ class Callees:
                     alias = dotted(node.value)
                     if alias is None:
                         return found if not rest else Missing("attribute of a value")
-                    found = self._modules.resolve(found.path, alias, before=node.span.start)
+                    first, _, more = alias.partition(".")
+                    rest = ".".join(part for part in (more, rest) if part)
+                    found = self._modules.resolve(found.path, first, before=node.span.start)
                 case Definition() if rest and is_class(found):
                     first, _, rest = rest.partition(".")
                     attribute = self._classes.attribute(found, first)

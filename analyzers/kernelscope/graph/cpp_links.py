@@ -20,7 +20,8 @@ from kernelscope.workspace.files import PYTHON_SUFFIXES
 MAX_CANDIDATES = 8
 LIBRARY_NAMESPACES = frozenset({"std", "at", "c10", "torch", "cub", "thrust", "cute", "nvcuda", "py", "pybind11"})
 """Qualified names of the language's and the frameworks' own libraries are not looked for in the workspace."""
-_CALLABLE = (DefKind.CUDA_FUNCTION, DefKind.CUDA_KERNEL, DefKind.MACRO)
+APPLIED = "apply of an autograd function runs its forward"
+_CALLABLE = (DefKind.CUDA_FUNCTION, DefKind.CUDA_KERNEL, DefKind.MACRO, DefKind.LAMBDA)
 
 
 class CppLinks:
@@ -75,7 +76,7 @@ class CppLinks:
         source = owners.get(scope)
         if source is None:
             return
-        if library := started_by(call):
+        if tail not in self._by_name and (library := started_by(call)):
             yield Edge(EdgeKind.CALLS, source, library, path, call.line)
             return
         if (path, call.name) in self._aliases:
@@ -89,6 +90,10 @@ class CppLinks:
         if call.name in RUNS:
             for kernel in self._adapters(facts, scope):
                 yield Edge(EdgeKind.CALLS, source, kernel, path, call.line, False)
+        if tail == "apply" and (forward := self._differentiable(call.name, path)):
+            for node in forward:
+                yield Edge(EdgeKind.CALLS, source, node, path, call.line, len(forward) == 1, APPLIED)
+            return
         primitive = native_collective(tail) if tail not in self._by_name else None
         if tail not in self._by_name and primitive is None:
             return
@@ -111,6 +116,15 @@ class CppLinks:
             if target != source:
                 is_told = not is_member or (bool(qualifier) and self._struct_of(where, index) == qualifier)
                 yield Edge(EdgeKind.CALLS, source, target, path, call.line, len(found) == 1 and is_told)
+
+    def _differentiable(self, called: str, near: str) -> list[Node]:
+        """The `forward` of a struct that inherits its `apply`, as subclasses of `torch::autograd::Function` do."""
+        struct = called.rpartition("::")[0].rpartition("::")[2]
+        if struct not in self._structs:
+            return []
+        own = [self._nearest(name, struct, near, True) for name in ("apply", "forward")]
+        applying, forward = ([(p, i) for p, i in found if self._struct_of(p, i) == struct] for found in own)
+        return [] if applying else [function_node(p, self._files[p], i) for p, i in forward]
 
     def _passed_edges(self, path: str, facts: FileFacts, owners: dict[int, Node]) -> Iterator[Edge]:
         """A kernel or macro that a function passes on is started or expanded there."""
@@ -239,7 +253,7 @@ class CppLinks:
             known = defs[index].name.rpartition("::")[0].rpartition("::")[2]
             if known not in self._structs:  # else a member defined outside of its struct: `Struct::f`
                 scope = defs[index].scope
-                known = defs[scope].name if scope != TOP else ""
+                known = defs[scope].name if scope != TOP and defs[scope].kind is DefKind.STRUCT else ""
             self._struct_names[path, index] = known
         return known
 

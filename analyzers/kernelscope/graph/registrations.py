@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 
 from kernelscope.graph.cpp_links import CppLinks
+from kernelscope.graph.handed_libraries import HandedLibraries
 from kernelscope.graph.kinds import Edge, EdgeKind, Node, NodeKind
 from kernelscope.workspace.facts import TOP, Call, Def, DefKind, FileFacts, Registration
 from kernelscope.workspace.files import PYTHON_SUFFIXES
@@ -50,10 +51,13 @@ class Registrations:
 
     def edges(self, files: Iterable[tuple[str, FileFacts]]) -> Iterator[Edge]:
         """Edges of every registration in the files, and of those made by functions that wrap `define`."""
+        files = list(files)
+        handed = HandedLibraries(self._cpp, files)
         for path, facts in files:
             self._find_wrappers(path, facts)
             for registration in facts.registrations:
-                yield from self._registration(path, facts, registration)
+                for meant in handed.meant(path, facts, registration):
+                    yield from self._registration(path, facts, meant)
         calling: dict[str, FileFacts] = {}
         todo = sorted(self._wrappers)
         for _ in range(MAX_WRAPPING):
@@ -72,7 +76,7 @@ class Registrations:
         library = self._library(path, facts, found.library)
         op = operator(library, found.name)
         detail = f"{found.mechanism} {found.key}".strip()
-        name = found.schema.partition("(")[0] or found.name
+        name = found.schema.partition("(")[0].rpartition("::")[2] or found.name
         binding = Node(NodeKind.BINDING, name, path, found.start, found.line, detail)
         yield Edge(EdgeKind.REGISTERS, op, binding, path, found.line)
         for name, is_written in schema_tensors(found.schema):
@@ -102,7 +106,7 @@ class Registrations:
             yield Edge(EdgeKind.BINDS, binding, missing, path, line)
 
     def _library(self, path: str, facts: FileFacts, library: str) -> str:
-        """The library's name; `=lib` stands for the variable `lib`."""
+        """The library's name; `=lib` stands for the variable `lib`, a library or the name of one."""
         if "TORCH_EXTENSION_NAME" in library:
             return ANY_LIBRARY
         if not library.startswith("="):
@@ -110,15 +114,18 @@ class Registrations:
         variable = library[1:]
         for definition in facts.defs:
             if definition.name == variable and definition.kind is DefKind.VARIABLE:
-                found = _LIBRARY_CALL.match(definition.detail)
-                if found:
+                if found := _LIBRARY_CALL.match(definition.detail):
                     return found[1]
+                if named := literal(definition.detail.removeprefix("=")):
+                    return named
         resolved = self._modules.resolve(path, variable)
         if isinstance(resolved, Definition):
             module = self._modules.module(resolved.path)
             text = module.text.slice(resolved.node.span) if module else ""
             if found := _LIBRARY_CALL.search(text):
                 return found[1]
+            if named := literal(text.partition("=")[2]):
+                return named
         return ANY_LIBRARY
 
     # -- functions that register what they are given ----------------------------------------------------------

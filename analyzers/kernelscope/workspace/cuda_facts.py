@@ -10,9 +10,27 @@ import re
 from bisect import bisect_right
 from dataclasses import dataclass
 
-from kernelscope.workspace.cuda_headers import function_name, opens_namespace, type_name
+from kernelscope.workspace.cuda_declared import DeclaredTypes
+from kernelscope.workspace.cuda_headers import function_name, is_whole, opens_namespace, type_name
+from kernelscope.workspace.cuda_held import (
+    chosen,
+    lambda_parameters,
+    launched_names,
+    template_functions,
+    without_casts,
+)
 from kernelscope.workspace.cuda_macros import Macro, macros_of
-from kernelscope.workspace.cuda_registrations import EXPORTS, Library, exported, library_of, registered
+from kernelscope.workspace.cuda_registrations import (
+    EXPORTS,
+    OLD_LIBRARY,
+    Library,
+    chain,
+    exported,
+    lambda_name,
+    library_of,
+    library_parameter,
+    registered,
+)
 from kernelscope.workspace.cuda_tables import arrays, elements_taken, entries, launched_tables
 from kernelscope.workspace.cuda_text import (
     KEYWORDS,
@@ -44,6 +62,7 @@ MAX_FACTS = 100_000
 MAX_LAUNCHES = 5_000
 MAX_CALLEE_BYTES = 2_000
 MAX_ARGUMENTS = 12
+MAX_HEADER_BYTES = 20_000
 MAX_ARGUMENT_BYTES = 20_000
 
 _TYPES = rb"(?:[^;{}()<>=]|\([^;{}()<>=]{0,99}\)){0,600}+"
@@ -56,23 +75,14 @@ _TOKEN = re.compile(
     rb"|=\s*(?:\(\s*(?:const\s+)?void\s*\*\s*\)\s*)?&?\s*(?P<ref>(?:[A-Za-z_]\w*::)*+[A-Za-z_]\w*)\s*(?=[<;])(?!<<)"
 )
 _PASSED = re.compile(rb"(?:[(,?]|(?<!:):|\breturn\b)\s*&?\s*((?:\w+::)*+[A-Za-z_]\w*+)\s*(?=[,)<;:])(?!<<<|::)")
-_LAUNCHED = re.compile(
-    rb"\b(\w+)\s*<<<|\b(?:cuda|hip)Launch\w*\s*\(\s*(?:&\w+\s*,\s*)?(?:\(\s*(?:const )?void\s*\*\s*\)\s*)?(\w+)\s*,"
-)
 _USING = re.compile(rb"\busing\s+\w+\s*\Z")
 _ASSIGNED = re.compile(rb"(\w+)\s*=\s*\Z")
+_SUBMODULE = re.compile(rb"(\w+)\s*=\s*\w+\s*\.\s*\Z")
 _OWNER = re.compile(rb"(\w+)\s*\.\s*\Z")
-_RECEIVER = re.compile(rb"(?<![\w.>])(\w+)\s*(?:\.|->)\s*\Z")
-_DECLARED = re.compile(
-    rb"\b(?!(?:auto|return|const|new|else|case|goto|delete|throw|typename)\b)(?:(?:std::)?(?:unique_ptr|shared_ptr)\s*<\s*)?(?:\w+::)*+([A-Za-z_]\w*+)(?:<[^<>;{}()]{0,200}>)?"
-    rb"(?:\s*>?\s*[*&]+\s*|\s*>\s+|\s+)(\w++)\s*(?=[;=,)({])"
-    rb"|\b(\w++)\s*=\s*(?:new\s+|(?:std::)?make_(?:unique|shared)\s*<\s*)(?:\w+::)*+(\w++)"
-)
-_LAMBDA = re.compile(rb"\bauto\b[\s&]*(\w+)\s*=\s*\[")
 _NO_MEMORY = re.compile(rb"\s*(?:nullptr|NULL)\s*,")
 """A first argument that is kept: `f(nullptr, bytes, ...)` asks how much memory `f` takes."""
 _MACRO_NAME = re.compile(rb"[A-Z][A-Z0-9]*_[A-Z0-9_]+\Z")
-_BODIES = (DefKind.CUDA_FUNCTION, DefKind.MACRO)
+_BODIES = (DefKind.CUDA_FUNCTION, DefKind.MACRO, DefKind.LAMBDA)
 _LAUNCHERS: dict[bytes, int] = {
     b"cudaLaunchKernelEx": 1,
     b"cudaLaunchKernelExC": 1,
@@ -114,10 +124,13 @@ class _Scanner:
         self.line, self.counted = 1, 0
         self.kernel_macros: set[bytes] = set()
         self.function_macros: set[bytes] = set()
-        self.lambdas = frozenset(_LAMBDA.findall(self.text))
-        self.launched = frozenset(name for names in _LAUNCHED.findall(self.text) for name in names if name)
-        self.declared: dict[bytes, list[tuple[int, bytes]]] | None = None
-        """Variables with the types that they are declared with, in the order of the file."""
+        self.lambdas = lambda_parameters(self.text)
+        self.launched = launched_names(self.text)
+        self.declared = DeclaredTypes(self.text)
+        self.bodies: list[tuple[int, int, int]] = []
+        self.submodules: set[bytes] = set()
+        self.lambda_of: dict[int, tuple[int, str]] = {}
+        """By their braces: lambdas that implement operators, with where they begin and what they are called."""
         self.called_parameters: dict[bytes, tuple[int, ...]] = {}
         self.with_macros = self.text
         self.macros: list[Macro] = []
@@ -153,7 +166,7 @@ class _Scanner:
                     if token == b"\x01o":
                         while len(blocks) > max(depth, 1):
                             self._close(blocks.pop(), match.start())
-                if blocks[-1].declarative:
+                if blocks[-1].declarative and is_whole(text[header_start : match.start()]):
                     header_start = position
             elif token == b"<<<":
                 self._launch(match.start(), block.scope)
@@ -164,6 +177,8 @@ class _Scanner:
                     start = match.start("call")
                     arguments = self._arguments(match.end() - 1)
                     self.registrations += exported(arguments, start, self._line_at(start))
+                elif match["call"].endswith(b"RegisterOperators"):
+                    self._chain(match.end())
                 position = match.end()
             elif match["ref"] is not None:
                 call = _TOKEN.match(text, match.start("ref"))
@@ -173,7 +188,10 @@ class _Scanner:
                     self._reference(match, block.scope)
         while len(blocks) > 1:
             self._close(blocks.pop(), len(text))
-        self._passed()
+        held = list(chosen(self.with_macros, self.launched))
+        for variable, name, place in held:
+            self._refer(variable, name, place, self._owner_at(place))
+        self._passed(frozenset(place for _, _, place in held))
         self._tables()
         return FileFacts(
             tuple(self.defs),
@@ -187,9 +205,13 @@ class _Scanner:
     # -- blocks and definitions -----------------------------------------------------------------------------
 
     def _open(self, block: _Block, start: int, brace: int) -> _Block:
+        if brace in self.lambda_of:
+            opening, name = self.lambda_of.pop(brace)
+            index = self._define(name.encode(), DefKind.LAMBDA, opening, brace, opening, block.scope)
+            return _Block(index, False, ends=index, resumes=start if block.declarative else -1)
         if not block.declarative:
             return _Block(block.scope, False, block.library)
-        start = max(start, brace - 4_000)
+        start = max(start, brace - MAX_HEADER_BYTES)
         header = self.text[start:brace]
         if header.count(b"(") > header.count(b")"):
             return _Block(block.scope, False, resumes=start)
@@ -220,7 +242,7 @@ class _Scanner:
                 kind = DefKind.CUDA_KERNEL if name in self.kernel_macros else kind
                 name, name_start = argument[1], argument.start(1)
         index = self._define(name, kind, start, start + len(header), name_start, block.scope)
-        return _Block(index, False, ends=index)
+        return _Block(index, False, library_parameter(header), index)
 
     def _define(self, name: bytes, kind: DefKind, start: int, end: int, name_start: int, scope: int) -> int:
         begin = start + len(self.text[start:end]) - len(self.text[start:end].lstrip())
@@ -242,6 +264,7 @@ class _Scanner:
             return
         text, written = self.text, without_strings(self.data)
         self.text = self.with_macros = written.replace(b"\\\n", b" \n").replace(b"\\\r\n", b" \r\n")
+        self.declared = DeclaredTypes(self.with_macros)
         self.macros = list(macros_of(written))
         for macro in self.macros:
             scope = self._define(macro.name, DefKind.MACRO, macro.start, macro.end, macro.name_start, TOP)
@@ -278,14 +301,19 @@ class _Scanner:
         before = self.text[start - 1 : start]
         if block.library and tail in (b"def", b"impl") and before == b".":
             owner = _OWNER.search(self.text, max(0, start - 60), start)
-            if owner and owner[1] == block.library.variable:
-                arguments = self._arguments(match.end() - 1)
-                where = start, self._line_at(start), block.scope
-                self.registrations += registered(tail, block.library, arguments, *where)
+            if owner and (owner[1] == block.library.variable or owner[1] in self.submodules):
+                self._register(tail, block.library, match.end() - 1, start, block.scope)
             return
         member = before == b"." or self.text[start - 2 : start] == b"->"
-        if raw in self.lambdas and not member:
-            return  # its body counts as the function's around it
+        if raw in self.lambdas and not member:  # its body counts as the function's around it
+            if not self.launched.isdisjoint(self.lambdas[raw]):
+                for parameter, argument in zip(self.lambdas[raw], self._arguments(match.end() - 1), strict=False):
+                    if parameter in self.launched:
+                        self._refer(parameter, without_casts(argument).partition(b"<")[0], start, block.scope)
+            return
+        if given := self.text[match.end("call") : match.end() - 1].strip()[1:-1]:
+            for function in template_functions(given, self.text):
+                self._refer(b"", function, start, block.scope)
         if raw in self.called_parameters:
             arguments = self._arguments(match.end() - 1)
             for argument in (arguments[i] for i in self.called_parameters[raw] if i < len(arguments)):
@@ -296,26 +324,35 @@ class _Scanner:
             self._refer(assigned[1], raw, start, block.scope)
         name = decoded(re.sub(rb"\s+", b"", raw))
         kept: list[tuple[str, str]] = []
-        if member and (kind := self._type_of_receiver(start)):
+        if member and (kind := self.declared.of_receiver(start)):
             kept.append((RECEIVER, decoded(kind)))
         elif _NO_MEMORY.match(self.text, match.end()):
             kept.append(("", "nullptr"))
+        elif block.library and block.library.variable in self._arguments(match.end() - 1):
+            kept += block.library.handed_on
+        if tail == b"def_submodule" and (named := _SUBMODULE.search(self.text, max(0, start - 80), start)):
+            self.submodules.add(named[1])
         called = f"?.{name}" if member else name
         self.calls.append(Call(called, start, self._line_at(start), block.scope, tuple(kept)))
 
-    def _type_of_receiver(self, start: int) -> bytes:
-        """The type with which the variable before `.f` or `->f` was declared last; empty where no line tells."""
-        receiver = _RECEIVER.search(self.text, max(0, start - 80), start)
-        if receiver is None:
-            return b""
-        if self.declared is None:
-            self.declared = {}
-            for match in _DECLARED.finditer(self.text):
-                kind, variable = (match[1], match[2]) if match[1] else (match[4], match[3])
-                if kind not in KEYWORDS:
-                    self.declared.setdefault(variable, []).append((match.start(), kind))
-        before = [kind for place, kind in self.declared.get(receiver[1], ()) if place < start]
-        return before[-1] if before else b""
+    def _register(self, verb: bytes, library: Library, opening: int, start: int, scope: int) -> None:
+        """What `m.def(…)` or `m.impl(…)` makes known; a lambda among its arguments is a function."""
+        close = closing(self.text, opening, MAX_ARGUMENT_BYTES)
+        if close is None:
+            return
+        bounds = comma_bounds(self.text, opening + 1, close)
+        arguments = [self.data[a:b].strip() for a, b in bounds]
+        made = list(registered(verb, library, arguments, start, self._line_at(start), scope))
+        self.registrations += made
+        for a, b in bounds[1:]:
+            if made and self.text[a:b].lstrip().startswith(b"[") and (brace := self.text.find(b"{", a, b)) >= 0:
+                opening = b - len(self.text[a:b].lstrip())
+                self.lambda_of[brace] = opening, lambda_name(made[-1].name)
+
+    def _chain(self, position: int) -> None:
+        """Operators registered one after the other at the top of a file: `RegisterOperators().op("ns::f", &f)`."""
+        for opening in chain(self.text, position - 1):
+            self._register(b"def", OLD_LIBRARY, opening, opening, TOP)
 
     def _launch(self, mark: int, scope: int) -> None:
         if len(self.launches) > MAX_LAUNCHES:
@@ -329,8 +366,7 @@ class _Scanner:
         self._add_launch(kernel, split_at_commas(grid)[0] if grid else b"", mark, scope)
 
     def _add_launch(self, kernel: bytes, grid: bytes, start: int, scope: int) -> None:
-        clean = re.sub(rb"^\(\s*(?:const\s+)?void\s*\*\s*\)|^&|[()]", b"", kernel.strip()).strip().lstrip(b"&")
-        name = re.match(rb"(?:(?:\w+::)*)\w+", clean)
+        name = re.match(rb"(?:\w+::)*\w+", without_casts(kernel))
         if name:
             text = decoded(b" ".join(grid.split())[:MAX_TEXT])
             self.launches.append(Launch(decoded(name[0]), text, start, self._line_at(start), scope))
@@ -350,25 +386,34 @@ class _Scanner:
         if is_plain_name(name) and len(self.references) < MAX_FACTS:
             self.references.append(Reference(decoded(variable), decoded(name), start, self._line_at(start), scope))
 
-    def _passed(self) -> None:
-        """Kernels and macros that a call is given: `launch(norm_kernel<T>, x)`, `FOR_ALL_TYPES(t, RUN)`."""
+    def _passed(self, held: frozenset[int]) -> None:
+        """Kernels and macros that a call is given: `launch(norm_kernel<T>, x)`, `FOR_ALL_TYPES(t, RUN)`.
+
+        Not those at the places `held`, which variables hold.
+        """
         local = {d.name.encode() for d in self.defs if d.kind in (DefKind.CUDA_KERNEL, DefKind.MACRO)}
         if not local and b"<<<" not in self.text and b"&" not in self.text and b"::" not in self.text:
             return
-        owners = sorted((d.start, d.end, i) for i, d in enumerate(self.defs) if d.kind in _BODIES)
         text = self.with_macros
         for match in _PASSED.finditer(text):
             name = match[1]
+            if match.start(1) in held:
+                continue
             is_known = name.rpartition(b"::")[2] in local or _MACRO_NAME.match(name)
             is_address = b"&" in match[0] or (b"::" in name and match[0][:1] in b"(,")
             if not is_known and not is_address:
                 continue
-            at = bisect_right(owners, (match.start(1), len(text), len(self.defs))) - 1
-            while at >= 0 and owners[at][1] <= match.start(1):
-                at -= 1
-            if at >= 0 and len(self.references) < MAX_FACTS:
-                line = self._line_at(match.start(1))
-                self.references.append(Reference("", decoded(name), match.start(1), line, owners[at][2]))
+            if (scope := self._owner_at(match.start(1))) != TOP:
+                self._refer(b"", name, match.start(1), scope)
+
+    def _owner_at(self, place: int) -> int:
+        """The innermost function or macro around a place, once all are known."""
+        if not self.bodies:
+            self.bodies = sorted((d.start, d.end, i) for i, d in enumerate(self.defs) if d.kind in _BODIES)
+        at = bisect_right(self.bodies, (place, len(self.text), len(self.defs))) - 1
+        while at >= 0 and self.bodies[at][1] <= place:
+            at -= 1
+        return self.bodies[at][2] if at >= 0 else TOP
 
     def _tables(self) -> None:
         """Kernels in arrays whose elements are launched, at once or through a variable."""

@@ -11,6 +11,8 @@ _NAME = re.compile(
     rb"(?:<[^;{}()]{0,200}>\s*)?\("
 )
 _TYPE = re.compile(rb"\b(?:class|struct|union|enum)\b[^()=]*?\b(\w+)\s*(?:final\s*)?(?::[^:(){}][^(){}]*)?$")
+_LAUNCH_BOUNDS = re.compile(rb"__launch_bounds__\s*\([^()]*\)")
+MAX_TYPE_BYTES = 4_000
 _BEHIND_PARAMETERS = (b"const", b"noexcept", b":", b"->", b"override", b"final", b"&", b"try", b"requires", b"mutable",
                       b"volatile")  # fmt: skip
 
@@ -20,7 +22,7 @@ def function_name(header: bytes) -> tuple[bytes, int] | None:
     position = 0
     while match := _NAME.search(header, position):
         name = re.sub(rb"\s+", b"", match["name"])
-        close = closing(header, match.end() - 1)
+        close = closing(header, match.end() - 1, len(header))
         if close is None:
             return None
         before = header[: match.start()].rstrip()
@@ -34,8 +36,14 @@ def function_name(header: bytes) -> tuple[bytes, int] | None:
 
 def type_name(header: bytes) -> tuple[bytes, int] | None:
     """The name of the class, struct, union or enum that a header without its template opens, and its offset."""
-    found = _TYPE.search(header.rstrip())
+    found = _TYPE.search(header.rstrip(), max(0, len(header) - MAX_TYPE_BYTES))
     return (found[1], found.start(1)) if found else None
+
+
+def is_whole(header: bytes) -> bool:
+    """Whether a directive behind a header parts it from what follows: not before a kernel's name has come."""
+    kernel = header.rfind(b"__global__")
+    return kernel < 0 or b"(" in _LAUNCH_BOUNDS.sub(b"", header[kernel:])
 
 
 def opens_namespace(header: bytes) -> bool:

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from kernelscope.workspace.cuda_text import KEYWORDS, blank_noise, decoded, literal
-from kernelscope.workspace.facts import MAX_TEXT, Registration
+from kernelscope.workspace.cuda_text import closing, decoded, literal
+from kernelscope.workspace.facts import DISPATCH, LIBRARY, MAX_TEXT, Registration
 
 EXPORTS = frozenset((b"TVM_FFI_DLL_EXPORT_TYPED_FUNC", b"TVM_FFI_EXPORT_TYPED_FUNC", b"XLA_FFI_DEFINE_HANDLER_SYMBOL",
                      b"XLA_FFI_DEFINE_HANDLER"))  # fmt: skip
@@ -15,9 +15,15 @@ EXPORTS = frozenset((b"TVM_FFI_DLL_EXPORT_TYPED_FUNC", b"TVM_FFI_EXPORT_TYPED_FU
 _LIBRARY = re.compile(
     rb"\b(\w*TORCH_LIBRARY\w*|PYBIND11_MODULE|NB_MODULE|PYBIND11_EMBEDDED_MODULE)\s*\((.*)\)\s*$", re.DOTALL
 )
+_PARAMETER = re.compile(
+    rb"\b(?:(?P<torch>torch::(?:stable::)?Library)|(?:py|pybind11|nb|nanobind)::module_?)\s*&?\s*(?P<name>\w+)\s*[,)]"
+)
+"""A parameter by which a function is given the library to register in."""
 _DISPATCH_KEY = re.compile(rb"\bk(CUDA|CPU|HIP|Meta|XPU)\b|DispatchKey::(\w+)")
-_CALLEE = re.compile(rb"((?:\w+::)*\w+)\s*(?:<[^<>;]*>)?\s*\(")
 _FUNCTION_NAME = re.compile(rb"&?\s*((?:[A-Za-z_]\w*::)*[A-Za-z_]\w*)\s*(?:<.*>)?\s*\)*$", re.DOTALL)
+_ADDRESS = re.compile(rb"(?:^|[(<,])\s*&\s*((?:[A-Za-z_]\w*\s*::\s*)*[A-Za-z_]\w*)")
+_NEXT_IN_CHAIN = re.compile(rb"\s*\.\s*op\s*(?=\()")
+MAX_REGISTRATION_BYTES = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +40,15 @@ class Library:
         """Whether operators are registered, and not functions of a Python module."""
         return b"TORCH_LIBRARY" in self.macro
 
+    @property
+    def handed_on(self) -> tuple[tuple[str, str], ...]:
+        """What a function learns that is given the library: its name, and the dispatch key."""
+        return ((LIBRARY, decoded(self.namespace)), (DISPATCH, decoded(self.key)))
+
+
+OLD_LIBRARY = Library(b"TORCH_LIBRARY", b"", b"", b"")
+"""What `RegisterOperators` registers in: each operator names its library."""
+
 
 def library_of(header: bytes) -> Library | None:
     """The block that a header opens: `TORCH_LIBRARY_IMPL(ns, CUDA, m)`."""
@@ -48,6 +63,15 @@ def library_of(header: bytes) -> Library | None:
     return Library(macro, arguments[0], key, variable)
 
 
+def library_parameter(header: bytes) -> Library | None:
+    """The library that a function registers in when its callers hand it one; `=m` stands for what they hand it."""
+    match = _PARAMETER.search(header)
+    if match is None:
+        return None
+    macro = b"TORCH_LIBRARY" if match["torch"] else b"PYBIND11_MODULE"
+    return Library(macro, b"=" + match["name"], b"", match["name"])
+
+
 def registered(
     verb: bytes, library: Library, arguments: Sequence[bytes], start: int, line: int, scope: int
 ) -> Iterator[Registration]:
@@ -57,13 +81,13 @@ def registered(
         return
     namespace, _, op = spelled.partition("(")[0].strip().rpartition("::")
     target, key = "", library.key
-    for argument in arguments[1:]:
+    for argument in _whole(arguments[1:]):
         if dispatch := _DISPATCH_KEY.search(argument):
             key = dispatch[1] or dispatch[2]
             if argument.rstrip().endswith(dispatch[0]):
                 continue
         if not target:
-            target = decoded(_target(argument))
+            target = lambda_name(op) if argument.startswith(b"[") else decoded(_target(argument))
     where = (namespace or decoded(library.namespace), op or spelled)
     schema = spelled[:MAX_TEXT] if "(" in spelled else ""
     if library.is_torch and verb == b"def":
@@ -80,14 +104,42 @@ def exported(arguments: Sequence[bytes], start: int, line: int) -> Iterator[Regi
         yield Registration("export", "", name, target.lstrip("&"), start, line)
 
 
+def chain(text: bytes, opening: int) -> Iterator[int]:
+    """The opening brackets of each `.op(…)` that follows the `()` of a `RegisterOperators()`."""
+    while (close := closing(text, opening, MAX_REGISTRATION_BYTES)) is not None:
+        match = _NEXT_IN_CHAIN.match(text, close + 1)
+        if match is None:
+            return
+        opening = match.end()
+        yield opening
+
+
+def lambda_name(op: str) -> str:
+    """What a function without a name that implements an operator is called; no name of C++ is like it."""
+    return f"lambda of {op}"
+
+
+def _whole(arguments: Sequence[bytes]) -> Iterator[bytes]:
+    """Arguments that were split inside of angle brackets put together: `overload_cast<int, float>(&f)`."""
+    open_part = b""
+    for argument in arguments:
+        is_code = not argument.startswith((b"[", b'"', b"R"))
+        joined = b", ".join((open_part, argument)) if open_part else argument
+        angles = joined.replace(b"->", b"")
+        open_part = joined if is_code and angles.count(b"<") > angles.count(b">") else b""
+        if not open_part:
+            yield joined
+    if open_part:
+        yield open_part
+
+
 def _target(argument: bytes) -> bytes:
-    """The function that an argument names: `&f`, `f<T>`, `TORCH_BOX(&f)`, `cast<..>(&f)`, a lambda's call."""
+    """The function that an argument names: `&f`, `f<T>`, `TORCH_BOX(&f)`, `cast<..>(&f)`, `box<&f>`."""
     stripped = argument.strip()
-    if stripped.startswith(b"["):
-        body = blank_noise(stripped.partition(b"{")[2])
-        return next((call for call in _CALLEE.findall(body) if call not in KEYWORDS), b"")
     if stripped.startswith((b'"', b"{", b"py::", b"nb::")) and b"&" not in stripped:
         return b""
+    if addresses := _ADDRESS.findall(stripped):
+        return re.sub(rb"\s+", b"", addresses[-1])
     inner = stripped.rpartition(b"&")[2] if b"&" in stripped else stripped
     if b"(" in inner and not inner.endswith(b"()"):
         inner = inner.rpartition(b"(")[2]

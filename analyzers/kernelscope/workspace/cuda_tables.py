@@ -12,7 +12,11 @@ from kernelscope.workspace.cuda_text import KEYWORDS, closing
 
 MAX_TABLE_BYTES = 60_000
 MAX_ENTRIES = 400
-_LAUNCHED_ELEMENT = re.compile(rb"\b(\w+)\s*(?:\[[^\[\];]*\]\s*){1,3}(?:<<<|\(\s*\)\s*<<<)")
+_LAUNCHED_ELEMENT = re.compile(
+    rb"\b(\w+)\s*(?:\[[^\[\];]*\]\s*){1,3}(?:<<<|\(\s*\)\s*<<<)"
+    rb"|\b(?:cuda|hip)Launch\w*\s*\(\s*(?:&\w+\s*,\s*)?(?:\((?:const )?void ?\*\)\s*)?"
+    rb"(\w+)\s*(?:\[[^\[\];]*\]\s*){1,3},"
+)
 _TAKEN_ELEMENT = re.compile(rb"\b(\w+)\s*=\s*(?:\((?:const )?void ?\*\)\s*)?(\w+)\s*(?:\[[^\[\];]*\]\s*){1,3};")
 _ARRAY = re.compile(
     rb"\b(\w+)\s*(?:\[[^\[\];]{0,99}\]\s*){1,3}(?:\)\s*\([^(){};]{0,999}\)\s*)?=\s*\{"
@@ -31,7 +35,7 @@ def elements_taken(text: bytes, launched: frozenset[bytes]) -> Iterator[tuple[by
 
 def launched_tables(text: bytes) -> frozenset[bytes]:
     """Arrays whose elements are launched where they stand: `table[i]<<<…>>>`."""
-    return frozenset(_LAUNCHED_ELEMENT.findall(text))
+    return frozenset(name for pair in _LAUNCHED_ELEMENT.findall(text) for name in pair if name)
 
 
 def arrays(text: bytes) -> frozenset[bytes]:
@@ -47,7 +51,7 @@ def entries(text: bytes, table: bytes, macros: list[tuple[int, bytes, bytes]]) -
     for found in head.finditer(text):
         end = closing(text, found.end() - 1, MAX_TABLE_BYTES)
         count = 0
-        for match in _ENTRY.finditer(text, found.end(), end or found.end()):
+        for match in _ENTRY.finditer(text, found.end(), end + 1 if end else found.end()):
             if match[1] in KEYWORDS or count >= MAX_ENTRIES:
                 continue
             before = [body for place, name, body in macros if name == match[1] and place < match.start()]

@@ -33,6 +33,8 @@ class DefKind(IntEnum):
     STRUCT = 7
     MACRO = 8
     MODULE = 9
+    LAMBDA = 10
+    """A C++ function without a name that implements an operator."""
 
 
 class Record(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -64,6 +66,9 @@ class Import(Record, frozen=True):
 
 RECEIVER = "of"
 """The key of the type that the receiver of a C++ method is declared with."""
+LIBRARY = "library"
+DISPATCH = "key"
+"""The keys of the library that a C++ function is handed to register in, and of its dispatch key: `register_all(m)`."""
 
 
 class Call(Record, frozen=True):
@@ -74,7 +79,7 @@ class Call(Record, frozen=True):
     line: int
     scope: int = TOP
     args: tuple[tuple[str, str], ...] = ()
-    """Pairs of keyword (or "") and source text; of a C++ method the type of its receiver, under `RECEIVER`."""
+    """Pairs of keyword (or "") and source text; of C++ see `RECEIVER` and `LIBRARY`."""
 
 
 class Launch(Record, frozen=True):

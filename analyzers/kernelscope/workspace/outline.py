@@ -24,6 +24,7 @@ SYMBOL_KINDS: dict[DefKind, SymbolKind] = {
     DefKind.STRUCT: SymbolKind.STRUCT,
     DefKind.MACRO: SymbolKind.MACRO,
     DefKind.MODULE: SymbolKind.MODULE,
+    DefKind.LAMBDA: SymbolKind.FUNCTION,
 }
 
 _KERNEL_DECORATOR = re.compile(r"^@\s*(?:[\w.]+\.)?jit\b", re.MULTILINE)
@@ -38,7 +39,8 @@ def outline(path: str, facts: FileFacts) -> tuple[Symbol, ...]:
     """The tree of definitions in source order."""
     children: dict[int, list[int]] = {}
     for index, definition in sorted(enumerate(facts.defs), key=lambda entry: (entry[1].start, -entry[1].end)):
-        children.setdefault(definition.scope, []).append(index)
+        if definition.kind is not DefKind.LAMBDA:
+            children.setdefault(definition.scope, []).append(index)
     made: dict[int, Symbol] = {}
     order: list[int] = []
     todo = list(children.get(TOP, []))

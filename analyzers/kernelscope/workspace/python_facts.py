@@ -292,7 +292,9 @@ class _Collector:
                 if receiver in made:
                     library, name = made[receiver]
                     key = strings[0] if strings else ""
-                elif strings:
+                elif in_variable := _IN_VARIABLE.match(arguments):
+                    library, name = f"={in_variable[1]}", in_variable[2]
+                elif strings and not _COMPUTED.match(arguments):
                     library, _, name = strings[0].partition("(")[0].rpartition("::")
                     key = strings[1] if len(strings) > 1 and mechanism == "impl" else ""
                     given = _FIRST_NAME.match(arguments)
@@ -313,6 +315,9 @@ class _Collector:
 
 _DECORATOR = re.compile(r"(?m)^@\s*([\w.]+)(?:\(((?:[^()]|\([^()]*\))*)\))?")
 _QUOTED = re.compile(r"""(?<![\w=])[rbu]{0,2}(["'])([^"'\n]+)\1""")
+_IN_VARIABLE = re.compile(r"""\s*f["']\{(\w+)\}::([\w.]+)["']""")
+"""An operator whose library a variable names: `f"{LIBRARY}::scale"`."""
+_COMPUTED = re.compile(r"""\s*[rR]?[fF][rR]?["']""")
 _FIRST_NAME = re.compile(r"\s*([A-Za-z_]\w*)\s*,")
 _OPERATOR_NAME = re.compile(r"[\w.]+\Z")
 
@@ -324,9 +329,12 @@ def _registered(call: Call) -> Registration | None:
     if mechanism is None or not positional:
         return None
     spelled = literal(positional[0])
-    if spelled is None:
+    if in_variable := _IN_VARIABLE.match(positional[0]):
+        library, name, spelled = f"={in_variable[1]}", in_variable[2], ""
+    elif spelled is None:
         return None
-    library, _, name = spelled.partition("(")[0].strip().rpartition("::")
+    else:
+        library, _, name = spelled.partition("(")[0].strip().rpartition("::")
     texts = [text for text in (literal(part) for part in positional[1:]) if text]
     schema = spelled if "(" in spelled else next((text for text in texts if text.startswith("(")), "")
     if not re.fullmatch(r"[\w.]+", name) or (mechanism == "define" and not schema):

@@ -85,7 +85,9 @@ def names_of_facts(facts: FileFacts, data: bytes) -> tuple[Name, ...]:
     for definition in facts.defs:
         container = containers[definition.scope] if definition.scope != TOP else ""
         containers.append(f"{container}.{definition.name}" if container else definition.name)
-        if definition.kind is DefKind.VARIABLE and definition.name.startswith("_"):
+        if definition.kind is DefKind.LAMBDA or (
+            definition.kind is DefKind.VARIABLE and definition.name.startswith("_")
+        ):
             continue
         found.append(_name(definition, container, data))
     return tuple(found)

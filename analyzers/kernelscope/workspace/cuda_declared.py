@@ -1,0 +1,39 @@
+"""The types that variables of a C++ file are declared with: what `x` is in `x.f()` and `x->f()`.
+
+Goes by the last declaration before the place; scopes, namespaces and template arguments are not told apart.
+"""
+
+from __future__ import annotations
+
+import re
+
+from kernelscope.workspace.cuda_text import KEYWORDS
+
+_RECEIVER = re.compile(rb"(?<![\w.>])(\w+)\s*(?:\.|->)\s*\Z")
+_DECLARED = re.compile(
+    rb"\b(?!(?:auto|return|const|new|else|case|goto|delete|throw|typename)\b)(?:(?:std::)?(?:unique_ptr|shared_ptr)\s*<\s*)?(?:\w+::)*+([A-Za-z_]\w*+)(?:<[^<>;{}()]{0,200}>)?"
+    rb"(?:\s*>?\s*[*&]+\s*|\s*>\s+|\s+)(\w++)\s*(?=[;=,)({])"
+    rb"|\b(\w++)\s*=\s*(?:new\s+|(?:std::)?make_(?:unique|shared)\s*<\s*)(?:\w+::)*+(\w++)"
+)
+
+
+class DeclaredTypes:
+    """Variables of a file with the types that they are declared with; the file is read when first asked about."""
+
+    def __init__(self, text: bytes) -> None:
+        self._text = text
+        self._declared: dict[bytes, list[tuple[int, bytes]]] | None = None
+
+    def of_receiver(self, start: int) -> bytes:
+        """The type of the variable before `.f` or `->f`, where `f` begins; empty where no line tells."""
+        receiver = _RECEIVER.search(self._text, max(0, start - 80), start)
+        if receiver is None:
+            return b""
+        if self._declared is None:
+            self._declared = {}
+            for match in _DECLARED.finditer(self._text):
+                kind, variable = (match[1], match[2]) if match[1] else (match[4], match[3])
+                if kind not in KEYWORDS:
+                    self._declared.setdefault(variable, []).append((match.start(), kind))
+        before = [kind for place, kind in self._declared.get(receiver[1], ()) if place < start]
+        return before[-1] if before else b""

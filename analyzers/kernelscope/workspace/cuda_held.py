@@ -1,0 +1,67 @@
+"""What C++ gives to a variable, a parameter or a template that is launched or called later: `k = fast ? &a<T> : &b<T>`.
+
+Names only, as they stand in the text; which of several runs is not told.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from kernelscope.workspace.cuda_text import split_at_commas
+
+MAX_GIVEN_BYTES = 1_000
+_CASTS = re.compile(
+    rb"(?:reinterpret_cast|static_cast|const_cast)\s*<[^<>;]{0,200}>|\(\s*(?:const\s+)?\w+\s*\*\s*\)|\bdecltype\s*\("
+)
+_AROUND = b" \t\r\n()&"
+_NAME = re.compile(rb"(?:\w+::)*+[A-Za-z_]\w*+\Z")
+_CHOICE = re.compile(rb"\?|(?<!:):(?!:)")
+_LAMBDA = re.compile(rb"\bauto\b[\s&]*(\w+)\s*=\s*\[[^\[\]]{0,200}\]\s*(?:\(([^(){}]{0,400})\))?")
+_FUNCTION_LIKE = re.compile(rb"(?:\w+::)*+[a-z]\w{3,}+\Z")
+_LAUNCHED = re.compile(
+    rb"\b(\w+)\s*<<<"
+    rb"|\b(?:cuda|hip)Launch\w*\s*\(\s*(?:&\w+\s*,\s*)?"
+    rb"(?:\(\s*(?:const )?void\s*\*\s*\)\s*|reinterpret_cast\s*<[^<>]{0,99}>\s*\(\s*)?(\w+)\s*\)?\s*,"
+)
+
+
+def launched_names(text: bytes) -> frozenset[bytes]:
+    """Plain names that launches of a file start, kernels and variables alike."""
+    return frozenset(name for names in _LAUNCHED.findall(text) for name in names if name)
+
+
+def without_casts(text: bytes) -> bytes:
+    """An expression without casts, brackets and `&` around it: `f<T>` of `reinterpret_cast<void*>(&f<T>)`."""
+    return _CASTS.sub(b"", text).strip(_AROUND)
+
+
+def chosen(text: bytes, launched: Iterable[bytes]) -> Iterator[tuple[bytes, bytes, int]]:
+    """Variables that are launched and given one of several: variable, name and place of each that it may hold."""
+    if b"?" not in text:
+        return
+    for variable in sorted(launched):
+        for match in re.finditer(rb"\b%b\s*=(?!=)([^;{}]{1,%d});" % (variable, MAX_GIVEN_BYTES), text):
+            for choice in _CHOICE.finditer(match[1]):
+                part = _CHOICE.split(match[1][choice.end() :], 1)[0]
+                name = without_casts(part).partition(b"<")[0].rstrip()
+                if _NAME.match(name):
+                    yield variable, name, text.find(name, match.start(1) + choice.end())
+
+
+def lambda_parameters(text: bytes) -> dict[bytes, tuple[bytes, ...]]:
+    """The lambdas that variables hold, with the names of their parameters."""
+    found: dict[bytes, tuple[bytes, ...]] = {}
+    for match in _LAMBDA.finditer(text):
+        written = split_at_commas(match[2]) if match[2] else []
+        found[match[1]] = tuple(re.sub(rb".*?(\w*)\s*\Z", rb"\1", part, flags=re.DOTALL) for part in written)
+    return found
+
+
+def template_functions(arguments: bytes, text: bytes) -> Iterator[bytes]:
+    """Those of a call's template arguments that may be functions: no types of the language, and not declared here."""
+    for argument in split_at_commas(arguments):
+        name = argument.strip(_AROUND)
+        is_function_like = _FUNCTION_LIKE.match(name) is not None and not name.endswith(b"_t")
+        if is_function_like and not re.search(rb"[\w>*&]\s+%b\s*[=,;>)\[]" % name, text):
+            yield name

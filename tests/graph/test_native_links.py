@@ -1,0 +1,223 @@
+"""How C++ makes operators known and starts kernels: each case is a small workspace and the tree of its call path."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from graph.call_trees import ask, tree
+from kernelscope.workspace.files import Files
+
+KERNELS = """
+## k.cuh
+template <int W = 1>
+__global__ void scale_kernel(float* x) {}
+__global__ void shift_kernel(float* x) {}
+__global__ void both_kernel(float* x) {}
+"""
+
+CASES = {
+    "a function that is handed the library, and hands it on": (
+        "m.py::f",
+        """
+## m.py
+import torch
+def f(x):
+    torch.ops.mine.scale(x)
+    torch.ops.mine.shift(x)
+## bind.cpp
+void register_scale(torch::Library& m);
+TORCH_LIBRARY(mine, m) { m.def("scale(Tensor x) -> ()"); m.def("shift(Tensor x) -> ()"); }
+TORCH_LIBRARY_IMPL(mine, CUDA, m) {
+#if WITH_SCALE
+  ops::register_scale(m);
+#endif
+}
+## csrc/scale.cu
+namespace ops {
+void register_shift(torch::Library &lib) { lib.impl("shift", to_op<&shift_cuda>); }
+void register_scale(torch::Library &m) { m.impl("scale", boxed<&scale_cuda>); register_shift(m); }
+void scale_cuda(Tensor x) { scale_kernel<2><<<1, 32>>>(x); }
+void shift_cuda(Tensor x) { shift_kernel<<<1, 32>>>(x); }
+}
+""",
+        """
+Python f()
+├─ operator mine::scale
+│  └─ registered by impl CUDA: scale
+│     └─ C++ scale_cuda()
+│        └─ launch of scale_kernel over 1
+│           └─ CUDA kernel scale_kernel
+└─ operator mine::shift
+   └─ registered by impl CUDA: shift
+      └─ C++ shift_cuda()
+         └─ launch of shift_kernel over 1
+            └─ CUDA kernel shift_kernel
+""",
+    ),
+    "a compiled module inside of the package, functions it is given, casts, submodules, lambdas": (
+        "pkg/use.py::f",
+        """
+## pkg/__init__.py
+## pkg/use.py
+import torch
+from . import _C
+from pkg import _C as native
+class Fn(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return native.shift(x)
+shifted = Fn.apply
+def f(x):
+    _C.scale(x)
+    shifted(x)
+    _C.both(x)
+## csrc/bind.cpp
+void bind_shift(py::module_& m) { auto part = m.def_submodule("part"); part.def("shift", &ops::
+    shift); auto none = [&] { return 1; };
+  part.def("width", [&]() { return none(); }); }
+PYBIND11_MODULE(_C, m) {
+  m.def("scale", py::overload_cast<torch::Tensor, int, const std::map<int, int>&>(&scale), "scales");
+  m.def("both", [](torch::Tensor x) { check(x); return run_both(x); }, py::arg("x"));
+  bind_shift(m);
+}
+void check(torch::Tensor x) {}
+## csrc/ops.cu
+void scale(Tensor x) { scale_kernel<2><<<1, 32>>>(x); }
+void shift(Tensor x) { shift_kernel<<<1, 32>>>(x); }
+void run_both(Tensor x) { both_kernel<<<2, 32>>>(x); }
+""",
+        """
+Python f()
+├─ operator _C::scale
+│  └─ registered by pybind: scale
+│     └─ C++ scale()
+│        └─ launch of scale_kernel over 1
+│           └─ CUDA kernel scale_kernel
+├─ Python Fn.forward()
+│  └─ operator _C::shift
+│     └─ registered by pybind: shift
+│        └─ C++ shift()
+│           └─ launch of shift_kernel over 1
+│              └─ CUDA kernel shift_kernel
+└─ operator _C::both
+   └─ registered by pybind: both
+      └─ C++ lambda of both()
+         └─ C++ run_both()
+            └─ launch of both_kernel over 2
+               └─ CUDA kernel both_kernel
+""",
+    ),
+    "operators registered one after the other, autograd functions of C++": (
+        "m.py::f",
+        """
+## m.py
+import torch
+def f(x):
+    torch.ops.old.scale(x)
+    torch.ops.old.shift(x)
+## ops.cu
+class Scale : public torch::autograd::Function<Scale> {
+ public:
+  static Tensor forward(AutogradContext* ctx, Tensor x) { scale_kernel<2><<<1, 32>>>(x); }
+  static Tensor backward(AutogradContext* ctx, Tensor g) { return g; }
+};
+Tensor scale(Tensor x) { return Scale::apply(x); }
+void shift_cuda(Tensor x) { shift_kernel<<<1, 32>>>(x); }
+static auto registry = torch::RegisterOperators()
+  .op("old::scale", &scale)
+  .op("old::shift(Tensor x) -> ()", [](Tensor x) { shift_cuda(x); });
+""",
+        """
+Python f()
+├─ operator old::scale
+│  └─ registered by impl: scale
+│     └─ C++ scale()
+│        └─ C++ Scale::forward()
+│           └─ launch of scale_kernel over 1
+│              └─ CUDA kernel scale_kernel
+└─ operator old::shift
+   └─ registered by impl: shift
+      └─ C++ lambda of shift()
+         └─ C++ shift_cuda()
+            └─ launch of shift_kernel over 1
+               └─ CUDA kernel shift_kernel
+""",
+    ),
+    "an operator in a library that a variable names": (
+        "m.py::f",
+        """
+## names.py
+LIBRARY = "mine"
+## m.py
+import torch
+from names import LIBRARY
+@torch.library.custom_op(f"{LIBRARY}::scale", mutates_args=("x",))
+def scale(x: torch.Tensor) -> None:
+    scale_kernel[(1,)](x)
+@triton.jit
+def scale_kernel(x): ...
+def f(x):
+    torch.ops.mine.scale(x)
+""",
+        """
+Python f()
+└─ operator mine::scale
+   └─ registered by custom_op: scale
+      └─ Python scale()
+         └─ launch of scale_kernel over (1,)
+            └─ Triton kernel scale_kernel
+""",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_call_path(case: str, workspace: Callable[[str], Files]) -> None:
+    symbol, text, expected = CASES[case]
+    assert tree(ask(workspace(KERNELS + text), symbol)) == expected.strip().split("\n")
+
+
+STARTED = {
+    "auto k = n > 4 ? &scale_kernel<2> : &shift_kernel; k<<<1, 32>>>(x);": "scale_kernel shift_kernel",
+    "void* k = n ? (void*)shift_kernel : (void*)scale_kernel<2>; cudaLaunchKernel(k, 1, 32, a);":
+        "scale_kernel shift_kernel",
+    "auto k = &shift_kernel; cudaLaunchCooperativeKernel(reinterpret_cast<void*>(k), 1, 32, a);": "shift_kernel",
+    "cudaLaunchKernel(reinterpret_cast<const void*>(&shift_kernel), 1, 32, a);": "shift_kernel",
+    "void* ks[2] = {(void*)scale_kernel<1>, (void*)shift_kernel}; cudaLaunchKernel(ks[n], 1, 32, a);":
+        "scale_kernel shift_kernel",
+    "auto run = [&](auto k) { k<<<1, 32>>>(x); }; if (n) { run(scale_kernel<2>); }": "scale_kernel",
+    "through<run_shift, nullptr>(x);": "shift_kernel",
+    "through<&run_shift>(x);": "shift_kernel",
+    "through<width>(x);": "",
+    "late_kernel<<<1, 32>>>(x);": "late_kernel",
+    "long_kernel<<<1, 32>>>(x);": "long_kernel",
+}  # fmt: skip
+"""What a host function does, and the kernels that it reaches."""
+LONG = "".join(f"    float* x{i}, // what is told of parameter {i} takes a line of text\n" for i in range(80))
+HOST = f"""
+## a.cu
+template <int N>
+__global__ void
+#if defined(__CUDA_ARCH__)
+__launch_bounds__(N)
+#endif
+    late_kernel(float* x) {{}}
+__global__ void long_kernel(
+{LONG}    int n) {{}}
+void run_shift(float* x) {{ shift_kernel<<<1, 32>>>(x); }}
+constexpr int width = 4;
+## other/width.cu
+void width(float* x) {{ shift_kernel<<<1, 32>>>(x); }}
+## f.cu
+constexpr int width = 4;
+template <auto F> void through(float* x) {{ F(x); }}
+void f(float* x, int n) {{ BODY }}
+"""
+
+
+@pytest.mark.parametrize("body", STARTED)
+def test_kernels_by_what_starts_them(body: str, workspace: Callable[[str], Files]) -> None:
+    shown = tree(ask(workspace(KERNELS + HOST.replace("BODY", body)), "f.cu::f"))
+    kernels = {line.rpartition(" ")[2] for line in shown if "CUDA kernel" in line}
+    assert sorted(kernels) == STARTED[body].split()
