@@ -119,7 +119,7 @@ def test_shapes_counts_and_effects_are_told(tmp_path: Path) -> None:
     document = Analysis([tmp_path]).document("pseudocode", Target(tmp_path / "step.py", None, "Step"))
     text = "\n".join(line.text for block in document.blocks if isinstance(block, d.Code) for line in block.lines)
     assert "q, k, v = qkv(x).chunk(3, dim=-1)" in text and "[B, S, W] · [B, S, W] · [B, S, W]" in text
-    assert "view q as [B, W//64, S, 64]" in text
+    assert "transpose q as [B, W//64, S, 64]" in text
     assert "B, S, _ =" not in text and "record_function" not in text, "reading sizes and measuring are bookkeeping"
     assert "k_cache[slots] = k" in text and "writes into k_cache" in text
     assert "×depth" in text or "×config.depth" in text or "×D" in text

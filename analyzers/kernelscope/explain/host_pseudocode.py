@@ -29,10 +29,10 @@ SIZES = {"shape", "dtype", "device", "ndim", "requires_grad", "is_cuda"}
 ASKING = {"size", "dim", "stride", "numel", "element_size", "get_device"}
 VIEWING = {"view", "reshape", "permute", "transpose", "contiguous", "flatten", "unflatten", "unsqueeze", "squeeze",
            "expand", "swapaxes", "swapdims", "movedim", "view_as", "reshape_as", "t"}  # fmt: skip
+TURNING = {"permute", "transpose", "swapaxes", "swapdims", "movedim", "t"}
 PLACING = {"device", "non_blocking", "pin_memory", "memory_format"}
 MATTERS = ("stream", "autocast", "no_grad", "inference_mode")
 """Contexts of torch that change when, or in which numbers, something is computed."""
-MAX_COMMENT = 48
 
 
 def host_code(
@@ -142,11 +142,13 @@ class _HostWriter(CodeWriter):
         is_plain = isinstance(node, t.For) or not text.endswith(":")
         told = [text for span, text in self.effects.items() if is_plain and self._heads(node, span)]
         comment = " · ".join(filter(None, [comment, *dict.fromkeys(told)]))
-        parts = wrapped(text, MAX_LINE - len(INDENT) * (indent + 2))
-        for number, part in enumerate(parts):
-            fits = number == len(parts) - 1 and len(comment) <= MAX_COMMENT
-            super().line(indent + (2 if number else 0), part, node, comment if fits else "")
-        if len(comment) > MAX_COMMENT:
+        first, *more = wrapped(text, MAX_LINE - len(INDENT) * (indent + 2))
+        rows = [(indent, first), *((indent + 2, part) for part in more)]
+        last = len(INDENT) * rows[-1][0] + len(rows[-1][1])
+        fits = last + len(f"  # {comment}") <= MAX_LINE
+        for number, (depth, part) in enumerate(rows, 1):
+            super().line(depth, part, node, comment if fits and number == len(rows) else "")
+        if comment and not fits:
             self.remark(indent + 2, comment, node)
 
     def remark(self, indent: int, text: str, node: t.Node) -> None:
@@ -167,13 +169,14 @@ class _HostWriter(CodeWriter):
             case t.Assign(value=value) if _only_asks(value):
                 return
             case t.Assign(targets=[t.Name() as target], value=t.Call() as value) if shape := self.shape_at(target.span):
-                base = _base(value)
+                base, turned = _base(value)
                 if base is value:
                     super().statement(node, indent)
                 elif isinstance(base, t.Name) and base.id == target.id:
-                    self.line(indent, f"view {target.id} as {shape}", node)
+                    self.line(indent, f"{'transpose' if turned else 'view'} {target.id} as {shape}", node)
                 else:
-                    self.line(indent, f"{target.id} = {self.expr(base)} viewed as {shape}", node)
+                    viewed = "transposed" if turned else "viewed"
+                    self.line(indent, f"{target.id} = {self.expr(base)} {viewed} as {shape}", node)
             case t.With(items=items, body=body) if not any(map(_matters, items)):
                 self.block(body, indent)
             case _:
@@ -206,13 +209,15 @@ def _only_asks(value: t.Expr) -> bool:
             return False
 
 
-def _base(value: t.Expr) -> t.Expr:
-    """What a chain of views looks at."""
+def _base(value: t.Expr) -> tuple[t.Expr, bool]:
+    """What a chain of views looks at, and whether they change the order of its axes."""
+    turned = False
     while isinstance(value, t.Call) and isinstance(value.func, t.Attribute) and value.func.attr in VIEWING:
         if t.dotted(value.func.value) in ("torch", "np", "jnp"):
-            return value
+            break
+        turned = turned or value.func.attr in TURNING
         value = value.func.value
-    return value
+    return value, turned
 
 
 def _matters(item: t.WithItem) -> bool:

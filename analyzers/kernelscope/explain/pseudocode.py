@@ -13,6 +13,7 @@ from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.text import SourceText
 
 MAX_LINE = 92
+COMMENT_COLUMN = 52
 INDENT = "    "
 ShapeOf = Callable[[t.Expr], str]
 """The shape of the value bound at a target, as `[B, S, H]`, or an empty text."""
@@ -69,7 +70,8 @@ class CodeWriter:
         if len(shown) > MAX_LINE:
             shown = shown[: MAX_LINE - 1] + "…"
         if comment:
-            shown = f"{shown:<52}  # {comment}"
+            has_room = max(COMMENT_COLUMN, len(shown)) + len(f"  # {comment}") <= MAX_LINE
+            shown = f"{shown:<{COMMENT_COLUMN if has_room else 0}}  # {comment}"
         self.lines.append(Line(shown, self.text.location(self.path, span)))
 
     # -- statements --------------------------------------------------------------------------------------
