@@ -5,7 +5,7 @@ Times are an order: the source seldom says how long a task takes. Triton kernels
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from itertools import count
 from pathlib import Path
 from string import ascii_uppercase
@@ -110,7 +110,8 @@ def _lanes(found: Plan, ways: Sequence[Deal], options: ViewOptions) -> Iterator[
     rest = [kind for kind in found.kinds if kind not in inside]
     places: dict[str, Location] = {put.kind: put.location for put in reversed(found.puts)}
     waits = {kind: [other for other, earlier in found.before(kind).items() if not earlier] for kind in found.kinds}
-    yield _drawn([*inside, *rest], waits, letters, places, "queue ", options)
+    once = {kind for kind in found.kinds if not any(put.loops for put in found.puts if put.kind == kind)}
+    yield _drawn([*inside, *rest], waits, letters, places, "queue ", options, once)
     made = ", ".join(letters[kind] for kind in inside)
     repeated = f"{made} are made {outer[1]} times (for {outer[0]}); one round is shown."
     lines = [ORDER, *([Line(repeated)] if outer[1] and rest != found.kinds else [])]
@@ -209,13 +210,17 @@ def _drawn(
     places: Mapping[str, Location],
     lane: str,
     options: ViewOptions,
+    once: Container[str] = (),
 ) -> Picture:
-    """A lane each for the first processors: a task of each kind in order, behind the waits for those that it needs."""
+    """A lane each for the first processors: a task of each kind in order, behind the waits for those that it needs.
+
+    What is made once stands in the first lane only.
+    """
     lanes: list[Lane] = []
     for number in range(QUEUES - 1):
         tasks: list[Task] = []
         at = 0.0
-        for kind in order:
+        for kind in (k for k in order if not number or k not in once):
             if needs := waits[kind]:
                 tasks.append(Task("".join(letters[n] for n in needs), at, at + 0.8, waits=True))
                 at += 0.8
