@@ -24,7 +24,7 @@ _ADDS = re.compile(rb"\b(atomicAdd\w*|atomic_add\w*|fetch_add|red_\w*add\w*)\s*\
 _ENTRY = re.compile(r"(?:[\w\]\)]+(?:\.|->))*(\w+)\s*\[\s*\{?([^\]{}]*)\}?\s*\]")
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _NUMBER = re.compile(r"\d+")
-MAX_TEXT = 200
+MAX_TEXT = 800
 MAX_DEPTH = 3
 
 
@@ -133,11 +133,10 @@ def _waits(source: CSource, structs: list[_Struct]) -> Iterator[Entry]:
         closed = matching(source.code, match.end() - 1)
         if closed < 0:
             continue
-        test = source.quote(match.end(), closed, MAX_TEXT)
-        compared = re.search(r"(.*[\]\)}])\s*(<|!=|>=|==|>|<=)\s*(.+)$", test)
-        if compared is None:
-            continue
-        yield from _entries(source, structs, compared[1], compared[3], match.start())
+        for test in source.quote(match.end(), closed, MAX_TEXT).split("||"):
+            compared = re.search(r"(.*[\]\)}])\s*(<|!=|>=|==|>|<=)\s*(.+)$", test)
+            if compared is not None and "…" not in test:
+                yield from _entries(source, structs, compared[1], compared[3].strip(), match.start())
 
 
 def _signals(source: CSource, structs: list[_Struct]) -> Iterator[Entry]:
