@@ -80,14 +80,15 @@ def _library_call(run: Interpretation, dotted: str, arguments: list[Value], keyw
 
 
 CONVERSIONS = {
-    "int": "int32", "uint": "uint32", "ll": "int64", "ull": "uint64", "float": "fp32", "double": "fp64",
+    "int": "int32", "uint": "int32", "ll": "int64", "ull": "int64", "longlong": "int64", "float": "fp32",
+    "double": "fp64",
 }  # fmt: skip
-"""Targets of the device library's conversions, as in `float2int_rn`."""
+"""Targets of the device library's conversions, as in `float2int_rn` and `int_as_float`; unsigned ones give signed."""
 
 
 def _elementwise(name: str, arguments: list[Value]) -> Value:
     """A function of the device library: a conversion, or one that keeps the type of floats."""
-    converted = CONVERSIONS.get(name.partition("2")[2].partition("_")[0])
+    converted = CONVERSIONS.get(name.replace("_as_", "2").partition("2")[2].partition("_")[0])
     shape: Sizes | None = ()
     elem = ""
     for value in arguments:
@@ -95,7 +96,7 @@ def _elementwise(name: str, arguments: list[Value]) -> Value:
         if x is None:
             return Unknown("a library function of no tensors")
         shape = broadcast(shape, x.shape)
-        elem = elem or (x.elem if isinstance(value, Tensor) else "")
+        elem = elem if is_float(elem) else (x.elem if isinstance(value, Tensor) else "")
     return Tensor(shape, converted or (elem if is_float(elem) else ""))
 
 

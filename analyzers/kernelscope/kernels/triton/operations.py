@@ -50,17 +50,18 @@ OPERATIONS: dict[str, Operation] = _table(
     ("to_tensor", "x", values.to_tensor),
     # casts
     ("to cast", "input dtype fp_downcast_rounding bitcast", values.cast),
-    ("float_to_int32 float_as_int float_as_uint", "input", values.bits_of_float),
+    ("float_to_int32 float_as_int float_as_uint", "input", values.to_int32),
     # elementwise: one operand, type kept
     (
         "exp exp2 log log2 sin cos sqrt rsqrt sqrt_rn erf floor ceil abs sigmoid tanh tan acos asin atan cosh sinh"
         " acosh asinh atanh rint round trunc log1p log10 expm1 cbrt rcbrt erfc erfinv fast_expf fast_logf nearbyint"
-        " lgamma tgamma fabs exp10 fast_cosf fast_sinf fast_tanf fast_tanhf fast_dividef ex2 clz popc ffs brev",
+        " lgamma tgamma fabs exp10 fast_cosf fast_sinf fast_tanf fast_tanhf ex2 brev",
         "input",
         values.same,
     ),
-    ("isnan isinf isfinited finitef signbit", "input", values.predicate),
-    ("llrint", "input", values.to_int64),
+    ("isnan isinf isfinited finitef", "input", values.predicate),
+    ("signbit ilogb clz popc ffs", "input", values.to_int32),
+    ("llrint llround", "input", values.to_int64),
     # elementwise: several operands
     ("maximum minimum", "x y propagate_nan", values.extreme_of_two),
     ("clamp", "x min max propagate_nan", values.clamp),

@@ -127,7 +127,7 @@ def cast(call: OpCall) -> Value:
     return Tensor(x.shape, elem, False, (), x.inputs if keeps_bases else frozenset(), value, x.steps)
 
 
-def bits_of_float(call: OpCall) -> Value:
+def to_int32(call: OpCall) -> Value:
     x = call.tensor("input")
     return Tensor(x.shape if x is not None else None, "int32")
 
