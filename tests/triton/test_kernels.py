@@ -383,3 +383,23 @@ def test_lenses_of_kernels_lead_to_documents() -> None:
                 told.setdefault(path.stem, set()).add(KINDS[lens.command])
     assert told["flash_attention"] == {"explain", "tiling", "timeline"}
     assert told["rms_norm"] == {"explain", "tiling"}
+
+
+def test_offsets_behind_tests_are_told_with_them(tmp_path: Path) -> None:
+    path = tmp_path / "kernels.py"
+    path.write_text(HEAD + (
+        "@triton.jit\ndef either(x, y, at, s, r, n, B: tl.constexpr, PICK: tl.constexpr, SKIP: tl.constexpr):\n"
+        "    row = tl.program_id(0)\n    i = tl.arange(0, B)\n"
+        "    if PICK:\n        picked = tl.load(at + row)\n        x += picked * s + row * r\n"
+        "    else:\n        x += row * s + row * r\n"
+        "    if SKIP:\n        x += n\n"
+        "    p = x + i\n"
+        "    v = tl.load(p)\n"
+        "    for k in range(n):\n        p += B\n"
+        "    tl.store(y + i, v + tl.load(p))\n"
+    ))  # fmt: skip
+    lines = pseudocode(path, "either")
+    assert "v = x[(picked if PICK else row), row, (n if SKIP else 0) + i]" in lines
+    assert "p += B" in lines  # a pointer that a loop moved keeps its lines, and those of what it is made of
+    assert any(line.startswith("x += ") for line in lines)
+    assert any("*(p)" in line for line in lines)

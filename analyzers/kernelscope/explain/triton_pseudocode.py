@@ -11,8 +11,9 @@ from pathlib import Path
 from kernelscope.explain.document import Code
 from kernelscope.explain.pseudocode import INDENT, MAX_LINE, CodeWriter, ShapeOf, wrapped
 from kernelscope.explain.triton_hover import describe, vagueness
-from kernelscope.kernels.triton.addressing import Address, Addresses, bare
+from kernelscope.kernels.triton.addressing import Address, Addresses
 from kernelscope.kernels.triton.kernel_facts import HelperFacts, KernelFacts
+from kernelscope.kernels.triton.offsets import bare
 from kernelscope.kernels.triton.values import Value
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
@@ -200,7 +201,7 @@ class _KernelWriter(CodeWriter):
             return f"{self.tight(pointer)}[{inner}]"
         address = self.addresses.address(pointer, tuple(self.loops))
         if address is None:
-            self.untold |= {n.id for n in t.walk(pointer) if isinstance(n, t.Name) and self.addresses.is_named(n)}
+            self.untold |= self.addresses.made_of(pointer)
             return f"*({self.expr(pointer)})"
         self.found[call.span] = address
         return address.element()

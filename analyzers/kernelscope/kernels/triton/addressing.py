@@ -6,19 +6,16 @@ adds count by its rounds. What is written in another way keeps its own text.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from kernelscope.dims import render
-from kernelscope.kernels.triton.assignments import Assignments, Given, Loops, Place, Text, substituted
-from kernelscope.kernels.triton.statements import is_constexpr
+from kernelscope.kernels.triton.assignments import Assignments, Given, Loops, Place, Tests, Text
+from kernelscope.kernels.triton.offsets import MAX_HOPS, Offsets, Term, addends, called, chosen, tight
 from kernelscope.kernels.triton.values import BlockPointer, Descriptor, Tensor, Value
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
 
-MAX_HOPS = 12
-MAX_INLINED = 60
-"""How long the text of a definition may be that stands for a name which holds something else by now."""
 BLOCKS = {"make_block_ptr": "offsets", "make_tensor_descriptor": ""}
 """What makes blocks with a shape, and the argument that says where they begin."""
 CASTS = frozenset(("to", "cast"))
@@ -47,21 +44,8 @@ class Address:
             return f"{self.element()} by strides ({', '.join(self.strides)})"
         if any(not stride for stride, _ in self.axes):
             return self.element()
-        parts = [index if stride == "1" else f"{_tight(index)}·{_tight(stride)}" for stride, index in self.axes]
+        parts = [index if stride == "1" else f"{tight(index)}·{tight(stride)}" for stride, index in self.axes]
         return " + ".join([self.base, *parts])
-
-
-def _tight(text: str) -> str:
-    return f"({text})" if " " in text else text
-
-
-@dataclass(frozen=True, slots=True)
-class _Term:
-    """An addend of an offset, where it was written, and by the number of which round it counts."""
-
-    node: t.Expr
-    place: Place
-    times: str = ""
 
 
 class _NotTold(Exception):
@@ -74,9 +58,9 @@ class Addresses:
     def __init__(self, node: t.FunctionDef, values: Mapping[Span, tuple[Value, ...]], text: Text) -> None:
         self.values = values
         self.text = text
-        self.constexprs = {p.name for p in node.args if is_constexpr(p.annotation)}
         self.params = {p.name for p in node.args}
         self.assigned = Assignments(node, text)
+        self.offsets = Offsets(node, self.assigned, text)
 
     def is_address(self, node: t.Expr) -> bool:
         """Whether an expression is a pointer, a block of them, a block pointer or a descriptor."""
@@ -86,6 +70,17 @@ class Addresses:
     def is_named(self, node: t.Expr) -> bool:
         """Whether an expression is a name for an address that the function makes itself."""
         return isinstance(node, t.Name) and node.id in self.assigned.given and self.is_address(node)
+
+    def made_of(self, pointer: t.Expr) -> set[str]:
+        """The names for addresses that a pointer is made of, each with those that it is made of."""
+        found: set[str] = set()
+        todo = [pointer]
+        while todo:
+            for node in t.walk(todo.pop()):
+                if isinstance(node, t.Name) and node.id not in found and self.is_named(node):
+                    found.add(node.id)
+                    todo += [given.value for given in self.assigned.given[node.id]]
+        return found
 
     def _value(self, node: t.Expr) -> Value | None:
         named = node.func if isinstance(node, t.Call) else node  # what a call gives is kept at its operation's name
@@ -113,24 +108,24 @@ class Addresses:
 
     def _element(self, pointer: t.Expr, used: Place) -> Address:
         """Raises _NotTold."""
-        terms: list[_Term] = []
+        terms: list[Term] = []
         base = self._base(pointer, used, terms, 0)
-        axes: dict[str, list[str]] = {}
+        axes: dict[str, list[tuple[str, Tests]]] = {}
         for term in terms:
-            stride, index = self._split(self._as_of(term.node, term.place, used, 0))
-            if term.times and stride == "1" and index in self.params - self.constexprs:
+            stride, index = self.offsets.split(self.offsets.as_of(term.node, term.place, used, 0))
+            if term.times and stride == "1" and index in self.params - self.offsets.constexprs:
                 stride, index = index, "1"
-            count = f"{term.times}*{_tight(index)}" if term.times and index != "1" else term.times or index
+            count = f"{term.times}*{tight(index)}" if term.times and index != "1" else term.times or index
             indices = axes.setdefault(stride, [])
-            indices.insert(0 if term.times else len(indices), count)
-        ordered = [(stride, " + ".join(indices)) for stride, indices in axes.items() if stride != "1"]
+            indices.insert(0 if term.times else len(indices), (count, term.behind))
+        ordered = [(stride, chosen(indices)) for stride, indices in axes.items() if stride != "1"]
         if "1" in axes:
-            ordered.append(("1", " + ".join(axes["1"])))
+            ordered.append(("1", chosen(axes["1"])))
         return Address(base, tuple(ordered))
 
     # -- pointers ----------------------------------------------------------------------------------------
 
-    def _base(self, node: t.Expr, here: Place, terms: list[_Term], hops: int) -> str:
+    def _base(self, node: t.Expr, here: Place, terms: list[Term], hops: int) -> str:
         """The argument behind a pointer; the offsets on the way are added to `terms`. Raises _NotTold."""
         if hops > MAX_HOPS:
             raise _NotTold
@@ -138,7 +133,7 @@ class Addresses:
             case t.BinOp(op="+"):
                 first, second = (node.left, node.right) if self._leads(node.left) else (node.right, node.left)
                 base = self._base(first, here, terms, hops + 1)
-                terms.extend(self._terms(second, here))
+                terms.extend(self.offsets.terms(second, here))
                 return base
             case t.Name() if node.id in self.assigned.given:
                 return self._named(node.id, here, terms, hops)
@@ -165,7 +160,7 @@ class Addresses:
             case _:
                 return self.is_address(node)
 
-    def _named(self, name: str, here: Place, terms: list[_Term], hops: int) -> str:
+    def _named(self, name: str, here: Place, terms: list[Term], hops: int) -> str:
         """What a name was given last, and what was added to it since or is added in each round. Raises _NotTold."""
         last = self.assigned.last(name, here.at)
         before = any(not given.adds and given.end <= here.at for given in self.assigned.given[name])
@@ -176,14 +171,22 @@ class Addresses:
             base = self._base(last.value, Place(last.value.span.start, last.loops), terms, hops + 1)
         for added in self.assigned.added(name, here.at):
             loop = self._rounds(added, last, here.loops)
+            behind = self.assigned.tests_beyond(added, here.at)
+            place = Place(added.value.span.start, added.loops)
             if loop is not None:
-                if any(self.assigned.counts(loop, n.id) for n in t.walk(added.value) if isinstance(n, t.Name)):
-                    raise _NotTold  # each round adds something else
-                place = Place(added.value.span.start, added.loops)
-                terms.extend(_Term(term, place, _round(loop, self.text)) for term in _sum(added.value))
-            elif (last.end if last else 0) <= added.end <= here.at and not set(added.loops) - set(here.loops):
-                terms.extend(self._terms(added.value, Place(added.value.span.start, added.loops)))
+                names = (n.id for n in t.walk(added.value) if isinstance(n, t.Name))
+                if behind or any(self.assigned.counts(loop, name) for name in names):
+                    raise _NotTold  # not every round adds, or each something else
+                terms.extend(Term(term, place, _round(loop, self.text)) for term in addends(added.value))
+            elif self._is_since(added, last, here.at):
+                if set(added.loops) - set(here.loops):
+                    raise _NotTold  # by the rounds of a loop that is over
+                terms.extend(replace(term, behind=behind) for term in self.offsets.terms(added.value, place))
         return base
+
+    def _is_since(self, added: Given, last: Given | None, at: int) -> bool:
+        """Whether an addition is made between what a name was given last and a place."""
+        return (last.end if last else 0) <= added.end <= at
 
     def _rounds(self, added: Given, last: Given | None, loops: Loops) -> t.For | t.While | None:
         """The loop around a place whose rounds add to what was given before it. Raises _NotTold where two do."""
@@ -201,10 +204,10 @@ class Addresses:
         made = last.value if last is not None else pointer
         if isinstance(made, t.Name) and made.id in self.params:
             told = Address(made.id, tuple(("", f"0 : +{size}") for size in self._sizes(pointer)))
-        elif isinstance(made, t.Call) and _called(made) == "advance" and len(made.args) == 2:
+        elif isinstance(made, t.Call) and called(made) == "advance" and len(made.args) == 2:
             told = self._block(made.args[0], last.loops if last is not None else loops)
             told = self._moved_by(told, [(step, "") for step in map(self.text, _items(made.args[1]))])
-        elif isinstance(made, t.Call) and _called(made) in BLOCKS:
+        elif isinstance(made, t.Call) and called(made) in BLOCKS:
             told = self._made(made, Place(made.span.start, last.loops if last is not None else loops), pointer, loops)
         else:
             raise _NotTold
@@ -213,7 +216,7 @@ class Addresses:
     def _made(self, call: t.Call, place: Place, pointer: t.Expr, loops: Loops) -> Address:
         """A block where it was made, told at the place of its use. Raises _NotTold."""
         names = ("base", "shape", "strides", "offsets", "block_shape", "order")
-        if BLOCKS[_called(call)] == "":
+        if BLOCKS[called(call)] == "":
             names = ("base", "shape", "strides", "block_shape")
         given = dict(zip(names, call.args, strict=False)) | {k.arg: k.value for k in call.keywords if k.arg}
         base, sizes = given.get("base"), _items(given.get("block_shape"))
@@ -222,7 +225,7 @@ class Addresses:
         used = Place(pointer.span.start, loops)
 
         def now(node: t.Expr) -> str:
-            return self.text(self._as_of(node, place, used, 0))
+            return self.text(self.offsets.as_of(node, place, used, 0))
 
         starts = _items(given.get("offsets")) or [t.Constant(0, call.span)] * len(sizes)
         ranges = tuple(("", f"{now(start)} : +{self.text(size)}") for start, size in zip(starts, sizes, strict=False))
@@ -242,8 +245,10 @@ class Addresses:
         at = pointer.span.start
         for added in self.assigned.added(pointer.id, at) if isinstance(pointer, t.Name) else iter(()):
             loop = self._rounds(added, last, loops)
-            if loop is None and not (last.end if last else 0) <= added.end <= at:
+            if loop is None and not self._is_since(added, last, at):
                 continue
+            if self.assigned.tests_beyond(added, at) or (loop is None and set(added.loops) - set(loops)):
+                raise _NotTold
             steps = _items(added.value.args[-1]) if isinstance(added.value, t.Call) and added.value.args else []
             often = _round(loop, self.text) if loop is not None else ""
             told = self._moved_by(told, [(step, often) for step in map(self.text, steps)])
@@ -256,133 +261,14 @@ class Addresses:
             start, _, size = index.rpartition(" : +")
             step, often = steps[number] if number < len(steps) else ("0", "")
             if step != "0":
-                moved = f"{often}*{_tight(step)}" if often else step
+                moved = f"{often}*{tight(step)}" if often else step
                 start = moved if start == "0" else f"{start} + {moved}"
             axes.append((stride, f"{start} : +{size}"))
         return replace(told, axes=tuple(axes))
 
-    # -- offsets -----------------------------------------------------------------------------------------
-
-    def _terms(self, node: t.Expr, place: Place, hops: int = 0) -> Iterator[_Term]:
-        """The addends of an offset; a name that holds a sum of products with strides is taken apart."""
-        for term in _sum(node):
-            made = self._sum_behind(term, place) if hops < MAX_HOPS else None
-            if made is not None:
-                yield from self._terms(_uncast(made.value), Place(made.value.span.start, made.loops), hops + 1)
-            else:
-                yield _Term(term, place)
-
-    def _sum_behind(self, term: t.Expr, place: Place) -> Given | None:
-        """The assignment of a name that holds products with strides, where it holds them still."""
-        made = self.assigned.last(term.id, place.at) if isinstance(term, t.Name) else None
-        if made is None or not isinstance(term, t.Name) or not self._has_stride(made.value):
-            return None
-        return None if self.assigned.outdated(term.id, Place(made.end, made.loops), place) else made
-
-    def _has_stride(self, node: t.Expr) -> bool:
-        """Whether one of the addends is a product with a stride."""
-        return any(
-            len(factors) > 1 and any(map(self._is_stride, factors))
-            for factors in (list(_factors(term)) for term in _sum(_uncast(node)))
-        )
-
-    def _split(self, term: t.Expr) -> tuple[str, str]:
-        """(stride, index) of one addend: a factor that is an argument of the kernel is the stride."""
-        factors = list(_factors(term))
-        if len(factors) == 1:
-            return "1", self.text(bare(factors[0]))
-        strides = [f for f in factors if isinstance(f, t.Name) and f.id in self.params - self.constexprs]
-        if not strides or len(strides) == len(factors):
-            strides = [f for f in factors if self._is_stride(f)][-1:]
-        if not strides and not all(map(self._is_size, factors)):
-            strides = [f for f in factors if self._is_size(f)][-1:]
-        if not strides or len(strides) == len(factors):
-            return "1", self.text(bare(term))
-        rest = [f for f in factors if f not in strides]
-        return "*".join(_tight(self.text(f)) for f in strides), "*".join(_tight(self.text(bare(f))) for f in rest)
-
-    def _is_size(self, node: t.Expr) -> bool:
-        """Whether a factor is made of arguments only: the same for every program and element."""
-        if isinstance(node, t.Name):
-            return node.id in self.params and node.id not in self.assigned.given
-        names = [inner.id for inner in t.walk(node) if isinstance(inner, t.Name)]
-        return bool(names) and all(name in self.params and name not in self.assigned.given for name in names)
-
-    def _is_stride(self, node: t.Expr) -> bool:
-        """Whether a factor is a size that not only the compiler's constants make."""
-        if isinstance(node, t.Name):
-            return self._is_size(node) and node.id not in self.constexprs
-        return self._is_size(node) and any(isinstance(n, t.Name) and n.id not in self.constexprs for n in t.walk(node))
-
-    def _as_of(self, node: t.Expr, made: Place, used: Place, hops: int) -> t.Expr:
-        """An index as it was when the address was made, for a reader at another place: names that hold something else
-        there give way to their definitions."""
-
-        def known(name: t.Name) -> t.Expr | None:
-            if not self.assigned.outdated(name.id, made, used):
-                return None
-            last = self.assigned.last(name.id, made.at)
-            moved = any(added.end <= made.at for added in self.assigned.added(name.id, made.at))
-            if last is not None and hops < MAX_HOPS and not moved:
-                there = Place(last.value.span.start, last.loops)
-                inner = self._as_of(_unhinted(last.value), there, used, hops + 1)
-                if len(self.text(inner)) <= MAX_INLINED:
-                    return inner
-            return t.Name(f"earlier {name.id}", name.span)
-
-        return substituted(node, known)
-
-
-def bare(node: t.Expr) -> t.Expr:
-    """An index without the `[:, None]` that only spreads it."""
-    while isinstance(node, t.Subscript):
-        parts = node.slice.elts if isinstance(node.slice, t.Tuple) else [node.slice]
-        if not all(isinstance(p, t.Slice) or (isinstance(p, t.Constant) and p.value is None) for p in parts):
-            break
-        node = node.value
-    if isinstance(node, t.BinOp):
-        return t.BinOp(bare(node.left), node.op, bare(node.right), node.span)
-    return node
-
-
-def _called(call: t.Call) -> str:
-    return call.func.attr if isinstance(call.func, t.Attribute) else (t.dotted(call.func) or "")
-
 
 def _items(node: t.Expr | None) -> list[t.Expr]:
     return node.elts if isinstance(node, t.List | t.Tuple) else []
-
-
-def _uncast(node: t.Expr) -> t.Expr:
-    """A sum without the cast around it."""
-    while isinstance(node, t.Call) and isinstance(node.func, t.Attribute) and node.func.attr == "to":
-        node = node.func.value
-    return node
-
-
-def _unhinted(node: t.Expr) -> t.Expr:
-    """A definition without the promises to the compiler around it."""
-    while (
-        isinstance(node, t.Call) and _called(node) in ("multiple_of", "max_contiguous", "max_constancy") and node.args
-    ):
-        node = node.args[0]
-    return node
-
-
-def _sum(node: t.Expr) -> Iterator[t.Expr]:
-    if isinstance(node, t.BinOp) and node.op == "+":
-        yield from _sum(node.left)
-        yield from _sum(node.right)
-    else:
-        yield node
-
-
-def _factors(node: t.Expr) -> Iterator[t.Expr]:
-    if isinstance(node, t.BinOp) and node.op == "*":
-        yield from _factors(node.left)
-        yield from _factors(node.right)
-    else:
-        yield node
 
 
 def _round(loop: t.For | t.While, text: Text) -> str:

@@ -69,6 +69,10 @@ class Assignments:
         here = self._tests(at)
         return (g for g in self.given.get(name, ()) if g.adds and not _contradict(self._tests(g.end - 1), here))
 
+    def tests_beyond(self, given: Given, at: int) -> Tests:
+        """The tests that an assignment is behind and a place is not."""
+        return self._tests(given.end - 1) - self._tests(at)
+
     def outdated(self, name: str, made: Place, used: Place) -> bool:
         """Whether a name may be given something else between two places that a run passes one after the other."""
         here = self._tests(used.at)

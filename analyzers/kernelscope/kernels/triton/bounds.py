@@ -31,8 +31,8 @@ MAX_HOPS = 40
 class Overshoot:
     """An axis of a tile that the last programs take beyond `size`; `covered`: whether the mask holds it back."""
 
-    index: str
-    """Its name in the kernel, or its text."""
+    named: str
+    """Its name in the kernel, in brackets, where it has one."""
     size: Dim
     block: Dim
     covered: bool
@@ -77,7 +77,8 @@ def _of_access(reader: _Reader, call: t.Call, access: Access, grid: tuple[Dim, .
             covered = any(left == index and right == size for left, right in bounds)
             if not covered and any(name in left.names() and not _stays(left, right, name) for left, right in bounds):
                 continue  # bounded in other words
-            yield Overshoot(reader.names.get(index, "its index"), size, block, covered)
+            told = reader.names.get(index)
+            yield Overshoot(f" ({told})" if told else "", size, block, covered)
 
 
 def _stays(left: Dim, right: Dim, lane: str) -> bool:

@@ -108,8 +108,8 @@ def _unmasked(facts: KernelFacts, chosen: Sequence[Choice]) -> Iterator[Problem]
                     told.add(access.span)
                     size, block = render(overshoot.size, facts.order), render(overshoot.block, facts.order)
                     message = (
-                        f"the last program's {overshoot.index} goes beyond {size} unless {block} divides it, and this "
-                        f"{access.kind} has no mask for that"
+                        f"the last program's indices{overshoot.named} reach beyond {size} unless {block} divides it, "
+                        f"and this {access.kind} has no mask for that"
                     )
                     yield Problem("missing-mask", message, access.span, (Evidence(launch.location, "the grid"),))
 

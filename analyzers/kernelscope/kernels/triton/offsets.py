@@ -1,0 +1,186 @@
+"""Offsets of pointers taken apart: addends, each a product of an index and a stride, as where the address was made.
+
+Works on the text of one function. Knows nothing of pointers or blocks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from kernelscope.kernels.triton.assignments import Assignments, Given, Place, Tests, Text, substituted
+from kernelscope.kernels.triton.statements import is_constexpr
+from kernelscope.syntax.python import tree as t
+
+MAX_HOPS = 12
+MAX_INLINED = 60
+"""How long the text of a definition may be that stands for a name which holds something else by now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """An addend of an offset, where it was written, by the number of which round it counts, and the tests that it is
+    behind."""
+
+    node: t.Expr
+    place: Place
+    times: str = ""
+    behind: Tests = frozenset()
+
+
+class Offsets:
+    """The offsets of one function's pointers. `text`: how an expression is written."""
+
+    def __init__(self, node: t.FunctionDef, assigned: Assignments, text: Text) -> None:
+        self.text = text
+        self.assigned = assigned
+        self.constexprs = {p.name for p in node.args if is_constexpr(p.annotation)}
+        self.params = {p.name for p in node.args}
+
+    def terms(self, node: t.Expr, place: Place, hops: int = 0) -> Iterator[Term]:
+        """The addends of an offset; a name that holds a sum of products with strides is taken apart."""
+        for term in addends(node):
+            made = self._sum_behind(term, place) if hops < MAX_HOPS else None
+            if made is not None:
+                yield from self.terms(_uncast(made.value), Place(made.value.span.start, made.loops), hops + 1)
+            else:
+                yield Term(term, place)
+
+    def _sum_behind(self, term: t.Expr, place: Place) -> Given | None:
+        """The assignment of a name that holds products with strides, where it holds them still."""
+        made = self.assigned.last(term.id, place.at) if isinstance(term, t.Name) else None
+        if made is None or not isinstance(term, t.Name) or not self._has_stride(made.value):
+            return None
+        return None if self.assigned.outdated(term.id, Place(made.end, made.loops), place) else made
+
+    def _has_stride(self, node: t.Expr) -> bool:
+        """Whether one of the addends is a product with a stride."""
+        return any(
+            len(factors) > 1 and any(map(self._is_stride, factors))
+            for factors in (list(_factors(term)) for term in addends(_uncast(node)))
+        )
+
+    def split(self, term: t.Expr) -> tuple[str, str]:
+        """(stride, index) of one addend: a factor that is an argument of the kernel is the stride."""
+        factors = list(_factors(term))
+        if len(factors) == 1:
+            return "1", self.text(bare(factors[0]))
+        strides = [f for f in factors if isinstance(f, t.Name) and f.id in self.params - self.constexprs]
+        if not strides or len(strides) == len(factors):
+            strides = [f for f in factors if self._is_stride(f)][-1:]
+        if not strides and not all(map(self._is_size, factors)):
+            strides = [f for f in factors if self._is_size(f)][-1:]
+        if not strides or len(strides) == len(factors):
+            return "1", self.text(bare(term))
+        rest = [f for f in factors if f not in strides]
+        return "*".join(tight(self.text(f)) for f in strides), "*".join(tight(self.text(bare(f))) for f in rest)
+
+    def _is_size(self, node: t.Expr) -> bool:
+        """Whether a factor is made of arguments only: the same for every program and element."""
+        if isinstance(node, t.Name):
+            return node.id in self.params and node.id not in self.assigned.given
+        names = [inner.id for inner in t.walk(node) if isinstance(inner, t.Name)]
+        return bool(names) and all(name in self.params and name not in self.assigned.given for name in names)
+
+    def _is_stride(self, node: t.Expr) -> bool:
+        """Whether a factor is a size that not only the compiler's constants make."""
+        if isinstance(node, t.Name):
+            return self._is_size(node) and node.id not in self.constexprs
+        return self._is_size(node) and any(isinstance(n, t.Name) and n.id not in self.constexprs for n in t.walk(node))
+
+    def as_of(self, node: t.Expr, made: Place, used: Place, hops: int) -> t.Expr:
+        """An index as it was when the address was made, for a reader at another place: names that hold something else
+        there give way to their definitions."""
+
+        def known(name: t.Name) -> t.Expr | None:
+            if not self.assigned.outdated(name.id, made, used):
+                return None
+            last = self.assigned.last(name.id, made.at)
+            moved = any(added.end <= made.at for added in self.assigned.added(name.id, made.at))
+            if last is not None and hops < MAX_HOPS and not moved:
+                there = Place(last.value.span.start, last.loops)
+                inner = self.as_of(_unhinted(last.value), there, used, hops + 1)
+                if len(self.text(inner)) <= MAX_INLINED:
+                    return inner
+            return t.Name(f"earlier {name.id}", name.span)
+
+        return substituted(node, known)
+
+
+def bare(node: t.Expr) -> t.Expr:
+    """An index without the `[:, None]` that only spreads it."""
+    while isinstance(node, t.Subscript):
+        parts = node.slice.elts if isinstance(node.slice, t.Tuple) else [node.slice]
+        if not all(isinstance(p, t.Slice) or (isinstance(p, t.Constant) and p.value is None) for p in parts):
+            break
+        node = node.value
+    if isinstance(node, t.BinOp):
+        return t.BinOp(bare(node.left), node.op, bare(node.right), node.span)
+    return node
+
+
+def chosen(indices: list[tuple[str, Tests]]) -> str:
+    """The sum of indices, those that are behind tests as `(a if test else b)`."""
+    parts: list[str] = []
+    left = list(indices)
+    while left:
+        index, behind = left.pop(0)
+        if not behind:
+            parts.append(index)
+            continue
+        other = next((one for one in left if _is_other_side(behind, one[1])), None)
+        if other is not None:
+            left.remove(other)
+        otherwise = other[0] if other is not None else "0"
+        parts.append(f"({index} if {_condition(behind)} else {otherwise})" if index != otherwise else index)
+    return " + ".join(parts)
+
+
+def _is_other_side(a: Tests, b: Tests) -> bool:
+    """Whether of two places behind tests a run passes one or the other."""
+    return len(a) == 1 == len(b) and b == {(test, not holds) for test, holds in a}
+
+
+def _condition(behind: Tests) -> str:
+    written = [test if holds and len(behind) == 1 else tight(test) for test, holds in sorted(behind)]
+    sides = zip(written, (holds for _, holds in sorted(behind)), strict=True)
+    return " and ".join(text if holds else f"not {text}" for text, holds in sides)
+
+
+def tight(text: str) -> str:
+    """In brackets where it is more than one word."""
+    return f"({text})" if " " in text else text
+
+
+def called(call: t.Call) -> str:
+    return call.func.attr if isinstance(call.func, t.Attribute) else (t.dotted(call.func) or "")
+
+
+def _uncast(node: t.Expr) -> t.Expr:
+    """A sum without the cast around it."""
+    while isinstance(node, t.Call) and isinstance(node.func, t.Attribute) and node.func.attr == "to":
+        node = node.func.value
+    return node
+
+
+def _unhinted(node: t.Expr) -> t.Expr:
+    """A definition without the promises to the compiler around it."""
+    while isinstance(node, t.Call) and called(node) in ("multiple_of", "max_contiguous", "max_constancy") and node.args:
+        node = node.args[0]
+    return node
+
+
+def addends(node: t.Expr) -> Iterator[t.Expr]:
+    if isinstance(node, t.BinOp) and node.op == "+":
+        yield from addends(node.left)
+        yield from addends(node.right)
+    else:
+        yield node
+
+
+def _factors(node: t.Expr) -> Iterator[t.Expr]:
+    if isinstance(node, t.BinOp) and node.op == "*":
+        yield from _factors(node.left)
+        yield from _factors(node.right)
+    else:
+        yield node
