@@ -59,6 +59,26 @@ def test_grids_that_a_test_of_the_host_chooses_are_told_with_it(tmp_path: Path) 
     assert "`(starts.shape[0],)` at `kernels.py:16` if `starts is not None`" in row
 
 
+def test_what_a_launch_passes_needs_no_tests_of_the_host(tmp_path: Path) -> None:
+    host = (
+        "def f(x, y, k):\n    n = len(x)\n    if n < 1024:\n        size = 256\n    else:\n        size = 1024\n"
+        "    if size < k:\n        size = k\n    chunks = triton.cdiv(n, size)\n"
+        "    add[(chunks,)](x, y, n, BLOCK=size)\n"
+    )
+    assert card(tmp_path, ADD + host)["Grid"] == "`(cdiv(n, BLOCK),)` at `kernels.py:19`"
+    hidden = card(tmp_path, ADD + host.replace("BLOCK=size", "BLOCK=n"))["Grid"]
+    assert "`(cdiv(n, 256),)` at `kernels.py:19` if `not (size < k) and n < 1024`" in hidden
+    assert "`(cdiv(n, 1024),)` at `kernels.py:19` if `not (size < k) and not (n < 1024)`" in hidden
+
+
+def test_a_grid_function_may_name_what_it_computes(tmp_path: Path) -> None:
+    host = (
+        "def f(x, y):\n    n = len(x)\n    def grid(META):\n        block = META['BLOCK']\n"
+        "        return (triton.cdiv(n, block),)\n    add[grid](x, y, n, BLOCK=64)\n"
+    )
+    assert card(tmp_path, ADD + host)["Grid"].startswith("`(cdiv(n, BLOCK),)`")
+
+
 def test_a_kernel_nobody_launches_says_so(tmp_path: Path) -> None:
     assert card(tmp_path, ADD)["Grid"] == "no launch found in the workspace"
 

@@ -277,7 +277,11 @@ class CodeWriter:
         if not _is_cast(node) or not isinstance(node.func, t.Attribute):
             return None
         inner, method = self.tight(node.func.value), node.func.attr
-        kind = self.arguments(node) if method == "to" else method
+        if method != "to":
+            return f"{inner} as {method}"
+        kinds = [*node.args, *(k.value for k in node.keywords if k.arg in ("dtype", "device"))]
+        how = [f"{k.arg}={self.expr(k.value)}" for k in node.keywords if k.arg not in ("dtype", "device")]
+        kind = ", ".join(map(self.expr, kinds)) + (f" ({', '.join(how)})" if how else "")
         return f"{inner} as {kind}" if kind else inner
 
     def call(self, node: t.Call) -> str:

@@ -324,6 +324,8 @@ def _shared(facts: KernelFacts, gpu: str) -> Iterator[Line]:
 
 def _features(facts: KernelFacts) -> Iterator[Line]:
     found = [text for name, text in FEATURES.items() if name in facts.run.operations]
+    if facts.run.facts.descriptors:
+        found.append(FEATURES["make_tensor_descriptor"])
     found = list(dict.fromkeys(found))
     if persistent_loops(facts.node):
         found.append("persistent")

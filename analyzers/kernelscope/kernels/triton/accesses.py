@@ -33,7 +33,7 @@ def footprint(access: Access, known: Mapping[str, int] | None = None) -> Footpri
     """How an access lies in memory. `known`: parameters that every launch passes as the same number."""
     pointer = access.pointer
     if isinstance(pointer, Descriptor):
-        return Footprint(pointer.base, "coalesced", len(pointer.shape or ()) - 1, ())
+        return Footprint(pointer.base, "coalesced", len(pointer.shape) - 1 if pointer.shape else None, ())
     if not isinstance(pointer, Tensor | BlockPointer):
         return Footprint("", "unknown", None, ())
     if isinstance(pointer, BlockPointer):

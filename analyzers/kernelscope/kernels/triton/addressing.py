@@ -228,7 +228,8 @@ class Addresses:
             return self.text(self.offsets.as_of(node, place, used, 0))
 
         starts = _items(given.get("offsets")) or [t.Constant(0, call.span)] * len(sizes)
-        ranges = tuple(("", f"{now(start)} : +{self.text(size)}") for start, size in zip(starts, sizes, strict=False))
+        widths = [f"({self.text(size)})" if isinstance(size, t.IfExp) else self.text(size) for size in sizes]
+        ranges = tuple(("", f"{now(start)} : +{width}") for start, width in zip(starts, widths, strict=False))
         start = self._element(base, place)
         strides = tuple(map(self.text, _items(given.get("strides"))))
         named = start.element() if start.axes else start.base

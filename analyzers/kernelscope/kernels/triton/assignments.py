@@ -103,26 +103,6 @@ class Assignments:
         return self._written[test.span]
 
 
-def substituted(node: t.Expr, known: Callable[[t.Name], t.Expr | None]) -> t.Expr:
-    """An index expression with other expressions in place of some names; spans stay."""
-    match node:
-        case t.Name():
-            return known(node) or node
-        case t.BinOp():
-            return t.BinOp(substituted(node.left, known), node.op, substituted(node.right, known), node.span)
-        case t.UnaryOp():
-            return t.UnaryOp(node.op, substituted(node.operand, known), node.span)
-        case t.Subscript():
-            return t.Subscript(substituted(node.value, known), node.slice, node.span)
-        case t.Call(func=t.Attribute() as func):
-            owner = t.Attribute(substituted(func.value, known), func.attr, func.attr_span, func.span)
-            return t.Call(owner, [substituted(arg, known) for arg in node.args], node.keywords, node.span)
-        case t.Call():
-            return t.Call(node.func, [substituted(arg, known) for arg in node.args], node.keywords, node.span)
-        case _:
-            return node
-
-
 def _contradict(a: Tests, b: Tests) -> bool:
     """Whether no run passes both places."""
     return any((test, not holds) in b for test, holds in a)

@@ -75,6 +75,18 @@ def definitions(node: t.FunctionDef) -> Mapping[str, list[t.Expr]]:
     return found
 
 
+@lru_cache(maxsize=64)
+def used_as_types(node: t.FunctionDef) -> frozenset[str]:
+    """The names that stand where an element type is meant: of casts, and of what makes blocks."""
+    found: set[str] = set()
+    for name, call in all_calls(node):
+        typed = [k.value for k in call.keywords if k.arg in ("dtype", "out_dtype")]
+        if name in ("to", "cast", "zeros", "full"):
+            typed += call.args[-1:]
+        found |= {value.id for value in typed if isinstance(value, t.Name)}
+    return frozenset(found)
+
+
 def made_of(node: t.FunctionDef, expr: t.Expr) -> Iterator[t.Node]:
     """The nodes of an expression and of what its names were given."""
     todo, seen = [expr], set[str]()

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kernelscope.syntax.python import tree as t
+from kernelscope.syntax.python.substitution import substituted
 
 Reach = tuple[int, int]
 EVERYWHERE: Reach = (0, 1 << 60)
@@ -110,10 +111,23 @@ def within(at: int, reach: Reach) -> bool:
 
 
 def _as_lambda(node: t.FunctionDef) -> t.Expr | None:
-    returns = [s for s in t.flat(node.body) if isinstance(s, t.Return) and s.value is not None]
-    if len(returns) != 1 or returns[0].value is None or len(node.body) > 1 + (node.docstring is not None):
+    """A function that names some values and returns an expression of them, as that expression."""
+    *before, last = node.body[node.docstring is not None :] or node.body
+    if not isinstance(last, t.Return) or last.value is None:
         return None
-    return t.Lambda(node.args, returns[0].value, node.span)
+    named: dict[str, t.Expr] = {}
+
+    def known(name: t.Name) -> t.Expr | None:
+        return named.get(name.id)
+
+    for statement in before:
+        if not isinstance(statement, t.Assign) or len(statement.targets) != 1:
+            return None
+        target = statement.targets[0]
+        if not isinstance(target, t.Name):
+            return None
+        named[target.id] = substituted(statement.value, known)
+    return t.Lambda(node.args, substituted(last.value, known), node.span)
 
 
 def _targets(

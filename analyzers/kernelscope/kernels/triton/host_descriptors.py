@@ -1,84 +1,98 @@
-"""Blocks of tensor descriptors that the host makes, by the hooks of configurations: `nargs["a"].block_shape = [M, K]`.
+"""Blocks of tensor descriptors that the host makes: set by hooks of configurations, or given where a launch is.
 
-What two hooks say differently, or in words that the kernel has not, is not told.
+What two places say differently is not told.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from kernelscope.dims import Dim, dim
+from kernelscope.kernels.triton.descriptor_hooks import Block, hooked_blocks, sized
+from kernelscope.kernels.triton.host_bindings import bindings
+from kernelscope.kernels.triton.launch_sites import LaunchSite, LaunchSites, launching_files
 from kernelscope.kernels.triton.statements import is_constexpr
-from kernelscope.kernels.triton.values import Size, Sizes
+from kernelscope.kernels.triton.switches import Answers, told
+from kernelscope.kernels.triton.values import Descriptor, Sizes
 from kernelscope.syntax.python import tree as t
-from kernelscope.workspace.modules import Definition, Modules
+from kernelscope.workspace.workspace import Workspace
 
-MAX_HOPS = 2
-"""Functions and lists that lead from a decorator to a hook."""
-
-
-def block_shapes(modules: Modules, path: str, node: t.FunctionDef) -> Mapping[str, Sizes]:
-    """The shapes that hooks in the decorators of a kernel give its descriptors, by parameter."""
-    names = {param.name for param in node.args if is_constexpr(param.annotation)}
-    found: dict[str, Sizes | None] = {}
-    for hook in dict.fromkeys(_hooks(modules, path, node.decorator_list, MAX_HOPS)):
-        for name, shape in _given(hook, names):
-            found[name] = shape if found.get(name, shape) == shape else None
-    return {name: shape for name, shape in found.items() if shape is not None}
+Ways = tuple[tuple[Answers, Sizes], ...]
+"""The block of a descriptor, by the answers to tests on constexprs."""
+MADE = {"from_tensor": 1, "TensorDescriptor": 3}
+"""What makes descriptors on the host, with the place of the block's shape among its arguments."""
 
 
-def _hooks(modules: Modules, path: str, nodes: list[t.Expr], hops: int) -> Iterator[t.FunctionDef]:
-    """Functions that some expressions, or what they call and name, pass as `pre_hook`."""
-    for inner in t.walk(*nodes):
-        if isinstance(inner, t.Keyword) and inner.arg == "pre_hook":
-            hook = _meant(modules, path, inner.value)
-            if hook is not None and isinstance(hook.node, t.FunctionDef):
-                yield hook.node
-        elif isinstance(inner, t.Name) and hops:
-            meant = _meant(modules, path, inner)
-            if meant is not None and isinstance(meant.node, t.Assign):
-                yield from _hooks(modules, meant.path, [meant.node.value], hops - 1)
-            elif meant is not None and isinstance(meant.node, t.FunctionDef):
-                returned = [s.value for s in t.flat(meant.node.body) if isinstance(s, t.Return) and s.value]
-                yield from _hooks(modules, meant.path, returned, hops - 1)
+def described(workspace: Workspace, path: str, node: t.FunctionDef) -> Mapping[str, Ways]:
+    """The blocks of a kernel's descriptors, by parameter. Hooks decide, where there are any."""
+    constexprs = {param.name for param in node.args if is_constexpr(param.annotation)}
+    blocks = list(hooked_blocks(workspace.modules, path, node, constexprs))
+    return _agreed(blocks or list(_launched(workspace, path, node, constexprs)))
 
 
-def _meant(modules: Modules, path: str, node: t.Expr) -> Definition | None:
-    name = t.dotted(node)
-    found = modules.resolve(path, name) if name else None
-    return found if isinstance(found, Definition) else None
+def block_under(ways: Ways, answers: Answers) -> Sizes | None:
+    """The block where some tests have answers; sizes that the others decide are told with them."""
+    left = [
+        (tests, shape) for tests, shape in ways if all(answers.get(t, holds) == holds for t, holds in tests.items())
+    ]
+    tests = tuple(dict.fromkeys(test for answered, _ in left for test in answered if test not in answers))
+    if len(left) < 2:
+        return left[0][1] if left else None
+    found = told([(tests, Descriptor(shape)) for tests, shape in left], tests)
+    return found.shape if isinstance(found, Descriptor) else None
 
 
-def _given(hook: t.FunctionDef, constexprs: set[str]) -> Iterator[tuple[str, Sizes]]:
-    """The blocks that a hook gives, by parameter; names of its own stand for what it reads from its argument."""
-    named: dict[str, str] = {}
-    for statement in t.flat(hook.body):
-        match statement:
-            case t.Assign(targets=[t.Name(id=name)], value=t.Subscript(slice=t.Constant(value=str() as key))):
-                named[name] = key
-            case t.Assign(
-                targets=[t.Attribute(attr="block_shape", value=t.Subscript(slice=t.Constant(value=str() as key)))],
-                value=t.List() | t.Tuple() as shape,
-            ):
-                yield key, tuple(_size(size, named, constexprs) for size in shape.elts)
-            case _:
-                pass
+def _agreed(blocks: list[Block]) -> Mapping[str, Ways]:
+    found: dict[str, dict[frozenset[tuple[str, bool]], Sizes]] = {}
+    odd: set[str] = set()
+    for name, answers, shape in blocks:
+        if found.setdefault(name, {}).setdefault(frozenset(answers.items()), shape) != shape:
+            odd.add(name)
+        if len({frozenset(test for test, _ in tests) for tests in found[name]}) > 1:
+            odd.add(name)  # set anew behind a test
+    return {
+        name: tuple((dict(tests), shape) for tests, shape in ways.items())
+        for name, ways in found.items()
+        if name not in odd
+    }
 
 
-def _size(node: t.Expr, named: Mapping[str, str], constexprs: set[str]) -> Size:
-    match node:
-        case t.Constant(value=int() as number):
-            return dim(number)
-        case t.Name(id=name) if named.get(name, name) in constexprs:
-            return dim(named.get(name, name))
-        case t.Subscript(slice=t.Constant(value=str() as key)) if key in constexprs:
-            return dim(key)
-        case t.BinOp(op="*" | "//" as op):
-            left, right = _size(node.left, named, constexprs), _size(node.right, named, constexprs)
-            return _combined(op, left, right) if left is not None and right is not None else None
-        case _:
-            return None
+def _launched(workspace: Workspace, path: str, node: t.FunctionDef, constexprs: set[str]) -> Iterator[Block]:
+    """The blocks of descriptors that launches pass, in the names that the launch has for the kernel's constexprs."""
+    for file in launching_files(workspace, path, node.name):
+        for site in LaunchSites(workspace, file, path, node).found():
+            passed = dict(zip((p.name for p in node.args), site.call.args, strict=False))
+            passed |= {k.arg: k.value for k in site.call.keywords if k.arg is not None}
+            named = {v.id: name for name, v in passed.items() if isinstance(v, t.Name) and name in constexprs}
+            numbers = [v.value for name, v in passed.items() if isinstance(v, t.Constant) and name in constexprs]
+            for name, value in passed.items():
+                for shape in _shapes(site, value):
+                    sizes = tuple(None if _is_odd(e, numbers) else sized(e, named, set(named.values())) for e in shape)
+                    yield name, {}, sizes
 
 
-def _combined(op: str, left: Dim, right: Dim) -> Size:
-    return left * right if op == "*" else left // right if right.const != 0 else None
+def _is_odd(size: t.Expr, numbers: list[object]) -> bool:
+    """Whether a size is a number that the launch also passes for a constexpr: which one is meant is not told."""
+    return isinstance(size, t.Constant) and size.value in numbers
+
+
+def _shapes(site: LaunchSite, value: t.Expr) -> Iterator[list[t.Expr]]:
+    """The shapes of blocks that a value which is passed may have."""
+    made = [value]
+    if isinstance(value, t.Name) and site.function is not None:
+        given = bindings(site.function.body).get(value.id, [])
+        made = [b.value for b in given if b.value is not None and b.start <= site.call.span.start]
+    for node in made:
+        if not isinstance(node, t.Call):
+            continue
+        place = MADE.get((t.dotted(node.func) or "").rpartition(".")[2])
+        if place is None:
+            continue
+        shape = next((k.value for k in node.keywords if k.arg == "block_shape"), None)
+        shape = node.args[place] if shape is None and len(node.args) > place else shape
+        if isinstance(shape, t.List | t.Tuple) and not all(_is_one(size) for size in shape.elts):
+            yield shape.elts
+
+
+def _is_one(size: t.Expr) -> bool:
+    """Whether a size is the 1 that stands for one which a hook sets."""
+    return isinstance(size, t.Constant) and size.value == 1

@@ -5,7 +5,7 @@ Keeps results per file version. What launches say of a kernel is in `launches`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from kernelscope.dims import Dim
@@ -14,7 +14,7 @@ from kernelscope.kernels.triton.bodies import nodes_of
 from kernelscope.kernels.triton.call import Access, Product
 from kernelscope.kernels.triton.configs import tuning
 from kernelscope.kernels.triton.fixed_numbers import fixed_numbers
-from kernelscope.kernels.triton.host_descriptors import block_shapes
+from kernelscope.kernels.triton.host_descriptors import Ways, block_under, described
 from kernelscope.kernels.triton.interpretation import (
     MAX_ROUNDS,
     Facts,
@@ -29,7 +29,7 @@ from kernelscope.kernels.triton.recognition import is_kernel, kernels, may_hold_
 from kernelscope.kernels.triton.statements import parameter_value, run_function
 from kernelscope.kernels.triton.switches import MAX_SWITCHES, Answers, told, ways
 from kernelscope.kernels.triton.translation import own_words
-from kernelscope.kernels.triton.values import BlockPointer, Descriptor, JitFunction, Sizes, Tensor, Value
+from kernelscope.kernels.triton.values import BlockPointer, Descriptor, JitFunction, Tensor, Value
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Module
@@ -133,24 +133,30 @@ class KernelRuns:
         first, _ = self._interpret(path, node, _parameters(node, facts), facts, rounds=1)
         uncalled = not _is_program(node) and bool(first.found or _gives(node)) and not self.launches(path, node)
         known = facts.told()
-        described = self._described(path, node, facts)
-        run, complete = self._interpret(path, node, _parameters(node, facts, uncalled, described), facts)
+        blocks = self._described(path, node, facts)
+
+        def given(answers: Answers) -> dict[str, Value]:
+            return _parameters(node, facts, uncalled, blocks, answers)
+
+        run, complete = self._interpret(path, node, given({}), facts)
         if facts.told() != known:
-            run, complete = self._interpret(path, node, _parameters(node, facts, uncalled, described), facts)
-        self._follow_switches(run, path, node, _parameters(node, facts, uncalled, described), facts)
+            run, complete = self._interpret(path, node, given({}), facts)
+        run.switches |= {test: None for ways in blocks.values() for answers, _ in ways for test in answers}
+        self._follow_switches(run, path, node, given, facts)
         values = {span: (value,) for span, value in run.seen.items()}
         result = KernelRun(path, node, values, facts=facts, uncalled=uncalled)
         _fill(result, run, complete)
         return result
 
-    def _described(self, path: str, node: t.FunctionDef, facts: Facts) -> Mapping[str, Sizes]:
+    def _described(self, path: str, node: t.FunctionDef, facts: Facts) -> Mapping[str, Ways]:
         """The blocks of descriptors that the host makes, where the kernel is given any."""
-        return block_shapes(self.modules, path, node) if facts.descriptors else {}
+        return described(self.workspace, path, node) if facts.descriptors else {}
 
     def with_values(self, path: str, node: t.FunctionDef, values: Mapping[str, object]) -> tuple[Found, ...]:
         """What contradicts itself for certain when constexprs have these values; nothing where an assertion fails."""
         facts = self.run(path, node).facts
-        arguments = _parameters(node, facts, described=self._described(path, node, facts))
+        flags = {name: bool(value) for name, value in values.items() if isinstance(value, bool | int)}
+        arguments = _parameters(node, facts, blocks=self._described(path, node, facts), answers=flags)
         arguments |= {name: value for name, given in values.items() if name in arguments and (value := of_plain(given))}
         run, complete = self._interpret(path, node, arguments, facts)
         return tuple(found for found in run.found if not found.conditional) if complete and not run.refused else ()
@@ -178,13 +184,18 @@ class KernelRuns:
         return run, True
 
     def _follow_switches(
-        self, run: Interpretation, path: str, node: t.FunctionDef, arguments: dict[str, Value], facts: Facts
+        self,
+        run: Interpretation,
+        path: str,
+        node: t.FunctionDef,
+        given: Callable[[Answers], dict[str, Value]],
+        facts: Facts,
     ) -> None:
         """Follows each way through the switches that `run` met; what it saw is replaced by what holds on the ways."""
         names = tuple(run.switches)[:MAX_SWITCHES]
         if not names:
             return
-        runs = [(way, self._interpret(path, node, arguments, facts, answers=way)[0]) for way in ways(names)]
+        runs = [(way, self._interpret(path, node, given(way), facts, answers=way)[0]) for way in ways(names)]
         runs = [(way, inner) for way, inner in runs if not inner.refused] or runs
         for span in list(run.seen):
             seen = [(way, inner.seen[span]) for way, inner in runs if span in inner.seen]
@@ -219,7 +230,7 @@ class KernelRuns:
         for arguments in contexts:
             facts = Facts()
             run, complete = self._interpret(path, node, arguments, facts)
-            self._follow_switches(run, path, node, arguments, facts)
+            self._follow_switches(run, path, node, lambda _, given=arguments: given, facts)
             result.facts.pointers |= facts.pointers
             for span, value in run.seen.items():
                 known = result.values.get(span, ())
@@ -329,11 +340,17 @@ def _has_block(arguments: dict[str, Value]) -> bool:
 
 
 def _parameters(
-    node: t.FunctionDef, facts: Facts, uncalled: bool = False, described: Mapping[str, Sizes] | None = None
+    node: t.FunctionDef,
+    facts: Facts,
+    uncalled: bool = False,
+    blocks: Mapping[str, Ways] | None = None,
+    answers: Answers | None = None,
 ) -> dict[str, Value]:
-    """What a launch gives a kernel; what others may give a helper is of any shape, but for what is annotated."""
+    """What a launch gives a kernel; what others may give a helper is of any shape, but for what is annotated. Of
+    descriptors the `blocks` where tests have the `answers`."""
     given = {p.name: parameter_value(p, facts.pointers, facts.integers, facts.floats) for p in node.args}
-    given |= {name: Descriptor((described or {}).get(name), f"T({name})", name) for name in facts.descriptors}
+    known = {name: block_under(ways, answers or {}) for name, ways in (blocks or {}).items()}
+    given |= {name: Descriptor(known.get(name), f"T({name})", name) for name in facts.descriptors}
     free = {p.name for p in node.args if uncalled and p.annotation is None}
     return {
         name: Tensor(None, value.elem, value.pointer, value.bases, value.inputs)

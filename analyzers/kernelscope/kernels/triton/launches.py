@@ -6,13 +6,12 @@ the host's names.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from kernelscope.dims import Dim
-from kernelscope.kernels.triton.host_things import GridFunction, HostValue, as_dim
+from kernelscope.kernels.triton.grid_cases import Grid, grid_of, grids_of, told_when
+from kernelscope.kernels.triton.host_things import HostValue, as_dim
 from kernelscope.kernels.triton.host_values import Cases, HostScope
 from kernelscope.kernels.triton.kernel_words import KernelWords
 from kernelscope.kernels.triton.launch_sites import LaunchSite, LaunchSites, launching_files
@@ -23,8 +22,6 @@ from kernelscope.workspace.usages import CallSite
 from kernelscope.workspace.workspace import Workspace
 
 MAX_LAUNCHES = 12
-MAX_TESTS = 3
-"""Undecided tests of the host that are read both ways."""
 CALLER_BYTES = 500_000
 """Source text that is looked through for callers of a function that launches."""
 OPTIONS = frozenset(("num_warps", "num_stages", "num_ctas", "maxnreg", "grid", "warmup", "stream"))
@@ -39,7 +36,7 @@ class Launch:
 
     location: Location
     text: str
-    grid: tuple[Dim, ...] | None
+    grid: Grid | None
     arguments: tuple[tuple[str, HostValue], ...]
     options: tuple[tuple[str, int], ...]
     resolved: bool
@@ -83,43 +80,38 @@ def _launches(workspace: Workspace, site: LaunchSite, node: t.FunctionDef) -> li
 
 def _cases(workspace: Workspace, site: LaunchSite, node: t.FunctionDef, scope: HostScope) -> list[Launch]:
     """The launch in each case: first the likeliest, then those that give other grids."""
-    at = site.call.span.start
-    scope.cases = Cases(asking=True)
-    usual = _grid(scope.evaluate(site.grid, at), scope, at)
-    likely = scope.cases.asked
-    decisive = [test for test in list(likely)[:MAX_TESTS] if _grid_in(scope, site, likely, (test,)) != usual]
-    grids: dict[tuple[Dim, ...] | None, dict[str, bool]] = {usual: likely}
-    for flipped in itertools.chain.from_iterable(
-        itertools.combinations(decisive, count) for count in range(1, len(decisive) + 1)
-    ):
-        grids.setdefault(_grid_in(scope, site, likely, flipped), _flipped(likely, flipped))
+    asking = Cases(asking=True)
+    usual, likely = grid_of(scope, site, asking), asking.asked
+    grids = grids_of(scope, site, usual, likely)
+    if len(grids) > 1 and usual is not None and (same := _in_every_case(scope, site, node, usual, likely)) is not None:
+        scope.cases = Cases(likely)
+        usually = _launch(workspace, site, node, scope, usual, "")
+        return [replace(usually, grid=same[0], resolved=not same[1])]
     found: list[Launch] = []
-    for grid, answers in grids.items():
+    for grid, ways in grids.items():
         if grid is None and found:
             continue
-        scope.cases = Cases(answers)
-        when = " and ".join(_condition(test, answers[test]) for test in decisive) if len(grids) > 1 else ""
+        scope.cases = Cases({**likely, **ways[0]})
+        when = told_when(ways) if len(grids) > 1 else ""
         found.append(_launch(workspace, site, node, scope, grid, when))
     return found
 
 
-def _flipped(answers: dict[str, bool], tests: tuple[str, ...]) -> dict[str, bool]:
-    return {test: holds != (test in tests) for test, holds in answers.items()}
-
-
-def _grid_in(
-    scope: HostScope, site: LaunchSite, answers: dict[str, bool], tests: tuple[str, ...]
-) -> tuple[Dim, ...] | None:
-    """The grid when some tests have the less likely answer."""
+def _in_every_case(
+    scope: HostScope, site: LaunchSite, node: t.FunctionDef, usual: Grid, likely: dict[str, bool]
+) -> tuple[Grid, set[str]] | None:
+    """The grid in the kernel's words and the host's names in it, where the launch passes all that tests leave open."""
     at = site.call.span.start
-    scope.cases = Cases(_flipped(answers, tests), asking=True)
-    return _grid(scope.evaluate(site.grid, at), scope, at)
+    host = site.function.name if site.function else "host"
 
+    def own(cases: Cases, grid: Grid) -> tuple[Grid, set[str]]:
+        scope.cases = cases
+        words = KernelWords(_sizes_first(_arguments(scope, site.call, node, at), site.call, node), node, host)
+        return tuple(words.own(size) for size in grid), words.foreign
 
-def _condition(test: str, holds: bool) -> str:
-    if holds:
-        return test
-    return f"{test.removesuffix(' is None')} is not None" if test.endswith(" is None") else f"not ({test})"
+    anyhow = Cases()
+    same, names = own(anyhow, grid_of(scope, site, anyhow) or ())
+    return (same, names) if same and names <= own(Cases(likely), usual)[1] else None
 
 
 def _launch(
@@ -127,14 +119,14 @@ def _launch(
     site: LaunchSite,
     node: t.FunctionDef,
     scope: HostScope,
-    grid: tuple[Dim, ...] | None,
+    grid: Grid | None,
     when: str,
 ) -> Launch:
     module = workspace.modules.module(site.file)
     assert module is not None
     at = site.call.span.start
     arguments = _arguments(scope, site.call, node, at)
-    own: tuple[Dim, ...] | None = None
+    own: Grid | None = None
     resolved = False
     if grid is not None:
         words = KernelWords(
@@ -197,24 +189,6 @@ def _called(workspace: Workspace, site: LaunchSite, function: t.FunctionDef, cal
                 bound[param.name] = outer.evaluate(param.default, at)
     known = {name: value for name, value in bound.items() if value is not None}
     return HostScope(workspace.modules, site.file, function, known)
-
-
-def _grid(value: HostValue, scope: HostScope, at: int, depth: int = 0) -> tuple[Dim, ...] | None:
-    match value:
-        case GridFunction() if depth < 4:
-            params = value.params[:1]
-            inner = value.scope.evaluate(value.result, value.result.span.end, 0, params)
-            if value.scope.path == scope.path and value.scope.node is scope.node:
-                inner = scope.evaluate(value.result, at, 0, params)
-            return _grid(inner, scope, at, depth + 1)
-        case tuple():
-            sizes = [as_dim(item) for item in value]
-            known = [size for size in sizes if size is not None]
-            return tuple(known) if len(known) == len(sizes) and known else None
-        case Dim():
-            return (value,)
-        case _:
-            return None
 
 
 def _arguments(scope: HostScope, call: t.Call, node: t.FunctionDef, at: int) -> dict[str, HostValue]:

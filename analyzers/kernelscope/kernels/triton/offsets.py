@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from kernelscope.kernels.triton.assignments import Assignments, Given, Place, Tests, Text, substituted
+from kernelscope.kernels.triton.assignments import Assignments, Given, Place, Tests, Text
 from kernelscope.kernels.triton.statements import is_constexpr
 from kernelscope.syntax.python import tree as t
+from kernelscope.syntax.python.substitution import substituted
 
 MAX_HOPS = 12
 MAX_INLINED = 60
@@ -138,7 +139,7 @@ def chosen(indices: list[tuple[str, Tests]]) -> str:
 
 def _is_other_side(a: Tests, b: Tests) -> bool:
     """Whether of two places behind tests a run passes one or the other."""
-    return len(a) == 1 == len(b) and b == {(test, not holds) for test, holds in a}
+    return len(a) == 1 == len(b) and b == frozenset((test, not holds) for test, holds in a)
 
 
 def _condition(behind: Tests) -> str:

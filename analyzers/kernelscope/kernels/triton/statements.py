@@ -6,6 +6,7 @@ Branches that nothing decides are both taken and joined.
 from __future__ import annotations
 
 from kernelscope.dims import Dim, dim
+from kernelscope.kernels.triton.bodies import used_as_types
 from kernelscope.kernels.triton.call import as_tensor
 from kernelscope.kernels.triton.comparisons import truth
 from kernelscope.kernels.triton.dtypes import SPELLINGS, is_integer
@@ -71,9 +72,10 @@ def _statement(run: Interpretation, frame: Frame, node: t.Stmt) -> bool:
     run.step()
     match node:
         case t.Assign():
-            value = assigned(evaluate(run, frame, node.value))
+            given = evaluate(run, frame, node.value)
+            value = assigned(given)
             for target in node.targets:
-                bind_target(run, frame, target, value)
+                bind_target(run, frame, target, Const(Undecided()) if _is_type(frame, target, given) else value)
         case t.AnnAssign():
             if node.value is not None:
                 value = evaluate(run, frame, node.value)
@@ -119,6 +121,12 @@ def is_constexpr(annotation: t.Expr | None) -> bool:
     if isinstance(annotation, t.Subscript | t.Call):
         return is_constexpr(annotation.value if isinstance(annotation, t.Subscript) else annotation.func)
     return (t.dotted(annotation) or "").rpartition(".")[2] == "constexpr"
+
+
+def _is_type(frame: Frame, target: t.Expr, given: Value) -> bool:
+    """Whether a constexpr is given to a name that the function uses as an element type."""
+    is_constant = isinstance(given, Const) and isinstance(given.value, Dim) and given.value.name is not None
+    return is_constant and isinstance(target, t.Name) and target.id in used_as_types(frame.node)
 
 
 def assigned(value: Value) -> Value:

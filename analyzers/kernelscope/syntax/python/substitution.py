@@ -1,0 +1,37 @@
+"""Expressions with other expressions in place of some of their names; spans stay those of the source.
+
+What binds names of its own, a lambda or a comprehension, is left as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields, replace
+from typing import cast
+
+from kernelscope.syntax.python import tree as t
+
+_Part = t.Expr | t.Keyword
+CLOSED = (t.Lambda, t.ListComp, t.SetComp, t.DictComp, t.GeneratorExp)
+
+
+def substituted(node: t.Expr, known: Callable[[t.Name], t.Expr | None]) -> t.Expr:
+    """`known` tells what stands for a name, or None where the name stays."""
+    return cast(t.Expr, _changed(node, known))
+
+
+def _changed(node: _Part, known: Callable[[t.Name], t.Expr | None]) -> _Part:
+    if isinstance(node, t.Name):
+        return known(node) or node
+    if isinstance(node, CLOSED):
+        return node
+    below = {id(child) for child in t.children(node)}
+    changes: dict[str, object] = {}
+    for field in fields(node):
+        value: object = getattr(node, field.name)
+        if isinstance(value, list):
+            items = cast("list[object]", value)
+            changes[field.name] = [_changed(cast(_Part, i), known) if id(i) in below else i for i in items]
+        elif id(value) in below:
+            changes[field.name] = _changed(cast(_Part, value), known)
+    return replace(node, **changes) if below else node
