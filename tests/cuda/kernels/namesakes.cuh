@@ -18,3 +18,17 @@ inline void configure(int n, dim3 &grid, dim3 &block) {
   block.x = n < 256 ? n : 256;
   grid.x = (n + block.x - 1) / block.x;
 }
+
+struct Where {
+  dim3 grid, block;
+  size_t bytes;
+  Where(dim3 blocks, int threads) : grid(blocks), block(threads), bytes(4 * threads) {}
+};
+template <class K, class... A> void launch(K kernel, const Where &where, A... args) {
+  kernel<<<where.grid, where.block, where.bytes>>>(args...);
+}
+
+constexpr int blocks_for(int n, int threads = 128) { return (n + threads - 1) / threads; }
+template <class K, class... A> void launch_linear(K kernel, int count, A... args) {
+  kernel<<<blocks_for(count), 128>>>(args...);
+}

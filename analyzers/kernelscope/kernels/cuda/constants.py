@@ -237,17 +237,22 @@ class Constants:
         if name.startswith(".") or name in ("", "()"):
             return None
         for unit, function in self.unit.find(name):
-            if len(function.params) != len(call.args):
+            if not len(call.args) <= len(function.params) <= len(call.args) + len(_defaults(unit, function)):
                 continue
             body = _RETURN.search(unit.source.text(function.body))
             if body is None:
                 return None
             given: dict[str, Dim] = {}
-            for parameter, argument in zip(function.params, call.args, strict=True):
+            for parameter, argument in zip(function.params, call.args, strict=False):
                 value = self.value(argument, offset, depth)
                 if value is None:
                     return None
                 given[parameter.name] = value
+            there = self.of_file(unit)
+            for name, text in _defaults(unit, function).items():
+                value = there.evaluate(text, function.body.start_byte, depth) if name not in given else None
+                if value is not None:
+                    given[name] = value
             for template, text in zip(function.templates, call.templates, strict=False):
                 value = self.evaluate(text, offset, depth)
                 if value is not None:
@@ -296,3 +301,9 @@ class Constants:
 
         inner = replace(self.of_file(self.unit), free=free)
         return inner
+
+
+def _defaults(unit: Unit, function: Function) -> dict[str, str]:
+    """The parameters that may be left out, with what they are then."""
+    defaults = ((p.name, p.node.child_by_field_name("default_value")) for p in function.params)
+    return {name: unit.source.text(node) for name, node in defaults if node is not None}

@@ -6,11 +6,14 @@ A variable that is assigned again on the way is a name of its own: nothing is gu
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from kernelscope.dims import Dim, dim
+from kernelscope.kernels.cuda import types
 from kernelscope.kernels.cuda.constants import Constants
+from kernelscope.kernels.cuda.member_values import member_given
 from kernelscope.kernels.cuda.references import is_handed_out
 from kernelscope.kernels.cuda.units import Unit
 from kernelscope.syntax.cuda.expressions import (
@@ -24,6 +27,7 @@ from kernelscope.syntax.cuda.expressions import (
     parse_expression,
     spelled,
     split_arguments,
+    walk_expression,
 )
 from kernelscope.syntax.cuda.functions import Function
 from kernelscope.syntax.cuda.nodes import one_line
@@ -31,6 +35,8 @@ from kernelscope.syntax.cuda.nodes import one_line
 MAX_FOLLOWED = 16
 MAX_SPELLED = 60
 _EXTENTS = frozenset(("dim3", "uint3", "std::array", "make_uint3", "dim3_t"))
+_NUMBERS = frozenset((".size", ".numel", ".dim", ".stride", ".length"))
+"""Methods of tensors and containers that return a number."""
 _CONFIG_FIELDS = ("gridDim", "blockDim", "dynamicSmemBytes", "stream")
 _CLUSTER_FIELDS = ("grid_dims", "block_dims", "cluster_dims", "dynamic_smem_size_in_bytes", "cuda_stream")
 """Members of `cudaLaunchConfig_t` and of CUTLASS's `ClusterLaunchParams`, in their order."""
@@ -42,6 +48,15 @@ Extent = tuple[Dim | None, Dim | None, Dim | None]
 UNKNOWN_EXTENT: Extent = (None, None, None)
 
 
+@dataclass(frozen=True)
+class Given:
+    """An argument as its caller writes it."""
+
+    caller: HostValues
+    text: str
+    offset: int
+
+
 @dataclass
 class HostValues:
     """The values in one host function; None stands for code outside of any."""
@@ -49,6 +64,8 @@ class HostValues:
     unit: Unit
     function: Function | None
     depth: int = 0
+    given: Mapping[str, Given] = field(default_factory=dict[str, Given])
+    """Parameters of the function with their arguments, where it is looked at for one call."""
 
     @cached_property
     def constants(self) -> Constants:
@@ -75,11 +92,11 @@ class HostValues:
                 fields = {p.partition("=")[0].strip(" ."): p.partition("=")[2].strip() for p in inner}
         else:
             fields = {}
-        for field in members:
-            assigned = self._assigned_member(name, field, offset)
+        for member in members:
+            assigned = self._assigned_member(name, member, offset)
             if assigned is not None:
-                fields[field] = assigned
-        found = [fields.get(field, "") for field in members if field != "cluster_dims"]
+                fields[member] = assigned
+        found = [fields.get(member, "") for member in members if member != "cluster_dims"]
         while found and not found[-1]:
             found.pop()
         return tuple(one_line(part) or "0" for part in found)
@@ -88,6 +105,8 @@ class HostValues:
 
     def _variable(self, name: str, offset: int) -> Dim | None:
         """What a name that is no constant holds: its only value, else itself."""
+        if (argument := self.given.get(name)) is not None:
+            return argument.caller.value(argument.text, argument.offset)
         declared = self.unit.declarations.at(name, offset)
         if declared is None or declared.bounds:
             return dim(name)
@@ -99,7 +118,7 @@ class HostValues:
             return dim(name)
         if is_handed_out(self.unit, name, declared.node.end_byte, offset, is_set=True):
             return dim(name)
-        inner = HostValues(self.unit, self.function, self.depth + 1)
+        inner = self._deeper()
         found = inner.constants.evaluate(text.strip().strip("{}"), at)
         return found if found is not None else dim(name)
 
@@ -118,12 +137,16 @@ class HostValues:
         ):
             declared = self.unit.declarations.at(expr.base.text, offset)
             if declared is not None and declared.type.rpartition("::")[2] in _EXTENTS:
-                found = HostValues(self.unit, self.function, self.depth + 1).extent(expr.base.text, offset)
+                found = self._deeper().extent(expr.base.text, offset)
                 size = found["xyz".index(expr.name)]
                 if size is not None:
                     return size
+        if isinstance(expr, Member) and (member := self._given_member(expr)) is not None:
+            return member.caller.value(member.text, member.offset)
         if isinstance(expr, Member | Subscript | Call) and not (isinstance(expr, Call) and expr.name in ("", "()")):
             text = spelled(expr)
+            if any(isinstance(part, Name) and part.text in self.given for part in walk_expression(expr)):
+                return None  # in the words of another function than the caller's
             return dim(text) if len(text) <= MAX_SPELLED else None
         return None
 
@@ -134,12 +157,18 @@ class HostValues:
             return UNKNOWN_EXTENT
         match expr:
             case Name(text=name):
+                if (argument := self.given.get(name)) is not None:
+                    return argument.caller.extent(argument.text, argument.offset)
                 return self._named_extent(name, offset, depth)
+            case Member() if (member := self._given_member(expr)) is not None:
+                return member.caller.extent(member.text, member.offset)
             case Call(name=name, args=args) if name.rpartition("::")[2] in _EXTENTS or name == "":
                 if len(args) == 1 and not self._is_number(args[0], offset):
                     return self._extent(args[0], offset, depth + 1)
                 sizes = [self.constants.value(argument, offset) for argument in args[:3]]
                 return _filled(sizes)
+            case Call(name="static_cast", templates=(kind,)) if types.bare(kind) in types.INTEGERS:
+                return _filled([self.constants.value(expr, offset)])
             case Call(name=name, args=args) if not name.startswith("."):
                 returned = self._returned(name, args, offset, depth)
                 return returned if returned is not None else self._single(expr, offset)
@@ -149,10 +178,21 @@ class HostValues:
                     return decided, dim(1), dim(1)
                 first, second = self._extent(then, offset, depth + 1), self._extent(other, offset, depth + 1)
                 return first if first == second else UNKNOWN_EXTENT
-            case Cast(operand=inner):
+            case Cast(type=kind, operand=inner):
+                if types.bare(kind) in types.INTEGERS:
+                    return _filled([self.constants.value(inner, offset)])
                 return self._extent(inner, offset, depth + 1)
             case _:
                 return self._single(expr, offset)
+
+    def _deeper(self) -> HostValues:
+        return HostValues(self.unit, self.function, self.depth + 1, self.given)
+
+    def _given_member(self, expr: Member) -> Given | None:
+        """What a caller gave a member of a struct that it passes."""
+        argument = self.given.get(expr.base.text) if isinstance(expr.base, Name) else None
+        text = member_given(argument.caller.unit, argument.text, argument.offset, expr.name) if argument else None
+        return Given(argument.caller, text, argument.offset) if argument is not None and text is not None else None
 
     def _is_number(self, expr: Expr, offset: int) -> bool:
         if isinstance(expr, Name):
@@ -161,8 +201,31 @@ class HostValues:
         return not (isinstance(expr, Call) and expr.name.rpartition("::")[2] in _EXTENTS)
 
     def _single(self, expr: Expr, offset: int) -> Extent:
+        """The extent that a number makes; of what may as well be three numbers nothing is known."""
         value = self.constants.value(expr, offset)
+        if value is not None and value.name is not None and not self._counts(expr):
+            return UNKNOWN_EXTENT
         return (value, dim(1), dim(1)) if value is not None else (None, dim(1), dim(1))
+
+    def _counts(self, expr: Expr) -> bool:
+        """Whether a parameter, a member or what a method returns is a number."""
+        match expr:
+            case Name(text=name):
+                params = self.function.params if self.function is not None else ()
+                types_ = [parameter.type for parameter in params if parameter.name == name]
+                return not any(_is_extent(type_) for type_ in types_)
+            case Member(name=name):
+                owned = (d for seen in self.unit.with_name(name) for d in seen.declarations.variables.get(name, ()))
+                types_ = [declared.type for declared in owned if declared.owner]
+            case Call(name=name) if name in _NUMBERS or name in types.INTEGERS:
+                return True
+            case Call(name=name) if name.encode() in self.unit.source.macros:
+                return True
+            case Call(name=name):
+                types_ = [function.result for _, function in self.unit.find(name.lstrip("."))]
+            case _:
+                return True
+        return bool(types_) and not any(_is_extent(type_) for type_ in types_)
 
     def _named_extent(self, name: str, offset: int, depth: int) -> Extent:
         declared = self.unit.declarations.at(name, offset)
@@ -234,6 +297,10 @@ class HostValues:
             inner.constants.values = given
             return inner._extent(parse_expression(returns[0]), function.body.end_byte - 1, depth + 1)
         return None
+
+
+def _is_extent(type_text: str) -> bool:
+    return types.bare(type_text).rstrip("& ").rpartition("::")[2] in (*_EXTENTS, "auto")
 
 
 def _filled(sizes: list[Dim | None]) -> Extent:

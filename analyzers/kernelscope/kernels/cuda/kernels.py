@@ -15,6 +15,7 @@ from pathlib import Path
 from kernelscope.dims import Dim
 from kernelscope.kernels.cuda.build_logs import Compiled, compiled
 from kernelscope.kernels.cuda.constants import Constants
+from kernelscope.kernels.cuda.handed_kernels import handed_launches
 from kernelscope.kernels.cuda.launch import Launch
 from kernelscope.kernels.cuda.launches import launches
 from kernelscope.kernels.cuda.operations import Behaviour, behaviour
@@ -154,6 +155,7 @@ class Kernels:
         self.workspace = workspace
         self.units = Units(workspace)
         self._launches: dict[str, tuple[Unit, tuple[Launch, ...]]] = {}
+        self._handed_over: dict[tuple[str, str], tuple[Unit, tuple[Launch, ...]]] = {}
         self._facts: dict[tuple[str, int], tuple[tuple[object, ...], KernelFacts]] = {}
 
     def at(self, path: str, offset: int) -> KernelFacts | None:
@@ -211,9 +213,20 @@ class Kernels:
             header = self.units.header(path)
             if header is None or kernel.name.encode() not in header.data:
                 continue
-            for launch in self.launches_in(path):
+            for launch in (*self.launches_in(path), *self._handed(path, kernel.name)):
                 if launch.kernel == kernel.name and self._means(launch, unit, kernel):
                     yield launch
+
+    def _handed(self, path: str, kernel: str) -> tuple[Launch, ...]:
+        """The launches that a file brings about by handing a kernel to a function."""
+        unit = self.units.unit(path)
+        if unit is None:
+            return ()
+        kept = self._handed_over.get((path, kernel))
+        if kept is None or kept[0] is not unit:
+            kept = (unit, tuple(handed_launches(unit, kernel, self.launches_in)))
+            self._handed_over[path, kernel] = kept
+        return kept[1]
 
     def _near(self, path: str) -> Iterator[str]:
         """Files beside a kernel's and in the folder above, where its launch is looked for while the index is made."""

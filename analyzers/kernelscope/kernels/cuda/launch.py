@@ -7,11 +7,12 @@ with parameters of the host function as names.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 from kernelscope.dims import Dim
-from kernelscope.kernels.cuda.host_values import HostValues
+from kernelscope.kernels.cuda.host_values import Extent, Given, HostValues
 from kernelscope.kernels.cuda.units import Unit
 from kernelscope.results import Span
 from kernelscope.syntax.cuda.expressions import split_arguments, template_end
@@ -19,6 +20,18 @@ from kernelscope.syntax.cuda.functions import Function
 
 MAX_CONFIGURATION = 4_000
 MAX_WAYS = 16
+
+
+@dataclass(frozen=True)
+class Wrapper:
+    """A host function that launches the kernel it is given."""
+
+    unit: Unit
+    function: Function
+    offset: int
+    """Of its launch, in the prepared text."""
+    given: Mapping[str, str]
+    """Its parameters with the arguments, as the caller writes them."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +54,9 @@ class Launch:
     """In the file."""
     mechanism: str
     """`<<<>>>` or the function's name."""
+    wrapper: Wrapper | None = None
+    """The function that holds the launch, where this is a call that hands it the kernel: then the configuration is in
+    its words."""
 
     @property
     def names_a_parameter(self) -> bool:
@@ -56,24 +72,37 @@ class Launch:
     def _host(self) -> HostValues:
         return HostValues(self.unit, self.function)
 
+    @cached_property
+    def _configured(self) -> tuple[HostValues, int]:
+        """The values and the place in whose words the configuration is."""
+        wrapper = self.wrapper
+        if wrapper is None:
+            return self._host, self.offset
+        given = {name: Given(self._host, text, self.offset) for name, text in wrapper.given.items()}
+        return HostValues(wrapper.unit, wrapper.function, given=given), wrapper.offset
+
+    def _extent(self, part: int) -> Extent:
+        host, offset = self._configured
+        return host.extent(self._part(part), offset)
+
     def _part(self, index: int) -> str:
         return self.configuration[index] if index < len(self.configuration) else ""
 
     @cached_property
-    def grid(self) -> tuple[Dim | None, Dim | None, Dim | None]:
+    def grid(self) -> Extent:
         """Blocks in x, y and z; None where the expression cannot be followed."""
-        return self._host.extent(self._part(0), self.offset)
+        return self._extent(0)
 
     @cached_property
-    def block(self) -> tuple[Dim | None, Dim | None, Dim | None]:
+    def block(self) -> Extent:
         """Threads in x, y and z."""
-        return self._host.extent(self._part(1), self.offset)
+        return self._extent(1)
 
     @cached_property
     def shared(self) -> Dim | None:
         """Dynamic shared memory in bytes."""
-        text = self._part(2)
-        return self._host.value(text or "0", self.offset)
+        host, offset = self._configured
+        return host.value(self._part(2) or "0", offset)
 
     def template_values(self, kernel: Function) -> tuple[dict[str, str], ...]:
         """The kernel's template parameters with their arguments, for each way the launch is reached.

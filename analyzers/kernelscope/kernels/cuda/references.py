@@ -1,4 +1,4 @@
-"""Where host code hands a variable to a function that may change it: by reference, as `configure(n, grid, block)` does.
+"""Which function a piece of host code hands a value to, and whether it may change a variable that it is handed.
 
 Addresses (`&block`) count as assignments already; what is handed over by value changes nothing.
 """
@@ -22,35 +22,42 @@ def is_handed_out(unit: Unit, name: str, start: int, end: int, is_set: bool) -> 
     """
     text = unit.source.expanded
     for found in re.finditer(rb"[(,]\s*" + re.escape(name.encode()) + rb"\s*(?=[,)])", text[start:end]):
-        place = start + found.start()
-        opening = _opening(text, place if text[place : place + 1] == b"," else place + 1, start)
-        callee = _CALLEE.search(text, max(0, opening - MAX_CALL), opening) if opening is not None else None
-        if opening is None or callee is None or callee[1] in _NO_FUNCTIONS:
+        place = argument_place(text, start + found.start(), start)
+        callee = callee_at(text, place[0]) if place is not None else None
+        if place is None or callee is None:
             continue
-        position = len(split_arguments(text[opening + 1 : place + 1].decode("latin-1") + "_")) - 1
-        taken = _taken(unit, callee[1].decode(), position)
+        taken = _is_taken(unit, callee, place[1])
         if taken is True or (taken is None and not is_set):
             return True
     return False
 
 
-def _opening(text: bytes, place: int, start: int) -> int | None:
-    """The bracket that is open at a place."""
-    depth = 0
-    for i in range(place - 1, max(start, place - MAX_CALL) - 1, -1):
+def argument_place(text: bytes, before: int, start: int) -> tuple[int, int] | None:
+    """The bracket around an argument and its place among the others; `before` is the bracket or comma before it."""
+    depth = commas = 0
+    for i in range(before, max(start, before - MAX_CALL) - 1, -1):
         char = text[i : i + 1]
-        if char in b")]}" and char:
+        if char in (b")", b"]", b"}"):
             depth += 1
-        elif char in b"([{" and char:
+        elif char in (b"(", b"[", b"{"):
             if depth == 0:
-                return i if char == b"(" else None
+                inside = text[i + 1 : before].decode("latin-1")
+                return (i, len(split_arguments(inside)) if commas else 0) if char == b"(" else None
             depth -= 1
+        elif char == b"," and depth == 0:
+            commas += 1
         elif char == b";" and depth == 0:
             return None
     return None
 
 
-def _taken(unit: Unit, callee: str, position: int) -> bool | None:
+def callee_at(text: bytes, opening: int) -> str | None:
+    """The function whose arguments begin at a bracket."""
+    found = _CALLEE.search(text, max(0, opening - MAX_CALL), opening)
+    return found[1].decode() if found is not None and found[1] not in _NO_FUNCTIONS else None
+
+
+def _is_taken(unit: Unit, callee: str, position: int) -> bool | None:
     """Whether a function takes an argument by a reference through which it may write; None where nobody knows it."""
     found = [function for _, function in unit.find(callee) if len(function.params) > position]
     types = [function.params[position].type for function in found]
