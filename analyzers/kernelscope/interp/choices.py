@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from kernelscope.dims import Dim, Facts
-from kernelscope.interp.calls import call
+from kernelscope.interp.calls import MAX_OUTCOMES, call
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.sequences import is_callable
 from kernelscope.interp.trace import Attempt, Trace
@@ -30,6 +30,7 @@ from kernelscope.interp.values import (
     agreed,
     joined,
 )
+from kernelscope.interp.ways import differ
 from kernelscope.ops import ShapeError
 from kernelscope.tensor import Tensor
 
@@ -50,9 +51,12 @@ def is_one_thing(choice: Choice) -> bool:
 def call_choice(run: Interpreter, choice: Choice, args: Arguments, kwargs: Keywords, span: Any) -> Value:
     """What a call gives whichever of the callables is chosen. Raises ShapeError where each contradicts itself."""
     results = [result for _, result in _of_each(run, choice, args, kwargs, span, None)]
-    if not all(is_callable(r) for r in results):
-        return _chosen(choice, results)
-    return Choice([*results, *choice.entries[MAX_CHOICES:]], choice.is_of_table)
+    if all(is_callable(r) for r in results):
+        return Choice([*results, *choice.entries[MAX_CHOICES:]], choice.is_of_table)
+    result = _chosen(choice, results)
+    kinds = [r for i, r in enumerate(results) if all(differ(r, other) for other in results[:i])]
+    run.outcomes = (result, kinds) if 1 < len(kinds) == len(results) <= MAX_OUTCOMES else None
+    return result
 
 
 def traced_choice(

@@ -15,6 +15,7 @@ from kernelscope.dims import Dim, dim
 from kernelscope.interp.calls import call
 from kernelscope.interp.interpreter import (
     Interpreter,
+    NoSuchWay,
 )
 from kernelscope.interp.operators import Quotient
 from kernelscope.interp.registered_ops import registered
@@ -183,7 +184,9 @@ def call_external(run: Interpreter, name: str, args: Arguments, kwargs: Keywords
         result = _operator(run, name, [plain, *args[1:]], kwargs)
         is_kind_known = plain is args[0] or "dtype" in kwargs or not isinstance(result, Tensor)
         return result if is_kind_known else result.with_dtype(Unknown("the kind of a number is not known"))
-    if ops.find(name) is not None:
+    if (op := ops.find(name)) is not None:
+        if run.forks and args and _are_several(args[0]) and op.parameters.names[:1] == ("input",):
+            raise NoSuchWay
         if args and short not in SIZED:
             args = [_tensor_argument(args[0]), *args[1:]]
         elif _may_be_several(name, args):
@@ -194,6 +197,11 @@ def call_external(run: Interpreter, name: str, args: Arguments, kwargs: Keywords
     if (result := registered(run, name, args, kwargs, span)) is not None:
         return result
     return Unknown(f"{name} is outside the workspace and the operator table", span)
+
+
+def _are_several(value: Value) -> bool:
+    """Whether a value is a tuple of tensors, and perhaps of other things."""
+    return type(value) is tuple and any(isinstance(part, Tensor) for part in value)
 
 
 def _as_array(value: Value) -> Value:

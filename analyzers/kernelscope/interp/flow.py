@@ -105,6 +105,7 @@ def _way(
     body: list[t.Stmt],
     mark: int,
     start: Callable[[], object] = lambda: None,
+    is_apart: bool = False,
 ) -> tuple[Way, bool]:
     """The state behind a block, and whether every way through it ended; objects are put back to what they held."""
 
@@ -112,7 +113,7 @@ def _way(
         start()
         return execute(run, scope, body, returns)
 
-    return take(run, scope, mark, go)
+    return take(run, scope, mark, go, is_apart)
 
 
 def _assign_all(
@@ -140,7 +141,7 @@ def _apart(
             scope.names, run.known = names, known
             start = partial(_assign_all, run, scope, node, value, outcomes)
             with run.another_time():
-                end, ended = _way(run, scope, returns, rest, mark, start)
+                end, ended = _way(run, scope, returns, rest, mark, start, is_apart=True)
             if not ended:
                 ways.append(end)
     finally:
@@ -334,7 +335,7 @@ def _branch(run: Interpreter, scope: Scope, node: t.If, returns: Returns, rest: 
             way.names = {**shared, **{name: way.names[name] for name in apart}}
             way.enter(run, scope)
             with run.where(node.test.span, holds), run.another_time():
-                end, ended = _way(run, scope, returns, rest, mark)
+                end, ended = _way(run, scope, returns, rest, mark, is_apart=True)
             if not ended:
                 ends.append(end)
     finally:

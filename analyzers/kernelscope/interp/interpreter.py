@@ -288,6 +288,18 @@ class Interpreter:
         finally:
             self.moment = before
 
+    def forget_since(self, moment: int) -> None:
+        """Forget what places held at this time and later: it has turned out that nothing comes there so."""
+        for places in (self.seen, self.unlikely):
+            for span, seen in list(places.items()):
+                seen.before = [(at, value) for at, value in seen.before if at < moment]
+                if seen.moment < moment:
+                    continue
+                if seen.before:
+                    seen.moment, seen.value = seen.before.pop()
+                else:
+                    del places[span]
+
     @contextmanager
     def budget(self, steps: int) -> Generator[None]:
         """Inside, so many steps may be taken, for which the function that is followed does not pay."""

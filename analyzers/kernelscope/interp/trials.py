@@ -38,6 +38,9 @@ class Trial:
         if other == 0:  # only an empty tensor would do
             self._note(self.is_tried(one))
             return
+        if one.name is not None and other.name is not None and self._is_of_one(one.name, other.name):
+            self._note(True)  # with fewer dims there is only one of the two
+            return
         factors = sorted((_factors(one), _factors(other)))
         if factors[0] > 1 and self.is_tried(one) != self.is_tried(other):
             self._note(factors[0] != factors[1])
@@ -47,6 +50,10 @@ class Trial:
         known = all(SEPARATOR not in name and not name.startswith(self.prefixes) for name in names)
         divided = any(isinstance(atom, Opaque) for atom in (*one.atoms(), *other.atoms()))
         self._note(known and not divided and bool(one.names()) and bool(other.names()))
+
+    def _is_of_one(self, one: str, other: str) -> bool:
+        """Whether two sizes are of one tensor that is tried."""
+        return one != other and any(one.startswith(p) and other.startswith(p) for p in self.prefixes)
 
     def flattened(self, shape: Shape, start: int) -> None:
         """Axes from one on are joined: odd where there is nothing to join."""

@@ -410,6 +410,8 @@ def _joined_shape(one: Shape, other: Shape) -> Shape:
         lost = Unknown("the branches differ in this dim")
         return Shape(tuple(a if a == b else lost for a, b in zip(one.dims, other.dims, strict=True)))
     tail = _common_tail(one.dims if one.tail is None else one.tail, other.dims if other.tail is None else other.tail)
+    if all(s.tail is not None and s.reason.startswith(NOT_TOLD) for s in (one, other)):
+        return Shape((), tail, one.reason)
     return Shape((), tail, "the branches differ in rank")
 
 

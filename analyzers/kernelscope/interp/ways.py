@@ -33,10 +33,10 @@ class Way:
         run.changes.enter(self.contents)
 
 
-def take(run: Interpreter, scope: Scope, mark: int, go: Callable[[], bool]) -> tuple[Way, bool]:
+def take(run: Interpreter, scope: Scope, mark: int, go: Callable[[], bool], is_apart: bool = False) -> tuple[Way, bool]:
     """Go one way, then put objects back to what they held at `mark`; whether every way through it ended.
 
-    So it did where it turns out that there is no such way.
+    So it did where it turns out that there is no such way; what was seen on it is forgotten if it was gone apart.
     """
     scope.names, loops = dict(scope.names), len(scope.loops)
     try:
@@ -44,6 +44,8 @@ def take(run: Interpreter, scope: Scope, mark: int, go: Callable[[], bool]) -> t
     except NoSuchWay:
         ended = True
         del scope.loops[loops:]
+        if is_apart:
+            run.forget_since(run.moment)
     contents = run.changes.since(mark)
     return Way(scope.names, run.known, contents, run.changes.undo(mark)), ended
 

@@ -42,6 +42,8 @@ def scaled_dot_product_attention(
     _agree("head size of query and key", q.size(-1), k.size(-1), facts)
     if k.least_rank > 1 and v.least_rank > 1:
         _agree("length of key and value", k.size(-2), v.size(-2), facts)
+    if isinstance(attn_mask, Tensor) and attn_mask.rank is not None and k.least_rank > 1 and q.least_rank > 1:
+        broadcast((Shape((q.size(-2), k.size(-2))), Shape(attn_mask.shape.head[-2:])), facts)
     if enable_gqa is not False:
         return q.replace_last(1, v.size(-1))
     if q.rank is not None and k.rank is not None and v.rank is not None:

@@ -12,7 +12,7 @@ from kernelscope.dims import dim as as_dim
 from kernelscope.ops.arguments import Lost, Value, axis, integer, is_sequence, items, known, size, tensor, tensors
 from kernelscope.ops.families import same
 from kernelscope.ops.registry import also, rule
-from kernelscope.tensor import Shape, ShapeError, Size, Tensor, Unknown, numel
+from kernelscope.tensor import Shape, ShapeError, Size, Tensor, Unknown, numel, same_size
 from kernelscope.tensor.broadcasting import broadcast
 from kernelscope.tensor.slicing import sliced
 
@@ -175,13 +175,37 @@ def gather(input: Value, dim: Value = None, index: Value = None, *, indices: Val
 
 
 same(
-    "scatter scatter_add scatter_reduce index_add index_copy index_fill index_put masked_scatter put slice_scatter "
-    "select_scatter diagonal_scatter index_reduce",
+    "scatter scatter_add scatter_reduce index_fill index_put masked_scatter put slice_scatter select_scatter "
+    "diagonal_scatter",
     kind="movement",
     flops=0,
 )
 same("copy", at="T", kind="movement", flops=0)
 also("index_put", "T.__setitem__")
+
+
+@rule("t,T.index_copy", kind="movement", name="index_copy", label="put along an axis")
+@rule("t,T.index_add", kind="movement", name="index_add", label="add along an axis")
+@rule("t,T.index_reduce", kind="movement", name="index_reduce", label="reduce along an axis")
+def index_copy(
+    input: Value,
+    dim: Value,
+    index: Value,
+    source: Value = None,
+    *args: Value,
+    facts: Facts = NO_FACTS,
+    **options: Value,
+) -> Shape:
+    """The shape of the input; `source` has its sizes but along the axis, where it is as long as `index`."""
+    shape, given, chosen = tensor(input).shape, tensor(source).shape, tensor(index).shape
+    if shape.dims is None or given.rank != shape.rank:
+        return shape
+    place = axis(dim, len(shape.dims))
+    wanted = list(shape.dims)
+    wanted[place] = chosen.size(0) if chosen.rank == 1 else Unknown("how much is put depends on the index")
+    if any(same_size(one, other, facts) is False for one, other in zip(wanted, given.head, strict=True)):
+        raise ShapeError("shape", f"{given} cannot be put along dim {place} of {shape} at {chosen}")
+    return shape
 
 
 @rule("t,T.index_select", kind="movement", label="pick along an axis")
