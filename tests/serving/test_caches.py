@@ -37,6 +37,16 @@ def choose(memory, per_block, config):
     num_blocks = memory // per_block
     return min(num_blocks, config.num_hidden_layers)
 """
+MAP = """
+class Pages:
+    def take(self, n):
+        ids = torch.nonzero(self.free)[:n]
+        self.free[ids] = False
+        return ids
+
+    def give(self, ids):
+        self.free[ids] = True
+"""
 STACK = """
 class Numbers:
     def take(self, n):
@@ -161,6 +171,8 @@ def free_lists(source: PythonSource) -> Iterator[Claim]:
         (free_lists, FILLED, ("LIFO", "taken from the back (pop)")),
         (caches.paging, "def at(t, i, n, o):\n    return t[i] * n + o - 1\n", ("slot = t[i] * n + o - 1",)),
         (evictions.stacks_of_ids, STACK, ("LIFO", "most recently freed")),
+        (evictions.maps_of_ids, MAP, ("the lowest free ids", "nonzero(self.free)[:n]", "self.free[ids] = True")),
+        (lengths.lengths, "def f(q, s):\n    run_varlen(q, s.start_locs)\n", ("packed", "(start_locs)")),
         (evictions.recency, SORTED_SET, ("self.leaves.pop(0)", "leaf.rank()", "not leaf.below")),
         (evictions.recency, RECENCY, ("least recently used first", "p.last_access")),
         (evictions.evictions, LEAST_RECENT, ("least recently used entry first",)),
@@ -194,6 +206,7 @@ def test_it_is_seen(source: Source, find: Finder, text: str, fragments: tuple[st
         (evictions.recency, "def show(self):\n    self.rows.sort(key=lambda r: r.last_access)\n"),
         (evictions.recency, RECENCY.replace("last_access)", "last_access, reverse=True)")),
         (evictions.recency, RECENCY.replace("p.last_access", "file.last_access").replace("p:", "file:")),
+        (evictions.maps_of_ids, MAP.replace("= True", "= ids")),
         (evictions.evictions, "def newest(cache):\n    return cache.popitem(last=True)\n"),
         (evictions.evictions, "def names(seen):\n    return seen.popitem(last=False)\n"),
         (evictions.evictions, "def nearest(q):\n    heapq.heapify(q)\n    return heapq.heappop(q)\n"),

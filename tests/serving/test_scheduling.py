@@ -270,6 +270,24 @@ class Desk:
             chosen.append(letter)
         return chosen
 """
+FILLED_FIRST = """
+class Desk:
+    def choose(self):
+        if not self.away:
+            batch = []
+            while self.inbox:
+                letter: Letter = self.inbox[0]
+                if len(batch) >= self.most:
+                    break
+                batch.append(letter)
+                self.inbox.popleft()
+            if batch:
+                self.open.extend(batch)
+                return batch
+        while len(self.open) > self.most or self.is_full():
+            self.away.append(self.open.pop())
+        return self.open
+"""
 SAYS_YES = """
 class Desk:
     def can_add_request(self, letter):
@@ -299,6 +317,8 @@ class Desk:
             ("static batching", "if chosen, before self.inbox", "while anything of self.open"),
         ),
         (admission.continuous, BY_BATCH.replace("in self.open:", "in self.late:"), ("continuous batching",)),
+        (admission.continuous, FILLED_FIRST, ("continuous batching", "from self.inbox into self.open")),
+        (preferences.preferences, FILLED_FIRST, ("self.inbox comes first and is separate", "before self.open")),
         (preferences.preferences, REBUILT, ("mixed: self.open is served first, then self.inbox is admitted",)),
         (preferences.preferences, PHASED, ("self.inbox comes first and is separate", "before old letters (self.open)")),
         (chunking.chunks, LEFT, ("chunked prefill", "self.chunk_size - used): at most the rest")),

@@ -66,6 +66,27 @@ class ModelConfig:
 """
 
 
+LOOKED_UP = """
+class LetterConfig:
+    def __init__(self, given: dict, most: int = 3):
+        self.width = given["paper_width"]
+        self.ink = given.get("ink", 10)
+        self.most = most
+        self.area = self.width * 2
+"""
+
+
+def test_a_configuration_that_looks_its_values_up(source: Source) -> None:
+    found = {
+        p.name: (p.default, p.doc, p.overrides) for p in parameters(source(LOOKED_UP)) if p.owner == "LetterConfig"
+    }
+    assert found == {
+        "most": ("default 3", "", ()),
+        "width": ("has no default", "read as 'paper_width' of given", ()),
+        "ink": ("default 10", "read as 'ink' of given", ()),
+    }
+
+
 def test_an_argument_that_is_bound_anew_before_it_is_stored(source: Source) -> None:
     found = {p.name: [(o.value, o.condition) for o in p.overrides] for p in parameters(source(TAKEN))}
     assert found["most"] == [("8 if config.is_small else 2", "most is None")]

@@ -39,7 +39,7 @@ from kernelscope.serving.claims import Claim
 from kernelscope.serving.system import System
 
 LIMITS = (
-    r"(?<!u)batch(?:ed)?_(?:size|tokens)|max_(?:batch|prefill|running|seqs|total_tokens|concurren)|num_seqs|chunk_?size"
+    r"(?<!u)batch(?:ed)?_(?:size|tokens)|tokens_(?:in|per)_(?:batch|step)|max_(?:batch|prefill|running|seqs|total_tokens|concurren)|num_seqs|chunk_?size"
     r"|max_num_(?:seqs|reqs|requests|tokens|prefill|batch|scheduled|active|running|queued)|chunked_prefill"
 )
 """Names of what limits a batch; what limits one answer is no limit of it."""
@@ -103,7 +103,7 @@ QUESTIONS: tuple[Question, ...] = (
              both(about("serving.prefix_cache"), settings(r"prefix_?(?:cach|match|reuse|shar)|radix")),
              "prefix hashes over tokens, radix trees"),
     Question("kv_cache.offload", "kv_cache", "Is the cache swapped or offloaded?",
-             both(settings(r"swap|cpu_cache|host_cache|(?:^|_)dram|(?:kv|cache)\w*offload|offload\w*(?:kv|cache)"),
+             both(settings(r"swap|(?:cpu|host)_(?:cache|blocks|pages)|(?:^|_)dram|(?:kv|cache)\w*offload|offload\w*(?:kv|cache)"),
                   procedures("serving.kv_cache", MOVES)),
              "parameters and functions about swapping and offloading"),
     Question("scheduling.policy", "scheduling", "FCFS, priority or custom: in which order are requests served?",

@@ -124,7 +124,7 @@ def context_limits(system: System) -> Iterator[Claim]:
     pattern = r"seq_?len|max_model_len|max_position|context_len|max_length"
     yield from numbers(pattern)(system)
     for c in system.demands_about(re.compile(pattern, re.IGNORECASE)):
-        if c.kind == "other":
+        if c.kind == "other" and re.search(r"[<>]", c.condition):
             yield _constraint(c)
     if not is_paged(system):
         yield from settings(r"^block_size$")(system)

@@ -78,10 +78,17 @@ def _batch_to_its_end(source: PythonSource, scope: Scope, waiting: str, running:
 
 
 def _outliving(function: t.FunctionDef | t.ClassDef) -> dict[str, str]:
-    """Names of a function that it stores in its object, with the attribute (`self.running = running`), or returns."""
+    """Names of a function that it stores in its object, with the attribute, or returns.
+
+    `self.running = running`, `self.running.extend(chosen)`, `return batch`.
+    """
     found: dict[str, str] = {}
     for node in own(function):
         match node:
+            case t.Call(func=t.Attribute(value=kept, attr="extend"), args=[t.Name(id=name)]) if (
+                t.dotted(kept) or ""
+            ).startswith("self."):
+                found[name] = t.dotted(kept) or ""
             case t.Assign(targets=[t.Attribute(value=t.Name(id="self"), attr=attr)], value=t.Name(id=name)):
                 found[name] = f"self.{attr}"
             case t.Return(value=t.Name(id=name)):
@@ -98,14 +105,22 @@ def _moved(loop: t.While | t.For, outliving: dict[str, str] | None = None) -> tu
         elements[loop.target.id] = name
     for node in t.walk(*loop.body):
         match node:
-            case t.Assign(targets=[t.Name(id=element)], value=t.Call(func=t.Attribute(value=queue, attr=attr))):
-                if attr in TAKES and (name := t.dotted(queue)) is not None:
-                    elements[element] = name
-            case t.Assign(targets=[t.Name(id=element)], value=t.Subscript(value=queue, slice=t.Constant(value=0))):
-                if (name := t.dotted(queue)) is not None:
-                    elements[element] = name
-            case _:
+            case (
+                t.Assign(targets=[t.Name(id=element)], value=value)
+                | t.AnnAssign(target=t.Name(id=element), value=value)
+            ):
                 pass
+            case _:
+                continue
+        match value:
+            case t.Call(func=t.Attribute(value=queue, attr=attr)) if attr in TAKES:
+                name = t.dotted(queue)
+            case t.Subscript(value=queue, slice=t.Constant(value=0)):
+                name = t.dotted(queue)
+            case _:
+                continue
+        if name is not None:
+            elements[element] = name
     removed = _removing(loop)
     found: list[tuple[str, str]] = []
     for call in (c for statement in loop.body for c in calls(statement)):

@@ -202,3 +202,32 @@ def stacks_of_ids(source: PythonSource) -> Iterator[Claim]:
                 )
                 places = (source.at(taken[array]), source.at(put), source.at(scope.node))
                 yield Claim(f"{scope.node.name} free list {array}", value, places)
+
+
+def maps_of_ids(source: PythonSource) -> Iterator[Claim]:
+    """Free maps: an array says of each id whether it is free: `nonzero(free)[:n]`, `free[ids] = True`."""
+    for scope in source.module.classes():
+        taken: dict[str | None, t.Subscript] = {}
+        stored: dict[str | None, dict[object, t.Assign]] = {}
+        for node in inside(scope.node):
+            match node:
+                case t.Subscript(
+                    value=t.Call(func=t.Attribute(attr="nonzero" | "flatnonzero" | "argwhere"), args=[array, *_]),
+                    slice=t.Slice(lower=None),
+                ):
+                    taken.setdefault(t.dotted(array), node)
+                case t.Assign(
+                    targets=[t.Subscript(value=t.Attribute() as array)], value=t.Constant(value=bool() as free)
+                ):
+                    stored.setdefault(t.dotted(array), {}).setdefault(free, node)
+                case _:
+                    pass
+        for array, take in taken.items():
+            states = stored.get(array, {})
+            if array is not None and len(states) == 2:
+                value = (
+                    f"a map of what is free: the lowest free ids are taken first ({source.quote(take)}), marked by "
+                    f"{source.quote(states[False])} and given back by {source.quote(states[True])}"
+                )
+                places = (source.at(take), source.at(states[False]), source.at(states[True]), source.at(scope.node))
+                yield Claim(f"{scope.node.name} free map {array}", value, places)

@@ -29,11 +29,15 @@ def lengths(source: PythonSource) -> Iterator[Claim]:
         for call in own_calls(scope.node):
             name = last_name(call.func)
             given = [k.arg for k in call.keywords if k.arg and _CUMULATIVE.search(k.arg)]
+            if not given and "varlen" in words(name):
+                given = [
+                    n for a in call.args if (n := last_name(a)) and {"cu", "start", "indptr", "seqlens"} & {*words(n)}
+                ]
             if given and name not in told and name != scope.node.name:
                 told.add(name)
                 value = (
                     f"sequences are packed without padding (ragged, variable length): {scope.qualified_name} gives "
-                    f"{name} their cumulative lengths ({', '.join(given[:3])})"
+                    f"{name} their cumulative lengths ({', '.join(dict.fromkeys(given[:3]))})"
                 )
                 yield Claim(f"{scope.qualified_name} packed sequences", value, (source.at(call), source.at(scope.node)))
             elif name in PADS or _pads(call):

@@ -68,6 +68,8 @@ def parameters(source: PythonSource) -> list[Parameter]:
         match scope.node:
             case t.ClassDef():
                 declared = [*_fields(source, scope.node), *_stored_arguments(source, scope.node)]
+                names = {p.name for p in declared}
+                declared += [p for p in _read_from_tables(source, scope.node) if p.name not in names]
                 found += _with_overrides(source, scope.node, declared)
                 found += _computed(source, scope.node, declared)
             case t.FunctionDef():
@@ -168,6 +170,34 @@ def _stored_arguments(source: PythonSource, cls: t.ClassDef) -> Iterator[Paramet
             literal(param.default), source.quote(param.annotation) if param.annotation else "",
             choices=_literal_choices(param.annotation),
         )  # fmt: skip
+
+
+def _read_from_tables(source: PythonSource, cls: t.ClassDef) -> Iterator[Parameter]:
+    """Attributes that a configuration's `__init__` looks up in what it is given: `given["w"]`, `given.get("w", d)`."""
+    init = next((m for m in cls.methods() if m.name == "__init__"), None)
+    if init is None or not CONFIGURED & set(words(cls.name)):
+        return
+    given = {p.name for p in init.args[1:]}
+    for statement, _ in statements(init):
+        match statement:
+            case t.Assign(targets=[t.Attribute(value=t.Name(id="self"), attr=name)], value=value):
+                pass
+            case _:
+                continue
+        default: t.Expr | None = None
+        match value:
+            case t.Subscript(value=t.Name(id=table), slice=key):
+                pass
+            case t.Call(func=t.Attribute(value=t.Name(id=table), attr="get"), args=[key, default]):
+                pass
+            case t.Call(func=t.Name(id="getattr"), args=[t.Name(id=table), key, default]):
+                pass
+            case _:
+                continue
+        if table in given and isinstance(asked := literal(key), str):
+            expression = source.quote(default) if default is not None else ""
+            doc = f"read as {asked!r} of {table}"
+            yield Parameter(name, cls.name, "field", expression, source.at(statement), literal(default), "", doc)
 
 
 def _computed(source: PythonSource, cls: t.ClassDef, declared: list[Parameter]) -> Iterator[Parameter]:
@@ -302,6 +332,7 @@ def _with_overrides(source: PythonSource, cls: t.ClassDef, declared: list[Parame
     """Attach what the class's own methods store over a parameter, with the conditions that guard it."""
     names = {parameter.name for parameter in declared}
     defaults = {p.name: (p.expression, f"{p.expression}()") for p in declared}
+    themselves = {p.location for p in declared}
     overrides: dict[str, list[Claim]] = {}
     for method in cls.methods():
         if not method.args:
@@ -309,7 +340,7 @@ def _with_overrides(source: PythonSource, cls: t.ClassDef, declared: list[Parame
         receiver = method.args[0].name
         arguments = _self_stores(method) if method.name == "__init__" else set[str]()
         for statement, guards in statements(method):
-            if not isinstance(statement, t.Assign):
+            if not isinstance(statement, t.Assign) or source.at(statement) in themselves:
                 continue
             for target, set_to in _pairs(statement):
                 name = _set_field(target, receiver, method)

@@ -47,7 +47,7 @@ def _loops(source: PythonSource, node: t.FunctionDef | t.ClassDef, where: str) -
     """`while self.a: ...` then `if done: return` then `while self.b: ...`: never both in one step."""
     before: tuple[t.While, str] | None = None
     returned = False
-    for statement in node.body:
+    for statement in _in_order(node.body):
         if isinstance(statement, t.While):
             queue = _queue(statement.test)
             if queue and before is not None and returned and queue != before[1]:
@@ -70,10 +70,23 @@ def _loops(source: PythonSource, node: t.FunctionDef | t.ClassDef, where: str) -
             returned = True
 
 
+def _in_order(body: list[t.Stmt]) -> Iterator[t.Stmt]:
+    """The statements of a step, those under its conditions too where a loop is among them."""
+    for statement in body:
+        if isinstance(statement, t.If) and any(isinstance(s, t.While) for s in statement.body):
+            yield from _in_order(statement.body)
+        else:
+            yield statement
+
+
 def _queue(test: t.Expr) -> str:
-    """The attribute of `self` that a loop's test asks for elements."""
-    first = test.values[0] if isinstance(test, t.BoolOp) and test.op == "and" else test
-    name = t.dotted(first) or ""
+    """The attribute of `self` that a loop's test asks for elements: `self.q and …`, `len(self.q) > n or …`."""
+    first = test.values[0] if isinstance(test, t.BoolOp) else test
+    match first:
+        case t.Compare(left=t.Call(func=t.Name(id="len"), args=[counted])):
+            name = t.dotted(counted) or ""
+        case _:
+            name = t.dotted(first) or ""
     return name if name.startswith("self.") else ""
 
 

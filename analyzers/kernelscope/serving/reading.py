@@ -73,6 +73,7 @@ FINDERS: tuple[tuple[str, Finder], ...] = (
     ("serving.kv_cache", evictions.evictions),
     ("serving.kv_cache", evictions.recency),
     ("serving.kv_cache", evictions.stacks_of_ids),
+    ("serving.kv_cache", evictions.maps_of_ids),
     ("serving.kv_cache", caches.sizing),
     ("serving.kv_cache", execution.spares),
     ("serving.prefix_cache", sharing.hashes),
