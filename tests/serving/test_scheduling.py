@@ -129,6 +129,15 @@ def hits(self, letter):
         if page == -1 or self.pages[page].words != letter.page(i):
             break
 """
+FETCHED = """
+def find(self, words):
+    hashes = self.prefix_hashes(words)
+    pages = self.shelf.fetch(self.key(h) for h in hashes)
+    for page in pages:
+        if page is None:
+            break
+        self.found.append(page)
+"""
 TRUSTED_HIT = """
 def hits(self, letter):
     for page_hash in letter.hashes:
@@ -342,6 +351,7 @@ class Desk:
         (overlap.overlaps, REMEMBERED, ("kept in self.before",)),
         (overlap.switches, SWITCH, ("if flags.serial: desk.plain_loop", "else: desk.paired_loop")),
         (prefixes.lookups, HIT, ("verified against collisions", "self.pages[page].words != letter.page(i)")),
+        (prefixes.lookups, FETCHED, ("for page in pages", "stops at the first miss (if page is None)")),
         (prefixes.lookups, TRUSTED_HIT, ("stops at the first miss", "no collision check")),
         (
             prefixes.offered,
@@ -369,6 +379,7 @@ def test_it_is_seen(source: Source, find: Finder, text: str, fragments: tuple[st
         (preferences.preferences, "def f(a, b):\n    return a.get(1) or b.get(1)\n"),
         (overlap.overlaps, IN_TURN),
         (overlap.switches, "def main(x):\n    if x:\n        f()\n    else:\n        g()\n"),
+        (prefixes.lookups, FETCHED.replace("prefix_hashes", "prefix_words")),
         (chunking.chunks, "def f(words):\n    words = min(words, 10)\n"),
         (admission.continuous, "def f(self):\n    while self.inbox:\n        self.done.append(self.inbox[0])\n"),
         (prefixes.offered, "def f(self, r):\n    return self.tree.match_prefix(r.ids[: r.count])\n"),

@@ -13,8 +13,9 @@ from kernelscope.serving.constraints import constraints
 from kernelscope.serving.contradictions import contradictions
 from kernelscope.serving.metrics import metrics
 from kernelscope.serving.parallel import strategies
-from kernelscope.serving.parameters import overridden, parameters, stored
+from kernelscope.serving.parameters import parameters
 from kernelscope.serving.presets import presets
+from kernelscope.serving.stores import overridden, stored
 from kernelscope.syntax.text import SourceText
 
 Source = Callable[[str], PythonSource]
@@ -84,6 +85,31 @@ def test_a_configuration_that_looks_its_values_up(source: Source) -> None:
         "most": ("default 3", "", ()),
         "width": ("has no default", "read as 'paper_width' of given", ()),
         "ink": ("default 10", "read as 'ink' of given", ()),
+    }
+
+
+BUILT = """
+class LetterConfig:
+    width: int
+    ink: str
+
+    @staticmethod
+    def usual(width: int = 7):
+        return LetterConfig(width, "blue")
+
+    @classmethod
+    def from_file(cls, read):
+        width = read.get("width", 7)
+        ink = read.get("ink", "black")
+        return cls(width, ink)
+"""
+
+
+def test_defaults_stand_in_what_makes_an_object(source: Source) -> None:
+    found = {p.name: [(o.value, o.detail) for o in p.overrides] for p in parameters(source(BUILT)) if p.kind == "field"}
+    assert found == {
+        "width": [("7", "default of LetterConfig.usual")],
+        "ink": [('"black"', "default of LetterConfig.from_file")],
     }
 
 

@@ -10,7 +10,8 @@ from kernelscope.results import Evidence, Location, Span
 from kernelscope.serving.claims import PythonSource
 from kernelscope.serving.constraints import constraints
 from kernelscope.serving.contradictions import contradictions
-from kernelscope.serving.parameters import overridden, parameters, stored
+from kernelscope.serving.parameters import parameters
+from kernelscope.serving.stores import overridden, stored
 from kernelscope.syntax.python.lower import Module
 from kernelscope.syntax.text import SourceText
 

@@ -15,6 +15,7 @@ from kernelscope.explain.faq_answers import (
     barriers,
     block_sizes,
     both,
+    chunk_sizes,
     closest,
     collectives,
     constraints,
@@ -39,13 +40,13 @@ from kernelscope.serving.claims import Claim
 from kernelscope.serving.system import System
 
 LIMITS = (
-    r"(?<!u)batch(?:ed)?_(?:size|tokens)|tokens_(?:in|per)_(?:batch|step)|max_(?:batch|prefill|running|seqs|total_tokens|concurren)|num_seqs|chunk_?size"
+    r"(?<!u)batch(?:ed)?_(?:size|tokens)|tokens_(?:in|per)_(?:batch|step)|max_(?:batch|prefill|running|seqs|total_tokens|concurren)|num_seqs"
     r"|max_num_(?:seqs|reqs|requests|tokens|prefill|batch|scheduled|active|running|queued)|chunked_prefill"
 )
 """Names of what limits a batch; what limits one answer is no limit of it."""
 POLICIES = r"sched\w*polic|polic\w*sched|^_*polic(?:y|ies)$|(?:queue|batch|preempt\w*|admission)_polic|(?<!op_)priorit"
 """Names of settings that say in which order requests are served; downloads and errors have policies, too."""
-CHUNKS = r"chunked_?(?:prefill|context)|prefill\w*chunk|chunk_?size|long_prefill"
+CHUNKS = r"chunked_?(?:prefill|context)|prefill\w*chunk|long_prefill"
 OVERLAPS = r"(?:enable|disable|no|use)_?overlap|overlap(?:_sched\w*|_mode|_step)?$|async_sched"
 MAX_CLAIMS = 6
 """Claims joined into one answer; more make further answers to the same question."""
@@ -79,11 +80,11 @@ QUESTIONS: tuple[Question, ...] = (
                    procedures("serving.scheduling", r"admit|schedule_?req|(?:form|next)_\w*batch")),
              "loops that move requests between queues under limits"),
     Question("batching.limits", "batching", "What limits a batch?",
-             numbers(LIMITS),
+             both(numbers(LIMITS), chunk_sizes),
              "parameters about batches"),
     Question("batching.chunked", "batching", "Is a long prefill chunked?",
-             first(both(about("serving.batching", "chunked prefill"), settings(CHUNKS)),
-                   procedures("serving.batching", "chunk")),
+             first(both(about("serving.batching", "chunked prefill"), settings(CHUNKS), chunk_sizes),
+                   procedures("serving.batching", r"chunked|(?:prefill|prompt)\w*chunk|chunk\w*(?:prefill|prompt)")),
              "chunked prefill: a budget cuts a prompt"),
     Question("batching.speculative", "batching", "Is there speculative decoding?",
              settings(r"speculat|draft|num_spec|propos"), "parameters about speculative decoding"),

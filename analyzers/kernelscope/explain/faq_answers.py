@@ -17,6 +17,9 @@ from kernelscope.serving.sections import hits, words
 from kernelscope.serving.system import System
 
 SERVERS = {"engine", "server", "scheduler", "serving", "serve", "cache", "runtime", "sched", "parallel"}
+CACHED = {"cache", "caches", "kv", "paged", "pages", "memory", "allocator"}
+CHUNKERS = {"scheduler", "sched", "scheduling", "chunking", "server", "batch", "batching", "prefill"}
+"""Words of what cuts prompts."""
 PHASES = {"prefill": frozenset({"prefill"}), "decode": frozenset({"decode", "decoding", "generate", "generation"})}
 INSTANCES = {"engine", "engines", "instance", "instances", "slices", "server", "servers", "worker", "workers", "node",
              "nodes", "host", "hosts", "url", "urls", "addr", "replicas", "devices", "gpus", "port"}  # fmt: skip
@@ -124,7 +127,7 @@ def context_limits(system: System) -> Iterator[Claim]:
     pattern = r"seq_?len|max_model_len|max_position|context_len|max_length"
     yield from numbers(pattern)(system)
     for c in system.demands_about(re.compile(pattern, re.IGNORECASE)):
-        if c.kind == "other" and re.search(r"[<>]", c.condition):
+        if c.kind == "other" and re.search(r"[<>]|== ?\d", c.condition):
             yield _constraint(c)
     if not is_paged(system):
         yield from settings(r"^block_size$")(system)
@@ -133,14 +136,28 @@ def context_limits(system: System) -> Iterator[Claim]:
 def block_sizes(system: System) -> Iterator[Claim]:
     """Sizes and numbers of blocks of a cache; where nothing is seen to be paged only those that name a cache."""
     if is_paged(system):
-        of_cache = settings(
-            r"^(?:\W*)(?:(?:kv_?|cache_|gpu_)*)(?:block|page)_size$|kvcache|kv_cache|num_blocks|num_pages"
-        )
-        yield from first(of_cache, settings(r"(?<!weight_)block_size|page_size"))(system)
+        counts = settings(r"kvcache|kv_cache|num_blocks|num_pages")
+        yield from first(both(_sizes_of_caches, counts), settings(r"(?<!weight_)block_size|page_size"))(system)
         return
     yield from settings(r"page_size|kvcache|kv_cache_block|kv_block")(system)
     for p in system.settings:
         if p.name.replace("-", "_").strip("_") == "block_size" and {"cache", "kv", "block"} & set(words(p.owner)):
+            yield _setting(_said(p), [p])
+
+
+def _sizes_of_caches(system: System) -> Iterator[Claim]:
+    """Sizes of blocks of options, servers and caches, constructor arguments too: kernels have such sizes as well."""
+    for p in system.declared:
+        is_size = re.fullmatch(r"\W*(?:kv_?|cache_|gpu_)*(?:block|page)_size", p.name.replace("-", "_"), re.IGNORECASE)
+        owners = {*words(p.owner)}
+        if is_size and (p.kind in ("option", "constant", "environment") or (SERVERS | CACHED) & owners):
+            yield _setting(_said(p), [p])
+
+
+def chunk_sizes(system: System) -> Iterator[Claim]:
+    """Sizes of chunks that a scheduler or server has: caches and tables are cut into chunks, too."""
+    for p in system.settings_about(re.compile(r"chunk_?size", re.IGNORECASE)):
+        if p.kind == "option" or CHUNKERS & set(words(p.owner)):
             yield _setting(_said(p), [p])
 
 
@@ -162,7 +179,8 @@ def _said(p: Parameter) -> str:
     if p.choices:
         text += f", one of {', '.join(p.choices)}"
     for o in p.overrides[:2]:
-        text += f", becomes {o.value}" + (f" if {o.condition}" if o.condition else "")
+        verb = f"{o.detail} is" if o.detail.startswith("default of") else "becomes"
+        text += f", {verb} {o.value}" + (f" if {o.condition}" if o.condition else "")
     return text
 
 

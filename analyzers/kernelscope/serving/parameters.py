@@ -6,15 +6,14 @@ A declaration is recognised by what the language or library defines (annotated f
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from kernelscope.results import Location
 from kernelscope.serving.claims import Claim, Literal, PythonSource, literal
-from kernelscope.serving.guards import Guard, guarded, guards_text, inside, own, statements
+from kernelscope.serving.guards import Guard, guarded, guards_text, inside, own_calls, statements
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
-from kernelscope.syntax.python.lower import Scope
 
 MAX_EXPRESSION = 1_000
 """Longest default that is quoted, in characters: tables of a configuration are worth reading."""
@@ -161,7 +160,7 @@ def _stored_arguments(source: PythonSource, cls: t.ClassDef) -> Iterator[Paramet
     init = next((m for m in cls.methods() if m.name == "__init__"), None)
     if init is None or not init.args:
         return
-    stored = _self_stores(init)
+    stored = self_stores(init)
     for param in init.args:
         if param.default is None or param.name not in stored:
             continue
@@ -219,19 +218,19 @@ def _computed(source: PythonSource, cls: t.ClassDef, declared: list[Parameter]) 
             )  # fmt: skip
 
 
-def _self_stores(method: t.FunctionDef) -> set[str]:
+def self_stores(method: t.FunctionDef) -> set[str]:
     """Attributes that a method stores straight from the argument of the same name."""
     receiver = method.args[0].name if method.args else ""
     return {
         target.attr
         for node in inside(method)
         if isinstance(node, t.Assign)
-        for target, value in _pairs(node)
+        for target, value in pairs(node)
         if isinstance(target, t.Attribute) and t.dotted(target.value) == receiver and target.attr == t.dotted(value)
     }
 
 
-def _pairs(node: t.Assign) -> Iterator[tuple[t.Expr, t.Expr]]:
+def pairs(node: t.Assign) -> Iterator[tuple[t.Expr, t.Expr]]:
     """The targets of an assignment with their values; `a, b = x, y` are two."""
     for target in node.targets:
         if isinstance(target, t.Tuple) and isinstance(node.value, t.Tuple):
@@ -245,7 +244,7 @@ def _defaults(
 ) -> Iterator[Parameter]:
     """Literal number and string defaults of other functions' parameters."""
     if owner is not None and function.name == "__init__":
-        stored = _self_stores(function) if function.args else set[str]()
+        stored = self_stores(function) if function.args else set[str]()
     else:
         stored = set[str]()
     for param in function.args:
@@ -338,11 +337,11 @@ def _with_overrides(source: PythonSource, cls: t.ClassDef, declared: list[Parame
         if not method.args:
             continue
         receiver = method.args[0].name
-        arguments = _self_stores(method) if method.name == "__init__" else set[str]()
+        arguments = self_stores(method) if method.name == "__init__" else set[str]()
         for statement, guards in statements(method):
             if not isinstance(statement, t.Assign) or source.at(statement) in themselves:
                 continue
-            for target, set_to in _pairs(statement):
+            for target, set_to in pairs(statement):
                 name = _set_field(target, receiver, method)
                 if isinstance(target, t.Name) and target.id in arguments:
                     name = target.id
@@ -355,7 +354,31 @@ def _with_overrides(source: PythonSource, cls: t.ClassDef, declared: list[Parame
                 overrides.setdefault(name, []).append(
                     Claim(name, value, (source.at(statement),), f"set in {cls.name}.{method.name}", condition)
                 )
+    for name, claim in _built(source, cls, {p.name for p in declared if not p.expression}):
+        if claim.value not in [known.value for known in overrides.setdefault(name, [])]:
+            overrides[name].append(claim)
     return [replace(p, overrides=tuple(overrides.get(p.name, ()))) for p in declared]
+
+
+def _built(source: PythonSource, cls: t.ClassDef, names: set[str]) -> Iterator[tuple[str, Claim]]:
+    """Defaults of fields without one in the class's own methods that make an object of it: `def usual(size=8): …`."""
+    for method in cls.methods():
+        if not any(t.dotted(c.func) in (cls.name, "cls") for c in own_calls(method)):
+            continue
+        where = f"default of {cls.name}.{method.name}"
+        for param in method.args:
+            if param.name in names and param.default is not None:
+                place = source.text.location(source.path, param.span)
+                yield param.name, Claim(param.name, source.quote(param.default), (place,), where)
+        for statement, _ in statements(method):
+            match statement:
+                case t.Assign(
+                    targets=[t.Name(id=name)],
+                    value=t.Call(func=t.Attribute(attr="get"), args=[key, default]),
+                ) if name in names and isinstance(literal(key), str):
+                    yield name, Claim(name, source.quote(default), (source.at(statement),), where)
+                case _:
+                    pass
 
 
 def _set_field(target: t.Expr, receiver: str, method: t.FunctionDef) -> str:
@@ -369,92 +392,3 @@ def _set_field(target: t.Expr, receiver: str, method: t.FunctionDef) -> str:
             return name if is_validator and values in {p.name for p in method.args} else ""
         case _:
             return ""
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """A value that code outside a class stores over one of its fields: `config.blocks = n`, `Sequence.size = n`."""
-
-    receiver: str
-    name: str
-    claim: Claim
-    within: str = ""
-    """The class whose method stores it, where that object is not the one that is stored into."""
-
-
-def stored(source: PythonSource) -> Iterator[Stored]:
-    """Stores into attributes of configurations and classes, by functions that are no methods of theirs."""
-    if source.aside:
-        return
-    for scope in source.module.functions():
-        for statement, guards in statements(scope.node):
-            match statement:
-                case t.Assign(targets=[t.Attribute(value=owner, attr=name)], value=value):
-                    receiver = _receiver(scope, owner)
-                case _:
-                    continue
-            if not (receiver[:1].isupper() or CONFIGURED & set(words(receiver))):
-                continue
-            if t.dotted(value) == t.dotted(statement.targets[0]):
-                continue
-            condition = " and ".join(guards_text(source, guards))
-            said = Claim(
-                name, source.quote(value), (source.at(statement),), f"set in {scope.qualified_name}", condition
-            )
-            yield Stored(receiver, name, said, scope.owner.name if scope.owner is not None else "")
-        yield from _fallbacks(source, scope)
-
-
-def _receiver(scope: Scope, owner: t.Expr) -> str:
-    """What holds a setting: its class where an annotation names it, of an argument or of what `__init__` stores."""
-    name = t.dotted(owner) or ""
-    last = name.rpartition(".")[2]
-    init = next((m for m in scope.owner.methods() if m.name == "__init__"), None) if scope.owner else None
-    function = scope.node if "." not in name else init if name.count(".") == 1 else None
-    if isinstance(function, t.FunctionDef) and ("." not in name or last in _self_stores(function)):
-        for param in function.args:
-            annotated = t.dotted(param.annotation) if param.name == last and param.annotation else None
-            if annotated is not None:
-                return annotated.rpartition(".")[2]
-    return last
-
-
-def _fallbacks(source: PythonSource, scope: Scope) -> Iterator[Stored]:
-    """`config.theta or 10000.0`: what stands for a setting that is not set."""
-    for node in own(scope.node):
-        match node:
-            case t.BoolOp(op="or", values=[t.Attribute(value=owner, attr=name), instead]):
-                receiver = _receiver(scope, owner)
-            case t.IfExp(
-                test=t.Compare(left=t.Attribute(value=owner, attr=name), ops=["is not"]),
-                body=t.Attribute(attr=same),
-                orelse=instead,
-            ) if same == name:
-                receiver = _receiver(scope, owner)
-            case _:
-                continue
-        if CONFIGURED & set(words(receiver)):
-            where = f"fallback in {scope.qualified_name}"
-            yield Stored(
-                receiver, name, Claim(name, source.quote(instead), (source.at(node),), where, f"{name} is unset")
-            )
-
-
-def overridden(declared: list[Parameter], stores: Iterable[Stored]) -> list[Parameter]:
-    """Parameters with what other code stores over them: by the class, or by a field that one configuration has."""
-    fields: dict[str, list[int]] = {}
-    for index, p in enumerate(declared):
-        if p.kind == "field":
-            fields.setdefault(p.name, []).append(index)
-    more: dict[int, list[Claim]] = {}
-    for store in stores:
-        found = fields.get(store.name, [])
-        if store.receiver[:1].isupper():
-            found = [i for i in found if declared[i].owner == store.receiver]
-        else:
-            found = [
-                i for i in found if CONFIGURED & set(words(declared[i].owner)) and declared[i].owner != store.within
-            ]
-        if len(found) == 1:
-            more.setdefault(found[0], []).append(store.claim)
-    return [replace(p, overrides=(*p.overrides, *more[i])) if i in more else p for i, p in enumerate(declared)]

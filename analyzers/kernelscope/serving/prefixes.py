@@ -34,6 +34,51 @@ def lookups(source: PythonSource) -> Iterator[Claim]:
                 found = _lookup(node, hashed)
                 if found is not None:
                     yield from _hit(source, scope.qualified_name, loop, node, found)
+        yield from _ended_at_misses(source, scope.qualified_name, scope.node)
+
+
+def _ended_at_misses(source: PythonSource, where: str, function: t.FunctionDef | t.ClassDef) -> Iterator[Claim]:
+    """Loops over hashes, or over what was fetched by them, that end where one is not there."""
+    hashed: set[str] = set()
+    for node in own(function):
+        match node:
+            case t.Assign(targets=[t.Name(id=name)], value=value) if _is_hashed(value, hashed):
+                hashed.add(name)
+            case t.For(target=target, iter=over) if _is_hashed(over, hashed):
+                for branch in node.body:
+                    if isinstance(branch, t.If) and isinstance(branch.body[-1], t.Break) and _misses(branch, target):
+                        value = (
+                            f"prefix lookup in {where}: for {source.quote(target)} in {source.quote(over)}, it stops "
+                            f"at the first miss (if {source.quote(branch.test)})"
+                        )
+                        yield Claim(f"{where} hash hit", value, (source.at(branch), source.at(node)))
+            case _:
+                pass
+
+
+def _is_hashed(value: t.Expr, hashed: set[str]) -> bool:
+    """Whether a value comes from a call that hashes several things, or from what such a call gave."""
+    return any(
+        (isinstance(n, t.Name) and n.id in hashed)
+        or (
+            isinstance(n, t.Call)
+            and {"hashes", "hash"} & set(words(last_name(n.func)))
+            and "prefix" in words(last_name(n.func))
+        )
+        for n in t.walk(value)
+    )
+
+
+def _misses(branch: t.If, target: t.Expr) -> bool:
+    """`x is None`, `not there(x)` of what the loop is at."""
+    names = {n.id for n in t.walk(target) if isinstance(n, t.Name)}
+    match branch.test:
+        case t.Compare(left=t.Name(id=name), ops=["is"], comparators=[t.Constant(value=None)]):
+            return name in names
+        case t.UnaryOp(op="not", operand=t.Call() as asked):
+            return any(isinstance(n, t.Name) and n.id in names for n in t.walk(asked))
+        case _:
+            return False
 
 
 def _lookup(node: t.Stmt, keys: set[str | None]) -> str | None:

@@ -44,7 +44,7 @@ from kernelscope.serving.lengths import lengths
 from kernelscope.serving.metrics import Metric, metrics
 from kernelscope.serving.numbering import Numbering, c_numberings, numberings
 from kernelscope.serving.overlap import overlaps, switches
-from kernelscope.serving.parameters import Parameter, Stored, parameters, stored
+from kernelscope.serving.parameters import Parameter, parameters
 from kernelscope.serving.positions import rotations
 from kernelscope.serving.precision import default_dtypes, precisions
 from kernelscope.serving.preemption import preemptions
@@ -54,6 +54,7 @@ from kernelscope.serving.procedures import Procedure, procedures
 from kernelscope.serving.processes import Launcher, Route, Started, launchers, routes, running_classes, started, targets
 from kernelscope.serving.registries import Registry, registries, stacks
 from kernelscope.serving.sizes import derived_sizes
+from kernelscope.serving.stores import Stored, stored
 from kernelscope.serving.streams import streams
 from kernelscope.serving.trees import trees
 from kernelscope.serving.waits import Sync, syncs

@@ -162,8 +162,10 @@ def _factories(source: PythonSource) -> Iterator[Registry]:
             if isinstance(statement, t.Match):
                 for case in statement.cases:
                     made = _made(source, case.body)
-                    if made is not None and isinstance(case.pattern, t.Constant):
-                        entry = Entry(str(case.pattern.value), made, source.at(case))
+                    if made is not None and not isinstance(case.pattern, t.Name):
+                        pattern = literal(case.pattern)
+                        key = str(pattern) if pattern is not None else source.quote(case.pattern)
+                        entry = Entry(key, made, source.at(case))
                         groups.setdefault(source.quote(statement.subject), []).append(entry)
             if not isinstance(statement, t.If) or not isinstance(statement.test, t.Compare):
                 continue

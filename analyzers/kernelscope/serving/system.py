@@ -24,13 +24,14 @@ from kernelscope.serving.lifecycle import Transition, states_only
 from kernelscope.serving.metrics import Metric
 from kernelscope.serving.numbering import numbering_claims
 from kernelscope.serving.parallel import Layer, layer_claims, plan_claims, sharded_layers, strategies
-from kernelscope.serving.parameters import Parameter, overridden
+from kernelscope.serving.parameters import Parameter
 from kernelscope.serving.procedures import Procedure
 from kernelscope.serving.processes import Route, Started
 from kernelscope.serving.reading import Reading
 from kernelscope.serving.registries import Registry
 from kernelscope.serving.sections import hits
 from kernelscope.serving.sharding import Plan
+from kernelscope.serving.stores import overridden
 from kernelscope.serving.waits import Sync
 from kernelscope.workspace.files import PYTHON_SUFFIXES
 
