@@ -12,7 +12,7 @@ from kernelscope.serving.c_constants import c_constants
 from kernelscope.serving.c_functions import CSource
 from kernelscope.serving.channels import channels
 from kernelscope.serving.claims import PythonSource
-from kernelscope.serving.collectives import collectives
+from kernelscope.serving.collectives import collectives, groups
 from kernelscope.serving.constraints import c_constraints, constraints
 from kernelscope.serving.lifecycle import states_only, transitions
 from kernelscope.serving.metrics import metrics
@@ -170,6 +170,32 @@ def test_collectives_carry_their_guards(source: Source) -> None:
         "self.size > 1",
         True,
     )
+
+
+def test_operations_of_a_batch_and_the_grid_of_ranks(source: Source) -> None:
+    file = source(
+        """
+        import torch.distributed as dist
+
+        class Ring:
+            def turn(self, x, y, ahead):
+                self.todo += [dist.P2POp(dist.isend, x, self.next), dist.P2POp(dist.irecv, y, self.last, group=self.g)]
+                self.todo.append(dist.P2POp(dist.isend if ahead else dist.irecv, x, 0))
+
+        def arrange(dp, tp):
+            grid = torch.arange(world_size).view(dp, tp)
+            rows = torch.arange(n).view(dp, tp)
+            dist.new_subgroups_by_enumeration([grid[d].tolist() for d in range(dp)])
+        """
+    )
+    assert [(c.primitive, c.tensor, c.group, c.is_async, c.overlapped) for c in collectives(file)] == [
+        ("send", "x", "default group", True, ""),
+        ("recv", "y", "self.g", True, ""),
+        ("send_recv", "x", "default group", True, ""),
+    ]
+    group, grid = groups(file)
+    assert "new_subgroups_by_enumeration" in group.value
+    assert grid.value.startswith("the ranks form a grid dp × tp")
 
 
 def test_nccl_calls() -> None:

@@ -11,13 +11,15 @@ from dataclasses import dataclass
 from kernelscope.graph.collectives import collective
 from kernelscope.results import Location
 from kernelscope.serving.claims import Claim, PythonSource, literal
-from kernelscope.serving.guards import Guard, all_guards_text, calls, guards_text, last_name, statements
+from kernelscope.serving.guards import Guard, all_guards_text, calls, guards_text, last_name, own, statements
+from kernelscope.serving.sharding import is_world
 from kernelscope.syntax.python import tree as t
 
 NAMES = {"allreduce": "all_reduce", "allgather": "all_gather", "reducescatter": "reduce_scatter",
          "alltoall": "all_to_all", "psum": "all_reduce"}  # fmt: skip
-GROUPS = {"init_process_group", "new_group", "init_device_mesh", "DeviceMesh", "Mesh", "make_mesh",
-          "initialize_model_parallel", "ProcessGroupNCCL", "ncclCommInitRank"}  # fmt: skip
+GROUPS = {"init_process_group", "new_group", "new_subgroups", "new_subgroups_by_enumeration", "init_device_mesh",
+          "DeviceMesh", "Mesh", "make_mesh", "initialize_model_parallel", "ProcessGroupNCCL",
+          "ncclCommInitRank"}  # fmt: skip
 BLANK = {"empty", "zeros", "empty_like", "zeros_like", "new_empty", "range", "len", "print", "contiguous"}
 USUAL = {"dist": "torch.distributed", "lax": "jax.lax", "funcol": "torch.distributed._functional_collectives"}
 """How these modules are mostly imported, for names whose import is not seen."""
@@ -51,13 +53,16 @@ def collectives(source: PythonSource) -> Iterator[Collective]:
     for scope in source.module.functions():
         assert isinstance(scope.node, t.FunctionDef)
         for call, guards, before in _calls_with_guards(scope.node):
-            primitive = _primitive(call, aliases)
+            given, deferred = call.args, _deferred(call, aliases)
+            primitive = deferred or _primitive(call.func, aliases)
             if primitive is None:
                 continue
+            given = given[1:] if deferred else given
             keywords = {k.arg: k.value for k in call.keywords}
-            tensor = call.args[0] if call.args else keywords.get("tensor") or keywords.get("input")
+            tensor = given[0] if given else keywords.get("tensor") or keywords.get("input")
             group = keywords.get("group") or keywords.get("axis_name")
-            is_async = literal(keywords.get("async_op")) is True or last_name(call.func) in ("isend", "irecv")
+            is_async = bool(deferred) or literal(keywords.get("async_op")) is True
+            is_async = is_async or last_name(call.func) in ("isend", "irecv")
             yield Collective(
                 primitive=primitive,
                 tensor=source.quote(tensor) if tensor is not None else "",
@@ -69,7 +74,7 @@ def collectives(source: PythonSource) -> Iterator[Collective]:
                 location=source.at(call),
                 call=source.quote(call.func),
                 after=_producer(source, tensor, before),
-                overlapped=_work_before_wait(source, call, scope.node) if is_async else "",
+                overlapped=_work_before_wait(source, call, scope.node) if is_async and not deferred else "",
             )
 
 
@@ -81,7 +86,7 @@ def wrapped_collectives(source: PythonSource) -> Iterator[Collective]:
         for call, guards, before in _calls_with_guards(scope.node):
             name = last_name(call.func)
             primitive = _named_like(name)
-            if primitive is None or _primitive(call, aliases) is not None or scope.node.name == name:
+            if primitive is None or _primitive(call.func, aliases) is not None or scope.node.name == name:
                 continue
             tensor = call.args[0] if call.args else None
             yield Collective(
@@ -119,6 +124,25 @@ def groups(source: PythonSource) -> Iterator[Claim]:
             value = f"process group: {name}{given} in {scope.qualified_name}: {source.quote(call)}"
             value += f", if {guard}" if guard else ""
             yield Claim(f"{scope.qualified_name} process_group", value, (source.at(call),), condition=guard)
+        yield from _grids(source, scope.qualified_name, scope.node)
+
+
+def _grids(source: PythonSource, where: str, function: t.FunctionDef) -> Iterator[Claim]:
+    """`arange(world_size).view(dp, pp, tp)`: ranks in a grid, neighbours along its last dimension."""
+    for node in own(function):
+        match node:
+            case t.Call(
+                func=t.Attribute(value=t.Call(func=made, args=[count]), attr="view" | "reshape"),
+                args=[_, _, *_] as sizes,
+            ) if last_name(made) == "arange" and is_world(count):
+                order = " × ".join(source.quote(size) for size in sizes)
+                value = (
+                    f"the ranks form a grid {order}: {source.quote(node)}; neighbouring ranks differ in "
+                    f"{source.quote(sizes[-1])}"
+                )
+                yield Claim(f"{where} grid of ranks", value, (source.at(node), source.at(function)))
+            case _:
+                pass
 
 
 def _calls_with_guards(
@@ -181,8 +205,17 @@ def _aliases(source: PythonSource) -> dict[str, str]:
     return found
 
 
-def _primitive(call: t.Call, aliases: dict[str, str]) -> str | None:
-    name = t.dotted(call.func)
+def _deferred(call: t.Call, aliases: dict[str, str]) -> str:
+    """What `P2POp(isend, tensor, peer)` will do in a batch; where a test chooses, both."""
+    if last_name(call.func) != "P2POp" or len(call.args) < 3:
+        return ""
+    chosen = call.args[0]
+    ways = [chosen.body, chosen.orelse] if isinstance(chosen, t.IfExp) else [chosen]
+    return "_".join(primitive for way in ways if (primitive := _primitive(way, aliases)) is not None)
+
+
+def _primitive(called: t.Expr, aliases: dict[str, str]) -> str | None:
+    name = t.dotted(called)
     if name is None:
         return None
     first, _, rest = name.partition(".")

@@ -179,7 +179,7 @@ def shares(source: PythonSource) -> Iterator[Claim]:
     for scope in source.module.functions():
         for node in own(scope.node):
             match node:
-                case t.Assign(targets=[target], value=(t.BinOp() | t.Call()) as value):
+                case t.Assign(targets=[target], value=(t.BinOp() | t.Call() | t.ListComp()) as value):
                     divides = [n for n in t.walk(value) if isinstance(n, t.BinOp) and _deals_layers(source, n)]
                 case _:
                     continue
