@@ -29,7 +29,7 @@ ADDED_UP = """
 def places(rows):
     starts = [0]
     for r in rows:
-        starts.append(starts[-1] + r.words)
+        starts.append(starts[-1] + r.tokens)
     return starts
 """
 OF_LAYERS = """
@@ -188,7 +188,7 @@ def free_lists(source: PythonSource) -> Iterator[Claim]:
         (positions.rotations, "def apply_rope(x):\n    return x.unflatten(-1, (-1, 2)).unbind(-1)\n", ("interleaved",)),
         (trees.trees, TREE, ("radix tree", "children in `down`", "`up`", "self.tokens[:at]")),
         (lengths.lengths, PACKED, ("packed without padding", "cu_seqlens_q")),
-        (lengths.lengths, ADDED_UP, ("packed without padding", "starts.append(starts[-1] + r.words)")),
+        (lengths.lengths, ADDED_UP, ("packed without padding", "starts.append(starts[-1] + r.tokens)")),
     ],
 )
 def test_it_is_seen(source: Source, find: Finder, text: str, fragments: tuple[str, ...]) -> None:
@@ -237,7 +237,7 @@ def test_it_is_seen(source: Source, find: Finder, text: str, fragments: tuple[st
         (caches.sizing, "def f(shortfall_bytes):\n    tokens = shortfall_bytes // size\n"),
         (trees.trees, TREE.replace("split_node", "copy")),
         (lengths.lengths, "def f(q):\n    return attend(q, mask=None)\n"),
-        (lengths.lengths, ADDED_UP.replace("starts", "costs").replace("words", "price")),
+        (lengths.lengths, ADDED_UP.replace("tokens", "layers")),
         (caches.sizing, OF_LAYERS),
         (lengths.lengths, "def f(width):\n    return Conv2d(width, width, 3, padding=1)\n"),
     ],

@@ -14,8 +14,7 @@ from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
 _CUMULATIVE = re.compile(r"cu_?seq_?lens?|cumulative_(?:seq_)?len|qo_indptr|kv_indptr|cu_seq", re.IGNORECASE)
-LENGTHS = {"len", "lens", "length", "lengths", "seqlen", "seqlens", "token", "tokens", "indptr", "start", "starts",
-           "loc", "offset", "offsets"}  # fmt: skip
+LENGTHS = {"len", "lens", "length", "lengths", "seqlen", "seqlens", "token", "tokens", "indptr"}
 """Words of what is added up where one sequence follows the other."""
 PADS = {"pad_sequence", "pad_packed_sequence", "left_pad", "right_pad"}
 
