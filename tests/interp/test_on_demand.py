@@ -3,6 +3,7 @@
 from itertools import cycle
 from pathlib import Path
 
+import pytest
 from kernelscope.analysis import Analysis
 from kernelscope.explain.names_ahead import names_ahead
 from kernelscope.interp.file_runs import FileRuns
@@ -59,14 +60,14 @@ def test_the_order_of_hovers_changes_no_answer(tmp_path: Path) -> None:
     assert hovers(Analysis([tmp_path]), path, NAMES[::-1]) == expected
 
 
-def test_callers_are_interpreted_and_nothing_behind(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("name", "others"), [("y", set()), ("z", set()), ("wide", {"y"})])
+def test_callers_are_interpreted_and_nothing_else(tmp_path: Path, name: str, others: set[str]) -> None:
     path = tmp_path / "model.py"
     path.write_text(CODE)
     runs = FileRuns(Workspace(Files([str(tmp_path)])))
-    offset = CODE.index("y = self.inner")
-    run = runs.exact_at(str(path), Span(offset, offset))
-    assert not run.waits_for(Span(offset, offset))
-    assert run.waits_for(Span(CODE.index("wide"), CODE.index("wide")))
+    places = {other: CODE.index(f"{other} = ") for other in NAMES}
+    run = runs.exact_at(str(path), Span(places[name], places[name]))
+    assert {other for other, at in places.items() if not run.waits_for(Span(at, at))} == {name, *others}
     assert not runs.exact(str(path)).waiting
 
 

@@ -14,6 +14,7 @@ from kernelscope.interp.brevity import brief
 from kernelscope.interp.contexts import Context
 from kernelscope.interp.function_runs import run_function
 from kernelscope.interp.interpreter import FUNCTION_STEPS, Finding, Interpreter, OutOfBudget, Seen
+from kernelscope.interp.numbering import number_anew
 from kernelscope.interp.rounds import Rounds
 from kernelscope.interp.seeds import EVERYTHING, Beliefs, Seeded
 from kernelscope.interp.symbols import over_sizes
@@ -152,3 +153,5 @@ def _settle(run: Interpreter) -> None:
         name = "" if module is None else module.text.slice(span)
         seen.value = run.symbols.shown(rounds.settle(name if name.isidentifier() else "size", seen))
     brief(run)
+    for span, value in number_anew({span: seen.value for span, seen in run.seen.items()}, run.symbols).items():
+        run.seen[span].value = value

@@ -61,7 +61,7 @@ class Elsewhere:
             if module is None:
                 continue
             order = FileOrder(module)
-            for found in order.callers_first():
+            for found in order.callers_first:
                 if self.taken > STEPS:
                     return
                 if found.owner is not None and found.node.name in ENTRIES and found.owner.name not in order.built:

@@ -56,7 +56,7 @@ class FileRuns:
         """The same for the functions that have a part in `span`; the others may be missing."""
         kept = self._of_now(path)
         while kept.work.run.waits_for(span):
-            self._go_on(kept)
+            self._go_on(kept, span)
         return kept.work.run
 
     def soon_at(self, path: str, span: Span) -> FileRun | None:
@@ -74,14 +74,14 @@ class FileRuns:
         self.exact_at(path, span)
         done.set()
 
-    def _go_on(self, kept: _Kept) -> None:
-        """Interpret one more function, unless another thread just did."""
+    def _go_on(self, kept: _Kept, wanted: Span | None = None) -> None:
+        """Interpret one more function, for what is `wanted` if there is such, unless another thread just did."""
         before = len(kept.work.run.waiting)
         with kept.guard:
             if kept.work.is_done or len(kept.work.run.waiting) < before:
                 return
             try:
-                kept.work.go_on()
+                kept.work.go_on(wanted)
             except Interrupted:  # what is half done cannot be gone on with
                 self._kept = {path: other for path, other in self._kept.items() if other is not kept}
                 raise

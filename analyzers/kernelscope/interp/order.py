@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Set
+from collections.abc import Collection, Set
 from functools import cached_property
 
 from kernelscope.interp.calls import LIBRARIES
 from kernelscope.interp.uses import Uses
+from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Module, Scope
 from kernelscope.turns import give_way
@@ -43,10 +44,30 @@ class FileOrder:
         """Whether a function may work on tensors itself, and does not only build models or read settings."""
         return self._bodies[scope.node].computes
 
+    @cached_property
+    def called(self) -> dict[t.Stmt, list[Scope]]:
+        """For each function those that it may call."""
+        known = _Named(self.functions)
+        return {scope.node: self._called(scope, known) for scope in self.functions}
+
+    @cached_property
+    def callers(self) -> dict[t.Stmt, set[t.Stmt]]:
+        """For each function those that may call it; of a constructor the first that may make an object as well."""
+        found: dict[t.Stmt, set[t.Stmt]] = {scope.node: set() for scope in self.functions}
+        makers: dict[t.Stmt, t.Stmt] = {}
+        for scope in self.callers_first:
+            if scope.owner is not None:
+                maker = makers.setdefault(scope.owner, scope.node)
+                if scope.node.name == "__init__":
+                    found[scope.node].add(maker)
+            for other in self.called[scope.node]:
+                found[other.node].add(scope.node)
+        return found
+
+    @cached_property
     def callers_first(self) -> list[Scope]:
         """The functions in an order in which most are called by earlier ones only."""
-        known = _Named(self.functions)
-        called = {scope.node: self._called(scope, known) for scope in self.functions}
+        called = self.called
         state: dict[int, bool] = {}
         order: list[Scope] = []
 
@@ -87,16 +108,41 @@ class FileOrder:
         return [other for place in sorted(places) if (other := known.functions[place]).node is not scope.node]
 
 
-def as_called(order: list[Scope], calls: Collection[tuple[t.Stmt, t.Stmt]]) -> Iterator[Scope]:
-    """The functions in this order, but none before one that was meanwhile seen to call it: `calls` grows."""
-    waiting = list(order)
-    left = {scope.node for scope in waiting}
-    while waiting:
-        held_back = {callee for caller, callee in calls if caller in left and caller is not callee}
-        found = next((scope for scope in waiting if scope.node not in held_back), waiting[0])
-        waiting.remove(found)
-        left.discard(found.node)
-        yield found
+class Waiting:
+    """The functions that are still to be looked at, in their order, but none before one that was meanwhile seen to call
+    it: `calls` grows. Those that only build models come last."""
+
+    def __init__(self, file: FileOrder, calls: Collection[tuple[t.Stmt, t.Stmt]]) -> None:
+        self._file = file
+        self._calls = calls
+        order = file.callers_first
+        self.builders = {scope.node for scope in order if not file.computes(scope)}
+        self._scopes = sorted(order, key=lambda scope: scope.node in self.builders)
+
+    def next(self, wanted: Span | None) -> Scope | None:
+        """The next function to look at, for the sake of those that have a part in what is `wanted`; None at the end."""
+        left = {scope.node for scope in self._scopes}
+        needed = (self._needed(wanted, left - self.builders) if wanted is not None else None) or left
+        held_back = {callee for caller, callee in self._calls if caller in needed and caller is not callee}
+        likely = [scope for scope in self._scopes if scope.node in needed]
+        found = next((scope for scope in likely if scope.node not in held_back), likely[0] if likely else None)
+        if found is not None:
+            self._scopes.remove(found)
+        return found
+
+    def _needed(self, wanted: Span, left: Set[t.Stmt]) -> Set[t.Stmt]:
+        """The functions that have a part in a span, and those that tell what these are given."""
+        seen_to_call: dict[t.Stmt, set[t.Stmt]] = {}
+        for caller, callee in self._calls:
+            seen_to_call.setdefault(callee, set()).add(caller)
+        needed = {node for node in left if node.span.start <= wanted.end and wanted.start <= node.span.end}
+        todo = list(needed)
+        while todo:
+            node = todo.pop()
+            found = (self._file.callers.get(node, set()) | seen_to_call.get(node, set())) - needed
+            needed |= found
+            todo += found
+        return needed & left
 
 
 def works_on_tensors(scope: Scope) -> bool:

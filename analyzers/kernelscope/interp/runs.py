@@ -8,13 +8,13 @@ Callers come first, so that what they give is known; a function that nobody is s
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 
 from kernelscope.interp.attempts import attempt
 from kernelscope.interp.elsewhere import Elsewhere
 from kernelscope.interp.interpreter import Finding, Interpreter, OutOfBudget, Seen
-from kernelscope.interp.order import FileOrder, as_called
+from kernelscope.interp.order import FileOrder, Waiting
 from kernelscope.interp.receivers import alone
 from kernelscope.interp.seeds import Beliefs, seed
 from kernelscope.interp.values import Scope
@@ -61,12 +61,17 @@ class FileWork:
         self.run = FileRun(path, self._seen.versions)
         self._functions = _functions(workspace, path, self.run)
         self.is_done = False
-        self.go_on()  # as far as to know which functions there are
-
-    def go_on(self) -> None:
-        """Interpret one more function. Never raises; what goes wrong loses the function it happens in."""
         with self._modules.steady(self._seen):
-            self.is_done = next(self._functions, True) is True
+            self.is_done = next(self._functions, True) is True  # as far as to know which functions there are
+
+    def go_on(self, wanted: Span | None = None) -> None:
+        """Interpret one more function, for what is `wanted` if there is such. Never raises; what goes wrong loses the
+        function it happens in."""
+        with self._modules.steady(self._seen):
+            try:
+                self._functions.send(wanted)
+            except StopIteration:
+                self.is_done = True
 
 
 def run_file(workspace: Workspace, path: str) -> FileRun:
@@ -77,8 +82,8 @@ def run_file(workspace: Workspace, path: str) -> FileRun:
     return work.run
 
 
-def _functions(workspace: Workspace, path: str, result: FileRun) -> Iterator[None]:
-    """Stops before the first function and behind each."""
+def _functions(workspace: Workspace, path: str, result: FileRun) -> Generator[None, Span | None]:
+    """Stops before the first function and behind each, to be told for what the next one is wanted."""
     module = workspace.modules.module(path)
     if module is None:
         return
@@ -86,12 +91,11 @@ def _functions(workspace: Workspace, path: str, result: FileRun) -> Iterator[Non
     run.contexts.path = path
     file = FileOrder(module)
     elsewhere = Elsewhere(workspace, path, file.built, lambda: run.steps, run.nearby)
-    order = file.callers_first()
-    builders = [scope for scope in order if not file.computes(scope)]
-    result.waiting |= {scope.node.span for scope in order}
-    yield
-    for scope in as_called([*(s for s in order if s not in builders), *builders], run.contexts.edges):
-        if scope in builders and run.steps > BUILDERS_STEPS:
+    waiting = Waiting(file, run.contexts.edges)
+    result.waiting |= {scope.node.span for scope in file.functions}
+    wanted = yield
+    while (scope := waiting.next(wanted)) is not None:
+        if scope.node in waiting.builders and run.steps > BUILDERS_STEPS:
             break
         assert isinstance(scope.node, t.FunctionDef)
         before = run.steps
@@ -110,7 +114,7 @@ def _functions(workspace: Workspace, path: str, result: FileRun) -> Iterator[Non
         result.steps[scope.qualified_name] = run.steps - before
         result.findings = [finding for finding in run.findings if finding.path == path]
         result.waiting.discard(scope.node.span)
-        yield
+        wanted = yield
     result.waiting.clear()
 
 

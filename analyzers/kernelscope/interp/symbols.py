@@ -33,6 +33,8 @@ class Symbols:
     reasons: dict[str, str] = field(default_factory=dict[str, str])
     made: dict[str, int] = field(default_factory=dict[str, int])
     """How many there were when each was made."""
+    of_objects: dict[str, str] = field(default_factory=dict[str, str])
+    """Those that were made while an object was made, and what they would be called if there were no others."""
     renamed: dict[str, str] = field(default_factory=dict[str, str])
     """Symbols of one call in the words of another."""
     origins: dict[str, str] = field(default_factory=dict[str, str])
@@ -62,7 +64,7 @@ class Symbols:
     def new(self, scope: Scope, name: str, reason: str) -> Dim:
         """A symbol that nothing else in this call is called."""
         name = name.partition(SEPARATOR)[0]
-        name = name if name.strip("_") else NAMELESS
+        name = self.of_objects.get(name, name) if name.strip("_") else NAMELESS
         end = "" if self.building and not _is_of_nobody(scope) else f"{SEPARATOR}{scope.frame}"
         full, count = f"{name}{end}", 1
         while full in self.reasons or full.partition(SEPARATOR)[0] in self.spoken:
@@ -70,6 +72,8 @@ class Symbols:
             full = f"{name}_{count}{end}"
         self.made[full] = len(self.reasons)
         self.reasons[full] = reason
+        if not end:
+            self.of_objects[full] = name
         return dim(full)
 
     def renew(self, symbol: str, name: str) -> None:
