@@ -69,7 +69,7 @@ def describe(verdict: Verdict) -> str:
 
 
 def _width(width: int | None) -> str:
-    return f"{width} bytes/lane" if width is not None else "whatever the size of the type"
+    return f"{width} byte{'s' if width != 1 else ''}/lane" if width is not None else "whatever the size of the type"
 
 
 def _traffic(outcome: Traffic, width: int | None) -> tuple[str, list[str]]:

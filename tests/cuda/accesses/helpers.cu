@@ -121,3 +121,22 @@ __global__ void derived_from_many(Particle *particles, Nested *nested, float *ou
   out[threadIdx.x] = particles[threadIdx.x].weight + particles->name;  //: particles load: uncoalesced (strided, 24 bytes stride, 17 % of sectors used) | particles load: broadcast (8 bytes) | out store: coalesced (stride 1, 4 bytes/lane)
   out[threadIdx.x] = nested[threadIdx.x].weight;  //: nested load: not known: the size of Nested is not known | out store: coalesced (stride 1, 4 bytes/lane)
 }
+
+struct Packed { char tag; union { struct { half scale, least; }; half2 both; }; union { int a[2]; double b; } u[2]; unsigned char q[12]; };
+struct Lists { float *x[8]; int n[8]; };
+
+//@ block 128
+__global__ void unnamed_members(const Packed *p, Lists l, float *out, bool wide) {
+  const int t = threadIdx.x, at[2] = {t, 4 * t};
+  out[t] = p[t].q[0] + p->q[t];  //: p load: uncoalesced (strided, 40 bytes stride, 3 % of sectors used) | p load: partially coalesced (misaligned, 2 sectors for 1, 1 byte/lane) | out store: coalesced (stride 1, 4 bytes/lane)
+  out[at[0]] = p->u[1].b;  //: p load: broadcast (8 bytes) | out store: coalesced (stride 1, 4 bytes/lane)
+  out[at[1]] = p[t].both.x;  //: p load: uncoalesced (strided, 40 bytes stride, 6 % of sectors used) | out store: uncoalesced (strided, 16 bytes stride, 25 % of sectors used)
+  out[(wide ? 2 : 1) * t] = l.x[blockIdx.x][t];  //: l.x load: coalesced (stride 1, 4 bytes/lane) | out store: uncoalesced at worst (strided, 8 bytes stride, 50 % of sectors used)
+  out[l.n[2] * t] = l.x[t / 4][0];  //: l.x load: not known: l.x is a local array | out store: uncoalesced (strided, 4*l.n[2] bytes stride, 12 % of sectors used for l.n[2] ≥ 8)
+  l.n[1] = t;
+  out[l.n[1]] = 0;  //: out store: coalesced (stride 1, 4 bytes/lane)
+  for (int i = 0; i < 4; ++i) {
+    out[l.n[3]] = 0;  //: out store: not known: l.n is a local array
+    l.n[3] = 2 * t;
+  }
+}

@@ -57,11 +57,19 @@ def declaration(raw: Raw, depth: int) -> Iterator[t.Stmt]:
         yield t.Broken("missing type", span_of(raw))
         return
     if kind.type in _TYPES and kind.child_by_field_name("body") is not None:
-        yield from _struct(kind, depth, [])
+        for struct in _struct(kind, depth, []):
+            if isinstance(struct, t.Struct) and not struct.name and raw.child_by_field_name("declarator") is not None:
+                struct.name = _unnamed(kind)
+            yield struct
     qualifiers = qualifiers_of(raw)
     for child in raw.named_children:
         if child.type in _DECLARATORS and child != kind:
             yield from _declared(raw, child, kind, qualifiers, depth)
+
+
+def _unnamed(kind: Raw) -> str:
+    """What stands for the name of a struct that only its variables name."""
+    return f"{kind.type.partition('_')[0]} at {kind.start_byte}"
 
 
 def _declared(raw: Raw, child: Raw, kind: Raw, qualifiers: frozenset[str], depth: int) -> Iterator[t.Stmt]:
@@ -93,6 +101,8 @@ def _declared(raw: Raw, child: Raw, kind: Raw, qualifiers: frozenset[str], depth
         name, value = constructed
     type_of = type_name(kind, depth)
     type_of.layers = found
+    if not type_of.base and kind.type in _TYPES:
+        type_of.base = _unnamed(kind)
     yield t.Declare(text_of(name), type_of, value, qualifiers, span_of(name), span)
 
 

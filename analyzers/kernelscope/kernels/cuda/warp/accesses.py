@@ -138,7 +138,7 @@ class _Judge:
         worst = max(outcomes, key=_cost)
         others = tuple(dict.fromkeys(o for o in outcomes if _kind(o) != _kind(worst)))
         sizes = tuple(sorted(widths))
-        width_told = sizes[0] if len(sizes) == 1 and sizes[0] != UNKNOWN_WIDTH else None
+        width_told = width.const if len(sizes) == 1 else None
         told = tuple(f"{number} is a multiple of {divisor}" for number, divisor in needs.items())
         return Verdict(access, worst, width_told, "", False, told, others, sizes)
 

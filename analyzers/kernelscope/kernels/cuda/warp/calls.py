@@ -264,7 +264,7 @@ def copied(record: Record) -> Record:
         name: Cell(copied(c.value) if isinstance(c.value, Record) else c.value, c.kind)
         for name, c in record.members.items()
     }
-    return Record(record.kind, members, record.name, record.varying)
+    return Record(record.kind, members, record.name, record.varying, record.space, record.given)
 
 
 def run_body(m: Machine, body: list[t.Stmt], names: Names, reference: bool = False) -> Place | None:

@@ -21,6 +21,9 @@ from kernelscope.syntax.cuda import tree as t
 
 Shape = tuple[int | None, int | None, int | None]
 
+TRUTHS = (0, 1)
+"""What a parameter that is true or false may be."""
+
 
 @dataclass(frozen=True, slots=True)
 class Setting:
@@ -78,7 +81,8 @@ def _templates(m: Machine, function: t.Function, setting: Setting, names: Names)
                 known = m.resolver.type(param.default, names)
             names.types[param.name] = known or TypeParameter(param.name)
         else:
-            number = m.symbols.shared(param.name, Symbol(size=True, template=True))
+            values = TRUTHS if param.type.base == "bool" else ()
+            number = m.symbols.shared(param.name, Symbol(size=True, template=True, values=values))
             bind(names, ((param.name, number),))
 
 
@@ -90,9 +94,10 @@ def _parameter(m: Machine, param: t.Param, names: Names) -> None:
     if isinstance(kind, PointerTo):
         value = Pointer(Memory(param.name, "global", kind.target), dim(0), kind.target)
     elif isinstance(kind, StructType | Vector):
-        value = Record(kind, {}, param.name)
+        value = Record(kind, {}, param.name, given=True)
     elif kind == INT or getattr(kind, "integer", False):
-        value = Int(m.symbols.shared(param.name, Symbol(size=True)))
+        values = TRUTHS if param.type.base == "bool" else ()
+        value = Int(m.symbols.shared(param.name, Symbol(size=True, values=values)))
     elif isinstance(kind, TypeParameter):
         value = Open(param.name)
     else:

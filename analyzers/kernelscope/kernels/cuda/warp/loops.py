@@ -134,7 +134,13 @@ def _targets(m: Machine, target: t.Expr, names: Names) -> Iterator[tuple[str, Ce
             root = root.value
         place = names.variable(root.id) if isinstance(root, t.Name) else None
         if isinstance(place, Cell) and isinstance(place.value, Pointer) and isinstance(place.kind, Array):
-            place.value.memory.stored.clear()
+            place.value.memory.forget()
+        elif isinstance(root, t.Member):
+            m.quiet += 1
+            array = evaluate_base(m, root, names)
+            m.quiet -= 1
+            if isinstance(array, Pointer) and array.memory.space == "local":
+                array.memory.forget()
 
 
 def _made_linear(m: Machine, changed: _Changed, node: t.For | t.While, rounds: Dim, names: Names) -> bool:

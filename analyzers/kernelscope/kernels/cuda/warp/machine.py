@@ -208,10 +208,12 @@ class Machine:
             text = f"{record.name}.{name}" if record.name else name
             symbol = Symbol(record.varying, size=not record.varying and bool(record.name))
             if isinstance(kind, Array):
-                memory = Memory(text, "local", kind.element)
+                memory = Memory(text, "local", kind.element, given=record.given)
                 value: Value = Pointer(memory, dim(0), kind.element)
             else:
                 value = self.unknown(kind, text, record.varying, symbol, record.space)
+                if isinstance(value, Record):
+                    value.given = record.given
             cell = record.members[name] = Cell(value, kind)
         return cell
 
@@ -279,15 +281,34 @@ class Machine:
             found = pointer.memory.stored.get(pointer.offset)
             if found is not None:
                 return found
+            if pointer.memory.given and not varying:
+                return self._given_element(pointer)
             reason = f"`{pointer.memory.name}` is a local array"
             if isinstance(pointer.target, TypeParameter | Opaque):
                 return Data(reason, pointer.target)
-            return self.unknown(pointer.target, pointer.memory.name, reason)
+            return self.unknown(pointer.target, self._element_name(pointer), reason)
         self.record("load", pointer, span, written)
         text = f"{written or pointer.memory.name}[…]"
         reason = f"an index comes from memory (`{text}`)" if varying else ""
         symbol = Symbol(reason, address=pointer.offset) if varying else None
         return self.unknown(pointer.target, text, reason, symbol)
+
+    def _given_element(self, pointer: Pointer) -> Value:
+        """An element of an array that the launch passes; the same name for the same place."""
+        name = self._element_name(pointer)
+        if isinstance(pointer.target, Number) and pointer.target.integer and pointer.offset.const is not None:
+            return Int(self.symbols.shared(name, Symbol(size=True)))
+        value = self.unknown(pointer.target, name, "", Symbol())
+        if isinstance(value, Record):
+            value.given = True
+        return value
+
+    def _element_name(self, pointer: Pointer) -> str:
+        """`v[2]` for an element whose place is a number, else the array's name."""
+        at, size = pointer.offset.const, self.resolver.size(pointer.target)
+        if at is None or size is None or not size.const:
+            return pointer.memory.name
+        return f"{pointer.memory.name}[{at // size.const}]"
 
     def store(self, place: Place, value: Value, span: Span, written: str = "") -> None:
         """Write a place."""
@@ -299,11 +320,10 @@ class Machine:
             if pointer.memory.cell is not None:
                 self.overwrite(pointer, value)
                 return
-            stored = pointer.memory.stored
             if self.logs or self.loops or pointer.offset.const is None:
-                stored.clear()
+                pointer.memory.forget()
             else:
-                stored[pointer.offset] = value
+                pointer.memory.stored[pointer.offset] = value
             return
         self.record("store", pointer, span, written)
 
@@ -311,7 +331,7 @@ class Machine:
         """A variable is written through its address; without a value, with something unknown."""
         cell = pointer.memory.cell
         if cell is None:
-            pointer.memory.stored.clear()
+            pointer.memory.forget()
         elif value is not None and pointer.offset.const == 0 and cell.kind == pointer.target:
             self.assign(cell, self.converted(value, cell.kind))
         elif not isinstance(cell.value, Pointer):

@@ -210,6 +210,8 @@ class Resolver:
                 return size_of(kind)
 
     def _struct_size(self, kind: StructType) -> Dim | None:
+        if any(isinstance(node, t.Struct) and not node.name for node in kind.struct.body):
+            return self._size_with_unnamed(kind)
         fields = self.fields(kind)
         ends: list[Dim] = []
         largest = 1
@@ -225,6 +227,18 @@ class Resolver:
             ends.append(offset + size)
         end = maximum(*ends) if kind.struct.kind == "union" and ends else ends[-1] if ends else dim(1)
         return end if end.const is None else dim(-(-end.const // largest) * largest)
+
+    def _size_with_unnamed(self, kind: StructType) -> Dim | None:
+        """The size of a struct that holds unnamed ones, where all sizes are numbers."""
+        end = 0
+        for _, member in self._declared(kind, self.struct_names(kind)):
+            size, aligned = self.size(member), self.alignment(member)
+            if size is None or size.const is None or aligned is None or kind.struct.bases:
+                return None
+            begin = 0 if kind.struct.kind == "union" else -(-end // aligned) * aligned
+            end = max(end, begin + size.const)
+        largest = self.alignment(kind)
+        return None if largest is None else dim(-(-end // largest) * largest)
 
     def alignment(self, kind: Type) -> int | None:
         if isinstance(kind, StructType):
@@ -254,12 +268,23 @@ class Resolver:
                 yield name, (None if at is None or offset is None else at + offset, member_type)
             size = self.size(parent) if inherited else dim(0)  # an empty base takes no room
             at = None if at is None or size is None else at + size
-        for member in kind.struct.fields:
-            member_type = self.type(member.type, names, 1)
-            at = _rounded(at, self.alignment(member_type))
-            yield member.name, (dim(0) if kind.struct.kind == "union" else at, member_type)
+        for name, member_type in self._declared(kind, names):
+            begin = dim(0) if kind.struct.kind == "union" else _rounded(at, self.alignment(member_type))
+            if name or not isinstance(member_type, StructType):
+                yield name, (begin, member_type)
+            else:
+                for inner, (offset, inner_type) in self.fields(member_type).items():
+                    yield inner, (None if begin is None or offset is None else begin + offset, inner_type)
             size = self.size(member_type)
-            at = None if at is None or size is None else at + size
+            at = None if begin is None or size is None else begin + size
+
+    def _declared(self, kind: StructType, names: Names) -> Iterator[tuple[str, Type]]:
+        """The members of a struct in order; one without a name is a struct whose members are the outer one's too."""
+        for node in kind.struct.body:
+            if isinstance(node, t.Declare) and "static" not in node.qualifiers:
+                yield node.name, self.type(node.type, names, 1)
+            elif isinstance(node, t.Struct) and not node.name:
+                yield "", StructType(node, kind.arguments)
 
     def member(self, kind: Type, name: str) -> tuple[Dim | None, Type] | None:
         """Where `.name` lies in a value of a type, and its type."""

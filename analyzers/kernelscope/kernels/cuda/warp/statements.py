@@ -125,9 +125,15 @@ def declare(m: Machine, node: t.Declare, names: Names) -> None:
             names.variables[node.name] = place
             return
     if isinstance(kind, Array):
-        if node.value is not None:
-            evaluate(m, node.value, names)
         memory = Memory(node.name, "local", kind.element)
+        if isinstance(node.value, t.Braced):
+            size = m.resolver.size(kind.element)
+            for i, item in enumerate(node.value.items):
+                value = m.converted(evaluate(m, item, names), kind.element)
+                if size is not None and isinstance(kind.element, Number):
+                    memory.stored[size * i] = value
+        elif node.value is not None:
+            evaluate(m, node.value, names)
         names.variables[node.name] = Cell(Pointer(memory, dim(0), kind.element), kind)
         return
     value = _initial(m, node, kind, names)

@@ -29,6 +29,13 @@ class Memory:
     """What a local array was last given at its offsets."""
     cell: Cell | None = None
     """The variable whose address this is."""
+    given: bool = False
+    """Whether it is part of what the launch passes, and nobody has written it."""
+
+    def forget(self) -> None:
+        """Something unknown is written to it."""
+        self.stored.clear()
+        self.given = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +80,8 @@ class Record:
     varying: str = ""
     space: Space = "global"
     """Where addresses point that it holds and nobody gave it."""
+    given: bool = False
+    """Whether the launch passes it: what it holds is the same for all lanes."""
 
 
 @dataclass(eq=False, slots=True)
