@@ -69,15 +69,19 @@ def describe(verdict: Verdict) -> str:
 
 
 def _width(width: int | None) -> str:
-    return f"{width} byte{'s' if width != 1 else ''}/lane" if width is not None else "whatever the size of the type"
+    return f"{_count(width)}/lane" if width is not None else "whatever the size of the type"
+
+
+def _count(width: int) -> str:
+    return f"{width} byte{'s' if width != 1 else ''}"
 
 
 def _traffic(outcome: Traffic, width: int | None) -> tuple[str, list[str]]:
     match outcome.kind:
         case Class.BROADCAST:
-            return "broadcast", [f"{width} bytes"] if width is not None else []
+            return "broadcast", [_count(width)] if width is not None else []
         case Class.COALESCED if outcome.lanes == 1:
-            return "uniform", ["one lane", *([f"{width} bytes"] if width is not None else [])]
+            return "uniform", ["one lane", *([_count(width)] if width is not None else [])]
         case Class.COALESCED:
             unit = width is not None and outcome.stride == width
             return "coalesced", ["stride 1", _width(width)] if unit else [_width(width)]

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field, replace
 from kernelscope.dims import Dim, TooLarge, ceil_div, dim, maximum, minimum
 from kernelscope.kernels.cuda import types
 from kernelscope.kernels.cuda.arithmetic import binary, extreme_of, short_cut, unary
-from kernelscope.kernels.cuda.layouts import layout_of, template_arguments
+from kernelscope.kernels.cuda.layouts import layout_of, plain_name, template_arguments
+from kernelscope.kernels.cuda.specialisations import meant
 from kernelscope.kernels.cuda.units import Unit
 from kernelscope.syntax.cuda.declarations import Declaration, Struct
 from kernelscope.syntax.cuda.expressions import (
@@ -177,10 +178,14 @@ class Constants:
             aliased = unit.declarations.aliases.get(plain)
             if aliased and depth < MAX_DEPTH:
                 return self._qualified(f"{aliased[-1][0]}::{tail}", offset, depth + 1)
-            for struct in unit.declarations.structs.get(plain, ()):
+            structs = unit.declarations.structs.get(plain)
+            if structs:
+                arguments = [self.bound.get(argument, argument) for argument in template_arguments(owner)]
+                struct = meant(structs, arguments, lambda text: self.is_known(text, offset))
+                if struct is None:
+                    return dim(name)
                 member = next((f for f in struct.fields if f.name == tail), None)
                 if member is not None and member.value is not None:
-                    arguments = template_arguments(owner)
                     bound = {
                         t: self._bound_text(a, offset, depth) for t, a in zip(struct.templates, arguments, strict=False)
                     }
@@ -191,6 +196,16 @@ class Constants:
             if declared is not None and declared.value is not None and not declared.owner:
                 return self._declared(unit, declared, tail, offset, depth)
         return None
+
+    def is_known(self, text: str, offset: int) -> bool:
+        """Whether a template argument stands for one type or number."""
+        plain = plain_name(text)
+        if types.layout(text) is not None or any(
+            unit.declarations.structs.get(plain) for unit in self.unit.with_name(plain)
+        ):
+            return True
+        value = self.evaluate(text, offset)
+        return value is not None and value.const is not None
 
     def _bound_text(self, argument: str, offset: int, depth: int) -> Dim | None:
         return self.value(parse_expression(argument), offset, depth + 1)

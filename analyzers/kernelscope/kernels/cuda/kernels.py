@@ -19,6 +19,7 @@ from kernelscope.kernels.cuda.handed_kernels import handed_launches
 from kernelscope.kernels.cuda.launch import Launch
 from kernelscope.kernels.cuda.launches import launches
 from kernelscope.kernels.cuda.operations import Behaviour, behaviour
+from kernelscope.kernels.cuda.overloads import may_mean
 from kernelscope.kernels.cuda.shared_memory import SharedMemory, shared_memory
 from kernelscope.kernels.cuda.units import Unit, Units
 from kernelscope.results import Location, Span
@@ -237,17 +238,15 @@ class Kernels:
 
     def _means(self, launch: Launch, unit: Unit, kernel: Function) -> bool:
         """Whether a launch of this name is of this very kernel: what its file sees under that name decides."""
-        if launch.names_a_parameter or (launch.templates and not kernel.header.startswith("template")):
+        if launch.names_a_parameter:
             return False
         seen = [f for f in launch.unit.find(kernel.name) if f[1] in f[0].kernels]
         if not seen:
-            return self._is_linked(launch, unit, kernel)
+            return may_mean(launch, kernel, [kernel]) and self._is_linked(launch, unit, kernel)
         mine = [f for f in seen if f[0].path == unit.path]
         if not mine:
             return False
-        if len(mine) > 1 and launch.arguments:
-            return len(launch.arguments) == len(kernel.params)
-        return True
+        return may_mean(launch, kernel, [function for _, function in mine])
 
     def _is_linked(self, launch: Launch, unit: Unit, kernel: Function) -> bool:
         """Whether a launch whose file sees no kernel of this name may mean one elsewhere: the only one that there is,

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from kernelscope.dims import Dim, ceil_div, dim, maximum
 from kernelscope.kernels.cuda import types
+from kernelscope.kernels.cuda.specialisations import meant
 from kernelscope.kernels.cuda.units import Unit
 from kernelscope.syntax.cuda.declarations import Struct
 from kernelscope.syntax.cuda.expressions import split_arguments
@@ -22,6 +23,8 @@ MAX_NESTED = 40
 Layout = tuple[Dim, int | None]
 """Size and alignment; the alignment is None where only the size has a name."""
 _WORDS = re.compile(r"[A-Za-z_]\w*")
+_NO_CLASS: Layout = (dim(0), 0)
+"""Told by identity: a name is qualified by a namespace."""
 
 
 class Scope(Protocol):
@@ -39,6 +42,10 @@ class Scope(Protocol):
     @property
     def bound(self) -> Mapping[str, str]: ...
     def evaluate(self, text: str, offset: int, depth: int = 0) -> Dim | None: ...
+    def is_known(self, text: str, offset: int) -> bool:
+        """Whether a template argument stands for one type or number."""
+        ...
+
     def of_file(self, unit: Unit) -> Scope:
         """The scope of another file, outside of its functions."""
         ...
@@ -70,6 +77,21 @@ def template_arguments(type_text: str) -> list[str]:
     return split_arguments(rest.rpartition(">")[0]) if rest and head else []
 
 
+def _qualified(text: str) -> tuple[str, str]:
+    """`Traits<A::B>::Type` in two; empty texts where nothing qualifies."""
+    depth = 0
+    for i in range(len(text) - 1, 0, -1):
+        depth += (text[i] == ">") - (text[i] == "<")
+        if depth == 0 and text[i - 1 : i + 1] == "::":
+            return text[: i - 1].removeprefix("::"), text[i + 1 :]
+    return "", ""
+
+
+def _open(text: str) -> Layout:
+    """The layout of a type that template arguments decide."""
+    return dim(f"sizeof({text})"), None
+
+
 def _seen(scope: Scope, name: str) -> tuple[Unit, ...]:
     """The files that may define a name for a scope: its own with its headers, then those of the compiled file."""
     near = scope.unit.with_name(name)
@@ -99,6 +121,9 @@ class _Question:
                 return dim(f"sizeof({text})"), None
             return self.deeper().layout(scope, given, offset)
         reference = text.endswith(("*", "&"))
+        owner, member = _qualified(text) if not reference else ("", "")
+        if owner and (found := self._member(scope, owner, member, offset)) is not _NO_CLASS:
+            return found
         for unit in () if reference else _seen(scope, plain_name(text)):
             found = self._defined(scope, unit, text, offset)
             if found is not None:
@@ -107,6 +132,47 @@ class _Question:
         if known is not None:
             return dim(known[0]), known[1]
         return self._around(scope, text, offset) if self.outwards and not reference else None
+
+    def _member(self, scope: Scope, owner: str, member: str, offset: int) -> Layout | None:
+        """The layout of `Traits<T>::Type`; `_NO_CLASS` where the owner is a namespace, as far as anybody knows."""
+        plain, written = plain_name(owner), f"{owner}::{member}"
+        if scope.function is not None and any(t.name == plain for t in scope.function.templates):
+            given = scope.bound.get(plain)
+            return (
+                self.deeper().layout(scope, f"{given}::{member}", offset)
+                if given not in (None, plain)
+                else _open(written)
+            )
+        for unit in _seen(scope, plain):
+            at_home = unit is scope.unit
+            for aliased, (begin, end) in reversed(unit.declarations.aliases.get(plain, ())):
+                if plain not in self.followed and (begin == 0 or (at_home and begin <= offset < end)):
+                    return self.deeper(plain).layout(scope, f"{aliased}::{member}", offset)
+            structs = unit.declarations.structs.get(plain)
+            if structs:
+                arguments = [scope.bound.get(argument, argument) for argument in template_arguments(owner)]
+                struct = meant(structs, arguments, lambda argument: scope.is_known(argument, offset))
+                return (
+                    self._inner(scope, unit, struct, arguments, member, offset)
+                    if struct is not None
+                    else _open(written)
+                )
+        return None if "<" in owner or plain in self.followed else _NO_CLASS
+
+    def _inner(
+        self, scope: Scope, unit: Unit, struct: Struct, arguments: list[str], member: str, offset: int
+    ) -> Layout | None:
+        """The layout of a type that a struct names or defines inside."""
+        texts = dict(zip(struct.templates, arguments, strict=False))
+        for aliased, (begin, end) in unit.declarations.aliases.get(member, ()):
+            if struct.node.start_byte <= begin and end <= struct.node.end_byte:
+                given = _WORDS.sub(lambda word: texts.get(word[0], word[0]), aliased)
+                return self.deeper().layout(scope, given, offset)
+        for inner in unit.declarations.structs.get(member, ()):
+            if struct.node.start_byte < inner.node.start_byte < struct.node.end_byte:
+                there = scope if unit is scope.unit else scope.of_file(unit)
+                return self._struct(there, inner, [], offset, scope)
+        return None
 
     def _around(self, scope: Scope, text: str, offset: int) -> Layout | None:
         """The layout of a type that the files define which include this one, if they agree."""
@@ -124,8 +190,11 @@ class _Question:
             for aliased, (begin, end) in reversed(unit.declarations.aliases.get(plain, ())):
                 if begin == 0 or (at_home and begin <= offset < end):
                     return self.deeper(plain).layout(there, aliased, offset if at_home else 0)
-        for struct in unit.declarations.structs.get(plain, ()):
-            return self._struct(there, struct, template_arguments(text), offset, scope)
+        structs = unit.declarations.structs.get(plain)
+        if structs:
+            arguments = [scope.bound.get(argument, argument) for argument in template_arguments(text)]
+            struct = meant(structs, arguments, lambda argument: scope.is_known(argument, offset))
+            return self._struct(there, struct, arguments, offset, scope) if struct is not None else _open(text)
         macros = unit.source.macros.get(plain.encode()) if text == plain and plain not in self.followed else None
         if macros and macros[-1].params is None and macros[-1].body.decode("utf-8", "replace") != text:
             return self.deeper(plain).layout(scope, macros[-1].body.decode("utf-8", "replace"), offset)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from math import gcd, lcm
 
 from kernelscope.dims import Dim, TooLarge, dim
+from kernelscope.dims.monomial import Atom
 from kernelscope.kernels.cuda.warp.banks import Conflict, conflict
 from kernelscope.kernels.cuda.warp.kernel_run import Run, Shape
 from kernelscope.kernels.cuda.warp.lanes import (
@@ -283,8 +284,7 @@ class _Judge:
         for monomial, numbers in address.items():
             if monomial and len(set(numbers)) > 1:
                 for atom, _ in monomial:
-                    names = (atom,) if isinstance(atom, str) else tuple(n for arg in atom.args for n in arg.names())
-                    for name in names:
+                    for name in _names(atom):
                         if self._has_few_values(name):
                             raise NeedsCases(name, 1)
 
@@ -322,7 +322,7 @@ class _Judge:
             factor = gcd(SECTOR, *numbers)
             if not monomial or factor == SECTOR:
                 continue
-            sizes = tuple((a, e) for a, e in monomial if not isinstance(a, str) or self._is_size(a))
+            sizes = tuple((a, e) for a, e in monomial if all(self._is_size(n) for n in _names(a)))
             if sizes:
                 number, divisor = requirement(sizes, SECTOR // factor, self._is_size)
                 needs[number] = lcm(divisor, needs.get(number, 1))
@@ -348,6 +348,10 @@ class _Judge:
         if need.modulus > MAX_CASES:
             raise Undecided(f"depends on `{need.name}`")
         return [{need.name: dim(need.name) * need.modulus + rest} for rest in range(need.modulus)]
+
+
+def _names(atom: Atom) -> tuple[str, ...]:
+    return (atom,) if isinstance(atom, str) else tuple(name for arg in atom.args for name in arg.names())
 
 
 def _cost(outcome: Traffic | Conflict) -> tuple[int, int]:

@@ -24,6 +24,7 @@ class Definitions:
         self.holding = holding
         self._functions: dict[str, list[t.Function]] = {}
         self._structs: dict[str, t.Struct | None] = {}
+        self._specialisations: dict[str, list[t.Struct]] = {}
         self._aliases: dict[str, t.TypeName | None] = {}
         self._variables: dict[str, t.Declare | None] = {}
         self._macros: dict[str, tuple[t.Expr, ...]] = {}
@@ -46,6 +47,13 @@ class Definitions:
             general = next((struct for struct in found if not struct.specialisation), None)
             self._structs[name] = general or next(iter(found), None)
         return self._structs[name]
+
+    def specialisations(self, name: str) -> list[t.Struct]:
+        """The definitions of a struct for some of its template arguments."""
+        if name not in self._specialisations:
+            found = [s for source in self.holding(name) for s in in_force(source, source.lowered.structs.get(name))]
+            self._specialisations[name] = [struct for struct in found if struct.specialisation]
+        return self._specialisations[name]
 
     def with_struct(self, struct: t.Struct) -> None:
         """A struct that a function defines for itself."""

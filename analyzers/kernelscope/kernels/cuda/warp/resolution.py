@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from kernelscope.dims import Dim, dim, maximum
 from kernelscope.kernels.cuda.warp.definitions import Definitions
 from kernelscope.kernels.cuda.warp.names import Names
+from kernelscope.kernels.cuda.warp.specialisations import specialised
 from kernelscope.kernels.cuda.warp.types import (
     Array,
     Number,
@@ -44,6 +45,7 @@ class Resolver:
         self._constants: dict[tuple[StructType, str], Dim | None] = {}
         self._members: dict[tuple[StructType, str], Type | None] = {}
         self._parents: dict[StructType, list[StructType]] = {}
+        self._chosen: dict[StructType, StructType | Opaque] = {}
         self._sought: set[tuple[StructType, str]] = set()
         """Members whose types are being looked for."""
 
@@ -102,15 +104,24 @@ class Resolver:
 
     def instance(
         self, struct: t.Struct, arguments: tuple[t.Expr | t.TypeName, ...], names: Names, depth: int = 0
-    ) -> StructType:
-        """A struct with template arguments, defaults filled in."""
+    ) -> StructType | Opaque:
+        """A struct with template arguments, defaults filled in; the specialisation for them where there is one."""
         bound: list[tuple[str, Type | Dim]] = []
         for i, param in enumerate(struct.template):
             given = arguments[i] if i < len(arguments) else param.default
             value = self.argument(param, given, names, depth)
             if value is not None:
                 bound.append((param.name, value))
-        return StructType(struct, tuple(bound))
+        made = StructType(struct, tuple(bound))
+        special = self.definitions.specialisations(struct.name) if struct.template else []
+        if not special or struct in special:
+            return made
+        if made not in self._chosen:
+            self._chosen[made] = made  # what a specialisation asks for may be made of the struct itself
+            self._chosen[made] = specialised(
+                made, special, lambda param, given: self.argument(param, given, Names(), depth + 1)
+            )
+        return self._chosen[made]
 
     def argument(
         self, param: t.TemplateParam, given: t.Expr | t.TypeName | None, names: Names, depth: int = 0

@@ -1,0 +1,66 @@
+"""Which of several kernels of one name a launch means: by its arguments, and by what specialisations are made for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from kernelscope.kernels.cuda import types
+from kernelscope.kernels.cuda.launch import Launch
+from kernelscope.syntax.cuda.functions import Function
+
+
+def may_mean(launch: Launch, kernel: Function, others: Sequence[Function]) -> bool:
+    """Whether a launch may be of a kernel, beside others that it sees under the same name."""
+    if not _takes(launch, kernel):
+        return False
+    if len(others) < 2 or not launch.templates:
+        return True
+    general = next((other for other in others if other.templates and len(other.params) == len(kernel.params)), None)
+    if general is None:
+        return True
+    if _is_specialisation(kernel):
+        return _is_for(launch, kernel, general) is not False
+    special = [other for other in others if _is_specialisation(other) and len(other.params) == len(kernel.params)]
+    return not any(_is_for(launch, other, kernel) for other in special)
+
+
+def _is_specialisation(kernel: Function) -> bool:
+    return kernel.header.startswith("template") and not kernel.templates
+
+
+def _takes(launch: Launch, kernel: Function) -> bool:
+    """Whether a kernel takes so many arguments and template arguments; nothing is known of arguments in a macro."""
+    many = "..." in kernel.header.partition("__global__")[0] or _is_specialisation(kernel)
+    if len(launch.templates) > len(kernel.templates) and not many:
+        return False
+    if not launch.arguments or any("..." in argument for argument in launch.arguments):
+        return True
+    optional = sum("optional" in parameter.node.type for parameter in kernel.params)
+    return len(kernel.params) - optional <= len(launch.arguments) <= len(kernel.params)
+
+
+def _is_for(launch: Launch, special: Function, general: Function) -> bool | None:
+    """Whether a launch's template arguments are those of a specialisation; None where they do not say."""
+    made_for = _arguments(special, general)
+    for parameter, text in zip(general.templates, launch.templates, strict=False):
+        wanted = made_for.get(parameter.name)
+        if wanted is None:
+            continue
+        if types.layout(text) is None and not text.isdigit():
+            return None
+        if types.bare(text) != types.bare(wanted):
+            return False
+    return True
+
+
+def _arguments(special: Function, general: Function) -> dict[str, str]:
+    """What the parameters of a specialisation say of the general kernel's template parameters."""
+    found: dict[str, str] = {}
+    for one, other in zip(general.params, special.params, strict=True):
+        for template in general.templates:
+            pattern = re.escape(types.bare(one.type)).replace(re.escape(template.name), r"([\w:]+)", 1)
+            match = re.fullmatch(pattern, types.bare(other.type)) if template.name in one.type else None
+            if match is not None and match.groups():
+                found.setdefault(template.name, match[1])
+    return found

@@ -1,0 +1,31 @@
+// Structs that are written anew for some template arguments, and kernels of one name that are.
+template <class T> struct Kind { using Type = T; };
+template <> struct Kind<float> { using Type = double; };
+template <class T> struct Vec { static constexpr int size = 0; };
+template <> struct Vec<float> { using Type = float2; static constexpr int size = 2; };
+template <> struct Vec<half> { using Type = uint2; static constexpr int size = 4; };
+template <class T, int N> struct Store { T a[N]; };
+template <class T> struct Store<T, 1> { T a; char tag; };
+struct Storage { char elsewhere; };
+
+template <class T, class Traits, int N> __global__ void specialised(T *x, const Store<float, 1> *one) {
+  using Sum = library::Reduce<T, 128>;
+  __shared__ typename Sum::Storage of_a_library;
+  __shared__ typename Kind<T>::Type open[32];
+  __shared__ typename Kind<float>::Type wide[8];
+  __shared__ Store<half, 1> one_of_these[4];
+  __shared__ typename Traits::Storage given;
+  constexpr int step = Vec<T>::size;
+  *reinterpret_cast<typename Vec<T>::Type *>(x + blockIdx.x * 512 + threadIdx.x * step) = {};
+  x[threadIdx.x] = one[blockIdx.x].a;
+}
+
+template <class T> __global__ void named_twice(T *x) { x[threadIdx.x] = 0; }
+template <> __global__ void named_twice(half2 *x) { x[2 * threadIdx.x] = {}; }  //! uncoalesced
+
+template <class T> void run(T *x, float *f, half2 *h, Store<float, 1> *one, int n) {
+  specialised<float, Storage, 3><<<n, 128>>>(f, one);
+  named_twice<float><<<n, 64>>>(f);
+  named_twice<half2><<<n, 128>>>(h);
+  named_twice<T><<<n, 256>>>(x);
+}
