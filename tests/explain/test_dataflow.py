@@ -26,6 +26,8 @@ CASES = (
     (FIXTURES / "modulation.py", "Mixer"),
     (FIXTURES / "modulation.py", "Denoiser"),
     (FIXTURES / "serving.py", "ServedLayer"),
+    (FIXTURES / "packed.py", "PackedLayer"),
+    (FIXTURES / "packed.py", "PackedModel"),
     (SAMPLE / "tinyllm" / "model.py", "DecoderLayer"),
 )
 

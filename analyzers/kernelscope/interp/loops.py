@@ -18,16 +18,18 @@ def any_number_of_rounds(run: Interpreter, scope: Scope, go: Callable[[], bool])
     What the first round says of sizes holds at the start only, so it is not kept.
     """
     join = Join(run.symbols, scope)
-    known = run.known
+    known, outside = run.known, run.outside
     for number in range(2):
         before, mark, findings = dict(scope.names), run.changes.mark(), len(run.findings)
         lengths = {name: len(value) for name, value in before.items() if isinstance(value, list)}
         run.quiet += number == 0
+        if run.trace is not None and number == 0 and run.quiet == 1:  # a picture shows what is far down, too
+            run.outside = run.calls
         try:
             one_round(run, scope, go, join)
         finally:
             if number == 0:
-                run.quiet -= 1
+                run.quiet, run.outside = run.quiet - 1, outside
                 run.known = known
                 del run.findings[findings:]
         for name, value in list(scope.names.items()):

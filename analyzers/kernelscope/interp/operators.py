@@ -88,6 +88,8 @@ def binary(run: Interpreter, op: str, left: Value, right: Value, span: Any) -> V
         if op == "**" and right.const is not None and 0 <= right.const <= 8:
             return left**right.const
         if left.const is not None and right.const is not None:
+            if op in _BITS and min(left.const, right.const) >= 0 and (op != "<<" or right.const < MAX_SHIFT):
+                return dim(_BITS[op](left.const, right.const))
             return _float_operator(op, float(left.const), float(right.const))
         return Quotient(left, right) if op == "/" else Number(f"{op} of sizes", True)
     if isinstance(left, Quotient | Dim) and isinstance(right, Quotient | Dim) and op in _RATIONAL:
@@ -127,6 +129,11 @@ def _tensor_operator(run: Interpreter, op: str, left: Value, right: Value) -> Va
     return result
 
 
+MAX_SHIFT = 64
+_BITS: dict[str, Callable[[int, int], int]] = {
+    "&": lambda a, b: a & b, "|": lambda a, b: a | b, "^": lambda a, b: a ^ b,
+    "<<": lambda a, b: a << b, ">>": lambda a, b: a >> b,
+}  # fmt: skip
 _COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
 
 

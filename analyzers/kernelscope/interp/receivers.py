@@ -127,6 +127,17 @@ def common_instance(run: Interpreter, common: Generality, instances: list[Instan
     return instance
 
 
+def made_anew(run: Interpreter, instance: Instance) -> Instance:
+    """An object made once more with what it was made with, by an interpreter that looks further into constructors."""
+    init = _constructor(run, instance.cls)
+    names = None if init is None else _given(run, init, instance)
+    if init is None or names is None:
+        return instance
+    made = Instance(instance.cls, usual=instance.usual, is_module=instance.is_module)
+    _made_by(run, made, init, names)
+    return made
+
+
 def variant(run: Interpreter, instance: Instance, name: str, test: t.Expr) -> Instance | None:
     """An object, called `name`, as it would be if a test on its attributes came out otherwise."""
     init = _constructor(run, instance.cls)

@@ -13,7 +13,7 @@ from kernelscope.interp.configuration import Configuration
 from kernelscope.interp.function_runs import is_odd_run, promised_lengths
 from kernelscope.interp.interpreter import Interpreter, OutOfBudget, Seen
 from kernelscope.interp.parameters import parameters
-from kernelscope.interp.receivers import alone
+from kernelscope.interp.receivers import alone, made_anew
 from kernelscope.interp.seeds import EVERYTHING, Beliefs, seed
 from kernelscope.interp.trace import Trace
 from kernelscope.interp.values import Instance, Maybe, Opaque, Scope, Value
@@ -63,8 +63,12 @@ def _trace(
             frame = Scope(path, function)
             seeded = seed(run, function, frame, beliefs)
             for param in node.args:
-                value = _from_callers(frame.names.get(param.name), param, callers)
-                value = frame.names[param.name] = value if configuration is None else configuration.renewed(run, value)
+                value = _from_callers(frame.names.get(param.name), param, callers, beliefs is EVERYTHING)
+                if configuration is not None:
+                    value = configuration.renewed(run, value)
+                elif isinstance(value, Instance) and value is not frame.names.get(param.name):
+                    value = made_anew(run, value)
+                frame.names[param.name] = value
                 trace.sources("input", param.name, param.name_span, value, path)
             promised = promised_lengths(frame, seeded)
             trace.root.result = result = run_body(run, frame, node)
@@ -83,10 +87,13 @@ def _trace(
     return run.trace
 
 
-def _from_callers(value: Value, param: t.Param, callers: Mapping[Span, Seen]) -> Value:
-    """A parameter as the callers give it, in the function's own words; as it is by itself if they do not tell."""
+def _from_callers(value: Value, param: t.Param, callers: Mapping[Span, Seen], are_believed: bool) -> Value:
+    """A parameter as the callers give it, in the function's own words; as it is by itself if they do not tell, or if
+    it is odd what they tell: they went by names, too."""
     seen = callers.get(param.name_span)
     if seen is None or isinstance(seen.value, Unknown | Opaque) or seen.value is None:
+        return value
+    if not are_believed and isinstance(seen.value, Tensor):
         return value
     if isinstance(seen.value, Tensor) and seen.value.rank is None and not seen.value.shape.least_rank:
         return value
