@@ -423,3 +423,17 @@ def test_offsets_behind_tests_are_told_with_them(tmp_path: Path) -> None:
     assert "p += B" in lines  # a pointer that a loop moved keeps its lines, and those of what it is made of
     assert any(line.startswith("x += ") for line in lines)
     assert any("*(p)" in line for line in lines)
+
+
+def test_what_is_taken_away_and_what_descriptors_add_atomically(tmp_path: Path) -> None:
+    path = tmp_path / "kernels.py"
+    path.write_text(HEAD + (
+        "@triton.jit\ndef before(x, y, desc, s, B: tl.constexpr):\n"
+        "    row = tl.program_id(0)\n    i = tl.arange(0, B)\n"
+        "    p = x + row * s + i - 1\n"
+        "    tl.store(y + i, tl.load(p) + tl.load(x + i - row * s))\n"
+        "    desc.atomic_add([row, 0], tl.load(p))\n"
+    ))  # fmt: skip
+    lines = pseudocode(path, "before")
+    assert "y[i] = (x[row, i - 1]) + (x[-row, i])" in lines
+    assert "desc[row, 0] += x[row, i - 1]  atomically" in lines

@@ -42,11 +42,12 @@ def _parameter(param: t.Param, writer: CodeWriter) -> str:
 
 
 def wrapped(text: str, width: int) -> list[str]:
-    """A long line in parts, broken behind commas or between words."""
+    """A long line in parts, broken behind commas or between words, else behind a bracket."""
     width = max(width, 40)
     parts: list[str] = []
     while len(text) > width:
         cut = max(text.rfind(", ", 20, width - 1) + 1, text.rfind(" ", 20, width))
+        cut = cut if cut > 0 else text.rfind("(", 20, width) + 1
         if cut <= 0:
             break
         parts.append(text[:cut].rstrip())

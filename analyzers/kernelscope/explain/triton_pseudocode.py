@@ -124,7 +124,7 @@ class _KernelWriter(CodeWriter):
         if name != "store" and name not in ATOMICS:
             return None
         given = _arguments(call, ("pointer", "value", "mask"))
-        if _is_method(call, "store") and isinstance(call.func, t.Attribute):  # of a descriptor
+        if _is_method(call, name) and isinstance(call.func, t.Attribute):  # of a descriptor
             given = {"pointer": call.func.value, "at": call.args[0], "value": call.args[-1]} if call.args else {}
         pointer, value = given.get("pointer"), given.get("value") or given.get("val")
         if pointer is None or value is None:

@@ -116,6 +116,7 @@ class Addresses:
             if term.times and stride == "1" and index in self.params - self.offsets.constexprs:
                 stride, index = index, "1"
             count = f"{term.times}*{tight(index)}" if term.times and index != "1" else term.times or index
+            count = f"-{tight(count)}" if term.minus else count
             indices = axes.setdefault(stride, [])
             indices.insert(0 if term.times else len(indices), (count, term.behind))
         ordered = [(stride, chosen(indices)) for stride, indices in axes.items() if stride != "1"]
@@ -135,6 +136,10 @@ class Addresses:
                 base = self._base(first, here, terms, hops + 1)
                 terms.extend(self.offsets.terms(second, here))
                 return base
+            case t.BinOp(op="-") if self._leads(node.left):
+                base = self._base(node.left, here, terms, hops + 1)
+                terms.extend(replace(term, minus=True) for term in self.offsets.terms(node.right, here))
+                return base
             case t.Name() if node.id in self.assigned.given:
                 return self._named(node.id, here, terms, hops)
             case t.Name():
@@ -151,7 +156,7 @@ class Addresses:
     def _leads(self, node: t.Expr) -> bool:
         """Whether the pointer is on this side of a sum."""
         match node:
-            case t.BinOp(op="+"):
+            case t.BinOp(op="+" | "-"):
                 return self._leads(node.left) or self._leads(node.right)
             case t.Call() if isinstance(node.func, t.Attribute):
                 return self._leads(node.func.value) or any(map(self._leads, node.args))

@@ -105,7 +105,8 @@ OPERATORS = {
     "__and__": "&", "__or__": "|", "__xor__": "^", "__lshift__": "<<", "__rshift__": ">>",
 }  # fmt: skip
 """Operators that are called by their methods, as in `packed.__rshift__(4)`."""
-DESCRIBED = frozenset(("load", "store", "gather", "scatter"))
+REDUCED = frozenset(f"atomic_{name}" for name in ("add", "min", "max", "and", "or", "xor"))
+DESCRIBED = REDUCED | {"load", "store", "gather", "scatter"}
 """Methods of tensor descriptors, which take a list of offsets first."""
 
 
@@ -129,8 +130,8 @@ def _method_call(
         described = {"load": "load_tensor_descriptor", "gather": "gather_descriptor"}.get(name)
         if described:
             return _apply(run, described, [owner, *arguments], keywords)
-        if name == "store":
-            run.access("store", owner, Tensor(owner.shape, owner.elem), True)
+        if name in ("store", "scatter") or name in REDUCED:
+            run.access("atomic" if name in REDUCED else "store", owner, Tensor(owner.shape, owner.elem), True)
         return Const(None)
     if isinstance(owner, ElementType):
         return _dtype_question(owner, name)

@@ -134,6 +134,8 @@ class Interpretation:
         self.around: tuple[Span, ...] = ()
         """Those of them that are not unrolled."""
         self.sides: list[Side] = []
+        self.alike: dict[tuple[tuple[str, ...], tuple[str, ...]], None] = {}
+        """Candidates for addresses of two sides of a branch, which give one name its value: both are, or neither."""
         """The undecided branches around what is being evaluated, also of the callers'."""
         self.calls: dict[HelperCall, None] = {}
         self.found: dict[Found, None] = {}
@@ -196,8 +198,12 @@ class Interpretation:
     def is_pointer(self, names: tuple[str, ...]) -> None:
         """Of several candidates the first that is no known number is the address."""
         candidates = [name for name in names if name not in self.facts.integers] or list(names)
-        if candidates and not any(name in self.facts.pointers for name in names):
-            self.facts.pointers.add(candidates[0])
+        if not candidates or any(name in self.facts.pointers for name in names):
+            return
+        self.facts.pointers.add(candidates[0])
+        for one, other in self.alike:
+            if (candidates[0] in one) != (candidates[0] in other):
+                self.is_pointer(other if candidates[0] in one else one)
 
     def is_integer(self, names: frozenset[str]) -> None:
         self.facts.integers |= names - self.facts.pointers

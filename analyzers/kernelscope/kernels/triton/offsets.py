@@ -27,6 +27,8 @@ class Term:
     place: Place
     times: str = ""
     behind: Tests = frozenset()
+    minus: bool = False
+    """Whether it is taken away."""
 
 
 class Offsets:
@@ -134,7 +136,7 @@ def chosen(indices: list[tuple[str, Tests]]) -> str:
             left.remove(other)
         otherwise = other[0] if other is not None else "0"
         parts.append(f"({index} if {_condition(behind)} else {otherwise})" if index != otherwise else index)
-    return " + ".join(parts)
+    return " + ".join(parts).replace("+ -", "- ")
 
 
 def _is_other_side(a: Tests, b: Tests) -> bool:
@@ -150,7 +152,17 @@ def _condition(behind: Tests) -> str:
 
 def tight(text: str) -> str:
     """In brackets where it is more than one word."""
-    return f"({text})" if " " in text else text
+    return f"({text})" if " " in text and not _is_bracketed(text) else text
+
+
+def _is_bracketed(text: str) -> bool:
+    """Whether one pair of brackets stands around it all."""
+    depth = 0
+    for place, sign in enumerate(text):
+        depth += (sign in "([") - (sign in ")]")
+        if depth == 0:
+            return place == len(text) - 1 and text[0] == "("
+    return False
 
 
 def called(call: t.Call) -> str:

@@ -185,8 +185,22 @@ def _if(run: Interpretation, frame: Frame, node: t.If) -> bool:
         return False
     if switch is not None and not else_ends and _disagree(after_body, frame.names, bool(run.switches)):
         run.switches[switch[0]] = None
+    if not else_ends:
+        _tell_pointers(run, after_body, frame.names)
     frame.names = after_body if else_ends else _joined(after_body, frame.names, isinstance(value, Tensor))
     return False
+
+
+def _tell_pointers(run: Interpretation, a: Names, b: Names) -> None:
+    """What is an address on one side of a branch is one on the other."""
+    for name, value in b.items():
+        other = a.get(name)
+        if other is value or not isinstance(value, Tensor) or not isinstance(other, Tensor):
+            continue
+        if value.pointer != other.pointer:
+            run.is_pointer(value.bases if other.pointer else other.bases)
+        elif not value.pointer and value.bases != other.bases:
+            run.alike[value.bases, other.bases] = None
 
 
 def _disagree(a: Names, b: Names, vague: bool) -> bool:
