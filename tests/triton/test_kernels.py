@@ -354,6 +354,10 @@ def test_an_address_behind_branches_on_loaded_data_keeps_its_name(tmp_path: Path
         ("stretch", []),
         ("soft", ["softmax of a row"]),
         ("part_of_soft", []),
+        ("soft_in_tiles", ["online softmax"]),
+        ("best_few", ["top-k by repeated selection"]),
+        ("ordered", ["bitonic sort"]),
+        ("shared_rounds", ["stream-K", "tiled matrix product", "atomic reduction"]),
     ],
 )
 def test_algorithms_and_what_only_looks_like_them(kernel: str, names: list[str]) -> None:

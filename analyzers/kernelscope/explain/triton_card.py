@@ -211,7 +211,9 @@ def _loops(facts: KernelFacts) -> Iterator[Line]:
         for loop in loops_in(function.node):
             where = function.module.text.location(function.path, loop.span)
             rounds = function.run.rounds.get(loop.span)
-            often = f"{render(rounds, order)} rounds" if rounds is not None else _while(function.module, loop)
+            often = _while(function.module, loop)
+            if rounds is not None:
+                often = "one round" if rounds.const == 1 else f"{render(rounds, order)} rounds"
             kind = ", one tile of the grid each (persistent)" if loop.span in persistent and not inside else ""
             named = f"`{name}` L{where.line}" if (name := counter(loop)) else f"L{where.line}"
             yield Line(f"{named}{inside}: {often}{kind}", where)

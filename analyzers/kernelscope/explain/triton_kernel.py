@@ -21,7 +21,7 @@ def explain_triton_kernel(facts: KernelFacts, options: ViewOptions | None = None
     """The document about one kernel or helper."""
     options = options or ViewOptions()
     blocks: list[Block] = []
-    recognised = algorithms(facts.run)
+    recognised = algorithms(facts.run, (helper.node for helper in facts.helpers))
     if recognised:
         blocks.append(Heading("What it does"))
         lines = tuple(Line(f"{a.name}: {a.text}", facts.location(a.span)) for a in recognised)

@@ -33,10 +33,14 @@ class Address:
     strides: tuple[str, ...] = ()
     bounds: tuple[str, ...] = ()
     """Where the data end along each axis, by the shape that the block pointer or descriptor was made with."""
+    is_block: bool = False
+    """Whether the base is a block of addresses, as callers give it to a helper."""
 
     def element(self) -> str:
         """`A[row, column]`."""
-        return f"{self.base}[{', '.join(index for _, index in self.axes)}]" if self.axes else f"{self.base}[0]"
+        if not self.axes:
+            return f"*{self.base}" if self.is_block else f"{self.base}[0]"
+        return f"{self.base}[{', '.join(index for _, index in self.axes)}]"
 
     def form(self) -> str:
         """`A + row·stride + column`; of a block the range of each dim, and the strides."""
@@ -122,7 +126,8 @@ class Addresses:
         ordered = [(stride, chosen(indices)) for stride, indices in axes.items() if stride != "1"]
         if "1" in axes:
             ordered.append(("1", chosen(axes["1"])))
-        return Address(base, tuple(ordered))
+        value = self._value(pointer)
+        return Address(base, tuple(ordered), is_block=not ordered and isinstance(value, Tensor) and bool(value.shape))
 
     # -- pointers ----------------------------------------------------------------------------------------
 

@@ -6,12 +6,13 @@ Names of functions and variables play no part. What is not certain is not said.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from kernelscope.kernels.triton.accesses import footprint
 from kernelscope.kernels.triton.bodies import all_calls, first_calls, loops_in, made_of, nodes_of, operation
 from kernelscope.kernels.triton.kernel_runs import KernelRun
-from kernelscope.kernels.triton.loop_algorithms import Algorithm, is_online, of_loop
+from kernelscope.kernels.triton.loop_algorithms import Algorithm, of_loop
+from kernelscope.kernels.triton.sorting_algorithms import sorting
 from kernelscope.kernels.triton.tile_motion import tile_motions
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
@@ -19,9 +20,9 @@ from kernelscope.syntax.python import tree as t
 ROOTS = ("rsqrt", "sqrt", "sqrt_rn")
 
 
-def algorithms(run: KernelRun) -> list[Algorithm]:
-    """What the kernel does, in the order of its source; each algorithm once."""
-    bodies = dict.fromkeys((run.node, *(call.function.node for call in run.calls)))
+def algorithms(run: KernelRun, helpers: Iterable[t.FunctionDef] = ()) -> list[Algorithm]:
+    """What the kernel does, in the order of its source; each algorithm once. `helpers`: those of its helpers."""
+    bodies = dict.fromkeys((run.node, *(call.function.node for call in run.calls), *helpers))
     found: dict[str, Algorithm] = {}
     for node in bodies:
         own = node is run.node
@@ -132,11 +133,13 @@ def _of_function(node: t.FunctionDef) -> Iterator[Algorithm]:
         yield Algorithm("atomic reduction", text, calls["atomic_add"].span)
     if not any("dot" in first_calls(loop) for loop in loops):
         yield from _normalised(node)
-    if {"max", "exp", "sum"} <= calls.keys() and not any(is_online(loop) for loop in loops) and not loops:
-        if _divided(node):
+    yield from sorting(node)
+    once = {name for name, call in all_calls(node) if not any(call.span.start in loop.span for loop in loops)}
+    if {"max", "exp", "sum"} <= once:
+        if _divided(node, loops):
             text = "a row is read once: maximum, exponentials of the differences, sum, quotient"
             yield Algorithm("softmax of a row", text, calls["max"].span)
-        elif "log" in calls and _sums_exponentials(node, calls["log"]):
+        elif "log" in once and not loops and _sums_exponentials(node, calls["log"]):
             text = "maximum, exponentials of the differences, their sum, its logarithm"
             yield Algorithm("logarithm of a sum of exponentials", text, calls["log"].span)
     grouped = _grouped_order(node)
@@ -172,10 +175,10 @@ def _is_square(node: t.Node) -> bool:
     return node.op == "*" and same
 
 
-def _divided(node: t.FunctionDef) -> bool:
-    """Whether exponentials are divided by their sum."""
+def _divided(node: t.FunctionDef, loops: list[t.For | t.While]) -> bool:
+    """Whether exponentials are divided by their sum, outside of loops."""
     for inner in nodes_of(node, t.BinOp):
-        if inner.op in ("/", "*"):
+        if inner.op in ("/", "*") and not any(inner.span.start in loop.span for loop in loops):
             weights = {operation(n) for n in made_of(node, inner.left)}
             if {"exp", "exp2"} & weights and _sums_exponentials(node, inner.right):
                 return True

@@ -87,14 +87,13 @@ def _cases(workspace: Workspace, site: LaunchSite, node: t.FunctionDef, scope: H
         scope.cases = Cases(likely)
         usually = _launch(workspace, site, node, scope, usual, "")
         return [replace(usually, grid=same[0], resolved=not same[1])]
-    found: list[Launch] = []
+    found: dict[Grid | None, tuple[Launch, list[dict[str, bool]]]] = {}
     for grid, ways in grids.items():
-        if grid is None and found:
-            continue
         scope.cases = Cases({**likely, **ways[0]})
-        when = told_when(ways) if len(grids) > 1 else ""
-        found.append(_launch(workspace, site, node, scope, grid, when))
-    return found
+        launch = _launch(workspace, site, node, scope, grid, "")
+        found.setdefault(launch.grid, (launch, []))[1].extend(ways)
+    told = [(launch, ways) for grid, (launch, ways) in found.items() if grid is not None or len(found) == 1]
+    return [replace(launch, when=told_when(ways) if len(found) > 1 else "") for launch, ways in told]
 
 
 def _in_every_case(

@@ -46,6 +46,12 @@ def of_loop(node: t.FunctionDef, loop: t.For | t.While) -> Iterator[Algorithm]:
     elif "dot" in calls:
         text = "tiles along the inner dim are multiplied and accumulated in registers"
         yield Algorithm("tiled matrix product", text, calls["dot"].span)
+    if "dot" in calls and _begins_inside(node, loop):
+        text = (
+            "rounds along the inner dim of all tiles are shared out evenly: a program may begin and end inside a tile,"
+            " whose parts are added up"
+        )
+        yield Algorithm("stream-K", text, loop.span)
     if isinstance(loop, t.For) and _persistent(node, loop):
         text = "a fixed number of programs runs through all tiles, each taking every n-th"
         yield Algorithm("persistent loop", text, loop.span)
@@ -55,8 +61,11 @@ def of_loop(node: t.FunctionDef, loop: t.For | t.While) -> Iterator[Algorithm]:
 
 
 def is_online(loop: t.For | t.While) -> bool:
-    """A carried maximum joined with the maximum of a new tile, then exponentials of differences, then a sum."""
+    """A carried maximum joined with the maximum of a new tile, then exponentials of differences, then a sum; or a sum
+    of each element's own that is scaled whenever its maximum grows."""
     calls = first_calls(loop)
+    if _is_rescaled(loop):
+        return True
     if not ({"exp", "exp2"} & calls.keys()) or "sum" not in calls:
         return False
     joined = calls.get("maximum")
@@ -64,6 +73,25 @@ def is_online(loop: t.For | t.While) -> bool:
         return False
     carried = _carried(loop)
     return any(isinstance(a, t.Name) and a.id in carried for a in joined.args)
+
+
+def _is_rescaled(loop: t.For | t.While) -> bool:
+    """`new = maximum(old, x)`, `total = total * exp(old - new) + …`, `old = new`."""
+    grown: set[tuple[str, str]] = set()
+    for inner in nodes_of(loop, t.Assign):
+        call = inner.value
+        if operation(call) == "maximum" and isinstance(call, t.Call):
+            olds = {a.id for a in call.args if isinstance(a, t.Name)} & _carried(loop)
+            grown |= {(old, new.id) for old in olds for new in inner.targets if isinstance(new, t.Name)}
+    for inner in nodes_of(loop, t.BinOp):
+        if inner.op == "*" and isinstance(inner.left, t.Name) and inner.left.id in _carried(loop):
+            call = inner.right
+            change = call.args[0] if isinstance(call, t.Call) and operation(call) in ("exp", "exp2") else None
+            if isinstance(change, t.BinOp) and change.op == "-":
+                names = (change.left, change.right)
+                if tuple(n.id if isinstance(n, t.Name) else "" for n in names) in grown:
+                    return True
+    return False
 
 
 def _carried(loop: t.For | t.While) -> set[str]:
@@ -105,6 +133,26 @@ def _has_exponential(node: t.FunctionDef, expr: t.Expr) -> bool:
     """Whether exponentials of a product are among what an expression is made of."""
     found = [n for n in made_of(node, expr) if isinstance(n, t.Call) and operation(n) in ("exp", "exp2") and n.args]
     return any(operation(inner) == "dot" for call in found for inner in made_of(node, call.args[0]))
+
+
+def _begins_inside(node: t.FunctionDef, loop: t.For | t.While) -> bool:
+    """Whether a loop in another one begins at `unit % rounds` of the tile `unit // rounds`."""
+    around = [outer for outer in nodes_of(node, t.For) + nodes_of(node, t.While) if outer is not loop]
+    if not isinstance(loop, t.For) or not any(loop.span.start in outer.span for outer in around):
+        return False
+    quotients = {(_name(n.left), _name(n.right)) for n in nodes_of(node, t.BinOp) if n.op == "//"}
+    parts = (n for n in made_of(node, loop.iter) if isinstance(n, t.BinOp) and n.op == "%")
+    return any((_name(n.left), _name(n.right)) in quotients and _counts_rounds(node, n.right) for n in parts)
+
+
+def _counts_rounds(node: t.FunctionDef, expr: t.Expr) -> bool:
+    """Whether a name is given, or stands for an argument, what may be the number of rounds of a tile."""
+    made = definitions(node).get(_name(expr), []) if isinstance(expr, t.Name) else []
+    return any(operation(n) == "cdiv" and not any("program" in operation(m) for m in t.walk(n)) for n in made)
+
+
+def _name(expr: t.Expr) -> str:
+    return expr.id if isinstance(expr, t.Name) else ""
 
 
 def persistent_loops(node: t.FunctionDef) -> list[t.For]:
