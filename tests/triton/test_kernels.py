@@ -355,6 +355,7 @@ def test_an_address_behind_branches_on_loaded_data_keeps_its_name(tmp_path: Path
         ("soft", ["softmax of a row"]),
         ("part_of_soft", []),
         ("soft_in_tiles", ["online softmax"]),
+        ("merged", ["merge of partial softmaxes"]),
         ("best_few", ["top-k by repeated selection"]),
         ("ordered", ["bitonic sort"]),
         ("shared_rounds", ["stream-K", "tiled matrix product", "atomic reduction"]),

@@ -12,6 +12,7 @@ from kernelscope.kernels.triton.accesses import footprint
 from kernelscope.kernels.triton.bodies import all_calls, first_calls, loops_in, made_of, nodes_of, operation
 from kernelscope.kernels.triton.kernel_runs import KernelRun
 from kernelscope.kernels.triton.loop_algorithms import Algorithm, of_loop
+from kernelscope.kernels.triton.softmax_algorithms import softmaxes
 from kernelscope.kernels.triton.sorting_algorithms import sorting
 from kernelscope.kernels.triton.tile_motion import tile_motions
 from kernelscope.results import Span
@@ -134,14 +135,7 @@ def _of_function(node: t.FunctionDef) -> Iterator[Algorithm]:
     if not any("dot" in first_calls(loop) for loop in loops):
         yield from _normalised(node)
     yield from sorting(node)
-    once = {name for name, call in all_calls(node) if not any(call.span.start in loop.span for loop in loops)}
-    if {"max", "exp", "sum"} <= once:
-        if _divided(node, loops):
-            text = "a row is read once: maximum, exponentials of the differences, sum, quotient"
-            yield Algorithm("softmax of a row", text, calls["max"].span)
-        elif "log" in once and not loops and _sums_exponentials(node, calls["log"]):
-            text = "maximum, exponentials of the differences, their sum, its logarithm"
-            yield Algorithm("logarithm of a sum of exponentials", text, calls["log"].span)
+    yield from softmaxes(node, loops)
     grouped = _grouped_order(node)
     if grouped is not None:
         text = "programs are numbered in groups of rows, so that neighbours share tiles in the L2 cache"
@@ -173,22 +167,6 @@ def _is_square(node: t.Node) -> bool:
         return isinstance(node.right, t.Constant) and node.right.value == 2
     same = isinstance(node.left, t.Name) and isinstance(node.right, t.Name) and node.left.id == node.right.id
     return node.op == "*" and same
-
-
-def _divided(node: t.FunctionDef, loops: list[t.For | t.While]) -> bool:
-    """Whether exponentials are divided by their sum, outside of loops."""
-    for inner in nodes_of(node, t.BinOp):
-        if inner.op in ("/", "*") and not any(inner.span.start in loop.span for loop in loops):
-            weights = {operation(n) for n in made_of(node, inner.left)}
-            if {"exp", "exp2"} & weights and _sums_exponentials(node, inner.right):
-                return True
-    return False
-
-
-def _sums_exponentials(node: t.FunctionDef, expr: t.Expr) -> bool:
-    """Whether a sum of exponentials is among what an expression is made of."""
-    sums = [n for n in made_of(node, expr) if isinstance(n, t.Call) and operation(n) == "sum"]
-    return any(operation(n) in ("exp", "exp2") for part in sums for n in made_of(node, part))
 
 
 def _locked(node: t.FunctionDef) -> Iterator[Algorithm]:
