@@ -26,6 +26,7 @@ CASES = (
     (FIXTURES / "modulation.py", "Mixer"),
     (FIXTURES / "modulation.py", "Denoiser"),
     (FIXTURES / "serving.py", "ServedLayer"),
+    (FIXTURES / "serving.py", "Experts"),
     (FIXTURES / "packed.py", "PackedLayer"),
     (FIXTURES / "packed.py", "PackedModel"),
     (SAMPLE / "tinyllm" / "model.py", "DecoderLayer"),

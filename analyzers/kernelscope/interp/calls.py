@@ -98,7 +98,16 @@ def call(run: Interpreter, target: Value, args: Arguments, kwargs: Keywords, spa
     target = present(target)
     if isinstance(target, Choice) and is_one_thing(target) and not run.certain:
         return traced_choice(run, run.trace, target, args, kwargs, span)
-    return run.trace.call(target, args, kwargs, span, lambda: _call(run, target, args, kwargs, span))
+    own: list[Value] = []
+
+    def go() -> Value:
+        own.append(_call(run, target, args, kwargs, span))
+        return own[-1]
+
+    result = run.trace.call(target, args, kwargs, span, go)
+    if own and own[-1] is not result and (outcomes := run.outcomes_of(own[-1])) is not None:
+        run.outcomes = (result, [run.trace.as_of(outcome, result) for outcome in outcomes])
+    return result
 
 
 def _call(run: Interpreter, target: Value, args: Arguments, kwargs: Keywords, span: Any) -> Value:

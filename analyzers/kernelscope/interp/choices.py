@@ -53,10 +53,20 @@ def call_choice(run: Interpreter, choice: Choice, args: Arguments, kwargs: Keywo
     results = [result for _, result in _of_each(run, choice, args, kwargs, span, None)]
     if all(is_callable(r) for r in results):
         return Choice([*results, *choice.entries[MAX_CHOICES:]], choice.is_of_table)
-    result = _chosen(choice, results)
-    kinds = [r for i, r in enumerate(results) if all(differ(r, other) for other in results[:i])]
-    run.outcomes = (result, kinds) if 1 < len(kinds) == len(results) <= MAX_OUTCOMES else None
+    result, kinds = _chosen(choice, results), _kinds(choice, results)
+    if run.trace is None and len(kinds) < len(results):  # what is seen by the way is not worth following each
+        kinds = kinds[:1]
+    run.outcomes = (result, kinds) if 1 < len(kinds) <= MAX_OUTCOMES else None
     return result
+
+
+def _kinds(choice: Choice, results: list[Value]) -> list[Value]:
+    """What each kind of result is, such as a tensor and a pair of tensors."""
+    kinds: list[Value] = []
+    for result in results:
+        alike = next((i for i, kind in enumerate(kinds) if not differ(kind, result)), len(kinds))
+        kinds[alike:] = [_chosen(choice, [*kinds[alike : alike + 1], result]), *kinds[alike + 1 :]]
+    return kinds
 
 
 def traced_choice(
@@ -66,8 +76,12 @@ def traced_choice(
     found = _of_each(run, choice, args, kwargs, span, trace)
     attempt, own = min(found, key=lambda pair: pair[0].lost)
     results = [result for _, result in found]
-    result = Choice(results) if all(is_callable(r) for r in results) else _chosen(choice, results)
-    return trace.settled(attempt, choice, result, own)
+    if all(is_callable(r) for r in results):
+        return trace.settled(attempt, choice, Choice(results), own)
+    result = trace.settled(attempt, choice, _chosen(choice, results), own)
+    kinds = [trace.as_of(kind, result) for kind in _kinds(choice, results)]
+    run.outcomes = (result, kinds) if 1 < len(kinds) <= MAX_OUTCOMES else None
+    return result
 
 
 def _of_each(

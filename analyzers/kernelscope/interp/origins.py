@@ -100,6 +100,8 @@ class Origins:
                 return self._came_from(value, origins) if origins else value
             case tuple() if type(value) is tuple and isinstance(own, tuple) and len(value) == len(own):
                 return tuple(self.as_of(part, other) for part, other in zip(value, own, strict=True))
+            case tuple() if type(value) is tuple and not isinstance(own, tuple):
+                return tuple(self.as_of(part, own) for part in value)
             case list() if isinstance(own, list) and len(value) == len(own):
                 return [self.as_of(part, other) for part, other in zip(value, own, strict=True)]
             case dict() if type(value) is dict and isinstance(own, dict):
