@@ -132,7 +132,7 @@ def _fresh(run: Interpreter, path: str, scope: SourceScope, beliefs: Beliefs) ->
 
 def _settle(run: Interpreter) -> None:
     """Sizes that turned out to be equal on every way through the function are written as one, by their plain names."""
-    facts = best_known(run.known.facts)
+    facts = best_known(run.symbols.with_words(run.known.facts, run.root_frame))
     run.symbols.frame = run.root_frame
 
     told_before: dict[Dim, Dim] = {}

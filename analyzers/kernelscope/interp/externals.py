@@ -63,6 +63,10 @@ LITERALS = ("torch.tensor", "torch.as_tensor", "jax.numpy.array", "jax.numpy.asa
 CONTAINERS = {"Sequential", "ModuleList", "ModuleDict", "ParameterList", "ParameterDict", "Parameter", "Buffer"}
 
 
+PARTED = ("chunk", "unbind", "tensor_split", "hsplit", "vsplit", "dsplit")
+"""Operators whose results are parts of one tensor: what is not known of it is the same in each."""
+
+
 def call_tensor_method(run: Interpreter, target: TensorMethod, args: Arguments, kwargs: Keywords) -> Value:
     spread = args[0] if len(args) == 1 and isinstance(args[0], tuple | list) else args
     if any(isinstance(a, Unpacked) for a in spread):
@@ -106,6 +110,8 @@ def _operator(run: Interpreter, name: str, args: Arguments, kwargs: Keywords) ->
     def given(value: Value) -> Value:
         return 0.5 if plain and isinstance(value, Number) else for_op(value)
 
+    if name.rpartition(".")[2] in PARTED and args and run.running:
+        args = [run.symbols.named(run.running[-1], args[0], "whole"), *args[1:]]
     values, named = [given(a) for a in args], {k: given(v) for k, v in kwargs.items()}
     result = run.operate(lambda facts: ops.apply(name, values, named, facts))
     if _is_lost(result) and any(isinstance(v, Opaque) and v.default is not None for v in (*args, *kwargs.values())):

@@ -101,9 +101,10 @@ def _is_made_later(run: Interpreter, cls: Definition) -> bool:
 
 
 def _key(cls: Definition, args: Arguments, kwargs: Keywords) -> Hashable:
-    """What tells layers apart that are made of sizes, names and switches, known or not; None if one is made of more."""
+    """What tells layers apart that are made of sizes, names and switches; None if one is made of more, or of what is
+    not known: two such sizes need not be one."""
     values = (*args, *kwargs.values())
-    if not all(isinstance(v, Dim | Opaque | Unknown | Flag | str | bool | float | None) for v in values):
+    if not all(isinstance(v, Dim | Opaque | Flag | str | bool | float | None) for v in values):
         return None
     return cls.node, type(kwargs), tuple(kwargs), tuple((type(v), v) for v in values)
 

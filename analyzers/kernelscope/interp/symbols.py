@@ -166,6 +166,23 @@ class Symbols:
                 found = found.with_equal(value, dim(word))
         return found
 
+    def with_words(self, facts: Facts, frame: int) -> Facts:
+        """Facts about sizes of other calls, also under the words that one call has for them.
+
+        What equals a size of an object is left: one object may stand for several, which are called with other sizes.
+        """
+        own = f"{SEPARATOR}{frame}"
+        spoken_of = {*facts.equal, *(name for value in facts.equal.values() for name in value.names())}
+        made = {n for n in spoken_of if SEPARATOR not in n and n in self.reasons}
+        of_objects = {value for name, value in facts.equal.items() if not made.isdisjoint((name, *value.names()))}
+        found = facts
+        for word, origin in self.origins.items():
+            if origin not in spoken_of or word in spoken_of or not word.endswith(own):
+                continue
+            if facts.rewrite(dim(origin)) not in of_objects:
+                found = found.with_equal(dim(origin), dim(word))
+        return found
+
     def shown(self, value: Value) -> Value:
         """A value with the symbols' plain names; those of other calls stay apart from those of this one."""
         return over_sizes(value, self._plain) if self.reasons else value

@@ -6,7 +6,7 @@ from kernelscope.dims import dim as as_dim
 from kernelscope.ops.arguments import Value, is_sequence, items, known, size, sizes, tensor
 from kernelscope.ops.modules import Module, module
 from kernelscope.ops.registry import rule
-from kernelscope.tensor import Shape, ShapeError, Size, largest
+from kernelscope.tensor import Several, Shape, ShapeError, Size, Unknown, largest
 
 
 def padded(shape: Shape, amounts: tuple[Size, ...]) -> Shape:
@@ -44,9 +44,11 @@ for _n in (1, 2, 3):
 @rule("rnn.pad_sequence", kind="movement", label="sequences in one tensor, padded")
 def pad_sequence(sequences: Value, batch_first: Value = False, padding_value: Value = 0.0, **options: Value) -> Shape:
     """`batch longest *`: the longest length depends on the sequences."""
-
-    found = [known(s) for s in items(sequences)]
-    longest = largest(*(dims[0] for dims in found))
-    count = as_dim(len(found))
+    if isinstance(sequences, Several):
+        found = [known(sequences.element)]
+        longest, count = Unknown("how long the longest sequence is"), Unknown("how many sequences there are")
+    else:
+        found = [known(s) for s in items(sequences)]
+        longest, count = largest(*(dims[0] for dims in found)), as_dim(len(found))
     first = (count, longest) if batch_first is True else (longest, count)
     return Shape((*first, *found[0][1:]))
