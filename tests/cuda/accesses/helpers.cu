@@ -140,3 +140,24 @@ __global__ void unnamed_members(const Packed *p, Lists l, float *out, bool wide)
     l.n[3] = 2 * t;
   }
 }
+
+template <class T> struct Only;
+template <> struct Only<float> { static constexpr int value = 1; };
+template <> struct Only<float4> { static constexpr int value = 4; };
+template <class T, int N> struct Pick;
+template <class T> struct Pick<T, 1> { using type = T; };
+template <> struct Pick<float, 4> { using type = float4; };
+template <class T, bool Both> struct Cross {};
+template <class T> struct Cross<T, true> { T *a; int n; T *b; };
+template <class T> struct Cross<T, false> { T *a; T *b; };
+
+//@ block 128
+template <class T, bool Both> __global__ void defined_for_some(float *x, Cross<float, Both> open, Cross<half, true> both) {
+  x[Only<float4>::value * threadIdx.x] = 0;  //: x store: uncoalesced (strided, 16 bytes stride, 25 % of sectors used)
+  x[Only<T>::value * threadIdx.x] = 0;  //: x store: uncoalesced (strided, 4*(Only<T>::value) bytes stride, 12 % of sectors used for Only<T>::value ≥ 8)
+  reinterpret_cast<typename Pick<float, Only<float4>::value>::type *>(x)[threadIdx.x] = {};  //: x store: coalesced (stride 1, 16 bytes/lane)
+  reinterpret_cast<typename Pick<char, 1>::type *>(x)[threadIdx.x] = {};  //: x store: coalesced (stride 1, 1 byte/lane)
+  reinterpret_cast<typename Pick<char, 2>::type *>(x)[threadIdx.x] = {};  //: x store: not known: the size of type is not known
+  open.a[threadIdx.x] = 0;  //: open.a store: not known: the size of ? is not known
+  both.b[threadIdx.x] = 0;  //: both.b store: coalesced (stride 1, 2 bytes/lane)
+}

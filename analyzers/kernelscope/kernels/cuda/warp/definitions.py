@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from typing import TypeVar
 
+from kernelscope.kernels.cuda.warp.specialisations import undefined
 from kernelscope.syntax.cuda import tree as t
 from kernelscope.syntax.cuda.lower_expressions import expression, span_of
 from kernelscope.syntax.cuda.source import CudaSource, parse
@@ -45,7 +46,7 @@ class Definitions:
         if name not in self._structs:
             found = [s for source in self.holding(name) for s in in_force(source, source.lowered.structs.get(name))]
             general = next((struct for struct in found if not struct.specialisation), None)
-            self._structs[name] = general or next(iter(found), None)
+            self._structs[name] = general or (undefined(found) if found else None)
         return self._structs[name]
 
     def specialisations(self, name: str) -> list[t.Struct]:

@@ -26,7 +26,34 @@ def specialised(general: StructType, special: Sequence[t.Struct], evaluate: Eval
             return Opaque(general.struct.name)
         if bound is not _NO_MATCH:
             fitting.append(StructType(struct, tuple(bound.items())))
+    if not fitting and not general.struct.kind:
+        return Opaque(general.struct.name)
     return min(fitting, key=lambda found: len(found.struct.template), default=general)
+
+
+def undefined(special: Sequence[t.Struct]) -> t.Struct:
+    """The general struct of specialisations where only these are defined: it has parameters and nothing else."""
+    first = special[0]
+    template: list[t.TemplateParam] = []
+    for i in range(max(len(struct.specialisation) for struct in special)):
+        kind = next((kind for struct in special if (kind := _value_kind(struct, i)) is not None), None)
+        template.append(t.TemplateParam(f"{first.name}#{i}", kind, None, first.name_span))
+    return t.Struct(first.name, first.scope, template, (), [], "", first.name_span, first.span, list)
+
+
+def _value_kind(struct: t.Struct, place: int) -> t.TypeName | None:
+    """The type of a template parameter that is a value; None where it is a type, as far as a specialisation tells."""
+    written = struct.specialisation[place] if place < len(struct.specialisation) else None
+    if written is None or isinstance(written, t.TypeName):
+        name = _bare_name(written) if written is not None else ""
+        return next((param.type for param in struct.template if param.name == name), None)
+    if isinstance(written, t.Name):
+        named = next((param for param in struct.template if param.name == written.id), None)
+        return named.type if named is not None else _BOOL if written.id in ("true", "false") else None
+    return t.TypeName("int", written.span)
+
+
+_BOOL = t.TypeName("bool", t.Span(0, 0))
 
 
 _NO_MATCH: dict[str, Argument] = {}
