@@ -161,3 +161,22 @@ template <class T, bool Both> __global__ void defined_for_some(float *x, Cross<f
   open.a[threadIdx.x] = 0;  //: open.a store: not known: the size of ? is not known
   both.b[threadIdx.x] = 0;  //: both.b store: coalesced (stride 1, 2 bytes/lane)
 }
+
+template <class T, int N> struct Lane { T v[N]; };
+struct int4b {};
+template <int N> struct Lane<int4b, N> { char v[N / 2]; };
+template <class T, int N> __device__ void take(Lane<T, N> &to, const T *from) {
+  if constexpr (sizeof(Lane<T, N>) == sizeof(uint4)) (uint4 &)to = *(const uint4 *)from;
+  else if constexpr (sizeof(Lane<T, N>) == sizeof(uint2)) (uint2 &)to = *(const uint2 *)from;
+  else if constexpr (sizeof(Lane<T, N>) == sizeof(uint)) (uint &)to = *(const uint *)from;
+}
+
+//@ block 128
+template <class T, int N> __global__ void as_wide_as_the_type(const T *x, const float *f, float *out) {
+  Lane<T, N> lane;
+  take(lane, x + threadIdx.x * N);  //: x load via take: coalesced (stride 1, 16 bytes/lane) | x load via take: coalesced (stride 1, 8 bytes/lane) | x load via take: coalesced (stride 1, 4 bytes/lane)
+  Lane<T, 8 / sizeof(T)> eight;
+  take(eight, x + threadIdx.x * (8 / sizeof(T)));  //: x load via take: coalesced (stride 1, 8 bytes/lane)
+  if (N == 3) out[threadIdx.x * N] = 0;  //: out store: uncoalesced (strided, 12 bytes stride, 33 % of sectors used)
+  if (blockIdx.x == 2 && N == 4 && threadIdx.x < 8) out[threadIdx.x * N + blockIdx.x] = 0;  //: out store: uncoalesced (strided, 16 bytes stride, 25 % of sectors used)
+}

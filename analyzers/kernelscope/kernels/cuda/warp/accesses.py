@@ -13,6 +13,7 @@ from math import gcd, lcm
 from kernelscope.dims import Dim, TooLarge, dim
 from kernelscope.dims.monomial import Atom
 from kernelscope.kernels.cuda.warp.banks import Conflict, conflict
+from kernelscope.kernels.cuda.warp.implications import implied
 from kernelscope.kernels.cuda.warp.kernel_run import Run, Shape
 from kernelscope.kernels.cuda.warp.lanes import (
     UNIT,
@@ -28,6 +29,7 @@ from kernelscope.kernels.cuda.warp.machine import OFFSET_OF, SIZE_OF, Access
 from kernelscope.kernels.cuda.warp.sectors import AXES, SECTOR, WARP, Class, Traffic, moved, threads, traffic
 
 MAX_CASES = 64
+UNREACHED = "no lane gets there"
 MAX_WARPS = 32
 UNKNOWN_WIDTH = 1
 """What stands for the width of a type that is not known, where all lanes want the same element."""
@@ -58,7 +60,8 @@ class Verdict:
 def verdicts(run: Run) -> tuple[Verdict, ...]:
     """All accesses to global and shared memory, in the order in which the kernel makes them."""
     judge = _Judge(run)
-    return tuple(judge.verdict(a) for a in run.accesses if a.memory.space in ("global", "shared", "unknown"))
+    found = (judge.verdict(a) for a in run.accesses if a.memory.space in ("global", "shared", "unknown"))
+    return tuple(verdict for verdict in found if verdict.reason != UNREACHED)
 
 
 @dataclass(slots=True)
@@ -73,6 +76,9 @@ class _Judge:
         default_factory=dict[tuple[tuple[int, int, int], int, Dim], Numbers | None]
     )
     judged: dict[tuple[object, ...], Verdict] = field(default_factory=dict[tuple[object, ...], Verdict])
+    implied: dict[tuple[tuple[Dim, ...], tuple[tuple[str, int], ...]], dict[str, int] | None] = field(
+        default_factory=dict["tuple[tuple[Dim, ...], tuple[tuple[str, int], ...]]", "dict[str, int] | None"]
+    )
     by_warp: dict[tuple[Shape, int], Lanes] = field(default_factory=dict[tuple[Shape, int], Lanes])
 
     def __post_init__(self) -> None:
@@ -128,30 +134,57 @@ class _Judge:
         outcomes: list[Traffic | Conflict] = []
         widths: set[int] = set()
         shape, needs = self._shape(access, offset)
-        for case, size in self._sizes(offset, width):
+        said = self._said(access.conditions, {})
+        if said is None:
+            raise Undecided(UNREACHED)
+        offset, width = (offset.subs(said), width.subs(said)) if said else (offset, width)
+        for given, size in self._sizes(offset, width):
+            said = self._said(access.conditions, given) if given else said
+            if said is None:
+                continue
+            case = offset.subs({**said, **given}) if given else offset
             widths.add(size)
             for outcome, assumed in self._outcomes(access, case, size, shape):
                 outcomes.append(outcome)
                 for number, divisor in assumed:
                     needs[number] = lcm(divisor, needs.get(number, 1))
         if not outcomes:
-            raise Undecided("no lane gets there")
+            raise Undecided(UNREACHED)
         worst = max(outcomes, key=_cost)
+        if isinstance(worst, Traffic) and worst.stride is not None and worst.stride.const is None:
+            self._check_ways(access.conditions, worst.stride)
         others = tuple(dict.fromkeys(o for o in outcomes if _kind(o) != _kind(worst)))
         sizes = tuple(sorted(widths))
         width_told = width.const if len(sizes) == 1 else None
         told = tuple(f"{number} is a multiple of {divisor}" for number, divisor in needs.items())
         return Verdict(access, worst, width_told, "", False, told, others, sizes)
 
-    def _sizes(self, offset: Dim, width: Dim) -> Iterator[tuple[Dim, int]]:
-        """The address and width for each size that an unknown element type may have."""
+    def _said(self, conditions: tuple[Dim, ...], given: dict[str, int]) -> dict[str, int] | None:
+        """What the way to an access says of sizes; None where no lane gets there."""
+        key = (conditions, tuple(given.items()))
+        if key not in self.implied:
+            known = (self._known(condition) for condition in conditions)
+            self.implied[key] = implied((c.subs(given) if given else c for c in known), self._is_same)
+        return self.implied[key]
+
+    def _check_ways(self, conditions: tuple[Dim, ...], stride: Dim) -> None:
+        """Whether sizes that nobody knows decide both how far lanes are apart and whether they get there."""
+        sizes = [name for name in stride.names() if (s := self.run.symbols.known.get(name)) is not None and s.template]
+        if sizes and any(name.startswith("sizeof(") for c in conditions for name in self._known(c).names()):
+            raise Undecided(f"depends on `{sizes[0]}`")
+
+    def _is_same(self, name: str) -> bool:
+        return name not in AXES and name not in self.varying
+
+    def _sizes(self, offset: Dim, width: Dim) -> Iterator[tuple[dict[str, int], int]]:
+        """The width for each size that an unknown element type may have."""
         for name in (*width.names(), *offset.names()):
             if name.startswith((SIZE_OF, OFFSET_OF)):
                 if self._differs(offset):
                     raise Undecided(
                         f"the {name.replace(SIZE_OF, 'size of `').replace(OFFSET_OF, 'offset of `')}` is not known"
                     )
-                yield offset, UNKNOWN_WIDTH
+                yield {}, UNKNOWN_WIDTH
                 return
         open_sizes = [n for n in dict.fromkeys((*width.names(), *offset.names())) if n.startswith("sizeof(")]
         if not open_sizes:
@@ -160,7 +193,7 @@ class _Judge:
                 raise Undecided(f"the width `{width}` is not known")
             if number <= 0:
                 raise Undecided("nothing is moved")
-            yield offset, number
+            yield {}, number
             return
         for size in ELEMENT_SIZES:
             values = dict.fromkeys(open_sizes, size)
@@ -169,7 +202,7 @@ class _Judge:
                 raise Undecided(f"the width `{width}` is not known")
             if number > MAX_WIDTH:
                 raise Undecided(f"the width `{width}` may be more than one access moves")
-            yield offset.subs(values), number
+            yield values, number
 
     def _differs(self, d: Dim) -> bool:
         return any(name in AXES or name in self.varying for name in d.names())

@@ -74,7 +74,10 @@ def _bound(
             if value is not None:
                 bound[name] = value
             continue
-        same = _same(value, bound[name] if name in bound else evaluate(param, written))
+        wanted = bound[name] if name in bound else evaluate(param, written)
+        if isinstance(value, TypeParameter) and isinstance(wanted, Opaque | StructType) and general.kind:
+            return _NO_MATCH  # an open type is taken for one of CUDA's numbers, as its size is
+        same = _same(value, wanted)
         if same is False:
             return _NO_MATCH
         is_open = is_open or same is None

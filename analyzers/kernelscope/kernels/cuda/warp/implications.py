@@ -1,0 +1,64 @@
+"""What the conditions on the way to an access say of sizes: behind `if (4 * N == 16)` the size `N` is 4."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from kernelscope.dims import Dim
+from kernelscope.dims.monomial import Opaque
+
+
+def implied(conditions: Iterable[Dim], is_same: Callable[[str], bool]) -> dict[str, int] | None:
+    """The numbers that names must be where all conditions hold; None where they cannot all hold.
+
+    `is_same` tells names that are the same for all lanes.
+    """
+    found: dict[str, int] = {}
+    every = list(conditions)
+    if any(condition.const == 0 for condition in every):
+        return None
+    waiting = [condition for condition in every if condition.const is None]
+    grown = True
+    while grown:
+        grown = False
+        for condition in waiting:
+            known = condition.subs(found) if found else condition
+            if known.const == 0:
+                return None
+            for equation in _equations(known):
+                number = _solved(equation, is_same)
+                if number is None:
+                    continue
+                name, value = number
+                if value is None:
+                    return None
+                if name not in found:
+                    found[name] = value
+                    grown = True
+    return found
+
+
+def _equations(condition: Dim) -> Iterator[Dim]:
+    """What has to be zero for a condition: the equalities that are its factors."""
+    if len(condition.terms) != 1:
+        return
+    ((monomial, _),) = condition.terms
+    for atom, _ in monomial:
+        if isinstance(atom, Opaque) and atom.op == "==":
+            yield atom.args[0] - atom.args[1]
+
+
+def _solved(equation: Dim, is_same: Callable[[str], bool]) -> tuple[str, int | None] | None:
+    """The name and the number that make `factor * name + rest` zero; no number where none does."""
+    factor = rest = 0
+    name = ""
+    for monomial, number in equation.terms:
+        if monomial == ():
+            rest = number
+        elif len(monomial) == 1 and isinstance(monomial[0][0], str) and monomial[0][1] == 1 and not name:
+            name, factor = monomial[0][0], number
+        else:
+            return None
+    if not name or not is_same(name):
+        return None
+    return name, -rest // factor if rest % factor == 0 else None
