@@ -7,9 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from kernelscope.serving.c_algorithms import algorithms, recomputed
+from kernelscope.serving.c_caches import c_caches
 from kernelscope.serving.c_constants import c_constants
 from kernelscope.serving.c_functions import CSource
 from kernelscope.serving.c_settings import c_settings, c_tables
+from kernelscope.serving.c_structures import c_structures
 from kernelscope.serving.c_waits import c_syncs
 from kernelscope.serving.claims import PythonSource
 from kernelscope.serving.execution import launches
@@ -265,6 +267,65 @@ def test_spin_loops_of_cuda_with_braces_in_the_index() -> None:
     assert (
         found.text == "hold waits by spinning: while (*(volatile int *)&g.done[{layer, 3}] < 4): until the counter is 4"
     )
+
+
+def test_grids_that_meet() -> None:
+    source = c_source(
+        """
+        __device__ void meet(unsigned int* gate) {
+            unsigned int seen;
+            do {
+                asm volatile("ld.acquire.gpu.u32 %0,[%1];" : "=r"(seen) : "l"(gate) : "memory");
+            } while (seen == 0);
+        }
+
+        __global__ void all(float* x) {
+            auto grid = cooperative_groups::this_grid();
+            grid.sync();
+            block.sync();
+        }
+        """
+    )
+    spin, grid = c_syncs(source)
+    assert spin.text.startswith("meet waits by spinning: do asm volatile") and spin.text.endswith("while (seen == 0)")
+    assert grid.text == "all: all blocks of the grid wait for each other (grid.sync()): a cooperative launch"
+
+
+def test_caches_of_c_programs() -> None:
+    source = c_source(
+        """
+        void prepare(State* s, Config* c) {
+            s->key_cache = calloc((size_t)c->layers * c->seq_len * width, sizeof(float));
+            cudaMalloc((void**)&s->value_cache, c->num_blocks * c->block_bytes);
+            s->l2_cache = malloc(10);
+            int kv_pos = sinks + (pos - sinks) % (c->seq_len - sinks);
+            int lane_pos = pos % 32;
+        }
+        """
+    )
+    key, value, ring = c_caches(source)
+    assert key.value.endswith("* width, sizeof(float)): contiguous, not paged")
+    assert value.value.endswith("c->num_blocks * c->block_bytes bytes: paged (in blocks)")
+    assert ring.value.startswith("rotating buffer (ring): kv_pos = sinks + (pos - sinks) %")
+
+
+def test_structures_of_settings() -> None:
+    source = c_source(
+        """
+        struct ModelConfig {
+            int width;      // of a letter
+            float eps = 1e-5f; /* of norms */
+            int area() const { int side; return width * width; }
+        };
+        typedef struct { int heads; } RunOptions;
+        struct KernelArgs { int rows; };
+        """
+    )
+    assert [(p.owner, p.name, p.value, p.doc) for p in c_structures(source)] == [
+        ("ModelConfig", "width", None, "of a letter"),
+        ("ModelConfig", "eps", 1e-5, "of norms"),
+        ("RunOptions", "heads", None, ""),
+    ]
 
 
 def test_counters_and_queues_of_a_persistent_kernel() -> None:

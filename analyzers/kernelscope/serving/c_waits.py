@@ -33,6 +33,8 @@ _SET = re.compile(r"\b([A-Za-z_]\w*)(?:\s*\[[^=;]*?\])?\s*=(?!=)\s*([^;]+);")
 _SHARED = re.compile(r"volatile|\w+\s*\(|\[|\*")
 _ENTRY = re.compile(r"^&?\s*([\w.>:-]+)\s*\[")
 _WRAPPED = re.compile(r"&?\s*([\w.>:-]+)\s*(?:\[[^\[\]]*\]\s*)?\[(.*%\s*([\w.>:-]+)\s*)\]\s*$")
+_ASSEMBLY = re.compile(r"(?:asm|__asm__)\s*(?:volatile|__volatile__)?\s*\(.*\bld\..*")
+_GRID = re.compile(rb"(\w+)\s*=\s*(?:\w+::)*this_grid\s*\(")
 _OWN = re.compile(rb"([\w.>-]*?(\w+))\s*\[\s*(\w+)\s*\]\s*;")
 
 
@@ -45,6 +47,7 @@ def c_syncs(source: CSource) -> Iterator[Sync]:
         yield from _waits(source, function, here)
         yield from _calls(source, function, here)
         yield from _own_queue(source, function, here)
+        yield from _grid(source, function, here)
         text_of = source.code[function.start : function.end].decode("utf-8", "replace")
         if (fetch := FETCH.search(text_of)) is not None:
             offset = function.start + len(text_of[: fetch.start()].encode())
@@ -65,6 +68,10 @@ def _waits(source: CSource, function: CFunction, here: Location) -> Iterator[Syn
         if body is None:
             continue
         test = source.quote(match.end(), closed, 200)
+        if body == "" and (assembly := _loaded_before(source, function, match.start())):
+            text = f"{function.name} waits by spinning: do {assembly} while ({test})"
+            yield Sync("scoreboard", "wait", text, function.name, source.at(match.start()), (here,))
+            continue
         read = _read_again(test, body)
         if read is None or not (read or _SHARED.search(test)):
             continue
@@ -79,6 +86,31 @@ def _waits(source: CSource, function: CFunction, here: Location) -> Iterator[Syn
             text += f", which is {expected}"
             places.append(meant[1])
         yield Sync("scoreboard", "wait", text, function.name, source.at(match.start()), tuple(places), expected)
+
+
+def _loaded_before(source: CSource, function: CFunction, at: int) -> str:
+    """The load in assembly that a `do … while` consists of: `do { asm("ld.acquire …"); } while (x)`."""
+    closed = source.code.rfind(b"}", function.start, at)
+    if closed < 0 or source.code[closed + 1 : at].strip():
+        return ""
+    opened = source.code.rfind(b"{", function.start, closed)
+    before = source.code[function.start : opened].rstrip()
+    body = source.quote(opened + 1, closed, 200)
+    return body.rstrip("; ") if before.endswith(b"do") and _ASSEMBLY.fullmatch(body) else ""
+
+
+def _grid(source: CSource, function: CFunction, here: Location) -> Iterator[Sync]:
+    """`this_grid().sync()`, also of a name that is bound to the grid: all blocks of a cooperative launch meet."""
+    body = source.code[function.start : function.end]
+    names = b"|".join(re.escape(m[1]) for m in _GRID.finditer(body))
+    for match in re.finditer(
+        rb"(?:this_grid\(\s*\)" + (b"|\\b(?:" + names + b")" if names else b"") + rb")\s*\.\s*sync\s*\(", body
+    ):
+        offset = function.start + match.start()
+        text = (
+            f"{function.name}: all blocks of the grid wait for each other ({match[0].decode()})): a cooperative launch"
+        )
+        yield Sync("barrier", "wait", text, function.name, source.at(offset), (here,))
 
 
 def _body(source: CSource, start: int) -> str | None:

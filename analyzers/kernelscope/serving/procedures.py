@@ -26,8 +26,8 @@ FORWARD = {"forward", "__call__", "call", "setup"}
 COMPONENT = "components"
 SILENT = {"logger", "logging", "log", "warnings", "print", "nvtx", "super"}
 SILENT_FOLDERS = {"test", "tests", "bench", "benchmark", "benchmarks", "examples", "example", "docs", "scripts", "dev",
-                  "tools", "experimental", "experiments", "evaluation", "third_party", "3rdparty", "mock",
-                  "mocks"}  # fmt: skip
+                  "tools", "experimental", "experiments", "evaluation", "third_party", "3rdparty",
+                  "thirdparty", "vendor", "vendored", "external", "extern", "mock", "mocks"}  # fmt: skip
 SILENT_NAMES = re.compile(r"test_|mock_|.*(?:_test|_mock|_pb2|_pb2_grpc)$")
 """Files of tests, and those that a compiler of interfaces writes."""
 
@@ -82,7 +82,7 @@ def _is_abstract(function: t.FunctionDef) -> bool:
 
 
 def is_aside(path: Path) -> bool:
-    """Whether a file, by its path below the workspace's root, is of tests, benchmarks or examples, or generated."""
+    """Whether a file, by its path below the root, is of tests, benchmarks, examples or other projects, or generated."""
     return bool(SILENT_FOLDERS & set(path.parts[:-1])) or SILENT_NAMES.match(path.stem) is not None
 
 

@@ -30,11 +30,13 @@ from kernelscope.serving import (
 )
 from kernelscope.serving.bindings import Loader, Native, bindings, c_bindings, loaders
 from kernelscope.serving.c_algorithms import algorithms, recomputed
+from kernelscope.serving.c_caches import c_caches
 from kernelscope.serving.c_collectives import c_collectives
 from kernelscope.serving.c_constants import c_constants, c_enums
 from kernelscope.serving.c_functions import CSource
 from kernelscope.serving.c_procedures import c_procedures
 from kernelscope.serving.c_settings import c_settings, c_tables
+from kernelscope.serving.c_structures import c_structures
 from kernelscope.serving.c_waits import c_syncs
 from kernelscope.serving.channels import Channel, Use, channels, uses
 from kernelscope.serving.claims import Claim, PythonSource
@@ -219,6 +221,7 @@ def read_c(source: CSource) -> Reading:
     reading.parameters += reading.told(c_constants, source)
     reading.registries += reading.told(c_enums, source)
     reading.constraints += reading.told(c_constraints, source)
+    reading.parameters += reading.told(c_structures, source)
     reading.parameters += reading.told(c_settings, source)
     reading.collectives += reading.told(c_collectives, source)
     reading.procedures += reading.told(c_procedures, source)
@@ -226,6 +229,7 @@ def read_c(source: CSource) -> Reading:
     reading.numberings += reading.told(_c_numberings, reading)
     reading.natives += reading.told(c_bindings, source)
     reading.add("config", reading.told(c_tables, source))
+    reading.add("serving.kv_cache", reading.told(c_caches, source))
     reading.add("memory_access", reading.told(recomputed, source))
     for section, claim in reading.told(algorithms, source):
         reading.add(section, [claim])

@@ -22,7 +22,7 @@ MAX_FOLDER_DEPTH = 64
 IGNORED = "ignored by .gitignore"
 
 PYTHON_SUFFIXES = (".py", ".pyi")
-CUDA_SUFFIXES = (".cu", ".cuh", ".h", ".hpp", ".hh", ".cpp", ".cc", ".cxx", ".inl", ".hip")
+CUDA_SUFFIXES = (".cu", ".cuh", ".h", ".hpp", ".hh", ".cpp", ".cc", ".cxx", ".c", ".inl", ".hip")
 SOURCE_SUFFIXES = PYTHON_SUFFIXES + CUDA_SUFFIXES
 WATCHED_SUFFIXES = (*SOURCE_SUFFIXES, ".json")
 """Configurations of models are read beside the source."""

@@ -1,0 +1,61 @@
+"""Caches of keys and values in C and C++ programs: what is allocated for them, and positions that go round.
+
+An allocation is of a cache by the name of what it is stored in; it is paged where its size counts blocks.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from kernelscope.serving.c_functions import CSource, matching
+from kernelscope.serving.claims import Claim
+from kernelscope.serving.sections import words
+
+OF_WHAT = {"key", "keys", "value", "values", "val", "vals", "kv", "k", "v"}
+PAGES = {"block", "blocks", "page", "pages"}
+LENGTHS = {"len", "length", "size", "window", "capacity", "ctx", "context"}
+_STORED = re.compile(
+    rb"([\w.>\[\]-]*?(\w+))\s*=\s*(?:\([^()]*\)\s*|static_cast<[^<>]*>\s*\(\s*)?(new\b|\w*alloc\w*\s*\()"
+)
+_FILLED = re.compile(rb"\b(?:cuda|hip)Malloc\w*\s*\(\s*(?:\([^()]*\)\s*)?&\s*([\w.>\[\]-]*?(\w+))\s*,")
+_TURNED = re.compile(rb"\b(\w*pos\w*)\s*=\s*([^;]*%[^;]*);")
+
+
+def c_caches(source: CSource) -> Iterator[Claim]:
+    """Allocations of caches, and positions in them that are taken modulo a length."""
+    if source.aside:
+        return
+    for function in source.functions:
+        for match in _STORED.finditer(source.code, function.start, function.end):
+            end = source.code.find(b";", match.end(), function.end)
+            if _is_cache(match[2]) and end > 0:
+                yield _allocated(
+                    source, match[1], match.start(1), source.quote(match.start(3), end, 200), function.name
+                )
+        for match in _FILLED.finditer(source.code, function.start, function.end):
+            opened = source.code.find(b"(", match.start())
+            size = source.quote(match.end(), matching(source.code, opened), 200)
+            if _is_cache(match[2]):
+                yield _allocated(source, match[1], match.start(1), f"{size} bytes", function.name)
+        for match in _TURNED.finditer(source.code, function.start, function.end):
+            value = source.quote(match.start(2), match.end(2), 200)
+            said = {*words(match[1].decode()), *words(function.name), *words(source.path.stem)}
+            if {"kv", "cache", "ring", "rolling"} & said and LENGTHS & set(words(value.partition("%")[2])):
+                text = (
+                    f"rotating buffer (ring): {match[1].decode()} = {value}: positions go round in the cache, so that "
+                    f"the oldest are overwritten"
+                )
+                yield Claim(f"{function.name} rotating buffer", text, (source.at(match.start()),))
+
+
+def _is_cache(name: bytes) -> bool:
+    said = set(words(name.decode("utf-8", "replace")))
+    return "kvcache" in said or ("cache" in said and bool(OF_WHAT & said))
+
+
+def _allocated(source: CSource, target: bytes, at: int, size: str, where: str) -> Claim:
+    kept = "paged (in blocks)" if PAGES & set(words(size)) else "contiguous, not paged"
+    name = target.decode("utf-8", "replace").lstrip("-.>")
+    value = f"{name} is allocated with {size}: {kept}"
+    return Claim(f"{where} {name} layout", value, (source.at(at),))
