@@ -84,7 +84,7 @@ PYBIND11_MODULE(_C, m) {
 void check(torch::Tensor x) {}
 ## csrc/ops.cu
 void scale(Tensor x) { scale_kernel<2><<<1, 32>>>(x); }
-void shift(Tensor x) { shift_kernel<<<1, 32>>>(x); }
+namespace ops { void shift(Tensor x) { shift_kernel<<<1, 32>>>(x); } }
 void run_both(Tensor x) { both_kernel<<<2, 32>>>(x); }
 """,
         """
@@ -191,6 +191,26 @@ STARTED = {
     "through<&run_shift>(x);": "shift_kernel",
     "through<width>(x);": "",
     "late_kernel<<<1, 32>>>(x);": "late_kernel",
+    "use(run_shift, x);": "shift_kernel",
+    "use(width, x);": "",
+    "one::run(x);": "scale_kernel",
+    "two::run(x);": "shift_kernel",
+    "all::two::run(x);": "shift_kernel",
+    "namespace short_name = all::two; short_name::run(x);": "shift_kernel",
+    "hidden(x);": "scale_kernel",
+    "branched::second(x);": "shift_kernel",
+    "Unknown::hidden(x);": "",
+    "used_by_all(x);": "shift_kernel",
+    "one::again(x);": "scale_kernel",
+    "Runner<float, Pair<int, 4>>::start(x);": "scale_kernel",
+    "Other<float>::start(x);": "",
+    "unknown<float>::run_shift(x);": "",
+    "runner.template start<4>(x);": "",
+    "Made::build(x);": "both_kernel",
+    "Shifting object; object.start(x);": "shift_kernel",
+    "Layer* layer = choose(n); layer->start(x);": "scale_kernel shift_kernel",
+    "Scaling* layer = choose(n); layer->body(x);": "scale_kernel",
+    "same_name(x);": "both_kernel",
     "long_kernel<<<1, 32>>>(x);": "long_kernel",
 }  # fmt: skip
 """What a host function does, and the kernels that it reaches."""
@@ -207,10 +227,54 @@ __global__ void long_kernel(
 {LONG}    int n) {{}}
 void run_shift(float* x) {{ shift_kernel<<<1, 32>>>(x); }}
 constexpr int width = 4;
+namespace {{ void hidden(float* x) {{ shift_kernel<<<1, 32>>>(x); }} }}
 ## other/width.cu
+namespace three {{ void used_by_all(float* x) {{ shift_kernel<<<1, 32>>>(x); }} }}
+namespace four {{ void used_by_all(float* x) {{ scale_kernel<1><<<1, 32>>>(x); }} }}
 void width(float* x) {{ shift_kernel<<<1, 32>>>(x); }}
+## parts.cuh
+namespace all {{
+namespace one {{
+void run(float* x) {{ scale_kernel<1><<<1, 32>>>(x); }}
+void again(float* x) {{ run(x); }}
+}}
+namespace two {{ void run(float* x) {{ shift_kernel<<<1, 32>>>(x); }} }}
+}}
+namespace branched {{
+#if OLD
+}}
+void first(float* x) {{ scale_kernel<1><<<1, 32>>>(x); }}
+#else
+void second(float* x) {{ shift_kernel<<<1, 32>>>(x); }}
+}}
+#endif
+template <class T, class P> struct Runner {{ static void start(float* x); }};
+template <class T, class P> void Runner<T, P>::start(float* x) {{ scale_kernel<1><<<1, 32>>>(x); }}
+template <class Derived> struct Builder {{
+  static void build(float* x) {{ compile(Derived::source(x)); }}
+}};
+struct Made final : public Builder<Made> {{
+  static std::string source(float* x) {{
+    return R"(
+#include <k.cuh>
+auto k = &both_kernel<{{}}>;
+)";
+  }}
+}};
+struct Layer {{
+  void start(float* x) {{ body(x); }}
+  virtual void body(float* x) = 0;
+}};
+struct Scaling : Layer {{ void body(float* x) override {{ scale_kernel<1><<<1, 32>>>(x); }} }};
+struct Shifting : public ns::Layer {{ void body(float* x) override {{ shift_kernel<<<1, 32>>>(x); }} }};
+void same_name(float* x) {{ both_kernel<<<1, 32>>>(x); }}
+## device/same_name.cuh
+__global__ void same_name(float* x) {{}}
 ## f.cu
 constexpr int width = 4;
+using three::used_by_all;
+namespace {{ void hidden(float* x) {{ scale_kernel<1><<<1, 32>>>(x); }} }}
+template <class F> void use(F f, float* x) {{ f(x); }}
 template <auto F> void through(float* x) {{ F(x); }}
 void f(float* x, int n) {{ BODY }}
 """

@@ -11,15 +11,17 @@ import re
 from collections.abc import Iterator
 
 from kernelscope.graph.collectives import native_collective
+from kernelscope.graph.cpp_classes import MAX_CANDIDATES, CppClasses, Place, nearest, without_arguments
+from kernelscope.graph.cpp_namespaces import CppNamespaces
 from kernelscope.graph.kinds import Edge, EdgeKind, Node, NodeKind
 from kernelscope.graph.library_kernels import RUNS, adapter, launched, started_by
 from kernelscope.graph.tensor_methods import TENSOR_METHODS
 from kernelscope.workspace.facts import RECEIVER, TOP, Call, Def, DefKind, FileFacts, Launch, Reference
 from kernelscope.workspace.files import PYTHON_SUFFIXES
 
-MAX_CANDIDATES = 8
 LIBRARY_NAMESPACES = frozenset({"std", "at", "c10", "torch", "cub", "thrust", "cute", "nvcuda", "py", "pybind11"})
 """Qualified names of the language's and the frameworks' own libraries are not looked for in the workspace."""
+NAMED = "named here, started where it is passed to"
 APPLIED = "apply of an autograd function runs its forward"
 _CALLABLE = (DefKind.CUDA_FUNCTION, DefKind.CUDA_KERNEL, DefKind.MACRO, DefKind.LAMBDA)
 
@@ -29,22 +31,22 @@ class CppLinks:
 
     def __init__(self) -> None:
         self._files: dict[str, FileFacts] = {}
-        self._by_name: dict[str, list[tuple[str, int]]] = {}
-        self._structs: set[str] = set()
+        self._by_name: dict[str, list[Place]] = {}
+        self._classes = CppClasses()
+        self._namespaces = CppNamespaces()
         self._aliases: dict[tuple[str, str], list[Reference]] = {}
         """What other names stand for in a file: `using Small = Norm<64>`, `auto launch = &run`."""
         self._tables: dict[str, dict[str, list[str]]] = {}
         """What stands in the tables of each name, by file."""
-        self._struct_names: dict[tuple[str, int], str] = {}
-        self._answers: dict[tuple[str, str, str, bool, str], list[tuple[str, int]]] = {}
+        self._answers: dict[tuple[str, str, str, bool, str, tuple[str, ...] | None], list[Place]] = {}
 
     def add(self, path: str, facts: FileFacts) -> None:
         """Makes the definitions of a file known; edges come once all files are added."""
         self._files[path] = facts
+        self._classes.add(path, facts)
+        self._namespaces.add(path, facts)
         for index, definition in enumerate(facts.defs):
-            if definition.kind is DefKind.STRUCT:
-                self._structs.add(definition.name)
-            elif definition.kind in _CALLABLE:
+            if definition.kind in _CALLABLE:
                 self._by_name.setdefault(definition.name.rpartition("::")[2], []).append((path, index))
         for reference in facts.references:
             if reference.variable and reference.scope == TOP:
@@ -62,13 +64,18 @@ class CppLinks:
                 yield from self._call_edges(path, facts, call, owners)
             yield from self._passed_edges(path, facts, owners)
 
-    def functions(self, name: str, near: str) -> list[Node]:
-        """The nearest C++ functions or kernels of a possibly qualified name."""
+    def functions(self, name: str, near: str, scope: int = TOP) -> list[Node]:
+        """The nearest C++ functions or kernels of a possibly qualified name, as a definition of the file means it."""
         qualifier, _, tail = name.rpartition("::")
-        return [
-            function_node(path, self._files[path], index)
-            for path, index in self._nearest(tail, qualifier.rpartition("::")[2], near)
-        ]
+        inside = self._inside(near, scope)
+        found = self._nearest(tail, qualifier, near, inside=inside)
+        return [function_node(path, self._files[path], index) for path, index in found]
+
+    def _inside(self, path: str, scope: int) -> tuple[str, ...] | None:
+        """The namespaces around a definition that uses a name."""
+        if scope == TOP or self._files[path].defs[scope].kind is DefKind.MACRO:
+            return None
+        return self._namespaces.around((path, scope))
 
     def _call_edges(self, path: str, facts: FileFacts, call: Call, owners: dict[int, Node]) -> Iterator[Edge]:
         tail = call.name.rpartition("::")[2].removeprefix("?.")
@@ -82,7 +89,7 @@ class CppLinks:
         if (path, call.name) in self._aliases:
             around = set(_scopes(facts, call.scope))
             named = {r.name: None for r in self._aliases[path, call.name] if r.scope in around}
-            given = [node for name in named for node in self.functions(name, path) if node != source]
+            given = [node for name in named for node in self.functions(name, path, scope) if node != source]
             for node in given:
                 yield Edge(EdgeKind.CALLS, source, node, path, call.line, len(given) == 1)
             if given:
@@ -105,29 +112,61 @@ class CppLinks:
         qualifier = dict(call.args).get(RECEIVER, "") if is_member else call.name.rpartition("::")[0]
         if qualifier.partition("::")[0] in LIBRARY_NAMESPACES:
             return
-        around = self._struct_of(path, scope)
-        found = self._nearest(tail, qualifier.rpartition("::")[2], path, is_member, around)
-        if is_member and TENSOR_METHODS.match(tail):
-            found = [(where, index) for where, index in found if where == path]
-        if is_member and len(found) > 1:
-            return
-        for where, index in found:
+        around = self._classes.owner(path, scope)
+        found = self._called(tail, qualifier, path, is_member, around, self._inside(path, scope))
+        for (where, index), is_sure, note in found:
             target = function_node(where, self._files[where], index)
             if target != source:
-                is_told = not is_member or (bool(qualifier) and self._struct_of(where, index) == qualifier)
-                yield Edge(EdgeKind.CALLS, source, target, path, call.line, len(found) == 1 and is_told)
+                yield Edge(EdgeKind.CALLS, source, target, path, call.line, is_sure, note)
+
+    def _called(
+        self,
+        tail: str,
+        qualifier: str,
+        near: str,
+        is_member: bool,
+        around: str,
+        inside: tuple[str, ...] | None,
+    ) -> list[tuple[Place, bool, str]]:
+        """What a call may run: by the class of its receiver, by its qualifier, else by its name alone."""
+        named = self._meant(without_arguments(qualifier).rpartition("::")[2], near)
+        if named in self._classes.names:
+            return list(self._classes.run_by(named, tail, near))
+        if "<" in qualifier:  # a class that is not in the workspace
+            return []
+        found = self._nearest(tail, qualifier, near, is_member, around, inside)
+        if not found and not qualifier and around:
+            return list(self._classes.run_by(around, tail, near))
+        if is_member and TENSOR_METHODS.match(tail):
+            found = [place for place in found if place[0] == near]
+        if is_member and len(found) > 1:
+            return []
+        found = [place for place in found if not self._is_kernel(place)] or found  # a kernel is launched, not called
+        return [(place, len(found) == 1 and not is_member, "") for place in found]
+
+    def _spaces(self, qualifier: str, near: str) -> str:
+        """A qualifier with what the file's other name of a namespace stands for: `namespace a = b::c`."""
+        first, _, rest = qualifier.partition("::")
+        meant = self._aliases.get((near, first), []) if first else []
+        return "::".join(filter(None, (meant[-1].name, rest))) if meant else qualifier
+
+    def _is_kernel(self, place: Place) -> bool:
+        return self._files[place[0]].defs[place[1]].kind is DefKind.CUDA_KERNEL
+
+    def _meant(self, name: str, near: str) -> str:
+        """The class that a name of a file stands for: `using Small = Norm<64>`."""
+        meant = self._aliases.get((near, name), []) if name and name not in self._classes.names else []
+        return meant[-1].name.rpartition("::")[2] if meant else name
 
     def _differentiable(self, called: str, near: str) -> list[Node]:
         """The `forward` of a struct that inherits its `apply`, as subclasses of `torch::autograd::Function` do."""
         struct = called.rpartition("::")[0].rpartition("::")[2]
-        if struct not in self._structs:
+        if struct not in self._classes.names or self._classes.own(struct, "apply", near):
             return []
-        own = [self._nearest(name, struct, near, True) for name in ("apply", "forward")]
-        applying, forward = ([(p, i) for p, i in found if self._struct_of(p, i) == struct] for found in own)
-        return [] if applying else [function_node(p, self._files[p], i) for p, i in forward]
+        return [function_node(path, self._files[path], i) for path, i in self._classes.own(struct, "forward", near)]
 
     def _passed_edges(self, path: str, facts: FileFacts, owners: dict[int, Node]) -> Iterator[Edge]:
-        """A kernel or macro that a function passes on is started or expanded there."""
+        """A kernel, function or macro that a function passes on is started, called or expanded there."""
         for reference in facts.references:
             source = owners.get(_owner(facts, reference.scope))
             if source is not None and (kernel := adapter(reference.name)):
@@ -137,10 +176,10 @@ class CppLinks:
                 continue
             if reference.name.partition("::")[0] in LIBRARY_NAMESPACES:
                 continue
-            found = self.functions(reference.name, path)
+            found = self.functions(reference.name, path, _owner(facts, reference.scope))
             for node in found:
                 if node != source and (node.kind is NodeKind.KERNEL or node.detail == "macro" or len(found) == 1):
-                    yield Edge(EdgeKind.CALLS, source, node, path, reference.line, False, "passed as an argument")
+                    yield Edge(EdgeKind.CALLS, source, node, path, reference.line, False, NAMED)
 
     def _launch_edges(self, path: str, facts: FileFacts, launch: Launch, owners: dict[int, Node]) -> Iterator[Edge]:
         owner = owners.get(_owner(facts, launch.scope))
@@ -161,11 +200,12 @@ class CppLinks:
 
     def _launched(self, path: str, facts: FileFacts, launch: Launch) -> list[Node]:
         """The kernels that a launch may start: by name, else through the variable that holds the kernel."""
-        direct = [n for n in self.functions(launch.kernel, path) if n.kind is NodeKind.KERNEL]
+        scope = _owner(facts, launch.scope)
+        direct = [n for n in self.functions(launch.kernel, path, scope) if n.kind is NodeKind.KERNEL]
         if direct:
             return direct
         held = self._held(facts, launch)
-        found = [node for name in held for node in self.functions(name, path)]
+        found = [node for name in held for node in self.functions(name, path, scope)]
         for table in [name for name in (launch.kernel, *held) if not found]:
             elsewhere = self._tables.get(table, {})
             if len(elsewhere) == 1:  # a table of a header
@@ -192,7 +232,7 @@ class CppLinks:
         for reference in facts.references:
             owner = _owner(facts, reference.scope)
             if owner != TOP and facts.defs[owner].name_start == chooser.start:
-                yield from self.functions(reference.name, chooser.path)
+                yield from self.functions(reference.name, chooser.path, owner)
 
     def _adapters(self, facts: FileFacts, scope: int) -> list[Node]:
         """The library's adapters that a type around this function, or of its file, stands for; its own are edges."""
@@ -204,58 +244,52 @@ class CppLinks:
         return list(dict.fromkeys(kernel for r in named if (kernel := adapter(r.name))))
 
     def _nearest(
-        self, name: str, qualifier: str, near: str, is_member: bool = False, around: str = ""
-    ) -> list[tuple[str, int]]:
-        """Candidates in the same file, else the same folder, else the one above it, else anywhere.
+        self,
+        name: str,
+        qualifier: str,
+        near: str,
+        is_member: bool = False,
+        around: str = "",
+        inside: tuple[str, ...] | None = None,
+    ) -> list[Place]:
+        """Candidates in the namespaces that are meant, of these in the same file, else the same folder, else anywhere.
 
-        Members of a struct count for `x.f()`, for `Struct::f` and inside that struct (`around`) only.
+        Members of a class count for `x.f()`, for `Struct::f` and inside that class (`around`) only.
         """
-        asked = (name, qualifier, near, is_member, around)
+        asked = (name, qualifier, near, is_member, around, inside)
         known = self._answers.get(asked)
         if known is None:
-            known = self._answers[asked] = self._sought(name, qualifier, near, is_member, around)
+            known = self._answers[asked] = self._sought(*asked)
         return known
 
-    def _sought(self, name: str, qualifier: str, near: str, is_member: bool, around: str) -> list[tuple[str, int]]:
-        found: list[tuple[str, int]] = []
-        if qualifier and qualifier not in self._structs:
-            meant = self._aliases.get((near, qualifier), [])
-            qualifier = meant[-1].name.rpartition("::")[2] if meant else qualifier
+    def _sought(
+        self,
+        name: str,
+        qualifier: str,
+        near: str,
+        is_member: bool,
+        around: str,
+        inside: tuple[str, ...] | None,
+    ) -> list[Place]:
+        found: list[Place] = []
+        last = self._meant(without_arguments(qualifier).rpartition("::")[2], near)
         for path, index in self._by_name.get(name, []):
-            struct = self._struct_of(path, index)
-            fits = bool(struct) if is_member else struct in ("", qualifier, around)
-            if fits:
+            owner = self._classes.owner(path, index)
+            if bool(owner) if is_member else owner in ("", last, around):
                 found.append((path, index))
-        if qualifier and (inside := [(p, i) for p, i in found if self._struct_of(p, i) == qualifier]):
-            found = inside
-        if len(found) == 1 and not is_member:
-            return found
+        if last and (members := [(p, i) for p, i in found if self._classes.owner(p, i) == last]):
+            found = members
+        if not is_member:
+            spaces = self._spaces(qualifier, near) if last not in self._classes.names else ""
+            return nearest(self._namespaces.visible(found, name, spaces, near, inside), near)
         if closer := [(p, i) for p, i in found if p == near]:
             return closer[:MAX_CANDIDATES]
-        folder = os.path.dirname(near) + os.sep
+        folder = os.path.dirname(near) + os.sep  # an unknown receiver has the types of its neighbourhood
         beside = [(p, i) for p, i in found if p.startswith(folder) and os.sep not in p[len(folder) :]]
-        if is_member and not beside:  # an unknown receiver has the types of its neighbourhood
-            beside = [(p, i) for p, i in found if p.startswith(folder) or near.startswith(os.path.dirname(p) + os.sep)]
-            return beside[:MAX_CANDIDATES]
-        above = os.path.dirname(os.path.dirname(near))
-        beside = beside or [(p, i) for p, i in found if os.path.dirname(p) == above]
-        if not beside and len(found) > MAX_CANDIDATES:  # of too many, those that share most of the path
-            shared = [len(os.path.commonpath((near, p))) for p, _ in found]
-            found = [candidate for candidate, length in zip(found, shared, strict=True) if length == max(shared)]
-        return (beside or found)[:MAX_CANDIDATES]
-
-    def _struct_of(self, path: str, index: int) -> str:
-        if index == TOP:
-            return ""
-        known = self._struct_names.get((path, index))
-        if known is None:
-            defs = self._files[path].defs
-            known = defs[index].name.rpartition("::")[0].rpartition("::")[2]
-            if known not in self._structs:  # else a member defined outside of its struct: `Struct::f`
-                scope = defs[index].scope
-                known = defs[scope].name if scope != TOP and defs[scope].kind is DefKind.STRUCT else ""
-            self._struct_names[path, index] = known
-        return known
+        beside = beside or [
+            (p, i) for p, i in found if p.startswith(folder) or near.startswith(os.path.dirname(p) + os.sep)
+        ]
+        return beside[:MAX_CANDIDATES]
 
 
 def function_node(path: str, facts: FileFacts, index: int) -> Node:
@@ -264,7 +298,7 @@ def function_node(path: str, facts: FileFacts, index: int) -> Node:
     if definition.kind is DefKind.CUDA_KERNEL:
         return Node(NodeKind.KERNEL, definition.name, path, definition.name_start, definition.line, "CUDA")
     name = definition.name
-    if definition.scope != TOP:
+    if definition.scope != TOP and definition.kind is not DefKind.LAMBDA:
         name = f"{facts.defs[definition.scope].name}::{name}"
     return Node(NodeKind.FUNCTION, name, path, definition.name_start, definition.line, _role(definition))
 

@@ -11,11 +11,21 @@ from bisect import bisect_right
 from dataclasses import dataclass
 
 from kernelscope.workspace.cuda_declared import DeclaredTypes
-from kernelscope.workspace.cuda_headers import function_name, is_whole, opens_namespace, type_name
+from kernelscope.workspace.cuda_headers import (
+    function_name,
+    is_whole,
+    namespace_name,
+    opens_namespace,
+    type_name,
+    used_names,
+)
 from kernelscope.workspace.cuda_held import (
     chosen,
+    is_variable,
+    kernels_in_strings,
     lambda_parameters,
     launched_names,
+    parameter_names,
     template_functions,
     without_casts,
 )
@@ -40,6 +50,7 @@ from kernelscope.workspace.cuda_text import (
     comma_bounds,
     decoded,
     is_plain_name,
+    qualifier_before,
     split_at_commas,
     without_strings,
     without_template,
@@ -53,6 +64,7 @@ from kernelscope.workspace.facts import (
     DefKind,
     FileFacts,
     Launch,
+    Namespace,
     Reference,
     Registration,
 )
@@ -75,7 +87,8 @@ _TOKEN = re.compile(
     rb"|=\s*(?:\(\s*(?:const\s+)?void\s*\*\s*\)\s*)?&?\s*(?P<ref>(?:[A-Za-z_]\w*::)*+[A-Za-z_]\w*)\s*(?=[<;])(?!<<)"
 )
 _PASSED = re.compile(rb"(?:[(,?]|(?<!:):|\breturn\b)\s*&?\s*((?:\w+::)*+[A-Za-z_]\w*+)\s*(?=[,)<;:])(?!<<<|::)")
-_USING = re.compile(rb"\busing\s+\w+\s*\Z")
+_USING = re.compile(rb"\b(?:using|namespace)\s+\w+\s*\Z")
+_MEMBER_TEMPLATE = re.compile(rb"(?:\.|->)\s*template\s+\Z")
 _ASSIGNED = re.compile(rb"(\w+)\s*=\s*\Z")
 _SUBMODULE = re.compile(rb"(\w+)\s*=\s*\w+\s*\.\s*\Z")
 _OWNER = re.compile(rb"(\w+)\s*\.\s*\Z")
@@ -103,6 +116,8 @@ class _Block:
     library: Library | None = None
     ends: int = TOP
     """The definition that the closing brace ends."""
+    namespace: bytes | None = None
+    start: int = 0
     resumes: int = -1
     """Where the header begins that goes on behind the closing brace: `void f(Options options = {}, int n)`."""
 
@@ -121,6 +136,7 @@ class _Scanner:
         self.launches: list[Launch] = []
         self.references: list[Reference] = []
         self.registrations: list[Registration] = []
+        self.namespaces: list[Namespace] = []
         self.line, self.counted = 1, 0
         self.kernel_macros: set[bytes] = set()
         self.function_macros: set[bytes] = set()
@@ -139,7 +155,7 @@ class _Scanner:
     def run(self) -> FileFacts:
         text = self.text
         blocks: list[_Block] = [_Block(TOP, True)]
-        saved: list[int] = []
+        saved: list[list[_Block]] = []
         header_start = 0
         tokens = 0
         position = 0
@@ -160,12 +176,13 @@ class _Scanner:
                 header_start = position
             elif token[0] == 1:
                 if token == b"\x01i":
-                    saved.append(len(blocks))
+                    saved.append(blocks[:])
                 elif saved:
-                    depth = saved[-1] if token == b"\x01o" else saved.pop()
+                    before = saved[-1] if token == b"\x01o" else saved.pop()
                     if token == b"\x01o":
-                        while len(blocks) > max(depth, 1):
+                        while len(blocks) > len(before):
                             self._close(blocks.pop(), match.start())
+                        blocks = before[:]  # the first branch may have closed what the second is in
                 if blocks[-1].declarative and is_whole(text[header_start : match.start()]):
                     header_start = position
             elif token == b"<<<":
@@ -192,6 +209,10 @@ class _Scanner:
         for variable, name, place in held:
             self._refer(variable, name, place, self._owner_at(place))
         self._passed(frozenset(place for _, _, place in held))
+        self._handed_functions()
+        for name, place in kernels_in_strings(self.data):
+            if (scope := self._owner_at(place)) != TOP:
+                self._refer(b"", name, place, scope)
         self._tables()
         return FileFacts(
             tuple(self.defs),
@@ -200,6 +221,8 @@ class _Scanner:
             tuple(self.launches),
             tuple(self.references),
             tuple(self.registrations),
+            tuple(sorted(self.namespaces, key=lambda namespace: namespace.start)),
+            used_names(self.text),
         )
 
     # -- blocks and definitions -----------------------------------------------------------------------------
@@ -219,7 +242,7 @@ class _Scanner:
         if library := library_of(stripped):
             return _Block(block.scope, True, library)
         if opens_namespace(stripped):
-            return _Block(block.scope, not stripped.endswith(b"="))
+            return _Block(block.scope, not stripped.endswith(b"="), namespace=namespace_name(stripped), start=brace)
         if stripped.endswith((b"=", b",")):
             return _Block(block.scope, False)
         bare = without_template(header)
@@ -257,6 +280,8 @@ class _Scanner:
             self.defs[block.ends] = Def(
                 old.name, old.kind, old.start, end, old.name_start, old.line, old.scope, old.detail
             )
+        if block.namespace is not None:
+            self.namespaces.append(Namespace(decoded(block.namespace), block.start, end))
 
     def _macros(self) -> None:
         """Macros with parameters are functions to the graph: their bodies call and launch. Some define kernels."""
@@ -305,6 +330,7 @@ class _Scanner:
                 self._register(tail, block.library, match.end() - 1, start, block.scope)
             return
         member = before == b"." or self.text[start - 2 : start] == b"->"
+        member = member or _MEMBER_TEMPLATE.search(self.text, max(0, start - 20), start) is not None
         if raw in self.lambdas and not member:  # its body counts as the function's around it
             if not self.launched.isdisjoint(self.lambdas[raw]):
                 for parameter, argument in zip(self.lambdas[raw], self._arguments(match.end() - 1), strict=False):
@@ -322,6 +348,8 @@ class _Scanner:
         assigned = _ASSIGNED.search(self.text, max(0, start - 80), start) if is_given else None
         if assigned and assigned[1] in self.launched:
             self._refer(assigned[1], raw, start, block.scope)
+        if before == b":" and (qualifier := qualifier_before(self.text[max(0, start - MAX_CALLEE_BYTES) : start])):
+            raw = qualifier + raw
         name = decoded(re.sub(rb"\s+", b"", raw))
         kept: list[tuple[str, str]] = []
         if member and (kind := self.declared.of_receiver(start)):
@@ -372,7 +400,7 @@ class _Scanner:
             self.launches.append(Launch(decoded(name[0]), text, start, self._line_at(start), scope))
 
     def _is_alias(self, equals: int) -> bool:
-        """Whether a type gets another name here: `using Small = Norm<64>`."""
+        """Whether a type or namespace gets another name here: `using Small = Norm<64>`."""
         return _USING.search(self.text, max(0, equals - 80), equals) is not None
 
     def _reference(self, match: re.Match[bytes], scope: int) -> None:
@@ -405,6 +433,27 @@ class _Scanner:
                 continue
             if (scope := self._owner_at(match.start(1))) != TOP:
                 self._refer(b"", name, match.start(1), scope)
+
+    def _handed_functions(self) -> None:
+        """Functions that are given to a parameter which is called: `run(first)` of `void run(F f) { f(); }`."""
+        called: dict[int, set[bytes]] = {}
+        for call in self.calls:
+            called.setdefault(call.scope, set()).add(call.name.encode())
+        calling: dict[str, list[int]] = {}
+        for index, definition in enumerate(self.defs):
+            if definition.kind is DefKind.CUDA_FUNCTION and index in called:
+                opening = self.text.find(b"(", definition.name_start)
+                names = parameter_names(self.text, opening) if opening >= 0 else []
+                if places := [i for i, name in enumerate(names) if name and name in called[index]]:
+                    calling[definition.name.rpartition("::")[2]] = places
+        for call in self.calls if calling else ():
+            places = calling.get(call.name.rpartition("::")[2], ())
+            match = _TOKEN.match(self.text, call.start) if places else None
+            arguments = self._arguments(match.end() - 1) if match and match["call"] else []
+            for argument in (arguments[i] for i in places if i < len(arguments)):
+                name = without_casts(argument).partition(b"<")[0].rstrip()
+                if name not in self.lambdas and not is_variable(name, self.text):
+                    self._refer(b"", name, call.start, call.scope)
 
     def _owner_at(self, place: int) -> int:
         """The innermost function or macro around a place, once all are known."""

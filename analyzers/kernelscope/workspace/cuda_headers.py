@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from kernelscope.workspace.cuda_text import KEYWORDS, closing
+from kernelscope.workspace.cuda_text import KEYWORDS, closing, decoded
 
 _NAME = re.compile(
     rb"(?P<name>(?:~?[A-Za-z_]\w*(?:<[^<>;{}()]{0,200}>)?\s*::\s*)*+(?:operator\s*\W{1,3}|~?[A-Za-z_]\w*))\s*"
@@ -12,6 +12,8 @@ _NAME = re.compile(
 )
 _TYPE = re.compile(rb"\b(?:class|struct|union|enum)\b[^()=]*?\b(\w+)\s*(?:final\s*)?(?::[^:(){}][^(){}]*)?$")
 _LAUNCH_BOUNDS = re.compile(rb"__launch_bounds__\s*\([^()]*\)")
+_NAMESPACE = re.compile(rb"\s*(?:inline\s+)?namespace\b\s*((?:\w+\s*(?:::\s*(?:inline\s+)?)?)*+)\s*\Z")
+_USED = re.compile(rb"\busing\s+(namespace\s+)?((?:::)?(?:\w+::)*+\w++)\s*;")
 MAX_TYPE_BYTES = 4_000
 _BEHIND_PARAMETERS = (b"const", b"noexcept", b":", b"->", b"override", b"final", b"&", b"try", b"requires", b"mutable",
                       b"volatile")  # fmt: skip
@@ -50,3 +52,15 @@ def opens_namespace(header: bytes) -> bool:
     """Whether declarations stand behind the brace: of a namespace, or `extern "C"`."""
     words = header.split(None, 2)
     return not words or (words[0] in (b"namespace", b"inline", b"extern") and b"(" not in header)
+
+
+def used_names(text: bytes) -> tuple[str, ...]:
+    """What using declarations and directives of a file make known: `a::f` and `a::*`."""
+    found = (f"{decoded(match[2])}::*" if match[1] else decoded(match[2]) for match in _USED.finditer(text))
+    return tuple(dict.fromkeys(name.removeprefix("::") for name in found if "::" in name))
+
+
+def namespace_name(header: bytes) -> bytes | None:
+    """The name of the namespace that a header opens, empty without one; None for anything else."""
+    match = _NAMESPACE.match(header)
+    return re.sub(rb"\s+", b"", match[1]) if match else None

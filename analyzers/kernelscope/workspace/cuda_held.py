@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from kernelscope.workspace.cuda_text import split_at_commas
+from kernelscope.workspace.cuda_text import closing, split_at_commas
 
 MAX_GIVEN_BYTES = 1_000
 _CASTS = re.compile(
@@ -18,6 +18,9 @@ _AROUND = b" \t\r\n()&"
 _NAME = re.compile(rb"(?:\w+::)*+[A-Za-z_]\w*+\Z")
 _CHOICE = re.compile(rb"\?|(?<!:):(?!:)")
 _LAMBDA = re.compile(rb"\bauto\b[\s&]*(\w+)\s*=\s*\[[^\[\]]{0,200}\]\s*(?:\(([^(){}]{0,400})\))?")
+_PARAMETER = re.compile(rb"\(\s*[*&]\s*(\w+)\s*\)\s*\(|(\w+)\s*(?:\[[^\]]*\]\s*)?(?:=.*)?\Z", re.DOTALL)
+_RAW_STRING = re.compile(rb'R"([^\s()\\]{0,16})\((.*?)\)\1"', re.DOTALL)
+_INSTANCE = re.compile(rb"&\s*((?:\w+::)*+[A-Za-z_]\w*+)\s*<")
 _FUNCTION_LIKE = re.compile(rb"(?:\w+::)*+[a-z]\w{3,}+\Z")
 _LAUNCHED = re.compile(
     rb"\b(\w+)\s*<<<"
@@ -62,6 +65,27 @@ def template_functions(arguments: bytes, text: bytes) -> Iterator[bytes]:
     """Those of a call's template arguments that may be functions: no types of the language, and not declared here."""
     for argument in split_at_commas(arguments):
         name = argument.strip(_AROUND)
-        is_function_like = _FUNCTION_LIKE.match(name) is not None and not name.endswith(b"_t")
-        if is_function_like and not re.search(rb"[\w>*&]\s+%b\s*[=,;>)\[]" % name, text):
+        if _FUNCTION_LIKE.match(name) and not name.endswith(b"_t") and not is_variable(name, text):
             yield name
+
+
+def parameter_names(text: bytes, opening: int) -> list[bytes]:
+    """The names of the parameters between brackets; empty for those without one."""
+    close = closing(text, opening)
+    if close is None:
+        return []
+    matches = (_PARAMETER.search(part) for part in split_at_commas(text[opening + 1 : close]))
+    return [(match[1] or match[2]) if match else b"" for match in matches]
+
+
+def is_variable(name: bytes, text: bytes) -> bool:
+    """Whether a file declares something of this name that is no function."""
+    return re.search(rb"[\w>*&]\s+%b\s*[=,;>)\[]" % re.escape(name), text) is not None
+
+
+def kernels_in_strings(data: bytes) -> Iterator[tuple[bytes, int]]:
+    """Names of template instances in source that a file holds as a raw string, to compile it when it runs."""
+    for source in _RAW_STRING.finditer(data) if b'R"' in data else ():
+        if b"#include" in source[2]:
+            for match in _INSTANCE.finditer(source[2]):
+                yield match[1], source.start(2) + match.start(1)

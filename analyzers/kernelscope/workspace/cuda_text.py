@@ -81,21 +81,36 @@ def split_at_commas(text: bytes) -> list[bytes]:
 def callee_before(head: bytes) -> bytes | None:
     """The kernel's name at the end of a text, before its template arguments or its place: `ns::kernel<T, (N > 1)>`."""
     text = _PLACE.sub(b"", head.rstrip())
-    if text.endswith(b">"):
-        depth = parens = 0
-        for i in range(len(text) - 1, -1, -1):
-            char = text[i : i + 1]
-            parens += (char == b")") - (char == b"(")
-            if parens:
-                continue
-            depth += (char == b">") - (char == b"<")
-            if depth == 0 and char == b"<":
-                text = text[:i].rstrip()
-                break
+    text = _without_arguments(text)
     if text.endswith(b")"):
         return None
     found = re.search(rb"(?:[A-Za-z_]\w*\s*::\s*)*(?:template\s+)?[A-Za-z_]\w*$", text[-200:])
     return found[0] if found else None
+
+
+def qualifier_before(head: bytes) -> bytes:
+    """The class with template arguments before `::` at the end of a text: `Norm<>::` of `Norm<T, 4>::`."""
+    text = head.rstrip().removesuffix(b"::").rstrip()
+    if not text.endswith(b">"):
+        return b""
+    found = re.search(rb"(?:\w+\s*::\s*)*[A-Za-z_]\w*$", _without_arguments(text)[-200:])
+    return found[0] + b"<>::" if found else b""
+
+
+def _without_arguments(text: bytes) -> bytes:
+    """A text without the template arguments at its end."""
+    if not text.endswith(b">"):
+        return text
+    depth = parens = 0
+    for i in range(len(text) - 1, -1, -1):
+        char = text[i : i + 1]
+        parens += (char == b")") - (char == b"(")
+        if parens:
+            continue
+        depth += (char == b">") - (char == b"<")
+        if depth == 0 and char == b"<":
+            return text[:i].rstrip()
+    return text
 
 
 def without_template(header: bytes) -> bytes:

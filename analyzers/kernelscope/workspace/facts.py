@@ -72,7 +72,10 @@ DISPATCH = "key"
 
 
 class Call(Record, frozen=True):
-    """A call of `name` (dotted or `::`, `?.f` on anything else); `args` is kept where it may register something."""
+    """A call of `name` (dotted or `::`, `?.f` on anything else, `Norm<>::f` of a template).
+
+    `args` is kept where it may register something.
+    """
 
     name: str
     start: int
@@ -103,6 +106,14 @@ class Reference(Record, frozen=True):
     start: int
     line: int
     scope: int = TOP
+
+
+class Namespace(Record, frozen=True):
+    """A namespace of C++ between its braces; `name` may be nested (`a::b`), and is empty for one without a name."""
+
+    name: str
+    start: int
+    end: int
 
 
 class Registration(Record, frozen=True):
@@ -139,6 +150,9 @@ class FileFacts(Record, frozen=True):
     launches: tuple[Launch, ...] = ()
     references: tuple[Reference, ...] = ()
     registrations: tuple[Registration, ...] = ()
+    namespaces: tuple[Namespace, ...] = ()
+    usings: tuple[str, ...] = ()
+    """Names that C++ makes known elsewhere: `a::f` of `using a::f;`, `a::*` of `using namespace a;`."""
 
 
 class Name(Record, frozen=True):

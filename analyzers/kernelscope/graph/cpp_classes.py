@@ -1,0 +1,168 @@
+"""Structs and classes of C++: their members, the classes below them, and what a call of a method may run.
+
+Classes are told apart by name and by the nearest file; template arguments are left away.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator
+
+from kernelscope.workspace.facts import TOP, DefKind, FileFacts
+
+MAX_BELOW = 40
+MAX_BASES = 12
+MAX_CANDIDATES = 8
+OVERRIDES = "a method of a class below the declared one; which runs is chosen at run time"
+HOOKED = "called by a method of the class above"
+_BASES = re.compile(r"\b(?:class|struct)\b[^:{]*(?<!:):(?!:)(.*)", re.DOTALL)
+_ARGUMENTS = re.compile(r"<[^<>]*>")
+_VIRTUAL = re.compile(r"\bvirtual\b")
+_OVERRIDE = re.compile(r"\b(?:override|final)\b")
+_METHODS = (DefKind.CUDA_FUNCTION, DefKind.CUDA_KERNEL, DefKind.LAMBDA)
+
+Place = tuple[str, int]
+"""A definition: its file and its index there."""
+
+
+class CppClasses:
+    """The structs and classes of all C++ files."""
+
+    def __init__(self) -> None:
+        self.names: set[str] = set()
+        self._files: dict[str, FileFacts] = {}
+        self._bases: dict[str, dict[str, None]] = {}
+        self._derived: dict[str, dict[str, None]] = {}
+        self._members: dict[tuple[str, str], list[Place]] = {}
+        self._owners: dict[Place, str] = {}
+
+    def add(self, path: str, facts: FileFacts) -> None:
+        """Makes the classes of a file known."""
+        self._files[path] = facts
+        for definition in facts.defs:
+            if definition.kind is DefKind.STRUCT:
+                self.names.add(definition.name)
+                for base in _bases(definition.detail):
+                    self._bases.setdefault(definition.name, {})[base] = None
+                    self._derived.setdefault(base, {})[definition.name] = None
+
+    def owner(self, path: str, index: int) -> str:
+        """The class whose member a definition is, also outside of it: `Struct<T>::f`."""
+        if index == TOP:
+            return ""
+        known = self._owners.get((path, index))
+        if known is None:
+            defs = self._files[path].defs
+            known = without_arguments(defs[index].name.rpartition("::")[0]).rpartition("::")[2]
+            if known not in self.names:
+                scope = defs[index].scope
+                known = defs[scope].name if scope != TOP and defs[scope].kind is DefKind.STRUCT else ""
+            self._owners[path, index] = known
+        return known
+
+    def own(self, name: str, method: str, near: str) -> list[Place]:
+        """The methods of this name that a class defines itself: where several classes have its name, the nearest."""
+        if not self._members:
+            for path, facts in self._files.items():
+                for index, definition in enumerate(facts.defs):
+                    if definition.kind in _METHODS and (owner := self.owner(path, index)):
+                        tail = definition.name.rpartition("::")[2]
+                        self._members.setdefault((owner, tail), []).append((path, index))
+        return nearest(self._members.get((name, method), []), near)
+
+    def run_by(self, name: str, method: str, near: str) -> Iterator[tuple[Place, bool, str]]:
+        """What `method` of an object of the class may run, each with whether it is sure and why it is what runs."""
+        if own := self.own(name, method, near):
+            yield from ((place, len(own) == 1, "") for place in own)
+            is_virtual = any(_VIRTUAL.search(self._detail(place)) for place in own)
+            for place in self._overriding(name, method, near):
+                if is_virtual or _OVERRIDE.search(self._detail(place)):
+                    yield place, False, OVERRIDES
+            return
+        between = [name]
+        for base in self._above(name):
+            if inherited := self.own(base, method, near):
+                hooks = [hook for place in inherited for hook in self._hooks(place, between, near)]
+                yield from ((place, len(hooks) == 1, HOOKED) for place in hooks)
+                if not hooks:
+                    yield from ((place, len(inherited) == 1, "") for place in inherited)
+                return
+            between.append(base)
+        yield from ((place, False, OVERRIDES) for place in self._overriding(name, method, near))
+
+    def _above(self, name: str) -> Iterator[str]:
+        todo, seen = list(self._bases.get(name, ())), {name}
+        while todo and len(seen) < MAX_BASES:
+            base = todo.pop(0)
+            if base not in seen:
+                seen.add(base)
+                yield base
+                todo.extend(self._bases.get(base, ()))
+
+    def _overriding(self, name: str, method: str, near: str) -> list[Place]:
+        found: dict[Place, None] = {}
+        todo, seen = list(self._derived.get(name, ())), {name}
+        while todo and len(seen) < MAX_BELOW:
+            below = todo.pop(0)
+            if below not in seen:
+                seen.add(below)
+                found.update(dict.fromkeys(self.own(below, method, near)))
+                todo.extend(self._derived.get(below, ()))
+        return list(found)[:MAX_CANDIDATES]
+
+    def _hooks(self, inherited: Place, between: list[str], near: str) -> Iterator[Place]:
+        """What an inherited method calls that the classes between define: `Derived::f()`, `this->f()`, `f()`."""
+        path, index = inherited
+        called = dict.fromkeys(call.name for call in self._files[path].calls if call.scope == index)
+        for name in called:
+            qualifier, _, tail = without_arguments(name.removeprefix("?.")).rpartition("::")
+            if qualifier not in self.names:
+                for owner in between:
+                    if own := self.own(owner, tail, near):
+                        yield from own
+                        break
+
+    def _detail(self, place: Place) -> str:
+        return self._files[place[0]].defs[place[1]].detail
+
+
+def without_arguments(name: str) -> str:
+    """A name without its template arguments: `Norm` of `Norm<T, Pair<int>>`."""
+    while (shorter := _ARGUMENTS.sub("", name)) != name:
+        name = shorter
+    return name
+
+
+def nearest(found: list[Place], near: str) -> list[Place]:
+    """Of several definitions those in the same file, else the same folder, else the one above it, else those below.
+
+    Else all of them; of too many those that share most of the path.
+    """
+    if len(found) <= 1:
+        return found
+    folder = os.path.dirname(near)
+    above = os.path.dirname(folder)
+    circles: tuple[Callable[[str], bool], ...] = (
+        lambda path: path == near,
+        lambda path: os.path.dirname(path) == folder,
+        lambda path: os.path.dirname(path) == above,
+        lambda path: path.startswith(folder + os.sep),
+    )
+    for is_inside in circles:
+        if closer := [place for place in found if is_inside(place[0])]:
+            return closer[:MAX_CANDIDATES]
+    if len(found) > MAX_CANDIDATES:
+        shared = [len(os.path.commonpath((near, path))) for path, _ in found]
+        found = [place for place, length in zip(found, shared, strict=True) if length == max(shared)]
+    return found[:MAX_CANDIDATES]
+
+
+def _bases(header: str) -> Iterator[str]:
+    """The classes above that the header of a class names."""
+    if match := _BASES.search(header):
+        for part in without_arguments(match[1]).split(","):
+            words = re.findall(r"[\w:]+", part)
+            name = words[-1].rpartition("::")[2] if words else ""
+            if name.isidentifier() and name not in ("public", "private", "protected", "virtual"):
+                yield name
