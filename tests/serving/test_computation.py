@@ -260,6 +260,8 @@ def test_spin_loops_of_cuda_with_braces_in_the_index() -> None:
             while (layer < 4) {
                 layer++;
             }
+            while (clock64() - start < 1000) {
+            }
         }
         """
     )

@@ -100,11 +100,15 @@ def test_constraints_are_what_must_hold(source: Source, statement: str, conditio
 
 
 def test_constraints_of_c() -> None:
-    text = SourceText(b'static_assert(kHeadDim % 8 == 0, "rows are vectors");\nTORCH_CHECK(x.size(0) > 0, "empty");\n')
+    text = SourceText(
+        b'static_assert(kHeadDim % 8 == 0, "rows are vectors");\nTORCH_CHECK(x.size(0) > 0, "empty");\n'
+        b'MY_ASSERT(bytes <= most and "too many for an SM");\n'
+    )
     found = [(c.condition, c.kind, c.enforced_by) for c in c_constraints(CSource(Path("a.cu"), text))]
     assert found == [
         ("kHeadDim % 8 == 0", "divisibility", "static_assert"),
         ("x.size(0) > 0", "shape", "check_macro"),
+        ('bytes <= most and "too many for an SM"', "range", "check_macro"),
     ]
 
 

@@ -67,7 +67,7 @@ class Question:
 
 
 CACHES = (
-    r"kv_?(?:cache|pool|block|page)|(?:^|[_.])(?:k|v|key|value|past)_?cache|page|slot|block\w*(?:alloc|free)"
+    r"kv_?(?:cache|pool|block|page)|(?:^|[_.])(?:k|v|key|value|past)_?cache|page|(?:kv|cache|req\w*)_?slot|block\w*(?:alloc|free)"
     r"|(?:alloc|free)\w*(?:block|cache)"
 )
 """Functions about the cache of keys and values; tables of angles, masks and datasets are cached, too."""

@@ -73,9 +73,9 @@ def _waits(source: CSource, function: CFunction, here: Location) -> Iterator[Syn
             yield Sync("scoreboard", "wait", text, function.name, source.at(match.start()), (here,))
             continue
         read = _read_again(test, body)
-        if read is None or not (read or _SHARED.search(test)):
+        if read is None or not (read or _SHARED.search(test)) or _is_delay(test):
             continue
-        bound = re.search(r"(?<![<>=!])(?:<|!=)(?![<=])\s*(.+)$", test)
+        bound = re.search(r"(?<![<>=!])(?:<|!=)(?![<=])\s*(.+)$", test.partition("&&")[0])
         expected = bound[1].strip() if bound is not None and "||" not in test else ""
         text = f"{function.name} waits by spinning: while ({test})"
         text += f", where {read}" if read else ""
@@ -86,6 +86,12 @@ def _waits(source: CSource, function: CFunction, here: Location) -> Iterator[Syn
             text += f", which is {expected}"
             places.append(meant[1])
         yield Sync("scoreboard", "wait", text, function.name, source.at(match.start()), tuple(places), expected)
+
+
+def _is_delay(test: str) -> bool:
+    """Whether a loop waits for a clock alone."""
+    called = _CALLED.findall(test)
+    return bool(called) and all({"clock", "globaltimer", "time", "now"} & set(words(name)) for name in called)
 
 
 def _loaded_before(source: CSource, function: CFunction, at: int) -> str:

@@ -19,6 +19,7 @@ from kernelscope.syntax.python import tree as t
 _NEGATED = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">", "in": "not in", "not in": "in",
             "is": "is not", "is not": "is"}  # fmt: skip
 _DTYPES = re.compile(r"\bdtype\b|\b(?:b?float16|float32|int8|uint8|kFloat\w*|kHalf|kBFloat16|ScalarType)\b")
+_QUOTED = re.compile(r'"[^"]*"')
 _ARCHITECTURE = re.compile(r"\b(?:sm|arch|capability|compute_cap\w*)(?:_?\d+|_version)?\b|__CUDA_ARCH__", re.IGNORECASE)
 _ALIGNMENT = re.compile(r"data_ptr|reinterpret_cast<\s*(?:std::)?uintptr_t|is_?aligned", re.IGNORECASE)
 
@@ -194,7 +195,8 @@ def _operators(node: t.Node) -> list[str]:
 
 
 def _kind(condition: str, operators: list[str]) -> str:
-    """The schema's kind of a condition, by its operators first."""
+    """The schema's kind of a condition, by its operators first; what it says in quotes is no part of it."""
+    condition = _QUOTED.sub("", condition)
     if _ALIGNMENT.search(condition):
         return "alignment"
     if "&" in operators and "- 1" in condition:

@@ -169,6 +169,9 @@ def placeholders(source: PythonSource) -> Iterator[Claim]:
             name = t.dotted(node.targets[0])
             if name is None or not _stands_for_nothing(name) or last_name(node.value.func) in READS:
                 continue
+            library = (t.dotted(node.value.func) or "").partition(".")[0]
+            if library in ("torch", "np", "numpy", "jnp") and {*words(name)} <= EXAMPLES:
+                continue
             users = [
                 source.quote(c.func) for c in own_calls(scope.node)
                 if (c is not node.value and any(t.dotted(k.value) == name for k in c.keywords))
@@ -180,6 +183,10 @@ def placeholders(source: PythonSource) -> Iterator[Claim]:
                 value += f", given to {', '.join(users[:4])}"
                 value += ", which fills up batches (pads them, as for a CUDA graph)" if fills else ""
             yield Claim(f"{scope.qualified_name} padding {name}", value, (source.at(node), source.at(scope.node)))
+
+
+EXAMPLES = {"dummy", "fake", "input", "inputs", "tensor", "x", "data"}
+"""Words of tensors that something is only tried with."""
 
 
 def _stands_for_nothing(name: str) -> bool:
