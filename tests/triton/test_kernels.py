@@ -130,6 +130,22 @@ def test_of_two_sides_of_a_branch_one_is_counted(tmp_path: Path) -> None:
     assert rows["Loops"] == "`k` L12: n rounds"
 
 
+def test_each_side_of_a_switch_counts_the_sizes_that_it_chooses(tmp_path: Path) -> None:
+    source = HEAD + (
+        "@triton.jit\ndef sides(x, y, n, W: tl.constexpr, B: tl.constexpr):\n"
+        "    lanes = tl.arange(0, W if W <= 64 else B)\n    rows = tl.arange(0, 16)\n"
+        "    at = rows[:, None] * n + lanes[None, :]\n"
+        "    if W <= 64:\n        acc = tl.dot(tl.load(x + at), tl.trans(tl.load(y + at)))\n"
+        "    else:\n        acc = tl.zeros((16, 16), tl.float32)\n"
+        "        for k in range(0, n, B):\n"
+        "            acc += tl.dot(tl.load(x + at + k), tl.trans(tl.load(y + at + k)))\n"
+        "    tl.store(x + rows[:, None] * n + rows[None, :], acc)\n"
+    )  # fmt: skip
+    told = card(tmp_path, source, "sides")["Work per program"]
+    assert "max(512*cdiv(n, B)*B, 512*W) FLOPs in matrix products" in told
+    assert "max(64*cdiv(n, B)*B, 64*W)" in told
+
+
 def test_only_the_innermost_loop_is_pipelined(tmp_path: Path) -> None:
     source = HEAD + (
         "@triton.jit\ndef add(x, y, n, B: tl.constexpr):\n"

@@ -8,6 +8,7 @@ from __future__ import annotations
 from kernelscope.dims import dim
 from kernelscope.kernels.triton.arithmetic import combined, of_plain
 from kernelscope.kernels.triton.attributes import attribute
+from kernelscope.kernels.triton.bodies import nodes_of
 from kernelscope.kernels.triton.broadcasting import BlockMismatch, broadcast
 from kernelscope.kernels.triton.call import integer_of
 from kernelscope.kernels.triton.calls import applied
@@ -115,9 +116,17 @@ def _conditional(run: Interpretation, frame: Frame, node: t.IfExp) -> Value:
         return join(body, orelse)
     test, positive = switch
     if isinstance(body, Const):
+        if _is_branched_on(run, frame, test):
+            run.switches[test] = None  # what it chooses is certain on the sides of that branch
         return either(test, body, orelse) if positive else either(test, orelse, body)
     run.switches[test] = None
     return join(body, orelse)
+
+
+def _is_branched_on(run: Interpretation, frame: Frame, test: str) -> bool:
+    """Whether a switch also decides a branch of the function."""
+    switches = (run.switch(frame, inner.test) for inner in nodes_of(frame.node, t.If))
+    return any(switch is not None and switch[0] == test for switch in switches)
 
 
 def _spread(run: Interpretation, frame: Frame, nodes: list[t.Expr]) -> list[Value]:

@@ -5,8 +5,8 @@ Keeps results per file version. What launches say of a kernel is in `launches`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 
 from kernelscope.dims import Dim
 from kernelscope.kernels.triton.arithmetic import of_plain
@@ -27,7 +27,8 @@ from kernelscope.kernels.triton.interpretation import (
 from kernelscope.kernels.triton.launches import Launch, launches
 from kernelscope.kernels.triton.recognition import is_kernel, kernels, may_hold_kernels
 from kernelscope.kernels.triton.statements import parameter_value, run_function
-from kernelscope.kernels.triton.switches import MAX_SWITCHES, Answers, told, ways
+from kernelscope.kernels.triton.switched_runs import follow_switches
+from kernelscope.kernels.triton.switches import Answers
 from kernelscope.kernels.triton.translation import own_words
 from kernelscope.kernels.triton.values import BlockPointer, Descriptor, JitFunction, Tensor, Value
 from kernelscope.results import Span
@@ -142,7 +143,7 @@ class KernelRuns:
         if facts.told() != known:
             run, complete = self._interpret(path, node, given({}), facts)
         run.switches |= {test: None for ways in blocks.values() for answers, _ in ways for test in answers}
-        self._follow_switches(run, path, node, given, facts)
+        follow_switches(run, lambda way: self._interpret(path, node, given(way), facts, answers=way)[0])
         values = {span: (value,) for span, value in run.seen.items()}
         result = KernelRun(path, node, values, facts=facts, uncalled=uncalled)
         _fill(result, run, complete)
@@ -183,34 +184,6 @@ class KernelRuns:
             return run, False
         return run, True
 
-    def _follow_switches(
-        self,
-        run: Interpretation,
-        path: str,
-        node: t.FunctionDef,
-        given: Callable[[Answers], dict[str, Value]],
-        facts: Facts,
-    ) -> None:
-        """Follows each way through the switches that `run` met; what it saw is replaced by what holds on the ways."""
-        names = tuple(run.switches)[:MAX_SWITCHES]
-        if not names:
-            return
-        runs = [(way, self._interpret(path, node, given(way), facts, answers=way)[0]) for way in ways(names)]
-        runs = [(way, inner) for way, inner in runs if not inner.refused] or runs
-        for span in list(run.seen):
-            seen = [(way, inner.seen[span]) for way, inner in runs if span in inner.seen]
-            if seen:
-                run.seen[span] = told(seen, names)
-        for place, access in list(run.accesses.items()):
-            made = [(way, inner.accesses[place]) for way, inner in runs if place in inner.accesses]
-            if made:
-                pointer = told([(way, one.pointer) for way, one in made], names)
-                block = told([(way, one.block) for way, one in made], names)
-                run.accesses[place] = replace(access, pointer=pointer, block=block)
-        for _, inner in runs:
-            run.products.update(inner.products)
-            run.calls.update(inner.calls)
-
     def called(self, path: str, node: t.FunctionDef, calls: Iterable[HelperCall]) -> KernelRun:
         """The interpretation of a helper as some calls of one caller use it, whoever else calls it."""
         contexts: list[dict[str, Value]] = []
@@ -230,7 +203,11 @@ class KernelRuns:
         for arguments in contexts:
             facts = Facts()
             run, complete = self._interpret(path, node, arguments, facts)
-            self._follow_switches(run, path, node, lambda _, given=arguments: given, facts)
+
+            def under(way: Answers, given: dict[str, Value] = arguments, known: Facts = facts) -> Interpretation:
+                return self._interpret(path, node, given, known, answers=way)[0]
+
+            follow_switches(run, under)
             result.facts.pointers |= facts.pointers
             for span, value in run.seen.items():
                 known = result.values.get(span, ())

@@ -1,0 +1,40 @@
+"""A kernel followed once for each way through its switches, and what is seen on the ways told together.
+
+What the switches are is found by an interpretation that follows both sides of each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from kernelscope.kernels.triton.interpretation import Interpretation
+from kernelscope.kernels.triton.switches import MAX_SWITCHES, Answers, told, ways
+from kernelscope.kernels.triton.values import Tensor
+
+
+def follow_switches(run: Interpretation, under: Callable[[Answers], Interpretation]) -> None:
+    """Follows each way through the switches that `run` met; what it saw is replaced by what holds on the ways."""
+    names = tuple(run.switches)[:MAX_SWITCHES]
+    if not names:
+        return
+    runs = [(way, under(way)) for way in ways(names)]
+    runs = [(way, inner) for way, inner in runs if not inner.refused] or runs
+    for span in list(run.seen):
+        seen = [(way, inner.seen[span]) for way, inner in runs if span in inner.seen]
+        if seen:
+            run.seen[span] = told(seen, names)
+    for place, access in list(run.accesses.items()):
+        made = [(way, inner.accesses[place]) for way, inner in runs if place in inner.accesses]
+        if made:
+            pointer = told([(way, one.pointer) for way, one in made], names)
+            block = told([(way, one.block) for way, one in made], names)
+            run.accesses[place] = replace(access, pointer=pointer, block=block)
+    for place in dict.fromkeys(place for _, inner in runs for place in inner.products):
+        done = [(way, inner.products[place]) for way, inner in runs if place in inner.products]
+        sizes = told([(way, Tensor(one.sizes)) for way, one in done], names)
+        if isinstance(sizes, Tensor) and sizes.shape is not None:
+            rows, columns, inner_size = sizes.shape
+            run.products[place] = replace(done[0][1], sizes=(rows, columns, inner_size))
+    for _, inner in runs:
+        run.calls.update(inner.calls)
