@@ -77,20 +77,25 @@ def is_online(loop: t.For | t.While) -> bool:
 
 def _is_rescaled(loop: t.For | t.While) -> bool:
     """`new = maximum(old, x)`, `total = total * exp(old - new) + …`, `old = new`."""
-    grown: set[tuple[str, str]] = set()
-    for inner in nodes_of(loop, t.Assign):
-        call = inner.value
-        if operation(call) == "maximum" and isinstance(call, t.Call):
-            olds = {a.id for a in call.args if isinstance(a, t.Name)} & _carried(loop)
-            grown |= {(old, new.id) for old in olds for new in inner.targets if isinstance(new, t.Name)}
-    for inner in nodes_of(loop, t.BinOp):
-        if inner.op == "*" and isinstance(inner.left, t.Name) and inner.left.id in _carried(loop):
-            call = inner.right
-            change = call.args[0] if isinstance(call, t.Call) and operation(call) in ("exp", "exp2") else None
-            if isinstance(change, t.BinOp) and change.op == "-":
-                names = (change.left, change.right)
-                if tuple(n.id if isinstance(n, t.Name) else "" for n in names) in grown:
-                    return True
+    if "maximum" not in first_calls(loop):
+        return False
+    carried = _carried(loop)
+    grown = {
+        (old.id, new.id)
+        for inner in nodes_of(loop, t.Assign)
+        if isinstance(inner.value, t.Call) and operation(inner.value) == "maximum"
+        for old in inner.value.args
+        if isinstance(old, t.Name) and old.id in carried
+        for new in inner.targets
+        if isinstance(new, t.Name)
+    }
+    for inner in nodes_of(loop, t.BinOp) if grown else ():
+        call = inner.right
+        if inner.op != "*" or not isinstance(inner.left, t.Name) or inner.left.id not in carried:
+            continue
+        change = call.args[0] if isinstance(call, t.Call) and operation(call) in ("exp", "exp2") else None
+        if isinstance(change, t.BinOp) and change.op == "-" and (_name(change.left), _name(change.right)) in grown:
+            return True
     return False
 
 

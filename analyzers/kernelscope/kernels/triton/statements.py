@@ -194,8 +194,7 @@ def _if(run: Interpretation, frame: Frame, node: t.If) -> bool:
 def _tell_pointers(run: Interpretation, a: Names, b: Names) -> None:
     """What is an address on one side of a branch is one on the other."""
     for name, value in b.items():
-        other = a.get(name)
-        if other is value or not isinstance(value, Tensor) or not isinstance(other, Tensor):
+        if not isinstance(value, Tensor) or (other := a.get(name)) is value or not isinstance(other, Tensor):
             continue
         if value.pointer != other.pointer:
             run.is_pointer(value.bases if other.pointer else other.bases)
