@@ -112,17 +112,30 @@ class Turns:
 
 
 class Guard:
-    """A lock for what only one may be in the middle of; whoever waits for it lets the others work."""
+    """A lock for what only one may be in the middle of; whoever waits for it lets the others work.
+
+    Its holder works as urgently as the most urgent of those who wait.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._holder: Turn | None = None
+        self._urgency = 0
 
     def __enter__(self) -> None:
+        own = _own.turn
         if not self._lock.acquire(blocking=False):
+            if own is not None and (holder := self._holder) is not None:
+                holder.urgency = min(holder.urgency, own.urgency)
             with away():
                 self._lock.acquire()
+        self._holder = own
+        self._urgency = own.urgency if own is not None else 0
 
     def __exit__(self, *_: object) -> None:
+        if (holder := self._holder) is not None:
+            holder.urgency = self._urgency
+        self._holder = None
         self._lock.release()
 
 

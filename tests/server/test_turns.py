@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 
 import pytest
 from kernelscope.turns import Guard, Interrupted, Turns, give_way, is_alone
@@ -68,6 +69,30 @@ def test_whoever_waits_for_a_guard_lets_its_holder_work() -> None:
     for thread in (begun(look_ahead), begun(ask)):
         thread.join(SECONDS)
     assert order == ["held", "urgent"]
+
+
+def test_the_holder_of_a_guard_is_as_urgent_as_who_waits_for_it() -> None:
+    turns, guard, order = Turns(patient=5), Guard(), list[str]()
+    is_held = threading.Event()
+
+    def hold() -> None:
+        with turns.turn(9):
+            with guard:
+                is_held.set()
+                until_waiting(turns, 2)
+                give_way()  # to the urgent one, which then waits for the guard; then the other one is not let through
+                order.append("held")
+            give_way()
+            order.append("end")
+
+    def ask(urgency: int, name: str) -> None:
+        is_held.wait(SECONDS)
+        with turns.turn(urgency), guard if urgency == 0 else nullcontext():
+            order.append(name)
+
+    for thread in (begun(hold), begun(lambda: ask(0, "urgent")), begun(lambda: ask(9, "equal"))):
+        thread.join(SECONDS)
+    assert order[:2] == ["held", "urgent"]
 
 
 def test_one_who_takes_no_turn_gives_way_to_nobody() -> None:
