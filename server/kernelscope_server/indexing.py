@@ -7,6 +7,8 @@ import time
 import traceback
 from typing import TYPE_CHECKING
 
+from kernelscope.turns import away
+
 from kernelscope_server.protocol import ERROR
 from kernelscope_server.wire import Json
 
@@ -42,7 +44,8 @@ class Indexing:
     def stop(self) -> None:
         """Give up; what was read so far stays in the cache."""
         self._stopped.set()
-        self._thread.join(STOP_SECONDS)
+        with away():
+            self._thread.join(STOP_SECONDS)
 
     def _run(self) -> None:
         if self._shown:
@@ -58,7 +61,8 @@ class Indexing:
 
     def _is_over(self) -> bool:
         """Asked between any two files, by whichever thread: hovers come first."""
-        self._server.turns.leave_time()
+        if not self._stopped.is_set():
+            self._server.turns.leave_time()
         return self._stopped.is_set()
 
     def _progress(self, state: IndexProgress) -> None:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,8 @@ from kernelscope.interp.values import Instance, Value
 Container = dict[Any, Value] | list[Value]
 Contents = dict[int, tuple[Container, Container]]
 """By identity: a container and a copy of what it held."""
+Content = tuple[tuple[Hashable, Hashable], ...]
+"""What stands for what a container holds."""
 
 
 @dataclass(slots=True)
@@ -23,8 +25,44 @@ class Lasting:
 
     held: dict[int, Container] = field(default_factory=dict[int, Container])
     """By identity."""
-    version: int = 0
-    """Another one whenever something of it may have changed."""
+    _first: dict[int, Content] = field(default_factory=dict[int, Content])
+    """What containers held before they changed for the first time."""
+    _other: dict[int, Content] = field(default_factory=dict[int, Content])
+    """What those hold now that hold something else."""
+    _changed: dict[int, Container] = field(default_factory=dict[int, Container])
+    """Those that may have changed since it was last asked for the version."""
+    _versions: dict[frozenset[tuple[int, Content]], int] = field(default_factory=lambda: {frozenset(): 0})
+    _met: list[object] = field(default_factory=list[object])
+    """What is told by its identity, and must live for that."""
+    _version: int = 0
+
+    @property
+    def version(self) -> int:
+        """The same when all of it is the same."""
+        if self._changed:
+            for key, container in self._changed.items():
+                content = self._content(container)
+                if content == self._first[key]:
+                    self._other.pop(key, None)
+                else:
+                    self._other[key] = content
+            self._changed.clear()
+            self._version = self._versions.setdefault(frozenset(self._other.items()), len(self._versions))
+        return self._version
+
+    def _content(self, container: Container) -> Content:
+        self._met.append(container)
+        entries = container.items() if isinstance(container, dict) else enumerate(container)
+        return tuple((key, self._told(value)) for key, value in entries)
+
+    def _told(self, value: Value) -> Hashable:
+        """What is the same for values that are alike, or for the same one if they cannot be compared."""
+        try:
+            hash(value)
+        except TypeError:
+            self._met.append(value)
+            return id(value)
+        return type(value), value
 
     def hold(self, value: Value, depth: int = 3) -> None:
         """A layer, or a file, holds this."""
@@ -42,8 +80,13 @@ class Lasting:
         for part in parts if depth else ():
             self.hold(part, depth - 1)
 
-    def changed(self, container: Container) -> None:
-        self.version += id(container) in self.held
+    def change(self, container: Container) -> None:
+        """A container is about to change."""
+        key = id(container)
+        if key in self.held and key not in self._changed:
+            if key not in self._first:
+                self._first[key] = self._content(container)
+            self._changed[key] = container
 
 
 @dataclass(slots=True)
@@ -55,7 +98,7 @@ class Changes:
 
     def before(self, container: Container) -> None:
         """Note that a container is about to change."""
-        self.lasting.changed(container)
+        self.lasting.change(container)
         self.log.append((container, container.copy()))
 
     def mark(self) -> int:
@@ -72,7 +115,7 @@ class Changes:
     def undo(self, mark: int) -> Contents:
         """Put everything back to what it was at `mark`; gives what it is then."""
         for container, copy in reversed(self.log[mark:]):
-            self.lasting.changed(container)
+            self.lasting.change(container)
             _put(container, copy)
         found = self.since(mark)
         del self.log[mark:]

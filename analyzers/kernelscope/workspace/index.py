@@ -17,6 +17,7 @@ from typing import NamedTuple
 import msgspec
 
 from kernelscope.results import IndexProgress, LeftOut
+from kernelscope.turns import give_way
 from kernelscope.workspace.definitions import names_of
 from kernelscope.workspace.facts import EMPTY_NAMES, FileFacts, decode_facts, decode_names
 from kernelscope.workspace.files import CUDA_SUFFIXES, Entry, Files
@@ -200,6 +201,7 @@ class Index:
         if self._stamps:
             return
         for known in self.store().known():
+            give_way()
             try:
                 names = decode_names(known.names) if known.names else EMPTY_NAMES
             except msgspec.MsgspecError:
