@@ -34,6 +34,8 @@ from kernelscope.interp.ways import differ
 from kernelscope.ops import ShapeError
 from kernelscope.tensor import Tensor
 
+_Found = tuple[Attempt, Value, list[Value]]
+"""The steps of one entry, what it gives, and of which kinds that may be."""
 MAX_WAYS = 2
 """Functions that do one thing, of which so many are called."""
 
@@ -50,20 +52,21 @@ def is_one_thing(choice: Choice) -> bool:
 
 def call_choice(run: Interpreter, choice: Choice, args: Arguments, kwargs: Keywords, span: Any) -> Value:
     """What a call gives whichever of the callables is chosen. Raises ShapeError where each contradicts itself."""
-    results = [result for _, result in _of_each(run, choice, args, kwargs, span, None)]
+    found = _of_each(run, choice, args, kwargs, span, None)
+    results = [result for _, result, _ in found]
     if all(is_callable(r) for r in results):
         return Choice([*results, *choice.entries[MAX_CHOICES:]], choice.is_of_table)
-    result, kinds = _chosen(choice, results), _kinds(choice, results)
+    result, kinds = _chosen(choice, results), _kinds(choice, found)
     if run.trace is None and len(kinds) < len(results):  # what is seen by the way is not worth following each
         kinds = kinds[:1]
     run.outcomes = (result, kinds) if 1 < len(kinds) <= MAX_OUTCOMES else None
     return result
 
 
-def _kinds(choice: Choice, results: list[Value]) -> list[Value]:
+def _kinds(choice: Choice, found: list[_Found]) -> list[Value]:
     """What each kind of result is, such as a tensor and a pair of tensors."""
     kinds: list[Value] = []
-    for result in results:
+    for result in (outcome for _, _, outcomes in found for outcome in outcomes):
         alike = next((i for i, kind in enumerate(kinds) if not differ(kind, result)), len(kinds))
         kinds[alike:] = [_chosen(choice, [*kinds[alike : alike + 1], result]), *kinds[alike + 1 :]]
     return kinds
@@ -74,23 +77,23 @@ def traced_choice(
 ) -> Value:
     """The same for what does one thing; the steps that are kept are those of the entry that is followed best."""
     found = _of_each(run, choice, args, kwargs, span, trace)
-    attempt, own = min(found, key=lambda pair: pair[0].lost)
-    results = [result for _, result in found]
+    attempt, own, _ = min(found, key=lambda entry: entry[0].lost)
+    results = [result for _, result, _ in found]
     if all(is_callable(r) for r in results):
         return trace.settled(attempt, choice, Choice(results), own)
     result = trace.settled(attempt, choice, _chosen(choice, results), own)
-    kinds = [trace.as_of(kind, result) for kind in _kinds(choice, results)]
+    kinds = [trace.as_of(kind, result) for kind in _kinds(choice, found)]
     run.outcomes = (result, kinds) if 1 < len(kinds) <= MAX_OUTCOMES else None
     return result
 
 
 def _of_each(
     run: Interpreter, choice: Choice, args: Arguments, kwargs: Keywords, span: Any, trace: Trace | None
-) -> list[tuple[Attempt, Value]]:
+) -> list[_Found]:
     """What the entries give, with their steps if they are traced; what they say of sizes holds afterwards only if each
     says so."""
     known = run.known
-    found: list[tuple[Attempt, Value]] = []
+    found: list[_Found] = []
     ends: list[Facts] = []
     errors: list[ShapeError] = []
     for entry in choice.entries[:MAX_CHOICES]:
@@ -100,11 +103,11 @@ def _of_each(
         if isinstance(result, ShapeError):
             errors.append(result)
             continue
-        found.append((attempt, result))
+        found.append((attempt, result, run.outcomes_of(result) or [result]))
         ends.append(run.known.facts)
         if choice.is_of_table and not errors and run.known.facts == known.facts and not is_callable(result):
             break  # the first stands for all where it demands nothing of what it is given
-        if not attempt.lost and _is_enough(choice, [result for _, result in found]):
+        if not attempt.lost and _is_enough(choice, [result for _, result, _ in found]):
             break
     if not found:
         run.known = known

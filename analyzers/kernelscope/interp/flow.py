@@ -75,7 +75,10 @@ def execute(run: Interpreter, scope: Scope, body: list[t.Stmt], returns: Returns
             value = evaluate(run, scope, statement.value)
             outcomes = _as_taken_apart(statement.targets[0], run.outcomes_of(value) or [])
             rest = body[index + 1 :]
-            value = outcomes[0] if len(outcomes) == 1 else value
+            if len(outcomes) == 1:
+                if run.trace is not None:
+                    run.trace.turned_out(value, outcomes[0])
+                value = outcomes[0]
             if len(outcomes) > 1 and rest and run.may_fork():
                 return _apart(run, scope, statement, outcomes, returns, rest)
             _assign_all(run, scope, statement, value, outcomes)

@@ -215,6 +215,12 @@ class Trace(Origins):
         self.callee = None
         return self.as_of(result, own)
 
+    def turned_out(self, value: Value, outcome: Value) -> None:
+        """Of the kinds of results that the last call may give, its place takes one."""
+        for step in self._current.body[-1:]:
+            if step.result is value:
+                step.result = outcome
+
     def broken(self, value: Value) -> Value:
         """What is known of the result of a call that contradicts itself: that it is the call's."""
         step, self._broken = self._broken, None
