@@ -21,6 +21,7 @@ import {
 } from "vscode-languageclient/node";
 import { linkToSource } from "./documents.js";
 import { DOCUMENTS, VIEW_SCHEME } from "./languages.js";
+import type { LensCommands } from "./lenses.js";
 import { notifications, settingsForServer } from "./settings.js";
 import { VIEW_COMMANDS } from "./views.js";
 
@@ -31,6 +32,7 @@ export type Progress = WorkDoneProgressBegin | WorkDoneProgressReport | WorkDone
 export interface Hooks {
   progress(value: Progress): void;
   stderr(line: string): void;
+  readonly lenses: LensCommands;
 }
 
 export class KernelscopeClient extends LanguageClient {
@@ -85,6 +87,7 @@ function optionsOf(log: LogOutputChannel, hooks: Hooks): LanguageClientOptions {
         hooks.progress(params);
         next(token, params);
       },
+      provideCodeLenses: async (document, token, next) => hooks.lenses.lasting((await next(document, token)) ?? []),
       provideDocumentLinks: async (document, token, next) => {
         const links = (await next(document, token)) ?? [];
         for (const link of links) {

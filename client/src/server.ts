@@ -22,6 +22,7 @@ import {
   supportedPython,
   wrongPlatform,
 } from "./launch.js";
+import { LensCommands } from "./lenses.js";
 import { type Command, findPython, supportedText } from "./python.js";
 import { Serial } from "./serial.js";
 import { isEnabled, serverSettings } from "./settings.js";
@@ -61,6 +62,7 @@ export class Server implements Disposable {
   private session: Session | undefined;
   private readonly serial = new Serial(() => this.startAnew());
   private readonly started = new EventEmitter<KernelscopeClient>();
+  private readonly lenses = new LensCommands(commands);
   private crashes: number[] = [];
   private startedWith = "";
 
@@ -109,6 +111,7 @@ export class Server implements Disposable {
 
   dispose(): void {
     this.started.dispose();
+    this.lenses.dispose();
   }
 
   async stop(): Promise<void> {
@@ -156,6 +159,7 @@ export class Server implements Disposable {
       process.on("close", (code, signal) => resolve({ code, signal, stderr }));
     });
     const client = new KernelscopeClient(async () => ({ process, detached: false }), this.log, {
+      lenses: this.lenses,
       progress: (value) => this.showProgress(value),
       stderr: (line) => {
         this.log.warn(line);
