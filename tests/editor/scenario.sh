@@ -34,8 +34,8 @@ drive model \
   --open tinyllm/model.py:92 --inlay '\[B, S' --lens 'architecture' \
   --hover 'residual#1' --expect-hover 'Tensor\[B, S' --shot model-hover \
   --hover-link 'Why' --expect-tab 'Why' --expect-readonly --shot model-why --key Control+1 --wait 300 \
-  --click-lens 'show dataflow' --expect-tab 'Dataflow of' --expect-editor '┌─' --expect-readonly \
-  --shot model-dataflow \
+  --command 'Kernelscope: Re-index' --click-lens 'show dataflow' --expect-tab 'Dataflow of' --expect-editor '┌─' \
+  --expect-readonly --shot model-dataflow \
   --no-notification
 drive follow-source \
   --open tinyllm/model.py:105 --command 'Kernelscope: Show Architecture' --expect-tab 'Architecture of TinyLLM' \
