@@ -93,8 +93,7 @@ def _problem(facts: KernelFacts, launch: Launch, missing: list[str], unknown: li
 
 def _unmasked(facts: KernelFacts, chosen: Sequence[Choice]) -> Iterator[Problem]:
     """Accesses that the last programs make beyond a tensor whose size the launch tells."""
-    always = {call.span for statement in facts.node.body if not isinstance(statement, t.If | t.While)
-              for call in t.walk(statement) if isinstance(call, t.Call)}  # fmt: skip
+    always = {call.span for call in _always_reached(facts.node.body)}
     told: set[Span] = set()
     for launch in facts.launches:
         if not launch.complete or _asserts_division(facts, launch):
@@ -112,6 +111,18 @@ def _unmasked(facts: KernelFacts, chosen: Sequence[Choice]) -> Iterator[Problem]
                         f"and this {access.kind} has no mask for that"
                     )
                     yield Problem("missing-mask", message, access.span, (Evidence(launch.location, "the grid"),))
+
+
+def _always_reached(body: list[t.Stmt]) -> Iterator[t.Call]:
+    """The calls that no test stands before, those of loops included."""
+    todo: list[t.Node] = list(body)
+    while todo:
+        node = todo.pop()
+        if isinstance(node, t.If | t.While | t.IfExp | t.BoolOp):
+            continue
+        if isinstance(node, t.Call):
+            yield node
+        todo += t.children(node)
 
 
 def _is_extent(
