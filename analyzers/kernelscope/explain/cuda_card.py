@@ -252,6 +252,8 @@ def _accesses(warp: KernelWarp, space: str) -> Iterator[Line]:
         yield Line(f"not followed: pointers are passed on to {names}")
     elif not lines and (held := _held(warp.facts, space)):
         yield Line(f"not known: no access to `{held}` was followed")
+    if lines and warp.facts.unit.is_for_amd:
+        yield Line("as warps of 32 lanes and NVIDIA's sectors and banks would have it; the code is for AMD's GPUs")
     if lines and warp.launch is not None and warp.differs_by_launch:
         yield Line(f"as launched at L{warp.launch.line} `{Path(warp.launch.unit.path).name}`", _place(warp.launch))
     elif lines and warp.launch is None and warp.setting.numbers:
@@ -393,6 +395,9 @@ def _registers(built: tuple[Compiled, ...]) -> Iterator[Line]:
 def _occupancy(
     facts: KernelFacts, limits: Generation | None, built: tuple[Compiled, ...], chip: Gpu | None
 ) -> Iterator[Line]:
+    if facts.unit.is_for_amd:
+        yield Line("not known: the code is for AMD's GPUs, whose limits are others")
+        return
     threads = _block_threads(facts)
     sizes = _static_sizes(facts)
     if limits is None or threads is None:

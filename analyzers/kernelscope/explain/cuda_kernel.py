@@ -140,7 +140,7 @@ def _memory(facts: KernelFacts, options: ViewOptions) -> Picture:
     gpu = next((g for g in GPUS.values() if g.name.lower() == options.gpu.lower()), None)
     levels = [Level("global memory", tuple(far) or (Held("no pointers"),), f"{gpu.memory_gb} GB" if gpu else "")]
     if near:
-        size = f"{limits.block_shared // 1024} KiB a block at most" if limits is not None else ""
+        size = f"{limits.block_shared // 1024} KiB a block at most" if limits and not facts.unit.is_for_amd else ""
         levels.append(Level("shared memory of a block", tuple(near), size))
     levels.append(Level("registers of a thread", tuple(own[:12]) or (Held("scalars only"),)))
     levels[0] = Level(levels[0].name, levels[0].held, levels[0].size, (Move("loads"), Move("stores", back=True)))

@@ -31,7 +31,8 @@ _SIZE = re.compile(r"\bblockDim\s*\.\s*([xyz])")
 def cuda_problems(kernels: Kernels, path: Path, limits: Generation) -> Iterator[Problem]:
     """Findings in one file, in source order of its kernels."""
     for facts in kernels.in_file(str(path)):
-        yield from _shared(facts, limits)
+        if not facts.unit.is_for_amd:
+            yield from _shared(facts, limits)
         yield from _launches(facts, limits, path)
         yield from _barriers(facts)
 
@@ -76,7 +77,8 @@ def _launches(facts: KernelFacts, limits: Generation, path: Path) -> Iterator[Pr
                 launch.span,
                 (Evidence(where, f"__launch_bounds__({facts.launch_bounds.threads if facts.launch_bounds else ''})"),),
             )
-        yield from _dynamic(facts, launch, limits)
+        if not facts.unit.is_for_amd:
+            yield from _dynamic(facts, launch, limits)
 
 
 def _dynamic(facts: KernelFacts, launch: Launch, limits: Generation) -> Iterator[Problem]:

@@ -234,6 +234,12 @@ class Unit:
         self._parsed: dict[str, Unit | None] = {}
 
     @cached_property
+    def is_for_amd(self) -> bool:
+        """Whether it is HIP for AMD's GPUs alone: warps, banks and limits are not NVIDIA's there."""
+        included = any(name.startswith("hip/") for name in self.source.includes)
+        return included or self.path.endswith(".hip") or b"__builtin_amdgcn_" in self.source.expanded
+
+    @cached_property
     def functions(self) -> tuple[Function, ...]:
         return functions(self.source)
 

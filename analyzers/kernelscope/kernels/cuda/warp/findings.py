@@ -30,7 +30,7 @@ def access_problems(kernels: Kernels, path: Path) -> Iterator[Problem]:
         warp = kernel_warp(facts)
         told: set[tuple[str, Span]] = set()
         for verdict in warp.verdicts:
-            problem = _outside(warp, verdict) or _problem(warp, verdict)
+            problem = _outside(warp, verdict) or (None if facts.unit.is_for_amd else _problem(warp, verdict))
             if problem is not None and (problem.code, problem.span) not in told:
                 told.add((problem.code, problem.span))
                 yield problem
