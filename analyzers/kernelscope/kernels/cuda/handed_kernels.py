@@ -9,7 +9,6 @@ import re
 from collections.abc import Callable, Iterator
 
 from kernelscope.kernels.cuda.launch import Launch, Wrapper
-from kernelscope.kernels.cuda.references import argument_place, callee_at
 from kernelscope.kernels.cuda.units import Unit
 from kernelscope.results import Span
 from kernelscope.syntax.cuda.expressions import split_arguments, template_end
@@ -23,16 +22,15 @@ _AFTER = re.compile(rb"\s*[,)]")
 def handed_launches(unit: Unit, kernel: str, launches_in: Callable[[str], tuple[Launch, ...]]) -> Iterator[Launch]:
     """The launches that a file brings about where it hands a kernel to a function."""
     text = unit.source.expanded
-    for found in re.finditer(rb"[(,]\s*&?\s*((?:\w+::)*)(" + re.escape(kernel.encode()) + rb")(?=\s*[<,)])", text):
-        end, templates = _templates(text, found.end())
-        place = argument_place(text, found.start(), 0)
-        callee = callee_at(text, place[0]) if place is not None and _AFTER.match(text, end) else None
-        caller = unit.function_at(found.start())
-        close = closing(text, place[0]) if place is not None else None
-        if place is None or callee is None or caller is None or close is None:
+    for found in unit.arguments.between(kernel, 0, len(text)):
+        end, templates = _templates(text, found.start + len(kernel))
+        callee = unit.arguments.callee(found) if _AFTER.match(text, end) else ""
+        caller = unit.function_at(found.start)
+        close = closing(text, found.opening)
+        if not callee or caller is None or close is None:
             continue
-        opening, position = place
-        arguments = split_arguments(text[opening + 1 : close].decode("utf-8", "replace"))
+        position = unit.arguments.position(found)
+        arguments = split_arguments(text[found.opening + 1 : close].decode("utf-8", "replace"))
         for host_unit, host in unit.find(callee):
             if host.kind is not FunctionKind.HOST or len(host.params) <= position:
                 continue
@@ -43,13 +41,13 @@ def handed_launches(unit: Unit, kernel: str, launches_in: Callable[[str], tuple[
                     yield Launch(
                         unit,
                         caller,
-                        text[found.start(1) : end].decode("utf-8", "replace"),
+                        text[found.start : end].decode("utf-8", "replace"),
                         kernel,
                         templates,
                         launch.configuration,
                         _passed(launch.arguments, given),
-                        found.start(2),
-                        Span(unit.source.prepared.origin(found.start(2), end).start, _end(unit, close)),
+                        found.start,
+                        Span(unit.source.prepared.origin(found.start, end).start, _end(unit, close)),
                         callee,
                         Wrapper(host_unit, host, launch.offset, given),
                     )

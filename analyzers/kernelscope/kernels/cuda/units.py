@@ -11,6 +11,7 @@ from collections.abc import Container, Iterator
 from functools import cached_property
 from itertools import islice
 
+from kernelscope.kernels.cuda.arguments import Arguments
 from kernelscope.kernels.cuda.assignments import Assignments
 from kernelscope.results import LeftOut
 from kernelscope.syntax.cuda.declarations import Declarations
@@ -254,6 +255,10 @@ class Unit:
     @cached_property
     def assignments(self) -> Assignments:
         return Assignments(self.source.expanded)
+
+    @cached_property
+    def arguments(self) -> Arguments:
+        return Arguments(self.source.expanded)
 
     @cached_property
     def _by_name(self) -> dict[str, list[Function]]:
