@@ -66,7 +66,10 @@ class KernelWarp:
     @cached_property
     def _way(self) -> _Way | None:
         way = max(self._ways, key=lambda way: way.known, default=None)
-        return replace(way, setting=self._certain(way)) if way is not None else None
+        if way is None:
+            return None
+        passed = way.launch.argument_numbers(self.facts.function)
+        return replace(way, setting=replace(self._certain(way), arguments=passed))
 
     def _certain(self, way: _Way) -> Setting:
         """What a launch says; numbers that a switch chooses stay names where it may choose them by a type not known."""
@@ -114,7 +117,7 @@ class KernelWarp:
                 types[parameter.name] = kind
         if x is not None and not 0 < x * (y or 1) * (z or 1) <= MAX_THREADS:
             x, y, z = None, None, None
-        return Setting((x, y, z), numbers, types, launch.argument_numbers(self.facts.function))
+        return Setting((x, y, z), numbers, types)
 
     def _type(self, text: str) -> Type | None:
         """A type that is written as a template argument."""
