@@ -273,8 +273,8 @@ class Analysis:
         from kernelscope.explain.silencing import is_silenced
 
         text = SourceText(data)
-        found = self._problems(path)
-        return tuple(p for p in found if p.code not in self.settings.silenced and not is_silenced(text, p))
+        found = {(p.code, p.span, p.message): p for p in self._problems(path)}
+        return tuple(p for p in found.values() if p.code not in self.settings.silenced and not is_silenced(text, p))
 
     def _problems(self, path: Path) -> Iterator[Problem]:
         from kernelscope.kernels.hardware import generation

@@ -35,6 +35,13 @@ def tensor(value: Value) -> Tensor:
     raise Lost(f"{type(value).__name__} where a tensor is expected")
 
 
+def array(value: Value) -> Tensor:
+    """A tensor that is no number: what is not known of an object was taken for a size, and may be either."""
+    if isinstance(value, Dim) and value.const is None:
+        return Tensor(Shape.unknown("a size or a tensor"), Unknown("a size or a tensor"))
+    return tensor(value)
+
+
 def under_windows(shape: Shape, n: int, facts: Facts) -> Shape:
     """What windows slide over: the last `n` axes, behind channels and, as usual, a batch."""
     if shape.rank is not None and shape.rank != n + 2 and not (shape.rank == n + 1 and WITHOUT_BATCH.get()):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kernelscope.dims import NO_FACTS, Facts, dim
-from kernelscope.ops.arguments import Value, size, tensor
+from kernelscope.ops.arguments import Value, array, size, tensor
 from kernelscope.ops.binding import Parameters
 from kernelscope.ops.registry import Op, declare, spell
 from kernelscope.tensor import Shape, ShapeError, Size, Tensor, Unknown, numel, same_size
@@ -93,7 +93,7 @@ def shape_rule(text: str) -> Callable[[list[tuple[str, Value]], dict[str, Size],
         sizes = Sizes(settings, facts)
         for pattern, (name, value) in zip(inputs, operands, strict=False):
             if value is not None or not pattern.optional:
-                sizes.read(pattern, tensor(value).shape, name)
+                sizes.read(pattern, (array if pattern.words else tensor)(value).shape, name)
         return sizes.shape(output)
 
     return apply

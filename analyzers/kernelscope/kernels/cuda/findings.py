@@ -16,6 +16,7 @@ from kernelscope.kernels.cuda.constants import Constants
 from kernelscope.kernels.cuda.intrinsics import EFFECTS, Kind
 from kernelscope.kernels.cuda.kernels import KernelFacts, Kernels
 from kernelscope.kernels.cuda.launch import Launch
+from kernelscope.kernels.cuda.units import Unit
 from kernelscope.kernels.hardware import Generation
 from kernelscope.problems import Problem
 from kernelscope.results import Evidence, Span
@@ -92,13 +93,19 @@ def _dynamic(facts: KernelFacts, launch: Launch, limits: Generation) -> Iterator
             f"{limits.block_shared} B per block",
             launch.span,
         )
-    elif asked > STATIC_LIMIT and not _OPT_IN.search(launch.unit.source.source.data):
+    elif asked > STATIC_LIMIT and not _opts_in(launch.unit):
         yield Problem(
             "dynamic-shared-opt-in",
             f"launch of {facts.name} with {asked} B of dynamic shared memory: above {STATIC_LIMIT} B a kernel has to "
             "opt in by cudaFuncAttributeMaxDynamicSharedMemorySize",
             launch.span,
         )
+
+
+def _opts_in(unit: Unit) -> bool:
+    """Whether a file or one of its headers, whose macros it may call, asks for more shared memory."""
+    texts = (unit.source.source.data, *(header.data for header in unit.headers.values()))
+    return any(_OPT_IN.search(text) for text in texts)
 
 
 # -- barriers -------------------------------------------------------------------------------------------------

@@ -9,7 +9,20 @@ from itertools import pairwise
 
 from kernelscope.dims import NO_FACTS, Dim, Facts
 from kernelscope.dims import dim as as_dim
-from kernelscope.ops.arguments import Lost, Value, axis, integer, is_sequence, items, known, size, sizes, tensor
+from kernelscope.ops.arguments import (
+    Lost,
+    Value,
+    array,
+    axis,
+    integer,
+    is_number,
+    is_sequence,
+    items,
+    known,
+    size,
+    sizes,
+    tensor,
+)
 from kernelscope.ops.registry import rule
 from kernelscope.tensor import COUNTLESS, Several, Shape, ShapeError, Size, Tensor, Unknown, ceil_of, same_size
 
@@ -23,7 +36,7 @@ def cat(tensors: Value, dim: Value = 0, *, facts: Facts = NO_FACTS) -> Shape:
         return Shape(dims).with_size(axis(dim, len(dims)), COUNTLESS)
     if not is_sequence(tensors):
         raise Lost(tensors.reason if isinstance(tensors, Unknown) else "the tensors that are joined are not known")
-    shapes = [tensor(t).shape for t in items(tensors)]
+    shapes = [array(t).shape for t in items(tensors)]
     shapes = [s for s in shapes if s.dims != (as_dim(0),)]
     if not shapes:
         raise Lost("nothing is joined")
@@ -87,6 +100,12 @@ def agreed(column: list[Size], shapes: list[Shape], facts: Facts) -> Size:
     return chosen
 
 
+def _arrays(values: tuple[Value, ...]) -> list[Shape]:
+    """The shapes of what is stacked: numbers, as JAX lets them, or tensors."""
+    numbers = all(is_number(value) for value in values)
+    return [(tensor if numbers else array)(value).shape for value in values]
+
+
 @rule("t.stack", dtype="promote", kind="movement", label="join along a new axis")
 def stack(tensors: Value, dim: Value = 0, *, facts: Facts = NO_FACTS) -> Shape:
     """A new axis as long as there are tensors."""
@@ -95,7 +114,7 @@ def stack(tensors: Value, dim: Value = 0, *, facts: Facts = NO_FACTS) -> Shape:
         return Shape((*dims[:place], Unknown("how many tensors are stacked is not known"), *dims[place:]))
     if not is_sequence(tensors):
         raise Lost(tensors.reason if isinstance(tensors, Unknown) else "the tensors that are joined are not known")
-    shapes = [tensor(t).shape for t in items(tensors)]
+    shapes = _arrays(items(tensors))
     first = next((s.head for s in shapes if s.tail is None), None)
     if first is None:
         raise Lost(shapes[0].reason if shapes else "nothing is joined")

@@ -10,7 +10,7 @@ from typing import Any
 
 from kernelscope.dims import NO_FACTS, Facts
 from kernelscope.dims import dim as as_dim
-from kernelscope.ops.arguments import Lost, Value, axes, integer, is_sequence, items, known, tensor
+from kernelscope.ops.arguments import Lost, Value, array, axes, integer, is_sequence, items, known, tensor
 from kernelscope.ops.families import per_element, reduce_axes
 from kernelscope.ops.modules import Module, module, settings_of
 from kernelscope.ops.registry import rule
@@ -103,7 +103,7 @@ signature(
 )
 def matmul(input: Value, other: Value, *, facts: Facts = NO_FACTS, **options: Value) -> Shape:
     """Vectors lose their axis, matrices multiply, axes in front broadcast."""
-    a, b = tensor(input).shape, tensor(other).shape
+    a, b = array(input).shape, array(other).shape
     if a.rank == 0 or b.rank == 0:
         raise ShapeError("rank", f"both operands need at least 1 dim, got {a} and {b}")
     left, right = a.size(-1), b.size(-1 if b.rank == 1 else -2)

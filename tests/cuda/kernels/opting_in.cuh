@@ -1,0 +1,2 @@
+#pragma once
+#define ROOM_FOR(kernel, bytes) cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes)
