@@ -11,6 +11,7 @@ SEPARATOR = "·"
 """Stands between a symbol's name and the number of the call that it belongs to."""
 OF_DIM = re.compile(r"_(?:dim|size)[0-9]+(?:_[0-9]+)*$")
 """The end of the name of a size that the source has no name for: `x_dim1` is the second of `x`."""
+OF_AXIS = re.compile(rf"(.*_(?:dim|size))([0-9]+)((?:_[0-9]+)*(?:{SEPARATOR}[0-9]+)?)$")
 OF_CALL = re.compile(f"{SEPARATOR}([0-9]+)$")
 IN_TEXT = re.compile(rf"\(([\w.]+){SEPARATOR}[0-9]+\)|([\w.]+){SEPARATOR}[0-9]+")
 
@@ -29,6 +30,12 @@ def without_calls(text: str) -> str:
 def is_of_dim(name: str) -> bool:
     """Whether a size is called after the tensor that it is a size of, for want of a name of its own."""
     return OF_DIM.search(name.partition(SEPARATOR)[0]) is not None
+
+
+def axis_of(name: str) -> tuple[str, int, str]:
+    """The tensor that a size is called after and which of its axes it is, with the name; no tensor for other names."""
+    found = OF_AXIS.match(name)
+    return ("", 0, name) if found is None else (f"{found[1]}{found[3]}", int(found[2]), name)
 
 
 def spelled(names: Iterable[str], bindings: Mapping[str, int]) -> dict[str, DimLike]:

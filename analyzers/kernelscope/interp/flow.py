@@ -365,8 +365,13 @@ def _for(run: Interpreter, scope: Scope, node: t.For, returns: Returns) -> None:
         element = items.element if isinstance(items, Alike) else any_of(items)
         count = items.count if isinstance(items, Alike) else dim(len(items))
         with run.loop("loop", node.span, count):
-            any_number_of_rounds(run, scope, partial(go, element))
+            any_number_of_rounds(run, scope, partial(go, element), None if _may_be_cut_short(node) else count)
     execute(run, scope, node.orelse, returns)
+
+
+def _may_be_cut_short(node: t.For) -> bool:
+    """Whether a round of a loop may end before its body does."""
+    return any(isinstance(inner, t.Break | t.Continue | t.Return) for inner in t.walk(*node.body))
 
 
 def _match(run: Interpreter, scope: Scope, node: t.Match, returns: Returns) -> None:

@@ -111,7 +111,7 @@ class Form:
             case Shape():
                 return Shape, self._shape(value)
             case Several():
-                return Several, self.of(value.element, depth), value.reason
+                return Several, self.of(value.element, depth), value.reason, self.of(value.count, depth)
             case Alike():
                 return Alike, self.of(value.element, depth), self.of(value.count, depth)
             case Function() if value.closure is None:
@@ -244,7 +244,7 @@ class Copy:
             case Shape():
                 return self._shape(value)
             case Several():
-                return Several(self.of(value.element, depth), value.reason)
+                return Several(self.of(value.element, depth), value.reason, self.of(value.count, depth))
             case Alike():
                 return Alike(self.of(value.element, depth), self.of(value.count, depth))
             case Quotient():

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from kernelscope.dims import Dim
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.joins import Join
-from kernelscope.interp.values import Alike, Scope
+from kernelscope.interp.values import Alike, Scope, Value, as_size
 
 
-def any_number_of_rounds(run: Interpreter, scope: Scope, go: Callable[[], bool]) -> None:
+def any_number_of_rounds(run: Interpreter, scope: Scope, go: Callable[[], bool], count: Value = None) -> None:
     """A loop that may run any number of times: one round finds what changes, the next sees it as any round does.
 
-    What the first round says of sizes holds at the start only, so it is not kept.
+    What the first round says of sizes holds at the start only, so it is not kept. A list that is one longer behind a
+    round has as many more elements as there are rounds, if there are `count` and none is cut short.
     """
     join = Join(run.symbols, scope)
     known, outside = run.known, run.outside
@@ -34,7 +36,9 @@ def any_number_of_rounds(run: Interpreter, scope: Scope, go: Callable[[], bool])
                 del run.findings[findings:]
         for name, value in list(scope.names.items()):
             if isinstance(value, list) and name in lengths and len(value) != lengths[name]:
-                scope.names[name] = Alike(join.any_of(name, value))
+                grown = as_size(count) if len(value) == lengths[name] + 1 else None
+                total = grown + lengths[name] if isinstance(grown, Dim) else None
+                scope.names[name] = Alike(join.any_of(name, value), total)
             elif name in before and before[name] is not value:
                 scope.names[name] = join.values(name, before[name], value)
         contents = run.changes.since(mark)

@@ -118,9 +118,10 @@ def iterated(run: Interpreter, value: Value) -> list[Value] | Alike:
         case Alike():
             return value
         case Several():
-            return Alike(value.element)
+            return Alike(value.element, value.count)
         case Tensor():
-            return Alike(_part(run, value, ops.index(value, (0,)) if value.rank else Tensor()))
+            part = _part(run, value, ops.index(value, (0,)) if value.rank else Tensor())
+            return Alike(part, value.shape.size(0) if value.rank else None)
         case Range():
             listed = MAX_ELEMENTS if run.configuration is None else MAX_LISTED
             if value.stop.const is not None and 0 <= value.stop.const <= listed:

@@ -238,9 +238,9 @@ def over_sizes(value: Value, change: Callable[[Dim], Dim]) -> Value:
         case list():
             return [over_sizes(v, change) for v in value]
         case Several():
-            return Several(over_sizes(value.element, change))
+            return replace(value, element=over_sizes(value.element, change), count=over_sizes(value.count, change))
         case Alike():
-            return Alike(over_sizes(value.element, change), value.count)
+            return Alike(over_sizes(value.element, change), over_sizes(value.count, change))
         case Maybe():
             return Maybe(over_sizes(value.value, change), value.name)
         case _:

@@ -293,7 +293,10 @@ def for_op(value: Value) -> Value:
             return _plain_type(value.name)
         case Alike():
             element = for_op(value.element)
-            return Several(element) if isinstance(element, Tensor) else Unknown("a list of unknown length")
+            if not isinstance(element, Tensor):
+                return Unknown("a list of unknown length")
+            count = as_size(value.count)
+            return Several(element, count=count) if isinstance(count, Dim) else Several(element)
         case (
             Tensor() | Dim() | int() | float() | str() | None | Module() | DType() | Unknown() | Shape() | Several()
         ) | EllipsisType():

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from kernelscope.dims import NO_FACTS, Dim, Facts, dim, maximum, same
 from kernelscope.dims.compare import at_most
+from kernelscope.dims.spelling import axis_of
 from kernelscope.tensor.shape import Shape, ShapeError
 from kernelscope.tensor.size import Size
 from kernelscope.tensor.unknown import Unknown
@@ -90,6 +91,18 @@ def _meet(a: Dim, b: Dim, shapes: Sequence[Shape], facts: Facts) -> Dim:
     may_be_one = [any(name in facts.ones for name in size.names()) for size in (a, b)]
     if any(may_be_one):
         return maximum(a, b) if all(may_be_one) else b if may_be_one[0] else a
+    is_solved = facts.with_alike(a, b) is not facts
+    axes = [] if is_solved else list(zip(_axes(a), _axes(b), strict=False))
     if facts.alike is not None:
-        facts.alike.append((a, b))
-    return maximum(a, b) if facts.with_alike(a, b) is facts else a
+        facts.alike.extend(axes or [(a, b)])
+    return a if is_solved or (axes and facts.as_usual) else maximum(a, b)
+
+
+def _axes(size: Dim) -> tuple[Dim, ...]:
+    """The two axes of one tensor that were joined to one, in their order: `x_dim2` and `x_dim3` of `x_dim2*x_dim3`."""
+    match size.terms:
+        case ((((str() as one, 1), (str() as other, 1)), 1),):
+            found = sorted((axis_of(one), axis_of(other)))
+            return tuple(dim(name) for *_, name in found) if found[0][0] == found[1][0] != "" else ()
+        case _:
+            return ()

@@ -62,12 +62,16 @@ class Tensor:
         return f"{self.shape}" if isinstance(self.dtype, Unknown) else f"{self.shape} {self.dtype}"
 
 
+UNCOUNTED = Unknown("how many tensors there are is not known")
+
+
 @dataclass(frozen=True, slots=True)
 class Several:
     """A sequence of unknown length whose elements are alike, such as the pieces of a split."""
 
     element: Tensor
     reason: str = ""
+    count: Size = UNCOUNTED
 
 
 class Fields(tuple[Any, ...]):

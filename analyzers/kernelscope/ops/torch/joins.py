@@ -111,7 +111,7 @@ def stack(tensors: Value, dim: Value = 0, *, facts: Facts = NO_FACTS) -> Shape:
     """A new axis as long as there are tensors."""
     if isinstance(tensors, Several) and (dims := _alike(tensors)) is not None:
         place = axis(dim, len(dims), extra=1)
-        return Shape((*dims[:place], Unknown("how many tensors are stacked is not known"), *dims[place:]))
+        return Shape((*dims[:place], tensors.count, *dims[place:]))
     if not is_sequence(tensors):
         raise Lost(tensors.reason if isinstance(tensors, Unknown) else "the tensors that are joined are not known")
     shapes = _arrays(items(tensors))
@@ -218,7 +218,7 @@ def unbind(input: Value, dim: Value = 0) -> tuple[Shape, ...] | Several:
     place = axis(dim, len(dims))
     length, rest = dims[place], Shape((*dims[:place], *dims[place + 1 :]))
     if isinstance(length, Unknown) or length.const is None or length.const > MAX_PIECES:
-        return Several(Tensor(rest), f"how many slices dim {place} of {Shape(dims)} has is not known")
+        return Several(Tensor(rest), f"how many slices dim {place} of {Shape(dims)} has is not known", dims[place])
     return (rest,) * length.const
 
 

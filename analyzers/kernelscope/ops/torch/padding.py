@@ -46,7 +46,7 @@ def pad_sequence(sequences: Value, batch_first: Value = False, padding_value: Va
     """`batch longest *`: the longest length depends on the sequences."""
     if isinstance(sequences, Several):
         found = [known(sequences.element)]
-        longest, count = Unknown("how long the longest sequence is"), Unknown("how many sequences there are")
+        longest, count = Unknown("how long the longest sequence is"), sequences.count
     else:
         found = [known(s) for s in items(sequences)]
         longest, count = largest(*(dims[0] for dims in found)), as_dim(len(found))
