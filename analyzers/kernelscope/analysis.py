@@ -166,7 +166,7 @@ class Analysis:
             run = self.runs.soon_at(str(path), span)
         elif self.navigation.means_definitions(str(path), cursor):
             return None
-        elif shows_tensor(module, cursor.functions[0], cursor.node):
+        elif shows_tensor(module, cursor.functions[0], cursor.node, cursor.called):
             run = self.runs.exact_at(str(path), span)
         elif (run := self.runs.soon_at(str(path), span)) is None:
             return self._definition_hover(path, offset) or awaited_hover(module, cursor.span)

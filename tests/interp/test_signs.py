@@ -23,7 +23,7 @@ class Block(Base):
         for name, weight in weights:        #: shows weight
             for prefix in prefixes:         #: hides prefix
                 name = name.replace(prefix, "") #: hides prefix
-            weight = weight.view(-1)        #: shows weight
+            weight = weight.view(-1)        #: shows weight, hides view
         parts = [torch.cat(w) for w in name] #: shows parts
 
 def turned(cos, other, settings: Settings):
@@ -60,4 +60,4 @@ def test_signs(name: str, offset: int, shows: bool) -> None:
     module = parse_module(CODE)
     cursor = cursor_at(module, offset)
     assert cursor is not None
-    assert shows_tensor(module, cursor.functions[0], cursor.node) is shows, name
+    assert shows_tensor(module, cursor.functions[0], cursor.node, cursor.called) is shows, name

@@ -22,9 +22,16 @@ _CARRIES = (t.Assign, t.AnnAssign, t.AugAssign, t.BinOp, t.UnaryOp, t.Call, t.Ke
 """What is in one of these has to do with the rest of it: operands, arguments, indices, what is bound to what."""
 
 
-def shows_tensor(module: Module, function: t.FunctionDef, node: t.Node) -> bool:
-    """Whether a name, attribute or parameter of a function, or what it is computed with, may be a tensor or a size."""
+def shows_tensor(module: Module, function: t.FunctionDef, node: t.Node, called: bool = False) -> bool:
+    """Whether a name, attribute or parameter of a function, or what it is computed with, may be a tensor or a size.
+
+    What is `called` may be a layer, but no method of a tensor.
+    """
     signs = _signs(module, function)
+    if called and isinstance(node, t.Attribute):
+        receiver, own = t.dotted(node.value), function.args[0].name if function.args else ""
+        if receiver is None or (receiver != own and receiver in signs.names):
+            return False
     if isinstance(node, t.Param):
         return node.annotation is None or node.name in signs.names
     around: t.Node = node
