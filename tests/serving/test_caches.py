@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 import pytest
-from kernelscope.serving import caches, evictions, lengths, positions, prefixes, queues, sharing, trees
+from kernelscope.serving import caches, evictions, lengths, positions, prefixes, queues, service, sharing, trees
 from kernelscope.serving.claims import Claim, PythonSource
 
 Source = Callable[[str], PythonSource]
@@ -154,7 +154,7 @@ class Shelf:
 def free_lists(source: PythonSource) -> Iterator[Claim]:
     for queue in queues.queues(source):
         if queue.holds_ids:
-            yield from queues.free_list_claims(queue)
+            yield from service.free_list_claims(queue)
 
 
 @pytest.mark.parametrize(

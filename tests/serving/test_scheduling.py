@@ -16,6 +16,7 @@ from kernelscope.serving import (
     preferences,
     prefixes,
     queues,
+    service,
 )
 from kernelscope.serving.claims import Claim, PythonSource
 
@@ -317,7 +318,7 @@ class Desk:
         (admission.passed_over, PASSED_OVER, ("fairness", "other.skips += 1", "other.skips >= other.most_skips")),
         (admission.continuous, PASSED_OVER, ("from self.inbox into self.open", "letter.pages > self.free")),
         (capacity.admissions, SAYS_YES, ("only if letter.words < self.max_words and len(self.open) <= self.most",)),
-        (queues.orders, IN_ORDER, ("FCFS", "self.waiting_letters[count:]")),
+        (service.orders, IN_ORDER, ("FCFS", "self.waiting_letters[count:]")),
         (admission.continuous, BATCH, ("from self.inbox into batch, which it returns", "len(self.open) < self.most")),
         (admission.continuous, REBUILT, ("continuous batching", "from self.inbox into self.open")),
         (
@@ -333,7 +334,7 @@ class Desk:
         (chunking.chunks, LEFT, ("chunked prefill", "self.chunk_size - used): at most the rest")),
         (preemption.preemptions, SWAPPED, ("swap: its cache is copied out", "the victim is the last of its queue")),
         (preemption.preemptions, LAST, ("victim: the last of its queue is taken (late = self.open.pop())",)),
-        (queues.orders, BY_ARRIVAL, ("self.waiting is served in the order of", "letter.arrived")),
+        (service.orders, BY_ARRIVAL, ("self.waiting is served in the order of", "letter.arrived")),
         (
             admission.continuous,
             ADMIT,
@@ -373,8 +374,8 @@ def test_it_is_seen(source: Source, find: Finder, text: str, fragments: tuple[st
         (preemption.preemptions, REFUSED),
         (preemption.preemptions, GIVEN_UP.replace("retract", "tidy")),
         (preemption.preemptions, FORGOTTEN.replace("reset_for_retract", "start")),
-        (queues.orders, "def f(self):\n    return sorted(self.names, key=lambda n: n.lower())\n"),
-        (queues.orders, "def show(requests):\n    requests.sort(key=lambda r: r.size)\n"),
+        (service.orders, "def f(self):\n    return sorted(self.names, key=lambda n: n.lower())\n"),
+        (service.orders, "def show(requests):\n    requests.sort(key=lambda r: r.size)\n"),
         (preemption.preemptions, SWAPPED.replace("swap_out", "swap_in")),
         (preferences.preferences, "def f(a, b):\n    return a.get(1) or b.get(1)\n"),
         (overlap.overlaps, IN_TURN),
@@ -442,20 +443,20 @@ def test_prompts_in_pieces_and_a_batch_to_its_end(source: Source) -> None:
 
 
 def test_the_first_that_came_is_taken_first(source: Source) -> None:
-    said = [claim.value for claim in queues.orders(source(FIRST))]
+    said = [claim.value for claim in service.orders(source(FIRST))]
     assert len(said) == 2 and all("first come, first served" in value for value in said)
 
 
 def test_a_log_of_requests_serves_nobody(source: Source) -> None:
     text = "class Desk:\n    def __init__(self):\n        self.requests = deque()\n    def note(self, r):\n"
     (queue,) = queues.queues(source(text + "        self.requests.append(r)\n        self.requests.popleft()\n"))
-    assert not list(queues.service_claims(queue))
+    assert not list(service.service_claims(queue))
 
 
 def test_a_class_may_be_the_queue(source: Source) -> None:
     text = "class Requests(deque[Request]):\n    def add(self, r):\n        self.append(r)\n    def next(self):\n"
     (queue,) = queues.queues(source(text + "        return self.popleft()\n"))
-    (claim,) = queues.service_claims(queue)
+    (claim,) = service.service_claims(queue)
     assert (claim.name, claim.value[:4]) == ("Requests policy", "FCFS")
 
 

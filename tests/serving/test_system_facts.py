@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from kernelscope.serving import caches, queues
+from kernelscope.serving import caches, queues, service
 from kernelscope.serving.c_collectives import c_collectives
 from kernelscope.serving.c_constants import c_constants
 from kernelscope.serving.c_functions import CSource
@@ -261,7 +261,7 @@ def test_a_heap_is_not_first_come_first_served(source: Source) -> None:
                 return heapq.heappop(self.ready)
         """
     )
-    claims = [c for q in queues.queues(file) for c in queues.service_claims(q)]
+    claims = [c for q in queues.queues(file) for c in service.service_claims(q)]
     assert [c.value for c in claims] == ["by priority (heap): the least element is taken first"]
 
 
@@ -286,7 +286,7 @@ def test_a_priority_queue_is_served_by_what_its_elements_compare_by(source: Sour
     )
     (queue,) = queues.queues(file)
     queue.holds_requests = True
-    (claim,) = queues.service_claims(queue)
+    (claim,) = service.service_claims(queue)
     assert claim.value.endswith("elements compare by the urgency, then arrived of Letter")
 
 

@@ -1,4 +1,4 @@
-"""What classes keep in queues and how they move it: order of service, requeueing, victims, free lists.
+"""What classes keep in queues and how they move it: which ends they take from and put to, and what elements compare by.
 
 Everything follows from the container's own operations (`popleft`, `append`, `heappush`); names are only quoted.
 """
@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from kernelscope.results import Location
-from kernelscope.serving.claims import Claim, PythonSource, literal
-from kernelscope.serving.guards import assignments, calls, held_names, inside, last_name, own
-from kernelscope.serving.sections import hits, words
+from kernelscope.serving.claims import PythonSource, literal
+from kernelscope.serving.guards import calls, held_names, inside, last_name, own
+from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
 TAKE_FRONT, TAKE_BACK, PUT_BACK, PUT_FRONT = "take front", "take back", "put back", "put front"
@@ -19,7 +19,6 @@ SORTED = "sort"
 OPERATIONS = {"popleft": TAKE_FRONT, "append": PUT_BACK, "extend": PUT_BACK, "appendleft": PUT_FRONT,
               "extendleft": PUT_FRONT, "put": PUT_BACK, "put_nowait": PUT_BACK, "get": TAKE_FRONT,
               "get_nowait": TAKE_FRONT}  # fmt: skip
-VICTIMS = {"preempt", "preempted", "victim", "evict", "evicted", "retract", "retracted", "running", "active"}
 REQUESTS = {"waiting", "pending", "running", "ready", "active", "swapped", "prefill", "prefills", "decode", "todo",
             "job", "jobs", "req", "reqs", "request", "requests", "seq", "seqs", "sequence", "sequences",
             "preempted"}  # fmt: skip
@@ -27,8 +26,6 @@ REQUESTS = {"waiting", "pending", "running", "ready", "active", "swapped", "pref
 OVER = {"finished", "completed", "done", "free", "freed", "frees", "ack", "notif", "notifs", "event", "events", "dump",
         "log", "failed", "results", "history"}  # fmt: skip
 """Words of what is over: its order serves nobody."""
-WAITS = {"waiting", "pending", "running", "ready", "swapped", "queue"}
-"""Those of them that say so wherever they stand."""
 ITSELF = "self"
 """The name of a queue that is the object of the class."""
 CONTAINERS = {"deque", "list", "Queue", "PriorityQueue", "SimpleQueue"}
@@ -303,137 +300,3 @@ def _receivers(method: t.FunctionDef) -> dict[t.Node, str]:
 
 def _attribute(node: t.Expr) -> str:
     return node.attr if isinstance(node, t.Attribute) and t.dotted(node.value) == "self" else ""
-
-
-def orders(source: PythonSource) -> Iterator[Claim]:
-    """Where requests are put into an order: `sorted(waiting, key=…)`, `jobs.sort(key=…)`."""
-    for scope in source.module.functions():
-        for node in own(scope.node):
-            match node:
-                case t.Assign(
-                    targets=[t.Attribute() as queue],
-                    value=t.Subscript(value=t.Attribute() as cut, slice=t.Slice(lower=t.Name(), upper=None)),
-                ) if t.dotted(queue) == t.dotted(cut) and REQUESTS & set(words(queue.attr)):
-                    passes = _gone_through(source, scope.node)
-                    if not passes:
-                        continue
-                    value = (
-                        f"policy FCFS (first come, first served): {source.quote(queue)} is gone through in its order "
-                        f"and what was taken is cut off its front ({source.quote(node)})"
-                    )
-                    places = (source.at(node), source.at(scope.node), *passes)
-                    yield Claim(f"{scope.qualified_name} order", value, places)
-                    continue
-                case t.Call(func=t.Name(id="next"), args=[t.Call(func=t.Name(id="iter"), args=[queue, *_])]):
-                    if REQUESTS & set(words(source.quote(queue))):
-                        value = (
-                            f"policy FCFS (first come, first served): the first of {source.quote(queue)} is taken, "
-                            f"which keeps the order of insertion ({source.quote(node)})"
-                        )
-                        yield Claim(f"{scope.qualified_name} order", value, (source.at(node), source.at(scope.node)))
-                    continue
-                case t.Call(func=t.Attribute(value=t.Name(id=name) as queue, attr="popleft")):
-                    origin = assignments(scope.node).get(name)
-                    if origin is not None and REQUESTS & {*words(name), *words(source.quote(origin))}:
-                        value = (
-                            f"policy FCFS (first come, first served, FIFO): {name} = {source.quote(origin)} is taken "
-                            f"from the front ({source.quote(node)})"
-                        )
-                        yield Claim(f"{scope.qualified_name} order", value, (source.at(node), source.at(scope.node)))
-                    continue
-                case t.Call(func=t.Name(id="sorted"), args=[queue, *_], keywords=keywords):
-                    pass
-                case t.Call(func=t.Attribute(value=t.Name() as queue, attr="sort"), keywords=keywords):
-                    pass
-                case _:
-                    continue
-            key = next((k.value for k in keywords if k.arg == "key"), None)
-            if key is None or not REQUESTS & {*words(source.quote(queue)), *words(source.quote(key))}:
-                continue
-            if not WAITS & set(words(source.quote(queue))) and not _schedules(source, scope.qualified_name):
-                continue
-            backwards = any(k.arg == "reverse" and literal(k.value) is True for k in keywords)
-            value = f"policy: {source.quote(queue)} is served in the order of {source.quote(key)}"
-            value += ", largest first" if backwards else ", smallest first"
-            yield Claim(f"{scope.qualified_name} order", value, (source.at(node), source.at(scope.node)))
-
-
-def _schedules(source: PythonSource, *names: str) -> bool:
-    """Whether names or the file speak of scheduling: requests are also sorted to print or to compare them."""
-    path = source.path
-    return any(
-        hits(section, name)
-        for section in ("serving.scheduling", "serving.batching")
-        for name in (*names, path.stem, path.parent.name)
-    )
-
-
-def _gone_through(source: PythonSource, function: t.FunctionDef | t.ClassDef) -> list[Location]:
-    """Loops of a function over something that waits."""
-    loops = (n for n in own(function) if isinstance(n, t.For))
-    return [source.at(n) for n in loops if REQUESTS & {*words(source.quote(n.iter)), *words(source.quote(n.target))}]
-
-
-def free_list_claims(queue: Queue) -> Iterator[Claim]:
-    """The order in which an allocator's ids are taken and come back."""
-    taken = queue.of(TAKE_FRONT, TAKE_BACK)
-    returned = [use for use in queue.of(PUT_BACK, PUT_FRONT) if use.method != "__init__"]
-    if not taken or not returned:
-        return
-    front, back = queue.of(TAKE_FRONT), [use for use in returned if use.operation == PUT_BACK]
-    if front and back:
-        how = front[0].how
-        order = f"FIFO: taken from the front ({how}), returned to the back: the least recently freed is reused first"
-    elif queue.of(TAKE_BACK) and back:
-        how = queue.of(TAKE_BACK)[0].how
-        order = f"LIFO: taken from the back ({how}) and returned there: the most recently freed is reused first"
-    else:
-        order = "mixed ends"
-    takers = list(dict.fromkeys(use.method for use in taken))
-    givers = list(dict.fromkeys(use.method for use in sorted(returned, key=lambda use: use.method in takers)))
-    evidence = (taken[0].location, returned[0].location, queue.location)
-    yield Claim(
-        queue.shown, order, evidence,
-        f"free list of {queue.owner}: allocated in {_listed(takers)}, returned in {_listed(givers)}",
-    )  # fmt: skip
-    if "slots" in words(queue.name) and "Queue" in queue.made:
-        value = (
-            f"continuous batching by slots: a request takes one in {_listed(takers)}; it is put back in "
-            f"{_listed(givers)}, so the next request joins while the rest of the batch goes on; made by {queue.made}"
-        )
-        yield Claim(f"{queue.shown} admission", value, evidence)
-
-
-def _listed(names: list[str]) -> str:
-    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
-
-
-def service_claims(queue: Queue) -> Iterator[Claim]:
-    """How a waiting or running queue is served: policy, requeueing and who is evicted first."""
-    if not queue.holds_requests:
-        return
-    front, back, put, requeued = (queue.of(o) for o in (TAKE_FRONT, TAKE_BACK, PUT_BACK, PUT_FRONT))
-    where = queue.shown
-    for use in queue.of(SORTED):
-        if not hits("serving.scheduling", f"{queue.owner}.{use.method}"):
-            continue
-        value = f"served in the order of {use.element}: {queue.name} is sorted by it"
-        yield Claim(f"{where} policy", value, (use.location,), f"in {use.method}")
-    serves = {use.method for use in front} | {use.method for use in put}
-    if front and put and len(serves) > 1 and not queue.of(SORTED):
-        evidence = (front[0].location, put[0].location)
-        policy = "FCFS (first come, first served): elements are put at the back and taken from the front"
-        takers, givers = ([*dict.fromkeys(use.method for use in uses)][:3] for uses in (front, put))
-        yield Claim(f"{where} policy", policy, evidence, f"taken in {_listed(takers)}, put in {_listed(givers)}")
-    if heap := queue.of(*HEAP.values()):
-        value = "by priority (heap): the least element is taken first"
-        value += f"; elements compare by {queue.rank}" if queue.rank else ""
-        yield Claim(f"{where} policy", value, (*(use.location for use in heap[:4]), *queue.ranked_at), "")
-    for use in requeued:
-        value = f"{use.element} goes back to the front (head) of the queue (appendleft)"
-        yield Claim(f"{where} requeue", value, (use.location,), f"in {use.method}")
-    for use in back:
-        if not VICTIMS & {*words(queue.name), *words(use.method), *words(use.given)}:
-            continue
-        value = f"the last (newest) element is taken: {queue.name}.pop()"
-        yield Claim(f"{where} victim", value, (use.location,), f"in {use.method}")

@@ -24,6 +24,7 @@ from kernelscope.serving import (
     lifecycle,
     prefixes,
     queues,
+    service,
     sharding,
     sharing,
     work,
@@ -85,7 +86,7 @@ FINDERS: tuple[tuple[str, Finder], ...] = (
     ("serving.prefix_cache", prefixes.offered),
     ("serving.prefix_cache", prefixes.shortened),
     ("serving.scheduling", overlaps),
-    ("serving.scheduling", queues.orders),
+    ("serving.scheduling", service.orders),
     ("serving.scheduling", switches),
     ("serving.scheduling", preferences),
     ("serving.scheduling", preemptions),
@@ -245,10 +246,10 @@ def _scripts(source: PythonSource) -> Iterator[Claim]:
 def _queue_claims(source: PythonSource) -> Iterator[tuple[str, Claim]]:
     for queue in queues.queues(source):
         if queue.holds_ids:
-            for claim in queues.free_list_claims(queue):
+            for claim in service.free_list_claims(queue):
                 yield ("serving.batching" if claim.name.endswith("admission") else "serving.kv_cache"), claim
         else:
-            yield from (("serving.scheduling", claim) for claim in queues.service_claims(queue))
+            yield from (("serving.scheduling", claim) for claim in service.service_claims(queue))
 
 
 def _c_numberings(reading: Reading) -> Iterator[Numbering]:
