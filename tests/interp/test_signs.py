@@ -18,6 +18,12 @@ class Block(Base):
         y = self.inner(width, kind="k")     #: shows y, inner, width
         return y.shape
 
+    def set_up(self, config):
+        table, scale = make(config)         #: shows table
+        self.register_buffer("table", table)
+        other, scale = make(config)         #: shows other
+        self.other = torch.nn.Buffer(other)
+
     def load(self, weights):                #: shows weights
         prefixes = ("a.", "b.")             #: hides prefixes
         for name, weight in weights:        #: shows weight

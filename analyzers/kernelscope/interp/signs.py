@@ -64,6 +64,9 @@ class _Signs:
         for param in function.args:
             if mentions_tensor(param.annotation) or (param.annotation is None and function.name in ENTRIES):
                 self.names.add(param.name)
+        for node in t.walk(*function.body):
+            if isinstance(node, t.Call) and _is_of_library(node.func):
+                self.names |= {argument.id for argument in node.args if isinstance(argument, t.Name)}
         bound = [*_bindings(function)]
         products = [node for node in t.walk(*function.body) if isinstance(node, t.BinOp)]
         for _ in range(MAX_ROUNDS):
@@ -92,6 +95,12 @@ class _Signs:
                 return self._computing[name]
             case _:
                 return False
+
+
+def _is_of_library(function: t.Expr) -> bool:
+    """Whether a function is told to belong to tensors, sizes or layers by its name."""
+    first, _, rest = (t.dotted(function) or "").partition(".")
+    return first in LIBRARIES or rest in ("register_buffer", "register_parameter")
 
 
 _signs = lru_cache(maxsize=64)(_Signs)
