@@ -1,0 +1,121 @@
+"""The rows of a kernel's card that tell what it does: barriers, warp operations, atomics, tensor cores, copies.
+
+Operations of functions that it calls are told with these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from kernelscope.explain.document import Line
+from kernelscope.kernels.cuda.intrinsics import Kind
+from kernelscope.kernels.cuda.kernels import KernelFacts
+from kernelscope.kernels.cuda.operations import Operation, functions_text, kind_of_object
+from kernelscope.kernels.cuda.resources import loop_kind, vector_width
+from kernelscope.kernels.cuda.warp.accesses import Verdict
+from kernelscope.kernels.cuda.warp.kernel_warp import KernelWarp
+
+MAX_LINES = 8
+MAX_PLACES = 4
+
+
+def vector_lines(facts: KernelFacts) -> Iterator[Line]:
+    found = vector_width(facts.behaviour.reached)
+    if found is not None and found.width is None:
+        yield Line(f"not known: `{found.type}` is as wide as its template arguments say")
+    elif found is not None:
+        yield Line(f"{found.width} B ({found.type})")
+
+
+def barrier_lines(facts: KernelFacts) -> Iterator[Line]:
+    found = facts.behaviour.of(Kind.BARRIER)
+    for name, operations in _by_name([o for o in found if o.direct]).items():
+        places = ", ".join(_where(operation) for operation in operations[:MAX_LINES])
+        more = ", …" if len(operations) > MAX_LINES else ""
+        yield Line(f"{len(operations)} × `{name}` ({places}{more})", operations[0].location)
+    for name, operations in _by_name([o for o in found if not o.direct]).items():
+        helpers = ", ".join(sorted({f"`{operation.function.name}`" for operation in operations})[:4])
+        yield Line(f"`{name}` in {helpers}", operations[0].location)
+    warp = facts.behaviour.of(Kind.WARP_BARRIER)
+    if not found and warp:
+        yield Line(f"none of the block; {len(warp)} × `{warp[0].effect.text}`", warp[0].location)
+
+
+def _where(operation: Operation) -> str:
+    loop = " in loop" if operation.in_loop else ""
+    branch = " in branch" if operation.in_branch else ""
+    return f"L{operation.location.line}{loop}{branch}"
+
+
+def _by_name(operations: list[Operation]) -> dict[str, list[Operation]]:
+    named: dict[str, list[Operation]] = {}
+    for operation in operations:
+        named.setdefault(operation.effect.text, []).append(operation)
+    return named
+
+
+def counted_lines(facts: KernelFacts, kind: Kind) -> Iterator[Line]:
+    for name, operations in list(_by_name(facts.behaviour.of(kind)).items())[:MAX_LINES]:
+        helpers = sorted({f"`{o.function.name}`" for o in operations if not o.direct})
+        inside = f" in {', '.join(helpers[:3])}" if helpers else ""
+        yield Line(f"`{name}` ×{len(operations)} ({_places(facts, operations)}){inside}", operations[0].location)
+
+
+def _places(facts: KernelFacts, operations: list[Operation]) -> str:
+    """Where operations stand; of other files with their names."""
+    told: dict[str, None] = {}
+    for operation in operations[:MAX_PLACES]:
+        path = operation.location.path
+        told[f"L{operation.location.line}" + ("" if path == facts.path else f" `{path.name}`")] = None
+    return ", ".join(told)
+
+
+def async_lines(facts: KernelFacts) -> Iterator[Line]:
+    """Copies in the background; those that signal their end at barriers in shared memory say so."""
+    signals = _signals(facts)
+    for line in counted_lines(facts, Kind.ASYNC):
+        yield Line(f"{line.text} + mbarrier{signals}", line.location) if signals and "TMA" in line.text else line
+
+
+def _signals(facts: KernelFacts) -> str:
+    """The barriers in shared memory that a kernel waits at, with how many there are of each."""
+    arrays = [array for array in facts.shared.static if kind_of_object(facts.unit, array.type) == "barrier"]
+    if arrays:
+        return ": " + ", ".join(f"`{array.name}` {array.declared}" for array in arrays)
+    return " " if any("mbarrier." in text for text in functions_text(facts.behaviour.reached)) else ""
+
+
+def atomic_lines(facts: KernelFacts, warp: KernelWarp) -> Iterator[Line]:
+    shared = {array.name for array in (*facts.shared.static, *facts.shared.dynamic)}
+    followed = [verdict for verdict in warp.verdicts if verdict.access.kind == "atomic"]
+    for name, operations in list(_by_name(facts.behaviour.of(Kind.ATOMIC)).items())[:MAX_LINES]:
+        spaces = {space for operation in operations for space in _spaces(operation, shared, warp, followed)}
+        places = _places(facts, operations)
+        yield Line(f"`{name}` {' and '.join(sorted(spaces))} ×{len(operations)} ({places})", operations[0].location)
+
+
+def _spaces(operation: Operation, shared: set[str], warp: KernelWarp, followed: Sequence[Verdict]) -> set[str]:
+    """The memories that an atomic operation changes, as followed; by the name of its target where it was not."""
+    found = {
+        verdict.access.memory.space
+        for verdict in followed
+        if (verdict.access.through == operation.function.name)
+        or (operation.direct and not verdict.access.through and warp.line(verdict) == operation.location.line)
+    }
+    if found and found <= {"shared", "global"}:
+        return {str(space) for space in found}
+    target = operation.arguments[0].lstrip("&(* ") if operation.arguments else ""
+    name = target.split("[")[0].split(".")[0].split("-")[0].strip()
+    return {"shared" if name in shared else "global"}
+
+
+def loop_lines(facts: KernelFacts) -> Iterator[Line]:
+    found = loop_kind(facts.behaviour.reached[0])
+    yield Line(f"{found.text} (L{found.line})" if found.line else found.text)
+
+
+def specialisation_lines(facts: KernelFacts) -> Iterator[Line]:
+    found = _by_name(facts.behaviour.of(Kind.REGISTERS))
+    if found:
+        first = next(iter(found.values()))[0]
+        yield Line(f"by warpgroup: {', '.join(f'`{name}`' for name in found)} (L{first.location.line})", first.location)

@@ -1,0 +1,87 @@
+"""The rows of a kernel's card that tell its launches: where they are, grid, block and launch bounds.
+
+What cannot be followed is said as it is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from kernelscope.dims import Dim, product, render
+from kernelscope.explain.document import Line
+from kernelscope.kernels.cuda.kernels import KernelFacts
+from kernelscope.kernels.cuda.launch import Launch
+from kernelscope.kernels.cuda.resources import cluster_dims
+from kernelscope.results import Location
+
+MAX_LAUNCHES = 12
+MAX_LINES = 8
+
+
+def place_of(launch: Launch) -> Location:
+    return launch.unit.source.source.location(Path(launch.unit.path), launch.span)
+
+
+def launch_lines(facts: KernelFacts) -> Iterator[Line]:
+    told: dict[str, Line] = {}
+    for launch in facts.launches:
+        parts = ", ".join(launch.configuration)
+        templates = f" with <{', '.join(launch.templates)}>" if launch.templates else ""
+        how = "" if launch.mechanism == "<<<>>>" else f" by {launch.mechanism}"
+        text = f"`<<<{parts}>>>` L{launch.line} `{Path(launch.unit.path).name}`{templates}{how}"
+        told.setdefault(text, Line(text, place_of(launch)))
+    yield from list(told.values())[:MAX_LAUNCHES]
+    if not told:
+        yield Line("not known: no launch found in the workspace")
+    elif len(told) > MAX_LAUNCHES:
+        yield Line(f"and {len(told) - MAX_LAUNCHES} more")
+
+
+def extent_lines(facts: KernelFacts, which: str) -> Iterator[Line]:
+    told: set[str] = set()
+    for launch in facts.launches:
+        extent = launch.grid if which == "grid" else launch.block
+        if None in extent:
+            written = launch.configuration[0 if which == "grid" else 1] if len(launch.configuration) > 1 else "?"
+            text = f"not known: `{written}` cannot be followed"
+        else:
+            sizes = [render(size, ()) for size in extent if size is not None]
+            text = f"`({', '.join(sizes)})`{_threads(extent) if which == 'block' else ''}"
+        if text not in told and len(told) < MAX_LINES:
+            told.add(text)
+            yield Line(text, place_of(launch))
+    if not facts.launches:
+        bounds = facts.launch_bounds
+        yield Line(
+            f"not known: no launch found in the workspace; at most {bounds.threads} threads by its launch bounds"
+            if bounds is not None and which == "block"
+            else "not known: no launch found in the workspace"
+        )
+
+
+def _threads(extent: tuple[Dim | None, ...]) -> str:
+    count = product(size for size in extent if size is not None)
+    number = count.const
+    if number is None:
+        return f" = {render(count)} threads"
+    warps = -(-number // 32)
+    return f" = {number} threads = {warps} warp{'s' if warps != 1 else ''}"
+
+
+def bounds_lines(facts: KernelFacts) -> Iterator[Line]:
+    bounds = facts.launch_bounds
+    cluster = cluster_dims(facts.function.header)
+    where = facts.location(facts.function.name_span)
+    if bounds is None:
+        yield Line("not set" + (f"; cluster of ({cluster}) blocks" if cluster else ""), where)
+        return
+    text = f"{bounds.threads} threads"
+    if bounds.blocks:
+        text += f", min {bounds.blocks} block{'s' if bounds.blocks != '1' else ''}/SM"
+    value = facts.bounded_threads
+    if value is not None and render(value) != bounds.threads:
+        text += f"; {bounds.threads} = {render(value, facts.order)}"
+    if cluster or bounds.clusters:
+        text += f"; cluster of ({cluster or bounds.clusters}) blocks"
+    yield Line(text, where)

@@ -1,0 +1,118 @@
+"""The rows of a kernel's card that tell registers and occupancy, and how often a grid fills a GPU.
+
+Without a build log the figures are what registers allow at most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from kernelscope.dims import product
+from kernelscope.explain.cuda_shared_rows import arguments_text
+from kernelscope.explain.document import Line
+from kernelscope.kernels.cuda.build_logs import Compiled
+from kernelscope.kernels.cuda.kernels import KernelFacts
+from kernelscope.kernels.hardware import Generation, Gpu
+from kernelscope.kernels.occupancy import Occupancy, occupancy, waves
+from kernelscope.results import Location
+
+MAX_LINES = 8
+MAX_INSTANTIATIONS = 8
+"""Ways to fill in templates of which each is followed: the kernel and all that it calls, anew."""
+
+
+def register_lines(built: tuple[Compiled, ...]) -> Iterator[Line]:
+    """The most that any instantiation needs, and the spills."""
+    if not built:
+        yield Line("not known without ptxas")
+        return
+    most = max(built, key=lambda entry: (entry.registers, entry.spilled))
+    fewest = min(entry.registers for entry in built)
+    numbers = f"{most.registers}" if fewest == most.registers else f"{fewest} to {most.registers}"
+    times = f" over {len(built)} instantiations" if len(built) > 1 else ""
+    spilled = max(entry.spilled for entry in built)
+    spills = f", {spilled} bytes spilled" if spilled else ", nothing spilled"
+    place = Location(Path(most.path), most.line, 0, most.line, 0)
+    text = f"`ptxas` {numbers}{times} on {most.arch}{spills} (L{most.line} `{place.path.name}`)"
+    yield Line(text, place)
+
+
+def occupancy_lines(
+    facts: KernelFacts, limits: Generation | None, built: tuple[Compiled, ...], chip: Gpu | None
+) -> Iterator[Line]:
+    if facts.unit.is_for_amd:
+        yield Line("not known: the code is for AMD's GPUs, whose limits are others")
+        return
+    threads = _block_threads(facts)
+    sizes = _static_sizes(facts)
+    if limits is None or threads is None:
+        yield Line("not known: the block has no size that is a number")
+        return
+    if not sizes:
+        yield Line("not known: the shared memory depends on template arguments")
+        return
+    dynamic = _dynamic_bytes(facts)
+    if facts.shared.dynamic and dynamic is None:
+        yield Line("not known: the dynamic shared memory is sized at run time")
+        return
+    registers = max((entry.registers for entry in built if entry.arch == limits.arch), default=0)
+    at_most, supposed = ("", "") if registers else ("≤ ", ", if registers allow it")
+    outcomes: dict[Occupancy, str] = {}
+    for static, given in sizes.items():
+        outcomes.setdefault(occupancy(limits, threads, registers, static + (dynamic or 0)), given)
+    for found, given in outcomes.items():
+        yield Line(
+            f"{at_most}{found.blocks_per_sm} blocks/SM = {found.warps_per_sm}/{found.max_warps} warps = "
+            f"{found.share:.0%} on {limits.arch}, limited by {' and '.join(found.limited_by)}{supposed}"
+            + (f"; with {given}" if len(outcomes) > 1 else "")
+        )
+    per_sm = {found.blocks_per_sm for found in outcomes}
+    if chip is not None and len(per_sm) == 1 and 0 not in per_sm:
+        yield from _waves(facts, per_sm.pop(), chip, bool(registers))
+
+
+def _waves(facts: KernelFacts, per_sm: int, chip: Gpu, certain: bool) -> Iterator[Line]:
+    """How often a grid of known size fills all multiprocessors, and how full the last time."""
+    grids = {launch.grid for launch in facts.launches}
+    grid = next(iter(grids)) if len(grids) == 1 else ()
+    blocks = product(size for size in grid if size is not None).const if grid and None not in grid else None
+    if blocks is None or blocks <= 0:
+        return
+    count, tail = waves(blocks, per_sm, chip.sms)
+    least, supposed = ("", "") if certain else ("≥ ", ", if registers allow it")
+    if count < 1:
+        full = "under 1%" if tail < 0.01 else f"{tail:.0%}"
+        yield Line(f"one wave, {full} full, on {chip.name} ({chip.sms} SMs){supposed}")
+        return
+    yield Line(f"{least}{count:.3g} waves on {chip.name} ({chip.sms} SMs), the last one {tail:.0%} full{supposed}")
+
+
+def _block_threads(facts: KernelFacts) -> int | None:
+    if facts.block is not None and None not in facts.block:
+        count = product(size for size in facts.block if size is not None).const
+        if count is not None and count > 0:
+            return count
+    bounded = facts.bounded_threads
+    return bounded.const if bounded is not None and (bounded.const or 0) > 0 else None
+
+
+def _static_sizes(facts: KernelFacts) -> dict[int, str]:
+    """Bytes of the static arrays with template arguments that give them; none where a launch leaves them open."""
+    size = facts.shared.static_bytes
+    if size is not None and size.const is not None:
+        return {size.const: ""}
+    if len(facts.instantiations) > MAX_INSTANTIATIONS:
+        return {}
+    sizes: dict[int, str] = {}
+    for _, constants in facts.instantiations:
+        found = facts.shared_of(constants).static_bytes
+        if found is None or found.const is None:
+            return {}
+        sizes.setdefault(found.const, arguments_text(constants))
+    return sizes if len(sizes) <= MAX_LINES else {}
+
+
+def _dynamic_bytes(facts: KernelFacts) -> int | None:
+    sizes = {launch.shared.const if launch.shared is not None else None for launch in facts.launches}
+    return next(iter(sizes)) if len(sizes) == 1 else None

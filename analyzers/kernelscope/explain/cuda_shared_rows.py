@@ -1,0 +1,78 @@
+"""The rows of a kernel's card that tell its shared memory: bytes of every array, static and dynamic.
+
+Sizes that types decide are told for the launches that name the types.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kernelscope.dims import render
+from kernelscope.explain.document import Line
+from kernelscope.kernels.cuda.constants import Constants
+from kernelscope.kernels.cuda.kernels import KernelFacts
+from kernelscope.kernels.cuda.launch import Launch
+from kernelscope.kernels.cuda.shared_memory import SharedArray, SharedMemory
+
+MAX_LINES = 8
+
+
+def static_lines(facts: KernelFacts) -> Iterator[Line]:
+    shared = facts.shared
+    if not shared.static:
+        return
+    size = shared.static_bytes
+    if size is not None and size.const is None and (sized := _instantiated(facts)) is not None:
+        yield sized
+        return
+    arrays = ", ".join(_array_text(array, facts) for array in shared.static)
+    total = f"{render(size, facts.order)} B" if size is not None else "not known in all"
+    yield Line(f"{total}: {arrays}", facts.location(shared.static[0].span) if shared.static[0].direct else None)
+
+
+def _instantiated(facts: KernelFacts) -> Line | None:
+    """Sizes that types decide, at the launches that name the types; None where numbers of the kernel decide."""
+    symbolic = facts.shared.static_bytes
+    names = symbolic.names() if symbolic is not None else ()
+    if all(name.isidentifier() for name in names):
+        return None
+    sizes: dict[int, tuple[SharedMemory, Constants]] = {}
+    for _, constants in facts.instantiations:
+        shared = facts.shared_of(constants)
+        number = shared.static_bytes.const if shared.static_bytes is not None else None
+        if number is None:
+            return None
+        sizes.setdefault(number, (shared, constants))
+    if not sizes:
+        return None
+    parts: list[str] = []
+    for number, (shared, constants) in sizes.items():
+        arrays = ", ".join(_array_text(array, facts) for array in shared.static)
+        given = f" with {arguments_text(constants)}" if len(sizes) > 1 else ""
+        parts.append(f"{number} B{given}: {arrays}")
+    return Line("; ".join(parts))
+
+
+def arguments_text(constants: Constants) -> str:
+    """The template arguments of an instantiation."""
+    return f"<{', '.join(constants.bound.values())}>"
+
+
+def _array_text(array: SharedArray, facts: KernelFacts) -> str:
+    size = f"{render(array.size, facts.order)} B" if array.size is not None else f"({array.reason})"
+    return f"`{array.name}` {array.declared} {size}"
+
+
+def dynamic_lines(facts: KernelFacts) -> Iterator[Line]:
+    names = ", ".join(f"`{array.name}`" for array in facts.shared.dynamic)
+    if not names:
+        return
+    sizes: dict[str, Launch] = {}
+    for launch in facts.launches:
+        size = launch.shared
+        written = launch.configuration[2] if len(launch.configuration) > 2 else "0"
+        sizes.setdefault(f"{render(size)} B" if size is not None else f"`{written}` B", launch)
+    parts = [f"{size} at launch L{launch.line}" for size, launch in list(sizes.items())[:MAX_LINES]]
+    where = facts.shared.dynamic[0]
+    place = facts.location(where.span) if where.path == facts.unit.path else None
+    yield Line(f"{names} extern, {', '.join(parts) or 'sized at the launch'}", place)
