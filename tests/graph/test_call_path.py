@@ -1110,6 +1110,15 @@ def test_what_is_missing_is_said(case: str, workspace: Workspace) -> None:
     assert lines[1:2] == [expected]
 
 
+def test_what_is_missing_is_a_node_of_the_graph(workspace: Workspace) -> None:
+    files = workspace("## m.py\nimport other\ndef f(x):\n    other.ops.scale(x)\n")
+    analysis = Analysis([Path(files.roots[0])])
+    analysis.index()
+    around = analysis.graph(Target(Path(files.roots[0], "m.py"), None, "f"))
+    told = {(node["kind"], node["name"]) for node in cast("list[dict[str, Any]]", around["nodes"])}
+    assert ("missing", "other.ops.scale lies outside of the workspace") in told
+
+
 def test_nothing_to_show_is_one_clear_line(workspace: Workspace) -> None:
     files = workspace("## m.py\nx = 1\n")
     with pytest.raises(UserError, match=r"m\.py defines no function or kernel f"):

@@ -11,7 +11,7 @@ from kernelscope.explain.document import Block, Code, Document, Heading, Line, P
 from kernelscope.graph.gaps import gaps
 from kernelscope.graph.kinds import Edge, Node, NodeKind
 from kernelscope.graph.operator_graph import OperatorGraph
-from kernelscope.graph.paths import Reached, callers_of, kernels_from
+from kernelscope.graph.paths import MAX_ASKED_NODES, Reached, callers_of, kernels_from
 from kernelscope.results import Target, UserError, ViewOptions
 
 MAX_LINES = 120
@@ -36,7 +36,7 @@ def start_node(graph: OperatorGraph, target: Target) -> Node:
 
 def call_path(graph: OperatorGraph, start: Node, options: ViewOptions, target: Target | None = None) -> Document:
     """What `start` leads to and, when it is a kernel or C++ function, what leads to it."""
-    down = kernels_from(graph, start)
+    down = kernels_from(graph, start, MAX_ASKED_NODES)
     blocks: list[Block] = []
     notes: list[str] = []
     kernels = down.kernels()

@@ -8,9 +8,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
+from kernelscope.graph.gaps import gaps
 from kernelscope.graph.kinds import Edge, EdgeKind, Node, NodeKind
 from kernelscope.graph.operator_graph import OperatorGraph
-from kernelscope.graph.paths import Reached, callers_of, kernels_from
+from kernelscope.graph.paths import MAX_ASKED_NODES, Reached, callers_of, kernels_from
 
 FORMAT = 1
 FOLLOWED = 20_000
@@ -25,9 +26,9 @@ def graph_export(graph: OperatorGraph, root: str, cancelled: Callable[[], bool] 
 
 
 def reached_export(graph: OperatorGraph, start: Node, root: str) -> dict[str, object]:
-    """What one node leads to and what leads to it: the edges by which each was first met."""
-    down, up = kernels_from(graph, start), callers_of(graph, start)
-    edges = [*down.via.values(), *up.via.values()]
+    """What one node leads to and what leads to it: the edges by which each was first met, and what is missing."""
+    down, up = kernels_from(graph, start, MAX_ASKED_NODES), callers_of(graph, start)
+    edges = [*down.via.values(), *up.via.values(), *gaps(graph, down)]
     ids = {node: number for number, node in enumerate(_ordered(edges, start))}
     communication = [ids[node] for node in down.via if node.kind is NodeKind.COLLECTIVE]
     return _plain(edges, root, start) | {

@@ -1,7 +1,7 @@
 """The C++ side of the graph: functions, macros, launches and kernels, joined by name.
 
-Names are matched without namespaces, overloads or includes: the nearest definitions count, and more than one makes
-an edge uncertain.
+Names are matched by namespaces and classes, without overloads or includes: of several definitions the nearest count,
+and more than one makes an edge uncertain.
 """
 
 from __future__ import annotations

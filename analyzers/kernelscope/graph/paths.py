@@ -15,6 +15,8 @@ from kernelscope.turns import give_way
 from kernelscope.workspace.files import PYTHON_SUFFIXES
 
 MAX_NODES = 600
+MAX_ASKED_NODES = 2_000
+"""How many are met at most for a glance, and where somebody asked for the paths themselves."""
 MAX_DEPTH = 14
 MAX_NEAR_FUNCTIONS = 4
 
@@ -49,9 +51,9 @@ class Reached:
         return edges[::-1]
 
 
-def kernels_from(graph: OperatorGraph, start: Node, cancelled: Callable[[], bool] = lambda: False) -> Reached:
+def kernels_from(graph: OperatorGraph, start: Node, at_most: int = MAX_NODES) -> Reached:
     """Everything that a function, operator or launch leads to."""
-    return _search(start, graph.out_edges, lambda edge: edge.target, cancelled)
+    return _search(start, graph.out_edges, lambda edge: edge.target, at_most)
 
 
 def kernels_near(graph: OperatorGraph, start: Node) -> Reached:
@@ -63,22 +65,20 @@ def kernels_near(graph: OperatorGraph, start: Node) -> Reached:
         followed += node.kind is NodeKind.FUNCTION and node.path.endswith(PYTHON_SUFFIXES)
         return graph.out_edges(node) if followed <= MAX_NEAR_FUNCTIONS else []
 
-    reached = _search(start, edges, lambda edge: edge.target, lambda: False)
+    reached = _search(start, edges, lambda edge: edge.target, MAX_NODES)
     return Reached(start, reached.via, reached.complete and followed <= MAX_NEAR_FUNCTIONS)
 
 
-def callers_of(graph: OperatorGraph, start: Node, cancelled: Callable[[], bool] = lambda: False) -> Reached:
+def callers_of(graph: OperatorGraph, start: Node) -> Reached:
     """Everything that leads to a kernel, function or operator."""
-    return _search(start, graph.in_edges, lambda edge: edge.source, cancelled)
+    return _search(start, graph.in_edges, lambda edge: edge.source, MAX_NODES)
 
 
-def _search(
-    start: Node, edges: Callable[[Node], list[Edge]], other: Callable[[Edge], Node], cancelled: Callable[[], bool]
-) -> Reached:
+def _search(start: Node, edges: Callable[[Node], list[Edge]], other: Callable[[Edge], Node], at_most: int) -> Reached:
     via: dict[Node, Edge] = {}
     queue: deque[tuple[Node, int]] = deque([(start, 0)])
     while queue:
-        if len(via) > MAX_NODES or cancelled():
+        if len(via) > at_most:
             return Reached(start, via, False)
         give_way()
         node, depth = queue.popleft()
