@@ -21,12 +21,12 @@ from kernelscope.workspace.cuda_headers import (
 )
 from kernelscope.workspace.cuda_held import (
     chosen,
-    is_variable,
     kernels_in_strings,
     lambda_parameters,
     launched_names,
     parameter_names,
     template_functions,
+    variables,
     without_casts,
 )
 from kernelscope.workspace.cuda_macros import Macro, macros_of
@@ -73,6 +73,7 @@ MAX_TOKENS = 2_000_000
 MAX_FACTS = 100_000
 MAX_LAUNCHES = 5_000
 MAX_CALLEE_BYTES = 2_000
+MAX_QUALIFIER_BYTES = 600
 MAX_ARGUMENTS = 12
 MAX_HEADER_BYTES = 20_000
 MAX_ARGUMENT_BYTES = 20_000
@@ -142,6 +143,7 @@ class _Scanner:
         self.function_macros: set[bytes] = set()
         self.lambdas = lambda_parameters(self.text)
         self.launched = launched_names(self.text)
+        self.variables = variables(self.text)
         self.declared = DeclaredTypes(self.text)
         self.bodies: list[tuple[int, int, int]] = []
         self.submodules: set[bytes] = set()
@@ -338,7 +340,7 @@ class _Scanner:
                         self._refer(parameter, without_casts(argument).partition(b"<")[0], start, block.scope)
             return
         if given := self.text[match.end("call") : match.end() - 1].strip()[1:-1]:
-            for function in template_functions(given, self.text):
+            for function in template_functions(given, self.variables):
                 self._refer(b"", function, start, block.scope)
         if raw in self.called_parameters:
             arguments = self._arguments(match.end() - 1)
@@ -348,7 +350,7 @@ class _Scanner:
         assigned = _ASSIGNED.search(self.text, max(0, start - 80), start) if is_given else None
         if assigned and assigned[1] in self.launched:
             self._refer(assigned[1], raw, start, block.scope)
-        if before == b":" and (qualifier := qualifier_before(self.text[max(0, start - MAX_CALLEE_BYTES) : start])):
+        if before == b":" and (qualifier := qualifier_before(self.text[max(0, start - MAX_QUALIFIER_BYTES) : start])):
             raw = qualifier + raw
         name = decoded(re.sub(rb"\s+", b"", raw))
         kept: list[tuple[str, str]] = []
@@ -452,7 +454,7 @@ class _Scanner:
             arguments = self._arguments(match.end() - 1) if match and match["call"] else []
             for argument in (arguments[i] for i in places if i < len(arguments)):
                 name = without_casts(argument).partition(b"<")[0].rstrip()
-                if name not in self.lambdas and not is_variable(name, self.text):
+                if name not in self.lambdas and name not in self.variables:
                     self._refer(b"", name, call.start, call.scope)
 
     def _owner_at(self, place: int) -> int:

@@ -6,11 +6,11 @@ Names only, as they stand in the text; which of several runs is not told.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from kernelscope.workspace.cuda_text import closing, split_at_commas
 
-MAX_GIVEN_BYTES = 1_000
+_GIVEN = re.compile(rb"\b(\w++)\s*+=(?!=)([^;{}]{1,1000}+);")
 _CASTS = re.compile(
     rb"(?:reinterpret_cast|static_cast|const_cast)\s*<[^<>;]{0,200}>|\(\s*(?:const\s+)?\w+\s*\*\s*\)|\bdecltype\s*\("
 )
@@ -19,6 +19,7 @@ _NAME = re.compile(rb"(?:\w+::)*+[A-Za-z_]\w*+\Z")
 _CHOICE = re.compile(rb"\?|(?<!:):(?!:)")
 _LAMBDA = re.compile(rb"\bauto\b[\s&]*(\w+)\s*=\s*\[[^\[\]]{0,200}\]\s*(?:\(([^(){}]{0,400})\))?")
 _PARAMETER = re.compile(rb"\(\s*[*&]\s*(\w+)\s*\)\s*\(|(\w+)\s*(?:\[[^\]]*\]\s*)?(?:=.*)?\Z", re.DOTALL)
+_VARIABLE = re.compile(rb"[\w>*&]\s+(\w++)\s*+(?=[=,;>)\[])")
 _RAW_STRING = re.compile(rb'R"([^\s()\\]{0,16})\((.*?)\)\1"', re.DOTALL)
 _INSTANCE = re.compile(rb"&\s*((?:\w+::)*+[A-Za-z_]\w*+)\s*<")
 _FUNCTION_LIKE = re.compile(rb"(?:\w+::)*+[a-z]\w{3,}+\Z")
@@ -39,17 +40,16 @@ def without_casts(text: bytes) -> bytes:
     return _CASTS.sub(b"", text).strip(_AROUND)
 
 
-def chosen(text: bytes, launched: Iterable[bytes]) -> Iterator[tuple[bytes, bytes, int]]:
+def chosen(text: bytes, launched: frozenset[bytes]) -> Iterator[tuple[bytes, bytes, int]]:
     """Variables that are launched and given one of several: variable, name and place of each that it may hold."""
-    if b"?" not in text:
-        return
-    for variable in sorted(launched):
-        for match in re.finditer(rb"\b%b\s*=(?!=)([^;{}]{1,%d});" % (variable, MAX_GIVEN_BYTES), text):
-            for choice in _CHOICE.finditer(match[1]):
-                part = _CHOICE.split(match[1][choice.end() :], 1)[0]
-                name = without_casts(part).partition(b"<")[0].rstrip()
-                if _NAME.match(name):
-                    yield variable, name, text.find(name, match.start(1) + choice.end())
+    for match in _GIVEN.finditer(text) if b"?" in text and launched else ():
+        if match[1] not in launched or b"?" not in match[2]:
+            continue
+        for choice in _CHOICE.finditer(match[2]):
+            part = _CHOICE.split(match[2][choice.end() :], 1)[0]
+            name = without_casts(part).partition(b"<")[0].rstrip()
+            if _NAME.match(name):
+                yield match[1], name, text.find(name, match.start(2) + choice.end())
 
 
 def lambda_parameters(text: bytes) -> dict[bytes, tuple[bytes, ...]]:
@@ -61,11 +61,11 @@ def lambda_parameters(text: bytes) -> dict[bytes, tuple[bytes, ...]]:
     return found
 
 
-def template_functions(arguments: bytes, text: bytes) -> Iterator[bytes]:
-    """Those of a call's template arguments that may be functions: no types of the language, and not declared here."""
+def template_functions(arguments: bytes, variables: frozenset[bytes]) -> Iterator[bytes]:
+    """Those of a call's template arguments that may be functions: no types of the language, and no variables here."""
     for argument in split_at_commas(arguments):
         name = argument.strip(_AROUND)
-        if _FUNCTION_LIKE.match(name) and not name.endswith(b"_t") and not is_variable(name, text):
+        if _FUNCTION_LIKE.match(name) and not name.endswith(b"_t") and name not in variables:
             yield name
 
 
@@ -78,9 +78,9 @@ def parameter_names(text: bytes, opening: int) -> list[bytes]:
     return [(match[1] or match[2]) if match else b"" for match in matches]
 
 
-def is_variable(name: bytes, text: bytes) -> bool:
-    """Whether a file declares something of this name that is no function."""
-    return re.search(rb"[\w>*&]\s+%b\s*[=,;>)\[]" % re.escape(name), text) is not None
+def variables(text: bytes) -> frozenset[bytes]:
+    """Names that a file declares something by that is no function."""
+    return frozenset(_VARIABLE.findall(text))
 
 
 def kernels_in_strings(data: bytes) -> Iterator[tuple[bytes, int]]:
