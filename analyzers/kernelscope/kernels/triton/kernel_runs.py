@@ -14,7 +14,8 @@ from kernelscope.kernels.triton.bodies import nodes_of
 from kernelscope.kernels.triton.call import Access, Product
 from kernelscope.kernels.triton.configs import tuning
 from kernelscope.kernels.triton.fixed_numbers import fixed_numbers
-from kernelscope.kernels.triton.host_descriptors import Ways, block_under, described
+from kernelscope.kernels.triton.given_values import float_defaults, has_block, kernel_arguments, same_sizes, sayable
+from kernelscope.kernels.triton.host_descriptors import Ways, described
 from kernelscope.kernels.triton.interpretation import (
     MAX_ROUNDS,
     Facts,
@@ -26,11 +27,11 @@ from kernelscope.kernels.triton.interpretation import (
 )
 from kernelscope.kernels.triton.launches import Launch, launches
 from kernelscope.kernels.triton.recognition import is_kernel, kernels, may_hold_kernels
-from kernelscope.kernels.triton.statements import parameter_value, run_function
+from kernelscope.kernels.triton.statements import run_function
 from kernelscope.kernels.triton.switched_runs import follow_switches
 from kernelscope.kernels.triton.switches import Answers
 from kernelscope.kernels.triton.translation import own_words
-from kernelscope.kernels.triton.values import BlockPointer, Descriptor, JitFunction, Tensor, Value
+from kernelscope.kernels.triton.values import JitFunction, Value
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Module
@@ -130,14 +131,14 @@ class KernelRuns:
 
     def _of_kernel(self, path: str, node: t.FunctionDef) -> KernelRun:
         """A first look at accesses tells which arguments are pointers; what that tells of others may take one more."""
-        facts = Facts(floats=_float_defaults(node))
-        first, _ = self._interpret(path, node, _parameters(node, facts), facts, rounds=1)
+        facts = Facts(floats=float_defaults(node))
+        first, _ = self._interpret(path, node, kernel_arguments(node, facts), facts, rounds=1)
         uncalled = not _is_program(node) and bool(first.found or _gives(node)) and not self.launches(path, node)
         known = facts.told()
         blocks = self._described(path, node, facts)
 
         def given(answers: Answers) -> dict[str, Value]:
-            return _parameters(node, facts, uncalled, blocks, answers)
+            return kernel_arguments(node, facts, uncalled, blocks, answers)
 
         run, complete = self._interpret(path, node, given({}), facts)
         if facts.told() != known:
@@ -157,7 +158,7 @@ class KernelRuns:
         """What contradicts itself for certain when constexprs have these values; nothing where an assertion fails."""
         facts = self.run(path, node).facts
         flags = {name: bool(value) for name, value in values.items() if isinstance(value, bool | int)}
-        arguments = _parameters(node, facts, blocks=self._described(path, node, facts), answers=flags)
+        arguments = kernel_arguments(node, facts, blocks=self._described(path, node, facts), answers=flags)
         arguments |= {name: value for name, given in values.items() if name in arguments and (value := of_plain(given))}
         run, complete = self._interpret(path, node, arguments, facts)
         return tuple(found for found in run.found if not found.conditional) if complete and not run.refused else ()
@@ -238,14 +239,14 @@ class KernelRuns:
                 if arguments in found:
                     continue
                 found.append(arguments)
-                if not run.is_helper and not _sayable(node, arguments):
+                if not run.is_helper and not sayable(node, arguments):
                     arguments = own_words(node, dict(call.arguments), self._fixed_numbers(where, caller))
                 if arguments not in fixed:
                     fixed.append(arguments)
-            if len(found) >= MAX_CONTEXTS and any(map(_has_block, found)):
+            if len(found) >= MAX_CONTEXTS and any(map(has_block, found)):
                 break
-        chosen = fixed if _same_sizes(fixed) else found
-        return sorted(chosen, key=_has_block, reverse=True)[:MAX_CONTEXTS]
+        chosen = fixed if same_sizes(fixed) else found
+        return sorted(chosen, key=has_block, reverse=True)[:MAX_CONTEXTS]
 
     def _fixed_numbers(self, path: str, node: t.FunctionDef) -> dict[str, int]:
         """Parameters of a kernel that are one and the same number wherever it is launched."""
@@ -289,54 +290,6 @@ def _twins(function: JitFunction, path: str, node: t.FunctionDef) -> bool:
     return function.path == path and function.node.name == node.name
 
 
-def _sayable(node: t.FunctionDef, arguments: dict[str, Value]) -> bool:
-    """Whether the sizes of what a helper is given can be said with its own parameters."""
-    own = {param.name for param in node.args}
-    return all(own.issuperset(size.names()) for value in arguments.values() for size in _sizes(value))
-
-
-def _same_sizes(contexts: list[dict[str, Value]]) -> bool:
-    """Whether callers give blocks of the same sizes, wherever they give blocks of the same rank."""
-    first: dict[tuple[str, int], list[Dim]] = {}
-    for arguments in contexts:
-        for name, value in arguments.items():
-            sizes = _sizes(value)
-            if first.setdefault((name, len(sizes)), sizes) != sizes:
-                return False
-    return True
-
-
-def _sizes(value: Value) -> list[Dim]:
-    shape = value.shape if isinstance(value, Tensor | BlockPointer | Descriptor) else None
-    return [size for size in shape or () if size is not None]
-
-
-def _has_block(arguments: dict[str, Value]) -> bool:
-    """Whether a helper is given blocks: calls on scalars alone tell less of it."""
-    return any(isinstance(value, Tensor) and bool(value.shape) for value in arguments.values())
-
-
-def _parameters(
-    node: t.FunctionDef,
-    facts: Facts,
-    uncalled: bool = False,
-    blocks: Mapping[str, Ways] | None = None,
-    answers: Answers | None = None,
-) -> dict[str, Value]:
-    """What a launch gives a kernel; what others may give a helper is of any shape, but for what is annotated. Of
-    descriptors the `blocks` where tests have the `answers`."""
-    given = {p.name: parameter_value(p, facts.pointers, facts.integers, facts.floats) for p in node.args}
-    known = {name: block_under(ways, answers or {}) for name, ways in (blocks or {}).items()}
-    given |= {name: Descriptor(known.get(name), f"T({name})", name) for name in facts.descriptors}
-    free = {p.name for p in node.args if uncalled and p.annotation is None}
-    return {
-        name: Tensor(None, value.elem, value.pointer, value.bases, value.inputs)
-        if name in free and isinstance(value, Tensor)
-        else value
-        for name, value in given.items()
-    }
-
-
 def _fill(result: KernelRun, run: Interpretation, complete: bool) -> None:
     if not result.accesses:
         result.accesses = tuple(run.accesses[place] for place in sorted(run.accesses))
@@ -365,7 +318,3 @@ def _gives(node: t.FunctionDef) -> bool:
         inner.value is not None and not (isinstance(inner.value, t.Constant) and inner.value.value is None)
         for inner in nodes_of(node, t.Return)
     )
-
-
-def _float_defaults(node: t.FunctionDef) -> set[str]:
-    return {p.name for p in node.args if isinstance(p.default, t.Constant) and isinstance(p.default.value, float)}
