@@ -255,7 +255,8 @@ def _tensor_argument(value: Value) -> Value:
         case Opaque():
             return Unknown(f"{value.name} is not known")
         case tuple() | list():
-            return type(value)(_tensor_argument(v) for v in value)
+            parts = [_tensor_argument(v) for v in value]
+            return parts if isinstance(value, list) else tuple(parts)
         case _:
             return value
 
