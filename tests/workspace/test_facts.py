@@ -219,3 +219,17 @@ def test_hostile_files_take_no_time(data: bytes) -> None:
     for path in ("m.py", "k.cu"):
         facts_of(path, data)
         names_of(path, b"\n" + data)
+
+
+def test_a_parameter_of_a_macro_is_no_kernel_of_that_name() -> None:
+    facts = facts_of(
+        "m.cu",
+        b"""
+#define START(kernel, grid, ...) \\
+  kernel<<<grid, 256>>>(__VA_ARGS__); \\
+  after<<<1, 1>>>(grid);
+__global__ void kernel(float* x) {}
+__global__ void after(int n) {}
+""",
+    )
+    assert [launch.kernel for launch in facts.launches] == ["after"]

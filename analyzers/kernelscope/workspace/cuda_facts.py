@@ -300,7 +300,8 @@ class _Scanner:
             block = _Block(scope, False)
             for token in _TOKEN.finditer(self.text, macro.rest_start, macro.end):
                 if token[0] == b"<<<":
-                    self._launch(token.start(), scope)
+                    if callee_before(self.text[macro.rest_start : token.start()]) not in macro.parameters:
+                        self._launch(token.start(), scope)
                 elif token["call"] is not None:
                     self._call(token, block)
                 elif token["ref"] is not None:

@@ -44,12 +44,16 @@ class Macro:
         """What it stands for, behind its parameters."""
         return self.rest.partition(b")")[2].replace(b"\\\n", b" ")
 
+    @property
+    def parameters(self) -> tuple[bytes, ...]:
+        """What stands for arguments in it; a kernel of the same name is not meant."""
+        names, _, _ = (self.first + self.rest).partition(b")")
+        return () if b"(" in names else tuple(name.strip() for name in names.split(b","))
+
     def called_parameters(self) -> tuple[int, ...]:
         """Which parameters it calls: the arguments in their places are functions."""
-        parameters, _, body = (self.first + self.rest).partition(b")")
-        if b"(" in parameters:
-            return ()
-        names = [name.strip() for name in parameters.split(b",")]
+        _, _, body = (self.first + self.rest).partition(b")")
+        names = self.parameters
         called = [is_plain_name(name) and re.search(rb"(?<![\w#])%b\s*\(" % name, body) for name in names]
         return tuple(place for place, is_called in enumerate(called) if is_called)
 
