@@ -203,6 +203,7 @@ def test_it_is_seen(source: Source, find: Finder, text: str, fragments: tuple[st
         (caches.paging, "def area(grid, o):\n    return grid[0] * grid[1] + o\n"),
         (caches.paging, "def rows(x, n):\n    return x.shape[-1] * n + 1\n"),
         (caches.buffers, "def f(self):\n    self.x = torch.zeros(2, 3)\n"),
+        (caches.buffers, "def backward(b, s, h, d):\n    grad_kv = torch.empty(b, s, h, d)\n    return grad_kv\n"),
         (evictions.recency, "def show(self):\n    self.rows.sort(key=lambda r: r.last_access)\n"),
         (evictions.recency, RECENCY.replace("last_access)", "last_access, reverse=True)")),
         (evictions.recency, RECENCY.replace("p.last_access", "file.last_access").replace("p:", "file:")),

@@ -390,6 +390,7 @@ def test_it_is_seen(source: Source, find: Finder, text: str, fragments: tuple[st
         ),
         (chunking.chunks, "def sampling_params(self):\n    max_tokens = min(max_tokens, most - done_tokens)\n"),
         (chunking.chunks, "def propose(k, most):\n    k_tokens = min(k, max_len - done)\n"),
+        (execution.spares, "def f(i):\n    Task(end_block_idx=i + 1)\n"),
         (execution.placeholders, "def f():\n    dummy = torch.ones(1)\n    reduce(dummy)\n"),
         (
             execution.placeholders,

@@ -71,8 +71,11 @@ CACHES = (
     r"|(?:alloc|free)\w*(?:block|cache)"
 )
 """Functions about the cache of keys and values; tables of angles, masks and datasets are cached, too."""
-MOVES = r"(?:^|\.)(?!\w*(?:adapter|lora|weight|param|expert|optimi[sz]er))\w*(?:swap|offload)\w*$"
-"""Functions that move memory elsewhere and back, but for those that move what a model is made of."""
+MOVES = (
+    r"(?:^|[._])(?:swap|offload)_?(?:in|out|seqs?|reqs?|requests?)?(?:_(?:seqs?|reqs?|requests?))?$"
+    r"|(?:kv|cache|block|page)\w*(?:swap|offload)|(?:swap|offload)\w*(?:kv|cache|block|page)"
+)
+"""Functions that move requests or their memory elsewhere and back; weights and parts of models are swapped, too."""
 QUESTIONS: tuple[Question, ...] = (
     Question("batching.strategy", "batching", "Continuous or static batching, and how are requests added mid-batch?",
              first(about("serving.batching", "admission|static batching"),
@@ -84,7 +87,7 @@ QUESTIONS: tuple[Question, ...] = (
              "parameters about batches"),
     Question("batching.chunked", "batching", "Is a long prefill chunked?",
              first(both(about("serving.batching", "chunked prefill"), settings(CHUNKS), chunk_sizes),
-                   procedures("serving.batching", r"chunked|(?:prefill|prompt)\w*chunk|chunk\w*(?:prefill|prompt)")),
+                   procedures("serving.batching", r"(?:prefill|prompt)\w*chunk|chunk\w*(?:prefill|prompt)")),
              "chunked prefill: a budget cuts a prompt"),
     Question("batching.speculative", "batching", "Is there speculative decoding?",
              settings(r"speculat|draft|num_spec|propos"), "parameters about speculative decoding"),
@@ -124,14 +127,14 @@ QUESTIONS: tuple[Question, ...] = (
     Question("scheduling.states", "scheduling", "Which states does a request have?", states,
              "enum members stored in a status attribute"),
     Question("scheduling.switches", "scheduling", "Which switches change scheduling?",
-             settings(rf"(?<!lr_)(?<!rate_)(?<!noise_)sched|preempt|{OVERLAPS}|{POLICIES}"),
+             settings(rf"(?<!lr_)(?<!rate_)(?<!noise_)(?<!parallel_)(?<!pp_)sched(?!ulers$)|preempt|{OVERLAPS}|{POLICIES}"),
              "parameters about scheduling"),
     Question("scalability.disaggregation", "scalability", "Is prefill disaggregated from decode?",
              both(settings(r"disagg|kv_role|kv_connector|kv_transfer|is_producer"), separate_instances,
                   procedures("serving.kv_cache", r"migrat|disagg|transfer|(?:^|\.)(?:send|recv)_kv")),
              "roles of prefill and decode instances"),
     Question("scalability.balancing", "scalability", "How is load balanced between replicas?",
-             both(settings(r"(?<!class_)balanc|data_parallel|dp_size|num_replicas|replica_count"),
+             both(settings(r"(?<!class_)(?<!parallel_load_)balanc(?!\w*(?:coef|loss|weight))|data_parallel|dp_size|num_replicas|replica_count"),
                   registered("balanc|router")),
              "load balancers and data-parallel sizes"),
     Question("scalability.processes", "scalability", "Which processes run, and how do they talk?",

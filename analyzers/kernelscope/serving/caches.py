@@ -114,7 +114,7 @@ def buffers(source: PythonSource) -> Iterator[Claim]:
             sizes = _sizes(known[0] if known is not None else shape, call.args)
             is_cache = bool({"cache", "kv"} & set(words(f"{scope.qualified_name}.{name}")))
             spoken = {*words(scope.qualified_name), *words(name), *words(source.path.stem)}
-            if not is_cache and not spoken & KEPT_STATE:
+            if (not is_cache and not spoken & KEPT_STATE) or {"grad", "backward"} & spoken:
                 continue
             if len(sizes) < MIN_CACHE_RANK - is_cache or any(isinstance(size, t.Starred) for size in sizes):
                 continue

@@ -185,6 +185,8 @@ def placeholders(source: PythonSource) -> Iterator[Claim]:
             yield Claim(f"{scope.qualified_name} padding {name}", value, (source.at(node), source.at(scope.node)))
 
 
+POSITIONS = {"idx", "index", "id", "start", "end", "offset"}
+"""Words of places, of which one more is the next."""
 EXAMPLES = {"dummy", "fake", "input", "inputs", "tensor", "x", "data"}
 """Words of tensors that something is only tried with."""
 
@@ -204,7 +206,8 @@ def spares(source: PythonSource) -> Iterator[Claim]:
                         pass
                     case _:
                         continue
-                if not {"page", "pages", "block", "blocks", "slots", "rows"} & set(words(keyword.arg)):
+                said = set(words(keyword.arg))
+                if not {"page", "pages", "block", "blocks", "slots", "rows"} & said or POSITIONS & said:
                     continue
                 fills = [
                     n for n in own(scope.node)
