@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from kernelscope.dims import render
 from kernelscope.kernels.triton.assignments import Assignments, Given, Loops, Place, Tests, Text
-from kernelscope.kernels.triton.offsets import MAX_HOPS, Offsets, Term, addends, called, chosen, tight
+from kernelscope.kernels.triton.offsets import MAX_HOPS, Offsets, Term, called, chosen, operands, tight
 from kernelscope.kernels.triton.values import BlockPointer, Descriptor, Tensor, Value
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
@@ -187,7 +187,7 @@ class Addresses:
                 names = (n.id for n in t.walk(added.value) if isinstance(n, t.Name))
                 if behind or any(self.assigned.counts(loop, name) for name in names):
                     raise _NotTold  # not every round adds, or each something else
-                terms.extend(Term(term, place, _round(loop, self.text)) for term in addends(added.value))
+                terms.extend(Term(term, place, _round(loop, self.text)) for term in operands(added.value, "+"))
             elif self._is_since(added, last, here.at):
                 if set(added.loops) - set(here.loops):
                     raise _NotTold  # by the rounds of a loop that is over

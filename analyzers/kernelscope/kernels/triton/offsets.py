@@ -42,7 +42,7 @@ class Offsets:
 
     def terms(self, node: t.Expr, place: Place, hops: int = 0) -> Iterator[Term]:
         """The addends of an offset; a name that holds a sum of products with strides is taken apart."""
-        for term in addends(node):
+        for term in operands(node, "+"):
             made = self._sum_behind(term, place) if hops < MAX_HOPS else None
             if made is not None:
                 yield from self.terms(_uncast(made.value), Place(made.value.span.start, made.loops), hops + 1)
@@ -60,12 +60,12 @@ class Offsets:
         """Whether one of the addends is a product with a stride."""
         return any(
             len(factors) > 1 and any(map(self._is_stride, factors))
-            for factors in (list(_factors(term)) for term in addends(_uncast(node)))
+            for factors in (list(operands(term, "*")) for term in operands(_uncast(node), "+"))
         )
 
     def split(self, term: t.Expr) -> tuple[str, str]:
         """(stride, index) of one addend: a factor that is an argument of the kernel is the stride."""
-        factors = list(_factors(term))
+        factors = list(operands(term, "*"))
         if len(factors) == 1:
             return "1", self.text(bare(factors[0]))
         strides = [f for f in factors if isinstance(f, t.Name) and f.id in self.params - self.constexprs]
@@ -183,17 +183,10 @@ def _unhinted(node: t.Expr) -> t.Expr:
     return node
 
 
-def addends(node: t.Expr) -> Iterator[t.Expr]:
-    if isinstance(node, t.BinOp) and node.op == "+":
-        yield from addends(node.left)
-        yield from addends(node.right)
-    else:
-        yield node
-
-
-def _factors(node: t.Expr) -> Iterator[t.Expr]:
-    if isinstance(node, t.BinOp) and node.op == "*":
-        yield from _factors(node.left)
-        yield from _factors(node.right)
+def operands(node: t.Expr, op: str) -> Iterator[t.Expr]:
+    """What one operator joins, one after the other: a, b and c of `a + b + c`."""
+    if isinstance(node, t.BinOp) and node.op == op:
+        yield from operands(node.left, op)
+        yield from operands(node.right, op)
     else:
         yield node
