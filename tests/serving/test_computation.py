@@ -300,12 +300,14 @@ def test_caches_of_c_programs() -> None:
             s->key_cache = calloc((size_t)c->layers * c->seq_len * width, sizeof(float));
             cudaMalloc((void**)&s->value_cache, c->num_blocks * c->block_bytes);
             s->l2_cache = malloc(10);
+            s->kv_cache = malloc(all_bytes);
             int kv_pos = sinks + (pos - sinks) % (c->seq_len - sinks);
             int lane_pos = pos % 32;
         }
         """
     )
-    key, value, ring = c_caches(source)
+    key, untold, value, ring = c_caches(source)
+    assert untold.value == "s->kv_cache is allocated with malloc(all_bytes)"
     assert key.value.endswith("* width, sizeof(float)): contiguous, not paged")
     assert value.value.endswith("c->num_blocks * c->block_bytes bytes: paged (in blocks)")
     assert ring.value.startswith("rotating buffer (ring): kv_pos = sinks + (pos - sinks) %")

@@ -321,10 +321,11 @@ class Desk:
         (service.orders, IN_ORDER, ("FCFS", "self.waiting_letters[count:]")),
         (admission.continuous, BATCH, ("from self.inbox into batch, which it returns", "len(self.open) < self.most")),
         (admission.continuous, REBUILT, ("continuous batching", "from self.inbox into self.open")),
+        (admission.continuous, BY_BATCH, ("static batching", "if chosen, before", "of self.open with letter.rests is")),
         (
             admission.continuous,
-            BY_BATCH,
-            ("static batching", "if chosen, before self.inbox", "while anything of self.open"),
+            BY_BATCH.replace("if letter.rests:", "with letter:"),
+            ("while anything of self.open runs (no continuous batching)",),
         ),
         (admission.continuous, BY_BATCH.replace("in self.open:", "in self.late:"), ("continuous batching",)),
         (admission.continuous, FILLED_FIRST, ("continuous batching", "from self.inbox into self.open")),

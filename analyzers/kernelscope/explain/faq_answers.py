@@ -137,7 +137,7 @@ def block_sizes(system: System) -> Iterator[Claim]:
     """Sizes and numbers of blocks of a cache; where nothing is seen to be paged only those that name a cache."""
     if is_paged(system):
         counts = settings(r"kvcache|kv_cache|num_blocks|num_pages")
-        yield from first(both(_sizes_of_caches, counts), settings(r"(?<!weight_)block_size|page_size"))(system)
+        yield from first(both(_sizes_of_caches, counts), settings("page_size"))(system)
         return
     yield from settings(r"page_size|kvcache|kv_cache_block|kv_block")(system)
     for p in system.settings:
@@ -148,9 +148,11 @@ def block_sizes(system: System) -> Iterator[Claim]:
 def _sizes_of_caches(system: System) -> Iterator[Claim]:
     """Sizes of blocks of options, servers and caches, constructor arguments too: kernels have such sizes as well."""
     for p in system.declared:
-        is_size = re.fullmatch(r"\W*(?:kv_?|cache_|gpu_)*(?:block|page)_size", p.name.replace("-", "_"), re.IGNORECASE)
-        owners = {*words(p.owner)}
-        if is_size and (p.kind in ("option", "constant", "environment") or (SERVERS | CACHED) & owners):
+        is_size = re.fullmatch(
+            r"[\W_]*(?:kv_?|cache_|gpu_)*(?:block|page)_size", p.name.replace("-", "_"), re.IGNORECASE
+        )
+        owners = {*words(p.owner or p.location.path.stem)}
+        if is_size and (p.kind in ("option", "environment") or (SERVERS | CACHED) & owners):
             yield _setting(_said(p), [p])
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource
-from kernelscope.serving.guards import EXITS, calls, last_name, own
+from kernelscope.serving.guards import EXITS, Guard, all_guards_text, calls, guarded, last_name, own
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Scope
@@ -29,8 +29,8 @@ def continuous(source: PythonSource) -> Iterator[Claim]:
             if moved is None or not limits:
                 continue
             source_queue, target = moved
-            if (ends := _served_out(scope.node, loop, target)) is not None:
-                yield _batch_to_its_end(source, scope, source_queue, target, ends)
+            if (served := _served_out(scope.node, loop, target)) is not None:
+                yield _batch_to_its_end(source, scope, source_queue, target, *served)
                 continue
             if not target.startswith("self."):
                 value = (
@@ -46,33 +46,45 @@ def continuous(source: PythonSource) -> Iterator[Claim]:
             yield Claim(f"{scope.qualified_name} admission", value, (source.at(loop), source.at(scope.node)))
 
 
-def _served_out(function: t.FunctionDef | t.ClassDef, admission: t.While | t.For, running: str) -> t.If | None:
+def _served_out(
+    function: t.FunctionDef | t.ClassDef, admission: t.While | t.For, running: str
+) -> tuple[t.If, tuple[Guard, ...]] | None:
     """The exit before an admission that is taken as long as anything of the running queue was chosen for this step.
 
-    `for r in self.running: chosen.append(r)` and then `if chosen: return`: nobody joins a batch that runs.
+    `for r in self.running: chosen.append(r)` and then `if chosen: return`: nobody joins a batch that runs. With it,
+    under which tests an element is chosen.
     """
-    chosen: set[str] = set()
+    chosen: dict[str, tuple[Guard, ...]] = {}
     for statement in function.body:
         if statement is admission:
             return None
         match statement:
-            case t.For(iter=queue) if _iterated(queue) == running:
-                chosen |= {c.func.value.id for c in calls(statement)
-                           if isinstance(c.func, t.Attribute) and isinstance(c.func.value, t.Name)
-                           and c.func.attr == "append"}  # fmt: skip
+            case t.For(iter=queue, body=body) if _iterated(queue) == running:
+                for inner, guards in guarded(body):
+                    for call in calls(inner):
+                        match call.func:
+                            case t.Attribute(value=t.Name(id=name), attr="append"):
+                                chosen.setdefault(name, guards)
+                            case _:
+                                pass
             case t.If(test=t.Name(id=name), body=[*_, t.Return()]) if name in chosen:
-                return statement
+                return statement, chosen[name]
             case t.If(test=test, body=[*_, t.Return()]) if t.dotted(test) == running:
-                return statement
+                return statement, ()
             case _:
                 pass
     return None
 
 
-def _batch_to_its_end(source: PythonSource, scope: Scope, waiting: str, running: str, ends: t.If) -> Claim:
+def _batch_to_its_end(
+    source: PythonSource, scope: Scope, waiting: str, running: str, ends: t.If, guards: tuple[Guard, ...]
+) -> Claim:
+    """Where only some of what runs is chosen, a request may join in a step in which none is: that is said."""
+    tests = " and ".join(all_guards_text(source, guards))
+    some = f"{running} with {tests} is there" if tests else f"{running} runs"
     value = (
         f"static batching: {scope.qualified_name} returns if {source.quote(ends.test)}, before {waiting} is looked at: "
-        f"no request joins while anything of {running} runs (no continuous batching)"
+        f"no request joins while anything of {some}{'' if tests else ' (no continuous batching)'}"
     )
     return Claim(f"{scope.qualified_name} batching", value, (source.at(ends), source.at(scope.node)))
 

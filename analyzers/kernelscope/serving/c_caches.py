@@ -1,6 +1,7 @@
 """Caches of keys and values in C and C++ programs: what is allocated for them, and positions that go round.
 
-An allocation is of a cache by the name of what it is stored in; it is paged where its size counts blocks.
+An allocation is of a cache by the name of what it is stored in; its size says whether it has a place for each position
+of a sequence, or counts blocks, or neither.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from kernelscope.serving.sections import words
 
 OF_WHAT = {"key", "keys", "value", "values", "val", "vals", "kv", "k", "v"}
 PAGES = {"block", "blocks", "page", "pages"}
+POSITIONS = {"seq", "seqlen", "len", "length", "ctx", "context", "positions", "tokens"}
 LENGTHS = {"len", "length", "size", "window", "capacity", "ctx", "context"}
 _STORED = re.compile(
     rb"([\w.>\[\]-]*?(\w+))\s*=\s*(?:\([^()]*\)\s*|static_cast<[^<>]*>\s*\(\s*)?(new\b|\w*alloc\w*\s*\()"
@@ -55,7 +57,8 @@ def _is_cache(name: bytes) -> bool:
 
 
 def _allocated(source: CSource, target: bytes, at: int, size: str, where: str) -> Claim:
-    kept = "paged (in blocks)" if PAGES & set(words(size)) else "contiguous, not paged"
+    said = set(words(size))
+    kept = ": paged (in blocks)" if PAGES & said else ": contiguous, not paged" if POSITIONS & said else ""
     name = target.decode("utf-8", "replace").lstrip("-.>")
-    value = f"{name} is allocated with {size}: {kept}"
+    value = f"{name} is allocated with {size}{kept}"
     return Claim(f"{where} {name} layout", value, (source.at(at),))
