@@ -382,6 +382,7 @@ def test_it_is_seen(source: Source, find: Finder, text: str, fragments: tuple[st
         (overlap.overlaps, IN_TURN),
         (overlap.switches, "def main(x):\n    if x:\n        f()\n    else:\n        g()\n"),
         (prefixes.lookups, FETCHED.replace("prefix_hashes", "prefix_words")),
+        (prefixes.lookups, FETCHED[: FETCHED.index("            break")]),
         (chunking.chunks, "def f(words):\n    words = min(words, 10)\n"),
         (admission.continuous, "def f(self):\n    while self.inbox:\n        self.done.append(self.inbox[0])\n"),
         (prefixes.offered, "def f(self, r):\n    return self.tree.match_prefix(r.ids[: r.count])\n"),

@@ -48,7 +48,8 @@ def lengths(source: PythonSource) -> Iterator[Claim]:
                     f"sequences are packed without padding (ragged, variable length): {scope.qualified_name} adds up "
                     f"where each begins: {source.quote(call, 120)}"
                 )
-                yield Claim(f"{scope.qualified_name} packed sequences", value, (source.at(call), source.at(scope.node)))
+                where = (source.at(call), source.at(scope.node))
+                yield Claim(f"{scope.qualified_name} packed sequences", value, where, confidence="heuristic")
 
 
 def _adds_up(call: t.Call) -> bool:

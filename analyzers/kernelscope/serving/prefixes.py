@@ -46,12 +46,15 @@ def _ended_at_misses(source: PythonSource, where: str, function: t.FunctionDef |
                 hashed.add(name)
             case t.For(target=target, iter=over) if _is_hashed(over, hashed):
                 for branch in node.body:
-                    if isinstance(branch, t.If) and isinstance(branch.body[-1], t.Break) and _misses(branch, target):
-                        value = (
-                            f"prefix lookup in {where}: for {source.quote(target)} in {source.quote(over)}, it stops "
-                            f"at the first miss (if {source.quote(branch.test)})"
-                        )
-                        yield Claim(f"{where} hash hit", value, (source.at(branch), source.at(node)))
+                    match branch:
+                        case t.If(test=test, body=[*_, t.Break()]) if _misses(test, target):
+                            value = (
+                                f"prefix lookup in {where}: for {source.quote(target)} in {source.quote(over)}, it "
+                                f"stops at the first miss (if {source.quote(test)})"
+                            )
+                            yield Claim(f"{where} hash hit", value, (source.at(branch), source.at(node)))
+                        case _:
+                            pass
             case _:
                 pass
 
@@ -69,10 +72,10 @@ def _is_hashed(value: t.Expr, hashed: set[str]) -> bool:
     )
 
 
-def _misses(branch: t.If, target: t.Expr) -> bool:
+def _misses(test: t.Expr, target: t.Expr) -> bool:
     """`x is None`, `not there(x)` of what the loop is at."""
     names = {n.id for n in t.walk(target) if isinstance(n, t.Name)}
-    match branch.test:
+    match test:
         case t.Compare(left=t.Name(id=name), ops=["is"], comparators=[t.Constant(value=None)]):
             return name in names
         case t.UnaryOp(op="not", operand=t.Call() as asked):
