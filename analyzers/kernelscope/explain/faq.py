@@ -207,9 +207,14 @@ def faq(system: System, places: Places) -> list[Json]:
             found.append({
                 "id": f"{question.id}.{number}", "topic": question.topic, "question": question.text,
                 "answer": ". ".join(claim.value for claim in group)[:MAX_ANSWER], "found": True,
-                "evidence": places.evidence(*where), "confidence": "derived",
+                "evidence": places.evidence(*where), "confidence": _confidence(group),
             })  # fmt: skip
     return found
+
+
+def _confidence(claims: Iterable[Claim]) -> str:
+    """An answer is as sure as the least sure of its claims."""
+    return "heuristic" if any(claim.confidence == "heuristic" for claim in claims) else "derived"
 
 
 def answer_of(question: Question, system: System) -> list[Claim]:

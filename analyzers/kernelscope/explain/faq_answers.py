@@ -63,7 +63,7 @@ def about(section: str, pattern: str = "") -> Answer:
         for claim in system.about(section):
             if compiled.search(claim.name) or compiled.search(claim.value):
                 guard = f" (if {claim.condition})" if claim.condition and claim.condition not in claim.value else ""
-                yield Claim(claim.name, f"{claim.text}{guard}", claim.evidence)
+                yield Claim(claim.name, f"{claim.text}{guard}", claim.evidence, confidence=claim.confidence)
 
     return find
 

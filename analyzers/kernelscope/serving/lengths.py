@@ -46,7 +46,7 @@ def lengths(source: PythonSource) -> Iterator[Claim]:
                 told.add("sums")
                 value = (
                     f"sequences are packed without padding (ragged, variable length): {scope.qualified_name} adds up "
-                    f"where each begins: {source.quote(call, 120)}"
+                    f"where each begins: {source.quote(call, 120)} (≈ lengths by their names)"
                 )
                 where = (source.at(call), source.at(scope.node))
                 yield Claim(f"{scope.qualified_name} packed sequences", value, where, confidence="heuristic")
