@@ -158,6 +158,22 @@ def test_only_the_innermost_loop_is_pipelined(tmp_path: Path) -> None:
     assert card(tmp_path, source)["Shared memory"].startswith("2*B*B bytes per pipeline stage")
 
 
+def test_rows_that_data_choose_are_still_contiguous(tmp_path: Path) -> None:
+    source = HEAD + (
+        "@triton.jit\ndef rows(x, at, y, s, c, B: tl.constexpr, D: tl.constexpr):\n"
+        "    i, j = tl.arange(0, B), tl.arange(0, D)\n"
+        "    picked = tl.load(at + i) // 2\n"
+        "    v = tl.load(x + picked[:, None] * s + j[None, :])\n"
+        "    v += tl.load(x + picked[:, None] * s + j[None, :] * c)\n"
+        "    tl.store(y + picked, tl.sum(v, 1))\n"
+    )
+    _, near, apart, stored = card(tmp_path, source, "rows")["Loads / stores"].split("<br>")
+    unordered = "order not known (data-dependent or wrapped offsets)"
+    assert f"contiguous along dim 1 (stride 1) · {unordered} along dim 0 · coalesced" in near
+    assert f"stride c along dim 1 · {unordered} along dim 0 · coalesced if c is 1" in apart
+    assert f"not masked · {unordered}" in stored
+
+
 def test_vectors_are_as_wide_as_types_and_strides_allow(tmp_path: Path) -> None:
     source = HEAD + (
         "@triton.jit\ndef widths(x, y, s, n, B: tl.constexpr):\n"
@@ -369,6 +385,8 @@ def test_an_address_behind_branches_on_loaded_data_keeps_its_name(tmp_path: Path
         ("tiles", ["persistent loop"]),
         ("stretch", []),
         ("soft", ["softmax of a row"]),
+        ("soft_read_twice", ["softmax of a row"]),
+        ("counted", []),
         ("part_of_soft", []),
         ("soft_in_tiles", ["online softmax"]),
         ("merged", ["merge of partial softmaxes"]),
@@ -384,6 +402,13 @@ def test_algorithms_and_what_only_looks_like_them(kernel: str, names: list[str])
     told = next(block for block in document.blocks if isinstance(block, Paragraph)) if names else Paragraph(())
     assert [line.text.partition(":")[0] for line in told.lines] == names
     assert ("What it does" in headings) == bool(names)
+
+
+@pytest.mark.parametrize(("kernel", "told"), [("soft", True), ("soft_read_twice", False)])
+def test_a_row_is_read_once_only_where_nothing_loads_it_again(kernel: str, told: bool) -> None:
+    document = Analysis([FIXTURES]).document("explain", Target(FIXTURES / "algorithms.py", symbol=kernel))
+    first = next(block for block in document.blocks if isinstance(block, Paragraph))
+    assert ("a row is read once" in first.lines[0].text) == told
 
 
 def test_gluon_kernels_say_what_is_not_known(tmp_path: Path) -> None:
@@ -456,5 +481,5 @@ def test_what_is_taken_away_and_what_descriptors_add_atomically(tmp_path: Path) 
         "    desc.atomic_add([row, 0], tl.load(p))\n"
     ))  # fmt: skip
     lines = pseudocode(path, "before")
-    assert "y[i] = (x[row, i - 1]) + (x[-row, i])" in lines
+    assert "y[i] = (x[row, i - 1]) + (x[i - row*s])" in lines
     assert "desc[row, 0] += x[row, i - 1]  atomically" in lines

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kernelscope.dims import Dim, product, render
+from kernelscope.dims.monomial import Opaque
 from kernelscope.explain.document import Card, CardRow, Line
 from kernelscope.explain.triton_hover import describe
 from kernelscope.kernels.hardware import GPUS, generation
@@ -29,6 +30,7 @@ from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Module
 
 MAX_ROWS = 12
+"""Accesses that a hover and a report list."""
 LONG = 1 << 20
 """What the one unknown length counts as where only its growth matters."""
 FEATURES: dict[str, str] = {
@@ -58,15 +60,15 @@ def kernel_hover(facts: KernelFacts, span: Span, gpu: str = "H100") -> Hover:
     return Hover(span, f"{facts.node.name}: {kind}", "python", (), rows, links)
 
 
-def kernel_card(facts: KernelFacts, gpu: str = "H100") -> Card:
-    """Every row of the card; `none` is written out."""
+def kernel_card(facts: KernelFacts, gpu: str = "H100", most: int | None = MAX_ROWS) -> Card:
+    """Every row of the card; `none` is written out. `most`: how many accesses are listed."""
     rows = (
         ("Grid", _grid(facts)),
         ("Programs", _programs(facts, gpu)),
         ("Configs", _configs(facts)),
         ("Constexprs", _constexprs(facts)),
         ("Block tensors", _blocks(facts)),
-        ("Loads / stores", _accesses(facts)),
+        ("Loads / stores", _accesses(facts, most)),
         ("Loops", _loops(facts)),
         ("Work per program", _work(facts)),
         ("Shared memory", _shared(facts, gpu)),
@@ -185,11 +187,11 @@ def _blocks(facts: KernelFacts) -> Iterator[Line]:
         yield Line(f"`{name}` {describe(block, facts.order)}", facts.location(span))
 
 
-def _accesses(facts: KernelFacts) -> Iterator[Line]:
+def _accesses(facts: KernelFacts, most: int | None) -> Iterator[Line]:
     known = facts.fixed
     launched = next((launch for launch in facts.launches if launch.grid is not None), None)
     beyond = overshoots(facts, launched) if launched is not None else {}
-    for access in facts.run.accesses[:MAX_ROWS]:
+    for access in facts.run.accesses[:most]:
         where = facts.location(access.span)
         base = footprint(access).base or "?"
         block = describe(access.block, facts.order) or "block of unknown shape"
@@ -198,8 +200,8 @@ def _accesses(facts: KernelFacts) -> Iterator[Line]:
         if access.name:
             text += f" · in {access.name}" + (f" L{facts.line_in(access)}" if facts.line_in(access) else "")
         yield Line(text, where)
-    if len(facts.run.accesses) > MAX_ROWS:
-        yield Line(f"and {len(facts.run.accesses) - MAX_ROWS} more")
+    if most is not None and len(facts.run.accesses) > most:
+        yield Line(f"and {len(facts.run.accesses) - most} more")
 
 
 def _loops(facts: KernelFacts) -> Iterator[Line]:
@@ -242,10 +244,19 @@ def _programs(facts: KernelFacts, gpu: str) -> Iterator[Line]:
             count = product(launch.grid)
             number = count.evaluate(facts.fixed)
             if number is None:
-                yield Line(f"`{render(count, facts.order)}`", launch.location)
+                factors = [size for size in launch.grid if size.const != 1]
+                text = render(count, facts.order) if len(factors) == 1 else "*".join(_factor(s, facts) for s in factors)
+                yield Line(f"`{text}`", launch.location)
             else:
                 yield Line(f"{number:,}".replace(",", " "), launch.location)
                 yield from _waves(facts, number, gpu)
+
+
+def _factor(size: Dim, facts: KernelFacts) -> str:
+    """A size as a factor of a product."""
+    atoms = [atom for monomial, _ in size.terms for atom, _ in monomial]
+    loose = len(size.terms) > 1 or any(isinstance(atom, Opaque) and atom.op in ("//", "%") for atom in atoms)
+    return f"({render(size, facts.order)})" if loose else render(size, facts.order)
 
 
 def _waves(facts: KernelFacts, programs: int, gpu: str) -> Iterator[Line]:

@@ -26,7 +26,7 @@ def explain_triton_kernel(facts: KernelFacts, options: ViewOptions | None = None
         blocks.append(Heading("What it does"))
         lines = tuple(Line(f"{a.name}: {a.text}", facts.location(a.span)) for a in recognised)
         blocks.append(Paragraph(lines))
-    blocks.append(kernel_card(facts, options.gpu))
+    blocks.append(kernel_card(facts, options.gpu, most=None))
     code, addresses = kernel_code(facts)
     blocks += tile_blocks(facts, addresses, options.width)
     blocks += [Heading("Memory"), memory_picture(facts, options.width), *pipeline_blocks(facts, options.width)]

@@ -14,6 +14,7 @@ from kernelscope.kernels.triton.call import Access
 from kernelscope.kernels.triton.dtypes import BITS
 from kernelscope.kernels.triton.values import BlockPointer, Descriptor, Size, Tensor
 
+UNORDERED = "order not known (data-dependent or wrapped offsets)"
 VECTOR = 16
 """Bytes of the widest load or store of one thread."""
 Pattern = Literal["coalesced", "strided", "broadcast", "scattered", "unknown"]
@@ -27,6 +28,8 @@ class Footprint:
     pattern: Pattern
     axis: int | None
     strides: tuple[Size, ...]
+    unordered: tuple[int, ...] = ()
+    """The axes along which addresses follow data, or wrap around."""
 
 
 def footprint(access: Access, known: Mapping[str, int] | None = None) -> Footprint:
@@ -46,15 +49,19 @@ def footprint(access: Access, known: Mapping[str, int] | None = None) -> Footpri
         return Footprint(base, "scattered" if isinstance(pointer, Tensor) else "unknown", None, ())
     steps = tuple(step.subs(dict(known)) if step is not None and known else step for step in pointer.steps)
     wide = [i for i, size in enumerate(pointer.shape) if size is None or size.const != 1]
-    for axis in wide:
-        step = steps[axis]
-        if step is not None and step.const in (1, -1):
-            return Footprint(base, "coalesced", axis, steps)
-    if all((step := steps[axis]) is not None and step.const == 0 for axis in wide):
-        return Footprint(base, "broadcast", None, steps)
-    if all((step := steps[axis]) is not None and step.const not in (None, 0, 1, -1) for axis in wide):
-        return Footprint(base, "strided", None, steps)
-    return Footprint(base, "unknown", None, steps)
+    unordered = tuple(i for i in wide if steps[i] is None) if isinstance(pointer, Tensor) else ()
+    along = [step for i in wide if (step := steps[i]) is not None]
+    next_to = next((i for i in wide if (step := steps[i]) is not None and step.const in (1, -1)), None)
+    if next_to is not None:
+        return Footprint(base, "coalesced", next_to, steps, unordered)
+    pattern: Pattern = "unknown"
+    if unordered and all(step.const is not None for step in along):
+        pattern = "scattered"
+    elif len(along) == len(wide) and all(step.const == 0 for step in along):
+        pattern = "broadcast"
+    elif len(along) == len(wide) and all(step.const not in (None, 0) for step in along):
+        pattern = "strided"
+    return Footprint(base, pattern, None, steps, unordered)
 
 
 def describe_footprint(access: Access, known: Mapping[str, int] | None = None) -> list[str]:
@@ -67,11 +74,13 @@ def describe_footprint(access: Access, known: Mapping[str, int] | None = None) -
     for axis, step in enumerate(found.strides):
         if axis != found.axis and step is not None and step.const not in (0, 1):
             parts.append(f"stride {_text(step)} along dim {axis}")
+    if found.pattern != "scattered":
+        parts += [f"{UNORDERED} along dim {axis}" for axis in found.unordered]
     words = {
         "coalesced": "coalesced",
         "strided": "strided: neighbours lie apart",
         "broadcast": "one address for all",
-        "scattered": "order not known (data-dependent or wrapped offsets)",
+        "scattered": UNORDERED,
         "unknown": f"coalesced if {_candidates(found)} is 1",
     }
     if found.pattern != "unknown" or found.strides:
@@ -86,7 +95,8 @@ def describe_footprint(access: Access, known: Mapping[str, int] | None = None) -
 def _candidates(found: Footprint) -> str:
     """The strides of which one may be 1."""
     names = [render(step) for step in found.strides if step is not None and step.const is None]
-    return " or ".join(dict.fromkeys(names)) if names and None not in found.strides else "a stride"
+    known = names and found.strides.count(None) == len(found.unordered)
+    return " or ".join(dict.fromkeys(names)) if known else "a stride"
 
 
 def _vectors(access: Access, found: Footprint) -> str:
@@ -102,7 +112,10 @@ def _vectors(access: Access, found: Footprint) -> str:
     uneven = [render(step) for step in rows if step.const is None or step.const % count]
     if count == 1:
         return f"one {elem} at a time"
-    aligned = f" if {' and '.join(uneven)} is a multiple of {count}" if uneven else ""
+    conditions = [f"{' and '.join(uneven)} is a multiple of {count}"] if uneven else []
+    if found.unordered:
+        conditions.append("every row begins aligned")
+    aligned = f" if {' and '.join(conditions)}" if conditions else ""
     return f"vectors of up to {count * width} B ({count} {elem}){aligned}"
 
 

@@ -114,20 +114,29 @@ class Addresses:
         """Raises _NotTold."""
         terms: list[Term] = []
         base = self._base(pointer, used, terms, 0)
-        axes: dict[str, list[tuple[str, Tests]]] = {}
-        for term in terms:
-            stride, index = self.offsets.split(self.offsets.as_of(term.node, term.place, used, 0))
-            if term.times and stride == "1" and index in self.params - self.offsets.constexprs:
-                stride, index = index, "1"
-            count = f"{term.times}*{tight(index)}" if term.times and index != "1" else term.times or index
-            count = f"-{tight(count)}" if term.minus else count
-            indices = axes.setdefault(stride, [])
-            indices.insert(0 if term.times else len(indices), (count, term.behind))
+        axes = self._axes(terms, used)
         ordered = [(stride, chosen(indices)) for stride, indices in axes.items() if stride != "1"]
         if "1" in axes:
             ordered.append(("1", chosen(axes["1"])))
         value = self._value(pointer)
         return Address(base, tuple(ordered), is_block=not ordered and isinstance(value, Tensor) and bool(value.shape))
+
+    def _axes(self, terms: list[Term], used: Place) -> dict[str, list[tuple[str, Tests]]]:
+        """The indices along each stride, with the tests that they are behind."""
+        parts = [(term, *self.offsets.split(self.offsets.as_of(term.node, term.place, used, 0))) for term in terms]
+        strides = {stride for _, stride, _ in parts}
+        forward = {stride for term, stride, _ in parts if not term.minus}
+        axes: dict[str, list[tuple[str, Tests]]] = {}
+        for term, stride, index in parts:
+            if stride == "1" and (index in strides or (term.times and index in self.params - self.offsets.constexprs)):
+                stride, index = index, "1"
+            if term.minus and stride not in forward and "1" in forward:  # no axis is walked backwards
+                stride, index = "1", f"{tight(index)}*{stride}"
+            count = f"{term.times}*{tight(index)}" if term.times and index != "1" else term.times or index
+            count = f"-{tight(count)}" if term.minus else count
+            indices = axes.setdefault(stride, [])
+            indices.insert(0 if term.times else len(indices), (count, term.behind))
+        return axes
 
     # -- pointers ----------------------------------------------------------------------------------------
 

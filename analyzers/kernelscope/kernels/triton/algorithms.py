@@ -126,12 +126,12 @@ def _of_function(node: t.FunctionDef) -> Iterator[Algorithm]:
     loops = loops_in(node)
     for loop in loops:
         yield from of_loop(node, loop)
-    calls = first_calls(node)
     yield from _locked(node)
     yield from _unpacked(node)
-    if "atomic_add" in calls and ("sum" in calls or "dot" in calls):
+    added = next((call for name, call in all_calls(node) if name == "atomic_add" and _is_partial(node, call)), None)
+    if added is not None:
         text = "each program adds its partial result to memory atomically: the order of additions varies"
-        yield Algorithm("atomic reduction", text, calls["atomic_add"].span)
+        yield Algorithm("atomic reduction", text, added.span)
     if not any("dot" in first_calls(loop) for loop in loops):
         yield from _normalised(node)
     yield from sorting(node)
@@ -140,6 +140,17 @@ def _of_function(node: t.FunctionDef) -> Iterator[Algorithm]:
     if grouped is not None:
         text = "programs are numbered in groups of rows, so that neighbours share tiles in the L2 cache"
         yield Algorithm("grouped ordering", text, grouped)
+
+
+def _is_partial(node: t.FunctionDef, call: t.Call) -> bool:
+    """Whether what is added is made of a product, or of a sum over a block or the rounds of a loop: it is no count."""
+    value = next((k.value for k in call.keywords if k.arg == "val"), call.args[1] if len(call.args) > 1 else None)
+    if value is None:
+        return False
+    carried = {name for loop in nodes_of(node, t.For) for name in _summed(loop)}
+    return any(
+        n.id in carried if isinstance(n, t.Name) else operation(n) in ("sum", "dot") for n in made_of(node, value)
+    )
 
 
 def _normalised(node: t.FunctionDef) -> Iterator[Algorithm]:

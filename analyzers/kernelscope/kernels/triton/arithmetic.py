@@ -16,6 +16,8 @@ from kernelscope.kernels.triton.values import Const, Sizes, Tensor, Undecided, U
 
 COMPARISONS = frozenset(("==", "!=", "<", "<=", ">", ">="))
 ZERO = dim(0)
+LOGARITHM = "log2("
+"""How names begin that stand for the logarithm of a named size."""
 
 
 def combined(op: str, left: Value, right: Value) -> Value:
@@ -91,7 +93,9 @@ def _steps(op: str, a: Tensor, b: Tensor, shape: Sizes | None) -> Sizes | None:
             return left
     except ArithmeticError:
         return None
-    return None
+    if left is None or right is None:
+        return None
+    return tuple(ZERO if x == ZERO == y else None for x, y in zip(left, right, strict=True))
 
 
 def scalar_value(op: str, a: Tensor, b: Tensor) -> Dim | None:
@@ -109,7 +113,7 @@ def _dims(op: str, a: Dim, b: Dim) -> Dim | None:
             case "**" if (power := b.const) is not None:
                 return a**power if power >= 0 else None
             case "**" if a.const is not None:
-                return dim(f"{a.const}**({render(b)})")
+                return dim(f"{a.const}**{_bracketed(b)}")
             case "<<" if (scale := _power_of_two(b)) is not None:
                 return a * scale
             case ">>" if (scale := _power_of_two(b)) is not None:
@@ -123,7 +127,26 @@ def _dims(op: str, a: Dim, b: Dim) -> Dim | None:
 def _power_of_two(exponent: Dim) -> Dim | None:
     if exponent.const is not None:
         return dim(1 << exponent.const) if 0 <= exponent.const < 64 else None
-    return dim(f"2**({render(exponent)})")
+    return power_of_two(exponent)
+
+
+def power_of_two(exponent: Dim) -> Dim:
+    if is_logarithm(exponent):
+        return dim((exponent.name or "")[len(LOGARITHM) : -1])
+    return dim(f"2**{_bracketed(exponent)}")
+
+
+def logarithm(size: Dim) -> Dim | None:
+    """The exponent of a named size that is a power of two."""
+    return dim(f"{LOGARITHM}{size.name})") if size.name is not None else None
+
+
+def is_logarithm(number: Dim) -> bool:
+    return number.name is not None and number.name.startswith(LOGARITHM)
+
+
+def _bracketed(size: Dim) -> str:
+    return size.name if size.name is not None and size.name.isidentifier() else f"({render(size)})"
 
 
 # -- constants --------------------------------------------------------------------------------------------

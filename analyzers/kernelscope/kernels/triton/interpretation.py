@@ -134,9 +134,9 @@ class Interpretation:
         self.around: tuple[Span, ...] = ()
         """Those of them that are not unrolled."""
         self.sides: list[Side] = []
+        """The undecided branches around what is being evaluated, also of the callers'."""
         self.alike: dict[tuple[tuple[str, ...], tuple[str, ...]], None] = {}
         """Candidates for addresses of two sides of a branch, which give one name its value: both are, or neither."""
-        """The undecided branches around what is being evaluated, also of the callers'."""
         self.calls: dict[HelperCall, None] = {}
         self.found: dict[Found, None] = {}
         self.results: dict[HelperCall, Value] = {}

@@ -84,7 +84,7 @@ OPERATIONS: dict[str, Operation] = _table(
         "args*",
         values.nothing,
     ),
-    ("_log2", "n", values.constant_integer),
+    ("_log2", "n", values.exponent),
     ("multiple_of max_contiguous max_constancy", "input values", values.unchanged),
     # reductions and scans
     ("sum xor_sum reduce_or", "input axis keep_dims dtype", reductions.total),

@@ -7,6 +7,7 @@ from dataclasses import replace
 from kernelscope.dims import dim, same
 from kernelscope.kernels.triton.broadcasting import ONE, broadcast, numel
 from kernelscope.kernels.triton.call import OpCall, integer_of, size_of, sizes_of
+from kernelscope.kernels.triton.dtypes import is_float
 from kernelscope.kernels.triton.values import Const, Items, Size, Sizes, Tensor, Unknown, Value
 
 TWO = dim(2)
@@ -46,6 +47,8 @@ def with_new_axis(x: Tensor, axis: int) -> Tensor:
     if x.shape is None:
         return x
     steps = x.steps
+    if steps is None and not is_float(x.elem):
+        steps = (None,) * len(x.shape)  # loaded indices are the same all along the new dim
     if steps is not None:
         steps = (*steps[:axis], dim(0), *steps[axis:])
     return moved(x, (*x.shape[:axis], ONE, *x.shape[axis:]), steps)

@@ -22,14 +22,15 @@ def softmaxes(node: t.FunctionDef, loops: Sequence[t.For | t.While]) -> Iterator
         if not {"max", "sum"} <= calls.keys() or not any(name in calls for name in EXPONENTIALS):
             continue
         weighted = _divided(node, region)
-        if weighted is not None and weighted:
+        if weighted is not None and _weighs(node, weighted.left, region):
             text = (
                 "partial results are weighted by exp(maximum of the part - maximum of all), summed, and divided by the"
                 " sum of the weights"
             )
             yield Algorithm("merge of partial softmaxes", text, calls["max"].span)
         elif weighted is not None:
-            text = "a row is read once: maximum, exponentials of the differences, sum, quotient"
+            once = "a row is read once: " if _read_once(node, calls["max"], weighted.left) else ""
+            text = f"{once}maximum, exponentials of the differences, sum, quotient"
             yield Algorithm("softmax of a row", text, calls["max"].span)
         elif "log" in calls and _sums_exponentials(node, calls["log"], region):
             text = "maximum, exponentials of the differences, their sum, its logarithm"
@@ -45,20 +46,30 @@ def _straight(node: t.FunctionDef, loops: Sequence[t.For | t.While]) -> list[Spa
     return [s for s in spans if not any(loop.span.start in s or s.start in loop.span for loop in loops)]
 
 
-def _divided(node: t.FunctionDef, region: Span) -> bool | None:
-    """Whether what is divided by a sum of exponentials is itself a sum, of what they weigh; None where nothing is
-    divided."""
+def _divided(node: t.FunctionDef, region: Span) -> t.BinOp | None:
+    """Where something made of exponentials is divided by their sum."""
     for inner in nodes_of(node, t.BinOp):
         if inner.op not in ("/", "*") or inner.span.start not in region:
             continue
         if inner.op == "*" and not any(isinstance(n, t.BinOp) and n.op == "/" for n in made_of(node, inner.right)):
             continue
-        sums = [n for n in _made_in(node, inner.left, region) if operation(n) == "sum"]
         weights = [n for n in _made_in(node, inner.left, region) if operation(n) in EXPONENTIALS]
         if weights and _sums_exponentials(node, inner.right, region):
-            summed = [n for part in sums for n in _made_in(node, part, region)]
-            return all(any(n is weight for n in summed) for weight in weights)
+            return inner
     return None
+
+
+def _weighs(node: t.FunctionDef, divided: t.Expr, region: Span) -> bool:
+    """Whether what is divided is itself a sum, of what the exponentials weigh."""
+    made = _made_in(node, divided, region)
+    summed = [n for part in made if operation(part) == "sum" for n in _made_in(node, part, region)]
+    return all(any(n is weight for n in summed) for weight in made if operation(weight) in EXPONENTIALS)
+
+
+def _read_once(node: t.FunctionDef, maximum: t.Call, divided: t.Expr) -> bool:
+    """Whether the quotients are of what was loaded before the maximum was taken."""
+    loads = [n for n in made_of(node, divided) if operation(n) == "load"]
+    return bool(loads) and all(load.span.end <= maximum.span.end for load in loads)
 
 
 def _sums_exponentials(node: t.FunctionDef, expr: t.Expr, region: Span) -> bool:

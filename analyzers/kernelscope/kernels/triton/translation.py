@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from kernelscope.dims import Dim, dim
+from kernelscope.kernels.triton.arithmetic import power_of_two
 from kernelscope.kernels.triton.dtypes import is_open
 from kernelscope.kernels.triton.statements import is_constexpr
 from kernelscope.kernels.triton.values import (
@@ -44,6 +45,9 @@ class Words:
                 continue
             if value.value.const is None or value.value.const > 2:
                 self.exact.setdefault(value.value, param.name)
+        for value, name in list(self.exact.items()):  # the helper may be given the logarithm of a size only
+            if value.name is not None:
+                self.exact.setdefault(power_of_two(value), f"2**{name}")
         self.names = {d.name: name for d, name in self.exact.items() if d.name is not None}
 
     def size(self, size: Size) -> Size:

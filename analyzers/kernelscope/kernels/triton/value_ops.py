@@ -10,7 +10,7 @@ from dataclasses import replace
 from kernelscope.dims import Dim, ceil_div, dim
 from kernelscope.dims import maximum as dim_maximum
 from kernelscope.dims import minimum as dim_minimum
-from kernelscope.kernels.triton.arithmetic import combined, meet
+from kernelscope.kernels.triton.arithmetic import combined, logarithm, meet
 from kernelscope.kernels.triton.broadcasting import ONE, broadcast
 from kernelscope.kernels.triton.call import OpCall, as_tensor, elem_of, size_of, sizes_of
 from kernelscope.kernels.triton.dtypes import BITS, is_integer, promote, without_bfloat
@@ -162,11 +162,6 @@ def nothing(call: OpCall) -> Value:
     return Const(None)
 
 
-def constant_integer(call: OpCall) -> Value:
-    """A number of compile time that depends on the configuration."""
-    return Const(Undecided("int"))
-
-
 def constexpr(call: OpCall) -> Value:
     return call.get("value")
 
@@ -265,6 +260,16 @@ def mapped(call: OpCall) -> Value:
 
 
 # -- compile time -----------------------------------------------------------------------------------------
+
+
+def exponent(call: OpCall) -> Value:
+    """The logarithm of a power of two, by which its callers say it again."""
+    size = size_of(call.get("n"))
+    number = size.const if size is not None else None
+    if number is not None:
+        return Const(dim(number.bit_length() - 1))
+    named = logarithm(size) if size is not None else None
+    return Const(named if named is not None else Undecided("int"))
 
 
 def next_power_of_2(call: OpCall) -> Value:
