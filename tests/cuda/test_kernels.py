@@ -18,7 +18,9 @@ FILES = sorted(FOLDER.glob("*.cu"))
 
 @pytest.fixture(scope="module")
 def analysis() -> Analysis:
-    return Analysis([FOLDER])
+    found = Analysis([FOLDER])
+    found.index()
+    return found
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from functools import cached_property
 
 
 class Folders:
@@ -21,3 +22,11 @@ class Folders:
             while folder not in self.above:
                 self.above.add(folder)
                 folder = os.path.dirname(folder)
+
+    @cached_property
+    def named(self) -> dict[str, list[str]]:
+        """The files of each name."""
+        found: dict[str, list[str]] = {}
+        for path in sorted(path for paths in self.files.values() for path in paths):
+            found.setdefault(os.path.basename(path), []).append(path)
+        return found

@@ -314,6 +314,10 @@ class Index:
         files = self._by_folder().files
         return [path for folder in dict.fromkeys(folders) for path in files.get(folder, ())]
 
+    def paths_named(self, name: str) -> list[str]:
+        """Indexed files of a name, in whatever folder."""
+        return self._by_folder().named.get(name, [])
+
     def _by_folder(self) -> Folders:
         state = (self.generation, len(self._stamps))
         if self._folders is None or self._folders.state != state:

@@ -180,3 +180,28 @@ template <class T, int N> __global__ void as_wide_as_the_type(const T *x, const 
   if (N == 3) out[threadIdx.x * N] = 0;  //: out store: uncoalesced (strided, 12 bytes stride, 33 % of sectors used)
   if (blockIdx.x == 2 && N == 4 && threadIdx.x < 8) out[threadIdx.x * N + blockIdx.x] = 0;  //: out store: uncoalesced (strided, 16 bytes stride, 25 % of sectors used)
 }
+
+namespace wide { constexpr int bytes = 16; enum class Policy { Keep, Drop = 3 }; }
+namespace narrow { constexpr int bytes = 4; constexpr int pieces = wide::bytes / bytes; enum class Policy { Drop = 2 }; }
+template <int Bytes> __device__ void fetch(void *to, const void *from);
+template <> __device__ void fetch<16>(void *to, const void *from) {
+  uint4 *whole = reinterpret_cast<uint4 *>(to);
+  asm("ld.global.v4.u32 {%0, %1, %2, %3}, [%4];" : "=r"(whole[0].x), "=r"(whole[0].y), "=r"(whole[0].z), "=r"(whole[0].w) : "l"(from));
+}
+template <> __device__ void fetch<4>(void *to, const void *from) {
+  int *one = reinterpret_cast<int *>(to);
+  asm("ld.global.u32 %0, [%1];" : "=r"(*one) : "l"(from));
+}
+
+//@ block 128
+template <int N> __global__ void made_for_some_numbers(float *x, float *y, const half *bias, int channels) {
+  float4 v;
+  fetch<wide::bytes>(&v, x + threadIdx.x * narrow::pieces);  //: x load via fetch: coalesced (stride 1, 16 bytes/lane)
+  int row, same;
+  fetch<sizeof(float)>(&row, x + threadIdx.x);  //: x load via fetch: coalesced (stride 1, 4 bytes/lane)
+  fetch<narrow::bytes>(&same, x + blockIdx.x);  //: x load via fetch: broadcast (4 bytes)
+  y[row] = y[same];  //: y load: broadcast (4 bytes) | y store: scattered (data-dependent: an index comes from memory (x[…]))
+  fetch<N>(&v, y + threadIdx.x);
+  y[int(wide::Policy::Drop) * threadIdx.x] = y[int(narrow::Policy::Drop) * threadIdx.x];  //: y load: uncoalesced (strided, 8 bytes stride, 50 % of sectors used) | y store: uncoalesced (strided, 12 bytes stride, 33 % of sectors used)
+  fetch<16>(&v, bias + (blockIdx.x * 4096 + threadIdx.x * 8) % channels);  //: bias load via fetch: coalesced (stride 1, 16 bytes/lane, if channels is a multiple of 256)
+}

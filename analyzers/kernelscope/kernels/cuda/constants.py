@@ -191,11 +191,10 @@ class Constants:
                     }
                     inner = self.of_file(unit).inside(struct, bound, depth)
                     return inner.value(parse_expression(member.value), member.node.start_byte, depth + 1)
-        for unit in self.unit.with_name(tail):
-            declared = unit.declarations.of_file(tail)
-            if declared is not None and declared.value is not None and not declared.owner:
-                return self._declared(unit, declared, tail, offset, depth)
-        return None
+        named = [(unit, unit.declarations.of_file(tail, plain)) for unit in self.unit.with_name(tail)]
+        found = [(unit, d) for unit, d in named if d is not None and d.value is not None and not d.owner]
+        found.sort(key=lambda item: item[1].space != plain)
+        return self._declared(*found[0], tail, offset, depth) if found else None
 
     def is_known(self, text: str, offset: int) -> bool:
         """Whether a template argument stands for one type or number."""

@@ -13,6 +13,7 @@ from itertools import islice
 
 from kernelscope.kernels.cuda.arguments import Arguments
 from kernelscope.kernels.cuda.assignments import Assignments
+from kernelscope.kernels.cuda.includes import Include, Includes, written_includes
 from kernelscope.results import LeftOut
 from kernelscope.syntax.cuda.declarations import Declarations
 from kernelscope.syntax.cuda.directives import defined
@@ -31,10 +32,8 @@ MAX_OUTWARDS = 2
 """Folders around a header's and the one around that, in which files that include it are looked for."""
 MAX_PARSED_BYTES = 4 << 20
 KEPT_UNITS = 200
-_INCLUDE = re.compile(rb"(?m)^[ \t]*#[ \t]*include[ \t]*[<\"]([^>\"\n]+)[>\"]")
 _TRANSLATED = (".cu", ".cpp", ".cc", ".cxx", ".hip")
 """Suffixes of files that are compiled by themselves."""
-_INCLUDE_FOLDERS = ("", "include", "src", "csrc", "inc", "Common")
 
 
 class Header:
@@ -46,13 +45,12 @@ class Header:
     @cached_property
     def includes(self) -> tuple[str, ...]:
         """The workspace files that it includes itself."""
-        found = (self.units.included(self.path, name) for name in self.included_names)
+        found = (self.units.included.file(self.path, include) for include in self.written)
         return tuple(dict.fromkeys(path for path in found if path is not None))
 
     @cached_property
-    def included_names(self) -> tuple[str, ...]:
-        """As they are written."""
-        return tuple(match[1].decode("utf-8", "replace") for match in _INCLUDE.finditer(self.data))
+    def written(self) -> tuple[Include, ...]:
+        return written_includes(self.data)
 
     @cached_property
     def macros(self) -> dict[bytes, list[Macro]]:
@@ -75,8 +73,7 @@ class Units:
         self.files = workspace.files
         self._headers: dict[str, tuple[Version | None, Header]] = {}
         self._units: dict[str, tuple[tuple[Version | None, ...], Unit]] = {}
-        self._included: dict[tuple[str, str], str | None] = {}
-        self._included_at = (0, 0)
+        self.included = Includes(workspace)
 
     def unit(self, path: str) -> Unit | None:
         """The unit of a file; None when it is no C++ or CUDA file that can be read."""
@@ -139,7 +136,7 @@ class Units:
     def includes(self, path: str, other: str) -> bool:
         """Whether a file itself includes another one; says no without a look at the disk where names differ."""
         header, name = self.header(path), os.path.basename(other)
-        if header is None or not any(os.path.basename(written) == name for written in header.included_names):
+        if header is None or not any(os.path.basename(written.name) == name for written in header.written):
             return False
         return other in header.includes
 
@@ -183,32 +180,6 @@ class Units:
             for name, macros in (seen[0] if seen else {}).items()
             if all(name in other and other[name][-1].body == macros[-1].body for other in seen)
         }
-
-    def included(self, path: str, name: str) -> str | None:
-        """The workspace file that an include names: beside the file, or below a folder above it."""
-        if not name.endswith(CUDA_SUFFIXES):
-            return None
-        state = (self.files.changes, self.workspace.index.generation)
-        if state != self._included_at:
-            self._included, self._included_at = {}, state
-        key = (os.path.dirname(path), name)
-        if key not in self._included:
-            self._included[key] = self._find(*key)
-        return self._included[key]
-
-    def _find(self, folder: str, name: str) -> str | None:
-        beside = os.path.normpath(os.path.join(folder, name))
-        if self.files.exists(beside):
-            return beside
-        root = self.files.root_of(os.path.join(folder, name)) or folder
-        while True:
-            for inner in _INCLUDE_FOLDERS:
-                candidate = os.path.normpath(os.path.join(folder, inner, name))
-                if self.files.exists(candidate):
-                    return candidate
-            if folder == root or os.path.dirname(folder) == folder or not folder.startswith(root):
-                return None
-            folder = os.path.dirname(folder)
 
 
 class Unit:

@@ -49,8 +49,8 @@ class Declaration:
     """The struct around it."""
     align: str = ""
     """What `alignas` asks for."""
-    in_namespace: bool = False
-    """Whether it stands right in a namespace."""
+    space: str | None = None
+    """The namespace that it stands right in, or the enumeration; None where it stands in neither."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +104,13 @@ class Declarations:
                 best = found
         return best
 
-    def of_file(self, name: str) -> Declaration | None:
-        """The variable that other files mean by a name: of the file itself, else the only one in its namespaces."""
-        best = self.at(name, FILE_END - 1)
+    def of_file(self, name: str, space: str = "") -> Declaration | None:
+        """The variable that other files mean by a name: of the namespace or enumeration by which it is qualified,
+        else of the file itself, else the only one in its namespaces."""
+        spaces = [found for found in self.variables.get(name, ()) if found.space is not None]
+        of_space = [found for found in spaces if found.space == space] if space else []
+        best = of_space[-1] if of_space else self.at(name, FILE_END - 1)
         if best is None:
-            spaces = [found for found in self.variables.get(name, ()) if found.in_namespace]
             best = spaces[-1] if len({found.scope for found in spaces}) == 1 else None
         return best
 
@@ -195,7 +197,7 @@ class Declarations:
             _scope(node),
             self._owner(node),
             align,
-            _in_namespace(node),
+            self._space(node),
         )
 
     def _owner(self, node: Node) -> str:
@@ -204,6 +206,21 @@ class Declarations:
             name = parent.parent.child_by_field_name("name")
             return self.source.text(name) if name is not None else "?"
         return ""
+
+    def _space(self, node: Node) -> str | None:
+        """The innermost namespace around a declaration, where only namespaces and linkage blocks are around it."""
+        parent = _around(node)
+        if parent is None or parent.parent is None:
+            return None
+        innermost: str | None = None
+        while parent is not None and parent.parent is not None:
+            if parent.type != "declaration_list":
+                return None
+            name = parent.parent.child_by_field_name("name")
+            if innermost is None:
+                innermost = self.source.text(name).rpartition("::")[2] if name is not None else ""
+            parent = _around(parent)
+        return innermost
 
     def _enumerators(self) -> None:
         for node in self._of("enumerator_list"):
@@ -217,9 +234,10 @@ class Declarations:
                 text = self.source.text(name)
                 previous = value
                 outer = node.parent if node.parent is not None else node
+                enumeration = outer.child_by_field_name("name")
                 found = Declaration(
                     text, "int", (), value, None, frozenset(("constexpr",)), False, name, _scope(outer),
-                    in_namespace=_in_namespace(outer),
+                    space=self.source.text(enumeration) if enumeration is not None else self._space(outer),
                 )  # fmt: skip
                 self.variables.setdefault(text, []).append(found)
 
@@ -318,15 +336,3 @@ def _around(node: Node) -> Node | None:
     while parent is not None and parent.type not in _SCOPES:
         parent = parent.parent
     return parent
-
-
-def _in_namespace(node: Node) -> bool:
-    """Whether only namespaces and linkage blocks are around a declaration."""
-    parent = _around(node)
-    if parent is None or parent.parent is None:
-        return False
-    while parent is not None and parent.parent is not None:
-        if parent.type != "declaration_list":
-            return False
-        parent = _around(parent)
-    return True

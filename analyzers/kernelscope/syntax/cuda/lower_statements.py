@@ -16,6 +16,7 @@ from kernelscope.syntax.cuda.lower_expressions import (
     layers,
     operands,
     span_of,
+    template_arguments,
     text_of,
     type_descriptor,
     type_name,
@@ -131,7 +132,9 @@ def _function(raw: Raw, depth: int, template: list[t.TemplateParam]) -> Iterator
     while name is not None and name.type == "qualified_identifier":
         scope.append(text_of(name.child_by_field_name("scope")))
         name = name.child_by_field_name("name")
+    special: tuple[t.Expr | t.TypeName, ...] = ()
     if name is not None and name.type == "template_function":
+        special = template_arguments(name.child_by_field_name("arguments"), depth)
         name = name.child_by_field_name("name")
     if name is None:
         return
@@ -142,7 +145,7 @@ def _function(raw: Raw, depth: int, template: list[t.TemplateParam]) -> Iterator
     params = parameters(declarator.child_by_field_name("parameters"), depth)
     yield t.Function(
         "".join(text_of(name).split()), "::".join(scope), template, params, returns, qualifiers_of(raw),
-        span_of(name), span_of(raw), lambda: block(body, 0), list(_initialisers(raw, depth)),
+        span_of(name), span_of(raw), lambda: block(body, 0), list(_initialisers(raw, depth)), special,
     )  # fmt: skip
 
 
@@ -198,6 +201,8 @@ def _struct_alone(raw: Raw, depth: int) -> Iterator[t.Stmt]:
 def _enum(raw: Raw, depth: int) -> Iterator[t.Stmt]:
     """Enumerators as constants; one without a value counts on from the one before."""
     body = raw.child_by_field_name("body")
+    named = raw.child_by_field_name("name")
+    space = text_of(named) if named is not None else ""
     before: t.Expr = t.Number(-1, span_of(raw))
     for item in operands(body) if body is not None else ():
         name, given = item.child_by_field_name("name"), item.child_by_field_name("value")
@@ -207,7 +212,7 @@ def _enum(raw: Raw, depth: int) -> Iterator[t.Stmt]:
         value = expression(given, depth, span) if given is not None else t.Binary(before, "+", t.Number(1, span), span)
         before = value
         kind = t.TypeName("int", span)
-        yield t.Declare(text_of(name), kind, value, frozenset(("constexpr", "static")), span_of(name), span)
+        yield t.Declare(text_of(name), kind, value, frozenset(("constexpr", "static")), span_of(name), span, space)
 
 
 def _function_alone(raw: Raw, depth: int) -> Iterator[t.Stmt]:
@@ -403,7 +408,12 @@ def _inside(raw: Raw, depth: int) -> Iterator[t.Stmt]:
 
 def _namespace(raw: Raw, depth: int) -> Iterator[t.Stmt]:
     body = raw.child_by_field_name("body")
-    yield from block(body, depth) if body is not None else ()
+    name = raw.child_by_field_name("name")
+    space = text_of(name) if name is not None else ""
+    for node in block(body, depth) if body is not None else ():
+        if isinstance(node, t.Declare | t.Function):
+            node.space = f"{space}::{node.space}" if node.space else space
+        yield node
 
 
 def _conditional_source(raw: Raw, depth: int) -> Iterator[t.Stmt]:

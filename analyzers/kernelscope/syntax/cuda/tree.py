@@ -194,6 +194,8 @@ class Declare:
     qualifiers: frozenset[str]
     name_span: Span
     span: Span
+    space: str = ""
+    """The namespaces that it stands in, and the enumeration."""
 
 
 @dataclass(slots=True, eq=False)
@@ -339,6 +341,10 @@ class Function:
     lower: Callable[[], list[Stmt]] = field(repr=False)
     members: list[tuple[str, list[Expr]]] = field(default_factory=list[tuple[str, "list[Expr]"]])
     """What a constructor gives members before its body: `: data(p), width{w}`."""
+    specialisation: tuple[Expr | TypeName, ...] = ()
+    """The template arguments that it is made for: `16` of `template <> void copy<16>(…)`."""
+    space: str = ""
+    """The namespaces that it stands in."""
     lowered: list[Stmt] | None = None
 
     @property

@@ -6,12 +6,12 @@ may have, and an answer that depends on them says so.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from math import gcd, lcm
 
-from kernelscope.dims import Dim, TooLarge, dim
-from kernelscope.dims.monomial import Atom
+from kernelscope.dims import Dim, TooLarge, dim, render
+from kernelscope.dims.monomial import Atom, Monomial, Opaque
 from kernelscope.kernels.cuda.warp.banks import Conflict, conflict
 from kernelscope.kernels.cuda.warp.implications import implied
 from kernelscope.kernels.cuda.warp.kernel_run import Run, Shape
@@ -298,7 +298,8 @@ class _Judge:
                 if access.memory.space == "shared":
                     found: list[Traffic | Conflict] = [conflict(address, width, active)]
                 else:
-                    found, needs = self._traffic(address, self._next_rows(case, shape, warp), width, active)
+                    rows = self._next_rows(case, shape, warp)
+                    found, needs = self._traffic(address, rows, width, active, lanes.assumed)
             except NeedsCases as need:
                 cases = self._cases(need)
                 count += len(cases)
@@ -340,7 +341,7 @@ class _Judge:
             return {}
 
     def _traffic(
-        self, address: Spread, next_rows: Spread, width: int, active: Numbers | None
+        self, address: Spread, next_rows: Spread, width: int, active: Numbers | None, assumed: Mapping[str, int]
     ) -> tuple[list[Traffic | Conflict], dict[str, int]]:
         """The traffic where rows begin at sectors, and what sizes have to be multiples of for them to.
 
@@ -352,7 +353,7 @@ class _Judge:
         needs: dict[str, int] = {}
         step = SECTOR
         for monomial, numbers in (*address.items(), *next_rows.items()):
-            factor = gcd(SECTOR, *numbers)
+            factor = gcd(SECTOR, _multiple(monomial, assumed) * gcd(*numbers))
             if not monomial or factor == SECTOR:
                 continue
             sizes = tuple((a, e) for a, e in monomial if all(self._is_size(n) for n in _names(a)))
@@ -381,6 +382,17 @@ class _Judge:
         if need.modulus > MAX_CASES:
             raise Undecided(f"depends on `{need.name}`")
         return [{need.name: dim(need.name) * need.modulus + rest} for rest in range(need.modulus)]
+
+
+def _multiple(monomial: Monomial, assumed: Mapping[str, int]) -> int:
+    """What a term is a multiple of whatever its names are: `16*b % n` of 16, where `n` is taken to be one."""
+    found = 1
+    for atom, _ in monomial:
+        if isinstance(atom, Opaque) and atom.op == "%":
+            number, divisor = atom.args
+            known = divisor.const or assumed.get(render(divisor), 1)
+            found *= gcd(known, *(coefficient for _, coefficient in number.terms))
+    return found
 
 
 def _names(atom: Atom) -> tuple[str, ...]:

@@ -160,7 +160,7 @@ def follow(
     """What a function returns: a place for references, else a cell with the value."""
     if len(m.calls) >= MAX_CALL_DEPTH or any(name == function.name for _, name in m.calls[-3:]):
         return None
-    names = Names(struct=owner, this=this)
+    names = Names(struct=owner, this=this, space=function.space)
     if owner is not None:
         bind(names, owner.arguments)
     _bind_template(m, function, arguments, given, caller, names)

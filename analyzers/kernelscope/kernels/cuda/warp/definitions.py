@@ -27,7 +27,7 @@ class Definitions:
         self._structs: dict[str, t.Struct | None] = {}
         self._specialisations: dict[str, list[t.Struct]] = {}
         self._aliases: dict[str, t.TypeName | None] = {}
-        self._variables: dict[str, t.Declare | None] = {}
+        self._variables: dict[tuple[str, str], t.Declare | None] = {}
         self._macros: dict[str, tuple[t.Expr, ...]] = {}
 
     @staticmethod
@@ -68,14 +68,17 @@ class Definitions:
             self._aliases[name] = next((node.type for node in nodes), None)
         return self._aliases[name]
 
-    def variable(self, name: str) -> t.Declare | None:
-        if name not in self._variables:
+    def variable(self, name: str, space: str = "") -> t.Declare | None:
+        """A variable of a file; of a namespace or enumeration, where one of that name has it."""
+        key = (name, space)
+        if key not in self._variables:
             found = [
                 node for source in self.holding(name) for node in in_force(source, source.lowered.variables.get(name))
             ]
+            found = [node for node in found if space and f"::{node.space}".endswith(f"::{space}")] or found
             given = next((node for node in found if node.value is not None), None)
-            self._variables[name] = given or next(iter(found), None)
-        return self._variables[name]
+            self._variables[key] = given or next(iter(found), None)
+        return self._variables[key]
 
     def macro(self, name: str) -> tuple[t.Expr, ...]:
         """The expressions that a constant macro may stand for; several where branches of `#if` define it."""

@@ -150,12 +150,16 @@ def find(m: Machine, node: t.Name, names: Names) -> Place | None:
             return None
     if node.id in BUILTIN_INDICES:
         return _index_builtin(m, node.id)
-    known = m.globals.get(node.id)
-    if known is None:
-        known = _of_file(m, node.id, names)
-        if known is not None:
-            m.globals[node.id] = known
-    return known
+    space = node.scope.removeprefix("::") or names.namespace()
+    key = f"{space}::{node.id}" if space else node.id
+    if key not in m.globals:
+        m.globals[key] = Cell(Open(node.id), NO_TYPE)  # while it is worked out: what needs itself has no value
+        known = _of_file(m, node.id, space)
+        if known is None:
+            del m.globals[key]
+            return None
+        m.globals[key] = known
+    return m.globals[key]
 
 
 _SPACES: dict[str, Space] = {"__shared__": "shared", "__device__": "global", "__constant__": "constant", "": "constant"}
@@ -166,17 +170,17 @@ def _index_builtin(m: Machine, name: str) -> Place:
     return m.globals.setdefault(name, Cell(Record(UINT3, members, name), UINT3))
 
 
-def _of_file(m: Machine, name: str, names: Names) -> Place | None:
+def _of_file(m: Machine, name: str, space: str) -> Place | None:
     """A constant, a `__device__` array or a macro of the file or of one that it includes."""
-    declared = m.definitions.variable(name)
+    declared = m.definitions.variable(name, space)
     if declared is not None:
         kind = m.resolver.type(declared.type, Names())
-        space = next((s for s in ("__constant__", "__shared__", "__device__") if s in declared.qualifiers), "")
-        if space or isinstance(kind, Array):
-            memory = Memory(name, _SPACES[space], kind)
+        word = next((s for s in ("__constant__", "__shared__", "__device__") if s in declared.qualifiers), "")
+        if word or isinstance(kind, Array):
+            memory = Memory(name, _SPACES[word], kind)
             return InMemory(Pointer(memory, dim(0), kind))
         if declared.value is not None and (declared.qualifiers & {"constexpr", "const"} or is_integer(kind)):
-            number = constant(m, declared.value, Names())
+            number = constant(m, declared.value, Names(space=declared.space))
             if number is not None:
                 return Cell(Int(number), kind)
         return Cell(m.unknown(kind, name, "", Symbol(size=True)), kind)
@@ -394,17 +398,18 @@ def _size_of(m: Machine, node: t.SizeOf, names: Names) -> Value:
         operand = t.TypeName(operand.id, operand.span, operand.scope, operand.arguments)
     if isinstance(operand, t.TypeName):
         place = names.variable(operand.base) if operand.is_plain else None
-        kind = _kind_of(place) if place is not None else m.resolver.type(operand, names)
+        kind = kind_of(place) if place is not None else m.resolver.type(operand, names)
     else:
         m.quiet += 1
         place = place_of(m, operand, names)
         m.quiet -= 1
-        kind = _kind_of(place) if place is not None else NO_TYPE
+        kind = kind_of(place) if place is not None else NO_TYPE
     size = m.resolver.size(kind)
     return Int(size) if size is not None else Open(f"sizeof({described(kind) or '…'})")
 
 
-def _kind_of(place: Place) -> Type:
+def kind_of(place: Place) -> Type:
+    """The type of what a place holds."""
     return place.kind if isinstance(place, Cell) else place.pointer.target
 
 

@@ -61,7 +61,7 @@ def run_kernel(definitions: Definitions, function: t.Function, setting: Setting 
     """Follow a kernel; one that is too large is followed as far as it goes."""
     setting = setting or Setting()
     m = Machine(definitions, setting.constants())
-    names = Names()
+    names = Names(space=function.space)
     _templates(m, function, setting, names)
     for param in function.params:
         _parameter(m, param, names)

@@ -288,10 +288,15 @@ class Machine:
                 return Data(reason, pointer.target)
             return self.unknown(pointer.target, self._element_name(pointer), reason)
         self.record("load", pointer, span, written)
+        return self.loaded(pointer, pointer.target, written)
+
+    def loaded(self, pointer: Pointer, kind: Type, written: str = "") -> Value:
+        """What is read from memory that lanes share: the same value where they read the same place."""
+        varying = self.symbols.varying(pointer.offset)
         text = f"{written or pointer.memory.name}[…]"
         reason = f"an index comes from memory (`{text}`)" if varying else ""
         symbol = Symbol(reason, address=pointer.offset) if varying else None
-        return self.unknown(pointer.target, text, reason, symbol)
+        return self.unknown(kind, text, reason, symbol)
 
     def _given_element(self, pointer: Pointer) -> Value:
         """An element of an array that the launch passes; the same name for the same place."""

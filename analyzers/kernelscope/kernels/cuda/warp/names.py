@@ -18,6 +18,8 @@ class Names:
     struct: StructType | None = None
     """The struct whose members are in scope."""
     this: Record | None = None
+    space: str = ""
+    """The namespaces that the code stands in."""
 
     def variable(self, name: str) -> Place | None:
         scope: Names | None = self
@@ -45,6 +47,15 @@ class Names:
                 return scope.this
             scope = scope.parent
         return None
+
+    def namespace(self) -> str:
+        """The namespaces in which names without one are looked for first."""
+        scope: Names | None = self
+        while scope is not None:
+            if scope.space:
+                return scope.space
+            scope = scope.parent
+        return ""
 
     def around(self) -> StructType | None:
         """The innermost struct whose members are in scope."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from kernelscope.dims import Dim
 from kernelscope.kernels.cuda.warp.machine import Machine
 from kernelscope.kernels.cuda.warp.names import Names
 from kernelscope.kernels.cuda.warp.resolution import parameters
@@ -10,9 +13,11 @@ from kernelscope.kernels.cuda.warp.types import (
     NO_TYPE,
     Array,
     Number,
+    Opaque,
     PointerTo,
     StructType,
     Type,
+    TypeParameter,
     Vector,
 )
 from kernelscope.kernels.cuda.warp.values import (
@@ -62,11 +67,9 @@ def overload(
 ) -> t.Function | None:
     """The one candidate that takes such arguments; None where several might."""
     fitting: list[tuple[int, t.Function]] = []
-    for candidate in candidates:
-        needed = sum(1 for p in candidate.params if p.default is None)
-        if not needed <= len(arguments) <= len(candidate.params):
-            continue
-        if func is not None and len(func.arguments) > len(candidate.template):
+    taking = [c for c in candidates if sum(p.default is None for p in c.params) <= len(arguments) <= len(c.params)]
+    for candidate in _made_for(m, taking, func.arguments if func is not None else (), names):
+        if func is not None and len(func.arguments) > len(candidate.template) and not candidate.specialisation:
             continue
         score = _fit(m, candidate, arguments, names)
         if score is not None:
@@ -78,6 +81,51 @@ def overload(
     if len(chosen) > 1 and len({tuple(_spelled(p.type) for p in c.params) for c in chosen}) > 1:
         return None
     return chosen[0]
+
+
+def _made_for(
+    m: Machine, candidates: list[t.Function], given: Sequence[t.Expr | t.TypeName], names: Names
+) -> list[t.Function]:
+    """The specialisations for template arguments, else what is made for none; nothing where arguments leave it open."""
+    special = [candidate for candidate in candidates if candidate.specialisation]
+    if not special or not given:
+        return [candidate for candidate in candidates if not candidate.specialisation] or candidates
+    is_made = {id(c): _is_made_for(m, c.specialisation, given, names) for c in special}
+    chosen = [candidate for candidate in special if is_made[id(candidate)]]
+    if chosen or None in is_made.values():
+        return chosen
+    return [candidate for candidate in candidates if not candidate.specialisation]
+
+
+def _is_made_for(
+    m: Machine, wanted: Sequence[t.Expr | t.TypeName], given: Sequence[t.Expr | t.TypeName], names: Names
+) -> bool | None:
+    """Whether a specialisation's arguments are those of a call; None where that is open."""
+    if len(wanted) != len(given):
+        return False
+    same = [_is_same(_meaning(m, w, Names()), _meaning(m, g, names)) for w, g in zip(wanted, given, strict=True)]
+    return False if False in same else None if None in same else True
+
+
+def _meaning(m: Machine, argument: t.Expr | t.TypeName, names: Names) -> Type | Dim | None:
+    """A template argument as a type, or as a number; a bare name is what it is known to be."""
+    if isinstance(argument, t.TypeName):
+        kind = m.resolver.type(argument, names)
+        if not isinstance(kind, Opaque) or argument.layers:
+            return kind
+        argument = t.Name(argument.base, argument.span, argument.scope, argument.arguments)
+    number = m.resolver.number(argument, names)
+    return m.known(number) if number is not None else None
+
+
+def _is_same(wanted: Type | Dim | None, given: Type | Dim | None) -> bool | None:
+    if wanted is None or given is None or isinstance(given, TypeParameter):
+        return None
+    if wanted == given:
+        return True
+    if isinstance(wanted, Dim) and isinstance(given, Dim):
+        return False if wanted.const is not None and given.const is not None else None
+    return False
 
 
 def _spelled(name: t.TypeName) -> tuple[str, int]:

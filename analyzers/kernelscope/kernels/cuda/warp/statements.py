@@ -11,7 +11,7 @@ from enum import Enum
 
 from kernelscope.dims import Dim, dim
 from kernelscope.kernels.cuda.warp.departures import Departures
-from kernelscope.kernels.cuda.warp.expressions import evaluate, place_of, truth
+from kernelscope.kernels.cuda.warp.expressions import evaluate, kind_of, place_of, truth
 from kernelscope.kernels.cuda.warp.machine import Machine, written_name
 from kernelscope.kernels.cuda.warp.merging import select
 from kernelscope.kernels.cuda.warp.names import Names
@@ -319,6 +319,7 @@ def _asm(m: Machine, node: t.Asm, names: Names) -> None:
     inputs = [evaluate(m, value, names) for _, value in node.inputs]
     nodes = [value for _, value in node.outputs] + [value for _, value in node.inputs]
     values: list[Value] = [Data() for _ in node.outputs] + inputs
+    source: Pointer | None = None
     for move in movements(node.code):
         if move.operand >= len(values):
             continue
@@ -329,11 +330,14 @@ def _asm(m: Machine, node: t.Asm, names: Names) -> None:
         if width is None and move.size_operand is not None and move.size_operand < len(values):
             width = m.integer(values[move.size_operand])
         m.record(move.kind, pointer, node.span, written_name(nodes[move.operand]), width)
+        source = pointer if move.kind == "load" else source
     register = _special_register(node.code)
     for _, output in node.outputs:
         place = place_of(m, output, names)
-        if isinstance(place, Cell):
-            m.assign(place, _output(m, node, place, register, inputs))
+        if place is not None:
+            kind = kind_of(place)
+            value = m.loaded(source, kind) if source is not None else _output(m, node, kind, register, inputs)
+            m.store(place, value, output.span, written_name(output))
 
 
 def _special_register(code: str) -> str:
@@ -343,7 +347,7 @@ def _special_register(code: str) -> str:
     return ""
 
 
-def _output(m: Machine, node: t.Asm, cell: Cell, register: str, inputs: list[Value]) -> Value:
+def _output(m: Machine, node: t.Asm, kind: Type, register: str, inputs: list[Value]) -> Value:
     if register == "laneid":
         from kernelscope.kernels.cuda.warp.groups import thread_rank
 
@@ -354,4 +358,4 @@ def _output(m: Machine, node: t.Asm, cell: Cell, register: str, inputs: list[Val
         return Int(dim(f"blockIdx.{register[-1]}"))
     if "cvta" in node.code and inputs and (pointer := m.pointer(inputs[0])) is not None:
         return Pointer(pointer.memory, pointer.offset, CHAR)
-    return m.unknown(cell.kind, "register", "a register that inline PTX writes", Symbol("inline PTX"))
+    return m.unknown(kind, "register", "a register that inline PTX writes", Symbol("inline PTX"))
