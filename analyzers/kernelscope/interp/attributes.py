@@ -359,6 +359,8 @@ def subscript(run: Interpreter, value: Value, index: Value, span: Any) -> Value:
             return Opaque(f"{value.name}[{index!r}]") if isinstance(index, Dim | str) else Unknown("an element", span)
         case Several():
             return value.element
+        case Choice():
+            return _of_any([subscript(run, entry, index, span) for entry in value.followed])
         case Unknown():
             return value
         case _:

@@ -58,7 +58,7 @@ GUARD_SECONDS = 60.0
 """Ends what steps do not measure. Far out: only a function that would never end reaches it."""
 MAX_CALLS = 24
 MAX_QUIET_CALLS = 8
-MAX_HELPERS = 2
+MAX_HELPERS = 3
 """How deep other functions than constructors go while an object is built: its sizes are near the surface, its
 plumbing is not."""
 MAX_FORKS = 3

@@ -120,10 +120,16 @@ def item(run: Interpreter, instance: Instance, index: Value, span: Any) -> Value
     held = values_of(run, instance)
     if isinstance(index, str):
         return held[index] if index in held else Unknown(f"the field {index}", span)
-    number = index.const if isinstance(index, Dim) else None
     values = list(held.values())
-    if number is None or not derives(run, instance.cls, TUPLES):
-        before = values[:number] if number is not None and number >= 0 else values
-        if any(isinstance(v, Maybe | Unknown) for v in before):
-            return Unknown("which fields of the result are there is not known", span)
+    if not derives(run, instance.cls, TUPLES) and any(isinstance(v, Maybe | Unknown) for v in _passed(values, index)):
+        return Unknown("which fields of the result are there is not known", span)
     return element_at(tuple(values), index, span)
+
+
+def _passed(values: list[Value], index: Value) -> list[Value]:
+    """The fields that must be there if an index is to mean what it means with all of them."""
+    last = index.stop if isinstance(index, slice) and index.step is None else index
+    number = last.const if isinstance(last, Dim) else None
+    if number is None or number < 0:
+        return values
+    return values[:number]

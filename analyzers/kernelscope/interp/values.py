@@ -9,8 +9,9 @@ Plain data; how these are called and read is decided in `calls` and `expressions
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Any
 
 from kernelscope.dims import Dim, dim
@@ -412,17 +413,15 @@ def _joined_shape(one: Shape, other: Shape) -> Shape:
     if one.dims is not None and other.dims is not None and len(one.dims) == len(other.dims):
         lost = Unknown("the branches differ in this dim")
         return Shape(tuple(a if a == b else lost for a, b in zip(one.dims, other.dims, strict=True)))
-    tail = _common_tail(one.dims if one.tail is None else one.tail, other.dims if other.tail is None else other.tail)
+    last = [reversed(s.head if s.tail is None else s.tail) for s in (one, other)]
+    tail = tuple(reversed(_shared(*last)))
+    most = min(one.least_rank, other.least_rank) - len(tail)
+    head = tuple(_shared(one.head, other.head)[:most])
     if all(s.tail is not None and s.reason.startswith(NOT_TOLD) for s in (one, other)):
-        return Shape((), tail, one.reason)
-    return Shape((), tail, "the branches differ in rank")
+        return Shape(head, tail, one.reason)
+    return Shape(head, tail, "the branches differ in rank")
 
 
-def _common_tail(one: Sequence[Size] | None, other: Sequence[Size] | None) -> tuple[Size, ...]:
-    """The last dims that two shapes share."""
-    shared: list[Size] = []
-    for a, b in zip(reversed(one or ()), reversed(other or ()), strict=False):
-        if a != b:
-            break
-        shared.insert(0, a)
-    return tuple(shared)
+def _shared(one: Iterable[Size], other: Iterable[Size]) -> list[Size]:
+    """The sizes that two shapes have in common, from where both begin."""
+    return [a for a, _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False))]
