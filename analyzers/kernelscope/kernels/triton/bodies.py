@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import TypeVar, cast
 
+from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
 
 Block = t.FunctionDef | t.For | t.While
@@ -96,3 +97,27 @@ def made_of(node: t.FunctionDef, expr: t.Expr) -> Iterator[t.Node]:
             if isinstance(inner, t.Name) and inner.id not in seen:
                 seen.add(inner.id)
                 todo += definitions(node).get(inner.id, [])
+
+
+@lru_cache(maxsize=1024)
+def assigned_names(block: t.FunctionDef | t.For | t.While) -> frozenset[str]:
+    """Names that a body assigns, in loops and branches too."""
+    names: set[str] = set()
+    for node in (*nodes_of(block, t.AugAssign), *nodes_of(block, t.AnnAssign)):
+        if isinstance(node.target, t.Name):
+            names.add(node.target.id)
+    for node in nodes_of(block, t.Assign):
+        for target in node.targets:
+            names |= {inner.id for inner in t.walk(target) if isinstance(inner, t.Name)}
+    return frozenset(names)
+
+
+@lru_cache(maxsize=1024)
+def last_given(loop: t.For | t.While) -> Mapping[str, Span]:
+    """Where the body of a loop gives each name its value last."""
+    found: dict[str, Span] = {}
+    for node in (*nodes_of(loop, t.Assign), *nodes_of(loop, t.AugAssign)):
+        for target in node.targets if isinstance(node, t.Assign) else [node.target]:
+            if isinstance(target, t.Name) and target.span.start >= found.get(target.id, target.span).start:
+                found[target.id] = target.span
+    return found

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from kernelscope.dims import Dim
 from kernelscope.kernels.triton.host_descriptors import Ways, block_under
 from kernelscope.kernels.triton.interpretation import Facts
-from kernelscope.kernels.triton.statements import parameter_value
+from kernelscope.kernels.triton.parameters import parameter_value
 from kernelscope.kernels.triton.switches import Answers
 from kernelscope.kernels.triton.values import BlockPointer, Descriptor, Tensor, Value
 from kernelscope.syntax.python import tree as t

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from kernelscope.kernels.triton.descriptor_hooks import Block, hooked_blocks, sized
 from kernelscope.kernels.triton.host_bindings import bindings
 from kernelscope.kernels.triton.launch_sites import LaunchSite, LaunchSites, launching_files
-from kernelscope.kernels.triton.statements import is_constexpr
+from kernelscope.kernels.triton.parameters import is_constexpr
 from kernelscope.kernels.triton.switches import Answers, told
 from kernelscope.kernels.triton.values import Descriptor, Sizes
 from kernelscope.syntax.python import tree as t

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 from kernelscope.dims import Dim, dim, product
-from kernelscope.kernels.triton.bodies import nodes_of
+from kernelscope.kernels.triton.bodies import assigned_names
 from kernelscope.kernels.triton.call import Access, AccessKind, Product, Side
 from kernelscope.kernels.triton.recognition import is_kernel
 from kernelscope.kernels.triton.switches import Answers, is_fixed, plain_test
@@ -85,19 +84,6 @@ class Frame:
     def assigned(self) -> frozenset[str]:
         """Names that the body gives values to."""
         return assigned_names(self.node)
-
-
-@lru_cache(maxsize=1024)
-def assigned_names(block: t.FunctionDef | t.For | t.While) -> frozenset[str]:
-    """Names that a body assigns, in loops and branches too."""
-    names: set[str] = set()
-    for node in (*nodes_of(block, t.AugAssign), *nodes_of(block, t.AnnAssign)):
-        if isinstance(node.target, t.Name):
-            names.add(node.target.id)
-    for node in nodes_of(block, t.Assign):
-        for target in node.targets:
-            names |= {inner.id for inner in t.walk(target) if isinstance(inner, t.Name)}
-    return frozenset(names)
 
 
 class Interpretation:

@@ -15,8 +15,8 @@ from kernelscope.kernels.triton.configs import Config, Tuning, tuning
 from kernelscope.kernels.triton.fixed_numbers import fixed_numbers
 from kernelscope.kernels.triton.kernel_runs import KernelRun, KernelRuns
 from kernelscope.kernels.triton.launches import Launch
+from kernelscope.kernels.triton.parameters import is_constexpr
 from kernelscope.kernels.triton.recognition import is_gluon
-from kernelscope.kernels.triton.statements import is_constexpr
 from kernelscope.kernels.triton.work import shared_bytes
 from kernelscope.results import Location, Span
 from kernelscope.syntax.python import tree as t

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kernelscope.kernels.triton.assignments import Assignments, Given, Place, Tests, Text
-from kernelscope.kernels.triton.statements import is_constexpr
+from kernelscope.kernels.triton.parameters import is_constexpr
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.substitution import substituted
 

@@ -5,13 +5,15 @@ Branches that nothing decides are both taken and joined.
 
 from __future__ import annotations
 
-from kernelscope.dims import Dim, dim
-from kernelscope.kernels.triton.bodies import used_as_types
+from dataclasses import replace
+
+from kernelscope.dims import Dim
+from kernelscope.kernels.triton.bodies import assigned_names, last_given, used_as_types
 from kernelscope.kernels.triton.call import as_tensor
 from kernelscope.kernels.triton.comparisons import truth
-from kernelscope.kernels.triton.dtypes import SPELLINGS, is_integer
 from kernelscope.kernels.triton.expressions import evaluate
-from kernelscope.kernels.triton.interpretation import Frame, Interpretation, assigned_names
+from kernelscope.kernels.triton.interpretation import Frame, Interpretation
+from kernelscope.kernels.triton.parameters import is_constexpr
 from kernelscope.kernels.triton.switches import differ
 from kernelscope.kernels.triton.values import (
     Const,
@@ -110,17 +112,6 @@ def _statement(run: Interpretation, frame: Frame, node: t.Stmt) -> bool:
         case _:
             pass
     return False
-
-
-def is_constexpr(annotation: t.Expr | None) -> bool:
-    """Whether an annotation says compile-time constant."""
-    if annotation is None:
-        return False
-    if isinstance(annotation, t.Constant) and isinstance(annotation.value, str):
-        return annotation.value.rpartition(".")[2] == "constexpr"
-    if isinstance(annotation, t.Subscript | t.Call):
-        return is_constexpr(annotation.value if isinstance(annotation, t.Subscript) else annotation.func)
-    return (t.dotted(annotation) or "").rpartition(".")[2] == "constexpr"
 
 
 def _is_type(frame: Frame, target: t.Expr, given: Value) -> bool:
@@ -262,31 +253,15 @@ def _loop(
             break
     run.loops.pop()
     run.around = outside
+    if not unrolled and frame.depth == 0:
+        _tell_last(run, node, frame.names)
 
 
-def parameter_value(param: t.Param, pointers: set[str], integers: set[str], floats: set[str]) -> Value:
-    """An argument of a launch, as far as the kernel's own use of it tells."""
-    name = param.name
-    if is_constexpr(param.annotation):
-        return Const(dim(name))
-    if name in pointers:
-        return Tensor((), f"T({name})", True, (name,))
-    symbol = dim(name)
-    declared = _declared(param.annotation)
-    if is_integer(declared):
-        return Tensor((), declared, inputs=frozenset((name,)), value=symbol)
-    if declared:
-        return Tensor((), declared)
-    if name in integers:
-        return Tensor((), "int32", inputs=frozenset((name,)), value=symbol)
-    if name in floats:
-        return Tensor((), "fp32")
-    return Tensor((), "", False, (name,), frozenset((name,)), symbol)
-
-
-def _declared(annotation: t.Expr | None) -> str:
-    """The element type that an annotation such as `tl.int64` or `"i64"` declares."""
-    if isinstance(annotation, t.Constant) and isinstance(annotation.value, str):
-        return SPELLINGS.get(annotation.value.rpartition(".")[2], "")
-    name = t.dotted(annotation) if annotation is not None else None
-    return SPELLINGS.get(name.rpartition(".")[2], "") if name is not None and "." in name else ""
+def _tell_last(run: Interpretation, loop: t.For | t.While, names: Names) -> None:
+    """What a round gives a name last has the type that the name has at the head of the next."""
+    for name, span in last_given(loop).items():
+        given, kept = run.seen.get(span), names.get(name)
+        if not isinstance(given, Tensor) or not isinstance(kept, Tensor) or not given.shape or not kept.shape:
+            continue
+        if None in given.shape and len(given.shape) == len(kept.shape):
+            run.seen[span] = replace(given, shape=kept.shape)

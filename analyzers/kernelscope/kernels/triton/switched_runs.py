@@ -19,6 +19,10 @@ def follow_switches(run: Interpretation, under: Callable[[Answers], Interpretati
     if not names:
         return
     runs = [(way, under(way)) for way in ways(names)]
+    met = dict.fromkeys((*names, *(name for _, inner in runs for name in inner.switches)))
+    if len(met) > len(names) < MAX_SWITCHES:  # what one switch leaves open hides the next from who follows both sides
+        names = tuple(met)[:MAX_SWITCHES]
+        runs = [(way, under(way)) for way in ways(names)]
     runs = [(way, inner) for way, inner in runs if not inner.refused] or runs
     for span in list(run.seen):
         seen = [(way, inner.seen[span]) for way, inner in runs if span in inner.seen]

@@ -12,7 +12,7 @@ from dataclasses import replace
 from kernelscope.dims import Dim, dim
 from kernelscope.kernels.triton.arithmetic import power_of_two
 from kernelscope.kernels.triton.dtypes import is_open
-from kernelscope.kernels.triton.statements import is_constexpr
+from kernelscope.kernels.triton.parameters import is_constexpr
 from kernelscope.kernels.triton.values import (
     BlockPointer,
     Const,
