@@ -55,7 +55,10 @@ def describe(verdict: Verdict) -> str:
         return f"scattered (data-dependent: {verdict.reason})"
     if verdict.outcome is None:
         return f"not known: {verdict.reason}"
-    if isinstance(verdict.outcome, Conflict):
+    shared_by = _changed_together(verdict)
+    if shared_by:
+        head, details = "one after the other", [f"up to {shared_by} lanes change one place"]
+    elif isinstance(verdict.outcome, Conflict):
         head, details = _conflict(verdict.outcome)
     else:
         head, details = _traffic(verdict.outcome, verdict.width)
@@ -66,6 +69,16 @@ def describe(verdict: Verdict) -> str:
         details.append(f"if {' and '.join(verdict.needs[:MAX_NEEDS])}{more}")
     worst = " at worst" if verdict.others else ""
     return f"{head}{worst} ({', '.join(details)})" if details else f"{head}{worst}"
+
+
+def _changed_together(verdict: Verdict) -> int:
+    """The lanes that an atomic operation makes wait for each other; 0 for what needs no waiting."""
+    outcome = verdict.outcome
+    if verdict.access.kind != "atomic" or outcome is None:
+        return 0
+    if isinstance(outcome, Conflict):
+        return outcome.sharing if outcome.sharing > 1 else 0
+    return outcome.lanes if outcome.kind is Class.BROADCAST else 0
 
 
 def _width(width: int | None) -> str:

@@ -26,6 +26,7 @@ from kernelscope.explain.document import Card, CardRow, Line
 from kernelscope.kernels.cuda import types
 from kernelscope.kernels.cuda.intrinsics import Kind
 from kernelscope.kernels.cuda.kernels import KernelFacts
+from kernelscope.kernels.cuda.warp.kernel_run import Run
 from kernelscope.kernels.cuda.warp.kernel_warp import KernelWarp, kernel_warp
 from kernelscope.kernels.hardware import GPUS, generation
 from kernelscope.results import Hover, Link, Span, Target
@@ -60,14 +61,17 @@ def kernel_card(facts: KernelFacts, gpu: str = "H100") -> Card:
         ("Registers", lambda: register_lines(built)),
         ("Occupancy", lambda: occupancy_lines(facts, limits, built, GPUS.get(gpu))),
     )
-    told = tuple(CardRow(name, tuple(lines()) or (Line(_nothing(facts, name)),)) for name, lines in rows)
+    told = tuple(CardRow(name, tuple(lines()) or (Line(_nothing(warp, name)),)) for name, lines in rows)
     return Card((CardRow("Cut off", tuple(_cut(facts))), *told) if facts.function.cut else told)
 
 
-def _nothing(facts: KernelFacts, row: str) -> str:
+def _nothing(warp: KernelWarp, row: str) -> str:
     """What an empty row says: of what functions do only as far as they were followed."""
-    followed = facts.behaviour.complete or row not in ("Barriers", "Warp ops", "Atomics", "Tensor cores", "Async copy")
-    return "none" if followed else "none in what was followed: it calls too many functions"
+    if row not in ("Barriers", "Warp ops", "Atomics", "Tensor cores", "Async copy", "Thread mapping"):
+        return "none"
+    if not warp.facts.behaviour.complete:
+        return "none in what was followed: it calls too many functions"
+    return "none" if warp.run is None or warp.run.is_followed else "none in what was followed"
 
 
 def _cut(facts: KernelFacts) -> Iterator[Line]:
@@ -108,10 +112,9 @@ def _accesses(warp: KernelWarp, space: str) -> Iterator[Line]:
     if run is None or not run.complete:
         yield Line("not every path was followed: the kernel is too large")
         return
-    if space == "global" and run.unfollowed:
-        names = ", ".join(f"`{name}`" for name in run.unfollowed[:MAX_LINES])
-        yield Line(f"not followed: pointers are passed on to {names}")
-    elif not lines and (held := _held(warp.facts, space)):
+    missed = list(_missed(run)) if space == "global" else []
+    yield from missed
+    if not lines and not missed and (held := _held(warp.facts, space)):
         yield Line(f"not known: no access to `{held}` was followed")
     if lines and warp.facts.unit.is_for_amd:
         yield Line("as warps of 32 lanes and NVIDIA's sectors and banks would have it; the code is for AMD's GPUs")
@@ -120,6 +123,15 @@ def _accesses(warp: KernelWarp, space: str) -> Iterator[Line]:
     elif lines and warp.launch is None and warp.setting.numbers:
         given = ", ".join(f"`{name}` = {number}" for name, number in warp.setting.numbers.items())
         yield Line(f"with what the template gives by default: {given}")
+
+
+def _missed(run: Run) -> Iterator[Line]:
+    """What may reach memory and was not followed."""
+    if run.unfollowed:
+        names = ", ".join(f"`{name}`" for name in run.unfollowed[:MAX_LINES])
+        yield Line(f"not followed: pointers are passed on to {names}")
+    if run.unread:
+        yield Line(f"not followed: {', '.join(f'`{text}`' for text in run.unread[:MAX_LINES])}")
 
 
 def _held(facts: KernelFacts, space: str) -> str:

@@ -44,7 +44,7 @@ def occupancy_lines(
     if facts.unit.is_for_amd:
         yield Line("not known: the code is for AMD's GPUs, whose limits are others")
         return
-    threads = _block_threads(facts)
+    threads, bounded = _block_threads(facts)
     sizes = _static_sizes(facts)
     if limits is None or threads is None:
         yield Line("not known: the block has no size that is a number")
@@ -64,7 +64,7 @@ def occupancy_lines(
     for found, given in outcomes.items():
         yield Line(
             f"{at_most}{found.blocks_per_sm} blocks/SM = {found.warps_per_sm}/{found.max_warps} warps = "
-            f"{found.share:.0%} on {limits.arch}, limited by {' and '.join(found.limited_by)}{supposed}"
+            f"{found.share:.0%} on {limits.arch}, limited by {' and '.join(found.limited_by)}{supposed}{bounded}"
             + (f"; with {given}" if len(outcomes) > 1 else "")
         )
     per_sm = {found.blocks_per_sm for found in outcomes}
@@ -88,13 +88,15 @@ def _waves(facts: KernelFacts, per_sm: int, chip: Gpu, certain: bool) -> Iterato
     yield Line(f"{least}{count:.3g} waves on {chip.name} ({chip.sms} SMs), the last one {tail:.0%} full{supposed}")
 
 
-def _block_threads(facts: KernelFacts) -> int | None:
+def _block_threads(facts: KernelFacts) -> tuple[int | None, str]:
+    """The threads of a block; where these are known at run time, the most by the launch bounds, and that it is these."""
     if facts.block is not None and None not in facts.block:
         count = product(size for size in facts.block if size is not None).const
         if count is not None and count > 0:
-            return count
+            return count, ""
     bounded = facts.bounded_threads
-    return bounded.const if bounded is not None and (bounded.const or 0) > 0 else None
+    most = bounded.const if bounded is not None else None
+    return (most, f"; of blocks as large as the launch bounds allow, {most} threads") if most else (None, "")
 
 
 def _static_sizes(facts: KernelFacts) -> dict[int, str]:

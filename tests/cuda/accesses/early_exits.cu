@@ -74,3 +74,10 @@ __global__ void rounds_cut_short(const int *skip, const float *in, float *out) {
     out[at] = in[at];  //: in load: coalesced (stride 1, 4 bytes/lane) | out store: coalesced (stride 1, 4 bytes/lane)
   }
 }
+
+//@ block 128
+__global__ void moved_by_whole_rows(const float *x, float *y, int rows, int width, int n) {
+  if (blockIdx.x > rows) x += (blockIdx.x - rows) * 8 * width;
+  if (n > width) y += n - width;
+  y[threadIdx.x] = x[threadIdx.x];  //: x load: coalesced (stride 1, 4 bytes/lane) | y store: partially coalesced at worst (misaligned, 5 sectors for 4, 4 bytes/lane)
+}

@@ -94,3 +94,13 @@ __global__ void by_library(const float *in, float *out) {
   float sum = Sums(storage).Sum(in[threadIdx.x]);  //: in load: coalesced (stride 1, 4 bytes/lane)
   if (threadIdx.x == 0) *out = sum;  //: out store: uniform (one lane, 4 bytes)
 }
+
+//@ block 128
+__global__ void counted(int *total, int *pairs, const int *x) {
+  __shared__ int bins[64];
+  atomicAdd(&bins[threadIdx.x / 8], 1);  //: bins atomic: one after the other (up to 8 lanes change one place)
+  atomicAdd(&bins[threadIdx.x % 64], 1);  //: bins atomic: conflict-free
+  atomicMax(&bins[0], x[threadIdx.x]);  //: x load: coalesced (stride 1, 4 bytes/lane) | bins atomic: one after the other (up to 32 lanes change one place)
+  if (threadIdx.x < 4) atomicAdd(total, bins[0]);  //: total atomic: one after the other (up to 4 lanes change one place) | bins load: conflict-free (broadcast)
+  atomicAdd(&pairs[threadIdx.x / 2], 1);  //: pairs atomic: coalesced (4 bytes/lane)
+}

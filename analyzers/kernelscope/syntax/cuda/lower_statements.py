@@ -96,9 +96,9 @@ def _declared(raw: Raw, child: Raw, kind: Raw, qualifiers: frozenset[str], depth
         yield t.Bindings(names, value or t.Broken("missing value", span), span)
         return
     if name.type == "function_declarator":
-        constructed = _constructed(name, depth)
-        if constructed is None:
-            return
+        constructed = _constructed(name, depth) if raw.type != "field_declaration" else None
+        if constructed is None or constructed[0].type == "operator_name":
+            return  # a function's declaration, as that of a method is
         name, value = constructed
     type_of = type_name(kind, depth)
     type_of.layers = found

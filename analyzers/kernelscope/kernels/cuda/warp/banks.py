@@ -6,6 +6,7 @@ Guide, "Shared Memory"). Lanes that want the same word share it.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 from kernelscope.kernels.cuda.warp.lanes import UNIT, Numbers, Spread, Undecided
@@ -17,11 +18,12 @@ WORD = 4
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """`degree` words of one bank in one go at worst; `words` different ones in all."""
+    """`degree` words of one bank in one go at worst; `words` different ones in all, each of at most `sharing` lanes."""
 
     degree: int
     words: int
     lanes: int
+    sharing: int = 1
 
     @property
     def is_free(self) -> bool:
@@ -45,18 +47,21 @@ def conflict(address: Spread, width: int, active: Numbers | None = None) -> Conf
     plain = address.get(UNIT, (0,) * len(next(iter(address.values()), (0,) * WARP)))
     piece = pieces(width)
     lanes_at_once = max(1, WARP * WORD // max(piece, WORD))
-    degree, words, lanes = 0, set[int](), 0
+    degree, words, lanes, sharing = 0, set[int](), 0, 1
     for start in range(0, len(plain), lanes_at_once):
         banks: dict[int, set[int]] = {}
+        wanting = Counter[int]()
         for lane in range(start, min(start + lanes_at_once, len(plain))):
             if active is None or active[lane]:
                 lanes += 1
                 for word in range(plain[lane] // WORD, (plain[lane] + piece - 1) // WORD + 1):
                     banks.setdefault(word % BANKS, set()).add(word)
+                    wanting[word] += 1
         for wanted in banks.values():
             degree = max(degree, len(wanted))
             words |= wanted
-    return Conflict(degree, len(words) * WORD // max(piece, WORD), lanes)
+        sharing = max(sharing, *wanting.values(), 1)
+    return Conflict(degree, len(words) * WORD // max(piece, WORD), lanes, sharing)
 
 
 def padding(address: Spread, width: int, row: int, active: Numbers | None = None) -> int | None:

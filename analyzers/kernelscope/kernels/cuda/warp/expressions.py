@@ -246,16 +246,26 @@ def _element(m: Machine, node: t.Subscript, names: Names) -> Place | None:
         from kernelscope.kernels.cuda.warp.calls import method
 
         result = method(m, base, "operator[]", [index], (), node.span)
-        if result is not None:
-            return result
-        return Cell(Data(m.varying(base) or m.varying(index)), NO_TYPE)
-    pointer = m.pointer(base)
+        if result is None or (isinstance(result, Cell) and not isinstance(result.value, Int | Data)):
+            _unseen(m, node, names)
+        return result or Cell(Data(m.varying(base) or m.varying(index)), NO_TYPE)
+    pointer = m.pointer(base) if not isinstance(base, Open) or not base.given else None
     number = m.integer(index)
     if pointer is None or number is None:
+        _unseen(m, node, names)
         varying = m.varying(base) or m.varying(index)
         space = base.space if isinstance(base, Open) else "global"
         return Cell(Open(written_name(node), varying, space) if not isinstance(base, Data) else Data(varying), NO_TYPE)
     return InMemory(m.moved(pointer, number))
+
+
+def _unseen(m: Machine, node: t.Subscript, names: Names) -> None:
+    """Elements of an object that the launch passes: its class is not at hand, or gives objects that stand for them."""
+    root = written_name(node).partition(".")[0]
+    place = names.variable(root)
+    value = place.value if isinstance(place, Cell) else None
+    if isinstance(value, Record | Open) and value.given:
+        m.unseen(f"{value.name}[…]")
 
 
 def evaluate_base(m: Machine, node: t.Expr, names: Names) -> Value:

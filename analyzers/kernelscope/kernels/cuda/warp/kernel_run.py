@@ -14,7 +14,7 @@ from kernelscope.kernels.cuda.warp.definitions import Definitions
 from kernelscope.kernels.cuda.warp.machine import Access, Exhausted, Machine
 from kernelscope.kernels.cuda.warp.names import Names
 from kernelscope.kernels.cuda.warp.resolution import bind
-from kernelscope.kernels.cuda.warp.types import INT, Array, PointerTo, StructType, Type, TypeParameter, Vector
+from kernelscope.kernels.cuda.warp.types import INT, Array, Opaque, PointerTo, StructType, Type, TypeParameter, Vector
 from kernelscope.kernels.cuda.warp.values import Cell, Int, Memory, Open, Pointer, Record, Symbol, Symbols, Value
 from kernelscope.results import Span
 from kernelscope.syntax.cuda import tree as t
@@ -54,7 +54,15 @@ class Run:
     symbols: Symbols
     variables: Mapping[Span, tuple[str, Value, Type]]
     unfollowed: tuple[str, ...]
+    """Functions that get pointers and are not at hand."""
+    unread: tuple[str, ...]
+    """What may reach memory through objects that the launch passes."""
     complete: bool
+
+    @property
+    def is_followed(self) -> bool:
+        """Whether nothing was left out that may do what the kernel itself does not."""
+        return self.complete and not self.unfollowed and not self.unread
 
 
 def run_kernel(definitions: Definitions, function: t.Function, setting: Setting | None = None) -> Run:
@@ -70,7 +78,8 @@ def run_kernel(definitions: Definitions, function: t.Function, setting: Setting 
         run_body(m, function.body, names)
     except (Exhausted, TooLarge, RecursionError):
         complete = False
-    return Run(function, setting, tuple(m.accesses), m.symbols, m.variables, tuple(m.unfollowed), complete)
+    unfollowed, unread = tuple(m.unfollowed), tuple(m.unread)
+    return Run(function, setting, tuple(m.accesses), m.symbols, m.variables, unfollowed, unread, complete)
 
 
 def _templates(m: Machine, function: t.Function, setting: Setting, names: Names) -> None:
@@ -100,6 +109,8 @@ def _parameter(m: Machine, param: t.Param, names: Names) -> None:
         value = Int(m.symbols.shared(param.name, Symbol(size=True, values=values)))
     elif isinstance(kind, TypeParameter):
         value = Open(param.name)
+    elif isinstance(kind, Opaque):
+        value = Open(param.name, given=True)
     else:
         value = m.unknown(kind, param.name, "", Symbol(size=True))
     names.variables[param.name] = Cell(value, kind)

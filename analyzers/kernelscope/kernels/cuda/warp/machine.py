@@ -94,6 +94,8 @@ class Machine:
     """Calls that are being followed: where, in the kernel, and which function."""
     unfollowed: dict[str, None] = field(default_factory=dict[str, None])
     """Functions that got a pointer and whose code is not at hand."""
+    unread: dict[str, None] = field(default_factory=dict[str, None])
+    """Objects that the launch passes and that may reach memory in ways that are not followed: `x[…]`, `f(x)`."""
     loops: int = 0
     steps: int = 0
     quiet: int = 0
@@ -265,6 +267,11 @@ class Machine:
             pointer.memory, kind, pointer.offset, pointer.target, size, conditions, where, through, written, self.loops
         )
         self.accesses.append(found)
+
+    def unseen(self, text: str) -> None:
+        """An object that the launch passes may be read or written by code that is not followed."""
+        if not self.quiet:
+            self.unread.setdefault(text)
 
     def load(self, place: Place, span: Span, written: str = "") -> Value:
         """Read a place; arrays are their own address."""

@@ -6,6 +6,8 @@ visible where the two differ only by what is the same in all lanes.
 
 from __future__ import annotations
 
+from math import gcd
+
 from kernelscope.dims import Dim, TooLarge
 from kernelscope.kernels.cuda.warp.machine import Machine
 from kernelscope.kernels.cuda.warp.values import Data, Int, Memory, Open, Pointer, Record, Symbol, Value
@@ -70,8 +72,8 @@ def _chosen(m: Machine, condition: Dim, a: Dim, b: Dim, name: str) -> Dim:
             low, high = sorted((0, difference.const))
             return b + m.symbols.new(name, Symbol(values=(low, high)))
         if not varying and not m.symbols.varying(difference):
-            # the part that differs by lane, if any, is the same on both sides
-            return b + m.symbols.new(name, Symbol())
+            # the part that differs by lane, if any, is the same on both sides; what divides all terms still does
+            return b + gcd(*(factor for _, factor in difference.terms)) * m.symbols.new(name, Symbol())
         if condition.weight + difference.weight + b.weight <= MAX_WEIGHT:
             return b + condition * difference
     except TooLarge:

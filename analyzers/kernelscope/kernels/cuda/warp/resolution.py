@@ -42,6 +42,7 @@ class Resolver:
         self.number = number
         self._scopes: dict[StructType, Names] = {}
         self._layouts: dict[StructType, dict[str, tuple[Dim | None, Type]]] = {}
+        self._sizes: dict[StructType, Dim | None] = {}
         self._constants: dict[tuple[StructType, str], Dim | None] = {}
         self._members: dict[tuple[StructType, str], Type | None] = {}
         self._parents: dict[StructType, list[StructType]] = {}
@@ -221,6 +222,12 @@ class Resolver:
                 return size_of(kind)
 
     def _struct_size(self, kind: StructType) -> Dim | None:
+        if kind not in self._sizes:
+            self._sizes[kind] = None  # while it is worked out: no struct holds itself, as a damaged one may seem to
+            self._sizes[kind] = self._worked_out_size(kind)
+        return self._sizes[kind]
+
+    def _worked_out_size(self, kind: StructType) -> Dim | None:
         if any(isinstance(node, t.Struct) and not node.name for node in kind.struct.body):
             return self._size_with_unnamed(kind)
         fields = self.fields(kind)

@@ -59,6 +59,8 @@ class Open:
     varying: str = ""
     space: Space = "global"
     """Where it points, should it be an address."""
+    given: bool = False
+    """Whether it is an object that the launch passes."""
 
 
 @dataclass(frozen=True, slots=True)
