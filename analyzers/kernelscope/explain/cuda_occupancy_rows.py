@@ -89,7 +89,7 @@ def _waves(facts: KernelFacts, per_sm: int, chip: Gpu, certain: bool) -> Iterato
 
 
 def _block_threads(facts: KernelFacts) -> tuple[int | None, str]:
-    """The threads of a block; where these are known at run time, the most by the launch bounds, and that it is these."""
+    """The threads of a block; where only the run tells, the most by the launch bounds, and that it is these."""
     if facts.block is not None and None not in facts.block:
         count = product(size for size in facts.block if size is not None).const
         if count is not None and count > 0:

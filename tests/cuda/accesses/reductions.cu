@@ -104,3 +104,9 @@ __global__ void counted(int *total, int *pairs, const int *x) {
   if (threadIdx.x < 4) atomicAdd(total, bins[0]);  //: total atomic: one after the other (up to 4 lanes change one place) | bins load: conflict-free (broadcast)
   atomicAdd(&pairs[threadIdx.x / 2], 1);  //: pairs atomic: coalesced (4 bytes/lane)
 }
+
+struct Scaled { half2 scale; int rest[3]; };
+//@ block 32
+template <class T> __global__ void pieces_of_eight(const Scaled *s, T *y) {
+  y[threadIdx.x % 8 + 16 * (threadIdx.x / 8)] = __low2half(s[threadIdx.x].scale);  //: s load: uncoalesced (strided, 16 bytes stride, 25 % of sectors used) | y store: uncoalesced at worst (strided; how far depends on the size of the type)
+}

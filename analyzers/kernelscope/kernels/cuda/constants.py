@@ -31,8 +31,8 @@ from kernelscope.syntax.cuda.expressions import (
 from kernelscope.syntax.cuda.functions import Function
 
 MAX_DEPTH = 40
-_MINIMA = frozenset(("min", "std::min", "cuda::std::min", "cute::min"))
-_MAXIMA = frozenset(("max", "std::max", "cuda::std::max", "cute::max"))
+_MINIMA = frozenset(("min", "std::min", "cuda::std::min", "cute::min", "MIN"))
+_MAXIMA = frozenset(("max", "std::max", "cuda::std::max", "cute::max", "MAX"))
 _CASTS = frozenset(
     ("static_cast", "const_cast", "Int", "_Int", "C", "std::size_t", "cute::Int", "unsigned", "unsigned_int")
 )

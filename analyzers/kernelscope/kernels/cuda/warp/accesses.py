@@ -399,8 +399,14 @@ def _names(atom: Atom) -> tuple[str, ...]:
     return (atom,) if isinstance(atom, str) else tuple(name for arg in atom.args for name in arg.names())
 
 
-def _cost(outcome: Traffic | Conflict) -> tuple[int, int]:
-    return outcome.sectors if isinstance(outcome, Traffic) else outcome.degree, outcome.lanes
+_CLASSES = (Class.BROADCAST, Class.COALESCED, Class.MISALIGNED, Class.STRIDED)
+"""From good to bad."""
+
+
+def _cost(outcome: Traffic | Conflict) -> tuple[int, int, int]:
+    if isinstance(outcome, Conflict):
+        return outcome.degree, 0, outcome.lanes
+    return outcome.sectors, _CLASSES.index(outcome.kind), outcome.lanes
 
 
 def _kind(outcome: Traffic | Conflict) -> object:

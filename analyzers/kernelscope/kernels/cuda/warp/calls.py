@@ -85,7 +85,9 @@ def _named_call(m: Machine, node: t.Call, func: t.Name, names: Names) -> Value:
         return made
     if names.type(func.id) is not None or m.definitions.alias(func.id) is not None:
         return unfollowed(m, func.id, [_handed(m, arg, names) for arg in node.args])
-    return unfollowed(m, func.id, [_passed(m, a, node) for a in _arguments(m, node, names)])
+    # names with two underscores are the compiler's, whose functions take values
+    given = _value if func.id.startswith("__") else _passed
+    return unfollowed(m, func.id, [given(m, a, node) for a in _arguments(m, node, names)])
 
 
 def _handed(m: Machine, arg: t.Expr, names: Names) -> Value:

@@ -219,8 +219,9 @@ class Lanes:
         span = max(numbers) + 1
         if span > 1 and not self.is_long(divisor):
             raise Undecided(f"depends on `{render(divisor)}`")
-        if span > 1:
-            self._assume(render(divisor), _power_above(span))
+        needed = _power_above(span)
+        if gcd(needed, *(factor for _, factor in divisor.terms)) != needed:
+            self._assume(render(divisor), needed)
         if atom.op == "//":
             if rest:
                 _add(whole, {_opaque("//", _dim_of(rest), divisor): (1,) * self.count})
