@@ -175,6 +175,11 @@ def free_lists(source: PythonSource) -> Iterator[Claim]:
         (lengths.lengths, "def f(q, s):\n    run_varlen(q, s.start_locs)\n", ("packed", "(start_locs)")),
         (evictions.recency, SORTED_SET, ("self.leaves.pop(0)", "leaf.rank()", "not leaf.below")),
         (evictions.recency, RECENCY, ("least recently used first", "p.last_access")),
+        (
+            evictions.evictions,
+            "class Ids:\n    def allocate(self):\n        return self.free_ids.popitem(last=False)[0]\n",
+            ("FIFO: the first of self.free_ids is taken",),
+        ),
         (evictions.evictions, LEAST_RECENT, ("least recently used entry first",)),
         (
             evictions.evictions,
@@ -209,6 +214,7 @@ def test_it_is_seen(source: Source, find: Finder, text: str, fragments: tuple[st
         (evictions.recency, RECENCY.replace("p.last_access", "file.last_access").replace("p:", "file:")),
         (evictions.maps_of_ids, MAP.replace("= True", "= ids")),
         (evictions.evictions, "def newest(cache):\n    return cache.popitem(last=True)\n"),
+        (evictions.evictions, "def page_cache(memo):\n    memo_cache.popitem(last=False)\n"),
         (evictions.evictions, "def names(seen):\n    return seen.popitem(last=False)\n"),
         (evictions.evictions, "def nearest(q):\n    heapq.heapify(q)\n    return heapq.heappop(q)\n"),
         (sharing.reference_counts, COUNTED.replace("== 0", ">= 0")),

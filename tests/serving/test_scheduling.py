@@ -227,6 +227,41 @@ def next_tokens(self, letter, used):
     tokens = min(letter.words - letter.read, self.chunk_size - used)  # what is left
     return tokens
 """
+PUT_OFF_LARGEST = """
+class Desk:
+    def make_room(self):
+        late = sorted(self.open, key=lambda letter: letter.pages, reverse=True)
+        put_off = []
+        for letter in late:
+            if self.shelf.has_room():
+                break
+            self.open.remove(letter)
+            self.shelf.release(letter)
+            put_off.append(letter)
+        self.inbox.extendleft(put_off)
+"""
+MADE_ANEW = """
+def make_room(state):
+    running = list(state.queue.running_letters())
+    late = []
+    while state.shelf.is_full():
+        old = running.pop()
+        new = Letter(number=f"{old.number}-again", words=old.words, asked=old.asked)
+        state.deallocate(old)
+        late.append(new)
+    state.queue.insert_at_head(late)
+"""
+BY_METHODS = """
+def open_letter(state, letter):
+    state.queue.remove_waiting(letter.number_id)
+    state.queue.add_reading(letter)
+
+def choose(state, most):
+    for letter in state.queue.waiting_letters():
+        if state.queue.count() >= most:
+            break
+        open_letter(state, letter)
+"""
 SWAPPED = """
 class Desk:
     def choose(self):
@@ -333,6 +368,22 @@ class Desk:
         (preferences.preferences, REBUILT, ("mixed: self.open is served first, then self.inbox is admitted",)),
         (preferences.preferences, PHASED, ("self.inbox comes first and is separate", "before old letters (self.open)")),
         (chunking.chunks, LEFT, ("chunked prefill", "self.chunk_size - used): at most the rest")),
+        (
+            preemption.preemptions,
+            PUT_OFF_LARGEST,
+            ("(self.shelf.release(letter))", "at the front (head) of self.inbox.extendleft(put_off)"),
+        ),
+        (preemption.preemptions, PUT_OFF_LARGEST, ("victim", "self.open with the largest lambda letter: letter.pages")),
+        (
+            preemption.preemptions,
+            MADE_ANEW,
+            ("recompute", "the front", "is the last of its queue (old = running.pop())"),
+        ),
+        (
+            admission.continuous,
+            BY_METHODS,
+            ("choose admits requests, open_letter moves them from state.queue.waiting", "state.queue.count() >= most"),
+        ),
         (preemption.preemptions, SWAPPED, ("swap: its cache is copied out", "the victim is the last of its queue")),
         (preemption.preemptions, LAST, ("victim: the last of its queue is taken (late = self.open.pop())",)),
         (service.orders, BY_ARRIVAL, ("self.waiting is served in the order of", "letter.arrived")),
@@ -371,6 +422,17 @@ def test_it_is_seen(source: Source, find: Finder, text: str, fragments: tuple[st
     ("find", "text"),
     [
         (preemption.preemptions, CANCEL),
+        (preemption.preemptions, MADE_ANEW.replace("state.deallocate(old)", "state.note(old)")),
+        (service.orders, PUT_OFF_LARGEST.replace("make_room", "preempt_letters").replace("open", "running")),
+        (admission.continuous, BY_METHODS.replace("remove_waiting(letter.number_id)", "note_waiting(letter)")),
+        (
+            chunking.chunks,
+            "def start(self):\n    self.max_new_tokens = min(self.max_new_tokens, max_words - self.prompt_len)\n",
+        ),
+        (
+            chunking.pieces,
+            "def frames_of(prompt, n, k):\n    for s in range(0, n, k):\n        parts.append(frames[s : s + k])\n",
+        ),
         (preemption.preemptions, MOVE),
         (preemption.preemptions, REFUSED),
         (preemption.preemptions, GIVEN_UP.replace("retract", "tidy")),

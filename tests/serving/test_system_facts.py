@@ -113,43 +113,53 @@ def test_constraints_of_c() -> None:
 
 
 def test_registries(source: Source) -> None:
-    found = registries(
-        source(
-            """
-            class Kind(Enum):
-                A = 1
-                B = 2
+    read = source(
+        """
+        class Kind(Enum):
+            A = 1
+            B = 2
 
-            MODELS = {"llama": Llama, "qwen": Qwen}
+        MODELS = {"llama": Llama, "qwen": Qwen}
 
-            @BACKENDS.register("fast")
-            def make_fast(): ...
+        @BACKENDS.register("fast")
+        def make_fast(): ...
 
-            DESKS.register(Kind.A, LetterDesk)
-            DESKS.register(Kind.B, ParcelDesk)
-            atexit.register("x", close)
+        DESKS.register(Kind.A, LetterDesk)
+        DESKS.register(Kind.B, ParcelDesk)
+        atexit.register("x", close)
 
-            def build(name):
-                if name == "x":
-                    return X()
-                elif name == "y":
-                    return Y()
+        def build(name):
+            if name == "x":
+                return X()
+            elif name == "y":
+                return Y()
 
-            def count(name, rows):
-                if name == "x":
-                    return len(rows)
-                elif name == "y":
-                    return sum(rows)
-            """
-        )
+        def scheduler(name, lanes):
+            if name == "fifo" or name == "fcfs":
+                return InOrder()
+            if name == "first":
+                lane = lanes.find()
+                if lane:
+                    return Lanes()
+                return First()
+
+        def count(name, rows):
+            if name == "x":
+                return len(rows)
+            elif name == "y":
+                return sum(rows)
+        """
     )
+    found = list(registries(read))
     assert [(r.kind, r.name, [e.key for e in r.entries]) for r in found] == [
         ("enum", "Kind", ["A", "B"]),
         ("decorator", "BACKENDS.register", ["fast"]),
         ("table", "DESKS", ["Kind.A", "Kind.B"]),
         ("table", "MODELS", ["llama", "qwen"]),
         ("factory", "build by name", ["x", "y"]),
+        ("factory", "scheduler by name", ["fifo", "fcfs", "first"]),
     ]
+    assert [e.implementation for e in found[-1].entries] == ["InOrder", "InOrder", "Lanes or First"]
 
 
 def test_collectives_carry_their_guards(source: Source) -> None:

@@ -125,7 +125,7 @@ QUESTIONS: tuple[Question, ...] = (
              settings(r"fair|quota|rate_limit|max_per_(?:user|client|tenant)"),
              "parameters about fairness, quotas and rate limits"),
     Question("scheduling.states", "scheduling", "Which states does a request have?", states,
-             "enum members stored in a status attribute"),
+             "enum members stored in a status attribute, and requests that move between queues"),
     Question("scheduling.switches", "scheduling", "Which switches change scheduling?",
              settings(rf"(?<!lr_)(?<!rate_)(?<!noise_)(?<!parallel_)(?<!pp_)sched(?!ulers$)|preempt|{OVERLAPS}|{POLICIES}"),
              "parameters about scheduling"),

@@ -222,7 +222,7 @@ def architectures(system: System) -> Iterator[Claim]:
 
 
 def states(system: System) -> Iterator[Claim]:
-    """States of requests and their transitions."""
+    """States of requests and their transitions; where no field says a state, the queues that they move between."""
     for registry in system.states:
         members = ", ".join(entry.key for entry in registry.entries)
         where = (registry.location, *(entry.location for entry in registry.entries))
@@ -230,6 +230,9 @@ def states(system: System) -> Iterator[Claim]:
     for x in system.transitions:
         guard = f" if {x.condition}" if x.condition else ""
         yield Claim(x.state, f"{x.subject} becomes {x.state} in {x.where}{guard}", (x.location,))
+    if not system.transitions:
+        for move in system.moves:
+            yield Claim(f"{move.source} → {move.target}", move.text, (move.location, move.taken_at))
 
 
 def collectives(system: System) -> Iterator[Claim]:

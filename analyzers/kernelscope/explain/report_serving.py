@@ -179,7 +179,15 @@ def _states(system: System, places: Places) -> list[Json]:
 
 
 def _transitions(system: System, places: Places) -> list[Json]:
-    return [
+    moved: list[Json] = [
+        {
+            "from": move.source, "to": move.target,
+            "when": f"in {move.where}" + (f" if {move.condition}" if move.condition else ""),
+            "evidence": places.evidence(move.location, move.taken_at, symbol=move.where),
+        }
+        for move in system.moves[:MOST_ROWS]
+    ]  # fmt: skip
+    return moved + [
         {
             "to": x.state, "when": f"in {x.where}" + (f" if {x.condition}" if x.condition else ""),
             "evidence": places.evidence(x.location, symbol=x.where),

@@ -142,6 +142,9 @@ def _lifecycle(system: System) -> Iterator[Block]:
     rows = [
         (Line(x.state, x.location), Line(x.where), Line(x.condition or "always"))
         for x in system.transitions[:MOST_ROWS]
+    ] or [
+        (Line(f"{move.source} → {move.target}", move.location), Line(move.where), Line(move.condition or "always"))
+        for move in system.moves[:MOST_ROWS]
     ]
     yield Table(("Becomes", "In", "When"), tuple(rows))
 

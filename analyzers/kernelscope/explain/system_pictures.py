@@ -10,6 +10,7 @@ from kernelscope.explain.document import Diagram
 from kernelscope.results import Location
 from kernelscope.serving.channels import Link, owner_of
 from kernelscope.serving.lifecycle import Transition
+from kernelscope.serving.moves import last_part
 from kernelscope.serving.parallel import Layer
 from kernelscope.serving.processes import Started
 from kernelscope.serving.sections import words
@@ -80,7 +81,7 @@ def state_diagram(system: System) -> Diagram | None:
     enums = [r for r in system.registries if r.kind == "enum" and r.name.rpartition(".")[2] in used]
     enums = [r for r in enums if {"status", "state", "stage", "phase"} & set(words(r.name))] or enums
     if not enums:
-        return None
+        return _queues(system)
     enum = max(enums, key=lambda r: sum(x.enum == r.name.rpartition(".")[2] for x in system.transitions))
     name = enum.name.rpartition(".")[2]
     states = list(enum.entries[:MOST_BOXES])
@@ -101,6 +102,23 @@ def state_diagram(system: System) -> Diagram | None:
                 places[source] = x.location
         edges.setdefault((source, state, where), Edge(source, state, where if source in keys else ""))
     graph = Graph(tuple(boxes), tuple(edges.values()), title=f"States of {name}", direction=Direction.RIGHT)
+    return Diagram(graph, places)
+
+
+def _queues(system: System) -> Diagram | None:
+    """The queues that requests move between, with what moves them: their states where no field says one."""
+    places: dict[str, Location] = {}
+    edges: dict[tuple[str, str, str], Edge] = {}
+    for move in system.moves[:MOST_LINKS]:
+        source, target = last_part(move.source), last_part(move.target)
+        places.setdefault(source, move.taken_at)
+        places.setdefault(target, move.location)
+        where = move.where.rpartition(".")[2]
+        edges.setdefault((source, target, where), Edge(source, target, where))
+    if not edges:
+        return None
+    boxes = tuple(Box(queue, (queue,), border=Border.SINGLE) for queue in places)
+    graph = Graph(boxes, tuple(edges.values()), title="Queues of requests", direction=Direction.RIGHT)
     return Diagram(graph, places)
 
 

@@ -9,21 +9,26 @@ from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource
 from kernelscope.serving.guards import EXITS, Guard, all_guards_text, calls, guarded, last_name, own
+from kernelscope.serving.moves import Move, moves
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Scope
 
 TAKES = {"popleft", "pop", "pop_request", "peek_request", "heappop", "get_nowait"}
 REMOVES = {"popleft", "pop", "pop_request", "heappop", "get_nowait", "remove"}
+WAITING = {"waiting", "queued", "pending", "queue", "inbox", "backlog", "todo"}
+"""Words of where a request is before it runs."""
 PUTS = {"append", "add", "appendleft"}
 
 
 def continuous(source: PythonSource) -> Iterator[Claim]:
     """Loops that move requests from one queue of an object into another under limits, step after step."""
+    movers = {move.where.rpartition(".")[2]: move for move in moves(source) if WAITING & set(words(move.source))}
     for scope in source.module.functions():
         for loop in own(scope.node):
             if not isinstance(loop, t.While | t.For):
                 continue
+            yield from _by_mover(source, scope, loop, movers)
             moved = _moved(loop, _outliving(scope.node))
             limits = list(dict.fromkeys(_limits(source, scope, loop)))
             if moved is None or not limits:
@@ -44,6 +49,21 @@ def continuous(source: PythonSource) -> Iterator[Claim]:
                 )
             value += f"; it stops when {' or '.join(limits[:6])}"
             yield Claim(f"{scope.qualified_name} admission", value, (source.at(loop), source.at(scope.node)))
+
+
+def _by_mover(source: PythonSource, scope: Scope, loop: t.While | t.For, movers: dict[str, Move]) -> Iterator[Claim]:
+    """A loop under limits that calls a function which moves a waiting request to what runs."""
+    called = [c for statement in loop.body for c in calls(statement) if last_name(c.func) in movers]
+    limits = list(dict.fromkeys(_limits(source, scope, loop)))
+    if called and limits:
+        move = movers[last_name(called[0].func)]
+        value = (
+            f"continuous batching: {scope.qualified_name} admits requests, {move.where} moves them from "
+            f"{move.source} to {move.target}; both queues outlive it, so new requests join between steps; it stops "
+            f"when {' or '.join(limits[:6])}"
+        )
+        places = (source.at(loop), source.at(called[0]), source.at(scope.node), move.location)
+        yield Claim(f"{scope.qualified_name} admission", value, places)
 
 
 def _served_out(

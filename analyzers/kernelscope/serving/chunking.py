@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource
-from kernelscope.serving.guards import EXITS, assignments, last_name, own, statements
+from kernelscope.serving.guards import EXITS, assignments, calls, last_name, own, statements
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
@@ -17,7 +17,10 @@ DRAFTS = {"draft", "propose", "proposer", "drafter", "spec", "ngram", "beam", "i
 """Words of what else limits tokens: guesses of a drafter, rows of an index, the length of an answer, copies ahead."""
 MANY = {"prompts", "requests", "reqs", "instances", "seqs", "sequences", "samples", "concurrency", "batch"}
 """Words of several prompts, of which a loop takes some at a time."""
+COLLECTS = {"append", "extend", "add", "len"}
 PROMPTS = {"prompt", "prompts", "prefill"}
+ANSWERS = {"new", "output", "completion", "generate", "generated", "response", "answer"}
+"""Words of what a request may still bring forth: a limit leaves that, too, but cuts no prompt."""
 
 
 def chunks(source: PythonSource) -> Iterator[Claim]:
@@ -31,6 +34,8 @@ def chunks(source: PythonSource) -> Iterator[Claim]:
                 continue
             cut = statement.value
             if last_name(cut.func) == "min" and len(cut.args) == 2 and any(map(_is_rest_of_budget, cut.args)):
+                if ANSWERS & set(words(last_name(statement.targets[0]))):
+                    continue
                 if _is_of_tokens(statement, [a.left for a in cut.args if isinstance(a, t.BinOp) and t.dotted(a.left)]):
                     target = source.quote(statement.targets[0])
                     value = f"chunked prefill: {target} = {source.quote(cut)}: at most the rest of the budget is taken"
@@ -154,8 +159,7 @@ def pieces(source: PythonSource) -> Iterator[Claim]:
                     pass
                 case _:
                     continue
-            taken = (n for n in t.walk(*loop.body) if isinstance(n, t.Subscript))
-            cut = next((n for n in taken if _is_piece(n, start, size)), None)
+            cut = next((n for n in _run(loop) if _is_piece(n, start, size)), None)
             if cut is None or not PROMPTS & set(words(f"{scope.qualified_name} {source.quote(loop)}")):
                 continue
             if MANY & {*words(source.quote(cut.value)), *words(source.quote(size))}:
@@ -166,6 +170,16 @@ def pieces(source: PythonSource) -> Iterator[Claim]:
             )
             places = (source.at(loop.iter), source.at(cut), source.at(scope.node))
             yield Claim(f"{scope.qualified_name} chunked prefill", value, places)
+
+
+def _run(loop: t.For) -> Iterator[t.Subscript]:
+    """The parts of something that the calls of a loop are given; what is only collected is not run."""
+    for call in (c for statement in loop.body for c in calls(statement)):
+        if last_name(call.func) not in COLLECTS:
+            given = (n for a in (*call.args, *(k.value for k in call.keywords)) for n in t.walk(a))
+            yield from (n for n in given if isinstance(n, t.Subscript))
+    bound = (n for statement in loop.body for n in t.walk(statement) if isinstance(n, t.Assign))
+    yield from (n.value for n in bound if isinstance(n.value, t.Subscript))
 
 
 def _is_piece(node: t.Subscript, start: str, size: t.Expr) -> bool:

@@ -48,6 +48,10 @@ def evictions(source: PythonSource) -> Iterator[Claim]:
             held = _first_out(call)
             if held is None or not (FREEING | CACHES) & {*spoken, *words(held)}:
                 continue
+            if "free" in words(held):
+                value = f"FIFO: the first of {held} is taken ({source.quote(call)}): the least recently freed is reused"
+                yield Claim(f"{scope.qualified_name} free list", value, (source.at(call), source.at(scope.node)))
+                break
             moved = [n for n in inside(scope.owner or scope.node) if _moves_to_end(n, held)]
             order = "least recently used entry first" if moved else "oldest entry first, in the order of insertion"
             places = tuple(source.at(n) for n in (call, *moved[:1]))
@@ -56,9 +60,9 @@ def evictions(source: PythonSource) -> Iterator[Claim]:
 
 
 def _first_out(call: t.Call) -> str | None:
-    """The ordered map of which `popitem(last=False)` takes the first entry."""
+    """The ordered map of an object of which `popitem(last=False)` takes the first entry; a memo of results is none."""
     match call:
-        case t.Call(func=t.Attribute(value=held, attr="popitem"), keywords=[keyword]):
+        case t.Call(func=t.Attribute(value=t.Attribute() as held, attr="popitem"), keywords=[keyword]):
             is_first = keyword.arg == "last" and isinstance(keyword.value, t.Constant) and keyword.value.value is False
             return t.dotted(held) if is_first else None
         case _:

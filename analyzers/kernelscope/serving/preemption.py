@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from kernelscope.serving.claims import Claim, PythonSource, literal
-from kernelscope.serving.guards import calls, last_name, own, own_calls, statements
+from kernelscope.serving.guards import assignments, calls, last_name, own, own_calls, statements
 from kernelscope.serving.queues import REQUESTS
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
@@ -19,7 +19,7 @@ SWAPS = {"swap", "offload", "backup", "host"}
 GIVES_UP = {"retract", "preempt", "preempted", "retracted", "recompute", "evicted"}
 HELD = {"computed", "cached", "cache", "prefix", "prefilled", "extend", "kv", "indices", "processed", "filled", "node"}
 """Words of what a request holds of its computation."""
-FRONT = {"appendleft", "extendleft", "prepend", "push"}
+FRONT = {"appendleft", "extendleft", "prepend", "push", "head", "front"}
 BACK = {"append", "extend", "add", "put", "heappush"}
 
 
@@ -27,11 +27,11 @@ def preemptions(source: PythonSource) -> Iterator[Claim]:
     """Methods that free what a request holds and put the same request back into a queue."""
     for scope in source.module.functions():
         assert isinstance(scope.node, t.FunctionDef)
-        for queued, front in _requeued(scope.node):
-            name = t.dotted(queued.args[-1])
+        for queued, element, front in _requeued(scope.node):
+            name = _original(scope.node, t.dotted(element.args[-1]))
             if name is None or not _leaves(scope.node, name, queued):
                 continue
-            on_the_way = _on_the_way(scope.node, queued)
+            on_the_way = _on_the_way(scope.node, element)
             freed = [c for s in on_the_way for c in calls(s) if FREES & set(words(last_name(c.func)))]
             gives_back = [c for c in freed if any(_root(a) == name for a in c.args) or _receiver(c) == name]
             resets = [s for s in on_the_way if _resets(s, name)]
@@ -44,7 +44,7 @@ def preemptions(source: PythonSource) -> Iterator[Claim]:
             steps = [source.quote(n) for n in (*gives_back[:2], *moved_out[:1], *resets[:3])]
             value = (
                 f"preempted by {kind} ({'; '.join(steps)}), then it re-queues at {end} of "
-                f"{source.quote(queued.func)}({name}){_taken_from(source, scope.node, name)}"
+                f"{source.quote(queued)}{_taken_from(source, scope.node, name)}"
             )
             places = [source.at(n) for n in (scope.node, queued, *gives_back[:2], *moved_out[:1], *resets[:2])]
             yield Claim(f"{scope.qualified_name} preemption", value, tuple(places))
@@ -184,26 +184,61 @@ def _on_the_way(function: t.FunctionDef, queued: t.Call) -> list[t.Stmt]:
     return [s for s, guards in statements(function) if {(g.test, g.holds) for g in guards if not g.early} <= around]
 
 
-def _requeued(function: t.FunctionDef) -> Iterator[tuple[t.Call, bool]]:
-    """Calls that put one element into a queue that outlives the method, and whether at its front."""
+def _requeued(function: t.FunctionDef) -> Iterator[tuple[t.Call, t.Call, bool]]:
+    """Calls that put requests into a queue that outlives the method, and whether at its front.
+
+    With each the call that names a request: itself, or the `append` to the list that it puts there.
+    """
     for call in own_calls(function):
         name = last_name(call.func)
         if not call.args or not isinstance(call.func, t.Attribute) or not isinstance(call.func.value, t.Attribute):
             continue
         if FRONT & set(words(name)) or (name == "insert" and literal(call.args[0]) == 0):
-            yield call, True
+            front = True
         elif name in BACK and {"wait", "waiting", "queue", "pending"} & set(words(last_name(call.func.value))):
-            yield call, False
+            front = False
+        else:
+            continue
+        gathered = _gathered(function, call.args[-1])
+        yield call, gathered or call, front
+
+
+def _gathered(function: t.FunctionDef, given: t.Expr) -> t.Call | None:
+    """The call that puts an element into a local list: `late.append(letter)`."""
+    for call in own_calls(function):
+        match call:
+            case t.Call(func=t.Attribute(value=t.Name() as kept, attr="append"), args=[_]):
+                if t.dotted(kept) == t.dotted(given):
+                    return call
+            case _:
+                pass
+    return None
+
+
+def _original(function: t.FunctionDef, name: str | None) -> str | None:
+    """The request that another is made anew from: `new = Letter(words=old.words, asked=old.asked)` is `old`."""
+    value = assignments(function).get(name or "")
+    if not isinstance(value, t.Call) or not last_name(value.func)[:1].isupper():
+        return name
+    given = [k.value for k in value.keywords if isinstance(k.value, t.Attribute)]
+    owners = [t.dotted(g.value) for g in given]
+    return owners[0] if len(owners) > 1 and len({*owners}) == 1 and owners[0] != "self" else name
 
 
 def _leaves(function: t.FunctionDef, name: str, queued: t.Call) -> bool:
     """The request was running: it is an argument of the method, or taken from another queue in it."""
-    if any(p.name == name for p in function.args):
+    if any(p.name == name for p in function.args) or _removed(function, name):
         return True
     for node in own(function):
         if isinstance(node, t.Assign) and t.dotted(node.targets[0]) == name and isinstance(node.value, t.Call):
             return last_name(node.value.func) in ("pop", "popleft") and node.value is not queued
     return False
+
+
+def _removed(function: t.FunctionDef | t.ClassDef, name: str) -> t.Call | None:
+    """`self.running.remove(name)`."""
+    found = (c for c in own_calls(function) if last_name(c.func) in ("remove", "discard") and c.args)
+    return next((c for c in found if t.dotted(c.args[0]) == name), None)
 
 
 def _resets(node: t.Node, name: str | None) -> bool:
@@ -225,23 +260,29 @@ def _receiver(call: t.Call) -> str | None:
 
 
 def _victims(source: PythonSource) -> Iterator[Claim]:
-    """`max(self.running, key=...)`, with the chosen one removed: the victim has the largest key."""
+    """`max(self.running, key=…)`, or the first of `sorted(self.running, key=…)`, with the chosen one removed."""
     for scope in source.module.functions():
-        for statement, _ in statements(scope.node):
-            if not isinstance(statement, t.Assign) or not isinstance(statement.value, t.Call):
-                continue
-            call = statement.value
-            name, chosen = last_name(call.func), t.dotted(statement.targets[0])
+        for chosen, call, at_most in _chosen(scope.node):
             key = next((k.value for k in call.keywords if k.arg == "key"), None)
-            if name not in ("max", "min") or key is None or not call.args or chosen is None:
+            queue = t.dotted(call.args[0]) if call.args else None
+            removed = _removed(scope.node, chosen)
+            if queue is None or key is None or removed is None:
                 continue
-            queue = t.dotted(call.args[0])
-            removed = [
-                c for c in own_calls(scope.node)
-                if last_name(c.func) in ("remove", "discard") and c.args and t.dotted(c.args[0]) == chosen
-            ]  # fmt: skip
-            if queue is None or not removed:
-                continue
-            order = "largest" if name == "max" else "smallest"
+            order = "largest" if at_most else "smallest"
             value = f"the preemption victim is the element of {queue} with the {order} {source.quote(key)}"
-            yield Claim(f"{scope.qualified_name} victim", value, (source.at(statement), source.at(removed[0])))
+            yield Claim(f"{scope.qualified_name} victim", value, (source.at(call), source.at(removed)))
+
+
+def _chosen(function: t.FunctionDef | t.ClassDef) -> Iterator[tuple[str, t.Call, bool]]:
+    """Names that are bound to the greatest or least of something, the call that chooses, and whether the greatest."""
+    known = assignments(function)
+    for node in own(function):
+        match node:
+            case t.Assign(targets=[t.Name(id=name)], value=t.Call(func=t.Name(id="max" | "min" as which)) as call):
+                yield name, call, which == "max"
+            case t.For(target=t.Name(id=name), iter=gone_through):
+                call = known.get(t.dotted(gone_through) or "", gone_through)
+                if isinstance(call, t.Call) and t.dotted(call.func) == "sorted":
+                    yield name, call, any(k.arg == "reverse" and literal(k.value) is True for k in call.keywords)
+            case _:
+                pass

@@ -5,6 +5,7 @@ Everything follows from the container's own operations (`popleft`, `append`, `he
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -29,6 +30,8 @@ OVER = {"finished", "completed", "done", "free", "freed", "frees", "ack", "notif
 ITSELF = "self"
 """The name of a queue that is the object of the class."""
 CONTAINERS = {"deque", "list", "Queue", "PriorityQueue", "SimpleQueue"}
+_NAMED = re.compile(r"[\w.]*")
+"""An element that is a name: what is made for the queue alone is no request."""
 HEAP = {"heappush": "put by priority", "heappop": "take least", "heapify": "order by priority"}
 
 
@@ -140,7 +143,7 @@ def _holds_requests(queue: Queue, others: Iterable[Queue]) -> bool:
     if OVER & set(named):
         return False
     if (REQUESTS | {"task", "tasks"} if queue.of(*HEAP.values()) else REQUESTS) & {
-        *named, *(w for use in queue.uses for w in words(use.element))
+        *named, *(w for use in queue.uses if _NAMED.fullmatch(use.element) for w in words(use.element))
     }:  # fmt: skip
         return True
     taken = {(use.method, use.given) for use in queue.of(TAKE_FRONT, TAKE_BACK) if use.given}

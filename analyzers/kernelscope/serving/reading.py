@@ -45,6 +45,7 @@ from kernelscope.serving.collectives import Collective, collectives, groups, wra
 from kernelscope.serving.constraints import Constraint, c_constraints, constraints
 from kernelscope.serving.lengths import lengths
 from kernelscope.serving.metrics import Metric, metrics
+from kernelscope.serving.moves import Move, moves
 from kernelscope.serving.numbering import Numbering, c_numberings, numberings
 from kernelscope.serving.overlap import overlaps, switches
 from kernelscope.serving.parameters import Parameter, parameters
@@ -150,6 +151,7 @@ class Reading:
     routes: list[Route] = field(default_factory=list[Route])
     metrics: list[Metric] = field(default_factory=list[Metric])
     transitions: list[lifecycle.Transition] = field(default_factory=list[lifecycle.Transition])
+    moves: list[Move] = field(default_factory=list[Move])
     procedures: list[Procedure] = field(default_factory=list[Procedure])
     syncs: list[Sync] = field(default_factory=list[Sync])
     numberings: list[Numbering] = field(default_factory=list[Numbering])
@@ -195,6 +197,7 @@ def read_python(source: PythonSource) -> Reading:
     reading.metrics += reading.told(metrics, source)
     reading.transitions += reading.told(lifecycle.initial_states, source)
     reading.transitions += reading.told(lifecycle.transitions, source)
+    reading.moves += reading.told(moves, source)
     reading.procedures += reading.told(procedures, source)
     reading.syncs += reading.told(syncs, source)
     reading.numberings += reading.told(numberings, source)

@@ -17,6 +17,8 @@ from kernelscope.syntax.python import tree as t
 
 ENUM_BASES = {"Enum", "IntEnum", "StrEnum", "Flag", "IntFlag"}
 MAX_ENTRIES = 200
+MOST_CHOSEN = 4
+"""Implementations that one key may choose between."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,38 +169,52 @@ def _factories(source: PythonSource) -> Iterator[Registry]:
                         key = str(pattern) if pattern is not None else source.quote(case.pattern)
                         entry = Entry(key, made, source.at(case))
                         groups.setdefault(source.quote(statement.subject), []).append(entry)
-            if not isinstance(statement, t.If) or not isinstance(statement.test, t.Compare):
+            if not isinstance(statement, t.If) or (made := _made(source, statement.body)) is None:
                 continue
-            test = statement.test
-            if test.ops not in (["=="], ["is"], ["in"]):
-                continue
-            key, made = literal(test.comparators[0]), _made(source, statement.body)
-            is_member = isinstance(test.comparators[0], t.Attribute)
-            if made is None or not (isinstance(key, str | list) or is_member):
-                continue
-            shown = key if isinstance(key, str) else source.quote(test.comparators[0])
-            groups.setdefault(source.quote(test.left), []).append(Entry(shown, made, source.at(statement)))
+            for subject, key in _asked_for(source, statement.test):
+                groups.setdefault(subject, []).append(Entry(key, made, source.at(statement)))
         for subject, entries in groups.items():
             if len(entries) >= 2:
                 name = f"{scope.qualified_name} by {subject}"
                 yield Registry(name, "factory", tuple(entries[:MAX_ENTRIES]), source.at(scope.node))
 
 
+def _asked_for(source: PythonSource, test: t.Expr) -> Iterator[tuple[str, str]]:
+    """The subject and the keys that a test lets through: `x == "a"`, `x in ["a", "b"]`, `x == "a" or x == "b"`."""
+    for each in test.values if isinstance(test, t.BoolOp) and test.op == "or" else [test]:
+        if not isinstance(each, t.Compare) or each.ops not in (["=="], ["is"], ["in"]):
+            continue
+        chosen = each.comparators[0]
+        key = literal(chosen)
+        if isinstance(key, str | list) or isinstance(chosen, t.Attribute):
+            yield source.quote(each.left), key if isinstance(key, str) else source.quote(chosen)
+
+
 def _made(source: PythonSource, body: list[t.Stmt]) -> str | None:
-    """The class or function that a branch returns or constructs."""
-    for statement in body:
-        match statement:
-            case t.Return(value=t.Call(func=func)) | t.Assign(value=t.Call(func=func)):
-                name = t.dotted(func)
-                if name in BUILT_IN:
-                    return None
-                if name is not None and (name.rpartition(".")[2][:1].isupper() or "." not in name):
-                    return name
-            case t.Return(value=(t.Name() | t.Attribute()) as value):
-                return source.quote(value)
-            case _:
-                pass
-    return None
+    """The class or function that a branch returns or constructs; several where its own tests choose."""
+    values = (s.value for s in t.flat(body) if isinstance(s, t.Return))
+    returned = [_implementation(source, v) for v in values if v is not None and not isinstance(v, t.Constant)]
+    known = [name for name in returned if name is not None]
+    if returned:
+        return " or ".join(dict.fromkeys(known[:MOST_CHOSEN])) if len(known) == len(returned) else None
+    constructed = (_implementation(source, s.value) for s in body if isinstance(s, t.Assign) and _is_call(s.value))
+    return next(filter(None, constructed), None)
+
+
+def _is_call(value: t.Expr) -> bool:
+    return isinstance(value, t.Call)
+
+
+def _implementation(source: PythonSource, value: t.Expr) -> str | None:
+    match value:
+        case t.Call(func=func):
+            name = t.dotted(func)
+            is_made = name is not None and (name.rpartition(".")[2][:1].isupper() or "." not in name)
+            return name if is_made and name not in BUILT_IN else None
+        case t.Name() | t.Attribute():
+            return source.quote(value)
+        case _:
+            return None
 
 
 def stacks(source: PythonSource) -> Iterator[tuple[str, Claim]]:

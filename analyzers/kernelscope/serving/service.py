@@ -26,8 +26,8 @@ def orders(source: PythonSource) -> Iterator[Claim]:
             match node:
                 case t.Assign(
                     targets=[t.Attribute() as queue],
-                    value=t.Subscript(value=t.Attribute() as cut, slice=t.Slice(lower=t.Name(), upper=None)),
-                ) if t.dotted(queue) == t.dotted(cut) and REQUESTS & set(words(queue.attr)):
+                    value=t.Subscript(value=t.Attribute() as cut, slice=t.Slice(lower=first, upper=None)),
+                ) if first is not None and t.dotted(queue) == t.dotted(cut) and REQUESTS & set(words(queue.attr)):
                     passes = _gone_through(source, scope.node)
                     if not passes:
                         continue
@@ -63,6 +63,8 @@ def orders(source: PythonSource) -> Iterator[Claim]:
                     continue
             key = next((k.value for k in keywords if k.arg == "key"), None)
             if key is None or not REQUESTS & {*words(source.quote(queue)), *words(source.quote(key))}:
+                continue
+            if VICTIMS & set(words(scope.node.name)):
                 continue
             if not WAITS & set(words(source.quote(queue))) and not _schedules(source, scope.qualified_name):
                 continue

@@ -22,6 +22,7 @@ from kernelscope.serving.collectives import Collective
 from kernelscope.serving.constraints import Constraint
 from kernelscope.serving.lifecycle import Transition, states_only
 from kernelscope.serving.metrics import Metric
+from kernelscope.serving.moves import Move
 from kernelscope.serving.numbering import numbering_claims
 from kernelscope.serving.parallel import Layer, layer_claims, plan_claims, sharded_layers, strategies
 from kernelscope.serving.parameters import Parameter
@@ -177,6 +178,12 @@ class System:
         used = {transition.enum for transition in self.transitions}
         found = [r for r in self.registries if r.kind == "enum" and r.name.rpartition(".")[2] in used]
         return sorted(found, key=lambda r: -self.weight(r.location.path))
+
+    @cached_property
+    def moves(self) -> list[Move]:
+        """What moves between queues, in central files first: the states of requests where no field says them."""
+        found = [move for reading in self.readings if not reading.aside for move in reading.moves]
+        return sorted(found, key=lambda move: -self.weight(move.location.path))
 
     @cached_property
     def started(self) -> list[Started]:

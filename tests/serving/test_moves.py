@@ -1,0 +1,64 @@
+"""Moves of requests between queues: what is taken out of one and put into another in one function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from kernelscope.serving.claims import PythonSource
+from kernelscope.serving.moves import moves
+
+Source = Callable[[str], PythonSource]
+
+
+@pytest.mark.parametrize(
+    ("text", "ends"),
+    [
+        ("seq = self.waiting.popleft()\nself.running.append(seq)", ("self.waiting", "self.running")),
+        ("seq = self.waiting[0]\nself.waiting.popleft()\nself.running.append(seq)", ("self.waiting", "self.running")),
+        ("self.waiting.remove(seq)\nself.running.append(seq)", ("self.waiting", "self.running")),
+        (
+            "number = seq.seq_id\nqueue.remove_waiting(number)\nqueue.add_running(seq)",
+            ("queue.waiting", "queue.running"),
+        ),
+        ("seq = self.waiting.pop(0)\nself.rows[self.lane].add_request(seq)", ("self.waiting", "self.rows[…]")),
+        (
+            "batch = self.running.popleft()\nfor place, seq in enumerate(batch):\n    self.decode.append(seq)",
+            ("self.running", "self.decode"),
+        ),
+    ],
+)
+def test_it_is_seen(source: Source, text: str, ends: tuple[str, str]) -> None:
+    body = "".join(f"    {line}\n" for line in text.splitlines())
+    assert [(move.source, move.target) for move in moves(source(f"def f(self, seq, queue):\n{body}"))] == [ends]
+
+
+def test_it_says_when(source: Source) -> None:
+    (move,) = moves(
+        source(
+            """
+            def step(self):
+                while self.waiting:
+                    seq = self.waiting.popleft()
+                    if seq.fits:
+                        self.running.append(seq)
+            """
+        )
+    )
+    assert move.text == "a request (seq) moves from self.waiting to self.running in step if seq.fits"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "seq = self.waiting.popleft()\nself.ended.append(seq.seq_id)",
+        "seq = self.waiting.popleft()\nself.waiting.append(seq)",
+        "page = self.ready.popleft()\nself.used.append(page)",
+        "self.running.append(seq)\nself.waiting.remove(seq)",
+        "if a:\n    self.waiting.remove(seq)\nelse:\n    self.running.append(seq)",
+        "seq = self.finished.popleft()\nself.shown.append(seq)",
+    ],
+)
+def test_near_misses_are_not(source: Source, text: str) -> None:
+    body = "".join(f"    {line}\n" for line in text.splitlines())
+    assert list(moves(source(f"def f(self, seq, a):\n{body}"))) == []
