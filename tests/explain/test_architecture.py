@@ -110,3 +110,60 @@ def test_parts_are_found_behind_functions_that_build_them(tmp_path: Path) -> Non
     document = Analysis([tmp_path]).document("architecture", Target(path), ViewOptions())
     tree = next(block for block in document.blocks if isinstance(block, Picture))
     assert tree.text == TREE
+
+
+TWO_HEADS = """
+from torch import nn
+
+class Body(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.up = nn.Linear(width, 4 * width)
+
+    def forward(self, hidden: tuple | None):
+        return self.up(self.norm(hidden))
+
+class Classifier(nn.Module):
+    def __init__(self, width, classes):
+        super().__init__()
+        self.body = Body(width)
+        self.head = nn.Linear(4 * width, classes)
+
+    def forward(self, tokens):
+        return self.head(self.body(tokens))
+
+class Tagger(nn.Module):
+    def __init__(self, width, tags):
+        super().__init__()
+        self.body = Body(width)
+        self.tags = nn.Linear(4 * width, tags)
+        self.more = nn.Linear(4 * width, tags)
+
+    def forward(self, tokens):
+        hidden = self.body(tokens)
+        return self.tags(hidden) + self.more(hidden)
+"""
+
+
+def test_what_models_have_in_common_is_listed_once(tmp_path: Path) -> None:
+    file = tmp_path / "heads.py"
+    file.write_text(TWO_HEADS)
+    document = Analysis([tmp_path]).document("architecture", Target(file), ViewOptions())
+    trees = [block.text.split("\n") for block in document.blocks if isinstance(block, Picture)]
+    assert trees[0][1:4] == [
+        "├─ body: Body(width)",
+        "│  ├─ norm: LayerNorm(width)",
+        "│  └─ up: Linear(width, 4 * width)",
+    ]
+    assert trees[1][1] == "├─ body: Body(width)  (parts as above)"
+    assert trees[1][2].startswith(("├─ tags", "└─ head"))
+
+
+def test_the_picture_of_a_part_has_what_its_model_gives(tmp_path: Path) -> None:
+    """An annotation that is not true does not take the input away."""
+    file = tmp_path / "heads.py"
+    file.write_text(TWO_HEADS)
+    document = Analysis([tmp_path]).document("architecture", Target(file, None, "Body"), ViewOptions())
+    text = to_text(document).text
+    assert text.index("Input: hidden") < text.index("LayerNorm") < text.index("Linear")

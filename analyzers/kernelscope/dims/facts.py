@@ -108,9 +108,11 @@ class Facts:
         """Names that both take to be one, whichever gives way: `a = b = c` and `b = a` have `b = a` in common."""
         if self.equal == other.equal:
             return dict(self.equal)
-        known = NO_FACTS
+        shared = {name: value for name, value in self.equal.items() if other.equal.get(name) == value}
+        known = Facts(shared)
         kept: dict[tuple[Dim, Dim], Dim] = {}
-        for name in dict.fromkeys((*self.equal, *other.equal)) if self.equal and other.equal else ():
+        told = dict.fromkeys((*self.equal, *other.equal)) if self.equal and other.equal else ()
+        for name in (n for n in told if n not in shared):
             one, two = self.equal.get(name, dim(name)), other.equal.get(name, dim(name))
             if (one, two) not in kept:
                 kept[one, two] = one if other.rewrite(one) == two else two if self.rewrite(two) == one else dim(name)

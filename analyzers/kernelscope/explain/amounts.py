@@ -26,7 +26,7 @@ class Amounts:
 
     def number(self, size: Size) -> int | None:
         """The amount, where all its names are bound."""
-        return numeric(size, self.bindings)
+        return numeric(size if isinstance(size, Unknown) else self.names.settled(size), self.bindings)
 
     def text(self, size: Size, unit: str = "") -> str:
         """`4.3 G`, `1.5 MiB`, `2*B*S*H + 3 more terms`, `?`."""
@@ -35,6 +35,7 @@ class Amounts:
             return memory(number) if unit == "B" else thousands(number)
         if isinstance(size, Unknown):
             return f"({size.reason})" if size is TOO_LONG else "?"
+        size = self.names.settled(size)
         left = len(size.terms) - MAX_TERMS
         more = "" if left <= 0 else " + 1 more term" if left == 1 else f" + {left} more terms"
         self.formulas.append(" + ".join(self.names.size(Dim((term,))) for term in size.terms[:MAX_TERMS]))
@@ -48,6 +49,7 @@ class Amounts:
                 unknown += 1
                 continue
             try:
+                size = self.names.settled(size)
                 total = total + size.subs(spelled(size.names(), self.bindings))
             except TooLarge:
                 return TOO_LONG, unknown

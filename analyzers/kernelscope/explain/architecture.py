@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 from kernelscope.explain.document import Block, Document, Heading, Line, Picture, Region, Table
 from kernelscope.explain.model_picture import model_picture
 from kernelscope.explain.targets import PythonTarget, class_of
+from kernelscope.explain.traced import SeenIn
 from kernelscope.graph.module_tree import ModuleTrees, Part, is_module_class
 from kernelscope.results import Target, UserError, ViewOptions
 from kernelscope.syntax.python import tree as t
@@ -19,7 +20,9 @@ PICTURED = 2
 """Models of a file that get a picture, the largest first; each is followed through its forward."""
 
 
-def architecture(workspace: Workspace, found: PythonTarget, options: ViewOptions, target: Target) -> Document:
+def architecture(
+    workspace: Workspace, found: PythonTarget, seen_in: SeenIn, options: ViewOptions, target: Target
+) -> Document:
     """The architecture of the class at a target, or of every model of a file that no other part of it contains."""
     trees = ModuleTrees(workspace.modules, workspace.classes)
     if found.scope is not None:
@@ -33,12 +36,16 @@ def architecture(workspace: Workspace, found: PythonTarget, options: ViewOptions
         if not roots:
             raise UserError(f"{found.path.name} defines no model")
     blocks: list[Block] = []
+    told: dict[str, tuple[Part, ...]] = {}
     for number, root in enumerate(roots):
         if len(roots) > 1:
             blocks.append(Heading(root.class_name, location=root.location))
         if number < PICTURED and root.definition is not None:
-            blocks += model_picture(workspace, root.definition, root.location, options)
-        blocks += [part_tree(root, options.width), part_table(root)]
+            blocks += model_picture(workspace, root.definition, root.location, seen_in, options)
+        listed = frozenset(told)
+        blocks.append(part_tree(root, options.width, told))
+        if (table := part_table(root, listed)).rows:
+            blocks.append(table)
     title = f"Architecture of {roots[0].class_name}" if len(roots) == 1 else f"Architecture of {found.path.name}"
     return Document(title, tuple(blocks), "architecture", target)
 
@@ -61,9 +68,13 @@ def _descendants(part: Part) -> Iterator[Part]:
         yield from _descendants(child)
 
 
-def part_tree(root: Part, width: int) -> Picture:
-    """The parts as an indented tree; a click on a part leads to where it is built."""
+def part_tree(root: Part, width: int, told: dict[str, tuple[Part, ...]] | None = None) -> Picture:
+    """The parts as an indented tree; a click on a part leads to where it is built.
+
+    What a class is made of is listed once; `told` holds what was listed before, and gets what is listed here.
+    """
     rows: list[str] = []
+    told = {} if told is None else told
     regions: list[Region] = []
 
     def add(part: Part, indent: str, last: bool, top: bool) -> None:
@@ -72,7 +83,8 @@ def part_tree(root: Part, width: int) -> Picture:
         times = f" ×{part.repeat}" if part.repeat else ""
         condition = f"  if {part.condition}" if part.condition else ""
         unused = "" if part.in_forward else "  (not used in forward)"
-        before, after = f"{indent}{branch}{name}{times}", condition + unused
+        is_told = len(part.children) > 1 and told.get(part.class_name) == part.children
+        before, after = f"{indent}{branch}{name}{times}", "  (parts as above)" * is_told + condition + unused
         arguments = f"({part.arguments})" if part.arguments else ""
         room = max(width - len(before) - len(after), ARGUMENTS_ROOM)
         if len(arguments) > room:
@@ -83,17 +95,18 @@ def part_tree(root: Part, width: int) -> Picture:
         regions.append(Region(len(rows), len(indent) + len(branch), max(1, len(name)), 1, part.location))
         rows.append(text)
         deeper = indent if top else indent + ("   " if last else "│  ")
-        for index, child in enumerate(part.children):
+        told[part.class_name] = part.children
+        for index, child in enumerate(part.children if not is_told else ()):
             add(child, deeper, index == len(part.children) - 1, False)
 
     add(root, "", True, True)
     return Picture("\n".join(rows), tuple(regions))
 
 
-def part_table(root: Part) -> Table:
-    """Each class of the tree once, with its count and where it is built."""
+def part_table(root: Part, listed: Container[str]) -> Table:
+    """Each class of the tree that is not listed yet once, with its count and where it is built."""
     counted: dict[str, tuple[Part, int]] = {}
-    for part in filter(lambda p: p.class_name, _descendants(root)):
+    for part in filter(lambda p: p.class_name and p.class_name not in listed, _descendants(root)):
         first, number = counted.get(part.class_name, (part, 0))
         counted[part.class_name] = (first, number + 1)
     rows = tuple(

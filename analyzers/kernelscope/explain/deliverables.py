@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from kernelscope.explain.architecture import architecture
 from kernelscope.explain.document import Block, Code, Document, Heading
 from kernelscope.explain.host_pseudocode import host_code
 from kernelscope.explain.targets import PythonTarget, function_of, python_target
-from kernelscope.explain.traced import traced
+from kernelscope.explain.traced import SeenIn, traced
 from kernelscope.kernels.triton.recognition import written_as_text
-from kernelscope.results import Span, Target, UserError, ViewOptions
+from kernelscope.results import Target, UserError, ViewOptions
 from kernelscope.syntax.python import tree as t
 from kernelscope.workspace.files import PYTHON_SUFFIXES
 
 if TYPE_CHECKING:
-    from kernelscope.interp.interpreter import Seen
     from kernelscope.kernels.triton.kernel_facts import KernelFacts
     from kernelscope.kernels.triton.kernel_runs import KernelRuns
 
-SeenIn = Callable[[Path], Mapping[Span, "Seen"]]
-"""The values that a file's names have, interpreted when they are asked for."""
 Maker = Callable[["KernelRuns", Target, ViewOptions, SeenIn], Document]
 
 
@@ -67,7 +63,7 @@ def kernel_pseudocode(runs: KernelRuns, found: PythonTarget, kernel: t.FunctionD
 
 def model_architecture(runs: KernelRuns, target: Target, options: ViewOptions, seen_in: SeenIn) -> Document:
     """The architecture of the models of a file or of one class."""
-    return architecture(runs.workspace, python_target(runs.workspace, target), options, target)
+    return architecture(runs.workspace, python_target(runs.workspace, target), seen_in, options, target)
 
 
 def triton_facts(runs: KernelRuns, target: Target) -> KernelFacts | None:
@@ -114,11 +110,11 @@ def explain(runs: KernelRuns, target: Target, options: ViewOptions, seen_in: See
     found = python_target(runs.workspace, target)
     if found.scope is None:
         try:
-            return architecture(runs.workspace, found, options, target)
+            return architecture(runs.workspace, found, seen_in, options, target)
         except UserError:
             return pseudocode(runs, target, options, seen_in)
     try:
-        parts = architecture(runs.workspace, found, options, target).blocks
+        parts = architecture(runs.workspace, found, seen_in, options, target).blocks
     except UserError:
         parts = ()
     text = pseudocode(runs, target, options, seen_in)

@@ -6,9 +6,10 @@ A name of up to four characters stays as it is. Which shapes are shown is the ca
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
-from kernelscope.dims import Dim, DimLike, dim, maximum, product, render, total
+from kernelscope.dims import NO_FACTS, Dim, DimLike, Facts, dim, maximum, product, render, total
 from kernelscope.dims.monomial import Atom, Opaque
 from kernelscope.dims.polynomial import apply
 from kernelscope.dims.spelling import SEPARATOR, is_of_dim, spelled
@@ -24,7 +25,7 @@ WEAK_WORDS = {"num", "n", "number", "of", "size", "dim", "total", "max"}
 
 
 class DimNames:
-    """Shapes as texts: numbers for what is bound, letters for long names."""
+    """Shapes as texts: numbers for what is bound, letters for long names, one name for sizes that are equal."""
 
     def __init__(
         self,
@@ -32,19 +33,23 @@ class DimNames:
         order: Sequence[str] = (),
         bindings: Mapping[str, int] | None = None,
         called: Mapping[str, str] | None = None,
+        known: Facts = NO_FACTS,
+        letters: Mapping[str, str] | None = None,
     ) -> None:
-        """`called` are variables that hold sizes which have no name of their own."""
-        bindings, self._called = bindings or {}, called or {}
-        names = dict.fromkeys(name for shape in shapes for name in settled_shape(shape).names())
+        """`called` are variables that hold sizes which have no name of their own, `letters` what to write for some."""
+        bindings, self._called, letters = bindings or {}, called or {}, letters or {}
+        self._known = replace(known, equal={n: v for n, v in known.equal.items() if "." not in n or is_of_dim(n)})
+        names = dict.fromkeys(name for shape in shapes for name in self.settled_shape(shape).names())
         self.numbers: dict[str, DimLike] = dict(spelled(names, bindings))
         self.short: dict[str, str] = {}
         self._order = order
         taken = {n for n in names if len(n) <= PLAIN_LENGTH}
         for name in sorted(names, key=is_of_dim):  # names of the source first
             if name not in self.numbers and len(name) > PLAIN_LENGTH:
-                word = self._word(name)
+                word, letter = self._word(name), letters.get(name, "")
                 is_plain = len(word) <= PLAIN_LENGTH and word not in taken
-                self.short[name] = word if is_plain else _abbreviation(word, taken)
+                is_usual = letter and not is_plain and letter not in taken
+                self.short[name] = word if is_plain else letter if is_usual else _abbreviation(word, taken)
                 taken.add(self.short[name])
         self.numbers |= {name: bindings[s] for name, s in self.short.items() if s in bindings}
         self.renamed: dict[str, DimLike] = {n: dim(s) for n, s in self.short.items()} | self.numbers
@@ -60,13 +65,25 @@ class DimNames:
         """One size."""
         if isinstance(size, Unknown):
             return "?"
-        size = settled(size)
+        size = self.settled(size)
         return render(size.subs(self._names(size.names())), self.ranked)
+
+    def settled(self, size: Dim) -> Dim:
+        """A size as it is told: equal ones alike, without the doubt of `settled`."""
+        return settled(self._known.rewrite(size))
+
+    def settled_shape(self, shape: Shape) -> Shape:
+        """The same of all sizes of a shape."""
+
+        def settle(sizes: tuple[Size, ...]) -> tuple[Size, ...]:
+            return tuple(self.settled(s) if isinstance(s, Dim) else s for s in sizes)
+
+        return Shape(settle(shape.head), None if shape.tail is None else settle(shape.tail), shape.reason)
 
     def shape(self, shape: Shape) -> str:
         """`[B, S, H]`."""
         try:
-            shape = settled_shape(shape)
+            shape = self.settled_shape(shape)
             return shape.subs(self._names(shape.names())).render(self.ranked)
         except ArithmeticError:
             return shape.render(self._order)
@@ -98,13 +115,22 @@ class DimNames:
         return [Paragraph((Line(" · ".join(legend)),))] if legend else []
 
 
-def settled_shape(shape: Shape) -> Shape:
-    """A shape without the doubt of `settled`."""
+def usual_letters(shape: Shape) -> dict[str, str]:
+    """What one writes for the sizes of a function's first input that the source has no name for: `B` and `S` before
+    features, `B`, `H` and `W` around channels."""
+    return {size.name: letter for size, letter in _usual(shape) if size.name is not None and is_of_dim(size.name)}
 
-    def settle(sizes: tuple[Size, ...]) -> tuple[Size, ...]:
-        return tuple(settled(s) if isinstance(s, Dim) else s for s in sizes)
 
-    return Shape(settle(shape.head), None if shape.tail is None else settle(shape.tail), shape.reason)
+def _usual(shape: Shape) -> Iterator[tuple[Dim, str]]:
+    match shape.dims:
+        case (Dim() as batch, Dim() as length, Dim() as features) if not is_of_dim(features.name or ""):
+            yield from ((batch, "B"), (length, "S"))
+        case (Dim() as batch, _, Dim() as height, Dim() as width):
+            yield from ((batch, "B"), (height, "H"), (width, "W"))
+        case (Dim() as batch, _, _):
+            yield batch, "B"
+        case _:
+            pass
 
 
 def settled(size: Dim) -> Dim:

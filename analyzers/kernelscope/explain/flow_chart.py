@@ -14,7 +14,7 @@ from kernelscope.diagrams.model import Border, Box, Edge, Graph, Group
 from kernelscope.diagrams.parts import FROM, TO
 from kernelscope.dims import Dim
 from kernelscope.explain.box_labels import BoxLabels, changed_dtype
-from kernelscope.explain.dim_names import DimNames
+from kernelscope.explain.dim_names import DimNames, usual_letters
 from kernelscope.explain.flow_boxes import MAX_BOXES, Boxes
 from kernelscope.interp.steps import Test
 from kernelscope.interp.values import Value, as_size
@@ -87,7 +87,8 @@ class Chart:
         if by_operator:  # weights and rounds are counted, too
             shapes += [part for p in flow.trace.parameters for part in (p.tensor.shape, _rounds(p.count))]
             shapes += [_rounds(node.step.count) for node in flow.nodes if node.step.kind == "loop"]
-        self.names = DimNames(shapes, names_in_file(workspace, flow), options.bindings, flow.trace.sizes)
+        order, trace = names_in_file(workspace, flow), flow.trace
+        self.names = DimNames(shapes, order, options.bindings, trace.sizes, trace.known, self._letters())
         self.named = {node: pattern for node, pattern in self.patterns.items() if not pattern.is_part}
         """What calls are called by what they do."""
         self.labels = BoxLabels(workspace, self.choice, self.names, self.named)
@@ -95,6 +96,13 @@ class Chart:
         self._key_of: dict[Node, str] = {}
         self.texts: list[str] = []
         self._frames: dict[tuple[Frame, ...], int] = {}
+
+    def _letters(self) -> dict[str, str]:
+        """Usual letters for the sizes of the first input."""
+        inputs = [node for node in self.flow.nodes if node.step.kind == "input" and node in self.choice.main]
+        first = min(inputs, key=lambda node: node.step.span, default=None)
+        value = first.step.result if first is not None else None
+        return usual_letters(value.shape) if isinstance(value, Tensor) else {}
 
     def places(self) -> dict[str, Location]:
         """Where in the source the boxes and frames are, also as ends of lines in the picture of a part."""

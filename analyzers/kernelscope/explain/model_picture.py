@@ -11,7 +11,7 @@ from kernelscope.diagrams.model import Border, Box, Graph, Group
 from kernelscope.explain.document import Block, Diagram, Line, Paragraph
 from kernelscope.explain.flow_chart import Chart
 from kernelscope.explain.targets import PythonTarget, function_of
-from kernelscope.explain.traced import traced
+from kernelscope.explain.traced import SeenIn, traced
 from kernelscope.interp.values import Instance
 from kernelscope.patterns.flow import Node
 from kernelscope.results import Location, UserError, ViewOptions
@@ -25,7 +25,9 @@ _FRAME = "model"
 _ENDS = {"input": "Input", "output": "Output"}
 
 
-def model_picture(workspace: Workspace, cls: Definition, location: Location, options: ViewOptions) -> list[Block]:
+def model_picture(
+    workspace: Workspace, cls: Definition, location: Location, seen_in: SeenIn, options: ViewOptions
+) -> list[Block]:
     """The picture of a module class with its symbols; nothing where no tensor is seen to go through its forward."""
     module = workspace.modules.module(cls.path)
     scope = next((s for s in module.classes() if s.node is cls.node), None) if module is not None else None
@@ -35,7 +37,7 @@ def model_picture(workspace: Workspace, cls: Definition, location: Location, opt
         forward = function_of(PythonTarget(location.path, module, scope))
     except UserError:
         return []
-    flow = traced(workspace, cls.path, forward, {}, options)
+    flow = traced(workspace, cls.path, forward, seen_in(location.path), options)
     chart = Chart(workspace, flow, options, _PARTS)
     graph = chart.graph()
     if len(graph.boxes) < 2:

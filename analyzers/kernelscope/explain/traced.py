@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from kernelscope.interp.configuration import Configuration
 from kernelscope.interp.interpreter import Seen
@@ -12,6 +13,9 @@ from kernelscope.results import Span, ViewOptions
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Scope
 from kernelscope.workspace.workspace import Workspace
+
+SeenIn = Callable[[Path], Mapping[Span, Seen]]
+"""The values that a file's names have, interpreted when they are asked for."""
 
 
 def traced(workspace: Workspace, path: str, scope: Scope, callers: Mapping[Span, Seen], options: ViewOptions) -> Flow:

@@ -13,7 +13,7 @@ from kernelscope import ops
 from kernelscope.dims import Dim
 from kernelscope.interp.expressions import elements, evaluate
 from kernelscope.interp.flow import Returns, execute
-from kernelscope.interp.interpreter import MAX_CALLS, MAX_HELPERS, MAX_QUIET_CALLS, Interpreter, Known
+from kernelscope.interp.interpreter import MAX_CALLS, MAX_COUNTING, MAX_HELPERS, MAX_QUIET_CALLS, Interpreter, Known
 from kernelscope.interp.values import (
     Alike,
     Arguments,
@@ -203,7 +203,8 @@ def call_function(run: Interpreter, function: Function, args: Arguments, kwargs:
     is_helper = is_built and node.name != "__init__"
     if is_helper and _is_administration(run, function):
         return Unknown(f"{node.name} reads settings only", span)
-    if (run.quiet and run.depth >= MAX_QUIET_CALLS) or (is_helper and run.helpers >= MAX_HELPERS):
+    most_helpers = MAX_COUNTING if is_helper and all(map(_is_plain, (*args, *kwargs.values()))) else MAX_HELPERS
+    if (run.quiet and run.depth >= MAX_QUIET_CALLS) or (is_helper and run.helpers >= most_helpers):
         run.refused += 1
         return Unknown(f"{node.name} is called too deeply", span)
     scope = Scope(function.definition.path, function, {}, function.closure)
@@ -234,6 +235,23 @@ def call_function(run: Interpreter, function: Function, args: Arguments, kwargs:
             result = run.symbols.lasting(node.name.removeprefix("get_"), result.reason)
         run.constants[node] = result
     return result
+
+
+def _is_plain(value: Value) -> bool:
+    """Whether a value is a number, a text, a class, or some of them, as far as is known."""
+    match value:
+        case bool() | str() | float() | None | Dim() | Class() | External():
+            return True
+        case Opaque():
+            return value.cls is None
+        case Open():
+            return False
+        case tuple() | list():
+            return all(map(_is_plain, value))
+        case dict():
+            return all(map(_is_plain, value.values()))
+        case _:
+            return False
 
 
 def _opened(value: Value) -> Value:

@@ -61,6 +61,8 @@ MAX_QUIET_CALLS = 8
 MAX_HELPERS = 3
 """How deep other functions than constructors go while an object is built: its sizes are near the surface, its
 plumbing is not."""
+MAX_COUNTING = 6
+"""The same for functions that are given nothing but numbers, texts and classes: they choose and size a layer."""
 MAX_FORKS = 3
 """How many branches are followed apart at a time."""
 MAX_NESTED = 140

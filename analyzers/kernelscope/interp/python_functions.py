@@ -361,6 +361,19 @@ def _bool(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Val
     return Flag() if known is None else known
 
 
+def _decided_by(deciding: bool) -> Callable[..., Value]:
+    """`any`, which one true element decides, or `all`, which one false element does."""
+
+    def decide(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
+        elements = iterated(run, args[0]) if args else Alike(Flag())
+        known = {truth(element) for element in (elements if isinstance(elements, list) else [Flag()])}
+        if deciding in known:
+            return deciding
+        return Flag() if None in known else not deciding
+
+    return decide
+
+
 def _shape(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
     values = sequence(args[0]) if args else []
     return tuple(values) if values is not None else Unknown("sizes that are not known", span)
@@ -411,7 +424,8 @@ BUILTINS: dict[str, Callable[..., Value]] = {
     "max": _extreme(maximum, "max"), "min": _extreme(minimum, "min"),
     "enumerate": _enumerate, "zip": _zip, "getattr": _getattr, "isinstance": _isinstance, "list": _list,
     "tuple": _tuple, "reversed": _same_elements, "sorted": _same_elements, "map": _map, "sum": _sum, "dict": _dict,
-    "bool": _bool, "hasattr": _hasattr, "callable": _flag, "any": _flag, "all": _flag, "iter": _same_elements,
+    "bool": _bool, "hasattr": _hasattr, "callable": _flag, "any": _decided_by(True), "all": _decided_by(False),
+    "iter": _same_elements,
     "slice": lambda r, a, k, s: slice(*a) if 1 <= len(a) <= 3 else Unknown("a slice", s),
     "abs": lambda r, a, k, s: a[0] if isinstance(a[0], Tensor) else Number(is_integer=isinstance(a[0], Dim)),
     "str": lambda r, a, k, s: a[0] if a and isinstance(a[0], str) else Unknown("a text that is not known", s),

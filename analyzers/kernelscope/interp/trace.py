@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from kernelscope import ops
+from kernelscope.dims import NO_FACTS
 from kernelscope.interp.origins import Origins
 from kernelscope.interp.steps import Given, Step, Test, tensors_in
 from kernelscope.interp.values import (
@@ -68,6 +69,8 @@ class Trace(Origins):
         super().__init__()
         self.parameters: tuple[Parameter, ...] = ()
         """The weights of the object whose method was traced."""
+        self.known = NO_FACTS
+        """What is known of sizes at the end, also of those that had no name."""
         self._current = self.root
         self._tests: list[Test] = []
         self._element: tuple[int, ...] = ()

@@ -16,6 +16,7 @@ from kernelscope.interp.parameters import parameters
 from kernelscope.interp.receivers import alone, made_anew
 from kernelscope.interp.seeds import EVERYTHING, Beliefs, seed
 from kernelscope.interp.trace import Trace
+from kernelscope.interp.vagueness import best_known
 from kernelscope.interp.values import Instance, Maybe, Opaque, Scope, Value
 from kernelscope.ops import ShapeError
 from kernelscope.results import Span
@@ -72,6 +73,7 @@ def _trace(
                 trace.sources("input", param.name, param.name_span, value, path)
             promised = promised_lengths(frame, seeded)
             trace.root.result = result = run_body(run, frame, node)
+            trace.known = best_known(run.symbols.with_words(run.known.facts, run.root_frame))
             is_odd = run.refuses or is_odd_run(run, promised)
             if isinstance(result, Instance):
                 prepare(run, result)
