@@ -32,7 +32,8 @@ class Origins:
         self.changes: Changes | None = None
         """Where it is noted what one way through the code changes, so that another starts from what was before."""
         self._origins: dict[int, tuple[Value, tuple[Step, ...]]] = {}
-        self._names: dict[int, str] = {}
+        self._names: dict[int, tuple[Value, str]] = {}
+        """By identity, with the value itself: one that is gone would lend its name to another in its place."""
         self.sizes: dict[str, str] = {}
         """The first variable for each size without a name of its own: `B` of `B, T, C = x.shape`."""
         self._replaced: dict[Any, Value] = {}
@@ -142,7 +143,8 @@ class Origins:
         if isinstance(value, Maybe):
             value = value.value
         if isinstance(value, Tensor | Unknown):
-            self._names.setdefault(id(self.latest(value)), name)
+            latest = self.latest(value)
+            self._names.setdefault(id(latest), (latest, name))
         elif isinstance(value, Dim) and value.name is not None and is_of_dim(value.name) and name.strip("_"):
             self.sizes.setdefault(value.name, name)
         for tensor in tensors_in(value):
@@ -151,7 +153,8 @@ class Origins:
 
     def name_of(self, value: Value) -> str:
         """The variable that a tensor was bound to first, or an empty text."""
-        return self._names.get(id(self.latest(value)), "")
+        found = self._names.get(id(self.latest(value)))
+        return "" if found is None else found[1]
 
     def met(self, value: Value, one: Value, other: Value) -> Value:
         """What two ways through the code left in one place came from the steps of both."""
