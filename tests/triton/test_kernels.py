@@ -79,6 +79,30 @@ def test_a_grid_function_may_name_what_it_computes(tmp_path: Path) -> None:
     assert card(tmp_path, ADD + host)["Grid"].startswith("`(cdiv(n, BLOCK),)`")
 
 
+@pytest.mark.parametrize(
+    ("line", "told", "otherwise"),
+    [
+        ("v = tl.load(p)", "v: block[B] T(x)", "scalar T(x) unless ROWS"),
+        ("q) + v", "q: block_ptr[B] T(x)", "block[B] *T(x) unless BLOCKS"),
+    ],
+)
+def test_what_a_switch_makes_another_kind_of_thing(
+    tmp_path: Path, line: str, told: str, otherwise: str
+) -> None:
+    source = HEAD + (
+        "@triton.jit\ndef pick(x, y, n, B: tl.constexpr, ROWS: tl.constexpr, BLOCKS: tl.constexpr):\n"
+        "    i = tl.arange(0, B)\n    p = x\n    if ROWS:\n        p += i\n    v = tl.load(p)\n"
+        "    q = x + i\n    if BLOCKS:\n        q = tl.make_block_ptr(x, (n,), (1,), (0,), (B,), (0,))\n"
+        "    tl.store(y + i, tl.load(q) + v)\n"
+    )
+    path = tmp_path / "kernels.py"
+    path.write_text(source)
+    hover = Analysis([tmp_path]).hover(path, source.encode().index(line.encode()))
+    assert hover is not None
+    assert hover.signature == told
+    assert hover.notes[0] == otherwise
+
+
 def test_a_kernel_nobody_launches_says_so(tmp_path: Path) -> None:
     assert card(tmp_path, ADD)["Grid"] == "no launch found in the workspace"
 

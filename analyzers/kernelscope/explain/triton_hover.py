@@ -49,7 +49,8 @@ def triton_hover(runs: KernelRuns, module: Module, path: Path, offset: int, gpu:
         shown = describe(value, order)
         if shown is not None:
             name = module.text.slice(span)
-            return Hover(span, f"{name}: {shown}", "python", tuple(_notes(value, values, run, order)))
+            notes = [*_otherwise(run, span, order), *_notes(value, values, run, order)]
+            return Hover(span, f"{name}: {shown}", "python", tuple(notes))
     return None
 
 
@@ -107,6 +108,13 @@ def _sizes(sizes: Sizes | None, order: Sequence[str]) -> str:
     if sizes is None:
         return "[...]"
     return "[" + ", ".join(render(size, order) if size is not None else "?" for size in sizes) + "]"
+
+
+def _otherwise(run: KernelRun, span: Span, order: Sequence[str]) -> Iterator[str]:
+    """What a switch makes of it in other launches."""
+    other = run.otherwise.get(span)
+    if other is not None and (shown := describe(other.value, order)) is not None:
+        yield f"{shown} {other.condition}"
 
 
 def _notes(value: Value, values: tuple[Value, ...], run: KernelRun, order: Sequence[str]) -> Iterator[str]:

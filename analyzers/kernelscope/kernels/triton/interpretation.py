@@ -54,6 +54,14 @@ class Found:
     """Whether a branch that nothing decides leads there."""
 
 
+@dataclass(frozen=True, slots=True)
+class Otherwise:
+    """What a place holds under a condition that makes it another kind of thing."""
+
+    condition: str
+    value: Value
+
+
 @dataclass(slots=True)
 class Facts:
     """What accesses and arithmetic said of a kernel's arguments."""
@@ -111,6 +119,7 @@ class Interpretation:
         self.switches: dict[str, None] = {}
         """Tests whose branches left names with blocks of different shapes."""
         self.seen: dict[Span, Value] = {}
+        self.otherwise: dict[Span, Otherwise] = {}
         self.accesses: dict[Place, Access] = {}
         self.products: dict[Place, Product] = {}
         self.rounds: dict[Span, Dim | None] = {}

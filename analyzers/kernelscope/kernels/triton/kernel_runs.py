@@ -23,6 +23,7 @@ from kernelscope.kernels.triton.interpretation import (
     Frame,
     HelperCall,
     Interpretation,
+    Otherwise,
     OutOfSteps,
 )
 from kernelscope.kernels.triton.launches import Launch, launches
@@ -52,6 +53,8 @@ class KernelRun:
     path: str
     node: t.FunctionDef
     values: dict[Span, tuple[Value, ...]] = field(default_factory=dict[Span, tuple[Value, ...]])
+    otherwise: dict[Span, Otherwise] = field(default_factory=dict[Span, Otherwise])
+    """What a switch makes a block in one launch and a scalar in another."""
     accesses: tuple[Access, ...] = ()
     products: tuple[Product, ...] = ()
     rounds: dict[Span, Dim | None] = field(default_factory=dict[Span, "Dim | None"])
@@ -297,6 +300,7 @@ def _fill(result: KernelRun, run: Interpretation, complete: bool) -> None:
         result.rounds = dict(run.rounds)
         result.calls = tuple(run.calls)
         result.found = tuple(run.found)
+    result.otherwise |= run.otherwise
     for name, count in run.operations.items():
         result.operations[name] = max(count, result.operations.get(name, 0))
     result.incomplete = result.incomplete or not complete

@@ -5,12 +5,12 @@ What the switches are is found by an interpretation that follows both sides of e
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from kernelscope.kernels.triton.interpretation import Interpretation
+from kernelscope.kernels.triton.interpretation import Interpretation, Otherwise
 from kernelscope.kernels.triton.switches import MAX_SWITCHES, Answers, told, ways
-from kernelscope.kernels.triton.values import Tensor
+from kernelscope.kernels.triton.values import BlockPointer, Descriptor, Tensor, Value
 
 
 def follow_switches(run: Interpretation, under: Callable[[Answers], Interpretation]) -> None:
@@ -27,11 +27,12 @@ def follow_switches(run: Interpretation, under: Callable[[Answers], Interpretati
     for span in list(run.seen):
         seen = [(way, inner.seen[span]) for way, inner in runs if span in inner.seen]
         if seen:
-            run.seen[span] = told(seen, names)
+            run.seen[span], other = _in_its_form(seen, names)
+            run.otherwise |= {span: other} if other is not None else {}
     for place, access in list(run.accesses.items()):
         made = [(way, inner.accesses[place]) for way, inner in runs if place in inner.accesses]
         if made:
-            pointer = told([(way, one.pointer) for way, one in made], names)
+            pointer, _ = _in_its_form([(way, one.pointer) for way, one in made], names)
             block = told([(way, one.block) for way, one in made], names)
             run.accesses[place] = replace(access, pointer=pointer, block=block)
     for place in dict.fromkeys(place for _, inner in runs for place in inner.products):
@@ -42,3 +43,27 @@ def follow_switches(run: Interpretation, under: Callable[[Answers], Interpretati
             run.products[place] = replace(done[0][1], sizes=(rows, columns, inner_size))
     for _, inner in runs:
         run.calls.update(inner.calls)
+
+
+def _in_its_form(seen: Sequence[tuple[Answers, Value]], names: Sequence[str]) -> tuple[Value, Otherwise | None]:
+    """What a place holds on all ways; where a switch makes it a block or a scalar, or pointers or a pointer to a block,
+    the one, and the other with its condition."""
+    for test in names:
+        held, failed = ([(way, value) for way, value in seen if way[test] is side] for side in (True, False))
+        one, other = ({_form(value) for _, value in side} for side in (held, failed))
+        if len(one) != 1 or len(other) != 1 or one == other or "" in one | other:
+            continue
+        if one == {"scalar"}:
+            return told(failed, names), Otherwise(f"if {test}", told(held, names))
+        return told(held, names), Otherwise(f"unless {test}", told(failed, names))
+    return told(seen, names), None
+
+
+def _form(value: Value) -> str:
+    match value:
+        case Tensor(shape=tuple() as shape):
+            return "block" if shape else "scalar"
+        case BlockPointer() | Descriptor():
+            return type(value).__name__
+        case _:
+            return ""

@@ -45,13 +45,15 @@ def ways(switches: Sequence[str]) -> Iterator[dict[str, bool]]:
 
 
 def differ(a: Value, b: Value, vague: bool = False) -> bool:
-    """Whether two values are blocks of known sizes, or constants, that do not agree. `vague`: whether a size that is
-    not known may be one that another switch chooses."""
+    """Whether two values are blocks or scalars, pointers to blocks, or constants, that do not agree. `vague`: whether a
+    size that is not known may be one that another switch chooses."""
     match a, b:
         case (Tensor(), Tensor()) | (BlockPointer(), BlockPointer()) | (Descriptor(), Descriptor()):
             if a.shape is None or b.shape is None or (not vague and (None in a.shape or None in b.shape)):
                 return False
-            return bool(a.shape) and bool(b.shape) and a.shape != b.shape
+            return bool(a.shape or b.shape) and a.shape != b.shape
+        case (Tensor() | BlockPointer() | Descriptor(), Tensor() | BlockPointer() | Descriptor()):
+            return bool(a.shape) and bool(b.shape)
         case Const(value=Dim() as x), Const(value=Dim() as y):
             return x != y
         case Items(), Items():
