@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from kernelscope.graph.call_hierarchy import incoming, outgoing
-from kernelscope.graph.cpp_definitions import MAX_LOCATIONS, CppDefinitions
+from kernelscope.graph.cpp_definitions import CppDefinitions
 from kernelscope.graph.cursor import Cursor, cursor_at
 from kernelscope.graph.links import Links, links_state
 from kernelscope.graph.meanings import Meanings, is_definition, tells_all
@@ -19,8 +19,9 @@ from kernelscope.graph.operator_graph import OperatorGraph
 from kernelscope.graph.paths import Reached, kernels_near
 from kernelscope.graph.places import Places, unique
 from kernelscope.graph.receivers import is_abstract
+from kernelscope.graph.references import References
 from kernelscope.graph.registrations import operator
-from kernelscope.results import Call, LeftOut, Location, Span
+from kernelscope.results import Call, LeftOut, Location
 from kernelscope.syntax.python.tree import Alias, Attribute, ClassDef, FunctionDef, ImportFrom, Name, Param
 from kernelscope.syntax.text import SourceText
 from kernelscope.turns import Guard
@@ -33,8 +34,6 @@ from kernelscope.workspace.workspace import Workspace
 
 MAX_REMEMBERED = 5_000
 MAX_METHODS = 4
-MAX_MENTIONS = 6_000
-"""Of a word, that are resolved to find what is used where: about 3 s."""
 _OPERATOR = re.compile(r"torch\.ops\.(\w+)\.(\w+)")
 
 
@@ -46,6 +45,7 @@ class Navigation:
         self._places = Places(workspace)
         self._meanings = Meanings(workspace, self._places)
         self._cpp = CppDefinitions(workspace, self._places)
+        self._references = References(workspace, self.definition)
         self._links: Links | None = None
         self._links_state: object = None
         self._graph: OperatorGraph | None = None
@@ -100,7 +100,10 @@ class Navigation:
         state = (self._workspace.index.generation, self._workspace.index.stage, self._workspace.files.changes)
         if state != self._found_state or len(self._found) > MAX_REMEMBERED:
             self._found, self._found_state = {}, state
-        name = (path, cursor.text, cursor.called, cursor.owner, *cursor.functions)
+        around = (
+            node.name_span.start for node in (cursor.owner, *cursor.functions) if node
+        )  # no nodes: they hold trees
+        name = (path, cursor.text, cursor.called, cursor.owner is None, *around)
         found = self._found.get(name)
         if found is None:
             found = unique(self._locate(path, cursor, patient))
@@ -197,38 +200,7 @@ class Navigation:
     def references(self, path: str, offset: int) -> list[Location]:
         """Where the name under the cursor is used. In Python each place is resolved; in C++ the word counts."""
         word = self._cpp.word_at(path, offset)
-        if not word:
-            return []
-        wanted = set(self.definition(path, offset))
-        found: list[Location] = []
-        mentions = 0
-        for file, data in self._mentioning(word, path):
-            if mentions >= MAX_MENTIONS or len(found) >= MAX_LOCATIONS:
-                break
-            mentions += data.count(word.encode())
-            found.extend(self._references_in(file, data, word, wanted, path))
-        return unique(found)[:MAX_LOCATIONS]
-
-    def _mentioning(self, word: str, path: str) -> Iterator[tuple[str, bytes]]:
-        """Files that hold the word, with their text, the asking one first."""
-        needle = word.encode()
-        others = [other for other in self._workspace.index.paths() if other != path]
-        for other in (path, *others):
-            data = self._workspace.files.read(other)
-            if not isinstance(data, LeftOut) and needle in data:
-                yield other, data
-
-    def _references_in(
-        self, file: str, data: bytes, word: str, wanted: set[Location], asked: str
-    ) -> Iterator[Location]:
-        text = SourceText(data)
-        for match in re.finditer(rb"\b%b\b" % re.escape(word.encode()), data):
-            place = text.location(Path(file), Span(match.start(), match.end()))
-            if file.endswith(PYTHON_SUFFIXES):
-                if place in wanted or wanted & set(self.definition(file, match.start())):
-                    yield place
-            elif not asked.endswith(PYTHON_SUFFIXES):
-                yield place
+        return self._references.of(word, path, offset) if word else []
 
     # -- call hierarchy -------------------------------------------------------------------------------------
 

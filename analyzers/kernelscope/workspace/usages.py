@@ -116,7 +116,7 @@ class Usages:
         """The files around one, for calls that must not depend on time or on what was opened first."""
         opened = [other for other in self._modules.files.open_paths() if self._modules.files.is_indexed(other)]
         python = {other for other in (*self._around(path), *opened) if other.endswith(PYTHON_SUFFIXES)}
-        return Nearby(self._modules.files, _by_nearness(sorted(python), path))
+        return Nearby(self._modules.files, by_nearness(sorted(python), path))
 
     def _around(self, path: str) -> list[str]:
         """The Python files of the smallest folder around one that has as many as are looked at; others lie further."""
@@ -184,7 +184,7 @@ class Usages:
         """Classes whose bases name `cls` directly, nearest first; found by name, checked by resolution."""
         indexed = self._extenders(cls.name)
         if indexed is not None:
-            paths = _by_nearness((path for path in indexed if path.endswith(PYTHON_SUFFIXES)), cls.path)
+            paths = by_nearness((path for path in indexed if path.endswith(PYTHON_SUFFIXES)), cls.path)
         else:
             pattern = re.compile(rb"\bclass\s+\w+\s*\([^)]*\b%b\b" % cls.name.encode())
             paths = self._search(pattern, cls.name, cls.path, most)[0]
@@ -223,14 +223,14 @@ class Usages:
     def _defining(self, name: str, near: str, most: int) -> list[str]:
         indexed = self._definers(name)
         if indexed is not None:
-            return _by_nearness(indexed, near)[:MAX_CANDIDATES]
+            return by_nearness(indexed, near)[:MAX_CANDIDATES]
         pattern = re.compile(rb"(?:^|\n)[ \t]*(?:(?:async )?def |class )?%b\b" % re.escape(name.encode()))
         return self._search(pattern, name, near, most)[0]
 
     def _candidates(self, name: str, near: str, index: NameIndex, suffix: bytes, most: int) -> tuple[list[str], bool]:
         indexed = index(name)
         if indexed is not None:
-            ordered = _by_nearness(indexed, near)
+            ordered = by_nearness(indexed, near)
             return ordered[:MAX_CANDIDATES], len(ordered) <= MAX_CANDIDATES
         pattern = re.compile(rb"\b%b\s*%b" % (re.escape(name.encode()), re.escape(suffix)))
         return self._search(pattern, name, near, most)
@@ -241,7 +241,7 @@ class Usages:
         needle = name.encode()
         self._searches += 1
         marks = self._marks if self._searches > FEW_SEARCHES else None
-        for number, path in enumerate(_by_nearness(self._python_paths(), near)):
+        for number, path in enumerate(by_nearness(self._python_paths(), near)):
             if number * BYTES_PER_LOOK > most or len(found) >= MAX_CANDIDATES:
                 return found, False
             if marks is not None and not marks.may_hold(path, needle):
@@ -361,7 +361,7 @@ def _calls_of_part(method: FunctionDef, attribute: str) -> Iterator[Call]:
                 yield node
 
 
-def _by_nearness(paths: Iterable[str], near: str) -> list[str]:
+def by_nearness(paths: Iterable[str], near: str) -> list[str]:
     """The file itself, its folder, then by shared leading folders; otherwise in the order given, tests last."""
     if not near:
         return list(paths)
