@@ -66,7 +66,7 @@ from pkg import _C as native
 class Fn(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x):
-        return native.shift(x)
+        return native.part.shift(x)
 shifted = Fn.apply
 def f(x):
     _C.scale(x)
@@ -95,7 +95,7 @@ Python f()
 │        └─ launch of scale_kernel over 1
 │           └─ CUDA kernel scale_kernel
 ├─ Python Fn.forward()
-│  └─ operator _C::shift
+│  └─ operator _C.part::shift
 │     └─ registered by pybind: shift
 │        └─ C++ shift()
 │           └─ launch of shift_kernel over 1
@@ -106,6 +106,108 @@ Python f()
          └─ C++ run_both()
             └─ launch of both_kernel over 2
                └─ CUDA kernel both_kernel
+""",
+    ),
+    "classes and submodules in chains, methods that a class inherits, objects that C++ makes": (
+        "pkg/use.py::Model.forward",
+        """
+## pkg/__init__.py
+## pkg/use.py
+from . import _C
+from ._C import fused
+class Model:
+    def __init__(self, layers, is_small=False):
+        self.model = _C.Small() if is_small else _C.Large(layers)
+    def forward(self, x, scaler: _C.Scaler):
+        self.model.load(x)
+        scaler.run(x)
+        fused.both(x)
+        made = _C.Small()
+        made.size(x)
+## csrc/bind.cpp
+template <typename T>
+void load(T* x, int n) { shift_kernel<<<9, 9>>>(x); }
+template <typename M> struct Wrapper { void load(Tensor x) { scale_kernel<<<1, 32>>>(x); } };
+struct Small : public Wrapper<int> { int size(Tensor x) { return 1; } };
+__global__ void large_kernel(float* x) {}
+struct Large : public Wrapper<float> { void load(Tensor x) { large_kernel<<<4, 32>>>(x); } };
+struct Scaler { void run(Tensor x) { shift_kernel<<<1, 32>>>(x); } };
+PYBIND11_MODULE(TORCH_EXTENSION_NAME, m) {
+  py::class_<Small>(m, "Small").def(py::init<>()).def("load", &Small::load)
+    .def("size", [](Small& self, Tensor x) { int n = 0; return self.size(x); });
+  auto large = py::class_<Large, std::shared_ptr<Large>>(m, "Large");
+  large.def("load", &Large::load, py::arg("x"));
+  nb::class_<Scaler> scaler(m, "Scaler");
+  scaler.def("run", &Scaler::run);
+  m.def_submodule("fused").def("both", &fused::both).def("none", &fused::none);
+}
+## csrc/fused.cu
+namespace fused {
+void both(Tensor x) { both_kernel<<<2, 32>>>(x); }
+void none(Tensor x) {}
+}
+""",
+        """
+Python Model.forward()
+├─ ? operator *::Large.load
+│  └─ registered by pybind: Large.load
+│     └─ C++ Large::load()
+│        └─ launch of large_kernel over 4
+│           └─ CUDA kernel large_kernel
+├─ ? operator *::Small.load
+│  └─ registered by pybind: Small.load
+│     └─ C++ Wrapper::load()
+│        └─ launch of scale_kernel over 1
+│           └─ CUDA kernel scale_kernel
+├─ operator *::Scaler.run
+│  └─ registered by pybind: Scaler.run
+│     └─ C++ Scaler::run()
+│        └─ launch of shift_kernel over 1
+│           └─ CUDA kernel shift_kernel
+└─ operator *.fused::both
+   └─ registered by pybind: both
+      └─ C++ both()
+         └─ launch of both_kernel over 2
+            └─ CUDA kernel both_kernel
+""",
+    ),
+    "functions offered under the name of another, which hands itself to a macro, and under the name of a stub": (
+        "m.py::f",
+        """
+## m.py
+import native
+def f(x):
+    native.scale(x)
+    native.shift(x)
+## bind.cpp
+void scale_impl(Tensor x) { CHOOSE_FOR_DEVICE(scale_impl, x); }
+void scale(Tensor x) { scale_impl(x); }
+void shift(Tensor x) { shift_stub(kCUDA, x); }
+PYBIND11_MODULE(native, m) { m.def("scale", &scale); m.def("shift", &shift); }
+## device.cu
+REGISTER_FOR_DEVICE(scale_impl, CPU, scale_cpu);
+REGISTER_FOR_DEVICE(scale_impl, CUDA,
+                    scale_cuda);
+REGISTER_DISPATCH(shift_stub, &shift_cuda)
+void scale_cpu(Tensor x) {}
+void scale_cuda(Tensor x) { scale_kernel<2><<<1, 32>>>(x); }
+void shift_cuda(Tensor x) { shift_kernel<<<1, 32>>>(x); }
+""",
+        """
+Python f()
+├─ operator native::scale
+│  └─ registered by pybind: scale
+│     └─ C++ scale()
+│        └─ C++ scale_impl()
+│           └─ ? C++ scale_cuda()
+│              └─ launch of scale_kernel over 1
+│                 └─ CUDA kernel scale_kernel
+└─ operator native::shift
+   └─ registered by pybind: shift
+      └─ C++ shift()
+         └─ C++ shift_cuda()
+            └─ launch of shift_kernel over 1
+               └─ CUDA kernel shift_kernel
 """,
     ),
     "operators registered one after the other, autograd functions of C++": (

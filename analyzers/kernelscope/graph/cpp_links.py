@@ -16,12 +16,13 @@ from kernelscope.graph.cpp_namespaces import CppNamespaces
 from kernelscope.graph.kinds import Edge, EdgeKind, Node, NodeKind
 from kernelscope.graph.library_kernels import RUNS, adapter, launched, started_by
 from kernelscope.graph.tensor_methods import TENSOR_METHODS
-from kernelscope.workspace.facts import RECEIVER, TOP, Call, Def, DefKind, FileFacts, Launch, Reference
+from kernelscope.workspace.facts import RECEIVER, TOP, Alternative, Call, Def, DefKind, FileFacts, Launch, Reference
 from kernelscope.workspace.files import PYTHON_SUFFIXES
 
 LIBRARY_NAMESPACES = frozenset({"std", "at", "c10", "torch", "cub", "thrust", "cute", "nvcuda", "py", "pybind11"})
 """Qualified names of the language's and the frameworks' own libraries are not looked for in the workspace."""
 NAMED = "named here, started where it is passed to"
+CHOSEN = "offered under this name; which one runs is chosen at run time"
 APPLIED = "apply of an autograd function runs its forward"
 _CALLABLE = (DefKind.CUDA_FUNCTION, DefKind.CUDA_KERNEL, DefKind.MACRO, DefKind.LAMBDA)
 
@@ -38,6 +39,8 @@ class CppLinks:
         """What other names stand for in a file: `using Small = Norm<64>`, `auto launch = &run`."""
         self._tables: dict[str, dict[str, list[str]]] = {}
         """What stands in the tables of each name, by file."""
+        self._alternatives: dict[str, list[tuple[str, Alternative]]] = {}
+        """By name: what files offer to be run under it."""
         self._answers: dict[tuple[str, str, str, bool, str, tuple[str, ...] | None], list[Place]] = {}
 
     def add(self, path: str, facts: FileFacts) -> None:
@@ -48,6 +51,8 @@ class CppLinks:
         for index, definition in enumerate(facts.defs):
             if definition.kind in _CALLABLE:
                 self._by_name.setdefault(definition.name.rpartition("::")[2], []).append((path, index))
+        for alternative in facts.alternatives:
+            self._alternatives.setdefault(alternative.name, []).append((path, alternative))
         for reference in facts.references:
             if reference.variable and reference.scope == TOP:
                 self._tables.setdefault(reference.variable, {}).setdefault(path, []).append(reference.name)
@@ -69,6 +74,8 @@ class CppLinks:
         qualifier, _, tail = name.rpartition("::")
         inside = self._inside(near, scope)
         found = self._nearest(tail, qualifier, near, inside=inside)
+        if not found and (cls := self._meant(without_arguments(qualifier).rpartition("::")[2], near)):
+            found = [place for place, _, _ in self._classes.run_by(cls, tail, near)]
         return [function_node(path, self._files[path], index) for path, index in found]
 
     def _inside(self, path: str, scope: int) -> tuple[str, ...] | None:
@@ -100,6 +107,9 @@ class CppLinks:
         if tail == "apply" and (forward := self._differentiable(call.name, path)):
             for node in forward:
                 yield Edge(EdgeKind.CALLS, source, node, path, call.line, len(forward) == 1, APPLIED)
+            return
+        if tail not in self._by_name and tail in self._alternatives:
+            yield from self._offered(tail, source, path, call.line)
             return
         primitive = native_collective(tail) if tail not in self._by_name else None
         if tail not in self._by_name and primitive is None:
@@ -177,9 +187,18 @@ class CppLinks:
             if reference.name.partition("::")[0] in LIBRARY_NAMESPACES:
                 continue
             found = self.functions(reference.name, path, _owner(facts, reference.scope))
+            if source in found:
+                yield from self._offered(reference.name, source, path, reference.line)
             for node in found:
                 if node != source and (node.kind is NodeKind.KERNEL or node.detail == "macro" or len(found) == 1):
                     yield Edge(EdgeKind.CALLS, source, node, path, reference.line, False, NAMED)
+
+    def _offered(self, name: str, source: Node, path: str, line: int) -> Iterator[Edge]:
+        """What files offer to be run under a name."""
+        offers = self._alternatives.get(name, [])
+        targets = dict.fromkeys(node for where, offer in offers for node in self.functions(offer.target, where))
+        for node in targets:
+            yield Edge(EdgeKind.CALLS, source, node, path, line, len(targets) == 1, CHOSEN)
 
     def _launch_edges(self, path: str, facts: FileFacts, launch: Launch, owners: dict[int, Node]) -> Iterator[Edge]:
         owner = owners.get(_owner(facts, launch.scope))
@@ -277,10 +296,10 @@ class CppLinks:
             owner = self._classes.owner(path, index)
             if bool(owner) if is_member else owner in ("", last, around):
                 found.append((path, index))
-        if last and (members := [(p, i) for p, i in found if self._classes.owner(p, i) == last]):
-            found = members
+        members = [(p, i) for p, i in found if last and self._classes.owner(p, i) == last]
+        found = members or found
         if not is_member:
-            spaces = self._spaces(qualifier, near) if last not in self._classes.names else ""
+            spaces = "" if found and found == members else self._spaces(qualifier, near)
             return nearest(self._namespaces.visible(found, name, spaces, near, inside), near)
         if closer := [(p, i) for p, i in found if p == near]:
             return closer[:MAX_CANDIDATES]

@@ -42,7 +42,7 @@ class HandedLibraries:
             return
         handed = dict.fromkeys(self._handed(function_node(path, facts, found.scope), MAX_HANDING))
         for library, key in handed:
-            yield msgspec.structs.replace(found, library=library, key=found.key or key)
+            yield msgspec.structs.replace(found, library=library + _submodule(found.library), key=found.key or key)
         if not handed:
             yield found
 
@@ -51,4 +51,10 @@ class HandedLibraries:
             if not library.startswith(_PARAMETER):
                 yield library, key
             elif caller is not None and hops:
-                yield from self._handed(caller, hops - 1)
+                for outer, outer_key in self._handed(caller, hops - 1):
+                    yield outer + _submodule(library), outer_key
+
+
+def _submodule(library: str) -> str:
+    """What stands behind the parameter in the name of a library: `.part` of `=m.part`."""
+    return "".join(library.partition(".")[1:])

@@ -136,13 +136,23 @@ class OperatorGraph:
         return sorted(edges, key=lambda edge: (edge.path, edge.line, edge.source.name, edge.source.start))
 
     def _exported(self, dotted: str) -> Node | None:
-        """The pybind or FFI export behind `module.function` of a compiled module."""
+        """The pybind or FFI export behind `module.function` or `module.Class.method` of a compiled module."""
         module, _, name = dotted.rpartition(".")
+        outer, _, owner = module.rpartition(".")
+        return self._export_of(module, name) or self._export_of(outer, f"{owner}.{name}")
+
+    def _export_of(self, module: str, name: str) -> Node | None:
         found = [op for op in self._links.operators.get(name, []) if self._is_export(op)]
-        named = [op for op in found if op.name.rpartition("::")[0] == module.rpartition(".")[2]]
-        is_extension = module.count(".") <= 1  # `ext` or `package._C`: deeper ones are modules of somebody's package
-        chosen_by_build = [op for op in found if is_extension and op.name.startswith(f"{ANY_LIBRARY}::")]
-        return next(iter(named or chosen_by_build), None)
+        for op in found:
+            library = op.name.rpartition("::")[0]
+            if library and f".{module}".endswith(f".{library}"):
+                return op
+        for op in found:  # the build chooses its name: `ext` or `package._C`, deeper ones are somebody's package
+            first, _, submodules = op.name.rpartition("::")[0].partition(".")
+            outer = module.removesuffix(f".{submodules}") if submodules else module
+            if first == ANY_LIBRARY and outer.count(".") <= 1 and (not submodules or outer != module):
+                return op
+        return None
 
     def _is_export(self, op: Node) -> bool:
         return any(e.target.detail.startswith(("pybind", "export")) for e in self.out_edges(op))

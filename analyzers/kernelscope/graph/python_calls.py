@@ -14,6 +14,7 @@ from kernelscope.graph.function_nodes import PALLAS, FunctionNodes, innermost_na
 from kernelscope.graph.kernel_languages import KERNEL_LIBRARIES
 from kernelscope.graph.kinds import Edge, EdgeKind, Node, NodeKind
 from kernelscope.graph.native_modules import NativeFunctions, NativeModules
+from kernelscope.graph.native_objects import NativeObjects
 from kernelscope.graph.receivers import Receivers, calls_in
 from kernelscope.graph.tensor_methods import TENSOR_METHODS
 from kernelscope.syntax.python.tree import AnnAssign, Attribute, Call, ClassDef, FunctionDef, Name, dotted
@@ -54,6 +55,7 @@ class PythonCalls:
         self.functions = FunctionNodes(modules, classes, index)
         self._callees = Callees(modules, classes, self.functions, exports)
         self._native = NativeModules(modules, native)
+        self._objects = NativeObjects(modules, classes, index, self._callees, exports)
         self._modules = modules
         self._index = index
         self._called: tuple[FunctionDef | None, dict[tuple[int, str], Call]] = (None, {})
@@ -142,6 +144,7 @@ class PythonCalls:
             found = self._compiled(node, facts, outermost, function, call)
             found = found or list(self._by_receiver(node, facts, function, call))
             found = found or self._imported_by_name(node, function, call)
+            found = found or self._of_native_object(node, function, call)
             if not found and not call.name.startswith(_SELF):
                 found = list(self._native.edges(node, function, call.name, call.line))
             yield from found or self._by_name(node, facts, outermost, call)
@@ -195,6 +198,14 @@ class PythonCalls:
             module = self._receivers.module_named(function.node, receiver, others)
         exported = self._exports(f"{module}.{name}") if module else None
         return [Edge(EdgeKind.CALLS, node, exported, node.path, call.line)] if exported else []
+
+    def _of_native_object(self, node: Node, function: Definition, call: f.Call) -> list[Edge]:
+        """`x.method()` of an object that C++ made."""
+        written = self._written(function, call)
+        if written is None or not isinstance(written.func, Attribute):
+            return []
+        found = self._objects.method(function, written.func.value, written.func.attr)
+        return [Edge(EdgeKind.CALLS, node, target, node.path, call.line, len(found) == 1) for target in found]
 
     def _written(self, function: Definition, call: f.Call) -> Call | None:
         """The call as it stands in the function."""

@@ -108,10 +108,10 @@ class Registrations:
     def _library(self, path: str, facts: FileFacts, library: str) -> str:
         """The library's name; `=lib` stands for the variable `lib`, a library or the name of one."""
         if "TORCH_EXTENSION_NAME" in library:
-            return ANY_LIBRARY
+            return ANY_LIBRARY + "".join(library.partition(".")[1:])
         if not library.startswith("="):
             return library
-        variable = library[1:]
+        variable, dot, submodules = library[1:].partition(".")
         for definition in facts.defs:
             if definition.name == variable and definition.kind is DefKind.VARIABLE:
                 if found := _LIBRARY_CALL.match(definition.detail):
@@ -126,7 +126,7 @@ class Registrations:
                 return found[1]
             if named := literal(text.partition("=")[2]):
                 return named
-        return ANY_LIBRARY
+        return ANY_LIBRARY + dot + submodules
 
     # -- functions that register what they are given ----------------------------------------------------------
 

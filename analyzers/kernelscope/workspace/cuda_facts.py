@@ -33,12 +33,17 @@ from kernelscope.workspace.cuda_macros import Macro, macros_of
 from kernelscope.workspace.cuda_registrations import (
     EXPORTS,
     OLD_LIBRARY,
+    UNNAMED_MODULE,
+    VERBS,
     Library,
     chain,
     exported,
+    is_class_variable,
     lambda_name,
     library_of,
     library_parameter,
+    made_as,
+    offered,
     registered,
 )
 from kernelscope.workspace.cuda_tables import arrays, elements_taken, entries, launched_tables
@@ -59,6 +64,7 @@ from kernelscope.workspace.facts import (
     MAX_TEXT,
     RECEIVER,
     TOP,
+    Alternative,
     Call,
     Def,
     DefKind,
@@ -91,8 +97,9 @@ _PASSED = re.compile(rb"(?:[(,?]|(?<!:):|\breturn\b)\s*&?\s*((?:\w+::)*+[A-Za-z_
 _USING = re.compile(rb"\b(?:using|namespace)\s+\w+\s*\Z")
 _MEMBER_TEMPLATE = re.compile(rb"(?:\.|->)\s*template\s+\Z")
 _ASSIGNED = re.compile(rb"(\w+)\s*=\s*\Z")
-_SUBMODULE = re.compile(rb"(\w+)\s*=\s*\w+\s*\.\s*\Z")
 _OWNER = re.compile(rb"(\w+)\s*\.\s*\Z")
+_NEXT_IN_CHAIN = re.compile(rb"\)\s*\.\s*\Z")
+_FIRST_ARGUMENT = re.compile(rb"\s*(\w+)\s*[,)]")
 _NO_MEMORY = re.compile(rb"\s*(?:nullptr|NULL)\s*,")
 """A first argument that is kept: `f(nullptr, bytes, ...)` asks how much memory `f` takes."""
 _MACRO_NAME = re.compile(rb"[A-Z][A-Z0-9]*_[A-Z0-9_]+\Z")
@@ -121,6 +128,8 @@ class _Block:
     start: int = 0
     resumes: int = -1
     """Where the header begins that goes on behind the closing brace: `void f(Options options = {}, int n)`."""
+    chained: Library | None = None
+    """What the chain of calls that a statement is registers in: `py::class_<Model>(m, "Model").def(…).def(…)`."""
 
 
 def cuda_facts(data: bytes) -> FileFacts:
@@ -146,7 +155,9 @@ class _Scanner:
         self.variables = variables(self.text)
         self.declared = DeclaredTypes(self.text)
         self.bodies: list[tuple[int, int, int]] = []
-        self.submodules: set[bytes] = set()
+        self.alternatives: list[Alternative] = []
+        self.modules: dict[bytes, Library] = {}
+        """By the variables that stand for them: submodules and classes of Python."""
         self.lambda_of: dict[int, tuple[int, str]] = {}
         """By their braces: lambdas that implement operators, with where they begin and what they are called."""
         self.called_parameters: dict[bytes, tuple[int, ...]] = {}
@@ -176,6 +187,8 @@ class _Scanner:
                 header_start = closed.resumes if closed.resumes >= 0 else position
             elif token == b";":
                 header_start = position
+                block.chained = None
+                block.library = None if block.library is UNNAMED_MODULE else block.library
             elif token[0] == 1:
                 if token == b"\x01i":
                     saved.append(blocks[:])
@@ -198,6 +211,8 @@ class _Scanner:
                     self.registrations += exported(arguments, start, self._line_at(start))
                 elif match["call"].endswith(b"RegisterOperators"):
                     self._chain(match.end())
+                elif not text[header_start : match.start()].strip():
+                    self._statement(match, block)
                 position = match.end()
             elif match["ref"] is not None:
                 call = _TOKEN.match(text, match.start("ref"))
@@ -225,6 +240,7 @@ class _Scanner:
             tuple(self.registrations),
             tuple(sorted(self.namespaces, key=lambda namespace: namespace.start)),
             used_names(self.text),
+            tuple(self.alternatives),
         )
 
     # -- blocks and definitions -----------------------------------------------------------------------------
@@ -327,11 +343,14 @@ class _Scanner:
                 self._add_launch(arguments[place], arguments[0] if place else b"", start, block.scope)
             return
         before = self.text[start - 1 : start]
-        if block.library and tail in (b"def", b"impl") and before == b".":
-            owner = _OWNER.search(self.text, max(0, start - 60), start)
-            if owner and (owner[1] == block.library.variable or owner[1] in self.submodules):
-                self._register(tail, block.library, match.end() - 1, start, block.scope)
-            return
+        if block.library:
+            library = self._registering(block.library, block.chained, start)
+            if tail in VERBS and before == b".":
+                if library:
+                    self._register(tail, library, match.end() - 1, start, block.scope)
+                    block.chained = library
+                return
+            self._make_known(match, library, block)
         member = before == b"." or self.text[start - 2 : start] == b"->"
         member = member or _MEMBER_TEMPLATE.search(self.text, max(0, start - 20), start) is not None
         if raw in self.lambdas and not member:  # its body counts as the function's around it
@@ -343,6 +362,10 @@ class _Scanner:
         if given := self.text[match.end("call") : match.end() - 1].strip()[1:-1]:
             for function in template_functions(given, self.variables):
                 self._refer(b"", function, start, block.scope)
+        if block.scope != TOP and _MACRO_NAME.match(raw):  # handed itself, a function calls what is offered for it
+            first = _FIRST_ARGUMENT.match(self.text, match.end())
+            if first and decoded(first[1]) == self.defs[block.scope].name:
+                self._refer(b"", first[1], start, block.scope)
         if raw in self.called_parameters:
             arguments = self._arguments(match.end() - 1)
             for argument in (arguments[i] for i in self.called_parameters[raw] if i < len(arguments)):
@@ -359,12 +382,48 @@ class _Scanner:
             kept.append((RECEIVER, decoded(kind)))
         elif _NO_MEMORY.match(self.text, match.end()):
             kept.append(("", "nullptr"))
-        elif block.library and block.library.variable in self._arguments(match.end() - 1):
-            kept += block.library.handed_on
-        if tail == b"def_submodule" and (named := _SUBMODULE.search(self.text, max(0, start - 80), start)):
-            self.submodules.add(named[1])
+        elif block.library and (handed := self._handed(block.library, self._arguments(match.end() - 1))):
+            kept += handed.handed_on
         called = f"?.{name}" if member else name
         self.calls.append(Call(called, start, self._line_at(start), block.scope, tuple(kept)))
+
+    def _registering(self, library: Library, chained: Library | None, start: int) -> Library | None:
+        """What the call at `start` registers in: the variable before its dot, else the chain that it goes on with."""
+        if owner := _OWNER.search(self.text, max(0, start - 60), start):
+            return library if owner[1] == library.variable else self.modules.get(owner[1])
+        return chained if _NEXT_IN_CHAIN.search(self.text, max(0, start - 200), start) else None
+
+    def _make_known(self, match: re.Match[bytes], library: Library | None, block: _Block) -> None:
+        """Submodules and classes that a call in a block that registers makes."""
+        start, tail = match.start("call"), match["call"].rpartition(b"::")[2].strip()
+        made: Library | None = None
+        variable = b""
+        if tail == b"def_submodule" and library:
+            made = library.submodule(self._arguments(match.end() - 1))
+        elif block.library and (tail == b"class_" or is_class_variable(self.text, start)):
+            arguments = self._arguments(match.end() - 1)
+            made = (library or self._handed(block.library, arguments) or block.library).with_class(arguments)
+            variable = match["call"] if tail != b"class_" else b""
+        if made:
+            block.chained = made
+            if variable := variable or made_as(self.text, start):
+                self.modules[variable] = made
+
+    def _handed(self, library: Library, arguments: list[bytes]) -> Library | None:
+        """The module that a function is given."""
+        known = {library.variable: library} | self.modules
+        return next((known[argument] for argument in arguments if argument in known), None)
+
+    def _statement(self, match: re.Match[bytes], block: _Block) -> None:
+        """A call at the top of a file: a macro that offers a function under a name, or a class of an unnamed module."""
+        if match["call"].endswith(b"class_"):
+            block.library = UNNAMED_MODULE
+            self._call(match, block)
+        elif _MACRO_NAME.match(match["call"]):
+            close = closing(self.text, match.end() - 1, MAX_ARGUMENT_BYTES)
+            if close is not None and self.text[close + 1 : close + 50].lstrip()[:1] != b"{":
+                start = match.start("call")
+                self.alternatives += offered(self._arguments(match.end() - 1), start, self._line_at(start))
 
     def _register(self, verb: bytes, library: Library, opening: int, start: int, scope: int) -> None:
         """What `m.def(…)` or `m.impl(…)` makes known; a lambda among its arguments is a function."""

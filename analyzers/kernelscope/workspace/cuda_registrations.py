@@ -1,13 +1,16 @@
-"""Registrations of operators in C++: the blocks of `TORCH_LIBRARY` and of Python modules, and exports by name."""
+"""Registrations of operators in C++: blocks of `TORCH_LIBRARY` and of Python modules, their classes, exports by name.
+
+Also what macros at the top of a file offer under the name of a function. What other macros do is not known.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from kernelscope.workspace.cuda_text import closing, decoded, literal
-from kernelscope.workspace.facts import DISPATCH, LIBRARY, MAX_TEXT, Registration
+from kernelscope.workspace.cuda_text import closing, decoded, is_plain_name, literal
+from kernelscope.workspace.facts import DISPATCH, LIBRARY, MAX_TEXT, Alternative, Registration
 
 EXPORTS = frozenset((b"TVM_FFI_DLL_EXPORT_TYPED_FUNC", b"TVM_FFI_EXPORT_TYPED_FUNC", b"XLA_FFI_DEFINE_HANDLER_SYMBOL",
                      b"XLA_FFI_DEFINE_HANDLER"))  # fmt: skip
@@ -22,6 +25,9 @@ _PARAMETER = re.compile(
 _DISPATCH_KEY = re.compile(rb"\bk(CUDA|CPU|HIP|Meta|XPU)\b|DispatchKey::(\w+)")
 _FUNCTION_NAME = re.compile(rb"&?\s*((?:[A-Za-z_]\w*::)*[A-Za-z_]\w*)\s*(?:<.*>)?\s*\)*$", re.DOTALL)
 _ADDRESS = re.compile(rb"(?:^|[(<,])\s*&\s*((?:[A-Za-z_]\w*\s*::\s*)*[A-Za-z_]\w*)")
+_ASSIGNED = re.compile(rb"(\w+)\s*=\s*(?:\w+\s*\.\s*)?\Z")
+_OF_CLASS = re.compile(rb"\bclass_\s*<[^;{}]{0,400}>\s*\Z")
+"""What stands before the variable of `py::class_<Model> model(m, "Model")`."""
 _NEXT_IN_CHAIN = re.compile(rb"\s*\.\s*op\s*(?=\()")
 MAX_REGISTRATION_BYTES = 20_000
 
@@ -34,11 +40,23 @@ class Library:
     namespace: bytes
     key: bytes
     variable: bytes
+    of_class: bytes = b""
+    """The class of Python whose methods are registered."""
 
     @property
     def is_torch(self) -> bool:
         """Whether operators are registered, and not functions of a Python module."""
-        return b"TORCH_LIBRARY" in self.macro
+        return b"TORCH_LIBRARY" in self.macro and not self.of_class
+
+    def submodule(self, arguments: Sequence[bytes]) -> Library:
+        """The module inside of this one that `m.def_submodule("name")` makes."""
+        name = literal(arguments[0]) if arguments else None
+        return replace(self, namespace=self.namespace + b"." + name.encode()) if name else self
+
+    def with_class(self, arguments: Sequence[bytes]) -> Library:
+        """The class of this module that `py::class_<Model>(m, "Model")` or `m.class_<Model>("Model")` makes."""
+        name = next((found for argument in arguments if (found := literal(argument))), "")
+        return replace(self, of_class=name.encode())
 
     @property
     def handed_on(self) -> tuple[tuple[str, str], ...]:
@@ -48,6 +66,9 @@ class Library:
 
 OLD_LIBRARY = Library(b"TORCH_LIBRARY", b"", b"", b"")
 """What `RegisterOperators` registers in: each operator names its library."""
+UNNAMED_MODULE = Library(b"PYBIND11_MODULE", b"=m", b"", b"m")
+"""The module of classes at the top of a file, which is included where there is one."""
+VERBS = frozenset((b"def", b"impl", b"def_static"))
 
 
 def library_of(header: bytes) -> Library | None:
@@ -80,6 +101,7 @@ def registered(
     if spelled is None:
         return
     namespace, _, op = spelled.partition("(")[0].strip().rpartition("::")
+    op = ".".join(filter(None, (decoded(library.of_class), op)))
     target, key = "", library.key
     for argument in _whole(arguments[1:]):
         if dispatch := _DISPATCH_KEY.search(argument):
@@ -102,6 +124,25 @@ def exported(arguments: Sequence[bytes], start: int, line: int) -> Iterator[Regi
     if len(arguments) > 1:
         name, target = (decoded(argument.strip()) for argument in arguments[:2])
         yield Registration("export", "", name, target.lstrip("&"), start, line)
+
+
+def offered(arguments: Sequence[bytes], start: int, line: int) -> Iterator[Alternative]:
+    """What `REGISTER(function, DEVICE, implementation)` at the top of a file offers: its first and last argument."""
+    if len(arguments) > 1:
+        name, target = arguments[0].strip(), arguments[-1].strip().lstrip(b"&")
+        if name != target and is_plain_name(name) and is_plain_name(target):
+            yield Alternative(decoded(name), decoded(target), start, line)
+
+
+def made_as(text: bytes, start: int) -> bytes:
+    """The variable that a class or submodule made at `start` is given to: `auto part = m.def_submodule(…)`."""
+    found = _ASSIGNED.search(text, max(0, start - 120), start)
+    return found[1] if found else b""
+
+
+def is_class_variable(text: bytes, start: int) -> bool:
+    """Whether the name at `start` is that of a class made here: `py::class_<Model> model(m, "Model")`."""
+    return _OF_CLASS.search(text, max(0, start - 500), start) is not None
 
 
 def chain(text: bytes, opening: int) -> Iterator[int]:

@@ -131,6 +131,15 @@ class Registration(Record, frozen=True):
     schema: str = ""
 
 
+class Alternative(Record, frozen=True):
+    """What C++ may run under the name of a function or stub: `REGISTER_DISPATCH(add_stub, &add_cuda)`."""
+
+    name: str
+    target: str
+    start: int
+    line: int
+
+
 MECHANISMS: dict[str, str] = {
     "define": "an operator's schema: TORCH_LIBRARY def, Library.define",
     "impl": "an implementation of a schema for a dispatch key",
@@ -153,6 +162,7 @@ class FileFacts(Record, frozen=True):
     namespaces: tuple[Namespace, ...] = ()
     usings: tuple[str, ...] = ()
     """Names that C++ makes known elsewhere: `a::f` of `using a::f;`, `a::*` of `using namespace a;`."""
+    alternatives: tuple[Alternative, ...] = ()
 
 
 class Name(Record, frozen=True):

@@ -75,6 +75,9 @@ def _merged(one: FileFacts, other: FileFacts) -> FileFacts:
         (*one.launches, *(replace(x, scope=moved(x.scope)) for x in other.launches)),
         (*one.references, *(replace(x, scope=moved(x.scope)) for x in other.references)),
         (*one.registrations, *(replace(x, scope=moved(x.scope)) for x in other.registrations)),
+        (*one.namespaces, *other.namespaces),
+        (*one.usings, *other.usings),
+        (*one.alternatives, *other.alternatives),
     )
 
 
