@@ -32,3 +32,8 @@ constexpr int blocks_for(int n, int threads = 128) { return (n + threads - 1) / 
 template <class K, class... A> void launch_linear(K kernel, int count, A... args) {
   kernel<<<blocks_for(count), 128>>>(args...);
 }
+
+// Hands on all that it is given, the rest of it too.
+template <class Kernel, class Count, class... Rest> void launch_each(Kernel kernel, Count count, Rest... rest) {
+  kernel<<<blocks_for(count), 128>>>(count, rest...);
+}

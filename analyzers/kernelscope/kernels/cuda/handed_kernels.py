@@ -36,6 +36,7 @@ def handed_launches(unit: Unit, kernel: str, launches_in: Callable[[str], tuple[
                 continue
             name = host.params[position].name
             given = {p.name: a for p, a in zip(host.params, arguments, strict=False) if not p.type.endswith("...")}
+            rest = arguments[len(given) :] if len(given) < len(host.params) else []
             for launch in _launches_of_parameter(launches_in(host_unit.path), host, name):
                 if launch.wrapper is None:
                     yield Launch(
@@ -45,7 +46,7 @@ def handed_launches(unit: Unit, kernel: str, launches_in: Callable[[str], tuple[
                         kernel,
                         templates,
                         launch.configuration,
-                        _passed(launch.arguments, given),
+                        _passed(launch.arguments, given, rest),
                         found.start,
                         Span(unit.source.prepared.origin(found.start, end).start, _end(unit, close)),
                         callee,
@@ -72,12 +73,17 @@ def _templates(text: bytes, start: int) -> tuple[int, tuple[str, ...]]:
     return (start + end, tuple(split_arguments(written[1 : end - 1]))) if end is not None else (start, ())
 
 
-def _passed(arguments: tuple[str, ...], given: dict[str, str]) -> tuple[str, ...]:
-    """The kernel's arguments in the caller's words, as far as the function passes on what it is given."""
+def _passed(arguments: tuple[str, ...], given: dict[str, str], rest: list[str]) -> tuple[str, ...]:
+    """The kernel's arguments in the caller's words, as far as the function passes on what it is given: `n, args...`.
+
+    `...` stands for what it passes besides.
+    """
     passed: list[str] = []
     for argument in arguments:
+        if argument.endswith("..."):
+            return (*passed, *rest)
         if argument not in given:
-            break
+            return (*passed, "...")
         passed.append(given[argument])
     return tuple(passed)
 

@@ -56,7 +56,12 @@ def call(m: Machine, node: t.Call, names: Names) -> Value:
         if isinstance(place, Cell) and isinstance(place.value, Closure):
             return _closure_call(m, place.value, node, names)
         if isinstance(place, Cell) and isinstance(place.value, Record):
-            return _loaded(m, method(m, place.value, "operator()", _arguments(m, node, names), (), node.span), node)
+            result = method(m, place.value, "operator()", _arguments(m, node, names), (), node.span)
+            if result is None and place.value.given:
+                m.unseen(f"{func.id}(…)")
+            return _loaded(m, result, node)
+        if isinstance(place, Cell) and isinstance(place.value, Open):
+            m.unseen(f"{func.id}(…)")
         return _named_call(m, node, func, names)
     value = evaluate(m, func, names)
     if isinstance(value, Closure):

@@ -254,8 +254,10 @@ def _element(m: Machine, node: t.Subscript, names: Names) -> Place | None:
     if pointer is None or number is None:
         _unseen(m, node, names)
         varying = m.varying(base) or m.varying(index)
-        space = base.space if isinstance(base, Open) else "global"
-        return Cell(Open(written_name(node), varying, space) if not isinstance(base, Data) else Data(varying), NO_TYPE)
+        if isinstance(base, Data):
+            return Cell(Data(varying), NO_TYPE)
+        space, given = (base.space, base.given) if isinstance(base, Open) else ("global", False)
+        return Cell(Open(written_name(node), varying, space, given), NO_TYPE)
     return InMemory(m.moved(pointer, number))
 
 

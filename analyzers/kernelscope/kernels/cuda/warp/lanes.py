@@ -22,6 +22,8 @@ Spread = dict[Monomial, Numbers]
 UNIT: Monomial = ()
 MIN_SHARING = 4
 """Lanes that have to share a loaded index for the warp to count as reading rows, and not single elements."""
+MAX_DISTANCE = 1 << 16
+"""Numbers from which on what is added to an index takes it into another row."""
 ROUND = factorial(33)
 """What sizes are multiples of where only their divisibility matters."""
 FROM_MEMORY = ("an index comes from memory", "the result of an atomic operation")
@@ -216,6 +218,9 @@ class Lanes:
         divisor = atom.args[1]
         if any(len(set(factors)) > 1 for factors in rest.values()) or min(numbers) < 0:
             raise Undecided(f"`{render(_again(rest, numbers, divisor, atom.op))}`")
+        if len(set(numbers)) == 1 and numbers[0] >= MAX_DISTANCE:
+            _add(rest, {UNIT: numbers})
+            numbers = (0,) * self.count
         span = max(numbers) + 1
         if span > 1 and not self.is_long(divisor):
             raise Undecided(f"depends on `{render(divisor)}`")
