@@ -205,3 +205,22 @@ template <int N> __global__ void made_for_some_numbers(float *x, float *y, const
   y[int(wide::Policy::Drop) * threadIdx.x] = y[int(narrow::Policy::Drop) * threadIdx.x];  //: y load: uncoalesced (strided, 8 bytes stride, 50 % of sectors used) | y store: uncoalesced (strided, 12 bytes stride, 33 % of sectors used)
   fetch<16>(&v, bias + (blockIdx.x * 4096 + threadIdx.x * 8) % channels);  //: bias load via fetch: coalesced (stride 1, 16 bytes/lane, if channels is a multiple of 256)
 }
+
+struct Slot {
+  int tag;
+  float value[3];
+  __device__ void put(float v) { value[1] = v; }
+  __device__ float get() const { return this->value[0]; }
+  __device__ void add(const Slot &other) { tag += other.tag; }
+};
+
+//@ block 64
+__global__ void objects_in_memory(Slot *slots, Unseen *unseen, float *out) {
+  __shared__ Slot own[64];
+  slots[threadIdx.x].put(1.0f);  //: slots store via put: uncoalesced (strided, 16 bytes stride, 25 % of sectors used)
+  out[threadIdx.x] = slots[blockIdx.x].get() + slots->get();  //: slots load via get: broadcast (4 bytes) | out store: coalesced (stride 1, 4 bytes/lane)
+  own[threadIdx.x].add(slots[threadIdx.x]);  //: slots load via add: uncoalesced (strided, 16 bytes stride, 25 % of sectors used) | own load via add: 4-way bank conflict | own store via add: 4-way bank conflict
+  Slot copy = slots[threadIdx.x];  //: slots load: coalesced (stride 1, 16 bytes/lane)
+  copy.put(2.0f);
+  unseen[threadIdx.x].write(3);
+}

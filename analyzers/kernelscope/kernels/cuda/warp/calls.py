@@ -321,13 +321,11 @@ def _closure_call(m: Machine, closure: Closure, node: t.Call, names: Names) -> V
 
 
 def _method_call(m: Machine, node: t.Call, func: t.Member, names: Names) -> Value:
-    base = evaluate(m, func.value, names)
+    base = _object(m, func, names)
     if isinstance(base, Group):
         from kernelscope.kernels.cuda.warp.groups import group_member
 
         return group_member(m, base, func.name, _values(m, node, names))
-    if isinstance(base, Pointer) and func.arrow and isinstance(base.target, StructType):
-        base = Record(base.target, {}, base.memory.name, m.symbols.varying(base.offset))
     arguments = _arguments(m, node, names)
     if isinstance(base, Record):
         result = method(m, base, func.name, arguments, func.arguments, node.span, names)
@@ -335,10 +333,33 @@ def _method_call(m: Machine, node: t.Call, func: t.Member, names: Names) -> Valu
             value = m.load(result, node.span)
             untold = isinstance(value, Data) and value.kind == NO_TYPE and _holds_shared(base)
             return Open(f"{base.name or '…'}.{func.name}()", m.varying(value), "unknown") if untold else value
+        if base.home is not None:
+            base = base.home
     values = [_passed(m, a, node) for a in arguments]
-    unfollowed(m, func.name, values)
+    in_global = isinstance(base, Pointer) and base.memory.space == "global"
+    unfollowed(m, func.name, [base, *values] if in_global else values)
     space: Space = "unknown" if _holds_shared(base) or any(map(_holds_shared, values)) else "global"
     return Open(f"{getattr(base, 'name', '') or '…'}.{func.name}()", m.varying(base) or _varying(m, values), space)
+
+
+def _object(m: Machine, func: t.Member, names: Names) -> Value:
+    """The object whose method is called; one in memory is not read by that, and keeps its place."""
+    if func.arrow:
+        base = evaluate(m, func.value, names)
+        pointer = base if isinstance(base, Pointer) else None
+    else:
+        is_place = isinstance(func.value, t.Name | t.Subscript | t.Member | t.Unary)
+        place = place_of(m, func.value, names) if is_place else None
+        pointer = place.pointer if isinstance(place, InMemory) else None
+        if pointer is None:
+            return m.load(place, func.span) if place is not None else evaluate(m, func.value, names)
+        base = pointer
+    if pointer is None or not isinstance(pointer.target, StructType):
+        return base
+    local = pointer.memory.cell
+    if local is not None and pointer.offset.const == 0 and isinstance(local.value, Record):
+        return local.value
+    return Record(pointer.target, {}, pointer.memory.name, m.symbols.varying(pointer.offset), home=pointer)
 
 
 def _holds_shared(value: Value) -> bool:

@@ -10,7 +10,7 @@ from kernelscope.dims import (
     TooLarge,
     dim,
 )
-from kernelscope.kernels.cuda.warp.machine import OFFSET_OF, Machine, written_name
+from kernelscope.kernels.cuda.warp.machine import Machine, written_name
 from kernelscope.kernels.cuda.warp.merging import select
 from kernelscope.kernels.cuda.warp.names import Names
 from kernelscope.kernels.cuda.warp.operators import as_truth, binary, cast, safely
@@ -19,7 +19,6 @@ from kernelscope.kernels.cuda.warp.types import (
     NO_TYPE,
     UINT3,
     Array,
-    Opaque,
     StructType,
     Type,
     Vector,
@@ -144,7 +143,7 @@ def find(m: Machine, node: t.Name, names: Names) -> Place | None:
         if node.id == "this" and this is not None:
             return Cell(this, this.kind)
         if this is not None and (node.id in this.members or m.resolver.member(this.kind, node.id) is not None):
-            return m.member(this, node.id)
+            return m.member_place(this, node.id)
         around = names.around()
         if around is not None and m.resolver.constant(around, node.id) is not None:
             return None
@@ -285,7 +284,7 @@ def _member(m: Machine, node: t.Member, names: Names) -> Place | None:
     if node.arrow:
         value = evaluate(m, node.value, names)
         if isinstance(value, Record):
-            return m.member(value, node.name)
+            return m.member_place(value, node.name)
         pointer = m.pointer(value)
         return _member_in_memory(m, InMemory(pointer), node) if pointer is not None else None
     place = place_of(m, node.value, names)
@@ -298,24 +297,16 @@ def _member(m: Machine, node: t.Member, names: Names) -> Place | None:
         value = Record(place.kind, {}, written_name(node.value), value.varying)
         place.value = value
     if isinstance(value, Record):
-        return m.member(value, node.name)
+        return m.member_place(value, node.name)
     return Cell(Data(m.varying(value)), NO_TYPE)
 
 
 def _member_in_memory(m: Machine, place: InMemory, node: t.Member) -> Place:
     pointer = place.pointer
-    found = m.resolver.member(pointer.target, node.name)
-    if found is None:
-        offset, kind = m.symbols.shared(f"{OFFSET_OF}{node.name}", Symbol(size=True)), Opaque(node.name)
-    else:
-        kind = found[1]
-        offset = found[0]
-        if offset is None:
-            offset = m.symbols.shared(f"{OFFSET_OF}{node.name}", Symbol(size=True))
     cell = pointer.memory.cell
     if cell is not None and pointer.offset.const == 0 and isinstance(cell.value, Record):
         return m.member(cell.value, node.name)
-    return InMemory(Pointer(pointer.memory, pointer.offset + offset, kind))
+    return m.member_in_memory(pointer, node.name)
 
 
 def _read(m: Machine, node: t.Member | t.Subscript, names: Names) -> Value:

@@ -31,6 +31,7 @@ from kernelscope.kernels.cuda.warp.values import (
     Closure,
     Data,
     Group,
+    InMemory,
     Int,
     Memory,
     Open,
@@ -200,6 +201,20 @@ class Machine:
         """Remember what a name of the kernel itself was given."""
         if not self.calls and not self.quiet:
             self.variables.setdefault(span, (name, value, kind))
+
+    def member_place(self, record: Record, name: str) -> Place:
+        """A member of a record, where it lies."""
+        if record.home is None:
+            return self.member(record, name)
+        return self.member_in_memory(record.home, name)
+
+    def member_in_memory(self, pointer: Pointer, name: str) -> InMemory:
+        """A member of what a pointer points to; its type is open where nobody knows the member."""
+        found = self.resolver.member(pointer.target, name)
+        offset, kind = found if found is not None else (None, Opaque(name))
+        if offset is None:
+            offset = self.symbols.shared(f"{OFFSET_OF}{name}", Symbol(size=True))
+        return InMemory(Pointer(pointer.memory, pointer.offset + offset, kind))
 
     def member(self, record: Record, name: str) -> Cell:
         """A member of a record, made when nobody gave it a value."""

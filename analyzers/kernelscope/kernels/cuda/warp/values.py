@@ -84,6 +84,8 @@ class Record:
     """Where addresses point that it holds and nobody gave it."""
     given: bool = False
     """Whether the launch passes it: what it holds is the same for all lanes."""
+    home: Pointer | None = None
+    """Where it lies, of an object in memory whose method runs: its members are read and written there."""
 
 
 @dataclass(eq=False, slots=True)
