@@ -44,6 +44,29 @@ def read(office):
     while True:
         print(office.letters.get())
 """
+HANDED = """
+import torch.multiprocessing as mp
+
+def open_office():
+    orders_q = mp.Queue()
+    answers_q = mp.Queue()
+    other_q = mp.Queue()
+    mp.Process(target=work, kwargs={"inbox": orders_q, "answers_q": answers_q}).start()
+    for answer in drained(5, answers_q):
+        print(answer)
+    note(other_q)
+
+def drained(most, queue):
+    while True:
+        yield queue.get_nowait()
+
+def note(queue):
+    print(queue)
+
+def work(inbox, answers_q):
+    while True:
+        answers_q.put(inbox.get())
+"""
 STARTED = """
 from torch.multiprocessing import Process
 
@@ -237,3 +260,12 @@ def test_shares_of_ranks_are_no_tiles(source: Source) -> None:
     (claim,) = shares(file)
     assert "num_mine = math.ceil(n_layers / num_ranks)" in claim.value
     assert not list(tile_counts(file))
+
+
+def test_channels_are_followed_where_they_are_handed_to(source: Source) -> None:
+    ends = {link.channel.name: (link.senders, link.receivers) for link in join([read_python(source(HANDED))]).links}
+    assert ends == {
+        "orders_q": ((), ("work",)),
+        "answers_q": (("work",), ("open_office",)),
+        "other_q": ((), ()),
+    }

@@ -60,6 +60,8 @@ class Use:
     sends: bool
     where: str
     location: Location
+    place: int | None = None
+    """Which argument of the function holds it, where one does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +195,14 @@ def uses(source: PythonSource) -> Iterator[Use]:
                 held = bound
             held = held.value if isinstance(held, t.Subscript) else held
             if (name := _last(t.dotted(held) or "")) and name != "self":
-                yield Use(name, sends, scope.qualified_name, source.at(node))
+                place = _place(scope.node, held)
+                yield Use(name, sends, scope.qualified_name, source.at(node), place)
+
+
+def _place(function: t.FunctionDef | t.ClassDef, held: t.Expr) -> int | None:
+    """The number of the argument that a name is."""
+    names = [p.name for p in function.args if p.name != "self"] if isinstance(function, t.FunctionDef) else []
+    return names.index(held.id) if isinstance(held, t.Name) and held.id in names else None
 
 
 def links(opened: Iterable[Channel], used: Iterable[Use]) -> list[Link]:

@@ -43,6 +43,7 @@ from kernelscope.serving.channels import Channel, Use, channels, uses
 from kernelscope.serving.claims import Claim, PythonSource
 from kernelscope.serving.collectives import Collective, collectives, groups, wrapped_collectives
 from kernelscope.serving.constraints import Constraint, c_constraints, constraints
+from kernelscope.serving.handing import Handed, Renamed, handed, renamed
 from kernelscope.serving.lengths import lengths
 from kernelscope.serving.metrics import Metric, metrics
 from kernelscope.serving.moves import Move, moves
@@ -148,6 +149,8 @@ class Reading:
     targets: list[Started] = field(default_factory=list[Started])
     channels: list[Channel] = field(default_factory=list[Channel])
     uses: list[Use] = field(default_factory=list[Use])
+    handed: list[Handed] = field(default_factory=list[Handed])
+    renamed: list[Renamed] = field(default_factory=list[Renamed])
     routes: list[Route] = field(default_factory=list[Route])
     metrics: list[Metric] = field(default_factory=list[Metric])
     transitions: list[lifecycle.Transition] = field(default_factory=list[lifecycle.Transition])
@@ -193,6 +196,8 @@ def read_python(source: PythonSource) -> Reading:
     reading.targets += reading.told(targets, source)
     reading.channels += reading.told(channels, source)
     reading.uses += reading.told(uses, source)
+    reading.handed += reading.told(handed, source)
+    reading.renamed += reading.told(renamed, source)
     reading.routes += reading.told(routes, source)
     reading.metrics += reading.told(metrics, source)
     reading.transitions += reading.told(lifecycle.initial_states, source)

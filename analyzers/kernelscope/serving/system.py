@@ -20,6 +20,7 @@ from kernelscope.serving.channels import Channel, Link, links
 from kernelscope.serving.claims import Claim
 from kernelscope.serving.collectives import Collective
 from kernelscope.serving.constraints import Constraint
+from kernelscope.serving.handing import handed_on
 from kernelscope.serving.lifecycle import Transition, states_only
 from kernelscope.serving.metrics import Metric
 from kernelscope.serving.moves import Move
@@ -213,7 +214,12 @@ class System:
     def links(self) -> list[Link]:
         """Channels outside tests and examples, with who sends and who receives."""
         readings = [reading for reading in self.readings if not reading.aside]
-        return links((c for r in readings for c in r.channels), (u for r in readings for u in r.uses))
+        opened = [c for r in readings for c in r.channels]
+        used = [u for r in readings for u in r.uses]
+        further = handed_on(
+            opened, used, (h for r in readings for h in r.handed), (n for r in readings for n in r.renamed)
+        )
+        return links(opened, [*used, *further])
 
     @property
     def routes(self) -> Iterator[Route]:

@@ -1,0 +1,95 @@
+"""How channels are handed on: to functions that take from what they are given, and under other names.
+
+`for item in drained(self.answers)` takes from `answers` where `drained` does; a process that gets `{"inbox": orders}`
+takes from `orders` under the name `inbox`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from kernelscope.results import Location
+from kernelscope.serving.channels import Channel, Use
+from kernelscope.serving.claims import PythonSource, literal
+from kernelscope.serving.guards import last_name, own, own_calls
+from kernelscope.serving.sections import words
+from kernelscope.syntax.python import tree as t
+
+NAMED = {"q", "qs", "queue", "queues", "pipe", "pipes", "conn", "connection", "chan", "channel", "channels", "sock",
+         "socket", "sockets", "event", "events", "barrier", "inbox", "outbox", "mailbox"}  # fmt: skip
+"""Words of what may be a channel: of what else is handed on nothing is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """`where` gives what is called `name` to `function` as its argument number `place`."""
+
+    name: str
+    function: str
+    place: int
+    where: str
+    location: Location
+
+
+@dataclass(frozen=True, slots=True)
+class Renamed:
+    """What is called `name` is called `alias` where it is handed to."""
+
+    name: str
+    alias: str
+
+
+def handed(source: PythonSource) -> Iterator[Handed]:
+    """What a file gives to functions that may be a channel."""
+    if source.aside:
+        return
+    for scope in source.module.functions():
+        for call in own_calls(scope.node):
+            for place, given in enumerate(call.args):
+                if name := _channel(given):
+                    yield Handed(name, last_name(call.func), place, scope.qualified_name, source.at(call))
+
+
+def renamed(source: PythonSource) -> Iterator[Renamed]:
+    """Arguments and entries that are called otherwise than what they hold: `inbox=orders`, `{"inbox": orders}`."""
+    if source.aside:
+        return
+    for scope in source.module.functions():
+        pairs: list[tuple[str, t.Expr]] = []
+        for node in own(scope.node):
+            match node:
+                case t.Call(keywords=keywords):
+                    pairs += [(k.arg, k.value) for k in keywords if k.arg]
+                case t.Dict(keys=keys, values=values):
+                    read = ((literal(key), value) for key, value in zip(keys, values, strict=True) if key is not None)
+                    pairs += [(key, value) for key, value in read if isinstance(key, str)]
+                case _:
+                    pass
+        for alias, value in pairs:
+            name = _channel(value)
+            if name and name != alias and NAMED & set(words(alias)):
+                yield Renamed(name, alias)
+
+
+def _channel(node: t.Expr) -> str:
+    """The last name of what may be a channel, or one of several."""
+    name = last_name(node.value if isinstance(node, t.Subscript) else node)
+    return name if NAMED & set(words(name)) else ""
+
+
+def handed_on(
+    opened: Iterable[Channel], used: list[Use], given: Iterable[Handed], names: Iterable[Renamed]
+) -> Iterator[Use]:
+    """The uses of channels by functions that they are handed to, and under the names that they are handed on by."""
+    takers = {(use.where.rpartition(".")[2], use.place): use.sends for use in used if use.place is not None}
+    for entry in given:
+        if (sends := takers.get((entry.function, entry.place))) is not None:
+            yield Use(entry.name, sends, entry.where, entry.location)
+    channels = {channel.name for channel in opened}
+    by_name: dict[str, list[Use]] = {}
+    for use in used:
+        by_name.setdefault(use.name, []).append(use)
+    for entry in dict.fromkeys(names):
+        if entry.name in channels and entry.alias not in channels:
+            yield from (replace(use, name=entry.name) for use in by_name.get(entry.alias, ()))
