@@ -269,3 +269,25 @@ def test_channels_are_followed_where_they_are_handed_to(source: Source) -> None:
         "answers_q": (("work",), ("open_office",)),
         "other_q": ((), ()),
     }
+
+
+ATTENTION = """
+import torch.distributed as dist
+
+class Attention:
+    def __init__(self, config, tp_size):
+        self.heads = config["num_heads"] // tp_size
+
+    def infer(self, x):
+        gathered = gather(x)
+        out = self.out(gathered)
+        dist.all_reduce(out)
+        return out
+"""
+
+
+def test_heads_that_ranks_get_are_joined_by_a_sum(source: Source) -> None:
+    (layer,) = join([read_python(source(ATTENTION))]).layers
+    assert (layer.style, layer.divided) == ("tensor", 'heads: config["num_heads"] // tp_size')
+    assert layer.joined is not None
+    assert (layer.joined.primitive, layer.joined.where) == ("all_reduce", "Attention.infer")

@@ -48,7 +48,7 @@ def _sharded_params(system: System, places: Places) -> list[Json]:
             "evidence": places.evidence(part.location, layer.location),
         }
         for layer in system.layers
-        if layer.style != "either"
+        if layer.style not in ("either", "tensor")
         for part in layer.parts[:MOST_PARTS]
     ]  # fmt: skip
     return rows[:MOST_COLLECTIVES]

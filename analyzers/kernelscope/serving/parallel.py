@@ -18,6 +18,9 @@ from kernelscope.serving.sections import words
 from kernelscope.serving.sharding import Made, Plan, Sharded
 
 MAX_BASES = 10
+SUMS = ("all_reduce", "reduce_scatter")
+JOINS = (*SUMS, "all_gather", "gather", "all_to_all")
+FORWARD = ("forward", "__call__", "call")
 MAX_PARTS = 24
 
 
@@ -40,18 +43,19 @@ def sharded_layers(classes: Iterable[Sharded], made: Iterable[Made], collectives
     known: dict[str, Sharded] = {}
     for entry in classes:
         known.setdefault(entry.name, entry)
-    joins: dict[str, Collective] = {}
+    joins: dict[str, list[Collective]] = {}
     for c in collectives:
         owner, _, method = c.where.rpartition(".")
-        if method in ("forward", "__call__", "call") and c.primitive != "barrier":
-            joins.setdefault(owner.rpartition(".")[2], c)
+        if owner and c.primitive in JOINS and method != "__init__":
+            joins.setdefault(owner.rpartition(".")[2], []).append(c)
     parts: dict[str, list[Made]] = {}
     for entry in made:
         parts.setdefault(entry.cls, []).append(entry)
     found: list[Layer] = []
     for name, entry in known.items():
         axes = _inherited_axes(name, known)
-        join = next((joins[n] for n in _order(name, known) if n in joins), None)
+        own = next((joins[n] for n in _order(name, known) if n in joins), None)
+        join = min(own, key=_closeness) if own else None
         if not axes or (join is None and name not in parts):
             continue
         style = _style(axes, join)
@@ -60,6 +64,11 @@ def sharded_layers(classes: Iterable[Sharded], made: Iterable[Made], collectives
             divisions = tuple(place for n in _order(name, known) if n in known for place in known[n].places)
             found.append(Layer(name, style, divided, join, tuple(parts.get(name, ())), entry.location, divisions))
     return found
+
+
+def _closeness(join: Collective) -> tuple[bool, bool]:
+    """What joins the parts comes first: the forward pass before other methods, sums before gathers."""
+    return join.where.rpartition(".")[2] not in FORWARD, join.primitive not in SUMS
 
 
 def _order(name: str, known: dict[str, Sharded]) -> Iterator[str]:
@@ -88,12 +97,15 @@ def _style(axes: tuple[tuple[str, str], ...], join: Collective | None) -> str:
         return "expert"
     if {"input", "output"} <= kinds:
         return "either"
-    if join is not None and join.primitive in ("all_reduce", "reduce_scatter"):
+    if join is not None and join.primitive in SUMS:
+        if kinds <= {"heads", "intermediate"}:
+            return "tensor"
         return "row" if kinds & {"input", "size", "heads", "intermediate"} else ""
     return "column" if "output" in kinds else ""
 
 
 WORDS = {"row": "row-parallel (its input is divided)", "column": "column-parallel (its output is divided)",
+         "tensor": "tensor-parallel (its heads or its inner width are divided)",
          "vocab": "vocabulary-parallel (rows of the vocabulary are divided)", "expert": "expert-parallel",
          "either": "column- or row-parallel (its output or its input is divided, as its arguments say)"}  # fmt: skip
 
@@ -105,7 +117,8 @@ def layer_claims(layers: Iterable[Layer]) -> Iterator[Claim]:
         places: list[Location] = [*layer.divisions[:2], *(p.location for p in layer.parts[:7])]
         if layer.joined is not None:
             guard = f" (if {layer.joined.condition})" if layer.joined.condition else ""
-            value += f"; its forward joins the parts by {layer.joined.primitive} of {layer.joined.tensor}{guard}"
+            value += f"; its {layer.joined.where.rpartition('.')[2]} joins the parts by {layer.joined.primitive} of "
+            value += f"{layer.joined.tensor}{guard}"
             places.append(layer.joined.location)
         elif layer.style == "column":
             value += "; nothing is communicated"

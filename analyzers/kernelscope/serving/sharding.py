@@ -89,7 +89,11 @@ def is_world(node: t.Expr) -> bool:
 
 
 def _axis(node: t.Expr) -> str:
-    parts = set(words(last_name(node)))
+    """What is divided, by the name of its size, also as an entry: `config["num_attention_heads"]`."""
+    named = (
+        node.slice.value if isinstance(node, t.Subscript) and isinstance(node.slice, t.Constant) else last_name(node)
+    )
+    parts = set(words(str(named)))
     for word, axis in ADJECTIVES.items():
         if word in parts:
             return axis
