@@ -19,9 +19,10 @@ from kernelscope.explain.triton_pseudocode import kernel_code
 from kernelscope.kernels.triton.accesses import describe_footprint, footprint
 from kernelscope.kernels.triton.addressing import Address
 from kernelscope.kernels.triton.call import Access
+from kernelscope.kernels.triton.index_motion import Motion
 from kernelscope.kernels.triton.kernel_facts import KernelFacts
 from kernelscope.kernels.triton.loop_algorithms import persistent_loops
-from kernelscope.kernels.triton.tile_motion import Motion, TileMotion, tile_motions
+from kernelscope.kernels.triton.tile_motion import TileMotion, tile_motions
 from kernelscope.kernels.triton.values import Sizes
 from kernelscope.kernels.triton.work import pipelined
 from kernelscope.results import Location, Span, Target, ViewOptions

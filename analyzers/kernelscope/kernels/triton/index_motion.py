@@ -1,0 +1,170 @@
+"""What the indices of a kernel rest on: the program's place in the grid, variables of loops, or nothing that moves.
+
+Read from the text of one function, and of those that call it. Where an index goes through data it is not told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from kernelscope.kernels.triton.bodies import nodes_in, operation
+from kernelscope.syntax.python import tree as t
+
+PLAIN_CALLS = {
+    "arange", "cdiv", "minimum", "maximum", "min", "max", "multiple_of", "max_contiguous", "to", "num_programs",
+    "program_id", "expand_dims", "cast", "int32", "int64", "zeros", "full", "broadcast_to", "range", "where",
+}  # fmt: skip
+"""Operations of index arithmetic; a tile whose address comes through others is not told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Motion:
+    """What a position depends on: axes of the grid (`program_id(0)`), and variables of loops."""
+
+    programs: frozenset[str] = frozenset()
+    loops: frozenset[str] = frozenset()
+
+    def __or__(self, other: Motion) -> Motion:
+        return Motion(self.programs | other.programs, self.loops | other.loops)
+
+
+STILL = Motion()
+
+
+class NotTold(Exception):
+    """The address goes through something whose motion is not known."""
+
+
+@dataclass(slots=True)
+class Step:
+    """`name += value` in a loop, or `name = advance(name, value)`."""
+
+    value: t.Expr
+    loop: str
+
+
+@dataclass(slots=True)
+class Indices:
+    """The definitions of a function's names, and the loops that move them. `given`: what its caller passes."""
+
+    node: t.FunctionDef
+    helpers: Mapping[str, t.FunctionDef]
+    given: Mapping[str, t.Expr] = field(default_factory=dict[str, "t.Expr"])
+    caller: Indices | None = None
+    defined: dict[str, list[t.Expr]] = field(default_factory=dict[str, list[t.Expr]], init=False)
+    steps: dict[str, list[Step]] = field(default_factory=dict[str, list[Step]], init=False)
+    ranged: dict[str, t.Expr] = field(default_factory=dict[str, t.Expr], init=False)
+    _blocks: set[str] | None = field(default=None, init=False)
+    """Names that are made of ranges of indices, once somebody asked."""
+
+    def __post_init__(self) -> None:
+        self._read(self.node.body, "")
+
+    def _read(self, body: list[t.Stmt], loop: str) -> None:
+        for statement in t.flat(body):
+            match statement:
+                case t.Assign(targets=[target], value=value):
+                    self._define(target, value, loop)
+                case t.AnnAssign(target=target, value=value) if value is not None:
+                    self._define(target, value, loop)
+                case t.AugAssign(target=t.Name(id=name), value=value):
+                    self.steps.setdefault(name, []).append(Step(value, loop))
+                case t.For(target=t.Name(id=name), iter=source, body=inner):
+                    self.ranged[name] = source
+                    self._read(inner, name)
+                case t.For(body=inner) | t.While(body=inner):
+                    self._read(inner, "loop")
+                case _:
+                    pass
+
+    def _define(self, target: t.Expr, value: t.Expr, loop: str) -> None:
+        match target, value:
+            case t.Name(id=name), t.Call(args=[t.Name(id=moved), by]) if (
+                moved == name and operation(value) == "advance"
+            ):
+                self.steps.setdefault(name, []).append(Step(by, loop))
+            case t.Name(id=name), t.BinOp(left=t.Name(id=moved), op="+", right=by) if moved == name:
+                self.steps.setdefault(name, []).append(Step(by, loop))
+            case t.Name(id=name), _:
+                self.defined.setdefault(name, []).append(value)
+            case t.Tuple(elts=names), t.Tuple(elts=values) if len(names) == len(values):
+                for one, other in zip(names, values, strict=True):
+                    self._define(one, other, loop)
+            case t.Tuple(elts=names), _:
+                for one in names:
+                    self._define(one, value, loop)
+            case _:
+                pass
+
+    def moves(self, expr: t.Expr, within: tuple[str, ...] = ()) -> Motion:
+        """What a scalar or a range of indices rests on."""
+        found = STILL
+        for inner in t.walk(expr):
+            if isinstance(inner, t.Call):
+                name = operation(inner)
+                if name == "program_id":
+                    axis = inner.args[0] if inner.args else keyword(inner, "axis")
+                    found |= Motion(programs=frozenset({f"program_id({getattr(axis, 'value', '?')})"}))
+                elif name in self.helpers:
+                    found |= self._helper(self.helpers[name])
+                elif name not in PLAIN_CALLS:
+                    raise NotTold
+            elif isinstance(inner, t.Name) and inner.id not in within:
+                found |= self._name_moves(inner.id, (*within, inner.id))
+        return found
+
+    def _name_moves(self, name: str, within: tuple[str, ...]) -> Motion:
+        found = STILL
+        if name in self.ranged:
+            source = self.ranged[name]
+            found |= Motion(loops=frozenset({name}))
+            if isinstance(source, t.Call) and len(source.args) > 1:
+                found |= self.moves(source.args[0], within)
+        if name in self.given and self.caller is not None:
+            found |= self.caller.moves(self.given[name])
+        for made in self.defined.get(name, []):
+            found |= self.moves(made, within)
+        for step in self.steps.get(name, []):
+            found |= Motion(loops=frozenset({step.loop} if step.loop else ())) | self.moves(step.value, within)
+        return found
+
+    def _helper(self, helper: t.FunctionDef) -> Motion:
+        """What a function of index arithmetic rests on besides its arguments. Raises NotTold for others."""
+        inner, found = Indices(helper, {}), STILL
+        for statement in nodes_in(helper):
+            if isinstance(statement, t.Return) and statement.value is not None:
+                found |= inner.moves(statement.value)
+        return found
+
+    def is_block(self, expr: t.Expr) -> bool:
+        """Whether a range of indices is part of an expression."""
+        if self._blocks is None:
+            self._blocks = self._names_of_blocks()
+        names = self._blocks
+        return any(n.id in names if isinstance(n, t.Name) else operation(n) == "arange" for n in t.walk(expr))
+
+    def _names_of_blocks(self) -> set[str]:
+        """The names that are made of a range of indices."""
+        made_of = {name: [n for expr in made for n in t.walk(expr)] for name, made in self.defined.items()}
+        found = {name for name, nodes in made_of.items() if any(operation(n) == "arange" for n in nodes)}
+        names = {name: {n.id for n in nodes if isinstance(n, t.Name)} for name, nodes in made_of.items()}
+        size = -1
+        while len(found) > size:
+            size = len(found)
+            found |= {name for name, used in names.items() if not found.isdisjoint(used)}
+        return found
+
+    def inlined(self, expr: t.Expr) -> Iterator[t.Node]:
+        """The nodes of an expression and of what its names were made of."""
+        todo, seen = [expr], set[str]()
+        while todo:
+            for inner in t.walk(todo.pop()):
+                yield inner
+                if isinstance(inner, t.Name) and inner.id not in seen:
+                    seen.add(inner.id)
+                    todo += self.defined.get(inner.id, [])
+
+
+def keyword(call: t.Call, name: str) -> t.Expr | None:
+    return next((keyword.value for keyword in call.keywords if keyword.arg == name), None)
