@@ -71,6 +71,16 @@ def test_what_a_launch_passes_needs_no_tests_of_the_host(tmp_path: Path) -> None
     assert "`(cdiv(n, 1024),)` at `kernels.py:19` if `not (size < k) and not (n < 1024)`" in hidden
 
 
+def test_sizes_that_a_test_of_the_host_chooses_are_all_told(tmp_path: Path) -> None:
+    host = (
+        "def f(x, y, few):\n    block = 128\n    if len(x) <= few:\n        block = 64\n"
+        "    add[(triton.cdiv(len(x), block),)](x, y, len(x), BLOCK=block)\n"
+    )
+    rows = card(tmp_path, ADD + host)
+    assert rows["Grid"] == "`(cdiv(n, BLOCK),)` at `kernels.py:14`"
+    assert rows["Constexprs"] == "BLOCK ∈ {64, 128}"
+
+
 def test_a_grid_function_may_name_what_it_computes(tmp_path: Path) -> None:
     host = (
         "def f(x, y):\n    n = len(x)\n    def grid(META):\n        block = META['BLOCK']\n"
@@ -192,7 +202,7 @@ def test_rows_that_data_choose_are_still_contiguous(tmp_path: Path) -> None:
         "    tl.store(y + picked, tl.sum(v, 1))\n"
     )
     _, near, apart, stored = card(tmp_path, source, "rows")["Loads / stores"].split("<br>")
-    unordered = "order not known (data-dependent or wrapped offsets)"
+    unordered = "unevenly spaced (by data, division or wrap-around)"
     assert f"contiguous along dim 1 (stride 1) · {unordered} along dim 0 · coalesced" in near
     assert f"stride c along dim 1 · {unordered} along dim 0 · coalesced if c is 1" in apart
     assert f"not masked · {unordered}" in stored

@@ -131,7 +131,7 @@ def constexpr_value(facts: KernelFacts, param: t.Param) -> str:
     missing = any(param.name not in dict(launch.arguments) for launch in facts.launches)
     if param.default is not None and (missing or not passed):
         passed.add(_default(param.default))
-    known = sorted(value for value in passed if value is not None)
+    known = sorted((value for value in passed if value is not None), key=lambda v: (not v.isdecimal(), len(v), v))
     return _one_of(known) if known and None not in passed else ""
 
 

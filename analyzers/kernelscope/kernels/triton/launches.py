@@ -6,7 +6,7 @@ the host's names.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from kernelscope.workspace.workspace import Workspace
 MAX_LAUNCHES = 12
 CALLER_BYTES = 500_000
 """Source text that is looked through for callers of a function that launches."""
+Numbers = tuple[tuple[str, int], ...]
 OPTIONS = frozenset(("num_warps", "num_stages", "num_ctas", "maxnreg", "grid", "warmup", "stream"))
 
 
@@ -79,21 +80,27 @@ def _launches(workspace: Workspace, site: LaunchSite, node: t.FunctionDef) -> li
 
 
 def _cases(workspace: Workspace, site: LaunchSite, node: t.FunctionDef, scope: HostScope) -> list[Launch]:
-    """The launch in each case: first the likeliest, then those that give other grids."""
+    """The launch in each case: first the likeliest, then those that give other grids or pass other numbers."""
     asking = Cases(asking=True)
     usual, likely = grid_of(scope, site, asking), asking.asked
     grids = grids_of(scope, site, usual, likely)
     if len(grids) > 1 and usual is not None and (same := _in_every_case(scope, site, node, usual, likely)) is not None:
-        scope.cases = Cases(likely)
-        usually = _launch(workspace, site, node, scope, usual, "")
+        usually = _launch(workspace, site, node, scope, usual, likely, {})
         return [replace(usually, grid=same[0], resolved=not same[1])]
-    found: dict[Grid | None, tuple[Launch, list[dict[str, bool]]]] = {}
+    found: dict[tuple[Grid | None, Numbers], tuple[Launch, list[dict[str, bool]]]] = {}
     for grid, ways in grids.items():
-        scope.cases = Cases({**likely, **ways[0]})
-        launch = _launch(workspace, site, node, scope, grid, "")
-        found.setdefault(launch.grid, (launch, []))[1].extend(ways)
-    told = [(launch, ways) for grid, (launch, ways) in found.items() if grid is not None or len(found) == 1]
-    return [replace(launch, when=told_when(ways) if len(found) > 1 else "") for launch, ways in told]
+        for way in ways:
+            launch = _launch(workspace, site, node, scope, grid, {**likely, **way}, way)
+            found.setdefault((launch.grid, _numbers(launch)), (launch, []))[1].append(way)
+    several = len({grid for grid, _ in found}) > 1
+    told = [(launch, ways) for (grid, _), (launch, ways) in found.items() if grid is not None or not several]
+    return [replace(launch, when=told_when(ways) if several else "") for launch, ways in told]
+
+
+def _numbers(launch: Launch) -> Numbers:
+    """What a launch passes as numbers."""
+    known = ((name, as_dim(value)) for name, value in launch.arguments)
+    return tuple((name, number.const) for name, number in known if number is not None and number.const is not None)
 
 
 def _in_every_case(
@@ -119,11 +126,15 @@ def _launch(
     node: t.FunctionDef,
     scope: HostScope,
     grid: Grid | None,
-    when: str,
+    likely: Mapping[str, bool],
+    certain: Mapping[str, bool],
 ) -> Launch:
+    """`likely`: the answers to the host's tests that the grid is said with; `certain`: those that this launch is for,
+    which what it passes may rest on."""
     module = workspace.modules.module(site.file)
     assert module is not None
     at = site.call.span.start
+    scope.cases = Cases(likely)
     arguments = _arguments(scope, site.call, node, at)
     own: Grid | None = None
     resolved = False
@@ -133,6 +144,9 @@ def _launch(
         )
         own = tuple(words.own(d) for d in grid)
         resolved = not words.foreign
+    if certain != likely:
+        scope.cases = Cases(certain)
+        arguments = _arguments(scope, site.call, node, at)
     options = tuple(
         (k.arg, number.const)
         for k in site.call.keywords
@@ -152,7 +166,7 @@ def _launch(
         k.arg for k in site.call.keywords if k.arg is not None
     }
     surplus = max(0, len(site.call.args) - len(node.args))
-    return Launch(location, text, own, tuple(arguments.items()), options, resolved, complete, passed, surplus, when)
+    return Launch(location, text, own, tuple(arguments.items()), options, resolved, complete, passed, surplus)
 
 
 def _scopes(workspace: Workspace, site: LaunchSite) -> Iterator[HostScope]:
