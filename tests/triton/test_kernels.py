@@ -202,7 +202,7 @@ def test_rows_that_data_choose_are_still_contiguous(tmp_path: Path) -> None:
         "    tl.store(y + picked, tl.sum(v, 1))\n"
     )
     _, near, apart, stored = card(tmp_path, source, "rows")["Loads / stores"].split("<br>")
-    unordered = "unevenly spaced (by data, division or wrap-around)"
+    unordered = "spacing not known (by data, division or wrap-around)"
     assert f"contiguous along dim 1 (stride 1) · {unordered} along dim 0 · coalesced" in near
     assert f"stride c along dim 1 · {unordered} along dim 0 · coalesced if c is 1" in apart
     assert f"not masked · {unordered}" in stored
@@ -270,6 +270,17 @@ def pseudocode(path: Path, name: str) -> list[str]:
     document = Analysis([path.parent]).document("explain", Target(path, None, name))
     code = [block for block in document.blocks if isinstance(block, Code)]
     return [line.text.partition("  # ")[0].strip() for block in code for line in block.lines]
+
+
+def test_loops_that_wait_have_a_body_and_promises_no_lines(tmp_path: Path) -> None:
+    path = tmp_path / "kernels.py"
+    path.write_text(HEAD + (
+        "@triton.jit\ndef wait(x, lock, n, B: tl.constexpr):\n"
+        "    p = x + tl.arange(0, B)\n    tl.multiple_of(p, 16)\n"
+        "    while tl.atomic_cas(lock, 0, 1) == 1:\n        pass\n"
+        "    tl.store(p, n)\n"
+    ))  # fmt: skip
+    assert pseudocode(path, "wait")[-3:] == ["while atomic_cas(lock, 0, 1) == 1:", "pass", "x[[0..B)] = n"]
 
 
 def test_pseudocode_lifts_pointers_away() -> None:

@@ -105,7 +105,10 @@ class CodeWriter:
                 self.block(node.body, indent + 1)
             case t.While():
                 self.line(indent, f"while {self.expr(node.test)}:", node)
+                written = len(self.lines)
                 self.block(node.body, indent + 1)
+                if len(self.lines) == written:  # it waits
+                    self.line(indent + 1, "pass", node)
             case t.With():
                 items = ", ".join(self.expr(item.context_expr) for item in node.items)
                 self.line(indent, f"with {items}:", node)

@@ -116,7 +116,7 @@ class _KernelWriter(CodeWriter):
         return self.addresses.is_address(target) and not (isinstance(target, t.Name) and target.id in self.kept)
 
     def silent(self, value: t.Expr) -> bool:
-        return (isinstance(value, t.Call) and _operation(value) in SILENT) or super().silent(value)
+        return (isinstance(value, t.Call) and _operation(value) in SILENT | HINTS) or super().silent(value)
 
     def _written(self, call: t.Call) -> str | None:
         """A store or an atomic as an assignment to elements; None for other calls."""

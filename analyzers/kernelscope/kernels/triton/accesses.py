@@ -14,7 +14,7 @@ from kernelscope.kernels.triton.call import Access
 from kernelscope.kernels.triton.dtypes import BITS
 from kernelscope.kernels.triton.values import BlockPointer, Descriptor, Size, Tensor
 
-UNORDERED = "unevenly spaced (by data, division or wrap-around)"
+UNORDERED = "spacing not known (by data, division or wrap-around)"
 VECTOR = 16
 """Bytes of the widest load or store of one thread."""
 Pattern = Literal["coalesced", "strided", "broadcast", "scattered", "unknown"]

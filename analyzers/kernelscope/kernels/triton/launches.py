@@ -84,13 +84,13 @@ def _cases(workspace: Workspace, site: LaunchSite, node: t.FunctionDef, scope: H
     asking = Cases(asking=True)
     usual, likely = grid_of(scope, site, asking), asking.asked
     grids = grids_of(scope, site, usual, likely)
-    if len(grids) > 1 and usual is not None and (same := _in_every_case(scope, site, node, usual, likely)) is not None:
-        usually = _launch(workspace, site, node, scope, usual, likely, {})
-        return [replace(usually, grid=same[0], resolved=not same[1])]
+    same = _in_every_case(scope, site, node, usual, likely) if len(grids) > 1 and usual is not None else None
     found: dict[tuple[Grid | None, Numbers], tuple[Launch, list[dict[str, bool]]]] = {}
     for grid, ways in grids.items():
         for way in ways:
             launch = _launch(workspace, site, node, scope, grid, {**likely, **way}, way)
+            if same is not None:
+                launch = replace(launch, grid=same[0], resolved=not same[1])
             found.setdefault((launch.grid, _numbers(launch)), (launch, []))[1].append(way)
     several = len({grid for grid, _ in found}) > 1
     told = [(launch, ways) for (grid, _), (launch, ways) in found.items() if grid is not None or not several]
