@@ -6,14 +6,16 @@ Such a table is a class with `x = {"shape": "of shape `(…)`"}` in its body.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from kernelscope.dims import dim
+from kernelscope.interp.annotations import is_tensor
 from kernelscope.interp.interpreter import Interpreter
-from kernelscope.interp.shape_texts import after_the_word, in_comment, in_docstring
+from kernelscope.interp.shape_texts import after_the_word, in_comment, in_docstring, of_parts
 from kernelscope.interp.values import Function
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Module
-from kernelscope.tensor import Shape
+from kernelscope.tensor import Shape, Unknown
 from kernelscope.workspace.modules import Definition
 
 SHAPE_KEY = "shape"
@@ -28,24 +30,44 @@ class Told:
 
 
 def documented(run: Interpreter, function: Function, name: str) -> Told | None:
-    """What documentation says of a parameter."""
+    """What documentation says of a parameter; a size for which it has two words may well be 1."""
     node = function.definition.node
     assert isinstance(node, t.FunctionDef)
     own = told_of_parameter(run.workspace.modules.module(function.definition.path), node, name)
     if own is not None:
-        return Told(own, True)
+        return Told(_with_names(run, name, own), True)
     for table in _tables(run, function, node):
         if (shape := table.get(name)) is not None:
             return Told(shape, False)
     return None
 
 
+def _with_names(run: Interpreter, name: str, shape: Shape) -> Shape:
+    """A documented shape with a symbol for each size that documentation leaves open."""
+    sizes = list(shape.head)
+    for axis, size in enumerate(sizes):
+        if isinstance(size, Unknown):
+            sizes[axis] = dim(f"{name}_dim{axis}")
+            run.symbols.ones.add(f"{name}_dim{axis}")
+    return replace(shape, head=tuple(sizes))
+
+
+def told_of_parts(function: Function, name: str) -> Shape | None:
+    """What the function's docstring says of each of several tensors that a parameter holds."""
+    node = function.definition.node
+    text = node.docstring if isinstance(node, t.FunctionDef) else None
+    return of_parts(text.value, name) if text is not None and isinstance(text.value, str) else None
+
+
 def told_of_parameter(module: Module | None, node: t.FunctionDef, name: str) -> Shape | None:
     """The shape in the function's docstring, or in a comment on the parameter or at the head of the body."""
     text = node.docstring
-    if text is not None and isinstance(text.value, str) and (shape := in_docstring(text.value, name)) is not None:
-        return shape
     param = next((param for param in node.args if param.name == name), None)
+    annotated = param is not None and is_tensor(param.annotation)
+    if text is not None and isinstance(text.value, str):
+        shape = in_docstring(text.value, name, annotated)
+        if shape is not None:
+            return shape
     if module is None or param is None or not node.body:
         return None
     line_of, comments = module.text.line_of, module.comments

@@ -19,6 +19,7 @@ from kernelscope.interp.receivers import alone, common_instance, learn_words
 from kernelscope.interp.seeds import BATCH, KNOWN_INPUTS, Beliefs, Seeded, seed
 from kernelscope.interp.substitutes import settle_substitutes
 from kernelscope.interp.untaken import follow_untaken
+from kernelscope.interp.untold_arguments import is_untold, tell_untold
 from kernelscope.interp.values import NOT_TOLD, Function, Instance, Maybe, Opaque, Scope, Value, present
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Scope as SourceScope
@@ -39,6 +40,7 @@ def run_function(run: Interpreter, path: str, scope: SourceScope, beliefs: Belie
         frame, facts = _common(run, Definition(path, node.name, node, owner), contexts)
         outside = all(context.outside for context in contexts)
         guessed = _offer(run, frame, node) if outside else frozenset[str]()
+        told = {} if beliefs.only_code else tell_untold(run, frame, node, beliefs.doubted)
         run.known = Known(facts=facts)
         settle_substitutes(run, frame, node)
         settle_ranks(run, frame, node, guessed)
@@ -47,7 +49,7 @@ def run_function(run: Interpreter, path: str, scope: SourceScope, beliefs: Belie
         for param in node.args:
             if param.name_span in run.seen:
                 run.seen[param.name_span].contexts = len(contexts)
-        return Seeded()
+        return Seeded(told=told)
     function = alone(run, Definition(path, node.name, node, owner))
     frame = Scope(path, function)
     seeded = seed(run, function, frame, beliefs)
@@ -149,15 +151,9 @@ def _offer(run: Interpreter, frame: Scope, node: t.FunctionDef) -> Set[str]:
         if name not in frame.names or name not in alone_frame.names:
             continue
         given, own = frame.names[name], alone_frame.names[name]
-        if seeded.told.get(name) or (_is_untold(given) and not _is_untold(own)):
+        if seeded.told.get(name) or (is_untold(given) and not is_untold(own)):
             frame.names[name] = own
             guessed |= {name} & seeded.guessed
         elif given is None and isinstance(param.default, t.Constant) and name not in seeded.guessed:
             frame.names[name] = own if isinstance(own, Maybe | Unknown) or own is None else Maybe(own, name)
     return guessed
-
-
-def _is_untold(value: Value) -> bool:
-    """Whether it is not even known of how many dims an argument is."""
-    value = present(value)
-    return isinstance(value, Unknown) or (isinstance(value, Tensor) and value.rank is None)

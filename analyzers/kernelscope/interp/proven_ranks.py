@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 from kernelscope.dims import Dim
 from kernelscope.interp.interpreter import Interpreter
-from kernelscope.interp.uses import measured
+from kernelscope.interp.uses import asked_for_dims, measured
 from kernelscope.interp.values import Maybe, Scope, Value, as_size, present
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.blocks import start_of_way_to
@@ -38,22 +38,9 @@ def of_unpacking(run: Interpreter, scope: Scope, targets: Sequence[t.Expr], valu
 
 def of_number(run: Interpreter, scope: Scope, asked: t.Expr, number: Value) -> None:
     """What `h.dim() == 4` proves of `h` where it holds."""
-    name, count = _asked_for_dims(asked), as_size(number)
+    name, count = asked_for_dims(asked), as_size(number)
     if name is not None and isinstance(count, Dim) and count.const is not None and 0 < count.const <= MOST_DIMS:
         _give(run, scope, name, ["_"] * count.const)
-
-
-def _asked_for_dims(node: t.Expr) -> str | None:
-    """The name in `h.ndim`, `h.dim()` or `len(h.shape)`."""
-    match node:
-        case t.Attribute(value=t.Name(id=name), attr="ndim"):
-            return name
-        case t.Call(func=t.Attribute(value=t.Name(id=name), attr="dim" | "ndimension"), args=[]):
-            return name
-        case t.Call(func=t.Name(id="len"), args=[argument]):
-            return measured(argument)
-        case _:
-            return None
 
 
 def is_open(value: Value) -> bool:

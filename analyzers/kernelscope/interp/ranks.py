@@ -8,6 +8,7 @@ The body is tried with several ranks; those that lead to a contradiction are out
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 
@@ -17,6 +18,7 @@ from kernelscope.interp.interpreter import Interpreter, OutOfBudget
 from kernelscope.interp.symbols import sizes_in
 from kernelscope.interp.trials import Trial
 from kernelscope.interp.values import NOT_TOLD, Maybe, Scope, Value, present
+from kernelscope.interp.wants import wanted
 from kernelscope.ops import ShapeError
 from kernelscope.ops.arguments import WITHOUT_BATCH
 from kernelscope.results import Span
@@ -58,9 +60,11 @@ def settle_ranks(run: Interpreter, scope: Scope, node: t.FunctionDef, guessed: S
         if is_tried and _runs(run, scope, node, {name: value}) is False:
             unknown = Tensor(Shape.unknown(NOT_TOLD), present(value).dtype)
             scope.names[name] = Maybe(unknown, value.name) if isinstance(value, Maybe) else unknown
-    names = [p.name for p in node.args if _is_open(scope.names.get(p.name))][:MAX_PARAMETERS]
+    names = [p.name for p in node.args if _is_open(scope.names.get(p.name))]
+    trials = _Trials(run, scope, node, min(most, run.tried + FUNCTION_STEPS))
+    names = [name for name in names if not trials.is_certain(name)]
     if names:
-        _Trials(run, scope, node, min(most, run.tried + FUNCTION_STEPS)).settle(names)
+        trials.settle(names[:MAX_PARAMETERS])
     run.symbols.spoken = sizes_in(scope.names.values())
 
 
@@ -106,6 +110,23 @@ class _Trials:
                     self.scope.names[name] = _with_rank(self.scope.names[name], called, rank)
                     if MASK in name:
                         self.run.symbols.ones.update(f"{called}_size{i}" for i in range(1, rank - 1))
+
+    def is_certain(self, name: str) -> bool:
+        """Whether a parameter got the only rank with which the function goes on, or one that it is given to does.
+
+        Beside another tensor it may be there once for all of a batch.
+        """
+        uses, value = self.run.uses(self.node), self.scope.names[name]
+        shape = None if name in uses.ranks else wanted(self.run, self.scope, uses, name)
+        rank = uses.ranks.get(name) if shape is None else shape.rank
+        if rank is None or rank < present(value).shape.least_rank:
+            return False
+        called = self.called(name)
+        self.scope.names[name] = _with_rank(value, called, rank)
+        before = itertools.takewhile(lambda other: other != name, (param.name for param in self.node.args))
+        if any(isinstance(present(self.scope.names.get(other)), Tensor) for other in before):
+            self.run.symbols.ones.add(f"{called}_size0")
+        return True
 
     def _is_met(self, name: str, begun: Set[Span]) -> bool:
         """Whether one of the statements that were begun has to do with a parameter."""

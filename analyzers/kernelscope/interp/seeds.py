@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from kernelscope.dims import Dim, dim, parse
 from kernelscope.interp.annotations import promised, sizes_of
-from kernelscope.interp.documentation import documented
+from kernelscope.interp.documentation import documented, told_of_parts
 from kernelscope.interp.expressions import evaluate
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.promised_objects import promised_object
@@ -180,6 +180,8 @@ def _given(
     default = param.default
     if isinstance(default, t.Constant) and type(default.value) is int:
         return Opaque(param.name, default.value)
+    if is_tensor and not uses.beliefs.only_code and (parts := told_of_parts(function, param.name)) is not None:
+        return Alike(Tensor(parts))
     if is_tensor and SEVERAL.match(annotation):
         is_list = LIST.fullmatch(annotation) is not None and not uses.beliefs.only_code
         return Alike(Tensor(Shape.unknown(NOT_TOLD))) if is_list else Opaque(param.name)

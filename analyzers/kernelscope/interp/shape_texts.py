@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 
 from kernelscope.dims import Dim, parse
-from kernelscope.tensor import Shape, Size
+from kernelscope.tensor import Shape, Size, Unknown
 
 BRACKETS = r"[(\[]([^()\[\]]*)[)\]]"
 OF_SHAPE = re.compile(rf"\bshapes?(?:\s+of|\s+is|\s*=|:)?\s*`*{BRACKETS}`*", re.IGNORECASE)
@@ -24,7 +24,12 @@ SEVERAL = re.compile(
     re.IGNORECASE,
 )
 """What is said behind such words is said of the parts."""
-OR = re.compile(r"[,;]?\s*(?:or|/|\|)\s+(?:of\s+)?(?:shape\s+)?`*[(\[]")
+PARTS = re.compile(
+    rf"\b(?:tuple|list|sequence) of (?:[\w.`*]+ )?(?:tensors|arrays) (?:\([^()]*\) )?of\s+shape\s*`*{BRACKETS}`*",
+    re.IGNORECASE,
+)
+"""What is said of every one of several tensors."""
+OR = re.compile(rf"[,;]?\s*(?:or|/|\|)\s+(?:of\s+)?(?:shape\s+)?`*(?:{BRACKETS}|[(\[])")
 TENSOR = re.compile(r"tensor|\barray\b|\bembeddings?\b|\bfeatures?\b|\blogits\b", re.IGNORECASE)
 TYPE = r"(?:(?:torch\.)?\w*[Tt]ensor|[Aa]n?|float|[Ii]nput|[Oo]utput)"
 LEADING = re.compile(rf"\s*(?:{TYPE}\s*[:,]?\s*)*[`*]*(?=[(\[])")
@@ -56,17 +61,30 @@ SIZE_WORDS = {
 """Words in the names of sizes."""
 
 
-def in_docstring(text: str, name: str) -> Shape | None:
-    """The shape that a docstring gives for a parameter, if it gives one only."""
+def in_docstring(text: str, name: str, is_tensor: bool = False) -> Shape | None:
+    """The shape that a docstring gives for a parameter, of which it may be known that it is a tensor."""
     for entry in re.finditer(ENTRY % re.escape(name), text, re.MULTILINE):
         own, kind = entry["rest"], entry["type"] or ""
         more = _continued(text[entry.end() :], len(entry["indent"].expandtabs()))
         shape = after_the_word(f"{kind} {own} {more}")
-        return shape if shape is not None else _bare(own, _speaks_of_tensor(f"{kind} {BARE.sub('', own)}"))
+        return (
+            shape
+            if shape is not None
+            else _bare(own, _speaks_of_tensor(f"{kind} {BARE.sub('', own)}"), anywhere=is_tensor)
+        )
     within = re.search(
         rf"(?<![\w.]){re.escape(name)}`?\s*(?:\([^\n]*?|:[^\n]*?)" + OF_SHAPE.pattern, text, re.IGNORECASE
     )
     return None if within is None else _only(within, text)
+
+
+def of_parts(text: str, name: str) -> Shape | None:
+    """The shape that a docstring gives for each of the tensors that a parameter holds."""
+    for entry in re.finditer(ENTRY % re.escape(name), text, re.MULTILINE):
+        own = f"{entry['rest']} {_continued(text[entry.end() :], len(entry['indent'].expandtabs()))}"
+        found = PARTS.search(own)
+        return None if found is None or SEVERAL.search(own, 0, found.start()) else _only(found, own)
+    return None
 
 
 def in_comment(text: str, name: str | None) -> Shape | None:
@@ -113,12 +131,17 @@ def _continued(text: str, indent: int) -> str:
     return " ".join(lines)
 
 
-def _bare(text: str, is_tensor: bool, at_start: bool = False) -> Shape | None:
-    """Brackets with sizes though nobody says `shape`: those that come first, or any of what is called a tensor."""
+def _bare(text: str, is_tensor: bool, at_start: bool = False, anywhere: bool = False) -> Shape | None:
+    """Brackets with sizes though nobody says `shape`: those that come first, or any of what is called a tensor.
+
+    So may be `anywhere` what is surely a shape.
+    """
     leading = LEADING.match(text)
     if at_start and not text.startswith(("(", "[")):
         return None
-    found = BARE.match(text, leading.end()) if leading is not None else BARE.search(text) if is_tensor else None
+    found = (
+        BARE.match(text, leading.end()) if leading is not None else BARE.search(text) if is_tensor or anywhere else None
+    )
     shape = None if found is None else _only(found, text)
     if found is None or shape is None or SEVERAL.search(text, 0, found.start()):
         return None
@@ -149,8 +172,17 @@ def _names_sizes(shape: Shape, is_tensor: bool) -> bool:
 
 
 def _only(found: re.Match[str], text: str) -> Shape | None:
-    """The shape in brackets, unless another one may be meant as well."""
-    return None if OR.match(text, found.end()) else _sizes_in(found[found.lastindex or 0])
+    """The shape in brackets; where another one may be meant as well, what they have in common."""
+    shape, other = _sizes_in(found[found.lastindex or 0]), OR.match(text, found.end())
+    return shape if other is None or shape is None else _either(shape, _sizes_in(other[1] or ""))
+
+
+def _either(shape: Shape, other: Shape | None) -> Shape | None:
+    """One of two shapes, if both have as many dims: a size is left out that is called by two words."""
+    if other is None or shape.dims is None or other.dims is None or len(shape.dims) != len(other.dims):
+        return None
+    sizes = zip(shape.dims, other.dims, strict=True)
+    return Shape(tuple(one if one == another else Unknown("documentation gives two sizes") for one, another in sizes))
 
 
 def _sizes_in(text: str) -> Shape | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from kernelscope.syntax.python import tree as t
 
 SIZED = {"zeros", "ones", "empty", "full", "rand", "randn", "randint", "arange", "eye", "linspace", "tensor", "Size",
@@ -33,6 +35,8 @@ class Uses:
         """Where a name is bound anew for the first time: what is done with it behind says nothing of the parameter."""
         for found in t.walk(*node.body):
             self._note(found)
+        self.ranks = dict(self._guarded(node))
+        """How many dims parameters have, as the body makes sure of before it does anything else with them."""
 
     def _note(self, node: t.Node) -> None:
         if isinstance(node, t.Assign | t.AnnAssign | t.AugAssign | t.For | t.With):
@@ -57,6 +61,25 @@ class Uses:
                 self._note_call(node)
             case _:
                 pass
+
+    def _guarded(self, node: t.FunctionDef) -> Iterator[tuple[str, int]]:
+        """`assert x.ndim == 3`, or another number of dims raises."""
+        for statement in node.body:
+            match statement:
+                case t.If(test=test, body=[*_, t.Raise()], orelse=[]):
+                    wanted, among = "!=", "or"
+                case t.Assert(test=test):
+                    wanted, among = "==", "and"
+                case _:
+                    continue
+            for part in test.values if isinstance(test, t.BoolOp) and test.op == among else [test]:
+                match part:
+                    case t.Compare(left=asked, ops=[op], comparators=[t.Constant(value=int() as number)]):
+                        name = asked_for_dims(asked)
+                        if op == wanted and name is not None and self._is_given(name, part):
+                            yield name, number
+                    case _:
+                        pass
 
     def _is_given(self, name: str, use: t.Expr) -> bool:
         """Whether a use of a name is one of what the caller gave."""
@@ -130,5 +153,18 @@ def measured(value: t.Expr) -> str | None:
             return name
         case t.Subscript(value=t.Attribute(value=t.Name(id=name), attr="shape"), slice=t.Slice(lower=None, upper=None)):
             return name
+        case _:
+            return None
+
+
+def asked_for_dims(node: t.Expr) -> str | None:
+    """The name in `h.ndim`, `h.dim()` or `len(h.shape)`."""
+    match node:
+        case t.Attribute(value=t.Name(id=name), attr="ndim"):
+            return name
+        case t.Call(func=t.Attribute(value=t.Name(id=name), attr="dim" | "ndimension"), args=[]):
+            return name
+        case t.Call(func=t.Name(id="len"), args=[argument]):
+            return measured(argument)
         case _:
             return None

@@ -118,6 +118,8 @@ def _of_function(run: Interpreter, function: Function, place: int | str, depth: 
     uses = run.uses(node)
     if (sizes := uses.unpacked.get(name)) is not None:
         return Shape((ANY,) * len(sizes))
+    if name in uses.ranks:
+        return Shape((ANY,) * uses.ranks[name])
     own = {node.args[0].name: function.receiver} if function.is_bound and node.args else {}
     found = wanted(run, Scope(function.definition.path, function, own, function.closure), uses, name, depth + 1)
     return Shape.unknown(NOT_TOLD) if found is None and name in uses.tensors else found
