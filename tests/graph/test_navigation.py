@@ -249,6 +249,22 @@ def test_references_are_resolved_not_matched(analysis: Analysis) -> None:
     assert found == ["layers.py:8", "layers.py:9", "model.py:2"]
 
 
+REFERENCES = {
+    "app/model.py: for ‸z": ["model.py:10", "model.py:11", "model.py:11"],
+    "app/layers.py: ‸EPS": ["layers.py:3", "layers.py:8", "model.py:8"],
+    "app/layers.py: class ‸Norm": ["__init__.py:1", "layers.py:4", "model.py:3", "model.py:6"],
+    "app/layers.py: self.‸weight =": ["layers.py:6", "layers.py:8", "model.py:11"],
+    "app/layers.py: import ‸torch": [],
+    "app/layers.py: torch.‸ones": [],
+    "csrc/app.cu: ‸mul(float": ["app.cu:1", "app.cu:2"],
+}
+
+
+@pytest.mark.parametrize("text", REFERENCES, ids=str)
+def test_references(text: str, analysis: Analysis) -> None:
+    assert sorted(places(analysis.references(*cursor(analysis, text)))) == REFERENCES[text]
+
+
 def test_call_hierarchy_climbs_from_the_kernel_to_the_model(analysis: Analysis) -> None:
     climbed: list[str] = []
     path, offset = cursor(analysis, "csrc/app.cu: void ‸scale_kernel")

@@ -96,9 +96,7 @@ def test_a_grid_function_may_name_what_it_computes(tmp_path: Path) -> None:
         ("q) + v", "q: block_ptr[B] T(x)", "block[B] *T(x) unless BLOCKS"),
     ],
 )
-def test_what_a_switch_makes_another_kind_of_thing(
-    tmp_path: Path, line: str, told: str, otherwise: str
-) -> None:
+def test_what_a_switch_makes_another_kind_of_thing(tmp_path: Path, line: str, told: str, otherwise: str) -> None:
     source = HEAD + (
         "@triton.jit\ndef pick(x, y, n, B: tl.constexpr, ROWS: tl.constexpr, BLOCKS: tl.constexpr):\n"
         "    i = tl.arange(0, B)\n    p = x\n    if ROWS:\n        p += i\n    v = tl.load(p)\n"

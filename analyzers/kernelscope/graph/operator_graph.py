@@ -185,7 +185,10 @@ class OperatorGraph:
         self._add([Edge(EdgeKind.REGISTERS, node, missing)])
 
     def _seek_callers(self, node: Node) -> None:
-        """Follows the functions of files that mention the node's name; of a method that runs, its class's names."""
+        """Follows the functions of files that mention the node's name; of a method that runs, its class's names.
+
+        Of functions that call the name itself no more than those calls are followed.
+        """
         if node.kind not in (NodeKind.FUNCTION, NodeKind.KERNEL, NodeKind.OPERATOR):
             return
         tail = node.name.rpartition("::")[2].rpartition(".")[2]
@@ -194,8 +197,11 @@ class OperatorGraph:
             names = self._family(node, tail)
         for name in names:
             for path, facts in python_files_calling(self._workspace, name):
-                for function in self._functions_calling(path, facts, name):
-                    self.out_edges(function)
+                for function, calls_it in self._functions_calling(path, facts, name):
+                    if not calls_it or name != tail:
+                        self.out_edges(function)
+                    elif function not in self._followed:
+                        self._add(self._python.edges(function, (None, name)))
 
     def _family(self, node: Node, method: str) -> list[str]:
         """The class of a method and its subclasses; subclasses that call `super()` are followed at once."""
@@ -214,24 +220,27 @@ class OperatorGraph:
                     todo.append(below)
         return list(names)
 
-    def _functions_calling(self, path: str, facts: FileFacts, name: str) -> list[Node]:
-        """Functions whose own facts mention a call or launch of the name; for classes, the class's users."""
+    def _functions_calling(self, path: str, facts: FileFacts, name: str) -> list[tuple[Node, bool]]:
+        """Functions whose own facts mention a call or launch of the name, and those that may call what these build.
+
+        Each with whether it is one of the first.
+        """
         scopes = {call.scope for call in facts.calls if call.name.rpartition(".")[2] == name}
         scopes |= {launch.scope for launch in facts.launches if launch.kernel.rpartition(".")[2] == name}
-        found: dict[Node, None] = {}
+        found: dict[Node, bool] = {}
         for scope in sorted(scopes):
             index = scope
             while index != TOP and facts.defs[index].kind not in (DefKind.FUNCTION, DefKind.METHOD):
                 index = facts.defs[index].scope
             if index == TOP:
                 continue
-            found[self.function(path, facts, index)] = None
+            found[self.function(path, facts, index)] = True
             if facts.defs[index].name == "__init__":  # what is built here may be called by any method
                 owner = facts.defs[index].scope
                 for other, definition in enumerate(facts.defs):
                     if definition.scope == owner and definition.kind is DefKind.METHOD:
-                        found[self.function(path, facts, other)] = None
-        return list(found)
+                        found.setdefault(self.function(path, facts, other), False)
+        return list(found.items())
 
     def done_in(self, node: Node) -> tuple[int, int]:
         """How many launches and how many collectives stand in a function."""

@@ -31,6 +31,7 @@ BY_NAME = "by the method's name: the receiver is not known"
 OVERRIDES = "a method of a class below the declared one; which runs is chosen at run time"
 TRACED = "traced here; runs when the compiled object is called"
 BY_DECORATOR = "a kernel of the class, which the method's decorator may launch"
+_IMPORTING = (b"import_module", b"__import__")
 _FFI_CALLS = frozenset({"ffi_call", "get_global_func"})
 _BUILTINS = frozenset(dir(builtins))
 _SELF = ("self.", "cls.", "super().")
@@ -61,10 +62,11 @@ class PythonCalls:
         self._called: tuple[FunctionDef | None, dict[tuple[int, str], Call]] = (None, {})
         """The function that was looked at last, with its calls."""
 
-    def edges(self, node: Node, only: tuple[int, str] | None = None) -> Iterator[Edge]:
+    def edges(self, node: Node, only: tuple[int | None, str] | None = None) -> Iterator[Edge]:
         """What the function does; calls that lead out of the workspace make no edge.
 
-        `only` asks for one call, by where it begins and the last name of what it calls.
+        `only` asks for one call, by where it begins and the last name of what it calls; without a place for all calls
+        and launches of that name.
         """
         facts = self._index.facts(node.path)
         if facts is None:
@@ -76,7 +78,8 @@ class PythonCalls:
         function = self.functions.definition_of(node.path, facts, outermost)
         starts_kernels = False
         for call in facts.calls:
-            if call.scope in own and only in (None, (call.start, call.name.rpartition(".")[2])):
+            tail = call.name.rpartition(".")[2]
+            if call.scope in own and (only is None or only in ((call.start, tail), (None, tail))):
                 known = False
                 for target, certain in self._callees.nodes(node.path, facts, outermost, call.scope, call.name):
                     known = True
@@ -86,12 +89,13 @@ class PythonCalls:
                         yield Edge(kind, node, target, node.path, call.line, certain)
                 if not known and function is not None:
                     yield from self._foreign(node, facts, outermost, function, call)
-        if only is not None:
+        if only is not None and only[0] is not None:
             return
         launches = [launch for launch in facts.launches if launch.scope in own]
         for launch in launches:
-            yield from self._launch(node, facts, outermost, launch)
-        if function is not None:
+            if only is None or launch.kernel.rpartition(".")[2] == only[1]:
+                yield from self._launch(node, facts, outermost, launch)
+        if function is not None and only is None:
             yield from self._configs(node, function)
             if not launches and not starts_kernels:
                 yield from self._by_decorator(node, function)
@@ -192,8 +196,11 @@ class PythonCalls:
         receiver, _, name = call.name.rpartition(".")
         if not receiver.isidentifier() or not isinstance(function.node, FunctionDef):
             return []
+        source = self._modules.module(node.path)
+        if source is None or not any(how in source.text.data for how in _IMPORTING):
+            return []
         module = self._receivers.module_named(function.node, receiver)
-        if not module and (source := self._modules.module(node.path)) and b"global " in source.text.data:
+        if not module and b"global " in source.text.data:
             others = [scope.node for scope in source.functions() if isinstance(scope.node, FunctionDef)]
             module = self._receivers.module_named(function.node, receiver, others)
         exported = self._exports(f"{module}.{name}") if module else None

@@ -45,6 +45,8 @@ class References:
         found: list[Location] = []
         left = MAX_RESOLVED_BYTES
         for file, data in self._mentioning(word.encode(), path, is_local):
+            if not wanted and file.endswith(PYTHON_SUFFIXES):
+                continue
             if left <= 0 or len(found) >= MAX_LOCATIONS:
                 break
             give_way()
