@@ -15,6 +15,7 @@ from kernelscope.interp.interpreter import MAX_NESTED, Interpreter
 from kernelscope.interp.joins import Join
 from kernelscope.interp.operators import binary, compare, truth, unary
 from kernelscope.interp.sequences import MAX_ELEMENTS, any_of, is_callable, iterated, sequence
+from kernelscope.interp.texts import joined_text
 from kernelscope.interp.values import (
     Alike,
     Flag,
@@ -227,11 +228,8 @@ def _extreme(run: Interpreter, scope: Scope, node: t.IfExp, one: Value, other: V
 
 def _formatted(run: Interpreter, scope: Scope, node: t.JoinedStr) -> Value:
     """An f-string whose parts are strings and numbers that are known."""
-    parts = [evaluate(run, scope, part) for part in node.values]
-    texts = [str(p.const) if isinstance(p, Dim) and p.const is not None else p for p in parts]
-    if all(isinstance(text, str) for text in texts):
-        return "".join(str(text) for text in texts)
-    return Unknown("a formatted string", node.span)
+    text = joined_text([evaluate(run, scope, part) for part in node.values])
+    return Unknown("a formatted string", node.span) if text is None else text
 
 
 def _dict(run: Interpreter, scope: Scope, node: t.Dict) -> Value:

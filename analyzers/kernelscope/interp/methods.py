@@ -14,6 +14,7 @@ from kernelscope.interp.calls import call
 from kernelscope.interp.interpreter import Interpreter, NoSuchWay
 from kernelscope.interp.records import is_sequence, values_of
 from kernelscope.interp.sequences import is_callable, sequence
+from kernelscope.interp.texts import BRACES, filled
 from kernelscope.interp.values import (
     Alike,
     Arguments,
@@ -77,6 +78,8 @@ def call_method(run: Interpreter, target: PlainMethod, args: Arguments, kwargs: 
                 value.update(args[0])
                 return None
         case str():
+            if name == "format" and not kwargs and (text := filled(value, BRACES, args)) is not None:
+                return text
             if (name, len(args)) in TEXT and not kwargs and all(isinstance(a, str) for a in args):
                 return getattr(value, name)(*args)
         case tuple() if run.forks and name not in TUPLES:

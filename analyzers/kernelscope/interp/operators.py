@@ -16,6 +16,7 @@ from kernelscope.dims.polynomial import cancel
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.records import derives
 from kernelscope.interp.sequences import MAX_ELEMENTS, any_of, sequence
+from kernelscope.interp.texts import PERCENTS, filled
 from kernelscope.interp.values import (
     Alike,
     Builtin,
@@ -102,6 +103,8 @@ def binary(run: Interpreter, op: str, left: Value, right: Value, span: Any) -> V
         if one is None or two is None:
             return Number()
         return _float_operator(op, one, two)
+    if isinstance(left, str) and op == "%" and (text := filled(left, PERCENTS, [right])) is not None:
+        return text
     if isinstance(left, str) and isinstance(right, str) and op == "+":
         return left + right
     return Unknown(f"{op} is not followed here", span)

@@ -18,6 +18,7 @@ from kernelscope.interp.interpreter import (
 )
 from kernelscope.interp.operators import Quotient, binary, truth
 from kernelscope.interp.sequences import MAX_ELEMENTS, Range, any_of, has_unknown_length, iterated, sequence
+from kernelscope.interp.texts import joined_text
 from kernelscope.interp.values import (
     Alike,
     Arguments,
@@ -361,6 +362,16 @@ def _bool(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Val
     return Flag() if known is None else known
 
 
+def _setattr(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
+    match args:
+        case [Instance() as holder, str() as name, value]:
+            run.changes.before(holder.attributes)
+            holder.attributes[name] = value
+        case _:
+            pass
+    return None
+
+
 def _decided_by(deciding: bool) -> Callable[..., Value]:
     """`any`, which one true element decides, or `all`, which one false element does."""
 
@@ -425,10 +436,10 @@ BUILTINS: dict[str, Callable[..., Value]] = {
     "enumerate": _enumerate, "zip": _zip, "getattr": _getattr, "isinstance": _isinstance, "list": _list,
     "tuple": _tuple, "reversed": _same_elements, "sorted": _same_elements, "map": _map, "sum": _sum, "dict": _dict,
     "bool": _bool, "hasattr": _hasattr, "callable": _flag, "any": _decided_by(True), "all": _decided_by(False),
-    "iter": _same_elements,
+    "iter": _same_elements, "setattr": _setattr,
     "slice": lambda r, a, k, s: slice(*a) if 1 <= len(a) <= 3 else Unknown("a slice", s),
     "abs": lambda r, a, k, s: a[0] if isinstance(a[0], Tensor) else Number(is_integer=isinstance(a[0], Dim)),
-    "str": lambda r, a, k, s: a[0] if a and isinstance(a[0], str) else Unknown("a text that is not known", s),
+    "str": lambda r, a, k, s: Unknown("a text that is not known", s) if (text := joined_text(a)) is None else text,
     "next": lambda r, a, k, s: any_of(i) if isinstance(i := iterated(r, a[0]), list) else i.element,
     "set": _same_elements, "frozenset": _same_elements, "issubclass": _flag,
     "float": lambda r, a, k, s: a[0] if a and isinstance(a[0], float) else Number(),

@@ -1,0 +1,34 @@
+"""Texts of the program that are put together from texts and numbers that are known, such as names of attributes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from kernelscope.dims import Dim
+from kernelscope.interp.values import Value
+
+BRACES = re.compile(r"\{\}")
+PERCENTS = re.compile("%[dsi]")
+
+
+def text_of(value: Value) -> str | None:
+    """What `str` gives of a text or a number, if it is known."""
+    if isinstance(value, Dim):
+        return None if value.const is None else str(value.const)
+    return value if isinstance(value, str) else None
+
+
+def joined_text(parts: Sequence[Value]) -> str | None:
+    """The parts one behind the other, if all are known."""
+    texts = [text for part in parts if (text := text_of(part)) is not None]
+    return "".join(texts) if len(texts) == len(parts) else None
+
+
+def filled(template: str, places: re.Pattern[str], values: Sequence[Value]) -> str | None:
+    """`block{}` or `block%d` with its places filled; none where it asks for more than the plain values."""
+    around = places.split(template)
+    if len(around) != len(values) + 1 or any(sign in text for text in around for sign in "{}%"):
+        return None
+    parts = [part for pair in zip(around, values, strict=False) for part in pair]
+    return joined_text([*parts, around[-1]])
