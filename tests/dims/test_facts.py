@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
-from kernelscope.dims import NO_FACTS, dim, render, same
+from kernelscope.dims import NO_FACTS, ceil_div, dim, render, same
 
 hidden, heads, S, T, P = map(dim, ("hidden_size", "num_heads", "S", "T", "P"))
 
@@ -40,6 +40,22 @@ def test_a_view_that_succeeds_tells_facts() -> None:
     assert NO_FACTS.with_same(P * S, P * T).rewrite(T) == S
     assert NO_FACTS.with_same(S * 2, T * 3) == NO_FACTS
     assert NO_FACTS.with_same(S, S) == NO_FACTS
+
+
+def test_what_every_other_one_was_taken_of_was_even() -> None:
+    evens, odds = ceil_div(S, 2), ceil_div(S - 1, 2)
+    facts = NO_FACTS.with_same(evens, odds)
+    assert facts.divides(dim(2), S)
+    assert facts.rewrite(evens) == facts.rewrite(odds) == S // 2
+    assert NO_FACTS.with_same(2 * evens, S).rewrite(odds) == S // 2
+
+
+@given(st.integers(0, 40), st.integers(2, 8), st.integers(0, 8))
+def test_rounding_up_keeps_the_value(number: int, divisor: int, missing: int) -> None:
+    facts = NO_FACTS.with_divisible(S, divisor)
+    rounded = ceil_div(S - missing, divisor)
+    env = {"S": number * divisor}
+    assert facts.rewrite(rounded).evaluate(env) == rounded.evaluate(env)
 
 
 def test_bounds_tell_sizes_apart() -> None:

@@ -41,7 +41,9 @@ def parts(graph: Graph, width: int) -> list[Part]:
 def _again(part: Part, width: int, room: int) -> list[Part]:
     """A part, in parts itself where it is crowded, too."""
     first, *more = parts(part.graph, width) if room > 0 else [part]
-    return [replace(part, graph=first.graph), *(replace(p, title=f"{part.title}, {p.title}") for p in more)]
+    titles = [f"{part.title}, {p.title}" for p in more]
+    inner = [replace(p, title=t if len(t) <= width else p.title) for p, t in zip(more, titles, strict=True)]
+    return [replace(part, graph=first.graph), *inner]
 
 
 def _largest(graph: Graph) -> Group | None:

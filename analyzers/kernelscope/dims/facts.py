@@ -12,6 +12,9 @@ from functools import lru_cache
 from kernelscope.dims.monomial import Opaque
 from kernelscope.dims.polynomial import ONE, ZERO, Dim, DimLike, TooLarge, apply, cancel, dim
 
+MOST_MISSING = 8
+"""Multiples of numbers up to this one are looked for behind a size that is a little smaller."""
+
 
 @dataclass(frozen=True, slots=True)
 class Facts:
@@ -76,7 +79,10 @@ class Facts:
             return self
         known = self
         for atom in (*left.atoms(), *right.atoms()):
-            if isinstance(atom, Opaque) and atom.op == "//":
+            if isinstance(atom, Opaque) and atom.op in {"//", "cdiv"}:
+                one = self.with_divisible(*atom.args)
+                if one is not self and one.rewrite(left) == one.rewrite(right):
+                    return one
                 known = known.with_divisible(*atom.args)
         if known is not self and known.rewrite(left) == known.rewrite(right):
             return known
@@ -203,9 +209,18 @@ class Facts:
                     return self.rewrite(others * args[0] * (args[0] // args[1]) ** (exponent - 1))
                 if atom.op == "cdiv":
                     return rest * (args[0] // args[1]) ** exponent
+            if atom.op == "cdiv" and (whole := self._rounded_up(*args)) is not None:
+                return rest * whole**exponent
             if args != atom.args:
                 return rest * apply(atom.op, args) ** exponent
         return term
+
+    def _rounded_up(self, number: Dim, divisor: Dim) -> Dim | None:
+        """`n//2` for `cdiv(n - 1, 2)` of an even `n`: what is a little less than a multiple is rounded up to it."""
+        if divisor.const is None or not 1 < divisor.const <= MOST_MISSING:
+            return None
+        more = (number + missing for missing in range(1, divisor.const))
+        return next((multiple // divisor for multiple in more if self.divides(divisor, multiple)), None)
 
 
 @lru_cache(8192)

@@ -55,7 +55,10 @@ class BoxLabels:
         module = self.workspace.modules.module(path)
         if module is None:
             return ""
-        text = " ".join(module.text.slice(span).split())
+        comments = [c.span for c in module.comments.values() if span.covers(c.span)]
+        ends = [span.start, *(end for c in comments for end in (c.start, c.end)), span.end]
+        pieces = (module.text.slice(Span(*ends[i : i + 2])) for i in range(0, len(ends), 2))
+        text = " ".join(" ".join(pieces).split())
         return text if len(text) <= most else text[: most - 1] + "…"
 
     def place(self, node: Node) -> Location | None:
@@ -263,13 +266,15 @@ class BoxLabels:
         count = as_size(loop.step.count)
         title = head if head.startswith(("for ", "while ")) else self.attribute(loop.parent) if loop.parent else head
         title = title if len(title) <= MAX_CONDITION else title[: MAX_CONDITION - 1] + "…"
-        return title or "loop", self.names.size(count) if isinstance(count, Dim) else ""
+        return title or "loop", self.names.in_full(count) if isinstance(count, Dim) else ""
 
 
 def _source_name(node: Node) -> str:
     """The input or weight that a value is made of first."""
     seen: set[Node] = set()
     while not node.is_source:
+        if node.is_creation:
+            return ""  # of what it is like it has the shape alone
         seen.add(node)
         origins = [n for use in node.uses[:1] for n in use.nodes if n not in seen]
         if not origins:

@@ -68,6 +68,10 @@ class DimNames:
         size = self.settled(size)
         return render(size.subs(self._names(size.names())), self.ranked)
 
+    def in_full(self, size: Dim) -> str:
+        """One size where no legend stands by: `hit.shape[0]` for one that has no name of its own."""
+        return re.sub(r"[A-Za-z_][\w.]*", lambda found: _spelled_out(found[0], ()), self.size(size))
+
     def settled(self, size: Dim) -> Dim:
         """A size as it is told: equal ones alike, without the doubt of `settled`."""
         return settled(self._known.rewrite(size))

@@ -83,7 +83,8 @@ class Chart:
             self.choice = Boxes(flow, whole, limit=limit, by_operator=by_operator)
         self.boxes = self.choice.boxes()
         self.boxes_live = self.choice.live
-        shapes = [v.shape for node in flow.nodes for v in _tensors(node)]
+        nodes = dict.fromkeys((*self.boxes, *flow.nodes))  # what is shown has the first choice of letters
+        shapes = [v.shape for node in nodes for v in _tensors(node)]
         if by_operator:  # weights and rounds are counted, too
             shapes += [part for p in flow.trace.parameters for part in (p.tensor.shape, _rounds(p.count))]
             shapes += [_rounds(node.step.count) for node in flow.nodes if node.step.kind == "loop"]

@@ -92,8 +92,11 @@ def attribute(run: Interpreter, value: Value, name: str, span: Any) -> Value:
         case Opaque():
             if value.cls is not None and not run.certain and (told := promised_attribute(run, value, name)) is not None:
                 return told
-            held = value.attribute(name)
-            number = run.configuration.number(held.name) if run.configuration is not None else None
+            from kernelscope.interp.second_names import first_name
+
+            written, held = value.attribute(name), value.attribute(first_name(run, value.name, name))
+            bound = run.configuration
+            number = None if bound is None else bound.number(written.name) or bound.number(held.name)
             return held if number is None else number
         case External():
             return external(f"{value.name}.{name}")

@@ -10,7 +10,7 @@ the user nor the code gives stays a name.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping, Set
+from collections.abc import Hashable, Mapping, Set
 from dataclasses import dataclass, field
 
 from kernelscope.dims import Dim, dim
@@ -18,6 +18,7 @@ from kernelscope.dims.spelling import spelled
 from kernelscope.interp.calls import call_function
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.records import fields_of, fill
+from kernelscope.interp.second_names import annotated_class, class_called, second_names
 from kernelscope.interp.symbols import over_sizes
 from kernelscope.interp.values import Function, Instance, Maybe, Opaque, Value
 from kernelscope.ops import ShapeError
@@ -28,7 +29,6 @@ from kernelscope.workspace.modules import Definition
 
 LEAST_SHARE = 0.5
 """A class is the configuration that a parameter stands for if it declares this part of what is given and read."""
-LOOKUPS = ("__getattribute__", "__getattr__")
 
 
 @dataclass(slots=True)
@@ -117,12 +117,12 @@ class Configuration:
 
     def _object(self, run: Interpreter, path: str, param: t.Param) -> Instance | None:
         read = self._read(run, path)[param.name]
-        cls = _annotated(run, path, param.annotation) or _read_as(run, path, read, self.values.keys())
+        cls = annotated_class(run, path, param.annotation) or _read_as(run, path, read, self.values.keys())
         declared = set[str]() if cls is None else _declared(run, cls)
         if cls is None or not declared & self.values.keys():
             return None
         given = {name: _value(value) for name, value in self.values.items()}
-        aliases = _aliases(run, cls)
+        aliases = second_names(run, cls)
         given |= {target: given[alias] for alias, target in aliases.items() if alias in given and target not in given}
         instance = Instance(cls)
         run.quiet += 1
@@ -156,21 +156,6 @@ def _value(given: Configured) -> Value:
     return dim(given) if isinstance(given, int) and not isinstance(given, bool) else given
 
 
-def _annotated(run: Interpreter, path: str, annotation: t.Expr | None) -> Definition | None:
-    """The class that an annotation names: `LlamaConfig`, `"LlamaConfig"`, `LlamaConfig | None`."""
-    for node in t.walk(annotation) if annotation is not None else ():
-        name = node.value if isinstance(node, t.Constant) and isinstance(node.value, str) else t.dotted(node)
-        found = _class(run, path, name) if name else None
-        if found is not None:
-            return found
-    return None
-
-
-def _class(run: Interpreter, path: str, name: str) -> Definition | None:
-    found = run.workspace.modules.resolve(path, name)
-    return found if isinstance(found, Definition) and isinstance(found.node, t.ClassDef) else None
-
-
 def _read_as(run: Interpreter, path: str, read: set[str], given: Set[str]) -> Definition | None:
     """The class, among those that a file knows, that declares most of what is given and the file reads."""
     module = run.workspace.modules.module(path)
@@ -178,7 +163,7 @@ def _read_as(run: Interpreter, path: str, read: set[str], given: Set[str]) -> De
         return None
     nodes = list(t.walk(*module.body))
     names = {n.id for n in nodes if isinstance(n, t.Name)} | {n.name for n in nodes if isinstance(n, t.ClassDef)}
-    candidates = (cls for word in sorted(names) if (cls := _class(run, path, word)) is not None)
+    candidates = (cls for word in sorted(names) if (cls := class_called(run, path, word)) is not None)
     wanted = read & given
     ranked = [(len(wanted & _declared(run, cls)), cls) for cls in candidates if not run.classes.is_module(cls)]
     most = max((count for count, _ in ranked), default=0)
@@ -190,45 +175,10 @@ def _declared(run: Interpreter, cls: Definition) -> set[str]:
     """What a configuration class can be given: its fields, the parameters of its constructor, other names for them."""
     init = run.classes.attribute(cls, "__init__")
     parameters = init.node.args[1:] if isinstance(init, Definition) and isinstance(init.node, t.FunctionDef) else []
-    return {*fields_of(run, cls), *(p.name for p in parameters), *_aliases(run, cls)}
+    return {*fields_of(run, cls), *(p.name for p in parameters), *second_names(run, cls)}
 
 
 def _is_own(run: Interpreter, cls: Definition, init: Definition) -> bool:
     """Whether a constructor says more than the declared fields do: it belongs to the class, or there are no fields."""
     owner = init.owner
     return (owner is not None and owner.node is cls.node) or not fields_of(run, cls)
-
-
-def _aliases(run: Interpreter, cls: Definition) -> dict[str, str]:
-    """Other names of attributes: a table of names of the class that its lookup of attributes reads."""
-    read = set(_names_in_lookups(run, cls))
-    found: dict[str, str] = {}
-    for base in reversed(run.classes.mro(cls)):
-        body = base.node.body if isinstance(base, Definition) and isinstance(base.node, t.ClassDef) else []
-        for statement in body:
-            if not isinstance(statement, t.Assign) or not isinstance(statement.value, t.Dict):
-                continue
-            if any(isinstance(target, t.Name) and target.id in read for target in statement.targets):
-                found.update(_texts(statement.value))
-    return found
-
-
-def _names_in_lookups(run: Interpreter, cls: Definition) -> Iterator[str]:
-    for name in LOOKUPS:
-        method = run.classes.attribute(cls, name)
-        if isinstance(method, Definition) and isinstance(method.node, t.FunctionDef):
-            for node in t.walk(*method.node.body):
-                if isinstance(node, t.Constant) and isinstance(node.value, str):
-                    yield node.value
-                elif isinstance(node, t.Attribute):
-                    yield node.attr
-
-
-def _texts(table: t.Dict) -> Iterator[tuple[str, str]]:
-    for key, value in zip(table.keys, table.values, strict=True):
-        texts = tuple(part.value for part in (key, value) if isinstance(part, t.Constant))
-        match texts:
-            case (str() as alias, str() as target):
-                yield alias, target
-            case _:
-                pass

@@ -204,6 +204,10 @@ class Interpreter:
     """Steps spent on what is done once, whoever asks for it first: objects that are made, functions of nothing."""
     asked: set[str] = field(default_factory=set[str])
     """The conditions that were asked for since a call began."""
+    second_names: dict[tuple[str, str], Mapping[str, str]] = field(
+        default_factory=dict[tuple[str, str], "Mapping[str, str]"]
+    )
+    """For each variable of a file the second names of what it holds, and what they stand for."""
     cheap: dict[t.FunctionDef, int] = field(default_factory=dict[t.FunctionDef, int])
     """The most steps that a call of a function took."""
     sought: set[str] = field(default_factory=set[str])

@@ -19,8 +19,8 @@ def any_number_of_rounds(run: Interpreter, scope: Scope, go: Callable[[], bool],
     What the first round says of sizes holds at the start only, so it is not kept. A list that is one longer behind a
     round has as many more elements as there are rounds, if there are `count` and none is cut short.
     """
-    join = Join(run.symbols, scope)
     known, outside = run.known, run.outside
+    join = Join(run.symbols, scope, facts=(known.facts, known.facts))
     for number in range(2):
         before, mark, findings = dict(scope.names), run.changes.mark(), len(run.findings)
         lengths = {name: len(value) for name, value in before.items() if isinstance(value, list)}

@@ -103,7 +103,10 @@ class Symbols:
                 called = self._settled(scope, value.as_dim(), name).name
                 return value if called is None else replace(value, name=called)
             case Tensor() if value.shape.dims is not None:
-                sizes = tuple(self._size(scope, s, f"{name}_dim{i}") for i, s in enumerate(value.shape.dims))
+                called = name if name.strip("_") else ""  # what is thrown away has the name that the call gave it
+                sizes = tuple(
+                    self._size(scope, s, f"{called}_dim{i}" if called else "") for i, s in enumerate(value.shape.dims)
+                )
                 return value if sizes == value.shape.dims else Tensor(Shape(sizes), value.dtype, value.place)
             case tuple() if type(value) is tuple:
                 return tuple(self.named(scope, v, f"{name}_{i}") for i, v in enumerate(value))
@@ -113,7 +116,9 @@ class Symbols:
                 return value
 
     def _size(self, scope: Scope, size: Size, name: str) -> Size:
-        return self.new(scope, name, size.reason) if isinstance(size, Unknown) else self._settled(scope, size, name)
+        if isinstance(size, Unknown):
+            return self.new(scope, name or "size", size.reason)
+        return self._settled(scope, size, name)
 
     def _settled(self, scope: Scope, size: Dim, name: str) -> Dim:
         """Symbols of calls that are over, named in the words of the caller."""
