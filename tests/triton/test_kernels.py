@@ -71,6 +71,27 @@ def test_what_a_launch_passes_needs_no_tests_of_the_host(tmp_path: Path) -> None
     assert "`(cdiv(n, 1024),)` at `kernels.py:19` if `not (size < k) and not (n < 1024)`" in hidden
 
 
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ("        if hook is not None:\n            hook.fill(m['BLOCK'])\n        return (blocks,)\n",
+         "`(cdiv(n, BLOCK),)` at `kernels.py:16`"),
+        ("        if wide:\n            return (n,)\n        return (blocks,)\n",
+         "`(n,)` at `kernels.py:16` if `wide`<br>`(cdiv(n, BLOCK),)` at `kernels.py:16` if `not (wide)`"),
+        ("        if wide:\n            blocks = n\n        return (blocks,)\n",
+         "`(n,)` at `kernels.py:16` if `wide`<br>`(cdiv(n, BLOCK),)` at `kernels.py:16` if `not (wide)`"),
+        ("        for _ in hook:\n            blocks += 1\n        return (blocks,)\n",
+         "not followed: `grid` at `kernels.py:16`"),
+    ],
+)  # fmt: skip
+def test_grid_functions_of_several_statements(tmp_path: Path, body: str, told: str) -> None:
+    host = (
+        "def f(x, y, n, wide, hook):\n    def grid(m):\n        blocks = triton.cdiv(n, m['BLOCK'])\n"
+        f"{body}    add[grid](x, y, n, BLOCK=64)\n"
+    )
+    assert card(tmp_path, ADD + host)["Grid"] == told
+
+
 def test_sizes_that_a_test_of_the_host_chooses_are_all_told(tmp_path: Path) -> None:
     host = (
         "def f(x, y, few):\n    block = 128\n    if len(x) <= few:\n        block = 64\n"

@@ -85,7 +85,7 @@ def describe_footprint(access: Access, known: Mapping[str, int] | None = None) -
     }
     if found.pattern != "unknown" or found.strides:
         parts.append(words[found.pattern])
-    if found.pattern == "coalesced" and not isinstance(access.pointer, Descriptor):
+    if found.pattern == "coalesced" and access.kind != "atomic" and not isinstance(access.pointer, Descriptor):
         parts.append(_vectors(access, found))
     if access.in_loop:
         parts.append("in loop")

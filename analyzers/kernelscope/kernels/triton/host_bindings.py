@@ -5,7 +5,7 @@ Reads one body; what the values are is told elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from kernelscope.syntax.python import tree as t
@@ -60,7 +60,7 @@ def _collected(
                 both = t.BinOp(statement.target, statement.op, statement.value, statement.span)
                 yield from _targets(statement.target, both, end, branches, loops)
             case t.FunctionDef():
-                yield statement.name, Binding(_as_lambda(statement), end, branches, loops)
+                yield statement.name, Binding(as_lambda(statement), end, branches, loops)
             case t.For():
                 inner = (*loops, _extent(statement.body))
                 yield from _targets(statement.target, None, statement.span.start, branches, inner)
@@ -110,24 +110,63 @@ def within(at: int, reach: Reach) -> bool:
     return reach[0] <= at < reach[1]
 
 
-def _as_lambda(node: t.FunctionDef) -> t.Expr | None:
-    """A function that names some values and returns an expression of them, as that expression."""
-    *before, last = node.body[node.docstring is not None :] or node.body
-    if not isinstance(last, t.Return) or last.value is None:
-        return None
-    named: dict[str, t.Expr] = {}
+def as_lambda(node: t.FunctionDef) -> t.Expr | None:
+    """A function that names some values and returns an expression of them, as that expression; what it only does is
+    left away, and tests that choose what it returns are kept."""
+    result = _returned(node.body, {})
+    return t.Lambda(node.args, result, node.span) if result is not None else None
 
-    def known(name: t.Name) -> t.Expr | None:
-        return named.get(name.id)
 
-    for statement in before:
-        if not isinstance(statement, t.Assign) or len(statement.targets) != 1:
+Named = Mapping[str, t.Expr]
+
+
+def _returned(body: list[t.Stmt], named: Named) -> t.Expr | None:
+    """What a body returns, in terms of what its names are given; None where that is not followed."""
+    for place, statement in enumerate(body):
+        if isinstance(statement, t.Return):
+            return _said(statement.value, named) if statement.value is not None else None
+        if isinstance(statement, t.If) and any(isinstance(inner, t.Return) for inner in t.flat([statement])):
+            rest = body[place + 1 :]
+            sides = [_returned([*side, *rest], named) for side in (statement.body, statement.orelse)]
+            return _either(_said(statement.test, named), *sides)
+        after = _after(statement, named)
+        if after is None:
             return None
-        target = statement.targets[0]
-        if not isinstance(target, t.Name):
+        named = after
+    return None
+
+
+def _after(statement: t.Stmt, named: Named) -> Named | None:
+    """What names hold behind a statement; None where that is not followed."""
+    match statement:
+        case t.Assign(targets=[t.Name(id=name)], value=value):
+            return {**named, name: _said(value, named)}
+        case t.ExprStmt() | t.Assert() | t.Pass():
+            return named
+        case t.If(test=test):
+            sides: list[Named] = []
+            for side in (statement.body, statement.orelse):
+                inside: Named | None = named
+                for inner in side:
+                    inside = _after(inner, inside) if inside is not None else None
+                if inside is None:
+                    return None
+                sides.append(inside)
+            held, failed = sides
+            given = {name for side in sides for name, value in side.items() if named.get(name) is not value}
+            chosen = {name: _either(_said(test, named), held.get(name), failed.get(name)) for name in given}
+            known = {name: value for name, value in chosen.items() if value is not None}
+            return {**named, **known} if len(known) == len(chosen) else None
+        case _:
             return None
-        named[target.id] = substituted(statement.value, known)
-    return t.Lambda(node.args, substituted(last.value, known), node.span)
+
+
+def _either(test: t.Expr, held: t.Expr | None, failed: t.Expr | None) -> t.Expr | None:
+    return t.IfExp(test, held, failed, test.span) if held is not None and failed is not None else None
+
+
+def _said(node: t.Expr, named: Named) -> t.Expr:
+    return substituted(node, lambda name: named.get(name.id))
 
 
 def _targets(

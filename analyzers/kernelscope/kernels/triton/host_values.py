@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from kernelscope.dims import Dim, ceil_div, dim
-from kernelscope.kernels.triton.host_bindings import Binding, asserted_contiguous, bindings, within
+from kernelscope.kernels.triton.host_bindings import Binding, as_lambda, asserted_contiguous, bindings, within
 from kernelscope.kernels.triton.host_things import (
     GridFunction,
     HostValue,
@@ -340,6 +340,8 @@ class HostScope:
 def grid_function(node: t.FunctionDef, scope: HostScope) -> HostValue:
     """A function whose returned expression is a grid."""
     returns = [s for s in t.flat(node.body) if isinstance(s, t.Return) and s.value is not None]
-    if len(returns) != 1 or returns[0].value is None:
+    if not returns or returns[0].value is None:
         return None
-    return GridFunction(tuple(p.name for p in node.args), returns[0].value, scope)
+    chosen = as_lambda(node) if len(returns) > 1 else None
+    result = chosen.body if isinstance(chosen, t.Lambda) else returns[0].value
+    return GridFunction(tuple(p.name for p in node.args), result, scope) if chosen or len(returns) == 1 else None
