@@ -199,6 +199,15 @@ def test_each_side_of_a_switch_counts_the_sizes_that_it_chooses(tmp_path: Path) 
     assert "max(64*cdiv(n, B)*B, 64*W)" in told
 
 
+def test_products_of_blocks_that_are_not_known_are_still_products(tmp_path: Path) -> None:
+    rows = card(tmp_path, HEAD + (
+        "@triton.jit\ndef add(x, y, n, parts, B: tl.constexpr):\n"
+        "    i = tl.arange(0, B)\n    tl.store(y + i[:, None] * B + i[None, :], tl.dot(parts[n], parts[n]))\n"
+    ))  # fmt: skip
+    assert rows["Work per program"].startswith("FLOPs are not known")
+    assert rows["Shared memory"].startswith("not estimated")
+
+
 def test_only_the_innermost_loop_is_pipelined(tmp_path: Path) -> None:
     source = HEAD + (
         "@triton.jit\ndef add(x, y, n, B: tl.constexpr):\n"

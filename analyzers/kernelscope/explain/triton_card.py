@@ -286,10 +286,17 @@ def _work(facts: KernelFacts) -> Iterator[Line]:
     assumed = " (if 2 bytes where the type depends on arguments)" if done.assumed else ""
     if facts.run.products:
         yield Line(f"{_amount(done.flops, facts)} FLOPs in matrix products")
+    elif _multiplies(facts):
+        yield Line("FLOPs are not known: neither are the blocks that are multiplied")
     if facts.run.accesses:
         yield Line(f"{_amount(done.moved, facts)} bytes{assumed}")
     if facts.run.products and done.flops is not None and done.moved is not None:
         yield from _intensity(facts, done.flops, done.moved)
+
+
+def _multiplies(facts: KernelFacts) -> bool:
+    """Whether there are matrix products, be their sizes known or not."""
+    return not facts.run.operations.keys().isdisjoint(("dot", "dot_scaled"))
 
 
 def _intensity(facts: KernelFacts, flops: Dim, moved: Dim) -> Iterator[Line]:
@@ -314,7 +321,9 @@ def _shared(facts: KernelFacts, gpu: str) -> Iterator[Line]:
     """An estimate per configuration, the largest first, against the limit of the chosen GPU."""
     limits = generation(gpu)
     if limits is None or not pipelined(facts.run.accesses, facts.run.products):
-        if not facts.run.products:
+        if not facts.run.products and _multiplies(facts):
+            yield Line("not estimated: the blocks that are multiplied are not known")
+        elif not facts.run.products:
             yield Line("no pipelined tiles: at most scratch space for reductions and layout changes")
         else:
             yield Line("not estimated: no matrix product in a loop")
