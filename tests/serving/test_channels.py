@@ -14,7 +14,7 @@ from kernelscope.serving.reading import read_python
 from kernelscope.serving.sharding import shares
 from kernelscope.serving.streams import streams
 from kernelscope.serving.system import join
-from kernelscope.serving.work import tile_counts
+from kernelscope.serving.work import producers, tile_counts
 
 Source = Callable[[str], PythonSource]
 
@@ -291,3 +291,22 @@ def test_heads_that_ranks_get_are_joined_by_a_sum(source: Source) -> None:
     assert (layer.style, layer.divided) == ("tensor", 'heads: config["num_heads"] // tp_size')
     assert layer.joined is not None
     assert (layer.joined.primitive, layer.joined.where) == ("all_reduce", "Attention.infer")
+
+
+PRODUCERS = """
+import os
+
+class Graph:
+    def add(self, node, tensor):
+        key = Buffer(tensor.data_ptr())
+        self.makers[key] = node
+        os.environ["PLACE"] = "here"
+        return self.makers.get(key), os.environ.get("PLACE")
+"""
+
+
+def test_producers_are_kept_by_the_address_of_a_buffer(source: Source) -> None:
+    said = [claim.value for claim in producers(source(PRODUCERS))]
+    assert len(said) == 2
+    assert "is recorded as the producer of its buffer: self.makers[key] = node" in said[0]
+    assert "finds the producer of a tensor by its buffer: self.makers.get(key)" in said[1]

@@ -69,6 +69,21 @@ def test_an_order_without_norms_says_nothing_of_them(source: Source) -> None:
     assert not [claim for _, claim in orders(file) if "norm" in claim.value]
 
 
+def test_paths_and_files_are_no_steps(source: Source) -> None:
+    file = source(
+        """
+        from os import path
+
+        def build(root):
+            folder = path.join(root, "a")
+            name = path.join(folder, "b")
+            made = path.abspath(name)
+            return path.exists(made)
+        """
+    )
+    assert not list(orders(file))
+
+
 def test_statistics_in_float32_and_the_cast_back(source: Source) -> None:
     file = source(
         """
@@ -303,6 +318,7 @@ def test_caches_of_c_programs() -> None:
             s->kv_cache = malloc(all_bytes);
             int kv_pos = sinks + (pos - sinks) % (c->seq_len - sinks);
             int lane_pos = pos % 32;
+            int place_pos = pos % PAGE_SIZE;
         }
         """
     )
@@ -346,6 +362,8 @@ def test_counters_and_queues_of_a_persistent_kernel() -> None:
             task = ld_relaxed(&plan.work_queues[mine][at % plan.length]);
             size_t old = atom_add_release(&plan.event_counters[done], 1);
             if (old + 1 == needed) { at++; }
+            st_relaxed(&plan.work_queues[next][last % plan.length], task);
+            next = (next == most - 1) ? first : next + 1;
         }
         """
     )
@@ -356,6 +374,9 @@ def test_counters_and_queues_of_a_persistent_kernel() -> None:
          "ld_relaxed(&plan.work_queues[mine][at % plan.length])"),
         ("event_counter", "signal", "work signals by atom_add_release(&plan.event_counters[done], 1): the counter in "
          "plan.event_counters is raised; whoever sees old + 1 == needed goes on"),
+        ("queue", "fetch", "work puts work into the queue plan.work_queues, a ring of plan.length entries: "
+         "st_relaxed(&plan.work_queues[next][last % plan.length], task); the queues take turns (round robin): "
+         "next = (next == most - 1) ? first : next + 1"),
         ("queue", "fetch", "work works through a queue of its own: plan.work_queues[mine], where mine is blockIdx.x"),
     ]  # fmt: skip
 

@@ -25,7 +25,7 @@ _TURNED = re.compile(rb"\b(\w*pos\w*)\s*=\s*([^;]*%[^;]*);")
 
 
 def c_caches(source: CSource) -> Iterator[Claim]:
-    """Allocations of caches, and positions in them that are taken modulo a length."""
+    """Allocations of caches, and positions in them that are taken modulo a length, which is not that of a page."""
     if source.aside:
         return
     for function in source.functions:
@@ -43,7 +43,8 @@ def c_caches(source: CSource) -> Iterator[Claim]:
         for match in _TURNED.finditer(source.code, function.start, function.end):
             value = source.quote(match.start(2), match.end(2), 200)
             said = {*words(match[1].decode()), *words(function.name), *words(source.path.stem)}
-            if {"kv", "cache", "ring", "rolling"} & said and LENGTHS & set(words(value.partition("%")[2])):
+            length = set(words(value.partition("%")[2]))
+            if {"kv", "cache", "ring", "rolling"} & said and LENGTHS & length and not PAGES & length:
                 text = (
                     f"rotating buffer (ring): {match[1].decode()} = {value}: positions go round in the cache, so that "
                     f"the oldest are overwritten"

@@ -32,6 +32,8 @@ _CALLED = re.compile(r"\b([A-Za-z_]\w*)\s*\(")
 _SET = re.compile(r"\b([A-Za-z_]\w*)(?:\s*\[[^=;]*?\])?\s*=(?!=)\s*([^;]+);")
 _SHARED = re.compile(r"volatile|\w+\s*\(|\[|\*")
 _ENTRY = re.compile(r"^&?\s*([\w.>:-]+)\s*\[")
+_TURN = rb"\bNAME\s*=\s*(?:\(?\s*NAME\s*==[^?;]+\?[^:;]+:\s*NAME\s*\+\s*1|\(\s*NAME\s*\+\s*1\s*\)\s*%[^;]+)\s*;"
+"""A number that goes round: back to the first after the last, or modulo a count."""
 _WRAPPED = re.compile(r"&?\s*([\w.>:-]+)\s*(?:\[[^\[\]]*\]\s*)?\[(.*%\s*([\w.>:-]+)\s*)\]\s*$")
 _ASSEMBLY = re.compile(r"(?:asm|__asm__)\s*(?:volatile|__volatile__)?\s*\(.*\bld\..*")
 _GRID = re.compile(rb"(\w+)\s*=\s*(?:\w+::)*this_grid\s*\(")
@@ -178,10 +180,22 @@ def _calls(source: CSource, function: CFunction, here: Location) -> Iterator[Syn
             continue
         if spoken & STORES:
             text = f"{function.name} puts work into the queue {ring[1]}, a ring of {ring[3]} entries: {quoted}"
+            text += _in_turn(source, function, ring[1], arguments[0])
             yield Sync("queue", "fetch", text, function.name, source.at(offset), (here,))
         elif spoken & LOADS:
             text = f"{function.name} takes work from the queue {ring[1]}, a ring of {ring[3]} entries: {quoted}"
             yield Sync("queue", "fetch", text, function.name, source.at(offset), (here,))
+
+
+def _in_turn(source: CSource, function: CFunction, table: str, entry: str) -> str:
+    """How the queue of a table is chosen where its number goes round: `(q == last) ? first : q + 1`, `(q + 1) % n`."""
+    chosen = re.search(re.escape(_last(table)) + r"\s*\[\s*([A-Za-z_]\w*)\s*\]", entry)
+    if chosen is None:
+        return ""
+    turned = re.compile(_TURN.replace(b"NAME", chosen[1].encode())).search(source.code, function.start, function.end)
+    if turned is None:
+        return ""
+    return f"; the queues take turns (round robin): {source.quote(turned.start(), turned.end() - 1, 200)}"
 
 
 def _last(name: str) -> str:

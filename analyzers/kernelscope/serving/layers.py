@@ -6,6 +6,7 @@ The order is that of the calls in the source, followed through the values they p
 from __future__ import annotations
 
 import itertools
+import sys
 from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource
@@ -19,7 +20,8 @@ FORWARD = {"forward", "__call__", "call"}
 QUIET = {"len", "range", "getattr", "isinstance", "print", "view", "reshape", "transpose", "permute", "contiguous",
          "size", "to", "unsqueeze", "squeeze", "flatten", "split", "chunk", "zip", "enumerate", "append", "super",
          "int", "float", "cast", "detach", "expand", "empty", "zeros", "empty_like", "zeros_like", "type",
-         "get", "items", "hasattr", "list", "tuple", "min", "max", "repeat", "clone", "format"}  # fmt: skip
+         "dim", "numel", "write", "get", "items", "hasattr", "list", "tuple", "min", "max", "repeat", "clone",
+         "format"}  # fmt: skip
 NORMS, ATTENTION, MLP = (
     {"norm", "layernorm", "rmsnorm", "ln"},
     {"attn", "attention"},
@@ -56,6 +58,7 @@ def _shown(name: str, guard: str) -> str:
 def _steps(source: PythonSource, function: t.FunctionDef) -> list[tuple[str, t.Call, str]]:
     """Calls of a function that do something to values, in order, each with its guard."""
     found: list[tuple[str, t.Call, str]] = []
+    aside = {"logger", *_of_python(source)}
     for statement, guards in statements(function):
         if isinstance(statement, t.Assert | t.Raise):
             continue
@@ -64,11 +67,24 @@ def _steps(source: PythonSource, function: t.FunctionDef) -> list[tuple[str, t.C
             name = t.dotted(call.func) or last_name(call.func)
             if not name or last_name(call.func) in QUIET or not (call.args or call.keywords):
                 continue
-            if last_name(call.func)[:1].isupper() or name.split(".")[0] in ("logger", "warnings"):
+            if last_name(call.func)[:1].isupper() or name.split(".")[0] in aside:
                 continue
             guard = " and ".join(all_guards_text(source, guards)[-2:])
             found.append((name.removeprefix("self."), call, guard))
     return found
+
+
+def _of_python(source: PythonSource) -> Iterator[str]:
+    """Names that a file gives to modules of Python's own library, and to what they hold: paths, files, clocks."""
+    for statement in t.flat(source.module.body):
+        match statement:
+            case t.Import(names=names):
+                yield from (a.bound for a in names if a.name.partition(".")[0] in sys.stdlib_module_names)
+            case t.ImportFrom(module=module, names=names, level=0):
+                if module.partition(".")[0] in sys.stdlib_module_names:
+                    yield from (a.bound for a in names)
+            case _:
+                pass
 
 
 def _chained(source: PythonSource, function: t.FunctionDef, steps: list[tuple[str, t.Call, str]]) -> bool:

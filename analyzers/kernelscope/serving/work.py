@@ -18,6 +18,7 @@ CEILING = {"cdiv", "ceil_div", "ceildiv", "ceil", "div_up", "divup", "div_ceil",
 TABLES = {"scoreboard", "semaphore", "semaphores", "counter", "counters", "barrier", "barriers", "signal", "signals",
           "flag", "flags", "sync", "locks", "lock"}  # fmt: skip
 INTERSECTS = {"intersection", "intersect", "intersects", "overlap", "overlaps"}
+ADDRESSES = {"data_ptr", "untyped_storage", "storage_ptr"}
 ALLOCATORS = {"zeros", "empty", "full", "ones", "zeros_like"}
 
 
@@ -96,20 +97,20 @@ def _counted(size: str) -> str:
 def producers(source: PythonSource) -> Iterator[Claim]:
     """Maps keyed by a buffer's address, set by what writes it and asked by what reads it: dependencies from data."""
     for scope in source.module.functions():
-        addresses = [
-            c for c in own_calls(scope.node) if last_name(c.func) in ("data_ptr", "untyped_storage", "storage_ptr")
-        ]
+        addresses = [c for c in own_calls(scope.node) if last_name(c.func) in ADDRESSES]
         if not addresses:
             continue
+        known = assignments(scope.node)
         for node in own(scope.node):
             match node:
-                case t.Assign(targets=[t.Subscript(value=t.Attribute() as table)], value=value):
+                case t.Assign(targets=[t.Subscript(value=t.Attribute() as table, slice=asked)]):
                     role = f"is recorded as the producer of its buffer: {source.quote(node)}"
-                    del value
-                case t.Call(func=t.Attribute(value=t.Attribute() as table, attr="get")):
+                case t.Call(func=t.Attribute(value=t.Attribute() as table, attr="get"), args=[asked, *_]):
                     role = f"finds the producer of a tensor by its buffer: {source.quote(node)}"
                 case _:
                     continue
+            if not _is_address(asked, known):
+                continue
             key = source.quote(addresses[0])
             by = f"keyed by {key} in {source.quote(table)}"
             value = f"dependencies are derived from data: {scope.qualified_name} {role}, {by}"
@@ -118,6 +119,16 @@ def producers(source: PythonSource) -> Iterator[Claim]:
                 value,
                 (source.at(scope.node), source.at(node), source.at(addresses[0])),
             )
+
+
+def _is_address(key: t.Expr, known: dict[str, t.Expr], depth: int = 2) -> bool:
+    """Whether a key is made of a buffer's address, by itself or by names that are bound once."""
+    for node in t.walk(key):
+        if isinstance(node, t.Call) and last_name(node.func) in ADDRESSES:
+            return True
+        if isinstance(node, t.Name) and node.id in known and depth and _is_address(known[node.id], known, depth - 1):
+            return True
+    return False
 
 
 def intersections(source: PythonSource) -> Iterator[Claim]:
