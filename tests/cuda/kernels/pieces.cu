@@ -41,3 +41,22 @@ __global__ void halves(const float *in, float *out) {
   out[threadIdx.x] = half_of(in, threadIdx.x / kHalf);
 }
 void run_halves(const float *in, float *out) { halves<<<1, 2 * kHalf>>>(in, out); }
+
+// Sizes that host code changes on the way, in one branch, perhaps, or in a loop.
+__global__ void scaled(float *x) { x[threadIdx.x] *= 2; }
+void run_scaled(float *x, int rows, bool packed, bool tall) {
+  dim3 grid(rows), block(256);
+  if (packed) {
+    block.x /= 2;
+    scaled<<<grid, block>>>(x);
+  } else {
+    scaled<<<grid, block>>>(x);
+  }
+  if (tall) grid.y = 2;
+  scaled<<<grid, 64>>>(x);
+  dim3 halves(1024);
+  while (rows > 1) {
+    halves.x /= 2;
+    scaled<<<1, halves>>>(x);
+  }
+}

@@ -18,11 +18,11 @@ class Assignments:
     def __init__(self, data: bytes) -> None:
         self.data = data
         self._places: dict[tuple[bytes, bytes], list[int]] = {}
-        self._values: dict[int, int] = {}
+        self._values: dict[int, tuple[str, int]] = {}
         for match in _ASSIGNED.finditer(data):
             self._places.setdefault((match[1], match[2] or b""), []).append(match.start())
             if match[3]:
-                self._values[match.start()] = match.end()
+                self._values[match.start()] = match[3].decode(), match.end()
         for match in _HANDED_OUT.finditer(data):
             insort(self._places.setdefault((match[1], b""), []), match.start())
 
@@ -32,9 +32,14 @@ class Assignments:
         return places[bisect_left(places, start) : bisect_left(places, end)]
 
     def value(self, offset: int) -> str | None:
-        """What an assignment assigns; None where it only counts up or hands out an address."""
-        begin = self._values.get(offset)
-        if begin is None:
-            return None
+        """What an assignment assigns; None where it changes what there was, or hands out an address."""
+        operator, text = self.change(offset)
+        return text if operator == "=" else None
+
+    def change(self, offset: int) -> tuple[str, str]:
+        """The operator of an assignment, such as `/=`, and what stands behind it; empty where it has none."""
+        operator, begin = self._values.get(offset, ("", -1))
+        if begin < 0 or operator in ("++", "--"):
+            return operator, ""
         end = self.data.find(b";", begin)
-        return self.data[begin : end if end >= 0 else begin + 200].decode("utf-8", "replace").strip()
+        return operator, self.data[begin : end if end >= 0 else begin + 200].decode("utf-8", "replace").strip()

@@ -12,10 +12,12 @@ from functools import cached_property
 
 from kernelscope.dims import Dim, dim
 from kernelscope.kernels.cuda import types
+from kernelscope.kernels.cuda.arithmetic import binary
 from kernelscope.kernels.cuda.constants import Constants
 from kernelscope.kernels.cuda.member_values import member_given
 from kernelscope.kernels.cuda.references import is_handed_out
 from kernelscope.kernels.cuda.units import Unit
+from kernelscope.kernels.cuda.ways import is_made, is_repeated
 from kernelscope.syntax.cuda.expressions import (
     Call,
     Cast,
@@ -243,37 +245,34 @@ class HostValues:
             return UNKNOWN_EXTENT
         first = _INITIAL.match(self.unit.source.expanded, start)
         assigned = self.unit.assignments.between(name, first.end() if first else start, offset)
-        if len(assigned) > 1 or any(not self._is_certain(at, offset) for at in assigned):
+        ways = {at: is_made(self.unit.source.expanded, at, offset) for at in assigned}
+        made = [at for at in assigned if ways[at] is not False]
+        if len(made) > 1 or any(ways[at] is None for at in made):
             return UNKNOWN_EXTENT
-        for at in assigned:
+        for at in made:
             text = self.unit.assignments.value(at)
             extent = self._extent(parse_expression(text), at, depth + 1) if text is not None else UNKNOWN_EXTENT
         return self._with_members(name, extent, start, offset)
 
-    def _is_certain(self, assigned: int, offset: int) -> bool:
-        """Whether an assignment is made on every way to a place: in no branch that ends before it."""
-        text = self.unit.source.expanded
-        before = text[:assigned].rstrip()
-        if before.endswith((b")", b"else")):
-            return False
-        depth = 0
-        for brace in re.finditer(rb"[{}]", text[assigned:offset]):
-            depth += 1 if brace[0] == b"{" else -1
-            if depth < 0:
-                return False
-        return True
-
     def _with_members(self, name: str, extent: Extent, start: int, end: int) -> Extent:
-        """`grid.x = n;` after the declaration."""
+        """`grid.x = n;` and `grid.x /= 2;` after the declaration."""
         sizes = list(extent)
         for i, member in enumerate("xyz"):
-            assigned = self.unit.assignments.between(name, start, end, member)
-            if len(assigned) == 1:
-                text = self.unit.assignments.value(assigned[0])
-                sizes[i] = self.constants.evaluate(text, assigned[0]) if text is not None else None
-            elif assigned:
-                sizes[i] = None
+            for assigned in self.unit.assignments.between(name, start, end, member):
+                made = is_made(self.unit.source.expanded, assigned, end)
+                if made is not False:
+                    sizes[i] = self._changed(sizes[i], assigned, start) if made else None
         return sizes[0], sizes[1], sizes[2]
+
+    def _changed(self, size: Dim | None, assigned: int, start: int) -> Dim | None:
+        """A size after an assignment."""
+        operator, text = self.unit.assignments.change(assigned)
+        value = self.constants.evaluate(text, assigned) if text else None
+        if operator == "=" or value is None:
+            return value
+        if size is None or is_repeated(self.unit.source.expanded, start, assigned):
+            return None
+        return binary(operator[:-1], size, value)
 
     def _assigned_member(self, name: str, member: str, offset: int) -> str | None:
         start = self.function.body.start_byte if self.function is not None else 0
