@@ -54,3 +54,9 @@ __global__ void narrow(float *out, const float *in, int n) {
 __global__ void rows_of_four(float *out, const float *in, int n) {
   out[threadIdx.x / 4 * n + threadIdx.x % 4] = in[threadIdx.x % 4 * n + threadIdx.x / 4];  //: in load: coalesced (4 bytes/lane, if n is a multiple of 8) | out store: uncoalesced (strided, 4*n bytes stride of groups of 4 lanes, 50 % of sectors used for n ≥ 8)
 }
+
+//@ block 64
+__global__ void halves_of_rows(half2 *x, int rows, int width) {
+  const int row = blockIdx.z * rows + blockIdx.y;
+  if (threadIdx.x < width / 2) x[(row * 2 + blockIdx.x % 2) * width / 2 + threadIdx.x] = half2();  //: x store: coalesced (stride 1, 4 bytes/lane, if rows*width is a multiple of 8 and width is a multiple of 16)
+}

@@ -6,7 +6,7 @@ may have, and an answer that depends on them says so.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from math import gcd, lcm
 
@@ -360,6 +360,8 @@ class _Judge:
             if sizes:
                 number, divisor = requirement(sizes, SECTOR // factor, self._is_size)
                 needs[number] = lcm(divisor, needs.get(number, 1))
+            elif (divided := _divided_size(monomial, self._is_size)) is not None:
+                needs[divided[0]] = lcm(divided[1] * SECTOR // factor, needs.get(divided[0], 1))
             else:
                 symbol = self.run.symbols.known.get(str(monomial[0][0])) if len(monomial) == 1 else None
                 step = gcd(step, factor * gcd(*symbol.values) if symbol is not None and symbol.values else factor)
@@ -393,6 +395,16 @@ def _multiple(monomial: Monomial, assumed: Mapping[str, int]) -> int:
             known = divisor.const or assumed.get(render(divisor), 1)
             found *= gcd(known, *(coefficient for _, coefficient in number.terms))
     return found
+
+
+def _divided_size(monomial: Monomial, is_size: Callable[[str], bool]) -> tuple[str, int] | None:
+    """The size of rows that a number divides, and the number: `n` and 2 of `(b*n + c*n) // 2`."""
+    quotient = monomial[0][0] if len(monomial) == 1 else ""
+    if not isinstance(quotient, Opaque) or quotient.op != "//" or not quotient.args[1].const:
+        return None
+    parts = [{atom for atom, _ in part if isinstance(atom, str)} for part, _ in quotient.args[0].terms]
+    common = [name for name in quotient.args[0].names() if is_size(name) and all(name in part for part in parts)]
+    return (common[0], quotient.args[1].const) if common else None
 
 
 def _names(atom: Atom) -> tuple[str, ...]:
