@@ -54,6 +54,7 @@ void run_scaled(float *x, int rows, bool packed, bool tall) {
   }
   if (tall) grid.y = 2;
   scaled<<<grid, 64>>>(x);
+  scaled<<<dim3(ceil(rows / 256.0), (int)std::ceil(float(rows) * 3 / (float)block.y), ceil(rows / 1.5)), 32>>>(x);
   dim3 halves(1024);
   while (rows > 1) {
     halves.x /= 2;

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from kernelscope.dims import ARITHMETIC, Dim, ceil_div, dim, maximum, minimum, same
-from kernelscope.syntax.cuda.expressions import Binary, Expr
+from kernelscope.syntax.cuda.expressions import Binary, Call, Cast, Expr, Number, Other
+
+_FLOATING = ("float", "double")
+_WHOLE = re.compile(r"(\d+)\.0*[fF]?")
 
 
 def unary(op: str, value: Dim | None) -> Dim | None:
@@ -99,3 +103,29 @@ def extreme_of(test: Expr, then: Dim, other: Dim, value: Callable[[Expr], Dim | 
         return None
     smaller = (left == then) is (test.op in ("<", "<="))
     return minimum(then, other) if smaller else maximum(then, other)
+
+
+def quotient(expr: Expr) -> tuple[Expr, Expr] | None:
+    """The integers of a division in floating point: `n` and 256 of `n / 256.0`, `float(n) / 256`, `n * 1.0 / 256`."""
+    if not isinstance(expr, Binary) or expr.op != "/":
+        return None
+    (above, is_floating), (below, is_floating_too) = _integer(expr.left), _integer(expr.right)
+    return (above, below) if is_floating or is_floating_too else None
+
+
+def _integer(expr: Expr) -> tuple[Expr, bool]:
+    """An expression with its integers instead of their floating-point forms, and whether there are such forms."""
+    match expr:
+        case Cast(type=kind, operand=operand) if kind in _FLOATING:
+            return _integer(operand)[0], True
+        case Call(name=name, args=(operand,)) if name in _FLOATING:
+            return _integer(operand)[0], True
+        case Call(name="static_cast", templates=(kind,), args=(operand,)) if kind in _FLOATING:
+            return _integer(operand)[0], True
+        case Other(text=text) if (whole := _WHOLE.fullmatch(text)) is not None:
+            return Number(int(whole[1])), True
+        case Binary(op="*", left=left, right=right):
+            (a, is_floating), (b, is_floating_too) = _integer(left), _integer(right)
+            return Binary("*", a, b), is_floating or is_floating_too
+        case _:
+            return expr, False

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from kernelscope.dims import Dim, TooLarge, ceil_div, dim, maximum, minimum
 from kernelscope.kernels.cuda import types
-from kernelscope.kernels.cuda.arithmetic import binary, extreme_of, short_cut, unary
+from kernelscope.kernels.cuda.arithmetic import binary, extreme_of, quotient, short_cut, unary
 from kernelscope.kernels.cuda.layouts import layout_of, plain_name, template_arguments
 from kernelscope.kernels.cuda.specialisations import meant
 from kernelscope.kernels.cuda.units import Unit
@@ -33,6 +33,7 @@ from kernelscope.syntax.cuda.functions import Function
 MAX_DEPTH = 40
 _MINIMA = frozenset(("min", "std::min", "cuda::std::min", "cute::min", "MIN"))
 _MAXIMA = frozenset(("max", "std::max", "cuda::std::max", "cute::max", "MAX"))
+_ROUNDING_UP = frozenset(("ceil", "ceilf", "std::ceil"))
 _CASTS = frozenset(
     ("static_cast", "const_cast", "Int", "_Int", "C", "std::size_t", "cute::Int", "unsigned", "unsigned_int")
 )
@@ -244,6 +245,10 @@ class Constants:
             if len(known) < max(2, len(values)):
                 return None
             return minimum(*known) if name in _MINIMA else maximum(*known)
+        if name in _ROUNDING_UP:
+            parts = quotient(call.args[0]) if len(call.args) == 1 else None
+            a, b = (self.value(part, offset, depth) for part in parts) if parts is not None else (None, None)
+            return ceil_div(a, b) if a is not None and b is not None and b.const != 0 else None
         if name.rpartition("::")[2] in _CASTS or name in _CASTS or name in types.SCALARS:
             if len(call.args) == 1:
                 return self.value(call.args[0], offset, depth)
