@@ -199,6 +199,18 @@ def test_each_side_of_a_switch_counts_the_sizes_that_it_chooses(tmp_path: Path) 
     assert "max(64*cdiv(n, B)*B, 64*W)" in told
 
 
+def test_what_a_helper_moves_counts_at_every_call(tmp_path: Path) -> None:
+    rows = card(tmp_path, HEAD + (
+        "@triton.jit\ndef part(x, W: tl.constexpr):\n    return tl.load(x + tl.arange(0, W))\n"
+        "@triton.jit\ndef both(x, B: tl.constexpr):\n"
+        "    return tl.sum(part(x, B)) + tl.sum(part(x, 2 * B))\n"
+        "@triton.jit\ndef add(x, y, n, B: tl.constexpr):\n"
+        "    tl.store(y + tl.program_id(0), both(x, B))\n    tl.store(y + n, both(x, B))\n"
+    ))  # fmt: skip
+    assert rows["Work per program"].startswith("12*B+4 bytes")
+    assert rows["Loads / stores"].count("in part") == 4
+
+
 def test_products_of_blocks_that_are_not_known_are_still_products(tmp_path: Path) -> None:
     rows = card(tmp_path, HEAD + (
         "@triton.jit\ndef add(x, y, n, parts, B: tl.constexpr):\n"

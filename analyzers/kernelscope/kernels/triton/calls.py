@@ -242,14 +242,22 @@ def call_helper(
     call = HelperCall(function, tuple(bound.items()))
     if frame.depth == 0:
         run.calls[call] = None
-    if call in run.results:
+    via = run.via if run.inner is None else (*run.via, run.inner)
+    if call in run.results and via in run.reached.get(call, (via,)):
         return run.results[call]
     if frame.depth + 1 >= MAX_DEPTH:
         return Unknown("helpers call each other too deeply")
     inner = Frame(function.path, function.node, frame.depth + 1)
     inner.names.update(bound)
     run.results[call] = Unknown(f"{function.node.name} calls itself")
-    result = run_function(run, inner)
+    outside, run.via = run.via, via
+    before = len(run.accesses) + len(run.products)
+    try:
+        result = run_function(run, inner)
+    finally:
+        run.via = outside
+    if len(run.accesses) + len(run.products) > before or call in run.reached:
+        run.reached.setdefault(call, set()).add(via)
     run.results[call] = result
     return result
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from kernelscope.kernels.triton.configs import Known
+from kernelscope.kernels.triton.config_lists import Known
 from kernelscope.kernels.triton.host_things import Plain, as_dim
 from kernelscope.kernels.triton.kernel_facts import KernelFacts
 from kernelscope.kernels.triton.launches import Launch

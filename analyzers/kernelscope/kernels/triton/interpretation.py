@@ -27,8 +27,10 @@ MAX_ROUNDS = 5
 """Rounds of a loop until its values no longer change; lattices of block types are shallow."""
 
 
-Place = tuple[Span, str, Span]
-"""Where something happens: in the outermost function, and within a helper the file and place there."""
+Via = tuple[Span, ...]
+"""The calls of helpers that are being followed, the outermost first."""
+Place = tuple[Span, str, Span, Via]
+"""Where something happens: in the outermost function, and within a helper the file and place there, by which calls."""
 
 
 class OutOfSteps(Exception):
@@ -135,6 +137,9 @@ class Interpretation:
         self.calls: dict[HelperCall, None] = {}
         self.found: dict[Found, None] = {}
         self.results: dict[HelperCall, Value] = {}
+        self.via: Via = ()
+        self.reached: dict[HelperCall, set[Via]] = {}
+        """By which calls helpers were followed that move or multiply blocks, which is counted at each place."""
         self.operations: dict[str, int] = {}
         self.steps = 0
         self.frame: Frame | None = None
@@ -179,7 +184,9 @@ class Interpretation:
             self.products[self._place(self.outer, self.frame)] = done
 
     def _place(self, outer: Span, frame: Frame) -> Place:
-        return (outer, frame.path, self.inner) if frame.depth and self.inner is not None else (outer, "", outer)
+        if frame.depth and self.inner is not None:
+            return outer, frame.path, self.inner, self.via
+        return outer, "", outer, ()
 
     def access(self, kind: AccessKind, pointer: Value, block: Value, masked: bool) -> None:
         if self.outer is not None and self.frame is not None:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from kernelscope.kernels.triton.bodies import loops_in
 from kernelscope.kernels.triton.call import Access
-from kernelscope.kernels.triton.configs import Config, Tuning, tuning
+from kernelscope.kernels.triton.config_lists import Config
+from kernelscope.kernels.triton.configs import Tuning, tuning
 from kernelscope.kernels.triton.fixed_numbers import fixed_numbers
 from kernelscope.kernels.triton.kernel_runs import KernelRun, KernelRuns
 from kernelscope.kernels.triton.launches import Launch

@@ -1,0 +1,129 @@
+"""Rows of a Triton kernel's card that count: programs and waves, FLOPs and bytes of a program, shared memory.
+
+What a figure rests on stands beside it; what cannot be counted says why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kernelscope.dims import Dim, product, render
+from kernelscope.dims.monomial import Opaque
+from kernelscope.explain.document import Line
+from kernelscope.kernels.hardware import GPUS, generation
+from kernelscope.kernels.occupancy import occupancy, waves
+from kernelscope.kernels.triton.config_lists import Config
+from kernelscope.kernels.triton.kernel_facts import KernelFacts, shared_estimates
+from kernelscope.kernels.triton.work import DEFAULT_WARPS, held, pipelined, staged, work
+
+LONG = 1 << 20
+"""What the one unknown length counts as where only its growth matters."""
+
+
+def programs_rows(facts: KernelFacts, gpu: str) -> Iterator[Line]:
+    """The product of the grid, as a number where the launch's sizes are known, and the waves that it takes."""
+    if not facts.run.is_helper and (not facts.launches or facts.launches[0].grid is None):
+        yield Line("not known")
+    for launch in facts.launches[:1]:
+        if launch.grid is not None:
+            count = product(launch.grid)
+            number = count.evaluate(facts.fixed)
+            if number is None:
+                factors = [size for size in launch.grid if size.const != 1]
+                text = render(count, facts.order) if len(factors) == 1 else "*".join(_factor(s, facts) for s in factors)
+                yield Line(f"`{text}`", launch.location)
+            else:
+                yield Line(f"{number:,}".replace(",", " "), launch.location)
+                yield from _waves(facts, number, gpu)
+
+
+def _factor(size: Dim, facts: KernelFacts) -> str:
+    """A size as a factor of a product."""
+    atoms = [atom for monomial, _ in size.terms for atom, _ in monomial]
+    loose = len(size.terms) > 1 or any(isinstance(atom, Opaque) and atom.op in ("//", "%") for atom in atoms)
+    return f"({render(size, facts.order)})" if loose else render(size, facts.order)
+
+
+def _waves(facts: KernelFacts, programs: int, gpu: str) -> Iterator[Line]:
+    """How often all multiprocessors are filled, and how full the last time; registers are not known and not counted."""
+    chip = GPUS.get(gpu)
+    if chip is None or programs <= 0:
+        return
+    limits = chip.generation
+    sizes = shared_estimates(facts, limits.arch)
+    warps = {dict(config.options).get("num_warps", DEFAULT_WARPS) for config in facts.tuning.configs} or {
+        dict(launch.options).get("num_warps", DEFAULT_WARPS) for launch in facts.launches
+    }
+    if len(warps) != 1 or len({size for size, _ in sizes}) > 1:
+        yield Line("waves: they differ by configuration")
+        return
+    fits = occupancy(limits, 32 * warps.pop(), 0, sizes[0][0] if sizes else 0)
+    if fits.blocks_per_sm:
+        count, tail = waves(programs, fits.blocks_per_sm, chip.sms)
+        yield Line(
+            f"≥ {count:.3g} waves on {chip.name} ({chip.sms} SMs of ≤ {fits.blocks_per_sm} programs), the last "
+            f"one {tail:.0%} full, if registers allow it"
+        )
+
+
+def work_rows(facts: KernelFacts) -> Iterator[Line]:
+    done = work(facts.run.accesses, facts.run.products)
+    assumed = " (if 2 bytes where the type depends on arguments)" if done.assumed else ""
+    if facts.run.products:
+        yield Line(f"{_amount(done.flops, facts)} FLOPs in matrix products")
+    elif _multiplies(facts):
+        yield Line("FLOPs are not known: neither are the blocks that are multiplied")
+    if facts.run.accesses:
+        yield Line(f"{_amount(done.moved, facts)} bytes{assumed}")
+    if facts.run.products and done.flops is not None and done.moved is not None:
+        yield from _intensity(facts, done.flops, done.moved)
+
+
+def _multiplies(facts: KernelFacts) -> bool:
+    """Whether there are matrix products, be their sizes known or not."""
+    return not facts.run.operations.keys().isdisjoint(("dot", "dot_scaled"))
+
+
+def _intensity(facts: KernelFacts, flops: Dim, moved: Dim) -> Iterator[Line]:
+    """FLOPs per byte under the first configuration, with every unknown loop and length taken as long: what remains
+    when both grow together."""
+    for config in facts.tuning.configs[:1] or (Config((), ()),):
+        numbers = {**facts.fixed} | config.numbers()
+        free = sorted({*flops.names(), *moved.names()} - numbers.keys())
+        unknown = dict.fromkeys(free, LONG)
+        a, b = flops.evaluate(numbers | unknown), moved.evaluate(numbers | unknown)
+        if a and b and len(free) <= 1:
+            named = f" for {', '.join(f'{n}={v}' for n, v in config.values)}" if config.values else ""
+            grows = f" as {free[0]} grows" if free else ""
+            yield Line(f"≈ {a / b:.3g} FLOP/byte{named}{grows}, before reuse in the L2 cache")
+
+
+def _amount(size: Dim | None, facts: KernelFacts) -> str:
+    return render(size, facts.order) if size is not None else "? (a block's shape is not known)"
+
+
+def shared_rows(facts: KernelFacts, gpu: str) -> Iterator[Line]:
+    """An estimate per configuration, the largest first, against the limit of the chosen GPU."""
+    limits = generation(gpu)
+    if limits is None or not pipelined(facts.run.accesses, facts.run.products):
+        if not facts.run.products and _multiplies(facts):
+            yield Line("not estimated: the blocks that are multiplied are not known")
+        elif not facts.run.products:
+            yield Line("no pipelined tiles: at most scratch space for reductions and layout changes")
+        else:
+            yield Line("not estimated: no matrix product in a loop")
+        return
+    estimates = shared_estimates(facts, limits.arch)
+    if not estimates:
+        tiles = [held(loads) for loads in staged(facts.run.accesses, facts.run.products)]
+        known = dict.fromkeys(render(size, facts.order) for size in tiles if size is not None)
+        if known and None not in tiles:
+            yield Line(f"{' or '.join(known)} bytes per pipeline stage (if elements have 2 bytes where not known)")
+        else:
+            yield Line("not estimated: sizes depend on the launch")
+        return
+    for size, named in estimates[:3]:
+        over = "over" if size > limits.block_shared else "within"
+        where = f" for {named}" if named else ""
+        limit = f"{over} the {limits.block_shared // 1024} KiB of {limits.arch}"
+        yield Line(f"≈ {size / 1024:.4g} KiB{where}: {limit} (if elements have 2 bytes where not known)")
