@@ -71,7 +71,15 @@ def _nothing(warp: KernelWarp, row: str) -> str:
         return "none"
     if not warp.facts.behaviour.complete:
         return "none in what was followed: it calls too many functions"
-    return "none" if warp.run is None or warp.run.is_followed else "none in what was followed"
+    return "none" if _is_followed(warp) else "none in what was followed"
+
+
+def _is_followed(warp: KernelWarp) -> bool:
+    """Whether all was seen that the kernel does; one with pointers that never reach memory was not understood."""
+    run = warp.run
+    if run is None or not run.is_followed:
+        return run is None
+    return bool(run.accesses) or not (_held(warp.facts, "global") or _held(warp.facts, "shared"))
 
 
 def _cut(facts: KernelFacts) -> Iterator[Line]:

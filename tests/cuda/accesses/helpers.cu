@@ -224,3 +224,15 @@ __global__ void objects_in_memory(Slot *slots, Unseen *unseen, float *out) {
   copy.put(2.0f);
   unseen[threadIdx.x].write(3);
 }
+
+template <class T> struct Held4 {
+  union { typename Unknown<T>::wide wide; typename Unknown<T>::Four four; } data;
+  T *from;
+};
+
+//@ block 64
+template <class T> __global__ void objects_in_registers(const T *x, T *y) {
+  Held4<T> held;
+  held.data.four[2] = x[threadIdx.x];  //: x load: coalesced (whatever the size of the type)
+  y[threadIdx.x] = held.data.four[2] + held.from[3];  //: y store: coalesced (whatever the size of the type)
+}

@@ -228,7 +228,9 @@ class Machine:
                 memory = Memory(text, "local", kind.element, given=record.given)
                 value: Value = Pointer(memory, dim(0), kind.element)
             else:
-                value = self.unknown(kind, text, record.varying, symbol, record.space)
+                is_set_elsewhere = record.space == "local" and isinstance(kind, PointerTo)
+                space = "unknown" if is_set_elsewhere else record.space
+                value = self.unknown(kind, text, record.varying, symbol, space)
                 if isinstance(value, Record):
                     value.given = record.given
             cell = record.members[name] = Cell(value, kind)
