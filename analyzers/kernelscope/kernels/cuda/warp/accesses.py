@@ -93,7 +93,7 @@ class _Judge:
 
     def verdict(self, access: Access) -> Verdict:
         if access.memory.space == "unknown":
-            return Verdict(access, None, reason="it is not known into which memory the pointer points")
+            return Verdict(access, None, reason="into which memory the pointer points")
         key = (access.memory.space, access.offset, access.width, access.conditions)
         if (same := self.judged.get(key)) is None:
             same = self.judged[key] = self._first_verdict(access)
