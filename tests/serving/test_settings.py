@@ -130,6 +130,7 @@ def test_abbreviations_are_sizes_where_there_are_several(source: Source) -> None
         parameters(
             source(
                 "class Ways:\n    dp: int\n    pp: int\nclass Text:\n    sp: int = 1\n    parallel_context: int = 1\n"
+                "    cp_async_size: int = 64\n    TilePipelineStage: int = 2\n"
             )
         )
     )

@@ -158,6 +158,8 @@ STRATEGIES: tuple[tuple[str, frozenset[str]], ...] = (
 )
 SHORT = {name: kind for kind, names in STRATEGIES for name in names if len(name) == 2}
 """Abbreviations that are sizes by themselves where one owner has several of them: `dp`, `tp`, `pp`."""
+WITHIN_A_KERNEL = frozenset({"async", "tile", "tma", "mma", "smem", "warp", "warps", "cluster"})
+"""Words of sizes inside a kernel: the stages of its pipeline, what `cp.async` copies."""
 SIZES = frozenset({"size", "degree", "world", "parallel", "parallelism", "stage", "ways", "num"})
 
 
@@ -181,6 +183,8 @@ def _strategy(name: str) -> str | None:
     """The strategy that a name speaks of."""
     said = words(name)
     parts = set(said)
+    if parts & WITHIN_A_KERNEL:
+        return None
     for kind, names in STRATEGIES if parts & SIZES else ():
         full = {n for n in names if len(n) > 3}
         of_what = next((i for i, word in enumerate(said) if word in full), len(said))

@@ -160,16 +160,17 @@ def _factories(source: PythonSource) -> Iterator[Registry]:
     """Chains of `if x == "a": return A(...)` on one subject."""
     for scope in source.module.functions():
         groups: dict[str, list[Entry]] = {}
+        local = _local(scope.node)
         for statement in inside(scope.node):
             if isinstance(statement, t.Match):
                 for case in statement.cases:
-                    made = _made(source, case.body)
+                    made = _made(source, case.body, local)
                     if made is not None and not isinstance(case.pattern, t.Name):
                         pattern = literal(case.pattern)
                         key = str(pattern) if pattern is not None else source.quote(case.pattern)
                         entry = Entry(key, made, source.at(case))
                         groups.setdefault(source.quote(statement.subject), []).append(entry)
-            if not isinstance(statement, t.If) or (made := _made(source, statement.body)) is None:
+            if not isinstance(statement, t.If) or (made := _made(source, statement.body, local)) is None:
                 continue
             for subject, key in _asked_for(source, statement.test):
                 groups.setdefault(subject, []).append(Entry(key, made, source.at(statement)))
@@ -190,29 +191,34 @@ def _asked_for(source: PythonSource, test: t.Expr) -> Iterator[tuple[str, str]]:
             yield source.quote(each.left), key if isinstance(key, str) else source.quote(chosen)
 
 
-def _made(source: PythonSource, body: list[t.Stmt]) -> str | None:
+def _local(function: t.FunctionDef | t.ClassDef) -> frozenset[str]:
+    """The names that a function binds: what they hold is a value, no implementation."""
+    stored = (n for n in inside(function) if isinstance(n, t.Assign | t.For))
+    targets = (target for n in stored for target in (n.targets if isinstance(n, t.Assign) else [n.target]))
+    given = [p.name for p in function.args] if isinstance(function, t.FunctionDef) else []
+    return frozenset([*given, *(n.id for target in targets for n in t.walk(target) if isinstance(n, t.Name))])
+
+
+def _made(source: PythonSource, body: list[t.Stmt], local: frozenset[str]) -> str | None:
     """The class or function that a branch returns or constructs; several where its own tests choose."""
     values = (s.value for s in t.flat(body) if isinstance(s, t.Return))
-    returned = [_implementation(source, v) for v in values if v is not None and not isinstance(v, t.Constant)]
+    returned = [_implementation(source, v, local) for v in values if v is not None and not isinstance(v, t.Constant)]
     known = [name for name in returned if name is not None]
     if returned:
         return " or ".join(dict.fromkeys(known[:MOST_CHOSEN])) if len(known) == len(returned) else None
-    constructed = (_implementation(source, s.value) for s in body if isinstance(s, t.Assign) and _is_call(s.value))
+    bound = (s.value for s in body if isinstance(s, t.Assign) and isinstance(s.value, t.Call))
+    constructed = (_implementation(source, value, local) for value in bound)
     return next(filter(None, constructed), None)
 
 
-def _is_call(value: t.Expr) -> bool:
-    return isinstance(value, t.Call)
-
-
-def _implementation(source: PythonSource, value: t.Expr) -> str | None:
+def _implementation(source: PythonSource, value: t.Expr, local: frozenset[str]) -> str | None:
     match value:
         case t.Call(func=func):
             name = t.dotted(func)
             is_made = name is not None and (name.rpartition(".")[2][:1].isupper() or "." not in name)
             return name if is_made and name not in BUILT_IN else None
         case t.Name() | t.Attribute():
-            return source.quote(value)
+            return source.quote(value) if (t.dotted(value) or "") not in local else None
         case _:
             return None
 

@@ -244,7 +244,7 @@ class System:
     @cached_property
     def strategies(self) -> dict[str, list[Parameter]]:
         """Settings of how many ways something is split, by strategy."""
-        return strategies(self.declared)
+        return strategies(p for p in self.declared if p.owner not in self.enums)
 
     @property
     def syncs(self) -> Iterator[Sync]:
