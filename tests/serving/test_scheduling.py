@@ -251,6 +251,13 @@ def make_room(state):
         late.append(new)
     state.queue.insert_at_head(late)
 """
+BOTH = """
+class Desk:
+    def choose(self):
+        decode_batch = self.choose_open(self.most)
+        prefill_batch = self.choose_new(self.most - len(decode_batch))
+        return prefill_batch + decode_batch
+"""
 BY_METHODS = """
 def open_letter(state, letter):
     state.queue.remove_waiting(letter.number_id)
@@ -364,6 +371,12 @@ class Desk:
         ),
         (admission.continuous, BY_BATCH.replace("in self.open:", "in self.late:"), ("continuous batching",)),
         (admission.continuous, FILLED_FIRST, ("continuous batching", "from self.inbox into self.open")),
+        (preferences.preferences, BOTH, ("mixed: Desk.choose", "prefill (prefill_batch) and decode (decode_batch)")),
+        (
+            preferences.preferences,
+            BOTH.replace("prefill_batch + decode_batch", "Batch(prefills=prefill_batch, decodes=decode_batch)"),
+            ("mixed: Desk.choose",),
+        ),
         (preferences.preferences, FILLED_FIRST, ("self.inbox comes first and is separate", "before self.open")),
         (preferences.preferences, REBUILT, ("mixed: self.open is served first, then self.inbox is admitted",)),
         (preferences.preferences, PHASED, ("self.inbox comes first and is separate", "before old letters (self.open)")),
@@ -424,6 +437,12 @@ def test_it_is_seen(source: Source, find: Finder, text: str, fragments: tuple[st
         (preemption.preemptions, CANCEL),
         (preemption.preemptions, MADE_ANEW.replace("state.deallocate(old)", "state.note(old)")),
         (service.orders, PUT_OFF_LARGEST.replace("make_room", "preempt_letters").replace("open", "running")),
+        (preferences.preferences, BOTH.replace("prefill_batch + decode_batch", "decode_batch")),
+        (preferences.preferences, "def size(prefill_len, decode_len):\n    return prefill_len + decode_len\n"),
+        (
+            chunking.chunks,
+            "def f(tokens_left):\n    open_budget = min(open_tokens, tokens_left)\n    tokens_left -= 1\n",
+        ),
         (admission.continuous, BY_METHODS.replace("remove_waiting(letter.number_id)", "note_waiting(letter)")),
         (
             chunking.chunks,
@@ -431,7 +450,7 @@ def test_it_is_seen(source: Source, find: Finder, text: str, fragments: tuple[st
         ),
         (
             chunking.pieces,
-            "def frames_of(prompt, n, k):\n    for s in range(0, n, k):\n        parts.append(frames[s : s + k])\n",
+            "def frames_of(prompt, n, k):\n    for s in range(0, n, k):\n        look(frames[s : s + k])\n",
         ),
         (preemption.preemptions, MOVE),
         (preemption.preemptions, REFUSED),

@@ -18,6 +18,8 @@ DRAFTS = {"draft", "propose", "proposer", "drafter", "spec", "ngram", "beam", "i
 MANY = {"prompts", "requests", "reqs", "instances", "seqs", "sequences", "samples", "concurrency", "batch"}
 """Words of several prompts, of which a loop takes some at a time."""
 COLLECTS = {"append", "extend", "add", "len"}
+MEDIA = {"frame", "frames", "video", "image", "images", "audio"}
+"""Words of what is cut into pieces before it becomes tokens."""
 PROMPTS = {"prompt", "prompts", "prefill"}
 ANSWERS = {"new", "output", "completion", "generate", "generated", "response", "answer"}
 """Words of what a request may still bring forth: a limit leaves that, too, but cuts no prompt."""
@@ -46,6 +48,8 @@ def chunks(source: PythonSource) -> Iterator[Claim]:
             if last_name(cut.func) != "min" or len(cut.args) != 2 or len(operands) != 2:
                 continue
             budget = next((a for a in operands if _counted_down(scope.node, a, statement, known)), None)
+            if {"budget", "quota"} & set(words(last_name(statement.targets[0]))):
+                continue  # a budget under another one
             if budget is None or not _is_budget(budget) or not _is_of_tokens(statement, operands):
                 continue
             target = source.quote(statement.targets[0])
@@ -162,7 +166,7 @@ def pieces(source: PythonSource) -> Iterator[Claim]:
             cut = next((n for n in _run(loop) if _is_piece(n, start, size)), None)
             if cut is None or not PROMPTS & set(words(f"{scope.qualified_name} {source.quote(loop)}")):
                 continue
-            if MANY & {*words(source.quote(cut.value)), *words(source.quote(size))}:
+            if (MANY | MEDIA) & {*words(source.quote(cut.value)), *words(source.quote(size))}:
                 continue
             value = (
                 f"chunked prefill: {scope.qualified_name} runs the prompt in pieces of {source.quote(size)} tokens: "

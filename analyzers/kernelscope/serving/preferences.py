@@ -1,6 +1,7 @@
 """Which of two kinds of work a scheduler prefers, from the order in which it tries them.
 
-Two structures say so: `first() or second()`, and a loop over one queue whose result returns before the next loop.
+Three structures say so: `first() or second()`, a loop over one queue whose result returns before the next loop, and
+one batch that is returned of two parts.
 """
 
 from __future__ import annotations
@@ -8,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource
-from kernelscope.serving.guards import calls, inside
+from kernelscope.serving.guards import calls, inside, last_name, own
 from kernelscope.serving.sections import hits, words
 from kernelscope.syntax.python import tree as t
 
+NEW, OLD = {"prefill", "prefills", "prefilling", "prompt", "prompts", "extend"}, {"decode", "decodes", "decoding"}
+"""Words of requests whose prompts are read, and of those that go on."""
+SEVERAL = {"batch", "seqs", "sequences", "reqs", "requests", "groups", "jobs", "tasks", "prefills", "decodes", "ids"}
 LONGEST_LABEL = 3
 """Words of a comment that names a phase."""
 
@@ -21,6 +25,7 @@ def preferences(source: PythonSource) -> Iterator[Claim]:
     for scope in source.module.functions():
         yield from _alternatives(source, scope.node, scope.qualified_name)
         yield from _loops(source, scope.node, scope.qualified_name)
+        yield from _joined(source, scope.node, scope.qualified_name)
 
 
 def _alternatives(source: PythonSource, node: t.FunctionDef | t.ClassDef, where: str) -> Iterator[Claim]:
@@ -34,6 +39,33 @@ def _alternatives(source: PythonSource, node: t.FunctionDef | t.ClassDef, where:
             first, *others = [source.quote(call.func) for call in calls]
             value = f"{first} comes first: {' then '.join(others)} only if it gives nothing"
             yield Claim(f"{where} which batch runs next", value, (source.at(found), source.at(node)))
+
+
+def _joined(source: PythonSource, node: t.FunctionDef | t.ClassDef, where: str) -> Iterator[Claim]:
+    """`return prefills + decodes`, `return Batch(decodes=…, prefills=…)`: what is returned holds work of both kinds."""
+    for found in own(node):
+        match found:
+            case t.Return(
+                value=t.BinOp(left=t.Name() | t.Attribute(), op="+", right=t.Name() | t.Attribute()) as value
+            ):
+                parts = [(source.quote(p), source.quote(p)) for p in (value.left, value.right)]
+            case t.Return(value=t.List(elts=[t.Starred(value=one), t.Starred(value=other)]) as value):
+                parts = [(source.quote(p), source.quote(p)) for p in (one, other)]
+            case t.Return(value=t.Call(func=func, keywords=keywords) as value) if last_name(func)[:1].isupper():
+                parts = [
+                    (k.arg, source.quote(k.value)) for k in keywords if k.arg and not isinstance(k.value, t.Constant)
+                ]
+            case _:
+                continue
+        many = [(name, text) for name, text in parts if SEVERAL & set(words(name))]
+        first = next((text for name, text in many if NEW & set(words(name))), None)
+        second = next((text for name, text in many if OLD & set(words(name)) and not NEW & set(words(name))), None)
+        if first is not None and second is not None:
+            said = f"mixed: {where} returns one batch of both ({source.quote(value)}), so one step mixes prefill"
+            yield Claim(
+                f"{where} policy", f"{said} ({first}) and decode ({second})", (source.at(value), source.at(node))
+            )
+            return
 
 
 def _chooses_work(*names: str) -> bool:
