@@ -176,6 +176,7 @@ class Join:
             return joined(one, other)
         sizes = tuple(self._size(a, b, f"{name}_dim{i}", i) for i, (a, b) in enumerate(zip(first, second, strict=True)))
         dtype = one.dtype if one.dtype == other.dtype else Unknown("the branches differ in dtype")
+        self.symbols.batches.meet(Shape(sizes), Shape(first), Shape(second))
         return Tensor(Shape(sizes), dtype)
 
     def _either(self, name: str, known: Tensor) -> Tensor:
@@ -191,6 +192,7 @@ class Join:
             size if isinstance(size, Unknown) or _is_fixed(size) else self._size(size, UNTOLD, f"{name}_dim{i}", i)
             for i, size in enumerate(known.shape.dims)
         ]
+        self.symbols.batches.meet(Shape(tuple(sizes)), known.shape)
         return Tensor(Shape(tuple(sizes)), known.dtype)
 
     def _size(self, one: Size, other: Size, name: str, index: int = 0) -> Size:

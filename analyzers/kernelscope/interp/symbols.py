@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 
 from kernelscope.dims import Dim, Facts, dim
 from kernelscope.dims.spelling import SEPARATOR
+from kernelscope.interp.batches import Batches
 from kernelscope.interp.trace import Trace
 from kernelscope.interp.trials import Trial
 from kernelscope.interp.values import Alike, Maybe, Number, Opaque, Scope, Value
@@ -49,6 +50,7 @@ class Symbols:
     """The call that is running."""
     building: int = 0
     """How many objects are being made: what `__init__` computes belongs to the object, not to a call."""
+    batches: Batches = field(default_factory=Batches)
     trace: Trace | None = None
     trial: Trial | None = None
 
@@ -58,6 +60,7 @@ class Symbols:
         self.origins.clear()
         self.ones.clear()
         self.spoken.clear()
+        self.batches.met.clear()
         self.foreign = {}
         self.frame = self.building = 0
 
