@@ -6,6 +6,7 @@ that analyse one works at a time; at the steps of long work it lets another go f
 
 from __future__ import annotations
 
+import gc
 import os
 import queue
 import sys
@@ -66,7 +67,7 @@ class Server(LanguageServer):
         """Counts changes of open documents."""
         self.on_free: list[Callable[[], None]] = []
         """Run once whenever nothing is being asked; gives way to what is."""
-        self.on_idle: list[Callable[[], None]] = []
+        self.on_idle: list[Callable[[], None]] = [_collect]
         """The same when nothing has been asked for a moment."""
         self.protocol.output = Writer(stdout)
         self.protocol.is_cancelled = self._inbox.is_cancelled
@@ -196,6 +197,12 @@ class Server(LanguageServer):
     def _work_off(self, waiting: queue.SimpleQueue[Callable[[], None]]) -> None:
         while True:
             waiting.get()()
+
+
+def _collect() -> None:
+    """Takes back what answers and edits left in cycles, if there is much of it, while nobody waits."""
+    if gc.get_count()[2]:
+        gc.collect()
 
 
 def watch_parent(pid: object) -> None:

@@ -72,6 +72,7 @@ class FileWork:
                 self._functions.send(wanted)
             except StopIteration:
                 self.is_done = True
+                self._seen.kept.clear()  # the trees of a hundred files; what was found of them stays
 
 
 def run_file(workspace: Workspace, path: str) -> FileRun:
