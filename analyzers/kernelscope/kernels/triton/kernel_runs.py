@@ -5,7 +5,7 @@ Keeps results per file version. What launches say of a kernel is in `launches`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from kernelscope.dims import Dim
@@ -15,6 +15,7 @@ from kernelscope.kernels.triton.call import Access, Product
 from kernelscope.kernels.triton.configs import tuning
 from kernelscope.kernels.triton.fixed_numbers import fixed_numbers
 from kernelscope.kernels.triton.given_values import float_defaults, has_block, kernel_arguments, same_sizes, sayable
+from kernelscope.kernels.triton.helper_callers import HelperCallers
 from kernelscope.kernels.triton.host_descriptors import Ways, described
 from kernelscope.kernels.triton.interpretation import (
     MAX_ROUNDS,
@@ -36,7 +37,6 @@ from kernelscope.kernels.triton.values import JitFunction, Value
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Module
-from kernelscope.workspace.modules import Definition
 from kernelscope.workspace.reading import Version
 from kernelscope.workspace.workspace import Workspace
 
@@ -75,8 +75,8 @@ class KernelRuns:
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
         self.modules = workspace.modules
+        self.callers = HelperCallers(workspace, self.kernels)
         self._kept: dict[tuple[str, Span], tuple[Version | None, KernelRun]] = {}
-        self._names: dict[t.FunctionDef, frozenset[str]] = {}
         self._running: set[tuple[str, Span]] = set()
         self._outside: dict[tuple[str, str], Value] = {}
         """Names of modules, as the kernels that are being run see them."""
@@ -232,7 +232,11 @@ class KernelRuns:
         """Arguments of the calls that other kernels make, each in the helper's own words."""
         found: list[dict[str, Value]] = []
         fixed: list[dict[str, Value]] = []
-        runs = [(where, caller, self.run(where, caller, depth + 1)) for where, caller in self._callers(path, node)]
+        callers = self.callers.near(path, node)
+        runs = [(where, caller, self.run(where, caller, depth + 1)) for where, caller in callers]
+        if all(run.uncalled for _, _, run in runs) and not _is_program(node):
+            distant = self.callers.distant(path, node, {caller for _, caller in callers})
+            runs += [(where, caller, self.run(where, caller, depth + 1)) for where, caller in distant]
         called = [entry for entry in runs if not entry[2].uncalled]
         for where, caller, run in called or runs:
             for call in run.calls:
@@ -255,39 +259,6 @@ class KernelRuns:
         """Parameters of a kernel that are one and the same number wherever it is launched."""
         return fixed_numbers(node, self.launches(path, node), tuning(self.modules, path, node))
 
-    def _callers(self, path: str, node: t.FunctionDef) -> list[tuple[str, t.FunctionDef]]:
-        """Kernels and helpers that call a function: of its own file, else of the workspace."""
-        here = self._naming(path, node.name)
-        near = [(path, k) for k in here if k.name != node.name and node.name in self._called(k)]
-        if near or _is_program(node):
-            return near
-        found: list[tuple[str, t.FunctionDef]] = []
-        meant = self.modules.definition(path, node.name)  # of definitions in branches callers see the first
-        if meant is None or meant.path != path or not isinstance(meant.node, t.FunctionDef):
-            meant = Definition(path, node.name, node)
-        for site in self.workspace.usages.calls(meant).sites:
-            caller = site.function
-            if caller is None or caller is node or any(caller is known for _, known in found):
-                continue
-            if is_kernel(self.modules, site.path, caller):
-                found.append((site.path, caller))
-        return found[:MAX_CONTEXTS]
-
-    def _naming(self, path: str, name: str) -> Iterator[t.FunctionDef]:
-        """The kernels of a file in whose text a name stands: the others need no look into their bodies."""
-        module = self.modules.module(path)
-        for kernel in self.kernels(path):
-            if module is not None and module.text.data.find(name.encode(), kernel.span.start, kernel.span.end) >= 0:
-                yield kernel
-
-    def _called(self, node: t.FunctionDef) -> frozenset[str]:
-        if node not in self._names:
-            self._names[node] = _mentions(node)
-            if len(self._names) > KEPT_RUNS:
-                self._names.pop(next(iter(self._names)))
-        return self._names[node]
-
-
 def _twins(function: JitFunction, path: str, node: t.FunctionDef) -> bool:
     """Whether two definitions of one name stand in branches of one module: callers mean either."""
     return function.path == path and function.node.name == node.name
@@ -304,11 +275,6 @@ def _fill(result: KernelRun, run: Interpretation, complete: bool) -> None:
     for name, count in run.operations.items():
         result.operations[name] = max(count, result.operations.get(name, 0))
     result.incomplete = result.incomplete or not complete
-
-
-def _mentions(node: t.FunctionDef) -> frozenset[str]:
-    """Names that a function calls or passes on, such as a helper given to a reduction."""
-    return frozenset(inner.id for inner in t.walk(*node.body) if isinstance(inner, t.Name))
 
 
 def _is_program(node: t.FunctionDef) -> bool:
