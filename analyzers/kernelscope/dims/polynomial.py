@@ -310,7 +310,15 @@ def _extreme(op: str, dims: Iterable[DimLike]) -> Dim:
 
 
 def _is_rounding(difference: Dim) -> bool | None:
-    """Whether of `n//2` and `cdiv(n, 2)` the second is taken from the first (False) or the first from it (True)."""
+    """Whether of two sizes of which one is the other in rounding, as `4*(n//4)` is `n` and `n//2` is `cdiv(n, 2)`, the
+    smaller is taken from the larger (True) or the larger from it (False)."""
+    for sign in (1, -1):
+        for monomial, coefficient in difference.terms:
+            atom = monomial[0][0] if len(monomial) == 1 and monomial[0][1] == 1 else None
+            if not isinstance(atom, Opaque) or atom.op != "//" or not atom.args[1].const == -sign * coefficient > 0:
+                continue
+            if difference - Dim(((monomial, coefficient),)) == sign * atom.args[0]:
+                return sign > 0
     if len(difference.terms) != 2 or {c for _, c in difference.terms} != {1, -1}:
         return None
     parts = {c: m[0][0] for m, c in difference.terms if len(m) == 1 and m[0][1] == 1}

@@ -431,7 +431,7 @@ def _for_layer(value: Value) -> Value:
 def through(run: Interpreter, parts: list[Value], args: Arguments, kwargs: Keywords, span: Any) -> Value:
     """`Sequential`: each part on what the one before gave."""
     values = args
-    for part in parts:
+    for part in (p.value if isinstance(p, Unpacked) else p for p in parts):
         if isinstance(part, Alike):
             with run.loop("loop", span, part.count):
                 result = call(run, part.element, values, {}, span)

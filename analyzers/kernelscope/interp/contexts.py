@@ -33,7 +33,9 @@ class Context:
     ones: frozenset[str]
     """Names of sizes that may well be 1."""
     outside: bool
-    """Whether another file calls: one of many users, who may leave out what the rest give."""
+    """Whether another file or a trial calls: one of many users, who may leave out what the rest give."""
+    is_trial: bool = False
+    """Whether a function calls that is given nothing and called by nobody: its numbers are examples."""
 
 
 @dataclass(slots=True)
@@ -93,6 +95,11 @@ class Contexts:
         for node, calls in found.items():
             self.calls.setdefault(node, []).extend(calls)
 
+    def _is_trial(self) -> bool:
+        """Whether what runs is a function without parameters that nothing calls: `def test(): Model(dim=16)(…)`."""
+        root = self.root
+        return root is not None and self.caller is None and not root.args and root not in self.calls
+
     def note(
         self,
         node: t.FunctionDef,
@@ -110,7 +117,9 @@ class Contexts:
         self.noted += 1
         seen: dict[int, Value] = {}
         kept = {name: over_sizes(_kept(value, seen, 0), facts.rewrite) for name, value in names.items()}
-        calls.append(Context(kept, receiver, replace(facts, needed=None), self.caller, frozenset(ones), self.outside))
+        learnt, trial = replace(facts, needed=None), self._is_trial()
+        outside = self.outside or trial
+        calls.append(Context(kept, receiver, learnt, self.caller, frozenset(ones), outside, trial))
 
 
 def _kept(value: Value, seen: dict[int, Value], depth: int) -> Value:

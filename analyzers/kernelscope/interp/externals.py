@@ -278,7 +278,8 @@ def _container(run: Interpreter, short: str, args: Arguments, kwargs: Keywords) 
     if short in ("Parameter", "Buffer"):
         return args[0] if args else Unknown("a parameter without data")
     if short in ("ModuleDict", "ParameterDict"):
-        return args[0] if args and isinstance(args[0], dict) else Unknown("modules by name")
+        given = args[0] if args else {}
+        return given if isinstance(given, dict) else Unknown("modules by name")
     if short in ("ModuleList", "ParameterList"):
         return args[0] if args else []
     parts: list[Value] = []
@@ -288,7 +289,7 @@ def _container(run: Interpreter, short: str, args: Arguments, kwargs: Keywords) 
             parts.append(arg.value if isinstance(arg.value, Alike) else Alike(Unknown("parts that are not known")))
         elif isinstance(arg, dict):
             parts += list(arg.values())
-            names += [str(key) for key in arg]
+            names += [key for key in arg if isinstance(key, str)]
         else:
             parts.append(arg)
     return Sequential(parts, names)

@@ -184,7 +184,8 @@ def _statement(run: Interpreter, scope: Scope, node: t.Stmt, returns: Returns) -
         case t.ExprStmt():
             if run.trace is not None:
                 run.trace.effect = node.value.span
-            evaluate(run, scope, node.value)
+            if not _lengthened(run, scope, node.value):
+                evaluate(run, scope, node.value)
         case t.Return(value=t.IfExp() as value) if isinstance(value.body, t.Tuple) != isinstance(value.orelse, t.Tuple):
             return _branch(run, scope, _either_return(value, node.span), returns, [])[0]
         case t.Return():
@@ -231,6 +232,21 @@ def _statement(run: Interpreter, scope: Scope, node: t.Stmt, returns: Returns) -
         case _:
             pass
     return GOES_ON
+
+
+def _lengthened(run: Interpreter, scope: Scope, node: t.Expr) -> bool:
+    """`values.append(x)` on a list of unknown length: where `x` is unlike its elements, it becomes a list of either."""
+    match node:
+        case t.Call(func=t.Attribute(value=t.Name(id=name), attr="append"), args=[argument]) if run.trace is None:
+            values = scope.names.get(name)
+            if not isinstance(values, Alike):
+                return False
+            added = evaluate(run, scope, argument)
+            if repr(added) != repr(values.element):
+                scope.names[name] = Alike(Join(run.symbols, scope).values(name, values.element, added))
+            return True
+        case _:
+            return False
 
 
 def _either_return(value: t.IfExp, span: Span) -> t.If:

@@ -99,11 +99,12 @@ def _common(run: Interpreter, definition: Definition, contexts: list[Context]) -
     taken = set(uses.bindings) - hinted
     common = Generality(len(contexts), taken, callers != {own}, make, hinted, ones, examples=examples)
     names: dict[str, Value] = {}
-    receiver = contexts[0].receiver
+    is_trial = all(context.is_trial for context in contexts)
+    receivers = [alone(run, definition).receiver if is_trial else context.receiver for context in contexts]
+    receiver = receivers[0]
     parameters = [p.name for p in node.args]
     if isinstance(receiver, Instance) and parameters:
         own_name = parameters.pop(0)
-        receivers = [c.receiver for c in contexts]
         same = all(isinstance(r, Instance) and r.cls.node is receiver.cls.node for r in receivers)
         receiver = common.instance(own_name, receivers, receivers, 0) if same else receiver
         names[own_name] = receiver

@@ -60,6 +60,8 @@ class Generality:
     examples: bool = False
     """Whether the calls are a few of many: numbers in them are examples."""
     words: dict[Vector, Dim] = field(default_factory=dict["Vector", Dim])
+    axes: dict[Dim, int] = field(default_factory=dict[Dim, int])
+    """Of which axis the examples are that words stand for."""
     prefixes: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
     """For each call, what the objects that it gives are called here: `config.text_config` is `config`."""
     made: dict[tuple[int, ...], Instance] = field(default_factory=dict[tuple[int, ...], Instance])
@@ -253,16 +255,21 @@ class Generality:
                 own = len(hints) == rank and hints[i] != "_"
                 found = [_size_at(s, i, rank) for s in shapes]
                 hint = hints[i] if own else f"{name}_dim{i}"
-                sizes.append(self._example(found, hint) or self.size(found, hint, own))
+                sizes.append(self._example(found, hint, i) or self.size(found, hint, own))
             return Tensor(Shape(tuple(sizes)), dtype)
         return Tensor(self._any_rank([s for s in shapes if s is not None]), dtype)
 
-    def _example(self, found: Sequence[Size], hint: str) -> Dim | None:
-        """A symbol for a number that the few callers of other files happen to give; 1 is none by chance."""
+    def _example(self, found: Sequence[Size], hint: str, axis: int) -> Dim | None:
+        """A symbol for a number that the few callers of other files happen to give; 1 is none by chance, and the same
+        number of another axis is."""
         if not self.examples or not all(isinstance(s, Dim) and (s.const or 0) > 1 for s in found):
             return None
         vector = self._vector(found)
-        return self.words.get(vector) or self._new(vector, hint)
+        word = self.words.get(vector)
+        if word is None or self.axes.setdefault(word, axis) != axis:
+            word = self._new(vector, hint)
+            self.axes[word] = axis
+        return word
 
     def _any_rank(self, shapes: list[Shape]) -> Shape:
         """Calls that give different ranks: the first and last dims that are the same in every one."""

@@ -25,6 +25,7 @@ from kernelscope.interp.values import (
     Number,
     Opaque,
     Scope,
+    Unpacked,
     Value,
     as_size,
     joined,
@@ -111,6 +112,8 @@ class Join:
                 if len(one) == len(other):
                     return [self.values(f"{name}_{i}", a, b) for i, (a, b) in enumerate(zip(one, other, strict=True))]
                 return Alike(self.any_of(name, [*one, *other]))
+            case (Unpacked(), Unpacked()):
+                return Unpacked(self.values(name, one.value, other.value))
             case (Alike(), list()) | (list(), Alike()) | (Alike(), Alike()):
                 parts = [p for v in (one, other) for p in ([v.element] if isinstance(v, Alike) else v)]
                 return Alike(self.any_of(name, parts))
@@ -155,8 +158,9 @@ class Join:
 
     def any_of(self, name: str, items: list[Value]) -> Value:
         """A value that stands for any of a sequence's elements."""
-        result: Value = items[0] if items else Unknown("an element of an empty sequence")
-        for other in items[1:]:
+        parts = [part.value.element if _is_any_number(part) else part for part in items]
+        result: Value = parts[0] if parts else Unknown("an element of an empty sequence")
+        for other in parts[1:]:
             result = self.values(name, result, other)
         return result
 
@@ -234,6 +238,11 @@ class Join:
         if len(own) == 2:
             self.equal.append((own[0], own[1]))
         return own[0] if own else None
+
+
+def _is_any_number(part: Value) -> bool:
+    """Whether a part of a list stands for any number of parts that are alike."""
+    return isinstance(part, Unpacked) and isinstance(part.value, Alike)
 
 
 def _is_repeated(value: Value, item: Opaque) -> bool:

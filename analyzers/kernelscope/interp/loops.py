@@ -10,7 +10,7 @@ from collections.abc import Callable
 from kernelscope.dims import Dim
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.joins import Join
-from kernelscope.interp.values import Alike, Scope, Value, as_size
+from kernelscope.interp.values import Alike, Scope, Unpacked, Value, as_size
 
 
 def any_number_of_rounds(run: Interpreter, scope: Scope, go: Callable[[], bool], count: Value = None) -> None:
@@ -21,6 +21,8 @@ def any_number_of_rounds(run: Interpreter, scope: Scope, go: Callable[[], bool],
     """
     known, outside = run.known, run.outside
     join = Join(run.symbols, scope, facts=(known.facts, known.facts))
+    at_first: dict[int, int] = {}
+    """How long what objects hold was before the loop."""
     for number in range(2):
         before, mark, findings = dict(scope.names), run.changes.mark(), len(run.findings)
         lengths = {name: len(value) for name, value in before.items() if isinstance(value, list)}
@@ -42,7 +44,18 @@ def any_number_of_rounds(run: Interpreter, scope: Scope, go: Callable[[], bool],
             elif name in before and before[name] is not value:
                 scope.names[name] = join.values(name, before[name], value)
         contents = run.changes.since(mark)
-        run.changes.join(run.changes.undo(mark), {}, contents, join)
+        begun = run.changes.undo(mark)
+        run.changes.join(begun, {}, contents, join)
+        for key, (held, was) in begun.items():
+            first = at_first.setdefault(key, len(was))
+            if isinstance(held, list) and len(held) > len(was):
+                held[first:] = [_any_number_of(held[len(was) :], join, count)]
+
+
+def _any_number_of(parts: list[Value], join: Join, count: Value) -> Unpacked:
+    """What stands in a list that an object holds for what every round puts there, as the last one did."""
+    is_one = len(parts) == 1 and not isinstance(parts[0], Unpacked) and isinstance(as_size(count), Dim)
+    return Unpacked(Alike(join.any_of("part", parts), count if is_one else None))
 
 
 def one_round(run: Interpreter, scope: Scope, go: Callable[[], bool], join: Join) -> None:

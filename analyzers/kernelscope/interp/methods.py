@@ -13,7 +13,7 @@ from kernelscope.interp.attributes import chosen
 from kernelscope.interp.calls import call
 from kernelscope.interp.interpreter import Interpreter, NoSuchWay
 from kernelscope.interp.records import is_sequence, values_of
-from kernelscope.interp.sequences import is_callable, sequence
+from kernelscope.interp.sequences import any_of, has_unknown_length, is_callable, parts_of, sequence
 from kernelscope.interp.texts import BRACES, filled
 from kernelscope.interp.values import (
     Alike,
@@ -23,6 +23,7 @@ from kernelscope.interp.values import (
     Opaque,
     Open,
     PlainMethod,
+    Sequential,
     Value,
 )
 from kernelscope.ops import Module
@@ -32,6 +33,8 @@ CHANGING = {"append", "extend", "insert", "pop", "update", "clear", "setdefault"
 """Methods that change the list or dict."""
 
 
+GROWING = {"append", "extend", "add_module", "register_module"}
+"""Methods that give a chain of layers more of them."""
 TUPLES = {"count", "index"}
 """Methods of tuples."""
 TEXT = {("startswith", 1), ("endswith", 1), ("lower", 0), ("upper", 0), ("strip", 0), ("replace", 2), ("split", 0),
@@ -56,7 +59,7 @@ def call_method(run: Interpreter, target: PlainMethod, args: Arguments, kwargs: 
                 value.insert(0 if at is None else at, args[1])
                 return None
             if name == "pop" and value:
-                return value.pop()
+                return any_of(parts_of(value)) if has_unknown_length(value) else value.pop()
         case Alike() if name == "append" and args and run.trace is not None:
             run.trace.collected(value.element, args[0])
             return None
@@ -70,6 +73,9 @@ def call_method(run: Interpreter, target: PlainMethod, args: Arguments, kwargs: 
                 return default if is_callable(default) else chosen(list(value.values()), span)
             if name == "pop" and args and isinstance(args[0], str):
                 return value.pop(args[0], args[1] if len(args) > 1 else Unknown("a key", span))
+            if name in ("items", "values") and any(isinstance(key, Unknown) for key in value):
+                held = any_of(parts_of(list(value.values())))
+                return Alike(held if name == "values" else (Unknown("a key"), held))
             if name == "items":
                 return [(k, v) for k, v in value.items()]
             if name in ("values", "keys"):
@@ -77,6 +83,12 @@ def call_method(run: Interpreter, target: PlainMethod, args: Arguments, kwargs: 
             if name == "update" and args and isinstance(args[0], dict):
                 value.update(args[0])
                 return None
+        case Sequential() if name in GROWING and args:
+            run.changes.before(value.parts)
+            if name != "append" and isinstance(args[0], str) and len(value.names) == len(value.parts):
+                value.names.append(args[0])
+            value.parts += sequence(args[0]) or [] if name == "extend" else [args[-1]]
+            return value
         case str():
             if name == "format" and not kwargs and (text := filled(value, BRACES, args)) is not None:
                 return text

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from kernelscope.dims import Dim, dim
 from kernelscope.interp.attributes import instance_attribute, prepare
 from kernelscope.interp.interpreter import Interpreter
-from kernelscope.interp.values import Alike, Choice, Instance, Maybe, Sequential, Value, as_size
+from kernelscope.interp.values import Alike, Choice, Instance, Maybe, Sequential, Unpacked, Value, as_size
 from kernelscope.ops import Module
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Tensor
@@ -77,6 +77,8 @@ class _Walk:
                 times = as_size(value.count)
                 many = count * times if isinstance(times, Dim) and count is not None else None
                 yield from self.of(value.element, path, many, depth + 1)
+            case Unpacked():
+                yield from self.of(value.value, path, count, depth + 1)
             case Sequential():
                 for index, part in enumerate(value.parts):
                     yield from self.of(part, f"{path}.{index}", count, depth + 1)

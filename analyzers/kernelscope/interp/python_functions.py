@@ -329,9 +329,29 @@ def _joined(run: Interpreter, lists: Value, before: list[Value]) -> Value:
 
 
 def _dict(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
-    first = args[0] if args and isinstance(args[0], dict) else {}
+    first = _of_pairs(args[0]) if args else {}
     is_open = isinstance(first, Open) or isinstance(kwargs, Open)
     return Open({**first, **kwargs}) if is_open else {**first, **kwargs}
+
+
+def _of_pairs(given: Value) -> dict[Any, Value]:
+    """The dict of a dict, or of keys with their values: those of which nobody knows how many are under one key."""
+    if isinstance(given, dict):
+        return given
+    pairs = list(given) if isinstance(given, tuple | list) else [Unpacked(given)] if isinstance(given, Alike) else []
+    found: dict[Any, Value] = {}
+    for pair in pairs:
+        several = pair.value if isinstance(pair, Unpacked) else None
+        entry = several.element if isinstance(several, Alike) else pair
+        if isinstance(entry, tuple) and len(entry) == 2:
+            key, value = entry
+            is_one = several is None and not isinstance(key, Unknown | Opaque)
+            found[key if is_one else Unknown("a key")] = value if several is None else Unpacked(_values_of(several))
+    return found
+
+
+def _values_of(pairs: Alike) -> Alike:
+    return Alike(pairs.element[1], pairs.count)
 
 
 def _number(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
@@ -417,8 +437,7 @@ PLAIN: dict[str, Callable[..., Value]] = {
     "numpy.log": lambda *a: Number(), "numpy.sqrt": _number, "math.log2": lambda *a: Number(),
     "math.exp": lambda *a: Number(), "math.cos": lambda *a: Number(), "math.sin": lambda *a: Number(),
     "math.ceil": _ceil, "numpy.ceil": _ceil, "numpy.floor": _int,
-    "math.floor": _int, "torch.Size": _shape, "collections.OrderedDict": lambda r, a, k, s: _dict(r, [], k, s)
-    if not a or not isinstance(a[0], list) else {e[0]: e[1] for e in a[0] if isinstance(e, tuple) and len(e) == 2},
+    "math.floor": _int, "torch.Size": _shape, "collections.OrderedDict": _dict,
     "itertools.repeat": _repeated, "collections.namedtuple": _named_tuple, "typing.NamedTuple": _named_tuple,
     "itertools.islice": lambda r, a, k, s: _islice(r, a, k, s) if len(a) > 1 else Unknown("some of the values", s),
     "itertools.chain": lambda r, a, k, s: [v for part in a for v in (sequence(part) or [])],

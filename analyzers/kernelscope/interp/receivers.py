@@ -13,6 +13,7 @@ from functools import partial
 from kernelscope.dims import Dim
 from kernelscope.interp import jax_modules
 from kernelscope.interp.annotations import is_tensor, promised, sizes_of
+from kernelscope.interp.attributes import prepare
 from kernelscope.interp.calls import bind, run_body
 from kernelscope.interp.expressions import evaluate
 from kernelscope.interp.generality import Generality, Vector
@@ -34,7 +35,7 @@ from kernelscope.interp.values import (
     Value,
     as_size,
 )
-from kernelscope.ops import ShapeError
+from kernelscope.ops import Module, ShapeError
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Shape, Tensor, Unknown
 from kernelscope.workspace.modules import Definition
@@ -114,9 +115,11 @@ def common_instance(run: Interpreter, common: Generality, instances: list[Instan
     """The object that stands for several of one class."""
     first = instances[0]
     init = _constructor(run, first.cls)
-    given = [_given(run, init, instance) for instance in instances] if init is not None else []
+    if init is None:
+        return _common_layer(run, common, instances) or first
+    given = [_given(run, init, instance) for instance in instances]
     arguments = [g for g in given if g is not None]
-    if init is None or len(arguments) != len(given) or not arguments:
+    if len(arguments) != len(given) or not arguments:
         return first
     names: dict[str, Value] = {}
     for parameter in arguments[0]:
@@ -125,6 +128,22 @@ def common_instance(run: Interpreter, common: Generality, instances: list[Instan
     instance = Instance(first.cls, usual=usual, is_module=True)
     _made_by(run, instance, init, names)
     return instance
+
+
+def _common_layer(run: Interpreter, common: Generality, instances: list[Instance]) -> Instance | None:
+    """The object that stands for several of a class that is a torch layer and has no constructor of its own."""
+    for instance in instances:
+        prepare(run, instance)
+    layers = [instance.layer for instance in instances if isinstance(instance.layer, Module)]
+    if len(layers) != len(instances) or len({id(layer) for layer in layers}) == 1:
+        return None
+    first = layers[0]
+    settings = {key: common.value(key, [layer.settings.get(key) for layer in layers]) for key in first.settings}
+    weights = {key: common.value(key, [layer.parameters.get(key) for layer in layers]) for key in first.parameters}
+    parameters = {key: weight for key, weight in weights.items() if isinstance(weight, Tensor)}
+    attributes = {"bias": None, **settings, **parameters}
+    layer = Module(first.name, settings, parameters)
+    return Instance(instances[0].cls, attributes, True, is_module=True, layer=layer)
 
 
 def made_anew(run: Interpreter, instance: Instance) -> Instance:

@@ -150,6 +150,8 @@ def _value(run: Interpreter, function: Function, scope: Scope, param: t.Param, u
     default = param.default
     optional = isinstance(default, t.Constant) and default.value is None
     optional = optional or (default is None and bool(OPTIONAL.search(annotation)))
+    if param.name in uses.data and not annotation:
+        return Unknown("a list or text of the caller")
     is_tensor = bool(TENSOR_TYPES.search(annotation)) or (first and not annotation)
     if not annotation and param.name in uses.tensors | set(uses.unpacked) | set(uses.patterns):
         is_tensor = True

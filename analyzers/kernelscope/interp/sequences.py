@@ -58,7 +58,7 @@ def has_unknown_length(value: Value) -> bool:
     return isinstance(value, tuple | list) and any(isinstance(part, Unpacked) for part in value)
 
 
-def _parts(values: tuple[Value, ...] | list[Value]) -> list[Value]:
+def parts_of(values: tuple[Value, ...] | list[Value]) -> list[Value]:
     """What stands for the elements, those of sequences that were spread included."""
     found: list[Value] = []
     for value in values:
@@ -75,7 +75,7 @@ def _element_near_an_end(values: tuple[Value, ...] | list[Value], index: Value) 
         passed = values[: number + 1] if number >= 0 else values[number:]
         if not has_unknown_length(passed):
             return values[number]
-    found = any_of(_parts(values))
+    found = any_of(parts_of(values))
     return Alike(found) if isinstance(index, slice) else found
 
 
@@ -110,11 +110,15 @@ def any_of(items: list[Value]) -> Value:
 def iterated(run: Interpreter, value: Value) -> list[Value] | Alike:
     """What a `for` over the value goes through: a list of known length, or elements that are alike."""
     found = sequence(value)
+    if found is not None and has_unknown_length(value):
+        alone = found[0].value if len(found) == 1 and isinstance(found[0], Unpacked) else None
+        return alone if isinstance(alone, Alike) else Alike(any_of(parts_of(found)))
     if found is not None:
-        return Alike(any_of(_parts(found))) if has_unknown_length(value) else found
+        return found
     match value:
         case Sequential():
-            return value.parts if not any(isinstance(p, Alike) for p in value.parts) else _alike(value.parts)
+            parts = [p.value if isinstance(p, Unpacked) else p for p in value.parts]
+            return parts if not any(isinstance(p, Alike) for p in parts) else _alike(parts)
         case Alike():
             return value
         case Several():

@@ -18,6 +18,10 @@ TENSOR_METHODS = {
 }  # fmt: skip
 
 
+DATA = {"list", "tuple", "dict", "str"}
+"""Python's own types of what is no tensor."""
+
+
 class Uses:
     """What a function's body does with its names, found in one walk."""
 
@@ -29,6 +33,8 @@ class Uses:
         self.patterns: dict[str, str] = {}
         self.modes: dict[str, set[int]] = {}
         """The numbers that names are compared with: several of them are kinds of the thing, not sizes."""
+        self.data: set[str] = set()
+        """Names that are asked to be lists or texts."""
         self.bindings: dict[str, int] = {param.name: 1 for param in node.args}
         """How often each name of the function is bound."""
         self.rebound: dict[str, int] = {}
@@ -55,6 +61,8 @@ class Uses:
                 self.tensors.add(name)
             case t.Compare(left=t.Name(id=name), ops=["=="], comparators=[t.Constant(value=int() as number)]):
                 self.modes.setdefault(name, set()).add(number)
+            case t.Assert(test=t.Call(func=t.Name(id="isinstance"), args=[t.Name(id=name), kind])) if _is_data(kind):
+                self.data.add(name)
             case t.BinOp(op="@", left=left, right=right):
                 self.tensors |= {e.id for e in (left, right) if isinstance(e, t.Name)}
             case t.Call():
@@ -113,6 +121,12 @@ class Uses:
 
 def _last(name: str) -> str:
     return name.rpartition(".")[2]
+
+
+def _is_data(kind: t.Expr) -> bool:
+    """Whether a class that is asked for, or every one of several, is one of Python's own."""
+    kinds = kind.elts if isinstance(kind, t.Tuple) else [kind]
+    return all(isinstance(k, t.Name) and k.id in DATA for k in kinds)
 
 
 def _is_tensor_index(part: t.Expr) -> bool:

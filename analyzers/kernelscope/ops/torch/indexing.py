@@ -269,7 +269,13 @@ def one_hot(input: Value, num_classes: Value = -1) -> Shape:
     )
 
 
-@rule("t,T.bucketize t,T.searchsorted", dtype="int64", name="bucketize", label="positions in a sorted sequence")
+@rule("t.searchsorted", dtype="int64", label="positions in a sorted sequence")
+def searchsorted(sorted_sequence: Value, input: Value, **options: Value) -> Shape:
+    """The shape of what is looked up."""
+    return tensor(input).shape
+
+
+@rule("t,T.bucketize", dtype="int64", label="positions between boundaries")
 def bucketize(input: Value, boundaries: Value, **options: Value) -> Shape:
     """The shape of what is looked up."""
     return tensor(input).shape
