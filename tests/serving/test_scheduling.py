@@ -16,6 +16,7 @@ from kernelscope.serving import (
     preferences,
     prefixes,
     queues,
+    rankings,
     service,
 )
 from kernelscope.serving.claims import Claim, PythonSource
@@ -549,3 +550,27 @@ def test_states_are_left_for_the_queue_that_is_left(source: Source) -> None:
         ("State.WAITING", "running"),
         ("State.DONE", "running"),
     ]
+
+
+RANKED = """
+class EvictionWay:
+    def priority(self, page):
+        raise NotImplementedError
+
+class Oldest(EvictionWay):
+    def priority(self, page):
+        return page.last_read
+
+class Rarest(EvictionWay):
+    def priority(self, page):
+        \"\"\"How often it was read.\"\"\"
+        return (page.reads, page.last_read)
+"""
+
+
+def test_classes_that_rank_differently(source: Source) -> None:
+    ((section, claim),) = rankings.rankings(source(RANKED))
+    assert section == "serving.kv_cache"
+    assert claim.value.endswith("differently: Oldest by page.last_read, Rarest by (page.reads, page.last_read)")
+    assert list(rankings.rankings(source(RANKED.replace("Eviction", "Paint")))) == []
+    assert list(rankings.rankings(source(RANKED.replace("priority", "colour")))) == []

@@ -300,6 +300,25 @@ def registered(pattern: str) -> Answer:
     return find
 
 
+def choices(pattern: str) -> Answer:
+    """The members of the enums of a kind of thing, all in one answer: which ways there are."""
+    compiled = re.compile(pattern, re.IGNORECASE)
+
+    def find(system: System) -> Iterator[Claim]:
+        enums = [
+            r for r in system.registries
+            if r.kind == "enum" and hits("serving.scheduling", r.location.path.stem) and compiled.search(r.name)
+            and not system.is_aside(r.location.path)
+        ]  # fmt: skip
+        if enums:
+            members = (", ".join(f"{e.key} = {e.implementation}" for e in r.entries) for r in enums)
+            said = "; ".join(f"{r.name}: {listed}" for r, listed in zip(enums, members, strict=True))
+            places = tuple(place for r in enums for place in (r.location, *(e.location for e in r.entries[:4])))
+            yield Claim("policies", f"policies to choose from: {said}", places)
+
+    return find
+
+
 def parallel_sizes(*kinds: str) -> Answer:
     """Parameters that set how many ways something is split."""
 

@@ -57,6 +57,7 @@ from kernelscope.serving.preferences import preferences
 from kernelscope.serving.presets import presets
 from kernelscope.serving.procedures import Procedure, procedures
 from kernelscope.serving.processes import Launcher, Route, Started, launchers, routes, running_classes, started, targets
+from kernelscope.serving.rankings import rankings
 from kernelscope.serving.registries import Registry, registries, stacks
 from kernelscope.serving.sizes import derived_sizes
 from kernelscope.serving.stores import Stored, stored
@@ -216,7 +217,7 @@ def read_python(source: PythonSource) -> Reading:
         reading.add(section, [claim])
     for section, find in FINDERS:
         reading.add(section, reading.told(find, source))
-    for find_with_section in (layers.orders, stacks):
+    for find_with_section in (layers.orders, stacks, rankings):
         for section, claim in reading.told(find_with_section, source):
             reading.add(section, [claim])
     return reading
