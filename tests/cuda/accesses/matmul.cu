@@ -82,3 +82,15 @@ __global__ void vectorised(int K, float *A, float *out) {
   __syncthreads();
   reinterpret_cast<float4 *>(out)[threadIdx.x] = reinterpret_cast<float4 *>(&As[threadIdx.x * 4])[0];  //: out store: coalesced (stride 1, 16 bytes/lane) | As load: conflict-free
 }
+
+//@ block 32
+__global__ void fragments(const half *a, const half *b, float *c, int n) {
+  __shared__ half tile[16 * 16];
+  wmma::fragment<wmma::matrix_a, 16, 16, 16, half, wmma::row_major> left;
+  wmma::fragment<wmma::accumulator, 16, 16, 16, float> sum;
+  wmma::fill_fragment(sum, 0.0f);
+  wmma::load_matrix_sync(left, a + blockIdx.x * 16 * n, n);  //: a load: not known: the hardware deals a fragment to the lanes
+  wmma::load_matrix_sync(right, tile, 16);  //: tile load: not known: the hardware deals a fragment to the lanes
+  wmma::mma_sync(sum, left, right, sum);
+  wmma::store_matrix_sync(c, sum, n, wmma::mem_row_major);  //: c store: not known: the hardware deals a fragment to the lanes
+}

@@ -170,6 +170,22 @@ def _nothing(m: Machine, node: t.Call, names: Names) -> Value | None:
     return Data(next((why for value in values if (why := m.varying(value))), ""))
 
 
+def _fragment(kind: str, place: int) -> Rule:
+    """`wmma::load_matrix_sync(fragment, p, stride)`: the warp moves a tile, of which the source gives lanes nothing."""
+
+    def rule(m: Machine, node: t.Call, names: Names) -> Value | None:
+        values = _values(m, node, names)
+        pointer = m.pointer(values[place]) if place < len(values) else None
+        if pointer is None:
+            return None
+        own = m.symbols.new("fragment", Symbol("the hardware deals a fragment to the lanes"))
+        whole = Pointer(pointer.memory, pointer.offset + own, pointer.target)
+        m.record(kind, whole, node.span, written_name(node.args[place]))
+        return Data()
+
+    return rule
+
+
 def _make_vector(name: str) -> Rule:
     def rule(m: Machine, node: t.Call, names: Names) -> Value | None:
         from kernelscope.kernels.cuda.warp.calls import construct
@@ -235,6 +251,9 @@ INTRINSICS: dict[str, Rule] = {
     **_each("max umax imax llmax ullmax", _extreme(maximum)),
     **_each("__mul24 __umul24 mul24", _operation("*")),
     **_each("__laneid __lane_id", _lane_number),
+    "load_matrix_sync": _fragment("load", 1),
+    "store_matrix_sync": _fragment("store", 0),
+    **_each("mma_sync bmma_sync fill_fragment", _nothing),
     "this_thread_block": _block,
     "this_grid": _grid,
     "this_cluster": _cluster,
