@@ -6,12 +6,12 @@ may have, and an answer that depends on them says so.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from math import gcd, lcm
+from math import lcm
 
-from kernelscope.dims import Dim, TooLarge, dim, render
-from kernelscope.dims.monomial import Atom, Monomial, Opaque
+from kernelscope.dims import Dim, TooLarge, dim
+from kernelscope.kernels.cuda.warp.alignment import names_of, row_starts
 from kernelscope.kernels.cuda.warp.banks import Conflict, conflict
 from kernelscope.kernels.cuda.warp.implications import implied
 from kernelscope.kernels.cuda.warp.kernel_run import Run, Shape
@@ -23,7 +23,6 @@ from kernelscope.kernels.cuda.warp.lanes import (
     Scattered,
     Spread,
     Undecided,
-    requirement,
 )
 from kernelscope.kernels.cuda.warp.machine import OFFSET_OF, SIZE_OF, Access
 from kernelscope.kernels.cuda.warp.sectors import AXES, SECTOR, WARP, Class, Traffic, moved, threads, traffic
@@ -318,7 +317,7 @@ class _Judge:
         for monomial, numbers in address.items():
             if monomial and len(set(numbers)) > 1:
                 for atom, _ in monomial:
-                    for name in _names(atom):
+                    for name in names_of(atom):
                         if self._has_few_values(name):
                             raise NeedsCases(name, 1)
 
@@ -350,21 +349,7 @@ class _Judge:
         first = traffic(address, width, active)
         if first.kind not in (Class.COALESCED, Class.MISALIGNED) or first.lanes == 1:
             return [first], {}
-        needs: dict[str, int] = {}
-        step = SECTOR
-        for monomial, numbers in (*address.items(), *next_rows.items()):
-            factor = gcd(SECTOR, _multiple(monomial, assumed) * gcd(*numbers))
-            if not monomial or factor == SECTOR:
-                continue
-            sizes = tuple((a, e) for a, e in monomial if all(self._is_size(n) for n in _names(a)))
-            if sizes:
-                number, divisor = requirement(sizes, SECTOR // factor, self._is_size)
-                needs[number] = lcm(divisor, needs.get(number, 1))
-            elif (divided := _divided_size(monomial, self._is_size)) is not None:
-                needs[divided[0]] = lcm(divided[1] * SECTOR // factor, needs.get(divided[0], 1))
-            else:
-                symbol = self.run.symbols.known.get(str(monomial[0][0])) if len(monomial) == 1 else None
-                step = gcd(step, factor * gcd(*symbol.values) if symbol is not None and symbol.values else factor)
+        needs, step = row_starts((address, next_rows), assumed, self._is_size, self.run.symbols)
         others = (traffic(moved(address, by), width, active) for by in sorted({step, SECTOR - step} - {SECTOR, 0}))
         return [first, *others], needs
 
@@ -384,31 +369,6 @@ class _Judge:
         if need.modulus > MAX_CASES:
             raise Undecided(f"depends on `{need.name}`")
         return [{need.name: dim(need.name) * need.modulus + rest} for rest in range(need.modulus)]
-
-
-def _multiple(monomial: Monomial, assumed: Mapping[str, int]) -> int:
-    """What a term is a multiple of whatever its names are: `16*b % n` of 16, where `n` is taken to be one."""
-    found = 1
-    for atom, _ in monomial:
-        if isinstance(atom, Opaque) and atom.op == "%":
-            number, divisor = atom.args
-            known = divisor.const or assumed.get(render(divisor), 1)
-            found *= gcd(known, *(coefficient for _, coefficient in number.terms))
-    return found
-
-
-def _divided_size(monomial: Monomial, is_size: Callable[[str], bool]) -> tuple[str, int] | None:
-    """The size of rows that a number divides, and the number: `n` and 2 of `(b*n + c*n) // 2`."""
-    quotient = monomial[0][0] if len(monomial) == 1 else ""
-    if not isinstance(quotient, Opaque) or quotient.op != "//" or not quotient.args[1].const:
-        return None
-    parts = [{atom for atom, _ in part if isinstance(atom, str)} for part, _ in quotient.args[0].terms]
-    common = [name for name in quotient.args[0].names() if is_size(name) and all(name in part for part in parts)]
-    return (common[0], quotient.args[1].const) if common else None
-
-
-def _names(atom: Atom) -> tuple[str, ...]:
-    return (atom,) if isinstance(atom, str) else tuple(name for arg in atom.args for name in arg.names())
 
 
 _CLASSES = (Class.BROADCAST, Class.COALESCED, Class.MISALIGNED, Class.STRIDED)
