@@ -18,9 +18,15 @@ ADD = HEAD + (
 )
 
 
-def card(tmp_path: Path, source: str, name: str = "add") -> dict[str, str]:
+def written(tmp_path: Path, source: str) -> Path:
+    """A workspace of one file."""
     path = tmp_path / "kernels.py"
     path.write_text(source)
+    return path
+
+
+def card(tmp_path: Path, source: str, name: str = "add") -> dict[str, str]:
+    path = written(tmp_path, source)
     hover = Analysis([tmp_path]).hover(path, source.encode().index(f"def {name}(".encode()) + 4)
     assert hover is not None
     return dict(hover.table)
@@ -124,8 +130,7 @@ def test_what_a_switch_makes_another_kind_of_thing(tmp_path: Path, line: str, to
         "    q = x + i\n    if BLOCKS:\n        q = tl.make_block_ptr(x, (n,), (1,), (0,), (B,), (0,))\n"
         "    tl.store(y + i, tl.load(q) + v)\n"
     )
-    path = tmp_path / "kernels.py"
-    path.write_text(source)
+    path = written(tmp_path, source)
     hover = Analysis([tmp_path]).hover(path, source.encode().index(line.encode()))
     assert hover is not None
     assert hover.signature == told
@@ -313,8 +318,7 @@ def pseudocode(path: Path, name: str) -> list[str]:
 
 
 def test_loops_that_wait_have_a_body_and_promises_no_lines(tmp_path: Path) -> None:
-    path = tmp_path / "kernels.py"
-    path.write_text(HEAD + (
+    path = written(tmp_path, HEAD + (
         "@triton.jit\ndef wait(x, lock, n, B: tl.constexpr):\n"
         "    p = x + tl.arange(0, B)\n    tl.multiple_of(p, 16)\n"
         "    while tl.atomic_cas(lock, 0, 1) == 1:\n        pass\n"
@@ -332,8 +336,7 @@ def test_pseudocode_lifts_pointers_away() -> None:
 
 
 def test_pseudocode_of_helpers_block_pointers_and_atomics(tmp_path: Path) -> None:
-    path = tmp_path / "kernels.py"
-    path.write_text(HEAD + (
+    path = written(tmp_path, HEAD + (
         "@triton.jit\ndef inner(tiles, total, n, B: tl.constexpr):\n"
         "    for i in range(0, n, B):\n        total += tl.load(tiles)\n        tiles = tl.advance(tiles, (0, B))\n"
         "    return total\n\n"
@@ -351,8 +354,7 @@ def test_pseudocode_of_helpers_block_pointers_and_atomics(tmp_path: Path) -> Non
 
 
 def test_blocks_advanced_where_they_are_used_and_the_edges_of_the_data(tmp_path: Path) -> None:
-    path = tmp_path / "kernels.py"
-    path.write_text(HEAD + (
+    path = written(tmp_path, HEAD + (
         "@triton.jit\ndef some(x, at, y, n, m, step, B: tl.constexpr):\n"
         "    tiles = tl.make_block_ptr(x, (n, m), (m, 1), (0, 0), (B, B), (1, 0))\n"
         "    total = tl.zeros((B, B), tl.float32)\n"
@@ -370,8 +372,7 @@ def test_blocks_advanced_where_they_are_used_and_the_edges_of_the_data(tmp_path:
 
 
 def test_an_index_given_anew_in_a_loop_is_not_the_one_that_made_the_address(tmp_path: Path) -> None:
-    path = tmp_path / "kernels.py"
-    path.write_text(HEAD + (
+    path = written(tmp_path, HEAD + (
         "@triton.jit\ndef walk(x, y, step, n, B: tl.constexpr, PARTS: tl.constexpr):\n"
         "    offs = tl.program_id(0) * B + tl.arange(0, B)\n"
         "    x_ptrs = x + offs * step\n    y_ptrs = y + offs\n"
@@ -388,8 +389,7 @@ def test_an_index_given_anew_in_a_loop_is_not_the_one_that_made_the_address(tmp_
 
 
 def test_descriptors_are_told_by_what_they_describe(tmp_path: Path) -> None:
-    path = tmp_path / "kernels.py"
-    path.write_text(HEAD + (
+    path = written(tmp_path, HEAD + (
         "@triton.jit\ndef copy(x, y, n, expert, s, M: tl.constexpr, B: tl.constexpr):\n"
         "    x_desc = tl.make_tensor_descriptor(x + expert * s, shape=[n, n], strides=[n, 1], block_shape=[M, B])\n"
         "    at = tl.multiple_of(tl.program_id(0) * M, M)\n"
@@ -406,8 +406,7 @@ def test_descriptors_are_told_by_what_they_describe(tmp_path: Path) -> None:
 
 
 def test_pointers_of_branches_belong_to_the_same_branches(tmp_path: Path) -> None:
-    path = tmp_path / "kernels.py"
-    path.write_text(HEAD + (
+    path = written(tmp_path, HEAD + (
         "@triton.jit\ndef either(x, y, s, B: tl.constexpr, T: tl.constexpr):\n"
         "    i = tl.arange(0, B)\n"
         "    if T:\n        p = x + i * s\n    else:\n        p = x + i\n"
@@ -432,8 +431,7 @@ def test_half_typed_kernels_never_raise(tmp_path: Path, cut: int) -> None:
 
 def test_launches_with_wrong_arguments_are_found(tmp_path: Path) -> None:
     source = ADD + "def f(x, y):\n    add[(1,)](x, y, BLOCKS=64)\n"
-    path = tmp_path / "kernels.py"
-    path.write_text(source)
+    path = written(tmp_path, source)
     (problem,) = Analysis([tmp_path]).problems(path)
     assert problem.code == "launch-arguments"
     assert "n, BLOCK are not passed" in problem.message
@@ -446,8 +444,7 @@ def test_an_address_behind_branches_on_loaded_data_keeps_its_name(tmp_path: Path
         "    if tl.load(x) > 0:\n        at = y + i\n    else:\n        at = y - i\n"
         "    if tl.load(at) > 0:\n        at = at + 1\n    tl.store(at, i)\n"
     )
-    path = tmp_path / "kernels.py"
-    path.write_text(source)
+    path = written(tmp_path, source)
     document = Analysis([tmp_path]).document("explain", Target(path, symbol="pick"))
     code = next(block for block in document.blocks if isinstance(block, Code))
     assert any("*(at) = i" in line.text for line in code.lines)
@@ -497,12 +494,12 @@ def test_a_row_is_read_once_only_where_nothing_loads_it_again(kernel: str, told:
 
 
 def test_gluon_kernels_say_what_is_not_known(tmp_path: Path) -> None:
-    path = tmp_path / "kernels.py"
-    path.write_text(
+    path = written(
+        tmp_path,
         "from triton.experimental import gluon\nfrom triton.experimental.gluon import language as gl\n\n"
         "@gluon.jit\ndef copy(x, y, n, B: gl.constexpr, layout: gl.constexpr):\n"
         "    i = gl.program_id(0) * B + gl.arange(0, B, layout=layout)\n"
-        "    gl.store(y + i, gl.load(x + i, mask=i < n), mask=i < n)\n"
+        "    gl.store(y + i, gl.load(x + i, mask=i < n), mask=i < n)\n",
     )
     hover = Analysis([tmp_path]).hover(path, path.read_bytes().index(b"copy"))
     assert hover is not None
@@ -537,8 +534,7 @@ def test_lenses_of_kernels_lead_to_documents() -> None:
 
 
 def test_offsets_behind_tests_are_told_with_them(tmp_path: Path) -> None:
-    path = tmp_path / "kernels.py"
-    path.write_text(HEAD + (
+    path = written(tmp_path, HEAD + (
         "@triton.jit\ndef either(x, y, at, s, r, n, B: tl.constexpr, PICK: tl.constexpr, SKIP: tl.constexpr):\n"
         "    row = tl.program_id(0)\n    i = tl.arange(0, B)\n"
         "    if PICK:\n        picked = tl.load(at + row)\n        x += picked * s + row * r\n"
@@ -557,8 +553,7 @@ def test_offsets_behind_tests_are_told_with_them(tmp_path: Path) -> None:
 
 
 def test_what_is_taken_away_and_what_descriptors_add_atomically(tmp_path: Path) -> None:
-    path = tmp_path / "kernels.py"
-    path.write_text(HEAD + (
+    path = written(tmp_path, HEAD + (
         "@triton.jit\ndef before(x, y, desc, s, B: tl.constexpr):\n"
         "    row = tl.program_id(0)\n    i = tl.arange(0, B)\n"
         "    p = x + row * s + i - 1\n"
