@@ -306,3 +306,29 @@ def test_a_rotating_buffer_of_rows(source: Source) -> None:
     assert layout.value.endswith("contiguous: every sequence of the batch has a row of its own, not paged")
     (ring,) = caches.rings(read)
     assert "modulo cache_size" in ring.value
+
+
+TRIE = """
+class Shelf:
+    def insert(self, key):
+        node = self.root
+        for word in key:
+            if word not in node.down:
+                node.down[word] = Node(up=node, word=word)
+            node = node.down[word]
+
+    def longest(self, key):
+        node = self.root
+        for word in key:
+            if word not in node.down:
+                break
+            node = node.down[word]
+        return node
+"""
+
+
+def test_a_tree_that_is_walked_word_by_word(source: Source) -> None:
+    (tree,) = trees.trees(source(TRIE))
+    assert "their children in `down` by word and their `up`" in tree.value
+    assert "Shelf.longest goes down key and stops at the first that no child has" in tree.value
+    assert list(trees.trees(source(TRIE.replace("up=node, ", "")))) == []

@@ -23,6 +23,10 @@ Source = Callable[[str], PythonSource]
         ),
         ("seq = self.waiting.pop(0)\nself.rows[self.lane].add_request(seq)", ("self.waiting", "self.rows[…]")),
         (
+            "ahead = self.queues[lane]\nseq = self.waiting.get(block=True)\nahead.put(seq, block=True)",
+            ("self.waiting", "self.queues[…]"),
+        ),
+        (
             "batch = self.running.popleft()\nfor place, seq in enumerate(batch):\n    self.decode.append(seq)",
             ("self.running", "self.decode"),
         ),

@@ -16,8 +16,10 @@ from kernelscope.serving.parameters import CONFIGURED, Parameter
 from kernelscope.serving.sections import words
 
 _TOLD = re.compile(
-    r"\b(?:default(?:s to|ed to|:| is|=)|\(default)\s*[:=]?\s*[`'\"]?(-?\d+(?:\.\d+)?(?:e-?\d+)?)(?![\w.%*/^])", re.I
+    r"\b(?:default(?:s to|ed to|:| is|=)|\(default)\s*[:=]?\s*[`'\"]?(-?\d+(?:\.\d+)?(?:e-?\d+)?)(?![\w.%*/^])(?!, \w)",
+    re.I,
 )
+"""A number that a text calls the default; one of which the sentence goes on to speak may be another's."""
 _SIMPLE = re.compile(r"^(?:self\.|args\.|config\.)?(\w+) (%|<=|<|>=|>|==) (\d+)(?: == 0)?$")
 
 _MAKING = ("", "__init__", "__new__", "__post_init__", "__attrs_post_init__", "model_post_init")

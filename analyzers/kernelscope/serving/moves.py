@@ -8,7 +8,7 @@ they mean (`queue.remove_waiting(seq.id)`, `queue.add_running(seq)`).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kernelscope.results import Location
 from kernelscope.serving.claims import PythonSource
@@ -63,6 +63,7 @@ def moves(source: PythonSource) -> Iterator[Move]:
         return
     for scope in source.module.functions():
         known = _identifiers(scope.node)
+        held = assignments(scope.node)
         taken: list[_Step] = _gone_through(scope.node)
         put: list[_Step] = []
         for place, (statement, guards) in enumerate(statements(scope.node)):
@@ -70,8 +71,9 @@ def moves(source: PythonSource) -> Iterator[Move]:
             for call in calls(statement):
                 if not isinstance(call.func, t.Attribute):
                     continue
-                taken += _taken(statement, call, call.func, known, guards, place)
-                put += _put(call, call.func, known, guards, place)
+                func = _on_what_it_holds(call.func, held)
+                taken += _taken(statement, call, func, known, guards, place)
+                put += _put(call, func, known, guards, place)
         for last in put:
             before = [s for s in taken if s.element == last.element and s.place <= last.place]
             first = next((s for s in reversed(before) if _run_together(s.guards, last.guards)), None)
@@ -79,6 +81,13 @@ def moves(source: PythonSource) -> Iterator[Move]:
                 condition = " and ".join(guards_text(source, last.guards))
                 places = (source.at(last.node), source.at(first.node))
                 yield Move(last.element, first.queue, last.queue, scope.qualified_name, condition, *places)
+
+
+def _on_what_it_holds(func: t.Attribute, held: dict[str, t.Expr]) -> t.Attribute:
+    """`queue.put` where `queue = self.queues[i]` is that queue's method."""
+    owner = held.get(func.value.id) if isinstance(func.value, t.Name) else None
+    is_queue = isinstance(owner, t.Attribute | t.Subscript)
+    return replace(func, value=owner) if is_queue else func
 
 
 def _taken(

@@ -26,6 +26,10 @@ def trees(source: PythonSource) -> Iterator[Claim]:
         cuts: list[t.Node] = []
         for node in own(scope.node):
             match node:
+                case t.Assign(
+                    targets=[t.Subscript(value=t.Attribute(value=above, attr=attr))], value=t.Call(keywords=given)
+                ) if up := next((k.arg for k in given if k.arg and t.dotted(k.value) == t.dotted(above)), None):
+                    joined = joined or (node, attr, up)
                 case t.Assign(targets=[t.Subscript(value=t.Attribute(value=above, attr=attr))], value=below):
                     children[t.dotted(above), t.dotted(below)] = (node, attr)
                 case t.Assign(targets=[t.Attribute(value=below, attr=attr)], value=above):
@@ -53,8 +57,17 @@ def trees(source: PythonSource) -> Iterator[Claim]:
 
 
 def _unsplit(source: PythonSource, joined: t.Node, down: str, up: str) -> Iterator[Claim]:
-    """A tree whose nodes are never split: a key is a whole piece, found by `node.children.get(piece)`."""
+    """A tree whose nodes are never split: a key is a whole piece, found by `node.children.get(piece)`, or one token."""
     for scope in source.module.functions():
+        if (walk := _walk(scope.node, down)) is not None:
+            value = (
+                f"prefix tree (trie): nodes hold their children in `{down}` by {source.quote(walk.target)} and their "
+                f"`{up}`; {scope.qualified_name} goes down {source.quote(walk.iter)} and stops at the first that no "
+                f"child has: the longest common prefix is the hit"
+            )
+            places = (source.at(joined), source.at(walk), source.at(scope.node), *_class_with(source, down, up))
+            yield Claim(f"{source.path.stem} prefix tree", value, places)
+            return
         for node in own(scope.node):
             match node:
                 case t.Call(func=t.Attribute(value=t.Attribute(attr=attr), attr="get"), args=[_, *_]) if attr == down:
@@ -67,6 +80,22 @@ def _unsplit(source: PythonSource, joined: t.Node, down: str, up: str) -> Iterat
                     return
                 case _:
                     pass
+
+
+def _walk(function: t.FunctionDef | t.ClassDef, down: str) -> t.For | None:
+    """`for token in key: if token not in node.children: break` and then `node = node.children[token]`."""
+    for loop in own(function):
+        match loop:
+            case t.For(
+                target=t.Name(id=token),
+                body=[t.If(test=t.Compare(left=left, ops=["not in"], comparators=[known]), body=[t.Break()]), *rest],
+            ) if t.dotted(left) == token and (t.dotted(known) or "").endswith(f".{down}"):
+                gone = (s.value for s in rest if isinstance(s, t.Assign) and isinstance(s.value, t.Subscript))
+                if any(t.dotted(g.value) == t.dotted(known) and t.dotted(g.slice) == token for g in gone):
+                    return loop
+            case _:
+                pass
+    return None
 
 
 def _class_with(source: PythonSource, *fields: str) -> list[Location]:
