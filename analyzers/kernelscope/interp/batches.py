@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TypeGuard
 
 from kernelscope.dims import Dim, Facts, dim
-from kernelscope.dims.spelling import SEPARATOR
+from kernelscope.dims.spelling import SEPARATOR, call_of
 from kernelscope.tensor import Shape, Size
 
 LEAST_RANK = 3
@@ -21,8 +21,8 @@ LEAST_RANK = 3
 class Batches:
     """The first sizes that met at places where two ways did."""
 
-    met: dict[str, tuple[Size, ...]] = field(default_factory=dict[str, tuple[Size, ...]])
-    """What a symbol is on either way."""
+    met: dict[int, dict[str, tuple[Size, ...]]] = field(default_factory=dict[int, dict[str, tuple[Size, ...]]])
+    """For each call that is running, what its symbols are on either way."""
 
     def meet(self, chosen: Shape, *ways: Shape) -> None:
         """One tensor or another is `chosen`; one that is made of the other has more in common than a width, and begins
@@ -32,22 +32,22 @@ class Batches:
             return
         names = [{n for size in way.head[1:-1] if isinstance(size, Dim) for n in size.names()} for way in ways]
         if len(names) < 2 or names[0].isdisjoint(names[1]):
-            self.met[first.name] = tuple(way.head[0] for way in ways)
+            self.met.setdefault(call_of(first.name), {})[first.name] = tuple(way.head[0] for way in ways)
 
     def agree(self, facts: Facts, frame: int) -> Facts:
         """Facts at the end of a call, also about the batches of which its symbols stand for one."""
-        own = f"{SEPARATOR}{frame}"
+        met, own = self.met.pop(frame, {}), f"{SEPARATOR}{frame}"
         batches: dict[str, Dim] = {}
-        for name in reversed([name for name in self.met if name.endswith(own)]):
+        for name, ways in reversed(met.items()):
             batch = batches.get(name, facts.rewrite(dim(name)))
-            for size in self.met[name] if _is_given(batch, own) else ():
-                if isinstance(size, Dim) and size.name in self.met:
+            for size in ways if _is_given(batch, own) else ():
+                if isinstance(size, Dim) and size.name in met:
                     batches[size.name] = batch
                 elif _is_given(size, own):
                     facts = facts.with_equal(batch, size)
-        for name in [name for name in batches if name in self.met]:
-            ends = {facts.rewrite(size) if isinstance(size, Dim) else size for size in self.met[name]}
-            if len(self.met[name]) > 1 and len(ends) == 1 and isinstance(end := ends.pop(), Dim):
+        for name in batches:
+            ends = {facts.rewrite(size) if isinstance(size, Dim) else size for size in met[name]}
+            if len(met[name]) > 1 and len(ends) == 1 and isinstance(end := ends.pop(), Dim):
                 facts = facts.with_equal(end, name)
         return facts
 

@@ -338,7 +338,7 @@ def run_body(run: Interpreter, scope: Scope, node: t.FunctionDef) -> Value:
             run.refuses = ended and not returns.any
     finally:
         facts = run.known.facts if returns.facts is None else returns.facts
-        facts = run.symbols.batches.agree(facts, scope.frame)
+        facts = facts if run.certain else run.symbols.batches.agree(facts, scope.frame)
         run.running.pop()
         run.known = Known(known.conditions, run.symbols.carried(facts, caller))
         run.calls -= 1

@@ -62,7 +62,7 @@ def settle_ranks(run: Interpreter, scope: Scope, node: t.FunctionDef, guessed: S
             scope.names[name] = Maybe(unknown, value.name) if isinstance(value, Maybe) else unknown
     names = [p.name for p in node.args if _is_open(scope.names.get(p.name))]
     trials = _Trials(run, scope, node, min(most, run.tried + FUNCTION_STEPS))
-    names = [name for name in names if not trials.is_certain(name)]
+    names = [name for name in names if not trials.take_proven(name)]
     if names:
         trials.settle(names[:MAX_PARAMETERS])
     run.symbols.spoken = sizes_in(scope.names.values())
@@ -111,10 +111,10 @@ class _Trials:
                     if MASK in name:
                         self.run.symbols.ones.update(f"{called}_size{i}" for i in range(1, rank - 1))
 
-    def is_certain(self, name: str) -> bool:
-        """Whether a parameter got the only rank with which the function goes on, or one that it is given to does.
+    def take_proven(self, name: str) -> bool:
+        """Give a parameter the only rank with which the function, or one that it is given on to, goes on at all.
 
-        Beside another tensor it may be there once for all of a batch.
+        Beside another tensor it may be there once for all of a batch. False where nothing is proven.
         """
         uses, value = self.run.uses(self.node), self.scope.names[name]
         shape = None if name in uses.ranks else wanted(self.run, self.scope, uses, name)
