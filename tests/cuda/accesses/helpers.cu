@@ -236,3 +236,12 @@ template <class T> __global__ void objects_in_registers(const T *x, T *y) {
   held.data.four[2] = x[threadIdx.x];  //: x load: coalesced (whatever the size of the type)
   y[threadIdx.x] = held.data.four[2] + held.from[3];  //: y store: coalesced (whatever the size of the type)
 }
+
+//@ block 32
+__global__ void into_registers_of_unknown_classes(const half *x, float *y) {
+  __shared__ half tile[32 * 8];
+  Fragment<half> parts[2];
+  int *words = (int *)parts[threadIdx.x % 2].x;
+  asm("ldmatrix.sync.aligned.m8n8.x1.shared.b16 {%0}, [%1];" : "=r"(words[0]) : "l"(tile + threadIdx.x * 8));  //: tile load: conflict-free
+  y[threadIdx.x] = words[0];  //: address (as words) load: not known: parts is a local array | y store: coalesced (stride 1, 4 bytes/lane)
+}

@@ -334,7 +334,7 @@ def _asm(m: Machine, node: t.Asm, names: Names) -> None:
     register = _special_register(node.code)
     for _, output in node.outputs:
         place = place_of(m, output, names)
-        if place is not None:
+        if isinstance(place, Cell) or (place is not None and place.pointer.memory.space == "local"):
             kind = kind_of(place)
             value = m.loaded(source, kind) if source is not None else _output(m, node, kind, register, inputs)
             m.store(place, value, output.span, written_name(output))
