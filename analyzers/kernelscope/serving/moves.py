@@ -24,7 +24,7 @@ VERBS = {"remove": False, "pop": False, "take": False, "dequeue": False, "add": 
 """The first words of methods that say which queue they mean, with whether they put."""
 STANDING = REQUESTS | {"queued", "prefilling", "decoding", "generating", "suspended", "paused", "unaccepted"}
 """Words of where a request stands; a weak hint that what moves is one."""
-PARTS = {"trans", "transfer", "notify", "message", "msg", "page", "block", "chunk", "free", "worker", "node", "adapter"}
+PARTS = {"trans", "transfer", "notify", "message", "msg", "page", "block", "chunk", "worker", "node", "adapter"}
 """Words of what else moves between queues."""
 
 
@@ -204,8 +204,9 @@ def _run_together(one: tuple[Guard, ...], other: tuple[Guard, ...]) -> bool:
 
 
 def _is_request(first: _Step, last: _Step) -> bool:
-    said = {*words(first.queue), *words(last.queue), *words(last.element)}
-    return bool(STANDING & said) and not PARTS & said and not OVER & set(words(last_part(first.queue)))
+    queues, element = {*words(first.queue), *words(last.queue)}, {*words(last.element)}
+    is_other = PARTS & element or "free" in queues or OVER & {*words(last_part(first.queue))}
+    return bool(STANDING & (queues | element)) and not is_other
 
 
 def last_part(queue: str) -> str:
