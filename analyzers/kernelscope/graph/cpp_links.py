@@ -123,6 +123,8 @@ class CppLinks:
         if qualifier.partition("::")[0] in LIBRARY_NAMESPACES:
             return
         around = self._classes.owner(path, scope)
+        if qualifier == "this":
+            qualifier = around
         found = self._called(tail, qualifier, path, is_member, around, self._inside(path, scope))
         for (where, index), is_sure, note in found:
             target = function_node(where, self._files[where], index)
@@ -149,6 +151,8 @@ class CppLinks:
             return list(self._classes.run_by(around, tail, near))
         if is_member and TENSOR_METHODS.match(tail):
             found = [place for place in found if place[0] == near]
+        if is_member and around:  # of an object that is not known to be of the class around
+            found = [place for place in found if self._classes.owner(*place) != around]
         if is_member and len(found) > 1:
             return []
         found = [place for place in found if not self._is_kernel(place)] or found  # a kernel is launched, not called

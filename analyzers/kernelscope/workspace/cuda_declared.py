@@ -25,10 +25,10 @@ class DeclaredTypes:
         self._declared: dict[bytes, list[tuple[int, bytes]]] | None = None
 
     def of_receiver(self, start: int) -> bytes:
-        """The type of the variable before `.f` or `->f`, where `f` begins; empty where no line tells."""
+        """The type of the variable before `.f` or `->f`, where `f` begins: `this` for itself, empty where unknown."""
         receiver = _RECEIVER.search(self._text, max(0, start - 80), start)
-        if receiver is None:
-            return b""
+        if receiver is None or receiver[1] == b"this":
+            return receiver[1] if receiver else b""
         if self._declared is None:
             self._declared = {}
             for match in _DECLARED.finditer(self._text):
