@@ -52,6 +52,8 @@ class Join:
     """Symbols of either way that mean the same from here on."""
     facts: tuple[Facts, Facts] = (NO_FACTS, NO_FACTS)
     """What is known at the end of either way."""
+    is_of_rounds: bool = False
+    """Whether the ways are no round of a loop, and some."""
 
     def names(self, one: dict[Any, Value], other: dict[Any, Value]) -> dict[Any, Value]:
         """Names after two branches; one that only a branch bound is used as that branch left it.
@@ -186,18 +188,22 @@ class Join:
     def _either(self, name: str, known: Tensor) -> Tensor:
         """A tensor of the rank that one way gives, where the other is not followed: what a call brings may differ.
 
-        Numbers and what the object or its configuration fixes stay. One that is empty only holds the place of another.
+        Numbers and what the object or its configuration fixes stay, but for an axis of 1 that a round of a loop may
+        fill. One that is empty only holds the place of another.
         """
         if known.shape.dims is None:
             return known
         if 0 in known.shape.dims:
             return Tensor(Shape.unknown("it is empty on one of two ways"), known.dtype)
         sizes = [
-            size if isinstance(size, Unknown) or _is_fixed(size) else self._size(size, UNTOLD, f"{name}_dim{i}", i)
+            size if isinstance(size, Unknown) or self._stays(size) else self._size(size, UNTOLD, f"{name}_dim{i}", i)
             for i, size in enumerate(known.shape.dims)
         ]
         self.symbols.batches.meet(Shape(tuple(sizes)), known.shape)
         return Tensor(Shape(tuple(sizes)), known.dtype)
+
+    def _stays(self, size: Dim) -> bool:
+        return _is_fixed(size) and not (self.is_of_rounds and size == 1)
 
     def _size(self, one: Size, other: Size, name: str, index: int = 0) -> Size:
         if one == other or (isinstance(one, Dim) and isinstance(other, Dim) and self.symbols.is_same(one, other)):

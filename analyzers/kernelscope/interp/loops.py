@@ -20,7 +20,7 @@ def any_number_of_rounds(run: Interpreter, scope: Scope, go: Callable[[], bool],
     round has as many more elements as there are rounds, if there are `count` and none is cut short.
     """
     known, outside = run.known, run.outside
-    join = Join(run.symbols, scope, facts=(known.facts, known.facts))
+    join = Join(run.symbols, scope, facts=(known.facts, known.facts), is_of_rounds=True)
     at_first: dict[int, int] = {}
     """How long what objects hold was before the loop."""
     for number in range(2):
