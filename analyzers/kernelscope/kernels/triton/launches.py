@@ -85,13 +85,16 @@ def _cases(workspace: Workspace, site: LaunchSite, node: t.FunctionDef, scope: H
     usual, likely = grid_of(scope, site, asking), asking.asked
     grids = grids_of(scope, site, usual, likely)
     same = _in_every_case(scope, site, node, usual, likely) if len(grids) > 1 and usual is not None else None
+    scope.cases = anyhow = Cases()
+    _arguments(scope, site.call, node, site.call.span.start)
     found: dict[tuple[Grid | None, Numbers], tuple[Launch, list[dict[str, bool]]]] = {}
     for grid, ways in grids.items():
-        for way in ways:
-            launch = _launch(workspace, site, node, scope, grid, {**likely, **way}, way)
+        for group in [[way] for way in ways] if anyhow.questions else [ways]:  # what is passed may rest on no test
+            answers = {**likely, **group[0]}
+            launch = _launch(workspace, site, node, scope, grid, answers, group[0] if anyhow.questions else answers)
             if same is not None:
                 launch = replace(launch, grid=same[0], resolved=not same[1])
-            found.setdefault((launch.grid, _numbers(launch)), (launch, []))[1].append(way)
+            found.setdefault((launch.grid, _numbers(launch)), (launch, []))[1].extend(group)
     several = len({grid for grid, _ in found}) > 1
     told = [(launch, ways) for (grid, _), (launch, ways) in found.items() if grid is not None or not several]
     return [replace(launch, when=told_when(ways) if several else "") for launch, ways in told]
