@@ -27,6 +27,17 @@ _BRACKETS = re.compile(rb"[()\[\]{}]")
 _PLACE = re.compile(rb"(?:\s*\[[^\[\];]{0,200}\]){1,3}\Z")
 """The place in a table whose element is launched: `table[bits - 2]<<<…>>>`."""
 _SEPARATORS = re.compile(rb"[()\[\]{},]")
+_TYPES = rb"(?:[^;{}()<>=]|\([^;{}()<>=]{0,99}\)){0,600}+"
+TOKEN = re.compile(
+    rb"[{};]"
+    rb"|\x01[ioe]"
+    rb"|<<<"
+    rb"|(?P<call>(?:[A-Za-z_]\w*\s*::\s*)*+[A-Za-z_]\w*)\s*"
+    rb"(?:<" + _TYPES + rb"(?:<" + _TYPES + rb">" + _TYPES + rb"){0,3}>)?\s*\("
+    rb"|=\s*(?:\(\s*(?:const\s+)?void\s*\*\s*\)\s*)?&?\s*(?P<ref>(?:[A-Za-z_]\w*::)*+[A-Za-z_]\w*)\s*(?=[<;])(?!<<)"
+)
+"""What the scanner stops at: brackets, branches of `#if`, launches, calls, and functions that are held."""
+MACRO_NAME = re.compile(rb"[A-Z][A-Z0-9]*_[A-Z0-9_]+\Z")
 
 
 def without_strings(data: bytes) -> bytes:

@@ -1,0 +1,89 @@
+"""Functions that a C++ or CUDA file names without calling or launching them there.
+
+Variables that hold them, calls and parameters that they are given to, strings with code, and tables.
+"""
+
+from __future__ import annotations
+
+import re
+
+from kernelscope.workspace.cuda_findings import Findings
+from kernelscope.workspace.cuda_held import chosen, kernels_in_strings, parameter_names, without_casts
+from kernelscope.workspace.cuda_tables import arrays, elements_taken, entries, launched_tables
+from kernelscope.workspace.cuda_text import MACRO_NAME, TOKEN
+from kernelscope.workspace.facts import TOP, DefKind
+
+_PASSED = re.compile(rb"(?:[(,?]|(?<!:):|\breturn\b)\s*&?\s*((?:\w+::)*+[A-Za-z_]\w*+)\s*(?=[,)<;:])(?!<<<|::)")
+
+
+def add_mentions(found: Findings) -> None:
+    """Adds the references of a file of which all definitions and calls are known."""
+    held = list(chosen(found.with_macros, found.launched))
+    for variable, name, place in held:
+        found.refer(variable, name, place, found.owner_at(place))
+    _passed(found, frozenset(place for _, _, place in held))
+    _handed_functions(found)
+    for name, place in kernels_in_strings(found.data):
+        if (scope := found.owner_at(place)) != TOP:
+            found.refer(b"", name, place, scope)
+    _tables(found)
+
+
+def _passed(found: Findings, held: frozenset[int]) -> None:
+    """Kernels and macros that a call is given: `launch(norm_kernel<T>, x)`, `FOR_ALL_TYPES(t, RUN)`.
+
+    Not those at the places `held`, which variables hold.
+    """
+    local = {d.name.encode() for d in found.defs if d.kind in (DefKind.CUDA_KERNEL, DefKind.MACRO)}
+    if not local and b"<<<" not in found.text and b"&" not in found.text and b"::" not in found.text:
+        return
+    text = found.with_macros
+    for match in _PASSED.finditer(text):
+        name = match[1]
+        if match.start(1) in held:
+            continue
+        is_known = name.rpartition(b"::")[2] in local or MACRO_NAME.match(name)
+        is_address = b"&" in match[0] or (b"::" in name and match[0][:1] in b"(,")
+        if not is_known and not is_address:
+            continue
+        if (scope := found.owner_at(match.start(1))) != TOP:
+            found.refer(b"", name, match.start(1), scope)
+
+
+def _handed_functions(found: Findings) -> None:
+    """Functions that are given to a parameter which is called: `run(first)` of `void run(F f) { f(); }`."""
+    called: dict[int, set[bytes]] = {}
+    for call in found.calls:
+        called.setdefault(call.scope, set()).add(call.name.encode())
+    calling: dict[str, list[int]] = {}
+    for index, definition in enumerate(found.defs):
+        if definition.kind is DefKind.CUDA_FUNCTION and index in called:
+            opening = found.text.find(b"(", definition.name_start)
+            names = parameter_names(found.text, opening) if opening >= 0 else []
+            if places := [i for i, name in enumerate(names) if name and name in called[index]]:
+                calling[definition.name.rpartition("::")[2]] = places
+    for call in found.calls if calling else ():
+        places = calling.get(call.name.rpartition("::")[2], ())
+        match = TOKEN.match(found.text, call.start) if places else None
+        arguments = found.arguments(match.end() - 1) if match and match["call"] else []
+        for argument in (arguments[i] for i in places if i < len(arguments)):
+            name = without_casts(argument).partition(b"<")[0].rstrip()
+            if name not in found.lambdas and name not in found.variables:
+                found.refer(b"", name, call.start, call.scope)
+
+
+def _tables(found: Findings) -> None:
+    """Kernels in arrays whose elements are launched, at once or through a variable."""
+    kernels = frozenset(d.name.encode() for d in found.defs if d.kind is DefKind.CUDA_KERNEL)
+    tables = set(launched_tables(found.text))
+    for variable, table, place in elements_taken(found.text, found.launched):
+        found.refer(variable, table, place, TOP)
+        tables.add(table)
+    launched = frozenset(tables)
+    if kernels:  # who launches them may stand in another file
+        tables.update(arrays(found.text))
+    macros = [(m.name_start, m.name, m.body) for m in found.macros] if tables else []
+    for table in sorted(tables):
+        for name, place in entries(found.text, table, macros):
+            if table in launched or name.rpartition(b"::")[2] in kernels:
+                found.refer(table, name, place, TOP)
