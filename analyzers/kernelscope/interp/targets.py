@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from kernelscope.dims import Dim
+from kernelscope.dims import Dim, dim
 from kernelscope.interp import records
 from kernelscope.interp.expressions import evaluate, index_of
 from kernelscope.interp.interpreter import Interpreter, NoSuchWay
@@ -80,6 +80,8 @@ def _put(values: list[Value], index: Value, value: Value, span: Span) -> None:
 
 def _unpack(run: Interpreter, scope: Scope, targets: list[t.Expr], value: Value, span: Span) -> None:
     whole = value = present(value)
+    if run.aside and isinstance(value, Tensor) and value.rank and value.shape.size(0) != dim(len(targets)):
+        value = Unknown("where the code goes this way it may be a tuple", span)
     if isinstance(value, Tensor) and value.rank:
         parts = iterated(run, value)
         value = parts if isinstance(parts, Alike) else value

@@ -22,6 +22,8 @@ from kernelscope.tensor import Shape
 
 BRANCH_STEPS = 4_000
 FUNCTION_BRANCHES = 24
+MOST_NAMES = 3
+"""A test may be called by a name, and that by another, so often."""
 FILE_STEPS = 50_000
 """How far such branches are followed in one file."""
 
@@ -118,10 +120,31 @@ def _is_ruled_out(run: Interpreter, scope: Scope, branch: Untaken) -> bool:
     try:
         if condition(run, scope, branch.test).known is not (not branch.holds):
             return False
-        parts = [n for n in t.walk(branch.test) if isinstance(n, t.Name | t.Attribute | t.Call)]
+        parts = [n for n in _said_in_full(scope, branch.test) if isinstance(n, t.Name | t.Attribute | t.Call)]
         return any(isinstance(present(evaluate(run, scope, part)), Dim | Shape) for part in parts)
     finally:
         run.quiet -= 1
+
+
+def _said_in_full(scope: Scope, test: t.Expr) -> list[t.Node]:
+    """The nodes of a test, and of what the names in it were bound to before: `is_image = x.ndim == 4`."""
+    assert scope.function is not None
+    bound: dict[str, t.Expr] = {}
+    for node in t.inside(scope.function.definition.node):
+        match node:
+            case t.Assign(targets=[t.Name(id=name)], value=value) if node.span.end <= test.span.start:
+                bound[name] = value
+            case _:
+                pass
+    nodes = list(t.walk(test))
+    for _ in range(MOST_NAMES):
+        told = [bound.pop(n.id) for n in nodes if isinstance(n, t.Name) and n.id in bound and _is_test(bound[n.id])]
+        nodes += [n for value in told for n in t.walk(value)]
+    return nodes
+
+
+def _is_test(value: t.Expr) -> bool:
+    return isinstance(value, t.Compare | t.BoolOp | t.Name) or (isinstance(value, t.UnaryOp) and value.op == "not")
 
 
 def _make_true(run: Interpreter, scope: Scope, branch: Untaken) -> None:
