@@ -24,6 +24,7 @@ from kernelscope.interp.values import (
     Function,
     Instance,
     Keywords,
+    LambdaValue,
     Maybe,
     Partial,
     Value,
@@ -31,7 +32,7 @@ from kernelscope.interp.values import (
     joined,
 )
 from kernelscope.interp.ways import differ
-from kernelscope.ops import ShapeError
+from kernelscope.ops import Module, ShapeError
 from kernelscope.tensor import Tensor
 
 _Found = tuple[Attempt, Value, list[Value]]
@@ -160,12 +161,19 @@ def _tells(value: Value, in_full: bool) -> bool:
 
 def _chosen(choice: Choice, results: list[Value]) -> Value:
     """What the results have in common; one that is not followed says nothing, nor does a size that is not, where all
-    do one thing: that of a convolution which stands in for nothing at all may be another one."""
-    found, is_one = results[0], is_one_thing(choice)
+    do one thing: that of a convolution which stands in for nothing at all may be another one, and so may that of a
+    function for which nothing at all stands in."""
+    found, is_one, stands_in = results[0], is_one_thing(choice), _stands_in(choice)
     for other in results[1:]:
-        both = _is_followed(found) and _is_followed(other)
+        both = stands_in or (_is_followed(found) and _is_followed(other))
         found = joined(found, other) if both and not is_one else agreed(found, other)
     return found
+
+
+def _stands_in(choice: Choice) -> bool:
+    """Whether a layer that does nothing may be there in place of a function, as of one that encodes positions."""
+    does_nothing = any(isinstance(entry, Module) and entry.name.endswith(".Identity") for entry in choice.entries)
+    return does_nothing and any(isinstance(entry, Function | LambdaValue | Partial) for entry in choice.entries)
 
 
 def _is_followed(result: Value) -> bool:

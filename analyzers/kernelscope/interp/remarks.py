@@ -59,6 +59,8 @@ def _in_words_of(run: Interpreter, scope: Scope, size: Size) -> Size:
         symbol = f"{name}{SEPARATOR}{scope.frame}"
         if isinstance(held, Dim):
             changes[name] = held
+        elif scope.frame != run.root_frame and name in scope.names:
+            return Unknown(f"what the caller gives as {name} is not known")  # the word may mean something else there
         elif symbol in run.symbols.reasons:
             changes[name] = dim(symbol)
         elif name not in run.symbols.spoken or scope.frame != run.root_frame:
