@@ -314,13 +314,21 @@ def chosen(entries: list[Value], span: Any) -> Value:
     return Unknown("a key that is not known", span)
 
 
+def _as_index(item: Value) -> Value:
+    """One index for an operator: an object of a type that is not known may be an array as well as a number."""
+    item = present(item)
+    if isinstance(item, Opaque) and item.is_typed:
+        return Unknown(f"what {item.name} is is not known")
+    return for_op(item)
+
+
 def subscript(run: Interpreter, value: Value, index: Value, span: Any) -> Value:
     """`value[index]`."""
     value, index = present(value), present(index)
     match value:
         case Tensor():
             items = index if isinstance(index, tuple) else (index,)
-            given = tuple(for_op(item) for item in items)
+            given = tuple(_as_index(item) for item in items)
             result = run.operate(lambda facts: ops.index(value, given, facts))
             return run.operated("torch.Tensor.__getitem__", [value, index], {}, span, result)
         case tuple() | list():

@@ -63,6 +63,7 @@ def settle_ranks(run: Interpreter, scope: Scope, node: t.FunctionDef, guessed: S
     names = [p.name for p in node.args if _is_open(scope.names.get(p.name))]
     trials = _Trials(run, scope, node, min(most, run.tried + FUNCTION_STEPS))
     names = [name for name in names if not trials.take_proven(name)]
+    names = [name for name in names if name not in run.uses(node).asked]
     if names:
         trials.settle(names[:MAX_PARAMETERS])
     run.symbols.spoken = sizes_in(scope.names.values())

@@ -48,6 +48,8 @@ LIST = re.compile(
     r"(?:typing\.)?(?:Optional\[)?(?:[\w.]+\.)?(?:list|sequence|iterable)\[[\w.]*Tensor\]\]?(?: *\| *None)?",
     re.IGNORECASE,
 )
+OTHER_TYPE = re.compile(r"(?:\w+\.)*(?!Any$|T$|Integral$|Number$|Int\w*$|Literal)[A-Z]\w*")
+"""A type that may be anybody's: of numbers, or of arrays."""
 JAXTYPING = re.compile(r"^(Float|Int|Bool|UInt|Complex|Num|Shaped|Real|Inexact)\d*$")
 KNOWN_INPUTS: dict[str, tuple[str, ...]] = {
     "input_ids": ("B", "S"),
@@ -209,7 +211,7 @@ def _given(
     path = function.definition.path
     given = sizes_of(param.name, param.annotation) or promised(run, path, param.annotation)
     given = given or promised_object(run, path, param.name, param.annotation)
-    return Opaque(param.name) if given is None else given
+    return Opaque(param.name, is_typed=bool(OTHER_TYPE.fullmatch(kind.strip()))) if given is None else given
 
 
 def _annotation_text(run: Interpreter, function: Function, param: t.Param) -> str:
@@ -241,7 +243,8 @@ def _shape(run: Interpreter, function: Function, param: t.Param, uses: Seeding, 
         if last is not None and names[-1] == "_":
             own[-1] = last
         return Shape(tuple(own))
-    if (pattern := uses.patterns.get(param.name)) is not None and (shape := _pattern(pattern)) is not None:
+    pattern = None if param.name in uses.asked else uses.patterns.get(param.name)
+    if pattern is not None and (shape := _pattern(pattern)) is not None:
         return shape
     doubted = param.name in uses.beliefs.doubted
     documentation = None if doubted else documented(run, function, param.name)

@@ -33,6 +33,8 @@ class Uses:
         self.patterns: dict[str, str] = {}
         self.modes: dict[str, set[int]] = {}
         """The numbers that names are compared with: several of them are kinds of the thing, not sizes."""
+        self.asked: set[str] = set()
+        """Names whose number of dims chooses what is done: there are several."""
         self.data: set[str] = set()
         """Names that are asked to be lists or texts."""
         self.bindings: dict[str, int] = {param.name: 1 for param in node.args}
@@ -43,6 +45,7 @@ class Uses:
             self._note(found)
         self.ranks = dict(self._guarded(node))
         """How many dims parameters have, as the body makes sure of before it does anything else with them."""
+        self.asked -= self.ranks.keys()
 
     def _note(self, node: t.Node) -> None:
         if isinstance(node, t.Assign | t.AnnAssign | t.AugAssign | t.For | t.With):
@@ -59,6 +62,9 @@ class Uses:
                 self.tensors.add(name)
             case t.UnaryOp(op="~", operand=t.Name(id=name)):
                 self.tensors.add(name)
+            case t.Compare(left=asked, ops=["==" | ">=" | ">" | "<" | "<="]) if name := asked_for_dims(asked):
+                if self._is_given(name, node):
+                    self.asked.add(name)
             case t.Compare(left=t.Name(id=name), ops=["=="], comparators=[t.Constant(value=int() as number)]):
                 self.modes.setdefault(name, set()).add(number)
             case t.Assert(test=t.Call(func=t.Name(id="isinstance"), args=[t.Name(id=name), kind])) if _is_data(kind):

@@ -45,6 +45,8 @@ class Opaque:
     `given`."""
     cls: Definition | None = field(default=None, compare=False)
     """The class that it is promised to be an object of, if that class holds tensors."""
+    is_typed: bool = field(default=False, compare=False)
+    """Whether it is promised to be of a type that is not known here: it need be no number."""
 
     def attribute(self, name: str) -> Opaque:
         return Opaque(f"{self.known_as or self.name}.{name}")

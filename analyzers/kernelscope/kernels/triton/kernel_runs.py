@@ -259,6 +259,7 @@ class KernelRuns:
         """Parameters of a kernel that are one and the same number wherever it is launched."""
         return fixed_numbers(node, self.launches(path, node), tuning(self.modules, path, node))
 
+
 def _twins(function: JitFunction, path: str, node: t.FunctionDef) -> bool:
     """Whether two definitions of one name stand in branches of one module: callers mean either."""
     return function.path == path and function.node.name == node.name
