@@ -151,6 +151,22 @@ class Shelf:
 """
 
 
+FREE_MAP = """
+class Allocator:
+    def __init__(self, size, heads, head_dim, layers):
+        self.key_buffer = [torch.empty((size, heads, head_dim)) for _ in range(layers)]
+
+    def alloc(self, n):
+        count = torch.cumsum(self.state, dim=0)
+        ids = self.all[torch.logical_and(count <= n, self.state == 1)]
+        self.state[ids] = 0
+        return ids
+
+    def free(self, ids):
+        self.state[ids] = 1
+"""
+
+
 def free_lists(source: PythonSource) -> Iterator[Claim]:
     for queue in queues.queues(source):
         if queue.holds_ids:
@@ -175,6 +191,8 @@ def free_lists(source: PythonSource) -> Iterator[Claim]:
         (lengths.lengths, "def f(q, s):\n    run_varlen(q, s.start_locs)\n", ("packed", "(start_locs)")),
         (evictions.recency, SORTED_SET, ("self.leaves.pop(0)", "leaf.rank()", "not leaf.below")),
         (evictions.recency, RECENCY, ("least recently used first", "p.last_access")),
+        (evictions.maps_of_ids, FREE_MAP, ("the lowest free ids are taken first", "given back by self.state[ids] = 1")),
+        (caches.buffers, FREE_MAP, ("self.key_buffer: [size, heads, head_dim], one for each of range(layers)",)),
         (
             evictions.evictions,
             "class Ids:\n    def allocate(self):\n        return self.free_ids.popitem(last=False)[0]\n",
@@ -214,6 +232,7 @@ def test_it_is_seen(source: Source, find: Finder, text: str, fragments: tuple[st
         (evictions.recency, RECENCY.replace("p.last_access", "file.last_access").replace("p:", "file:")),
         (evictions.maps_of_ids, MAP.replace("= True", "= ids")),
         (evictions.evictions, "def newest(cache):\n    return cache.popitem(last=True)\n"),
+        (evictions.maps_of_ids, FREE_MAP.replace("= 1", "= 0")),
         (evictions.evictions, "def page_cache(memo):\n    memo_cache.popitem(last=False)\n"),
         (evictions.evictions, "def names(seen):\n    return seen.popitem(last=False)\n"),
         (evictions.evictions, "def nearest(q):\n    heapq.heapify(q)\n    return heapq.heappop(q)\n"),

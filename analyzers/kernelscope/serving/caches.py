@@ -112,7 +112,7 @@ def buffers(source: PythonSource) -> Iterator[Claim]:
             named = t.dotted(shape) if shape is not None else None
             known = _shapes(scope).get(named) if named is not None else None
             sizes = _sizes(known[0] if known is not None else shape, call.args)
-            is_cache = bool({"cache", "kv"} & set(words(f"{scope.qualified_name}.{name}")))
+            is_cache = _is_cache(scope.qualified_name, name)
             spoken = {*words(scope.qualified_name), *words(name), *words(source.path.stem)}
             if (not is_cache and not spoken & KEPT_STATE) or {"grad", "backward"} & spoken:
                 continue
@@ -123,8 +123,19 @@ def buffers(source: PythonSource) -> Iterator[Claim]:
                 value += _indexing(source, sizes)
             places = (source.at(node), *((source.at(known[1]),) if known is not None else ()))
             is_local = isinstance(node, t.Assign) and isinstance(node.targets[0], t.Name)
+            if isinstance(node, t.Assign) and isinstance(node.value, t.ListComp):
+                value += f", one for each of {source.quote(node.value.generators[0].iter)}"
             kept = "made and returned" if is_local or isinstance(node, t.Return) else "allocated once and kept"
             yield Claim(f"{scope.qualified_name} {name} layout", value, places, kept)
+
+
+def _is_cache(where: str, name: str) -> bool:
+    """A cache by its name, or an object's own buffer of keys or of values; those of a step are another's."""
+    said = set(words(name))
+    if {"cache", "kv"} & {*said, *words(where)}:
+        return True
+    is_buffer = {"key", "value", "k", "v"} & said and {"buffer", "pool"} & said
+    return bool(is_buffer) and name.startswith("self.")
 
 
 def _kept(source: PythonSource, function: t.FunctionDef | t.ClassDef) -> Iterator[tuple[t.Node, str, t.Call]]:
@@ -140,6 +151,8 @@ def _kept(source: PythonSource, function: t.FunctionDef | t.ClassDef) -> Iterato
                 value=(t.Call() | t.IfExp()) as value,
             ):
                 call = value.body if isinstance(value, t.IfExp) else value
+                name = source.quote(target)
+            case t.Assign(targets=[t.Attribute() as target], value=t.ListComp(elt=t.Call() as call)):
                 name = source.quote(target)
             case t.Assign(targets=[t.Name(id=name)], value=t.Call() as call) if name in returned:
                 pass

@@ -209,9 +209,12 @@ def stacks_of_ids(source: PythonSource) -> Iterator[Claim]:
 
 
 def maps_of_ids(source: PythonSource) -> Iterator[Claim]:
-    """Free maps: an array says of each id whether it is free: `nonzero(free)[:n]`, `free[ids] = True`."""
+    """Free maps: an array says of each id whether it is free: `nonzero(free)[:n]`, `free[ids] = True`.
+
+    Or the first `n` of which the running count says so: `cumsum(free) <= n`.
+    """
     for scope in source.module.classes():
-        taken: dict[str | None, t.Subscript] = {}
+        taken: dict[str | None, t.Expr] = {}
         stored: dict[str | None, dict[object, t.Assign]] = {}
         for node in inside(scope.node):
             match node:
@@ -220,10 +223,12 @@ def maps_of_ids(source: PythonSource) -> Iterator[Claim]:
                     slice=t.Slice(lower=None),
                 ):
                     taken.setdefault(t.dotted(array), node)
+                case t.Call(func=t.Attribute(attr="cumsum"), args=[t.Attribute() as array, *_]):
+                    taken.setdefault(t.dotted(array), node)
                 case t.Assign(
-                    targets=[t.Subscript(value=t.Attribute() as array)], value=t.Constant(value=bool() as free)
+                    targets=[t.Subscript(value=t.Attribute() as array)], value=t.Constant(value=(0 | 1) as free)
                 ):
-                    stored.setdefault(t.dotted(array), {}).setdefault(free, node)
+                    stored.setdefault(t.dotted(array), {}).setdefault(bool(free), node)
                 case _:
                     pass
         for array, take in taken.items():

@@ -15,6 +15,8 @@ from kernelscope.serving.sections import hits, words
 from kernelscope.syntax.python import tree as t
 
 VICTIMS = {"preempt", "preempted", "victim", "evict", "evicted", "retract", "retracted", "running", "active"}
+ARRIVALS = {"append", "add", "put", "enqueue", "submit", "push"}
+"""Words of methods that take in what comes."""
 WAITS = {"waiting", "pending", "running", "ready", "swapped", "queue"}
 """Those of them that say so wherever they stand."""
 
@@ -146,6 +148,12 @@ def service_claims(queue: Queue) -> Iterator[Claim]:
         value += f"; elements compare by {queue.rank}" if queue.rank else ""
         yield Claim(f"{where} policy", value, (*(use.location for use in heap[:4]), *queue.ranked_at), "")
     for use in requeued:
+        if not use.element.replace(".", "").isidentifier():
+            continue
+        if ARRIVALS & set(words(use.method)) and not put:
+            value = f"LIFO (last come, first served): {use.element} is put at the front when it comes"
+            yield Claim(f"{where} policy", value, (use.location,), f"in {use.method}")
+            continue
         value = f"{use.element} goes back to the front (head) of the queue (appendleft)"
         yield Claim(f"{where} requeue", value, (use.location,), f"in {use.method}")
     for use in back:
