@@ -94,3 +94,27 @@ def test_callers_elsewhere_take_nothing_from_what_the_callers_of_the_file_tell(t
     module = workspace.modules.module(path)
     assert module is not None
     assert found_at(run_file(workspace, path), module, 10) == "[B, S, H]"
+
+
+ROWS = """
+import torch
+from torch import nn
+
+class Angles(nn.Module):
+    def forward(self, x, offset=0):
+        B, S, H = x.shape
+        steps = torch.arange(S + offset)
+        return steps
+"""
+
+
+def test_a_number_that_callers_elsewhere_leave_out_may_be_another(tmp_path: Path) -> None:
+    (tmp_path / "layer.py").write_text(ROWS)
+    (tmp_path / "model.py").write_text(
+        MODEL.format("").replace("Mixer", "Angles").replace("self.mix(x)", "self.mix(x), self.mix(x)")
+    )
+    workspace = Workspace(Files([str(tmp_path)]))
+    path = str(tmp_path / "layer.py")
+    module = workspace.modules.module(path)
+    assert module is not None
+    assert found_at(run_file(workspace, path), module, 8) == "[S+offset]"

@@ -157,4 +157,6 @@ def _offer(run: Interpreter, frame: Scope, node: t.FunctionDef) -> Set[str]:
             guessed |= {name} & seeded.guessed
         elif given is None and isinstance(param.default, t.Constant) and name not in seeded.guessed:
             frame.names[name] = own if isinstance(own, Maybe | Unknown) or own is None else Maybe(own, name)
+        elif isinstance(own, Opaque) and own.default is not None and given == own.default:
+            frame.names[name] = own
     return guessed

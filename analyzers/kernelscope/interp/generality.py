@@ -156,6 +156,8 @@ class Generality:
         return [[v[i] if isinstance(v, tuple) else Unknown("") for v in values] for i in range(length)]
 
     def _list(self, name: str, values: list[Value], solid: list[Value], depth: int) -> Value:
+        if any(isinstance(v, Opaque) for v in values):
+            return Opaque(self.free(name))  # one call does not tell how many there are
         if all(isinstance(v, list) for v in solid) and len({len(v) for v in solid}) == 1:
             rows = [tuple(v) if isinstance(v, list) else v for v in values]
             columns = self._columns(rows, len(solid[0]))

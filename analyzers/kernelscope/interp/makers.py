@@ -37,7 +37,7 @@ def made_for(run: Interpreter, cls: Definition, init: t.FunctionDef, name: str) 
     found: Made | None = None
     paths = dict.fromkeys((cls.path, *run.nearby(cls.path).calling(cls.name)))
     for site in run.workspace.usages.calls_in(paths, cls, MAX_SITES):
-        given = dict(_given(site.call, init))
+        given = dict(given_at(site.call, init))
         expression = given.get(name)
         made = None if expression is None else _maker(run, site.path, site.function, expression, MAX_DEPTH)
         if made is None:
@@ -63,7 +63,7 @@ def _is_called(cls: Definition, init: t.FunctionDef, name: str) -> bool:
     return any(isinstance(n, t.Call) and t.dotted(n.func) == f"self.{kept}" for n in t.walk(*body))
 
 
-def _given(call: t.Call, init: t.FunctionDef) -> Iterator[tuple[str, t.Expr]]:
+def given_at(call: t.Call, init: t.FunctionDef) -> Iterator[tuple[str, t.Expr]]:
     """The arguments of a call that makes an object, by parameter."""
     for param, argument in zip(init.args[1:], call.args, strict=False):
         if isinstance(argument, t.Starred):
@@ -106,5 +106,5 @@ def _shared(
     if module is None or not isinstance(init, Definition) or not isinstance(init.node, t.FunctionDef):
         return {}
     words = {module.text.slice(e.span): name for name, e in given.items() if not isinstance(e, t.Constant | t.Call)}
-    texts = {name: module.text.slice(e.span) for name, e in _given(call, init.node)}
+    texts = {name: module.text.slice(e.span) for name, e in given_at(call, init.node)}
     return {name: words[text] for name, text in texts.items() if text in words}

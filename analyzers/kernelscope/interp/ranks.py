@@ -17,6 +17,7 @@ from kernelscope.interp.flow import Returns, execute
 from kernelscope.interp.interpreter import Interpreter, OutOfBudget
 from kernelscope.interp.symbols import sizes_in
 from kernelscope.interp.trials import Trial
+from kernelscope.interp.uses import asked_for_dims
 from kernelscope.interp.values import NOT_TOLD, Maybe, Scope, Value, present
 from kernelscope.interp.wants import wanted
 from kernelscope.ops import ShapeError
@@ -148,7 +149,7 @@ class _Trials:
         """
         self.prefixes.append(f"{called}_size")
         run, value, surprises = self.run, self.scope.names[name], candidates.surprises
-        least = max(1, present(value).shape.least_rank)
+        least = max(1, present(value).shape.least_rank, _without_batch(self.node, name))
         given = sizes_in(self.scope.names.values())
         ranks = sorted((rank for rank in candidates.left if rank >= least), key=lambda rank: candidates.left[rank])
         left: dict[int, int] = {}
@@ -173,6 +174,29 @@ class _Trials:
                 ranks += MORE
         candidates.left = {**left, **{rank: candidates.left.get(rank, 0) for rank in ranks}}
         return candidates.best()
+
+
+def _without_batch(node: t.FunctionDef, name: str) -> int:
+    """With how many dims a parameter gets another axis in front; with fewer it never comes. 0 where it gets none."""
+    counts: list[int] = []
+    for found in t.walk(*node.body):
+        match found:
+            case t.IfExp(test=test, body=given):
+                behind: tuple[t.Node, ...] = (given,)
+            case t.If(test=test, body=body):
+                behind = tuple(body)
+            case _:
+                continue
+        match test:
+            case t.Compare(left=left, ops=["=="], comparators=[t.Constant(value=int() as count)]) if (
+                asked_for_dims(left) == name
+            ):
+                calls = {t.dotted(call.func) for call in t.walk(*behind) if isinstance(call, t.Call)}
+                if f"{name}.unsqueeze" in calls:
+                    counts.append(count)
+            case _:
+                pass
+    return min(counts, default=0)
 
 
 def _is_open(value: Value) -> bool:

@@ -21,6 +21,7 @@ from kernelscope.interp.interpreter import OBJECT_STEPS, Interpreter
 from kernelscope.interp.makers import Made, made_for
 from kernelscope.interp.records import MODULES, derives
 from kernelscope.interp.sequences import is_callable
+from kernelscope.interp.switches import set_otherwise
 from kernelscope.interp.values import (
     NOT_TOLD,
     Class,
@@ -78,6 +79,9 @@ def seeded_instance(run: Interpreter, cls: Definition) -> Instance:
         ):
             made = made_for(run, cls, init.definition.node, param.name)
             names[param.name] = names[param.name] if made is None else _made(run, made, names)
+    if not run.certain:
+        otherwise = set_otherwise(run, cls, init.definition.node)
+        names |= {name: Flag(name=name) for name in otherwise if isinstance(names[name], bool)}
     instance.usual = {p.name for p in init.definition.node.args[1:] if _is_by_default(p, names[p.name])}
     _made_by(run, instance, init, names)
     return instance

@@ -25,6 +25,7 @@ from kernelscope.interp.values import (
     Alike,
     Flag,
     Function,
+    Instance,
     Maybe,
     Number,
     Opaque,
@@ -194,7 +195,9 @@ def _given(
         return Tensor(_shape(run, function, param, uses, wants), _dtype(run, function, param), place)
     kind = annotation.partition("|")[0].strip().removeprefix("Optional[").rstrip("]")
     if kind == "bool" or (isinstance(default, t.Constant) and isinstance(default.value, bool)):
-        if uses.beliefs.only_code:
+        made = function.receiver if function.definition.name == "__init__" else None
+        is_open = isinstance(made, Instance) and made.is_module and param.name not in made.usual
+        if uses.beliefs.only_code or is_open:
             return Flag(name=param.name)
         if isinstance(default, t.Constant) and isinstance(default.value, bool):
             scope.usual.add(param.name)
@@ -206,6 +209,8 @@ def _given(
         return Opaque(param.name) if annotation else Unknown(NOT_TOLD)
     if isinstance(default, t.Constant) and isinstance(default.value, str):
         return default.value
+    if isinstance(default, t.List) and default.elts:
+        return Opaque(param.name)  # callers may give more or fewer
     if default is not None and not isinstance(default, t.Constant):
         return evaluate(run, Scope(function.definition.path), default)
     path = function.definition.path

@@ -127,7 +127,10 @@ class Packages:
         return namespace if "." in dotted or self._files.roots else None
 
     def _search_roots(self, importer: str, folder: str) -> list[str]:
-        """Nearest first: the package's own root, a script's folder, the folders above, other source roots."""
+        """Nearest first: the package's own root, the folders above, other source roots, last the folder of a script.
+
+        What stands inside a package is also run as a script.
+        """
         roots = [self.top(importer)]
         workspace = self._files.root_of(importer)
         if workspace is not None:
@@ -136,6 +139,7 @@ class Packages:
                 above = os.path.dirname(above)
                 roots.append(above)
         roots.extend(self.source_roots())
+        roots.append(folder)
         return list(dict.fromkeys(roots))
 
     def source_roots(self) -> tuple[str, ...]:
