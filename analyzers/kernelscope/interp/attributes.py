@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from kernelscope import ops
-from kernelscope.dims import Dim
+from kernelscope.dims import Dim, dim
 from kernelscope.interp import records
 from kernelscope.interp.annotations import object_of
 from kernelscope.interp.changes import Changes
@@ -43,7 +43,7 @@ from kernelscope.interp.values import (
     for_op,
     present,
 )
-from kernelscope.ops import Module
+from kernelscope.ops import Module, ShapeError
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import NUMPY, Fields, Several, Shape, Tensor, Unknown
 from kernelscope.workspace.modules import Definition, ModuleRef
@@ -314,6 +314,12 @@ def chosen(entries: list[Value], span: Any) -> Value:
     return Unknown("a key that is not known", span)
 
 
+def _is_in_front_of_one(sizes: Value, index: Value) -> bool:
+    """`shape[:-1]` of a vector: nothing is left."""
+    leads = isinstance(index, slice) and index.start is None and index.stop == dim(-1) and index.step is None
+    return leads and isinstance(sizes, tuple) and len(sizes) == 1 and isinstance(sizes[0], Dim)
+
+
 def _as_index(item: Value) -> Value:
     """One index for an operator: an object of a type that is not known may be an array as well as a number."""
     item = present(item)
@@ -332,6 +338,8 @@ def subscript(run: Interpreter, value: Value, index: Value, span: Any) -> Value:
             result = run.operate(lambda facts: ops.index(value, given, facts))
             return run.operated("torch.Tensor.__getitem__", [value, index], {}, span, result)
         case tuple() | list():
+            if run.symbols.trial is not None and _is_in_front_of_one(value, index):
+                raise ShapeError("rank", "what is asked for its axes in front of the last has some")
             return element_at(value, index, span)
         case Shape():
             if value.dims is not None:
