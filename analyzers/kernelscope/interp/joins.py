@@ -83,7 +83,7 @@ class Join:
                 whole = all(isinstance(v, Dim) or (isinstance(v, Number) and v.is_integer) for v in (one, other))
                 return self.symbols.new(self.scope, name, REASON) if whole else Number(REASON)
             case (Opaque(), Opaque()) if one != other:
-                size = self._size(one.as_dim(), other.as_dim(), name)
+                size = self._size(one.as_dim(), other.as_dim(), name, may_be_object=True)
                 return Opaque(size.name) if isinstance(size, Dim) and size.name else size
             case (Dim() | Opaque(), Dim() | Opaque()):
                 return self._size(as_size(one), as_size(other), name) if one != other else one
@@ -205,7 +205,7 @@ class Join:
     def _stays(self, size: Dim) -> bool:
         return _is_fixed(size) and not (self.is_of_rounds and size == 1)
 
-    def _size(self, one: Size, other: Size, name: str, index: int = 0) -> Size:
+    def _size(self, one: Size, other: Size, name: str, index: int = 0, *, may_be_object: bool = False) -> Size:
         if one == other or (isinstance(one, Dim) and isinstance(other, Dim) and self.symbols.is_same(one, other)):
             return one
         if (known := self._known_alike(one, other)) is not None:
@@ -217,7 +217,9 @@ class Join:
             return lost
         met = (one, other, 0 if lost is None else index)
         if met not in self.pairs:
-            self.pairs[met] = made = self._own(one, other) or self.symbols.new(self.scope, name, REASON)
+            self.pairs[met] = made = self._own(one, other) or self.symbols.new(
+                self.scope, name, REASON, may_be_object=may_be_object
+            )
             if 1 in (one, other) or any(isinstance(s, Dim) and s.name in self.symbols.ones for s in (one, other)):
                 self.symbols.ones.update(made.names())
         return self.pairs[met]

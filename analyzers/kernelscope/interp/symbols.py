@@ -64,19 +64,23 @@ class Symbols:
         self.foreign = {}
         self.frame = self.building = 0
 
-    def new(self, scope: Scope, name: str, reason: str) -> Dim:
-        """A symbol that nothing else in this call is called."""
+    def new(self, scope: Scope, name: str, reason: str, *, may_be_object: bool = False) -> Dim:
+        """A symbol that nothing else in this call is called.
+
+        What an object is made with may not lend its name to another size; an object in place of another keeps it.
+        """
         name = name.partition(SEPARATOR)[0]
         name = self.of_objects.get(name, name) if name.strip("_") else NAMELESS
         end = "" if self.building and not _is_of_nobody(scope) else f"{SEPARATOR}{scope.frame}"
+        given = set() if end or may_be_object else {v.name for v in scope.names.values() if isinstance(v, Opaque | Dim)}
         full, count = f"{name}{end}", 1
-        while full in self.reasons or full.partition(SEPARATOR)[0] in self.spoken:
+        while full in self.reasons or full in given or full.partition(SEPARATOR)[0] in self.spoken:
             count += 1
             full = f"{name}_{count}{end}"
         self.made[full] = len(self.reasons)
         self.reasons[full] = reason
-        if not end:
-            self.of_objects[full] = name
+        if not end:  # what the constructor was given keeps its name
+            self.of_objects[full] = full if name in given else name
         return dim(full)
 
     def renew(self, symbol: str, name: str) -> None:

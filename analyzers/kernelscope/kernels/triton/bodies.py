@@ -89,6 +89,11 @@ def used_as_types(node: t.FunctionDef) -> frozenset[str]:
 
 
 def made_of(node: t.FunctionDef, expr: t.Expr) -> Iterator[t.Node]:
+    """The nodes of an expression of a function and of what its names were given there."""
+    return inlined(definitions(node), expr)
+
+
+def inlined(given: Mapping[str, list[t.Expr]], expr: t.Expr) -> Iterator[t.Node]:
     """The nodes of an expression and of what its names were given."""
     todo, seen = [expr], set[str]()
     while todo:
@@ -96,7 +101,7 @@ def made_of(node: t.FunctionDef, expr: t.Expr) -> Iterator[t.Node]:
             yield inner
             if isinstance(inner, t.Name) and inner.id not in seen:
                 seen.add(inner.id)
-                todo += definitions(node).get(inner.id, [])
+                todo += given.get(inner.id, [])
 
 
 @lru_cache(maxsize=1024)

@@ -5,7 +5,7 @@ Read from the text of one function, and of those that call it. Where an index go
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from kernelscope.kernels.triton.bodies import nodes_in, operation
@@ -154,16 +154,6 @@ class Indices:
             size = len(found)
             found |= {name for name, used in names.items() if not found.isdisjoint(used)}
         return found
-
-    def inlined(self, expr: t.Expr) -> Iterator[t.Node]:
-        """The nodes of an expression and of what its names were made of."""
-        todo, seen = [expr], set[str]()
-        while todo:
-            for inner in t.walk(todo.pop()):
-                yield inner
-                if isinstance(inner, t.Name) and inner.id not in seen:
-                    seen.add(inner.id)
-                    todo += self.defined.get(inner.id, [])
 
 
 def keyword(call: t.Call, name: str) -> t.Expr | None:

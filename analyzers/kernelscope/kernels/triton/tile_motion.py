@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from kernelscope.kernels.triton.bodies import nodes_of, operation
+from kernelscope.kernels.triton.bodies import inlined, nodes_of, operation
 from kernelscope.kernels.triton.call import Access, AccessPlace
 from kernelscope.kernels.triton.index_motion import STILL, Indices, Motion, NotTold, Step, keyword
 from kernelscope.kernels.triton.kernel_runs import KernelRun
@@ -176,7 +176,7 @@ class _Tiles:
             if isinstance(expr, t.Call) and operation(expr) != "arange":
                 raise NotTold
             parts.add(0, self.indices.moves(expr))
-        elif names and names & {n.id for n in self.indices.inlined(expr) if isinstance(n, t.Name)}:
+        elif names and names & {n.id for n in inlined(self.indices.defined, expr) if isinstance(n, t.Name)}:
             parts.add(0, self.indices.moves(expr))
         else:
             parts.outside |= self.indices.moves(expr)
