@@ -212,10 +212,10 @@ def test_source_roots_are_found_by_packages(workspace: Workspace) -> None:
     assert modules.packages.name_of(files.roots[0] + "/python/lib/core.py") == "lib.core"
 
 
-def test_a_file_of_a_package_that_is_run_as_a_script_finds_those_beside_it(workspace: Workspace) -> None:
-    files = workspace("## lib/__init__.py\n## lib/parts.py\nclass Part: ...\n## lib/whole.py\nfrom parts import Part\n")
+def test_an_absolute_import_in_a_package_means_no_file_beside_it(workspace: Workspace) -> None:
+    files = workspace("## lib/__init__.py\n## lib/flash.py\nclass Part: ...\n## lib/whole.py\nfrom flash import Part\n")
     found = Modules(files).resolve(files.roots[0] + "/lib/whole.py", "Part")
-    assert says(found, files) == "lib/parts.py:Part"
+    assert says(found, files) == "external flash.Part"
 
 
 def test_a_name_rebound_through_itself_is_the_earlier_one(workspace: Workspace) -> None:

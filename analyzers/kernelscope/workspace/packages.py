@@ -75,7 +75,7 @@ class Packages:
         folder = os.path.dirname(importer)
         key = (folder, dotted)
         if key not in self._found:
-            self._found[key] = self._search(dotted, importer, folder)
+            self._found[key] = self._search(dotted, importer)
         return self._found[key]
 
     def relative(self, level: int, dotted: str, importer: str) -> ModuleRef | None:
@@ -110,12 +110,12 @@ class Packages:
                 return ModuleRef(name, os.path.join(folder, init), folder)
         return ModuleRef(name, None, folder) if names else None
 
-    def _search(self, dotted: str, importer: str, folder: str) -> ModuleRef | None:
+    def _search(self, dotted: str, importer: str) -> ModuleRef | None:
         first = dotted.partition(".")[0]
         if first in sys.stdlib_module_names and first != "test":
             return None
         namespace: ModuleRef | None = None
-        for root in self._search_roots(importer, folder):
+        for root in self._search_roots(importer):
             if first not in self._names(root) and f"{first}.py" not in self._names(root):
                 continue
             if first in FRAMEWORKS and FRAMEWORKS[first] not in self._names(os.path.join(root, first)):
@@ -126,11 +126,8 @@ class Packages:
             namespace = namespace or found
         return namespace if "." in dotted or self._files.roots else None
 
-    def _search_roots(self, importer: str, folder: str) -> list[str]:
-        """Nearest first: the package's own root, the folders above, other source roots, last the folder of a script.
-
-        What stands inside a package is also run as a script.
-        """
+    def _search_roots(self, importer: str) -> list[str]:
+        """Nearest first: the package's own root, the folders above, other source roots."""
         roots = [self.top(importer)]
         workspace = self._files.root_of(importer)
         if workspace is not None:
@@ -139,7 +136,6 @@ class Packages:
                 above = os.path.dirname(above)
                 roots.append(above)
         roots.extend(self.source_roots())
-        roots.append(folder)
         return list(dict.fromkeys(roots))
 
     def source_roots(self) -> tuple[str, ...]:
