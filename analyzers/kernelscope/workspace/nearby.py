@@ -26,12 +26,12 @@ class Nearby:
         self._paths = paths[:MAX_FILES]
         self._read: list[tuple[str, bytes]] | None = None
 
-    def calling(self, name: str) -> list[str]:
-        """The nearest files in which the name is called, nearest first."""
+    def calling(self, name: str, saying: re.Pattern[bytes] | None = None) -> list[str]:
+        """The nearest files in which the name is called, nearest first; of those only the ones `saying` something."""
         if self._read is None:
             self._read = self._contents()
         needle = name.encode()
-        pattern = re.compile(rb"(?<!def )(?<!class )\b%b\s*\(" % re.escape(needle))
+        pattern = saying or re.compile(rb"(?<!def )(?<!class )\b%b\s*\(" % re.escape(needle))
         found: list[str] = []
         for path, data in self._read:
             give_way()
