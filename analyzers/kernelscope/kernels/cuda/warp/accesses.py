@@ -26,6 +26,7 @@ from kernelscope.kernels.cuda.warp.lanes import (
 )
 from kernelscope.kernels.cuda.warp.machine import OFFSET_OF, SIZE_OF, Access
 from kernelscope.kernels.cuda.warp.sectors import AXES, SECTOR, WARP, Class, Traffic, moved, threads, traffic
+from kernelscope.kernels.cuda.warp.whole_vectors import as_moved
 
 MAX_CASES = 64
 UNREACHED = "no lane gets there"
@@ -59,7 +60,7 @@ class Verdict:
 def verdicts(run: Run) -> tuple[Verdict, ...]:
     """All accesses to global and shared memory, in the order in which the kernel makes them."""
     judge = _Judge(run)
-    found = (judge.verdict(a) for a in run.accesses if a.memory.space in ("global", "shared", "unknown"))
+    found = (judge.verdict(a) for a in as_moved(run.accesses) if a.memory.space in ("global", "shared", "unknown"))
     return tuple(verdict for verdict in found if verdict.reason != UNREACHED)
 
 

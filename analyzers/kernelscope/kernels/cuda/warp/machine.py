@@ -77,6 +77,8 @@ class Access:
     written: str
     """The name that the code uses at the access."""
     loops: int
+    vector: Pointer | None = None
+    """The vector of which it is a member."""
 
 
 @dataclass(slots=True)
@@ -214,7 +216,8 @@ class Machine:
         offset, kind = found if found is not None else (None, Opaque(name))
         if offset is None:
             offset = self.symbols.shared(f"{OFFSET_OF}{name}", Symbol(size=True))
-        return InMemory(Pointer(pointer.memory, pointer.offset + offset, kind))
+        vector = pointer if isinstance(pointer.target, Vector) else None
+        return InMemory(Pointer(pointer.memory, pointer.offset + offset, kind), vector)
 
     def member(self, record: Record, name: str) -> Cell:
         """A member of a record, made when nobody gave it a value."""
@@ -273,17 +276,25 @@ class Machine:
         varying = next((why for part in parts if (why := self.symbols.varying(part))), "")
         return self.symbols.new("…", Symbol(varying and "an expression too large to follow"))
 
-    def record(self, kind: str, pointer: Pointer, span: Span, written: str, width: Dim | None = None) -> None:
+    def record(
+        self,
+        kind: str,
+        pointer: Pointer,
+        span: Span,
+        written: str,
+        width: Dim | None = None,
+        vector: Pointer | None = None,
+    ) -> None:
         """An access of the kernel's warps to memory that they share."""
         if self.quiet or pointer.memory.space == "local":
             return
         size = width if width is not None else self.size(pointer.target)
         where, through = self.calls[0] if self.calls else (span, "")
         conditions = tuple(self.conditions)
-        found = Access(
-            pointer.memory, kind, pointer.offset, pointer.target, size, conditions, where, through, written, self.loops
+        offset, target = pointer.offset, pointer.target
+        self.accesses.append(
+            Access(pointer.memory, kind, offset, target, size, conditions, where, through, written, self.loops, vector)
         )
-        self.accesses.append(found)
 
     def unseen(self, text: str) -> None:
         """An object that the launch passes may be read or written by code that is not followed."""
@@ -311,7 +322,7 @@ class Machine:
             if isinstance(pointer.target, TypeParameter | Opaque):
                 return Data(reason, pointer.target)
             return self.unknown(pointer.target, self._element_name(pointer), reason)
-        self.record("load", pointer, span, written)
+        self.record("load", pointer, span, written, vector=place.vector)
         return self.loaded(pointer, pointer.target, written)
 
     def loaded(self, pointer: Pointer, kind: Type, written: str = "") -> Value:
@@ -354,7 +365,7 @@ class Machine:
             else:
                 pointer.memory.stored[pointer.offset] = value
             return
-        self.record("store", pointer, span, written)
+        self.record("store", pointer, span, written, vector=place.vector)
 
     def overwrite(self, pointer: Pointer, value: Value | None = None) -> None:
         """A variable is written through its address; without a value, with something unknown."""

@@ -82,7 +82,7 @@ def binary(m: Machine, op: str, left: Value, right: Value) -> Value:
                 return Int(safely(m, lambda: (left.offset - right.offset) // (size or dim(1)), left.offset))
             if op in COMPARISONS:
                 same = left.memory is right.memory
-                return Int(_arithmetic(m, op, left.offset, right.offset)) if same else Data()
+                return Int(_arithmetic(m, op, left.offset, right.offset) if same else as_truth(m, Data()))
             # addresses as numbers, in which one side is a distance
             return left
         case Pointer(), _ if op in "+-":
@@ -93,7 +93,7 @@ def binary(m: Machine, op: str, left: Value, right: Value) -> Value:
             # shared addresses are aligned, so that bits of an offset may be turned by themselves
             return Pointer(left.memory, _arithmetic(m, op, left.offset, right.d), left.target)
         case Pointer(), _ if op in COMPARISONS:
-            return Data(m.varying(right))
+            return Int(as_truth(m, Data(m.varying(right))))
         case Open(), Int(d=b) if op in "+-" and b.const == 0:
             return left
         case ((Int() | Open()), (Int() | Open())):

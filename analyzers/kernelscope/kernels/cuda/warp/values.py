@@ -121,6 +121,8 @@ class InMemory:
     """A place in memory: what `p[i]` and `*p` are before they are read or written."""
 
     pointer: Pointer
+    vector: Pointer | None = None
+    """The vector of which it is a member."""
 
 
 Place = Cell | InMemory

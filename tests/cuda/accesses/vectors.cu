@@ -1,0 +1,34 @@
+// Members of one vector move together, as the compiler makes it, unless something comes between them.
+
+__device__ float2 unpacked(const __half2 &pair) { return {__half2float(pair.x), __half2float(pair.y)}; }
+
+//@ block 128
+__global__ void whole(float4 *out, const float4 *in, const __half2 *weights, float2 *sums) {
+  int i = blockIdx.x * blockDim.x + threadIdx.x;
+  float2 w = unpacked(weights[i]);  //: weights load via unpacked: coalesced (stride 1, 4 bytes/lane)
+  float a = in[i].x * w.x, b = in[i].y * w.y;  //: in load: coalesced (stride 1, 16 bytes/lane)
+  float c = in[i].z, d = in[i].w;  //: in load: coalesced (stride 1, 16 bytes/lane)
+  out[i].x = a;  //: out store: coalesced (stride 1, 16 bytes/lane)
+  out[i].y = b;  //: out store: coalesced (stride 1, 16 bytes/lane)
+  out[i].z = c;  //: out store: coalesced (stride 1, 16 bytes/lane)
+  out[i].w = d;  //: out store: coalesced (stride 1, 16 bytes/lane)
+  sums[i].x += a;  //: sums load: coalesced (stride 1, 8 bytes/lane) | sums store: coalesced (stride 1, 8 bytes/lane)
+  sums[i].y += b;  //: sums load: coalesced (stride 1, 8 bytes/lane) | sums store: coalesced (stride 1, 8 bytes/lane)
+}
+
+//@ block 128
+__global__ void apart(float2 *out, const float2 *in, float *sums, const float3 *points, float scale) {
+  int i = blockIdx.x * blockDim.x + threadIdx.x;
+  out[i].x = in[i].x * scale;  //: in load: uncoalesced (strided, 8 bytes stride, 50 % of sectors used) | out store: uncoalesced (strided, 8 bytes stride, 50 % of sectors used)
+  out[i].y = in[i].y * scale;  //: in load: uncoalesced (strided, 8 bytes stride, 50 % of sectors used) | out store: uncoalesced (strided, 8 bytes stride, 50 % of sectors used)
+  atomicAdd(&out[i].x, scale);  //: out atomic: uncoalesced (strided, 8 bytes stride, 50 % of sectors used)
+  atomicAdd(&out[i].y, scale);  //: out atomic: uncoalesced (strided, 8 bytes stride, 50 % of sectors used)
+  sums[i] = points[i].x + points[i].y + points[i].z;  //: points load: uncoalesced (strided, 12 bytes stride, 33 % of sectors used) | sums store: coalesced (stride 1, 4 bytes/lane)
+  if (scale > 0) sums[i] = in[i].x;  //: in load: uncoalesced (strided, 8 bytes stride, 50 % of sectors used) | sums store: coalesced (stride 1, 4 bytes/lane)
+}
+
+//@ block 64
+__global__ void optional(float *out, const float *mask) {
+  mask += blockIdx.x * 64 * (mask != nullptr);
+  out[blockIdx.x * 64 + threadIdx.x] = mask[threadIdx.x];  //: mask load: coalesced (stride 1, 4 bytes/lane) | out store: coalesced (stride 1, 4 bytes/lane)
+}
