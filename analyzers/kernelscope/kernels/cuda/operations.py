@@ -14,6 +14,7 @@ from pathlib import Path
 from tree_sitter import Node
 
 from kernelscope.dims import Dim, dim
+from kernelscope.kernels.cuda import types
 from kernelscope.kernels.cuda.constants import Constants
 from kernelscope.kernels.cuda.intrinsics import (
     ANY_OBJECT,
@@ -227,7 +228,7 @@ class _Walk:
         if self._group_function(name, node, arguments):
             return
         for meaning, given in self._given(name) or ((name, templates),):
-            self._follow(meaning, given, len(arguments), node.start_byte)
+            self._follow(meaning, given, arguments, node.start_byte)
 
     def _given(self, name: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
         """The functions that a template parameter stands for, where the name is one."""
@@ -280,18 +281,39 @@ class _Walk:
             return None
         return kind_of_object(self.unit, declared.type, declared.value or declared.arguments or "")
 
-    def _follow(self, name: str, templates: tuple[str, ...], count: int, offset: int) -> None:
-        tail = name.rpartition("::")[2]
+    def _follow(self, name: str, templates: tuple[str, ...], arguments: tuple[str, ...], offset: int) -> None:
+        tail, count = name.rpartition("::")[2], len(arguments)
         candidates = [f for f in self.unit.find(name) if f[1].kind is not FunctionKind.KERNEL]
         owner = _without_arguments(name.rpartition("::")[0])[0].rpartition("::")[2]
         if "::" in name and any(f[1].owner for f in candidates):
             candidates = [f for f in candidates if f[1].owner.partition("<")[0] == owner] or candidates[:1]
         candidates = [f for f in candidates if owner and f[1].namespace == owner] or candidates
         fitting = [f for f in candidates if len(f[1].params) >= count and _required(f[1]) <= count]
+        if len(fitting) > 1:
+            fitting = self._taking(fitting, arguments, offset) or fitting
         for unit, function in (fitting or candidates)[:MAX_OVERLOADS]:
             self.callees.append(self._reached(unit, function, templates, offset))
         if not candidates and re.fullmatch(r"[A-Za-z_]\w*", tail):
             self.found.unresolved.add(name)
+
+    def _taking(
+        self, overloads: list[tuple[Unit, Function]], arguments: tuple[str, ...], offset: int
+    ) -> list[tuple[Unit, Function]]:
+        """The overloads that are made for arguments of such types; none where a type is not known."""
+        given = [self._type(argument, offset) for argument in arguments]
+        if None in given:
+            return []
+        return [f for f in overloads if given == [types.value_of(p.type) for p in f[1].params[: len(given)]]]
+
+    def _type(self, argument: str, offset: int) -> str | None:
+        """The type of a variable; nothing is known of what else may stand as an argument."""
+        if not argument.isidentifier():
+            return None
+        parameter = next((p for p in self.function.params if p.name == argument), None)
+        if parameter is not None:
+            return types.value_of(parameter.type)
+        declared = self.unit.declarations.at(argument, offset)
+        return types.value_of(declared.type) if declared is not None and not declared.bounds else None
 
     def _reached(self, unit: Unit, function: Function, templates: tuple[str, ...], offset: int) -> Reached:
         outer = dict(self.reached.bound)

@@ -56,6 +56,14 @@ def vector(type_text: str) -> tuple[int, int] | None:
     return (int(found[2]), _VECTOR_BASES[found[1]]) if found else None
 
 
+def value_of(type_text: str) -> str | None:
+    """The number or vector type of a value or of a reference to one, without its prefixes; None for every other."""
+    text = bare(type_text).removesuffix("&").strip()
+    if text.endswith(("*", "&")) or layout(text) is None:
+        return None
+    return text.rpartition("::")[2].lstrip("_").removeprefix("nv_")
+
+
 def layout(type_text: str) -> tuple[int, int] | None:
     """Size and alignment of a type that the language or CUDA defines; None for every other."""
     text = bare(type_text)

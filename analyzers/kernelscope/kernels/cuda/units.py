@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterator
 from functools import cached_property
 from itertools import islice
 
@@ -16,7 +16,7 @@ from kernelscope.kernels.cuda.assignments import Assignments
 from kernelscope.kernels.cuda.includes import Include, Includes, written_includes
 from kernelscope.results import LeftOut
 from kernelscope.syntax.cuda.declarations import Declarations
-from kernelscope.syntax.cuda.directives import defined
+from kernelscope.syntax.cuda.directives import Given, given
 from kernelscope.syntax.cuda.functions import Function, FunctionKind, functions
 from kernelscope.syntax.cuda.macros import Macro
 from kernelscope.syntax.cuda.outer_names import outer_names
@@ -53,8 +53,22 @@ class Header:
         return written_includes(self.data)
 
     @cached_property
+    def taken(self) -> tuple[str, ...]:
+        """Those of its includes that do not stand in a branch for which another one is taken."""
+        passed_over = self._given.passed_over
+        if not passed_over:
+            return self.includes
+        others = (include for include in self.written if include.name not in passed_over)
+        found = (self.units.included.file(self.path, include) for include in others)
+        return tuple(dict.fromkeys(path for path in found if path is not None))
+
+    @property
     def macros(self) -> dict[bytes, list[Macro]]:
-        return defined(self.data, self.path)
+        return self._given.macros
+
+    @cached_property
+    def _given(self) -> Given:
+        return given(self.data, self.path)
 
     def may_declare(self, name: str) -> bool:
         """Whether others may find a name declared in it; certain only where not."""
@@ -87,12 +101,12 @@ class Units:
             return None
         headers = {header.path: header for header in self.closure(path) if header.path != path}
         macros: dict[bytes, list[Macro]] = {}
-        for header in headers.values():
-            for name, given in header.macros.items():
-                macros.setdefault(name, []).extend(given)
+        for header in self.taken(path):
+            for name, found in header.macros.items() if header.path != path else ():
+                macros.setdefault(name, []).extend(found)
         includers = tuple(self._includers(path, headers))
-        for name, given in self._agreed(includers, {**macros, **own.macros}).items():
-            macros[name] = given
+        for name, agreed in self._agreed(includers, {**macros, **own.macros}).items():
+            macros[name] = agreed
         unit = Unit(self, path, parse(own.data, macros, path), headers, includers)
         while len(self._units) >= KEPT_UNITS:
             self._units.pop(next(iter(self._units)))
@@ -117,6 +131,13 @@ class Units:
 
     def closure(self, path: str) -> Iterator[Header]:
         """A file's headers and theirs, each after those it includes itself; the file comes last."""
+        return self._below(path, lambda header: header.includes)
+
+    def taken(self, path: str) -> Iterator[Header]:
+        """The same without headers for which others are taken: their macros are not in force."""
+        return self._below(path, lambda header: header.taken)
+
+    def _below(self, path: str, includes: Callable[[Header], tuple[str, ...]]) -> Iterator[Header]:
         seen = {path}
         todo: list[tuple[str, Header | None]] = [(path, None)]
         while todo:
@@ -128,7 +149,7 @@ class Units:
             if header is None:
                 continue
             todo.append((current, header))
-            for include in reversed(header.includes):
+            for include in reversed(includes(header)):
                 if include not in seen and len(seen) <= MAX_HEADERS:
                     seen.add(include)
                     todo.append((include, None))
@@ -169,12 +190,12 @@ class Units:
         """Macros that a header does not see by itself, and on which all files that include it agree."""
         seen: list[dict[bytes, list[Macro]]] = []
         for includer in includers:
-            given: dict[bytes, list[Macro]] = {}
-            for header in self.closure(includer):
+            known: dict[bytes, list[Macro]] = {}
+            for header in self.taken(includer):
                 for name, macros in header.macros.items():
                     if name not in own:
-                        given[name] = macros
-            seen.append(given)
+                        known[name] = macros
+            seen.append(known)
         return {
             name: macros
             for name, macros in (seen[0] if seen else {}).items()

@@ -108,13 +108,22 @@ def directives(data: bytes, known: Mapping[bytes, list[Macro]], path: str = "") 
     return found
 
 
-def defined(data: bytes, path: str) -> dict[bytes, list[Macro]]:
-    """The macros of a file by itself, as `directives` finds them."""
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a file gives to those that include it, as `directives` finds it."""
+
+    macros: dict[bytes, list[Macro]]
+    passed_over: frozenset[str]
+    """Names of files that it includes only where another branch of an `#if` is taken."""
+
+
+def given(data: bytes, path: str) -> Given:
+    """What a file by itself gives to others."""
     found = Directives()
     reader = _Reader(without_comments(data), {}, found, path, macros_only=True)
     for match in _DIRECTIVE.finditer(reader.text):
         reader.directive(match)
-    return reader.macros()
+    return Given(reader.macros(), reader.passed_over() - frozenset(found.includes))
 
 
 class _Reader:
@@ -127,6 +136,8 @@ class _Reader:
         self.groups: list[_Group] = []
         self.undefined: set[bytes] = set()
         self.unread: dict[bytes, list[Macro]] = {}
+        self.skipped: list[tuple[str, tuple[tuple[_Group, _Branch], ...]]] = []
+        """Includes in branches that are not taken, with these branches."""
         self.braces: list[bool] = []
         self.header = 0
         self.scanned = 0
@@ -153,6 +164,14 @@ class _Reader:
             found[name] = [*macros, *found.get(name, ())]
         return found
 
+    def passed_over(self) -> frozenset[str]:
+        """Files included only where another branch is taken."""
+        return frozenset(
+            name
+            for name, within in self.skipped
+            if any(not own.taken and any(branch.taken for branch in group.branches) for group, own in within)
+        )
+
     @property
     def reading(self) -> bool:
         return all(group.branches[-1].taken for group in self.open)
@@ -163,8 +182,8 @@ class _Reader:
             self._define(rest, match)
         elif word == b"undef" and self.reading:
             self.undefined.add(rest.strip())
-        elif word == b"include" and self.reading and (name := _INCLUDED.match(rest)):
-            self.found.includes.append(name[1].decode("utf-8", "replace"))
+        elif word == b"include" and (name := _INCLUDED.match(rest)):
+            self._include(name[1].decode("utf-8", "replace"))
         elif word in (b"if", b"ifdef", b"ifndef"):
             value = self._value(word, rest)
             keep = not self.macros_only and self._declarative(match.start())
@@ -181,6 +200,12 @@ class _Reader:
             group = self.open.pop()
             group.branches[-1].end = match.start()
             self.groups.append(group)
+
+    def _include(self, name: str) -> None:
+        if self.reading:
+            self.found.includes.append(name)
+        else:
+            self.skipped.append((name, tuple((group, group.branches[-1]) for group in self.open)))
 
     def _define(self, rest: bytes, match: re.Match[bytes]) -> None:
         parsed = _DEFINED.match(rest)

@@ -5,6 +5,7 @@ Files are looked into only when a name that stands in them is asked for.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from typing import TypeVar
@@ -87,9 +88,11 @@ class Definitions:
         return self._macros[name]
 
     def _macro_values(self, name: bytes) -> Iterator[t.Expr]:
+        itself = re.compile(rb"\b" + re.escape(name) + rb"\b")
         for source in self.holding(name.decode()):
             for macro in source.macros.get(name, ()):
-                if macro.params is None and macro.body and len(macro.body) < MAX_MACRO and name not in macro.body:
+                short = macro.params is None and 0 < len(macro.body) < MAX_MACRO
+                if short and itself.search(macro.body) is None:
                     yield parsed_expression(macro.body)
 
 

@@ -1,0 +1,1 @@
+#define WHOLE_TILE 64
