@@ -5,31 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from cards import ADD, HEAD, card, written
 from kernelscope.analysis import Analysis
 from kernelscope.explain.document import Code, Heading, Paragraph
 from kernelscope.results import Target
 
 FIXTURES = Path(__file__).parent / "fixtures"
-HEAD = "import torch\nimport triton\nimport triton.language as tl\n\n"
-ADD = HEAD + (
-    "@triton.jit\ndef add(x, y, n, BLOCK: tl.constexpr):\n"
-    "    i = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)\n"
-    "    tl.store(y + i, tl.load(x + i, mask=i < n) + 1, mask=i < n)\n\n"
-)
-
-
-def written(tmp_path: Path, source: str) -> Path:
-    """A workspace of one file."""
-    path = tmp_path / "kernels.py"
-    path.write_text(source)
-    return path
-
-
-def card(tmp_path: Path, source: str, name: str = "add") -> dict[str, str]:
-    path = written(tmp_path, source)
-    hover = Analysis([tmp_path]).hover(path, source.encode().index(f"def {name}(".encode()) + 4)
-    assert hover is not None
-    return dict(hover.table)
 
 
 @pytest.mark.parametrize(
@@ -168,61 +149,6 @@ def test_strides_come_from_how_the_host_lays_tensors_out(tmp_path: Path, host: s
         f"def run(a, out, n):\n    {host}\n    copy[(1,)](a, out, a.stride(0), a.stride(1), M=16, K=64)\n"
     )  # fmt: skip
     assert told in card(tmp_path, source, "copy")["Loads / stores"]
-
-
-def test_of_two_sides_of_a_branch_one_is_counted(tmp_path: Path) -> None:
-    source = HEAD + (
-        "@triton.jit\ndef pick(a, b, out, n, T: tl.constexpr, B: tl.constexpr):\n"
-        "    i = tl.arange(0, B)\n"
-        "    if n < 0:\n        tl.store(out + i, tl.load(b + i))\n        return\n"
-        "    x = tl.load(a + i[:, None] * B + i[None, :])\n"
-        "    for k in range(n):\n"
-        "        if T:\n            y = tl.dot(x, tl.load(b + i[:, None] * B + i[None, :]))\n"
-        "        else:\n            y = tl.dot(x, tl.trans(tl.load(b + i[:, None] * B + i[None, :])))\n"
-        "    tl.store(out + i[:, None] * B + i[None, :], y)\n"
-    )  # fmt: skip
-    rows = card(tmp_path, source, "pick")
-    assert "2*n*B**3 FLOPs" in rows["Work per program"]
-    assert "2*n*B*B+4*B*B bytes" in rows["Work per program"]
-    assert rows["Shared memory"].startswith("2*B*B bytes per pipeline stage")
-    assert rows["Loops"] == "`k` L12: n rounds"
-
-
-def test_each_side_of_a_switch_counts_the_sizes_that_it_chooses(tmp_path: Path) -> None:
-    source = HEAD + (
-        "@triton.jit\ndef sides(x, y, n, W: tl.constexpr, B: tl.constexpr):\n"
-        "    lanes = tl.arange(0, W if W <= 64 else B)\n    rows = tl.arange(0, 16)\n"
-        "    at = rows[:, None] * n + lanes[None, :]\n"
-        "    if W <= 64:\n        acc = tl.dot(tl.load(x + at), tl.trans(tl.load(y + at)))\n"
-        "    else:\n        acc = tl.zeros((16, 16), tl.float32)\n"
-        "        for k in range(0, n, B):\n"
-        "            acc += tl.dot(tl.load(x + at + k), tl.trans(tl.load(y + at + k)))\n"
-        "    tl.store(x + rows[:, None] * n + rows[None, :], acc)\n"
-    )  # fmt: skip
-    told = card(tmp_path, source, "sides")["Work per program"]
-    assert "max(512*cdiv(n, B)*B, 512*W) FLOPs in matrix products" in told
-    assert "max(64*cdiv(n, B)*B, 64*W)" in told
-
-
-def test_what_a_helper_moves_counts_at_every_call(tmp_path: Path) -> None:
-    rows = card(tmp_path, HEAD + (
-        "@triton.jit\ndef part(x, W: tl.constexpr):\n    return tl.load(x + tl.arange(0, W))\n"
-        "@triton.jit\ndef both(x, B: tl.constexpr):\n"
-        "    return tl.sum(part(x, B)) + tl.sum(part(x, 2 * B))\n"
-        "@triton.jit\ndef add(x, y, n, B: tl.constexpr):\n"
-        "    tl.store(y + tl.program_id(0), both(x, B))\n    tl.store(y + n, both(x, B))\n"
-    ))  # fmt: skip
-    assert rows["Work per program"].startswith("12*B+4 bytes")
-    assert rows["Loads / stores"].count("in part") == 4
-
-
-def test_products_of_blocks_that_are_not_known_are_still_products(tmp_path: Path) -> None:
-    rows = card(tmp_path, HEAD + (
-        "@triton.jit\ndef add(x, y, n, parts, B: tl.constexpr):\n"
-        "    i = tl.arange(0, B)\n    tl.store(y + i[:, None] * B + i[None, :], tl.dot(parts[n], parts[n]))\n"
-    ))  # fmt: skip
-    assert rows["Work per program"].startswith("FLOPs are not known")
-    assert rows["Shared memory"].startswith("not estimated")
 
 
 def test_only_the_innermost_loop_is_pipelined(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from kernelscope.dims import Dim, render
+from kernelscope.kernels.triton.broadcasting import ONE
 from kernelscope.kernels.triton.call import Access
 from kernelscope.kernels.triton.dtypes import BITS
 from kernelscope.kernels.triton.values import BlockPointer, Descriptor, Size, Tensor
@@ -30,6 +31,8 @@ class Footprint:
     strides: tuple[Size, ...]
     unordered: tuple[int, ...] = ()
     """The axes along which addresses follow data, or wrap around."""
+    runs: tuple[Size, ...] = ()
+    """How many neighbours along each axis share an address, where some do."""
 
 
 def footprint(access: Access, known: Mapping[str, int] | None = None) -> Footprint:
@@ -48,12 +51,13 @@ def footprint(access: Access, known: Mapping[str, int] | None = None) -> Footpri
     if pointer.steps is None:
         return Footprint(base, "scattered" if isinstance(pointer, Tensor) else "unknown", None, ())
     steps = tuple(step.subs(dict(known)) if step is not None and known else step for step in pointer.steps)
+    runs = pointer.runs or () if isinstance(pointer, Tensor) else ()
     wide = [i for i, size in enumerate(pointer.shape) if size is None or size.const != 1]
     unordered = tuple(i for i in wide if steps[i] is None) if isinstance(pointer, Tensor) else ()
     along = [step for i in wide if (step := steps[i]) is not None]
     next_to = next((i for i in wide if (step := steps[i]) is not None and step.const in (1, -1)), None)
     if next_to is not None:
-        return Footprint(base, "coalesced", next_to, steps, unordered)
+        return Footprint(base, "coalesced", next_to, steps, unordered, runs)
     pattern: Pattern = "unknown"
     if unordered and all(step.const is not None for step in along):
         pattern = "scattered"
@@ -61,7 +65,7 @@ def footprint(access: Access, known: Mapping[str, int] | None = None) -> Footpri
         pattern = "broadcast"
     elif len(along) == len(wide) and all(step.const not in (None, 0) for step in along):
         pattern = "strided"
-    return Footprint(base, pattern, None, steps, unordered)
+    return Footprint(base, pattern, None, steps, unordered, runs)
 
 
 def describe_footprint(access: Access, known: Mapping[str, int] | None = None) -> list[str]:
@@ -74,6 +78,9 @@ def describe_footprint(access: Access, known: Mapping[str, int] | None = None) -
     for axis, step in enumerate(found.strides):
         if axis != found.axis and step is not None and step.const not in (0, 1):
             parts.append(f"stride {_text(step)} along dim {axis}")
+    for axis, run in enumerate(found.runs):
+        if run is not None and run.const != 1:
+            parts.append(f"{_text(run)} neighbours share an address along dim {axis}")
     if found.pattern != "scattered":
         parts += [f"{UNORDERED} along dim {axis}" for axis in found.unordered]
     words = {
@@ -85,7 +92,8 @@ def describe_footprint(access: Access, known: Mapping[str, int] | None = None) -
     }
     if found.pattern != "unknown" or found.strides:
         parts.append(words[found.pattern])
-    if found.pattern == "coalesced" and access.kind != "atomic" and not isinstance(access.pointer, Descriptor):
+    own = not found.runs or (found.axis is not None and found.runs[found.axis] == ONE)
+    if found.pattern == "coalesced" and own and access.kind != "atomic" and not isinstance(access.pointer, Descriptor):
         parts.append(_vectors(access, found))
     if access.in_loop:
         parts.append("in loop")

@@ -1,23 +1,21 @@
 """Operators on blocks, scalars and constants: `+ - * / // % & | ^ << >> **`, comparisons, negation.
 
-Shapes broadcast, types promote, and integer forms keep how far apart neighbouring elements are.
+Shapes broadcast and types promote; how far apart neighbouring elements are is told in `spacing`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from kernelscope.dims import ARITHMETIC, Dim, dim, render
+from kernelscope.dims import ARITHMETIC, Dim, dim
 from kernelscope.kernels.triton.broadcasting import broadcast
 from kernelscope.kernels.triton.call import as_tensor
 from kernelscope.kernels.triton.dtypes import is_float, of_number, promote, quotient
-from kernelscope.kernels.triton.shape_ops import stretched
-from kernelscope.kernels.triton.values import Const, Sizes, Tensor, Undecided, Unknown, Value
+from kernelscope.kernels.triton.exponents import bracketed, shift_factor
+from kernelscope.kernels.triton.spacing import spacing
+from kernelscope.kernels.triton.values import Const, Tensor, Undecided, Unknown, Value
 
 COMPARISONS = frozenset(("==", "!=", "<", "<=", ">", ">="))
-ZERO = dim(0)
-LOGARITHM = "log2("
-"""How names begin that stand for the logarithm of a named size."""
 
 
 def combined(op: str, left: Value, right: Value) -> Value:
@@ -39,7 +37,7 @@ def combined(op: str, left: Value, right: Value) -> Value:
     inputs = a.inputs | b.inputs | frozenset(() if op in ("+", "-") else (*a.bases, *b.bases))
     if is_float(elem):
         bases, inputs = (), frozenset[str]()
-    return Tensor(result.shape, elem, False, bases, inputs, value, _steps(op, a, b, result.shape))
+    return Tensor(result.shape, elem, False, bases, inputs, value, *spacing(op, a, b, result.shape))
 
 
 def _number(value: Value) -> bool:
@@ -68,34 +66,7 @@ def _address(op: str, a: Tensor, b: Tensor) -> Value:
     if op not in ("+", "-"):
         return Tensor(shape)
     inputs = pointer.inputs | offset.inputs | frozenset(offset.bases)
-    return Tensor(shape, pointer.elem, True, pointer.bases, inputs, None, _steps(op, a, b, shape))
-
-
-def _steps(op: str, a: Tensor, b: Tensor, shape: Sizes | None) -> Sizes | None:
-    """How far apart the elements of `a op b` are along each axis."""
-    if not shape:
-        return None
-    left, right = stretched(a, shape).steps, stretched(b, shape).steps
-    try:
-        if op in ("+", "-"):
-            if left is None or right is None:
-                return None
-            sign = 1 if op == "+" else -1
-            return tuple(
-                x + y * sign if x is not None and y is not None else None for x, y in zip(left, right, strict=True)
-            )
-        if op == "*":
-            if b.is_scalar and left is not None and b.value is not None:
-                return tuple(x * b.value if x is not None else None for x in left)
-            if a.is_scalar and right is not None and a.value is not None:
-                return tuple(x * a.value if x is not None else None for x in right)
-        if op == "%" and b.is_scalar:  # wraps around, and is even in between
-            return left
-    except ArithmeticError:
-        return None
-    if left is None or right is None:
-        return None
-    return tuple(ZERO if x == ZERO == y else None for x, y in zip(left, right, strict=True))
+    return Tensor(shape, pointer.elem, True, pointer.bases, inputs, None, *spacing(op, a, b, shape))
 
 
 def scalar_value(op: str, a: Tensor, b: Tensor) -> Dim | None:
@@ -113,40 +84,15 @@ def _dims(op: str, a: Dim, b: Dim) -> Dim | None:
             case "**" if (power := b.const) is not None:
                 return a**power if power >= 0 else None
             case "**" if a.const is not None:
-                return dim(f"{a.const}**{_bracketed(b)}")
-            case "<<" if (scale := _power_of_two(b)) is not None:
+                return dim(f"{a.const}**{bracketed(b)}")
+            case "<<" if (scale := shift_factor(b)) is not None:
                 return a * scale
-            case ">>" if (scale := _power_of_two(b)) is not None:
+            case ">>" if (scale := shift_factor(b)) is not None:
                 return a // scale
             case _:
                 return None
     except ArithmeticError:
         return None
-
-
-def _power_of_two(exponent: Dim) -> Dim | None:
-    if exponent.const is not None:
-        return dim(1 << exponent.const) if 0 <= exponent.const < 64 else None
-    return power_of_two(exponent)
-
-
-def power_of_two(exponent: Dim) -> Dim:
-    if is_logarithm(exponent):
-        return dim((exponent.name or "")[len(LOGARITHM) : -1])
-    return dim(f"2**{_bracketed(exponent)}")
-
-
-def logarithm(size: Dim) -> Dim | None:
-    """The exponent of a named size that is a power of two."""
-    return dim(f"{LOGARITHM}{size.name})") if size.name is not None else None
-
-
-def is_logarithm(number: Dim) -> bool:
-    return number.name is not None and number.name.startswith(LOGARITHM)
-
-
-def _bracketed(size: Dim) -> str:
-    return size.name if size.name is not None and size.name.isidentifier() else f"({render(size)})"
 
 
 # -- constants --------------------------------------------------------------------------------------------

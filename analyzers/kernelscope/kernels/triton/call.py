@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from kernelscope.dims import Dim, dim
 from kernelscope.kernels.triton.values import (
@@ -28,9 +28,21 @@ Loop = tuple[Span, Span]
 """A loop as one caller runs it: the place in the outermost function, and its own."""
 AccessPlace = tuple[Span, Span | None]
 """The place in the outermost function, and within a helper."""
-Side = tuple[str, int, bool]
-"""One side of a branch that nothing decides: its file, where it stands, and whether its test holds."""
 AccessKind = Literal["load", "store", "atomic"]
+
+
+class Side(NamedTuple):
+    """One side of a branch that nothing decides: its file, where it stands, and which side.
+
+    `question`: what several branches may ask of one launch (`MODE` of `MODE == 0` and `MODE == 1`), empty where nobody
+    else can; on this side its answer is `answer`, or is another one, as `is_so` says.
+    """
+
+    path: str
+    start: int
+    is_so: bool
+    question: str = ""
+    answer: object = True
 
 
 @dataclass(frozen=True, slots=True)

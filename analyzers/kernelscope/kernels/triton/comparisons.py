@@ -101,7 +101,7 @@ def unary(op: str, value: Value) -> Value:
         if op == "-":
             steps = tuple(-s if s is not None else None for s in value.steps) if value.steps else None
             return Tensor(value.shape, value.elem, inputs=value.inputs, steps=steps,
-                          value=-value.value if value.value is not None else None)  # fmt: skip
+                          runs=value.runs, value=-value.value if value.value is not None else None)  # fmt: skip
         return replace(value, value=None, steps=None) if op == "~" else value
     return value
 

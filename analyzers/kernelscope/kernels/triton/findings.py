@@ -168,8 +168,8 @@ def _shared_memory(facts: KernelFacts, limits: Generation) -> Iterator[Problem]:
     least = dict.fromkeys(facts.order, "int8")
     estimates = shared_estimates(_certain(facts), limits.arch, least)
     over = [(size, named) for size, named in estimates if size > limits.block_shared]
-    if not over:
-        return
+    if not over or (facts.tuning.pruned and len(over) < len(estimates)):
+        return  # the host's own code may rule out those that do not fit
     size, named = over[0]
     of = f" for {named}" if named else ""
     others = f"; {len(over)} of {len(estimates)} configurations are" if len(estimates) > 1 else ""
@@ -190,6 +190,6 @@ def _certain(facts: KernelFacts) -> KernelFacts:
     made = tuple(
         access
         for access in facts.run.accesses
-        if all(path == facts.run.path and start in returning for path, start, _ in access.sides)
+        if all(side.path == facts.run.path and side.start in returning for side in access.sides)
     )
     return replace(facts, run=replace(facts.run, accesses=made))

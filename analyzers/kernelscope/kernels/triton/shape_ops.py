@@ -13,10 +13,10 @@ from kernelscope.kernels.triton.values import Const, Items, Size, Sizes, Tensor,
 TWO = dim(2)
 
 
-def moved(tensor: Tensor, shape: Sizes | None, steps: Sizes | None = None) -> Tensor:
+def moved(tensor: Tensor, shape: Sizes | None, steps: Sizes | None = None, runs: Sizes | None = None) -> Tensor:
     """The same elements in another arrangement."""
     value = tensor.value if shape == () else None
-    return Tensor(shape, tensor.elem, tensor.pointer, tensor.bases, tensor.inputs, value, steps)
+    return Tensor(shape, tensor.elem, tensor.pointer, tensor.bases, tensor.inputs, value, steps, runs)
 
 
 def _axis(value: Value, rank: int) -> int | None:
@@ -51,7 +51,8 @@ def with_new_axis(x: Tensor, axis: int) -> Tensor:
         steps = (None,) * len(x.shape)  # loaded indices are the same all along the new dim
     if steps is not None:
         steps = (*steps[:axis], dim(0), *steps[axis:])
-    return moved(x, (*x.shape[:axis], ONE, *x.shape[axis:]), steps)
+    runs = x.runs and (*x.runs[:axis], ONE, *x.runs[axis:])
+    return moved(x, (*x.shape[:axis], ONE, *x.shape[axis:]), steps, runs)
 
 
 def item(call: OpCall) -> Value:
@@ -67,7 +68,8 @@ def squeeze(call: OpCall) -> Value:
     axis = _axis(call.get("dim"), len(x.shape))
     if axis is None:
         return moved(x, None)
-    return moved(x, x.shape[:axis] + x.shape[axis + 1 :], x.steps and x.steps[:axis] + x.steps[axis + 1 :])
+    left = [s and s[:axis] + s[axis + 1 :] for s in (x.shape, x.steps, x.runs)]
+    return moved(x, *left)
 
 
 def _listed(call: OpCall, name: str) -> Value:
@@ -91,13 +93,14 @@ def broadcast_to(call: OpCall) -> Value:
 def stretched(x: Tensor, shape: Sizes | None) -> Tensor:
     """`x` broadcast to a shape that it fits."""
     if x.shape == shape or shape is None:
-        return moved(x, shape, x.steps if shape is not None else None)
-    steps = x.steps
+        return moved(x, shape, *((x.steps, x.runs) if shape is not None else ()))
+    steps, runs = x.steps, x.runs
     if x.shape == ():
         steps = (dim(0),) * len(shape)
     elif steps is not None and len(steps) < len(shape):
-        steps = (dim(0),) * (len(shape) - len(steps)) + steps
-    return moved(x, shape, steps)
+        added = len(shape) - len(steps)
+        steps, runs = (dim(0),) * added + steps, runs and (ONE,) * added + runs
+    return moved(x, shape, steps, runs)
 
 
 def broadcast_pair(call: OpCall) -> Value:
@@ -131,8 +134,12 @@ def transposed(x: Tensor) -> Tensor:
     """`x.T`: the last two dims swapped."""
     if x.shape is None or len(x.shape) < 2:
         return moved(x, None)
-    steps = (*x.steps[:-2], x.steps[-1], x.steps[-2]) if x.steps else None
-    return moved(x, (*x.shape[:-2], x.shape[-1], x.shape[-2]), steps)
+    return _ordered(x, [*range(len(x.shape) - 2), -1, -2])
+
+
+def _ordered(x: Tensor, axes: list[int]) -> Tensor:
+    """The axes of a block of known rank in another order."""
+    return moved(x, *(sizes and tuple(sizes[axis] for axis in axes) for sizes in (x.shape, x.steps, x.runs)))
 
 
 def permute(call: OpCall) -> Value:
@@ -148,8 +155,7 @@ def permute(call: OpCall) -> Value:
         order = [_axis(item, rank) for item in listed.items] if isinstance(listed, Items) else []
     if sorted(o for o in order if o is not None) != list(range(rank)):
         return moved(x, None)
-    chosen = [o for o in order if o is not None]
-    return moved(x, tuple(x.shape[o] for o in chosen), tuple(x.steps[o] for o in chosen) if x.steps else None)
+    return _ordered(x, [o for o in order if o is not None])
 
 
 def joined(call: OpCall) -> Value:

@@ -14,7 +14,7 @@ from kernelscope.kernels.triton.comparisons import truth
 from kernelscope.kernels.triton.expressions import evaluate
 from kernelscope.kernels.triton.interpretation import Frame, Interpretation
 from kernelscope.kernels.triton.parameters import is_constexpr
-from kernelscope.kernels.triton.switches import differ
+from kernelscope.kernels.triton.switches import Question, asked, differ, side_of
 from kernelscope.kernels.triton.values import (
     Const,
     Items,
@@ -50,20 +50,20 @@ def _block(run: Interpretation, frame: Frame, body: list[t.Stmt]) -> bool:
     return ended
 
 
-def _side(run: Interpretation, frame: Frame, node: t.If, holds: bool) -> bool:
+def _side(run: Interpretation, frame: Frame, node: t.If, holds: bool, question: Question | None) -> bool:
     """One side of a branch that may go the other way. Whether its end is never reached."""
-    run.sides.append((frame.path, node.span.start, holds))
+    run.sides.append(side_of(frame.path, node.span.start, holds, question))
     ended = _block(run, frame, node.body if holds else node.orelse)
     run.sides.pop()
     return ended
 
 
-def _tried(run: Interpretation, frame: Frame, node: t.If, holds: bool) -> tuple[bool, bool]:
+def _tried(run: Interpretation, frame: Frame, node: t.If, holds: bool, question: Question | None) -> tuple[bool, bool]:
     """One side of a branch: whether its end is never reached, and whether it cannot be taken: it reads a name that
     nothing on the way gives a value, which the front end refuses."""
     outside, run.refused = run.refused, False
     returned = len(frame.returns)
-    ended = _side(run, frame, node, holds)
+    ended = _side(run, frame, node, holds, question)
     refused, run.refused = run.refused, outside
     if refused:
         del frame.returns[returned:]
@@ -155,14 +155,15 @@ def _if(run: Interpretation, frame: Frame, node: t.If) -> bool:
     test = truth(value)
     switch = run.switch(frame, node.test) if test is None and isinstance(value, Const) else None
     answer = run.holds(frame, node.test) if test is None and isinstance(value, Const) else None
+    question = asked(node.test, switch) if switch is not None else None
     if answer is not None and not run.undecided:
-        return _side(run, frame, node, answer)
+        return _side(run, frame, node, answer, question)
     if test is not None and not run.undecided:
         return _block(run, frame, node.body if test else node.orelse)
     before = dict(frame.names)
-    body_ends, body_refused = _tried(run, frame, node, True)
+    body_ends, body_refused = _tried(run, frame, node, True, question)
     after_body, frame.names = frame.names, before
-    else_ends, else_refused = _tried(run, frame, node, False)
+    else_ends, else_refused = _tried(run, frame, node, False, question)
     if body_refused or else_refused:
         run.refused = run.refused or (body_refused and else_refused)
         if isinstance(value, Const) and not run.undecided and body_refused != else_refused:
@@ -171,7 +172,7 @@ def _if(run: Interpretation, frame: Frame, node: t.If) -> bool:
     if body_ends and else_ends:
         return True
     if body_ends or else_ends:  # what follows is on the side that goes on
-        run.sides.append((frame.path, node.span.start, not body_ends))
+        run.sides.append(side_of(frame.path, node.span.start, not body_ends, question))
     if body_ends:
         return False
     if switch is not None and not else_ends and _disagree(after_body, frame.names, bool(run.switches)):

@@ -11,6 +11,7 @@ from dataclasses import replace
 from itertools import product
 
 from kernelscope.dims import Dim, dim, render
+from kernelscope.kernels.triton.call import Side
 from kernelscope.kernels.triton.values import BlockPointer, Const, Descriptor, Items, Size, Sizes, Tensor, Value, join
 from kernelscope.syntax.python import tree as t
 
@@ -18,6 +19,8 @@ MAX_SWITCHES = 3
 """Switches that are followed apart: eight ways through a kernel at most."""
 
 Answers = Mapping[str, bool]
+Question = tuple[str, object, bool]
+"""What a test asks of a launch, the answer that it compares with, and whether it holds when that is the answer."""
 
 
 def is_fixed(test: t.Expr, params: Iterable[str], assigned: Iterable[str], numbers: Iterable[str] = ()) -> bool:
@@ -35,6 +38,26 @@ def plain_test(test: t.Expr) -> tuple[t.Expr, bool]:
     while isinstance(test, t.UnaryOp) and test.op == "not":
         test, positive = test.operand, not positive
     return test, positive
+
+
+def asked(test: t.Expr, switch: tuple[str, bool]) -> Question:
+    """The question of a test that is a switch: which number a constexpr is, or whether the test holds."""
+    text, positive = switch
+    match plain_test(test)[0]:
+        case t.Compare(left=t.Name(id=name), ops=["==" | "is"], comparators=[t.Constant(value=value)]):
+            return name, value, positive
+        case t.Compare(left=t.Name(id=name), ops=["!=" | "is not"], comparators=[t.Constant(value=value)]):
+            return name, value, not positive
+        case _:
+            return text, True, positive
+
+
+def side_of(path: str, start: int, holds: bool, question: Question | None) -> Side:
+    """A side of the branch that stands there."""
+    if question is None:
+        return Side(path, start, holds)
+    text, answer, positive = question
+    return Side(path, start, holds == positive, text, answer)
 
 
 def ways(switches: Sequence[str]) -> Iterator[dict[str, bool]]:

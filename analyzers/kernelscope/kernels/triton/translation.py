@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from kernelscope.dims import Dim, dim
-from kernelscope.kernels.triton.arithmetic import power_of_two
 from kernelscope.kernels.triton.dtypes import is_open
+from kernelscope.kernels.triton.exponents import power_of_two
 from kernelscope.kernels.triton.parameters import is_constexpr
 from kernelscope.kernels.triton.values import (
     BlockPointer,
@@ -116,6 +116,7 @@ def _inner(value: Value, words: Words, name: str) -> Value:
                 bases=bases,
                 inputs=frozenset[str](),
                 steps=words.sizes(value.steps),
+                runs=words.sizes(value.runs),
                 value=words.size(value.value),
             )
         case BlockPointer():

@@ -10,10 +10,11 @@ from dataclasses import replace
 from kernelscope.dims import Dim, ceil_div, dim
 from kernelscope.dims import maximum as dim_maximum
 from kernelscope.dims import minimum as dim_minimum
-from kernelscope.kernels.triton.arithmetic import combined, logarithm, meet
+from kernelscope.kernels.triton.arithmetic import combined, meet
 from kernelscope.kernels.triton.broadcasting import ONE, broadcast
 from kernelscope.kernels.triton.call import OpCall, as_tensor, elem_of, size_of, sizes_of
 from kernelscope.kernels.triton.dtypes import BITS, is_integer, promote, without_bfloat
+from kernelscope.kernels.triton.exponents import logarithm
 from kernelscope.kernels.triton.values import Const, ElementType, Items, Sizes, Tensor, Undecided, Unknown, Value
 
 
@@ -124,7 +125,7 @@ def cast(call: OpCall) -> Value:
         return replace(x, elem=elem, pointer=False, value=None)
     keeps_bases = is_integer(elem) or not elem
     value = x.value if is_integer(elem) else None
-    return Tensor(x.shape, elem, False, (), x.inputs if keeps_bases else frozenset(), value, x.steps)
+    return Tensor(x.shape, elem, False, (), x.inputs if keeps_bases else frozenset(), value, x.steps, x.runs)
 
 
 def to_int32(call: OpCall) -> Value:
@@ -239,8 +240,9 @@ def where(call: OpCall) -> Value:
         elem = x.elem if x.pointer else y.elem
     shape = broadcast(broadcast(condition.shape, x.shape), y.shape)
     even = x if y.is_scalar else y if x.is_scalar else None  # as far as the condition goes one way
-    steps = even.steps if even is not None and shape is not None and even.shape == shape else None
-    return Tensor(shape, elem, x.pointer or y.pointer, x.bases or y.bases, x.inputs | y.inputs, steps=steps)
+    steps, runs = (even.steps, even.runs) if even is not None and even.shape == shape else (None, None)
+    bases, inputs = x.bases or y.bases, x.inputs | y.inputs
+    return Tensor(shape, elem, x.pointer or y.pointer, bases, inputs, steps=steps, runs=runs)
 
 
 def inline_asm(call: OpCall) -> Value:

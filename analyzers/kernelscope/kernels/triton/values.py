@@ -20,7 +20,8 @@ class Tensor:
 
     `pointer`: the elements are addresses of `elem`. `bases`: parameters that it is (or, until an access tells, may
     be) an address into. `inputs`: parameters whose values entered it by arithmetic. `value`: an integer scalar as a
-    Dim. `steps`: how far apart neighbours along each axis are, in elements, for integer and pointer blocks.
+    Dim. `steps`: how far apart neighbours along each axis are, in elements, for integer and pointer blocks. `runs`:
+    how many neighbours along each axis hold the same one, where some do (`i // 8`); steps are between those.
     """
 
     shape: Sizes | None
@@ -30,6 +31,7 @@ class Tensor:
     inputs: frozenset[str] = frozenset()
     value: Dim | None = None
     steps: Sizes | None = None
+    runs: Sizes | None = None
 
     @property
     def is_scalar(self) -> bool:
@@ -224,6 +226,7 @@ def _join_tensors(a: Tensor, b: Tensor) -> Tensor:
         shape: Sizes | None = a.shape or b.shape
     else:
         shape = join_sizes(a.shape, b.shape)
+    even = a.steps is not None and b.steps is not None and a.runs == b.runs
     return Tensor(
         shape,
         a.elem if a.elem == b.elem else "",
@@ -231,5 +234,6 @@ def _join_tensors(a: Tensor, b: Tensor) -> Tensor:
         a.bases if a.bases == b.bases else tuple(dict.fromkeys((*a.bases, *b.bases))),
         a.inputs | b.inputs,
         a.value if a.value == b.value else None,
-        join_sizes(a.steps, b.steps) if a.steps is not None and b.steps is not None else None,
+        join_sizes(a.steps, b.steps) if even else None,
+        a.runs if even else None,
     )

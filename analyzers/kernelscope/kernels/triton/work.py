@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from kernelscope.dims import Dim, maximum, product, total
+from kernelscope.dims import Dim, ceil_div, maximum, product, total
 from kernelscope.dims.monomial import over
-from kernelscope.kernels.triton.broadcasting import numel
+from kernelscope.kernels.triton.broadcasting import ONE, numel
 from kernelscope.kernels.triton.call import Access, Product, Side
 from kernelscope.kernels.triton.dtypes import BITS
-from kernelscope.kernels.triton.values import BlockPointer, Descriptor, Tensor
+from kernelscope.kernels.triton.spacing import ZERO
+from kernelscope.kernels.triton.values import BlockPointer, Descriptor, Size, Sizes, Tensor
 from kernelscope.results import Span
 
 ASSUMED_BYTES = 2
@@ -38,26 +39,39 @@ def work(accesses: Sequence[Access], products: Sequence[Product]) -> Work:
     return Work(flops, moved, any(_element_bytes(a, {}) is None for a in accesses))
 
 
-def at_most(parts: Sequence[tuple[tuple[Side, ...], Dim | None]], depth: int = 0) -> Dim | None:
-    """The sum of what one program can do at most: of the two sides of a branch the greater. None where a part is not
-    known. Each part comes with the sides that it is on."""
+Part = tuple[tuple[Side, ...], Dim | None]
+"""An amount, and the sides of branches that it is on."""
+
+
+def at_most(parts: Sequence[Part], depth: int = 0) -> Dim | None:
+    """The sum of what one program can do at most: of the two sides of a branch the greater, and of branches that ask
+    the same of a launch what one answer allows. None where a part is not known."""
     if any(part is None for _, part in parts):
         return None
     certain = total(part for sides, part in parts if len(sides) <= depth and part is not None)
-    branches: dict[tuple[str, int], dict[bool, list[tuple[tuple[Side, ...], Dim | None]]]] = {}
-    for sides, part in parts:
-        if len(sides) > depth:
-            path, start, holds = sides[depth]
-            branches.setdefault((path, start), {}).setdefault(holds, []).append((sides, part))
-    for ways in branches.values():
-        sums = [found for way in ways.values() if (found := at_most(way, depth + 1)) is not None]
-        certain = certain + (sums[0] if len(sums) == 1 else _greater(*sums))
+    questions: dict[object, list[Part]] = {}
+    for part in parts:
+        if len(part[0]) > depth:
+            side = part[0][depth]
+            questions.setdefault(side.question or (side.path, side.start), []).append(part)
+    for concerned in questions.values():
+        answers = [*dict.fromkeys(sides[depth].answer for sides, _ in concerned), object()]
+        sums: list[Dim] = []
+        for answer in answers:
+            given = [part for part in concerned if (part[0][depth].answer == answer) == part[0][depth].is_so]
+            if given and (found := at_most(given, depth + 1)) is not None:
+                sums.append(found)
+        certain = certain + _greatest(sums)
     return certain
 
 
-def _greater(a: Dim, b: Dim) -> Dim:
-    """The greater of two sums of products of sizes, which are never negative."""
-    return a if _covers(a, b) else b if _covers(b, a) else maximum(a, b)
+def _greatest(sums: Sequence[Dim]) -> Dim:
+    """The greatest of sums of products of sizes, which are never negative."""
+    left = list(dict.fromkeys(sums))
+    for one in tuple(left):
+        if any(other is not one and _covers(other, one) for other in left):
+            left.remove(one)
+    return maximum(*left)
 
 
 def _covers(a: Dim, b: Dim) -> bool:
@@ -78,12 +92,31 @@ def _flops(done: Product) -> Dim | None:
 
 
 def _moved(access: Access) -> Dim | None:
-    size = block_bytes(access)
-    return size * access.times if size is not None else None
+    """Bytes of memory that are read or written: an address that several elements of a block share counts once."""
+    count = numel(_addresses(access))
+    return count * (_element_bytes(access, {}) or ASSUMED_BYTES) * access.times if count is not None else None
+
+
+def _addresses(access: Access) -> Sizes | None:
+    """How many addresses an access has along each axis; an atomic goes to each of its own."""
+    pointer, shape = access.pointer, access.block.shape if isinstance(access.block, Tensor) else None
+    if not isinstance(pointer, Tensor) or not pointer.shape or not shape or access.kind == "atomic":
+        return shape
+    if pointer.steps is None or len(pointer.shape) != len(shape):
+        return shape
+    runs = pointer.runs or (ONE,) * len(shape)
+    return tuple(map(_apart, pointer.shape, shape, pointer.steps, runs))
+
+
+def _apart(own: Size, size: Size, step: Size, run: Size) -> Size:
+    """The addresses along one axis, of a pointer that has `own` elements there, for a block that has `size`."""
+    if own == ONE or step == ZERO:
+        return ONE
+    return size if size is None or run is None or run == ONE else ceil_div(size, run)
 
 
 def block_bytes(access: Access, elements: Mapping[str, str] | None = None) -> Dim | None:
-    """Bytes of the block that one access moves. `elements`: types behind arguments, where they are known."""
+    """Bytes of the block that one access gives or takes. `elements`: types behind arguments, where they are known."""
     if not isinstance(access.block, Tensor):
         return None
     count = numel(access.block.shape)

@@ -1,0 +1,105 @@
+"""FLOPs and bytes of one program: branches, helpers, addresses that neighbours share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from cards import HEAD, card
+
+
+def test_of_two_sides_of_a_branch_one_is_counted(tmp_path: Path) -> None:
+    source = HEAD + (
+        "@triton.jit\ndef pick(a, b, out, n, T: tl.constexpr, B: tl.constexpr):\n"
+        "    i = tl.arange(0, B)\n"
+        "    if n < 0:\n        tl.store(out + i, tl.load(b + i))\n        return\n"
+        "    x = tl.load(a + i[:, None] * B + i[None, :])\n"
+        "    for k in range(n):\n"
+        "        if T:\n            y = tl.dot(x, tl.load(b + i[:, None] * B + i[None, :]))\n"
+        "        else:\n            y = tl.dot(x, tl.trans(tl.load(b + i[:, None] * B + i[None, :])))\n"
+        "    tl.store(out + i[:, None] * B + i[None, :], y)\n"
+    )  # fmt: skip
+    rows = card(tmp_path, source, "pick")
+    assert "2*n*B**3 FLOPs" in rows["Work per program"]
+    assert "2*n*B*B+4*B*B bytes" in rows["Work per program"]
+    assert rows["Shared memory"].startswith("2*B*B bytes per pipeline stage")
+    assert rows["Loops"] == "`k` L12: n rounds"
+
+
+def test_each_side_of_a_switch_counts_the_sizes_that_it_chooses(tmp_path: Path) -> None:
+    source = HEAD + (
+        "@triton.jit\ndef sides(x, y, n, W: tl.constexpr, B: tl.constexpr):\n"
+        "    lanes = tl.arange(0, W if W <= 64 else B)\n    rows = tl.arange(0, 16)\n"
+        "    at = rows[:, None] * n + lanes[None, :]\n"
+        "    if W <= 64:\n        acc = tl.dot(tl.load(x + at), tl.trans(tl.load(y + at)))\n"
+        "    else:\n        acc = tl.zeros((16, 16), tl.float32)\n"
+        "        for k in range(0, n, B):\n"
+        "            acc += tl.dot(tl.load(x + at + k), tl.trans(tl.load(y + at + k)))\n"
+        "    tl.store(x + rows[:, None] * n + rows[None, :], acc)\n"
+    )  # fmt: skip
+    told = card(tmp_path, source, "sides")["Work per program"]
+    assert "max(512*cdiv(n, B)*B, 512*W) FLOPs in matrix products" in told
+    assert "max(64*cdiv(n, B)*B, 64*W)" in told
+
+
+def test_what_a_helper_moves_counts_at_every_call(tmp_path: Path) -> None:
+    rows = card(tmp_path, HEAD + (
+        "@triton.jit\ndef part(x, W: tl.constexpr):\n    return tl.load(x + tl.arange(0, W))\n"
+        "@triton.jit\ndef both(x, B: tl.constexpr):\n"
+        "    return tl.sum(part(x, B)) + tl.sum(part(x, 2 * B))\n"
+        "@triton.jit\ndef add(x, y, n, B: tl.constexpr):\n"
+        "    tl.store(y + tl.program_id(0), both(x, B))\n    tl.store(y + n, both(x, B))\n"
+    ))  # fmt: skip
+    assert rows["Work per program"].startswith("12*B+4 bytes")
+    assert rows["Loads / stores"].count("in part") == 4
+
+
+def test_products_of_blocks_that_are_not_known_are_still_products(tmp_path: Path) -> None:
+    rows = card(tmp_path, HEAD + (
+        "@triton.jit\ndef add(x, y, n, parts, B: tl.constexpr):\n"
+        "    i = tl.arange(0, B)\n    tl.store(y + i[:, None] * B + i[None, :], tl.dot(parts[n], parts[n]))\n"
+    ))  # fmt: skip
+    assert rows["Work per program"].startswith("FLOPs are not known")
+    assert rows["Shared memory"].startswith("not estimated")
+
+
+@pytest.mark.parametrize(
+    ("index", "spacing", "amount"),
+    [
+        ("(k // 8)[:, None] * N + n[None, :]", "8 neighbours share an address", "2*cdiv(K, 8)*N + 2 bytes"),
+        ("(k >> 3)[:, None] * N + n[None, :]", "8 neighbours share an address", "2*cdiv(K, 8)*N + 2 bytes"),
+        ("k[:, None] * N + n[None, :] // group", "group neighbours share an address", "2*cdiv(N, group)*K + 2 bytes"),
+        (
+            "(4 * k // 2)[:, None] - (n // 4)[None, :]",
+            "stride 2 along dim 0 · 4 neighbours share",
+            "2*K*cdiv(N, 4) + 2 bytes",
+        ),
+        ("(2 * k // 8)[:, None] * N + n[None, :]", "4 neighbours share an address", "2*cdiv(K, 4)*N + 2 bytes"),
+        ("(k[:, None] // 8 + k[:, None] // 2) * N + n[None, :]", "spacing not known", "2*K*N+2 bytes"),
+    ],
+)
+def test_an_address_that_neighbours_share_counts_once(tmp_path: Path, index: str, spacing: str, amount: str) -> None:
+    rows = card(tmp_path, HEAD + (
+        "@triton.jit\ndef unpack(packed, out, group, K: tl.constexpr, N: tl.constexpr):\n"
+        "    k = tl.arange(0, K)\n    n = tl.arange(0, N)\n"
+        f"    codes = tl.load(packed + {index})\n"
+        "    tl.store(out, tl.sum(codes))\n"
+    ), "unpack")  # fmt: skip
+    assert spacing in rows["Loads / stores"]
+    assert rows["Work per program"].startswith(amount)
+
+
+def test_branches_that_ask_the_same_of_a_launch_are_not_all_taken(tmp_path: Path) -> None:
+    rows = card(tmp_path, HEAD + (
+        "@triton.jit\ndef ordered(a, b, out, ORDER: tl.constexpr, TWO: tl.constexpr, B: tl.constexpr):\n"
+        "    i = tl.arange(0, B)\n"
+        "    if ORDER == 0:\n        x = tl.load(a + i)\n"
+        "    y = tl.load(b + i)\n"
+        "    if ORDER == 1:\n        x = tl.load(a + i)\n"
+        "    if ORDER != 2:\n        y += 1\n"
+        "    else:\n        x = tl.load(a + i)\n"
+        "    if TWO:\n        y += tl.load(b + B + i)\n"
+        "    if not TWO:\n        y += tl.load(b + 2 * B + i)\n"
+        "    tl.store(out + i, x + y)\n"
+    ), "ordered")  # fmt: skip
+    assert rows["Work per program"].startswith("8*B bytes")
