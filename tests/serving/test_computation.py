@@ -265,6 +265,31 @@ def test_numbers_of_python_and_cuda_are_compared(source: Source) -> None:
     )
 
 
+def test_a_loop_that_goes_on_by_itself_waits_for_nobody() -> None:
+    compared = "int same(const char *q, const char *s) { int a = 0, b = 0; while (q[a++] == s[b++]); return a; }"
+    assert not list(c_syncs(c_source(compared)))
+    assert not list(c_syncs(c_source("int size(const char *q) { while (*q++); return 0; }")))
+    assert len(list(c_syncs(c_source("void hold(volatile int *q) { while (*q == 0); }")))) == 1
+
+
+def test_marks_and_events_of_others_are_no_synchronisation(source: Source) -> None:
+    assert not list(syncs(source("def f(item):\n    item.add_mark(skip(reason='need the release option'))\n")))
+    assert not list(syncs(source("def f(letter, now):\n    letter.record_event(Kind.SENT, now)\n")))
+    (stored,) = syncs(source("def f(at):\n    store_flag(at, 1, sem='release')\n"))
+    assert stored.role == "signal"
+    (recorded,) = syncs(source("def f(s, e):\n    s.record_event(e)\n"))
+    assert recorded.kind == "stream_event"
+
+
+def test_what_nothing_is_added_to_accumulates_nothing(source: Source) -> None:
+    scale = "def f(x):\n    s = torch.full([1], 2.0, dtype=torch.float32)\n    return x * s\n"
+    assert not list(precisions(source(scale)))
+    (claim,) = precisions(source("def f(x):\n    s = tl.zeros([4], dtype=tl.float32)\n    s += x\n    return s\n"))
+    assert claim.value == "f: tl.zeros accumulates in float32 (fp32): dtype=tl.float32"
+    (turned,) = precisions(source("def f(x):\n    s = zeros([4], dtype=float32)\n    s = dot(x, x, s)\n    return s\n"))
+    assert "accumulates" in turned.value
+
+
 def test_spin_loops_of_cuda_with_braces_in_the_index() -> None:
     source = c_source(
         """

@@ -474,6 +474,13 @@ def test_it_is_seen(source: Source, find: Finder, text: str, fragments: tuple[st
         ),
         (chunking.chunks, "def sampling_params(self):\n    max_tokens = min(max_tokens, most - done_tokens)\n"),
         (chunking.chunks, "def propose(k, most):\n    k_tokens = min(k, max_len - done)\n"),
+        (chunking.chunks, "def guess_speculative(k):\n    k_tokens = min(max_tokens - done_tokens, k)\n"),
+        (
+            chunking.pieces,
+            "def submit_prefill(rows, n, k):\n    for s in range(0, n, k):\n        f(rows[s : s + k])\n",
+        ),
+        (service.orders, "def of(self):\n    return next(iter(self.seqs.values())).text\n"),
+        (prefixes.shortened, "def match_tail(tail):\n    tail = tail[:-1]\n    for t in tail:\n        f(t)\n"),
         (execution.spares, "def f(i):\n    Task(end_block_idx=i + 1)\n"),
         (execution.placeholders, "def f():\n    dummy = torch.ones(1)\n    reduce(dummy)\n"),
         (

@@ -46,6 +46,43 @@ def test_a_folder_without_source_is_said(tmp_path: Path) -> None:
         Analysis([tmp_path]).document("serving", Target(tmp_path))
 
 
+DESK = """
+import enum
+
+class BlockAllocator:
+    def __init__(self, n):
+        self.free_blocks = list(range(n))
+
+    def allocate(self):
+        return self.free_blocks.pop()
+
+    def free(self, block):
+        self.free_blocks.append(block)
+
+class BackendError(enum.Enum):
+    NOT_READY = 3
+
+class Config:
+    def __init__(self, arch):
+        assert arch == self.arch_string
+
+class TiedDesk:
+    def __init__(self):
+        self.drawers = [1] * 3
+
+def add_options(parser):
+    parser.add_argument("--block-size", type=int, default=64)
+"""
+
+
+def test_answers_are_about_what_is_asked(tmp_path: Path) -> None:
+    (tmp_path / "desk.py").write_text(DESK, encoding="utf-8")
+    answers = {entry["id"].partition(".")[2]: entry["answer"] for entry in Analysis([tmp_path]).report()["faq"]}
+    assert answers["block.1"] == "command line.--block-size default 64"
+    for question in ("arch", "backends", "tied"):
+        assert answers[question].startswith("not found")
+
+
 def test_an_edit_is_seen_and_costs_one_reading(tmp_path: Path) -> None:
     path = tmp_path / "settings.py"
     path.write_text("class Config:\n    block_size: int = 8\n", encoding="utf-8")

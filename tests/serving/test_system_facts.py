@@ -326,6 +326,8 @@ def test_states_are_called_so_or_are_several(source: Source) -> None:
     assert [x.state for x in states_only(found)] == ["Step.RUNNING", "Step.DONE"]
     copies = transitions(source(text.replace("RUNNING", "UPLOADING").replace("DONE", "IDLE")))
     assert not states_only(list(copies))
+    sorts = "".join(f"def f{i}(r):\n    r.state = Sort.{m}\n" for i, m in enumerate(["DONE", "LOGITS", "PROBS", "CUT"]))
+    assert not states_only(list(transitions(source(sorts))))
     found += transitions(source("def g(r):\n    r.status = Job.DONE\n"))
     assert [x.state for x in states_only(found)] == ["Job.DONE"]
     found += transitions(source("def h(r):\n    r.status = RequestState.DONE\n    r.w = WorkerStatus.UP\n"))

@@ -166,7 +166,7 @@ QUESTIONS: tuple[Question, ...] = (
              both(about("faq.fusion", rf"{ROPE}|qk_?norm"), about("dependencies.order", ROPE)),
              "kernels with both, and orders with RoPE"),
     Question("fusion.tied", "fusion", "Which weights are tied?",
-             both(about("components", "tied"), settings(r"(?:^|_)tied?_")), "tied weights"),
+             both(about("components", r"\btied\b"), settings(r"(?:^|_)tied?_")), "tied weights"),
     Question("precision.compute", "precision", "In which precision are norms, softmax and sums computed?",
              about("faq.precision"), "casts to float32 around statistics, accumulation dtypes, online softmax"),
     Question("precision.dtypes", "precision", "Which input and output dtypes are required or configured?",

@@ -18,12 +18,17 @@ from kernelscope.serving.system import System
 
 SERVERS = {"engine", "server", "scheduler", "serving", "serve", "cache", "runtime", "sched", "parallel"}
 CACHED = {"cache", "caches", "kv", "paged", "pages", "memory", "allocator"}
+FAULTS = {"error", "errors", "status", "state", "code", "codes"}
+"""Words of enums that tell how something is, and choose nothing."""
 CHUNKERS = {"scheduler", "sched", "scheduling", "chunking", "server", "batch", "batching", "prefill"}
 """Words of what cuts prompts."""
 PHASES = {"prefill": frozenset({"prefill"}), "decode": frozenset({"decode", "decoding", "generate", "generation"})}
 INSTANCES = {"engine", "engines", "instance", "instances", "slices", "server", "servers", "worker", "workers", "node",
              "nodes", "host", "hosts", "url", "urls", "addr", "replicas", "devices", "gpus", "port"}  # fmt: skip
 """What is there twice where prefill and decode run apart."""
+BLOCKS = {"block", "blocks", "page", "pages"}
+FREE_ORDERS = ("FIFO", "LIFO")
+"""How the claims of free lists begin."""
 RANKS = re.compile(r"tensor_parallel|\btp_size|world_size", re.IGNORECASE)
 MOST_OWNERS = 3
 MOST_PLACES = 8
@@ -118,7 +123,11 @@ def numbers(pattern: str) -> Answer:
 def is_paged(system: System) -> bool:
     """Whether anything of the system is kept in blocks: slot arithmetic, layouts or the count of blocks say so."""
     claims = system.about("serving.kv_cache")
-    told = any("paged" in claim.value and "not paged" not in claim.value for claim in claims)
+    told = any(
+        ("paged" in claim.value and "not paged" not in claim.value)
+        or (claim.value.startswith(FREE_ORDERS) and BLOCKS & set(words(claim.name)))
+        for claim in claims
+    )
     return told or any(claim.name.endswith(("number of blocks", "number of pages")) for claim in claims)
 
 
@@ -215,9 +224,9 @@ def constraints(*kinds: str) -> Answer:
 
 
 def architectures(system: System) -> Iterator[Claim]:
-    """Constraints that compare an architecture with another."""
+    """Constraints that compare an architecture with one that is written out: models have architectures, too."""
     for claim in constraints("arch")(system):
-        if re.search(r"[<>=]=|[<>]| in ", claim.value):
+        if re.search(r"[<>=]=|[<>]| in ", claim.value) and re.search(r"(?<![a-zA-Z])\d", claim.value):
             yield claim
 
 
@@ -290,7 +299,7 @@ def registered(pattern: str) -> Answer:
         for registry in system.registries:
             if (
                 compiled.search(registry.name)
-                and (registry.kind != "enum" or "backend" in words(registry.name))
+                and (registry.kind != "enum" or _names_backends(registry.name))
                 and not system.is_aside(registry.location.path)
             ):
                 keys = ", ".join(f"{e.key} → {e.implementation}" for e in registry.entries[:30])
@@ -298,6 +307,10 @@ def registered(pattern: str) -> Answer:
                 yield Claim(registry.name, f"{registry.name} registers {keys}", where)
 
     return find
+
+
+def _names_backends(enum: str) -> bool:
+    return "backend" in words(enum) and not FAULTS & set(words(enum))
 
 
 def choices(pattern: str) -> Answer:

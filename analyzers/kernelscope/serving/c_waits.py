@@ -31,6 +31,8 @@ _BODY = re.compile(rb"\s*(;|\{)")
 _CALLED = re.compile(r"\b([A-Za-z_]\w*)\s*\(")
 _SET = re.compile(r"\b([A-Za-z_]\w*)(?:\s*\[[^=;]*?\])?\s*=(?!=)\s*([^;]+);")
 _SHARED = re.compile(r"volatile|\w+\s*\(|\[|\*")
+_GOES_ON = re.compile(r"\[[^\]]*(?:\+\+|--)|\*\s*(?:\+\+|--)?\s*\w+\s*(?:\+\+|--)?(?<=[+-])|\*\s*(?:\+\+|--)")
+"""A test that reads the next place each time: `a[i++]`, `*p++`."""
 _ENTRY = re.compile(r"^&?\s*([\w.>:-]+)\s*\[")
 _TURN = rb"\bNAME\s*=\s*(?:\(?\s*NAME\s*==[^?;]+\?[^:;]+:\s*NAME\s*\+\s*1|\(\s*NAME\s*\+\s*1\s*\)\s*%[^;]+)\s*;"
 """A number that goes round: back to the first after the last, or modulo a count."""
@@ -75,7 +77,7 @@ def _waits(source: CSource, function: CFunction, here: Location) -> Iterator[Syn
             yield Sync("scoreboard", "wait", text, function.name, source.at(match.start()), (here,))
             continue
         read = _read_again(test, body)
-        if read is None or not (read or _SHARED.search(test)) or _is_delay(test):
+        if read is None or not (read or _SHARED.search(test)) or _is_delay(test) or _GOES_ON.search(test):
             continue
         bound = re.search(r"(?<![<>=!])(?:<|!=)(?![<=])\s*(.+)$", test.partition("&&")[0])
         expected = bound[1].strip() if bound is not None and "||" not in test else ""

@@ -12,8 +12,8 @@ from kernelscope.serving.guards import EXITS, assignments, calls, last_name, own
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
-DRAFTS = {"draft", "propose", "proposer", "drafter", "spec", "ngram", "beam", "indexer", "sampling", "params",
-          "response", "protocol", "prefetch"}  # fmt: skip
+DRAFTS = {"draft", "propose", "proposer", "drafter", "spec", "speculative", "ngram", "beam", "indexer", "sampling",
+          "params", "response", "protocol", "prefetch"}  # fmt: skip
 """Words of what else limits tokens: guesses of a drafter, rows of an index, the length of an answer, copies ahead."""
 MANY = {"prompts", "requests", "reqs", "instances", "seqs", "sequences", "samples", "concurrency", "batch"}
 """Words of several prompts, of which a loop takes some at a time."""
@@ -21,6 +21,9 @@ COLLECTS = {"append", "extend", "add", "len"}
 MEDIA = {"frame", "frames", "video", "image", "images", "audio"}
 """Words of what is cut into pieces before it becomes tokens."""
 PROMPTS = {"prompt", "prompts", "prefill"}
+TOKENS = {*PROMPTS, "token", "tokens", "id", "ids", "input", "inputs", "chunk", "embeds", "embeddings", "text", "seq",
+          "sequence", "step"}  # fmt: skip
+"""Words of what a prompt consists of, or of a piece of it."""
 ANSWERS = {"new", "output", "completion", "generate", "generated", "response", "answer"}
 """Words of what a request may still bring forth: a limit leaves that, too, but cuts no prompt."""
 
@@ -166,7 +169,8 @@ def pieces(source: PythonSource) -> Iterator[Claim]:
             cut = next((n for n in _run(loop) if _is_piece(n, start, size)), None)
             if cut is None or not PROMPTS & set(words(f"{scope.qualified_name} {source.quote(loop)}")):
                 continue
-            if (MANY | MEDIA) & {*words(source.quote(cut.value)), *words(source.quote(size))}:
+            said = {*words(source.quote(cut.value)), *words(source.quote(size))}
+            if (MANY | MEDIA) & said or not TOKENS & said:
                 continue
             value = (
                 f"chunked prefill: {scope.qualified_name} runs the prompt in pieces of {source.quote(size)} tokens: "

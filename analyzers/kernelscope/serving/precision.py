@@ -14,6 +14,10 @@ from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Scope
 
 _WIDE = re.compile(r"(?:^|\.)(?:float32|fp32|float64|float)$")
+PRODUCTS = {"dot", "dot_general", "matmul"}
+STARTS = {"zeros", "full"}
+"""What an accumulator begins as, if something is added to it later."""
+ADDS = {"add_", "index_add_", "scatter_add_", "addmm_", "baddbmm_"}
 STATISTICS = {"rsqrt", "softmax", "log_softmax", "logsumexp", "var", "mean", "exp", "norm", "cumsum", "sum"}
 
 
@@ -48,7 +52,7 @@ def precisions(source: PythonSource) -> Iterator[Claim]:
                 back = _cast_after(source, scope.node, node)
                 value = f"{name}: {called} is computed in float32 ({given}){back}"
                 yield Claim(f"{name} {called} precision", value, (source.at(node), source.at(scope.node)))
-            elif "acc" in given or called in ("dot", "dot_general", "matmul", "zeros", "full"):
+            elif "acc" in given or called in PRODUCTS or (called in STARTS and _is_added_to(scope.node, node)):
                 value = f"{name}: {source.quote(node.func)} accumulates in float32 (fp32): {given}"
                 yield Claim(f"{name} accumulation precision", value, (source.at(node), source.at(scope.node)))
         if up and statistics:
@@ -59,6 +63,28 @@ def precisions(source: PythonSource) -> Iterator[Claim]:
                 )
             places = (source.at(up[0]), *(source.at(d) for d in down[-1:]), source.at(scope.node))
             yield Claim(f"{name} precision", value, places)
+
+
+def _is_added_to(function: t.FunctionDef | t.ClassDef, start: t.Call) -> bool:
+    """Whether what a call makes has a name that something is added to: `a += x`, `a = a * s + x`, `a = dot(…, a)`."""
+    bound = next((n for n in own(function) if isinstance(n, t.Assign | t.AnnAssign) and n.value is start), None)
+    target = bound.targets[0] if isinstance(bound, t.Assign) else bound.target if bound is not None else None
+    name = t.dotted(target) if target is not None else None
+    for node in own(function) if name is not None else ():
+        match node:
+            case t.AugAssign(target=changed, op="+"):
+                changed = changed.value if isinstance(changed, t.Subscript) else changed
+                if t.dotted(changed) == name:
+                    return True
+            case t.Assign(targets=[changed], value=value) if node is not bound and t.dotted(changed) == name:
+                if any(t.dotted(n) == name for n in t.walk(value) if isinstance(n, t.Name | t.Attribute)):
+                    return True
+            case t.Call(func=t.Attribute(value=held, attr=attr)) if attr in ADDS:
+                if t.dotted(held) == name:
+                    return True
+            case _:
+                pass
+    return False
 
 
 def default_dtypes(source: PythonSource) -> Iterator[Claim]:

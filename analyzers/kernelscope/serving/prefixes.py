@@ -13,6 +13,9 @@ from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
 SEARCHES = {"match", "lookup", "hit", "hits", "longest", "computed", "prefix"}
+CACHED = {"prefix", "prefixes", "cache", "cached", "caches", "tree", "trie", "radix", "block", "blocks", "page",
+          "pages", "hash", "hashes", "kv"}  # fmt: skip
+"""Words of where a prefix is looked for: ends of texts are matched, too."""
 
 
 def lookups(source: PythonSource) -> Iterator[Claim]:
@@ -156,6 +159,8 @@ def shortened(source: PythonSource) -> Iterator[Claim]:
                     pass
                 case _:
                     continue
+            if not CACHED & {*words(scope.qualified_name), *words(source.path.stem)}:
+                continue
             is_given = isinstance(scope.node, t.FunctionDef) and given in {p.name for p in scope.node.args}
             if is_given and _less_one(cut, {}) is not None:
                 value = (

@@ -175,7 +175,7 @@ def _factories(source: PythonSource) -> Iterator[Registry]:
             for subject, key in _asked_for(source, statement.test):
                 groups.setdefault(subject, []).append(Entry(key, made, source.at(statement)))
         for subject, entries in groups.items():
-            if len(entries) >= 2:
+            if len({entry.key for entry in entries}) >= 2:
                 name = f"{scope.qualified_name} by {subject}"
                 yield Registry(name, "factory", tuple(entries[:MAX_ENTRIES]), source.at(scope.node))
 

@@ -41,7 +41,7 @@ def orders(source: PythonSource) -> Iterator[Claim]:
                     yield Claim(f"{scope.qualified_name} order", value, places)
                     continue
                 case t.Call(func=t.Name(id="next"), args=[t.Call(func=t.Name(id="iter"), args=[queue, *_])]):
-                    if REQUESTS & set(words(source.quote(queue))):
+                    if REQUESTS & set(words(source.quote(queue))) and _is_served(source, scope.qualified_name, queue):
                         value = (
                             f"policy FCFS (first come, first served): the first of {source.quote(queue)} is taken, "
                             f"which keeps the order of insertion ({source.quote(node)})"
@@ -68,7 +68,7 @@ def orders(source: PythonSource) -> Iterator[Claim]:
                 continue
             if VICTIMS & set(words(scope.node.name)):
                 continue
-            if not WAITS & set(words(source.quote(queue))) and not _schedules(source, scope.qualified_name):
+            if not _is_served(source, scope.qualified_name, queue):
                 continue
             backwards = any(k.arg == "reverse" and literal(k.value) is True for k in keywords)
             value = f"policy: {source.quote(queue)} is served in the order of {source.quote(key)}"
@@ -76,13 +76,15 @@ def orders(source: PythonSource) -> Iterator[Claim]:
             yield Claim(f"{scope.qualified_name} order", value, (source.at(node), source.at(scope.node)))
 
 
-def _schedules(source: PythonSource, *names: str) -> bool:
-    """Whether names or the file speak of scheduling: requests are also sorted to print or to compare them."""
+def _is_served(source: PythonSource, where: str, queue: t.Expr) -> bool:
+    """Whether what waits speaks of it, or the function or file of scheduling: the parts of a request have a first, too,
+    and requests are also sorted to print or to compare them.
+    """
     path = source.path
-    return any(
+    return bool(WAITS & set(words(source.quote(queue)))) or any(
         hits(section, name)
         for section in ("serving.scheduling", "serving.batching")
-        for name in (*names, path.stem, path.parent.name)
+        for name in (where, path.stem, path.parent.name)
     )
 
 

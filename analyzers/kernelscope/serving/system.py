@@ -315,4 +315,5 @@ def _rank(system: System, section: str, claim: Claim) -> int:
 def _reaching(wrapped: list[Collective], wrappers: set[str]) -> Iterator[Collective]:
     """Calls of functions named like a primitive; by their name alone where no function is seen to reach one."""
     for c in wrapped:
-        yield c if c.wrapper in wrappers else replace(c, group="as its name says", confidence="heuristic")
+        unseen = "a group that is not seen, by its name"
+        yield c if c.wrapper in wrappers else replace(c, group=unseen, confidence="heuristic")

@@ -19,6 +19,7 @@ from kernelscope.syntax.python import tree as t
 BARRIERS = {"__syncthreads", "syncthreads", "debug_barrier", "barrier_all", "barrier", "__syncwarp", "grid_sync"}
 ORDERS = ("acquire", "release", "acq_rel", "relaxed")
 EVENTS = {"wait_stream", "wait_event", "record_event", "record_stream"}
+"""Methods of a stream with one operand at most; requests record events of their life with more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,7 @@ def _signals(source: PythonSource, where: str, function: t.FunctionDef | t.Class
                 continue
             is_atomic = "atomic" in words(name) and not name[:1].isupper()
             is_notice = bool({"notify", "signal"} & set(words(name)[:1]))
-            if not is_atomic and not is_notice and not ("release" in text and not name[:1].isupper()):
+            if not is_atomic and not is_notice and (name[:1].isupper() or not _is_release(call)):
                 continue
             if not call.args or t.dotted(call.func) == "signal.signal":
                 continue
@@ -117,6 +118,13 @@ def _signals(source: PythonSource, where: str, function: t.FunctionDef | t.Class
             yield Sync(kind, "signal", said, where, source.at(call), (here,))
 
 
+def _is_release(call: t.Call) -> bool:
+    """Whether a store has release order, by its name or by an argument that says so."""
+    given = (*call.args, *(k.value for k in call.keywords))
+    orders = {str(a.value) for a in given if isinstance(a, t.Constant)} | {last_name(a) for a in given}
+    return any("release" in words(said) for said in (last_name(call.func), *orders) if " " not in said)
+
+
 def _is_thread(guard: str) -> bool:
     return bool(re.search(r"thread|tid|lane|elect|leader", guard)) and "== 0" in guard
 
@@ -127,7 +135,7 @@ def _streams(source: PythonSource, where: str, function: t.FunctionDef | t.Class
         if name == "synchronize" and isinstance(call.func, t.Attribute):
             text = f"{where}: {source.quote(call)}: the host waits until the device is done"
             yield Sync("stream_event", "wait", text, where, source.at(call), (here,))
-        if name in EVENTS:
+        if name in EVENTS and len(call.args) + len(call.keywords) <= 1:
             yield Sync(
                 "stream_event",
                 "wait",
