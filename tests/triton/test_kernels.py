@@ -36,6 +36,11 @@ def test_grids_are_said_in_the_kernels_words(tmp_path: Path, host: str, grid: st
     assert f"`{grid}`" in card(tmp_path, ADD + host)["Grid"]
 
 
+def test_configurations_of_a_kernel_that_a_function_builds(tmp_path: Path) -> None:
+    rows = card(tmp_path, (FIXTURES / "kernels_in_functions.py").read_text(), "scaled")
+    assert rows["Configs"] == "2 autotune configs; ROWS ∈ {16, 64} · num_warps ∈ {4}; key: n"
+
+
 def test_grids_that_a_test_of_the_host_chooses_are_told_with_it(tmp_path: Path) -> None:
     host = (
         "def f(x, y, starts=None):\n    n = len(x)\n    if starts is not None:\n        count = len(starts)\n"

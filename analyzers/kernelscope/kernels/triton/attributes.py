@@ -9,6 +9,7 @@ from kernelscope.kernels.triton.broadcasting import numel
 from kernelscope.kernels.triton.call import as_tensor
 from kernelscope.kernels.triton.dtypes import BITS, SPELLINGS
 from kernelscope.kernels.triton.interpretation import Interpretation
+from kernelscope.kernels.triton.outer_names import global_value
 from kernelscope.kernels.triton.shape_ops import transposed
 from kernelscope.kernels.triton.values import (
     BlockPointer,
@@ -35,7 +36,7 @@ def attribute(run: Interpretation, owner: Value, name: str) -> Value:
                 return Const(number)
             return Namespace(f"{dotted}.{name}")
         case Namespace(path=str() as path):
-            return run.global_value(path, name)
+            return global_value(run, path, name)
         case Tensor():
             return _tensor_attribute(owner, name)
         case ElementType():

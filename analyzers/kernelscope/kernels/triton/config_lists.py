@@ -6,9 +6,10 @@ Nothing is called; what is computed in a way that is not followed makes a list i
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from kernelscope.kernels.triton.surroundings import functions_around, meaning
 from kernelscope.syntax.python import tree as t
 from kernelscope.workspace.modules import Definition, Modules
 
@@ -35,9 +36,11 @@ Names = Mapping[str, Known]
 class ConfigReader:
     """Reads lists of configurations; `complete` turns False at the first thing that is not followed."""
 
-    def __init__(self, modules: Modules, path: str) -> None:
+    def __init__(self, modules: Modules, path: str, around: Sequence[t.FunctionDef] = ()) -> None:
         self.modules = modules
         self.path = path
+        self.around = around
+        """The functions that the lists stand in, the innermost first."""
         self.complete = True
 
     def configs(self, node: t.Expr) -> tuple[list[Config], bool]:
@@ -72,11 +75,12 @@ class ConfigReader:
 
     def _followed(self, node: t.Call | t.Name | t.Attribute, hops: int) -> Iterator[Config]:
         name = t.dotted(node.func if isinstance(node, t.Call) else node)
-        found = self.modules.resolve(self.path, name) if name and hops < MAX_HOPS else None
+        found = meaning(self.modules, self.path, name, self.around) if name and hops < MAX_HOPS else None
         if not isinstance(found, Definition):
             self.complete = False
             return
-        inside = ConfigReader(self.modules, found.path)
+        around = functions_around(self.modules, found.path, found.node.span.start)
+        inside = ConfigReader(self.modules, found.path, around)
         if isinstance(found.node, t.Assign):
             yield from inside._listed(found.node.value, {}, hops + 1)
         elif isinstance(found.node, t.FunctionDef):
@@ -144,7 +148,7 @@ class ConfigReader:
     def _items(self, node: t.Expr, names: Names) -> list[tuple[Known, ...]] | None:
         """What a comprehension runs over, each as a tuple."""
         if isinstance(node, t.Name):
-            found = self.modules.resolve(self.path, node.id)
+            found = meaning(self.modules, self.path, node.id, self.around)
             if isinstance(found, Definition) and isinstance(found.node, t.Assign):
                 node = found.node.value
         if isinstance(node, t.Call):
@@ -205,7 +209,7 @@ class ConfigReader:
             case t.Name() if node.id in names:
                 return names[node.id]
             case t.Name():
-                found = self.modules.resolve(self.path, node.id)
+                found = meaning(self.modules, self.path, node.id, self.around)
                 if isinstance(found, Definition) and isinstance(found.node, t.Assign):
                     value = found.node.value
                     return self._value(value, {}) if isinstance(value, t.Constant) else _UNKNOWN

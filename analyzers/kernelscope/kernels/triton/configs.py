@@ -5,9 +5,11 @@ The lists of configurations are read in `config_lists`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kernelscope.kernels.triton.config_lists import MAX_CONFIGS, Config, ConfigReader, Known
+from kernelscope.kernels.triton.surroundings import functions_around, meaning
 from kernelscope.syntax.python import tree as t
 from kernelscope.workspace.modules import Definition, External, Modules
 
@@ -41,7 +43,8 @@ def tuning(modules: Modules, path: str, node: t.FunctionDef) -> Tuning:
     key: tuple[str, ...] = ()
     heuristics: tuple[str, ...] = ()
     complete, tuned, pruned = True, False, False
-    wrapped = any(not _is_own(modules, path, decorator) for decorator in node.decorator_list)
+    around = functions_around(modules, path, node.span.start, node)
+    wrapped = any(not _is_own(modules, path, decorator, around) for decorator in node.decorator_list)
     for decorator in node.decorator_list:
         if not isinstance(decorator, t.Call):
             continue
@@ -51,29 +54,29 @@ def tuning(modules: Modules, path: str, node: t.FunctionDef) -> Tuning:
         if listed is not None:
             tuned = True
             pruned = pruned or "prune_configs_by" in keywords
-            found, whole = ConfigReader(modules, path).configs(listed)
+            found, whole = ConfigReader(modules, path, around).configs(listed)
             configs.extend(found)
             complete = complete and whole
             key = _strings(keywords.get("key") or (decorator.args[1] if len(decorator.args) > 1 else None))
         values = keywords.get("values") or (decorator.args[0] if decorator.args else None)
         if listed is None and "heuristics" in name:
-            values = _definition_of(modules, path, values)
+            values = _definition_of(modules, path, values, around)
             complete = complete and isinstance(values, t.Dict) and None not in values.keys
         if isinstance(values, t.Dict) and listed is None:
             heuristics += tuple(k.value for k in values.keys if isinstance(k, t.Constant) and isinstance(k.value, str))
     return Tuning(tuple(configs[:MAX_CONFIGS]), key, heuristics, complete, tuned, pruned, wrapped)
 
 
-def _definition_of(modules: Modules, path: str, node: t.Expr | None) -> t.Expr | None:
-    """What a name of the module stands for; other expressions stand for themselves."""
-    found = modules.resolve(path, node.id) if isinstance(node, t.Name) else None
+def _definition_of(modules: Modules, path: str, node: t.Expr | None, around: Sequence[t.FunctionDef]) -> t.Expr | None:
+    """What a name stands for where the kernel is; other expressions stand for themselves."""
+    found = meaning(modules, path, node.id, around) if isinstance(node, t.Name) else None
     return found.node.value if isinstance(found, Definition) and isinstance(found.node, t.Assign) else node
 
 
-def _is_own(modules: Modules, path: str, decorator: t.Expr) -> bool:
+def _is_own(modules: Modules, path: str, decorator: t.Expr, around: Sequence[t.FunctionDef]) -> bool:
     """Whether a decorator is Triton's own."""
     name = t.dotted(decorator.func if isinstance(decorator, t.Call) else decorator)
-    found = modules.resolve(path, name) if name is not None else None
+    found = meaning(modules, path, name, around) if name is not None else None
     return isinstance(found, External) and found.dotted.startswith("triton.")
 
 

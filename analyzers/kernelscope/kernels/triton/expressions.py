@@ -5,6 +5,8 @@ Calls of helpers are followed with their arguments; nothing is executed.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from kernelscope.dims import dim
 from kernelscope.kernels.triton.arithmetic import combined, of_plain
 from kernelscope.kernels.triton.attributes import attribute
@@ -14,6 +16,7 @@ from kernelscope.kernels.triton.call import integer_of
 from kernelscope.kernels.triton.calls import applied
 from kernelscope.kernels.triton.comparisons import MAX_ITEMS, compared, on_tuples, truth, unary
 from kernelscope.kernels.triton.interpretation import MAX_DEPTH, Frame, Interpretation
+from kernelscope.kernels.triton.outer_names import outer_value
 from kernelscope.kernels.triton.shape_ops import with_new_axis
 from kernelscope.kernels.triton.switches import differ, either
 from kernelscope.kernels.triton.values import (
@@ -53,9 +56,9 @@ def evaluate(run: Interpretation, frame: Frame, node: t.Expr) -> Value:
         run.outer = outer
 
 
-def evaluate_global(run: Interpretation, path: str, node: t.Expr) -> Value:
-    """The value that a module gives to a name of its own."""
-    empty = Frame(path, _NOWHERE, MAX_DEPTH - 1)
+def evaluate_global(run: Interpretation, path: str, node: t.Expr, around: Sequence[t.FunctionDef] = ()) -> Value:
+    """The value that a module, or a function around a kernel, gives to a name of its own."""
+    empty = Frame(path, _NOWHERE, MAX_DEPTH - 1, around)
     return evaluate(run, empty, node)
 
 
@@ -147,7 +150,7 @@ def _name(run: Interpretation, frame: Frame, name: str) -> Value:
     if name in frame.assigned():
         run.refused = True
         return Unknown(f"{name} has no value on this way")
-    value = run.global_value(frame.path, name)
+    value = outer_value(run, frame, name)
     if isinstance(value, Unknown) and name in BUILTINS:
         return Namespace(f"builtins.{name}")
     return value

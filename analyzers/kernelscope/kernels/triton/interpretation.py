@@ -5,19 +5,19 @@ Holds what is learnt and the limits; statements and expressions are evaluated in
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from kernelscope.dims import Dim, dim, product
 from kernelscope.kernels.triton.bodies import assigned_names
 from kernelscope.kernels.triton.call import Access, AccessKind, Product, Side
-from kernelscope.kernels.triton.recognition import is_kernel
+from kernelscope.kernels.triton.outer_names import outer_value
 from kernelscope.kernels.triton.switches import Answers, is_fixed, plain_test
-from kernelscope.kernels.triton.values import Const, JitFunction, Namespace, Size, Unknown, Value
+from kernelscope.kernels.triton.values import Const, JitFunction, Size, Value
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.text import SourceText
-from kernelscope.workspace.modules import Definition, External, ModuleRef, Modules
+from kernelscope.workspace.modules import Modules
 
 MAX_DEPTH = 12
 """Helpers inside helpers."""
@@ -82,12 +82,16 @@ class Facts:
 class Frame:
     """One function being evaluated."""
 
-    __slots__ = ("depth", "names", "node", "path", "returns")
+    __slots__ = ("around", "depth", "names", "node", "path", "returns")
 
-    def __init__(self, path: str, node: t.FunctionDef, depth: int) -> None:
+    def __init__(
+        self, path: str, node: t.FunctionDef, depth: int, around: Sequence[t.FunctionDef] | None = None
+    ) -> None:
         self.path = path
         self.node = node
         self.depth = depth
+        self.around = around
+        """The functions that it stands in, the innermost first; None until somebody asks."""
         self.names: dict[str, Value] = {}
         self.returns: list[Value] = []
 
@@ -148,8 +152,8 @@ class Interpretation:
         self.inner: Span | None = None
         """The call that is being applied, in whatever function it stands."""
         self.incomplete = ""
-        self._outside = outside if outside is not None else {}
-        """Names of modules that are known already, by path and name."""
+        self.outside = outside if outside is not None else {}
+        """Names from outside that are known already, by path and name; those of functions with their place."""
 
     # -- limits ------------------------------------------------------------------------------------------
 
@@ -229,7 +233,7 @@ class Interpretation:
         names = {node.id for node in t.walk(test) if isinstance(node, t.Name)} - params - frame.names.keys()
         if not names:
             return {}
-        values = {name: self.global_value(frame.path, name) for name in names}
+        values = {name: outer_value(self, frame, name) for name in names}
         return {name: v.number for name, v in values.items() if isinstance(v, Const) and v.number is not None}
 
     def holds(self, frame: Frame, test: t.Expr) -> bool | None:
@@ -253,41 +257,6 @@ class Interpretation:
     def problem(self, code: str, message: str) -> None:
         if self.outer is not None:
             self.found[Found(code, message, self.outer, bool(self.sides))] = None
-
-    # -- names of modules --------------------------------------------------------------------------------
-
-    def global_value(self, path: str, name: str) -> Value:
-        """A name that the function does not bind."""
-        key = (path, name)
-        if key not in self._outside:
-            self._outside[key] = Unknown(f"{name} is defined by itself")
-            self._outside[key] = self._resolve(path, name)
-        return self._outside[key]
-
-    def _resolve(self, path: str, name: str) -> Value:
-        for found in self.modules.resolve_all(path, name):
-            value = self.of_resolved(found)
-            if not isinstance(value, Unknown):
-                return value
-        return Unknown(f"{name} is not found")
-
-    def of_resolved(self, found: object) -> Value:
-        """What a resolved name is as a value."""
-        from kernelscope.kernels.triton.expressions import evaluate_global
-
-        match found:
-            case External(dotted=dotted):
-                return Namespace(dotted)
-            case ModuleRef(path=path, name=name):
-                return Namespace(name, path) if path else Unknown(f"{name} has no source")
-            case Definition(node=t.FunctionDef() as node, path=path):
-                if is_kernel(self.modules, path, node):
-                    return JitFunction(path, node)
-                return Unknown(f"{node.name} is not compiled by Triton")
-            case Definition(node=t.Assign(value=value) | t.AnnAssign(value=value), path=path) if value is not None:
-                return evaluate_global(self, path, value)
-            case _:
-                return Unknown("it is no value of the language")
 
 
 def _written(text: SourceText, test: t.Expr, numbers: Mapping[str, int]) -> str:

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from kernelscope.kernels.triton.host_bindings import Binding, bindings
+from kernelscope.kernels.triton.surroundings import functions_around
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Module
-from kernelscope.workspace.modules import Definition, Modules
+from kernelscope.workspace.modules import Definition
 from kernelscope.workspace.usages import CallSite
 from kernelscope.workspace.workspace import Workspace
 
@@ -63,7 +64,7 @@ class LaunchSites:
         self.file = file
         self.path = path
         self.kernel = node
-        self.home = _functions_around(self.modules, path, node.span.start, node)
+        self.home = functions_around(self.modules, path, node.span.start, node)
         """The functions that the kernel stands in: only they know it by its name."""
 
     def found(self) -> Iterator[LaunchSite]:
@@ -132,7 +133,7 @@ class LaunchSites:
     def _in_sight(self, function: t.FunctionDef | None) -> bool:
         """Whether the kernel's name means the kernel in a function of its file: not where the kernel stands in another
         function, and not where a definition nearer by has that name."""
-        around = _functions_around(self.modules, self.path, function.span.start) if function is not None else []
+        around = functions_around(self.modules, self.path, function.span.start) if function is not None else ()
         if any(home not in around for home in self.home):
             return False
         nearer = around[: len(around) - len(self.home)]
@@ -161,13 +162,6 @@ class LaunchSites:
                     head = inner.func.value
                     if isinstance(head, t.Name) and head.id == param:
                         yield LaunchSite(found.path, inner, inner.func.slice, found.node, caller)
-
-
-def _functions_around(modules: Modules, path: str, at: int, but: t.FunctionDef | None = None) -> list[t.FunctionDef]:
-    """The functions that a place stands in, the innermost first."""
-    module = modules.module(path)
-    scopes = module.scopes_around(at) if module is not None else []
-    return [scope.node for scope in scopes if isinstance(scope.node, t.FunctionDef) and scope.node is not but]
 
 
 def _imports(function: t.FunctionDef, name: str) -> bool:
