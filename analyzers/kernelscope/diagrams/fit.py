@@ -35,6 +35,8 @@ class Layout:
     remarks: list[str] = field(default_factory=list[str])
     is_cramped: bool = False
     """Whether lines of boxes are broken more than reads well, or frames had to go."""
+    is_narrow: bool = False
+    """Whether boxes are so narrow that words are broken."""
 
 
 def lay_out(graph: Graph, width: int) -> Layout:
@@ -79,6 +81,8 @@ class _Rung:
 
 _BROKEN = 20
 """Lines of boxes of at most so many cells are cramped."""
+_NARROW = 16
+"""Few words go on a line of at most so many cells."""
 _UNFRAMED = 6
 """The rung from which frames are left out when with them the picture fits nowhere."""
 _LADDER = (
@@ -90,6 +94,7 @@ _LADDER = (
     _Rung(note=0, line=24, label=20, share=1),
     _Rung(note=0, line=24, label=20, share=0.75),
     _Rung(note=0, line=20, label=16, share=0.6, gap=2),
+    _Rung(note=0, line=20, label=3, share=0.5, gap=2),
     _Rung(note=0, line=16, label=3, share=0.5, gap=2),
     _Rung(note=0, line=12, label=3, share=0.33, gap=2),
     _Rung(note=0, line=12, label=3, share=0.1, gap=2),
@@ -115,7 +120,7 @@ def _attempts(graph: Graph, width: int) -> Iterator[Callable[[], Layout]]:
 def _drawn_closer(graph: Graph, rung: _Rung, style: Style, remarks: list[str], unframed: bool = False) -> Layout:
     shorter = with_short_notes(graph, rung.note) if rung.note else with_notes_inside(graph)
     layout = _drawn(with_short_lines(shorter, rung.line), style, remarks, rung.label)
-    return replace(layout, is_cramped=unframed or rung.line <= _BROKEN)
+    return replace(layout, is_cramped=unframed or rung.line <= _BROKEN, is_narrow=rung.line <= _NARROW)
 
 
 def _drawn(graph: Graph, style: Style, remarks: list[str] | None = None, longest_label: int = 1000) -> Layout:

@@ -22,7 +22,7 @@ def draw(graph: Graph, *, width: int = 100, charset: Charset = Charset.UNICODE) 
     text = "\n".join([*above, *rows, *(["", *below] if below else [])])
     widest = max(map(display_width, text.split("\n")))
     shown = to_ascii(text) if charset is Charset.ASCII else text
-    return Drawing(shown, moved, widest, widest > width, tuple(layout.remarks), layout.is_cramped)
+    return Drawing(shown, moved, widest, widest > width, tuple(layout.remarks), layout.is_cramped, layout.is_narrow)
 
 
 def _wrapped(line: str, width: int) -> list[str]:

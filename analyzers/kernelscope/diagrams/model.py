@@ -114,6 +114,8 @@ class Drawing:
     """What was folded to make it fit."""
     is_cramped: bool = False
     """Whether it fits only with broken names, or without its frames."""
+    is_narrow: bool = False
+    """Whether its boxes are so narrow that words are broken."""
 
 
 def _check_keys(graph: Graph) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from kernelscope.dims import Dim
 from kernelscope.explain.alternatives import alternatives
 from kernelscope.explain.dim_names import DimNames
-from kernelscope.explain.flow_boxes import Boxes
+from kernelscope.explain.flow_boxes import MOST_WAYS, Boxes
 from kernelscope.explain.flow_expressions import formula
 from kernelscope.interp.steps import Step, Test
 from kernelscope.interp.values import Choice, Instance, Value, as_size
@@ -21,6 +21,7 @@ from kernelscope.patterns.flow import Node, Use
 from kernelscope.patterns.paths import ACTIVATIONS
 from kernelscope.patterns.pattern import Pattern
 from kernelscope.patterns.residuals import is_residual
+from kernelscope.patterns.ways import ways
 from kernelscope.results import Location, Span
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import DType, Tensor
@@ -224,6 +225,8 @@ class BoxLabels:
             yield from dict.fromkeys(_one_way(inner.step) for inner in node.walk() if inner.step.ways > 1)
             kernels = dict.fromkeys(k for inner in node.walk() if (k := launched(inner.step)))
             yield from (f"kernel {kernel}" for kernel in kernels)
+            if node not in self.patterns and (count := ways(self.choice.flow, node)) > MOST_WAYS:
+                yield f"one of {count} ways"
         pattern = self.patterns.get(node)
         if pattern is not None and pattern.traits:
             yield ", ".join(pattern.traits)
@@ -260,13 +263,23 @@ class BoxLabels:
     def loop(self, loop: Node) -> tuple[str, str]:
         """The title of a loop's frame, and how often it runs."""
         module = self.workspace.modules.module(loop.step.path)
-        head = module.text.slice(loop.step.span).partition(":")[0] if module is not None else ""
+        head = _until_colon(module.text.slice(loop.step.span)) if module is not None else ""
         head = COUNTED.sub(r"for \1 in \2\3", SLICED.sub(r"\1[\2:\3]", " ".join(head.split())))
-        head = re.sub(r"(?<=[ \[:])self\.", "", head)
+        head = re.sub(r"(?<=[ \[(:])self\.", "", head)
         count = as_size(loop.step.count)
         title = head if head.startswith(("for ", "while ")) else self.attribute(loop.parent) if loop.parent else head
         title = title if len(title) <= MAX_CONDITION else title[: MAX_CONDITION - 1] + "…"
         return title or "loop", self.names.in_full(count) if isinstance(count, Dim) else ""
+
+
+def _until_colon(source: str) -> str:
+    """The head of a compound statement: what stands before the first colon that is in no brackets."""
+    depth = 0
+    for at, sign in enumerate(source):
+        depth += {"(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}.get(sign, 0)
+        if sign == ":" and depth == 0:
+            return source[:at]
+    return source
 
 
 def _source_name(node: Node) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from kernelscope.diagrams.flow import draw
-from kernelscope.diagrams.parts import parts
+from kernelscope.diagrams.parts import Part, parts
 from kernelscope.explain.document import Block, Diagram, Document, Heading, Line, Paragraph
 from kernelscope.explain.flow_boxes import MAX_BOXES
 from kernelscope.explain.flow_chart import Chart
@@ -20,7 +20,7 @@ from kernelscope.results import Span, Target, UserError, ViewOptions
 from kernelscope.workspace.workspace import Workspace
 
 FEWER_BOXES = (MAX_BOXES // 2, MAX_BOXES // 4)
-"""Calls are opened as long as there are no more boxes than this where the picture is too wide otherwise."""
+"""Calls are opened as long as there are no more boxes than this where the picture is too dense otherwise."""
 QUIET = ("elementwise", "repeat")
 """Patterns that boxes show well enough."""
 
@@ -34,15 +34,17 @@ def dataflow(
     chart = Chart(workspace, flow, options)
     if not chart.boxes:
         raise UserError(f"no tensor operation is found in {scope.qualified_name}")
-    pictures = parts(chart.graph(), options.width)
-    shut: list[str] = []
+    pictures, shut = parts(chart.graph(), options.width), list[str]()
+    whole = (chart, pictures)
     for limit in FEWER_BOXES if not options.depth else ():
-        if not any(draw(part.graph, width=options.width).overflow for part in pictures):
+        if not _are_crowded(pictures, options.width):
             break
         fewer = Chart(workspace, flow, options, limit)
         if len(fewer.boxes) < len(chart.boxes):
             chart, pictures = fewer, parts(fewer.graph(), options.width)
-            shut = ["calls stay shut where the picture would be too wide with what is in them; a depth opens them"]
+            shut = ["calls stay shut where the picture would be too dense with what is in them; a depth opens them"]
+    if _are_crowded(pictures, options.width) and not _are_too_wide(whole[1], options.width):
+        (chart, pictures), shut = whole, []  # what stays crowded shows at least what is inside
     places = chart.places()
     blocks: list[Block] = []
     for part in pictures:
@@ -55,6 +57,14 @@ def dataflow(
         blocks += [Heading("Not followed"), Paragraph(tuple(lost))]
     steps = () if flow.trace.complete else ("the function takes too many steps; what was reached is shown",)
     return Document(f"Dataflow of {scope.qualified_name}", tuple(blocks), "dataflow", target, (*steps, *shut))
+
+
+def _are_too_wide(pictures: list[Part], width: int) -> bool:
+    return any(draw(part.graph, width=width).overflow for part in pictures)
+
+
+def _are_crowded(pictures: list[Part], width: int) -> bool:
+    return _are_too_wide(pictures, width) or any(draw(part.graph, width=width).is_narrow for part in pictures)
 
 
 def _pattern_lines(chart: Chart) -> Iterator[Line]:

@@ -13,13 +13,19 @@ from kernelscope.interp.values import Function, Instance
 from kernelscope.ops import Module
 from kernelscope.patterns.attention import FUSED
 from kernelscope.patterns.flow import Flow, Node, Use, dependencies, words
+from kernelscope.patterns.norms import LIBRARY
 from kernelscope.patterns.paths import ELEMENTWISE, MATRIX_PRODUCTS
 from kernelscope.patterns.pattern import Pattern
+from kernelscope.patterns.ways import ways
 from kernelscope.tensor import DType, Tensor
 
 SCALING = ELEMENTWISE | words("mean sum var rms_norm layer_norm norm")
 WITH_WEIGHTS = ("linear", "conv1d", "conv2d", "conv3d", "embedding")
 COMPARISONS = words("eq ne lt le gt ge isin isnan")
+TESTS = words("isnan isinf isfinite any all")
+"""Operators whose answer steers what is done with the data: `clamp_value = where(isinf(x).any(), least, most)`."""
+MOST_WAYS = 2
+"""A call that takes one of more ways stays shut."""
 MAX_BOXES = 34
 """Calls are opened as long as the picture has no more boxes than this."""
 
@@ -38,12 +44,13 @@ class Boxes:
         """`by_operator` keeps the operators of an expression apart."""
         self.flow = flow
         self.patterns = patterns
+        self.limit = limit
         self.live = flow.live()
         self.main = self._main()
         self.opened: set[Node] = {flow.root}
         self.expressions: dict[Node, Expression] = {}
         self._within: dict[Node, Node] = {}
-        self._open(depth, limit)
+        self._open(depth)
         if not by_operator:
             self.expressions = expressions(self.boxes())
             self._within = {n: top for top, found in self.expressions.items() for n in found.nodes if n is not top}
@@ -55,7 +62,7 @@ class Boxes:
         """What depends on the data itself; the rest are masks, positions, tables and weights."""
         found = set(self._main_inputs())
         for node in sorted(self.flow.nodes, key=lambda n: n.number):
-            if node.is_creation or _is_mask(node):
+            if node.is_creation or _is_mask(node) or _is_test(node):
                 continue
             inner = list(node.walk()) if node.is_atomic else [node]
             if any(origin in found for part in inner for use in _numbers(part) for origin in use.nodes):
@@ -89,6 +96,8 @@ class Boxes:
                 return True
             if user.step.kind == "layer" and isinstance(user.step.target, Module) and user.step.target.parameters:
                 return True
+            if user.operator in LIBRARY:
+                return True  # neither masks nor positions are normalised
             if operator is not None and (user.is_view or user.operator == "cat" or self._is_scaled(alike, user)):
                 todo += user.users
             elif operator is not None and (operator.name in WITH_WEIGHTS or not is_method):
@@ -124,19 +133,19 @@ class Boxes:
 
     # -- opening calls -----------------------------------------------------------------------------------
 
-    def _open(self, depth: int, limit: int) -> None:
+    def _open(self, depth: int) -> None:
         """Calls are opened level by level, all of one kind together or none, while there is room, or no other box."""
         level = [self.flow.root]
         for _ in range(depth):
             kinds: dict[object, list[Node]] = {}
             for child in self._inside(level):
-                if self._may_open(child):
+                if self._may_open(child) and not self._is_dispatch(child):
                     kinds.setdefault(_kind(child), []).append(child)
             level = list[Node]()
             for alike in kinds.values():
-                is_all = len(self.boxes()) == 1 and limit >= MAX_BOXES
+                is_all = len(self.boxes()) == 1 and self.limit >= MAX_BOXES
                 self.opened.update(alike)
-                if len(self.boxes()) > limit and not is_all:
+                if len(self.boxes()) > self.limit and not is_all:
                     self.opened.difference_update(alike)
                 else:
                     level += alike
@@ -162,6 +171,8 @@ class Boxes:
         if node.is_atomic or node in self.patterns or not self._has_live(node):
             return False
         drawn = [child for child in node.children if self.is_drawn(child) or child.step.kind == "loop"]
+        if len(drawn) == 1 and drawn[0].step.kind == "loop" and self.limit < MAX_BOXES:
+            return False  # where there is little room a call stays shut if what it goes through is all that it does
         return not drawn or (len(drawn) == 1 and _is_part(drawn[0]))
 
     def _may_open(self, node: Node) -> bool:
@@ -170,6 +181,10 @@ class Boxes:
         if isinstance(node.step.target, Function) and not any(_is_work(inner) for inner in node.walk()):
             return False
         return sum(child.step.kind == "loop" or self.is_drawn(child) for child in node.children) > 1
+
+    def _is_dispatch(self, node: Node) -> bool:
+        """Whether a call takes one of many ways: beside each other they would look as if all were taken."""
+        return self.limit <= MAX_BOXES and ways(self.flow, node) > MOST_WAYS and len(self.boxes()) > 1
 
     @cached_property
     def main_calls(self) -> set[Node]:
@@ -221,6 +236,11 @@ def _numbers(node: Node) -> list[Use]:
 def _is_mask(node: Node) -> bool:
     """Whether a step only asks of an input itself which of its elements are meant: `tokens != padding`."""
     return node.operator in COMPARISONS and all(origin.step.kind == "input" for origin in _origins(node))
+
+
+def _is_test(node: Node) -> bool:
+    """Whether a step only asks something of the data, and somebody goes by the answer."""
+    return node.operator in TESTS and any(user.operator not in TESTS or _is_test(user) for user in node.users)
 
 
 def _origins(node: Node) -> Iterator[Node]:

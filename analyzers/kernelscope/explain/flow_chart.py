@@ -16,7 +16,7 @@ from kernelscope.dims import Dim
 from kernelscope.explain.box_labels import BoxLabels, changed_dtype
 from kernelscope.explain.dim_names import DimNames, usual_letters
 from kernelscope.explain.flow_boxes import MAX_BOXES, Boxes
-from kernelscope.interp.steps import Test
+from kernelscope.interp.steps import Test, tensors_in
 from kernelscope.interp.values import Value, as_size
 from kernelscope.ops import Module
 from kernelscope.patterns.flow import Flow, Node, Use
@@ -85,6 +85,7 @@ class Chart:
         self.boxes_live = self.choice.live
         nodes = dict.fromkeys((*self.boxes, *flow.nodes))  # what is shown has the first choice of letters
         shapes = [v.shape for node in nodes for v in _tensors(node)]
+        shapes += [v.shape for node in nodes for v in tensors_in(node.step.result) if isinstance(v, Tensor)]
         if by_operator:  # weights and rounds are counted, too
             shapes += [part for p in flow.trace.parameters for part in (p.tensor.shape, _rounds(p.count))]
             shapes += [_rounds(node.step.count) for node in flow.nodes if node.step.kind == "loop"]

@@ -40,6 +40,8 @@ class Returns:
     def __init__(self, run: Interpreter, scope: Scope) -> None:
         self.value: Value = None
         self.any = False
+        self.added = 0
+        """How many returns were reached."""
         self.outcomes: list[Value] = []
         """Values that have too little in common to be told as one."""
         self.facts: Facts | None = None
@@ -54,6 +56,7 @@ class Returns:
         self.facts = facts if self.facts is None else self.facts.common(facts)
         self.value = self.join.values(self.name, self.value, value) if self.any else value
         self.any = True
+        self.added += 1
         for index, other in enumerate(self.outcomes):
             if not differ(other, value):
                 self.outcomes[index] = self.join.values(self.name, other, value)
@@ -330,7 +333,7 @@ def _branch(run: Interpreter, scope: Scope, node: t.If, returns: Returns, rest: 
             start.body += rest
         return ended, False
     mark, known, since = run.changes.mark(), run.known, len(run.symbols.reasons)
-    names = scope.names
+    names, added = scope.names, returns.added
     with run.where(node.test.span, True):
         first, first_ended = _way(run, scope, returns, node.body, mark, lambda: test.assume(True))
     scope.names, run.known = names, known
@@ -340,6 +343,9 @@ def _branch(run: Interpreter, scope: Scope, node: t.If, returns: Returns, rest: 
         gone, way = (first, second) if first_ended else (second, first)
         way.enter(run, scope)
         run.learn(with_facts_of(run, scope, way.known.facts, gone, since))
+        if first_ended != second_ended and returns.added > added and run.trace is not None:
+            with run.where(node.test.span, second_ended):  # what follows a return happens where there is none
+                return execute(run, scope, rest, returns), True
         return first_ended and second_ended, False
     join = Join(run.symbols, scope, test.name, since=since, facts=(first.known.facts, second.known.facts))
     apart = differing(first.names, second.names, rest) if rest else set[str]()

@@ -1,0 +1,147 @@
+"""What becomes a box of a dataflow picture and what does not, on small modules written for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kernelscope.analysis import Analysis
+from kernelscope.diagrams.model import Box, Graph
+from kernelscope.explain import document as d
+from kernelscope.results import Target, ViewOptions
+
+HEAD = "import torch\nfrom torch import nn\nfrom torch.nn import functional as F\n\n"
+
+
+def graph_of(folder: Path, source: str, symbol: str, options: ViewOptions | None = None) -> Graph:
+    (folder / "model.py").write_text(HEAD + source)
+    document = Analysis([folder]).document("dataflow", Target(folder / "model.py", None, symbol), options)
+    return next(block.graph for block in document.blocks if isinstance(block, d.Diagram))
+
+
+def box(graph: Graph, *lines: str) -> Box:
+    """The box with these lines; there is one only."""
+    (found,) = (b for b in graph.boxes if b.lines == lines)
+    return found
+
+
+CLAMPED = """
+class Block(nn.Module):
+    def __init__(self, size):
+        super().__init__()
+        self.up = nn.Linear(size, size)
+
+    def forward(self, x: torch.Tensor):
+        x = x + self.up(x)
+        if x.dtype == torch.float16:
+            bound = torch.where(torch.isinf(x).any(), 6e4, 6.5e4)
+            x = torch.clamp(x, min=-bound, max=bound)
+        return x
+
+class Check(nn.Module):
+    def forward(self, x: torch.Tensor):
+        return torch.isinf(x).any()
+"""
+
+
+def test_what_only_asks_of_the_data_is_a_note(tmp_path: Path) -> None:
+    graph = graph_of(tmp_path, CLAMPED, "Block")
+    assert [b.lines for b in graph.boxes if not b.kind.endswith("put")] == [
+        ("Linear", "up"),
+        ("+ residual",),
+        ("clamp",),
+    ]
+    assert box(graph, "clamp").notes == ("if x.dtype == torch.float16", "-bound: []", "bound: []")
+    assert [b.lines for b in graph_of(tmp_path, CLAMPED, "Check").boxes][-2:] == [("any",), ("output",)]
+
+
+NORMED = """
+class Block(nn.Module):
+    def __init__(self, size):
+        super().__init__()
+        self.norm = nn.LayerNorm(size, elementwise_affine=False)
+        self.mix = nn.Linear(size, 3 * size)
+
+    def forward(self, states: torch.Tensor, context: torch.Tensor, emb: torch.Tensor):
+        scale, shift, gate = self.mix(emb).chunk(3, dim=1)
+        context = self.norm(context) * (1 + scale[:, None]) + shift[:, None]
+        return states + gate[:, None] * context
+"""
+
+
+def test_what_is_normalised_is_data_without_weights_too(tmp_path: Path) -> None:
+    graph = graph_of(tmp_path, NORMED, "Block")
+    assert {b.lines for b in graph.boxes if b.kind == "input"} == {("states",), ("context",), ("emb",)}
+
+
+LOOPED = """
+class Block(nn.Module):
+    def __init__(self, size, depth):
+        super().__init__()
+        self.mixers = nn.ModuleList([nn.Linear(size, size) for _ in range(depth)])
+        self.norms = nn.ModuleList([nn.LayerNorm(size) for _ in range(depth)])
+
+    def forward(self, x: torch.Tensor):
+        for mix, norm in zip(self.mixers, self.norms[1:]):
+            x = x + mix(norm(x))
+        return x
+"""
+
+
+def test_a_loop_over_a_slice_is_called_as_it_is_written(tmp_path: Path) -> None:
+    assert [g.title for g in graph_of(tmp_path, LOOPED, "Block").groups] == ["for mix, norm in zip(mixers, norms[1:])"]
+
+
+DISPATCH = """
+class Gate(nn.Module):
+    def __init__(self, size, experts, mode):
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(experts, size))
+        self.mode = mode
+
+    def forward(self, x):
+        if self.mode == "fast":
+            return torch.ops.engine.fast_gate(x, self.weight)
+        if self.mode == "exact":
+            return torch.matmul(x.float(), self.weight.t().float())
+        if x.is_cuda:
+            return torch.ops.engine.gate(x, self.weight)
+        return F.linear(x, self.weight)
+
+class Layer(nn.Module):
+    def __init__(self, size, experts, mode):
+        super().__init__()
+        self.norm = nn.LayerNorm(size)
+        self.gate = Gate(size, experts, mode)
+
+    def forward(self, x: torch.Tensor):
+        return self.gate(self.norm(x)).softmax(dim=-1)
+"""
+
+
+def test_a_call_that_takes_one_of_many_ways_stays_shut(tmp_path: Path) -> None:
+    graph = graph_of(tmp_path, DISPATCH, "Layer")
+    assert "one of 4 ways" in box(graph, "Gate", "gate").notes
+    assert len([b for b in graph.boxes if not b.kind.endswith("put")]) == 3
+    asked = graph_of(tmp_path, DISPATCH, "Layer", ViewOptions(depth=2))
+    assert ("matmul",) in [b.lines for b in asked.boxes], "what is asked for is opened"
+    assert len(graph_of(tmp_path, DISPATCH, "Gate").boxes) > 4, "and so is what the picture is of"
+
+
+EARLY = """
+class Drop(nn.Module):
+    def __init__(self, size, rate):
+        super().__init__()
+        self.rate = rate
+        self.out = nn.Linear(size, size)
+
+    def forward(self, x: torch.Tensor):
+        if not self.training:
+            return x
+        keep = torch.rand(x.shape[0], 1)
+        return self.out(x * keep)
+"""
+
+
+def test_what_follows_a_return_happens_where_there_is_none(tmp_path: Path) -> None:
+    graph = graph_of(tmp_path, EARLY, "Drop")
+    assert "if self.training" in box(graph, "Linear", "out").notes
