@@ -41,6 +41,13 @@ def test_configurations_of_a_kernel_that_a_function_builds(tmp_path: Path) -> No
     assert rows["Configs"] == "2 autotune configs; ROWS ∈ {16, 64} · num_warps ∈ {4}; key: n"
 
 
+def test_a_helper_is_told_as_each_side_of_a_switch_calls_it() -> None:
+    path = FIXTURES / "local_constants.py"
+    hover = Analysis([FIXTURES]).hover(path, path.read_bytes().index(b"total ="))
+    assert hover is not None
+    assert (hover.signature, hover.notes[-1]) == ("total: block[1] T(x)", "for other callers: block[ROWS] T(x)")
+
+
 def test_grids_that_a_test_of_the_host_chooses_are_told_with_it(tmp_path: Path) -> None:
     host = (
         "def f(x, y, starts=None):\n    n = len(x)\n    if starts is not None:\n        count = len(starts)\n"

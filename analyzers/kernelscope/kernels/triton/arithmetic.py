@@ -119,6 +119,8 @@ def constants(op: str, left: Const, right: Const) -> Const:
 def _kind_of(constant: Const) -> str:
     if isinstance(constant.value, Undecided):
         return constant.value.kind
+    if isinstance(constant.value, Dim):
+        return "int"
     return {"fp32": "float", "int32": "int", "int1": "bool"}.get(of_number(plain(constant)), "")
 
 

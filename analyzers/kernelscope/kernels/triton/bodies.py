@@ -5,6 +5,7 @@ Kept for the functions that were asked about last. Does not evaluate anything.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import TypeVar, cast
@@ -115,6 +116,22 @@ def assigned_names(block: t.FunctionDef | t.For | t.While) -> frozenset[str]:
         for target in node.targets:
             names |= {inner.id for inner in t.walk(target) if isinstance(inner, t.Name)}
     return frozenset(names)
+
+
+@lru_cache(maxsize=64)
+def constants_given_once(node: t.FunctionDef) -> frozenset[str]:
+    """Names that a function declares with a value in one place, outside of loops."""
+    given = Counter(inner.id for inner in _targets(node))
+    looped = frozenset[str]().union(*(assigned_names(loop) for loop in loops_in(node)))
+    once = {d.target.id for d in nodes_of(node, t.AnnAssign) if isinstance(d.target, t.Name) and given[d.target.id] == 1}
+    return frozenset(once) - looped - {param.name for param in node.args}
+
+
+def _targets(node: t.FunctionDef) -> Iterator[t.Name]:
+    """Every name to which a function assigns, as often as it does."""
+    for inner in (*nodes_of(node, t.Assign), *nodes_of(node, t.AnnAssign), *nodes_of(node, t.AugAssign)):
+        for target in inner.targets if isinstance(inner, t.Assign) else [inner.target]:
+            yield from (name for name in t.walk(target) if isinstance(name, t.Name))
 
 
 @lru_cache(maxsize=1024)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from kernelscope.dims import Dim
-from kernelscope.kernels.triton.bodies import assigned_names, last_given, used_as_types
+from kernelscope.dims import Dim, dim
+from kernelscope.kernels.triton.bodies import assigned_names, constants_given_once, last_given, used_as_types
 from kernelscope.kernels.triton.call import as_tensor
 from kernelscope.kernels.triton.comparisons import truth
 from kernelscope.kernels.triton.expressions import evaluate
@@ -82,7 +82,7 @@ def _statement(run: Interpretation, frame: Frame, node: t.Stmt) -> bool:
             if node.value is not None:
                 value = evaluate(run, frame, node.value)
                 constant = is_constexpr(node.annotation)
-                bind_target(run, frame, node.target, value if constant else assigned(value))
+                bind_target(run, frame, node.target, _constant(frame, node, value) if constant else assigned(value))
         case t.AugAssign():
             if isinstance(node.target, t.Name):
                 both = t.BinOp(node.target, node.op, node.value, node.span)
@@ -118,6 +118,14 @@ def _is_type(frame: Frame, target: t.Expr, given: Value) -> bool:
     """Whether a constexpr is given to a name that the function uses as an element type."""
     is_constant = isinstance(given, Const) and isinstance(given.value, Dim) and given.value.name is not None
     return is_constant and isinstance(target, t.Name) and target.id in used_as_types(frame.node)
+
+
+def _constant(frame: Frame, node: t.AnnAssign, value: Value) -> Value:
+    """A local constexpr; one that only its name can tell, and that has one value in a launch, is known by its name."""
+    if frame.depth == 0 and isinstance(node.target, t.Name) and value == Const(Undecided("int")):
+        name = node.target.id
+        return Const(dim(name)) if name in constants_given_once(frame.node) else value
+    return value
 
 
 def assigned(value: Value) -> Value:

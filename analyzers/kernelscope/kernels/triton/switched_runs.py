@@ -41,8 +41,7 @@ def follow_switches(run: Interpretation, under: Callable[[Answers], Interpretati
         if isinstance(sizes, Tensor) and sizes.shape is not None:
             rows, columns, inner_size = sizes.shape
             run.products[place] = replace(done[0][1], sizes=(rows, columns, inner_size))
-    for _, inner in runs:
-        run.calls.update(inner.calls)
+    run.calls = {call: None for _, inner in runs for call in inner.calls}
 
 
 def _in_its_form(seen: Sequence[tuple[Answers, Value]], names: Sequence[str]) -> tuple[Value, Otherwise | None]:
