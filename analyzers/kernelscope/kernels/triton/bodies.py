@@ -123,8 +123,8 @@ def constants_given_once(node: t.FunctionDef) -> frozenset[str]:
     """Names that a function declares with a value in one place, outside of loops."""
     given = Counter(inner.id for inner in _targets(node))
     looped = frozenset[str]().union(*(assigned_names(loop) for loop in loops_in(node)))
-    once = {d.target.id for d in nodes_of(node, t.AnnAssign) if isinstance(d.target, t.Name) and given[d.target.id] == 1}
-    return frozenset(once) - looped - {param.name for param in node.args}
+    declared = {d.target.id for d in nodes_of(node, t.AnnAssign) if isinstance(d.target, t.Name)}
+    return frozenset(n for n in declared if given[n] == 1) - looped - {param.name for param in node.args}
 
 
 def _targets(node: t.FunctionDef) -> Iterator[t.Name]:
