@@ -10,6 +10,7 @@ from kernelscope.serving.c_algorithms import algorithms, recomputed
 from kernelscope.serving.c_caches import c_caches
 from kernelscope.serving.c_constants import c_constants
 from kernelscope.serving.c_functions import CSource
+from kernelscope.serving.c_graphs import c_graphs
 from kernelscope.serving.c_settings import c_settings, c_tables
 from kernelscope.serving.c_structures import c_structures
 from kernelscope.serving.c_waits import c_syncs
@@ -263,6 +264,19 @@ def test_numbers_of_python_and_cuda_are_compared(source: Source) -> None:
         "same numbers in Python (code()) and CUDA (constants OP_…): Load = 0, Fold = 1; they differ for Send is 2"
         in said[-1]
     )
+
+
+def test_graphs_of_cpp_are_captured_and_launched() -> None:
+    text = """
+    void Desk::record(cudaStream_t s) { cudaStreamBeginCapture(s, cudaStreamCaptureModeRelaxed); work(s); }
+    void Desk::again(cudaStream_t s) { cudaGraphLaunch(made, s); graphs[n]->destroy(); }
+    void Desk::other() { graph_->replay(); film->replay(); }
+    """
+    assert [claim.value for claim in c_graphs(c_source(text))] == [
+        "CUDA graph captured in Desk::record: cudaStreamBeginCapture(s, cudaStreamCaptureModeRelaxed)",
+        "Desk::again replays the CUDA graph with cudaGraphLaunch(made, s)",
+        "Desk::other replays the CUDA graph with graph_->replay()",
+    ]
 
 
 def test_a_loop_that_goes_on_by_itself_waits_for_nobody() -> None:

@@ -20,6 +20,8 @@ from kernelscope.serving import (
     service,
 )
 from kernelscope.serving.claims import Claim, PythonSource
+from kernelscope.serving.merging import merged_batches
+from kernelscope.serving.windows import windows
 
 Source = Callable[[str], PythonSource]
 Finder = Callable[[PythonSource], Iterable[Claim]]
@@ -353,6 +355,52 @@ class Desk:
 """
 
 
+WINDOW = """
+class Desk:
+    def prefill(self, letter):
+        start = letter.place
+        end = letter.place + self.most
+        end = min(end, len(letter.words) - 1)
+        self.run(letter.words[start:end])
+        letter.place = end
+"""
+EATEN = """
+def run(model, prompt, most):
+    left = prompt.shape[1]
+    while left > 0:
+        n = min(most, left)
+        model(prompt[:, :n])
+        left -= n
+        prompt = prompt[:, n:]
+"""
+MERGED = """
+class Desk:
+    def step(self, new_batch, done):
+        if new_batch is not None:
+            self.open_batch.merge(new_batch)
+        self.open_batch.filter(done)
+"""
+PASSED = """
+class Desk:
+    def admit(self):
+        for letter in self.waiting.copy():
+            if letter.size > self.left:
+                continue
+            self.waiting.remove(letter)
+            self.open.append(letter)
+"""
+ROUND = """
+class Desk:
+    def step(self):
+        for letter in self.open:
+            letter.prefill(self)
+        if self.guess:
+            self.decode_all(self.guess())
+        else:
+            self.decode_all(1)
+"""
+
+
 @pytest.mark.parametrize(
     ("find", "text", "fragments"),
     [
@@ -406,6 +454,19 @@ class Desk:
             ADMIT,
             ("from self.inbox into self.open", "not (len(chosen) < self.most)", "rest < words"),
         ),
+        (windows, WINDOW, ("at most self.most tokens of the prompt from letter.place on", "letter.place = end")),
+        (windows, EATEN, ("n = min(most, left)", "prompt[:, :n]", "prompt = prompt[:, n:]", "(while left > 0)")),
+        (merged_batches, MERGED, ("merges another batch", "self.open_batch.merge(new_batch)", "filter(done)")),
+        (
+            service.orders,
+            PASSED,
+            ("policy FCFS", "self.waiting is gone through in its order", "later ones may start before it"),
+        ),
+        (
+            preferences.preferences,
+            ROUND,
+            ("Desk.step runs prefill and then decode in every step (letter.prefill, then self.decode_all)",),
+        ),
         (chunking.chunks, ADMIT, ("letter.now_tokens = min(words, rest)", "only for the first sequence")),
         (preemption.preemptions, RECOMPUTE, ("recompute", "self.shelf.release(letter)", "the front")),
         (preemption.preemptions, RESET, ("recompute", "letter.computed = 0")),
@@ -436,6 +497,13 @@ def test_it_is_seen(source: Source, find: Finder, text: str, fragments: tuple[st
     ("find", "text"),
     [
         (preemption.preemptions, CANCEL),
+        (windows, WINDOW.replace("letter.place = end", "letter.last = end")),
+        (windows, EATEN.replace("[:, n:]", "[:, 1:]")),
+        (merged_batches, MERGED.replace("filter(done)", "note(done)")),
+        (merged_batches, MERGED.replace("(new_batch)", "(words)")),
+        (service.orders, PASSED.replace("self.waiting.remove(letter)", "letter.note()")),
+        (preferences.preferences, ROUND.replace("if self.guess:", "if self.guess: return").replace("else:", "if 1:")),
+        (preferences.preferences, ROUND.replace("self.decode_all(1)", "self.note(1)")),
         (preemption.preemptions, MADE_ANEW.replace("state.deallocate(old)", "state.note(old)")),
         (service.orders, PUT_OFF_LARGEST.replace("make_room", "preempt_letters").replace("open", "running")),
         (preferences.preferences, BOTH.replace("prefill_batch + decode_batch", "decode_batch")),

@@ -46,6 +46,14 @@ def test_a_folder_without_source_is_said(tmp_path: Path) -> None:
         Analysis([tmp_path]).document("serving", Target(tmp_path))
 
 
+PAGED = """
+PAGE_SIZE = 16
+
+class DeskCache:
+    def __init__(self, n, heads, dim):
+        self.k_cache = torch.zeros((n // PAGE_SIZE, PAGE_SIZE, heads, dim))
+        self.v_cache = torch.zeros((n // PAGE_SIZE, PAGE_SIZE, heads, dim))
+"""
 DESK = """
 import enum
 
@@ -81,6 +89,12 @@ def test_answers_are_about_what_is_asked(tmp_path: Path) -> None:
     assert answers["block.1"] == "command line.--block-size default 64"
     for question in ("arch", "backends", "tied"):
         assert answers[question].startswith("not found")
+
+
+def test_the_size_of_a_page_is_what_the_cache_is_laid_out_by(tmp_path: Path) -> None:
+    (tmp_path / "desk.py").write_text(PAGED, encoding="utf-8")
+    answers = {entry["id"]: entry["answer"] for entry in Analysis([tmp_path]).report()["faq"]}
+    assert answers["kv_cache.block.1"] == "module.PAGE_SIZE default 16"
 
 
 def test_an_edit_is_seen_and_costs_one_reading(tmp_path: Path) -> None:

@@ -17,8 +17,9 @@ from kernelscope.serving.constraints import c_constraints, constraints
 from kernelscope.serving.lifecycle import states_only, transitions
 from kernelscope.serving.metrics import metrics
 from kernelscope.serving.parameters import parameters
-from kernelscope.serving.processes import routes, started
+from kernelscope.serving.processes import started
 from kernelscope.serving.registries import registries
+from kernelscope.serving.routes import routes
 from kernelscope.syntax.text import SourceText
 
 Source = Callable[[str], PythonSource]
@@ -248,6 +249,50 @@ def test_processes_channels_and_routes(source: Source) -> None:
     assert [(s.kind, s.target) for s in started(file)] == [("start method", "spawn"), ("process", "run_worker")]
     assert [(c.transport, c.pattern) for c in channels(file)] == [("queue", ""), ("ZeroMQ", "PULL")]
     assert [(r.method, r.path) for r in routes(file)] == [("POST", "/generate")]
+
+
+def test_routes_of_routers_handlers_and_services(source: Source) -> None:
+    file = source(
+        """
+        class Desk(BaseHTTPRequestHandler):
+            def do_POST(self):
+                table = {"/write": self.write, "/draw": self.draw}
+                table[self.path]()
+
+            def do_GET(self):
+                if self.path.startswith("/letters"):
+                    self.list_letters()
+                elif self.path in ("/ping", "/health"):
+                    self.answer()
+
+            def do_nothing(self):
+                if self.path == "/never":
+                    self.answer()
+
+        class Post(desk_pb2_grpc.PostServicer):
+            async def Send(self, request, context): ...
+            def helper(self, request, context): ...
+
+        @app.route("/list", methods=["GET", "POST"])
+        def listing(): ...
+
+        def build(app):
+            app.router.add_post("/stamp", stamp)
+            app.add_api_route("/seal", seal, methods=["PUT"])
+            app.add_route(later)
+        """
+    )
+    assert {(r.method, r.path, r.handler) for r in routes(file)} == {
+        ("POST", "/write", "self.write"),
+        ("POST", "/draw", "self.draw"),
+        ("GET", "/letters…", "self.list_letters"),
+        ("GET", "/ping", "self.answer"),
+        ("GET", "/health", "self.answer"),
+        ("GET, POST", "/list", "listing"),
+        ("POST", "/stamp", "stamp"),
+        ("PUT", "/seal", "seal"),
+        ("gRPC", "Post/Send", "Post.Send"),
+    }
 
 
 def test_metrics_through_an_alias(source: Source) -> None:

@@ -47,7 +47,7 @@ LIMITS = (
 """Names of what limits a batch; what limits one answer is no limit of it."""
 POLICIES = r"sched\w*polic|polic\w*sched|^_*polic(?:y|ies)$|(?:queue|batch|preempt\w*|admission)_polic|(?<!op_)priorit"
 """Names of settings that say in which order requests are served; downloads and errors have policies, too."""
-CHUNKS = r"chunked_?(?:prefill|context)|prefill\w*chunk|long_prefill"
+CHUNKS = r"chunked_?(?:prefill|context)|prefill\w*chunk|long_prefill|prefill_step"
 OVERLAPS = r"(?:enable|disable|no|use)_?overlap|overlap(?:_sched\w*|_mode|_step)?$|async_sched"
 MAX_CLAIMS = 6
 """Claims joined into one answer; more make further answers to the same question."""

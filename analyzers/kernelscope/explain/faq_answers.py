@@ -145,8 +145,8 @@ def context_limits(system: System) -> Iterator[Claim]:
 def block_sizes(system: System) -> Iterator[Claim]:
     """Sizes and numbers of blocks of a cache; where nothing is seen to be paged only those that name a cache."""
     if is_paged(system):
-        counts = settings(r"kvcache|kv_cache|num_blocks|num_pages")
-        yield from first(both(_sizes_of_caches, counts), settings("page_size"))(system)
+        counts = settings(r"kv_?cache\w*(?:block|page|size|len|tok)|num_\w*(?:blocks|pages)")
+        yield from first(both(_sizes_of_caches, _sizes_in_layouts, counts), settings("page_size"))(system)
         return
     yield from settings(r"page_size|kvcache|kv_cache_block|kv_block")(system)
     for p in system.settings:
@@ -162,6 +162,19 @@ def _sizes_of_caches(system: System) -> Iterator[Claim]:
         )
         owners = {*words(p.owner or p.location.path.stem)}
         if is_size and (p.kind in ("option", "environment") or (SERVERS | CACHED) & owners):
+            yield _setting(_said(p), [p])
+
+
+def _sizes_in_layouts(system: System) -> Iterator[Claim]:
+    """Constants that the layout of a cache is written with: `[tokens // PAGE_SIZE, PAGE_SIZE, …]`."""
+    said = {
+        name
+        for claim in system.about("serving.kv_cache")
+        if claim.name.endswith("layout")
+        for name in re.findall(r"\b\w*(?:BLOCK|PAGE)_SIZE\b", claim.value)
+    }
+    for p in system.declared:
+        if p.name in said and not p.is_bare:
             yield _setting(_said(p), [p])
 
 

@@ -12,7 +12,7 @@ from kernelscope.results import Location
 from kernelscope.serving.c_functions import CSource
 from kernelscope.serving.claims import PythonSource, literal
 from kernelscope.serving.guards import last_name, own_calls
-from kernelscope.serving.processes import ROUTE_METHODS
+from kernelscope.serving.routes import DECORATORS
 from kernelscope.syntax.python import tree as t
 
 NATIVE = (".cpp", ".cu", ".cc", ".cuh", ".c", ".h", ".hip", ".so")
@@ -90,7 +90,7 @@ def _named_decorator(decorator: t.Expr) -> tuple[str, str] | None:
     if name is None or not isinstance(key, str) or not key or key.startswith("/"):
         return None
     last = last_name_of(name)
-    return None if last in IGNORED or (last in ROUTE_METHODS and "." in name) else (name, key)
+    return None if last in IGNORED or (last in DECORATORS and "." in name) else (name, key)
 
 
 def _native_files(call: t.Call) -> list[str]:

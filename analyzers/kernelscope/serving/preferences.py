@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource
-from kernelscope.serving.guards import calls, inside, last_name, own
+from kernelscope.serving.guards import EXITS, calls, inside, last_name, own
 from kernelscope.serving.sections import hits, words
 from kernelscope.syntax.python import tree as t
 
 NEW, OLD = {"prefill", "prefills", "prefilling", "prompt", "prompts", "extend"}, {"decode", "decodes", "decoding"}
+GOES_ON = OLD | {"gen", "generate", "generation"}
+STEPS = {"step", "iterate", "iteration", "loop", "run", "tick", "schedule"}
+"""Words of functions that are one round of a scheduler."""
 """Words of requests whose prompts are read, and of those that go on."""
 SEVERAL = {"batch", "seqs", "sequences", "reqs", "requests", "groups", "jobs", "tasks", "prefills", "decodes", "ids"}
 LONGEST_LABEL = 3
@@ -26,6 +29,7 @@ def preferences(source: PythonSource) -> Iterator[Claim]:
         yield from _alternatives(source, scope.node, scope.qualified_name)
         yield from _loops(source, scope.node, scope.qualified_name)
         yield from _joined(source, scope.node, scope.qualified_name)
+        yield from _one_after_the_other(source, scope.node, scope.qualified_name)
 
 
 def _alternatives(source: PythonSource, node: t.FunctionDef | t.ClassDef, where: str) -> Iterator[Claim]:
@@ -66,6 +70,37 @@ def _joined(source: PythonSource, node: t.FunctionDef | t.ClassDef, where: str) 
                 f"{where} policy", f"{said} ({first}) and decode ({second})", (source.at(value), source.at(node))
             )
             return
+
+
+def _one_after_the_other(source: PythonSource, node: t.FunctionDef | t.ClassDef, where: str) -> Iterator[Claim]:
+    """`for job in self.active: job.prefill()` and then `self.decode()` in one round: both run, one after the other."""
+    if not STEPS & set(words(where.rpartition(".")[2])):
+        return
+    found: dict[str, t.Call] = {}
+    for statement in node.body:
+        if isinstance(statement, t.If) and isinstance(statement.body[-1], EXITS) and found:
+            return  # one of them may be all that runs
+        for call in _always(statement):
+            said = set(words(last_name(call.func)))
+            kind = "prefill" if "prefill" in said else "decode" if GOES_ON & said else ""
+            if kind and isinstance(call.func, t.Attribute):
+                found.setdefault(kind, call)
+    if len(found) == 2:
+        (first, one), (second, other) = found.items()
+        value = (
+            f"{where} runs {first} and then {second} in every step ({source.quote(one.func)}, then "
+            f"{source.quote(other.func)}): separate forward passes, one after the other"
+        )
+        yield Claim(f"{where} policy", value, (source.at(one), source.at(other), source.at(node)))
+
+
+def _always(statement: t.Stmt) -> list[t.Call]:
+    """The calls of a statement; of branches those that stand under names that every branch calls."""
+    if not isinstance(statement, t.If):
+        return list(calls(statement))
+    one, other = ([call for s in body for call in _always(s)] for body in (statement.body, statement.orelse))
+    names = {last_name(call.func) for call in other}
+    return [call for call in one if last_name(call.func) in names]
 
 
 def _chooses_work(*names: str) -> bool:

@@ -1,6 +1,6 @@
-"""Processes and routes of a program: what is started, and what is served.
+"""Processes of a program: what is started.
 
-Kinds come from the libraries' own constructors (multiprocessing, threading, Ray, FastAPI-like routers).
+Kinds come from the libraries' own constructors (multiprocessing, threading, Ray).
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ RUN = {"target", "func", "fn", "entry", "main"}
 """Names of fields that hold what a process runs."""
 MOST_STEPS = 3
 """Names that are followed to the class of an actor."""
-ROUTE_METHODS = {"get", "post", "put", "delete", "patch", "websocket", "route", "api_route"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +43,6 @@ class Launcher:
     cls: str
     field: str
     kind: str
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """An HTTP route: method, path and handler."""
-
-    method: str
-    path: str
-    handler: str
-    location: Location
 
 
 def started(source: PythonSource) -> Iterator[Started]:
@@ -172,15 +161,3 @@ def _handed(call: t.Call) -> Iterator[t.Expr]:
     for given in (*call.args, *(k.value for k in call.keywords)):
         if isinstance(given, t.List | t.Tuple) and all(isinstance(e, t.Name | t.Attribute) for e in given.elts):
             yield from (e for e in given.elts if ACTS & set(words(t.dotted(e) or "")))
-
-
-def routes(source: PythonSource) -> Iterator[Route]:
-    """HTTP routes declared by decorators such as `@app.post("/path")`."""
-    for scope in source.module.functions():
-        for decorator in scope.node.decorator_list:
-            if not isinstance(decorator, t.Call) or not isinstance(decorator.func, t.Attribute) or not decorator.args:
-                continue
-            path = literal(decorator.args[0])
-            if decorator.func.attr in ROUTE_METHODS and isinstance(path, str) and path.startswith("/"):
-                method = decorator.func.attr.upper()
-                yield Route(method, path, scope.qualified_name, source.at(decorator))

@@ -35,6 +35,7 @@ from kernelscope.serving.c_caches import c_caches
 from kernelscope.serving.c_collectives import c_collectives
 from kernelscope.serving.c_constants import c_constants, c_enums
 from kernelscope.serving.c_functions import CSource
+from kernelscope.serving.c_graphs import c_graphs
 from kernelscope.serving.c_procedures import c_procedures
 from kernelscope.serving.c_settings import c_settings, c_tables
 from kernelscope.serving.c_structures import c_structures
@@ -45,6 +46,7 @@ from kernelscope.serving.collectives import Collective, collectives, groups, wra
 from kernelscope.serving.constraints import Constraint, c_constraints, constraints
 from kernelscope.serving.handing import Handed, Renamed, handed, renamed
 from kernelscope.serving.lengths import lengths
+from kernelscope.serving.merging import merged_batches
 from kernelscope.serving.metrics import Metric, metrics
 from kernelscope.serving.moves import Move, moves
 from kernelscope.serving.numbering import Numbering, c_numberings, numberings
@@ -56,15 +58,17 @@ from kernelscope.serving.preemption import preemptions
 from kernelscope.serving.preferences import preferences
 from kernelscope.serving.presets import presets
 from kernelscope.serving.procedures import Procedure, procedures
-from kernelscope.serving.processes import Launcher, Route, Started, launchers, routes, running_classes, started, targets
+from kernelscope.serving.processes import Launcher, Started, launchers, running_classes, started, targets
 from kernelscope.serving.rankings import rankings
 from kernelscope.serving.registries import Registry, registries, stacks
+from kernelscope.serving.routes import Route, routes
 from kernelscope.serving.sizes import derived_sizes
 from kernelscope.serving.stores import Stored, stored
 from kernelscope.serving.streams import streams
 from kernelscope.serving.trees import trees
 from kernelscope.serving.waits import Sync, syncs
 from kernelscope.serving.weights import shared_weights
+from kernelscope.serving.windows import windows
 from kernelscope.syntax.python import tree as t
 
 FRAMEWORKS = {"torch": "pytorch", "triton": "triton", "jax": "jax", "cutlass": "cute", "tilelang": "tilelang"}
@@ -98,6 +102,8 @@ FINDERS: tuple[tuple[str, Finder], ...] = (
     ("serving.batching", chunking.chunks),
     ("serving.batching", capacity.admissions),
     ("serving.batching", chunking.pieces),
+    ("serving.batching", windows),
+    ("serving.batching", merged_batches),
     ("serving.batching", admission.static),
     ("serving.topology.addresses", endpoints.addresses),
     ("topology.execution", execution.captures),
@@ -240,6 +246,7 @@ def read_c(source: CSource) -> Reading:
     reading.natives += reading.told(c_bindings, source)
     reading.add("config", reading.told(c_tables, source))
     reading.add("serving.kv_cache", reading.told(c_caches, source))
+    reading.add("topology.execution", reading.told(c_graphs, source))
     reading.add("memory_access", reading.told(recomputed, source))
     for section, claim in reading.told(algorithms, source):
         reading.add(section, [claim])

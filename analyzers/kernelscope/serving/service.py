@@ -40,6 +40,9 @@ def orders(source: PythonSource) -> Iterator[Claim]:
                     places = (source.at(node), source.at(scope.node), *passes)
                     yield Claim(f"{scope.qualified_name} order", value, places)
                     continue
+                case t.For(target=t.Name(id=one), iter=over, body=body):
+                    yield from _passed_in_order(source, scope.node, scope.qualified_name, node, one, over, body)
+                    continue
                 case t.Call(func=t.Name(id="next"), args=[t.Call(func=t.Name(id="iter"), args=[queue, *_])]):
                     if REQUESTS & set(words(source.quote(queue))) and _is_served(source, scope.qualified_name, queue):
                         value = (
@@ -74,6 +77,42 @@ def orders(source: PythonSource) -> Iterator[Claim]:
             value = f"policy: {source.quote(queue)} is served in the order of {source.quote(key)}"
             value += ", largest first" if backwards else ", smallest first"
             yield Claim(f"{scope.qualified_name} order", value, (source.at(node), source.at(scope.node)))
+
+
+def _passed_in_order(
+    source: PythonSource, function: t.FunctionDef | t.ClassDef, where: str,
+    loop: t.Node, one: str, over: t.Expr, body: list[t.Stmt],
+) -> Iterator[Claim]:  # fmt: skip
+    """`for job in self.pending.copy(): … self.pending.remove(job)`: who waits longest is looked at first."""
+    queue = _gone_over(over)
+    name = t.dotted(queue) if queue is not None else None
+    if queue is None or name is None or not WAITS & set(words(queue.attr)) or not REQUESTS & set(words(queue.attr)):
+        return
+    removed = [
+        n for n in t.walk(*body)
+        if isinstance(n, t.Call) and t.dotted(n.func) == f"{name}.remove" and [t.dotted(a) for a in n.args] == [one]
+    ]  # fmt: skip
+    if not removed or VICTIMS & set(words(where.rpartition(".")[2])):
+        return
+    value = f"policy FCFS (first come, first served): {name} is gone through in its order, what starts is taken out"
+    if any(isinstance(n, t.Continue) for n in t.walk(*body)):
+        value += "; what does not fit is passed over, so later ones may start before it"
+    yield Claim(f"{where} order", value, (source.at(loop), source.at(removed[0]), source.at(function)))
+
+
+def _gone_over(over: t.Expr) -> t.Attribute | None:
+    """The queue of `queue`, `queue.copy()`, `list(queue)`, `queue[:]`."""
+    match over:
+        case t.Attribute():
+            return over
+        case t.Call(func=t.Attribute(value=t.Attribute() as queue, attr="copy"), args=[]):
+            return queue
+        case t.Call(func=t.Name(id="list" | "tuple"), args=[t.Attribute() as queue]):
+            return queue
+        case t.Subscript(value=t.Attribute() as queue, slice=t.Slice(lower=None, upper=None)):
+            return queue
+        case _:
+            return None
 
 
 def _is_served(source: PythonSource, where: str, queue: t.Expr) -> bool:

@@ -28,9 +28,10 @@ from kernelscope.serving.numbering import numbering_claims
 from kernelscope.serving.parallel import Layer, layer_claims, plan_claims, sharded_layers, strategies
 from kernelscope.serving.parameters import Parameter
 from kernelscope.serving.procedures import Procedure
-from kernelscope.serving.processes import Route, Started
+from kernelscope.serving.processes import Started
 from kernelscope.serving.reading import Reading
 from kernelscope.serving.registries import Registry
+from kernelscope.serving.routes import Route
 from kernelscope.serving.sections import hits
 from kernelscope.serving.sharding import Plan
 from kernelscope.serving.stores import overridden
