@@ -273,6 +273,17 @@ def test_pseudocode_lifts_pointers_away() -> None:
     assert not any(line.startswith(("a = ", "b += ")) for line in lines)
 
 
+def test_pseudocode_of_what_is_stepped_behind_a_part_of_the_test(tmp_path: Path) -> None:
+    path = written(tmp_path, HEAD + (
+        "@triton.jit\ndef gated(x, z, s, n, GATE: tl.constexpr, LATE: tl.constexpr, B: tl.constexpr):\n"
+        "    i = tl.arange(0, B)\n"
+        "    for row in range(n):\n"
+        "        if GATE and not LATE:\n            v = tl.load(z + i)\n            tl.store(x + i, v)\n"
+        "        if not LATE:\n            z += s\n        x += s\n"
+    ))  # fmt: skip
+    assert "v = z[row, i]" in pseudocode(path, "gated")
+
+
 def test_pseudocode_of_helpers_block_pointers_and_atomics(tmp_path: Path) -> None:
     path = written(tmp_path, HEAD + (
         "@triton.jit\ndef inner(tiles, total, n, B: tl.constexpr):\n"

@@ -52,6 +52,16 @@ CASES = {
         "    v = tl.load(x + row * stride + tl.arange(0, B))\n",
         "still || program_id(0)",
     ),
+    "a row stepped to the next one": (
+        "def kernel(x, n, stride, B: tl.constexpr):\n    x += tl.program_id(0) * n * stride\n"
+        "    for row in range(n):\n        v = tl.load(x + tl.arange(0, B))\n        x += stride\n",
+        "still || program_id(0), loop row",
+    ),
+    "a tile stepped to the next matrix": (
+        MATRIX + "    p = x + at[:, None] * stride + k[None, :]\n"
+        "    for i in range(n):\n        v = tl.load(p)\n        p += rows\n",
+        "program_id(0) | still || loop i",
+    ),
     "persistent programs": (
         "def kernel(x, n, tiles, B: tl.constexpr):\n    start = tl.program_id(0)\n"
         "    for tile in range(start, tiles, tl.num_programs(0)):\n"

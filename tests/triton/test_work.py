@@ -103,3 +103,15 @@ def test_branches_that_ask_the_same_of_a_launch_are_not_all_taken(tmp_path: Path
         "    tl.store(out + i, x + y)\n"
     ), "ordered")  # fmt: skip
     assert rows["Work per program"].startswith("8*B bytes")
+
+
+def test_rounds_that_are_a_sum_are_told_by_their_loop(tmp_path: Path) -> None:
+    rows = card(tmp_path, HEAD + (
+        "@triton.jit\ndef some_rows(x, out, M, each, B: tl.constexpr):\n"
+        "    first = tl.program_id(0) * each\n    last = tl.minimum(first + each, M)\n"
+        "    i = tl.arange(0, B)\n    total = tl.zeros((B,), tl.float32)\n"
+        "    for row in range(first, last):\n        total += tl.load(x + row * B + i)\n"
+        "    tl.store(out + first + i, total)\n"
+    ), "some_rows")  # fmt: skip
+    assert rows["Loops"].startswith("`row` L11: min(")
+    assert rows["Work per program"].startswith("2*B*rounds(L11)+2*B bytes")

@@ -94,13 +94,26 @@ class Assignments:
     def _tests(self, at: int) -> Tests:
         """The tests that hold or fail where a place is reached."""
         if at not in self._reached:
-            self._reached[at] = frozenset((self._test(test), holds) for span, test, holds in self._sides if at in span)
+            sides = [part for span, test, holds in self._sides if at in span for part in _parts(test, holds)]
+            self._reached[at] = frozenset((self._test(test), holds) for test, holds in sides)
         return self._reached[at]
 
     def _test(self, test: t.Expr) -> str:
         if test.span not in self._written:
             self._written[test.span] = self.text(test)
         return self._written[test.span]
+
+
+def _parts(test: t.Expr, holds: bool) -> list[tuple[t.Expr, bool]]:
+    """What holds or fails where a test does: its operand if it is a `not`, both sides of `a and b`, or of a failing
+    `a or b`."""
+    match test:
+        case t.UnaryOp(op="not", operand=operand):
+            return _parts(operand, not holds)
+        case t.BoolOp(op=op, values=values) if op == ("and" if holds else "or"):
+            return [part for value in values for part in _parts(value, holds)]
+        case _:
+            return [(test, holds)]
 
 
 def _contradict(a: Tests, b: Tests) -> bool:

@@ -170,13 +170,11 @@ class _Tiles:
 
     def _term(self, expr: t.Expr, pointer: Tensor, parts: _Parts) -> None:
         """A term of a one-dimensional address: steps of whole tiles move it along its axis, others to another row."""
-        size = pointer.shape[0] if pointer.shape else None
-        names = set(size.names()) if size is not None else set[str]()
         if self.indices.is_block(expr):
             if isinstance(expr, t.Call) and operation(expr) != "arange":
                 raise NotTold
             parts.add(0, self.indices.moves(expr))
-        elif names and names & {n.id for n in inlined(self.indices.defined, expr) if isinstance(n, t.Name)}:
+        elif self._is_of_size(expr, pointer, 0):
             parts.add(0, self.indices.moves(expr))
         else:
             parts.outside |= self.indices.moves(expr)
@@ -197,7 +195,17 @@ class _Tiles:
             raise NotTold
         named = [axis for axis, stride in enumerate(strides) if stride is not None and set(stride.names()) & names]
         plain = [axis for axis, stride in enumerate(strides) if stride is not None and stride.const == 1]
-        for axis in (named or plain)[:1]:
-            parts.add(axis, moved)
-        if not named and not plain:
+        if named:
+            parts.add(named[0], moved)
+        elif not plain:
             raise NotTold
+        elif not names or self._is_of_size(step.value, pointer, plain[0]):
+            parts.add(plain[0], moved)
+        else:  # by a stride of no axis: to another row, or matrix
+            parts.outside |= moved
+
+    def _is_of_size(self, expr: t.Expr, pointer: Tensor, axis: int) -> bool:
+        """Whether an expression is made of the tile's own size along an axis."""
+        size = pointer.shape[axis] if pointer.shape else None
+        names = set(size.names()) if size is not None else set[str]()
+        return bool(names & {n.id for n in inlined(self.indices.defined, expr) if isinstance(n, t.Name)})
