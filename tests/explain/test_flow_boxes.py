@@ -145,3 +145,69 @@ class Drop(nn.Module):
 def test_what_follows_a_return_happens_where_there_is_none(tmp_path: Path) -> None:
     graph = graph_of(tmp_path, EARLY, "Drop")
     assert "if self.training" in box(graph, "Linear", "out").notes
+
+
+BRANCHED = """
+class Norm(nn.Module):
+    def __init__(self, size):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(size))
+
+    def forward(self, x, residual=None):
+        if residual is not None:
+            x = x + residual
+            residual = x
+        y = x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + 1e-6) * self.weight
+        return y if residual is None else (y, residual)
+
+class Layer(nn.Module):
+    def __init__(self, size):
+        super().__init__()
+        self.norm, self.up, self.down = Norm(size), nn.Linear(size, 4 * size), nn.Linear(4 * size, size)
+
+    def forward(self, x: torch.Tensor, residual: torch.Tensor | None = None):
+        if residual is None:
+            residual = x
+            x = self.norm(x)
+        else:
+            x, residual = self.norm(x, residual)
+        return self.down(F.silu(self.up(x))), residual
+
+class Prepared(nn.Module):
+    def __init__(self, size):
+        super().__init__()
+        self.norm, self.pre = nn.LayerNorm(size), nn.Linear(size, size)
+
+    def forward(self, x: torch.Tensor, flag: bool, other: bool):
+        if flag:
+            x = self.norm(x)
+        else:
+            x = self.norm(self.pre(x))
+        if other:
+            x = self.norm(x)
+        return self.pre(x)
+"""
+
+
+def test_a_layer_that_both_branches_call_is_one_box(tmp_path: Path) -> None:
+    graph = graph_of(tmp_path, BRANCHED, "Layer")
+    norm = box(graph, "RMSNorm", "norm")
+    assert not any(note.startswith("if ") for note in norm.notes)
+    keys = {b.key: " ".join(b.lines) for b in graph.boxes}
+    assert {keys[e.source] for e in graph.edges if e.target == norm.key} == {"x", "residual"}
+    assert {keys[e.target] for e in graph.edges if e.source == norm.key} == {"Linear up", "residual"}
+
+
+def test_what_only_one_branch_does_before_a_shared_layer_keeps_its_line(tmp_path: Path) -> None:
+    graph = graph_of(tmp_path, BRANCHED, "Prepared")
+    norms = [b for b in graph.boxes if b.lines == ("LayerNorm", "norm")]
+    assert [b.notes[-1] for b in norms] == ["if flag", "if not flag", "if other"]
+    before = next(b for b in graph.boxes if b.lines == ("Linear", "pre") and "if not flag" in b.notes)
+    assert [e.target for e in graph.edges if e.source == before.key] == [norms[1].key]
+
+
+def test_a_layer_that_both_branches_call_is_counted_once(tmp_path: Path) -> None:
+    graph_of(tmp_path, BRANCHED, "Layer")
+    table = Analysis([tmp_path]).document("ops", Target(tmp_path / "model.py", None, "Layer"))
+    rows = next(block.rows for block in table.blocks if isinstance(block, d.Table))
+    assert [row[1].text for row in rows] == ["RMSNorm norm", "Linear up", "SiLU", "Linear down"]

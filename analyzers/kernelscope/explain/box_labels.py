@@ -225,7 +225,7 @@ class BoxLabels:
             yield from dict.fromkeys(_one_way(inner.step) for inner in node.walk() if inner.step.ways > 1)
             kernels = dict.fromkeys(k for inner in node.walk() if (k := launched(inner.step)))
             yield from (f"kernel {kernel}" for kernel in kernels)
-            if node not in self.patterns and (count := ways(self.choice.flow, node)) > MOST_WAYS:
+            if node not in self.patterns and (count := ways(self.choice.flow.trace, node.step.result)) > MOST_WAYS:
                 yield f"one of {count} ways"
         pattern = self.patterns.get(node)
         if pattern is not None and pattern.traits:

@@ -184,7 +184,7 @@ class Boxes:
 
     def _is_dispatch(self, node: Node) -> bool:
         """Whether a call takes one of many ways: beside each other they would look as if all were taken."""
-        return self.limit <= MAX_BOXES and ways(self.flow, node) > MOST_WAYS and len(self.boxes()) > 1
+        return self.limit <= MAX_BOXES and ways(self.flow.trace, node.step.result) > MOST_WAYS and len(self.boxes()) > 1
 
     @cached_property
     def main_calls(self) -> set[Node]:

@@ -10,6 +10,7 @@ what is shown of it.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -18,6 +19,7 @@ from kernelscope.interp.steps import Step, Test, tensors_in
 from kernelscope.interp.trace import Trace
 from kernelscope.interp.values import Instance, Value, as_size
 from kernelscope.ops import Module
+from kernelscope.patterns.ways import alternatives
 from kernelscope.tensor import Tensor, Unknown
 
 SOURCES = ("input", "weight", "object")
@@ -116,9 +118,13 @@ class Node:
     @property
     def tests(self) -> tuple[Test, ...]:
         """What must hold here, besides what must hold for the call around it."""
-        shared = [t for t in self.steps[0].tests if all(t in s.tests for s in self.steps)]
-        outer = self.parent.steps[0].tests if self.parent is not None else ()
-        return tuple(t for t in shared if t not in outer)
+        outer = self.parent.all_tests if self.parent is not None else ()
+        return tuple(t for t in self.all_tests if t not in outer)
+
+    @property
+    def all_tests(self) -> tuple[Test, ...]:
+        """What must hold here whichever of its steps is taken."""
+        return tuple(t for t in self.steps[0].tests if all(t in s.tests for s in self.steps))
 
     def walk(self) -> Iterator[Node]:
         """This node and those inside it."""
@@ -182,8 +188,9 @@ class Flow:
             parent.children.append(node)
         return node
 
-    def _children(self, steps: Iterable[Step], parent: Node, group: object = 0) -> None:
+    def _children(self, steps: Sequence[Step], parent: Node, group: object = 0) -> None:
         targets: dict[tuple[object, ...], list[int]] = {}
+        keys: dict[Step, tuple[object, ...]] = {}
         for step in steps:
             if step.kind == "round":
                 continue
@@ -192,14 +199,28 @@ class Flow:
             target = id(step.target) if isinstance(step.target, Module | Instance) else 0
             if target not in known:
                 known.append(target)
-            key = (id(parent), group, *place, known.index(target))
-            node = self._keys.get(key)
-            if node is None:
-                node = self._node(step, parent, key)
-            else:
-                self._again(node, step)
-            self._children(step.body, node)
+            keys[step] = (id(parent), group, *place, known.index(target))
+        others = alternatives(keys)
+        while keys:
+            step = next(iter(keys))
+            same = [step, *(s for s in others.get(step, ()) if s in keys and self._is_fed(s))]
+            node = next((self._keys[keys[s]] for s in same if keys[s] in self._keys), None)
+            same.sort(key=lambda s: -len(s.body))
+            for one in same:
+                key = keys.pop(one)
+                if node is None:
+                    node = self._node(one, parent, key)
+                else:
+                    self._again(node, one)
+                self._keys[key] = node
+            for one in same:
+                assert node is not None
+                self._children(one.body, node)
         self._rounds([step for step in steps if step.kind == "round"], parent)
+
+    def _is_fed(self, step: Step) -> bool:
+        """Whether all that a step is given was there before the node that is made next."""
+        return all(o in self._of or o.kind in SOURCES for given in step.given for o in given.origins)
 
     def _rounds(self, rounds: list[Step], parent: Node) -> None:
         """Rounds that do the same are one; the loop's count is theirs if all are."""
@@ -213,7 +234,7 @@ class Flow:
         if group:
             parent.step.count = None
             for child in parent.children:
-                child.times = len(child.steps)
+                child.times = max(Counter(step.span for step in child.steps).values())
 
     def _again(self, node: Node, step: Step) -> None:
         """A place is reached again; the step that knows most of its result stands for it."""
@@ -229,6 +250,8 @@ class Flow:
                 continue
             for use, given in zip(found, step.given, strict=False):
                 use.nodes += [n for n in self._known(given.origins) if n not in use.nodes]
+            if step.span != node.step.span:  # the same call with more arguments
+                found += [Use(g.name, g.value, self._known(g.origins)) for g in step.given[len(found) :]]
         for use in found:  # what a loop carries from its last round comes from before the loop as well
             use.nodes = [n for n in use.nodes if n.is_source or n.number < node.number] or use.nodes[:0]
         return found
