@@ -118,11 +118,12 @@ class Analysis:
 
     def index(
         self, progress: Callable[[IndexProgress], None] | None = None, cancelled: Callable[[], bool] = lambda: False
-    ) -> None:
-        """Read the whole workspace; runs beside questions, which answer from what is known so far."""
-        self.workspace.build_index(progress, cancelled)
+    ) -> bool:
+        """Read the whole workspace, beside questions that answer from what is known so far; whether files differed."""
+        differed = self.workspace.build_index(progress, cancelled)
         if not cancelled():
             self.navigation.graph()
+        return differed
 
     def left_out(self) -> Sequence[LeftOut]:
         """Files that are not analysed, and why."""

@@ -25,12 +25,13 @@ STOP_SECONDS = 5.0
 class Indexing:
     """Starts at once in a thread of its own; the work is done by other processes."""
 
-    def __init__(self, session: Session, analysis: Analysis) -> None:
+    def __init__(self, session: Session, analysis: Analysis, is_shown: bool = True) -> None:
         self._session = session
         self._analysis = analysis
         self._server = session.server
         self._token = f"kernelscope-index-{time.monotonic_ns()}"
-        self._shown = bool(session.capability("window", "workDoneProgress"))
+        self._shown = is_shown and bool(session.capability("window", "workDoneProgress"))
+        self.begun = time.monotonic()
         self._stopped = threading.Event()
         self._reported = 0.0
         self._total = 0
@@ -51,13 +52,16 @@ class Indexing:
         if self._shown:
             self._server.ask("window/workDoneProgress/create", {"token": self._token})
             self._tell({"kind": "begin", "title": "Kernelscope: indexing", "percentage": 0})
+        differed = True
         try:
             with self._server.turns.beside():
-                self._analysis.index(self._progress, self._is_over)
+                differed = self._analysis.index(self._progress, self._is_over)
         except Exception:
             self._server.log(f"indexing stopped, please report it\n{traceback.format_exc()}", ERROR)
         self._tell({"kind": "end", "message": f"{self._total:,} files" if self._total else ""})
-        self._session.refresh()
+        if differed:
+            self._server.beside(lambda: self._analysis.files_changed([]))
+            self._session.refresh()
 
     def _is_over(self) -> bool:
         """Asked between any two files, by whichever thread: hovers come first."""

@@ -65,6 +65,8 @@ class Server(LanguageServer):
         self._ended = threading.Event()
         self._texts = 0
         """Counts changes of open documents."""
+        self.heard = 0
+        """Counts messages of the client."""
         self.on_free: list[Callable[[], None]] = []
         """Run once whenever nothing is being asked; gives way to what is."""
         self.on_idle: list[Callable[[], None]] = [_collect]
@@ -133,6 +135,7 @@ class Server(LanguageServer):
                 self._begin_analysing(more)
                 more = 0
             self._handle(message)
+            self.heard += 1
             self._inbox.handled(message)
 
     def _handle(self, message: object) -> None:

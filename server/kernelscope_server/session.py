@@ -5,6 +5,7 @@ Handlers of features get a session and answer with plain dicts.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +27,8 @@ DELETED = 4
 """`WatchKind.Delete`: of a folder that goes, clients announce the folder alone."""
 
 
+WALK_SECONDS = 20.0
+"""How old what is known of the disk may be, where nobody announces changes."""
 MOST_ANSWERED = 4
 """Of so many of them hovers are answered ahead."""
 MOST_EXPECTED = 8
@@ -50,6 +53,10 @@ class Session:
         self.roots: list[Path] = []
         self._analysis: Analysis | None = None
         self._indexing: Indexing | None = None
+        self._is_told = False
+        """Whether the client announces what changes on the disk."""
+        self._heard = 0
+        """The messages that had come when the disk was looked at again."""
         server.on("initialize", self._initialize)
         server.on("initialized", self._initialized)
         server.on("shutdown", self._shut_down)
@@ -58,6 +65,7 @@ class Session:
         server.on("workspace/didChangeConfiguration", self._configured)
         server.on_free.append(lambda: self._look_ahead(edited=False))
         server.on_idle.append(lambda: self._look_ahead(edited=True))
+        server.on_idle.append(self._look_again)
 
     @property
     def analysis(self) -> Analysis:
@@ -108,6 +116,7 @@ class Session:
 
     def _initialized(self, params: Json) -> None:
         if self.capability("workspace", "didChangeWatchedFiles", "dynamicRegistration"):
+            self._is_told = True
             endings = ",".join(suffix.removeprefix(".") for suffix in self.analysis.suffixes)
             registration = {
                 "id": "watch",
@@ -178,7 +187,19 @@ class Session:
         if self._indexing is None or not self._indexing.running:
             self._indexing = Indexing(self, self.analysis)
 
+    def _look_again(self) -> None:
+        """At the disk now and then, in pauses of a client that does not announce what changes there."""
+        last, heard = self._indexing, self.server.heard
+        if self._is_told or last is None or last.running or heard == self._heard:
+            return
+        if time.monotonic() - last.begun > WALK_SECONDS:
+            from kernelscope_server.indexing import Indexing
+
+            self._heard = heard
+            self._indexing = Indexing(self, self.analysis, is_shown=False)
+
     def _files_changed(self, params: Json) -> None:
+        self._is_told = True
         self.analysis.files_changed(_paths(entries(params, "changes")))
         self.changes += 1
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import operator
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -91,6 +93,9 @@ WRONG = [
     ("shapes code/model.py --config no.json", "--config: no.json cannot be read"),
     ("shapes code/model.py --config plain/a.py", "--config: plain/a.py is not JSON"),
     ("shapes code/model.py --width 3", "--width is a number of columns between 20 and 1000"),
+    ("shapes code/model.py --depth -1", "unrecognized arguments: --depth"),
+    ("dataflow code/model.py --depth -1", "--depth is a number of levels"),
+    ("dataflow code/model.py --gpu Z9", "there is no GPU Z9; known:"),
     ("check nothere", "there is no nothere"),
     ("index nothere", "there is no folder nothere"),
     ("report code/model.py", "there is no folder code/model.py"),
@@ -114,6 +119,7 @@ FOUND = [
     ("explain code/model.py", "Linear"),
     ("explain code/model.py::Layer", "Linear"),
     ("explain code/model.py:5", "Linear"),
+    ("explain code/model.py::", "Linear"),
     ("explain code.model.Layer", "Linear"),
     ("explain code", "Overview of code"),
     ("explain plain", "Overview of plain"),
@@ -166,6 +172,24 @@ def test_what_a_diagnostic_means_is_told(capsys: pytest.CaptureFixture[str]) -> 
     assert "tl.arange needs a power of two" in run(capsys, "check", "--explain", "not-a-power-of-two")[1]
     assert "there is no diagnostic nonsense" in run(capsys, "check", "--explain", "nonsense")[2]
     assert "which files?" in run(capsys, "check")[2]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a full disk")
+def test_a_full_disk_is_said_to_be_so() -> None:
+    words = [sys.executable, "-c", "from kernelscope_server.cli import main; raise SystemExit(main())", "index", "code"]
+    with open("/dev/full", "wb", buffering=0) as full:
+        ended = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert ended.stderr == "kernelscope: the output cannot be written: No space left on device\n"
+    assert ended.returncode == 2
+
+
+def test_closed_streams_cost_what_is_written_there_only(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stderr", None)
+    assert run(capsys, "index", "empty")[0] == 0
+    monkeypatch.setattr(sys, "stdout", None)
+    assert run(capsys, "explain", "nothere.py")[0] == 2
 
 
 @pytest.mark.skipif(os.name != "posix" or os.getuid() == 0, reason="root reads everything")

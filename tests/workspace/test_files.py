@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -142,6 +143,19 @@ def test_odd_encodings(data: bytes, reason: str | None, workspace: Workspace) ->
     path.write_bytes(data)
     read = files.read(str(path))
     assert read == (LeftOut(path, reason) if reason else data)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems make text of such names")
+def test_names_that_are_no_text_are_left_out(workspace: Workspace) -> None:
+    files = workspace("## é.py\n")
+    root = os.fsencode(files.roots[0])
+    os.mkdir(root + b"/caf\xe9")
+    for name in (b"/caf\xe9.py", b"/caf\xe9/a.py"):
+        with open(root + name, "wb") as file:
+            file.write(b"x = 1\n")
+    assert walked(files) == ["é.py"]
+    assert set(reasons(files).values()) == {"a name that is not UTF-8; rename it"}
+    assert not files.is_indexed(os.fsdecode(root + b"/caf\xe9/a.py"))
 
 
 def test_vanished_and_impossible_paths(workspace: Workspace) -> None:

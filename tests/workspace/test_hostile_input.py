@@ -131,6 +131,10 @@ HOSTILE: dict[str, bytes] = {
     "brackets": b"x = " + b"[" * 50_000,
     "templates": b"template <" * 4_000 + b"int N> void f();",
     "strings that never end": b'"""' + b"a\\" * 100_000,
+    "thousands of kernels": b"".join(
+        b"__global__ void k%d(float* x) { x[%d] = 1; }\nvoid h%d(float* x) { k%d<<<1, 32>>>(x); }\n" % (i, i, i, i)
+        for i in range(5_000)
+    ),
 }
 
 
@@ -144,6 +148,7 @@ def test_hostile_files_take_little_time(tmp_path: Path, name: str, suffix: str) 
     analysis.index()
     analysis.hover(path, 5)
     analysis.problems(path)
+    analysis.lenses(path)
     assert time.process_time() - started < 20
 
 

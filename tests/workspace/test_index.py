@@ -140,6 +140,39 @@ def test_open_documents_answer_from_their_text(workspace: Workspace, cache: Path
     assert [d.name for d in facts.defs] == ["typed"]
 
 
+def test_a_search_notices_what_nobody_announced(workspace: Workspace, cache: Path) -> None:
+    files = workspace(
+        "## gone.py\ndef wanted_a(): ...\n## shorter.py\n\n\ndef wanted_b(): ...\n## closed.py\ndef wanted_c(): ...\n"
+    )
+    index = Index(files, cache)
+    index.run()
+    root = Path(files.roots[0])
+    (root / "gone.py").unlink()
+    (root / "shorter.py").write_text("def wanted_d(): ...\n")
+    closed = root / "closed.py"
+    files.set_text(str(closed), b"def wanted_e(): ...\n")
+    assert [(m.name.name, m.name.line) for m in index.search("wanted", 5)] == [("wanted_d", 1), ("wanted_e", 1)]
+    files.set_text(str(closed), None)
+    index.update([str(closed)])
+    index.settle()
+    closed.write_text("def wanted_fresh(): ...\n")
+    assert {m.name.name for m in index.search("wanted", 5)} == {"wanted_d", "wanted_fresh"}
+    index.settle()
+    assert index.paths() == [str(closed), str(root / "shorter.py")]
+
+
+def test_a_walk_that_finds_nothing_new_makes_nothing_stale(workspace: Workspace, cache: Path) -> None:
+    files = workspace(SOURCE)
+    index = Index(files, cache)
+    index.run()
+    generation = index.generation
+    index.run()
+    assert index.generation == generation
+    Path(files.roots[0], "b.py").unlink()
+    index.run()
+    assert index.generation > generation
+
+
 def test_cancelling_stops_and_the_next_run_finishes(workspace: Workspace, cache: Path) -> None:
     index = Index(workspace(SOURCE), cache)
     index.run(cancelled=lambda: True)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from kernelscope.graph.collectives import may_communicate
-from kernelscope.graph.function_nodes import own_scopes
+from kernelscope.graph.function_nodes import scopes
 from kernelscope.graph.navigation import Navigation
 from kernelscope.kernels.cuda.kernels import Kernels
 from kernelscope.kernels.triton.loop_algorithms import persistent_loops
@@ -100,20 +101,28 @@ def counter_lenses(kernels: Kernels, source: CSource, path: Path) -> Iterator[Le
 def host_lenses(facts: FileFacts, path: Path) -> Iterator[Lens]:
     """Above every function that launches or communicates how often; of Python, names have to be looked up for that."""
     is_python = str(path).endswith(PYTHON_SUFFIXES)
-    calls = [call.scope for call in facts.calls if may_communicate(call.name)]
-    launches = [launch.scope for launch in facts.launches]
-    busy = {*calls, *launches}
+    calls = _inside(facts, (call.scope for call in facts.calls if may_communicate(call.name)))
+    launches = _inside(facts, (launch.scope for launch in facts.launches))
     for definition in facts.defs:
         is_outer = definition.scope == TOP or facts.defs[definition.scope].kind in (DefKind.CLASS, DefKind.STRUCT)
         if definition.kind not in _FUNCTIONS or not is_outer:
             continue
         start = definition.name_start
-        own = own_scopes(facts, start)
-        if busy.isdisjoint(own):
+        counts = launches[start], calls[start]
+        if counts == (0, 0):
             continue
-        counts = [sum(scope in own for scope in scopes) for scopes in (launches, calls)]
         span = Span(start, start + len(definition.name.encode()))
         yield Lens(span, Target(path, start), None if is_python else _counted(*counts), CALL_PATH)
+
+
+def _inside(facts: FileFacts, places: Iterable[int]) -> Counter[int]:
+    """How many of some scopes are a function or lie in it, by where its name starts; macros stand anywhere."""
+    counts: Counter[int] = Counter()
+    for place in places:
+        around = list(scopes(facts, place))
+        macro = next((i for i, scope in enumerate(around) if facts.defs[scope].kind is DefKind.MACRO), len(around))
+        counts.update({facts.defs[scope].name_start for scope in around[: macro + 1]})
+    return counts
 
 
 def title_of(lens: Lens, navigation: Navigation) -> str:

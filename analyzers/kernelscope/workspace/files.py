@@ -20,6 +20,8 @@ MAX_FILES = 100_000
 MAX_LEFT_OUT = 10_000
 MAX_FOLDER_DEPTH = 64
 IGNORED = "ignored by .gitignore"
+NOT_UTF8 = "a name that is not UTF-8; rename it"
+"""Neither a URI of the editor nor a row of the cache can hold it."""
 
 PYTHON_SUFFIXES = (".py", ".pyi")
 CUDA_SUFFIXES = (".cu", ".cuh", ".h", ".hpp", ".hh", ".cpp", ".cc", ".cxx", ".c", ".inl", ".hip")
@@ -160,7 +162,7 @@ class Files:
     def is_indexed(self, path: str) -> bool:
         """Whether a path lies in a root and below no skipped folder (ignore files are not consulted)."""
         root = self.root_of(path)
-        if root is None or not path.endswith(SOURCE_SUFFIXES):
+        if root is None or not path.endswith(SOURCE_SUFFIXES) or not is_utf8(path):
             return False
         return not any(part in SKIPPED_FOLDERS for part in path[len(root) :].split(os.sep))
 
@@ -191,6 +193,9 @@ class Files:
             for child in children:
                 name = child.name
                 if within and not any(_meet(child.path, part) for part in within):
+                    continue
+                if not is_utf8(name):
+                    self._leave_out(child.path, NOT_UTF8)
                     continue
                 try:
                     if child.is_dir(follow_symlinks=False):
@@ -229,6 +234,11 @@ class Files:
     def _leave_out(self, path: str, reason: str) -> None:
         if path in self._left_out or len(self._left_out) < MAX_LEFT_OUT:
             self._left_out[path] = reason
+
+
+def is_utf8(name: str) -> bool:
+    """Whether the system gave the name of a file as text, not with bytes that are none."""
+    return name.isascii() or not any("\udc80" <= letter <= "\udcff" for letter in name)
 
 
 def _meet(path: str, part: str) -> bool:

@@ -91,7 +91,7 @@ class Index:
     # -- filling --------------------------------------------------------------------------------------------
 
     def run(self, progress: Progress | None = None, cancelled: Callable[[], bool] = lambda: False) -> None:
-        """Brings the index up to date with the disk."""
+        """Brings the index up to date with the disk; `generation` tells whether anything differed."""
         with self._running:
             report = _Report(progress)
             self._load()
@@ -115,7 +115,7 @@ class Index:
                 return
             if had_operators or any(self._has_operators(entry.path) for entry in bare):
                 self.operator_generation += 1
-            self.generation += 1
+            self.generation += bool(gone or changed or bare)
             self.stage = max(self.stage, Stage.OPERATORS)
             rest = [entry for entry in bare if self._lacks_facts(entry.path)]
             rest.sort(key=lambda entry: self._stamps[entry.path].rank)
@@ -290,20 +290,29 @@ class Index:
     # -- answers --------------------------------------------------------------------------------------------
 
     def search(self, query: str, limit: int) -> list[Match]:
-        """Names that fit a query, best first; until the disk was walked, of files that are as they were before."""
+        """Names that fit a query, best first. Of a file that changed unsaid they are taken anew."""
         self.names_of_open()
         found = self.table.search(query, limit)
-        if self.stage >= Stage.NAMES:
+        changed = [path for path in dict.fromkeys(match.path for match in found) if not self._stands(path)]
+        if not changed:
             return found
-        stands = {path: self._stands(path) for path in {match.path for match in found}}
-        return [match for match in found if stands[match.path]]
+        self.update(changed)
+        for path in changed[:MAX_SMALL_CHANGE]:
+            self._put_names(path)
+        left = frozenset(changed[MAX_SMALL_CHANGE:])
+        return [match for match in self.table.search(query, limit) if match.path not in left]
 
     def _stands(self, path: str) -> bool:
         """Whether a file still is what its names were taken from."""
         version, stamp = self.files.version(path), self._stamps.get(path)
-        if version is None or path in self._open_names:
+        if version is None or version.is_open:
             return version is not None
         return stamp is not None and (version.size, version.mtime_ns) == (stamp.size, stamp.mtime_ns)
+
+    def _put_names(self, path: str) -> None:
+        """The names of a file as it is now; of one that has gone none."""
+        data = self.files.read(path)
+        self.table.put(path, EMPTY_NAMES if isinstance(data, LeftOut) else names_of(path, data))
 
     def paths(self) -> list[str]:
         """All indexed files, sorted."""
@@ -391,7 +400,7 @@ class Index:
         return sorted({*self.table.defining(name), *opened})
 
     def _cached_facts(self, path: str, version: Version) -> FileFacts | None:
-        if version.mtime_ns < 0 or path not in self._stamps:
+        if version.is_open or path not in self._stamps:
             return None
         found = self.store().facts(path)
         if found is None or found[:2] != (version.size, version.mtime_ns) or version.edit:

@@ -54,7 +54,7 @@ class Kept:
         self._loaded = None
 
     def _is_on_disk(self, version: Version) -> bool:
-        return version.mtime_ns >= 0 and not self._store().in_memory
+        return not version.is_open and not self._store().in_memory
 
 
 def _code(makers: Sequence[str]) -> str:

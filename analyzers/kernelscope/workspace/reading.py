@@ -21,6 +21,11 @@ class Version:
     edit: int = 0
     """Grows with every edit of an open document and with every change that the client announces."""
 
+    @property
+    def is_open(self) -> bool:
+        """Whether this is the text of an open document, which the disk knows nothing of."""
+        return self.mtime_ns < 0
+
 
 def read_bounded(path: str, limit: int, is_text: bool = True) -> bytes | LeftOut:
     """Reads a regular file of at most `limit` bytes; never blocks on a pipe, never raises."""

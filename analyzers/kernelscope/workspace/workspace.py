@@ -41,9 +41,11 @@ class Workspace:
         self.usages.files_changed()
         self.index.update(paths)
 
-    def build_index(self, progress: Progress | None, cancelled: Callable[[], bool]) -> None:
-        """Brings the index up to date with the disk; for a thread in the background."""
+    def build_index(self, progress: Progress | None, cancelled: Callable[[], bool]) -> bool:
+        """Brings the index up to date with the disk; for a thread in the background. Whether anything differed."""
+        before = self.index.generation
         self.index.run(progress, cancelled)
+        return self.index.generation != before
 
     def kept(self, family: str, makers: Sequence[str]) -> Kept:
         """Where a later stage keeps what it makes of single files."""

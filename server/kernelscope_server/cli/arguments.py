@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from kernelscope import __version__
 
 from kernelscope_server.cli import commands
+from kernelscope_server.cli.occupancy import occupancy
 
 DOCUMENTS: dict[str, str] = {
     "explain": "explain a kernel, a module, a function, a file or a folder",
@@ -64,8 +65,9 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     held.add_argument("--programs", type=int, help="blocks of the grid, for waves and tail")
     held.add_argument("--batch", metavar="FILE", help="a JSON list of {gpu, threads, registers, smem}")
     held.add_argument("--json", action="store_true")
-    held.set_defaults(run=commands.occupancy)
+    held.set_defaults(run=occupancy)
     lsp = sub.add_parser("lsp", help="the language server on stdio")
+    lsp.add_argument("--stdio", action="store_true", help="the only way there is; many clients say it")
     lsp.set_defaults(run=commands.lsp)
     return parser.parse_args(argv)
 

@@ -5,18 +5,17 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
 import sys
 from pathlib import Path
-from typing import cast
 
 from kernelscope.results import IndexProgress, Target, UserError, ViewOptions
 
+from kernelscope_server.cli.occupancy import generation_of
 from kernelscope_server.cli.sizes import read_bindings, read_config
+from kernelscope_server.cli.targets import find_root, find_target
 
 NEEDS_INDEX = {"path", "explain"}
 """Deliverables that follow links through the whole workspace."""
-ROOT_MARKERS = (".git", "pyproject.toml", "setup.py", "setup.cfg", "CMakeLists.txt")
 
 
 def document(options: argparse.Namespace) -> int:
@@ -34,6 +33,9 @@ def document(options: argparse.Namespace) -> int:
     if not 20 <= options.width <= 1000:
         raise UserError("--width is a number of columns between 20 and 1000")
     depth = getattr(options, "depth", 0)
+    if depth < 0:
+        raise UserError("--depth is a number of levels")
+    generation_of(options.gpu)
     view = ViewOptions(options.width, options.charset, bindings, options.gpu, config, options.why, depth)
     made = analysis.document(options.kind, target, view)
     if options.json:
@@ -191,128 +193,12 @@ def _sarif(rows: list[dict[str, object]]) -> dict[str, object]:
     }
 
 
-def occupancy(options: argparse.Namespace) -> int:
-    """Print the occupancy of one kernel, or of a batch of them."""
-    if options.batch is not None:
-        try:
-            asked: object = json.loads(Path(options.batch).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise UserError(f"--batch: {options.batch} cannot be read as JSON: {error}") from None
-        rows = cast("list[object]", asked) if isinstance(asked, list) else [None]
-        if not all(isinstance(row, dict) for row in rows):
-            raise UserError("--batch: a JSON list of {gpu, threads, registers, smem}")
-        print(json.dumps({"rows": [_occupancy_row(cast("dict[str, object]", row), None) for row in rows]}))
-        return 0
-    if options.threads is None:
-        raise UserError("--threads is missing: threads per block, such as --threads 256")
-    row = {"gpu": options.gpu, "threads": options.threads, "registers": options.registers, "smem": options.smem}
-    found = _occupancy_row(row, options.programs)
-    if options.json:
-        print(json.dumps(found))
-        return 0
-    limits = " and ".join(cast("list[str]", found["limited_by"]))
-    share = f"{found['warps_per_sm']}/{found['max_warps']} warps = {found['percent']} %"
-    print(f"{found['blocks_per_sm']} blocks/SM = {share} on {found['gpu']}, limited by {limits}")
-    if "waves" in found:
-        print(f"{found['waves']} waves, the last one {found['last_wave_percent']} % full")
-    return 0
-
-
-def _occupancy_row(row: dict[str, object], programs: int | None) -> dict[str, object]:
-    from kernelscope.kernels.hardware import GPUS, generation
-    from kernelscope.kernels.occupancy import occupancy as blocks_held
-    from kernelscope.kernels.occupancy import waves
-
-    name = str(row.get("gpu", ""))
-    held = generation(name)
-    if held is None:
-        raise UserError(f"there is no GPU {name}; known: {', '.join(GPUS)}, or sm_70 to sm_121")
-    numbers = [row.get(key, 0) for key in ("threads", "registers", "smem")]
-    if not all(isinstance(n, int) and not isinstance(n, bool) for n in numbers):
-        raise UserError("threads, registers and smem are whole numbers")
-    threads, registers, shared = (int(str(n)) for n in numbers)
-    try:
-        found = blocks_held(held, threads, registers, shared)
-    except ValueError as error:
-        raise UserError(str(error)) from None
-    shown: dict[str, object] = {
-        "gpu": held.arch, "blocks_per_sm": found.blocks_per_sm, "warps_per_sm": found.warps_per_sm,
-        "max_warps": found.max_warps, "percent": round(100 * found.share), "limited_by": list(found.limited_by),
-    }  # fmt: skip
-    gpu = next((g for g in GPUS.values() if g.name.lower() == name.lower()), None)
-    if programs is not None and gpu is not None and found.blocks_per_sm:
-        number, last = waves(programs, found.blocks_per_sm, gpu.sms)
-        shown |= {"waves": round(number, 2), "last_wave_percent": round(100 * last)}
-    return shown
-
-
 def lsp(options: argparse.Namespace) -> int:
     """The language server on stdio."""
     from kernelscope_server.server import main
 
     main()
     return 0
-
-
-# -- targets ---------------------------------------------------------------------------------------------
-
-
-def find_target(given: str) -> tuple[Target, Path]:
-    """The target that `FILE`, `FILE:LINE`, `FILE::symbol`, a folder or a dotted name means, and its root."""
-    path, symbol, line = given, None, None
-    if "::" in given:
-        path, symbol = given.split("::", 1)
-    elif match := re.fullmatch(r"(.+?):(\d+)", given):
-        path, line = match[1], int(match[2])
-    file = Path(path).absolute()
-    if file.is_dir():
-        return Target(file), file
-    if file.is_file():
-        return Target(file, _offset(file, line), symbol), find_root(Path(path))
-    found = _dotted(path) if re.fullmatch(r"\w+(\.\w+)+", path) else None
-    if found is not None:
-        return found, find_root(found.path.relative_to(Path.cwd()))
-    raise UserError(f"there is no {path}; give FILE, FILE:LINE, FILE::symbol, a folder or a dotted name")
-
-
-def _offset(file: Path, line: int | None) -> int | None:
-    if line is None:
-        return None
-    from kernelscope.syntax.text import SourceText
-
-    text = SourceText(file.read_bytes())
-    if not 1 <= line <= text.line_count:
-        raise UserError(f"{file.name} has {text.line_count} lines, not {line}")
-    body = text.line_bytes(line)
-    return text.line_start(line) + len(body) - len(body.lstrip())
-
-
-def _dotted(name: str) -> Target | None:
-    """`package.module.Class.method` below the working folder."""
-    parts = name.split(".")
-    for count in range(len(parts), 0, -1):
-        base = Path.cwd().joinpath(*parts[:count])
-        for file in (base.with_suffix(".py"), base / "__init__.py"):
-            if file.is_file():
-                return Target(file, None, ".".join(parts[count:]) or None)
-    return None
-
-
-def find_root(given: Path) -> Path:
-    """The folder whose files belong together with a file: its repository, else the folder above its packages, or the
-    working folder where that lies higher and the file is given below it."""
-    file = given.absolute()
-    folder = file if file.is_dir() else file.parent
-    top = folder
-    while (top / "__init__.py").is_file() and top.parent != top:
-        top = top.parent
-    for candidate in (folder, *folder.parents):
-        if any((candidate / marker).exists() for marker in ROOT_MARKERS):
-            return candidate
-        if candidate == Path.home():
-            break
-    is_below = not given.is_absolute() and ".." not in given.parts
-    return Path.cwd() if is_below and top.is_relative_to(Path.cwd()) else top
 
 
 def _folder(given: str) -> Path:

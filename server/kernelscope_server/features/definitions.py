@@ -59,16 +59,20 @@ def register(session: Session) -> None:
 
 def located(session: Session, locations: Sequence[Location]) -> list[Json]:
     """Locations for the client: columns in its units, places in notebooks in their cells."""
-    texts: dict[Path, SourceText] = {}
-    return [_located(session, location, texts) for location in locations]
+    texts: dict[Path, SourceText | None] = {}
+    found = (_located(session, location, texts) for location in locations)
+    return [place for place in found if place is not None]
 
 
-def _located(session: Session, location: Location, texts: dict[Path, SourceText]) -> Json:
+def _located(session: Session, location: Location, texts: dict[Path, SourceText | None]) -> Json | None:
+    """None in a file that has gone since it was read."""
     path = location.path
     if path not in texts:
         data = session.analysis.files.read(str(path))
-        texts[path] = SourceText(data if isinstance(data, bytes) else b"")
+        texts[path] = SourceText(data) if isinstance(data, bytes) else None
     text = texts[path]
+    if text is None:
+        return None
     start = text.line_start(location.line) + location.column
     end = text.line_start(max(location.end_line, location.line)) + location.end_column
     document = session.at(path, start) or OpenDocument(uri_of(path), path, 0, text)
@@ -76,14 +80,17 @@ def _located(session: Session, location: Location, texts: dict[Path, SourceText]
 
 
 def _calls(session: Session, calls: Sequence[Call], end: str) -> list[Json]:
-    texts: dict[Path, SourceText] = {}
+    texts: dict[Path, SourceText | None] = {}
     made: list[Json] = []
     for call in calls:
         place = _located(session, call.symbol.location, texts)
+        sites = [site for site in (_located(session, site, texts) for site in call.sites) if site is not None]
+        if place is None or not sites:
+            continue
         symbol = call.symbol
         item: Json = {"name": symbol.name, "kind": KINDS[symbol.kind], "detail": symbol.container, **place}
         item["selectionRange"] = place["range"]
-        made.append({end: item, "fromRanges": [_located(session, site, texts)["range"] for site in call.sites]})
+        made.append({end: item, "fromRanges": [site["range"] for site in sites]})
     return made
 
 

@@ -24,7 +24,7 @@ from kernelscope.kernels.cuda.shared_memory import SharedMemory, shared_memory
 from kernelscope.kernels.cuda.units import Unit, Units
 from kernelscope.results import Location, Span
 from kernelscope.syntax.cuda.expressions import split_arguments
-from kernelscope.syntax.cuda.functions import Function
+from kernelscope.syntax.cuda.functions import Function, FunctionKind
 from kernelscope.syntax.cuda.macros import closing
 from kernelscope.workspace.files import CUDA_SUFFIXES
 from kernelscope.workspace.workspace import Workspace
@@ -156,6 +156,7 @@ class Kernels:
         self.workspace = workspace
         self.units = Units(workspace)
         self._launches: dict[str, tuple[Unit, tuple[Launch, ...]]] = {}
+        self._launches_by_name: dict[str, tuple[tuple[Launch, ...], dict[str, list[Launch]]]] = {}
         self._handed_over: dict[tuple[str, str], tuple[Unit, tuple[Launch, ...]]] = {}
         self._facts: dict[tuple[str, int], tuple[tuple[object, ...], KernelFacts]] = {}
 
@@ -190,6 +191,17 @@ class Kernels:
             self._launches[path] = kept = (unit, launches(unit))
         return kept[1]
 
+    def _launches_by(self, path: str, name: str) -> list[Launch]:
+        """The launches of a file that say this name."""
+        found = self.launches_in(path)
+        kept = self._launches_by_name.get(path)
+        if kept is None or kept[0] is not found:
+            by_name: dict[str, list[Launch]] = {}
+            for launch in found:
+                by_name.setdefault(launch.kernel, []).append(launch)
+            self._launches_by_name[path] = kept = (found, by_name)
+        return kept[1].get(name, [])
+
     def facts(self, unit: Unit, kernel: Function) -> KernelFacts:
         found = tuple(self._launches_of(unit, kernel))
         key = (unit.path, kernel.body.start_byte)
@@ -214,8 +226,8 @@ class Kernels:
             header = self.units.header(path)
             if header is None or kernel.name.encode() not in header.data:
                 continue
-            for launch in (*self.launches_in(path), *self._handed(path, kernel.name)):
-                if launch.kernel == kernel.name and self._means(launch, unit, kernel):
+            for launch in (*self._launches_by(path, kernel.name), *self._handed(path, kernel.name)):
+                if self._means(launch, unit, kernel):
                     yield launch
 
     def _handed(self, path: str, kernel: str) -> tuple[Launch, ...]:
@@ -240,7 +252,7 @@ class Kernels:
         """Whether a launch of this name is of this very kernel: what its file sees under that name decides."""
         if launch.names_a_parameter:
             return False
-        seen = [f for f in launch.unit.find(kernel.name) if f[1] in f[0].kernels]
+        seen = [f for f in launch.unit.find(kernel.name) if f[1].kind is FunctionKind.KERNEL]
         if not seen:
             return may_mean(launch, kernel, [kernel]) and self._is_linked(launch, unit, kernel)
         mine = [f for f in seen if f[0].path == unit.path]

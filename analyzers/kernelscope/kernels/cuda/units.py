@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Container, Iterator
 from functools import cached_property
 from itertools import islice
@@ -313,13 +314,29 @@ class Unit:
 
     def function_at(self, offset: int) -> Function | None:
         """The innermost function whose body holds an offset of the prepared text."""
-        best: Function | None = None
-        for function in self.functions:
-            if function.body.start_byte <= offset < function.body.end_byte and (
-                best is None or function.body.start_byte >= best.body.start_byte
-            ):
-                best = function
-        return best
+        places, innermost = self._bodies
+        found = bisect_right(places, offset) - 1
+        return innermost[found] if found >= 0 else None
+
+    @cached_property
+    def _bodies(self) -> tuple[list[int], list[Function | None]]:
+        """Where bodies begin and end, and the innermost function from each of these places on."""
+        places: list[int] = []
+        innermost: list[Function | None] = []
+        around: list[Function] = []
+
+        def leave(offset: int) -> None:
+            while around and around[-1].body.end_byte <= offset:
+                places.append(around.pop().body.end_byte)
+                innermost.append(around[-1] if around else None)
+
+        for function in sorted(self.functions, key=lambda function: function.body.start_byte):
+            leave(function.body.start_byte)
+            around.append(function)
+            places.append(function.body.start_byte)
+            innermost.append(function)
+        leave(len(self.source.prepared.data))
+        return places, innermost
 
     def kernel_at(self, offset: int) -> Function | None:
         """The kernel whose head or body holds an offset of the file."""
