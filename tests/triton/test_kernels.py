@@ -501,6 +501,33 @@ def test_offsets_behind_tests_are_told_with_them(tmp_path: Path) -> None:
     assert any("*(p)" in line for line in lines)
 
 
+def test_accesses_through_pointers_to_descriptors(tmp_path: Path) -> None:
+    rows = card(tmp_path, HEAD + (
+        "@triton.jit\ndef add(x, y, z, n, R: tl.constexpr, C: tl.constexpr):\n"
+        "    tile = tl._experimental_descriptor_load(x, [n, 0], [R, C], tl.bfloat16)\n"
+        "    tl._experimental_descriptor_store(y, tile, [n, 0])\n"
+        "    other = tl.make_tensor_descriptor(z, shape=[n, C], strides=[C, 1], block_shape=[R, C])\n"
+        "    tl.store_tensor_descriptor(other, [n, 0], tile)\n"
+    ))  # fmt: skip
+    told = "bounds checked by the descriptor · contiguous along dim 1 (stride 1) · coalesced"
+    assert rows["Loads / stores"].split("<br>") == [
+        f"`x` L7 load: block[R, C] bf16 · {told}",
+        f"`y` L8 store: block[R, C] bf16 · {told}",
+        f"`z` L10 store: block[R, C] T(z) · {told}",
+    ]
+
+
+def test_a_helper_that_another_package_may_offer_is_the_one_that_is_here(tmp_path: Path) -> None:
+    (tmp_path / "parts.py").write_text(
+        HEAD + "@triton.jit\ndef keep(x, n, B: tl.constexpr):\n    tl.store(x + tl.arange(0, B), n)\n"
+    )
+    rows = card(tmp_path, HEAD + (
+        "try:\n    from inner.parts import keep\nexcept ImportError:\n    from parts import keep\n\n"
+        "@triton.jit\ndef add(x, n, B: tl.constexpr):\n    keep(x, n, B)\n"
+    ))  # fmt: skip
+    assert rows["Loads / stores"].startswith("`x` L12 store: block[B] T(x)")
+
+
 def test_what_is_taken_away_and_what_descriptors_add_atomically(tmp_path: Path) -> None:
     path = written(tmp_path, HEAD + (
         "@triton.jit\ndef before(x, y, desc, s, B: tl.constexpr):\n"

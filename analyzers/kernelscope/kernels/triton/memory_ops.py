@@ -115,10 +115,33 @@ def load_descriptor(call: OpCall) -> Value:
     return block
 
 
+def store_descriptor(call: OpCall) -> Value:
+    pointer = call.get("desc")
+    call.report.access("store", pointer, _target(pointer), True)
+    return Const(None)
+
+
 def legacy_descriptor_load(call: OpCall) -> Value:
+    """Through a pointer to a descriptor that the host made: only the load says what it describes."""
     block = Tensor(sizes_of(call.get("shape")), elem_of(call.get("dtype")))
-    call.report.access("load", call.get("desc"), block, True)
+    call.report.access("load", _described(call, block), block, True)
     return block
+
+
+def legacy_descriptor_store(call: OpCall) -> Value:
+    value = call.tensor("value")
+    block = Tensor(value.shape, value.elem) if value is not None else Tensor(None)
+    call.report.access("store", _described(call, block), block, True)
+    return Const(None)
+
+
+def _described(call: OpCall, block: Tensor) -> Value:
+    """The descriptor behind a pointer to one."""
+    pointer = call.get("desc")
+    if not isinstance(pointer, Tensor):
+        return pointer
+    call.report.is_pointer(pointer.bases)
+    return Descriptor(block.shape, block.elem, pointer.bases[0] if pointer.bases else "")
 
 
 def descriptor_gather(call: OpCall) -> Value:

@@ -133,8 +133,9 @@ OPERATIONS: dict[str, Operation] = _table(
     ("make_tensor_descriptor", "base shape strides block_shape padding_option", memory.make_descriptor),
     ("_experimental_make_tensor_descriptor", "base shape strides block_shape", memory.make_descriptor),
     ("load_tensor_descriptor", "desc offsets", memory.load_descriptor),
-    ("store_tensor_descriptor", "desc offsets value", values.nothing),
+    ("store_tensor_descriptor", "desc offsets value", memory.store_descriptor),
     ("_experimental_descriptor_load", "desc offsets shape dtype", memory.legacy_descriptor_load),
+    ("_experimental_descriptor_store", "desc value offsets", memory.legacy_descriptor_store),
     ("gather_descriptor", "desc x_offsets y_offset", memory.descriptor_gather),
 )  # fmt: skip
 

@@ -14,6 +14,9 @@ from kernelscope.workspace.modules import Definition, External, ModuleRef, Resol
 if TYPE_CHECKING:
     from kernelscope.kernels.triton.interpretation import Frame, Interpretation
 
+KNOWN_PACKAGES = ("triton", "math", "numpy")
+"""Those with names of the language, or numbers."""
+
 
 def outer_value(run: Interpretation, frame: Frame, name: str) -> Value:
     """A name that a function does not bind."""
@@ -41,11 +44,14 @@ def global_value(run: Interpretation, path: str, name: str) -> Value:
 
 
 def _of_module(run: Interpretation, path: str, name: str) -> Value:
-    for found in run.modules.resolve_all(path, name):
-        value = _of_resolved(run, found)
-        if not isinstance(value, Unknown):
-            return value
-    return Unknown(f"{name} is not found")
+    meant = [_of_resolved(run, found) for found in run.modules.resolve_all(path, name)]
+    told = [value for value in meant if not isinstance(value, Unknown)]
+    return next((v for v in told if not _is_foreign(v)), told[0] if told else Unknown(f"{name} is not found"))
+
+
+def _is_foreign(value: Value) -> bool:
+    """Whether it lies in a package of which nothing is known; what another branch imports instead tells more."""
+    return isinstance(value, Namespace) and value.path is None and value.dotted.partition(".")[0] not in KNOWN_PACKAGES
 
 
 def _of_resolved(run: Interpretation, found: Resolved, around: Sequence[t.FunctionDef] = ()) -> Value:
