@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 import pytest
 from kernelscope.serving import caches, evictions, lengths, positions, prefixes, queues, service, sharing, trees
 from kernelscope.serving.claims import Claim, PythonSource
+from kernelscope.serving.growth import growth
 
 Source = Callable[[str], PythonSource]
 Finder = Callable[[PythonSource], Iterable[Claim]]
@@ -173,6 +174,36 @@ def free_lists(source: PythonSource) -> Iterator[Claim]:
             yield from service.free_list_claims(queue)
 
 
+GROWN = """
+class DeskCache:
+    def update(self, k, v, layer):
+        self.keys[layer] = torch.cat([self.keys[layer], k], dim=-2)
+        return self.keys[layer]
+"""
+ROOM = """
+class DeskCache:
+    def update(self, k):
+        more = mx.zeros((1, self.step, 8))
+        self.values = mx.concatenate([self.values, more], axis=1)
+"""
+NESTED = """
+class Desk:
+    def add(self, tokens):
+        at = self.root
+        for one in tokens:
+            if one not in at:
+                at[one] = {}
+            at = at[one]
+
+    def search(self, tokens):
+        at, i = self.root, 0
+        while i < len(tokens) and tokens[i] in at:
+            at = at[tokens[i]]
+            i += 1
+        return i
+"""
+
+
 @pytest.mark.parametrize(
     ("find", "text", "fragments"),
     [
@@ -210,6 +241,9 @@ def free_lists(source: PythonSource) -> Iterator[Claim]:
         (positions.rotations, HALVES, ("half-split",)),
         (positions.rotations, "def apply_rope(x):\n    return x.unflatten(-1, (-1, 2)).unbind(-1)\n", ("interleaved",)),
         (trees.trees, TREE, ("radix tree", "children in `down`", "`up`", "self.tokens[:at]")),
+        (growth, GROWN, ("contiguous: self.keys[layer] grow: the new positions are joined", "not paged")),
+        (growth, ROOM, ("self.values grow: room for more positions is joined",)),
+        (trees.trees, NESTED, ("trie", "a level for each of tokens", "Desk.search goes down (at = at[tokens[i]])")),
         (lengths.lengths, PACKED, ("packed without padding", "cu_seqlens_q")),
         (lengths.lengths, ADDED_UP, ("packed without padding", "starts.append(starts[-1] + r.tokens)")),
     ],
@@ -222,6 +256,10 @@ def test_it_is_seen(source: Source, find: Finder, text: str, fragments: tuple[st
 @pytest.mark.parametrize(
     ("find", "text"),
     [
+        (growth, GROWN.replace("DeskCache", "Desk")),
+        (growth, GROWN.replace("[self.keys[layer], k]", "[k, self.keys[layer]]")),
+        (trees.trees, NESTED.replace(" and tokens[i] in at", "")),
+        (trees.trees, NESTED.replace("at[one] = {}", "raise KeyError")),
         (caches.paging, "def end(t, i, n):\n    return t[i] * n + n\n"),
         (caches.paging, "def area(grid, o):\n    return grid[0] * grid[1] + o\n"),
         (caches.paging, "def rows(x, n):\n    return x.shape[-1] * n + 1\n"),

@@ -358,6 +358,8 @@ def test_caches_of_c_programs() -> None:
             int kv_pos = sinks + (pos - sinks) % (c->seq_len - sinks);
             int lane_pos = pos % 32;
             int place_pos = pos % PAGE_SIZE;
+            int kv_pos_of_pair = pair % c_len;
+            int row = pair / c_len;
         }
         """
     )

@@ -144,6 +144,18 @@ def test_registries(source: Source) -> None:
                     return Lanes()
                 return First()
 
+        def note(self):
+            if self.key in self.desk.open_letters:
+                kept = Kept()
+            elif self.key in self.desk.closed_letters:
+                kept = Other()
+
+        def draw(kind):
+            if kind == "a":
+                ink = Ink()
+            if kind == "a":
+                pen = Pen()
+
         def best(name, rows):
             first = rows[0]
             if name == "x":

@@ -73,7 +73,7 @@ CACHES = (
 )
 """Functions about the cache of keys and values; tables of angles, masks and datasets are cached, too."""
 MOVES = (
-    r"(?:^|[._])(?:swap|offload)_?(?:in|out|seqs?|reqs?|requests?)?(?:_(?:seqs?|reqs?|requests?))?$"
+    r"(?:^|\.)_*(?:swap|offload)_?(?:in|out|seqs?|reqs?|requests?)?(?:_(?:seqs?|reqs?|requests?))?$"
     r"|(?:kv|cache|block|page)\w*(?:swap|offload)|(?:swap|offload)\w*(?:kv|cache|block|page)"
 )
 """Functions that move requests or their memory elsewhere and back; weights and parts of models are swapped, too."""
@@ -125,7 +125,8 @@ QUESTIONS: tuple[Question, ...] = (
              both(about("serving.scheduling", "overlap|main loop"), settings(OVERLAPS)),
              "results handled one iteration later"),
     Question("scheduling.fairness", "scheduling", "Is there fairness between requests or users?",
-             settings(r"fair|quota|rate_limit|max_per_(?:user|client|tenant)"),
+             both(about("serving.scheduling", "fairness"),
+                  settings(r"fair|quota|rate_limit|max_per_(?:user|client|tenant)")),
              "parameters about fairness, quotas and rate limits"),
     Question("scheduling.states", "scheduling", "Which states does a request have?", states,
              "enum members stored in a status attribute, and requests that move between queues"),

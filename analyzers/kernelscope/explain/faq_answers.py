@@ -33,6 +33,8 @@ RANKS = re.compile(r"tensor_parallel|\btp_size|world_size", re.IGNORECASE)
 MOST_OWNERS = 3
 MOST_PLACES = 8
 MOST_FUNCTIONS = 4
+LONGEST_STEPS = 400
+"""Characters of a function's steps in an answer."""
 
 Answer = Callable[[System], Iterator[Claim]]
 
@@ -365,6 +367,17 @@ def synchronisation(system: System) -> Iterator[Claim]:
         yield Claim(s.kind, s.text, (s.location, *s.also))
 
 
+def _first_steps(steps: str) -> str:
+    """As many whole steps as fit, and a sign that there are more."""
+    lines = [line.strip() for line in steps.splitlines()]
+    size = 0
+    for count, line in enumerate(lines):
+        size += len(line) + 2
+        if count and size > LONGEST_STEPS:
+            return "; ".join([*lines[:count], "…"])
+    return "; ".join(lines)
+
+
 def procedures(section: str, pattern: str) -> Answer:
     """Functions of a section whose names speak of something, those that do most, by their steps."""
     compiled = re.compile(pattern, re.IGNORECASE)
@@ -372,7 +385,6 @@ def procedures(section: str, pattern: str) -> Answer:
     def find(system: System) -> Iterator[Claim]:
         meant = (p for p in system.procedures_of(section) if compiled.search(p.name))
         for p in sorted(meant, key=lambda p: -min(p.size, 30) * p.weight)[:MOST_FUNCTIONS]:
-            steps = "; ".join(line.strip() for line in p.steps[:400].splitlines())
-            yield Claim(p.name, f"{p.name}: {steps}", p.evidence[:3])
+            yield Claim(p.name, f"{p.name}: {_first_steps(p.steps)}", p.evidence[:3])
 
     return find

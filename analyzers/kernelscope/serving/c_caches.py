@@ -45,11 +45,22 @@ def c_caches(source: CSource) -> Iterator[Claim]:
             said = {*words(match[1].decode()), *words(function.name), *words(source.path.stem)}
             length = set(words(value.partition("%")[2]))
             if {"kv", "cache", "ring", "rolling"} & said and LENGTHS & length and not PAGES & length:
+                if _is_divided(source, value, function.start, function.end):
+                    continue  # the rest of a number of which the quotient is used, too: two indices in one
                 text = (
                     f"rotating buffer (ring): {match[1].decode()} = {value}: positions go round in the cache, so that "
                     f"the oldest are overwritten"
                 )
                 yield Claim(f"{function.name} rotating buffer", text, (source.at(match.start()),))
+
+
+def _is_divided(source: CSource, rest: str, start: int, end: int) -> bool:
+    """Whether `a / b` stands in a function beside its `a % b`."""
+    parts = re.fullmatch(r"\(?\s*(\w+)\s*%\s*(\w+)\s*\)?", rest)
+    if parts is None:
+        return False
+    quotient = rb"\b%b\s*/\s*%b\b" % (parts[1].encode(), parts[2].encode())
+    return re.compile(quotient).search(source.code, start, end) is not None
 
 
 def _is_cache(name: bytes) -> bool:

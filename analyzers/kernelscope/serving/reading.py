@@ -44,6 +44,7 @@ from kernelscope.serving.channels import Channel, Use, channels, uses
 from kernelscope.serving.claims import Claim, PythonSource
 from kernelscope.serving.collectives import Collective, collectives, groups, wrapped_collectives
 from kernelscope.serving.constraints import Constraint, c_constraints, constraints
+from kernelscope.serving.growth import growth
 from kernelscope.serving.handing import Handed, Renamed, handed, renamed
 from kernelscope.serving.lengths import lengths
 from kernelscope.serving.merging import merged_batches
@@ -80,6 +81,7 @@ FINDERS: tuple[tuple[str, Finder], ...] = (
     ("serving.kv_cache", caches.paging),
     ("serving.kv_cache", caches.buffers),
     ("serving.kv_cache", caches.rings),
+    ("serving.kv_cache", growth),
     ("serving.kv_cache", sharing.reference_counts),
     ("serving.kv_cache", evictions.evictions),
     ("serving.kv_cache", evictions.recency),

@@ -187,7 +187,8 @@ def _asked_for(source: PythonSource, test: t.Expr) -> Iterator[tuple[str, str]]:
             continue
         chosen = each.comparators[0]
         key = literal(chosen)
-        if isinstance(key, str | list) or isinstance(chosen, t.Attribute):
+        is_member = isinstance(chosen, t.Attribute) and each.ops != ["in"]
+        if isinstance(key, str | list) or is_member:
             yield source.quote(each.left), key if isinstance(key, str) else source.quote(chosen)
 
 

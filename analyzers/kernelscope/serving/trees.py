@@ -44,6 +44,7 @@ def trees(source: PythonSource) -> Iterator[Claim]:
         if len(cuts) >= 2 and "split" in words(scope.qualified_name):
             split = (scope.node, f"{scope.qualified_name}: {source.quote(cuts[0])} and {source.quote(cuts[-1])}")
     if joined is None:
+        yield from _nested(source)
         return
     node, down, up = joined
     if split is None:
@@ -105,3 +106,62 @@ def _class_with(source: PythonSource, *fields: str) -> list[Location]:
         if declared >= set(fields):
             return [source.at(scope.node)]
     return []
+
+
+def _nested(source: PythonSource) -> Iterator[Claim]:
+    """A trie of maps in maps: `at = at[token]` along a key, with a map made where there is none."""
+    makes: tuple[str, t.For, t.Stmt] | None = None
+    follows: tuple[str, t.While | t.For, t.Assign] | None = None
+    for scope in source.module.functions():
+        for loop in own(scope.node):
+            if not isinstance(loop, t.For | t.While):
+                continue
+            for step in loop.body:
+                match step:
+                    case t.Assign(targets=[t.Name(id=at)], value=t.Subscript(value=t.Name(id=same), slice=key)) if (
+                        at == same
+                    ):
+                        pass
+                    case _:
+                        continue
+                made = next((s for s in loop.body if _makes(source, s, at, source.quote(key))), None)
+                if isinstance(loop, t.For) and made is not None and KEYS & set(words(source.quote(loop.iter))):
+                    makes = makes or (scope.qualified_name, loop, made)
+                elif made is None and _ends_at_missing(source, loop, at, source.quote(key)):
+                    follows = follows or (scope.qualified_name, loop, step)
+    if makes is None or follows is None:
+        return
+    where, loop, made = makes
+    value = (
+        f"prefix tree (trie): maps in maps, a level for each of {source.quote(loop.iter)}: {where} makes what is "
+        f"missing ({source.quote(made)}); {follows[0]} goes down ({source.quote(follows[2])}) as long as the next one "
+        f"is there: the longest common prefix is the hit"
+    )
+    places = (source.at(follows[1]), source.at(made), source.at(loop))
+    yield Claim(f"{source.path.stem} prefix tree", value, places)
+
+
+def _makes(source: PythonSource, statement: t.Stmt, at: str, key: str) -> bool:
+    """`if key not in at: at[key] = {}`."""
+    match statement:
+        case t.If(
+            test=t.Compare(left=left, ops=["not in"], comparators=[t.Name(id=holder)]),
+            body=[t.Assign(targets=[t.Subscript(value=t.Name(id=same), slice=index)], value=t.Dict(keys=[]))],
+        ):
+            return holder == same == at and source.quote(left) == key == source.quote(index)
+        case _:
+            return False
+
+
+def _ends_at_missing(source: PythonSource, loop: t.While | t.For, at: str, key: str) -> bool:
+    """`while … and key in at:`, or `if key not in at: break`."""
+    tests = [loop.test] if isinstance(loop, t.While) else []
+    tests += [s.test for s in loop.body if isinstance(s, t.If) and isinstance(s.body[-1], t.Break)]
+    return any(
+        isinstance(n, t.Compare)
+        and n.ops in (["in"], ["not in"])
+        and source.quote(n.left) == key
+        and t.dotted(n.comparators[0]) == at
+        for test in tests
+        for n in t.walk(test)
+    )
