@@ -23,6 +23,7 @@ from kernelscope.serving.reading import Reading, read_python
 from kernelscope.serving.system import join
 from kernelscope.serving.waits import syncs
 from kernelscope.serving.work import dealing, intersections, tile_counts
+from kernelscope.serving.wrapping import wrapping
 from kernelscope.syntax.text import SourceText
 
 Source = Callable[[str], PythonSource]
@@ -264,6 +265,32 @@ def test_numbers_of_python_and_cuda_are_compared(source: Source) -> None:
         "same numbers in Python (code()) and CUDA (constants OP_…): Load = 0, Fold = 1; they differ for Send is 2"
         in said[-1]
     )
+
+
+def test_models_are_sharded_or_copied_by_the_frameworks_wrappers(source: Source) -> None:
+    file = source(
+        """
+        from torch.distributed.fsdp import fully_shard as spread
+        from torch.nn.parallel import DistributedDataParallel
+
+        def wrap(model, mesh, several):
+            if several:
+                for block in model.blocks:
+                    spread(block, mesh=mesh)
+                spread(model.head, mesh=mesh, reshard_after_forward=False)
+
+        def copy(model):
+            return DistributedDataParallel(model)
+
+        def own(model):
+            return FSDP(model)
+        """
+    )
+    sharded, copied = wrapping(file)
+    assert sharded.value.startswith("wrap wraps block, model.head by spread: fully sharded data parallel")
+    assert sharded.value.endswith("model.head stay gathered after the forward pass; over the mesh mesh")
+    assert sharded.condition == "several"
+    assert copied.value.startswith("copy wraps model by DistributedDataParallel: data parallel (DDP)")
 
 
 def test_graphs_of_cpp_are_captured_and_launched() -> None:

@@ -70,6 +70,7 @@ from kernelscope.serving.trees import trees
 from kernelscope.serving.waits import Sync, syncs
 from kernelscope.serving.weights import shared_weights
 from kernelscope.serving.windows import windows
+from kernelscope.serving.wrapping import wrapping
 from kernelscope.syntax.python import tree as t
 
 FRAMEWORKS = {"torch": "pytorch", "triton": "triton", "jax": "jax", "cutlass": "cute", "tilelang": "tilelang"}
@@ -124,6 +125,7 @@ FINDERS: tuple[tuple[str, Finder], ...] = (
     ("faq.seqlen", lengths),
     ("distributed.groups", groups),
     ("distributed.sharding", sharding.shares),
+    ("distributed.sharding", wrapping),
     ("units_of_work", work.dealing),
     ("tiling", work.tile_counts),
     ("dependencies.sync", work.tables),
