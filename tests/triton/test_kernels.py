@@ -41,6 +41,27 @@ def test_configurations_of_a_kernel_that_a_function_builds(tmp_path: Path) -> No
     assert rows["Configs"] == "2 autotune configs; ROWS ∈ {16, 64} · num_warps ∈ {4}; key: n"
 
 
+def test_kernels_that_a_module_tunes_under_another_name(tmp_path: Path) -> None:
+    """The file that launches it extends its search path, so that the import leads nowhere that can be seen."""
+    source = ADD + (
+        "tuned = triton.autotune([triton.Config({'BLOCK': 64}), triton.Config({'BLOCK': 128})], key=['n'])(add)\n"
+    )
+    (tmp_path / "deep" / "parts").mkdir(parents=True)
+    (tmp_path / "deep" / "parts" / "kernels.py").write_text(source)
+    (tmp_path / "launch.py").write_text(
+        "import triton\nfrom parts.kernels import add, tuned\n\ndef run(x, y, tune):\n    n = len(x)\n"
+        "    kernel = tuned if tune else add\n    kernel[lambda m: (triton.cdiv(n, m['BLOCK']),)](x, y, n)\n"
+    )
+    path = tmp_path / "deep" / "parts" / "kernels.py"
+    hover = Analysis([tmp_path]).hover(path, source.encode().index(b"def add(") + 4)
+    assert hover is not None
+    rows = dict(hover.table)
+    assert rows["Grid"] == "`(cdiv(n, BLOCK),)` at `launch.py:7`"
+    assert rows["Configs"] == "as `tuned`: 2 autotune configs; BLOCK ∈ {64, 128}; key: n"
+    own = source + "\ndef run(x, y):\n    tuned[(4,)](x, y, len(x))\n"
+    assert card(tmp_path, own)["Grid"] == "`(4,)` at `kernels.py:13`"
+
+
 def test_a_helper_is_told_as_each_side_of_a_switch_calls_it() -> None:
     path = FIXTURES / "local_constants.py"
     hover = Analysis([FIXTURES]).hover(path, path.read_bytes().index(b"total ="))

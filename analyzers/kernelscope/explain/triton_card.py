@@ -111,7 +111,7 @@ def _configs(facts: KernelFacts) -> Iterator[Line]:
     parts = [count, " · ".join(sets)] if sets else [count]
     if tuned.key:
         parts.append(f"key: {', '.join(tuned.key)}")
-    yield Line("; ".join(parts))
+    yield Line((f"as `{tuned.name}`: " if tuned.name else "") + "; ".join(parts))
 
 
 def constexpr_value(facts: KernelFacts, param: t.Param) -> str:

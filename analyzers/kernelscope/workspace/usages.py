@@ -208,6 +208,10 @@ class Usages:
         their bytes for the name followed by `suffix`."""
         return self._candidates(name, near, self._callers, suffix, most)[0]
 
+    def files_naming(self, name: str, near: str, most: int = SEARCH_BYTES) -> list[str]:
+        """Files that speak of something of this name in whatever way, nearest first, by a look at their bytes."""
+        return self._search(re.compile(rb"\b%b\b" % re.escape(name.encode())), name, near, most)[0]
+
     # -- candidates -----------------------------------------------------------------------------------------
 
     def _affordable(self, paths: list[str], most: int) -> list[str]:

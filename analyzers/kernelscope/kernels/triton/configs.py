@@ -5,7 +5,7 @@ The lists of configurations are read in `config_lists`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from kernelscope.kernels.triton.config_lists import MAX_CONFIGS, Config, ConfigReader, Known
@@ -27,6 +27,8 @@ class Tuning:
     """Whether configurations may be dropped before they are tried."""
     wrapped: bool = False
     """Whether there are other decorators than Triton's own, which may add or drop arguments of a launch."""
+    name: str = ""
+    """By which other name the module knows the kernel that is tuned: `name = autotune(…)(kernel)`."""
 
     def choices(self, name: str) -> tuple[Known, ...]:
         """The values that a name takes over all configurations, in order of size."""
@@ -38,14 +40,16 @@ class Tuning:
 
 
 def tuning(modules: Modules, path: str, node: t.FunctionDef) -> Tuning:
-    """Read the decorators of a kernel by structure: `configs=`, `key=`, `values=` of lambdas."""
+    """Read the decorators of a kernel, and what its module applies to it like one, by structure: `configs=`, `key=`,
+    `values=` of lambdas."""
     configs: list[Config] = []
     key: tuple[str, ...] = ()
     heuristics: tuple[str, ...] = ()
     complete, tuned, pruned = True, False, False
     around = functions_around(modules, path, node.span.start, node)
     wrapped = any(not _is_own(modules, path, decorator, around) for decorator in node.decorator_list)
-    for decorator in node.decorator_list:
+    applied = list(_applied(modules, path, node))
+    for decorator in (*node.decorator_list, *(decorator for _, decorator in applied)):
         if not isinstance(decorator, t.Call):
             continue
         name = (t.dotted(decorator.func) or "").rpartition(".")[2]
@@ -64,7 +68,23 @@ def tuning(modules: Modules, path: str, node: t.FunctionDef) -> Tuning:
             complete = complete and isinstance(values, t.Dict) and None not in values.keys
         if isinstance(values, t.Dict) and listed is None:
             heuristics += tuple(k.value for k in values.keys if isinstance(k, t.Constant) and isinstance(k.value, str))
-    return Tuning(tuple(configs[:MAX_CONFIGS]), key, heuristics, complete, tuned, pruned, wrapped)
+    known_as = next((name for name, _ in applied if name != node.name), "")
+    return Tuning(tuple(configs[:MAX_CONFIGS]), key, heuristics, complete, tuned, pruned, wrapped, known_as)
+
+
+def _applied(modules: Modules, path: str, node: t.FunctionDef) -> Iterator[tuple[str, t.Call]]:
+    """What a module applies to a kernel as decorators are: `tuned = autotune(…)(heuristics(…)(kernel))`."""
+    module = modules.module(path)
+    for statement in t.flat(module.body) if module is not None else ():
+        if not isinstance(statement, t.Assign) or not isinstance(statement.targets[0], t.Name):
+            continue
+        chain: list[t.Call] = []
+        made = statement.value
+        while isinstance(made, t.Call) and isinstance(made.func, t.Call) and len(made.args) == 1:
+            chain.append(made.func)
+            made = made.args[0]
+        if chain and isinstance(made, t.Name) and made.id == node.name:
+            yield from ((statement.targets[0].id, decorator) for decorator in chain)
 
 
 def _definition_of(modules: Modules, path: str, node: t.Expr | None, around: Sequence[t.FunctionDef]) -> t.Expr | None:

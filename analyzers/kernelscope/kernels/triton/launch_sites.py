@@ -14,7 +14,7 @@ from kernelscope.kernels.triton.host_bindings import Binding, bindings
 from kernelscope.kernels.triton.surroundings import functions_around
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Module
-from kernelscope.workspace.modules import Definition
+from kernelscope.workspace.modules import Definition, External
 from kernelscope.workspace.usages import CallSite
 from kernelscope.workspace.workspace import Workspace
 
@@ -33,12 +33,15 @@ class LaunchSite:
 
 
 def launching_files(workspace: Workspace, path: str, name: str) -> Iterator[str]:
+    """The file of a kernel, then those that launch something of its name, the nearest first."""
     yield path
-    for count, file in enumerate(workspace.usages.files_with(name, b"[", path)):
-        if count >= MAX_FILES:
-            return
-        if file != path:
-            yield file
+    yield from (file for file in workspace.usages.files_with(name, b"[", path)[:MAX_FILES] if file != path)
+
+
+def naming_files(workspace: Workspace, path: str, name: str) -> Iterator[str]:
+    """Other files that speak of a kernel: they may launch it by another name."""
+    tried = {*launching_files(workspace, path, name)}
+    yield from (file for file in workspace.usages.files_naming(name, path)[:MAX_FILES] if file not in tried)
 
 
 class _Given:
@@ -73,7 +76,8 @@ class LaunchSites:
         if module is None or name not in module.text.data or not self._may_launch(module.text.data):
             return
         around: dict[t.FunctionDef, None] = {}
-        for match in re.finditer(rb"\b%b\b" % re.escape(name), module.text.data):
+        names = b"|".join(map(re.escape, (name, *self._wrappers(module))))
+        for match in re.finditer(rb"\b(?:%b)\b" % names, module.text.data):
             scopes = [scope.node for scope in module.scopes_around(match.start())]
             around |= dict.fromkeys(node for node in scopes if isinstance(node, t.FunctionDef))
         yield from self._in(None, module.body, _calls(module))
@@ -108,6 +112,8 @@ class LaunchSites:
                 if name.rpartition(".")[2] == self.kernel.name:
                     return self._is_kernel(name, function)
                 values = [b.value for b in given.of(name) if b.value is not None and b.index is None]
+                if not values and isinstance(node, t.Name):
+                    return self._is_wrapper(name)
                 return any(self._means(value, function, given, depth + 1) for value in values)
             case t.IfExp():
                 return any(self._means(part, function, given, depth + 1) for part in (node.body, node.orelse))
@@ -127,8 +133,38 @@ class LaunchSites:
         if self.home:
             return False
         found = self.modules.definition(self.file, name)
+        if found is None and self._is_behind_import(name):
+            return True
         local = found is None and function is not None and _imports(function, self.kernel.name)
         return (found is not None and found.node is self.kernel) or local
+
+    def _is_behind_import(self, name: str) -> bool:
+        """Whether an import that leads out of the workspace ends in the kernel's own file: code that extends its search
+        path imports so."""
+        found = self.modules.resolve(self.file, name)
+        if not isinstance(found, External):
+            return False
+        module, _, last = found.dotted.rpartition(".")
+        return last == self.kernel.name and "." in module and self.path.endswith(f"/{module.replace('.', '/')}.py")
+
+    def _wrappers(self, module: Module) -> Iterator[bytes]:
+        """The names that the kernel's own file gives to what it makes of the kernel: `tuned = autotune(…)(kernel)`."""
+        for statement in t.flat(module.body) if self.file == self.path else ():
+            match statement:
+                case t.Assign(targets=[t.Name(id=name)], value=made) if wraps(made, self.kernel.name):
+                    yield name.encode()
+                case _:
+                    pass
+
+    def _is_wrapper(self, name: str) -> bool:
+        """Whether a name of this file is what the kernel's own file makes of the kernel."""
+        found = self.modules.resolve(self.file, name)
+        return (
+            isinstance(found, Definition)
+            and found.path == self.path
+            and isinstance(found.node, t.Assign)
+            and wraps(found.node.value, self.kernel.name)
+        )
 
     def _in_sight(self, function: t.FunctionDef | None) -> bool:
         """Whether the kernel's name means the kernel in a function of its file: not where the kernel stands in another
@@ -162,6 +198,13 @@ class LaunchSites:
                     head = inner.func.value
                     if isinstance(head, t.Name) and head.id == param:
                         yield LaunchSite(found.path, inner, inner.func.slice, found.node, caller)
+
+
+def wraps(made: t.Expr, kernel: str) -> bool:
+    """Whether an expression is a call that is given the kernel of a name."""
+    return isinstance(made, t.Call) and any(
+        (isinstance(part, t.Name) and part.id == kernel) or wraps(part, kernel) for part in made.args
+    )
 
 
 def _imports(function: t.FunctionDef, name: str) -> bool:

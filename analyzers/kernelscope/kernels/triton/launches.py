@@ -6,7 +6,7 @@ the host's names.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from kernelscope.kernels.triton.grid_cases import Grid, grid_of, grids_of, told_
 from kernelscope.kernels.triton.host_things import HostValue, as_dim
 from kernelscope.kernels.triton.host_values import Cases, HostScope
 from kernelscope.kernels.triton.kernel_words import KernelWords
-from kernelscope.kernels.triton.launch_sites import LaunchSite, LaunchSites, launching_files
+from kernelscope.kernels.triton.launch_sites import LaunchSite, LaunchSites, launching_files, naming_files
 from kernelscope.results import Location
 from kernelscope.syntax.python import tree as t
 from kernelscope.workspace.modules import Definition
@@ -54,15 +54,22 @@ class Launch:
 
 def launches(workspace: Workspace, path: str, node: t.FunctionDef) -> list[Launch]:
     """Launches of a kernel, of its own file first; those with a grid in the kernel's words come first."""
+    found = _launches_in(workspace, path, node, launching_files(workspace, path, node.name))
+    found = found or _launches_in(workspace, path, node, naming_files(workspace, path, node.name))
+    return sorted(found, key=lambda launch: (not launch.resolved, launch.grid is None))
+
+
+def _launches_in(workspace: Workspace, path: str, node: t.FunctionDef, files: Iterable[str]) -> list[Launch]:
+    """The launches in the first files that have some."""
     found: list[Launch] = []
-    for file in launching_files(workspace, path, node.name):
+    for file in files:
         for site in LaunchSites(workspace, file, path, node).found():
             found.extend(_launches(workspace, site, node))
             if len(found) >= MAX_LAUNCHES:
                 break
         if len(found) >= MAX_LAUNCHES or (found and file != path and len(found) > 4):
             break
-    return sorted(found, key=lambda launch: (not launch.resolved, launch.grid is None))
+    return found
 
 
 def _launches(workspace: Workspace, site: LaunchSite, node: t.FunctionDef) -> list[Launch]:
