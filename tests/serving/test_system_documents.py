@@ -103,6 +103,20 @@ def test_the_size_of_a_page_is_what_the_cache_is_laid_out_by(tmp_path: Path) -> 
     assert answers["kv_cache.block.1"] == "module.PAGE_SIZE default 16"
 
 
+def test_parts_in_other_languages_are_said_to_be_missing(tmp_path: Path) -> None:
+    (tmp_path / "desk.py").write_text(DESK, encoding="utf-8")
+    for name in ("queue.rs", "router.rs", "main.go"):
+        (tmp_path / name).write_text("", encoding="utf-8")
+    notes = Analysis([tmp_path]).document("faq", Target(tmp_path)).notes
+    assert notes[1:] == ("not read: files in other languages (2 of Rust, 1 of Go), so what they do is missing here",)
+
+
+def test_a_size_in_a_kernel_is_no_parallelism(tmp_path: Path) -> None:
+    (tmp_path / "desk.cuh").write_text("__device__ void f() { constexpr int cp_size = 16; }\n", encoding="utf-8")
+    answers = {entry["id"]: entry["answer"] for entry in Analysis([tmp_path]).report()["faq"]}
+    assert answers["parallelism.sizes"].startswith("not found")
+
+
 def test_an_edit_is_seen_and_costs_one_reading(tmp_path: Path) -> None:
     path = tmp_path / "settings.py"
     path.write_text("class Config:\n    block_size: int = 8\n", encoding="utf-8")

@@ -42,8 +42,16 @@ def system_document(
     blocks = list(make(system, options))
     if not blocks:
         raise UserError(f"nothing of a {kind} was found in {len(paths)} files of {folder.name}")
-    notes = (f"from {len(paths)} source files below {folder}",)
+    notes = (f"from {len(paths)} source files below {folder}", *_not_read(workspace, folder))
     return Document(f"{title} of {folder.name}", tuple(blocks), kind, target, notes)
+
+
+def _not_read(workspace: Workspace, folder: Path) -> Iterator[str]:
+    """What a reader must know of "not found": parts in languages that nothing was read of."""
+    others = workspace.files.other_languages(str(folder))
+    if others:
+        counted = ", ".join(f"{count} of {language}" for language, count in others.items())
+        yield f"not read: files in other languages ({counted}), so what they do is missing here"
 
 
 def files_around(workspace: Workspace, path: Path) -> tuple[Path, list[str]]:

@@ -244,8 +244,11 @@ class System:
 
     @cached_property
     def strategies(self) -> dict[str, list[Parameter]]:
-        """Settings of how many ways something is split, by strategy."""
-        return strategies(p for p in self.declared if p.owner not in self.enums)
+        """Settings of how many ways something is split, by strategy; constants inside of native code are none."""
+        return strategies(
+            p for p in self.declared
+            if p.owner not in self.enums and (p.owner or p.location.path.suffix in PYTHON_SUFFIXES)
+        )  # fmt: skip
 
     @property
     def syncs(self) -> Iterator[Sync]:

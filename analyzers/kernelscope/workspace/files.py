@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import stat
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,9 @@ NOT_UTF8 = "a name that is not UTF-8; rename it"
 PYTHON_SUFFIXES = (".py", ".pyi")
 CUDA_SUFFIXES = (".cu", ".cuh", ".h", ".hpp", ".hh", ".cpp", ".cc", ".cxx", ".c", ".inl", ".hip")
 SOURCE_SUFFIXES = PYTHON_SUFFIXES + CUDA_SUFFIXES
+OTHER_LANGUAGES = {".rs": "Rust", ".go": "Go", ".java": "Java", ".scala": "Scala", ".swift": "Swift", ".metal": "Metal",
+                   ".mm": "Objective-C", ".kt": "Kotlin", ".zig": "Zig", ".mojo": "Mojo"}  # fmt: skip
+"""Languages that parts of LLM systems are written in and nothing here reads."""
 WATCHED_SUFFIXES = (*SOURCE_SUFFIXES, ".json")
 """Configurations of models are read beside the source."""
 
@@ -69,6 +73,7 @@ class Files:
         self.changes = 0
         """Counts edits of open documents and announced changes: equal numbers mean that neither happened."""
         self._left_out: dict[str, str] = {}
+        self._others: dict[str, str] = {}
 
     # -- open documents and announced changes ------------------------------------------------------------
 
@@ -147,6 +152,7 @@ class Files:
         """
         count = 0
         walked: set[str] = set()
+        self._others.clear()
         for root in self.roots:
             for entry in self._walk_root(root, walked, cancelled, within):
                 count += 1
@@ -154,6 +160,12 @@ class Files:
                     self._leave_out(root, f"more than {MAX_FILES:,} source files; the rest is not indexed")
                     return
                 yield entry
+
+    def other_languages(self, folder: str) -> dict[str, int]:
+        """How many files of languages that are not read the last walk met below a folder, most first."""
+        inside = folder.rstrip(os.sep) + os.sep
+        found = Counter(language for path, language in self._others.items() if path.startswith(inside))
+        return dict(found.most_common())
 
     def left_out(self) -> tuple[LeftOut, ...]:
         """What was not analysed so far and why, sorted by path."""
@@ -207,6 +219,10 @@ class Files:
                             self._leave_out(child.path, reason or IGNORED)
                     elif name.endswith(SOURCE_SUFFIXES) and (entry := self._source_file(child, exclusions)):
                         yield entry
+                    elif (language := OTHER_LANGUAGES.get(os.path.splitext(name)[1])) and len(
+                        self._others
+                    ) < MAX_LEFT_OUT:
+                        self._others[child.path] = language
                     elif child.is_symlink() and child.is_dir():
                         self._leave_out(child.path, "symbolic link to a folder")
                 except OSError as error:
