@@ -211,3 +211,21 @@ def test_a_layer_that_both_branches_call_is_counted_once(tmp_path: Path) -> None
     table = Analysis([tmp_path]).document("ops", Target(tmp_path / "model.py", None, "Layer"))
     rows = next(block.rows for block in table.blocks if isinstance(block, d.Table))
     assert [row[1].text for row in rows] == ["RMSNorm norm", "Linear up", "SiLU", "Linear down"]
+
+SCALED = """
+class Block(nn.Module):
+    def __init__(self, size, start=None):
+        super().__init__()
+        self.mix = nn.Linear(size, size)
+        self.gamma = nn.Parameter(start * torch.ones(size)) if start is not None else None
+
+    def forward(self, x: torch.Tensor):
+        y = self.mix(x)
+        if self.gamma is not None:
+            y = self.gamma * y
+        return x + y
+"""
+
+
+def test_a_weight_that_may_not_be_there_is_a_weight(tmp_path: Path) -> None:
+    assert box(graph_of(tmp_path, SCALED, "Block"), "×").notes == ("if self.gamma is not None", "gamma: [size]")

@@ -198,7 +198,9 @@ class Origins:
             new = self.made(step, old)
 
     def source(self, kind: str, name: str, span: Span, value: Value, path: str = "") -> Value:
-        """A tensor that comes from outside: an input, or a weight that an object holds."""
+        """A tensor that comes from outside: an input, or a weight that an object holds, perhaps."""
+        if isinstance(value, Maybe):
+            self.source(kind, name, span, value.value, path)
         if not isinstance(value, Tensor | Unknown) or self.origins(value):
             return value
         if kind == "weight" and not isinstance(value, Tensor):
