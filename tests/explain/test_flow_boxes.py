@@ -212,6 +212,7 @@ def test_a_layer_that_both_branches_call_is_counted_once(tmp_path: Path) -> None
     rows = next(block.rows for block in table.blocks if isinstance(block, d.Table))
     assert [row[1].text for row in rows] == ["RMSNorm norm", "Linear up", "SiLU", "Linear down"]
 
+
 SCALED = """
 class Block(nn.Module):
     def __init__(self, size, start=None):
@@ -229,3 +230,87 @@ class Block(nn.Module):
 
 def test_a_weight_that_may_not_be_there_is_a_weight(tmp_path: Path) -> None:
     assert box(graph_of(tmp_path, SCALED, "Block"), "×").notes == ("if self.gamma is not None", "gamma: [size]")
+
+
+DROPPED = """
+class Drop(nn.Module):
+    def __init__(self, rate):
+        super().__init__()
+        self.rate = rate
+
+    def forward(self, x):
+        if self.rate == 0.0 or not self.training:
+            return x
+        if self.rate == 1.0:
+            return torch.zeros_like(x)
+        return torch.relu(x) / (1 - self.rate)
+
+class Block(nn.Module):
+    def __init__(self, size, rate):
+        super().__init__()
+        self.first, self.second, self.drop = nn.Linear(size, size), nn.Linear(size, size), Drop(rate)
+
+    def forward(self, x: torch.Tensor):
+        x = x + self.drop(self.first(x))
+        y = x + self.drop(self.second(x))
+        return y
+"""
+
+
+def test_a_test_is_another_one_in_another_call(tmp_path: Path) -> None:
+    graph = graph_of(tmp_path, DROPPED, "Block")
+    assert not graph.groups, "two calls of one function share no frame"
+    assert not any("x" in b.notes or "zeros_like" in b.notes for b in graph.boxes)
+
+
+RESTED = """
+class Norm(nn.Module):
+    def __init__(self, size):
+        super().__init__()
+        self.project = MISSING(size)
+
+    def forward(self, x):
+        return self.project(x)
+
+class Heads(nn.Module):
+    def __init__(self, size):
+        super().__init__()
+        self.before, self.q, self.k = nn.LayerNorm(size), Norm(size), Norm(size)
+        self.v, self.q_norm, self.k_norm = nn.Linear(size, size), nn.LayerNorm(size), nn.LayerNorm(size)
+
+    def forward(self, x: torch.Tensor):
+        x = self.before(x)
+        return self.attend(self.q(x), self.k(x), self.v(x))
+
+    def attend(self, q, k, v):
+        return torch.softmax(q @ k.transpose(-1, -2), dim=-1) @ v
+
+class Normed(Heads):
+    def forward(self, x: torch.Tensor):
+        x = self.before(x)
+        return self.attend(self.q_norm(self.q(x)), self.k_norm(self.k(x)), self.v(x))
+"""
+
+
+def test_a_norm_before_a_projection_norms_no_queries(tmp_path: Path) -> None:
+    for symbol, expected in (("Heads", False), ("Normed", True)):
+        (tmp_path / "model.py").write_text(HEAD + RESTED)
+        document = Analysis([tmp_path]).document("dataflow", Target(tmp_path / "model.py", None, symbol))
+        said = [line.text for block in document.blocks if isinstance(block, d.Paragraph) for line in block.lines]
+        assert any("normed queries and keys" in line for line in said) == expected, symbol
+
+
+MADE_IN_PLACE = """
+class Block(nn.Module):
+    def __init__(self, size):
+        super().__init__()
+        self.size = size
+
+    def forward(self, x: torch.Tensor):
+        return nn.Linear(self.size, self.size)(nn.LayerNorm(self.size)(x)).relu()
+"""
+
+
+def test_a_layer_made_where_it_is_called_is_called_by_its_class(tmp_path: Path) -> None:
+    titles = [b.lines for b in graph_of(tmp_path, MADE_IN_PLACE, "Block").boxes]
+    assert titles == [("x",), ("LayerNorm",), ("Linear",), ("ReLU",), ("output",)]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from kernelscope.dims import Dim
@@ -38,6 +39,20 @@ SLICED = re.compile(r"\bislice\( ?((?:enumerate\()?[\w.]+\)?), ?([\w.]+), ?([\w.
 """A part of what a loop goes through."""
 COUNTED = re.compile(r"^for \w+, (\w+|\([^()]*\)) in enumerate\(([^(),]*?)(?:, [^()]*)?\)(\[.*\])?$")
 """A loop that counts its elements, too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A test in one call: another call of the same function makes it anew."""
+
+    test: Test
+    call: Node | None
+
+
+def conditions_of(node: Node) -> Iterator[Condition]:
+    """What must hold for a node, besides what must hold for the call around it."""
+    call = next((outer for outer in node.ancestors() if outer.step.kind != "loop"), None)
+    return (Condition(test, call) for test in node.tests)
 
 
 class BoxLabels:
@@ -77,6 +92,11 @@ class BoxLabels:
         callee = node.step.callee
         if callee is None:
             return ""
+        if isinstance(callee, t.Call):  # made where it is called: `nn.Dense(features, name="query")(x)`
+            name = next(
+                (k.value.value for k in callee.keywords if k.arg == "name" and isinstance(k.value, t.Constant)), ""
+            )
+            return str(name) or (t.dotted(callee.func) or "").rpartition(".")[2]
         dotted = t.dotted(callee)
         text = dotted if dotted is not None else self.text(node.step.path, callee.span)
         first, _, rest = text.partition(".")
@@ -206,7 +226,7 @@ class BoxLabels:
 
     # -- notes -------------------------------------------------------------------------------------------
 
-    def notes(self, node: Node, framed: Container[Test]) -> Iterator[str]:
+    def notes(self, node: Node, framed: Container[object]) -> Iterator[str]:
         """Weights with their shapes, variants of a pattern, alternatives, and the conditions of a box."""
         step = node.step
         if isinstance(step.target, Module):
@@ -230,14 +250,14 @@ class BoxLabels:
         pattern = self.patterns.get(node)
         if pattern is not None and pattern.traits:
             yield ", ".join(pattern.traits)
-        for test in self.conditions(node):
-            if test not in framed:
-                yield self.test(test)
+        for condition in self.conditions(node):
+            if condition not in framed:
+                yield self.test(condition.test)
 
-    def conditions(self, node: Node) -> list[Test]:
+    def conditions(self, node: Node) -> list[Condition]:
         """What must hold for a box to be run, outermost first."""
         outer = [n for n in node.ancestors() if n in self.choice.opened and n is not self.choice.flow.root]
-        return list(dict.fromkeys(test for n in reversed([node, *outer]) for test in n.tests))
+        return list(dict.fromkeys(condition for n in reversed([node, *outer]) for condition in conditions_of(n)))
 
     def test(self, test: Test) -> str:
         """A condition in words."""

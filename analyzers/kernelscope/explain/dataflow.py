@@ -68,15 +68,15 @@ def _are_crowded(pictures: list[Part], width: int) -> bool:
 
 
 def _pattern_lines(chart: Chart) -> Iterator[Line]:
-    """What was recognised, once for each kind of thing, with the evidence."""
+    """What was recognised, once for each place of the code that makes it so, with the evidence."""
     told: set[object] = set()
     whole = {outer for node, pattern in chart.patterns.items() if pattern.is_whole for outer in node.ancestors()}
-    for node, pattern in chart.patterns.items():
+    for node, pattern in sorted(chart.patterns.items(), key=lambda found: (found[1].is_part, not found[0].step.name)):
         if pattern.kind in QUIET or not any(n in chart.boxes_live for n in node.leaves()):
             continue
         if node in whole and any(p.kind == pattern.kind for n, p in chart.patterns.items() if node in n.ancestors()):
             continue
-        key = (pattern.title, pattern.traits, node.step.name)
+        key = (pattern.title, pattern.traits, tuple(chart.labels.place(clue.node) for clue in pattern.clues))
         if key in told:
             continue
         told.add(key)

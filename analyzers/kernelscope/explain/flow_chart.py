@@ -13,10 +13,10 @@ from functools import cached_property
 from kernelscope.diagrams.model import Border, Box, Edge, Graph, Group
 from kernelscope.diagrams.parts import FROM, TO
 from kernelscope.dims import Dim
-from kernelscope.explain.box_labels import BoxLabels, changed_dtype
+from kernelscope.explain.box_labels import BoxLabels, Condition, changed_dtype, conditions_of
 from kernelscope.explain.dim_names import DimNames, usual_letters
 from kernelscope.explain.flow_boxes import MAX_BOXES, Boxes
-from kernelscope.interp.steps import Test, tensors_in
+from kernelscope.interp.steps import tensors_in
 from kernelscope.interp.values import Value, as_size
 from kernelscope.ops import Module
 from kernelscope.patterns.flow import Flow, Node, Use
@@ -33,7 +33,7 @@ MAX_NAMES = 4
 """Values that go the same way are named up to so many."""
 FRAMED = 3
 """A condition of as many boxes is a frame around them; of fewer a note beside each."""
-Frame = Node | Test
+Frame = Node | Condition
 NO_LIMIT = 10_000
 NOTHING = Unknown("nothing")
 NONE: frozenset[Node] = frozenset()
@@ -110,7 +110,7 @@ class Chart:
         """Where in the source the boxes and frames are, also as ends of lines in the picture of a part."""
         found = {key: place for key, node in self.keys.items() if (place := self.labels.place(node)) is not None}
         for path, number in self._frames.items():
-            if isinstance(path[-1], Test) and (place := self.labels.place_of(path[-1])) is not None:
+            if isinstance(frame := path[-1], Condition) and (place := self.labels.place_of(frame.test)) is not None:
                 found[f"g{number}"] = place
         return found | {word + key: place for key, place in found.items() for word in (FROM, TO)}
 
@@ -161,6 +161,8 @@ class Chart:
             origins = [o for node in use.nodes for o in self._resolve(node, box, use.value)]
             if not use.nodes and isinstance(use.value, Tensor):
                 continue
+            if not all(o.is_note for o in origins):  # what is made where there is nothing else says little
+                origins = [o for o in origins if not (o.is_note and o.node.is_creation)]
             found.append((use, list(dict.fromkeys(origins))))
         return found
 
@@ -231,15 +233,15 @@ class Chart:
         found: list[Frame] = []
         outer = [n for n in box.ancestors() if n in self.choice.opened and n is not self.flow.root]
         for node in reversed([box, *outer]):
-            found += [test for test in node.tests if self._sharing[test] >= FRAMED and test not in found]
+            found += [c for c in conditions_of(node) if self._sharing[c] >= FRAMED and c not in found]
             if node.step.kind == "loop":
                 found.append(node)
         return tuple(found)
 
     @cached_property
-    def _sharing(self) -> Counter[Test]:
+    def _sharing(self) -> Counter[Condition]:
         """How many boxes each condition holds for."""
-        return Counter(test for box in self.boxes for test in self.labels.conditions(box))
+        return Counter(condition for box in self.boxes for condition in self.labels.conditions(box))
 
     def _group_key(self, path: tuple[Frame, ...]) -> str:
         return f"g{self._frames.setdefault(path, len(self._frames))}" if path else ""
@@ -253,7 +255,7 @@ class Chart:
                 self.keys[key] = frame
                 title, repeat = self.labels.loop(frame)
             else:
-                title, repeat = self.labels.test(frame), ""
+                title, repeat = self.labels.test(frame.test), ""
             found.append(Group(key, title, self._group_key(path[:-1]), repeat))
         return found
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from kernelscope.interp.values import as_size
+from kernelscope.interp.values import External, as_size
 from kernelscope.patterns.flow import Node, Use, dependencies, words
 from kernelscope.patterns.masks import CAUSAL, WINDOW, mask_traits
 from kernelscope.patterns.paths import LINEARS, MATRIX_PRODUCTS, back, forward
@@ -124,6 +124,8 @@ def _is_normed(use: Use) -> bool:
         seen.add(node)
         if node.operator in NORMS:
             return True
+        if node.step.kind != "op" and not isinstance(node.step.target, External) and not node.is_view:
+            continue  # a layer that is not followed may be the projection
         todo += [origin for part in node.uses for origin in part.nodes]
     return False
 
