@@ -25,6 +25,9 @@ def continuous(source: PythonSource) -> Iterator[Claim]:
     """Loops that move requests from one queue of an object into another under limits, step after step."""
     movers = {move.where.rpartition(".")[2]: move for move in moves(source) if WAITING & set(words(move.source))}
     for scope in source.module.functions():
+        if any(isinstance(loop, t.While | t.For) and _moved(loop, _outliving(scope.node)) for loop in own(scope.node)):
+            movers.pop(scope.node.name, None)  # it says itself how it admits
+    for scope in source.module.functions():
         for loop in own(scope.node):
             if not isinstance(loop, t.While | t.For):
                 continue
@@ -199,7 +202,7 @@ def _removing(loop: t.While | t.For) -> set[str]:
 
 
 def _limits(source: PythonSource, scope: Scope, loop: t.While | t.For) -> Iterator[str]:
-    """Why the loop ends: the negation of its own comparisons, and tests of exits in it."""
+    """Why the loop ends: the negation of its own comparisons, and tests of exits in it; what it skips is said so."""
     if isinstance(loop, t.While):
         tests = loop.test.values if isinstance(loop.test, t.BoolOp) and loop.test.op == "and" else [loop.test]
         for test in tests:
@@ -208,7 +211,10 @@ def _limits(source: PythonSource, scope: Scope, loop: t.While | t.For) -> Iterat
     for statement in t.flat(loop.body):
         if not isinstance(statement, t.If) or not statement.body:
             continue
-        if isinstance(statement.body[-1], EXITS):
+        if isinstance(statement.body[-1], t.Continue):
+            if isinstance(loop, t.For):
+                yield f"the loop is through, passing over one if {source.quote(statement.test)}"
+        elif isinstance(statement.body[-1], EXITS):
             yield source.quote(statement.test)
         elif statement.orelse and isinstance(statement.orelse[-1], EXITS):
             yield f"not ({source.quote(statement.test)}){_asked(source, scope, statement.test)}"

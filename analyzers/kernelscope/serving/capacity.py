@@ -65,7 +65,7 @@ def _is_about_requests(name: str) -> bool:
         "batch",
         "slots",
     }
-    return bool(acts & parts and whom & parts)
+    return bool(acts & parts and whom & parts) and "decode" not in parts
 
 
 def _gives_nothing(statement: t.Stmt) -> bool:

@@ -17,7 +17,7 @@ from kernelscope.serving.queues import OVER, REQUESTS
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
-TAKES = {"pop", "popleft", "get", "get_nowait", "popitem"}
+TAKES = {"pop", "popleft", "get", "get_nowait", "popitem", "heappop"}
 PUTS = {"append", "appendleft", "add", "put", "put_nowait", "push", "insert"}
 VERBS = {"remove": False, "pop": False, "take": False, "dequeue": False, "add": True, "push": True, "put": True,
          "enqueue": True}  # fmt: skip
@@ -74,13 +74,38 @@ def moves(source: PythonSource) -> Iterator[Move]:
                 func = _on_what_it_holds(call.func, held)
                 taken += _taken(statement, call, func, known, guards, place)
                 put += _put(call, func, known, guards, place)
+        bound = _bound(scope.node)
         for last in put:
-            before = [s for s in taken if s.element == last.element and s.place <= last.place]
+            before = [
+                s for s in taken
+                if s.element == last.element and s.place <= last.place and not _is_another(bound, s, last)
+            ]  # fmt: skip
             first = next((s for s in reversed(before) if _run_together(s.guards, last.guards)), None)
             if first is not None and first.queue != last.queue and _is_request(first, last):
                 condition = " and ".join(guards_text(source, last.guards))
                 places = (source.at(last.node), source.at(first.node))
                 yield Move(last.element, first.queue, last.queue, scope.qualified_name, condition, *places)
+
+
+def _bound(function: t.FunctionDef | t.ClassDef) -> dict[str, list[int]]:
+    """Where a function binds each name, but for bindings that make it from itself."""
+    found: dict[str, list[int]] = {}
+    for node in own(function):
+        match node:
+            case t.For(target=t.Name(id=name), iter=gone_through):
+                found.setdefault(name, []).append(gone_through.span.end)
+            case t.Assign(targets=[t.Name(id=name)], value=value):
+                if not any(isinstance(n, t.Name) and n.id == name for n in t.walk(value)):
+                    found.setdefault(name, []).append(node.span.end)
+            case _:
+                pass
+    return found
+
+
+def _is_another(bound: dict[str, list[int]], first: _Step, last: _Step) -> bool:
+    """Whether the name is bound anew between where an element is taken and where one is put."""
+    taken, put = first.node.span.end, last.node.span.start
+    return any(taken < place <= put for place in bound.get(last.element, ()) if place > taken + 1)
 
 
 def _on_what_it_holds(func: t.Attribute, held: dict[str, t.Expr]) -> t.Attribute:

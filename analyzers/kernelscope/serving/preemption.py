@@ -34,7 +34,8 @@ def preemptions(source: PythonSource) -> Iterator[Claim]:
             on_the_way = _on_the_way(scope.node, element)
             freed = [c for s in on_the_way for c in calls(s) if FREES & set(words(last_name(c.func)))]
             gives_back = [c for c in freed if any(_root(a) == name for a in c.args) or _receiver(c) == name]
-            resets = [s for s in on_the_way if _resets(s, name)]
+            whose = None if GIVES_UP & set(words(scope.node.name)) else name
+            resets = [s for s in on_the_way if _resets(s, whose)]
             moved_out = [c for s in on_the_way for c in calls(s) if _swaps_out(c, name)]
             if not (gives_back or resets or moved_out):
                 continue
@@ -64,7 +65,12 @@ def _swaps_out(call: t.Call, name: str) -> bool:
 def _taken_from(source: PythonSource, function: t.FunctionDef, name: str) -> str:
     """Which request it is, where the function takes it from a queue."""
     for node in own(function):
-        if isinstance(node, t.Assign) and t.dotted(node.targets[0]) == name and (end := _end_taken(node.value)):
+        if not isinstance(node, t.Assign) or t.dotted(node.targets[0]) != name:
+            continue
+        end = _end_taken(node.value)
+        if isinstance(node.value, t.Subscript) and _popped(function, node.value) is not None:
+            end = "first" if literal(node.value.slice) == 0 else "last"
+        if end:
             return f"; the victim is the {end} of its queue ({source.quote(node)})"
     return ""
 
@@ -113,8 +119,7 @@ def _given_up(source: PythonSource) -> Iterator[Claim]:
     """Loops that take one of an order of requests and release what it holds, in functions that give requests up."""
     for scope in source.module.functions():
         spoken = set(words(scope.qualified_name))
-        if not GIVES_UP & spoken and not {"evict", "eviction"} & spoken:
-            continue
+        is_giving_up = bool((GIVES_UP | {"evict", "eviction"}) & spoken)
         for loop in own(scope.node):
             if not isinstance(loop, t.While):
                 continue
@@ -123,16 +128,18 @@ def _given_up(source: PythonSource) -> Iterator[Claim]:
                     case t.Assign(
                         targets=[t.Name(id=chosen)],
                         value=t.Call(func=t.Attribute(value=order, attr="pop"), args=args) as call,
-                    ) if literal(args[0] if args else None) in (None, 0, -1):
+                    ) if literal(args[0] if args else None) in (None, 0, -1) and (
+                        is_giving_up or GIVES_UP & set(words(chosen))
+                    ):
                         pass
                     case _:
                         continue
                 freed = [
                     c for s in loop.body for c in calls(s)
-                    if FREES & set(words(last_name(c.func)))
+                    if node.span.end <= c.span.start and FREES & set(words(last_name(c.func)))
                     and (any(_root(a) == chosen for a in c.args) or _receiver(c) == chosen)
                 ]  # fmt: skip
-                if freed and (GIVES_UP & spoken or REQUESTS & set(words(chosen))):
+                if freed and (GIVES_UP & spoken or (GIVES_UP | REQUESTS) & set(words(chosen))):
                     end = "first" if args and literal(args[0]) == 0 else "last"
                     value = (
                         f"preemption victim: the {end} of {source.quote(order)} is taken ({source.quote(call)}) and "
@@ -230,9 +237,29 @@ def _leaves(function: t.FunctionDef, name: str, queued: t.Call) -> bool:
     if any(p.name == name for p in function.args) or _removed(function, name):
         return True
     for node in own(function):
-        if isinstance(node, t.Assign) and t.dotted(node.targets[0]) == name and isinstance(node.value, t.Call):
-            return last_name(node.value.func) in ("pop", "popleft") and node.value is not queued
+        match node:
+            case t.Assign(targets=[target], value=t.Call(func=func) as call) if t.dotted(target) == name:
+                return last_name(func) in ("pop", "popleft") and call is not queued
+            case t.Assign(targets=[target], value=t.Subscript() as seen) if t.dotted(target) == name:
+                return _popped(function, seen) is not None
+            case _:
+                pass
     return False
+
+
+def _popped(function: t.FunctionDef | t.ClassDef, seen: t.Subscript) -> t.Call | None:
+    """The call that drops the element of a queue that was looked at: `self.running[-1]`, and `self.running.pop()`."""
+    end = "popleft" if literal(seen.slice) == 0 else "pop" if literal(seen.slice) == -1 else ""
+    queue = t.dotted(seen.value)
+    for call in own_calls(function):
+        match call:
+            case t.Call(func=t.Attribute(value=popped, attr=attr), args=[]) if (
+                attr == end and t.dotted(popped) == queue
+            ):
+                return call
+            case _:
+                pass
+    return None
 
 
 def _removed(function: t.FunctionDef | t.ClassDef, name: str) -> t.Call | None:
@@ -242,11 +269,11 @@ def _removed(function: t.FunctionDef | t.ClassDef, name: str) -> t.Call | None:
 
 
 def _resets(node: t.Node, name: str | None) -> bool:
-    """`request.computed = 0`: what was computed counts no more."""
+    """`request.computed = 0`: what was computed counts no more; of anything where no name is given."""
     match node:
         case t.Assign(targets=[t.Attribute(value=owner, attr=attr)], value=t.Constant(value=0)):
             counts = {"computed", "cached", "prefilled", "processed", "filled"} & set(words(attr))
-            return bool(counts) and name is not None and t.dotted(owner) == name
+            return bool(counts) and (name is None or t.dotted(owner) == name)
         case _:
             return False
 

@@ -32,6 +32,8 @@ ITSELF = "self"
 CONTAINERS = {"deque", "list", "Queue", "PriorityQueue", "SimpleQueue"}
 _NAMED = re.compile(r"[\w.]*")
 """An element that is a name: what is made for the queue alone is no request."""
+ON_TOP = "top"
+"""How a queue gives elements that has an order of its own: the one on top."""
 HEAP = {"heappush": "put by priority", "heappop": "take least", "heapify": "order by priority"}
 
 
@@ -179,7 +181,7 @@ def _containers(source: PythonSource, cls: t.ClassDef) -> dict[str, Queue]:
                 found[name] = Queue(cls.name, name, source.quote(value), source.at(node), ids)
     for statement in cls.body:
         if isinstance(statement, t.AnnAssign) and isinstance(statement.target, t.Name) and statement.value is not None:
-            annotation = source.quote(statement.annotation)
+            annotation = t.dotted(statement.annotation) or source.quote(statement.annotation)
             if annotation.split("[")[0].rpartition(".")[2].lower() in ("list", "deque", "queue"):
                 name = statement.target.id
                 found.setdefault(name, Queue(cls.name, name, source.quote(statement.value), source.at(statement)))
@@ -246,8 +248,11 @@ def _record(source: PythonSource, node: t.Node, method: t.FunctionDef, held: _He
     if not isinstance(node.func, t.Attribute) or (queue := held.get(node.func.value)) is None:
         return
     element = source.quote(node.args[0]) if node.args else ""
+    if last in HEAP:
+        queue.uses.append(Use(HEAP[last], method.name, element, source.at(node), how=ON_TOP))
+        return
     if last == "insert" and len(node.args) == 2 and literal(node.args[0]) == 0:
-        queue.uses.append(Use(PUT_FRONT, method.name, source.quote(node.args[1]), source.at(node)))
+        queue.uses.append(Use(PUT_FRONT, method.name, source.quote(node.args[1]), source.at(node), how=last))
         return
     if last == "sort" and (key := next((k.value for k in node.keywords if k.arg == "key"), None)) is not None:
         queue.uses.append(Use(SORTED, method.name, source.quote(key), source.at(node)))
@@ -257,12 +262,14 @@ def _record(source: PythonSource, node: t.Node, method: t.FunctionDef, held: _He
         if position not in (0, -1):
             return
         operation = TAKE_FRONT if position == 0 else TAKE_BACK
-        queue.uses.append(Use(operation, method.name, "", source.at(node), given.get(node, ""), last))
+        written = source.text.slice(node.func.attr_span)
+        queue.uses.append(Use(operation, method.name, "", source.at(node), given.get(node, ""), written))
     elif last in OPERATIONS:
         operation = OPERATIONS[last]
         if queue.made.partition("(")[0].rpartition(".")[2] == "PriorityQueue":
             operation = HEAP["heappush"] if operation == PUT_BACK else HEAP["heappop"]
-        queue.uses.append(Use(operation, method.name, element, source.at(node), how=last))
+        written = source.text.slice(node.func.attr_span)
+        queue.uses.append(Use(operation, method.name, element, source.at(node), how=written))
 
 
 def _record_slice(source: PythonSource, node: t.Assign | t.AugAssign, method: t.FunctionDef, held: _Held) -> None:

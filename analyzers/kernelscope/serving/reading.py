@@ -14,6 +14,7 @@ from typing import TypeVar
 from kernelscope.faults import Fault, part
 from kernelscope.serving import (
     admission,
+    c_hosts,
     caches,
     capacity,
     chunking,
@@ -254,6 +255,14 @@ def read_c(source: CSource) -> Reading:
     reading.add("memory_access", reading.told(recomputed, source))
     for section, claim in reading.told(algorithms, source):
         reading.add(section, [claim])
+    host = c_hosts.host_source(source)
+    if host is not None:
+        reading.transitions += reading.told(lifecycle.transitions, host)
+        reading.moves += reading.told(c_hosts.host_moves, host)
+        for section, claim in reading.told(_queue_claims, host):
+            reading.add(section, [c_hosts.in_cpp(claim)])
+        for section, find in c_hosts.FINDERS:
+            reading.add(section, map(c_hosts.in_cpp, reading.told(find, host)))
     return reading
 
 

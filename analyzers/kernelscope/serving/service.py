@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from kernelscope.results import Location
 from kernelscope.serving.claims import Claim, PythonSource, literal
 from kernelscope.serving.guards import assignments, own
-from kernelscope.serving.queues import HEAP, PUT_BACK, PUT_FRONT, REQUESTS, SORTED, TAKE_BACK, TAKE_FRONT, Queue
+from kernelscope.serving.queues import HEAP, ON_TOP, PUT_BACK, PUT_FRONT, REQUESTS, SORTED, TAKE_BACK, TAKE_FRONT, Queue
 from kernelscope.serving.sections import hits, words
 from kernelscope.syntax.python import tree as t
 
@@ -185,7 +185,8 @@ def service_claims(queue: Queue) -> Iterator[Claim]:
         takers, givers = ([*dict.fromkeys(use.method for use in uses)][:3] for uses in (front, put))
         yield Claim(f"{where} policy", policy, evidence, f"taken in {_listed(takers)}, put in {_listed(givers)}")
     if heap := queue.of(*HEAP.values()):
-        value = "by priority (heap): the least element is taken first"
+        first = "the element that its comparison puts on top" if heap[0].how == ON_TOP else "the least element"
+        value = f"by priority (heap): {first} is taken first"
         value += f"; elements compare by {queue.rank}" if queue.rank else ""
         yield Claim(f"{where} policy", value, (*(use.location for use in heap[:4]), *queue.ranked_at), "")
     for use in requeued:
@@ -195,10 +196,10 @@ def service_claims(queue: Queue) -> Iterator[Claim]:
             value = f"LIFO (last come, first served): {use.element} is put at the front when it comes"
             yield Claim(f"{where} policy", value, (use.location,), f"in {use.method}")
             continue
-        value = f"{use.element} goes back to the front (head) of the queue (appendleft)"
+        value = f"{use.element} goes back to the front (head) of the queue ({use.how})"
         yield Claim(f"{where} requeue", value, (use.location,), f"in {use.method}")
     for use in back:
         if not VICTIMS & {*words(queue.name), *words(use.method), *words(use.given)}:
             continue
-        value = f"the last (newest) element is taken: {queue.name}.pop()"
+        value = f"the last (newest) element is taken: {queue.name}.{use.how}()"
         yield Claim(f"{where} victim", value, (use.location,), f"in {use.method}")

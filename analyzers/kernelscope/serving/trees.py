@@ -1,6 +1,7 @@
 """Trees of cached prefixes: nodes with a map of children and a link to their parent, split where keys part.
 
-The links decide: `a.children[key] = b` and `b.parent = a` in one function, whatever the attributes are called.
+The links decide: `a.children[key] = b` and `b.parent = a` in one function, whatever the attributes are called; children
+may be a set, or a first one with its siblings behind it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
 KEYS = {"key", "keys", "token", "tokens", "ids", "value", "values", "prefix", "tokenid"}
+LENGTHS = {"length", "len", "size"}
+CUTS = {"slice", "subspan", "substr", "resize"}
+"""Methods that give a part of a key, or leave one."""
 
 
 def trees(source: PythonSource) -> Iterator[Claim]:
@@ -34,6 +38,13 @@ def trees(source: PythonSource) -> Iterator[Claim]:
                     children[t.dotted(above), t.dotted(below)] = (node, attr)
                 case t.Assign(targets=[t.Attribute(value=below, attr=attr)], value=above):
                     parents[t.dotted(above), t.dotted(below)] = attr
+                    if LENGTHS & set(words(attr)):
+                        cuts.append(node)
+                case t.Call(func=t.Attribute(value=t.Attribute(value=above, attr=attr), attr="add"), args=[below]):
+                    children[t.dotted(above), t.dotted(below)] = (node, attr)
+                case t.Call(func=t.Attribute(value=cut, attr=attr), args=[_, *_]) if attr in CUTS:
+                    if KEYS & set(words(t.dotted(cut) or "")):
+                        cuts.append(node)
                 case t.Subscript(value=t.Name() | t.Attribute() as cut, slice=t.Slice()):
                     if KEYS & set(words(t.dotted(cut) or "")):
                         cuts.append(node)
@@ -41,6 +52,7 @@ def trees(source: PythonSource) -> Iterator[Claim]:
                     pass
         for pair in sorted((p for p in children.keys() & parents.keys() if None not in p), key=str):
             joined = joined or (children[pair][0], children[pair][1], parents[pair])
+        joined = joined or _before_siblings(scope.node)
         if len(cuts) >= 2 and "split" in words(scope.qualified_name):
             split = (scope.node, f"{scope.qualified_name}: {source.quote(cuts[0])} and {source.quote(cuts[-1])}")
     if joined is None:
@@ -55,6 +67,26 @@ def trees(source: PythonSource) -> Iterator[Claim]:
         f"({split[1]}), so requests with a common beginning share its cache"
     )
     yield Claim(f"{source.path.stem} prefix tree", value, (source.at(split[0]), source.at(node)))
+
+
+def _before_siblings(function: t.FunctionDef | t.ClassDef) -> tuple[t.Node, str, str] | None:
+    """`b.parent = a`, `b.next = a.first`, `a.first = b`: one link of a list would be called alike on both sides."""
+    stored: dict[str | None, list[t.Attribute]] = {}
+    links: list[tuple[t.Attribute, t.Attribute]] = []
+    for node in own(function):
+        match node:
+            case t.Assign(targets=[t.Attribute() as target], value=value):
+                stored.setdefault(t.dotted(value), []).append(target)
+                if isinstance(value, t.Attribute) and value.attr != target.attr:
+                    links.append((target, value))
+            case _:
+                pass
+    for sibling, first in links:
+        above, below = t.dotted(first.value), t.dotted(sibling.value)
+        up = next((p.attr for p in stored.get(above, ()) if t.dotted(p.value) == below), None)
+        if up is not None and any(t.dotted(p) == t.dotted(first) for p in stored.get(below, ())):
+            return sibling, first.attr, up
+    return None
 
 
 def _unsplit(source: PythonSource, joined: t.Node, down: str, up: str) -> Iterator[Claim]:

@@ -1,0 +1,76 @@
+"""Host code in C++ as the recognisers of Python read it: queues, admission, preemption, states and trees of prefixes.
+
+The tree has Python's names for what containers do; what a claim quotes is what the C++ file says.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from kernelscope.serving import admission, capacity, chunking, prefixes, sharing
+from kernelscope.serving.c_functions import CSource
+from kernelscope.serving.claims import MAX_SOURCE, Claim, PythonSource
+from kernelscope.serving.moves import Move, moves
+from kernelscope.serving.preemption import preemptions
+from kernelscope.serving.preferences import preferences
+from kernelscope.serving.trees import trees
+from kernelscope.syntax.cuda.host_module import host_module
+from kernelscope.syntax.python import tree as t
+
+KERNEL_SUFFIXES = (".cu", ".cuh")
+_COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
+_TELLS = re.compile(
+    rb"\b(?:push_back|emplace_back|push_front|pop_front|pop_back|enqueue|push|insert|erase|slice|substr|resize)\s*\("
+    rb"|::k?[A-Z]\w*\s*[;)]"
+)
+"""What a file has that keeps something in containers, or gives something a state."""
+FINDERS: tuple[tuple[str, Callable[[PythonSource], Iterable[Claim]]], ...] = (
+    ("serving.kv_cache", sharing.reference_counts),
+    ("serving.prefix_cache", sharing.hashes),
+    ("serving.prefix_cache", trees),
+    ("serving.prefix_cache", prefixes.lookups),
+    ("serving.prefix_cache", prefixes.offered),
+    ("serving.prefix_cache", prefixes.shortened),
+    ("serving.scheduling", preferences),
+    ("serving.scheduling", preemptions),
+    ("serving.scheduling", admission.passed_over),
+    ("serving.batching", admission.continuous),
+    ("serving.batching", chunking.chunks),
+    ("serving.batching", chunking.pieces),
+    ("serving.batching", capacity.admissions),
+)
+"""Those of Python's finders whose structure C++ shares, and the section where their claims stand."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostSource(PythonSource):
+    """A C++ file in the tree of Python, quoted in its own words."""
+
+    def quote(self, node: t.Node, longest: int = MAX_SOURCE) -> str:
+        text = " ".join(_COMMENT.sub(" ", self.text.slice(node.span)).split())
+        return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def host_source(source: CSource) -> HostSource | None:
+    """The file as a tree; None for kernels, tests, and what moves nothing."""
+    if source.aside or source.path.suffix in KERNEL_SUFFIXES or not _TELLS.search(source.code):
+        return None
+    return HostSource(Path(source.path), host_module(source.text.data))
+
+
+def in_cpp(claim: Claim) -> Claim:
+    """A claim in the words of C++, where a member has no `self`."""
+    return replace(claim, value=_without_self(claim.value))
+
+
+def host_moves(source: HostSource) -> Iterator[Move]:
+    """Requests that move between queues."""
+    for move in moves(source):
+        yield replace(move, source=_without_self(move.source), target=_without_self(move.target))
+
+
+def _without_self(text: str) -> str:
+    return text.replace("self.", "")

@@ -1,0 +1,205 @@
+"""Engines in C++: queues, admission, preemption, states and trees of prefixes are told as those of Python are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from kernelscope.serving.c_functions import CSource
+from kernelscope.serving.moves import moves
+from kernelscope.serving.reading import Reading, read_c
+from kernelscope.syntax.cuda.host_module import host_module
+from kernelscope.syntax.python import tree as t
+from kernelscope.syntax.text import SourceText
+
+
+def read(text: str) -> Reading:
+    reading = read_c(CSource(Path("/w/planner.cpp"), SourceText(text.encode())))
+    assert not reading.faults
+    return reading
+
+
+def told(reading: Reading, section: str) -> str:
+    return "\n".join(claim.text for claim in reading.claims.get(section, ()))
+
+
+PLANNER = """
+#include "planner.h"
+namespace post {
+Batch Planner::plan() {
+  Letter* letter = nullptr;
+  while (inbox_.read(letter)) {
+    pending_letters_.push_back(letter);
+  }
+  for (auto it = active_letters_.rbegin(); it != active_letters_.rend(); ++it) {
+    Letter* letter = *it;
+    evictable_letters_.push_front(letter);
+  }
+  int left = options_.most_words();  // words of one batch
+  while (!pending_letters_.empty() && left > 0) {
+    Letter* letter = pending_letters_.front();
+    if (letter->is_lost()) {
+      pending_letters_.pop_front();
+      continue;
+    }
+    if (letter->words() > left) {
+      break;
+    }
+    pending_letters_.pop_front();
+    active_letters_.push_back(letter);
+    left -= letter->words();
+  }
+  return Batch(active_letters_);
+}
+
+bool Planner::post(std::unique_ptr<Letter>& letter) {
+  return inbox_.write(letter.get());
+}
+}  // namespace post
+"""
+
+
+def test_admission_is_told_in_the_words_of_the_file() -> None:
+    told_of = told(read(PLANNER), "serving.batching")
+    assert "continuous batching: Planner.plan admits requests from pending_letters_ into active_letters_" in told_of
+    assert "it stops when not (left > 0) or letter->words() > left" in told_of
+    assert "self." not in told_of and "is_lost" not in told_of  # what is skipped ends no loop
+
+
+def test_a_name_that_is_declared_anew_is_another_element() -> None:
+    moved = {(move.source, move.target) for move in read(PLANNER.replace("Letter", "Request")).moves}
+    assert ("pending_letters_", "active_letters_") in moved
+    assert not any(target == "evictable_letters_" for _, target in moved)
+
+
+def test_a_name_that_is_bound_anew_is_another_element_in_python(source) -> None:  # pyright: ignore[reportMissingParameterType, reportUnknownParameterType]
+    text = """
+        class Planner:
+            def plan(self):
+                request = self.waiting.popleft()
+                self.running.append(request)
+                for request in self.stale:
+                    self.paused.append(request)
+    """
+    assert [(m.source, m.target) for m in moves(source(text))] == [("self.waiting", "self.running")]
+
+
+def test_the_last_that_runs_is_preempted_and_waits_at_the_front() -> None:
+    reading = read("""
+        Entry PreemptLast(State state) {
+          Request request = state->running_queue.back();
+          Entry entry = state->Lookup(request);
+          entry->status = EntryStatus::kPending;
+          for (Model model : entry->models) {
+            model->num_prefilled_tokens = 0;
+          }
+          state->running_queue.erase(state->running_queue.end() - 1);
+          state->waiting_queue.insert(state->waiting_queue.begin(), request);
+          return entry;
+        }
+    """)
+    scheduling = told(reading, "serving.scheduling")
+    assert "preempted by recompute" in scheduling and "re-queues at the front (head)" in scheduling
+    assert "the victim is the last of its queue (request = state->running_queue.back())" in scheduling
+    assert [(x.subject, x.state) for x in reading.transitions] == [("entry->status", "EntryStatus.kPending")]
+
+
+def test_the_victim_of_a_loop_is_named_where_its_name_says_so() -> None:
+    scheduling = told(read("""
+        void Planner::fit() {
+          while (!pending_.empty()) {
+            Request* to_preempt = preemptable_.back();
+            preemptable_.pop_back();
+            if (to_preempt != pending_.front()) {
+              blocks_->release_blocks_for(to_preempt);
+            }
+          }
+        }
+    """), "serving.scheduling")  # fmt: skip
+    assert "preemption victim: the last of preemptable_ is taken (preemptable_.pop_back())" in scheduling
+    assert "blocks_->release_blocks_for(to_preempt)" in scheduling
+
+
+def test_queues_are_served_in_the_order_of_their_ends() -> None:
+    scheduling = told(read("""
+        void Desk::add(Request request) { waiting_queue_.push_back(request); }
+        Request Desk::next() {
+          Request request = waiting_queue_.front();
+          waiting_queue_.pop_front();
+          return request;
+        }
+        void Urgent::add(Request request) { priority_requests_.push(request); }
+        Request Urgent::next() {
+          auto request = priority_requests_.top();
+          priority_requests_.pop();
+          return request;
+        }
+        Desk::~Desk() { waiting_queue_.push_front(nullptr); }
+    """), "serving.scheduling")  # fmt: skip
+    assert "Desk.waiting_queue_ policy: FCFS" in scheduling and "requeue" not in scheduling
+    assert "Urgent.priority_requests_ policy: by priority (heap)" in scheduling
+
+
+def test_free_lists_are_filled_by_numbers() -> None:
+    cache = told(read("""
+        Pool::Pool(int n) {
+          for (int i = 0; i < n; ++i) { free_blocks_.push_back(i); }
+        }
+        int Pool::take() {
+          int block = free_blocks_.front();
+          free_blocks_.pop_front();
+          return block;
+        }
+        void Pool::give(int block) { free_blocks_.push_back(block); }
+    """), "serving.kv_cache")  # fmt: skip
+    assert "FIFO: taken from the front (pop_front)" in cache
+
+
+@pytest.mark.parametrize(
+    ("link", "children"),
+    [
+        ("leaf->up = node; node->leaves.insert(leaf);", "`leaves`"),
+        ("leaf->up = node; leaf->beside = node->lowest; node->lowest = leaf;", "`lowest`"),
+    ],
+)
+def test_trees_of_sets_and_of_siblings(link: str, children: str) -> None:
+    text = f"""
+        void Tree::split(Node* node, size_t n) {{
+          Node* leaf = new Node();
+          {link}
+          leaf->tokens = node->tokens.slice(n);
+          node->tokens.resize(n);
+        }}
+    """
+    told_of = told(read(text), "serving.prefix_cache")
+    assert f"radix tree: nodes hold their children in {children} and their `up`" in told_of
+
+
+def test_a_list_linked_both_ways_is_no_tree() -> None:
+    text = """
+        void List::split(Node* node, size_t n) {
+          node->before = head; node->next = head->next; head->next = node;
+          node->tokens = head->tokens.slice(n);
+          head->tokens.resize(n);
+        }
+    """
+    assert "tree" not in told(read(text), "serving.prefix_cache")
+
+
+def test_members_are_what_nothing_in_the_file_declares() -> None:
+    module = host_module(b"""
+        static int limit = 3;
+        void Desk::work(int given) {
+          int own = given;
+          counted_ += own + limit + kMost;
+          (void)this->named;
+        }
+    """)
+    work = next(scope.node for scope in module.functions())
+    members = {n.attr for n in t.walk(work) if isinstance(n, t.Attribute) and t.dotted(n.value) == "self"}
+    assert members == {"counted_", "named"}
+
+
+def test_broken_code_is_read_as_far_as_it_goes() -> None:
+    reading = read("void Desk::work( { queue_.push_back(x; for (;; } } void Desk::add(R r) { waiting_.push_back(r); }")
+    assert reading.path.name == "planner.cpp"
