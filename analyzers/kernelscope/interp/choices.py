@@ -97,6 +97,8 @@ def _of_each(
     found: list[_Found] = []
     ends: list[Facts] = []
     errors: list[ShapeError] = []
+    apart = run.aside and not is_one_thing(choice)  # in a branch not taken nobody knows that each is given this
+    run.contexts.within += apart
     for entry in choice.entries[:MAX_CHOICES]:
         run.known = known
         with nullcontext(Attempt()) if trace is None else trace.attempt() as attempt:
@@ -110,6 +112,7 @@ def _of_each(
             break  # the first stands for all where it demands nothing of what it is given
         if not attempt.lost and _is_enough(choice, [result for _, result, _ in found]):
             break
+    run.contexts.within -= apart
     if not found:
         run.known = known
         raise errors[0]

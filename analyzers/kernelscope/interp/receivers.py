@@ -212,7 +212,7 @@ def _otherwise(run: Interpreter, init: Function, name: str, given: Value, compar
     if isinstance(given, bool):
         return not given
     if isinstance(compared, str):
-        return compared
+        return Opaque(name) if compared == given else compared
     node = init.definition.node
     assert isinstance(node, t.FunctionDef)
     annotation = next((p.annotation for p in node.args if p.name == name), None)
