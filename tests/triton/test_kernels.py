@@ -445,6 +445,11 @@ def test_an_address_behind_branches_on_loaded_data_keeps_its_name(tmp_path: Path
         ("best_few", ["top-k by repeated selection"]),
         ("ordered", ["bitonic sort"]),
         ("shared_rounds", ["stream-K", "tiled matrix product", "atomic reduction"]),
+        ("norm_gradient", ["gradient of a row normalisation"]),
+        ("added_norm_gradient", ["gradient of a row normalisation"]),
+        ("softmax_gradient", []),
+        ("shared_window", ["tiled matrix product"]),
+        ("largest_product", []),
     ],
 )
 def test_algorithms_and_what_only_looks_like_them(kernel: str, names: list[str]) -> None:
@@ -461,6 +466,25 @@ def test_a_row_is_read_once_only_where_nothing_loads_it_again(kernel: str, told:
     document = Analysis([FIXTURES]).document("explain", Target(FIXTURES / "algorithms.py", symbol=kernel))
     first = next(block for block in document.blocks if isinstance(block, Paragraph))
     assert ("a row is read once" in first.lines[0].text) == told
+
+
+def test_a_mean_is_told_by_what_stands_before_the_root() -> None:
+    document = Analysis([FIXTURES]).document("explain", Target(FIXTURES / "algorithms.py", symbol="scaled_thirds"))
+    first = next(block for block in document.blocks if isinstance(block, Paragraph))
+    assert "the inverse root of the mean of squares" in first.lines[0].text
+
+
+def test_bits_are_told_by_masks_that_begin_at_the_first(tmp_path: Path) -> None:
+    source = HEAD + (
+        "@triton.jit\ndef add(x, out, B: tl.constexpr):\n    i = tl.arange(0, B)\n"
+        "    packed = tl.load(x + i[:, None] * B + i[None, :])\n    codes = (packed >> 4) & {}\n"
+        "    tl.store(out + i[:, None] * B + i[None, :], tl.dot(codes.to(tl.float16), codes.to(tl.float16)))\n"
+    )
+    for mask, told in (("0x7", "integers of 3 bits"), ("0x70", "")):
+        path = written(tmp_path, source.format(mask))
+        document = Analysis([tmp_path]).document("explain", Target(path, symbol="add"))
+        lines = [line.text for block in document.blocks if isinstance(block, Paragraph) for line in block.lines]
+        assert any("dequantisation" in line and told in line for line in lines) == bool(told)
 
 
 def test_gluon_kernels_say_what_is_not_known(tmp_path: Path) -> None:

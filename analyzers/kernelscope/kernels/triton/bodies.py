@@ -77,6 +77,11 @@ def definitions(node: t.FunctionDef) -> Mapping[str, list[t.Expr]]:
     return found
 
 
+def given_before(node: t.FunctionDef, at: int) -> Mapping[str, list[t.Expr]]:
+    """What each name is given before a place in the text of a function."""
+    return {name: [v for v in values if v.span.start < at] for name, values in definitions(node).items()}
+
+
 @lru_cache(maxsize=64)
 def used_as_types(node: t.FunctionDef) -> frozenset[str]:
     """The names that stand where an element type is meant: of casts, and of what makes blocks."""

@@ -43,7 +43,7 @@ def of_loop(node: t.FunctionDef, loop: t.For | t.While) -> Iterator[Algorithm]:
             " whenever the maximum grows"
         )
         yield Algorithm("online softmax", text, loop.span)
-    elif "dot" in calls:
+    elif "dot" in calls and _adds_products(node, loop):
         text = "tiles along the inner dim are multiplied and accumulated in registers"
         yield Algorithm("tiled matrix product", text, calls["dot"].span)
     if "dot" in calls and _begins_inside(node, loop):
@@ -203,3 +203,33 @@ def _welford(loop: t.For | t.While) -> bool:
             if any(name in used and mean == inner.target.id for name, mean in differences.items()):
                 return any(isinstance(n, t.BinOp) and n.op == "/" for n in t.walk(inner.value))
     return False
+
+
+def _adds_products(node: t.FunctionDef, loop: t.For | t.While) -> bool:
+    """Whether what a round multiplies is added to what earlier rounds did: to a name, or by the product itself."""
+    products = [call for name, call in all_calls(loop) if name == "dot"]
+    if any(len(call.args) > 2 or any(k.arg == "acc" for k in call.keywords) for call in products):
+        return True
+    added = summed(loop)
+    return any(
+        operation(inner) == "dot"
+        for given in (*nodes_of(loop, t.Assign), *nodes_of(loop, t.AugAssign))
+        for target in (given.targets if isinstance(given, t.Assign) else [given.target])
+        if isinstance(target, t.Name) and target.id in added
+        for inner in made_of(node, given.value)
+    )
+
+
+def summed(loop: t.For | t.While) -> set[str]:
+    """Names that each round gives what they were plus something: `total = total + x`, `total += x`."""
+    added = (inner.target for inner in nodes_of(loop, t.AugAssign))
+    return {target.id for target in added if isinstance(target, t.Name)} | {
+        target.id
+        for inner in nodes_of(loop, t.Assign)
+        for target in inner.targets
+        for total in t.walk(inner.value)
+        if isinstance(total, t.BinOp)
+        and total.op == "+"
+        and isinstance(target, t.Name)
+        and any(isinstance(n, t.Name) and n.id == target.id for n in t.walk(total))
+    }
