@@ -17,11 +17,14 @@ from kernelscope.serving.c_waits import c_syncs
 from kernelscope.serving.claims import PythonSource
 from kernelscope.serving.execution import launches
 from kernelscope.serving.layers import fused_residuals, orders
+from kernelscope.serving.lengths import lengths
 from kernelscope.serving.numbering import c_numberings, numbering_claims, numberings
 from kernelscope.serving.precision import precisions
 from kernelscope.serving.reading import Reading, read_python
+from kernelscope.serving.sharding import shares
 from kernelscope.serving.system import join
 from kernelscope.serving.waits import syncs
+from kernelscope.serving.weights import shared_weights
 from kernelscope.serving.work import dealing, intersections, tile_counts
 from kernelscope.serving.wrapping import wrapping
 from kernelscope.syntax.text import SourceText
@@ -320,6 +323,21 @@ def test_marks_and_events_of_others_are_no_synchronisation(source: Source) -> No
     assert stored.role == "signal"
     (recorded,) = syncs(source("def f(s, e):\n    s.record_event(e)\n"))
     assert recorded.kind == "stream_event"
+
+
+def test_what_looks_like_weights_lengths_and_layers_but_is_none(source: Source) -> None:
+    wrapper = "class A:\n    def __init__(self, inner):\n        self.weight = inner.weight\n"
+    assert not list(shared_weights(source(wrapper)))
+    tied = "class A:\n    def __init__(self):\n        self.head.weight = self.table.weight\n"
+    assert len(list(shared_weights(source(tied)))) == 1
+    assert not list(lengths(source("def f(w):\n    return Packed(w, padding=True)\n")))
+    assert not list(precisions(source("def f():\n    return dict(acc_dtype=torch.float32)\n")))
+    (dealt,) = shares(source("def f(self, tp_size):\n    n = (self.num_layers + 1) // tp_size\n"))
+    assert "layers are dealt out to ranks" in dealt.value
+    assert not list(shares(source("def f(self, tp_size):\n    n = self.num_layers * self.bytes // tp_size\n")))
+    assert not list(syncs(source("def f(self):\n    self.handler = SignalHandler(self)\n")))
+    (core,) = algorithms(c_source("__device__ void f() { kittens::warp::mma_ABt(a, b, c, a); }"))
+    assert "uses tensor cores: warp::mma_ABt" in core[1].value
 
 
 def test_what_nothing_is_added_to_accumulates_nothing(source: Source) -> None:

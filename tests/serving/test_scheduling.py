@@ -456,6 +456,12 @@ class Desk:
         ),
         (windows, WINDOW, ("at most self.most tokens of the prompt from letter.place on", "letter.place = end")),
         (windows, EATEN, ("n = min(most, left)", "prompt[:, :n]", "prompt = prompt[:, n:]", "(while left > 0)")),
+        (
+            merged_batches,
+            "def park(self, batch):\n    self.parked_batch.merge(batch)\n"
+            + MERGED.replace("open_batch", "running_batch"),
+            ("Desk.step merges", "self.running_batch.merge(new_batch)"),
+        ),
         (merged_batches, MERGED, ("merges another batch", "self.open_batch.merge(new_batch)", "filter(done)")),
         (
             service.orders,
@@ -504,6 +510,7 @@ def test_it_is_seen(source: Source, find: Finder, text: str, fragments: tuple[st
         (service.orders, PASSED.replace("self.waiting.remove(letter)", "letter.note()")),
         (preferences.preferences, ROUND.replace("if self.guess:", "if self.guess: return").replace("else:", "if 1:")),
         (preferences.preferences, ROUND.replace("self.decode_all(1)", "self.note(1)")),
+        (preferences.preferences, ROUND.replace("letter.prefill(self)", "note(letter.is_prefill(self))")),
         (preemption.preemptions, MADE_ANEW.replace("state.deallocate(old)", "state.note(old)")),
         (service.orders, PUT_OFF_LARGEST.replace("make_room", "preempt_letters").replace("open", "running")),
         (preferences.preferences, BOTH.replace("prefill_batch + decode_batch", "decode_batch")),

@@ -103,6 +103,31 @@ def test_the_size_of_a_page_is_what_the_cache_is_laid_out_by(tmp_path: Path) -> 
     assert answers["kv_cache.block.1"] == "module.PAGE_SIZE default 16"
 
 
+MEGAKERNEL = """
+constexpr int PAGE_SIZE = 16384;
+constexpr int PIPELINE_STAGES = 3;
+static_assert(PIPELINE_STAGES == 3);
+__device__ inline void finish_kv_page(State &s) {
+    if (lane() == 0) { s.finish_page(s.pid(0), 4); s.note(1); s.note(2); s.note(3); }
+}
+"""
+
+
+def test_pages_and_pipelines_of_a_kernel_are_none_of_a_server(tmp_path: Path) -> None:
+    (tmp_path / "desk.cu").write_text(MEGAKERNEL, encoding="utf-8")
+    answers = {entry["id"].partition(".")[2]: entry["answer"] for entry in Analysis([tmp_path]).report()["faq"]}
+    for question in ("layout", "block", "pipeline"):
+        assert answers[question].startswith("not found"), question
+
+
+def test_options_of_the_server_are_the_first_sizes(tmp_path: Path) -> None:
+    (tmp_path / "a_pool.py").write_text("class KVPool:\n    def __init__(self, page_size=1): ...\n", encoding="utf-8")
+    options = "class ServerArgs:\n    page_size: int = 64\n"
+    (tmp_path / "options.py").write_text(options + PAGED.replace("PAGE_SIZE = 16", ""), encoding="utf-8")
+    answers = {entry["id"]: entry["answer"] for entry in Analysis([tmp_path]).report()["faq"]}
+    assert answers["kv_cache.block.1"].startswith("ServerArgs.page_size default 64")
+
+
 def test_parts_in_other_languages_are_said_to_be_missing(tmp_path: Path) -> None:
     (tmp_path / "desk.py").write_text(DESK, encoding="utf-8")
     for name in ("queue.rs", "router.rs", "main.go"):

@@ -312,6 +312,7 @@ def test_metrics_through_an_alias(source: Source) -> None:
         source('def f(self):\n    self._gauge_cls(name="app:running", documentation="Requests now.", labelnames=n)\n')
     )
     assert (found.name, found.kind, found.measures) == ("app:running", "gauge", "Requests now.")
+    assert not list(metrics(source('def f(desk):\n    desk.summary("2 letters today", "and none late")\n')))
 
 
 def test_states_and_their_guards(source: Source) -> None:
@@ -321,6 +322,26 @@ def test_states_and_their_guards(source: Source) -> None:
     assert (found.subject, found.state, found.condition) == ("r.status", "Status.FINISHED", "r.done")
     (given,) = transitions(source("def f(r):\n    r.set_status(Status.PAUSED)\n    r.tell(Status.PAUSED)\n"))
     assert (given.subject, given.state) == ("r (by set_status)", "Status.PAUSED")
+
+
+def test_a_queue_between_threads_and_coroutines_is_one(source: Source) -> None:
+    file = source(
+        """
+        class Desk:
+            def __init__(self):
+                self.waiting_queue = janus.Queue()
+
+            def add(self, letter):
+                self.waiting_queue.sync_q.put(letter)
+
+            def step(self):
+                letter = self.waiting_queue.sync_q.get_nowait()
+                self.write(letter)
+        """
+    )
+    (queue,) = queues.queues(file)
+    (claim,) = service.service_claims(queue)
+    assert claim.value.startswith("FCFS")
 
 
 def test_a_heap_is_not_first_come_first_served(source: Source) -> None:
@@ -385,6 +406,10 @@ def test_states_are_called_so_or_are_several(source: Source) -> None:
     assert not states_only(list(copies))
     sorts = "".join(f"def f{i}(r):\n    r.state = Sort.{m}\n" for i, m in enumerate(["DONE", "LOGITS", "PROBS", "CUT"]))
     assert not states_only(list(transitions(source(sorts))))
+    parsed = transitions(
+        source("def f(r):\n    r.state = StreamState.IN_KEY\ndef g(r):\n    r.state = StreamState.KEY\n")
+    )
+    assert not states_only(list(parsed))
     found += transitions(source("def g(r):\n    r.status = Job.DONE\n"))
     assert [x.state for x in states_only(found)] == ["Job.DONE"]
     found += transitions(source("def h(r):\n    r.status = RequestState.DONE\n    r.w = WorkerStatus.UP\n"))

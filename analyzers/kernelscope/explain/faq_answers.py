@@ -122,6 +122,15 @@ def numbers(pattern: str) -> Answer:
     return find
 
 
+def of_hosts(answer: Answer) -> Answer:
+    """What a selection finds outside CUDA sources, whose kernels have pipelines and pages of their own."""
+
+    def find(system: System) -> Iterator[Claim]:
+        yield from (claim for claim in answer(system) if claim.evidence[0].path.suffix not in (".cu", ".cuh"))
+
+    return find
+
+
 def is_paged(system: System) -> bool:
     """Whether anything of the system is kept in blocks: slot arithmetic, layouts or the count of blocks say so."""
     claims = system.about("serving.kv_cache")
@@ -150,7 +159,7 @@ def block_sizes(system: System) -> Iterator[Claim]:
         counts = settings(r"kv_?cache\w*(?:block|page|size|len|tok)|num_\w*(?:blocks|pages)")
         yield from first(both(_sizes_of_caches, _sizes_in_layouts, counts), settings("page_size"))(system)
         return
-    yield from settings(r"page_size|kvcache|kv_cache_block|kv_block")(system)
+    yield from of_hosts(settings(r"page_size|kvcache|kv_cache_block|kv_block"))(system)
     for p in system.settings:
         if p.name.replace("-", "_").strip("_") == "block_size" and {"cache", "kv", "block"} & set(words(p.owner)):
             yield _setting(_said(p), [p])
@@ -158,7 +167,7 @@ def block_sizes(system: System) -> Iterator[Claim]:
 
 def _sizes_of_caches(system: System) -> Iterator[Claim]:
     """Sizes of blocks of options, servers and caches, constructor arguments too: kernels have such sizes as well."""
-    for p in system.declared:
+    for p in sorted(system.declared, key=_remoteness):
         is_size = re.fullmatch(
             r"[\W_]*(?:kv_?|cache_|gpu_)*(?:block|page)_size", p.name.replace("-", "_"), re.IGNORECASE
         )
@@ -286,7 +295,8 @@ def routes(system: System) -> Iterator[Claim]:
 
 
 def metrics(system: System) -> Iterator[Claim]:
-    for m in sorted(system.metrics, key=lambda m: -system.weight(m.location.path)):
+    exported = (m for m in system.metrics if not system.is_aside(m.location.path))
+    for m in sorted(exported, key=lambda m: -system.weight(m.location.path)):
         yield Claim(m.name, f"{m.kind} {m.name}: {m.measures}", (m.location,))
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from kernelscope.serving.claims import Claim, PythonSource
 from kernelscope.serving.guards import EXITS, Guard, all_guards_text, calls, guarded, last_name, own
 from kernelscope.serving.moves import Move, moves
+from kernelscope.serving.queues import iterated
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Scope
@@ -82,7 +83,7 @@ def _served_out(
         if statement is admission:
             return None
         match statement:
-            case t.For(iter=queue, body=body) if _iterated(queue) == running:
+            case t.For(iter=queue, body=body) if iterated(queue) == running:
                 for inner, guards in guarded(body):
                     for call in calls(inner):
                         match call.func:
@@ -136,7 +137,7 @@ def _outliving(function: t.FunctionDef | t.ClassDef) -> dict[str, str]:
 def _moved(loop: t.While | t.For, outliving: dict[str, str] | None = None) -> tuple[str, str] | None:
     """The queue whose elements a loop takes, and what of the object it puts the same elements into."""
     elements: dict[str, str] = {}
-    if isinstance(loop, t.For) and isinstance(loop.target, t.Name) and (name := _iterated(loop.iter)) is not None:
+    if isinstance(loop, t.For) and isinstance(loop.target, t.Name) and (name := iterated(loop.iter)) is not None:
         elements[loop.target.id] = name
     for node in t.walk(*loop.body):
         match node:
@@ -177,19 +178,6 @@ def _kept_in(node: t.Expr) -> str:
         name = t.dotted(node.value)
         return f"{name}[…]" if name is not None else ""
     return t.dotted(node) or ""
-
-
-def _iterated(iterated: t.Expr) -> str | None:
-    """The queue that a loop goes through, also by a copy: `self.q`, `self.q.copy()`, `list(self.q)`, `self.q[:]`."""
-    match iterated:
-        case t.Call(func=t.Attribute(value=queue, attr="copy"), args=[]):
-            return t.dotted(queue)
-        case t.Call(func=t.Name(id="list" | "tuple"), args=[queue]):
-            return t.dotted(queue)
-        case t.Subscript(value=queue, slice=t.Slice(lower=None, upper=None)):
-            return t.dotted(queue)
-        case _:
-            return t.dotted(iterated)
 
 
 def _removing(loop: t.While | t.For) -> set[str]:

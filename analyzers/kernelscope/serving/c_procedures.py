@@ -35,6 +35,8 @@ def c_procedures(source: CSource) -> Iterator[Procedure]:
         if not places and not launches and not function.is_kernel:
             continue
         weight, section = places[0] if places else (0, "components")
+        if section.startswith("serving.") and _is_of_device(source, function):
+            section = "components"  # its pages and queues are those of one kernel
         if function.is_kernel or launches:
             weight, section = weight + 2, "components"
         parts = [_kernel_facts(source, function)] if function.is_kernel else []
@@ -49,6 +51,13 @@ def c_procedures(source: CSource) -> Iterator[Procedure]:
         steps = "\n".join([*said, *cut_off(laid_out(body), MAX_STEPS - sum(map(len, parts)))])
         size = len(calls) + 2 * len(launches)
         yield Procedure(function.name, section, weight, steps, size, evidence, "cuda")
+
+
+def _is_of_device(source: CSource, function: CFunction) -> bool:
+    """Whether a function runs on the GPU only, by what stands before its name."""
+    start = max(source.code.rfind(mark, 0, function.name_start) for mark in (b";", b"}", b"{"))
+    before = source.code[max(start, 0) : function.name_start]
+    return b"__device__" in before and b"__host__" not in before
 
 
 def laid_out(body: str) -> list[str]:

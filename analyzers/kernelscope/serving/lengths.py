@@ -66,6 +66,8 @@ def _adds_up(call: t.Call) -> bool:
 
 
 def _pads(call: t.Call) -> bool:
-    """A tokenizer that is asked to pad."""
+    """A tokenizer that is asked to pad; a class that is given `padding=True` is a layer."""
+    if last_name(call.func)[:1].isupper():
+        return False
     asked = next((k.value for k in call.keywords if k.arg == "padding"), None)
     return isinstance(asked, t.Constant) and (asked.value is True or asked.value in ("longest", "max_length"))

@@ -16,6 +16,8 @@ from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Scope
 
 REQUESTS = {"request", "req", "sequence", "seq", "job", "task", "query", "generation", "session", "stream"}
+SURELY = {"request", "req", "sequence", "seq"}
+"""Those of them that nothing else is called: texts are parsed as streams and sessions, too."""
 OTHERS = {"adapter", "lora", "model", "weight", "weights", "worker", "server", "node", "engine", "connection", "client",
           "replica", "health", "cluster", "device", "download", "service", "actor", "checkpoint", "layer", "expert",
           "instance", "pod", "link", "transport"}  # fmt: skip
@@ -139,7 +141,10 @@ def states_only(transitions: list[Transition]) -> list[Transition]:
         stored.setdefault(x.enum, set()).add(x.state)
     named = {x.enum for x in transitions if STATUS & {*words(x.enum), *words(x.subject.rpartition(".")[2])}}
     kept = named or {enum for enum, states in stored.items() if len(states) > 1}
-    requests = {enum for enum in kept if REQUESTS & set(words(enum))}
+    requests = {
+        enum for enum in kept
+        if REQUESTS & set(words(enum)) and (SURELY & set(words(enum)) or _are_lives(stored[enum]))
+    }  # fmt: skip
     kept = requests or {enum for enum in kept if not OTHERS & set(words(enum)) and _are_lives(stored[enum])}
     return [x for x in transitions if x.enum in kept]
 

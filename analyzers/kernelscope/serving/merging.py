@@ -46,7 +46,7 @@ def merged_batches(source: PythonSource) -> Iterator[Claim]:
                     joins.append(step)
     if not joins or not leaves:
         return
-    join, leave = joins[0], leaves[0]
+    join, leave = min(joins, key=lambda step: not _runs(step.call)), leaves[0]
     condition = " and ".join(guards_text(source, join.guards))
     value = (
         f"continuous batching: {join.where} merges another batch into the one that runs ({source.quote(join.call)})"
@@ -68,6 +68,15 @@ def _changes_batch(call: t.Call, verbs: set[str]) -> bool:
                 and bool(BATCHES & set(words(last_name(held))))
                 and bool(call.args or call.keywords or "filter" in said)
             )
+        case _:
+            return False
+
+
+def _runs(call: t.Call) -> bool:
+    """Whether a batch is merged into one that is called the running one."""
+    match call.func:
+        case t.Attribute(value=held):
+            return bool({"running", "active", "current", "cur"} & set(words(last_name(held))))
         case _:
             return False
 

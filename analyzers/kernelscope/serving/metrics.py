@@ -15,6 +15,8 @@ from kernelscope.serving.guards import inside, last_name, own_calls
 from kernelscope.syntax.python import tree as t
 
 _KIND = re.compile(r"counter|gauge|histogram|summary", re.IGNORECASE)
+_METRIC = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
+"""Names that Prometheus takes (https://prometheus.io/docs/concepts/data_model/)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ def metrics(source: PythonSource) -> Iterator[Metric]:
             title = literal(keywords.get("name") or (node.args[0] if node.args else None))
             described = keywords.get("documentation") or (node.args[1] if len(node.args) > 1 else None)
             text = literal(described)
-            if isinstance(title, str) and isinstance(text, str):
+            if isinstance(title, str) and isinstance(text, str) and _METRIC.fullmatch(title):
                 labels = source.quote(keywords["labelnames"]) if "labelnames" in keywords else ""
                 yield Metric(title, kind[0].lower(), text, labels, scope.qualified_name, source.at(node))
 

@@ -14,6 +14,8 @@ from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Scope
 
 _WIDE = re.compile(r"(?:^|\.)(?:float32|fp32|float64|float)$")
+COLLECTS = {"dict", "partial", "update", "replace"}
+"""What only hands its arguments on."""
 PRODUCTS = {"dot", "dot_general", "matmul"}
 STARTS = {"zeros", "full"}
 """What an accumulator begins as, if something is added to it later."""
@@ -52,7 +54,7 @@ def precisions(source: PythonSource) -> Iterator[Claim]:
                 back = _cast_after(source, scope.node, node)
                 value = f"{name}: {called} is computed in float32 ({given}){back}"
                 yield Claim(f"{name} {called} precision", value, (source.at(node), source.at(scope.node)))
-            elif "acc" in given or called in PRODUCTS or (called in STARTS and _is_added_to(scope.node, node)):
+            elif _accumulates(scope.node, node, given):
                 value = f"{name}: {source.quote(node.func)} accumulates in float32 (fp32): {given}"
                 yield Claim(f"{name} accumulation precision", value, (source.at(node), source.at(scope.node)))
         if up and statistics:
@@ -63,6 +65,14 @@ def precisions(source: PythonSource) -> Iterator[Claim]:
                 )
             places = (source.at(up[0]), *(source.at(d) for d in down[-1:]), source.at(scope.node))
             yield Claim(f"{name} precision", value, places)
+
+
+def _accumulates(function: t.FunctionDef | t.ClassDef, call: t.Call, given: str) -> bool:
+    """Whether a call with a wide dtype adds up in it, or makes what is added to later."""
+    called = last_name(call.func)
+    if called in PRODUCTS or (called in STARTS and _is_added_to(function, call)):
+        return True
+    return "acc" in given and called not in COLLECTS
 
 
 def _is_added_to(function: t.FunctionDef | t.ClassDef, start: t.Call) -> bool:

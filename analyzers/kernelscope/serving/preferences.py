@@ -17,6 +17,8 @@ NEW, OLD = {"prefill", "prefills", "prefilling", "prompt", "prompts", "extend"},
 GOES_ON = OLD | {"gen", "generate", "generation"}
 STEPS = {"step", "iterate", "iteration", "loop", "run", "tick", "schedule"}
 """Words of functions that are one round of a scheduler."""
+ASKS = {"is", "can", "has", "should", "needs", "use", "uses", "get", "num", "count"}
+"""First words of what only asks."""
 """Words of requests whose prompts are read, and of those that go on."""
 SEVERAL = {"batch", "seqs", "sequences", "reqs", "requests", "groups", "jobs", "tasks", "prefills", "decodes", "ids"}
 LONGEST_LABEL = 3
@@ -82,6 +84,8 @@ def _one_after_the_other(source: PythonSource, node: t.FunctionDef | t.ClassDef,
             return  # one of them may be all that runs
         for call in _always(statement):
             said = set(words(last_name(call.func)))
+            if ASKS & set(words(last_name(call.func))[:1]):
+                continue
             kind = "prefill" if "prefill" in said else "decode" if GOES_ON & said else ""
             if kind and isinstance(call.func, t.Attribute):
                 found.setdefault(kind, call)

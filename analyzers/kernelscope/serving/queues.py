@@ -29,6 +29,8 @@ OVER = {"finished", "completed", "done", "free", "freed", "frees", "ack", "notif
 """Words of what is over: its order serves nobody."""
 ITSELF = "self"
 """The name of a queue that is the object of the class."""
+SIDES = {"sync_q", "async_q"}
+"""The two sides of a queue between threads and coroutines (janus)."""
 CONTAINERS = {"deque", "list", "Queue", "PriorityQueue", "SimpleQueue"}
 _NAMED = re.compile(r"[\w.]*")
 """An element that is a name: what is made for the queue alone is no request."""
@@ -110,9 +112,24 @@ class _Held:
             if node.id == "self":
                 return self._made.get(ITSELF)
             node = self._bound.get(node.id, node)
+        if isinstance(node, t.Attribute) and node.attr in SIDES:
+            node = node.value
         is_element = isinstance(node, t.Subscript)
         queue = self._made.get(_attribute(node.value if isinstance(node, t.Subscript) else node))
         return queue if queue is not None and queue.is_many == is_element else None
+
+
+def iterated(iterated: t.Expr) -> str | None:
+    """The queue that a loop goes through, also by a copy: `self.q`, `self.q.copy()`, `list(self.q)`, `self.q[:]`."""
+    match iterated:
+        case t.Call(func=t.Attribute(value=queue, attr="copy"), args=[]):
+            return t.dotted(queue)
+        case t.Call(func=t.Name(id="list" | "tuple"), args=[queue]):
+            return t.dotted(queue)
+        case t.Subscript(value=queue, slice=t.Slice(lower=None, upper=None)):
+            return t.dotted(queue)
+        case _:
+            return t.dotted(iterated)
 
 
 def _rank(source: PythonSource) -> tuple[str, tuple[Location, ...]]:

@@ -10,7 +10,18 @@ from collections.abc import Iterator
 from kernelscope.results import Location
 from kernelscope.serving.claims import Claim, PythonSource, literal
 from kernelscope.serving.guards import assignments, own
-from kernelscope.serving.queues import HEAP, ON_TOP, PUT_BACK, PUT_FRONT, REQUESTS, SORTED, TAKE_BACK, TAKE_FRONT, Queue
+from kernelscope.serving.queues import (
+    HEAP,
+    ON_TOP,
+    PUT_BACK,
+    PUT_FRONT,
+    REQUESTS,
+    SORTED,
+    TAKE_BACK,
+    TAKE_FRONT,
+    Queue,
+    iterated,
+)
 from kernelscope.serving.sections import hits, words
 from kernelscope.syntax.python import tree as t
 
@@ -84,9 +95,9 @@ def _passed_in_order(
     loop: t.Node, one: str, over: t.Expr, body: list[t.Stmt],
 ) -> Iterator[Claim]:  # fmt: skip
     """`for job in self.pending.copy(): … self.pending.remove(job)`: who waits longest is looked at first."""
-    queue = _gone_over(over)
-    name = t.dotted(queue) if queue is not None else None
-    if queue is None or name is None or not WAITS & set(words(queue.attr)) or not REQUESTS & set(words(queue.attr)):
+    name = iterated(over)
+    said = set(words((name or "").rpartition(".")[2]))
+    if name is None or "." not in name or not WAITS & said or not REQUESTS & said:
         return
     removed = [
         n for n in t.walk(*body)
@@ -98,21 +109,6 @@ def _passed_in_order(
     if any(isinstance(n, t.Continue) for n in t.walk(*body)):
         value += "; what does not fit is passed over, so later ones may start before it"
     yield Claim(f"{where} order", value, (source.at(loop), source.at(removed[0]), source.at(function)))
-
-
-def _gone_over(over: t.Expr) -> t.Attribute | None:
-    """The queue of `queue`, `queue.copy()`, `list(queue)`, `queue[:]`."""
-    match over:
-        case t.Attribute():
-            return over
-        case t.Call(func=t.Attribute(value=t.Attribute() as queue, attr="copy"), args=[]):
-            return queue
-        case t.Call(func=t.Name(id="list" | "tuple"), args=[t.Attribute() as queue]):
-            return queue
-        case t.Subscript(value=t.Attribute() as queue, slice=t.Slice(lower=None, upper=None)):
-            return queue
-        case _:
-            return None
 
 
 def _is_served(source: PythonSource, where: str, queue: t.Expr) -> bool:

@@ -184,7 +184,7 @@ def shares(source: PythonSource) -> Iterator[Claim]:
         for node in own(scope.node):
             match node:
                 case t.Assign(targets=[target], value=(t.BinOp() | t.Call() | t.ListComp()) as value):
-                    divides = [n for n in t.walk(value) if isinstance(n, t.BinOp) and _deals_layers(source, n)]
+                    divides = [n for n in t.walk(value) if isinstance(n, t.BinOp) and _deals_layers(n)]
                 case _:
                     continue
             if divides:
@@ -193,6 +193,20 @@ def shares(source: PythonSource) -> Iterator[Claim]:
                 yield Claim(f"{scope.qualified_name} {name}", text, (source.at(node), source.at(scope.node)))
 
 
-def _deals_layers(source: PythonSource, node: t.BinOp) -> bool:
+def _deals_layers(node: t.BinOp) -> bool:
     is_share = node.op in ("/", "//", "%") and is_world(node.right)
-    return is_share and bool(LAYERS & set(words(source.quote(node.left))))
+    return is_share and any(LAYERS & set(words(last_name(count))) for count in _summands(node.left))
+
+
+def _summands(node: t.Expr) -> Iterator[t.Expr]:
+    """What is added up, functions by their names: a count of layers times a size is no count of layers."""
+    match node:
+        case t.BinOp(left=left, op="+" | "-", right=right):
+            yield from _summands(left)
+            yield from _summands(right)
+        case t.Call(func=t.Name(id="len" | "int"), args=[counted]):
+            yield counted
+        case t.Call(func=func):
+            yield func
+        case _:
+            yield node

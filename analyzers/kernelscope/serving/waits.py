@@ -94,7 +94,7 @@ def _signals(source: PythonSource, where: str, function: t.FunctionDef | t.Class
             if not {"st", "store", "add", "atomic", "notify", "signal", "set", "red"} & set(words(name)):
                 continue
             is_atomic = "atomic" in words(name) and not name[:1].isupper()
-            is_notice = bool({"notify", "signal"} & set(words(name)[:1]))
+            is_notice = bool({"notify", "signal"} & set(words(name)[:1])) and not name[:1].isupper()
             if not is_atomic and not is_notice and (name[:1].isupper() or not _is_release(call)):
                 continue
             if not call.args or t.dotted(call.func) == "signal.signal":

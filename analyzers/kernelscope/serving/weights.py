@@ -26,5 +26,6 @@ def shared_weights(source: PythonSource) -> Iterator[Claim]:
 
 
 def _weight(node: t.Expr) -> str:
+    """The name of a part's weight; an object's own is what a wrapper shows of the layer inside."""
     name = (t.dotted(node) or "").removesuffix(".data")
-    return name if name.endswith(".weight") else ""
+    return name if name.endswith(".weight") and name != "self.weight" else ""
