@@ -450,6 +450,7 @@ def test_an_address_behind_branches_on_loaded_data_keeps_its_name(tmp_path: Path
         ("softmax_gradient", []),
         ("shared_window", ["tiled matrix product"]),
         ("largest_product", []),
+        ("squares_of_products", []),
     ],
 )
 def test_algorithms_and_what_only_looks_like_them(kernel: str, names: list[str]) -> None:

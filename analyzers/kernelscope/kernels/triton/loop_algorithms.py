@@ -5,12 +5,14 @@ Names of functions and variables play no part. What is not certain is not said.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from kernelscope.kernels.triton.bodies import all_calls, definitions, first_calls, made_of, nodes_of, operation
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
+
+REDUCTIONS = frozenset(("sum", "max", "min", "argmax", "argmin", "reduce", "xor_sum"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,8 +218,23 @@ def _adds_products(node: t.FunctionDef, loop: t.For | t.While) -> bool:
         for given in (*nodes_of(loop, t.Assign), *nodes_of(loop, t.AugAssign))
         for target in (given.targets if isinstance(given, t.Assign) else [given.target])
         if isinstance(target, t.Name) and target.id in added
-        for inner in made_of(node, given.value)
+        for inner in _unreduced(definitions(node), given.value)
     )
+
+
+def _unreduced(given: Mapping[str, list[t.Expr]], expr: t.Expr) -> Iterator[t.Node]:
+    """The nodes of an expression and of what its names were given, without what reductions make one value of."""
+    todo: list[t.Node] = [expr]
+    seen: set[str] = set()
+    while todo:
+        node = todo.pop()
+        if operation(node) in REDUCTIONS:
+            continue
+        yield node
+        todo += t.children(node)
+        if isinstance(node, t.Name) and node.id not in seen:
+            seen.add(node.id)
+            todo += given.get(node.id, [])
 
 
 def summed(loop: t.For | t.While) -> set[str]:
