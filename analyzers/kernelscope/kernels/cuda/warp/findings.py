@@ -1,12 +1,12 @@
 """Findings on accesses of CUDA kernels: warps that waste sectors, lanes that meet in a bank, indices out of bounds.
 
-Only what holds for the block of the launch at hand, whatever the sizes of the data, is a finding; what could be done
-about it is said where it follows from the addresses.
+Only what holds for the blocks of all launches that are known, whatever the sizes of the data, is a finding; what could
+be done about it is said where it follows from the addresses.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from kernelscope.dims import Dim
@@ -15,6 +15,8 @@ from kernelscope.kernels.cuda.warp.accesses import Verdict
 from kernelscope.kernels.cuda.warp.banks import BANKS, WORD, Conflict
 from kernelscope.kernels.cuda.warp.kernel_warp import KernelWarp, kernel_warp
 from kernelscope.kernels.cuda.warp.lanes import UNIT, Lanes, NeedsCases, Numbers, Undecided
+from kernelscope.kernels.cuda.warp.machine import Access
+from kernelscope.kernels.cuda.warp.remainders import is_for_the_rest
 from kernelscope.kernels.cuda.warp.sectors import AXES, WARP, Class, Traffic, threads
 from kernelscope.kernels.cuda.warp.types import Array, size_of
 from kernelscope.problems import Problem
@@ -28,17 +30,46 @@ def access_problems(kernels: Kernels, path: Path) -> Iterator[Problem]:
     """Findings in one file, in source order of its kernels."""
     for facts in kernels.in_file(str(path)):
         warp = kernel_warp(facts)
-        told: set[tuple[str, Span]] = set()
-        for verdict in warp.verdicts:
-            problem = _outside(warp, verdict) or (None if facts.unit.is_for_amd else _problem(warp, verdict))
-            if problem is not None and (problem.code, problem.span) not in told:
-                told.add((problem.code, problem.span))
-                yield problem
+        found = [_outside(warp, verdict) for verdict in warp.verdicts]
+        if not facts.unit.is_for_amd:
+            found = [a or b for a, b in zip(found, _costly(warp), strict=True)]
+        told: dict[tuple[str, Span], Problem] = {}
+        for problem in found:
+            if problem is not None:
+                told.setdefault((problem.code, problem.span), problem)
+        yield from told.values()
+
+
+def _costly(warp: KernelWarp) -> Sequence[Problem | None]:
+    """What is to be said of each access: only what holds for all launches that are known."""
+    found = _everywhere(warp)
+    for other in warp.elsewhere() if any(found) else ():
+        also = {(problem.code, problem.span) for problem in _everywhere(other) if problem is not None}
+        found = [problem if problem is not None and (problem.code, problem.span) in also else None for problem in found]
+    return found
+
+
+def _everywhere(warp: KernelWarp) -> list[Problem | None]:
+    """What holds for all ways that lead through a function to the same access."""
+    found = [_problem(warp, verdict) for verdict in warp.verdicts]
+    fine = {
+        _place(verdict.access) for verdict, problem in zip(warp.verdicts, found, strict=True) if problem is None
+    } if any(found) else set()  # fmt: skip
+    return [
+        problem if _place(verdict.access) not in fine else None
+        for verdict, problem in zip(warp.verdicts, found, strict=True)
+    ]
+
+
+def _place(access: Access) -> tuple[Span, str, str]:
+    return access.span, access.kind, access.memory.name
 
 
 def _problem(warp: KernelWarp, verdict: Verdict) -> Problem | None:
     access = verdict.access
     if verdict.others or verdict.needs or len(verdict.sizes) > 1 or warp.setting.block[0] is None:
+        return None
+    if is_for_the_rest(condition.subs(warp.setting.constants()) for condition in access.conditions):
         return None
     span = warp.span(access.span)
     match verdict.outcome:

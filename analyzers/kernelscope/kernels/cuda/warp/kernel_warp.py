@@ -25,6 +25,7 @@ from kernelscope.syntax.cuda.lower_statements import statement
 from kernelscope.syntax.cuda.source import CudaSource
 
 MAX_THREADS = 1024
+MAX_ELSEWHERE = 6
 MAX_WAYS = 16
 """Launches, and template arguments of one launch, among which the best known is chosen."""
 
@@ -44,6 +45,8 @@ class KernelWarp:
     """Everything is computed when first asked for."""
 
     facts: KernelFacts
+    given: _Way | None = None
+    """The launch that it is judged for, where that is not the one that says most."""
 
     @cached_property
     def definitions(self) -> Definitions:
@@ -65,7 +68,7 @@ class KernelWarp:
 
     @cached_property
     def _way(self) -> _Way | None:
-        way = max(self._ways, key=lambda way: way.known, default=None)
+        way = self.given or max(self._ways, key=lambda way: way.known, default=None)
         if way is None:
             return None
         passed = way.launch.argument_numbers(self.facts.function)
@@ -102,6 +105,14 @@ class KernelWarp:
     def differs_by_launch(self) -> bool:
         """Whether other launches have other blocks or template arguments."""
         return any(way.setting != self.setting for way in self._ways)
+
+    def elsewhere(self) -> Iterator[KernelWarp]:
+        """The kernel as other launches have it of which as much is known."""
+        told = [self.setting]
+        for way in self._ways:
+            if way.setting not in told and _names(way.setting) == _names(self.setting) and len(told) <= MAX_ELSEWHERE:
+                told.append(way.setting)
+                yield KernelWarp(self.facts, way)
 
     def _setting(self, launch: Launch, bound: Mapping[str, str]) -> Setting:
         x, y, z = (size.const if size is not None else None for size in launch.block)
@@ -179,3 +190,8 @@ def _number(text: str) -> int | None:
 def _known(setting: Setting) -> int:
     sizes = sum(2 for size in setting.block if size is not None)
     return sizes + 3 * len(setting.numbers) + 3 * len(setting.types)
+
+
+def _names(setting: Setting) -> tuple[object, ...]:
+    """What of a kernel a launch says."""
+    return tuple(size is None for size in setting.block), set(setting.numbers), set(setting.types)
