@@ -109,7 +109,12 @@ class Dim:
             return NotImplemented
         if self.const is not None and right.const is not None:
             return _constant(self.const - right.const)
-        return self + -right
+        if not right.terms:
+            return self
+        differences = dict(self.terms)
+        for monomial, coefficient in right.terms:
+            differences[monomial] = differences.get(monomial, 0) - coefficient
+        return _sorted(differences)
 
     def __rsub__(self, other: DimLike) -> Dim:
         return dim(other) - self

@@ -1,1 +1,2 @@
 #define WHOLE_TILE 64
+using Element = double;

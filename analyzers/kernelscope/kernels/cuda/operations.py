@@ -138,7 +138,7 @@ class _Walk:
     def __init__(self, reached: Reached, direct: bool, found: Behaviour) -> None:
         self.unit, self.function, self.reached = reached.unit, reached.function, reached
         self.direct, self.found = direct, found
-        self.source = reached.unit.source
+        self.source, self.path = reached.unit.source, Path(reached.unit.path)
         self.callees: list[Reached] = []
         self.dead: dict[int, tuple[int, int] | None] = {}
         """By `if`: the branch that no instance takes."""
@@ -159,7 +159,7 @@ class _Walk:
 
     def _add(self, effect: Effect, node: Node, arguments: tuple[str, ...] = ()) -> None:
         span = self.source.span(node)
-        place = self.source.source.location(_path(self.unit), span)
+        place = self.source.source.location(self.path, span)
         loop, branch = self._around(node)
         self.found.operations.append(Operation(effect, place, self.function, loop, branch, arguments, self.direct))
 
@@ -394,10 +394,6 @@ def _without_arguments(name: str) -> tuple[str, tuple[str, ...]]:
         if depth == 0:
             return name[:i].strip(), tuple(split_arguments(name[i + 1 : -1]))
     return name, ()
-
-
-def _path(unit: Unit) -> Path:
-    return Path(unit.path)
 
 
 def functions_text(reached: list[Reached]) -> Iterator[str]:

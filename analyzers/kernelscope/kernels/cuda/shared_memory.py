@@ -77,10 +77,9 @@ def _declared(one: Reached) -> Iterator[Declaration]:
     text = one.unit.source.text(body)
     if "__shared__" in text:
         yield from (d for d in declarations.within(body) if "__shared__" in d.words)
-    for name, declared in declarations.variables.items():
-        outside = [d for d in declared if "__shared__" in d.words and d.scope[0] == 0]
-        if outside and re.search(rf"\b{re.escape(name)}\b", text):
-            yield outside[0]
+    for name, outside in declarations.shared_outside.items():
+        if re.search(rf"\b{re.escape(name)}\b", text):
+            yield outside
     for local in declarations.within(body):
         plain = types.bare(local.type).partition("<")[0].rpartition("::")[2]
         if "__shared__" in local.words or not plain or plain in types.SCALARS:

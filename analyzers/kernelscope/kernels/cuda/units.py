@@ -33,6 +33,11 @@ MAX_OUTWARDS = 2
 """Folders around a header's and the one around that, in which files that include it are looked for."""
 MAX_PARSED_BYTES = 4 << 20
 KEPT_UNITS = 200
+NEVER_DECLARED = frozenset(
+    ("bool", "char", "short", "int", "long", "signed", "unsigned", "float", "double", "void", "auto", "const", "true",
+     "false", "nullptr", "std")
+)  # fmt: skip
+"""Words of the language, and the namespace of its library."""
 _TRANSLATED = (".cu", ".cpp", ".cc", ".cxx", ".hip")
 """Suffixes of files that are compiled by themselves."""
 
@@ -73,6 +78,8 @@ class Header:
 
     def may_declare(self, name: str) -> bool:
         """Whether others may find a name declared in it; certain only where not."""
+        if name in NEVER_DECLARED or not (name[:1].isalpha() or name[:1] in ("_", "~")):
+            return False
         return name.encode() in (self._names if name.isidentifier() else self.data)
 
     @cached_property

@@ -120,6 +120,16 @@ class Declarations:
         yield from declared[bisect_left(starts, node.start_byte) : bisect_left(starts, node.end_byte)]
 
     @cached_property
+    def shared_outside(self) -> dict[str, Declaration]:
+        """The `__shared__` variables outside of functions, by name."""
+        found: dict[str, Declaration] = {}
+        for name, declared in self.variables.items():
+            outside = [d for d in declared if "__shared__" in d.words and d.scope[0] == 0]
+            if outside:
+                found[name] = outside[0]
+        return found
+
+    @cached_property
     def _in_order(self) -> tuple[list[int], list[Declaration]]:
         """All declarations in source order, with their places."""
         found = [(d.node.start_byte, d) for declared in self.variables.values() for d in declared]

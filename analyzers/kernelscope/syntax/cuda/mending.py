@@ -23,7 +23,7 @@ _QUALIFIER = re.compile(
     rb"(?=\s+(?!const\b|or\b|and\b)(?:[A-Za-z_][\w:]*)(?:\s*<[^;{}()]{0,200}>)?[\s*&]+[A-Za-z_~])"
 )
 _PRAGMA = re.compile(rb"_Pragma(?<!\w_Pragma)\s*\(\s*\"[^\"\n]*\"\s*\)")
-_BEFORE_LOOP = re.compile(rb"(?<=[;{}])(\s*)[A-Z_][A-Z0-9_]{3,}(?=\s+(?:for|while|do)\b)")
+_BEFORE_LOOP = re.compile(rb"[A-Z_](?<!\w[A-Z_])[A-Z0-9_]{3,}(?=\s+(?:for|while|do)\b)")
 """A macro that nobody defines before a loop: how it is unrolled."""
 _BEFORE_QUALIFIER = re.compile(
     rb"(?:\A|[;{}>)]|(?<!\w)(?:static|inline|extern|__device__|__host__|__global__|constexpr|__forceinline__))\s*\Z"
@@ -64,7 +64,8 @@ def mended(data: bytes) -> bytes:
     for match in _PRAGMA.finditer(data):
         _erase(out, *match.span())
     for match in _BEFORE_LOOP.finditer(data):
-        _erase(out, *match.span())
+        if _before(data, match.start()) in (b";", b"{", b"}"):
+            _erase(out, *match.span())
     for match in _QUALIFIER.finditer(data):
         if _BEFORE_QUALIFIER.search(data, max(0, match.start() - _LOOK_BACK), match.start()):
             _erase(out, *match.span())
@@ -85,13 +86,19 @@ def _mend_call(out: bytearray, data: bytes, match: re.Match[bytes]) -> None:
         if piece.startswith(b"{") and b";" in piece:
             _unwrap(out, match.start(), start + len(data[start:end]) - len(piece), end, close)
             return
-    before = data[: match.start()].rstrip()[-1:]
+    before = _before(data, match.start())
     after = data[close + 1 : close + 400]
     stripped = after.lstrip()
     alone = b"\n" in after[: len(after) - len(stripped)]
     statement = before in (b"", b";", b"{", b"}") and alone and stripped[:1] not in _CONTINUES
     if statement and stripped and data[close + 1 : close + 2].isspace():
         out[close + 1 : close + 2] = b";"
+
+
+def _before(data: bytes, place: int) -> bytes:
+    """The last byte before a place that is no space; none at the beginning."""
+    near = data[max(0, place - _LOOK_BACK) : place].rstrip()
+    return (near or data[:place].rstrip())[-1:]
 
 
 def _unwrap(out: bytearray, start: int, block: int, end: int, close: int) -> None:

@@ -124,21 +124,23 @@ class KernelWarp:
                 number = _number(text)
                 if number is not None:
                     numbers[parameter.name] = number
-            elif text and (kind := self._type(text)) is not None:
+            elif text and (kind := self._type(text, launch)) is not None:
                 types[parameter.name] = kind
         if x is not None and not 0 < x * (y or 1) * (z or 1) <= MAX_THREADS:
             x, y, z = None, None, None
         return Setting((x, y, z), numbers, types)
 
-    def _type(self, text: str) -> Type | None:
-        """A type that is written as a template argument."""
+    def _type(self, text: str, launch: Launch) -> Type | None:
+        """A type that is written as a template argument; None for one that the host function is given itself."""
         name = parsed_expression(f"sizeof({text})".encode())
         operand = name.operand if isinstance(name, t.SizeOf) else None
         if isinstance(operand, t.Name):
             operand = t.TypeName(operand.id, operand.span, operand.scope, operand.arguments)
         if not isinstance(operand, t.TypeName):
             return None
-        kind = Resolver(self.definitions, lambda node, names: None).type(operand, Names())
+        own = launch.function.templates if launch.function is not None else ()
+        open_types = Names(types={parameter.name: Opaque(parameter.name) for parameter in own if not parameter.type})
+        kind = Resolver(self.definitions, lambda node, names: None).type(operand, open_types)
         return kind if not isinstance(kind, Opaque) else None
 
     @cached_property
