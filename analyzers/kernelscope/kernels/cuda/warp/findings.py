@@ -52,13 +52,11 @@ def _costly(warp: KernelWarp) -> Sequence[Problem | None]:
 def _everywhere(warp: KernelWarp) -> list[Problem | None]:
     """What holds for all ways that lead through a function to the same access."""
     found = [_problem(warp, verdict) for verdict in warp.verdicts]
-    fine = {
-        _place(verdict.access) for verdict, problem in zip(warp.verdicts, found, strict=True) if problem is None
-    } if any(found) else set()  # fmt: skip
-    return [
-        problem if _place(verdict.access) not in fine else None
-        for verdict, problem in zip(warp.verdicts, found, strict=True)
-    ]
+    if not any(found):
+        return found
+    told = list(zip(warp.verdicts, found, strict=True))
+    fine = {_place(verdict.access) for verdict, problem in told if problem is None}
+    return [problem if _place(verdict.access) not in fine else None for verdict, problem in told]
 
 
 def _place(access: Access) -> tuple[Span, str, str]:
