@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from kernelscope.analysis import Analysis
 from kernelscope.diagrams.model import Box, Graph
 from kernelscope.explain import document as d
+from kernelscope.explain.render import to_text
+from kernelscope.interp import traced_runs
 from kernelscope.results import Target, ViewOptions
 
 HEAD = "import torch\nfrom torch import nn\nfrom torch.nn import functional as F\n\n"
@@ -314,3 +317,39 @@ class Block(nn.Module):
 def test_a_layer_made_where_it_is_called_is_called_by_its_class(tmp_path: Path) -> None:
     titles = [b.lines for b in graph_of(tmp_path, MADE_IN_PLACE, "Block").boxes]
     assert titles == [("x",), ("LayerNorm",), ("Linear",), ("ReLU",), ("output",)]
+
+
+COSTLY = """
+class Costly(nn.Module):
+    def __init__(self, size):
+        super().__init__()
+        self.mix = nn.Linear(size, size)
+
+    def forward(self, x):
+        y = self.mix(x)
+        for a in (1, 2, 3, 4, 5, 6, 7, 8):
+            for b in (1, 2, 3, 4, 5, 6, 7, 8):
+                y = y + torch.sin(y * a) * torch.cos(y + b)
+        return y
+
+class Block(nn.Module):
+    def __init__(self, size):
+        super().__init__()
+        self.before, self.costly, self.after = nn.LayerNorm(size), Costly(size), nn.Linear(size, size)
+
+    def forward(self, x: torch.Tensor):
+        return x + self.after(self.costly(self.before(x)))
+"""
+
+
+def test_a_costly_call_stays_shut_and_what_follows_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(traced_runs, "TRACE_STEPS", 600)
+    monkeypatch.setattr(traced_runs, "SHARED_STEPS", 400)
+    (tmp_path / "model.py").write_text(HEAD + COSTLY)
+    document = Analysis([tmp_path]).document("dataflow", Target(tmp_path / "model.py", None, "Block"))
+    graph = next(block.graph for block in document.blocks if isinstance(block, d.Diagram))
+    assert [b.lines for b in graph.boxes] == [
+        ("x",), ("LayerNorm", "before"), ("Costly", "costly"), ("Linear", "after"), ("+ residual",), ("output",),
+    ]  # fmt: skip
+    assert "it takes too many steps" in to_text(document).text
+    assert not document.notes

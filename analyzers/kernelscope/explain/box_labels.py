@@ -141,6 +141,8 @@ class BoxLabels:
         module = acts_for(node)
         if module is not None:
             return _distinct(module.step.name, self.attribute(module))
+        if isinstance(node.step.target, Instance):
+            return _distinct(node.step.name, name)
         package, _, short = name.rpartition(".")
         return _distinct(short, package) if name and name == node.step.name else _distinct(name or node.step.name)
 

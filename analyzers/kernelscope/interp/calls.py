@@ -94,14 +94,20 @@ def call(run: Interpreter, target: Value, args: Arguments, kwargs: Keywords, spa
     if run.trace is None or run.quiet:
         return _call(run, target, args, kwargs, span)
     from kernelscope.interp.choices import is_one_thing, traced_choice
+    from kernelscope.interp.shares import within_share
 
     target = present(target)
     if isinstance(target, Choice) and is_one_thing(target) and not run.certain:
         return traced_choice(run, run.trace, target, args, kwargs, span)
     own: list[Value] = []
+    trace = run.trace
+
+    def follow() -> Value:
+        return _call(run, target, args, kwargs, span)
 
     def go() -> Value:
-        own.append(_call(run, target, args, kwargs, span))
+        is_shared = trace.shares and isinstance(target, Function | Instance)
+        own.append(within_share(run, trace, follow) if is_shared else follow())
         return own[-1]
 
     result = run.trace.call(target, args, kwargs, span, go)

@@ -83,6 +83,8 @@ class Trace(Origins):
         self._recorded = 0
         self.complete = True
         """Whether the function was followed to its end."""
+        self.shares = False
+        """Whether no call may take more than its share of the steps."""
 
     def _given(self, args: Iterable[tuple[str, Value]]) -> tuple[Given, ...]:
         found: list[Given] = []
@@ -217,6 +219,10 @@ class Trace(Origins):
         self._current.body += attempt.steps
         self.callee = None
         return self.as_of(result, own)
+
+    def shut(self) -> None:
+        """What was reached inside the current call is given up."""
+        self._current.body.clear()
 
     def turned_out(self, value: Value, outcome: Value) -> None:
         """Of the kinds of results that the last call may give, its place takes one."""

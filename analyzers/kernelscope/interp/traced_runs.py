@@ -27,6 +27,8 @@ from kernelscope.workspace.modules import Definition
 from kernelscope.workspace.workspace import Workspace
 
 TRACE_STEPS = 240_000
+SHARED_STEPS = 120_000
+"""Where these are too few, it is followed again with so many, of which no call may take more than its share."""
 
 
 def trace_function(
@@ -49,44 +51,63 @@ def _trace(
     configuration: Configuration | None,
 ) -> Trace:
     run = Interpreter(workspace, trace=Trace(), configuration=configuration)
-    node = scope.node
-    assert isinstance(node, t.FunctionDef)
-    owner = Definition(path, scope.owner.name, scope.owner) if scope.owner is not None else None
     for beliefs in (EVERYTHING, Beliefs(packed=True), Beliefs(by_name=False)):
-        run.findings.clear()
-        run.trace = trace = Trace()
-        run.start(TRACE_STEPS)
-        is_odd = False
-        try:
-            if configuration is not None:
-                configuration.meet(run, path)
-            function = alone(run, Definition(path, node.name, node, owner))
-            frame = Scope(path, function)
-            seeded = seed(run, function, frame, beliefs)
-            for param in node.args:
-                value = _from_callers(frame.names.get(param.name), param, callers, beliefs is EVERYTHING)
-                if configuration is not None:
-                    value = configuration.renewed(run, value)
-                elif isinstance(value, Instance) and value is not frame.names.get(param.name):
-                    value = made_anew(run, value)
-                frame.names[param.name] = value
-                trace.sources("input", param.name, param.name_span, value, path)
-            promised = promised_lengths(frame, seeded)
-            trace.root.result = result = run_body(run, frame, node)
-            trace.known = best_known(run.symbols.with_words(run.known.facts, run.root_frame))
-            is_odd = run.refuses or is_odd_run(run, promised)
-            if isinstance(result, Instance):
-                prepare(run, result)
-            if isinstance(function.receiver, Instance):
-                trace.parameters = parameters(run, function.receiver)
-        except (OutOfBudget, RecursionError, ArithmeticError):
-            trace.complete = False
-        except ShapeError:
-            pass
+        trace = Trace()
+        is_odd = _follow(run, trace, path, scope, callers, beliefs, TRACE_STEPS)
+        if not trace.complete:
+            trace = Trace()
+            trace.shares = True
+            is_odd = _follow(run, trace, path, scope, callers, beliefs, SHARED_STEPS)
         if not run.findings and not is_odd:
             break
     assert run.trace is not None
     return run.trace
+
+
+def _follow(
+    run: Interpreter,
+    trace: Trace,
+    path: str,
+    scope: SourceScope,
+    callers: Mapping[Span, Seen],
+    beliefs: Beliefs,
+    steps: int,
+) -> bool:
+    """Fill a trace; whether what came out is odd, so that other beliefs should be tried."""
+    node, configuration = scope.node, run.configuration
+    assert isinstance(node, t.FunctionDef)
+    owner = Definition(path, scope.owner.name, scope.owner) if scope.owner is not None else None
+    run.findings.clear()
+    run.trace = trace
+    run.start(steps)
+    try:
+        if configuration is not None:
+            configuration.meet(run, path)
+        function = alone(run, Definition(path, node.name, node, owner))
+        frame = Scope(path, function)
+        seeded = seed(run, function, frame, beliefs)
+        for param in node.args:
+            value = _from_callers(frame.names.get(param.name), param, callers, beliefs is EVERYTHING)
+            if configuration is not None:
+                value = configuration.renewed(run, value)
+            elif isinstance(value, Instance) and value is not frame.names.get(param.name):
+                value = made_anew(run, value)
+            frame.names[param.name] = value
+            trace.sources("input", param.name, param.name_span, value, path)
+        promised = promised_lengths(frame, seeded)
+        trace.root.result = result = run_body(run, frame, node)
+        trace.known = best_known(run.symbols.with_words(run.known.facts, run.root_frame))
+        is_odd = run.refuses or is_odd_run(run, promised)
+        if isinstance(result, Instance):
+            prepare(run, result)
+        if isinstance(function.receiver, Instance):
+            trace.parameters = parameters(run, function.receiver)
+        return is_odd
+    except (OutOfBudget, RecursionError, ArithmeticError):
+        trace.complete = False
+    except ShapeError:
+        pass
+    return False
 
 
 def _from_callers(value: Value, param: t.Param, callers: Mapping[Span, Seen], are_believed: bool) -> Value:

@@ -73,7 +73,9 @@ def _passes(node: Node) -> bool:
 
 def _attends(node: Node) -> bool:
     """Whether a step is attention, the softmax of scores, or its product with the values."""
-    if node.operator in FUSED or node.operator in SOFTMAXES:
+    if node.operator in FUSED:
         return True
+    if node.operator in SOFTMAXES:  # of scores: what is routed is weighted by a softmax, too
+        return any(n.operator in MATRIX_PRODUCTS for n in forward(node, lambda n: n.operator in LOOKED_THROUGH))
     is_product = node.operator in MATRIX_PRODUCTS
     return is_product and any(n.operator in SOFTMAXES for use in node.uses for n in back(use.nodes))

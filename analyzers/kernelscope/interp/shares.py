@@ -1,0 +1,36 @@
+"""A call that takes more than its share of the steps that are left stays shut, so that what follows it is reached.
+
+Only for traces of functions that take too many steps otherwise.
+"""
+
+# Values are dynamic by nature; narrowing one to a container leaves its elements unknown to the type checker.
+# pyright: reportUnknownVariableType=false
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from kernelscope.interp.interpreter import Interpreter, OutOfBudget
+from kernelscope.interp.trace import Trace
+from kernelscope.interp.values import Value
+from kernelscope.tensor import Unknown
+
+LOST = Unknown("it takes too many steps to be followed")
+
+
+def within_share(run: Interpreter, trace: Trace, follow: Callable[[], Value]) -> Value:
+    """What a call gives, or that it is not known where the call takes more than half of the steps that are left."""
+    most, mark = run.most, run.changes.mark()
+    run.most = share = run.steps + (most - run.steps) // 2
+    state = run.known, run.calls, run.nested, run.quiet, run.forks, run.outside, run.symbols.frame
+    try:
+        return follow()
+    except OutOfBudget:
+        if run.steps <= run.most:
+            raise  # it was the time, of which there is none left
+        run.known, run.calls, run.nested, run.quiet, run.forks, run.outside, run.symbols.frame = state
+        run.changes.undo(mark)
+        trace.shut()
+        return LOST
+    finally:
+        run.most += most - share
