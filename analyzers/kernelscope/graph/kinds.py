@@ -8,8 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kernelscope.results import Location
+
+if TYPE_CHECKING:
+    from networkx import MultiDiGraph
 
 
 class NodeKind(Enum):
@@ -96,3 +100,8 @@ class Edge:
     @property
     def location(self) -> Location | None:
         return Location(Path(self.path), self.line) if self.path else None
+
+
+def add(graph: MultiDiGraph[Node], edge: Edge) -> None:
+    """Adds an edge to a graph once per kind and place."""
+    graph.add_edge(edge.source, edge.target, key=(edge.kind, edge.path, edge.line), edge=edge)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 from kernelscope.graph.cpp_links import CppLinks
 from kernelscope.graph.function_nodes import FunctionNodes
-from kernelscope.graph.kinds import Edge, Node, NodeKind
+from kernelscope.graph.kinds import Edge, Node, NodeKind, add
 from kernelscope.graph.registered_with import registered_with
 from kernelscope.graph.registrations import ANY_LIBRARY, Registrations
 from kernelscope.workspace.facts import DefKind, FileFacts
@@ -29,47 +29,16 @@ EXPORTED = ("pybind", "export")
 class Links:
     """A `networkx.MultiDiGraph` of `Node`s whose edges carry an `Edge` under the key `edge`. Never changes."""
 
-    def __init__(self, workspace: Workspace) -> None:
-        import networkx
-
-        self.graph: MultiDiGraph[Node] = networkx.MultiDiGraph()
+    def __init__(self, graph: MultiDiGraph[Node]) -> None:
+        self.graph = graph
         self.operators: dict[str, list[Node]] = {}
         """Operators by their name without the library."""
         self._native: dict[str, list[Node]] = {}
-        functions = FunctionNodes(workspace.modules, workspace.classes, workspace.index)
-        cpp = CppLinks()
-        files: list[tuple[str, FileFacts]] = []
-        for path, facts in workspace.index.operator_files():
-            is_python = path.endswith(PYTHON_SUFFIXES)
-            if not is_python or has_cuda(facts):
-                cpp.add(path, facts)
-            if not is_python or facts.registrations or any(call.name.endswith(".define") for call in facts.calls):
-                files.append((path, facts))
-            if is_python:
-                for edge in registered_with(path, facts, functions):
-                    add(self.graph, edge)
-        for edge in cpp.edges():
-            add(self.graph, edge)
-        made = Registrations(
-            workspace.modules, cpp, functions.named, lambda name: python_files_calling(workspace, name)
-        )
-        for edge in made.edges(files):
-            add(self.graph, edge)
-        for node in self.graph:
+        for node in graph:
             if node.kind is NodeKind.OPERATOR:
-                self._doubt_exports(node)
                 self.operators.setdefault(node.name.rpartition("::")[2], []).append(node)
             elif node.kind in (NodeKind.FUNCTION, NodeKind.KERNEL) and not node.path.endswith(PYTHON_SUFFIXES):
                 self._native.setdefault(node.name.rpartition("::")[2], []).append(node)
-
-    def _doubt_exports(self, op: Node) -> None:
-        """Modules whose names the build chooses share one operator: which of them a call means is not certain."""
-        if not op.name.startswith(f"{ANY_LIBRARY}::"):
-            return
-        made = [data for _, target, data in self.graph.out_edges(op, data=True) if target.detail.startswith(EXPORTED)]
-        if len({cast(Edge, data["edge"]).target.path for data in made}) > 1:
-            for data in made:
-                data["edge"] = replace(cast(Edge, data["edge"]), certain=False, note=SEVERAL_MODULES)
 
     def native(self, name: str) -> list[Node]:
         """What C++ exports to others under this name, else its functions of this name, host functions first."""
@@ -82,24 +51,47 @@ class Links:
         return sorted(found, key=lambda node: (node.path, node.start))
 
 
-def add(graph: MultiDiGraph[Node], edge: Edge) -> None:
-    """Adds an edge once per kind and place."""
-    graph.add_edge(edge.source, edge.target, key=(edge.kind, edge.path, edge.line), edge=edge)
+def link(workspace: Workspace) -> Links:
+    """Links everything anew."""
+    import networkx
+
+    graph: MultiDiGraph[Node] = networkx.MultiDiGraph()
+    functions = FunctionNodes(workspace.modules, workspace.classes, workspace.index)
+    cpp = CppLinks()
+    files: list[tuple[str, FileFacts]] = []
+    for path, facts in workspace.index.operator_files():
+        is_python = path.endswith(PYTHON_SUFFIXES)
+        if not is_python or has_cuda(facts):
+            cpp.add(path, facts)
+        if not is_python or facts.registrations or any(call.name.endswith(".define") for call in facts.calls):
+            files.append((path, facts))
+        if is_python:
+            for edge in registered_with(path, facts, functions):
+                add(graph, edge)
+    for edge in cpp.edges():
+        add(graph, edge)
+    made = Registrations(workspace.modules, cpp, functions.named, lambda name: python_files_calling(workspace, name))
+    for edge in made.edges(files):
+        add(graph, edge)
+    for node in graph:
+        if node.kind is NodeKind.OPERATOR:
+            _doubt_exports(graph, node)
+    return Links(graph)
+
+
+def _doubt_exports(graph: MultiDiGraph[Node], op: Node) -> None:
+    """Modules whose names the build chooses share one operator: which of them a call means is not certain."""
+    if not op.name.startswith(f"{ANY_LIBRARY}::"):
+        return
+    made = [data for _, target, data in graph.out_edges(op, data=True) if target.detail.startswith(EXPORTED)]
+    if len({cast(Edge, data["edge"]).target.path for data in made}) > 1:
+        for data in made:
+            data["edge"] = replace(cast(Edge, data["edge"]), certain=False, note=SEVERAL_MODULES)
 
 
 def has_cuda(facts: FileFacts) -> bool:
     """Whether there is C++ or CUDA among the definitions, as in strings of a Python file."""
     return any(d.kind in (DefKind.CUDA_KERNEL, DefKind.CUDA_FUNCTION) for d in facts.defs)
-
-
-def links_state(workspace: Workspace) -> object:
-    """Equal states mean equal links: what was indexed, and the open documents that take part."""
-    taking_part: list[object] = []
-    for path in workspace.files.open_paths():
-        facts = workspace.index.facts(path)
-        if facts and (not path.endswith(PYTHON_SUFFIXES) or facts.registrations or has_cuda(facts)):
-            taking_part.append((path, workspace.files.version(path)))
-    return (workspace.index.operator_generation, workspace.index.stage, tuple(taking_part))
 
 
 def python_files_calling(workspace: Workspace, name: str) -> list[tuple[str, FileFacts]]:

@@ -13,11 +13,11 @@ from pathlib import Path
 from kernelscope.graph.call_hierarchy import incoming, outgoing
 from kernelscope.graph.cpp_definitions import CppDefinitions
 from kernelscope.graph.cursor import Cursor, cursor_at
-from kernelscope.graph.links import Links, links_state
 from kernelscope.graph.meanings import Meanings, is_definition, tells_all
 from kernelscope.graph.operator_graph import OperatorGraph
 from kernelscope.graph.paths import Reached, kernels_near
 from kernelscope.graph.places import Places, unique
+from kernelscope.graph.present_links import PresentLinks
 from kernelscope.graph.receivers import is_abstract
 from kernelscope.graph.references import References
 from kernelscope.graph.registrations import operator
@@ -46,8 +46,7 @@ class Navigation:
         self._meanings = Meanings(workspace, self._places)
         self._cpp = CppDefinitions(workspace, self._places)
         self._references = References(workspace, self.definition)
-        self._links: Links | None = None
-        self._links_state: object = None
+        self._links = PresentLinks(workspace)
         self._graph: OperatorGraph | None = None
         self._graph_state: object = None
         self._building = Guard()
@@ -61,16 +60,12 @@ class Navigation:
         state = (self._workspace.index.generation, self._workspace.index.stage, opened)
         with self._building:
             if self._graph is None or self._graph_state != state:
-                linked = links_state(self._workspace)
-                if self._links is None or self._links_state != linked:
-                    self._links, self._links_state = Links(self._workspace), linked
-                self._graph, self._graph_state = OperatorGraph(self._workspace, self._links), state
+                self._graph, self._graph_state = OperatorGraph(self._workspace, self._links.links()), state
             return self._graph
 
     def ready_graph(self) -> OperatorGraph | None:
         """The graph, for those who do not wait for the links of the whole workspace."""
-        is_ready = self._links is not None and self._links_state == links_state(self._workspace)
-        return self.graph() if is_ready else None
+        return self.graph() if self._links.is_ready else None
 
     def kernels_near(self, place: Location) -> Reached | None:
         """What the function defined at a place soon leads to; None while the links are not up to date."""

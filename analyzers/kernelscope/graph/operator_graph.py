@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, cast
 
 from kernelscope.graph.cpp_links import function_node
 from kernelscope.graph.function_nodes import RUNS, named_around
-from kernelscope.graph.kinds import Edge, EdgeKind, Node, NodeKind
-from kernelscope.graph.links import Links, add, python_files_calling
+from kernelscope.graph.kinds import Edge, EdgeKind, Node, NodeKind, add
+from kernelscope.graph.links import Links, python_files_calling
 from kernelscope.graph.python_calls import PythonCalls
 from kernelscope.graph.receivers import Receivers
 from kernelscope.graph.registrations import ANY_LIBRARY

@@ -164,10 +164,12 @@ class Index:
             with self._running:
                 if self.stage is Stage.EMPTY:
                     continue
-                had_operators = any(self._has_operators(path) for path in paths)
-                rows = [row for path in paths[: 4 * MAX_SMALL_CHANGE] if (row := self._rescan(path))]
+                opened = {path for path in self.files.open_paths() if path in self._stamps}
+                shown = [path for path in paths if path not in opened]  # the text of an open one hides the disk
+                known = {path: self._operators(path) for path in shown[: 4 * MAX_SMALL_CHANGE]}
+                rows = [row for path in known if (row := self._rescan(path))]
                 self._save(row for row in rows if self._take(row))
-                if had_operators or any(row.priority == 0 for row in rows):
+                if any(self._operators(path) != operators for path, operators in known.items()):
                     self.operator_generation += 1
                 self.generation += 1
 
@@ -219,6 +221,11 @@ class Index:
     def _has_operators(self, path: str) -> bool:
         stamp = self._stamps.get(path)
         return stamp is not None and stamp.rank == 0
+
+    def _operators(self, path: str) -> bytes | None:
+        """The facts of a file with kernels, launches or registrations, as they are kept."""
+        found = self.store().facts(path) if self._has_operators(path) else None
+        return found[2] if found else None
 
     def _lacks_facts(self, path: str) -> bool:
         stamp = self._stamps.get(path)
@@ -351,6 +358,14 @@ class Index:
                 self._kept.pop(next(iter(self._kept)), None)
             self._kept[path] = (version, facts)
         return facts
+
+    def indexed_facts(self, path: str) -> FileFacts | None:
+        """The facts of a file as it was on the disk when it was indexed, whatever is typed in it."""
+        found = self._operators(path)
+        try:
+            return decode_facts(found) if found else None
+        except msgspec.MsgspecError:
+            return None
 
     def operator_files(self) -> Iterator[tuple[str, FileFacts]]:
         """Facts of all files with kernels, launches or registrations; open documents as they are now."""

@@ -1,0 +1,85 @@
+"""The links of the present facts: made when first asked for, and again when what they rest on has changed.
+
+An edit of a C++ document that only moves what the file declares moves the links along.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from kernelscope.graph.links import Links, has_cuda, link
+from kernelscope.graph.shifts import Shift, shift_between, shifted
+from kernelscope.workspace.facts import FileFacts
+from kernelscope.workspace.files import PYTHON_SUFFIXES
+from kernelscope.workspace.reading import Version
+from kernelscope.workspace.workspace import Workspace
+
+
+class _Opened(NamedTuple):
+    """An open document that takes part, as it is linked."""
+
+    version: Version | None
+    facts: FileFacts
+
+
+class PresentLinks:
+    """Links that are up to date whenever they are asked for."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._links: Links | None = None
+        self._indexed: object = None
+        """What was indexed when they were made."""
+        self._opened: dict[str, _Opened] = {}
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether they are up to date already."""
+        opened = self._taking_part()
+        return self._links is not None and self._indexed == self._state() and not self._changed(opened)
+
+    def links(self) -> Links:
+        opened, indexed = self._taking_part(), self._state()
+        if self._links is None or self._indexed != indexed:
+            self._links = link(self._workspace)
+        elif changed := self._changed(opened):
+            self._links = self._moved(self._links, changed, opened) or link(self._workspace)
+        self._opened, self._indexed = opened, indexed
+        return self._links
+
+    def _state(self) -> object:
+        return (self._workspace.index.operator_generation, self._workspace.index.stage)
+
+    def _taking_part(self) -> dict[str, _Opened]:
+        """The open documents of which links may be told."""
+        found: dict[str, _Opened] = {}
+        for path in self._workspace.files.open_paths():
+            facts = self._workspace.index.facts(path)
+            if facts and (not path.endswith(PYTHON_SUFFIXES) or facts.registrations or has_cuda(facts)):
+                found[path] = _Opened(self._workspace.files.version(path), facts)
+        return found
+
+    def _changed(self, opened: dict[str, _Opened]) -> list[str]:
+        """Documents that were opened, edited or closed since."""
+
+        def version(documents: dict[str, _Opened], path: str) -> Version | None:
+            return documents[path].version if path in documents else None
+
+        paths = sorted({*self._opened, *opened})
+        return [path for path in paths if version(self._opened, path) != version(opened, path)]
+
+    def _moved(self, links: Links, changed: list[str], opened: dict[str, _Opened]) -> Links | None:
+        """The links with what the changed documents declare moved along; None when more than places differ."""
+        shifts: dict[str, Shift] = {}
+        for path in changed:
+            before, after = self._facts(self._opened, path), self._facts(opened, path)
+            shift = shift_between(before, after) if before and after and not path.endswith(PYTHON_SUFFIXES) else None
+            if shift is None:
+                return None
+            if not shift.is_nothing:
+                shifts[path] = shift
+        return Links(shifted(links.graph, shifts)) if shifts else links
+
+    def _facts(self, documents: dict[str, _Opened], path: str) -> FileFacts | None:
+        """What was linked of a file: of an open document, else of the disk."""
+        return documents[path].facts if path in documents else self._workspace.index.indexed_facts(path)
