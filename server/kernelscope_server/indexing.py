@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import sys
 import threading
 import time
 import traceback
@@ -59,6 +62,7 @@ class Indexing:
         except Exception:
             self._server.log(f"indexing stopped, please report it\n{traceback.format_exc()}", ERROR)
         self._tell({"kind": "end", "message": f"{self._total:,} files" if self._total else ""})
+        _give_back()
         if differed:
             self._server.beside(lambda: self._analysis.files_changed([]))
             self._session.refresh()
@@ -81,3 +85,10 @@ class Indexing:
     def _tell(self, value: Json) -> None:
         if self._shown:
             self._server.notify("$/progress", {"token": self._token, "value": value})
+
+
+def _give_back() -> None:
+    """Gives memory that only the indexing needed back to the system, which glibc does not do by itself."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).malloc_trim(0)
