@@ -49,8 +49,10 @@ def evaluate(run: Interpreter, scope: Scope, node: t.Expr) -> Value:
         value = run.contradiction(scope.path, node.span, error)
     finally:
         run.nested -= 1
+    if run.quiet:
+        return value
     if isinstance(node, t.Attribute):
-        if run.trace is not None and not run.quiet:
+        if run.trace is not None:
             value = run.trace.source("weight", node.attr, node.span, value)
         run.record(scope.path, node.attr_span, value)
     elif isinstance(node, REMEMBERED):

@@ -38,15 +38,9 @@ def _of_variable(run: Interpreter, path: str, word: str) -> Mapping[str, str]:
 
 def _promised(run: Interpreter, path: str, word: str) -> Iterator[Definition]:
     module = run.workspace.modules.module(path)
-    for node in t.walk(*module.body) if module is not None else ():
-        match node:
-            case t.FunctionDef(args=params):
-                annotations = [param.annotation for param in params if param.name == word]
-            case t.AnnAssign(target=t.Name(id=name), annotation=annotation) if name == word:
-                annotations = [annotation]
-            case _:
-                continue
-        yield from (cls for a in annotations if (cls := annotated_class(run, path, a)) is not None)
+    for annotation in module.annotations.get(word, ()) if module is not None else ():
+        if (cls := annotated_class(run, path, annotation)) is not None:
+            yield cls
 
 
 def second_names(run: Interpreter, cls: Definition) -> dict[str, str]:

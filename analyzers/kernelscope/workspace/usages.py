@@ -87,12 +87,15 @@ class Usages:
         self._definers = definers
         self._extenders = extenders
         self._paths: list[str] | None = None
+        self._below: dict[str, list[str]] = {}
+        """For folders that were looked into the Python files below them."""
         self._marks = WordMarks(modules.files)
         self._searches = 0
 
     def files_changed(self) -> None:
         """Files came or went."""
         self._paths = None
+        self._below.clear()
 
     def calls(self, definition: Definition, limit: int = MAX_SITES, most: int = SEARCH_BYTES) -> Found:
         """Call sites of a function, method or class, nearest files first.
@@ -122,18 +125,21 @@ class Usages:
         """The Python files of the smallest folder around one that has as many as are looked at; others lie further."""
         root, folder = self._modules.files.root_of(path), os.path.dirname(path)
         while self._paths is None and root is not None and len(folder) > len(root):
-            found = self._walked((folder,))
+            found = self._walked(folder)
             if len(found) >= MAX_FILES:
                 return found
             folder = os.path.dirname(folder)
         return self._python_paths()
 
-    def _walked(self, within: tuple[str, ...]) -> list[str]:
+    def _walked(self, folder: str) -> list[str]:
+        if (known := self._below.get(folder)) is not None:
+            return known
         found: list[str] = []
-        for entry in self._modules.files.walk(within=within):
+        for entry in self._modules.files.walk(within=(folder,)):
             if entry.path.endswith(PYTHON_SUFFIXES):
                 found.append(entry.path)
                 give_way()
+        self._below[folder] = found
         return found
 
     def calls_in(self, paths: Iterable[str], definition: Definition, limit: int) -> list[CallSite]:

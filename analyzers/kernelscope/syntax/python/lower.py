@@ -97,6 +97,20 @@ class Module:
         return Stores(self._readable[0].root_node, language())
 
     @cached_property
+    def annotations(self) -> dict[str, list[t.Expr]]:
+        """How parameters and variables of a name are annotated anywhere in the file, in source order."""
+        found: dict[str, list[t.Expr]] = {}
+        for node in t.walk(*self.body):
+            match node:
+                case t.Param(name=name, annotation=annotation) if annotation is not None:
+                    found.setdefault(name, []).append(annotation)
+                case t.AnnAssign(target=t.Name(id=name), annotation=annotation):
+                    found.setdefault(name, []).append(annotation)
+                case _:
+                    pass
+        return found
+
+    @cached_property
     def scopes(self) -> list[Scope]:
         """Every function and class, outer ones first, also inside loops and conditions."""
         found: list[Scope] = []

@@ -34,7 +34,8 @@ _ASSIGNS = re.compile(  # an argument of the same spelling has a comma or a clos
 _CLOSES = re.compile(rb"[ \t]*[)\]}]")
 _EMPTY = re.compile(rb"[ \t]*(?:#[^\n]*)?\r?(?:\n|\Z)")
 _HEADER = re.compile(rb"(?:async[ \t]+)?(def|class|if|elif|else|for|while|with|try|except|finally)\b[ \t]*(\w*)")
-_DANGLING = re.compile(rb"[\w)\]\"'](\.)[ \t]*\r?\n[ \t]*[A-Za-z_]")
+_DANGLING = re.compile(rb"\.[ \t]*\r?\n[ \t]*[A-Za-z_]")  # begins with a byte that is rare and quickly found
+_ENDS_OPERAND = re.compile(rb"[\w)\]\"']")
 _TARGET = re.compile(rb"[\w.,\[\]: \t*]+?(?<![=!<>])=(?!=)[ \t]*")
 
 
@@ -107,7 +108,8 @@ def _abandoned(data: bytes, start: int, line: int) -> bool:
 
 def dangling_dots(data: bytes) -> Iterator[int]:
     """Offsets of dots at the ends of lines: half-typed attributes, if they are code and in no brackets."""
-    return (match.start(1) for match in _DANGLING.finditer(data))
+    found = (match.start() for match in _DANGLING.finditer(data))
+    return (dot for dot in found if dot and _ENDS_OPERAND.match(data, dot - 1))
 
 
 def with_holes(data: bytes, errors: list[int]) -> bytes:

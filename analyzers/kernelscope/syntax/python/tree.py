@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
-from functools import cache, lru_cache
-from typing import Literal, cast
+from functools import lru_cache
+from typing import Any, Literal, cast
 
 from kernelscope.results import Span
 
@@ -551,32 +551,40 @@ def flat(body: list[Stmt]) -> Iterator[Stmt]:
 SCALARS = ("str", "str | None", "object", "bool", "int", "list[str]", "ParamKind", "Span")
 
 
-@cache
+_PARTS: dict[type, tuple[str, ...]] = {}
+
+
 def _parts(kind: type) -> tuple[str, ...]:
     """Fields of a node class that may hold nodes."""
-    return tuple(entry.name for entry in fields(kind) if entry.type not in SCALARS)
+    known = _PARTS.get(kind)
+    if known is None:
+        _PARTS[kind] = known = tuple(entry.name for entry in fields(kind) if entry.type not in SCALARS)
+    return known
 
 
 def children(node: Node) -> list[Node]:
     """The nodes directly below `node`, in source order; bodies of definitions included."""
-    if isinstance(node, Name | Constant):
+    kind = node.__class__
+    if kind is Name or kind is Constant:
         return []
-    if isinstance(node, FunctionDef):
-        returns = [node.returns] if node.returns is not None else []
-        return [*node.decorator_list, *node.args, *returns, *node.body]
-    if isinstance(node, ClassDef):
-        return [*node.decorator_list, *node.bases, *node.keywords, *node.body]
-    parts = _parts(type(node))
-    if not parts:
-        return []
+    if kind is FunctionDef:
+        function = cast(FunctionDef, node)
+        returns = [function.returns] if function.returns is not None else []
+        return [*function.decorator_list, *function.args, *returns, *function.body]
+    if kind is ClassDef:
+        cls = cast(ClassDef, node)
+        return [*cls.decorator_list, *cls.bases, *cls.keywords, *cls.body]
     found: list[Node] = []
-    for name in parts:
-        value: object = getattr(node, name)
-        if value.__class__ is list:
-            items = cast("list[Node | None]", value)
-            found += [item for item in items if item is not None] if None in items else cast("list[Node]", items)
-        elif value is not None:
-            found.append(cast(Node, value))
+    for name in _PARTS.get(kind) or _parts(kind):
+        value: Any = getattr(node, name)
+        if value is None:
+            continue
+        if value.__class__ is not list:
+            found.append(value)
+        elif None in value:
+            found += [item for item in value if item is not None]
+        else:
+            found += value
     return found
 
 
@@ -587,14 +595,10 @@ def walk(*roots: Node) -> Iterator[Node]:
         node = todo.pop()
         yield node
         kind = node.__class__
-        if kind is Name or kind is Constant:
-            continue
-        if kind is BinOp:  # the most frequent node with children
-            todo += (cast(BinOp, node).right, cast(BinOp, node).left)
-            continue
-        below = children(node)
-        below.reverse()
-        todo += below
+        if kind is not Name and kind is not Constant:
+            below = children(node)
+            below.reverse()
+            todo += below
 
 
 @lru_cache(maxsize=64)
