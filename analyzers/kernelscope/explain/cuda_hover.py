@@ -42,9 +42,9 @@ def launch_hover(kernels: Kernels, path: Path, span: Span, gpu: str = "H100") ->
     if unit is None or launch is None:
         return None
     rows = [(name, _sizes(extent)) for name, extent in (("Grid", launch.grid), ("Block", launch.block))]
-    if len(launch.configuration) > 2:
+    if len(launch.written) > 2:
         size = launch.shared
-        rows.append(("Shared memory (dynamic)", f"{render(size)} B" if size is not None else launch.configuration[2]))
+        rows.append(("Shared memory (dynamic)", f"{render(size)} B" if size is not None else launch.written[2]))
     blocks = _count(launch.grid)
     device = GPUS.get(gpu)
     if blocks is not None and device is not None:
@@ -55,7 +55,7 @@ def launch_hover(kernels: Kernels, path: Path, span: Span, gpu: str = "H100") ->
         for owner, function in definitions[:2]
         for place in (owner.source.source.location(Path(owner.path), function.name_span),)
     )
-    text = f"{launch.callee}<<<{', '.join(launch.configuration)}>>>"
+    text = f"{launch.callee}<<<{', '.join(launch.written)}>>>"
     return Hover(span, text, "cuda-cpp", (), tuple(rows), links)
 
 

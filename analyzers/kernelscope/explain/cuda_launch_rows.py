@@ -26,7 +26,7 @@ def place_of(launch: Launch) -> Location:
 def launch_lines(facts: KernelFacts) -> Iterator[Line]:
     told: dict[str, Line] = {}
     for launch in facts.launches:
-        parts = ", ".join(launch.configuration)
+        parts = ", ".join(launch.written)
         templates = f" with <{', '.join(launch.templates)}>" if launch.templates else ""
         how = "" if launch.mechanism == "<<<>>>" else f" by {launch.mechanism}"
         text = f"`<<<{parts}>>>` L{launch.line} `{Path(launch.unit.path).name}`{templates}{how}"
@@ -43,7 +43,7 @@ def extent_lines(facts: KernelFacts, which: str) -> Iterator[Line]:
     for launch in facts.launches:
         extent = launch.grid if which == "grid" else launch.block
         if None in extent:
-            written = launch.configuration[0 if which == "grid" else 1] if len(launch.configuration) > 1 else "?"
+            written = launch.written[0 if which == "grid" else 1] if len(launch.written) > 1 else "?"
             text = f"not known: `{written}` cannot be followed"
         else:
             sizes = [render(size, ()) for size in extent if size is not None]

@@ -70,7 +70,7 @@ def dynamic_lines(facts: KernelFacts) -> Iterator[Line]:
     sizes: dict[str, Launch] = {}
     for launch in facts.launches:
         size = launch.shared
-        written = launch.configuration[2] if len(launch.configuration) > 2 else "0"
+        written = launch.written[2] if len(launch.written) > 2 else "0"
         sizes.setdefault(f"{render(size)} B" if size is not None else f"`{written}` B", launch)
     parts = [f"{size} at launch L{launch.line}" for size, launch in list(sizes.items())[:MAX_LINES]]
     where = facts.shared.dynamic[0]

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
+from kernelscope.kernels.cuda.arguments import Argument
 from kernelscope.kernels.cuda.launch import Launch, Wrapper
 from kernelscope.kernels.cuda.units import Unit
 from kernelscope.results import Span
@@ -16,17 +18,38 @@ from kernelscope.syntax.cuda.functions import Function, FunctionKind
 from kernelscope.syntax.cuda.macros import closing
 
 MAX_TEMPLATE = 2_000
+MAX_VARIABLES = 2
+"""Variables that one after the other stand for a kernel."""
+_GIVEN = re.compile(rb"[^=]*?(\w+)\s*=\s*\(*\s*(?:[^=?]+\?\s*(?:[^?:]+:(?!:)\s*)?)?\(*\s*&?\s*(?:\w+::)*")
+_ENDED = re.compile(rb"\s*\)*\s*(?:;|:(?!:))")
 _AFTER = re.compile(rb"\s*[,)]")
 
 
+_Meaning = tuple[int, int, tuple[str, ...]]
+"""Where a kernel is named, and its template arguments."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Handed:
+    """A place where a call is given a kernel, perhaps by a variable that stands for it."""
+
+    argument: Argument
+    start: int
+    """Of the kernel's name, before its template arguments."""
+    end: int
+    templates: tuple[str, ...]
+
+
 def handed_launches(unit: Unit, kernel: str, launches_in: Callable[[str], tuple[Launch, ...]]) -> Iterator[Launch]:
-    """The launches that a file brings about where it hands a kernel to a function."""
+    """The launches that a file brings about where it hands a kernel to a function or method."""
     text = unit.source.expanded
-    for found in unit.arguments.between(kernel, 0, len(text)):
-        end, templates = _templates(text, found.start + len(kernel))
-        callee = unit.arguments.callee(found) if _AFTER.match(text, end) else ""
-        caller = unit.function_at(found.start)
-        close = closing(text, found.opening)
+    for handed in (*_named(unit, kernel), *_by_variable(unit, kernel)):
+        found = handed.argument
+        callee, caller, close = (
+            unit.arguments.callee(found),
+            unit.function_at(found.start),
+            closing(text, found.opening),
+        )
         if not callee or caller is None or close is None:
             continue
         position = unit.arguments.position(found)
@@ -42,16 +65,53 @@ def handed_launches(unit: Unit, kernel: str, launches_in: Callable[[str], tuple[
                     yield Launch(
                         unit,
                         caller,
-                        text[found.start : end].decode("utf-8", "replace"),
+                        text[handed.start : handed.end].decode("utf-8", "replace"),
                         kernel,
-                        templates,
+                        handed.templates,
                         launch.configuration,
                         _passed(launch.arguments, given, rest),
                         found.start,
-                        Span(unit.source.prepared.origin(found.start, end).start, _end(unit, close)),
+                        Span(unit.source.prepared.origin(found.start, found.start + 1).start, _end(unit, close)),
                         callee,
                         Wrapper(host_unit, host, launch.offset, given),
                     )
+
+
+def _named(unit: Unit, kernel: str) -> Iterator[_Handed]:
+    """Where calls are given a kernel by its name."""
+    text = unit.source.expanded
+    for found in unit.arguments.between(kernel, 0, len(text)):
+        end, templates = _templates(text, found.start + len(kernel))
+        if _AFTER.match(text, end):
+            yield _Handed(found, found.start, end, templates)
+
+
+def _by_variable(unit: Unit, kernel: str) -> Iterator[_Handed]:
+    """The same by a variable that was given the kernel: `auto& chosen = (wide ? k<8> : k<4>); launch(chosen, n);`."""
+    text = unit.source.expanded
+    todo: list[tuple[bytes, int, int, _Meaning | None, int]] = [(kernel.encode(), 0, len(text), None, 0)]
+    while todo:
+        name, begin, stop, meaning, depth = todo.pop()
+        for mention in re.compile(rb"(?<!\w)" + re.escape(name) + rb"(?!\w)").finditer(text, begin, stop):
+            end, templates = _templates(text, mention.end())
+            variable, caller = _variable(text, mention.start(), end), unit.function_at(mention.start())
+            if variable is None or caller is None:
+                continue
+            meant = meaning or (mention.start(), end, templates)
+            begins = text.find(b";", end)
+            anew = re.compile(rb"(?<!\w)" + variable + rb"\s*=(?!=)").search(text, begins, caller.body.end_byte)
+            ends = anew.start() if anew is not None else caller.body.end_byte
+            for found in unit.arguments.between(variable.decode(), begins, ends):
+                yield _Handed(found, *meant)
+            if depth < MAX_VARIABLES:
+                todo.append((variable, begins, ends, meant, depth + 1))
+
+
+def _variable(text: bytes, start: int, end: int) -> bytes | None:
+    """The variable that is given what stands between two offsets, by itself or as one side of a choice."""
+    statement = max(text.rfind(mark, max(0, start - MAX_TEMPLATE), start) for mark in (b";", b"{", b"}"))
+    given = _GIVEN.fullmatch(text, statement + 1, start)
+    return given[1] if given is not None and _ENDED.match(text, end) is not None else None
 
 
 def _launches_of_parameter(launches: tuple[Launch, ...], host: Function, name: str) -> list[Launch]:
@@ -79,9 +139,9 @@ def _passed(arguments: tuple[str, ...], given: dict[str, str], rest: list[str]) 
     `...` stands for what it passes besides.
     """
     passed: list[str] = []
-    for argument in arguments:
+    for i, argument in enumerate(arguments):
         if argument.endswith("..."):
-            return (*passed, *rest)
+            return (*passed, *rest, *(("...",) if arguments[i + 1 :] else ()))
         if argument not in given:
             return (*passed, "...")
         passed.append(given[argument])

@@ -17,6 +17,7 @@ from kernelscope.kernels.cuda.units import Unit
 from kernelscope.results import Span
 from kernelscope.syntax.cuda.expressions import split_arguments, template_end
 from kernelscope.syntax.cuda.functions import Function
+from kernelscope.syntax.cuda.nodes import one_line
 
 MAX_CONFIGURATION = 4_000
 MAX_WAYS = 16
@@ -63,6 +64,12 @@ class Launch:
         """Whether the kernel is one that the host function is given: whatever is called so elsewhere is another."""
         given = self.function
         return given is not None and any(p.name == self.kernel for p in (*given.templates, *given.params))
+
+    @property
+    def written(self) -> tuple[str, ...]:
+        """The configuration as the code has it: what is only handed on, as the caller has it."""
+        given = self.wrapper.given if self.wrapper is not None else {}
+        return tuple(one_line(given.get(part, part)) for part in self.configuration)
 
     @cached_property
     def line(self) -> int:

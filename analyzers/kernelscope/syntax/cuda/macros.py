@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
 from kernelscope.results import Span
@@ -21,6 +21,7 @@ MAX_COPIES = 8
 """Launches that one use of a macro makes of one place of the file. More tell nothing new."""
 MIN_SEARCHED = 4_000
 """Bytes of a text for which a search for the macros that it uses is worth being made."""
+_VA_OPT = re.compile(rb"\b__VA_OPT__\s*\(")
 _WORD_BYTES = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789")
 
 _TOKEN = re.compile(
@@ -209,6 +210,9 @@ class Expansion:
         return joined(parts)
 
     def _substitute(self, macro: Macro, arguments: list[Mapped], use: Span, active: frozenset[bytes]) -> Mapped:
+        if b"__VA_OPT__" in macro.body and macro.params:
+            more = any(argument.data.strip() for argument in arguments[len(macro.params) - 1 :])
+            macro = replace(macro, body=_optional(macro.body, more))
         body = macro.body
         if not macro.params and not arguments:
             return standing_for(body.replace(b"##", b""), use)
@@ -241,6 +245,16 @@ class Expansion:
                 parts.append(value)
         parts.append(standing_for(body[copied:], use))
         return joined(parts)
+
+
+def _optional(body: bytes, more: bool) -> bytes:
+    """A macro's body with what `__VA_OPT__(…)` holds, or without it where no further arguments are given."""
+    while (match := _VA_OPT.search(body)) is not None:
+        close = closing(body, match.end() - 1)
+        if close is None:
+            return body
+        body = body[: match.start()] + (body[match.end() : close] if more else b"") + body[close + 1 :]
+    return body
 
 
 def _launches(text: Mapped) -> bool:
