@@ -76,13 +76,12 @@ class KernelFacts:
     @cached_property
     def behaviour(self) -> Behaviour:
         """With template parameters as names, but for functions that launches give."""
-        values = [parameter.name for parameter in self.function.templates if parameter.type]
         given = {
             name: text
             for launch in self.launches
-            for bound in (launch.template_values(self.function) if values else ())
-            for name in values
-            if (text := bound.get(name)) and self.unit.find(text.lstrip("&").partition("<")[0])
+            for bound in launch.template_values(self.function)
+            for name, text in bound.items()
+            if self.unit.find(text.lstrip("&").partition("<")[0])
         }
         return behaviour(self.unit, self.function, given, self._numbers)
 

@@ -68,7 +68,9 @@ class Launch:
     @property
     def written(self) -> tuple[str, ...]:
         """The configuration as the code has it: what is only handed on, as the caller has it."""
-        given = self.wrapper.given if self.wrapper is not None else {}
+        if self.wrapper is None:
+            return self.configuration
+        given = self.wrapper.given
         return tuple(one_line(given.get(part, part)) for part in self.configuration)
 
     @cached_property
