@@ -31,6 +31,7 @@ from kernelscope.workspace.workspace import Workspace
 SYMBOLS = {"add": "+", "sub": "−", "mul": "×", "div": "÷", "matmul": "matmul", "bmm": "matmul", "mm": "matmul",
            "scaled_dot_product_attention": "Attention (SDPA)", "index": "gather"}  # fmt: skip
 NAMES = {"relu": "ReLU", "gelu": "GELU", "silu": "SiLU", "cat": "concat", "__getitem__": "gather"}
+EINSUMS = ("einsum", "einops_einsum")
 SIGNS = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
 MAX_TEXT = 36
 MAX_CONDITION = 96
@@ -175,8 +176,8 @@ class BoxLabels:
             return "+ residual"
         if name in ("add", "sub", "mul", "div") and len(node.uses) == 1:
             return f"{SYMBOLS[name]} {self._other(node)}".strip()
-        if name == "einsum" and node.step.args and isinstance(node.step.args[0], str):
-            return f"einsum {node.step.args[0]}"
+        if name in EINSUMS:
+            return f"einsum {next((arg for arg in node.step.args if isinstance(arg, str)), '')}".strip()
         return SYMBOLS.get(name) or NAMES.get(name) or name or node.step.name.rpartition(".")[2]
 
     def _formula(self, node: Node) -> tuple[str, ...]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from kernelscope.interp.values import External, Function, Instance
 from kernelscope.patterns.attention import FUSED, SOFTMAXES
-from kernelscope.patterns.flow import Flow, Node, outlives, words
-from kernelscope.patterns.paths import MATRIX_PRODUCTS, back, forward
+from kernelscope.patterns.flow import Flow, Node, dependencies, outlives, words
+from kernelscope.patterns.paths import LINEARS, MATRIX_PRODUCTS, back, forward
 from kernelscope.patterns.pattern import Clue, Pattern
 
 WRITES = words("index_copy_ index_put_ scatter_ copy_")
@@ -26,6 +26,7 @@ def cache_updates(flow: Flow) -> dict[Node, Pattern]:
         if _may_keep(node) and not any(outer in found for outer in node.ancestors()):
             ends = [node] if node.is_atomic else list(node.leaves())
             reader = next((n for end in ends for n in forward(end, _passes) if _attends(n)), None)
+            reader = reader or next((n for end in ends for n in forward(end, _expands) if _is_other_to(n, end)), None)
             if reader is not None:
                 clues = (
                     Clue(node, "keys and values go into what outlives the call"),
@@ -69,6 +70,21 @@ def _keeps_what_it_is_given(call: Node) -> bool:
 
 def _passes(node: Node) -> bool:
     return node.operator in LOOKED_THROUGH or node.operator in MATRIX_PRODUCTS or node.operator in SOFTMAXES
+
+
+def _expands(node: Node) -> bool:
+    """Whether what is kept small becomes keys and values on the way."""
+    return _passes(node) or node.operator in LINEARS or node.operator == "copy" or node.step.kind == "store"
+
+
+def _is_other_to(node: Node, kept: Node) -> bool:
+    """Whether a step attends to what was kept with queries that are not made of it: what was projected for both is
+    no cache."""
+    if not _attends(node):
+        return False
+    products = [node] if node.operator in FUSED else back([n for use in node.uses for n in use.nodes], _passes)
+    queries = [n for p in products if p.operator in FUSED | MATRIX_PRODUCTS for use in p.uses[:1] for n in use.nodes]
+    return bool(queries) and kept not in dependencies(queries) and kept not in queries
 
 
 def _attends(node: Node) -> bool:
