@@ -353,3 +353,42 @@ def test_a_costly_call_stays_shut_and_what_follows_is_drawn(tmp_path: Path, monk
     ]  # fmt: skip
     assert "it takes too many steps" in to_text(document).text
     assert not document.notes
+
+
+PACKED = """
+class Heads(nn.Module):
+    def __init__(self, size, heads):
+        super().__init__()
+        self.qkv, self.out, self.size, self.heads = nn.Linear(size, 3 * size), nn.Linear(size, size), size, heads
+
+    def forward(self, x):
+        q, k, v = self.qkv(x).split(self.size, dim=-1)
+        context = torch.empty((q.shape[0], self.size))
+        q = q.view(-1, self.heads, self.size // self.heads)
+        torch.ops.engine.attend(q, k, v, context.view(-1, self.heads, self.size // self.heads))
+        return self.out(context)
+
+class Layer(nn.Module):
+    def __init__(self, size, heads):
+        super().__init__()
+        self.norm, self.heads = nn.LayerNorm(size), Heads(size, heads)
+
+    def forward(self, hidden_states: torch.Tensor):
+        return hidden_states + self.heads(self.norm(hidden_states))
+
+class Placed(nn.Module):
+    def __init__(self, size, longest):
+        super().__init__()
+        self.places, self.up = nn.Embedding(longest, size), nn.Linear(size, size)
+
+    def forward(self, hidden_states: torch.Tensor):
+        places = torch.arange(hidden_states.shape[1])
+        return self.up(hidden_states + self.places(places))
+"""
+
+
+def test_tokens_are_packed_where_a_batch_would_be_lost(tmp_path: Path) -> None:
+    labels = {edge.label for edge in graph_of(tmp_path, PACKED, "Layer").edges}
+    assert "[T, size]" in labels and not any("B" in label for label in labels)
+    placed = {edge.label for edge in graph_of(tmp_path, PACKED, "Placed").edges}
+    assert "[B, S, D]" in placed, "what is not made of the batch is added to every sequence"

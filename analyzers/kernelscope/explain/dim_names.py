@@ -44,9 +44,13 @@ class DimNames:
         self.short: dict[str, str] = {}
         self._order = order
         taken = {n for n in names if len(n) <= PLAIN_LENGTH}
+        claimed = {self._word(name) for name in names}
         for name in sorted(names, key=is_of_dim):  # names of the source first
             if name not in self.numbers and len(name) > PLAIN_LENGTH:
                 word, letter = self._word(name), letters.get(name, "")
+                if (base := without_number(word)) not in claimed:  # the number tells it from nothing that is here
+                    claimed.add(base)
+                    word = base
                 is_plain = len(word) <= PLAIN_LENGTH and word not in taken
                 is_usual = letter and not is_plain and letter not in taken
                 self.short[name] = word if is_plain else letter if is_usual else _abbreviation(word, taken)
@@ -154,14 +158,19 @@ def _settled_atom(atom: Atom) -> Dim:
     return apply(atom.op, args)
 
 
+def without_number(name: str) -> str:
+    """A name without the number that tells it from others of its kind."""
+    nameless = NAMELESS.search(name)
+    return NUMBERED.sub("", name) if nameless is None else name.removesuffix(nameless[3])
+
+
 def _spelled_out(name: str, others: Container[str]) -> str:
     """`x.shape[1]` for the size that is called `x_dim1` for want of a name; a number that tells a name from others is
     left away where these others are not there."""
-    nameless, base = NAMELESS.search(name), NUMBERED.sub("", name)
+    nameless, base = NAMELESS.search(name), without_number(name)
     if nameless is None:
         return name if base in others else base
-    first = f"{nameless[1]}_dim{nameless[2]}"
-    return f"{nameless[1]}.shape[{nameless[2]}]" if not nameless[3] or first not in others else name
+    return f"{nameless[1]}.shape[{nameless[2]}]" if not nameless[3] or base not in others else name
 
 
 def _abbreviation(name: str, taken: set[str]) -> str:

@@ -12,6 +12,7 @@ from kernelscope.interp.calls import run_body
 from kernelscope.interp.configuration import Configuration
 from kernelscope.interp.function_runs import is_odd_run, promised_lengths
 from kernelscope.interp.interpreter import Interpreter, OutOfBudget, Seen
+from kernelscope.interp.lost_batches import loses_batch
 from kernelscope.interp.parameters import parameters
 from kernelscope.interp.receivers import alone, made_anew
 from kernelscope.interp.seeds import EVERYTHING, Beliefs, seed
@@ -97,7 +98,7 @@ def _follow(
         promised = promised_lengths(frame, seeded)
         trace.root.result = result = run_body(run, frame, node)
         trace.known = best_known(run.symbols.with_words(run.known.facts, run.root_frame))
-        is_odd = run.refuses or is_odd_run(run, promised)
+        is_odd = run.refuses or is_odd_run(run, promised) or loses_batch(trace, promised)
         if isinstance(result, Instance):
             prepare(run, result)
         if isinstance(function.receiver, Instance):
