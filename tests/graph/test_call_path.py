@@ -17,6 +17,50 @@ from kernelscope.workspace.files import Files
 Workspace = Callable[[str], Files]
 
 CASES = {
+    "functions that the result of a registration is given": (
+        "use.py::use",
+        """
+## kernels.py
+import triton
+@triton.jit
+def scale_kernel(x): ...
+@triton.jit
+def shift_kernel(x): ...
+def scale(x):
+    scale_kernel[(1,)](x)
+def shift(x):
+    shift_kernel[(2,)](x)
+## ops.py
+import torch
+from torch.library import register_kernel
+import kernels
+torch.library.define("mine::scale", "(Tensor x) -> Tensor")
+def setup():
+    register_kernel("mine::scale", "cuda")(
+        kernels.scale
+    )
+def given():
+    return torch.library.custom_op("mine::shift", mutates_args=())(kernels.shift)
+## use.py
+import torch
+def use(x):
+    torch.ops.mine.scale(x)
+    torch.ops.mine.shift(x)
+""",
+        """
+Python use()
+├─ operator mine::scale
+│  └─ registered by impl cuda: scale
+│     └─ Python scale()
+│        └─ launch of scale_kernel over (1,)
+│           └─ Triton kernel scale_kernel
+└─ operator mine::shift
+   └─ registered by custom_op: shift
+      └─ Python shift()
+         └─ launch of shift_kernel over (2,)
+            └─ Triton kernel shift_kernel
+""",
+    ),
     "schema and implementation in different files, a launch in a macro": (
         "lib/model.py::run",
         """

@@ -17,6 +17,38 @@ __global__ void both_kernel(float* x) {}
 """
 
 CASES = {
+    "a macro without parameters that is a whole statement, of this file or of a header": (
+        "m.cu::scale",
+        """
+## launch.cuh
+#define LAUNCH_SHIFT shift_kernel<<<2, 32>>>(x);
+#define LAUNCH_WIDTH 32
+## m.cu
+#include "launch.cuh"
+#define LAUNCH_SCALE \\
+  auto chosen = scale_kernel<W>; \\
+  chosen<<<1, LAUNCH_WIDTH>>>(x);
+void scale(float* x, int n) {
+  if (n > 128) {
+    constexpr int W = 4;
+    LAUNCH_SCALE
+  } else {
+    LAUNCH_SHIFT;
+    LAUNCH_WIDTH;
+  }
+}
+"""
+        + KERNELS,
+        """
+C++ scale()
+├─ macro LAUNCH_SCALE
+│  └─ launch of chosen over 1
+│     └─ CUDA kernel scale_kernel
+└─ macro LAUNCH_SHIFT
+   └─ launch of shift_kernel over 2
+      └─ CUDA kernel shift_kernel
+""",
+    ),
     "a function that is handed the library, and hands it on": (
         "m.py::f",
         """

@@ -233,3 +233,10 @@ __global__ void after(int n) {}
 """,
     )
     assert [launch.kernel for launch in facts.launches] == ["after"]
+
+
+def test_calls_that_begin_in_one_place_come_in_one_order() -> None:
+    lines = "".join(f"        super().run_{i}()(x)\n" for i in range(200))
+    facts = facts_of("a.py", f"class A:\n    def f(self, x):\n{lines}".encode())
+    names = [call.name for call in facts.calls]
+    assert names == [name for i in range(200) for name in ("super", f"super().run_{i}")]

@@ -23,7 +23,7 @@ from kernelscope.workspace.cuda_held import (
     template_functions,
     without_casts,
 )
-from kernelscope.workspace.cuda_macros import macros_of
+from kernelscope.workspace.cuda_macros import launching_statements, macros_of
 from kernelscope.workspace.cuda_mentions import add_mentions
 from kernelscope.workspace.cuda_modules import ModuleCalls
 from kernelscope.workspace.cuda_registrations import (
@@ -63,6 +63,7 @@ MAX_HEADER_BYTES = 20_000
 
 _USING = re.compile(rb"\b(?:using|namespace)\s+\w+\s*\Z")
 _MEMBER_TEMPLATE = re.compile(rb"(?:\.|->)\s*template\s+\Z")
+_LONE_MACRO = re.compile(rb"[{};]\s*([A-Z][A-Z0-9]*_[A-Z0-9_]+)[ \t]*(?=[;}\r\n])")
 _ASSIGNED = re.compile(rb"(\w+)\s*=\s*\Z")
 _FIRST_ARGUMENT = re.compile(rb"\s*(\w+)\s*[,)]")
 _NO_MEMORY = re.compile(rb"\s*(?:nullptr|NULL)\s*,")
@@ -169,6 +170,7 @@ class _Scanner:
                     self._reference(match, block.scope)
         while len(blocks) > 1:
             self._close(blocks.pop(), len(text))
+        self._lone_macros()
         add_mentions(self.found)
         return FileFacts(
             tuple(self.found.defs),
@@ -231,7 +233,7 @@ class _Scanner:
             self.namespaces.append(Namespace(decoded(block.namespace), block.start, end))
 
     def _macros(self) -> None:
-        """Macros with parameters are functions to the graph: their bodies call and launch. Some define kernels."""
+        """Macros are functions to the graph: their bodies call and launch. Some define kernels."""
         if b"#" not in self.found.data:
             return
         text, written = self.found.text, without_strings(self.found.data)
@@ -242,20 +244,26 @@ class _Scanner:
             scope = self.found.define(macro.name, DefKind.MACRO, macro.start, macro.end, macro.name_start, TOP)
             if called := macro.called_parameters():
                 self.called_parameters[macro.name] = called
-            block = _Block(scope, False)
-            for token in TOKEN.finditer(self.found.text, macro.rest_start, macro.end):
-                if token[0] == b"<<<":
-                    if callee_before(self.found.text[macro.rest_start : token.start()]) not in macro.parameters:
-                        self.found.launch(token.start(), scope)
-                elif token["call"] is not None:
-                    self._call(token, block)
-                elif token["ref"] is not None:
-                    self._reference(token, scope)
+            self._macro_body(macro.rest_start, macro.end, scope, macro.parameters)
             if macro.is_kernel_head:
                 self.kernel_macros.add(macro.name)
             elif macro.is_function_head:
                 self.function_macros.add(macro.name)
+        for match in launching_statements(written):
+            scope = self.found.define(match[1], DefKind.MACRO, match.start(), match.end(), match.start(1), TOP)
+            self._macro_body(match.start(2), match.end(), scope, ())
         self.found.text = text
+
+    def _macro_body(self, start: int, end: int, scope: int, parameters: tuple[bytes, ...]) -> None:
+        block = _Block(scope, False)
+        for token in TOKEN.finditer(self.found.text, start, end):
+            if token[0] == b"<<<":
+                if callee_before(self.found.text[start : token.start()]) not in parameters:
+                    self.found.launch(token.start(), scope)
+            elif token["call"] is not None:
+                self._call(token, block)
+            elif token["ref"] is not None:
+                self._reference(token, scope)
 
     # -- what bodies do -----------------------------------------------------------------------------------
 
@@ -319,6 +327,16 @@ class _Scanner:
             kept += handed.handed_on
         called = f"?.{name}" if member else name
         self.found.calls.append(Call(called, start, self.found.line_at(start), block.scope, tuple(kept)))
+
+    def _lone_macros(self) -> None:
+        """A macro that is a whole statement of a function does there what its text does."""
+        lone: list[Call] = []
+        for match in _LONE_MACRO.finditer(self.found.text):
+            start = match.start(1)
+            if (scope := self.found.owner_at(start)) != TOP:
+                lone.append(Call(decoded(match[1]), start, self.found.line_at(start), scope))
+        if lone:
+            self.found.calls = sorted([*self.found.calls, *lone], key=lambda call: call.start)
 
     def _statement(self, match: re.Match[bytes], block: _Block) -> None:
         """A call at the top of a file: a macro that offers a function under a name, or a class of an unnamed module."""

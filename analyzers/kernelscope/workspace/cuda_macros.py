@@ -1,4 +1,4 @@
-"""Macros of C++ with parameters: what their text is the head of, and which of their arguments they call."""
+"""Macros of C++: what their text heads, launches, and calls of the arguments that they are given."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from kernelscope.workspace.cuda_text import is_plain_name
 
 _DEFINE = re.compile(rb"(?m)^[ \t]*#[ \t]*define[ \t]+(\w+)\([ \t]*(\w*)((?:[^\n\\]|\\\r?\n|\\.)*+)")
+_STATEMENTS = re.compile(rb"(?m)^[ \t]*#[ \t]*define[ \t]+(\w+)[ \t]((?:[^\n\\]|\\\r?\n|\\.)*+)")
 _FUNCTION_HEAD = re.compile(rb"[^()]*\)\s*(?:[\w:<>*&]+\s+)+\w+\s*\([^;{}]*\)\s*\Z")
 """The rest of `#define ENTRY(fn) void fn(PARAMETERS)` behind its first parameter."""
 
@@ -62,3 +63,8 @@ def macros_of(text: bytes) -> Iterator[Macro]:
     """The macros with parameters that a text without strings and comments defines."""
     for match in _DEFINE.finditer(text):
         yield Macro(match[1], match.start(1), match.start(), match.end(), match[2], match[3], match.start(3))
+
+
+def launching_statements(text: bytes) -> Iterator[re.Match[bytes]]:
+    """The macros without parameters whose text launches something: name and text of each."""
+    return (match for match in _STATEMENTS.finditer(text) if b"<<<" in match[2]) if b"<<<" in text else iter(())

@@ -69,6 +69,8 @@ RECEIVER = "of"
 LIBRARY = "library"
 DISPATCH = "key"
 """The keys of the library that a C++ function is handed to register in, and of its dispatch key: `register_all(m)`."""
+APPLIED = "()"
+"""The key of what Python gives to the result of a call: `f` of `register("op")(f)`."""
 
 
 class Call(Record, frozen=True):
@@ -82,7 +84,7 @@ class Call(Record, frozen=True):
     line: int
     scope: int = TOP
     args: tuple[tuple[str, str], ...] = ()
-    """Pairs of keyword (or "") and source text; of C++ see `RECEIVER` and `LIBRARY`."""
+    """Pairs of keyword (or "") and source text; of C++ see `RECEIVER` and `LIBRARY`, of Python `APPLIED`."""
 
 
 class Launch(Record, frozen=True):

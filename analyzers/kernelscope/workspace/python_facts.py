@@ -14,6 +14,7 @@ from tree_sitter import Node, Parser, Query
 from kernelscope.syntax.captures import captured
 from kernelscope.syntax.python.lower import language
 from kernelscope.workspace.facts import (
+    APPLIED,
     MAX_TEXT,
     TOP,
     Call,
@@ -149,8 +150,9 @@ class _Collector:
         self.starts = self.starts[:inner]
 
     def _in_order(self, capture: str) -> list[Node]:
-        """Captures by offset: those of several patterns come interleaved."""
-        return sorted(self.captures.get(capture, [])[:MAX_FACTS], key=lambda node: node.start_byte)
+        """Captures by offset, of those that begin in one place the inner one first: they come in no order."""
+        found = sorted(self.captures.get(capture, []), key=lambda node: (node.start_byte, node.end_byte))
+        return found[:MAX_FACTS]
 
     def _add(self, name: Node, kind: DefKind, start: int, end: int, scope: int, detail: str) -> None:
         text = _decoded(self.data[name.start_byte : name.end_byte])
@@ -255,6 +257,10 @@ class _Collector:
                 key, value = _decoded(self.data[name.start_byte : name.end_byte]), inner
             if value.type != "comment":
                 found.append((key, _decoded(self.data[value.start_byte : value.end_byte][:MAX_TEXT])))
+        given = callee.parent.next_named_sibling if callee.parent is not None else None
+        if given is not None and given.type == "argument_list" and len(given.named_children) == 1:
+            function = given.named_children[0]
+            found.append((APPLIED, _decoded(self.data[function.start_byte : function.end_byte][:MAX_TEXT])))
         return tuple(found)
 
     def _launch(self, callee: Node) -> Launch | None:
@@ -323,7 +329,7 @@ _OPERATOR_NAME = re.compile(r"[\w.]+\Z")
 
 
 def _registered(call: Call) -> Registration | None:
-    """`lib.define("f(Tensor x) -> Tensor")`, `lib.impl("f", fn, "CUDA")`, `custom_op("ns::f", fn)`."""
+    """`lib.define("f(Tensor x) -> Tensor")`, `lib.impl("f", fn, "CUDA")`, `custom_op("ns::f")(fn)`."""
     mechanism = _OPERATOR_TAILS.get(call.name.rpartition(".")[2])
     positional = [text for key, text in call.args if not key]
     if mechanism is None or not positional:
@@ -340,7 +346,8 @@ def _registered(call: Call) -> Registration | None:
     if not re.fullmatch(r"[\w.]+", name) or (mechanism == "define" and not schema):
         return None
     receiver = call.name.rpartition(".")[0]
-    target = next((part for part in positional[1:] if literal(part) is None), "")
+    applied = [text for key, text in call.args if key == APPLIED]
+    target = next((part for part in (*applied, *positional[1:]) if literal(part) is None), "")
     if mechanism != "define" and not target:  # it stands above the function that it registers
         return None
     key = next(iter(texts), "") if mechanism == "impl" else ""

@@ -18,7 +18,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-SCHEMA = 24
+SCHEMA = 25
 BUSY_SECONDS = 0.5
 UNUSED_SECONDS = 30 * 86_400
 _SUFFIXES = ("", "-wal", "-shm")
