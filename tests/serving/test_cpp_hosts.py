@@ -203,3 +203,41 @@ def test_members_are_what_nothing_in_the_file_declares() -> None:
 def test_broken_code_is_read_as_far_as_it_goes() -> None:
     reading = read("void Desk::work( { queue_.push_back(x; for (;; } } void Desk::add(R r) { waiting_.push_back(r); }")
     assert reading.path.name == "planner.cpp"
+
+
+def test_an_empty_body_is_a_body() -> None:
+    reading = read("void Desk::step() { if (prefill()) {} else {} for (;;) {} decode(); queue_.push_back(1); }")
+    assert not reading.faults
+
+
+def test_what_is_asked_is_no_work_of_a_step() -> None:
+    text = """
+        void Desk::step() {
+          if (!can_decode()) { give_up(queue_.front()); }
+          prefill_late();
+          queue_.push_back(next_);
+        }
+    """
+    assert "in every step" not in told(read(text), "serving.scheduling")
+
+
+def test_what_is_stored_about_a_cache_is_no_cache() -> None:
+    reading = read("void load(In& in) { in.kv_cache_block_id = allocBuf(n, max_blocks); in.kv_cache = alloc(n, len); }")
+    assert "kv_cache_block_id" not in told(reading, "serving.kv_cache")
+    assert "kv_cache layout" in told(reading, "serving.kv_cache")
+
+
+def test_counts_of_what_happened_deal_no_work() -> None:
+    text = "void f() { int n = dropped.fetch_add(1, order); if (n % 100 == 0) log(n); }"
+    assert not read(text).syncs
+    (dealt,) = read("void f() { int n = next.fetch_add(1, order); if (n >= all) return; run(n); }").syncs
+    assert "fetches work dynamically" in dealt.text
+
+
+def test_draining_what_is_completed_is_no_spinning() -> None:
+    assert not read("void f() { while (queue->Next(&tag, &ok)) {} }").syncs
+
+
+def test_negative_whole_numbers_are_whole() -> None:
+    (option,) = read("struct EngineConfig { int most_seqs = -1; };").parameters
+    assert option.value == -1 and isinstance(option.value, int)

@@ -78,6 +78,8 @@ MOVES = (
     r"|(?:kv|cache|block|page)\w*(?:swap|offload)|(?:swap|offload)\w*(?:kv|cache|block|page)"
 )
 """Functions that move requests or their memory elsewhere and back; weights and parts of models are swapped, too."""
+PREFIXES = r"prefix_?(?:cach|match|reuse|shar)|(?:disable|enable|use|no)_radix|radix_(?:cache|tree|attention|eviction)"
+"""Settings of shared prefixes; sorting goes by a radix, too."""
 QUESTIONS: tuple[Question, ...] = (
     Question("batching.strategy", "batching", "Continuous or static batching, and how are requests added mid-batch?",
              first(about("serving.batching", "admission|static batching"),
@@ -107,7 +109,7 @@ QUESTIONS: tuple[Question, ...] = (
     Question("kv_cache.kinds", "kv_cache", "Which cache managers exist?",
              registered(r"cache|(?:block|page|kv|memory)\w*(?:manager|allocator|pool)"), "registries of caches"),
     Question("kv_cache.prefix", "kv_cache", "How are prefixes shared, and what is a hit or a miss?",
-             both(about("serving.prefix_cache"), settings(r"prefix_?(?:cach|match|reuse|shar)|radix")),
+             both(about("serving.prefix_cache"), settings(PREFIXES)),
              "prefix hashes over tokens, radix trees"),
     Question("kv_cache.offload", "kv_cache", "Is the cache swapped or offloaded?",
              both(settings(r"swap|(?:cpu|host|disk)_(?:cache|blocks|pages)|cache_(?:cpu|host|disk)|offload_dir|"
@@ -135,7 +137,7 @@ QUESTIONS: tuple[Question, ...] = (
              settings(rf"(?<!lr_)(?<!rate_)(?<!noise_)(?<!parallel_)(?<!pp_)sched(?!ulers$)|preempt|{OVERLAPS}|{POLICIES}"),
              "parameters about scheduling"),
     Question("scalability.disaggregation", "scalability", "Is prefill disaggregated from decode?",
-             both(settings(r"disagg|kv_role|kv_connector|kv_transfer|is_producer"), separate_instances,
+             both(settings(r"(?<!ffn_)disagg|kv_role|kv_connector|kv_transfer|is_producer"), separate_instances,
                   procedures("serving.kv_cache", r"migrat|disagg|transfer|(?:^|\.)(?:send|recv)_kv")),
              "roles of prefill and decode instances"),
     Question("scalability.balancing", "scalability", "How is load balanced between replicas?",

@@ -27,6 +27,9 @@ INSTANCES = {"engine", "engines", "instance", "instances", "slices", "server", "
              "nodes", "host", "hosts", "url", "urls", "addr", "replicas", "devices", "gpus", "port"}  # fmt: skip
 """What is there twice where prefill and decode run apart."""
 BLOCKS = {"block", "blocks", "page", "pages"}
+PARTS = {"dtype", "type", "fp8", "mask", "bias", "rope", "split", "strategy", "weight", "weights", "guided",
+         "gate", "routing", "expert", "experts", "topk", "act", "activation", "norm"}  # fmt: skip
+"""Words of functions and tables that choose something within a layer."""
 FREE_ORDERS = ("FIFO", "LIFO")
 """How the claims of free lists begin."""
 RANKS = re.compile(r"tensor_parallel|\btp_size|world_size", re.IGNORECASE)
@@ -169,7 +172,9 @@ def _sizes_of_caches(system: System) -> Iterator[Claim]:
     """Sizes of blocks of options, servers and caches, constructor arguments too: kernels have such sizes as well."""
     for p in sorted(system.declared, key=_remoteness):
         is_size = re.fullmatch(
-            r"[\W_]*(?:kv_?|cache_|gpu_)*(?:block|page)_size", p.name.replace("-", "_"), re.IGNORECASE
+            r"[\W_]*(?:(?:kv_?|cache_|gpu_)*(?:block|page)_size|(?:tokens?|seq_size|slots)_per_(?:block|page))[\W_]*",
+            p.name.replace("-", "_"),
+            re.IGNORECASE,
         )
         owners = {*words(p.owner or p.location.path.stem)}
         if is_size and (p.kind in ("option", "environment") or (SERVERS | CACHED) & owners):
@@ -317,7 +322,7 @@ def separate_instances(system: System) -> Iterator[Claim]:
 
 
 def registered(pattern: str) -> Answer:
-    """What registries, tables and factories of a kind of thing hold."""
+    """What registries, tables and factories of a kind of thing hold; what chooses types, masks or ropes is none."""
     compiled = re.compile(pattern, re.IGNORECASE)
 
     def find(system: System) -> Iterator[Claim]:
@@ -325,6 +330,7 @@ def registered(pattern: str) -> Answer:
             if (
                 compiled.search(registry.name)
                 and (registry.kind != "enum" or _names_backends(registry.name))
+                and not PARTS & set(words(registry.name.rpartition(" by ")[0].rpartition(".")[2] or registry.name))
                 and not system.is_aside(registry.location.path)
             ):
                 keys = ", ".join(f"{e.key} → {e.implementation}" for e in registry.entries[:30])

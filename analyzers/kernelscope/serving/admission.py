@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource
 from kernelscope.serving.guards import EXITS, Guard, all_guards_text, calls, guarded, last_name, own
-from kernelscope.serving.moves import Move, moves
-from kernelscope.serving.queues import iterated
+from kernelscope.serving.moves import Move, last_part, moves
+from kernelscope.serving.queues import OVER, iterated
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Scope
@@ -19,6 +19,7 @@ TAKES = {"popleft", "pop", "pop_request", "peek_request", "heappop", "get_nowait
 REMOVES = {"popleft", "pop", "pop_request", "heappop", "get_nowait", "remove"}
 WAITING = {"waiting", "queued", "pending", "queue", "inbox", "backlog", "todo"}
 """Words of where a request is before it runs."""
+RUNNING = {"running", "active"}
 PUTS = {"append", "add", "appendleft"}
 
 
@@ -38,6 +39,8 @@ def continuous(source: PythonSource) -> Iterator[Claim]:
             if moved is None or not limits:
                 continue
             source_queue, target = moved
+            if RUNNING & set(words(last_part(source_queue))) or OVER & set(words(last_part(target))):
+                continue  # what runs already is gone through, or what is over put away
             if (served := _served_out(scope.node, loop, target)) is not None:
                 yield _batch_to_its_end(source, scope, source_queue, target, *served)
                 continue
@@ -129,6 +132,10 @@ def _outliving(function: t.FunctionDef | t.ClassDef) -> dict[str, str]:
                 found[name] = f"self.{attr}"
             case t.Return(value=t.Name(id=name)):
                 found.setdefault(name, "")
+            case t.Return(value=t.Call(func=func, keywords=given)) if last_name(func)[:1].isupper():
+                for keyword in given:
+                    if isinstance(keyword.value, t.Name):
+                        found.setdefault(keyword.value.id, "")
             case _:
                 pass
     return found
@@ -164,12 +171,20 @@ def _moved(loop: t.While | t.For, outliving: dict[str, str] | None = None) -> tu
             continue
         if call.func.attr not in PUTS and words(call.func.attr)[:1] != ("add",):
             continue
-        target, element = _kept_in(call.func.value), t.dotted(call.args[0])
-        origin = elements.get(element or "")
+        target = _kept_in(call.func.value)
+        origin = next((elements[name] for name in _put(call.args[0]) if name in elements), None)
         kept = target if target.startswith("self.") else (outliving or {}).get(target)
         if origin in removed and kept is not None and kept != origin:
             found.append((origin, kept or target))
     return min(found, key=lambda moved: not moved[1].startswith("self."), default=None)
+
+
+def _put(given: t.Expr) -> list[str]:
+    """The names of what is put into a queue, also in an object that is made of it: `Chosen(group=group, tokens=n)`."""
+    parts = [given]
+    if isinstance(given, t.Call) and last_name(given.func)[:1].isupper():
+        parts = [*given.args, *(k.value for k in given.keywords)]
+    return [name for part in parts if (name := t.dotted(part)) is not None]
 
 
 def _kept_in(node: t.Expr) -> str:

@@ -17,6 +17,9 @@ OF_WHAT = {"key", "keys", "value", "values", "val", "vals", "kv", "k", "v"}
 PAGES = {"block", "blocks", "page", "pages"}
 POSITIONS = {"seq", "seqlen", "len", "length", "ctx", "context", "positions", "tokens"}
 LENGTHS = {"len", "length", "size", "window", "capacity", "ctx", "context"}
+ABOUT = {"id", "ids", "types", "mapping", "index", "indices", "table", "num", "size", "sizes", "offset", "offsets",
+         "count", "manager", "config", "stream", "event"}  # fmt: skip
+"""Words of what is stored about a cache."""
 _STORED = re.compile(
     rb"([\w.>\[\]-]*?(\w+))\s*=\s*(?:\([^()]*\)\s*|static_cast<[^<>]*>\s*\(\s*)?(new\b|\w*alloc\w*\s*\()"
 )
@@ -65,6 +68,8 @@ def _is_divided(source: CSource, rest: str, start: int, end: int) -> bool:
 
 def _is_cache(name: bytes) -> bool:
     said = set(words(name.decode("utf-8", "replace")))
+    if ABOUT & said:
+        return False
     return "kvcache" in said or ("cache" in said and bool(OF_WHAT & said))
 
 

@@ -114,7 +114,7 @@ def number(expression: str) -> int | float | None:
         hexadecimal = expression.lower().startswith("0x")
         digits = expression.rstrip("uUlL" if hexadecimal else "uUlLfF")
         try:
-            return int(digits, 0) if digits.isdigit() or hexadecimal else float(digits)
+            return int(digits, 0) if digits.lstrip("-").isdigit() or hexadecimal else float(digits)
         except ValueError:
             return None
     shifted = [number(part.strip()) for part in expression.strip("() ").split("<<")] if "<<" in expression else []

@@ -33,6 +33,8 @@ _SET = re.compile(r"\b([A-Za-z_]\w*)(?:\s*\[[^=;]*?\])?\s*=(?!=)\s*([^;]+);")
 _SHARED = re.compile(r"volatile|\w+\s*\(|\[|\*")
 _GOES_ON = re.compile(r"\[[^\]]*(?:\+\+|--)|\*\s*(?:\+\+|--)?\s*\w+\s*(?:\+\+|--)?(?<=[+-])|\*\s*(?:\+\+|--)")
 """A test that reads the next place each time: `a[i++]`, `*p++`."""
+_FILLS = re.compile(r"\w\s*\(\s*&\w+\s*,\s*&\w+\s*\)")
+"""A call that gives the next of something by two results, such as what a queue of completions holds."""
 _ENTRY = re.compile(r"^&?\s*([\w.>:-]+)\s*\[")
 _TURN = rb"\bNAME\s*=\s*(?:\(?\s*NAME\s*==[^?;]+\?[^:;]+:\s*NAME\s*\+\s*1|\(\s*NAME\s*\+\s*1\s*\)\s*%[^;]+)\s*;"
 """A number that goes round: back to the first after the last, or modulo a count."""
@@ -53,7 +55,8 @@ def c_syncs(source: CSource) -> Iterator[Sync]:
         yield from _own_queue(source, function, here)
         yield from _grid(source, function, here)
         text_of = source.code[function.start : function.end].decode("utf-8", "replace")
-        if (fetch := FETCH.search(text_of)) is not None:
+        fetch = next((m for m in FETCH.finditer(text_of) if _is_dealt(m[1], text_of[m.end() :], function)), None)
+        if fetch is not None:
             offset = function.start + len(text_of[: fetch.start()].encode())
             text = f"{function.name} fetches work dynamically: {fetch[0]}: an atomic counter hands out the next index"
             yield Sync("atomic", "fetch", text, function.name, source.at(offset), (here,))
@@ -62,6 +65,16 @@ def c_syncs(source: CSource) -> Iterator[Sync]:
             steps = [f"{name}({', '.join(source.arguments(offset, function.end))})" for name, offset in events[:4]]
             text = f"{function.name} orders streams by events: {'; '.join(steps)}, without blocking the host"
             yield Sync("stream_event", "wait", text, function.name, source.at(events[0][1]), (here,))
+
+
+def _is_dealt(number: str, after: str, function: CFunction) -> bool:
+    """Whether what an atomic gave chooses work: it is an index, or compared with how many there are.
+
+    Hosts log every hundredth of what they count; kernels take a number apart into the indices of a tile.
+    """
+    name, apart = re.escape(number), "|%|/" if function.is_kernel else ""
+    chooses = rf"\[[^\];]*\b{name}\b|\b{name}\b\s*(?:[<>](?![<>]){apart})|[^<>][<>]=?\s*{name}\b"
+    return re.search(chooses, after) is not None
 
 
 def _waits(source: CSource, function: CFunction, here: Location) -> Iterator[Sync]:
@@ -77,7 +90,13 @@ def _waits(source: CSource, function: CFunction, here: Location) -> Iterator[Syn
             yield Sync("scoreboard", "wait", text, function.name, source.at(match.start()), (here,))
             continue
         read = _read_again(test, body)
-        if read is None or not (read or _SHARED.search(test)) or _is_delay(test) or _GOES_ON.search(test):
+        if (
+            read is None
+            or not (read or _SHARED.search(test))
+            or _is_delay(test)
+            or _GOES_ON.search(test)
+            or _FILLS.search(test)
+        ):
             continue
         bound = re.search(r"(?<![<>=!])(?:<|!=)(?![<=])\s*(.+)$", test.partition("&&")[0])
         expected = bound[1].strip() if bound is not None and "||" not in test else ""

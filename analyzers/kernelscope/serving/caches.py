@@ -85,7 +85,7 @@ def _is_scaled_block(node: t.Expr) -> bool:
     index = literal(node.left.slice)
     if isinstance(node.left.slice, t.Tuple | t.Slice) or (index is not None and index != -1):
         return False
-    is_mask = {"mask", "bitmask", "vocab"} & set(words(last_name(node.right)))
+    is_mask = {"mask", "bitmask", "vocab"} & {*words(last_name(node.right)), *words(last_name(node.left.slice))}
     return last_name(node.left.value) != "shape" and not isinstance(node.right, t.Constant) and not is_mask
 
 

@@ -9,6 +9,10 @@ from kernelscope.serving.guards import assignments, inlined, last_name, own
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
+REFUSALS = {"no", "not", "none", "never", "later", "fail", "failed", "failure", "reject", "rejected", "refused", "full",
+            "retry", "wait", "other", "exceeded", "insufficient", "empty", "busy"}  # fmt: skip
+"""Words of members of enums that say that a request is not taken."""
+
 
 def admissions(source: PythonSource) -> Iterator[Claim]:
     """What must be free before a request is taken: comparisons with a capacity before an exit that gives nothing."""
@@ -46,12 +50,14 @@ def _refuses(statement: t.Stmt) -> bool:
     """`return False` or `return False, …`."""
     value = statement.value if isinstance(statement, t.Return) else None
     first = value.elts[0] if isinstance(value, t.Tuple) and value.elts else value
+    if isinstance(first, t.Attribute):
+        return bool(REFUSALS & set(words(first.attr)))
     return isinstance(first, t.Constant) and first.value is False
 
 
 def _is_about_requests(name: str) -> bool:
     parts = set(words(name))
-    acts = {"allocate", "alloc", "admit", "add", "schedule", "can", "try", "slots"}
+    acts = {"allocate", "alloc", "admit", "add", "schedule", "can", "try"}
     whom = {
         "req",
         "request",
@@ -76,7 +82,8 @@ def _gives_nothing(statement: t.Stmt) -> bool:
             return (
                 value is None
                 or (isinstance(value, t.Constant) and value.value in (None, False, -1))
-                or isinstance(value, t.UnaryOp | t.Attribute)
+                or isinstance(value, t.UnaryOp)
+                or (isinstance(value, t.Attribute) and bool(REFUSALS & set(words(value.attr))))
             )
         case _:
             return False

@@ -13,7 +13,7 @@ from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
 DRAFTS = {"draft", "propose", "proposer", "drafter", "spec", "speculative", "ngram", "beam", "indexer", "sampling",
-          "params", "response", "protocol", "prefetch"}  # fmt: skip
+          "params", "response", "protocol", "prefetch", "backward", "warmup"}  # fmt: skip
 """Words of what else limits tokens: guesses of a drafter, rows of an index, the length of an answer, copies ahead."""
 MANY = {"prompts", "requests", "reqs", "instances", "seqs", "sequences", "samples", "concurrency", "batch"}
 """Words of several prompts, of which a loop takes some at a time."""

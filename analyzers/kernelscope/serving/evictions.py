@@ -19,6 +19,8 @@ CACHES = {"cache", "caches", "kv", "page", "pages", "block", "blocks", "prefix",
 RECENT = {"access", "accessed", "recent", "recency", "last", "lru", "time", "timestamp", "used", "serial", "age"}
 FILES = {"file", "files", "blob", "blobs", "download", "downloads"}
 """Words of what is cached on a disk for other reasons than to go on with a request."""
+MEMOS = {"result", "results", "compiled", "memo", "grammar", "grammars", "session", "sessions"}
+"""Words of what is kept only not to be worked out again."""
 SORTED_SETS = {"SortedSet", "SortedList", "SortedDict", "SortedKeyList"}
 
 
@@ -46,7 +48,7 @@ def evictions(source: PythonSource) -> Iterator[Claim]:
             yield Claim(f"{scope.qualified_name} eviction", value, tuple(where))
         for call in calls:
             held = _first_out(call)
-            if held is None or not (FREEING | CACHES) & {*spoken, *words(held)}:
+            if held is None or not (FREEING | CACHES) & {*spoken, *words(held)} or MEMOS & set(words(held)):
                 continue
             if "free" in words(held):
                 value = f"FIFO: the first of {held} is taken ({source.quote(call)}): the least recently freed is reused"

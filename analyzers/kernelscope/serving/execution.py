@@ -86,7 +86,7 @@ def replays(source: PythonSource) -> Iterator[Claim]:
     for scope in source.module.functions():
         for statement, guards in statements(scope.node):
             for call in calls(statement):
-                if last_name(call.func) != "replay":
+                if not isinstance(call.func, t.Attribute) or call.func.attr != "replay":
                     continue
                 text = " and ".join(all_guards_text(source, guards))
                 value = f"{scope.qualified_name} replays the CUDA graph with {source.quote(call)}"

@@ -5,12 +5,13 @@ An enum is a request's state when its members are assigned to an attribute of an
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from kernelscope.results import Location
 from kernelscope.serving.claims import PythonSource
 from kernelscope.serving.guards import Guard, guards_text, own_calls, statements
+from kernelscope.serving.registries import Registry
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Scope
@@ -149,7 +150,19 @@ def states_only(transitions: list[Transition]) -> list[Transition]:
     return [x for x in transitions if x.enum in kept]
 
 
+def of_requests(enums: Iterable[Registry]) -> list[Registry]:
+    """Of several enums of one name those whose members are such as requests go through, where there are any."""
+    alike: dict[str, list[Registry]] = {}
+    for enum in enums:
+        alike.setdefault(enum.name.rpartition(".")[2], []).append(enum)
+    found: list[Registry] = []
+    for same in alike.values():
+        lives = [r for r in same if _are_lives({entry.key for entry in r.entries})] if len(same) > 1 else same
+        found += lives or same
+    return found
+
+
 def _are_lives(states: set[str]) -> bool:
-    """Whether at least a third of the states are such as requests go through: what else is done has one of them."""
+    """Whether at least half of the states are such as requests go through: what else is done has one of them."""
     lives = sum(bool(LIVES & set(words(state.rpartition(".")[2]))) for state in states)
-    return lives * 3 >= len(states) and lives > 0
+    return lives * 2 >= len(states) and lives > 0

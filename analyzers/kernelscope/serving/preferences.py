@@ -41,6 +41,8 @@ def _alternatives(source: PythonSource, node: t.FunctionDef | t.ClassDef, where:
             continue
         calls = [value for value in found.values if isinstance(value, t.Call) and isinstance(value.func, t.Attribute)]
         names = {call.func.attr for call in calls if isinstance(call.func, t.Attribute)}
+        if any(isinstance(n, t.Constant) for call in calls for n in call.args):
+            continue  # two entries of a table, one standing for the other
         if len(calls) == len(found.values) >= 2 and len(names) == 1 and _chooses_work(*names, where):
             first, *others = [source.quote(call.func) for call in calls]
             value = f"{first} comes first: {' then '.join(others)} only if it gives nothing"
@@ -58,9 +60,7 @@ def _joined(source: PythonSource, node: t.FunctionDef | t.ClassDef, where: str) 
             case t.Return(value=t.List(elts=[t.Starred(value=one), t.Starred(value=other)]) as value):
                 parts = [(source.quote(p), source.quote(p)) for p in (one, other)]
             case t.Return(value=t.Call(func=func, keywords=keywords) as value) if last_name(func)[:1].isupper():
-                parts = [
-                    (k.arg, source.quote(k.value)) for k in keywords if k.arg and not isinstance(k.value, t.Constant)
-                ]
+                parts = [(k.arg, source.quote(k.value)) for k in keywords if k.arg and not _is_nothing(k.value)]
             case _:
                 continue
         many = [(name, text) for name, text in parts if SEVERAL & set(words(name))]
@@ -72,6 +72,11 @@ def _joined(source: PythonSource, node: t.FunctionDef | t.ClassDef, where: str) 
                 f"{where} policy", f"{said} ({first}) and decode ({second})", (source.at(value), source.at(node))
             )
             return
+
+
+def _is_nothing(value: t.Expr) -> bool:
+    """A constant, or a list of none."""
+    return isinstance(value, t.Constant) or (isinstance(value, t.List) and not value.elts)
 
 
 def _one_after_the_other(source: PythonSource, node: t.FunctionDef | t.ClassDef, where: str) -> Iterator[Claim]:

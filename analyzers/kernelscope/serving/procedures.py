@@ -28,7 +28,7 @@ SILENT = {"logger", "logging", "log", "warnings", "print", "nvtx", "super"}
 SILENT_FOLDERS = {"test", "tests", "bench", "benchmark", "benchmarks", "examples", "example", "docs", "scripts", "dev",
                   "tools", "experimental", "experiments", "evaluation", "third_party", "3rdparty",
                   "thirdparty", "vendor", "vendored", "external", "extern", "mock", "mocks"}  # fmt: skip
-SILENT_NAMES = re.compile(r"test_|mock_|.*(?:_test|_mock|_pb2|_pb2_grpc)$")
+SILENT_NAMES = re.compile(r"test_|mock_|.*(?:_test|_mock|_pb2|_pb2_grpc|[a-z0-9]Tests?|[a-z0-9]Mock)$")
 """Files of tests, and those that a compiler of interfaces writes."""
 
 

@@ -25,7 +25,7 @@ REQUESTS = {"waiting", "pending", "running", "ready", "active", "swapped", "pref
             "preempted"}  # fmt: skip
 """Words of what waits for its turn; a weak hint beside elements that move from queue to queue."""
 OVER = {"finished", "completed", "done", "free", "freed", "frees", "ack", "notif", "notifs", "event", "events", "dump",
-        "log", "failed", "results", "history"}  # fmt: skip
+        "log", "failed", "results", "history", "stopped", "ignored", "infeasible", "aborted"}  # fmt: skip
 """Words of what is over: its order serves nobody."""
 ITSELF = "self"
 """The name of a queue that is the object of the class."""

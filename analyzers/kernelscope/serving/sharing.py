@@ -10,6 +10,8 @@ from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
 HASHERS = {"xxh64", "xxh32", "xxh3_64", "xxh128", "sha256", "sha1", "md5", "blake2b", "blake3", "hash"}
+OTHERS = {"logits", "processor", "guide", "guided", "grammar", "image", "images", "media", "tokenizer"}
+"""Words of what hashes tokens for other reasons than to find their cache again."""
 EARLIER = {"parent", "prev", "previous", "prior"}
 """Words of what came before: what hashes of blocks are chained with."""
 
@@ -83,6 +85,8 @@ def hashes(source: PythonSource) -> Iterator[Claim]:
             continue
         spoken = {word for name in (scope.qualified_name, *used) for word in words(name)}
         if not spoken & {"token", "tokens", "ids", "block", "blocks", "prefix", "page", "pages", *EARLIER}:
+            continue
+        if OTHERS & {*words(scope.qualified_name), *words(source.path.stem)}:
             continue
         algorithm = t.dotted(made[0].func) or ""
         prior = [

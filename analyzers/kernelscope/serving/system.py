@@ -21,7 +21,7 @@ from kernelscope.serving.claims import Claim
 from kernelscope.serving.collectives import Collective
 from kernelscope.serving.constraints import Constraint
 from kernelscope.serving.handing import handed_on
-from kernelscope.serving.lifecycle import Transition, states_only
+from kernelscope.serving.lifecycle import Transition, of_requests, states_only
 from kernelscope.serving.metrics import Metric
 from kernelscope.serving.moves import Move
 from kernelscope.serving.numbering import numbering_claims
@@ -178,7 +178,7 @@ class System:
     def states(self) -> list[Registry]:
         """Enums whose members requests have as their state, those that many files import first."""
         used = {transition.enum for transition in self.transitions}
-        found = [r for r in self.registries if r.kind == "enum" and r.name.rpartition(".")[2] in used]
+        found = of_requests(r for r in self.registries if r.kind == "enum" and r.name.rpartition(".")[2] in used)
         return sorted(found, key=lambda r: -self.weight(r.location.path))
 
     @cached_property
@@ -283,6 +283,8 @@ def join(readings: list[Reading]) -> System:
             system.claims.setdefault(section, []).extend(claims)
     system.transitions = states_only(system.transitions)
     places = {state.name.rpartition(".")[2]: place for place, state in enumerate(system.states)}
+    members = {(s.name.rpartition(".")[2], entry.key) for s in system.states for entry in s.entries}
+    system.transitions = [x for x in system.transitions if (x.enum, x.state.rpartition(".")[2]) in members]
     system.transitions.sort(key=lambda x: places.get(x.enum, len(places)))
     with part("numbers of kinds of work", system.faults):
         system.claims.setdefault("units_of_work", []).extend(_numbered(readings))

@@ -21,11 +21,12 @@ FILLS = {"try_dequeue", "try_pop", "wait_and_pop", "dequeue", "pop", "wait_deque
 
 
 def block(node: Node, names: Names, depth: int = 0) -> list[t.Stmt]:
-    """The statements of a block or of a single statement."""
+    """The statements of a block or of a single statement: one at least, as everywhere in Python."""
     if depth > MAX_DEPTH:
         return [t.Broken("nested too deeply", span(node))]
     inside = node.named_children if node.type in BLOCKS else [node]
-    return _joined([s for child in inside for s in _statements(child, names, depth + 1)])
+    found = _joined([s for child in inside for s in _statements(child, names, depth + 1)])
+    return found or [t.Pass(span(node))]
 
 
 BLOCKS = {"compound_statement", "else_clause", "declaration_list", "preproc_ifdef", "preproc_if", "preproc_else",
@@ -93,7 +94,7 @@ def _statements(node: Node, names: Names, depth: int) -> Iterator[t.Stmt]:
 
 def _body(node: Node, names: Names, depth: int) -> list[t.Stmt]:
     inner = node.child_by_field_name("body")
-    return block(inner, names, depth) if inner is not None else []
+    return block(inner, names, depth) if inner is not None else [t.Pass(span(node))]
 
 
 def _simple(node: Node, names: Names) -> t.Stmt:
@@ -162,7 +163,7 @@ def _if(node: Node, names: Names, depth: int) -> Iterator[t.Stmt]:
         yield from (s for c in before.named_children or [before] for s in _statements(c, names, depth))
     asked = condition.child_by_field_name("value") or condition
     then, other = node.child_by_field_name("consequence"), node.child_by_field_name("alternative")
-    body = block(then, names, depth) if then is not None else []
+    body: list[t.Stmt] = block(then, names, depth) if then is not None else [t.Pass(span(node))]
     orelse = block(other, names, depth) if other is not None else []
     test = expression(asked, names)
     if (taken := _filled(test, names)) is not None:
