@@ -60,6 +60,43 @@ def test_the_order_of_hovers_changes_no_answer(tmp_path: Path) -> None:
     assert hovers(Analysis([tmp_path]), path, NAMES[::-1]) == expected
 
 
+CHOOSING = """
+from torch import nn
+
+class First(nn.Module):
+    def __init__(self, width, ratio: float = 0.5, hidden: int | None = None):
+        super().__init__()
+        if not hidden:
+            hidden = int(width * ratio)
+        self.up = nn.Linear(width, hidden)
+
+    def forward(self, x):
+        B, D = x.shape
+        first = self.up(x)
+        return first
+
+class Second(nn.Module):
+    def __init__(self, width, ratio: float = 0.5, hidden: int | None = None):
+        super().__init__()
+        if not hidden:
+            hidden = int(width * ratio)
+        self.up = nn.Linear(width, hidden)
+
+    def forward(self, x):
+        second = self.up(x)
+        return second
+"""
+
+
+def test_what_a_constructor_chooses_has_the_same_number_whatever_was_looked_at_before(tmp_path: Path) -> None:
+    path = tmp_path / "model.py"
+    path.write_text(CHOOSING)
+    whole, alone = Analysis([tmp_path]), Analysis([tmp_path])
+    whole.file_run(path)
+    found = [analysis.hover(path, CHOOSING.index("first = ")) for analysis in (whole, alone)]
+    assert [hover.signature if hover is not None else "" for hover in found] == ["first: Tensor[B, hidden_2]"] * 2
+
+
 @pytest.mark.parametrize(("name", "others"), [("y", set()), ("z", set()), ("wide", {"y"})])
 def test_callers_are_interpreted_and_nothing_else(tmp_path: Path, name: str, others: set[str]) -> None:
     path = tmp_path / "model.py"

@@ -79,8 +79,8 @@ class Symbols:
             full = f"{name}_{count}{end}"
         self.made[full] = len(self.reasons)
         self.reasons[full] = reason
-        if not end:  # what the constructor was given keeps its name
-            self.of_objects[full] = full if name in given else name
+        if not end:  # what the constructor was given keeps its name; how many others there are is nobody's number
+            self.of_objects[full] = f"{name}_2" if name in given else name
         return dim(full)
 
     def renew(self, symbol: str, name: str) -> None:
