@@ -89,6 +89,8 @@ class Usages:
         self._paths: list[str] | None = None
         self._below: dict[str, list[str]] = {}
         """For folders that were looked into the Python files below them."""
+        self._nearest: tuple[str, list[str]] = ("", [])
+        """The Python files in the order in which the last search looked at them, and what it was near to."""
         self._marks = WordMarks(modules.files)
         self._searches = 0
 
@@ -96,6 +98,7 @@ class Usages:
         """Files came or went."""
         self._paths = None
         self._below.clear()
+        self._nearest = ("", [])
 
     def calls(self, definition: Definition, limit: int = MAX_SITES, most: int = SEARCH_BYTES) -> Found:
         """Call sites of a function, method or class, nearest files first.
@@ -251,7 +254,7 @@ class Usages:
         needle = name.encode()
         self._searches += 1
         marks = self._marks if self._searches > FEW_SEARCHES else None
-        for number, path in enumerate(by_nearness(self._python_paths(), near)):
+        for number, path in enumerate(self._by_nearness(near)):
             if number * BYTES_PER_LOOK > most or len(found) >= MAX_CANDIDATES:
                 return found, False
             if marks is not None and not marks.may_hold(path, needle):
@@ -260,6 +263,11 @@ class Usages:
             if not isinstance(data, LeftOut) and needle in data and pattern.search(data):
                 found.append(path)
         return found, True
+
+    def _by_nearness(self, near: str) -> list[str]:
+        if not near or self._nearest[0] != near:
+            self._nearest = (near, by_nearness(self._python_paths(), near))
+        return self._nearest[1]
 
     def _python_paths(self) -> list[str]:
         if self._paths is None:

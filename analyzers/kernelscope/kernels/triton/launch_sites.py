@@ -6,7 +6,7 @@ What a launch passes is told in `launches`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -38,9 +38,8 @@ def launching_files(workspace: Workspace, path: str, name: str) -> Iterator[str]
     yield from (file for file in workspace.usages.files_with(name, b"[", path)[:MAX_FILES] if file != path)
 
 
-def naming_files(workspace: Workspace, path: str, name: str) -> Iterator[str]:
+def naming_files(workspace: Workspace, path: str, name: str, tried: Container[str]) -> Iterator[str]:
     """Other files that speak of a kernel: they may launch it by another name."""
-    tried = {*launching_files(workspace, path, name)}
     yield from (file for file in workspace.usages.files_naming(name, path)[:MAX_FILES] if file not in tried)
 
 

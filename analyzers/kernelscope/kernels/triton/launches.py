@@ -54,8 +54,9 @@ class Launch:
 
 def launches(workspace: Workspace, path: str, node: t.FunctionDef) -> list[Launch]:
     """Launches of a kernel, of its own file first; those with a grid in the kernel's words come first."""
-    found = _launches_in(workspace, path, node, launching_files(workspace, path, node.name))
-    found = found or _launches_in(workspace, path, node, naming_files(workspace, path, node.name))
+    tried = list(launching_files(workspace, path, node.name))
+    found = _launches_in(workspace, path, node, tried)
+    found = found or _launches_in(workspace, path, node, naming_files(workspace, path, node.name, tried))
     return sorted(found, key=lambda launch: (not launch.resolved, launch.grid is None))
 
 
