@@ -72,7 +72,11 @@ def norm_gradients(node: t.FunctionDef) -> Iterator[Algorithm]:
     """`g - x * (sum(x * g) / n)`: what is taken away is a row times its mean product with the gradient."""
     for kept, taken, whole in _differences(node) if "sum" in first_calls(node) else ():
         factors = [factor for side in operands(taken, "*") for factor in _undivided(side)]
-        if len(factors) > 1 and _is_mean_part(given_before(node, taken.span.start), kept, factors, whole):
+        if (
+            len(factors) > 1
+            and any(isinstance(f, t.Name) and f.id not in kept for f in factors)
+            and _is_mean_part(given_before(node, taken.span.start), kept, factors, whole)
+        ):
             text = "from the gradient of a row, its mean product with the normalised row times that row is taken away"
             yield Algorithm("gradient of a row normalisation", text, taken.span)
             return
@@ -80,11 +84,12 @@ def norm_gradients(node: t.FunctionDef) -> Iterator[Algorithm]:
 
 def _differences(node: t.FunctionDef) -> Iterator[tuple[set[str], t.Expr, t.Expr]]:
     """What is taken away from what: the names of the one, an addend of the other, and the value that both stand in."""
-    wholes = {inner.span.start: inner.value for inner in (*nodes_of(node, t.AugAssign), *nodes_of(node, t.Assign))}
+    wholes = [inner.value for inner in (*nodes_of(node, t.AugAssign), *nodes_of(node, t.Assign))]
     for inner in nodes_of(node, t.BinOp):
-        if inner.op == "-":
-            whole = next((value for value in wholes.values() if value.span.covers(inner.span)), inner)
-            yield from ((_names(inner.left), part, whole) for part in operands(inner.right, "+"))
+        parts = [part for part in operands(inner.right, "+") if isinstance(part, t.BinOp)] if inner.op == "-" else []
+        if parts:
+            whole = next((value for value in wholes if value.span.covers(inner.span)), inner)
+            yield from ((_names(inner.left), part, whole) for part in parts)
     for added in nodes_of(node, t.AugAssign):
         factors = operands(added.value, "*") if added.op == "+" and isinstance(added.target, t.Name) else ()
         if any(isinstance(factor, t.UnaryOp) and factor.op == "-" for factor in factors):
