@@ -115,3 +115,26 @@ def test_rounds_that_are_a_sum_are_told_by_their_loop(tmp_path: Path) -> None:
     ), "some_rows")  # fmt: skip
     assert rows["Loops"].startswith("`row` L11: min(")
     assert rows["Work per program"].startswith("2*B*rounds(L11)+2*B bytes")
+
+
+def test_rounds_that_programs_differ_in_are_told_by_their_loop(tmp_path: Path) -> None:
+    rows = card(tmp_path, HEAD + (
+        "@triton.jit\ndef each_nth(x, y, tiles, COUNT: tl.constexpr, B: tl.constexpr):\n"
+        "    for tile in range(tl.program_id(0), tiles, COUNT):\n"
+        "        i = tile * B + tl.arange(0, B)\n        tl.store(y + i, tl.load(x + i))\n"
+    ), "each_nth")  # fmt: skip
+    assert rows["Loops"].startswith("`tile` L7: cdiv(tiles-program_id(0), COUNT) rounds")
+    assert rows["Work per program"].startswith("4*B*rounds(L7) bytes")
+
+
+@pytest.mark.parametrize(("test", "most"), [("k == n - 1", True), ("LAST", False)])
+def test_what_only_some_rounds_do_is_counted_as_the_most(tmp_path: Path, test: str, most: bool) -> None:
+    rows = card(tmp_path, HEAD + (
+        "@triton.jit\ndef late(x, y, n, LAST: tl.constexpr, B: tl.constexpr):\n"
+        "    if n == 0:\n        return\n"
+        "    i = tl.arange(0, B)\n    at = i[:, None] * B + i[None, :]\n    acc = tl.zeros((B, B), tl.float32)\n"
+        "    for k in range(n):\n"
+        "        a = tl.load(x + k * B * B + at)\n        acc += tl.dot(a, a)\n"
+        f"        if {test}:\n            tl.store(y + at, acc)\n"
+    ), "late")  # fmt: skip
+    assert ("at most 4*n*B*B bytes" in rows["Work per program"]) == most

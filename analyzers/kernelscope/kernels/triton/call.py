@@ -43,6 +43,8 @@ class Side(NamedTuple):
     is_so: bool
     question: str = ""
     answer: object = True
+    is_rest: bool = False
+    """Whether it is what follows a branch that ends the function."""
 
 
 @dataclass(frozen=True, slots=True)

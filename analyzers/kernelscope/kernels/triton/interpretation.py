@@ -169,10 +169,11 @@ class Interpretation:
             self.seen[span] = value
 
     def enter_loop(self, frame: Frame, span: Span, trips: Dim | None) -> None:
-        """A loop begins; one of unknown length, or of a sum of lengths, has `rounds(L…)` of them, by its line."""
+        """A loop begins; one of unknown length, of a sum of lengths, or of one in which programs differ, has
+        `rounds(L…)` of them, by its line."""
         if frame.depth == 0:
             self.rounds[span] = trips
-        if trips is None or len(trips.terms) > 1:
+        if trips is None or len(trips.terms) > 1 or any("program_id(" in name for name in trips.names()):
             module = self.modules.module(frame.path)
             line = module.text.data.count(b"\n", 0, span.start) + 1 if module is not None else 0
             trips = dim(f"rounds(L{line})")

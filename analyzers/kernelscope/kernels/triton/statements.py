@@ -180,7 +180,7 @@ def _if(run: Interpretation, frame: Frame, node: t.If) -> bool:
     if body_ends and else_ends:
         return True
     if body_ends or else_ends:  # what follows is on the side that goes on
-        run.sides.append(side_of(frame.path, node.span.start, not body_ends, question))
+        run.sides.append(side_of(frame.path, node.span.start, not body_ends, question, is_rest=True))
     if body_ends:
         return False
     if switch is not None and not else_ends and _disagree(after_body, frame.names, bool(run.switches)):

@@ -52,12 +52,10 @@ def asked(test: t.Expr, switch: tuple[str, bool]) -> Question:
             return text, True, positive
 
 
-def side_of(path: str, start: int, holds: bool, question: Question | None) -> Side:
+def side_of(path: str, start: int, holds: bool, question: Question | None, is_rest: bool = False) -> Side:
     """A side of the branch that stands there."""
-    if question is None:
-        return Side(path, start, holds)
-    text, answer, positive = question
-    return Side(path, start, holds == positive, text, answer)
+    text, answer, positive = question or ("", True, True)
+    return Side(path, start, holds == positive, text, answer, is_rest)
 
 
 def ways(switches: Sequence[str]) -> Iterator[dict[str, bool]]:
