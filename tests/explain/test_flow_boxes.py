@@ -392,3 +392,22 @@ def test_tokens_are_packed_where_a_batch_would_be_lost(tmp_path: Path) -> None:
     assert "[T, size]" in labels and not any("B" in label for label in labels)
     placed = {edge.label for edge in graph_of(tmp_path, PACKED, "Placed").edges}
     assert "[B, S, D]" in placed, "what is not made of the batch is added to every sequence"
+
+
+MASKED = """
+class Block(nn.Module):
+    def __init__(self, size, mixer):
+        super().__init__()
+        self.up, self.mixer = nn.Linear(size, size), mixer
+
+    def forward(self, x: torch.Tensor, mask: torch.Tensor, context: torch.Tensor):
+        if mask.ndim == 2:
+            mask = (1 - mask.to(x.dtype)) * -10000.0
+            mask = mask.unsqueeze(1)
+        return x + self.mixer(self.up(x), mask, context)
+"""
+
+
+def test_what_becomes_a_mask_is_no_data(tmp_path: Path) -> None:
+    graph = graph_of(tmp_path, MASKED, "Block")
+    assert {b.lines for b in graph.boxes if b.kind == "input"} == {("x",), ("context",)}

@@ -178,19 +178,20 @@ def _abbreviation(name: str, taken: set[str]) -> str:
     last = name.rpartition(".")[2] or name
     words = [w for w in re.split(r"[^A-Za-z0-9]+|(?<=[a-z])(?=[A-Z])", last) if w]
     if (nameless := NAMELESS.search(last)) is not None:
-        return _untaken([_initials(nameless[1].split("_")).lower() + nameless[2] + nameless[3], last], taken)
+        short = _initials(nameless[1].split("_")).lower() + nameless[2] + nameless[3]
+        return _untaken([short], taken, "_")
     strong = [w for w in words if w.lower() not in WEAK_WORDS and not w.isdigit()] or words
     return _untaken([_initials(strong), _initials(words), "".join(w[:2].capitalize() for w in strong), last], taken)
 
 
-def _untaken(choices: list[str], taken: set[str]) -> str:
+def _untaken(choices: list[str], taken: set[str], before_number: str = "") -> str:
     plain = next((choice for choice in choices if choice and choice not in taken and choice[0].isalpha()), None)
     if plain is not None:
         return plain
     base, number = choices[0] or "N", 2
-    while f"{base}{number}" in taken:
+    while f"{base}{before_number}{number}" in taken:
         number += 1
-    return f"{base}{number}"
+    return f"{base}{before_number}{number}"
 
 
 def _initials(words: list[str]) -> str:

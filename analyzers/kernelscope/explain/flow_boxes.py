@@ -14,7 +14,7 @@ from kernelscope.ops import Module
 from kernelscope.patterns.attention import FUSED
 from kernelscope.patterns.flow import Flow, Node, Use, dependencies, words
 from kernelscope.patterns.norms import LIBRARY
-from kernelscope.patterns.paths import ELEMENTWISE, MATRIX_PRODUCTS
+from kernelscope.patterns.paths import ELEMENTWISE, MATRIX_PRODUCTS, is_scaling, number
 from kernelscope.patterns.pattern import Pattern
 from kernelscope.patterns.ways import ways
 from kernelscope.tensor import DType, Tensor
@@ -24,6 +24,8 @@ WITH_WEIGHTS = ("linear", "conv1d", "conv2d", "conv3d", "embedding")
 COMPARISONS = words("eq ne lt le gt ge isin isnan")
 TESTS = words("isnan isinf isfinite any all")
 """Operators whose answer steers what is done with the data: `clamp_value = where(isinf(x).any(), least, most)`."""
+MASKING = -1000
+"""What is multiplied by such a number is a mask: `(1 - mask) * -10000`."""
 MOST_WAYS = 2
 """A call that takes one of more ways stays shut."""
 MAX_BOXES = 34
@@ -81,28 +83,27 @@ class Boxes:
     def _is_data(self, node: Node, is_method: bool) -> bool:
         """Whether an input is multiplied by weights, or is an operand of a function that has none.
 
-        What a call that is not followed takes may be data as well.
+        What a call that is not followed takes may be data as well; what becomes a mask anywhere is none.
         """
-        todo, seen, alike = list(node.users), set[Node](), {node}
+        todo, seen, alike, is_data = list(node.users), set[Node](), {node}, False
         while todo:
             user = todo.pop()
             if user in seen:
                 continue
             seen.add(user)
-            operator = user.step.operator
+            if is_scaling(user) and (number(user) or 0) <= MASKING:
+                return False
             if user.operator == "add":
                 alike.update(n for n in _origins(user) if n.step.kind == "input")
-            if user.step.kind in ("unfollowed", "choice") and _may_be_data(node):
-                return True
-            if user.step.kind == "layer" and isinstance(user.step.target, Module) and user.step.target.parameters:
-                return True
-            if user.operator in LIBRARY:
-                return True  # neither masks nor positions are normalised
-            if operator is not None and (user.is_view or user.operator == "cat" or self._is_scaled(alike, user)):
+            if user.step.operator is not None and (
+                user.is_view or user.operator == "cat" or self._is_scaled(alike, user)
+            ):
                 todo += user.users
-            elif operator is not None and (operator.name in WITH_WEIGHTS or not is_method):
-                return True
-        return False
+                is_data = is_data or _takes_data(user)
+            else:
+                is_data = is_data or _takes_data(user) or _may_take_data(user, node)
+                is_data = is_data or (user.operator in WITH_WEIGHTS or (bool(user.operator) and not is_method))
+        return is_data
 
     def _is_scaled(self, alike: Set[Node], user: Node) -> bool:
         """Whether a step works on inputs with weights and themselves only, as norms and activations do."""
@@ -241,6 +242,19 @@ def _is_mask(node: Node) -> bool:
 def _is_test(node: Node) -> bool:
     """Whether a step only asks something of the data, and somebody goes by the answer."""
     return node.operator in TESTS and any(user.operator not in TESTS or _is_test(user) for user in node.users)
+
+
+def _takes_data(user: Node) -> bool:
+    """Whether a step is a layer with weights, or a norm: neither masks nor positions are normalised."""
+    layer = user.step.target
+    return (
+        user.step.kind == "layer" and isinstance(layer, Module) and bool(layer.parameters)
+    ) or user.operator in LIBRARY
+
+
+def _may_take_data(user: Node, given: Node) -> bool:
+    """Whether a step is not followed, and may take what it is given for data."""
+    return user.step.kind in ("unfollowed", "choice") and _may_be_data(given)
 
 
 def _origins(node: Node) -> Iterator[Node]:

@@ -86,6 +86,7 @@ class Chart:
         nodes = dict.fromkeys((*self.boxes, *flow.nodes))  # what is shown has the first choice of letters
         shapes = [v.shape for node in nodes for v in _tensors(node)]
         shapes += [v.shape for node in nodes for v in tensors_in(node.step.result) if isinstance(v, Tensor)]
+        shapes += [output.value.shape for output in flow.outputs if isinstance(output.value, Tensor)]
         if by_operator:  # weights and rounds are counted, too
             shapes += [part for p in flow.trace.parameters for part in (p.tensor.shape, _rounds(p.count))]
             shapes += [_rounds(node.step.count) for node in flow.nodes if node.step.kind == "loop"]

@@ -21,6 +21,7 @@ from kernelscope.interp.values import (
     Unpacked,
     Value,
     joined,
+    present,
 )
 from kernelscope.tensor import Several, Shape, Tensor, Unknown
 
@@ -108,7 +109,11 @@ def any_of(items: list[Value]) -> Value:
 
 
 def iterated(run: Interpreter, value: Value) -> list[Value] | Alike:
-    """What a `for` over the value goes through: a list of known length, or elements that are alike."""
+    """What a `for` over the value goes through: a list of known length, or elements that are alike.
+
+    What may not be there is: nobody goes through None.
+    """
+    value = present(value)
     found = sequence(value)
     if found is not None and has_unknown_length(value):
         alone = found[0].value if len(found) == 1 and isinstance(found[0], Unpacked) else None

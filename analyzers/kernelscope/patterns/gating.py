@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from kernelscope.patterns.attention import FUSED
 from kernelscope.patterns.flow import Node
-from kernelscope.patterns.paths import ACTIVATIONS, LINEARS, back
+from kernelscope.patterns.paths import ACTIVATIONS, LINEARS, MATRIX_PRODUCTS, back
 from kernelscope.patterns.pattern import Clue, Pattern
+from kernelscope.patterns.ways import excludes
 
 NAMES = {"silu": "SwiGLU", "gelu": "GeGLU", "relu": "ReGLU", "sigmoid": "GLU"}
 
@@ -33,8 +35,16 @@ def gated_mlp(call: Node) -> Pattern | None:
                 Clue(leaf, "times another projection of the same input"),
                 Clue(down, "projected back"),
             )
-            return Pattern("mlp", "gated MLP" if name is None else f"gated MLP ({name})", clues, shared)
+            title = "gated MLP" if name is None else f"gated MLP ({name})"
+            is_part = any(_is_beside(n, leaf) for n in call.leaves() if n not in (inner[0], up, down))
+            return Pattern("mlp", title, clues, shared, is_part=is_part)
     return None
+
+
+def _is_beside(node: Node, product: Node) -> bool:
+    """Whether a step multiplies matrices, too, where the gate is taken: a whole layer is not called after its part."""
+    multiplies = node.operator in LINEARS or node.operator in MATRIX_PRODUCTS or node.operator in FUSED
+    return multiplies and not excludes(node.step, product.step)
 
 
 def _activates(node: Node) -> bool:
