@@ -302,7 +302,7 @@ def routes(system: System) -> Iterator[Claim]:
 def metrics(system: System) -> Iterator[Claim]:
     exported = (m for m in system.metrics if not system.is_aside(m.location.path))
     for m in sorted(exported, key=lambda m: -system.weight(m.location.path)):
-        yield Claim(m.name, f"{m.kind} {m.name}: {m.measures}", (m.location,))
+        yield Claim(m.name, f"{m.kind} {m.name}{m.measures and ': '}{m.measures}", (m.location,))
 
 
 def separate_instances(system: System) -> Iterator[Claim]:

@@ -20,6 +20,9 @@ LENGTHS = {"len", "length", "size", "window", "capacity", "ctx", "context"}
 ABOUT = {"id", "ids", "types", "mapping", "index", "indices", "table", "num", "size", "sizes", "offset", "offsets",
          "count", "manager", "config", "stream", "event"}  # fmt: skip
 """Words of what is stored about a cache."""
+FREE = {"free", "available", "unused", "idle"}
+_TAKEN = re.compile(rb"\b(\w+)\s*\[\s*--\s*(\w+)\s*\]")
+_GIVEN = re.compile(rb"\b(\w+)\s*\[\s*(\w+)\s*\+\+\s*\]\s*=(?!=)[^;]*")
 _STORED = re.compile(
     rb"([\w.>\[\]-]*?(\w+))\s*=\s*(?:\([^()]*\)\s*|static_cast<[^<>]*>\s*\(\s*)?(new\b|\w*alloc\w*\s*\()"
 )
@@ -64,6 +67,23 @@ def _is_divided(source: CSource, rest: str, start: int, end: int) -> bool:
         return False
     quotient = rb"\b%b\s*/\s*%b\b" % (parts[1].encode(), parts[2].encode())
     return re.compile(quotient).search(source.code, start, end) is not None
+
+
+def c_free_lists(source: CSource) -> Iterator[Claim]:
+    """Free lists in an array with a counter: `free[--n]` takes, `free[n++] = id` gives back."""
+    if source.aside:
+        return
+    given = {(m[1], m[2]): m for m in _GIVEN.finditer(source.code)}
+    for match in _TAKEN.finditer(source.code):
+        back, function = given.pop((match[1], match[2]), None), source.around(match.start())
+        array = match[1].decode("utf-8", "replace")
+        if back is None or function is None or not FREE & set(words(array)):
+            continue
+        value = (
+            f"LIFO: a stack in an array, {source.quote(match.start(), match.end(), 80)} is taken and "
+            f"{source.quote(back.start(), back.end(), 80)} given back: the most recently freed is reused first"
+        )
+        yield Claim(f"{function.name} free list {array}", value, (source.at(match.start()), source.at(back.start())))
 
 
 def _is_cache(name: bytes) -> bool:

@@ -21,6 +21,10 @@ _FIELD = re.compile(
     rb"((?:(?:const|static|constexpr|unsigned|signed|long|short|std::)\s*)*[A-Za-z_][\w:]*(?:<[^;<>()]*>)?)"
     rb"[ \t]+\**(\w+)[ \t]*(?:=[ \t]*([^;{}\n]+)|\{([^;{}\n]*)\})?;"
 )
+_BY_MACRO = re.compile(
+    rb"\b[A-Z][A-Z0-9_]*\(\s*([A-Za-z_](?:[\w:, *]|<[^;(){}]*>)*?)\s*,\s*(\w+)\s*\)\s*(?:=\s*([^;{}\n]+?)\s*)?;"
+)
+"""A field that a macro declares: `FIELD(int32_t, block_size) = 16;`."""
 _COMMENT = re.compile(rb"[ \t]*(?://+[!</]*|/\*+[!<]*)[ \t]*([^\n]*)")
 _WORDS = {b"return", b"using", b"typedef", b"else", b"delete", b"goto", b"friend", b"case"}
 
@@ -29,14 +33,19 @@ def c_structures(source: CSource) -> Iterator[Parameter]:
     """The fields of the structures of a file that are configurations, by their names."""
     if source.aside:
         return
-    for name, start, end in _bodies(source):
-        if not SETTINGS & set(words(name)):
+    bodies = list(_bodies(source))
+    for own, start, end in bodies:
+        if not SETTINGS & set(words(own)):
             continue
+        around = [(b, n) for n, b, e in bodies if b < start and end < e]
+        name = f"{max(around)[1]}.{own}" if around else own
         inside = [(f.start, f.end) for f in source.functions if start < f.start < end]
-        for match in _FIELD.finditer(source.code, start, end):
+        fields = [*_FIELD.finditer(source.code, start, end), *_BY_MACRO.finditer(source.code, start, end)]
+        for match in sorted(fields, key=lambda match: match.start()):
             if match[1].split()[0] in _WORDS or any(a < match.start() < b for a, b in inside):
                 continue
-            default = (match[3] or match[4] or b"").decode("utf-8", "replace").strip()
+            given = match[3] or (match[4] if match.re is _FIELD else None) or b""
+            default = given.decode("utf-8", "replace").strip()
             comment = _COMMENT.match(source.text.data, match.end())
             doc = comment[1].decode("utf-8", "replace").removesuffix("*/").strip() if comment is not None else ""
             place = source.at(match.start(2), match.end(2))

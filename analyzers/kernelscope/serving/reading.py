@@ -32,12 +32,13 @@ from kernelscope.serving import (
 )
 from kernelscope.serving.bindings import Loader, Native, bindings, c_bindings, loaders
 from kernelscope.serving.c_algorithms import algorithms, recomputed
-from kernelscope.serving.c_caches import c_caches
+from kernelscope.serving.c_caches import c_caches, c_free_lists
 from kernelscope.serving.c_collectives import c_collectives
 from kernelscope.serving.c_constants import c_constants, c_enums
 from kernelscope.serving.c_functions import CSource
 from kernelscope.serving.c_graphs import c_graphs
 from kernelscope.serving.c_procedures import c_procedures
+from kernelscope.serving.c_services import c_metrics, c_routes, c_threads
 from kernelscope.serving.c_settings import c_settings, c_tables
 from kernelscope.serving.c_structures import c_structures
 from kernelscope.serving.c_waits import c_syncs
@@ -245,12 +246,16 @@ def read_c(source: CSource) -> Reading:
     reading.parameters += reading.told(c_structures, source)
     reading.parameters += reading.told(c_settings, source)
     reading.collectives += reading.told(c_collectives, source)
+    reading.started += reading.told(c_threads, source)
+    reading.routes += reading.told(c_routes, source)
+    reading.metrics += reading.told(c_metrics, source)
     reading.procedures += reading.told(c_procedures, source)
     reading.syncs += reading.told(c_syncs, source)
     reading.numberings += reading.told(_c_numberings, reading)
     reading.natives += reading.told(c_bindings, source)
     reading.add("config", reading.told(c_tables, source))
     reading.add("serving.kv_cache", reading.told(c_caches, source))
+    reading.add("serving.kv_cache", reading.told(c_free_lists, source))
     reading.add("topology.execution", reading.told(c_graphs, source))
     reading.add("memory_access", reading.told(recomputed, source))
     for section, claim in reading.told(algorithms, source):
