@@ -737,6 +737,45 @@ Python use()
 └─ TileLang kernel norm
 """,
     ),
+    "a kernel of Helion is told by its loop over tiles, whatever decorates it": (
+        "use.py::use",
+        """
+## registry.py
+from torch.library import Library
+lib = Library("mine", "FRAGMENT")
+def register(op_name, op_func):
+    lib.define(op_name + infer(op_func))
+    lib.impl(op_name, op_func, "CUDA")
+def as_op(op_name=None):
+    def decorate(function):
+        register(op_name or function.__name__, function)
+        return function
+    return decorate
+## ops.py
+import helion.language as hl
+from registry import as_op
+@as_op()
+def scale(x):
+    for tile in hl.tile(x.size(0)):
+        x[tile] = x[tile] * 2
+    return x
+@as_op()
+def plain(x):
+    for tile in x.tile(2):
+        print(tile)
+## use.py
+import torch
+def use(x):
+    torch.ops.mine.scale(x)
+    torch.ops.mine.plain(x)
+""",
+        """
+Python use()
+└─ operator mine::scale
+   └─ registered by custom_op by as_op: scale
+      └─ Helion kernel scale
+""",
+    ),
     "decorators that end like those of kernels: compilers of host functions, registrations": (
         "use.py::use",
         """

@@ -5,7 +5,7 @@ Decides by where a decorator comes from and by what the body opens; names of fun
 
 from __future__ import annotations
 
-from kernelscope.syntax.python.tree import Call, FunctionDef, With, dotted, walk
+from kernelscope.syntax.python.tree import Call, For, FunctionDef, With, dotted, walk
 from kernelscope.workspace.modules import External, Modules
 
 _HOST_JIT = ("jax", "torch", "numba", "cutlass", "equinox", "warp")
@@ -26,7 +26,8 @@ def kernel_language(function: FunctionDef, modules: Modules, path: str) -> str |
     """The language of a function that a decorator makes a kernel; None for host functions.
 
     `jit` of a library that has `kernel` beside it, and of tracers, decorates host functions. Of the workspace's own
-    decorators one that is called `jit` counts, and another `..._jit` when the body opens a kernel frame.
+    decorators one that is called `jit` counts, another `..._jit` when the body opens a kernel frame, and any when it
+    loops over the tiles of a kernel language.
     """
     for decorator in function.decorator_list:
         name = dotted(decorator.func if isinstance(decorator, Call) else decorator)
@@ -43,7 +44,21 @@ def kernel_language(function: FunctionDef, modules: Modules, path: str) -> str |
                 return KERNEL_LIBRARIES.get(package, package or "Triton")
         elif tail.endswith("jit") and (tail == "jit" or _opens_kernel_frame(function, modules, path)):
             return "TileLang" if tail != "jit" else "Triton"
-    return None
+    return "Helion" if function.decorator_list and _loops_over_tiles(function, modules, path) else None
+
+
+def _loops_over_tiles(function: FunctionDef, modules: Modules, path: str) -> bool:
+    """`for tile in hl.tile(sizes)` of Helion, somewhere in the body."""
+    names = modules.namespace(path)
+    imported = [b.target for found in names.bindings.values() for b in found if b.target] if names else []
+    if not any(target.module.partition(".")[0] == "helion" for target in imported):
+        return False
+    for node in walk(*function.body):
+        if isinstance(node, For) and isinstance(node.iter, Call) and (name := dotted(node.iter.func)):
+            found = modules.resolve(path, name) if name.endswith((".tile", ".grid")) else None
+            if isinstance(found, External) and found.dotted.startswith("helion."):
+                return True
+    return False
 
 
 def _opens_kernel_frame(function: FunctionDef, modules: Modules, path: str) -> bool:

@@ -176,7 +176,9 @@ class Registrations:
         if decorated is None:
             yield from self._bind(path, facts, binding, target, call.line, call.scope)
             return
-        function = Node(NodeKind.FUNCTION, target, path, decorated.name_start, decorated.line, "Python")
+        function = self._python_function(path, target) if decorated.scope == TOP else None
+        if function is None or function.start != decorated.name_start:
+            function = Node(NodeKind.FUNCTION, target, path, decorated.name_start, decorated.line, "Python")
         yield Edge(EdgeKind.BINDS, binding, function, path, call.line)
 
 
