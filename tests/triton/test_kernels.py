@@ -305,6 +305,18 @@ def test_pseudocode_of_what_is_stepped_behind_a_part_of_the_test(tmp_path: Path)
     assert "v = z[row, i]" in pseudocode(path, "gated")
 
 
+def test_pseudocode_of_a_pointer_that_a_round_puts_elsewhere_for_the_next(tmp_path: Path) -> None:
+    path = written(tmp_path, HEAD + (
+        "@triton.jit\ndef back(x, y, s, n, B: tl.constexpr):\n"
+        "    last = x + n * s\n"
+        "    for row in range(n):\n"
+        "        tl.store(y + row, tl.load(last))\n        last -= s\n"
+    ))  # fmt: skip
+    lines = pseudocode(path, "back")
+    assert "y[row] = *(last)" in lines
+    assert "last = x + (n * s)" in lines
+
+
 def test_pseudocode_of_helpers_block_pointers_and_atomics(tmp_path: Path) -> None:
     path = written(tmp_path, HEAD + (
         "@triton.jit\ndef inner(tiles, total, n, B: tl.constexpr):\n"

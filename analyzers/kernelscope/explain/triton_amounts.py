@@ -68,16 +68,24 @@ def _waves(facts: KernelFacts, programs: int, gpu: str) -> Iterator[Line]:
 
 def work_rows(facts: KernelFacts) -> Iterator[Line]:
     done = work(facts.run.accesses, facts.run.products)
-    most = "at most " if done.sometimes else ""
     assumed = " (if 2 bytes where the type depends on arguments)" if done.assumed else ""
     if facts.run.products:
-        yield Line(f"{most}{_amount(done.flops, facts)} FLOPs in matrix products")
+        yield Line(f"{_most(done.flops_at_most)}{_amount(done.flops, facts)} FLOPs in matrix products")
     elif _multiplies(facts):
         yield Line("FLOPs are not known: neither are the blocks that are multiplied")
     if facts.run.accesses:
-        yield Line(f"{most}{_amount(done.moved, facts)} bytes{assumed}")
-    if facts.run.products and not done.sometimes and done.flops is not None and done.moved is not None:
+        yield Line(f"{_most(done.moved_at_most)}{_amount(done.moved, facts)} bytes{assumed}")
+    if (
+        facts.run.products
+        and not (done.flops_at_most or done.moved_at_most)
+        and done.flops is not None
+        and done.moved is not None
+    ):
         yield from _intensity(facts, done.flops, done.moved)
+
+
+def _most(at_most: bool) -> str:
+    return "at most " if at_most else ""
 
 
 def _multiplies(facts: KernelFacts) -> bool:

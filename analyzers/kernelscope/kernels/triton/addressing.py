@@ -183,7 +183,7 @@ class Addresses:
         """What a name was given last, and what was added to it since or is added in each round. Raises _NotTold."""
         last = self.assigned.last(name, here.at)
         before = any(not given.adds and given.end <= here.at for given in self.assigned.given[name])
-        if last is None and (name not in self.params or before):
+        if (last is None and (name not in self.params or before)) or self.assigned.is_given_later(name, last, here):
             raise _NotTold
         base = name
         if last is not None and not (isinstance(last.value, t.Name) and last.value.id == name):

@@ -85,6 +85,12 @@ class Assignments:
                 return True
         return False
 
+    def is_given_later(self, name: str, last: Given | None, here: Place) -> bool:
+        """Whether a round gives a name something else after a place in it, for the rounds that follow."""
+        repeated = [loop for loop in here.loops if last is None or loop not in last.loops]
+        later = (given for given in self.given.get(name, ()) if not given.adds and given.end > here.at)
+        return any(loop in given.loops for given in later for loop in repeated)
+
     def counts(self, loop: t.For | t.While, name: str) -> bool:
         """Whether the rounds of a loop give a name its values."""
         if isinstance(loop, t.For) and any(isinstance(n, t.Name) and n.id == name for n in t.walk(loop.target)):

@@ -31,20 +31,22 @@ class Work:
     moved: Dim | None
     assumed: bool
     """Whether element types were assumed."""
-    sometimes: bool = False
-    """Whether a part is done in some rounds only, as data say: counted is what every round might do."""
+    flops_at_most: bool = False
+    """Whether some products are done in some rounds only, as data say: counted is what every round might do."""
+    moved_at_most: bool = False
+    """The same of accesses."""
 
 
 def work(accesses: Sequence[Access], products: Sequence[Product]) -> Work:
     flops = at_most([(done.sides, _flops(done)) for done in products])
     moved = at_most([(access.sides, _moved(access)) for access in accesses])
-    sometimes = any(one.times != 1 and _by_data(one.sides) for one in (*accesses, *products))
-    return Work(flops, moved, any(_element_bytes(a, {}) is None for a in accesses), sometimes)
+    assumed = any(_element_bytes(a, {}) is None for a in accesses)
+    return Work(flops, moved, assumed, any(map(_is_done_sometimes, products)), any(map(_is_done_sometimes, accesses)))
 
 
-def _by_data(sides: Sequence[Side]) -> bool:
-    """Whether no switch of the launch decides on one of the sides, nor the end of the function."""
-    return any(not side.question and not side.is_rest for side in sides)
+def _is_done_sometimes(one: Access | Product) -> bool:
+    """Whether a loop does it, on a side on which no switch of the launch decides, nor the end of the function."""
+    return one.times != 1 and any(not side.question and not side.is_rest for side in one.sides)
 
 
 Part = tuple[tuple[Side, ...], Dim | None]
