@@ -240,3 +240,14 @@ def test_calls_that_begin_in_one_place_come_in_one_order() -> None:
     facts = facts_of("a.py", f"class A:\n    def f(self, x):\n{lines}".encode())
     names = [call.name for call in facts.calls]
     assert names == [name for i in range(200) for name in ("super", f"super().run_{i}")]
+
+
+def test_brackets_of_a_launch_may_be_apart() -> None:
+    data = b"""
+__global__ void kernel(float* x, int n) {}
+void run(float* x, int n) {
+  kernel << <dim3(n >> 5), 1 << 5 >> > (x, n);
+  std::cout << n << "<< <" << (n >> 2);
+}
+"""
+    assert [(launch.kernel, launch.grid) for launch in facts_of("m.cu", data).launches] == [("kernel", "dim3(n >> 5)")]

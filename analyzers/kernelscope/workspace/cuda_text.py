@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from kernelscope.syntax.cuda.launch_brackets import with_joined_brackets
+
 KEYWORDS = frozenset(
     b"if for while switch return sizeof alignof decltype static_cast reinterpret_cast const_cast dynamic_cast defined "
     b"catch new delete throw noexcept alignas static_assert typeid assert void int float double bool char auto "
@@ -47,7 +49,7 @@ def without_strings(data: bytes) -> bytes:
 
 def blank_noise(data: bytes) -> bytes:
     """Comments, strings and directives replaced by spaces of equal length; `#if`, `#else`, `#endif` become marks."""
-    return _DIRECTIVE.sub(_directive_mark, without_strings(data))
+    return with_joined_brackets(_DIRECTIVE.sub(_directive_mark, without_strings(data)))
 
 
 def _spaces(match: re.Match[bytes]) -> bytes:

@@ -20,6 +20,7 @@ from kernelscope.results import Span
 from kernelscope.syntax.captures import captured
 from kernelscope.syntax.cuda import tree as t
 from kernelscope.syntax.cuda.directives import directives
+from kernelscope.syntax.cuda.launch_brackets import with_joined_brackets
 from kernelscope.syntax.cuda.lowered import Lowered, by_name
 from kernelscope.syntax.cuda.macros import LIBRARY_MACROS, Expansion, Macro, Macros
 from kernelscope.syntax.cuda.mapped import Mapped
@@ -127,7 +128,7 @@ def parse(data: bytes, macros: Macros | None = None, path: str = "") -> CudaSour
     known: dict[bytes, list[Macro]] = {**LIBRARY_MACROS, **given}
     for name, own in read.macros.items():
         known[name] = [*known.get(name, ()), *own]
-    expanded = unmistakable(Expansion(known, path).expand(Mapped.of_file(read.text)))
+    expanded = unmistakable(Expansion(known, path).expand(Mapped.of_file(with_joined_brackets(read.text))))
     prepared = expanded.replaced(mended(expanded.data))
     tree = Parser(language()).parse(prepared.data)
     return CudaSource(

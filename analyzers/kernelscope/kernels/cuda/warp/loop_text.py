@@ -5,7 +5,7 @@ The values that follow from it are the business of `loops`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -18,7 +18,7 @@ class LoopText:
 
     declared: frozenset[str]
     changes: tuple[t.Assign | t.Step, ...]
-    """Assignments and steps in the body, the loop's own step and its test."""
+    """Assignments and steps in the body, the loop's own step and its test, but for names that the body declares."""
     always: frozenset[t.Node]
     """Those of them that are made in every round."""
     assigned: frozenset[str]
@@ -41,7 +41,8 @@ def loop_text(node: t.For | t.While) -> LoopText:
         steps = list(t.walk(node.step))
         always |= set(_comma(node.step))
     test = t.walk(node.test) if node.test is not None else ()
-    changes = tuple(inner for inner in (*body, *steps, *test) if isinstance(inner, t.Assign | t.Step))
+    outside = (inner for inner in (*steps, *test) if isinstance(inner, t.Assign | t.Step))
+    changes = (*_changes(node.body, frozenset()), *outside)
     assigned = set(declared)
     for change in (inner for inner in (*body, *steps) if isinstance(inner, t.Assign | t.Step)):
         target = change.target if isinstance(change, t.Assign) else change.operand
@@ -49,6 +50,51 @@ def loop_text(node: t.For | t.While) -> LoopText:
     leaves = any(isinstance(inner, t.Jump | t.Return) for inner in body)
     returns = any(isinstance(inner, t.Return) for inner in body)
     return LoopText(declared, changes, frozenset(always), frozenset(assigned), leaves, returns)
+
+
+def _changes(statements: Iterable[t.Node], hidden: frozenset[str]) -> Iterator[t.Assign | t.Step]:
+    """What statements change of what is declared before them, in source order."""
+    for statement in statements:
+        match statement:
+            case t.For():
+                inner = hidden.union(*(_declared(part) for part in statement.setup))
+                yield from _changes(statement.setup, hidden)
+                yield from _changes((part for part in (statement.test, statement.step) if part is not None), inner)
+                yield from _changes(statement.body, inner)
+            case t.ForEach():
+                yield from _changes((statement.values,), hidden)
+                yield from _changes(statement.body, hidden | {statement.target.name})
+            case t.If():
+                inner = hidden.union(*(_declared(part) for part in statement.setup))
+                yield from _changes((*statement.setup, statement.test), hidden)
+                yield from _changes(statement.body, inner)
+                yield from _changes(statement.orelse, inner)
+            case t.Block() | t.While() | t.Switch() | t.Case():
+                yield from _changes(t.children(statement), hidden)
+            case _:
+                for part in t.walk(statement):
+                    if isinstance(part, t.Assign | t.Step) and _root(part) not in hidden:
+                        yield part
+                hidden = hidden.union(_declared(statement))
+
+
+def _declared(statement: t.Node) -> tuple[str, ...]:
+    """The names that a statement declares for those after it."""
+    match statement:
+        case t.Declare():
+            return (statement.name,)
+        case t.Bindings():
+            return tuple(name.id for name in statement.names)
+        case _:
+            return ()
+
+
+def _root(change: t.Assign | t.Step) -> str:
+    """The variable that a change is of: `v` of `v[i].x`."""
+    place = change.target if isinstance(change, t.Assign) else change.operand
+    while isinstance(place, t.Subscript | t.Member):
+        place = place.value
+    return place.id if isinstance(place, t.Name) and not place.scope else ""
 
 
 def _comma(node: t.Expr) -> Iterator[t.Expr]:
