@@ -69,7 +69,7 @@ class Findings:
         if kernel is None:
             return
         end = self.text.find(b">>>", mark)
-        grid = self.data[mark + 3 : end] if 0 < end < mark + 2_000 else b""
+        grid = self.data[mark:end].lstrip(b"< \t") if 0 < end < mark + 2_000 else b""
         self.add_launch(kernel, split_at_commas(grid)[0] if grid else b"", mark, scope)
 
     def add_launch(self, kernel: bytes, grid: bytes, start: int, scope: int) -> None:
