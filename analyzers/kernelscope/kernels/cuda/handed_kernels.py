@@ -20,8 +20,6 @@ from kernelscope.syntax.cuda.macros import closing
 MAX_TEMPLATE = 2_000
 MAX_VARIABLES = 2
 """Variables that one after the other stand for a kernel."""
-_GIVEN = re.compile(rb"[^=]*?(\w+)\s*=\s*\(*\s*(?:[^=?]+\?\s*(?:[^?:]+:(?!:)\s*)?)?\(*\s*&?\s*(?:\w+::)*")
-_ENDED = re.compile(rb"\s*\)*\s*(?:;|:(?!:))")
 _AFTER = re.compile(rb"\s*[,)]")
 
 
@@ -89,29 +87,20 @@ def _named(unit: Unit, kernel: str) -> Iterator[_Handed]:
 def _by_variable(unit: Unit, kernel: str) -> Iterator[_Handed]:
     """The same by a variable that was given the kernel: `auto& chosen = (wide ? k<8> : k<4>); launch(chosen, n);`."""
     text = unit.source.expanded
-    todo: list[tuple[bytes, int, int, _Meaning | None, int]] = [(kernel.encode(), 0, len(text), None, 0)]
+    todo: list[tuple[str, int, int, _Meaning | None, int]] = [(kernel, 0, len(text), None, 0)]
     while todo:
         name, begin, stop, meaning, depth = todo.pop()
-        for mention in re.compile(rb"(?<!\w)" + re.escape(name) + rb"(?!\w)").finditer(text, begin, stop):
-            end, templates = _templates(text, mention.end())
-            variable, caller = _variable(text, mention.start(), end), unit.function_at(mention.start())
-            if variable is None or caller is None:
+        for choice in unit.choices.of(name, begin, stop):
+            caller = unit.function_at(choice.start)
+            if caller is None:
                 continue
-            meant = meaning or (mention.start(), end, templates)
-            begins = text.find(b";", end)
-            anew = re.compile(rb"(?<!\w)" + variable + rb"\s*=(?!=)").search(text, begins, caller.body.end_byte)
-            ends = anew.start() if anew is not None else caller.body.end_byte
-            for found in unit.arguments.between(variable.decode(), begins, ends):
+            end, templates = _templates(text, choice.start + len(name))
+            meant = meaning or (choice.start, end, templates)
+            ends = unit.choices.until(choice.variable, choice.done, caller.body.end_byte)
+            for found in unit.arguments.between(choice.variable, choice.done, ends):
                 yield _Handed(found, *meant)
             if depth < MAX_VARIABLES:
-                todo.append((variable, begins, ends, meant, depth + 1))
-
-
-def _variable(text: bytes, start: int, end: int) -> bytes | None:
-    """The variable that is given what stands between two offsets, by itself or as one side of a choice."""
-    statement = max(text.rfind(mark, max(0, start - MAX_TEMPLATE), start) for mark in (b";", b"{", b"}"))
-    given = _GIVEN.fullmatch(text, statement + 1, start)
-    return given[1] if given is not None and _ENDED.match(text, end) is not None else None
+                todo.append((choice.variable, choice.done, ends, meant, depth + 1))
 
 
 def _launches_of_parameter(launches: tuple[Launch, ...], host: Function, name: str) -> list[Launch]:

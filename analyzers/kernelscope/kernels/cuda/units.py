@@ -14,6 +14,7 @@ from itertools import islice
 
 from kernelscope.kernels.cuda.arguments import Arguments
 from kernelscope.kernels.cuda.assignments import Assignments
+from kernelscope.kernels.cuda.choices import Choices
 from kernelscope.kernels.cuda.includes import Include, Includes, written_includes
 from kernelscope.results import LeftOut
 from kernelscope.syntax.cuda.declarations import Declarations
@@ -259,6 +260,10 @@ class Unit:
     @cached_property
     def arguments(self) -> Arguments:
         return Arguments(self.source.expanded)
+
+    @cached_property
+    def choices(self) -> Choices:
+        return Choices(self.source.expanded)
 
     @cached_property
     def _by_name(self) -> dict[str, list[Function]]:
