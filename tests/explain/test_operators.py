@@ -155,3 +155,28 @@ def test_a_weight_that_is_declared_to_be_another_is_counted_once(tmp_path: Path,
     document = Analysis([tmp_path]).document("ops", Target(path, None, "Speaker"), options)
     card = next(block for block in document.blocks if isinstance(block, d.Card))
     assert next(r for r in card.rows if r.name == "Parameters").lines[0].text.split()[0] == count
+
+
+TWO_WAYS = """
+import torch
+from torch import nn
+
+class Block(nn.Module):
+    def __init__(self, is_fast):
+        super().__init__()
+        self.is_fast, self.fast, self.slow, self.last = is_fast, nn.Linear(8, 8), nn.Linear(8, 8), nn.Linear(8, 8)
+
+    def forward(self, x: torch.Tensor):
+        B, D = x.shape
+        y = self.fast(x) if self.is_fast else self.slow(x)
+        return self.last(y)
+"""
+
+
+def test_of_ways_that_exclude_each_other_totals_count_one(tmp_path: Path) -> None:
+    (tmp_path / "model.py").write_text(TWO_WAYS)
+    found = operators_in(tmp_path / "model.py", "Block", B=4)
+    assert found.columns["Operator"][:3] == ["Linear fast", "Linear slow", "Linear last"]
+    one = number(found.of("Linear last", "FLOPs"))
+    assert number(found.totals["FLOPs"]) == 2 * one
+    assert any("the totals count the first of ways that exclude each other" in note for note in found.document.notes)

@@ -22,6 +22,7 @@ from kernelscope.interp.steps import tensors_in
 from kernelscope.interp.values import as_size
 from kernelscope.ops import Module
 from kernelscope.patterns.flow import Node
+from kernelscope.patterns.ways import together
 from kernelscope.results import Span, Target, UserError, ViewOptions
 from kernelscope.tensor import Size, Tensor, Unknown
 from kernelscope.workspace.workspace import Workspace
@@ -56,7 +57,8 @@ def operator_table(
     guarded = sum(bool(chart.labels.conditions(box)) for box in rows.boxes)
     if guarded:
         run = "1 operator runs" if guarded == 1 else f"{guarded} operators run"
-        notes.append(f"{run} only under a condition, which the dataflow names; the totals count all of them")
+        counted = "all of them" if len(rows.counted) == len(rows.boxes) else "the first of ways that exclude each other"
+        notes.append(f"{run} only under a condition, which the dataflow names; the totals count {counted}")
     return Document(f"Operators of {scope.qualified_name}", tuple(blocks), "ops", target, tuple(notes))
 
 
@@ -69,10 +71,13 @@ class OperatorRows:
         self.element_bytes = options.bindings.get("bytes", ELEMENT_BYTES)
         self.takes = chart.connected()
         self.boxes = chart.boxes
-        self.works: dict[Node, Work] = {
-            box: work(box, [n for n in box.leaves() if n in chart.choice.live], self.element_bytes)
-            for box in self.boxes
-        }
+        self.works: dict[Node, Work] = {box: work(box, self._leaves(box), self.element_bytes) for box in self.boxes}
+        self.counted = together({box: box.all_tests for box in self.boxes})
+        """What totals are of."""
+
+    def _leaves(self, box: Node) -> list[Node]:
+        """What a box does in one run."""
+        return together({n: n.all_tests for n in box.leaves() if n in self.chart.choice.live})
 
     def tensors(self, path: Path) -> Iterator[tuple[Line, ...]]:
         """What each operator takes and gives; places in the file at `path` are written as its lines."""
@@ -130,7 +135,7 @@ class OperatorRows:
 
     def totals(self) -> Iterator[CardRow]:
         """Sums over all operators, the weights, and what a token leaves in the cache."""
-        works = self.works.values()
+        works = [self.works[box] for box in self.counted]
         yield CardRow("FLOPs", (self._sum([w.total(w.flops) for w in works], "", "work is"),))
         yield CardRow("Bytes moved", (self._sum([w.total(w.moved) for w in works], "B", "bytes are"),))
         weights = parameter_count(self.chart.flow.trace.parameters)
@@ -138,7 +143,7 @@ class OperatorRows:
             number = self.amounts.number(weights)
             held = f"{self.element_bytes} bytes each" if number is None else memory(number * self.element_bytes)
             yield CardRow("Parameters", (Line(f"{self.amounts.text(weights)} · {held}"),))
-        results = [size_of(v, self.element_bytes) for box in self.boxes for v in tensors_in(box.step.result)]
+        results = [size_of(v, self.element_bytes) for box in self.counted for v in tensors_in(box.step.result)]
         kept = self._sum(results, "B", "result is").text
         yield CardRow("Activations", (Line(f"{kept}, if all results of one round are kept"),))
         cached = self.cache_bytes()

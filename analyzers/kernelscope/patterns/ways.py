@@ -5,13 +5,16 @@ Conditions are compared by the places where they stand, not by what they say.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
 
 from kernelscope.interp.origins import Origins
-from kernelscope.interp.steps import Step, tensors_in
+from kernelscope.interp.steps import Step, Test, tensors_in
 from kernelscope.interp.values import Choice, Instance, Sequential, Value
 from kernelscope.ops import Module
+from kernelscope.results import Span
 
+T = TypeVar("T")
 CALLS = ("call", "layer", "choice")
 
 
@@ -28,6 +31,17 @@ def ways(origins: Origins, result: Value) -> int:
 def excludes(one: Step, other: Step) -> bool:
     """Whether a condition of one step is the opposite of a condition of the other."""
     return bool(_decided_by(one, other))
+
+
+def together(tested: Mapping[T, Iterable[Test]]) -> list[T]:
+    """Of things with their conditions those that one run may do: of ways that exclude each other the first."""
+    held: dict[tuple[str, Span], bool] = {}
+    found: list[T] = []
+    for thing, tests in tested.items():
+        if all(held.get((test.path, test.span), test.holds) == test.holds for test in tests):
+            held |= {(test.path, test.span): test.holds for test in tests}
+            found.append(thing)
+    return found
 
 
 def alternatives(steps: Iterable[Step]) -> dict[Step, list[Step]]:
