@@ -118,3 +118,38 @@ def test_a_number_that_callers_elsewhere_leave_out_may_be_another(tmp_path: Path
     module = workspace.modules.module(path)
     assert module is not None
     assert found_at(run_file(workspace, path), module, 8) == "[S+offset]"
+
+
+SWITCHED = """
+from torch import nn
+
+class Wide(nn.Module):
+    def __init__(self, width, twice=True):
+        super().__init__()
+        self.proj = nn.Linear(width, 2 * width if twice else width)
+
+    def forward(self, x):
+        y = self.proj(x)
+        return y
+"""
+
+
+@pytest.mark.parametrize(
+    ("given", "shape"),
+    [
+        ("", "[..., 2*width]"),
+        (", False", "[..., width_2]"),
+        (", twice=wide", "[..., width_2]"),
+        (", twice=True", "[..., 2*width]"),
+    ],
+)
+def test_a_switch_that_a_place_elsewhere_may_set_otherwise_is_open(tmp_path: Path, given: str, shape: str) -> None:
+    (tmp_path / "layer.py").write_text(SWITCHED)
+    (tmp_path / "model.py").write_text(
+        f"from layer import Wide\n\ndef build(width, wide):\n    return Wide(width{given})\n"
+    )
+    workspace = Workspace(Files([str(tmp_path)]))
+    path = str(tmp_path / "layer.py")
+    module = workspace.modules.module(path)
+    assert module is not None
+    assert found_at(run_file(workspace, path), module, 10) == shape

@@ -49,6 +49,15 @@ def values_of(tmp_path: Path, source: bytes) -> FileRun:
     return run_file(Workspace(Files([str(tmp_path)])), str(path))
 
 
+def test_functions_for_which_nothing_is_left_are_followed_a_little(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kernelscope.interp.runs.FILE_STEPS", -1)
+    run = values_of(tmp_path, b"def late(x):\n    B, S = x.shape\n    y = x.transpose(0, 1)\n")
+    assert run.values
+    assert not run.incomplete
+
+
 @pytest.mark.parametrize(
     "source",
     [

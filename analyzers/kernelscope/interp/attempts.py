@@ -48,7 +48,9 @@ class _Outcome:
     steps: int
 
 
-def attempt(run: Interpreter, path: str, scope: SourceScope, beliefs: Beliefs = EVERYTHING) -> bool:
+def attempt(
+    run: Interpreter, path: str, scope: SourceScope, beliefs: Beliefs = EVERYTHING, steps: int = FUNCTION_STEPS
+) -> bool:
     """Run one function; again with less belief in names and documentation if those led to a contradiction.
 
     False: out of budget.
@@ -59,7 +61,7 @@ def attempt(run: Interpreter, path: str, scope: SourceScope, beliefs: Beliefs = 
         del run.findings[before:]
         run.contexts.forget(noted)
         start = run.steps
-        done, seeded = _fresh(run, path, scope, beliefs)
+        done, seeded = _fresh(run, path, scope, beliefs, steps)
         findings, calls = run.findings[before:], run.contexts.since(noted)
         return _Outcome(beliefs, done, seeded, run.seen, findings, calls, run.doubts, run.steps - start)
 
@@ -105,12 +107,12 @@ def _wrongly_told(run: Interpreter, found: _Outcome, outcome: Callable[[Beliefs]
     return wrong
 
 
-def _fresh(run: Interpreter, path: str, scope: SourceScope, beliefs: Beliefs) -> tuple[bool, Seeded]:
+def _fresh(run: Interpreter, path: str, scope: SourceScope, beliefs: Beliefs, steps: int) -> tuple[bool, Seeded]:
     """One run into an empty `seen`: whether it was finished, and what its parameters were taken from."""
     node = scope.node
     assert isinstance(node, t.FunctionDef)
     run.seen = {}
-    run.start(CALLERS_STEPS if run.contexts.outside else FUNCTION_STEPS)
+    run.start(CALLERS_STEPS if run.contexts.outside else steps)
     run.contexts.root = node
     run.root_frame = 0
     run.contexts.within = 0

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from kernelscope.dims import dim
 from kernelscope.interp.flow import Returns, execute
 from kernelscope.interp.interpreter import Interpreter, OutOfBudget
+from kernelscope.interp.shape_texts import LEFT_OUT
 from kernelscope.interp.symbols import sizes_in
 from kernelscope.interp.trials import Trial
 from kernelscope.interp.uses import asked_for_dims
@@ -62,6 +63,8 @@ def settle_ranks(run: Interpreter, scope: Scope, node: t.FunctionDef, guessed: S
             unknown = Tensor(Shape.unknown(NOT_TOLD), present(value).dtype)
             scope.names[name] = Maybe(unknown, value.name) if isinstance(value, Maybe) else unknown
     names = [p.name for p in node.args if _is_open(scope.names.get(p.name))]
+    if any(_has_any_number_in_front(scope.names[name]) for name in names):
+        return  # so what is given beside it has no certain rank either
     trials = _Trials(run, scope, node, min(most, run.tried + FUNCTION_STEPS))
     names = [name for name in names if not trials.take_proven(name)]
     names = [name for name in names if name not in run.uses(node).asked]
@@ -202,6 +205,12 @@ def _without_batch(node: t.FunctionDef, name: str) -> int:
 def _is_open(value: Value) -> bool:
     value = present(value)
     return isinstance(value, Tensor) and value.rank is None
+
+
+def _has_any_number_in_front(value: Value) -> bool:
+    """Whether a tensor is documented to have any number of dims before those that are told."""
+    shape = present(value).shape
+    return shape.reason == LEFT_OUT and not shape.head and bool(shape.tail)
 
 
 def _runs(

@@ -1,6 +1,7 @@
 """Shapes that a comment tells of what its line binds, where the code does not: `h = self.encoder(x)  # [B, T, C]`.
 
-A comment helps where nothing else is known, and no further: what the code says holds against it.
+So does one on the line above that says nothing else. A comment helps where nothing else is known, and no further: what
+the code says holds against it.
 """
 
 # Values are dynamic by nature; narrowing one to a container leaves its elements unknown to the type checker.
@@ -12,7 +13,7 @@ from kernelscope.dims import Dim, dim
 from kernelscope.dims.spelling import SEPARATOR
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.proven_ranks import is_open, settle
-from kernelscope.interp.shape_texts import in_comment
+from kernelscope.interp.shape_texts import in_comment, only_a_shape
 from kernelscope.interp.values import Scope, as_size, present
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Shape, Size, Tensor, Unknown
@@ -43,10 +44,11 @@ def _told(run: Interpreter, scope: Scope, node: t.Assign, name: str) -> Shape | 
     if module is None:
         return None
     comment = module.comments.get(module.text.line_of(node.span.end))
-    if comment is None or comment.alone:
-        return None
-    shape = in_comment(comment.text, name)
-    return in_comment(comment.text, None) if shape is None else shape
+    if comment is not None and not comment.alone:
+        shape = in_comment(comment.text, name)
+        return in_comment(comment.text, None) if shape is None else shape
+    above = module.comments.get(module.text.line_of(node.span.start) - 1)
+    return only_a_shape(above.text, name) if above is not None and above.alone else None
 
 
 def _in_words_of(run: Interpreter, scope: Scope, size: Size) -> Size:

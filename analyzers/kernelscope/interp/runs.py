@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from kernelscope.interp.attempts import attempt
 from kernelscope.interp.elsewhere import Elsewhere
-from kernelscope.interp.interpreter import Finding, Interpreter, OutOfBudget, Seen
+from kernelscope.interp.interpreter import FUNCTION_STEPS, Finding, Interpreter, OutOfBudget, Seen
 from kernelscope.interp.order import FileOrder, Waiting
 from kernelscope.interp.receivers import alone
 from kernelscope.interp.seeds import Beliefs, seed
@@ -28,6 +28,9 @@ from kernelscope.workspace.reading import Version
 from kernelscope.workspace.workspace import Workspace
 
 FILE_STEPS = 320_000
+LATE_STEPS = 4_000
+"""How far each function is followed after that, on what is known of its callers so far."""
+MOST_STEPS = 400_000
 BUILDERS_STEPS = 60_000
 """Functions that only build models are looked at after those that compute, and only if those took no more."""
 
@@ -109,7 +112,9 @@ def _functions(workspace: Workspace, path: str, result: FileRun) -> Generator[No
                 attempt(run, other, calling, Beliefs(by_name=False))
             run.contexts.outside = False
             run.findings = [finding for finding in run.findings if finding.path == path]
-        if run.steps - run.tried - run.doubting > FILE_STEPS or not attempt(run, path, scope):
+        taken = run.steps - run.tried - run.doubting
+        steps = FUNCTION_STEPS if taken <= FILE_STEPS else LATE_STEPS
+        if taken > MOST_STEPS or not attempt(run, path, scope, steps=steps):
             result.incomplete.add(scope.qualified_name)
         result.values.update(run.seen)
         result.steps[scope.qualified_name] = run.steps - before

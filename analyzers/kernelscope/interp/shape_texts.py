@@ -43,6 +43,7 @@ LIST = re.compile(r"[\w*+/ -]+(?:(?:\s*,\s*|\s+[x×]\s+)[\w*+/ -]+)+\.?")
 ARROW = re.compile(r"\s*(?:[-=]+>|→)\s*")
 """Behind it stands what comes out."""
 ELLIPSES = ("...", "…", "*")
+LEFT_OUT = "documentation leaves dims out"
 SURE = 3
 """From so many sizes on brackets behind a name are a shape; fewer are often a pair of numbers."""
 NO_SIZES = {
@@ -67,11 +68,11 @@ def in_docstring(text: str, name: str, is_tensor: bool = False) -> Shape | None:
         own, kind = entry["rest"], entry["type"] or ""
         more = _continued(text[entry.end() :], len(entry["indent"].expandtabs()))
         shape = after_the_word(f"{kind} {own} {more}")
-        return (
-            shape
-            if shape is not None
-            else _bare(own, _speaks_of_tensor(f"{kind} {BARE.sub('', own)}"), anywhere=is_tensor)
-        )
+        if shape is not None:
+            return shape
+        if not own.strip():  # all is said below
+            return _bare(more, is_tensor or _speaks_of_tensor(f"{kind} {BARE.sub('', more)}"), at_start=True)
+        return _bare(own, _speaks_of_tensor(f"{kind} {BARE.sub('', own)}"), anywhere=is_tensor)
     within = re.search(
         rf"(?<![\w.]){re.escape(name)}`?\s*(?:\([^\n]*?|:[^\n]*?)" + OF_SHAPE.pattern, text, re.IGNORECASE
     )
@@ -197,7 +198,7 @@ def _sizes_in(text: str) -> Shape | None:
     if len(sizes) != len(parts) - len(gaps):
         return None
     if gaps:
-        return Shape(tuple(sizes[: gaps[0]]), tuple(sizes[gaps[0] :]), "documentation leaves dims out")
+        return Shape(tuple(sizes[: gaps[0]]), tuple(sizes[gaps[0] :]), LEFT_OUT)
     return Shape(tuple(sizes))
 
 

@@ -50,8 +50,11 @@ def _may_differ(run: Interpreter, site: CallSite, value: t.Expr, default: bool, 
 
 
 def _call_setting(name: str, defaults: dict[str, bool]) -> re.Pattern[bytes]:
-    """A call of the name that sets one of the switches by its name to something else, in the bytes of a file."""
-    settings = b"|".join(
-        rb"%b\s*=(?!\s*%b\b)" % (switch.encode(), str(value).encode()) for switch, value in defaults.items()
+    """A call of the name that sets one of the switches to something else, in the bytes of a file: by its name, or by a
+    constant in its place."""
+    named = b"|".join(
+        rb"\b%b\s*=(?!\s*%b\b)" % (switch.encode(), str(value).encode()) for switch, value in defaults.items()
     )
-    return re.compile(rb"\b%b\s*\([^;]{0,%d}?\b(?:%b)" % (re.escape(name.encode()), LONGEST_CALL, settings))
+    placed = b"|".join(str(not value).encode() for value in sorted(set(defaults.values())))
+    call = rb"\b%b\s*(?=\()[^;]{0,%d}?" % (re.escape(name.encode()), LONGEST_CALL)
+    return re.compile(rb"%b(?:%b|[(,]\s*(?:%b)\s*[,)])" % (call, named, placed))
