@@ -10,6 +10,7 @@ from collections.abc import Callable
 from kernelscope.dims import Dim
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.joins import Join
+from kernelscope.interp.sequences import is_callable
 from kernelscope.interp.values import Alike, Scope, Unpacked, Value, as_size
 
 
@@ -23,6 +24,8 @@ def any_number_of_rounds(run: Interpreter, scope: Scope, go: Callable[[], bool],
     join = Join(run.symbols, scope, facts=(known.facts, known.facts), is_of_rounds=True)
     at_first: dict[int, int] = {}
     """How long what objects hold was before the loop."""
+    at_start: dict[str, int] = {}
+    """How long the lists of layers were that have names."""
     for number in range(2):
         before, mark, findings = dict(scope.names), run.changes.mark(), len(run.findings)
         lengths = {name: len(value) for name, value in before.items() if isinstance(value, list)}
@@ -37,7 +40,10 @@ def any_number_of_rounds(run: Interpreter, scope: Scope, go: Callable[[], bool],
                 run.known = known
                 del run.findings[findings:]
         for name, value in list(scope.names.items()):
-            if isinstance(value, list) and name in lengths and len(value) != lengths[name]:
+            if isinstance(value, list) and len(value) > lengths.get(name, len(value)) and all(map(_is_layer, value)):
+                first = at_start.setdefault(name, lengths[name])  # what comes before and after runs before and after
+                scope.names[name] = [*value[:first], _any_number_of(value[lengths[name] :], join, count)]
+            elif isinstance(value, list) and name in lengths and len(value) != lengths[name]:
                 grown = as_size(count) if len(value) == lengths[name] + 1 else None
                 total = grown + lengths[name] if isinstance(grown, Dim) else None
                 scope.names[name] = Alike(join.any_of(name, value), total)
@@ -50,6 +56,11 @@ def any_number_of_rounds(run: Interpreter, scope: Scope, go: Callable[[], bool],
             first = at_first.setdefault(key, len(was))
             if isinstance(held, list) and len(held) > len(was):
                 held[first:] = [_any_number_of(held[len(was) :], join, count)]
+
+
+def _is_layer(part: Value) -> bool:
+    held = part.value.element if isinstance(part, Unpacked) and isinstance(part.value, Alike) else part
+    return is_callable(held)
 
 
 def _any_number_of(parts: list[Value], join: Join, count: Value) -> Unpacked:
