@@ -110,6 +110,10 @@ class Analysis:
         """The text of an open document, or None once it is closed and the disk counts again."""
         self.files.set_text(str(path), data)
 
+    def concerns(self, path: Path) -> bool:
+        """Whether a path that came, changed or went is, or holds, a file that is read; most of a build are none."""
+        return self.workspace.index.concerns(str(path))
+
     def files_changed(self, paths: Sequence[Path]) -> None:
         """Files that the client says were created, changed or deleted."""
         for path in paths:

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from kernelscope_server.indexing import Indexing
 
-DELETED = 4
-"""`WatchKind.Delete`: of a folder that goes, clients announce the folder alone."""
+COMES_OR_GOES = 1 | 4
+"""`WatchKind.Create` and `Delete`: of a folder that comes or goes, clients announce the folder alone."""
 
 
 WALK_SECONDS = 20.0
@@ -124,7 +124,7 @@ class Session:
                 "id": "watch",
                 "method": "workspace/didChangeWatchedFiles",
                 "registerOptions": {
-                    "watchers": [{"globPattern": f"**/*.{{{endings}}}"}, {"globPattern": "**/*", "kind": DELETED}]
+                    "watchers": [{"globPattern": f"**/*.{{{endings}}}"}, {"globPattern": "**/*", "kind": COMES_OR_GOES}]
                 },
             }
             self.server.ask("client/registerCapability", {"registrations": [registration]})
@@ -202,8 +202,9 @@ class Session:
 
     def _files_changed(self, params: Json) -> None:
         self._is_told = True
-        self.analysis.files_changed(_paths(entries(params, "changes")))
-        self.changes += 1
+        if changed := [path for path in _paths(entries(params, "changes")) if self.analysis.concerns(path)]:
+            self.analysis.files_changed(changed)
+            self.changes += 1
 
     def _folders_changed(self, params: Json) -> None:
         event = table(params, "event")

@@ -134,9 +134,9 @@ def test_a_client_that_offers_is_asked_for_settings_files_and_progress(start: St
     assert kinds[0] == "begin"
     assert kinds[-1] == "end"
     registered = next(m for m in server.heard if m["method"] == "client/registerCapability")["params"]["registrations"]
-    watched, gone = registered[0]["registerOptions"]["watchers"]
+    watched, folders = registered[0]["registerOptions"]["watchers"]
     assert {"py", "cu", "hip", "inl", "json"} <= {*watched["globPattern"].strip("*/.{}").split(",")}
-    assert gone == {"globPattern": "**/*", "kind": 4}
+    assert folders == {"globPattern": "**/*", "kind": 5}
 
 
 @pytest.mark.parametrize(

@@ -112,6 +112,36 @@ def test_a_renamed_folder_and_a_burst_of_changes_are_walked(workspace: Workspace
     assert index.stage is Stage.FACTS
 
 
+@pytest.mark.parametrize(
+    ("path", "is_concerned"),
+    [
+        ("new/a.py", True),
+        ("new/config.json", True),
+        ("new", True),
+        ("new/deeper", True),
+        ("gone", True),
+        ("build/a.o", False),
+        ("build", False),
+        ("ignored", False),
+        ("node_modules", False),
+        (".git/objects", False),
+        ("..", False),
+    ],
+)
+def test_what_comes_or_goes_concerns_where_source_is(
+    workspace: Workspace, cache: Path, path: str, is_concerned: bool
+) -> None:
+    files = workspace("## gone/a.py\n## .gitignore\nignored/\n")
+    index = Index(files, cache)
+    index.run()
+    root = Path(files.roots[0])
+    shutil.rmtree(root / "gone")
+    for made in ("new/deeper/b.py", "build/a.o", "ignored/a.py", "node_modules/a.py", ".git/objects/a.py"):
+        (root / made).parent.mkdir(parents=True)
+        (root / made).write_text("")
+    assert index.concerns(os.path.normpath(root / path)) is is_concerned
+
+
 def test_an_equal_size_and_time_does_not_hide_an_announced_change(workspace: Workspace, cache: Path) -> None:
     files = workspace("## a.py\ndef one(): ...\n")
     index = Index(files, cache)

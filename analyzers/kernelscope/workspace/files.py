@@ -173,10 +173,17 @@ class Files:
 
     def is_indexed(self, path: str) -> bool:
         """Whether a path lies in a root and below no skipped folder (ignore files are not consulted)."""
-        root = self.root_of(path)
-        if root is None or not path.endswith(SOURCE_SUFFIXES) or not is_utf8(path):
-            return False
-        return not any(part in SKIPPED_FOLDERS for part in path[len(root) :].split(os.sep))
+        return (
+            path.endswith(SOURCE_SUFFIXES)
+            and is_utf8(path)
+            and self.root_of(path) is not None
+            and not self.is_skipped(path)
+        )
+
+    def is_skipped(self, path: str) -> bool:
+        """Whether a path in a root is, or lies in, a folder that is never entered."""
+        root = self.root_of(path) or ""
+        return any(part in SKIPPED_FOLDERS for part in path[len(root) :].split(os.sep))
 
     def root_of(self, path: str) -> str | None:
         """The root that a path lies below; the innermost when roots are nested."""

@@ -20,7 +20,7 @@ from kernelscope.results import IndexProgress, LeftOut
 from kernelscope.turns import give_way
 from kernelscope.workspace.definitions import names_of
 from kernelscope.workspace.facts import EMPTY_NAMES, FileFacts, decode_facts, decode_names
-from kernelscope.workspace.files import CUDA_SUFFIXES, Entry, Files
+from kernelscope.workspace.files import CUDA_SUFFIXES, WATCHED_SUFFIXES, Entry, Files
 from kernelscope.workspace.folders import Folders
 from kernelscope.workspace.mentions import Mentions
 from kernelscope.workspace.pool import scan_all
@@ -173,11 +173,17 @@ class Index:
                     self.operator_generation += 1
                 self.generation += 1
 
+    def concerns(self, path: str) -> bool:
+        """Whether a path is of a file that is read, or of a folder with source files."""
+        return path.endswith(WATCHED_SUFFIXES) or self._holds_files(path)
+
     def _holds_files(self, path: str) -> bool:
-        """A folder in the workspace, now or before."""
-        if self.files.root_of(path) is None:
+        """A folder in the workspace with source files, now or before."""
+        if self.files.root_of(path) is None or self.files.is_skipped(path):
             return False
-        return self.files.is_folder(path) or path.rstrip(os.sep) in self._by_folder().above
+        if path.rstrip(os.sep) in self._by_folder().above:
+            return True
+        return self.files.is_folder(path) and next(self.files.walk(within=[path]), None) is not None
 
     def names_of_open(self) -> None:
         """Puts the names of open documents, as they are typed now, into the symbol table."""
