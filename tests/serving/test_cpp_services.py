@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from kernelscope.explain.faq import QUESTIONS
 from kernelscope.serving.c_functions import CSource
 from kernelscope.serving.reading import Reading, read_c
+from kernelscope.serving.system import join
 from kernelscope.syntax.text import SourceText
 
 
@@ -92,3 +94,15 @@ def test_a_stack_of_free_ids_in_an_array() -> None:
     (claim,) = [c for c in read(text).claims["serving.kv_cache"] if "free list" in c.name]
     assert claim.value.startswith("LIFO: a stack in an array, free_[--count_] is taken and free_[count_++] = id given")
     assert not [c for c in read(text.replace("free_", "seen_")).claims["serving.kv_cache"] if "free list" in c.name]
+
+
+def test_communicators_are_process_groups() -> None:
+    reading = read("void Desk::join(int n) { if (n > 1) { NCCL_CHECK(ncclCommInitAll(comms.data(), n, ids)); } }")
+    (claim,) = reading.claims["distributed.groups"]
+    assert claim.value.endswith("ncclCommInitAll(comms.data(), n, ids), if n > 1")
+
+
+def test_how_many_there_are_of_something_is_no_setting() -> None:
+    text = "struct DeskConfig { int policies = 1; };\nvoid f() { TORCH_CHECK(policies.size() == groups); }"
+    (asked,) = (q for q in QUESTIONS if q.id == "scheduling.policy")
+    assert not any("size()" in claim.value for claim in asked.claims(join([read(text)])))

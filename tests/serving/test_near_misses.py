@@ -38,17 +38,24 @@ def test_what_is_put_into_a_batch_in_an_object_is_admitted(source: Source) -> No
     text = """
         class Desk:
             def prefills(self):
-                chosen = []
+                chosen, ignored = [], []
                 while self.waiting:
                     group = self.waiting[0]
+                    if group.size > self.most:
+                        ignored.append(group)
+                        self.waiting.popleft()
+                        continue
                     if group.size > self.left:
                         break
                     self.waiting.popleft()
                     chosen.append(Chosen(group=group, tokens=1))
-                return Outputs(groups=chosen, size=len(chosen))
+                return Outputs(groups=chosen, ignored=ignored, size=len(chosen))
     """
     (claim,) = admission.continuous(source(text))
-    assert "a batch is formed anew at every step: Desk.prefills takes requests from self.waiting" in claim.value
+    assert (
+        "a batch is formed anew at every step: Desk.prefills takes requests from self.waiting into chosen"
+        in claim.value
+    )
 
 
 def test_an_answer_of_an_enum_refuses_by_its_word(source: Source) -> None:

@@ -32,6 +32,7 @@ PARTS = {"dtype", "type", "fp8", "mask", "bias", "rope", "split", "strategy", "w
 """Words of functions and tables that choose something within a layer."""
 FREE_ORDERS = ("FIFO", "LIFO")
 """How the claims of free lists begin."""
+_COUNTED = re.compile(r"(?:\.|->)(?:size|empty)\(\)")
 RANKS = re.compile(r"tensor_parallel|\btp_size|world_size", re.IGNORECASE)
 MOST_OWNERS = 3
 MOST_PLACES = 8
@@ -107,6 +108,8 @@ def settings(pattern: str) -> Answer:
             yield _setting(said, group)
         names = {p.name for p in chosen}
         for c in system.demands_about(compiled):
+            if _COUNTED.search(c.condition):
+                continue  # how many there are of something says nothing of a setting
             if c.kind != "other" or not names.isdisjoint(c.subjects):
                 yield _constraint(c)
 

@@ -39,8 +39,8 @@ def continuous(source: PythonSource) -> Iterator[Claim]:
             if moved is None or not limits:
                 continue
             source_queue, target = moved
-            if RUNNING & set(words(last_part(source_queue))) or OVER & set(words(last_part(target))):
-                continue  # what runs already is gone through, or what is over put away
+            if RUNNING & set(words(last_part(source_queue))):
+                continue  # what runs already is gone through
             if (served := _served_out(scope.node, loop, target)) is not None:
                 yield _batch_to_its_end(source, scope, source_queue, target, *served)
                 continue
@@ -172,6 +172,8 @@ def _moved(loop: t.While | t.For, outliving: dict[str, str] | None = None) -> tu
         if call.func.attr not in PUTS and words(call.func.attr)[:1] != ("add",):
             continue
         target = _kept_in(call.func.value)
+        if OVER & set(words(last_part(target))):
+            continue
         origin = next((elements[name] for name in _put(call.args[0]) if name in elements), None)
         kept = target if target.startswith("self.") else (outliving or {}).get(target)
         if origin in removed and kept is not None and kept != origin:

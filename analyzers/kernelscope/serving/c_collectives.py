@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kernelscope.serving.c_functions import CSource
+from kernelscope.serving.claims import Claim
 from kernelscope.serving.collectives import Collective
 from kernelscope.serving.sections import words
 
@@ -21,6 +22,25 @@ NCCL: dict[str, str] = {
     "ncclSend": "send",
     "ncclRecv": "recv",
 }
+
+
+INITIALISES = {"ncclCommInitAll", "ncclCommInitRank", "ncclCommInitRankConfig", "ncclCommSplit", "MPI_Init",
+               "MPI_Init_thread", "MPI_Comm_split", "nvshmem_init", "nvshmemx_init_attr"}  # fmt: skip
+"""Functions that make communicators."""
+
+
+def c_groups(source: CSource) -> Iterator[Claim]:
+    """Communicators that a C++ or CUDA file makes."""
+    if source.aside:
+        return
+    for function in source.functions:
+        for name, offset in source.calls(function):
+            if name not in INITIALISES:
+                continue
+            guard = " and ".join(source.guards(function, offset))
+            call = f"{name}({', '.join(source.arguments(offset, function.end))})"
+            value = f"process group: {name} in {function.name}: {call}" + (f", if {guard}" if guard else "")
+            yield Claim(f"{function.name} process_group", value, (source.at(offset),), condition=guard)
 
 
 def c_collectives(source: CSource) -> Iterator[Collective]:

@@ -33,7 +33,7 @@ from kernelscope.serving import (
 from kernelscope.serving.bindings import Loader, Native, bindings, c_bindings, loaders
 from kernelscope.serving.c_algorithms import algorithms, recomputed
 from kernelscope.serving.c_caches import c_caches, c_free_lists
-from kernelscope.serving.c_collectives import c_collectives
+from kernelscope.serving.c_collectives import c_collectives, c_groups
 from kernelscope.serving.c_constants import c_constants, c_enums
 from kernelscope.serving.c_functions import CSource
 from kernelscope.serving.c_graphs import c_graphs
@@ -246,6 +246,7 @@ def read_c(source: CSource) -> Reading:
     reading.parameters += reading.told(c_structures, source)
     reading.parameters += reading.told(c_settings, source)
     reading.collectives += reading.told(c_collectives, source)
+    reading.add("distributed.groups", reading.told(c_groups, source))
     reading.started += reading.told(c_threads, source)
     reading.routes += reading.told(c_routes, source)
     reading.metrics += reading.told(c_metrics, source)
