@@ -11,6 +11,7 @@ from kernelscope.dims import Dim, dim
 from kernelscope.kernels.triton.bodies import assigned_names, constants_given_once, last_given, used_as_types
 from kernelscope.kernels.triton.call import as_tensor
 from kernelscope.kernels.triton.comparisons import truth
+from kernelscope.kernels.triton.dtypes import BITS
 from kernelscope.kernels.triton.expressions import evaluate
 from kernelscope.kernels.triton.interpretation import Frame, Interpretation
 from kernelscope.kernels.triton.parameters import is_constexpr
@@ -272,5 +273,6 @@ def _tell_last(run: Interpretation, loop: t.For | t.While, names: Names) -> None
         given, kept = run.seen.get(span), names.get(name)
         if not isinstance(given, Tensor) or not isinstance(kept, Tensor) or not given.shape or not kept.shape:
             continue
-        if None in given.shape and len(given.shape) == len(kept.shape):
-            run.seen[span] = replace(given, shape=kept.shape)
+        if given.pointer == kept.pointer and len(given.shape) == len(kept.shape):
+            shape = kept.shape if None in given.shape else given.shape
+            run.seen[span] = replace(given, shape=shape, elem=kept.elem if kept.elem in BITS else given.elem)
