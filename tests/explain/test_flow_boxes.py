@@ -411,3 +411,29 @@ class Block(nn.Module):
 def test_what_becomes_a_mask_is_no_data(tmp_path: Path) -> None:
     graph = graph_of(tmp_path, MASKED, "Block")
     assert {b.lines for b in graph.boxes if b.kind == "input"} == {("x",), ("context",)}
+
+
+FORWARDED = """
+class Norm(nn.Module):
+    def __init__(self, size, forced=None):
+        super().__init__()
+        self.forced, self.methods = forced, PLATFORM.methods()
+
+    def forward(self, x):
+        if self.forced is not None:
+            return getattr(self, self.forced)(x)
+        return self.methods[x.device.type](x)
+
+class Block(nn.Module):
+    def __init__(self, size, forced):
+        super().__init__()
+        self.norm, self.up = Norm(size, forced), nn.Linear(size, size)
+
+    def forward(self, x: torch.Tensor):
+        return x + self.up(self.norm(x))
+"""
+
+
+def test_a_layer_that_hands_on_its_work_stays_shut(tmp_path: Path) -> None:
+    titles = [b.lines for b in graph_of(tmp_path, FORWARDED, "Block").boxes]
+    assert titles == [("x",), ("Norm", "norm"), ("Linear", "up"), ("+ residual",), ("output",)]

@@ -184,8 +184,13 @@ class Boxes:
         return sum(child.step.kind == "loop" or self.is_drawn(child) for child in node.children) > 1
 
     def _is_dispatch(self, node: Node) -> bool:
-        """Whether a call takes one of many ways: beside each other they would look as if all were taken."""
-        return self.limit <= MAX_BOXES and ways(self.flow.trace, node.step.result) > MOST_WAYS and len(self.boxes()) > 1
+        """Whether a call takes one of many ways, or one of several that are not followed: beside each other they would
+        look as if all were taken."""
+        if self.limit > MAX_BOXES or len(self.boxes()) <= 1:
+            return False
+        count = ways(self.flow.trace, node.step.result)
+        is_followed = any(c.step.kind != "unfollowed" for c in node.children if self.is_drawn(c))
+        return count > MOST_WAYS or (count > 1 and not is_followed)
 
     @cached_property
     def main_calls(self) -> set[Node]:
