@@ -75,7 +75,7 @@ CONSTANTS: dict[str, Value] = {
     **{f"{library}.inf": math.inf for library in ("math", "numpy", "torch", "jax.numpy")},
     **{f"{library}.nan": math.nan for library in ("math", "numpy", "torch", "jax.numpy")},
     "math.tau": math.tau, "numpy.newaxis": None, "torch.newaxis": None,
-    "jax.numpy.newaxis": None,
+    "jax.numpy.newaxis": None, "torch.__version__": "2.9.0",  # code for an older one is not what runs
 }  # fmt: skip
 """Values of libraries that are no functions."""
 

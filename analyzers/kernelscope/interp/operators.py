@@ -261,6 +261,8 @@ def compare(run: Interpreter, op: str, left: Value, right: Value, span: Any = No
         return Flag()
     if isinstance(left, str | DType | bool) and isinstance(right, str | DType | bool) and op in ("==", "!=", "is"):
         return (left == right) == (op != "!=")
+    if isinstance(left, str) and isinstance(right, str) and op in ("<", "<=", ">", ">="):
+        return (left == right and op.endswith("=")) or (left != right and (left < right) == op.startswith("<"))
     if op in ("in", "not in") and isinstance(right, tuple | list | dict | str) and not right:
         return op == "not in"
     listed = list(right) if isinstance(right, tuple | list | dict) else [None]
