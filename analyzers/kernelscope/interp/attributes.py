@@ -23,6 +23,7 @@ from kernelscope.interp.values import (
     Alike,
     Choice,
     Class,
+    Copied,
     External,
     Flag,
     Function,
@@ -121,6 +122,8 @@ def attribute(run: Interpreter, value: Value, name: str, span: Any) -> Value:
                 value.owner, value.receiver.cls, name, run.classes.mro(value.receiver.cls)
             )
             return _class_attribute(run, found, value.receiver)
+        case Copied():
+            return value[name] if name in value else attribute(run, value.of, name, span)
         case dict() if name in value:
             return value[name]
         case Fields() if name in value.names:

@@ -24,7 +24,9 @@ from kernelscope.interp.uses import SIZED
 from kernelscope.interp.values import (
     Alike,
     Arguments,
+    Copied,
     Flag,
+    Instance,
     Keywords,
     Number,
     Opaque,
@@ -40,9 +42,11 @@ from kernelscope.interp.values import (
 from kernelscope.ops import Module
 from kernelscope.tensor import NUMPY, DType, Shape, Size, Tensor, Unknown
 
+COPIES = {"copy.deepcopy", "copy.copy"}
 TRANSPARENT = {
+    *COPIES,
     "torch.utils.checkpoint.checkpoint", "torch.compile", "torch.jit.script", "torch.jit.trace", "functools.wraps",
-    "copy.deepcopy", "copy.copy", "torch.jit.annotate", "typing.cast", "torch.jit.export",
+    "torch.jit.annotate", "typing.cast", "torch.jit.export",
     "torch.nn.utils.weight_norm", "torch.nn.utils.spectral_norm", "torch.nn.utils.parametrizations.weight_norm",
     "torch.nn.utils.parametrizations.spectral_norm", "torch.nn.utils.parametrizations.orthogonal",
     "jax.jit", "jax.checkpoint", "jax.remat", "jax.ad_checkpoint.checkpoint", "jax.named_call", "jax.device_put",
@@ -271,7 +275,20 @@ def _transparent(run: Interpreter, name: str, args: Arguments, kwargs: Keywords,
         return Unknown(f"{name} without arguments", span)
     if name.endswith("checkpoint.checkpoint"):
         return call(run, args[0], args[1:], {k: v for k, v in kwargs.items() if k != "use_reentrant"}, span)
+    if name in COPIES:
+        return _copied(args[0])
     return args[-1] if name.endswith(("cast", "annotate")) else args[0]
+
+
+def _copied(value: Value) -> Value:
+    """Another object that is alike, so that what is stored in it leaves the first as it is; layers are made alike."""
+    match value:
+        case Opaque():
+            return Copied(value)
+        case Instance(is_module=False, is_ready=True, layer=None):
+            return Instance(value.cls, dict(value.attributes), True, made_with=value.made_with, usual=value.usual)
+        case _:
+            return value
 
 
 def _container(run: Interpreter, short: str, args: Arguments, kwargs: Keywords) -> Value:

@@ -23,6 +23,7 @@ from kernelscope.interp.values import (
     Builtin,
     Choice,
     Class,
+    Copied,
     External,
     Flag,
     Function,
@@ -103,6 +104,9 @@ class Form:
             case list():
                 known = self._known(value)
                 return known or (list, tuple(self.of(v, depth) for v in value))
+            case Copied():
+                known = self._known(value)
+                return known or (Copied, self.of(value.of), tuple((k, self.of(v, depth)) for k, v in value.items()))
             case dict():
                 known = self._known(value)
                 return known or (type(value), tuple((key, self.of(v, depth)) for key, v in value.items()))
@@ -275,7 +279,7 @@ class Copy:
             made = self.objects[id(value)] = Instance(value.cls, {}, True, made_with=value.made_with, usual=value.usual)
             made.attributes.update(self.contents(value.attributes, depth))
             return made
-        made = self.objects[id(value)] = Open() if isinstance(value, Open) else type(value)()
+        made = self.objects[id(value)] = Copied(value.of) if isinstance(value, Copied) else type(value)()
         if isinstance(made, dict):
             made.update(self.contents(value, depth))
         else:

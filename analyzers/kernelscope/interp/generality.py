@@ -21,6 +21,7 @@ from kernelscope.interp.values import (
     Alike,
     Choice,
     Class,
+    Copied,
     Flag,
     Function,
     Instance,
@@ -30,6 +31,7 @@ from kernelscope.interp.values import (
     Value,
     as_size,
     joined,
+    original,
 )
 from kernelscope.ops import Module
 from kernelscope.tensor import Shape, Size, Tensor, Unknown
@@ -91,6 +93,8 @@ class Generality:
             return next((v for v in values if v.reason), values[0])
         if all(isinstance(v, Opaque) for v in telling):
             return self._opaque(name, values)
+        if all(isinstance(v, Opaque | Copied) for v in telling):
+            return self._copied(name, values, depth)
         solid = [v for v in telling if not isinstance(v, Opaque)]
         first = solid[0]
         if all(isinstance(v, Dim) for v in solid):
@@ -138,6 +142,8 @@ class Generality:
                 return tuple(self.value(f"{name}_{i}", [v] * self.count, (), depth + 1) for i, v in enumerate(value))
             case list():
                 return [self.value(f"{name}_{i}", [v] * self.count, (), depth + 1) for i, v in enumerate(value)]
+            case Copied():
+                return self._copied(name, values, depth)
             case dict():
                 return {k: self.value(str(k), [v] * self.count, (), depth + 1) for k, v in value.items()}
             case Alike():
@@ -186,6 +192,13 @@ class Generality:
             if n is not None:
                 prefix.setdefault(n, called)
         return Opaque(called, default, cls=cls)
+
+    def _copied(self, name: str, values: Sequence[Value], depth: int) -> Value:
+        """What copies of unknown objects have in common: the objects, and what some of them hold otherwise."""
+        of = self._opaque(name, [original(v) if isinstance(v, Copied | Opaque) else v for v in values])
+        keys = dict.fromkeys(key for v in values if isinstance(v, Copied) for key in v)
+        columns = {key: [v.attribute(key) if isinstance(v, Opaque | Copied) else v for v in values] for key in keys}
+        return Copied(of, {key: self.value(key, column, (), depth + 1) for key, column in columns.items()})
 
     def _number(self, name: str, solid: list[Value]) -> Value:
         first = solid[0]

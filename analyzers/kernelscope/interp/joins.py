@@ -19,6 +19,7 @@ from kernelscope.interp.values import (
     NOT_TOLD,
     Alike,
     Choice,
+    Copied,
     Flag,
     Instance,
     Maybe,
@@ -29,6 +30,7 @@ from kernelscope.interp.values import (
     Value,
     as_size,
     joined,
+    original,
 )
 from kernelscope.tensor import COUNTLESS, Shape, Size, Tensor, Unknown
 
@@ -119,6 +121,12 @@ class Join:
             case (Alike(), list()) | (list(), Alike()) | (Alike(), Alike()):
                 parts = [p for v in (one, other) for p in ([v.element] if isinstance(v, Alike) else v)]
                 return Alike(self.any_of(name, parts))
+            case (Copied(), Copied() | Opaque()) | (Opaque(), Copied()) if original(one) == original(other):
+                keys = dict.fromkeys(key for each in (one, other) if isinstance(each, Copied) for key in each)
+                stored = {key: self.values(key, one.attribute(key), other.attribute(key)) for key in keys}
+                return Copied(original(one), stored)
+            case (Copied(), Copied() | Opaque()) | (Opaque(), Copied()):
+                return Unknown("copies of different objects")
             case (dict(), dict()):
                 return self.names(one, other)
             case (Unknown(), Dim() | Number() | Opaque()) | (Dim() | Number() | Opaque(), Unknown()):

@@ -9,7 +9,7 @@ Plain data; how these are called and read is decided in `calls` and `expressions
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Set
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Any
@@ -56,6 +56,22 @@ class Opaque:
 
     def as_dim(self) -> Dim:
         return dim(self.name)
+
+
+class Copied(dict[str, "Value"]):
+    """A copy of an unknown object, such as a configuration: what was stored in it anew, else what that one has."""
+
+    def __init__(self, of: Opaque, stored: Mapping[str, Value] | None = None) -> None:
+        super().__init__(stored or {})
+        self.of = of
+
+    def attribute(self, name: str) -> Value:
+        return self[name] if name in self else self.of.attribute(name)
+
+
+def original(value: Opaque | Copied) -> Opaque:
+    """The unknown object that a value is, or is a copy of."""
+    return value.of if isinstance(value, Copied) else value
 
 
 @dataclass(frozen=True, slots=True)
