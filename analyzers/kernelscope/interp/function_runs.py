@@ -97,9 +97,9 @@ def _common(run: Interpreter, definition: Definition, contexts: list[Context]) -
     ones = [c.ones for c in contexts]
     examples = all(context.outside for context in contexts)
     taken = set(uses.bindings) - hinted
-    common = Generality(len(contexts), taken, callers != {own}, make, hinted, ones, examples=examples)
-    names: dict[str, Value] = {}
     is_trial = all(context.is_trial for context in contexts)
+    common = Generality(len(contexts), taken, callers != {own}, make, hinted, ones, examples=examples, trials=is_trial)
+    names: dict[str, Value] = {}
     receivers = [alone(run, definition).receiver if is_trial else context.receiver for context in contexts]
     receiver = receivers[0]
     parameters = [p.name for p in node.args]

@@ -61,6 +61,8 @@ class Generality:
     """The words for such sizes."""
     examples: bool = False
     """Whether the calls are a few of many: numbers in them are examples."""
+    trials: bool = False
+    """Whether they try the function out, on batches of one."""
     words: dict[Vector, Dim] = field(default_factory=dict["Vector", Dim])
     axes: dict[Dim, int] = field(default_factory=dict[Dim, int])
     """Of which axis the examples are that words stand for."""
@@ -275,9 +277,10 @@ class Generality:
         return Tensor(self._any_rank([s for s in shapes if s is not None]), dtype)
 
     def _example(self, found: Sequence[Size], hint: str, axis: int) -> Dim | None:
-        """A symbol for a number that the few callers of other files happen to give; 1 is none by chance, and the same
-        number of another axis is."""
-        if not self.examples or not all(isinstance(s, Dim) and (s.const or 0) > 1 for s in found):
+        """A symbol for a number that the few callers of other files happen to give; 1 is none by chance, but as the
+        batch of a trial, and the same number of another axis is."""
+        least = 1 if self.trials and not axis else 2
+        if not self.examples or not all(isinstance(s, Dim) and (s.const or 0) >= least for s in found):
             return None
         vector = self._vector(found)
         word = self.words.get(vector)
