@@ -5,6 +5,7 @@ Such a table is a class with `x = {"shape": "of shape `(…)`"}` in its body.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -19,6 +20,8 @@ from kernelscope.tensor import Shape, Unknown
 from kernelscope.workspace.modules import Definition
 
 SHAPE_KEY = "shape"
+_HAS_SHAPES = re.compile(rb"[\"']shape[\"']")
+"""Bytes of a module that may have such a table: most modules of decorators have none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +73,11 @@ def told_of_parameter(module: Module | None, node: t.FunctionDef, name: str) -> 
             return shape
     if module is None or param is None or not node.body:
         return None
-    line_of, comments = module.text.line_of, module.comments
+    line_of = module.text.line_of
     own = line_of(param.name_span.start)
     is_alone = all(line_of(other.name_span.start) != own for other in node.args if other is not param)
     for line in range(own, line_of(node.body[0].span.start) + (text is not None)):
-        comment = comments.get(line)
+        comment = module.comment_on(line)
         if comment is None:
             continue
         shape = in_comment(comment.text, name)
@@ -102,7 +105,9 @@ def _table(run: Interpreter, path: str) -> dict[str, Shape]:
     """What classes of a module say of arguments by name."""
     module = run.workspace.modules.module(path)
     found: dict[str, Shape] = {}
-    for scope in module.classes() if module is not None else ():
+    if module is None or not _HAS_SHAPES.search(module.text.data):
+        return found
+    for scope in module.classes():
         for statement in scope.node.body:
             match statement:
                 case t.Assign(targets=[t.Name(id=name)], value=t.Dict() as entry):

@@ -63,7 +63,7 @@ def _tensors_of(run: Interpreter, cls: Definition) -> dict[str, Value]:
 def _declared(run: Interpreter, path: str, name: str, statement: t.AnnAssign) -> Value:
     """A field, with the shape of the comment on its line."""
     module = run.workspace.modules.module(path)
-    comment = None if module is None else module.comments.get(module.text.line_of(statement.span.end))
+    comment = None if module is None else module.comment_on(module.text.line_of(statement.span.end))
     shape = None if comment is None else in_comment(comment.text, name) or in_comment(comment.text, None)
     tensor = Tensor(Shape.unknown(NOT_TOLD) if shape is None else shape)
     return Maybe(tensor, name) if is_optional(statement.annotation) else tensor

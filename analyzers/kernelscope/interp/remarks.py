@@ -43,11 +43,11 @@ def _told(run: Interpreter, scope: Scope, node: t.Assign, name: str) -> Shape | 
     module = run.workspace.modules.module(scope.path)
     if module is None:
         return None
-    comment = module.comments.get(module.text.line_of(node.span.end))
+    comment = module.comment_on(module.text.line_of(node.span.end))
     if comment is not None and not comment.alone:
         shape = in_comment(comment.text, name)
         return in_comment(comment.text, None) if shape is None else shape
-    above = module.comments.get(module.text.line_of(node.span.start) - 1)
+    above = module.comment_on(module.text.line_of(node.span.start) - 1)
     return only_a_shape(above.text, name) if above is not None and above.alone else None
 
 

@@ -46,7 +46,7 @@ def untrue_comments(
 def _told_behind(module: Module, statement: t.Assign, name: str) -> Shape | None:
     """The shape in the comment behind a statement of one line."""
     line = module.text.line_of(statement.span.end)
-    comment = module.comments.get(line)
+    comment = module.comment_on(line)
     if comment is None or comment.alone or module.text.line_of(statement.span.start) != line:
         return None
     return only_a_shape(comment.text, name)

@@ -91,6 +91,17 @@ class Module:
             found[line] = Comment(text_of(raw), span_of(raw), not before.strip())
         return found
 
+    def comment_on(self, line: int) -> Comment | None:
+        """The comment of one line, found without a search of the whole file."""
+        start, text = self.text.line_start(line), self.text.line_bytes(line)
+        at = text.find(b"#")
+        while at >= 0:
+            raw = self.tree.root_node.descendant_for_byte_range(start + at, start + at + 1)
+            if raw is not None and raw.type == "comment":
+                return Comment(text_of(raw), span_of(raw), not text[: raw.start_byte - start].strip())
+            at = text.find(b"#", at + 1)
+        return None
+
     @cached_property
     def stores(self) -> Stores:
         """The attributes that the file's code stores."""
