@@ -225,7 +225,12 @@ def call_function(run: Interpreter, function: Function, args: Arguments, kwargs:
             run.contexts.edges.add((caller.definition.node, node))
         receiver = function.receiver if function.is_bound else None
         if is_whole:  # nobody makes a call that fails: it is of another way through the code than this one
-            run.contexts.note(node, scope.names, receiver, run.known.facts, run.symbols.ones, run.aside)
+            facts = run.known.facts
+
+            def told(size: Dim) -> Dim:
+                return run.symbols.in_words(facts.rewrite(size))
+
+            run.contexts.note(node, scope.names, receiver, facts, run.symbols.ones, told, run.aside)
     run.contexts.within += of_file
     run.helpers += is_helper
     try:

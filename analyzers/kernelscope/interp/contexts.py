@@ -8,9 +8,10 @@ A context holds values; what several contexts have in common is found in `genera
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from kernelscope.dims import Facts
+from kernelscope.dims import Dim, Facts
 from kernelscope.interp.symbols import over_sizes
 from kernelscope.interp.values import Alike, Instance, Maybe, Value
 from kernelscope.syntax.python import tree as t
@@ -107,16 +108,17 @@ class Contexts:
         receiver: Value,
         facts: Facts,
         ones: set[str],
+        told: Callable[[Dim], Dim],
         aside: bool = False,
     ) -> None:
-        """Remember a call of a function of the file."""
+        """Remember a call of a function of the file; `told` tells sizes in the words of the caller."""
         calls = (self.unlikely if aside else self.calls).setdefault(node, [])
         if self.within or len(calls) >= MAX_CONTEXTS:
             self.passed_over += 1
             return
         self.noted += 1
         seen: dict[int, Value] = {}
-        kept = {name: over_sizes(_kept(value, seen, 0), facts.rewrite) for name, value in names.items()}
+        kept = {name: over_sizes(_kept(value, seen, 0), told) for name, value in names.items()}
         learnt, trial = replace(facts, needed=None), self._is_trial()
         outside = self.outside or trial
         calls.append(Context(kept, receiver, learnt, self.caller, frozenset(ones), outside, trial))

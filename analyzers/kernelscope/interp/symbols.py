@@ -165,6 +165,13 @@ class Symbols:
         changes = {name: dim(self.origins[name]) for name in size.names() if name in self.origins}
         return size.subs(changes) if changes else size
 
+    def in_words(self, size: Dim) -> Dim:
+        """A size in the words of the call that is running, as far as it has some: what an object holds has not."""
+        own = f"{SEPARATOR}{self.frame}"
+        words = {n: self.renamed.get(f"{self.origins.get(n, n)}{own}", n) for n in size.names() if SEPARATOR in n}
+        changes = {name: dim(word) for name, word in words.items() if word != name}
+        return size.subs(changes) if changes else size
+
     def carried(self, facts: Facts, caller: int) -> Facts:
         """Facts at the end of a call, also about sizes that it, or its caller, has words of its own for."""
         found = facts
