@@ -291,6 +291,14 @@ class Desk:
             else:
                 self.preempt(letter)
 """
+OF_ANOTHER = """
+class Desk:
+    def preempt(self):
+        late = self.lanes()[-1]
+        self.others().pop()
+        late.computed = 0
+        self.waiting.appendleft(late)
+"""
 PHASED = """
 class Desk:
     def choose(self):
@@ -503,6 +511,7 @@ def test_it_is_seen(source: Source, find: Finder, text: str, fragments: tuple[st
     ("find", "text"),
     [
         (preemption.preemptions, CANCEL),
+        (preemption.preemptions, OF_ANOTHER),
         (windows, WINDOW.replace("letter.place = end", "letter.last = end")),
         (windows, EATEN.replace("[:, n:]", "[:, 1:]")),
         (merged_batches, MERGED.replace("filter(done)", "note(done)")),

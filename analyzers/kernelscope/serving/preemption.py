@@ -251,7 +251,7 @@ def _popped(function: t.FunctionDef | t.ClassDef, seen: t.Subscript) -> t.Call |
     """The call that drops the element of a queue that was looked at: `self.running[-1]`, and `self.running.pop()`."""
     end = "popleft" if literal(seen.slice) == 0 else "pop" if literal(seen.slice) == -1 else ""
     queue = t.dotted(seen.value)
-    for call in own_calls(function):
+    for call in own_calls(function) if queue is not None else ():
         match call:
             case t.Call(func=t.Attribute(value=popped, attr=attr), args=[]) if (
                 attr == end and t.dotted(popped) == queue
