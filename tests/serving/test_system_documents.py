@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 import pytest
 from kernelscope.analysis import Analysis
@@ -89,9 +90,20 @@ def add_options(parser):
 """
 
 
+def answers_of(folder: Path) -> dict[str, str]:
+    """The answers of the FAQ of a folder, by `topic.question.number`."""
+    entries = cast("list[dict[str, str]]", Analysis([folder]).report()["faq"])
+    return {entry["id"]: entry["answer"] for entry in entries}
+
+
+def by_question(folder: Path) -> dict[str, str]:
+    """The same by `question.number`, or `question` where nothing is found."""
+    return {name.partition(".")[2]: answer for name, answer in answers_of(folder).items()}
+
+
 def test_answers_are_about_what_is_asked(tmp_path: Path) -> None:
     (tmp_path / "desk.py").write_text(DESK, encoding="utf-8")
-    answers = {entry["id"].partition(".")[2]: entry["answer"] for entry in Analysis([tmp_path]).report()["faq"]}
+    answers = by_question(tmp_path)
     assert answers["block.1"] == "command line.--block-size default 64"
     for question in ("arch", "backends", "tied", "offload"):
         assert answers[question].startswith("not found")
@@ -99,7 +111,7 @@ def test_answers_are_about_what_is_asked(tmp_path: Path) -> None:
 
 def test_the_size_of_a_page_is_what_the_cache_is_laid_out_by(tmp_path: Path) -> None:
     (tmp_path / "desk.py").write_text(PAGED, encoding="utf-8")
-    answers = {entry["id"]: entry["answer"] for entry in Analysis([tmp_path]).report()["faq"]}
+    answers = answers_of(tmp_path)
     assert answers["kv_cache.block.1"] == "module.PAGE_SIZE default 16"
 
 
@@ -115,7 +127,7 @@ __device__ inline void finish_kv_page(State &s) {
 
 def test_pages_and_pipelines_of_a_kernel_are_none_of_a_server(tmp_path: Path) -> None:
     (tmp_path / "desk.cu").write_text(MEGAKERNEL, encoding="utf-8")
-    answers = {entry["id"].partition(".")[2]: entry["answer"] for entry in Analysis([tmp_path]).report()["faq"]}
+    answers = by_question(tmp_path)
     for question in ("layout", "block", "pipeline"):
         assert answers[question].startswith("not found"), question
 
@@ -124,7 +136,7 @@ def test_options_of_the_server_are_the_first_sizes(tmp_path: Path) -> None:
     (tmp_path / "a_pool.py").write_text("class KVPool:\n    def __init__(self, page_size=1): ...\n", encoding="utf-8")
     options = "class ServerArgs:\n    page_size: int = 64\n"
     (tmp_path / "options.py").write_text(options + PAGED.replace("PAGE_SIZE = 16", ""), encoding="utf-8")
-    answers = {entry["id"]: entry["answer"] for entry in Analysis([tmp_path]).report()["faq"]}
+    answers = answers_of(tmp_path)
     assert answers["kv_cache.block.1"].startswith("ServerArgs.page_size default 64")
 
 
@@ -138,7 +150,7 @@ def test_parts_in_other_languages_are_said_to_be_missing(tmp_path: Path) -> None
 
 def test_a_size_in_a_kernel_is_no_parallelism(tmp_path: Path) -> None:
     (tmp_path / "desk.cuh").write_text("__device__ void f() { constexpr int cp_size = 16; }\n", encoding="utf-8")
-    answers = {entry["id"]: entry["answer"] for entry in Analysis([tmp_path]).report()["faq"]}
+    answers = answers_of(tmp_path)
     assert answers["parallelism.sizes"].startswith("not found")
 
 
