@@ -519,6 +519,7 @@ def test_it_is_seen(source: Source, find: Finder, text: str, fragments: tuple[st
         (service.orders, PASSED.replace("self.waiting.remove(letter)", "letter.note()")),
         (preferences.preferences, ROUND.replace("if self.guess:", "if self.guess: return").replace("else:", "if 1:")),
         (preferences.preferences, ROUND.replace("self.decode_all(1)", "self.note(1)")),
+        (preferences.preferences, ROUND.replace("def step", "def run_decode")),
         (preferences.preferences, ROUND.replace("letter.prefill(self)", "note(letter.is_prefill(self))")),
         (preemption.preemptions, MADE_ANEW.replace("state.deallocate(old)", "state.note(old)")),
         (service.orders, PUT_OFF_LARGEST.replace("make_room", "preempt_letters").replace("open", "running")),

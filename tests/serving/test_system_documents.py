@@ -140,6 +140,30 @@ def test_options_of_the_server_are_the_first_sizes(tmp_path: Path) -> None:
     assert answers["kv_cache.block.1"].startswith("ServerArgs.page_size default 64")
 
 
+ENUMS = """
+class Status(enum.Enum):
+    OK = 1
+    IO_ERROR = 2
+
+class Desk:
+    def close(self, letter):
+        letter.status = Status.LOADED
+
+    def open(self, letter):
+        letter.status = Status.READY
+"""
+
+
+def test_an_enum_that_holds_none_of_the_states_is_another(tmp_path: Path) -> None:
+    (tmp_path / "files.py").write_text(f"import enum\n{ENUMS}", encoding="utf-8")
+    (tmp_path / "letters.py").write_text(
+        "import enum\n\nclass Status(enum.Enum):\n    NEW = 0\n    READY = 1\n    LOADED = 2\n", encoding="utf-8"
+    )
+    answer = by_question(tmp_path)["states.1"]
+    assert answer.startswith("status states of Status: NEW, READY, LOADED")
+    assert "IO_ERROR" not in answer
+
+
 def test_parts_in_other_languages_are_said_to_be_missing(tmp_path: Path) -> None:
     (tmp_path / "desk.py").write_text(DESK, encoding="utf-8")
     for name in ("queue.rs", "router.rs", "main.go"):

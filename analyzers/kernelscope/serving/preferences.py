@@ -81,8 +81,9 @@ def _is_nothing(value: t.Expr) -> bool:
 
 def _one_after_the_other(source: PythonSource, node: t.FunctionDef | t.ClassDef, where: str) -> Iterator[Claim]:
     """`for job in self.active: job.prefill()` and then `self.decode()` in one round: both run, one after the other."""
-    if not STEPS & set(words(where.rpartition(".")[2])):
-        return
+    said = set(words(where.rpartition(".")[2]))
+    if not STEPS & said or (NEW | GOES_ON) & said:
+        return  # what is called after one of them is a part of it
     found: dict[str, t.Call] = {}
     for statement in node.body:
         if isinstance(statement, t.If) and isinstance(statement.body[-1], EXITS) and found:

@@ -177,8 +177,12 @@ class System:
     @cached_property
     def states(self) -> list[Registry]:
         """Enums whose members requests have as their state, those that many files import first."""
-        used = {transition.enum for transition in self.transitions}
-        found = of_requests(r for r in self.registries if r.kind == "enum" and r.name.rpartition(".")[2] in used)
+        stored: dict[str, set[str]] = {}
+        for transition in self.transitions:
+            stored.setdefault(transition.enum, set()).add(transition.state.rpartition(".")[2])
+        enums = (r for r in self.registries if r.kind == "enum")
+        used = ((r, stored.get(r.name.rpartition(".")[2], set())) for r in enums)
+        found = of_requests(r for r, states in used if any(entry.key in states for entry in r.entries))
         return sorted(found, key=lambda r: -self.weight(r.location.path))
 
     @cached_property
