@@ -285,11 +285,21 @@ def test_models_are_sharded_or_copied_by_the_frameworks_wrappers(source: Source)
         def copy(model):
             return DistributedDataParallel(model)
 
+        def spread_out(model, devices):
+            from torch.nn.parallel import replicate
+            return replicate(model, devices)
+
+        def wrap_some(model, mesh, several):
+            if several:
+                spread(model.body, mesh=mesh)
+            spread(model, mesh=mesh)
+
         def own(model):
             return FSDP(model)
         """
     )
-    sharded, copied = wrapping(file)
+    sharded, copied, partly = wrapping(file)
+    assert partly.condition == "", "the last call is not under the test"
     assert sharded.value.startswith("wrap wraps block, model.head by spread: fully sharded data parallel")
     assert sharded.value.endswith("model.head stay gathered after the forward pass; over the mesh mesh")
     assert sharded.condition == "several"

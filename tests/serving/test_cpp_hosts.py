@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from kernelscope.serving.c_functions import CSource
+from kernelscope.serving.claims import PythonSource
 from kernelscope.serving.moves import moves
 from kernelscope.serving.reading import Reading, read_c
 from kernelscope.syntax.cuda.host_module import host_module
@@ -72,7 +74,7 @@ def test_a_name_that_is_declared_anew_is_another_element() -> None:
     assert not any(target == "evictable_letters_" for _, target in moved)
 
 
-def test_a_name_that_is_bound_anew_is_another_element_in_python(source) -> None:  # pyright: ignore[reportMissingParameterType, reportUnknownParameterType]
+def test_a_name_that_is_bound_anew_is_another_element_in_python(source: Callable[[str], PythonSource]) -> None:
     text = """
         class Planner:
             def plan(self):

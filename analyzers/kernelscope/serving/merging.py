@@ -51,10 +51,10 @@ def merged_batches(source: PythonSource) -> Iterator[Claim]:
     value = (
         f"continuous batching: {join.where} merges another batch into the one that runs ({source.quote(join.call)})"
         f"{f' if {condition}' if condition else ''}; requests leave it by {source.quote(leave.call)} in {leave.where}, "
-        f"so they join and leave between steps"
+        f"so they join and leave between steps (≈ batches by their names)"
     )
     places = (source.at(join.call), source.at(leave.call), source.at(join.function))
-    yield Claim(f"{join.where} admission", value, places)
+    yield Claim(f"{join.where} admission", value, places, confidence="heuristic")
 
 
 def _changes_batch(call: t.Call, verbs: set[str]) -> bool:

@@ -14,12 +14,12 @@ from kernelscope.serving.sections import hits, words
 from kernelscope.syntax.python import tree as t
 
 NEW, OLD = {"prefill", "prefills", "prefilling", "prompt", "prompts", "extend"}, {"decode", "decodes", "decoding"}
+"""Words of requests whose prompts are read, and of those that go on."""
 GOES_ON = OLD | {"gen", "generate", "generation"}
 STEPS = {"step", "iterate", "iteration", "loop", "run", "tick", "schedule"}
 """Words of functions that are one round of a scheduler."""
 ASKS = {"is", "can", "has", "should", "needs", "use", "uses", "get", "num", "count"}
 """First words of what only asks."""
-"""Words of requests whose prompts are read, and of those that go on."""
 SEVERAL = {"batch", "seqs", "sequences", "reqs", "requests", "groups", "jobs", "tasks", "prefills", "decodes", "ids"}
 LONGEST_LABEL = 3
 """Words of a comment that names a phase."""
@@ -99,9 +99,10 @@ def _one_after_the_other(source: PythonSource, node: t.FunctionDef | t.ClassDef,
         (first, one), (second, other) = found.items()
         value = (
             f"{where} runs {first} and then {second} in every step ({source.quote(one.func)}, then "
-            f"{source.quote(other.func)}): separate forward passes, one after the other"
+            f"{source.quote(other.func)}): separate forward passes, one after the other (≈ by their names)"
         )
-        yield Claim(f"{where} policy", value, (source.at(one), source.at(other), source.at(node)))
+        places = (source.at(one), source.at(other), source.at(node))
+        yield Claim(f"{where} policy", value, places, confidence="heuristic")
 
 
 def _always(statement: t.Stmt) -> list[t.Call]:

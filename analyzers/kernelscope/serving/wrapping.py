@@ -13,7 +13,7 @@ from kernelscope.serving.guards import calls, guards_text, last_name, statements
 from kernelscope.syntax.python import tree as t
 
 SHARDS = {"fully_shard", "FullyShardedDataParallel", "FSDP"}
-COPIES = {"DistributedDataParallel", "DDP", "replicate"}
+COPIES = {"DistributedDataParallel", "DDP"}
 MOST_PLACES = 4
 
 
@@ -34,7 +34,8 @@ def wrapping(source: PythonSource) -> Iterator[Claim]:
                 continue
             what = ", ".join(dict.fromkeys(source.quote(call.args[0]) for call, _ in found[:MOST_PLACES]))
             value = f"{scope.qualified_name} {said(source, [call for call, _ in found], what)}"
-            guard = next((guard for _, guard in found if guard), "")
+            guards = {guard for _, guard in found}
+            guard = guards.pop() if len(guards) == 1 else ""
             places = (*(source.at(call) for call, _ in found[:MOST_PLACES]), source.at(scope.node))
             yield Claim(f"{scope.qualified_name} data parallel", value, places, condition=guard)
 
