@@ -353,9 +353,9 @@ def _one_way(step: Step) -> str:
 
 
 def launched(step: Step) -> str:
-    """The kernel of `kernel[grid](…)`, or an empty text."""
+    """The kernel of `kernel[grid](…)`, or an empty text. A launch gives nothing, unlike `layers[i](x)`."""
     callee = step.callee
-    if step.kind != "unfollowed" or not isinstance(callee, t.Subscript):
+    if not step.is_statement or not isinstance(callee, t.Subscript):
         return ""
     return (t.dotted(callee.value) or "").rpartition(".")[2]
 

@@ -22,6 +22,8 @@ NAMELESS = re.compile(r"^(.+?)_(?:dim|size)([0-9]+)((?:_[0-9]+)*)$")
 NUMBERED = re.compile(r"(?<=[a-z])_[0-9]+$")
 WEAK_WORDS = {"num", "n", "number", "of", "size", "dim", "total", "max"}
 """Words of a name that say little: a letter for them only where it is needed to tell names apart."""
+BATCHES = {"b", "bs", "bsz", "batch", "batch_size"}
+"""Names of a batch: where one stands at another axis, the first is none."""
 
 
 class DimNames:
@@ -130,6 +132,8 @@ def usual_letters(shape: Shape) -> dict[str, str]:
 
 
 def _usual(shape: Shape) -> Iterator[tuple[Dim, str]]:
+    if any(name.lower() in BATCHES for name in shape.names()):
+        return
     match shape.dims:
         case (Dim() as batch, Dim() as length, Dim() as features) if not is_of_dim(features.name or ""):
             yield from ((batch, "B"), (length, "S"))

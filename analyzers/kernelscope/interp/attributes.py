@@ -370,7 +370,11 @@ def subscript(run: Interpreter, value: Value, index: Value, span: Any) -> Value:
             instance_attribute(run, value, "__class__")
             return records.item(run, value, index, span)
         case Instance():
+            from kernelscope.interp.containers import contents
+
             method = instance_attribute(run, value, "__getitem__")
+            if isinstance(method, Unknown | LayerMethod) and (held := contents(run, value)) is not None:
+                return subscript(run, held, index, span)
             from kernelscope.interp.calls import call
 
             return call(run, method, [index], {}, span)

@@ -52,8 +52,6 @@ def evaluate(run: Interpreter, scope: Scope, node: t.Expr) -> Value:
     if run.quiet:
         return value
     if isinstance(node, t.Attribute):
-        if run.trace is not None:
-            value = run.trace.source("weight", node.attr, node.span, value)
         run.record(scope.path, node.attr_span, value)
     elif isinstance(node, REMEMBERED):
         run.record(scope.path, node.span, value)
@@ -68,7 +66,11 @@ def _evaluate(run: Interpreter, scope: Scope, node: t.Expr) -> Value:
             value = node.value
             return dim(value) if isinstance(value, int) and not isinstance(value, bool) else value
         case t.Attribute():
-            return attribute(run, evaluate(run, scope, node.value), node.attr, node.span)
+            holder = evaluate(run, scope, node.value)
+            value = attribute(run, holder, node.attr, node.span)
+            if run.trace is None or run.quiet:
+                return value
+            return run.trace.attribute(holder, node.attr, node.span, value)
         case t.Call():
             from kernelscope.interp.calls import call_node
 

@@ -7,14 +7,13 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from types import NoneType
 from typing import Any
 
 from kernelscope import ops
 from kernelscope.dims import Dim
-from kernelscope.interp import jax_modules
+from kernelscope.interp import containers, jax_modules
 from kernelscope.interp.attributes import instance_attribute, prepare
-from kernelscope.interp.calls import call, call_function, through
+from kernelscope.interp.calls import call, call_function
 from kernelscope.interp.interpreter import (
     Interpreter,
 )
@@ -30,7 +29,6 @@ from kernelscope.interp.values import (
     Instance,
     Keywords,
     LayerMethod,
-    Number,
     Opaque,
     PlainMethod,
     Sequential,
@@ -43,8 +41,6 @@ from kernelscope.tensor import Tensor, Unknown
 from kernelscope.workspace.modules import Definition
 from kernelscope.workspace.modules import External as OutsideName
 
-PLAIN = (bool, int, float, str, tuple, dict, Dim, Number, Flag, NoneType)
-"""What an object that is a chain of layers holds besides its layers: its stride, its number of channels."""
 TENSORS = ("torch.nn.Parameter", "torch.nn.parameter.Parameter", "torch.Tensor")
 """Classes whose objects, and those of classes derived from them, are the tensors that they are made of."""
 
@@ -84,7 +80,7 @@ def construct(run: Interpreter, cls: Definition, args: Arguments, kwargs: Keywor
                 jax_modules.fill_in(run, instance, args, kwargs)
             elif isinstance(init, Definition) and isinstance(init.node, t.FunctionDef):
                 call_function(run, Function(init, instance, True), args, kwargs, init.node.span)
-            _layer_base(run, instance, args, kwargs)
+            _layer_base(run, instance, [] if isinstance(init, Definition) else args, kwargs)
         except ShapeError:
             pass
         finally:
@@ -127,7 +123,10 @@ def _layer_base(run: Interpreter, instance: Instance, args: Arguments, kwargs: K
     """A class that derives from a torch layer and does not build it itself is built as the layer is."""
     for base in run.classes.mro(instance.cls):
         if isinstance(base, OutsideName) and base.dotted.startswith("torch.nn.") and base.dotted != "torch.nn.Module":
-            if instance.layer is None:
+            kind = containers.kind_of(run, instance)
+            if kind is not None and instance.layer is None and containers.HELD not in instance.attributes:
+                containers.fill(run, instance, kind, args)
+            elif kind is None and instance.layer is None:
                 _become_layer(instance, base.dotted, args, kwargs)
             return
 
@@ -147,15 +146,16 @@ def call_inherited(run: Interpreter, target: LayerMethod, args: Arguments, kwarg
     if target.base.startswith(("flax.", "equinox.")):
         return jax_modules.call_method(run, target, args, kwargs, span)
     if target.name == "__init__":
-        if target.base.endswith(".Sequential") and args:
-            made = call(run, External(target.base), args, {}, span)
-            instance.layer = made if isinstance(made, Sequential) else None
+        if (kind := containers.kind_of(run, instance)) is not None:
+            containers.fill(run, instance, kind, args)
         elif target.base != "torch.nn.Module":
             _become_layer(instance, target.base, args, kwargs)
         return None
     prepare(run, instance)
-    if target.name in ("forward", "__call__") and instance.layer is not None:
-        return call(run, instance.layer, args, kwargs, span)
+    if target.name in ("forward", "__call__"):
+        held = containers.contents(run, instance)
+        if isinstance(held, Sequential) or instance.layer is not None:
+            return call(run, held if isinstance(held, Sequential) else instance.layer, args, kwargs, span)
     return call(run, PlainMethod(instance, target.name), args, kwargs, span)
 
 
@@ -173,10 +173,7 @@ def call_instance(run: Interpreter, instance: Instance, args: Arguments, kwargs:
     prepare(run, instance)
     if isinstance(own := instance.attributes.get("forward"), Function | Choice):
         return call(run, own, args, kwargs, span)
-    for base in run.classes.mro(instance.cls):
-        if isinstance(base, OutsideName) and base.dotted.endswith(".Sequential") and instance.layer is None:
-            parts = [value for value in instance.attributes.values() if not isinstance(value, PLAIN)]
-            return through(run, parts, args, kwargs, span)
-    if instance.layer is not None:
-        return call(run, instance.layer, args, kwargs, span)
+    held = containers.contents(run, instance)
+    if isinstance(held, Sequential) or instance.layer is not None:
+        return call(run, held if isinstance(held, Sequential) else instance.layer, args, kwargs, span)
     return Unknown(f"{instance.cls.name} has no forward that is followed", span)

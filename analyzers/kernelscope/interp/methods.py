@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from kernelscope.dims import Dim
+from kernelscope.interp import containers
 from kernelscope.interp.attributes import chosen
 from kernelscope.interp.calls import call
 from kernelscope.interp.interpreter import Interpreter, NoSuchWay
@@ -104,8 +105,15 @@ def call_method(run: Interpreter, target: PlainMethod, args: Arguments, kwargs: 
             if name == "items":
                 return list(held.items())
             return list(held) if name == "keys" else tuple(held.values())
+        case Instance() if containers.is_method(run, value, name):
+            held = containers.contents(run, value)
+            if name == "children":
+                return containers.children(held)
+            return call_method(run, PlainMethod(held, name), args, kwargs, span)
         case Instance():
             if name in ("register_buffer", "register_parameter", "add_module") and len(args) >= 2:
+                if name == "add_module":
+                    containers.put(run, value, args[0], args[1])
                 if isinstance(args[0], str):
                     run.changes.before(value.attributes)
                     value.attributes[args[0]] = args[1]

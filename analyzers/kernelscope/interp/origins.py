@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from kernelscope.dims import Dim
 from kernelscope.dims.spelling import is_of_dim
 from kernelscope.interp.steps import NOWHERE, Step, tensors_in
-from kernelscope.interp.values import Alike, Maybe, Value
+from kernelscope.interp.values import Alike, Instance, Maybe, Opaque, Value
 from kernelscope.results import Span
 from kernelscope.tensor import Fields, Several, Tensor, Unknown
 
@@ -38,6 +38,10 @@ class Origins:
         """The first variable for each size without a name of its own: `B` of `B, T, C = x.shape`."""
         self._replaced: dict[Any, Value] = {}
         """Tensors that were changed in place, and what they are since."""
+        self._holders: dict[int, tuple[Value, str, Span, str]] = {}
+        """Objects from outside that may hold tensors: how the source reaches them, and where they are given."""
+        self._held: dict[str, Unknown] = {}
+        """What was taken for a tensor of such an object, by how the source reaches it."""
 
     def latest(self, value: Value) -> Value:
         """A tensor as it is after what was done to it in place."""
@@ -135,8 +139,31 @@ class Origins:
                     self.sources(kind, f"{name}[{key!r}]", span, part, path)
             case Maybe():
                 self.sources(kind, name, span, value.value, path)
+            case Instance(is_module=False) | Opaque():
+                self._holders[id(value)] = (value, name, span, path)
             case _:
                 pass
+
+    def attribute(self, holder: Value, name: str, span: Span, value: Value) -> Value:
+        """What an object holds: of one that comes from outside it comes from there, else it is a weight, perhaps."""
+        holder = holder.value if isinstance(holder, Maybe) else holder
+        found = self._holders.get(id(holder))
+        if found is None:
+            return self.source("weight", name, span, value)
+        _, reached, given, path = found
+        self.sources("input", f"{reached}.{name}", given, value, path)
+        return value
+
+    def held_in(self, value: Value) -> Unknown | None:
+        """The tensor, for all that is known, that an object from outside is where it is used as one."""
+        found = self._holders.get(id(value))
+        if found is None:
+            return None
+        _, name, span, path = found
+        if name not in self._held:
+            self._held[name] = Unknown("what the caller gives is not known", span)
+            self.source("input", name, span, self._held[name], path)
+        return self._held[name]
 
     def bound(self, value: Value, name: str) -> None:
         """A variable's name for what it is bound to."""
@@ -162,6 +189,8 @@ class Origins:
             lost = one if isinstance(one, Unknown) else other
             return tuple(self.met(part, part, lost) for part in value)
         if not isinstance(value, Tensor | Unknown):
+            if (holder := self._holders.get(id(one)) or self._holders.get(id(other))) is not None:
+                self._holders[id(value)] = (value, *holder[1:])
             return value
         origins = tuple(dict.fromkeys((*self._origins_in(one), *self._origins_in(other))))
         return self._came_from(value, origins) if origins and origins != self.origins(value) else value

@@ -16,6 +16,7 @@ from kernelscope.interp.interpreter import (
 from kernelscope.interp.values import (
     CALLABLES,
     Alike,
+    Instance,
     Number,
     Sequential,
     Unpacked,
@@ -24,6 +25,7 @@ from kernelscope.interp.values import (
     present,
 )
 from kernelscope.tensor import Several, Shape, Tensor, Unknown
+from kernelscope.workspace.modules import Definition
 
 MAX_ELEMENTS = 64
 MAX_LISTED = 8
@@ -121,6 +123,8 @@ def iterated(run: Interpreter, value: Value) -> list[Value] | Alike:
     if found is not None:
         return found
     match value:
+        case Instance() if (held := _contents(run, value)) is not None:
+            return iterated(run, held)
         case Sequential():
             parts = [p.value if isinstance(p, Unpacked) else p for p in value.parts]
             return parts if not any(isinstance(p, Alike) for p in parts) else _alike(parts)
@@ -138,6 +142,14 @@ def iterated(run: Interpreter, value: Value) -> list[Value] | Alike:
             return Alike(Number("a loop counter", True), value.stop)
         case _:
             return Alike(_part(run, value, Unknown("an element of something that is not known")))
+
+
+def _contents(run: Interpreter, instance: Instance) -> Value:
+    """What is gone through of an object that does not say itself how that is done."""
+    from kernelscope.interp.containers import contents
+
+    is_own = isinstance(run.classes.attribute(instance.cls, "__iter__"), Definition)
+    return None if is_own else contents(run, instance)
 
 
 def _alike(parts: list[Value]) -> Alike:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from kernelscope.dims import Dim, dim
-from kernelscope.interp import records
+from kernelscope.interp import containers, records
 from kernelscope.interp.expressions import evaluate, index_of
 from kernelscope.interp.interpreter import Interpreter, NoSuchWay
 from kernelscope.interp.sequences import iterated, sequence
@@ -63,6 +63,8 @@ def assign(run: Interpreter, scope: Scope, target: t.Expr, value: Value) -> None
             elif isinstance(holder, list):
                 run.changes.before(holder)
                 _put(holder, index, value, target.span)
+            elif isinstance(holder, Instance) and holder.is_module:
+                containers.put(run, holder, index, value)
             elif run.trace is not None and not run.quiet:
                 run.trace.store(holder, index, value, target.span)
         case _:

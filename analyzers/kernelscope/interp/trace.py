@@ -45,6 +45,8 @@ EMPTY = {"empty", "empty_like", "new_empty", "empty_strided", "empty_permuted"}
 MAX_RECORDED = 20_000
 MOST_ELEMENTS = 4
 """Sequences up to this length, such as q, k and v, have a step for each element."""
+CONTENTS = {"items", "keys", "values"}
+"""Methods that give what is in an object: nothing happens there."""
 TRANSPARENT = {"torch.utils.checkpoint.checkpoint", "torch.jit.annotate", "typing.cast"}
 """Functions that give, or call, one of their arguments."""
 
@@ -95,9 +97,17 @@ class Trace(Origins):
                     found.append(Given(name, latest, origins))
         return tuple(found)
 
+    def _held_by(self, kind: str, args: list[tuple[str, Value]]) -> tuple[Given, ...]:
+        """What a layer, or a call that is not followed, is given where that are only objects from outside."""
+        if kind not in ("layer", "unfollowed"):
+            return ()
+        held = [(name, self.held_in(value)) for name, value in (args[:1] if kind == "layer" else args)]
+        return tuple(Given(name, tensor, self.origins(tensor)) for name, tensor in held if tensor is not None)
+
     def _step(self, kind: str, name: str, span: Any, args: Arguments, kwargs: Keywords) -> Step:
         place = span if isinstance(span, Span) else self._current.span
-        given = self._given([*(("", a) for a in args), *kwargs.items()])
+        named = [*(("", a) for a in args), *kwargs.items()]
+        given = self._given(named) or self._held_by(kind, named)
         tests = tuple(self._tests)
         step = Step(kind, name, self.path, place, None, args, kwargs, given, None, tests, self._current)
         step.element = self._element
@@ -138,6 +148,8 @@ class Trace(Origins):
         step = self._step(kind, name, span, args, kwargs)
         step.target, step.callee, self.callee = target, self.callee, None
         if isinstance(target, Unknown) and isinstance(step.callee, t.Attribute) and self.origins(target):
+            if step.callee.attr in CONTENTS and not args:
+                return self.part(target, run())
             method = f"torch.Tensor.{step.callee.attr}"
             step.name = t.dotted(step.callee) or step.callee.attr
             if ops.find(method) is not None:
