@@ -66,3 +66,26 @@ def test_it_says_when(source: Source) -> None:
 def test_near_misses_are_not(source: Source, text: str) -> None:
     body = "".join(f"    {line}\n" for line in text.splitlines())
     assert list(moves(source(f"def f(self, seq, a):\n{body}"))) == []
+
+
+def test_lists_on_the_way_are_no_queues(source: Source) -> None:
+    text = """
+        class Desk:
+            def next_batch(self):
+                chosen, out = [], []
+                while self.waiting:
+                    seq = self.waiting[0]
+                    if len(chosen) == self.most:
+                        break
+                    chosen.append(seq)
+                    self.waiting.popleft()
+                self.running.extend(chosen)
+                while self.too_many():
+                    victim = self.running.pop()
+                    out.append(victim)
+                self.swapped.extendleft(out)
+    """
+    assert [(m.element, m.source, m.target) for m in moves(source(text))] == [
+        ("seq", "self.waiting", "self.running"),
+        ("victim", "self.running", "self.swapped"),
+    ]

@@ -666,3 +666,24 @@ def test_classes_that_rank_differently(source: Source) -> None:
     assert claim.value.endswith("differently: Oldest by page.last_read, Rarest by (page.reads, page.last_read)")
     assert list(rankings.rankings(source(RANKED.replace("Eviction", "Paint")))) == []
     assert list(rankings.rankings(source(RANKED.replace("priority", "colour")))) == []
+
+
+def test_states_that_are_classes(source: Source) -> None:
+    text = """
+        class Waiting(Stage):
+            status = Status.WAITING
+
+            def start(self, desk):
+                if desk.free:
+                    self.become(Running)
+
+        class Running(Stage):
+            status = Status.RUNNING
+
+            def stop(self):
+                self.become(Waiting, self.desk)
+    """
+    assert [(x.subject, x.state, x.where, x.condition) for x in lifecycle.state_classes(source(text))] == [
+        ("Status.WAITING", "Status.RUNNING", "Waiting.start", "desk.free"),
+        ("Status.RUNNING", "Status.WAITING", "Running.stop", ""),
+    ]

@@ -16,7 +16,7 @@ from kernelscope.serving.parameters import Parameter
 from kernelscope.serving.sections import hits, words
 from kernelscope.serving.system import System
 
-SERVERS = {"engine", "server", "scheduler", "serving", "serve", "cache", "runtime", "sched", "parallel"}
+SERVERS = {"engine", "inference", "server", "scheduler", "serving", "serve", "cache", "runtime", "sched", "parallel"}
 CACHED = {"cache", "caches", "kv", "paged", "pages", "memory", "allocator"}
 FAULTS = {"error", "errors", "status", "state", "code", "codes"}
 """Words of enums that tell how something is, and choose nothing."""
@@ -32,6 +32,7 @@ PARTS = {"dtype", "type", "fp8", "mask", "bias", "rope", "split", "strategy", "w
 """Words of functions and tables that choose something within a layer."""
 FREE_ORDERS = ("FIFO", "LIFO")
 """How the claims of free lists begin."""
+_LIMITED = re.compile(r"\s[<>]=?\s")
 _COUNTED = re.compile(r"(?:\.|->)(?:size|empty)\(\)")
 RANKS = re.compile(r"tensor_parallel|\btp_size|world_size", re.IGNORECASE)
 MOST_OWNERS = 3
@@ -117,13 +118,14 @@ def settings(pattern: str) -> Answer:
 
 
 def numbers(pattern: str) -> Answer:
-    """The same without switches: what is a number, or computed."""
+    """The same without switches: what is a number, or computed; what shapes and types agree in limits nothing."""
     find_all = settings(pattern)
 
     def find(system: System) -> Iterator[Claim]:
-        yield from (
-            claim for claim in find_all(system) if not claim.evidence or claim.evidence[0] not in system.switches
-        )
+        for claim in find_all(system):
+            is_form = claim.name in ("shape", "dtype") and not _LIMITED.search(claim.value)
+            if not is_form and (not claim.evidence or claim.evidence[0] not in system.switches):
+                yield claim
 
     return find
 
@@ -145,7 +147,10 @@ def is_paged(system: System) -> bool:
         or (claim.value.startswith(FREE_ORDERS) and BLOCKS & set(words(claim.name)))
         for claim in claims
     )
-    return told or any(claim.name.endswith(("number of blocks", "number of pages")) for claim in claims)
+    return told or any(
+        claim.name.endswith(("number of blocks", "number of pages")) or claim.value.startswith("number of blocks")
+        for claim in claims
+    )
 
 
 def context_limits(system: System) -> Iterator[Claim]:
@@ -153,7 +158,7 @@ def context_limits(system: System) -> Iterator[Claim]:
     pattern = r"seq_?len|max_model_len|max_position|context_len|max_length"
     yield from numbers(pattern)(system)
     for c in system.demands_about(re.compile(pattern, re.IGNORECASE)):
-        if c.kind == "other" and re.search(r"[<>]|== ?\d", c.condition):
+        if c.kind == "other" and re.search(r"(?<!-)[<>]|== ?\d", c.condition):
             yield _constraint(c)
     if not is_paged(system):
         yield from settings(r"^block_size$")(system)
@@ -162,13 +167,26 @@ def context_limits(system: System) -> Iterator[Claim]:
 def block_sizes(system: System) -> Iterator[Claim]:
     """Sizes and numbers of blocks of a cache; where nothing is seen to be paged only those that name a cache."""
     if is_paged(system):
-        counts = settings(r"kv_?cache\w*(?:block|page|size|len|tok)|num_\w*(?:blocks|pages)")
+        counts = _of_servers(settings(r"kv_?cache\w*(?:block|page|size|len|tok)|num_\w*(?:blocks|pages)"), system)
         yield from first(both(_sizes_of_caches, _sizes_in_layouts, counts), settings("page_size"))(system)
         return
     yield from of_hosts(settings(r"page_size|kvcache|kv_cache_block|kv_block"))(system)
     for p in system.settings:
         if p.name.replace("-", "_").strip("_") == "block_size" and {"cache", "kv", "block"} & set(words(p.owner)):
             yield _setting(_said(p), [p])
+
+
+def _of_servers(answer: Answer, system: System) -> Answer:
+    """What a selection finds but for parameters of models, which consist of blocks, too."""
+    models = {
+        p.location for p in system.settings
+        if p.kind not in ("option", "environment") and not (SERVERS | CACHED | {"config"}) & {*words(p.owner)}
+    }  # fmt: skip
+
+    def find(system: System) -> Iterator[Claim]:
+        yield from (claim for claim in answer(system) if claim.evidence[0] not in models)
+
+    return find
 
 
 def _sizes_of_caches(system: System) -> Iterator[Claim]:

@@ -20,6 +20,7 @@ REMOVES = {"popleft", "pop", "pop_request", "heappop", "get_nowait", "remove"}
 WAITING = {"waiting", "queued", "pending", "queue", "inbox", "backlog", "todo"}
 """Words of where a request is before it runs."""
 RUNNING = {"running", "active"}
+PARTS = {"token", "tokens"}
 PUTS = {"append", "add", "appendleft"}
 
 
@@ -39,8 +40,8 @@ def continuous(source: PythonSource) -> Iterator[Claim]:
             if moved is None or not limits:
                 continue
             source_queue, target = moved
-            if RUNNING & set(words(last_part(source_queue))):
-                continue  # what runs already is gone through
+            if (RUNNING | PARTS) & set(words(last_part(source_queue))):
+                continue  # what runs already is gone through, and tokens are no requests
             if (served := _served_out(scope.node, loop, target)) is not None:
                 yield _batch_to_its_end(source, scope, source_queue, target, *served)
                 continue

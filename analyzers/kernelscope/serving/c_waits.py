@@ -12,15 +12,15 @@ from collections.abc import Iterator
 from kernelscope.results import Location
 from kernelscope.serving.c_functions import CFunction, CSource, matching
 from kernelscope.serving.sections import words
-from kernelscope.serving.waits import FETCH, Sync
+from kernelscope.serving.waits import COUNTERS, FETCH, Sync
 
 EVENTS = {"cudaEventRecord", "cudaStreamWaitEvent", "cudaEventSynchronize"}
 LOADS = {"ld", "load", "loads", "acquire", "cas", "read", "poll"}
 STORES = {"st", "store", "put"}
 RAISES = {"atomic", "atom", "red", "fetch"}
+ASKS = {"query", "test", "exchange", "compare", "is", "has", "ready", "done", "empty", "size"}
+"""Words of calls that ask how something stands."""
 SLEEPS = {"nanosleep", "sleep", "yield", "pause"}
-COUNTERS = {"bar", "barrier", "barriers", "sem", "semaphore", "semaphores", "flag", "flags", "counter", "counters",
-            "signal", "signals", "ready", "lock", "locks", "scoreboard"}  # fmt: skip
 QUEUES = {"queue", "queues", "ring", "fifo", "mailbox"}
 LONGEST_BODY = 900
 """Longest body of a loop that may still only wait, in bytes."""
@@ -29,6 +29,7 @@ NEAR = 800
 _WHILE = re.compile(rb"\bwhile\s*\(")
 _BODY = re.compile(rb"\s*(;|\{)")
 _CALLED = re.compile(r"\b([A-Za-z_]\w*)\s*\(")
+_TEMPLATE = re.compile(r"<[\w:,\s*&]*>(?=\s*\()")
 _SET = re.compile(r"\b([A-Za-z_]\w*)(?:\s*\[[^=;]*?\])?\s*=(?!=)\s*([^;]+);")
 _SHARED = re.compile(r"volatile|\w+\s*\(|\[|\*")
 _GOES_ON = re.compile(r"\[[^\]]*(?:\+\+|--)|\*\s*(?:\+\+|--)?\s*\w+\s*(?:\+\+|--)?(?<=[+-])|\*\s*(?:\+\+|--)")
@@ -85,20 +86,22 @@ def _waits(source: CSource, function: CFunction, here: Location) -> Iterator[Syn
         if body is None:
             continue
         test = source.quote(match.end(), closed, 200)
+        last_of = _done_before(source, function, match.start()) if body == "" else None
         if body == "" and (assembly := _loaded_before(source, function, match.start())):
             text = f"{function.name} waits by spinning: do {assembly} while ({test})"
             yield Sync("scoreboard", "wait", text, function.name, source.at(match.start()), (here,))
             continue
-        read = _read_again(test, body)
+        read = _read_again(test, body if last_of is None else last_of)
         if (
             read is None
             or not (read or _SHARED.search(test))
             or _is_delay(test)
+            or (not read and not _polls(test))
             or _GOES_ON.search(test)
             or _FILLS.search(test)
         ):
             continue
-        bound = re.search(r"(?<![<>=!])(?:<|!=)(?![<=])\s*(.+)$", test.partition("&&")[0])
+        bound = re.search(r"(?<![<>=!])(?:<|!=)(?![<=])\s*(.+)$", _TEMPLATE.sub("", test.partition("&&")[0]))
         expected = bound[1].strip() if bound is not None and "||" not in test else ""
         text = f"{function.name} waits by spinning: while ({test})"
         text += f", where {read}" if read else ""
@@ -113,19 +116,34 @@ def _waits(source: CSource, function: CFunction, here: Location) -> Iterator[Syn
 
 def _is_delay(test: str) -> bool:
     """Whether a loop waits for a clock alone."""
-    called = _CALLED.findall(test)
-    return bool(called) and all({"clock", "globaltimer", "time", "now"} & set(words(name)) for name in called)
+    called = [word for name in _CALLED.findall(_TEMPLATE.sub("", test)) for word in words(name)]
+    return bool({"clock", "globaltimer", "time", "now"} & set(called)) and not LOADS & set(called)
+
+
+def _polls(test: str) -> bool:
+    """Whether all that a test calls reads or asks: a loop around a call that works waits for nobody."""
+    called = _CALLED.findall(_TEMPLATE.sub("", test))
+    return all((LOADS | RAISES | ASKS) & set(words(name)) for name in called)
+
+
+def _done_before(source: CSource, function: CFunction, at: int) -> str | None:
+    """The body of the `do … while` whose test stands here; None where the loop has no body before it."""
+    closed = source.code.rfind(b"}", function.start, at)
+    if closed < 0 or source.code[closed + 1 : at].strip():
+        return None
+    depth = 0
+    for index in range(closed, function.start, -1):
+        depth += (source.code[index] == 0x7D) - (source.code[index] == 0x7B)
+        if depth == 0:
+            is_do = re.search(rb"\bdo\s*\Z", source.code[max(function.start, index - 20) : index])
+            return source.quote(index + 1, closed, LONGEST_BODY) if is_do else None
+    return None
 
 
 def _loaded_before(source: CSource, function: CFunction, at: int) -> str:
     """The load in assembly that a `do … while` consists of: `do { asm("ld.acquire …"); } while (x)`."""
-    closed = source.code.rfind(b"}", function.start, at)
-    if closed < 0 or source.code[closed + 1 : at].strip():
-        return ""
-    opened = source.code.rfind(b"{", function.start, closed)
-    before = source.code[function.start : opened].rstrip()
-    body = source.quote(opened + 1, closed, 200)
-    return body.rstrip("; ") if before.endswith(b"do") and _ASSEMBLY.fullmatch(body) else ""
+    body = _done_before(source, function, at) or ""
+    return body.rstrip("; ") if _ASSEMBLY.fullmatch(body) else ""
 
 
 def _grid(source: CSource, function: CFunction, here: Location) -> Iterator[Sync]:
@@ -165,6 +183,8 @@ def _read_again(test: str, body: str) -> str | None:
     named = set(re.findall(r"[A-Za-z_]\w*", test))
     sets = [(name, value) for name, value in _SET.findall(body)]
     loaded = [f"{name} = {value}" for name, value in sets if name in named and _CALLED.search(value)]
+    if any(re.match(rf"{name}\s*(?:->|\.)", value) for name, value in sets):
+        return None  # the next of a list
     if loaded:
         return loaded[0]
     return "" if not sets and not re.search(r"\+\+|--|[-+*/]=", body) else None

@@ -16,7 +16,7 @@ from kernelscope.syntax.python.lower import Scope
 
 MIN_CACHE_RANK = 4
 SIZES = {"size", "block", "blk", "page", "ps", "bs", "slot", "tokens", "len"}
-WANTED = {"shortfall", "missing", "needed", "required"}
+WANTED = {"shortfall", "missing", "needed", "required", "workspace", "staging"}
 """Words of memory that is not what there is."""
 BLOCKS = {"block", "page", "tile", "head", "group", "vec", "chunk"}
 """Words of what a cache consists of many of: a rest by their size is an offset in one of them."""
@@ -24,6 +24,9 @@ POSITIONS = {"pos", "position", "positions", "offset", "index", "idx", "step"}
 ELEMENT_SIZES = {"itemsize", "element_size", "_element_size", "get_dtype_size", "dtype_size"}
 ALLOCATORS = {"empty", "zeros", "full", "ones", "zeros_like", "empty_like", "allocate", "rand", "randn"}
 
+PIECES = {"block", "blocks", "page", "pages", "ps"}
+LENGTHS = {"token", "tokens", "len", "length", "seq", "slots", "batch", "max", "positions", "ctx", "context", "chunk"}
+"""Words of what counts tokens in a product of sizes."""
 COUNTED = {"blocks", "pages", "slots", "tokens"}
 """Words of what a memory holds so many of."""
 KEPT_STATE = {"cache", "kv", "pool", "page", "pages", "slot", "slots", "memory", "state", "states", "block", "blocks"}
@@ -75,6 +78,8 @@ def _is_slot(node: t.BinOp) -> bool:
     if not _is_scaled_block(first):
         return False
     assert isinstance(first, t.BinOp)
+    if isinstance(first.right, t.Subscript) and isinstance(node.right, t.Subscript):
+        return False  # values that are scaled and shifted
     return not (node.left is first and _same(first.right, node.right))
 
 
@@ -93,7 +98,7 @@ def _rounds_up(node: t.BinOp) -> bool:
     """`(n + size - 1) // size`."""
     match node.left:
         case t.BinOp(left=t.BinOp(left=total, op="+", right=size), op="-", right=t.Constant(value=1)):
-            bytes_of = {"byte", "bytes", "raw", "align", "alignment", "numel", "el", "end", "layer", "shard"}
+            bytes_of = {"byte", "bytes", "raw", "align", "alignment", "numel", "el", "end", "layer", "shard", "group"}
             named = {*words(t.dotted(total) or ""), *words(t.dotted(size) or "")}
             return _same(size, node.right) and not bytes_of & named and bool(SIZES & set(words(last_name(node.right))))
         case _:
@@ -251,7 +256,19 @@ def sizing(source: PythonSource) -> Iterator[Claim]:
                 name = source.quote(node.targets[0]) if isinstance(node, t.Assign) else scope.node.name
                 value = f"{name} = {source.quote(node.value)}"
                 places = (source.at(node), source.at(scope.node))
-                yield Claim(f"{scope.qualified_name} bytes per block or page", value, places)
+                yield Claim(f"{scope.qualified_name} {_bytes_of(source, scope.qualified_name, factors)}", value, places)
+
+
+def _bytes_of(source: PythonSource, where: str, factors: list[t.Expr]) -> str:
+    """What a product of sizes measures: a block, where one of them is its size; keys and values of one token, where
+    none counts tokens.
+    """
+    said = {word for factor in factors for word in words(source.quote(factor))}
+    if said & PIECES:
+        return "bytes per block or page"
+    if said & LENGTHS or not {"kv", "cache", "slot", "token"} & set(words(where)):
+        return "bytes"
+    return "bytes per token"
 
 
 def _is_capacity(source: PythonSource, node: t.Assign) -> bool:

@@ -24,6 +24,8 @@ PROMPTS = {"prompt", "prompts", "prefill"}
 TOKENS = {*PROMPTS, "token", "tokens", "id", "ids", "input", "inputs", "chunk", "embeds", "embeddings", "text", "seq",
           "sequence", "step"}  # fmt: skip
 """Words of what a prompt consists of, or of a piece of it."""
+BYTES = {"byte", "bytes", "transfer", "send", "receive", "recv"}
+"""Words of what is sent in parts."""
 ANSWERS = {"new", "output", "completion", "generate", "generated", "response", "answer"}
 """Words of what a request may still bring forth: a limit leaves that, too, but cuts no prompt."""
 
@@ -53,6 +55,8 @@ def chunks(source: PythonSource) -> Iterator[Claim]:
             budget = next((a for a in operands if _counted_down(scope.node, a, statement, known)), None)
             if {"budget", "quota"} & set(words(last_name(statement.targets[0]))):
                 continue  # a budget under another one
+            if BYTES & {*words(scope.qualified_name), *words(source.quote(cut))}:
+                continue
             if budget is None or not _is_budget(budget) or not _is_of_tokens(statement, operands):
                 continue
             target = source.quote(statement.targets[0])
@@ -85,13 +89,19 @@ def _counted_down(function: t.FunctionDef | t.ClassDef, name: t.Expr, cut: t.Ass
     if dotted is None:
         return False
     for node in own(function):
-        if isinstance(node, t.AugAssign) and node.op == "-" and t.dotted(node.target) == dotted:
+        is_lowered = isinstance(node, t.AugAssign) and node.op == "-" and t.dotted(node.target) == dotted
+        if is_lowered and (node.span.start > cut.span.start or _in_one_loop(function, node, cut)):
             return True
         if isinstance(node, t.Assign) and t.dotted(node.targets[0]) == dotted and isinstance(node.value, t.BinOp):
             left = t.dotted(node.value.left) or ""
             if node.value.op == "-" and {"max", "limit", "budget", "capacity"} & set(words(left.rpartition(".")[2])):
                 return True
     return False
+
+
+def _in_one_loop(function: t.FunctionDef | t.ClassDef, *nodes: t.Node) -> bool:
+    loops = (n.span for n in own(function) if isinstance(n, t.For | t.While))
+    return any(all(span.start <= n.span.start < span.end for n in nodes) for span in loops)
 
 
 def _is_budget(name: t.Expr) -> bool:

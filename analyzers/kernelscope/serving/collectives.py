@@ -12,6 +12,7 @@ from kernelscope.graph.collectives import collective
 from kernelscope.results import Location
 from kernelscope.serving.claims import Claim, PythonSource, literal
 from kernelscope.serving.guards import Guard, all_guards_text, calls, guards_text, last_name, own, statements
+from kernelscope.serving.sections import words
 from kernelscope.serving.sharding import is_world
 from kernelscope.syntax.python import tree as t
 
@@ -21,6 +22,10 @@ GROUPS = {"init_process_group", "new_group", "new_subgroups", "new_subgroups_by_
           "DeviceMesh", "Mesh", "make_mesh", "initialize_model_parallel", "ProcessGroupNCCL",
           "ncclCommInitRank"}  # fmt: skip
 BLANK = {"empty", "zeros", "empty_like", "zeros_like", "new_empty", "range", "len", "print", "contiguous"}
+PLACES = {"all_reduce": 2, "all_gather": 2, "all_gather_into_tensor": 2, "all_gather_object": 2, "broadcast": 2,
+          "reduce_scatter": 3, "reduce_scatter_tensor": 3, "all_to_all": 2, "all_to_all_single": 4, "send": 2,
+          "recv": 2, "isend": 2, "irecv": 2, "barrier": 0}  # fmt: skip
+"""Which operand of a collective of torch is its group."""
 USUAL = {"dist": "torch.distributed", "lax": "jax.lax", "funcol": "torch.distributed._functional_collectives"}
 """How these modules are mostly imported, for names whose import is not seen."""
 
@@ -60,7 +65,8 @@ def collectives(source: PythonSource) -> Iterator[Collective]:
             given = given[1:] if deferred else given
             keywords = {k.arg: k.value for k in call.keywords}
             tensor = given[0] if given else keywords.get("tensor") or keywords.get("input")
-            group = keywords.get("group") or keywords.get("axis_name")
+            tensor = None if primitive == "barrier" else tensor
+            group = keywords.get("group") or keywords.get("axis_name") or _group_in_place(call, aliases)
             is_async = bool(deferred) or literal(keywords.get("async_op")) is True
             is_async = is_async or last_name(call.func) in ("isend", "irecv")
             yield Collective(
@@ -76,6 +82,12 @@ def collectives(source: PythonSource) -> Iterator[Collective]:
                 after=_producer(source, tensor, before),
                 overlapped=_work_before_wait(source, call, scope.node) if is_async and not deferred else "",
             )
+
+
+def _group_in_place(call: t.Call, aliases: dict[str, str]) -> t.Expr | None:
+    """The group that a call is given without its name: the axis in JAX, the last operand in torch."""
+    place = 1 if _full_name(call.func, aliases).startswith("jax.") else PLACES.get(last_name(call.func))
+    return call.args[place] if place is not None and place < len(call.args) else None
 
 
 def wrapped_collectives(source: PythonSource) -> Iterator[Collective]:
@@ -117,6 +129,8 @@ def groups(source: PythonSource) -> Iterator[Claim]:
             name = last_name(call.func)
             if name not in GROUPS or not (call.args or call.keywords):
                 continue
+            if _is_own(source, call.func):
+                continue
             keywords = {k.arg: k.value for k in call.keywords}
             backend = keywords.get("backend") or (call.args[0] if call.args and name == "init_process_group" else None)
             given = f" with backend {source.quote(backend)}" if backend is not None else ""
@@ -125,6 +139,18 @@ def groups(source: PythonSource) -> Iterator[Claim]:
             value += f", if {guard}" if guard else ""
             yield Claim(f"{scope.qualified_name} process_group", value, (source.at(call),), condition=guard)
         yield from _grids(source, scope.qualified_name, scope.node)
+
+
+def _is_own(source: PythonSource, called: t.Expr) -> bool:
+    """Whether a function named like torch's is another one: of a neighbouring module, or a method of a worker."""
+    match called:
+        case t.Name(id=name):
+            imports = (n for n in t.flat(source.module.body) if isinstance(n, t.ImportFrom) and n.level)
+            return any(alias.bound == name for n in imports for alias in n.names)
+        case t.Attribute(value=owner, attr="init_process_group"):
+            return not {"dist", "distributed", "c10d", "torch"} & set(words(last_name(owner)))
+        case _:
+            return False
 
 
 def _grids(source: PythonSource, where: str, function: t.FunctionDef) -> Iterator[Claim]:
@@ -215,10 +241,15 @@ def _deferred(call: t.Call, aliases: dict[str, str]) -> str:
 
 
 def _primitive(called: t.Expr, aliases: dict[str, str]) -> str | None:
+    return collective(_full_name(called, aliases))
+
+
+def _full_name(called: t.Expr, aliases: dict[str, str]) -> str:
+    """A function's name with the module that the file imports it from; empty where it is no name."""
     name = t.dotted(called)
     if name is None:
-        return None
+        return ""
     first, _, rest = name.partition(".")
     full = aliases.get(first, first) + (f".{rest}" if rest else "")
     package, _, last = full.rpartition(".")
-    return collective(f"{USUAL.get(package, package)}.{last}")
+    return f"{USUAL.get(package, package)}.{last}"

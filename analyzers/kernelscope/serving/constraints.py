@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kernelscope.results import Location, Span
-from kernelscope.serving.c_functions import CSource
+from kernelscope.serving.c_functions import CSource, matching
 from kernelscope.serving.claims import MAX_SOURCE, PythonSource, literal
 from kernelscope.serving.guards import last_name
 from kernelscope.serving.parameters import FIELD_CALLS
@@ -232,6 +232,8 @@ def c_constraints(source: CSource) -> Iterator[Constraint]:
             continue
         condition = " ".join(arguments[0].split())[:MAX_SOURCE]
         operators = _C_OPERATOR.findall(condition)
+        if match[1] not in (b"static_assert", b"assert") and _is_call(arguments[0].strip().encode()):
+            continue  # whether a call went well says nothing of what it is given
         if not operators and match[1] not in (b"static_assert", b"assert"):
             continue
         names = tuple(dict.fromkeys(re.findall(r"[A-Za-z_]\w*", condition)))
@@ -239,6 +241,12 @@ def c_constraints(source: CSource) -> Iterator[Constraint]:
         by = {b"static_assert": "static_assert", b"assert": "assert"}.get(match[1], "check_macro")
         where = text.location(source.path, Span(match.start(), match.end()))
         yield Constraint(condition, _kind(condition, operators), names, by, message[:MAX_SOURCE], "", where)
+
+
+def _is_call(condition: bytes) -> bool:
+    """Whether a condition is the result of one call, whatever its operands compare."""
+    head = re.match(rb"[\w:]+\s*\(", condition)
+    return head is not None and matching(condition, head.end() - 1) == len(condition) - 1
 
 
 def _arguments(data: bytes, start: int) -> list[str]:

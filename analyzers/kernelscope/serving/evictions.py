@@ -35,8 +35,9 @@ def evictions(source: PythonSource) -> Iterator[Claim]:
         if "heappop" in names and "heapify" in names and FREEING & spoken:
             pops = calls[names.index("heappop")]
             order = _order(source)
-            candidates = [m for m in _called(source, scope.owner, calls) if m is not scope.node]
-            tests = [source.quote(s.test) for m in candidates for s in own(m) if isinstance(s, t.If)]
+            before = [c for c in calls if c.span.end <= pops.span.start]
+            candidates = [m for m in _called(source, scope.owner, before) if m is not scope.node]
+            tests = [_asked(source, s) for m in candidates for s in own(m) if isinstance(s, t.If)]
             value = f"by a heap: the least element is evicted first; {source.quote(pops)}"
             if order is not None:
                 value += f"; elements compare by `{source.quote(order)}`"
@@ -59,6 +60,15 @@ def evictions(source: PythonSource) -> Iterator[Claim]:
             places = tuple(source.at(n) for n in (call, *moved[:1]))
             yield Claim(f"{scope.qualified_name} eviction", f"{order}: {source.quote(call)}", places)
             break
+
+
+def _asked(source: PythonSource, branch: t.If) -> str:
+    """What must hold of a candidate: the contrary of a test that turns it down."""
+    match branch.body[-1:]:
+        case [t.Return(value=t.Constant(value=False)) | t.Continue() | t.Raise()]:
+            return f"not ({source.quote(branch.test)})"
+        case _:
+            return source.quote(branch.test)
 
 
 def _first_out(call: t.Call) -> str | None:

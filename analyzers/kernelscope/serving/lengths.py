@@ -60,6 +60,8 @@ def _adds_up(call: t.Call) -> bool:
             args=[t.BinOp(left=t.Subscript(value=before, slice=at), op="+", right=added)],
         ) if literal(at) == -1:
             names = {*words(t.dotted(held) or ""), *words(last_name(added))}
+            if {"text", "char", "chars", "logprobs"} & set(words(t.dotted(held) or "")):
+                return False  # where the pieces of an answer begin
             return t.dotted(held) == t.dotted(before) is not None and bool(LENGTHS & names)
         case _:
             return False

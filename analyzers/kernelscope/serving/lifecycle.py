@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from kernelscope.results import Location
 from kernelscope.serving.claims import PythonSource
-from kernelscope.serving.guards import Guard, guards_text, own_calls, statements
+from kernelscope.serving.guards import Guard, calls, guards_text, own_calls, statements
 from kernelscope.serving.registries import Registry
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
@@ -64,6 +64,27 @@ def transitions(source: PythonSource) -> Iterator[Transition]:
                 taken = {**_given(scope), **_taken(scope.node)} if taken is None else taken
                 queue = taken.get(t.dotted(target.value) or "", "")
                 yield Transition(source.quote(target), state, where, condition, source.at(statement), queue)
+
+
+def state_classes(source: PythonSource) -> Iterator[Transition]:
+    """States that are classes: each tells its member in a field, and its methods hand on the class that comes next."""
+    members: dict[str, str] = {}
+    for scope in source.module.classes():
+        for statement in scope.node.body:
+            match statement:
+                case t.Assign(targets=[t.Name(id=field)], value=t.Attribute() as value) if STATUS & set(words(field)):
+                    members.setdefault(scope.node.name, t.dotted(value) or "")
+                case _:
+                    pass
+    for scope in source.module.functions():
+        own = members.get(scope.owner.name, "") if scope.owner is not None else ""
+        if not own.rpartition(".")[0].rpartition(".")[2][:1].isupper():
+            continue
+        for statement, guards in statements(scope.node):
+            named = (a.id for call in calls(statement) for a in call.args if isinstance(a, t.Name))
+            for state in dict.fromkeys(members[name] for name in named if name in members):
+                condition = " and ".join(guards_text(source, guards))
+                yield Transition(own, state, scope.qualified_name, condition, source.at(statement))
 
 
 def _given_states(

@@ -64,6 +64,7 @@ def moves(source: PythonSource) -> Iterator[Move]:
     for scope in source.module.functions():
         known = _identifiers(scope.node)
         held = assignments(scope.node)
+        handed = _handed_on(scope.node)
         taken: list[_Step] = _gone_through(scope.node)
         put: list[_Step] = []
         for place, (statement, guards) in enumerate(statements(scope.node)):
@@ -73,7 +74,7 @@ def moves(source: PythonSource) -> Iterator[Move]:
                     continue
                 func = _on_what_it_holds(call.func, held)
                 taken += _taken(statement, call, func, known, guards, place)
-                put += _put(call, func, known, guards, place)
+                put += _put(call, func, known, guards, place, handed)
         bound = _bound(scope.node)
         for last in put:
             before = [
@@ -132,17 +133,31 @@ def _taken(
 
 
 def _put(
-    call: t.Call, func: t.Attribute, known: dict[str, str], guards: tuple[Guard, ...], place: int
-) -> Iterator[_Step]:
+    call: t.Call, func: t.Attribute, known: dict[str, str], guards: tuple[Guard, ...], place: int,
+    handed: dict[str, str],
+) -> Iterator[_Step]:  # fmt: skip
     if not call.args:
         return
     given = call.args[-1]
     if func.attr in PUTS:  # a list of identifiers only tells of requests
-        queue, element = _kept(func.value), t.dotted(given) if _element(given, known) == t.dotted(given) else ""
+        queue = _kept(func.value) or handed.get(t.dotted(func.value) or "", "")
+        element = t.dotted(given) if _element(given, known) == t.dotted(given) else ""
     else:
         queue, element = _meant(func, puts=True), _element(given, known)
     if element and queue:
         yield _Step(element, queue, guards, place, call)
+
+
+def _handed_on(function: t.FunctionDef | t.ClassDef) -> dict[str, str]:
+    """Lists of a function whose elements all go into one queue of an object: `self.running.extend(chosen)`."""
+    found: dict[str, set[str]] = {}
+    for call in own_calls(function):
+        match call:
+            case t.Call(func=t.Attribute(value=queue, attr="extend" | "extendleft"), args=[t.Name(id=name)]):
+                found.setdefault(name, set()).add(_kept(queue))
+            case _:
+                pass
+    return {name: next(iter(queues)) for name, queues in found.items() if len(queues) == 1}
 
 
 def _kept(node: t.Expr) -> str:

@@ -58,6 +58,8 @@ def sharded_layers(classes: Iterable[Sharded], made: Iterable[Made], collectives
         join = min(own, key=_closeness) if own else None
         if not axes or (join is None and name not in parts):
             continue
+        if not any(known[n].runs if n in known else n.endswith("Module") for n in _order(name, known)):
+            continue
         style = _style(axes, join)
         if style:
             divided = "; ".join(f"{axis}: {text}" for axis, text in axes[:4])

@@ -133,6 +133,8 @@ def offered(source: PythonSource) -> Iterator[Claim]:
         for call in own_calls(scope.node):
             if not SEARCHES & set(words(last_name(call.func))):
                 continue
+            if not CACHED & {*words(source.quote(call.func)), *words(scope.qualified_name), *words(source.path.stem)}:
+                continue
             for argument in (*call.args, *(k.value for k in call.keywords)):
                 limit = _less_one(argument, known)
                 if limit is not None:
@@ -149,7 +151,7 @@ def offered(source: PythonSource) -> Iterator[Claim]:
 def shortened(source: PythonSource) -> Iterator[Claim]:
     """Searches that drop the last token of what they are given: `ids = ids[:-1]` before a loop over it."""
     for scope in source.module.functions():
-        if not SEARCHES & set(words(scope.node.name)) or not any(
+        if not SEARCHES - {"prefix"} & set(words(scope.node.name)) or not any(
             isinstance(n, t.For | t.While) for n in own(scope.node)
         ):
             continue

@@ -25,9 +25,10 @@ MAX_PLACES = 10
 FORWARD = {"forward", "__call__", "call", "setup"}
 COMPONENT = "components"
 SILENT = {"logger", "logging", "log", "warnings", "print", "nvtx", "super"}
-SILENT_FOLDERS = {"test", "tests", "bench", "benchmark", "benchmarks", "examples", "example", "docs", "scripts", "dev",
-                  "tools", "experimental", "experiments", "evaluation", "third_party", "3rdparty",
-                  "thirdparty", "vendor", "vendored", "external", "extern", "mock", "mocks"}  # fmt: skip
+SILENT_FOLDERS = {"test", "tests", "unittest", "unittests", "unit_tests", "bench", "benchmark", "benchmarks",
+                  "example", "examples", "docs", "scripts", "dev", "tools", "experimental", "experiments", "evaluation",
+                  "third_party", "third-party", "3rdparty", "3rd", "thirdparty", "vendor", "vendored", "external",
+                  "extern", "mock", "mocks"}  # fmt: skip
 SILENT_NAMES = re.compile(r"test_|mock_|.*(?:_test|_mock|_pb2|_pb2_grpc|[a-z0-9]Tests?|[a-z0-9]Mock)$")
 """Files of tests, and those that a compiler of interfaces writes."""
 

@@ -92,12 +92,24 @@ def queues(source: PythonSource) -> Iterator[Queue]:
             held = _Held(made, held_names(method, scope.node))
             for node in inside(method):
                 _record(source, node, method, held, given)
+            copied = _copies(method)
+            for queue in made.values() if copied else ():
+                queue.uses = [u for u in queue.uses if u.method != method.name or u.element not in copied]
         for queue in made.values():
             if queue.uses:
                 queue.holds_requests = _holds_requests(queue, made.values())
                 if queue.of(*HEAP.values()):
                     queue.rank, queue.ranked_at = _rank(source)
                 yield queue
+
+
+def _copies(method: t.FunctionDef) -> set[str]:
+    """Names of copies: the rest of a request that waits again is not the request itself."""
+    return {
+        node.targets[0].id for node in inside(method)
+        if isinstance(node, t.Assign) and isinstance(node.targets[0], t.Name) and isinstance(node.value, t.Call)
+        and last_name(node.value.func) in ("copy", "deepcopy")
+    }  # fmt: skip
 
 
 class _Held:

@@ -215,6 +215,7 @@ def read_python(source: PythonSource) -> Reading:
     reading.metrics += reading.told(metrics, source)
     reading.transitions += reading.told(lifecycle.initial_states, source)
     reading.transitions += reading.told(lifecycle.transitions, source)
+    reading.transitions += reading.told(lifecycle.state_classes, source)
     reading.moves += reading.told(moves, source)
     reading.procedures += reading.told(procedures, source)
     reading.syncs += reading.told(syncs, source)

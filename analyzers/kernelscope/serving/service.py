@@ -26,6 +26,8 @@ from kernelscope.serving.sections import hits, words
 from kernelscope.syntax.python import tree as t
 
 VICTIMS = {"preempt", "preempted", "victim", "evict", "evicted", "retract", "retracted", "running", "active"}
+RESTS = {"chunk", "chunked", "partial"}
+"""Words of a request of which a part is left to compute."""
 ARRIVALS = {"append", "add", "put", "enqueue", "submit", "push"}
 """Words of methods that take in what comes."""
 WAITS = {"waiting", "pending", "running", "ready", "swapped", "queue"}
@@ -55,7 +57,9 @@ def orders(source: PythonSource) -> Iterator[Claim]:
                     yield from _passed_in_order(source, scope.node, scope.qualified_name, node, one, over, body)
                     continue
                 case t.Call(func=t.Name(id="next"), args=[t.Call(func=t.Name(id="iter"), args=[queue, *_])]):
-                    if REQUESTS & set(words(source.quote(queue))) and _is_served(source, scope.qualified_name, queue):
+                    if not REQUESTS & set(words(source.quote(queue))) or _is_looked_at(scope.node, node):
+                        continue
+                    if _is_served(source, scope.qualified_name, queue):
                         value = (
                             f"policy FCFS (first come, first served): the first of {source.quote(queue)} is taken, "
                             f"which keeps the order of insertion ({source.quote(node)})"
@@ -78,7 +82,9 @@ def orders(source: PythonSource) -> Iterator[Claim]:
                 case _:
                     continue
             key = next((k.value for k in keywords if k.arg == "key"), None)
-            if key is None or not REQUESTS & {*words(source.quote(queue)), *words(source.quote(key))}:
+            if key is None or _is_of_places(queue, key):
+                continue
+            if not REQUESTS & {*words(source.quote(queue)), *words(source.quote(key))}:
                 continue
             if VICTIMS & set(words(scope.node.name)):
                 continue
@@ -88,6 +94,29 @@ def orders(source: PythonSource) -> Iterator[Claim]:
             value = f"policy: {source.quote(queue)} is served in the order of {source.quote(key)}"
             value += ", largest first" if backwards else ", smallest first"
             yield Claim(f"{scope.qualified_name} order", value, (source.at(node), source.at(scope.node)))
+
+
+def _is_of_places(queue: t.Expr, key: t.Expr) -> bool:
+    """`sorted(rows, key=lambda x: rows[x])`: the keys of a table by what it holds for them, such as their rows."""
+    match key:
+        case t.Lambda(body=t.Subscript(value=table)):
+            held = queue.func.value if isinstance(queue, t.Call) and isinstance(queue.func, t.Attribute) else queue
+            return t.dotted(table) == t.dotted(held) is not None
+        case _:
+            return False
+
+
+def _is_looked_at(function: t.FunctionDef | t.ClassDef, first: t.Expr) -> bool:
+    """Whether the first of something is only asked for its attributes: it stands for all of them."""
+    name = next(
+        (t.dotted(n.targets[0]) for n in own(function) if isinstance(n, t.Assign) and n.value is first), None
+    )  # fmt: skip
+    if name is None:
+        return False
+    asked = {n.value for n in own(function) if isinstance(n, t.Attribute)}
+    used = [n for n in own(function) if isinstance(n, t.Name) and n.id == name and n.span.start > first.span.end]
+    called = {c.func.value for c in own(function) if isinstance(c, t.Call) and isinstance(c.func, t.Attribute)}
+    return bool(used) and all(n in asked and n not in called for n in used)
 
 
 def _passed_in_order(
@@ -191,6 +220,10 @@ def service_claims(queue: Queue) -> Iterator[Claim]:
         if ARRIVALS & set(words(use.method)) and not put:
             value = f"LIFO (last come, first served): {use.element} is put at the front when it comes"
             yield Claim(f"{where} policy", value, (use.location,), f"in {use.method}")
+            continue
+        if RESTS & set(words(use.element)):
+            value = f"chunked prefill: {use.element}, of which a part was computed, is put at the front ({use.how})"
+            yield Claim(f"{where} chunked prefill", value, (use.location,), f"in {use.method}")
             continue
         value = f"{use.element} goes back to the front (head) of the queue ({use.how})"
         yield Claim(f"{where} requeue", value, (use.location,), f"in {use.method}")

@@ -17,6 +17,8 @@ from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
 DIVIDES = {"div", "divide", "distribute", "partition", "shard", "split"}
+RUNS = {("forward",), ("call",), ("apply",), ("infer",)}
+"""How the methods begin that compute what a layer gives."""
 LAYERS = {"layer", "layers"}
 ADJECTIVES = {"in": "input", "input": "input", "out": "output", "output": "output"}
 
@@ -30,6 +32,8 @@ class Sharded:
     axes: tuple[tuple[str, str], ...]
     location: Location
     places: tuple[Location, ...]
+    runs: bool = True
+    """Whether it has a forward pass of its own: engines and their tables divide sizes, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,9 @@ def sharded(source: PythonSource) -> Iterator[Sharded]:
                     axes.append(found)
                     places.append(source.at(node))
         bases = tuple(b for base in scope.node.bases if (b := (t.dotted(base) or "").rpartition(".")[2]))
-        yield Sharded(scope.node.name, bases, tuple(dict.fromkeys(axes)), source.at(scope.node), tuple(places))
+        runs = any(words(m.name)[:1] in RUNS for m in scope.node.methods())
+        name, divided = scope.node.name, tuple(dict.fromkeys(axes))
+        yield Sharded(name, bases, divided, source.at(scope.node), tuple(places), runs)
 
 
 def _division(source: PythonSource, node: t.Node) -> tuple[str, str] | None:
@@ -172,7 +178,7 @@ def _spoken(source: PythonSource) -> Iterator[Plan]:
                 styles = [e for e in row if isinstance(e, t.Constant) and _SPOKEN.match(str(e.value))]
                 before = row[: row.index(styles[0])] if len(styles) == 1 else []
                 named = [source.quote(e).strip("\"'") for e in before if isinstance(e, t.Constant | t.Attribute)]
-                if named:
+                if named and len(named[-1]) > 1:  # a letter names a layout of numbers
                     yield Plan("", ".".join(named[-2:]), str(styles[0].value), source.at(row[0]))
 
 

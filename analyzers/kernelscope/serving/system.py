@@ -282,7 +282,8 @@ def join(readings: list[Reading]) -> System:
     enums = system.enums
     for reading in readings:
         system.collectives += reading.collectives
-        system.transitions += (x for x in reading.transitions if x.enum in enums)
+        if not reading.aside or readings[0].aside:
+            system.transitions += (x for x in reading.transitions if x.enum in enums)
         for section, claims in reading.claims.items():
             system.claims.setdefault(section, []).extend(claims)
     system.transitions = states_only(system.transitions)

@@ -18,8 +18,15 @@ from kernelscope.syntax.python import tree as t
 
 BARRIERS = {"__syncthreads", "syncthreads", "debug_barrier", "barrier_all", "barrier", "__syncwarp", "grid_sync"}
 ORDERS = ("acquire", "release", "acq_rel", "relaxed")
-EVENTS = {"wait_stream", "wait_event", "record_event", "record_stream"}
-"""Methods of a stream with one operand at most; requests record events of their life with more."""
+_ORDERED = "orders two streams"
+EVENTS = {"wait_stream": _ORDERED, "wait_event": _ORDERED, "record_event": _ORDERED,
+          "record_stream": "keeps the memory from being used again before the stream is done with it"}  # fmt: skip
+"""Methods of streams and tensors with one operand at most; requests record events of their life with more."""
+ADDS = {"add", "sub", "max", "min", "and", "or", "xor"}
+"""Words of atomics that work out a result together with others."""
+COUNTERS = {"bar", "barrier", "barriers", "sem", "semaphore", "semaphores", "flag", "flags", "counter", "counters",
+            "signal", "signals", "ready", "lock", "locks", "scoreboard"}  # fmt: skip
+"""Words of what is waited on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +107,8 @@ def _signals(source: PythonSource, where: str, function: t.FunctionDef | t.Class
             if not call.args or t.dotted(call.func) == "signal.signal":
                 continue
             guard = " and ".join(all_guards_text(source, guards))
-            said = f"{where} signals with {text}"
+            is_sum = is_atomic and ADDS & set(words(name)) and not _is_release(call) and not _is_counter(source, call)
+            said = f"{where} {'works out a result with others by' if is_sum else 'signals with'} {text}"
             said += (
                 f", done by a single thread ({guard})"
                 if guard and _is_thread(guard)
@@ -116,6 +124,10 @@ def _signals(source: PythonSource, where: str, function: t.FunctionDef | t.Class
                 said += f", followed by {last_name(after[0].func)}()"
             kind = "atomic" if is_atomic else "scoreboard"
             yield Sync(kind, "signal", said, where, source.at(call), (here,))
+
+
+def _is_counter(source: PythonSource, call: t.Call) -> bool:
+    return bool(COUNTERS & set(words(source.quote(call.args[0]))))
 
 
 def _is_release(call: t.Call) -> bool:
@@ -135,19 +147,19 @@ def _streams(source: PythonSource, where: str, function: t.FunctionDef | t.Class
         if name == "synchronize" and isinstance(call.func, t.Attribute):
             text = f"{where}: {source.quote(call)}: the host waits until the device is done"
             yield Sync("stream_event", "wait", text, where, source.at(call), (here,))
-        if name in EVENTS and len(call.args) + len(call.keywords) <= 1:
-            yield Sync(
-                "stream_event",
-                "wait",
-                f"{where}: {source.quote(call)} orders two streams",
-                where,
-                source.at(call),
-                (here,),
-            )
+        if name in EVENTS and len(call.args) + len(call.keywords) <= 1 and not any(map(_is_member, call.args)):
+            text = f"{where}: {source.quote(call)} {EVENTS[name]}"
+            yield Sync("stream_event", "wait", text, where, source.at(call), (here,))
+
+
+def _is_member(given: t.Expr) -> bool:
+    """`Kind.QUEUED`: what happened to a request, and no event of a device."""
+    owner = t.dotted(given.value) if isinstance(given, t.Attribute) else None
+    return owner is not None and owner.rpartition(".")[2][:1].isupper()
 
 
 FETCH = re.compile(
-    r"(\w+)\s*=\s*(?:\w+(?:\.|::))*(atomic_?add|atomicAdd|fetch_add)\s*\(\s*&?([\w.\[\]>-]+)\s*,\s*(\w+)[^)\n]*\)"
+    r"(\w+)\s*=\s*(?:\w+(?:\.|::))*(atomic_?add|atomicAdd|fetch_add)\s*\(\s*&?([\w.\[\]>-]+)\s*,\s*(?!0\s*[,)])(\w+)[^)\n]*\)"
 )
 
 

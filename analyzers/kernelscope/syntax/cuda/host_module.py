@@ -78,7 +78,7 @@ class HostModule(Module):
 
     def _function(self, owner: str, node: Node, name: Node, outer: frozenset[str]) -> t.FunctionDef:
         inner = node.child_by_field_name("body")
-        called = plain(name).rpartition("::")[2]
+        called = _parts(name)[-1]
 
         def lower_body() -> list[t.Stmt]:
             local = frozenset(_local(node))
@@ -129,7 +129,7 @@ def _definitions(node: Node, owner: str, depth: int) -> Iterator[tuple[str, Node
             name = _name(child)
             if name is None or child.child_by_field_name("body") is None or "~" in text(name):
                 continue
-            parts = re.sub(r"<[^<>]*>", "", text(name)).split("::")
+            parts = _parts(name)
             yield (parts[-2] if len(parts) > 1 and parts[-2][:1].isupper() else owner), child, name
         elif child.type in CLASSES:
             inner = child.child_by_field_name("body")
@@ -141,6 +141,14 @@ def _definitions(node: Node, owner: str, depth: int) -> Iterator[tuple[str, Node
             inner = child.child_by_field_name("type")
             if inner is not None and inner.type in CLASSES:
                 yield from _definitions(child, owner, depth + 1)
+
+
+def _parts(name: Node) -> list[str]:
+    """`Desk<T, 4>::serve` is Desk and serve."""
+    said = text(name)
+    while (shorter := re.sub(r"<[^<>]*>", "", said)) != said:
+        said = shorter
+    return [part.strip() for part in said.split("::")]
 
 
 def _name(function: Node) -> Node | None:

@@ -1,0 +1,407 @@
+"""Near misses of engines that were read last: what only looks like scheduling, caching, waiting or sharding."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from kernelscope.explain.faq import QUESTIONS
+from kernelscope.serving import (
+    admission,
+    caches,
+    chunking,
+    collectives,
+    evictions,
+    lengths,
+    overlap,
+    prefixes,
+    service,
+    sharding,
+    waits,
+)
+from kernelscope.serving.c_functions import CSource
+from kernelscope.serving.c_waits import c_syncs
+from kernelscope.serving.claims import PythonSource
+from kernelscope.serving.constraints import c_constraints
+from kernelscope.serving.procedures import is_aside
+from kernelscope.serving.queues import queues
+from kernelscope.serving.reading import read_c, read_python
+from kernelscope.serving.system import join
+from kernelscope.syntax.text import SourceText
+
+Source = Callable[[str], PythonSource]
+
+
+def native(text: str) -> CSource:
+    return CSource(Path("/w/desk.cu"), SourceText(text.encode()))
+
+
+def answers(text: str, question: str, source: Source) -> list[str]:
+    system = join([read_python(source(text))])
+    (asked,) = (q for q in QUESTIONS if q.id == question)
+    return [claim.value for claim in asked.claims(system)]
+
+
+@pytest.mark.parametrize(
+    ("product", "measured"),
+    [
+        ("2 * self.layers * self.kv_heads * self.head_dim * self.dtype.itemsize", "bytes per token"),
+        ("2 * self.layers * self.block_size * self.heads * self.dtype.itemsize", "bytes per block or page"),
+        ("2 * self.layers * self.max_len * self.heads * self.dtype.itemsize", "bytes"),
+    ],
+)
+def test_bytes_are_of_what_is_multiplied(source: Source, product: str, measured: str) -> None:
+    (claim,) = caches.sizing(source(f"class Plan:\n    def kv_bytes(self):\n        return {product}\n"))
+    assert claim.name == f"Plan.kv_bytes {measured}"
+
+
+def test_scaled_and_shifted_values_are_no_slots(source: Source) -> None:
+    text = "def mix(rows, scale, base, j):\n    out = rows[j] * scale[0] + base[j]\n"
+    assert not list(caches.paging(source(text)))
+    (claim,) = caches.paging(source(text.replace("scale[0] + base[j]", "page + j % page")))
+    assert "paged: slot" in claim.value
+
+
+def test_groups_of_numbers_are_no_blocks(source: Source) -> None:
+    text = "def fill_cache(width, group_size):\n    n = (width + group_size - 1) // group_size\n"
+    assert not list(caches.paging(source(text)))
+    assert list(caches.paging(source(text.replace("group_size", "page_size"))))
+
+
+def test_rows_of_a_workspace_are_no_blocks_of_the_cache(source: Source) -> None:
+    text = "class Copies:\n    def plan(self):\n        blocks = self.workspace_bytes // self.block_bytes\n"
+    assert not list(caches.sizing(source(text)))
+    assert list(caches.sizing(source(text.replace("workspace", "free"))))
+
+
+def test_a_limit_less_what_is_kept_back_cuts_no_prompt(source: Source) -> None:
+    text = """
+        def longest(self, kept):
+            max_tokens = self.blocks * self.size
+            max_tokens -= kept
+            tokens = min(max_tokens, self.tokens)
+            return tokens
+    """
+    assert not list(chunking.chunks(source(text)))
+    after = text.replace("            return tokens", "            max_tokens -= tokens\n            return tokens")
+    assert list(chunking.chunks(source(after)))
+
+
+def test_parts_of_a_message_are_no_chunks_of_a_prompt(source: Source) -> None:
+    text = """
+        def send_data(self, remaining):
+            while remaining > 0:
+                chunk = min(self.chunk_bytes, remaining)
+                remaining -= chunk
+    """
+    assert not list(chunking.chunks(source(text)))
+    plain = text.replace("send_data", "step").replace("chunk_bytes", "chunk_tokens")
+    assert list(chunking.chunks(source(plain)))
+
+
+def test_what_happened_to_a_request_orders_no_streams(source: Source) -> None:
+    text = "def add(seq, stream):\n    seq.record_event(Kind.QUEUED)\n    stream.record_event(done)\n"
+    (sync,) = waits.syncs(source(text))
+    assert sync.text == "add: stream.record_event(done) orders two streams"
+    (kept,) = waits.syncs(source("def keep(x, s):\n    x.record_stream(s)\n"))
+    assert "keeps the memory from being used again" in kept.text
+
+
+def test_partial_sums_are_no_signals(source: Source) -> None:
+    text = """
+        @triton.jit
+        def add(c, flags):
+            tl.atomic_add(c, 1.0)
+            tl.atomic_add(flags, 1)
+            tl.atomic_add(c, 1, sem="release")
+    """
+    told = [sync.text for sync in waits.syncs(source(text))]
+    assert [text.split(" by ")[0].split(" with ")[0] for text in told] == [
+        "add works out a result", "add signals", "add signals"
+    ]  # fmt: skip
+
+
+def test_groups_are_made_by_the_library(source: Source) -> None:
+    text = """
+        from torch import distributed as dist
+        from ..meeting import init_process_group
+
+        class Clerk:
+            def init_process_group(self, rank):
+                init_process_group(rank, self.clerks)
+                dist.init_process_group("nccl")
+
+        def hire(clerk, rank):
+            clerk.init_process_group(rank)
+    """
+    (claim,) = collectives.groups(source(text))
+    assert 'with backend "nccl" in Clerk.init_process_group' in claim.value
+
+
+def test_the_group_of_a_collective_may_have_no_name(source: Source) -> None:
+    text = """
+        from jax import lax
+        import torch.distributed as dist
+
+        def meet(x, axis, group):
+            y = lax.all_to_all(x, axis, split_axis=0, concat_axis=1)
+            dist.all_reduce(x, dist.ReduceOp.SUM, group)
+            dist.barrier(group)
+            dist.broadcast(x, 0)
+    """
+    found = [(c.primitive, c.tensor, c.group) for c in collectives.collectives(source(text))]
+    assert found == [
+        ("all_to_all", "x", "axis"),
+        ("all_reduce", "x", "group"),
+        ("barrier", "", "group"),
+        ("broadcast", "x", "default group"),
+    ]
+
+
+def test_the_first_that_is_only_looked_at_is_not_served(source: Source) -> None:
+    text = """
+        class Batch:
+            def is_new(self):
+                first = next(iter(self.requests.values()))
+                return first.done == 0
+    """
+    assert not list(service.orders(source(text)))
+    assert list(service.orders(source(text.replace("return first.done == 0", "self.run(first)"))))
+
+
+def test_keys_by_their_rows_are_no_policy(source: Source) -> None:
+    text = """
+        class Batch:
+            def inputs(self):
+                return sorted(self.seq_rows.keys(), key=lambda x: self.seq_rows[x])
+    """
+    assert not list(service.orders(source(text)))
+    assert list(service.orders(source(text.replace("self.seq_rows[x]", "x.arrived"))))
+
+
+def test_the_rest_of_a_request_is_not_preempted(source: Source) -> None:
+    text = """
+        class Desk:
+            def __init__(self):
+                self.waiting = deque()
+
+            def cut(self, req):
+                rest = copy.copy(req)
+                self.waiting.appendleft(rest)
+
+            def pass_on(self):
+                self.waiting.appendleft(self.chunked_req)
+                self.waiting.appendleft(req)
+    """
+    (queue,) = queues(source(text))
+    told = [(claim.name, claim.value.partition(",")[0]) for claim in service.service_claims(queue)]
+    assert told == [
+        ("Desk.waiting chunked prefill", "chunked prefill: self.chunked_req"),
+        ("Desk.waiting requeue", "req goes back to the front (head) of the queue (appendleft)"),
+    ]
+    (part,) = answers(text, "batching.chunked", source)
+    assert "of which a part was computed" in part
+
+
+def test_tokens_are_no_requests(source: Source) -> None:
+    text = """
+        def write(self):
+            written = []
+            while self.pending_tokens:
+                token = self.pending_tokens.pop(0)
+                if token in self.last:
+                    break
+                written.append(token)
+            return written
+    """
+    assert not list(admission.continuous(source(text)))
+    assert list(admission.continuous(source(text.replace("pending_tokens", "pending"))))
+
+
+def test_a_candidate_is_what_no_test_turns_down(source: Source) -> None:
+    text = """
+        class Cache:
+            def evict(self):
+                heap = [n for n in self.nodes if self.may_go(n)]
+                heapq.heapify(heap)
+                self.drop(heapq.heappop(heap))
+
+            def may_go(self, node):
+                if node.held > 0:
+                    return False
+                return True
+
+            def drop(self, node):
+                if node.parent:
+                    node.parent = None
+    """
+    (claim,) = evictions.evictions(source(text))
+    assert claim.value.endswith("candidates: may_go where not (node.held > 0)")
+
+
+def test_where_pieces_of_text_begin_is_no_packing(source: Source) -> None:
+    text = "def log(self, n):\n    self.text_offset.append(self.text_offset[-1] + n_token_len)\n"
+    assert not list(lengths.lengths(source(text)))
+    assert list(lengths.lengths(source(text.replace("text_offset", "offset"))))
+
+
+def test_asking_until_the_answer_will_do_is_no_main_loop(source: Source) -> None:
+    text = """
+        def ask(kind):
+            if kind:
+                while True:
+                    read(1)
+            else:
+                while True:
+                    other(2)
+    """
+    assert list(overlap.switches(source(text)))
+    assert not list(overlap.switches(source(text.replace("read(1)", "input(1)"))))
+
+
+def test_a_letter_is_no_layer(source: Source) -> None:
+    text = 'def store(x):\n    put(x["norm"], "C", "row", 4)\n    put(x.mlp.w1, "row")\n'
+    assert [(plan.pattern, plan.style) for plan in sharding.plans(source(text))] == [("x.mlp.w1", "row")]
+
+
+def test_engines_divide_sizes_but_are_no_layers(source: Source) -> None:
+    text = """
+        import torch.distributed as dist
+
+        class Part:
+            def __init__(self, n, tp_size):
+                self.n = n // tp_size
+
+            def NAME(self, x):
+                dist.all_reduce(x)
+                return x
+    """
+    assert not join([read_python(source(text.replace("NAME", "agree")))]).layers
+    assert join([read_python(source(text.replace("NAME", "forward")))]).layers
+
+
+def test_a_search_is_of_a_cache(source: Source) -> None:
+    text = "def step(table, step):\n    embedding_lookup(table, step - 1)\n"
+    assert not list(prefixes.offered(source(text)))
+    assert list(prefixes.offered(source(text.replace("embedding_lookup", "prefix_lookup"))))
+    turn = """
+        def replace_prefix_tokens(ids, cache):
+            kept = ids[:-1]
+            for token in kept:
+                cache.add(token)
+    """
+    assert not list(prefixes.shortened(source(turn)))
+    assert list(prefixes.shortened(source(turn.replace("replace_prefix", "match_prefix"))))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "do { rest.push_back(text[at]); at++; } while (at < text.size());",
+        "do { p++; } while (p != end && *p <= '9');",
+        "do { e--; } while (!tasks[e]);",
+        "do { next->after = last; } while (!tail.compare_exchange_weak(last, next));",
+        "while (take_next()) {}",
+        "while (std::chrono::duration_cast<std::chrono::microseconds>(now() - start).count() < us);",
+        "auto b = head.load(); while (b != nullptr) { b = b->next.load(); }",
+    ],
+)
+def test_loops_that_work_wait_for_nobody(body: str) -> None:
+    assert not list(c_syncs(native(f"void serve() {{ {body} }}")))
+    assert list(c_syncs(native("void serve() { while (ready.load() < 4); }")))
+    assert list(c_syncs(native("void serve() { do { seen = ld_acquire(p); } while (seen == 0); }")))
+
+
+def test_reading_by_an_atomic_takes_no_work() -> None:
+    text = "__global__ void k(int* f, int* a) { int t = atomicAdd(f, STEP); if (t < 4) { a[t] = 1; } }"
+    assert any(sync.role == "fetch" for sync in c_syncs(native(text.replace("STEP", "1"))))
+    assert not any(sync.role == "fetch" for sync in c_syncs(native(text.replace("STEP", "0"))))
+
+
+def test_whether_a_call_went_well_constrains_nothing() -> None:
+    text = "void f() { API_CHECK(allocate(&batch_size, n * 4)); API_CHECK(batch_size <= 4); API_CHECK(f(n) % 2 == 0); }"
+    assert [c.condition for c in c_constraints(native(text))] == ["batch_size <= 4", "f(n) % 2 == 0"]
+
+
+def test_methods_of_templates_have_names() -> None:
+    text = """
+        template<typename T> void Desk<T>::serve(Letter letter) {
+          waiting_.push_back(letter);
+          found = prefix_cache_.match(tokens.slice(0, n - 1));
+          cached_prefix_match(n - 1);
+        }
+    """
+    reading = read_c(CSource(Path("/w/desk.cpp"), SourceText(text.encode())))
+    told = [claim.name for claim in reading.claims["serving.prefix_cache"]]
+    assert "Desk.serve prefix match limit" in told
+
+
+def test_states_in_tests_are_not_those_of_the_engine(source: Source) -> None:
+    text = """
+        import enum
+
+        class Status(enum.Enum):
+            WAITING = 0
+            RUNNING = 1
+
+        def go(seq):
+            seq.status = Status.RUNNING
+    """
+    engine, other = read_python(source(text)), read_python(source(text))
+    other.aside = True
+    other.path = Path("/w/tests/f.py")
+    assert len(join([engine, other]).transitions) == 1
+    assert len(join([other]).transitions) == 1
+
+
+@pytest.mark.parametrize("folder", ["unittest", "3rd", "third-party"])
+def test_folders_of_tests_and_of_others(folder: str) -> None:
+    assert is_aside(Path("src") / folder / "desk.cc")
+
+
+@pytest.mark.parametrize(
+    ("name", "question"),
+    [("QUOTATION_MARKS", "scheduling.fairness"), ("shorter_interval_tie_lower", "fusion.tied")],
+)
+def test_words_are_whole(source: Source, name: str, question: str) -> None:
+    assert not answers(f"import os\nx = os.environ.get('{name}', '4')\n", question, source)
+
+
+def test_shapes_that_agree_limit_no_batch(source: Source) -> None:
+    text = "def f(x, batch_size):\n    assert x.shape == (batch_size, 4)\n    assert x.shape[0] <= batch_size\n"
+    (limit,) = answers(text, "batching.limits", source)
+    assert limit.startswith("x.shape[0] <= batch_size")
+
+
+def test_the_size_of_a_block_is_told_where_blocks_are_counted(source: Source) -> None:
+    text = """
+        from dataclasses import dataclass
+
+        @dataclass
+        class InferenceConfig:
+            block_size: int = 16
+
+        class CacheManager:
+            def allocate(self, length):
+                n = (length + self.block_size - 1) // self.block_size
+    """
+    assert answers(text, "kv_cache.block", source) == ["InferenceConfig.block_size default 16"]
+
+
+def test_parts_of_models_are_no_blocks_of_a_cache(source: Source) -> None:
+    text = """
+        from dataclasses import dataclass
+
+        @dataclass
+        class Encoder:
+            num_res_blocks: int = 2
+
+        @dataclass
+        class CacheManager:
+            num_blocks: int = 64
+
+            def allocate(self, length, block_size):
+                n = (length + block_size - 1) // block_size
+    """
+    assert answers(text, "kv_cache.block", source) == ["CacheManager.num_blocks default 64"]
