@@ -1,17 +1,22 @@
-"""Where the text of a file passes a bare name to a call: found in one pass, asked by name and place."""
+"""Where the text of a file passes a bare name to a call: looked for when a name is asked, not before."""
 
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from kernelscope.syntax.cuda.directives import without_strings
 from kernelscope.syntax.cuda.expressions import split_arguments
 
 MAX_NAME = 200
-_BRACKET = re.compile(rb"[()\[\]{},]")
-_PASSED = re.compile(rb"\s*&?\s*(?:\w+::)*([A-Za-z_]\w*)(?=\s*[,)<])")
+_BRACKET = re.compile(rb"[()\[\]{}]")
+_BEFORE = re.compile(rb"([(,])\s*&?\s*(?:\w+::)*\Z")
+_PASSED = rb"%b(?<!\w%b)(?=\s*[,)<])"
+"""Begins with the name, which is then searched for as a text."""
+_LOOK_BACK = 1_000
+"""Bytes in which the bracket around a place is looked for first; then ever more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,28 +36,51 @@ class Arguments:
 
     def __init__(self, data: bytes) -> None:
         self.data = data
-        self._passed: dict[bytes, list[Argument]] = {}
-        open_brackets: list[int] = []
-        for match in _BRACKET.finditer(without_strings(data)):
-            place, char = match.start(), match[0]
-            if char in b")]}":
-                if open_brackets:
-                    open_brackets.pop()
-                continue
-            if char != b",":
-                open_brackets.append(place)
-            opening = open_brackets[-1] if open_brackets else -1
-            if opening < 0 or data[opening : opening + 1] != b"(":
-                continue
-            passed = _PASSED.match(data, place + 1)
-            if passed is not None:
-                self._passed.setdefault(passed[1], []).append(Argument(passed.start(1), place, opening))
+        self._passed: dict[tuple[str, int, int], list[Argument]] = {}
+
+    @cached_property
+    def _plain(self) -> bytes:
+        return without_strings(self.data)
 
     def between(self, name: str, start: int, end: int) -> list[Argument]:
         """The places between two offsets at which a name is passed."""
-        places = self._passed.get(name.encode(), [])
-        first = bisect_left(places, start, key=lambda argument: argument.start)
-        return places[first : bisect_left(places, end, key=lambda argument: argument.start)]
+        asked = (name, start, end)
+        if asked not in self._passed:
+            self._passed[asked] = list(self._places(name.encode(), start, end))
+        return self._passed[asked]
+
+    def _places(self, name: bytes, start: int, end: int) -> Iterator[Argument]:
+        passed = re.compile(_PASSED % (re.escape(name), re.escape(name)))
+        place = self.data.find(name, start, end)
+        while place >= 0:
+            found = passed.search(self.data, place)
+            if found is None or found.start() >= end:
+                return
+            place = found.start()
+            before = _BEFORE.search(self.data, max(0, place - MAX_NAME), place)
+            opening = self._opening(before.start()) if before is not None else None
+            if before is not None and opening is not None:
+                yield Argument(place, before.start(), opening)
+            place = self.data.find(name, found.end(), end)
+
+    def _opening(self, before: int) -> int | None:
+        """The round bracket around what stands behind a bracket or comma; None where it is another, or in a text."""
+        if self._plain[before] != self.data[before]:
+            return None
+        if self.data[before : before + 1] == b"(":
+            return before
+        depth, stop, length = 0, before, _LOOK_BACK
+        while stop > 0:
+            start = max(0, stop - length)
+            for match in reversed(list(_BRACKET.finditer(self._plain, start, stop))):
+                if match[0] in b")]}":
+                    depth += 1
+                elif depth:
+                    depth -= 1
+                else:
+                    return match.start() if match[0] == b"(" else None
+            stop, length = start, length * 4
+        return None
 
     def callee(self, argument: Argument) -> str:
         """The function that is called; empty where it is none with a name."""

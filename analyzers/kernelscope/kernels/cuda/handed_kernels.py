@@ -40,6 +40,8 @@ class _Handed:
 
 def handed_launches(unit: Unit, kernel: str, launches_in: Callable[[str], tuple[Launch, ...]]) -> Iterator[Launch]:
     """The launches that a file brings about where it hands a kernel to a function or method."""
+    if kernel.encode() not in unit.handed_names:
+        return
     text = unit.source.expanded
     for handed in (*_named(unit, kernel), *_by_variable(unit, kernel)):
         found = handed.argument

@@ -115,10 +115,12 @@ OBJECTS: tuple[tuple[re.Pattern[str], str], ...] = (
 
 LIBRARY_TYPES: tuple[tuple[re.Pattern[str], tuple[Effect, ...]], ...] = (
     (
-        re.compile(r"\bcub::Block(?:Reduce|Scan|RadixSort|Exchange|Shuffle|MergeSort|Discontinuity|Histogram)\b"),
+        re.compile(
+            r"cub::Block(?<!\wcub::Block)(?:Reduce|Scan|RadixSort|Exchange|Shuffle|MergeSort|Discontinuity|Histogram)\b"
+        ),
         (Effect(Kind.BARRIER, "__syncthreads in CUB"), Effect(Kind.WARP, "shuffles in CUB")),
     ),
-    (re.compile(r"\bcub::Warp(?:Reduce|Scan|MergeSort)\b"), (Effect(Kind.WARP, "shuffles in CUB"),)),
+    (re.compile(r"cub::Warp(?<!\wcub::Warp)(?:Reduce|Scan|MergeSort)\b"), (Effect(Kind.WARP, "shuffles in CUB"),)),
 )
 """Types of CUB whose use synchronises or shuffles."""
 

@@ -56,7 +56,7 @@ class KernelFacts:
     def name(self) -> str:
         return self.function.name
 
-    @property
+    @cached_property
     def path(self) -> Path:
         return Path(self.unit.path)
 
@@ -224,7 +224,7 @@ class Kernels:
         paths += [path for path in callers if path not in paths][:MAX_LAUNCH_FILES]
         for path in paths:
             header = self.units.header(path)
-            if header is None or kernel.name.encode() not in header.data:
+            if header is None or (path != unit.path and kernel.name.encode() not in header.data):
                 continue
             for launch in (*self._launches_by(path, kernel.name), *self._handed(path, kernel.name)):
                 if self._means(launch, unit, kernel):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import string
 from bisect import bisect_left
 from collections.abc import Iterator
 from functools import cached_property
@@ -17,6 +18,7 @@ from kernelscope.syntax.cuda.nodes import one_line
 MAX_CALLEE = 300
 """Characters of a kernel's name with its namespaces."""
 _NAME_BEFORE = re.compile(r"(?:::)?[A-Za-z_]\w*(?:\s*::\s*(?:template\s+)?[A-Za-z_]\w*)*\s*\Z")
+_OF_NAMES = string.ascii_letters + string.digits + "_:" + string.whitespace
 _GIVEN = re.compile(
     r"(?<![\w.])(\w+)\s*(?:=|\{)(?=\s*(?:\([^()]*\)\s*)?(?:reinterpret_cast<[^()]*>\(|static_cast<[^()]*>\()?"
     r"&?\s*((?:::)?[A-Za-z_][\w:]*))"
@@ -108,7 +110,9 @@ def callee_before(head: str) -> str | None:
         if opening is None:
             return None
         begin = opening
-    found = _NAME_BEFORE.search(text, max(0, begin - MAX_CALLEE), begin)
+    start = max(0, begin - MAX_CALLEE)
+    start += len(text[start:begin].rstrip(_OF_NAMES))
+    found = _NAME_BEFORE.search(text, start, begin)
     return head[found.start() :] if found else None
 
 

@@ -51,7 +51,8 @@ APIS: dict[str, _Api] = {
     "hipModuleLaunchKernel": _Api(0, 1, 4, 7, 8, None, None, True),
 }
 """Launch functions by name (CUDA runtime and driver API, HIP, CUTLASS)."""
-_API = re.compile(r"(?<![\w.>])(?:::|cutlass::)?(" + "|".join(APIS) + r")\s*\(")
+_API = re.compile(r"(" + "|".join(APIS) + r")\s*\(")
+_BEFORE_API = re.compile(r"(?<![\w.>])(?:::|cutlass::)?\Z")
 
 
 def launches(unit: Unit) -> tuple[Launch, ...]:
@@ -76,7 +77,9 @@ class _Finder:
         if b"aunch" in self.plain:
             text = self.plain.decode("latin-1")
             for found in _API.finditer(text):
-                self._api(found)
+                before = _BEFORE_API.search(text, max(0, found.start() - len("cutlass::")), found.start())
+                if before is not None:
+                    self._api(found, before.start())
         self._unused_macros()
         return tuple(sorted(self.found, key=lambda launch: (launch.span.start, launch.offset)))
 
@@ -115,7 +118,7 @@ class _Finder:
         text = self.unit.source.source.slice(span) if inside and span.start < span.end else prepared
         return one_line(text)
 
-    def _api(self, found: re.Match[str]) -> None:
+    def _api(self, found: re.Match[str], start: int) -> None:
         close = closing(self.data, found.end() - 1)
         if close is None:
             return
@@ -130,15 +133,15 @@ class _Finder:
             return
         if api.config is not None:
             config = parts[api.config].lstrip("&( ").rstrip(") ")
-            function = self.unit.function_at(found.start())
-            configuration = HostValues(self.unit, function).configuration(config, found.start())
+            function = self.unit.function_at(start)
+            configuration = HostValues(self.unit, function).configuration(config, start)
         elif api.scalars and len(written) > 8:
             configuration = (f"dim3({', '.join(written[1:4])})", f"dim3({', '.join(written[4:7])})", *written[7:9])
         else:
             places = [place for place in (api.grid, api.block, api.shared, api.stream) if place is not None]
             configuration = tuple(written[place] for place in places if place < len(written))
         arguments = ", ".join(parts[api.args :]) if api.args is not None else ""
-        self._add(callee, configuration, arguments, found.start(), found.start(), close + 1, found[1])
+        self._add(callee, configuration, arguments, start, start, close + 1, found[1])
 
     def _add(
         self, callee: str, configuration: tuple[str, ...], arguments: str, start: int, mark: int, end: int, how: str

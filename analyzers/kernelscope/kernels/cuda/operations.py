@@ -31,15 +31,14 @@ from kernelscope.results import Location
 from kernelscope.syntax.cuda.expressions import split_arguments
 from kernelscope.syntax.cuda.functions import Function, FunctionKind
 from kernelscope.syntax.cuda.nodes import one_line
+from kernelscope.syntax.cuda.source import BRANCHES, LOOPS, CallSite
 
 MAX_FUNCTIONS = 400
 MAX_DEPTH = 16
 MAX_INSTANCES = 8
 MAX_OVERLOADS = 6
 """Functions of a name of which each may be meant."""
-_LOOPS = frozenset(("for_statement", "while_statement", "do_statement", "for_range_loop"))
-_BRANCHES = frozenset(("if_statement", "switch_statement", "conditional_expression"))
-_MMA_ATOM = re.compile(r"\bSM(\d+)_(\d+)x(\d+)x(\d+)_\w+")
+_MMA_ATOM = re.compile(r"SM(?<!\wSM)(\d+)_(\d+)x(\d+)x(\d+)_\w+")
 _FRAGMENT = re.compile(r"\bfragment\s*<[^,<>]*,\s*([\w:]+)\s*,\s*([\w:]+)\s*,\s*([\w:]+)")
 
 
@@ -147,33 +146,32 @@ class _Walk:
 
     def run(self) -> list[Reached]:
         body = self.function.body
-        for node in self.source.calls(body):
-            if self._is_dead(node):
+        for site in self.source.calls(body):
+            if self._is_dead(site):
                 continue
-            if node.type == "call_expression":
-                self._call(node)
+            if site.node.type == "call_expression":
+                self._call(site)
             else:
-                self._assembly(node)
-        self._library_types(self.source.text(body))
+                self._assembly(site)
+        self._library_types(CallSite(body, ()))
         return self.callees
 
-    def _add(self, effect: Effect, node: Node, arguments: tuple[str, ...] = ()) -> None:
-        span = self.source.span(node)
+    def _add(self, effect: Effect, site: CallSite, arguments: tuple[str, ...] = ()) -> None:
+        span = self.source.span(site.node)
         place = self.source.source.location(self.path, span)
-        loop, branch = self._around(node)
+        kinds = {node.type for node in site.around}
+        loop, branch = not kinds.isdisjoint(LOOPS), not kinds.isdisjoint(BRANCHES)
         self.found.operations.append(Operation(effect, place, self.function, loop, branch, arguments, self.direct))
 
-    def _is_dead(self, node: Node) -> bool:
+    def _is_dead(self, site: CallSite) -> bool:
         """Whether a place stands in a branch that no instance of the kernel takes."""
-        parent = node.parent
-        while parent is not None and parent.start_byte >= self.function.body.start_byte:
-            if parent.type == "if_statement":
-                if parent.start_byte not in self.dead:
-                    self.dead[parent.start_byte] = self._dead_branch(parent)
-                dead = self.dead[parent.start_byte]
-                if dead is not None and dead[0] <= node.start_byte < dead[1]:
+        for outer in reversed(site.around):
+            if outer.type == "if_statement":
+                if outer.start_byte not in self.dead:
+                    self.dead[outer.start_byte] = self._dead_branch(outer)
+                dead = self.dead[outer.start_byte]
+                if dead is not None and dead[0] <= site.node.start_byte < dead[1]:
                     return True
-            parent = parent.parent
         return False
 
     def _dead_branch(self, node: Node) -> tuple[int, int] | None:
@@ -195,23 +193,15 @@ class _Walk:
             value = constants.evaluate(text, offset)
             yield value.const if value is not None else None
 
-    def _around(self, node: Node) -> tuple[bool, bool]:
-        loop = branch = False
-        parent = node.parent
-        while parent is not None and parent.start_byte >= self.function.body.start_byte:
-            loop = loop or parent.type in _LOOPS
-            branch = branch or parent.type in _BRANCHES
-            parent = parent.parent
-        return loop, branch
-
     # -- calls ----------------------------------------------------------------------------------------------
 
-    def _call(self, node: Node) -> None:
+    def _call(self, site: CallSite) -> None:
+        node = site.node
         callee = node.child_by_field_name("function")
         if callee is None:
             return
         if callee.type == "field_expression":
-            self._method(node, callee)
+            self._method(site, callee)
             return
         written = one_line(self.source.text(callee))
         name, templates = _without_arguments(written)
@@ -223,9 +213,9 @@ class _Walk:
             if effect.kind is Kind.REGISTERS and templates:
                 numbers = {str(number) for number in self._numbers(templates[0], node.start_byte) if number is not None}
                 effect = Effect(effect.kind, f"{effect.text} {numbers.pop() if len(numbers) == 1 else templates[0]}")
-            self._add(effect, node, arguments)
+            self._add(effect, site, arguments)
             return
-        if self._group_function(name, node, arguments):
+        if self._group_function(name, site, arguments):
             return
         for meaning, given in self._given(name) or ((name, templates),):
             self._follow(meaning, given, arguments, node.start_byte)
@@ -236,17 +226,18 @@ class _Walk:
             return ()
         return tuple(_without_arguments(text.lstrip("&")) for key, text in self.reached.bound if key == name)
 
-    def _group_function(self, name: str, node: Node, arguments: tuple[str, ...]) -> bool:
+    def _group_function(self, name: str, site: CallSite, arguments: tuple[str, ...]) -> bool:
         """`cg::sync(group)`."""
         if name.rpartition("::")[2] != "sync" or "::" not in name or len(arguments) != 1:
             return False
-        kind = self._object(arguments[0], node.start_byte)
+        kind = self._object(arguments[0], site.node.start_byte)
         effect = METHODS.get(kind or "", {}).get("sync")
         if effect is not None:
-            self._add(effect, node)
+            self._add(effect, site)
         return effect is not None
 
-    def _method(self, node: Node, callee: Node) -> None:
+    def _method(self, site: CallSite, callee: Node) -> None:
+        node = site.node
         base, member = callee.child_by_field_name("argument"), callee.child_by_field_name("field")
         if base is None or member is None:
             return
@@ -256,7 +247,7 @@ class _Walk:
         effect = METHODS.get(kind or "", {}).get(name) or ANY_OBJECT.get(name)
         arguments = self._arguments(node)
         if effect is not None:
-            self._add(effect, node, arguments)
+            self._add(effect, site, arguments)
             return
         declared = self.unit.declarations.at(written, node.start_byte) if re.fullmatch(r"\w+", written) else None
         owner = _without_arguments(declared.type)[0].rpartition("::")[2] if declared is not None else None
@@ -334,8 +325,8 @@ class _Walk:
 
     # -- instructions ---------------------------------------------------------------------------------------
 
-    def _assembly(self, node: Node) -> None:
-        code = node.child_by_field_name("assembly_code")
+    def _assembly(self, site: CallSite) -> None:
+        code = site.node.child_by_field_name("assembly_code")
         if code is None:
             return
         text = " ".join(
@@ -343,7 +334,7 @@ class _Walk:
             for part in re.findall(r'"(?:[^"\\]|\\.)*"', self.source.text(code))
         )
         for effect in ptx_effects(text):
-            self._add(effect, node)
+            self._add(effect, site)
 
     def _fragment(self) -> str:
         """The shape of the fragments that a function makes or is given."""
@@ -361,14 +352,15 @@ class _Walk:
         numbers = set(self._numbers(text, self.function.body.start_byte + 1))
         return numbers.pop() if len(numbers) == 1 else None
 
-    def _library_types(self, body: str) -> None:
+    def _library_types(self, site: CallSite) -> None:
+        body = self.source.text(site.node)
         for pattern, effects in LIBRARY_TYPES:
             if pattern.search(body):
                 for effect in effects:
-                    self._add(effect, self.function.body)
+                    self._add(effect, site)
         for found in _MMA_ATOM.finditer(body):
             how = {"90": "wgmma", "100": "tcgen05", "120": "mma.sync"}.get(found[1], "mma.sync")
-            self._add(Effect(Kind.TENSOR, f"{how} m{found[2]}n{found[3]}k{found[4]}"), self.function.body)
+            self._add(Effect(Kind.TENSOR, f"{how} m{found[2]}n{found[3]}k{found[4]}"), site)
 
 
 def kind_of_object(unit: Unit, declared: str, value: str = "") -> str | None:

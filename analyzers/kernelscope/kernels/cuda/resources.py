@@ -16,11 +16,12 @@ from kernelscope.kernels.cuda.layouts import is_aligned_template, layout_of
 from kernelscope.kernels.cuda.operations import Reached
 from kernelscope.syntax.cuda.nodes import one_line, walk
 
-_POINTED = re.compile(
-    r"(?<![\w:])(?:::)?((?:__)?(?:u?(?:char|short|int|long|longlong)|float|double)[234]|(?:__)?half2|__nv_bfloat162|nv_bfloat162)"
-    r"\s*(?:const\s*)?(?:volatile\s*)?[*&]"
+_POINTED = re.compile(r"[234]\s*(?:const\s*)?(?:volatile\s*)?[*&]")
+_VECTOR_NAME = re.compile(
+    r"(?<![\w:])(?:::)?((?:__)?(?:u?(?:char|short|int|long|longlong)|float|double)[234]|(?:__)?half2|__nv_bfloat162|nv_bfloat162)\Z"
 )
-_ASM_VECTOR = re.compile(r"\b(?:ld|st)\.(?:[\w:]+\.)*?v([248])\.[busf](\d+)")
+MAX_VECTOR_NAME = 18
+_ASM_VECTOR = re.compile(r"(?:ld|st)\.(?<!\w...)(?:[\w:]+\.)*?v([248])\.[busf](\d+)")
 _WIDE_CAST = re.compile(
     r"(?:_cast\s*<|\()\s*(?:const\s+|volatile\s+|typename\s+)*([A-Za-z_][\w:]*(?:<[^<>]*>)?)\s*(?:const\s*)?[*&]"
 )
@@ -71,9 +72,10 @@ def _spelled_vectors(text: str) -> tuple[tuple[Vector, ...], tuple[str, ...]]:
     """Vectors that a text names, and the types of casts that may be some."""
     found: list[Vector] = []
     for match in _POINTED.finditer(text):
-        known = types.layout(match[1])
-        if known is not None:
-            found.append(Vector(known[0], match[1]))
+        named = _VECTOR_NAME.search(text, max(0, match.start() - MAX_VECTOR_NAME), match.start() + 1)
+        known = types.layout(named[1]) if named is not None else None
+        if named is not None and known is not None:
+            found.append(Vector(known[0], named[1]))
     for match in _ASM_VECTOR.finditer(text):
         found.append(Vector(int(match[1]) * int(match[2]) // 8, f"v{match[1]} PTX"))
     casts: dict[str, None] = {}

@@ -39,6 +39,7 @@ NEVER_DECLARED = frozenset(
      "false", "nullptr", "std")
 )  # fmt: skip
 """Words of the language, and the namespace of its library."""
+_HANDED = re.compile(rb"[(,=?:&]\s*([A-Za-z_]\w*)(?=\s*[,)<?:;])")
 _TRANSLATED = (".cu", ".cpp", ".cc", ".cxx", ".hip")
 """Suffixes of files that are compiled by themselves."""
 
@@ -264,6 +265,11 @@ class Unit:
     @cached_property
     def choices(self) -> Choices:
         return Choices(self.source.expanded)
+
+    @cached_property
+    def handed_names(self) -> frozenset[bytes]:
+        """Names that may be arguments or choices, all others are not."""
+        return frozenset(_HANDED.findall(self.source.expanded))
 
     @cached_property
     def _by_name(self) -> dict[str, list[Function]]:

@@ -25,7 +25,8 @@ def span_of(raw: Raw) -> Span:
 
 
 def text_of(raw: Raw | None) -> str:
-    return raw.text.decode("utf-8", "replace") if raw is not None and raw.text is not None else ""
+    text = raw.text if raw is not None else None
+    return text.decode("utf-8", "replace") if text is not None else ""
 
 
 def operands(raw: Raw) -> list[Raw]:

@@ -16,7 +16,7 @@ from kernelscope.syntax.cuda.mapped import Mapped, joined, standing_for
 MAX_DEPTH = 24
 MAX_EXPANDED = 1 << 20
 MAX_ARGUMENTS = 64
-MAX_LAUNCHES = 16
+MAX_BRACKETED = 200_000
 MAX_COPIES = 8
 """Launches that one use of a macro makes of one place of the file. More tell nothing new."""
 MIN_SEARCHED = 4_000
@@ -107,14 +107,14 @@ def macro_at(macros: Macros, name: bytes, offset: int, path: str) -> Macro | Non
     return before[-1] if before else found[0]
 
 
-def closing(data: bytes, opening: int, limit: int = 200_000) -> int | None:
+def closing(data: bytes, opening: int, limit: int = MAX_BRACKETED) -> int | None:
     """The offset of the bracket that closes the one at `opening`; strings are skipped."""
     depth = 0
     for match in _BRACKET.finditer(data, opening, min(len(data), opening + limit)):
         char = match[0]
-        if char in (b"(", b"[", b"{"):
+        if char in b"([{":
             depth += 1
-        elif char in (b")", b"]", b"}"):
+        elif char in b")]}":
             depth -= 1
             if depth == 0:
                 return match.start()
@@ -125,22 +125,24 @@ _BRACKET = re.compile(rb"[()\[\]{}]|\"(?:[^\"\\\n]|\\.)*+\"|(?<!\w)'(?:[^'\\\n]|
 _PART = re.compile(rb"[()\[\]{},]|\"(?:[^\"\\\n]|\\.)*+\"|(?<!\w)'(?:[^'\\\n]|\\.){1,8}+'")
 
 
-def argument_bounds(data: bytes, start: int, end: int) -> list[tuple[int, int]]:
-    """The parts between commas that stand in no bracket."""
+def bracketed(data: bytes, opening: int, limit: int = MAX_BRACKETED) -> tuple[list[tuple[int, int]], int] | None:
+    """The parts between commas of what a bracket encloses, and where it is closed."""
     bounds: list[tuple[int, int]] = []
-    depth, begin = 0, start
-    for match in _PART.finditer(data, start, end):
+    depth, begin = 0, opening + 1
+    for match in _PART.finditer(data, begin, min(len(data), opening + limit)):
         char = match[0]
         if char == b",":
             if depth == 0:
                 bounds.append((begin, match.start()))
                 begin = match.end()
-        elif char in (b"(", b"[", b"{"):
+        elif char in b"([{":
             depth += 1
-        elif char in (b")", b"]", b"}"):
+        elif char in b")]}":
+            if depth == 0:
+                bounds.append((begin, match.start()))
+                return bounds, match.start()
             depth -= 1
-    bounds.append((begin, end))
-    return bounds
+    return None
 
 
 @lru_cache(maxsize=64)
@@ -187,11 +189,10 @@ class Expansion:
             end = position
             if macro.params is not None:
                 opening = _OPENING.match(data, position)
-                close = closing(data, opening.end() - 1) if opening else None
-                if opening is None or close is None:
+                given = bracketed(data, opening.end() - 1) if opening else None
+                if given is None:
                     continue
-                bounds = argument_bounds(data, opening.end(), close)[:MAX_ARGUMENTS]
-                end = close + 1
+                bounds, end = given[0][:MAX_ARGUMENTS], given[1] + 1
             if len(active) >= MAX_DEPTH or self.size > MAX_EXPANDED:
                 continue
             parts.append(text.slice(copied, match.start()))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from kernelscope.results import Span
-from kernelscope.syntax.cuda.macros import argument_bounds, closing
+from kernelscope.syntax.cuda.macros import bracketed, closing
 from kernelscope.syntax.cuda.mapped import Mapped, joined, standing_for
 
 _ATTRIBUTE = re.compile(
@@ -78,10 +78,11 @@ def mended(data: bytes) -> bytes:
 
 
 def _mend_call(out: bytearray, data: bytes, match: re.Match[bytes]) -> None:
-    close = closing(data, match.end() - 1)
-    if close is None or bytes(out[match.start(1) : match.end(1)]) != match[1]:
+    given = bracketed(data, match.end() - 1) if out[match.start(1) : match.end(1)] == match[1] else None
+    if given is None:
         return
-    for start, end in argument_bounds(data, match.end(), close):
+    bounds, close = given
+    for start, end in bounds:
         piece = data[start:end].lstrip()
         if piece.startswith(b"{") and b";" in piece:
             _unwrap(out, match.start(), start + len(data[start:end]) - len(piece), end, close)

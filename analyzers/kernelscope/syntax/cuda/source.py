@@ -10,6 +10,7 @@ and `written(node)` what the user wrote. Never use a node's own points: they cou
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
 
@@ -40,9 +41,23 @@ DECLARING = (
 )  # fmt: skip
 
 
+CALLS = ("call_expression", "gnu_asm_expression")
+LOOPS = ("for_statement", "while_statement", "do_statement", "for_range_loop")
+BRANCHES = ("if_statement", "switch_statement", "conditional_expression")
+
+
 @cache
-def _declaring() -> Query:
-    return Query(language(), " ".join(f"({kind}) @{kind}" for kind in DECLARING))
+def _query(kinds: tuple[str, ...]) -> Query:
+    return Query(language(), " ".join(f"({kind}) @{kind}" for kind in kinds))
+
+
+@dataclass(frozen=True, slots=True)
+class CallSite:
+    """A call or inline assembly."""
+
+    node: Node
+    around: tuple[Node, ...]
+    """The loops and branches that it stands in, within its function, the innermost last."""
 
 
 @dataclass(frozen=True)
@@ -98,27 +113,48 @@ class CudaSource:
         """The file's lowered declarations by name."""
         return by_name(self.statements)
 
-    def calls(self, body: Node) -> tuple[Node, ...]:
+    def calls(self, body: Node) -> tuple[CallSite, ...]:
         """The calls and inline assembly in a function's body, in source order."""
         found = self._calls.get(body.start_byte)
         if found is None:
-            found = tuple(n for n in walk(body) if n.type in ("call_expression", "gnu_asm_expression"))
-            self._calls[body.start_byte] = found
+            found = self._calls[body.start_byte] = tuple(_call_sites(body))
         return found
 
     @cached_property
-    def _calls(self) -> dict[int, tuple[Node, ...]]:
+    def _calls(self) -> dict[int, tuple[CallSite, ...]]:
         return {}
 
     @cached_property
     def declaring(self) -> dict[str, list[Node]]:
         """The nodes that declare something (see `DECLARING`) by type, in source order."""
-        found = captured(_declaring(), self.root)
-        if not found:
-            for node in walk(self.root):
-                if node.type in DECLARING:
-                    found.setdefault(node.type, []).append(node)
-        return {kind: sorted(nodes, key=lambda n: (n.start_byte, -n.end_byte)) for kind, nodes in found.items()}
+        return {kind: sorted(nodes, key=_place) for kind, nodes in _of_kinds(self.root, DECLARING).items()}
+
+
+def _place(node: Node) -> tuple[int, int]:
+    return node.start_byte, -node.end_byte
+
+
+def _of_kinds(root: Node, kinds: tuple[str, ...]) -> dict[str, list[Node]]:
+    """The nodes of some types below one."""
+    found = captured(_query(kinds), root)
+    if not found:
+        for node in walk(root):
+            if node.type in kinds:
+                found.setdefault(node.type, []).append(node)
+    return found
+
+
+def _call_sites(body: Node) -> Iterator[CallSite]:
+    found = _of_kinds(body, (*CALLS, *LOOPS, *BRANCHES))
+    calls = {node.id for kind in CALLS for node in found.get(kind, ())}
+    around: list[Node] = []
+    for node in sorted((node for nodes in found.values() for node in nodes), key=_place):
+        while around and around[-1].end_byte <= node.start_byte:
+            around.pop()
+        if node.id in calls:
+            yield CallSite(node, tuple(around))
+        else:
+            around.append(node)
 
 
 def parse(data: bytes, macros: Macros | None = None, path: str = "") -> CudaSource:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields
 from functools import cache
-from typing import Literal, cast, get_args
+from typing import Any, Literal, get_args
 
 from kernelscope.results import Span
 
@@ -421,9 +421,13 @@ Node = Expr | Stmt | TypeName | ArrayOf | Case | Param
 _NODES: frozenset[type] = frozenset(get_args(Node))
 
 
+_LEAVES = ("str", "bool", "int | float", "frozenset[str]", "Span")
+"""Types of fields that hold no nodes."""
+
+
 @cache
 def _fields(kind: type[Node]) -> tuple[str, ...]:
-    return tuple(f.name for f in fields(kind) if f.name not in ("span", "name_span", "lower", "lowered", "id", "op"))
+    return tuple(f.name for f in fields(kind) if f.type not in _LEAVES and f.name not in ("lower", "lowered"))
 
 
 def children(node: Node) -> list[Node]:
@@ -431,15 +435,16 @@ def children(node: Node) -> list[Node]:
     found: list[Node] = []
     if isinstance(node, Function | Struct):
         return found
-    for name in _fields(type(node)):
-        value: object = getattr(node, name)
-        if isinstance(value, list | tuple):
-            for item in cast("list[object]", value):
-                inner = cast("tuple[str, object]", item)[1] if isinstance(item, tuple) else item
+    for name in _fields(node.__class__):
+        value: Any = getattr(node, name)
+        kind: type = value.__class__
+        if kind in _NODES:
+            found.append(value)
+        elif kind is list or kind is tuple:
+            for item in value:
+                inner: Any = item[1] if item.__class__ is tuple else item
                 if inner.__class__ in _NODES:
-                    found.append(cast(Node, inner))
-        elif value.__class__ in _NODES:
-            found.append(cast(Node, value))
+                    found.append(inner)
     return found
 
 

@@ -79,6 +79,8 @@ class _Judge:
     implied: dict[tuple[tuple[Dim, ...], tuple[tuple[str, int], ...]], dict[str, int] | None] = field(
         default_factory=dict["tuple[tuple[Dim, ...], tuple[tuple[str, int], ...]]", "dict[str, int] | None"]
     )
+    known: dict[Dim, Dim] = field(default_factory=dict[Dim, Dim])
+    """With the numbers that the launch gives names."""
     by_warp: dict[tuple[Shape, int], Lanes] = field(default_factory=dict[tuple[Shape, int], Lanes])
 
     def __post_init__(self) -> None:
@@ -128,7 +130,12 @@ class _Judge:
         return replace(found, needs=(*(f"{name} is {number}" for name, number in given.items()), *found.needs))
 
     def _known(self, d: Dim) -> Dim:
-        return d.subs(self.constants) if self.constants else d
+        if not self.constants or d.const is not None:
+            return d
+        found = self.known.get(d)
+        if found is None:
+            found = self.known[d] = d.subs(self.constants)
+        return found
 
     def _judged(self, access: Access, offset: Dim, width: Dim) -> Verdict:
         outcomes: list[Traffic | Conflict] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 from kernelscope.dims import (
     Dim,
@@ -112,10 +113,18 @@ def binary(m: Machine, op: str, left: Value, right: Value) -> Value:
 
 
 def _arithmetic(m: Machine, op: str, a: Dim, b: Dim) -> Dim:
+    try:
+        found = _applied(op, a, b)
+    except ArithmeticError:
+        found = None
+    return found if found is not None else m.too_large(a, b)
+
+
+@lru_cache(16384)
+def _applied(op: str, a: Dim, b: Dim) -> Dim | None:
+    """None for what is no operation on numbers."""
     operation = ARITHMETIC.get(op) or COMPARISONS.get(op)
-    if operation is None:
-        return m.too_large(a, b)
-    return safely(m, lambda: operation(a, b), a, b)
+    return operation(a, b) if operation is not None else None
 
 
 def pointer_moved(m: Machine, pointer: Pointer, by: Value, op: str) -> Value:
