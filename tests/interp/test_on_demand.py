@@ -131,6 +131,18 @@ def test_a_pause_that_ends_loses_nothing(tmp_path: Path) -> None:
     assert pauses == len(runs.exact(str(path)).steps) + 1  # the last one finds that nothing is left
 
 
+def test_of_what_is_left_in_the_middle_the_oldest_is_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kernelscope.interp.file_runs.KEPT_BEGUN", 2)
+    paths = [str(tmp_path / name) for name in ("done.py", "old.py", "used.py", "new.py")]
+    for path in paths:
+        Path(path).write_text(CODE)
+    runs, place = FileRuns(Workspace(Files([str(tmp_path)]))), Span(CODE.index("y = "), CODE.index("y = "))
+    runs.exact(paths[0])
+    for path in (*paths[2:0:-1], *paths[2:]):  # `used` is asked again after `old`
+        runs.exact_at(path, place)
+    assert [path for path in paths if runs.waits_for(path, place)] == [paths[1]]
+
+
 def test_work_that_goes_on_sees_the_files_as_they_were(tmp_path: Path) -> None:
     path = tmp_path / "model.py"
     path.write_text(CODE)

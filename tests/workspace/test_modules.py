@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from kernelscope.workspace.classes import Classes, is_class
 from kernelscope.workspace.files import Files
-from kernelscope.workspace.modules import Definition, External, Missing, Modules, Resolved
+from kernelscope.workspace.modules import Definition, External, Missing, Modules, Resolved, SeenFiles
 from kernelscope.workspace.packages import ModuleRef
 
 Workspace = Callable[[str], Files]
@@ -265,6 +265,21 @@ class Base(Root):
 class Mixin(Root):
     def extra(self): ...
 """
+
+
+def test_a_tree_that_a_computation_holds_is_not_made_again(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kernelscope.workspace.modules.KEPT_BYTES", 1)
+    files = workspace("## main.py\nx = 1\n## other.py\ny = 2\n")
+    main, other = (f"{files.roots[0]}/{name}.py" for name in ("main", "other"))
+    all_modules, seen = Modules(files), SeenFiles()
+    with all_modules.steady(seen):
+        held = all_modules.module(main)
+    assert all_modules.module(other) is not None  # takes the place of the first
+    assert all_modules.module(main) is held
+    files.set_text(main, b"x = 3\n")
+    assert all_modules.module(main) is not held
 
 
 def test_class_order_attributes_and_stores(workspace: Workspace) -> None:

@@ -16,7 +16,9 @@ from kernelscope.turns import Guard, Interrupted, away, is_alone
 from kernelscope.workspace.workspace import Workspace
 
 KEPT_RUNS = 32
-"""The oldest goes first. One takes 3 MB on average."""
+"""What was asked for longest ago goes first. One takes 5 MB on average."""
+KEPT_BEGUN = 6
+"""So many of them may be left in the middle: these hold the trees of all files that they looked at, up to 80 MB."""
 PATIENCE_SECONDS = 0.02
 """So long those wait who can do without."""
 CHECK_SECONDS = 1.0
@@ -121,9 +123,12 @@ class FileRuns:
         kept = self._kept.get(path)
         if kept is None or not self._is_of_now(kept):
             work = FileWork(self._workspace, path)
-            self._kept[path] = kept = _Kept(work, Guard(), self._workspace.files.changes, time.monotonic())
-            if len(self._kept) > KEPT_RUNS:
-                self._kept.pop(next(iter(self._kept)))
+            kept = _Kept(work, Guard(), self._workspace.files.changes, time.monotonic())
+        self._kept.pop(path, None)
+        self._kept[path] = kept
+        begun = [other for other, one in self._kept.items() if not one.work.is_done]
+        for other in (*begun[:-KEPT_BEGUN], *list(self._kept)[:-KEPT_RUNS]):
+            self._kept.pop(other, None)
         return kept
 
     def _is_of_now(self, kept: _Kept) -> bool:

@@ -13,6 +13,7 @@ from collections import OrderedDict
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from weakref import WeakValueDictionary
 
 from kernelscope.results import LeftOut
 from kernelscope.syntax.python.lower import Module, parse_module
@@ -67,7 +68,7 @@ class Missing:
 Resolved = Definition | ModuleRef | External | Missing
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, weakref_slot=True)
 class _Kept:
     version: Version
     module: Module
@@ -97,6 +98,8 @@ class Modules:
         self.packages = Packages(files)
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
         self._kept_bytes = 0
+        self._alive: WeakValueDictionary[str, _Kept] = WeakValueDictionary()
+        """Those, and what computations hold that were left in the middle: no file is parsed again for another one."""
         self._lock = threading.RLock()
         self._steady = _Steady()
 
@@ -154,18 +157,16 @@ class Modules:
         if version is None or version.size > MAX_LOWERED_BYTES:
             return None
         with self._lock:
-            kept = self._kept.get(path)
-            if kept is not None and kept.version == version:
-                self._kept.move_to_end(path)
-                return kept
-        data = self.files.read(path)
-        if isinstance(data, LeftOut):
-            return None
-        kept = _Kept(version, parse_module(data, kept.module if kept else None), len(data))
+            kept = self._alive.get(path)
+        if kept is None or kept.version != version:
+            data = self.files.read(path)
+            if isinstance(data, LeftOut):
+                return None
+            kept = _Kept(version, parse_module(data, kept.module if kept else None), len(data))
         with self._lock:
             if old := self._kept.pop(path, None):
                 self._kept_bytes -= old.size
-            self._kept[path] = kept
+            self._kept[path] = self._alive[path] = kept
             self._kept_bytes += kept.size
             while self._kept_bytes > KEPT_BYTES and len(self._kept) > 1:
                 self._kept_bytes -= self._kept.popitem(last=False)[1].size
