@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from kernelscope.analysis import Analysis
+from kernelscope.dims.spelling import call_of
 from kernelscope.interp import summaries
 from kernelscope.interp.calls import run_body
 from kernelscope.interp.interpreter import Interpreter
@@ -92,3 +93,85 @@ def test_a_second_call_is_told_in_its_own_words(again: list[str], tmp_path: Path
     assert again
     assert shape("a_half") == "[left_size0, left_size1//2, width]"
     assert shape("b_half") == "[right_size0, right_size1//2, width]"
+
+
+HEAD = """
+import torch
+from torch import nn
+
+class Core(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.up = nn.Parameter(torch.zeros(width, width))
+
+    def core(self, query, key, weights):
+        scores = torch.einsum("ibd,jbd->bij", query, key)
+        extra = torch.einsum("ijb,ibd->bij", weights, query)
+        return torch.einsum("bij,jbd->ibd", scores + extra, key)
+
+    def forward(self, h, past, weights):
+        if past is not None and past.dim() > 1:
+            cat = torch.cat([past, h], dim=0)
+        else:
+            cat = h
+        q = torch.einsum("ibh,hd->ibd", h, self.up)
+        k = torch.einsum("ibh,hd->ibd", cat, self.up)
+        return self.core(q, k, weights)
+
+
+class Net(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.embed = nn.Embedding(100, width)
+        self.layers = nn.ModuleList([Core(width) for _ in range(4)])
+
+    def forward(self, ids: torch.Tensor | None = None, embeds: torch.Tensor | None = None, kinds=None, past=None):
+        B, S = ids.shape
+        b, s, d = embeds.shape
+        if embeds is not None:
+            states = embeds.transpose(0, 1)
+        else:
+            states = self.embed(ids.transpose(0, 1))
+        kinds = kinds.transpose(0, 1)
+        weights = (kinds[:, None] != kinds[None, :]).float()
+        for i, layer in enumerate(self.layers):
+            states = layer(states, None if past is None else past[i], weights)
+        return states
+
+
+class Head(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.net = Net(width)
+        self.out = nn.Linear(width, 2)
+
+    def forward(self, ids: torch.Tensor | None = None, embeds: torch.Tensor | None = None, kinds=None, past=None):
+        B, S = ids.shape
+        b, s, d = embeds.shape
+        states = self.net(ids, embeds, kinds, past)
+        other = self.net(ids, None, kinds, past)
+        y = self.out(states)
+        return y
+"""
+
+
+def test_a_call_tells_nothing_of_sizes_that_only_its_caller_knows(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    told: dict[str, set[str]] = {}
+    do = summaries.again
+
+    def noted(run: Interpreter, summary: summaries.Summary, form: summaries.Form) -> Value:
+        assert isinstance(summary.effects, summaries.Effects)
+        known = {*summary.names, *(name for size in summary.spelled for name in size.names())}
+        names = {name for pair in summary.effects.equal for size in pair for name in size.names()}
+        told.setdefault(run.running[-1].path, set()).update(
+            name for name in names - known if 0 < call_of(name) <= summary.frame
+        )
+        return do(run, summary, form)
+
+    monkeypatch.setattr(summaries, "again", noted)
+    path = tmp_path / "head.py"
+    path.write_text(HEAD)
+    Analysis([tmp_path]).file_run(path)
+    assert told == {str(path): set()}

@@ -26,11 +26,11 @@ class Batches:
 
     def meet(self, chosen: Shape, *ways: Shape) -> None:
         """One tensor or another is `chosen`; one that is made of the other has more in common than a width, and begins
-        perhaps with a length."""
+        perhaps with a length: a transposed one begins with what stands behind the batch of the other."""
         first = chosen.head[0] if chosen.rank is not None and chosen.rank >= LEAST_RANK else None
         if not isinstance(first, Dim) or first.name is None or SEPARATOR not in first.name:
             return
-        names = [{n for size in way.head[1:-1] if isinstance(size, Dim) for n in size.names()} for way in ways]
+        names = [{n for size in way.head[:-1] if isinstance(size, Dim) for n in size.names()} for way in ways]
         if len(names) < 2 or names[0].isdisjoint(names[1]):
             self.met.setdefault(call_of(first.name), {})[first.name] = tuple(way.head[0] for way in ways)
 

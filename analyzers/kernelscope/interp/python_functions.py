@@ -281,8 +281,33 @@ def _map(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Valu
     return Alike(call(run, args[0], [items.element], {}, span))
 
 
+def _reduce(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
+    """`reduce(function, values)`, `reduce(function, values, first)`"""
+    values = iterated(run, args[1]) if len(args) > 1 else Alike(None)
+    if isinstance(values, Alike) or len(values) > MAX_ELEMENTS:
+        return Unknown("values of which the number is not known", span)
+    values = [*args[2:], *values]
+    result = values[0] if values else Unknown("an element of an empty sequence", span)
+    for value in values[1:]:
+        result = call(run, args[0], [result, value], {}, span)
+    return result
+
+
 def _partial(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
     return Partial(args[0], tuple(args[1:]), dict(kwargs)) if args else Unknown("partial of nothing", span)
+
+
+def _operator(sign: str) -> Callable[..., Value]:
+    """An operator of Python's as a function of two values."""
+
+    def operate(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
+        return (
+            binary(run, sign, args[0], args[1], span)
+            if len(args) == 2
+            else Unknown("an operation without a value", span)
+        )
+
+    return operate
 
 
 def _product(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
@@ -432,7 +457,8 @@ def _field_names(given: Value) -> list[str] | None:
 LIMITS = ("min", "max", "eps", "tiny", "bits", "smallest_normal", "resolution")
 """What `torch.finfo` tells of a dtype: numbers, which change no shape."""
 PLAIN: dict[str, Callable[..., Value]] = {
-    "functools.partial": _partial, "math.prod": _product, "numpy.prod": _product,
+    "functools.partial": _partial, "functools.reduce": _reduce,
+    "operator.mul": _operator("*"), "operator.add": _operator("+"), "math.prod": _product, "numpy.prod": _product,
     "math.sqrt": _number, "math.log": lambda *a: Number(),
     "numpy.log": lambda *a: Number(), "numpy.sqrt": _number, "math.log2": lambda *a: Number(),
     "math.exp": lambda *a: Number(), "math.cos": lambda *a: Number(), "math.sin": lambda *a: Number(),

@@ -260,7 +260,8 @@ def _shape(run: Interpreter, function: Function, param: t.Param, uses: Seeding, 
         final = told.dims[-1] if told.dims else None
         is_name = isinstance(final, Dim) and final.const is None
         return Shape((*told.head[:-1], last)) if last is not None and is_name else told
-    names = KNOWN_INPUTS.get(param.name) if uses.beliefs.by_name and not doubted else None
+    is_promised = uses.beliefs.by_name and not doubted and param.name not in uses.turned
+    names = KNOWN_INPUTS.get(param.name) if is_promised else None
     if wants is not None and wants.dims is not None:
         words = names if names is not None and len(names) == len(wants.dims) else ("_",) * len(wants.dims)
         words = [uses.word(n) if n != "_" else f"{param.name}_size{i}" for i, n in enumerate(words)]

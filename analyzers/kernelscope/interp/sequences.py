@@ -90,16 +90,20 @@ def element_at(values: tuple[Value, ...] | list[Value], index: Value, span: Any)
             return values[index.const]
         return Unknown("an index beyond the end", span)
     if isinstance(index, slice):
-        parts = [p.const if isinstance(p, Dim) else p for p in (index.start, index.stop, index.step)]
-        if all(p is None or isinstance(p, int) for p in parts):
-            return values[slice(*parts)]
-        return Unknown("a slice with bounds that are not known", span)
+        part = slice_of(index)
+        return Unknown("a slice with bounds that are not known", span) if part is None else values[part]
     if values:
         result = values[0]
         for other in values[1:]:
             result = joined(result, other)
         return result
     return Unknown("an element of an empty sequence", span)
+
+
+def slice_of(index: slice) -> slice | None:
+    """A slice of numbers that are known."""
+    parts = [p.const if isinstance(p, Dim) else p for p in (index.start, index.stop, index.step)]
+    return slice(*parts) if all(p is None or isinstance(p, int) for p in parts) else None
 
 
 def any_of(items: list[Value]) -> Value:

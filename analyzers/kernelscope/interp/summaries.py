@@ -213,7 +213,6 @@ def _first(
         run.asked = asked | conditions
     taken = run.steps - run.once - steps
     run.cheap[node] = max(run.cheap.get(node, 0), taken)
-    is_error = isinstance(result, ShapeError)
     if (
         taken < WORTHWHILE
         or lasting.version != version
@@ -223,7 +222,9 @@ def _first(
     ):
         return None, result
     effects = (
-        result if is_error else _effects(run, form, known.facts, result, run.changes.containers(mark), run.met[met:])
+        result
+        if isinstance(result, ShapeError)
+        else _effects(run, form, known.facts, result, run.changes.containers(mark), run.met[met:], frame)
     )
     if effects is None:
         return None, result
@@ -258,9 +259,11 @@ def _effects(
     result: Value,
     containers: Mapping[int, Container],
     met: list[tuple[Dim, Dim]],
+    frame: int,
 ) -> Effects | None:
     """What a call gave and changed; None if it is part of the call."""
     symbols, facts = run.symbols, run.known.facts
+    before = symbols.carried(known, symbols.frame)
     words = {*form.names, *(name for size in form.spelled if (name := size.name) is not None and is_free(name))}
     given = frozenset(words)
     own = f"{SEPARATOR}{symbols.frame}"
@@ -274,12 +277,20 @@ def _effects(
 
     def plainly(size: Dim) -> Dim:
         """A size as the caller would write it."""
-        changes = {n: dim(called(n)) for n in size.names() if n in symbols.origins and n not in given}
+        others = [n for n in size.names() if n not in given]
+        changes = {n: dim(called(n)) for n in others if n in symbols.origins or (n in of_origin and call_of(n))}
         size = size.subs(changes) if changes else size
         if any(name in known.equal and name not in given for name in size.names()):
             size = known.rewrite(size)
         words.update(filter(is_free, size.names()))
         return size
+
+    def is_told(pair: tuple[Dim, Dim]) -> bool:
+        """Whether the call tells that two sizes are equal: of others than it was given or made it knows nothing, and
+        what its caller knew before holds there alone."""
+        names = {name for size in pair for name in size.names()}
+        is_foreign = any(0 < call_of(name) <= frame for name in names - given)
+        return not is_foreign and before.rewrite(pair[0]) != before.rewrite(pair[1])
 
     copy = Copy(plainly, {id(value): value for value in form.objects}, partial(construct, run))
     try:
@@ -293,7 +304,11 @@ def _effects(
             result=copy.of(result),
             outcomes=None if outcomes is None else [copy.of(outcome) for outcome in outcomes],
             changed=changed,
-            equal=[(plainly(dim(name)), plainly(value)) for name, value in _learnt(known, facts, words)],
+            equal=[
+                pair
+                for name, value in _learnt(known, facts, words)
+                if is_told(pair := (plainly(dim(name)), plainly(value)))
+            ],
             divisible=[
                 (plainly(number), plainly(divisor))
                 for number, divisor in facts.divisible

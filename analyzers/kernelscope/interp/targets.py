@@ -11,7 +11,7 @@ from kernelscope.dims import Dim, dim
 from kernelscope.interp import containers, records
 from kernelscope.interp.expressions import evaluate, index_of
 from kernelscope.interp.interpreter import Interpreter, NoSuchWay
-from kernelscope.interp.sequences import iterated, sequence
+from kernelscope.interp.sequences import has_unknown_length, iterated, sequence, slice_of
 from kernelscope.interp.values import Alike, Function, Instance, Number, Opaque, Scope, Unpacked, Value, present
 from kernelscope.ops import Module, ShapeError
 from kernelscope.results import Span
@@ -73,11 +73,24 @@ def assign(run: Interpreter, scope: Scope, target: t.Expr, value: Value) -> None
 
 def _put(values: list[Value], index: Value, value: Value, span: Span) -> None:
     """`values[index] = value`: any element may be another one where the index is not known."""
+    if isinstance(index, slice):
+        part, given = slice_of(index), sequence(value)
+        if part is not None and given is not None and not has_unknown_length(values):
+            _put_in_place_of(values, part, given)
+        else:
+            values[:] = [Unpacked(Alike(Unknown("an element", span)))]
+        return
     number = index.const if isinstance(index, Dim) else None
     if number is not None and -len(values) <= number < len(values):
         values[number] = value
     else:
         values[:] = [Unknown("an element", span)] * len(values)
+
+
+def _put_in_place_of(values: list[Value], part: slice, given: list[Value]) -> None:
+    """`values[part] = given`; a part with steps takes as many as it has."""
+    if part.step in (None, 1) or len(values[part]) == len(given):
+        values[part] = given
 
 
 def _unpack(run: Interpreter, scope: Scope, targets: list[t.Expr], value: Value, span: Span) -> None:

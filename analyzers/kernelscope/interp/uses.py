@@ -35,6 +35,8 @@ class Uses:
         """The numbers that names are compared with: several of them are kinds of the thing, not sizes."""
         self.asked: set[str] = set()
         """Names whose number of dims chooses what is done: there are several."""
+        self.turned: set[str] = set()
+        """Names of which a size is asked for at an axis that others choose: they come in several layouts."""
         self.data: set[str] = set()
         """Names that are asked to be lists or texts."""
         self.bindings: dict[str, int] = {param.name: 1 for param in node.args}
@@ -60,6 +62,8 @@ class Uses:
                 self.tensors.add(name)
             case t.Subscript(value=t.Name(id=name), slice=t.Tuple(elts=parts)) if any(map(_is_tensor_index, parts)):
                 self.tensors.add(name)
+            case t.Subscript(value=sizes, slice=t.Name() | t.Attribute()) if (name := measured(sizes)) is not None:
+                self.turned.add(name)
             case t.UnaryOp(op="~", operand=t.Name(id=name)):
                 self.tensors.add(name)
             case t.Compare(left=asked, ops=["==" | ">=" | ">" | "<" | "<="]) if name := asked_for_dims(asked):
