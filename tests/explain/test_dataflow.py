@@ -24,6 +24,7 @@ CASES = (
     (FIXTURES / "elements.py", "Sum"),
     (FIXTURES / "holders.py", "Detector"),
     (FIXTURES / "holders.py", "Reader"),
+    (FIXTURES / "holders.py", "HandedOn"),
     (FIXTURES / "holders.py", "LengthFirst"),
     (FIXTURES / "modulation.py", "Block"),
     (FIXTURES / "modulation.py", "Mixer"),
@@ -224,3 +225,18 @@ def test_a_function_without_tensors_has_no_picture(tmp_path: Path) -> None:
     path.write_text("def greet(name):\n    return 'hello ' + name\n")
     with pytest.raises(UserError, match="no tensor operation"):
         Analysis([tmp_path]).document("dataflow", Target(path, None, "greet"))
+
+
+def test_only_the_first_input_is_drawn_where_there_is_no_room_for_all(tmp_path: Path) -> None:
+    kinds = ("attention_mask", "cosines", "sines", "lengths", "cached_keys", "values", "context", "bias", "tables")
+    names = [name for kind in kinds for name in (kind, f"padding_of_{kind}")]
+    (tmp_path / "m.py").write_text(
+        "import torch\nfrom torch import nn\nfrom elsewhere import Part\n\n\n"
+        "class Wide(nn.Module):\n    def __init__(self):\n        super().__init__()\n        self.part = Part()\n\n"
+        f"    def forward(self, hidden: torch.Tensor, {', '.join(f'{n}: torch.Tensor' for n in names)}):\n"
+        f"        return self.part(hidden, {', '.join(names)})\n"
+    )
+    document = dataflow(tmp_path / "m.py", "Wide")
+    text = to_text(document).text
+    assert "hidden" in text and max(map(len, text.splitlines())) <= 100
+    assert any("only the first input is drawn" in note for note in document.notes)

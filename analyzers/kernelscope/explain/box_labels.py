@@ -97,7 +97,9 @@ class BoxLabels:
             name = next(
                 (k.value.value for k in callee.keywords if k.arg == "name" and isinstance(k.value, t.Constant)), ""
             )
-            return str(name) or (t.dotted(callee.func) or "").rpartition(".")[2]
+            given = [arg for arg in callee.args[:1] if node.step.kind == "unfollowed" and isinstance(arg, t.Attribute)]
+            made = t.dotted(given[0] if given else callee.func) or ""  # `typed(self.up)(x)` calls the layer
+            return str(name) or made.rpartition(".")[2]
         dotted = t.dotted(callee)
         text = dotted if dotted is not None else self.text(node.step.path, callee.span)
         first, _, rest = text.partition(".")

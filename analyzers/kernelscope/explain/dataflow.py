@@ -43,6 +43,11 @@ def dataflow(
         if len(fewer.boxes) < len(chart.boxes):
             chart, pictures = fewer, parts(fewer.graph(), options.width)
             shut = ["calls stay shut where the picture would be too dense with what is in them; a depth opens them"]
+    if _are_too_wide(pictures, options.width) and not options.depth:
+        first = Chart(workspace, flow, options, FEWER_BOXES[-1], of_first=True)
+        if first.boxes and not _are_too_wide(alone := parts(first.graph(), options.width), options.width):
+            chart, pictures, whole = first, alone, (first, alone)
+            shut = ["only the first input is drawn: there are more than the picture has room for"]
     if _are_crowded(pictures, options.width) and not _are_too_wide(whole[1], options.width):
         (chart, pictures), shut = whole, []  # what stays crowded shows at least what is inside
     places = chart.places()

@@ -72,15 +72,16 @@ class Chart:
         options: ViewOptions,
         limit: int = MAX_BOXES,
         by_operator: bool = False,
+        of_first: bool = False,
     ) -> None:
-        """`by_operator` keeps the operators of an expression apart."""
+        """`by_operator` keeps the operators of an expression apart, `of_first` draws the first input only."""
         self.flow = flow
         self.patterns: dict[Node, Pattern] = recognise(flow)
         whole = {node: pattern for node, pattern in self.patterns.items() if pattern.is_whole}
         if options.depth:  # what is asked for is opened, whatever it is and however many boxes there are
             self.choice = Boxes(flow, {}, options.depth - 1, NO_LIMIT, by_operator)
         else:
-            self.choice = Boxes(flow, whole, limit=limit, by_operator=by_operator)
+            self.choice = Boxes(flow, whole, limit=limit, by_operator=by_operator, of_first=of_first)
         self.boxes = self.choice.boxes()
         self.boxes_live = self.choice.live
         nodes = dict.fromkeys((*self.boxes, *flow.nodes))  # what is shown has the first choice of letters

@@ -74,9 +74,10 @@ def function_of(found: PythonTarget) -> Scope:
         raise UserError(f"name a function of {found.path.name}: FILE:LINE or FILE::function")
     if isinstance(scope.node, t.FunctionDef):
         return scope
-    for inner in found.module.scopes:
-        if inner.owner is scope.node and inner.node.name in ("forward", "__call__", "call"):
-            return inner
+    methods = {inner.node.name: inner for inner in found.module.scopes if inner.owner is scope.node}
+    for name in ("forward", "__call__", "call"):  # a module with a `__call__` of its own has its work in `forward`
+        if name in methods:
+            return methods[name]
     raise UserError(f"{scope.qualified_name} has no forward method")
 
 

@@ -385,7 +385,10 @@ def bind(run: Interpreter, scope: Scope, function: Function, args: Arguments, kw
     is_whole = True
     for index, param in enumerate(positional):
         if unknown_from is not None and index >= unknown_from and param.name not in rest:
-            names[param.name] = Unknown("an argument of `*` that is not known")
+            names[param.name] = lost = Unknown("an argument of `*` that is not known")
+            if run.trace is not None and index == unknown_from:  # the data, as a rule
+                path = function.definition.path
+                run.trace.passed_through(given[unknown_from], param.name, param.name_span, lost, path)
         elif index < len(given):
             names[param.name] = given[index]
         elif param.name in rest:

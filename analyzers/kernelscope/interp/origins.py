@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from kernelscope.dims import Dim
 from kernelscope.dims.spelling import is_of_dim
 from kernelscope.interp.steps import NOWHERE, Step, tensors_in
-from kernelscope.interp.values import Alike, Instance, Maybe, Opaque, Value
+from kernelscope.interp.values import Alike, Instance, Maybe, Opaque, Unpacked, Value
 from kernelscope.results import Span
 from kernelscope.tensor import Fields, Several, Tensor, Unknown
 
@@ -153,6 +153,11 @@ class Origins:
         _, reached, given, path = found
         self.sources("input", f"{reached}.{name}", given, value, path)
         return value
+
+    def passed_through(self, given: Value, name: str, span: Span, value: Value, path: str) -> None:
+        """The first that a function gets of arguments that are handed on, `self.inner(*args)`, is called as there."""
+        if isinstance(given, Unpacked) and any(step.kind == "input" for step in self._origins_in(given.value)):
+            self.source("input", name, span, value, path)
 
     def held_in(self, value: Value) -> Unknown | None:
         """The tensor, for all that is known, that an object from outside is where it is used as one."""

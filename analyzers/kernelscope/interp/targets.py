@@ -50,6 +50,9 @@ def assign(run: Interpreter, scope: Scope, target: t.Expr, value: Value) -> None
                 run.changes.lasting.held[id(holder.parameters)] = holder.parameters
                 run.changes.before(holder.parameters)
                 holder.parameters[target.attr] = value  # two layers share a weight
+            elif isinstance(holder, Tensor) and target.attr == "data" and isinstance(value, Tensor):
+                dtype = value.dtype if isinstance(holder.dtype, Unknown) else holder.dtype
+                assign(run, scope, target.value, replace(value, dtype=dtype))
             elif isinstance(holder, dict):  # an object without a class of its own
                 run.changes.before(holder)
                 holder[target.attr] = run.symbols.named(scope, value, target.attr)

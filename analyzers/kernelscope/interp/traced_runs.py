@@ -52,15 +52,18 @@ def _trace(
     configuration: Configuration | None,
 ) -> Trace:
     run = Interpreter(workspace, trace=Trace(), configuration=configuration)
+    in_shares = False
     for beliefs in (EVERYTHING, Beliefs(packed=True), Beliefs(by_name=False)):
-        trace = Trace()
-        is_odd = _follow(run, trace, path, scope, callers, beliefs, TRACE_STEPS)
-        if not trace.complete:
+        trace, is_odd = Trace(), True
+        if not in_shares:
+            is_odd = _follow(run, trace, path, scope, callers, beliefs, TRACE_STEPS)
+            in_shares = not trace.complete
+        if in_shares:
             trace = Trace()
             trace.shares = True
             is_odd = _follow(run, trace, path, scope, callers, beliefs, SHARED_STEPS)
-        if not run.findings and not is_odd:
-            break
+        if not trace.complete or (not run.findings and not is_odd):
+            break  # what takes too long does so whatever is believed
     assert run.trace is not None
     return run.trace
 
