@@ -9,17 +9,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Span:
-    """Half-open range of byte offsets in one file."""
+class Span(NamedTuple):
+    """Half-open range of byte offsets in one file. A tuple, because there is one for every node of every tree."""
 
     start: int
     end: int
 
-    def __contains__(self, offset: int) -> bool:
-        return self.start <= offset < self.end
+    def __contains__(self, offset: object) -> bool:
+        return isinstance(offset, int) and self.start <= offset < self.end
 
     def touches(self, offset: int) -> bool:
         """Whether a cursor at `offset` stands in or right behind this span."""

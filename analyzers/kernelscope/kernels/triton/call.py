@@ -103,7 +103,7 @@ class Reporter(Protocol):
     def problem(self, code: str, message: str) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class OpCall:
     """`arguments` holds what was given; `rest` the positional arguments of a `name*` parameter."""
 
@@ -171,11 +171,11 @@ def sizes_of(value: Value) -> Sizes | None:
 
 def as_tensor(value: Value) -> Tensor | None:
     """A tensor, or a number as the scalar that it becomes when it meets one."""
+    if isinstance(value, Tensor):
+        return value
     from kernelscope.kernels.triton.dtypes import of_number
 
     match value:
-        case Tensor():
-            return value
         case Const(value=Dim() as number):
             known = value.number
             return Tensor((), of_number(known if known is not None else 0), value=number)

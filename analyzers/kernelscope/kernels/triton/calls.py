@@ -64,7 +64,7 @@ def _library_call(run: Interpretation, dotted: str, arguments: list[Value], keyw
     home, _, name = dotted.rpartition(".")
     if home == "builtins":
         return _builtin(run, name, arguments, keywords)
-    run.operations[name] = run.operations.get(name, 0) + 1
+    run.operation(name)
     if name in RANGES:
         return _range(run, arguments, keywords, RANGES[name])
     if name in SPELLINGS and arguments:
@@ -114,10 +114,10 @@ def _method_call(
     run: Interpretation, owner: Value, name: str, arguments: list[Value], keywords: dict[str, Value]
 ) -> Value:
     if isinstance(owner, Tensor) and name in DESCRIBED and arguments and isinstance(arguments[0], Items):
-        run.facts.descriptors.update(owner.bases[:1])  # `desc.load([row, column])`, of what the host described
+        run.is_descriptor(owner.bases[:1])  # `desc.load([row, column])`, of what the host described
         return Tensor(None)
     if isinstance(owner, Tensor):
-        run.operations[name] = run.operations.get(name, 0) + 1
+        run.operation(name)
         if name in OPERATIONS:
             return _apply(run, name, [owner, *arguments], keywords)
         if name in OPERATORS and len(arguments) == 1:
@@ -238,6 +238,8 @@ def call_helper(
     """A helper with its arguments: evaluated as part of the caller, once per distinct arguments."""
     from kernelscope.kernels.triton.statements import run_function
 
+    if run.trial is not None:
+        run.trial.depends = True
     bound = bind(run, function, arguments, keywords)
     call = HelperCall(function, tuple(bound.items()))
     if frame.depth == 0:

@@ -5,7 +5,8 @@ Calls of helpers are followed with their arguments; nothing is executed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from kernelscope.dims import dim
 from kernelscope.kernels.triton.arithmetic import combined, of_plain
@@ -17,6 +18,7 @@ from kernelscope.kernels.triton.calls import applied
 from kernelscope.kernels.triton.comparisons import MAX_ITEMS, compared, on_tuples, truth, unary
 from kernelscope.kernels.triton.interpretation import MAX_DEPTH, Frame, Interpretation
 from kernelscope.kernels.triton.outer_names import outer_value
+from kernelscope.kernels.triton.recall import Kept, Trial
 from kernelscope.kernels.triton.shape_ops import with_new_axis
 from kernelscope.kernels.triton.switches import differ, either
 from kernelscope.kernels.triton.values import (
@@ -56,54 +58,80 @@ def evaluate(run: Interpretation, frame: Frame, node: t.Expr) -> Value:
         run.outer = outer
 
 
+def recalled(run: Interpretation, frame: Frame, node: t.Expr) -> Value:
+    """The value of an expression of a statement, which is told again where its names hold what they held before."""
+    names = run.recall.names(node)
+    if names is None:
+        return evaluate(run, frame, node)
+    held = tuple(map(frame.names.get, names))
+    on_top = frame.depth == 0
+    kept = run.recall.known(node, on_top, held)
+    if kept is not None:
+        run.repeat(frame, kept)
+        return kept.value
+    before = run.steps
+    outside, run.trial = run.trial, Trial()
+    try:
+        value = evaluate(run, frame, node)
+        run.recall.keep(node, on_top, Kept(held, value, run.trial, run.steps - before, run.inner))
+    finally:
+        run.trial = outside
+    return value
+
+
 def evaluate_global(run: Interpretation, path: str, node: t.Expr, around: Sequence[t.FunctionDef] = ()) -> Value:
     """The value that a module, or a function around a kernel, gives to a name of its own."""
     empty = Frame(path, _NOWHERE, MAX_DEPTH - 1, around)
-    return evaluate(run, empty, node)
+    outside, run.trial = run.trial, None  # it is told once, wherever it is asked for
+    try:
+        return evaluate(run, empty, node)
+    finally:
+        run.trial = outside
 
 
 def _evaluate(run: Interpretation, frame: Frame, node: t.Expr) -> Value:
-    match node:
-        case t.Name():
-            value = _name(run, frame, node.id)
-            run.record(frame, node.span, value)
-            return value
-        case t.Constant():
-            return of_plain(node.value) or Unknown("a constant of no use here")
-        case t.Attribute():
-            value = attribute(run, evaluate(run, frame, node.value), node.attr)
-            if not isinstance(value, Method | Namespace):
-                run.record(frame, node.attr_span, value)
-            return value
-        case t.BinOp():
-            return _binary(run, frame, node)
-        case t.Compare():
-            return _compare(run, frame, node)
-        case t.BoolOp():
-            return _boolean(run, frame, node)
-        case t.UnaryOp():
-            return unary(node.op, evaluate(run, frame, node.operand))
-        case t.IfExp():
-            return _conditional(run, frame, node)
-        case t.Call():
-            return _call(run, frame, node)
-        case t.Subscript():
-            return _subscript(run, frame, node)
-        case t.Tuple() | t.List():
-            return Items(tuple(_spread(run, frame, node.elts)))
-        case t.NamedExpr():
-            value = evaluate(run, frame, node.value)
-            frame.names[node.target.id] = value
-            run.record(frame, node.target.span, value)
-            return value
-        case t.ListComp() | t.GeneratorExp():
-            return _comprehension(run, frame, node)
-        case t.JoinedStr():
-            return Const(Undecided("str"))
-        case t.Starred():
-            return evaluate(run, frame, node.value)
-        case _:
-            return Unknown("this form of expression is not followed")
+    form = _FORMS.get(node.__class__)
+    return form(run, frame, node) if form is not None else Unknown("this form of expression is not followed")
+
+
+def _named(run: Interpretation, frame: Frame, node: t.Name) -> Value:
+    value = _name(run, frame, node.id)
+    run.record(frame, node.span, value)
+    return value
+
+
+def _constant(run: Interpretation, frame: Frame, node: t.Constant) -> Value:
+    return of_plain(node.value) or Unknown("a constant of no use here")
+
+
+def _attribute(run: Interpretation, frame: Frame, node: t.Attribute) -> Value:
+    value = attribute(run, evaluate(run, frame, node.value), node.attr)
+    if not isinstance(value, Method | Namespace):
+        run.record(frame, node.attr_span, value)
+    return value
+
+
+def _unary(run: Interpretation, frame: Frame, node: t.UnaryOp) -> Value:
+    return unary(node.op, evaluate(run, frame, node.operand))
+
+
+def _items(run: Interpretation, frame: Frame, node: t.Tuple | t.List) -> Value:
+    return Items(tuple(_spread(run, frame, node.elts)))
+
+
+def _assigned(run: Interpretation, frame: Frame, node: t.NamedExpr) -> Value:
+    value = evaluate(run, frame, node.value)
+    frame.names[node.target.id] = value
+    run.record(frame, node.target.span, value)
+    return value
+
+
+def _text(run: Interpretation, frame: Frame, node: t.JoinedStr) -> Value:
+    return Const(Undecided("str"))
+
+
+def _starred(run: Interpretation, frame: Frame, node: t.Starred) -> Value:
+    return evaluate(run, frame, node.value)
 
 
 def _conditional(run: Interpretation, frame: Frame, node: t.IfExp) -> Value:
@@ -149,6 +177,8 @@ def _name(run: Interpretation, frame: Frame, name: str) -> Value:
         return frame.names[name]
     if name in frame.assigned():
         run.refused = True
+        if run.trial is not None:
+            run.trial.depends = True
         return Unknown(f"{name} has no value on this way")
     value = outer_value(run, frame, name)
     if isinstance(value, Unknown) and name in BUILTINS:
@@ -275,6 +305,28 @@ def _call(run: Interpretation, frame: Frame, node: t.Call) -> Value:
         name = node.func.attr_span if isinstance(node.func, t.Attribute) else node.func.span
         run.record(frame, name, result)
     return result
+
+
+_FORMS: Mapping[type[t.Expr], Callable[[Interpretation, Frame, Any], Value]] = {
+    t.Name: _named,
+    t.Constant: _constant,
+    t.Attribute: _attribute,
+    t.BinOp: _binary,
+    t.Compare: _compare,
+    t.BoolOp: _boolean,
+    t.UnaryOp: _unary,
+    t.IfExp: _conditional,
+    t.Call: _call,
+    t.Subscript: _subscript,
+    t.Tuple: _items,
+    t.List: _items,
+    t.NamedExpr: _assigned,
+    t.ListComp: _comprehension,
+    t.GeneratorExp: _comprehension,
+    t.JoinedStr: _text,
+    t.Starred: _starred,
+}
+"""How each form of expression is evaluated."""
 
 
 def _no_body() -> list[t.Stmt]:

@@ -69,6 +69,7 @@ class HostScope:
     _bindings: dict[str, list[Binding]] | None = None
     _params: frozenset[str] | None = None
     _contiguous: frozenset[str] | None = None
+    _ranks: dict[str, int] | None = None
     _held: dict[tuple[Cases | None, str], HostValue] = field(
         default_factory=dict[tuple["Cases | None", str], "HostValue"]
     )
@@ -230,17 +231,19 @@ class HostScope:
 
     def _rank(self, name: str) -> int | None:
         """How many names `a, b = x.shape` unpacks, anywhere in the function."""
-        for given in self.bindings().values():
-            for binding in given:
-                value = binding.value
-                if binding.index is None or not isinstance(value, t.Attribute | t.Call):
-                    continue
-                source = value.func if isinstance(value, t.Call) else value
-                if not isinstance(source, t.Attribute) or source.attr not in ("shape", "size"):
-                    continue
-                if isinstance(source.value, t.Name) and source.value.id == name:
-                    return binding.index[1]
-        return None
+        if self._ranks is None:
+            self._ranks = {}
+            for given in self.bindings().values():
+                for binding in given:
+                    value = binding.value
+                    if binding.index is None or not isinstance(value, t.Attribute | t.Call):
+                        continue
+                    source = value.func if isinstance(value, t.Call) else value
+                    if not isinstance(source, t.Attribute) or source.attr not in ("shape", "size"):
+                        continue
+                    if isinstance(source.value, t.Name):
+                        self._ranks.setdefault(source.value.id, binding.index[1])
+        return self._ranks.get(name)
 
     # -- expressions -------------------------------------------------------------------------------------
 

@@ -5,13 +5,14 @@ Holds what is learnt and the limits; statements and expressions are evaluated in
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from kernelscope.dims import Dim, dim, product
 from kernelscope.kernels.triton.bodies import assigned_names
 from kernelscope.kernels.triton.call import Access, AccessKind, Product, Side
 from kernelscope.kernels.triton.outer_names import outer_value
+from kernelscope.kernels.triton.recall import Kept, Recall, Report, Trial
 from kernelscope.kernels.triton.switches import Answers, is_fixed, plain_test
 from kernelscope.kernels.triton.values import Const, JitFunction, Size, Value
 from kernelscope.results import Span
@@ -111,6 +112,7 @@ class Interpretation:
         answers: Answers | None = None,
         max_rounds: int = MAX_ROUNDS,
         outside: dict[tuple[str, str], Value] | None = None,
+        recall: Recall | None = None,
     ) -> None:
         self.modules = modules
         self.facts = facts or Facts()
@@ -154,6 +156,9 @@ class Interpretation:
         self.incomplete = ""
         self.outside = outside if outside is not None else {}
         """Names from outside that are known already, by path and name; those of functions with their place."""
+        self.recall = recall or Recall()
+        self.trial: Trial | None = None
+        """The evaluation that is being written down, to be told again."""
 
     # -- limits ------------------------------------------------------------------------------------------
 
@@ -167,6 +172,28 @@ class Interpretation:
     def record(self, frame: Frame, span: Span, value: Value) -> None:
         if frame.depth == 0:
             self.seen[span] = value
+            if self.trial is not None:
+                self.trial.seen[span] = value
+
+    def _report(self, tell: Callable[..., None], *arguments: object) -> None:
+        """Writes down what an operation tells, where its expression may be told again."""
+        if self.trial is not None:
+            self.trial.reports.append(Report(tell, arguments, self.outer, self.inner))
+
+    def repeat(self, frame: Frame, kept: Kept) -> None:
+        """What an expression told once is told again, at the present place."""
+        self.steps += kept.steps - 1
+        self.step()
+        if kept.trial.seen:
+            self.seen.update(kept.trial.seen)
+        outer, before, self.frame = self.outer, self.frame, frame
+        for report in kept.trial.reports:
+            if frame.depth == 0:
+                self.outer = report.outer
+            self.inner = report.inner
+            report.tell(self, *report.arguments)
+        self.outer, self.frame = outer, before
+        self.inner = kept.inner
 
     def enter_loop(self, frame: Frame, span: Span, trips: Dim | None) -> None:
         """A loop begins; one of unknown length, of a sum of lengths, or of one in which programs differ, has
@@ -184,6 +211,7 @@ class Interpretation:
         return product(rounds for _, rounds in self.loops)
 
     def product(self, rows: Size, columns: Size, inner: Size, batch: Size) -> None:
+        self._report(Interpretation.product, rows, columns, inner, batch)
         if self.outer is not None and self.frame is not None:
             done = Product(self.outer, (rows, columns, inner), batch, self.times(), tuple(self.sides), self.around)
             self.products[self._place(self.outer, self.frame)] = done
@@ -194,6 +222,7 @@ class Interpretation:
         return outer, "", outer, ()
 
     def access(self, kind: AccessKind, pointer: Value, block: Value, masked: bool) -> None:
+        self._report(Interpretation.access, kind, pointer, block, masked)
         if self.outer is not None and self.frame is not None:
             helper = self.frame.node.name if self.frame.depth else ""
             at = self.inner if helper else None
@@ -204,16 +233,30 @@ class Interpretation:
 
     def is_pointer(self, names: tuple[str, ...]) -> None:
         """Of several candidates the first that is no known number is the address."""
+        self._report(Interpretation.is_pointer, names)
+        self._points(names)
+
+    def _points(self, names: tuple[str, ...]) -> None:
         candidates = [name for name in names if name not in self.facts.integers] or list(names)
         if not candidates or any(name in self.facts.pointers for name in names):
             return
         self.facts.pointers.add(candidates[0])
         for one, other in self.alike:
             if (candidates[0] in one) != (candidates[0] in other):
-                self.is_pointer(other if candidates[0] in one else one)
+                self._points(other if candidates[0] in one else one)
 
     def is_integer(self, names: frozenset[str]) -> None:
+        self._report(Interpretation.is_integer, names)
         self.facts.integers |= names - self.facts.pointers
+
+    def is_descriptor(self, names: tuple[str, ...]) -> None:
+        self._report(Interpretation.is_descriptor, names)
+        self.facts.descriptors.update(names)
+
+    def operation(self, name: str) -> None:
+        """One more use of an operation."""
+        self._report(Interpretation.operation, name)
+        self.operations[name] = self.operations.get(name, 0) + 1
 
     # -- compile-time switches ---------------------------------------------------------------------------
 
@@ -221,6 +264,11 @@ class Interpretation:
         """The text of a test that holds or fails for a whole launch, and whether it is meant as it stands."""
         if frame.depth:
             return None
+        if test not in self.recall.switches:
+            self.recall.switches[test] = self._switch(frame, test)
+        return self.recall.switches[test]
+
+    def _switch(self, frame: Frame, test: t.Expr) -> tuple[str, bool] | None:
         inner, positive = plain_test(test)
         params = {p.name for p in frame.node.args}
         numbers = self._numbers(frame, inner, params)
@@ -256,6 +304,7 @@ class Interpretation:
                 return None
 
     def problem(self, code: str, message: str) -> None:
+        self._report(Interpretation.problem, code, message)
         if self.outer is not None:
             self.found[Found(code, message, self.outer, bool(self.sides))] = None
 

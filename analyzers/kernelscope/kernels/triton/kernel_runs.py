@@ -28,6 +28,7 @@ from kernelscope.kernels.triton.interpretation import (
     OutOfSteps,
 )
 from kernelscope.kernels.triton.launches import Launch, launches
+from kernelscope.kernels.triton.recall import Recall
 from kernelscope.kernels.triton.recognition import is_kernel, kernels, may_hold_kernels
 from kernelscope.kernels.triton.statements import run_function
 from kernelscope.kernels.triton.switched_runs import follow_switches
@@ -80,6 +81,8 @@ class KernelRuns:
         self._running: set[tuple[str, Span]] = set()
         self._outside: dict[tuple[str, str], Value] = {}
         """Names of modules, as the kernels that are being run see them."""
+        self._recall = Recall()
+        """What their expressions gave."""
         self._kernels: dict[str, tuple[Module, list[t.FunctionDef]]] = {}
 
     def kernels(self, path: str) -> list[t.FunctionDef]:
@@ -114,7 +117,7 @@ class KernelRuns:
         if key in self._running or depth > MAX_CALLER_DEPTH:
             return KernelRun(path, node)
         if not self._running:
-            self._outside = {}
+            self._outside, self._recall = {}, Recall()
         self._running.add(key)
         try:
             contexts = self._contexts(path, node, depth)
@@ -176,7 +179,7 @@ class KernelRuns:
         answers: Answers | None = None,
         rounds: int = MAX_ROUNDS,
     ) -> tuple[Interpretation, bool]:
-        run = Interpretation(self.modules, facts, undecided, answers, rounds, self._outside)
+        run = Interpretation(self.modules, facts, undecided, answers, rounds, self._outside, self._recall)
         frame = Frame(path, node, 0)
         frame.names.update(arguments)
         for param in node.args:

@@ -6,13 +6,14 @@ Branches that nothing decides are both taken and joined.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 
 from kernelscope.dims import Dim, dim
 from kernelscope.kernels.triton.bodies import assigned_names, constants_given_once, last_given, used_as_types
 from kernelscope.kernels.triton.call import as_tensor
 from kernelscope.kernels.triton.comparisons import truth
 from kernelscope.kernels.triton.dtypes import BITS
-from kernelscope.kernels.triton.expressions import evaluate
+from kernelscope.kernels.triton.expressions import evaluate, recalled
 from kernelscope.kernels.triton.interpretation import Frame, Interpretation
 from kernelscope.kernels.triton.parameters import is_constexpr
 from kernelscope.kernels.triton.switches import Question, asked, differ, side_of
@@ -75,26 +76,25 @@ def _statement(run: Interpretation, frame: Frame, node: t.Stmt) -> bool:
     run.step()
     match node:
         case t.Assign():
-            given = evaluate(run, frame, node.value)
+            given = recalled(run, frame, node.value)
             value = assigned(given)
             for target in node.targets:
                 bind_target(run, frame, target, Const(Undecided()) if _is_type(frame, target, given) else value)
         case t.AnnAssign():
             if node.value is not None:
-                value = evaluate(run, frame, node.value)
+                value = recalled(run, frame, node.value)
                 constant = is_constexpr(node.annotation)
                 bind_target(run, frame, node.target, _constant(frame, node, value) if constant else assigned(value))
         case t.AugAssign():
             if isinstance(node.target, t.Name):
-                both = t.BinOp(node.target, node.op, node.value, node.span)
-                bind_target(run, frame, node.target, assigned(evaluate(run, frame, both)))
+                bind_target(run, frame, node.target, assigned(recalled(run, frame, _both(node))))
         case t.ExprStmt(value=t.Call(func=t.Attribute(attr="static_assert"), args=[test, *_])) | t.Assert(test=test):
             evaluate(run, frame, test)
             run.refused = run.refused or run.holds(frame, test) is False
         case t.ExprStmt():
-            evaluate(run, frame, node.value)
+            recalled(run, frame, node.value)
         case t.Return():
-            value = evaluate(run, frame, node.value) if node.value is not None else Const(None)
+            value = recalled(run, frame, node.value) if node.value is not None else Const(None)
             frame.returns.append(value)
             return True
         case t.If():
@@ -113,6 +113,12 @@ def _statement(run: Interpretation, frame: Frame, node: t.Stmt) -> bool:
         case _:
             pass
     return False
+
+
+@lru_cache(maxsize=4096)
+def _both(node: t.AugAssign) -> t.BinOp:
+    """What `x += y` gives `x`."""
+    return t.BinOp(node.target, node.op, node.value, node.span)
 
 
 def _is_type(frame: Frame, target: t.Expr, given: Value) -> bool:
@@ -160,7 +166,7 @@ def bind_target(run: Interpretation, frame: Frame, target: t.Expr, value: Value)
 
 
 def _if(run: Interpretation, frame: Frame, node: t.If) -> bool:
-    value = evaluate(run, frame, node.test)
+    value = recalled(run, frame, node.test)
     test = truth(value)
     switch = run.switch(frame, node.test) if test is None and isinstance(value, Const) else None
     answer = run.holds(frame, node.test) if test is None and isinstance(value, Const) else None
@@ -195,7 +201,7 @@ def _if(run: Interpretation, frame: Frame, node: t.If) -> bool:
 def _tell_pointers(run: Interpretation, a: Names, b: Names) -> None:
     """What is an address on one side of a branch is one on the other."""
     for name, value in b.items():
-        if not isinstance(value, Tensor) or (other := a.get(name)) is value or not isinstance(other, Tensor):
+        if (other := a.get(name)) is value or not isinstance(value, Tensor) or not isinstance(other, Tensor):
             continue
         if value.pointer != other.pointer:
             run.is_pointer(value.bases if other.pointer else other.bases)
@@ -223,7 +229,7 @@ def _joined(a: Names, b: Names, one_type: bool) -> Names:
 
 
 def _for(run: Interpretation, frame: Frame, node: t.For) -> None:
-    source = evaluate(run, frame, node.iter)
+    source = recalled(run, frame, node.iter)
     if isinstance(source, Items):
         for item in source.items:
             bind_target(run, frame, node.target, item)

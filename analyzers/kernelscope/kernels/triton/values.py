@@ -1,6 +1,7 @@
 """What a name in a Triton kernel can be: blocks, pointers, compile-time constants, tuples, functions, or unknown.
 
-Sizes are Dims over the constexpr names in scope, None where a size is not known. Knows no operations.
+Sizes are Dims over the constexpr names in scope, None where a size is not known. Knows no operations. Values are never
+changed; they are not frozen, because frozen ones take three times as long to make.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ Size = Dim | None
 Sizes = tuple[Size, ...]
 
 
-@dataclass(slots=True, unsafe_hash=True)  # never changed; frozen ones take three times as long to make
+@dataclass(slots=True, unsafe_hash=True)
 class Tensor:
     """A block, or a scalar when `shape` is empty; `shape` None means that not even the rank is known.
 
@@ -38,7 +39,7 @@ class Tensor:
         return self.shape == ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Undecided:
     """The value of a constant that depends on the configuration."""
 
@@ -46,7 +47,7 @@ class Undecided:
     """`int`, `float` or `bool` where that much is known."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Const:
     """A compile-time constant: a Dim, float, bool, str, None, or `Undecided`.
 
@@ -63,7 +64,7 @@ class Const:
         return self.value.const if isinstance(self.value, Dim) else None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class ElementType:
     """A dtype as a value: `tl.float32`, `x.dtype`, a constexpr that is used as one."""
 
@@ -91,7 +92,7 @@ class Descriptor:
     base: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Items:
     """A tuple or list."""
 
@@ -106,7 +107,7 @@ class JitFunction:
     node: FunctionDef
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Namespace:
     """A module: its dotted name when it lies outside the workspace, else its file."""
 
@@ -114,7 +115,7 @@ class Namespace:
     path: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Method:
     """`x.sum`: an operation bound to its first argument."""
 
@@ -122,7 +123,7 @@ class Method:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Range:
     """What a `for` runs over. `unrolled` for `tl.static_range`."""
 
@@ -133,7 +134,7 @@ class Range:
     step: Dim | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Unknown:
     """Nothing is known, for this reason."""
 

@@ -1,6 +1,6 @@
 """Expressions with other expressions in place of some of their names; spans stay those of the source.
 
-What binds names of its own, a lambda or a comprehension, is left as it is.
+What holds no such name is the same node. What binds names of its own, a lambda or a comprehension, is left as it is.
 """
 
 from __future__ import annotations
@@ -27,11 +27,13 @@ def _changed(node: _Part, known: Callable[[t.Name], t.Expr | None]) -> _Part:
         return node
     below = {id(child) for child in t.children(node)}
     changes: dict[str, object] = {}
-    for field in fields(node):
+    for field in fields(node) if below else ():
         value: object = getattr(node, field.name)
         if isinstance(value, list):
             items = cast("list[object]", value)
-            changes[field.name] = [_changed(cast(_Part, i), known) if id(i) in below else i for i in items]
-        elif id(value) in below:
-            changes[field.name] = _changed(cast(_Part, value), known)
-    return replace(node, **changes) if below else node
+            changed = [_changed(cast(_Part, i), known) if id(i) in below else i for i in items]
+            if any(one is not other for one, other in zip(items, changed, strict=True)):
+                changes[field.name] = changed
+        elif id(value) in below and (one := _changed(cast(_Part, value), known)) is not value:
+            changes[field.name] = one
+    return replace(node, **changes) if changes else node
