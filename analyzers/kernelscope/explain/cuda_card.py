@@ -26,6 +26,7 @@ from kernelscope.explain.document import Card, CardRow, Line
 from kernelscope.kernels.cuda import types
 from kernelscope.kernels.cuda.intrinsics import Kind
 from kernelscope.kernels.cuda.kernels import KernelFacts
+from kernelscope.kernels.cuda.launch import Launch
 from kernelscope.kernels.cuda.warp.kernel_run import Run
 from kernelscope.kernels.cuda.warp.kernel_warp import KernelWarp, kernel_warp
 from kernelscope.kernels.hardware import GPUS, generation
@@ -123,14 +124,20 @@ def _accesses(warp: KernelWarp, space: str) -> Iterator[Line]:
     missed = list(_missed(run)) if space == "global" else []
     yield from missed
     if not lines and not missed and (held := _held(warp.facts, space)):
-        yield Line(f"not known: no access to `{held}` was followed")
+        given = f" {_as_launched(warp, warp.launch)}" if warp.launch is not None and warp.differs_by_launch else ""
+        yield Line(f"not known: no access to `{held}` was followed{given}")
     if lines and warp.facts.unit.is_for_amd:
         yield Line("as warps of 32 lanes and NVIDIA's sectors and banks would have it; the code is for AMD's GPUs")
     if lines and warp.launch is not None and warp.differs_by_launch:
-        yield Line(f"as launched at L{warp.launch.line} `{Path(warp.launch.unit.path).name}`", place_of(warp.launch))
+        yield Line(_as_launched(warp, warp.launch), place_of(warp.launch))
     elif lines and warp.launch is None and warp.setting.numbers:
         given = ", ".join(f"`{name}` = {number}" for name, number in warp.setting.numbers.items())
         yield Line(f"with what the template gives by default: {given}")
+
+
+def _as_launched(warp: KernelWarp, launch: Launch) -> str:
+    given = f" with {warp.told_arguments}" if warp.told_arguments else ""
+    return f"as launched at L{launch.line} `{Path(launch.unit.path).name}`{given}"
 
 
 def _missed(run: Run) -> Iterator[Line]:

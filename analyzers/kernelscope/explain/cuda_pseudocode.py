@@ -13,6 +13,8 @@ from kernelscope.explain.document import Code, Line
 from kernelscope.kernels.cuda import types
 from kernelscope.kernels.cuda.intrinsics import Kind, effect_of, ptx_effects
 from kernelscope.kernels.cuda.kernels import KernelFacts
+from kernelscope.kernels.cuda.warp.kernel_warp import kernel_warp
+from kernelscope.kernels.cuda.warp.values import Int, Pointer
 from kernelscope.syntax.cuda.nodes import one_line, walk
 
 MAX_LINES = 160
@@ -21,6 +23,8 @@ _INTEGERS = frozenset(
     name for name, size in types.SCALARS.items() if size in (4, 8) and name not in ("float", "double")
 )
 _CALLED = re.compile(r"\w+(?=\s*\()")
+_WORD = re.compile(r"[A-Za-z_]\w*")
+_THROUGH_ADDRESS = re.compile(r"(?:\A|[-+/%&|^!~?:(,=<>])\s*\*\s*[A-Za-z_(]|\b__ld\w+\s*\(")
 _NAME = re.compile(r"(?<![\w.>])[A-Za-z_]\w*(?!\s*\()")
 _FRACTION = re.compile(r"(?<![\w.])(?:\d+\.\d*|\.\d+|\d+[eE][-+]?\d+)f?(?!\w)")
 _INDICES = frozenset(("auto", "dim3", "uint3"))
@@ -46,7 +50,25 @@ class _Writer:
         arrays = (*facts.shared.static, *facts.shared.dynamic)
         self.shared = {array.name for array in arrays}
         self.sizes = {array.name: array for array in arrays}
-        self.pointers = {p.name for p in facts.function.params if p.type.endswith(("*", "&"))}
+        self.pointers = {p.name for p in facts.function.params if types.bare(p.type).endswith(("*", "&"))}
+        self.indices: set[str] = set()
+        """Variables that hold places and counts, of whatever type they are."""
+        self._place_variables()
+
+    def _place_variables(self) -> None:
+        """What the kernel's own variables always are: pointers into global or shared memory, or indices."""
+        run = kernel_warp(self.facts).run
+        roles: dict[str, set[str]] = {}
+        for name, value, _ in run.variables.values() if run is not None else ():
+            role = ""
+            if isinstance(value, Pointer):
+                role = value.memory.space
+            elif run is not None and isinstance(value, Int) and value.d.names():
+                role = "index" if not any(n in run.symbols.varying_names for n in value.d.names()) else ""
+            roles.setdefault(name, set()).add(role)
+        self.pointers |= {name for name, found in roles.items() if found == {"global"}} - self.shared
+        self.shared |= {name for name, found in roles.items() if found == {"shared"}} - self.pointers
+        self.indices |= {name for name, found in roles.items() if found == {"index"}}
 
     def block(self, node: Node, depth: int) -> None:
         for child in node.named_children:
@@ -77,6 +99,8 @@ class _Writer:
             case "return_statement":
                 self._say(one_line(self.source.text(node)).rstrip(";"), node, depth)
             case "comment" | "preproc_call" | "using_declaration" | "alias_declaration" | "namespace_alias_definition":
+                return
+            case "struct_specifier" | "class_specifier" | "static_assert_declaration":
                 return
             case "break_statement" | "continue_statement":
                 self._say(self.source.text(node).rstrip("; "), node, depth)
@@ -141,17 +165,25 @@ class _Writer:
             elif one.bounds:
                 start = f" = {one.value}" if one.value is not None and len(one.value) < 12 else ""
                 self._say(f"registers {one.name}: {types.bare(one.type)}{_bounds(one.bounds)}{start}", node, depth)
-            elif one.value is not None and not self._is_index(one.type, one.value, node):
+            elif one.value is not None and not self._is_index(one.name, one.type, one.value, node):
                 self._say(self._assignment(one.name, one.value), node, depth)
 
-    def _is_index(self, type_text: str, value: str, node: Node) -> bool:
+    def _is_index(self, name: str, type_text: str, value: str, node: Node) -> bool:
         """Integers that are computed from integers only: index arithmetic."""
         plain = types.bare(type_text).removeprefix("constexpr ").strip()
-        if plain not in _INTEGERS and (plain != "auto" or not self._is_integral(value, node)):
+        integral = plain in _INTEGERS or (name in self.indices and plain != "bool")
+        if not integral and (plain != "auto" or not self._is_integral(value, node)):
             return False
-        if any(effect_of(name) is not None for name in _CALLED.findall(value)):
+        if any(effect_of(called) is not None for called in _CALLED.findall(value)):
             return False  # an atomic operation, or a value of another lane
-        return not any(re.search(rf"\b{re.escape(name)}\s*\[", value) for name in (*self.shared, *self.pointers))
+        return not self._loads(value)
+
+    def _loads(self, value: str) -> bool:
+        """Whether an expression reads memory: an element, or what an address leads to."""
+        named = [name for name in _WORD.findall(value) if name in self.shared or name in self.pointers]
+        if named and _THROUGH_ADDRESS.search(value):
+            return True
+        return any(re.search(rf"\b{re.escape(name)}\s*\[", value) for name in named)
 
     def _expression(self, node: Node, depth: int) -> None:
         if node.type == "assignment_expression":
@@ -202,9 +234,9 @@ class _Writer:
     def _holds_index(self, name: str, value: str, node: Node) -> bool:
         """Whether a variable is given an index, as it was at first."""
         declared = self.facts.unit.declarations.at(name, node.start_byte)
-        if declared is None or not self._is_index(declared.type, value, node):
+        if declared is None or not self._is_index(name, declared.type, value, node):
             return False
-        return declared.value is None or self._is_index(declared.type, declared.value, declared.node)
+        return declared.value is None or self._is_index(name, declared.type, declared.value, declared.node)
 
     def _movement(self, target: str, right: Node) -> str:
         """`global → shared` where a statement only moves data."""

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from kernelscope.dims import Dim, dim
 from kernelscope.kernels.cuda import types
 from kernelscope.kernels.cuda.arithmetic import binary
+from kernelscope.kernels.cuda.branch_values import BranchValue
 from kernelscope.kernels.cuda.constants import Constants
 from kernelscope.kernels.cuda.member_values import member_given
 from kernelscope.kernels.cuda.references import is_handed_out
@@ -68,6 +69,10 @@ class HostValues:
     depth: int = 0
     given: Mapping[str, Given] = field(default_factory=dict[str, Given])
     """Parameters of the function with their arguments, where it is looked at for one call."""
+    branches: Mapping[str, BranchValue] = field(default_factory=dict[str, BranchValue])
+    """What the branches around the place that is asked about say of variables."""
+    place: int = 0
+    """That place."""
 
     @cached_property
     def constants(self) -> Constants:
@@ -109,6 +114,8 @@ class HostValues:
         """What a name that is no constant holds: its only value, else itself."""
         if (argument := self.given.get(name)) is not None:
             return argument.caller.value(argument.text, argument.offset)
+        if (said := self.branches.get(name)) is not None and not self._may_change(name, said.begin, offset):
+            return dim(said.number)
         declared = self.unit.declarations.at(name, offset)
         if declared is None or declared.bounds:
             return dim(name)
@@ -123,6 +130,11 @@ class HostValues:
         inner = self._deeper()
         found = inner.constants.evaluate(text.strip().strip("{}"), at)
         return found if found is not None else dim(name)
+
+    def _may_change(self, name: str, begin: int, offset: int) -> bool:
+        """Whether a variable may hold something else where a branch begins than at an offset that it is asked for."""
+        start, end = min(begin, offset), max(offset, self.place)
+        return bool(self.unit.assignments.between(name, start, end)) or is_handed_out(self.unit, name, start, end, True)
 
     def _changes(self, name: str, start: int, end: int) -> list[int]:
         """Where a variable is assigned, counted up or handed out by address between two places."""
@@ -188,7 +200,7 @@ class HostValues:
                 return self._single(expr, offset)
 
     def _deeper(self) -> HostValues:
-        return HostValues(self.unit, self.function, self.depth + 1, self.given)
+        return replace(self, depth=self.depth + 1)
 
     def _given_member(self, expr: Member) -> Given | None:
         """What a caller gave a member of a struct that it passes."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from kernelscope.dims import Dim
+from kernelscope.kernels.cuda.branch_values import branch_values
 from kernelscope.kernels.cuda.host_values import Extent, Given, HostValues
 from kernelscope.kernels.cuda.units import Unit
 from kernelscope.results import Span
@@ -79,7 +80,7 @@ class Launch:
 
     @cached_property
     def _host(self) -> HostValues:
-        return HostValues(self.unit, self.function)
+        return HostValues(self.unit, self.function, branches=branch_values(self.unit, self.offset), place=self.offset)
 
     @cached_property
     def _configured(self) -> tuple[HostValues, int]:

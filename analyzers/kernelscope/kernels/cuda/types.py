@@ -15,7 +15,7 @@ INTEGERS: dict[str, int] = {
     "long": 8, "unsigned long": 8, "long long": 8, "unsigned long long": 8, "long int": 8, "unsigned long int": 8,
     "long long int": 8, "unsigned long long int": 8, "int64_t": 8, "uint64_t": 8, "size_t": 8, "ssize_t": 8,
     "ptrdiff_t": 8, "uintptr_t": 8, "intptr_t": 8, "ulong": 8, "ulonglong": 8, "clock_t": 8, "time_t": 8,
-    "cudaTextureObject_t": 8, "index_t": 8,
+    "cudaTextureObject_t": 8,
 }  # fmt: skip
 FLOATS: dict[str, int] = {
     "__nv_fp8_e4m3": 1, "__nv_fp8_e5m2": 1, "__nv_fp8_storage_t": 1, "float_e4m3_t": 1, "float_e5m2_t": 1,

@@ -44,6 +44,8 @@ from kernelscope.results import Span
 from kernelscope.syntax.cuda import tree as t
 
 MAX_CALL_DEPTH = 14
+MAX_APART = 3
+"""Calls between two of one function by which it is found to call itself; others of its name are followed."""
 
 
 def call(m: Machine, node: t.Call, names: Names) -> Value:
@@ -128,13 +130,20 @@ def _arguments(m: Machine, node: t.Call, names: Names) -> list[Argument]:
     """Arguments as places where they name one, so that references reach them."""
     found: list[Argument] = []
     for arg in node.args:
-        if isinstance(arg, t.Name | t.Subscript | t.Member) or (isinstance(arg, t.Unary) and arg.op == "*"):
+        if _names_place(arg):
             place = place_of(m, arg, names)
             if place is not None:
                 found.append(place)
                 continue
         found.append(evaluate(m, arg, names))
     return found
+
+
+def _names_place(node: t.Expr) -> bool:
+    """Whether an expression may be written to: a name, a member or element, `*p`, a cast to a reference."""
+    if isinstance(node, t.Cast):
+        return bool(node.type.layers) and node.type.layers[0] == "&"
+    return isinstance(node, t.Name | t.Subscript | t.Member) or (isinstance(node, t.Unary) and node.op == "*")
 
 
 def _value(m: Machine, argument: Argument, node: t.Call | Span) -> Value:
@@ -147,6 +156,17 @@ def _passed(m: Machine, argument: Argument, node: t.Call) -> Value:
     if isinstance(argument, InMemory) and isinstance(argument.pointer.target, StructType | Opaque):
         return argument.pointer
     return _value(m, argument, node)
+
+
+def _reached(argument: Argument) -> Value:
+    """What a function may reach by an argument, without reading it."""
+    match argument:
+        case Cell(value=value):
+            return value
+        case InMemory(pointer=pointer):
+            return pointer
+        case _:
+            return argument
 
 
 def _loaded(m: Machine, result: Place | None, node: t.Call) -> Value:
@@ -167,7 +187,8 @@ def follow(
     owner: StructType | None = None,
 ) -> Place | None:
     """What a function returns: a place for references, else a cell with the value."""
-    if len(m.calls) >= MAX_CALL_DEPTH or any(name == function.name for _, name in m.calls[-3:]):
+    if len(m.calls) >= MAX_CALL_DEPTH or function in m.running[-MAX_APART:]:
+        unfollowed(m, function.name, [_reached(argument) for argument in arguments])
         return None
     names = Names(struct=owner, this=this, space=function.space)
     if owner is not None:
@@ -177,6 +198,7 @@ def follow(
     for i, param in enumerate(function.params):
         _bind_parameter(m, param, arguments[i] if i < len(arguments) else None, names, span)
     m.calls.append((m.calls[0][0] if m.calls else span, function.name))
+    m.running.append(function)
     try:
         for member, given_values in function.members if this is not None else ():
             if len(given_values) == 1 and this is not None:
@@ -185,6 +207,7 @@ def follow(
         return run_body(m, function.body, names, returns_reference(function))
     finally:
         m.calls.pop()
+        m.running.pop()
 
 
 def returns_reference(function: t.Function) -> bool:

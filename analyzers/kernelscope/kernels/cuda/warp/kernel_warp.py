@@ -38,6 +38,8 @@ class _Way:
     setting: Setting
     known: int
     """How much it says."""
+    bound: Mapping[str, str]
+    """The template arguments as written."""
 
 
 @dataclass
@@ -60,7 +62,7 @@ class KernelWarp:
     @cached_property
     def _ways(self) -> tuple[_Way, ...]:
         return tuple(
-            _Way(launch, setting, _known(setting))
+            _Way(launch, setting, _known(setting), bound)
             for launch in self.facts.launches[:MAX_WAYS]
             for bound in (launch.template_values(self.facts.function) or ({},))[:MAX_WAYS]
             for setting in (self._setting(launch, bound),)
@@ -90,6 +92,19 @@ class KernelWarp:
     def launch(self) -> Launch | None:
         """The launch that the accesses are judged for."""
         return self._way.launch if self._way is not None else None
+
+    @property
+    def told_arguments(self) -> str:
+        """The template arguments for which the accesses are judged, where the launch stands for several: a macro that
+        switches over types launches once for each."""
+        way = self._way
+        if way is None or not way.bound:
+            return ""
+        place = (way.launch.unit.path, way.launch.span)
+        others = [other for other in self._ways if (other.launch.unit.path, other.launch.span) == place]
+        if all(other.bound == way.bound for other in others):
+            return ""
+        return f"<{', '.join(way.bound.get(p.name, '?') for p in self.facts.function.templates)}>"
 
     @property
     def setting(self) -> Setting:

@@ -95,6 +95,8 @@ class Machine:
     """Values that names of the kernel are first given, by the name's span."""
     calls: list[tuple[Span, str]] = field(default_factory=list["tuple[Span, str]"])
     """Calls that are being followed: where, in the kernel, and which function."""
+    running: list[t.Function] = field(default_factory=list[t.Function])
+    """Functions that are being followed, closures aside."""
     unfollowed: dict[str, None] = field(default_factory=dict[str, None])
     """Functions that got a pointer and whose code is not at hand."""
     unread: dict[str, None] = field(default_factory=dict[str, None])
@@ -111,7 +113,7 @@ class Machine:
     def __post_init__(self) -> None:
         from kernelscope.kernels.cuda.warp.expressions import constant
 
-        self.resolver = Resolver(self.definitions, lambda node, names: constant(self, node, names))
+        self.resolver = Resolver(self.definitions, lambda node, names: constant(self, node, names), self.known)
 
     def step(self) -> None:
         self.steps += 1

@@ -12,7 +12,7 @@ from kernelscope.dims import Dim, TooLarge
 from kernelscope.kernels.cuda.warp.machine import Machine
 from kernelscope.kernels.cuda.warp.values import Data, Int, Memory, Open, Pointer, Record, Symbol, Value
 
-MAX_WEIGHT = 60
+MAX_WEIGHT = 120
 
 
 def select(m: Machine, condition: Dim, then: Value, orelse: Value, name: str = "choice") -> Value:

@@ -5,6 +5,7 @@ A type that the sources at hand do not define is `Opaque`; nothing is guessed of
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 
 from kernelscope.dims import Dim, dim, maximum
@@ -33,13 +34,21 @@ _WRAPPERS = frozenset(
     ("remove_const_t", "remove_cv_t", "remove_reference_t", "decay_t", "remove_cvref_t", "__restrict__")
 )
 
+_CONDITIONAL = re.compile(r"(?:\w+::)*conditional\s*<")
+
 
 class Resolver:
-    """Resolves types; `number` evaluates an expression that has to be a constant."""
+    """Resolves types; `number` evaluates a constant expression, `known` puts in what launches give."""
 
-    def __init__(self, definitions: Definitions, number: Callable[[t.Expr, Names], Dim | None]) -> None:
+    def __init__(
+        self,
+        definitions: Definitions,
+        number: Callable[[t.Expr, Names], Dim | None],
+        known: Callable[[Dim], Dim] = lambda number: number,
+    ) -> None:
         self.definitions = definitions
         self.number = number
+        self.known = known
         self._scopes: dict[StructType, Names] = {}
         self._layouts: dict[StructType, dict[str, tuple[Dim | None, Type]]] = {}
         self._sizes: dict[StructType, Dim | None] = {}
@@ -78,6 +87,8 @@ class Resolver:
         known = builtin(name.base)
         if known is not None:
             return known
+        if (chosen := self._conditional(name, names, depth)) is not None:
+            return chosen
         alias = self.definitions.alias(name.base)
         if alias is not None and alias.base != name.base:
             return self.type(alias, Names(), depth + 1)
@@ -89,15 +100,27 @@ class Resolver:
                 return self.type(t.TypeName(macro.id, name.span, macro.scope, macro.arguments), names, depth + 1)
         return Opaque(name.base)
 
+    def _conditional(self, name: t.TypeName, names: Names, depth: int) -> Type | None:
+        """`conditional_t<test, A, B>`, or `conditional<test, A, B>::type`, where the test is a number."""
+        arguments = name.arguments if name.base == "conditional_t" else ()
+        if name.base == "type" and _CONDITIONAL.match(name.scope):
+            arguments = _written(name.scope).arguments
+        if len(arguments) != 3:
+            return None
+        test, *ways = arguments
+        if isinstance(test, t.TypeName):
+            test = t.Name(test.base, test.span, test.scope, test.arguments)
+        decided = self.number(test, names)
+        number = self.known(decided).const if decided is not None else None
+        given = ways[not number] if number is not None else None
+        return self.type(given, names, depth + 1) if isinstance(given, t.TypeName) else None
+
     def scope_type(self, scope: str, names: Names, depth: int = 0) -> StructType | None:
         """The struct that `A::B` names, if it is one and no namespace."""
         last = scope.rpartition("::")[2].partition("<")[0].strip()
         if "<" in scope:
-            from kernelscope.kernels.cuda.warp.definitions import parsed_expression
-
-            written = parsed_expression(scope.encode())
-            arguments = written.arguments if isinstance(written, t.Name) else ()
-            last = written.id if isinstance(written, t.Name) else last
+            written = _written(scope)
+            last, arguments = written.id or last, written.arguments
         else:
             arguments = ()
         found = self._base(t.TypeName(last, t.Span(0, 0), "", arguments), names, depth + 1)
@@ -312,6 +335,14 @@ class Resolver:
         if isinstance(kind, StructType):
             return self.fields(kind).get(name)
         return None
+
+
+def _written(text: str) -> t.Name:
+    """A name with its template arguments; one without any letter where the text is none."""
+    from kernelscope.kernels.cuda.warp.definitions import parsed_expression
+
+    found = parsed_expression(text.encode())
+    return found if isinstance(found, t.Name) else t.Name("", t.Span(0, 0))
 
 
 def _rounded(at: Dim | None, aligned: int | None) -> Dim | None:
