@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 from graph.call_trees import ask, tree
 from kernelscope.analysis import Analysis
-from kernelscope.explain.document import Code, Paragraph
+from kernelscope.explain.document import Code, Heading, Paragraph
 from kernelscope.graph.collectives import collective
 from kernelscope.results import Target, UserError
 from kernelscope.workspace.files import Files
@@ -868,6 +868,29 @@ C++ host()
    └─ ? CUDA kernel fused
 """,
     ),
+    "an operator of which only the shapes are told by its name, in a library that the build names": (
+        "m.py::f",
+        """
+## m.py
+import torch
+@torch.library.register_fake("_C::scale")
+def _(x): ...
+def f(x):
+    return torch.ops._C.scale(x)
+## ops.cu
+__global__ void twice(float* x) {}
+void scale(torch::Tensor& x) { twice<<<1, 2>>>(x.data_ptr<float>()); }
+TORCH_LIBRARY_EXPAND(TORCH_EXTENSION_NAME, ops) { ops.def("scale(Tensor! x) -> ()", &scale); }
+""",
+        """
+Python f()
+└─ operator _C::scale
+   └─ ? registered by impl: scale
+      └─ C++ scale()
+         └─ launch of twice over 1
+            └─ CUDA kernel twice
+""",
+    ),
     "an operator of which only the shapes are told": (
         "m.py::f",
         """
@@ -891,6 +914,16 @@ Python f()
 def test_call_path(case: str, workspace: Workspace) -> None:
     symbol, text, expected = CASES[case]
     assert tree(ask(workspace(text), symbol)) == expected.strip().split("\n")
+
+
+def test_a_kernel_behind_many_hops_is_reached_or_the_bound_is_told(workspace: Workspace) -> None:
+    for hops, is_reached in ((16, True), (40, False)):
+        steps = "".join(f"void f{hop}(int* x) {{ f{hop + 1}(x); }}\n" for hop in range(hops))
+        last = f"__global__ void last(int* x) {{}}\nvoid f{hops}(int* x) {{ last<<<1, 2>>>(x); }}\n"
+        document = ask(workspace(f"## a.cu\n{steps}{last}"), "a.cu::f0")
+        assert tree(document)[-1].endswith("CUDA kernel last") is is_reached
+        assert ("the search met its bound; there may be more" in document.notes) is not is_reached
+        assert not [block for block in document.blocks if isinstance(block, Heading) and "missing" in block.text]
 
 
 def test_a_module_deep_in_another_package_is_no_extension_of_ours(workspace: Workspace) -> None:

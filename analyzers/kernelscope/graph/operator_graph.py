@@ -158,31 +158,29 @@ class OperatorGraph:
         return any(e.target.detail.startswith(("pybind", "export")) for e in self.out_edges(op))
 
     def _complete_operator(self, node: Node) -> None:
-        """An operator that is used but registered under a name the build chooses, or nowhere we can see."""
+        """An operator whose implementations are registered under a name the build chooses, or nowhere we can see."""
         bindings = [edge.target for edge in self.out_edges(node) if edge.kind is EdgeKind.REGISTERS]
-        if bindings:
-            if all(binding.detail.startswith(("fake", "define")) for binding in bindings):
-                missing = Node(NodeKind.MISSING, f"no implementation of {node.name} in the workspace")
-                self._add([Edge(EdgeKind.REGISTERS, node, missing, bindings[0].path, bindings[0].line)])
+        if not all(binding.detail.startswith(("fake", "define")) for binding in bindings):
             return
+        if under_other_names := list(self._registered_under_other_names(node)):
+            self._add(under_other_names)
+        elif bindings:
+            missing = Node(NodeKind.MISSING, f"no implementation of {node.name} in the workspace")
+            self._add([Edge(EdgeKind.REGISTERS, node, missing, bindings[0].path, bindings[0].line)])
+        else:
+            missing = Node(NodeKind.MISSING, f"no registration of {node.name} in the workspace")
+            self._add([Edge(EdgeKind.REGISTERS, node, missing)])
+
+    def _registered_under_other_names(self, node: Node) -> Iterator[Edge]:
+        """Registrations of an operator's short name in a library that the build names."""
         short = node.name.rpartition("::")[2]
-        known = [
-            op for op in self._links.operators.get(short, []) if op != node and op.name == f"{ANY_LIBRARY}::{short}"
-        ]
-        known = known or [
-            op for op in self._links.operators.get(short, []) if op != node and "::" not in op.name.strip(":")
-        ]
-        if known:
-            note = "the library's name is set by the build"
-            edges = [(e, op) for op in known for e in self.out_edges(op)]
-            self._add(
-                Edge(e.kind, node, e.target, e.path, e.line, False, note)
-                for e, _ in edges
-                if e.kind is EdgeKind.REGISTERS
-            )
-            return
-        missing = Node(NodeKind.MISSING, f"no registration of {node.name} in the workspace")
-        self._add([Edge(EdgeKind.REGISTERS, node, missing)])
+        others = [op for op in self._links.operators.get(short, []) if op != node]
+        known = [op for op in others if op.name == f"{ANY_LIBRARY}::{short}"]
+        for op in known or [op for op in others if "::" not in op.name.strip(":")]:
+            for edge in self.out_edges(op):
+                if edge.kind is EdgeKind.REGISTERS and edge.target.kind is NodeKind.BINDING:
+                    note = "the library's name is set by the build"
+                    yield Edge(edge.kind, node, edge.target, edge.path, edge.line, False, note)
 
     def _seek_callers(self, node: Node) -> None:
         """Follows the functions of files that mention the node's name; of a method that runs, its class's names.

@@ -17,7 +17,8 @@ from kernelscope.workspace.files import PYTHON_SUFFIXES
 MAX_NODES = 600
 MAX_ASKED_NODES = 2_000
 """How many are met at most for a glance, and where somebody asked for the paths themselves."""
-MAX_DEPTH = 14
+MAX_DEPTH = 24
+"""Hops; dispatch by macros takes many of them."""
 MAX_NEAR_FUNCTIONS = 4
 
 
@@ -77,16 +78,18 @@ def callers_of(graph: OperatorGraph, start: Node) -> Reached:
 def _search(start: Node, edges: Callable[[Node], list[Edge]], other: Callable[[Edge], Node], at_most: int) -> Reached:
     via: dict[Node, Edge] = {}
     queue: deque[tuple[Node, int]] = deque([(start, 0)])
+    complete = True
     while queue:
         if len(via) > at_most:
             return Reached(start, via, False)
         give_way()
         node, depth = queue.popleft()
         if depth >= MAX_DEPTH:
+            complete = False
             continue
         for edge in edges(node):
             following = other(edge)
             if following != start and following not in via:
                 via[following] = edge
                 queue.append((following, depth + 1))
-    return Reached(start, via, True)
+    return Reached(start, via, complete)
