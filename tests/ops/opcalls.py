@@ -14,7 +14,7 @@ from typing import Any
 from kernelscope.dims import dim
 from kernelscope.ops import Module, apply, build, call, find, index
 from kernelscope.ops.modules import find_module
-from kernelscope.tensor import DTYPES, DType, Several, Shape, Tensor, Unknown
+from kernelscope.tensor import DTYPES, DType, Fields, Several, Shape, Tensor, Unknown
 
 CASES = Path(__file__).parent / "cases"
 SHORT = {
@@ -61,6 +61,8 @@ def as_dims(value: Any) -> Any:
     """Arguments with their integers as Dims, as an interpreter of Python would hand them over."""
     if isinstance(value, int) and not isinstance(value, bool):
         return dim(value)
+    if isinstance(value, Fields):
+        return value  # what an operator of the table gave
     if isinstance(value, (tuple, list)):
         return type(value)(as_dims(v) for v in value)
     if isinstance(value, dict):

@@ -9,6 +9,14 @@ from kernelscope.workspace.workspace import Workspace
 
 MODULES = ("torch.nn.", "flax.linen.", "flax.nnx.", "equinox.")
 """How the names of classes begin whose objects are layers."""
+APEX = ("apex.normalization", "apex.normalization.fused_layer_norm")
+STAND_INS = {
+    f"{module}.{prefix}Fused{norm}": f"torch.nn.{norm}"
+    for module in APEX
+    for prefix in ("", "Mixed")
+    for norm in ("LayerNorm", "RMSNorm")
+}
+"""Layers of other libraries that are torch's with faster kernels: code falls back to those where they are missing."""
 
 
 class ClassFacts:
@@ -27,7 +35,8 @@ class ClassFacts:
         """The classes in which attributes are looked up."""
         known = self._mros.get(cls.node)
         if known is None:
-            self._mros[cls.node] = known = self._classes.mro(cls)
+            found = self._classes.mro(cls)
+            self._mros[cls.node] = known = tuple(_as_torch(base) for base in found)
         return known
 
     def attribute(self, cls: Definition, name: str) -> Resolved:
@@ -64,3 +73,8 @@ class ClassFacts:
         """Whether a class derives from torch's modules, Flax's or Equinox's, as far as its bases can be followed."""
         bases = self.mro(cls)
         return any(isinstance(base, OutsideName) and base.dotted.startswith(MODULES) for base in bases)
+
+
+def _as_torch(base: Resolved) -> Resolved:
+    stands_for = STAND_INS.get(base.dotted) if isinstance(base, OutsideName) else None
+    return base if stands_for is None else OutsideName(stands_for)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -14,7 +15,7 @@ from kernelscope.interp.annotations import layer_of
 from kernelscope.interp.expressions import evaluate
 from kernelscope.interp.interpreter import Interpreter, Known
 from kernelscope.interp.operators import truth
-from kernelscope.interp.proven_ranks import of_number
+from kernelscope.interp.proven_ranks import of_equal_shapes, of_number, sizes_of_shape
 from kernelscope.interp.symbols import sizes_in
 from kernelscope.interp.values import Class, External, Flag, Instance, Maybe, Opaque, Scope, Value, as_size, present
 from kernelscope.syntax.python import tree as t
@@ -135,8 +136,11 @@ def narrow(run: Interpreter, scope: Scope, test: t.Expr, holds: bool) -> None:
     match test:
         case t.Compare(left=t.Name(id=name), ops=[op], comparators=[t.Constant(value=None)]) if op in ("is", "is not"):
             _narrow_name(run, scope, name, (op == "is") == holds)
-        case t.Compare(left=left, ops=["==" | "!=" as op], comparators=[right]) if (op == "==") == holds:
+        case t.Compare(left=left, ops=["!="], comparators=[right]) if not holds:
             _equal(run, scope, left, right)
+        case t.Compare(left=left, ops=ops, comparators=others) if holds and all(op == "==" for op in ops):
+            for one, other in itertools.pairwise((left, *others)):
+                _equal(run, scope, one, other)
         case t.Call(func=t.Name(id="isinstance"), args=[t.Name() | t.Attribute() as subject, kind]) if holds:
             _narrow_kind(run, scope, subject, kind)
         case t.Name(id=name):
@@ -193,11 +197,20 @@ def _equal(run: Interpreter, scope: Scope, left: t.Expr, right: t.Expr) -> None:
                 run.learn(run.known.facts.with_divisible(number, divisor))
             return
         of_number(run, scope, left, evaluate(run, scope, right))
-        one, other = (as_size(evaluate(run, scope, part)) for part in (left, right))
-        if isinstance(one, Dim) and isinstance(other, Dim) and one != other:
-            run.learn(run.known.facts.with_same(one, other))
+        of_equal_shapes(run, scope, left, right)
+        for one, other in _equal_sizes(*(evaluate(run, scope, part) for part in (left, right))):
+            if isinstance(one, Dim) and isinstance(other, Dim) and one != other:
+                run.learn(run.known.facts.with_same(one, other))
     finally:
         run.quiet -= 1
+
+
+def _equal_sizes(one: Value, other: Value) -> list[tuple[Value, Value]]:
+    """The pairs of sizes that are equal where two values are: two sizes, or those of two shapes."""
+    sizes, others = sizes_of_shape(one), sizes_of_shape(other)
+    if sizes is None or others is None:
+        return [(as_size(one), as_size(other))]
+    return list(zip(sizes, others, strict=True)) if len(sizes) == len(others) else []
 
 
 def _narrow_kind(run: Interpreter, scope: Scope, subject: t.Name | t.Attribute, kind: t.Expr) -> None:

@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from kernelscope.dims import dim
 from kernelscope.interp.annotations import is_tensor
 from kernelscope.interp.interpreter import Interpreter
+from kernelscope.interp.order import ENTRIES
+from kernelscope.interp.shape_sections import Taken, taken
 from kernelscope.interp.shape_texts import after_the_word, in_comment, in_docstring, of_parts
 from kernelscope.interp.values import Function
 from kernelscope.syntax.python import tree as t
@@ -20,6 +22,7 @@ from kernelscope.tensor import Shape, Unknown
 from kernelscope.workspace.modules import Definition
 
 SHAPE_KEY = "shape"
+POSITIONAL = ("positional", "normal")
 _HAS_SHAPES = re.compile(rb"[\"']shape[\"']")
 """Bytes of a module that may have such a table: most modules of decorators have none."""
 
@@ -39,6 +42,9 @@ def documented(run: Interpreter, function: Function, name: str) -> Told | None:
     own = told_of_parameter(run.workspace.modules.module(function.definition.path), node, name)
     if own is not None:
         return Told(_with_names(run, name, own), True)
+    told = _of_sections(function).get(name)
+    if told is not None and not told.is_of_parts:
+        return Told(_with_names(run, name, told.shape), False)
     for table in _tables(run, function, node):
         if (shape := table.get(name)) is not None:
             return Told(shape, False)
@@ -59,7 +65,27 @@ def told_of_parts(function: Function, name: str) -> Shape | None:
     """What the function's docstring says of each of several tensors that a parameter holds."""
     node = function.definition.node
     text = node.docstring if isinstance(node, t.FunctionDef) else None
-    return of_parts(text.value, name) if text is not None and isinstance(text.value, str) else None
+    own = of_parts(text.value, name) if text is not None and isinstance(text.value, str) else None
+    if own is not None:
+        return own
+    told = _of_sections(function).get(name)
+    return told.shape if told is not None and told.is_of_parts else None
+
+
+def _of_sections(function: Function) -> dict[str, Taken]:
+    """What sections on shapes say of the arguments, in the docstring of the function or of the layer that it runs."""
+    node, owner = function.definition.node, function.definition.owner
+    assert isinstance(node, t.FunctionDef)
+    documented_by: list[t.FunctionDef | t.ClassDef] = [node]
+    if owner is not None and node.name in ENTRIES and isinstance(owner.node, t.ClassDef):
+        documented_by.append(owner.node)
+    names = tuple(param.name for param in node.args if param.kind in POSITIONAL)[1 if function.is_bound else 0 :]
+    found: dict[str, Taken] = {}
+    for documented_node in documented_by:
+        text = documented_node.docstring
+        if text is not None and isinstance(text.value, str):
+            found = {**taken(text.value, names), **found}
+    return found
 
 
 def told_of_parameter(module: Module | None, node: t.FunctionDef, name: str) -> Shape | None:

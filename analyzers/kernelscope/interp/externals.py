@@ -40,7 +40,7 @@ from kernelscope.interp.values import (
     present,
 )
 from kernelscope.ops import Module
-from kernelscope.tensor import NUMPY, DType, Shape, Size, Tensor, Unknown
+from kernelscope.tensor import NUMPY, DType, Fields, Shape, Size, Tensor, Unknown
 
 COPIES = {"copy.deepcopy", "copy.copy"}
 TRANSPARENT = {
@@ -258,6 +258,8 @@ def _tensor_argument(value: Value) -> Value:
     match value:
         case Opaque():
             return Unknown(f"{value.name} is not known")
+        case Fields():
+            return value
         case tuple() | list():
             parts = [_tensor_argument(v) for v in value]
             return parts if isinstance(value, list) else tuple(parts)

@@ -18,7 +18,7 @@ from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.joins import Join
 from kernelscope.interp.loops import any_number_of_rounds, one_round
 from kernelscope.interp.operators import binary
-from kernelscope.interp.proven_ranks import of_unpacking
+from kernelscope.interp.proven_ranks import of_assertion, of_unpacking
 from kernelscope.interp.remarks import believe_comment
 from kernelscope.interp.sequences import any_of, iterated
 from kernelscope.interp.targets import assign
@@ -221,6 +221,7 @@ def _statement(run: Interpreter, scope: Scope, node: t.Stmt, returns: Returns) -
                 scope.loops[-1].append(dict(scope.names))
             return ENDED
         case t.Assert():
+            of_assertion(run, scope, node.test)
             test = condition(run, scope, node.test)
             if test.known is None:
                 test.assume(True)

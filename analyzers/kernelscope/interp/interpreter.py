@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from kernelscope.dims import NO_FACTS, Dim, Facts
 from kernelscope.interp.changes import Changes
-from kernelscope.interp.class_facts import ClassFacts
+from kernelscope.interp.class_facts import STAND_INS, ClassFacts
 from kernelscope.interp.contexts import Contexts
 from kernelscope.interp.symbols import Symbols
 from kernelscope.interp.trace import Trace
@@ -503,7 +503,7 @@ def external(name: str) -> Value:
     aliases = {"float": "float32", "half": "float16", "double": "float64", "long": "int64", "int": "int32"}
     if package == "torch" and last in aliases:
         return DTYPES[aliases[last]]
-    return CONSTANTS.get(name, External(_shortest(name)))
+    return CONSTANTS.get(name, External(_shortest(STAND_INS.get(name, name))))
 
 
 def _shortest(name: str) -> str:

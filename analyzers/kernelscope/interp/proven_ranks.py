@@ -1,6 +1,7 @@
 """Ranks that the code itself proves, of tensors of which nobody tells how many dims they have.
 
-`B, T, C = h.shape` succeeds with three dims only, and where `h.dim() == 4` holds there are four.
+`B, T, C = h.shape` succeeds with three dims only, where `h.dim() == 4` holds there are four, and where
+`h.shape == x.shape` holds there are those of the other.
 """
 
 # Values are dynamic by nature; narrowing one to a container leaves its elements unknown to the type checker.
@@ -8,17 +9,20 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 
 from kernelscope.dims import Dim
+from kernelscope.interp.expressions import evaluate
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.uses import asked_for_dims, measured
-from kernelscope.interp.values import Maybe, Scope, Value, as_size, present
+from kernelscope.interp.values import Maybe, Scope, Unpacked, Value, as_size, present
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.blocks import start_of_way_to
 from kernelscope.tensor import Shape, Size, Tensor, Unknown
 
 MOST_DIMS = 8
+UNTOLD = Unknown("sizes that are not known")
 
 
 def of_unpacking(run: Interpreter, scope: Scope, targets: Sequence[t.Expr], value: t.Expr) -> None:
@@ -41,6 +45,48 @@ def of_number(run: Interpreter, scope: Scope, asked: t.Expr, number: Value) -> N
     name, count = asked_for_dims(asked), as_size(number)
     if name is not None and isinstance(count, Dim) and count.const is not None and 0 < count.const <= MOST_DIMS:
         _give(run, scope, name, ["_"] * count.const)
+
+
+def of_assertion(run: Interpreter, scope: Scope, test: t.Expr) -> None:
+    """What `assert h.shape == x.shape` proves, also of what stands before it."""
+    for part in test.values if isinstance(test, t.BoolOp) and test.op == "and" else [test]:
+        match part:
+            case t.Compare(left=left, ops=ops, comparators=others) if all(op == "==" for op in ops):
+                for one, other in itertools.pairwise((left, *others)):
+                    of_equal_shapes(run, scope, one, other, is_certain=True)
+            case _:
+                pass
+
+
+def of_equal_shapes(run: Interpreter, scope: Scope, left: t.Expr, right: t.Expr, is_certain: bool = False) -> None:
+    """What `h.shape == (B, C, T)` proves of `h` where it holds, and `h.shape == x.shape` of either.
+
+    What is `is_certain` to hold, or nothing goes on, held before as well.
+    """
+    for one, other in ((left, right), (right, left)):
+        name = measured(one)
+        if name is None or not is_open(present(scope.names.get(name))):
+            continue
+        run.quiet += 1
+        try:
+            sizes = sizes_of_shape(evaluate(run, scope, other))
+        finally:
+            run.quiet -= 1
+        if sizes is None:
+            continue
+        given = settle(run, scope, name, len(sizes), lambda axis, _, sizes=sizes: sizes[axis])
+        if given is not None and is_certain and not run.quiet and scope.frame == run.root_frame:
+            _tell_before(run, scope, left.span.start, *given)
+
+
+def sizes_of_shape(value: Value) -> tuple[Size, ...] | None:
+    """The sizes in a shape, or in a tuple of as many as are known."""
+    if isinstance(value, Shape):
+        return value.dims
+    if not isinstance(value, tuple) or any(isinstance(part, Unpacked) for part in value):
+        return None
+    found = [as_size(part) for part in value]
+    return tuple(size if isinstance(size, Dim) else UNTOLD for size in found)
 
 
 def is_open(value: Value) -> bool:

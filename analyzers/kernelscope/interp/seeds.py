@@ -14,6 +14,7 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 
 from kernelscope.dims import Dim, dim, parse
+from kernelscope.interp.annotations import is_tensor as is_tensor_type
 from kernelscope.interp.annotations import promised, sizes_of
 from kernelscope.interp.documentation import documented, told_of_parts
 from kernelscope.interp.expressions import evaluate
@@ -37,9 +38,12 @@ from kernelscope.interp.values import (
 from kernelscope.interp.wants import wanted
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import DTYPES, NUMPY, DType, Shape, Size, Tensor, Unknown
+from kernelscope.workspace.modules import Definition
 
 TENSOR_TYPES = re.compile(r"\b(?:Tensor|FloatTensor|LongTensor|BoolTensor|IntTensor|Array|ndarray|NDArray)\b")
 NUMPY_TYPE = re.compile(r"\b(?:np|numpy|npt)\.(?:ndarray|NDArray)\b")
+PLAIN = ("Tensor", "int", "float", "bool", "str")
+"""Annotations that need not be looked up."""
 OPTIONAL = re.compile(r"^(?:typing\.)?Optional\[|\| *None$|^None *\|")
 SEVERAL = re.compile(
     r"(?:typing\.)?(?:Optional\[)?(?:[\w.]+\.)?(?:tuple|list|dict|sequence|iterable|mapping)\b", re.IGNORECASE
@@ -185,7 +189,8 @@ def _given(
     default = param.default
     if isinstance(default, t.Constant) and type(default.value) is int:
         return Opaque(param.name, default.value)
-    if is_tensor and not uses.beliefs.only_code and (parts := told_of_parts(function, param.name)) is not None:
+    may_be_several = is_tensor and param.name not in uses.tensors and not uses.beliefs.only_code
+    if may_be_several and (parts := told_of_parts(function, param.name)) is not None:
         return Alike(Tensor(parts))
     if is_tensor and SEVERAL.match(annotation):
         is_list = LIST.fullmatch(annotation) is not None and not uses.beliefs.only_code
@@ -222,8 +227,20 @@ def _given(
 def _annotation_text(run: Interpreter, function: Function, param: t.Param) -> str:
     if param.annotation is None:
         return ""
-    module = run.workspace.modules.module(function.definition.path)
-    return module.text.slice(param.annotation.span).strip("\"'") if module is not None else ""
+    path, annotation = function.definition.path, param.annotation
+    if isinstance(annotation, t.Name) and annotation.id not in PLAIN:
+        path, annotation = _meant(run, path, annotation)
+    module = run.workspace.modules.module(path)
+    return module.text.slice(annotation.span).strip("\"'") if module is not None else ""
+
+
+def _meant(run: Interpreter, path: str, name: t.Name) -> tuple[str, t.Expr]:
+    """What a name of the workspace stands for in annotations, and in which file: `OptTensor = Optional[Tensor]`."""
+    match run.workspace.modules.resolve(path, name.id):
+        case Definition(path=other, node=t.Assign(value=t.Subscript() | t.BinOp() as meant)) if is_tensor_type(meant):
+            return other, meant
+        case _:
+            return path, name
 
 
 def _dtype(run: Interpreter, function: Function, param: t.Param) -> DType | Unknown:

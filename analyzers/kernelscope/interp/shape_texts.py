@@ -34,10 +34,11 @@ TENSOR = re.compile(r"tensor|\barray\b|\bembeddings?\b|\bfeatures?\b|\blogits\b"
 TYPE = r"(?:(?:torch\.)?\w*[Tt]ensor|[Aa]n?|float|[Ii]nput|[Oo]utput)"
 LEADING = re.compile(rf"\s*(?:{TYPE}\s*[:,]?\s*)*[`*]*(?=[(\[])")
 ENTRY = (
-    r"^(?P<indent>[ \t]*)(?:[-*]\s+|:param\s+(?:\w+\s+)?|@param\s+)?[`*]*%s[`*]*\s*"
+    r"^(?P<indent>[ \t]*)(?:[-*]\s+|:param\s+(?:\w+\s+)?|@param\s+)?"
+    r"(?:[`*]*\w+[`*]*, *)*[`*]*%s[`*]*(?:, *[`*]*\w+[`*]*)*\s*"
     r"(?P<type>\([^\n]*?\))?[ \t]*:(?P<rest>[^\n]*)$"
 )
-"""A parameter of its own line in a docstring, in any of the usual styles."""
+"""A parameter, or several, on a line of a docstring, in any of the usual styles."""
 LIST = re.compile(r"[\w*+/ -]+(?:(?:\s*,\s*|\s+[x×]\s+)[\w*+/ -]+)+\.?")
 """Nothing but sizes, without brackets."""
 ARROW = re.compile(r"\s*(?:[-=]+>|→)\s*")
@@ -108,7 +109,7 @@ def only_a_shape(text: str, name: str) -> Shape | None:
     if LIST.fullmatch(text) is not None:
         return _listed(text)
     found = WHOLE.fullmatch(text)
-    shape = _sizes_in(found["sizes"]) if found is not None and found["name"] in (None, name) else None
+    shape = shape_in_brackets(found["sizes"]) if found is not None and found["name"] in (None, name) else None
     return shape if shape is not None and _names_sizes(shape, is_tensor=True) else None
 
 
@@ -153,7 +154,7 @@ def _bare(text: str, is_tensor: bool, at_start: bool = False, anywhere: bool = F
 
 def _listed(text: str) -> Shape | None:
     """Sizes without brackets, `B, T, C`: capitals, or as many as are surely a shape and are named like sizes."""
-    shape = _sizes_in(text)
+    shape = shape_in_brackets(text)
     if shape is None or not _names_sizes(shape, is_tensor=False):
         return None
     names = shape.names()
@@ -174,11 +175,11 @@ def _names_sizes(shape: Shape, is_tensor: bool) -> bool:
 
 def _only(found: re.Match[str], text: str) -> Shape | None:
     """The shape in brackets; where another one may be meant as well, what they have in common."""
-    shape, other = _sizes_in(found[found.lastindex or 0]), OR.match(text, found.end())
-    return shape if other is None or shape is None else _either(shape, _sizes_in(other[1] or ""))
+    shape, other = shape_in_brackets(found[found.lastindex or 0]), OR.match(text, found.end())
+    return shape if other is None or shape is None else either(shape, shape_in_brackets(other[1] or ""))
 
 
-def _either(shape: Shape, other: Shape | None) -> Shape | None:
+def either(shape: Shape, other: Shape | None) -> Shape | None:
     """One of two shapes, if both have as many dims: a size is left out that is called by two words."""
     if other is None or shape.dims is None or other.dims is None or len(shape.dims) != len(other.dims):
         return None
@@ -186,7 +187,7 @@ def _either(shape: Shape, other: Shape | None) -> Shape | None:
     return Shape(tuple(one if one == another else Unknown("documentation gives two sizes") for one, another in sizes))
 
 
-def _sizes_in(text: str) -> Shape | None:
+def shape_in_brackets(text: str) -> Shape | None:
     """`batch, length, 2*dim`, also with `x` between the sizes and one `...`."""
     parts = text.split(",") if "," in text else TIMES.split(text)
     parts = [part.strip().strip("`'\"") for part in parts]

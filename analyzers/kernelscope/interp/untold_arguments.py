@@ -28,6 +28,8 @@ def tell_untold(run: Interpreter, frame: Scope, node: t.FunctionDef, doubted: Se
         given = frame.names.get(param.name)
         if function is None or param.name in doubted or not (is_untold(given) or isinstance(given, Opaque)):
             continue
+        if param.name in run.uses(node).tensors:
+            continue
         old, shape = present(given), told_of_parts(function, param.name)
         if shape is None or (isinstance(old, Tensor) and old.shape.least_rank):
             continue

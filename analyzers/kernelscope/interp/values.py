@@ -17,7 +17,7 @@ from typing import Any
 from kernelscope.dims import Dim, dim
 from kernelscope.ops import Module
 from kernelscope.syntax.python import tree as t
-from kernelscope.tensor import DType, Several, Shape, Size, Tensor, Unknown
+from kernelscope.tensor import DType, Fields, Several, Shape, Size, Tensor, Unknown
 from kernelscope.workspace.modules import Definition
 
 Value = Any
@@ -303,6 +303,8 @@ def for_op(value: Value) -> Value:
             return for_op(value.value)
         case Unpacked():
             return SPREAD
+        case Fields():
+            return Fields(value.names, map(for_op, value))
         case tuple() | list():
             found = [for_op(v) for v in value]
             return next((v for v in found if v is SPREAD), type(value)(found) if type(value) is list else tuple(found))

@@ -1,6 +1,6 @@
-"""Recurrent layers: LSTM, GRU, RNN and their cells.
+"""Recurrent layers: LSTM, GRU, RNN and their cells, on padded and on packed sequences.
 
-Packed sequences are not followed.
+How many steps packed sequences have in all, and how long the longest is, stands in their lengths, which nobody knows.
 """
 
 from __future__ import annotations
@@ -9,9 +9,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from kernelscope.dims import NO_FACTS, Facts
-from kernelscope.ops.arguments import Value, tensor
+from kernelscope.ops.arguments import Lost, Value, size, tensor
 from kernelscope.ops.modules import Module, module
-from kernelscope.tensor import Shape, ShapeError, Tensor, same_size
+from kernelscope.ops.registry import rule
+from kernelscope.tensor import Fields, Shape, ShapeError, Size, Tensor, Unknown, same_size
+
+PACKED = "data batch_sizes sorted_indices unsorted_indices"
+"""The fields of torch's `PackedSequence`."""
+LONGEST = Unknown("how long the longest sequence is")
+STEPS = Unknown("how many steps the sequences have in all")
 
 
 def _layer_weights(gates: int) -> Any:
@@ -37,7 +43,8 @@ def _layer_weights(gates: int) -> Any:
 
 def _unrolled(layer: Module, input: Value, facts: Facts) -> tuple[Shape, Shape, Shape]:
     """Outputs, last hidden state, last cell state."""
-    shape = tensor(input).shape
+    packed = _is_packed(input)
+    shape = _data(input).shape
     if shape.rank not in {None, 2, 3}:
         raise ShapeError("rank", f"expected 2 or 3 dims, got {shape}")
     width = layer.size("input_size")
@@ -48,10 +55,32 @@ def _unrolled(layer: Module, input: Value, facts: Facts) -> tuple[Shape, Shape, 
     directions = 2 if layer.flag("bidirectional") else 1
     out = shape.replace_last(1, projected * directions)
     levels = layer.size("num_layers") * directions
+    if packed:
+        return out, Shape((levels, _batch(input), projected)), Shape((levels, _batch(input), hidden))
     if shape.rank is None:
         return out, Shape.unknown(shape.reason), Shape.unknown(shape.reason)
     batch = () if shape.rank == 2 else (shape.size(0 if layer.flag("batch_first") else 1),)
     return out, Shape((levels, *batch, projected)), Shape((levels, *batch, hidden))
+
+
+def _is_packed(value: Value) -> bool:
+    return isinstance(value, Fields) and value.names == tuple(PACKED.split())
+
+
+def _data(value: Value) -> Tensor:
+    """The steps: of packed sequences all in a row."""
+    return tensor(value.field("data") if _is_packed(value) else value)
+
+
+def _batch(packed: Fields) -> Size:
+    """How many sequences are packed."""
+    return tensor(packed.field("unsorted_indices")).shape.size(0)
+
+
+def _outputs(input: Value, out: Shape) -> Value:
+    """What a layer gives for every step: packed as it was given."""
+    steps = Tensor(out, _data(input).dtype)
+    return Fields(input.names, (steps, *input[1:])) if _is_packed(input) else steps
 
 
 _RNN = "bias=True, batch_first=False, dropout=0.0, bidirectional=False"
@@ -61,20 +90,22 @@ _RNN = "bias=True, batch_first=False, dropout=0.0, bidirectional=False"
 def lstm(layer: Module, input: Value, hx: Value = None, *, facts: Facts = NO_FACTS) -> Value:
     """Outputs of every step, and the last hidden and cell state."""
     out, hidden, cell = _unrolled(layer, input, facts)
-    dtype = tensor(input).dtype
-    return Tensor(out, dtype), (Tensor(hidden, dtype), Tensor(cell, dtype))
+    dtype = _data(input).dtype
+    return _outputs(input, out), (Tensor(hidden, dtype), Tensor(cell, dtype))
 
 
 @module("GRU", f"input_size, hidden_size, num_layers=1, {_RNN}", _layer_weights(3), label="GRU")
-def gru(layer: Module, input: Value, hx: Value = None, *, facts: Facts = NO_FACTS) -> tuple[Shape, Shape]:
+def gru(layer: Module, input: Value, hx: Value = None, *, facts: Facts = NO_FACTS) -> Value:
     """Outputs of every step, and the last hidden state."""
-    return _unrolled(layer, input, facts)[:2]
+    out, hidden, _ = _unrolled(layer, input, facts)
+    return _outputs(input, out), Tensor(hidden, _data(input).dtype)
 
 
 @module("RNN", f"input_size, hidden_size, num_layers=1, nonlinearity='tanh', {_RNN}", _layer_weights(1), label="RNN")
-def rnn(layer: Module, input: Value, hx: Value = None, *, facts: Facts = NO_FACTS) -> tuple[Shape, Shape]:
+def rnn(layer: Module, input: Value, hx: Value = None, *, facts: Facts = NO_FACTS) -> Value:
     """Outputs of every step, and the last hidden state."""
-    return _unrolled(layer, input, facts)[:2]
+    out, hidden, _ = _unrolled(layer, input, facts)
+    return _outputs(input, out), Tensor(hidden, _data(input).dtype)
 
 
 def _cell_weights(gates: int) -> Any:
@@ -115,3 +146,37 @@ def gru_cell(layer: Module, input: Value, hx: Value = None, *, facts: Facts = NO
 def rnn_cell(layer: Module, input: Value, hx: Value = None, *, facts: Facts = NO_FACTS) -> Shape:
     """Hidden state."""
     return _stepped(layer, input, facts)
+
+
+@rule(
+    "rnn.pack_padded_sequence",
+    dtype=("input", "int64", "int64", "int64"),
+    kind="movement",
+    label="sequences without their padding",
+    fields=PACKED,
+)
+def pack_padded_sequence(
+    input: Value, lengths: Value, batch_first: Value = False, enforce_sorted: Value = True
+) -> tuple[Value, ...]:
+    """The steps of all sequences in a row; what tells them apart."""
+    shape = tensor(input).shape
+    if shape.rank is not None and shape.rank < 2:
+        raise ShapeError("rank", f"expected a batch of sequences, got {shape}")
+    data = Shape.unknown(shape.reason) if shape.dims is None else Shape((STEPS, *shape.dims[2:]))
+    order = Shape((shape.size(0 if batch_first is True else 1),))
+    return data, Shape((LONGEST,)), order if enforce_sorted is False else None, order
+
+
+@rule("rnn.pad_packed_sequence", dtype=("input", "int64"), kind="movement", label="sequences in one tensor, padded")
+def pad_packed_sequence(
+    sequence: Value, batch_first: Value = False, padding_value: Value = 0.0, total_length: Value = None
+) -> tuple[Value, ...]:
+    """`batch longest *` and the length of each."""
+    if not _is_packed(sequence):
+        raise Lost("what is packed is not known")
+    data, batch = _data(sequence), _batch(sequence)
+    longest = LONGEST if total_length is None else size(total_length)
+    first = (batch, longest) if batch_first is True else (longest, batch)
+    rest = data.shape.dims
+    padded = Shape.unknown(data.shape.reason) if rest is None else Shape((*first, *rest[1:]))
+    return Tensor(padded, data.dtype), Shape((batch,))
