@@ -30,10 +30,8 @@ COMES_OR_GOES = 1 | 4
 
 WALK_SECONDS = 20.0
 """How old what is known of the disk may be, where nobody announces changes."""
-MOST_ANSWERED = 4
-"""Of so many of them hovers are answered ahead."""
 MOST_EXPECTED = 8
-"""So many of the documents that were opened last are looked at before anybody asks."""
+"""So many of the documents that were opened last are looked at before anybody asks, and hovers on them answered."""
 
 
 class Session:
@@ -177,7 +175,7 @@ class Session:
                 return self.changes != changes
 
             if not self._analysis.catch_up(opened, edited, is_over) and edited:
-                for path in opened[:MOST_ANSWERED]:
+                for path in opened:
                     self._analysis.answer_ahead(path, is_over)
 
     # -- files -------------------------------------------------------------------------------------------

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -114,3 +116,9 @@ def test_nothing_heavy_is_imported_at_the_start() -> None:
         for name in ([node.module or ""] if isinstance(node, ast.ImportFrom) else [a.name for a in node.names])
     }
     assert not started & {"networkx", "jedi", "numpy", "torch"}
+
+
+def test_a_start_reads_nothing_of_what_is_installed() -> None:
+    code = "import kernelscope_server.session, kernelscope.analysis, sys; print('importlib.metadata' in sys.modules)"
+    told = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert told.stdout == "False\n"

@@ -14,9 +14,11 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+
+from kernelscope import __version__
 
 SCHEMA = 25
 BUSY_SECONDS = 0.5
@@ -243,13 +245,17 @@ def _remove_unused(used: str) -> None:
 
 def _fingerprint(roots: Sequence[str]) -> str:
     """Names the cache file: other folders, other versions of ours, the grammars or the layout use another one."""
-    versions = [f"{name} {_version(name)}" for name in ("kernelscope", "tree-sitter", "tree-sitter-python")]
-    key = "\n".join([str(SCHEMA), sys.byteorder, *versions, *sorted(os.path.realpath(root) for root in roots)])
+    grammars = [_parts(package) for package in ("tree_sitter", "tree_sitter_python", "tree_sitter_cuda")]
+    versions = [str(SCHEMA), sys.byteorder, __version__, *grammars]
+    key = "\n".join([*versions, *sorted(os.path.realpath(root) for root in roots)])
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:20]
 
 
-def _version(distribution: str) -> str:
+def _parts(package: str) -> str:
+    """The files of a package with their sizes; its version would take reading what is said of all that is installed."""
+    found = find_spec(package)
     try:
-        return version(distribution)
-    except PackageNotFoundError:
-        return "unknown"
+        with os.scandir(os.path.dirname(found.origin or "") if found else "") as entries:
+            return f"{package} {sorted((entry.name, entry.stat().st_size) for entry in entries if entry.is_file())}"
+    except OSError:  # it is not installed in a folder
+        return package

@@ -1,0 +1,36 @@
+"""What is done in pauses for the documents that are open."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+from kernelscope_server.documents import opened
+from kernelscope_server.server import Server
+from kernelscope_server.session import MOST_EXPECTED, Session
+
+
+class Asked:
+    """An analysis that has nothing left to interpret and notes of which files hovers are answered."""
+
+    def __init__(self) -> None:
+        self.paths: list[str] = []
+
+    def catch_up(self, *_: object) -> bool:
+        return False
+
+    def answer_ahead(self, path: Path, _: object) -> None:
+        self.paths.append(path.stem)
+
+
+def test_hovers_on_the_documents_that_were_opened_last_are_answered_ahead() -> None:
+    session: Any = Session(Server(io.BytesIO(), io.BytesIO()))
+    session._analysis = asked = Asked()
+    names = [f"m{number}" for number in range(MOST_EXPECTED + 2)]
+    for name in names:
+        session.documents[name] = opened({"uri": f"file:///w/{name}.py", "text": ""})
+    session.documents["view"] = opened({"uri": "kernelscope:view", "text": ""})
+    for action in session.server.on_idle:
+        action()
+    assert asked.paths == names[:1:-1]
