@@ -389,3 +389,20 @@ def test_a_tree_that_is_walked_word_by_word(source: Source) -> None:
     assert "their children in `down` by word and their `up`" in tree.value
     assert "Shelf.longest goes down key and stops at the first that no child has" in tree.value
     assert list(trees.trees(source(TRIE.replace("up=node, ", "")))) == []
+
+
+def test_caches_of_layers_are_gathered_and_returned(source: Source) -> None:
+    text = """
+        class Memory:
+            def __init__(self):
+                shape = (self.blocks, self.heads, self.block_size, self.width)
+                self.kept = self.open(shape)
+
+            def open(self, shape):
+                k_cache = []
+                for _ in range(self.layers):
+                    k_cache.append(torch.zeros(shape))
+                return k_cache
+    """
+    (claim,) = caches.buffers(source(text))
+    assert claim.value.startswith("k_cache: [self.blocks, self.heads, self.block_size, self.width]; indexed by block")

@@ -243,3 +243,121 @@ def test_draining_what_is_completed_is_no_spinning() -> None:
 def test_negative_whole_numbers_are_whole() -> None:
     (option,) = read("struct EngineConfig { int most_seqs = -1; };").parameters
     assert option.value == -1 and isinstance(option.value, int)
+
+
+def test_what_a_test_names_is_bound_before_it() -> None:
+    text = """
+        void Desk::find(Letter& letter) {
+          int i = 0;
+          for (; i < letter.pieces; ++i) {
+            const auto key = extend_prefix_key(last, letter.tokens(i));
+            if (Node* node = tree_.find(last_node, key, letter.tokens(i))) {
+              letter.nodes.push_back(node);
+            } else {
+              break;
+            }
+          }
+        }
+    """
+    (claim,) = read(text).claims["serving.prefix_cache"]
+    assert "it stops at the first miss. A hit is checked by tree_.find(last_node, key, letter.tokens(i))" in claim.value
+
+
+def test_queues_that_are_named_by_their_class() -> None:
+    text = """
+        class RequestQueue {
+          void put(Letter letter) { queue_.push_back(std::move(letter)); }
+          void take(std::vector<Letter>& letters, int most) {
+            while (!queue_.empty() && letters.size() < most) {
+              auto& first = queue_.front();
+              letters.push_back(std::move(first));
+              queue_.pop_front();
+            }
+          }
+        };
+    """
+    reading = read(text)
+    assert "RequestQueue.take takes requests from queue_ into letters, which its caller gave" in told(
+        reading, "serving.batching"
+    )
+    assert "FCFS (first come, first served)" in told(reading, "serving.scheduling")
+    other = read(text.replace("RequestQueue", "ThreadPool"))
+    assert not told(other, "serving.batching") and not told(other, "serving.scheduling")
+
+
+def test_the_first_may_be_put_without_a_name() -> None:
+    text = """
+        std::vector<Task> TaskQueue::take(int most_tokens) {
+          std::vector<Task> tasks;
+          int tokens = 0;
+          while (!queue_.empty()) {
+            tokens += queue_.front()->length();
+            if (tokens > most_tokens) { break; }
+            tasks.push_back(queue_.front());
+            queue_.pop();
+          }
+          return tasks;
+        }
+    """
+    assert "TaskQueue.take takes requests from queue_ into tasks, which it returns; it stops when tokens" in told(
+        read(text), "serving.batching"
+    )
+
+
+def test_sorting_by_a_function_in_place_has_its_key() -> None:
+    text = """
+        void Scheduler::plan(Step& step) {
+          std::sort(step.requests.begin(), step.requests.end(), [](Letter* a, Letter* b) {
+            return a->sent ORDER b->sent;
+          });
+        }
+    """
+    served = "policy: step.requests is served in the order of a->sent"
+    assert f"{served}, smallest first" in told(read(text.replace("ORDER", "<")), "serving.scheduling")
+    assert f"{served}, largest first" in told(read(text.replace("ORDER", ">")), "serving.scheduling")
+    assert not told(read(text.replace("return", "if (a) return")), "serving.scheduling")
+
+
+def test_pieces_of_tokens_are_looked_up_until_one_is_missing() -> None:
+    text = """
+        int PrefixDesk::get(const std::vector<int>& tokens) {
+          std::vector<Key> pieces;
+          pieces.push_back(cut(tokens));
+          for (size_t i = 0; i < pieces.size(); ++i) {
+            int number;
+            if (!kept_.get(pieces[i], number)) { break; }
+            load(number);
+          }
+        }
+    """
+    assert "it stops at the first miss (if not kept_.get(pieces[i], number))" in told(
+        read(text), "serving.prefix_cache"
+    )
+    assert not told(read(text.replace("PrefixDesk", "Desk")), "serving.prefix_cache")
+
+
+def test_layouts_of_caches_are_lists_of_sizes() -> None:
+    text = """
+        void Desk::open() {
+          key_cache_shape = {layers / ranks, batch, heads, width / (16 / sizeof(T)), max_len, 16 / sizeof(T)};
+          cache_ = wide ? tensor({blocks, layers, heads, block_size}, type) : tensor({heads, layers, 2, width}, type);
+          cache_names = {"a", "b", "layers", "heads"};
+          Cache cache{layers, heads};
+        }
+    """
+    layouts = [c.value for c in read(text).claims["serving.kv_cache"]]
+    assert layouts == [
+        "key_cache_shape: [layers / ranks, batch, heads, width / (16 / sizeof(T)), max_len, 16 / sizeof(T)]; "
+        "contiguous, not paged",
+        "cache_: [blocks, layers, heads, block_size]; indexed by block (paged)",
+    ]
+
+
+def test_lists_in_the_order_of_use_drop_the_least_recent() -> None:
+    text = """
+        bool Kept::get(const K& key) { list.splice(list.begin(), list, found->second); return true; }
+        void Kept::drop() { list.pop_back(); }
+    """
+    (claim,) = read(text).claims["serving.kv_cache"]
+    assert claim.value.startswith("least recently used first: a use moves an entry to the front of list")
+    assert not read(text.replace("pop_back", "pop_front")).claims["serving.kv_cache"]

@@ -405,3 +405,19 @@ def test_parts_of_models_are_no_blocks_of_a_cache(source: Source) -> None:
                 n = (length + block_size - 1) // block_size
     """
     assert answers(text, "kv_cache.block", source) == ["CacheManager.num_blocks default 64"]
+
+
+def test_a_hit_that_a_call_checks_is_checked(source: Source) -> None:
+    text = """
+        class Trie:
+            def match(self, pieces):
+                while pieces:
+                    key = self.hash_block(pieces)
+                    child = node.children.get(key)
+                    if child is None TESTED:
+                        break
+    """
+    (checked,) = prefixes.lookups(source(text.replace("TESTED", "or not self.is_of(child, pieces)")))
+    assert checked.value.endswith("A hit is checked by self.is_of(child, pieces)")
+    (unchecked,) = prefixes.lookups(source(text.replace(" TESTED", "")))
+    assert "without a check of the tokens" in unchecked.value

@@ -21,6 +21,7 @@ from kernelscope.serving import (
 )
 from kernelscope.serving.claims import Claim, PythonSource
 from kernelscope.serving.merging import merged_batches
+from kernelscope.serving.portions import portions
 from kernelscope.serving.windows import windows
 
 Source = Callable[[str], PythonSource]
@@ -687,3 +688,49 @@ def test_states_that_are_classes(source: Source) -> None:
         ("Status.WAITING", "Status.RUNNING", "Waiting.start", "desk.free"),
         ("Status.RUNNING", "Status.WAITING", "Running.stop", ""),
     ]
+
+
+def test_the_first_so_many_are_admitted(source: Source) -> None:
+    text = """
+        class Desk:
+            def plan(self):
+                for rank in reversed(self.waiting):
+                    many = min(len(rank), self.most - len(self.running))
+                    self.running.extend(rank[:many])
+                    for seq in rank[:many]:
+                        rank.remove(seq)
+                many = 1
+    """
+    (claim,) = portions(source(text))
+    assert (
+        "Desk.plan admits requests from reversed(self.waiting) into self.running at every step, the first many = "
+        "min(len(rank), self.most - len(self.running))" in claim.value
+    )
+    assert not list(portions(source(text.replace("rank.remove(seq)", "self.look(seq)"))))
+    assert not list(portions(source(text.replace("self.waiting", "self.rows"))))
+
+
+def test_a_step_runs_one_of_two_batches(source: Source) -> None:
+    text = """
+        class Desk:
+            def plan(self):
+                if self.has_new():
+                    return self.prefills
+                return self.running
+    """
+    (claim,) = preferences.preferences(source(text))
+    assert "self.prefills comes first and is separate: Desk.plan returns it if self.has_new()" in claim.value
+    assert not list(preferences.preferences(source(text.replace("prefills", "rows"))))
+
+
+def test_what_goes_back_to_one_of_several_queues_is_preempted(source: Source) -> None:
+    text = """
+        class Desk:
+            def plan(self):
+                for seq in self.late():
+                    seq.recycle()
+                    self.running.remove(seq)
+                    self.waiting_rows[-1].append(seq)
+    """
+    (claim,) = preemption.preemptions(source(text))
+    assert "preempted by recompute: its cache is freed and prefilled again (seq.recycle())" in claim.value

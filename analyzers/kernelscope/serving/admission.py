@@ -8,9 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource
-from kernelscope.serving.guards import EXITS, Guard, all_guards_text, calls, guarded, last_name, own
+from kernelscope.serving.guards import (
+    EXITS,
+    Guard,
+    all_guards_text,
+    calls,
+    guarded,
+    last_name,
+    own,
+)
 from kernelscope.serving.moves import Move, last_part, moves
-from kernelscope.serving.queues import OVER, iterated
+from kernelscope.serving.queues import OVER, REQUESTS, iterated
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Scope
@@ -21,6 +29,7 @@ WAITING = {"waiting", "queued", "pending", "queue", "inbox", "backlog", "todo"}
 """Words of where a request is before it runs."""
 RUNNING = {"running", "active"}
 PARTS = {"token", "tokens"}
+IDS = {"free", "block", "blocks", "page", "pages", "slot", "slots", "ids"}
 PUTS = {"append", "add", "appendleft"}
 
 
@@ -40,16 +49,21 @@ def continuous(source: PythonSource) -> Iterator[Claim]:
             if moved is None or not limits:
                 continue
             source_queue, target = moved
-            if (RUNNING | PARTS) & set(words(last_part(source_queue))):
-                continue  # what runs already is gone through, and tokens are no requests
+            if (RUNNING | PARTS | IDS) & set(words(last_part(source_queue))):
+                continue  # what runs already is gone through, and tokens and blocks are no requests
             if (served := _served_out(scope.node, loop, target)) is not None:
                 yield _batch_to_its_end(source, scope, source_queue, target, *served)
                 continue
             if not target.startswith("self."):
+                if not _are_requests(scope, source_queue, target, limits):
+                    continue
+                is_given = isinstance(scope.node, t.FunctionDef) and target in {p.name for p in scope.node.args}
                 value = (
-                    f"a batch is formed anew at every step: {scope.qualified_name} takes requests from {source_queue} "
-                    f"into {target}, which it returns"
+                    f"{scope.qualified_name} takes requests from {source_queue} into {target}, "
+                    f"which {'its caller gave' if is_given else 'it returns'}"
                 )
+                if not is_given and not (scope.owner is not None and "queue" in words(scope.owner.name)):
+                    value = f"a batch is formed anew at every step: {value}"
             else:
                 value = (
                     f"continuous batching: {scope.qualified_name} admits requests from {source_queue} into {target} at "
@@ -57,6 +71,12 @@ def continuous(source: PythonSource) -> Iterator[Claim]:
                 )
             value += f"; it stops when {' or '.join(limits[:6])}"
             yield Claim(f"{scope.qualified_name} admission", value, (source.at(loop), source.at(scope.node)))
+
+
+def _are_requests(scope: Scope, queue: str, target: str, limits: list[str]) -> bool:
+    """Whether names say that what leaves a queue are requests, or the limits that it is measured in tokens."""
+    named = {*words(queue), *words(target), *words(scope.owner.name if scope.owner is not None else "")}
+    return bool((REQUESTS | WAITING - {"queue"}) & named) or any(PARTS & set(words(limit)) for limit in limits)
 
 
 def _by_mover(source: PythonSource, scope: Scope, loop: t.While | t.For, movers: dict[str, Move]) -> Iterator[Claim]:
@@ -118,11 +138,11 @@ def _batch_to_its_end(
 
 
 def _outliving(function: t.FunctionDef | t.ClassDef) -> dict[str, str]:
-    """Names of a function that it stores in its object, with the attribute, or returns.
+    """Names of a function that it stores in its object, with the attribute, that it returns or that it is given.
 
     `self.running = running`, `self.running.extend(chosen)`, `return batch`.
     """
-    found: dict[str, str] = {}
+    found = {p.name: "" for p in function.args if p.name != "self"} if isinstance(function, t.FunctionDef) else {}
     for node in own(function):
         match node:
             case t.Call(func=t.Attribute(value=kept, attr="extend"), args=[t.Name(id=name)]) if (
@@ -175,11 +195,22 @@ def _moved(loop: t.While | t.For, outliving: dict[str, str] | None = None) -> tu
         target = _kept_in(call.func.value)
         if OVER & set(words(last_part(target))):
             continue
-        origin = next((elements[name] for name in _put(call.args[0]) if name in elements), None)
+        origin = next((elements[name] for name in _put(call.args[0]) if name in elements), _taken(call.args[0]))
         kept = target if target.startswith("self.") else (outliving or {}).get(target)
         if origin in removed and kept is not None and kept != origin:
             found.append((origin, kept or target))
     return min(found, key=lambda moved: not moved[1].startswith("self."), default=None)
+
+
+def _taken(given: t.Expr) -> str | None:
+    """The queue of `batch.append(queue.popleft())` and `batch.append(queue[0])`."""
+    match given:
+        case t.Subscript(value=queue, slice=t.Constant(value=0)):
+            return t.dotted(queue)
+        case t.Call(func=t.Attribute(value=queue, attr=attr), args=[]) if attr in TAKES:
+            return t.dotted(queue)
+        case _:
+            return None
 
 
 def _put(given: t.Expr) -> list[str]:

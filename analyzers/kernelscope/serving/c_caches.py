@@ -15,6 +15,8 @@ from kernelscope.serving.sections import words
 
 OF_WHAT = {"key", "keys", "value", "values", "val", "vals", "kv", "k", "v"}
 PAGES = {"block", "blocks", "page", "pages"}
+SIZES = {"layer", "layers", "head", "heads", "dim", "size", "block", "page", "batch", "hidden", "seq", "len", "length"}
+"""Words of what a cache is as large as."""
 POSITIONS = {"seq", "seqlen", "len", "length", "ctx", "context", "positions", "tokens"}
 LENGTHS = {"len", "length", "size", "window", "capacity", "ctx", "context"}
 ABOUT = {"id", "ids", "types", "mapping", "index", "indices", "table", "num", "size", "sizes", "offset", "offsets",
@@ -27,6 +29,15 @@ _STORED = re.compile(
     rb"([\w.>\[\]-]*?(\w+))\s*=\s*(?:\([^()]*\)\s*|static_cast<[^<>]*>\s*\(\s*)?(new\b|\w*alloc\w*\s*\()"
 )
 _FILLED = re.compile(rb"\b(?:cuda|hip)Malloc\w*\s*\(\s*(?:\([^()]*\)\s*)?&\s*([\w.>\[\]-]*?(\w+))\s*,")
+_LISTED = re.compile(rb"([\w.>-]*?(\w+))(?:\s*=[^;{}=]{0,120}|\s*)\{")
+"""What a list of sizes in braces is stored in: `shape = {…}`, `cache = tensor({…}, dtype)`, `shape{…}`."""
+_PLAIN = re.compile(r"[\w\s.:>()<*/+-]+")
+"""A size: names, numbers and what is worked out of them."""
+MIN_RANK = 4
+LONGEST_LIST = 500
+"""Longest list of sizes, in bytes."""
+_MOVED_UP = re.compile(rb"\b(\w+)\s*\.\s*splice\s*\(\s*\1\s*\.\s*c?begin\(\)\s*,\s*\1\s*,\s*[^;]*;")
+_DROPPED = rb"\b%b\s*\.\s*pop_back\s*\(\s*\)"
 _TURNED = re.compile(rb"\b(\w*pos\w*)\s*=\s*([^;]*%[^;]*);")
 
 
@@ -58,6 +69,63 @@ def c_caches(source: CSource) -> Iterator[Claim]:
                     f"the oldest are overwritten"
                 )
                 yield Claim(f"{function.name} rotating buffer", text, (source.at(match.start()),))
+
+
+def c_layouts(source: CSource) -> Iterator[Claim]:
+    """Sizes of a cache as a list in braces, four of them at least."""
+    if source.aside or b"ache" not in source.code:
+        return
+    for match in _LISTED.finditer(source.code):
+        if not _is_laid_out(match[2]) or (function := source.around(match.start())) is None:
+            continue
+        opened = match.end() - 1
+        sizes = _sizes(source, opened)
+        if len(sizes) < MIN_RANK or not all(_PLAIN.fullmatch(size) for size in sizes):
+            continue
+        said = {word for size in sizes for word in words(size)}
+        if len(SIZES & said) < 2:
+            continue
+        kept = "; indexed by block (paged)" if PAGES & said else "; contiguous, not paged" if POSITIONS & said else ""
+        shown = match[1].decode("utf-8", "replace").lstrip("-.>")
+        yield Claim(f"{function.name} {shown} layout", f"{shown}: [{', '.join(sizes)}]{kept}", (source.at(opened),))
+
+
+def _is_laid_out(name: bytes) -> bool:
+    said = set(words(name.decode("utf-8", "replace")))
+    return "kvcache" in said or ("cache" in said and not (ABOUT - {"size", "sizes"}) & said)
+
+
+def _sizes(source: CSource, opened: int) -> list[str]:
+    """The entries of a list in braces; none where it does not close nearby."""
+    found, depth, start = list[str](), 0, opened + 1
+    for place in range(opened, min(len(source.code), opened + LONGEST_LIST)):
+        sign = source.code[place]
+        depth += (sign in b"([{") - (sign in b")]}")
+        if depth == 0 or (depth == 1 and sign == 0x2C):
+            found.append(source.quote(start, place, 80))
+            start = place + 1
+        if depth == 0:
+            return found
+    return []
+
+
+def c_recency(source: CSource) -> Iterator[Claim]:
+    """Lists in the order of use: what is used is spliced to the front, what is dropped comes from the back."""
+    if source.aside:
+        return
+    for match in _MOVED_UP.finditer(source.code):
+        dropped = re.search(_DROPPED % re.escape(match[1]), source.code)
+        function = source.around(match.start())
+        if dropped is None or function is None:
+            continue
+        name = match[1].decode("utf-8", "replace")
+        value = (
+            f"least recently used first: a use moves an entry to the front of {name} "
+            f"({source.quote(match.start(), match.end() - 1, 120)}), the last one is dropped "
+            f"({source.quote(dropped.start(), dropped.end(), 80)})"
+        )
+        yield Claim(f"{function.name} eviction", value, (source.at(match.start()), source.at(dropped.start())))
+        return
 
 
 def _is_divided(source: CSource, rest: str, start: int, end: int) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from kernelscope.serving import admission, capacity, chunking, prefixes, sharing
+from kernelscope.serving import admission, capacity, chunking, evictions, prefixes, service, sharing
 from kernelscope.serving.c_functions import CSource
 from kernelscope.serving.claims import MAX_SOURCE, Claim, PythonSource
 from kernelscope.serving.moves import Move, moves
@@ -23,7 +23,7 @@ from kernelscope.syntax.python import tree as t
 KERNEL_SUFFIXES = (".cu", ".cuh")
 _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 _TELLS = re.compile(
-    rb"\b(?:push_back|emplace_back|push_front|pop_front|pop_back|enqueue|push|insert|erase|slice|substr|resize)\s*\("
+    rb"\b(?:push_back|emplace_back|push_front|pop_front|pop_back|enqueue|push|insert|erase|slice|substr|resize|sort)\s*\("
     rb"|::k?[A-Z]\w*\s*[;)]"
 )
 """What a file has that keeps something in containers, or gives something a state."""
@@ -34,6 +34,8 @@ FINDERS: tuple[tuple[str, Callable[[PythonSource], Iterable[Claim]]], ...] = (
     ("serving.prefix_cache", prefixes.lookups),
     ("serving.prefix_cache", prefixes.offered),
     ("serving.prefix_cache", prefixes.shortened),
+    ("serving.kv_cache", evictions.recency),
+    ("serving.scheduling", service.orders),
     ("serving.scheduling", preferences),
     ("serving.scheduling", preemptions),
     ("serving.scheduling", admission.passed_over),

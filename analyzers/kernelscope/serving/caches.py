@@ -161,6 +161,8 @@ def _kept(source: PythonSource, function: t.FunctionDef | t.ClassDef) -> Iterato
                 name = source.quote(target)
             case t.Assign(targets=[t.Name(id=name)], value=t.Call() as call) if name in returned:
                 pass
+            case t.Call(func=t.Attribute(value=t.Name(id=name), attr="append"), args=[call]) if name in returned:
+                pass
             case t.Call(func=t.Attribute(attr="register_buffer"), args=[t.Constant(value=str() as name), call, *_]):
                 pass
             case t.Return(value=t.Call() as call) if {"cache", "kv"} & set(words(function.name)):

@@ -198,11 +198,14 @@ def _requeued(function: t.FunctionDef) -> Iterator[tuple[t.Call, t.Call, bool]]:
     """
     for call in own_calls(function):
         name = last_name(call.func)
-        if not call.args or not isinstance(call.func, t.Attribute) or not isinstance(call.func.value, t.Attribute):
+        if not call.args or not isinstance(call.func, t.Attribute):
+            continue
+        queue = call.func.value.value if isinstance(call.func.value, t.Subscript) else call.func.value
+        if not isinstance(queue, t.Attribute):
             continue
         if FRONT & set(words(name)) or (name == "insert" and literal(call.args[0]) == 0):
             front = True
-        elif name in BACK and {"wait", "waiting", "queue", "pending"} & set(words(last_name(call.func.value))):
+        elif name in BACK and {"wait", "waiting", "queue", "pending"} & set(words(queue.attr)):
             front = False
         else:
             continue

@@ -32,6 +32,7 @@ def preferences(source: PythonSource) -> Iterator[Claim]:
         yield from _loops(source, scope.node, scope.qualified_name)
         yield from _joined(source, scope.node, scope.qualified_name)
         yield from _one_after_the_other(source, scope.node, scope.qualified_name)
+        yield from _one_of_two(source, scope.node, scope.qualified_name)
 
 
 def _alternatives(source: PythonSource, node: t.FunctionDef | t.ClassDef, where: str) -> Iterator[Claim]:
@@ -72,6 +73,27 @@ def _joined(source: PythonSource, node: t.FunctionDef | t.ClassDef, where: str) 
                 f"{where} policy", f"{said} ({first}) and decode ({second})", (source.at(value), source.at(node))
             )
             return
+
+
+def _one_of_two(source: PythonSource, node: t.FunctionDef | t.ClassDef, where: str) -> Iterator[Claim]:
+    """`if self.new: return self.prefills`, and `return self.running` at the end: a step runs one of two batches."""
+    match node.body[-1:]:
+        case [t.Return(value=t.Attribute(attr=last) as other)] if (OLD | {"running", "active"}) & set(words(last)):
+            pass
+        case _:
+            return
+    for branch in node.body[:-1]:
+        match branch:
+            case t.If(test=test, body=[*_, t.Return(value=t.Attribute(attr=attr) as one) as returned]):
+                if not NEW & set(words(attr)):
+                    continue
+            case _:
+                continue
+        value = (
+            f"{source.quote(one)} comes first and is separate: {where} returns it if {source.quote(test)}, and else "
+            f"{source.quote(other)}, so one step never mixes prefill and decode"
+        )
+        yield Claim(f"{where} policy", value, (source.at(returned), source.at(other), source.at(node)))
 
 
 def _is_nothing(value: t.Expr) -> bool:

@@ -13,6 +13,7 @@ from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
 SEARCHES = {"match", "lookup", "hit", "hits", "longest", "computed", "prefix"}
+LOOKS_UP = {"get", "find", "contains", "exists", "exist", "lookup", "has"}
 CACHED = {"prefix", "prefixes", "cache", "cached", "caches", "tree", "trie", "radix", "block", "blocks", "page",
           "pages", "hash", "hashes", "kv"}  # fmt: skip
 """Words of where a prefix is looked for: ends of texts are matched, too."""
@@ -23,7 +24,7 @@ def lookups(source: PythonSource) -> Iterator[Claim]:
     for scope in source.module.functions():
         hashed = {
             t.dotted(n.targets[0]) for n in own(scope.node)
-            if isinstance(n, t.Assign) and isinstance(n.value, t.Call) and "hash" in words(last_name(n.value.func))
+            if isinstance(n, t.Assign) and isinstance(n.value, t.Call) and _makes_a_key(last_name(n.value.func))
         }  # fmt: skip
         for loop in own(scope.node):
             if not isinstance(loop, t.For | t.While):
@@ -38,6 +39,13 @@ def lookups(source: PythonSource) -> Iterator[Claim]:
                 if found is not None:
                     yield from _hit(source, scope.qualified_name, loop, node, found)
         yield from _ended_at_misses(source, scope.qualified_name, scope.node)
+        yield from _unknown_pieces(source, scope.qualified_name, scope.node)
+
+
+def _makes_a_key(name: str) -> bool:
+    """Whether a function gives by its name what a prefix is found by."""
+    said = set(words(name))
+    return "hash" in said or {"prefix", "key"} <= said
 
 
 def _ended_at_misses(source: PythonSource, where: str, function: t.FunctionDef | t.ClassDef) -> Iterator[Claim]:
@@ -60,6 +68,29 @@ def _ended_at_misses(source: PythonSource, where: str, function: t.FunctionDef |
                             pass
             case _:
                 pass
+
+
+def _unknown_pieces(source: PythonSource, where: str, function: t.FunctionDef | t.ClassDef) -> Iterator[Claim]:
+    """`if not cache.get(blocks[i], number): break` in a loop over pieces of tokens, by a class of prefixes."""
+    if "prefix" not in {*words(where), *words(source.path.stem)}:
+        return
+    for loop in own(function):
+        if not isinstance(loop, t.For):
+            continue
+        names = {n.id for n in t.walk(loop.target) if isinstance(n, t.Name)}
+        for branch in loop.body:
+            match branch:
+                case t.If(
+                    test=t.UnaryOp(op="not", operand=t.Call(func=t.Attribute(attr=attr), args=[key, *_]) as asked),
+                    body=[*_, t.Break()],
+                ) if attr in LOOKS_UP and any(isinstance(n, t.Name) and n.id in names for n in t.walk(key)):
+                    value = (
+                        f"prefix lookup in {where}: for {source.quote(loop.target)} in {source.quote(loop.iter)}, it "
+                        f"stops at the first miss (if not {source.quote(asked)})"
+                    )
+                    yield Claim(f"{where} hash hit", value, (source.at(branch), source.at(loop)))
+                case _:
+                    pass
 
 
 def _is_hashed(value: t.Expr, hashed: set[str]) -> bool:
@@ -90,8 +121,8 @@ def _misses(test: t.Expr, target: t.Expr) -> bool:
 def _lookup(node: t.Stmt, keys: set[str | None]) -> str | None:
     """The name that `block = table.get(h)` or `table[h]` binds, for a key that is a hash."""
     match node:
-        case t.Assign(targets=[t.Name(id=name)], value=t.Call(func=t.Attribute(), args=[key, *_])):
-            return name if t.dotted(key) in keys else None
+        case t.Assign(targets=[t.Name(id=name)], value=t.Call(func=t.Attribute(), args=[*given])):
+            return name if any(t.dotted(key) in keys for key in given[:2]) else None
         case t.Assign(targets=[t.Name(id=name)], value=t.Subscript(slice=key)):
             return name if t.dotted(key) in keys else None
         case t.If(test=t.NamedExpr(target=t.Name(id=name), value=t.Call(args=[key, *_]))):
@@ -116,14 +147,30 @@ def _hit(source: PythonSource, where: str, loop: t.For | t.While, lookup: t.Stmt
             if isinstance(n, t.Compare) and n.ops in (["!="], ["=="]) and isinstance(n.left, t.Attribute)
             and any(isinstance(m, t.Name) and m.id == found for m in t.walk(n.left))
         ]  # fmt: skip
+        checks = _checks(loop, lookup, found)
         if compared:
             value += (
                 f". A hit is verified against collisions of the hash by comparing tokens: {source.quote(compared[0])}"
             )
+        elif checks:
+            value += f". A hit is checked by {source.quote(checks[0])}"
         else:
             value += ". A hit of the hash is taken without a check of the tokens (no collision check)"
         yield Claim(f"{where} hash hit", value, (source.at(node), source.at(lookup), source.at(loop)))
         return
+
+
+def _checks(loop: t.For | t.While, lookup: t.Stmt, found: str) -> list[t.Call]:
+    """Calls of tests that are given what was found beside something else, or a look-up that takes more than a key."""
+    asked = [
+        c for n in loop.body if isinstance(n, t.If) for c in t.walk(n.test)
+        if isinstance(c, t.Call) and len(c.args) > 1 and any(t.dotted(a) == found for a in c.args)
+    ]  # fmt: skip
+    match lookup:
+        case t.Assign(value=t.Call(args=[_, _, _, *_]) as call):
+            return [*asked, call]
+        case _:
+            return asked
 
 
 def offered(source: PythonSource) -> Iterator[Claim]:

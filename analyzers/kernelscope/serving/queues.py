@@ -168,9 +168,13 @@ def _is_compared(value: t.Expr | None) -> bool:
     return not any(k.arg == "compare" and literal(k.value) is False for k in given)
 
 
+BARE = {"queue", "queues", "q", "items", "data", "list", "deque"}
+"""Words of names that say no more than that something is kept: its class says what."""
+
+
 def _holds_requests(queue: Queue, others: Iterable[Queue]) -> bool:
     """Whether what is taken from the queue is put into another one in the same method, or names speak of requests."""
-    named = words(queue.owner if queue.name == ITSELF else queue.name)
+    named = words(queue.owner if queue.name == ITSELF or {*words(queue.name)} <= BARE else queue.name)
     if OVER & set(named):
         return False
     if (REQUESTS | {"task", "tasks"} if queue.of(*HEAP.values()) else REQUESTS) & {

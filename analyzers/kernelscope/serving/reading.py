@@ -32,7 +32,7 @@ from kernelscope.serving import (
 )
 from kernelscope.serving.bindings import Loader, Native, bindings, c_bindings, loaders
 from kernelscope.serving.c_algorithms import algorithms, recomputed
-from kernelscope.serving.c_caches import c_caches, c_free_lists
+from kernelscope.serving.c_caches import c_caches, c_free_lists, c_layouts, c_recency
 from kernelscope.serving.c_collectives import c_collectives, c_groups
 from kernelscope.serving.c_constants import c_constants, c_enums
 from kernelscope.serving.c_functions import CSource
@@ -55,6 +55,7 @@ from kernelscope.serving.moves import Move, moves
 from kernelscope.serving.numbering import Numbering, c_numberings, numberings
 from kernelscope.serving.overlap import overlaps, switches
 from kernelscope.serving.parameters import Parameter, parameters
+from kernelscope.serving.portions import portions
 from kernelscope.serving.positions import rotations
 from kernelscope.serving.precision import default_dtypes, precisions
 from kernelscope.serving.preemption import preemptions
@@ -103,6 +104,7 @@ FINDERS: tuple[tuple[str, Finder], ...] = (
     ("serving.scheduling", preferences),
     ("serving.scheduling", preemptions),
     ("serving.batching", admission.continuous),
+    ("serving.batching", portions),
     ("serving.scheduling", admission.passed_over),
     ("serving.batching", chunking.chunks),
     ("serving.batching", capacity.admissions),
@@ -257,7 +259,9 @@ def read_c(source: CSource) -> Reading:
     reading.natives += reading.told(c_bindings, source)
     reading.add("config", reading.told(c_tables, source))
     reading.add("serving.kv_cache", reading.told(c_caches, source))
+    reading.add("serving.kv_cache", reading.told(c_layouts, source))
     reading.add("serving.kv_cache", reading.told(c_free_lists, source))
+    reading.add("serving.kv_cache", reading.told(c_recency, source))
     reading.add("topology.execution", reading.told(c_graphs, source))
     reading.add("memory_access", reading.told(recomputed, source))
     for section, claim in reading.told(algorithms, source):

@@ -77,7 +77,9 @@ def orders(source: PythonSource) -> Iterator[Claim]:
                     continue
                 case t.Call(func=t.Name(id="sorted"), args=[queue, *_], keywords=keywords):
                     pass
-                case t.Call(func=t.Attribute(value=t.Name() as queue, attr="sort"), keywords=keywords):
+                case t.Call(
+                    func=t.Attribute(value=(t.Name() | t.Attribute()) as queue, attr="sort"), keywords=keywords
+                ) if not (t.dotted(queue) or "").startswith("self."):  # those are told with their queue
                     pass
                 case _:
                     continue

@@ -22,6 +22,7 @@ RENAMED = {"push_back": "append", "emplace_back": "append", "push_front": "appen
            "pop_front": "popleft", "pop_back": "pop", "enqueue": "append", "erase": "remove",
            "emplace": "append", "push": "append"}  # fmt: skip
 """Methods of containers by what Python's do the same; `insert` and `pop` depend on more than their name."""
+SORTS = {"sort", "stable_sort"}
 _COMPARES = {"==", "!=", "<", ">", "<=", ">="}
 _CONSTANT = re.compile(r"k[A-Z]|[A-Z]")
 
@@ -171,6 +172,8 @@ def _call(node: Node, names: Names, depth: int) -> t.Expr:
         name = plain(called).rpartition("::")[2]
         if name in TRANSPARENT and len(args) == 1:
             return args[0]
+        if name in SORTS and (ordered := _sorted(arguments, args, span(node), names)) is not None:
+            return ordered
         func = _qualified(called) if called.type == "qualified_identifier" else t.Name(name, span(called))
         if called.type == "identifier" and names.of_object and name not in names.local | names.outer:
             func = t.Attribute(t.Name("self", span(called)), name, span(called), span(called))
@@ -179,6 +182,27 @@ def _call(node: Node, names: Names, depth: int) -> t.Expr:
     if isinstance(func, t.Attribute):
         return _on_container(func, args, span(node), names)
     return t.Call(func, args, [], span(node))
+
+
+def _sorted(arguments: list[Node], args: list[t.Expr], where: Span, names: Names) -> t.Call | None:
+    """`sort(q.begin(), q.end(), [](a, b) { return a.x < b.x; })` is `q.sort(key=lambda a: a.x)`."""
+    match args:
+        case [t.Call(func=t.Attribute(value=held, attr="begin") as begin), t.Call(), _]:
+            pass
+        case _:
+            return None
+    inner = arguments[2].child_by_field_name("body") if arguments[2].type == "lambda_expression" else None
+    returned = [c.named_children[0] for c in inner.named_children if c.type == "return_statement"] if inner else []
+    compared = returned[0] if len(returned) == 1 and inner is not None and inner.named_child_count == 1 else None
+    op = text(compared.child_by_field_name("operator")) if compared is not None else ""
+    if compared is None or op not in ("<", ">"):
+        return None
+    left = compared.child_by_field_name("left")
+    key = t.Lambda([], expression(left, names), span(left or compared))
+    given = [t.Keyword("key", key, key.span)]
+    if op == ">":
+        given.append(t.Keyword("reverse", t.Constant(True, key.span), key.span))
+    return t.Call(t.Attribute(held, "sort", begin.attr_span, begin.span), [], given, where)
 
 
 def _on_container(func: t.Attribute, args: list[t.Expr], where: Span, names: Names) -> t.Expr:

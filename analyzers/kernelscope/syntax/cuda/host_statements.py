@@ -162,13 +162,22 @@ def _if(node: Node, names: Names, depth: int) -> Iterator[t.Stmt]:
     if before is not None:
         yield from (s for c in before.named_children or [before] for s in _statements(c, names, depth))
     asked = condition.child_by_field_name("value") or condition
+    declared = list(_asked_and_named(asked, names))
+    yield from declared
     then, other = node.child_by_field_name("consequence"), node.child_by_field_name("alternative")
     body: list[t.Stmt] = block(then, names, depth) if then is not None else [t.Pass(span(node))]
     orelse = block(other, names, depth) if other is not None else []
-    test = expression(asked, names)
+    test = declared[-1].targets[0] if declared else expression(asked, names)
     if (taken := _filled(test, names)) is not None:
         body = [taken, *body]
     yield t.If(test, body, orelse, span(node))
+
+
+def _asked_and_named(asked: Node, names: Names) -> Iterator[t.Assign]:
+    """`if (Node* found = find(key))`: a name that the test gives what it asks."""
+    name, value = _declarator(asked.child_by_field_name("declarator")), asked.child_by_field_name("value")
+    if asked.type == "declaration" and name is not None and value is not None:
+        yield t.Assign([expression(name, names)], expression(value, names), Span(name.start_byte, value.end_byte))
 
 
 def _while(node: Node, names: Names, depth: int) -> t.While:
