@@ -29,7 +29,7 @@ _STORED = re.compile(
     rb"([\w.>\[\]-]*?(\w+))\s*=\s*(?:\([^()]*\)\s*|static_cast<[^<>]*>\s*\(\s*)?(new\b|\w*alloc\w*\s*\()"
 )
 _FILLED = re.compile(rb"\b(?:cuda|hip)Malloc\w*\s*\(\s*(?:\([^()]*\)\s*)?&\s*([\w.>\[\]-]*?(\w+))\s*,")
-_LISTED = re.compile(rb"([\w.>-]*?(\w+))(?:\s*=[^;{}=]{0,120}|\s*)\{")
+_LISTED = re.compile(rb"\b(\w*[cC]ache\w*)(?:\s*=[^;{}=]{0,120}|\s*)\{")
 """What a list of sizes in braces is stored in: `shape = {…}`, `cache = tensor({…}, dtype)`, `shape{…}`."""
 _PLAIN = re.compile(r"[\w\s.:>()<*/+-]+")
 """A size: names, numbers and what is worked out of them."""
@@ -76,7 +76,7 @@ def c_layouts(source: CSource) -> Iterator[Claim]:
     if source.aside or b"ache" not in source.code:
         return
     for match in _LISTED.finditer(source.code):
-        if not _is_laid_out(match[2]) or (function := source.around(match.start())) is None:
+        if not _is_laid_out(match[1]) or (function := source.around(match.start())) is None:
             continue
         opened = match.end() - 1
         sizes = _sizes(source, opened)
@@ -86,7 +86,7 @@ def c_layouts(source: CSource) -> Iterator[Claim]:
         if len(SIZES & said) < 2:
             continue
         kept = "; indexed by block (paged)" if PAGES & said else "; contiguous, not paged" if POSITIONS & said else ""
-        shown = match[1].decode("utf-8", "replace").lstrip("-.>")
+        shown = match[1].decode("utf-8", "replace")
         yield Claim(f"{function.name} {shown} layout", f"{shown}: [{', '.join(sizes)}]{kept}", (source.at(opened),))
 
 
