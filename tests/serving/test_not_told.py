@@ -278,6 +278,7 @@ def test_engines_divide_sizes_but_are_no_layers(source: Source) -> None:
                 return x
     """
     assert not join([read_python(source(text.replace("NAME", "agree")))]).layers
+    assert not join([read_python(source(text.replace("NAME", "apply_turn")))]).layers
     assert join([read_python(source(text.replace("NAME", "forward")))]).layers
 
 
@@ -421,3 +422,18 @@ def test_a_hit_that_a_call_checks_is_checked(source: Source) -> None:
     assert checked.value.endswith("A hit is checked by self.is_of(child, pieces)")
     (unchecked,) = prefixes.lookups(source(text.replace(" TESTED", "")))
     assert "without a check of the tokens" in unchecked.value
+
+
+def test_what_an_allocator_notes_is_no_cache(source: Source) -> None:
+    text = """
+        class KVBlockAllocator:
+            def NAME(self, n):
+                self.chosen = torch.empty(self.block_size, n, 4)
+    """
+    assert not list(caches.buffers(source(text.replace("NAME", "store_choice"))))
+    assert list(caches.buffers(source(text.replace("NAME", "open_kv"))))
+
+
+def test_shapes_of_pointers_agree_too() -> None:
+    (check,) = c_constraints(native("void f() { API_CHECK(out->shape() == Sizes({batch_size, 4})); }"))
+    assert check.kind == "shape"

@@ -117,7 +117,8 @@ def buffers(source: PythonSource) -> Iterator[Claim]:
             named = t.dotted(shape) if shape is not None else None
             known = _shapes(scope).get(named) if named is not None else None
             sizes = _sizes(known[0] if known is not None else shape, call.args)
-            is_cache = _is_cache(scope.qualified_name, name)
+            is_made = scope.owner is not None and scope.node.name != "__init__"
+            is_cache = _is_cache(scope.node.name if is_made else scope.qualified_name, name)
             spoken = {*words(scope.qualified_name), *words(name), *words(source.path.stem)}
             if (not is_cache and not spoken & KEPT_STATE) or {"grad", "backward"} & spoken:
                 continue

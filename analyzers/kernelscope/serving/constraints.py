@@ -209,7 +209,7 @@ def _kind(condition: str, operators: list[str]) -> str:
         return "dtype"
     if _ARCHITECTURE.search(condition):
         return "arch"
-    if re.search(r"\.shape\b|\.ndim\b|\.dim\(\)|\.size\(", condition):
+    if re.search(r"(?:\.|->)(?:shape\b|ndim\b|dim\(\)|size\()", condition):
         return "shape"
     if any(op in ("<", "<=", ">", ">=") for op in operators):
         return "range"

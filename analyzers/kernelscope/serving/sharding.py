@@ -17,8 +17,9 @@ from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
 DIVIDES = {"div", "divide", "distribute", "partition", "shard", "split"}
-RUNS = {("forward",), ("call",), ("apply",), ("infer",)}
-"""How the methods begin that compute what a layer gives."""
+CALLS = {"__call__", "call", "apply"}
+RUNS = {("forward",), ("infer",)}
+"""Methods that compute what a layer gives, and how their names begin."""
 LAYERS = {"layer", "layers"}
 ADJECTIVES = {"in": "input", "input": "input", "out": "output", "output": "output"}
 
@@ -60,7 +61,7 @@ def sharded(source: PythonSource) -> Iterator[Sharded]:
                     axes.append(found)
                     places.append(source.at(node))
         bases = tuple(b for base in scope.node.bases if (b := (t.dotted(base) or "").rpartition(".")[2]))
-        runs = any(words(m.name)[:1] in RUNS for m in scope.node.methods())
+        runs = any(m.name in CALLS or words(m.name)[:1] in RUNS for m in scope.node.methods())
         name, divided = scope.node.name, tuple(dict.fromkeys(axes))
         yield Sharded(name, bases, divided, source.at(scope.node), tuple(places), runs)
 
