@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from kernelscope.serving.annotated import annotated
 from kernelscope.serving.channels import channels, links, uses
 from kernelscope.serving.claims import PythonSource
 from kernelscope.serving.endpoints import addresses
@@ -310,3 +311,38 @@ def test_producers_are_kept_by_the_address_of_a_buffer(source: Source) -> None:
     assert len(said) == 2
     assert "is recorded as the producer of its buffer: self.makers[key] = node" in said[0]
     assert "finds the producer of a tensor by its buffer: self.makers.get(key)" in said[1]
+
+
+def test_layers_of_jax_are_sharded_by_annotation(source: Source) -> None:
+    text = """
+        from flax import nnx
+
+        class Block(nnx.Module):
+            def __init__(self, width, inner, init, n):
+                self.up = nnx.Linear(width, inner, kernel_init=nnx.with_partitioning(init, (None, "model")))
+                self.down = nnx.Linear(inner, width, kernel_init=nnx.with_partitioning(init, ("model", None)))
+                self.out = nnx.Einsum("nhd->d", kernel_init=nnx.with_partitioning(init, (None, Axis.HEADS, None)))
+                self.head = Head(width, w_sharding=P(None, ("data", "model")))
+                self.norm = nnx.LayerNorm(width, axes=(n, 1))
+    """
+    (claim,) = annotated(source(text))
+    assert claim.value == (
+        "Block is sharded by annotation over axes of the mesh: "
+        'up: column-parallel, its output is divided over "model"; '
+        'down: row-parallel, its input is divided over "model"; out: Einsum with dim 1 over Axis.HEADS of 3; '
+        'head: Head with dim 1 over ("data", "model") of 2 as w_sharding'
+    )
+    assert not list(annotated(source(text.replace("flax", "other"))))
+
+
+def test_what_is_told_about_a_collective_is_none(source: Source) -> None:
+    text = """
+        import jax
+
+        def meet(x, axis):
+            sizes = all_to_all_params(x)
+            return jax.lax.ragged_all_to_all(x, x, sizes, axis_name=axis)
+    """
+    reading = read_python(source(text))
+    assert [(c.primitive, c.group) for c in reading.collectives] == [("all_to_all", "axis")]
+    assert not reading.wrapped

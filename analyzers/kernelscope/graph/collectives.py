@@ -38,6 +38,8 @@ LAX: dict[str, str] = {
     "ppermute": "permute",
     "all_gather": "all_gather",
     "all_to_all": "all_to_all",
+    "ragged_all_to_all": "all_to_all",
+    "pbroadcast": "broadcast",
 }
 """Of `jax.lax`, whose `gather`, `scatter` and `broadcast` move elements of one array."""
 _NATIVE = re.compile(

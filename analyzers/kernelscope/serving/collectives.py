@@ -22,6 +22,9 @@ GROUPS = {"init_process_group", "new_group", "new_subgroups", "new_subgroups_by_
           "DeviceMesh", "Mesh", "make_mesh", "initialize_model_parallel", "ProcessGroupNCCL",
           "ncclCommInitRank"}  # fmt: skip
 BLANK = {"empty", "zeros", "empty_like", "zeros_like", "new_empty", "range", "len", "print", "contiguous"}
+ABOUT = {"params", "parameters", "metadata", "info", "config", "sizes", "args", "kwargs", "enabled", "supported",
+         "plan", "backend", "mode", "method"}  # fmt: skip
+"""Last words of functions that tell something about a collective."""
 PLACES = {"all_reduce": 2, "all_gather": 2, "all_gather_into_tensor": 2, "all_gather_object": 2, "broadcast": 2,
           "reduce_scatter": 3, "reduce_scatter_tensor": 3, "all_to_all": 2, "all_to_all_single": 4, "send": 2,
           "recv": 2, "isend": 2, "irecv": 2, "barrier": 0}  # fmt: skip
@@ -113,7 +116,9 @@ def _phase(name: str) -> str:
 
 
 def _named_like(name: str) -> str | None:
-    """`all_reduce` of `tensor_model_parallel_all_reduce` and `make_allreduce`."""
+    """`all_reduce` of `tensor_model_parallel_all_reduce` and `make_allreduce`; what is told about one is none."""
+    if words(name)[-1:] and words(name)[-1] in ABOUT:
+        return None
     joined = name.replace("_", "").lower()
     for word, primitive in NAMES.items():
         if word in joined:

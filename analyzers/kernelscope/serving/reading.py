@@ -30,6 +30,7 @@ from kernelscope.serving import (
     sharing,
     work,
 )
+from kernelscope.serving.annotated import annotated
 from kernelscope.serving.bindings import Loader, Native, bindings, c_bindings, loaders
 from kernelscope.serving.c_algorithms import algorithms, recomputed
 from kernelscope.serving.c_caches import c_caches, c_free_lists, c_layouts, c_recency
@@ -130,6 +131,7 @@ FINDERS: tuple[tuple[str, Finder], ...] = (
     ("distributed.groups", groups),
     ("distributed.sharding", sharding.shares),
     ("distributed.sharding", wrapping),
+    ("distributed.sharding", annotated),
     ("units_of_work", work.dealing),
     ("tiling", work.tile_counts),
     ("dependencies.sync", work.tables),
