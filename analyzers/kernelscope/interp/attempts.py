@@ -67,7 +67,7 @@ def attempt(
 
     best = outcome(beliefs)
     if (best.findings or best.seeded.is_odd) and best.seeded.guessed:
-        for less in (Beliefs(packed=True), Beliefs(by_name=False)):
+        for less in (Beliefs(other_layout=True), Beliefs(by_name=False)):
             other = outcome(less)
             if not other.findings and not other.seeded.is_odd:
                 best = other

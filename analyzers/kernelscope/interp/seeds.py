@@ -14,8 +14,8 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 
 from kernelscope.dims import Dim, dim, parse
+from kernelscope.interp.annotations import is_optional, promised, sizes_of
 from kernelscope.interp.annotations import is_tensor as is_tensor_type
-from kernelscope.interp.annotations import promised, sizes_of
 from kernelscope.interp.documentation import documented, told_of_parts
 from kernelscope.interp.expressions import evaluate
 from kernelscope.interp.interpreter import Interpreter
@@ -72,6 +72,7 @@ KNOWN_INPUTS: dict[str, tuple[str, ...]] = {
 """Names that the field uses for one kind of input only; the last resort."""
 BATCH = ("B", "S")
 PACKED = "T"
+PLACES = "positions"
 """What names promise, and the tokens of all sequences of a batch in a row."""
 SYNONYMS = {"B": ("batch_size", "batch", "bsz"), "S": ("sequence_length", "seq_len", "seq_length")}
 OTHER_PARTS = ("encoder_", "decoder_")
@@ -97,8 +98,9 @@ class Beliefs:
     """What is believed besides the code."""
 
     by_name: bool = True
-    packed: bool = False
-    """Names promise the tokens of all sequences in a row, as servers pack them, instead of a batch of sequences."""
+    other_layout: bool = False
+    """Names promise the other of two layouts than the signature lets one think: a batch of sequences, or the tokens of
+    all sequences in a row, as servers pack them."""
     doubted: Set[str] = frozenset()
     """Parameters whose documentation is not believed."""
     only_code: bool = False
@@ -129,6 +131,26 @@ def seed(run: Interpreter, function: Function, scope: Scope, beliefs: Beliefs = 
     return Seeded(uses.guessed, uses.told, _oddest(uses.told, scope))
 
 
+def is_served(node: t.FunctionDef) -> bool:
+    """Whether a forward must be given the place of every token beside the tokens, as servers do: vLLM, SGLang and what
+    is made after them pack the tokens of all sequences in a row."""
+    if node.name not in ("forward", "__call__"):
+        return False
+    places = next((p for p in node.args if p.name == PLACES), None)
+    if places is None or places.default is not None or is_optional(places.annotation):
+        return False
+    return not any(_is_laid_flat(found) for found in t.walk(*node.body))
+
+
+def _is_laid_flat(node: t.Node) -> bool:
+    """Whether the places of tokens are put in a row here, so that they were not before: `positions.flatten()`."""
+    match node:
+        case t.Call(func=t.Attribute(value=t.Name(id=name), attr="flatten" | "ravel" | "view" | "reshape")):
+            return name == PLACES
+        case _:
+            return False
+
+
 def _oddest(told: Mapping[str, bool], scope: Scope) -> str:
     """The parameter whose documentation tells fewer dims than that of every other, if there are several others."""
     tensors = {name: value for name in told if isinstance(value := present(scope.names[name]), Tensor)}
@@ -142,6 +164,7 @@ class Seeding(Uses):
     def __init__(self, node: t.FunctionDef, beliefs: Beliefs) -> None:
         super().__init__(node)
         self.beliefs = beliefs
+        self.is_packed = is_served(node) != beliefs.other_layout
         self.guessed: set[str] = set()
         self.told: dict[str, bool] = {}
         self.words: set[str] = set()
@@ -285,7 +308,7 @@ def _shape(run: Interpreter, function: Function, param: t.Param, uses: Seeding, 
         return Shape(tuple(s if isinstance(s, Dim) else dim(w) for s, w in zip(wants.dims, words, strict=True)))
     if names is not None:
         uses.guessed.add(param.name)
-        if uses.beliefs.packed and names[:2] == BATCH:
+        if uses.is_packed and names[:2] == BATCH:
             names = (PACKED, *names[2:])
         found: list[Size] = [dim(uses.word(n) if n != "_" else f"{param.name}_dim{i}") for i, n in enumerate(names)]
         if last is not None and names[-1] in ("D", "D_enc"):

@@ -53,7 +53,7 @@ def _trace(
 ) -> Trace:
     run = Interpreter(workspace, trace=Trace(), configuration=configuration)
     in_shares = False
-    for beliefs in (EVERYTHING, Beliefs(packed=True), Beliefs(by_name=False)):
+    for beliefs in (EVERYTHING, Beliefs(other_layout=True), Beliefs(by_name=False)):
         trace, is_odd = Trace(), True
         if not in_shares:
             is_odd = _follow(run, trace, path, scope, callers, beliefs, TRACE_STEPS)
