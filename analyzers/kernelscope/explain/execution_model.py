@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from kernelscope.explain.document import Block, Heading, Line, Paragraph
-from kernelscope.kernels.triton.loop_algorithms import persistent_loops
+from kernelscope.kernels.triton.persistent_loops import persistent_loops
 from kernelscope.serving.c_functions import CFunction, CSource
 from kernelscope.serving.claims import Claim
 from kernelscope.serving.system import System
@@ -68,8 +68,8 @@ def _triton(workspace: Workspace, path: str, kernels: set[str]) -> Iterator[tupl
         if module is None or not isinstance(scope.node, t.FunctionDef) or scope.node.name not in kernels:
             continue
         for loop in persistent_loops(scope.node):
-            text = f"{scope.qualified_name} takes tiles by {module.text.slice(loop.iter.span)}"
-            yield "persistent", Line(text, module.text.location(Path(path), loop.iter.span))
+            text = f"{scope.qualified_name} takes tiles by {module.text.slice(loop.head.span)}"
+            yield "persistent", Line(text, module.text.location(Path(path), loop.head.span))
 
 
 def _cuda(source: CSource, kernel: CFunction) -> Iterator[tuple[str, Line]]:

@@ -10,7 +10,7 @@ from kernelscope.graph.collectives import may_communicate
 from kernelscope.graph.function_nodes import scopes
 from kernelscope.graph.navigation import Navigation
 from kernelscope.kernels.cuda.kernels import Kernels
-from kernelscope.kernels.triton.loop_algorithms import persistent_loops
+from kernelscope.kernels.triton.persistent_loops import persistent_loops
 from kernelscope.results import Lens, Span, Target
 from kernelscope.serving.c_functions import CSource
 from kernelscope.serving.counters import meetings

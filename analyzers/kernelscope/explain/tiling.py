@@ -21,12 +21,11 @@ from kernelscope.kernels.triton.addressing import Address
 from kernelscope.kernels.triton.call import Access
 from kernelscope.kernels.triton.index_motion import Motion
 from kernelscope.kernels.triton.kernel_facts import KernelFacts
-from kernelscope.kernels.triton.loop_algorithms import persistent_loops
+from kernelscope.kernels.triton.persistent_loops import persistent_loops
 from kernelscope.kernels.triton.tile_motion import TileMotion, tile_motions
 from kernelscope.kernels.triton.values import Sizes
 from kernelscope.kernels.triton.work import pipelined
 from kernelscope.results import Location, Span, Target, ViewOptions
-from kernelscope.syntax.python import tree as t
 
 _DRAWN = 8
 _HELD = 6
@@ -80,7 +79,7 @@ def _operand(facts: KernelFacts, access: Access, motion: TileMotion, base: str, 
     outside = motion.outside
     for axis, along in enumerate(motion.axes):
         outside = outside | along if axis not in wide else outside
-    taken = {name for loop in persistent_loops(facts.node) for name in _counters(loop)}
+    taken = {loop.tile for loop in persistent_loops(facts.node)}
     axes = [_axis(facts, shape, axis, motion.axes[axis], taken) for axis in wide]
     if len(axes) == 1 and (outside.programs or outside.loops):
         axes.insert(0, Axis("1 row", _mover(outside, taken), _by(outside)))
@@ -90,10 +89,6 @@ def _operand(facts: KernelFacts, access: Access, motion: TileMotion, base: str, 
         return None
     key = f"{access.span.start}"
     return Operand(base, caption, axes[-1], axes[0] if len(axes) == 2 else None, key)
-
-
-def _counters(loop: t.For) -> set[str]:
-    return {n.id for n in t.walk(loop.target) if isinstance(n, t.Name)}
 
 
 def _axis(facts: KernelFacts, shape: Sizes, axis: int, motion: Motion, taken: set[str]) -> Axis:

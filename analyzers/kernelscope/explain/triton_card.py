@@ -19,7 +19,7 @@ from kernelscope.kernels.triton.broadcasting import numel
 from kernelscope.kernels.triton.dtypes import BITS
 from kernelscope.kernels.triton.host_things import HostValue, Plain, as_dim
 from kernelscope.kernels.triton.kernel_facts import KernelFacts, counter
-from kernelscope.kernels.triton.loop_algorithms import persistent_loops
+from kernelscope.kernels.triton.persistent_loops import persistent_loops
 from kernelscope.kernels.triton.values import Tensor
 from kernelscope.results import Hover, Link, Span, Target
 from kernelscope.syntax.python import tree as t
@@ -200,7 +200,7 @@ def _accesses(facts: KernelFacts, most: int | None) -> Iterator[Line]:
 
 def _loops(facts: KernelFacts) -> Iterator[Line]:
     """The loops of the kernel and its helpers with their rounds, each in its own words."""
-    persistent = {loop.span for loop in persistent_loops(facts.node)}
+    persistent = {found.loop.span for found in persistent_loops(facts.node)}
     for function in (facts, *facts.helpers):
         inside = "" if function is facts else f" in {function.node.name}"
         order = tuple(param.name for param in function.node.args)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from kernelscope.kernels.triton.bodies import all_calls, definitions, first_calls, made_of, nodes_of, operation
+from kernelscope.kernels.triton.persistent_loops import persistent_loops
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
 
@@ -54,7 +55,7 @@ def of_loop(node: t.FunctionDef, loop: t.For | t.While) -> Iterator[Algorithm]:
             " whose parts are added up"
         )
         yield Algorithm("stream-K", text, loop.span)
-    if isinstance(loop, t.For) and _persistent(node, loop):
+    if any(found.loop is loop for found in persistent_loops(node)):
         text = "a fixed number of programs runs through all tiles, each taking every n-th"
         yield Algorithm("persistent loop", text, loop.span)
     if _welford(loop):
@@ -160,35 +161,6 @@ def _counts_rounds(node: t.FunctionDef, expr: t.Expr) -> bool:
 
 def _name(expr: t.Expr) -> str:
     return expr.id if isinstance(expr, t.Name) else ""
-
-
-def persistent_loops(node: t.FunctionDef) -> list[t.For]:
-    """The loops in which a program takes one tile after the other, as many apart as there are programs."""
-    return [loop for loop in nodes_of(node, t.For) if _persistent(node, loop)]
-
-
-def _persistent(node: t.FunctionDef, loop: t.For) -> bool:
-    """`range(pid, tiles, programs)`: it begins at the program's number, and its step is no length of a tile."""
-    source = loop.iter
-    if not isinstance(source, t.Call) or len(source.args) < 3:
-        return False
-    start, _, step = source.args[:3]
-    if any(isinstance(n, t.Attribute) and n.attr == "num_programs" for n in made_of(node, step)):
-        return not isinstance(start, t.Constant)
-    if not isinstance(step, t.Name) or not _is_program(node, start):
-        return False
-    lengths = (call.args[1] for name, call in all_calls(node) if name == "arange" and len(call.args) == 2)
-    return not any(isinstance(n, t.Name) and n.id == step.id for length in lengths for n in t.walk(length))
-
-
-def _is_program(node: t.FunctionDef, start: t.Expr) -> bool:
-    """Whether an expression is the number of the program itself."""
-    while isinstance(start, t.Name):
-        made = definitions(node).get(start.id, [])
-        if len(made) != 1:
-            return False
-        start = made[0]
-    return isinstance(start, t.Call) and isinstance(start.func, t.Attribute) and start.func.attr == "program_id"
 
 
 def _welford(loop: t.For | t.While) -> bool:
