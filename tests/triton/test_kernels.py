@@ -30,10 +30,38 @@ FIXTURES = Path(__file__).parent / "fixtures"
          "(ends.shape[0], ends.max().item())"),
         ("def f(x, y, fast):\n    kernel = add if fast else None\n    kernel[(len(x),)](x, y, len(x), BLOCK=64)\n",
          "(n,)"),
+        ("def f(x, y, P):\n    given = {'x': x, 'y': y, 'n': P, 'BLOCK': 64}\n    add[(P,)](**given)\n", "(n,)"),
+        ("def f(x, y, P):\n    given = dict(x=x, y=y, n=P, BLOCK=64)\n    given.update({'BLOCK': 32})\n"
+         "    add[(P,)](**given)\n", "(n,)"),
+        ("def f(x, y, P):\n    given = {'x': x, 'y': y, 'n': P, 'BLOCK': 64}\n    given['n'] = P + 1\n"
+         "    add[(P,)](**given)\n", "(P,)"),
+        ("def f(x, y, P):\n    given = {'x': x, 'y': y, 'n': P, 'BLOCK': 64}\n    given.pop('n')\n"
+         "    add[(P,)](n=1, **given)\n", "(P,)"),
+        ("def f(x, y, P, wide):\n    given = (x, y, P)\n    if wide:\n        given += (64,)\n    else:\n"
+         "        given += (128,)\n    add[(P,)](*given)\n", "(n,)"),
     ],
 )  # fmt: skip
 def test_grids_are_said_in_the_kernels_words(tmp_path: Path, host: str, grid: str) -> None:
     assert f"`{grid}`" in card(tmp_path, ADD + host)["Grid"]
+
+
+def test_a_name_that_holds_another_kernel_by_then_launches_nothing(tmp_path: Path) -> None:
+    rows = card(
+        tmp_path,
+        ADD + "def f(x, y, n, wide, other):\n    if wide:\n        kernel = other\n        kernel[(7,)](x, y, n, 64)\n"
+        "    else:\n        kernel = add\n        kernel[(n,)](x, y, n, 64)\n"
+        "    kernel = other\n    kernel[(9,)](x, y, n, 64)\n",
+    )
+    assert rows["Grid"].count("at `") == 1
+    assert "`(n,)`" in rows["Grid"]
+
+
+def test_defaults_are_not_told_where_a_launch_may_pass_others(tmp_path: Path) -> None:
+    kernel = ADD.replace("BLOCK: tl.constexpr", "BLOCK: tl.constexpr = 32")
+    assert kernel != ADD
+    assert card(tmp_path, kernel + "def f(x, y, n):\n    add[(n,)](x, y, n)\n")["Constexprs"] == "BLOCK = 32"
+    hidden = card(tmp_path, kernel + "def f(x, y, n, more):\n    add[(n,)](x, y, n, **more)\n")
+    assert hidden["Constexprs"] == "BLOCK"
 
 
 def test_configurations_of_a_kernel_that_a_function_builds(tmp_path: Path) -> None:

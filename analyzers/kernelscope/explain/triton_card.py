@@ -122,7 +122,9 @@ def constexpr_value(facts: KernelFacts, param: t.Param) -> str:
     if param.name in facts.tuning.heuristics:
         return "heuristic"
     passed = {_passed(value) for launch in facts.launches for name, value in launch.arguments if name == param.name}
-    missing = any(param.name not in dict(launch.arguments) for launch in facts.launches)
+    missing = [launch for launch in facts.launches if param.name not in dict(launch.arguments)]
+    if any(launch.spreads for launch in missing):
+        return ""
     if param.default is not None and (missing or not passed):
         passed.add(_default(param.default))
     known = sorted((value for value in passed if value is not None), key=lambda v: (not v.isdecimal(), len(v), v))
@@ -200,7 +202,10 @@ def _accesses(facts: KernelFacts, most: int | None) -> Iterator[Line]:
 
 def _loops(facts: KernelFacts) -> Iterator[Line]:
     """The loops of the kernel and its helpers with their rounds, each in its own words."""
-    persistent = {found.loop.span for found in persistent_loops(facts.node)}
+    persistent = {
+        found.loop.span: ", one tile of the grid each (persistent)" if found.each_round else " (persistent)"
+        for found in persistent_loops(facts.node)
+    }
     for function in (facts, *facts.helpers):
         inside = "" if function is facts else f" in {function.node.name}"
         order = tuple(param.name for param in function.node.args)
@@ -210,7 +215,7 @@ def _loops(facts: KernelFacts) -> Iterator[Line]:
             often = _while(function.module, loop)
             if rounds is not None:
                 often = "one round" if rounds.const == 1 else f"{render(rounds, order)} rounds"
-            kind = ", one tile of the grid each (persistent)" if loop.span in persistent and not inside else ""
+            kind = persistent.get(loop.span, "") if not inside else ""
             named = f"`{name}` L{where.line}" if (name := counter(loop)) else f"L{where.line}"
             yield Line(f"{named}{inside}: {often}{kind}", where)
 

@@ -36,6 +36,14 @@ class Binding:
     index: tuple[int, int] | None = None
     """(position, count) in a tuple target."""
 
+    def extends(self, name: str) -> bool:
+        """Whether it gives a name what it was and more: `x += y`."""
+        match self.value:
+            case t.BinOp(op="+", left=t.Name(id=same)):
+                return same == name
+            case _:
+                return False
+
 
 def bindings(body: list[t.Stmt]) -> dict[str, list[Binding]]:
     """All bindings of a body and its blocks by name, in source order."""
@@ -82,6 +90,63 @@ def _collected(
                 yield from _collected(statement.finalbody, branches, loops)
             case _:
                 pass
+
+
+def reaching(given: list[Binding], at: int) -> list[Binding]:
+    """The bindings of one name that it may hold at a place: not those of the other side of a branch, and none that is
+    given away before."""
+    found: list[Binding] = []
+    for binding in given:
+        repeats = any(within(at, loop) for loop in binding.loops)
+        if any(within(at, branch.other) for branch in binding.branches) or (binding.start > at and not repeats):
+            continue
+        places = [branch.reach for branch in binding.branches] + list(binding.loops)
+        if binding.start <= at and all(within(at, place) for place in places):
+            found.clear()
+        found.append(binding)
+    return found
+
+
+READING = frozenset(("get", "items", "keys", "values", "copy"))
+"""Methods of dictionaries that leave them as they are."""
+
+
+def changed_keys(body: list[t.Stmt]) -> dict[str, frozenset[str] | None]:
+    """Keys that a body sets in dictionaries by name, in whatever branch; None where it may be any."""
+    found: dict[str, frozenset[str] | None] = {}
+    for name, keys in _changes(body):
+        known = found.get(name, frozenset[str]())
+        found[name] = None if keys is None or known is None else known | keys
+    return found
+
+
+def _changes(body: list[t.Stmt]) -> Iterator[tuple[str, frozenset[str] | None]]:
+    for statement in t.flat(body):
+        match statement:
+            case t.Assign(targets=targets):
+                changed = [target for target in targets if isinstance(target, t.Subscript)]
+            case t.AugAssign(target=t.Subscript() as target):
+                changed = [target]
+            case t.ExprStmt(value=t.Call(func=t.Attribute(value=t.Name(id=name), attr=method)) as call):
+                if method not in READING:
+                    yield name, _updated(call) if method == "update" else None
+                continue
+            case _:
+                continue
+        for target in changed:
+            if isinstance(target.value, t.Name):
+                key = target.slice.value if isinstance(target.slice, t.Constant) else None
+                yield target.value.id, frozenset((key,)) if isinstance(key, str) else None
+
+
+def _updated(call: t.Call) -> frozenset[str] | None:
+    """The keys that `x.update({…}, …)` sets."""
+    keys: list[object] = [keyword.arg for keyword in call.keywords]
+    for given in call.args:
+        listed = given.keys if isinstance(given, t.Dict) else [None]
+        keys += [key.value if isinstance(key, t.Constant) else None for key in listed]
+    named = [key for key in keys if isinstance(key, str)]
+    return frozenset(named) if len(named) == len(keys) else None
 
 
 def asserted_contiguous(body: list[t.Stmt]) -> Iterator[str]:

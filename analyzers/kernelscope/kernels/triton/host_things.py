@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -84,7 +85,27 @@ class GridFunction:
     scope: HostScope
 
 
-HostValue = Dim | Thing | ShapeOf | Plain | Meta | GridFunction | tuple["HostValue", ...] | None
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A dictionary with texts for keys, as keywords of a launch are gathered in."""
+
+    entries: tuple[tuple[str, HostValue], ...]
+
+    def get(self, key: str) -> HostValue:
+        return dict(self.entries).get(key)
+
+    def without(self, keys: Container[str]) -> Table:
+        return Table(tuple(entry for entry in self.entries if entry[0] not in keys))
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """A tuple to which the host may have added more than these."""
+
+    items: tuple[HostValue, ...]
+
+
+HostValue = Beginning | Dim | Thing | ShapeOf | Plain | Meta | GridFunction | Table | tuple["HostValue", ...] | None
 """None: nothing is known."""
 
 
@@ -114,6 +135,8 @@ def part_of(owner: HostValue, node: t.Subscript, inner: object) -> HostValue:
         if isinstance(index, t.Constant) and isinstance(index.value, str):
             return dim(META + index.value)
         return None
+    if isinstance(owner, Table):
+        return owner.get(index.value) if isinstance(index, t.Constant) and isinstance(index.value, str) else None
     number = index.value if isinstance(index, t.Constant) and isinstance(index.value, int) else None
     if isinstance(index, t.UnaryOp) and index.op == "-" and isinstance(index.operand, t.Constant):
         number = -index.operand.value if isinstance(index.operand.value, int) else None
@@ -130,6 +153,8 @@ def part_of(owner: HostValue, node: t.Subscript, inner: object) -> HostValue:
 def calculated(op: str, left: HostValue, right: HostValue) -> HostValue:
     if op == "+" and isinstance(left, tuple) and isinstance(right, tuple):
         return (*left, *right)
+    if op == "+" and isinstance(left, Beginning):
+        return left
     a, b = as_dim(left), as_dim(right)
     if a is None or b is None:
         return None

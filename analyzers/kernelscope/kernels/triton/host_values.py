@@ -10,13 +10,22 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from kernelscope.dims import Dim, ceil_div, dim
-from kernelscope.kernels.triton.host_bindings import Binding, as_lambda, asserted_contiguous, bindings, within
+from kernelscope.kernels.triton.host_bindings import (
+    Binding,
+    as_lambda,
+    asserted_contiguous,
+    bindings,
+    changed_keys,
+    within,
+)
 from kernelscope.kernels.triton.host_things import (
+    Beginning,
     GridFunction,
     HostValue,
     Meta,
     Plain,
     ShapeOf,
+    Table,
     Thing,
     as_dim,
     attribute_of,
@@ -70,6 +79,7 @@ class HostScope:
     _params: frozenset[str] | None = None
     _contiguous: frozenset[str] | None = None
     _ranks: dict[str, int] | None = None
+    _changed: Mapping[str, frozenset[str] | None] | None = None
     _held: dict[tuple[Cases | None, str], HostValue] = field(
         default_factory=dict[tuple["Cases | None", str], "HostValue"]
     )
@@ -93,16 +103,25 @@ class HostScope:
         """What a name holds at an offset."""
         before = [b for b in self.bindings().get(name, ()) if b.start < at]
         elsewhere = name in self.bound or name in self.params()
+        is_open = False
         for index in range(len(before) - 1, -1, -1):
             binding = before[index]
             reached = self._reached(binding, at, depth)
             if reached is None and len(before) == 1 and not elsewhere and not binding.loops:
                 reached = True  # nothing else gives it a value
+            if reached is None and binding.extends(name):
+                is_open = True
+                continue
             if reached is None or (reached and binding.value is None):
                 return Thing(name + "′" * len(before))
             if reached:
                 found = partial(self._bound_by, name, binding, index + 1, depth)
-                return self._kept(f"{name}@{binding.start}", depth, found)
+                value = self._kept(f"{name}@{binding.start}", depth, found)
+                if not is_open or isinstance(value, Beginning):
+                    return value
+                return Beginning(value) if isinstance(value, tuple) else Thing(name + "′" * len(before))
+        if is_open:
+            return Thing(name + "′" * len(before))
         if name in self.bound:
             return self.bound[name]
         if elsewhere or self.node is None or before:
@@ -188,6 +207,9 @@ class HostScope:
         value = self.evaluate(binding.value, binding.start, depth + 1)
         if value is None:
             return Thing(label, rank=self._rank(name))
+        if isinstance(value, Table):
+            changed = self._changed_keys().get(name, frozenset[str]())
+            return value.without(changed) if changed is not None else Thing(label)
         if isinstance(value, Thing) and isinstance(binding.value, t.Call):
             rank = value.rank if value.rank is not None else self._rank(name)
             return Thing(label, value.shape, value.shape_of or value.label, rank, value.contiguous)
@@ -228,6 +250,12 @@ class HostScope:
             body = self.node.body if self.node is not None else []
             self._contiguous = frozenset(asserted_contiguous(body))
         return self._contiguous
+
+    def _changed_keys(self) -> Mapping[str, frozenset[str] | None]:
+        """Keys of dictionaries that the function sets after they were made; None where that may be any."""
+        if self._changed is None:
+            self._changed = changed_keys(self.node.body if self.node is not None else [])
+        return self._changed
 
     def _rank(self, name: str) -> int | None:
         """How many names `a, b = x.shape` unpacks, anywhere in the function."""
@@ -270,6 +298,10 @@ class HostScope:
             case t.Tuple() | t.List():
                 found = [inner(e) for e in node.elts]
                 return tuple(self._said(e) if v is None else v for e, v in zip(node.elts, found, strict=True))
+            case t.Dict():
+                keys = [k.value for k in node.keys if isinstance(k, t.Constant) and isinstance(k.value, str)]
+                whole = len(keys) == len(node.values)  # without `**others`
+                return Table(tuple(zip(keys, map(inner, node.values), strict=True))) if whole else None
             case t.Attribute():
                 return attribute_of(inner(node.value), node)
             case t.Subscript():
@@ -308,6 +340,8 @@ class HostScope:
             b = as_dim(self.evaluate(quotient.right, at, depth + 1, meta))
             return ceil_div(a, b) if a is not None and b is not None else None
         keywords = {k.arg: self.evaluate(k.value, at, depth + 1, meta) for k in node.keywords if k.arg}
+        if name == "dict" and isinstance(node.func, t.Name) and not node.args and len(keywords) == len(node.keywords):
+            return Table(tuple(keywords.items()))
         known = of_function(name, arguments)
         if known is not None:
             return known

@@ -10,7 +10,7 @@ from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from kernelscope.kernels.triton.host_bindings import Binding, bindings
+from kernelscope.kernels.triton.host_bindings import Binding, bindings, reaching
 from kernelscope.kernels.triton.surroundings import functions_around
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Module
@@ -54,6 +54,10 @@ class _Given:
         if self._bindings is None:
             self._bindings = bindings(self.body)
         return self._bindings.get(name, [])
+
+    def held(self, name: str, at: int) -> list[Binding]:
+        """What a name may hold at a place."""
+        return reaching(self.of(name), at)
 
 
 class LaunchSites:
@@ -110,7 +114,7 @@ class LaunchSites:
                     return False
                 if name.rpartition(".")[2] == self.kernel.name:
                     return self._is_kernel(name, function)
-                values = [b.value for b in given.of(name) if b.value is not None and b.index is None]
+                values = [b.value for b in given.held(name, node.span.start) if b.value is not None and b.index is None]
                 if not values and isinstance(node, t.Name):
                     return self._is_wrapper(name)
                 return any(self._means(value, function, given, depth + 1) for value in values)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kernelscope.kernels.triton.grid_cases import Grid, grid_of, grids_of, told_when
-from kernelscope.kernels.triton.host_things import HostValue, as_dim
+from kernelscope.kernels.triton.host_things import Beginning, HostValue, Table, as_dim
 from kernelscope.kernels.triton.host_values import Cases, HostScope
 from kernelscope.kernels.triton.kernel_words import KernelWords
 from kernelscope.kernels.triton.launch_sites import LaunchSite, LaunchSites, launching_files, naming_files
@@ -48,6 +48,8 @@ class Launch:
     """Names of what is passed, by position or by keyword."""
     surplus: int = 0
     """Positional arguments beyond the kernel's parameters."""
+    spreads: bool = False
+    """Whether `*` or `**` may pass more than is told."""
     when: str = ""
     """The tests of the host under which this is the grid, where they leave several."""
 
@@ -166,18 +168,15 @@ def _launch(
     )
     head = site.call.func.value if isinstance(site.call.func, t.Subscript) else site.call.func
     by_name = (t.dotted(head) or "").rpartition(".")[2] == node.name  # other names may mean several kernels
-    complete = (
-        by_name
-        and not any(isinstance(a, t.Starred) for a in site.call.args)
-        and all(k.arg is not None for k in site.call.keywords)
-    )
+    spreads = any(isinstance(a, t.Starred) for a in site.call.args) or any(k.arg is None for k in site.call.keywords)
+    complete = by_name and not spreads
     location = module.text.location(Path(site.file), site.call.func.span)
     text = module.text.slice(site.grid.span)
     passed = frozenset(p.name for p in node.args[: len(site.call.args)]) | {
         k.arg for k in site.call.keywords if k.arg is not None
     }
     surplus = max(0, len(site.call.args) - len(node.args))
-    return Launch(location, text, own, tuple(arguments.items()), options, resolved, complete, passed, surplus)
+    return Launch(location, text, own, tuple(arguments.items()), options, resolved, complete, passed, surplus, spreads)
 
 
 def _scopes(workspace: Workspace, site: LaunchSite) -> Iterator[HostScope]:
@@ -216,16 +215,26 @@ def _called(workspace: Workspace, site: LaunchSite, function: t.FunctionDef, cal
 
 
 def _arguments(scope: HostScope, call: t.Call, node: t.FunctionDef, at: int) -> dict[str, HostValue]:
-    """What is passed, by parameter."""
-    found: dict[str, HostValue] = {}
+    """What is passed, by parameter; `*args` and `**kwargs` as far as the host gathers them in sight."""
     names = [p.name for p in node.args]
-    for name, argument in zip(names, call.args, strict=False):
-        if isinstance(argument, t.Starred):
+    listed: list[HostValue] = []
+    for argument in call.args:
+        if not isinstance(argument, t.Starred):
+            listed.append(scope.evaluate(argument, at))
+            continue
+        gathered = scope.evaluate(argument.value, at)
+        if isinstance(gathered, Beginning):
+            listed += gathered.items
+        if not isinstance(gathered, tuple):
             break
-        found[name] = scope.evaluate(argument, at)
+        listed += gathered
+    found = dict(zip(names, listed, strict=False))
     for keyword in call.keywords:
+        value = scope.evaluate(keyword.value, at)
         if keyword.arg in names:
-            found[keyword.arg] = scope.evaluate(keyword.value, at)
+            found[keyword.arg] = value
+        elif keyword.arg is None and isinstance(value, Table):
+            found |= {key: given for key, given in value.entries if key in names}
     return found
 
 

@@ -23,6 +23,8 @@ class PersistentLoop:
     tiles: t.Expr | None
     """How many tiles there are, where the loop compares with it."""
     step: t.Expr
+    each_round: bool = True
+    """Whether every round takes the next tile: else only those in which a test holds do."""
 
     @property
     def head(self) -> t.Expr:
@@ -64,7 +66,8 @@ def _moved_on(node: t.FunctionDef, loop: t.For | t.While) -> PersistentLoop | No
         else:
             continue
         if counts:
-            return PersistentLoop(loop, name, others[0], tiles, step)
+            each = any(isinstance(given, t.AugAssign) and given.value is step for given in loop.body)
+            return PersistentLoop(loop, name, others[0], tiles, step, each)
     return None
 
 
