@@ -477,6 +477,7 @@ def test_an_address_behind_branches_on_loaded_data_keeps_its_name(tmp_path: Path
         ("tiles", ["persistent loop"]),
         ("tiles_left", ["persistent loop"]),
         ("tiles_of_groups", ["persistent loop"]),
+        ("tiles_of_requests", ["persistent loop"]),
         ("tiles_one_by_one", ["persistent loop"]),
         ("rest_of_row", []),
         ("stretch", []),
@@ -504,6 +505,33 @@ def test_algorithms_and_what_only_looks_like_them(kernel: str, names: list[str])
     told = next(block for block in document.blocks if isinstance(block, Paragraph)) if names else Paragraph(())
     assert [line.text.partition(":")[0] for line in told.lines] == names
     assert ("What it does" in headings) == bool(names)
+
+
+def test_rounds_of_a_persistent_loop(tmp_path: Path) -> None:
+    """The loop that moves the tile on is the persistent one, not those around it."""
+    source = (FIXTURES / "algorithms.py").read_text()
+    rows = card(tmp_path, source, "tiles_of_requests")["Loops"].split("<br>")
+    assert [row.endswith(", one tile of the grid each (persistent)") for row in rows] == [False, True]
+    sometimes = source.replace("        tile += PROGRAMS\n", "        if _ == 0:\n            tile += PROGRAMS\n")
+    assert card(tmp_path, sometimes, "tiles_one_by_one")["Loops"].endswith("rounds (persistent)")
+
+
+def test_offsets_that_only_addresses_are_made_of_are_no_lines_of_pseudocode(tmp_path: Path) -> None:
+    source = HEAD + (
+        "@triton.jit\ndef copy(x, y, s, n, FLAG: tl.constexpr, B: tl.constexpr):\n"
+        "    lane = tl.arange(0, B)\n    rows = tl.load(s + lane)\n    head = tl.program_id(0)\n"
+        "    start = head * n\n    if FLAG:\n        other = n * 2\n    count = tl.atomic_add(s, 1)\n"
+        "    tl.store(y + start + lane, tl.load(x + start + lane))\n"
+    )
+    path = written(tmp_path, source)
+    document = Analysis([tmp_path]).document("explain", Target(path, symbol="copy"))
+    code = next(block for block in document.blocks if isinstance(block, Code))
+    lines = [line.text.partition("#")[0].strip() for line in code.lines]
+    assert "y[head, lane] = x[head, lane]" in lines
+    assert not any(line.startswith("start") for line in lines)
+    assert "rows = s[lane]" in lines  # what reads memory stays, and what changes it
+    assert any(line.startswith("count = atomic_add(") for line in lines)
+    assert lines[lines.index("if FLAG:") + 1] == "other = n * 2"  # no block is left empty
 
 
 @pytest.mark.parametrize(("kernel", "told"), [("soft", True), ("soft_read_twice", False)])

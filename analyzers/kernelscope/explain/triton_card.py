@@ -153,13 +153,14 @@ def _constexprs(facts: KernelFacts) -> Iterator[Line]:
 
 
 def largest_blocks(facts: KernelFacts) -> list[tuple[str, Tensor, Span]]:
-    """The blocks that names are given, those of most elements first, one per name."""
+    """The blocks that names are given, one per name: data before what they are addressed and masked by, those of most
+    elements first."""
     best: dict[str, tuple[str, Tensor, Span]] = {}
     for target in _assigned(facts.node):
         for value in facts.run.values.get(target.span, ())[:1]:
             if target.id not in best and isinstance(value, Tensor) and value.shape and numel(value.shape) is not None:
                 best[target.id] = (target.id, value, target.span)
-    return sorted(best.values(), key=lambda item: (-_weight(item[1]), item[2].start))
+    return sorted(best.values(), key=lambda item: (_is_index(item[1]), -_weight(item[1]), item[2].start))
 
 
 def _assigned(node: t.FunctionDef) -> Iterator[t.Name]:
@@ -167,6 +168,10 @@ def _assigned(node: t.FunctionDef) -> Iterator[t.Name]:
     for statement in nodes_of(node, t.Assign):
         for target in statement.targets:
             yield from (inner for inner in t.walk(target) if isinstance(inner, t.Name))
+
+
+def _is_index(block: Tensor) -> bool:
+    return block.pointer or block.elem == "int1" or block.steps is not None
 
 
 def _weight(block: Tensor) -> int:

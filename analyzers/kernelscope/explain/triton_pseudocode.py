@@ -11,6 +11,7 @@ from pathlib import Path
 from kernelscope.explain.document import Code
 from kernelscope.explain.pseudocode import INDENT, MAX_LINE, CodeWriter, ShapeOf, wrapped
 from kernelscope.explain.triton_hover import describe, vagueness
+from kernelscope.explain.unused_names import Giving, without_unused
 from kernelscope.kernels.triton.addressing import Address, Addresses
 from kernelscope.kernels.triton.kernel_facts import HelperFacts, KernelFacts
 from kernelscope.kernels.triton.offsets import bare
@@ -23,6 +24,14 @@ HINTS = frozenset("multiple_of max_contiguous max_constancy".split())  # noqa: S
 SILENT = frozenset("static_assert static_print device_print device_assert assume debug_barrier".split())  # noqa: SIM905
 PRECISION = ("input_precision", "allow_tf32", "max_num_imprecise_acc", "out_dtype")
 """How a product is computed, where the author says."""
+PURE = frozenset(
+    (
+        "arange", "program_id", "num_programs", "cdiv", "where", "minimum", "maximum", "zeros", "full", "to", "cast",
+        "trans", "reshape", "view", "broadcast_to", "expand_dims", "multiple_of", "max_contiguous", "max_constancy",
+        "min", "max", "range", "int", "len",
+    )
+)  # fmt: skip
+"""Operations that offsets are made with, which do nothing besides."""
 ATOMICS = {"atomic_add": "+=", "atomic_max": "max=", "atomic_min": "min=", "atomic_or": "|=", "atomic_and": "&="}
 
 
@@ -41,7 +50,7 @@ def kernel_code(function: KernelFacts | HelperFacts) -> tuple[Code, dict[Span, A
         writer.line(0, f"{node.name}({', '.join(param.name for param in node.args)}):", node)
         writer.block(node.body, 1)
         if writer.untold <= kept:
-            return Code(tuple(writer.lines), "python"), writer.found
+            return Code(without_unused(writer.lines, writer.givings), "python"), writer.found
         kept |= writer.untold  # pointers whose address is not told keep the lines that make them
 
 
@@ -65,6 +74,7 @@ class _KernelWriter(CodeWriter):
         self.addresses = Addresses(function, values, self.expr)
         self.loops: list[t.For | t.While] = []
         self.found: dict[Span, Address] = {}
+        self.givings: list[Giving] = []
         self.told: dict[t.Expr, str] = {}
         """Expressions that were written: indices come back in address after address."""
 
@@ -92,6 +102,15 @@ class _KernelWriter(CodeWriter):
                 self.loops.append(node)
                 super().statement(node, indent)
                 self.loops.pop()
+            case (
+                t.Assign(targets=[t.Name(id=name)], value=value)
+                | t.AnnAssign(target=t.Name(id=name), value=value)
+                | (t.AugAssign(target=t.Name(id=name), value=value))
+            ) if value is not None and not _does_more(value):
+                written = len(self.lines)
+                super().statement(node, indent)
+                if len(self.lines) > written:
+                    self.givings.append(Giving(name, written, len(self.lines) - 1))
             case _:
                 super().statement(node, indent)
 
@@ -253,6 +272,12 @@ class _KernelWriter(CodeWriter):
         if isinstance(node, t.Call) and _operation(node) in ("load", "dot"):
             return f"({self.expr(node)})"
         return super().tight(node)
+
+
+def _does_more(value: t.Expr) -> bool:
+    """Whether an expression reads or changes memory, or calls what may."""
+    calls = (inner for inner in t.walk(value) if isinstance(inner, t.Call))
+    return any(_operation(call) not in PURE for call in calls)
 
 
 def _is_either(mask: t.Expr) -> bool:

@@ -55,8 +55,9 @@ def _counted(node: t.FunctionDef, loop: t.For | t.While) -> PersistentLoop | Non
 def _moved_on(node: t.FunctionDef, loop: t.For | t.While) -> PersistentLoop | None:
     """`tile = pid` and, in each round, `tile += programs`: while it is below the number of tiles, or where rows and
     columns of tiles are told by it."""
+    taken = {given.value for given in nodes_of(node, t.AugAssign) if given.op == "-"}  # tiles of groups that are over
     for name, step in _steps(loop):
-        others = [given for given in definitions(node).get(name, ()) if given is not step]
+        others = [given for given in definitions(node).get(name, ()) if given is not step and given not in taken]
         if len(others) != 1 or others[0].span.start in loop.span or not _is_program(node, others[0], step):
             continue
         tiles = _bound(loop.test, name) if isinstance(loop, t.While) else None
@@ -72,8 +73,11 @@ def _moved_on(node: t.FunctionDef, loop: t.For | t.While) -> PersistentLoop | No
 
 
 def _steps(loop: t.For | t.While) -> Iterator[tuple[str, t.Expr]]:
+    """What rounds of a loop itself add to names."""
+    inner = [*nodes_of(loop, t.For), *nodes_of(loop, t.While)]
     for given in nodes_of(loop, t.AugAssign):
-        if given.op == "+" and isinstance(given.target, t.Name):
+        is_own = not any(given.span.start in one.span for one in inner)
+        if is_own and given.op == "+" and isinstance(given.target, t.Name):
             yield given.target.id, given.value
 
 
