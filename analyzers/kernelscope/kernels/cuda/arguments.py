@@ -58,12 +58,12 @@ class Arguments:
                 return
             place = found.start()
             before = _BEFORE.search(self.data, max(0, place - MAX_NAME), place)
-            opening = self._opening(before.start()) if before is not None else None
+            opening = self.opening(before.start()) if before is not None else None
             if before is not None and opening is not None:
                 yield Argument(place, before.start(), opening)
             place = self.data.find(name, found.end(), end)
 
-    def _opening(self, before: int) -> int | None:
+    def opening(self, before: int) -> int | None:
         """The round bracket around what stands behind a bracket or comma; None where it is another, or in a text."""
         if self._plain[before] != self.data[before]:
             return None

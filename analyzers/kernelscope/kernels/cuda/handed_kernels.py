@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from kernelscope.kernels.cuda.arguments import Argument
 from kernelscope.kernels.cuda.launch import Launch, Wrapper
+from kernelscope.kernels.cuda.launcher_objects import configuration_of, launcher_object
 from kernelscope.kernels.cuda.units import Unit
 from kernelscope.results import Span
 from kernelscope.syntax.cuda.expressions import split_arguments, template_end
@@ -44,37 +45,73 @@ def handed_launches(unit: Unit, kernel: str, launches_in: Callable[[str], tuple[
         return
     text = unit.source.expanded
     for handed in (*_named(unit, kernel), *_by_variable(unit, kernel)):
-        found = handed.argument
-        callee, caller, close = (
-            unit.arguments.callee(found),
-            unit.function_at(found.start),
-            closing(text, found.opening),
+        caller, close = unit.function_at(handed.argument.start), closing(text, handed.argument.opening)
+        if caller is not None and close is not None:
+            place = _Place(unit, caller, kernel, handed, close)
+            by_object = list(_by_object(place, launches_in))
+            yield from by_object or _by_function(place, launches_in)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A call that is handed a kernel."""
+
+    unit: Unit
+    caller: Function
+    kernel: str
+    handed: _Handed
+    close: int
+
+    @property
+    def arguments(self) -> list[str]:
+        opening = self.handed.argument.opening
+        return split_arguments(self.unit.source.expanded[opening + 1 : self.close].decode("utf-8", "replace"))
+
+    def launch(self, inner: Launch, host: Function, how: str, own: tuple[str, ...] = ()) -> Launch:
+        """The call as a launch; `own` is its configuration where the caller's words tell it."""
+        arguments = self.arguments
+        given = {p.name: a for p, a in zip(host.params, arguments, strict=False) if not p.type.endswith("...")}
+        rest = arguments[len(given) :] if len(given) < len(host.params) else []
+        text, start = self.unit.source.expanded, self.handed.argument.start
+        return Launch(
+            self.unit,
+            self.caller,
+            text[self.handed.start : self.handed.end].decode("utf-8", "replace"),
+            self.kernel,
+            self.handed.templates,
+            own or inner.configuration,
+            _passed(inner.arguments, given, rest),
+            start,
+            Span(self.unit.source.prepared.origin(start, start + 1).start, _end(self.unit, self.close)),
+            how,
+            None if own else Wrapper(inner.unit, host, inner.offset, given),
         )
-        if not callee or caller is None or close is None:
+
+
+def _by_function(place: _Place, launches_in: Callable[[str], tuple[Launch, ...]]) -> Iterator[Launch]:
+    """The launches of a function whose parameter the kernel is."""
+    argument = place.handed.argument
+    callee, position = place.unit.arguments.callee(argument), place.unit.arguments.position(argument)
+    for host_unit, host in place.unit.find(callee) if callee else ():
+        if host.kind is not FunctionKind.HOST or len(host.params) <= position:
             continue
-        position = unit.arguments.position(found)
-        arguments = split_arguments(text[found.opening + 1 : close].decode("utf-8", "replace"))
-        for host_unit, host in unit.find(callee):
-            if host.kind is not FunctionKind.HOST or len(host.params) <= position:
-                continue
-            name = host.params[position].name
-            given = {p.name: a for p, a in zip(host.params, arguments, strict=False) if not p.type.endswith("...")}
-            rest = arguments[len(given) :] if len(given) < len(host.params) else []
-            for launch in _launches_of_parameter(launches_in(host_unit.path), host, name):
-                if launch.wrapper is None:
-                    yield Launch(
-                        unit,
-                        caller,
-                        text[handed.start : handed.end].decode("utf-8", "replace"),
-                        kernel,
-                        handed.templates,
-                        launch.configuration,
-                        _passed(launch.arguments, given, rest),
-                        found.start,
-                        Span(unit.source.prepared.origin(found.start, found.start + 1).start, _end(unit, close)),
-                        callee,
-                        Wrapper(host_unit, host, launch.offset, given),
-                    )
+        for launch in _launches_of_parameter(launches_in(host_unit.path), host, host.params[position].name):
+            if launch.wrapper is None:
+                yield place.launch(launch, host, callee)
+
+
+def _by_object(place: _Place, launches_in: Callable[[str], tuple[Launch, ...]]) -> Iterator[Launch]:
+    """The launches of a method whose parameter the kernel is, where its object holds grid and block."""
+    made, position = launcher_object(place.unit, place.handed.argument), 0
+    if made is not None:
+        position = place.unit.arguments.position(place.handed.argument)
+    for host_unit, host in place.unit.find(made.method) if made is not None else ():
+        if made is None or host.owner != made.owner or len(host.params) <= position:
+            continue
+        for launch in _launches_of_parameter(launches_in(host_unit.path), host, host.params[position].name):
+            own = configuration_of(place.unit, made, launch)
+            if own is not None:
+                yield place.launch(launch, host, made.owner, own)
 
 
 def _named(unit: Unit, kernel: str) -> Iterator[_Handed]:
@@ -91,18 +128,29 @@ def _by_variable(unit: Unit, kernel: str) -> Iterator[_Handed]:
     text = unit.source.expanded
     todo: list[tuple[str, int, int, _Meaning | None, int]] = [(kernel, 0, len(text), None, 0)]
     while todo:
-        name, begin, stop, meaning, depth = todo.pop()
-        for choice in unit.choices.of(name, begin, stop):
-            caller = unit.function_at(choice.start)
-            if caller is None:
+        name, begin, end, meaning, depth = todo.pop()
+        for choice in unit.choices.of(name, begin, end):
+            stop = _scope_end(unit, choice.start)
+            if stop is None:
                 continue
-            end, templates = _templates(text, choice.start + len(name))
-            meant = meaning or (choice.start, end, templates)
-            ends = unit.choices.until(choice.variable, choice.done, caller.body.end_byte)
+            after, templates = _templates(text, choice.start + len(name))
+            meant = meaning or (choice.start, after, templates)
+            ends = unit.choices.until(choice.variable, choice.done, stop)
             for found in unit.arguments.between(choice.variable, choice.done, ends):
                 yield _Handed(found, *meant)
             if depth < MAX_VARIABLES:
                 todo.append((choice.variable, choice.done, ends, meant, depth + 1))
+
+
+def _scope_end(unit: Unit, offset: int) -> int | None:
+    """Where the function or class ends in which a variable stands."""
+    function = unit.function_at(offset)
+    if function is not None:
+        return function.body.end_byte
+    node = unit.source.root.descendant_for_byte_range(offset, offset + 1)
+    while node is not None and node.type not in ("class_specifier", "struct_specifier"):
+        node = node.parent
+    return node.end_byte if node is not None else None
 
 
 def _launches_of_parameter(launches: tuple[Launch, ...], host: Function, name: str) -> list[Launch]:
