@@ -1,4 +1,7 @@
-"""What callers in other files give tells ranks and names; what they leave out may be given by others."""
+"""What callers in other files give tells ranks and names; what they leave out may be given by others.
+
+What one function is told depends on nothing that was asked before.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from interp.expectations import found_at
+from kernelscope.analysis import Analysis
 from kernelscope.interp.runs import run_file
 from kernelscope.workspace.files import Files
 from kernelscope.workspace.workspace import Workspace
@@ -153,3 +157,47 @@ def test_a_switch_that_a_place_elsewhere_may_set_otherwise_is_open(tmp_path: Pat
     module = workspace.modules.module(path)
     assert module is not None
     assert found_at(run_file(workspace, path), module, 10) == shape
+
+
+PART = """
+class {name}(nn.Module):
+    def forward(self, x):
+        {name}_y = x * 2
+        return {name}_y
+"""
+USER = """
+from parts import {names}
+from torch import nn
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.parts = nn.Sequential({parts})
+
+    def forward(self, x):
+        B, S, {width} = x.shape
+        return self.parts(x)
+"""
+PARTS = ("First", "Second", "Third", "Fourth", "Fifth", "Sixth")
+
+
+@pytest.mark.parametrize("step", [1, -1, 5])
+def test_the_order_of_questions_decides_nothing_of_what_callers_elsewhere_tell(tmp_path: Path, step: int) -> None:
+    """Each class is called in a file of its own, the first two together in one more that lies further away."""
+    code = "from torch import nn\n" + "".join(PART.format(name=name) for name in PARTS)
+    path = tmp_path / "parts.py"
+    path.write_text(code)
+    for name in PARTS:
+        user = USER.format(names=name, parts=f"{name}()", width=f"{name}_width")
+        (tmp_path / f"{name.lower()}_model.py").write_text(user)
+    (tmp_path / "further").mkdir()
+    both = USER.format(names="First, Second", parts="First(), Second()", width="W")
+    (tmp_path / "further" / "model.py").write_text(both)
+    analysis = Analysis([tmp_path])
+    found: dict[str, str] = {}
+    for i in range(len(PARTS)):
+        name = PARTS[i * step % len(PARTS)]
+        hover = analysis.hover(path, code.index(f"{name}_y = "))
+        found[name] = "" if hover is None else hover.signature
+    told = {name: f"{name}_y: Tensor[B, S, {name}_width]" for name in PARTS[2:]}
+    assert found == {name: f"{name}_y: Tensor[B, S, x_dim2]" for name in PARTS[:2]} | told

@@ -96,6 +96,12 @@ class Contexts:
         for node, calls in found.items():
             self.calls.setdefault(node, []).extend(calls)
 
+    def take(self, node: t.FunctionDef, other: Contexts) -> None:
+        """Remember the calls of one function that were seen elsewhere."""
+        for own, found in ((self.calls, other.calls), (self.unlikely, other.unlikely)):
+            calls = own.setdefault(node, [])
+            calls += found.get(node, [])[: MAX_CONTEXTS - len(calls)]
+
     def _is_trial(self) -> bool:
         """Whether what runs is a function without parameters that nothing calls: `def test(): Model(dim=16)(…)`."""
         root = self.root

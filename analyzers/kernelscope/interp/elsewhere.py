@@ -1,73 +1,100 @@
-"""Callers in other files of what nothing in its own file calls: the models there that contain it."""
+"""Callers in other files of what nothing in its own file calls: the models there that contain it.
+
+What one function is told depends on nothing that was asked before: each has files and steps of its own, and what a
+function of another file calls is found once, whoever asks for it first.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Set
+from dataclasses import dataclass
 
+from kernelscope.interp.attempts import attempt
+from kernelscope.interp.contexts import Contexts
+from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.order import ENTRIES, FileOrder
+from kernelscope.interp.seeds import Beliefs
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Scope
 from kernelscope.workspace.modules import Definition
-from kernelscope.workspace.nearby import Nearby
-from kernelscope.workspace.workspace import Workspace
 
-MAX_FILES = 4
-"""Calling files that are looked at for one file."""
-MAX_FILES_EACH = 2
+MAX_FILES = 2
+"""Calling files that are looked at for one function."""
 MAX_SITES = 12
-STEPS = 30_000
-"""How far callers in other files are followed for one file."""
+STEPS, FEWEST_STEPS = 60_000, 4_000
+"""How far callers in other files are followed for one function: the functions of a file that others may call share
+the first, each has the second at least, and what was begun is followed to its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Followed:
+    """One function of another file: the calls of functions of this one that it makes, and the steps that it took."""
+
+    contexts: Contexts
+    steps: int
 
 
 class Elsewhere:
-    """The calling files of one file, each visited once. `steps` tells how many steps were taken so far."""
+    """What other files give to the functions of one."""
 
-    def __init__(
-        self,
-        workspace: Workspace,
-        path: str,
-        built: Set[str],
-        steps: Callable[[], int],
-        nearby: Callable[[str], Nearby],
-    ) -> None:
-        self.workspace = workspace
-        self.nearby = nearby
-        self.steps = steps
+    def __init__(self, run: Interpreter, path: str, file: FileOrder) -> None:
+        self.run = run
         self.path = path
-        self.built = built
+        self.built = file.built
         """The classes of which something in this file makes objects."""
-        self.visited: set[str] = set()
-        self.asked: set[t.Stmt] = set()
+        asking = sum(self.may_tell(scope) for scope in file.functions if file.computes(scope))
+        self._most = max(FEWEST_STEPS, STEPS // max(2, asking))
         self.taken = 0
+        """Steps in other files so far, for which the functions of this one do not pay."""
+        self._paths: dict[t.Stmt, list[str]] = {}
+        self._models: dict[str, list[Scope]] = {}
+        self._followed: dict[t.Stmt, _Followed] = {}
 
     def may_tell(self, scope: Scope) -> bool:
-        """Whether other files may call a function, or an object of its class, and were not asked yet."""
-        definition = self._definition(scope)
-        return definition is not None and definition.node not in self.asked and self.taken <= STEPS
+        """Whether other files may call a function, or an object of its class."""
+        return self._definition(scope) is not None
 
-    def callers(self, scope: Scope) -> Iterator[tuple[str, Scope]]:
-        """Functions to run so that the calls of a function, or of an object of its class, are seen."""
+    def tell(self, scope: Scope) -> None:
+        """Note the calls of a function, or of an object of its class, that other files make."""
         definition = self._definition(scope)
-        if definition is None or not self.may_tell(scope):
-            return
-        self.asked.add(definition.node)
-        sites = self.workspace.usages.calls_in(self.nearby(self.path).calling(definition.name), definition, MAX_SITES)
-        others = [site.path for site in sites if site.path != self.path and site.function is not None]
-        for other in list(dict.fromkeys(others))[:MAX_FILES_EACH]:
-            if other in self.visited or len(self.visited) >= MAX_FILES:
-                continue
-            self.visited.add(other)
-            module = self.workspace.modules.module(other)
-            if module is None:
-                continue
-            order = FileOrder(module)
-            for found in order.callers_first:
-                if self.taken > STEPS:
+        assert definition is not None and isinstance(scope.node, t.FunctionDef)
+        steps = 0
+        for path in self._calling(definition):
+            for model in self._models_of(path):
+                if steps > self._most:
                     return
-                if found.owner is not None and found.node.name in ENTRIES and found.owner.name not in order.built:
-                    before = self.steps()
-                    yield other, found
-                    self.taken += self.steps() - before
+                followed = self._follow(path, model)
+                steps += followed.steps
+                self.run.contexts.take(scope.node, followed.contexts)
+
+    def _calling(self, definition: Definition) -> list[str]:
+        """The nearest other files that call it."""
+        if definition.node not in self._paths:
+            near = self.run.nearby(self.path).calling(definition.name)
+            sites = self.run.workspace.usages.calls_in(near, definition, MAX_SITES)
+            others = [site.path for site in sites if site.path != self.path and site.function is not None]
+            self._paths[definition.node] = list(dict.fromkeys(others))[:MAX_FILES]
+        return self._paths[definition.node]
+
+    def _models_of(self, path: str) -> list[Scope]:
+        """The methods by which the models of a file are called that no other class there contains."""
+        if path not in self._models:
+            module = self.run.workspace.modules.module(path)
+            self._models[path] = [] if module is None else _models(FileOrder(module))
+        return self._models[path]
+
+    def _follow(self, path: str, model: Scope) -> _Followed:
+        if (known := self._followed.get(model.node)) is not None:
+            return known
+        run = self.run
+        before, tried, doubting, contexts = run.steps, run.tried, run.doubting, run.contexts
+        run.tried = run.doubting = 0
+        run.contexts = Contexts(self.path, outside=True)
+        attempt(run, path, model, Beliefs(by_name=False))
+        self._followed[model.node] = found = _Followed(run.contexts, run.steps - before)
+        run.tried, run.doubting, run.contexts = tried, doubting, contexts
+        run.findings = [finding for finding in run.findings if finding.path == self.path]
+        self.taken += found.steps
+        return found
 
     def _definition(self, scope: Scope) -> Definition | None:
         """What is called elsewhere: a function, or a class of which nothing in this file makes objects."""
@@ -76,3 +103,11 @@ class Elsewhere:
         if scope.owner.name in self.built or scope.node.name not in ENTRIES:
             return None
         return Definition(self.path, scope.owner.name, scope.owner)
+
+
+def _models(file: FileOrder) -> list[Scope]:
+    return [
+        scope
+        for scope in file.callers_first
+        if scope.owner is not None and scope.node.name in ENTRIES and scope.owner.name not in file.built
+    ]

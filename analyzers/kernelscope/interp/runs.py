@@ -16,7 +16,7 @@ from kernelscope.interp.elsewhere import Elsewhere
 from kernelscope.interp.interpreter import FUNCTION_STEPS, Finding, Interpreter, OutOfBudget, Seen
 from kernelscope.interp.order import FileOrder, Waiting
 from kernelscope.interp.receivers import alone
-from kernelscope.interp.seeds import Beliefs, seed
+from kernelscope.interp.seeds import seed
 from kernelscope.interp.values import Scope
 from kernelscope.ops import ShapeError
 from kernelscope.results import Span
@@ -94,7 +94,7 @@ def _functions(workspace: Workspace, path: str, result: FileRun) -> Generator[No
     run = Interpreter(workspace)
     run.contexts.path = path
     file = FileOrder(module)
-    elsewhere = Elsewhere(workspace, path, file.built, lambda: run.steps, run.nearby)
+    elsewhere = Elsewhere(run, path, file)
     waiting = Waiting(file, run.contexts.edges)
     result.waiting |= {scope.node.span for scope in file.functions}
     wanted = yield
@@ -107,12 +107,8 @@ def _functions(workspace: Workspace, path: str, result: FileRun) -> Generator[No
             result.waiting.discard(scope.node.span)
             continue
         if not run.contexts.of(scope.node) and elsewhere.may_tell(scope) and _is_seeded_poorly(run, path, scope):
-            run.contexts.outside = True
-            for other, calling in elsewhere.callers(scope):
-                attempt(run, other, calling, Beliefs(by_name=False))
-            run.contexts.outside = False
-            run.findings = [finding for finding in run.findings if finding.path == path]
-        taken = run.steps - run.tried - run.doubting
+            elsewhere.tell(scope)
+        taken = run.steps - run.tried - run.doubting - elsewhere.taken
         steps = FUNCTION_STEPS if taken <= FILE_STEPS else LATE_STEPS
         if taken > MOST_STEPS or not attempt(run, path, scope, steps=steps):
             result.incomplete.add(scope.qualified_name)
