@@ -304,6 +304,7 @@ def test_a_search_is_of_a_cache(source: Source) -> None:
         "do { e--; } while (!tasks[e]);",
         "do { next->after = last; } while (!tail.compare_exchange_weak(last, next));",
         "while (take_next()) {}",
+        "do { seen = old; old = atomicCAS(at, seen, next); } while (seen != old);",
         "while (std::chrono::duration_cast<std::chrono::microseconds>(now() - start).count() < us);",
         "auto b = head.load(); while (b != nullptr) { b = b->next.load(); }",
     ],
@@ -437,3 +438,45 @@ def test_what_an_allocator_notes_is_no_cache(source: Source) -> None:
 def test_shapes_of_pointers_agree_too() -> None:
     (check,) = c_constraints(native("void f() { API_CHECK(out->shape() == Sizes({batch_size, 4})); }"))
     assert check.kind == "shape"
+
+
+def test_results_that_are_stored_atomically_are_no_signals(source: Source) -> None:
+    text = "@triton.jit\ndef k(out, lock):\n    tl.atomic_xchg(out, 1.0)\n    tl.atomic_xchg(lock, 0)\n"
+    one, other = waits.syncs(source(text))
+    assert "works out a result" in one.text and "signals" in other.text
+
+
+@pytest.mark.parametrize(
+    ("text", "question", "told"),
+    [
+        ("class Hook:\n    priority: int = 20\n", "scheduling.policy", 0),
+        ("class Request:\n    priority: int = 20\n", "scheduling.policy", 1),
+        ("class Tiles:\n    recompute_overlap: bool = True\n", "scheduling.overlap", 0),
+        ("class Engine:\n    overlap: bool = True\n", "scheduling.overlap", 1),
+        ("CACHE_DTYPES = {Kind.A: torch.float8, Kind.B: torch.float16}\n", "kv_cache.kinds", 0),
+        ("def f(m):\n    return torch.compile(m, mode='no-cudagraphs')\n", "hardware.graphs", 0),
+    ],
+)
+def test_settings_of_something_else_answer_nothing(source: Source, text: str, question: str, told: int) -> None:
+    head = "from dataclasses import dataclass\nimport torch\n\n"
+    body = f"@dataclass\n{text}" if text.startswith("class") else text
+    assert len(answers(head + body, question, source)) == told
+
+
+def test_an_order_of_lengths_does_not_prefer_prefill(source: Source) -> None:
+    text = "def schedule(self):\n    self.waiting = sorted(self.waiting, key=lambda seq: seq.prefill_len)\n"
+    assert answers(text, "scheduling.policy", source)
+    assert not answers(text, "scheduling.prefill_decode", source)
+
+
+def test_settings_of_rotations_are_no_order_of_layers(source: Source) -> None:
+    text = """
+        class Attention:
+            def NAME(self, x):
+                q = self.q_proj(x)
+                q = self.CALLED(q)
+                return self.o_proj(q)
+    """
+    told = text.replace("NAME", "forward").replace("CALLED", "rotary_emb")
+    assert answers(told, "fusion.qk_norm_rope", source)
+    assert not answers(told.replace("rotary_emb", "get_rope_scale"), "fusion.qk_norm_rope", source)

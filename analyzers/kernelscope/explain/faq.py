@@ -49,10 +49,12 @@ LIMITS = (
 POLICIES = r"sched\w*polic|polic\w*sched|^_*polic(?:y|ies)$|(?:queue|batch|preempt\w*|admission)_polic|(?<!op_)priorit"
 """Names of settings that say in which order requests are served; downloads and errors have policies, too."""
 CHUNKS = r"chunked_?(?:prefill|context)|prefill\w*chunk|long_prefill|prefill_step"
-OVERLAPS = r"(?:enable|disable|no|use)_?overlap|overlap(?:_sched\w*|_mode|_step)?$|async_sched"
+OVERLAPS = r"(?:enable|disable|no|use)_?overlap|overlap_sched|^\W*overlap(?:_mode|_step)?$|async_sched"
 MAX_CLAIMS = 6
 """Claims joined into one answer; more make further answers to the same question."""
 ROPE = r"(?<![a-z])m?rope|rotary"
+ROTATES = rf"(?:→|order:) (?:\w+\.)*(?!get_|parse_|make_|build_)\w*(?:{ROPE})|rope and cache"
+"""Orders in which something is rotated: settings of rotations are read in some order, too."""
 MAX_ANSWER = 1_500
 MAX_ANSWERS = 5
 
@@ -123,7 +125,9 @@ QUESTIONS: tuple[Question, ...] = (
                   settings(POLICIES)),
              "waiting queues and their operations"),
     Question("scheduling.prefill_decode", "scheduling", "Are prefill and decode separated or mixed in a step?",
-             both(about("serving.scheduling", r"prefill.*(?:first|separate|mix)|mixed:|which batch runs|never mixes"),
+             both(about("serving.scheduling",
+                        r"prefill.*(?:(?<!smallest )(?<!largest )first|separate|mix)|mixed:|which batch runs|"
+                        r"never mixes"),
                   settings(r"mixed_(?:chunk|prefill|step)|enable_mix$")),
              "order of prefill and decode work in a scheduling step"),
     Question("scheduling.overlap", "scheduling", "Is scheduling overlapped with execution?",
@@ -165,11 +169,11 @@ QUESTIONS: tuple[Question, ...] = (
     Question("hardware.arch", "hardware", "What is the minimum GPU architecture?",
              architectures, "constraints on the architecture"),
     Question("hardware.graphs", "hardware", "Are CUDA graphs used, and when not?",
-             about("topology.execution", "graph|captur|replay"), "captures and replays of CUDA graphs"),
+             about("topology.execution", r"\bgraphs?\b|captur|replay"), "captures and replays of CUDA graphs"),
     Question("fusion.operations", "fusion", "What operations are fused together?",
              about("faq.fusion"), "compiled functions, kernels with several results, residual adds in norms"),
     Question("fusion.qk_norm_rope", "fusion", "Are QK-norm and RoPE fused, and in which order do they run?",
-             both(about("faq.fusion", rf"{ROPE}|qk_?norm"), about("dependencies.order", ROPE)),
+             both(about("faq.fusion", rf"{ROPE}|qk_?norm"), about("dependencies.order", ROTATES)),
              "kernels with both, and orders with RoPE"),
     Question("fusion.tied", "fusion", "Which weights are tied?",
              both(about("components", r"\btied\b"), settings(r"(?:^|_)(?:tied_|tie_(?:w|emb|lm|head|out|enc|in))")),

@@ -17,6 +17,8 @@ from kernelscope.serving.sections import hits, words
 from kernelscope.serving.system import System
 
 SERVERS = {"engine", "inference", "server", "scheduler", "serving", "serve", "cache", "runtime", "sched", "parallel"}
+SERVED = {"request", "req", "sequence", "seq", "job", "params", "args", "config", "query", "body"}
+"""Words of what is served, and of what tells how."""
 CACHED = {"cache", "caches", "kv", "paged", "pages", "memory", "allocator"}
 FAULTS = {"error", "errors", "status", "state", "code", "codes"}
 """Words of enums that tell how something is, and choose nothing."""
@@ -27,7 +29,7 @@ INSTANCES = {"engine", "engines", "instance", "instances", "slices", "server", "
              "nodes", "host", "hosts", "url", "urls", "addr", "replicas", "devices", "gpus", "port"}  # fmt: skip
 """What is there twice where prefill and decode run apart."""
 BLOCKS = {"block", "blocks", "page", "pages"}
-PARTS = {"dtype", "type", "fp8", "mask", "bias", "rope", "split", "strategy", "weight", "weights", "guided",
+PARTS = {"dtype", "dtypes", "type", "fp8", "mask", "bias", "rope", "split", "strategy", "weight", "weights", "guided",
          "gate", "routing", "expert", "experts", "topk", "act", "activation", "norm"}  # fmt: skip
 """Words of functions and tables that choose something within a layer."""
 FREE_ORDERS = ("FIFO", "LIFO")
@@ -101,7 +103,7 @@ def settings(pattern: str) -> Answer:
     compiled = re.compile(pattern, re.IGNORECASE)
 
     def find(system: System) -> Iterator[Claim]:
-        chosen = [p for p in system.settings_about(compiled) if not p.is_bare]
+        chosen = [p for p in system.settings_about(compiled) if not p.is_bare and not _is_elsewhere(p)]
         alike: dict[str, list[Parameter]] = {}
         for p in sorted(chosen, key=lambda p: (_remoteness(p), -system.weight(p.location.path))):
             alike.setdefault(_said(p), []).append(p)
@@ -115,6 +117,13 @@ def settings(pattern: str) -> Answer:
                 yield _constraint(c)
 
     return find
+
+
+def _is_elsewhere(p: Parameter) -> bool:
+    """A `priority` of what is no request: hooks, streams and tasks of a compiler have one, too."""
+    if p.name != "priority" or p.kind == "option":
+        return False
+    return not (SERVERS | SERVED) & set(words(p.owner))
 
 
 def numbers(pattern: str) -> Answer:

@@ -16,6 +16,7 @@ from kernelscope.serving.guards import (
     guarded,
     last_name,
     own,
+    own_calls,
 )
 from kernelscope.serving.moves import Move, last_part, moves
 from kernelscope.serving.queues import OVER, REQUESTS, iterated
@@ -44,7 +45,7 @@ def continuous(source: PythonSource) -> Iterator[Claim]:
             if not isinstance(loop, t.While | t.For):
                 continue
             yield from _by_mover(source, scope, loop, movers)
-            moved = _moved(loop, _outliving(scope.node))
+            moved = _moved(loop, _outliving(scope.node), _putters(scope.node))
             limits = list(dict.fromkeys(_limits(source, scope, loop)))
             if moved is None or not limits:
                 continue
@@ -153,6 +154,8 @@ def _outliving(function: t.FunctionDef | t.ClassDef) -> dict[str, str]:
                 found[name] = f"self.{attr}"
             case t.Return(value=t.Name(id=name)):
                 found.setdefault(name, "")
+            case t.Return(value=t.Tuple(elts=parts)):
+                found.update((n.id, found.get(n.id, "")) for n in parts if isinstance(n, t.Name))
             case t.Return(value=t.Call(func=func, keywords=given)) if last_name(func)[:1].isupper():
                 for keyword in given:
                     if isinstance(keyword.value, t.Name):
@@ -162,7 +165,24 @@ def _outliving(function: t.FunctionDef | t.ClassDef) -> dict[str, str]:
     return found
 
 
-def _moved(loop: t.While | t.For, outliving: dict[str, str] | None = None) -> tuple[str, str] | None:
+def _putters(function: t.FunctionDef | t.ClassDef) -> dict[str, tuple[int, str]]:
+    """Functions inside that put one of their arguments into a list of the function around: its place, and the list."""
+    found: dict[str, tuple[int, str]] = {}
+    for inner in function.body:
+        names = [p.name for p in inner.args] if isinstance(inner, t.FunctionDef) else []
+        for call in own_calls(inner) if isinstance(inner, t.FunctionDef) else ():
+            match call:
+                case t.Call(func=t.Attribute(value=t.Name(id=kept), attr="append"), args=[t.Name(id=given)]):
+                    if given in names and kept not in names:
+                        found[inner.name] = (names.index(given), kept)
+                case _:
+                    pass
+    return found
+
+
+def _moved(
+    loop: t.While | t.For, outliving: dict[str, str] | None = None, putters: dict[str, tuple[int, str]] | None = None
+) -> tuple[str, str] | None:
     """The queue whose elements a loop takes, and what of the object it puts the same elements into."""
     elements: dict[str, str] = {}
     if isinstance(loop, t.For) and isinstance(loop.target, t.Name) and (name := iterated(loop.iter)) is not None:
@@ -188,6 +208,11 @@ def _moved(loop: t.While | t.For, outliving: dict[str, str] | None = None) -> tu
     removed = _removing(loop)
     found: list[tuple[str, str]] = []
     for call in (c for statement in loop.body for c in calls(statement)):
+        place, kept = (putters or {}).get(last_name(call.func), (0, ""))
+        if kept and isinstance(call.func, t.Name) and place < len(call.args) and kept in (outliving or {}):
+            origin = elements.get(t.dotted(call.args[place]) or "")
+            if origin in removed and origin is not None:
+                found.append((origin, (outliving or {})[kept] or kept))
         if not isinstance(call.func, t.Attribute) or len(call.args) != 1:
             continue
         if call.func.attr not in PUTS and words(call.func.attr)[:1] != ("add",):

@@ -185,6 +185,8 @@ def _read_again(test: str, body: str) -> str | None:
     loaded = [f"{name} = {value}" for name, value in sets if name in named and _CALLED.search(value)]
     if any(re.match(rf"{name}\s*(?:->|\.)", value) for name, value in sets):
         return None  # the next of a list
+    if any(name in named and value.strip() in named for name, value in sets):
+        return None  # what was seen is tried again with something new
     if loaded:
         return loaded[0]
     return "" if not sets and not re.search(r"\+\+|--|[-+*/]=", body) else None

@@ -7,11 +7,13 @@ one batch that is returned of two parts.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from kernelscope.serving.claims import Claim, PythonSource
-from kernelscope.serving.guards import EXITS, calls, inside, last_name, own
+from kernelscope.serving.guards import EXITS, calls, inside, last_name, own, own_calls
 from kernelscope.serving.sections import hits, words
 from kernelscope.syntax.python import tree as t
+from kernelscope.syntax.python.lower import Scope
 
 NEW, OLD = {"prefill", "prefills", "prefilling", "prompt", "prompts", "extend"}, {"decode", "decodes", "decoding"}
 """Words of requests whose prompts are read, and of those that go on."""
@@ -33,6 +35,7 @@ def preferences(source: PythonSource) -> Iterator[Claim]:
         yield from _joined(source, scope.node, scope.qualified_name)
         yield from _one_after_the_other(source, scope.node, scope.qualified_name)
         yield from _one_of_two(source, scope.node, scope.qualified_name)
+        yield from _into_one_batch(source, scope)
 
 
 def _alternatives(source: PythonSource, node: t.FunctionDef | t.ClassDef, where: str) -> Iterator[Claim]:
@@ -73,6 +76,43 @@ def _joined(source: PythonSource, node: t.FunctionDef | t.ClassDef, where: str) 
                 f"{where} policy", f"{said} ({first}) and decode ({second})", (source.at(value), source.at(node))
             )
             return
+
+
+def _into_one_batch(source: PythonSource, scope: Scope) -> Iterator[Claim]:
+    """`self.add_decodes(…)` and `self.add_prompts(…)` where both methods put requests into one list of the object."""
+    methods = {m.name: m for m in scope.owner.methods()} if scope.owner is not None else {}
+    found: list[tuple[str, t.Call, set[str]]] = []
+    for statement in scope.node.body:
+        match statement:
+            case t.ExprStmt(value=t.Call(func=t.Attribute(value=t.Name(id="self"), attr=name)) as call) if (
+                name in methods and not ASKS & set(words(name)[:1])
+            ):
+                said = set(words(name))
+                kind = "prefill" if NEW & said else "decode" if GOES_ON & said else ""
+                if kind:
+                    found.append((kind, call, set(_kept_by(methods[name]))))
+            case _:
+                pass
+    for (kind, one, first), (other_kind, other, second) in pairwise(found):
+        shared = sorted(first & second)
+        if kind != other_kind and shared:
+            value = (
+                f"mixed: {scope.qualified_name} lets {source.quote(one.func)} ({kind}) and then "
+                f"{source.quote(other.func)} ({other_kind}) put requests into {shared[0]}, so one step mixes prefill "
+                f"and decode; {kind} comes first (≈ by their names)"
+            )
+            places = (source.at(one), source.at(other), source.at(scope.node))
+            yield Claim(f"{scope.qualified_name} policy", value, places, confidence="heuristic")
+
+
+def _kept_by(method: t.FunctionDef) -> Iterator[str]:
+    """The lists of the object that a method appends to."""
+    for call in own_calls(method):
+        match call.func:
+            case t.Attribute(value=t.Attribute(value=t.Name(id="self"), attr=name), attr="append" | "add"):
+                yield f"self.{name}"
+            case _:
+                pass
 
 
 def _one_of_two(source: PythonSource, node: t.FunctionDef | t.ClassDef, where: str) -> Iterator[Claim]:

@@ -48,6 +48,7 @@ from kernelscope.serving.claims import Claim, PythonSource
 from kernelscope.serving.collectives import Collective, collectives, groups, wrapped_collectives
 from kernelscope.serving.constraints import Constraint, c_constraints, constraints
 from kernelscope.serving.growth import growth
+from kernelscope.serving.halves import halves
 from kernelscope.serving.handing import Handed, Renamed, handed, renamed
 from kernelscope.serving.lengths import lengths
 from kernelscope.serving.merging import merged_batches
@@ -110,6 +111,7 @@ FINDERS: tuple[tuple[str, Finder], ...] = (
     ("serving.batching", chunking.chunks),
     ("serving.batching", capacity.admissions),
     ("serving.batching", chunking.pieces),
+    ("serving.batching", halves),
     ("serving.batching", windows),
     ("serving.batching", merged_batches),
     ("serving.batching", admission.static),

@@ -22,7 +22,7 @@ _ORDERED = "orders two streams"
 EVENTS = {"wait_stream": _ORDERED, "wait_event": _ORDERED, "record_event": _ORDERED,
           "record_stream": "keeps the memory from being used again before the stream is done with it"}  # fmt: skip
 """Methods of streams and tensors with one operand at most; requests record events of their life with more."""
-ADDS = {"add", "sub", "max", "min", "and", "or", "xor"}
+ADDS = {"add", "sub", "max", "min", "and", "or", "xor", "store", "xchg", "exch"}
 """Words of atomics that work out a result together with others."""
 COUNTERS = {"bar", "barrier", "barriers", "sem", "semaphore", "semaphores", "flag", "flags", "counter", "counters",
             "signal", "signals", "ready", "lock", "locks", "scoreboard"}  # fmt: skip
