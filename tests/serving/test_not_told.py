@@ -480,3 +480,16 @@ def test_settings_of_rotations_are_no_order_of_layers(source: Source) -> None:
     told = text.replace("NAME", "forward").replace("CALLED", "rotary_emb")
     assert answers(told, "fusion.qk_norm_rope", source)
     assert not answers(told.replace("rotary_emb", "get_rope_scale"), "fusion.qk_norm_rope", source)
+
+
+@pytest.mark.parametrize(
+    ("calls", "told"),
+    [
+        ("cudaEventRecord(a, s); cudaStreamWaitEvent(t, a, 0);", ["orders streams by events", "without blocking"]),
+        ("cudaEventRecord(a, s); cudaEventSynchronize(a);", ["lets the host wait for events"]),
+        ("cudaEventRecord(a, s); cudaEventRecord(b, s);", []),
+    ],
+)
+def test_who_waits_for_an_event(calls: str, told: list[str]) -> None:
+    texts = [sync.text for sync in c_syncs(native(f"void f() {{ {calls} }}"))]
+    assert len(texts) == bool(told) and all(part in texts[0] for part in told)

@@ -168,9 +168,9 @@ def _outliving(function: t.FunctionDef | t.ClassDef) -> dict[str, str]:
 def _putters(function: t.FunctionDef | t.ClassDef) -> dict[str, tuple[int, str]]:
     """Functions inside that put one of their arguments into a list of the function around: its place, and the list."""
     found: dict[str, tuple[int, str]] = {}
-    for inner in function.body:
-        names = [p.name for p in inner.args] if isinstance(inner, t.FunctionDef) else []
-        for call in own_calls(inner) if isinstance(inner, t.FunctionDef) else ():
+    for inner in (s for s in function.body if isinstance(s, t.FunctionDef)):
+        names = [p.name for p in inner.args]
+        for call in own_calls(inner):
             match call:
                 case t.Call(func=t.Attribute(value=t.Name(id=kept), attr="append"), args=[t.Name(id=given)]):
                     if given in names and kept not in names:
@@ -210,9 +210,9 @@ def _moved(
     for call in (c for statement in loop.body for c in calls(statement)):
         place, kept = (putters or {}).get(last_name(call.func), (0, ""))
         if kept and isinstance(call.func, t.Name) and place < len(call.args) and kept in (outliving or {}):
-            origin = elements.get(t.dotted(call.args[place]) or "")
-            if origin in removed and origin is not None:
-                found.append((origin, (outliving or {})[kept] or kept))
+            taken = elements.get(t.dotted(call.args[place]) or "", "")
+            if taken in removed:
+                found.append((taken, (outliving or {})[kept] or kept))
         if not isinstance(call.func, t.Attribute) or len(call.args) != 1:
             continue
         if call.func.attr not in PUTS and words(call.func.attr)[:1] != ("add",):

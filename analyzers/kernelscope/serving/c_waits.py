@@ -62,10 +62,18 @@ def c_syncs(source: CSource) -> Iterator[Sync]:
             text = f"{function.name} fetches work dynamically: {fetch[0]}: an atomic counter hands out the next index"
             yield Sync("atomic", "fetch", text, function.name, source.at(offset), (here,))
         events = [(name, offset) for name, offset in source.calls(function) if name in EVENTS]
-        if len(events) >= 2:
+        if len(events) >= 2 and (told := _of_events({name for name, _ in events})):
             steps = [f"{name}({', '.join(source.arguments(offset, function.end))})" for name, offset in events[:4]]
-            text = f"{function.name} orders streams by events: {'; '.join(steps)}, without blocking the host"
+            text = f"{function.name}{told[0]}: {'; '.join(steps)}{told[1]}"
             yield Sync("stream_event", "wait", text, function.name, source.at(events[0][1]), (here,))
+
+
+def _of_events(called: set[str]) -> tuple[str, str] | None:
+    """What a function does with events, and what else is true of it; recording them alone makes nobody wait."""
+    blocks = "cudaEventSynchronize" in called
+    if "cudaStreamWaitEvent" in called:
+        return " orders streams by events", "; the host waits for one, too" if blocks else ", without blocking the host"
+    return (" lets the host wait for events", "") if blocks else None
 
 
 def _is_dealt(number: str, after: str, function: CFunction) -> bool:
