@@ -19,7 +19,7 @@ from kernelscope.interp.rounds import Rounds
 from kernelscope.interp.seeds import EVERYTHING, Beliefs, Seeded
 from kernelscope.interp.symbols import over_sizes
 from kernelscope.interp.vagueness import best_known
-from kernelscope.interp.values import Scope
+from kernelscope.interp.values import Scope, Value
 from kernelscope.ops import ShapeError
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
@@ -132,6 +132,14 @@ def _fresh(run: Interpreter, path: str, scope: SourceScope, beliefs: Beliefs, st
         run.changes.undo(0)
 
 
+def _or_instead(run: Interpreter, value: Value) -> Value:
+    """An optional argument of which nothing else is known is, where it is given, like what is made in its place."""
+    found = run.symbols.instead.get((id(value), run.root_frame))
+    if found is None:
+        return value
+    return found[1] if run.trace is None else run.trace.same(found[1], value)
+
+
 def _settle(run: Interpreter) -> None:
     """Sizes that turned out to be equal on every way through the function are written as one, by their plain names."""
     facts = best_known(run.symbols.with_words(run.known.facts, run.root_frame))
@@ -150,7 +158,7 @@ def _settle(run: Interpreter) -> None:
     rounds = Rounds(run.symbols, Scope(run.contexts.path, frame=run.root_frame))
     for span in sorted(run.seen, key=lambda span: span.start):
         seen = run.seen[span]
-        seen.value = over_sizes(seen.value, told)
+        seen.value = over_sizes(_or_instead(run, seen.value), told)
         seen.before = [(moment, over_sizes(value, told)) for moment, value in seen.before]
         name = "" if module is None else module.text.slice(span)
         seen.value = run.symbols.shown(rounds.settle(name if name.isidentifier() else "size", seen))

@@ -14,6 +14,7 @@ from kernelscope.dims import Dim
 from kernelscope.interp.expressions import elements, evaluate
 from kernelscope.interp.flow import Returns, execute
 from kernelscope.interp.interpreter import MAX_CALLS, MAX_COUNTING, MAX_HELPERS, MAX_QUIET_CALLS, Interpreter, Known
+from kernelscope.interp.sequences import any_of
 from kernelscope.interp.values import (
     Alike,
     Arguments,
@@ -199,8 +200,6 @@ def call_function(run: Interpreter, function: Function, args: Arguments, kwargs:
     if run.calls >= MAX_CALLS:
         run.refused += 1
         return Unknown(f"{node.name} is called too deeply", span)
-    if run.is_generator(node):
-        return Alike(Unknown("what a generator yields"))
     constant = not args and not kwargs and not function.is_bound and function.closure is None
     if constant and node in run.constants:
         return run.constants[node]
@@ -355,6 +354,8 @@ def run_body(run: Interpreter, scope: Scope, node: t.FunctionDef) -> Value:
         run.calls -= 1
         run.nested = outer
         run.symbols.frame = caller
+    if run.is_generator(node):
+        return Alike(any_of(scope.yielded) if scope.yielded else Unknown("what a generator yields"))
     run.record(scope.path, node.name_span, returns.value)
     several = 1 < len(returns.outcomes) <= MAX_OUTCOMES
     run.outcomes = (returns.value, returns.outcomes) if several else None

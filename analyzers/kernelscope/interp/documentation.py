@@ -9,12 +9,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from kernelscope.dims import dim
+from kernelscope.dims import Dim, dim
 from kernelscope.interp.annotations import is_tensor
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.order import ENTRIES
 from kernelscope.interp.shape_sections import Taken, taken
-from kernelscope.interp.shape_texts import after_the_word, in_comment, in_docstring, of_parts
+from kernelscope.interp.shape_texts import after_the_word, in_comment, in_docstring, of_parts, sizes_of_a_shape
 from kernelscope.interp.values import Function
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Module
@@ -22,6 +22,8 @@ from kernelscope.tensor import Shape, Unknown
 from kernelscope.workspace.modules import Definition
 
 SHAPE_KEY = "shape"
+SHAPES = ("shape", "size", "sizes")
+"""What parameters are called that hold several sizes."""
 POSITIONAL = ("positional", "normal")
 _HAS_SHAPES = re.compile(rb"[\"']shape[\"']")
 """Bytes of a module that may have such a table: most modules of decorators have none."""
@@ -70,6 +72,13 @@ def told_of_parts(function: Function, name: str) -> Shape | None:
         return own
     told = _of_sections(function).get(name)
     return told.shape if told is not None and told.is_of_parts else None
+
+
+def told_of_shape(function: Function, name: str) -> tuple[Dim, ...] | None:
+    """The sizes that the function's docstring gives for a parameter that is called a shape."""
+    node = function.definition.node
+    text = node.docstring if isinstance(node, t.FunctionDef) and name.rpartition("_")[2] in SHAPES else None
+    return sizes_of_a_shape(text.value, name) if text is not None and isinstance(text.value, str) else None
 
 
 def _of_sections(function: Function) -> dict[str, Taken]:

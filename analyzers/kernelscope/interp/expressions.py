@@ -106,6 +106,8 @@ def _evaluate(run: Interpreter, scope: Scope, node: t.Expr) -> Value:
             return value
         case t.Await():
             return evaluate(run, scope, node.value)
+        case t.Yield():
+            return _yield(run, scope, node)
         case t.Starred():
             return evaluate(run, scope, node.value)
         case t.DictComp():
@@ -265,6 +267,17 @@ def index_of(run: Interpreter, scope: Scope, node: t.Expr) -> Value:
             return tuple(value for part in parts for value in part)
         case _:
             return evaluate(run, scope, node)
+
+
+def _yield(run: Interpreter, scope: Scope, node: t.Yield) -> Value:
+    """Give a value to whoever goes through the generator that runs."""
+    value = None if node.value is None else evaluate(run, scope, node.value)
+    if node.is_from:
+        parts = iterated(run, value)
+        scope.yielded += [parts.element] if isinstance(parts, Alike) else parts
+    else:
+        scope.yielded.append(value)
+    return Unknown("what is sent to a generator")
 
 
 def _comprehension(run: Interpreter, scope: Scope, node: t.ListComp | t.GeneratorExp | t.SetComp) -> Value:

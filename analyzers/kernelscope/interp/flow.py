@@ -206,6 +206,7 @@ def _statement(run: Interpreter, scope: Scope, node: t.Stmt, returns: Returns) -
             for item in node.items:
                 value = evaluate(run, scope, item.context_expr)
                 if item.optional_vars is not None:
+                    value = value.element if isinstance(value, Alike) else value  # what a generator yields
                     assign(run, scope, item.optional_vars, value)
             return execute(run, scope, node.body, returns)
         case t.Try():

@@ -17,6 +17,7 @@ from kernelscope.interp.symbols import Symbols
 from kernelscope.interp.values import (
     CALLABLES,
     NOT_TOLD,
+    OPTIONAL,
     Alike,
     Choice,
     Copied,
@@ -92,9 +93,9 @@ class Join:
             case (Tensor(), Tensor()):
                 return self._tensor(name, one, other)
             case (Unknown(), Tensor()):
-                return self._either(name, other)
+                return self._instead(one, self._either(name, other))
             case (Tensor(), Unknown()):
-                return self._either(name, one)
+                return self._instead(other, self._either(name, one))
             case (Dim() | Opaque() | Number() | float(), Tensor()):
                 return other  # a number is broadcast like a tensor without dims
             case (Tensor(), Dim() | Opaque() | Number() | float()):
@@ -209,6 +210,12 @@ class Join:
         ]
         self.symbols.batches.meet(Shape(tuple(sizes)), known.shape)
         return Tensor(Shape(tuple(sizes)), known.dtype)
+
+    def _instead(self, given: Unknown, either: Tensor) -> Tensor:
+        """What an optional argument or what is made in its place is: where it is given, it is like that."""
+        if given.reason == OPTIONAL and either.rank is not None:
+            self.symbols.instead.setdefault((id(given), self.scope.frame), (given, either))
+        return either
 
     def _stays(self, size: Dim) -> bool:
         return _is_fixed(size) and not (self.is_of_rounds and size == 1)

@@ -59,6 +59,8 @@ def call_method(run: Interpreter, target: PlainMethod, args: Arguments, kwargs: 
                 at = args[0].const if isinstance(args[0], Dim) else 0
                 value.insert(0 if at is None else at, args[1])
                 return None
+            if name == "copy" and not args:
+                return list(value)
             if name == "pop" and value:
                 return any_of(parts_of(value)) if has_unknown_length(value) else value.pop()
         case Alike() if name == "append" and args and run.trace is not None:
@@ -84,6 +86,10 @@ def call_method(run: Interpreter, target: PlainMethod, args: Arguments, kwargs: 
             if name == "update" and args and isinstance(args[0], dict):
                 value.update(args[0])
                 return None
+            if name == "copy" and not args:
+                return Open(value) if isinstance(value, Open) else dict(value)
+            if name == "setdefault" and args and isinstance(args[0], str) and not isinstance(value, Open):
+                return value.setdefault(args[0], args[1] if len(args) > 1 else None)
         case Sequential() if name in GROWING and args:
             run.changes.before(value.parts)
             if name != "append" and isinstance(args[0], str) and len(value.names) == len(value.parts):

@@ -16,13 +16,14 @@ from dataclasses import dataclass, field
 from kernelscope.dims import Dim, dim, parse
 from kernelscope.interp.annotations import is_optional, promised, sizes_of
 from kernelscope.interp.annotations import is_tensor as is_tensor_type
-from kernelscope.interp.documentation import documented, told_of_parts
+from kernelscope.interp.documentation import documented, told_of_parts, told_of_shape
 from kernelscope.interp.expressions import evaluate
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.promised_objects import promised_object
 from kernelscope.interp.uses import Uses
 from kernelscope.interp.values import (
     NOT_TOLD,
+    OPTIONAL,
     Alike,
     Flag,
     Function,
@@ -44,7 +45,7 @@ TENSOR_TYPES = re.compile(r"\b(?:Tensor|FloatTensor|LongTensor|BoolTensor|IntTen
 NUMPY_TYPE = re.compile(r"\b(?:np|numpy|npt)\.(?:ndarray|NDArray)\b")
 PLAIN = ("Tensor", "int", "float", "bool", "str")
 """Annotations that need not be looked up."""
-OPTIONAL = re.compile(r"^(?:typing\.)?Optional\[|\| *None$|^None *\|")
+MAY_BE_NONE = re.compile(r"^(?:typing\.)?Optional\[|\| *None$|^None *\|")
 SEVERAL = re.compile(
     r"(?:typing\.)?(?:Optional\[)?(?:[\w.]+\.)?(?:tuple|list|dict|sequence|iterable|mapping)\b", re.IGNORECASE
 )
@@ -179,7 +180,7 @@ def _value(run: Interpreter, function: Function, scope: Scope, param: t.Param, u
     annotation = _annotation_text(run, function, param)
     default = param.default
     optional = isinstance(default, t.Constant) and default.value is None
-    optional = optional or (default is None and bool(OPTIONAL.search(annotation)))
+    optional = optional or (default is None and bool(MAY_BE_NONE.search(annotation)))
     if param.name in uses.data and not annotation:
         return Unknown("a list or text of the caller")
     is_tensor = bool(TENSOR_TYPES.search(annotation)) or (first and not annotation)
@@ -195,7 +196,7 @@ def _value(run: Interpreter, function: Function, scope: Scope, param: t.Param, u
     if optional:
         given = _given(run, function, scope, param, uses, is_tensor, annotation, wants)
         unknown = isinstance(given, Opaque) and not annotation
-        return Maybe(Unknown("an optional argument") if unknown else given, param.name)
+        return Maybe(Unknown(OPTIONAL) if unknown else given, param.name)
     return _given(run, function, scope, param, uses, is_tensor, annotation, wants)
 
 
@@ -242,6 +243,8 @@ def _given(
     if default is not None and not isinstance(default, t.Constant):
         return evaluate(run, Scope(function.definition.path), default)
     path = function.definition.path
+    if (sizes := told_of_shape(function, param.name)) is not None:
+        return sizes
     given = sizes_of(param.name, param.annotation) or promised(run, path, param.annotation)
     given = given or promised_object(run, path, param.name, param.annotation)
     return Opaque(param.name, is_typed=bool(OTHER_TYPE.fullmatch(kind.strip()))) if given is None else given

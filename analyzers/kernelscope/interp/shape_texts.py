@@ -80,6 +80,19 @@ def in_docstring(text: str, name: str, is_tensor: bool = False) -> Shape | None:
     return None if within is None else _only(within, text)
 
 
+def sizes_of_a_shape(text: str, name: str) -> tuple[Dim, ...] | None:
+    """The sizes that a docstring gives for what is itself a shape: `shape: that of the samples, (N, C, L)`."""
+    for entry in re.finditer(ENTRY % re.escape(name), text, re.MULTILINE):
+        own = f"{entry['rest']} {_continued(text[entry.end() :], len(entry['indent'].expandtabs()))}"
+        found = BARE.search(own)
+        shape = None if found is None else _only(found, own)
+        if shape is None or shape.dims is None or not _names_sizes(shape, is_tensor=True):
+            return None
+        sizes = tuple(size for size in shape.dims if isinstance(size, Dim))
+        return sizes if len(sizes) == len(shape.dims) > 1 else None
+    return None
+
+
 def of_parts(text: str, name: str) -> Shape | None:
     """The shape that a docstring gives for each of the tensors that a parameter holds."""
     for entry in re.finditer(ENTRY % re.escape(name), text, re.MULTILINE):

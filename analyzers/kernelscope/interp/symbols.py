@@ -51,6 +51,10 @@ class Symbols:
     building: int = 0
     """How many objects are being made: what `__init__` computes belongs to the object, not to a call."""
     batches: Batches = field(default_factory=Batches)
+    instead: dict[tuple[int, int], tuple[Unknown, Tensor]] = field(
+        default_factory=dict[tuple[int, int], "tuple[Unknown, Tensor]"]
+    )
+    """Optional arguments, by identity and call, with what either they are or what is made where they are not given."""
     trace: Trace | None = None
     trial: Trial | None = None
 
@@ -61,6 +65,7 @@ class Symbols:
         self.ones.clear()
         self.spoken.clear()
         self.batches.met.clear()
+        self.instead.clear()
         self.foreign = {}
         self.frame = self.building = 0
 

@@ -237,6 +237,8 @@ class Scope:
     """Names at each `break` and `continue` of the loops that are running."""
     outcomes: dict[str, list[Value]] = field(default_factory=dict[str, "list[Value]"])
     """What else a name may hold, where a call gave results of different kinds that are followed apart."""
+    yielded: list[Value] = field(default_factory=list["Value"])
+    """What the function yielded so far."""
     usual: set[str] = field(default_factory=set[str])
     """Switches that are as they are by default, and what follows from them: others may set them otherwise."""
 
@@ -409,6 +411,7 @@ def _agreed_size(one: Size, other: Size) -> Size:
 
 NOT_TOLD = "what the caller gives is not known"
 """Why nothing is known of a parameter; what the function puts in its place is of the same kind."""
+OPTIONAL = "an optional argument"
 DIFFERENT_RANKS = "the callers give different ranks"
 CALLERS_DIFFER = "the callers differ in this dim"
 
