@@ -120,7 +120,7 @@ def seed(run: Interpreter, function: Function, scope: Scope, beliefs: Beliefs = 
         scope.names[parameters[0].name] = function.receiver
         parameters = parameters[1:]
     is_forward = function.is_bound and node.name in ("forward", "__call__", "call")
-    uses = Seeding(node, beliefs)
+    uses = Seeding(node, beliefs, _is_served(run, function.definition))
     for index, param in enumerate(parameters):
         if param.kind == "args":
             scope.names[param.name] = Unknown("arguments of a caller that is not known")
@@ -132,10 +132,15 @@ def seed(run: Interpreter, function: Function, scope: Scope, beliefs: Beliefs = 
     return Seeded(uses.guessed, uses.told, _oddest(uses.told, scope))
 
 
-def is_served(node: t.FunctionDef) -> bool:
-    """Whether a forward must be given the place of every token beside the tokens, as servers do: vLLM, SGLang and what
-    is made after them pack the tokens of all sequences in a row."""
-    if node.name not in ("forward", "__call__"):
+def _is_served(run: Interpreter, function: Definition) -> bool:
+    """Whether a method is of a module whose forward must be given the place of every token beside the tokens, as those
+    of servers are: vLLM, SGLang and what is made after them pack the tokens of all sequences in a row."""
+    owner = function.owner
+    if owner is None:
+        return False
+    forward = run.classes.attribute(owner, "forward")
+    node = forward.node if isinstance(forward, Definition) else None
+    if not isinstance(node, t.FunctionDef):
         return False
     places = next((p for p in node.args if p.name == PLACES), None)
     if places is None or places.default is not None or is_optional(places.annotation):
@@ -162,10 +167,10 @@ def _oddest(told: Mapping[str, bool], scope: Scope) -> str:
 class Seeding(Uses):
     """The uses of a function's names, with what is believed of its parameters and was taken from elsewhere so far."""
 
-    def __init__(self, node: t.FunctionDef, beliefs: Beliefs) -> None:
+    def __init__(self, node: t.FunctionDef, beliefs: Beliefs, is_served: bool = False) -> None:
         super().__init__(node)
         self.beliefs = beliefs
-        self.is_packed = is_served(node) != beliefs.other_layout
+        self.is_packed = is_served != beliefs.other_layout
         self.guessed: set[str] = set()
         self.told: dict[str, bool] = {}
         self.words: set[str] = set()

@@ -100,6 +100,9 @@ def _unpack(run: Interpreter, scope: Scope, targets: list[t.Expr], value: Value,
     whole = value = present(value)
     if run.aside and isinstance(value, Tensor) and value.rank and value.shape.size(0) != dim(len(targets)):
         value = Unknown("where the code goes this way it may be a tuple", span)
+    rows = value.shape.size(0) if isinstance(value, Tensor) and value.rank else None
+    if isinstance(rows, Dim) and rows.const is None:  # one way of a call gives two: this is another way's
+        value = Unknown("a tensor of any number of rows is no pair", span)
     if isinstance(value, Tensor) and value.rank:
         parts = iterated(run, value)
         value = parts if isinstance(parts, Alike) else value
