@@ -1,4 +1,4 @@
-"""Links after edits of C++ are those of linking anew, and are moved along where only places differ."""
+"""Links after edits are those of linking anew, and are moved along where only places differ."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from kernelscope.analysis import Analysis
 from kernelscope.graph import present_links
@@ -26,12 +26,44 @@ void go(float* x) { steps::run(x); }
 TORCH_LIBRARY(steps, m) { m.def("go(Tensor x) -> ()", &other::go); }
 """
 
+OPERATORS = """import torch
+from torch.library import Library, custom_op, register_fake
+
+LIBRARY = "mine"
+lib = Library(LIBRARY, "DEF")
+lib.define("shift(Tensor x) -> Tensor")
+
+def registered(name, function):
+    lib.define(name)
+    lib.impl(name.partition("(")[0], function, "CUDA")
+
+def shift(x, amount=2):
+    return torch.roll(x, amount)
+
+lib.impl("shift", shift, "CUDA")
+registered("turn(Tensor x) -> Tensor", lambda x: x)
+
+@custom_op("mine::scale", mutates_args=())
+def scale(x: torch.Tensor) -> torch.Tensor:
+    return x * 2
+
+@register_fake("mine::scale")
+def _(x):
+    return torch.empty_like(x)
+
+SOURCE = \'\'\'
+__global__ void twice(float* x) { x[threadIdx.x] *= 2; }
+void go(float* x) { twice<<<1, 32>>>(x); }
+\'\'\'
+"""
+
 
 @pytest.fixture(scope="module")
 def analysis(tmp_path_factory: pytest.TempPathFactory) -> Analysis:
     folder = tmp_path_factory.mktemp("linked") / "sample"
     shutil.copytree(SAMPLE, folder)
     (folder / "csrc" / "steps.cu").write_text(STEPS)
+    (folder / "csrc" / "operators.py").write_text(OPERATORS)
     made = Analysis([folder])
     made.index()
     return made
@@ -64,9 +96,10 @@ def present(analysis: Analysis) -> Links:
     return analysis.navigation.graph()._links
 
 
+@example("operators.py", [(0, 6, b"lib.impl("), (0, 0, b"\n")])
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    st.sampled_from(["steps.cu", "silu_and_mul.cu", "transpose.cu", "bindings.cpp", "megakernel.cu"]),
+    st.sampled_from(["steps.cu", "silu_and_mul.cu", "transpose.cu", "bindings.cpp", "megakernel.cu", "operators.py"]),
     st.lists(
         st.tuples(
             st.integers(0, 3000),
@@ -122,6 +155,33 @@ def test_links_move_where_only_places_differ(
         assert told(now) == told(link(analysis.workspace))
         analysis.set_text(path, None)
         assert told(present(analysis)) == told(link(analysis.workspace))
+    finally:
+        analysis.set_text(path, None)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "is_moved"),
+    [
+        ("", "", True),
+        ("def shift", "# moved\n\ndef shift", True),
+        ("amount=2", "amount=3", True),
+        ("x * 2", "(x +\n        x)", True),
+        ('"mine"', '"ours"', False),
+        ('"shift", shift', '"shift", scale', False),
+        ("mine::scale", "mine::scaled", False),
+    ],
+)
+def test_so_they_do_in_python(
+    analysis: Analysis, linkings: list[Workspace], old: str, new: str, is_moved: bool
+) -> None:
+    path = Path(analysis.files.roots[0]) / "csrc" / "operators.py"
+    present(analysis)
+    linkings.clear()
+    try:
+        analysis.set_text(path, OPERATORS.replace(old, new, 1).encode())
+        now = present(analysis)
+        assert (linkings == []) is is_moved
+        assert told(now) == told(link(analysis.workspace))
     finally:
         analysis.set_text(path, None)
 

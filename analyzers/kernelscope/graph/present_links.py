@@ -1,6 +1,6 @@
 """The links of the present facts: made when first asked for, and again when what they rest on has changed.
 
-An edit of a C++ document that only moves what the file declares moves the links along.
+An edit that only moves what the file declares moves the links along.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from kernelscope.graph.links import Links, has_cuda, link
-from kernelscope.graph.shifts import Shift, shift_between, shifted
+from kernelscope.graph.shifts import Shift, knows_places, shift_between, shifted
 from kernelscope.workspace.facts import FileFacts
 from kernelscope.workspace.files import PYTHON_SUFFIXES
 from kernelscope.workspace.reading import Version
@@ -73,12 +73,14 @@ class PresentLinks:
         shifts: dict[str, Shift] = {}
         for path in changed:
             before, after = self._facts(self._opened, path), self._facts(opened, path)
-            shift = shift_between(before, after) if before and after and not path.endswith(PYTHON_SUFFIXES) else None
+            shift = shift_between(before, after) if before and after else None
             if shift is None:
                 return None
             if not shift.is_nothing:
                 shifts[path] = shift
-        return Links(shifted(links.graph, shifts)) if shifts else links
+        if not shifts:
+            return links
+        return Links(shifted(links.graph, shifts)) if knows_places(links.graph, shifts) else None
 
     def _facts(self, documents: dict[str, _Opened], path: str) -> FileFacts | None:
         """What was linked of a file: of an open document, else of the disk."""

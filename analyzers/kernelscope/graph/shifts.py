@@ -1,4 +1,4 @@
-"""Edits that only move what a C++ file declares: the links stay, and so does all but the places in that file.
+"""Edits that only move what a file declares: the links stay, and so does all but the places in that file.
 
 Typing in the body of a function is such an edit, most of the time. What differs in any other way is linked anew.
 """
@@ -59,6 +59,14 @@ def shift_between(before: FileFacts, after: FileFacts) -> Shift | None:
                     return None  # what stood in one place or line was torn apart: links of one line are told once
     is_within = _namespaces_around(before) == _namespaces_around(after)
     return Shift(starts, lines) if is_within else None
+
+
+def knows_places(graph: MultiDiGraph[Node], shifts: Mapping[str, Shift]) -> bool:
+    """Whether all that the graph shows of these files is among what moved: broken text declares less than is found."""
+    if not all(n.start in shifts[n.path].starts and n.line in shifts[n.path].lines for n in graph if n.path in shifts):
+        return False
+    edges = (cast(Edge, data["edge"]) for *_, data in graph.edges(data=True))
+    return all(edge.line in shifts[edge.path].lines for edge in edges if edge.path in shifts)
 
 
 def shifted(graph: MultiDiGraph[Node], shifts: Mapping[str, Shift]) -> MultiDiGraph[Node]:
