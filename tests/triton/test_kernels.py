@@ -478,6 +478,7 @@ def test_an_address_behind_branches_on_loaded_data_keeps_its_name(tmp_path: Path
         ("tiles_left", ["persistent loop"]),
         ("tiles_of_groups", ["persistent loop"]),
         ("tiles_of_requests", ["persistent loop"]),
+        ("parts_of_tile", ["tiled matrix product", "split-K"]),
         ("tiles_one_by_one", ["persistent loop"]),
         ("rest_of_row", []),
         ("stretch", []),
@@ -514,6 +515,28 @@ def test_rounds_of_a_persistent_loop(tmp_path: Path) -> None:
     assert [row.endswith(", one tile of the grid each (persistent)") for row in rows] == [False, True]
     sometimes = source.replace("        tile += PROGRAMS\n", "        if _ == 0:\n            tile += PROGRAMS\n")
     assert card(tmp_path, sometimes, "tiles_one_by_one")["Loops"].endswith("rounds (persistent)")
+
+
+def test_lines_of_a_helper_say_where_its_calls_differ(tmp_path: Path) -> None:
+    source = HEAD + (
+        "@triton.jit\ndef twice(v):\n    size: tl.constexpr = v.shape[0]\n    both = v + v\n    return both * size\n\n"
+        "@triton.jit\ndef use(x, y, A: tl.constexpr, B: tl.constexpr):\n    a = tl.arange(0, A)\n"
+        "    b = tl.arange(0, B)\n    tl.store(y + a, twice(a))\n    tl.store(y + b, twice(b))\n"
+    )
+    path = written(tmp_path, source)
+    document = Analysis([tmp_path]).document("explain", Target(path, symbol="use"))
+    lines = [line.text for block in document.blocks if isinstance(block, Code) for line in block.lines]
+    size = next(line for line in lines if line.strip().startswith("size ="))
+    assert size.endswith("# constexpr")
+    assert next(line for line in lines if line.strip().startswith("both =")).endswith("block[A] int32, others by call")
+
+
+def test_strides_that_are_constants_of_the_compiler_lie_along_the_axis_that_they_are_of() -> None:
+    document = Analysis([FIXTURES]).document("explain", Target(FIXTURES / "algorithms.py", symbol="parts_of_tile"))
+    code = next(block for block in document.blocks if isinstance(block, Code))
+    lines = [line.text for line in code.lines if "x[" in line.text]
+    assert len(lines) == 1
+    assert "x[((row * B) + lane), round*PARTS*B + lane + part*B]" in lines[0]
 
 
 def test_offsets_that_only_addresses_are_made_of_are_no_lines_of_pseudocode(tmp_path: Path) -> None:

@@ -42,7 +42,8 @@ def kernel_code(function: KernelFacts | HelperFacts) -> tuple[Code, dict[Span, A
 
     def shape_of(target: t.Expr) -> str:
         found = values.get(target.span, ()) if isinstance(target, t.Name) else ()
-        return (describe(min(found, key=vagueness), order) or "") if found else ""
+        told = list(dict.fromkeys(describe(value, order) or "" for value in sorted(found, key=vagueness)))
+        return f"{told[0]}, others by call" if told[1:] and told[0] else "".join(told[:1])
 
     kept: frozenset[str] = frozenset()
     while True:

@@ -125,6 +125,9 @@ class Addresses:
         """The indices along each stride, with the tests that they are behind."""
         parts = [(term, *self.offsets.split(self.offsets.as_of(term.node, term.place, used, 0))) for term in terms]
         strides = {stride for _, stride, _ in parts}
+        for place, (term, stride, index) in enumerate(parts):
+            stride, index = (stride == "1" and self.offsets.split_by(strides, term, used)) or (stride, index)
+            parts[place] = term, stride, index
         forward = {stride for term, stride, _ in parts if not term.minus}
         axes: dict[str, list[tuple[str, Tests]]] = {}
         for term, stride, index in parts:

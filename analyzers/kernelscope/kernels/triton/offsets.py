@@ -5,7 +5,7 @@ Works on the text of one function. Knows nothing of pointers or blocks.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 
 from kernelscope.kernels.triton.assignments import Assignments, Given, Place, Tests, Text
@@ -77,6 +77,14 @@ class Offsets:
             return "1", self.text(bare(term))
         rest = [f for f in factors if f not in strides]
         return "*".join(tight(self.text(f)) for f in strides), "*".join(tight(self.text(bare(f))) for f in rest)
+
+    def split_by(self, strides: Set[str], term: Term, used: Place) -> tuple[str, str] | None:
+        """(stride, index) of an addend whose last factor is one of these strides, though a compiler's constant."""
+        *rest, last = operands(self.as_of(term.node, term.place, used, 0), "*")
+        stride = tight(self.text(last))
+        if not rest or stride not in strides or stride == "1":
+            return None
+        return stride, "*".join(tight(self.text(bare(factor))) for factor in rest)
 
     def _is_size(self, node: t.Expr) -> bool:
         """Whether a factor is made of arguments only: the same for every program and element."""

@@ -8,8 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from kernelscope.kernels.triton.bodies import all_calls, definitions, loops_in, made_of, nodes_of
+from kernelscope.kernels.triton.bodies import all_calls, definitions, loops_in, made_of, nodes_of, operation
 from kernelscope.syntax.python import tree as t
+
+PLAIN = frozenset(("min", "max", "abs", "int", "float", "bool", "range", "len"))
+"""Functions of Python itself, which write nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +37,22 @@ class PersistentLoop:
 
 def persistent_loops(node: t.FunctionDef) -> list[PersistentLoop]:
     """The loops in which a program takes one tile after the other, as many apart as there are programs."""
-    found = (_counted(node, loop) or _moved_on(node, loop) for loop in loops_in(node))
+    found = (_counted(node, loop) or _moved_on(node, loop) for loop in loops_in(node) if _may_finish(node, loop))
     return [loop for loop in found if loop is not None]
+
+
+def _may_finish(node: t.FunctionDef, loop: t.For | t.While) -> bool:
+    """Whether a round writes what it made of its tile, or a helper may that is given an argument of the kernel: where
+    none does, programs share out an inner dim."""
+    params = {param.name for param in node.args}
+    for call in nodes_of(loop, t.Call):
+        name = operation(call)
+        if name.endswith(("store", "scatter")) or name.startswith("atomic_"):
+            return True
+        is_helper = isinstance(call.func, t.Name) and call.func.id not in PLAIN
+        if is_helper and any(isinstance(n, t.Name) and n.id in params for n in t.walk(*call.args)):
+            return True
+    return False
 
 
 def _counted(node: t.FunctionDef, loop: t.For | t.While) -> PersistentLoop | None:

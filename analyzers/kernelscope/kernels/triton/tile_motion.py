@@ -181,10 +181,18 @@ class _Tiles:
 
     def _step(self, step: Step, pointer: Tensor, parts: _Parts) -> None:
         """`pointer += expr` in a loop moves along the axis whose stride the step is a multiple of; once and for all it
-        puts the whole tile elsewhere."""
+        puts the whole tile elsewhere, or by whole tiles along the axis whose stride and size are in it."""
         if not step.loop:
+            named = {n.id for n in t.walk(step.value) if isinstance(n, t.Name)}
+            tiles = [
+                axis
+                for axis, stride in enumerate(pointer.steps or ())
+                if stride is not None and set(stride.names()) & named and self._is_of_size(step.value, pointer, axis)
+            ]
             if self.indices.is_block(step.value):
                 self._pointer(step.value, pointer, parts, ())
+            elif len(tiles) == 1 and len(pointer.steps or ()) == len(parts.axes):
+                parts.add(tiles[0], self.indices.moves(step.value))
             else:
                 parts.outside |= self.indices.moves(step.value)
             return
