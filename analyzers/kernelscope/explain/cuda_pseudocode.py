@@ -24,6 +24,7 @@ _INTEGERS = frozenset(
 )
 _CALLED = re.compile(r"\w+(?=\s*\()")
 _WORD = re.compile(r"[A-Za-z_]\w*")
+_VARIABLE = re.compile(r"(?<![\w.>])[A-Za-z_]\w*")
 _THROUGH_ADDRESS = re.compile(r"(?:\A|[-+/%&|^!~?:(,=<>])\s*\*\s*[A-Za-z_(]|\b__ld\w+\s*\(")
 _NAME = re.compile(r"(?<![\w.>])[A-Za-z_]\w*(?!\s*\()")
 _FRACTION = re.compile(r"(?<![\w.])(?:\d+\.\d*|\.\d+|\d+[eE][-+]?\d+)f?(?!\w)")
@@ -206,6 +207,9 @@ class _Writer:
             self._say(f"PTX: {', '.join(e.text for e in effects) or 'inline assembly'}", node, depth)
             return
         if node.type == "update_expression":
+            operand = node.child_by_field_name("argument")
+            if operand is not None and operand.type == "subscript_expression":
+                self._say(self._text(node), node, depth)  # a count in an array; of a variable alone it is a step
             return
         self._say(self._text(node), node, depth)
 
@@ -214,7 +218,7 @@ class _Writer:
         if left.type == "identifier" and operator == "+=" and name in self.pointers:
             self._say(f"advance {name} by {self._text(right)}", node, depth)
             return
-        target, value = _base(self.source.text(left)), self.source.text(right)
+        target, value = self._array(left), self.source.text(right)
         if left.type == "identifier" and operator == "=" and self._holds_index(name, value, node):
             return
         if operator == "=":
@@ -222,6 +226,11 @@ class _Writer:
             self._say(f"{self._assignment(self._short(self.source.text(left)), value)}{how}", node, depth)
         else:
             self._say(f"{self._short(name)} {operator} {self._short(value)}", node, depth)
+
+    def _array(self, left: Node) -> str:
+        """The array that is written, also by way of a cast: `x` of `((int*)x)[i]`."""
+        names = _VARIABLE.findall(self.source.text(left).partition("[")[0])
+        return next((name for name in names if name in self.shared or name in self.pointers), names[0] if names else "")
 
     def _is_integral(self, value: str, node: Node) -> bool:
         """Whether nothing that an expression names tells of another type than an integer's."""
@@ -261,11 +270,6 @@ class _Writer:
 def _assigned(text: str) -> tuple[str, str, str]:
     left, _, right = text.partition("=")
     return left.strip().rpartition(" ")[2].strip("*& "), "=", right
-
-
-def _base(text: str) -> str:
-    found = re.search(r"[A-Za-z_]\w*", text.replace("reinterpret_cast", ""))
-    return found[0] if found else ""
 
 
 def _bounds(bounds: tuple[str, ...]) -> str:

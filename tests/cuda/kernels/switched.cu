@@ -8,6 +8,10 @@ template <int threads> __global__ void gather_rows(float *out, const float *__re
     sums[threadIdx.x] = from[warp];
     __syncthreads();
   }
+  int counts[2] = {};
+  for (int i = threadIdx.x; i < width; i += threads) counts[from[i] > 0]++;
+  reinterpret_cast<int *>(out)[threadIdx.x] = counts[0];
+  counts[rows[0]] = 0;
   out[blockIdx.x * width + threadIdx.x] = from[threadIdx.x];
 }
 
