@@ -7,6 +7,7 @@ import pytest
 from kernelscope.analysis import Analysis
 from kernelscope.explain.names_ahead import names_ahead
 from kernelscope.interp.file_runs import FileRuns
+from kernelscope.interp.order import FileOrder
 from kernelscope.interp.runs import FileWork
 from kernelscope.results import Span
 from kernelscope.syntax.python.lower import parse_module
@@ -58,6 +59,63 @@ def test_the_order_of_hovers_changes_no_answer(tmp_path: Path) -> None:
     assert expected["wide"] == "wide: Tensor[batch, length, 2*width]"
     assert hovers(Analysis([tmp_path]), path, NAMES) == expected
     assert hovers(Analysis([tmp_path]), path, NAMES[::-1]) == expected
+
+
+CALLING_ITSELF = """
+import torch
+from torch import nn
+
+class Model(nn.Module):
+    def forward(self, tokens, targets=None):
+        if targets is None:
+            logits = tokens[:, -1:]
+        else:
+            logits = tokens
+        return logits
+
+    def generate(self, tokens, steps):
+        rows, columns = tokens.shape
+        for _ in range(steps):
+            tokens = torch.cat([tokens, self(tokens)], 1)
+        return tokens
+"""
+
+
+def test_an_object_that_its_own_method_calls_is_called_in_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "model.py"
+    path.write_text(CALLING_ITSELF)
+    places = [CALLING_ITSELF.index(name) for name in ("tokens, targets", "logits = tokens[", "tokens = torch")]
+    answers: list[list[str]] = []
+    for order in (places, places[::-1]):
+        analysis = Analysis([tmp_path])
+        found = {place: analysis.hover(path, place) for place in order}
+        answers.append([repr(found[place]) for place in places])
+    assert answers[0] == answers[1]
+    assert "Tensor[rows, " in answers[0][0]
+
+
+MAKING_ITSELF = """
+class Model:
+    def forward(self, x):
+        return self.wide(x)
+
+    def __call__(self, x):
+        return x
+
+    @classmethod
+    def of_width(cls, width):
+        return cls(width)
+
+    def twice(self, x):
+        return self(x)
+"""
+
+
+def test_a_method_that_makes_an_object_of_its_class_calls_none() -> None:
+    file = FileOrder(parse_module(MAKING_ITSELF.encode()))
+    called = {scope.node.name: {other.node.name for other in file.called[scope.node]} for scope in file.functions}
+    assert called["twice"] == {"forward", "__call__"}
+    assert called["of_width"] == set()
 
 
 CHOOSING = """

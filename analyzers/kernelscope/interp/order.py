@@ -14,6 +14,8 @@ from kernelscope.turns import give_way
 
 ENTRIES = ("forward", "__call__", "call")
 """Methods by which an object is called."""
+UNBOUND = ("classmethod", "staticmethod")
+"""What makes the first parameter of a method something else than its object."""
 
 
 class FileOrder:
@@ -105,6 +107,7 @@ class FileOrder:
         own = known.methods.get(owner, []) if owner is not None else []
         places |= {place for name in built for place in known.of_classes.get(name, ())} - set(own)
         places |= {place for place in own if known.functions[place].node.name in body.attributes}
+        places |= {place for place in own if body.calls_itself and known.functions[place].node.name in ENTRIES}
         return [other for place in sorted(places) if (other := known.functions[place]).node is not scope.node]
 
 
@@ -167,8 +170,15 @@ class _Body:
         self.scope = scope
         self.names: set[str] = set()
         self.attributes: set[str] = set()
+        self.calls_itself = False
+        """Whether a method calls its own object: `self(x)`."""
         assert isinstance(scope.node, t.FunctionDef)
+        decorators = {t.dotted(decorator) for decorator in scope.node.decorator_list}
+        is_bound = scope.owner is not None and bool(scope.node.args) and decorators.isdisjoint(UNBOUND)
+        own = scope.node.args[0].name if is_bound else None
         for node in t.walk(*scope.node.body):
+            if isinstance(node, t.Call) and isinstance(node.func, t.Name) and node.func.id == own:
+                self.calls_itself = True
             if isinstance(node, t.Name):
                 self.names.add(node.id)
             elif isinstance(node, t.Attribute):
