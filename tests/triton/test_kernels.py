@@ -539,6 +539,17 @@ def test_strides_that_are_constants_of_the_compiler_lie_along_the_axis_that_they
     assert "x[((row * B) + lane), round*PARTS*B + lane + part*B]" in lines[0]
 
 
+def test_a_constant_that_no_block_is_as_long_as_may_be_a_stride(tmp_path: Path) -> None:
+    source = HEAD + (
+        "@triton.jit\ndef pick(x, y, width: tl.constexpr, of_expert: tl.constexpr, B: tl.constexpr):\n"
+        "    expert = tl.program_id(1)\n    start = of_expert * expert\n    lane = tl.arange(0, B)\n"
+        "    tl.store(y + expert * B + lane, tl.load(x + start + lane[:, None] * width + lane[None, :]))\n"
+    )
+    document = Analysis([tmp_path]).document("explain", Target(written(tmp_path, source), symbol="pick"))
+    lines = [line.text.strip() for block in document.blocks if isinstance(block, Code) for line in block.lines]
+    assert lines[-1].startswith("y[expert, lane] = x[expert, lane, lane]")
+
+
 def test_offsets_that_only_addresses_are_made_of_are_no_lines_of_pseudocode(tmp_path: Path) -> None:
     source = HEAD + (
         "@triton.jit\ndef copy(x, y, s, n, FLAG: tl.constexpr, B: tl.constexpr):\n"

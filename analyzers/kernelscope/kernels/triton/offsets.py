@@ -9,6 +9,7 @@ from collections.abc import Iterator, Set
 from dataclasses import dataclass
 
 from kernelscope.kernels.triton.assignments import Assignments, Given, Place, Tests, Text
+from kernelscope.kernels.triton.bodies import all_calls, made_of, nodes_of
 from kernelscope.kernels.triton.parameters import is_constexpr
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.substitution import substituted
@@ -38,6 +39,8 @@ class Offsets:
         self.text = text
         self.assigned = assigned
         self.constexprs = {p.name for p in node.args if is_constexpr(p.annotation)}
+        self.lengths = self.constexprs & _counts(node)
+        """The compiler's constants that blocks and loops are as long as; others may be strides of what is none."""
         self.params = {p.name for p in node.args}
 
     def terms(self, node: t.Expr, place: Place, hops: int = 0) -> Iterator[Term]:
@@ -59,7 +62,7 @@ class Offsets:
     def _has_stride(self, node: t.Expr) -> bool:
         """Whether one of the addends is a product with a stride."""
         return any(
-            len(factors) > 1 and any(map(self._is_stride, factors))
+            len(factors) > 1 and any(self._is_stride(factor, self._fixed(factors)) for factor in factors)
             for factors in (list(operands(term, "*")) for term in operands(_uncast(node), "+"))
         )
 
@@ -68,9 +71,10 @@ class Offsets:
         factors = list(operands(term, "*"))
         if len(factors) == 1:
             return "1", self.text(bare(factors[0]))
-        strides = [f for f in factors if isinstance(f, t.Name) and f.id in self.params - self.constexprs]
+        fixed = self._fixed(factors)
+        strides = [f for f in factors if isinstance(f, t.Name) and f.id in self.params - fixed]
         if not strides or len(strides) == len(factors):
-            strides = [f for f in factors if self._is_stride(f)][-1:]
+            strides = [f for f in factors if self._is_stride(f, fixed)][-1:]
         if not strides and not all(map(self._is_size, factors)):
             strides = [f for f in factors if self._is_size(f)][-1:]
         if not strides or len(strides) == len(factors):
@@ -93,11 +97,15 @@ class Offsets:
         names = [inner.id for inner in t.walk(node) if isinstance(inner, t.Name)]
         return bool(names) and all(name in self.params and name not in self.assigned.given for name in names)
 
-    def _is_stride(self, node: t.Expr) -> bool:
-        """Whether a factor is a size that not only the compiler's constants make."""
+    def _fixed(self, factors: list[t.Expr]) -> set[str]:
+        """The constants of the compiler that are no strides in a product."""
+        return self.constexprs if all(map(self._is_size, factors)) else self.lengths
+
+    def _is_stride(self, node: t.Expr, fixed: Set[str]) -> bool:
+        """Whether a factor is a size that not only such constants make."""
         if isinstance(node, t.Name):
-            return self._is_size(node) and node.id not in self.constexprs
-        return self._is_size(node) and any(isinstance(n, t.Name) and n.id not in self.constexprs for n in t.walk(node))
+            return self._is_size(node) and node.id not in fixed
+        return self._is_size(node) and any(isinstance(n, t.Name) and n.id not in fixed for n in t.walk(node))
 
     def as_of(self, node: t.Expr, made: Place, used: Place, hops: int) -> t.Expr:
         """An index as it was when the address was made, for a reader at another place: names that hold something else
@@ -116,6 +124,18 @@ class Offsets:
             return t.Name(f"earlier {name.id}", name.span)
 
         return substituted(node, known)
+
+
+LENGTHS = frozenset(("arange", "zeros", "full", "range", "static_range", "cdiv", "make_block_ptr", "broadcast_to"))
+"""What is given how many elements or rounds there are."""
+
+
+def _counts(node: t.FunctionDef) -> set[str]:
+    """The names that lengths of blocks and loops are made of."""
+    given = (value for name, call in all_calls(node) if name in LENGTHS for value in call.args)
+    looped = (loop.iter for loop in nodes_of(node, t.For))
+    found = (n.id for value in (*given, *looped) for n in made_of(node, value) if isinstance(n, t.Name))
+    return set(found)
 
 
 def bare(node: t.Expr) -> t.Expr:
