@@ -10,6 +10,7 @@ from kernelscope.serving.c_functions import CSource
 from kernelscope.serving.claims import PythonSource
 from kernelscope.serving.moves import moves
 from kernelscope.serving.reading import Reading, read_c
+from kernelscope.serving.system import join
 from kernelscope.syntax.cuda.host_module import host_module
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.text import SourceText
@@ -361,3 +362,55 @@ def test_lists_in_the_order_of_use_drop_the_least_recent() -> None:
     (claim,) = read(text).claims["serving.kv_cache"]
     assert claim.value.startswith("least recently used first: a use moves an entry to the front of list")
     assert not read(text.replace("pop_back", "pop_front")).claims["serving.kv_cache"]
+
+
+SERVER = """
+enum slot_state { IDLE, PROCESSING };
+struct server_desk {
+  void take(task t) { queue_tasks.push_back(t); }
+  void work() {
+    while (!queue_tasks.empty()) {
+      task t = queue_tasks.front();
+      queue_tasks.erase(queue_tasks.begin());
+      start(t);
+    }
+  }
+  void step() {
+    for (auto & slot : slots) {
+      if (slot.state == IDLE) { continue; }
+      add(batch, slot.last);
+    }
+    if (params.joins || batch.size == 0) {
+      for (auto & slot : slots) {
+        if (slot.state == IDLE && slot.has_prompt) {
+          slot.state = PROCESSING;
+          slot.past = common_part(slot.cache_tokens, slot.prompt_tokens);
+        }
+      }
+    }
+  }
+};
+"""
+
+
+def test_slots_take_requests_while_others_go_on() -> None:
+    reading = read(SERVER)
+    assert (
+        "continuous batching by slots: at every step server_desk.step goes on with what runs in slots and starts a "
+        "request in one where slot.state == IDLE && slot.has_prompt (slot.state = PROCESSING), so requests join while "
+        "others go on; only if params.joins || batch.size == 0" in told(reading, "serving.batching")
+    )
+    assert "FCFS" in told(reading, "serving.scheduling")
+    assert "prefix reuse: slot.past = common_part(slot.cache_tokens, slot.prompt_tokens)" in told(
+        reading, "serving.prefix_cache"
+    )
+    assert not told(read(SERVER.replace("slot.state = PROCESSING;", "")), "serving.batching")
+    assert not told(read(SERVER.replace("if (slot.state == IDLE) { continue; }", "")), "serving.batching")
+    assert "FCFS" not in told(read(SERVER.replace("server_desk", "thread_pool")), "serving.scheduling")
+
+
+def test_states_of_bare_enums() -> None:
+    system = join([read(SERVER)])
+    assert [(x.subject, x.state, x.where) for x in system.transitions] == [
+        ("slot.state", "slot_state.PROCESSING", "server_desk.step")
+    ]

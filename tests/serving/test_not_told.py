@@ -493,3 +493,20 @@ def test_settings_of_rotations_are_no_order_of_layers(source: Source) -> None:
 def test_who_waits_for_an_event(calls: str, told: list[str]) -> None:
     texts = [sync.text for sync in c_syncs(native(f"void f() {{ {calls} }}"))]
     assert len(texts) == bool(told) and all(part in texts[0] for part in told)
+
+
+def test_what_a_policy_of_files_holds_is_no_policy(source: Source) -> None:
+    text = "def read(self, n):\n    assert n <= self.policy.most_bytes\n    assert self.policy in ('fifo', 'lifo')\n"
+    assert answers(f"class D:\n    policy: str = 'fifo'\n{text}", "scheduling.policy", source) == [
+        "D.policy default fifo",
+        "self.policy in ('fifo', 'lifo') must hold (assert in read)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("folder", "aside"), [("tools/server", False), ("tools/other", True), ("a/tools/server", True)]
+)
+    ("folder", "aside"), [("tools/server", False), ("tools/other", True), ("a/tools/server", True)]
+)
+def test_the_server_of_a_library_may_be_a_tool(folder: str, aside: bool) -> None:
+    assert is_aside(Path(folder) / "server.cpp") is aside

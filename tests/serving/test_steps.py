@@ -8,6 +8,7 @@ from kernelscope.serving import admission
 from kernelscope.serving.claims import PythonSource
 from kernelscope.serving.halves import halves
 from kernelscope.serving.preferences import preferences
+from kernelscope.serving.speculation import verifications
 
 Source = Callable[[str], PythonSource]
 
@@ -76,3 +77,35 @@ def test_a_function_inside_may_admit(source: Source) -> None:
     (claim,) = admission.continuous(source(text))
     assert "Desk.plan takes requests from waiting into running, which it returns" in claim.value
     assert not list(admission.continuous(source(text.replace("running.append(seq)", "running.append(tokens)"))))
+
+
+def test_guesses_are_verified(source: Source) -> None:
+    text = """
+        def greedy(candidates, logits):
+            mask = (candidates[:, 1:] == torch.argmax(logits[:, :-1], dim=-1)).int()
+            return torch.cumprod(mask, dim=1).sum(dim=1)
+
+        def by_chance(p, q):
+            r = random.random()
+            ratio = p / q
+            if r <= ratio:
+                return True
+
+        def one_by_one(drafts, tokens):
+            for draft, token in zip(drafts, tokens):
+                if draft != token:
+                    break
+                keep(token)
+
+        def other(candidates, n):
+            for i in range(len(candidates)):
+                if i != n:
+                    break
+            x = torch.cumprod(n == 1, dim=1).sum()
+    """
+    told = [(c.name, c.value.partition(":")[0]) for c in verifications(source(text))]
+    assert told == [
+        ("greedy verification", "speculative decoding"),
+        ("by_chance verification", "speculative decoding"),
+        ("one_by_one verification", "speculative decoding"),
+    ]

@@ -113,6 +113,9 @@ def settings(pattern: str) -> Answer:
         for c in system.demands_about(compiled):
             if _COUNTED.search(c.condition):
                 continue  # how many there are of something says nothing of a setting
+            meant = [s for s in c.subjects if compiled.search(s)]
+            if meant and not any(re.search(rf"\b{re.escape(s)}\b(?!\.)", c.condition) for s in meant):
+                continue  # what holds the setting that is meant
             if c.kind != "other" or not names.isdisjoint(c.subjects):
                 yield _constraint(c)
 

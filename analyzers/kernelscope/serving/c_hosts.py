@@ -16,6 +16,7 @@ from kernelscope.serving.claims import MAX_SOURCE, Claim, PythonSource
 from kernelscope.serving.moves import Move, moves
 from kernelscope.serving.preemption import preemptions
 from kernelscope.serving.preferences import preferences
+from kernelscope.serving.slots import slots
 from kernelscope.serving.trees import trees
 from kernelscope.syntax.cuda.host_module import host_module
 from kernelscope.syntax.python import tree as t
@@ -34,12 +35,14 @@ FINDERS: tuple[tuple[str, Callable[[PythonSource], Iterable[Claim]]], ...] = (
     ("serving.prefix_cache", prefixes.lookups),
     ("serving.prefix_cache", prefixes.offered),
     ("serving.prefix_cache", prefixes.shortened),
+    ("serving.prefix_cache", prefixes.common),
     ("serving.kv_cache", evictions.recency),
     ("serving.scheduling", service.orders),
     ("serving.scheduling", preferences),
     ("serving.scheduling", preemptions),
     ("serving.scheduling", admission.passed_over),
     ("serving.batching", admission.continuous),
+    ("serving.batching", slots),
     ("serving.batching", chunking.chunks),
     ("serving.batching", chunking.pieces),
     ("serving.batching", capacity.admissions),

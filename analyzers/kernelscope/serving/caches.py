@@ -138,17 +138,23 @@ def buffers(source: PythonSource) -> Iterator[Claim]:
 def _is_cache(where: str, name: str) -> bool:
     """A cache by its name, or an object's own buffer of keys or of values; those of a step are another's."""
     said = set(words(name))
-    if {"cache", "kv"} & {*said, *words(where)}:
+    if _names_a_cache(name) or _names_a_cache(where):
         return True
     is_buffer = {"key", "value", "k", "v"} & said and {"buffer", "pool"} & said
     return bool(is_buffer) and name.startswith("self.")
+
+
+def _names_a_cache(name: str) -> bool:
+    """`kv_pool`, `cache`, `past_key_values`."""
+    said = set(words(name))
+    return bool({"cache", "kv"} & said) or {"past", "key"} <= said
 
 
 def _kept(source: PythonSource, function: t.FunctionDef | t.ClassDef) -> Iterator[tuple[t.Node, str, t.Call]]:
     """Allocations that are stored in an attribute, registered as a buffer, or returned as a cache."""
     returned = {
         n.id for r in own(function) if isinstance(r, t.Return) and r.value is not None
-        for n in t.walk(r.value) if isinstance(n, t.Name) and {"cache", "kv"} & set(words(n.id))
+        for n in t.walk(r.value) if isinstance(n, t.Name) and _names_a_cache(n.id)
     }  # fmt: skip
     for node in own(function):
         match node:

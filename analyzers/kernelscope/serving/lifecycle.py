@@ -24,7 +24,8 @@ OTHERS = {"adapter", "lora", "model", "weight", "weights", "worker", "server", "
           "instance", "pod", "link", "transport"}  # fmt: skip
 """Words of what has states, too, but is no request."""
 LIVES = {"waiting", "running", "finished", "queued", "pending", "prefill", "decode", "preempted", "aborted", "swapped",
-         "done", "active", "ready", "complete", "completed", "scheduled", "cancelled"}  # fmt: skip
+         "done", "active", "processing", "generating", "ready", "complete", "completed", "scheduled",
+         "cancelled"}  # fmt: skip
 """Words of the states that a request goes through."""
 STATUS = {"status", "state", "states", "stage", "phase"}
 
@@ -64,6 +65,22 @@ def transitions(source: PythonSource) -> Iterator[Transition]:
                 taken = {**_given(scope), **_taken(scope.node)} if taken is None else taken
                 queue = taken.get(t.dotted(target.value) or "", "")
                 yield Transition(source.quote(target), state, where, condition, source.at(statement), queue)
+
+
+def bare_states(source: PythonSource, enums: Iterable[Registry]) -> Iterator[Transition]:
+    """`slot.state = IDLE` in C++, where an enum of the file has that member without its name."""
+    members = {entry.key: enum.name for enum in enums if enum.kind == "enum" for entry in enum.entries}
+    for scope in source.module.functions():
+        for statement, guards in statements(scope.node):
+            match statement:
+                case t.Assign(targets=[t.Attribute(attr=attr) as target], value=t.Name(id=state)) if (
+                    state in members and STATUS & set(words(attr))
+                ):
+                    condition = " and ".join(guards_text(source, guards))
+                    name = f"{members[state]}.{state}"
+                    yield Transition(source.quote(target), name, scope.qualified_name, condition, source.at(statement))
+                case _:
+                    pass
 
 
 def state_classes(source: PythonSource) -> Iterator[Transition]:

@@ -221,6 +221,25 @@ def shortened(source: PythonSource) -> Iterator[Claim]:
                 )
 
 
+def common(source: PythonSource) -> Iterator[Claim]:
+    """`past = common_part(kept_tokens, prompt_tokens)`: as much of a prompt as is kept is not computed again."""
+    for scope in source.module.functions():
+        for node in own(scope.node):
+            match node:
+                case t.Assign(value=t.Call(func=func, args=[kept, given, *_])) if "common" in words(last_name(func)):
+                    pass
+                case _:
+                    continue
+            of_cache = [bool(CACHED & set(words(source.quote(a)))) for a in (kept, given)]
+            of_prompt = [bool({"prompt", "input", "tokens"} & set(words(source.quote(a)))) for a in (kept, given)]
+            if any(of_cache) and all(of_prompt):
+                value = (
+                    f"prefix reuse: {source.quote(node)}: what the prompt has in common with the tokens whose cache "
+                    f"is kept is not computed again"
+                )
+                yield Claim(f"{scope.qualified_name} common prefix", value, (source.at(node), source.at(scope.node)))
+
+
 def _less_one(argument: t.Expr, known: dict[str, t.Expr]) -> t.Expr | None:
     """The `n - 1` in `x[: n - 1]`, or that a name given by position or keyword is bound to."""
     match argument:

@@ -29,6 +29,8 @@ SILENT_FOLDERS = {"test", "tests", "unittest", "unittests", "unit_tests", "bench
                   "example", "examples", "docs", "scripts", "dev", "tools", "experimental", "experiments", "evaluation",
                   "third_party", "third-party", "3rdparty", "3rd", "thirdparty", "vendor", "vendored", "external",
                   "extern", "mock", "mocks"}  # fmt: skip
+SERVERS = (("tools", "server"), ("examples", "server"))
+"""Folders at the top that hold the server of a library."""
 SILENT_NAMES = re.compile(r"test_|mock_|.*(?:_test|_mock|_pb2|_pb2_grpc|[a-z0-9]Tests?|[a-z0-9]Mock)$")
 """Files of tests, and those that a compiler of interfaces writes."""
 
@@ -84,7 +86,10 @@ def _is_abstract(function: t.FunctionDef) -> bool:
 
 def is_aside(path: Path) -> bool:
     """Whether a file, by its path below the root, is of tests, benchmarks, examples or other projects, or generated."""
-    return bool(SILENT_FOLDERS & set(path.parts[:-1])) or SILENT_NAMES.match(path.stem) is not None
+    folders = path.parts[:-1]
+    if folders[:2] in SERVERS:
+        folders = folders[2:]
+    return bool(SILENT_FOLDERS & set(folders)) or SILENT_NAMES.match(path.stem) is not None
 
 
 def spread(places: list[Location], count: int) -> list[Location]:

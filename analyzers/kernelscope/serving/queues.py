@@ -177,7 +177,8 @@ def _holds_requests(queue: Queue, others: Iterable[Queue]) -> bool:
     named = words(queue.owner if queue.name == ITSELF or {*words(queue.name)} <= BARE else queue.name)
     if OVER & set(named):
         return False
-    if (REQUESTS | {"task", "tasks"} if queue.of(*HEAP.values()) else REQUESTS) & {
+    serves = bool({"server", "scheduler", "engine"} & set(words(queue.owner)))
+    if (REQUESTS | {"task", "tasks"} if serves or queue.of(*HEAP.values()) else REQUESTS) & {
         *named, *(w for use in queue.uses if _NAMED.fullmatch(use.element) for w in words(use.element))
     }:  # fmt: skip
         return True

@@ -69,6 +69,8 @@ from kernelscope.serving.rankings import rankings
 from kernelscope.serving.registries import Registry, registries, stacks
 from kernelscope.serving.routes import Route, routes
 from kernelscope.serving.sizes import derived_sizes
+from kernelscope.serving.slots import slots
+from kernelscope.serving.speculation import verifications
 from kernelscope.serving.stores import Stored, stored
 from kernelscope.serving.streams import streams
 from kernelscope.serving.trees import trees
@@ -100,6 +102,7 @@ FINDERS: tuple[tuple[str, Finder], ...] = (
     ("serving.prefix_cache", prefixes.lookups),
     ("serving.prefix_cache", prefixes.offered),
     ("serving.prefix_cache", prefixes.shortened),
+    ("serving.prefix_cache", prefixes.common),
     ("serving.scheduling", overlaps),
     ("serving.scheduling", service.orders),
     ("serving.scheduling", switches),
@@ -107,11 +110,13 @@ FINDERS: tuple[tuple[str, Finder], ...] = (
     ("serving.scheduling", preemptions),
     ("serving.batching", admission.continuous),
     ("serving.batching", portions),
+    ("serving.batching", slots),
     ("serving.scheduling", admission.passed_over),
     ("serving.batching", chunking.chunks),
     ("serving.batching", capacity.admissions),
     ("serving.batching", chunking.pieces),
     ("serving.batching", halves),
+    ("serving.batching", verifications),
     ("serving.batching", windows),
     ("serving.batching", merged_batches),
     ("serving.batching", admission.static),
@@ -273,6 +278,8 @@ def read_c(source: CSource) -> Reading:
     host = c_hosts.host_source(source)
     if host is not None:
         reading.transitions += reading.told(lifecycle.transitions, host)
+        with part(f"states of {path.name}", reading.faults):
+            reading.transitions += lifecycle.bare_states(host, reading.registries)
         reading.moves += reading.told(c_hosts.host_moves, host)
         for section, claim in reading.told(_queue_claims, host):
             reading.add(section, [c_hosts.in_cpp(claim)])

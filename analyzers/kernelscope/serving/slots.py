@@ -1,0 +1,71 @@
+"""Continuous batching by slots: a step goes on with what runs and starts requests in slots that are idle."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kernelscope.serving.claims import Claim, PythonSource
+from kernelscope.serving.guards import guards_text, own, statements
+from kernelscope.serving.lifecycle import STATUS
+from kernelscope.serving.sections import words
+from kernelscope.syntax.python import tree as t
+
+
+def slots(source: PythonSource) -> Iterator[Claim]:
+    """Two loops of a function over the same places, in one of which a place that waits gets another state."""
+    for scope in source.module.functions():
+        loops = [n for n in own(scope.node) if isinstance(n, t.For)]
+        for loop in loops:
+            name = t.dotted(loop.iter)
+            others = [n for n in loops if n is not loop and t.dotted(n.iter) == name and _asks_for_state(n)]
+            if name is None or not isinstance(loop.target, t.Name) or not others:
+                continue
+            started = next(_started(loop, loop.target.id), None)
+            if started is None:
+                continue
+            branch, becomes = started
+            around = next((guards for s, guards in statements(scope.node) if s is becomes), ())
+            outside = tuple(g for g in around if g.test.span.start < loop.span.start and not g.early)
+            guard = " and ".join(guards_text(source, outside))
+            value = (
+                f"continuous batching by slots: at every step {scope.qualified_name} goes on with what runs in "
+                f"{source.quote(loop.iter)} and starts a request in one where {source.quote(branch.test)} "
+                f"({source.quote(becomes)}), so requests join while others go on"
+            )
+            value += f"; only if {guard}" if guard else ""
+            places = (source.at(branch), source.at(becomes), source.at(others[0]), source.at(scope.node))
+            yield Claim(f"{scope.qualified_name} admission", value, places)
+
+
+def _started(loop: t.For, slot: str) -> Iterator[tuple[t.If, t.Assign]]:
+    """Branches that ask for the state of a slot and give it another one at once."""
+    for branch in t.flat(loop.body):
+        if not isinstance(branch, t.If):
+            continue
+        asked: set[tuple[str, str | None]] = set()
+        for node in t.walk(branch.test):
+            match node:
+                case t.Compare(left=t.Attribute(attr=attr) as left, ops=["=="], comparators=[was]) if _is_state(
+                    left, slot
+                ):
+                    asked.add((attr, t.dotted(was)))
+                case _:
+                    pass
+        for statement in branch.body:
+            match statement:
+                case t.Assign(targets=[t.Attribute(attr=attr) as target], value=value) if _is_state(target, slot):
+                    if any(a == attr and was != t.dotted(value) for a, was in asked):
+                        yield branch, statement
+                case _:
+                    pass
+
+
+def _asks_for_state(loop: t.For) -> bool:
+    """Whether a loop treats slots by their state."""
+    slot = t.dotted(loop.target)
+    tests = (s.test for s in t.flat(loop.body) if isinstance(s, t.If))
+    return slot is not None and any(_is_state(n, slot) for test in tests for n in t.walk(test))
+
+
+def _is_state(node: t.Node, slot: str) -> bool:
+    return isinstance(node, t.Attribute) and t.dotted(node.value) == slot and bool(STATUS & set(words(node.attr)))

@@ -1,0 +1,113 @@
+"""Speculative decoding by how guesses are verified: runs that agree, ratios of probabilities, the first that differs.
+
+Settings say whether it is on; what is found here is that the code does it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kernelscope.serving.claims import Claim, PythonSource
+from kernelscope.serving.guards import last_name, own, own_calls
+from kernelscope.serving.sections import words
+from kernelscope.syntax.python import tree as t
+from kernelscope.syntax.python.lower import Scope
+
+CHANCES = {"random", "rand", "rand_like", "uniform"}
+GUESSES = {"draft", "drafts", "drafted", "proposal", "proposals", "proposed", "candidate", "candidates", "guess",
+           "guesses", "speculative", "speculated"}  # fmt: skip
+"""Words of tokens that a cheaper model has written."""
+
+
+def verifications(source: PythonSource) -> Iterator[Claim]:
+    """The functions of a file that accept or turn down guessed tokens."""
+    if source.aside:
+        return
+    for scope in source.module.functions():
+        bound = {
+            name: n.value for n in own(scope.node)
+            if isinstance(n, t.Assign) and (name := t.dotted(n.targets[0])) is not None
+        }  # fmt: skip
+        yield from _agreeing_runs(source, scope)
+        yield from _by_chance(source, scope, bound)
+        yield from _first_that_differs(source, scope)
+
+
+def _agreeing_runs(source: PythonSource, scope: Scope) -> Iterator[Claim]:
+    """`mask = guesses == argmax(logits)` and `cumprod(mask).sum()`: how many agree before the first that does not."""
+    masks: dict[str, t.Assign] = {}
+    for node in own(scope.node):
+        match node:
+            case t.Assign(targets=[t.Name(id=name)], value=value) if _agrees_with_best(value):
+                masks[name] = node
+            case _:
+                pass
+    for call in own_calls(scope.node):
+        match call:
+            case (
+                t.Call(func=t.Attribute(value=t.Call() as product, attr="sum"))
+                | t.Call(args=[t.Call() as product, *_], func=t.Attribute(attr="sum"))
+            ) if last_name(product.func) == "cumprod":
+                pass
+            case _:
+                continue
+        named = [n.id for n in t.walk(product) if isinstance(n, t.Name) and n.id in masks]
+        if named:
+            value = (
+                f"speculative decoding: {scope.qualified_name} verifies guesses greedily: "
+                f"{source.quote(masks[named[0]])}; as many are accepted as agree from the first on "
+                f"({source.quote(call)})"
+            )
+            places = (source.at(masks[named[0]]), source.at(call), source.at(scope.node))
+            yield Claim(f"{scope.qualified_name} verification", value, places)
+            return
+
+
+def _agrees_with_best(value: t.Expr) -> bool:
+    compared = (n for n in t.walk(value) if isinstance(n, t.Compare) and n.ops == ["=="])
+    return any(isinstance(c, t.Call) and last_name(c.func) == "argmax" for n in compared for c in t.walk(n))
+
+
+def _by_chance(source: PythonSource, scope: Scope, bound: dict[str, t.Expr]) -> Iterator[Claim]:
+    """`r = random()`, `ratio = p / q`, `if r <= ratio:`: a guess is kept as often as the target would have made it."""
+    for branch in own(scope.node):
+        match branch:
+            case t.If(test=t.Compare(left=t.Name(id=chance), ops=["<=" | "<"], comparators=[t.Name(id=ratio)]) as test):
+                pass
+            case _:
+                continue
+        drawn, kept = bound.get(chance), bound.get(ratio)
+        is_drawn = isinstance(drawn, t.Call) and last_name(drawn.func) in CHANCES
+        if is_drawn and isinstance(kept, t.BinOp) and kept.op == "/":
+            value = (
+                f"speculative decoding: {scope.qualified_name} accepts a guess by rejection sampling: "
+                f"{ratio} = {source.quote(kept)}, if {source.quote(test)}"
+            )
+            places = (source.at(branch), source.at(kept), source.at(scope.node))
+            yield Claim(f"{scope.qualified_name} verification", value, places)
+            return
+
+
+def _first_that_differs(source: PythonSource, scope: Scope) -> Iterator[Claim]:
+    """`for guess, token in zip(drafts, tokens): if guess != token: break`."""
+    for loop in own(scope.node):
+        if not isinstance(loop, t.For) or not GUESSES & set(words(source.quote(loop.iter))):
+            continue
+        if isinstance(loop.iter, t.Call) and last_name(loop.iter.func) == "range":
+            continue
+        names = {n.id for n in t.walk(loop.target) if isinstance(n, t.Name)}
+        for branch in loop.body:
+            match branch:
+                case t.If(test=t.Compare(ops=["!="]) as test, body=[*_, t.Break()]) if {
+                    n.id for n in t.walk(test) if isinstance(n, t.Name)
+                } & names:
+                    value = (
+                        f"speculative decoding: {scope.qualified_name} verifies guesses one by one: for "
+                        f"{source.quote(loop.target)} in {source.quote(loop.iter)}, the first that differs ends it "
+                        f"(if {source.quote(test)})"
+                    )
+                    places = (source.at(branch), source.at(loop), source.at(scope.node))
+                    yield Claim(f"{scope.qualified_name} verification", value, places)
+                    return
+                case _:
+                    pass
