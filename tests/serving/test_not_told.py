@@ -357,7 +357,7 @@ def test_states_in_tests_are_not_those_of_the_engine(source: Source) -> None:
     assert len(join([other]).transitions) == 1
 
 
-@pytest.mark.parametrize("folder", ["unittest", "3rd", "third-party"])
+@pytest.mark.parametrize("folder", ["unittest", "unit_tests", "third-party"])
 def test_folders_of_tests_and_of_others(folder: str) -> None:
     assert is_aside(Path("src") / folder / "desk.cc")
 

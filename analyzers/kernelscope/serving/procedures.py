@@ -27,7 +27,7 @@ COMPONENT = "components"
 SILENT = {"logger", "logging", "log", "warnings", "print", "nvtx", "super"}
 SILENT_FOLDERS = {"test", "tests", "unittest", "unittests", "unit_tests", "bench", "benchmark", "benchmarks",
                   "example", "examples", "docs", "scripts", "dev", "tools", "experimental", "experiments", "evaluation",
-                  "third_party", "third-party", "3rdparty", "3rd", "thirdparty", "vendor", "vendored", "external",
+                  "third_party", "third-party", "3rdparty", "thirdparty", "vendor", "vendored", "external",
                   "extern", "mock", "mocks"}  # fmt: skip
 SERVERS = (("tools", "server"), ("examples", "server"))
 """Folders at the top that hold the server of a library."""
