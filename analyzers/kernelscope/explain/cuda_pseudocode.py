@@ -75,10 +75,11 @@ class _Writer:
         for child in node.named_children:
             self.statement(child, depth)
 
-    def _say(self, text: str, node: Node, depth: int) -> None:
-        if len(text) > MAX_TEXT:
-            text = text[: MAX_TEXT - 1] + "…"
-        self.lines.append(Line("    " * depth + text, self.facts.location(self.source.span(node))))
+    def _say(self, text: str, node: Node, depth: int, note: str = "") -> None:
+        room = MAX_TEXT - len(note)
+        if len(text) > room:
+            text = text[: room - 1] + "…"
+        self.lines.append(Line("    " * depth + text + note, self.facts.location(self.source.span(node))))
 
     def statement(self, node: Node, depth: int) -> None:
         match node.type:
@@ -223,7 +224,7 @@ class _Writer:
             return
         if operator == "=":
             how = self._movement(target, right)
-            self._say(f"{self._assignment(self._short(self.source.text(left)), value)}{how}", node, depth)
+            self._say(self._assignment(self._short(self.source.text(left)), value), node, depth, how)
         else:
             self._say(f"{self._short(name)} {operator} {self._short(value)}", node, depth)
 

@@ -81,3 +81,18 @@ __global__ void moved_by_whole_rows(const float *x, float *y, int rows, int widt
   if (n > width) y += n - width;
   y[threadIdx.x] = x[threadIdx.x];  //: x load: coalesced (stride 1, 4 bytes/lane) | y store: partially coalesced at worst (misaligned, 5 sectors for 4, 4 bytes/lane)
 }
+
+// A variable that one branch sets has that value wherever it may be read; one that a round sets may keep an older one.
+//@ block 64
+__global__ void set_in_one_branch(float *out, const float *in, int n) {
+  int place;
+  bool own = threadIdx.x < n;
+  if (own) place = blockIdx.x * 64 + threadIdx.x;
+  __syncthreads();
+  if (own) out[place] = 0;  //: out store: coalesced (stride 1, 4 bytes/lane)
+  int last;
+  for (int i = 0; i < n; ++i) {
+    if (in[i] > 0) last = 2 * i * blockDim.x + threadIdx.x;  //: in load: broadcast (4 bytes)
+    out[last] = 1;  //: out store: not known: threadIdx.x goes into it in a way that is not followed
+  }
+}

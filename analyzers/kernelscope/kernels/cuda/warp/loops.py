@@ -8,7 +8,7 @@ but what variables become: there an inner loop's own trial stands for its round.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kernelscope.dims import Dim, dim
 from kernelscope.dims.monomial import Opaque
@@ -237,7 +237,9 @@ def _concluded(m: Machine, entry: _Changed, head: Dim | None, after: Value, roun
     before = entry.before
     if head is None:
         why = m.varying(before) or (m.varying(after) if tried else "a loop")
-        return m.unknown(entry.cell.kind, entry.name, why) if not isinstance(before, Data) or why else before
+        if isinstance(before, Data) and not why:
+            return replace(before, unset=False)  # a round may find what an earlier one set
+        return m.unknown(entry.cell.kind, entry.name, why)
     assert isinstance(before, Int | Pointer)
     start = before.d if isinstance(before, Int) else before.offset
     end = _end(before, after)

@@ -22,6 +22,10 @@ def select(m: Machine, condition: Dim, then: Value, orelse: Value, name: str = "
     decided = m.known(condition).const
     if decided is not None:
         return then if decided else orelse
+    if isinstance(then, Data) and then.unset:
+        return orelse
+    if isinstance(orelse, Data) and orelse.unset:
+        return then
     match then, orelse:
         case Int(d=a), Int(d=b):
             return Int(_chosen(m, condition, a, b, name))

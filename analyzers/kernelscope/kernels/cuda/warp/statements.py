@@ -147,7 +147,9 @@ def _initial(m: Machine, node: t.Declare, kind: Type, names: Names) -> Value:
     if node.value is None:
         if isinstance(kind, StructType | Vector):
             return Record(kind, {}, node.name, "", "local")
-        return Data("a variable without a value") if not isinstance(kind, Number) else Data("", kind)
+        if isinstance(kind, Number):
+            return Data("", kind, unset=True)
+        return Data("a variable without a value", unset=True)
     if isinstance(node.value, t.Braced) and node.value.type is None:
         from kernelscope.kernels.cuda.warp.calls import construct
 

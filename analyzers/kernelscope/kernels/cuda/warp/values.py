@@ -49,6 +49,8 @@ class Data:
 
     varying: str = ""
     kind: Type = NO_TYPE
+    unset: bool = False
+    """Whether nobody gave the variable a value yet: no program may read it so."""
 
 
 @dataclass(frozen=True, slots=True)
