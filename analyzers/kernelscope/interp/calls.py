@@ -27,6 +27,7 @@ from kernelscope.interp.values import (
     Keywords,
     LambdaValue,
     LayerMethod,
+    Maybe,
     Number,
     Opaque,
     Open,
@@ -391,9 +392,9 @@ def bind(run: Interpreter, scope: Scope, function: Function, args: Arguments, kw
                 path = function.definition.path
                 run.trace.passed_through(given[unknown_from], param.name, param.name_span, lost, path)
         elif index < len(given):
-            names[param.name] = given[index]
+            names[param.name] = _promised(param, given[index])
         elif param.name in rest:
-            names[param.name] = rest.pop(param.name)
+            names[param.name] = _promised(param, rest.pop(param.name))
         else:
             names[param.name] = _default(run, function, param, is_open)
             is_whole = is_whole and (is_open or param.default is not None)
@@ -411,6 +412,16 @@ def bind(run: Interpreter, scope: Scope, function: Function, args: Arguments, kw
             case _:
                 pass
     return is_whole
+
+
+def _promised(param: t.Param, value: Value) -> Value:
+    """What a parameter that is annotated as a tensor is given is there."""
+    if not isinstance(value, Maybe) or param.default is not None:
+        return value
+    from kernelscope.interp.annotations import is_optional, is_tensor
+
+    is_there = is_tensor(param.annotation) and not is_optional(param.annotation)
+    return present(value) if is_there else value
 
 
 def _default(run: Interpreter, function: Function, param: t.Param, is_open: bool) -> Value:
