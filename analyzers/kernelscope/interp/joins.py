@@ -182,9 +182,9 @@ class Join:
         if second is None and first is not None and other.shape.reason == NOT_TOLD:
             second = _alike(other.shape, len(first))
         if first is None and second is not None and not one.shape.least_rank:
-            return self._either(name, other) if one.shape.reason.startswith(NOT_TOLD) else other
+            return self._either(name, other)
         if second is None and first is not None and not other.shape.least_rank:
-            return self._either(name, one) if other.shape.reason.startswith(NOT_TOLD) else one
+            return self._either(name, one)
         if first is None or second is None or len(first) != len(second):
             if self.symbols.trial is not None:
                 self.symbols.trial.joined(one.shape, other.shape)
