@@ -201,3 +201,56 @@ def test_the_order_of_questions_decides_nothing_of_what_callers_elsewhere_tell(t
         found[name] = "" if hover is None else hover.signature
     told = {name: f"{name}_y: Tensor[B, S, {name}_width]" for name in PARTS[2:]}
     assert found == {name: f"{name}_y: Tensor[B, S, x_dim2]" for name in PARTS[:2]} | told
+
+
+LAYERS = """
+import torch
+from torch import nn
+
+class Attention(nn.Module):
+    def __init__(self, width, heads=8, head_dim=64):
+        super().__init__()
+        self.heads = heads
+        self.q = nn.Linear(width, heads * head_dim)
+
+    def forward(self, x):
+        B, S, W = x.shape
+        q = self.q(x).view(B, S, self.heads, -1)
+        return q
+
+class Layers(nn.Module):
+    def __init__(self, width, heads=8, **more):
+        super().__init__()
+        self.attention = Attention(width, heads=heads, **more)
+
+    def forward(self, x):
+        return self.attention(x)
+
+class Encoder(Layers):
+    def __init__(self, **options):
+        super().__init__(**options)
+
+class Wrapper(nn.Module):
+    def __init__(self, *, words, layers):
+        super().__init__()
+        self.embed = nn.Embedding(words, layers.attention.q.in_features)
+        self.layers = layers
+
+    def forward(self, tokens):
+        return self.layers(self.embed(tokens))
+"""
+
+
+def test_a_layer_that_a_place_elsewhere_gives_is_an_example(tmp_path: Path) -> None:
+    (tmp_path / "parts.py").write_text(LAYERS)
+    (tmp_path / "model.py").write_text(
+        "from parts import Encoder, Wrapper\nfrom torch import nn\n\n"
+        "class Model(nn.Module):\n    def __init__(self, width):\n        super().__init__()\n"
+        "        self.inner = Wrapper(words=100, layers=Encoder(width=width))\n\n"
+        "    def forward(self, tokens):\n        B, S = tokens.shape\n        return self.inner(tokens)\n"
+    )
+    workspace = Workspace(Files([str(tmp_path)]))
+    path = str(tmp_path / "parts.py")
+    module = workspace.modules.module(path)
+    assert module is not None
+    assert found_at(run_file(workspace, path), module, 13) == "[B, S, heads, head_dim]"

@@ -192,14 +192,23 @@ def _layer_attribute(layer: Module, name: str) -> Value:
     return PlainMethod(layer, name)
 
 
+def _of_a_used_one(run: Interpreter, instance: Instance, name: str, value: Value) -> Value:
+    """What an object that a caller gives holds, where a new one holds this: a setting of another object."""
+    if value is None and run.classes.is_stored_later(instance.cls, name):
+        return _stored_elsewhere(name)
+    is_number = isinstance(value, Dim) and value.const is not None
+    if is_number and instance.called and run.classes.storing(instance.cls, name) <= {"__init__"}:
+        return Opaque(f"{instance.called}.{name}")
+    return as_given(value, 1)
+
+
 def prepare(run: Interpreter, instance: Instance) -> None:
     """Let an object's constructor run, if that is still to be done."""
     if instance.like is not None:
         new, instance.like = instance.like, None
         prepare(run, new)
         for name, value in new.attributes.items():
-            is_open = value is None and run.classes.is_stored_later(instance.cls, name)
-            instance.attributes[name] = _stored_elsewhere(name) if is_open else as_given(value, 1)
+            instance.attributes[name] = _of_a_used_one(run, instance, name, value)
         instance.is_ready = True
     if instance.initialise is not None and not instance.is_ready:
         initialise, instance.initialise = instance.initialise, None

@@ -12,7 +12,7 @@ from kernelscope.dims import Dim, dim, maximum, minimum
 from kernelscope.dims.spelling import SEPARATOR
 from kernelscope.interp.attributes import attribute, subscript
 from kernelscope.interp.interpreter import MAX_NESTED, Interpreter
-from kernelscope.interp.joins import Join
+from kernelscope.interp.joins import Join, as_given
 from kernelscope.interp.operators import binary, compare, truth, unary
 from kernelscope.interp.sequences import MAX_ELEMENTS, any_of, is_callable, iterated, sequence
 from kernelscope.interp.texts import joined_text
@@ -174,7 +174,9 @@ def _boolean(run: Interpreter, scope: Scope, node: t.BoolOp) -> Value:
         scope.names, run.known = names, known
     callables = [c for c in candidates if is_callable(c)]
     if callables and all(is_callable(c) or isinstance(c, Opaque | Unknown) for c in candidates):
-        return any_of(callables)  # `given or Default`: what is given stands for the same
+        given = next((c.name for c in candidates if isinstance(c, Opaque)), "")
+        chosen = any_of(callables)  # `given or Default`: what is given stands for the same
+        return chosen if len(callables) == len(candidates) else as_given(chosen, called=given)
     if node.op == "or":  # all but the last are there if they are chosen
         candidates = [*(present(c) for c in candidates[:-1]), candidates[-1]]
     result = candidates[0]

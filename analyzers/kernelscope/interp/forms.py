@@ -172,7 +172,7 @@ class Form:
                 cls,
                 frozenset(value.usual),
                 made,
-                None if value.like is None else self.of(value.like, depth),
+                None if value.like is None else (self.of(value.like, depth), value.called),
             )
         if value.layer is not None:
             raise Unfit
@@ -297,7 +297,8 @@ class Copy:
         if value.like is None:
             made = self.make(value.cls, given, named)
         else:
-            made = Instance(value.cls, made_with=(given, named), like=self.of(value.like, depth))
+            like = self.of(value.like, depth)
+            made = Instance(value.cls, made_with=(given, named), like=like, called=value.called)
         self.objects[id(value)] = made
         return made
 

@@ -28,6 +28,7 @@ from kernelscope.interp.values import (
     Maybe,
     Number,
     Opaque,
+    Open,
     Value,
     as_size,
     joined,
@@ -119,10 +120,11 @@ class Generality:
         if all(isinstance(v, dict) for v in solid):
             keys = dict.fromkeys(key for v in solid for key in v)
             rows = [v if isinstance(v, dict) else None for v in values]
-            return {
+            common = {
                 key: self.value(str(key), [Unknown("") if v is None else v.get(key) for v in rows], (), depth + 1)
                 for key in keys
             }
+            return Open(common) if any(isinstance(v, Open) for v in solid) else common
         if all(isinstance(v, Instance) for v in solid) and len({id(v.cls.node) for v in solid}) == 1:
             return self.instance(name, solid, values, depth)
         if all(isinstance(v, Module) for v in solid) and len({v.name for v in solid}) == 1:
@@ -147,7 +149,8 @@ class Generality:
             case Copied():
                 return self._copied(name, values, depth)
             case dict():
-                return {k: self.value(str(k), [v] * self.count, (), depth + 1) for k, v in value.items()}
+                common = {k: self.value(str(k), [v] * self.count, (), depth + 1) for k, v in value.items()}
+                return Open(common) if isinstance(value, Open) else common
             case Alike():
                 return Alike(self.value(name, [value.element] * self.count, (), depth + 1), value.count)
             case Instance():

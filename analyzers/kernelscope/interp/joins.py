@@ -137,9 +137,9 @@ class Join:
                 whole = not isinstance(known, Number) or known.is_integer
                 return self.symbols.new(self.scope, name, REASON) if whole else Number(REASON)
             case (Opaque(), _) if isinstance(other, CALLABLES):
-                return as_given(other)  # what is given is of the same kind
+                return as_given(other, called=one.name)  # what is given is of the same kind
             case (_, Opaque()) if isinstance(one, CALLABLES):
-                return as_given(one)
+                return as_given(one, called=other.name)
             case (Unknown(), _) if isinstance(other, CALLABLES) and self.symbols.building:
                 return other  # `act() if act else Identity()` makes layers that do the same to shapes
             case (_, Unknown()) if isinstance(one, CALLABLES) and self.symbols.building:
@@ -286,11 +286,11 @@ def _alike(given: Shape, rank: int) -> tuple[Size, ...] | None:
     return (*given.head, *[Unknown(NOT_TOLD)] * (rank - given.least_rank), *tail)
 
 
-def as_given(value: Value, depth: int = 0) -> Value:
+def as_given(value: Value, depth: int = 0, called: str = "") -> Value:
     """An object like this one that has been used before: its switches and counts are not those of a new one."""
     match value:
         case Instance() if not value.is_module:
-            return Instance(value.cls, made_with=value.made_with, like=value)
+            return Instance(value.cls, made_with=value.made_with, like=value, called=called)
         case Choice() if not value.is_of_table:
             return Choice([as_given(v, depth) for v in value.entries])
         case bool() if depth:

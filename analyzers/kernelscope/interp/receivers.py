@@ -128,10 +128,19 @@ def common_instance(run: Interpreter, common: Generality, instances: list[Instan
     names: dict[str, Value] = {}
     for parameter in arguments[0]:
         names[parameter] = common.value(parameter, [g.get(parameter, Unknown("")) for g in arguments])
+    if common.examples:
+        names = {name: _example(name, value) for name, value in names.items()}
     usual = {name for i in instances for name in i.usual}
     instance = Instance(first.cls, usual=usual, is_module=True)
     _made_by(run, instance, init, names)
     return instance
+
+
+def _example(name: str, value: Value) -> Value:
+    """An argument of which the few callers of other files give an example: others give other numbers, and more."""
+    if isinstance(value, Dim) and value.const is not None:
+        return Opaque(name, value.const)
+    return Open(value) if type(value) is dict else value
 
 
 def _common_layer(run: Interpreter, common: Generality, instances: list[Instance]) -> Instance | None:
@@ -262,6 +271,9 @@ def _made_by(run: Interpreter, instance: Instance, init: Function, names: dict[s
     assert isinstance(node, t.FunctionDef)
     positional = [names[p.name] for p in node.args[1:] if p.kind in ("positional", "normal") and p.name in names]
     keywords = {p.name: names[p.name] for p in node.args[1:] if p.kind == "keyword" and p.name in names}
+    for held in (names.get(p.name) for p in node.args if p.kind == "kwargs"):
+        if isinstance(held, dict):
+            keywords = Open({**keywords, **held}) if isinstance(held, Open) else {**keywords, **held}
     instance.made_with = (positional, keywords)
 
     def initialise(run: Interpreter) -> None:

@@ -190,6 +190,8 @@ class Instance:
     """Switches among that which are as they are by default."""
     like: Instance | None = None
     """A new object of which this one, which a caller gives, is a used one."""
+    called: str = ""
+    """What such an object is called where it is given."""
     is_module: bool = False
     """Whether it is a layer of torch, which is made once and then called."""
     layer: Module | Sequential | None = None
