@@ -198,11 +198,11 @@ class Join:
         """A tensor of the rank that one way gives, where the other is not followed: what a call brings may differ.
 
         Numbers and what the object or its configuration fixes stay, but for an axis of 1 that a round of a loop may
-        fill. One that is empty only holds the place of another.
+        fill, and for one of 0: what is empty only holds the place of another, `tensor([])` of any rank.
         """
         if known.shape.dims is None:
             return known
-        if 0 in known.shape.dims:
+        if known.shape.dims == (0,):
             return Tensor(Shape.unknown("it is empty on one of two ways"), known.dtype)
         sizes = [
             size if isinstance(size, Unknown) or self._stays(size) else self._size(size, UNTOLD, f"{name}_dim{i}", i)
@@ -218,7 +218,7 @@ class Join:
         return either
 
     def _stays(self, size: Dim) -> bool:
-        return _is_fixed(size) and not (self.is_of_rounds and size == 1)
+        return _is_fixed(size) and size != 0 and not (self.is_of_rounds and size == 1)
 
     def _size(self, one: Size, other: Size, name: str, index: int = 0, *, may_be_object: bool = False) -> Size:
         if one == other or (isinstance(one, Dim) and isinstance(other, Dim) and self.symbols.is_same(one, other)):
