@@ -254,3 +254,30 @@ def test_a_layer_that_a_place_elsewhere_gives_is_an_example(tmp_path: Path) -> N
     module = workspace.modules.module(path)
     assert module is not None
     assert found_at(run_file(workspace, path), module, 13) == "[B, S, heads, head_dim]"
+
+
+TURNED = """
+from torch import nn
+
+class Stage(nn.Module):
+    def __init__(self, make):
+        super().__init__()
+        self.part = make()
+
+    def forward(self, hidden_states):
+        turned = hidden_states.t()
+        return self.part(turned)
+"""
+
+
+def test_what_cannot_be_tried_any_more_is_promised_by_no_second_guess(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kernelscope.interp.ranks.ALL_STEPS", -1)
+    monkeypatch.setattr("kernelscope.interp.attempts.ALL_STEPS", -1, raising=False)
+    (tmp_path / "stage.py").write_text(TURNED)
+    workspace = Workspace(Files([str(tmp_path)]))
+    path = str(tmp_path / "stage.py")
+    module = workspace.modules.module(path)
+    assert module is not None
+    assert found_at(run_file(workspace, path), module, 9) == "[...]"

@@ -15,6 +15,7 @@ from kernelscope.interp.contexts import Context
 from kernelscope.interp.function_runs import run_function
 from kernelscope.interp.interpreter import FUNCTION_STEPS, Finding, Interpreter, OutOfBudget, Seen
 from kernelscope.interp.numbering import number_anew
+from kernelscope.interp.ranks import ALL_STEPS
 from kernelscope.interp.rounds import Rounds
 from kernelscope.interp.seeds import EVERYTHING, Beliefs, Seeded
 from kernelscope.interp.symbols import over_sizes
@@ -67,7 +68,8 @@ def attempt(
 
     best = outcome(beliefs)
     if (best.findings or best.seeded.is_odd) and best.seeded.guessed:
-        for less in (Beliefs(other_layout=True), Beliefs(by_name=False)):
+        is_tried = run.tried < ALL_STEPS  # a second guess that cannot be tried is no better than the first
+        for less in (Beliefs(other_layout=True), Beliefs(by_name=False))[not is_tried :]:
             other = outcome(less)
             if not other.findings and not other.seeded.is_odd:
                 best = other

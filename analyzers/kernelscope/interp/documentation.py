@@ -18,7 +18,7 @@ from kernelscope.interp.shape_texts import after_the_word, in_comment, in_docstr
 from kernelscope.interp.values import Function
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Module
-from kernelscope.tensor import Shape, Unknown
+from kernelscope.tensor import Shape, Size, Unknown
 from kernelscope.workspace.modules import Definition
 
 SHAPE_KEY = "shape"
@@ -148,10 +148,21 @@ def _table(run: Interpreter, path: str) -> dict[str, Shape]:
                 case t.Assign(targets=[t.Name(id=name)], value=t.Dict() as entry):
                     shape = _entry(entry)
                     if shape is not None:
-                        found.setdefault(name, shape)
+                        found.setdefault(name, _apart(shape))
                 case _:
                     pass
     return found
+
+
+def _apart(shape: Shape) -> Shape:
+    """A shape of a table without equal sides: what it tells of images in general are square ones, and models take
+    others as well."""
+    sizes: list[Size] = []
+    for size in shape.head:
+        name = size.name if isinstance(size, Dim) else None
+        count = shape.head[: len(sizes)].count(size)
+        sizes.append(size if name is None or not count else dim(f"{name}_{count + 1}"))
+    return replace(shape, head=tuple(sizes))
 
 
 def _entry(entry: t.Dict) -> Shape | None:

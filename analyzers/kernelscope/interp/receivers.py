@@ -137,8 +137,9 @@ def common_instance(run: Interpreter, common: Generality, instances: list[Instan
 
 
 def _example(name: str, value: Value) -> Value:
-    """An argument of which the few callers of other files give an example: others give other numbers, and more."""
-    if isinstance(value, Dim) and value.const is not None:
+    """An argument of which the few callers of other files give an example: others give other numbers, and more. 1 is
+    none by chance."""
+    if isinstance(value, Dim) and (value.const or 0) > 1:
         return Opaque(name, value.const)
     return Open(value) if type(value) is dict else value
 
