@@ -8,8 +8,9 @@ from __future__ import annotations
 import itertools
 
 from kernelscope.dims import Dim
+from kernelscope.kernels.triton.host_cases import Cases
 from kernelscope.kernels.triton.host_things import GridFunction, HostValue, as_dim
-from kernelscope.kernels.triton.host_values import Cases, HostScope
+from kernelscope.kernels.triton.host_values import HostScope
 from kernelscope.kernels.triton.launch_sites import LaunchSite
 
 MAX_TESTS = 3

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
-from kernelscope.dims import Dim, ceil_div, dim
+from kernelscope.dims import Dim
 from kernelscope.kernels.triton.host_bindings import (
     Binding,
     as_lambda,
@@ -18,52 +18,23 @@ from kernelscope.kernels.triton.host_bindings import (
     changed_keys,
     within,
 )
+from kernelscope.kernels.triton.host_cases import Cases
+from kernelscope.kernels.triton.host_expressions import evaluated
 from kernelscope.kernels.triton.host_things import (
     Beginning,
     GridFunction,
     HostValue,
-    Meta,
     Plain,
     ShapeOf,
     Table,
     Thing,
-    as_dim,
-    attribute_of,
-    calculated,
-    of_function,
-    of_method,
-    part_of,
 )
 from kernelscope.syntax.python import tree as t
 from kernelscope.workspace.modules import Definition, External, Modules
 
 MAX_DEPTH = 24
-MAX_SAID = 60
-"""How long an expression may be that stands for its value."""
 CALL_DEPTH = 9
 """What a followed call counts as: functions behind functions seldom tell a size."""
-
-
-@dataclass(slots=True, eq=False)
-class Cases:
-    """Tests of the host that nothing decides, with the answers that one reading takes.
-
-    `asking`: whether a test without an answer gets its likelier one and is noted; else what depends on it is unknown.
-    """
-
-    answers: Mapping[str, bool] = field(default_factory=dict[str, bool])
-    asking: bool = False
-    asked: dict[str, bool] = field(default_factory=dict[str, bool])
-    questions: int = 0
-    """How often a test was asked about: what is told without any holds in every case."""
-
-    def answer(self, test: str, likely: bool) -> bool | None:
-        self.questions += 1
-        if test in self.answers:
-            return self.answers[test]
-        if not self.asking:
-            return None
-        return self.asked.setdefault(test, likely)
 
 
 @dataclass(slots=True)
@@ -180,7 +151,7 @@ class HostScope:
             if isinstance(value, Plain):
                 return bool(value.value) == positive
             likely = not self._optional(test)
-        text = self._text(test)
+        text = self.written(test)
         answer = self.cases.answer(text, likely) if text else None
         return answer == positive if answer is not None else None
 
@@ -191,7 +162,7 @@ class HostScope:
         default = next((p.default for p in self.node.args if p.name == node.id), None)
         return isinstance(default, t.Constant) and (default.value is None or default.value is False)
 
-    def _text(self, test: t.Expr) -> str:
+    def written(self, test: t.Expr) -> str:
         module = self.modules.module(self.path)
         if module is None:
             return ""
@@ -280,81 +251,11 @@ class HostScope:
         if depth > MAX_DEPTH:
             return None
         try:
-            return self._evaluate(node, at, depth, meta)
+            return evaluated(self, node, at, depth, meta)
         except (ArithmeticError, RecursionError):
             return None
 
-    def _evaluate(self, node: t.Expr, at: int, depth: int, meta: tuple[str, ...]) -> HostValue:
-        def inner(part: t.Expr) -> HostValue:
-            return self.evaluate(part, at, depth + 1, meta)
-
-        match node:
-            case t.Constant(value=bool() | float() | str() | None as value):
-                return Plain(value)
-            case t.Constant(value=int() as value):
-                return dim(value)
-            case t.Name():
-                return Meta() if node.id in meta else self.name(node.id, at, depth)
-            case t.Tuple() | t.List():
-                found = [inner(e) for e in node.elts]
-                return tuple(self._said(e) if v is None else v for e, v in zip(node.elts, found, strict=True))
-            case t.Dict():
-                keys = [k.value for k in node.keys if isinstance(k, t.Constant) and isinstance(k.value, str)]
-                whole = len(keys) == len(node.values)  # without `**others`
-                return Table(tuple(zip(keys, map(inner, node.values), strict=True))) if whole else None
-            case t.Attribute():
-                return attribute_of(inner(node.value), node)
-            case t.Subscript():
-                return part_of(inner(node.value), node, inner)
-            case t.BinOp():
-                return calculated(node.op, inner(node.left), inner(node.right))
-            case t.UnaryOp(op="-"):
-                number = as_dim(inner(node.operand))
-                return -number if number is not None else None
-            case t.IfExp():
-                body, orelse = inner(node.body), inner(node.orelse)
-                if body == orelse:
-                    return body
-                holds = self.decide(node.test, at, depth)
-                return None if holds is None else body if holds else orelse
-            case t.Lambda():
-                return GridFunction(tuple(p.name for p in node.args), node.body, self)
-            case t.Call():
-                return self._call(node, at, depth, meta)
-            case t.BoolOp(op="or"):
-                return inner(node.values[-1])
-            case _:
-                return None
-
-    def _said(self, node: t.Expr) -> HostValue:
-        """What nobody can tell, in the host's own words where they are few."""
-        text = self._text(node) if isinstance(node, t.Call | t.Attribute | t.Subscript) else ""
-        return Thing(text) if 0 < len(text) <= MAX_SAID else None
-
-    def _call(self, node: t.Call, at: int, depth: int, meta: tuple[str, ...]) -> HostValue:
-        arguments = [self.evaluate(a, at, depth + 1, meta) for a in node.args]
-        name = node.func.attr if isinstance(node.func, t.Attribute) else t.dotted(node.func) or ""
-        if name == "ceil" and len(node.args) == 1 and isinstance(node.args[0], t.BinOp) and node.args[0].op == "/":
-            quotient = node.args[0]
-            a = as_dim(self.evaluate(quotient.left, at, depth + 1, meta))
-            b = as_dim(self.evaluate(quotient.right, at, depth + 1, meta))
-            return ceil_div(a, b) if a is not None and b is not None else None
-        keywords = {k.arg: self.evaluate(k.value, at, depth + 1, meta) for k in node.keywords if k.arg}
-        if name == "dict" and isinstance(node.func, t.Name) and not node.args and len(keywords) == len(node.keywords):
-            return Table(tuple(keywords.items()))
-        known = of_function(name, arguments)
-        if known is not None:
-            return known
-        if isinstance(node.func, t.Attribute):
-            owner = self.evaluate(node.func.value, at, depth + 1, meta)
-            method = of_method(owner, name, arguments, keywords)
-            if method is not None:
-                return method
-            if name == "item" and not node.args:
-                return self._said(node)
-        return self._followed(node, arguments, keywords, depth)
-
-    def _followed(
+    def followed(
         self, node: t.Call, arguments: list[HostValue], keywords: dict[str, HostValue], depth: int
     ) -> HostValue:
         """A function of the workspace that returns one expression."""

@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kernelscope.kernels.triton.grid_cases import Grid, grid_of, grids_of, told_when
+from kernelscope.kernels.triton.host_cases import Cases
 from kernelscope.kernels.triton.host_things import Beginning, HostValue, Table, as_dim
-from kernelscope.kernels.triton.host_values import Cases, HostScope
+from kernelscope.kernels.triton.host_values import HostScope
 from kernelscope.kernels.triton.kernel_words import KernelWords
 from kernelscope.kernels.triton.launch_sites import LaunchSite, LaunchSites, launching_files, naming_files
 from kernelscope.results import Location
