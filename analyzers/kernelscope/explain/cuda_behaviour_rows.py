@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from kernelscope.explain.document import Line
+from kernelscope.kernels.cuda import types
 from kernelscope.kernels.cuda.intrinsics import Kind
 from kernelscope.kernels.cuda.kernels import KernelFacts
 from kernelscope.kernels.cuda.operations import Operation, functions_text, kind_of_object
@@ -21,10 +22,28 @@ MAX_PLACES = 4
 
 def vector_lines(facts: KernelFacts) -> Iterator[Line]:
     found = vector_width(facts.behaviour.reached)
-    if found is not None and found.width is None:
+    given = _given_vector(facts)
+    if given is not None and (found is None or (found.width is not None and given[0] > found.width)):
+        width, name, line = given
+        yield Line(f"{width} B ({name}) as launched at L{line}")
+    elif found is not None and found.width is None:
         yield Line(f"not known: `{found.type}` is as wide as its template arguments say")
     elif found is not None:
         yield Line(f"{found.width} B ({found.type})")
+
+
+def _given_vector(facts: KernelFacts) -> tuple[int, str, int] | None:
+    """The widest vector that a launch makes of what a parameter points to: bytes, type and the launch's line."""
+    pointed = {types.bare(p.type).removesuffix("*").strip() for p in facts.function.params if "*" in p.type}
+    names = [t.name for t in facts.function.templates if not t.type and t.name in pointed]
+    found: list[tuple[int, str, int]] = []
+    for launch, constants in facts.instantiations if names else ():
+        for name in names:
+            text = types.bare(constants.bound.get(name, ""))
+            vector = types.vector(text)
+            if vector is not None and vector[0] != 3:  # three elements move one by one
+                found.append((vector[0] * vector[1], text, launch.line))
+    return max(found, key=lambda vector: vector[0], default=None)
 
 
 def barrier_lines(facts: KernelFacts) -> Iterator[Line]:

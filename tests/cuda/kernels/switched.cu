@@ -1,4 +1,4 @@
-// Blocks that the branches around a launch say, and what the pseudocode keeps of loads.
+// Blocks that the branches around a launch say, vectors that a launch chooses, and what the pseudocode keeps of loads.
 template <int threads> __global__ void gather_rows(float *out, const float *__restrict__ in, const int *rows, int width) {
   extern __shared__ float sums[];
   int row = rows[blockIdx.x];
@@ -35,4 +35,11 @@ void gather(float *out, const float *in, const int *rows, int count, int width, 
     gather_rows<256><<<count, threads, 4 * threads>>>(out, in, rows, width);
   else
     gather_rows<512><<<count, threads>>>(out, in, rows, width);
+}
+
+template <class Pack> __global__ void clear(Pack *x) { x[threadIdx.x] = {}; }
+
+void clear_all(float4 *wide, float2 *narrow) {
+  clear<float2><<<1, 32>>>(narrow);
+  clear<float4><<<1, 32>>>(wide);
 }
