@@ -281,3 +281,50 @@ def test_what_cannot_be_tried_any_more_is_promised_by_no_second_guess(
     module = workspace.modules.module(path)
     assert module is not None
     assert found_at(run_file(workspace, path), module, 9) == "[...]"
+
+
+TAKES_LAYERS = """
+from torch import nn
+
+class Attention(nn.Module):
+    def __init__(self, dim: int, heads: int, size: int, query: nn.Module, key: nn.Module, out: nn.Module):
+        super().__init__()
+        self.heads, self.size = heads, size
+        self.query = query
+        self.key = key
+        self.out = out
+
+    def forward(self, x):
+        B, T, _ = x.shape
+        q = self.query(x)
+        k = self.key(x)
+        return self.out(q), k
+"""
+GIVES_LAYERS = """
+from layer import Attention
+from torch import nn
+
+def small(width, n, size):
+    out = nn.Linear(n * size, width)
+    return Attention(dim=width, heads=n, size=size, query=nn.Linear(width, n * size), key=nn.Linear(width, n), out=out)
+
+def large(width, n, size, keys):
+    return Attention(width, n, size, nn.Linear(width, n * size, bias=False), nn.Linear(width, keys), nn.Identity())
+"""
+
+
+def test_torch_layers_that_are_given_are_told_in_the_words_of_the_object(tmp_path: Path) -> None:
+    (tmp_path / "layer.py").write_text(TAKES_LAYERS)
+    (tmp_path / "model.py").write_text(GIVES_LAYERS)
+    workspace = Workspace(Files([str(tmp_path)]))
+    path = str(tmp_path / "layer.py")
+    module = workspace.modules.module(path)
+    assert module is not None
+    run = run_file(workspace, path)
+    lines = TAKES_LAYERS.split("\n")
+    told = [
+        found_at(run, module, lines.index(line) + 1)
+        for line in lines
+        if line.startswith(("        q =", "        k ="))
+    ]
+    assert told == ["[B, T, heads*size]", "[B, T, k_dim2]"]  # keys are of different widths

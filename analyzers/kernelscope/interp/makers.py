@@ -1,19 +1,27 @@
 """Layers that a constructor is given: what class they are, from the places that make such objects.
 
-`Decoder(width=w, mixer=Mixer(size=w))`: inside a Decoder that is looked at by itself, `mixer` is a Mixer of its width.
+`Decoder(width=w, mixer=Mixer(size=w))`: inside a Decoder that is looked at by itself, `mixer` is a Mixer of its width,
+and where `nn.Linear(w, 2 * w)` is given, it is one from `width` to `2*width`.
 """
+
+# Values are dynamic by nature; narrowing one to a container leaves its elements unknown to the type checker.
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
 
 # Values are dynamic by nature; narrowing one to a container leaves its elements unknown to the type checker.
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from kernelscope import ops
+from kernelscope.interp.expressions import evaluate
 from kernelscope.interp.interpreter import Interpreter
-from kernelscope.interp.values import Class, Function
+from kernelscope.interp.values import CALLERS_DIFFER, NOT_TOLD, Class, External, Function, Scope, Value, for_op
+from kernelscope.ops import Module
 from kernelscope.syntax.python import tree as t
+from kernelscope.tensor import Unknown
 from kernelscope.workspace.modules import Definition
 from kernelscope.workspace.usages import CallSite
 
@@ -48,6 +56,69 @@ def made_for(run: Interpreter, cls: Definition, init: t.FunctionDef, name: str) 
         is_beside = path == site.path and function is site.function
         found = found or Made(inner, _shared(run, site, given, inner, call) if is_beside else {})
     return found
+
+
+def layer_for(
+    run: Interpreter, cls: Definition, init: t.FunctionDef, name: str, outer: Mapping[str, Value]
+) -> Module | None:
+    """The torch layer that the places which make objects of a class give its constructor, in the words of `outer`, its
+    own arguments; what they do not agree on is not known."""
+    if run.certain or not _is_called(cls, init, name):
+        return None
+    found: Module | None = None
+    paths = dict.fromkeys((cls.path, *run.nearby(cls.path).calling(cls.name)))
+    for site in run.workspace.usages.calls_in(paths, cls, MAX_SITES):
+        given = dict(given_at(site.call, init))
+        layer = _layer(run, site, given, name, outer)
+        if layer is None:
+            continue
+        if found is not None and found.name != layer.name:
+            return None
+        found = layer if found is None else _alike(found, layer)
+    return found
+
+
+def _layer(
+    run: Interpreter, site: CallSite, given: Mapping[str, t.Expr], name: str, outer: Mapping[str, Value]
+) -> Module | None:
+    """The torch layer that one place gives: words that the object is given as well mean what they mean in it."""
+    expression = given.get(name)
+    if isinstance(expression, t.Name) and site.function is not None:
+        bound = [
+            node.value
+            for node in t.walk(*site.function.body)
+            if isinstance(node, t.Assign) and any(t.dotted(target) == expression.id for target in node.targets)
+        ]
+        expression = bound[0] if len(bound) == 1 else None
+    if not isinstance(expression, t.Call) or (called := t.dotted(expression.func)) is None:
+        return None
+    target = run.module_name(site.path, called)
+    if not isinstance(target, External) or not target.name.startswith("torch.nn."):
+        return None
+    words: dict[str, Value] = {}
+    for parameter, argument in given.items():
+        if isinstance(argument, t.Name) and parameter in outer:
+            words.setdefault(argument.id, outer[parameter])
+    local = set(run.uses(site.function).bindings) if site.function is not None else set[str]()
+    scope = Scope(site.path, None, {**{word: Unknown(NOT_TOLD) for word in local}, **words})
+    run.quiet += 1
+    try:
+        args = [for_op(evaluate(run, scope, argument)) for argument in expression.args]
+        kwargs = {k.arg: for_op(evaluate(run, scope, k.value)) for k in expression.keywords if k.arg is not None}
+    finally:
+        run.quiet -= 1
+    layer = ops.build(target.name, args, kwargs)
+    return layer if isinstance(layer, Module) else None
+
+
+def _alike(one: Module, other: Module) -> Module:
+    """A layer with the settings that two of a kind have in common."""
+    settings = {
+        key: value if other.settings.get(key) == value else Unknown(CALLERS_DIFFER)
+        for key, value in one.settings.items()
+    }
+    layer = ops.build(one.name, [], settings)
+    return layer if isinstance(layer, Module) else one
 
 
 def _is_called(cls: Definition, init: t.FunctionDef, name: str) -> bool:

@@ -18,7 +18,7 @@ from kernelscope.interp.calls import bind, run_body
 from kernelscope.interp.expressions import evaluate
 from kernelscope.interp.generality import Generality, Vector
 from kernelscope.interp.interpreter import OBJECT_STEPS, Interpreter
-from kernelscope.interp.makers import Made, made_for
+from kernelscope.interp.makers import Made, layer_for, made_for
 from kernelscope.interp.records import MODULES, derives
 from kernelscope.interp.sequences import is_callable
 from kernelscope.interp.switches import set_otherwise
@@ -78,7 +78,10 @@ def seeded_instance(run: Interpreter, cls: Definition) -> Instance:
             and _may_be_layer(run, path, param)
         ):
             made = made_for(run, cls, init.definition.node, param.name)
-            names[param.name] = names[param.name] if made is None else _made(run, made, names)
+            if made is not None:
+                names[param.name] = _made(run, made, names)
+            elif (layer := layer_for(run, cls, init.definition.node, param.name, names)) is not None:
+                names[param.name] = layer
     if not run.certain:
         otherwise = set_otherwise(run, cls, init.definition.node)
         names |= {name: Flag(name=name) for name in otherwise if isinstance(names[name], bool)}
