@@ -19,7 +19,7 @@ from kernelscope.results import Target
 from kernelscope.workspace.files import CUDA_SUFFIXES
 
 SLOWEST = 15
-gc.set_threshold(50_000, 20, 50)  # as in the server
+gc.set_threshold(50_000, 20, 2)  # as in the server
 
 
 def main() -> None:
