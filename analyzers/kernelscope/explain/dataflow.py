@@ -14,7 +14,7 @@ from kernelscope.explain.flow_boxes import MAX_BOXES
 from kernelscope.explain.flow_chart import Chart
 from kernelscope.explain.flow_gaps import gaps
 from kernelscope.explain.targets import PythonTarget, function_of
-from kernelscope.explain.traced import traced
+from kernelscope.explain.traced import guesses, traced
 from kernelscope.interp.interpreter import Seen
 from kernelscope.results import Span, Target, UserError, ViewOptions
 from kernelscope.workspace.workspace import Workspace
@@ -61,7 +61,9 @@ def dataflow(
     if lost := gaps(chart):
         blocks += [Heading("Not followed"), Paragraph(tuple(lost))]
     steps = () if flow.trace.complete else ("the function takes too many steps; what was reached is shown",)
-    return Document(f"Dataflow of {scope.qualified_name}", tuple(blocks), "dataflow", target, (*steps, *shut))
+    return Document(
+        f"Dataflow of {scope.qualified_name}", tuple(blocks), "dataflow", target, (*steps, *shut, *guesses(flow))
+    )
 
 
 def _are_too_wide(pictures: list[Part], width: int) -> bool:

@@ -17,7 +17,7 @@ from kernelscope.explain.document import Block, Document, Heading, Line, Table
 from kernelscope.explain.flow_chart import Chart
 from kernelscope.explain.numbers import memory
 from kernelscope.explain.targets import PythonTarget, function_of
-from kernelscope.explain.traced import traced
+from kernelscope.explain.traced import guesses, traced
 from kernelscope.explain.work import ELEMENT_BYTES, size_of
 from kernelscope.interp.interpreter import Seen
 from kernelscope.interp.steps import tensors_in
@@ -64,6 +64,7 @@ def lifetimes(
         f"floating-point elements are counted at {lives.element_bytes} bytes; bind bytes=4 for float32",
         "each tensor is taken to be freed after its last use; while training, autograd keeps more",
         *lives.peak_note(),
+        *guesses(flow),
     )
     return Document(f"Tensors of {scope.qualified_name}", tuple(blocks), "memory", target, notes)
 

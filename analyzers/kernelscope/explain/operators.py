@@ -15,7 +15,7 @@ from kernelscope.explain.document import Block, Card, CardRow, Document, Heading
 from kernelscope.explain.flow_chart import Chart, Origin
 from kernelscope.explain.numbers import memory
 from kernelscope.explain.targets import PythonTarget, function_of
-from kernelscope.explain.traced import traced
+from kernelscope.explain.traced import guesses, traced
 from kernelscope.explain.work import ELEMENT_BYTES, Work, parameter_count, size_of, work
 from kernelscope.interp.interpreter import Seen
 from kernelscope.interp.steps import tensors_in
@@ -59,7 +59,7 @@ def operator_table(
         run = "1 operator runs" if guarded == 1 else f"{guarded} operators run"
         counted = "all of them" if len(rows.counted) == len(rows.boxes) else "the first of ways that exclude each other"
         notes.append(f"{run} only under a condition, which the dataflow names; the totals count {counted}")
-    return Document(f"Operators of {scope.qualified_name}", tuple(blocks), "ops", target, tuple(notes))
+    return Document(f"Operators of {scope.qualified_name}", tuple(blocks), "ops", target, (*notes, *guesses(flow)))
 
 
 class OperatorRows:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from kernelscope.explain.document import Block, Document, Heading, Line, Table
 from kernelscope.explain.numbers import in_numbers
-from kernelscope.explain.tensor_hover import UNTAKEN, bound_in, describe, names_in_order
+from kernelscope.explain.tensor_hover import BY_NAME, UNTAKEN, bound_in, describe, names_in_order
 from kernelscope.interp.interpreter import Seen
 from kernelscope.interp.runs import FileRun
 from kernelscope.results import Span, Target, UserError
@@ -24,7 +24,7 @@ def shapes(run: FileRun, module: Module, path: Path, target: Target, bindings: M
     only = target.symbol
     blocks: list[Block] = []
     known = total = 0
-    aside: list[str] = []
+    aside, guessed = list[str](), list[str]()
     header = ["Line", "Name", "Shape", *(["With sizes"] if bindings else []), "Unknown because"]
     for scope in module.functions():
         if only is not None and only not in (scope.qualified_name, scope.path[0]):
@@ -33,15 +33,19 @@ def shapes(run: FileRun, module: Module, path: Path, target: Target, bindings: M
         if not rows:
             continue
         total += len(rows)
-        aside += _untaken(run, module, scope)
+        aside += _lines(run, module, scope, lambda seen: seen.untaken)
+        guessed += _lines(run, module, scope, lambda seen: seen.by_name)
         known += sum("?" not in row[2].text and "..." not in row[2].text for row in rows)
         blocks.append(Heading(scope.qualified_name, location=module.text.location(path, scope.node.name_span)))
         blocks.append(Table(tuple(header), tuple(rows)))
     if not blocks:
         raise UserError(f"{path.name} binds no tensors" + (f" in {only}" if only else ""))
     notes = [f"{known} of {total} tensors are known in every dim"]
-    if aside:
-        notes.append(f"line{'s' * (len(aside) > 1)} {', '.join(aside)}: {UNTAKEN}")
+    notes += [
+        f"line{'s' * (len(at) > 1)} {', '.join(at)}: {said}"
+        for at, said in ((aside, UNTAKEN), (guessed, BY_NAME))
+        if at
+    ]
     return Document(f"Shapes in {path.name}", tuple(blocks), "shapes", target, tuple(notes))
 
 
@@ -69,9 +73,9 @@ def _tensors(run: FileRun, scope: Scope) -> Iterator[tuple[Span, Seen]]:
             yield span, seen
 
 
-def _untaken(run: FileRun, module: Module, scope: Scope) -> list[str]:
-    """The lines of a function whose tensors are those of branches that are not taken."""
-    lines = [module.text.line_of(span.start) for span, seen in _tensors(run, scope) if seen.untaken]
+def _lines(run: FileRun, module: Module, scope: Scope, are_meant: Callable[[Seen], bool]) -> list[str]:
+    """The lines of a function that bind certain tensors."""
+    lines = [module.text.line_of(span.start) for span, seen in _tensors(run, scope) if are_meant(seen)]
     return [str(line) for line in dict.fromkeys(lines)]
 
 

@@ -24,6 +24,7 @@ from kernelscope.tensor import DType, Shape, Tensor, Unknown
 IDENTIFIER = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
 MAX_HINT = 48
 AWAITED = "not interpreted yet: ask again in a moment"
+BY_NAME = "≈ rank and sizes rest on the name of an input: the code does not tell them"
 UNTAKEN = "if the code goes this way: with what is known here it goes the other"
 
 
@@ -41,6 +42,8 @@ def tensor_hover(run: FileRun, module: Source, path: Path, offset: int, bindings
     if shown is None:
         return None
     notes = list(_notes(seen.value, seen.contexts, bindings, order))
+    if seen.by_name:
+        notes.append(BY_NAME)
     if seen.untaken:
         notes.append(UNTAKEN)
     target = Target(path, offset)

@@ -26,6 +26,12 @@ def traced(workspace: Workspace, path: str, scope: Scope, callers: Mapping[Span,
     return Flow(trace_function(workspace, path, scope, callers, configuration), _returned(scope.node))
 
 
+def guesses(flow: Flow) -> tuple[str, ...]:
+    """What is to be said where nothing but the names of inputs tells their sizes."""
+    names = ", ".join(flow.trace.guessed)
+    return (f"≈ rank and sizes of {names} rest on the names of inputs: the code does not tell them",) if names else ()
+
+
 def _returned(function: t.FunctionDef) -> tuple[str, ...]:
     """What a function calls the values that it returns: `return hidden, residual`; empty where its ways differ."""
     found = {_names(node.value) for node in t.walk(*function.body) if isinstance(node, t.Return)}

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from kernelscope.explain.document import Code, Document, Heading, Line, Paragraph
 from kernelscope.explain.tensor_hover import describe
+from kernelscope.interp.interpreter import Seen
 from kernelscope.interp.runs import FileRun
 from kernelscope.results import Span, Target, UserError
 from kernelscope.syntax.python import tree as t
@@ -68,7 +69,11 @@ def _step(run: FileRun, module: Module, path: Path, span: Span) -> Line | None:
     if shown is None:
         return None
     text = text if len(text) <= 52 else text[:51] + "…"
-    return Line(f"{text:<54}{shown}", module.text.location(path, span))
+    return Line(f"{text:<54}{shown}{_mark(seen)}", module.text.location(path, span))
+
+
+def _mark(seen: Seen) -> str:
+    return "  ≈ by the name of an input" if seen.by_name else ""
 
 
 def _names(value: t.Expr) -> list[str]:
@@ -91,4 +96,4 @@ def _bound(run: FileRun, module: Module, path: Path, scope: Scope | None, name: 
     if last is None or source is None or seen is None:
         return None
     text = " ".join(module.text.slice(source).split())[:52]
-    return Line(f"{text:<54}{describe(seen.value) or '?'}", module.text.location(path, source))
+    return Line(f"{text:<54}{describe(seen.value) or '?'}{_mark(seen)}", module.text.location(path, source))

@@ -25,6 +25,7 @@ from kernelscope.ops import ShapeError
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Scope as SourceScope
+from kernelscope.tensor import Tensor
 
 CALLERS_STEPS = 20_000
 """How far one function of another file is followed for the calls that it makes."""
@@ -161,6 +162,7 @@ def _settle(run: Interpreter) -> None:
     for span in sorted(run.seen, key=lambda span: span.start):
         seen = run.seen[span]
         seen.value = over_sizes(_or_instead(run, seen.value), told)
+        seen.by_name = isinstance(seen.value, Tensor) and not run.guessed_sizes.isdisjoint(seen.value.shape.names())
         seen.before = [(moment, over_sizes(value, told)) for moment, value in seen.before]
         name = "" if module is None else module.text.slice(span)
         seen.value = run.symbols.shown(rounds.settle(name if name.isidentifier() else "size", seen))

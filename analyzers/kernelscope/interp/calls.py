@@ -230,7 +230,7 @@ def call_function(run: Interpreter, function: Function, args: Arguments, kwargs:
             def told(size: Dim) -> Dim:
                 return run.symbols.in_words(facts.rewrite(size))
 
-            run.contexts.note(node, scope.names, receiver, facts, run.symbols.ones, told, run.aside)
+            run.contexts.note(node, scope.names, receiver, facts, run.symbols.ones, told, run.guessed_sizes, run.aside)
     run.contexts.within += of_file
     run.helpers += is_helper
     try:

@@ -8,7 +8,7 @@ A context holds values; what several contexts have in common is found in `genera
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass, field, replace
 
 from kernelscope.dims import Dim, Facts
@@ -35,6 +35,8 @@ class Context:
     """Names of sizes that may well be 1."""
     outside: bool
     """Whether another file or a trial calls: one of many users, who may leave out what the rest give."""
+    guessed_sizes: Set[str] = frozenset()
+    """Names of sizes that only the names of inputs tell."""
     is_trial: bool = False
     """Whether a function calls that is given nothing and called by nobody: its numbers are examples."""
 
@@ -115,6 +117,7 @@ class Contexts:
         facts: Facts,
         ones: set[str],
         told: Callable[[Dim], Dim],
+        guessed_sizes: Set[str],
         aside: bool = False,
     ) -> None:
         """Remember a call of a function of the file; `told` tells sizes in the words of the caller."""
@@ -127,7 +130,7 @@ class Contexts:
         kept = {name: over_sizes(_kept(value, seen, 0), told) for name, value in names.items()}
         learnt, trial = replace(facts, needed=None), self._is_trial()
         outside = self.outside or trial
-        calls.append(Context(kept, receiver, learnt, self.caller, frozenset(ones), outside, trial))
+        calls.append(Context(kept, receiver, learnt, self.caller, frozenset(ones), outside, guessed_sizes, trial))
 
 
 def _kept(value: Value, seen: dict[int, Value], depth: int) -> Value:

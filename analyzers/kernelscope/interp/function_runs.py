@@ -33,7 +33,7 @@ def run_function(run: Interpreter, path: str, scope: SourceScope, beliefs: Belie
     assert isinstance(node, t.FunctionDef)
     if "triton.jit" in {t.dotted(d) for d in node.decorator_list}:
         return Seeded()
-    contexts = run.contexts.of(node)
+    contexts, run.guessed_sizes = run.contexts.of(node), frozenset[str]()
     owner = Definition(path, scope.owner.name, scope.owner) if scope.owner is not None else None
     run.contexts.caller = owner
     if contexts:
@@ -41,6 +41,7 @@ def run_function(run: Interpreter, path: str, scope: SourceScope, beliefs: Belie
         outside = all(context.outside for context in contexts)
         guessed = _offer(run, frame, node) if outside else frozenset[str]()
         told = {} if beliefs.only_code else tell_untold(run, frame, node, beliefs.doubted)
+        run.guessed_sizes = run.guessed_sizes | _guessed_sizes(frame, contexts)
         run.known = Known(facts=facts)
         settle_substitutes(run, frame, node)
         settle_ranks(run, frame, node, guessed)
@@ -53,6 +54,7 @@ def run_function(run: Interpreter, path: str, scope: SourceScope, beliefs: Belie
     function = alone(run, Definition(path, node.name, node, owner))
     frame = Scope(path, function)
     seeded = seed(run, function, frame, beliefs)
+    run.guessed_sizes = seeded.guessed_sizes
     settle_substitutes(run, frame, node)
     settle_ranks(run, frame, node, seeded.guessed)
     promised = promised_lengths(frame, seeded)
@@ -129,6 +131,26 @@ def _common(run: Interpreter, definition: Definition, contexts: list[Context]) -
     return Scope(definition.path, Function(definition, receiver, isinstance(receiver, Instance)), names), facts
 
 
+def _guessed_sizes(frame: Scope, contexts: list[Context]) -> set[str]:
+    """What sizes are called here that only the names of inputs tell at some caller."""
+    found: set[str] = set()
+    for name, value in frame.names.items():
+        own = _dims(value)
+        for context in contexts:
+            given = _dims(context.names.get(name))
+            if len(given) == len(own):
+                told = [mine for mine, size in zip(own, given, strict=True) if context.guessed_sizes & set(size)]
+                found.update(word for words in told for word in words)
+    return found
+
+
+def _dims(value: Value) -> list[tuple[str, ...]]:
+    """The names in each dim of a tensor of known rank."""
+    tensor = present(value)
+    dims = tensor.shape.dims if isinstance(tensor, Tensor) else None
+    return [tuple(size.names()) if isinstance(size, Dim) else () for size in dims or ()]
+
+
 def _is_size(value: Value) -> bool:
     """Whether an argument is a size or some: what tensors' sizes are computed of may be told by it."""
     if type(value) is tuple:
@@ -155,6 +177,8 @@ def _offer(run: Interpreter, frame: Scope, node: t.FunctionDef) -> Set[str]:
         if seeded.told.get(name) or (is_untold(given) and not is_untold(own)):
             frame.names[name] = own
             guessed |= {name} & seeded.guessed
+            if name in seeded.guessed and isinstance(tensor := present(own), Tensor):
+                run.guessed_sizes = run.guessed_sizes | (seeded.guessed_sizes & set(tensor.shape.names()))
         elif given is None and isinstance(param.default, t.Constant) and name not in seeded.guessed:
             frame.names[name] = own if isinstance(own, Maybe | Unknown) or own is None else Maybe(own, name)
         elif isinstance(own, Opaque) and own.default is not None and given == own.default:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import builtins
 import math
 import time
-from collections.abc import Callable, Generator, Hashable, Mapping
+from collections.abc import Callable, Generator, Hashable, Mapping, Set
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -94,6 +94,8 @@ class Seen:
 
     value: Value
     contexts: int = 1
+    by_name: bool = False
+    """Whether sizes in it are only what the name of an input promises."""
     untaken: bool = False
     """Whether it is of a branch that is not taken on what is known."""
     moment: int = 0
@@ -152,6 +154,8 @@ class Interpreter:
     """Whether a contradiction ends the function: it is being tried."""
     doubts: int = 0
     """How often a size of a parameter would have to be 1, or a tensor have another rank, for the code to run."""
+    guessed_sizes: Set[str] = frozenset()
+    """Names of sizes that nothing but the names of inputs tells to the function that is looked at."""
     met: list[tuple[Dim, Dim]] = field(default_factory=list[tuple[Dim, Dim]])
     """Sizes that broadcasting took to be equal."""
     doubting: int = 0

@@ -90,6 +90,8 @@ class Seeded:
     """Parameters whose shape documentation tells, and whether it is that of the function itself."""
     oddest: str = ""
     """The one of them that is least like the others, if there is one."""
+    guessed_sizes: Set[str] = frozenset()
+    """The sizes of those whose shape is guessed that nothing but the name tells."""
     is_odd: bool = False
     """Whether sizes that a name promises to be independent turned out to be one: the batch as long as its rows."""
 
@@ -129,7 +131,7 @@ def seed(run: Interpreter, function: Function, scope: Scope, beliefs: Beliefs = 
         else:
             first = is_forward and index == 0
             scope.names[param.name] = _value(run, function, scope, param, uses, first)
-    return Seeded(uses.guessed, uses.told, _oddest(uses.told, scope))
+    return Seeded(uses.guessed, uses.told, _oddest(uses.told, scope), uses.guessed_sizes)
 
 
 def _is_served(run: Interpreter, function: Definition) -> bool:
@@ -172,6 +174,7 @@ class Seeding(Uses):
         self.beliefs = beliefs
         self.is_packed = is_served != beliefs.other_layout
         self.guessed: set[str] = set()
+        self.guessed_sizes: set[str] = set()
         self.told: dict[str, bool] = {}
         self.words: set[str] = set()
         """Names of sizes in the documentation."""
@@ -319,6 +322,7 @@ def _shape(run: Interpreter, function: Function, param: t.Param, uses: Seeding, 
         if uses.is_packed and names[:2] == BATCH:
             names = (PACKED, *names[2:])
         found: list[Size] = [dim(uses.word(n) if n != "_" else f"{param.name}_dim{i}") for i, n in enumerate(names)]
+        uses.guessed_sizes.update(Shape(tuple(found)).names())
         if last is not None and names[-1] in ("D", "D_enc"):
             found[-1] = last
         return Shape(tuple(found))

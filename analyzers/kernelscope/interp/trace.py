@@ -71,6 +71,8 @@ class Trace(Origins):
         super().__init__()
         self.parameters: tuple[Parameter, ...] = ()
         """The weights of the object whose method was traced."""
+        self.guessed: list[str] = []
+        """Inputs whose rank and sizes nothing but their names tells."""
         self.known = NO_FACTS
         """What is known of sizes at the end, also of those that had no name."""
         self._current = self.root

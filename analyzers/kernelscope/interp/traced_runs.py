@@ -91,7 +91,11 @@ def _follow(
         frame = Scope(path, function)
         seeded = seed(run, function, frame, beliefs)
         for param in node.args:
-            value = _from_callers(frame.names.get(param.name), param, callers, beliefs is EVERYTHING)
+            own, seen = frame.names.get(param.name), callers.get(param.name_span)
+            value = _from_callers(own, param, seen, beliefs is EVERYTHING)
+            is_own = value is own and param.name in seeded.guessed
+            if is_own or (value is not own and seen is not None and seen.by_name):
+                trace.guessed.append(param.name)
             if configuration is not None:
                 value = configuration.renewed(run, value)
             elif isinstance(value, Instance) and value is not frame.names.get(param.name):
@@ -114,10 +118,9 @@ def _follow(
     return False
 
 
-def _from_callers(value: Value, param: t.Param, callers: Mapping[Span, Seen], are_believed: bool) -> Value:
+def _from_callers(value: Value, param: t.Param, seen: Seen | None, are_believed: bool) -> Value:
     """A parameter as the callers give it, in the function's own words; as it is by itself if they do not tell, or if
     it is odd what they tell: they went by names, too."""
-    seen = callers.get(param.name_span)
     if seen is None or isinstance(seen.value, Unknown | Opaque) or seen.value is None:
         return value
     if not are_believed and isinstance(seen.value, Tensor):

@@ -1,0 +1,37 @@
+"""What only the name of an input tells is marked wherever it is shown, and what is made of it, too."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from kernelscope.analysis import Analysis
+from kernelscope.explain.render import to_text
+from kernelscope.explain.tensor_hover import BY_NAME
+from kernelscope.results import Target
+
+PATH = Path(__file__).parent / "fixtures" / "guessed.py"
+
+
+@pytest.mark.parametrize(
+    ("place", "is_marked"),
+    [("input_ids, positions", True), ("hidden = ", True), ("y = ", True), ("x):", True), ("found = ", False)],
+)
+def test_hovers(place: str, is_marked: bool) -> None:
+    hover = Analysis([PATH.parent]).hover(PATH, PATH.read_text().index(place))
+    assert hover is not None and "Tensor[" in hover.signature
+    assert (BY_NAME in hover.notes) == is_marked
+
+
+@pytest.mark.parametrize("kind", ["dataflow", "ops", "memory"])
+@pytest.mark.parametrize(("symbol", "is_marked"), [("Served", True), ("Layer", True), ("Told", False)])
+def test_documents(kind: str, symbol: str, is_marked: bool) -> None:
+    text = to_text(Analysis([PATH.parent]).document(kind, Target(PATH, None, symbol))).text
+    assert ("rest on the names of inputs" in " ".join(text.split())) == is_marked
+
+
+def test_shapes_and_why() -> None:
+    analysis, source = Analysis([PATH.parent]), PATH.read_text()
+    assert BY_NAME in " ".join(to_text(analysis.document("shapes", Target(PATH))).text.split())
+    why = to_text(analysis.document("why", Target(PATH, source.index("y = ")))).text
+    assert why.count("≈ by the name of an input") == 3
