@@ -10,7 +10,7 @@ from types import NoneType
 from kernelscope.dims import Dim
 from kernelscope.interp.attributes import prepare
 from kernelscope.interp.interpreter import Interpreter
-from kernelscope.interp.values import Alike, Arguments, External, Flag, Instance, Number, Sequential, Unpacked, Value
+from kernelscope.interp.values import Alike, Arguments, External, Flag, Instance, Number, Sequential, Value
 from kernelscope.tensor import Unknown
 from kernelscope.workspace.modules import External as OutsideName
 
@@ -77,14 +77,3 @@ def is_method(run: Interpreter, instance: Instance, name: str) -> bool:
     """Whether a method is one of the container's."""
     kind = kind_of(run, instance)
     return kind is not None and name in METHODS[kind]
-
-
-def children(held: Value) -> Value:
-    """`container.children()`."""
-    match held:
-        case Sequential(parts=parts):
-            return [part.value if isinstance(part, Unpacked) else part for part in parts]
-        case dict():
-            return list(held.values())
-        case _:
-            return held

@@ -14,7 +14,7 @@ from kernelscope.interp.attributes import chosen
 from kernelscope.interp.calls import call
 from kernelscope.interp.interpreter import Interpreter, NoSuchWay
 from kernelscope.interp.records import is_sequence, values_of
-from kernelscope.interp.sequences import any_of, has_unknown_length, is_callable, parts_of, sequence
+from kernelscope.interp.sequences import any_of, has_unknown_length, is_callable, iterated, parts_of, sequence
 from kernelscope.interp.texts import BRACES, filled
 from kernelscope.interp.values import (
     Alike,
@@ -114,7 +114,7 @@ def call_method(run: Interpreter, target: PlainMethod, args: Arguments, kwargs: 
         case Instance() if containers.is_method(run, value, name):
             held = containers.contents(run, value)
             if name == "children":
-                return containers.children(held)
+                return list(held.values()) if isinstance(held, dict) else iterated(run, held)
             return call_method(run, PlainMethod(held, name), args, kwargs, span)
         case Instance():
             if name in ("register_buffer", "register_parameter", "add_module") and len(args) >= 2:
