@@ -245,6 +245,7 @@ class Desk:
         (growth, ROOM, ("self.values grow: room for more positions is joined",)),
         (trees.trees, NESTED, ("trie", "a level for each of tokens", "Desk.search goes down (at = at[tokens[i]])")),
         (lengths.lengths, PACKED, ("packed without padding", "cu_seqlens_q")),
+        (lengths.lengths, PACKED.replace("attend(q", "attend[(n,)](q"), ("gives attend their",)),
         (lengths.lengths, ADDED_UP, ("packed without padding", "starts.append(starts[-1] + r.tokens)")),
     ],
 )

@@ -416,3 +416,5 @@ def test_states_are_called_so_or_are_several(source: Source) -> None:
     assert [x.state for x in states_only(found)] == ["Job.DONE", "RequestState.DONE"]
     others = list(transitions(source("def h(r):\n    r.status = WorkerStatus.UP\n")))
     assert not states_only(others)
+    modes = "def h(m):\n    m.state = AttentionState.DECODE\ndef g(m):\n    m.state = AttentionState.PREFILL\n"
+    assert not states_only(list(transitions(source(modes))))

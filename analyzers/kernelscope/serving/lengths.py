@@ -26,7 +26,7 @@ def lengths(source: PythonSource) -> Iterator[Claim]:
     for scope in source.module.functions():
         told: set[str] = set()
         for call in own_calls(scope.node):
-            name = last_name(call.func)
+            name = last_name(call.func.value if isinstance(call.func, t.Subscript) else call.func)  # `kernel[grid](…)`
             given = [k.arg for k in call.keywords if k.arg and _CUMULATIVE.search(k.arg)]
             if not given and "varlen" in words(name):
                 given = [

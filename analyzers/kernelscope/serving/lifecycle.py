@@ -21,7 +21,7 @@ SURELY = {"request", "req", "sequence", "seq"}
 """Those of them that nothing else is called: texts are parsed as streams and sessions, too."""
 OTHERS = {"adapter", "lora", "model", "weight", "weights", "worker", "server", "node", "engine", "connection", "client",
           "replica", "health", "cluster", "device", "download", "service", "actor", "checkpoint", "layer", "expert",
-          "instance", "pod", "link", "transport"}  # fmt: skip
+          "instance", "pod", "link", "transport", "attention", "attn", "kernel"}  # fmt: skip
 """Words of what has states, too, but is no request."""
 LIVES = {"waiting", "running", "finished", "queued", "pending", "prefill", "decode", "preempted", "aborted", "swapped",
          "done", "active", "processing", "generating", "ready", "complete", "completed", "scheduled",
