@@ -406,6 +406,7 @@ def test_slots_take_requests_while_others_go_on() -> None:
     )
     assert not told(read(SERVER.replace("slot.state = PROCESSING;", "")), "serving.batching")
     assert not told(read(SERVER.replace("if (slot.state == IDLE) { continue; }", "")), "serving.batching")
+    assert not told(read(SERVER.replace("slot", "worker")), "serving.batching")
     assert "FCFS" not in told(read(SERVER.replace("server_desk", "thread_pool")), "serving.scheduling")
 
 

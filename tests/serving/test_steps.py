@@ -85,7 +85,7 @@ def test_guesses_are_verified(source: Source) -> None:
             mask = (candidates[:, 1:] == torch.argmax(logits[:, :-1], dim=-1)).int()
             return torch.cumprod(mask, dim=1).sum(dim=1)
 
-        def by_chance(p, q):
+        def by_chance(draft, p, q):
             r = random.random()
             ratio = p / q
             if r <= ratio:
@@ -109,3 +109,5 @@ def test_guesses_are_verified(source: Source) -> None:
         ("by_chance verification", "speculative decoding"),
         ("one_by_one verification", "speculative decoding"),
     ]
+    sampled = text.replace("draft, p, q", "row, p, q")
+    assert "by_chance verification" not in [c.name for c in verifications(source(sampled))]

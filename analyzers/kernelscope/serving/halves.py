@@ -46,7 +46,8 @@ def halves(source: PythonSource) -> Iterator[Claim]:
             tail = tails[cut, at]
             value = (
                 f"chunked prefill: {scope.qualified_name} cuts a prompt over the budget in two: "
-                f"{source.quote(head)} goes now, {source.quote(tail)} is left for a later step"
+                f"{source.quote(head)} goes now, {source.quote(tail)} is left for a later step "
+                f"(≈ a prompt by its name)"
             )
             places = (source.at(head), source.at(tail), source.at(scope.node))
             yield Claim(f"{scope.qualified_name} chunked prefill", value, places)

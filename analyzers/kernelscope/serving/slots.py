@@ -6,9 +6,12 @@ from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource
 from kernelscope.serving.guards import guards_text, own, statements
-from kernelscope.serving.lifecycle import STATUS
+from kernelscope.serving.lifecycle import REQUESTS, STATUS
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
+
+PLACES = REQUESTS | {"slot", "slots", "requests", "sequences", "seqs"}
+"""Words of what has a place in a batch: workers and connections have states, too."""
 
 
 def slots(source: PythonSource) -> Iterator[Claim]:
@@ -19,6 +22,8 @@ def slots(source: PythonSource) -> Iterator[Claim]:
             name = t.dotted(loop.iter)
             others = [n for n in loops if n is not loop and t.dotted(n.iter) == name and _asks_for_state(n)]
             if name is None or not isinstance(loop.target, t.Name) or not others:
+                continue
+            if not PLACES & {*words(name), *words(loop.target.id)}:
                 continue
             started = next(_started(loop, loop.target.id), None)
             if started is None:
@@ -33,6 +38,7 @@ def slots(source: PythonSource) -> Iterator[Claim]:
                 f"({source.quote(becomes)}), so requests join while others go on"
             )
             value += f"; only if {guard}" if guard else ""
+            value += " (≈ places of requests by their names)"
             places = (source.at(branch), source.at(becomes), source.at(others[0]), source.at(scope.node))
             yield Claim(f"{scope.qualified_name} admission", value, places)
 

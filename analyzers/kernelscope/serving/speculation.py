@@ -78,14 +78,21 @@ def _by_chance(source: PythonSource, scope: Scope, bound: dict[str, t.Expr]) -> 
                 continue
         drawn, kept = bound.get(chance), bound.get(ratio)
         is_drawn = isinstance(drawn, t.Call) and last_name(drawn.func) in CHANCES
-        if is_drawn and isinstance(kept, t.BinOp) and kept.op == "/":
+        if is_drawn and _speaks_of_guesses(scope) and isinstance(kept, t.BinOp) and kept.op == "/":
             value = (
                 f"speculative decoding: {scope.qualified_name} accepts a guess by rejection sampling: "
-                f"{ratio} = {source.quote(kept)}, if {source.quote(test)}"
+                f"{ratio} = {source.quote(kept)}, if {source.quote(test)} (≈ guesses by their names)"
             )
             places = (source.at(branch), source.at(kept), source.at(scope.node))
             yield Claim(f"{scope.qualified_name} verification", value, places)
             return
+
+
+def _speaks_of_guesses(scope: Scope) -> bool:
+    """Whether a function has a name for guessed tokens: chances alone are drawn for many reasons."""
+    names = {n.id for n in own(scope.node) if isinstance(n, t.Name)}
+    names |= {param.name for param in scope.node.args} if isinstance(scope.node, t.FunctionDef) else set()
+    return any(GUESSES & set(words(name)) for name in (scope.qualified_name, *names))
 
 
 def _first_that_differs(source: PythonSource, scope: Scope) -> Iterator[Claim]:
@@ -104,7 +111,7 @@ def _first_that_differs(source: PythonSource, scope: Scope) -> Iterator[Claim]:
                     value = (
                         f"speculative decoding: {scope.qualified_name} verifies guesses one by one: for "
                         f"{source.quote(loop.target)} in {source.quote(loop.iter)}, the first that differs ends it "
-                        f"(if {source.quote(test)})"
+                        f"(if {source.quote(test)}; ≈ guesses by their names)"
                     )
                     places = (source.at(branch), source.at(loop), source.at(scope.node))
                     yield Claim(f"{scope.qualified_name} verification", value, places)
