@@ -162,7 +162,8 @@ def _settle(run: Interpreter) -> None:
     for span in sorted(run.seen, key=lambda span: span.start):
         seen = run.seen[span]
         seen.value = over_sizes(_or_instead(run, seen.value), told)
-        seen.by_name = isinstance(seen.value, Tensor) and not run.guessed_sizes.isdisjoint(seen.value.shape.names())
+        if run.guessed_sizes and isinstance(seen.value, Tensor):
+            seen.by_name = not run.guessed_sizes.isdisjoint(seen.value.shape.names())
         seen.before = [(moment, over_sizes(value, told)) for moment, value in seen.before]
         name = "" if module is None else module.text.slice(span)
         seen.value = run.symbols.shown(rounds.settle(name if name.isidentifier() else "size", seen))
