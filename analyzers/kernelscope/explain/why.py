@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 from kernelscope.explain.document import Code, Document, Heading, Line, Paragraph
 from kernelscope.explain.tensor_hover import describe
 from kernelscope.interp.interpreter import Seen
 from kernelscope.interp.runs import FileRun
-from kernelscope.results import Span, Target, UserError
+from kernelscope.results import Location, Span, Target, UserError
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Module, Scope
 from kernelscope.tensor import Unknown
 
 MAX_STEPS = 40
 MAX_INPUTS = 12
+LONGEST = 52
+"""Columns of the source that are shown of one step."""
+GAP = 2
+
+
+class Row(NamedTuple):
+    """A part of the source, what is known of it, and where it stands."""
+
+    text: str
+    shown: str
+    place: Location
+
+    def line(self, width: int) -> Line:
+        return Line(f"{self.text:<{width}}{self.shown}", self.place)
 
 
 def why(run: FileRun, module: Module, path: Path, target: Target) -> Document:
@@ -26,15 +41,17 @@ def why(run: FileRun, module: Module, path: Path, target: Target) -> Document:
         raise UserError("place the cursor on an assignment, a parameter or a return: FILE:LINE")
     statement, value = found
     title = " ".join(module.text.slice(statement.span).split())[:80]
-    steps = [line for span in _spans(value) if (line := _step(run, module, path, span)) is not None]
-    inputs = [line for name in _names(value) if (line := _bound(run, module, path, scope, name, statement)) is not None]
+    steps = [row for span in _spans(value) if (row := _step(run, module, path, span)) is not None]
+    inputs = [row for name in _names(value) if (row := _bound(run, module, path, scope, name, statement)) is not None]
+    steps, inputs = steps[:MAX_STEPS], inputs[:MAX_INPUTS]
+    width = max((len(row.text) for row in (*steps, *inputs)), default=0) + GAP
     blocks = [
         Paragraph((Line(title, module.text.location(path, statement.span)),)),
         Heading("Step by step"),
-        Code(tuple(steps[:MAX_STEPS]) or (Line("nothing of it is followed"),)),
+        Code(tuple(row.line(width) for row in steps) or (Line("nothing of it is followed"),)),
     ]
     if inputs:
-        blocks += [Heading("Where its inputs were bound"), Code(tuple(inputs[:MAX_INPUTS]))]
+        blocks += [Heading("Where its inputs were bound"), Code(tuple(row.line(width) for row in inputs))]
     return Document(f"Why: {title}", tuple(blocks), "why", target)
 
 
@@ -58,7 +75,7 @@ def _spans(value: t.Expr) -> list[Span]:
     return sorted(dict.fromkeys(spans), key=lambda span: (span.end, -span.start))
 
 
-def _step(run: FileRun, module: Module, path: Path, span: Span) -> Line | None:
+def _step(run: FileRun, module: Module, path: Path, span: Span) -> Row | None:
     seen = run.values.get(span)
     if seen is None:
         return None
@@ -68,8 +85,11 @@ def _step(run: FileRun, module: Module, path: Path, span: Span) -> Line | None:
         shown = f"unknown because {seen.value.reason}"
     if shown is None:
         return None
-    text = text if len(text) <= 52 else text[:51] + "…"
-    return Line(f"{text:<54}{shown}{_mark(seen)}", module.text.location(path, span))
+    return Row(_cut(text), f"{shown}{_mark(seen)}", module.text.location(path, span))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
 
 
 def _mark(seen: Seen) -> str:
@@ -80,7 +100,7 @@ def _names(value: t.Expr) -> list[str]:
     return list(dict.fromkeys(n.id for n in t.walk(value) if isinstance(n, t.Name)))
 
 
-def _bound(run: FileRun, module: Module, path: Path, scope: Scope | None, name: str, before: t.Stmt) -> Line | None:
+def _bound(run: FileRun, module: Module, path: Path, scope: Scope | None, name: str, before: t.Stmt) -> Row | None:
     """The last binding of a name before a statement, or its parameter."""
     if scope is None or not isinstance(scope.node, t.FunctionDef):
         return None
@@ -95,5 +115,5 @@ def _bound(run: FileRun, module: Module, path: Path, scope: Scope | None, name: 
     seen = run.values.get(last) if last is not None else None
     if last is None or source is None or seen is None:
         return None
-    text = " ".join(module.text.slice(source).split())[:52]
-    return Line(f"{text:<54}{describe(seen.value) or '?'}{_mark(seen)}", module.text.location(path, source))
+    text = _cut(" ".join(module.text.slice(source).split()))
+    return Row(text, f"{describe(seen.value) or '?'}{_mark(seen)}", module.text.location(path, source))
