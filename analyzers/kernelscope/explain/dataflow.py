@@ -15,7 +15,7 @@ from kernelscope.explain.flow_chart import Chart
 from kernelscope.explain.flow_gaps import gaps
 from kernelscope.explain.targets import PythonTarget, function_of
 from kernelscope.explain.traced import guesses, traced
-from kernelscope.interp.interpreter import Seen
+from kernelscope.interp.findings import Seen
 from kernelscope.results import Span, Target, UserError, ViewOptions
 from kernelscope.workspace.workspace import Workspace
 

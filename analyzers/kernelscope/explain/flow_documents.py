@@ -9,7 +9,7 @@ from kernelscope.explain.document import Document
 from kernelscope.explain.lifetimes import lifetimes
 from kernelscope.explain.operators import operator_table
 from kernelscope.explain.targets import PythonTarget, python_target
-from kernelscope.interp.interpreter import Seen
+from kernelscope.interp.findings import Seen
 from kernelscope.results import Span, Target, ViewOptions
 from kernelscope.workspace.workspace import Workspace
 

@@ -14,7 +14,7 @@ from kernelscope.explain.dim_names import DimNames
 from kernelscope.explain.document import Block, Code, Line, Paragraph
 from kernelscope.explain.pseudocode import INDENT, MAX_LINE, CodeWriter, parameters, wrapped
 from kernelscope.explain.tensor_hover import names_in_order
-from kernelscope.interp.interpreter import Seen
+from kernelscope.interp.findings import Seen
 from kernelscope.interp.values import as_size
 from kernelscope.patterns.flow import Flow, Node, outlives
 from kernelscope.patterns.pattern import Pattern

@@ -19,7 +19,7 @@ from kernelscope.explain.numbers import memory
 from kernelscope.explain.targets import PythonTarget, function_of
 from kernelscope.explain.traced import guesses, traced
 from kernelscope.explain.work import ELEMENT_BYTES, size_of
-from kernelscope.interp.interpreter import Seen
+from kernelscope.interp.findings import Seen
 from kernelscope.interp.steps import tensors_in
 from kernelscope.patterns.flow import Node
 from kernelscope.results import Span, Target, UserError, ViewOptions

@@ -17,7 +17,7 @@ from kernelscope.explain.numbers import memory
 from kernelscope.explain.targets import PythonTarget, function_of
 from kernelscope.explain.traced import guesses, traced
 from kernelscope.explain.work import ELEMENT_BYTES, Work, parameter_count, size_of, work
-from kernelscope.interp.interpreter import Seen
+from kernelscope.interp.findings import Seen
 from kernelscope.interp.steps import tensors_in
 from kernelscope.interp.values import as_size
 from kernelscope.ops import Module

@@ -8,7 +8,7 @@ from pathlib import Path
 from kernelscope.dims.spelling import without_calls
 from kernelscope.explain.tensor_hover import describe
 from kernelscope.interp.contradictions import Contradiction, contradictions
-from kernelscope.interp.interpreter import Seen
+from kernelscope.interp.findings import Seen
 from kernelscope.problems import Problem
 from kernelscope.results import Evidence, Span
 from kernelscope.syntax.python import tree as t

@@ -8,7 +8,7 @@ from pathlib import Path
 from kernelscope.explain.document import Block, Document, Heading, Line, Table
 from kernelscope.explain.numbers import in_numbers
 from kernelscope.explain.tensor_hover import BY_NAME, UNTAKEN, bound_in, describe, names_in_order
-from kernelscope.interp.interpreter import Seen
+from kernelscope.interp.findings import Seen
 from kernelscope.interp.runs import FileRun
 from kernelscope.results import Span, Target, UserError
 from kernelscope.syntax.python import tree as t

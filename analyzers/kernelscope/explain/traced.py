@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from kernelscope.interp.configuration import Configuration
-from kernelscope.interp.interpreter import Seen
+from kernelscope.interp.findings import Seen
 from kernelscope.interp.traced_runs import trace_function
 from kernelscope.patterns.flow import Flow
 from kernelscope.results import Span, ViewOptions

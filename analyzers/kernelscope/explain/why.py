@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from kernelscope.explain.document import Code, Document, Heading, Line, Paragraph
 from kernelscope.explain.tensor_hover import describe
-from kernelscope.interp.interpreter import Seen
+from kernelscope.interp.findings import Seen
 from kernelscope.interp.runs import FileRun
 from kernelscope.results import Location, Span, Target, UserError
 from kernelscope.syntax.python import tree as t

@@ -12,8 +12,10 @@ from kernelscope.dims import Dim
 from kernelscope.faults import part
 from kernelscope.interp.brevity import brief
 from kernelscope.interp.contexts import Context
+from kernelscope.interp.findings import Finding, Seen
 from kernelscope.interp.function_runs import run_function
-from kernelscope.interp.interpreter import FUNCTION_STEPS, Finding, Interpreter, OutOfBudget, Seen
+from kernelscope.interp.interpreter import Interpreter
+from kernelscope.interp.limits import FUNCTION_STEPS, OutOfBudget
 from kernelscope.interp.numbering import number_anew
 from kernelscope.interp.ranks import ALL_STEPS
 from kernelscope.interp.rounds import Rounds

@@ -13,10 +13,13 @@ from typing import Any
 from kernelscope import ops
 from kernelscope.dims import Dim, dim
 from kernelscope.interp import records
+from kernelscope.interp.agreement import agreed
 from kernelscope.interp.annotations import object_of
 from kernelscope.interp.changes import Changes
-from kernelscope.interp.interpreter import OBJECT_STEPS, Interpreter, OutOfBudget, external
+from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.joins import as_given
+from kernelscope.interp.limits import OBJECT_STEPS, OutOfBudget
+from kernelscope.interp.outside_names import external
 from kernelscope.interp.promised_objects import promised_attribute
 from kernelscope.interp.sequences import Mapping, element_at, is_callable
 from kernelscope.interp.values import (
@@ -39,7 +42,6 @@ from kernelscope.interp.values import (
     SuperValue,
     TensorMethod,
     Value,
-    agreed,
     as_size,
     for_op,
     present,

@@ -11,9 +11,14 @@ from typing import Any
 
 from kernelscope import ops
 from kernelscope.dims import Dim
+from kernelscope.interp.administration import is_administration
+from kernelscope.interp.agreement import joined
+from kernelscope.interp.argument_binding import bind
 from kernelscope.interp.expressions import elements, evaluate
+from kernelscope.interp.findings import Known
 from kernelscope.interp.flow import Returns, execute
-from kernelscope.interp.interpreter import MAX_CALLS, MAX_COUNTING, MAX_HELPERS, MAX_QUIET_CALLS, Interpreter, Known
+from kernelscope.interp.interpreter import Interpreter
+from kernelscope.interp.limits import MAX_CALLS, MAX_COUNTING, MAX_HELPERS, MAX_QUIET_CALLS
 from kernelscope.interp.sequences import any_of
 from kernelscope.interp.values import (
     Alike,
@@ -27,7 +32,6 @@ from kernelscope.interp.values import (
     Keywords,
     LambdaValue,
     LayerMethod,
-    Maybe,
     Number,
     Opaque,
     Open,
@@ -40,16 +44,12 @@ from kernelscope.interp.values import (
     Unpacked,
     Value,
     for_op,
-    joined,
     present,
 )
 from kernelscope.ops import Module, ShapeError
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import DType, Unknown
-from kernelscope.workspace.modules import Definition
 
-LIBRARIES = {"torch", "nn", "F", "np", "numpy", "jnp", "jax", "einsum", "rearrange", "repeat", "reduce"}
-"""Names of libraries of tensors as they are imported."""
 MAX_OUTCOMES = 4
 """Results of different kinds that are followed apart."""
 
@@ -207,7 +207,7 @@ def call_function(run: Interpreter, function: Function, args: Arguments, kwargs:
     root = run.contexts.root
     is_built = run.symbols.building > 0 or (root is not None and root.name == "__init__")
     is_helper = is_built and node.name != "__init__"
-    if is_helper and _is_administration(run, function):
+    if is_helper and is_administration(run, function):
         return Unknown(f"{node.name} reads settings only", span)
     most_helpers = MAX_COUNTING if is_helper and all(map(_is_plain, (*args, *kwargs.values()))) else MAX_HELPERS
     if (run.quiet and run.depth >= MAX_QUIET_CALLS) or (is_helper and run.helpers >= most_helpers):
@@ -280,46 +280,6 @@ def _opened(value: Value) -> Value:
             return value
 
 
-def _is_administration(run: Interpreter, function: Function) -> bool:
-    """Whether a method of a base class elsewhere stores nothing and works on no tensors: it changes no shape."""
-    node, receiver = function.definition.node, function.receiver
-    assert isinstance(node, t.FunctionDef)
-    if not isinstance(receiver, Instance) or function.definition.path == receiver.cls.path or not node.args:
-        return False
-    if node not in run.administration:
-        own = node.args[0].name
-        run.administration[node] = not any(
-            _does_something(found, own) or _gives_method(run, receiver, found, own) for found in t.walk(*node.body)
-        )
-    return run.administration[node]
-
-
-def _does_something(node: t.Node, receiver: str) -> bool:
-    match node:
-        case t.Name(id=name):
-            return name in LIBRARIES
-        case t.Assign(targets=targets):
-            return any(isinstance(target, t.Attribute) and _is_of(target, receiver) for target in targets)
-        case t.AnnAssign(target=target) | t.AugAssign(target=target):
-            return isinstance(target, t.Attribute) and _is_of(target, receiver)
-        case t.Call(func=t.Attribute(attr=name) as func):
-            return name.startswith(("register_", "add_module")) and _is_of(func, receiver)
-        case _:
-            return False
-
-
-def _gives_method(run: Interpreter, receiver: Instance, node: t.Node, own: str) -> bool:
-    """Whether a statement chooses one of the object's methods: `return self.forward_native`."""
-    if not isinstance(node, t.Return) or not isinstance(node.value, t.Attribute) or not _is_of(node.value, own):
-        return False
-    found = run.classes.attribute(receiver.cls, node.value.attr)
-    return isinstance(found, Definition) and isinstance(found.node, t.FunctionDef)
-
-
-def _is_of(target: t.Attribute, receiver: str) -> bool:
-    return isinstance(target.value, t.Name) and target.value.id == receiver
-
-
 def run_body(run: Interpreter, scope: Scope, node: t.FunctionDef) -> Value:
     """Execute a function's body in a scope whose parameters are bound."""
     run.calls += 1
@@ -368,71 +328,6 @@ def _has_numbers(value: Value) -> bool:
     if type(value) is tuple:
         return any(_has_numbers(v) for v in value)
     return isinstance(value, Number) and value.is_integer
-
-
-def bind(run: Interpreter, scope: Scope, function: Function, args: Arguments, kwargs: Keywords) -> bool:
-    """Bind arguments to parameters as Python does; what is missing gets its default, else is unknown.
-
-    Where more may be given than is known, a number that is missing is called what the parameter is called.
-    False where Python would refuse the call: there is no default for what is missing.
-    """
-    node = function.definition.node
-    assert isinstance(node, t.FunctionDef)
-    names = scope.names
-    given = [function.receiver, *args] if function.is_bound else list(args)
-    rest = dict(kwargs)
-    is_open = isinstance(kwargs, Open)
-    unknown_from = next((i for i, a in enumerate(given) if isinstance(a, Unpacked)), None)
-    positional = [p for p in node.args if p.kind in ("positional", "normal")]
-    is_whole = True
-    for index, param in enumerate(positional):
-        if unknown_from is not None and index >= unknown_from and param.name not in rest:
-            names[param.name] = lost = Unknown("an argument of `*` that is not known")
-            if run.trace is not None and index == unknown_from:  # the data, as a rule
-                path = function.definition.path
-                run.trace.passed_through(given[unknown_from], param.name, param.name_span, lost, path)
-        elif index < len(given):
-            names[param.name] = _promised(param, given[index])
-        elif param.name in rest:
-            names[param.name] = _promised(param, rest.pop(param.name))
-        else:
-            names[param.name] = _default(run, function, param, is_open)
-            is_whole = is_whole and (is_open or param.default is not None)
-    for param in node.args:
-        match param.kind:
-            case "args":
-                names[param.name] = tuple(given[len(positional) :]) if unknown_from is None else Unknown("arguments")
-            case "keyword":
-                known = param.name in rest
-                names[param.name] = rest.pop(param.name) if known else _default(run, function, param, is_open)
-                is_whole = is_whole and (known or is_open or param.default is not None)
-            case "kwargs":
-                more = {k: v for k, v in rest.items() if not any(p.name == k for p in positional)}
-                names[param.name] = Open(more) if is_open else more
-            case _:
-                pass
-    return is_whole
-
-
-def _promised(param: t.Param, value: Value) -> Value:
-    """What a parameter that is annotated as a tensor is given is there."""
-    if not isinstance(value, Maybe) or param.default is not None:
-        return value
-    from kernelscope.interp.annotations import is_optional, is_tensor
-
-    is_there = is_tensor(param.annotation) and not is_optional(param.annotation)
-    return present(value) if is_there else value
-
-
-def _default(run: Interpreter, function: Function, param: t.Param, is_open: bool) -> Value:
-    if param.default is None:
-        return Opaque(param.name)
-    run.quiet += 1
-    try:
-        value = evaluate(run, Scope(function.definition.path, outer=function.closure), param.default)
-    finally:
-        run.quiet -= 1
-    return Opaque(param.name, value.const) if is_open and isinstance(value, Dim) else value
 
 
 def _call_lambda(run: Interpreter, target: LambdaValue, args: Arguments) -> Value:

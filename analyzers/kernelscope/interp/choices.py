@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from kernelscope.dims import Dim, Facts
+from kernelscope.interp.agreement import agreed, joined
 from kernelscope.interp.calls import MAX_OUTCOMES, call
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.sequences import is_callable
@@ -28,8 +29,6 @@ from kernelscope.interp.values import (
     Maybe,
     Partial,
     Value,
-    agreed,
-    joined,
 )
 from kernelscope.interp.ways import differ
 from kernelscope.ops import Module, ShapeError

@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from kernelscope.dims import Dim, Facts
 from kernelscope.interp.annotations import layer_of
 from kernelscope.interp.expressions import evaluate
-from kernelscope.interp.interpreter import Interpreter, Known
+from kernelscope.interp.findings import Known
+from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.operators import truth
 from kernelscope.interp.proven_ranks import of_equal_shapes, of_number, sizes_of_shape
 from kernelscope.interp.symbols import sizes_in

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 
 from kernelscope.faults import part
 from kernelscope.interp.calls import run_body
-from kernelscope.interp.interpreter import Finding, Interpreter, OutOfBudget, Seen
+from kernelscope.interp.findings import Finding, Seen
+from kernelscope.interp.interpreter import Interpreter
+from kernelscope.interp.limits import OutOfBudget
 from kernelscope.interp.order import works_on_tensors
 from kernelscope.interp.receivers import alone
 from kernelscope.interp.seeds import Beliefs, seed

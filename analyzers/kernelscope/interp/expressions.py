@@ -11,8 +11,9 @@ from typing import Any
 from kernelscope.dims import Dim, dim, maximum, minimum
 from kernelscope.dims.spelling import SEPARATOR
 from kernelscope.interp.attributes import attribute, subscript
-from kernelscope.interp.interpreter import MAX_NESTED, Interpreter
+from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.joins import Join, as_given
+from kernelscope.interp.limits import MAX_NESTED
 from kernelscope.interp.operators import binary, compare, truth, unary
 from kernelscope.interp.sequences import MAX_ELEMENTS, any_of, is_callable, iterated, sequence
 from kernelscope.interp.texts import joined_text

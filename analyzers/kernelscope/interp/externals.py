@@ -13,10 +13,8 @@ from typing import Any
 from kernelscope import ops
 from kernelscope.dims import Dim, dim
 from kernelscope.interp.calls import call
-from kernelscope.interp.interpreter import (
-    Interpreter,
-    NoSuchWay,
-)
+from kernelscope.interp.interpreter import Interpreter
+from kernelscope.interp.limits import NoSuchWay
 from kernelscope.interp.operators import Quotient
 from kernelscope.interp.registered_ops import registered
 from kernelscope.interp.trials import Trial

@@ -304,7 +304,7 @@ def _define(scope: Scope, node: t.FunctionDef) -> None:
 
 
 def _import(run: Interpreter, scope: Scope, node: t.Import | t.ImportFrom) -> None:
-    from kernelscope.interp.interpreter import external
+    from kernelscope.interp.outside_names import external
     from kernelscope.workspace.modules import Definition, External, ModuleRef
 
     for alias in node.names:

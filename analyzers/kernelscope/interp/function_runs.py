@@ -9,18 +9,28 @@ from collections.abc import Set
 from dataclasses import replace
 
 from kernelscope.dims import Dim, Facts
+from kernelscope.interp.agreement import NOT_TOLD
 from kernelscope.interp.attributes import prepare
 from kernelscope.interp.calls import run_body
 from kernelscope.interp.contexts import Context
+from kernelscope.interp.findings import Known
 from kernelscope.interp.generality import Generality
-from kernelscope.interp.interpreter import Interpreter, Known
+from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.ranks import settle_ranks
 from kernelscope.interp.receivers import alone, common_instance, learn_words
 from kernelscope.interp.seeds import BATCH, KNOWN_INPUTS, Beliefs, Seeded, seed
 from kernelscope.interp.substitutes import settle_substitutes
 from kernelscope.interp.untaken import follow_untaken
 from kernelscope.interp.untold_arguments import is_untold, tell_untold
-from kernelscope.interp.values import NOT_TOLD, Function, Instance, Maybe, Opaque, Scope, Value, present
+from kernelscope.interp.values import (
+    Function,
+    Instance,
+    Maybe,
+    Opaque,
+    Scope,
+    Value,
+    present,
+)
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Scope as SourceScope
 from kernelscope.tensor import Shape, Tensor, Unknown
@@ -100,7 +110,9 @@ def _common(run: Interpreter, definition: Definition, contexts: list[Context]) -
     examples = all(context.outside for context in contexts)
     taken = set(uses.bindings) - hinted
     is_trial = all(context.is_trial for context in contexts)
-    common = Generality(len(contexts), taken, callers != {own}, make, hinted, ones, examples=examples, trials=is_trial)
+    common = Generality(
+        len(contexts), taken, callers != {own}, hinted, ones, examples=examples, trials=is_trial, make=make
+    )
     names: dict[str, Value] = {}
     receivers = [alone(run, definition).receiver if is_trial else context.receiver for context in contexts]
     receiver = receivers[0]

@@ -6,17 +6,20 @@ Holds state and resolves names; expressions, statements and calls are evaluated 
 from __future__ import annotations
 
 import builtins
-import math
 import time
 from collections.abc import Callable, Generator, Hashable, Mapping, Set
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from kernelscope.dims import NO_FACTS, Dim, Facts
+from kernelscope.dims import Dim, Facts
+from kernelscope.interp.agreement import joined
 from kernelscope.interp.changes import Changes
-from kernelscope.interp.class_facts import STAND_INS, ClassFacts
+from kernelscope.interp.class_facts import ClassFacts
 from kernelscope.interp.contexts import Contexts
+from kernelscope.interp.findings import NOTHING_KNOWN, Finding, Known, Seen
+from kernelscope.interp.limits import FUNCTION_STEPS, GUARD_SECONDS, MAX_FORKS, STEPS_IN_A_TURN, OutOfBudget
+from kernelscope.interp.outside_names import external
 from kernelscope.interp.symbols import Symbols
 from kernelscope.interp.trace import Trace
 from kernelscope.interp.uses import Uses
@@ -24,18 +27,16 @@ from kernelscope.interp.vagueness import best_known_first
 from kernelscope.interp.values import (
     Builtin,
     Class,
-    External,
     Function,
     Instance,
     Scope,
     Value,
-    joined,
     present,
 )
 from kernelscope.ops import ShapeError
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
-from kernelscope.tensor import DTYPES, Shape, Unknown
+from kernelscope.tensor import Shape, Unknown
 from kernelscope.turns import give_way
 from kernelscope.workspace.modules import Definition, Missing, ModuleRef
 from kernelscope.workspace.modules import External as OutsideName
@@ -47,81 +48,6 @@ if TYPE_CHECKING:
     from kernelscope.interp.substitutes import Substitute
     from kernelscope.interp.summaries import Summary
     from kernelscope.interp.untaken import Untaken
-
-FUNCTION_STEPS = 60_000
-"""The most that one function, with all that it calls, is followed: about 1.5 s. Steps, so that no clock decides."""
-STEPS_IN_A_TURN = 16
-"""Some milliseconds, after which a more urgent question is answered first."""
-OBJECT_STEPS = 60_000
-"""The most that one constructor is followed for the sake of all methods of its object."""
-GUARD_SECONDS = 60.0
-"""Ends what steps do not measure. Far out: only a function that would never end reaches it."""
-MAX_CALLS = 24
-MAX_QUIET_CALLS = 8
-MAX_HELPERS = 3
-"""How deep other functions than constructors go while an object is built: its sizes are near the surface, its
-plumbing is not."""
-MAX_COUNTING = 6
-"""The same for functions that are given nothing but numbers, texts and classes: they choose and size a layer."""
-MAX_FORKS = 3
-"""How many branches are followed apart at a time."""
-MAX_NESTED = 140
-"""Depth of evaluation inside one call, so that Python's own stack is never exhausted."""
-
-
-CONSTANTS: dict[str, Value] = {
-    **{f"{library}.pi": math.pi for library in ("math", "numpy", "torch", "jax.numpy")},
-    **{f"{library}.e": math.e for library in ("math", "numpy", "torch")},
-    **{f"{library}.inf": math.inf for library in ("math", "numpy", "torch", "jax.numpy")},
-    **{f"{library}.nan": math.nan for library in ("math", "numpy", "torch", "jax.numpy")},
-    "math.tau": math.tau, "numpy.newaxis": None, "torch.newaxis": None,
-    "jax.numpy.newaxis": None, "torch.__version__": "2.9.0",  # code for an older one is not what runs
-}  # fmt: skip
-"""Values of libraries that are no functions."""
-
-
-class OutOfBudget(Exception):
-    """The function takes too many steps; what is known so far is kept."""
-
-
-class NoSuchWay(Exception):
-    """What is followed apart cannot be: a pair is asked for what tensors have, or taken apart into three."""
-
-
-@dataclass(slots=True)
-class Seen:
-    """The value that a binding or call has whichever way the code takes, and how many callers agree on it."""
-
-    value: Value
-    contexts: int = 1
-    by_name: bool = False
-    """Whether sizes in it are only what the name of an input promises."""
-    untaken: bool = False
-    """Whether it is of a branch that is not taken on what is known."""
-    moment: int = 0
-    """The round, or way through the code, in which it is that."""
-    before: list[tuple[int, Value]] = field(default_factory=list[tuple[int, "Value"]])
-    """What it was in earlier ones."""
-
-
-@dataclass(slots=True)
-class Finding:
-    """A contradiction at one call."""
-
-    path: str
-    span: Span
-    error: ShapeError
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What holds at a place of the code: conditions by name, and facts about sizes."""
-
-    conditions: Mapping[str, bool] = field(default_factory=dict[str, bool])
-    facts: Facts = NO_FACTS
-
-
-NOTHING_KNOWN = Known()
 
 
 @dataclass(slots=True)
@@ -497,22 +423,3 @@ class Interpreter:
                 return found
             case _:
                 return Unknown(f"{name} is not in {module.name}")
-
-
-def external(name: str) -> Value:
-    """A name outside the workspace; dtypes become dtypes."""
-    package, _, last = name.rpartition(".")
-    if package in ("torch", "jax.numpy") and last in DTYPES:
-        return DTYPES[last]
-    aliases = {"float": "float32", "half": "float16", "double": "float64", "long": "int64", "int": "int32"}
-    if package == "torch" and last in aliases:
-        return DTYPES[aliases[last]]
-    return CONSTANTS.get(name, External(_shortest(STAND_INS.get(name, name))))
-
-
-def _shortest(name: str) -> str:
-    """A name of Flax as its documentation spells it: `flax.linen.attention.SelfAttention` is `flax.linen`'s."""
-    for library in ("flax.linen.", "flax.nnx.", "equinox.nn."):
-        if name.startswith(library) and not name.startswith(f"{library}initializers."):
-            return library + name.rpartition(".")[2]
-    return name

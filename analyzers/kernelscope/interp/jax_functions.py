@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from kernelscope.dims import Dim, dim
+from kernelscope.interp.agreement import joined
 from kernelscope.interp.calls import call
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.values import (
@@ -26,7 +27,6 @@ from kernelscope.interp.values import (
     Scope,
     Value,
     as_size,
-    joined,
     present,
 )
 from kernelscope.syntax.python import tree as t

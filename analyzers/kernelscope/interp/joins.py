@@ -13,11 +13,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kernelscope.dims import NO_FACTS, Dim, Facts
+from kernelscope.interp.agreement import NOT_TOLD, OPTIONAL, joined
 from kernelscope.interp.symbols import Symbols
 from kernelscope.interp.values import (
     CALLABLES,
-    NOT_TOLD,
-    OPTIONAL,
     Alike,
     Choice,
     Copied,
@@ -30,7 +29,6 @@ from kernelscope.interp.values import (
     Unpacked,
     Value,
     as_size,
-    joined,
     original,
 )
 from kernelscope.tensor import COUNTLESS, Shape, Size, Tensor, Unknown

@@ -16,9 +16,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from kernelscope import ops
+from kernelscope.interp.agreement import CALLERS_DIFFER, NOT_TOLD
 from kernelscope.interp.expressions import evaluate
 from kernelscope.interp.interpreter import Interpreter
-from kernelscope.interp.values import CALLERS_DIFFER, NOT_TOLD, Class, External, Function, Scope, Value, for_op
+from kernelscope.interp.values import (
+    Class,
+    External,
+    Function,
+    Scope,
+    Value,
+    for_op,
+)
 from kernelscope.ops import Module
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Unknown

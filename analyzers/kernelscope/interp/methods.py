@@ -12,7 +12,8 @@ from kernelscope.dims import Dim
 from kernelscope.interp import containers
 from kernelscope.interp.attributes import chosen
 from kernelscope.interp.calls import call
-from kernelscope.interp.interpreter import Interpreter, NoSuchWay
+from kernelscope.interp.interpreter import Interpreter
+from kernelscope.interp.limits import NoSuchWay
 from kernelscope.interp.records import is_sequence, values_of
 from kernelscope.interp.sequences import any_of, has_unknown_length, is_callable, iterated, parts_of, sequence
 from kernelscope.interp.texts import BRACES, filled

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Set
 from functools import cached_property
 
-from kernelscope.interp.calls import LIBRARIES
+from kernelscope.interp.administration import LIBRARIES
 from kernelscope.interp.uses import Uses
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t

@@ -9,10 +9,11 @@ class that holds numbers only, such as a configuration, stays a name after which
 
 from __future__ import annotations
 
+from kernelscope.interp.agreement import NOT_TOLD
 from kernelscope.interp.annotations import class_of, is_optional, is_tensor
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.shape_texts import in_comment
-from kernelscope.interp.values import NOT_TOLD, Maybe, Opaque, Value
+from kernelscope.interp.values import Maybe, Opaque, Value
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Shape, Tensor
 from kernelscope.workspace.modules import Definition

@@ -13,13 +13,15 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 
 from kernelscope.dims import dim
+from kernelscope.interp.agreement import NOT_TOLD
 from kernelscope.interp.flow import Returns, execute
-from kernelscope.interp.interpreter import Interpreter, OutOfBudget
+from kernelscope.interp.interpreter import Interpreter
+from kernelscope.interp.limits import OutOfBudget
 from kernelscope.interp.shape_texts import LEFT_OUT
 from kernelscope.interp.symbols import sizes_in
 from kernelscope.interp.trials import Trial
 from kernelscope.interp.uses import asked_for_dims
-from kernelscope.interp.values import NOT_TOLD, Maybe, Scope, Value, present
+from kernelscope.interp.values import Maybe, Scope, Value, present
 from kernelscope.interp.wants import wanted
 from kernelscope.ops import ShapeError
 from kernelscope.ops.arguments import WITHOUT_BATCH

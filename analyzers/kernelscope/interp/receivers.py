@@ -12,18 +12,21 @@ from functools import partial
 
 from kernelscope.dims import Dim
 from kernelscope.interp import jax_modules
+from kernelscope.interp.agreement import NOT_TOLD
 from kernelscope.interp.annotations import is_tensor, promised, sizes_of
+from kernelscope.interp.argument_binding import bind
 from kernelscope.interp.attributes import prepare
-from kernelscope.interp.calls import bind, run_body
+from kernelscope.interp.calls import run_body
+from kernelscope.interp.common_sizes import Vector
 from kernelscope.interp.expressions import evaluate
-from kernelscope.interp.generality import Generality, Vector
-from kernelscope.interp.interpreter import OBJECT_STEPS, Interpreter
+from kernelscope.interp.generality import Generality
+from kernelscope.interp.interpreter import Interpreter
+from kernelscope.interp.limits import OBJECT_STEPS
 from kernelscope.interp.makers import Made, layer_for, made_for
 from kernelscope.interp.records import MODULES, derives
 from kernelscope.interp.sequences import is_callable
 from kernelscope.interp.switches import set_otherwise
 from kernelscope.interp.values import (
-    NOT_TOLD,
     Class,
     External,
     Flag,

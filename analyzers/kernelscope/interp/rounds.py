@@ -12,12 +12,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from kernelscope.dims import Dim
+from kernelscope.interp.agreement import joined
 from kernelscope.interp.symbols import Symbols
-from kernelscope.interp.values import Scope, Value, joined, present
+from kernelscope.interp.values import Scope, Value, present
 from kernelscope.tensor import Shape, Size, Tensor, Unknown
 
 if TYPE_CHECKING:
-    from kernelscope.interp.interpreter import Seen
+    from kernelscope.interp.findings import Seen
 
 REASON = "it differs from round to round, or from way to way"
 Moments = tuple[int, ...]

@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 
 from kernelscope.interp.attempts import attempt
 from kernelscope.interp.elsewhere import Elsewhere
-from kernelscope.interp.interpreter import FUNCTION_STEPS, Finding, Interpreter, OutOfBudget, Seen
+from kernelscope.interp.findings import Finding, Seen
+from kernelscope.interp.interpreter import Interpreter
+from kernelscope.interp.limits import FUNCTION_STEPS, OutOfBudget
 from kernelscope.interp.order import FileOrder, Waiting
 from kernelscope.interp.receivers import alone
 from kernelscope.interp.seeds import seed

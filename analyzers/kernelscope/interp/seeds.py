@@ -14,6 +14,7 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 
 from kernelscope.dims import Dim, dim, parse
+from kernelscope.interp.agreement import NOT_TOLD, OPTIONAL
 from kernelscope.interp.annotations import is_optional, promised, sizes_of
 from kernelscope.interp.annotations import is_tensor as is_tensor_type
 from kernelscope.interp.documentation import documented, told_of_parts, told_of_shape
@@ -22,8 +23,6 @@ from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.promised_objects import promised_object
 from kernelscope.interp.uses import Uses
 from kernelscope.interp.values import (
-    NOT_TOLD,
-    OPTIONAL,
     Alike,
     Flag,
     Function,

@@ -10,6 +10,7 @@ from typing import Any
 
 from kernelscope import ops
 from kernelscope.dims import Dim, dim
+from kernelscope.interp.agreement import joined
 from kernelscope.interp.interpreter import (
     Interpreter,
 )
@@ -21,7 +22,6 @@ from kernelscope.interp.values import (
     Sequential,
     Unpacked,
     Value,
-    joined,
     present,
 )
 from kernelscope.tensor import Several, Shape, Tensor, Unknown

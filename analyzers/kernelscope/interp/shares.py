@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from kernelscope.interp.interpreter import Interpreter, OutOfBudget
+from kernelscope.interp.interpreter import Interpreter
+from kernelscope.interp.limits import OutOfBudget
 from kernelscope.interp.trace import Trace
 from kernelscope.interp.values import Value
 from kernelscope.tensor import Unknown

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import lru_cache
 
+from kernelscope.interp.administration import LIBRARIES
 from kernelscope.interp.annotations import mentions_tensor
-from kernelscope.interp.calls import LIBRARIES
 from kernelscope.interp.order import ENTRIES, works_on_tensors
 from kernelscope.interp.uses import Uses, bound_names
 from kernelscope.syntax.python import tree as t

@@ -12,9 +12,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from kernelscope.dims import Dim
+from kernelscope.interp.agreement import NOT_TOLD
 from kernelscope.interp.expressions import evaluate
 from kernelscope.interp.interpreter import Interpreter
-from kernelscope.interp.values import NOT_TOLD, Instance, Maybe, Scope, Value, present
+from kernelscope.interp.values import Instance, Maybe, Scope, Value, present
 from kernelscope.ops import Module
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Shape, Tensor, Unknown

@@ -20,7 +20,8 @@ from kernelscope.interp.calls import run_body
 from kernelscope.interp.changes import Container
 from kernelscope.interp.forms import Copy, Form, Unfit, is_free
 from kernelscope.interp.instances import construct
-from kernelscope.interp.interpreter import MAX_CALLS, MAX_FORKS, MAX_QUIET_CALLS, Interpreter, OutOfBudget
+from kernelscope.interp.interpreter import Interpreter
+from kernelscope.interp.limits import MAX_CALLS, MAX_FORKS, MAX_QUIET_CALLS, OutOfBudget
 from kernelscope.interp.symbols import sizes_in
 from kernelscope.interp.trials import TOO_ODD, Trial
 from kernelscope.interp.values import Scope, Value

@@ -10,7 +10,8 @@ from dataclasses import replace
 from kernelscope.dims import Dim, dim
 from kernelscope.interp import containers, records
 from kernelscope.interp.expressions import evaluate, index_of
-from kernelscope.interp.interpreter import Interpreter, NoSuchWay
+from kernelscope.interp.interpreter import Interpreter
+from kernelscope.interp.limits import NoSuchWay
 from kernelscope.interp.sequences import has_unknown_length, iterated, sequence, slice_of
 from kernelscope.interp.values import Alike, Function, Instance, Number, Opaque, Scope, Unpacked, Value, present
 from kernelscope.ops import Module, ShapeError

@@ -10,8 +10,10 @@ from collections.abc import Mapping
 from kernelscope.interp.attributes import prepare
 from kernelscope.interp.calls import run_body
 from kernelscope.interp.configuration import Configuration
+from kernelscope.interp.findings import Seen
 from kernelscope.interp.function_runs import is_odd_run, promised_lengths
-from kernelscope.interp.interpreter import Interpreter, OutOfBudget, Seen
+from kernelscope.interp.interpreter import Interpreter
+from kernelscope.interp.limits import OutOfBudget
 from kernelscope.interp.lost_batches import loses_batch
 from kernelscope.interp.parameters import parameters
 from kernelscope.interp.receivers import alone, made_anew

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 
 from kernelscope.dims import Dim
 from kernelscope.interp.expressions import evaluate
-from kernelscope.interp.interpreter import Interpreter, Known, OutOfBudget
+from kernelscope.interp.findings import Known
+from kernelscope.interp.interpreter import Interpreter
+from kernelscope.interp.limits import OutOfBudget
 from kernelscope.interp.symbols import over_sizes
 from kernelscope.interp.values import Instance, Maybe, Scope, Value, present
 from kernelscope.ops import ShapeError

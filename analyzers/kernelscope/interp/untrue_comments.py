@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Set
 from kernelscope.dims import Dim
 from kernelscope.dims.spelling import without_calls
 from kernelscope.interp.documentation import told_of_parameter
-from kernelscope.interp.interpreter import Finding, Seen
+from kernelscope.interp.findings import Finding, Seen
 from kernelscope.interp.shape_texts import only_a_shape
 from kernelscope.interp.values import present
 from kernelscope.ops import ShapeError

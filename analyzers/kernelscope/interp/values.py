@@ -9,15 +9,14 @@ Plain data; how these are called and read is decided in `calls` and `expressions
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Set
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
-from itertools import takewhile
 from typing import Any
 
 from kernelscope.dims import Dim, dim
 from kernelscope.ops import Module
 from kernelscope.syntax.python import tree as t
-from kernelscope.tensor import DType, Fields, Several, Shape, Size, Tensor, Unknown
+from kernelscope.tensor import DType, Fields, Several, Shape, Tensor, Unknown
 from kernelscope.workspace.modules import Definition
 
 Value = Any
@@ -337,116 +336,3 @@ def _plain_type(name: str) -> Value:
 EllipsisType = type(...)
 SPREAD = Unknown("values of which the number is not known")
 """What an operator is given for `*values` among others."""
-
-
-def joined(one: Value, other: Value) -> Value:
-    """What is certain when either of two values may be there: dims that agree stay, others are unknown."""
-    if one is other or (isinstance(one, Unknown) and isinstance(other, Unknown)):
-        return one
-    if isinstance(one, Maybe) or isinstance(other, Maybe):
-        return Maybe(joined(present(one), present(other)), one.name if isinstance(one, Maybe) else other.name)
-    if (one is None or other is None) and not isinstance(one, Unknown) and not isinstance(other, Unknown):
-        return Maybe(other if one is None else one)
-    if isinstance(one, Number | Dim | float) and isinstance(other, Number | Dim | float) and one != other:
-        whole = all(isinstance(v, Dim) or (isinstance(v, Number) and v.is_integer) for v in (one, other))
-        return Number("the branches differ", whole)
-    if isinstance(one, Tensor) and isinstance(other, Tensor):
-        dtype = one.dtype if one.dtype == other.dtype else Unknown("the branches differ in dtype")
-        return Tensor(_joined_shape(one.shape, other.shape), dtype)
-    if isinstance(one, tuple) and isinstance(other, tuple) and len(one) == len(other):
-        return tuple(joined(a, b) for a, b in zip(one, other, strict=True))
-    if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
-        return [joined(a, b) for a, b in zip(one, other, strict=True)]
-    if isinstance(one, dict) and isinstance(other, dict):
-        return {key: joined(one[key], other[key]) for key in one if key in other}
-    if isinstance(one, CALLABLES) and isinstance(other, CALLABLES):
-        return one if _same_kind(one, other) else Choice([*_entries(one), *_entries(other)][:MAX_CHOICES])
-    try:
-        if type(one) is type(other) and bool(one == other):
-            return one
-    except (TypeError, ValueError):
-        pass
-    if isinstance(one, bool | Flag) and isinstance(other, bool | Flag):
-        return Flag()
-    for value in (one, other):
-        if isinstance(value, Unknown):
-            return value
-    return Unknown("the branches differ")
-
-
-def agreed(one: Value, other: Value) -> Value:
-    """What two contexts say of one place: a context that knows nothing says nothing, two that differ leave it open."""
-    one, other = present(one), present(other)
-    if one is other or isinstance(other, Unknown | Opaque | Flag):
-        return one
-    if isinstance(one, Unknown | Opaque | Flag) or one is None:
-        return other
-    if other is None:
-        return one
-    if isinstance(one, Tensor) and isinstance(other, Tensor):
-        dtype = one.dtype if isinstance(other.dtype, Unknown) or one.dtype == other.dtype else other.dtype
-        if not isinstance(one.dtype, Unknown) and not isinstance(other.dtype, Unknown) and one.dtype != other.dtype:
-            dtype = Unknown("the callers differ in dtype")
-        return Tensor(_agreed_shape(one.shape, other.shape), dtype)
-    if isinstance(one, tuple) and isinstance(other, tuple) and len(one) == len(other):
-        return tuple(agreed(a, b) for a, b in zip(one, other, strict=True))
-    return joined(one, other)
-
-
-def _agreed_shape(one: Shape, other: Shape) -> Shape:
-    if one == other or other.dims is None:
-        return one
-    if one.dims is None:
-        return other
-    if len(one.dims) != len(other.dims):
-        return Shape.unknown(DIFFERENT_RANKS)
-    return Shape(tuple(_agreed_size(a, b) for a, b in zip(one.dims, other.dims, strict=True)))
-
-
-def _agreed_size(one: Size, other: Size) -> Size:
-    if isinstance(other, Unknown) or one == other:
-        return one
-    if isinstance(one, Unknown):
-        return one if one.reason == CALLERS_DIFFER else other
-    return Unknown(CALLERS_DIFFER)
-
-
-NOT_TOLD = "what the caller gives is not known"
-"""Why nothing is known of a parameter; what the function puts in its place is of the same kind."""
-OPTIONAL = "an optional argument"
-DIFFERENT_RANKS = "the callers give different ranks"
-CALLERS_DIFFER = "the callers differ in this dim"
-
-
-def _same_kind(one: Value, other: Value) -> bool:
-    if isinstance(one, Module) and isinstance(other, Module):
-        return one.name == other.name and one.settings == other.settings
-    if isinstance(one, Function | Class) and isinstance(other, Function | Class):
-        return one.definition.node is other.definition.node and not isinstance(one, Function)
-    if isinstance(one, Choice) and isinstance(other, Choice) and one.is_of_table and other.is_of_table:
-        return len(one.entries) == len(other.entries) and _same_kind(one.entries[0], other.entries[0])
-    return False
-
-
-def _entries(value: Value) -> list[Value]:
-    return list(value.entries) if isinstance(value, Choice) and not value.is_of_table else [value]
-
-
-def _joined_shape(one: Shape, other: Shape) -> Shape:
-    if one == other:
-        return one
-    if one.dims is not None and other.dims is not None and len(one.dims) == len(other.dims):
-        lost = Unknown("the branches differ in this dim")
-        return Shape(tuple(a if a == b else lost for a, b in zip(one.dims, other.dims, strict=True)))
-    last = [reversed(s.head if s.tail is None else s.tail) for s in (one, other)]
-    tail = tuple(reversed(_shared(*last)))
-    most = min(one.least_rank, other.least_rank) - len(tail)
-    head = tuple(_shared(one.head, other.head)[:most])
-    if all(s.tail is not None and s.reason.startswith(NOT_TOLD) for s in (one, other)):
-        return Shape(head, tail, one.reason)
-    return Shape(head, tail, "the branches differ in rank")
-
-
-def _shared(one: Iterable[Size], other: Iterable[Size]) -> list[Size]:
-    """The sizes that two shapes have in common, from where both begin."""
-    return [a for a, _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False))]

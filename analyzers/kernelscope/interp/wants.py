@@ -11,11 +11,20 @@ from __future__ import annotations
 import re
 
 from kernelscope.dims import Dim
+from kernelscope.interp.agreement import NOT_TOLD
 from kernelscope.interp.attributes import instance_attribute
 from kernelscope.interp.expressions import evaluate
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.uses import Uses
-from kernelscope.interp.values import NOT_TOLD, Function, Instance, Scope, Sequential, Value, as_size, present
+from kernelscope.interp.values import (
+    Function,
+    Instance,
+    Scope,
+    Sequential,
+    Value,
+    as_size,
+    present,
+)
 from kernelscope.ops import Module
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Shape, Size, Tensor, Unknown

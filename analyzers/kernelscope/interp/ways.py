@@ -11,8 +11,10 @@ from dataclasses import dataclass, replace
 from kernelscope.dims import Facts
 from kernelscope.interp.changes import Contents
 from kernelscope.interp.conditions import known_either_way
-from kernelscope.interp.interpreter import Interpreter, Known, NoSuchWay
+from kernelscope.interp.findings import Known
+from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.joins import Join
+from kernelscope.interp.limits import NoSuchWay
 from kernelscope.interp.values import Scope, Value, present
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Tensor

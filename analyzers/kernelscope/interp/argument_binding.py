@@ -1,0 +1,90 @@
+"""Arguments bound to parameters as Python does."""
+
+# Values are dynamic by nature; narrowing one to a container leaves its elements unknown to the type checker.
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+# pyright: reportUnknownLambdaType=false
+
+from __future__ import annotations
+
+from kernelscope.dims import Dim
+from kernelscope.interp.expressions import evaluate
+from kernelscope.interp.interpreter import Interpreter
+from kernelscope.interp.values import (
+    Arguments,
+    Function,
+    Keywords,
+    Maybe,
+    Opaque,
+    Open,
+    Scope,
+    Unpacked,
+    Value,
+    present,
+)
+from kernelscope.syntax.python import tree as t
+from kernelscope.tensor import Unknown
+
+
+def bind(run: Interpreter, scope: Scope, function: Function, args: Arguments, kwargs: Keywords) -> bool:
+    """Bind arguments to parameters as Python does; what is missing gets its default, else is unknown.
+
+    Where more may be given than is known, a number that is missing is called what the parameter is called.
+    False where Python would refuse the call: there is no default for what is missing.
+    """
+    node = function.definition.node
+    assert isinstance(node, t.FunctionDef)
+    names = scope.names
+    given = [function.receiver, *args] if function.is_bound else list(args)
+    rest = dict(kwargs)
+    is_open = isinstance(kwargs, Open)
+    unknown_from = next((i for i, a in enumerate(given) if isinstance(a, Unpacked)), None)
+    positional = [p for p in node.args if p.kind in ("positional", "normal")]
+    is_whole = True
+    for index, param in enumerate(positional):
+        if unknown_from is not None and index >= unknown_from and param.name not in rest:
+            names[param.name] = lost = Unknown("an argument of `*` that is not known")
+            if run.trace is not None and index == unknown_from:  # the data, as a rule
+                path = function.definition.path
+                run.trace.passed_through(given[unknown_from], param.name, param.name_span, lost, path)
+        elif index < len(given):
+            names[param.name] = _promised(param, given[index])
+        elif param.name in rest:
+            names[param.name] = _promised(param, rest.pop(param.name))
+        else:
+            names[param.name] = _default(run, function, param, is_open)
+            is_whole = is_whole and (is_open or param.default is not None)
+    for param in node.args:
+        match param.kind:
+            case "args":
+                names[param.name] = tuple(given[len(positional) :]) if unknown_from is None else Unknown("arguments")
+            case "keyword":
+                known = param.name in rest
+                names[param.name] = rest.pop(param.name) if known else _default(run, function, param, is_open)
+                is_whole = is_whole and (known or is_open or param.default is not None)
+            case "kwargs":
+                more = {k: v for k, v in rest.items() if not any(p.name == k for p in positional)}
+                names[param.name] = Open(more) if is_open else more
+            case _:
+                pass
+    return is_whole
+
+
+def _promised(param: t.Param, value: Value) -> Value:
+    """What a parameter that is annotated as a tensor is given is there."""
+    if not isinstance(value, Maybe) or param.default is not None:
+        return value
+    from kernelscope.interp.annotations import is_optional, is_tensor
+
+    is_there = is_tensor(param.annotation) and not is_optional(param.annotation)
+    return present(value) if is_there else value
+
+
+def _default(run: Interpreter, function: Function, param: t.Param, is_open: bool) -> Value:
+    if param.default is None:
+        return Opaque(param.name)
+    run.quiet += 1
+    try:
+        value = evaluate(run, Scope(function.definition.path, outer=function.closure), param.default)
+    finally:
+        run.quiet -= 1
+    return Opaque(param.name, value.const) if is_open and isinstance(value, Dim) else value
