@@ -153,20 +153,26 @@ class Analysis:
         module = self._module(path)
         if module is None:
             return None
-        from kernelscope.explain.tensor_hover import awaited_hover, tensor_hover
-        from kernelscope.explain.triton_hover import triton_hover
         from kernelscope.graph.cursor import cursor_at
-        from kernelscope.interp.signs import shows_tensor
+        from kernelscope.kernels.triton.recognition import may_hold_kernels
         from kernelscope.syntax.python.tree import FunctionDef
 
-        if self.triton.at(str(path), offset) is not None:
+        if may_hold_kernels(module) and self.triton.at(str(path), offset) is not None:
+            from kernelscope.explain.triton_hover import triton_hover
+
             return triton_hover(self.triton, module, path, offset, self.settings.gpu)
         cursor = cursor_at(module, offset)
         if cursor is None or cursor.is_without_value:
             return None
-        span, head = Span(offset, offset), isinstance(cursor.node, FunctionDef)
-        if (head and self.runs.is_behind(str(path))) or not (head or cursor.functions):
-            return None  # a head that is being typed; what no function holds
+        head = isinstance(cursor.node, FunctionDef)
+        if not (head or cursor.functions):
+            return None  # no function holds it
+        from kernelscope.explain.tensor_hover import awaited_hover, tensor_hover
+        from kernelscope.interp.signs import shows_tensor
+
+        if head and self.runs.is_behind(str(path)):
+            return None  # it is being typed
+        span = Span(offset, offset)
         if head or not self.runs.waits_for(str(path), span):
             run = self.runs.soon_at(str(path), span)
         elif self.navigation.means_definitions(str(path), cursor):

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kernelscope import __version__
+
 from kernelscope_server.documents import OpenDocument, key_of, path_of
 from kernelscope_server.parameters import document_uri, entries, string, table
 from kernelscope_server.positions import ENCODINGS
@@ -97,14 +99,10 @@ class Session:
         from kernelscope_server import features_table
 
         features_table.register(self)
-        protocol = self.server.protocol
-        protocol.initialized = True
-        announced = protocol.capabilities_for(self.capabilities, self.encoding)
-        workspace = announced.get("workspace")
-        announced["workspace"] = (workspace if is_table(workspace) else {}) | features_table.WORKSPACE
+        self.server.protocol.initialized = True
         return {
-            "capabilities": announced,
-            "serverInfo": {"name": self.server.name, "version": self.server.version},
+            "capabilities": {"positionEncoding": self.encoding, **self.server.announced},
+            "serverInfo": {"name": "kernelscope", "version": __version__},
         }
 
     def capability(self, *path: str) -> object:

@@ -106,19 +106,28 @@ def test_every_module_opens_with_a_sentence(path: Path) -> None:
     assert docstring.splitlines()[0].endswith((".", ":", "!"))
 
 
-def test_nothing_heavy_is_imported_at_the_start() -> None:
-    """What `initialize` needs must not bring in the graph library or the domain packages."""
-    started = {
-        name.split(".")[0]
-        for path in (LIBRARY / "analysis.py", LIBRARY / "results.py", LIBRARY / "problems.py")
-        for node in ast.parse(path.read_text(encoding="utf-8")).body
-        if isinstance(node, ast.Import | ast.ImportFrom)
-        for name in ([node.module or ""] if isinstance(node, ast.ImportFrom) else [a.name for a in node.names])
-    }
-    assert not started & {"networkx", "jedi", "numpy", "torch"}
+def _loaded(code: str) -> set[str]:
+    """What some code imports, in an interpreter of its own."""
+    command = [sys.executable, "-I", "-c", f"{code}\nimport sys; print(*sys.modules)"]
+    return {*subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout.split()}
+
+
+def test_the_answer_to_initialize_waits_for_little() -> None:
+    loaded = _loaded("import kernelscope_server.session, kernelscope_server.features_table")
+    assert not loaded & {"asyncio", "lsprotocol", "msgspec", "networkx", "pygls", "sqlite3", "tree_sitter"}
+    assert {name for name in loaded if name.startswith("kernelscope.")} <= {*FACADE, "kernelscope.syntax"}
+
+
+def test_the_hover_of_a_class_waits_for_no_interpreter() -> None:
+    code = f"""
+from pathlib import Path
+from kernelscope.analysis import Analysis
+folder = Path({str(ROOT / "tests/workspaces/sample")!r})
+path = next(path for path in sorted(folder.rglob("*.py")) if b"\\nclass " in path.read_bytes())
+assert Analysis([folder]).hover(path, path.read_bytes().index(b"\\nclass ") + 8)
+"""
+    assert not _loaded(code) & {"kernelscope.interp.interpreter", "kernelscope.kernels.triton.kernel_runs", "networkx"}
 
 
 def test_a_start_reads_nothing_of_what_is_installed() -> None:
-    code = "import kernelscope_server.session, kernelscope.analysis, sys; print('importlib.metadata' in sys.modules)"
-    told = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True, timeout=60)
-    assert told.stdout == "False\n"
+    assert "importlib.metadata" not in _loaded("import kernelscope_server.session, kernelscope.analysis")

@@ -9,12 +9,12 @@ from pathlib import Path
 from kernelscope.dims import product, render
 from kernelscope.explain.cuda_card import kernel_hover
 from kernelscope.explain.cuda_threads import variable_hover
-from kernelscope.explain.tensor_hover import identifier_at
 from kernelscope.kernels.cuda.host_values import Extent
 from kernelscope.kernels.cuda.kernels import Kernels
 from kernelscope.kernels.cuda.launch import Launch
 from kernelscope.kernels.hardware import GPUS
 from kernelscope.results import Hover, InlayHint, LeftOut, Link, Span
+from kernelscope.syntax.text import identifier_at
 
 MAX_BEFORE = 400
 """Bytes that template arguments may take between a kernel's name and its configuration."""

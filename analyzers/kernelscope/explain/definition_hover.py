@@ -9,10 +9,9 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from kernelscope.explain.tensor_hover import identifier_at
 from kernelscope.graph.navigation import Navigation
 from kernelscope.results import Hover, LeftOut, Link, Location
-from kernelscope.syntax.text import SourceText
+from kernelscope.syntax.text import SourceText, identifier_at
 from kernelscope.workspace.facts import DefKind
 from kernelscope.workspace.files import PYTHON_SUFFIXES
 from kernelscope.workspace.workspace import Workspace

@@ -19,9 +19,9 @@ from kernelscope.ops import Module
 from kernelscope.results import Hover, InlayHint, Link, Span, Target
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Module as Source
+from kernelscope.syntax.text import identifier_at
 from kernelscope.tensor import DType, Shape, Tensor, Unknown
 
-IDENTIFIER = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
 MAX_HINT = 48
 AWAITED = "not interpreted yet: ask again in a moment"
 BY_NAME = "≈ rank and sizes rest on the name of an input: the code does not tell them"
@@ -60,18 +60,6 @@ def tensor_hover(run: FileRun, module: Source, path: Path, offset: int, bindings
 def awaited_hover(module: Source, span: Span) -> Hover:
     """The hover of a name of which nothing is known so far."""
     return Hover(span, module.text.slice(span), "python", (AWAITED,))
-
-
-def identifier_at(data: bytes, offset: int) -> Span | None:
-    """The identifier that the cursor stands in or right behind; None beyond the end."""
-    start = end = offset
-    if offset > len(data):
-        return None
-    while start > 0 and data[start - 1] in IDENTIFIER:
-        start -= 1
-    while end < len(data) and data[end] in IDENTIFIER:
-        end += 1
-    return Span(start, end) if end > start else None
 
 
 def describe(value: object, order: Sequence[str] = ()) -> str | None:

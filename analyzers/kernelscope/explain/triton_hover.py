@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from kernelscope.dims import Dim, render
-from kernelscope.explain.tensor_hover import identifier_at
 from kernelscope.kernels.triton.bodies import nodes_in
 from kernelscope.kernels.triton.broadcasting import numel
 from kernelscope.kernels.triton.dtypes import BITS
@@ -27,6 +26,7 @@ from kernelscope.kernels.triton.values import (
 from kernelscope.results import Hover, InlayHint, Span
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Module
+from kernelscope.syntax.text import identifier_at
 
 MAX_HINT = 48
 

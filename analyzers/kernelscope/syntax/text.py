@@ -14,6 +14,7 @@ from kernelscope.results import Location, Span
 
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 BOM = b"\xef\xbb\xbf"
+_IDENTIFIER = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
 
 
 _LONE_CR = re.compile(rb"\r(?!\n)")
@@ -22,6 +23,18 @@ _LONE_CR = re.compile(rb"\r(?!\n)")
 def with_line_feeds(data: bytes) -> bytes:
     """Lone CRs as LFs: parsers know only LF, the protocol and Python both. Offsets stay what they are."""
     return _LONE_CR.sub(b"\n", data) if b"\r" in data else data
+
+
+def identifier_at(data: bytes, offset: int) -> Span | None:
+    """The identifier that the cursor stands in or right behind; None beyond the end."""
+    start = end = offset
+    if offset > len(data):
+        return None
+    while start > 0 and data[start - 1] in _IDENTIFIER:
+        start -= 1
+    while end < len(data) and data[end] in _IDENTIFIER:
+        end += 1
+    return Span(start, end) if end > start else None
 
 
 class SourceText:
