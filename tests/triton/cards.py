@@ -1,10 +1,12 @@
-"""Kernels written by tests, and the rows of their cards."""
+"""Kernels written by tests, the rows of their cards and their pseudocode."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from kernelscope.analysis import Analysis
+from kernelscope.explain.document import Code
+from kernelscope.results import Target
 
 HEAD = "import torch\nimport triton\nimport triton.language as tl\n\n"
 ADD = HEAD + (
@@ -26,3 +28,10 @@ def card(tmp_path: Path, source: str, name: str = "add") -> dict[str, str]:
     hover = Analysis([tmp_path]).hover(path, source.encode().index(f"def {name}(".encode()) + 4)
     assert hover is not None
     return dict(hover.table)
+
+
+def pseudocode(path: Path, name: str) -> list[str]:
+    """The lines of a kernel and of its helpers, without what they say of shapes."""
+    document = Analysis([path.parent]).document("explain", Target(path, None, name))
+    code = [block for block in document.blocks if isinstance(block, Code)]
+    return [line.text.partition("  # ")[0].strip() for block in code for line in block.lines]

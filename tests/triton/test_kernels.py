@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from cards import ADD, HEAD, card, written
+from cards import ADD, HEAD, card, pseudocode, written
 from kernelscope.analysis import Analysis
 from kernelscope.explain.document import Code, Heading, Paragraph
 from kernelscope.results import Target
@@ -296,12 +296,6 @@ def test_explain_names_algorithms_and_links_every_line() -> None:
     assert all(line.location is not None for line in code.lines)
     assert any("block[TILE_M, TILE_N] fp32" in line.text for line in code.lines)
     assert [b.text for b in document.blocks if isinstance(b, Heading)][:2] == ["What it does", "Tiles"]
-
-
-def pseudocode(path: Path, name: str) -> list[str]:
-    document = Analysis([path.parent]).document("explain", Target(path, None, name))
-    code = [block for block in document.blocks if isinstance(block, Code)]
-    return [line.text.partition("  # ")[0].strip() for block in code for line in block.lines]
 
 
 def test_loops_that_wait_have_a_body_and_promises_no_lines(tmp_path: Path) -> None:

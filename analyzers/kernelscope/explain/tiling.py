@@ -17,7 +17,7 @@ from kernelscope.explain.triton_card import largest_blocks
 from kernelscope.explain.triton_hover import describe
 from kernelscope.explain.triton_pseudocode import kernel_code
 from kernelscope.kernels.triton.accesses import describe_footprint, footprint
-from kernelscope.kernels.triton.addressing import Address
+from kernelscope.kernels.triton.address import Address
 from kernelscope.kernels.triton.call import Access
 from kernelscope.kernels.triton.index_motion import Motion
 from kernelscope.kernels.triton.kernel_facts import KernelFacts

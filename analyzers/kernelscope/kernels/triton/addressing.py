@@ -7,12 +7,14 @@ adds count by its rounds. What is written in another way keeps its own text.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from kernelscope.dims import render
+from kernelscope.kernels.triton.address import Address
 from kernelscope.kernels.triton.assignments import Assignments, Given, Loops, Place, Tests, Text
-from kernelscope.kernels.triton.offsets import MAX_HOPS, Offsets, Term, called, chosen, operands, tight
-from kernelscope.kernels.triton.values import BlockPointer, Descriptor, Tensor, Value
+from kernelscope.kernels.triton.broadcasting import ONE
+from kernelscope.kernels.triton.offsets import MAX_HOPS, Offsets, Term, called, chosen, operands, spread_along, tight
+from kernelscope.kernels.triton.values import BlockPointer, Const, Descriptor, Tensor, Value
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
 
@@ -21,35 +23,13 @@ BLOCKS = {"make_block_ptr": "offsets", "make_tensor_descriptor": ""}
 CASTS = frozenset(("to", "cast"))
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
-    """`base[indices]`: `axes` are (stride, index) pairs, in the order of the source; stride "1" comes last.
+@dataclass(slots=True)
+class _Axis:
+    """The indices along one stride, with the tests that they are behind, and the axes of the block that they differ
+    along."""
 
-    `strides` and `bounds`: of a block pointer or descriptor, whose indices stand for ranges.
-    """
-
-    base: str
-    axes: tuple[tuple[str, str], ...]
-    strides: tuple[str, ...] = ()
-    bounds: tuple[str, ...] = ()
-    """Where the data end along each axis, by the shape that the block pointer or descriptor was made with."""
-    is_block: bool = False
-    """Whether the base is a block of addresses, as callers give it to a helper."""
-
-    def element(self) -> str:
-        """`A[row, column]`."""
-        if not self.axes:
-            return f"*{self.base}" if self.is_block else f"{self.base}[0]"
-        return f"{self.base}[{', '.join(index for _, index in self.axes)}]"
-
-    def form(self) -> str:
-        """`A + row·stride + column`; of a block the range of each dim, and the strides."""
-        if self.strides:
-            return f"{self.element()} by strides ({', '.join(self.strides)})"
-        if any(not stride for stride, _ in self.axes):
-            return self.element()
-        parts = [index if stride == "1" else f"{tight(index)}·{tight(stride)}" for stride, index in self.axes]
-        return " + ".join([self.base, *parts])
+    indices: list[tuple[str, Tests]] = field(default_factory=list[tuple[str, Tests]])
+    along: set[int] = field(default_factory=set[int])
 
 
 class _NotTold(Exception):
@@ -115,21 +95,25 @@ class Addresses:
         terms: list[Term] = []
         base = self._base(pointer, used, terms, 0)
         axes = self._axes(terms, used)
-        ordered = [(stride, chosen(indices)) for stride, indices in axes.items() if stride != "1"]
-        if "1" in axes:
-            ordered.append(("1", chosen(axes["1"])))
+        ordered = sorted(axes, key="1".__eq__)
+        told = tuple((stride, chosen(axes[stride].indices)) for stride in ordered)
         value = self._value(pointer)
-        return Address(base, tuple(ordered), is_block=not ordered and isinstance(value, Tensor) and bool(value.shape))
+        is_block = not ordered and isinstance(value, Tensor) and bool(value.shape)
+        return Address(base, told, is_block=is_block, along=_directions([axes[stride] for stride in ordered]))
 
-    def _axes(self, terms: list[Term], used: Place) -> dict[str, list[tuple[str, Tests]]]:
+    def _axes(self, terms: list[Term], used: Place) -> dict[str, _Axis]:
         """The indices along each stride, with the tests that they are behind."""
-        parts = [(term, *self.offsets.split(self.offsets.as_of(term.node, term.place, used, 0))) for term in terms]
-        strides = {stride for _, stride, _ in parts}
+        written = [self.offsets.as_of(term.node, term.place, used, 0) for term in terms]
+        strides = [self.offsets.split(node)[0] for node in written]
+        parts = [
+            (term, *self.offsets.split(node, {*strides[:place], *strides[place + 1 :]}))
+            for place, (term, node) in enumerate(zip(terms, written, strict=True))
+        ]
         for place, (term, stride, index) in enumerate(parts):
-            stride, index = (stride == "1" and self.offsets.split_by(strides, term, used)) or (stride, index)
+            stride, index = (stride == "1" and self.offsets.split_by(set(strides), term, used)) or (stride, index)
             parts[place] = term, stride, index
         forward = {stride for term, stride, _ in parts if not term.minus}
-        axes: dict[str, list[tuple[str, Tests]]] = {}
+        axes: dict[str, _Axis] = {}
         for term, stride, index in parts:
             if stride == "1" and (index in strides or (term.times and index in self.params - self.offsets.constexprs)):
                 stride, index = index, "1"
@@ -137,9 +121,29 @@ class Addresses:
                 stride, index = "1", f"{tight(index)}*{stride}"
             count = f"{term.times}*{tight(index)}" if term.times and index != "1" else term.times or index
             count = f"-{tight(count)}" if term.minus else count
-            indices = axes.setdefault(stride, [])
-            indices.insert(0 if term.times else len(indices), (count, term.behind))
+            axis = axes.setdefault(stride, _Axis())
+            axis.indices.insert(0 if term.times else len(axis.indices), (count, term.behind))
+            axis.along |= self._along(term.node)
         return axes
+
+    def _along(self, node: t.Expr) -> set[int]:
+        """The axes of the block that an index differs along, from the last, which is -1; 0 where that is not told."""
+        match node:
+            case t.Constant():
+                return set()
+            case t.BinOp():
+                return self._along(node.left) | self._along(node.right)
+            case t.Subscript() if (axes := spread_along(node.slice)) is not None:
+                rank = len(node.slice.elts) if isinstance(node.slice, t.Tuple) else 1
+                inner = self._along(node.value)
+                return {axes[i] - rank if i and -i <= len(axes) else 0 for i in inner}
+            case t.Call() if called(node) == "arange":
+                return {-1}
+            case _:
+                value = self._value(node)
+                if isinstance(value, Tensor) and value.shape is not None:
+                    return {i - len(value.shape) for i, size in enumerate(value.shape) if size != ONE}
+                return set() if isinstance(value, Const) else {0}
 
     # -- pointers ----------------------------------------------------------------------------------------
 
@@ -166,7 +170,10 @@ class Addresses:
             case t.Call() if node.args and self.is_address(node.args[0]):  # multiple_of and its kin
                 return self._base(node.args[0], here, terms, hops + 1)
             case t.Subscript():
-                return self._base(node.value, here, terms, hops + 1)
+                inner: list[Term] = []
+                base = self._base(node.value, here, inner, hops + 1)
+                terms.extend(replace(term, node=self.offsets.spread(term.node, [node.slice])) for term in inner)
+                return base
             case _:
                 raise _NotTold
 
@@ -225,7 +232,7 @@ class Addresses:
         last = self.assigned.last(pointer.id, pointer.span.start) if isinstance(pointer, t.Name) else None
         made = last.value if last is not None else pointer
         if isinstance(made, t.Name) and made.id in self.params:
-            told = Address(made.id, tuple(("", f"0 : +{size}") for size in self._sizes(pointer)))
+            told = Address(made.id, tuple(("", f"0 : +{size}") for size in self.sizes(pointer)))
         elif isinstance(made, t.Call) and called(made) == "advance" and len(made.args) == 2:
             told = self._block(made.args[0], last.loops if last is not None else loops)
             told = self._moved_by(told, [(step, "") for step in map(self.text, _items(made.args[1]))])
@@ -257,10 +264,10 @@ class Addresses:
         named = start.element() if start.axes else start.base
         return Address(named, ranges, strides, tuple(map(now, _items(given.get("shape")))))
 
-    def _sizes(self, pointer: t.Expr) -> list[str]:
-        """The block behind a parameter, from where the caller let it point."""
-        value = self._value(pointer)
-        sizes = value.shape if isinstance(value, BlockPointer | Descriptor) else None
+    def sizes(self, node: t.Expr) -> list[str]:
+        """How large a block is, or the block behind a parameter, from where the caller let it point."""
+        value = self._value(node)
+        sizes = value.shape if isinstance(value, BlockPointer | Descriptor | Tensor) else None
         return [render(size, tuple(self.params)) if size is not None else "?" for size in sizes or ()]
 
     def _moved(self, pointer: t.Expr, last: Given | None, loops: Loops, told: Address) -> Address:
@@ -288,6 +295,15 @@ class Addresses:
                 start = moved if start == "0" else f"{start} + {moved}"
             axes.append((stride, f"{start} : +{size}"))
         return replace(told, axes=tuple(axes))
+
+
+def _directions(axes: list[_Axis]) -> tuple[int, ...]:
+    """The axis of the block that each index which varies goes along; empty unless each has one of its own."""
+    varying = [axis.along for axis in axes if axis.along]
+    if any(len(along) > 1 for along in varying):
+        return ()
+    found = tuple(len(varying) + next(iter(along)) for along in varying)
+    return found if sorted(found) == list(range(len(found))) else ()
 
 
 def _items(node: t.Expr | None) -> list[t.Expr]:

@@ -46,11 +46,26 @@ class Offsets:
     def terms(self, node: t.Expr, place: Place, hops: int = 0) -> Iterator[Term]:
         """The addends of an offset; a name that holds a sum of products with strides is taken apart."""
         for term in operands(node, "+"):
-            made = self._sum_behind(term, place) if hops < MAX_HOPS else None
+            inner, spread = _unspread(term)
+            made = self._sum_behind(inner, place) if hops < MAX_HOPS else None
             if made is not None:
-                yield from self.terms(_uncast(made.value), Place(made.value.span.start, made.loops), hops + 1)
+                value, there = _uncast(made.value), Place(made.value.span.start, made.loops)
+                yield from self.terms(self.spread(value, spread), there, hops + 1)
+            elif spread and isinstance(inner, t.BinOp) and inner.op in ("+", "*") and self._has_stride(inner):
+                yield from self.terms(self.spread(inner, spread), place, hops + 1)
             else:
                 yield Term(term, place)
+
+    def spread(self, node: t.Expr, slices: list[t.Expr]) -> t.Expr:
+        """`(a * s + b)[:, None]` as `a[:, None] * s + b[:, None]`: what is spread out are indices, not strides."""
+        if not slices or self._is_size(node) or isinstance(node, t.Constant):
+            return node
+        if isinstance(node, t.BinOp) and node.op in ("+", "*"):
+            left, right = self.spread(node.left, slices), self.spread(node.right, slices)
+            return t.BinOp(left, node.op, right, node.span)
+        for part in reversed(slices):
+            node = t.Subscript(node, part, node.span)
+        return node
 
     def _sum_behind(self, term: t.Expr, place: Place) -> Given | None:
         """The assignment of a name that holds products with strides, where it holds them still."""
@@ -66,21 +81,37 @@ class Offsets:
             for factors in (list(operands(term, "*")) for term in operands(_uncast(node), "+"))
         )
 
-    def split(self, term: t.Expr) -> tuple[str, str]:
-        """(stride, index) of one addend: a factor that is an argument of the kernel is the stride."""
+    def split(self, term: t.Expr, others: Set[str] = frozenset()) -> tuple[str, str]:
+        """(stride, index) of one addend: a factor that is an argument of the kernel is the stride, with the numbers
+        and those of the strides of `others` that stand beside it, unless it is such a stride by itself."""
+        strides, rest = self._sides(term)
+        if not strides:
+            return "1", self.text(bare(term))
+        stride = self._product(strides)
+        if others and stride not in others:
+            wide = [f for f in rest if isinstance(f, t.Constant) or (self._is_size(f) and self.text(f) in others)]
+            if len(wide) < len(rest):
+                strides = [f for f in operands(term, "*") if f in strides or f in wide]
+                return self._product(strides), self._product([bare(f) for f in rest if f not in wide])
+        return stride, self._product([bare(f) for f in rest])
+
+    def _product(self, factors: list[t.Expr]) -> str:
+        return "*".join(tight(self.text(factor)) for factor in factors)
+
+    def _sides(self, term: t.Expr) -> tuple[list[t.Expr], list[t.Expr]]:
+        """The factors of one addend that are its stride, and those that are the index; no stride where it is 1."""
         factors = list(operands(term, "*"))
         if len(factors) == 1:
-            return "1", self.text(bare(factors[0]))
+            return [], factors
         fixed = self._fixed(factors)
-        strides = [f for f in factors if isinstance(f, t.Name) and f.id in self.params - fixed]
+        strides: list[t.Expr] = [f for f in factors if isinstance(f, t.Name) and f.id in self.params - fixed]
         if not strides or len(strides) == len(factors):
             strides = [f for f in factors if self._is_stride(f, fixed)][-1:]
         if not strides and not all(map(self._is_size, factors)):
             strides = [f for f in factors if self._is_size(f)][-1:]
         if not strides or len(strides) == len(factors):
-            return "1", self.text(bare(term))
-        rest = [f for f in factors if f not in strides]
-        return "*".join(tight(self.text(f)) for f in strides), "*".join(tight(self.text(bare(f))) for f in rest)
+            return [], factors
+        return strides, [f for f in factors if f not in strides]
 
     def split_by(self, strides: Set[str], term: Term, used: Place) -> tuple[str, str] | None:
         """(stride, index) of an addend whose last factor is one of these strides, though a compiler's constant."""
@@ -88,7 +119,7 @@ class Offsets:
         stride = tight(self.text(last))
         if not rest or stride not in strides or stride == "1":
             return None
-        return stride, "*".join(tight(self.text(bare(factor))) for factor in rest)
+        return stride, self._product([bare(factor) for factor in rest])
 
     def _is_size(self, node: t.Expr) -> bool:
         """Whether a factor is made of arguments only: the same for every program and element."""
@@ -138,13 +169,26 @@ def _counts(node: t.FunctionDef) -> set[str]:
     return set(found)
 
 
+def _unspread(node: t.Expr) -> tuple[t.Expr, list[t.Expr]]:
+    """What is under `[:, None]`s that only spread it, and those, the outermost first."""
+    slices: list[t.Expr] = []
+    while isinstance(node, t.Subscript) and spread_along(node.slice) is not None:
+        slices.append(node.slice)
+        node = node.value
+    return node, slices
+
+
+def spread_along(index: t.Expr) -> tuple[int, ...] | None:
+    """The axes that an index which only spreads a block lays it along: (1,) of `[None, :]`; None of others."""
+    parts = index.elts if isinstance(index, t.Tuple) else [index]
+    if not all(isinstance(p, t.Slice) or (isinstance(p, t.Constant) and p.value is None) for p in parts):
+        return None
+    return tuple(axis for axis, part in enumerate(parts) if isinstance(part, t.Slice))
+
+
 def bare(node: t.Expr) -> t.Expr:
     """An index without the `[:, None]` that only spreads it."""
-    while isinstance(node, t.Subscript):
-        parts = node.slice.elts if isinstance(node.slice, t.Tuple) else [node.slice]
-        if not all(isinstance(p, t.Slice) or (isinstance(p, t.Constant) and p.value is None) for p in parts):
-            break
-        node = node.value
+    node, _ = _unspread(node)
     if isinstance(node, t.BinOp):
         return t.BinOp(bare(node.left), node.op, bare(node.right), node.span)
     return node

@@ -98,7 +98,11 @@ OPERATIONS: dict[str, Operation] = _table(
     ("topk", "input k dim", shapes.topk),
     ("histogram", "input num_bins mask", reductions.histogram),
     ("gather", "src index axis", reductions.gather),
-    ("dot", "input other acc input_precision allow_tf32 max_num_imprecise_acc out_dtype", reductions.dot),
+    (
+        "dot",
+        "input other acc input_precision allow_tf32 max_num_imprecise_acc out_dtype trans_a trans_b",  # 2.0 had trans_*
+        reductions.dot,
+    ),
     (
         "dot_scaled",
         "lhs lhs_scale lhs_format rhs rhs_scale rhs_format acc fast_math lhs_k_pack rhs_k_pack out_dtype",

@@ -123,16 +123,24 @@ def dot(call: OpCall) -> Value:
     if acc is not None and is_float(acc.elem) and is_float(wanted) and acc.elem not in (wanted, "fp64"):
         how = "its out_dtype" if call.given("out_dtype") else "its default; out_dtype tells another"
         call.report.problem("dot-dtype", f"tl.dot adds {wanted}, {how}, to an accumulator of {acc.elem}")
-    if a.shape is None or b.shape is None or len(a.shape) != len(b.shape) or len(a.shape) not in (2, 3):
+    left, right = _turned(a.shape, call, "trans_a"), _turned(b.shape, call, "trans_b")
+    if left is None or right is None or len(left) != len(right) or len(left) not in (2, 3):
         return Tensor(acc.shape if acc is not None else None, elem)
-    inner_a, inner_b = a.shape[-1], b.shape[-2]
+    inner_a, inner_b = left[-1], right[-2]
     if inner_a is not None and inner_b is not None and equal(inner_a, inner_b) is False:
         both_names = inner_a.const is None or inner_b.const is None
         if not both_names:
             call.report.problem("block-mismatch", f"tl.dot multiplies [..., {inner_a!r}] by [{inner_b!r}, ...]")
-    batch = a.shape[0] if len(a.shape) == 3 else ONE
-    call.report.product(a.shape[-2], b.shape[-1], inner_a if inner_a is not None else inner_b, batch)
-    return Tensor((*a.shape[:-1], b.shape[-1]), elem)
+    batch = left[0] if len(left) == 3 else ONE
+    call.report.product(left[-2], right[-1], inner_a if inner_a is not None else inner_b, batch)
+    return Tensor((*left[:-1], right[-1]), elem)
+
+
+def _turned(shape: Sizes | None, call: OpCall, flag: str) -> Sizes | None:
+    """The shape of an operand as it is multiplied: its last axes change places where `flag` is set."""
+    if shape is None or not call.given(flag) or call.flag(flag) is False:
+        return shape
+    return (*shape[:-2], shape[-1], shape[-2]) if call.flag(flag) and len(shape) >= 2 else None
 
 
 def _dot_type(a: str, b: str, call: OpCall) -> str:
