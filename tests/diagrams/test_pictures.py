@@ -55,6 +55,16 @@ def test_wide_characters_take_two_cells() -> None:
         )  # fmt: skip
 
 
+def test_a_label_that_there_is_room_for_is_no_number() -> None:
+    steps = [Box(f"s{i}", ("a step " + "of some length " * i,)) for i in range(6)]
+    edges = [Edge("in", step.key, "[B, S, H]") for step in steps]
+    edges += [Edge(step.key, "out", f"[B, S, {i}*H]") for i, step in enumerate(steps)]
+    drawing = draw(Graph((Box("in", ("x",)), *steps, Box("out", ("y",))), tuple(edges)), width=60)
+    assert drawing.width <= 60
+    assert "│ [B, S, H]\n" in drawing.text, "the way in has nothing beside it"
+    assert "\n\n(1) [B, S, " in drawing.text, "the ways out stand close"
+
+
 def test_groups_collapse_to_a_box() -> None:
     graph = read_graph((PICTURES / "forward_pass.graph").read_text(encoding="utf-8"))
     layer = next(group for group in graph.groups if group.repeat == "32")

@@ -76,6 +76,30 @@ def test_what_is_normalised_is_data_without_weights_too(tmp_path: Path) -> None:
     assert {b.lines for b in graph.boxes if b.kind == "input"} == {("states",), ("context",), ("emb",)}
 
 
+PROJECTED = """
+class Projection(nn.Module):
+    def __init__(self, size, taken):
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(taken, size))
+
+    def forward(self, x):
+        return torch.matmul(x.view(-1, x.size(-1)), self.weight).view(*x.shape[:-1], -1)
+
+class Cross(nn.Module):
+    def __init__(self, size, taken):
+        super().__init__()
+        self.q, self.k = Projection(size, size), Projection(size, taken)
+
+    def forward(self, x: torch.Tensor, memory: torch.Tensor):
+        return F.scaled_dot_product_attention(self.q(x), self.k(memory), self.k(memory))
+"""
+
+
+def test_what_is_multiplied_by_weights_is_data(tmp_path: Path) -> None:
+    graph = graph_of(tmp_path, PROJECTED, "Cross")
+    assert {b.lines for b in graph.boxes if b.kind == "input"} == {("x",), ("memory",)}
+
+
 LOOPED = """
 class Block(nn.Module):
     def __init__(self, size, depth):

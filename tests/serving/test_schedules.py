@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from kernelscope.analysis import Analysis
 from kernelscope.explain.render import to_text
-from kernelscope.results import Target, UserError
+from kernelscope.results import Target, UserError, ViewOptions
 from kernelscope.serving.c_functions import CSource
 from kernelscope.serving.claims import PythonSource
 from kernelscope.serving.counters import meetings
@@ -84,8 +84,14 @@ def test_a_counter_that_nobody_adds_to_is_met_by_nobody() -> None:
 @pytest.mark.parametrize("path", [SCHEDULE, KERNEL], ids=lambda path: path.name)
 def test_documents(path: Path) -> None:
     text = to_text(Analysis([SAMPLE]).document("timeline", Target(path))).text
-    assert "[A0]" in text and "(A" in text and "before" in text
-    assert max(map(len, text.split("\n"))) <= 110
+    assert "Attend T0]" in text.replace("attend", "Attend") and "before" in text
+    assert max(map(len, text.split("\n"))) <= 100
+
+
+def test_tasks_without_room_for_their_names_have_letters() -> None:
+    document = Analysis([SAMPLE]).document("timeline", Target(SCHEDULE), ViewOptions(width=60))
+    text = to_text(document, width=60).text
+    assert "queue 0: [A0](A)[B0](B)[C0](C)[D0](D)[E0]" in text
 
 
 def test_a_file_without_a_schedule_says_so() -> None:

@@ -128,7 +128,7 @@ class Nest:
 
 def _exit(group: str, number: int, value: Value, style: Style, legend: Legend) -> Item:
     """The end of a value that leaves; its label stands outside, below the border, and needs the room there."""
-    after = 0 if style.turned or not value[1] else 3 + display_width(legend.shown(value[1]))
+    after = 0 if style.turned or not value[1] else 3 + legend.room(value[1])
     return Item(f"{group} exit {number}", Kind.EXIT, after=after)
 
 

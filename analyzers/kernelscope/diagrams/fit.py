@@ -124,7 +124,7 @@ def _drawn_closer(graph: Graph, rung: _Rung, style: Style, remarks: list[str], u
 
 
 def _drawn(graph: Graph, style: Style, remarks: list[str] | None = None, longest_label: int = 1000) -> Layout:
-    legend = Legend(longest_label)
+    legend = Legend(longest_label, most=len({edge.label for edge in graph.edges}) + len(graph.groups))
     graph = replace(graph, direction=Direction.RIGHT if style.turned else Direction.DOWN)
     canvas, _, _ = Nest.of(graph).draw("", style, legend)
     return Layout(canvas, legend.rows(), remarks or [])

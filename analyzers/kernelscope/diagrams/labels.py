@@ -25,15 +25,18 @@ class Legend:
     """Texts with their numbers, in the order in which they were first needed; one for a whole picture."""
 
     longest: int = 1000
-    """Labels longer than this are always numbers."""
+    """No room is kept for labels longer than this: they are numbers unless there is room for them anyway."""
     marks: dict[str, str] = field(default_factory=dict[str, str])
+    most: int = 99
+    """There are no more texts than this."""
 
     def mark(self, text: str) -> str:
         return self.marks.setdefault(text, f"({len(self.marks) + 1})")
 
-    def shown(self, text: str) -> str:
-        """The label as it stands in the picture if there is room for it."""
-        return text if display_width(text) <= self.longest else self.mark(text)
+    def room(self, text: str) -> int:
+        """The cells to keep for a label: its own, or those of the number that may stand for it."""
+        width = display_width(text)
+        return width if width <= self.longest else len(f"({self.most})")
 
     def title(self, text: str) -> str:
         """A container's title; of a long one the beginning, the whole being in the legend."""
@@ -51,7 +54,7 @@ def spread_exits(item: Item, values: list[Value], legend: Legend, turned: bool) 
     if turned:
         _spread(item, values, [_ROW_GAP] * (len(values) - 1), 2)
         return
-    gaps = [max(_PORT_GAP, display_width(legend.shown(label)) + 4) for _, label in values[:-1]]
+    gaps = [max(_PORT_GAP, legend.room(label) + 4) for _, label in values[:-1]]
     if sum(gaps) > _WIDEST_PORTS:
         gaps = [_PORT_GAP] * len(gaps)
     _spread(item, values, gaps, 7)
@@ -71,23 +74,32 @@ def reserve_labels(item: Item, values: list[Value], legend: Legend) -> None:
     """Cells right of an item for the labels of what leaves it."""
     for value in values:
         if value[1]:
-            label = display_width(legend.shown(value[1]))
+            label = legend.room(value[1])
             item.after = max(item.after, item.leaves(value) + 4 + label - item.width)
 
 
 def write_labels(canvas: Canvas, item: Item, values: list[Value], legend: Legend) -> None:
-    """Each label beside its line: right of it, else left; else its number, and the text in the legend."""
+    """Each label beside its line: right of it, else left; else its number, and the text in the legend.
+
+    A label that no room was kept for stands inside of what is drawn already: no picture is wider for it.
+    """
     for value in values:
         if not value[1]:
             continue
         line, row = item.x + item.leaves(value), item.y + item.height
-        text = legend.shown(value[1])
-        for shown, distance in ((text, 1), (legend.mark, 0)):
-            label = shown if isinstance(shown, str) else shown(value[1])
-            place = _above(canvas, line, row, label) if canvas.turned else _room(canvas, line, row, label, distance)
-            if place is not None:
-                canvas.write(*place, label, value[0])
-                break
+        shown, place = value[1], _place(canvas, line, row, value[1], 1)
+        if place is not None and legend.room(shown) < display_width(shown):
+            left, _, right, _ = canvas.bounds()
+            place = place if left <= place[0] and place[0] + display_width(shown) <= right + 1 else None
+        if place is None:
+            shown = legend.mark(value[1])
+            place = _place(canvas, line, row, shown, 1) or _place(canvas, line, row, shown, 0)
+        if place is not None:
+            canvas.write(*place, shown, value[0])
+
+
+def _place(canvas: Canvas, line: int, row: int, text: str, distance: int) -> tuple[int, int] | None:
+    return _above(canvas, line, row, text) if canvas.turned else _room(canvas, line, row, text, distance)
 
 
 def _above(canvas: Canvas, line: int, row: int, text: str) -> tuple[int, int] | None:

@@ -156,7 +156,7 @@ def _trunk_rows(layer: list[Item], style: Style, legend: Legend, values: dict[in
     if not style.turned:
         return 1
     labels = [label for item in layer if item.solid for _, label in values[id(item)]]
-    return max([0, *(display_width(legend.shown(label)) for label in labels)]) + 2
+    return max([0, *(legend.room(label) for label in labels)]) + 2
 
 
 def _draw_item(canvas: Canvas, item: Item) -> None:

@@ -40,7 +40,8 @@ def timeline(lanes: Sequence[Lane], width: int = 100, unit: str = "", more: str 
     """Lanes below each other over one axis; `more` names lanes that are left out, such as `SM3 … SM131`."""
     end = max((task.end for lane in lanes for task in lane.tasks), default=1.0)
     gutter = max((display_width(lane.name) for lane in lanes), default=0) + 2
-    scale = _scale(lanes, end, width - gutter - len("► time") - display_width(unit) - 3)
+    axis = f"► time{f' ({unit})' if unit else ''}"
+    scale = _scale(lanes, end, width - gutter - display_width(axis) + 1)
     rows: list[str] = []
     regions: list[Region] = []
     for lane in lanes:
@@ -58,7 +59,7 @@ def timeline(lanes: Sequence[Lane], width: int = 100, unit: str = "", more: str 
     if more:
         rows.append(f"{more}: the same")
     longest = max(map(display_width, rows), default=0)
-    rows.append(" " * gutter + "─" * max(longest - gutter - 1, 1) + f"► time{f' ({unit})' if unit else ''}")
+    rows.append(" " * gutter + "─" * max(longest - gutter - 1, 1) + axis)
     return Panel(tuple(rows), tuple(regions))
 
 

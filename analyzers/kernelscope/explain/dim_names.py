@@ -22,6 +22,9 @@ NAMELESS = re.compile(r"^(.+?)_(?:dim|size)([0-9]+)((?:_[0-9]+)*)$")
 NUMBERED = re.compile(r"(?<=[a-z])_[0-9]+$")
 WEAK_WORDS = {"num", "n", "number", "of", "size", "dim", "total", "max"}
 """Words of a name that say little: a letter for them only where it is needed to tell names apart."""
+LENGTHS = {"sequence_length", "seq_length", "sequence_len", "seq_len", "seqlen"}
+"""Names of the length of a sequence, for which everybody writes `S`."""
+MOST_INITIALS = 3
 BATCHES = {"b", "bs", "bsz", "batch", "batch_size"}
 """Names of a batch: where one stands at another axis, the first is none."""
 
@@ -49,7 +52,8 @@ class DimNames:
         claimed = {self._word(name) for name in names}
         for name in sorted(names, key=is_of_dim):  # names of the source first
             if name not in self.numbers and len(name) > PLAIN_LENGTH:
-                word, letter = self._word(name), letters.get(name, "")
+                word = self._word(name)
+                letter = letters.get(name) or ("S" if word.rpartition(".")[2] in LENGTHS else "")
                 if (base := without_number(word)) not in claimed:  # the number tells it from nothing that is here
                     claimed.add(base)
                     word = base
@@ -182,7 +186,7 @@ def _abbreviation(name: str, taken: set[str]) -> str:
     last = name.rpartition(".")[2] or name
     words = [w for w in re.split(r"[^A-Za-z0-9]+|(?<=[a-z])(?=[A-Z])", last) if w]
     if (nameless := NAMELESS.search(last)) is not None:
-        short = _initials(nameless[1].split("_")).lower() + nameless[2] + nameless[3]
+        short = _initials(nameless[1].split("_")[-MOST_INITIALS:]).lower() + nameless[2] + nameless[3]
         return _untaken([short], taken, "_")
     strong = [w for w in words if w.lower() not in WEAK_WORDS and not w.isdigit()] or words
     return _untaken([_initials(strong), _initials(words), "".join(w[:2].capitalize() for w in strong), last], taken)

@@ -14,7 +14,7 @@ from kernelscope.ops import Module
 from kernelscope.patterns.attention import FUSED
 from kernelscope.patterns.flow import Flow, Node, Use, dependencies, words
 from kernelscope.patterns.norms import LIBRARY
-from kernelscope.patterns.paths import ELEMENTWISE, MATRIX_PRODUCTS, is_scaling, number
+from kernelscope.patterns.paths import ELEMENTWISE, LINEARS, MATRIX_PRODUCTS, is_scaling, number
 from kernelscope.patterns.pattern import Pattern
 from kernelscope.patterns.ways import ways
 from kernelscope.tensor import DType, Tensor
@@ -105,7 +105,8 @@ class Boxes:
                 is_data = is_data or _takes_data(user)
             else:
                 is_data = is_data or _takes_data(user) or _may_take_data(user, node)
-                is_data = is_data or (user.operator in WITH_WEIGHTS or (bool(user.operator) and not is_method))
+                is_data = is_data or user.operator in WITH_WEIGHTS or _is_projection(user)
+                is_data = is_data or (bool(user.operator) and not is_method)
         return is_data
 
     def _is_scaled(self, alike: Set[Node], user: Node) -> bool:
@@ -258,6 +259,12 @@ def _takes_data(user: Node) -> bool:
     return (
         user.step.kind == "layer" and isinstance(layer, Module) and bool(layer.parameters)
     ) or user.operator in LIBRARY
+
+
+def _is_projection(user: Node) -> bool:
+    """Whether a step multiplies something by a matrix of weights."""
+    is_product = user.operator in MATRIX_PRODUCTS or user.operator in LINEARS
+    return is_product and any(origin.step.kind == "weight" for origin in _origins(user))
 
 
 def _may_take_data(user: Node, given: Node) -> bool:

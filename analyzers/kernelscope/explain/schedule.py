@@ -5,6 +5,7 @@ Times are an order: the source seldom says how long a task takes. Triton kernels
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container, Iterator, Mapping, Sequence
 from itertools import count
 from pathlib import Path
@@ -25,7 +26,12 @@ from kernelscope.workspace.files import CUDA_SUFFIXES
 from kernelscope.workspace.workspace import Workspace
 
 COLUMNS = ("", "Task", "How many", "After", "Made by", "Source")
-ORDER = Line("An order, not a measure of time: [A0] is a task, (A··) the wait for those of kind A.")
+ORDER = "An order, not a measure of time: "
+LETTERED = Line(f"{ORDER}[A0] is a task, (A) the wait for those of kind A.")
+WAITS = ("wait", "·")
+"""What the waits are called between tasks that have their names, if there is room for it."""
+LAST_WORD = re.compile(r"(?<=[a-z])[A-Z][a-z]+$|(?<=[a-z])_[a-z]+$")
+AXIS = len("► time")
 MAX_NEAR = 40
 """Files that a scheduler imports, and those beside a kernel, that are looked into."""
 
@@ -111,10 +117,11 @@ def _lanes(found: Plan, ways: Sequence[Deal], options: ViewOptions) -> Iterator[
     places: dict[str, Location] = {put.kind: put.location for put in reversed(found.puts)}
     waits = {kind: [other for other, earlier in found.before(kind).items() if not earlier] for kind in found.kinds}
     once = {kind for kind in found.kinds if not any(put.loops for put in found.puts if put.kind == kind)}
-    yield _drawn([*inside, *rest], waits, letters, places, "queue ", options, once)
+    picture, order = _drawn([*inside, *rest], waits, letters, places, "queue ", options, once)
+    yield picture
     made = ", ".join(letters[kind] for kind in inside)
     repeated = f"{made} are made {outer[1]} times (for {outer[0]}); one round is shown."
-    lines = [ORDER, *([Line(repeated)] if outer[1] and rest != found.kinds else [])]
+    lines = [order, *([Line(repeated)] if outer[1] and rest != found.kinds else [])]
     kinds = dict.fromkeys(deal.kind for deal in ways)
     lines.append(Line(f"Task n of a kind is drawn in queue n; tasks are dealt {' or '.join(kinds) or 'elsewhere'}."))
     yield Paragraph(tuple(lines))
@@ -155,14 +162,15 @@ def counter_timeline(workspace: Workspace, target: Target, options: ViewOptions)
         task: list(dict.fromkeys(s.task for m in met for s in m.signals if m.wait.task == task and not m.earlier))
         for task in order
     }
+    picture, told = _drawn(order, waits, letters, at, "SM", options)
     rows = tuple(dict.fromkeys(_row(m, letters) for m in sorted(met, key=lambda m: order.index(m.wait.task))))
     blocks: list[Block] = [
         Table(("", "Task"), tuple((Line(letters[task]), Line(task, at[task])) for task in order)),
         Heading("Waits"),
         Table(("Task", "waits for", "until it reaches", "added to by", "Source"), rows),
         Heading("Timeline"),
-        _drawn(order, waits, letters, at, "SM", options),
-        Paragraph((ORDER,)),
+        picture,
+        Paragraph((told,)),
     ]
     return Document(f"Timeline of the tasks of {target.path.parent.name}", tuple(blocks), "timeline", target)
 
@@ -211,22 +219,54 @@ def _drawn(
     lane: str,
     options: ViewOptions,
     once: Container[str] = (),
-) -> Picture:
-    """A lane each for the first processors: a task of each kind in order, behind the waits for those that it needs.
+) -> tuple[Picture, Line]:
+    """A lane each for the first processors, and how to read it: a task of each kind in order, behind the waits for
+    those that it needs. Tasks have their names where these fit beside each other, else letters.
 
     What is made once stands in the first lane only.
     """
+    lanes, told = _lanes_of(order, waits, letters, "", lane, once), LETTERED
+    for wait in reversed(WAITS):
+        named = _lanes_of(order, waits, _names(order), wait, lane, once)
+        if _cells(named) <= options.width - AXIS:
+            lanes, told = named, Line(f"{ORDER}T0, T1 … are tasks of one kind, ({wait}) waits for what the next needs.")
+    panel = timeline(lanes, options.width, more=f"{lane}{QUEUES - 1} … the last").drawing()
+    regions = [Region(r.row, r.column, r.width, 1, places[r.key]) for r in panel.regions if r.key in places]
+    return Picture(panel.text, tuple(regions)), told
+
+
+def _lanes_of(
+    order: Sequence[str],
+    waits: Mapping[str, Sequence[str]],
+    names: Mapping[str, str],
+    wait: str,
+    lane: str,
+    once: Container[str],
+) -> list[Lane]:
+    """Lanes in which everything is as long as its text; `wait` is what waits are called, else by what they wait for."""
     lanes: list[Lane] = []
     for number in range(QUEUES - 1):
         tasks: list[Task] = []
-        at = 0.0
         for kind in (k for k in order if not number or k not in once):
             if needs := waits[kind]:
-                tasks.append(Task("".join(letters[n] for n in needs), at, at + 0.8, waits=True))
-                at += 0.8
-            tasks.append(Task(f"{letters[kind]}{number}", at, at + 1, key=kind))
-            at += 1
+                tasks.append(_behind(tasks, wait or "".join(names[need] for need in needs), waits=True))
+            tasks.append(_behind(tasks, f"{names[kind]}{number}", kind))
         lanes.append(Lane(f"{lane}{number}", tuple(tasks)))
-    panel = timeline(lanes, options.width, more=f"{lane}{QUEUES - 1} … the last").drawing()
-    regions = [Region(r.row, r.column, r.width, 1, places[r.key]) for r in panel.regions if r.key in places]
-    return Picture(panel.text, tuple(regions))
+    return lanes
+
+
+def _names(kinds: Sequence[str]) -> dict[str, str]:
+    """What kinds of tasks are called, without the last word where all have the same: `AttendTask`, `OutputTask`."""
+    last = {match[0] if (match := LAST_WORD.search(kind)) else "" for kind in kinds}
+    common = last.pop() if len(kinds) > 1 and len(last) == 1 else ""
+    return {kind: f"{kind.removesuffix(common)} T" for kind in kinds}
+
+
+def _behind(tasks: Sequence[Task], label: str, key: str = "", waits: bool = False) -> Task:
+    start = tasks[-1].end if tasks else 0.0
+    return Task(label, start, start + len(label) + 2, waits, key)
+
+
+def _cells(lanes: Sequence[Lane]) -> float:
+    """The cells of the longest lane with its name."""
+    return max((lane.tasks[-1].end + len(lane.name) + 2 for lane in lanes if lane.tasks), default=0.0)

@@ -78,8 +78,8 @@ def promised_lengths(frame: Scope, seeded: Seeded) -> list[Dim]:
     """The numbers and lengths of sequences that names promise: no code makes one of them the other."""
     found: dict[Dim, None] = {}
     for name in sorted(seeded.guessed):
-        value = present(frame.names[name])
-        if KNOWN_INPUTS[name][:2] == BATCH and isinstance(value, Tensor) and value.rank == len(KNOWN_INPUTS[name]):
+        value, names = present(frame.names[name]), KNOWN_INPUTS.get(name, ())
+        if names[:2] == BATCH and isinstance(value, Tensor) and value.rank == len(names):
             found |= {size: None for size in value.shape.head[:2] if isinstance(size, Dim) and size.name is not None}
     return list(found)
 

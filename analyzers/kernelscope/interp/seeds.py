@@ -178,6 +178,10 @@ class Seeding(Uses):
         self.words: set[str] = set()
         """Names of sizes in the documentation."""
 
+    def promised(self, name: str) -> tuple[str, ...] | None:
+        """What the name of an input promises of its sizes: where tokens are in a row, each has one place."""
+        return (PACKED,) if self.is_packed and name == PLACES else KNOWN_INPUTS.get(name)
+
     def word(self, name: str) -> str:
         """What the function's documentation calls a size of inputs."""
         return next((word for word in SYNONYMS.get(name, ()) if word in self.words), name)
@@ -311,7 +315,7 @@ def _shape(run: Interpreter, function: Function, param: t.Param, uses: Seeding, 
         is_name = isinstance(final, Dim) and final.const is None
         return Shape((*told.head[:-1], last)) if last is not None and is_name else told
     is_promised = uses.beliefs.by_name and not doubted and param.name not in uses.turned
-    names = KNOWN_INPUTS.get(param.name) if is_promised else None
+    names = uses.promised(param.name) if is_promised else None
     if wants is not None and wants.dims is not None:
         words = names if names is not None and len(names) == len(wants.dims) else ("_",) * len(wants.dims)
         words = [uses.word(n) if n != "_" else f"{param.name}_size{i}" for i, n in enumerate(words)]
