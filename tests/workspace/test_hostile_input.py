@@ -130,6 +130,7 @@ HOSTILE: dict[str, bytes] = {
     + b"void f() { M0; }",
     "brackets": b"x = " + b"[" * 50_000,
     "templates": b"template <" * 4_000 + b"int N> void f();",
+    "long words": b"void f() { x = " + b" + ".join([b"a" * 5_000] * 60) + b"; }",
     "strings that never end": b'"""' + b"a\\" * 100_000,
     "thousands of kernels": b"".join(
         b"__global__ void k%d(float* x) { x[%d] = 1; }\nvoid h%d(float* x) { k%d<<<1, 32>>>(x); }\n" % (i, i, i, i)

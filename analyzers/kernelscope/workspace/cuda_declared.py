@@ -6,14 +6,15 @@ Goes by the last declaration before the place; scopes, namespaces and template a
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 
 from kernelscope.workspace.cuda_text import KEYWORDS
 
 _RECEIVER = re.compile(rb"(?<![\w.>])(\w+)\s*(?:\.|->)\s*\Z")
 _DECLARED = re.compile(
-    rb"\b(?!(?:auto|return|const|new|else|case|goto|delete|throw|typename)\b)(?:(?:std::)?(?:unique_ptr|shared_ptr)\s*<\s*)?(?:\w+::)*+([A-Za-z_]\w*+)(?:<[^<>;{}()]{0,200}>)?"
+    rb"\b(?!(?:auto|return|const|new|else|case|goto|delete|throw|typename)\b)(?:(?:std::)?(?:unique_ptr|shared_ptr)\s*<\s*)?(?:\w++::)*+([A-Za-z_]\w*+)(?:<[^<>;{}()]{0,200}>)?"
     rb"(?:\s*>?\s*[*&]+\s*|\s*>\s+|\s+)(\w++)\s*(?=[;=,)({])"
-    rb"|\b(\w++)\s*=\s*(?:new\s+|(?:std::)?make_(?:unique|shared)\s*<\s*)(?:\w+::)*+(\w++)"
+    rb"|\b(\w++)\s*=\s*(?:new\s+|(?:std::)?make_(?:unique|shared)\s*<\s*)(?:\w++::)*+(\w++)"
 )
 
 
@@ -35,5 +36,6 @@ class DeclaredTypes:
                 kind, variable = (match[1], match[2]) if match[1] else (match[4], match[3])
                 if kind not in KEYWORDS:
                     self._declared.setdefault(variable, []).append((match.start(), kind))
-        before = [kind for place, kind in self._declared.get(receiver[1], ()) if place < start]
-        return before[-1] if before else b""
+        declared = self._declared.get(receiver[1], [])
+        before = bisect_left(declared, (start, b""))
+        return declared[before - 1][1] if before else b""

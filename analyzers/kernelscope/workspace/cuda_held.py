@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from kernelscope.workspace.cuda_text import closing, split_at_commas
+from kernelscope.workspace.cuda_text import closing, launches, split_at_commas
 
 _GIVEN = re.compile(rb"\b(\w++)\s*+=(?!=)([^;{}]{1,1000}+);")
 _CASTS = re.compile(
@@ -24,7 +24,7 @@ _RAW_STRING = re.compile(rb'R"([^\s()\\]{0,16})\((.*?)\)\1"', re.DOTALL)
 _INSTANCE = re.compile(rb"&\s*((?:\w+::)*+[A-Za-z_]\w*+)\s*<")
 _FUNCTION_LIKE = re.compile(rb"(?:\w+::)*+[a-z]\w{3,}+\Z")
 _LAUNCHED = re.compile(
-    rb"\b(\w+)\s*<<<"
+    rb"\b(\w++)\s*+<<<"
     rb"|\b(?:cuda|hip)Launch\w*\s*\(\s*(?:&\w+\s*,\s*)?"
     rb"(?:\(\s*(?:const )?void\s*\*\s*\)\s*|reinterpret_cast\s*<[^<>]{0,99}>\s*\(\s*)?(\w+)\s*\)?\s*,"
 )
@@ -32,7 +32,8 @@ _LAUNCHED = re.compile(
 
 def launched_names(text: bytes) -> frozenset[bytes]:
     """Plain names that launches of a file start, kernels and variables alike."""
-    return frozenset(name for names in _LAUNCHED.findall(text) for name in names if name)
+    found = _LAUNCHED.findall(text) if launches(text) else []
+    return frozenset(name for names in found for name in names if name)
 
 
 def without_casts(text: bytes) -> bytes:

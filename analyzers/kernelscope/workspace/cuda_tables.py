@@ -8,19 +8,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from kernelscope.workspace.cuda_text import KEYWORDS, closing
+from kernelscope.workspace.cuda_text import KEYWORDS, closing, launches
 
 MAX_TABLE_BYTES = 60_000
 MAX_ENTRIES = 400
 _LAUNCHED_ELEMENT = re.compile(
-    rb"\b(\w+)\s*(?:\[[^\[\];]*\]\s*){1,3}(?:<<<|\(\s*\)\s*<<<)"
+    rb"\b(\w++)\s*+(?:\[[^\[\];]*\]\s*){1,3}(?:<<<|\(\s*\)\s*<<<)"
     rb"|\b(?:cuda|hip)Launch\w*\s*\(\s*(?:&\w+\s*,\s*)?(?:\((?:const )?void ?\*\)\s*)?"
     rb"(\w+)\s*(?:\[[^\[\];]*\]\s*){1,3},"
 )
-_TAKEN_ELEMENT = re.compile(rb"\b(\w+)\s*=\s*(?:\((?:const )?void ?\*\)\s*)?(\w+)\s*(?:\[[^\[\];]*\]\s*){1,3};")
+_TAKEN_ELEMENT = re.compile(rb"\b(\w++)\s*+=\s*(?:\((?:const )?void ?\*\)\s*)?(\w+)\s*(?:\[[^\[\];]*\]\s*){1,3};")
 _ARRAY = re.compile(
-    rb"\b(\w+)\s*(?:\[[^\[\];]{0,99}\]\s*){1,3}(?:\)\s*\([^(){};]{0,999}\)\s*)?=\s*\{"
-    rb"|\b(\w+)\s*=\s*(?:std::)?array\s*(?:<[^;{}]{0,200}>)?\s*\{"
+    rb"\b(\w++)\s*+(?:\[[^\[\];]{0,99}\]\s*){1,3}(?:\)\s*\([^(){};]{0,999}\)\s*)?=\s*\{"
+    rb"|\b(\w++)\s*+=\s*(?:std::)?array\s*(?:<[^;{}]{0,200}>)?\s*\{"
 )
 _ENTRY = re.compile(rb"(?<![\w:.])((?:\w+::)*[A-Za-z_]\w*)\s*(?=[<,}(])")
 _STANDS_FOR = re.compile(rb"\s*&?((?:\w+::)*[A-Za-z_]\w*)\s*<[^;{}#]*>\s*\Z")
@@ -28,14 +28,15 @@ _STANDS_FOR = re.compile(rb"\s*&?((?:\w+::)*[A-Za-z_]\w*)\s*<[^;{}#]*>\s*\Z")
 
 def elements_taken(text: bytes, launched: frozenset[bytes]) -> Iterator[tuple[bytes, bytes, int]]:
     """Variables that are launched and given an element of a table: variable, table and place."""
-    for match in _TAKEN_ELEMENT.finditer(text):
+    for match in _TAKEN_ELEMENT.finditer(text) if launched else ():
         if match[1] in launched:
             yield match[1], match[2], match.start()
 
 
 def launched_tables(text: bytes) -> frozenset[bytes]:
     """Arrays whose elements are launched where they stand: `table[i]<<<…>>>`."""
-    return frozenset(name for pair in _LAUNCHED_ELEMENT.findall(text) for name in pair if name)
+    found = _LAUNCHED_ELEMENT.findall(text) if launches(text) else []
+    return frozenset(name for pair in found for name in pair if name)
 
 
 def arrays(text: bytes) -> frozenset[bytes]:
