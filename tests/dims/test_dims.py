@@ -184,6 +184,17 @@ def test_extremes_decide_what_differs_by_a_number() -> None:
     assert str(maximum(S // 2 + 1, ceil_div(S, 2) + 1)) == "cdiv(S, 2) + 1"
 
 
+def test_extremes_decide_what_rounding_cannot_turn_round() -> None:
+    assert minimum(S, S // 2) == S // 2 and maximum(S // 2, S) == S
+    assert minimum(S // n, S // (2 * n)) == S // (2 * n)
+    assert minimum(S, S - S // 2) == S - S // 2
+    assert minimum(n * ((S - 1) // n) + n, S) == S, "a vocabulary that was padded holds its words"
+    assert minimum(S, S + T) == S and minimum(S, 2 * S) == S
+    assert maximum(S, minimum(S, T)) == S
+    assert str(minimum(S // 2, T)) == "min(T, S//2)"
+    assert str(minimum(S - 4 * n, S - n * T)) == "min(S-T*num_heads, S-4*num_heads)"
+
+
 def test_operations_on_names_hold_for_any_text() -> None:
     size = dim("x.shape[0]") * dim("i + 1")
     assert str(size) == "(i + 1)*x.shape[0]"

@@ -50,6 +50,18 @@ def test_what_every_other_one_was_taken_of_was_even() -> None:
     assert NO_FACTS.with_same(2 * evens, S).rewrite(odds) == S // 2
 
 
+def test_halves_that_meet_are_halves() -> None:
+    head_dim = hidden // heads
+    first, second = head_dim // 2, head_dim - head_dim // 2
+    for one, other in ((first, second), (first, ceil_div(head_dim, 2))):
+        facts = NO_FACTS.with_alike(one, other)
+        assert facts.rewrite(second) == facts.rewrite(ceil_div(head_dim, 2)) == first
+        assert facts.rewrite(2 * first) == head_dim
+    even = NO_FACTS.with_same(S // 2, S - S // 2)
+    assert render(even.rewrite(T + S - S // 2)) == "T + S//2"
+    assert even.rewrite(S - S // 3) == S - S // 3
+
+
 @given(st.integers(0, 40), st.integers(2, 8), st.integers(0, 8))
 def test_rounding_up_keeps_the_value(number: int, divisor: int, missing: int) -> None:
     facts = NO_FACTS.with_divisible(S, divisor)

@@ -5,6 +5,7 @@ Knows nothing of tensors or Python; an atom's name is any text (`B`, `config.hid
 
 from kernelscope.dims.bits import bit_and, bit_or, bit_xor, equal, less, shift_left, shift_right
 from kernelscope.dims.compare import are_multiples, normal, same
+from kernelscope.dims.extremes import maximum, minimum
 from kernelscope.dims.facts import NO_FACTS, Facts
 from kernelscope.dims.monomial import Opaque
 from kernelscope.dims.parse import parse
@@ -15,8 +16,6 @@ from kernelscope.dims.polynomial import (
     TooLarge,
     ceil_div,
     dim,
-    maximum,
-    minimum,
     product,
     total,
 )

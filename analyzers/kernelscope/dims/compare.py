@@ -10,7 +10,13 @@ from math import gcd, prod
 from kernelscope.dims.bits import BIT_OPERATIONS
 from kernelscope.dims.facts import NO_FACTS, Facts
 from kernelscope.dims.monomial import Atom, Monomial, Opaque
-from kernelscope.dims.polynomial import ONE, ZERO, Dim, DimLike, TooLarge, apply, dim
+from kernelscope.dims.polynomial import ONE, ZERO, Dim, DimLike, TooLarge, apply, dim, sole_opaque
+
+ROUNDED = ("//", "cdiv")
+MOST_COMPARED = 40
+"""Sizes of more parts than this are not taken apart to be compared."""
+MOST_ROUNDED = 3
+"""So many quotients of a size are put between their bounds."""
 
 
 def same(a: DimLike, b: DimLike, facts: Facts = NO_FACTS) -> bool | None:
@@ -171,29 +177,72 @@ def _bit_bounds(op: str, args: list[Bounds]) -> Bounds:
 
 def at_most(a: Dim, b: Dim, facts: Facts = NO_FACTS) -> bool:
     """Whether `a <= b` is certain, with divisors of at least 1."""
-    low, _ = bounds(b - a, facts)
+    difference = b - a
+    low, _ = bounds(difference, facts)
     if low is not None and low >= 0:
         return True
-    for atom in _sole(a), _sole(b):
-        if atom is None or atom.weight > 40:
+    for d in a, b:
+        atom = sole_opaque(d)
+        if atom is None or atom.weight > MOST_COMPARED:
             continue
-        of_a = atom is _sole(a)
+        of_a = d is a
         if atom.op == "min":
             return (any if of_a else all)(at_most(x, b, facts) if of_a else at_most(a, x, facts) for x in atom.args)
         if atom.op == "max":
             return (all if of_a else any)(at_most(x, b, facts) if of_a else at_most(a, x, facts) for x in atom.args)
-        if atom.op == "//" and of_a:
-            number, divisor = atom.args
-            least, _ = bounds(number, facts)
-            return at_most(number, b * divisor, facts) or (
-                least is not None and least >= 0 and at_most(number, b, facts)
-            )
+        if atom.op == "//" and of_a and _is_floor_at_most(atom, b, facts):
+            return True
+    return _is_from_zero_unrounded(difference, facts)
+
+
+def _is_floor_at_most(floor: Opaque, b: Dim, facts: Facts) -> bool:
+    number, divisor = floor.args
+    if at_most(number, b * divisor, facts):
+        return True
+    least, _ = bounds(number, facts)
+    if least is None or least < 0:
+        return False
+    other = sole_opaque(b, "//")
+    if other is not None and other.args[0] == number and divisor.exact_div(other.args[1]) is not None:
+        return True  # a//(2*b) of a//b
+    return at_most(number, b, facts)
+
+
+def _is_from_zero_unrounded(d: Dim, facts: Facts) -> bool:
+    """Whether a Dim is at least 0 with every rounded quotient `a//b` put between `(a - b + 1)/b` and `a/b`.
+
+    So `n - n//2` is `n/2` at least, and `b*((a-1)//b) + b - a` is not below 0.
+    """
+    scale = 1
+    for _ in range(MOST_ROUNDED):
+        rounded = next((term for term in d.terms if _holds_rounded(term[0], facts)), None)
+        if rounded is None:
+            return False
+        monomial, coefficient = rounded
+        atom = next(atom for atom, _ in monomial if isinstance(atom, Opaque) and atom.op in ROUNDED)
+        number, divisor = atom.args
+        if (atom.op == "//") == (coefficient > 0):
+            number = number - divisor + ONE if coefficient > 0 else number + divisor - ONE
+        others = Dim(((tuple(f for f in monomial if f[0] is not atom), coefficient),))
+        d = (d - Dim((rounded,))) * divisor + others * number
+        if d.weight > MOST_COMPARED:
+            return False
+        scale *= divisor.const or 1
+        low, _ = bounds(d, facts)
+        if low is not None and low > -scale:  # what is a whole number above -1 is at least 0
+            return True
     return False
 
 
-def _sole(d: Dim) -> Opaque | None:
-    if len(d.terms) == 1:
-        monomial, coefficient = d.terms[0]
-        if coefficient == 1 and len(monomial) == 1 and monomial[0][1] == 1 and isinstance(monomial[0][0], Opaque):
-            return monomial[0][0]
-    return None
+def _holds_rounded(monomial: Monomial, facts: Facts) -> bool:
+    """Whether a product is of one rounded quotient, by what is not negative, and others that are not."""
+    rounded = 0
+    for atom, exponent in monomial:
+        if isinstance(atom, Opaque) and atom.op in ROUNDED:
+            rounded += exponent
+            low, _ = bounds(atom.args[1], facts)
+        else:
+            low, _ = _atom_bounds(atom, facts)
+        if low is None or low < 0:
+            return False
+    return rounded == 1

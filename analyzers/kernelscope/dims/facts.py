@@ -9,8 +9,8 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
-from kernelscope.dims.monomial import Opaque
-from kernelscope.dims.polynomial import ONE, ZERO, Dim, DimLike, TooLarge, apply, cancel, dim
+from kernelscope.dims.monomial import Atom, Monomial, Opaque
+from kernelscope.dims.polynomial import ONE, ZERO, Dim, DimLike, TooLarge, apply, cancel, dim, sole_opaque, total
 
 MOST_MISSING = 8
 """Multiples of numbers up to this one are looked for behind a size that is a little smaller."""
@@ -81,10 +81,10 @@ class Facts:
         for atom in (*left.atoms(), *right.atoms()):
             if isinstance(atom, Opaque) and atom.op in {"//", "cdiv"}:
                 one = self.with_divisible(*atom.args)
-                if one is not self and one.rewrite(left) == one.rewrite(right):
+                if one is not self and not one.rewrite(left - right).terms:
                     return one
                 known = known.with_divisible(*atom.args)
-        if known is not self and known.rewrite(left) == known.rewrite(right):
+        if known is not self and not known.rewrite(left - right).terms:
             return known
         return self.with_equal(*_without_sum(left, right))
 
@@ -165,6 +165,9 @@ class Facts:
         """Whether `number % divisor == 0` is certain."""
         if number.exact_div(divisor) is not None:
             return True
+        floor = sole_opaque(number, "//")
+        if floor is not None and self.divides(divisor * floor.args[1], floor.args[0]):
+            return True
         return any(
             number.exact_div(a) is not None and _product_divides(divisor, b, number, a) for a, b in self.divisible
         )
@@ -207,6 +210,9 @@ class Facts:
                 others = rest.exact_div(args[1])
                 if others is not None:
                     return self.rewrite(others * args[0] * (args[0] // args[1]) ** (exponent - 1))
+                several, fewer = cancel(rest, args[1])  # 2*(a//(2*b)) is a//b
+                if fewer != args[1]:
+                    return self.rewrite(several * (args[0] // fewer) * (args[0] // args[1]) ** (exponent - 1))
                 if atom.op == "cdiv":
                     return rest * (args[0] // args[1]) ** exponent
             if atom.op == "cdiv" and (whole := self._rounded_up(*args)) is not None:
@@ -229,7 +235,39 @@ def _divided(divisible: tuple[tuple[Dim, Dim], ...], d: Dim) -> Dim:
     facts, result = Facts(divisible=divisible), ZERO
     for monomial, coefficient in d.terms:
         result = result + facts.rewritten_term(Dim(((monomial, coefficient),)))
-    return result
+    return _without_whole(facts, result) if len(result.terms) > 1 else result
+
+
+def _without_whole(facts: Facts, d: Dim) -> Dim:
+    """`n//2` for `n - n//2` of an even `n`: a quotient and what it is a part of are one thing where that is shorter."""
+    for part in dict.fromkeys(d.atoms()):
+        if not isinstance(part, Opaque) or part.op != "//" or not facts.divides(part.args[1], part.args[0]):
+            continue
+        for whole in dict.fromkeys(d.atoms()):
+            times = None if whole is part else _times(whole, part)
+            if times is None:
+                continue
+            quotient = Dim(((((part, 1),), 1),))
+            shorter = total(
+                _others(term, whole) * times * quotient if (whole, 1) in term[0] else Dim((term,)) for term in d.terms
+            )
+            if len(shorter.terms) < len(d.terms):
+                return shorter
+    return d
+
+
+def _times(whole: Atom, part: Opaque) -> Dim | None:
+    """How often `n//2` or `n//4` is in `n`, or `n//4` in `n//2`."""
+    if isinstance(whole, str):
+        return part.args[1] if part.args[0].name == whole else None
+    if whole.op != "//" or whole.args[0] != part.args[0]:
+        return None
+    return part.args[1].exact_div(whole.args[1])
+
+
+def _others(term: tuple[Monomial, int], atom: Atom) -> Dim:
+    """What a product has beside one atom."""
+    return Dim(((tuple(f for f in term[0] if f[0] != atom), term[1]),))
 
 
 def _is_product(d: Dim) -> bool:

@@ -9,7 +9,8 @@ import ast
 from collections.abc import Callable
 
 from kernelscope.dims.bits import bit_and, bit_or, bit_xor, equal, less, shift_left, shift_right
-from kernelscope.dims.polynomial import Dim, ceil_div, dim, maximum, minimum
+from kernelscope.dims.extremes import maximum, minimum
+from kernelscope.dims.polynomial import Dim, ceil_div, dim
 
 MAX_LENGTH = 200
 MAX_DEPTH = 40

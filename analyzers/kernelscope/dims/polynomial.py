@@ -283,67 +283,18 @@ def ceil_div(a: DimLike, b: DimLike) -> Dim:
     return whole + (rest if right.const == 1 else opaque("cdiv", (rest, right)))
 
 
-def maximum(*dims: DimLike) -> Dim:
-    """The largest; arguments that differ by a number, or in how they are rounded, are decided."""
-    return _extreme("max", dims)
-
-
-def minimum(*dims: DimLike) -> Dim:
-    """The smallest; arguments that differ by a number, or in how they are rounded, are decided."""
-    return _extreme("min", dims)
-
-
-def _extreme(op: str, dims: Iterable[DimLike]) -> Dim:
-    kept: list[Dim] = []
-    for value in dims:
-        nested = _sole_opaque(dim(value), op)
-        for candidate in nested.args if nested else (dim(value),):
-            for i, other in enumerate(kept):
-                difference = candidate - other
-                is_larger = _is_rounding(difference) if difference.const is None else difference.const > 0
-                if is_larger is not None:
-                    if is_larger == (op == "max"):
-                        kept[i] = candidate
-                    break
-            else:
-                kept.append(candidate)
-    if not kept:
-        raise ArithmeticError(f"{op} of nothing")
-    if len(kept) == 1:
-        return kept[0]
-    return opaque(op, tuple(sorted(kept, key=lambda d: d.key)))
-
-
-def _is_rounding(difference: Dim) -> bool | None:
-    """Whether of two sizes of which one is the other in rounding, as `4*(n//4)` is `n` and `n//2` is `cdiv(n, 2)`, the
-    smaller is taken from the larger (True) or the larger from it (False)."""
-    for sign in (1, -1):
-        for monomial, coefficient in difference.terms:
-            atom = monomial[0][0] if len(monomial) == 1 and monomial[0][1] == 1 else None
-            if not isinstance(atom, Opaque) or atom.op != "//" or not atom.args[1].const == -sign * coefficient > 0:
-                continue
-            if difference - Dim(((monomial, coefficient),)) == sign * atom.args[0]:
-                return sign > 0
-    if len(difference.terms) != 2 or {c for _, c in difference.terms} != {1, -1}:
-        return None
-    parts = {c: m[0][0] for m, c in difference.terms if len(m) == 1 and m[0][1] == 1}
-    up, down = parts.get(1), parts.get(-1)
-    if not isinstance(up, Opaque) or not isinstance(down, Opaque) or up.args != down.args:
-        return None
-    return {("cdiv", "//"): True, ("//", "cdiv"): False}.get((up.op, down.op))
-
-
 def opaque(op: str, args: tuple[Dim, ...]) -> Dim:
     """The Dim that is one operation on others, as it stands."""
     return Dim(((((Opaque(op, args), 1),), 1),))
 
 
-def _sole_opaque(d: Dim, op: str) -> Opaque | None:
+def sole_opaque(d: Dim, op: str = "") -> Opaque | None:
+    """The operation that a Dim is and nothing else, if it is that one."""
     if len(d.terms) == 1:
         monomial, coefficient = d.terms[0]
         if coefficient == 1 and len(monomial) == 1 and monomial[0][1] == 1:
             atom = monomial[0][0]
-            if isinstance(atom, Opaque) and atom.op == op:
+            if isinstance(atom, Opaque) and op in ("", atom.op):
                 return atom
     return None
 
@@ -359,7 +310,9 @@ def apply(op: str, args: tuple[Dim, ...]) -> Dim:
     if op == "cdiv":
         return ceil_div(args[0], args[1])
     if op in ("max", "min"):
-        return _extreme(op, args)
+        from kernelscope.dims.extremes import maximum, minimum
+
+        return maximum(*args) if op == "max" else minimum(*args)
     from kernelscope.dims.bits import BIT_OPERATIONS
 
     return BIT_OPERATIONS[op](*args)
@@ -387,7 +340,7 @@ def _floor_divided(number: Dim, divisor: Dim) -> Dim:
         return dim(a // b)
     if divisor.const == 1:
         return number
-    inner = _sole_opaque(number, "//")
+    inner = sole_opaque(number, "//")
     if inner is not None and (b is None or b > 0):  # (a//b)//c == a//(b*c)
         return inner.args[0] // (inner.args[1] * divisor)
     return opaque("//", (number, divisor))

@@ -84,9 +84,11 @@ def _meet(a: Dim, b: Dim, shapes: Sequence[Shape], facts: Facts) -> Dim:
         raise ShapeError("broadcast", f"cannot broadcast {' with '.join(map(repr, shapes))}: {a} and {b} differ")
     if a.const is not None or b.const is not None:
         return a if a.const is not None else b
-    if at_most(a, b, facts):
-        return b
-    if at_most(b, a, facts):
+    greater = b if at_most(a, b, facts) else a if at_most(b, a, facts) else None
+    if greater is not None:
+        if facts.alike is None or facts.with_alike(a, b).rewrite(a - b).terms:
+            return greater
+        facts.alike.append((a, b))  # `n//2` with `cdiv(n, 2)`: nothing but a division that leaves nothing is meant
         return a
     may_be_one = [any(name in facts.ones for name in size.names()) for size in (a, b)]
     if any(may_be_one):
