@@ -91,8 +91,10 @@ class Dim:
             return self
         if not self.terms:
             return right
-        if self.const is not None and right.const is not None:
-            return _constant(self.const + right.const)
+        if right.const is not None:
+            return _shifted(self, right.const)
+        if self.const is not None:
+            return _shifted(right, self.const)
         sums = dict(self.terms)
         for monomial, coefficient in right.terms:
             sums[monomial] = sums.get(monomial, 0) + coefficient
@@ -101,16 +103,16 @@ class Dim:
     __radd__ = __add__
 
     def __neg__(self) -> Dim:
-        return Dim(tuple((m, -c) for m, c in self.terms))
+        return Dim(tuple([(m, -c) for m, c in self.terms]))
 
     def __sub__(self, other: DimLike) -> Dim:
         right = _operand(other)
         if right is None:
             return NotImplemented
-        if self.const is not None and right.const is not None:
-            return _constant(self.const - right.const)
-        if not right.terms:
-            return self
+        if right.const is not None:
+            return _shifted(self, -right.const)
+        if self.const is not None:
+            return _shifted(-right, self.const)
         differences = dict(self.terms)
         for monomial, coefficient in right.terms:
             differences[monomial] = differences.get(monomial, 0) - coefficient
@@ -127,8 +129,10 @@ class Dim:
             return right
         if right.const == 1:
             return self
-        if self.const is not None and right.const is not None:
-            return _constant(self.const * right.const)
+        if right.const is not None:
+            return _scaled(self, right.const)
+        if self.const is not None:
+            return _scaled(right, self.const)
         if len(self.terms) * len(right.terms) > MAX_WEIGHT:
             raise TooLarge("a product of sums")
         products: dict[Monomial, int] = {}
@@ -415,6 +419,25 @@ def _long_division(numerator: Dim, divisor: Dim) -> Dim | None:
 
 def _term_key(term: tuple[Monomial, int]) -> tuple[object, ...]:
     return monomial_key(term[0])
+
+
+def _shifted(d: Dim, by: int) -> Dim:
+    """A Dim plus a number, which comes last in normal order."""
+    if not by:
+        return d
+    if d.const is not None:
+        return _constant(d.const + by)
+    if d.terms[-1][0]:
+        return Dim((*d.terms, ((), by)))
+    by += d.terms[-1][1]
+    return Dim((*d.terms[:-1], ((), by)) if by else d.terms[:-1])
+
+
+def _scaled(d: Dim, by: int) -> Dim:
+    """A Dim times a number: its terms stay in order."""
+    if d.const is not None:
+        return _constant(d.const * by)
+    return Dim(tuple([(m, c * by) for m, c in d.terms])) if by else ZERO
 
 
 def _sorted(sums: dict[Monomial, int]) -> Dim:

@@ -53,7 +53,7 @@ class Arguments:
         passed = re.compile(_PASSED % (re.escape(name), re.escape(name)))
         place = self.data.find(name, start, end)
         while place >= 0:
-            found = passed.search(self.data, place)
+            found = passed.search(self.data, place, end + MAX_NAME)
             if found is None or found.start() >= end:
                 return
             place = found.start()

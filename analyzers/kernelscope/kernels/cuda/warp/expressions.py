@@ -5,11 +5,10 @@ Never fails: what is not understood is unknown, differs by lane if anything in i
 
 from __future__ import annotations
 
-from kernelscope.dims import (
-    Dim,
-    TooLarge,
-    dim,
-)
+from collections.abc import Callable
+from typing import Any
+
+from kernelscope.dims import Dim, TooLarge, dim
 from kernelscope.kernels.cuda.warp.machine import Machine, written_name
 from kernelscope.kernels.cuda.warp.merging import select
 from kernelscope.kernels.cuda.warp.names import Names
@@ -49,46 +48,14 @@ BUILTIN_INDICES = ("threadIdx", "blockIdx", "blockDim", "gridDim")
 def evaluate(m: Machine, node: t.Expr, names: Names) -> Value:
     """The value of an expression; one that grows beyond all bounds is unknown."""
     m.step()
+    if isinstance(node, t.Name) and not node.scope:
+        place = names.variable(node.id)
+        if isinstance(place, Cell):  # most of all expressions
+            return place.value
     try:
-        return _evaluate(m, node, names)
+        return _EVALUATED[node.__class__](m, node, names)
     except TooLarge:
         return Data("an expression too large to follow")
-
-
-def _evaluate(m: Machine, node: t.Expr, names: Names) -> Value:
-    match node:
-        case t.Number(value=value):
-            return Int(dim(value)) if isinstance(value, int) else Data()
-        case t.Name():
-            return _name(m, node, names)
-        case t.Binary():
-            return _binary(m, node, names)
-        case t.Member() | t.Subscript():
-            return _read(m, node, names)
-        case t.Unary():
-            return _unary(m, node, names)
-        case t.Cast():
-            return cast(m, evaluate(m, node.operand, names), m.resolver.type(node.type, names))
-        case t.Assign():
-            return _assign(m, node, names)
-        case t.Step():
-            return _step(m, node, names)
-        case t.Conditional():
-            return _conditional(m, node, names)
-        case t.Call():
-            from kernelscope.kernels.cuda.warp.calls import call
-
-            return call(m, node, names)
-        case t.SizeOf():
-            return _size_of(m, node, names)
-        case t.Lambda():
-            return Closure(node, names)
-        case t.Braced():
-            return _braced(m, node, names)
-        case t.Text():
-            return Data()
-        case t.Launch() | t.Broken():
-            return Data("code that is not understood")
 
 
 def constant(m: Machine, node: t.Expr, names: Names) -> Dim | None:
@@ -109,6 +76,28 @@ def truth(m: Machine, node: t.Expr, names: Names) -> Dim:
     if isinstance(node, t.Unary) and node.op == "!":
         return 1 - truth(m, node.operand, names)
     return as_truth(m, evaluate(m, node, names))
+
+
+def _number(m: Machine, node: t.Number, names: Names) -> Value:
+    return Int(dim(node.value)) if isinstance(node.value, int) else Data()
+
+
+def _cast(m: Machine, node: t.Cast, names: Names) -> Value:
+    return cast(m, evaluate(m, node.operand, names), m.resolver.type(node.type, names))
+
+
+def _call(m: Machine, node: t.Call, names: Names) -> Value:
+    from kernelscope.kernels.cuda.warp.calls import call
+
+    return call(m, node, names)
+
+
+def _text(m: Machine, node: t.Text, names: Names) -> Value:
+    return Data()
+
+
+def _not_understood(m: Machine, node: t.Launch | t.Broken, names: Names) -> Value:
+    return Data("code that is not understood")
 
 
 # -- names ---------------------------------------------------------------------------------------------------------
@@ -424,3 +413,15 @@ def _braced(m: Machine, node: t.Braced, names: Names) -> Value:
     from kernelscope.kernels.cuda.warp.calls import construct
 
     return construct(m, m.resolver.type(node.type, names), items, node.span)
+
+
+def _lambda(m: Machine, node: t.Lambda, names: Names) -> Value:
+    return Closure(node, names)
+
+
+_EVALUATED: dict[type, Callable[[Machine, Any, Names], Value]] = {
+    t.Number: _number, t.Name: _name, t.Binary: _binary, t.Member: _read, t.Subscript: _read, t.Unary: _unary,
+    t.Cast: _cast, t.Assign: _assign, t.Step: _step, t.Conditional: _conditional, t.Call: _call, t.SizeOf: _size_of,
+    t.Lambda: _lambda, t.Braced: _braced, t.Text: _text, t.Launch: _not_understood, t.Broken: _not_understood,
+}  # fmt: skip
+"""By the node's class."""

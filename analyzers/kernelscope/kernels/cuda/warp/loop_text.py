@@ -32,50 +32,68 @@ class LoopText:
 @lru_cache(maxsize=1024)
 def loop_text(node: t.For | t.While) -> LoopText:
     """Read once for each loop, however often it is followed."""
-    body = list(t.walk(*node.body))
-    declared = frozenset(inner.name for inner in body if isinstance(inner, t.Declare))
-    skips = any(isinstance(inner, t.Jump) and inner.kind == "continue" for inner in body)
+    declared: set[str] = set()
+    changed: list[t.Assign | t.Step] = []
+    changes: list[t.Assign | t.Step] = []
+    skips = leaves = returns = False
+    for inner, hidden in _nodes(node.body, frozenset()):
+        match inner:
+            case t.Declare():
+                declared.add(inner.name)
+            case t.Assign() | t.Step():
+                changed.append(inner)
+                if _root(inner) not in hidden:
+                    changes.append(inner)
+            case t.Jump():
+                skips, leaves = skips or inner.kind == "continue", True
+            case t.Return():
+                leaves = returns = True
+            case _:
+                pass
     always = {part.value for part in node.body if isinstance(part, t.Express)} if not skips else set[t.Node]()
     steps: list[t.Node] = []
     if isinstance(node, t.For) and node.step is not None:
         steps = list(t.walk(node.step))
         always |= set(_comma(node.step))
     test = t.walk(node.test) if node.test is not None else ()
-    outside = (inner for inner in (*steps, *test) if isinstance(inner, t.Assign | t.Step))
-    changes = (*_changes(node.body, frozenset()), *outside)
+    changes += (inner for inner in (*steps, *test) if isinstance(inner, t.Assign | t.Step))
+    changed += (inner for inner in steps if isinstance(inner, t.Assign | t.Step))
     assigned = set(declared)
-    for change in (inner for inner in (*body, *steps) if isinstance(inner, t.Assign | t.Step)):
+    for change in changed:
         target = change.target if isinstance(change, t.Assign) else change.operand
         assigned |= {inner.id for inner in t.walk(target) if isinstance(inner, t.Name)}
-    leaves = any(isinstance(inner, t.Jump | t.Return) for inner in body)
-    returns = any(isinstance(inner, t.Return) for inner in body)
-    return LoopText(declared, changes, frozenset(always), frozenset(assigned), leaves, returns)
+    return LoopText(frozenset(declared), tuple(changes), frozenset(always), frozenset(assigned), leaves, returns)
 
 
-def _changes(statements: Iterable[t.Node], hidden: frozenset[str]) -> Iterator[t.Assign | t.Step]:
-    """What statements change of what is declared before them, in source order."""
+def _nodes(statements: Iterable[t.Node], hidden: frozenset[str]) -> Iterator[tuple[t.Node, frozenset[str]]]:
+    """The nodes of statements in source order, each with what is declared before it among them."""
     for statement in statements:
         match statement:
             case t.For():
+                yield statement, hidden
                 inner = hidden.union(*(_declared(part) for part in statement.setup))
-                yield from _changes(statement.setup, hidden)
-                yield from _changes((part for part in (statement.test, statement.step) if part is not None), inner)
-                yield from _changes(statement.body, inner)
+                yield from _nodes(statement.setup, hidden)
+                yield from _nodes((part for part in (statement.test, statement.step) if part is not None), inner)
+                yield from _nodes(statement.body, inner)
             case t.ForEach():
-                yield from _changes((statement.values,), hidden)
-                yield from _changes(statement.body, hidden | {statement.target.name})
+                yield statement, hidden
+                yield statement.target, hidden
+                yield from _nodes((statement.values,), hidden)
+                yield from _nodes(statement.body, hidden | {statement.target.name})
             case t.If():
+                yield statement, hidden
                 inner = hidden.union(*(_declared(part) for part in statement.setup))
-                yield from _changes((*statement.setup, statement.test), hidden)
-                yield from _changes(statement.body, inner)
-                yield from _changes(statement.orelse, inner)
+                yield from _nodes((*statement.setup, statement.test), hidden)
+                yield from _nodes(statement.body, inner)
+                yield from _nodes(statement.orelse, inner)
             case t.Block() | t.While() | t.Switch() | t.Case():
-                yield from _changes(t.children(statement), hidden)
+                yield statement, hidden
+                yield from _nodes(t.children(statement), hidden)
             case _:
                 for part in t.walk(statement):
-                    if isinstance(part, t.Assign | t.Step) and _root(part) not in hidden:
-                        yield part
-                hidden = hidden.union(_declared(statement))
+                    yield part, hidden
+                if names := _declared(statement):
+                    hidden = hidden.union(names)
 
 
 def _declared(statement: t.Node) -> tuple[str, ...]:

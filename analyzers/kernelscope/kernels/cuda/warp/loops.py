@@ -332,10 +332,34 @@ def _upper(test: Dim, rounds: Dim) -> int | None:
         return None
     name = rounds.name
     assert name is not None
+    if (first := _crossing(test, name)) is not None:
+        return first if first <= MAX_ROUNDS else None
     for i in range(MAX_ROUNDS + 1):
         if test.subs({name: i}).const == 0:
             return i
     return None
+
+
+def _crossing(test: Dim, name: str) -> int | None:
+    """Where `a*k + b < c*k + d`, or its opposite, is first false; None for other tests, and where it stays true."""
+    opposite = len(test.terms) == 2 and test.terms[-1] == ((), 1)
+    (monomial, factor), atom = test.terms[0], next(test.atoms(), "")
+    if not isinstance(atom, Opaque) or atom.op != "<" or monomial != ((atom, 1),):
+        return None
+    if factor != (-1 if opposite else 1) or len(test.terms) > 1 + opposite:
+        return None
+    below = atom.args[0] - atom.args[1]  # what is below zero where the comparison holds
+    start = below.subs({name: 0}).const
+    slope = (below - start).exact_div(dim(name)) if start is not None else None
+    if start is None or slope is None or slope.const is None:
+        return None
+    if opposite:
+        start, step = -start - 1, -slope.const
+    else:
+        step = slope.const
+    if start >= 0:
+        return 0
+    return -(start // step) if step > 0 else None
 
 
 def _leave(

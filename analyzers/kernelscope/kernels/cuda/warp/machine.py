@@ -108,6 +108,10 @@ class Machine:
     logs: list[dict[Cell, Value]] = field(default_factory=list["dict[Cell, Value]"])
     shared: dict[Span, Memory] = field(default_factory=dict[Span, Memory])
     globals: dict[str, Place] = field(default_factory=dict[str, "Place"])
+    wanted: dict[t.Function, tuple[Type | None, ...]] = field(
+        default_factory=dict[t.Function, "tuple[Type | None, ...]"]
+    )
+    """Types of parameters of functions among which calls choose."""
     _known: dict[Dim, Dim] = field(default_factory=dict[Dim, Dim])
 
     def __post_init__(self) -> None:

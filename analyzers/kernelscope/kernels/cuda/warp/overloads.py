@@ -134,13 +134,10 @@ def _spelled(name: t.TypeName) -> tuple[str, int]:
 
 def _fit(m: Machine, candidate: t.Function, arguments: list[Argument], names: Names) -> int | None:
     """How well parameters fit arguments; None where they cannot."""
-    scope = _definition_scope(m, candidate)
-    templates = {p.name for p in candidate.template}
     score = 0
-    for param, argument in zip(candidate.params, arguments, strict=False):
-        if param.type.base in templates and param.type.is_plain:
+    for kind, argument in zip(_wanted(m, candidate), arguments, strict=False):
+        if kind is None:
             continue
-        kind = m.resolver.type(param.type, scope)
         value = argument.value if isinstance(argument, Cell) else argument
         given = type_of(value)
         if isinstance(kind, PointerTo | Array):
@@ -186,7 +183,15 @@ def type_of(value: Argument) -> Type:
             return NO_TYPE
 
 
-def _definition_scope(m: Machine, function: t.Function) -> Names:
-    names = Names()
-    parameters(names, function.template)
-    return names
+def _wanted(m: Machine, function: t.Function) -> tuple[Type | None, ...]:
+    """The types of a function's parameters, as its definition has them; None for one that takes anything."""
+    found = m.wanted.get(function)
+    if found is None:
+        names = Names()
+        parameters(names, function.template)
+        templates = {p.name for p in function.template}
+        found = m.wanted[function] = tuple(
+            None if p.type.base in templates and p.type.is_plain else m.resolver.type(p.type, names)
+            for p in function.params
+        )
+    return found
