@@ -118,7 +118,8 @@ def _operator(run: Interpreter, name: str, args: Arguments, kwargs: Keywords) ->
     result = run.operate(lambda facts: ops.apply(name, values, named, facts))
     if _is_lost(result) and any(isinstance(v, Opaque) and v.default is not None for v in (*args, *kwargs.values())):
         values, named = [given(_chosen(a)) for a in args], {k: given(_chosen(v)) for k, v in kwargs.items()}
-        return run.operate(lambda facts: ops.apply(name, values, named, facts))
+        chosen = run.operate(lambda facts: ops.apply(name, values, named, facts))
+        return result if _is_lost(chosen) else chosen  # else it was no axis, and a size is no number for its default
     return result
 
 

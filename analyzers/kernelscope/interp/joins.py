@@ -114,12 +114,12 @@ class Join:
             case (list(), list()):
                 if len(one) == len(other):
                     return [self.values(f"{name}_{i}", a, b) for i, (a, b) in enumerate(zip(one, other, strict=True))]
-                return Alike(self.any_of(name, [*one, *other]))
+                return Alike(self._element(name, [*one, *other]))
             case (Unpacked(), Unpacked()):
                 return Unpacked(self.values(name, one.value, other.value))
             case (Alike(), list()) | (list(), Alike()) | (Alike(), Alike()):
                 parts = [p for v in (one, other) for p in ([v.element] if isinstance(v, Alike) else v)]
-                return Alike(self.any_of(name, parts))
+                return Alike(self._element(name, parts))
             case (Copied(), Copied() | Opaque()) | (Opaque(), Copied()) if original(one) == original(other):
                 keys = dict.fromkeys(key for each in (one, other) if isinstance(each, Copied) for key in each)
                 stored = {key: self.values(key, one.attribute(key), other.attribute(key)) for key in keys}
@@ -172,6 +172,12 @@ class Join:
         for other in parts[1:]:
             result = self.values(name, result, other)
         return result
+
+    def _element(self, name: str, parts: list[Value]) -> Value:
+        """What stands for each element of a list of unknown length; sizes that differ are each one of its own."""
+        if any(isinstance(as_size(part), Dim | Number) for part in parts) and any(p != parts[0] for p in parts):
+            return Number("the elements differ", True)
+        return self.any_of(name, parts)
 
     def _tensor(self, name: str, one: Tensor, other: Tensor) -> Tensor:
         first, second = one.shape.dims, other.shape.dims

@@ -98,7 +98,7 @@ def _follow(run: Interpreter, scope: Scope, branch: Untaken, names: dict[str, Va
     run.calls, run.nested = 1, 0
     try:
         with run.budget(BRANCH_STEPS):
-            _make_true(run, scope, branch)
+            make_true(run, scope, branch)
             narrow(run, scope, branch.test, branch.holds)
             if not _is_ruled_out(run, scope, branch):
                 execute(run, scope, branch.body, Returns(run, scope))
@@ -149,7 +149,7 @@ def _is_test(value: t.Expr) -> bool:
     return isinstance(value, t.Compare | t.BoolOp | t.Name) or (isinstance(value, t.UnaryOp) and value.op == "not")
 
 
-def _make_true(run: Interpreter, scope: Scope, branch: Untaken) -> None:
+def make_true(run: Interpreter, scope: Scope, branch: Untaken) -> None:
     """Let the test of a branch come out so that the branch is taken, as far as one can tell how."""
     from kernelscope.interp.receivers import variant
     from kernelscope.interp.seeds import seed

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
+from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
 
 SIZED = {"zeros", "ones", "empty", "full", "rand", "randn", "randint", "arange", "eye", "linspace", "tensor", "Size",
@@ -43,7 +44,10 @@ class Uses:
         """How often each name of the function is bound."""
         self.rebound: dict[str, int] = {}
         """Where a name is bound anew for the first time: what is done with it behind says nothing of the parameter."""
-        for found in t.walk(*node.body):
+        nodes = list(t.walk(*node.body))
+        self.aside = [*_alternatives(nodes)]
+        """Where one of several ways goes: what it takes a tensor apart into is true of that way."""
+        for found in nodes:
             self._note(found)
         self.ranks = dict(self._guarded(node))
         """How many dims parameters have, as the body makes sure of before it does anything else with them."""
@@ -56,7 +60,7 @@ class Uses:
                 self.rebound.setdefault(name, node.span.end)
         match node:
             case t.Assign(targets=[t.Tuple(elts=targets)], value=value) if (name := measured(value)) is not None:
-                if all(isinstance(e, t.Name) for e in targets) and self._is_given(name, value):
+                if all(isinstance(e, t.Name) for e in targets) and self._is_of_all_ways(name, value):
                     self.unpacked.setdefault(name, [e.id for e in targets if isinstance(e, t.Name)])
             case t.Attribute(value=t.Name(id=name), attr="shape" | "dtype" | "device" | "ndim"):
                 self.tensors.add(name)
@@ -103,6 +107,11 @@ class Uses:
         """Whether a use of a name is one of what the caller gave."""
         return use.span.start < self.rebound.get(name, use.span.end)
 
+    def _is_of_all_ways(self, name: str, use: t.Expr) -> bool:
+        """Whether what a use proves of a name holds for whatever the caller gave."""
+        aside = (names for span, names in self.aside if span.start <= use.span.start < span.end)
+        return self._is_given(name, use) and not any(name in names for names in aside)
+
     def _note_call(self, call: t.Call) -> None:
         func, args = call.func, call.args
         name = t.dotted(func) or ""
@@ -127,6 +136,16 @@ class Uses:
             pattern = args[1]
             if isinstance(pattern, t.Constant) and isinstance(pattern.value, str) and self._is_given(first.id, first):
                 self.patterns.setdefault(first.id, pattern.value)
+
+
+def _alternatives(nodes: Iterable[t.Node]) -> Iterator[tuple[Span, set[str]]]:
+    """Branches of tests that ask how many dims names have, with those names."""
+    for node in nodes:
+        if isinstance(node, t.If):
+            names = {name for part in t.walk(node.test) if isinstance(part, t.Expr) and (name := asked_for_dims(part))}
+            for body in (node.body, node.orelse) if names else ():
+                if body:
+                    yield Span(body[0].span.start, body[-1].span.end), names
 
 
 def _last(name: str) -> str:

@@ -215,9 +215,8 @@ def squeeze(input: Value, dim: Value = None, *, facts: Facts = NO_FACTS) -> Shap
     dims = [facts.rewrite(size) if isinstance(size, Dim) else size for size in known(input)]
     chosen = axes(dim, len(dims)) if dims else ()
     gone = {i for i in chosen if dims[i] == 1}
-    open_ = [i for i in chosen if dim is not None and _is_open(dims[i])]
-    if dim is None:
-        open_ = [i for i in chosen if isinstance(dims[i], Unknown)]
+    is_found = dim is None and bool(gone)  # the axis that it is there to drop
+    open_ = [i for i in chosen if isinstance(dims[i], Unknown) or (not is_found and _is_open(dims[i]))]
     if not open_:
         return Shape(tuple(d for i, d in enumerate(dims) if i not in gone))
     first, last = min(open_), max(open_)

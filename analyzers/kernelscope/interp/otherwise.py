@@ -1,0 +1,99 @@
+"""Sizes behind a branch that a default keeps out: those that would be others if it were taken are left open.
+
+`if return_loss: x, labels = x[:, :-1], x[:, 1:]` is not followed while the switch is off, but who turns it on goes on
+with a shorter `x`. What is said behind the branch has to hold for both.
+"""
+
+# Values are dynamic by nature; narrowing one to a container leaves its elements unknown to the type checker.
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from kernelscope.interp.interpreter import Interpreter
+from kernelscope.interp.joins import REASON
+from kernelscope.interp.limits import OutOfBudget
+from kernelscope.interp.untaken import Untaken, make_true
+from kernelscope.interp.uses import bound_names
+from kernelscope.interp.values import Instance, Scope, Value
+from kernelscope.ops import ShapeError
+from kernelscope.syntax.python import tree as t
+from kernelscope.tensor import Shape, Size, Tensor
+
+BRANCH_STEPS = 400
+"""How far such a branch is followed; one that does more is not followed at all."""
+
+
+def leave_open(run: Interpreter, scope: Scope, branch: Untaken) -> None:
+    """Let the tensors that a branch would bind anew have sizes that hold whether it is taken or not."""
+    kept = {name: value for name in _bound(branch) if isinstance(value := scope.names.get(name), Tensor)}
+    kept = {name: value for name, value in kept.items() if value.shape.dims}
+    if not kept or not _is_by_default(scope, branch.test):
+        return
+    for name, other in _taken(run, scope, branch).items():
+        if name in kept and isinstance(other, Tensor):
+            scope.names[name] = _either(run, scope, name, kept[name], other)
+
+
+def _bound(branch: Untaken) -> list[str]:
+    """The names that the branch itself binds and that are bound before."""
+    bound = (name for s in branch.body if isinstance(s, t.Assign | t.AugAssign) for name in bound_names(s))
+    return [name for name in dict.fromkeys(bound) if isinstance(branch.names.get(name), Tensor)]
+
+
+def _is_by_default(scope: Scope, test: t.Expr) -> bool:
+    """Whether a test comes out as it does because of a switch that is as it is by default."""
+    node = scope.function.definition.node if scope.function is not None else None
+    if not isinstance(node, t.FunctionDef):
+        return False
+    switches = {p.name for p in node.args if isinstance(p.default, t.Constant) and isinstance(p.default.value, bool)}
+    own = scope.names.get(node.args[0].name) if node.args else None
+    usual = own.usual if isinstance(own, Instance) else frozenset[str]()
+    for found in t.walk(test):
+        match found:
+            case t.Name(id=name) if name in switches:
+                return True
+            case t.Attribute(value=t.Name(id=name), attr=attr) if name == node.args[0].name and attr in usual:
+                return True
+            case _:
+                pass
+    return scope.is_usual(test)
+
+
+def _taken(run: Interpreter, scope: Scope, branch: Untaken) -> dict[str, Value]:
+    """The names behind the branch if it were taken; none where it does not come to its end."""
+    from kernelscope.interp.flow import Returns, execute
+
+    names, known, mark, calls, before = scope.names, run.known, run.changes.mark(), run.calls, len(run.findings)
+    scope.names, run.known = dict(branch.names), branch.known
+    scope.loops.append([])
+    run.quiet += 1
+    run.contexts.within += 1
+    try:
+        with run.budget(BRANCH_STEPS):
+            make_true(run, scope, branch)
+            returns = Returns(run, scope)
+            return {} if execute(run, scope, branch.body, returns) or returns.any else scope.names
+    except (ShapeError, OutOfBudget, RecursionError, ArithmeticError):
+        return {}
+    finally:
+        run.contexts.within -= 1
+        run.quiet -= 1
+        scope.loops.pop()
+        run.changes.undo(mark)
+        scope.names, run.known, run.calls = names, known, calls
+        del run.findings[before:]
+
+
+def _either(run: Interpreter, scope: Scope, name: str, now: Tensor, other: Tensor) -> Tensor:
+    """A tensor with sizes that hold on either way. An order of axes that is another is put back where it is used."""
+    dims, others = now.shape.dims, other.shape.dims
+    if dims is None or others is None or len(dims) != len(others) or set(dims) == set(others):
+        return now
+    sizes: list[Size] = [
+        one if one == two else run.symbols.new(scope, f"{name}_dim{axis}", REASON)
+        for axis, (one, two) in enumerate(zip(dims, others, strict=True))
+    ]
+    result = replace(now, shape=Shape(tuple(sizes)))
+    return result if run.trace is None else run.trace.same(result, now)
