@@ -407,3 +407,22 @@ def test_caches_of_layers_are_gathered_and_returned(source: Source) -> None:
     """
     (claim,) = caches.buffers(source(text))
     assert claim.value.startswith("k_cache: [self.blocks, self.heads, self.block_size, self.width]; indexed by block")
+
+
+def test_a_free_list_cut_at_a_place_is_a_stack(source: Source) -> None:
+    text = """
+        class Shelf:
+            def __init__(self, pages):
+                self.free_pages = list(range(pages))
+
+            def take(self, n):
+                at = len(self.free_pages) - n
+                taken = self.free_pages[at:]
+                self.free_pages = self.free_pages[:at]
+                return taken
+
+            def give(self, page):
+                self.free_pages.append(page)
+    """
+    said = [c.value for q in queues.queues(source(text)) for c in service.free_list_claims(q)]
+    assert any("LIFO" in value for value in said), said

@@ -346,3 +346,18 @@ def test_what_is_told_about_a_collective_is_none(source: Source) -> None:
     reading = read_python(source(text))
     assert [(c.primitive, c.group) for c in reading.collectives] == [("all_to_all", "axis")]
     assert not reading.wrapped
+
+
+def test_a_script_starts_processes_outside_of_functions(source: Source) -> None:
+    text = """
+        if __name__ == "__main__":
+            for rank in range(2):
+                child = multiprocessing.Process(target=carry_letters, args=(rank,))
+                child.start()
+            with ThreadPoolExecutor(2) as pool:
+                pool.map(read, letters)
+    """
+    assert [s.text for s in read_python(source(text)).started] == [
+        "process carry_letters started by multiprocessing.Process in the script f.py",
+        "thread pool started by ThreadPoolExecutor in the script f.py",
+    ]

@@ -415,3 +415,29 @@ def test_states_of_bare_enums() -> None:
     assert [(x.subject, x.state, x.where) for x in system.transitions] == [
         ("slot.state", "slot_state.PROCESSING", "server_desk.step")
     ]
+
+
+def test_a_budget_that_is_bound_to_a_name_cuts_prompts_too() -> None:
+    batching = told(read("""
+        void Desk::step() {
+          for (auto& letter : letters_) {
+            size_t left_in_batch = config_.max_batched_tokens - output.total_tokens;
+            size_t tokens = std::min(left_in_batch, letter->open_tokens());
+            letter->schedule(tokens);
+            output.ids.push_back(letter->id);
+          }
+        }
+    """), "serving.batching")  # fmt: skip
+    assert "chunked prefill: tokens = std::min(left_in_batch, letter->open_tokens())" in batching
+    assert "where left_in_batch = config_.max_batched_tokens - output.total_tokens" in batching
+
+
+def test_entries_of_a_table_of_embeddings_are_no_cache_of_requests() -> None:
+    text = """
+        void Desk::look(int id) {
+          used_list.splice(used_list.begin(), used_list, place->second);
+          used_list.pop_back();
+        }
+    """
+    assert "least recently used" in told(read(text), "serving.kv_cache")
+    assert "least recently used" not in told(read(text.replace("used_list", "embedding_list")), "serving.kv_cache")

@@ -13,11 +13,13 @@ from kernelscope.serving import (
     chunking,
     collectives,
     evictions,
+    execution,
     lengths,
     overlap,
     prefixes,
     service,
     sharding,
+    sharing,
     waits,
 )
 from kernelscope.serving.c_functions import CSource
@@ -508,3 +510,64 @@ def test_what_a_policy_of_files_holds_is_no_policy(source: Source) -> None:
 )
 def test_the_server_of_a_library_may_be_a_tool(folder: str, aside: bool) -> None:
     assert is_aside(Path(folder) / "server.cpp") is aside
+
+
+def test_users_of_anything_are_no_references_to_blocks(source: Source) -> None:
+    text = """
+        class PageNode:
+            def take(self):
+                self.refs += 1
+
+            def give(self):
+                self.refs -= 1
+                if self.refs == 0:
+                    self.close()
+    """
+    assert list(sharing.reference_counts(source(text)))
+    assert not list(sharing.reference_counts(source(text.replace("PageNode", "Redirection"))))
+    by_class = text.replace("PageNode", "Redirection").replace("self.refs", "Redirection.refs")
+    assert not list(sharing.reference_counts(source(by_class)))
+
+
+def test_what_is_made_to_try_or_to_measure_pads_nothing(source: Source) -> None:
+    text = "def f(self):\n    dummy_request = Request(0)\n    self.pad_batch(dummy_request)\n"
+    (claim,) = execution.placeholders(source(text))
+    assert claim.name == "f padding dummy_request" and "which fills up batches" in claim.value
+    (kept,) = execution.placeholders(source(text.replace("pad_batch", "note")))
+    assert kept.name == "f placeholder dummy_request"
+    for name in ("fake_tail = Node", "dummy_messages = list", "fake_start = time.time", "null_dims = jax.tree.map"):
+        said = text.replace("dummy_request = Request", name).replace("(dummy_request)", f"({name.split()[0]})")
+        assert not list(execution.placeholders(source(said))), name
+
+
+def test_one_implementation_for_every_key_is_no_choice_of_caches(source: Source) -> None:
+    text = """
+        def cache_files(hub):
+            if hub == "one":
+                return OneCache()
+            elif hub == "two":
+                return TwoCache()
+            raise ValueError(hub)
+    """
+    assert "OneCache" in answers(text, "kv_cache.kinds", source)[0]
+    assert not answers(text.replace("TwoCache", "OneCache"), "kv_cache.kinds", source)
+
+
+def test_a_machine_that_is_taken_away_preempts_no_request(source: Source) -> None:
+    text = """
+        class Scheduler:
+            def is_tpu_preempted(self):
+                answer = ask(self.url)
+                self.note(answer)
+                if answer.ok:
+                    return answer.text
+                return None
+    """
+    assert not answers(text, "scheduling.preemption", source)
+    assert answers(text.replace("tpu", "letter"), "scheduling.preemption", source)
+
+
+def test_what_is_counted_or_drawn_switches_no_scheduling(source: Source) -> None:
+    text = "class SchedulerConfig:\n    beta_schedule: str = 'linear'\n    num_scheduled_tokens: int = 0\n"
+    assert not answers(text, "scheduling.switches", source)
+    assert answers(text.replace("beta_schedule", "schedule_mode"), "scheduling.switches", source)

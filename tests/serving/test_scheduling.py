@@ -18,6 +18,7 @@ from kernelscope.serving import (
     queues,
     rankings,
     service,
+    victims,
 )
 from kernelscope.serving.claims import Claim, PythonSource
 from kernelscope.serving.merging import merged_batches
@@ -413,7 +414,7 @@ class Desk:
 @pytest.mark.parametrize(
     ("find", "text", "fragments"),
     [
-        (preemption.preemptions, GIVEN_UP, ("victim: the last of order", "self.release_letter(number)")),
+        (victims.victims, GIVEN_UP, ("victim: the last of order", "self.release_letter(number)")),
         (preemption.preemptions, FORGOTTEN, ("recompute", "self.prefix_words = None")),
         (admission.passed_over, PASSED_OVER, ("fairness", "other.skips += 1", "other.skips >= other.most_skips")),
         (admission.continuous, PASSED_OVER, ("from self.inbox into self.open", "letter.pages > self.free")),
@@ -444,7 +445,7 @@ class Desk:
             PUT_OFF_LARGEST,
             ("(self.shelf.release(letter))", "at the front (head) of self.inbox.extendleft(put_off)"),
         ),
-        (preemption.preemptions, PUT_OFF_LARGEST, ("victim", "self.open with the largest lambda letter: letter.pages")),
+        (victims.victims, PUT_OFF_LARGEST, ("victim", "self.open with the largest lambda letter: letter.pages")),
         (
             preemption.preemptions,
             MADE_ANEW,
@@ -456,7 +457,7 @@ class Desk:
             ("choose admits requests, open_letter moves them from state.queue.waiting", "state.queue.count() >= most"),
         ),
         (preemption.preemptions, SWAPPED, ("swap: its cache is copied out", "the victim is the last of its queue")),
-        (preemption.preemptions, LAST, ("victim: the last of its queue is taken (late = self.open.pop())",)),
+        (victims.victims, LAST, ("victim: the last of its queue is taken (late = self.open.pop())",)),
         (service.orders, BY_ARRIVAL, ("self.waiting is served in the order of", "letter.arrived")),
         (
             admission.continuous,
@@ -541,7 +542,7 @@ def test_it_is_seen(source: Source, find: Finder, text: str, fragments: tuple[st
         ),
         (preemption.preemptions, MOVE),
         (preemption.preemptions, REFUSED),
-        (preemption.preemptions, GIVEN_UP.replace("retract", "tidy")),
+        (victims.victims, GIVEN_UP.replace("retract", "tidy")),
         (preemption.preemptions, FORGOTTEN.replace("reset_for_retract", "start")),
         (service.orders, "def f(self):\n    return sorted(self.names, key=lambda n: n.lower())\n"),
         (service.orders, "def show(requests):\n    requests.sort(key=lambda r: r.size)\n"),

@@ -321,7 +321,7 @@ def collectives(system: System) -> Iterator[Claim]:
 def processes(system: System) -> Iterator[Claim]:
     """What is started, processes first, and the ends of channels."""
     for s in system.running:
-        yield Claim(s.kind, f"{s.kind} {s.target} started by {s.how} in {s.where}", (s.location,))
+        yield Claim(s.kind, s.text, (s.location,))
     for link in system.links:
         yield Claim(link.channel.transport, link.text, link.evidence)
 
@@ -364,6 +364,7 @@ def registered(pattern: str) -> Answer:
                 compiled.search(registry.name)
                 and (registry.kind != "enum" or _names_backends(registry.name))
                 and not PARTS & set(words(registry.name.rpartition(" by ")[0].rpartition(".")[2] or registry.name))
+                and not (" by " in registry.name and len({e.implementation for e in registry.entries}) == 1)
                 and not system.is_aside(registry.location.path)
             ):
                 keys = ", ".join(f"{e.key} → {e.implementation}" for e in registry.entries[:30])

@@ -139,7 +139,7 @@ def _process(s: Started, places: Places) -> Json:
     said = words(f"{s.target} {s.where}")
     role = next((role for role, names in ROLES if names & set(said)), "other")
     guard = f" if {s.condition}" if s.condition else ""
-    spawn = f"{s.kind} {s.target} started by {s.how} in {s.where}{guard}"
+    spawn = f"{s.text}{guard}"
     return {
         "name": s.target or s.kind,
         "role": role,

@@ -19,6 +19,7 @@ from kernelscope.serving.guards import (
     own_calls,
 )
 from kernelscope.serving.moves import Move, last_part, moves
+from kernelscope.serving.preemption import swaps_out
 from kernelscope.serving.queues import OVER, REQUESTS, iterated
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
@@ -28,8 +29,13 @@ TAKES = {"popleft", "pop", "pop_request", "peek_request", "heappop", "get_nowait
 REMOVES = {"popleft", "pop", "pop_request", "heappop", "get_nowait", "remove"}
 WAITING = {"waiting", "queued", "pending", "queue", "inbox", "backlog", "todo"}
 """Words of where a request is before it runs."""
-RUNNING = {"running", "active"}
+RUNNING = {"running", "active", "inflight"}
+ADMINISTERS = {"get", "list", "load", "unload", "launch", "terminate", "describe", "find", "fetch", "register", "set",
+               "create", "delete", "update", "check", "cancel", "download"}  # fmt: skip
+"""Words of calls that do something about models and run none."""
 PARTS = {"token", "tokens"}
+RUNS = {"run", "prefill", "prefills", "execute", "forward", "infer"}
+"""Words of calls that are given a batch to run it."""
 IDS = {"free", "block", "blocks", "page", "pages", "slot", "slots", "ids"}
 PUTS = {"append", "add", "appendleft"}
 
@@ -59,9 +65,11 @@ def continuous(source: PythonSource) -> Iterator[Claim]:
                 if not _are_requests(scope, source_queue, target, limits):
                     continue
                 is_given = isinstance(scope.node, t.FunctionDef) and target in {p.name for p in scope.node.args}
+                run = _run(scope.node, target)
+                goes = f"it hands to {source.quote(run.func)}" if run is not None else "it returns"
                 value = (
                     f"{scope.qualified_name} takes requests from {source_queue} into {target}, "
-                    f"which {'its caller gave' if is_given else 'it returns'}"
+                    f"which {'its caller gave' if is_given else goes}"
                 )
                 if not is_given and not (scope.owner is not None and "queue" in words(scope.owner.name)):
                     value = f"a batch is formed anew at every step: {value}"
@@ -150,10 +158,15 @@ def _outliving(function: t.FunctionDef | t.ClassDef) -> dict[str, str]:
                 t.dotted(kept) or ""
             ).startswith("self."):
                 found[name] = t.dotted(kept) or ""
+            case t.Call(func=func, args=[t.Name(id=name), *_]) if RUNS & set(words(last_name(func))):
+                found.setdefault(name, "")
             case t.Assign(targets=[t.Attribute(value=t.Name(id="self"), attr=attr)], value=t.Name(id=name)):
                 found[name] = f"self.{attr}"
             case t.Return(value=t.Name(id=name)):
                 found.setdefault(name, "")
+            case t.Return(value=t.BinOp(left=t.Name(id=one), op="+", right=t.Name(id=other))):
+                found.setdefault(one, "")
+                found.setdefault(other, "")
             case t.Return(value=t.Tuple(elts=parts)):
                 found.update((n.id, found.get(n.id, "")) for n in parts if isinstance(n, t.Name))
             case t.Return(value=t.Call(func=func, keywords=given)) if last_name(func)[:1].isupper():
@@ -163,6 +176,12 @@ def _outliving(function: t.FunctionDef | t.ClassDef) -> dict[str, str]:
             case _:
                 pass
     return found
+
+
+def _run(function: t.FunctionDef | t.ClassDef, batch: str) -> t.Call | None:
+    """The call that runs a batch: `self.prefill(batch)`."""
+    found = (c for c in own_calls(function) if RUNS & set(words(last_name(c.func))) and c.args)
+    return next((c for c in found if t.dotted(c.args[0]) == batch), None)
 
 
 def _putters(function: t.FunctionDef | t.ClassDef) -> dict[str, tuple[int, str]]:
@@ -207,7 +226,17 @@ def _moved(
             elements[element] = name
     removed = _removing(loop)
     found: list[tuple[str, str]] = []
-    for call in (c for statement in loop.body for c in calls(statement)):
+    for node in t.walk(*loop.body):
+        match node:
+            case t.Assign(targets=[t.Subscript(value=t.Attribute() as kept)], value=t.Name(id=name)):
+                origin, target = elements.get(name), t.dotted(kept) or ""
+                if origin in removed and target.startswith("self.") and RUNNING & set(words(last_part(target))):
+                    found.append((origin, target))
+            case _:
+                pass
+    made = [c for statement in loop.body for c in calls(statement)]
+    given_up = {name for name in elements if any(swaps_out(c, name) for c in made)}
+    for call in made:
         place, kept = (putters or {}).get(last_name(call.func), (0, ""))
         if kept and isinstance(call.func, t.Name) and place < len(call.args) and kept in (outliving or {}):
             taken = elements.get(t.dotted(call.args[place]) or "", "")
@@ -222,6 +251,8 @@ def _moved(
             continue
         origin = next((elements[name] for name in _put(call.args[0]) if name in elements), _taken(call.args[0]))
         kept = target if target.startswith("self.") else (outliving or {}).get(target)
+        if given_up & set(_put(call.args[0])):
+            continue
         if origin in removed and kept is not None and kept != origin:
             found.append((origin, kept or target))
     return min(found, key=lambda moved: not moved[1].startswith("self."), default=None)
@@ -276,9 +307,13 @@ def _limits(source: PythonSource, scope: Scope, loop: t.While | t.For) -> Iterat
         if isinstance(statement.body[-1], t.Continue):
             if isinstance(loop, t.For):
                 yield f"the loop is through, passing over one if {source.quote(statement.test)}"
-        elif isinstance(statement.body[-1], EXITS):
+        elif isinstance(statement.body[-1], t.Return | t.Break):
             yield source.quote(statement.test)
-        elif statement.orelse and isinstance(statement.orelse[-1], EXITS):
+        elif (
+            statement.orelse
+            and isinstance(statement.orelse[-1], EXITS)
+            and not isinstance(statement.orelse[-1], t.Raise)
+        ):
             yield f"not ({source.quote(statement.test)}){_asked(source, scope, statement.test)}"
 
 
@@ -359,4 +394,5 @@ def _all_done(branch: t.If) -> bool:
 
 
 def _is_model(call: t.Call) -> bool:
-    return last_name(call.func) in ("forward", "generate_next") or "model" in words(last_name(call.func))
+    said = words(last_name(call.func))
+    return last_name(call.func) in ("forward", "generate_next") or ("model" in said and not ADMINISTERS & {*said})

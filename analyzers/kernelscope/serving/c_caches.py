@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from kernelscope.serving.c_functions import CSource, matching
 from kernelscope.serving.claims import Claim
+from kernelscope.serving.evictions import MEMOS
 from kernelscope.serving.sections import words
 
 OF_WHAT = {"key", "keys", "value", "values", "val", "vals", "kv", "k", "v"}
@@ -116,9 +117,9 @@ def c_recency(source: CSource) -> Iterator[Claim]:
     for match in _MOVED_UP.finditer(source.code):
         dropped = re.search(_DROPPED % re.escape(match[1]), source.code)
         function = source.around(match.start())
-        if dropped is None or function is None:
-            continue
         name = match[1].decode("utf-8", "replace")
+        if dropped is None or function is None or MEMOS & set(words(name)):
+            continue
         value = (
             f"least recently used first: a use moves an entry to the front of {name} "
             f"({source.quote(match.start(), match.end() - 1, 120)}), the last one is dropped "

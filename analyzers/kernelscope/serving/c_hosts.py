@@ -12,12 +12,14 @@ from pathlib import Path
 
 from kernelscope.serving import admission, capacity, chunking, evictions, prefixes, service, sharing
 from kernelscope.serving.c_functions import CSource
+from kernelscope.serving.choosing import choices
 from kernelscope.serving.claims import MAX_SOURCE, Claim, PythonSource
 from kernelscope.serving.moves import Move, moves
 from kernelscope.serving.preemption import preemptions
 from kernelscope.serving.preferences import preferences
 from kernelscope.serving.slots import slots
 from kernelscope.serving.trees import trees
+from kernelscope.serving.victims import victims
 from kernelscope.syntax.cuda.host_module import host_module
 from kernelscope.syntax.python import tree as t
 
@@ -40,6 +42,8 @@ FINDERS: tuple[tuple[str, Callable[[PythonSource], Iterable[Claim]]], ...] = (
     ("serving.scheduling", service.orders),
     ("serving.scheduling", preferences),
     ("serving.scheduling", preemptions),
+    ("serving.scheduling", victims),
+    ("serving.scheduling", choices),
     ("serving.scheduling", admission.passed_over),
     ("serving.batching", admission.continuous),
     ("serving.batching", slots),

@@ -11,6 +11,7 @@ from kernelscope.serving.claims import Claim, PythonSource
 from kernelscope.serving.guards import EXITS, assignments, calls, last_name, own, statements
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
+from kernelscope.syntax.python.lower import Scope
 
 DRAFTS = {"draft", "propose", "proposer", "drafter", "spec", "speculative", "ngram", "beam", "indexer", "sampling",
           "params", "response", "protocol", "prefetch", "backward", "warmup"}  # fmt: skip
@@ -41,23 +42,21 @@ def chunks(source: PythonSource) -> Iterator[Claim]:
                 continue
             cut = statement.value
             if last_name(cut.func) == "min" and len(cut.args) == 2 and any(map(_is_rest_of_budget, cut.args)):
-                if ANSWERS & set(words(last_name(statement.targets[0]))):
-                    continue
-                if _is_of_tokens(statement, [a.left for a in cut.args if isinstance(a, t.BinOp) and t.dotted(a.left)]):
-                    target = source.quote(statement.targets[0])
-                    value = f"chunked prefill: {target} = {source.quote(cut)}: at most the rest of the budget is taken"
-                    where = (source.at(statement), source.at(scope.node))
-                    yield Claim(f"{scope.qualified_name} chunked prefill", value, where)
+                yield from _rest_of_budget(source, scope, statement, cut, cut.args)
                 continue
             operands = [a for a in cut.args if t.dotted(a) or _is_length(a)]
-            if last_name(cut.func) != "min" or len(cut.args) != 2 or len(operands) != 2:
+            if last_name(cut.func) != "min" or len(cut.args) != 2:
                 continue
-            budget = next((a for a in operands if _counted_down(scope.node, a, statement, known)), None)
+            counted = operands if len(operands) == 2 else []
+            budget = next((a for a in counted if _counted_down(scope.node, a, statement, known)), None)
             if {"budget", "quota"} & set(words(last_name(statement.targets[0]))):
                 continue  # a budget under another one
             if BYTES & {*words(scope.qualified_name), *words(source.quote(cut))}:
                 continue
             if budget is None or not _is_budget(budget) or not _is_of_tokens(statement, operands):
+                meant = [known.get(a.id, a) if isinstance(a, t.Name) else a for a in cut.args]
+                if any(map(_is_rest_of_budget, meant)):
+                    yield from _rest_of_budget(source, scope, statement, cut, meant)
                 continue
             target = source.quote(statement.targets[0])
             value = (
@@ -69,6 +68,22 @@ def chunks(source: PythonSource) -> Iterator[Claim]:
             if text := _chosen_class(source, scope.node, statement):
                 value += f"; {text}"
             yield Claim(f"{scope.qualified_name} chunked prefill", value, (source.at(statement), source.at(scope.node)))
+
+
+def _rest_of_budget(
+    source: PythonSource, scope: Scope, statement: t.Assign, cut: t.Call, meant: list[t.Expr]
+) -> Iterator[Claim]:
+    """A minimum with `budget - used`, written out or bound to a name before."""
+    if ANSWERS & set(words(last_name(statement.targets[0]))):
+        return
+    if not _is_of_tokens(statement, [a.left for a in meant if isinstance(a, t.BinOp) and t.dotted(a.left)]):
+        return
+    target = source.quote(statement.targets[0])
+    value = f"chunked prefill: {target} = {source.quote(cut)}: at most the rest of the budget is taken"
+    for given, held in zip(cut.args, meant, strict=True):
+        if given is not held and _is_rest_of_budget(held):
+            value += f", where {source.quote(given)} = {source.quote(held)}"
+    yield Claim(f"{scope.qualified_name} chunked prefill", value, (source.at(statement), source.at(scope.node)))
 
 
 def _is_rest_of_budget(node: t.Expr) -> bool:

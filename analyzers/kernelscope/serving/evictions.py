@@ -19,7 +19,8 @@ CACHES = {"cache", "caches", "kv", "page", "pages", "block", "blocks", "prefix",
 RECENT = {"access", "accessed", "recent", "recency", "last", "lru", "time", "timestamp", "used", "serial", "age"}
 FILES = {"file", "files", "blob", "blobs", "download", "downloads"}
 """Words of what is cached on a disk for other reasons than to go on with a request."""
-MEMOS = {"result", "results", "compiled", "memo", "grammar", "grammars", "session", "sessions"}
+MEMOS = {"result", "results", "compiled", "memo", "grammar", "grammars", "session", "sessions", "embedding",
+         "embeddings"}  # fmt: skip
 """Words of what is kept only not to be worked out again."""
 SORTED_SETS = {"SortedSet", "SortedList", "SortedDict", "SortedKeyList"}
 

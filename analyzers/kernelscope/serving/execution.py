@@ -172,23 +172,30 @@ def placeholders(source: PythonSource) -> Iterator[Claim]:
             library = (t.dotted(node.value.func) or "").partition(".")[0]
             if library in ("torch", "np", "numpy", "jnp") and {*words(name)} <= EXAMPLES:
                 continue
+            if library in ("time", "jax", "list", "dict", "copy", "str", "tuple", "set") or TEXTS & set(words(name)):
+                continue
             users = [
                 source.quote(c.func) for c in own_calls(scope.node)
                 if (c is not node.value and any(t.dotted(k.value) == name for k in c.keywords))
                 or any(t.dotted(a) == name for a in c.args)
             ]  # fmt: skip
             value = f"placeholder {name} = {source.quote(node.value)}"
+            fills = "padding" in words(name) or any(FILLS & set(words(user)) for user in users)
             if users:
-                fills = any(FILLS & set(words(user)) for user in users)
                 value += f", given to {', '.join(users[:4])}"
                 value += ", which fills up batches (pads them, as for a CUDA graph)" if fills else ""
-            yield Claim(f"{scope.qualified_name} padding {name}", value, (source.at(node), source.at(scope.node)))
+            what = "padding" if fills else "placeholder"
+            yield Claim(f"{scope.qualified_name} {what} {name}", value, (source.at(node), source.at(scope.node)))
 
 
 POSITIONS = {"idx", "index", "id", "start", "end", "offset"}
 """Words of places, of which one more is the next."""
 EXAMPLES = {"dummy", "fake", "input", "inputs", "tensor", "x", "data"}
 """Words of tensors that something is only tried with."""
+
+
+TEXTS = {"message", "messages", "prompt", "prompts", "text", "texts", "conversation", "tail", "head", "updates"}
+"""Words of texts that something is only tried with, and of the ends of linked lists."""
 
 
 def _stands_for_nothing(name: str) -> bool:

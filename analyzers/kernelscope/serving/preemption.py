@@ -6,11 +6,9 @@ Cancellation frees too, but does not queue again; a request that is only moved b
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
 
 from kernelscope.serving.claims import Claim, PythonSource, literal
 from kernelscope.serving.guards import assignments, calls, last_name, own, own_calls, statements
-from kernelscope.serving.queues import REQUESTS
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
@@ -33,10 +31,10 @@ def preemptions(source: PythonSource) -> Iterator[Claim]:
                 continue
             on_the_way = _on_the_way(scope.node, element)
             freed = [c for s in on_the_way for c in calls(s) if FREES & set(words(last_name(c.func)))]
-            gives_back = [c for c in freed if any(_root(a) == name for a in c.args) or _receiver(c) == name]
+            gives_back = [c for c in freed if any(root(a) == name for a in c.args) or receiver(c) == name]
             whose = None if GIVES_UP & set(words(scope.node.name)) else name
             resets = [s for s in on_the_way if _resets(s, whose)]
-            moved_out = [c for s in on_the_way for c in calls(s) if _swaps_out(c, name)]
+            moved_out = [c for s in on_the_way for c in calls(s) if swaps_out(c, name)]
             if not (gives_back or resets or moved_out):
                 continue
             swaps = moved_out or [c for c in own_calls(scope.node) if SWAPS & set(words(last_name(c.func)))]
@@ -49,13 +47,11 @@ def preemptions(source: PythonSource) -> Iterator[Claim]:
             )
             places = [source.at(n) for n in (scope.node, queued, *gives_back[:2], *moved_out[:1], *resets[:2])]
             yield Claim(f"{scope.qualified_name} preemption", value, tuple(places))
-    yield from _victims(source)
-    yield from _handed_over(source)
-    yield from _given_up(source)
+    yield from _set_waiting(source)
     yield from _forgotten(source)
 
 
-def _swaps_out(call: t.Call, name: str) -> bool:
+def swaps_out(call: t.Call, name: str) -> bool:
     """`swap_out([request])`: a call that moves what a request holds elsewhere, and not back."""
     spoken = set(words(last_name(call.func)))
     given = {t.dotted(n) for a in call.args for n in t.walk(a)}
@@ -67,7 +63,7 @@ def _taken_from(source: PythonSource, function: t.FunctionDef, name: str) -> str
     for node in own(function):
         if not isinstance(node, t.Assign) or t.dotted(node.targets[0]) != name:
             continue
-        end = _end_taken(node.value)
+        end = end_taken(node.value)
         if isinstance(node.value, t.Subscript) and _popped(function, node.value) is not None:
             end = "first" if literal(node.value.slice) == 0 else "last"
         if end:
@@ -75,7 +71,7 @@ def _taken_from(source: PythonSource, function: t.FunctionDef, name: str) -> str
     return ""
 
 
-def _end_taken(value: t.Expr) -> str:
+def end_taken(value: t.Expr) -> str:
     """Which end of a queue a call takes from."""
     match value:
         case t.Call(func=t.Attribute(attr="popleft"), args=[]):
@@ -87,68 +83,26 @@ def _end_taken(value: t.Expr) -> str:
             return ""
 
 
-def _handed_over(source: PythonSource) -> Iterator[Claim]:
-    """`victim = self.running.pop()` followed by `self.preempt(victim)`: which request is given up."""
+def _set_waiting(source: PythonSource) -> Iterator[Claim]:
+    """Functions that give up one of their arguments: its cache is freed, and a method of it says that it waits."""
     for scope in source.module.functions():
-        for body in _bodies(scope.node):
-            for node, following in pairwise(body):
-                if not isinstance(node, t.Assign) or not (end := _end_taken(node.value)):
-                    continue
-                match following:
-                    case t.ExprStmt(value=t.Call(func=func, args=[given, *_]) as call) if GIVES_UP & set(
-                        words(last_name(func))
-                    ) and t.dotted(given) == t.dotted(node.targets[0]):
-                        taken = f"the {end} of its queue is taken ({source.quote(node)})"
-                        value = f"preemption victim: {taken} for {source.quote(call)}"
-                        yield Claim(f"{scope.qualified_name} victim", value, (source.at(node), source.at(call)))
-                    case _:
-                        pass
+        if not isinstance(scope.node, t.FunctionDef) or not GIVES_UP & set(words(scope.node.name)):
+            continue
+        given = {p.name for p in scope.node.args if p.name != "self"}
+        made = own_calls(scope.node)
+        waits = [c for c in made if receiver(c) in given and not c.args and {"waiting", "wait"} & set(_said(c)[1:])]
+        freed = [c for c in made if FREES & set(_said(c)) and c.args]
+        if waits and freed:
+            value = (
+                f"preempted by recompute: {scope.qualified_name} frees what {receiver(waits[0])} holds "
+                f"({source.quote(freed[0])}) and lets it wait again ({source.quote(waits[0])}); it is prefilled again"
+            )
+            places = (source.at(scope.node), source.at(freed[0]), source.at(waits[0]))
+            yield Claim(f"{scope.qualified_name} preemption", value, places)
 
 
-def _bodies(function: t.FunctionDef | t.ClassDef) -> Iterator[list[t.Stmt]]:
-    """The lists of statements of a function."""
-    yield function.body
-    for node in own(function):
-        if isinstance(node, t.If | t.For | t.While | t.With | t.Try):
-            yield node.body
-        if isinstance(node, t.If | t.For | t.While):
-            yield node.orelse
-
-
-def _given_up(source: PythonSource) -> Iterator[Claim]:
-    """Loops that take one of an order of requests and release what it holds, in functions that give requests up."""
-    for scope in source.module.functions():
-        spoken = set(words(scope.qualified_name))
-        is_giving_up = bool((GIVES_UP | {"evict", "eviction"}) & spoken)
-        for loop in own(scope.node):
-            if not isinstance(loop, t.While):
-                continue
-            for node in t.flat(loop.body):
-                match node:
-                    case t.Assign(
-                        targets=[t.Name(id=chosen)],
-                        value=t.Call(func=t.Attribute(value=order, attr="pop"), args=args) as call,
-                    ) if literal(args[0] if args else None) in (None, 0, -1) and (
-                        is_giving_up or GIVES_UP & set(words(chosen))
-                    ):
-                        pass
-                    case _:
-                        continue
-                freed = [
-                    c for s in loop.body for c in calls(s)
-                    if node.span.end <= c.span.start and FREES & set(words(last_name(c.func)))
-                    and (any(_root(a) == chosen for a in c.args) or _receiver(c) == chosen)
-                ]  # fmt: skip
-                if freed and (GIVES_UP & spoken or (GIVES_UP | REQUESTS) & set(words(chosen))):
-                    end = "first" if args and literal(args[0]) == 0 else "last"
-                    value = (
-                        f"preemption victim: the {end} of {source.quote(order)} is taken ({source.quote(call)}) and "
-                        f"what it holds is released ({source.quote(freed[0])}) by {scope.qualified_name}, while "
-                        f"{source.quote(loop.test)}"
-                    )
-                    places = (source.at(node), source.at(freed[0]), source.at(scope.node))
-                    yield Claim(f"{scope.qualified_name} victim", value, places)
-                    break
+def _said(call: t.Call) -> list[str]:
+    return list(words(last_name(call.func)))
 
 
 def _forgotten(source: PythonSource) -> Iterator[Claim]:
@@ -237,17 +191,23 @@ def _original(function: t.FunctionDef, name: str | None) -> str | None:
 
 def _leaves(function: t.FunctionDef, name: str, queued: t.Call) -> bool:
     """The request was running: it is an argument of the method, or taken from another queue in it."""
-    if any(p.name == name for p in function.args) or _removed(function, name):
+    if any(p.name == name for p in function.args) or removed(function, name):
         return True
     for node in own(function):
         match node:
             case t.Assign(targets=[target], value=t.Call(func=func) as call) if t.dotted(target) == name:
-                return last_name(func) in ("pop", "popleft") and call is not queued
+                return last_name(func) in ("pop", "popleft") and call is not queued and not _goes_back(call, queued)
             case t.Assign(targets=[target], value=t.Subscript() as seen) if t.dotted(target) == name:
                 return _popped(function, seen) is not None
             case _:
                 pass
     return False
+
+
+def _goes_back(taken: t.Call, put: t.Call) -> bool:
+    """Whether an element goes back to where it was, such as a free block: no request that runs gives way."""
+    queues = [t.dotted(c.func.value) for c in (taken, put) if isinstance(c.func, t.Attribute)]
+    return len(queues) == 2 and queues[0] is not None and queues[0] == queues[1]
 
 
 def _popped(function: t.FunctionDef | t.ClassDef, seen: t.Subscript) -> t.Call | None:
@@ -265,7 +225,7 @@ def _popped(function: t.FunctionDef | t.ClassDef, seen: t.Subscript) -> t.Call |
     return None
 
 
-def _removed(function: t.FunctionDef | t.ClassDef, name: str) -> t.Call | None:
+def removed(function: t.FunctionDef | t.ClassDef, name: str) -> t.Call | None:
     """`self.running.remove(name)`."""
     found = (c for c in own_calls(function) if last_name(c.func) in ("remove", "discard") and c.args)
     return next((c for c in found if t.dotted(c.args[0]) == name), None)
@@ -281,38 +241,9 @@ def _resets(node: t.Node, name: str | None) -> bool:
             return False
 
 
-def _root(node: t.Expr) -> str | None:
+def root(node: t.Expr) -> str | None:
     return (t.dotted(node) or "").partition(".")[0] or None
 
 
-def _receiver(call: t.Call) -> str | None:
-    return _root(call.func)
-
-
-def _victims(source: PythonSource) -> Iterator[Claim]:
-    """`max(self.running, key=…)`, or the first of `sorted(self.running, key=…)`, with the chosen one removed."""
-    for scope in source.module.functions():
-        for chosen, call, at_most in _chosen(scope.node):
-            key = next((k.value for k in call.keywords if k.arg == "key"), None)
-            queue = t.dotted(call.args[0]) if call.args else None
-            removed = _removed(scope.node, chosen)
-            if queue is None or key is None or removed is None:
-                continue
-            order = "largest" if at_most else "smallest"
-            value = f"the preemption victim is the element of {queue} with the {order} {source.quote(key)}"
-            yield Claim(f"{scope.qualified_name} victim", value, (source.at(call), source.at(removed)))
-
-
-def _chosen(function: t.FunctionDef | t.ClassDef) -> Iterator[tuple[str, t.Call, bool]]:
-    """Names that are bound to the greatest or least of something, the call that chooses, and whether the greatest."""
-    known = assignments(function)
-    for node in own(function):
-        match node:
-            case t.Assign(targets=[t.Name(id=name)], value=t.Call(func=t.Name(id="max" | "min" as which)) as call):
-                yield name, call, which == "max"
-            case t.For(target=t.Name(id=name), iter=gone_through):
-                call = known.get(t.dotted(gone_through) or "", gone_through)
-                if isinstance(call, t.Call) and t.dotted(call.func) == "sorted":
-                    yield name, call, any(k.arg == "reverse" and literal(k.value) is True for k in call.keywords)
-            case _:
-                pass
+def receiver(call: t.Call) -> str | None:
+    return root(call.func)

@@ -36,6 +36,7 @@ def preferences(source: PythonSource) -> Iterator[Claim]:
         yield from _one_after_the_other(source, scope.node, scope.qualified_name)
         yield from _one_of_two(source, scope.node, scope.qualified_name)
         yield from _into_one_batch(source, scope)
+        yield from _in_turn(source, scope.node, scope.qualified_name)
 
 
 def _alternatives(source: PythonSource, node: t.FunctionDef | t.ClassDef, where: str) -> Iterator[Claim]:
@@ -219,6 +220,30 @@ def _in_order(body: list[t.Stmt]) -> Iterator[t.Stmt]:
             yield statement
 
 
+def _in_turn(source: PythonSource, node: t.FunctionDef | t.ClassDef, where: str) -> Iterator[Claim]:
+    """`for r in prefills: batch.append(r)` and then `for r in decodes: batch.append(r)`: one batch of both, in turn."""
+    loops = [s for s in node.body if isinstance(s, t.For) and isinstance(s.iter, t.Name)]
+    for one, other in pairwise(loops):
+        assert isinstance(one.iter, t.Name) and isinstance(other.iter, t.Name)
+        kinds = [_kind(one.iter.id), _kind(other.iter.id)]
+        shared = [name for name in _filled(one) if name in {*_filled(other)}]
+        if not all(kinds) or kinds[0] == kinds[1] or not shared:
+            continue
+        value = (
+            f"mixed: {where} puts {one.iter.id} ({kinds[0]}) into {shared[0]} first and then {other.iter.id} "
+            f"({kinds[1]}), so one step mixes prefill and decode; {kinds[0]} comes first (≈ by their names)"
+        )
+        places = (source.at(one), source.at(other), source.at(node))
+        yield Claim(f"{where} policy", value, places, confidence="heuristic")
+
+
+def _kind(name: str) -> str:
+    """The kind of work that a name speaks of, and of no other."""
+    said = set(words(name))
+    kinds = [kind for kind, names in (("prefill", NEW), ("decode", GOES_ON)) if names & said]
+    return kinds[0] if len(kinds) == 1 else ""
+
+
 def _queue(test: t.Expr) -> str:
     """The attribute of `self` that a loop's test asks for elements: `self.q and …`, `len(self.q) > n or …`."""
     first = test.values[0] if isinstance(test, t.BoolOp) else test
@@ -235,7 +260,7 @@ def _fill_the_same(one: t.While, other: t.While) -> bool:
     return bool(set(_filled(one)) & set(_filled(other)))
 
 
-def _filled(loop: t.While) -> Iterator[str]:
+def _filled(loop: t.While | t.For) -> Iterator[str]:
     for call in (c for statement in loop.body for c in calls(statement)):
         match call.func:
             case t.Attribute(value=t.Name(id=name), attr="append"):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from kernelscope.results import Location
 from kernelscope.serving.claims import PythonSource, literal
-from kernelscope.serving.guards import last_name, own, own_calls
+from kernelscope.serving.guards import calls, last_name, own, own_calls
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
@@ -35,6 +35,10 @@ class Started:
     condition: str
     location: Location
 
+    @property
+    def text(self) -> str:
+        return f"{' '.join(filter(None, (self.kind, self.target)))} started by {self.how} in {self.where}"
+
 
 @dataclass(frozen=True, slots=True)
 class Launcher:
@@ -49,23 +53,33 @@ def started(source: PythonSource) -> Iterator[Started]:
     """Processes and threads that a file starts, and the start method that it forces."""
     for scope in source.module.functions():
         for call in own_calls(scope.node):
-            name = t.dotted(call.func) or ""
-            last = name.rpartition(".")[2]
-            keywords = {k.arg: k.value for k in call.keywords}
-            if last in STARTERS and ("target" in keywords or last.endswith("Executor")):
-                target = source.quote(_run(keywords["target"])) if "target" in keywords else ""
-                if "name" in keywords:
-                    target = f"{target} named {source.quote(keywords['name'])}"
-                yield Started(STARTERS[last], target, name, scope.qualified_name, "", source.at(call))
-            elif last in ("set_start_method", "get_context") and call.args:
-                method = literal(call.args[0])
-                if isinstance(method, str):
-                    yield Started("start method", method, name, scope.qualified_name, "", source.at(call))
-            elif {"process", "processes", "subprocess", "subprocesses"} & set(words(last)):
-                for target in _handed(call):
-                    yield Started("process", source.quote(target), name, scope.qualified_name, "", source.at(target))
-            elif (actor := _actor(source, call, scope.node)) is not None:
+            found = list(_by_call(source, call, scope.qualified_name))
+            yield from found
+            if not found and (actor := _actor(source, call, scope.node)) is not None:
                 yield Started("actor", actor, source.quote(call.func), scope.qualified_name, "", source.at(call))
+    for statement in source.module.body:
+        if not isinstance(statement, t.FunctionDef | t.ClassDef):
+            for call in calls(statement):
+                yield from _by_call(source, call, f"the script {source.path.name}")
+
+
+def _by_call(source: PythonSource, call: t.Call, where: str) -> Iterator[Started]:
+    """What one call starts, or which start method it forces."""
+    name = t.dotted(call.func) or ""
+    last = name.rpartition(".")[2]
+    keywords = {k.arg: k.value for k in call.keywords}
+    if last in STARTERS and ("target" in keywords or last.endswith("Executor")):
+        target = source.quote(_run(keywords["target"])) if "target" in keywords else ""
+        if "name" in keywords:
+            target = f"{target} named {source.quote(keywords['name'])}"
+        yield Started(STARTERS[last], target, name, where, "", source.at(call))
+    elif last in ("set_start_method", "get_context") and call.args:
+        method = literal(call.args[0])
+        if isinstance(method, str):
+            yield Started("start method", method, name, where, "", source.at(call))
+    elif {"process", "processes", "subprocess", "subprocesses"} & set(words(last)):
+        for target in _handed(call):
+            yield Started("process", source.quote(target), name, where, "", source.at(target))
 
 
 def running_classes(source: PythonSource) -> Iterator[Started]:

@@ -25,7 +25,7 @@ REQUESTS = {"waiting", "pending", "running", "ready", "active", "swapped", "pref
             "preempted"}  # fmt: skip
 """Words of what waits for its turn; a weak hint beside elements that move from queue to queue."""
 OVER = {"finished", "completed", "done", "free", "freed", "frees", "ack", "notif", "notifs", "event", "events", "dump",
-        "log", "failed", "results", "history", "stopped", "ignored", "infeasible", "aborted"}  # fmt: skip
+        "log", "failed", "results", "history", "stopped", "ignored", "infeasible", "abort", "aborted"}  # fmt: skip
 """Words of what is over: its order serves nobody."""
 ITSELF = "self"
 """The name of a queue that is the object of the class."""
@@ -303,7 +303,7 @@ def _record(source: PythonSource, node: t.Node, method: t.FunctionDef, held: _He
         if queue.made.partition("(")[0].rpartition(".")[2] == "PriorityQueue":
             operation = HEAP["heappush"] if operation == PUT_BACK else HEAP["heappop"]
         written = source.text.slice(node.func.attr_span)
-        queue.uses.append(Use(operation, method.name, element, source.at(node), how=written))
+        queue.uses.append(Use(operation, method.name, element, source.at(node), given.get(node, ""), written))
 
 
 def _record_slice(source: PythonSource, node: t.Assign | t.AugAssign, method: t.FunctionDef, held: _Held) -> None:
@@ -314,7 +314,7 @@ def _record_slice(source: PythonSource, node: t.Assign | t.AugAssign, method: t.
         ):
             if part.upper is None and part.lower is not None:
                 operation = TAKE_FRONT
-            elif part.lower is None and isinstance(part.upper, t.UnaryOp):
+            elif part.lower is None and (isinstance(part.upper, t.UnaryOp) or _rest_taken(method, cut, part.upper)):
                 operation = TAKE_BACK
             else:
                 return
@@ -326,6 +326,18 @@ def _record_slice(source: PythonSource, node: t.Assign | t.AugAssign, method: t.
     queue = held.get(target)
     if queue is not None and queue.holds_ids:
         queue.uses.append(Use(operation, method.name, "", source.at(node), how=how))
+
+
+def _rest_taken(method: t.FunctionDef, cut: t.Expr, at: t.Expr | None) -> bool:
+    """Whether what stands behind a place is taken elsewhere: `taken = free[i:]` beside `free = free[:i]`."""
+    return isinstance(at, t.Name) and any(
+        isinstance(n, t.Subscript)
+        and t.dotted(n.value) == t.dotted(cut)
+        and isinstance(n.slice, t.Slice)
+        and n.slice.upper is None
+        and t.dotted(n.slice.lower or n) == at.id
+        for n in inside(method)
+    )
 
 
 def _receivers(method: t.FunctionDef) -> dict[t.Node, str]:

@@ -44,6 +44,7 @@ from kernelscope.serving.c_settings import c_settings, c_tables
 from kernelscope.serving.c_structures import c_structures
 from kernelscope.serving.c_waits import c_syncs
 from kernelscope.serving.channels import Channel, Use, channels, uses
+from kernelscope.serving.choosing import choices
 from kernelscope.serving.claims import Claim, PythonSource
 from kernelscope.serving.collectives import Collective, collectives, groups, wrapped_collectives
 from kernelscope.serving.constraints import Constraint, c_constraints, constraints
@@ -74,6 +75,7 @@ from kernelscope.serving.speculation import verifications
 from kernelscope.serving.stores import Stored, stored
 from kernelscope.serving.streams import streams
 from kernelscope.serving.trees import trees
+from kernelscope.serving.victims import victims
 from kernelscope.serving.waits import Sync, syncs
 from kernelscope.serving.weights import shared_weights
 from kernelscope.serving.windows import windows
@@ -108,6 +110,8 @@ FINDERS: tuple[tuple[str, Finder], ...] = (
     ("serving.scheduling", switches),
     ("serving.scheduling", preferences),
     ("serving.scheduling", preemptions),
+    ("serving.scheduling", victims),
+    ("serving.scheduling", choices),
     ("serving.batching", admission.continuous),
     ("serving.batching", portions),
     ("serving.batching", slots),

@@ -227,6 +227,10 @@ def service_claims(queue: Queue) -> Iterator[Claim]:
             value = f"chunked prefill: {use.element}, of which a part was computed, is put at the front ({use.how})"
             yield Claim(f"{where} chunked prefill", value, (use.location,), f"in {use.method}")
             continue
+        if any(taken.method == use.method and taken.given == use.element for taken in front):
+            value = f"{use.element} is put back at the front (head) of the queue that it was taken from ({use.how})"
+            yield Claim(f"{where} order when one does not fit", value, (use.location,), f"in {use.method}")
+            continue
         value = f"{use.element} goes back to the front (head) of the queue ({use.how})"
         yield Claim(f"{where} requeue", value, (use.location,), f"in {use.method}")
     for use in back:

@@ -16,8 +16,10 @@ EARLIER = {"parent", "prev", "previous", "prior"}
 """Words of what came before: what hashes of blocks are chained with."""
 
 
+SHARED = {"cache", "kv", "block", "page", "node", "prefix", "slot", "segment", "chunk", "sequence", "memory", "pool"}
+"""Words of what many requests use at once."""
 UNDER_WAY = {"pending", "inflight", "flight", "outstanding", "running", "waiting", "queued", "remaining", "left", "num",
-             "active", "completed", "done"}  # fmt: skip
+             "active", "completed", "done", "waiter", "waiters"}  # fmt: skip
 """Words of counters of what is not finished: at zero everything is done, nothing is free."""
 
 
@@ -26,11 +28,15 @@ def reference_counts(source: PythonSource) -> Iterator[Claim]:
     for scope in source.module.classes():
         raised: dict[str, list[t.AugAssign]] = {}
         lowered: dict[str, list[t.AugAssign]] = {}
+        said = words(source.path.stem)
         for node in inside(scope.node):
             match node:
                 case t.AugAssign(target=t.Attribute(attr=attr), op="+" | "-" as op, value=t.Constant(value=1)):
-                    if t.dotted(node.target) == f"self.{attr}" and not {"ref", "refs"} & set(words(attr)):
-                        continue  # a counter of the object itself, such as how many are free
+                    owner = (t.dotted(node.target) or "").partition(".")[0]
+                    if owner in ("self", "cls", scope.node.name) and not (
+                        {"ref", "refs"} & set(words(attr)) and SHARED & {*words(scope.node.name), *said}
+                    ):
+                        continue  # a counter of the object itself, such as how many are free, or of its users
                     (raised if op == "+" else lowered).setdefault(attr, []).append(node)
                 case _:
                     pass

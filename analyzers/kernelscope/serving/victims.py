@@ -1,0 +1,174 @@
+"""Which request gives way when memory runs out: the end of a queue that is taken, or the greatest or least of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+from kernelscope.serving.claims import Claim, PythonSource, literal
+from kernelscope.serving.guards import assignments, calls, last_name, own, own_calls
+from kernelscope.serving.preemption import BACK, FREES, FRONT, GIVES_UP, end_taken, receiver, removed, root, swaps_out
+from kernelscope.serving.queues import REQUESTS
+from kernelscope.serving.sections import words
+from kernelscope.syntax.python import tree as t
+from kernelscope.syntax.python.lower import Scope
+
+
+def victims(source: PythonSource) -> Iterator[Claim]:
+    """The victims that the functions of a file choose."""
+    yield from _ranked(source)
+    yield from _handed_over(source)
+    yield from _given_up(source)
+    yield from _from_the_end(source)
+
+
+def _handed_over(source: PythonSource) -> Iterator[Claim]:
+    """`victim = self.running.pop()` followed by `self.preempt(victim)`: which request is given up."""
+    for scope in source.module.functions():
+        for body in _bodies(scope.node):
+            for node, following in pairwise(body):
+                if not isinstance(node, t.Assign) or not (end := end_taken(node.value)):
+                    continue
+                match following:
+                    case t.ExprStmt(value=t.Call(func=func, args=[given, *_]) as call) if GIVES_UP & set(
+                        words(last_name(func))
+                    ) and t.dotted(given) == t.dotted(node.targets[0]):
+                        taken = f"the {end} of its queue is taken ({source.quote(node)})"
+                        value = f"preemption victim: {taken} for {source.quote(call)}"
+                        yield Claim(f"{scope.qualified_name} victim", value, (source.at(node), source.at(call)))
+                    case _:
+                        pass
+
+
+def _bodies(function: t.FunctionDef | t.ClassDef) -> Iterator[list[t.Stmt]]:
+    """The lists of statements of a function."""
+    yield function.body
+    for node in own(function):
+        if isinstance(node, t.If | t.For | t.While | t.With | t.Try):
+            yield node.body
+        if isinstance(node, t.If | t.For | t.While):
+            yield node.orelse
+
+
+def _given_up(source: PythonSource) -> Iterator[Claim]:
+    """Loops that take one of an order of requests and release what it holds, in functions that give requests up."""
+    for scope in source.module.functions():
+        spoken = set(words(scope.qualified_name))
+        is_giving_up = bool((GIVES_UP | {"evict", "eviction"}) & spoken)
+        for loop in own(scope.node):
+            if not isinstance(loop, t.While):
+                continue
+            for node in t.flat(loop.body):
+                match node:
+                    case t.Assign(
+                        targets=[t.Name(id=chosen)],
+                        value=t.Call(func=t.Attribute(value=order, attr="pop"), args=args) as call,
+                    ) if literal(args[0] if args else None) in (None, 0, -1):
+                        pass
+                    case _:
+                        continue
+                after = [c for s in loop.body for c in calls(s) if node.span.end <= c.span.start]
+                freed = [
+                    c for c in after
+                    if FREES & set(words(last_name(c.func)))
+                    and (any(root(a) == chosen for a in c.args) or receiver(c) == chosen)
+                    and (is_giving_up or GIVES_UP & set(words(chosen)))
+                ]  # fmt: skip
+                copied = [c for c in after if swaps_out(c, chosen)]
+                if copied and any(_queues(c, chosen) for c in after):
+                    continue  # a preemption, which says itself whom it takes
+                if (freed or copied) and (GIVES_UP & spoken or (GIVES_UP | REQUESTS) & set(words(chosen))):
+                    end = "first" if args and literal(args[0]) == 0 else "last"
+                    happens = "copied out (swap)" if copied else "released"
+                    freed = copied or freed
+                    value = (
+                        f"preemption victim: the {end} of {source.quote(order)} is taken ({source.quote(call)}) and "
+                        f"what it holds is {happens} ({source.quote(freed[0])}) by {scope.qualified_name}, while "
+                        f"{source.quote(loop.test)}"
+                    )
+                    places = (source.at(node), source.at(freed[0]), source.at(scope.node))
+                    yield Claim(f"{scope.qualified_name} victim", value, places)
+                    break
+
+
+def _queues(call: t.Call, name: str) -> bool:
+    """`self.waiting.append(letter)`."""
+    match call:
+        case t.Call(func=t.Attribute(value=queue, attr=attr), args=[*_, given]) if (BACK | FRONT) & set(words(attr)):
+            return (t.dotted(queue) or "").startswith("self.") and t.dotted(given) == name
+        case _:
+            return False
+
+
+def _from_the_end(source: PythonSource) -> Iterator[Claim]:
+    """`for letter in reversed(self.open): self.swap_out(letter)`: those that came last lose their cache first."""
+    for scope in source.module.functions():
+        outer: list[t.For] = []
+        for loop in own(scope.node):
+            if not isinstance(loop, t.For):
+                continue
+            outer = [o for o in outer if loop.span.end <= o.span.end] + [loop]
+            match loop:
+                case t.For(target=t.Name(id=name), iter=t.Call(func=t.Name(id="reversed"), args=[queue])):
+                    pass
+                case _:
+                    continue
+            taken = [
+                c for s in loop.body for c in calls(s)
+                if swaps_out(c, name)
+                or (GIVES_UP & set(words(last_name(c.func))) and name in {receiver(c), *map(root, c.args)})
+            ]  # fmt: skip
+            if not taken:
+                continue
+            levels = next((o for o in outer[:-1] if _is_reversed(o.iter)), None)
+            value = (
+                f"preemption victims: from the end of {source.quote(queue)}, the last first ({source.quote(taken[0])})"
+            )
+            if levels is not None:
+                value += f"; of several queues the last, with the lowest priority, first ({source.quote(levels.iter)})"
+            places = (source.at(loop), source.at(taken[0]), *((source.at(levels),) if levels else ()))
+            yield Claim(f"{scope.qualified_name} victim", value, (*places, source.at(scope.node)))
+
+
+def _is_reversed(gone_through: t.Expr) -> bool:
+    return isinstance(gone_through, t.Call) and t.dotted(gone_through.func) == "reversed"
+
+
+def is_given_up(scope: Scope, name: str) -> bool:
+    """Whether names say that the chosen one stops, or something frees or moves what it holds: others are served."""
+    if (GIVES_UP | {"evict", "victim", "swap", "abort"}) & {*words(scope.qualified_name), *words(name)}:
+        return True
+    return any(
+        (FREES | GIVES_UP) & set(words(last_name(c.func))) or swaps_out(c, name)
+        for c in own_calls(scope.node)
+        if name in {receiver(c), *map(root, c.args)} or swaps_out(c, name)
+    )
+
+
+def chosen(function: t.FunctionDef | t.ClassDef) -> Iterator[tuple[str, t.Call, bool]]:
+    """Names that are bound to the greatest or least of something, the call that chooses, and whether the greatest."""
+    known = assignments(function)
+    for node in own(function):
+        match node:
+            case t.Assign(targets=[t.Name(id=name)], value=t.Call(func=t.Name(id="max" | "min" as which)) as call):
+                yield name, call, which == "max"
+            case t.For(target=t.Name(id=name), iter=gone_through):
+                call = known.get(t.dotted(gone_through) or "", gone_through)
+                if isinstance(call, t.Call) and t.dotted(call.func) == "sorted":
+                    yield name, call, any(k.arg == "reverse" and literal(k.value) is True for k in call.keywords)
+            case _:
+                pass
+
+
+def _ranked(source: PythonSource) -> Iterator[Claim]:
+    """`max(self.running, key=…)`, or the first of `sorted(self.running, key=…)`, with the chosen one removed."""
+    for scope in source.module.functions():
+        for name, call, at_most in chosen(scope.node):
+            key = next((k.value for k in call.keywords if k.arg == "key"), None)
+            queue = t.dotted(call.args[0]) if call.args else None
+            taken_out = removed(scope.node, name)
+            if queue is None or key is None or taken_out is None or not is_given_up(scope, name):
+                continue
+            order = "largest" if at_most else "smallest"
+            value = f"the preemption victim is the element of {queue} with the {order} {source.quote(key)}"
+            yield Claim(f"{scope.qualified_name} victim", value, (source.at(call), source.at(taken_out)))
