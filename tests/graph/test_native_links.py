@@ -49,6 +49,40 @@ C++ scale()
       └─ CUDA kernel shift_kernel
 """,
     ),
+    "functions whose heads a macro of a header writes, handed to a macro that calls its parameters": (
+        "m.cu::scale",
+        """
+## entry.h
+#define SCALE_ENTRY(fn) void fn(float* x, int n)
+## m.cu
+#include "entry.h"
+SCALE_ENTRY(scale_small);
+SCALE_ENTRY(scale_large);
+#define BY_SIZE(SMALL, LARGE) \\
+  switch (n) {               \\
+    case 1: SMALL(x, n); break; \\
+    default: LARGE(x, n); break; \\
+  }
+void scale(float* x, int n) { BY_SIZE(scale_small, scale_large); }
+## small.cu
+#include "entry.h"
+SCALE_ENTRY(scale_small) { scale_kernel<1><<<1, 32>>>(x); }
+## large.cu
+#include "entry.h"
+SCALE_ENTRY(scale_large) { shift_kernel<<<n, 32>>>(x); }
+struct WIDE_ENTRY { WIDE_ENTRY(float) {} };
+"""
+        + KERNELS,
+        """
+C++ scale()
+├─ ? C++ scale_large()
+│  └─ launch of shift_kernel over n
+│     └─ CUDA kernel shift_kernel
+└─ ? C++ scale_small()
+   └─ launch of scale_kernel over 1
+      └─ CUDA kernel scale_kernel
+""",
+    ),
     "a function that is handed the library, and hands it on": (
         "m.py::f",
         """

@@ -66,6 +66,9 @@ _MEMBER_TEMPLATE = re.compile(rb"(?:\.|->)\s*template\s+\Z")
 _LONE_MACRO = re.compile(rb"[{};]\s*([A-Z][A-Z0-9]*_[A-Z0-9_]+)[ \t]*(?=[;}\r\n])")
 _ASSIGNED = re.compile(rb"(\w+)\s*=\s*\Z")
 _FIRST_ARGUMENT = re.compile(rb"\s*(\w+)\s*[,)]")
+_FIRST_NAME = re.compile(rb"\s*(\w+)")
+_ONLY_NAMED = re.compile(rb"\s*(?:(?:static|inline|extern)\s+)*\w+\s*\(\s*[A-Za-z_]\w*\s*\)\s*\Z")
+"""`ENTRY(name) {` with nothing that it returns: a macro, perhaps of a header, heads the function that it is given."""
 _NO_MEMORY = re.compile(rb"\s*(?:nullptr|NULL)\s*,")
 """A first argument that is kept: `f(nullptr, bytes, ...)` asks how much memory `f` takes."""
 _LAUNCHERS: dict[bytes, int] = {
@@ -217,9 +220,10 @@ class _Scanner:
     def _open_function(self, name: bytes, name_start: int, start: int, header: bytes, block: _Block) -> _Block:
         is_kernel = b"__global__" in header or b"CUTLASS_GLOBAL" in header
         kind = DefKind.CUDA_KERNEL if is_kernel else DefKind.CUDA_FUNCTION
-        if name in self.kernel_macros or name in self.function_macros:
-            opening = self.found.text.find(b"(", name_start)
-            argument = re.compile(rb"\s*(\w+)").match(self.found.text, opening + 1)
+        is_macro = name in self.kernel_macros or name in self.function_macros
+        is_constructor = block.scope != TOP and self.found.defs[block.scope].kind is DefKind.STRUCT
+        if is_macro or (not is_constructor and MACRO_NAME.match(name) and _ONLY_NAMED.match(header)):
+            argument = _FIRST_NAME.match(self.found.text, self.found.text.find(b"(", name_start) + 1)
             if argument:
                 kind = DefKind.CUDA_KERNEL if name in self.kernel_macros else kind
                 name, name_start = argument[1], argument.start(1)

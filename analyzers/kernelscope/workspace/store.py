@@ -16,11 +16,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from kernelscope import __version__
 
-SCHEMA = 25
+SCHEMA = 26
 BUSY_SECONDS = 0.5
 UNUSED_SECONDS = 30 * 86_400
 _SUFFIXES = ("", "-wal", "-shm")
@@ -54,9 +54,8 @@ class Row:
     facts: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """A row without its large columns."""
+class Known(NamedTuple):
+    """A row without its large columns; a start makes one of each file."""
 
     path: str
     size: int
@@ -86,7 +85,7 @@ class Store:
     def known(self) -> list[Known]:
         """All rows without facts."""
         query = "SELECT path, size, mtime_ns, priority, error, names, has_facts FROM files"
-        return [Known(*row) for row in self._select(query)]
+        return [Known._make(row) for row in self._select(query)]
 
     def facts(self, path: str) -> tuple[int, int, bytes] | None:
         """Size, time and facts of a file."""
