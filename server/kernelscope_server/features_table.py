@@ -1,4 +1,4 @@
-"""All features of the protocol that we serve."""
+"""All features of the protocol that we serve; what they add up to is announced by pygls."""
 
 from __future__ import annotations
 
@@ -30,15 +30,11 @@ FEATURES = (
     views,
     commands,
 )
-WORKSPACE: Json = {
-    "workspaceFolders": {"supported": True, "changeNotifications": True},
-    "textDocumentContent": {"schemes": [SCHEME]},
-}
-"""Announced beside what each of them announces."""
+WORKSPACE: Json = {"textDocumentContent": {"schemes": [SCHEME]}}
+"""Announced beside them: pygls does not know this part of the protocol yet."""
 
 
 def register(session: Session) -> None:
     """Register the handlers of every feature."""
     for feature in FEATURES:
         feature.register(session)
-    session.server.announced["workspace"] = WORKSPACE

@@ -1,6 +1,7 @@
-"""JSON-RPC as the language server protocol has it: what comes in is checked, every request gets exactly one answer.
+"""pygls' protocol with its faults mended: what comes in is checked, every request gets exactly one answer.
 
-Parameters and results are plain dicts. What the handlers of the features add up to is announced to the client.
+pygls keeps features, commands, options and capabilities. Parameters and results are plain dicts; reading, writing,
+threads and documents are our own, because pygls' block each other and split lines where the protocol does not.
 """
 
 from __future__ import annotations
@@ -9,9 +10,12 @@ import itertools
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 from kernelscope.turns import Interrupted
+from lsprotocol import types
+from pygls.capabilities import ServerCapabilitiesBuilder
+from pygls.protocol import LanguageServerProtocol
 
 from kernelscope_server.wire import (
     INTERNAL_ERROR,
@@ -33,7 +37,6 @@ Reply = Callable[[object], None]
 ERROR, WARNING, INFORMATION = 1, 2, 3
 """Levels of `window/logMessage`."""
 MAX_LOGGED = 4000
-INITIALIZE = "initialize"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,24 +46,32 @@ class Later:
     work: Callable[[], object]
 
 
-class Protocol:
-    """Checks messages and hands them to the registered handlers, on whichever thread has its turn.
+class Protocol(LanguageServerProtocol):
+    """Checks messages and hands them to the registered features, on whichever thread has its turn."""
 
-    `postpone` runs work that takes no turn.
-    """
+    fm: Any
+    """pygls' register of features and commands, untyped there."""
+    output: Writer
+    postpone: Callable[[Callable[[], None]], None]
+    """Runs work that takes no turn."""
+    is_cancelled: Callable[[int | str], bool]
+    initialized = False
 
-    def __init__(
-        self, output: Writer, postpone: Callable[[Callable[[], None]], None], is_cancelled: Callable[[int | str], bool]
-    ) -> None:
-        self.output = output
-        self.postpone = postpone
-        self.is_cancelled = is_cancelled
-        self.handlers: dict[str, Handler] = {}
-        """Of requests and notifications, by method."""
-        self.initialized = False
-        self._shutdown = False
+    def __init__(self, server: Any, converter: Any) -> None:
+        super().__init__(server, converter)
         self._replies: dict[int, Reply] = {}
         self._numbers = itertools.count(1)
+
+    def _register_builtin_features(self) -> None:
+        """None of pygls' own; those of the session take their place."""
+
+    @property
+    def handlers(self) -> dict[str, Handler]:
+        return cast("dict[str, Handler]", self.fm.features)
+
+    @property
+    def commands(self) -> dict[str, Callable[[object], object]]:
+        return cast("dict[str, Callable[[object], object]]", self.fm.commands)
 
     # -- to the client -----------------------------------------------------------------------------------
 
@@ -130,9 +141,9 @@ class Protocol:
             self.refuse(number, INVALID_REQUEST, "a method is a string")
         elif self._shutdown:
             self.refuse(number, INVALID_REQUEST, "the server is shutting down")
-        elif self.initialized and method == INITIALIZE:
+        elif self.initialized and method == types.INITIALIZE:
             self.refuse(number, INVALID_REQUEST, "the server is initialized already")
-        elif not self.initialized and method != INITIALIZE:
+        elif not self.initialized and method != types.INITIALIZE:
             self.refuse(number, NOT_INITIALIZED, "the server is not initialized")
         elif (handler := self.handlers.get(method)) is None:
             self.refuse(number, METHOD_NOT_FOUND, f"there is no method {method}")
@@ -164,6 +175,24 @@ class Protocol:
             self.refuse(number, INTERNAL_ERROR, f"internal error in {method}; see the log")
 
     # -- life --------------------------------------------------------------------------------------------
+
+    def capabilities_for(self, client: object, encoding: str) -> Json:
+        """What the registered features add up to, for a client with these capabilities."""
+        converter: Any = self._converter
+        try:
+            self.client_capabilities = converter.structure(client or {}, types.ClientCapabilities)
+        except Exception:  # what the client says of itself is malformed: it gets what everybody gets
+            self.client_capabilities = types.ClientCapabilities()
+        self.server_capabilities = ServerCapabilitiesBuilder(
+            self.client_capabilities,
+            set(self.handlers),
+            self.fm.feature_options,
+            list(self.commands),
+            types.TextDocumentSyncKind.Incremental,
+            self._server._notebook_document_sync,  # pyright: ignore[reportPrivateUsage]
+            encoding,
+        ).build()
+        return cast(Json, converter.unstructure(self.server_capabilities))
 
     def shut_down(self) -> None:
         """From now on only `exit` is heard."""

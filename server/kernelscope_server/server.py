@@ -16,16 +16,16 @@ from collections.abc import Callable, Hashable
 from functools import partial
 from typing import BinaryIO, cast
 
+from kernelscope import __version__
 from kernelscope.faults import LOG
 from kernelscope.turns import Interrupted, Turns
+from lsprotocol import types
+from pygls.lsp.server import LanguageServer
 
 from kernelscope_server.inbox import IN_PAUSES, PATIENT_URGENCY, Inbox, is_patient, urgency
 from kernelscope_server.protocol import ERROR, INFORMATION, Handler, Protocol, Reply
 from kernelscope_server.traces import ClientTraces
-from kernelscope_server.wire import REQUEST_CANCELLED, End, Json, Writer, is_table, read_message
-
-EXIT = "exit"
-CANCEL_REQUEST = "$/cancelRequest"
+from kernelscope_server.wire import REQUEST_CANCELLED, End, Writer, is_table, read_message
 
 FREE_SECONDS = 0.01
 IDLE_SECONDS = 0.25
@@ -43,12 +43,20 @@ EXIT_SECONDS = 3.0
 PARENT_POLL_SECONDS = 2.0
 SWITCH_SECONDS = 0.001
 """How long the analysis may keep the interpreter while the reader, the writer or the index has something to do."""
+NOTEBOOKS = types.NotebookDocumentSyncOptions(
+    notebook_selector=[types.NotebookDocumentFilterWithCells([types.NotebookCellLanguage("python")])]
+)
 
 
-class Server:
-    """Threads on a pair of streams; see `protocol` for what is done to each message."""
+class Server(LanguageServer):
+    """A pygls server on streams of its own; see `protocol` for what is done to each message."""
+
+    protocol: Protocol  # pyright: ignore[reportIncompatibleVariableOverride]
 
     def __init__(self, stdin: BinaryIO, stdout: BinaryIO) -> None:
+        super().__init__(  # pyright: ignore[reportUnknownMemberType]
+            "kernelscope", __version__, notebook_document_sync=NOTEBOOKS, protocol_cls=Protocol
+        )
         self._stdin = stdin
         self._inbox = Inbox()
         self._postponed: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
@@ -63,19 +71,19 @@ class Server:
         """Run once whenever nothing is being asked; gives way to what is."""
         self.on_idle: list[Callable[[], None]] = [_collect]
         """The same when nothing has been asked for a moment."""
-        self.protocol = Protocol(Writer(stdout), self._postponed.put, self._inbox.is_cancelled)
-        self.announced: Json = {}
-        """What the client is told that it may ask for."""
+        self.protocol.output = Writer(stdout)
+        self.protocol.is_cancelled = self._inbox.is_cancelled
+        self.protocol.postpone = self._postponed.put
 
     # -- what features use -------------------------------------------------------------------------------
 
-    def on(self, method: str, handler: Handler, announced: Json | None = None) -> None:
-        """Register the handler of a request or notification; it gets and returns plain dicts.
+    def on(self, method: str, handler: Handler, options: object = None) -> None:
+        """Register the handler of a request or notification; it gets and returns plain dicts."""
+        self.feature(method, options)(partial(handler))  # pygls marks what it registers; a method cannot be marked
 
-        `announced` is what to tell the client of it, as a part of `ServerCapabilities`.
-        """
-        self.protocol.handlers[method] = handler
-        self.announced |= announced or {}
+    def on_command(self, name: str, handler: Callable[[object], object]) -> None:
+        """Register a command; its handler gets the first argument, or None."""
+        self.command(name)(partial(handler))
 
     def notify(self, method: str, params: object) -> None:
         self.protocol.notify(method, params)
@@ -120,7 +128,7 @@ class Server:
         """Handle messages; when this thread may be busy with one, and no other waits for the next, begin another."""
         while not self._ended.is_set():
             message = self._inbox.next()
-            if isinstance(message, End) or (is_table(message) and message.get("method") == EXIT):
+            if isinstance(message, End) or (is_table(message) and message.get("method") == types.EXIT):
                 self._ended.set()
                 return
             if more and not self._inbox.takers:
@@ -175,11 +183,11 @@ class Server:
             except (OSError, ValueError):
                 message = End()
             method = message.get("method") if is_table(message) else None
-            if method == CANCEL_REQUEST and is_table(message):
+            if method == types.CANCEL_REQUEST and is_table(message):
                 self._cancel(message.get("params"))
                 continue
             self._inbox.put(message)
-            if isinstance(message, End) or method == EXIT:
+            if isinstance(message, End) or method == types.EXIT:
                 self.protocol.output.hurry()
                 time.sleep(EXIT_SECONDS)
                 os._exit(self.protocol.exit_status)

@@ -11,8 +11,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kernelscope import __version__
-
 from kernelscope_server.documents import OpenDocument, key_of, path_of
 from kernelscope_server.parameters import document_uri, entries, string, table
 from kernelscope_server.positions import ENCODINGS
@@ -99,10 +97,14 @@ class Session:
         from kernelscope_server import features_table
 
         features_table.register(self)
-        self.server.protocol.initialized = True
+        protocol = self.server.protocol
+        protocol.initialized = True
+        announced = protocol.capabilities_for(self.capabilities, self.encoding)
+        workspace = announced.get("workspace")
+        announced["workspace"] = (workspace if is_table(workspace) else {}) | features_table.WORKSPACE
         return {
-            "capabilities": {"positionEncoding": self.encoding, **self.server.announced},
-            "serverInfo": {"name": "kernelscope", "version": __version__},
+            "capabilities": announced,
+            "serverInfo": {"name": self.server.name, "version": self.server.version},
         }
 
     def capability(self, *path: str) -> object:

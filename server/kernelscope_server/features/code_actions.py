@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kernelscope.results import Insertion, Span
+from lsprotocol import types
 
 from kernelscope_server.documents import OpenDocument
 from kernelscope_server.parameters import entries, table
 from kernelscope_server.session import Session
 from kernelscope_server.wire import Json
 
-QUICK_FIX = "quickfix"
 SILENCE = "kernelscope.silence"
 """The client's command that adds a code to the setting `kernelscope.silenced`."""
 
@@ -25,7 +25,9 @@ def register(session: Session) -> None:
         ours = [d for d in diagnostics if d.get("source") == "kernelscope" and isinstance(d.get("code"), str)]
         return [action for diagnostic in ours for action in _actions(session, document, diagnostic)]
 
-    session.server.on("textDocument/codeAction", actions, {"codeActionProvider": {"codeActionKinds": [QUICK_FIX]}})
+    session.server.on(
+        "textDocument/codeAction", actions, types.CodeActionOptions(code_action_kinds=[types.CodeActionKind.QuickFix])
+    )
 
 
 def _actions(session: Session, document: OpenDocument, diagnostic: Json) -> Iterator[Json]:
@@ -41,7 +43,7 @@ def _actions(session: Session, document: OpenDocument, diagnostic: Json) -> Iter
 
 
 def _action(title: str, diagnostic: Json) -> Json:
-    return {"title": title, "kind": QUICK_FIX, "diagnostics": [diagnostic]}
+    return {"title": title, "kind": types.CodeActionKind.QuickFix.value, "diagnostics": [diagnostic]}
 
 
 def _edit(session: Session, document: OpenDocument, insertion: Insertion) -> Json:

@@ -25,13 +25,16 @@ Command = Callable[[Session, object], object]
 
 
 def register(session: Session) -> None:
+    for name, command in COMMANDS.items():
+        session.server.on_command(name, lambda given, command=command: command(session, given))
+
     def execute(params: Json) -> object:
         name, arguments = string(params, "command"), params.get("arguments")
         if name not in COMMANDS:
             raise RequestError(INVALID_PARAMS, f"there is no command {name}")
-        return COMMANDS[name](session, arguments[0] if is_list(arguments) and arguments else None)
+        return session.server.protocol.commands[name](arguments[0] if is_list(arguments) and arguments else None)
 
-    session.server.on("workspace/executeCommand", execute, {"executeCommandProvider": {"commands": list(COMMANDS)}})
+    session.server.on("workspace/executeCommand", execute)
 
 
 def _open_view(kind: str) -> Command:

@@ -48,11 +48,11 @@ def register(session: Session) -> None:
     def outgoing(params: Json) -> list[Json]:
         return _calls(session, session.analysis.outgoing_calls(*_item(session, params)), "to")
 
-    session.server.on("textDocument/definition", definition, {"definitionProvider": True})
-    session.server.on("textDocument/declaration", definition, {"declarationProvider": True})
-    session.server.on("textDocument/implementation", implementation, {"implementationProvider": True})
-    session.server.on("textDocument/references", references, {"referencesProvider": True})
-    session.server.on("textDocument/prepareCallHierarchy", prepare, {"callHierarchyProvider": True})
+    session.server.on("textDocument/definition", definition)
+    session.server.on("textDocument/declaration", definition)
+    session.server.on("textDocument/implementation", implementation)
+    session.server.on("textDocument/references", references)
+    session.server.on("textDocument/prepareCallHierarchy", prepare)
     session.server.on("callHierarchy/incomingCalls", incoming)
     session.server.on("callHierarchy/outgoingCalls", outgoing)
 

@@ -25,7 +25,7 @@ def register(session: Session) -> None:
             "range": document.range(found.span.start, found.span.end, session.encoding),
         }
 
-    session.server.on("textDocument/hover", hover, {"hoverProvider": True})
+    session.server.on("textDocument/hover", hover)
 
 
 def markdown(hover: Hover, rich: bool) -> str:

@@ -24,7 +24,7 @@ def register(session: Session) -> None:
             if document.holds(hint.offset) and not (mode == "on-ambiguous" and hint.certain)
         ]
 
-    session.server.on("textDocument/inlayHint", inlay_hints, {"inlayHintProvider": {"resolveProvider": False}})
+    session.server.on("textDocument/inlayHint", inlay_hints)
 
 
 def _hint(hint: InlayHint, document: OpenDocument, encoding: str) -> Json:

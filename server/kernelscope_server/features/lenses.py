@@ -24,7 +24,7 @@ def register(session: Session) -> None:
         lens = session.analysis.resolve_lens(_read(table(params, "data")))
         return params | {"command": _command(lens)}
 
-    session.server.on("textDocument/codeLens", code_lenses, {"codeLensProvider": {"resolveProvider": True}})
+    session.server.on("textDocument/codeLens", code_lenses)
     session.server.on("codeLens/resolve", resolve)
 
 

@@ -42,8 +42,8 @@ def register(session: Session) -> None:
     def workspace_symbols(params: Json) -> list[Json]:
         return [_found(symbol) for symbol in session.analysis.find_symbols(string(params, "query"), FOUND_SYMBOLS)]
 
-    session.server.on("textDocument/documentSymbol", document_symbols, {"documentSymbolProvider": True})
-    session.server.on("workspace/symbol", workspace_symbols, {"workspaceSymbolProvider": {"resolveProvider": False}})
+    session.server.on("textDocument/documentSymbol", document_symbols)
+    session.server.on("workspace/symbol", workspace_symbols)
 
 
 def _tree(symbols: Sequence[Symbol], document: OpenDocument, encoding: str) -> list[Json]:

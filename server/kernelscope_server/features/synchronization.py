@@ -9,21 +9,16 @@ from kernelscope_server.parameters import document_uri, entries, string, table
 from kernelscope_server.session import Session
 from kernelscope_server.wire import Json, is_table
 
-INCREMENTAL = 2
-"""`TextDocumentSyncKind`: edits come as ranges."""
-TEXTS: Json = {"openClose": True, "change": INCREMENTAL, "save": True}
-NOTEBOOKS: Json = {"notebookSelector": [{"cells": [{"language": "python"}]}]}
-
 
 def register(session: Session) -> None:
     documents = Documents(session)
     notebooks = Notebooks(session)
     server = session.server
-    server.on("textDocument/didOpen", documents.open, {"textDocumentSync": TEXTS})
+    server.on("textDocument/didOpen", documents.open)
     server.on("textDocument/didChange", documents.change)
     server.on("textDocument/didClose", documents.close)
     server.on("textDocument/didSave", documents.save)
-    server.on("notebookDocument/didOpen", notebooks.open, {"notebookDocumentSync": NOTEBOOKS})
+    server.on("notebookDocument/didOpen", notebooks.open)
     server.on("notebookDocument/didChange", notebooks.change)
     server.on("notebookDocument/didClose", notebooks.close)
 

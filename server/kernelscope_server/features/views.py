@@ -49,7 +49,7 @@ def register(session: Session) -> None:
 
     session.server.on_idle.append(follow)
     session.server.on("workspace/textDocumentContent", content)
-    session.server.on("textDocument/documentLink", links, {"documentLinkProvider": {"resolveProvider": False}})
+    session.server.on("textDocument/documentLink", links)
 
 
 def make(session: Session, kind: str, target: Target) -> Document:
