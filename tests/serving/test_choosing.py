@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from kernelscope.serving import admission, choosing, preemption, preferences, victims
+from kernelscope.serving import admission, choosing, preemption, preferences, service, victims
 from kernelscope.serving.claims import PythonSource
 from kernelscope.serving.queues import queues
 from kernelscope.serving.service import service_claims
@@ -238,3 +238,22 @@ def test_what_administers_models_runs_none(source: Source) -> None:
     """
     assert not list(admission.static(source(text)))
     assert list(admission.static(source(text.replace("get_model_info", "run_model"))))
+
+
+def test_a_queue_whose_front_is_cut_off_afterwards(source: Source) -> None:
+    text = """
+        class Desk:
+            def next_batch(self):
+                chosen, late = [], []
+                for letter in self.pending:
+                    if row := self.shelf.place(letter):
+                        chosen.append(row)
+                    else:
+                        break
+                self.pending = late + self.pending[len(chosen):]
+                return Batch(rows=chosen)
+    """
+    (claim,) = admission.continuous(source(text))
+    assert "Desk.next_batch takes requests from self.pending into chosen" in claim.value
+    assert not list(admission.continuous(source(text.replace("self.pending[len(chosen):]", "self.others[:3]"))))
+    assert any("policy FCFS" in c.value for c in service.orders(source(text)))

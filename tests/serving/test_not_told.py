@@ -10,12 +10,15 @@ from kernelscope.explain.faq import QUESTIONS
 from kernelscope.serving import (
     admission,
     caches,
+    capacity,
     chunking,
     collectives,
+    constraints,
     evictions,
     execution,
     lengths,
     overlap,
+    preferences,
     prefixes,
     service,
     sharding,
@@ -29,6 +32,7 @@ from kernelscope.serving.constraints import c_constraints
 from kernelscope.serving.procedures import is_aside
 from kernelscope.serving.queues import queues
 from kernelscope.serving.reading import read_c, read_python
+from kernelscope.serving.sections import hits
 from kernelscope.serving.system import join
 from kernelscope.syntax.text import SourceText
 
@@ -571,3 +575,104 @@ def test_what_is_counted_or_drawn_switches_no_scheduling(source: Source) -> None
     text = "class SchedulerConfig:\n    beta_schedule: str = 'linear'\n    num_scheduled_tokens: int = 0\n"
     assert not answers(text, "scheduling.switches", source)
     assert answers(text.replace("beta_schedule", "schedule_mode"), "scheduling.switches", source)
+
+
+def test_one_of_two_in_a_choice_is_no_order(source: Source) -> None:
+    text = """
+        class Desk:
+            def run(self, letters, new):
+                rows = self.prefill(letters) if new else self.decode(letters)
+                return rows
+    """
+    assert not list(preferences.preferences(source(text)))
+    both = text.replace(" if new else self.decode(letters)", "\n                self.decode(letters)")
+    assert "runs prefill and then decode" in next(iter(preferences.preferences(source(both)))).value
+
+
+def test_a_refusal_is_told_with_all_that_it_asks(source: Source) -> None:
+    text = """
+        class Scheduler:
+            def schedule(self, letters):
+                for letter in letters:
+                    if letter.words > self.max_words and self.chosen:
+                        break
+    """
+    (claim,) = capacity.admissions(source(text))
+    assert claim.value.endswith("letter.words > self.max_words (and self.chosen)")
+
+
+def test_who_is_cancelled_was_not_served(source: Source) -> None:
+    text = """
+        class Desk:
+            def {0}(self, number):
+                for letter in self.running_letters:
+                    if letter.number == number:
+                        self.running_letters.remove(letter)
+    """.replace("running_letters", "running")
+    assert list(service.orders(source(text.format("start"))))
+    assert not list(service.orders(source(text.format("abort_letter"))))
+
+
+def test_layers_are_told_apart_from_engines(source: Source) -> None:
+    text = """
+        class Rows:
+            def __init__(self, output_sizes, tp):
+                parts = [divide(wide, tp.size) for wide in output_sizes]
+
+            def forward(self, x):
+                return x
+
+        class Heads:
+            def __init__(self, num_heads, tp):
+                self.heads = divide(num_heads, tp.size)
+
+            def forward(self, x):
+                return x
+
+        class Engine:
+            def __init__(self, config, tp):
+                self.heads = divide(config.num_heads, tp.size)
+                self.measure()
+                self.rows = Rows(3)
+                self.part = Heads(3)
+
+            def measure(self):
+                dist.all_reduce(self.free)
+
+            def forward_batch(self, x):
+                return x
+
+        class Server:
+            def __init__(self):
+                self.engine = Engine(1, 2)
+    """
+    system = join([read_python(source(text))])
+    assert [(layer.name, layer.style) for layer in system.layers] == [("Rows", "column"), ("Heads", "heads")]
+
+
+def test_defaults_of_options_are_those_of_the_fields_they_name(source: Source) -> None:
+    text = """
+        @dataclass
+        class Settings:
+            words: int = 12
+
+        parser.add_argument("--words", default=Settings.words)
+        parser.add_argument("--others", default=Settings.others)
+    """
+    system = join([read_python(source(text))])
+    assert [p.default for p in system.declared if p.kind == "option"] == [
+        "default 12 (Settings.words)",
+        "default Settings.others",
+    ]
+
+
+def test_templates_compare_nothing_and_scripts_ask_nothing(source: Source) -> None:
+    (found,) = c_constraints(native('static_assert(is_same_v<T, void*>, "no");\n'))
+    assert (found.condition, found.kind, found.message) == ("is_same_v<T, void*>", "other", "no")
+    assert not list(constraints.constraints(source("assert __name__ == '__main__'\n")))
+    assert list(constraints.constraints(source("assert name == 'main'\n")))
+
+
+def test_a_decoder_layer_is_no_decoding() -> None:
+    assert not hits("serving.batching", "FirstDecoderLayer")
+    assert hits("serving.batching", "decode_step")

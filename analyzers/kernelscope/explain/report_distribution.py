@@ -23,17 +23,18 @@ def _strategies(system: System, places: Places) -> list[Json]:
 
 
 def _collectives(system: System, places: Places) -> list[Json]:
-    ranked = sorted(system.collectives, key=lambda c: (system.is_aside(c.location.path), c.confidence != "derived"))
+    found = [c for c in system.collectives if not system.is_aside(c.location.path)] or system.collectives
+    ranked = sorted(found, key=lambda c: c.confidence != "derived")
     return [_collective(c, places) for c in ranked[:MOST_COLLECTIVES]]
 
 
 def _collective(c: Collective, places: Places) -> Json:
-    where = f"{c.where} ({c.call})"
     row: Json = {
-        "primitive": c.primitive, "tensor": c.tensor, "group": c.group,
-        "after": f"{c.after} in {where}" if c.after else where, "phase": c.phase, "condition": c.condition,
-        "async": c.is_async,
+        "primitive": c.primitive, "in": f"{c.where} ({c.call})", "tensor": c.tensor, "group": c.group,
+        "after": c.after, "phase": c.phase, "condition": c.condition, "async": c.is_async,
     }  # fmt: skip
+    if not c.after:
+        del row["after"]
     if c.overlapped:
         row["overlapped_with"] = c.overlapped
     if c.confidence != "derived":

@@ -137,7 +137,7 @@ def _processes(system: System, places: Places) -> list[Json]:
 
 def _process(s: Started, places: Places) -> Json:
     said = words(f"{s.target} {s.where}")
-    role = next((role for role, names in ROLES if names & set(said)), "other")
+    role = next((role for role, names in ROLES if names & set(said) and s.kind != "start method"), "other")
     guard = f" if {s.condition}" if s.condition else ""
     spawn = f"{s.text}{guard}"
     return {

@@ -70,7 +70,7 @@ def units(system: System, places: Places) -> list[Json]:
     """Registered kinds of work, how it is dealt out and fetched, and the functions that build it."""
     units: list[Json] = []
     for registry in system.registries:
-        if registry.kind == "decorator":
+        if registry.kind == "decorator" and not CHOICES & set(words(registry.name)):
             units += _registered_units(registry, places)
     for claim in system.about("units_of_work"):
         units.append({"task": claim.name, "scheduling": claim.value, "evidence": places.evidence(*claim.evidence)})
@@ -83,6 +83,11 @@ def units(system: System, places: Places) -> list[Json]:
     units += [_counted(p, places) for p in system.settings if p.kind == "constant" and KINDS & set(words(p.name))]
     rows = [{"task": row["name"], **row} for row in steps_of("units_of_work")(system, places)]
     return units[:MOST_UNITS] + rows
+
+
+CHOICES = {"backend", "backends", "cache", "caches", "model", "models", "manager", "config", "tokenizer", "parser",
+           "object", "plugin", "hook"}  # fmt: skip
+"""Words of registries of what is chosen once, not of work."""
 
 
 def _counted(p: Parameter, places: Places) -> Json:

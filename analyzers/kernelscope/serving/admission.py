@@ -51,7 +51,7 @@ def continuous(source: PythonSource) -> Iterator[Claim]:
             if not isinstance(loop, t.While | t.For):
                 continue
             yield from _by_mover(source, scope, loop, movers)
-            moved = _moved(loop, _outliving(scope.node), _putters(scope.node))
+            moved = _moved(loop, _outliving(scope.node), _putters(scope.node), _cut_after(scope.node, loop))
             limits = list(dict.fromkeys(_limits(source, scope, loop)))
             if moved is None or not limits:
                 continue
@@ -200,8 +200,9 @@ def _putters(function: t.FunctionDef | t.ClassDef) -> dict[str, tuple[int, str]]
 
 
 def _moved(
-    loop: t.While | t.For, outliving: dict[str, str] | None = None, putters: dict[str, tuple[int, str]] | None = None
-) -> tuple[str, str] | None:
+    loop: t.While | t.For, outliving: dict[str, str] | None = None, putters: dict[str, tuple[int, str]] | None = None,
+    cut: set[str] | None = None,
+) -> tuple[str, str] | None:  # fmt: skip
     """The queue whose elements a loop takes, and what of the object it puts the same elements into."""
     elements: dict[str, str] = {}
     if isinstance(loop, t.For) and isinstance(loop.target, t.Name) and (name := iterated(loop.iter)) is not None:
@@ -224,7 +225,14 @@ def _moved(
                 continue
         if name is not None:
             elements[element] = name
-    removed = _removing(loop)
+    for node in t.walk(*loop.body):  # what is made of an element stands for it
+        match node:
+            case t.NamedExpr(target=t.Name(id=name), value=t.Call(args=[given, *_])):
+                if (queue := elements.get(t.dotted(given) or "")) is not None:
+                    elements.setdefault(name, queue)
+            case _:
+                pass
+    removed = _removing(loop) | (cut or set())
     found: list[tuple[str, str]] = []
     for node in t.walk(*loop.body):
         match node:
@@ -292,6 +300,24 @@ def _removing(loop: t.While | t.For) -> set[str]:
         name for c in found
         if isinstance(c.func, t.Attribute) and c.func.attr in REMOVES and (name := t.dotted(c.func.value)) is not None
     }  # fmt: skip
+
+
+def _cut_after(function: t.FunctionDef | t.ClassDef, loop: t.While | t.For) -> set[str]:
+    """Queues off whose front a function cuts what a loop took: `self.waiting = self.waiting[len(chosen):]`."""
+    found = set[str]()
+    for node in own(function):
+        match node:
+            case t.Assign(targets=[t.Attribute() as queue], value=value) if loop.span.end <= node.span.start:
+                part = value.right if isinstance(value, t.BinOp) and value.op == "+" else value
+                match part:
+                    case t.Subscript(value=rest, slice=t.Slice(lower=t.Call(func=t.Name(id="len")), upper=None)):
+                        if t.dotted(rest) == t.dotted(queue) is not None:
+                            found.add(t.dotted(queue) or "")
+                    case _:
+                        pass
+            case _:
+                pass
+    return found
 
 
 def _limits(source: PythonSource, scope: Scope, loop: t.While | t.For) -> Iterator[str]:

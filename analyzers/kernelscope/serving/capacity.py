@@ -28,9 +28,18 @@ def admissions(source: PythonSource) -> Iterator[Claim]:
                 yield claim
         if not found:
             continue
-        tests = list(dict.fromkeys(inlined(source, test, known, 2) for _, test in found))
+        tests = list(
+            dict.fromkeys(inlined(source, test, known, 2) + _besides(source, node, test) for node, test in found)
+        )
         value = f"admission: {scope.qualified_name} refuses a request when {' or when '.join(tests[:4])}"
         yield Claim(f"{scope.qualified_name} admission", value, tuple(source.at(n) for n, _ in found[:6]))
+
+
+def _besides(source: PythonSource, node: t.If, test: t.Compare) -> str:
+    """What must hold beside a comparison for the request to be refused: `full and chosen`."""
+    others = node.test.values if isinstance(node.test, t.BoolOp) and node.test.op == "and" else []
+    said = [source.quote(other) for other in others if other is not test]
+    return f" (and {' and '.join(said)})" if said and len(said) < len(others) else ""
 
 
 def _accepted(source: PythonSource, where: str, node: t.If, known: dict[str, t.Expr]) -> Claim | None:

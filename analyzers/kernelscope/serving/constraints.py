@@ -53,7 +53,7 @@ def constraints(source: PythonSource) -> Iterator[Constraint]:
         while todo:
             statement, always = todo.pop(0)
             match statement:
-                case t.Assert():
+                case t.Assert() if "__name__" not in source.quote(statement.test):
                     message = literal(statement.msg)
                     text = message if isinstance(message, str) else _fstring(source, statement.msg)
                     yield from _enforced(source, statement.test, True, "assert", text, where, always)
@@ -217,6 +217,9 @@ def _kind(condition: str, operators: list[str]) -> str:
 
 
 _C_CHECK = re.compile(rb"\b(static_assert|assert|TORCH_CHECK\w*|[A-Z][A-Z0-9_]*CHECK\w*|[A-Z][A-Z0-9_]*ASSERT\w*)\s*\(")
+_TEMPLATE = re.compile(r"(?<=\w)<[^<>()&|=]*>")
+"""Arguments of a template, whose brackets compare nothing."""
+_OPEN_TEMPLATE = re.compile(rb"\w<[^<>()&|=]*$")
 _C_OPERATOR = re.compile(r"[<>=!]=|[<>%&]")
 
 
@@ -231,7 +234,7 @@ def c_constraints(source: CSource) -> Iterator[Constraint]:
         if not arguments:
             continue
         condition = " ".join(arguments[0].split())[:MAX_SOURCE]
-        operators = _C_OPERATOR.findall(condition)
+        operators = _C_OPERATOR.findall(_TEMPLATE.sub("", condition))
         if match[1] not in (b"static_assert", b"assert") and _is_call(arguments[0].strip().encode()):
             continue  # whether a call went well says nothing of what it is given
         if not operators and match[1] not in (b"static_assert", b"assert"):
@@ -265,7 +268,7 @@ def _arguments(data: bytes, start: int) -> list[str]:
             depth -= 1
             if depth < 0:
                 return [*parts, data[begin:index].decode("utf-8", "replace")]
-        elif c == 0x2C and depth == 0:
+        elif c == 0x2C and depth == 0 and not _OPEN_TEMPLATE.search(data, begin, index):
             parts.append(data[begin:index].decode("utf-8", "replace"))
             begin = index + 1
     return []

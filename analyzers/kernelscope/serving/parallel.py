@@ -46,7 +46,8 @@ def sharded_layers(classes: Iterable[Sharded], made: Iterable[Made], collectives
     joins: dict[str, list[Collective]] = {}
     for c in collectives:
         owner, _, method = c.where.rpartition(".")
-        if owner and c.primitive in JOINS and method != "__init__":
+        builder = known.get(owner.rpartition(".")[2])
+        if owner and c.primitive in JOINS and not (builder and method in builder.building) and method != "__init__":
             joins.setdefault(owner.rpartition(".")[2], []).append(c)
     parts: dict[str, list[Made]] = {}
     for entry in made:
@@ -61,6 +62,8 @@ def sharded_layers(classes: Iterable[Sharded], made: Iterable[Made], collectives
         if not any(known[n].runs if n in known else n.endswith("Module") for n in _order(name, known)):
             continue
         style = _style(axes, join)
+        if style == "heads" and not any(known[n].is_called for n in _order(name, known) if n in known):
+            continue
         if style:
             divided = "; ".join(f"{axis}: {text}" for axis, text in axes[:4])
             divisions = tuple(place for n in _order(name, known) if n in known for place in known[n].places)
@@ -103,11 +106,12 @@ def _style(axes: tuple[tuple[str, str], ...], join: Collective | None) -> str:
         if kinds <= {"heads", "intermediate"}:
             return "tensor"
         return "row" if kinds & {"input", "size", "heads", "intermediate"} else ""
-    return "column" if "output" in kinds else ""
+    return "column" if "output" in kinds else "heads" if kinds == {"heads"} and join is None else ""
 
 
 WORDS = {"row": "row-parallel (its input is divided)", "column": "column-parallel (its output is divided)",
          "tensor": "tensor-parallel (its heads or its inner width are divided)",
+         "heads": "divided by heads (each rank has some of them)",
          "vocab": "vocabulary-parallel (rows of the vocabulary are divided)", "expert": "expert-parallel",
          "either": "column- or row-parallel (its output or its input is divided, as its arguments say)"}  # fmt: skip
 
@@ -122,7 +126,7 @@ def layer_claims(layers: Iterable[Layer]) -> Iterator[Claim]:
             value += f"; its {layer.joined.where.rpartition('.')[2]} joins the parts by {layer.joined.primitive} of "
             value += f"{layer.joined.tensor}{guard}"
             places.append(layer.joined.location)
-        elif layer.style == "column":
+        elif layer.style in ("column", "heads"):
             value += "; nothing is communicated"
         if layer.parts:
             value += f"; used for {', '.join(f'{p.owner}.{p.attribute}' for p in layer.parts[:MAX_PARTS])}"

@@ -171,7 +171,9 @@ def _one_after_the_other(source: PythonSource, node: t.FunctionDef | t.ClassDef,
 def _always(statement: t.Stmt) -> list[t.Call]:
     """The calls of a statement; of branches those that stand under names that every branch calls."""
     if not isinstance(statement, t.If):
-        return list(calls(statement))
+        chosen = [n for n in t.walk(statement) if isinstance(n, t.IfExp)]
+        perhaps = {c.span for n in chosen for branch in (n.body, n.orelse) for c in calls(branch)}
+        return [call for call in calls(statement) if call.span not in perhaps]
     one, other = ([call for s in body for call in _always(s)] for body in (statement.body, statement.orelse))
     names = {last_name(call.func) for call in other}
     return [call for call in one if last_name(call.func) in names]

@@ -30,6 +30,8 @@ WORDS: dict[str, str] = {
     "tiling": "tiling grid block_size num_tiles split swizzle autotune config",
 }
 _PARTS = re.compile(r"[A-Z]+(?=[A-Z][a-z]|\d|\b|_)|[A-Z]?[a-z]+|\d+")
+LAYERS = {"decoder", "decoders"}
+"""Words of parts of models, which begin as those of a scheduler do."""
 SHORT = 4
 """Words up to this length must be matched whole."""
 
@@ -70,7 +72,7 @@ def hits(section: str, identifier: str) -> int:
     if stems is None:
         return 0
     joined = "_".join(parts)
-    single = {part for part in parts if part in stems.whole or part.startswith(stems.beginnings)}
+    single = {p for p in parts if p in stems.whole or (p.startswith(stems.beginnings) and p not in LAYERS)}
     return len(single) + sum(stem in joined for stem in stems.joined)
 
 

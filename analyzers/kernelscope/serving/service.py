@@ -26,6 +26,8 @@ from kernelscope.serving.sections import hits, words
 from kernelscope.syntax.python import tree as t
 
 VICTIMS = {"preempt", "preempted", "victim", "evict", "evicted", "retract", "retracted", "running", "active"}
+ENDS = {"abort", "cancel", "finish", "remove", "drop", "expire", "timeout", "stop", "kill"}
+"""Words of methods that end requests wherever they stand."""
 RESTS = {"chunk", "chunked", "partial"}
 """Words of a request of which a part is left to compute."""
 ARRIVALS = {"append", "add", "put", "enqueue", "submit", "push"}
@@ -39,10 +41,9 @@ def orders(source: PythonSource) -> Iterator[Claim]:
     for scope in source.module.functions():
         for node in own(scope.node):
             match node:
-                case t.Assign(
-                    targets=[t.Attribute() as queue],
-                    value=t.Subscript(value=t.Attribute() as cut, slice=t.Slice(lower=first, upper=None)),
-                ) if first is not None and t.dotted(queue) == t.dotted(cut) and REQUESTS & set(words(queue.attr)):
+                case t.Assign(targets=[t.Attribute() as queue], value=rest) if t.dotted(queue) == t.dotted(
+                    _cut_off(rest)
+                ) and REQUESTS & set(words(queue.attr)):
                     passes = _gone_through(source, scope.node)
                     if not passes:
                         continue
@@ -98,6 +99,17 @@ def orders(source: PythonSource) -> Iterator[Claim]:
             yield Claim(f"{scope.qualified_name} order", value, (source.at(node), source.at(scope.node)))
 
 
+def _cut_off(rest: t.Expr) -> t.Expr:
+    """The queue of which what remains is told, without its front: `queue[n:]`, `late + queue[n:]`."""
+    match rest:
+        case t.BinOp(op="+", right=t.Subscript() as kept) | (t.Subscript() as kept):
+            part = kept.slice
+            is_rest = isinstance(part, t.Slice) and part.lower is not None and part.upper is None
+            return kept.value if is_rest else rest
+        case _:
+            return rest
+
+
 def _is_of_places(queue: t.Expr, key: t.Expr) -> bool:
     """`sorted(rows, key=lambda x: rows[x])`: the keys of a table by what it holds for them, such as their rows."""
     match key:
@@ -134,7 +146,7 @@ def _passed_in_order(
         n for n in t.walk(*body)
         if isinstance(n, t.Call) and t.dotted(n.func) == f"{name}.remove" and [t.dotted(a) for a in n.args] == [one]
     ]  # fmt: skip
-    if not removed or VICTIMS & set(words(where.rpartition(".")[2])):
+    if not removed or (VICTIMS | ENDS) & set(words(where.rpartition(".")[2])):
         return
     value = f"policy FCFS (first come, first served): {name} is gone through in its order, what starts is taken out"
     if any(isinstance(n, t.Continue) for n in t.walk(*body)):

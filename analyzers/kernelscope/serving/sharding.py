@@ -35,6 +35,10 @@ class Sharded:
     places: tuple[Location, ...]
     runs: bool = True
     """Whether it has a forward pass of its own: engines and their tables divide sizes, too."""
+    is_called: bool = True
+    """Whether that is `forward` or the call of it: an engine has steps that begin so."""
+    building: tuple[str, ...] = ()
+    """The methods that its constructor calls."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,24 +59,35 @@ def sharded(source: PythonSource) -> Iterator[Sharded]:
         init = next((m for m in scope.node.methods() if m.name == "__init__"), None)
         axes: list[tuple[str, str]] = []
         places: list[Location] = []
-        for method in _building(scope.node, init):
+        building = _building(scope.node, init)
+        for method in building:
+            many = dict(_entries(method))
             for node in own(method):
-                if (found := _division(source, node)) is not None:
+                if (found := _division(source, node, many)) is not None:
                     axes.append(found)
                     places.append(source.at(node))
         bases = tuple(b for base in scope.node.bases if (b := (t.dotted(base) or "").rpartition(".")[2]))
         runs = any(m.name in CALLS or words(m.name)[:1] in RUNS for m in scope.node.methods())
         name, divided = scope.node.name, tuple(dict.fromkeys(axes))
-        yield Sharded(name, bases, divided, source.at(scope.node), tuple(places), runs)
+        is_called = any(m.name in CALLS or m.name == "forward" for m in scope.node.methods())
+        built = tuple(m.name for m in building)
+        yield Sharded(name, bases, divided, source.at(scope.node), tuple(places), runs, is_called, built)
 
 
-def _division(source: PythonSource, node: t.Node) -> tuple[str, str] | None:
+def _entries(method: t.FunctionDef) -> Iterator[tuple[str, t.Expr]]:
+    """The names of entries of lists that comprehensions go through, with the list."""
+    for node in own(method):
+        if isinstance(node, t.ListComp):
+            yield from ((g.target.id, g.iter) for g in node.generators if isinstance(g.target, t.Name))
+
+
+def _division(source: PythonSource, node: t.Node, many: dict[str, t.Expr]) -> tuple[str, str] | None:
     """`size // world_size` or `divide(size, world_size)`: what is divided and the whole expression."""
     match node:
         case t.BinOp(left=left, op="//", right=right) if is_world(right):
-            return _axis(left), source.quote(node)
+            return _axis(many.get(t.dotted(left) or "", left)), source.quote(node)
         case t.Call(args=[left, right, *_], func=func) if is_world(right) and DIVIDES & set(words(last_name(func))):
-            return _axis(left), source.quote(node)
+            return _axis(many.get(t.dotted(left) or "", left)), source.quote(node)
         case _:
             return None
 

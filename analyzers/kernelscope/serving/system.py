@@ -41,6 +41,13 @@ from kernelscope.workspace.files import PYTHON_SUFFIXES
 KINDS = {kind: place for place, kind in enumerate(("process", "actor", "process pool", "thread", "thread pool"))}
 
 
+def _with_value(p: Parameter, values: dict[str, set[str]]) -> Parameter:
+    """`default=Settings.size` with the only default that a field of that name has: `8 (Settings.size)`."""
+    owner, _, name = p.expression.rpartition(".")
+    known = values.get(name, set()) if p.value is None and owner[:1].isupper() and owner.isidentifier() else set[str]()
+    return replace(p, expression=f"{next(iter(known))} ({p.expression})") if len(known) == 1 else p
+
+
 @lru_cache(maxsize=256)
 def _matching(names: frozenset[str], pattern: re.Pattern[str]) -> frozenset[str]:
     """The names that hold a word; kept, as an edit seldom adds a name."""
@@ -103,8 +110,13 @@ class System:
 
     @cached_property
     def declared(self) -> list[Parameter]:
-        """Parameters outside tests and examples."""
-        return [p for p in self.parameters if not self.is_aside(p.location.path)]
+        """Parameters outside tests and examples; a default that is a field's is told with the field's own."""
+        found = [p for p in self.parameters if not self.is_aside(p.location.path)]
+        values: dict[str, set[str]] = {}
+        for p in found:
+            if p.kind == "field" and p.expression:
+                values.setdefault(p.name, set()).add(p.expression)
+        return [_with_value(p, values) for p in found]
 
     @cached_property
     def settings(self) -> list[Parameter]:
