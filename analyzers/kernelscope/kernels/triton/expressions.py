@@ -148,9 +148,9 @@ def _conditional(run: Interpretation, frame: Frame, node: t.IfExp) -> Value:
     test, positive = switch
     if isinstance(body, Const):
         if _is_branched_on(run, frame, test):
-            run.switches[test] = None  # what it chooses is certain on the sides of that branch
+            run.switches[test] = True  # what it chooses is certain on the sides of that branch
         return either(test, body, orelse) if positive else either(test, orelse, body)
-    run.switches[test] = None
+    run.switches[test] = True
     return join(body, orelse)
 
 

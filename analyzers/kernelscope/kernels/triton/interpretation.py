@@ -12,8 +12,9 @@ from kernelscope.dims import Dim, dim, product
 from kernelscope.kernels.triton.bodies import assigned_names
 from kernelscope.kernels.triton.call import Access, AccessKind, Product, Side
 from kernelscope.kernels.triton.outer_names import outer_value
+from kernelscope.kernels.triton.parted_names import PartedNames
 from kernelscope.kernels.triton.recall import Kept, Recall, Report, Trial
-from kernelscope.kernels.triton.switches import Answers, is_fixed, plain_test
+from kernelscope.kernels.triton.switches import Answers, decided, is_fixed, plain_test
 from kernelscope.kernels.triton.values import Const, JitFunction, Size, Value
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
@@ -124,8 +125,10 @@ class Interpretation:
         """How often the body of a loop is evaluated at most."""
         self.refused = False
         """Whether the way cannot be taken: a name was read that nothing on it gave a value, or an assertion fails."""
-        self.switches: dict[str, None] = {}
-        """Tests whose branches left names with blocks of different shapes."""
+        self.switches: dict[str, bool] = {}
+        """Tests whose branches left names with blocks of different shapes, and whether they differ by more than axes of
+        one element."""
+        self.parted = PartedNames()
         self.seen: dict[Span, Value] = {}
         self.otherwise: dict[Span, Otherwise] = {}
         self.accesses: dict[Place, Access] = {}
@@ -285,19 +288,21 @@ class Interpretation:
         values = {name: outer_value(self, frame, name) for name in names}
         return {name: v.number for name, v in values.items() if isinstance(v, Const) and v.number is not None}
 
-    def holds(self, frame: Frame, test: t.Expr) -> bool | None:
-        """Whether a test holds on the way that this run follows, by the answers to its parts."""
-        if not self.answers:
+    def holds(self, frame: Frame, test: t.Expr, answers: Answers | None = None) -> bool | None:
+        """Whether a test holds by the answers to its parts, those of the way that this run follows if no others."""
+        answers = self.answers if answers is None else answers
+        if not answers:
             return None
         switch = self.switch(frame, test)
-        if switch is not None and switch[0] in self.answers:
-            return self.answers[switch[0]] == switch[1]
+        answer = decided(switch[0], answers) if switch is not None else None
+        if switch is not None and answer is not None:
+            return answer == switch[1]
         match test:
             case t.UnaryOp(op="not", operand=operand):
-                inner = self.holds(frame, operand)
+                inner = self.holds(frame, operand, answers)
                 return None if inner is None else not inner
             case t.BoolOp(op=op, values=values):
-                parts = [self.holds(frame, value) for value in values]
+                parts = [self.holds(frame, value, answers) for value in values]
                 decisive = op == "or"
                 return decisive if decisive in parts else None if None in parts else not decisive
             case _:

@@ -16,7 +16,7 @@ from kernelscope.kernels.triton.dtypes import BITS
 from kernelscope.kernels.triton.expressions import evaluate, recalled
 from kernelscope.kernels.triton.interpretation import Frame, Interpretation
 from kernelscope.kernels.triton.parameters import is_constexpr
-from kernelscope.kernels.triton.switches import Question, asked, differ, side_of
+from kernelscope.kernels.triton.switches import Question, asked, differ, implied, side_of, turns
 from kernelscope.kernels.triton.values import (
     Const,
     Items,
@@ -55,6 +55,7 @@ def _block(run: Interpretation, frame: Frame, body: list[t.Stmt]) -> bool:
 def _side(run: Interpretation, frame: Frame, node: t.If, holds: bool, question: Question | None) -> bool:
     """One side of a branch that may go the other way. Whether its end is never reached."""
     run.sides.append(side_of(frame.path, node.span.start, holds, question))
+    _tell_apart(run, frame, node.test, holds)
     ended = _block(run, frame, node.body if holds else node.orelse)
     run.sides.pop()
     return ended
@@ -189,13 +190,31 @@ def _if(run: Interpretation, frame: Frame, node: t.If) -> bool:
     if body_ends or else_ends:  # what follows is on the side that goes on
         run.sides.append(side_of(frame.path, node.span.start, not body_ends, question, is_rest=True))
     if body_ends:
+        _tell_apart(run, frame, node.test, False)
         return False
-    if switch is not None and not else_ends and _disagree(after_body, frame.names, bool(run.switches)):
-        run.switches[switch[0]] = None
+    if switch is not None and not else_ends and (apart := _disagreeing(after_body, frame.names, bool(run.switches))):
+        run.switches[switch[0]] = run.switches.get(switch[0], False) or any(turns(a, b) for a, b in apart)
     if not else_ends:
         _tell_pointers(run, after_body, frame.names)
-    frame.names = after_body if else_ends else _joined(after_body, frame.names, isinstance(value, Tensor))
+    if else_ends:
+        frame.names = after_body
+        _tell_apart(run, frame, node.test, True)
+        return False
+    after_else, frame.names = frame.names, _joined(after_body, frame.names, isinstance(value, Tensor))
+    if switch is not None:
+        run.parted.part(node.test, frame.names, after_body, after_else)
     return False
+
+
+def _tell_apart(run: Interpretation, frame: Frame, test: t.Expr, holds: bool) -> None:
+    """Names that a branch on the same test left with one value or the other have the one where it holds or fails."""
+    if not run.parted:
+        return
+    answers = dict(run.answers)
+    for inner, answer in implied(test, holds):
+        if (switch := run.switch(frame, inner)) is not None:
+            answers[switch[0]] = answer == switch[1]
+    run.parted.tell_apart(lambda asked: run.holds(frame, asked, answers), frame.names)
 
 
 def _tell_pointers(run: Interpretation, a: Names, b: Names) -> None:
@@ -209,22 +228,25 @@ def _tell_pointers(run: Interpretation, a: Names, b: Names) -> None:
             run.alike[value.bases, other.bases] = None
 
 
-def _disagree(a: Names, b: Names, vague: bool) -> bool:
-    """Whether branches leave a name with blocks of different shapes."""
-    return any(name in a and a[name] is not value and differ(a[name], value, vague) for name, value in b.items())
+def _disagreeing(a: Names, b: Names, vague: bool) -> list[tuple[Value, Value]]:
+    """What branches leave in names with blocks of different shapes."""
+    pairs = ((a[name], value) for name, value in b.items() if name in a and a[name] is not value)
+    return [(one, other) for one, other in pairs if differ(one, other, vague)]
 
 
-def _joined(a: Names, b: Names, one_type: bool) -> Names:
+def _joined(a: Names, b: Names, one_type: bool, rounds: bool = False) -> Names:
     """Names after two branches, or before and after a round; what only one of them binds keeps its value.
 
-    `one_type`: whether the front end wants names to have the same type on both sides.
+    `one_type`: whether the front end wants names to have the same type on both sides. `rounds`: what a round leaves
+    alone stays the very value that branches in it told apart.
     """
     meet = carried if one_type else join
     result = dict(a)
     for name, value in b.items():
         known = result.get(name)
         if known is not value:
-            result[name] = meet(known, value) if known is not None else value
+            met = meet(known, value) if known is not None else value
+            result[name] = value if rounds and met == value else met
     return result
 
 
@@ -263,7 +285,7 @@ def _loop(
         if isinstance(node, t.For) and counter is not None:
             bind_target(run, frame, node.target, counter)
         _block(run, frame, node.body)
-        frame.names = _joined(head, frame.names, not unrolled)
+        frame.names = _joined(head, frame.names, not unrolled, rounds=True)
         after = frame.names
         if all((now := after.get(name)) is value or now == value for name, value in head.items()):
             break

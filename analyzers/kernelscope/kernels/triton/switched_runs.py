@@ -5,7 +5,7 @@ What the switches are is found by an interpretation that follows both sides of e
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from kernelscope.kernels.triton.interpretation import Interpretation, Otherwise
@@ -15,13 +15,13 @@ from kernelscope.kernels.triton.values import BlockPointer, Descriptor, Tensor, 
 
 def follow_switches(run: Interpretation, under: Callable[[Answers], Interpretation]) -> None:
     """Follows each way through the switches that `run` met; what it saw is replaced by what holds on the ways."""
-    names = tuple(run.switches)[:MAX_SWITCHES]
+    names = _foremost(run.switches)
     if not names:
         return
     runs = [(way, under(way)) for way in ways(names)]
-    met = dict.fromkeys((*names, *(name for _, inner in runs for name in inner.switches)))
+    met = dict.fromkeys(names, True) | {name: apart for _, inner in runs for name, apart in inner.switches.items()}
     if len(met) > len(names) < MAX_SWITCHES:  # what one switch leaves open hides the next from who follows both sides
-        names = tuple(met)[:MAX_SWITCHES]
+        names = _foremost(met)
         runs = [(way, under(way)) for way in ways(names)]
     runs = [(way, inner) for way, inner in runs if not inner.refused] or runs
     for span in list(run.seen):
@@ -42,6 +42,11 @@ def follow_switches(run: Interpretation, under: Callable[[Answers], Interpretati
             rows, columns, inner_size = sizes.shape
             run.products[place] = replace(done[0][1], sizes=(rows, columns, inner_size))
     run.calls = {call: None for _, inner in runs for call in inner.calls}
+
+
+def _foremost(switches: Mapping[str, bool]) -> tuple[str, ...]:
+    """The switches that are followed: those by which sizes differ before those by which axes of one element do."""
+    return tuple(sorted(switches, key=lambda name: not switches[name])[:MAX_SWITCHES])
 
 
 def _in_its_form(seen: Sequence[tuple[Answers, Value]], names: Sequence[str]) -> tuple[Value, Otherwise | None]:

@@ -6,11 +6,13 @@ no switches.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 
 from kernelscope.dims import Dim, dim, render
+from kernelscope.kernels.triton.broadcasting import ONE
 from kernelscope.kernels.triton.call import Side
 from kernelscope.kernels.triton.values import BlockPointer, Const, Descriptor, Items, Size, Sizes, Tensor, Value, join
 from kernelscope.syntax.python import tree as t
@@ -40,6 +42,19 @@ def plain_test(test: t.Expr) -> tuple[t.Expr, bool]:
     return test, positive
 
 
+def implied(test: t.Expr, holds: bool) -> Iterator[tuple[t.Expr, bool]]:
+    """A test that holds or fails, and its parts of which that tells whether they do."""
+    yield test, holds
+    match test:
+        case t.UnaryOp(op="not", operand=operand):
+            yield from implied(operand, not holds)
+        case t.BoolOp(op=op, values=values) if (op == "and") == holds:
+            for value in values:
+                yield from implied(value, holds)
+        case _:
+            pass
+
+
 def asked(test: t.Expr, switch: tuple[str, bool]) -> Question:
     """The question of a test that is a switch: which number a constexpr is, or whether the test holds."""
     text, positive = switch
@@ -59,10 +74,28 @@ def side_of(path: str, start: int, holds: bool, question: Question | None, is_re
 
 
 def ways(switches: Sequence[str]) -> Iterator[dict[str, bool]]:
-    """All answers to the first few switches; the first way has every test hold."""
+    """All answers to the first few switches that can be given together; the first way has as many tests hold as can."""
     asked = switches[:MAX_SWITCHES]
     for answers in product((True, False), repeat=len(asked)):
-        yield dict(zip(asked, answers, strict=True))
+        way = dict(zip(asked, answers, strict=True))
+        if not any(way[one] and decided(one, {other: way[other] for other in asked if other != one}) is False
+                   for one in asked):  # fmt: skip
+            yield way
+
+
+EQUALITY = re.compile(r"(\w+) (?:==|is) (-?\d+|'[^']*'|\"[^\"]*\"|None|True|False)")
+
+
+def decided(switch: str, answers: Answers) -> bool | None:
+    """Whether a switch holds by the answers to it and to others: what equals one constant equals no other."""
+    if switch in answers:
+        return answers[switch]
+    asked = EQUALITY.fullmatch(switch)
+    for other, holds in answers.items() if asked else ():
+        match = EQUALITY.fullmatch(other) if holds else None
+        if asked and match and match[1] == asked[1] and match[2] != asked[2]:
+            return False
+    return None
 
 
 def differ(a: Value, b: Value, vague: bool = False) -> bool:
@@ -82,6 +115,16 @@ def differ(a: Value, b: Value, vague: bool = False) -> bool:
             return len(a.items) == len(b.items) and any(differ(x, y, vague) for x, y in pairs)
         case _:
             return False
+
+
+def turns(a: Value, b: Value) -> bool:
+    """Whether two values that differ do so in sizes, not only in axes of one element that one of them lacks."""
+    match a, b:
+        case (Tensor() | BlockPointer() | Descriptor(), Tensor() | BlockPointer() | Descriptor()):
+            ends = zip(reversed(a.shape or ()), reversed(b.shape or ()), strict=False)
+            return any(x != y and ONE not in (x, y) for x, y in ends)
+        case _:
+            return True
 
 
 def told(values: Sequence[tuple[Answers, Value]], switches: Sequence[str]) -> Value:
