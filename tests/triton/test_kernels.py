@@ -491,6 +491,13 @@ def test_an_address_behind_branches_on_loaded_data_keeps_its_name(tmp_path: Path
         ("shared_window", ["tiled matrix product"]),
         ("largest_product", []),
         ("squares_of_products", []),
+        ("norm_of_centred", ["normalisation in several passes"]),
+        ("norm_gradient_in_tiles", ["gradient of a row normalisation"]),
+        ("attend_to_a_part", ["online softmax", "split softmax"]),
+        ("attend_to_a_window", ["online softmax"]),
+        ("parts_joined", ["merge of partial softmaxes"]),
+        ("rows_unpacked", ["dequantisation"]),
+        ("flags_unpacked", []),
     ],
 )
 def test_algorithms_and_what_only_looks_like_them(kernel: str, names: list[str]) -> None:

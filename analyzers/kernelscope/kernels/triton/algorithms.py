@@ -20,6 +20,7 @@ from kernelscope.kernels.triton.loop_algorithms import Algorithm, of_loop, summe
 from kernelscope.kernels.triton.norm_algorithms import norm_gradients, normalised, two_passes
 from kernelscope.kernels.triton.softmax_algorithms import softmaxes
 from kernelscope.kernels.triton.sorting_algorithms import sorting
+from kernelscope.kernels.triton.split_softmax import merges, split_softmaxes
 from kernelscope.kernels.triton.tile_motion import tile_motions
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
@@ -36,7 +37,11 @@ def algorithms(run: KernelRun, helpers: Iterable[t.FunctionDef] = ()) -> list[Al
             found.setdefault(algorithm.name, place)
     for algorithm in (*_split_inner(run), *two_passes(run), *_partial_sums(run)):
         found.setdefault(algorithm.name, algorithm)
-    for special, general in (("two-pass normalisation", "row normalisation"), ("split-K", "atomic reduction")):
+    for special, general in (
+        ("two-pass normalisation", "row normalisation"),
+        ("normalisation in several passes", "row normalisation"),
+        ("split-K", "atomic reduction"),
+    ):
         if special in found:
             found.pop(general, None)
     return sorted(found.values(), key=lambda a: a.span.start)
@@ -99,7 +104,14 @@ def _partial_sums(run: KernelRun) -> Iterator[Algorithm]:
 def _of_function(node: t.FunctionDef) -> Iterator[Algorithm]:
     loops = loops_in(node)
     for loop in loops:
-        yield from of_loop(node, loop)
+        if merges(node, loop):
+            text = (
+                "partial results are weighted by exp(maximum of the part - maximum so far) and added up; what was added"
+                " before is scaled whenever the maximum grows"
+            )
+            yield Algorithm("merge of partial softmaxes", text, loop.span)
+        else:
+            yield from of_loop(node, loop)
     yield from _locked(node)
     yield from _unpacked(node)
     added = next((call for name, call in all_calls(node) if name == "atomic_add" and _is_partial(node, call)), None)
@@ -111,6 +123,7 @@ def _of_function(node: t.FunctionDef) -> Iterator[Algorithm]:
         yield from norm_gradients(node)
     yield from sorting(node)
     yield from softmaxes(node, loops)
+    yield from split_softmaxes(node)
     grouped = _grouped_order(node)
     if grouped is not None:
         text = "programs are numbered in groups of rows, so that neighbours share tiles in the L2 cache"
@@ -142,9 +155,8 @@ def _locked(node: t.FunctionDef) -> Iterator[Algorithm]:
 
 
 def _unpacked(node: t.FunctionDef) -> Iterator[Algorithm]:
-    """`(packed >> shift) & mask` of what was loaded, for a matrix product."""
-    if "dot" not in first_calls(node):
-        return
+    """`(packed >> shift) & mask` of what was loaded, for a matrix product, or times a scale that was loaded too."""
+    multiplied = "dot" in first_calls(node)
     for inner in nodes_of(node, t.BinOp):
         if inner.op != "&" or not isinstance(inner.right, t.Constant):
             continue
@@ -152,10 +164,24 @@ def _unpacked(node: t.FunctionDef) -> Iterator[Algorithm]:
         mask = inner.right.value
         if not isinstance(shifted, t.BinOp) or shifted.op != ">>" or not isinstance(mask, int) or mask & (mask + 1):
             continue
-        if any(operation(n) == "load" for n in made_of(node, shifted.left)):
+        is_loaded = any(operation(n) == "load" for n in made_of(node, shifted.left))
+        if is_loaded and (multiplied or _is_scaled(node, inner)):
             text = f"integers of {mask.bit_length()} bits are taken out of packed words by shifts and a mask"
             yield Algorithm("dequantisation", text, inner.span)
             return
+
+
+def _is_scaled(node: t.FunctionDef, unpacked: t.BinOp) -> bool:
+    """Whether what a shift and a mask give is a factor of a product with something that was loaded."""
+    for product in nodes_of(node, t.BinOp):
+        if product.op != "*":
+            continue
+        sides = [list(made_of(node, side)) for side in (product.left, product.right)]
+        holds = [any(n is unpacked for n in side) for side in sides]
+        scales = [any(operation(n) == "load" for n in side) for side in sides]
+        if (holds[0] and not holds[1] and scales[1]) or (holds[1] and not holds[0] and scales[0]):
+            return True
+    return False
 
 
 def grouped_order(run: KernelRun) -> Span | None:

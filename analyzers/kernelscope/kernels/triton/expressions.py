@@ -148,9 +148,9 @@ def _conditional(run: Interpretation, frame: Frame, node: t.IfExp) -> Value:
     test, positive = switch
     if isinstance(body, Const):
         if _is_branched_on(run, frame, test):
-            run.switches[test] = True  # what it chooses is certain on the sides of that branch
+            run.switches[test] = 2  # what it chooses is certain on the sides of that branch
         return either(test, body, orelse) if positive else either(test, orelse, body)
-    run.switches[test] = True
+    run.switches[test] = 2
     return join(body, orelse)
 
 

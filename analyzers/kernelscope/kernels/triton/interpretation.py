@@ -125,9 +125,8 @@ class Interpretation:
         """How often the body of a loop is evaluated at most."""
         self.refused = False
         """Whether the way cannot be taken: a name was read that nothing on it gave a value, or an assertion fails."""
-        self.switches: dict[str, bool] = {}
-        """Tests whose branches left names with blocks of different shapes, and whether they differ by more than axes of
-        one element."""
+        self.switches: dict[str, int] = {}
+        """Tests whose branches left names with blocks of different shapes, and how much these differ at most."""
         self.parted = PartedNames()
         self.seen: dict[Span, Value] = {}
         self.otherwise: dict[Span, Otherwise] = {}

@@ -149,7 +149,7 @@ class KernelRuns:
         run, complete = self._interpret(path, node, given({}), facts)
         if facts.told() != known:
             run, complete = self._interpret(path, node, given({}), facts)
-        run.switches |= {test: True for ways in blocks.values() for answers, _ in ways for test in answers}
+        run.switches |= {test: 2 for ways in blocks.values() for answers, _ in ways for test in answers}
         follow_switches(run, lambda way: self._interpret(path, node, given(way), facts, answers=way)[0])
         values = {span: (value,) for span, value in run.seen.items()}
         result = KernelRun(path, node, values, facts=facts, uncalled=uncalled)

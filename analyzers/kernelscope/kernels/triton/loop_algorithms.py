@@ -13,6 +13,7 @@ from kernelscope.kernels.triton.persistent_loops import persistent_loops
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
 
+EXPONENTIALS = ("exp", "exp2")
 REDUCTIONS = frozenset(("sum", "max", "min", "argmax", "argmin", "reduce", "xor_sum"))
 
 
@@ -28,7 +29,7 @@ class Algorithm:
 def of_loop(node: t.FunctionDef, loop: t.For | t.While) -> Iterator[Algorithm]:
     calls = first_calls(loop)
     recomputed = _recomputed(node, loop)
-    if is_online(loop) and _weighted(node, loop):
+    if is_online(loop) and is_weighted(node, loop):
         text = (
             "online softmax over tiles of scores: running maximum and running sum per row; the weighted sum of values"
             " is scaled by exp(old maximum - new maximum) whenever the maximum grows; no matrix of scores is stored"
@@ -80,26 +81,39 @@ def is_online(loop: t.For | t.While) -> bool:
 
 def _is_rescaled(loop: t.For | t.While) -> bool:
     """`new = maximum(old, x)`, `total = total * exp(old - new) + …`, `old = new`."""
-    if "maximum" not in first_calls(loop):
+    grown = {(old, new) for _, old, new in grown_maxima(loop)}
+    if not grown:
         return False
     carried = _carried(loop)
-    grown = {
-        (old.id, new.id)
+    given = {
+        target.id: inner.value
         for inner in nodes_of(loop, t.Assign)
-        if isinstance(inner.value, t.Call) and operation(inner.value) == "maximum"
-        for old in inner.value.args
-        if isinstance(old, t.Name) and old.id in carried
-        for new in inner.targets
-        if isinstance(new, t.Name)
+        for target in inner.targets
+        if isinstance(target, t.Name)
     }
-    for inner in nodes_of(loop, t.BinOp) if grown else ():
-        call = inner.right
-        if inner.op != "*" or not isinstance(inner.left, t.Name) or inner.left.id not in carried:
+    scaled = [(inner.left, inner.right) for inner in nodes_of(loop, t.BinOp) if inner.op == "*"]
+    scaled += [(inner.target, inner.value) for inner in nodes_of(loop, t.AugAssign) if inner.op == "*"]
+    for total, factor in scaled:
+        if not isinstance(total, t.Name) or total.id not in carried:
             continue
-        change = call.args[0] if isinstance(call, t.Call) and operation(call) in ("exp", "exp2") else None
+        call = given.get(factor.id) if isinstance(factor, t.Name) else factor
+        change = call.args[0] if isinstance(call, t.Call) and operation(call) in EXPONENTIALS and call.args else None
         if isinstance(change, t.BinOp) and change.op == "-" and (_name(change.left), _name(change.right)) in grown:
             return True
     return False
+
+
+def grown_maxima(loop: t.For | t.While) -> Iterator[tuple[t.Expr, str, str]]:
+    """`new = maximum(old, x)` of a maximum that rounds carry: x, old and new."""
+    carried = _carried(loop) if "maximum" in first_calls(loop) else set[str]()
+    for inner in nodes_of(loop, t.Assign) if carried else ():
+        call = inner.value
+        if not isinstance(call, t.Call) or operation(call) != "maximum" or len(call.args) != 2:
+            continue
+        for old, other in (call.args, call.args[::-1]):
+            for new in inner.targets:
+                if isinstance(old, t.Name) and old.id in carried and isinstance(new, t.Name):
+                    yield other, old.id, new.id
 
 
 def _carried(loop: t.For | t.While) -> set[str]:
@@ -113,7 +127,7 @@ def _carried(loop: t.For | t.While) -> set[str]:
     return names
 
 
-def _weighted(node: t.FunctionDef, loop: t.For | t.While) -> bool:
+def is_weighted(node: t.FunctionDef, loop: t.For | t.While) -> bool:
     """Two products in a round: one makes what the exponentials are of, an operand of the other is made of them."""
     names = [name for name, _ in all_calls(loop)]
     if names.count("dot") < 2:
@@ -139,7 +153,7 @@ def _recomputed(node: t.FunctionDef, loop: t.For | t.While) -> Span | None:
 
 def _has_exponential(node: t.FunctionDef, expr: t.Expr) -> bool:
     """Whether exponentials of a product are among what an expression is made of."""
-    found = [n for n in made_of(node, expr) if isinstance(n, t.Call) and operation(n) in ("exp", "exp2") and n.args]
+    found = [n for n in made_of(node, expr) if isinstance(n, t.Call) and operation(n) in EXPONENTIALS and n.args]
     return any(operation(inner) == "dot" for call in found for inner in made_of(node, call.args[0]))
 
 

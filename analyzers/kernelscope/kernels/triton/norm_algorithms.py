@@ -24,14 +24,20 @@ def two_passes(run: KernelRun) -> Iterator[Algorithm]:
         return
     loops = [inner for inner in t.flat(run.node.body) if isinstance(inner, t.For)]
     roots = [c for n, c in all_calls(run.node) if n in ROOTS]
-    for first, second in itertools.pairwise(loops):
-        carried = summed(first)
-        read = [_read_in(run, loop) for loop in (first, second)]
+    for place, (first, second) in enumerate(itertools.pairwise(loops)):
+        read = _read_in(run, second)
+        summing = [loop for loop in loops[: place + 1] if summed(loop) and _read_in(run, loop) & read]
         stores = any(a.kind == "store" and a.loop is not None and a.loop[0] == second.span for a in run.accesses)
         between = [root for root in roots if first.span.end <= root.span.start < second.span.end]
-        if carried and read[0] & read[1] and stores and between:
+        if first not in summing or not stores or not between:
+            continue
+        if len(summing) == 1:
             text = "a first pass over the row sums it up; a second reads it again and stores it scaled by the root"
             yield Algorithm("two-pass normalisation", text, between[0].span)
+        else:
+            often = "two passes" if len(summing) == 2 else f"{len(summing)} passes"
+            text = f"{often} over the row sum it up; another reads it again and stores it scaled by the root"
+            yield Algorithm("normalisation in several passes", text, between[0].span)
 
 
 def _read_in(run: KernelRun, loop: t.For) -> set[str]:
@@ -86,7 +92,8 @@ def _differences(node: t.FunctionDef) -> Iterator[tuple[set[str], t.Expr, t.Expr
     """What is taken away from what: the names of the one, an addend of the other, and the value that both stand in."""
     wholes = [inner.value for inner in (*nodes_of(node, t.AugAssign), *nodes_of(node, t.Assign))]
     for inner in nodes_of(node, t.BinOp):
-        parts = [part for part in operands(inner.right, "+") if isinstance(part, t.BinOp)] if inner.op == "-" else []
+        taken = _dividend(inner.right) if inner.op == "-" else None
+        parts = [part for part in operands(taken, "+") if isinstance(part, t.BinOp)] if taken is not None else []
         if parts:
             whole = next((value for value in wholes if value.span.covers(inner.span)), inner)
             yield from ((_names(inner.left), part, whole) for part in parts)
@@ -107,17 +114,26 @@ def _is_mean_part(before: Mapping[str, list[t.Expr]], kept: set[str], factors: l
         inside = {n.span for total in sums for n in t.walk(total)}
         divided = any(isinstance(n, t.BinOp) and n.op == "/" and n.span not in inside for n in (*made, *t.walk(whole)))
         for total in sums if divided else ():
-            named = _names(total.args[0]) if isinstance(total.args[0], t.BinOp) else set[str]()
-            if named & rows and named & kept:
-                return True
+            for added in _added_up(before, total.args[0]):
+                if isinstance(added, t.BinOp) and (named := _names(added)) & rows and named & kept:
+                    return True
     return False
 
 
+def _added_up(before: Mapping[str, list[t.Expr]], summed_up: t.Expr) -> list[t.Expr]:
+    """What a sum over a block adds up: also what rounds of a loop added to it."""
+    return [summed_up, *before.get(summed_up.id, [])] if isinstance(summed_up, t.Name) else [summed_up]
+
+
 def _undivided(node: t.Expr) -> Iterator[t.Expr]:
-    """What a quotient divides."""
+    """The factors of what a quotient divides."""
+    yield from operands(_dividend(node), "*")
+
+
+def _dividend(node: t.Expr) -> t.Expr:
     while isinstance(node, t.BinOp) and node.op == "/":
         node = node.left
-    yield from operands(node, "*")
+    return node
 
 
 def _names(*nodes: t.Node) -> set[str]:

@@ -8,11 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from kernelscope.kernels.triton.bodies import all_calls, made_of, nodes_of, operation
-from kernelscope.kernels.triton.loop_algorithms import Algorithm
+from kernelscope.kernels.triton.loop_algorithms import EXPONENTIALS, Algorithm
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
-
-EXPONENTIALS = ("exp", "exp2")
 
 
 def softmaxes(node: t.FunctionDef, loops: Sequence[t.For | t.While]) -> Iterator[Algorithm]:

@@ -16,7 +16,7 @@ from kernelscope.kernels.triton.dtypes import BITS
 from kernelscope.kernels.triton.expressions import evaluate, recalled
 from kernelscope.kernels.triton.interpretation import Frame, Interpretation
 from kernelscope.kernels.triton.parameters import is_constexpr
-from kernelscope.kernels.triton.switches import Question, asked, differ, implied, side_of, turns
+from kernelscope.kernels.triton.switches import Question, asked, differ, distance, implied, side_of
 from kernelscope.kernels.triton.values import (
     Const,
     Items,
@@ -193,7 +193,8 @@ def _if(run: Interpretation, frame: Frame, node: t.If) -> bool:
         _tell_apart(run, frame, node.test, False)
         return False
     if switch is not None and not else_ends and (apart := _disagreeing(after_body, frame.names, bool(run.switches))):
-        run.switches[switch[0]] = run.switches.get(switch[0], False) or any(turns(a, b) for a, b in apart)
+        furthest = max(distance(a, b) for a, b in apart)
+        run.switches[switch[0]] = max(furthest, run.switches.get(switch[0], 0))
     if not else_ends:
         _tell_pointers(run, after_body, frame.names)
     if else_ends:

@@ -19,7 +19,7 @@ def follow_switches(run: Interpretation, under: Callable[[Answers], Interpretati
     if not names:
         return
     runs = [(way, under(way)) for way in ways(names)]
-    met = dict.fromkeys(names, True) | {name: apart for _, inner in runs for name, apart in inner.switches.items()}
+    met = {name: apart for _, inner in runs for name, apart in inner.switches.items()} | dict.fromkeys(names, 2)
     if len(met) > len(names) < MAX_SWITCHES:  # what one switch leaves open hides the next from who follows both sides
         names = _foremost(met)
         runs = [(way, under(way)) for way in ways(names)]
@@ -44,9 +44,9 @@ def follow_switches(run: Interpretation, under: Callable[[Answers], Interpretati
     run.calls = {call: None for _, inner in runs for call in inner.calls}
 
 
-def _foremost(switches: Mapping[str, bool]) -> tuple[str, ...]:
-    """The switches that are followed: those by which sizes differ before those by which axes of one element do."""
-    return tuple(sorted(switches, key=lambda name: not switches[name])[:MAX_SWITCHES])
+def _foremost(switches: Mapping[str, int]) -> tuple[str, ...]:
+    """The switches that are followed: those that part shapes most first."""
+    return tuple(sorted(switches, key=lambda name: -switches[name])[:MAX_SWITCHES])
 
 
 def _in_its_form(seen: Sequence[tuple[Answers, Value]], names: Sequence[str]) -> tuple[Value, Otherwise | None]:

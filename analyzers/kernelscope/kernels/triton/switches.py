@@ -17,8 +17,8 @@ from kernelscope.kernels.triton.call import Side
 from kernelscope.kernels.triton.values import BlockPointer, Const, Descriptor, Items, Size, Sizes, Tensor, Value, join
 from kernelscope.syntax.python import tree as t
 
-MAX_SWITCHES = 3
-"""Switches that are followed apart: eight ways through a kernel at most."""
+MAX_SWITCHES = 4
+"""Switches that are followed apart: sixteen ways through a kernel at most."""
 
 Answers = Mapping[str, bool]
 Question = tuple[str, object, bool]
@@ -117,14 +117,16 @@ def differ(a: Value, b: Value, vague: bool = False) -> bool:
             return False
 
 
-def turns(a: Value, b: Value) -> bool:
-    """Whether two values that differ do so in sizes, not only in axes of one element that one of them lacks."""
+def distance(a: Value, b: Value) -> int:
+    """How much two values differ: 2 by sizes, 1 by axes of one element, 0 as far as is known of another switch."""
     match a, b:
         case (Tensor() | BlockPointer() | Descriptor(), Tensor() | BlockPointer() | Descriptor()):
+            if None in (a.shape or ()) or None in (b.shape or ()):
+                return 0
             ends = zip(reversed(a.shape or ()), reversed(b.shape or ()), strict=False)
-            return any(x != y and ONE not in (x, y) for x, y in ends)
+            return 2 if any(x != y and ONE not in (x, y) for x, y in ends) else 1
         case _:
-            return True
+            return 2
 
 
 def told(values: Sequence[tuple[Answers, Value]], switches: Sequence[str]) -> Value:
