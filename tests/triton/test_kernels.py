@@ -498,6 +498,9 @@ def test_an_address_behind_branches_on_loaded_data_keeps_its_name(tmp_path: Path
         ("parts_joined", ["merge of partial softmaxes"]),
         ("rows_unpacked", ["dequantisation"]),
         ("flags_unpacked", []),
+        ("soft_of_each_group", []),
+        ("exponents_taken_out", []),
+        ("solved_by_elimination", []),
     ],
 )
 def test_algorithms_and_what_only_looks_like_them(kernel: str, names: list[str]) -> None:

@@ -25,6 +25,9 @@ from kernelscope.kernels.triton.tile_motion import tile_motions
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
 
+MAX_PACKED = 0x7F
+"""The mask of the longest integers that are told without a product; those of 8 bits may be a number's exponent."""
+
 
 def algorithms(run: KernelRun, helpers: Iterable[t.FunctionDef] = ()) -> list[Algorithm]:
     """What the kernel does, in the order of its source; each algorithm once. `helpers`: those of its helpers."""
@@ -165,7 +168,7 @@ def _unpacked(node: t.FunctionDef) -> Iterator[Algorithm]:
         if not isinstance(shifted, t.BinOp) or shifted.op != ">>" or not isinstance(mask, int) or mask & (mask + 1):
             continue
         is_loaded = any(operation(n) == "load" for n in made_of(node, shifted.left))
-        if is_loaded and (multiplied or _is_scaled(node, inner)):
+        if is_loaded and (multiplied or (mask < MAX_PACKED and _is_scaled(node, inner))):
             text = f"integers of {mask.bit_length()} bits are taken out of packed words by shifts and a mask"
             yield Algorithm("dequantisation", text, inner.span)
             return

@@ -68,7 +68,7 @@ def is_online(loop: t.For | t.While) -> bool:
     """A carried maximum joined with the maximum of a new tile, then exponentials of differences, then a sum; or a sum
     of each element's own that is scaled whenever its maximum grows."""
     calls = first_calls(loop)
-    if _is_rescaled(loop):
+    if is_rescaled(loop):
         return True
     if not ({"exp", "exp2"} & calls.keys()) or "sum" not in calls:
         return False
@@ -79,7 +79,7 @@ def is_online(loop: t.For | t.While) -> bool:
     return any(isinstance(a, t.Name) and a.id in carried for a in joined.args)
 
 
-def _is_rescaled(loop: t.For | t.While) -> bool:
+def is_rescaled(loop: t.For | t.While) -> bool:
     """`new = maximum(old, x)`, `total = total * exp(old - new) + …`, `old = new`."""
     grown = {(old, new) for _, old, new in grown_maxima(loop)}
     if not grown:
@@ -105,15 +105,17 @@ def _is_rescaled(loop: t.For | t.While) -> bool:
 
 def grown_maxima(loop: t.For | t.While) -> Iterator[tuple[t.Expr, str, str]]:
     """`new = maximum(old, x)` of a maximum that rounds carry: x, old and new."""
-    carried = _carried(loop) if "maximum" in first_calls(loop) else set[str]()
-    for inner in nodes_of(loop, t.Assign) if carried else ():
+    given = nodes_of(loop, t.Assign) if "maximum" in first_calls(loop) else []
+    kept = {(_name(target), _name(inner.value)) for inner in given for target in inner.targets}
+    for inner in given:
         call = inner.value
         if not isinstance(call, t.Call) or operation(call) != "maximum" or len(call.args) != 2:
             continue
         for old, other in (call.args, call.args[::-1]):
             for new in inner.targets:
-                if isinstance(old, t.Name) and old.id in carried and isinstance(new, t.Name):
-                    yield other, old.id, new.id
+                before, after = _name(old), _name(new)
+                if before and after and (before == after or (before, after) in kept):
+                    yield other, before, after
 
 
 def _carried(loop: t.For | t.While) -> set[str]:

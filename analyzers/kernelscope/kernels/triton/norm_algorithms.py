@@ -81,7 +81,7 @@ def norm_gradients(node: t.FunctionDef) -> Iterator[Algorithm]:
         if (
             len(factors) > 1
             and any(isinstance(f, t.Name) and f.id not in kept for f in factors)
-            and _is_mean_part(given_before(node, taken.span.start), kept, factors, whole)
+            and _is_mean_part(node, given_before(node, taken.span.start), kept, factors, whole)
         ):
             text = "from the gradient of a row, its mean product with the normalised row times that row is taken away"
             yield Algorithm("gradient of a row normalisation", text, taken.span)
@@ -104,7 +104,9 @@ def _differences(node: t.FunctionDef) -> Iterator[tuple[set[str], t.Expr, t.Expr
             yield _names(*held), added.value, added.value
 
 
-def _is_mean_part(before: Mapping[str, list[t.Expr]], kept: set[str], factors: list[t.Expr], whole: t.Expr) -> bool:
+def _is_mean_part(
+    node: t.FunctionDef, before: Mapping[str, list[t.Expr]], kept: set[str], factors: list[t.Expr], whole: t.Expr
+) -> bool:
     """Whether factors are a row that `kept` does not name, and a mean of its products with what `kept` names. The
     division by their number may stand anywhere in `whole`."""
     rows = {factor.id for factor in factors if isinstance(factor, t.Name)} - kept
@@ -114,15 +116,17 @@ def _is_mean_part(before: Mapping[str, list[t.Expr]], kept: set[str], factors: l
         inside = {n.span for total in sums for n in t.walk(total)}
         divided = any(isinstance(n, t.BinOp) and n.op == "/" and n.span not in inside for n in (*made, *t.walk(whole)))
         for total in sums if divided else ():
-            for added in _added_up(before, total.args[0]):
+            for added in _added_up(node, before, total.args[0]):
                 if isinstance(added, t.BinOp) and (named := _names(added)) & rows and named & kept:
                     return True
     return False
 
 
-def _added_up(before: Mapping[str, list[t.Expr]], summed_up: t.Expr) -> list[t.Expr]:
-    """What a sum over a block adds up: also what rounds of a loop added to it."""
-    return [summed_up, *before.get(summed_up.id, [])] if isinstance(summed_up, t.Name) else [summed_up]
+def _added_up(node: t.FunctionDef, before: Mapping[str, list[t.Expr]], block: t.Expr) -> list[t.Expr]:
+    """What a sum over a block adds up: itself, or what rounds of a loop added to it."""
+    if isinstance(block, t.Name) and any(block.id in summed(loop) for loop in nodes_of(node, t.For)):
+        return before.get(block.id, [])
+    return [block]
 
 
 def _undivided(node: t.Expr) -> Iterator[t.Expr]:

@@ -9,7 +9,14 @@ from collections.abc import Iterable, Iterator
 
 from kernelscope.kernels.triton.bodies import all_calls, loops_in, made_of, nodes_of, operation
 from kernelscope.kernels.triton.index_motion import keyword
-from kernelscope.kernels.triton.loop_algorithms import EXPONENTIALS, Algorithm, grown_maxima, is_online, is_weighted
+from kernelscope.kernels.triton.loop_algorithms import (
+    EXPONENTIALS,
+    Algorithm,
+    grown_maxima,
+    is_online,
+    is_rescaled,
+    is_weighted,
+)
 from kernelscope.syntax.python import tree as t
 
 
@@ -32,8 +39,9 @@ def split_softmaxes(node: t.FunctionDef) -> Iterator[Algorithm]:
 
 
 def merges(node: t.FunctionDef, loop: t.For | t.While) -> bool:
-    """Whether a round takes a stored maximum, and weighs what is stored beside it by exp(maximum - new maximum)."""
-    for other, _, new in grown_maxima(loop):
+    """Whether a round takes a stored maximum, and weighs what is stored beside it by exp(maximum - new maximum), while
+    what was added before is scaled."""
+    for other, _, new in grown_maxima(loop) if is_rescaled(loop) else ():
         if not _is_loaded(node, other):
             continue
         weights = {
