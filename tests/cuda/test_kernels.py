@@ -138,6 +138,23 @@ class _Counted:
         return self.pattern.finditer(text)
 
 
+def test_how_kernels_walk_over_their_work(analysis: Analysis) -> None:
+    found = {
+        facts.name: dict(_card(analysis, FOLDER / "walks.cu", facts.name.encode()))["Loop"]
+        for facts in analysis.cuda.in_file(str(FOLDER / "walks.cu"))
+    }
+    assert found == {
+        "by_thread": "grid-stride (L23)",
+        "by_group": "grid-stride (L28)",
+        "by_warp": "grid-stride (L34)",
+        "by_block": "persistent: blocks take tiles a grid apart (L38)",
+        "in_a_function": "grid-stride in `fill` (L42)",
+        "by_a_scheduler": "persistent: `next` gives a block its next tile (L47)",
+        "from_a_counter": "persistent: work is taken from a counter by an atomic (L52)",
+        "within_its_block": "one tile per block",
+    }
+
+
 def test_what_variables_hold_is_read_once_for_all_launches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "many.cu"
     many = "k<<<1, 1>>>(); " * 300

@@ -11,8 +11,9 @@ from kernelscope.explain.document import Line
 from kernelscope.kernels.cuda import types
 from kernelscope.kernels.cuda.intrinsics import Kind
 from kernelscope.kernels.cuda.kernels import KernelFacts
+from kernelscope.kernels.cuda.loop_kinds import loop_kind
 from kernelscope.kernels.cuda.operations import Operation, functions_text, kind_of_object
-from kernelscope.kernels.cuda.resources import loop_kind, vector_width
+from kernelscope.kernels.cuda.resources import vector_width
 from kernelscope.kernels.cuda.warp.accesses import Verdict
 from kernelscope.kernels.cuda.warp.kernel_warp import KernelWarp
 
@@ -128,9 +129,14 @@ def _spaces(operation: Operation, shared: set[str], warp: KernelWarp, followed: 
     return {"shared" if name in shared else "global"}
 
 
-def loop_lines(facts: KernelFacts) -> Iterator[Line]:
-    found = loop_kind(facts.behaviour.reached[0])
-    yield Line(f"{found.text} (L{found.line})" if found.line else found.text)
+def loop_lines(facts: KernelFacts, warp: KernelWarp) -> Iterator[Line]:
+    shared = frozenset(array.name for array in (*facts.shared.static, *facts.shared.dynamic))
+    found = loop_kind(facts.behaviour.reached, warp.run.strides if warp.run is not None else (), shared)
+    if found.span is None:
+        yield Line(found.text)
+        return
+    place = facts.location(warp.span(found.span))
+    yield Line(f"{found.text} (L{place.line})", place)
 
 
 def specialisation_lines(facts: KernelFacts) -> Iterator[Line]:

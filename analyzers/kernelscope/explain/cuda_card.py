@@ -57,7 +57,7 @@ def kernel_card(facts: KernelFacts, gpu: str = "H100") -> Card:
         ("Atomics", lambda: atomic_lines(facts, warp)),
         ("Tensor cores", lambda: counted_lines(facts, Kind.TENSOR)),
         ("Async copy", lambda: async_lines(facts)),
-        ("Loop", lambda: loop_lines(facts)),
+        ("Loop", lambda: loop_lines(facts, warp)),
         ("Warp specialisation", lambda: specialisation_lines(facts)),
         ("Registers", lambda: register_lines(built)),
         ("Occupancy", lambda: occupancy_lines(facts, limits, built, GPUS.get(gpu))),

@@ -1,4 +1,4 @@
-"""Words and figures about one kernel that take several facts together: vector width, kinds of loops, roles of warps.
+"""Words and figures about one kernel that take several facts together: vector width, clusters.
 
 Each is certain or says what is missing.
 """
@@ -14,7 +14,7 @@ from kernelscope.kernels.cuda import types
 from kernelscope.kernels.cuda.constants import Constants
 from kernelscope.kernels.cuda.layouts import is_aligned_template, layout_of
 from kernelscope.kernels.cuda.operations import Reached
-from kernelscope.syntax.cuda.nodes import one_line, walk
+from kernelscope.syntax.cuda.nodes import one_line
 
 _POINTED = re.compile(r"[234]\s*(?:const\s*)?(?:volatile\s*)?[*&]")
 _VECTOR_NAME = re.compile(
@@ -84,54 +84,6 @@ def _spelled_vectors(text: str) -> tuple[tuple[Vector, ...], tuple[str, ...]]:
         if name not in types.SCALARS and types.layout(name) is None and name not in ("void", "T", "auto"):
             casts[match[1]] = None
     return tuple(found), tuple(casts)
-
-
-@dataclass(frozen=True, slots=True)
-class LoopKind:
-    """How a kernel walks over its work, and the line that says so."""
-
-    text: str
-    line: int = 0
-
-
-def loop_kind(one: Reached) -> LoopKind:
-    """Grid-stride, persistent, or one tile per block; from the steps of the kernel's loops."""
-    source, function = one.unit.source, one.function
-    body = source.text(function.body)
-    names = {
-        d.name
-        for d in one.unit.declarations.within(function.body)
-        if d.value is not None and "gridDim" in d.value and not d.bounds
-    }
-    pattern = re.compile(r"\b(?:gridDim" + "".join(f"|{re.escape(name)}" for name in sorted(names)) + r")\b")
-    starts = {
-        d.name: d.value or ""
-        for d in one.unit.declarations.within(function.body)
-        if d.value is not None and re.search(r"\b(?:blockIdx|threadIdx|this_grid|thread_rank)\b", d.value)
-    }
-    if "gridDim" not in body and "num_blocks" not in body and "grid" not in body:
-        return LoopKind("one tile per block")
-    for node in walk(function.body):
-        if node.type != "for_statement":
-            continue
-        step = node.child_by_field_name("update")
-        initial = node.child_by_field_name("initializer")
-        step_text = source.text(step) if step is not None else ""
-        if not pattern.search(step_text) and not re.search(r"\.size\(\)|num_threads\(\)", step_text):
-            continue
-        if not pattern.search(step_text) and "grid" not in step_text:
-            continue
-        begin = source.text(initial).partition("=")[2] if initial is not None else ""
-        spelled = begin + " ".join(
-            value for name, value in starts.items() if re.search(rf"\b{re.escape(name)}\b", begin)
-        )
-        line = source.line(node)
-        if re.search(r"\bthreadIdx\b|thread_rank", spelled):
-            return LoopKind("grid-stride", line)
-        return LoopKind("persistent: blocks take tiles a grid apart", line)
-    if re.search(r"\bwhile\b|\bfor\b", body) and re.search(rf"\+=\s*[^;]*(?:{pattern.pattern})", body):
-        return LoopKind("grid-stride" if re.search(r"\bthreadIdx\b", body) else "persistent")
-    return LoopKind("one tile per block")
 
 
 def cluster_dims(header: str) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from kernelscope.dims import TooLarge, dim
 from kernelscope.kernels.cuda.warp.calls import run_body
 from kernelscope.kernels.cuda.warp.definitions import Definitions
-from kernelscope.kernels.cuda.warp.machine import Access, Exhausted, Machine
+from kernelscope.kernels.cuda.warp.machine import Access, Exhausted, Machine, Stride
 from kernelscope.kernels.cuda.warp.names import Names
 from kernelscope.kernels.cuda.warp.resolution import bind
 from kernelscope.kernels.cuda.warp.types import INT, Array, Opaque, PointerTo, StructType, Type, TypeParameter, Vector
@@ -51,6 +51,7 @@ class Run:
     function: t.Function
     setting: Setting
     accesses: tuple[Access, ...]
+    strides: tuple[Stride, ...]
     symbols: Symbols
     variables: Mapping[Span, tuple[str, Value, Type]]
     unfollowed: tuple[str, ...]
@@ -79,7 +80,8 @@ def run_kernel(definitions: Definitions, function: t.Function, setting: Setting 
     except (Exhausted, TooLarge, RecursionError):
         complete = False
     unfollowed, unread = tuple(m.unfollowed), tuple(m.unread)
-    return Run(function, setting, tuple(m.accesses), m.symbols, m.variables, unfollowed, unread, complete)
+    accesses, strides = tuple(m.accesses), tuple(m.strides)
+    return Run(function, setting, accesses, strides, m.symbols, m.variables, unfollowed, unread, complete)
 
 
 def _templates(m: Machine, function: t.Function, setting: Setting, names: Names) -> None:

@@ -51,7 +51,9 @@ def loop(m: Machine, node: t.For | t.While, names: Names, returned: Returned) ->
         return End.THROUGH
     round_number = m.symbols.new("k", Symbol("", 0, counter=True))
     open_ones = [c for c in changed if not _made_linear(m, c, node, round_number, inner)]
+    _note_strides(m, node, changed, round_number)  # at once: what follows may be too large to be followed
     left = _try_round(m, node, open_ones, round_number, inner, returned) if open_ones else None
+    _note_strides(m, node, open_ones, round_number)
     _note_range(m, node, changed, round_number, inner)
     if left is not None:
         _leave(m, node, changed, first, round_number, left)
@@ -315,6 +317,16 @@ def _note_range(m: Machine, node: t.For | t.While, changed: list[_Changed], roun
     if count is not None and 0 < count <= MAX_ROUNDS:
         m.symbols.known[rounds.name].values = range(count)
         m.symbols.known[rounds.name].high = dim(count)
+
+
+def _note_strides(m: Machine, node: t.For | t.While, changed: list[_Changed], rounds: Dim) -> None:
+    """Variables that go on by a multiple of the grid, which is how blocks or threads share out work."""
+    for entry in changed:
+        value = entry.cell.value
+        if isinstance(value, Int) and rounds.name is not None and rounds.name in value.d.names():
+            start = value.d.subs({rounds.name: 0})
+            if any(name.startswith("gridDim.") for name in (value.d - start).names()):
+                m.strides_over_grid(start, node.span)
 
 
 def _rounds(m: Machine, node: t.For, changed: list[_Changed], rounds: Dim, names: Names) -> int | None:

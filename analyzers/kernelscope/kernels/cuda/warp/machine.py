@@ -81,6 +81,17 @@ class Access:
     """The vector of which it is a member."""
 
 
+@dataclass(frozen=True, slots=True)
+class Stride:
+    """A loop whose rounds lie a multiple of the grid apart, as one thread sees it."""
+
+    start: Dim
+    span: Span
+    """In the kernel: for a loop of a function that it calls, the outermost call."""
+    through: str
+    """The function that holds the loop, if it is not the kernel."""
+
+
 @dataclass(slots=True)
 class Machine:
     """One run. `constants` are numbers that a launch gives names: they decide conditions; formulas keep the names."""
@@ -90,6 +101,7 @@ class Machine:
     symbols: Symbols = field(default_factory=Symbols)
     resolver: Resolver = field(init=False)
     accesses: list[Access] = field(default_factory=list[Access])
+    strides: list[Stride] = field(default_factory=list[Stride])
     conditions: list[Dim] = field(default_factory=list[Dim])
     variables: dict[Span, tuple[str, Value, Type]] = field(default_factory=dict[Span, "tuple[str, Value, Type]"])
     """Values that names of the kernel are first given, by the name's span."""
@@ -301,6 +313,11 @@ class Machine:
         self.accesses.append(
             Access(pointer.memory, kind, offset, target, size, conditions, where, through, written, self.loops, vector)
         )
+
+    def strides_over_grid(self, start: Dim, span: Span) -> None:
+        """A loop of the kernel goes on a multiple of the grid further in every round."""
+        if not self.quiet:
+            self.strides.append(Stride(start, *(self.calls[0] if self.calls else (span, ""))))
 
     def unseen(self, text: str) -> None:
         """An object that the launch passes may be read or written by code that is not followed."""

@@ -1,0 +1,81 @@
+"""How a kernel walks over its work: threads or blocks a grid apart, tiles that a scheduler deals, or one tile a block.
+
+Strides are those of the followed warp, wherever the loop stands; schedulers are told by what a loop asks each round.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from tree_sitter import Node
+
+from kernelscope.kernels.cuda.operations import Reached
+from kernelscope.kernels.cuda.warp.machine import Stride
+from kernelscope.results import Span
+from kernelscope.syntax.cuda.nodes import walk
+from kernelscope.syntax.cuda.source import CALLS, LOOPS
+
+_PLACE_OF_BLOCK = re.compile(r"\b(?:blockIdx|gridDim)\b")
+_TAKEN = re.compile(r"(?:=|\breturn\b)\s*atomic(?:Add|Inc)\s*\(\s*[&(]*\s*(\w+)")
+_ENDLESS = ("", "true", "1")
+
+
+@dataclass(frozen=True, slots=True)
+class LoopKind:
+    """How a kernel walks over its work, and where it says so."""
+
+    text: str
+    span: Span | None = None
+    """In the prepared text of the kernel's file."""
+
+
+def loop_kind(reached: Sequence[Reached], strides: Sequence[Stride], shared: frozenset[str]) -> LoopKind:
+    """Told by the first loop that takes a block, or its threads, from one piece of work to another; the kernel's own
+    loops come before those of functions that it calls.
+
+    `shared` are names of shared arrays: counters there deal work to the threads of one block.
+    """
+    for stride in sorted(strides, key=lambda stride: bool(stride.through)):
+        through = f" in `{stride.through}`" if stride.through else ""
+        if any(name.startswith("threadIdx.") for name in stride.start.names()):
+            return LoopKind(f"grid-stride{through}", stride.span)
+        return LoopKind(f"persistent: blocks take tiles a grid apart{through}", stride.span)
+    return next(_scheduled(reached, shared), LoopKind("one tile per block"))
+
+
+def _scheduled(reached: Sequence[Reached], shared: frozenset[str]) -> Iterator[LoopKind]:
+    """Loops of the kernel that ask in every round which tile is next."""
+    kernel = reached[0]
+    source = kernel.unit.source
+    dealing = {
+        one.function.name for one in reached[1:] if _PLACE_OF_BLOCK.search(one.unit.source.text(one.function.body))
+    }
+    for node in walk(kernel.function.body):
+        if node.type not in LOOPS:
+            continue
+        asked = [part for name in ("condition", "update") if (part := node.child_by_field_name(name)) is not None]
+        span = Span(node.start_byte, node.end_byte)
+        for part in asked:
+            if (name := next((name for name in _called(part) if name in dealing), None)) is not None:
+                yield LoopKind(f"persistent: `{name}` gives a block its next tile", span)
+        texts = [source.text(part) for part in asked]
+        condition = node.child_by_field_name("condition")
+        if condition is None or source.text(condition).strip("() ") in _ENDLESS:
+            body = node.child_by_field_name("body")
+            texts += [source.text(body)] if body is not None else []
+        if any(taken[1] not in shared for text in texts for taken in _TAKEN.finditer(text)):
+            yield LoopKind("persistent: work is taken from a counter by an atomic", span)
+
+
+def _called(node: Node) -> Iterator[str]:
+    """The last names of the functions and methods that an expression calls."""
+    for call in walk(node):
+        callee = call.child_by_field_name("function") if call.type in CALLS else None
+        if callee is None:
+            continue
+        if callee.type == "field_expression":
+            callee = callee.child_by_field_name("field") or callee
+        if callee.text is not None:
+            yield callee.text.decode("utf-8", "replace").partition("<")[0].rpartition("::")[2].strip()

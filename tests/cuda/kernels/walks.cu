@@ -1,0 +1,68 @@
+// How kernels walk over their work: threads or blocks a grid apart, by a scheduler, from a counter, or not at all.
+#include <cooperative_groups.h>
+
+namespace cg = cooperative_groups;
+
+struct Tiles {
+    int taken = -1;
+    int count;
+    int per_round;
+
+    __device__ bool next(int& tile) {
+        tile = ++taken * per_round + blockIdx.x;
+        return tile < count;
+    }
+};
+
+__device__ void fill(float* out, int begin, int step, int n) {
+    for (int i = begin; i < n; i += step) out[i] = 0.0f;
+}
+
+__global__ void by_thread(float* out, int n) {
+    const int all = blockDim.x * gridDim.x;
+    for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < n; i += all) out[i] = 1.0f;
+}
+
+__global__ void by_group(float* out, int n) {
+    cg::grid_group grid = cg::this_grid();
+    for (int i = grid.thread_rank(); i < n; i += grid.size()) out[i] = 1.0f;
+}
+
+__global__ void by_warp(float* out, int rows) {
+    const int warps = blockDim.x / 32;
+    const int first = blockIdx.x * warps + threadIdx.x / 32;
+    for (int row = first; row < rows; row += gridDim.x * warps) out[row * 32 + threadIdx.x % 32] = 1.0f;
+}
+
+__global__ void by_block(float* out, int rows) {
+    for (int row = blockIdx.x; row < rows; row += gridDim.x) out[row * blockDim.x + threadIdx.x] = 1.0f;
+}
+
+__global__ void in_a_function(float* out, int n) {
+    fill(out, blockIdx.x * blockDim.x + threadIdx.x, blockDim.x * gridDim.x, n);
+}
+
+__global__ void by_a_scheduler(float* out, Tiles tiles) {
+    int tile;
+    while (tiles.next(tile)) out[tile * blockDim.x + threadIdx.x] = 1.0f;
+}
+
+__global__ void from_a_counter(float* out, int* counter, int count) {
+    __shared__ int tile;
+    while (true) {
+        if (threadIdx.x == 0) tile = atomicAdd(counter, 1);
+        __syncthreads();
+        if (tile >= count) break;
+        out[tile * blockDim.x + threadIdx.x] = 1.0f;
+        __syncthreads();
+    }
+}
+
+__global__ void within_its_block(float* out, int n) {
+    __shared__ int taken;
+    if (threadIdx.x == 0) taken = 0;
+    __syncthreads();
+    const float scale = 1.0f / gridDim.x;
+    for (int i = threadIdx.x; i < n; i += blockDim.x) out[blockIdx.x * n + i] = scale;
+    for (int k = atomicAdd(&taken, 1); k < n; k = atomicAdd(&taken, 1)) out[blockIdx.x * n + k] += scale;
+}
