@@ -292,6 +292,7 @@ def test_it_is_seen(source: Source, find: Finder, text: str, fragments: tuple[st
         ),
         (caches.paging, "def unpack_weight(i, k, n, o):\n    return i[k] * n + o\n"),
         (caches.paging, "def mask_kv_blocks(n, size):\n    return (n + size - 1) // size\n"),
+        (caches.paging, "def mix(a, b, i, x, y):\n    return a[i] * x + b[i] * y\n"),
         (caches.paging, "def slot_bytes(raw, align):\n    return (raw + align - 1) // align\n"),
         (caches.paging, "def apply_mask(rows, i, mask_stride, p):\n    return rows[i] * mask_stride + p\n"),
         (caches.rings, "def fill_cache(idx, n_len):\n    block = idx // n_len\n    at = idx % n_len\n"),

@@ -102,6 +102,11 @@ def test_statistics_in_float32_and_the_cast_back(source: Source) -> None:
         def double(self, x):
             return x.float() * 2
 
+        def head(self, x):
+            gate = self.scale.to(x.dtype) * torch.mean(x, -1)
+            logits = self.out(x * gate).float()
+            return torch.tanh(logits)
+
         def both(x, residual, w):
             x = x + residual
             y = rms_norm(x, w)

@@ -80,6 +80,8 @@ def _is_slot(node: t.BinOp) -> bool:
     assert isinstance(first, t.BinOp)
     if isinstance(first.right, t.Subscript) and isinstance(node.right, t.Subscript):
         return False  # values that are scaled and shifted
+    if isinstance(node.right, t.BinOp) and node.right.op == "*" and isinstance(node.right.left, t.Subscript):
+        return False  # values that are weighted
     return not (node.left is first and _same(first.right, node.right))
 
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import get_args
 
 from kernelscope.serving.claims import Claim, PythonSource
 from kernelscope.serving.guards import last_name, own, own_calls
@@ -26,29 +28,9 @@ STATISTICS = {"rsqrt", "softmax", "log_softmax", "logsumexp", "var", "mean", "ex
 def precisions(source: PythonSource) -> Iterator[Claim]:
     """Functions that compute in float32 what comes in another type, and single calls with a wide dtype."""
     for scope in source.module.functions():
-        up: list[t.Call] = []
-        down: list[t.Call] = []
-        statistics: dict[str, t.Call] = {}
-        wide: list[tuple[t.Call, str]] = []
-        for node in own(scope.node):
-            if not isinstance(node, t.Call):
-                continue
-            kind = _cast(source, node)
-            if kind == "up":
-                up.append(node)
-            elif kind == "down":
-                down.append(node)
-            name = last_name(node.func)
-            if name in STATISTICS:
-                statistics.setdefault(name, node)
-            for keyword in node.keywords:
-                text = source.quote(keyword.value)
-                if keyword.arg and "dtype" in keyword.arg and _WIDE.search(text):
-                    wide.append((node, f"{keyword.arg}={text}"))
-        if up and not statistics:
-            statistics = _by_helper(scope, up)
+        raised = _raised(source, scope)
         name = scope.qualified_name
-        for node, given in wide:
+        for node, given in _with_wide_dtype(source, scope.node):
             called = last_name(node.func)
             if called in STATISTICS:
                 back = _cast_after(source, scope.node, node)
@@ -57,14 +39,80 @@ def precisions(source: PythonSource) -> Iterator[Claim]:
             elif _accumulates(scope.node, node, given):
                 value = f"{name}: {source.quote(node.func)} accumulates in float32 (fp32): {given}"
                 yield Claim(f"{name} accumulation precision", value, (source.at(node), source.at(scope.node)))
-        if up and statistics:
-            value = f"{name} computes in float32 ({source.quote(up[0])}): {', '.join(statistics)}"
-            if down:
-                value += (
-                    f"; cast back to the input dtype by {source.quote(down[-1])}{_order(source, scope.node, down[-1])}"
-                )
-            places = (source.at(up[0]), *(source.at(d) for d in down[-1:]), source.at(scope.node))
+        if raised.up and raised.statistics:
+            first = raised.up[0]
+            value = f"{name} computes in float32 ({source.quote(first)}): {', '.join(raised.statistics)}"
+            if raised.down:
+                last = raised.down[-1]
+                value += f"; cast back to the input dtype by {source.quote(last)}{_order(source, scope.node, last)}"
+            places = (source.at(first), *(source.at(d) for d in raised.down[-1:]), source.at(scope.node))
             yield Claim(f"{name} precision", value, places)
+
+
+def _with_wide_dtype(source: PythonSource, function: t.FunctionDef | t.ClassDef) -> Iterator[tuple[t.Call, str]]:
+    """Calls that are told to compute or to store in float32."""
+    for call in own_calls(function):
+        for keyword in call.keywords:
+            text = source.quote(keyword.value)
+            if keyword.arg and "dtype" in keyword.arg and _WIDE.search(text):
+                yield call, f"{keyword.arg}={text}"
+
+
+@dataclass(slots=True)
+class _Raised:
+    """What a function raises to float32, what it computes of that, and where it casts it back."""
+
+    up: list[t.Call] = field(default_factory=list[t.Call])
+    down: list[t.Call] = field(default_factory=list[t.Call])
+    statistics: dict[str, t.Call] = field(default_factory=dict[str, t.Call])
+
+
+def _raised(source: PythonSource, scope: Scope) -> _Raised:
+    """One pass through a function, in source order, by what holds a value that was raised."""
+    found = _Raised()
+    casts: dict[t.Call, str] = {}
+    wide: set[str] = set()
+
+    def is_wide(value: t.Node) -> bool:
+        if isinstance(value, t.Call) and casts.get(value):
+            return casts[value] == "up"
+        return t.dotted(value) in wide or any(map(is_wide, t.children(value)))
+
+    for statement in (node for node in own(scope.node) if isinstance(node, get_args(t.Stmt))):
+        calls = [n for e in _expressions(statement) for n in t.walk(e) if isinstance(n, t.Call)]
+        casts.update((call, _cast(source, call)) for call in calls)
+        for call in calls:
+            held = call.func.value if isinstance(call.func, t.Attribute) else None
+            if casts[call] == "up":
+                found.up.append(call)
+            elif casts[call] == "down" and held is not None and is_wide(held):
+                found.down.append(call)
+            elif last_name(call.func) in STATISTICS and is_wide(call):
+                found.statistics.setdefault(last_name(call.func), call)
+        match statement:
+            case t.Assign(value=value, targets=targets):
+                names = {name for target in targets for part in _parts(target) if (name := t.dotted(part)) is not None}
+                wide = wide | names if is_wide(value) else wide - names
+            case t.AnnAssign(value=value, target=target) if value is not None and (name := t.dotted(target)):
+                wide = wide | {name} if is_wide(value) else wide - {name}
+            case _:
+                pass
+    if not found.statistics:
+        found.statistics = _by_helper(scope, found.up)
+    return found
+
+
+def _expressions(statement: t.Node) -> Iterator[t.Node]:
+    """What a statement evaluates itself, without the statements in it."""
+    for child in t.children(statement):
+        if isinstance(child, t.WithItem):
+            yield child.context_expr
+        elif not isinstance(child, get_args(t.Stmt)):
+            yield child
+
+
+def _parts(target: t.Expr) -> list[t.Expr]:
+    return target.elts if isinstance(target, t.Tuple | t.List) else [target]
 
 
 def _accumulates(function: t.FunctionDef | t.ClassDef, call: t.Call, given: str) -> bool:
