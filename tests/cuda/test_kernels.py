@@ -144,13 +144,14 @@ def test_how_kernels_walk_over_their_work(analysis: Analysis) -> None:
         for facts in analysis.cuda.in_file(str(FOLDER / "walks.cu"))
     }
     assert found == {
-        "by_thread": "grid-stride (L23)",
-        "by_group": "grid-stride (L28)",
-        "by_warp": "grid-stride (L34)",
-        "by_block": "persistent: blocks take tiles a grid apart (L38)",
-        "in_a_function": "grid-stride in `fill` (L42)",
-        "by_a_scheduler": "persistent: `next` gives a block its next tile (L47)",
-        "from_a_counter": "persistent: work is taken from a counter by an atomic (L52)",
+        "by_thread": "grid-stride (L37)",
+        "by_group": "grid-stride (L42)",
+        "by_warp": "grid-stride (L48)",
+        "by_block": "persistent: blocks take tiles a grid apart (L52)",
+        "in_a_function": "grid-stride in `fill` (L56)",
+        "by_a_scheduler": "persistent: `next` gives a block its next tile (L61)",
+        "by_an_open_scheduler": "not known: `next` says in each round what a block does next (L67)",
+        "from_a_counter": "persistent: work is taken from a counter by an atomic (L72)",
         "within_its_block": "one tile per block",
     }
 

@@ -96,3 +96,12 @@ __global__ void set_in_one_branch(float *out, const float *in, int n) {
     out[last] = 1;  //: out store: not known: threadIdx.x goes into it in a way that is not followed
   }
 }
+
+//@ block 512
+__global__ void first_thread_of_all(const float *in, float *out, int n) {
+  int i = blockIdx.x * 5120 + threadIdx.x;
+  if (i == 0) *out = 0.0f;  //: out store: uniform (one lane, 4 bytes)
+  if (i < 32) out[1 + i] = 0.0f;  //: out store: partially coalesced (misaligned, 5 sectors for 4, 4 bytes/lane)
+  float value = i < n ? in[i] : 0.0f;  //: in load: coalesced (stride 1, 4 bytes/lane)
+  if (value > 0.0f) out[0] = value;  //: out store: broadcast (4 bytes)
+}

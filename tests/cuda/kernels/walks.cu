@@ -14,6 +14,20 @@ struct Tiles {
     }
 };
 
+struct Dealt {
+    int next_tile;
+    int step;
+    int count;
+
+    __device__ Dealt(int first, int step, int count) : next_tile(first), step(step), count(count) {}
+
+    __device__ bool next(int& tile) {
+        tile = next_tile;
+        next_tile += step;
+        return tile < count;
+    }
+};
+
 __device__ void fill(float* out, int begin, int step, int n) {
     for (int i = begin; i < n; i += step) out[i] = 0.0f;
 }
@@ -45,6 +59,12 @@ __global__ void in_a_function(float* out, int n) {
 __global__ void by_a_scheduler(float* out, Tiles tiles) {
     int tile;
     while (tiles.next(tile)) out[tile * blockDim.x + threadIdx.x] = 1.0f;
+}
+
+__global__ void by_an_open_scheduler(float* out, int step, int count) {
+    Dealt dealt(blockIdx.x, step, count);
+    int tile;
+    while (dealt.next(tile)) out[tile * blockDim.x + threadIdx.x] = 1.0f;
 }
 
 __global__ void from_a_counter(float* out, int* counter, int count) {

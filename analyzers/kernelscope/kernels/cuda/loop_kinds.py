@@ -52,14 +52,22 @@ def _scheduled(reached: Sequence[Reached], shared: frozenset[str]) -> Iterator[L
     dealing = {
         one.function.name for one in reached[1:] if _PLACE_OF_BLOCK.search(one.unit.source.text(one.function.body))
     }
+    filling = {
+        one.function.name
+        for one in reached[1:]
+        if any(p.type.rstrip().endswith("&") and "const" not in p.type for p in one.function.params)
+    }
     for node in walk(kernel.function.body):
         if node.type not in LOOPS:
             continue
         asked = [part for name in ("condition", "update") if (part := node.child_by_field_name(name)) is not None]
         span = Span(node.start_byte, node.end_byte)
         for part in asked:
-            if (name := next((name for name in _called(part) if name in dealing), None)) is not None:
-                yield LoopKind(f"persistent: `{name}` gives a block its next tile", span)
+            for name in _called(part):
+                if name in dealing:
+                    yield LoopKind(f"persistent: `{name}` gives a block its next tile", span)
+                elif name in filling:
+                    yield LoopKind(f"not known: `{name}` says in each round what a block does next", span)
         texts = [source.text(part) for part in asked]
         condition = node.child_by_field_name("condition")
         if condition is None or source.text(condition).strip("() ") in _ENDLESS:

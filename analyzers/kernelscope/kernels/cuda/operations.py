@@ -249,12 +249,19 @@ class _Walk:
         if effect is not None:
             self._add(effect, site, arguments)
             return
-        declared = self.unit.declarations.at(written, node.start_byte) if re.fullmatch(r"\w+", written) else None
-        owner = _without_arguments(declared.type)[0].rpartition("::")[2] if declared is not None else None
+        owner = self._class_of(written, node.start_byte)
         candidates = [found for found in self.unit.find(name) if found[1].owner]
         exact = [found for found in candidates if found[1].owner.partition("<")[0] == owner]
         for unit, function in exact or (candidates if len(candidates) == 1 and owner in (None, "auto") else ()):
             self.callees.append(self._reached(unit, function, templates, node.start_byte))
+
+    def _class_of(self, written: str, offset: int) -> str | None:
+        """The class of a parameter or variable, without its template arguments; None for any other expression."""
+        if not written.isidentifier():
+            return None
+        parameter = next((p for p in self.function.params if p.name == written), None)
+        declared = self.unit.declarations.at(written, offset) if parameter is None else parameter
+        return _without_arguments(types.bare(declared.type).rstrip("&* "))[0].rpartition("::")[2] if declared else None
 
     def _object(self, written: str, offset: int) -> str | None:
         """What kind of group or barrier an expression is."""

@@ -28,6 +28,7 @@ from kernelscope.kernels.cuda.warp.machine import OFFSET_OF, SIZE_OF, Access
 from kernelscope.kernels.cuda.warp.sectors import AXES, SECTOR, WARP, Class, Traffic, moved, threads, traffic
 from kernelscope.kernels.cuda.warp.whole_vectors import as_moved
 
+_FIRST_BLOCK = {f"blockIdx.{axis}": 0 for axis in "xyz"}
 MAX_CASES = 64
 UNREACHED = "no lane gets there"
 MAX_WARPS = 32
@@ -248,12 +249,14 @@ class _Judge:
         return symbol is not None and 0 < len(symbol.values) <= MAX_CASES
 
     def _active(self, conditions: tuple[Dim, ...], shape: tuple[int, int, int]) -> tuple[int, Numbers | None]:
-        """The first warp of which any lane gets there, and its lanes that do; None for all."""
+        """The first warp of which any lane gets there, and its lanes that do; None for all. What no lane passes in the
+        middle of the data, such as `i == 0`, is asked of the first block."""
         total = shape[0] * shape[1] * shape[2]
-        for warp in range(min(MAX_WARPS, -(-total // WARP))):
-            mask = self._mask(conditions, shape, warp)
-            if mask is None or any(mask):
-                return warp, mask
+        for passed in (conditions, tuple(condition.subs(_FIRST_BLOCK) for condition in conditions)):
+            for warp in range(min(MAX_WARPS, -(-total // WARP))):
+                mask = self._mask(passed, shape, warp)
+                if mask is None or any(mask):
+                    return warp, mask
         return 0, None
 
     def _mask(self, conditions: tuple[Dim, ...], shape: tuple[int, int, int], warp: int) -> Numbers | None:
