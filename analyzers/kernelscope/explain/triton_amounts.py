@@ -16,6 +16,8 @@ from kernelscope.kernels.triton.config_lists import Config
 from kernelscope.kernels.triton.kernel_facts import KernelFacts, shared_estimates
 from kernelscope.kernels.triton.work import DEFAULT_WARPS, held, pipelined, staged, work
 
+MAX_GRIDS = 4
+"""How many different grids of a kernel are told."""
 LONG = 1 << 20
 """What the one unknown length counts as where only its growth matters."""
 
@@ -24,17 +26,25 @@ def programs_rows(facts: KernelFacts, gpu: str) -> Iterator[Line]:
     """The product of the grid, as a number where the launch's sizes are known, and the waves that it takes."""
     if not facts.run.is_helper and (not facts.launches or facts.launches[0].grid is None):
         yield Line("not known")
-    for launch in facts.launches[:1]:
-        if launch.grid is not None:
-            count = product(launch.grid)
-            number = count.evaluate(facts.fixed)
-            if number is None:
-                factors = [size for size in launch.grid if size.const != 1]
-                text = render(count, facts.order) if len(factors) == 1 else "*".join(_factor(s, facts) for s in factors)
-                yield Line(f"`{text}`", launch.location)
-            else:
-                yield Line(f"{number:,}".replace(",", " "), launch.location)
-                yield from _waves(facts, number, gpu)
+    told: set[str] = set()
+    for launch in facts.launches:
+        if launch.grid is None or len(told) == MAX_GRIDS:
+            continue
+        count = product(launch.grid)
+        number = count.evaluate(facts.fixed)
+        if number is None:
+            factors = [size for size in launch.grid if size.const != 1]
+            text = render(count, facts.order) if len(factors) == 1 else "*".join(_factor(s, facts) for s in factors)
+            text = f"`{text or 1}`"
+        else:
+            text = f"{number:,}".replace(",", " ")
+        text += f" if `{launch.when}`" if launch.when else ""
+        if text in told:
+            continue
+        told.add(text)
+        yield Line(text, launch.location)
+        if number is not None:
+            yield from _waves(facts, number, gpu)
 
 
 def _factor(size: Dim, facts: KernelFacts) -> str:

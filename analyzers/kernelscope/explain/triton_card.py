@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from kernelscope.dims import render
 from kernelscope.explain.document import Card, CardRow, Line
-from kernelscope.explain.triton_amounts import programs_rows, shared_rows, work_rows
+from kernelscope.explain.triton_amounts import MAX_GRIDS, programs_rows, shared_rows, work_rows
 from kernelscope.explain.triton_hover import describe
 from kernelscope.kernels.triton.accesses import describe_footprint, footprint
 from kernelscope.kernels.triton.algorithms import grouped_order
@@ -18,13 +18,15 @@ from kernelscope.kernels.triton.bounds import Overshoot, overshoots
 from kernelscope.kernels.triton.broadcasting import numel
 from kernelscope.kernels.triton.dtypes import BITS
 from kernelscope.kernels.triton.host_things import HostValue, Plain, as_dim
-from kernelscope.kernels.triton.kernel_facts import KernelFacts, counter
+from kernelscope.kernels.triton.kernel_facts import HelperFacts, KernelFacts, counter
 from kernelscope.kernels.triton.persistent_loops import persistent_loops
 from kernelscope.kernels.triton.values import Tensor
 from kernelscope.results import Hover, Link, Span, Target
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Module
 
+MAX_BLOCKS = 4
+"""Blocks that a card names."""
 MAX_ROWS = 12
 """Accesses that a hover and a report list."""
 FEATURES: dict[str, str] = {
@@ -88,7 +90,7 @@ def _grid(facts: KernelFacts) -> Iterator[Line]:
             text = f"`({sizes}{',' if len(launch.grid) == 1 else ''})` {where}"
             if launch.when:
                 text += f" if `{launch.when}`"
-        if text.partition(" at ")[0] not in told and len(told) < 4:
+        if text.partition(" at ")[0] not in told and len(told) < MAX_GRIDS:
             told.add(text.partition(" at ")[0])
             yield Line(text, launch.location)
     if not facts.launches:
@@ -152,7 +154,7 @@ def _constexprs(facts: KernelFacts) -> Iterator[Line]:
         yield Line(" · ".join(parts))
 
 
-def largest_blocks(facts: KernelFacts) -> list[tuple[str, Tensor, Span]]:
+def largest_blocks(facts: KernelFacts | HelperFacts) -> list[tuple[str, Tensor, Span]]:
     """The blocks that names are given, one per name: data before what they are addressed and masked by, those of most
     elements first."""
     best: dict[str, tuple[str, Tensor, Span]] = {}
@@ -184,15 +186,41 @@ def _weight(block: Tensor) -> int:
 
 
 def _blocks(facts: KernelFacts) -> Iterator[Line]:
-    for name, block, span in largest_blocks(facts)[:4]:
-        yield Line(f"`{name}` {describe(block, facts.order)}", facts.location(span))
+    """The largest blocks; those of helpers where the kernel has none of its own."""
+    for function in (facts, *facts.helpers):
+        blocks = largest_blocks(function)[:MAX_BLOCKS]
+        order = tuple(param.name for param in function.node.args)
+        inside = f" in {function.node.name}" if function is not facts else ""
+        for name, block, span in blocks:
+            kinds = (describe(one, order) or "" for one in (block, *_on_the_other_side(function, name, span)))
+            text = f"`{name}` {' or '.join(dict.fromkeys(filter(None, kinds)))}{inside}"
+            yield Line(text, function.module.text.location(function.path, span))
+        if blocks:
+            return
+
+
+def _on_the_other_side(function: KernelFacts | HelperFacts, name: str, span: Span) -> Iterator[Tensor]:
+    """What a name is given on the other side of the branch that it is given a block on."""
+    branches = [b for b in nodes_of(function.node, t.If) if b.orelse and any(s.span.covers(span) for s in b.body)]
+    innermost = max(branches, key=lambda branch: branch.span.start, default=None)
+    for statement in innermost.orelse if innermost is not None else ():
+        given = statement.targets if isinstance(statement, t.Assign) else []
+        for target in given:
+            if isinstance(target, t.Name) and target.id == name:
+                values = function.run.values.get(target.span, ())[:1]
+                yield from (value for value in values if isinstance(value, Tensor) and value.shape)
+                return
 
 
 def _accesses(facts: KernelFacts, most: int | None) -> Iterator[Line]:
     known = facts.fixed
     launched = next((launch for launch in facts.launches if launch.grid is not None), None)
     beyond = overshoots(facts, launched) if launched is not None else {}
-    for access in facts.run.accesses[:most]:
+    told: set[str] = set()
+    for number, access in enumerate(facts.run.accesses):
+        if most is not None and len(told) == most:
+            yield Line(f"and {len(facts.run.accesses) - number} more")
+            return
         where = facts.location(access.span)
         base = footprint(access).base or "?"
         block = describe(access.block, facts.order) or "block of unknown shape"
@@ -200,9 +228,9 @@ def _accesses(facts: KernelFacts, most: int | None) -> Iterator[Line]:
         text += _held_back(facts, beyond.get(access.span, ()))
         if access.name:
             text += f" · in {access.name}" + (f" L{facts.line_in(access)}" if facts.line_in(access) else "")
-        yield Line(text, where)
-    if most is not None and len(facts.run.accesses) > most:
-        yield Line(f"and {len(facts.run.accesses) - most} more")
+        if text not in told:  # a helper may be called on both sides of a branch
+            told.add(text)
+            yield Line(text, where)
 
 
 def _loops(facts: KernelFacts) -> Iterator[Line]:

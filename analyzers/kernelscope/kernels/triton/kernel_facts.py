@@ -73,8 +73,8 @@ class KernelFacts:
 
     def line_in(self, access: Access) -> int:
         """The line in the helper that makes an access, 0 where helpers of other files make it."""
-        helpers = [c.function for c in self.run.calls if c.function.node.name == access.name]
-        if access.at is None or not helpers or helpers[0].path != str(self.path):
+        helpers = [helper for helper in self.helpers if helper.node.name == access.name]
+        if access.at is None or not helpers or helpers[0].path != self.path:
             return 0
         return self.location(access.at).line
 
