@@ -33,6 +33,7 @@ from kernelscope.results import (
 from kernelscope.syntax.text import SourceText
 from kernelscope.turns import give_way, is_alone
 from kernelscope.workspace.files import CUDA_SUFFIXES, PYTHON_SUFFIXES, WATCHED_SUFFIXES, Files
+from kernelscope.workspace.index import Stage
 from kernelscope.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -128,6 +129,11 @@ class Analysis:
         if not cancelled():
             self.navigation.graph()
         return differed
+
+    @property
+    def knows_links(self) -> bool:
+        """Whether all files with kernels, launches and registrations have been read."""
+        return self.workspace.index.stage >= Stage.OPERATORS
 
     def left_out(self) -> Sequence[LeftOut]:
         """Files that are not analysed, and why."""

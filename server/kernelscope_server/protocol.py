@@ -46,6 +46,18 @@ class Later:
     work: Callable[[], object]
 
 
+class NotYet(Exception):
+    """What a handler raises when the index will soon tell more than `answer`, which is what is known so far.
+
+    `is_over` tells when it did, or will not.
+    """
+
+    def __init__(self, answer: object, is_over: Callable[[], bool]) -> None:
+        super().__init__()
+        self.answer = answer
+        self.is_over = is_over
+
+
 class Protocol(LanguageServerProtocol):
     """Checks messages and hands them to the registered features, on whichever thread has its turn."""
 
@@ -89,13 +101,16 @@ class Protocol(LanguageServerProtocol):
         """To the client's log: stdout is the protocol's, and editors show stderr as errors."""
         self.notify("window/logMessage", {"type": level, "message": text[:MAX_LOGGED]})
 
+    def send_result(self, number: object, result: object) -> None:
+        self.output.send({"jsonrpc": "2.0", "id": number, "result": result})
+
     def refuse(self, number: object, code: int, text: str) -> None:
         self.output.send({"jsonrpc": "2.0", "id": number, "error": {"code": code, "message": text}})
 
     # -- from the client ---------------------------------------------------------------------------------
 
     def handle(self, message: object) -> None:
-        """One message as it was read; raises nothing but `Interrupted`."""
+        """One message as it was read; raises nothing but `Interrupted` and `NotYet`, which answer nobody."""
         if isinstance(message, Malformed):
             self.refuse(None, message.code, message.reason)
         elif is_list(message):
@@ -154,7 +169,7 @@ class Protocol(LanguageServerProtocol):
             self.answer(number, method, lambda: handler(given))
 
     def answer(self, number: int | str, method: str, work: Callable[[], object]) -> None:
-        """Do the work of a request and send its answer: the only place that answers. `Interrupted` work does not."""
+        """Do the work of a request and send its answer: the only place that answers, unless it is `NotYet` done."""
         if self.is_cancelled(number):
             self.refuse(number, REQUEST_CANCELLED, "cancelled")
             return
@@ -163,9 +178,11 @@ class Protocol(LanguageServerProtocol):
             if isinstance(result, Later):
                 self.postpone(lambda: self.answer(number, method, result.work))
                 return
-            self.output.send({"jsonrpc": "2.0", "id": number, "result": result})
+            self.send_result(number, result)
         except RequestError as error:
             self.refuse(number, error.code, str(error))
+        except NotYet:
+            raise
         except Interrupted:
             if not self.is_cancelled(number):
                 raise

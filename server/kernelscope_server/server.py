@@ -23,7 +23,7 @@ from lsprotocol import types
 from pygls.lsp.server import LanguageServer
 
 from kernelscope_server.inbox import IN_PAUSES, PATIENT_URGENCY, Inbox, is_patient, urgency
-from kernelscope_server.protocol import ERROR, INFORMATION, Handler, Protocol, Reply
+from kernelscope_server.protocol import ERROR, INFORMATION, Handler, NotYet, Protocol, Reply
 from kernelscope_server.traces import ClientTraces
 from kernelscope_server.wire import REQUEST_CANCELLED, End, Writer, is_table, read_message
 
@@ -38,6 +38,8 @@ STACK_BYTES = 16 << 20
 TEXT_CHANGES = frozenset(
     f"{kind}Document/{change}" for kind in ("text", "notebook") for change in ("didOpen", "didChange", "didClose")
 )
+HELD_SECONDS = 30.0
+"""So long a request waits at most for what the index will tell."""
 EXIT_SECONDS = 3.0
 """After `exit` the process ends, whatever the analysis is at."""
 PARENT_POLL_SECONDS = 2.0
@@ -63,6 +65,9 @@ class Server(LanguageServer):
         self._ahead: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self.turns = Turns(PATIENT_URGENCY)
         self._ended = threading.Event()
+        self._held: dict[Hashable, object] = {}
+        """Requests by their numbers that wait for the index, and take no thread and no turn meanwhile."""
+        self._was_held: set[Hashable] = set()
         self._texts = 0
         """Counts changes of open documents."""
         self.heard = 0
@@ -102,6 +107,11 @@ class Server(LanguageServer):
                 self.protocol.guarded(action, "work ahead")
 
         self._ahead.put(act)
+
+    def release(self) -> None:
+        """Handle again what waits for the index: it told more, or nothing more will come."""
+        for number in list(self._held):
+            self._ask_again(number)
 
     # -- threads -----------------------------------------------------------------------------------------
 
@@ -147,6 +157,8 @@ class Server(LanguageServer):
             self._inbox.stays_quiet(IDLE_SECONDS)
         if is_table(message) and isinstance(number := message.get("id"), int | str):
             self._inbox.done(number)
+            if number not in self._held:
+                self._was_held.discard(number)
 
     def _attempt(self, message: object, is_last: bool) -> bool:
         """False when a text was changed while a document was being made: it must be begun anew, unless it often was."""
@@ -162,7 +174,28 @@ class Server(LanguageServer):
                 self.protocol.handle(message)
             except Interrupted:
                 return False
+            except NotYet as early:
+                self._hold(message, early)
         return True
+
+    def _hold(self, message: object, early: NotYet) -> None:
+        """Once for each request; one that was cancelled meanwhile is told so when it is handled again."""
+        number = cast(Hashable, message["id"]) if is_table(message) else None
+        if number in self._was_held:
+            self.protocol.send_result(number, early.answer)
+            return
+        self._held[number] = message
+        timer = threading.Timer(HELD_SECONDS, self._ask_again, (number,))
+        timer.daemon = True
+        timer.start()
+        if early.is_over():
+            self._ask_again(number)
+
+    def _ask_again(self, number: Hashable) -> None:
+        message = self._held.pop(number, None)
+        if message is not None:
+            self._was_held.add(number)
+            self._inbox.put(message)
 
     def _use_pauses(self) -> None:
         while not self._ended.is_set():
@@ -196,6 +229,8 @@ class Server(LanguageServer):
         number = params.get("id") if is_table(params) else None
         if isinstance(number, int | str) and not isinstance(number, bool) and self._inbox.cancel(number):
             self.protocol.refuse(number, REQUEST_CANCELLED, "cancelled")
+        elif isinstance(number, Hashable):
+            self._ask_again(number)
 
     def _work_off(self, waiting: queue.SimpleQueue[Callable[[], None]]) -> None:
         while True:

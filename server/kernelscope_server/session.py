@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from kernelscope_server.documents import OpenDocument, key_of, path_of
 from kernelscope_server.parameters import document_uri, entries, string, table
 from kernelscope_server.positions import ENCODINGS
+from kernelscope_server.protocol import NotYet
 from kernelscope_server.server import Server, watch_parent
 from kernelscope_server.settings import ServerSettings, read_settings
 from kernelscope_server.user_cache import cache_folder
@@ -177,6 +178,16 @@ class Session:
             if not self._analysis.catch_up(opened, edited, is_over) and edited:
                 for path in opened:
                     self._analysis.answer_ahead(path, is_over)
+
+    def unless_links_come(self, answer: list[Json]) -> list[Json]:
+        """An answer; an empty one only when no links between languages are still being read that may tell more."""
+        if not answer and not self._has_links():
+            raise NotYet(answer, self._has_links)
+        return answer
+
+    def _has_links(self) -> bool:
+        """Whether links are known, or nobody is reading them."""
+        return self._indexing is None or not self._indexing.running or self.analysis.knows_links
 
     # -- files -------------------------------------------------------------------------------------------
 

@@ -21,11 +21,11 @@ _WORD = re.compile(rb"[\w\x80-\xff]+")
 def register(session: Session) -> None:
     def definition(params: Json) -> list[Json]:
         document, offset = session.place(params)
-        return located(session, session.analysis.definition(document.path, offset))
+        return session.unless_links_come(located(session, session.analysis.definition(document.path, offset)))
 
     def implementation(params: Json) -> list[Json]:
         document, offset = session.place(params)
-        return located(session, session.analysis.implementation(document.path, offset))
+        return session.unless_links_come(located(session, session.analysis.implementation(document.path, offset)))
 
     def references(params: Json) -> list[Json]:
         document, offset = session.place(params)
@@ -43,10 +43,12 @@ def register(session: Session) -> None:
         return [{"name": name, "kind": kind, "uri": document.uri, "range": span, "selectionRange": span}]
 
     def incoming(params: Json) -> list[Json]:
-        return _calls(session, session.analysis.incoming_calls(*_item(session, params)), "from")
+        calls = session.analysis.incoming_calls(*_item(session, params))
+        return session.unless_links_come(_calls(session, calls, "from"))
 
     def outgoing(params: Json) -> list[Json]:
-        return _calls(session, session.analysis.outgoing_calls(*_item(session, params)), "to")
+        calls = session.analysis.outgoing_calls(*_item(session, params))
+        return session.unless_links_come(_calls(session, calls, "to"))
 
     session.server.on("textDocument/definition", definition)
     session.server.on("textDocument/declaration", definition)
