@@ -410,6 +410,13 @@ class Analysis:
             from kernelscope.explain.schedule import counter_timeline
 
             return counter_timeline(self.workspace, target, options)
+        if kind == "architecture" and target.path.is_dir():
+            from kernelscope.explain.system_architecture import system_architecture
+            from kernelscope.explain.system_documents import files_around
+
+            folder, paths = files_around(self.workspace, target.path)
+            system = self.readings.system(paths)
+            return system_architecture(self.workspace, self.navigation.graph(), system, folder, target)
         if kind in ("serving", "faq", "distributed", "report"):
             from kernelscope.explain.system_documents import system_document
 

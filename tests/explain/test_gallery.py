@@ -14,9 +14,9 @@ WORKSPACES = ROOT / "tests" / "workspaces"
 SAMPLE = WORKSPACES / "sample"
 INTRODUCTION = """# Gallery
 
-What Kernelscope draws and tells of the small model of [`tests/workspaces/sample`](../tests/workspaces/sample), and of
-layers after public architectures in [`tests/workspaces/models`](../tests/workspaces/models), as it stands in the editor
-and the terminal. The page is generated: `pytest tests/explain/test_gallery.py --accept` writes it
+What Kernelscope draws and tells of the small model of [`tests/workspaces/sample`](../tests/workspaces/sample), of the
+serving repository [`tests/workspaces/service`](../tests/workspaces/service), and of layers after public architectures in
+[`tests/workspaces/models`](../tests/workspaces/models), as it stands in the editor and the terminal. The page is generated: `pytest tests/explain/test_gallery.py --accept` writes it
 anew, and the test suite compares it with what the code gives.
 """
 PAGES = (
@@ -31,6 +31,7 @@ PAGES = (
     ("timeline", "tinyllm/schedule.py", "", "Timeline of a scheduler's tasks"),
     ("timeline", "csrc/megakernel.cu", "", "Timeline of a megakernel's tasks"),
 )
+SERVICE = (("architecture", "", "", "Architecture of a serving repository"),)
 MODELS = (
     ("dataflow", "dense_and_sparse.py", "Layer", "A decoder layer after Llama"),
     ("dataflow", "dense_and_sparse.py", "Experts", "A mixture of experts after Mixtral"),
@@ -44,7 +45,7 @@ SIZES = {"B": 8, "S": 4096, "hidden_size": 4096, "intermediate_size": 14336}
 
 
 def gallery() -> str:
-    pages = [*_pages(SAMPLE, PAGES), *_pages(WORKSPACES / "models", MODELS)]
+    pages = [*_pages(SAMPLE, PAGES), *_pages(WORKSPACES / "service", SERVICE), *_pages(WORKSPACES / "models", MODELS)]
     return "\n".join([INTRODUCTION, *pages])
 
 
@@ -55,7 +56,7 @@ def _pages(root: Path, pages: tuple[tuple[str, str, str, str], ...]) -> Iterator
         target = Target(root / file, None, symbol or None)
         text = to_text(analysis.document(kind, target, ViewOptions(bindings=bindings))).text.rstrip()
         bound = "".join(f" --bind {name}={value}" for name, value in bindings.items())
-        place = f"{file}::{symbol}" if symbol else file
+        place = f"{file}::{symbol}" if symbol else file or root.name
         yield f"## {title}\n\n    $ kernelscope {kind} {place}{bound}\n\n```text\n{text}\n```\n"
 
 

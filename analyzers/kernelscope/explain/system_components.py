@@ -1,0 +1,336 @@
+"""What a serving system is made of, and which of it calls which: servers, processes, classes that schedule and cache,
+models.
+
+Classes are those that the recognisers of serving tell something of; calls are those of the operator graph, through
+functions that belong to none of them. What a call leads to at run time only is missing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import product
+from pathlib import Path
+
+from kernelscope.graph.kinds import EdgeKind, Node, NodeKind
+from kernelscope.graph.module_tree import ModuleTrees, is_module_class
+from kernelscope.graph.operator_graph import OperatorGraph
+from kernelscope.graph.paths import MAX_ASKED_NODES, Reached, kernels_from
+from kernelscope.results import Location
+from kernelscope.serving.channels import owner_of
+from kernelscope.serving.system import System
+from kernelscope.syntax.python import tree as t
+from kernelscope.workspace.facts import DefKind
+from kernelscope.workspace.files import PYTHON_SUFFIXES
+from kernelscope.workspace.modules import Definition
+from kernelscope.workspace.workspace import Workspace
+
+SERVER, PROCESS, DRIVER = "server", "process", "driver"
+SCHEDULING, CACHE, MODEL = "Scheduling", "KV cache", "Model"
+ROLES = (("scheduling", SCHEDULING), ("batching", SCHEDULING), ("kv_cache", CACHE), ("prefix_cache", CACHE))
+"""The sections of claims whose classes are components, with the part of the system that they belong to."""
+MOST_CLASSES = 10
+MOST_NOTES = 3
+LONGEST_NOTE = 44
+ASIDE = re.compile(r" \([^()]*\)")
+MOST_DRIVERS = 3
+MOST_SOUGHT = 24
+"""Files that are looked into for who owns a scheduler."""
+MOST_BETWEEN = 5
+"""Calls between two components go through at most so many functions of neither."""
+MOST_VISITED = 400
+MOST_MODELS = 3
+"""Where a call may lead to more models than this, they are one component."""
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """One part; `functions` are where its calls begin."""
+
+    name: str
+    role: str
+    location: Location
+    functions: tuple[Node, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """`source` reaches `target` by calling `by`, or sends to it over a channel that is named so."""
+
+    source: Component
+    target: Component
+    by: str
+    location: Location
+    is_certain: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The components that hang together, the calls between them, and what each model reaches."""
+
+    components: tuple[Component, ...]
+    calls: tuple[Call, ...]
+    reached: dict[Component, Reached]
+
+
+def parts_of(workspace: Workspace, graph: OperatorGraph, system: System) -> Parts:
+    """The parts of a system."""
+    return _Search(workspace, graph, system).parts()
+
+
+class _Search:
+    def __init__(self, workspace: Workspace, graph: OperatorGraph, system: System) -> None:
+        self._workspace = workspace
+        self._graph = graph
+        self._system = system
+        self._of_class: dict[tuple[str, str], Component] = {}
+        self._of_function: dict[Node, Component] = {}
+        self._passed: dict[str, Component] = {}
+        """Functions of no component, with the first one whose calls go through them."""
+
+    def parts(self) -> Parts:
+        classes = list(self._classes())
+        found = [*self._servers(), *self._processes(), *self._drivers(classes), *classes]
+        calls: list[Call] = []
+        models: dict[Component, None] = {}
+        for component in found:
+            calls += self._calls(component, models)
+        models = self._outermost(models)
+        calls = [call for call in calls if call.target.role != MODEL or call.target in models]
+        runs = {call.source: replace(call.source, role=MODEL) for call in calls if _runs_a_model(call)}
+        runs |= {call.target: replace(call.target, role=SCHEDULING) for call in calls if _schedules_by(call)}
+        found = [runs.get(component, component) for component in found]
+        calls = [replace(c, source=runs.get(c.source, c.source), target=runs.get(c.target, c.target)) for c in calls]
+        self._of_class = {key: runs.get(component, component) for key, component in self._of_class.items()}
+        reached: dict[Component, Reached] = {}
+        for model in models:
+            reached[model] = kernels_from(self._graph, model.functions[0], MAX_ASKED_NODES)
+            calls += self._used_by(model, reached[model])
+        calls += self._sent([*found, *models])
+        calls = list({(call.source, call.target, call.by): call for call in reversed(calls)}.values())[::-1]
+        joined = {end for call in calls for end in (call.source, call.target)}
+        return Parts(tuple(c for c in (*found, *models) if c in joined), tuple(calls), reached)
+
+    # -- components --------------------------------------------------------------------------------------
+
+    def _servers(self) -> Iterator[Component]:
+        """What answers the routes of each file."""
+        routes = [route for route in self._system.routes if not self._system.is_aside(route.location.path)]
+        for path in dict.fromkeys(route.location.path for route in routes):
+            here = [route for route in routes if route.location.path == path]
+            handlers = (self._graph.named(str(path), route.handler) for route in here)
+            functions = tuple(dict.fromkeys(node for node in handlers if node is not None))
+            notes = _few(f"{route.method} {route.path}" for route in here)
+            yield self._with_functions(
+                Component("API server", SERVER, here[0].location, functions, (f"{path.parent.name}/{path.name}", *notes))
+            )
+
+    def _processes(self) -> Iterator[Component]:
+        """Functions that run in processes and threads of their own."""
+        seen = set[Node]()
+        for started in self._system.running:
+            words = started.target.replace("(", " ").split()
+            node = self._function(started.location.path, words[0]) if words else None
+            if node is not None and node not in seen and "." not in node.name:
+                seen.add(node)
+                place = node.location or started.location
+                yield self._with_functions(Component(node.name, PROCESS, place, (node,), (started.kind,)))
+
+    def _function(self, path: Path, name: str) -> Node | None:
+        """The function that a name of a file stands for."""
+        match self._workspace.modules.resolve(str(path), name):
+            case Definition(path=where, name=called):
+                return self._graph.named(where, called)
+            case _:
+                return None
+
+    def _with_functions(self, component: Component) -> Component:
+        self._of_function.update({node: component for node in component.functions})
+        return component
+
+    def _classes(self) -> Iterator[Component]:
+        """The classes that most is told of, each in the part of the system that most of it is about."""
+        told: dict[tuple[str, str], Counter[str]] = {}
+        notes: dict[tuple[str, str], dict[str, None]] = {}
+        places: dict[tuple[str, str], Location] = {}
+        for section, role in ROLES:
+            for claim in self._system.about(f"serving.{section}"):
+                owner, _, topic = claim.name.partition(" ")
+                key = (str(claim.evidence[0].path), owner.partition(".")[0])
+                place = places.get(key) or self._class_at(*key)
+                if place is None:
+                    continue
+                places[key] = place
+                told.setdefault(key, Counter())[role] += 1
+                notes.setdefault(key, {}).setdefault(_told_shortly(topic, claim.value))
+        ranked = sorted(told, key=lambda key: (-told[key].total(), *key))[:MOST_CLASSES]
+        for key in sorted(ranked, key=lambda key: (places[key].path, places[key].line)):
+            role = max((SCHEDULING, CACHE), key=lambda role: told[key][role])
+            yield self._known(
+                key, Component(key[1], role, places[key], tuple(self._methods(*key)), _few(filter(None, notes[key])))
+            )
+
+    def _drivers(self, classes: list[Component]) -> Iterator[Component]:
+        """Classes that nothing is told of and that call those that schedule: engines that own a scheduler."""
+        calling: dict[tuple[str, str], set[Node]] = {}
+        schedulers = [component for component in classes if component.role == SCHEDULING]
+        for path in self._mentioning([component.name for component in schedulers])[:MOST_SOUGHT]:
+            facts = self._graph.facts(path)
+            for definition in facts.defs if facts is not None else ():
+                key = (path, definition.name)
+                if definition.kind is not DefKind.CLASS or key in self._of_class:
+                    continue
+                called = [e.target for m in self._methods(*key) for e in self._graph.out_edges(m) if e.certain]
+                found = {node for node in called if self._owner(node) in schedulers and not _is_making(node)}
+                if found:
+                    calling[key] = found
+        for key in sorted(calling, key=lambda key: (-len(calling[key]), *key))[:MOST_DRIVERS]:
+            if (place := self._class_at(*key)) is not None:
+                yield self._known(key, Component(key[1], DRIVER, place, tuple(self._methods(*key))))
+
+    def _mentioning(self, names: list[str]) -> list[str]:
+        """The Python files outside tests that hold one of some names, central ones first."""
+        words = [name.encode() for name in names]
+        paths = [r.path for r in self._system.readings if not r.aside and r.path.suffix in PYTHON_SUFFIXES]
+        found: list[str] = []
+        for path in sorted(paths, key=lambda path: -self._system.weight(path)):
+            data = self._workspace.files.read(str(path))
+            if isinstance(data, bytes) and any(word in data for word in words):
+                found.append(str(path))
+        return found
+
+    def _outermost(self, models: dict[Component, None]) -> dict[Component, None]:
+        """The models that are no part of another one of them."""
+        trees = ModuleTrees(self._workspace.modules, self._workspace.classes)
+        found = {model: model_class(self._workspace, model.functions[0]) for model in models}
+        inside: set[t.ClassDef] = set()
+        todo = [part for cls in found.values() if cls is not None for part in trees.tree(cls).children]
+        while todo:
+            part = todo.pop()
+            todo += part.children
+            if part.definition is not None and isinstance(part.definition.node, t.ClassDef):
+                inside.add(part.definition.node)
+        return {model: None for model, cls in found.items() if cls is not None and cls.node not in inside}
+
+    def _known(self, key: tuple[str, str], component: Component) -> Component:
+        self._of_class[key] = component
+        return component
+
+    def _class_at(self, path: str, name: str) -> Location | None:
+        facts = self._graph.facts(path) if path.endswith(PYTHON_SUFFIXES) else None
+        found = (d for d in facts.defs if d.kind is DefKind.CLASS and d.name == name) if facts is not None else ()
+        return next((Location(Path(path), d.line) for d in found), None)
+
+    def _methods(self, path: str, name: str) -> Iterator[Node]:
+        facts = self._graph.facts(path)
+        for index, definition in enumerate(facts.defs if facts is not None else ()):
+            if facts is not None and definition.kind in (DefKind.FUNCTION, DefKind.METHOD):
+                node = self._graph.function(path, facts, index)
+                if node.name.startswith(f"{name}."):
+                    yield node
+
+    # -- calls -------------------------------------------------------------------------------------------
+
+    def _owner(self, node: Node) -> Component | None:
+        owner = self._of_class.get((node.path, node.name.partition(".")[0])) if "." in node.name else None
+        return owner or self._of_function.get(node)
+
+    def _calls(self, source: Component, models: dict[Component, None]) -> Iterator[Call]:
+        """The calls that leave a component, and the models among what they lead to."""
+        queue = deque((node, 0) for node in source.functions)
+        seen = set(source.functions)
+        found: dict[Component, Call] = {}
+        while queue and len(seen) < MOST_VISITED:
+            node, depth = queue.popleft()
+            for edge in self._graph.out_edges(node):
+                target = edge.target
+                if edge.kind is not EdgeKind.CALLS or target.kind is not NodeKind.FUNCTION or target in seen:
+                    continue
+                seen.add(target)
+                owner = self._owner(target)
+                place = edge.location or source.location
+                by = target.name.rpartition(".")[2]
+                if owner is not None:
+                    if owner != source and not _is_making(target):
+                        yield Call(source, owner, by, place, edge.certain)
+                elif (model := self._model(target)) is not None:
+                    found.setdefault(model, Call(source, model, by, place, edge.certain))
+                elif depth < MOST_BETWEEN:
+                    self._passed.setdefault(target.name, source)
+                    queue.append((target, depth + 1))
+        if len(found) > MOST_MODELS:
+            first = next(iter(found.values()))
+            several = replace(first.target, name=f"{first.target.name}, one of {len(found)}")
+            found = {several: replace(first, target=several, is_certain=False)}
+        models.update(dict.fromkeys(found))
+        yield from found.values()
+
+    def _model(self, node: Node) -> Component | None:
+        """The module whose forward a function is."""
+        name, _, method = node.name.rpartition(".")
+        if not name or method not in ("forward", "__call__", "call"):
+            return None
+        cls = model_class(self._workspace, node)
+        if cls is None or not is_module_class(self._workspace.classes, cls):
+            return None
+        return Component(name, MODEL, node.location or Location(Path(node.path), 0), (node,))
+
+    def _used_by(self, model: Component, reached: Reached) -> Iterator[Call]:
+        """The components that a model reaches."""
+        for node, edge in reached.via.items():
+            owner = self._owner(node) if node.kind is NodeKind.FUNCTION else None
+            if owner is not None and edge.location is not None and owner is not self._owner(edge.source):
+                yield Call(model, owner, node.name.rpartition(".")[2], edge.location, edge.certain)
+
+    def _sent(self, components: Iterable[Component]) -> Iterator[Call]:
+        """What goes over channels between components."""
+        named = {component.name: component for component in components}
+        named |= {f.name: component for component in named.values() for f in component.functions}
+        named = self._passed | named
+        for link in self._system.links:
+            label = " ".join(filter(None, (link.channel.transport, link.pattern.replace(" ", ""))))
+            ends = [
+                {named.get(end.partition(" ")[0]) or named.get(owner_of(end)): None for end in side}
+                for side in (link.senders, link.receivers)
+            ]
+            for source, target in product(*ends):
+                if source is not None and target is not None and source != target:
+                    yield Call(source, target, label, link.channel.location)
+
+
+def model_class(workspace: Workspace, forward: Node) -> Definition | None:
+    """The class whose method a function of Python is."""
+    module, name = workspace.modules.module(forward.path), forward.name.rpartition(".")[0]
+    scopes = (scope for scope in (module.classes() if module is not None else ()) if scope.qualified_name == name)
+    return next((Definition(forward.path, scope.node.name, scope.node) for scope in scopes), None)
+
+
+def _is_making(node: Node) -> bool:
+    return node.name.endswith(".__init__")
+
+
+def _runs_a_model(call: Call) -> bool:
+    """Whether a class that caches are told of runs a model besides: it is where the model is executed."""
+    return call.target.role == MODEL and call.source.role == CACHE
+
+
+def _schedules_by(call: Call) -> bool:
+    """Whether what drives a scheduler is driven by one itself: a part of it that nothing else is told of."""
+    return call.target.role == DRIVER and call.source.role == SCHEDULING
+
+
+def _told_shortly(topic: str, value: str) -> str:
+    """`policy: FCFS`; the topic alone where what is told of it takes more words."""
+    told = re.split("[:;]", ASIDE.sub("", value))[0].strip()
+    if told in topic or not topic:
+        return topic
+    text = told if topic in told else f"{topic}: {told}"
+    return text if len(text) <= LONGEST_NOTE else topic
+
+
+def _few(texts: Iterable[str]) -> tuple[str, ...]:
+    """The first of some notes that are short enough."""
+    return tuple(dict.fromkeys(text for text in texts if len(text) <= LONGEST_NOTE))[:MOST_NOTES]

@@ -1,0 +1,73 @@
+"""The architecture of a whole serving repository: its parts, who calls whom, and nothing that the code does not show."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from kernelscope.analysis import Analysis
+from kernelscope.explain import document as d
+from kernelscope.results import Target, UserError
+
+SERVICE = Path(__file__).parents[1] / "workspaces" / "service"
+
+
+def architecture(folder: Path) -> d.Document:
+    return Analysis([folder], cache_dir=None).document("architecture", Target(folder))
+
+
+def calls(document: d.Document) -> set[tuple[str, str, str]]:
+    table = next(block for block in document.blocks if isinstance(block, d.Table))
+    return {(row[0].text, row[1].text, row[2].text) for row in table.rows}
+
+
+def test_a_request_is_followed_from_the_server_to_the_kernels() -> None:
+    document = architecture(SERVICE)
+    found = calls(document)
+    assert ("API server", "Engine", "ZeroMQ PUSH→PULL") in found
+    assert ("Engine", "API server", "ZeroMQ PUSH→PULL") in found, "what it gives goes back"
+    assert ("run_engine", "Engine", "step") in found
+    assert ("Engine", "Scheduler", "schedule") in found
+    assert ("Engine", "ModelRunner", "execute") in found
+    assert ("Scheduler", "BlockPool", "allocate") in found
+    assert ("ModelRunner", "Decoder", "forward") in found
+    graph = next(block.graph for block in document.blocks if isinstance(block, d.Diagram))
+    frames = {box.lines[0]: box.group for box in graph.boxes}
+    assert {frames[name] for name in ("Scheduler", "waiting", "running")} == {"Scheduling"}
+    assert frames["BlockPool"] == "KV cache"
+    assert {frames[name] for name in ("ModelRunner", "Decoder", "kernels", "collectives")} == {"Model"}
+    assert ("Decoder", "Layer ×config.num_layers") in {box.lines for box in graph.boxes}
+    assert ("kernels", "store_kernel") in {box.lines for box in graph.boxes}
+
+
+def test_parts_lead_to_their_source() -> None:
+    document = architecture(SERVICE)
+    picture = next(block for block in document.blocks if isinstance(block, d.Diagram))
+    named = {box.lines[0]: picture.places[box.key] for box in picture.graph.boxes if box.key in picture.places}
+    for name, text in (("Engine", "class Engine"), ("BlockPool", "class BlockPool"), ("waiting", "self.waiting[0]")):
+        place = named[name]
+        assert text in place.path.read_text().splitlines()[place.line - 1]
+
+
+APART = """
+from collections import deque
+
+class Scheduler:
+    def __init__(self):
+        self.waiting, self.running = deque(), []
+
+    def schedule(self, budget):
+        while self.waiting and len(self.running) < budget:
+            request = self.waiting.popleft()
+            self.running.append(request)
+
+class Model:
+    def forward(self, x):
+        return x
+"""
+
+
+def test_parts_that_do_not_call_each_other_are_not_joined(tmp_path: Path) -> None:
+    (tmp_path / "serve.py").write_text(APART)
+    with pytest.raises(UserError, match="no scheduler, cache or model"):
+        architecture(tmp_path)
