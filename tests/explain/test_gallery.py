@@ -14,10 +14,11 @@ WORKSPACES = ROOT / "tests" / "workspaces"
 SAMPLE = WORKSPACES / "sample"
 INTRODUCTION = """# Gallery
 
-What Kernelscope draws and tells of the small model of [`tests/workspaces/sample`](../tests/workspaces/sample), of the
-serving repository [`tests/workspaces/service`](../tests/workspaces/service), and of layers after public architectures in
-[`tests/workspaces/models`](../tests/workspaces/models), as it stands in the editor and the terminal. The page is generated: `pytest tests/explain/test_gallery.py --accept` writes it
-anew, and the test suite compares it with what the code gives.
+What Kernelscope draws and tells of the small model of [`tests/workspaces/sample`](../tests/workspaces/sample), of a
+serving repository, [`tests/workspaces/service`](../tests/workspaces/service), and of layers after public architectures
+in [`tests/workspaces/models`](../tests/workspaces/models), as it stands in the editor and the terminal. The page is
+generated: `pytest tests/explain/test_gallery.py --accept` writes it anew, and the test suite compares it with what the
+code gives.
 """
 PAGES = (
     ("dataflow", "tinyllm/model.py", "DecoderLayer", "Dataflow of a decoder layer"),
@@ -33,8 +34,8 @@ PAGES = (
 )
 SERVICE = (("architecture", "", "", "Architecture of a serving repository"),)
 MODELS = (
-    ("dataflow", "dense_and_sparse.py", "Layer", "A decoder layer after Llama"),
-    ("dataflow", "dense_and_sparse.py", "Experts", "A mixture of experts after Mixtral"),
+    ("dataflow", "decoder_layers.py", "DecoderLayer", "A decoder layer after Llama"),
+    ("dataflow", "decoder_layers.py", "SparseDecoderLayer", "A decoder layer with a mixture of experts after Mixtral"),
     ("dataflow", "dense_and_sparse.py", "PlainBlock", "A block after GPT-2"),
     ("dataflow", "latent_attention.py", "LatentAttention", "Latent attention after DeepSeek"),
     ("dataflow", "vision_block.py", "Block", "A block of a vision transformer"),

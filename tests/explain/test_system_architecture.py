@@ -1,4 +1,4 @@
-"""The architecture of a whole serving repository: its parts, who calls whom, and nothing that the code does not show."""
+"""The architecture of a serving repository: its parts, who calls whom, and nothing that the code does not show."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""The architecture of a serving repository on one picture: who takes requests, who schedules them, what caches keys and
-values, which model runs and which kernels it ends in.
+"""The architecture of a serving repository on one picture: servers, schedulers, caches, models and their kernels.
 
 Lines are calls and channels that the code shows, each listed with its place; nothing is joined because it usually is.
 """
@@ -141,9 +140,7 @@ class _Drawn:
             if names:
                 more = (f"{len(names) - MOST_NAMED} more",) if len(names) > MOST_NAMED else ()
                 border = Border.DOUBLE if name == "collectives" else Border.SINGLE
-                self._boxes.append(
-                    Box(f"{key} {name}", (name, *names[:MOST_NAMED], *more), border=border, group=group)
-                )
+                self._boxes.append(Box(f"{key} {name}", (name, *names[:MOST_NAMED], *more), border=border, group=group))
                 self._edges.setdefault(Edge(key, f"{key} {name}"))
                 if (place := nodes[0].location) is not None:
                     self._places[f"{key} {name}"] = place

@@ -1,5 +1,4 @@
-"""What a serving system is made of, and which of it calls which: servers, processes, classes that schedule and cache,
-models.
+"""What a serving system is made of, and which of it calls which: servers, processes, schedulers, caches, models.
 
 Classes are those that the recognisers of serving tell something of; calls are those of the operator graph, through
 functions that belong to none of them. What a call leads to at run time only is missing.
@@ -36,8 +35,8 @@ MOST_NOTES = 3
 LONGEST_NOTE = 44
 ASIDE = re.compile(r" \([^()]*\)")
 MOST_DRIVERS = 3
-MOST_SOUGHT = 24
-"""Files that are looked into for who owns a scheduler."""
+MOST_SOUGHT = 60
+"""Methods that are looked into for whether they call a scheduler."""
 MOST_BETWEEN = 5
 """Calls between two components go through at most so many functions of neither."""
 MOST_VISITED = 400
@@ -125,7 +124,9 @@ class _Search:
             functions = tuple(dict.fromkeys(node for node in handlers if node is not None))
             notes = _few(f"{route.method} {route.path}" for route in here)
             yield self._with_functions(
-                Component("API server", SERVER, here[0].location, functions, (f"{path.parent.name}/{path.name}", *notes))
+                Component(
+                    "API server", SERVER, here[0].location, functions, (f"{path.parent.name}/{path.name}", *notes)
+                )
             )
 
     def _processes(self) -> Iterator[Component]:
@@ -148,7 +149,7 @@ class _Search:
                 return None
 
     def _with_functions(self, component: Component) -> Component:
-        self._of_function.update({node: component for node in component.functions})
+        self._of_function.update(dict.fromkeys(component.functions, component))
         return component
 
     def _classes(self) -> Iterator[Component]:
@@ -177,30 +178,35 @@ class _Search:
         """Classes that nothing is told of and that call those that schedule: engines that own a scheduler."""
         calling: dict[tuple[str, str], set[Node]] = {}
         schedulers = [component for component in classes if component.role == SCHEDULING]
-        for path in self._mentioning([component.name for component in schedulers])[:MOST_SOUGHT]:
+        asked = {node.name.rpartition(".")[2] for component in schedulers for node in component.functions}
+        calls = [f".{name}(".encode() for name in sorted(asked) if not name.startswith("_")]
+        sought = 0
+        for path, data in self._mentioning([component.name for component in schedulers]):
             facts = self._graph.facts(path)
-            for definition in facts.defs if facts is not None else ():
-                key = (path, definition.name)
-                if definition.kind is not DefKind.CLASS or key in self._of_class:
+            for index, definition in enumerate(facts.defs if facts is not None else ()):
+                text = data[definition.start : definition.end]
+                if facts is None or definition.kind is not DefKind.METHOD or not any(call in text for call in calls):
                     continue
-                called = [e.target for m in self._methods(*key) for e in self._graph.out_edges(m) if e.certain]
-                found = {node for node in called if self._owner(node) in schedulers and not _is_making(node)}
-                if found:
-                    calling[key] = found
+                method = self._graph.function(path, facts, index)
+                key = (path, method.name.partition(".")[0])
+                if key in self._of_class or sought == MOST_SOUGHT:
+                    continue
+                sought += 1
+                called = [e.target for e in self._graph.out_edges(method) if e.certain and not _is_making(e.target)]
+                if found := {node for node in called if self._owner(node) in schedulers}:
+                    calling.setdefault(key, set()).update(found)
         for key in sorted(calling, key=lambda key: (-len(calling[key]), *key))[:MOST_DRIVERS]:
             if (place := self._class_at(*key)) is not None:
                 yield self._known(key, Component(key[1], DRIVER, place, tuple(self._methods(*key))))
 
-    def _mentioning(self, names: list[str]) -> list[str]:
+    def _mentioning(self, names: list[str]) -> Iterator[tuple[str, bytes]]:
         """The Python files outside tests that hold one of some names, central ones first."""
         words = [name.encode() for name in names]
         paths = [r.path for r in self._system.readings if not r.aside and r.path.suffix in PYTHON_SUFFIXES]
-        found: list[str] = []
         for path in sorted(paths, key=lambda path: -self._system.weight(path)):
             data = self._workspace.files.read(str(path))
             if isinstance(data, bytes) and any(word in data for word in words):
-                found.append(str(path))
-        return found
+                yield str(path), data
 
     def _outermost(self, models: dict[Component, None]) -> dict[Component, None]:
         """The models that are no part of another one of them."""

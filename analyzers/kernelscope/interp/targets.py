@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from kernelscope.dims import Dim, dim
@@ -138,9 +139,16 @@ def _unpack(run: Interpreter, scope: Scope, targets: list[t.Expr], value: Value,
         if run.forks and isinstance(value, tuple):
             raise NoSuchWay
         run.doubts += 1
+        if not run.aside and _is_guessed(run, values):
+            run.met.append((dim(len(values)), dim(len(targets))))
         values = [Unknown("as many values as names were expected", span) for _ in targets]
     for target, part in zip(targets, values, strict=True):
         assign(run, scope, target, part)
+
+
+def _is_guessed(run: Interpreter, sizes: Sequence[Value]) -> bool:
+    """Whether they are the sizes of a shape that only names of inputs tell."""
+    return any(isinstance(size, Dim) and not run.guessed_sizes.isdisjoint(size.names()) for size in sizes)
 
 
 def _part_of(value: Value, span: Span) -> Value:

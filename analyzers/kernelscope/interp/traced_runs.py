@@ -17,10 +17,10 @@ from kernelscope.interp.limits import OutOfBudget
 from kernelscope.interp.lost_batches import loses_batch
 from kernelscope.interp.parameters import parameters
 from kernelscope.interp.receivers import alone, made_anew
-from kernelscope.interp.seeds import EVERYTHING, Beliefs, seed
+from kernelscope.interp.seeds import EVERYTHING, Beliefs, Seeded, seed
 from kernelscope.interp.trace import Trace
 from kernelscope.interp.vagueness import best_known
-from kernelscope.interp.values import Instance, Maybe, Opaque, Scope, Value
+from kernelscope.interp.values import Instance, Maybe, Opaque, Scope, Value, present
 from kernelscope.ops import ShapeError
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
@@ -92,6 +92,10 @@ def _follow(
         function = alone(run, Definition(path, node.name, node, owner))
         frame = Scope(path, function)
         seeded = seed(run, function, frame, beliefs)
+        if beliefs is EVERYTHING and _is_laid_out_otherwise(node, frame, seeded, callers):
+            frame = Scope(path, function)
+            seeded = seed(run, function, frame, Beliefs(other_layout=True))
+        run.guessed_sizes = seeded.guessed_sizes
         for param in node.args:
             own, seen = frame.names.get(param.name), callers.get(param.name_span)
             value = _from_callers(own, param, seen, beliefs is EVERYTHING)
@@ -117,6 +121,16 @@ def _follow(
         trace.complete = False
     except ShapeError:
         pass
+    return False
+
+
+def _is_laid_out_otherwise(node: t.FunctionDef, frame: Scope, seeded: Seeded, callers: Mapping[Span, Seen]) -> bool:
+    """Whether an input has another number of dims in the file than its name promises: there the code decided."""
+    for param in node.args:
+        own, seen = present(frame.names.get(param.name)), callers.get(param.name_span)
+        told = present(seen.value) if seen is not None and param.name in seeded.guessed else None
+        if isinstance(own, Tensor) and isinstance(told, Tensor) and told.rank not in (None, own.rank):
+            return True
     return False
 
 
