@@ -54,10 +54,10 @@ FROM_THE_END = """
 class Ladder:
     def make_room(self, wanted):
         for level in reversed(range(len(self.rungs))):
-            for letter in reversed(self.rungs[level].letters):
+            for request in reversed(self.rungs[level].letters):
                 if wanted <= 0:
                     break
-                self.shelf.swap_out([letter])
+                self.shelf.swap_out([request])
 """
 COPIED_OUT = """
 class Ladder:
@@ -139,9 +139,10 @@ def test_what_is_served_next_is_no_victim(source: Source) -> None:
 
 def test_victims_from_the_end_of_several_queues(source: Source) -> None:
     (claim,) = victims.victims(source(FROM_THE_END))
-    assert "from the end of self.rungs[level].letters, the last first (self.shelf.swap_out([letter]))" in claim.value
+    assert "from the end of self.rungs[level].letters, the last first (self.shelf.swap_out([request]))" in claim.value
     assert "of several queues the last, with the lowest priority, first" in claim.value
     assert not list(victims.victims(source(FROM_THE_END.replace("swap_out", "swap_in"))))
+    assert not list(victims.victims(source(FROM_THE_END.replace("request", "address"))))
 
 
 def test_what_is_copied_out_is_given_up_and_not_admitted(source: Source) -> None:
@@ -257,3 +258,31 @@ def test_a_queue_whose_front_is_cut_off_afterwards(source: Source) -> None:
     assert "Desk.next_batch takes requests from self.pending into chosen" in claim.value
     assert not list(admission.continuous(source(text.replace("self.pending[len(chosen):]", "self.others[:3]"))))
     assert any("policy FCFS" in c.value for c in service.orders(source(text)))
+
+
+def test_what_runs_comes_before_what_else_knows_a_request(source: Source) -> None:
+    text = """
+        class Desk:
+            def step(self):
+                while self.waiting and self.budget > 0:
+                    letter = self.waiting.popleft()
+                    self.fresh.add(letter)
+                    self.running.append(letter)
+    """
+    (claim,) = admission.continuous(source(text))
+    assert "from self.waiting into self.running at every step" in claim.value
+
+
+def test_an_index_goes_through_what_runs_before_what_waits(source: Source) -> None:
+    text = """
+        class Desk:
+            def step(self):
+                chosen, at = [], 0
+                while at < len(self.running) and self.budget > 0:
+                    chosen.append(self.running[at])
+                    at += 1
+                while self.waiting and self.budget > 0:
+                    chosen.append(self.waiting.popleft())
+                return chosen
+    """
+    assert any("mixed: self.running is served first" in c.value for c in preferences.preferences(source(text)))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from kernelscope.analysis import Analysis
 from kernelscope.explain.faq import QUESTIONS
 from kernelscope.serving import (
     admission,
@@ -656,6 +658,10 @@ def test_defaults_of_options_are_those_of_the_fields_they_name(source: Source) -
         class Settings:
             words: int = 12
 
+        @dataclass
+        class Given:
+            words: int = Settings.words
+
         parser.add_argument("--words", default=Settings.words)
         parser.add_argument("--others", default=Settings.others)
     """
@@ -676,3 +682,57 @@ def test_templates_compare_nothing_and_scripts_ask_nothing(source: Source) -> No
 def test_a_decoder_layer_is_no_decoding() -> None:
     assert not hits("serving.batching", "FirstDecoderLayer")
     assert hits("serving.batching", "decode_step")
+
+
+def test_jobs_that_move_memory_are_served_in_no_order(source: Source) -> None:
+    text = "class Scheduler:\n    def step(self):\n        job = next(iter(self.pending_jobs))\n        self.run(job)\n"
+    assert list(service.orders(source(text)))
+    assert not list(service.orders(source(text.replace("pending_jobs", "pending_transfer_jobs"))))
+
+
+def test_counts_of_both_kinds_are_no_batch_of_both(source: Source) -> None:
+    text = "def build(self):\n    return Batch(prefills=self.new, decodes=self.old)\n"
+    assert list(preferences.preferences(source(text)))
+    assert not list(preferences.preferences(source(text.replace("prefills", "num_prefills"))))
+
+
+def test_what_is_reported_and_who_chooses_experts_set_no_scheduling(source: Source) -> None:
+    text = """
+        @dataclass
+        class CacheStats:
+            preempted_requests: int = 0
+
+        @dataclass
+        class ExpertsConfig:
+            policy: str = "static"
+    """
+    assert not answers(text, "scheduling.switches", source)
+    assert answers(text.replace("ExpertsConfig", "SchedulerConfig"), "scheduling.switches", source)
+
+
+def test_a_norm_over_all_ranks_joins_no_parts(source: Source) -> None:
+    text = """
+        class Norm:
+            def __init__(self, hidden_size, tp):
+                self.wide = hidden_size // tp.size
+
+            def forward(self, x):
+                variance = x.pow(2).sum(-1)
+                dist.all_reduce(variance)
+                return x * variance
+    """
+    assert not join([read_python(source(text))]).layers
+    assert join([read_python(source(text.replace("variance", "rows")))]).layers
+
+
+def test_what_stands_for_an_operator_is_no_work(tmp_path: Path) -> None:
+    text = (
+        '@register_kernel("add")\ndef add(x):\n    return x\n\n\n@register_kernel("sub")\ndef sub(x):\n    return x\n'
+    )
+
+    def told(text: str) -> str:
+        (tmp_path / "f.py").write_text(text)
+        return json.dumps(Analysis([tmp_path]).report()["units_of_work"])
+
+    assert "kinds of register_kernel" in told(text)
+    assert "kinds of" not in told(text.replace("register_kernel", "register_fake"))

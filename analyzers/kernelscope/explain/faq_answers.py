@@ -19,6 +19,22 @@ from kernelscope.serving.system import System
 SERVERS = {"engine", "inference", "server", "scheduler", "serving", "serve", "cache", "runtime", "sched", "parallel"}
 SERVED = {"request", "req", "sequence", "seq", "job", "params", "args", "config", "query", "body"}
 """Words of what is served, and of what tells how."""
+OTHERS = {
+    "eplb",
+    "expert",
+    "experts",
+    "moe",
+    "evict",
+    "eviction",
+    "offload",
+    "offloading",
+    "cache",
+    "registry",
+    "weight",
+}
+"""Words of what else follows a policy."""
+RESULTS = {"stats", "output", "outputs", "metadata", "metrics", "result", "results", "snapshot"}
+"""Last words of classes that tell what happened and set nothing."""
 CACHED = {"cache", "caches", "kv", "paged", "pages", "memory", "allocator"}
 FAULTS = {"error", "errors", "status", "state", "code", "codes"}
 """Words of enums that tell how something is, and choose nothing."""
@@ -123,10 +139,15 @@ def settings(pattern: str) -> Answer:
 
 
 def _is_elsewhere(p: Parameter) -> bool:
-    """A `priority` of what is no request: hooks, streams and tasks of a compiler have one, too."""
-    if p.name != "priority" or p.kind == "option":
+    """A `priority` or `policy` of what is no request, such as hooks or experts; fields of what is only reported."""
+    owner = words(p.owner)
+    if p.kind == "option":
         return False
-    return not (SERVERS | SERVED) & set(words(p.owner))
+    if p.kind == "field" and RESULTS & set(owner[-1:]):
+        return True
+    if p.name == "policy":
+        return bool(OTHERS & set(owner))
+    return p.name == "priority" and not (SERVERS | SERVED) & set(owner)
 
 
 def numbers(pattern: str) -> Answer:

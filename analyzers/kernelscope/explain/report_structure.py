@@ -86,8 +86,8 @@ def units(system: System, places: Places) -> list[Json]:
 
 
 CHOICES = {"backend", "backends", "cache", "caches", "model", "models", "manager", "config", "tokenizer", "parser",
-           "object", "plugin", "hook"}  # fmt: skip
-"""Words of registries of what is chosen once, not of work."""
+           "object", "plugin", "hook", "fake", "meta", "abstract"}  # fmt: skip
+"""Words of registries of what is chosen once, or stands for an operator while shapes are traced, not of work."""
 
 
 def _counted(p: Parameter, places: Places) -> Json:

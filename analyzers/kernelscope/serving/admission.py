@@ -263,7 +263,7 @@ def _moved(
             continue
         if origin in removed and kept is not None and kept != origin:
             found.append((origin, kept or target))
-    return min(found, key=lambda moved: not moved[1].startswith("self."), default=None)
+    return min(found, key=lambda m: (not m[1].startswith("self."), "running" not in words(m[1])), default=None)
 
 
 def _taken(given: t.Expr) -> str | None:

@@ -102,6 +102,8 @@ def _style(axes: tuple[tuple[str, str], ...], join: Collective | None) -> str:
         return "expert"
     if {"input", "output"} <= kinds:
         return "either"
+    if join is not None and join.primitive in SUMS and STATISTICS & set(words(join.tensor)):
+        return ""  # a norm over all ranks: what it gives stays divided
     if join is not None and join.primitive in SUMS:
         if kinds <= {"heads", "intermediate"}:
             return "tensor"
@@ -109,6 +111,8 @@ def _style(axes: tuple[tuple[str, str], ...], join: Collective | None) -> str:
     return "column" if "output" in kinds else "heads" if kinds == {"heads"} and join is None else ""
 
 
+STATISTICS = {"variance", "var", "mean", "sums", "sumsq", "squares", "norm", "max", "count"}
+"""Words of what is worked out over all parts, which are not joined by it."""
 WORDS = {"row": "row-parallel (its input is divided)", "column": "column-parallel (its output is divided)",
          "tensor": "tensor-parallel (its heads or its inner width are divided)",
          "heads": "divided by heads (each rank has some of them)",

@@ -65,7 +65,10 @@ def _joined(source: PythonSource, node: t.FunctionDef | t.ClassDef, where: str) 
             case t.Return(value=t.List(elts=[t.Starred(value=one), t.Starred(value=other)]) as value):
                 parts = [(source.quote(p), source.quote(p)) for p in (one, other)]
             case t.Return(value=t.Call(func=func, keywords=keywords) as value) if last_name(func)[:1].isupper():
-                parts = [(k.arg, source.quote(k.value)) for k in keywords if k.arg and not _is_nothing(k.value)]
+                parts = [
+                    (k.arg, source.quote(k.value)) for k in keywords
+                    if k.arg and not _is_nothing(k.value) and not ASKS & set(words(k.arg)[:1])
+                ]  # fmt: skip
             case _:
                 continue
         many = [(name, text) for name, text in parts if SEVERAL & set(words(name))]
@@ -251,6 +254,8 @@ def _queue(test: t.Expr) -> str:
     first = test.values[0] if isinstance(test, t.BoolOp) else test
     match first:
         case t.Compare(left=t.Call(func=t.Name(id="len"), args=[counted])):
+            name = t.dotted(counted) or ""
+        case t.Compare(ops=["<"], comparators=[t.Call(func=t.Name(id="len"), args=[counted])]):
             name = t.dotted(counted) or ""
         case _:
             name = t.dotted(first) or ""

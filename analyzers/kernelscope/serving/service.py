@@ -28,6 +28,8 @@ from kernelscope.syntax.python import tree as t
 VICTIMS = {"preempt", "preempted", "victim", "evict", "evicted", "retract", "retracted", "running", "active"}
 ENDS = {"abort", "cancel", "finish", "remove", "drop", "expire", "timeout", "stop", "kill"}
 """Words of methods that end requests wherever they stand."""
+MOVED = {"transfer", "transfers", "store", "flush", "offload", "offloading", "load", "copy", "migrate"}
+"""Words of jobs that move memory for requests."""
 RESTS = {"chunk", "chunked", "partial"}
 """Words of a request of which a part is left to compute."""
 ARRIVALS = {"append", "add", "put", "enqueue", "submit", "push"}
@@ -58,7 +60,10 @@ def orders(source: PythonSource) -> Iterator[Claim]:
                     yield from _passed_in_order(source, scope.node, scope.qualified_name, node, one, over, body)
                     continue
                 case t.Call(func=t.Name(id="next"), args=[t.Call(func=t.Name(id="iter"), args=[queue, *_])]):
+                    said = {*words(source.quote(queue)), *words(scope.qualified_name)}
                     if not REQUESTS & set(words(source.quote(queue))) or _is_looked_at(scope.node, node):
+                        continue
+                    if MOVED & said:
                         continue
                     if _is_served(source, scope.qualified_name, queue):
                         value = (

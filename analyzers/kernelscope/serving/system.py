@@ -41,10 +41,16 @@ from kernelscope.workspace.files import PYTHON_SUFFIXES
 KINDS = {kind: place for place, kind in enumerate(("process", "actor", "process pool", "thread", "thread pool"))}
 
 
+_NAMES_A_FIELD = re.compile(r"[A-Z]\w*\.\w+")
+"""A default that is that of a field: `Settings.size`."""
+
+
 def _with_value(p: Parameter, values: dict[str, set[str]]) -> Parameter:
     """`default=Settings.size` with the only default that a field of that name has: `8 (Settings.size)`."""
-    owner, _, name = p.expression.rpartition(".")
-    known = values.get(name, set()) if p.value is None and owner[:1].isupper() and owner.isidentifier() else set[str]()
+    if p.value is not None or not _NAMES_A_FIELD.fullmatch(p.expression):
+        return p
+    name = p.expression.rpartition(".")[2]
+    known = values.get(p.expression) or values.get(name, set())
     return replace(p, expression=f"{next(iter(known))} ({p.expression})") if len(known) == 1 else p
 
 
@@ -114,8 +120,9 @@ class System:
         found = [p for p in self.parameters if not self.is_aside(p.location.path)]
         values: dict[str, set[str]] = {}
         for p in found:
-            if p.kind == "field" and p.expression:
+            if p.kind == "field" and p.expression and not _NAMES_A_FIELD.fullmatch(p.expression):
                 values.setdefault(p.name, set()).add(p.expression)
+                values.setdefault(f"{p.owner}.{p.name}", set()).add(p.expression)
         return [_with_value(p, values) for p in found]
 
     @cached_property

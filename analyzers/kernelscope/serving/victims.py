@@ -118,7 +118,7 @@ def _from_the_end(source: PythonSource) -> Iterator[Claim]:
                 if swaps_out(c, name)
                 or (GIVES_UP & set(words(last_name(c.func))) and name in {receiver(c), *map(root, c.args)})
             ]  # fmt: skip
-            if not taken:
+            if not taken or not (REQUESTS | GIVES_UP) & {*words(name), *words(source.quote(queue))}:
                 continue
             levels = next((o for o in outer[:-1] if _is_reversed(o.iter)), None)
             value = (
