@@ -16,6 +16,7 @@ from kernelscope.interp import records
 from kernelscope.interp.agreement import agreed
 from kernelscope.interp.annotations import object_of
 from kernelscope.interp.changes import Changes
+from kernelscope.interp.families import held_under
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.joins import as_given
 from kernelscope.interp.limits import OBJECT_STEPS, OutOfBudget
@@ -52,6 +53,8 @@ from kernelscope.tensor import NUMPY, Fields, Several, Shape, Tensor, Unknown
 from kernelscope.workspace.modules import Definition, ModuleRef
 from kernelscope.workspace.modules import External as OutsideName
 
+ELEMENT = "an element"
+"""Why it is not known what a configuration holds under a key that is not known."""
 MODULE_METHODS = {
     "__init__", "__call__", "forward", "extra_repr", "_get_name", "add_module", "register_module", "register_buffer",
     "register_parameter", "register_forward_hook", "register_forward_pre_hook", "register_full_backward_hook",
@@ -255,6 +258,8 @@ def instance_attribute(run: Interpreter, instance: Instance, name: str) -> Value
     found = run.classes.attribute(instance.cls, name)
     value = _class_attribute(run, found, instance)
     if isinstance(value, Unknown):
+        if (held := held_under(instance, name)) is not None:
+            return held
         if name == "training":
             return Flag("whether the model is training")
         if name == "config":
@@ -320,11 +325,13 @@ def _last_sizes(shape: Shape, index: slice) -> tuple[Value, ...] | None:
 
 
 def chosen(entries: list[Value], span: Any) -> Value:
-    """What a table of functions or classes gives for a key that is not known."""
+    """What a table of functions, classes or tensors gives for a key that is not known."""
     if entries and all(is_callable(e) for e in entries):
         return entries[0] if len(entries) == 1 else Choice(entries, is_of_table=True)
     if entries and all(type(e) is tuple and len(e) == len(entries[0]) for e in entries):
         return tuple(chosen(list(parts), span) for parts in zip(*entries, strict=True))
+    if entries and all(isinstance(entry, Tensor) for entry in entries):
+        return _of_any(entries)
     return Unknown("a key that is not known", span)
 
 
@@ -393,12 +400,12 @@ def subscript(run: Interpreter, value: Value, index: Value, span: Any) -> Value:
             found = element_at(value.parts, index, span)
             return Sequential(found) if isinstance(found, list) else found
         case Opaque():
-            return Opaque(f"{value.name}[{index!r}]") if isinstance(index, Dim | str) else Unknown("an element", span)
+            return Opaque(f"{value.name}[{index!r}]") if isinstance(index, Dim | str) else Unknown(ELEMENT, span)
         case Several():
             return value.element
         case Choice():
             return _of_any([subscript(run, entry, index, span) for entry in value.followed])
-        case Unknown():
-            return value
+        case Unknown(reason=reason):
+            return Number(ELEMENT) if reason == ELEMENT and isinstance(index, str) else value  # a setting of one kind
         case _:
             return Unknown("a subscript that is not followed", span)

@@ -16,10 +16,11 @@ from kernelscope.interp.joins import Join, as_given
 from kernelscope.interp.limits import MAX_NESTED
 from kernelscope.interp.operators import binary, compare, truth, unary
 from kernelscope.interp.sequences import MAX_ELEMENTS, any_of, is_callable, iterated, sequence
-from kernelscope.interp.texts import joined_text
+from kernelscope.interp.texts import joined_text, pattern_of
 from kernelscope.interp.values import (
     Alike,
     Flag,
+    Formatted,
     LambdaValue,
     Number,
     Opaque,
@@ -236,9 +237,10 @@ def _extreme(run: Interpreter, scope: Scope, node: t.IfExp, one: Value, other: V
 
 
 def _formatted(run: Interpreter, scope: Scope, node: t.JoinedStr) -> Value:
-    """An f-string whose parts are strings and numbers that are known."""
-    text = joined_text([evaluate(run, scope, part) for part in node.values])
-    return Unknown("a formatted string", node.span) if text is None else text
+    """An f-string of strings and numbers, as far as they are known."""
+    parts = [evaluate(run, scope, part) for part in node.values]
+    text = joined_text(parts)
+    return Formatted("a formatted string", node.span, pattern_of(parts)) if text is None else text
 
 
 def _dict(run: Interpreter, scope: Scope, node: t.Dict) -> Value:

@@ -12,6 +12,7 @@ from kernelscope.dims import Dim
 from kernelscope.interp import containers
 from kernelscope.interp.attributes import chosen
 from kernelscope.interp.calls import call
+from kernelscope.interp.families import store_under
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.limits import NoSuchWay
 from kernelscope.interp.records import is_sequence, values_of
@@ -121,9 +122,7 @@ def call_method(run: Interpreter, target: PlainMethod, args: Arguments, kwargs: 
             if name in ("register_buffer", "register_parameter", "add_module") and len(args) >= 2:
                 if name == "add_module":
                     containers.put(run, value, args[0], args[1])
-                if isinstance(args[0], str):
-                    run.changes.before(value.attributes)
-                    value.attributes[args[0]] = args[1]
+                store_under(run, value, args[0], args[1])
                 return None
             if name in ("to", "cuda", "eval", "train", "half", "float", "bfloat16", "requires_grad_"):
                 return value

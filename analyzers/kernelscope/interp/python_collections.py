@@ -136,6 +136,18 @@ def _map(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Valu
     return Alike(call(run, args[0], [items.element], {}, span))
 
 
+def _each(name: str) -> Callable[..., Value]:
+    """An operator of einops on each of several tensors."""
+
+    def many(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
+        items = iterated(run, args[0]) if args else Alike(Unknown("parts that are not known"))
+        parts = items if isinstance(items, list) else [items.element]
+        found = [call(run, External(name), [part, *args[1:]], kwargs, span) for part in parts]
+        return found if isinstance(items, list) else Alike(found[0])
+
+    return many
+
+
 def _reduce(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
     """`reduce(function, values)`, `reduce(function, values, first)`"""
     values = iterated(run, args[1]) if len(args) > 1 else Alike(None)
@@ -247,6 +259,7 @@ def _field_names(given: Value) -> list[str] | None:
 LIBRARY: dict[str, Callable[..., Value]] = {
     "functools.reduce": _reduce, "torch.Size": _shape, "collections.OrderedDict": _dict,
     "itertools.repeat": _repeated, "collections.namedtuple": _named_tuple, "typing.NamedTuple": _named_tuple,
+    **{f"einops_exts.{name}_many": _each(f"einops.{name}") for name in ("rearrange", "repeat", "reduce")},
     "itertools.islice": lambda r, a, k, s: _islice(r, a, k, s) if len(a) > 1 else Unknown("some of the values", s),
     "itertools.chain": lambda r, a, k, s: [v for part in a for v in (sequence(part) or [])],
 }  # fmt: skip

@@ -12,6 +12,7 @@ from typing import Any
 from kernelscope.dims import Dim
 from kernelscope.interp import python_collections, python_numbers
 from kernelscope.interp.attributes import attribute, prepare
+from kernelscope.interp.families import held_under, store_under
 from kernelscope.interp.interpreter import (
     Interpreter,
 )
@@ -25,6 +26,7 @@ from kernelscope.interp.values import (
     Class,
     External,
     Flag,
+    Formatted,
     Function,
     Instance,
     Keywords,
@@ -46,6 +48,10 @@ DATA_TYPES = {"list", "tuple", "dict", "set", "str", "int", "float", "bool"}
 
 
 def _getattr(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
+    if len(args) > 1 and isinstance(args[0], Instance) and isinstance(args[1], Formatted):
+        prepare(run, args[0])
+        held = held_under(args[0], args[1])
+        return Unknown("an attribute of a name that is not known", span) if held is None else held
     if len(args) < 2 or not isinstance(args[1], str):
         return Unknown("an attribute of a name that is not known", span)
     found = attribute(run, args[0], args[1], span)
@@ -148,9 +154,8 @@ def _bool(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Val
 
 def _setattr(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
     match args:
-        case [Instance() as holder, str() as name, value]:
-            run.changes.before(holder.attributes)
-            holder.attributes[name] = value
+        case [Instance() as holder, name, value]:
+            store_under(run, holder, name, value)
         case _:
             pass
     return None

@@ -13,7 +13,8 @@ from kernelscope.tensor import Shape, Size, Unknown
 
 BRACKETS = r"[(\[]([^()\[\]]*)[)\]]"
 OF_SHAPE = re.compile(rf"\bshapes?(?:\s+of|\s+is|\s*=|:)?\s*`*{BRACKETS}`*", re.IGNORECASE)
-BARE = re.compile(rf"`*{BRACKETS}`*")
+BARE = re.compile(rf"(?<![A-Z][A-Z])`*{BRACKETS}`*")
+"""Behind sizes that stand close together, as in `NCH[WD]`, stand those that may be left out."""
 WHOLE = re.compile(
     r"(?:`?(?!shape)(?P<name>\w+)`?(?:\.shape)?\s*(?::|=|is)?\s*)?(?:shapes?\s*[:=]?\s*)?`*[(\[](?P<sizes>[^()\[\]]*)[)\]]`*",
     re.IGNORECASE,

@@ -23,6 +23,8 @@ from kernelscope.tensor import Fields, Several, Shape, Size, Tensor, Unknown
 
 OF_SOME_CALL = re.compile(f"([^{SEPARATOR}]*){SEPARATOR}([0-9]+)(.*)")
 """A symbol's name, its call, and which part of what it names is meant."""
+UNTOLD_PART = re.compile(r"\{\}_?")
+"""What stands in the name of an attribute for what is not known of it."""
 NAMELESS = "value"
 """What a size is called that is bound to `_` only."""
 
@@ -74,7 +76,7 @@ class Symbols:
 
         What an object is made with may not lend its name to another size; an object in place of another keeps it.
         """
-        name = name.partition(SEPARATOR)[0]
+        name = UNTOLD_PART.sub("", name.partition(SEPARATOR)[0])
         name = self.of_objects.get(name, name) if name.strip("_") else NAMELESS
         end = "" if self.building and not _is_of_nobody(scope) else f"{SEPARATOR}{scope.frame}"
         given = set() if end or may_be_object else {v.name for v in scope.names.values() if isinstance(v, Opaque | Dim)}

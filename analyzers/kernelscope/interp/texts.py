@@ -19,6 +19,16 @@ def text_of(value: Value) -> str | None:
     return value if isinstance(value, str) else None
 
 
+def pattern_of(parts: Sequence[Value]) -> str:
+    """The parts one behind the other, with braces for those that are not known."""
+    return "".join("{}" if (text := text_of(part)) is None else text for part in parts)
+
+
+def fits(name: str, pattern: str) -> bool:
+    """Whether a name may be one that is put together by a pattern."""
+    return re.fullmatch(".+".join(map(re.escape, BRACES.split(pattern))), name) is not None
+
+
 def joined_text(parts: Sequence[Value]) -> str | None:
     """The parts one behind the other, if all are known."""
     texts = [text for part in parts if (text := text_of(part)) is not None]

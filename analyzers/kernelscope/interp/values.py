@@ -90,6 +90,13 @@ class Number:
     is_integer: bool = False
 
 
+@dataclass(frozen=True)
+class Formatted(Unknown):
+    """A text that is put together of parts that are not all known: `pattern` has braces in their places."""
+
+    pattern: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Maybe:
     """A value that may be None instead; whoever uses it as a value takes it to be there."""

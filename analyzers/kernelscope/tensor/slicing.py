@@ -32,6 +32,8 @@ def sliced(size: Size, start: Any, stop: Any, step: Any, facts: Facts = NO_FACTS
         n is not None or v is None for n, v in zip(numbers, (low, high, stride), strict=True)
     ):
         return dim(len(range(*slice(*numbers).indices(size.const))))
+    if size == ONE:
+        return ONE  # there is no other part of it than all
     assert not isinstance(low, Unknown) and not isinstance(high, Unknown) and not isinstance(stride, Unknown)
     length = _length(size, low or ZERO, high, facts)
     return length if stride is None or stride == 1 else ceil_div(length, stride)
