@@ -139,7 +139,7 @@ class CommonSizes:
         changes: dict[str, Dim] = {}
         for name in size.names():
             for prefix, called in prefixes.items():
-                if prefix != called and (name == prefix or name.startswith((f"{prefix}.", f"{prefix}["))):
+                if prefix != called and name.startswith((f"{prefix}.", f"{prefix}[")):
                     changes[name] = dim(called + name[len(prefix) :])
         return size.subs(changes) if changes else size
 
