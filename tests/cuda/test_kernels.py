@@ -51,6 +51,11 @@ def test_findings_are_the_expected_ones(analysis: Analysis, path: Path) -> None:
             assert fragment in message
 
 
+def test_padding_is_no_advice_for_rows_that_are_read_as_vectors(analysis: Analysis) -> None:
+    told = [p.message for p in analysis.problems(FOLDER / "costs.cu") if "rows is written" in p.message]
+    assert told == ["32 lanes meet in one bank when rows is written"]
+
+
 def test_shared_arrays_show_their_bytes(analysis: Analysis) -> None:
     path = FOLDER / "pipelines.cu"
     data = path.read_bytes()

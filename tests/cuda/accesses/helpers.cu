@@ -243,5 +243,33 @@ __global__ void into_registers_of_unknown_classes(const half *x, float *y) {
   Fragment<half> parts[2];
   int *words = (int *)parts[threadIdx.x % 2].x;
   asm("ldmatrix.sync.aligned.m8n8.x1.shared.b16 {%0}, [%1];" : "=r"(words[0]) : "l"(tile + threadIdx.x * 8));  //: tile load: conflict-free
-  y[threadIdx.x] = words[0];  //: address (as words) load: not known: parts is a local array | y store: coalesced (stride 1, 4 bytes/lane)
+  y[threadIdx.x] = words[0];  //: y store: coalesced (stride 1, 4 bytes/lane)
+}
+
+// A method that calls another one of its class: both work on the same object.
+struct Gate {
+  int *state;
+  bool mine;
+
+  __device__ Gate(int *state, int thread) : state(state), mine(thread == 0) {}
+  __device__ int seen() { return mine ? *state : 0; }
+  __device__ void pass(int turn) {
+    while (seen() != turn) {
+    }
+  }
+};
+
+//@ block 128
+__global__ void in_turns(int *gates, float *out) {
+  Gate gate(gates + blockIdx.x, threadIdx.x);
+  gate.pass(3);  //: gates load via pass: uniform (one lane, 4 bytes)
+  out[threadIdx.x] = 1.0f;  //: out store: coalesced (stride 1, 4 bytes/lane)
+}
+
+// How far lanes are apart depends on the size of a type, which only a caller knows, though each moves four bytes.
+//@ block 128
+template <typename T>
+__global__ void pairs_of_fragments(T *c, int n) {
+  int row = threadIdx.x / 4;
+  *reinterpret_cast<half2 *>(c + row * n + (threadIdx.x % 4) * 2) = half2();  //: c store: uncoalesced (strided; how far depends on the size of the type)
 }

@@ -31,6 +31,13 @@ __global__ void in_two_ways(float *out, int n) {
   put<4>(out + 4 * threadIdx.x, 1.0f);  //! uncoalesced "load of out uses 25 %"
 }
 
+__global__ void rows_of_vectors(float *out) {
+  __shared__ float rows[32][32];
+  rows[threadIdx.x][1] = out[threadIdx.x];  //! bank-conflict "32 lanes meet in one bank when rows is written"
+  __syncwarp();
+  reinterpret_cast<float4 *>(out)[threadIdx.x] = *reinterpret_cast<float4 *>(&rows[threadIdx.x][0]);  //! bank-conflict "8 lanes"
+}
+
 void run(const void *in, int *out, float *result, int n) {
   words<float><<<n, 64>>>((const float *)in, out, n);
   words<__half><<<n, 64>>>((const __half *)in, out, n);
@@ -38,4 +45,5 @@ void run(const void *in, int *out, float *result, int n) {
   columns<1><<<n, 32>>>(result);
   vectors_and_rest<<<n, 128>>>((const unsigned char *)in, (unsigned char *)out, n, n);
   in_two_ways<<<n, 32>>>(result, n);
+  rows_of_vectors<<<n, 32>>>(result);
 }

@@ -141,6 +141,8 @@ class _Judge:
     def _judged(self, access: Access, offset: Dim, width: Dim) -> Verdict:
         outcomes: list[Traffic | Conflict] = []
         widths: set[int] = set()
+        strides: dict[int, set[Dim | None]] = {}
+        """By the size that was tried for an open type."""
         shape, needs = self._shape(access, offset)
         said = self._said(access.conditions, {})
         if said is None:
@@ -152,8 +154,10 @@ class _Judge:
                 continue
             case = offset.subs({**said, **given}) if given else offset
             widths.add(size)
+            apart = strides.setdefault(next(iter(given.values()), 0), set())
             for outcome, assumed in self._outcomes(access, case, size, shape):
                 outcomes.append(outcome)
+                apart.add(outcome.stride if isinstance(outcome, Traffic) else None)
                 for number, divisor in assumed:
                     needs[number] = lcm(divisor, needs.get(number, 1))
         if not outcomes:
@@ -162,8 +166,9 @@ class _Judge:
         if isinstance(worst, Traffic) and worst.stride is not None and worst.stride.const is None:
             self._check_ways(access.conditions, worst.stride)
         others = tuple(dict.fromkeys(o for o in outcomes if _kind(o) != _kind(worst)))
-        sizes = tuple(sorted(widths))
-        width_told = width.const if len(sizes) == 1 else None
+        width_told = width.const if len(widths) == 1 else None
+        differ = any(apart != next(iter(strides.values())) for apart in strides.values())
+        sizes = tuple(sorted(strides if differ else widths))
         told = tuple(f"{number} is a multiple of {divisor}" for number, divisor in needs.items())
         return Verdict(access, worst, width_told, "", False, told, others, sizes)
 

@@ -85,7 +85,7 @@ def _named_call(m: Machine, node: t.Call, func: t.Name, names: Names) -> Value:
         arguments = _arguments(m, node, names)
         chosen = overload(m, candidates, arguments, func, names)
         if chosen is not None:
-            return _loaded(m, follow(m, chosen, arguments, func.arguments, names, node.span), node)
+            return _loaded(m, _followed(m, chosen, arguments, func, names, node), node)
         return unfollowed(m, func.id, [_passed(m, a, node) for a in arguments])
     made = _constructed(m, node, func, names)
     if made is not None:
@@ -95,6 +95,17 @@ def _named_call(m: Machine, node: t.Call, func: t.Name, names: Names) -> Value:
     # names with two underscores are the compiler's, whose functions take values
     given = _value if func.id.startswith("__") else _passed
     return unfollowed(m, func.id, [given(m, a, node) for a in _arguments(m, node, names)])
+
+
+def _followed(
+    m: Machine, chosen: t.Function, arguments: list[Argument], func: t.Name, names: Names, node: t.Call
+) -> Place | None:
+    """What a function returns that is called by its name; a method's call of another one is on the same object."""
+    this, around = names.object(), names.around()
+    own = this is not None and around is not None and chosen in methods_of(m, around, func.id)
+    return follow(
+        m, chosen, arguments, func.arguments, names, node.span, this if own else None, around if own else None
+    )
 
 
 def _handed(m: Machine, arg: t.Expr, names: Names) -> Value:

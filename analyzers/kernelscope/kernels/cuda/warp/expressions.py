@@ -18,6 +18,8 @@ from kernelscope.kernels.cuda.warp.types import (
     NO_TYPE,
     UINT3,
     Array,
+    Opaque,
+    PointerTo,
     StructType,
     Type,
     Vector,
@@ -41,7 +43,7 @@ from kernelscope.kernels.cuda.warp.values import (
 )
 from kernelscope.syntax.cuda import tree as t
 
-MAX_DEPTH = 200
+_NOT_UNDERSTOOD = "code that is not understood"
 BUILTIN_INDICES = ("threadIdx", "blockIdx", "blockDim", "gridDim")
 
 
@@ -83,7 +85,21 @@ def _number(m: Machine, node: t.Number, names: Names) -> Value:
 
 
 def _cast(m: Machine, node: t.Cast, names: Names) -> Value:
-    return cast(m, evaluate(m, node.operand, names), m.resolver.type(node.type, names))
+    kind = m.resolver.type(node.type, names)
+    if isinstance(kind, PointerTo) and isinstance(node.operand, t.Member):
+        place = place_of(m, node.operand, names)
+        if isinstance(place, InMemory) and _may_be_array(place.pointer):
+            return Pointer(place.pointer.memory, place.pointer.offset, kind.target)
+        value = m.load(place, node.span, written_name(node.operand)) if place is not None else Data(_NOT_UNDERSTOOD)
+        return cast(m, value, kind)
+    return cast(m, evaluate(m, node.operand, names), kind)
+
+
+def _may_be_array(pointer: Pointer) -> bool:
+    """Whether what is taken as an address is a member of a local object of a class that is not at hand: such a member
+    is an array of the object's own, as an address in it would come from code that is not seen."""
+    memory = pointer.memory
+    return memory.space == "local" and memory.cell is None and isinstance(pointer.target, Opaque)
 
 
 def _call(m: Machine, node: t.Call, names: Names) -> Value:
@@ -97,7 +113,7 @@ def _text(m: Machine, node: t.Text, names: Names) -> Value:
 
 
 def _not_understood(m: Machine, node: t.Launch | t.Broken, names: Names) -> Value:
-    return Data("code that is not understood")
+    return Data(_NOT_UNDERSTOOD)
 
 
 # -- names ---------------------------------------------------------------------------------------------------------
@@ -301,7 +317,7 @@ def _member_in_memory(m: Machine, place: InMemory, node: t.Member) -> Place:
 
 def _read(m: Machine, node: t.Member | t.Subscript, names: Names) -> Value:
     place = place_of(m, node, names)
-    return m.load(place, node.span, written_name(node)) if place is not None else Data("code that is not understood")
+    return m.load(place, node.span, written_name(node)) if place is not None else Data(_NOT_UNDERSTOOD)
 
 
 # -- operators -----------------------------------------------------------------------------------------------------

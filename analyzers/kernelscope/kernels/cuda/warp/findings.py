@@ -143,4 +143,7 @@ def _padding(warp: KernelWarp, verdict: Verdict) -> str:
         return ""
     if verdict.outcome is None or not isinstance(verdict.outcome, Conflict) or verdict.outcome.degree != BANKS:
         return ""
+    memory, others = verdict.access.memory, warp.verdicts
+    if any(other.access.memory is memory and other.width != WORD for other in others):
+        return ""  # wider accesses need rows that are as aligned as they are
     return f"; rows of {columns + 1} elements instead of {columns} would spread them over all banks"
