@@ -32,7 +32,11 @@ PAGES = (
     ("timeline", "tinyllm/schedule.py", "", "Timeline of a scheduler's tasks"),
     ("timeline", "csrc/megakernel.cu", "", "Timeline of a megakernel's tasks"),
 )
-SERVICE = (("architecture", "", "", "Architecture of a serving repository"),)
+SERVICE = (
+    ("architecture", "", "", "Architecture of a serving repository"),
+    ("serving", "", "", "The serving system of a repository"),
+    ("faq", "", "", "The technical FAQ, answered from its code"),
+)
 MODELS = (
     ("dataflow", "decoder_layers.py", "DecoderLayer", "A decoder layer after Llama"),
     ("dataflow", "decoder_layers.py", "SparseDecoderLayer", "A decoder layer with a mixture of experts after Mixtral"),
@@ -42,12 +46,14 @@ MODELS = (
     ("dataflow", "unet_block.py", "DownBlock", "A block of a diffusion UNet"),
     ("dataflow", "cross_attention.py", "DecoderLayer", "A decoder layer with cross-attention after T5"),
 )
+PUBLIC = Path(__file__).parent / "public_servers.md"
+"""What reports of public servers say, whose code is not ours to keep here."""
 SIZES = {"B": 8, "S": 4096, "hidden_size": 4096, "intermediate_size": 14336}
 
 
 def gallery() -> str:
     pages = [*_pages(SAMPLE, PAGES), *_pages(WORKSPACES / "service", SERVICE), *_pages(WORKSPACES / "models", MODELS)]
-    return "\n".join([INTRODUCTION, *pages])
+    return "\n".join([INTRODUCTION, *pages, PUBLIC.read_text(encoding="utf-8")])
 
 
 def _pages(root: Path, pages: tuple[tuple[str, str, str, str], ...]) -> Iterator[str]:
@@ -56,6 +62,7 @@ def _pages(root: Path, pages: tuple[tuple[str, str, str, str], ...]) -> Iterator
         bindings = SIZES if kind in ("ops", "memory") else {}
         target = Target(root / file, None, symbol or None)
         text = to_text(analysis.document(kind, target, ViewOptions(bindings=bindings))).text.rstrip()
+        text = text.replace(f"{ROOT}/", "")
         bound = "".join(f" --bind {name}={value}" for name, value in bindings.items())
         place = f"{file}::{symbol}" if symbol else file or root.name
         yield f"## {title}\n\n    $ kernelscope {kind} {place}{bound}\n\n```text\n{text}\n```\n"

@@ -736,3 +736,23 @@ def test_what_stands_for_an_operator_is_no_work(tmp_path: Path) -> None:
 
     assert "kinds of register_kernel" in told(text)
     assert "kinds of" not in told(text.replace("register_kernel", "register_fake"))
+
+
+def test_any_configuration_may_hold_the_size_of_blocks(source: Source) -> None:
+    text = """
+        @dataclass
+        class Settings:
+            block_size: int = 16
+
+        class Shelf:
+            def __init__(self, n):
+                self.free_blocks = deque(range(n))
+
+            def take(self):
+                return self.free_blocks.popleft()
+
+            def give(self, block):
+                self.free_blocks.append(block)
+    """
+    assert answers(text, "kv_cache.block", source) == ["Settings.block_size default 16"]
+    assert not answers(text.replace("Settings", "ModelSettings"), "kv_cache.block", source)

@@ -117,3 +117,18 @@ def test_steps_of_functions_are_laid_out(source: Source) -> None:
         "  a[i] = b[i];",
         "return;",
     ]
+
+
+def test_a_process_is_called_after_what_it_runs(tmp_path: Path) -> None:
+    (tmp_path / "f.py").write_text(
+        "class CoreManager:\n    def start(self):\n        mp.set_start_method('spawn')\n"
+        "        mp.Process(target=run_engine)\n        mp.Process(target=load_pages)\n"
+    )
+    found = Analysis([tmp_path]).report()["serving"]
+    assert [
+        (row["name"], row["role"]) for keys, row in items(found) if keys.endswith("processes") and "role" in row
+    ] == [
+        ("run_engine", "engine"),
+        ("load_pages", "controller"),
+        ("spawn", "other"),
+    ]

@@ -19,19 +19,10 @@ from kernelscope.serving.system import System
 SERVERS = {"engine", "inference", "server", "scheduler", "serving", "serve", "cache", "runtime", "sched", "parallel"}
 SERVED = {"request", "req", "sequence", "seq", "job", "params", "args", "config", "query", "body"}
 """Words of what is served, and of what tells how."""
-OTHERS = {
-    "eplb",
-    "expert",
-    "experts",
-    "moe",
-    "evict",
-    "eviction",
-    "offload",
-    "offloading",
-    "cache",
-    "registry",
-    "weight",
-}
+MODELS = {"model", "gpt", "transformer", "attention", "vision", "text"}
+"""Words of configurations of models, whose blocks are layers or contexts."""
+OTHERS = {"eplb", "expert", "experts", "moe", "evict", "eviction", "offload", "offloading", "cache", "registry",
+          "weight"}  # fmt: skip
 """Words of what else follows a policy."""
 RESULTS = {"stats", "output", "outputs", "metadata", "metrics", "result", "results", "snapshot"}
 """Last words of classes that tell what happened and set nothing."""
@@ -201,7 +192,8 @@ def block_sizes(system: System) -> Iterator[Claim]:
     """Sizes and numbers of blocks of a cache; where nothing is seen to be paged only those that name a cache."""
     if is_paged(system):
         counts = _of_servers(settings(r"kv_?cache\w*(?:block|page|size|len|tok)|num_\w*(?:blocks|pages)"), system)
-        yield from first(both(_sizes_of_caches, _sizes_in_layouts, counts), settings("page_size"))(system)
+        strict = both(_sizes_of_caches, _sizes_in_layouts, counts)
+        yield from first(strict, _sizes_of_settings, settings("page_size"))(system)
         return
     yield from of_hosts(settings(r"page_size|kvcache|kv_cache_block|kv_block"))(system)
     for p in system.settings:
@@ -232,6 +224,14 @@ def _sizes_of_caches(system: System) -> Iterator[Claim]:
         )
         owners = {*words(p.owner or p.location.path.stem)}
         if is_size and (p.kind in ("option", "environment") or (SERVERS | CACHED) & owners):
+            yield _setting(_said(p), [p])
+
+
+def _sizes_of_settings(system: System) -> Iterator[Claim]:
+    """The same of whatever is called a configuration, where no server or cache has one: `Settings.block_size`."""
+    for p in system.settings:
+        is_size = p.name.strip("_") in ("block_size", "page_size") and p.is_of_configuration
+        if is_size and not MODELS & set(words(p.owner)):
             yield _setting(_said(p), [p])
 
 

@@ -41,7 +41,7 @@ ROLES: tuple[tuple[str, frozenset[str]], ...] = (
     ("detokenizer", frozenset({"detokenizer", "detokenize", "detok"})),
     ("tokenizer", frozenset({"tokenizer", "tokenize"})),
     ("scheduler", frozenset({"scheduler", "schedule"})),
-    ("router", frozenset({"router", "load", "balancer"})),
+    ("router", frozenset({"router", "balancer"})),
     ("controller", frozenset({"controller", "coordinator", "manager"})),
     ("api_server", frozenset({"server", "api", "http", "frontend"})),
     ("engine", frozenset({"engine", "core"})),
@@ -136,16 +136,25 @@ def _processes(system: System, places: Places) -> list[Json]:
 
 
 def _process(s: Started, places: Places) -> Json:
-    said = words(f"{s.target} {s.where}")
-    role = next((role for role, names in ROLES if names & set(said) and s.kind != "start method"), "other")
     guard = f" if {s.condition}" if s.condition else ""
     spawn = f"{s.text}{guard}"
     return {
         "name": s.target or s.kind,
-        "role": role,
+        "role": _role(s),
         "spawn": spawn,
         "evidence": places.evidence(s.location, symbol=s.where),
     }
+
+
+def _role(s: Started) -> str:
+    """What a process is for, by the name of what it runs first, then by who starts it."""
+    if s.kind == "start method":
+        return "other"
+    for said in (set(words(s.target)), set(words(s.where))):
+        for role, names in ROLES:
+            if names & said:
+                return role
+    return "other"
 
 
 def _channels(system: System, places: Places) -> list[Json]:
