@@ -83,3 +83,12 @@ def test_products_of_turned_operands(tmp_path: Path) -> None:
         "    tl.store(out + tl.arange(0, M)[:, None] * N + n[None, :], qk)\n"
     ))  # fmt: skip
     assert "qk = left @ right.T" in pseudocode(path, "scores")
+
+
+def test_a_helper_is_told_by_the_name_that_it_is_written_under(tmp_path: Path) -> None:
+    path = written(tmp_path, HEAD + (
+        "@triton.jit\ndef twice_of_two(v):\n    return v + v\n\ntwice = twice_of_two\n\n"
+        "@triton.jit\ndef use(x, y, B: tl.constexpr):\n"
+        "    i = tl.arange(0, B)\n    tl.store(y + i, twice(tl.load(x + i)))\n"
+    ))  # fmt: skip
+    assert "y[i] = twice_of_two(x[i])" in pseudocode(path, "use")

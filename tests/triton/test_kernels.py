@@ -498,6 +498,7 @@ def test_an_address_behind_branches_on_loaded_data_keeps_its_name(tmp_path: Path
         ("parts_joined", ["merge of partial softmaxes"]),
         ("rows_unpacked", ["dequantisation"]),
         ("flags_unpacked", []),
+        ("splitk_with_scales", ["tiled matrix product", "split-K"]),
         ("soft_of_each_group", []),
         ("exponents_taken_out", []),
         ("solved_by_elimination", []),

@@ -55,6 +55,7 @@ class _KernelWriter(ElementWriter):
 
     def __init__(self, function: KernelFacts | HelperFacts, shape_of: ShapeOf, kept: frozenset[str]) -> None:
         super().__init__(function, shape_of)
+        self.helpers = function.run.called
         self.kept = kept
         """Names of pointers whose lines are written."""
         self.givings: list[Giving] = []
@@ -137,6 +138,8 @@ class _KernelWriter(ElementWriter):
             return read
         if name == "dot" and not is_method(node, name):
             return self._product(node)
+        if (helper := self.helpers.get(node.span)) is not None and helper.name != name:
+            return f"{helper.name}({self.arguments(node)})"
         if name == "arange" and len(node.args) == 2:
             return f"[{self.expr(node.args[0])}..{self.expr(node.args[1])})"
         return super().call(node)

@@ -15,13 +15,14 @@ from kernelscope.kernels.triton.bodies import (
     nodes_of,
     operation,
 )
+from kernelscope.kernels.triton.call import Access
 from kernelscope.kernels.triton.kernel_runs import KernelRun
 from kernelscope.kernels.triton.loop_algorithms import Algorithm, of_loop, summed
 from kernelscope.kernels.triton.norm_algorithms import norm_gradients, normalised, two_passes
 from kernelscope.kernels.triton.softmax_algorithms import softmaxes
 from kernelscope.kernels.triton.sorting_algorithms import sorting
 from kernelscope.kernels.triton.split_softmax import merges, split_softmaxes
-from kernelscope.kernels.triton.tile_motion import tile_motions
+from kernelscope.kernels.triton.tile_motion import TileMotion, tile_motions
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
 
@@ -59,15 +60,16 @@ def _split_inner(run: KernelRun) -> Iterator[Algorithm]:
     shared: frozenset[str] = frozenset()
     placed: frozenset[str] = frozenset()
     apart: frozenset[str] = frozenset()
-    for access in run.accesses:
-        motion = motions.get(access.place)
-        if motion is None:
-            continue
+    tiles = [(access, motion) for access in run.accesses if (motion := motions.get(access.place)) is not None]
+    summed = frozenset(
+        loop for access, motion in tiles if _is_summed(access, motion) for axis in motion.axes for loop in axis.loops
+    )
+    for access, motion in tiles:
         if access.kind == "load":
-            summed = access.in_loop and len(motion.axes) > 1
-            inner = [axis for axis in motion.axes if summed and axis.loops]
+            inner = [axis for axis in motion.axes if _is_summed(access, motion) and axis.loops]
             shared |= frozenset(p for axis in inner for p in axis.programs)
-            placed |= motion.outside.programs  # who reads other rows, or another matrix, has no part of the same sum
+            if not motion.outside.loops & summed:  # who reads another matrix has no part of the same sum
+                placed |= motion.outside.programs
             placed |= frozenset(p for axis in motion.axes if axis not in inner for p in axis.programs)
         else:
             placed |= frozenset(p for axis in motion.axes for p in axis.programs)
@@ -80,6 +82,11 @@ def _split_inner(run: KernelRun) -> Iterator[Algorithm]:
         elif access.kind == "store" and parts & apart:
             text = "programs share the inner dim out among themselves; partial products are stored apart, to be summed"
             yield Algorithm("split-K", text, access.span)
+
+
+def _is_summed(access: Access, motion: TileMotion) -> bool:
+    """Whether a load takes tiles of a matrix round by round."""
+    return access.kind == "load" and access.in_loop and len(motion.axes) > 1
 
 
 def _partial_sums(run: KernelRun) -> Iterator[Algorithm]:

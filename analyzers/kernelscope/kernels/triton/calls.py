@@ -244,6 +244,8 @@ def call_helper(
     call = HelperCall(function, tuple(bound.items()))
     if frame.depth == 0:
         run.calls[call] = None
+        if run.inner is not None:
+            run.called[run.inner] = function.node
     via = run.via if run.inner is None else (*run.via, run.inner)
     if call in run.results and via in run.reached.get(call, (via,)):
         return run.results[call]

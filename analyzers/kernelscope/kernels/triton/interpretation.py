@@ -143,6 +143,8 @@ class Interpretation:
         self.alike: dict[tuple[tuple[str, ...], tuple[str, ...]], None] = {}
         """Candidates for addresses of two sides of a branch, which give one name its value: both are, or neither."""
         self.calls: dict[HelperCall, None] = {}
+        self.called: dict[Span, t.FunctionDef] = {}
+        """The helpers behind the calls of the outermost function, whatever they are called there."""
         self.found: dict[Found, None] = {}
         self.results: dict[HelperCall, Value] = {}
         self.via: Via = ()

@@ -61,6 +61,8 @@ class KernelRun:
     rounds: dict[Span, Dim | None] = field(default_factory=dict[Span, "Dim | None"])
     """How often its loops run each time they are reached; None where it is not known."""
     calls: tuple[HelperCall, ...] = ()
+    called: dict[Span, t.FunctionDef] = field(default_factory=dict[Span, t.FunctionDef])
+    """The helpers behind its calls, whatever they are called there."""
     found: tuple[Found, ...] = ()
     operations: dict[str, int] = field(default_factory=dict[str, int])
     facts: Facts = field(default_factory=Facts)
@@ -276,6 +278,7 @@ def _fill(result: KernelRun, run: Interpretation, complete: bool) -> None:
         result.calls = tuple(run.calls)
         result.found = tuple(run.found)
     result.otherwise |= run.otherwise
+    result.called |= run.called
     for name, count in run.operations.items():
         result.operations[name] = max(count, result.operations.get(name, 0))
     result.incomplete = result.incomplete or not complete

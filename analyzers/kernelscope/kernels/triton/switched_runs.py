@@ -42,6 +42,8 @@ def follow_switches(run: Interpretation, under: Callable[[Answers], Interpretati
             rows, columns, inner_size = sizes.shape
             run.products[place] = replace(done[0][1], sizes=(rows, columns, inner_size))
     run.calls = {call: None for _, inner in runs for call in inner.calls}
+    for _, inner in runs:
+        run.called |= inner.called
 
 
 def _foremost(switches: Mapping[str, int]) -> tuple[str, ...]:

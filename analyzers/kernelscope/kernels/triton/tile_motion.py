@@ -30,14 +30,15 @@ class TileMotion:
 @lru_cache(maxsize=16)
 def tile_motions(run: KernelRun) -> Mapping[AccessPlace, TileMotion]:
     """The motions of what a kernel and the helpers that it calls itself access; those not told are absent."""
-    helpers = {call.function.node.name: call.function.node for call in run.calls}
-    tiles = _Tiles(Indices(run.node, helpers))
     calls = _calls(run.node)
+    helpers = {call.function.node.name: call.function.node for call in run.calls}
+    helpers |= {operation(calls[span]): helper for span, helper in run.called.items() if span in calls}
+    tiles = _Tiles(Indices(run.node, helpers))
     found: dict[AccessPlace, TileMotion] = {}
     for access in run.accesses:
         call, owner = calls.get(access.span), tiles
         if access.name and call is not None and access.at is not None:
-            helper = helpers.get(operation(call))
+            helper = run.called.get(call.span)
             if helper is None or helper.name != access.name:
                 continue
             owner = _Tiles(Indices(helper, helpers, dict(_given(helper, call)), tiles.indices), tiles)
