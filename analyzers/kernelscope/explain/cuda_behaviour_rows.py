@@ -78,16 +78,17 @@ def counted_lines(facts: KernelFacts, kind: Kind) -> Iterator[Line]:
     for name, operations in list(_by_name(facts.behaviour.of(kind)).items())[:MAX_LINES]:
         helpers = sorted({f"`{o.function.name}`" for o in operations if not o.direct})
         inside = f" in {', '.join(helpers[:3])}" if helpers else ""
-        yield Line(f"`{name}` ×{len(operations)} ({_places(facts, operations)}){inside}", operations[0].location)
+        count = len({operation.location for operation in operations})  # once for all instances of a function
+        yield Line(f"`{name}` ×{count} ({_places(facts, operations)}){inside}", operations[0].location)
 
 
 def _places(facts: KernelFacts, operations: list[Operation]) -> str:
     """Where operations stand; of other files with their names."""
     told: dict[str, None] = {}
-    for operation in operations[:MAX_PLACES]:
+    for operation in operations:
         path = operation.location.path
         told[f"L{operation.location.line}" + ("" if path == facts.path else f" `{path.name}`")] = None
-    return ", ".join(told)
+    return ", ".join(list(told)[:MAX_PLACES])
 
 
 def async_lines(facts: KernelFacts) -> Iterator[Line]:

@@ -80,8 +80,9 @@ def bounds_lines(facts: KernelFacts) -> Iterator[Line]:
     if bounds.blocks:
         text += f", min {bounds.blocks} block{'s' if bounds.blocks != '1' else ''}/SM"
     value = facts.bounded_threads
-    if value is not None and render(value) != bounds.threads:
-        text += f"; {bounds.threads} = {render(value, facts.order)}"
+    told = render(value, facts.order) if value is not None else ""
+    if told and "".join(told.split()) != "".join(bounds.threads.split()):
+        text += f"; {bounds.threads} = {told}"
     if cluster or bounds.clusters:
         text += f"; cluster of ({cluster or bounds.clusters}) blocks"
     yield Line(text, where)

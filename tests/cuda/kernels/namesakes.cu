@@ -35,6 +35,15 @@ void hand_over(float *x, int rows, dim3 where, Grids grids) {
   placed<<<where, grids.block()>>>(x);
 }
 
+__global__ void fetched(float *x, const int *y) {
+  __shared__ float own[64];
+  __shared__ int other[64];
+  async::fetch<float>(&own[threadIdx.x], &x[threadIdx.x]);
+  async::fetch<int>(&other[threadIdx.x], &y[threadIdx.x]);
+  __syncthreads();
+  x[threadIdx.x] = own[63 - threadIdx.x] + other[threadIdx.x];
+}
+
 // What objects make of `()` and `[]` is theirs.
 template <class F> __global__ void each(int count, int stride, F f, Rows rows, float *x) {
   const int i = blockIdx.x * blockDim.x + threadIdx.x;

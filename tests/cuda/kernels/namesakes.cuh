@@ -1,4 +1,7 @@
 // A library of wrappers: functions of one name in several namespaces, and a launch of whatever kernel it is given.
+struct Plain {
+  template <class T> __device__ static void fetch(T *to, const T *from) { *to = *from; }
+};
 namespace wait {
 template <class T> __device__ void fetch(T *to, const T *from) { *to = *from; }
 }  // namespace wait

@@ -283,9 +283,11 @@ class _Walk:
         tail, count = name.rpartition("::")[2], len(arguments)
         candidates = [f for f in self.unit.find(name) if f[1].kind is not FunctionKind.KERNEL]
         owner = _without_arguments(name.rpartition("::")[0])[0].rpartition("::")[2]
-        if "::" in name and any(f[1].owner for f in candidates):
+        of_space = [f for f in candidates if owner and not f[1].owner and f[1].namespace == owner]
+        if of_space:
+            candidates = of_space
+        elif "::" in name and any(f[1].owner for f in candidates):
             candidates = [f for f in candidates if f[1].owner.partition("<")[0] == owner] or candidates[:1]
-        candidates = [f for f in candidates if owner and f[1].namespace == owner] or candidates
         fitting = [f for f in candidates if len(f[1].params) >= count and _required(f[1]) <= count]
         if len(fitting) > 1:
             fitting = self._taking(fitting, arguments, offset) or fitting
