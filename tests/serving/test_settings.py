@@ -206,6 +206,8 @@ def test_what_is_demanded_in_a_branch_contradicts_no_default(source: Source) -> 
         WIDTH + "        self.width = self.width or 8\n",
         WIDTH + "        if self.auto:\n            self.width = 8\n",
         'class Config:\n    most: int = Field(8, description="How many (default: 8).")\n',
+        'class Config:\n    most: int = Field(10_000, description="How many (default: 10,000)")\n',
+        'class Config:\n    most: int = Field(1 << 26, description="How much, by default: 64 MiB.")\n',
         "class Config:\n    allocations: int = 60000  # default is 700, too often\n",
         "class Config:\n    size: int = 96\n    def check(self):\n        assert self.size % 16 == 0\n",
         'class Config:\n    most_open: int = 8\nparser.add_argument("--most-open", default=8)\n',

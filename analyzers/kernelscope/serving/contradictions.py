@@ -16,10 +16,12 @@ from kernelscope.serving.parameters import CONFIGURED, Parameter
 from kernelscope.serving.sections import words
 
 _TOLD = re.compile(
-    r"\b(?:default(?:s to|ed to|:| is|=)|\(default)\s*[:=]?\s*[`'\"]?(-?\d+(?:\.\d+)?(?:e-?\d+)?)(?![\w.%*/^])(?!, \w)",
+    r"\b(?:default(?:s to|ed to|:| is|=)|\(default)\s*[:=]?\s*[`'\"]?"
+    r"(-?(?:\d{1,3}(?:[,_]\d{3})+|\d+(?:\.\d+)?(?:e-?\d+)?))(?![\w.%*/^]|,\d|, \w)"
+    r"(?! ?(?:[kmgt](?:i?b)?|thousand|million|billion|percent|ms|us|min(?:utes)?|hours)\b)",
     re.I,
 )
-"""A number that a text calls the default; one of which the sentence goes on to speak may be another's."""
+"""A number that a text calls the default; one of which the sentence goes on to speak may be another's, or of a unit."""
 _SIMPLE = re.compile(r"^(?:self\.|args\.|config\.)?(\w+) (%|<=|<|>=|>|==) (\d+)(?: == 0)?$")
 
 _MAKING = ("", "__init__", "__new__", "__post_init__", "__attrs_post_init__", "model_post_init")
@@ -50,7 +52,7 @@ def _told_otherwise(declared: list[Parameter]) -> Iterator[Contradiction]:
         match = _TOLD.search(p.doc)
         if match is None or not _is_number(p.value):
             continue
-        told = float(match[1])
+        told = float(match[1].replace(",", ""))
         if told != p.value:
             message = f"{_name(p)} has the default {p.expression}, but its description says {match[1]}: {p.doc[:120]}"
             yield Contradiction("default-contradicts-text", message, (p.location,))
