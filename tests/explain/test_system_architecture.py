@@ -71,3 +71,18 @@ def test_parts_that_do_not_call_each_other_are_not_joined(tmp_path: Path) -> Non
     (tmp_path / "serve.py").write_text(APART)
     with pytest.raises(UserError, match="no scheduler, cache or model"):
         architecture(tmp_path)
+
+
+def test_a_server_that_nothing_is_seen_to_lead_from_stands_alone(tmp_path: Path) -> None:
+    (tmp_path / "service").mkdir()
+    for path in (SERVICE / "service").glob("*.py"):
+        (tmp_path / "service" / path.name).write_text(path.read_text())
+    (tmp_path / "service" / "server.py").write_text(
+        "from fastapi import FastAPI\n\napp = FastAPI()\n\n\n@app.post('/generate')\ndef generate(text):\n"
+        "    return text\n"
+    )
+    document = architecture(tmp_path)
+    assert "API server" not in {end for source, target, _ in calls(document) for end in (source, target)}
+    graph = next(block.graph for block in document.blocks if isinstance(block, d.Diagram))
+    server = next(box.key for box in graph.boxes if box.lines[0] == "API server")
+    assert [edge.source for edge in graph.edges if edge.target == server] == ["clients"]

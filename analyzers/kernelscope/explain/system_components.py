@@ -68,7 +68,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The components that hang together, the calls between them, and what each model reaches."""
+    """Servers, processes and the other components that hang together, the calls between them, and what models reach."""
 
     components: tuple[Component, ...]
     calls: tuple[Call, ...]
@@ -111,7 +111,8 @@ class _Search:
         calls += self._sent([*found, *models])
         calls = list({(call.source, call.target, call.by): call for call in reversed(calls)}.values())[::-1]
         joined = {end for call in calls for end in (call.source, call.target)}
-        return Parts(tuple(c for c in (*found, *models) if c in joined), tuple(calls), reached)
+        stands = (*joined, *(c for c in found if c.role in (SERVER, PROCESS)))
+        return Parts(tuple(c for c in (*found, *models) if c in stands), tuple(calls), reached)
 
     # -- components --------------------------------------------------------------------------------------
 
