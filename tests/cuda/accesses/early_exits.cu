@@ -105,3 +105,10 @@ __global__ void first_thread_of_all(const float *in, float *out, int n) {
   float value = i < n ? in[i] : 0.0f;  //: in load: coalesced (stride 1, 4 bytes/lane)
   if (value > 0.0f) out[0] = value;  //: out store: broadcast (4 bytes)
 }
+
+//@ block 128
+__global__ void one_lane_if_asked_for(float *mean, float *rows, const int *flags, int n) {
+  if (threadIdx.x == 0 && mean != nullptr) mean[blockIdx.x] = 0.0f;  //: mean store: uniform (one lane, 4 bytes)
+  if (threadIdx.x == 0 || n > 7) rows[blockIdx.x] = 0.0f;  //: rows store: broadcast (4 bytes)
+  if (flags[0] > 0 && threadIdx.x % 32 == 31) rows[0] = 0.0f;  //: flags load: broadcast (4 bytes) | rows store: uniform (one lane, 4 bytes)
+}

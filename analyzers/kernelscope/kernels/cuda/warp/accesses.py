@@ -287,7 +287,10 @@ class _Judge:
             spread = self._lanes(shape, warp).spread(known)
         except (Undecided, NeedsCases):
             return None
-        return spread.get(UNIT) if all(not monomial for monomial in spread) else None
+        if all(not monomial for monomial in spread):
+            return spread.get(UNIT)
+        # what is the same in all lanes may let them pass; those with nothing but zeros never do
+        return tuple(int(any(lane)) for lane in zip(*spread.values(), strict=True))
 
     def _outcomes(
         self, access: Access, offset: Dim, width: int, shape: tuple[int, int, int]
