@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from kernelscope.dims import Dim, dim
 from kernelscope.dims.spelling import SEPARATOR, is_of_dim
 from kernelscope.tensor import Size, Unknown
+from kernelscope.tensor.broadcasting import is_rest_of_rows
 
 Vector = tuple[Dim | None, ...]
 """What a size is in each call; None where a call does not tell."""
@@ -123,7 +124,7 @@ class CommonSizes:
         word = dim(self.free(name))
         self.words[vector] = word
         for size, ones in zip(vector, self.may_be_one, strict=False):
-            if size is not None and (size == 1 or size.name in ones):
+            if size is not None and (size == 1 or size.name in ones or is_rest_of_rows(size)):
                 self.ones.update(word.names())
         return word
 

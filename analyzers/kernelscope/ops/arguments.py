@@ -9,9 +9,9 @@ from contextvars import ContextVar
 from typing import Any
 
 from kernelscope.dims import Dim, Facts, dim
-from kernelscope.dims.spelling import SEPARATOR
 from kernelscope.tensor import Shape, ShapeError, Size, Tensor, Unknown
 from kernelscope.tensor.dtypes import DEFAULTS, DTYPES, DType
+from kernelscope.tensor.size import is_batch
 
 Value = Any
 """Tensor, Dim or int, float, bool, str, None, DType, Place, tuple, list, slice, Ellipsis, Module, Unknown."""
@@ -19,10 +19,6 @@ Value = Any
 
 WITHOUT_BATCH = ContextVar("WITHOUT_BATCH", default=True)
 """Whether windows slide over tensors that lack a batch axis, as torch lets them; no model means that."""
-
-
-BATCHES = ("B", "batch", "batch_size", "bsz")
-"""Names of sizes that are never those of channels."""
 
 
 class Lost(Exception):
@@ -49,14 +45,10 @@ def array(value: Value) -> Tensor:
 
 def under_windows(shape: Shape, n: int, facts: Facts) -> Shape:
     """What windows slide over: the last `n` axes, behind channels and, as usual, a batch."""
-    is_single = shape.rank == n + 1 and WITHOUT_BATCH.get() and not (shape.dims and _is_batch(shape.dims[0]))
+    is_single = shape.rank == n + 1 and WITHOUT_BATCH.get() and not (shape.dims and is_batch(shape.dims[0]))
     if shape.rank is not None and shape.rank != n + 2 and not is_single:
         raise ShapeError("rank", f"expected {n + 1} or {n + 2} dims, got {shape}")
     return shape.of_rank(n + 2) if facts.as_usual else shape
-
-
-def _is_batch(size: Size) -> bool:
-    return isinstance(size, Dim) and (size.name or "").partition(SEPARATOR)[0] in BATCHES
 
 
 def tensors(value: Value) -> tuple[Tensor, ...]:

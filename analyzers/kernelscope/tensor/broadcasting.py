@@ -11,9 +11,10 @@ from collections.abc import Iterable, Sequence
 
 from kernelscope.dims import NO_FACTS, Dim, Facts, dim, maximum, same
 from kernelscope.dims.compare import at_most
-from kernelscope.dims.spelling import axis_of
+from kernelscope.dims.polynomial import sole_opaque
+from kernelscope.dims.spelling import SEPARATOR, axis_of
 from kernelscope.tensor.shape import Shape, ShapeError
-from kernelscope.tensor.size import Size
+from kernelscope.tensor.size import Size, is_batch
 from kernelscope.tensor.unknown import Unknown
 
 ONE = dim(1)
@@ -90,14 +91,23 @@ def _meet(a: Dim, b: Dim, shapes: Sequence[Shape], facts: Facts) -> Dim:
             return greater
         facts.alike.append((a, b))  # `n//2` with `cdiv(n, 2)`: nothing but a division that leaves nothing is meant
         return a
-    may_be_one = [any(name in facts.ones for name in size.names()) for size in (a, b)]
-    if any(may_be_one):
-        return maximum(a, b) if all(may_be_one) else b if may_be_one[0] else a
+    ones = [any(name in facts.ones for name in size.names()) or is_rest_of_rows(size) for size in (a, b)]
+    if any(ones):
+        return maximum(a, b) if all(ones) else b if ones[0] else a
     is_solved = facts.with_alike(a, b) is not facts
     axes = [] if is_solved else list(zip(_axes(a), _axes(b), strict=False))
     if facts.alike is not None:
         facts.alike.extend(axes or [(a, b)])
     return a if is_solved or (axes and facts.as_usual) else maximum(a, b)
+
+
+def is_rest_of_rows(size: Dim) -> bool:
+    """Whether a size is what `view(B, -1, …)` leaves of rows, as `x_dim0//B`: there may be one row for each."""
+    atom = sole_opaque(size, "//")
+    if atom is None or (rows := atom.args[0].name) is None or not is_batch(atom.args[1]):
+        return False
+    tensor, axis, _ = axis_of(rows.partition(SEPARATOR)[0])
+    return tensor != "" and axis == 0
 
 
 def _axes(size: Dim) -> tuple[Dim, ...]:

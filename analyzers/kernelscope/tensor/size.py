@@ -8,9 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from kernelscope.dims import NO_FACTS, Dim, Facts, are_multiples, ceil_div, dim, maximum, minimum, same
+from kernelscope.dims.spelling import SEPARATOR
 from kernelscope.tensor.unknown import Unknown
 
 Size = Dim | Unknown
+BATCHES = ("B", "batch", "batch_size", "bsz")
+"""Names of sizes that are never those of channels."""
+
+
+def is_batch(size: Size) -> bool:
+    """Whether a size is called as that of a batch."""
+    return isinstance(size, Dim) and (size.name or "").partition(SEPARATOR)[0] in BATCHES
 
 
 def first_unknown(sizes: Iterable[Size]) -> Unknown | None:
