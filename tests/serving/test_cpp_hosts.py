@@ -441,3 +441,17 @@ def test_entries_of_a_table_of_embeddings_are_no_cache_of_requests() -> None:
     """
     assert "least recently used" in told(read(text), "serving.kv_cache")
     assert "least recently used" not in told(read(text.replace("used_list", "embedding_list")), "serving.kv_cache")
+
+
+def test_the_least_by_the_time_of_its_use_is_taken_first() -> None:
+    text = """
+        Page take_page() {
+          auto found = std::min_element(std::begin(pages_), std::end(pages_), [](const auto& a, const auto& b) -> bool {
+            return a.second->last_time() < b.second->last_time(); });
+          pages_.erase(found->first);
+          return found->second;
+        }
+    """.replace("take_page", "evict_page")
+    expected = "least recently used first: the least by a.second->last_time() < b.second->last_time() is taken"
+    assert expected in told(read(text), "serving.kv_cache")
+    assert "least recently" not in told(read(text.replace("last_time", "words")), "serving.kv_cache")

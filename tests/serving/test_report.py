@@ -132,3 +132,19 @@ def test_a_process_is_called_after_what_it_runs(tmp_path: Path) -> None:
         ("load_pages", "controller"),
         ("spawn", "other"),
     ]
+
+
+def test_examples_that_are_asked_for_are_the_product(tmp_path: Path) -> None:
+    server = "class Desk:\n    def __init__(self):\n        self.waiting = deque()\n\n"
+    server += "    def put(self, letter):\n        self.waiting.append(letter)\n\n"
+    server += "    def take(self):\n        letter = self.waiting.popleft()\n        self.running.append(letter)\n"
+    (tmp_path / "examples").mkdir()
+    (tmp_path / "examples" / "desk.py").write_text(server)
+    (tmp_path / "other.py").write_text("x = 1\n")
+    analysis = Analysis([tmp_path])
+
+    def told(*focus: str) -> bool:
+        found = analysis.report(focus)["serving"]
+        return any(row.get("from") == "self.waiting" for _, row in items(found))
+
+    assert [told(), told("examples"), told("examples/desk.py"), told()] == [False, True, True, False]

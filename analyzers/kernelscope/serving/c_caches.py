@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from kernelscope.serving.c_functions import CSource, matching
 from kernelscope.serving.claims import Claim
-from kernelscope.serving.evictions import MEMOS
+from kernelscope.serving.evictions import CACHES, FREEING, MEMOS, RECENT
 from kernelscope.serving.sections import words
 
 OF_WHAT = {"key", "keys", "value", "values", "val", "vals", "kv", "k", "v"}
@@ -37,6 +37,7 @@ _PLAIN = re.compile(r"[\w\s.:>()<*/+-]+")
 MIN_RANK = 4
 LONGEST_LIST = 500
 """Longest list of sizes, in bytes."""
+_LEAST = re.compile(rb"\bmin_element\s*\([^;{]*\[[^\]]*\]\s*\([^)]*\)[^{;]*\{\s*return\s+([^;{}]*<[^;{}]*);\s*\}\s*\)")
 _MOVED_UP = re.compile(rb"\b(\w+)\s*\.\s*splice\s*\(\s*\1\s*\.\s*c?begin\(\)\s*,\s*\1\s*,\s*[^;]*;")
 _DROPPED = rb"\b%b\s*\.\s*pop_back\s*\(\s*\)"
 _TURNED = re.compile(rb"\b(\w*pos\w*)\s*=\s*([^;]*%[^;]*);")
@@ -127,6 +128,21 @@ def c_recency(source: CSource) -> Iterator[Claim]:
         )
         yield Claim(f"{function.name} eviction", value, (source.at(match.start()), source.at(dropped.start())))
         return
+
+
+def c_oldest(source: CSource) -> Iterator[Claim]:
+    """`std::min_element(…)` by the time of the last use, of which what it finds is given away or erased."""
+    if source.aside:
+        return
+    for match in _LEAST.finditer(source.code):
+        function = source.around(match.start())
+        compared = source.quote(match.start(1), match.end(1), 160)
+        if function is None or not RECENT & set(words(compared)):
+            continue
+        if not (FREEING | CACHES) & {*words(function.name), *words(source.path.stem)}:
+            continue
+        value = f"least recently used first: the least by {compared} is taken"
+        yield Claim(f"{function.name} eviction", value, (source.at(match.start()),))
 
 
 def _is_divided(source: CSource, rest: str, start: int, end: int) -> bool:

@@ -33,7 +33,7 @@ from kernelscope.serving import (
 from kernelscope.serving.annotated import annotated
 from kernelscope.serving.bindings import Loader, Native, bindings, c_bindings, loaders
 from kernelscope.serving.c_algorithms import algorithms, recomputed
-from kernelscope.serving.c_caches import c_caches, c_free_lists, c_layouts, c_recency
+from kernelscope.serving.c_caches import c_caches, c_free_lists, c_layouts, c_oldest, c_recency
 from kernelscope.serving.c_collectives import c_collectives, c_groups
 from kernelscope.serving.c_constants import c_constants, c_enums
 from kernelscope.serving.c_functions import CSource
@@ -275,6 +275,7 @@ def read_c(source: CSource) -> Reading:
     reading.add("serving.kv_cache", reading.told(c_layouts, source))
     reading.add("serving.kv_cache", reading.told(c_free_lists, source))
     reading.add("serving.kv_cache", reading.told(c_recency, source))
+    reading.add("serving.kv_cache", reading.told(c_oldest, source))
     reading.add("topology.execution", reading.told(c_graphs, source))
     reading.add("memory_access", reading.told(recomputed, source))
     for section, claim in reading.told(algorithms, source):

@@ -43,6 +43,7 @@ class Readings:
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
         self._kept: dict[str, tuple[Version | None, Reading | None]] = {}
+        self._kept_asked: dict[str, tuple[Version | None, Reading | None]] = {}
         self._on_disk = workspace.kept("readings", MAKERS)
 
     def system(
@@ -51,17 +52,18 @@ class Readings:
         progress: Callable[[IndexProgress], None] | None = None,
         cancelled: Callable[[], bool] = lambda: False,
     ) -> System:
-        """The facts of `paths`, which are source files of the workspace."""
+        """The facts of source files of the workspace; where all are tests or examples, those are what is asked."""
         found: list[Reading] = []
         faults: list[Fault] = []
         ordered = sorted(paths)
+        only_aside = all(map(self._is_aside, ordered))
         for done, path in enumerate(ordered):
             if cancelled():
                 break
             if progress is not None and done % 50 == 0:
                 progress(IndexProgress(done, len(ordered), "reading the system"))
             with part(path, faults):
-                reading = self._reading(path)
+                reading = self._asked(path) if only_aside else self._reading(path)
                 if reading is not None:
                     found.append(reading)
         self._on_disk.flush()
@@ -70,6 +72,18 @@ class Readings:
         system.faults += faults
         return system
 
+    def _asked(self, path: str) -> Reading | None:
+        """A file of tests or examples, read as the product's own; it is not left on disk."""
+        version = self._workspace.files.version(path)
+        known = self._kept_asked.get(path)
+        if known is None or known[0] != version:
+            known = self._kept_asked[path] = (version, self._read(path, aside=False))
+        return known[1]
+
+    def _is_aside(self, path: str) -> bool:
+        root = self._workspace.files.root_of(path) or ""
+        return is_aside(Path(path[len(root) :].lstrip("/\\")))
+
     def _reading(self, path: str) -> Reading | None:
         version = self._workspace.files.version(path)
         known = self._kept.get(path)
@@ -77,7 +91,7 @@ class Readings:
             return known[1]
         reading = self._decoded(path, version)
         if reading is None:
-            reading = self._read(path)
+            reading = self._read(path, self._is_aside(path))
             self._keep(path, version, reading)
         self._kept[path] = (version, reading)
         return reading
@@ -101,10 +115,8 @@ class Readings:
         except (OverflowError, UnicodeEncodeError):
             return
 
-    def _read(self, path: str) -> Reading | None:
+    def _read(self, path: str, aside: bool) -> Reading | None:
         files = self._workspace.files
-        root = files.root_of(path) or ""
-        aside = is_aside(Path(path[len(root) :].lstrip("/\\")))
         if path.endswith(STUB_SUFFIX):
             return None
         if path.endswith(PYTHON_SUFFIXES):
