@@ -112,3 +112,13 @@ __global__ void one_lane_if_asked_for(float *mean, float *rows, const int *flags
   if (threadIdx.x == 0 || n > 7) rows[blockIdx.x] = 0.0f;  //: rows store: broadcast (4 bytes)
   if (flags[0] > 0 && threadIdx.x % 32 == 31) rows[0] = 0.0f;  //: flags load: broadcast (4 bytes) | rows store: uniform (one lane, 4 bytes)
 }
+
+//@ block 256
+__global__ void the_last_row_again(const float *in, float *out, int rows, int size) {
+  float sum = 0.0f;
+  for (int i = 0; i < 8 * size; i += size) {
+    const int at = i < rows * size ? i : (rows - 1) * size;
+    sum += in[at + threadIdx.x];  //: in load: coalesced (stride 1, 4 bytes/lane, if size is a multiple of 8)
+  }
+  out[threadIdx.x] = sum;  //: out store: coalesced (stride 1, 4 bytes/lane)
+}

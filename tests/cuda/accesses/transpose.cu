@@ -58,5 +58,5 @@ __global__ void rows_of_four(float *out, const float *in, int n) {
 //@ block 64
 __global__ void halves_of_rows(half2 *x, int rows, int width) {
   const int row = blockIdx.z * rows + blockIdx.y;
-  if (threadIdx.x < width / 2) x[(row * 2 + blockIdx.x % 2) * width / 2 + threadIdx.x] = half2();  //: x store: coalesced (stride 1, 4 bytes/lane, if rows*width is a multiple of 8 and width is a multiple of 16)
+  if (threadIdx.x < width / 2) x[(row * 2 + blockIdx.x % 2) * width / 2 + threadIdx.x] = half2();  //: x store: coalesced (stride 1, 4 bytes/lane, if width is a multiple of 16)
 }

@@ -169,7 +169,11 @@ class _Judge:
         width_told = width.const if len(widths) == 1 else None
         differ = any(apart != next(iter(strides.values())) for apart in strides.values())
         sizes = tuple(sorted(strides if differ else widths))
-        told = tuple(f"{number} is a multiple of {divisor}" for number, divisor in needs.items())
+        told = tuple(
+            f"{number} is a multiple of {divisor}"
+            for number, divisor in needs.items()
+            if not any(needs.get(factor, 1) % divisor == 0 for factor in number.split("*") if factor != number)
+        )
         return Verdict(access, worst, width_told, "", False, told, others, sizes)
 
     def _said(self, conditions: tuple[Dim, ...], given: dict[str, int]) -> dict[str, int] | None:

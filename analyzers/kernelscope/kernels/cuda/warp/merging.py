@@ -77,9 +77,20 @@ def _chosen(m: Machine, condition: Dim, a: Dim, b: Dim, name: str) -> Dim:
             return b + m.symbols.new(name, Symbol(values=(low, high)))
         if not varying and not m.symbols.varying(difference):
             # the part that differs by lane, if any, is the same on both sides; what divides all terms still does
-            return b + gcd(*(factor for _, factor in difference.terms)) * m.symbols.new(name, Symbol())
+            return b + _common(difference) * m.symbols.new(name, Symbol())
         if condition.weight + difference.weight + b.weight <= MAX_WEIGHT:
             return b + condition * difference
     except TooLarge:
         pass
     return m.symbols.new(name, Symbol(varying or m.symbols.varying(a) or m.symbols.varying(b)))
+
+
+def _common(d: Dim) -> Dim:
+    """What divides all terms."""
+    (monomial, factor), *rest = d.terms
+    powers = dict(monomial)
+    for other, number in rest:
+        there = dict(other)
+        powers = {atom: min(power, there[atom]) for atom, power in powers.items() if atom in there}
+        factor = gcd(factor, number)
+    return Dim(((tuple((atom, power) for atom, _ in monomial if (power := powers.get(atom, 0))), abs(factor)),))
