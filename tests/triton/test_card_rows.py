@@ -46,3 +46,14 @@ def test_programs_of_grids_that_differ_by_case(tmp_path: Path) -> None:
     first, second = rows["Programs"].split("<br>")
     assert first.endswith("if `meta['SPLIT']`")
     assert second.startswith("`h` if `not ")
+
+
+def test_programs_of_a_grid_whose_product_is_too_large_an_expression(tmp_path: Path) -> None:
+    first, second = ([letter + other for other in "abcdefghijkl"] for letter in "vw")
+    rows = card(tmp_path, HEAD + (
+        "@triton.jit\ndef add(x, n, B: tl.constexpr):\n"
+        "    tl.store(x + tl.program_id(0) * B + tl.arange(0, B), n)\n\n"
+        f"def launch(x, {', '.join(first + second)}):\n"
+        f"    add[({' + '.join(first)}, {' + '.join(second)})](x, 1, B=64)\n"
+    ))  # fmt: skip
+    assert rows["Programs"] == f"`({'+'.join(first)})*({'+'.join(second)})`"

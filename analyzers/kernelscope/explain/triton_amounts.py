@@ -5,9 +5,10 @@ What a figure rests on stands beside it; what cannot be counted says why.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
-from kernelscope.dims import Dim, product, render
+from kernelscope.dims import Dim, render
 from kernelscope.dims.monomial import Opaque
 from kernelscope.explain.document import Line
 from kernelscope.kernels.hardware import GPUS, generation
@@ -30,12 +31,14 @@ def programs_rows(facts: KernelFacts, gpu: str) -> Iterator[Line]:
     for launch in facts.launches:
         if launch.grid is None or len(told) == MAX_GRIDS:
             continue
-        count = product(launch.grid)
-        number = count.evaluate(facts.fixed)
+        sizes = [size.evaluate(facts.fixed) for size in launch.grid]
+        known = [size for size in sizes if size is not None]
+        number = math.prod(known) if len(known) == len(sizes) else None
         if number is None:
             factors = [size for size in launch.grid if size.const != 1]
-            text = render(count, facts.order) if len(factors) == 1 else "*".join(_factor(s, facts) for s in factors)
-            text = f"`{text or 1}`"
+            one = len(factors) == 1
+            text = render(factors[0], facts.order) if one else "*".join(_factor(s, facts) for s in factors)
+            text = f"`{text}`"
         else:
             text = f"{number:,}".replace(",", " ")
         text += f" if `{launch.when}`" if launch.when else ""
