@@ -650,6 +650,8 @@ def test_layers_are_told_apart_from_engines(source: Source) -> None:
     """
     system = join([read_python(source(text))])
     assert [(layer.name, layer.style) for layer in system.layers] == [("Rows", "column"), ("Heads", "heads")]
+    said = [claim.value for claim in system.claims["distributed.sharding"]]
+    assert "nothing is communicated" in said[0] and "it communicates nothing itself" in said[1]
 
 
 def test_defaults_of_options_are_those_of_the_fields_they_name(source: Source) -> None:

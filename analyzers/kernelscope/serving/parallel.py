@@ -130,8 +130,10 @@ def layer_claims(layers: Iterable[Layer]) -> Iterator[Claim]:
             value += f"; its {layer.joined.where.rpartition('.')[2]} joins the parts by {layer.joined.primitive} of "
             value += f"{layer.joined.tensor}{guard}"
             places.append(layer.joined.location)
-        elif layer.style in ("column", "heads"):
+        elif layer.style == "column":
             value += "; nothing is communicated"
+        elif layer.style == "heads":
+            value += "; it communicates nothing itself, what its parts join is told of them"
         if layer.parts:
             value += f"; used for {', '.join(f'{p.owner}.{p.attribute}' for p in layer.parts[:MAX_PARTS])}"
         yield Claim(f"{layer.name} sharding", value, (*places, layer.location))
