@@ -76,6 +76,55 @@ def test_what_is_normalised_is_data_without_weights_too(tmp_path: Path) -> None:
     assert {b.lines for b in graph.boxes if b.kind == "input"} == {("states",), ("context",), ("emb",)}
 
 
+ADDED_IN_PLACE = """
+class Scores(nn.Module):
+    def __init__(self, size):
+        super().__init__()
+        self.q, self.k = nn.Linear(size, size), nn.Linear(size, size)
+        self.register_buffer("held", torch.zeros(64, 512, size))
+
+    def forward(self, x: torch.Tensor, start: int, mask: torch.Tensor):
+        batch, length, size = x.shape
+        self.held[:batch, start : start + length] = self.k(x)
+        scores = torch.einsum("bsc,btc->bst", self.q(x), self.held[:batch, : start + length])
+        scores += mask
+        return scores.softmax(-1)
+
+class Model(nn.Module):
+    def __init__(self, size):
+        super().__init__()
+        self.scores = Scores(size)
+
+    def forward(self, x: torch.Tensor, start: int):
+        batch, length, size = x.shape
+        return self.scores(x, start, torch.full((length, length), float("-inf")).triu(1))
+"""
+
+
+def test_what_is_added_in_place_is_a_box_whatever_the_mask_is_as_long_as(tmp_path: Path) -> None:
+    graph = graph_of(tmp_path, ADDED_IN_PLACE, "Scores")
+    added = box(graph, "+")
+    assert added.notes == ("mask: [L, L]",)
+    assert any(edge.source == added.key for edge in graph.edges)
+
+
+MODULATED = """
+class Block(nn.Module):
+    def __init__(self, size):
+        super().__init__()
+        self.modulation = nn.Parameter(torch.zeros(1, 2, size))
+        self.up = nn.Linear(size, size)
+
+    def forward(self, x: torch.Tensor, shifts: torch.Tensor):
+        return self.up(x) * torch.nn.functional.silu(self.modulation + shifts).chunk(2, dim=1)[0] + x
+"""
+
+
+def test_what_is_made_of_an_input_and_a_weight_is_called_by_the_input(tmp_path: Path) -> None:
+    notes = [note for b in graph_of(tmp_path, MODULATED, "Block").boxes for note in b.notes]
+    assert any(note.startswith("from shifts") for note in notes)
+
+
 PROJECTED = """
 class Projection(nn.Module):
     def __init__(self, size, taken):

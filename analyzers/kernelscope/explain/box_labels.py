@@ -308,17 +308,18 @@ def _until_colon(source: str) -> str:
 
 
 def _source_name(node: Node) -> str:
-    """The input or weight that a value is made of first."""
-    seen: set[Node] = set()
-    while not node.is_source:
-        if node.is_creation:
-            return ""  # of what it is like it has the shape alone
-        seen.add(node)
-        origins = [n for use in node.uses[:1] for n in use.nodes if n not in seen]
-        if not origins:
-            return ""
-        node = origins[0]
-    return node.step.name
+    """The input, else the weight, that a value is made of first."""
+    todo, seen, found = [node], set[Node](), list[Node]()
+    while todo:
+        node = todo.pop(0)
+        if node.is_source:
+            found.append(node)
+        elif not node.is_creation:  # of what it is like it has the shape alone
+            origins = [origin for use in node.uses for origin in use.nodes if origin not in seen]
+            seen.update(origins)
+            todo += origins
+    inputs = [source for source in found if source.step.kind == "input"]
+    return next((source.step.name for source in (*inputs, *found)), "")
 
 
 def negated(test: str) -> str:

@@ -178,9 +178,10 @@ def _statement(run: Interpreter, scope: Scope, node: t.Stmt, returns: Returns) -
                 assign(run, scope, node.target, _declared(run, scope, node, evaluate(run, scope, node.value)))
         case t.AugAssign():
             current = _unrecorded(run, scope, node.target)
-            value = _in_place(current, binary(run, node.op, current, evaluate(run, scope, node.value), node.span))
+            result = binary(run, node.op, current, evaluate(run, scope, node.value), node.span)
+            value = _in_place(current, result)
             if run.trace is not None and not run.quiet:
-                run.trace.replaced(current, value)
+                run.trace.replaced(current, run.trace.same(value, result))
             if isinstance(current, list) and isinstance(value, list):
                 run.changes.before(current)
                 current[:] = value
