@@ -420,7 +420,7 @@ class Analysis:
         if kind in ("serving", "faq", "distributed", "report"):
             from kernelscope.explain.system_documents import system_document
 
-            return system_document(kind, self.workspace, self.readings, target, options)
+            return system_document(kind, self.workspace, self.readings, self.navigation.graph, target, options)
         from kernelscope.explain.deliverables import make
 
         return make(kind, self.triton, target, options, lambda path: self.file_run(path).values)

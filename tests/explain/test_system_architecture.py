@@ -49,6 +49,13 @@ def test_parts_lead_to_their_source() -> None:
         assert text in place.path.read_text().splitlines()[place.line - 1]
 
 
+def test_how_a_system_serves_begins_with_its_architecture() -> None:
+    document = Analysis([SERVICE], cache_dir=None).document("serving", Target(SERVICE / "service" / "engine.py"))
+    first, picture = document.blocks[:2]
+    assert isinstance(first, d.Heading) and first.text == "Architecture"
+    assert isinstance(picture, d.Diagram) and "Scheduler" in {box.lines[0] for box in picture.graph.boxes}
+
+
 APART = """
 from collections import deque
 

@@ -42,24 +42,29 @@ def system_architecture(
 ) -> Document:
     """The document. Raises UserError where nothing of a serving system hangs together."""
     parts = parts_of(workspace, graph, system)
-    if not parts.calls:
+    picture = system_picture(workspace, system, parts)
+    if picture is None:
         raise UserError(
             f"no scheduler, cache or model of a serving system that call each other was found below {folder.name}; "
             "architecture of a model: FILE or FILE::Class"
         )
-    drawn = _Drawn(workspace, system, parts)
     rows = tuple(
         (Line(call.source.name, call.source.location), Line(call.target.name, call.target.location),
          Line(call.by if call.is_certain else f"{call.by} ?"), Line(str(call.location), call.location))
         for call in parts.calls[:MOST_ROWS]
     )  # fmt: skip
-    blocks: list[Block] = [drawn.picture(), Heading("Shown by"), Table(("From", "To", "By", "Source"), rows)]
+    blocks: list[Block] = [picture, Heading("Shown by"), Table(("From", "To", "By", "Source"), rows)]
     if len(parts.calls) > MOST_ROWS:
         blocks.append(Paragraph((Line(f"{len(parts.calls) - MOST_ROWS} more calls"),)))
     notes = ["calls through objects that are chosen at run time only are missing"]
     if any(not call.is_certain for call in parts.calls):
         notes.append("? marks a call with several possible targets")
     return Document(f"Architecture of {folder.name}", tuple(blocks), "architecture", target, tuple(notes))
+
+
+def system_picture(workspace: Workspace, system: System, parts: Parts) -> Diagram | None:
+    """The picture of some parts; None where nothing calls anything."""
+    return _Drawn(workspace, system, parts).picture() if parts.calls else None
 
 
 class _Drawn:

@@ -14,8 +14,11 @@ from kernelscope.explain.cache_pictures import batch_timeline, block_table, radi
 from kernelscope.explain.document import Block, Document, Heading, Line, Paragraph, Table
 from kernelscope.explain.faq import QUESTIONS, Question, answer_of, groups_of
 from kernelscope.explain.report_serving import declared
+from kernelscope.explain.system_architecture import system_picture
+from kernelscope.explain.system_components import parts_of
 from kernelscope.explain.system_pictures import sharding_map, state_diagram, topology
 from kernelscope.faults import part
+from kernelscope.graph.operator_graph import OperatorGraph
 from kernelscope.results import Location, Target, UserError, ViewOptions
 from kernelscope.serving.claims import Claim
 from kernelscope.serving.parallel import WORDS
@@ -26,12 +29,19 @@ from kernelscope.workspace.workspace import Workspace
 
 MOST_FILES = 1_200
 """Files of one system; a larger folder is narrowed to the package around the target."""
+MOST_DRAWN = 400
+"""Files of a system whose parts and calls are drawn; those of a larger one have a document of their own."""
 MOST_CLAIMS = 14
 MOST_ROWS = 40
 
 
 def system_document(
-    kind: str, workspace: Workspace, readings: Readings, target: Target, options: ViewOptions
+    kind: str,
+    workspace: Workspace,
+    readings: Readings,
+    graph: Callable[[], OperatorGraph],
+    target: Target,
+    options: ViewOptions,
 ) -> Document:
     """The document of a kind. Raises UserError where the folder holds nothing to tell."""
     folder, paths = files_around(workspace, target.path)
@@ -40,10 +50,20 @@ def system_document(
     system = readings.system(paths)
     title, make = DOCUMENTS[kind]
     blocks = list(make(system, options))
+    if kind == "serving" and blocks and len(paths) <= MOST_DRAWN:
+        blocks[:0] = whole("architecture", _drawn(workspace, graph(), system), system)
     if not blocks:
         raise UserError(f"nothing of a {kind} was found in {len(paths)} files of {folder.name}")
     notes = (f"from {len(paths)} source files below {folder}", *_not_read(workspace, folder))
     return Document(f"{title} of {folder.name}", tuple(blocks), kind, target, notes)
+
+
+def _drawn(workspace: Workspace, graph: OperatorGraph, system: System) -> Iterator[Block]:
+    """Who takes requests, who schedules them, and what runs them, where these call each other."""
+    picture = system_picture(workspace, system, parts_of(workspace, graph, system))
+    if picture is not None:
+        yield Heading("Architecture")
+        yield picture
 
 
 def _not_read(workspace: Workspace, folder: Path) -> Iterator[str]:
