@@ -108,6 +108,39 @@ def test_what_is_added_in_place_is_a_box_whatever_the_mask_is_as_long_as(tmp_pat
     assert any(edge.source == added.key for edge in graph.edges)
 
 
+SHORTCUT = """
+class Block(nn.Module):
+    def __init__(self, size, given):
+        super().__init__()
+        self.norm, self.mix, self.proj = nn.LayerNorm(size), nn.Linear(size, given), nn.Linear(size, given)
+        self.size, self.given = size, given
+
+    def forward(self, x: torch.Tensor):
+        shortcut = x
+        y = self.norm(x)
+        if self.size != self.given:
+            shortcut = self.proj(y)
+        return shortcut + self.mix(y)
+
+class Plain(Block):
+    def forward(self, x: torch.Tensor):
+        y = self.norm(x)
+        shortcut = y
+        if self.size != self.given:
+            shortcut = self.proj(y)
+        return shortcut + self.mix(y)
+"""
+
+
+@pytest.mark.parametrize(("symbol", "given"), [("Block", ("x",)), ("Plain", ())])
+def test_what_goes_round_a_condition_keeps_its_line(tmp_path: Path, symbol: str, given: tuple[str, ...]) -> None:
+    graph = graph_of(tmp_path, SHORTCUT, symbol)
+    added = next(b for b in graph.boxes if b.lines[0].startswith("+"))
+    lines = {b.key: b.lines for b in graph.boxes}
+    taken = {lines[edge.source] for edge in graph.edges if edge.target == added.key}
+    assert taken == {("Linear", "proj"), ("Linear", "mix"), *((name,) for name in given)}
+
+
 MODULATED = """
 class Block(nn.Module):
     def __init__(self, size):

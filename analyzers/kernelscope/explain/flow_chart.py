@@ -61,6 +61,12 @@ class Link:
     user: Node
     use: Use
 
+    @property
+    def whole(self) -> Tensor | Unknown:
+        """What leaves the origin, as it is there."""
+        result = self.origin.node.step.result
+        return result if isinstance(result, Tensor) else self.use.value
+
 
 class Chart:
     """The boxes and edges of one flow."""
@@ -123,18 +129,21 @@ class Chart:
         for number, node in enumerate([*inputs, *self.boxes]):
             self._key_of[node] = f"n{number}"
             self.keys[f"n{number}"] = node
-        before = self._before(takes)
+        direct = {
+            box: {o.node for _, origins in taken for o in origins if not o.is_note} for box, taken in takes.items()
+        }
+        before = self._before(direct)
         edges: list[Link] = []
         notes: dict[Node, list[str]] = {box: [] for box in self.boxes}
         for box, taken in takes.items():
             for use, origins in taken:
-                edges += [Link(o, box, use) for o in _latest(origins, before)]
+                edges += [Link(o, box, use) for o in self._latest(origins, box, before, direct)]
                 notes[box] += [self.labels.side_note(o.node, use) for o in origins if o.is_note]
         groups = self._groups()
         drawn = [self._input_box(node) for node in inputs]
         drawn += [self._box(box, notes[box]) for box in self.boxes]
         lines = self._edges(edges)
-        drawn += self._outputs(lines, before)
+        drawn += self._outputs(lines, before, direct)
         self.texts += [text for box in drawn for text in (*box.lines, *box.notes)] + [e.label for e in lines]
         return Graph(tuple(drawn), tuple(dict.fromkeys(lines)), tuple(groups))
 
@@ -199,11 +208,8 @@ class Chart:
         origins = [o.node for part in found for o in part if not o.is_note]
         return sorted({n for n in origins if n.is_source}, key=lambda n: (n.step.span, n.step.name))
 
-    def _before(self, takes: Mapping[Node, list[tuple[Use, list[Origin]]]]) -> dict[Node, set[Node]]:
-        """For each box all that it depends on."""
-        direct = {
-            box: {o.node for _, origins in taken for o in origins if not o.is_note} for box, taken in takes.items()
-        }
+    def _before(self, direct: Mapping[Node, set[Node]]) -> dict[Node, set[Node]]:
+        """For each box all that it depends on; `direct` is what it takes."""
         found: dict[Node, set[Node]] = {}
 
         def visit(node: Node) -> set[Node]:
@@ -215,6 +221,40 @@ class Chart:
         for node in [*self._key_of, *direct]:
             visit(node)
         return found
+
+    def _latest(
+        self, origins: list[Origin], user: Node, before: Mapping[Node, set[Node]], direct: Mapping[Node, set[Node]]
+    ) -> list[Origin]:
+        """Of what a value may come from what no other of them is made of: a loop is drawn as if it ran at least once,
+        and what a condition holds for as what is passed by where it does not hold."""
+        kept = [o for o in origins if not o.is_note]
+        return [
+            o
+            for o in kept
+            if not any(
+                o.node in before[other.node] and self._passes(other.node, o.node, user, direct)
+                for other in kept
+                if other.node is not o.node
+            )
+        ]
+
+    def _passes(self, made: Node, given: Node, user: Node, direct: Mapping[Node, set[Node]]) -> bool:
+        """Whether without the conditional boxes that lead to `made` the line to its user would come from `given`."""
+        around = set(user.ancestors())
+        if any(n.step.kind == "loop" and n not in around for n in made.ancestors()):
+            return True
+        held = set(self.labels.conditions(user))
+        tests = set(self.labels.conditions(made)) - held
+        todo, seen = [made], {made}
+        while todo:
+            node = todo.pop()
+            for origin in direct.get(node, set()) - seen:
+                if origin is given:
+                    return True
+                seen.add(origin)
+                if tests & set(self.labels.conditions(origin)):
+                    todo.append(origin)
+        return not tests
 
     # -- boxes and edges ---------------------------------------------------------------------------------
 
@@ -277,6 +317,8 @@ class Chart:
             origin = link.origin
             alike = len(views[self._value(link)]) == 1
             shown = link.use.value if alike or origin.is_part else origin.value
+            if len(link.use.nodes) > 1 and origin.node in link.use.nodes and origin.node.step.kind == "input":
+                shown = link.whole  # not what it and the others have in common
             name = self._part(link) if origin.is_part else self._name(origin.value)
             several = len(values[origin.node]) > 1 and not (origin.node.is_source and not origin.is_part)
             dtype = changed_dtype(origin.node.step.result, link.use.value)
@@ -305,10 +347,12 @@ class Chart:
         text = self.names.tensor(value)
         return "" if text in ("?", "[...]") else text
 
-    def _outputs(self, lines: list[Edge], before: Mapping[Node, set[Node]]) -> list[Box]:
+    def _outputs(
+        self, lines: list[Edge], before: Mapping[Node, set[Node]], direct: Mapping[Node, set[Node]]
+    ) -> list[Box]:
         boxes: list[Box] = []
         for output, origins in zip(self.flow.outputs, self.returned(), strict=True):
-            shown = [o.node for o in _latest(origins, before) if o.node in self._key_of]
+            shown = [o.node for o in self._latest(origins, self.flow.root, before, direct) if o.node in self._key_of]
             if not shown or len(boxes) == MAX_OUTPUTS:
                 continue
             key = f"out{len(boxes)}"
@@ -317,12 +361,6 @@ class Chart:
             variable = self._name(output.value) if len(self.flow.outputs) > 1 else ""
             boxes.append(Box(key, (output.name or variable or "output",), kind="output"))
         return boxes
-
-
-def _latest(origins: list[Origin], before: Mapping[Node, set[Node]]) -> list[Origin]:
-    """Of what a value may come from what no other of them is made of: a loop is drawn as if it ran at least once."""
-    kept = [o for o in origins if not o.is_note]
-    return [o for o in kept if not any(o.node in before[other.node] for other in kept if other.node is not o.node)]
 
 
 def _grounds(taken: list[tuple[Use, list[Origin]]]) -> list[Node]:
