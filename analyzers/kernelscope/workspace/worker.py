@@ -30,12 +30,15 @@ UNRANKED = -1
 
 
 class Wanted(IntEnum):
-    """What a scan looks for. Somebody waits for the first, so it is not niced and not asked for more."""
+    """What a scan looks for."""
 
     NAMES = 0
+    """Somebody waits for them, so that nothing else is looked for."""
     OPERATORS = 1
-    """The rank of every file, and the facts of those with kernels, launches or registrations."""
+    """The rank of every file, and the facts of those with kernels, launches or registrations: for these too somebody
+    waits, who jumps to a kernel."""
     FACTS = 2
+    """Everything, by processes that are niced."""
 
 
 class Batch(Record, frozen=True):
@@ -115,7 +118,7 @@ def main() -> None:
     polite = not hasattr(os, "nice")
     while (message := read_message(stdin)) is not None:
         batch = decoder.decode(message)
-        if not polite and batch.wanted is not Wanted.NAMES:
+        if not polite and batch.wanted is Wanted.FACTS:
             os.nice(NICENESS)
             polite = True
         rows: list[Scanned] = []
