@@ -38,7 +38,7 @@ STACK_BYTES = 16 << 20
 TEXT_CHANGES = frozenset(
     f"{kind}Document/{change}" for kind in ("text", "notebook") for change in ("didOpen", "didChange", "didClose")
 )
-HELD_SECONDS = 30.0
+HELD_SECONDS = 120.0
 """So long a request waits at most for what the index will tell."""
 EXIT_SECONDS = 3.0
 """After `exit` the process ends, whatever the analysis is at."""
