@@ -19,13 +19,13 @@ LONGEST_DEFINE = 40
 _DIRECTIVE = re.compile(rb"(?m)^[ \t]*#[ \t]*(ifdef|ifndef|if|elif|else|endif)\b((?:[^\n\\]|\\\r?\n|\\.)*)")
 _DEFINE = re.compile(rb"(?m)^[ \t]*#[ \t]*define[ \t]+(\w+)[ \t]+([^\n\\]+)")
 _CONSTANT = re.compile(
-    rb"\b((?:(?:static|inline|constexpr|const|unsigned|signed|long|short|int|auto|\w+_t|float|double)\s++){2,6}+)"
+    rb"\b((?>(?:(?:static|inline|constexpr|const|unsigned|signed|long|short|int|auto|\w+_t|float|double)\s++){2,6}))"
     rb"(\w+)\s*=\s*([^;{}]{1,200});"
 )
 _ENUM = re.compile(rb"\benum\s+(?:class\s+|struct\s+)?(\w+)\s*(?::[\s\w:]+)?\{([^{}]*)\}")
 _MEMBER = re.compile(rb"(\w+)\s*(?:=\s*([^,]+))?(?:,|\Z)")
 _NUMBER = re.compile(r"-?(?:0[xX][0-9a-fA-F]+|\d+(?:\.\d*)?(?:[eE][-+]?\d+)?)[uUlLfF]*")
-_ARITHMETIC = re.compile(r"(?:[A-Z_][A-Z0-9_]*+|\d[\w.]*+|<<|[-+*/()%\s])++")
+_ARITHMETIC = re.compile(r"(?>(?:[A-Z_][A-Z0-9_]*+|\d[\w.]*+|<<|[-+*/()%\s])+)")
 
 
 def c_constants(source: CSource) -> Iterator[Parameter]:

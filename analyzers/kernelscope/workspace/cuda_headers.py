@@ -7,13 +7,13 @@ import re
 from kernelscope.workspace.cuda_text import KEYWORDS, closing, decoded
 
 _NAME = re.compile(
-    rb"(?P<name>(?:~?[A-Za-z_]\w*(?:<[^<>;{}()]{0,200}>)?\s*::\s*)*+(?:operator\s*\W{1,3}|~?[A-Za-z_]\w*))\s*"
+    rb"(?P<name>(?>(?:~?[A-Za-z_]\w*(?:<[^<>;{}()]{0,200}>)?\s*::\s*)*)(?:operator\s*\W{1,3}|~?[A-Za-z_]\w*))\s*"
     rb"(?:<[^;{}()]{0,200}>\s*)?\("
 )
 _TYPE = re.compile(rb"\b(?:class|struct|union|enum)\b[^()=]*?\b(\w+)\s*(?:final\s*)?(?::[^:(){}][^(){}]*)?$")
 _LAUNCH_BOUNDS = re.compile(rb"__launch_bounds__\s*\([^()]*\)")
-_NAMESPACE = re.compile(rb"\s*(?:inline\s+)?namespace\b\s*((?:\w+\s*(?:::\s*(?:inline\s+)?)?)*+)\s*\Z")
-_USED = re.compile(rb"\busing\s+(namespace\s+)?((?:::)?(?:\w+::)*+\w++)\s*;")
+_NAMESPACE = re.compile(rb"\s*(?:inline\s+)?namespace\b\s*((?>(?:\w+\s*(?:::\s*(?:inline\s+)?)?)*))\s*\Z")
+_USED = re.compile(rb"\busing\s+(namespace\s+)?((?:::)?(?>(?:\w+::)*)\w++)\s*;")
 MAX_TYPE_BYTES = 4_000
 _BEHIND_PARAMETERS = (b"const", b"noexcept", b":", b"->", b"override", b"final", b"&", b"try", b"requires", b"mutable",
                       b"volatile")  # fmt: skip

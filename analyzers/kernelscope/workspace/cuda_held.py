@@ -15,14 +15,14 @@ _CASTS = re.compile(
     rb"(?:reinterpret_cast|static_cast|const_cast)\s*<[^<>;]{0,200}>|\(\s*(?:const\s+)?\w+\s*\*\s*\)|\bdecltype\s*\("
 )
 _AROUND = b" \t\r\n()&"
-_NAME = re.compile(rb"(?:\w+::)*+[A-Za-z_]\w*+\Z")
+_NAME = re.compile(rb"(?>(?:\w+::)*)[A-Za-z_]\w*+\Z")
 _CHOICE = re.compile(rb"\?|(?<!:):(?!:)")
 _LAMBDA = re.compile(rb"\bauto\b[\s&]*(\w+)\s*=\s*\[[^\[\]]{0,200}\]\s*(?:\(([^(){}]{0,400})\))?")
 _PARAMETER = re.compile(rb"\(\s*[*&]\s*(\w+)\s*\)\s*\(|(\w+)\s*(?:\[[^\]]*\]\s*)?(?:=.*)?\Z", re.DOTALL)
 _VARIABLE = re.compile(rb"[\w>*&]\s+(\w++)\s*+(?=[=,;>)\[])")
 _RAW_STRING = re.compile(rb'R"([^\s()\\]{0,16})\((.*?)\)\1"', re.DOTALL)
-_INSTANCE = re.compile(rb"&\s*((?:\w+::)*+[A-Za-z_]\w*+)\s*<")
-_FUNCTION_LIKE = re.compile(rb"(?:\w+::)*+[a-z]\w{3,}+\Z")
+_INSTANCE = re.compile(rb"&\s*((?>(?:\w+::)*)[A-Za-z_]\w*+)\s*<")
+_FUNCTION_LIKE = re.compile(rb"(?>(?:\w+::)*)[a-z]\w{3,}+\Z")
 _LAUNCHED = re.compile(
     rb"\b(\w++)\s*+<<<"
     rb"|\b(?:cuda|hip)Launch\w*\s*\(\s*(?:&\w+\s*,\s*)?"

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from kernelscope.workspace.cuda_text import is_plain_name
 
-_DEFINE = re.compile(rb"(?m)^[ \t]*#[ \t]*define[ \t]+(\w+)\([ \t]*(\w*)((?:[^\n\\]|\\\r?\n|\\.)*+)")
-_STATEMENTS = re.compile(rb"(?m)^[ \t]*#[ \t]*define[ \t]+(\w+)[ \t]((?:[^\n\\]|\\\r?\n|\\.)*+)")
+_DEFINE = re.compile(rb"(?m)^[ \t]*#[ \t]*define[ \t]+(\w+)\([ \t]*(\w*)([^\n\\]*+(?>(?:\\(?:\r?\n|.)[^\n\\]*+)*))")
+_STATEMENTS = re.compile(rb"(?m)^[ \t]*#[ \t]*define[ \t]+(\w+)[ \t]([^\n\\]*+(?>(?:\\(?:\r?\n|.)[^\n\\]*+)*))")
 _FUNCTION_HEAD = re.compile(rb"[^()]*\)\s*(?:[\w:<>*&]+\s+)+\w+\s*\([^;{}]*\)\s*\Z")
 """The rest of `#define ENTRY(fn) void fn(PARAMETERS)` behind its first parameter."""
 

@@ -17,11 +17,11 @@ _NOISE = re.compile(
     rb"//[^\n]*"
     rb"|/\*.*?(?:\*/|\Z)"
     rb"|R\"([^\s()\\]{0,16})\(.*?\)\1\""
-    rb'|"(?:[^"\\\n]|\\.)*+"?'
-    rb"|'(?:[^'\\\n]|\\.){1,8}+'",
+    rb'|"[^"\\\n]*+(?>(?:\\.[^"\\\n]*+)*)"?'
+    rb"|'(?>(?:[^'\\\n]|\\.){1,8})'",
     re.DOTALL,
 )
-_DIRECTIVE = re.compile(rb"(?m)^[ \t]*#[ \t]*(\w*)(?:[^\n\\]|\\\r?\n|\\.)*+")
+_DIRECTIVE = re.compile(rb"(?m)^[ \t]*#[ \t]*(\w*)[^\n\\]*+(?>(?:\\(?:\r?\n|.)[^\n\\]*+)*)")
 _BLANK = bytes.maketrans(bytes(range(256)), bytes(c if c in b"\r\n" else 32 for c in range(256)))
 _PLAIN_NAME = re.compile(rb"(?:\w+::)*[A-Za-z_]\w*\Z")
 _STRING = re.compile(rb'"((?:[^"\\\n]|\\.)*)"|R"([^\s()\\]{0,16})\((.*?)\)\2"', re.DOTALL)
@@ -29,14 +29,14 @@ _BRACKETS = re.compile(rb"[()\[\]{}]")
 _PLACE = re.compile(rb"(?:\s*\[[^\[\];]{0,200}\]){1,3}\Z")
 """The place in a table whose element is launched: `table[bits - 2]<<<…>>>`."""
 _SEPARATORS = re.compile(rb"[()\[\]{},]")
-_TYPES = rb"(?:[^;{}()<>=]|\([^;{}()<>=]{0,99}\)){0,600}+"
+_TYPES = rb"(?>(?:[^;{}()<>=]|\([^;{}()<>=]{0,99}\)){0,600})"
 TOKEN = re.compile(
     rb"[{};]"
     rb"|\x01[ioe]"
     rb"|<<<"
-    rb"|\b(?P<call>(?:[A-Za-z_]\w*+\s*+::\s*+)*+[A-Za-z_]\w*+)\s*+"
+    rb"|\b(?P<call>(?>(?:[A-Za-z_]\w*+\s*+::\s*+)*)[A-Za-z_]\w*+)\s*+"
     rb"(?:<" + _TYPES + rb"(?:<" + _TYPES + rb">" + _TYPES + rb"){0,3}>)?\s*\("
-    rb"|=\s*(?:\(\s*(?:const\s+)?void\s*\*\s*\)\s*)?&?\s*(?P<ref>(?:[A-Za-z_]\w*::)*+[A-Za-z_]\w*)\s*(?=[<;])(?!<<)"
+    rb"|=\s*(?:\(\s*(?:const\s+)?void\s*\*\s*\)\s*)?&?\s*(?P<ref>(?>(?:[A-Za-z_]\w*::)*)[A-Za-z_]\w*)\s*(?=[<;])(?!<<)"
 )
 """What the scanner stops at: brackets, branches of `#if`, launches, calls, and functions that are held."""
 MACRO_NAME = re.compile(rb"[A-Z][A-Z0-9]*_[A-Z0-9_]+\Z")

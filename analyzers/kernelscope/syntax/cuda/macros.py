@@ -26,14 +26,14 @@ _WORD_BYTES = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0
 
 _TOKEN = re.compile(
     rb"R\"([^\s()\\]{0,16})\((?s:.*?)\)\1\""
-    rb'|"(?:[^"\\\n]|\\.)*+"?'
-    rb"|(?<!\w)'(?:[^'\\\n]|\\.){1,8}+'"
+    rb'|"[^"\\\n]*+(?>(?:\\.[^"\\\n]*+)*)"?'
+    rb"|(?<!\w)'(?>(?:[^'\\\n]|\\.){1,8})'"
     rb"|\.?\d[\w.']*"
     rb"|[A-Za-z_]\w*"
 )
 _OPENING = re.compile(rb"\s*\(")
 _BODY = re.compile(rb"(#\s*)?([A-Za-z_]\w*)|\s*##\s*")
-_PLAIN = re.compile(rb"(?:[\s()+\-*/%<>=&|^~!?:,]++|\.?\d[\w.']*+|\"[^\"]*+\"|'[^']*+'|[A-Za-z_]\w*+)*+")
+_PLAIN = re.compile(rb"(?>(?:[\s()+\-*/%<>=&|^~!?:,]++|\.?\d[\w.']*+|\"[^\"]*+\"|'[^']*+'|[A-Za-z_]\w*+)*)")
 _WORD = re.compile(rb"[A-Za-z_]\w*")
 _NOT_CONSTANT = frozenset(
     b"__global__ __device__ __host__ __shared__ __forceinline__ __noinline__ __inline__ __restrict__ __restrict inline "
@@ -121,8 +121,8 @@ def closing(data: bytes, opening: int, limit: int = MAX_BRACKETED) -> int | None
     return None
 
 
-_BRACKET = re.compile(rb"[()\[\]{}]|\"(?:[^\"\\\n]|\\.)*+\"|(?<!\w)'(?:[^'\\\n]|\\.){1,8}+'")
-_PART = re.compile(rb"[()\[\]{},]|\"(?:[^\"\\\n]|\\.)*+\"|(?<!\w)'(?:[^'\\\n]|\\.){1,8}+'")
+_BRACKET = re.compile(rb"[()\[\]{}]|\"[^\"\\\n]*+(?>(?:\\.[^\"\\\n]*+)*)\"|(?<!\w)'(?>(?:[^'\\\n]|\\.){1,8})'")
+_PART = re.compile(rb"[()\[\]{},]|\"[^\"\\\n]*+(?>(?:\\.[^\"\\\n]*+)*)\"|(?<!\w)'(?>(?:[^'\\\n]|\\.){1,8})'")
 
 
 def bracketed(data: bytes, opening: int, limit: int = MAX_BRACKETED) -> tuple[list[tuple[int, int]], int] | None:
@@ -151,8 +151,8 @@ def _token_of(names: frozenset[bytes]) -> re.Pattern[bytes]:
     words = b"|".join(re.escape(name) for name in sorted(names))
     return re.compile(
         rb"R\"([^\s()\\]{0,16})\((?s:.*?)\)\1\""
-        rb'|"(?:[^"\\\n]|\\.)*+"?'
-        rb"|'(?<!\w')(?:[^'\\\n]|\\.){1,8}+'"
+        rb'|"[^"\\\n]*+(?>(?:\\.[^"\\\n]*+)*)"?'
+        rb"|'(?<!\w')(?>(?:[^'\\\n]|\\.){1,8})'"
         rb"|(?:" + words + rb")(?!\w)"
     )
 

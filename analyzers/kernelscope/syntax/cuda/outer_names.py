@@ -10,7 +10,7 @@ import re
 
 from kernelscope.syntax.cuda.directives import DECLARATIVE, without_strings
 
-_TOKEN = re.compile(rb"(?m)^[ \t]*#(?:[^\n\\]|\\\r?\n|\\.)*+|[{};]")
+_TOKEN = re.compile(rb"(?m)^[ \t]*#[^\n\\]*+(?>(?:\\(?:\r?\n|.)[^\n\\]*+)*)|[{};]")
 _WORD = re.compile(rb"[A-Za-z_]\w*")
 _DECLARED = re.compile(rb"[A-Za-z_]\w*(?=\s*(?:[({=;\[,)}]|:(?!:)|__attribute__\b))")
 """A name and what may follow it where it is declared: its parameters, value, bounds, body, or the next name."""
