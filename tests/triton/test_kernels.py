@@ -495,7 +495,7 @@ def test_an_address_behind_branches_on_loaded_data_keeps_its_name(tmp_path: Path
         ("norm_gradient_in_tiles", ["gradient of a row normalisation"]),
         ("attend_to_a_part", ["online softmax", "split softmax"]),
         ("attend_to_a_window", ["online softmax"]),
-        ("parts_joined", ["merge of partial softmaxes"]),
+        ("parts_joined", ["softmax-weighted sum"]),
         ("rows_unpacked", ["dequantisation"]),
         ("flags_unpacked", []),
         ("splitk_with_scales", ["tiled matrix product", "split-K"]),

@@ -116,10 +116,10 @@ def _of_function(node: t.FunctionDef) -> Iterator[Algorithm]:
     for loop in loops:
         if merges(node, loop):
             text = (
-                "partial results are weighted by exp(maximum of the part - maximum so far) and added up; what was added"
-                " before is scaled whenever the maximum grows"
+                "what is stored is weighted by exp(its score - maximum so far) and added up; what was added before is"
+                " scaled whenever the maximum grows, as partial softmaxes are merged"
             )
-            yield Algorithm("merge of partial softmaxes", text, loop.span)
+            yield Algorithm("softmax-weighted sum", text, loop.span)
         else:
             yield from of_loop(node, loop)
     yield from _locked(node)
