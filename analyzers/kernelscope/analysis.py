@@ -332,6 +332,10 @@ class Analysis:
         """Where the name under the cursor is defined, across languages."""
         return self.navigation.definition(str(path), offset)
 
+    def means_operator(self, path: Path, offset: int) -> bool:
+        """Whether the name under the cursor is an operator's."""
+        return self.navigation.means_operator(str(path), offset)
+
     def implementation(self, path: Path, offset: int) -> Sequence[Location]:
         """What runs where the name under the cursor is called."""
         return self.navigation.implementation(str(path), offset)

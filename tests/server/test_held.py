@@ -96,9 +96,12 @@ def test_the_first_jump_to_a_kernel_waits_for_the_links(start: Callable[..., Any
     )
     for number in range(300):
         (folder / f"filler{number}.cpp").write_text(f"int filler{number}(int n) {{ return other(n); }}\n" * 20)
-    server = start()
+    server = start(window={"workDoneProgress": True})
     uri = server.open((tmp_path / "workspace" / "m.py").as_uri(), "import torch\ntorch.ops.mine.scale(x)\n")
     at = {"textDocument": {"uri": uri}, "position": {"line": 1, "character": 17}}
+    unknown = at | {"position": {"line": 1, "character": 23}}
+    assert server.ask("textDocument/definition", unknown) == []
+    assert not any(m["method"] == "$/progress" and m["params"]["value"]["kind"] == "end" for m in server.heard)
     places = server.ask("textDocument/definition", at)
     assert [place["range"]["start"]["line"] for place in places] == [0]
     assert places[0]["uri"].endswith("ops.cu")

@@ -106,6 +106,13 @@ class Navigation:
                 self._found[name] = found
         return found
 
+    def means_operator(self, path: str, offset: int) -> bool:
+        """Whether the name under the cursor is an operator's, of which only links between languages tell more."""
+        module = self._workspace.modules.module(path) if path.endswith(PYTHON_SUFFIXES) else None
+        cursor = cursor_at(module, offset) if module else None
+        meant = self._meanings.meant(path, cursor) if cursor is not None else ()
+        return any(isinstance(found, External) and _OPERATOR.match(found.dotted) for found in meant)
+
     def means_definitions(self, path: str, cursor: Cursor) -> bool:
         """Whether a name means functions, classes and modules only, of which a value tells no more."""
         if cursor.text is None:

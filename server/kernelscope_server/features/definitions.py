@@ -21,11 +21,13 @@ _WORD = re.compile(rb"[\w\x80-\xff]+")
 def register(session: Session) -> None:
     def definition(params: Json) -> list[Json]:
         document, offset = session.place(params)
-        return session.unless_links_come(located(session, session.analysis.definition(document.path, offset)))
+        places = located(session, session.analysis.definition(document.path, offset))
+        return session.unless_links_come(places) if session.analysis.means_operator(document.path, offset) else places
 
     def implementation(params: Json) -> list[Json]:
         document, offset = session.place(params)
-        return session.unless_links_come(located(session, session.analysis.implementation(document.path, offset)))
+        places = located(session, session.analysis.implementation(document.path, offset))
+        return session.unless_links_come(places) if session.analysis.means_operator(document.path, offset) else places
 
     def references(params: Json) -> list[Json]:
         document, offset = session.place(params)
