@@ -6,7 +6,7 @@ Looks at bytes, never at the index, which may not stand yet. What lies further a
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from kernelscope.results import LeftOut
 from kernelscope.turns import give_way
@@ -27,7 +27,8 @@ class Nearby:
         self._read: list[tuple[str, bytes]] | None = None
 
     def calling(self, name: str, saying: re.Pattern[bytes] | None = None) -> list[str]:
-        """The nearest files in which the name is called, nearest first; of those only the ones `saying` something."""
+        """The nearest files in which the name is called, nearest first; of those only the ones where what begins with
+        the name is `saying` something."""
         if self._read is None:
             self._read = self._contents()
         needle = name.encode()
@@ -35,7 +36,7 @@ class Nearby:
         found: list[str] = []
         for path, data in self._read:
             give_way()
-            if needle in data and pattern.search(data):
+            if next(beginning_with(needle, pattern, data), None) is not None:
                 found.append(path)
                 if len(found) == MAX_CALLING:
                     break
@@ -54,3 +55,12 @@ class Nearby:
                 break
             found.append((path, data))
         return found
+
+
+def beginning_with(word: bytes, pattern: re.Pattern[bytes], data: bytes) -> Iterator[re.Match[bytes]]:
+    """The matches of a pattern that begins with a word: the word alone is found many times faster."""
+    start = data.find(word)
+    while start >= 0:
+        if (match := pattern.match(data, start)) is not None:
+            yield match
+        start = data.find(word, start + len(word))

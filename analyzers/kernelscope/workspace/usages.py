@@ -37,7 +37,7 @@ from kernelscope.syntax.python.tree import (
 from kernelscope.turns import give_way
 from kernelscope.workspace.files import PYTHON_SUFFIXES
 from kernelscope.workspace.modules import Definition, Modules
-from kernelscope.workspace.nearby import MAX_FILES, Nearby
+from kernelscope.workspace.nearby import MAX_FILES, Nearby, beginning_with
 from kernelscope.workspace.word_marks import WordMarks
 
 MAX_SITES = 200
@@ -284,7 +284,8 @@ class Usages:
         if module is None:
             return []
         sites: list[CallSite] = []
-        for match in re.finditer(rb"\b%b\s*\(" % re.escape(name.encode()), module.text.data):
+        word = name.encode()
+        for match in beginning_with(word, re.compile(rb"\b%b\s*\(" % re.escape(word)), module.text.data):
             site = call_at(path, module, match.start(), name)
             if site is not None:
                 sites.append(site)
