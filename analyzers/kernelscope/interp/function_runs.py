@@ -85,9 +85,10 @@ def promised_lengths(frame: Scope, seeded: Seeded) -> list[Dim]:
 
 
 def is_odd_run(run: Interpreter, promised: list[Dim]) -> bool:
-    """Whether the code takes sizes of a batch to be equal that are not, or a shape to have another number of sizes."""
+    """Whether the code takes sizes of a batch to be equal that are not, or a shape to have another number of sizes, or
+    a loop cannot begin."""
     facts, names = run.known.facts, {name for size in promised for name in size.names()}
-    if len({facts.rewrite(size) for size in promised}) < len(promised):
+    if run.doubtful_rounds or len({facts.rewrite(size) for size in promised}) < len(promised):
         return True
     return any(
         {*one.names(), *other.names()} <= names and facts.rewrite(one) != facts.rewrite(other) for one, other in run.met

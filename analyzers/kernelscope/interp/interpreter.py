@@ -80,6 +80,8 @@ class Interpreter:
     """Whether a contradiction ends the function: it is being tried."""
     doubts: int = 0
     """How often a size of a parameter would have to be 1, or a tensor have another rank, for the code to run."""
+    doubtful_rounds: int = 0
+    """How many loops contradicted themselves in their first rounds, of which nothing else is kept."""
     guessed_sizes: Set[str] = frozenset()
     """Names of sizes that nothing but the names of inputs tells to the function that is looked at."""
     met: list[tuple[Dim, Dim]] = field(default_factory=list[tuple[Dim, Dim]])
@@ -176,7 +178,7 @@ class Interpreter:
         self.aside = False
         self.met.clear()
         self.known = NOTHING_KNOWN
-        self.doubts = 0
+        self.doubts = self.doubtful_rounds = 0
         self.changes = Changes(lasting=self.changes.lasting)
         self.symbols.begin()
         self.deadline = time.thread_time() + GUARD_SECONDS

@@ -38,6 +38,7 @@ def any_number_of_rounds(run: Interpreter, scope: Scope, go: Callable[[], bool],
             if number == 0:
                 run.quiet, run.outside = run.quiet - 1, outside
                 run.known = known
+                run.doubtful_rounds += len(run.findings) > findings
                 del run.findings[findings:]
         for name, value in list(scope.names.items()):
             if isinstance(value, list) and len(value) > lengths.get(name, len(value)) and all(map(_is_layer, value)):

@@ -11,7 +11,7 @@ from typing import Any
 from kernelscope.dims import Dim, Facts, dim
 from kernelscope.tensor import Shape, ShapeError, Size, Tensor, Unknown
 from kernelscope.tensor.dtypes import DEFAULTS, DTYPES, DType
-from kernelscope.tensor.size import is_batch
+from kernelscope.tensor.size import is_batch, is_length
 
 Value = Any
 """Tensor, Dim or int, float, bool, str, None, DType, Place, tuple, list, slice, Ellipsis, Module, Unknown."""
@@ -44,8 +44,9 @@ def array(value: Value) -> Tensor:
 
 
 def under_windows(shape: Shape, n: int, facts: Facts) -> Shape:
-    """What windows slide over: the last `n` axes, behind channels and, as usual, a batch."""
-    is_single = shape.rank == n + 1 and WITHOUT_BATCH.get() and not (shape.dims and is_batch(shape.dims[0]))
+    """What windows slide over: the last `n` axes, behind channels and, as usual, a batch, which sequences have."""
+    is_batched = facts.as_usual and shape.rank == n + 1 > 2 and is_batch(shape.head[0]) and is_length(shape.head[1])
+    is_single = shape.rank == n + 1 and WITHOUT_BATCH.get() and not is_batched
     if shape.rank is not None and shape.rank != n + 2 and not is_single:
         raise ShapeError("rank", f"expected {n + 1} or {n + 2} dims, got {shape}")
     return shape.of_rank(n + 2) if facts.as_usual else shape

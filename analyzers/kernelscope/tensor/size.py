@@ -16,6 +16,10 @@ BATCHES = ("B", "batch", "batch_size", "bsz")
 """Names of sizes that are never those of channels."""
 
 
+LENGTHS = ("S", "T", "L", "seq_len", "seq_length", "sequence_length")
+"""Names of sizes that are lengths of sequences."""
+
+
 def is_batch(size: Size) -> bool:
     """Whether a size is called as that of a batch."""
     return isinstance(size, Dim) and (size.name or "").partition(SEPARATOR)[0] in BATCHES
@@ -68,3 +72,8 @@ def largest(*sizes: Size) -> Size:
 def smallest(*sizes: Size) -> Size:
     """The smallest size."""
     return first_unknown(sizes) or minimum(*(s for s in sizes if isinstance(s, Dim)))
+
+
+def is_length(size: Size) -> bool:
+    """Whether a size is called a sequence's length."""
+    return isinstance(size, Dim) and (size.name or "").partition(SEPARATOR)[0] in LENGTHS
