@@ -283,6 +283,35 @@ def test_what_cannot_be_tried_any_more_is_promised_by_no_second_guess(
     assert found_at(run_file(workspace, path), module, 9) == "[...]"
 
 
+STAGES = """
+import torch
+from torch import nn
+
+class Stages(nn.Module):
+    def __init__(self, channels, count):
+        super().__init__()
+        self.convs = nn.ModuleList([nn.Conv2d(channels, channels, 3, padding=1) for _ in range(count)])
+
+    def forward(self, hidden_states: torch.Tensor):
+        for conv in self.convs:
+            hidden_states = conv(hidden_states)
+        return hidden_states
+"""
+
+
+def test_a_name_promises_no_layout_with_which_a_loop_cannot_begin(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kernelscope.interp.ranks.ALL_STEPS", -1)
+    monkeypatch.setattr("kernelscope.interp.attempts.ALL_STEPS", -1, raising=False)
+    (tmp_path / "stages.py").write_text(STAGES)
+    workspace = Workspace(Files([str(tmp_path)]))
+    path = str(tmp_path / "stages.py")
+    module = workspace.modules.module(path)
+    assert module is not None
+    assert found_at(run_file(workspace, path), module, 10) == "[...]"
+
+
 TAKES_LAYERS = """
 from torch import nn
 
