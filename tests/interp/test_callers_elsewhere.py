@@ -270,19 +270,6 @@ class Stage(nn.Module):
 """
 
 
-def test_what_cannot_be_tried_any_more_is_promised_by_no_second_guess(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("kernelscope.interp.ranks.ALL_STEPS", -1)
-    monkeypatch.setattr("kernelscope.interp.attempts.ALL_STEPS", -1, raising=False)
-    (tmp_path / "stage.py").write_text(TURNED)
-    workspace = Workspace(Files([str(tmp_path)]))
-    path = str(tmp_path / "stage.py")
-    module = workspace.modules.module(path)
-    assert module is not None
-    assert found_at(run_file(workspace, path), module, 9) == "[...]"
-
-
 STAGES = """
 import torch
 from torch import nn
@@ -299,17 +286,18 @@ class Stages(nn.Module):
 """
 
 
-def test_a_name_promises_no_layout_with_which_a_loop_cannot_begin(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("text", "line"), [(TURNED, 9), (STAGES, 10)], ids=["turned", "in a loop"])
+def test_where_ranks_cannot_be_tried_any_more_names_promise_none_with_which_the_code_cannot_run(
+    text: str, line: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("kernelscope.interp.ranks.ALL_STEPS", -1)
     monkeypatch.setattr("kernelscope.interp.attempts.ALL_STEPS", -1, raising=False)
-    (tmp_path / "stages.py").write_text(STAGES)
+    (tmp_path / "stage.py").write_text(text)
     workspace = Workspace(Files([str(tmp_path)]))
-    path = str(tmp_path / "stages.py")
+    path = str(tmp_path / "stage.py")
     module = workspace.modules.module(path)
     assert module is not None
-    assert found_at(run_file(workspace, path), module, 10) == "[...]"
+    assert found_at(run_file(workspace, path), module, line) == "[...]"
 
 
 TAKES_LAYERS = """
