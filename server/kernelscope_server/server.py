@@ -65,7 +65,7 @@ class Server(LanguageServer):
         self._ahead: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self.turns = Turns(PATIENT_URGENCY)
         self._ended = threading.Event()
-        self._held: dict[Hashable, object] = {}
+        self._held: dict[Hashable, tuple[object, threading.Timer]] = {}
         """Requests by their numbers that wait for the index, and take no thread and no turn meanwhile."""
         self._was_held: set[Hashable] = set()
         self._texts = 0
@@ -184,16 +184,17 @@ class Server(LanguageServer):
         if number in self._was_held:
             self.protocol.send_result(number, early.answer)
             return
-        self._held[number] = message
         timer = threading.Timer(HELD_SECONDS, self._ask_again, (number,))
         timer.daemon = True
+        self._held[number] = (message, timer)
         timer.start()
         if early.is_over():
             self._ask_again(number)
 
     def _ask_again(self, number: Hashable) -> None:
-        message = self._held.pop(number, None)
-        if message is not None:
+        message, timer = self._held.pop(number, (None, None))
+        if timer is not None:
+            timer.cancel()
             self._was_held.add(number)
             self._inbox.put(message)
 
