@@ -22,6 +22,7 @@ PRODUCTS = {"dot", "dot_general", "matmul"}
 STARTS = {"zeros", "full"}
 """What an accumulator begins as, if something is added to it later."""
 ADDS = {"add_", "index_add_", "scatter_add_", "addmm_", "baddbmm_"}
+STATEMENTS = get_args(t.Stmt)
 STATISTICS = {"rsqrt", "softmax", "log_softmax", "logsumexp", "var", "mean", "exp", "norm", "cumsum", "sum"}
 
 
@@ -70,22 +71,22 @@ class _Raised:
 def _raised(source: PythonSource, scope: Scope) -> _Raised:
     """One pass through a function, in source order, by what holds a value that was raised."""
     found = _Raised()
-    casts: dict[t.Call, str] = {}
+    casts = {call: kind for call in own_calls(scope.node) if (kind := _cast(source, call))}
+    if "up" not in casts.values():
+        return found
     wide: set[str] = set()
 
     def is_wide(value: t.Node) -> bool:
-        if isinstance(value, t.Call) and casts.get(value):
+        if isinstance(value, t.Call) and value in casts:
             return casts[value] == "up"
         return t.dotted(value) in wide or any(map(is_wide, t.children(value)))
 
-    for statement in (node for node in own(scope.node) if isinstance(node, get_args(t.Stmt))):
-        calls = [n for e in _expressions(statement) for n in t.walk(e) if isinstance(n, t.Call)]
-        casts.update((call, _cast(source, call)) for call in calls)
-        for call in calls:
-            held = call.func.value if isinstance(call.func, t.Attribute) else None
-            if casts[call] == "up":
+    for statement in (node for node in own(scope.node) if isinstance(node, STATEMENTS)):
+        for call in (n for e in _expressions(statement) for n in t.walk(e) if isinstance(n, t.Call)):
+            kind, held = casts.get(call), call.func.value if isinstance(call.func, t.Attribute) else None
+            if kind == "up":
                 found.up.append(call)
-            elif casts[call] == "down" and held is not None and is_wide(held):
+            elif kind == "down" and held is not None and is_wide(held):
                 found.down.append(call)
             elif last_name(call.func) in STATISTICS and is_wide(call):
                 found.statistics.setdefault(last_name(call.func), call)
@@ -107,7 +108,7 @@ def _expressions(statement: t.Node) -> Iterator[t.Node]:
     for child in t.children(statement):
         if isinstance(child, t.WithItem):
             yield child.context_expr
-        elif not isinstance(child, get_args(t.Stmt)):
+        elif not isinstance(child, STATEMENTS):
             yield child
 
 
