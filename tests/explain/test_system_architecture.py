@@ -93,3 +93,62 @@ def test_a_server_that_nothing_is_seen_to_lead_from_stands_alone(tmp_path: Path)
     graph = next(block.graph for block in document.blocks if isinstance(block, d.Diagram))
     server = next(box.key for box in graph.boxes if box.lines[0] == "API server")
     assert [edge.source for edge in graph.edges if edge.target == server] == ["clients"]
+
+
+def test_routes_of_many_files_are_of_one_server(tmp_path: Path) -> None:
+    (tmp_path / "service").mkdir()
+    for path in (SERVICE / "service").glob("*.py"):
+        (tmp_path / "service" / path.name).write_text(path.read_text())
+    for name in ("score", "embed", "chat"):
+        (tmp_path / "service" / f"{name}.py").write_text(
+            f"from fastapi import APIRouter\n\nrouter = APIRouter()\n\n\n@router.post('/{name}')\n"
+            f"def {name}(text):\n    return text\n"
+        )
+    graph = next(block.graph for block in architecture(tmp_path).blocks if isinstance(block, d.Diagram))
+    assert [box.lines for box in graph.boxes if "server" in box.lines[0]] == [("API servers", "4 files")]
+
+
+QUEUED = """
+from collections import deque
+from multiprocessing import Process, Queue
+
+
+class Scheduler:
+    def __init__(self):
+        self.waiting, self.running = deque(), []
+
+    def schedule(self, budget):
+        while self.waiting and len(self.running) < budget:
+            self.running.append(self.waiting.popleft())
+
+
+def work(jobs):
+    scheduler = Scheduler()
+    scheduler.schedule(4)
+    jobs.put(1)
+
+
+def start():
+    jobs = Queue()
+    Process(target=work, args=(jobs,)).start()
+"""
+OTHERS = """
+from multiprocessing import Process
+
+
+def work(jobs):
+    jobs.get()
+
+
+def start(jobs):
+    Process(target=work, args=(jobs,)).start()
+"""
+
+
+def test_of_processes_of_one_name_none_is_taken_for_another(tmp_path: Path) -> None:
+    (tmp_path / "first").mkdir()
+    (tmp_path / "second").mkdir()
+    (tmp_path / "first" / "engine.py").write_text(QUEUED)
+    (tmp_path / "second" / "tuning.py").write_text(OTHERS)
+    document = architecture(tmp_path)
+    assert calls(document) == {("work", "Scheduler", "schedule")}

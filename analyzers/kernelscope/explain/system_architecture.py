@@ -104,7 +104,9 @@ class _Drawn:
                 self._boxes.append(Box(key, (component.name, component.notes[0]), component.notes[1:]))
                 self._edges.setdefault(Edge(CLIENTS, key))
             case "process":
-                self._boxes.append(Box(key, (component.notes[0], component.name), border=Border.DOUBLE))
+                alike = sum(c.name == component.name for c in self._parts.components)
+                where = (f"{component.location.path.parent.name}/{component.location.path.name}",) if alike > 1 else ()
+                self._boxes.append(Box(key, (component.notes[0], component.name, *where), border=Border.DOUBLE))
             case "driver":
                 self._boxes.append(Box(key, (component.name,)))
             case "Model" if component in self._parts.reached:

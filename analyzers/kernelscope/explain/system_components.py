@@ -31,6 +31,7 @@ SCHEDULING, CACHE, MODEL = "Scheduling", "KV cache", "Model"
 ROLES = (("scheduling", SCHEDULING), ("batching", SCHEDULING), ("kv_cache", CACHE), ("prefix_cache", CACHE))
 """The sections of claims whose classes are components, with the part of the system that they belong to."""
 MOST_CLASSES = 10
+MOST_SERVERS = 3
 MOST_NOTES = 3
 LONGEST_NOTE = 44
 ASIDE = re.compile(r" \([^()]*\)")
@@ -68,7 +69,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Servers, processes and the other components that hang together, the calls between them, and what models reach."""
+    """Servers and the other components that hang together, the calls between them, and what models reach."""
 
     components: tuple[Component, ...]
     calls: tuple[Call, ...]
@@ -87,7 +88,7 @@ class _Search:
         self._system = system
         self._of_class: dict[tuple[str, str], Component] = {}
         self._of_function: dict[Node, Component] = {}
-        self._passed: dict[str, Component] = {}
+        self._passed: dict[Node, Component] = {}
         """Functions of no component, with the first one whose calls go through them."""
 
     def parts(self) -> Parts:
@@ -111,24 +112,23 @@ class _Search:
         calls += self._sent([*found, *models])
         calls = list({(call.source, call.target, call.by): call for call in reversed(calls)}.values())[::-1]
         joined = {end for call in calls for end in (call.source, call.target)}
-        stands = (*joined, *(c for c in found if c.role in (SERVER, PROCESS)))
+        stands = {*joined, *(c for c in found if c.role == SERVER)}
         return Parts(tuple(c for c in (*found, *models) if c in stands), tuple(calls), reached)
 
     # -- components --------------------------------------------------------------------------------------
 
     def _servers(self) -> Iterator[Component]:
-        """What answers the routes of each file."""
+        """What answers the routes of each file; where these are many, all of them are one server."""
         routes = [route for route in self._system.routes if not self._system.is_aside(route.location.path)]
-        for path in dict.fromkeys(route.location.path for route in routes):
-            here = [route for route in routes if route.location.path == path]
-            handlers = (self._graph.named(str(path), route.handler) for route in here)
+        paths = list(dict.fromkeys(route.location.path for route in routes))
+        for several in [paths] if len(paths) > MOST_SERVERS else [[path] for path in paths]:
+            here = [route for route in routes if route.location.path in several]
+            handlers = (self._graph.named(str(route.location.path), route.handler) for route in here)
             functions = tuple(dict.fromkeys(node for node in handlers if node is not None))
             notes = _few(f"{route.method} {route.path}" for route in here)
-            yield self._with_functions(
-                Component(
-                    "API server", SERVER, here[0].location, functions, (f"{path.parent.name}/{path.name}", *notes)
-                )
-            )
+            name = "API server" if len(several) == 1 else "API servers"
+            where = f"{several[0].parent.name}/{several[0].name}" if len(several) == 1 else f"{len(several)} files"
+            yield self._with_functions(Component(name, SERVER, here[0].location, functions, (where, *notes)))
 
     def _processes(self) -> Iterator[Component]:
         """Functions that run in processes and threads of their own."""
@@ -266,7 +266,7 @@ class _Search:
                 elif (model := self._model(target)) is not None:
                     found.setdefault(model, Call(source, model, by, place, edge.certain))
                 elif depth < MOST_BETWEEN:
-                    self._passed.setdefault(target.name, source)
+                    self._passed.setdefault(target, source)
                     queue.append((target, depth + 1))
         if len(found) > MOST_MODELS:
             first = next(iter(found.values()))
@@ -293,19 +293,31 @@ class _Search:
                 yield Call(model, owner, node.name.rpartition(".")[2], edge.location, edge.certain)
 
     def _sent(self, components: Iterable[Component]) -> Iterator[Call]:
-        """What goes over channels between components."""
-        named = {component.name: component for component in components}
-        named |= {f.name: component for component in named.values() for f in component.functions}
-        named = self._passed | named
-        for link in self._system.links:
+        """What goes over channels between components; a side that only a name tells is no line."""
+        named: dict[str, dict[Component, None]] = {}
+        passed: dict[str, dict[Component, None]] = {}
+        for component in components:
+            for name in (component.name, *(f.name for f in component.functions)):
+                named.setdefault(name, {}).setdefault(component)
+        for function, component in self._passed.items():
+            passed.setdefault(function.name, {}).setdefault(component)
+
+        def called(end: str, path: Path) -> Component | None:
+            """The component that an end of a channel is of: of several of one name the one in the channel's file."""
+            for name, known in product((end.partition(" ")[0], owner_of(end)), (named, passed)):
+                found = list(known.get(name, ()))
+                here = [component for component in found if component.location.path == path]
+                if found:
+                    return here[0] if len(here) == 1 else found[0] if len(found) == 1 else None
+            return None
+
+        for link in (link for link in self._system.links if not link.is_by_name):
             label = " ".join(filter(None, (link.channel.transport, link.pattern.replace(" ", ""))))
-            ends = [
-                {named.get(end.partition(" ")[0]) or named.get(owner_of(end)): None for end in side}
-                for side in (link.senders, link.receivers)
-            ]
+            place = link.channel.location
+            ends = [{called(end, place.path): None for end in side} for side in (link.senders, link.receivers)]
             for source, target in product(*ends):
                 if source is not None and target is not None and source != target:
-                    yield Call(source, target, label, link.channel.location)
+                    yield Call(source, target, label, place)
 
 
 def model_class(workspace: Workspace, forward: Node) -> Definition | None:

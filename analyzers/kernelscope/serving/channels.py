@@ -85,9 +85,13 @@ class Link:
             said += f"; {', '.join(self.senders)} {'sends' if len(self.senders) == 1 else 'send'}"
         if self.receivers:
             said += f"; {', '.join(self.receivers)} {'receives' if len(self.receivers) == 1 else 'receive'}"
-        if not self.pattern and any(owner_of(end) != owner_of(c.where) for end in (*self.senders, *self.receivers)):
-            said += " (≈ ends found by its name)"
-        return said
+        return said + " (≈ ends found by its name)" if self.is_by_name else said
+
+    @property
+    def is_by_name(self) -> bool:
+        """Whether nothing but its name ties a side to what was opened elsewhere."""
+        opened = owner_of(self.channel.where)
+        return not self.pattern and any(owner_of(end) != opened for end in (*self.senders, *self.receivers))
 
 
 def channels(source: PythonSource) -> Iterator[Channel]:
