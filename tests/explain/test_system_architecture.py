@@ -133,22 +133,32 @@ def start():
     Process(target=work, args=(jobs,)).start()
 """
 OTHERS = """
-from multiprocessing import Process
+from multiprocessing import Process, Queue
 
 
 def work(jobs):
+    jobs.put(1)
+
+
+def take(jobs):
     jobs.get()
 
 
-def start(jobs):
+def start():
+    jobs = Queue()
     Process(target=work, args=(jobs,)).start()
+    Process(target=take, args=(jobs,)).start()
 """
 
 
 def test_of_processes_of_one_name_none_is_taken_for_another(tmp_path: Path) -> None:
     (tmp_path / "first").mkdir()
     (tmp_path / "second").mkdir()
-    (tmp_path / "first" / "engine.py").write_text(QUEUED)
-    (tmp_path / "second" / "tuning.py").write_text(OTHERS)
+    (tmp_path / "first" / "tuning.py").write_text(OTHERS)
+    (tmp_path / "second" / "engine.py").write_text(QUEUED)
     document = architecture(tmp_path)
-    assert calls(document) == {("work", "Scheduler", "schedule")}
+    table = next(block for block in document.blocks if isinstance(block, d.Table))
+    places = [(row[0].text, row[0].location, row[1].text) for row in table.rows]
+    files = {(source, place.path.name, target) for source, place, target in places if place is not None}
+    assert files <= {("work", "engine.py", "Scheduler"), ("work", "tuning.py", "take")}
+    assert ("work", "engine.py", "Scheduler") in files
