@@ -8,7 +8,7 @@ from __future__ import annotations
 from kernelscope.diagrams.panel import Panel, beside, cells, stacked, text
 from kernelscope.diagrams.timeline import Lane, Task, timeline
 from kernelscope.explain.document import Picture, Region
-from kernelscope.explain.faq_answers import is_paged
+from kernelscope.explain.faq_sizes import is_paged
 from kernelscope.explain.report_serving import declared
 from kernelscope.results import Location
 from kernelscope.serving.parameters import Parameter

@@ -13,14 +13,11 @@ from kernelscope.explain.faq_answers import (
     about,
     architectures,
     barriers,
-    block_sizes,
     both,
     choices,
-    chunk_sizes,
     closest,
     collectives,
     constraints,
-    context_limits,
     first,
     metrics,
     numbers,
@@ -35,6 +32,7 @@ from kernelscope.explain.faq_answers import (
     states,
     synchronisation,
 )
+from kernelscope.explain.faq_sizes import block_sizes, chunk_sizes, context_limits
 from kernelscope.explain.report_places import Json, Places
 from kernelscope.faults import part
 from kernelscope.results import Location

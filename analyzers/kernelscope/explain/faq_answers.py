@@ -26,16 +26,12 @@ OTHERS = {"eplb", "expert", "experts", "moe", "evict", "eviction", "offload", "o
 """Words of what else follows a policy."""
 RESULTS = {"stats", "output", "outputs", "metadata", "metrics", "result", "results", "snapshot"}
 """Last words of classes that tell what happened and set nothing."""
-CACHED = {"cache", "caches", "kv", "paged", "pages", "memory", "allocator"}
 FAULTS = {"error", "errors", "status", "state", "code", "codes"}
 """Words of enums that tell how something is, and choose nothing."""
-CHUNKERS = {"scheduler", "sched", "scheduling", "chunking", "server", "batch", "batching", "prefill"}
-"""Words of what cuts prompts."""
 PHASES = {"prefill": frozenset({"prefill"}), "decode": frozenset({"decode", "decoding", "generate", "generation"})}
 INSTANCES = {"engine", "engines", "instance", "instances", "slices", "server", "servers", "worker", "workers", "node",
              "nodes", "host", "hosts", "url", "urls", "addr", "replicas", "devices", "gpus", "port"}  # fmt: skip
 """What is there twice where prefill and decode run apart."""
-BLOCKS = {"block", "blocks", "page", "pages"}
 PARTS = {"dtype", "dtypes", "type", "fp8", "mask", "bias", "rope", "split", "strategy", "weight", "weights", "guided",
          "gate", "routing", "expert", "experts", "topk", "act", "activation", "norm"}  # fmt: skip
 """Words of functions and tables that choose something within a layer."""
@@ -112,10 +108,10 @@ def settings(pattern: str) -> Answer:
     def find(system: System) -> Iterator[Claim]:
         chosen = [p for p in system.settings_about(compiled) if not p.is_bare and not _is_elsewhere(p)]
         alike: dict[str, list[Parameter]] = {}
-        for p in sorted(chosen, key=lambda p: (_remoteness(p), -system.weight(p.location.path))):
-            alike.setdefault(_said(p), []).append(p)
+        for p in sorted(chosen, key=lambda p: (remoteness(p), -system.weight(p.location.path))):
+            alike.setdefault(said_of(p), []).append(p)
         for said, group in alike.items():
-            yield _setting(said, group)
+            yield setting_claim(said, group)
         names = {p.name for p in chosen}
         for c in system.demands_about(compiled):
             if _COUNTED.search(c.condition):
@@ -124,7 +120,7 @@ def settings(pattern: str) -> Answer:
             if meant and not any(re.search(rf"\b{re.escape(s)}\b(?!\.)", c.condition) for s in meant):
                 continue  # what holds the setting that is meant
             if c.kind != "other" or not names.isdisjoint(c.subjects):
-                yield _constraint(c)
+                yield constraint_claim(c)
 
     return find
 
@@ -163,98 +159,6 @@ def of_hosts(answer: Answer) -> Answer:
     return find
 
 
-def is_paged(system: System) -> bool:
-    """Whether anything of the system is kept in blocks: slot arithmetic, layouts or the count of blocks say so."""
-    claims = system.about("serving.kv_cache")
-    told = any(
-        ("paged" in claim.value and "not paged" not in claim.value)
-        or (claim.value.startswith(FREE_ORDERS) and BLOCKS & set(words(claim.name)))
-        for claim in claims
-    )
-    return told or any(
-        claim.name.endswith(("number of blocks", "number of pages")) or claim.value.startswith("number of blocks")
-        for claim in claims
-    )
-
-
-def context_limits(system: System) -> Iterator[Claim]:
-    """Limits of lengths; `block_size` is one where nothing is paged, as in models without a server."""
-    pattern = r"seq_?len|max_model_len|max_position|context_len|max_length"
-    yield from numbers(pattern)(system)
-    for c in system.demands_about(re.compile(pattern, re.IGNORECASE)):
-        if c.kind == "other" and re.search(r"(?<!-)[<>]|== ?\d", c.condition):
-            yield _constraint(c)
-    if not is_paged(system):
-        yield from settings(r"^block_size$")(system)
-
-
-def block_sizes(system: System) -> Iterator[Claim]:
-    """Sizes and numbers of blocks of a cache; where nothing is seen to be paged only those that name a cache."""
-    if is_paged(system):
-        counts = _of_servers(settings(r"kv_?cache\w*(?:block|page|size|len|tok)|num_\w*(?:blocks|pages)"), system)
-        strict = both(_sizes_of_caches, _sizes_in_layouts, counts)
-        yield from first(strict, _sizes_of_settings, settings("page_size"))(system)
-        return
-    yield from of_hosts(settings(r"page_size|kvcache|kv_cache_block|kv_block"))(system)
-    for p in system.settings:
-        if p.name.replace("-", "_").strip("_") == "block_size" and {"cache", "kv", "block"} & set(words(p.owner)):
-            yield _setting(_said(p), [p])
-
-
-def _of_servers(answer: Answer, system: System) -> Answer:
-    """What a selection finds but for parameters of models, which consist of blocks, too."""
-    models = {
-        p.location for p in system.settings
-        if p.kind not in ("option", "environment") and not (SERVERS | CACHED | {"config"}) & {*words(p.owner)}
-    }  # fmt: skip
-
-    def find(system: System) -> Iterator[Claim]:
-        yield from (claim for claim in answer(system) if claim.evidence[0] not in models)
-
-    return find
-
-
-def _sizes_of_caches(system: System) -> Iterator[Claim]:
-    """Sizes of blocks of options, servers and caches, constructor arguments too: kernels have such sizes as well."""
-    for p in sorted(system.declared, key=_remoteness):
-        is_size = re.fullmatch(
-            r"[\W_]*(?:(?:kv_?|cache_|gpu_)*(?:block|page)_size|(?:tokens?|seq_size|slots)_per_(?:block|page))[\W_]*",
-            p.name.replace("-", "_"),
-            re.IGNORECASE,
-        )
-        owners = {*words(p.owner or p.location.path.stem)}
-        if is_size and (p.kind in ("option", "environment") or (SERVERS | CACHED) & owners):
-            yield _setting(_said(p), [p])
-
-
-def _sizes_of_settings(system: System) -> Iterator[Claim]:
-    """The same of whatever is called a configuration, where no server or cache has one: `Settings.block_size`."""
-    for p in system.settings:
-        is_size = p.name.strip("_") in ("block_size", "page_size") and p.is_of_configuration
-        if is_size and not MODELS & set(words(p.owner)):
-            yield _setting(_said(p), [p])
-
-
-def _sizes_in_layouts(system: System) -> Iterator[Claim]:
-    """Constants that the layout of a cache is written with: `[tokens // PAGE_SIZE, PAGE_SIZE, …]`."""
-    said = {
-        name
-        for claim in system.about("serving.kv_cache")
-        if claim.name.endswith("layout")
-        for name in re.findall(r"\b\w*(?:BLOCK|PAGE)_SIZE\b", claim.value)
-    }
-    for p in system.declared:
-        if p.name in said and not p.is_bare:
-            yield _setting(_said(p), [p])
-
-
-def chunk_sizes(system: System) -> Iterator[Claim]:
-    """Sizes of chunks that a scheduler or server has: caches and tables are cut into chunks, too."""
-    for p in system.settings_about(re.compile(r"chunk_?size", re.IGNORECASE)):
-        if p.kind == "option" or CHUNKERS & set(words(p.owner)):
-            yield _setting(_said(p), [p])
-
-
 def barriers(system: System) -> Iterator[Claim]:
     """Barriers between processes."""
     for claim in collectives(system):
@@ -262,13 +166,13 @@ def barriers(system: System) -> Iterator[Claim]:
             yield claim
 
 
-def _remoteness(p: Parameter) -> int:
+def remoteness(p: Parameter) -> int:
     """Configurations of servers come before others, those before what is no configuration."""
     spoken = set(words(p.owner))
     return 0 if SERVERS & spoken and p.is_of_configuration else 1 if p.is_of_configuration else 2
 
 
-def _said(p: Parameter) -> str:
+def said_of(p: Parameter) -> str:
     text = f"{p.name} {p.default}"
     if p.choices:
         text += f", one of {', '.join(p.choices)}"
@@ -278,7 +182,7 @@ def _said(p: Parameter) -> str:
     return text
 
 
-def _setting(said: str, group: list[Parameter]) -> Claim:
+def setting_claim(said: str, group: list[Parameter]) -> Claim:
     """A setting; one that several classes have alike names some of them."""
     first = group[0]
     owner = f"{first.owner or 'module'}.{said}"
@@ -290,7 +194,7 @@ def _setting(said: str, group: list[Parameter]) -> Claim:
     return Claim(first.name, owner, tuple(places[:MOST_PLACES]))
 
 
-def _constraint(c: Constraint) -> Claim:
+def constraint_claim(c: Constraint) -> Claim:
     where = f" in {c.where}" if c.where else ""
     return Claim(c.kind, f"{c.condition} must hold ({c.enforced_by}{where})", (c.location,))
 
@@ -301,7 +205,7 @@ def constraints(*kinds: str) -> Answer:
     def find(system: System) -> Iterator[Claim]:
         for c in system.demands:
             if c.kind in kinds:
-                yield _constraint(c)
+                yield constraint_claim(c)
 
     return find
 
@@ -424,10 +328,10 @@ def parallel_sizes(*kinds: str) -> Answer:
     def find(system: System) -> Iterator[Claim]:
         for kind, _ in STRATEGIES:
             meant = [p for p in system.strategies.get(kind, []) if kind in kinds and not p.is_bare]
-            for p in sorted(meant, key=_remoteness):
+            for p in sorted(meant, key=remoteness):
                 yield Claim(p.name, f"{kind}: {p.owner}.{p.name} {p.default}", (p.location,))
         if "TP" in kinds:
-            yield from map(_constraint, system.demands_about(RANKS))
+            yield from map(constraint_claim, system.demands_about(RANKS))
 
     return find
 

@@ -1,0 +1,124 @@
+"""Sizes the questions ask for: the longest context, a cache's blocks and a prefill's chunks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from kernelscope.explain.faq_answers import (
+    FREE_ORDERS,
+    MODELS,
+    SERVERS,
+    Answer,
+    both,
+    constraint_claim,
+    first,
+    numbers,
+    of_hosts,
+    remoteness,
+    said_of,
+    setting_claim,
+    settings,
+)
+from kernelscope.serving.claims import Claim
+from kernelscope.serving.sections import words
+from kernelscope.serving.system import System
+
+CACHED = {"cache", "caches", "kv", "paged", "pages", "memory", "allocator"}
+
+CHUNKERS = {"scheduler", "sched", "scheduling", "chunking", "server", "batch", "batching", "prefill"}
+"""Words of what cuts prompts."""
+
+BLOCKS = {"block", "blocks", "page", "pages"}
+
+
+def is_paged(system: System) -> bool:
+    """Whether anything of the system is kept in blocks: slot arithmetic, layouts or the count of blocks say so."""
+    claims = system.about("serving.kv_cache")
+    told = any(
+        ("paged" in claim.value and "not paged" not in claim.value)
+        or (claim.value.startswith(FREE_ORDERS) and BLOCKS & set(words(claim.name)))
+        for claim in claims
+    )
+    return told or any(
+        claim.name.endswith(("number of blocks", "number of pages")) or claim.value.startswith("number of blocks")
+        for claim in claims
+    )
+
+
+def context_limits(system: System) -> Iterator[Claim]:
+    """Limits of lengths; `block_size` is one where nothing is paged, as in models without a server."""
+    pattern = r"seq_?len|max_model_len|max_position|context_len|max_length"
+    yield from numbers(pattern)(system)
+    for c in system.demands_about(re.compile(pattern, re.IGNORECASE)):
+        if c.kind == "other" and re.search(r"(?<!-)[<>]|== ?\d", c.condition):
+            yield constraint_claim(c)
+    if not is_paged(system):
+        yield from settings(r"^block_size$")(system)
+
+
+def block_sizes(system: System) -> Iterator[Claim]:
+    """Sizes and numbers of blocks of a cache; where nothing is seen to be paged only those that name a cache."""
+    if is_paged(system):
+        counts = _of_servers(settings(r"kv_?cache\w*(?:block|page|size|len|tok)|num_\w*(?:blocks|pages)"), system)
+        strict = both(_sizes_of_caches, _sizes_in_layouts, counts)
+        yield from first(strict, _sizes_of_settings, settings("page_size"))(system)
+        return
+    yield from of_hosts(settings(r"page_size|kvcache|kv_cache_block|kv_block"))(system)
+    for p in system.settings:
+        if p.name.replace("-", "_").strip("_") == "block_size" and {"cache", "kv", "block"} & set(words(p.owner)):
+            yield setting_claim(said_of(p), [p])
+
+
+def _of_servers(answer: Answer, system: System) -> Answer:
+    """What a selection finds but for parameters of models, which consist of blocks, too."""
+    models = {
+        p.location for p in system.settings
+        if p.kind not in ("option", "environment") and not (SERVERS | CACHED | {"config"}) & {*words(p.owner)}
+    }  # fmt: skip
+
+    def find(system: System) -> Iterator[Claim]:
+        yield from (claim for claim in answer(system) if claim.evidence[0] not in models)
+
+    return find
+
+
+def _sizes_of_caches(system: System) -> Iterator[Claim]:
+    """Sizes of blocks of options, servers and caches, constructor arguments too: kernels have such sizes as well."""
+    for p in sorted(system.declared, key=remoteness):
+        is_size = re.fullmatch(
+            r"[\W_]*(?:(?:kv_?|cache_|gpu_)*(?:block|page)_size|(?:tokens?|seq_size|slots)_per_(?:block|page))[\W_]*",
+            p.name.replace("-", "_"),
+            re.IGNORECASE,
+        )
+        owners = {*words(p.owner or p.location.path.stem)}
+        if is_size and (p.kind in ("option", "environment") or (SERVERS | CACHED) & owners):
+            yield setting_claim(said_of(p), [p])
+
+
+def _sizes_of_settings(system: System) -> Iterator[Claim]:
+    """The same of whatever is called a configuration, where no server or cache has one: `Settings.block_size`."""
+    for p in system.settings:
+        is_size = p.name.strip("_") in ("block_size", "page_size") and p.is_of_configuration
+        if is_size and not MODELS & set(words(p.owner)):
+            yield setting_claim(said_of(p), [p])
+
+
+def _sizes_in_layouts(system: System) -> Iterator[Claim]:
+    """Constants that the layout of a cache is written with: `[tokens // PAGE_SIZE, PAGE_SIZE, …]`."""
+    said = {
+        name
+        for claim in system.about("serving.kv_cache")
+        if claim.name.endswith("layout")
+        for name in re.findall(r"\b\w*(?:BLOCK|PAGE)_SIZE\b", claim.value)
+    }
+    for p in system.declared:
+        if p.name in said and not p.is_bare:
+            yield setting_claim(said_of(p), [p])
+
+
+def chunk_sizes(system: System) -> Iterator[Claim]:
+    """Sizes of chunks that a scheduler or server has: caches and tables are cut into chunks, too."""
+    for p in system.settings_about(re.compile(r"chunk_?size", re.IGNORECASE)):
+        if p.kind == "option" or CHUNKERS & set(words(p.owner)):
+            yield setting_claim(said_of(p), [p])
