@@ -13,10 +13,8 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from kernelscope.turns import Interrupted
-from lsprotocol import types
-from pygls.capabilities import ServerCapabilitiesBuilder
-from pygls.protocol import LanguageServerProtocol
 
+from kernelscope_server.lean_pygls import LanguageServerProtocol, ServerCapabilitiesBuilder, types
 from kernelscope_server.wire import (
     INTERNAL_ERROR,
     INVALID_PARAMS,
@@ -196,10 +194,10 @@ class Protocol(LanguageServerProtocol):
     def capabilities_for(self, client: object, encoding: str) -> Json:
         """What the registered features add up to, for a client with these capabilities."""
         converter: Any = self._converter
-        try:
-            self.client_capabilities = converter.structure(client or {}, types.ClientCapabilities)
-        except Exception:  # what the client says of itself is malformed: it gets what everybody gets
-            self.client_capabilities = types.ClientCapabilities()
+        notebooks = types.NotebookDocumentClientCapabilities(types.NotebookDocumentSyncClientCapabilities())
+        knows_notebooks = is_table(client) and is_table(client.get("notebookDocument"))
+        # Nothing else that a client says of itself has a say in what we announce, and reading it takes a while.
+        self.client_capabilities = types.ClientCapabilities(notebook_document=notebooks if knows_notebooks else None)
         self.server_capabilities = ServerCapabilitiesBuilder(
             self.client_capabilities,
             set(self.handlers),

@@ -19,10 +19,9 @@ from typing import BinaryIO, cast
 from kernelscope import __version__
 from kernelscope.faults import LOG
 from kernelscope.turns import Interrupted, Turns
-from lsprotocol import types
-from pygls.lsp.server import LanguageServer
 
 from kernelscope_server.inbox import IN_PAUSES, PATIENT_URGENCY, Inbox, is_patient, urgency
+from kernelscope_server.lean_pygls import LanguageServer, types
 from kernelscope_server.protocol import ERROR, INFORMATION, Handler, NotYet, Protocol, Reply
 from kernelscope_server.traces import ClientTraces
 from kernelscope_server.wire import REQUEST_CANCELLED, End, Writer, is_table, read_message

@@ -94,6 +94,12 @@ def test_library_knows_no_protocol_and_opens_no_files(path: Path) -> None:
         )
 
 
+def test_the_protocol_s_libraries_are_loaded_in_one_place() -> None:
+    libraries = {"lsprotocol", "pygls", "cattrs", "attrs"}
+    users = [path.name for path in _modules(SERVER) if {name.split(".")[0] for name in _imports(path)} & libraries]
+    assert users == ["lean_pygls.py"]
+
+
 @pytest.mark.parametrize("path", _modules(SERVER), ids=_name)
 def test_server_uses_the_facade_only(path: Path) -> None:
     used = {name for name in _imports(path) if name.split(".")[0] == "kernelscope"}

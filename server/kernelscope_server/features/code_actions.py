@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kernelscope.results import Insertion, Span
-from lsprotocol import types
 
 from kernelscope_server.documents import OpenDocument
+from kernelscope_server.lean_pygls import types
 from kernelscope_server.parameters import entries, table
 from kernelscope_server.session import Session
 from kernelscope_server.wire import Json
