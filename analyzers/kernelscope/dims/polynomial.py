@@ -219,13 +219,14 @@ class Dim:
         if self._names is not None:
             return self._names
         found: dict[str, None] = {}
-        queue = list(self.atoms())
-        while queue:
-            atom = queue.pop(0)
-            if isinstance(atom, str):
-                found[atom] = None
-            else:
-                queue[:0] = [inner for arg in atom.args for inner in arg.atoms()]
+        for monomial, _ in self.terms:
+            for atom, _ in monomial:
+                if isinstance(atom, str):
+                    found[atom] = None
+                else:
+                    for arg in atom.args:
+                        for name in arg.names():
+                            found[name] = None
         self._names = tuple(found)
         return self._names
 

@@ -7,6 +7,7 @@ not found there is remembered, so that nobody takes silence for knowledge.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -34,6 +35,8 @@ from kernelscope.syntax.cuda.nodes import one_line
 from kernelscope.syntax.cuda.source import BRANCHES, LOOPS, CallSite
 
 MAX_FUNCTIONS = 400
+MAX_WALKS = 24
+"""Sets of template arguments for which one function is read; a template that calls itself has one for each step."""
 MAX_DEPTH = 16
 MAX_INSTANCES = 8
 MAX_OVERLOADS = 6
@@ -111,10 +114,16 @@ def behaviour(
     found = Behaviour(instances=instances if 0 < len(instances) <= MAX_INSTANCES else ({},))
     todo: list[tuple[Reached, int]] = [(Reached(unit, kernel, tuple(sorted((bound or {}).items())), unit), 0)]
     seen: set[tuple[object, ...]] = set()
+    walks: Counter[tuple[str, int]] = Counter()
     while todo:
         reached, depth = todo.pop(0)
-        key = (reached.unit.path, reached.function.body.start_byte, reached.bound, reached.values)
+        place = reached.unit.path, reached.function.body.start_byte
+        key = (*place, reached.bound, reached.values)
         if key in seen:
+            continue
+        walks[place] += 1
+        if walks[place] > MAX_WALKS:
+            found.complete = False
             continue
         if len(seen) >= MAX_FUNCTIONS or depth > MAX_DEPTH:
             found.complete = False

@@ -42,7 +42,7 @@ def loop_text(node: t.For | t.While) -> LoopText:
                 declared.add(inner.name)
             case t.Assign() | t.Step():
                 changed.append(inner)
-                if _root(inner) not in hidden:
+                if _variable(inner) not in hidden:
                     changes.append(inner)
             case t.Jump():
                 skips, leaves = skips or inner.kind == "continue", True
@@ -107,11 +107,16 @@ def _declared(statement: t.Node) -> tuple[str, ...]:
             return ()
 
 
-def _root(change: t.Assign | t.Step) -> str:
-    """The variable that a change is of: `v` of `v[i].x`."""
+def _variable(change: t.Assign | t.Step) -> str:
+    """The variable that a change is of; one behind an address is another."""
     place = change.target if isinstance(change, t.Assign) else change.operand
-    while isinstance(place, t.Subscript | t.Member):
-        place = place.value
+    return "" if isinstance(place, t.Unary | t.Cast) else root_of(place)
+
+
+def root_of(place: t.Expr) -> str:
+    """The variable that a place is reached by: `v` of `v[i].x` and of `*v`."""
+    while isinstance(place, t.Subscript | t.Member | t.Unary | t.Cast):
+        place = place.value if isinstance(place, t.Subscript | t.Member) else place.operand
     return place.id if isinstance(place, t.Name) and not place.scope else ""
 
 

@@ -15,14 +15,17 @@ from kernelscope.dims.monomial import Opaque
 from kernelscope.kernels.cuda.warp.departures import Departures
 from kernelscope.kernels.cuda.warp.expressions import evaluate, evaluate_base, truth
 from kernelscope.kernels.cuda.warp.loop_text import loop_text, stays, step_of
-from kernelscope.kernels.cuda.warp.machine import Machine
+from kernelscope.kernels.cuda.warp.machine import Exhausted, Machine
 from kernelscope.kernels.cuda.warp.names import Names
 from kernelscope.kernels.cuda.warp.statements import End, Returned, run, statement
+from kernelscope.kernels.cuda.warp.trials import decisive
 from kernelscope.kernels.cuda.warp.types import INT, Array
 from kernelscope.kernels.cuda.warp.values import Cell, Data, InMemory, Int, Pointer, Record, Symbol, Value
 from kernelscope.syntax.cuda import tree as t
 
 MAX_TRIED_DEPTH = 3
+TRIAL_SHARE = 4
+"""The part of the steps left that a trial of a round may take, as a divisor."""
 MAX_ROUNDS = 64
 MAX_HALVINGS = 12
 
@@ -36,6 +39,17 @@ class _Changed:
     before: Value
     steps: list[tuple[str, t.Expr]]
     plain: bool
+
+
+@dataclass(slots=True)
+class _Trial:
+    """What a round that was tried gave variables."""
+
+    after: dict[Cell, Value]
+    left: Departures
+    """The paths that left it early."""
+    untold: frozenset[Cell]
+    """Variables of which it does not tell."""
 
 
 def loop(m: Machine, node: t.For | t.While, names: Names, returned: Returned) -> End:
@@ -193,23 +207,13 @@ def _try_round(
             heads.append((entry, head))
         else:
             heads.append((entry, None))
-    tried = m.loops < MAX_TRIED_DEPTH
-    after: dict[Cell, Value] = {}
-    left: Departures | None = None
-    if tried:
-        m.quiet += 1
-        m.loops += 1
-        m.logs.append({})
-        before = len(m.conditions)
-        quiet_returns = Returned(returned.reference, returned.before)
-        left = _round(m, node, names, quiet_returns)
-        after = m.reverted()
-        del m.conditions[before:]
-        m.loops -= 1
-        m.quiet -= 1
+    trial = _trial(m, node, changed, names, returned) if m.loops < MAX_TRIED_DEPTH else None
+    after = trial.after if trial is not None else dict[Cell, Value]()
+    left = trial.left if trial is not None else None
     began: dict[str, Dim] = {}
     for entry, head in heads:
         value = after.get(entry.cell, entry.cell.value)
+        tried = trial is not None and entry.cell not in trial.untold
         concluded = _concluded(m, entry, head, value, rounds, tried)
         m.assign(entry.cell, concluded)
         if head is not None and head.name is not None and isinstance(concluded, Int | Pointer):
@@ -219,6 +223,49 @@ def _try_round(
     for cell, value in after.items():
         m.assign(cell, _with(m, value, began))
     return left
+
+
+def _trial(
+    m: Machine, node: t.For | t.While, changed: list[_Changed], names: Names, returned: Returned
+) -> _Trial | None:
+    """Follow a round without counting what it does. One that is long is followed as far as it decides indices: of other
+    variables it is only asked whether they differ by lane, which they are then taken to do."""
+    cells = {entry.cell for entry in changed}
+    if m.quiet:
+        return _followed_quietly(m, node, names, returned, frozenset())  # what variables become is all that is wanted
+    if node not in m.long:
+        whole, _ = decisive(m, node, cells, names)
+        trial = _followed_quietly(m, whole, names, returned, frozenset())
+        if trial is not None:
+            return trial
+        m.long.add(node)
+    indices = {entry.cell for entry in changed if isinstance(entry.before, Int | Pointer)}
+    part, told = decisive(m, node, indices, names)
+    return _followed_quietly(m, part, names, returned, frozenset(cells - told))
+
+
+def _followed_quietly(
+    m: Machine, node: t.For | t.While, names: Names, returned: Returned, untold: frozenset[Cell]
+) -> _Trial | None:
+    """None where that takes too long; then nothing has happened."""
+    quiet, loops, limit, logs, conditions = m.quiet, m.loops, m.limit, len(m.logs), len(m.conditions)
+    m.quiet += 1
+    m.loops += 1
+    m.logs.append({})
+    if not quiet:
+        m.limit = m.steps + (limit - m.steps) // TRIAL_SHARE
+    left: Departures | None = None
+    try:
+        left = _round(m, node, names, Returned(returned.reference, returned.before))
+    except Exhausted:
+        if quiet or m.limit == limit:
+            raise
+    while len(m.logs) > logs + 1:
+        m.reverted()
+    after = m.reverted()
+    del m.conditions[conditions:]
+    m.quiet, m.loops, m.limit = quiet, loops, limit
+    return _Trial(after, left, untold) if left is not None else None
 
 
 def _with(m: Machine, value: Value, began: dict[str, Dim]) -> Value:

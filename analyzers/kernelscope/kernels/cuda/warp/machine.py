@@ -46,7 +46,7 @@ from kernelscope.kernels.cuda.warp.values import (
 from kernelscope.results import Span
 from kernelscope.syntax.cuda import tree as t
 
-MAX_STEPS = 8_000
+MAX_STEPS = 7_000
 """Expressions that are evaluated for one kernel, inlined functions included."""
 MAX_NAME = 40
 SIZE_OF, OFFSET_OF = "size of ", "offset of "
@@ -115,6 +115,10 @@ class Machine:
     """Objects that the launch passes and that may reach memory in ways that are not followed: `x[…]`, `f(x)`."""
     loops: int = 0
     steps: int = 0
+    limit: int = MAX_STEPS
+    """The step after which what is being followed is given up."""
+    long: set[t.Node] = field(default_factory=set[t.Node])
+    """Loops of which a whole round is too long to be tried."""
     quiet: int = 0
     """Above 0 while something is tried whose accesses do not count."""
     logs: list[dict[Cell, Value]] = field(default_factory=list["dict[Cell, Value]"])
@@ -133,7 +137,7 @@ class Machine:
 
     def step(self) -> None:
         self.steps += 1
-        if self.steps > MAX_STEPS:
+        if self.steps > self.limit:
             raise Exhausted
 
     # -- values of which little is known -----------------------------------------------------------------------

@@ -159,6 +159,7 @@ class Symbols:
         self.known: dict[str, Symbol] = {}
         self._free: dict[str, str] = {}
         """The name to try next for one that was used before."""
+        self._varying: dict[Dim, str] = {}
 
     def new(self, name: str, symbol: Symbol) -> Dim:
         """A name like `name` that was not used before."""
@@ -176,6 +177,14 @@ class Symbols:
 
     def varying(self, d: Dim) -> str:
         """Why a Dim differs by lane; empty if it does not."""
+        if d.const is not None:
+            return ""
+        found = self._varying.get(d)
+        if found is None:
+            found = self._varying[d] = self._why(d)
+        return found
+
+    def _why(self, d: Dim) -> str:
         for name in d.names():
             if name.startswith("threadIdx."):
                 return f"`{name}` goes into it in a way that is not followed"
