@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 from kernelscope.analysis import Analysis
-from kernelscope.explain.report_text import to_markdown
+from kernelscope.explain.report_text import WHOLE, Lengths, to_markdown
 from kernelscope.serving.c_procedures import laid_out
 from kernelscope.serving.claims import PythonSource
 from kernelscope.serving.procedures import procedures
@@ -106,6 +106,40 @@ def test_settings_are_tables_and_steps_are_lines() -> None:
     assert "#### Routes\n\n- **POST /letter**: served by Desk" in text
     below = "\n\n  ```\n  if full: return\n  for p in pages:\n    p.turn()\n  ```"
     assert f"- **Desk.run steps** (`a/desk.py:3`){below}" in text
+
+
+def test_a_report_ends_its_lists_where_a_reader_would_and_says_what_is_left() -> None:
+    where = [{"path": "a/desk.py", "line": 3}]
+    claims = [{"name": f"Desk {n}", "value": "is told", "evidence": where} for n in range(4)]
+    steps = [{"name": f"Desk.f{n}", "value": "f:\n" + "x = 1\n" * 5, "evidence": where} for n in range(3)]
+    rows = [{"name": f"p{n}", "owner": "Desk", "evidence": where} for n in range(3)]
+    made: Json = {
+        "workspace": {"root": "office"},
+        "serving": {"scheduling": claims + steps},
+        "config": {"parameters": rows},
+    }
+    text = to_markdown(made, Lengths(rows=2, points=3, steps=1, lines=2))
+    assert "Desk 2" in text and "Desk 3" not in text
+    assert "- … 1 more: `kernelscope report --all`\n- **Desk.f0** (`a/desk.py:3`)" in text
+    assert "  x = 1\n  x = 1\n  … 3 more lines\n" in text
+    assert "- … the steps of 2 more: `kernelscope report --all`" in text
+    assert "| p1 |" in text and "| p2 |" not in text
+    whole = to_markdown(made, WHOLE)
+    assert "…" not in whole and "Desk.f2" in whole and "| p2 |" in whole
+
+
+def test_a_question_stands_once_above_its_answers() -> None:
+    place = [{"path": "a/desk.py", "line": 3}]
+    answers = [
+        {"question": "In which order?", "answer": f"first {n}.\nthen {n}", "found": True, "evidence": place}
+        for n in range(3)
+    ]
+    missing = {"question": "Is it fair?", "answer": "not found: no quotas in 2 files", "found": False, "evidence": []}
+    text = to_markdown({"workspace": {"root": "office"}, "faq": [missing, *answers]}, Lengths(answers=4))
+    assert text.count("### In which order?") == 1
+    assert "- first 0.\n- then 0 (`a/desk.py:3`)\n- first 1.\n- then 1 (`a/desk.py:3`)\n- … 2 more:" in text
+    assert "### Not found\n\n- Is it fair? not found: no quotas in 2 files" in text
+    assert text.index("Not found") > text.index("In which order")
 
 
 def test_steps_of_functions_are_laid_out(source: Source) -> None:

@@ -735,3 +735,37 @@ def test_what_goes_back_to_one_of_several_queues_is_preempted(source: Source) ->
     """
     (claim,) = preemption.preemptions(source(text))
     assert "preempted by recompute: its cache is freed and prefilled again (seq.recycle())" in claim.value
+
+
+SHARED = """
+class Desk:
+    def step(self):
+        chosen, budget = {}, self.most
+        at = 0
+        while at < len(self.open) and budget > 0:
+            letter = self.open[at]
+            words = min(letter.left, budget)
+            chosen[letter.id] = words
+            budget -= words
+            at += 1
+        %s
+        if not self.closed:
+            while budget > 0:
+                letter = self.inbox.peek()
+                words = min(letter.left, budget)
+                self.open.append(letter)
+                chosen[letter.id] = words
+                budget -= words
+        return Work(chosen)
+"""
+
+
+def test_two_loops_that_draw_on_one_budget_make_one_batch(source: Source) -> None:
+    (found,) = preferences.preferences(source(SHARED % ""))
+    assert found.value == (
+        "mixed: Desk.step first gives what runs (self.open) its tokens, then what it admits to it, of one budget "
+        "(budget) and for one batch, so one step mixes decode and prefill"
+    )
+    assert not list(preferences.preferences(source(SHARED % "if chosen:\n            return Work(chosen)")))
+    elsewhere = SHARED.replace("self.open.append", "self.log.append") % ""
+    assert not list(preferences.preferences(source(elsewhere)))

@@ -1,7 +1,7 @@
 """Which of two kinds of work a scheduler prefers, from the order in which it tries them.
 
-Three structures say so: `first() or second()`, a loop over one queue whose result returns before the next loop, and
-one batch that is returned of two parts.
+Four structures say so: `first() or second()`, a loop over one queue whose result returns before the next loop, one batch
+that is returned of two parts, and one budget that two loops draw on.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ STEPS = {"step", "iterate", "iteration", "loop", "run", "tick", "schedule"}
 ASKS = {"is", "can", "has", "should", "needs", "use", "uses", "get", "num", "count"}
 """First words of what only asks."""
 SEVERAL = {"batch", "seqs", "sequences", "reqs", "requests", "groups", "jobs", "tasks", "prefills", "decodes", "ids"}
+BUDGETS = {"budget", "token", "tokens"}
+"""Words of counts of tokens."""
 LONGEST_LABEL = 3
 """Words of a comment that names a phase."""
 
@@ -37,6 +39,7 @@ def preferences(source: PythonSource) -> Iterator[Claim]:
         yield from _one_of_two(source, scope.node, scope.qualified_name)
         yield from _into_one_batch(source, scope)
         yield from _in_turn(source, scope.node, scope.qualified_name)
+        yield from _one_budget(source, scope.node, scope.qualified_name)
 
 
 def _alternatives(source: PythonSource, node: t.FunctionDef | t.ClassDef, where: str) -> Iterator[Claim]:
@@ -50,7 +53,8 @@ def _alternatives(source: PythonSource, node: t.FunctionDef | t.ClassDef, where:
             continue  # two entries of a table, one standing for the other
         if len(calls) == len(found.values) >= 2 and len(names) == 1 and _chooses_work(*names, where):
             first, *others = [source.quote(call.func) for call in calls]
-            value = f"{first} comes first: {' then '.join(others)} only if it gives nothing"
+            rest = " then ".join(others)
+            value = f"{first} comes first: {rest} only if it gives nothing, so a step runs what one of them gives"
             yield Claim(f"{where} which batch runs next", value, (source.at(found), source.at(node)))
 
 
@@ -240,6 +244,63 @@ def _in_turn(source: PythonSource, node: t.FunctionDef | t.ClassDef, where: str)
         )
         places = (source.at(one), source.at(other), source.at(node))
         yield Claim(f"{where} policy", value, places, confidence="heuristic")
+
+
+def _one_budget(source: PythonSource, node: t.FunctionDef | t.ClassDef, where: str) -> Iterator[Claim]:
+    """A loop over what runs and then one that admits to it, both of which lower one budget of tokens: one batch."""
+    before: tuple[t.While | t.For, str] | None = None
+    for statement in _top_loops(node.body):
+        if isinstance(statement, t.Return):
+            before = None
+            continue
+        gone_through = _gone_through(statement)
+        if before is not None and before[1] in _admits_to(statement):
+            shared = [name for name in _spent(before[0]) if name in {*_spent(statement)}]
+            if shared and gone_through != before[1]:
+                value = (
+                    f"mixed: {where} first gives what runs ({before[1]}) its tokens, then what it admits to it, of one "
+                    f"budget ({shared[0]}) and for one batch, so one step mixes decode and prefill"
+                )
+                yield Claim(f"{where} policy", value, (source.at(before[0]), source.at(statement)))
+                return
+        before = (statement, gone_through) if gone_through else before
+
+
+def _top_loops(body: list[t.Stmt]) -> Iterator[t.While | t.For | t.Return]:
+    """The loops of a step, one after the other, those under its conditions too, and where it may end between them."""
+    for statement in body:
+        if isinstance(statement, t.While | t.For):
+            yield statement
+        elif isinstance(statement, t.If):
+            last = statement.body[-1]
+            yield from (last,) if isinstance(last, t.Return) else _top_loops(statement.body)
+
+
+def _gone_through(loop: t.While | t.For) -> str:
+    """The queue of the object whose elements a loop takes one by one."""
+    if isinstance(loop, t.While):
+        return _queue(loop.test)
+    name = t.dotted(loop.iter) or ""
+    return name if name.startswith("self.") else ""
+
+
+def _spent(loop: t.While | t.For) -> Iterator[str]:
+    """Local counts of tokens that a loop lowers or raises."""
+    for inner in (n for statement in loop.body for n in t.walk(statement)):
+        match inner:
+            case t.AugAssign(target=t.Name(id=name), op="-" | "+") if BUDGETS & set(words(name)):
+                yield name
+            case _:
+                pass
+
+
+def _admits_to(loop: t.While | t.For) -> set[str]:
+    """The queues of the object that a loop puts elements into."""
+    found = (c.func for statement in loop.body for c in calls(statement))
+    into = {
+        t.dotted(f.value) or "" for f in found if isinstance(f, t.Attribute) and f.attr in ("append", "add", "insert")
+    }
+    return {name for name in into if name.startswith("self.")}
 
 
 def _kind(name: str) -> str:

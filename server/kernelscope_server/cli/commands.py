@@ -67,9 +67,9 @@ def report(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(found, ensure_ascii=False))
     else:
-        from kernelscope.explain.report_text import to_markdown
+        from kernelscope.explain.report_text import WHOLE, Lengths, to_markdown
 
-        print(to_markdown(found), end="")
+        print(to_markdown(found, WHOLE if options.all else Lengths()), end="")
     return 0
 
 
