@@ -8,6 +8,7 @@ import pytest
 from kernelscope.serving import caches, evictions, lengths, positions, prefixes, queues, service, sharing, trees
 from kernelscope.serving.claims import Claim, PythonSource
 from kernelscope.serving.growth import growth
+from kernelscope.serving.linked_lists import linked_lists
 
 Source = Callable[[str], PythonSource]
 Finder = Callable[[PythonSource], Iterable[Claim]]
@@ -427,3 +428,66 @@ def test_a_free_list_cut_at_a_place_is_a_stack(source: Source) -> None:
     """
     said = [c.value for q in queues.queues(source(text)) for c in service.free_list_claims(q)]
     assert any("LIFO" in value for value in said), said
+
+
+LINKED = """
+class FreePages:
+    def __init__(self, pages):
+        self.first = Page(-1)
+        self.last = Page(-1)
+        if not pages:
+            self.first.after = self.last
+            self.last.before = self.first
+
+    def take(self):
+        ends = self.first
+        page = ends.after
+        behind = page.after
+        ends.after = behind
+        behind.before = ends
+        return page
+
+    def look(self):
+        return self.first.after
+
+    def give(self, pages):
+        ends = self.last
+        at = ends.before
+        for page in pages:
+            page.before = at
+            at.after = page
+            at = page
+        at.after = ends
+        ends.before = at
+
+    def give_first(self, page):
+        page.after = self.first.after
+        self.first.after = page
+"""
+
+
+def test_a_free_list_through_its_elements_is_taken_from_one_end(source: Source) -> None:
+    (found,) = linked_lists(source(LINKED))
+    assert found.name == "FreePages free list"
+    assert found.value == (
+        "FIFO: taken from the front (take), returned to the back (give): the least recently freed is reused first; "
+        "give_first returns to the front what is to be reused at once; a doubly linked list through its elements "
+        "(before, after)"
+    )
+    turned = LINKED.replace(
+        "ends = self.first\n        page = ends.after", "ends = self.last\n        page = ends.before"
+    )
+    turned = turned.replace("ends.after = behind", "ends.before = behind")
+    (found,) = linked_lists(source(turned))
+    assert found.value.startswith("LIFO: taken from the back (take) and returned there (give)")
+    assert not list(linked_lists(source(LINKED.replace("FreePages", "History"))))
+    assert not list(linked_lists(source(LINKED.replace("return page", "page.turn()"))))
+
+
+def test_blocks_of_a_row_and_a_block_alone_are_no_pages(source: Source) -> None:
+    made = "class Shelf:\n    def __init__(self, b):\n        self.kv_cache = torch.zeros({}, device='cuda')\n"
+    (paged,) = caches.buffers(source(made.format("(2, num_blocks, block_size, heads, dim)")))
+    assert paged.value.endswith("indexed by block (paged)")
+    for sizes in ("(b, h, NUM_BLOCK, d, e)", "(2, 1, block_size, heads, dim)"):
+        (other,) = caches.buffers(source(made.format(sizes)))
+        assert "paged)" not in other.value

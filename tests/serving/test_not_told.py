@@ -27,6 +27,7 @@ from kernelscope.serving import (
     sharing,
     waits,
 )
+from kernelscope.serving.c_algorithms import algorithms
 from kernelscope.serving.c_functions import CSource
 from kernelscope.serving.c_waits import c_syncs
 from kernelscope.serving.claims import PythonSource
@@ -463,6 +464,9 @@ def test_results_that_are_stored_atomically_are_no_signals(source: Source) -> No
         ("class Engine:\n    overlap: bool = True\n", "scheduling.overlap", 1),
         ("CACHE_DTYPES = {Kind.A: torch.float8, Kind.B: torch.float16}\n", "kv_cache.kinds", 0),
         ("def f(m):\n    return torch.compile(m, mode='no-cudagraphs')\n", "hardware.graphs", 0),
+        ("class Gemm:\n    kernel_schedule: str = 'ping'\n", "scheduling.switches", 0),
+        ("class Server:\n    scheduler_addr: str = 'ipc:///tmp/a'\n", "scheduling.switches", 0),
+        ("class Server:\n    scheduler_mode: str = 'slow'\n", "scheduling.switches", 1),
     ],
 )
 def test_settings_of_something_else_answer_nothing(source: Source, text: str, question: str, told: int) -> None:
@@ -758,3 +762,38 @@ def test_any_configuration_may_hold_the_size_of_blocks(source: Source) -> None:
     """
     assert answers(text, "kv_cache.block", source) == ["Settings.block_size default 16"]
     assert not answers(text.replace("Settings", "ModelSettings"), "kv_cache.block", source)
+
+
+def test_an_option_that_only_names_a_field_is_not_told_beside_it(source: Source) -> None:
+    text = """
+        from dataclasses import dataclass
+
+        @dataclass
+        class EngineConfig:
+            max_num_seqs: int = 64
+
+        def options(parser, given):
+            parser.add_argument("--max-num-seqs", **given["max_num_seqs"])
+            parser.add_argument("--max-batch-size", **given["max_batch_size"])
+    """
+    assert answers(text, "batching.limits", source) == [
+        "EngineConfig.max_num_seqs default 64",
+        "command line.--max-batch-size has no default",
+    ]
+
+
+def test_the_memory_of_an_architecture_demands_none(source: Source) -> None:
+    assert not answers("def f(n):\n    assert n <= arch.sm100_smem_capacity_bytes\n", "hardware.arch", source)
+    assert answers("def f(arch):\n    assert arch >= 90\n", "hardware.arch", source)
+
+
+def test_positions_that_are_worked_out_rotate_nothing(source: Source) -> None:
+    text = "class R:\n    def forward(self, x):\n        x = self.table(x)\n        x = self.CALL(x)\n        return self.o(x)\n"
+    assert not answers(text.replace("CALL", "calc_mrope_positions"), "fusion.qk_norm_rope", source)
+    assert answers(text.replace("CALL", "apply_rope"), "fusion.qk_norm_rope", source)
+
+
+def test_memory_of_tensor_cores_multiplies_nothing() -> None:
+    assert not list(algorithms(native('__device__ void f() { asm("tcgen05.alloc.b32 %0;"); }')))
+    ((_, claim),) = algorithms(native('__device__ void f() { asm("tcgen05.mma.cta_group::1;"); }'))
+    assert claim.value.startswith("f uses tensor cores: tcgen05")

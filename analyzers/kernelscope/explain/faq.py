@@ -51,7 +51,7 @@ OVERLAPS = r"(?:enable|disable|no|use)_?overlap|overlap_sched|^\W*overlap(?:_mod
 MAX_CLAIMS = 6
 """Claims joined into one answer; more make further answers to the same question."""
 ROPE = r"(?<![a-z])m?rope|rotary"
-ROTATES = rf"(?:→|order:) (?:\w+\.)*(?!get_|parse_|make_|build_)\w*(?:{ROPE})|rope and cache"
+ROTATES = rf"(?:→|order:) (?:\w+\.)*(?!get_|parse_|make_|build_|\w*positions?\b)\w*(?:{ROPE})|rope and cache"
 """Orders in which something is rotated: settings of rotations are read in some order, too."""
 MAX_ANSWER = 1_500
 MAX_ANSWERS = 5
@@ -139,7 +139,7 @@ QUESTIONS: tuple[Question, ...] = (
     Question("scheduling.states", "scheduling", "Which states does a request have?", states,
              "enum members stored in a status attribute, and requests that move between queues"),
     Question("scheduling.switches", "scheduling", "Which switches change scheduling?",
-             settings(rf"(?<!lr_)(?<!rate_)(?<!noise_)(?<!beta_)(?<!parallel_)(?<!pp_)(?<!num_)sched(?!ulers$|uled|ule_(?:list|delay))|(?<!num_)preempt(?!ing$)|{OVERLAPS}|{POLICIES}"),
+             of_hosts(settings(rf"(?<!lr_)(?<!kernel_)(?<!epilogue_)(?<!tile_)(?<!tile)(?<!rate_)(?<!noise_)(?<!beta_)(?<!parallel_)(?<!pp_)(?<!num_)sched(?!ulers$|uled|ule_(?:list|delay)|\w*_(?:addr|address|port|url|endpoint)$)|(?<!num_)preempt(?!ing$)|{OVERLAPS}|{POLICIES}")),
              "parameters about scheduling"),
     Question("scalability.disaggregation", "scalability", "Is prefill disaggregated from decode?",
              both(settings(r"(?<!ffn_)disagg|kv_role|kv_connector|kv_transfer|is_producer"), separate_instances,

@@ -107,6 +107,8 @@ def settings(pattern: str) -> Answer:
 
     def find(system: System) -> Iterator[Claim]:
         chosen = [p for p in system.settings_about(compiled) if not p.is_bare and not _is_elsewhere(p)]
+        told = {p.name for p in chosen if p.kind != "option"}
+        chosen = [p for p in chosen if not (_is_only_named(p) and p.name.strip("-").replace("-", "_") in told)]
         alike: dict[str, list[Parameter]] = {}
         for p in sorted(chosen, key=lambda p: (remoteness(p), -system.weight(p.location.path))):
             alike.setdefault(said_of(p), []).append(p)
@@ -123,6 +125,11 @@ def settings(pattern: str) -> Answer:
                 yield constraint_claim(c)
 
     return find
+
+
+def _is_only_named(p: Parameter) -> bool:
+    """An option of the command line that says nothing but its name; its default is that of a field of this name."""
+    return p.kind == "option" and not (p.expression or p.choices or p.overrides)
 
 
 def _is_elsewhere(p: Parameter) -> bool:
@@ -211,9 +218,13 @@ def constraints(*kinds: str) -> Answer:
 
 
 def architectures(system: System) -> Iterator[Claim]:
-    """Constraints that compare an architecture with one that is written out: models have architectures, too."""
+    """Constraints that compare an architecture with one that is written out: models have architectures, too.
+
+    What a memory of one holds is no demand for it.
+    """
     for claim in constraints("arch")(system):
-        if re.search(r"[<>=]=|[<>]| in ", claim.value) and re.search(r"(?<![a-zA-Z])\d", claim.value):
+        is_amount = re.search(r"smem|bytes|capacity", claim.value)
+        if re.search(r"[<>=]=|[<>]| in ", claim.value) and re.search(r"(?<![a-zA-Z])\d", claim.value) and not is_amount:
             yield claim
 
 

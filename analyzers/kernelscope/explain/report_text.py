@@ -1,7 +1,7 @@
 """A report as Markdown: a heading per section, tables of settings, a list point per claim, steps as indented lines.
 
-Questions and their answers come first, then what serves requests. Lists end where a reader would stop, with the number of
-what is left out; all of it is written when that is asked for, and by the report's JSON always.
+Questions and their answers come first, then what serves requests. Lists end where a reader would stop, with the number
+of what is left out; all of it is written when that is asked for, and by the report's JSON always.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from typing import cast
 Json = dict[str, object]
 TITLES = {
     "workspace": "Workspace", "faq": "Technical FAQ", "serving": "Serving", "topology": "Topology",
-    "distributed": "Distribution", "config": "Configuration", "components": "Components", "units_of_work": "Units of work",
-    "tiling": "Tiling", "memory_access": "Memory access", "dependencies": "Dependencies", "diagnostics": "Diagnostics",
+    "distributed": "Distribution", "config": "Configuration", "components": "Components",
+    "units_of_work": "Units of work", "tiling": "Tiling", "memory_access": "Memory access",
+    "dependencies": "Dependencies", "diagnostics": "Diagnostics",
 }  # fmt: skip
 TABLES = {
     "parameters": ("name", "owner", "expression", "effective", "choices", "purpose"),
@@ -46,7 +47,7 @@ class Lengths:
 WHOLE = Lengths(rows=10**6, points=10**6, steps=10**6, lines=10**6, answers=10**6, words=10**6)
 
 
-def to_markdown(report: Json, lengths: Lengths = Lengths()) -> str:  # noqa: B008 (frozen)
+def to_markdown(report: Json, lengths: Lengths = Lengths()) -> str:
     """The report for people."""
     workspace = cast(Json, report["workspace"])
     rows = [f"# Report of {workspace['root']}", ""]

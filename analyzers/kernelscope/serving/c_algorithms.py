@@ -59,7 +59,7 @@ def _fusions(source: CSource, function: CFunction) -> Iterator[Claim]:
 
 
 _CORES = re.compile(
-    rb"\b(wmma::\w+|nvcuda::wmma|mma_sync|wgmma|tcgen05|mma\.sync)\b|\bmma\.sync|wgmma\.mma|tcgen05\.mma"
+    rb"\b(wmma::\w+|nvcuda::wmma|mma_sync|wgmma|tcgen05(?=(?:\.|::|_)mma)|mma\.sync)\b|\bmma\.sync|wgmma\.mma|tcgen05\.mma"
     rb"|\bwarp(?:group)?::mma_A\w+"
 )
 

@@ -204,13 +204,23 @@ def _shapes(scope: Scope) -> dict[str, tuple[t.Expr, t.Node]]:
 def _indexing(source: PythonSource, sizes: list[t.Expr]) -> str:
     """What a cache is indexed by, as far as its dims say: positions of a sequence, or blocks."""
     named = [set(words(source.quote(size))) for size in sizes]
-    if any({"block", "blocks", "page", "pages", "slots"} & dim for dim in named):
+    if _counts_blocks(sizes, named):
         return "; indexed by block (paged)"
     if any({"seq", "sequence", "length", "len", "positions", "context", "ctx"} & dim for dim in named):
         return "; contiguous: every sequence has its positions up to the maximum, not paged"
     if any({"batch", "bsz"} & dim for dim in named):
         return "; contiguous: every sequence of the batch has a row of its own, not paged"
     return ""
+
+
+def _counts_blocks(sizes: list[t.Expr], named: list[set[str]]) -> bool:
+    """Whether a layout has a dim of blocks that all requests share: none of rows of a batch, and not one block only."""
+    for i, dim in enumerate(named):
+        if {"block", "blocks", "page", "pages", "slots"} & dim:
+            before = sizes[:i]
+            is_one = "size" in dim and all(isinstance(size, t.Constant) for size in before)
+            return not is_one and not any({"b", "batch", "bsz"} & set(words(last_name(size))) for size in before)
+    return False
 
 
 def rings(source: PythonSource) -> Iterator[Claim]:

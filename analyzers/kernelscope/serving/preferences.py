@@ -1,7 +1,7 @@
 """Which of two kinds of work a scheduler prefers, from the order in which it tries them.
 
-Four structures say so: `first() or second()`, a loop over one queue whose result returns before the next loop, one batch
-that is returned of two parts, and one budget that two loops draw on.
+Four structures say so: `first() or second()`, a loop over one queue whose result returns before the next loop, one
+batch that is returned of two parts, and one budget that two loops draw on.
 """
 
 from __future__ import annotations

@@ -52,6 +52,7 @@ from kernelscope.serving.growth import growth
 from kernelscope.serving.halves import halves
 from kernelscope.serving.handing import Handed, Renamed, handed, renamed
 from kernelscope.serving.lengths import lengths
+from kernelscope.serving.linked_lists import linked_lists
 from kernelscope.serving.merging import merged_batches
 from kernelscope.serving.metrics import Metric, metrics
 from kernelscope.serving.moves import Move, moves
@@ -95,6 +96,7 @@ FINDERS: tuple[tuple[str, Finder], ...] = (
     ("serving.kv_cache", sharing.reference_counts),
     ("serving.kv_cache", evictions.evictions),
     ("serving.kv_cache", evictions.recency),
+    ("serving.kv_cache", linked_lists),
     ("serving.kv_cache", evictions.stacks_of_ids),
     ("serving.kv_cache", evictions.maps_of_ids),
     ("serving.kv_cache", caches.sizing),
