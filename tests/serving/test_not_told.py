@@ -788,7 +788,13 @@ def test_the_memory_of_an_architecture_demands_none(source: Source) -> None:
 
 
 def test_positions_that_are_worked_out_rotate_nothing(source: Source) -> None:
-    text = "class R:\n    def forward(self, x):\n        x = self.table(x)\n        x = self.CALL(x)\n        return self.o(x)\n"
+    text = """
+        class R:
+            def forward(self, x):
+                x = self.table(x)
+                x = self.CALL(x)
+                return self.o(x)
+    """
     assert not answers(text.replace("CALL", "calc_mrope_positions"), "fusion.qk_norm_rope", source)
     assert answers(text.replace("CALL", "apply_rope"), "fusion.qk_norm_rope", source)
 
