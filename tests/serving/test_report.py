@@ -110,8 +110,8 @@ def test_settings_are_tables_and_steps_are_lines() -> None:
 
 def test_a_report_ends_its_lists_where_a_reader_would_and_says_what_is_left() -> None:
     where = [{"path": "a/desk.py", "line": 3}]
-    claims = [{"name": f"Desk {n}", "value": "is told", "evidence": where} for n in range(4)]
-    steps = [{"name": f"Desk.f{n}", "value": "f:\n" + "x = 1\n" * 5, "evidence": where} for n in range(3)]
+    claims: list[object] = [{"name": f"Desk {n}", "value": "is told", "evidence": where} for n in range(4)]
+    steps: list[object] = [{"name": f"Desk.f{n}", "value": "f:\n" + "x = 1\n" * 5, "evidence": where} for n in range(3)]
     rows = [{"name": f"p{n}", "owner": "Desk", "evidence": where} for n in range(3)]
     made: Json = {
         "workspace": {"root": "office"},

@@ -129,15 +129,11 @@ def _section(node: object, level: int, lengths: Lengths, title: str = "") -> Ite
 
 def _points(entries: Iterable[object], lengths: Lengths) -> Iterator[str]:
     """Claims, then the steps of functions, each as many as a reader wants."""
-    claims: list[object] = []
-    procedures: list[Json] = []
-    for entry in entries:
-        if isinstance(entry, dict) and _steps(cast(Json, entry)):
-            procedures.append(cast(Json, entry))
-        else:
-            claims.append(entry)
-    for entry in claims[: lengths.points]:
-        yield from _claim(cast(Json, entry), lengths) if isinstance(entry, dict) else (f"- {entry}",)
+    rows = [cast(Json, entry) if isinstance(entry, dict) else {"name": str(entry)} for entry in entries]
+    procedures = [row for row in rows if _steps(row)]
+    claims = [row for row in rows if not _steps(row)]
+    for claim in claims[: lengths.points]:
+        yield from _claim(claim, lengths)
     if len(claims) > lengths.points:
         yield _left_out(len(claims) - lengths.points)
     for procedure in procedures[: lengths.steps]:
