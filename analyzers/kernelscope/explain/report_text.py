@@ -129,7 +129,7 @@ def _section(node: object, level: int, lengths: Lengths, title: str = "") -> Ite
 
 def _points(entries: Iterable[object], lengths: Lengths) -> Iterator[str]:
     """Claims, then the steps of functions, each as many as a reader wants."""
-    rows = [cast(Json, entry) if isinstance(entry, dict) else {"name": str(entry)} for entry in entries]
+    rows: list[Json] = [cast(Json, e) if isinstance(e, dict) else {"name": str(e)} for e in entries]
     procedures = [row for row in rows if _steps(row)]
     claims = [row for row in rows if not _steps(row)]
     for claim in claims[: lengths.points]:
