@@ -257,16 +257,35 @@ class _Judge:
         symbol = self.run.symbols.known.get(name)
         return symbol is not None and 0 < len(symbol.values) <= MAX_CASES
 
-    def _active(self, conditions: tuple[Dim, ...], shape: tuple[int, int, int]) -> tuple[int, Numbers | None]:
-        """The first warp of which any lane gets there, and its lanes that do; None for all. What no lane passes in the
-        middle of the data, such as `i == 0`, is asked of the first block."""
+    def _active(
+        self, conditions: tuple[Dim, ...], shape: tuple[int, int, int], offset: Dim
+    ) -> list[tuple[int, Numbers | None]]:
+        """The warps that are judged, with their lanes that get there; None for all lanes. Of the warps of which most
+        lanes do it is the first one, and all of them where they lie across the rows of a block, as each may begin
+        elsewhere. What no lane passes in the middle of the data, such as `i == 0`, is asked of the first block."""
         total = shape[0] * shape[1] * shape[2]
+        every = self._differ_by_warp(shape, offset)
         for passed in (conditions, tuple(condition.subs(_FIRST_BLOCK) for condition in conditions)):
+            found: list[tuple[int, Numbers | None]] = []
+            most = 1
             for warp in range(min(MAX_WARPS, -(-total // WARP))):
                 mask = self._mask(passed, shape, warp)
-                if mask is None or any(mask):
-                    return warp, mask
-        return 0, None
+                count = sum(map(bool, mask)) if mask is not None else min(WARP, total - warp * WARP)
+                if count > most:
+                    found.clear()
+                if count >= most and (every or count > most or not found):
+                    found.append((warp, mask))
+                most = max(most, count)
+                if count == WARP and not every:
+                    break
+            if found:
+                return found
+        return [(0, None)]
+
+    def _differ_by_warp(self, shape: tuple[int, int, int], offset: Dim) -> bool:
+        """Whether warps begin in the middle of rows, and rows lie apart."""
+        x, y, z = shape
+        return x % WARP != 0 and y * z > 1 and not {"threadIdx.y", "threadIdx.z"}.isdisjoint(offset.names())
 
     def _mask(self, conditions: tuple[Dim, ...], shape: tuple[int, int, int], warp: int) -> Numbers | None:
         """Which lanes pass all conditions; None for all of them."""
@@ -306,22 +325,12 @@ class _Judge:
             case, conditions = todo.pop()
             if count and any(self._known(condition).const == 0 for condition in conditions):
                 continue  # no round of a loop has these values
-            warp, active = self._active(conditions, shape)
-            if count and active is not None and not any(active):
-                continue
-            lanes = self._lanes(shape, warp)
-            lanes.forget()
             try:
                 if not count:
                     self._try_rounds(conditions)
-                address = lanes.spread(case)
-                needs: dict[str, int] = {}
-                self._try_strides(address)
-                if access.memory.space == "shared":
-                    found: list[Traffic | Conflict] = [conflict(address, width, active)]
-                else:
-                    rows = self._next_rows(case, shape, warp)
-                    found, needs = self._traffic(address, rows, width, active, lanes.assumed)
+                for warp, active in self._active(conditions, shape, case):
+                    if not count or active is None or any(active):
+                        yield from self._of_warp(access, case, width, shape, warp, active)
             except NeedsCases as need:
                 cases = self._cases(need)
                 count += len(cases)
@@ -332,8 +341,22 @@ class _Judge:
                     passed = tuple(c.subs(given) for c in conditions) if bounded else conditions
                     todo.append((case.subs(given), passed))
                 continue
-            for outcome in found:
-                yield outcome, (*lanes.assumed.items(), *needs.items())
+
+    def _of_warp(
+        self, access: Access, case: Dim, width: int, shape: tuple[int, int, int], warp: int, active: Numbers | None
+    ) -> Iterator[tuple[Traffic | Conflict, tuple[tuple[str, int], ...]]]:
+        lanes = self._lanes(shape, warp)
+        lanes.forget()
+        address = lanes.spread(case)
+        needs: dict[str, int] = {}
+        self._try_strides(address)
+        if access.memory.space == "shared":
+            found: list[Traffic | Conflict] = [conflict(address, width, active)]
+        else:
+            rows = self._next_rows(case, shape, warp)
+            found, needs = self._traffic(address, rows, width, active, lanes.assumed)
+        for outcome in found:
+            yield outcome, (*lanes.assumed.items(), *needs.items())
 
     def _try_strides(self, address: Spread) -> None:
         """Distances between lanes that are few numbers are tried one by one."""

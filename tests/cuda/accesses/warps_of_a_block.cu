@@ -1,0 +1,27 @@
+// Warps of a block that differ: rows shorter than a warp begin elsewhere in each, conditions leave lanes of some.
+
+//@ block 16, 16
+__global__ void one_of_each_row(const float *in, const float *weights, float *out, int width) {
+  __shared__ float column[16];
+  int x = threadIdx.x, y = threadIdx.y;
+  int from = 16 * blockIdx.y + y + 1;
+  if (x == 0) column[y] = in[from];  //: in load: partially coalesced at worst (misaligned, 2 sectors for 1, 4 bytes/lane) | column store: conflict-free
+  __syncthreads();
+  out[y * 16 + x] = column[y] * weights[from];  //: weights load: partially coalesced at worst (misaligned, 2 sectors for 1, 4 bytes/lane) | out store: coalesced (stride 1, 4 bytes/lane) | column load: conflict-free
+}
+
+//@ block 16, 16
+__global__ void rows_of_a_fixed_length(const float *in, float *out) {
+  __shared__ float tile[16][20];
+  int x = threadIdx.x, y = threadIdx.y;
+  tile[y][x ^ y] = in[y * 20 + x];  //: in load: uncoalesced (strided, 80 % of sectors used) | tile store: 2-way bank conflict
+  out[x * 16 + y] = tile[x][y];  //: out store: uncoalesced (strided, 25 % of sectors used) | tile load: 2-way bank conflict
+}
+
+//@ block 128
+__global__ void the_last_lanes_of_a_warp(const float *in, float *out) {
+  int t = threadIdx.x;
+  if (t >= 40) out[t] = in[2 * t];  //: in load: uncoalesced (strided, 8 bytes stride, 50 % of sectors used) | out store: coalesced (stride 1, 4 bytes/lane)
+  if (t < 40) out[t + 256] = in[t];  //: in load: coalesced (stride 1, 4 bytes/lane) | out store: coalesced (stride 1, 4 bytes/lane)
+  if (t % 64 == 0) out[512 + t / 64] = in[t];  //: in load: uniform (one lane, 4 bytes) | out store: uniform (one lane, 4 bytes)
+}
