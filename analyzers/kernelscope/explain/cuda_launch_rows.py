@@ -5,6 +5,7 @@ What cannot be followed is said as it is written.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -69,6 +70,11 @@ def _threads(extent: tuple[Dim | None, ...]) -> str:
     return f" = {number} threads = {warps} warp{'s' if warps != 1 else ''}"
 
 
+def _bare(expression: str) -> str:
+    """What two ways to write an expression have in common."""
+    return re.sub(r"[\s()]", "", expression.replace("//", "/"))
+
+
 def bounds_lines(facts: KernelFacts) -> Iterator[Line]:
     bounds = facts.launch_bounds
     cluster = cluster_dims(facts.function.header)
@@ -81,7 +87,7 @@ def bounds_lines(facts: KernelFacts) -> Iterator[Line]:
         text += f", min {bounds.blocks} block{'s' if bounds.blocks != '1' else ''}/SM"
     value = facts.bounded_threads
     told = render(value, facts.order) if value is not None else ""
-    if told and "".join(told.split()) != "".join(bounds.threads.split()):
+    if told and _bare(told) != _bare(bounds.threads):
         text += f"; {bounds.threads} = {told}"
     if cluster or bounds.clusters:
         text += f"; cluster of ({cluster or bounds.clusters}) blocks"

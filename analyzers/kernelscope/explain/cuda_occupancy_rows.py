@@ -44,6 +44,9 @@ def occupancy_lines(
     if facts.unit.is_for_amd:
         yield Line("not known: the code is for AMD's GPUs, whose limits are others")
         return
+    if limits is not None and facts.block is None and (by_launch := _by_launch(facts, limits, built)):
+        yield from by_launch
+        return
     threads, bounded = _block_threads(facts)
     sizes = _static_sizes(facts)
     if limits is None or threads is None:
@@ -56,20 +59,52 @@ def occupancy_lines(
     if facts.shared.dynamic and dynamic is None:
         yield Line("not known: the dynamic shared memory is sized at run time")
         return
-    registers = max((entry.registers for entry in built if entry.arch == limits.arch), default=0)
-    at_most, supposed = ("", "") if registers else ("≤ ", ", if registers allow it")
+    registers = _registers(built, limits)
     outcomes: dict[Occupancy, str] = {}
     for static, given in sizes.items():
         outcomes.setdefault(occupancy(limits, threads, registers, static + (dynamic or 0)), given)
     for found, given in outcomes.items():
-        yield Line(
-            f"{at_most}{found.blocks_per_sm} blocks/SM = {found.warps_per_sm}/{found.max_warps} warps = "
-            f"{found.share:.0%} on {limits.arch}, limited by {' and '.join(found.limited_by)}{supposed}{bounded}"
-            + (f"; with {given}" if len(outcomes) > 1 else "")
-        )
+        yield Line(_told(found, limits, registers) + bounded + (f"; with {given}" if len(outcomes) > 1 else ""))
     per_sm = {found.blocks_per_sm for found in outcomes}
     if chip is not None and len(per_sm) == 1 and 0 not in per_sm:
         yield from _waves(facts, per_sm.pop(), chip, bool(registers))
+
+
+def _registers(built: tuple[Compiled, ...], limits: Generation) -> int:
+    """Registers of a thread by the build's log; 0 without one."""
+    return max((entry.registers for entry in built if entry.arch == limits.arch), default=0)
+
+
+def _told(found: Occupancy, limits: Generation, registers: int) -> str:
+    at_most, supposed = ("", "") if registers else ("≤ ", ", if registers allow it")
+    return (
+        f"{at_most}{found.blocks_per_sm} blocks/SM = {found.warps_per_sm}/{found.max_warps} warps = "
+        f"{found.share:.0%} on {limits.arch}, limited by {' and '.join(found.limited_by)}{supposed}"
+    )
+
+
+def _by_launch(facts: KernelFacts, limits: Generation, built: tuple[Compiled, ...]) -> list[Line]:
+    """One line for each size of the blocks, where launches differ in it; empty where one of them is not known."""
+    static = facts.shared.static_bytes
+    fixed = static.const if static is not None else None
+    told: dict[str, Line] = {}
+    for launch in facts.launches:
+        threads = product(size for size in launch.block if size is not None).const if None not in launch.block else None
+        shared = launch.shared.const if launch.shared is not None else None
+        if threads is None or threads <= 0 or (facts.shared.dynamic and shared is None):
+            return []
+        bytes_of = fixed
+        if bytes_of is None and len(facts.instantiations) <= MAX_INSTANTIATIONS:
+            made = [constants for own, constants in facts.instantiations if own is launch]
+            sizes = [facts.shared_of(constants).static_bytes for constants in made]
+            bytes_of = sizes[0].const if len(sizes) == 1 and sizes[0] is not None else None
+        if bytes_of is None:
+            return []
+        registers = _registers(built, limits)
+        total = bytes_of + (shared or 0 if facts.shared.dynamic else 0)
+        text = f"{_told(occupancy(limits, threads, registers, total), limits, registers)}; blocks of {threads} threads"
+        told.setdefault(text, Line(text))
+    return list(told.values()) if len(told) <= MAX_LINES else []
 
 
 def _waves(facts: KernelFacts, per_sm: int, chip: Gpu, certain: bool) -> Iterator[Line]:

@@ -28,6 +28,13 @@ _VARIABLE = re.compile(r"(?<![\w.>])[A-Za-z_]\w*")
 _THROUGH_ADDRESS = re.compile(r"(?:\A|[-+/%&|^!~?:(,=<>])\s*\*\s*[A-Za-z_(]|\b__ld\w+\s*\(")
 _NAME = re.compile(r"(?<![\w.>])[A-Za-z_]\w*(?!\s*\()")
 _FRACTION = re.compile(r"(?<![\w.])(?:\d+\.\d*|\.\d+|\d+[eE][-+]?\d+)f?(?!\w)")
+_AS_VECTOR = re.compile(
+    r"(?P<star>\*\s*)?\(*"
+    r"(?:reinterpret_cast\s*<\s*(?:const\s+)?(?P<cast>[\w:]+)(?:\s+const)?\s*\*\s*>\s*"
+    r"|\(\s*(?:const\s+)?(?P<old>[\w:]+)(?:\s+const)?\s*\*\s*\)\s*)"
+    r"\(*\s*&\s*\(?(?P<place>\w+(?:(?:\.|->)\w+)*(?:\[[^\[\]]*\])+)\s*\)*(?P<first>\s*\[0\])?"
+)
+"""An element that is taken as a vector, together with those after it: `*(float4*)&x[i]`."""
 _INDICES = frozenset(("auto", "dim3", "uint3"))
 _COMPARED = re.compile(r"\s*(\w+)\s*(<=|<)\s*(.+)\Z", re.DOTALL)
 _STEP = re.compile(r"\s*(?:(?:\+\+\s*(\w+)|(\w+)\s*\+\+)|(\w+)\s*\+=\s*(.+))\s*\Z", re.DOTALL)
@@ -265,7 +272,18 @@ class _Writer:
 
     def _short(self, text: str) -> str:
         """Text with the indices of long subscripts lifted away."""
-        return one_line(_without_long_indices(one_line(text)).removesuffix(";"))
+        return _with_vectors(one_line(_without_long_indices(one_line(text)).removesuffix(";")))
+
+
+def _with_vectors(text: str) -> str:
+    """`*reinterpret_cast<float4*>(&x[i])` as `x[i] as float4`, where the brackets of the text agree with that."""
+
+    def told(match: re.Match[str]) -> str:
+        if (match["star"] is None) == (match["first"] is None) or match[0].count("(") != match[0].count(")"):
+            return match[0]
+        return f"{match['place']} as {match['cast'] or match['old']}"
+
+    return _AS_VECTOR.sub(told, text)
 
 
 def _assigned(text: str) -> tuple[str, str, str]:

@@ -33,7 +33,7 @@ __global__ void blocktiled(int M, int N, int K, float *A, float *B, float *C) {
       As[(innerRowA + offset) * BK + innerColA] =  //: As store: conflict-free
           A[(innerRowA + offset) * K + innerColA];  //: A load: coalesced (4 bytes/lane, if K is a multiple of 8)
     }
-    Bs[innerRowB * BN + innerColB] = B[innerRowB * N + innerColB];  //: B load: coalesced (stride 1, 4 bytes/lane) | Bs store: conflict-free
+    Bs[innerRowB * BN + innerColB] = B[innerRowB * N + innerColB];  //: B load: coalesced (stride 1, 4 bytes/lane, if N is a multiple of 8) | Bs store: conflict-free
     __syncthreads();
     A += BK;
     B += BK * N;

@@ -79,7 +79,7 @@ __global__ void by_warp(const float *in, float *out, int C) {
   const float *x = in + row * C;
   float sum = 0;
   for (int i = warp.thread_rank(); i < C; i += warp.size())
-    sum += x[i];  //: in (as x) load: coalesced (stride 1, 4 bytes/lane)
+    sum += x[i];  //: in (as x) load: coalesced (stride 1, 4 bytes/lane, if C is a multiple of 8)
   if (warp.thread_rank() == 0)
     partial[warp.meta_group_rank()] = sum;  //: partial store: conflict-free (one lane)
   __syncthreads();

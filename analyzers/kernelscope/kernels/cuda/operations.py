@@ -42,6 +42,9 @@ MAX_INSTANCES = 8
 MAX_OVERLOADS = 6
 """Functions of a name of which each may be meant."""
 _MMA_ATOM = re.compile(r"SM(?<!\wSM)(\d+)_(\d+)x(\d+)x(\d+)_\w+")
+_POINTED = re.compile(r"[(*&\s]*(\w+)")
+"""What an object is called by, also through a pointer: `(*p)`."""
+_ADDRESS = re.compile(r"\s*&\s*(\w+)\s*")
 _FRAGMENT = re.compile(r"\bfragment\s*<[^,<>]*,\s*([\w:]+)\s*,\s*([\w:]+)\s*,\s*([\w:]+)")
 
 
@@ -277,13 +280,16 @@ class _Walk:
         direct = object_kind(written) if "(" in written else None
         if direct is not None:
             return direct
-        plain = re.match(r"\w+", written)
+        plain = _POINTED.match(written)
         if plain is None:
             return None
-        parameter = next((p for p in self.function.params if p.name == plain[0]), None)
+        name = plain[1]
+        parameter = next((p for p in self.function.params if p.name == name), None)
         if parameter is not None:
             return kind_of_object(self.unit, parameter.type)
-        declared = self.unit.declarations.at(plain[0], offset)
+        declared = self.unit.declarations.at(name, offset)
+        if declared is not None and declared.value and (address := _ADDRESS.fullmatch(declared.value)):
+            declared = self.unit.declarations.at(address[1], offset)  # a pointer to it
         if declared is None:
             return None
         return kind_of_object(self.unit, declared.type, declared.value or declared.arguments or "")

@@ -376,12 +376,17 @@ class _Judge:
                 raise NeedsCases(moving, 1)
 
     def _next_rows(self, case: Dim, shape: tuple[int, int, int], warp: int) -> Spread:
-        """The addresses of the next warp, where it lies in other rows of the block than this one."""
+        """The addresses of another warp, where it lies in other rows of the block or of the data than this one."""
         x, y, z = shape
-        if x % WARP or y * z == 1 or not {"threadIdx.y", "threadIdx.z"} & set(case.names()):
+        warps = x * y * z // WARP
+        if x % WARP == 0 and y * z > 1 and not {"threadIdx.y", "threadIdx.z"}.isdisjoint(case.names()):
+            other = warp + x // WARP
+        elif y * z == 1 and any(not isinstance(atom, str) and "threadIdx.x" in names_of(atom) for atom in case.atoms()):
+            other = warps - 1  # threads in a row that are dealt to rows: the last of them has an odd number
+        else:
             return {}
         try:
-            return self._lanes(shape, warp + x // WARP).spread(case) if warp + x // WARP < x * y * z // WARP else {}
+            return self._lanes(shape, other).spread(case) if warp < other < warps else {}
         except (Undecided, NeedsCases):
             return {}
 
