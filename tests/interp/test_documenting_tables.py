@@ -1,9 +1,10 @@
-"""What a table beside a documenting decorator tells of arguments holds for models in general."""
+"""What is told of arguments: by a table beside a documenting decorator, and what is wrong of it in a long function."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from interp.expectations import found_at
 from kernelscope.interp.runs import run_file
 from kernelscope.workspace.files import Files
@@ -43,3 +44,37 @@ def test_sides_of_an_image_that_a_table_calls_by_one_word_are_two(tmp_path: Path
     run = run_file(workspace, path)
     assert found_at(run, module, 12) == "[batch, channels, side, side_2]"
     assert found_at(run, module, 13) == "[batch, width, side//4, side_2//4]"
+
+
+LONG = '''
+import torch
+from torch import nn
+
+class Control(nn.Module):
+    def __init__(self, channels, width, depth):
+        super().__init__()
+        self.conv = nn.Conv2d(channels, width, 3, padding=1)
+
+    def forward(self, image):
+        """
+        Args:
+            image (`torch.Tensor`): The condition, of shape `(batch_size, sequence_length, hidden_size)`.
+        """
+        y = self.conv(image)
+        z = y + 1
+        %s
+        return z
+'''
+
+
+def test_what_is_told_of_a_function_that_is_not_followed_to_its_end_is_doubted_as_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A contradiction at its beginning is one, however long the rest is."""
+    path = tmp_path / "control.py"
+    path.write_text(LONG % "\n        ".join(["z = z + z * 2"] * 40))
+    monkeypatch.setattr("kernelscope.interp.runs.FUNCTION_STEPS", 60)
+    workspace = Workspace(Files([str(tmp_path)]))
+    module = workspace.modules.module(str(path))
+    assert module is not None
+    assert found_at(run_file(workspace, str(path)), module, 15) == "[image_size0, width, image_size2, image_size3]"

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -33,7 +34,7 @@ CALLERS_STEPS = 20_000
 """How far one function of another file is followed for the calls that it makes."""
 MAX_DOUBTED = 5
 """Parameters whose documentation is tried to be wrong."""
-DOUBTS_STEPS = 30_000
+DOUBTS_STEPS = 60_000
 """How far that is tried in one file."""
 
 
@@ -51,6 +52,37 @@ class _Outcome:
     doubts: int
     steps: int
 
+    @property
+    def is_odd(self) -> bool:
+        """Whether something is contradicted, or what is told can hardly be."""
+        return bool(self.findings or self.doubts or self.seeded.merged)
+
+    def is_better(self, other: _Outcome) -> bool:
+        """Whether less is contradicted than in another run, or nothing is odd any more."""
+        own, others = (len(self.findings), len(self.seeded.merged)), (len(other.findings), len(other.seeded.merged))
+        return own < others or (own == others and other.doubts > self.doubts == 0)
+
+    def suspects(self) -> list[str]:
+        """The documented parameters: those first that what is odd speaks of, then what is likely to be wrong."""
+        told, said = self.seeded.told, " ".join(finding.error.message for finding in self.findings)
+        words = set(re.findall(r"\w+", said))
+        touched = [name for name in told if name in self.seeded.merged or not words.isdisjoint(self.seeded.words[name])]
+        return list(dict.fromkeys((*touched, *self.likely(), *told)))
+
+    def told_alike(self, name: str) -> list[str]:
+        """The parameters that are told to have the same sizes: what is wrong of one of them is wrong of all."""
+        words = self.seeded.words[name]
+        return [
+            other
+            for other in self.seeded.told
+            if other == name or (len(words) > 1 and self.seeded.words[other] == words)
+        ]
+
+    def likely(self) -> list[str]:
+        """The one that is least like the others, what documents many functions alike, and there the last."""
+        told, oddest = self.seeded.told, self.seeded.oddest
+        return [name for name in told if name == oddest] + [name for name in reversed([*told]) if not told[name]]
+
 
 def attempt(
     run: Interpreter, path: str, scope: SourceScope, beliefs: Beliefs = EVERYTHING, steps: int = FUNCTION_STEPS
@@ -59,9 +91,10 @@ def attempt(
 
     False: out of budget.
     """
-    before, noted = len(run.findings), run.contexts.counts()
+    before, noted, tried = len(run.findings), run.contexts.counts(), run.tried
 
     def outcome(beliefs: Beliefs) -> _Outcome:
+        run.tried = tried  # ranks are tried as far as they were when the function was run first
         del run.findings[before:]
         run.contexts.forget(noted)
         start = run.steps
@@ -77,15 +110,8 @@ def attempt(
             if not other.findings and not other.seeded.is_odd:
                 best = other
                 break
-    if (best.findings or best.doubts) and best.seeded.told and best.done:
-        without = _wrongly_told(run, best, outcome)
-        if len(without) == 1:
-            best = next(iter(without.values()))
-        elif without:
-            best = outcome(replace(best.beliefs, doubted=without.keys()))
-        elif best.findings:  # nobody knows what is wrong
-            less = outcome(replace(best.beliefs, doubted=best.seeded.told.keys()))
-            best = best if less.findings else less
+    if best.is_odd and best.seeded.told:
+        best = _less_told(run, best, outcome)
         run.contexts.forget(noted)
         run.contexts.add(best.calls)
     run.seen = best.seen
@@ -93,23 +119,39 @@ def attempt(
     return best.done
 
 
+def _less_told(run: Interpreter, found: _Outcome, outcome: Callable[[Beliefs], _Outcome]) -> _Outcome:
+    """The function without the documentation that is wrong: that of one parameter after the other gives way, as long as
+    less is odd without it; that of all where something is contradicted and nobody knows by what."""
+    best = found
+    for _ in range(MAX_DOUBTED):
+        without = _wrongly_told(run, best, outcome) if best.is_odd else {}
+        if len(without) == 1:
+            best = next(iter(without.values()))
+        elif without:  # of these nobody knows which is right
+            doubted = {*best.beliefs.doubted, *(other for name in without for other in best.told_alike(name))}
+            best = outcome(replace(best.beliefs, doubted=doubted))
+        else:
+            break
+    if best.findings and best.done:
+        less = outcome(replace(best.beliefs, doubted={*best.beliefs.doubted, *best.seeded.told}))
+        best = best if less.findings else less
+    return best
+
+
 def _wrongly_told(run: Interpreter, found: _Outcome, outcome: Callable[[Beliefs], _Outcome]) -> dict[str, _Outcome]:
-    """Parameters without whose documentation the function runs, each with how it does. The one that is least like the
-    others gives way first, then what documents many functions alike, and there the last parameter; of what else
-    documents this one, nobody knows which is right."""
-    told, oddest = found.seeded.told, found.seeded.oddest
-    likely = [name for name in told if name == oddest] + [name for name in reversed([*told]) if not told[name]]
-    wrong: dict[str, _Outcome] = {}
-    for number, name in enumerate(dict.fromkeys((*likely, *told))):
+    """Parameters without whose documentation least is odd, each with how the function runs then."""
+    likely = found.likely()
+    better: dict[str, _Outcome] = {}
+    for number, name in enumerate(found.suspects()):
         if number == MAX_DOUBTED or (number and run.doubting + found.steps > DOUBTS_STEPS):
             break
-        less = outcome(replace(found.beliefs, doubted={name}))
+        less = outcome(replace(found.beliefs, doubted={*found.beliefs.doubted, *found.told_alike(name)}))
         run.doubting += less.steps
-        if less.done and not less.findings and not less.doubts:
-            if name in likely:
+        if less.is_better(found) and (less.done or not found.done):
+            if name in likely and not less.is_odd:
                 return {name: less}
-            wrong[name] = less
-    return wrong
+            better[name] = less
+    return {name: less for name, less in better.items() if not any(other.is_better(less) for other in better.values())}
 
 
 def _fresh(run: Interpreter, path: str, scope: SourceScope, beliefs: Beliefs, steps: int) -> tuple[bool, Seeded]:
@@ -125,7 +167,8 @@ def _fresh(run: Interpreter, path: str, scope: SourceScope, beliefs: Beliefs, st
     try:
         with part(f"shapes of {scope.qualified_name} in {path}", []):
             try:
-                return True, run_function(run, path, scope, beliefs)
+                seeded = run_function(run, path, scope, beliefs)
+                return seeded.is_whole, seeded
             except (OutOfBudget, RecursionError, ArithmeticError):
                 return False, Seeded()
             except ShapeError:

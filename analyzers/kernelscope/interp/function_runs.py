@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from dataclasses import replace
 
 from kernelscope.dims import Dim, Facts
@@ -16,6 +16,7 @@ from kernelscope.interp.contexts import Context
 from kernelscope.interp.findings import Known
 from kernelscope.interp.generality import Generality
 from kernelscope.interp.interpreter import Interpreter
+from kernelscope.interp.limits import OutOfBudget
 from kernelscope.interp.ranks import settle_ranks
 from kernelscope.interp.receivers import alone, common_instance, learn_words
 from kernelscope.interp.seeds import BATCH, KNOWN_INPUTS, Beliefs, Seeded, seed
@@ -31,6 +32,7 @@ from kernelscope.interp.values import (
     Value,
     present,
 )
+from kernelscope.ops import ShapeError
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Scope as SourceScope
 from kernelscope.tensor import Shape, Tensor, Unknown
@@ -55,23 +57,46 @@ def run_function(run: Interpreter, path: str, scope: SourceScope, beliefs: Belie
         run.known = Known(facts=facts)
         settle_substitutes(run, frame, node)
         settle_ranks(run, frame, node, guessed)
-        run_body(run, frame, node)
-        follow_untaken(run, frame)
+        seeded = _follow(run, frame, node, Seeded(told=told))
         for param in node.args:
             if param.name_span in run.seen:
                 run.seen[param.name_span].contexts = len(contexts)
-        return Seeded(told=told)
+        return seeded
     function = alone(run, Definition(path, node.name, node, owner))
     frame = Scope(path, function)
     seeded = seed(run, function, frame, beliefs)
     run.guessed_sizes = seeded.guessed_sizes
     settle_substitutes(run, frame, node)
     settle_ranks(run, frame, node, seeded.guessed)
-    promised = promised_lengths(frame, seeded)
-    run_body(run, frame, node)
-    is_odd = run.refuses or is_odd_run(run, promised)
+    return _follow(run, frame, node, seeded, promised_lengths(frame, seeded))
+
+
+def _follow(
+    run: Interpreter, frame: Scope, node: t.FunctionDef, seeded: Seeded, promised: Sequence[Dim] = ()
+) -> Seeded:
+    """Run the body on what the parameters are bound to, as far as the steps go."""
+    told = {name: _documented(frame, name) for name in seeded.told}
+    seeded = replace(seeded, words={name: {size.names()[0] for size in sizes} for name, sizes in told.items()})
+    try:
+        run_body(run, frame, node)
+    except (OutOfBudget, RecursionError, ArithmeticError):
+        return replace(seeded, is_whole=False)
+    except ShapeError:
+        return seeded
+    facts = run.known.facts
+    merged = {name for name, sizes in told.items() if len({facts.rewrite(size) for size in sizes}) < len(sizes)}
+    seeded = replace(seeded, merged=merged)
+    if promised or seeded.guessed:
+        seeded = replace(seeded, is_odd=run.refuses or is_odd_run(run, promised))
     follow_untaken(run, frame)
-    return replace(seeded, is_odd=is_odd)
+    return seeded
+
+
+def _documented(frame: Scope, name: str) -> list[Dim]:
+    """The sizes of a parameter that its documentation calls by different words."""
+    value = present(frame.names.get(name))
+    sizes = value.shape.head + (value.shape.tail or ()) if isinstance(value, Tensor) else ()
+    return list(dict.fromkeys(size for size in sizes if isinstance(size, Dim) and size.name is not None))
 
 
 def promised_lengths(frame: Scope, seeded: Seeded) -> list[Dim]:
@@ -84,7 +109,7 @@ def promised_lengths(frame: Scope, seeded: Seeded) -> list[Dim]:
     return list(found)
 
 
-def is_odd_run(run: Interpreter, promised: list[Dim]) -> bool:
+def is_odd_run(run: Interpreter, promised: Sequence[Dim]) -> bool:
     """Whether the code takes sizes of a batch to be equal that are not, or a shape to have another number of sizes, or
     a loop cannot begin."""
     facts, names = run.known.facts, {name for size in promised for name in size.names()}

@@ -93,6 +93,12 @@ class Seeded:
     """The sizes of those whose shape is guessed that nothing but the name tells."""
     is_odd: bool = False
     """Whether sizes that a name promises to be independent turned out to be one: the batch as long as its rows."""
+    words: Mapping[str, Set[str]] = field(default_factory=dict[str, "Set[str]"])
+    """The sizes that documentation tells, by parameter."""
+    merged: Set[str] = frozenset()
+    """The parameters of which documentation calls two sizes differently that the code takes to be one."""
+    is_whole: bool = True
+    """Whether the function was followed to its end."""
 
 
 @dataclass(frozen=True, slots=True)
