@@ -25,3 +25,12 @@ __global__ void the_last_lanes_of_a_warp(const float *in, float *out) {
   if (t < 40) out[t + 256] = in[t];  //: in load: coalesced (stride 1, 4 bytes/lane) | out store: coalesced (stride 1, 4 bytes/lane)
   if (t % 64 == 0) out[512 + t / 64] = in[t];  //: in load: uniform (one lane, 4 bytes) | out store: uniform (one lane, 4 bytes)
 }
+
+//@ block 256
+__global__ void rows_from_the_last_one(const float *in, float *out, int T) {
+  int lane = threadIdx.x % 32;
+  int row = (gridDim.x - blockIdx.x - 1) * 8 + threadIdx.x / 32;
+  int position = row % T;
+  int whole = position / 4;
+  out[row * T + lane] = in[row * T + 4 * whole + lane];  //: in load: partially coalesced at worst (misaligned, 5 sectors for 4, 4 bytes/lane, if T is a multiple of 8) | out store: coalesced (stride 1, 4 bytes/lane, if T is a multiple of 8)
+}

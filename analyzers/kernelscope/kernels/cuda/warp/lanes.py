@@ -187,6 +187,18 @@ class Lanes:
         divisor = atom.args[1]
         if self.differs(divisor):
             raise Undecided(f"division by `{render(divisor)}`")
+        if any(len(set(numbers)) > 1 for numbers in number.values()):
+            return self._divided(atom, number)
+        if all(any(isinstance(a, str) and self.is_size(a) for a, _ in monomial) for monomial in number if monomial):
+            try:
+                return self._divided(atom, number)  # sizes are taken to divide
+            except Undecided:
+                pass
+        # the same in all lanes, whatever it is
+        return {monomial: (n,) * self.count for monomial, n in apply(atom.op, (_dim_of(number), divisor)).terms}
+
+    def _divided(self, atom: Opaque, number: Spread) -> Spread:
+        divisor = atom.args[1]
         constant = divisor.const
         whole: Spread = {}
         rest: Spread = {}
