@@ -1208,6 +1208,16 @@ GAPS = {
         "`run()`: what it stands for is not known"),
     "other namespaces": ("a.cu", "void f(int n) { std::move(n); other::kernels::invoke<int>(n); }\n",
                          "other::kernels::invoke is defined nowhere in the workspace"),
+    "not what constructs a variable": (
+        "a.cu", "int g(int n) { return n; }\n"
+        "void f(float* p, int n) {\n\n  const vec x(p + n);\n  x(n);\n\n  vec y(1.0 / n);\n  g(y(n));\n}\n",
+        "no kernel: of the calls that can be followed none launches one"),
+    "not what is defined outside of its class": (
+        "a.cu",
+        "struct Sorter {\n  static int bits(int n);\n  int run(int n);\n};\n"
+        "int Sorter::bits(int n) { return n; }\nint Sorter::run(int n) { return bits(n); }\n"
+        "void f(int n) { Sorter::bits(n); bits(n); }\n",
+        "no kernel: of the calls that can be followed none launches one"),
     "not what another folder defines": (
         "a.cu",
         "void elsewhere(int n);\nvoid f(int n) { elsewhere(n); cuShape(n); made_by_build(n); }\n"

@@ -350,3 +350,26 @@ def test_the_hover_of_a_call_names_the_kernels_behind_it(workspace: Workspace) -
     assert [link.title for link in told.links] == ["m.py:6", "m.py:5"]
     no_kernel = analysis.hover(path, data.index(b"plain([]"))
     assert no_kernel and no_kernel.notes == ()
+
+
+OUTSIDE_OF_CLASSES = """
+## sort/sorter.h
+struct Sorter {
+  int bits(int n);
+};
+## sort/sorter.cu
+#include "sorter.h"
+int Sorter::bits(int n) { return n; }
+int unused(Sorter s) { return s.bits(2); }
+## top/use.cu
+#include "../sort/sorter.h"
+int use(Sorter sorter) { return sorter.bits(3); }
+"""
+
+
+def test_methods_that_are_defined_outside_of_their_class_are_found_by_name(workspace: Workspace) -> None:
+    made = Analysis([Path(workspace(OUTSIDE_OF_CLASSES).roots[0])])
+    made.index()
+    for text in ("sort/sorter.cu: s.‸bits", "top/use.cu: sorter.‸bits"):
+        assert places(made.definition(*cursor(made, text))) == ["sorter.cu:2"]
+    assert [(found.name, found.container) for found in made.find_symbols("bits")] == [("bits", "Sorter")]

@@ -35,7 +35,7 @@ class CppDefinitions:
         if called := self._called(path, offset, word, graph):
             return called
         facts = self._workspace.index.facts(path)
-        own = [d for d in facts.defs if d.name == word] if facts else []
+        own = [d for d in facts.defs if d.name.rpartition("::")[2] == word] if facts else []
         if own:
             return [self._places.place(path, Span(d.name_start, d.name_start + len(word.encode()))) for d in own]
         matches = [m for m in self._workspace.index.table.named(word, MAX_LOCATIONS) if m.name.kind in _CPP_KINDS]

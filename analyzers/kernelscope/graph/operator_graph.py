@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 MAX_FAMILY = 40
 FAMILY_BYTES = 1_500_000
 """Source text that is looked through for the classes below another."""
+_PARAMETER = re.compile(
+    rb"\s*(?:void\s*|[A-Za-z_][\w:<>\[\]. ]*[ \t\n*&>]\s*[\w&*.]+[\[\]\d ]*\s*(?:=.*)?)?", re.DOTALL
+)
+"""Of a prototype: a type and a name. What constructs a variable is given other expressions."""
 _RUN_BY_INSTANCES = (*RUNS, "__init__")
 
 
@@ -283,15 +287,16 @@ class OperatorGraph:
         if self.is_defined_natively(name):
             return False
         prototype = re.compile(
-            rb"(?m)^(?![ \t]|return\b|else\b)[\w:<>,&*\[\] \t\n]+[ \t\n&*]%b\s*\(([^;{}()]*)\)[^;{}()]*;"
+            rb"(?m)^(?!return\b|else\b)[\w:\[][\w:<>,&*\[\] \t\n]*[ \t\n&*]%b\s*\(([^;{}()]*)\)[^;{}()]*;"
             % re.escape(name.encode())
         )
         for near in (path, *self._workspace.files.beside(folder, CUDA_SUFFIXES)[:MAX_FAMILY]):
             data = self._workspace.files.read(near)
-            if not isinstance(data, LeftOut) and name.encode() in data and (found := prototype.search(data)):
-                parameters = [part.split() for part in found[1].split(b",")]
-                if all(len(words) > 1 or words[-1:] in ([b"void"], []) for words in parameters):
-                    return True
+            if isinstance(data, LeftOut) or name.encode() not in data:
+                continue
+            found = prototype.search(data)
+            if found is not None and all(map(_PARAMETER.fullmatch, found[1].split(b","))):
+                return True
         return False
 
     # -- nodes ----------------------------------------------------------------------------------------------

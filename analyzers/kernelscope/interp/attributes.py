@@ -225,7 +225,7 @@ def prepare(run: Interpreter, instance: Instance) -> None:
         run.symbols.building += 1
         try:
             with run.done_once(), nullcontext() if run.symbols.building > 1 else run.budget(OBJECT_STEPS):
-                initialise(run)
+                initialise(run, instance)
         except OutOfBudget:  # nobody is left with half an object
             instance.attributes.clear()
             instance.initialise = initialise

@@ -114,7 +114,7 @@ def _of_each(
     run.contexts.within -= apart
     if not found:
         run.known = known
-        raise errors[0]
+        raise errors[0].bare()
     facts = ends[0]
     for other in ends[1:]:
         facts = facts.common(other)
@@ -128,7 +128,7 @@ def _tried(run: Interpreter, entry: Value, args: Arguments, kwargs: Keywords, sp
     try:
         result = call(run, entry, args, kwargs, span)
     except ShapeError as error:
-        return error
+        return error.bare()
     if len(run.findings) > before:
         error = run.findings[before].error
         del run.findings[before:]

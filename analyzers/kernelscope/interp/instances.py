@@ -72,7 +72,7 @@ def construct(run: Interpreter, cls: Definition, args: Arguments, kwargs: Keywor
     if args and isinstance(args[0], dict) and _is_mapping(run, cls):
         return Mapping({key: _constructed(run, entry) for key, entry in args[0].items()})
 
-    def initialise(run: Interpreter) -> None:
+    def initialise(run: Interpreter, instance: Instance) -> None:
         init = run.classes.attribute(cls, "__init__")
         run.quiet += 1
         try:

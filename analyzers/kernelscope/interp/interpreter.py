@@ -342,10 +342,10 @@ class Interpreter:
 
     def contradiction(self, path: str, span: Span, error: ShapeError) -> Unknown:
         if self.strict:
-            raise error
+            raise error.bare()  # an error that is raised where it is held would hold itself
         if self.certain and self.forks:
             return Unknown(error.message, span)  # ways that are followed apart may not exist
-        self.findings.append(Finding(path, span, error))
+        self.findings.append(Finding(path, span, error.bare()))
         return Unknown(error.message, span)
 
     # -- names -------------------------------------------------------------------------------------------

@@ -68,7 +68,7 @@ def seeded_instance(run: Interpreter, cls: Definition) -> Instance:
     if init is None and derives(run, cls, MODULES):
         fields = {param.name: _argument(run, path, param) for path, param in jax_modules.parameters_of(run, cls)}
         instance.made_with = ([], fields)
-        instance.initialise = partial(jax_modules.fill_in, instance=instance, args=[], kwargs=fields)
+        instance.initialise = partial(jax_modules.fill_in, args=[], kwargs=fields)
         return instance
     if init is None or not isinstance(init.definition.node, t.FunctionDef):
         return instance
@@ -283,7 +283,7 @@ def _made_by(run: Interpreter, instance: Instance, init: Function, names: dict[s
             keywords = Open({**keywords, **held}) if isinstance(held, Open) else {**keywords, **held}
     instance.made_with = (positional, keywords)
 
-    def initialise(run: Interpreter) -> None:
+    def initialise(run: Interpreter, instance: Instance) -> None:
         frame = Scope(init.definition.path, Function(init.definition, instance, True), dict(names))
         frame.usual |= instance.usual
         if node.args:

@@ -129,7 +129,7 @@ def followed(run: Interpreter, scope: Scope, node: t.FunctionDef) -> Value:
     if summary is not None and len(known) < MAX_SUMMARIES:
         known.append(summary)
     if isinstance(result, ShapeError):
-        raise result
+        raise result.bare()
     return result
 
 
@@ -204,7 +204,7 @@ def _first(
     try:
         result = run_body(run, scope, node)
     except ShapeError as error:
-        result = error
+        result = error.bare()
     finally:
         below, below_quiet, conditions = run.deepest - run.calls, run.deepest_quiet - run.calls, run.asked
         seeking, run.sought = run.sought, sought | run.sought
@@ -370,7 +370,7 @@ def again(run: Interpreter, summary: Summary, form: Form) -> Value:
     run.sought.update(names[number] for number in summary.sought)
     effects = summary.effects
     if isinstance(effects, ShapeError):
-        raise ShapeError(effects.code, effects.message)
+        raise effects.bare()
 
     def word(name: str) -> Dim:
         """A name of the earlier call in this one: a size that is new in each belongs to this one."""

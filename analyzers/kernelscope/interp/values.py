@@ -188,7 +188,7 @@ class Instance:
     cls: Definition
     attributes: dict[str, Value] = field(default_factory=dict[str, Value])
     is_ready: bool = False
-    initialise: Callable[[Any], None] | None = None
+    initialise: Callable[[Any, Instance], None] | None = None
     """Its constructor, still to be run by the interpreter that first asks for an attribute."""
     made_with: tuple[Arguments, Keywords] | None = None
     """What its constructor was given."""

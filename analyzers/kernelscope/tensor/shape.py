@@ -21,6 +21,10 @@ class ShapeError(Exception):
         self.code = code
         self.message = message
 
+    def bare(self) -> ShapeError:
+        """The same without the frames that it came through: who keeps an error would keep all that they hold."""
+        return ShapeError(self.code, self.message)
+
 
 @dataclass(frozen=True, slots=True)
 class Shape:

@@ -97,5 +97,7 @@ def names_of_facts(facts: FileFacts, data: bytes) -> tuple[Name, ...]:
 
 
 def _name(definition: Def, container: str, data: bytes) -> Name:
+    """What C++ defines outside of its class, `C::f`, is found as `f`, as tier 1 finds it."""
     column = definition.name_start - data.rfind(b"\n", 0, definition.name_start) - 1
-    return Name(definition.name, definition.kind, definition.line, column, container)
+    around, _, name = definition.name.rpartition("::")
+    return Name(name, definition.kind, definition.line, column, container or around)
