@@ -298,6 +298,14 @@ def test_explain_names_algorithms_and_links_every_line() -> None:
     assert [b.text for b in document.blocks if isinstance(b, Heading)][:2] == ["What it does", "Tiles"]
 
 
+def test_what_a_scan_is_made_with_is_told_in_its_pseudocode() -> None:
+    lines = pseudocode(FIXTURES / "algorithms.py", "scanned_in_blocks")
+    assert "total, kept = associative_scan((value, gate), axis=0, combine_fn=chained)" in lines
+    document = Analysis([FIXTURES]).document("explain", Target(FIXTURES / "algorithms.py", symbol="sums_of_all_blocks"))
+    told = next(block for block in document.blocks if isinstance(block, Paragraph)).lines[0].text
+    assert told.startswith("scan from block to block: running sums along an axis, from the last to the first; ")
+
+
 def test_loops_that_wait_have_a_body_and_promises_no_lines(tmp_path: Path) -> None:
     path = written(tmp_path, HEAD + (
         "@triton.jit\ndef wait(x, lock, n, B: tl.constexpr):\n"
@@ -502,6 +510,16 @@ def test_an_address_behind_branches_on_loaded_data_keeps_its_name(tmp_path: Path
         ("soft_of_each_group", []),
         ("exponents_taken_out", []),
         ("solved_by_elimination", []),
+        ("scanned_in_blocks", ["scan from block to block"]),
+        ("sums_of_each_block", []),
+        ("sums_of_all_blocks", ["scan from block to block"]),
+        ("scanned_once", ["scan"]),
+        ("decayed_state", ["linear recurrence"]),
+        ("decayed_state_of_chunks", ["linear recurrence"]),
+        ("weighted_taps", []),
+        ("last_that_fits", []),
+        ("attend_by_steps", ["flash attention"]),
+        ("sum_of_weights_by_steps", ["online softmax"]),
     ],
 )
 def test_algorithms_and_what_only_looks_like_them(kernel: str, names: list[str]) -> None:

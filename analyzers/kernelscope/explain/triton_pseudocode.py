@@ -20,6 +20,8 @@ HINTS = frozenset("multiple_of max_contiguous max_constancy".split())  # noqa: S
 SILENT = frozenset("static_assert static_print device_print device_assert assume debug_barrier".split())  # noqa: SIM905
 PRECISION = ("input_precision", "allow_tf32", "max_num_imprecise_acc", "out_dtype")
 """How a product is computed, where the author says."""
+COMBINING = ("associative_scan", "reduce")
+"""Operations that call a helper for pairs of elements."""
 PURE = frozenset(
     (
         "arange", "program_id", "num_programs", "cdiv", "where", "minimum", "maximum", "zeros", "full", "to", "cast",
@@ -138,7 +140,7 @@ class _KernelWriter(ElementWriter):
             return read
         if name == "dot" and not is_method(node, name):
             return self._product(node)
-        if (helper := self.helpers.get(node.span)) is not None and helper.name != name:
+        if name not in COMBINING and (helper := self.helpers.get(node.span)) is not None and helper.name != name:
             return f"{helper.name}({self.arguments(node)})"
         if name == "arange" and len(node.args) == 2:
             return f"[{self.expr(node.args[0])}..{self.expr(node.args[1])})"

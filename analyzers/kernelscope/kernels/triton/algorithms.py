@@ -5,7 +5,7 @@ Names of functions and variables play no part. What is not certain is not said.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from kernelscope.kernels.triton.bodies import (
     all_calls,
@@ -19,9 +19,11 @@ from kernelscope.kernels.triton.call import Access
 from kernelscope.kernels.triton.kernel_runs import KernelRun
 from kernelscope.kernels.triton.loop_algorithms import Algorithm, of_loop, summed
 from kernelscope.kernels.triton.norm_algorithms import norm_gradients, normalised, two_passes
+from kernelscope.kernels.triton.scan_algorithms import recurrence, scans
 from kernelscope.kernels.triton.softmax_algorithms import softmaxes
 from kernelscope.kernels.triton.sorting_algorithms import sorting
 from kernelscope.kernels.triton.split_softmax import merges, split_softmaxes
+from kernelscope.kernels.triton.stepped_softmax import stepped_softmax
 from kernelscope.kernels.triton.tile_motion import TileMotion, tile_motions
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
@@ -36,7 +38,7 @@ def algorithms(run: KernelRun, helpers: Iterable[t.FunctionDef] = ()) -> list[Al
     found: dict[str, Algorithm] = {}
     for node in bodies:
         own = node is run.node
-        for algorithm in _of_function(node):
+        for algorithm in _of_function(node, run.called if own else {}):
             place = algorithm if own else Algorithm(algorithm.name, algorithm.text, run.node.name_span)
             found.setdefault(algorithm.name, place)
     for algorithm in (*_split_inner(run), *two_passes(run), *_partial_sums(run)):
@@ -111,7 +113,8 @@ def _partial_sums(run: KernelRun) -> Iterator[Algorithm]:
                 return
 
 
-def _of_function(node: t.FunctionDef) -> Iterator[Algorithm]:
+def _of_function(node: t.FunctionDef, called: Mapping[Span, t.FunctionDef]) -> Iterator[Algorithm]:
+    """What one function does. `called`: the helpers behind its calls, as far as they are known."""
     loops = loops_in(node)
     for loop in loops:
         if merges(node, loop):
@@ -120,8 +123,12 @@ def _of_function(node: t.FunctionDef) -> Iterator[Algorithm]:
                 " scaled whenever the maximum grows, as partial softmaxes are merged"
             )
             yield Algorithm("softmax-weighted sum", text, loop.span)
+        elif (more := stepped_softmax(loop, called) or recurrence(node, loop)) is not None:
+            yield more
+            yield from (found for found in of_loop(node, loop) if found.name != "tiled matrix product")
         else:
             yield from of_loop(node, loop)
+    yield from scans(node, loops)
     yield from _locked(node)
     yield from _unpacked(node)
     added = next((call for name, call in all_calls(node) if name == "atomic_add" and _is_partial(node, call)), None)

@@ -77,6 +77,23 @@ def definitions(node: t.FunctionDef) -> Mapping[str, list[t.Expr]]:
     return found
 
 
+def assignments(block: Block) -> Iterator[tuple[list[str], t.Expr]]:
+    """The names that each assignment of a body gives something, those of tuples too, and what it gives them."""
+    for inner in (*nodes_of(block, t.Assign), *nodes_of(block, t.AugAssign)):
+        targets = inner.targets if isinstance(inner, t.Assign) else [inner.target]
+        yield [n.id for target in targets for n in t.walk(target) if isinstance(n, t.Name)], inner.value
+
+
+@lru_cache(maxsize=64)
+def given_in(block: Block) -> Mapping[str, list[t.Expr]]:
+    """What each name is given in a body, names in tuples what the whole tuple is."""
+    made: dict[str, list[t.Expr]] = {}
+    for names, value in assignments(block):
+        for name in names:
+            made.setdefault(name, []).append(value)
+    return made
+
+
 def given_before(node: t.FunctionDef, at: int) -> Mapping[str, list[t.Expr]]:
     """What each name is given before a place in the text of a function."""
     return {name: [v for v in values if v.span.start < at] for name, values in definitions(node).items()}

@@ -14,6 +14,14 @@ from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
 
 EXPONENTIALS = ("exp", "exp2")
+FLASH = (
+    "online softmax over tiles of scores: running maximum and running sum per row; the weighted sum of values"
+    " is scaled by exp(old maximum - new maximum) whenever the maximum grows; no matrix of scores is stored"
+)
+ONLINE = (
+    "running maximum and running sum per row; what was accumulated is scaled by exp(old maximum - new maximum)"
+    " whenever the maximum grows"
+)
 REDUCTIONS = frozenset(("sum", "max", "min", "argmax", "argmin", "reduce", "xor_sum"))
 
 
@@ -30,11 +38,7 @@ def of_loop(node: t.FunctionDef, loop: t.For | t.While) -> Iterator[Algorithm]:
     calls = first_calls(loop)
     recomputed = _recomputed(node, loop)
     if is_online(loop) and is_weighted(node, loop):
-        text = (
-            "online softmax over tiles of scores: running maximum and running sum per row; the weighted sum of values"
-            " is scaled by exp(old maximum - new maximum) whenever the maximum grows; no matrix of scores is stored"
-        )
-        yield Algorithm("flash attention", text, loop.span)
+        yield Algorithm("flash attention", FLASH, loop.span)
     elif recomputed is not None:
         text = (
             "the weights are computed again from scores and the logarithms of the sums that the forward pass stored;"
@@ -42,11 +46,7 @@ def of_loop(node: t.FunctionDef, loop: t.For | t.While) -> Iterator[Algorithm]:
         )
         yield Algorithm("backward of flash attention", text, recomputed)
     elif is_online(loop):
-        text = (
-            "running maximum and running sum per row; what was accumulated is scaled by exp(old maximum - new maximum)"
-            " whenever the maximum grows"
-        )
-        yield Algorithm("online softmax", text, loop.span)
+        yield Algorithm("online softmax", ONLINE, loop.span)
     elif "dot" in calls and _adds_products(node, loop):
         text = "tiles along the inner dim are multiplied and accumulated in registers"
         yield Algorithm("tiled matrix product", text, calls["dot"].span)
