@@ -179,6 +179,22 @@ def test_what_a_switch_makes_another_kind_of_thing(tmp_path: Path, line: str, to
     assert hover.notes[0] == otherwise
 
 
+def test_an_import_may_give_a_kernel_another_name(tmp_path: Path) -> None:
+    """The file that launches it is no neighbour of another kernel that has the name."""
+    path = written(tmp_path, ADD)
+    (tmp_path / "host.py").write_text(
+        "import torch\nimport triton\nfrom kernels import (\n    add as quick_add,\n)\n\n"
+        "def run(x, y):\n    n = x.numel()\n"
+        "    grid = lambda META: (triton.cdiv(n, META['BLOCK']),)\n    quick_add[grid](x, y, n, BLOCK=64)\n\n"
+        "def run_here(x, y):\n    from kernels import add as other_add\n    other_add[(1,)](x, y, x.numel(), BLOCK=8)\n"
+    )
+    hover = Analysis([tmp_path]).hover(path, ADD.index("def add(") + 4)
+    assert hover is not None
+    grids = dict(hover.table)["Grid"]
+    assert "`(cdiv(n, BLOCK),)` at `host.py:10`" in grids
+    assert "`(1,)` at `host.py:14`" in grids
+
+
 def test_a_kernel_nobody_launches_says_so(tmp_path: Path) -> None:
     assert card(tmp_path, ADD)["Grid"] == "no launch found in the workspace"
 
@@ -520,6 +536,7 @@ def test_an_address_behind_branches_on_loaded_data_keeps_its_name(tmp_path: Path
         ("last_that_fits", []),
         ("attend_by_steps", ["flash attention"]),
         ("sum_of_weights_by_steps", ["online softmax"]),
+        ("whole_of_scaled", ["tiled matrix product"]),
     ],
 )
 def test_algorithms_and_what_only_looks_like_them(kernel: str, names: list[str]) -> None:

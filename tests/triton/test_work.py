@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from cards import HEAD, card
+from cards import HEAD, card, pseudocode
 
 
 def test_of_two_sides_of_a_branch_one_is_counted(tmp_path: Path) -> None:
@@ -138,3 +138,37 @@ def test_what_only_some_rounds_do_is_counted_as_the_most(tmp_path: Path, test: s
         f"        if {test}:\n            tl.store(y + at, acc)\n"
     ), "late")  # fmt: skip
     assert ("at most 4*n*B*B bytes" in rows["Work per program"]) == most
+
+
+SCALED = (
+    "@triton.jit\ndef scaled(a, a_scales, b, b_scales, c, n, BM: tl.constexpr, BN: tl.constexpr, BK: tl.constexpr):\n"
+    "    m = tl.arange(0, BM)\n    k = tl.arange(0, BK // 2)\n    j = tl.arange(0, BN)\n"
+    "    s = tl.arange(0, BK // 32)\n    total = tl.zeros((BM, BN), tl.float32)\n"
+    "    for i in range(n):\n"
+    "        left = tl.load(a + m[:, None] * BK + k[None, :])\n"
+    "        right = tl.load(b + {right})\n"
+    "        left_scale = tl.load(a_scales + m[:, None] * BK + s[None, :])\n"
+    "        right_scale = tl.load(b_scales + j[:, None] * BK + s[None, :])\n"
+    "        total = tl.dot_scaled(left, left_scale, 'e2m1', right, right_scale, {formats}, total)\n"
+    "    tl.store(c + m[:, None] * BN + j[None, :], total.to(tl.float16))\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("right", "written", "stage"),
+    [
+        ("k[:, None] * BN + j[None, :]", "e2m1", ["BM*(BK//2)", "BM*(BK//32)", "BN*(BK//2)", "BN*(BK//32)"]),
+        ("tl.arange(0, BK)[:, None] + j[None, :]", "e5m2", ["BM*(BK//2)", "BM*(BK//32)", "BN*BK", "BN*(BK//32)"]),
+        ("tl.arange(0, BK)[:, None] + j[None, :]", "bf16", ["BM*(BK//2)", "BM*(BK//32)", "2*BN*BK", "BN*(BK//32)"]),
+    ],
+)
+def test_scaled_products_count_elements_and_their_bytes_by_format(
+    tmp_path: Path, right: str, written: str, stage: list[str]
+) -> None:
+    source = HEAD + SCALED.format(right=right, formats=f"'{written}'")
+    rows = card(tmp_path, source, "scaled")
+    assert rows["Work per program"].startswith("4*n*BM*BN*(BK//2) FLOPs in matrix products")
+    amount = rows["Shared memory"].partition(" bytes per pipeline stage")[0]
+    assert sorted(amount.replace(" ", "").split("+")) == sorted(stage)
+    lines = " ".join(pseudocode(tmp_path / "kernels.py", "scaled"))
+    assert f"total + (left as e2m1, scaled by left_scale) @ (right as {written}, scaled by right_scale)" in lines

@@ -10,6 +10,7 @@ from kernelscope.graph.collectives import may_communicate
 from kernelscope.graph.function_nodes import scopes
 from kernelscope.graph.navigation import Navigation
 from kernelscope.kernels.cuda.kernels import Kernels
+from kernelscope.kernels.triton.bodies import PRODUCTS
 from kernelscope.kernels.triton.persistent_loops import persistent_loops
 from kernelscope.results import Lens, Span, Target
 from kernelscope.serving.c_functions import CSource
@@ -61,7 +62,7 @@ def triton_lenses(kernels: Iterable[t.FunctionDef], path: Path) -> Iterator[Lens
 def _multiplies_in_a_loop(node: t.FunctionDef) -> bool:
     """Whether there is a loop of products, which the compiler may run as a pipeline."""
     loops = [inner for inner in t.inside(node) if isinstance(inner, t.For | t.While)]
-    return any(isinstance(part, t.Attribute) and part.attr == "dot" for loop in loops for part in t.walk(*loop.body))
+    return any(isinstance(part, t.Attribute) and part.attr in PRODUCTS for loop in loops for part in t.walk(*loop.body))
 
 
 def cuda_lenses(kernels: Kernels, path: Path) -> Iterator[Lens]:

@@ -13,9 +13,10 @@ from kernelscope.dims.monomial import Opaque
 from kernelscope.explain.document import Line
 from kernelscope.kernels.hardware import GPUS, generation
 from kernelscope.kernels.occupancy import occupancy, waves
+from kernelscope.kernels.triton.bodies import PRODUCTS
 from kernelscope.kernels.triton.config_lists import Config
 from kernelscope.kernels.triton.kernel_facts import KernelFacts, shared_estimates
-from kernelscope.kernels.triton.work import DEFAULT_WARPS, held, pipelined, staged, work
+from kernelscope.kernels.triton.work import DEFAULT_WARPS, held, pipelined, staged, told_elements, work
 
 MAX_GRIDS = 4
 """How many different grids of a kernel are told."""
@@ -103,7 +104,7 @@ def _most(at_most: bool) -> str:
 
 def _multiplies(facts: KernelFacts) -> bool:
     """Whether there are matrix products, be their sizes known or not."""
-    return not facts.run.operations.keys().isdisjoint(("dot", "dot_scaled"))
+    return not facts.run.operations.keys().isdisjoint(PRODUCTS)
 
 
 def _intensity(facts: KernelFacts, flops: Dim, moved: Dim) -> Iterator[Line]:
@@ -137,10 +138,11 @@ def shared_rows(facts: KernelFacts, gpu: str) -> Iterator[Line]:
         return
     estimates = shared_estimates(facts, limits.arch)
     if not estimates:
-        tiles = [held(loads) for loads in staged(facts.run.accesses, facts.run.products)]
-        known = dict.fromkeys(render(size, facts.order) for size in tiles if size is not None)
-        if known and None not in tiles:
-            yield Line(f"{' or '.join(known)} bytes per pipeline stage (if elements have 2 bytes where not known)")
+        known = told_elements(facts.run.products)
+        tiles = [held(loads, known) for loads in staged(facts.run.accesses, facts.run.products)]
+        sums = dict.fromkeys(render(size, facts.order) for size in tiles if size is not None)
+        if sums and None not in tiles:
+            yield Line(f"{' or '.join(sums)} bytes per pipeline stage (if elements have 2 bytes where not known)")
         else:
             yield Line("not estimated: sizes depend on the launch")
         return

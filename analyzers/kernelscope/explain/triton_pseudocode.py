@@ -11,7 +11,7 @@ from kernelscope.explain.triton_elements import ElementWriter, given_to, is_meth
 from kernelscope.explain.triton_hover import describe, vagueness
 from kernelscope.explain.unused_names import Giving, without_unused
 from kernelscope.kernels.triton.address import Address
-from kernelscope.kernels.triton.bodies import operation
+from kernelscope.kernels.triton.bodies import PRODUCTS, operation
 from kernelscope.kernels.triton.kernel_facts import HelperFacts, KernelFacts
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
@@ -140,6 +140,8 @@ class _KernelWriter(ElementWriter):
             return read
         if name == "dot" and not is_method(node, name):
             return self._product(node)
+        if name == "dot_scaled":
+            return self._scaled_product(node)
         if name not in COMBINING and (helper := self.helpers.get(node.span)) is not None and helper.name != name:
             return f"{helper.name}({self.arguments(node)})"
         if name == "arange" and len(node.args) == 2:
@@ -176,8 +178,24 @@ class _KernelWriter(ElementWriter):
             product = f"({product} with {', '.join(told)})"
         return f"{self.tight(given['acc'])} + {product}" if "acc" in given else product
 
+    def _scaled_product(self, node: t.Call) -> str:
+        given = given_to(node, ("lhs", "lhs_scale", "lhs_format", "rhs", "rhs_scale", "rhs_format", "acc"))
+        if "lhs" not in given or "rhs" not in given:
+            return super().call(node)
+        sides: list[str] = []
+        for side in ("lhs", "rhs"):
+            written, scale = given.get(f"{side}_format"), given.get(f"{side}_scale")
+            name = str(written.value) if isinstance(written, t.Constant) else self.expr(written) if written else ""
+            told = [f"as {name}"] if name else []
+            if scale is not None and not (isinstance(scale, t.Constant) and scale.value is None):
+                told.append(f"scaled by {self.expr(scale)}")
+            sides.append(f"({self.expr(given[side])} {', '.join(told)})" if told else self.tight(given[side]))
+        acc = given.get("acc")
+        started = acc is not None and not (isinstance(acc, t.Constant) and acc.value is None)
+        return f"{self.tight(acc)} + {' @ '.join(sides)}" if started and acc is not None else " @ ".join(sides)
+
     def tight(self, node: t.Expr) -> str:
-        if isinstance(node, t.Call) and operation(node) in ("load", "dot"):
+        if isinstance(node, t.Call) and operation(node) in ("load", *PRODUCTS):
             return f"({self.expr(node)})"
         return super().tight(node)
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from kernelscope.kernels.triton.bodies import (
+    PRODUCTS,
     all_calls,
-    first_calls,
     loops_in,
     made_of,
     nodes_of,
     operation,
+    product_calls,
 )
 from kernelscope.kernels.triton.call import Access
 from kernelscope.kernels.triton.kernel_runs import KernelRun
@@ -135,7 +136,7 @@ def _of_function(node: t.FunctionDef, called: Mapping[Span, t.FunctionDef]) -> I
     if added is not None:
         text = "each program adds its partial result to memory atomically: the order of additions varies"
         yield Algorithm("atomic reduction", text, added.span)
-    if not any("dot" in first_calls(loop) for loop in loops):
+    if not any(product_calls(loop) for loop in loops):
         yield from normalised(node)
         yield from norm_gradients(node)
     yield from sorting(node)
@@ -154,7 +155,7 @@ def _is_partial(node: t.FunctionDef, call: t.Call) -> bool:
         return False
     carried = {name for loop in nodes_of(node, t.For) for name in summed(loop)}
     return any(
-        n.id in carried if isinstance(n, t.Name) else operation(n) in ("sum", "dot") for n in made_of(node, value)
+        n.id in carried if isinstance(n, t.Name) else operation(n) in ("sum", *PRODUCTS) for n in made_of(node, value)
     )
 
 
@@ -173,7 +174,7 @@ def _locked(node: t.FunctionDef) -> Iterator[Algorithm]:
 
 def _unpacked(node: t.FunctionDef) -> Iterator[Algorithm]:
     """`(packed >> shift) & mask` of what was loaded, for a matrix product, or times a scale that was loaded too."""
-    multiplied = "dot" in first_calls(node)
+    multiplied = bool(product_calls(node))
     for inner in nodes_of(node, t.BinOp):
         if inner.op != "&" or not isinstance(inner.right, t.Constant):
             continue

@@ -15,6 +15,7 @@ from kernelscope.syntax.python import tree as t
 
 Block = t.FunctionDef | t.For | t.While
 Kind = TypeVar("Kind", bound=t.Node)
+PRODUCTS = frozenset(("dot", "dot_scaled"))
 
 
 @lru_cache(maxsize=64)
@@ -51,6 +52,11 @@ def all_calls(block: Block) -> Iterator[tuple[str, t.Call]]:
         name = operation(call)
         if name:
             yield name, call
+
+
+def product_calls(block: Block) -> list[t.Call]:
+    """The matrix products of a body, in the order of the source."""
+    return [call for name, call in all_calls(block) if name in PRODUCTS]
 
 
 @lru_cache(maxsize=64)

@@ -81,7 +81,7 @@ class Access:
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """One `tl.dot`: the rows, columns and inner size, and how often a program does it."""
+    """One `tl.dot` or `tl.dot_scaled`: the rows, columns and inner size, and how often a program does it."""
 
     span: Span
     sizes: tuple[Size, Size, Size]
@@ -91,13 +91,17 @@ class Product:
     """The sides of branches that it is on, the outermost first."""
     around: tuple[Span, ...] = ()
     """The loops around it that are not unrolled, the outermost first."""
+    elements: tuple[tuple[str, str], ...] = ()
+    """The element types behind arguments that the formats of its operands tell."""
 
 
 class Reporter(Protocol):
     """What an interpretation learns from rules."""
 
     def access(self, kind: AccessKind, pointer: Value, block: Value, masked: bool) -> None: ...
-    def product(self, rows: Size, columns: Size, inner: Size, batch: Size) -> None: ...
+    def product(
+        self, rows: Size, columns: Size, inner: Size, batch: Size, elements: tuple[tuple[str, str], ...] = ()
+    ) -> None: ...
     def is_pointer(self, names: tuple[str, ...]) -> None: ...
     def is_integer(self, names: frozenset[str]) -> None: ...
     def problem(self, code: str, message: str) -> None: ...

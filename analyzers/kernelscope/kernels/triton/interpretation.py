@@ -214,10 +214,13 @@ class Interpretation:
         """How often the present place is passed."""
         return product(rounds for _, rounds in self.loops)
 
-    def product(self, rows: Size, columns: Size, inner: Size, batch: Size) -> None:
-        self._report(Interpretation.product, rows, columns, inner, batch)
+    def product(
+        self, rows: Size, columns: Size, inner: Size, batch: Size, elements: tuple[tuple[str, str], ...] = ()
+    ) -> None:
+        self._report(Interpretation.product, rows, columns, inner, batch, elements)
         if self.outer is not None and self.frame is not None:
-            done = Product(self.outer, (rows, columns, inner), batch, self.times(), tuple(self.sides), self.around)
+            sizes, sides = (rows, columns, inner), tuple(self.sides)
+            done = Product(self.outer, sizes, batch, self.times(), sides, self.around, elements)
             self.products[self._place(self.outer, self.frame)] = done
 
     def _place(self, outer: Span, frame: Frame) -> Place:

@@ -72,14 +72,18 @@ class LaunchSites:
         self.kernel = node
         self.home = functions_around(self.modules, path, node.span.start, node)
         """The functions that the kernel stands in: only they know it by its name."""
+        self.known_as = frozenset((node.name,))
+        """What the file calls the kernel: its name, and those that imports give it."""
 
     def found(self) -> Iterator[LaunchSite]:
         module = self.modules.module(self.file)
         name = self.kernel.name.encode()
         if module is None or name not in module.text.data or not self._may_launch(module.text.data):
             return
+        renamed = re.findall(rb"\b%b\s+as\s+(\w+)" % re.escape(name), module.text.data)
+        self.known_as |= {other.decode() for other in renamed}
         around: dict[t.FunctionDef, None] = {}
-        names = b"|".join(map(re.escape, (name, *self._wrappers(module))))
+        names = b"|".join(map(re.escape, (name, *renamed, *self._wrappers(module))))
         for match in re.finditer(rb"\b(?:%b)\b" % names, module.text.data):
             scopes = [scope.node for scope in module.scopes_around(match.start())]
             around |= dict.fromkeys(node for node in scopes if isinstance(node, t.FunctionDef))
@@ -92,7 +96,8 @@ class LaunchSites:
         name = self.kernel.name
         if self.file == self.path or self.modules.definition(self.file, name) is not None:
             return bool(self.home) or self._is_kernel(name, None)
-        return re.search(rb"\bimport\b[^\n]*\b%b\b|\.%b\s*\[" % ((re.escape(name).encode(),) * 2), data) is not None
+        told = rb"\bimport\b[^\n]*\b%b\b|\.%b\s*\[|\b%b\s+as\s" % ((re.escape(name).encode(),) * 3)
+        return re.search(told, data) is not None
 
     def _in(self, function: t.FunctionDef | None, body: list[t.Stmt], calls: Iterable[t.Call]) -> Iterator[LaunchSite]:
         given = _Given(body)
@@ -112,7 +117,7 @@ class LaunchSites:
                 name = t.dotted(node)
                 if name is None:
                     return False
-                if name.rpartition(".")[2] == self.kernel.name:
+                if name.rpartition(".")[2] in self.known_as:
                     return self._is_kernel(name, function)
                 values = [b.value for b in given.held(name, node.span.start) if b.value is not None and b.index is None]
                 if not values and isinstance(node, t.Name):
@@ -138,7 +143,7 @@ class LaunchSites:
         found = self.modules.definition(self.file, name)
         if found is None and self._is_behind_import(name):
             return True
-        local = found is None and function is not None and _imports(function, self.kernel.name)
+        local = found is None and function is not None and _imports(function, name.rpartition(".")[2])
         return (found is not None and found.node is self.kernel) or local
 
     def _is_behind_import(self, name: str) -> bool:

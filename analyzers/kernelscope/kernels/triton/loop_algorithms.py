@@ -8,7 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from kernelscope.kernels.triton.bodies import all_calls, definitions, first_calls, made_of, nodes_of, operation
+from kernelscope.kernels.triton.bodies import (
+    PRODUCTS,
+    definitions,
+    first_calls,
+    made_of,
+    nodes_of,
+    operation,
+    product_calls,
+)
 from kernelscope.kernels.triton.persistent_loops import persistent_loops
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
@@ -22,6 +30,8 @@ ONLINE = (
     "running maximum and running sum per row; what was accumulated is scaled by exp(old maximum - new maximum)"
     " whenever the maximum grows"
 )
+_BEFORE_SUM = {"dot": 2, "dot_scaled": 6}
+"""How many arguments of a product come before what it adds to."""
 REDUCTIONS = frozenset(("sum", "max", "min", "argmax", "argmin", "reduce", "xor_sum"))
 
 
@@ -35,7 +45,7 @@ class Algorithm:
 
 
 def of_loop(node: t.FunctionDef, loop: t.For | t.While) -> Iterator[Algorithm]:
-    calls = first_calls(loop)
+    products = product_calls(loop)
     recomputed = _recomputed(node, loop)
     if is_online(loop) and is_weighted(node, loop):
         yield Algorithm("flash attention", FLASH, loop.span)
@@ -47,10 +57,10 @@ def of_loop(node: t.FunctionDef, loop: t.For | t.While) -> Iterator[Algorithm]:
         yield Algorithm("backward of flash attention", text, recomputed)
     elif is_online(loop):
         yield Algorithm("online softmax", ONLINE, loop.span)
-    elif "dot" in calls and _adds_products(node, loop):
+    elif products and _adds_products(node, loop):
         text = "tiles along the inner dim are multiplied and accumulated in registers"
-        yield Algorithm("tiled matrix product", text, calls["dot"].span)
-    if "dot" in calls and _begins_inside(node, loop):
+        yield Algorithm("tiled matrix product", text, products[0].span)
+    if products and _begins_inside(node, loop):
         text = (
             "rounds along the inner dim of all tiles are shared out evenly: a program may begin and end inside a tile,"
             " whose parts are added up"
@@ -131,15 +141,13 @@ def _carried(loop: t.For | t.While) -> set[str]:
 
 def is_weighted(node: t.FunctionDef, loop: t.For | t.While) -> bool:
     """Two products in a round: one makes what the exponentials are of, an operand of the other is made of them."""
-    names = [name for name, _ in all_calls(loop)]
-    if names.count("dot") < 2:
-        return False
-    return any(name == "dot" and call.args and _has_exponential(node, call.args[0]) for name, call in all_calls(loop))
+    products = product_calls(loop)
+    return len(products) > 1 and any(call.args and _has_exponential(node, call.args[0]) for call in products)
 
 
 def _recomputed(node: t.FunctionDef, loop: t.For | t.While) -> Span | None:
     """`p = exp(dot - loaded)`, `p * (dot - loaded)` and products with what is made of them: where p is."""
-    products = [call for name, call in all_calls(loop) if name == "dot"]
+    products = product_calls(loop)
     if len(products) < 3 or "max" in first_calls(loop):
         return None
     for inner in nodes_of(loop, t.BinOp):
@@ -148,7 +156,7 @@ def _recomputed(node: t.FunctionDef, loop: t.For | t.While) -> Span | None:
         for weight, other in ((inner.left, inner.right), (inner.right, inner.left)):
             if isinstance(other, t.BinOp) and other.op == "-" and _has_exponential(node, weight):
                 made = {name for n in made_of(node, other.left) if (name := operation(n))}
-                if "dot" in made:
+                if made & PRODUCTS:
                     return inner.span
     return None
 
@@ -156,7 +164,7 @@ def _recomputed(node: t.FunctionDef, loop: t.For | t.While) -> Span | None:
 def _has_exponential(node: t.FunctionDef, expr: t.Expr) -> bool:
     """Whether exponentials of a product are among what an expression is made of."""
     found = [n for n in made_of(node, expr) if isinstance(n, t.Call) and operation(n) in EXPONENTIALS and n.args]
-    return any(operation(inner) == "dot" for call in found for inner in made_of(node, call.args[0]))
+    return any(operation(inner) in PRODUCTS for call in found for inner in made_of(node, call.args[0]))
 
 
 def _begins_inside(node: t.FunctionDef, loop: t.For | t.While) -> bool:
@@ -197,17 +205,22 @@ def _welford(loop: t.For | t.While) -> bool:
 
 def _adds_products(node: t.FunctionDef, loop: t.For | t.While) -> bool:
     """Whether what a round multiplies is added to what earlier rounds did: to a name, or by the product itself."""
-    products = [call for name, call in all_calls(loop) if name == "dot"]
-    if any(len(call.args) > 2 or any(k.arg == "acc" for k in call.keywords) for call in products):
+    products = product_calls(loop)
+    if any(_is_given_a_sum(call) for call in products):
         return True
     added = summed(loop)
     return any(
-        operation(inner) == "dot"
+        operation(inner) in PRODUCTS
         for given in (*nodes_of(loop, t.Assign), *nodes_of(loop, t.AugAssign))
         for target in (given.targets if isinstance(given, t.Assign) else [given.target])
         if isinstance(target, t.Name) and target.id in added
         for inner in _unreduced(definitions(node), given.value)
     )
+
+
+def _is_given_a_sum(product: t.Call) -> bool:
+    before = _BEFORE_SUM[operation(product)]
+    return len(product.args) > before or any(k.arg == "acc" for k in product.keywords)
 
 
 def _unreduced(given: Mapping[str, list[t.Expr]], expr: t.Expr) -> Iterator[t.Node]:

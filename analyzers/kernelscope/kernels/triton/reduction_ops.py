@@ -5,6 +5,8 @@ Result types follow `triton/language/{core,semantic,standard}.py` of the 3.x fro
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from kernelscope.dims import maximum as dim_maximum
 from kernelscope.dims import minimum as dim_minimum
 from kernelscope.dims import same as equal
@@ -155,8 +157,37 @@ def _dot_type(a: str, b: str, call: OpCall) -> str:
 
 
 def dot_scaled(call: OpCall) -> Value:
+    """Elements of fp4 lie in pairs in bytes, along the inner dim unless the call says otherwise."""
     a, b = call.tensor("lhs"), call.tensor("rhs")
-    if a is None or b is None or not a.shape or not b.shape:
-        return Tensor(None, "fp32")
     elem = elem_of(call.get("out_dtype")) if call.given("out_dtype") else "fp32"
-    return Tensor((*a.shape[:-1], b.shape[-1]), elem)
+    if a is None or b is None or not a.shape or not b.shape or len(a.shape) != len(b.shape):
+        return Tensor(None, elem)
+    left = _unpacked(a.shape, call, "lhs", -1, -2)
+    right = _unpacked(b.shape, call, "rhs", -2, -1)
+    elements = [*_told_by_format(a, call.get("lhs_format")), *_told_by_format(b, call.get("rhs_format"))]
+    scales = (call.tensor(name) for name in ("lhs_scale", "rhs_scale") if call.given(name))
+    elements += [(scale.elem[2:-1], "uint8") for scale in scales if scale is not None and scale.elem.startswith("T(")]
+    inner = left[-1] if left[-1] is not None else right[-2]
+    call.report.product(left[-2], right[-1], inner, left[0] if len(left) == 3 else ONE, tuple(elements))
+    return Tensor((*left[:-1], right[-1]), elem)
+
+
+def _unpacked(shape: Sizes, call: OpCall, side: str, inner: int, outer: int) -> Sizes:
+    """The shape of an operand in elements; sizes are not known where its format is not."""
+    written = call.get(f"{side}_format")
+    packing = call.flag(f"{side}_k_pack") if call.given(f"{side}_k_pack") else True
+    sizes = list(shape)
+    if not isinstance(written, Const) or not isinstance(written.value, str):
+        sizes[inner] = None
+        sizes[outer] = sizes[outer] if packing else None
+    elif written.value == "e2m1" and packing is not None:
+        axis = inner if packing else outer
+        size = sizes[axis]
+        sizes[axis] = 2 * size if size is not None else None
+    return tuple(sizes)
+
+
+def _told_by_format(operand: Tensor, written: Value) -> Iterator[tuple[str, str]]:
+    """The argument behind an operand, with the type that a format has in memory."""
+    if operand.elem.startswith("T(") and isinstance(written, Const) and isinstance(written.value, str):
+        yield operand.elem[2:-1], written.value if written.value in BITS else "uint8"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from kernelscope.kernels.triton.bodies import all_calls, loops_in, made_of, nodes_of, operation
+from kernelscope.kernels.triton.bodies import PRODUCTS, all_calls, loops_in, made_of, nodes_of, operation
 from kernelscope.kernels.triton.index_motion import keyword
 from kernelscope.kernels.triton.loop_algorithms import (
     EXPONENTIALS,
@@ -75,7 +75,7 @@ def _is_weight(node: t.Expr, other: t.Expr, new: str) -> bool:
 def _is_loaded(node: t.FunctionDef, expr: t.Expr) -> bool:
     """Whether a value comes from memory as it is: nothing of a tile is added up or compared for it."""
     names = {operation(n) for n in made_of(node, expr)}
-    return "load" in names and not names & {"max", "sum", "dot", "maximum"}
+    return "load" in names and not names & {"max", "sum", "maximum", *PRODUCTS}
 
 
 def _programs(node: t.FunctionDef, exprs: Iterable[t.Expr]) -> set[str]:

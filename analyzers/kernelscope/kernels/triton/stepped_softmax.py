@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from kernelscope.kernels.triton.bodies import (
+    PRODUCTS,
     all_calls,
     assignments,
     first_calls,
@@ -15,6 +16,7 @@ from kernelscope.kernels.triton.bodies import (
     inlined,
     nodes_of,
     operation,
+    product_calls,
 )
 from kernelscope.kernels.triton.loop_algorithms import EXPONENTIALS, FLASH, ONLINE, Algorithm
 from kernelscope.results import Span
@@ -64,11 +66,11 @@ def _scales(loop: Loop, names: set[str]) -> bool:
 
 def _is_made_of_products(loop: Loop, call: t.Call) -> bool:
     made = given_in(loop)
-    return any(operation(n) == "dot" for argument in call.args for n in inlined(made, argument))
+    return any(operation(n) in PRODUCTS for argument in call.args for n in inlined(made, argument))
 
 
 def _weighs_in_products(loop: Loop, step: t.Call) -> bool:
     """Whether an operand of a product is made of what the step gives."""
     made = given_in(loop)
-    products = (call for name, call in all_calls(loop) if name == "dot" and call.args)
+    products = (call for call in product_calls(loop) if call.args)
     return any(n is step for product in products for n in inlined(made, product.args[0]))

@@ -38,10 +38,16 @@ class Work:
 
 
 def work(accesses: Sequence[Access], products: Sequence[Product]) -> Work:
+    known = told_elements(products)
     flops = at_most([(done.sides, _flops(done)) for done in products])
-    moved = at_most([(access.sides, _moved(access)) for access in accesses])
-    assumed = any(_element_bytes(a, {}) is None for a in accesses)
+    moved = at_most([(access.sides, _moved(access, known)) for access in accesses])
+    assumed = any(_element_bytes(a, known) is None for a in accesses)
     return Work(flops, moved, assumed, any(map(_is_done_sometimes, products)), any(map(_is_done_sometimes, accesses)))
+
+
+def told_elements(products: Sequence[Product]) -> dict[str, str]:
+    """The element types behind arguments that the formats of products tell."""
+    return {name: elem for done in products for name, elem in done.elements}
 
 
 def _is_done_sometimes(one: Access | Product) -> bool:
@@ -101,10 +107,10 @@ def _flops(done: Product) -> Dim | None:
     return 2 * done.times * product(known) if len(known) == len(sizes) else None
 
 
-def _moved(access: Access) -> Dim | None:
+def _moved(access: Access, elements: Mapping[str, str]) -> Dim | None:
     """Bytes of memory that are read or written: an address that several elements of a block share counts once."""
     count = numel(_addresses(access))
-    return count * (_element_bytes(access, {}) or ASSUMED_BYTES) * access.times if count is not None else None
+    return count * (_element_bytes(access, elements) or ASSUMED_BYTES) * access.times if count is not None else None
 
 
 def _addresses(access: Access) -> Sizes | None:
@@ -191,7 +197,7 @@ def shared_bytes(
         return None
     stages = max(1, numbers.get("num_stages", DEFAULT_STAGES))
     buffers = stages if by_warp_groups(products, numbers, arch) else max(1, stages - 1)
-    known = elements or {}
+    known = {**(elements or {}), **told_elements(products)}
     each = [_number(held(loads, known), numbers) for loads in staged(accesses, products)]
     most = None if None in each else max(size for size in each if size is not None)  # loops follow each other
     stays = _number(held(resident(accesses, products), known), numbers)
