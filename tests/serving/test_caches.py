@@ -491,3 +491,18 @@ def test_blocks_of_a_row_and_a_block_alone_are_no_pages(source: Source) -> None:
     for sizes in ("(b, h, NUM_BLOCK, d, e)", "(2, 1, block_size, heads, dim)"):
         (other,) = caches.buffers(source(made.format(sizes)))
         assert "paged)" not in other.value
+
+
+def test_a_hash_of_what_was_given_in_another_form_is_chained(source: Source) -> None:
+    text = """
+        class Chain:
+            def piece(self, tokens, prefix_hash):
+                data = as_bytes(tokens)
+                return sha256(prefix_hash.encode() + data).hexdigest()
+    """
+    (found,) = sharing.hashes(source(text))
+    assert (
+        found.value
+        == "sha256 over prefix_hash, tokens, chained with the previous (parent) hash `prefix_hash` as prefix"
+    )
+    assert not list(sharing.hashes(source(text.replace("as_bytes(tokens)", "self.salt"))))

@@ -551,3 +551,15 @@ def test_attention_that_writes_its_scores_and_recomputation() -> None:
     (again,) = recomputed(source)
     assert "act_forward is computed again (recomputed)" in again.value
     assert "when n->again >= 1" in again.value
+
+
+def test_calls_of_one_line_run_from_left_to_right_and_inside_out(source: Source) -> None:
+    text = """
+        class Layer:
+            def forward(self, x, angles):
+                q, k, v = self.wq(x), self.wk(x), self.wv(x)
+                q, k = rope(q, k, angles)
+                return self.wo(self.attend(q, k, v))
+    """
+    (order,) = (claim for _, claim in orders(source(text)) if claim.name == "Layer.forward order")
+    assert order.value.endswith("wq → wk → wv → rope → attend → wo")

@@ -32,6 +32,7 @@ from kernelscope.serving.c_functions import CSource
 from kernelscope.serving.c_waits import c_syncs
 from kernelscope.serving.claims import PythonSource
 from kernelscope.serving.constraints import c_constraints
+from kernelscope.serving.precision import precisions
 from kernelscope.serving.procedures import is_aside
 from kernelscope.serving.queues import queues
 from kernelscope.serving.reading import read_c, read_python
@@ -803,3 +804,26 @@ def test_memory_of_tensor_cores_multiplies_nothing() -> None:
     assert not list(algorithms(native('__device__ void f() { asm("tcgen05.alloc.b32 %0;"); }')))
     ((_, claim),) = algorithms(native('__device__ void f() { asm("tcgen05.mma.cta_group::1;"); }'))
     assert claim.value.startswith("f uses tensor cores: tcgen05")
+
+
+def test_how_many_lengths_there_are_is_no_length(source: Source) -> None:
+    text = "def f(self, seqlens, max_seq_len):\n    assert len(seqlens) <= 8\n    assert max_seq_len <= 4096\n"
+    (limit,) = answers(text, "seqlen.limits", source)
+    assert limit.startswith("max_seq_len <= 4096")
+
+
+def test_an_empty_text_is_a_default(source: Source) -> None:
+    text = """
+        from dataclasses import dataclass
+
+        @dataclass
+        class EngineConfig:
+            kv_cache_dtype: str = ""
+    """
+    assert answers(text, "precision.dtypes", source) == ['EngineConfig.kv_cache_dtype default ""']
+
+
+def test_pythons_own_float_has_64_bits(source: Source) -> None:
+    text = "def mean_of(mask):\n    return mask.astype({}).sum(axis=1)\n"
+    assert not list(precisions(source(text.format("float"))))
+    assert list(precisions(source(text.format("np.float32"))))

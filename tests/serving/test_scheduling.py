@@ -769,3 +769,32 @@ def test_two_loops_that_draw_on_one_budget_make_one_batch(source: Source) -> Non
     assert not list(preferences.preferences(source(SHARED % "if chosen:\n            return Work(chosen)")))
     elsewhere = SHARED.replace("self.open.append", "self.log.append") % ""
     assert not list(preferences.preferences(source(elsewhere)))
+
+
+def test_prompts_of_a_batch_in_pieces(source: Source) -> None:
+    text = """
+        def generate(encoded_prompts, chunk_size):
+            for s in range(0, max_prompt_len, chunk_size):
+                parts = [p[s : s + chunk_size] for p in encoded_prompts]
+                run(parts)
+    """
+    (found,) = chunking.pieces(source(text))
+    assert found.value.startswith("chunked prefill: generate runs the prompt in pieces of chunk_size tokens")
+
+
+def test_members_of_an_enum_are_no_batches(source: Source) -> None:
+    text = """
+        class R:
+            def kind(self):
+                if self.new():
+                    return Kind.PREFILL
+                return Kind.DECODE
+    """
+    assert not list(preferences.preferences(source(text)))
+    kept = text.replace("Kind.PREFILL", "self.prefills").replace("Kind.DECODE", "self.running")
+    assert len(list(preferences.preferences(source(kept)))) == 1
+
+
+def test_what_is_bound_to_a_place_without_a_name_is_no_queue(source: Source) -> None:
+    text = "def f(rows):\n    for request in self.waiting:\n        rows[-1].requests = False\n"
+    assert not list(service.orders(source(text)))

@@ -250,6 +250,15 @@ def test_processes_channels_and_routes(source: Source) -> None:
         @app.post("/generate")
         def generate(request): ...
 
+        @app.get(f"{prefix}/letters")
+        def letters(): ...
+
+        @app.put(BASE + "/letters")
+        def put_letter(): ...
+
+        @app.get(f"{prefix}")
+        def nothing(): ...
+
         def launch():
             mp.set_start_method("spawn")
             inbox = mp.Queue()
@@ -260,7 +269,11 @@ def test_processes_channels_and_routes(source: Source) -> None:
     )
     assert [(s.kind, s.target) for s in started(file)] == [("start method", "spawn"), ("process", "run_worker")]
     assert [(c.transport, c.pattern) for c in channels(file)] == [("queue", ""), ("ZeroMQ", "PULL")]
-    assert [(r.method, r.path) for r in routes(file)] == [("POST", "/generate")]
+    assert [(r.method, r.path) for r in routes(file)] == [
+        ("POST", "/generate"),
+        ("GET", "{prefix}/letters"),
+        ("PUT", "{BASE}/letters"),
+    ]
 
 
 def test_routes_of_routers_handlers_and_services(source: Source) -> None:

@@ -46,12 +46,16 @@ def is_paged(system: System) -> bool:
     )
 
 
+_COUNTED_ROWS = re.compile(r"\blen\((?:\w+\.)*\w*(?:lens|lengths)\)")
+"""How many lengths there are is a number of sequences."""
+
+
 def context_limits(system: System) -> Iterator[Claim]:
     """Limits of lengths; `block_size` is one where nothing is paged, as in models without a server."""
     pattern = r"seq_?len|max_model_len|max_position|context_len|max_length"
-    yield from numbers(pattern)(system)
+    yield from (claim for claim in numbers(pattern)(system) if not _COUNTED_ROWS.search(claim.value))
     for c in system.demands_about(re.compile(pattern, re.IGNORECASE)):
-        if c.kind == "other" and re.search(r"(?<!-)[<>]|== ?\d", c.condition):
+        if c.kind == "other" and not _COUNTED_ROWS.search(c.condition) and re.search(r"(?<!-)[<>]|== ?\d", c.condition):
             yield constraint_claim(c)
     if not is_paged(system):
         yield from settings(r"^block_size$")(system)

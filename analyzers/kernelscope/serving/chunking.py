@@ -212,7 +212,10 @@ def _run(loop: t.For) -> Iterator[t.Subscript]:
             given = (n for a in (*call.args, *(k.value for k in call.keywords)) for n in t.walk(a))
             yield from (n for n in given if isinstance(n, t.Subscript))
     bound = (n for statement in loop.body for n in t.walk(statement) if isinstance(n, t.Assign))
-    yield from (n.value for n in bound if isinstance(n.value, t.Subscript))
+    for value in (n.value for n in bound):
+        part = value.elt if isinstance(value, t.ListComp) else value
+        if isinstance(part, t.Subscript):
+            yield part
 
 
 def _is_piece(node: t.Subscript, start: str, size: t.Expr) -> bool:

@@ -62,8 +62,7 @@ def _steps(source: PythonSource, function: t.FunctionDef) -> list[tuple[str, t.C
     for statement, guards in statements(function):
         if isinstance(statement, t.Assert | t.Raise):
             continue
-        nested = calls(statement)
-        for call in reversed(nested):
+        for call in sorted(calls(statement), key=lambda call: call.span.end):  # arguments are worked out first
             name = t.dotted(call.func) or last_name(call.func)
             if not name or last_name(call.func) in QUIET or not (call.args or call.keywords):
                 continue

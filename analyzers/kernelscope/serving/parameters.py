@@ -45,7 +45,7 @@ class Parameter:
     @property
     def default(self) -> str:
         """The default in words: `default 16`, `has no default`."""
-        text = self.expression if self.value is None else str(self.value)
+        text = self.expression if self.value in (None, "") else str(self.value)
         return f"default {text}" if text else "has no default"
 
     @property

@@ -179,6 +179,8 @@ def _cast(source: PythonSource, call: t.Call) -> str:
         return "up"
     if name in ("to", "astype", "type") and (call.args or call.keywords):
         given = source.quote(call.args[0] if call.args else call.keywords[0].value)
+        if given == "float":
+            return ""  # Python's own, of 64 bits
         if _WIDE.search(given):
             return "up"
         return "down" if "dtype" in given or re.search(r"bfloat16|float16|half", given) else ""

@@ -133,7 +133,7 @@ def _one_of_two(source: PythonSource, node: t.FunctionDef | t.ClassDef, where: s
     for branch in node.body[:-1]:
         match branch:
             case t.If(test=test, body=[*_, t.Return(value=t.Attribute(attr=attr) as one) as returned]):
-                if not NEW & set(words(attr)):
+                if not NEW & set(words(attr)) or not (_is_kept(one) and _is_kept(other)):
                     continue
             case _:
                 continue
@@ -142,6 +142,11 @@ def _one_of_two(source: PythonSource, node: t.FunctionDef | t.ClassDef, where: s
             f"{source.quote(other)}, so one step never mixes prefill and decode"
         )
         yield Claim(f"{where} policy", value, (source.at(returned), source.at(other), source.at(node)))
+
+
+def _is_kept(value: t.Expr) -> bool:
+    """Whether something is kept by an object: members of an enum only name a kind of work."""
+    return (t.dotted(value) or "").startswith("self.")
 
 
 def _is_nothing(value: t.Expr) -> bool:

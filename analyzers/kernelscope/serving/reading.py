@@ -31,6 +31,7 @@ from kernelscope.serving import (
     work,
 )
 from kernelscope.serving.annotated import annotated
+from kernelscope.serving.balancing import balancing
 from kernelscope.serving.bindings import Loader, Native, bindings, c_bindings, loaders
 from kernelscope.serving.c_algorithms import algorithms, recomputed
 from kernelscope.serving.c_caches import c_caches, c_free_lists, c_layouts, c_oldest, c_recency
@@ -111,6 +112,7 @@ FINDERS: tuple[tuple[str, Finder], ...] = (
     ("serving.scheduling", service.orders),
     ("serving.scheduling", switches),
     ("serving.scheduling", preferences),
+    ("serving.scheduling", balancing),
     ("serving.scheduling", preemptions),
     ("serving.scheduling", victims),
     ("serving.scheduling", choices),

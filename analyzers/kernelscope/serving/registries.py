@@ -109,7 +109,10 @@ def _registered(source: PythonSource) -> Iterator[Registry]:
 
 def _tables(source: PythonSource) -> Iterator[Registry]:
     """Dicts from strings (or enum members) to classes, functions or `"module.Class"` strings."""
-    for statement in t.flat(source.module.body):
+    held = [(statement, "") for statement in t.flat(source.module.body)]
+    for scope in source.module.classes():
+        held += [(statement, f"{scope.qualified_name}.") for statement in scope.node.body]
+    for statement, owner in held:
         match statement:
             case t.Assign(targets=[t.Name(id=name)], value=t.Dict() as table):
                 pass
@@ -125,7 +128,7 @@ def _tables(source: PythonSource) -> Iterator[Registry]:
             if key is not None and _is_implementation(value)
         ]
         if len(entries) >= 2 and len(entries) * 2 > len(table.values):
-            yield Registry(name, "table", tuple(entries[:MAX_ENTRIES]), source.at(statement))
+            yield Registry(f"{owner}{name}", "table", tuple(entries[:MAX_ENTRIES]), source.at(statement))
 
 
 def _key(source: PythonSource, key: t.Expr) -> str:

@@ -39,8 +39,8 @@ def routes(source: PythonSource) -> Iterator[Route]:
         for decorator in scope.node.decorator_list:
             if not isinstance(decorator, t.Call) or not isinstance(decorator.func, t.Attribute) or not decorator.args:
                 continue
-            path = literal(decorator.args[0])
-            if decorator.func.attr in DECORATORS and isinstance(path, str) and path.startswith("/"):
+            path = _said(source, decorator.args[0])
+            if decorator.func.attr in DECORATORS and path:
                 method = _methods(decorator) or decorator.func.attr.upper()
                 yield Route(method, path, scope.qualified_name, source.at(decorator))
         yield from _added(source, scope.node)
@@ -50,6 +50,20 @@ def routes(source: PythonSource) -> Iterator[Route]:
         if isinstance(statement, t.ExprStmt) and isinstance(statement.value, t.Call):
             yield from _added_by(source, statement.value)
     yield from _procedures(source)
+
+
+def _said(source: PythonSource, path: t.Expr) -> str:
+    """The path of a route: a literal, or one below a prefix, such as `{prefix}/models`; of anything else nothing."""
+    match path:
+        case t.JoinedStr(values=values):
+            parts = [literal(v) if isinstance(v, t.Constant) else f"{{{source.quote(v)}}}" for v in values]
+        case t.BinOp(left=t.Name() | t.Attribute() as prefix, op="+", right=rest):
+            parts = [f"{{{source.quote(prefix)}}}", literal(rest)]
+        case _:
+            parts = [literal(path)]
+    text = "".join(str(part) for part in parts if part is not None)
+    rest = text[text.find("}") + 1 :] if text.startswith("{") else text
+    return text if rest.startswith("/") else ""
 
 
 def _methods(call: t.Call) -> str:
@@ -67,9 +81,9 @@ def _added_by(source: PythonSource, call: t.Call) -> Iterator[Route]:
     """`router.add_api_route("/path", handler, methods=["POST"])`, `app.router.add_post("/path", handler)`."""
     match call:
         case t.Call(func=t.Attribute(attr=attr), args=[path, *rest]) if attr in ADDS:
-            said = literal(path)
+            said = _said(source, path)
             given = [a for a in (*rest, *(k.value for k in call.keywords if k.arg != "methods")) if t.dotted(a)]
-            if isinstance(said, str) and said.startswith("/") and given:
+            if said and given:
                 method = _methods(call) or ADDS[attr] or "GET"
                 yield Route(method, said, source.quote(given[-1]), source.at(call))
         case _:

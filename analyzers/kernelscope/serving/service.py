@@ -43,9 +43,11 @@ def orders(source: PythonSource) -> Iterator[Claim]:
     for scope in source.module.functions():
         for node in own(scope.node):
             match node:
-                case t.Assign(targets=[t.Attribute() as queue], value=rest) if t.dotted(queue) == t.dotted(
-                    _cut_off(rest)
-                ) and REQUESTS & set(words(queue.attr)):
+                case t.Assign(targets=[t.Attribute() as queue], value=rest) if (
+                    t.dotted(queue) is not None
+                    and t.dotted(queue) == t.dotted(_cut_off(rest))
+                    and REQUESTS & set(words(queue.attr))
+                ):
                     passes = _gone_through(source, scope.node)
                     if not passes:
                         continue

@@ -12,6 +12,8 @@ from kernelscope.syntax.python import tree as t
 HASHERS = {"xxh64", "xxh32", "xxh3_64", "xxh128", "sha256", "sha1", "md5", "blake2b", "blake3", "hash"}
 OTHERS = {"logits", "processor", "guide", "guided", "grammar", "image", "images", "media", "tokenizer"}
 """Words of what hashes tokens for other reasons than to find their cache again."""
+MOST_PARTS = 4
+"""Parts of what identifies a block; more make the hash of a configuration."""
 EARLIER = {"parent", "prev", "previous", "prior"}
 """Words of what came before: what hashes of blocks are chained with."""
 
@@ -86,7 +88,12 @@ def hashes(source: PythonSource) -> Iterator[Claim]:
             continue
         names = {p.name for p in scope.node.args if p.name not in ("self", "cls")}
         fed = [c for c in calls if isinstance(c.func, t.Attribute) and c.func.attr == "update"] + made
-        used = {n.id for c in fed for a in c.args for n in t.walk(a) if isinstance(n, t.Name)} & names
+        given = {n.id for c in fed for a in c.args for n in t.walk(a) if isinstance(n, t.Name)}
+        used = given & names
+        if len(used) < 2:
+            meant = used | ({name for local in given for name in _made_of(scope.node, local)} & names)
+            told = {word for name in meant for word in words(name)}
+            used = meant if len(meant) <= MOST_PARTS and told & {"token", "tokens", "ids", "prefix", *EARLIER} else used
         if len(used) < 2 and len(fed) < 2:
             continue
         spoken = {word for name in (scope.qualified_name, *used) for word in words(name)}
@@ -98,9 +105,17 @@ def hashes(source: PythonSource) -> Iterator[Claim]:
         prior = [
             p.name
             for p in scope.node.args
-            if p.name in used and (p.default is not None or EARLIER & set(words(p.name)))
+            if p.name in used
+            and (p.default is not None or EARLIER & set(words(p.name)) or {"prefix", "hash"} <= set(words(p.name)))
         ]
         chained = f", chained with the previous (parent) hash `{prior[0]}` as prefix" if prior else ""
         value = f"{algorithm} over {', '.join(sorted(used)) or 'its input'}{chained}"
         evidence = tuple(source.at(c) for c in fed[:4])
         yield Claim(f"{scope.qualified_name} hash", value, evidence)
+
+
+def _made_of(function: t.FunctionDef | t.ClassDef, local: str) -> Iterator[str]:
+    """The names that what a function binds to a name is worked out of."""
+    for node in own(function):
+        if isinstance(node, t.Assign) and any(t.dotted(target) == local for target in node.targets):
+            yield from (n.id for n in t.walk(node.value) if isinstance(n, t.Name))

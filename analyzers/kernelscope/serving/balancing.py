@@ -1,0 +1,120 @@
+"""Which replica a request goes to: the least loaded one, the next in turn, one at random, one by a hash.
+
+Told of functions that dispatch and of collections that hold replicas, by their names; how one of them is chosen is what
+the code does with them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kernelscope.serving.claims import Claim, PythonSource
+from kernelscope.serving.guards import last_name, own
+from kernelscope.serving.sections import words
+from kernelscope.syntax.python import tree as t
+from kernelscope.syntax.python.lower import Scope
+
+REPLICAS = {"replica", "replicas", "instance", "instances", "engine", "engines", "worker", "workers", "server",
+            "servers", "node", "nodes", "backend", "backends", "endpoint", "endpoints", "url", "urls", "clients",
+            "peers"}  # fmt: skip
+DISPATCHES = {"dispatch", "dispatcher", "dispatching", "route", "router", "routing", "balance", "balancer",
+              "balanced", "balancing", "lb", "select", "pick", "choose", "assign", "proxy", "load", "request",
+              "forward"}  # fmt: skip
+OTHERS = {"expert", "experts", "eplb", "dataset", "dataloader", "sampler", "layer", "layers", "shard", "checkpoint",
+          "download", "scale", "migration", "migrate", "autoscaler"}  # fmt: skip
+"""Words of what is dealt out too, but is no request."""
+
+
+def balancing(source: PythonSource) -> Iterator[Claim]:
+    """Claims about the choice of a replica, from one file."""
+    if source.aside:
+        return
+    for scope in source.module.functions():
+        said = {*words(scope.qualified_name), *words(source.path.stem)}
+        if not DISPATCHES & said or OTHERS & said:
+            continue
+        for node in own(scope.node):
+            if found := _chosen(source, scope, node):
+                how, place = found
+                value = f"load balancing: {how} (≈ replicas by their names)"
+                where = (source.at(place), source.at(scope.node))
+                yield Claim(f"{scope.qualified_name} balancing", value, where, confidence="heuristic")
+                break
+
+
+def _chosen(source: PythonSource, scope: Scope, node: t.Node) -> tuple[str, t.Node] | None:
+    match node:
+        case t.Call(
+            func=t.Name(id="min" | "max" as which), args=[over], keywords=[t.Keyword(arg="key", value=key)]
+        ) if _are_replicas(source, over):
+            size = "smallest" if which == "min" else "largest"
+            return f"the one of {source.quote(over)} with the {size} {source.quote(key)}", node
+        case t.BinOp(op="%", left=left, right=t.Call(func=t.Name(id="len"), args=[over])) if _are_replicas(
+            source, over
+        ):
+            if any(isinstance(n, t.Call) and "hash" in words(last_name(n.func)) for n in t.walk(left)):
+                return f"by a hash: the same key goes to the same of {source.quote(over)} ({source.quote(node)})", node
+            return f"round robin: {source.quote(over)} take turns ({source.quote(node)})", node
+        case t.Call(func=func, args=[over, *_]) if t.dotted(func) in (
+            "random.choice",
+            "random.choices",
+            "random.sample",
+        ) and _are_replicas(source, over):
+            return f"one of {source.quote(over)} at random", node
+        case t.Call(func=t.Name(id="next"), args=[turns]) if _is_cycle(scope, turns):
+            return f"round robin: {source.quote(turns)} goes round", node
+        case t.For():
+            return _kept_least(source, node)
+        case _:
+            pass
+    return None
+
+
+def _are_replicas(source: PythonSource, over: t.Expr) -> bool:
+    said = set(words(source.quote(over)))
+    return bool(REPLICAS & said) and not OTHERS & said
+
+
+def _is_cycle(scope: Scope, turns: t.Expr) -> bool:
+    """Whether an attribute is bound to `itertools.cycle(replicas)` in its class."""
+    name = t.dotted(turns)
+    if name is None or scope.owner is None:
+        return False
+    for node in (n for method in scope.owner.methods() for n in own(method)):
+        match node:
+            case t.Assign(targets=[target], value=t.Call(func=func, args=[over])) if t.dotted(target) == name:
+                said = {*words(t.dotted(over) or ""), *words(name)}
+                return last_name(func) == "cycle" and bool(REPLICAS & said)
+            case _:
+                pass
+    return False
+
+
+def _kept_least(source: PythonSource, loop: t.For) -> tuple[str, t.Node] | None:
+    """`for i, e in enumerate(engines): score = …; if score < best: best, chosen = score, i`."""
+    bound: dict[str, str] = {}
+    for node in t.walk(*loop.body):
+        match node:
+            case (
+                t.Assign(targets=[t.Name(id=name)], value=value) | t.AnnAssign(target=t.Name(id=name), value=value)
+            ) if value is not None:
+                bound[name] = f"{name} = {source.quote(value)}"
+            case t.AugAssign(target=t.Name(id=name)) if name in bound:
+                bound[name] += f", {source.quote(node)}"
+            case _:
+                pass
+    for node in t.walk(*loop.body):
+        match node:
+            case t.If(test=t.Compare(left=t.Name(id=score), ops=["<"], comparators=[t.Name(id=best)]), body=body):
+                pass
+            case _:
+                continue
+        kept = {last_name(target): s.value for s in body if isinstance(s, t.Assign) for target in s.targets}
+        value = kept.pop(best, None)
+        if value is None or last_name(value) != score:
+            continue
+        chosen = next((name for name in kept if name), "")
+        if not chosen or not REPLICAS & {*words(source.quote(loop.iter)), *words(chosen)}:
+            continue
+        return f"the one of {source.quote(loop.iter)} with the smallest {bound.get(score, score)}", node
+    return None

@@ -1,0 +1,77 @@
+"""Which replica a request goes to, by structure, and near misses of which nothing may be said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from kernelscope.serving.balancing import balancing
+from kernelscope.serving.claims import PythonSource
+
+Source = Callable[[str], PythonSource]
+
+LEAST = """
+class Desk:
+    def route(self, letter):
+        best = None
+        for number, worker in enumerate(self.workers):
+            load: int = worker.waiting * 4
+            load += worker.running
+            if load < best:
+                best = load
+                chosen = number
+        return chosen
+"""
+CYCLE = """
+class Router:
+    def __init__(self, urls):
+        self.turn = itertools.cycle(urls)
+        self.order = itertools.cycle(urls)
+
+    def pick(self):
+        return next(self.turn)
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            "def dispatch(self):\n    return min(self.instances, key=lambda i: i.load)\n",
+            "the one of self.instances with the smallest lambda i: i.load",
+        ),
+        (
+            LEAST,
+            "the one of enumerate(self.workers) with the smallest load = worker.waiting * 4, load += worker.running",
+        ),
+        (
+            "class RoundRobin:\n    def select(self, last):\n        self.at = (last + 1) % len(self.engine_ids)\n",
+            "round robin: self.engine_ids take turns ((last + 1) % len(self.engine_ids))",
+        ),
+        (
+            "def route(key, urls):\n    return urls[hash(key) % len(urls)]\n",
+            "by a hash: the same key goes to the same of urls (hash(key) % len(urls))",
+        ),
+        ("def pick(workers):\n    return random.choice(workers)\n", "one of workers at random"),
+        (CYCLE, "round robin: self.turn goes round"),
+    ],
+)
+def test_how_a_replica_is_chosen(source: Source, text: str, told: str) -> None:
+    found = list(balancing(source(text)))
+    assert [claim.value for claim in found] == [f"load balancing: {told} (≈ replicas by their names)"]
+    assert found[0].confidence == "heuristic"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "def pick(words):\n    return random.choice(words)\n",
+        "def balance_experts(workers):\n    return min(workers, key=len)\n",
+        "def longest(workers):\n    return max(workers, key=len)\n",
+        LEAST.replace("best = load", "best = number"),
+        CYCLE.replace("next(self.turn)", "next(self.rest)"),
+        "def route(at, workers):\n    return at % workers\n",
+    ],
+)
+def test_what_chooses_no_replica(source: Source, text: str) -> None:
+    assert not list(balancing(source(text)))
