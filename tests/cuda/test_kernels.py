@@ -66,6 +66,9 @@ def test_shared_arrays_show_their_bytes(analysis: Analysis) -> None:
         ("empty[2]", " 16 B"),
         ("tile[256]", " 1024 B"),
         ("ready[2]", " 16 B"),
+        ("stage[2048]", " 8192 B"),
+        ("full", " 8 B"),
+        ("group", ": 0 … 1"),
     ]
 
 

@@ -16,6 +16,7 @@ from kernelscope.kernels.cuda.operations import Operation, functions_text, kind_
 from kernelscope.kernels.cuda.resources import vector_width
 from kernelscope.kernels.cuda.warp.accesses import Verdict
 from kernelscope.kernels.cuda.warp.kernel_warp import KernelWarp
+from kernelscope.kernels.cuda.warp_roles import warp_roles
 
 MAX_LINES = 8
 MAX_PLACES = 4
@@ -45,6 +46,14 @@ def _given_vector(facts: KernelFacts) -> tuple[int, str, int] | None:
             if vector is not None and vector[0] != 3:  # three elements move one by one
                 found.append((vector[0] * vector[1], text, launch.line))
     return max(found, key=lambda vector: vector[0], default=None)
+
+
+_WORK = {
+    Kind.ASYNC: "async copies",
+    Kind.TENSOR: "tensor cores",
+    Kind.BARRIER: "named barriers",
+}
+"""What warps do apart, in words."""
 
 
 def barrier_lines(facts: KernelFacts) -> Iterator[Line]:
@@ -141,6 +150,10 @@ def loop_lines(facts: KernelFacts, warp: KernelWarp) -> Iterator[Line]:
 
 
 def specialisation_lines(facts: KernelFacts) -> Iterator[Line]:
+    for role in warp_roles(facts.behaviour):
+        who = f"`{role.condition}`" if role.condition else "the other warps"
+        work = ", ".join(_WORK[kind] for kind in role.kinds if kind in _WORK)
+        yield Line(f"{who} (L{role.location.line}): {work or 'a number of registers of its own'}", role.location)
     found = _by_name(facts.behaviour.of(Kind.REGISTERS))
     if found:
         first = next(iter(found.values()))[0]

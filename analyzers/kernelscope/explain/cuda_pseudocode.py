@@ -1,15 +1,18 @@
-"""Pseudocode of a CUDA kernel: copies, barriers and arithmetic by line, index arithmetic lifted away.
+"""Pseudocode of a CUDA kernel: copies, barriers and arithmetic by line, long indices lifted away.
 
-Says what the statements say in other words; each line leads to the statement it stands for.
+Says what the statements say in other words; each line leads to the statement it stands for. Index arithmetic stays as
+far as another line names what it gives.
 """
 
 from __future__ import annotations
 
 import re
+from textwrap import wrap
 
 from tree_sitter import Node
 
 from kernelscope.explain.document import Code, Line
+from kernelscope.explain.unused_names import Giving, without_unused
 from kernelscope.kernels.cuda import types
 from kernelscope.kernels.cuda.intrinsics import Kind, effect_of, ptx_effects
 from kernelscope.kernels.cuda.kernels import KernelFacts
@@ -19,6 +22,11 @@ from kernelscope.syntax.cuda.nodes import one_line, walk
 
 MAX_LINES = 160
 MAX_TEXT = 84
+LEAST_ROOM = 40
+"""Characters a deeply nested line has at least."""
+_NO_BREAK = "\u00a0"
+MOST_PARTS = 3
+"""Lines that one statement may take."""
 _INTEGERS = frozenset(
     name for name, size in types.SCALARS.items() if size in (4, 8) and name not in ("float", "double")
 )
@@ -44,10 +52,10 @@ def kernel_code(facts: KernelFacts) -> Code:
     """The pseudocode of a kernel's body."""
     writer = _Writer(facts)
     writer.block(facts.function.body, 0)
-    lines = writer.lines[:MAX_LINES]
-    if len(writer.lines) > MAX_LINES:
-        lines.append(Line(f"… {len(writer.lines) - MAX_LINES} lines more"))
-    return Code(tuple(lines), "text")
+    lines = without_unused(writer.lines, writer.givings)
+    if len(lines) > MAX_LINES:
+        lines = (*lines[:MAX_LINES], Line(f"… {len(lines) - MAX_LINES} lines more"))
+    return Code(lines, "text")
 
 
 class _Writer:
@@ -55,6 +63,7 @@ class _Writer:
         self.facts = facts
         self.source = facts.unit.source
         self.lines: list[Line] = []
+        self.givings: list[Giving] = []
         arrays = (*facts.shared.static, *facts.shared.dynamic)
         self.shared = {array.name for array in arrays}
         self.sizes = {array.name: array for array in arrays}
@@ -83,10 +92,12 @@ class _Writer:
             self.statement(child, depth)
 
     def _say(self, text: str, node: Node, depth: int, note: str = "") -> None:
-        room = MAX_TEXT - len(note)
-        if len(text) > room:
-            text = text[: room - 1] + "…"
-        self.lines.append(Line("    " * depth + text + note, self.facts.location(self.source.span(node))))
+        indent = "    " * depth
+        kept = note.replace(" ", _NO_BREAK)
+        parts = _broken(text + kept, max(LEAST_ROOM, MAX_TEXT - len(indent)))
+        first, *more = (part.replace(_NO_BREAK, " ") for part in parts)
+        self.lines.append(Line(indent + first, self.facts.location(self.source.span(node))))
+        self.lines += [Line(f"{indent}        {rest}") for rest in more]
 
     def statement(self, node: Node, depth: int) -> None:
         match node.type:
@@ -174,8 +185,15 @@ class _Writer:
             elif one.bounds:
                 start = f" = {one.value}" if one.value is not None and len(one.value) < 12 else ""
                 self._say(f"registers {one.name}: {types.bare(one.type)}{_bounds(one.bounds)}{start}", node, depth)
-            elif one.value is not None and not self._is_index(one.name, one.type, one.value, node):
+            elif one.value is not None:
+                first = len(self.lines)
                 self._say(self._assignment(one.name, one.value), node, depth)
+                if self._is_index(one.name, one.type, one.value, node):
+                    self._gives(one.name, first)
+
+    def _gives(self, name: str, first: int) -> None:
+        """The lines from one on are of use to nobody unless another one names what they give."""
+        self.givings.append(Giving(name, first, len(self.lines) - 1))
 
     def _is_index(self, name: str, type_text: str, value: str, node: Node) -> bool:
         """Integers that are computed from integers only: index arithmetic."""
@@ -205,7 +223,12 @@ class _Writer:
             callee = node.child_by_field_name("function")
             effect = effect_of(self.source.text(callee)) if callee is not None else None
             if effect is not None and effect.kind is Kind.BARRIER:
-                self._say("── wait for all threads of the block ──", node, depth)
+                whom = (
+                    "for all threads of the block"
+                    if effect.text.startswith("__syncthreads")
+                    else f"at {self._text(node)}"
+                )
+                self._say(f"── wait {whom} ──", node, depth)
                 return
             if effect is not None and effect.kind is Kind.WARP_BARRIER:
                 self._say("── wait for the warp ──", node, depth)
@@ -227,11 +250,11 @@ class _Writer:
             self._say(f"advance {name} by {self._text(right)}", node, depth)
             return
         target, value = self._array(left), self.source.text(right)
-        if left.type == "identifier" and operator == "=" and self._holds_index(name, value, node):
-            return
         if operator == "=":
-            how = self._movement(target, right)
+            how, first = self._movement(target, right), len(self.lines)
             self._say(self._assignment(self._short(self.source.text(left)), value), node, depth, how)
+            if left.type == "identifier" and self._holds_index(name, value, node):
+                self._gives(name, first)
         else:
             self._say(f"{self._short(name)} {operator} {self._short(value)}", node, depth)
 
@@ -272,7 +295,18 @@ class _Writer:
 
     def _short(self, text: str) -> str:
         """Text with the indices of long subscripts lifted away."""
-        return _with_vectors(one_line(_without_long_indices(one_line(text)).removesuffix(";")))
+        plain = one_line(_without_long_indices(one_line(text)).removesuffix(";"))
+        return _with_vectors(plain.replace("( ", "(").replace(" )", ")"))
+
+
+def _broken(text: str, room: int) -> list[str]:
+    """A text in lines that have room, at spaces; what is left of a very long one is cut."""
+    if len(text) <= room:
+        return [text]
+    lines = wrap(text, room, break_long_words=False, break_on_hyphens=False)
+    if len(lines) > MOST_PARTS:
+        lines = [*lines[: MOST_PARTS - 1], f"{lines[MOST_PARTS - 1]} …"]
+    return [line if len(line) <= room else f"{line[: room - 1]}…" for line in lines]
 
 
 def _with_vectors(text: str) -> str:
@@ -296,7 +330,7 @@ def _bounds(bounds: tuple[str, ...]) -> str:
 
 
 def _without_long_indices(text: str) -> str:
-    """`A[row * K + col]` as `A[…]`; short indices such as `s[i]` stay."""
+    """`A[row * K + col]` as `A[…]`; short indices such as `s[i]`, and those that are a name, stay."""
     out: list[str] = []
     depth = begin = 0
     for i, char in enumerate(text):
@@ -310,5 +344,5 @@ def _without_long_indices(text: str) -> str:
             depth -= 1
             if depth == 0:
                 inner = text[begin + 1 : i]
-                out.append(f"[{inner}]" if len(inner) <= 12 else "[…]")
+                out.append(f"[{inner}]" if len(inner) <= 12 or inner.isidentifier() else "[…]")
     return "".join(out)

@@ -132,3 +132,31 @@ __global__ void __launch_bounds__(THREADS) chosen_width(float *out, uint64_t a, 
   out[threadIdx.x] = d[0];
 }
 void narrow(float *out, uint64_t a, uint64_t b) { chosen_width<128, 384><<<64, 384>>>(out, a, b); }
+
+// Two groups of warps run apart: what each does stands in functions, and one of them waits at a barrier of its own.
+template <int BYTES> __device__ void fetch(uint64_t *full, float *stage, const float *a, int tile) {
+  if (threadIdx.x % 128 == 0) {
+    cuda::ptx::mbarrier_arrive_expect_tx(full, BYTES);
+    SM90_BULK_COPY_G2S::copy(a + tile, stage, BYTES);
+  }
+}
+__device__ void consume(float *d, uint64_t a, uint64_t b) {
+  asm volatile("wgmma.fence.sync.aligned;");
+  multiply_async<64>(d, a, b);
+}
+__global__ void apart(const float *a, float *out, uint64_t left, uint64_t right, int tiles) {
+  __shared__ float stage[2048];
+  __shared__ uint64_t full;
+  const int group = threadIdx.x / 128;
+  const int mine = blockIdx.x * tiles;
+  float d[4];
+  if (threadIdx.x == 0) cute::prefetch_tma_descriptor(a);
+  if (group == 0) {
+    fetch<8192>(&full, stage, a, mine);
+  } else {
+    cutlass::arch::NamedBarrier::arrive_and_wait(128, 1);
+    consume(d, left, right);
+  }
+  if (mine < tiles) out[threadIdx.x] = d[0];
+}
+void run_apart(const float *a, float *out, uint64_t l, uint64_t r) { apart<<<64, 256>>>(a, out, l, r, 8); }

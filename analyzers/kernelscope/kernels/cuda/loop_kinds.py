@@ -9,13 +9,11 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from tree_sitter import Node
-
 from kernelscope.kernels.cuda.operations import Reached
 from kernelscope.kernels.cuda.warp.machine import Stride
 from kernelscope.results import Span
-from kernelscope.syntax.cuda.nodes import walk
-from kernelscope.syntax.cuda.source import CALLS, LOOPS
+from kernelscope.syntax.cuda.nodes import called_names, walk
+from kernelscope.syntax.cuda.source import LOOPS
 
 _PLACE_OF_BLOCK = re.compile(r"\b(?:blockIdx|gridDim)\b")
 _TAKEN = re.compile(r"(?:=|\breturn\b)\s*atomic(?:Add|Inc)\s*\(\s*[&(]*\s*(\w+)")
@@ -63,7 +61,7 @@ def _scheduled(reached: Sequence[Reached], shared: frozenset[str]) -> Iterator[L
         asked = [part for name in ("condition", "update") if (part := node.child_by_field_name(name)) is not None]
         span = Span(node.start_byte, node.end_byte)
         for part in asked:
-            for name in _called(part):
+            for name in called_names(part):
                 if name in dealing:
                     yield LoopKind(f"persistent: `{name}` gives a block its next tile", span)
                 elif name in filling:
@@ -75,15 +73,3 @@ def _scheduled(reached: Sequence[Reached], shared: frozenset[str]) -> Iterator[L
             texts += [source.text(body)] if body is not None else []
         if any(taken[1] not in shared for text in texts for taken in _TAKEN.finditer(text)):
             yield LoopKind("persistent: work is taken from a counter by an atomic", span)
-
-
-def _called(node: Node) -> Iterator[str]:
-    """The last names of the functions and methods that an expression calls."""
-    for call in walk(node):
-        callee = call.child_by_field_name("function") if call.type in CALLS else None
-        if callee is None:
-            continue
-        if callee.type == "field_expression":
-            callee = callee.child_by_field_name("field") or callee
-        if callee.text is not None:
-            yield callee.text.decode("utf-8", "replace").partition("<")[0].rpartition("::")[2].strip()

@@ -26,6 +26,18 @@ def walk(node: Node) -> Iterator[Node]:
             return
 
 
+def called_names(node: Node) -> Iterator[str]:
+    """The last names of the functions and methods that are called in a node."""
+    for call in walk(node):
+        callee = call.child_by_field_name("function") if call.type == "call_expression" else None
+        if callee is None:
+            continue
+        if callee.type == "field_expression":
+            callee = callee.child_by_field_name("field") or callee
+        if callee.text is not None:
+            yield callee.text.decode("utf-8", "replace").partition("<")[0].rpartition("::")[2].strip()
+
+
 _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 
 
