@@ -69,6 +69,18 @@ def test_tiles() -> None:
     a = Operand("a", "load L1", Axis("BK", Moves.LOOP, "k"), Axis("BM", Moves.PROGRAMS, "program_id(0)"), "a")
     rows = tile_grid([a]).rows
     assert [row.strip() for row in rows if "█" in row] == ["BM │███████►▒▒▒▒▒▒▒►▒▒▒▒▒▒▒│"]
+    back = Operand("b", "load L3", Axis("BN", Moves.LOOP_BACK, "n"), Axis("BM", Moves.LOOP_BACK, "m"))
+    assert [row.strip() for row in tile_grid([back]).rows][3:] == [
+        "┌───────┬───────┬───────┐",
+        "│▒▒▒▒▒▒▒│▒▒▒▒▒▒▒│▒▒▒▒▒▒▒│",
+        "├───────┼───────┼───▲───┤",
+        "│▒▒▒▒▒▒▒│▒▒▒▒▒▒▒│▒▒▒▒▒▒▒│",
+        "├───────┼───────┼───▲───┤",
+        "BM │▒▒▒▒▒▒▒◄▒▒▒▒▒▒▒◄███████│",
+        "└───────┴───────┴───────┘",
+        "↑ m",
+        "← n",
+    ]
     vector = Operand("x", "load L2", Axis("B"))
     assert tile_grid([vector]).rows[3:6] == ("┌───────┐", "│███████│", "└───────┘")
     assert len(tile_grid([a, a, a], 60).rows) == 2 * len(rows) + 1

@@ -536,6 +536,7 @@ def test_an_address_behind_branches_on_loaded_data_keeps_its_name(tmp_path: Path
         ("last_that_fits", []),
         ("attend_by_steps", ["flash attention"]),
         ("sum_of_weights_by_steps", ["online softmax"]),
+        ("best_few_first_of_equal", ["top-k by repeated selection"]),
         ("whole_of_scaled", ["tiled matrix product"]),
     ],
 )

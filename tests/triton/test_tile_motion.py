@@ -68,6 +68,43 @@ CASES = {
         "        v = tl.load(x + tile * B + tl.arange(0, B))\n",
         "program_id(0), loop tile",
     ),
+    "a sequence from its end, by an index that falls": (
+        MATRIX + "    blocks = tl.cdiv(n, BK)\n    for i in range(blocks):\n        last = blocks - 1 - i\n"
+        "        cols = (last * BK).to(tl.int32) + k\n"
+        "        v = tl.load(x + at[:, None] * stride + cols[None, :])\n",
+        "program_id(0) | loop i back",
+    ),
+    "a loop that counts down": (
+        MATRIX + "    for i in range(n - 1, -1, -1):\n"
+        "        v = tl.load(x + at[:, None] * stride + (i * BK + k)[None, :])\n",
+        "program_id(0) | loop i back",
+    ),
+    "the rest of what counts down goes forward": (
+        MATRIX + "    for i in range(n - 1, -1, -1):\n"
+        "        v = tl.load(x + at[:, None] * stride + ((n - i) * BK + k)[None, :])\n",
+        "program_id(0) | loop i",
+    ),
+    "a pointer that steps back": (
+        MATRIX + "    p = x + at[:, None] * stride + k[None, :]\n"
+        "    for i in range(0, n, BK):\n        v = tl.load(p)\n        p -= BK\n",
+        "program_id(0) | loop i back",
+    ),
+    "a block pointer that is moved back": (
+        MATRIX + "    p = tl.make_block_ptr(x, (rows, n), (stride, 1), (m * BM, n - BK), (BM, BK), (1, 0))\n"
+        "    for i in range(0, n, BK):\n        v = tl.load(p)\n        p = tl.advance(p, (0, -BK))\n",
+        "program_id(0) | loop i back",
+    ),
+    "a promise to the compiler moves nothing": (
+        "def kernel(x, n, stride, B: tl.constexpr):\n    at = x + tl.program_id(0) * stride + tl.arange(0, B)\n"
+        "    at = tl.multiple_of(at, (16,))\n    v = tl.load(at)\n",
+        "still || program_id(0)",
+    ),
+    "the base of a descriptor": (
+        "def kernel(x, n, stride, B: tl.constexpr):\n"
+        "    row = tl.make_tensor_descriptor(x + tl.program_id(0) * stride, (1, n), (n, 1), (1, B))\n"
+        "    for i in range(0, n, B):\n        v = row.load([0, i])\n",
+        "still | loop i || program_id(0)",
+    ),
     "an index from memory is not told": (
         MATRIX + "    page = tl.load(out + m)\n"
         "    v = tl.load(x + page * stride + at[:, None] * stride + k[None, :])\n",
@@ -92,7 +129,8 @@ def _shown(motion: TileMotion | None) -> str:
     if motion is None:
         return "not told"
     parts = [
-        [*sorted(m.programs), *(f"loop {name}" for name in sorted(m.loops))] for m in (*motion.axes, motion.outside)
+        [*sorted(m.programs), *(f"loop {name}{' back' * (name in m.falling)}" for name in sorted(m.loops))]
+        for m in (*motion.axes, motion.outside)
     ]
     axes = " | ".join(", ".join(part) or "still" for part in parts[:-1])
     return axes + (f" || {', '.join(parts[-1])}" if parts[-1] else "")

@@ -24,6 +24,8 @@ class Moves(Enum):
 
     PROGRAMS = auto()
     LOOP = auto()
+    LOOP_BACK = auto()
+    """A loop that goes from the end to the beginning."""
     NOBODY = auto()
 
 
@@ -73,7 +75,11 @@ def _operand(operand: Operand) -> Panel:
     mine = 2 * rows.index(1) + 1
     labelled = [pad(row_axis.size if n == mine else "", left) + row for n, row in enumerate(body)]
     head = " " * left + centre(operand.columns.size, len(body[0]))
-    ways = [f"{way} {axis.by}" for way, axis in (("↓", operand.rows), ("→", operand.columns)) if axis and axis.by]
+    ways = [
+        f"{back if axis.moves is Moves.LOOP_BACK else way} {axis.by}"
+        for way, back, axis in (("↓", "↑", operand.rows), ("→", "←", operand.columns))
+        if axis and axis.by
+    ]
     texts = [operand.name, operand.caption, head.rstrip(), *labelled, *ways]
     regions = tuple(Region(n, 0, len(texts[n]), operand.key) for n in (0, 1) if operand.key and texts[n])
     return Panel(tuple(texts), regions)
@@ -86,6 +92,8 @@ def _bands(axis: Axis) -> list[int]:
             return [1]
         case Moves.LOOP:
             return [1] + [2] * (_BANDS - 1)
+        case Moves.LOOP_BACK:
+            return [2] * (_BANDS - 1) + [1]
         case Moves.PROGRAMS:
             return [0, 1, 0]
 
@@ -96,9 +104,17 @@ def _cell(row: int, column: int) -> str:
     return ("█" if row == column == 1 else "▒") * _WIDTH
 
 
+def _goes_on(bands: list[int], number: int) -> int:
+    """Which way a tile goes over the border behind a band: 1 forward, -1 back, 0 not at all."""
+    pair = bands[number : number + 2]
+    if 2 not in pair or 0 in pair:
+        return 0
+    return 1 if bands.index(1) <= number else -1
+
+
 def _arrow(columns: list[int], number: int, row: int) -> str:
     """The border between two cells of a row: an arrow where the tile goes on."""
-    return "►" if row == 1 and columns[number] and columns[number + 1] == 2 else "│"
+    return ("│", "►", "◄")[_goes_on(columns, number) if row == 1 else 0]
 
 
 def _border(columns: list[int], left: str, middle: str, right: str) -> str:
@@ -106,7 +122,7 @@ def _border(columns: list[int], left: str, middle: str, right: str) -> str:
 
 
 def _between(rows: list[int], number: int, columns: list[int]) -> str:
-    """The line between two rows of cells, with an arrow where the tile goes down."""
-    down = rows[number] and rows[number + 1] == 2
-    parts = [centre("▼", _WIDTH).replace(" ", "─") if down and column == 1 else "─" * _WIDTH for column in columns]
-    return "├" + "┼".join(parts) + "┤"
+    """The line between two rows of cells, with an arrow where the tile goes on."""
+    arrow = ("", "▼", "▲")[_goes_on(rows, number)]
+    cells = [centre(arrow, _WIDTH).replace(" ", "─") if arrow and column == 1 else "─" * _WIDTH for column in columns]
+    return "├" + "┼".join(cells) + "┤"

@@ -98,8 +98,8 @@ def _axis(facts: KernelFacts, shape: Sizes, axis: int, motion: Motion, taken: se
 
 def _mover(motion: Motion, taken: set[str]) -> Moves:
     """Who moves a tile within the work of one program; loops over `taken` take one tile of the grid after the other."""
-    if motion.loops - taken:
-        return Moves.LOOP
+    if moving := motion.loops - taken:
+        return Moves.LOOP_BACK if moving <= motion.falling else Moves.LOOP
     return Moves.PROGRAMS if motion.programs or motion.loops else Moves.NOBODY
 
 

@@ -16,6 +16,10 @@ PLAIN_CALLS = {
     "program_id", "expand_dims", "cast", "int32", "int64", "zeros", "full", "broadcast_to", "range", "where",
 }  # fmt: skip
 """Operations of index arithmetic; a tile whose address comes through others is not told."""
+MAX_DEPTH = 8
+"""Definitions of names that are followed for the way an index goes."""
+PROMISES = frozenset(("multiple_of", "max_contiguous", "max_constancy"))
+"""Calls that give what they get, with a promise to the compiler."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +28,13 @@ class Motion:
 
     programs: frozenset[str] = frozenset()
     loops: frozenset[str] = frozenset()
+    falling: frozenset[str] = frozenset()
+    """Loops whose later rounds come before."""
 
     def __or__(self, other: Motion) -> Motion:
-        return Motion(self.programs | other.programs, self.loops | other.loops)
+        rising = (self.loops - self.falling) | (other.loops - other.falling)
+        falling = (self.falling | other.falling) - rising
+        return Motion(self.programs | other.programs, self.loops | other.loops, falling)
 
 
 STILL = Motion()
@@ -42,6 +50,13 @@ class Step:
 
     value: t.Expr
     loop: str
+    back: bool = False
+    """Whether it is `name -= value`."""
+
+    @property
+    def motion(self) -> Motion:
+        loops = frozenset({self.loop} if self.loop else ())
+        return Motion(loops=loops, falling=loops if self.back else frozenset())
 
 
 @dataclass(slots=True)
@@ -68,8 +83,8 @@ class Indices:
                     self._define(target, value, loop)
                 case t.AnnAssign(target=target, value=value) if value is not None:
                     self._define(target, value, loop)
-                case t.AugAssign(target=t.Name(id=name), value=value):
-                    self.steps.setdefault(name, []).append(Step(value, loop))
+                case t.AugAssign(target=t.Name(id=name), op=op, value=value):
+                    self.steps.setdefault(name, []).append(Step(value, loop, back=op == "-"))
                 case t.For(target=t.Name(id=name), iter=source, body=inner):
                     self.ranged[name] = source
                     self._read(inner, name)
@@ -84,8 +99,10 @@ class Indices:
                 moved == name and operation(value) == "advance"
             ):
                 self.steps.setdefault(name, []).append(Step(by, loop))
-            case t.Name(id=name), t.BinOp(left=t.Name(id=moved), op="+", right=by) if moved == name:
-                self.steps.setdefault(name, []).append(Step(by, loop))
+            case t.Name(id=name), t.BinOp(left=t.Name(id=moved), op="+" | "-" as op, right=by) if moved == name:
+                self.steps.setdefault(name, []).append(Step(by, loop, back=op == "-"))
+            case t.Name(id=name), t.Call(args=[t.Name(id=same), *_]) if same == name and operation(value) in PROMISES:
+                pass
             case t.Name(id=name), _:
                 self.defined.setdefault(name, []).append(value)
             case t.Tuple(elts=names), t.Tuple(elts=values) if len(names) == len(values):
@@ -112,7 +129,39 @@ class Indices:
                     raise NotTold
             elif isinstance(inner, t.Name) and inner.id not in within:
                 found |= self._name_moves(inner.id, (*within, inner.id))
+        if not within:
+            back = frozenset(loop for loop in found.loops if loop in self.ranged and self._slope(expr, loop) == -1)
+            found = Motion(found.programs, found.loops, found.falling | back)
         return found
+
+    def _slope(self, expr: t.Expr, loop: str, depth: int = 0) -> int | None:
+        """Which way an index goes as the rounds of a loop go on: 1 up, -1 down, 0 nowhere, None not known."""
+        match expr:
+            case t.Name(id=name) if name == loop:
+                return -1 if _counts_down(self.ranged[loop]) else 1
+            case t.Name(id=name):
+                made = self.defined.get(name, [])
+                if len(made) != 1 or depth > MAX_DEPTH:
+                    return None if made else 0
+                return self._slope(made[0], loop, depth + 1)
+            case t.BinOp(op="+" | "-" as op, left=left, right=right):
+                a, b = self._slope(left, loop, depth), self._slope(right, loop, depth)
+                b = -b if b is not None and op == "-" else b
+                return a if b in (0, a) else b if a == 0 else None
+            case t.BinOp(op="*", left=left, right=right):
+                a, b = self._slope(left, loop, depth), self._slope(right, loop, depth)
+                return a if b == 0 else b if a == 0 else None
+            case t.BinOp(op="//", left=left) | t.Subscript(value=left):
+                return self._slope(left, loop, depth)
+            case t.Call(args=[first, *_]) if operation(expr) in PROMISES | {"cast", "int32", "int64"}:
+                return self._slope(first, loop, depth)
+            case t.Call(func=t.Attribute(value=value, attr="to")):
+                return self._slope(value, loop, depth)
+            case t.Call() | t.Constant():
+                names = {n.id for n in t.walk(expr) if isinstance(n, t.Name)}
+                return 0 if names.isdisjoint((loop, *self.defined)) else None
+            case _:
+                return None
 
     def _name_moves(self, name: str, within: tuple[str, ...]) -> Motion:
         found = STILL
@@ -126,7 +175,7 @@ class Indices:
         for made in self.defined.get(name, []):
             found |= self.moves(made, within)
         for step in self.steps.get(name, []):
-            found |= Motion(loops=frozenset({step.loop} if step.loop else ())) | self.moves(step.value, within)
+            found |= step.motion | self.moves(step.value, within)
         return found
 
     def _helper(self, helper: t.FunctionDef) -> Motion:
@@ -154,6 +203,18 @@ class Indices:
             size = len(found)
             found |= {name for name, used in names.items() if not found.isdisjoint(used)}
         return found
+
+
+def _counts_down(source: t.Expr) -> bool:
+    """Whether a loop runs over `range(…, …, -1)`."""
+    step = source.args[2] if isinstance(source, t.Call) and len(source.args) > 2 else None
+    return step is not None and is_negative(step)
+
+
+def is_negative(expr: t.Expr) -> bool:
+    """Whether an expression is written with a minus before it."""
+    number = expr.value if isinstance(expr, t.Constant) else None
+    return (isinstance(expr, t.UnaryOp) and expr.op == "-") or (isinstance(number, int) and number < 0)
 
 
 def keyword(call: t.Call, name: str) -> t.Expr | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kernelscope.kernels.triton.bodies import definitions, first_calls, loops_in, nodes_of, operation
+from kernelscope.kernels.triton.bodies import definitions, first_calls, loops_in, made_of, nodes_of, operation
 from kernelscope.kernels.triton.loop_algorithms import Algorithm
 from kernelscope.syntax.python import tree as t
 
@@ -49,7 +49,7 @@ def _is_the_extreme(node: t.FunctionDef, test: t.Expr, of: set[str]) -> bool:
     for side in (test.left, test.comparators[0]):
         made = definitions(node).get(side.id, []) if isinstance(side, t.Name) else [side]
         for call in made:
-            if operation(call) in EXTREMES and any(isinstance(n, t.Name) and n.id in of for n in t.walk(call)):
+            if operation(call) in EXTREMES and any(isinstance(n, t.Name) and n.id in of for n in made_of(node, call)):
                 return True
     return False
 

@@ -7,12 +7,12 @@ the part along the first axis, and what its definition rests on moves it. An add
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from kernelscope.kernels.triton.bodies import inlined, nodes_of, operation
 from kernelscope.kernels.triton.call import Access, AccessPlace
-from kernelscope.kernels.triton.index_motion import STILL, Indices, Motion, NotTold, Step, keyword
+from kernelscope.kernels.triton.index_motion import STILL, Indices, Motion, NotTold, Step, is_negative, keyword
 from kernelscope.kernels.triton.kernel_runs import KernelRun
 from kernelscope.kernels.triton.values import BlockPointer, Descriptor, Tensor
 from kernelscope.results import Span
@@ -102,10 +102,19 @@ class _Tiles:
             case Descriptor() if method is not None and call.args:
                 offsets = next((a for a in call.args if isinstance(a, t.List | t.Tuple)), None)
                 self._offsets(offsets, parts)
+                self._described(method, parts)
             case BlockPointer() if call.args:
                 self._block_pointer(call.args[0], parts)
             case _:
                 raise NotTold
+
+    def _described(self, descriptor: t.Expr | None, parts: _Parts) -> None:
+        """What the base of a descriptor that the kernel makes rests on."""
+        made_of = self.indices.defined.get(descriptor.id, []) if isinstance(descriptor, t.Name) else []
+        for made in made_of:
+            if isinstance(made, t.Call) and operation(made) == "make_tensor_descriptor":
+                base = keyword(made, "base") or (made.args[0] if made.args else None)
+                parts.outside |= self.indices.moves(base) if base is not None else STILL
 
     def _block_pointer(self, pointer: t.Expr, parts: _Parts) -> None:
         """Where it was made, what advances it, and what its base rests on."""
@@ -134,7 +143,8 @@ class _Tiles:
             raise NotTold
         for axis, offset in enumerate(step.value.elts):
             if not (isinstance(offset, t.Constant) and offset.value == 0):
-                parts.add(axis, Motion(loops=frozenset({step.loop})) if step.loop else self.indices.moves(offset))
+                by_loop = replace(step, back=is_negative(offset)).motion
+                parts.add(axis, by_loop if step.loop else self.indices.moves(offset))
 
     def _pointer(self, expr: t.Expr, pointer: Tensor, parts: _Parts, within: tuple[str, ...]) -> None:
         """Follow a sum of terms down to its axes."""
@@ -197,7 +207,7 @@ class _Tiles:
             else:
                 parts.outside |= self.indices.moves(step.value)
             return
-        moved = Motion(loops=frozenset({step.loop}) if step.loop else frozenset())
+        moved = step.motion
         names = {n.id for n in t.walk(step.value) if isinstance(n, t.Name)}
         strides = pointer.steps or ()
         if len(strides) != len(parts.axes) or any(stride is None for stride in strides):
