@@ -131,6 +131,11 @@ class Analysis:
         return differed
 
     @property
+    def knows_names(self) -> bool:
+        """Whether symbols of all files can be found; before, there may be some."""
+        return self.workspace.index.knows_names
+
+    @property
     def knows_links(self) -> bool:
         """Whether all files with kernels, launches and registrations have been read."""
         return self.workspace.index.stage >= Stage.OPERATORS

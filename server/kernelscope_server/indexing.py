@@ -61,7 +61,7 @@ class Indexing:
                 differed = self._analysis.index(self._progress, self._is_over)
         except Exception:
             self._server.log(f"indexing stopped, please report it\n{traceback.format_exc()}", ERROR)
-        self._server.release()
+        self._server.release(nothing_comes=True)
         self._tell({"kind": "end", "message": f"{self._total:,} files" if self._total else ""})
         _give_back()
         if differed:
@@ -76,8 +76,7 @@ class Indexing:
 
     def _progress(self, state: IndexProgress) -> None:
         self._total = max(1, state.total)
-        if self._analysis.knows_links:
-            self._server.release()
+        self._server.release()
         now = time.monotonic()
         if now - self._reported > REPORT_SECONDS:
             self._reported = now

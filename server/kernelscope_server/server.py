@@ -64,7 +64,7 @@ class Server(LanguageServer):
         self._ahead: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self.turns = Turns(PATIENT_URGENCY)
         self._ended = threading.Event()
-        self._held: dict[Hashable, tuple[object, threading.Timer]] = {}
+        self._held: dict[Hashable, tuple[object, threading.Timer, NotYet]] = {}
         """Requests by their numbers that wait for the index, and take no thread and no turn meanwhile."""
         self._was_held: set[Hashable] = set()
         self._texts = 0
@@ -107,10 +107,11 @@ class Server(LanguageServer):
 
         self._ahead.put(act)
 
-    def release(self) -> None:
-        """Handle again what waits for the index: it told more, or nothing more will come."""
-        for number in list(self._held):
-            self._ask_again(number)
+    def release(self, nothing_comes: bool = False) -> None:
+        """Handle again what waits for the index: that of which it told enough, or all if nothing more will come."""
+        for number, (_, _, early) in list(self._held.items()):
+            if nothing_comes or early.is_over():
+                self._ask_again(number)
 
     # -- threads -----------------------------------------------------------------------------------------
 
@@ -185,13 +186,13 @@ class Server(LanguageServer):
             return
         timer = threading.Timer(HELD_SECONDS, self._ask_again, (number,))
         timer.daemon = True
-        self._held[number] = (message, timer)
+        self._held[number] = (message, timer, early)
         timer.start()
         if early.is_over():
             self._ask_again(number)
 
     def _ask_again(self, number: Hashable) -> None:
-        message, timer = self._held.pop(number, (None, None))
+        message, timer, _ = self._held.pop(number, (None, None, None))
         if timer is not None:
             timer.cancel()
             self._was_held.add(number)

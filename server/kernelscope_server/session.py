@@ -185,6 +185,15 @@ class Session:
             raise NotYet(answer, self._has_links)
         return answer
 
+    def unless_names_come(self, answer: list[Json]) -> list[Json]:
+        """The same for the names of all files, which come long before."""
+        if not answer and not self._has_names():
+            raise NotYet(answer, self._has_names)
+        return answer
+
+    def _has_names(self) -> bool:
+        return self._indexing is None or not self._indexing.running or self.analysis.knows_names
+
     def _has_links(self) -> bool:
         """Whether links are known, or nobody is reading them."""
         return self._indexing is None or not self._indexing.running or self.analysis.knows_links

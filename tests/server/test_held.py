@@ -64,6 +64,7 @@ def test_what_the_index_does_not_tell_yet_is_asked_again_when_it_does(held: Held
     held.wait_until_asked(1)
     held.send(id=2, method="other")
     assert held.answer()["id"] == 2
+    held.server.release()  # something else is known
     held.told = ["there"]
     held.server.release()
     assert held.answer() == {"jsonrpc": "2.0", "id": 1, "result": ["there"]}
@@ -72,7 +73,7 @@ def test_what_the_index_does_not_tell_yet_is_asked_again_when_it_does(held: Held
 def test_an_index_that_tells_nothing_more_leaves_what_was_known(held: Held) -> None:
     held.send(id="a", method="late")
     held.wait_until_asked(1)
-    held.server.release()
+    held.server.release(nothing_comes=True)
     assert held.answer() == {"jsonrpc": "2.0", "id": "a", "result": []}
     assert held.asked == 2
 
@@ -105,3 +106,16 @@ def test_the_first_jump_to_a_kernel_waits_for_the_links(start: Callable[..., Any
     places = server.ask("textDocument/definition", at)
     assert [place["range"]["start"]["line"] for place in places] == [0]
     assert places[0]["uri"].endswith("ops.cu")
+
+
+def test_a_search_for_a_symbol_waits_for_the_names_of_all_files(start: Callable[..., Any], tmp_path: Path) -> None:
+    folder = tmp_path / "workspace"
+    folder.mkdir()
+    for number in range(300):
+        (folder / f"filler{number}.py").write_text(f"def filler{number}(n):\n    return n\n" * 20)
+    for _ in range(2):  # read from the files, then from the cache
+        server = start()
+        found = server.ask("workspace/symbol", {"query": "filler299"})
+        assert [symbol["name"] for symbol in found[:1]] == ["filler299"]
+        assert server.ask("workspace/symbol", {"query": "nothing_is_called_so"}) == []
+        server.close()

@@ -79,6 +79,7 @@ class Index:
         self._failed: dict[str, str] = {}
         self._kept: dict[str, tuple[Version, FileFacts]] = {}
         self._open_names: dict[str, Version] = {}
+        self._is_loaded = False
         self._folders: Folders | None = None
         self._mentions: Mentions | None = None
         self._running = threading.Lock()
@@ -88,6 +89,11 @@ class Index:
         self._updater: threading.Thread | None = None
         self._opening = threading.Lock()
 
+    @property
+    def knows_names(self) -> bool:
+        """Whether symbol search has the names of all files, or those that it had when the cache was written."""
+        return self.stage >= Stage.NAMES or self._is_loaded
+
     # -- filling --------------------------------------------------------------------------------------------
 
     def run(self, progress: Progress | None = None, cancelled: Callable[[], bool] = lambda: False) -> None:
@@ -95,6 +101,7 @@ class Index:
         with self._running:
             report = _Report(progress)
             self._load()
+            report.tell(0, len(self._stamps), _PHASES[Wanted.NAMES])
             entries = {entry.path: entry for entry in self.files.walk(cancelled)}
             if cancelled():
                 return
@@ -219,6 +226,7 @@ class Index:
             self._stamps[known.path] = _Stamp(known.size, known.mtime_ns, known.priority, known.has_facts)
             if known.error:
                 self._failed[known.path] = known.error
+        self._is_loaded = bool(self._stamps)
 
     def _is_current(self, entry: Entry) -> bool:
         stamp = self._stamps.get(entry.path)

@@ -40,7 +40,8 @@ def register(session: Session) -> None:
         return Later(lambda: _tree(analysis.outline_of(seen.path, seen.text.data), seen, encoding))
 
     def workspace_symbols(params: Json) -> list[Json]:
-        return [_found(symbol) for symbol in session.analysis.find_symbols(string(params, "query"), FOUND_SYMBOLS)]
+        found = session.analysis.find_symbols(string(params, "query"), FOUND_SYMBOLS)
+        return session.unless_names_come([_found(symbol) for symbol in found])
 
     session.server.on("textDocument/documentSymbol", document_symbols)
     session.server.on("workspace/symbol", workspace_symbols)
