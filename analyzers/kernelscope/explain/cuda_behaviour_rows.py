@@ -15,15 +15,25 @@ from kernelscope.kernels.cuda.loop_kinds import loop_kind
 from kernelscope.kernels.cuda.operations import Operation, functions_text, kind_of_object
 from kernelscope.kernels.cuda.resources import vector_width
 from kernelscope.kernels.cuda.warp.accesses import Verdict
-from kernelscope.kernels.cuda.warp.kernel_warp import KernelWarp
+from kernelscope.kernels.cuda.warp.kernel_warp import KernelWarp, kernel_warp
+from kernelscope.kernels.cuda.warp.sectors import Traffic
 from kernelscope.kernels.cuda.warp_roles import warp_roles
 
 MAX_LINES = 8
 MAX_PLACES = 4
+WIDEST = 16
+"""Bytes of the widest access that a lane makes by itself: no number alone has as many."""
 
 
 def vector_lines(facts: KernelFacts) -> Iterator[Line]:
     found = vector_width(facts.behaviour.reached)
+    if found is not None and found.width is not None and found.width < WIDEST:
+        warp = kernel_warp(facts)
+        wide = next((v for v in warp.verdicts if v.width == WIDEST and isinstance(v.outcome, Traffic)), None)
+        if wide is not None:
+            where = f"`{wide.access.memory.name}` L{warp.line(wide)} {wide.access.kind}"
+            yield Line(f"{WIDEST} B ({where})", facts.location(warp.span(wide.access.span)))
+            return
     given = _given_vector(facts)
     if given is not None and (found is None or (found.width is not None and given[0] > found.width)):
         width, name, line = given

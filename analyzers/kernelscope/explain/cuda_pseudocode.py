@@ -7,26 +7,30 @@ far as another line names what it gives.
 from __future__ import annotations
 
 import re
-from textwrap import wrap
+from pathlib import Path
 
 from tree_sitter import Node
 
+from kernelscope.explain.cuda_expressions import assigned, bounds_text, broken, short
 from kernelscope.explain.document import Code, Line
 from kernelscope.explain.unused_names import Giving, without_unused
 from kernelscope.kernels.cuda import types
 from kernelscope.kernels.cuda.intrinsics import Kind, effect_of, ptx_effects
 from kernelscope.kernels.cuda.kernels import KernelFacts
+from kernelscope.kernels.cuda.units import Unit
 from kernelscope.kernels.cuda.warp.kernel_warp import kernel_warp
 from kernelscope.kernels.cuda.warp.values import Int, Pointer
+from kernelscope.syntax.cuda.functions import Function
 from kernelscope.syntax.cuda.nodes import one_line, walk
+from kernelscope.syntax.cuda.source import LOOPS
 
 MAX_LINES = 160
 MAX_TEXT = 84
 LEAST_ROOM = 40
 """Characters a deeply nested line has at least."""
 _NO_BREAK = "\u00a0"
-MOST_PARTS = 3
-"""Lines that one statement may take."""
+MAX_WRITTEN_OUT = 3
+"""Functions in one another that are written out where they are called."""
 _INTEGERS = frozenset(
     name for name, size in types.SCALARS.items() if size in (4, 8) and name not in ("float", "double")
 )
@@ -36,13 +40,6 @@ _VARIABLE = re.compile(r"(?<![\w.>])[A-Za-z_]\w*")
 _THROUGH_ADDRESS = re.compile(r"(?:\A|[-+/%&|^!~?:(,=<>])\s*\*\s*[A-Za-z_(]|\b__ld\w+\s*\(")
 _NAME = re.compile(r"(?<![\w.>])[A-Za-z_]\w*(?!\s*\()")
 _FRACTION = re.compile(r"(?<![\w.])(?:\d+\.\d*|\.\d+|\d+[eE][-+]?\d+)f?(?!\w)")
-_AS_VECTOR = re.compile(
-    r"(?P<star>\*\s*)?\(*"
-    r"(?:reinterpret_cast\s*<\s*(?:const\s+)?(?P<cast>[\w:]+)(?:\s+const)?\s*\*\s*>\s*"
-    r"|\(\s*(?:const\s+)?(?P<old>[\w:]+)(?:\s+const)?\s*\*\s*\)\s*)"
-    r"\(*\s*&\s*\(?(?P<place>\w+(?:(?:\.|->)\w+)*(?:\[[^\[\]]*\])+)\s*\)*(?P<first>\s*\[0\])?"
-)
-"""An element that is taken as a vector, together with those after it: `*(float4*)&x[i]`."""
 _INDICES = frozenset(("auto", "dim3", "uint3"))
 _COMPARED = re.compile(r"\s*(\w+)\s*(<=|<)\s*(.+)\Z", re.DOTALL)
 _STEP = re.compile(r"\s*(?:(?:\+\+\s*(\w+)|(\w+)\s*\+\+)|(\w+)\s*\+=\s*(.+))\s*\Z", re.DOTALL)
@@ -50,7 +47,8 @@ _STEP = re.compile(r"\s*(?:(?:\+\+\s*(\w+)|(\w+)\s*\+\+)|(\w+)\s*\+=\s*(.+))\s*\
 
 def kernel_code(facts: KernelFacts) -> Code:
     """The pseudocode of a kernel's body."""
-    writer = _Writer(facts)
+    writer = _Writer(facts, facts.unit)
+    writer.place_variables()
     writer.block(facts.function.body, 0)
     lines = without_unused(writer.lines, writer.givings)
     if len(lines) > MAX_LINES:
@@ -59,22 +57,25 @@ def kernel_code(facts: KernelFacts) -> Code:
 
 
 class _Writer:
-    def __init__(self, facts: KernelFacts) -> None:
+    def __init__(self, facts: KernelFacts, unit: Unit, caller: _Writer | None = None) -> None:
         self.facts = facts
-        self.source = facts.unit.source
-        self.lines: list[Line] = []
-        self.givings: list[Giving] = []
-        arrays = (*facts.shared.static, *facts.shared.dynamic)
-        self.shared = {array.name for array in arrays}
-        self.sizes = {array.name: array for array in arrays}
-        self.pointers = {p.name for p in facts.function.params if types.bare(p.type).endswith(("*", "&"))}
+        self.unit, self.source = unit, unit.source
+        self.path = Path(unit.path)
+        self.lines: list[Line] = caller.lines if caller is not None else []
+        self.givings: list[Giving] = caller.givings if caller is not None else []
+        self.inside: tuple[Function, ...] = caller.inside if caller is not None else ()
+        """Functions that are being written out in the place of calls."""
+        self.sizes = {array.name: array for array in (*facts.shared.static, *facts.shared.dynamic)}
+        self.shared = set(self.sizes)
+        self.pointers: set[str] = set()
         self.indices: set[str] = set()
         """Variables that hold places and counts, of whatever type they are."""
-        self._place_variables()
 
-    def _place_variables(self) -> None:
+    def place_variables(self) -> None:
         """What the kernel's own variables always are: pointers into global or shared memory, or indices."""
-        run = kernel_warp(self.facts).run
+        facts = self.facts
+        self.pointers |= {p.name for p in facts.function.params if types.bare(p.type).endswith(("*", "&"))}
+        run = kernel_warp(facts).run
         roles: dict[str, set[str]] = {}
         for name, value, _ in run.variables.values() if run is not None else ():
             role = ""
@@ -94,9 +95,9 @@ class _Writer:
     def _say(self, text: str, node: Node, depth: int, note: str = "") -> None:
         indent = "    " * depth
         kept = note.replace(" ", _NO_BREAK)
-        parts = _broken(text + kept, max(LEAST_ROOM, MAX_TEXT - len(indent)))
+        parts = broken(text + kept, max(LEAST_ROOM, MAX_TEXT - len(indent)))
         first, *more = (part.replace(_NO_BREAK, " ") for part in parts)
-        self.lines.append(Line(indent + first, self.facts.location(self.source.span(node))))
+        self.lines.append(Line(indent + first, self.source.source.location(self.path, self.source.span(node))))
         self.lines += [Line(f"{indent}        {rest}") for rest in more]
 
     def statement(self, node: Node, depth: int) -> None:
@@ -159,7 +160,7 @@ class _Writer:
     def _for(self, node: Node, depth: int) -> None:
         initial, condition, step = (node.child_by_field_name(n) for n in ("initializer", "condition", "update"))
         begin = self._text(initial).rstrip(";") if initial is not None else ""
-        name, _, start = begin.rpartition(" ")[2].partition("=") if "=" not in begin else _assigned(begin)
+        name, _, start = begin.rpartition(" ")[2].partition("=") if "=" not in begin else assigned(begin)
         bound = _COMPARED.match(self.source.text(condition)) if condition is not None else None
         taken = _STEP.match(self.source.text(step)) if step is not None else None
         if bound is not None and taken is not None and bound[1] == name:
@@ -176,15 +177,16 @@ class _Writer:
     # -- what is moved and computed -------------------------------------------------------------------------
 
     def _declaration(self, node: Node, depth: int) -> None:
-        declared = list(self.facts.unit.declarations.within(node))
+        declared = list(self.unit.declarations.within(node))
         for one in declared:
             size = self.sizes.get(one.name)
             if "__shared__" in one.words:
                 bytes_text = f"   {size.size} B" if size is not None and size.size is not None else ""
-                self._say(f"shared {one.name}: {types.bare(one.type)}{_bounds(one.bounds)}{bytes_text}", node, depth)
+                declared_text = f"{types.bare(one.type)}{bounds_text(one.bounds)}"
+                self._say(f"shared {one.name}: {declared_text}{bytes_text}", node, depth)
             elif one.bounds:
                 start = f" = {one.value}" if one.value is not None and len(one.value) < 12 else ""
-                self._say(f"registers {one.name}: {types.bare(one.type)}{_bounds(one.bounds)}{start}", node, depth)
+                self._say(f"registers {one.name}: {types.bare(one.type)}{bounds_text(one.bounds)}{start}", node, depth)
             elif one.value is not None:
                 first = len(self.lines)
                 self._say(self._assignment(one.name, one.value), node, depth)
@@ -233,6 +235,8 @@ class _Writer:
             if effect is not None and effect.kind is Kind.WARP_BARRIER:
                 self._say("── wait for the warp ──", node, depth)
                 return
+            if effect is None and callee is not None and self._written_out(node, callee, depth):
+                return
         if node.type == "gnu_asm_expression":
             effects = ptx_effects(self.source.text(node))
             self._say(f"PTX: {', '.join(e.text for e in effects) or 'inline assembly'}", node, depth)
@@ -244,6 +248,39 @@ class _Writer:
             return
         self._say(self._text(node), node, depth)
 
+    def _written_out(self, node: Node, callee: Node, depth: int) -> bool:
+        """A call of a function that works through memory itself, with the function's body in its place."""
+        name = self.source.text(callee).partition("<")[0].rpartition("::")[2].strip()
+        found = {
+            (one.unit.path, one.function.body.start_byte): one
+            for one in self.facts.behaviour.reached[1:]
+            if one.function.name == name and not one.function.owner
+        }
+        if len(found) != 1 or len(self.inside) >= MAX_WRITTEN_OUT or len(self.lines) >= MAX_LINES:
+            return False
+        (helper,) = found.values()
+        alone = node.parent is not None and _is_alone(node.parent)
+        if helper.function in self.inside or not (alone or _works(helper.function.body)):
+            return False
+        given = node.child_by_field_name("arguments")
+        arguments = [self.source.text(a) for a in given.named_children if a.type != "comment"] if given else []
+        inner = _Writer(self.facts, helper.unit, self)
+        inner.inside = (*self.inside, helper.function)
+        for parameter, argument in zip(helper.function.params, arguments, strict=False):
+            root = _VARIABLE.search(argument)
+            if root is not None and root[0] in self.shared:
+                inner.shared.add(parameter.name)
+            elif root is not None and root[0] in self.pointers:
+                inner.pointers.add(parameter.name)
+        before = len(self.lines)
+        self._say(f"{name}({short(', '.join(arguments))}):", node, depth)
+        head = len(self.lines)
+        inner.block(helper.function.body, depth + 1)
+        if len(self.lines) == head:
+            del self.lines[before:]
+            return False
+        return True
+
     def _assign(self, node: Node, left: Node, right: Node, operator: str, depth: int) -> None:
         name = self.source.text(left)
         if left.type == "identifier" and operator == "+=" and name in self.pointers:
@@ -252,11 +289,11 @@ class _Writer:
         target, value = self._array(left), self.source.text(right)
         if operator == "=":
             how, first = self._movement(target, right), len(self.lines)
-            self._say(self._assignment(self._short(self.source.text(left)), value), node, depth, how)
+            self._say(self._assignment(short(self.source.text(left)), value), node, depth, how)
             if left.type == "identifier" and self._holds_index(name, value, node):
                 self._gives(name, first)
         else:
-            self._say(f"{self._short(name)} {operator} {self._short(value)}", node, depth)
+            self._say(f"{short(name)} {operator} {short(value)}", node, depth)
 
     def _array(self, left: Node) -> str:
         """The array that is written, also by way of a cast: `x` of `((int*)x)[i]`."""
@@ -267,13 +304,13 @@ class _Writer:
         """Whether nothing that an expression names tells of another type than an integer's."""
         if _FRACTION.search(value):
             return False
-        found = (self.facts.unit.declarations.at(name, node.start_byte) for name in set(_NAME.findall(value)))
+        found = (self.unit.declarations.at(name, node.start_byte) for name in set(_NAME.findall(value)))
         plain = (types.bare(one.type).removeprefix("constexpr ").strip() for one in found if one is not None)
         return all(kind in _INTEGERS or kind in _INDICES for kind in plain)
 
     def _holds_index(self, name: str, value: str, node: Node) -> bool:
         """Whether a variable is given an index, as it was at first."""
-        declared = self.facts.unit.declarations.at(name, node.start_byte)
+        declared = self.unit.declarations.at(name, node.start_byte)
         if declared is None or not self._is_index(name, declared.type, value, node):
             return False
         return declared.value is None or self._is_index(name, declared.type, declared.value, declared.node)
@@ -288,61 +325,18 @@ class _Writer:
         return ""
 
     def _assignment(self, target: str, value: str) -> str:
-        return f"{target} ← {self._short(value)}"
+        return f"{target} ← {short(value)}"
 
     def _text(self, node: Node | None) -> str:
-        return self._short(self.source.text(node)) if node is not None else ""
-
-    def _short(self, text: str) -> str:
-        """Text with the indices of long subscripts lifted away."""
-        plain = one_line(_without_long_indices(one_line(text)).removesuffix(";"))
-        return _with_vectors(plain.replace("( ", "(").replace(" )", ")"))
+        return short(self.source.text(node)) if node is not None else ""
 
 
-def _broken(text: str, room: int) -> list[str]:
-    """A text in lines that have room, at spaces; what is left of a very long one is cut."""
-    if len(text) <= room:
-        return [text]
-    lines = wrap(text, room, break_long_words=False, break_on_hyphens=False)
-    if len(lines) > MOST_PARTS:
-        lines = [*lines[: MOST_PARTS - 1], f"{lines[MOST_PARTS - 1]} …"]
-    return [line if len(line) <= room else f"{line[: room - 1]}…" for line in lines]
+def _is_alone(node: Node) -> bool:
+    """Whether a statement is all that a body has."""
+    body = node.parent
+    return body is not None and sum(child.type != "comment" for child in body.named_children) == 1
 
 
-def _with_vectors(text: str) -> str:
-    """`*reinterpret_cast<float4*>(&x[i])` as `x[i] as float4`, where the brackets of the text agree with that."""
-
-    def told(match: re.Match[str]) -> str:
-        if (match["star"] is None) == (match["first"] is None) or match[0].count("(") != match[0].count(")"):
-            return match[0]
-        return f"{match['place']} as {match['cast'] or match['old']}"
-
-    return _AS_VECTOR.sub(told, text)
-
-
-def _assigned(text: str) -> tuple[str, str, str]:
-    left, _, right = text.partition("=")
-    return left.strip().rpartition(" ")[2].strip("*& "), "=", right
-
-
-def _bounds(bounds: tuple[str, ...]) -> str:
-    return "".join(f"[{bound}]" for bound in bounds)
-
-
-def _without_long_indices(text: str) -> str:
-    """`A[row * K + col]` as `A[…]`; short indices such as `s[i]`, and those that are a name, stay."""
-    out: list[str] = []
-    depth = begin = 0
-    for i, char in enumerate(text):
-        if char == "[":
-            if depth == 0:
-                begin = i
-            depth += 1
-        if depth == 0:
-            out.append(char)
-        if char == "]" and depth:
-            depth -= 1
-            if depth == 0:
-                inner = text[begin + 1 : i]
-                out.append(f"[{inner}]" if len(inner) <= 12 or inner.isidentifier() else "[…]")
-    return "".join(out)
+def _works(body: Node) -> bool:
+    """Whether a function goes through something in a loop, other than by instructions of its own alone."""
+    return any(node.type in LOOPS for node in walk(body))
