@@ -163,7 +163,7 @@ def _channels(system: System, places: Places) -> list[Json]:
             "from": ", ".join(link.senders) or ("" if link.receivers else link.channel.where),
             "to": ", ".join(link.receivers),
             "transport": link.channel.transport, "pattern": link.pattern,
-            "address": link.channel.address or link.channel.name, "value": link.text,
+            "address": link.channel.address or link.channel.name, "messages": list(link.messages), "value": link.text,
             "evidence": places.evidence(*link.evidence),
         }
         for link in system.links[:MOST_ROWS]

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from kernelscope.results import Location
+from kernelscope.serving import messages
 from kernelscope.serving.claims import PythonSource
 from kernelscope.serving.guards import (
     Guard,
@@ -62,6 +63,8 @@ class Use:
     location: Location
     place: int | None = None
     """Which argument of the function holds it, where one does."""
+    messages: tuple[str, ...] = ()
+    """The classes of what goes through."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,7 @@ class Link:
     receivers: tuple[str, ...]
     pattern: str
     evidence: tuple[Location, ...]
+    messages: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
@@ -85,6 +89,7 @@ class Link:
             said += f"; {', '.join(self.senders)} {'sends' if len(self.senders) == 1 else 'send'}"
         if self.receivers:
             said += f"; {', '.join(self.receivers)} {'receives' if len(self.receivers) == 1 else 'receive'}"
+        said += f"; messages: {', '.join(self.messages)}" if self.messages else ""
         return said + " (≈ ends found by its name)" if self.is_by_name else said
 
     @property
@@ -200,7 +205,9 @@ def uses(source: PythonSource) -> Iterator[Use]:
             held = held.value if isinstance(held, t.Subscript) else held
             if (name := _last(t.dotted(held) or "")) and name != "self":
                 place = _place(scope.node, held)
-                yield Use(name, sends, scope.qualified_name, source.at(node), place)
+                call = node if isinstance(node, t.Call) else None
+                kinds = messages.sent(call, known) if call and sends else messages.taken(scope.node, node)
+                yield Use(name, sends, scope.qualified_name, source.at(node), place, kinds)
 
 
 def _place(function: t.FunctionDef | t.ClassDef, held: t.Expr) -> int | None:
@@ -217,16 +224,17 @@ def links(opened: Iterable[Channel], used: Iterable[Use]) -> list[Link]:
         by_name.setdefault(use.name, []).append(use)
     made: list[Link] = []
     seen: set[tuple[str, str, str]] = set()
-    joined: set[Location] = set()
+    joined: set[Channel] = set()
     for channel in found:
         if channel.pattern:
             partner = _partner(channel, found)
             if partner is not None:
-                joined |= {channel.location, partner.location}
+                joined |= {channel, partner}
                 sent, taken = _users(channel, by_name, True), _users(partner, by_name, False)
                 places = (channel.location, partner.location, *(use.location for use in (*sent, *taken)))
                 ends = (_ends(channel, sent), _ends(partner, taken))
-                made.append(Link(channel, *ends, f"{channel.pattern} → {partner.pattern}", places))
+                pattern = f"{channel.pattern} → {partner.pattern}"
+                made.append(Link(channel, *ends, pattern, places, _kinds((*sent, *taken))))
         elif channel.name:
             key = (channel.transport, channel.address or channel.name, channel.where)
             if channel.address and key in seen:
@@ -242,11 +250,15 @@ def links(opened: Iterable[Channel], used: Iterable[Use]) -> list[Link]:
             senders = tuple(dict.fromkeys(u.where for u in ends if u.sends))[:MOST_ENDS]
             receivers = tuple(dict.fromkeys(u.where for u in ends if not u.sends))[:MOST_ENDS]
             places = (channel.location, *(u.location for u in ends[: 2 * MOST_ENDS]))
-            made.append(Link(channel, senders, receivers, "", places))
+            made.append(Link(channel, senders, receivers, "", places, _kinds(ends)))
         else:
             made.append(Link(channel, (), (), "", (channel.location,)))
-    alone = (c for c in found if c.pattern and c.location not in joined)
+    alone = (c for c in found if c.pattern and c not in joined)
     return [*made, *(Link(c, (), (), c.pattern, (c.location,)) for c in alone)]
+
+
+def _kinds(uses: Iterable[Use]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(kind for use in uses for kind in use.messages))[: messages.MOST_KINDS]
 
 
 def _users(channel: Channel, by_name: dict[str, list[Use]], sends: bool) -> list[Use]:

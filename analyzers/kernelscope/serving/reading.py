@@ -73,6 +73,7 @@ from kernelscope.serving.registries import Registry, registries, stacks
 from kernelscope.serving.routes import Route, routes
 from kernelscope.serving.sizes import derived_sizes
 from kernelscope.serving.slots import slots
+from kernelscope.serving.sockets import Argument, Wrapper, Wrapping, arguments, wrappers, wrappings
 from kernelscope.serving.speculation import verifications
 from kernelscope.serving.stores import Stored, stored
 from kernelscope.serving.streams import streams
@@ -183,6 +184,9 @@ class Reading:
     uses: list[Use] = field(default_factory=list[Use])
     handed: list[Handed] = field(default_factory=list[Handed])
     renamed: list[Renamed] = field(default_factory=list[Renamed])
+    wrappers: list[Wrapper] = field(default_factory=list[Wrapper])
+    wrappings: list[Wrapping] = field(default_factory=list[Wrapping])
+    arguments: list[Argument] = field(default_factory=list[Argument])
     routes: list[Route] = field(default_factory=list[Route])
     metrics: list[Metric] = field(default_factory=list[Metric])
     transitions: list[lifecycle.Transition] = field(default_factory=list[lifecycle.Transition])
@@ -230,6 +234,9 @@ def read_python(source: PythonSource) -> Reading:
     reading.uses += reading.told(uses, source)
     reading.handed += reading.told(handed, source)
     reading.renamed += reading.told(renamed, source)
+    reading.wrappers += reading.told(wrappers, source)
+    reading.wrappings += reading.told(wrappings, source)
+    reading.arguments += reading.told(arguments, source)
     reading.routes += reading.told(routes, source)
     reading.metrics += reading.told(metrics, source)
     reading.transitions += reading.told(lifecycle.initial_states, source)

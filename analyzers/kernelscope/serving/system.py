@@ -34,6 +34,7 @@ from kernelscope.serving.registries import Registry
 from kernelscope.serving.routes import Route
 from kernelscope.serving.sections import hits
 from kernelscope.serving.sharding import Plan
+from kernelscope.serving.sockets import unwrapped
 from kernelscope.serving.stores import overridden
 from kernelscope.serving.waits import Sync
 from kernelscope.workspace.files import PYTHON_SUFFIXES
@@ -238,7 +239,10 @@ class System:
     def links(self) -> list[Link]:
         """Channels outside tests and examples, with who sends and who receives."""
         readings = [reading for reading in self.readings if not reading.aside]
-        opened = [c for r in readings for c in r.channels]
+        opened = unwrapped(
+            (c for r in readings for c in r.channels), (w for r in readings for w in r.wrappers),
+            (w for r in readings for w in r.wrappings), (a for r in readings for a in r.arguments),
+        )  # fmt: skip
         used = [u for r in readings for u in r.uses]
         further = handed_on(
             opened, used, (h for r in readings for h in r.handed), (n for r in readings for n in r.renamed)

@@ -1,0 +1,112 @@
+"""Sockets behind classes: the places where such objects are made are ends of channels; kinds of messages."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+
+from kernelscope.serving.channels import Link
+from kernelscope.serving.claims import PythonSource
+from kernelscope.serving.reading import read_python
+from kernelscope.serving.system import join
+from kernelscope.syntax.python.lower import parse_module
+
+Source = Callable[[str], PythonSource]
+
+BOXES = """
+import zmq
+
+class Outbox:
+    def __init__(self, addr, create):
+        self.socket = zmq.Context().socket(zmq.PUSH)
+        self.socket.bind(addr) if create else self.socket.connect(addr)
+
+    def put(self, letter):
+        self.socket.send(letter)
+
+class Inbox:
+    def __init__(self, create, addr):
+        self.socket = zmq.Context().socket(zmq.PULL)
+        self.socket.bind(addr) if create else self.socket.connect(addr)
+
+    def get(self):
+        return self.socket.recv()
+"""
+WRITER = """
+class Writer:
+    def __init__(self, config):
+        self.to_sorter = Outbox(config.sorter_addr, create=True)
+        self.settings = Settings(config.desk_url)
+
+    def write(self):
+        self.to_sorter.put(Letter("hello"))
+"""
+SORTER = """
+def sort(addr, reader_addr):
+    inbox = Inbox(create=False, addr=addr)
+    outbox = Outbox(reader_addr, create=True)
+    while True:
+        letter = inbox.get()
+        if isinstance(letter, (Letter, Parcel)):
+            outbox.put([Sorted(letter)])
+"""
+LAUNCH = """
+from multiprocessing import Process
+
+def launch(args):
+    Process(target=sort, kwargs={"addr": args.sorter_addr, "reader_addr": args.reader_addr}).start()
+    Process(target=sort, kwargs={"addr": args.late_addr, "reader_addr": args.reader_addr}).start()
+"""
+
+
+def linked(**files: str) -> list[Link]:
+    readings = [
+        read_python(PythonSource(Path(f"/w/{name}.py"), parse_module(textwrap.dedent(text).encode())))
+        for name, text in files.items()
+    ]
+    return join(readings).links
+
+
+def test_the_places_where_a_wrapping_class_is_made_are_the_ends() -> None:
+    found = [link for link in linked(boxes=BOXES, writer=WRITER, sorter=SORTER, launch=LAUNCH) if link.pattern]
+    (joined,) = (link for link in found if link.receivers and link.pattern == "PUSH → PULL")
+    assert joined.channel.address == "config.sorter_addr"
+    assert (joined.senders, joined.receivers) == (("Writer.write",), ("sort",))
+    assert joined.messages == ("Letter", "Parcel")
+    assert joined.text.endswith("Writer.write sends; sort receives; messages: Letter, Parcel")
+    assert sorted((link.channel.address, link.pattern) for link in found if link is not joined) == [
+        ("args.late_addr", "PULL"),
+        ("args.reader_addr", "PUSH"),
+    ]
+
+
+def test_a_class_that_nothing_makes_keeps_its_socket() -> None:
+    found = linked(boxes=BOXES)
+    assert [(link.channel.where, link.channel.address) for link in found] == [("Outbox.__init__", "addr")]
+
+
+def test_what_opens_no_socket_is_no_end() -> None:
+    assert not linked(writer=WRITER)
+
+
+def test_messages_of_a_queue(source: Source) -> None:
+    text = """
+        import queue
+
+        class Desk:
+            def __init__(self):
+                self.jobs = queue.Queue()
+
+            def put(self, text):
+                job = Job(text)
+                self.jobs.put(job)
+                self.jobs.put(text)
+
+            def run(self):
+                while job := self.jobs.get():
+                    if isinstance(job, Stop):
+                        return
+    """
+    (link,) = join([read_python(source(text))]).links
+    assert link.messages == ("Job", "Stop")
