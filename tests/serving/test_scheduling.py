@@ -798,3 +798,30 @@ def test_members_of_an_enum_are_no_batches(source: Source) -> None:
 def test_what_is_bound_to_a_place_without_a_name_is_no_queue(source: Source) -> None:
     text = "def f(rows):\n    for request in self.waiting:\n        rows[-1].requests = False\n"
     assert not list(service.orders(source(text)))
+
+
+UNDER_WAY = """
+class Desk:
+    def step(self):
+        letters = self.letters
+        if self.waiting:
+            letters.appendleft((self.write(), self.plan()))
+            if len(letters) < self.most and self.waiting:
+                return None
+        done, plan = letters.pop()
+        return self.read(done.result(), plan)
+"""
+
+
+def test_steps_whose_results_are_waited_for_later_overlap(source: Source) -> None:
+    (found,) = overlap.overlaps(source(UNDER_WAY))
+    assert found.value == (
+        "overlap scheduling: Desk.step launches a step and keeps its future (letters.appendleft((self.write(), "
+        "self.plan()))); if len(letters) < self.most and self.waiting it returns to schedule the next one, else it "
+        "waits for the oldest (letters.pop(), done.result()): several steps are under way at a time"
+    )
+    first_in = UNDER_WAY.replace("appendleft", "append").replace("letters.pop()", "letters.popleft()")
+    assert len(list(overlap.overlaps(source(first_in)))) == 1
+    assert not list(overlap.overlaps(source(UNDER_WAY.replace("appendleft", "append"))))
+    assert not list(overlap.overlaps(source(UNDER_WAY.replace("done.result()", "done"))))
+    assert not list(overlap.overlaps(source(UNDER_WAY.replace("return None", "self.rest()"))))

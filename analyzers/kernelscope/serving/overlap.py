@@ -6,6 +6,7 @@ A result that is carried from one iteration to the next and handled after the ne
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TypeGuard
 
 from kernelscope.serving.claims import Claim, PythonSource
 from kernelscope.serving.guards import calls, last_name, own
@@ -17,6 +18,7 @@ def overlaps(source: PythonSource) -> Iterator[Claim]:
     """Loops whose results are handled one iteration later."""
     for scope in source.module.functions():
         assert isinstance(scope.node, t.FunctionDef)
+        yield from _queued(source, scope.qualified_name, scope.node)
         for loop in own(scope.node):
             if isinstance(loop, t.While) and _is_endless(loop.test):
                 yield from _carried(source, scope.qualified_name, scope.owner, loop)
@@ -62,6 +64,65 @@ def _carried(source: PythonSource, where: str, owner: t.ClassDef | None, loop: t
             value += f", ordered by {', '.join(waits[:3])}"
         places = (source.at(method), source.at(launched[-1]), source.at(handled[-1]), source.at(statement))
         yield Claim(f"{where} overlap", value, places)
+
+
+def _queued(source: PythonSource, where: str, function: t.FunctionDef) -> Iterator[Claim]:
+    """`steps.append(launch())`, `if len(steps) < most: return`, then `steps.popleft().result()`: several under way."""
+    for put in _calls(function):
+        match put:
+            case t.Call(func=t.Attribute(value=queue, attr="append" | "appendleft" as into), args=[_]):
+                name = t.dotted(queue)
+            case _:
+                continue
+        goes_on = next((n for n in own(function) if _leaves_room(n, name) and n.span.start > put.span.start), None)
+        taken = next((c for c in _calls(function) if _takes(c, name, into) and c.span.start > put.span.start), None)
+        if name is None or goes_on is None or taken is None or goes_on.span.start > taken.span.start:
+            continue
+        got = {n.id for s in own(function) if isinstance(s, t.Assign) and s.value is taken for n in _names(s.targets)}
+        waits = (
+            c for c in _calls(function)
+            if isinstance(c.func, t.Attribute) and c.func.attr in ("result", "wait") and last_name(c.func.value) in got
+        )  # fmt: skip
+        waited = next(waits, None)
+        if waited is None:
+            continue
+        value = (
+            f"overlap scheduling: {where} launches a step and keeps its future ({source.quote(put)}); if "
+            f"{source.quote(goes_on.test)} it returns to schedule the next one, else it waits for the oldest "
+            f"({source.quote(taken)}, {source.quote(waited)}): several steps are under way at a time"
+        )
+        places = (source.at(put), source.at(goes_on), source.at(taken), source.at(function))
+        yield Claim(f"{where} overlap", value, places)
+        return
+
+
+def _names(targets: list[t.Expr]) -> Iterator[t.Name]:
+    return (n for target in targets for n in t.walk(target) if isinstance(n, t.Name))
+
+
+def _leaves_room(node: t.Node, queue: str | None) -> TypeGuard[t.If]:
+    """`if len(queue) < most …: return`."""
+    if not isinstance(node, t.If) or not isinstance(node.body[-1], t.Return):
+        return False
+    test = node.test.values[0] if isinstance(node.test, t.BoolOp) and node.test.op == "and" else node.test
+    match test:
+        case t.Compare(left=t.Call(func=t.Name(id="len"), args=[counted]), ops=["<" | "<="]):
+            return t.dotted(counted) == queue
+        case _:
+            return False
+
+
+def _takes(call: t.Call, queue: str | None, into: str) -> bool:
+    """Whether a call takes the oldest element of a queue that is filled by `into`."""
+    match call:
+        case t.Call(func=t.Attribute(value=held, attr="popleft"), args=[]):
+            return into == "append" and t.dotted(held) == queue
+        case t.Call(func=t.Attribute(value=held, attr="pop"), args=[]):
+            return into == "appendleft" and t.dotted(held) == queue
+        case t.Call(func=t.Attribute(value=held, attr="pop"), args=[t.Constant(value=0)]):
+            return into == "append" and t.dotted(held) == queue
+        case _:
+            return False
 
 
 def _calls(method: t.FunctionDef) -> list[t.Call]:
