@@ -543,3 +543,147 @@ class Block(nn.Module):
 def test_a_layer_that_hands_on_its_work_stays_shut(tmp_path: Path) -> None:
     titles = [b.lines for b in graph_of(tmp_path, FORWARDED, "Block").boxes]
     assert titles == [("x",), ("Norm", "norm"), ("Linear", "up"), ("+ residual",), ("output",)]
+
+
+STAGES = """
+class Norm(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(width))
+
+    def forward(self, x, residual=None):
+        if residual is not None:
+            x = x + residual
+            residual = x
+        x = x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True)) * self.weight
+        return x if residual is None else (x, residual)
+
+class Layer(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.norm = Norm(width)
+        self.mlp = nn.Linear(width, width)
+
+    def forward(self, positions, hidden_states, residual):
+        if residual is None:
+            residual = hidden_states
+            hidden_states = self.norm(hidden_states)
+        else:
+            hidden_states, residual = self.norm(hidden_states, residual)
+        return self.mlp(hidden_states), residual
+
+class Stage(nn.Module):
+    def __init__(self, vocab, width, count):
+        super().__init__()
+        self.embed = nn.Embedding(vocab, width)
+        self.layers = nn.ModuleList([Layer(width) for _ in range(count)])
+        self.norm = Norm(width)
+
+    def forward(self, input_ids: torch.Tensor, positions: torch.Tensor, received: Received | None = None):
+        if is_first():
+            hidden_states = self.embed(input_ids)
+            residual = None
+        else:
+            hidden_states = received["hidden_states"]
+            residual = received["residual"]
+        for layer in self.layers:
+            hidden_states, residual = layer(positions, hidden_states, residual)
+        hidden_states, _ = self.norm(hidden_states, residual)
+        return hidden_states
+
+class Later(Stage):
+    def forward(self, input_ids: torch.Tensor, positions: torch.Tensor, received: Received | None = None):
+        return super().forward(input_ids, positions, received)
+"""
+
+
+@pytest.mark.parametrize("symbol", ["Stage", "Later"])
+def test_items_that_are_called_as_inputs_are_like_them(tmp_path: Path, symbol: str) -> None:
+    graph = graph_of(tmp_path, STAGES, f"{symbol}.forward")
+    labels = {edge.label for edge in graph.edges if edge.source == box(graph, "Linear", "mlp").key}
+    assert labels == {"[T, W]"}
+    assert all("..." not in edge.label for edge in graph.edges)
+
+
+BUILT = """
+class Table(nn.Module):
+    def __init__(self, heads, size, are_apart):
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(heads, size, size))
+        turned = torch.empty(8, size)
+        if not are_apart:
+            self.cache = torch.einsum("td,de->te", turned, self.weight)
+
+    def forward(self, positions, x):
+        return x + positions.unsqueeze(-1)
+
+class Block(nn.Module):
+    def __init__(self, width, heads):
+        super().__init__()
+        self.up = nn.Linear(width, width)
+        self.table = Table(heads, width, False)
+
+    def forward(self, positions: torch.Tensor, hidden_states: torch.Tensor):
+        return self.table(positions, self.up(hidden_states))
+"""
+
+
+def test_how_an_object_is_made_says_nothing_of_what_it_is_given(tmp_path: Path) -> None:
+    graph = graph_of(tmp_path, BUILT, "Block")
+    assert {edge.label for edge in graph.edges if edge.source == box(graph, "Linear", "up").key} == {"[T, W]"}
+
+
+BELIEVED = """
+class Crossed(nn.Module):
+    def __init__(self, width, other):
+        super().__init__()
+        self.up = nn.Linear(width, width)
+        self.other = nn.Linear(other, width)
+
+    def forward(self, hidden_states: torch.Tensor, encoder_hidden_states: torch.Tensor):
+        hidden_states = hidden_states + hidden_states.transpose(0, 1)
+        return self.up(hidden_states), self.other(encoder_hidden_states)
+
+class Broken(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.up = nn.Linear(width, width)
+
+    def forward(self, hidden_states: torch.Tensor, mask: torch.Tensor | None = None):
+        if mask is not None:
+            mask = torch.cat((torch.zeros(2, 3), torch.zeros(2)))
+        return self.up(hidden_states)
+
+class Inner(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.up = nn.Linear(width, width)
+
+    def forward(self, hidden_states: torch.Tensor):
+        return self.up(hidden_states)
+
+class Outer(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.first = nn.Linear(width, width)
+        self.inner = Inner(width)
+
+    def forward(self, given: torch.Tensor):
+        return self.inner(self.first(given))
+"""
+
+
+@pytest.mark.parametrize(
+    ("symbol", "layer", "label"),
+    [
+        ("Crossed", "other", "[B, SE, W]"),  # one name that misleads does not speak against the other
+        ("Broken", "up", "[B, S, W]"),  # what is wrong whatever is believed speaks against nothing
+        ("Inner", "up", "[B, S, W]"),  # a caller that does not know the rank does not deny it
+    ],
+)
+def test_names_of_inputs_are_believed_as_long_as_nothing_denies_them(
+    tmp_path: Path, symbol: str, layer: str, label: str
+) -> None:
+    graph = graph_of(tmp_path, BELIEVED, symbol)
+    labels = {edge.label for edge in graph.edges if edge.source == box(graph, "Linear", layer).key}
+    assert labels == {label}

@@ -36,6 +36,7 @@ from kernelscope.interp.values import (
     Maybe,
     Number,
     Opaque,
+    Open,
     Partial,
     PlainMethod,
     Scope,
@@ -372,6 +373,8 @@ def subscript(run: Interpreter, value: Value, index: Value, span: Any) -> Value:
         case dict():
             if (isinstance(index, str | bool | Dim | Opaque | Unknown) or index is None) and index in value:
                 return value[index]
+            if isinstance(value, Open) and isinstance(index, str):
+                return chosen([], span)
             return chosen(list(value.values()), span)
         case Mapping():
             known = isinstance(index, str) and index in value.entries

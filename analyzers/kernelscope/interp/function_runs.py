@@ -46,6 +46,7 @@ def run_function(run: Interpreter, path: str, scope: SourceScope, beliefs: Belie
     if "triton.jit" in {t.dotted(d) for d in node.decorator_list}:
         return Seeded()
     contexts, run.guessed_sizes = run.contexts.of(node), frozenset[str]()
+    run.symbols.widths = frozenset()
     owner = Definition(path, scope.owner.name, scope.owner) if scope.owner is not None else None
     run.contexts.caller = owner
     if contexts:

@@ -341,6 +341,8 @@ class Interpreter:
         return nullcontext() if self.trace is None or self.quiet else self.trace.loop(kind, span, count)
 
     def contradiction(self, path: str, span: Span, error: ShapeError) -> Unknown:
+        if self.symbols.building:
+            return Unknown(error.message, span)  # an object is made but once: it says nothing of what is given later
         if self.strict:
             raise error.bare()  # an error that is raised where it is held would hold itself
         if self.certain and self.forks:

@@ -229,6 +229,8 @@ class Join:
             return one
         if (known := self._known_alike(one, other)) is not None:
             return known
+        if (told := self._told(one, other) or self._told(other, one)) is not None:
+            return told
         lost = one if isinstance(one, Unknown) else other if isinstance(other, Unknown) else None
         if lost == COUNTLESS:
             return other if lost == one else one
@@ -242,6 +244,12 @@ class Join:
             if 1 in (one, other) or any(isinstance(s, Dim) and s.name in self.symbols.ones for s in (one, other)):
                 self.symbols.ones.update(made.names())
         return self.pairs[met]
+
+    def _told(self, promised: Size, told: Size) -> Dim | None:
+        """What the code tells of a width where nothing but a name promises the other."""
+        if not isinstance(promised, Dim) or promised.name not in self.symbols.widths or not isinstance(told, Dim):
+            return None
+        return None if self.symbols.widths & set(told.names()) else told
 
     def _known_alike(self, one: Size, other: Size) -> Dim | None:
         """What either way gives where one of them knows its size to be that of the other."""

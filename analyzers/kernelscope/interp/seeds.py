@@ -20,6 +20,7 @@ from kernelscope.interp.annotations import is_tensor as is_tensor_type
 from kernelscope.interp.documentation import documented, told_of_parts, told_of_shape
 from kernelscope.interp.expressions import evaluate
 from kernelscope.interp.interpreter import Interpreter
+from kernelscope.interp.named_items import keys_of
 from kernelscope.interp.promised_objects import promised_object
 from kernelscope.interp.uses import Uses
 from kernelscope.interp.values import (
@@ -70,6 +71,8 @@ KNOWN_INPUTS: dict[str, tuple[str, ...]] = {
     "tokens": ("B", "S"),
 }
 """Names that the field uses for one kind of input only; the last resort."""
+WIDTHS = {"D", "D_enc"}
+"""How wide a vector is of which only the name of an input tells that it is one."""
 BATCH = ("B", "S")
 PACKED = "T"
 PLACES = "positions"
@@ -136,6 +139,7 @@ def seed(run: Interpreter, function: Function, scope: Scope, beliefs: Beliefs = 
         else:
             first = is_forward and index == 0
             scope.names[param.name] = _value(run, function, scope, param, uses, first)
+    run.symbols.widths = frozenset(WIDTHS & uses.guessed_sizes)
     return Seeded(uses.guessed, uses.told, _oddest(uses.told, scope), uses.guessed_sizes)
 
 
@@ -188,6 +192,14 @@ class Seeding(Uses):
         """What the name of an input promises of its sizes: where tokens are in a row, each has one place."""
         return (PACKED,) if self.is_packed and name == PLACES else KNOWN_INPUTS.get(name)
 
+    def promise(self, name: str, sizes: tuple[str, ...]) -> Shape:
+        """The shape of what a name promises so many sizes of."""
+        if self.is_packed and sizes[:2] == BATCH:
+            sizes = (PACKED, *sizes[2:])
+        shape = Shape(tuple(dim(self.word(n) if n != "_" else f"{name}_dim{i}") for i, n in enumerate(sizes)))
+        self.guessed_sizes.update(shape.names())
+        return shape
+
     def word(self, name: str) -> str:
         """What the function's documentation calls a size of inputs."""
         return next((word for word in SYNONYMS.get(name, ()) if word in self.words), name)
@@ -210,6 +222,8 @@ def _value(run: Interpreter, function: Function, scope: Scope, param: t.Param, u
         is_tensor = True
     if not annotation and uses.beliefs.by_name and param.name in KNOWN_INPUTS:
         is_tensor = True
+    if not annotation and param.name in uses.keys:
+        is_tensor = False
     if optional:
         given = _given(run, function, scope, param, uses, is_tensor, annotation, wants)
         unknown = isinstance(given, Opaque) and not annotation
@@ -263,8 +277,20 @@ def _given(
     if (sizes := told_of_shape(function, param.name)) is not None:
         return sizes
     given = sizes_of(param.name, param.annotation) or promised(run, path, param.annotation)
-    given = given or promised_object(run, path, param.name, param.annotation)
+    given = given or promised_object(run, path, param.name, param.annotation) or _items(run, scope, uses, param.name)
     return Opaque(param.name, is_typed=bool(OTHER_TYPE.fullmatch(kind.strip()))) if given is None else given
+
+
+def _items(run: Interpreter, scope: Scope, uses: Seeding, name: str) -> Open | None:
+    """What a dictionary holds whose items are called as the field calls inputs."""
+    keys = keys_of(run, scope, uses, name) if uses.beliefs.by_name else {}
+    if not any(key in KNOWN_INPUTS for key in keys):
+        return None
+    items = Open()
+    for key in keys:
+        sizes = uses.promised(key)
+        items[key] = Opaque(f"{name}[{key!r}]") if sizes is None else Tensor(uses.promise(key, sizes))
+    return items
 
 
 def _annotation_text(run: Interpreter, function: Function, param: t.Param) -> str:
@@ -328,11 +354,8 @@ def _shape(run: Interpreter, function: Function, param: t.Param, uses: Seeding, 
         return Shape(tuple(s if isinstance(s, Dim) else dim(w) for s, w in zip(wants.dims, words, strict=True)))
     if names is not None:
         uses.guessed.add(param.name)
-        if uses.is_packed and names[:2] == BATCH:
-            names = (PACKED, *names[2:])
-        found: list[Size] = [dim(uses.word(n) if n != "_" else f"{param.name}_dim{i}") for i, n in enumerate(names)]
-        uses.guessed_sizes.update(Shape(tuple(found)).names())
-        if last is not None and names[-1] in ("D", "D_enc"):
+        found = list(uses.promise(param.name, names).head)
+        if last is not None and names[-1] in WIDTHS:
             found[-1] = last
         return Shape(tuple(found))
     if last is not None:

@@ -159,7 +159,7 @@ def _key(run: Interpreter, scope: Scope, node: t.FunctionDef, form: Form) -> Has
     assert scope.function is not None
     given = tuple((name, form.of(value)) for name, value in scope.names.items())
     receiver = form.of(scope.function.receiver)
-    facts, ones = run.known.facts, run.symbols.ones
+    facts, ones, widths = run.known.facts, run.symbols.ones, run.symbols.widths
     settings = tuple((name, form.size(value)) for name, value in facts.equal.items() if not is_free(name))
     names = form.names
     divisible = tuple(
@@ -173,6 +173,7 @@ def _key(run: Interpreter, scope: Scope, node: t.FunctionDef, form: Form) -> Has
     words = tuple(
         (
             name in ones,
+            name in widths,
             is_of_dim(name.partition(SEPARATOR)[0]),
             call > 0,
             older.index(call),

@@ -44,6 +44,8 @@ class Symbols:
     """The symbol that one is another word for: what goes through a call comes back under its own name."""
     ones: set[str] = field(default_factory=set[str])
     """Those that may well be 1, as on one of two ways."""
+    widths: frozenset[str] = frozenset()
+    """Those that only the names of inputs promise: where another meets one on another way, the code tells it."""
     spoken: set[str] = field(default_factory=set[str])
     """What sizes of the parameters of the function that is looked at are called."""
     foreign: dict[str, str] = field(default_factory=dict[str, str])

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from kernelscope.interp.attributes import prepare
 from kernelscope.interp.calls import run_body
@@ -25,7 +25,7 @@ from kernelscope.ops import ShapeError
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Scope as SourceScope
-from kernelscope.tensor import Tensor, Unknown
+from kernelscope.tensor import Shape, Tensor, Unknown
 from kernelscope.workspace.modules import Definition
 from kernelscope.workspace.workspace import Workspace
 
@@ -55,7 +55,9 @@ def _trace(
 ) -> Trace:
     run = Interpreter(workspace, trace=Trace(), configuration=configuration)
     in_shares = False
-    for beliefs in (EVERYTHING, Beliefs(other_layout=True), Beliefs(by_name=False)):
+    first: tuple[Trace, set[tuple[str, Span]], bool] | None = None
+    guessed: list[str] = []
+    for beliefs in _beliefs(guessed):
         trace, is_odd = Trace(), True
         if not in_shares:
             is_odd = _follow(run, trace, path, scope, callers, beliefs, TRACE_STEPS)
@@ -65,9 +67,24 @@ def _trace(
             trace.shares = True
             is_odd = _follow(run, trace, path, scope, callers, beliefs, SHARED_STEPS)
         if not trace.complete or (not run.findings and not is_odd):
-            break  # what takes too long does so whatever is believed
+            return trace  # what takes too long does so whatever is believed
+        odd = {(found.path, found.span) for found in run.findings}
+        if first is None:
+            first = trace, odd, is_odd
+            guessed += trace.guessed
+        elif not beliefs.by_name and first[1] <= odd and first[2] <= is_odd:
+            return first[0]  # what is odd whatever is believed does not speak against what is
     assert run.trace is not None
     return run.trace
+
+
+def _beliefs(guessed: Sequence[str]) -> Iterator[Beliefs]:
+    """What is believed, one after the other until nothing is odd; the first tells what was `guessed` by names."""
+    yield EVERYTHING
+    yield Beliefs(other_layout=True)
+    if len(guessed) > 1:
+        yield from (Beliefs(doubted=frozenset({name})) for name in guessed)
+    yield Beliefs(by_name=False)
 
 
 def _follow(
@@ -98,7 +115,7 @@ def _follow(
         run.guessed_sizes = seeded.guessed_sizes
         for param in node.args:
             own, seen = frame.names.get(param.name), callers.get(param.name_span)
-            value = _from_callers(own, param, seen, beliefs is EVERYTHING)
+            value = _from_callers(own, param.name in seeded.guessed, seen, beliefs)
             is_own = value is own and param.name in seeded.guessed
             if is_own or (value is not own and seen is not None and seen.by_name):
                 trace.guessed.append(param.name)
@@ -134,13 +151,22 @@ def _is_laid_out_otherwise(node: t.FunctionDef, frame: Scope, seeded: Seeded, ca
     return False
 
 
-def _from_callers(value: Value, param: t.Param, seen: Seen | None, are_believed: bool) -> Value:
+def _from_callers(value: Value, is_guess: bool, seen: Seen | None, beliefs: Beliefs) -> Value:
     """A parameter as the callers give it, in the function's own words; as it is by itself if they do not tell, or if
     it is odd what they tell: they went by names, too."""
     if seen is None or isinstance(seen.value, Unknown | Opaque) or seen.value is None:
         return value
-    if not are_believed and isinstance(seen.value, Tensor):
+    if (beliefs.other_layout or not beliefs.by_name) and isinstance(seen.value, Tensor):
         return value
-    if isinstance(seen.value, Tensor) and seen.value.rank is None and not seen.value.shape.least_rank:
-        return value
+    given = present(seen.value)
+    if isinstance(given, Tensor) and given.rank is None:
+        own = present(value)
+        if not given.shape.least_rank or (is_guess and isinstance(own, Tensor) and _agree(own.shape, given.shape)):
+            return value
     return Maybe(seen.value, value.name) if isinstance(value, Maybe) else seen.value
+
+
+def _agree(own: Shape, given: Shape) -> bool:
+    """Whether a shape of known rank ends in the sizes that callers know."""
+    sizes = given.tail or ()
+    return own.dims is not None and not given.head and own.dims[len(own.dims) - len(sizes) :] == sizes

@@ -40,6 +40,8 @@ class Uses:
         """Names of which a size is asked for at an axis that others choose: they come in several layouts."""
         self.data: set[str] = set()
         """Names that are asked to be lists or texts."""
+        self.keys: dict[str, dict[str, None]] = {}
+        """Names of which items are taken by names: they are dictionaries, or what behaves like one."""
         self.bindings: dict[str, int] = {param.name: 1 for param in node.args}
         """How often each name of the function is bound."""
         self.rebound: dict[str, int] = {}
@@ -66,6 +68,8 @@ class Uses:
                 self.tensors.add(name)
             case t.Subscript(value=t.Name(id=name), slice=t.Tuple(elts=parts)) if any(map(_is_tensor_index, parts)):
                 self.tensors.add(name)
+            case t.Subscript(value=t.Name(id=name), slice=t.Constant(value=str() as key)):
+                self.keys.setdefault(name, {})[key] = None
             case t.Subscript(value=sizes, slice=t.Name() | t.Attribute()) if (name := measured(sizes)) is not None:
                 self.turned.add(name)
             case t.UnaryOp(op="~", operand=t.Name(id=name)):

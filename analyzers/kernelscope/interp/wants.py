@@ -46,12 +46,13 @@ def wanted(run: Interpreter, scope: Scope, uses: Uses, name: str, depth: int = 0
         root = (t.dotted(func) or name).partition(".")[0]
         if root in uses.bindings and not isinstance(scope.names.get(root), Instance):
             continue  # what a local name holds is not known yet
-        shape = _of(run, _target(run, scope, func), place, depth)
+        shape = _of(run, target_of(run, scope, func), place, depth)
         found = shape if found is None else _both(found, shape)
     return found
 
 
-def _target(run: Interpreter, scope: Scope, func: t.Expr) -> Value:
+def target_of(run: Interpreter, scope: Scope, func: t.Expr) -> Value:
+    """What a callee of a function is before it runs."""
     run.quiet += 1
     try:
         return present(evaluate(run, scope, func))
