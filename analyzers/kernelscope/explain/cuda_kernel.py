@@ -119,6 +119,9 @@ def _memory(facts: KernelFacts, options: ViewOptions) -> Picture:
             places[parameter.name] = facts.location(span)
             written = " ".join(parameter.type.replace("__restrict__", " ").split())
             far.append(Held(f"{parameter.name}: {written}", parameter.name))
+    seen = (verdict.access.memory for verdict in kernel_warp(facts).verdicts)
+    names = {memory.name for memory in seen if memory.space == "global"}
+    far += [Held(name) for name in sorted(names - places.keys()) if "." in name]  # pointers in structs that are passed
     near: list[Held] = []
     for array in (*facts.shared.static, *facts.shared.dynamic):
         size = f"{render(array.size, facts.order)} B" if array.size is not None else array.reason
@@ -138,7 +141,13 @@ def _memory(facts: KernelFacts, options: ViewOptions) -> Picture:
             own.append(Held(f"{declared.name} {types.bare(declared.type)}{shape}  {text}", declared.name))
     limits = generation(options.gpu)
     gpu = next((g for g in GPUS.values() if g.name.lower() == options.gpu.lower()), None)
-    levels = [Level("global memory", tuple(far) or (Held("no pointers"),), f"{gpu.memory_gb} GB" if gpu else "")]
+    levels = [
+        Level(
+            "global memory",
+            tuple(far) or (Held("no pointers among the parameters"),),
+            f"{gpu.memory_gb} GB" if gpu else "",
+        )
+    ]
     if near:
         size = f"{limits.block_shared // 1024} KiB a block at most" if limits and not facts.unit.is_for_amd else ""
         levels.append(Level("shared memory of a block", tuple(near), size))
