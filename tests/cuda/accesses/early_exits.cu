@@ -122,3 +122,10 @@ __global__ void the_last_row_again(const float *in, float *out, int rows, int si
   }
   out[threadIdx.x] = sum;  //: out store: coalesced (stride 1, 4 bytes/lane)
 }
+
+// Either of two distances between neighbours: neither does for the other.
+//@ block 128
+__global__ void either_way_round(const float *x, float *y, int width, bool across) {
+  int apart = across ? width : 1;
+  y[threadIdx.x] = x[threadIdx.x * apart];  //: x load: uncoalesced at worst (strided, 4*width bytes stride, 12 % of sectors used for width ≥ 8) | y store: coalesced (stride 1, 4 bytes/lane)
+}

@@ -13,6 +13,8 @@ from kernelscope.kernels.cuda.warp.machine import Machine
 from kernelscope.kernels.cuda.warp.values import Data, Int, Memory, Open, Pointer, Record, Symbol, Value
 
 MAX_WEIGHT = 120
+MAX_STRIDE = 40
+"""Atoms of a distance that is tried beside a number."""
 
 
 def select(m: Machine, condition: Dim, then: Value, orelse: Value, name: str = "choice") -> Value:
@@ -28,7 +30,7 @@ def select(m: Machine, condition: Dim, then: Value, orelse: Value, name: str = "
         return then
     match then, orelse:
         case Int(d=a), Int(d=b):
-            return Int(_chosen(m, condition, a, b, name))
+            return Int(_stride(m, condition, a, b, name) or _chosen(m, condition, a, b, name))
         case Pointer(), Pointer():
             offset = _chosen(m, condition, then.offset, orelse.offset, name)
             if then.memory is orelse.memory:
@@ -64,6 +66,15 @@ def _either(m: Machine, condition: Dim, then: Pointer, orelse: Pointer, offset: 
         return Pointer(memory, offset + (1 - condition) * apart, then.target)
     except TooLarge:
         return Pointer(memory, m.too_large(offset, condition), then.target)
+
+
+def _stride(m: Machine, condition: Dim, a: Dim, b: Dim, name: str) -> Dim | None:
+    """A number or a length, as `is_column_major ? 1 : width`: both are tried, for neither does for the other."""
+    if (a.const is None) == (b.const is None) or a.weight + b.weight > MAX_STRIDE:
+        return None
+    if any(m.symbols.varying(d) for d in (condition, a, b)):
+        return None
+    return b + (a - b) * m.symbols.new(name, Symbol(values=(0, 1)))
 
 
 def _chosen(m: Machine, condition: Dim, a: Dim, b: Dim, name: str) -> Dim:
