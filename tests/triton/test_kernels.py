@@ -302,6 +302,46 @@ def test_configurations_are_read_from_what_builds_them(tmp_path: Path, configs: 
     assert card(tmp_path, source + ADD.removeprefix(HEAD))["Configs"].startswith(told)
 
 
+def test_configurations_that_the_host_may_drop_are_told_so(tmp_path: Path) -> None:
+    source = HEAD + (
+        "def fitting(configs, args, **kwargs):\n    return configs[:1]\n\n"
+        "@triton.autotune(configs=[triton.Config({'B': 256}, num_stages=8)], key=['n']{pruned})\n"
+        "@triton.jit\ndef add(x, y, n, B: tl.constexpr):\n    i = tl.arange(0, B)\n"
+        "    at = i[:, None] * B + i[None, :]\n    acc = tl.zeros((B, B), tl.float32)\n"
+        "    for k in range(n):\n        acc += tl.dot(tl.load(x + k + at), tl.load(y + k + at))\n"
+        "    tl.store(y + at, acc)\n"
+    )
+    pruned = card(tmp_path, source.replace("{pruned}", ", prune_configs_by={'early_config_prune': fitting}"))
+    assert pruned["Configs"].endswith("key: n; the host may drop some before they are tried")
+    assert "over the 227 KiB of sm_90, unless the host drops this configuration before" in pruned["Shared memory"]
+    every = card(tmp_path, source.replace("{pruned}", ""))
+    assert "drop" not in every["Configs"] + every["Shared memory"]
+
+
+@pytest.mark.parametrize(
+    ("line", "is_said"),
+    [
+        ("s = tl.dot(a, b)", True),
+        ("s = tl.dot(a.to(tl.float16), b)", False),
+        ("s = tl.dot(a, b, out_dtype=tl.float32)", False),
+        ("s = tl.dot(a, b, acc)", False),
+    ],
+)
+def test_the_type_of_a_product_of_unknown_operands_is_told_as_supposed(
+    tmp_path: Path, line: str, is_said: bool
+) -> None:
+    source = HEAD + (
+        "@triton.jit\ndef product(x, y, out, B: tl.constexpr):\n    i = tl.arange(0, B)\n"
+        "    at = i[:, None] * B + i[None, :]\n    a = tl.load(x + at)\n    b = tl.load(y + at)\n"
+        f"    acc = tl.zeros((B, B), tl.float32)\n    {line}\n    tl.store(out + at, s)\n"
+    )
+    hover = Analysis([tmp_path]).hover(written(tmp_path, source), source.index(line))
+    assert hover is not None
+    assert hover.signature == "s: block[B, B] fp32"
+    told = "of floating-point operands; of integers it would be int32, of fp64 it would be fp64"
+    assert (told in hover.notes) == is_said
+
+
 def test_explain_names_algorithms_and_links_every_line() -> None:
     path = FIXTURES / "matmul.py"
     document = Analysis([FIXTURES]).document("explain", Target(path, None, "product"))
@@ -537,6 +577,8 @@ def test_an_address_behind_branches_on_loaded_data_keeps_its_name(tmp_path: Path
         ("attend_by_steps", ["flash attention"]),
         ("sum_of_weights_by_steps", ["online softmax"]),
         ("best_few_first_of_equal", ["top-k by repeated selection"]),
+        ("turned_pairs", ["rotation of pairs"]),
+        ("gated_pairs", []),
         ("whole_of_scaled", ["tiled matrix product"]),
     ],
 )

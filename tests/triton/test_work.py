@@ -172,3 +172,36 @@ def test_scaled_products_count_elements_and_their_bytes_by_format(
     assert sorted(amount.replace(" ", "").split("+")) == sorted(stage)
     lines = " ".join(pseudocode(tmp_path / "kernels.py", "scaled"))
     assert f"total + (left as e2m1, scaled by left_scale) @ (right as {written}, scaled by right_scale)" in lines
+
+
+@pytest.mark.parametrize(
+    ("use", "amount", "more"),
+    [
+        ("tl.load(x + row * n + i)", "2*B+2*n*B+4 bytes", ", 4 of indices"),
+        ("tl.load(x + i) * row", "2*B+2*n*B+2 bytes", ""),
+    ],
+)
+def test_what_addresses_are_made_of_counts_as_integers(tmp_path: Path, use: str, amount: str, more: str) -> None:
+    rows = card(tmp_path, HEAD + (
+        "@triton.jit\ndef gathered(rows, x, out, n, B: tl.constexpr):\n    i = tl.arange(0, B)\n"
+        "    row = tl.load(rows + tl.program_id(0))\n    total = tl.zeros((B,), tl.float32)\n"
+        f"    for k in range(n):\n        total += {use}\n"
+        "    tl.store(out + i, total)\n"
+    ), "gathered")  # fmt: skip
+    told = f"{amount} (if 2 bytes where the type depends on arguments{more})"
+    assert _sorted(rows["Work per program"]) == _sorted(told)
+
+
+def test_bounds_of_loops_count_as_integers(tmp_path: Path) -> None:
+    rows = card(tmp_path, HEAD + (
+        "@triton.jit\ndef counted(ends, out, B: tl.constexpr):\n    i = tl.arange(0, B)\n"
+        "    for k in range(tl.load(ends), tl.load(ends + 1)):\n"
+        "        tl.store(out + i, tl.zeros((B,), tl.float32))\n"
+    ), "counted")  # fmt: skip
+    assert "8" in rows["Work per program"]
+    assert "4 of indices" in rows["Work per program"]
+
+
+def _sorted(amount: str) -> tuple[list[str], str]:
+    terms, _, rest = amount.replace(" + ", "+").partition(" bytes")
+    return sorted(terms.split("+")), rest

@@ -15,8 +15,9 @@ from kernelscope.kernels.hardware import GPUS, generation
 from kernelscope.kernels.occupancy import occupancy, waves
 from kernelscope.kernels.triton.bodies import PRODUCTS
 from kernelscope.kernels.triton.config_lists import Config
+from kernelscope.kernels.triton.index_loads import index_loads
 from kernelscope.kernels.triton.kernel_facts import KernelFacts, shared_estimates
-from kernelscope.kernels.triton.work import DEFAULT_WARPS, held, pipelined, staged, told_elements, work
+from kernelscope.kernels.triton.work import DEFAULT_WARPS, INDEX_BYTES, held, pipelined, staged, told_elements, work
 
 MAX_GRIDS = 4
 """How many different grids of a kernel are told."""
@@ -81,8 +82,10 @@ def _waves(facts: KernelFacts, programs: int, gpu: str) -> Iterator[Line]:
 
 
 def work_rows(facts: KernelFacts) -> Iterator[Line]:
-    done = work(facts.run.accesses, facts.run.products)
-    assumed = " (if 2 bytes where the type depends on arguments)" if done.assumed else ""
+    done = work(facts.run.accesses, facts.run.products, index_loads(facts.node))
+    supposed = ["2 bytes where the type depends on arguments"] if done.assumed else []
+    supposed += [f"{INDEX_BYTES} of indices" if done.assumed else f"{INDEX_BYTES} bytes of indices"] * done.indices
+    assumed = f" (if {', '.join(supposed)})" if supposed else ""
     if facts.run.products:
         yield Line(f"{_most(done.flops_at_most)}{_amount(done.flops, facts)} FLOPs in matrix products")
     elif _multiplies(facts):
@@ -147,7 +150,8 @@ def shared_rows(facts: KernelFacts, gpu: str) -> Iterator[Line]:
             yield Line("not estimated: sizes depend on the launch")
         return
     for size, named in estimates[:3]:
-        over = "over" if size > limits.block_shared else "within"
+        is_over = size > limits.block_shared
         where = f" for {named}" if named else ""
-        limit = f"{over} the {limits.block_shared // 1024} KiB of {limits.arch}"
+        limit = f"{'over' if is_over else 'within'} the {limits.block_shared // 1024} KiB of {limits.arch}"
+        limit += ", unless the host drops this configuration before" if is_over and facts.tuning.pruned else ""
         yield Line(f"≈ {size / 1024:.4g} KiB{where}: {limit} (if elements have 2 bytes where not known)")

@@ -113,6 +113,8 @@ def _configs(facts: KernelFacts) -> Iterator[Line]:
     parts = [count, " · ".join(sets)] if sets else [count]
     if tuned.key:
         parts.append(f"key: {', '.join(tuned.key)}")
+    if tuned.pruned:
+        parts.append("the host may drop some before they are tried")
     yield Line((f"as `{tuned.name}`: " if tuned.name else "") + "; ".join(parts))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from kernelscope.dims import Dim, render
-from kernelscope.kernels.triton.bodies import nodes_in
+from kernelscope.kernels.triton.bodies import nodes_in, nodes_of
 from kernelscope.kernels.triton.broadcasting import numel
 from kernelscope.kernels.triton.dtypes import BITS
 from kernelscope.kernels.triton.kernel_runs import KernelRun, KernelRuns
@@ -49,7 +49,7 @@ def triton_hover(runs: KernelRuns, module: Module, path: Path, offset: int, gpu:
         shown = describe(value, order)
         if shown is not None:
             name = module.text.slice(span)
-            notes = [*_otherwise(run, span, order), *_notes(value, values, run, order)]
+            notes = [*_otherwise(run, span, order), *_supposed(run, span), *_notes(value, values, run, order)]
             return Hover(span, f"{name}: {shown}", "python", tuple(notes))
     return None
 
@@ -115,6 +115,15 @@ def _otherwise(run: KernelRun, span: Span, order: Sequence[str]) -> Iterator[str
     other = run.otherwise.get(span)
     if other is not None and (shown := describe(other.value, order)) is not None:
         yield f"{shown} {other.condition}"
+
+
+def _supposed(run: KernelRun, span: Span) -> Iterator[str]:
+    """That a product's type is one of floating-point operands, where theirs is not known."""
+    for statement in nodes_of(run.node, t.Assign):
+        if any(target.span == span for target in statement.targets):
+            if any(done.supposed and done.span == statement.value.span for done in run.products):
+                yield "of floating-point operands; of integers it would be int32, of fp64 it would be fp64"
+            return
 
 
 def _notes(value: Value, values: tuple[Value, ...], run: KernelRun, order: Sequence[str]) -> Iterator[str]:

@@ -20,6 +20,7 @@ from kernelscope.kernels.triton.call import Access
 from kernelscope.kernels.triton.kernel_runs import KernelRun
 from kernelscope.kernels.triton.loop_algorithms import Algorithm, of_loop, summed
 from kernelscope.kernels.triton.norm_algorithms import norm_gradients, normalised, two_passes
+from kernelscope.kernels.triton.pair_rotations import pair_rotations
 from kernelscope.kernels.triton.scan_algorithms import recurrence, scans
 from kernelscope.kernels.triton.softmax_algorithms import softmaxes
 from kernelscope.kernels.triton.sorting_algorithms import sorting
@@ -140,6 +141,7 @@ def _of_function(node: t.FunctionDef, called: Mapping[Span, t.FunctionDef]) -> I
         yield from normalised(node)
         yield from norm_gradients(node)
     yield from sorting(node)
+    yield from pair_rotations(node)
     yield from softmaxes(node, loops)
     yield from split_softmaxes(node)
     grouped = _grouped_order(node)

@@ -93,6 +93,8 @@ class Product:
     """The loops around it that are not unrolled, the outermost first."""
     elements: tuple[tuple[str, str], ...] = ()
     """The element types behind arguments that the formats of its operands tell."""
+    supposed: bool = False
+    """Whether the type of its result is that of floating-point operands, because theirs is not known."""
 
 
 class Reporter(Protocol):
@@ -100,7 +102,7 @@ class Reporter(Protocol):
 
     def access(self, kind: AccessKind, pointer: Value, block: Value, masked: bool) -> None: ...
     def product(
-        self, rows: Size, columns: Size, inner: Size, batch: Size, elements: tuple[tuple[str, str], ...] = ()
+        self, sizes: tuple[Size, Size, Size], batch: Size, elements: tuple[tuple[str, str], ...], supposed: bool
     ) -> None: ...
     def is_pointer(self, names: tuple[str, ...]) -> None: ...
     def is_integer(self, names: frozenset[str]) -> None: ...

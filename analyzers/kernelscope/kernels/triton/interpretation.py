@@ -215,12 +215,12 @@ class Interpretation:
         return product(rounds for _, rounds in self.loops)
 
     def product(
-        self, rows: Size, columns: Size, inner: Size, batch: Size, elements: tuple[tuple[str, str], ...] = ()
+        self, sizes: tuple[Size, Size, Size], batch: Size, elements: tuple[tuple[str, str], ...], supposed: bool
     ) -> None:
-        self._report(Interpretation.product, rows, columns, inner, batch, elements)
+        self._report(Interpretation.product, sizes, batch, elements, supposed)
         if self.outer is not None and self.frame is not None:
-            sizes, sides = (rows, columns, inner), tuple(self.sides)
-            done = Product(self.outer, sizes, batch, self.times(), sides, self.around, elements)
+            sides = tuple(self.sides)
+            done = Product(self.outer, sizes, batch, self.times(), sides, self.around, elements, supposed)
             self.products[self._place(self.outer, self.frame)] = done
 
     def _place(self, outer: Span, frame: Frame) -> Place:

@@ -134,7 +134,9 @@ def dot(call: OpCall) -> Value:
         if not both_names:
             call.report.problem("block-mismatch", f"tl.dot multiplies [..., {inner_a!r}] by [{inner_b!r}, ...]")
     batch = left[0] if len(left) == 3 else ONE
-    call.report.product(left[-2], right[-1], inner_a if inner_a is not None else inner_b, batch)
+    inner = inner_a if inner_a is not None else inner_b
+    supposed = acc is None and not call.given("out_dtype") and a.elem not in BITS and b.elem not in BITS
+    call.report.product((left[-2], right[-1], inner), batch, (), supposed)
     return Tensor((*left[:-1], right[-1]), elem)
 
 
@@ -168,7 +170,8 @@ def dot_scaled(call: OpCall) -> Value:
     scales = (call.tensor(name) for name in ("lhs_scale", "rhs_scale") if call.given(name))
     elements += [(scale.elem[2:-1], "uint8") for scale in scales if scale is not None and scale.elem.startswith("T(")]
     inner = left[-1] if left[-1] is not None else right[-2]
-    call.report.product(left[-2], right[-1], inner, left[0] if len(left) == 3 else ONE, tuple(elements))
+    batch = left[0] if len(left) == 3 else ONE
+    call.report.product((left[-2], right[-1], inner), batch, tuple(elements), False)
     return Tensor((*left[:-1], right[-1]), elem)
 
 

@@ -1,6 +1,7 @@
 """Work of one program of a kernel: FLOPs of its matrix products, bytes of its accesses, shared memory per config.
 
-Sizes are symbolic. Element types that depend on arguments count as 2 bytes, which callers say beside the figure.
+Sizes are symbolic. Element types that depend on arguments count as 2 bytes, of indices as 4, which callers say beside
+the figure.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from kernelscope.kernels.triton.values import BlockPointer, Descriptor, Size, Si
 from kernelscope.results import Span
 
 ASSUMED_BYTES = 2
+INDEX_BYTES = 4
+"""What integers that addresses are made of count as, where their type is not known: they have 4 or 8 bytes."""
 DEFAULT_STAGES = 3
 DEFAULT_WARPS = 4
 """What Triton compiles with on NVIDIA GPUs when neither a configuration nor the launch says."""
@@ -30,19 +33,30 @@ class Work:
     flops: Dim | None
     moved: Dim | None
     assumed: bool
-    """Whether element types were assumed."""
+    """Whether element types were assumed, of others than indices."""
+    indices: bool = False
+    """Whether those of indices were."""
     flops_at_most: bool = False
     """Whether some products are done in some rounds only, as data say: counted is what every round might do."""
     moved_at_most: bool = False
     """The same of accesses."""
 
 
-def work(accesses: Sequence[Access], products: Sequence[Product]) -> Work:
+def work(accesses: Sequence[Access], products: Sequence[Product], indices: frozenset[Span] = frozenset[Span]()) -> Work:
+    """`indices`: the kernel's own loads that say where something is."""
     known = told_elements(products)
     flops = at_most([(done.sides, _flops(done)) for done in products])
-    moved = at_most([(access.sides, _moved(access, known)) for access in accesses])
-    assumed = any(_element_bytes(a, known) is None for a in accesses)
-    return Work(flops, moved, assumed, any(map(_is_done_sometimes, products)), any(map(_is_done_sometimes, accesses)))
+    moved = at_most([(access.sides, _moved(access, known, indices)) for access in accesses])
+    unknown = {_assumed_bytes(a, indices) for a in accesses if _element_bytes(a, known) is None}
+    assumed, of_indices = ASSUMED_BYTES in unknown, INDEX_BYTES in unknown
+    return Work(
+        flops,
+        moved,
+        assumed,
+        of_indices,
+        any(map(_is_done_sometimes, products)),
+        any(map(_is_done_sometimes, accesses)),
+    )
 
 
 def told_elements(products: Sequence[Product]) -> dict[str, str]:
@@ -107,10 +121,15 @@ def _flops(done: Product) -> Dim | None:
     return 2 * done.times * product(known) if len(known) == len(sizes) else None
 
 
-def _moved(access: Access, elements: Mapping[str, str]) -> Dim | None:
+def _moved(access: Access, elements: Mapping[str, str], indices: frozenset[Span]) -> Dim | None:
     """Bytes of memory that are read or written: an address that several elements of a block share counts once."""
     count = numel(_addresses(access))
-    return count * (_element_bytes(access, elements) or ASSUMED_BYTES) * access.times if count is not None else None
+    each = _element_bytes(access, elements) or _assumed_bytes(access, indices)
+    return count * each * access.times if count is not None else None
+
+
+def _assumed_bytes(access: Access, indices: frozenset[Span]) -> int:
+    return INDEX_BYTES if access.kind == "load" and access.at is None and access.span in indices else ASSUMED_BYTES
 
 
 def _addresses(access: Access) -> Sizes | None:
