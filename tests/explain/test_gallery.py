@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from kernelscope.analysis import Analysis
+from kernelscope.diagrams.model import Graph
+from kernelscope.explain.document import Block, Diagram, Line, Paragraph
 from kernelscope.explain.render import to_text
 from kernelscope.results import Target, ViewOptions
 
@@ -46,6 +49,8 @@ MODELS = (
     ("dataflow", "unet_block.py", "DownBlock", "A block of a diffusion UNet"),
     ("dataflow", "cross_attention.py", "DecoderLayer", "A decoder layer with cross-attention after T5"),
 )
+ABOVE = Paragraph((Line("the picture that is shown above"),))
+"""Stands for a picture that another document of the page shows, too."""
 PUBLIC = Path(__file__).parent / "public_servers.md"
 """What reports of public servers say, whose code is not ours to keep here."""
 SIZES = {"B": 8, "S": 4096, "hidden_size": 4096, "intermediate_size": 14336}
@@ -58,14 +63,22 @@ def gallery() -> str:
 
 def _pages(root: Path, pages: tuple[tuple[str, str, str, str], ...]) -> Iterator[str]:
     analysis = Analysis([root])
+    shown: list[Graph] = []
     for kind, file, symbol, title in pages:
         bindings = SIZES if kind in ("ops", "memory") else {}
         target = Target(root / file, None, symbol or None)
-        text = to_text(analysis.document(kind, target, ViewOptions(bindings=bindings))).text.rstrip()
+        document = analysis.document(kind, target, ViewOptions(bindings=bindings))
+        blocks = tuple(ABOVE if _is_among(shown, block) else block for block in document.blocks)
+        shown += [block.graph for block in blocks if isinstance(block, Diagram)]
+        text = to_text(replace(document, blocks=blocks)).text.rstrip()
         text = text.replace(f"{ROOT}/", "")
         bound = "".join(f" --bind {name}={value}" for name, value in bindings.items())
         place = f"{file}::{symbol}" if symbol else file or root.name
         yield f"## {title}\n\n    $ kernelscope {kind} {place}{bound}\n\n```text\n{text}\n```\n"
+
+
+def _is_among(shown: list[Graph], block: Block) -> bool:
+    return isinstance(block, Diagram) and block.graph in shown
 
 
 def test_the_gallery_is_what_the_code_gives(golden: Callable[[Path, str], None]) -> None:

@@ -8,6 +8,9 @@ import pytest
 from kernelscope.analysis import Analysis
 from kernelscope.explain import document as d
 from kernelscope.results import Target, UserError
+from kernelscope.serving import readings
+from kernelscope.serving.claims import PythonSource
+from kernelscope.serving.reading import Reading
 
 SERVICE = Path(__file__).parents[1] / "workspaces" / "service"
 
@@ -162,3 +165,20 @@ def test_of_processes_of_one_name_none_is_taken_for_another(tmp_path: Path) -> N
     files = {(source, place.path.name, target) for source, place, target in places if place is not None}
     assert files <= {("work", "engine.py", "Scheduler"), ("work", "tuning.py", "take")}
     assert ("work", "engine.py", "Scheduler") in files
+
+
+def test_what_tests_make_is_not_read_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for folder in ("service", "tests"):
+        (tmp_path / folder).mkdir()
+        for path in (SERVICE / "service").glob("*.py"):
+            (tmp_path / folder / path.name).write_text(path.read_text())
+    read = list[str]()
+    original = readings.read_python
+
+    def recorded(source: PythonSource) -> Reading:
+        read.append(source.path.parent.name)
+        return original(source)
+
+    monkeypatch.setattr(readings, "read_python", recorded)
+    assert calls(architecture(tmp_path)) == calls(architecture(SERVICE))
+    assert "tests" not in read and "service" in read

@@ -72,6 +72,11 @@ class Readings:
         system.faults += faults
         return system
 
+    def of_the_product(self, paths: Iterable[str]) -> list[str]:
+        """Those files that belong to no tests, benchmarks or examples; all of them where there are no others."""
+        paths = list(paths)
+        return [path for path in paths if not self._is_aside(path)] or paths
+
     def _asked(self, path: str) -> Reading | None:
         """A file of tests or examples, read as the product's own; it is not left on disk."""
         version = self._workspace.files.version(path)
