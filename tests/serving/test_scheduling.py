@@ -825,3 +825,18 @@ def test_steps_whose_results_are_waited_for_later_overlap(source: Source) -> Non
     assert not list(overlap.overlaps(source(UNDER_WAY.replace("appendleft", "append"))))
     assert not list(overlap.overlaps(source(UNDER_WAY.replace("done.result()", "done"))))
     assert not list(overlap.overlaps(source(UNDER_WAY.replace("return None", "self.rest()"))))
+
+
+def test_the_smallest_of_three_may_be_a_budget(source: Source) -> None:
+    text = """
+        def schedule(self):
+            budget = self.most
+            room = min(budget, self.limit - self.used)
+            for request in self.waiting:
+                tokens = min(request.left, budget, self.limit - self.used)
+                budget -= tokens
+    """
+    (found,) = chunking.chunks(source(text))
+    assert found.value.startswith("chunked prefill: tokens = min(request.left, budget, self.limit - self.used)")
+    of_budgets = text.replace("room =", "token_budget =")
+    assert len(list(chunking.chunks(source(of_budgets)))) == 1

@@ -6,7 +6,7 @@ Nothing is answered from knowledge about a project; a selection that finds nothi
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from pathlib import Path
 
 from kernelscope.serving.claims import Claim
@@ -108,7 +108,7 @@ def settings(pattern: str) -> Answer:
     def find(system: System) -> Iterator[Claim]:
         chosen = [p for p in system.settings_about(compiled) if not p.is_bare and not _is_elsewhere(p)]
         told = {p.name for p in chosen if p.kind != "option"}
-        chosen = [p for p in chosen if not (_is_only_named(p) and p.name.strip("-").replace("-", "_") in told)]
+        chosen = [p for p in chosen if not is_only_named(p, told)]
         alike: dict[str, list[Parameter]] = {}
         for p in sorted(chosen, key=lambda p: (remoteness(p), -system.weight(p.location.path))):
             alike.setdefault(said_of(p), []).append(p)
@@ -127,9 +127,10 @@ def settings(pattern: str) -> Answer:
     return find
 
 
-def _is_only_named(p: Parameter) -> bool:
+def is_only_named(p: Parameter, told: Container[str]) -> bool:
     """An option of the command line that says nothing but its name; its default is that of a field of this name."""
-    return p.kind == "option" and not (p.expression or p.choices or p.overrides)
+    says = p.expression or p.choices or p.overrides
+    return p.kind == "option" and not says and p.name.strip("-").replace("-", "_") in told
 
 
 def _is_elsewhere(p: Parameter) -> bool:

@@ -13,6 +13,7 @@ from kernelscope.explain.faq_answers import (
     both,
     constraint_claim,
     first,
+    is_only_named,
     numbers,
     of_hosts,
     remoteness,
@@ -89,7 +90,10 @@ def _of_servers(answer: Answer, system: System) -> Answer:
 
 def _sizes_of_caches(system: System) -> Iterator[Claim]:
     """Sizes of blocks of options, servers and caches, constructor arguments too: kernels have such sizes as well."""
+    told = {p.name for p in system.declared if p.kind != "option" and not p.is_bare}
     for p in sorted(system.declared, key=remoteness):
+        if is_only_named(p, told):
+            continue
         is_size = re.fullmatch(
             r"[\W_]*(?:(?:kv_?|cache_|gpu_)*(?:block|page)_size|(?:tokens?|seq_size|slots)_per_(?:block|page))[\W_]*",
             p.name.replace("-", "_"),

@@ -41,16 +41,16 @@ def chunks(source: PythonSource) -> Iterator[Claim]:
             if not isinstance(statement, t.Assign) or not isinstance(statement.value, t.Call):
                 continue
             cut = statement.value
-            if last_name(cut.func) == "min" and len(cut.args) == 2 and any(map(_is_rest_of_budget, cut.args)):
+            if last_name(cut.func) != "min" or len(cut.args) not in (2, 3):
+                continue
+            if {"budget", "quota"} & set(words(last_name(statement.targets[0]))):
+                continue  # a budget under another one
+            if len(cut.args) == 2 and any(map(_is_rest_of_budget, cut.args)):
                 yield from _rest_of_budget(source, scope, statement, cut, cut.args)
                 continue
             operands = [a for a in cut.args if t.dotted(a) or _is_length(a)]
-            if last_name(cut.func) != "min" or len(cut.args) != 2:
-                continue
-            counted = operands if len(operands) == 2 else []
+            counted = operands if len(operands) >= 2 else []
             budget = next((a for a in counted if _counted_down(scope.node, a, statement, known)), None)
-            if {"budget", "quota"} & set(words(last_name(statement.targets[0]))):
-                continue  # a budget under another one
             if BYTES & {*words(scope.qualified_name), *words(source.quote(cut))}:
                 continue
             if budget is None or not _is_budget(budget) or not _is_of_tokens(statement, operands):
