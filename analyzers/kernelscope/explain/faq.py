@@ -220,7 +220,7 @@ def faq(system: System, places: Places) -> list[Json]:
             where: list[Location] = [claim.evidence[i] for i in range(4) for claim in group if i < len(claim.evidence)]
             found.append({
                 "id": f"{question.id}.{number}", "topic": question.topic, "question": question.text,
-                "answer": ".\n".join(" ".join(claim.value.split()).rstrip(".") for claim in group)[:MAX_ANSWER], "found": True,
+                "answer": ".\n".join(" ".join(c.value.split()).rstrip(".") for c in group)[:MAX_ANSWER], "found": True,
                 "evidence": places.evidence(*where), "confidence": _confidence(group),
             })  # fmt: skip
     return found
