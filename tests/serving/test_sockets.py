@@ -110,3 +110,17 @@ def test_messages_of_a_queue(source: Source) -> None:
     """
     (link,) = join([read_python(source(text))]).links
     assert link.messages == ("Job", "Stop")
+
+
+def test_what_joins_programs_comes_first(source: Source) -> None:
+    text = """
+        import threading, queue, zmq
+
+        class Desk:
+            def __init__(self, addr):
+                self.ready = threading.Event()
+                self.jobs = queue.Queue()
+                self.socket = zmq.Context().socket(zmq.PULL)
+    """
+    found = join([read_python(source(text))]).links
+    assert [link.channel.transport for link in found] == ["ZeroMQ", "queue", "event"]

@@ -196,13 +196,14 @@ def _transitions(system: System, places: Places) -> list[Json]:
         }
         for move in system.moves[:MOST_ROWS]
     ]  # fmt: skip
-    return moved + [
+    became: list[Json] = [
         {
             "to": x.state, "when": f"in {x.where}" + (f" if {x.condition}" if x.condition else ""),
             "evidence": places.evidence(x.location, symbol=x.where),
         }
         for x in system.transitions[:MOST_ROWS]
     ]  # fmt: skip
+    return became + moved
 
 
 def _metrics(system: System, places: Places) -> list[Json]:

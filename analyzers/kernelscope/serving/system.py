@@ -247,7 +247,7 @@ class System:
         further = handed_on(
             opened, used, (h for r in readings for h in r.handed), (n for r in readings for n in r.renamed)
         )
-        return links(opened, [*used, *further])
+        return sorted(links(opened, [*used, *further]), key=lambda link: _nearness(link.channel))
 
     @property
     def routes(self) -> Iterator[Route]:
@@ -351,3 +351,8 @@ def _reaching(wrapped: list[Collective], wrappers: set[str]) -> Iterator[Collect
     for c in wrapped:
         unseen = "a group that is not seen, by its name"
         yield c if c.wrapper in wrappers else replace(c, group=unseen, confidence="heuristic")
+
+
+def _nearness(channel: Channel) -> int:
+    """What joins programs comes before what one program has for itself, and that before what only wakes somebody."""
+    return 0 if channel.pattern else 2 if channel.transport in ("event", "barrier") else 1
