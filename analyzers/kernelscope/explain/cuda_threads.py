@@ -21,6 +21,8 @@ MAX_VARIABLES = 8
 MAX_FORMULA = 120
 _COMPARES = re.compile(r" (?:==|<) ")
 """Choices and truths make formulas that nobody reads."""
+_UNNAMED = frozenset(("choice", "result", "rounds", "condition"))
+"""What following a kernel calls values that the code has no name for."""
 BUILTIN = ("blockIdx.x", "blockIdx.y", "blockIdx.z", "threadIdx.x", "threadIdx.y", "threadIdx.z")
 
 
@@ -41,7 +43,11 @@ def mapping_lines(warp: KernelWarp) -> Iterator[str]:
     """The row `Thread mapping`: formulas of index variables, then along what neighbouring threads run."""
     order = warp.facts.order
     told: dict[str, str] = {}
-    for name, _, d in index_variables(warp):
+    variables = list(index_variables(warp))
+    unnamed = _UNNAMED.difference(name for name, _, _ in variables)
+    for name, _, d in variables:
+        if any(inner.rstrip("′") in unnamed for inner in d.names()):
+            continue
         text = formula(d, order)
         if name not in told and len(text) <= MAX_FORMULA and not d.name and not _COMPARES.search(text):
             told[name] = f"`{name} = {text}`"

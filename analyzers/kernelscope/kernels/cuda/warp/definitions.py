@@ -82,7 +82,7 @@ class Definitions:
         return self._variables[key]
 
     def macro(self, name: str) -> tuple[t.Expr, ...]:
-        """The expressions that a constant macro may stand for; several where branches of `#if` define it."""
+        """What a constant macro may stand for; several where branches of `#if` define it, the taken one first."""
         if name not in self._macros:
             self._macros[name] = tuple(self._macro_values(name.encode()))
         return self._macros[name]
@@ -90,7 +90,7 @@ class Definitions:
     def _macro_values(self, name: bytes) -> Iterator[t.Expr]:
         itself = re.compile(rb"\b" + re.escape(name) + rb"\b")
         for source in self.holding(name.decode()):
-            for macro in source.macros.get(name, ()):
+            for macro in reversed(source.macros.get(name, ())):
                 short = macro.params is None and 0 < len(macro.body) < MAX_MACRO
                 if short and itself.search(macro.body) is None:
                     yield parsed_expression(macro.body)
