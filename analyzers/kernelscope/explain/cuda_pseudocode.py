@@ -17,6 +17,7 @@ from kernelscope.explain.unused_names import Giving, without_unused
 from kernelscope.kernels.cuda import types
 from kernelscope.kernels.cuda.intrinsics import Kind, effect_of, ptx_effects
 from kernelscope.kernels.cuda.kernels import KernelFacts
+from kernelscope.kernels.cuda.shared_memory import SharedArray
 from kernelscope.kernels.cuda.units import Unit
 from kernelscope.kernels.cuda.warp.kernel_warp import kernel_warp
 from kernelscope.kernels.cuda.warp.values import Int, Pointer
@@ -65,8 +66,8 @@ class _Writer:
         self.givings: list[Giving] = caller.givings if caller is not None else []
         self.inside: tuple[Function, ...] = caller.inside if caller is not None else ()
         """Functions that are being written out in the place of calls."""
-        self.sizes = {array.name: array for array in (*facts.shared.static, *facts.shared.dynamic)}
-        self.shared = set(self.sizes)
+        self.arrays = (*facts.shared.static, *facts.shared.dynamic)
+        self.shared = {array.name for array in self.arrays}
         self.pointers: set[str] = set()
         self.indices: set[str] = set()
         """Variables that hold places and counts, of whatever type they are."""
@@ -179,8 +180,8 @@ class _Writer:
     def _declaration(self, node: Node, depth: int) -> None:
         declared = list(self.unit.declarations.within(node))
         for one in declared:
-            size = self.sizes.get(one.name)
             if "__shared__" in one.words:
+                size = next((array for array in self.arrays if self._is_declared(array, one.name, node)), None)
                 bytes_text = f"   {size.size} B" if size is not None and size.size is not None else ""
                 declared_text = f"{types.bare(one.type)}{bounds_text(one.bounds)}"
                 self._say(f"shared {one.name}: {declared_text}{bytes_text}", node, depth)
@@ -192,6 +193,11 @@ class _Writer:
                 self._say(self._assignment(one.name, one.value), node, depth)
                 if self._is_index(one.name, one.type, one.value, node):
                     self._gives(one.name, first)
+
+    def _is_declared(self, array: SharedArray, name: str, node: Node) -> bool:
+        """Whether a declaration is that of a shared array; others in other functions may have its name."""
+        span = self.source.span(node)
+        return array.name == name and array.path == self.unit.path and span.start <= array.span.start < span.end
 
     def _gives(self, name: str, first: int) -> None:
         """The lines from one on are of use to nobody unless another one names what they give."""

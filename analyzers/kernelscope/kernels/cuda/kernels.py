@@ -42,6 +42,15 @@ class LaunchBounds:
     clusters: str = ""
 
 
+def number_of(text: str) -> int | None:
+    """The number that a template argument is; `true` and `false` are numbers too."""
+    text = text.strip()
+    if text in ("true", "false"):
+        return int(text == "true")
+    digits = text.rstrip("uUlL")
+    return int(digits) if digits.lstrip("-").isdigit() else None
+
+
 @dataclass
 class KernelFacts:
     """One kernel. Everything is computed when first asked for."""
@@ -89,7 +98,7 @@ class KernelFacts:
     def _numbers(self) -> tuple[dict[str, int], ...]:
         """The numbers that launches give template parameters, each set of them once."""
         given = (
-            tuple((name, int(text)) for name, text in bound.items() if text.isdigit())
+            tuple((name, number) for name, text in bound.items() if (number := number_of(text)) is not None)
             for launch in self.launches
             for bound in launch.template_values(self.function)
         )

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from kernelscope.kernels.cuda.kernels import KernelFacts
+from kernelscope.kernels.cuda.kernels import KernelFacts, number_of
 from kernelscope.kernels.cuda.launch import Launch
 from kernelscope.kernels.cuda.units import Unit
 from kernelscope.kernels.cuda.warp.accesses import Verdict, verdicts
@@ -113,7 +113,7 @@ class KernelWarp:
     @cached_property
     def _defaults(self) -> dict[str, int]:
         """Numbers of template parameters that nobody gives."""
-        defaults = ((p.name, _number(p.default)) for p in self.facts.function.templates if p.type and p.default)
+        defaults = ((p.name, number_of(p.default)) for p in self.facts.function.templates if p.type and p.default)
         return {name: number for name, number in defaults if number is not None}
 
     @property
@@ -136,7 +136,7 @@ class KernelWarp:
         for parameter in self.facts.function.templates:
             text = bound.get(parameter.name, "")
             if parameter.type:
-                number = _number(text)
+                number = number_of(text)
                 if number is not None:
                     numbers[parameter.name] = number
             elif text and (kind := self._type(text, launch)) is not None:
@@ -194,14 +194,6 @@ def lowered(source: CudaSource, function: Function) -> t.Function | None:
         outer = outer.parent
     found = statement(outer, 0) if outer is not None else ()
     return next((node for node in found if isinstance(node, t.Function)), None)
-
-
-def _number(text: str) -> int | None:
-    text = text.strip()
-    if text in ("true", "false"):
-        return int(text == "true")
-    digits = text.rstrip("uUlL")
-    return int(digits) if digits.lstrip("-").isdigit() else None
 
 
 def _known(setting: Setting) -> int:
