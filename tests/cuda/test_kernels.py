@@ -161,6 +161,7 @@ def test_how_kernels_walk_over_their_work(analysis: Analysis) -> None:
         "by_an_open_scheduler": "not known: `next` says in each round what a block does next (L67)",
         "from_a_counter": "persistent: work is taken from a counter by an atomic (L72)",
         "within_its_block": "one tile per block",
+        "runs_of_tiles": "one share per block: `each` divides the work by their number (L93)",
     }
 
 

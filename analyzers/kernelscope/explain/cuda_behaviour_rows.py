@@ -151,7 +151,7 @@ def _spaces(operation: Operation, shared: set[str], warp: KernelWarp, followed: 
 
 def loop_lines(facts: KernelFacts, warp: KernelWarp) -> Iterator[Line]:
     shared = frozenset(array.name for array in (*facts.shared.static, *facts.shared.dynamic))
-    found = loop_kind(facts.behaviour.reached, warp.run.strides if warp.run is not None else (), shared)
+    found = loop_kind(facts.behaviour.reached, warp.run, shared)
     if found.span is None:
         yield Line(found.text)
         return

@@ -9,8 +9,10 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from kernelscope.dims.monomial import Atom
 from kernelscope.kernels.cuda.operations import Reached
-from kernelscope.kernels.cuda.warp.machine import Stride
+from kernelscope.kernels.cuda.warp.kernel_run import Run
+from kernelscope.kernels.cuda.warp.values import Int
 from kernelscope.results import Span
 from kernelscope.syntax.cuda.nodes import called_names, walk
 from kernelscope.syntax.cuda.source import LOOPS
@@ -29,18 +31,33 @@ class LoopKind:
     """In the prepared text of the kernel's file."""
 
 
-def loop_kind(reached: Sequence[Reached], strides: Sequence[Stride], shared: frozenset[str]) -> LoopKind:
+def loop_kind(reached: Sequence[Reached], run: Run | None, shared: frozenset[str]) -> LoopKind:
     """Told by the first loop that takes a block, or its threads, from one piece of work to another; the kernel's own
-    loops come before those of functions that it calls.
+    loops come before those of functions that it calls. Without one by a share of the work that the grid decides.
 
     `shared` are names of shared arrays: counters there deal work to the threads of one block.
     """
-    for stride in sorted(strides, key=lambda stride: bool(stride.through)):
+    for stride in sorted(run.strides if run is not None else (), key=lambda stride: bool(stride.through)):
         through = f" in `{stride.through}`" if stride.through else ""
         if any(name.startswith("threadIdx.") for name in stride.start.names()):
             return LoopKind(f"grid-stride{through}", stride.span)
         return LoopKind(f"persistent: blocks take tiles a grid apart{through}", stride.span)
-    return next(_scheduled(reached, shared), LoopKind("one tile per block"))
+    return next(_scheduled(reached, shared), None) or next(_shares(run), LoopKind("one tile per block"))
+
+
+def _shares(run: Run | None) -> Iterator[LoopKind]:
+    """Numbers that are a size divided by the number of blocks: how much each of them does."""
+    for span, (name, value, _) in run.variables.items() if run is not None else ():
+        if isinstance(value, Int) and any(map(_is_share, value.d.atoms())):
+            yield LoopKind(f"one share per block: `{name}` divides the work by their number", span)
+
+
+def _is_share(atom: Atom) -> bool:
+    if isinstance(atom, str) or atom.op not in ("//", "cdiv"):
+        return False
+    number, divisor = atom.args
+    sizes = [n for n in number.names() if not n.startswith(("gridDim.", "blockIdx.", "threadIdx.", "blockDim."))]
+    return bool(sizes) and any(name.startswith("gridDim.") for name in divisor.names())
 
 
 def _scheduled(reached: Sequence[Reached], shared: frozenset[str]) -> Iterator[LoopKind]:
