@@ -345,3 +345,33 @@ def test_torch_layers_that_are_given_are_told_in_the_words_of_the_object(tmp_pat
         if line.startswith(("        q =", "        k ="))
     ]
     assert told == ["[B, T, heads*size]", "[B, T, k_dim2]"]  # keys are of different widths
+
+
+SPLINE = """
+def spline(inputs, widths):
+    y = inputs * widths.sum(-1)
+    return y
+
+def transform(inputs, widths):
+    return spline(inputs=inputs, widths=widths)
+"""
+FLOW = """
+from layer import transform
+from torch import nn
+
+class Flow(nn.Module):
+    def forward(self, x):
+        B, C, T = x.shape
+        return transform(x, x.reshape(B, C, T, 1))
+"""
+
+
+def test_what_is_only_given_on_is_what_callers_elsewhere_give(tmp_path: Path) -> None:
+    (tmp_path / "layer.py").write_text(SPLINE)
+    (tmp_path / "model.py").write_text(FLOW)
+    workspace = Workspace(Files([str(tmp_path)]))
+    path = str(tmp_path / "layer.py")
+    module = workspace.modules.module(path)
+    assert module is not None
+    run = run_file(workspace, path)
+    assert found_at(run, module, 3) == "[B, C, T]"

@@ -74,8 +74,15 @@ LINEN_METHODS = {
 INHERITED = {"torch.nn.": MODULE_METHODS, "flax.": LINEN_METHODS, "equinox.": {"__init__"}}
 """The methods that classes get from the layers of a library."""
 MOST_DIMS = 8
+SHAPING = ("view", "reshape", "permute", "expand")
+"""Methods of tensors that tell how many dims come out, whatever they are asked of."""
 ABOUT = ("shape", "dtype", "device", "ndim", "config")
 """Attributes of what may be a tensor that are none of its numbers."""
+
+
+def shaping_method(run: Interpreter, reason: str, name: str) -> TensorMethod:
+    """A method that only tensors have, of something of which nothing else is known."""
+    return TensorMethod(Tensor(Shape.unknown(reason)), name, run.tensors())
 
 
 def attribute(run: Interpreter, value: Value, name: str, span: Any) -> Value:
@@ -138,6 +145,8 @@ def attribute(run: Interpreter, value: Value, name: str, span: Any) -> Value:
             return value  # a variant of it: `norm.maybe_inplace(x, residual)`
         case list() | dict() | tuple() | str() | Shape() | Alike() | Sequential():
             return PlainMethod(value, name)
+        case Unknown() if name in SHAPING:
+            return shaping_method(run, value.reason, name)
         case Unknown():
             return replace(value) if name in ABOUT else value
         case Choice():

@@ -14,6 +14,7 @@ from kernelscope.dims import Dim
 from kernelscope.interp.administration import is_administration
 from kernelscope.interp.agreement import joined
 from kernelscope.interp.argument_binding import bind
+from kernelscope.interp.attributes import SHAPING, shaping_method
 from kernelscope.interp.expressions import elements, evaluate
 from kernelscope.interp.findings import Known
 from kernelscope.interp.flow import Returns, execute
@@ -172,17 +173,20 @@ def _call(run: Interpreter, target: Value, args: Arguments, kwargs: Keywords, sp
 
             return call_choice(run, target, args, kwargs, span)
         case Opaque():
-            return _opaque_call(target, args, span)
+            return _opaque_call(run, target, args, kwargs, span)
         case Unknown():
             return Unknown(target.reason, span)
         case _:
             return Unknown("a call that is not followed", span)
 
 
-def _opaque_call(target: Opaque, args: Arguments, span: Any) -> Value:
+def _opaque_call(run: Interpreter, target: Opaque, args: Arguments, kwargs: Keywords, span: Any) -> Value:
     method = target.name.rpartition(".")[2]
     if method == "size" and method != target.name and not args:
         return target  # of a group of ranks, as of anything else that is counted
+    if method in SHAPING:
+        asked = shaping_method(run, f"what {target.name.rpartition('.')[0]} is is not known", method)
+        return call(run, asked, args, kwargs, span)
     found = _default_choice(method, args)
     return Unknown(f"{target.name}() is not followed", span) if found is None else found
 

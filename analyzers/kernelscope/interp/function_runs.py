@@ -23,6 +23,7 @@ from kernelscope.interp.seeds import BATCH, KNOWN_INPUTS, Beliefs, Seeded, seed
 from kernelscope.interp.substitutes import settle_substitutes
 from kernelscope.interp.untaken import follow_untaken
 from kernelscope.interp.untold_arguments import is_untold, tell_untold
+from kernelscope.interp.uses import Uses
 from kernelscope.interp.values import (
     Function,
     Instance,
@@ -32,6 +33,7 @@ from kernelscope.interp.values import (
     Value,
     present,
 )
+from kernelscope.interp.wants import is_object, wanted
 from kernelscope.ops import ShapeError
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Scope as SourceScope
@@ -157,7 +159,7 @@ def _common(run: Interpreter, definition: Definition, contexts: list[Context]) -
         if len(given) == len(contexts):
             hints = [h if h in hinted else "_" for h in uses.unpacked.get(name, [])]
             names[name] = value = common.value(name, given, hints)
-            if isinstance(present(value), Unknown) and name in uses.tensors:
+            if isinstance(present(value), Unknown) and _may_be_tensor(run, definition.path, names, uses, name):
                 lost = Tensor(Shape.unknown(NOT_TOLD))
                 names[name] = Maybe(lost, value.name) if isinstance(value, Maybe) else lost
     run.symbols.ones |= common.ones
@@ -168,6 +170,14 @@ def _common(run: Interpreter, definition: Definition, contexts: list[Context]) -
     divisible = tuple(f for f in facts.divisible if all(said.issuperset(size.names()) for size in f))
     facts = Facts(divisible=divisible)  # sizes that are equal are told as one already, in the words of the callers
     return Scope(definition.path, Function(definition, receiver, isinstance(receiver, Instance)), names), facts
+
+
+def _may_be_tensor(run: Interpreter, path: str, names: dict[str, Value], uses: Uses, name: str) -> bool:
+    """Whether a parameter is used like a tensor, or given to what takes one."""
+    known = Scope(path, None, {**names})
+    if name not in uses.tensors:
+        return wanted(run, known, uses, name) is not None
+    return not is_object(run, known, uses, name)
 
 
 def _guessed_sizes(frame: Scope, contexts: list[Context]) -> set[str]:

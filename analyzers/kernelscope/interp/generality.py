@@ -103,7 +103,7 @@ class Generality(CommonSizes):
             firsts = [v.entries[0] if isinstance(v, Choice) else v for v in values]
             return first.with_first(self._present(name, firsts, hints, depth))
         if all(isinstance(v, CALLABLES) for v in solid):
-            return _one_of(solid)
+            return _one_of(solid) if len(solid) == len(telling) else self._opaque(name, values)
         return _plain(solid)
 
     def _same(self, name: str, value: Value, hints: Sequence[str], depth: int) -> Value:

@@ -46,6 +46,10 @@ class FileOrder:
         """Whether a function may work on tensors itself, and does not only build models or read settings."""
         return self._bodies[scope.node].computes
 
+    def hands_on(self, scope: Scope) -> bool:
+        """Whether what a function is given may go on to one that works on tensors."""
+        return _gives_on(scope) and any(bool(Uses(_node(other)).tensors) for other in self.called[scope.node])
+
     @cached_property
     def called(self) -> dict[t.Stmt, list[Scope]]:
         """For each function those that it may call."""
@@ -119,7 +123,7 @@ class Waiting:
         self._file = file
         self._calls = calls
         order = file.callers_first
-        self.builders = {scope.node for scope in order if not file.computes(scope)}
+        self.builders = {scope.node for scope in order if not (file.computes(scope) or file.hands_on(scope))}
         self._scopes = sorted(order, key=lambda scope: scope.node in self.builders)
 
     def next(self, wanted: Span | None) -> Scope | None:
@@ -146,6 +150,24 @@ class Waiting:
             needed |= found
             todo += found
         return needed & left
+
+
+def _node(scope: Scope) -> t.FunctionDef:
+    assert isinstance(scope.node, t.FunctionDef)
+    return scope.node
+
+
+def _gives_on(scope: Scope) -> bool:
+    """Whether a function gives a parameter on to what it calls."""
+    node = _node(scope)
+    own = {param.name for param in node.args}
+    given = (
+        argument
+        for call in t.walk(*node.body)
+        if isinstance(call, t.Call)
+        for argument in (*call.args, *(keyword.value for keyword in call.keywords))
+    )
+    return any(isinstance(argument, t.Name) and argument.id in own for argument in given)
 
 
 def works_on_tensors(scope: Scope) -> bool:

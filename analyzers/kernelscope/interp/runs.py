@@ -19,7 +19,7 @@ from kernelscope.interp.limits import FUNCTION_STEPS, OutOfBudget
 from kernelscope.interp.order import FileOrder, Waiting
 from kernelscope.interp.receivers import alone
 from kernelscope.interp.seeds import seed
-from kernelscope.interp.values import Scope
+from kernelscope.interp.values import Opaque, Scope, Value
 from kernelscope.ops import ShapeError
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
@@ -122,6 +122,12 @@ def _functions(workspace: Workspace, path: str, result: FileRun) -> Generator[No
     result.waiting.clear()
 
 
+def _is_anything(param: t.Param, value: Value) -> bool:
+    """Whether an argument may be anything, also a tensor: nothing is said of it, and it is only given on."""
+    is_plain = param.kind not in ("args", "kwargs") and param.annotation is None and param.default is None
+    return is_plain and isinstance(value, Opaque) and not value.is_typed
+
+
 def _was_followed(scope: SourceScope, result: FileRun) -> bool:
     """Whether a function inside another one ran when that did, with the variables around it."""
     assert isinstance(scope.node, t.FunctionDef)
@@ -141,4 +147,7 @@ def _is_seeded_poorly(run: Interpreter, path: str, scope: SourceScope) -> bool:
         seed(run, function, frame)
     except (OutOfBudget, RecursionError, ArithmeticError, ShapeError):
         return True
-    return any(isinstance(v, Tensor) and v.rank is None for v in frame.names.values())
+    values = [frame.names[param.name] for param in node.args if param.name in frame.names]
+    if any(isinstance(v, Tensor) and v.rank is None for v in values):
+        return True
+    return not any(isinstance(v, Tensor) for v in values) and any(map(_is_anything, node.args, values))

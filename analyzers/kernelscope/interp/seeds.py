@@ -36,7 +36,7 @@ from kernelscope.interp.values import (
     Value,
     present,
 )
-from kernelscope.interp.wants import wanted
+from kernelscope.interp.wants import is_object, wanted
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import DTYPES, NUMPY, DType, Shape, Size, Tensor, Unknown
 from kernelscope.workspace.modules import Definition
@@ -69,6 +69,9 @@ KNOWN_INPUTS: dict[str, tuple[str, ...]] = {
     "position_ids": ("_", "S"),
     "token_ids": ("B", "S"),
     "tokens": ("B", "S"),
+    "src_tokens": ("B", "S"),
+    "prev_output_tokens": ("B", "S_dec"),
+    "edge_index": ("2", "E"),
 }
 """Names that the field uses for one kind of input only; the last resort."""
 WIDTHS = {"D", "D_enc"}
@@ -79,7 +82,9 @@ PLACES = "positions"
 """What names promise, and the tokens of all sequences of a batch in a row."""
 SYNONYMS = {"B": ("batch_size", "batch", "bsz"), "S": ("sequence_length", "seq_len", "seq_length")}
 OTHER_PARTS = ("encoder_", "decoder_")
-INTEGER_INPUTS = {"input_ids", "position_ids", "token_ids", "tokens"}
+INTEGER_INPUTS = {
+    "input_ids", "position_ids", "token_ids", "tokens", "src_tokens", "prev_output_tokens", "edge_index",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,13 +201,17 @@ class Seeding(Uses):
         """The shape of what a name promises so many sizes of."""
         if self.is_packed and sizes[:2] == BATCH:
             sizes = (PACKED, *sizes[2:])
-        shape = Shape(tuple(dim(self.word(n) if n != "_" else f"{name}_dim{i}") for i, n in enumerate(sizes)))
+        shape = Shape(tuple(self.size(n) if n != "_" else dim(f"{name}_dim{i}") for i, n in enumerate(sizes)))
         self.guessed_sizes.update(shape.names())
         return shape
 
     def word(self, name: str) -> str:
         """What the function's documentation calls a size of inputs."""
         return next((word for word in SYNONYMS.get(name, ()) if word in self.words), name)
+
+    def size(self, promised: str) -> Dim:
+        """A size that the name of an input promises: a number, or what documentation calls it."""
+        return dim(int(promised) if promised.isdigit() else self.word(promised))
 
 
 def _value(run: Interpreter, function: Function, scope: Scope, param: t.Param, uses: Seeding, first: bool) -> Value:
@@ -214,7 +223,9 @@ def _value(run: Interpreter, function: Function, scope: Scope, param: t.Param, u
         return Unknown("a list or text of the caller")
     is_tensor = bool(TENSOR_TYPES.search(annotation)) or (first and not annotation)
     if not annotation and param.name in uses.tensors | set(uses.unpacked) | set(uses.patterns):
-        is_tensor = True
+        is_tensor = param.name not in uses.handed or not is_object(run, scope, uses, param.name)
+    if is_tensor and not annotation and param.name in uses.objects:
+        is_tensor = False
     if not annotation and documented(run, function, param.name) is not None:
         is_tensor = True
     wants = None if uses.beliefs.only_code else wanted(run, scope, uses, param.name)
@@ -350,8 +361,8 @@ def _shape(run: Interpreter, function: Function, param: t.Param, uses: Seeding, 
     names = uses.promised(param.name) if is_promised else None
     if wants is not None and wants.dims is not None:
         words = names if names is not None and len(names) == len(wants.dims) else ("_",) * len(wants.dims)
-        words = [uses.word(n) if n != "_" else f"{param.name}_size{i}" for i, n in enumerate(words)]
-        return Shape(tuple(s if isinstance(s, Dim) else dim(w) for s, w in zip(wants.dims, words, strict=True)))
+        meant = [uses.size(n) if n != "_" else dim(f"{param.name}_size{i}") for i, n in enumerate(words)]
+        return Shape(tuple(s if isinstance(s, Dim) else m for s, m in zip(wants.dims, meant, strict=True)))
     if names is not None:
         uses.guessed.add(param.name)
         found = list(uses.promise(param.name, names).head)

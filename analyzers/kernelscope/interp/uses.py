@@ -11,14 +11,25 @@ SIZED = {"zeros", "ones", "empty", "full", "rand", "randn", "randint", "arange",
          "randperm", "triu_indices", "tril_indices", "manual_seed", "logspace", "hann_window"}  # fmt: skip
 """Operators whose first argument is a size or number, not a tensor."""
 LIBRARIES = ("F.", "torch.", "nn.functional.", "jnp.", "jax.nn.", "lax.", "jax.lax.", "jax.numpy.")
-OPERATORS = ("self.", *LIBRARIES)
 """How calls begin whose first argument is a tensor."""
+OWN = "self."
+"""How calls begin of the layers and methods of the object itself."""
 TENSOR_METHODS = {
     "view", "reshape", "transpose", "permute", "size", "contiguous", "unsqueeze", "squeeze", "flatten", "to", "float",
     "chunk", "split", "expand", "dim", "type_as", "masked_fill", "mean", "sum", "softmax", "repeat", "new_zeros",
 }  # fmt: skip
 
 
+OTHER_METHODS = {
+    "parameters", "named_parameters", "modules", "train", "eval", "state_dict", "keys", "items", "get",
+    "append", "update",
+}  # fmt: skip
+"""Methods of modules and of Python's containers that tensors do not have."""
+PROPERTIES = {
+    "shape", "dtype", "device", "ndim", "T", "mT", "H", "mH", "data", "grad", "real", "imag", "layout", "itemsize",
+    "requires_grad", "is_cuda", "is_leaf", "is_sparse", "is_quantized", "is_meta", "grad_fn", "nbytes", "names", "at",
+}  # fmt: skip
+"""What tensors are asked for without a call."""
 DATA = {"list", "tuple", "dict", "str"}
 """Python's own types of what is no tensor."""
 
@@ -38,6 +49,10 @@ class Uses:
         """Names whose number of dims chooses what is done: there are several."""
         self.turned: set[str] = set()
         """Names of which a size is asked for at an axis that others choose: they come in several layouts."""
+        self.objects: set[str] = set()
+        """Names that are called, or asked for what tensors do not have: they hold none."""
+        self.handed: set[str] = set()
+        """Names of which only this is known, that they come first in calls of the object's own layers or methods."""
         self.data: set[str] = set()
         """Names that are asked to be lists or texts."""
         self.keys: dict[str, dict[str, None]] = {}
@@ -47,10 +62,17 @@ class Uses:
         self.rebound: dict[str, int] = {}
         """Where a name is bound anew for the first time: what is done with it behind says nothing of the parameter."""
         nodes = list(t.walk(*node.body))
+        methods = {id(found.func) for found in nodes if isinstance(found, t.Call)}
         self.aside = [*_alternatives(nodes)]
         """Where one of several ways goes: what it takes a tensor apart into is true of that way."""
         for found in nodes:
             self._note(found)
+            if isinstance(found, t.Attribute) and id(found) not in methods:
+                self._note_property(found)
+        self.objects -= self.unpacked.keys() | self.patterns.keys()
+        self.tensors -= self.objects
+        self.handed -= self.tensors | self.objects
+        self.tensors |= self.handed
         self.ranks = dict(self._guarded(node))
         """How many dims parameters have, as the body makes sure of before it does anything else with them."""
         self.asked -= self.ranks.keys()
@@ -70,6 +92,8 @@ class Uses:
                 self.tensors.add(name)
             case t.Subscript(value=t.Name(id=name), slice=t.Constant(value=str() as key)):
                 self.keys.setdefault(name, {})[key] = None
+                if self._is_given(name, node):
+                    self.objects.add(name)
             case t.Subscript(value=sizes, slice=t.Name() | t.Attribute()) if (name := measured(sizes)) is not None:
                 self.turned.add(name)
             case t.UnaryOp(op="~", operand=t.Name(id=name)):
@@ -87,6 +111,10 @@ class Uses:
                 self._note_call(node)
             case _:
                 pass
+
+    def _note_property(self, asked: t.Attribute) -> None:
+        if isinstance(asked.value, t.Name) and asked.attr not in PROPERTIES and self._is_given(asked.value.id, asked):
+            self.objects.add(asked.value.id)
 
     def _guarded(self, node: t.FunctionDef) -> Iterator[tuple[str, int]]:
         """`assert x.ndim == 3`, or another number of dims raises."""
@@ -119,6 +147,9 @@ class Uses:
     def _note_call(self, call: t.Call) -> None:
         func, args = call.func, call.args
         name = t.dotted(func) or ""
+        called = func.value if isinstance(func, t.Attribute) and func.attr in OTHER_METHODS else func
+        if isinstance(called, t.Name) and self._is_given(called.id, called):
+            self.objects.add(called.id)
         if isinstance(func, t.Attribute) and isinstance(func.value, t.Name) and func.attr in TENSOR_METHODS:
             self.tensors.add(func.value.id)
         places: list[tuple[int | str | None, t.Expr]] = [*enumerate(args), *((k.arg, k.value) for k in call.keywords)]
@@ -133,7 +164,9 @@ class Uses:
             self.tensors |= names if len(names) == 1 else set()  # `torch.mean(x**2)`: the one name is the tensor
         if not isinstance(first, t.Name):
             return
-        if name.startswith(OPERATORS) and _last(name) not in SIZED:
+        if name.startswith(OWN):
+            self.handed.add(first.id)
+        elif name.startswith(LIBRARIES) and _last(name) not in SIZED:
             self.tensors.add(first.id)
         if name.rpartition(".")[2] in ("rearrange", "reduce", "repeat", "einsum") and len(args) > 1:
             self.tensors.add(first.id)

@@ -51,6 +51,22 @@ def wanted(run: Interpreter, scope: Scope, uses: Uses, name: str, depth: int = 0
     return found
 
 
+def is_object(run: Interpreter, scope: Scope, uses: Uses, name: str, depth: int = 0) -> bool:
+    """Whether a parameter holds no tensor: here, or in a function of the workspace that it is handed on to, it is
+    called or asked for what tensors do not have."""
+    if name in uses.objects or depth == MAX_DEPTH or (name in uses.tensors and name not in uses.handed):
+        return name in uses.objects
+    for func, place in uses.given.get(name, []):
+        if (t.dotted(func) or name).partition(".")[0] in uses.bindings.keys() - scope.names.keys():
+            continue
+        target = target_of(run, scope, func)
+        if isinstance(target, Function):
+            inner, called = _entered(target), _parameter(target, place)
+            if called and is_object(run, inner, run.uses(_node(target)), called, depth + 1):
+                return True
+    return False
+
+
 def target_of(run: Interpreter, scope: Scope, func: t.Expr) -> Value:
     """What a callee of a function is before it runs."""
     run.quiet += 1
@@ -121,15 +137,31 @@ def _size(value: Value) -> Size:
 
 def _of_function(run: Interpreter, function: Function, place: int | str, depth: int) -> Shape | None:
     """What a function of the workspace wants of a parameter."""
-    node = function.definition.node
-    assert isinstance(node, t.FunctionDef)
-    parameters = node.args[1:] if function.is_bound else node.args
-    name = next((p.name for i, p in enumerate(parameters) if place in (i, p.name) and p.kind in NAMED), "")
-    uses = run.uses(node)
+    name, uses = _parameter(function, place), run.uses(_node(function))
     if (sizes := uses.unpacked.get(name)) is not None:
         return Shape((ANY,) * len(sizes))
     if name in uses.ranks:
         return Shape((ANY,) * uses.ranks[name])
+    found = wanted(run, _entered(function), uses, name, depth + 1)
+    is_tensor = found is None and name in uses.tensors and not is_object(run, _entered(function), uses, name, depth + 1)
+    return Shape.unknown(NOT_TOLD) if is_tensor else found
+
+
+def _node(function: Function) -> t.FunctionDef:
+    node = function.definition.node
+    assert isinstance(node, t.FunctionDef)
+    return node
+
+
+def _parameter(function: Function, place: int | str) -> str:
+    """The name of the parameter that an argument is given to, by its position or name."""
+    node = _node(function)
+    parameters = node.args[1:] if function.is_bound else node.args
+    return next((p.name for i, p in enumerate(parameters) if place in (i, p.name) and p.kind in NAMED), "")
+
+
+def _entered(function: Function) -> Scope:
+    """The variables of a function of which nothing is known but its own object."""
+    node = _node(function)
     own = {node.args[0].name: function.receiver} if function.is_bound and node.args else {}
-    found = wanted(run, Scope(function.definition.path, function, own, function.closure), uses, name, depth + 1)
-    return Shape.unknown(NOT_TOLD) if found is None and name in uses.tensors else found
+    return Scope(function.definition.path, function, own, function.closure)

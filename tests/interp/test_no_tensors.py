@@ -1,0 +1,106 @@
+"""What is called, or asked for what tensors do not have, is no tensor, though it is handed to methods like one; what is
+asked to be reshaped is one, whatever it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from interp.expectations import found_at
+from kernelscope.interp.runs import FileRun, run_file
+from kernelscope.syntax.python.lower import Module
+from kernelscope.tensor import Tensor
+from kernelscope.workspace.files import Files
+from kernelscope.workspace.workspace import Workspace
+
+
+def interpreted(tmp_path: Path, source: str) -> tuple[FileRun, Module]:
+    path = tmp_path / "f.py"
+    path.write_text(source)
+    workspace = Workspace(Files([str(tmp_path)]))
+    module = workspace.modules.module(str(path))
+    assert module is not None
+    return run_file(workspace, str(path)), module
+
+
+HANDED = """
+class Sampler:
+    def step(self, thing, x):
+        {}
+        return x
+
+    def loop(self, thing, x):
+        return self.step(thing, x)
+"""
+
+
+@pytest.mark.parametrize(
+    ("use", "is_tensor"),
+    [
+        ("return thing(x)", False),
+        ("w = next(thing.parameters())", False),
+        ("n = thing.hidden_size", False),
+        ("w = thing['weight']", False),
+        ("w = thing.shape[0]", True),
+        ("w = thing.sum(0)", True),
+    ],
+)
+def test_what_is_handed_on_is_a_tensor_unless_it_is_used_otherwise(tmp_path: Path, use: str, is_tensor: bool) -> None:
+    run, module = interpreted(tmp_path, HANDED.format(use))
+    start = module.text.data.index(b"thing, x):\n        return self")
+    held = next(seen.value for span, seen in run.values.items() if span.start == start)
+    assert isinstance(held, Tensor) == is_tensor
+
+
+def test_one_callers_function_does_not_stand_for_what_others_give(tmp_path: Path) -> None:
+    run, module = interpreted(
+        tmp_path,
+        "class Steps:\n"
+        "    def step(self, model, x):\n"
+        "        y = model(x)\n"
+        "    def loop(self, model, x):\n"
+        "        B, C, T = x.shape\n"
+        "        self.step(model, x)\n"
+        "    def once(self, x):\n"
+        "        B, C, T = x.shape\n"
+        "        self.step(lambda h: h.sum(0), x)\n",
+    )
+    assert found_at(run, module, 3) == "?"
+
+
+@pytest.mark.parametrize(
+    ("call", "shape"),
+    [
+        ("cache['key'].view(B, -1, 8)", "[B, y_dim1, 8]"),
+        ("cache['key'].permute(0, 2, 1).reshape(-1, C)", "[y_dim0, C]"),
+        ("other(x).reshape(B, C)", "[B, C]"),
+        ("cache['key'].view(x.dtype)", "?"),
+    ],
+)
+def test_what_is_reshaped_is_a_tensor(tmp_path: Path, call: str, shape: str) -> None:
+    source = f"from lost import other\n\ndef f(x, cache):\n    B, C, T = x.shape\n    y = {call}\n"
+    run, module = interpreted(tmp_path, source)
+    assert found_at(run, module, 5) == shape
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [("edge_index", "[2, E]"), ("src_tokens", "[B, S]"), ("prev_output_tokens", "[B, S_dec]")],
+)
+def test_names_of_the_field_promise_sizes(tmp_path: Path, name: str, shape: str) -> None:
+    run, module = interpreted(tmp_path, f"def f(x, {name}):\n    y = {name}.clone()\n")
+    assert found_at(run, module, 2) == shape
+
+
+def test_ranks_that_are_alike_otherwise_give_way_to_the_one_of_what_they_are_added_to(tmp_path: Path) -> None:
+    run, module = interpreted(
+        tmp_path,
+        "from torch import nn\n"
+        "\n"
+        "class Embedding(nn.Module):\n"
+        "    def forward(self, x, mark):\n"
+        "        B, T, C = x.shape\n"
+        "        y = mark.float()\n"
+        "        return x + y[:, : x.size(1)]\n",
+    )
+    assert found_at(run, module, 6) == "[B, mark_size1, C]"
