@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
-import sys
 import threading
 import time
 import traceback
@@ -12,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from kernelscope.turns import away
 
+from kernelscope_server.memory import give_back
 from kernelscope_server.protocol import ERROR
 from kernelscope_server.wire import Json
 
@@ -63,7 +61,7 @@ class Indexing:
             self._server.log(f"indexing stopped, please report it\n{traceback.format_exc()}", ERROR)
         self._server.release(nothing_comes=True)
         self._tell({"kind": "end", "message": f"{self._total:,} files" if self._total else ""})
-        _give_back()
+        give_back()
         if differed:
             self._server.beside(lambda: self._analysis.files_changed([]))
             self._session.refresh()
@@ -87,10 +85,3 @@ class Indexing:
     def _tell(self, value: Json) -> None:
         if self._shown:
             self._server.notify("$/progress", {"token": self._token, "value": value})
-
-
-def _give_back() -> None:
-    """Gives memory that only the indexing needed back to the system, which glibc does not do by itself."""
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError, AttributeError):
-            ctypes.CDLL(None).malloc_trim(0)

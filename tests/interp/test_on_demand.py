@@ -219,3 +219,15 @@ def test_names_are_asked_ahead_once_a_function() -> None:
     asked = [CODE[offset : CODE.index("\n", offset)] for offset in names_ahead(module)]
     assert len([text for text in asked if text.startswith("proj")]) == 2  # in `__init__` and in `forward`
     assert not any(text.startswith(("def ", "return", "class ")) for text in asked)
+
+
+def test_of_files_that_are_closed_few_are_kept_while_others_are_open(tmp_path: Path) -> None:
+    paths = [tmp_path / f"model{number}.py" for number in range(12)]
+    for path in paths:
+        path.write_text(CODE)
+    analysis = Analysis([tmp_path])
+    analysis.set_text(paths[0], CODE.encode())
+    for path in paths:
+        analysis.file_run(path)
+    whole = Span(0, len(CODE))
+    assert [path for path in paths if analysis.runs.waits_for(str(path), whole)] == paths[1:4]

@@ -17,6 +17,8 @@ from kernelscope.workspace.workspace import Workspace
 
 KEPT_RUNS = 32
 """What was asked for longest ago goes first. One takes 5 MB on average."""
+KEPT_CLOSED = 8
+"""So many of files that are not open, while others are."""
 KEPT_BEGUN = 6
 """So many of them may be left in the middle: these hold the trees of all files that they looked at, up to 80 MB."""
 PATIENCE_SECONDS = 0.02
@@ -127,7 +129,9 @@ class FileRuns:
         self._kept.pop(path, None)
         self._kept[path] = kept
         begun = [other for other, one in self._kept.items() if not one.work.is_done]
-        for other in (*begun[:-KEPT_BEGUN], *list(self._kept)[:-KEPT_RUNS]):
+        opened = self._workspace.files.open_paths()
+        closed = [other for other in self._kept if opened and other not in opened]
+        for other in (*begun[:-KEPT_BEGUN], *closed[:-KEPT_CLOSED], *list(self._kept)[:-KEPT_RUNS]):
             self._kept.pop(other, None)
         return kept
 
