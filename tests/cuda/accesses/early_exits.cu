@@ -129,3 +129,15 @@ __global__ void either_way_round(const float *x, float *y, int width, bool acros
   int apart = across ? width : 1;
   y[threadIdx.x] = x[threadIdx.x * apart];  //: x load: uncoalesced at worst (strided, 4*width bytes stride, 12 % of sectors used for width ≥ 8) | y store: coalesced (stride 1, 4 bytes/lane)
 }
+
+// A row of a shared array whose class is not at hand is no global memory.
+struct Plan {
+  Elsewhere<3> first;
+  Flags<2> valid;
+};
+//@ block 128
+__global__ void rows_of_a_plan(float *y, int which) {
+  extern __shared__ char room[];
+  Plan &plan = *reinterpret_cast<Plan *>(room);
+  if (plan.valid[which][threadIdx.x]) y[threadIdx.x] = 0;  //: y store: coalesced (stride 1, 4 bytes/lane) | room (as plan.valid) load: conflict-free (broadcast)
+}

@@ -261,6 +261,8 @@ def _element(m: Machine, node: t.Subscript, names: Names) -> Place | None:
         if isinstance(base, Data):
             return Cell(Data(varying), NO_TYPE)
         space, given = (base.space, base.given) if isinstance(base, Open) else ("global", False)
+        if pointer is not None:
+            space = pointer.memory.space
         name = f"{written_name(node)}[…]" if given else written_name(node)
         return Cell(Open(name, varying, space, given), NO_TYPE)
     return InMemory(m.moved(pointer, number))

@@ -358,7 +358,9 @@ class Machine:
         text = f"{written or pointer.memory.name}[…]"
         reason = f"an index comes from memory (`{text}`)" if varying else ""
         symbol = Symbol(reason, address=pointer.offset) if varying else None
-        return self.unknown(kind, text, reason, symbol)
+        # of a type that is not known it may be a row of the same array, or an address of another
+        is_row = pointer.memory.space == "shared" and isinstance(kind, Opaque)
+        return self.unknown(kind, text, reason, symbol, "unknown" if is_row else "global")
 
     def _given_element(self, pointer: Pointer) -> Value:
         """An element of an array that the launch passes; the same name for the same place."""
