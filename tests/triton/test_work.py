@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 from cards import HEAD, card, pseudocode
+from kernelscope.analysis import Analysis
 
 
 def test_of_two_sides_of_a_branch_one_is_counted(tmp_path: Path) -> None:
@@ -205,3 +207,14 @@ def test_bounds_of_loops_count_as_integers(tmp_path: Path) -> None:
 def _sorted(amount: str) -> tuple[list[str], str]:
     terms, _, rest = amount.replace(" + ", "+").partition(" bytes")
     return sorted(terms.split("+")), rest
+
+
+@pytest.mark.parametrize(("kernel", "size"), [("converted", 49152), ("weighted", 65536), ("gathered", 33024)])
+def test_shared_memory_is_what_the_compiler_takes(kernel: str, size: int) -> None:
+    """Within a hundredth: the places that a round loads take a little, too."""
+    path = Path(__file__).parent / "fixtures" / "products.py"
+    hover = Analysis([path.parent]).hover(path, path.read_bytes().index(f"def {kernel}(".encode()) + 4)
+    assert hover is not None
+    told = re.match(r"≈ ([\d.]+) KiB: within", dict(hover.table)["Shared memory"])
+    assert told is not None
+    assert float(told[1]) * 1024 == pytest.approx(size, rel=0.01)

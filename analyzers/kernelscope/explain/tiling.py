@@ -22,9 +22,9 @@ from kernelscope.kernels.triton.call import Access
 from kernelscope.kernels.triton.index_motion import Motion
 from kernelscope.kernels.triton.kernel_facts import KernelFacts
 from kernelscope.kernels.triton.persistent_loops import persistent_loops
+from kernelscope.kernels.triton.shared_memory import pipelined
 from kernelscope.kernels.triton.tile_motion import TileMotion, tile_motions
 from kernelscope.kernels.triton.values import Sizes
-from kernelscope.kernels.triton.work import pipelined
 from kernelscope.results import Location, Span, Target, ViewOptions
 
 _DRAWN = 8

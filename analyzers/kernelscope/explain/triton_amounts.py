@@ -17,7 +17,8 @@ from kernelscope.kernels.triton.bodies import PRODUCTS
 from kernelscope.kernels.triton.config_lists import Config
 from kernelscope.kernels.triton.index_loads import index_loads
 from kernelscope.kernels.triton.kernel_facts import KernelFacts, shared_estimates
-from kernelscope.kernels.triton.work import DEFAULT_WARPS, INDEX_BYTES, held, pipelined, staged, told_elements, work
+from kernelscope.kernels.triton.shared_memory import DEFAULT_WARPS, held, pipelined, staged
+from kernelscope.kernels.triton.work import INDEX_BYTES, told_elements, work
 
 MAX_GRIDS = 4
 """How many different grids of a kernel are told."""

@@ -95,6 +95,8 @@ class Product:
     """The element types behind arguments that the formats of its operands tell."""
     supposed: bool = False
     """Whether the type of its result is that of floating-point operands, because theirs is not known."""
+    types: tuple[str, str] = ("", "")
+    """The element types of its operands."""
 
 
 class Reporter(Protocol):
@@ -102,7 +104,12 @@ class Reporter(Protocol):
 
     def access(self, kind: AccessKind, pointer: Value, block: Value, masked: bool) -> None: ...
     def product(
-        self, sizes: tuple[Size, Size, Size], batch: Size, elements: tuple[tuple[str, str], ...], supposed: bool
+        self,
+        sizes: tuple[Size, Size, Size],
+        batch: Size,
+        types: tuple[str, str],
+        elements: tuple[tuple[str, str], ...] = (),
+        supposed: bool = False,
     ) -> None: ...
     def is_pointer(self, names: tuple[str, ...]) -> None: ...
     def is_integer(self, names: frozenset[str]) -> None: ...

@@ -215,12 +215,17 @@ class Interpretation:
         return product(rounds for _, rounds in self.loops)
 
     def product(
-        self, sizes: tuple[Size, Size, Size], batch: Size, elements: tuple[tuple[str, str], ...], supposed: bool
+        self,
+        sizes: tuple[Size, Size, Size],
+        batch: Size,
+        types: tuple[str, str],
+        elements: tuple[tuple[str, str], ...] = (),
+        supposed: bool = False,
     ) -> None:
-        self._report(Interpretation.product, sizes, batch, elements, supposed)
+        self._report(Interpretation.product, sizes, batch, types, elements, supposed)
         if self.outer is not None and self.frame is not None:
             sides = tuple(self.sides)
-            done = Product(self.outer, sizes, batch, self.times(), sides, self.around, elements, supposed)
+            done = Product(self.outer, sizes, batch, self.times(), sides, self.around, elements, supposed, types)
             self.products[self._place(self.outer, self.frame)] = done
 
     def _place(self, outer: Span, frame: Frame) -> Place:

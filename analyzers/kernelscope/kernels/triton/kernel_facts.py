@@ -17,8 +17,9 @@ from kernelscope.kernels.triton.fixed_numbers import fixed_numbers
 from kernelscope.kernels.triton.kernel_runs import KernelRun, KernelRuns
 from kernelscope.kernels.triton.launches import Launch
 from kernelscope.kernels.triton.parameters import is_constexpr
+from kernelscope.kernels.triton.product_operands import operands
 from kernelscope.kernels.triton.recognition import is_gluon
-from kernelscope.kernels.triton.work import shared_bytes
+from kernelscope.kernels.triton.shared_memory import shared_bytes
 from kernelscope.results import Location, Span
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Module
@@ -119,11 +120,12 @@ def shared_estimates(facts: KernelFacts, arch: str, elements: Mapping[str, str] 
     """(bytes, configuration) for every configuration whose sizes are known, the largest first. `elements`: types behind
     arguments, where they are known or supposed."""
     found: list[tuple[int, str]] = []
+    own = operands(facts.run.node)
     for config in facts.tuning.configs or (Config((), ()),):
         numbers = {**facts.fixed} | config.numbers()
         for launch in facts.launches:
             numbers = dict(launch.options) | numbers
-        size = shared_bytes(facts.run.accesses, facts.run.products, numbers, arch, elements)
+        size = shared_bytes(facts.run.accesses, facts.run.products, numbers, arch, elements, own)
         if size is not None:
             found.append((size, ", ".join(f"{n}={v}" for n, v in (*config.values, *config.options))))
     return sorted(found, reverse=True)

@@ -136,7 +136,7 @@ def dot(call: OpCall) -> Value:
     batch = left[0] if len(left) == 3 else ONE
     inner = inner_a if inner_a is not None else inner_b
     supposed = acc is None and not call.given("out_dtype") and a.elem not in BITS and b.elem not in BITS
-    call.report.product((left[-2], right[-1], inner), batch, (), supposed)
+    call.report.product((left[-2], right[-1], inner), batch, (a.elem, b.elem), (), supposed)
     return Tensor((*left[:-1], right[-1]), elem)
 
 
@@ -171,7 +171,7 @@ def dot_scaled(call: OpCall) -> Value:
     elements += [(scale.elem[2:-1], "uint8") for scale in scales if scale is not None and scale.elem.startswith("T(")]
     inner = left[-1] if left[-1] is not None else right[-2]
     batch = left[0] if len(left) == 3 else ONE
-    call.report.product((left[-2], right[-1], inner), batch, tuple(elements), False)
+    call.report.product((left[-2], right[-1], inner), batch, (a.elem, b.elem), tuple(elements))
     return Tensor((*left[:-1], right[-1]), elem)
 
 

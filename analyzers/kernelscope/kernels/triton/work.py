@@ -1,4 +1,4 @@
-"""Work of one program of a kernel: FLOPs of its matrix products, bytes of its accesses, shared memory per config.
+"""Work of one program of a kernel: FLOPs of its matrix products, bytes of its accesses.
 
 Sizes are symbolic. Element types that depend on arguments count as 2 bytes, of indices as 4, which callers say beside
 the figure.
@@ -15,15 +15,12 @@ from kernelscope.kernels.triton.broadcasting import ONE, numel
 from kernelscope.kernels.triton.call import Access, Product, Side
 from kernelscope.kernels.triton.dtypes import BITS
 from kernelscope.kernels.triton.spacing import ZERO
-from kernelscope.kernels.triton.values import BlockPointer, Descriptor, Size, Sizes, Tensor
+from kernelscope.kernels.triton.values import Size, Sizes, Tensor
 from kernelscope.results import Span
 
 ASSUMED_BYTES = 2
 INDEX_BYTES = 4
 """What integers that addresses are made of count as, where their type is not known: they have 4 or 8 bytes."""
-DEFAULT_STAGES = 3
-DEFAULT_WARPS = 4
-"""What Triton compiles with on NVIDIA GPUs when neither a configuration nor the launch says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,79 +159,3 @@ def _element_bytes(access: Access, elements: Mapping[str, str]) -> int | None:
     elem = access.block.elem if isinstance(access.block, Tensor) else ""
     bits = BITS.get(elements.get(elem[2:-1], elem) if elem.startswith("T(") else elem)
     return max(1, bits // 8) if bits is not None else None
-
-
-def pipelined(accesses: Sequence[Access], products: Sequence[Product]) -> list[Access]:
-    """Loads of matrix tiles in the loops that multiply and hold no other loop: what the compiler buffers per stage."""
-    inner = {done.around[-1] for done in products if done.around} - _outer(accesses, products)
-    return [a for a in accesses if a.kind == "load" and a.around and a.around[-1] in inner and _is_matrix(a)]
-
-
-def staged(accesses: Sequence[Access], products: Sequence[Product]) -> list[list[Access]]:
-    """What is buffered per stage, loop by loop."""
-    looped = pipelined(accesses, products)
-    return [[a for a in looped if a.loop == loop] for loop in dict.fromkeys(a.loop for a in looped)]
-
-
-def resident(accesses: Sequence[Access], products: Sequence[Product]) -> list[Access]:
-    """Loads of matrix tiles before such loops: operands that stay in shared memory for warp-group products."""
-    if not products:
-        return []
-    outer = _outer(accesses, products)
-    loads = (a for a in accesses if a.kind == "load" and _is_matrix(a))
-    return [a for a in loads if not a.in_loop or (a.around and a.around[-1] in outer)]
-
-
-def _outer(accesses: Sequence[Access], products: Sequence[Product]) -> set[Span]:
-    """The loops that hold other loops."""
-    return {span for one in (*accesses, *products) for span in one.around[:-1]}
-
-
-def _is_matrix(access: Access) -> bool:
-    block = access.block
-    if not isinstance(block, Tensor) or block.shape is None or len(block.shape) < 2:
-        return False
-    wide = [size for size in block.shape if size is None or size.const != 1]
-    return len(wide) >= 2 and isinstance(access.pointer, Tensor | BlockPointer | Descriptor)
-
-
-def shared_bytes(
-    accesses: Sequence[Access],
-    products: Sequence[Product],
-    numbers: Mapping[str, int],
-    arch: str,
-    elements: Mapping[str, str] | None = None,
-) -> int | None:
-    """An estimate for one configuration: tiles loaded in loops, buffered for the pipeline, and operands that stay.
-
-    A load that is n stages ahead of its use has n buffers; products of warp groups read shared memory while they run,
-    which takes one more (`triton/lib/Dialect/TritonGPU/Transforms/Pipeliner`). `elements`: types behind arguments.
-    None where a size is not known, and for kernels without looped matrix products, which need only scratch space.
-    """
-    looped = pipelined(accesses, products)
-    if not looped:
-        return None
-    stages = max(1, numbers.get("num_stages", DEFAULT_STAGES))
-    buffers = stages if by_warp_groups(products, numbers, arch) else max(1, stages - 1)
-    known = {**(elements or {}), **told_elements(products)}
-    each = [_number(held(loads, known), numbers) for loads in staged(accesses, products)]
-    most = None if None in each else max(size for size in each if size is not None)  # loops follow each other
-    stays = _number(held(resident(accesses, products), known), numbers)
-    return most * buffers + stays if most is not None and stays is not None else None
-
-
-def held(loads: Sequence[Access], elements: Mapping[str, str] | None = None) -> Dim | None:
-    """Bytes of the tiles that are held at the same time."""
-    return at_most([(access.sides, block_bytes(access, elements)) for access in loads])
-
-
-def by_warp_groups(products: Sequence[Product], numbers: Mapping[str, int], arch: str) -> bool:
-    """Whether products run on whole warp groups (`wgmma`, `tcgen05`): four warps together, 64 rows at a time."""
-    if int(arch.removeprefix("sm_")) // 10 not in (9, 10) or numbers.get("num_warps", DEFAULT_WARPS) % 4:
-        return False
-    rows = [done.sizes[0].evaluate(numbers) for done in products if done.sizes[0] is not None]
-    return any(count is not None and count % 64 == 0 for count in rows)
-
-
-def _number(size: Dim | None, numbers: Mapping[str, int]) -> int | None:
-    return size.evaluate(numbers) if size is not None else None
