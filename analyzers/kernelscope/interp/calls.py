@@ -50,6 +50,7 @@ from kernelscope.interp.values import (
 from kernelscope.ops import Module, ShapeError
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import DType, Unknown
+from kernelscope.workspace.modules import Definition
 
 MAX_OUTCOMES = 4
 """Results of different kinds that are followed apart."""
@@ -74,12 +75,26 @@ def call_node(run: Interpreter, scope: Scope, node: t.Call) -> Value:
     if run.trace is not None:
         run.trace.callee = node.func
     try:
-        return call(run, target, args, kwargs, node.span)
+        result = call(run, target, args, kwargs, node.span)
+        if isinstance(target, Class) and isinstance(result, Instance) and result.is_module and not result.is_ready:
+            result.usual = {*result.usual, *_handed_on(run, scope, target, node)}
+        return result
     except ShapeError as error:
         if run.certain and any(isinstance(present(value), Opaque) for value in (*args, *kwargs.values())):
             return Unknown(error.message, node.span)  # what is taken for a number may be a tensor
         value = run.contradiction(scope.path, node.span, error)
         return value if run.trace is None or run.quiet else run.trace.broken(value)
+
+
+def _handed_on(run: Interpreter, scope: Scope, made: Class, node: t.Call) -> set[str]:
+    """The switches of a constructor that are as they are because the caller's own are by default."""
+    from kernelscope.interp.makers import given_at
+    from kernelscope.interp.otherwise import is_by_default
+
+    init = run.classes.attribute(made.definition, "__init__")
+    if not isinstance(init, Definition) or not isinstance(init.node, t.FunctionDef):
+        return set()
+    return {name for name, value in given_at(node, init.node) if is_by_default(scope, value)}
 
 
 def _super(scope: Scope) -> Value:
@@ -218,6 +233,8 @@ def call_function(run: Interpreter, function: Function, args: Arguments, kwargs:
         run.refused += 1
         return Unknown(f"{node.name} is called too deeply", span)
     scope = Scope(function.definition.path, function, {}, function.closure)
+    if node.name == "__init__" and isinstance(function.receiver, Instance):
+        scope.usual |= function.receiver.usual
     is_whole = bind(run, scope, function, args, kwargs)
     from kernelscope.interp.substitutes import settle_substitutes
     from kernelscope.interp.summaries import followed

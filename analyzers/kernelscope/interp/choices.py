@@ -173,9 +173,12 @@ def _chosen(choice: Choice, results: list[Value]) -> Value:
 
 
 def _stands_in(choice: Choice) -> bool:
-    """Whether a layer that does nothing may be there in place of a function, as of one that encodes positions."""
+    """Whether a layer that does nothing may be there in place of a function, as of one that encodes positions, or of an
+    object of the workspace, as of a shortcut that is made of layers."""
     does_nothing = any(isinstance(entry, Module) and entry.name.endswith(".Identity") for entry in choice.entries)
-    return does_nothing and any(isinstance(entry, Function | LambdaValue | Partial) for entry in choice.entries)
+    return does_nothing and any(
+        isinstance(entry, Function | LambdaValue | Partial | Instance) for entry in choice.entries
+    )
 
 
 def _is_followed(result: Value) -> bool:

@@ -207,7 +207,7 @@ def _conditional(run: Interpreter, scope: Scope, node: t.IfExp) -> Value:
         test.known = is_as_made(run, scope, node.test, [node.body], [node.orelse])
     if test.known is not None:
         value = evaluate(run, scope, node.body if test.known else node.orelse)
-        if isinstance(value, Dim) and value.const is not None and scope.is_usual(node.test):
+        if isinstance(value, Dim) and value.const is not None and value.const >= 0 and scope.is_usual(node.test):
             return Number("a switch chooses the number", True)
         return value
     with test.holding(True):

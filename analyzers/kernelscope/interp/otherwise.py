@@ -29,7 +29,7 @@ def leave_open(run: Interpreter, scope: Scope, branch: Untaken) -> None:
     """Let the tensors that a branch would bind anew have sizes that hold whether it is taken or not."""
     kept = {name: value for name in _bound(branch) if isinstance(value := scope.names.get(name), Tensor)}
     kept = {name: value for name, value in kept.items() if value.shape.dims}
-    if not kept or not _is_by_default(scope, branch.test):
+    if not kept or not is_by_default(scope, branch.test):
         return
     for name, other in _taken(run, scope, branch).items():
         if name in kept and isinstance(other, Tensor):
@@ -42,8 +42,8 @@ def _bound(branch: Untaken) -> list[str]:
     return [name for name in dict.fromkeys(bound) if isinstance(branch.names.get(name), Tensor)]
 
 
-def _is_by_default(scope: Scope, test: t.Expr) -> bool:
-    """Whether a test comes out as it does because of a switch that is as it is by default."""
+def is_by_default(scope: Scope, test: t.Expr) -> bool:
+    """Whether an expression is what it is because of a switch that is as it is by default."""
     node = scope.function.definition.node if scope.function is not None else None
     if not isinstance(node, t.FunctionDef):
         return False

@@ -23,7 +23,7 @@ from kernelscope.interp.generality import Generality
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.limits import OBJECT_STEPS
 from kernelscope.interp.makers import Made, layer_for, made_for
-from kernelscope.interp.records import MODULES, derives
+from kernelscope.interp.records import MODULES, as_example, derives
 from kernelscope.interp.sequences import is_callable
 from kernelscope.interp.switches import set_otherwise
 from kernelscope.interp.values import (
@@ -326,8 +326,8 @@ def _argument(run: Interpreter, path: str, param: t.Param) -> Value:
             return Opaque(param.name, value if isinstance(value, int) else None)
         case t.Name() | t.Attribute():
             value = evaluate(run, Scope(path), param.default)
-            return Opaque(param.name, value.const) if isinstance(value, Dim) else value
+            return Opaque(param.name, value.const) if isinstance(value, Dim) else as_example(param.name, value)
         case t.Call() if not run.certain and is_callable(value := evaluate(run, Scope(path), param.default)):
-            return value
+            return as_example(param.name, value)
         case _:
             return Opaque(param.name)

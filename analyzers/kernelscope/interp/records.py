@@ -77,6 +77,20 @@ def _unless_given(instance: Instance, name: str, default: Value) -> Value:
     return Opaque(f"{words[-1].lower()}.{name}", default.const)
 
 
+def as_example(name: str, value: Value) -> Value:
+    """What is given by default, where that is an object that holds numbers: those of another are others."""
+    if not isinstance(value, Instance) or value.is_module or not value.is_ready:
+        return value
+    held = {key: _example(f"{name}.{key}", part) for key, part in value.attributes.items()}
+    return Instance(value.cls, held, True, made_with=value.made_with)
+
+
+def _example(name: str, value: Value) -> Value:
+    if isinstance(value, Dim) and value.const is not None:
+        return Opaque(name, value.const)
+    return as_example(name, value)
+
+
 def _made(run: Interpreter, path: str, default: t.Call) -> Value:
     """`field(default=…)` and `field(default_factory=…)`."""
     from kernelscope.interp.calls import call

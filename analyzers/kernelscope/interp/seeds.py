@@ -22,6 +22,7 @@ from kernelscope.interp.expressions import evaluate
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.named_items import keys_of
 from kernelscope.interp.promised_objects import promised_object
+from kernelscope.interp.records import as_example
 from kernelscope.interp.uses import Uses
 from kernelscope.interp.values import (
     Alike,
@@ -283,7 +284,7 @@ def _given(
     if isinstance(default, t.List) and default.elts:
         return Opaque(param.name)  # callers may give more or fewer
     if default is not None and not isinstance(default, t.Constant):
-        return evaluate(run, Scope(function.definition.path), default)
+        return as_example(param.name, evaluate(run, Scope(function.definition.path), default))
     path = function.definition.path
     if (sizes := told_of_shape(function, param.name)) is not None:
         return sizes

@@ -150,7 +150,7 @@ class Symbols:
             if origin.endswith(own):
                 self.renamed[key] = origin
             elif key not in self.renamed:
-                called = name if size.name == symbol and name.strip("_") else symbol
+                called = name if size.name == symbol and name.strip("_") else _apart_from(scope, symbol)
                 self.renamed[key] = made = self.new(scope, called, self.reasons[symbol]).names()[0]
                 self.origins[made] = origin
                 if symbol in self.ones:
@@ -238,6 +238,12 @@ class Symbols:
                 called = f"{plain}_{count}"
             self.foreign[key] = called
         return f"{self.foreign[key]}{part}"
+
+
+def _apart_from(scope: Scope, symbol: str) -> str:
+    """What a size of another call is called here: not like a variable that holds something else."""
+    plain = symbol.partition(SEPARATOR)[0]
+    return f"{plain}_2" if plain in scope.names else symbol
 
 
 def _is_of_nobody(scope: Scope) -> bool:

@@ -14,6 +14,8 @@ LIBRARIES = ("F.", "torch.", "nn.functional.", "jnp.", "jax.nn.", "lax.", "jax.l
 """How calls begin whose first argument is a tensor."""
 OWN = "self."
 """How calls begin of the layers and methods of the object itself."""
+RESHAPING = {"view", "reshape", "flatten", "unflatten", "unsqueeze"}
+"""Methods that give a tensor another number of sizes."""
 TENSOR_METHODS = {
     "view", "reshape", "transpose", "permute", "size", "contiguous", "unsqueeze", "squeeze", "flatten", "to", "float",
     "chunk", "split", "expand", "dim", "type_as", "masked_fill", "mean", "sum", "softmax", "repeat", "new_zeros",
@@ -176,13 +178,28 @@ class Uses:
 
 
 def _alternatives(nodes: Iterable[t.Node]) -> Iterator[tuple[Span, set[str]]]:
-    """Branches of tests that ask how many dims names have, with those names."""
+    """Branches of which what they prove of names holds there only, with those names: where a test asks how many dims
+    they have, and where one branch alone brings them into another form."""
     for node in nodes:
         if isinstance(node, t.If):
             names = {name for part in t.walk(node.test) if isinstance(part, t.Expr) and (name := asked_for_dims(part))}
-            for body in (node.body, node.orelse) if names else ():
-                if body:
-                    yield Span(body[0].span.start, body[-1].span.end), names
+            for body, other in ((node.body, node.orelse), (node.orelse, node.body)):
+                apart = names | (_reshaped(body) - _reshaped(other))
+                if body and apart:
+                    yield Span(body[0].span.start, body[-1].span.end), apart
+
+
+def _reshaped(body: Iterable[t.Stmt]) -> set[str]:
+    """The names that statements give another number of sizes: `x = x.view(B, -1, C)`."""
+    found: set[str] = set()
+    for statement in body:
+        match statement:
+            case t.Assign(targets=[t.Name(id=name)], value=t.Call(func=t.Attribute(attr=attr)) as value):
+                if attr in RESHAPING and any(isinstance(n, t.Name) and n.id == name for n in t.walk(value.func)):
+                    found.add(name)
+            case _:
+                pass
+    return found
 
 
 def _last(name: str) -> str:
