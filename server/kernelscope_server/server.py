@@ -22,6 +22,7 @@ from kernelscope.turns import Interrupted, Turns
 
 from kernelscope_server.inbox import IN_PAUSES, PATIENT_URGENCY, Inbox, is_patient, urgency
 from kernelscope_server.lean_pygls import LanguageServer, types
+from kernelscope_server.memory import use_one_heap
 from kernelscope_server.protocol import ERROR, INFORMATION, Handler, NotYet, Protocol, Reply
 from kernelscope_server.traces import ClientTraces
 from kernelscope_server.wire import REQUEST_CANCELLED, End, Writer, is_table, read_message
@@ -268,6 +269,7 @@ def main() -> None:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     sys.stdout = sys.stderr
     sys.setswitchinterval(SWITCH_SECONDS)
+    use_one_heap()  # before there are other threads
     from kernelscope_server.session import Session
 
     server = Server(stdin, stdout)

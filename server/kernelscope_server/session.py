@@ -73,9 +73,6 @@ class Session:
         if self._analysis is None:
             from kernelscope.analysis import Analysis
 
-            from kernelscope_server.memory import use_one_heap
-
-            use_one_heap()
             self._analysis = Analysis(self.roots, self.settings.analysis, cache_folder())
             for document in self.documents.values():
                 if not document.is_view:
