@@ -162,6 +162,7 @@ def test_how_kernels_walk_over_their_work(analysis: Analysis) -> None:
         "from_a_counter": "persistent: work is taken from a counter by an atomic (L72)",
         "within_its_block": "one tile per block",
         "runs_of_tiles": "one share per block: `each` divides the work by their number (L93)",
+        "runs_of_requests": "one run per block: memory says where its `request` begins and ends (L107)",
     }
 
 

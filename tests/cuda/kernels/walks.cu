@@ -98,3 +98,11 @@ __global__ void runs_of_tiles(const float *in, float *out, int tiles) {
 }
 
 void in_runs(const float *in, float *out, int tiles, int sms) { runs_of_tiles<<<sms, 128>>>(in, out, tiles); }
+
+// A block's own run of requests, from one end to another that memory names; each of them is a tile of the output.
+struct Share { int first, last; };
+__global__ void runs_of_requests(const Share *shares, const float *x, float *out) {
+  const int part = blockIdx.x;
+  Share mine = shares[part];
+  for (int request = mine.first; request <= mine.last; ++request) out[request * 32 + threadIdx.x] = x[threadIdx.x];
+}

@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from tree_sitter import Node
+
 from kernelscope.dims.monomial import Atom
 from kernelscope.kernels.cuda.operations import Reached
 from kernelscope.kernels.cuda.warp.kernel_run import Run
@@ -20,6 +22,12 @@ from kernelscope.syntax.cuda.source import LOOPS
 _PLACE_OF_BLOCK = re.compile(r"\b(?:blockIdx|gridDim)\b")
 _TAKEN = re.compile(r"(?:=|\breturn\b)\s*atomic(?:Add|Inc)\s*\(\s*[&(]*\s*(\w+)")
 _ENDLESS = ("", "true", "1")
+_BOUND = re.compile(r"\s*(\w+)\s*<=?\s*(.+)\Z", re.DOTALL)
+_OF_BLOCK = re.compile(r"\[[^\[\]]*\bblockIdx\b[^\[\]]*\]")
+_NAME = re.compile(r"(?<![\w.>:])[A-Za-z_]\w*(?!\w|\s*\()")
+MAX_STEPS = 4
+"""Variables that an end of a loop is led back through."""
+MAX_TEXT = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +50,8 @@ def loop_kind(reached: Sequence[Reached], run: Run | None, shared: frozenset[str
         if any(name.startswith("threadIdx.") for name in stride.start.names()):
             return LoopKind(f"grid-stride{through}", stride.span)
         return LoopKind(f"persistent: blocks take tiles a grid apart{through}", stride.span)
-    return next(_scheduled(reached, shared), None) or next(_shares(run), LoopKind("one tile per block"))
+    found = next(_scheduled(reached, shared), None) or next(_shares(run), None) or next(_runs(reached[0]), None)
+    return found or LoopKind("one tile per block")
 
 
 def _shares(run: Run | None) -> Iterator[LoopKind]:
@@ -58,6 +67,42 @@ def _is_share(atom: Atom) -> bool:
     number, divisor = atom.args
     sizes = [n for n in number.names() if not n.startswith(("gridDim.", "blockIdx.", "threadIdx.", "blockDim."))]
     return bool(sizes) and any(name.startswith("gridDim.") for name in divisor.names())
+
+
+def _runs(kernel: Reached) -> Iterator[LoopKind]:
+    """Loops whose two ends are read from memory at a place that the block's own number gives."""
+    for node in walk(kernel.function.body):
+        initial, condition = (node.child_by_field_name(part) for part in ("initializer", "condition"))
+        if node.type != "for_statement" or initial is None or condition is None:
+            continue
+        bound = _BOUND.match(kernel.unit.source.text(condition))
+        declared = kernel.unit.declarations.within(node)
+        start = next((one for one in declared if bound is not None and one.name == bound[1]), None)
+        if bound is None or start is None or start.value is None:
+            continue
+        ends = [_in_full(kernel, text, node.start_byte) for text in (start.value, bound[2])]
+        if all(map(_OF_BLOCK.search, ends)) and not any("threadIdx" in end for end in ends):
+            yield LoopKind(f"one run per block: memory says where its `{bound[1]}` begins and ends", _span(node))
+
+
+def _in_full(kernel: Reached, text: str, offset: int) -> str:
+    """An expression with the values of the variables in it, as far back as `MAX_STEPS`."""
+    for _ in range(MAX_STEPS):
+        longer = _NAME.sub(lambda name: _value(kernel, name[0], offset), text)
+        if longer == text or len(longer) > MAX_TEXT:
+            break
+        text = longer
+    return text
+
+
+def _value(kernel: Reached, name: str, offset: int) -> str:
+    declared = kernel.unit.declarations.at(name, offset)
+    is_own = declared is not None and declared.scope[0] >= kernel.function.body.start_byte
+    return f"({declared.value})" if is_own and declared is not None and declared.value else name
+
+
+def _span(node: Node) -> Span:
+    return Span(node.start_byte, node.end_byte)
 
 
 def _scheduled(reached: Sequence[Reached], shared: frozenset[str]) -> Iterator[LoopKind]:
@@ -76,7 +121,7 @@ def _scheduled(reached: Sequence[Reached], shared: frozenset[str]) -> Iterator[L
         if node.type not in LOOPS:
             continue
         asked = [part for name in ("condition", "update") if (part := node.child_by_field_name(name)) is not None]
-        span = Span(node.start_byte, node.end_byte)
+        span = _span(node)
         for part in asked:
             for name in called_names(part):
                 if name in dealing:
