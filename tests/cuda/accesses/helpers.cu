@@ -273,3 +273,11 @@ __global__ void pairs_of_fragments(T *c, int n) {
   int row = threadIdx.x / 4;
   *reinterpret_cast<half2 *>(c + row * n + (threadIdx.x % 4) * 2) = half2();  //: c store: uncoalesced (strided; how far depends on the size of the type)
 }
+
+constexpr __device__ __host__ int ROW_LENGTH = 64;
+__device__ int rounds_so_far = 2;
+
+//@ block 64
+__global__ void rows_of_a_constant_length(const float *in, float *out) {
+  out[threadIdx.x + rounds_so_far] = in[blockIdx.x * ROW_LENGTH + threadIdx.x];  //: in load: coalesced (stride 1, 4 bytes/lane) | rounds_so_far load: broadcast (4 bytes) | out store: partially coalesced at worst (misaligned, 5 sectors for 4, 4 bytes/lane)
+}

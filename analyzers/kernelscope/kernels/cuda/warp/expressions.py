@@ -180,13 +180,16 @@ def _of_file(m: Machine, name: str, space: str) -> Place | None:
     if declared is not None:
         kind = m.resolver.type(declared.type, Names())
         word = next((s for s in ("__constant__", "__shared__", "__device__") if s in declared.qualifiers), "")
-        if word or isinstance(kind, Array):
-            memory = Memory(name, _SPACES[word], kind)
-            return InMemory(Pointer(memory, dim(0), kind))
-        if declared.value is not None and (declared.qualifiers & {"constexpr", "const"} or is_integer(kind)):
+        is_array = isinstance(kind, Array)
+        # what never changes is no memory that anybody reads, of the device or not
+        fixed = not declared.qualifiers.isdisjoint(("constexpr", "const")) or (not word and is_integer(kind))
+        if declared.value is not None and fixed and not is_array:
             number = constant(m, declared.value, Names(space=declared.space))
             if number is not None:
                 return Cell(Int(number), kind)
+        if word or is_array:
+            memory = Memory(name, _SPACES[word], kind)
+            return InMemory(Pointer(memory, dim(0), kind))
         return Cell(m.unknown(kind, name, "", Symbol(size=True)), kind)
     for macro in m.definitions.macro(name):
         number = constant(m, macro, Names())
