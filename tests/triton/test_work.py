@@ -129,6 +129,27 @@ def test_rounds_that_programs_differ_in_are_told_by_their_loop(tmp_path: Path) -
     assert rows["Work per program"].startswith("4*B*rounds(L7) bytes")
 
 
+@pytest.mark.parametrize(
+    ("bounds", "rounds"),
+    [
+        ("part * each, (part + 1) * each", "cdiv(n, 2*B) rounds"),
+        ("each * part, each * (1 + part)", "cdiv(n, 2*B) rounds"),
+        ("part * each, (part + 1) * each, B", "cdiv(cdiv(n, 2*B), B) rounds"),
+        ("part * each, (part + 2) * each", "as often as"),
+        ("part * each, (part + 1) * n", "as often as"),
+    ],
+)
+def test_rounds_of_one_part_are_its_length(tmp_path: Path, bounds: str, rounds: str) -> None:
+    rows = card(tmp_path, HEAD + (
+        "@triton.jit\ndef parted(x, parts, out, n, B: tl.constexpr):\n"
+        "    part = tl.load(parts + tl.program_id(0))\n    each = tl.cdiv(n, 2 * B)\n"
+        "    i = tl.arange(0, B)\n    total = tl.zeros((B,), tl.float32)\n"
+        f"    for k in range({bounds}):\n        total += tl.load(x + k * B + i)\n"
+        "    tl.store(out + i, total)\n"
+    ), "parted")  # fmt: skip
+    assert rows["Loops"].startswith(f"`k` L11: {rounds}")
+
+
 @pytest.mark.parametrize(("test", "most"), [("k == n - 1", True), ("LAST", False)])
 def test_what_only_some_rounds_do_is_counted_as_the_most(tmp_path: Path, test: str, most: bool) -> None:
     rows = card(tmp_path, HEAD + (

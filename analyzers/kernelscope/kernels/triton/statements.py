@@ -16,6 +16,7 @@ from kernelscope.kernels.triton.dtypes import BITS
 from kernelscope.kernels.triton.expressions import evaluate, recalled
 from kernelscope.kernels.triton.interpretation import Frame, Interpretation
 from kernelscope.kernels.triton.parameters import is_constexpr
+from kernelscope.kernels.triton.parted_rounds import parted_rounds
 from kernelscope.kernels.triton.switches import Question, asked, differ, distance, implied, side_of
 from kernelscope.kernels.triton.values import (
     Const,
@@ -261,7 +262,7 @@ def _for(run: Interpretation, frame: Frame, node: t.For) -> None:
     counter: Value = Unknown("what the loop runs over is not known")
     unrolled, trips = False, None
     if isinstance(source, Range):
-        unrolled, trips = source.unrolled, source.trips
+        unrolled, trips = source.unrolled, source.trips or parted_rounds(run, frame, node.iter)
         counter = Const(Undecided("int")) if unrolled else Tensor((), source.elem)
     _loop(run, frame, node, counter, unrolled, trips)
 
