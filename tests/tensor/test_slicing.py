@@ -28,6 +28,15 @@ def test_names_agree_where_the_axis_is_long_enough(
         assert found.evaluate({"S": size}) == -(-length // (step or 1)), str(found)
 
 
+@given(st.integers(1, 40), st.integers(-4, -1))
+def test_backwards_there_are_as_many(size: int, step: int) -> None:
+    """As numpy and JAX slice: `x[::-1]` is as long as `x`; where it begins and ends otherwise is not followed."""
+    found = sliced(S, None, None, step)
+    assert isinstance(found, Dim)
+    assert found.evaluate({"S": size}) == len(range(size)[::step])
+    assert isinstance(sliced(S, 5, None, step), Unknown)
+
+
 def test_symbolic_bounds_read_as_written() -> None:
     assert str(sliced(S, None, -1, None)) == "S-1"
     assert str(sliced(S, -1, None, None)) == "1"

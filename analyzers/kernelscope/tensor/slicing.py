@@ -35,6 +35,8 @@ def sliced(size: Size, start: Any, stop: Any, step: Any, facts: Facts = NO_FACTS
     if size == ONE:
         return ONE  # there is no other part of it than all
     assert not isinstance(low, Unknown) and not isinstance(high, Unknown) and not isinstance(stride, Unknown)
+    if stride is not None and stride.const is not None and stride.const < 0:
+        return ceil_div(size, -stride) if low is None and high is None else Unknown("a slice that goes backwards")
     length = _length(size, low or ZERO, high, facts)
     return length if stride is None or stride == 1 else ceil_div(length, stride)
 
