@@ -13,7 +13,7 @@ import pytest
 ON_GLIBC = pytest.mark.skipif(
     platform.libc_ver()[0] != "glibc" or sys.maxsize < 1 << 32, reason="heaps that begin like this"
 )
-HEAPS = """
+THREADS = """
 import threading
 from kernelscope_server.memory import give_back, use_one_heap
 {first}
@@ -26,29 +26,39 @@ def fill():
     turn.wait()
     give_back()
     if turn.wait() == 0:
-        areas = [line.split() for line in open("/proc/self/maps")]
-        starts = [int(area[0].split("-")[0], 16) for area in areas if len(area) == 5 and area[1] == "rw-p"]
-        print(sum(start % (64 << 20) == 0 for start in starts))
+        print(open("/proc/self/maps").read())
 threads = [threading.Thread(target=fill) for _ in range(4)]
 for thread in threads:
     thread.start()
 for thread in threads:
     thread.join()
 """
+HEAP_BYTES = 64 << 20
+
+
+def heaps(maps: str) -> int:
+    """The heaps of threads among the areas of a process: what is used of one, then what is reserved for it."""
+    areas = [line.split() for line in maps.splitlines() if line]
+    spans = [[int(end, 16) for end in area[0].split("-")] for area in areas]
+    return sum(
+        used[1] == reserved[0]
+        and reserved[1] - used[0] == HEAP_BYTES
+        and used[0] % HEAP_BYTES == 0
+        and kind[1] == "---p"
+        for used, reserved, kind in zip(spans, spans[1:], areas[1:], strict=False)
+    )
 
 
 @ON_GLIBC
 @pytest.mark.parametrize(("first", "expected"), [("", True), ("use_one_heap()", False)])
 def test_threads_share_one_heap(first: str, expected: bool) -> None:
-    run = [sys.executable, "-I", "-c", HEAPS.format(first=first)]
-    heaps = int(subprocess.run(run, capture_output=True, check=True).stdout)
-    assert (heaps > 0) is expected
+    run = [sys.executable, "-I", "-c", THREADS.format(first=first)]
+    maps = subprocess.run(run, capture_output=True, check=True, text=True).stdout
+    assert (heaps(maps) > 0) is expected
 
 
 @ON_GLIBC
 def test_the_server_has_one_heap(server: Any) -> None:
     server.open("file:///a.py", "x = 1\n" * 1_000)
     server.hover("file:///a.py", 0, 0)
-    areas = [line.split() for line in Path(f"/proc/{server.process.pid}/maps").read_text().splitlines()]
-    starts = [int(area[0].split("-")[0], 16) for area in areas if len(area) == 5 and area[1] == "rw-p"]
-    assert sum(start % (64 << 20) == 0 for start in starts) == 0
+    assert heaps(Path(f"/proc/{server.process.pid}/maps").read_text()) == 0
