@@ -90,17 +90,3 @@ def test_what_is_reshaped_is_a_tensor(tmp_path: Path, call: str, shape: str) -> 
 def test_names_of_the_field_promise_sizes(tmp_path: Path, name: str, shape: str) -> None:
     run, module = interpreted(tmp_path, f"def f(x, {name}):\n    y = {name}.clone()\n")
     assert found_at(run, module, 2) == shape
-
-
-def test_ranks_that_are_alike_otherwise_give_way_to_the_one_of_what_they_are_added_to(tmp_path: Path) -> None:
-    run, module = interpreted(
-        tmp_path,
-        "from torch import nn\n"
-        "\n"
-        "class Embedding(nn.Module):\n"
-        "    def forward(self, x, mark):\n"
-        "        B, T, C = x.shape\n"
-        "        y = mark.float()\n"
-        "        return x + y[:, : x.size(1)]\n",
-    )
-    assert found_at(run, module, 6) == "[B, mark_size1, C]"

@@ -19,7 +19,7 @@ from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.limits import OutOfBudget
 from kernelscope.interp.shape_texts import LEFT_OUT
 from kernelscope.interp.symbols import sizes_in
-from kernelscope.interp.trials import ODD, Trial
+from kernelscope.interp.trials import Trial
 from kernelscope.interp.uses import asked_for_dims
 from kernelscope.interp.values import Maybe, Scope, Value, present
 from kernelscope.interp.wants import wanted
@@ -85,18 +85,12 @@ class _Candidates:
     surprises: dict[int, int] = field(default_factory=dict[int, int])
     """What was odd about those that were."""
 
-    def limit(self) -> int:
-        """With more surprises than this a rank is not the best: what tells between ranks that are alike counts only
-        where nothing is odd."""
-        fewest = min(self.surprises.values(), default=MOST_SURPRISES)
-        return fewest if fewest < ODD else fewest // ODD * ODD + ODD - 1
-
     def best(self) -> int | None:
         """The only rank with the fewest surprises."""
         if not self.surprises and len(self.left) == 1:
             return next(iter(self.left))
-        fewest = self.limit() if self.surprises else 0
-        best = [rank for rank, count in self.surprises.items() if count <= fewest]
+        fewest = min(self.surprises.values(), default=0)
+        best = [rank for rank, count in self.surprises.items() if count == fewest]
         is_open = any(odd <= fewest for odd in self.left.values())
         return best[0] if len(best) == 1 and best != [MOST] and not is_open else None
 
@@ -167,7 +161,7 @@ class _Trials:
         left: dict[int, int] = {}
         while ranks and run.tried <= self.most and list(surprises.values()).count(0) < 2:
             rank = ranks.pop(0)
-            limit = candidates.limit()
+            limit = min(surprises.values(), default=MOST_SURPRISES)
             if candidates.left.get(rank, 0) > limit:
                 continue
             trial = Trial(tuple(self.prefixes), given, limit)

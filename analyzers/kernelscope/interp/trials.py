@@ -16,11 +16,6 @@ TOO_ODD = "rank"
 """What ends a trial that contradicts nothing."""
 
 
-ODD = 100
-TABLE = 2
-"""Weights and tables of so many dims are added to tensors of more."""
-
-
 @dataclass(slots=True)
 class Trial:
     """Counts what would be odd."""
@@ -32,15 +27,10 @@ class Trial:
     limit: int
     """With more surprises than this it need not go on."""
     surprises: int = 0
-    """Sizes that have nothing to do with each other and must agree; tensors that become larger by what is tried. Each
-    weighs `ODD`; what only tells between ranks that are alike otherwise weighs one."""
+    """Sizes that have nothing to do with each other and must agree; tensors that become larger by what is tried."""
 
     def is_tried(self, size: Size) -> bool:
         return isinstance(size, Dim) and any(name.startswith(self.prefixes) for name in size.names())
-
-    def _is_new(self, size: Size) -> bool:
-        """Whether a size is of what is being tried, and not of what was found so before."""
-        return isinstance(size, Dim) and any(name.startswith(self.prefixes[-1]) for name in size.names())
 
     def agree(self, one: Dim, other: Dim) -> None:
         """Two sizes must agree: odd where both were there before and neither follows from what is tried."""
@@ -72,11 +62,7 @@ class Trial:
     def combined(self, one: Shape, other: Shape) -> None:
         """Two tensors are broadcast: odd where the one that is tried has more dims than another that was given."""
         low, high = sorted((one, other), key=lambda shape: shape.rank or 0)
-        if low.rank is None or low.rank == high.rank or not low.head:
-            return
-        newer = [any(map(self._is_new, shape.head)) for shape in (low, high)]
-        self.add(newer == [True, False] or (newer == [False, True] and low.rank > TABLE))
-        if low.rank > 1:
+        if low.rank != high.rank and len(low.head) > 1:
             self._note(self._is_given(low) and any(map(self.is_tried, high.head)))
 
     def joined(self, one: Shape, other: Shape) -> None:
@@ -91,7 +77,7 @@ class Trial:
         self._note(True)
 
     def _note(self, is_odd: bool) -> None:
-        self.add(ODD * is_odd)
+        self.add(is_odd)
 
     def add(self, surprises: int) -> None:
         """So much more is odd."""
