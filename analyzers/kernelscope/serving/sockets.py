@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from kernelscope.results import Location
-from kernelscope.serving.channels import Channel, channels, owner_of
+from kernelscope.serving.channels import SOCKETS, Channel, channels, owner_of
 from kernelscope.serving.claims import PythonSource, literal
 from kernelscope.serving.guards import guards_text, last_name, own_calls, statements
 from kernelscope.serving.sections import words
@@ -51,6 +51,8 @@ class Argument:
 
 def wrappers(source: PythonSource) -> Iterator[Wrapper]:
     """The classes of a file that open a socket at an address they are given."""
+    if not any(f".{kind}".encode() in source.text.data for kind in SOCKETS):
+        return
     opened = {c.where: c for c in channels(source) if c.pattern and c.where.endswith(".__init__")}
     for scope in source.module.functions():
         channel = opened.get(scope.qualified_name)
