@@ -48,13 +48,14 @@ def is_by_default(scope: Scope, test: t.Expr) -> bool:
     if not isinstance(node, t.FunctionDef):
         return False
     switches = {p.name for p in node.args if isinstance(p.default, t.Constant) and isinstance(p.default.value, bool)}
-    own = scope.names.get(node.args[0].name) if node.args else None
+    receiver = node.args[0].name if node.args else ""
+    own = scope.names.get(receiver)
     usual = own.usual if isinstance(own, Instance) else frozenset[str]()
     for found in t.walk(test):
         match found:
             case t.Name(id=name) if name in switches:
                 return True
-            case t.Attribute(value=t.Name(id=name), attr=attr) if name == node.args[0].name and attr in usual:
+            case t.Attribute(value=t.Name(id=name), attr=attr) if name == receiver and attr in usual:
                 return True
             case _:
                 pass
