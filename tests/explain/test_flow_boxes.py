@@ -687,3 +687,28 @@ def test_names_of_inputs_are_believed_as_long_as_nothing_denies_them(
     graph = graph_of(tmp_path, BELIEVED, symbol)
     labels = {edge.label for edge in graph.edges if edge.source == box(graph, "Linear", layer).key}
     assert labels == {label}
+
+
+CARRIED = """
+class Wave(nn.Module):
+    def __init__(self, width, count):
+        super().__init__()
+        self.first = nn.ModuleList([nn.Conv1d(width, width, 3, padding=1) for _ in range(count)])
+        self.second = nn.ModuleList([nn.Conv1d(width, 2 * width, 1) for _ in range(count)])
+        self.width = width
+
+    def forward(self, x: torch.Tensor):
+        skipped = torch.zeros_like(x)
+        for i in range(len(self.first)):
+            both = self.second[i](torch.tanh(self.first[i](x)))
+            x = x + both[:, : self.width]
+            skipped = skipped + both[:, self.width :]
+        return skipped
+"""
+
+
+def test_what_a_round_leaves_to_the_next_one_only_is_drawn(tmp_path: Path) -> None:
+    graph = graph_of(tmp_path, CARRIED, "Wave")
+    first, last = box(graph, "Conv1d 3", "first[i]"), box(graph, "+ residual")
+    assert (last.key, first.key) in {(edge.source, edge.target) for edge in graph.edges}
+    assert last.group == first.group

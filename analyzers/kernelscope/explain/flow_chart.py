@@ -6,7 +6,7 @@ Which parts are boxes is decided in `flow_boxes`, what they are called in `box_l
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -142,6 +142,7 @@ class Chart:
         groups = self._groups()
         drawn = [self._input_box(node) for node in inputs]
         drawn += [self._box(box, notes[box]) for box in self.boxes]
+        edges += self._for_next_rounds(takes, {edge.origin.node for edge in edges})
         lines = self._edges(edges)
         drawn += self._outputs(lines, before, direct)
         self.texts += [text for box in drawn for text in (*box.lines, *box.notes)] + [e.label for e in lines]
@@ -195,6 +196,17 @@ class Chart:
                 return found
             return [replace(o, is_part=True, part=value if self._name(value) else o.part) for o in found]
         return [Origin(node, True, value)]
+
+    def _for_next_rounds(
+        self, takes: Mapping[Node, list[tuple[Use, list[Origin]]]], taken: Set[Node]
+    ) -> Iterator[Link]:
+        """What a round leaves to nothing but the next one."""
+        taken = taken | {o.node for origins in self.returned() for o in origins}
+        for box, used in takes.items():
+            for use, _ in used:
+                for origin in (o for node in use.carried for o in self._resolve(node, box, use.value)):
+                    if not origin.is_note and origin.node not in taken and not origin.node.is_source:
+                        yield Link(origin, box, use)
 
     def returned(self) -> list[list[Origin]]:
         """Where what is returned comes from."""

@@ -49,6 +49,8 @@ def any_number_of_rounds(run: Interpreter, scope: Scope, go: Callable[[], bool],
                 total = grown + lengths[name] if isinstance(grown, Dim) else None
                 scope.names[name] = Alike(join.any_of(name, value), total)
             elif name in before and before[name] is not value:
+                if run.trace is not None and not run.quiet:
+                    run.trace.carries(before[name], value)
                 scope.names[name] = join.values(name, before[name], value)
         contents = run.changes.since(mark)
         begun = run.changes.undo(mark)

@@ -58,6 +58,10 @@ class Step:
     body: list[Step] = field(default_factory=list["Step"])
     count: Value = None
     """How often a loop runs."""
+    carried: list[tuple[Tensor | Unknown, tuple[Step, ...]]] = field(
+        default_factory=list["tuple[Tensor | Unknown, tuple[Step, ...]]"]
+    )
+    """Of a loop: what a round begins with, and what made that of the round before."""
     element: tuple[int, ...] = ()
     """Which elements of short sequences, as in `[f(x) for x in (q, k, v)]`, it was made for."""
     bound: str = ""

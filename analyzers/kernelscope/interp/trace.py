@@ -144,6 +144,13 @@ class Trace(Origins):
             self._changed(step, holder, step.result)
             self._add(step)
 
+    def carries(self, first: Value, last: Value) -> None:
+        """A round of a loop begins with one value, and leaves another for the next round to begin with."""
+        begun, left = [*tensors_in(first)], [*tensors_in(last)]
+        if len(begun) == len(left):
+            ends = [self.origins(self.latest(value)) for value in left]
+            self._current.carried += zip(map(self.latest, begun), ends, strict=True)
+
     def call(self, target: Value, args: Arguments, kwargs: Keywords, span: Any, run: Callable[[], Value]) -> Value:
         """A call: one step if it leaves the workspace, else a step around what happens inside."""
         kind, name = _kind_of(target)

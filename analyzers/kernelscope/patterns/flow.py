@@ -59,6 +59,8 @@ class Use:
     name: str
     value: Tensor | Unknown
     nodes: list[Node]
+    carried: list[Node] = field(default_factory=list["Node"])
+    """Those that a round of a loop leaves for its next round."""
 
 
 @dataclass(eq=False, slots=True)
@@ -254,6 +256,9 @@ class Flow:
                 found += [Use(g.name, g.value, self._known(g.origins)) for g in step.given[len(found) :]]
         for use in found:  # what a loop carries from its last round comes from before the loop as well
             use.nodes = [n for n in use.nodes if n.is_source or n.number < node.number] or use.nodes[:0]
+            loops = [step for outer in node.ancestors() for step in outer.steps if step.kind == "loop"]
+            left = [made for step in loops for first, made in step.carried if first is use.value]
+            use.carried = [n for made in left for n in self._known(made) if n.number > node.number]
         return found
 
     def _outputs(self, result: Value, names: Sequence[str]) -> Iterator[Output]:
@@ -287,7 +292,7 @@ class Flow:
                 continue
             found.add(node)
             for inner in node.walk():
-                todo += [n for use in inner.uses for n in use.nodes] if node.is_atomic else []
+                todo += [n for use in inner.uses for n in (*use.nodes, *use.carried)] if node.is_atomic else []
         return found
 
 
