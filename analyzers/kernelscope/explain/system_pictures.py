@@ -5,6 +5,9 @@ Drawn from facts alone; where a number is not known, the name that stands for it
 
 from __future__ import annotations
 
+from collections import Counter
+from pathlib import Path
+
 from kernelscope.diagrams.model import Border, Box, Direction, Edge, Graph, Group
 from kernelscope.explain.document import Diagram
 from kernelscope.results import Location
@@ -132,11 +135,12 @@ def _from(x: Transition, states: set[str], target: str) -> str | None:
 
 def sharding_map(system: System) -> Diagram | None:
     """Each class with its sharded parts in the order in which they are built, and the collective behind them."""
-    owners: dict[str, list[tuple[str, Layer, Location]]] = {}
+    owners: dict[tuple[str, Path], dict[str, tuple[Layer, Location]]] = {}
     for layer in system.layers:
-        for part in layer.parts:
-            if not system.is_aside(part.location.path):
-                owners.setdefault(part.owner, []).append((part.attribute, layer, part.location))
+        for part in sorted(layer.parts, key=lambda part: part.location.line):
+            if not system.is_aside(part.location.path):  # classes of one name in two files are two
+                parts = owners.setdefault((part.owner, part.location.path), {})
+                parts.setdefault(part.attribute, (layer, part.location))
     if not owners:
         return None
     boxes: list[Box] = []
@@ -144,12 +148,14 @@ def sharding_map(system: System) -> Diagram | None:
     groups: list[Group] = []
     places: dict[str, Location] = {}
     shown = sorted(owners.items(), key=lambda entry: -len(entry[1]))[:4]
-    for owner, parts in shown:
-        groups.append(Group(owner, owner))
+    named = Counter(owner for (owner, _), _ in shown)
+    for (owner, path), parts in shown:
+        group = f"{owner} {path}"
+        groups.append(Group(group, owner if named[owner] == 1 else f"{owner} ({path.name})"))
         before = ""
-        for attribute, layer, location in sorted(parts, key=lambda part: part[2].line):
-            key = f"{owner}.{attribute}"
-            boxes.append(Box(key, (attribute, f"{layer.style}-parallel"), group=owner))
+        for attribute, (layer, location) in sorted(parts.items(), key=lambda part: part[1][1].line):
+            key = f"{group}.{attribute}"
+            boxes.append(Box(key, (attribute, f"{layer.style}-parallel"), group=group))
             places[key] = location
             if before:
                 edges.append(Edge(before, key))
@@ -157,7 +163,7 @@ def sharding_map(system: System) -> Diagram | None:
             if layer.joined is not None:
                 joined = f"{key} {layer.joined.primitive}"
                 boxes.append(
-                    Box(joined, (layer.joined.primitive,), group=owner, border=Border.DOUBLE, kind="collective")
+                    Box(joined, (layer.joined.primitive,), group=group, border=Border.DOUBLE, kind="collective")
                 )
                 places[joined] = layer.joined.location
                 edges.append(Edge(key, joined))
