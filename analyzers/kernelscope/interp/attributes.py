@@ -80,9 +80,14 @@ ABOUT = ("shape", "dtype", "device", "ndim", "config")
 """Attributes of what may be a tensor that are none of its numbers."""
 
 
-def shaping_method(run: Interpreter, reason: str, name: str) -> TensorMethod:
+def shaping_method(run: Interpreter, reason: str, name: str, asked: Value = None) -> TensorMethod:
     """A method that only tensors have, of something of which nothing else is known."""
-    return TensorMethod(Tensor(Shape.unknown(reason)), name, run.tensors())
+    tensor = Tensor(Shape.unknown(reason))
+    if run.trace is not None and asked is not None:
+        tensor = run.trace.as_of(tensor, asked)
+        run.trace.replaced(asked, tensor)  # what is done to it in place is done to what was asked
+    assert isinstance(tensor, Tensor)
+    return TensorMethod(tensor, name, run.tensors())
 
 
 def attribute(run: Interpreter, value: Value, name: str, span: Any) -> Value:
@@ -146,7 +151,7 @@ def attribute(run: Interpreter, value: Value, name: str, span: Any) -> Value:
         case list() | dict() | tuple() | str() | Shape() | Alike() | Sequential():
             return PlainMethod(value, name)
         case Unknown() if name in SHAPING:
-            return shaping_method(run, value.reason, name)
+            return shaping_method(run, value.reason, name, value)
         case Unknown():
             return replace(value) if name in ABOUT else value
         case Choice():
