@@ -28,7 +28,9 @@ class Giving:
 def without_unused(lines: Sequence[Line], givings: Sequence[Giving]) -> tuple[Line, ...]:
     """The lines without those that give values to names that no other line has; no block is left empty."""
     words = [Counter(_WORD.findall(line.text.partition(_COMMENT)[0])) for line in lines]
-    mentioned = sum(words, Counter[str]())
+    mentioned = Counter[str]()
+    for each in words:
+        mentioned.update(each)
     own = Counter[str]()
     for giving in givings:
         own[giving.name] += sum(words[at][giving.name] for at in range(giving.first, giving.last + 1))

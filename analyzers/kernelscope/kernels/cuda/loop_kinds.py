@@ -16,8 +16,8 @@ from kernelscope.kernels.cuda.operations import Reached
 from kernelscope.kernels.cuda.warp.kernel_run import Run
 from kernelscope.kernels.cuda.warp.values import Int
 from kernelscope.results import Span
-from kernelscope.syntax.cuda.nodes import called_names, walk
-from kernelscope.syntax.cuda.source import LOOPS
+from kernelscope.syntax.cuda.nodes import called_names
+from kernelscope.syntax.cuda.source import LOOPS, of_kinds
 
 _PLACE_OF_BLOCK = re.compile(r"\b(?:blockIdx|gridDim)\b")
 _TAKEN = re.compile(r"(?:=|\breturn\b)\s*atomic(?:Add|Inc)\s*\(\s*[&(]*\s*(\w+)")
@@ -50,8 +50,10 @@ def loop_kind(reached: Sequence[Reached], run: Run | None, shared: frozenset[str
         if any(name.startswith("threadIdx.") for name in stride.start.names()):
             return LoopKind(f"grid-stride{through}", stride.span)
         return LoopKind(f"persistent: blocks take tiles a grid apart{through}", stride.span)
-    found = next(_scheduled(reached, shared), None) or next(_shares(run), None) or next(_runs(reached[0]), None)
-    return found or LoopKind("one tile per block")
+    loops = [node for nodes in of_kinds(reached[0].function.body, LOOPS).values() for node in nodes]
+    loops.sort(key=lambda node: node.start_byte)
+    found = next(_scheduled(reached, loops, shared), None) or next(_shares(run), None)
+    return found or next(_runs(reached[0], loops), None) or LoopKind("one tile per block")
 
 
 def _shares(run: Run | None) -> Iterator[LoopKind]:
@@ -69,9 +71,9 @@ def _is_share(atom: Atom) -> bool:
     return bool(sizes) and any(name.startswith("gridDim.") for name in divisor.names())
 
 
-def _runs(kernel: Reached) -> Iterator[LoopKind]:
+def _runs(kernel: Reached, loops: Sequence[Node]) -> Iterator[LoopKind]:
     """Loops whose two ends are read from memory at a place that the block's own number gives."""
-    for node in walk(kernel.function.body):
+    for node in loops:
         initial, condition = (node.child_by_field_name(part) for part in ("initializer", "condition"))
         if node.type != "for_statement" or initial is None or condition is None:
             continue
@@ -105,7 +107,7 @@ def _span(node: Node) -> Span:
     return Span(node.start_byte, node.end_byte)
 
 
-def _scheduled(reached: Sequence[Reached], shared: frozenset[str]) -> Iterator[LoopKind]:
+def _scheduled(reached: Sequence[Reached], loops: Sequence[Node], shared: frozenset[str]) -> Iterator[LoopKind]:
     """Loops of the kernel that ask in every round which tile is next."""
     kernel = reached[0]
     source = kernel.unit.source
@@ -117,9 +119,7 @@ def _scheduled(reached: Sequence[Reached], shared: frozenset[str]) -> Iterator[L
         for one in reached[1:]
         if any(p.type.rstrip().endswith("&") and "const" not in p.type for p in one.function.params)
     }
-    for node in walk(kernel.function.body):
-        if node.type not in LOOPS:
-            continue
+    for node in loops:
         asked = [part for name in ("condition", "update") if (part := node.child_by_field_name(name)) is not None]
         span = _span(node)
         for part in asked:

@@ -41,6 +41,8 @@ class Role:
 
 def warp_roles(found: Behaviour) -> tuple[Role, ...]:
     """The roles that the first branch on warps deals out; none where all warps run the same."""
+    if not found.of(Kind.TENSOR):
+        return ()
     work = _Work(found)
     for one in found.reached:
         for branch in walk(one.function.body):

@@ -127,14 +127,14 @@ class CudaSource:
     @cached_property
     def declaring(self) -> dict[str, list[Node]]:
         """The nodes that declare something (see `DECLARING`) by type, in source order."""
-        return {kind: sorted(nodes, key=_place) for kind, nodes in _of_kinds(self.root, DECLARING).items()}
+        return {kind: sorted(nodes, key=_place) for kind, nodes in of_kinds(self.root, DECLARING).items()}
 
 
 def _place(node: Node) -> tuple[int, int]:
     return node.start_byte, -node.end_byte
 
 
-def _of_kinds(root: Node, kinds: tuple[str, ...]) -> dict[str, list[Node]]:
+def of_kinds(root: Node, kinds: tuple[str, ...]) -> dict[str, list[Node]]:
     """The nodes of some types below one."""
     found = captured(_query(kinds), root)
     if not found:
@@ -145,7 +145,7 @@ def _of_kinds(root: Node, kinds: tuple[str, ...]) -> dict[str, list[Node]]:
 
 
 def _call_sites(body: Node) -> Iterator[CallSite]:
-    found = _of_kinds(body, (*CALLS, *LOOPS, *BRANCHES))
+    found = of_kinds(body, (*CALLS, *LOOPS, *BRANCHES))
     calls = {node.id for kind in CALLS for node in found.get(kind, ())}
     around: list[Node] = []
     for node in sorted((node for nodes in found.values() for node in nodes), key=_place):
