@@ -45,3 +45,30 @@ def test_pictures_of_kernels_are_exported() -> None:
     path = SAMPLE / "kernels" / "rms_norm.py"
     document = Analysis([SAMPLE]).document("tiling", Target(path, None, "rms_norm_kernel"), ViewOptions())
     assert sum(isinstance(block, d.Picture) for block in document.blocks) == 2
+
+
+LOCKED = """
+import triton
+import triton.language as tl
+
+@triton.jit
+def locked(x, lock, group, B: tl.constexpr):
+    row = tl.program_id(0)
+    cols = tl.arange(0, B)
+    lock += row % group
+    count = lock + group
+    while tl.atomic_cas(lock, 0, 1) == 1:
+        pass
+    tl.atomic_xchg(count, 1)
+    tl.store(x + row * B + cols, cols)
+    tl.atomic_xchg(lock, 0)
+"""
+
+
+def test_atomic_operations_have_whole_addresses(tmp_path: Path) -> None:
+    path = tmp_path / "locked.py"
+    path.write_text(LOCKED)
+    document = Analysis([tmp_path]).document("explain", Target(path, None, "locked"), ViewOptions())
+    table = next(b for b in document.blocks if isinstance(b, d.Table) and "address" in b.columns)
+    told = [(row[0].text, row[2].text) for row in table.rows if row[1].text == "atomic"]
+    assert told == [("L11", "lock + row % group"), ("L13", "lock + row % group + group"), ("L15", "lock + row % group")]

@@ -152,7 +152,11 @@ class _KernelWriter(ElementWriter):
         return super().attribute(node).removeprefix("math.").removeprefix("libdevice.")
 
     def arguments(self, node: t.Call) -> str:
-        """Pointers that helpers get are told by what they point to."""
+        """Pointers that helpers get are told by what they point to; atomic operations access it."""
+        if (operation(node) or "").startswith("atomic_") and node.args:
+            address = self.addresses.address(node.args[0], tuple(self.loops))
+            if address is not None:
+                self.found[node.span] = address
         parts = [self._handed(arg) for arg in node.args]
         parts += [f"{k.arg}={self._handed(k.value)}" if k.arg else f"**{self.expr(k.value)}" for k in node.keywords]
         return ", ".join(parts)
