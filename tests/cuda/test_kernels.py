@@ -68,6 +68,7 @@ def test_shared_arrays_show_their_bytes(analysis: Analysis) -> None:
         ("ready[2]", " 16 B"),
         ("stage[2048]", " 8192 B"),
         ("full", " 8 B"),
+        ("full", " 8 B"),
         ("group", ": 0 … 1"),
     ]
 

@@ -23,6 +23,8 @@ MAX_LINES = 8
 MAX_PLACES = 4
 WIDEST = 16
 """Bytes of the widest access that a lane makes by itself: no number alone has as many."""
+_APART = {Kind.ASYNC: "async copies", Kind.TENSOR: "tensor cores", Kind.BARRIER: "named barriers"}
+"""What warps do apart, in words."""
 
 
 def vector_lines(facts: KernelFacts) -> Iterator[Line]:
@@ -56,14 +58,6 @@ def _given_vector(facts: KernelFacts) -> tuple[int, str, int] | None:
             if vector is not None and vector[0] != 3:  # three elements move one by one
                 found.append((vector[0] * vector[1], text, launch.line))
     return max(found, key=lambda vector: vector[0], default=None)
-
-
-_WORK = {
-    Kind.ASYNC: "async copies",
-    Kind.TENSOR: "tensor cores",
-    Kind.BARRIER: "named barriers",
-}
-"""What warps do apart, in words."""
 
 
 def barrier_lines(facts: KernelFacts) -> Iterator[Line]:
@@ -161,8 +155,8 @@ def loop_lines(facts: KernelFacts, warp: KernelWarp) -> Iterator[Line]:
 
 def specialisation_lines(facts: KernelFacts) -> Iterator[Line]:
     for role in warp_roles(facts.behaviour):
-        who = f"`{role.condition}`" if role.condition else "the other warps"
-        work = ", ".join(_WORK[kind] for kind in role.kinds if kind in _WORK)
+        who = f"`{role.condition}`" if role.condition else "otherwise"
+        work = ", ".join(_APART[kind] for kind in role.kinds if kind in _APART)
         yield Line(f"{who} (L{role.location.line}): {work or 'a number of registers of its own'}", role.location)
     found = _by_name(facts.behaviour.of(Kind.REGISTERS))
     if found:

@@ -160,3 +160,16 @@ __global__ void apart(const float *a, float *out, uint64_t left, uint64_t right,
   if (mine < tiles) out[threadIdx.x] = d[0];
 }
 void run_apart(const float *a, float *out, uint64_t l, uint64_t r) { apart<<<64, 256>>>(a, out, l, r, 8); }
+
+// Threads that share a row are no warp: what those beyond the rows do is no role of theirs.
+__global__ void rows_of_threads(const float *a, float *out, uint64_t left, uint64_t right, int rows) {
+  __shared__ uint64_t full;
+  float d[4];
+  const int row = threadIdx.x / 8;
+  if (row < rows) {
+    cuda::ptx::mbarrier_arrive_expect_tx(&full, 64);
+    SM90_BULK_COPY_G2S::copy(a, out, 64);
+  } else {
+    consume(d, left, right);
+  }
+}

@@ -15,6 +15,7 @@ from kernelscope.dims.monomial import Atom
 from kernelscope.kernels.cuda.operations import Reached
 from kernelscope.kernels.cuda.warp.kernel_run import Run
 from kernelscope.kernels.cuda.warp.values import Int
+from kernelscope.kernels.cuda.written_values import in_full
 from kernelscope.results import Span
 from kernelscope.syntax.cuda.nodes import called_names
 from kernelscope.syntax.cuda.source import LOOPS, of_kinds
@@ -24,10 +25,6 @@ _TAKEN = re.compile(r"(?:=|\breturn\b)\s*atomic(?:Add|Inc)\s*\(\s*[&(]*\s*(\w+)"
 _ENDLESS = ("", "true", "1")
 _BOUND = re.compile(r"\s*(\w+)\s*<=?\s*(.+)\Z", re.DOTALL)
 _OF_BLOCK = re.compile(r"\[[^\[\]]*\bblockIdx\b[^\[\]]*\]")
-_NAME = re.compile(r"(?<![\w.>:])[A-Za-z_]\w*(?!\w|\s*\()")
-MAX_STEPS = 4
-"""Variables that an end of a loop is led back through."""
-MAX_TEXT = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,25 +79,9 @@ def _runs(kernel: Reached, loops: Sequence[Node]) -> Iterator[LoopKind]:
         start = next((one for one in declared if bound is not None and one.name == bound[1]), None)
         if bound is None or start is None or start.value is None:
             continue
-        ends = [_in_full(kernel, text, node.start_byte) for text in (start.value, bound[2])]
+        ends = [in_full(kernel, text, node.start_byte) for text in (start.value, bound[2])]
         if all(map(_OF_BLOCK.search, ends)) and not any("threadIdx" in end for end in ends):
             yield LoopKind(f"one run per block: memory says where its `{bound[1]}` begins and ends", _span(node))
-
-
-def _in_full(kernel: Reached, text: str, offset: int) -> str:
-    """An expression with the values of the variables in it, as far back as `MAX_STEPS`."""
-    for _ in range(MAX_STEPS):
-        longer = _NAME.sub(lambda name: _value(kernel, name[0], offset), text)
-        if longer == text or len(longer) > MAX_TEXT:
-            break
-        text = longer
-    return text
-
-
-def _value(kernel: Reached, name: str, offset: int) -> str:
-    declared = kernel.unit.declarations.at(name, offset)
-    is_own = declared is not None and declared.scope[0] >= kernel.function.body.start_byte
-    return f"({declared.value})" if is_own and declared is not None and declared.value else name
 
 
 def _span(node: Node) -> Span:

@@ -13,18 +13,18 @@ from pathlib import Path
 
 from tree_sitter import Node
 
-from kernelscope.dims import NO_FACTS, dim
+from kernelscope.dims import NO_FACTS, Dim, dim
 from kernelscope.kernels.cuda.intrinsics import Kind
 from kernelscope.kernels.cuda.operations import Behaviour, Reached
 from kernelscope.kernels.cuda.warp.sectors import WARP
+from kernelscope.kernels.cuda.written_values import in_full
 from kernelscope.results import Location
 from kernelscope.syntax.cuda.nodes import called_names, one_line, walk
 
-MAX_STEPS = 6
-"""Variables that a condition is led back through."""
-_WARP = re.compile(r"\bthreadIdx\s*\.\s*x\s*(?:/|>>)|\bcanonical_warp(?:_?group)?_idx\w*\s*\(|%warpid")
+WARP_BITS = 5
+_NUMBER = re.compile(r"\bcanonical_warp(?:_?group)?_idx\w*\s*\(|%warpid")
+_DIVIDED = re.compile(r"\bthreadIdx\s*\.\s*x\s*(/|>>)\s*([\w:.]+|\([^()]*\))")
 _BOUND = re.compile(r"\bthreadIdx\s*\.\s*x\s*(?:<|>=)\s*([^&|)]+)")
-_NAME = re.compile(r"(?<![\w.>:])[A-Za-z_]\w*")
 _WORK = (Kind.ASYNC, Kind.TENSOR, Kind.BARRIER, Kind.REGISTERS)
 _ALL_WAIT = "__syncthreads"
 
@@ -124,19 +124,22 @@ def _is_else_if(branch: Node) -> bool:
 
 def _asks_for_warp(one: Reached, condition: str, offset: int) -> bool:
     """Whether the threads of a warp go one way: the condition is made of a warp's number, or cuts between warps."""
-    text = condition
-    for _ in range(MAX_STEPS):
-        if _WARP.search(text):
+    text = in_full(one, condition, offset)
+    if _NUMBER.search(text):
+        return True
+    for divided in _DIVIDED.finditer(text):
+        if "warp" in divided[2].lower():
             return True
-        bound = _BOUND.search(text)
-        if bound is not None:
-            limit = one.constants.evaluate(bound[1].strip(), offset)
-            return limit is not None and NO_FACTS.divides(dim(WARP), limit)
-        values = (one.unit.declarations.at(name, offset) for name in dict.fromkeys(_NAME.findall(text)))
-        text = " ".join(found.value for found in values if found is not None and found.value)
-        if not text:
-            return False
-    return False
+        size = _number(one, divided[2], offset)
+        if size is not None and size.const is not None:
+            return size.const >= WARP_BITS if divided[1] == ">>" else NO_FACTS.divides(dim(WARP), size)
+    bound = _BOUND.search(text)
+    limit = _number(one, bound[1], offset) if bound is not None else None
+    return limit is not None and NO_FACTS.divides(dim(WARP), limit)
+
+
+def _number(one: Reached, text: str, offset: int) -> Dim | None:
+    return one.constants.evaluate(text.strip(), offset)
 
 
 def _is_within(inner: Location, outer: Location) -> bool:
