@@ -72,3 +72,24 @@ def test_atomic_operations_have_whole_addresses(tmp_path: Path) -> None:
     table = next(b for b in document.blocks if isinstance(b, d.Table) and "address" in b.columns)
     told = [(row[0].text, row[2].text) for row in table.rows if row[1].text == "atomic"]
     assert told == [("L11", "lock + row % group"), ("L13", "lock + row % group + group"), ("L15", "lock + row % group")]
+
+
+MOVED = """
+import triton
+import triton.language as tl
+
+@triton.jit
+def moved(x, width, group, B: tl.constexpr):
+    cols = tl.arange(0, B)
+    x = x + tl.program_id(0) % group * width + cols
+    tl.store(x, cols)
+"""
+
+
+def test_a_pointer_that_is_moved_to_its_row_lies_still_along_it(tmp_path: Path) -> None:
+    path = tmp_path / "moved.py"
+    path.write_text(MOVED)
+    document = Analysis([tmp_path]).document("explain", Target(path, None, "moved"), ViewOptions())
+    tiles = next(block.text for block in document.blocks if isinstance(block, d.Picture))
+    assert "↓ program_id(0)" in tiles
+    assert "→" not in tiles

@@ -148,7 +148,7 @@ class Indices:
                 a, b = self._slope(left, loop, depth), self._slope(right, loop, depth)
                 b = -b if b is not None and op == "-" else b
                 return a if b in (0, a) else b if a == 0 else None
-            case t.BinOp(op="*", left=left, right=right):
+            case t.BinOp(op="*", left=left, right=right) if not (is_negative(left) or is_negative(right)):
                 a, b = self._slope(left, loop, depth), self._slope(right, loop, depth)
                 return a if b == 0 else b if a == 0 else None
             case t.BinOp(op="//", left=left) | t.Subscript(value=left):

@@ -149,6 +149,8 @@ class _Tiles:
     def _pointer(self, expr: t.Expr, pointer: Tensor, parts: _Parts, within: tuple[str, ...]) -> None:
         """Follow a sum of terms down to its axes."""
         match expr:
+            case t.Name(id=name) if name in within:
+                return  # what it was before: `p = p + row * D + cols`
             case t.BinOp(left=left, op="+" | "-", right=right):
                 self._pointer(left, pointer, parts, within)
                 self._pointer(right, pointer, parts, within)
@@ -163,7 +165,7 @@ class _Tiles:
                 if len(at) != 1:
                     raise NotTold
                 parts.add(at[0], self.indices.moves(value))
-            case t.Name(id=name) if name not in within and (name in self.indices.steps or self.indices.is_block(expr)):
+            case t.Name(id=name) if name in self.indices.steps or self.indices.is_block(expr):
                 for made in self.indices.defined.get(name, []):
                     self._pointer(made, pointer, parts, (*within, name))
                 for step in self.indices.steps.get(name, []):
