@@ -8,12 +8,14 @@ in this package imports it from here; where another did before, its classes are 
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Generator
 from typing import Any
 
 import attrs
 
 _define = attrs.define
+_making = threading.RLock()
 
 
 class _Fields:
@@ -43,9 +45,10 @@ def _later(cls: type[Any] | None = None, **options: Any) -> Any:
 
 def _make(cls: type[Any]) -> None:
     """What `attrs.define` does, but for slots: they would take another class, and this one is known already."""
-    del cls.__init__, cls.__attrs_attrs__
-    _define(cls, slots=False)
-    attrs.resolve_types(cls, types.ALL_TYPES_MAP, {})
+    with _making:
+        if isinstance(cls.__dict__["__attrs_attrs__"], _Fields):  # no other thread was first
+            _define(cls, slots=False, init=True)  # in place of the stand-ins, which are there until then
+            attrs.resolve_types(cls, types.ALL_TYPES_MAP, {})
 
 
 @contextlib.contextmanager

@@ -60,3 +60,22 @@ def test_an_import_before_ours_is_left_as_it_is() -> None:
     code += "print(type(types.Position.__dict__['__attrs_attrs__']).__name__)\n"
     done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["True", "PositionAttributes"]
+
+
+def test_threads_may_make_the_first_objects_of_a_class_at_once() -> None:
+    printed = run(
+        "import sys, threading\n"
+        "sys.setswitchinterval(1e-6)\n"
+        "made, start = [], threading.Barrier(8)\n"
+        "def act():\n"
+        "    start.wait()\n"
+        "    place = types.Position(line=1, character=2)\n"
+        "    made.append(types.Location(uri='a', range=types.Range(start=place, end=place)))\n"
+        "threads = [threading.Thread(target=act) for _ in range(8)]\n"
+        "for thread in threads:\n"
+        "    thread.start()\n"
+        "for thread in threads:\n"
+        "    thread.join()\n"
+        "print(len(made), len(set(map(repr, made))))\n"
+    )
+    assert printed == ["8 1"]
