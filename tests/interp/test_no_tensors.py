@@ -43,6 +43,8 @@ class Sampler:
         ("w = thing['weight']", False),
         ("w = thing.shape[0]", True),
         ("w = thing.sum(0)", True),
+        ("n = thing.size", True),
+        ("placed = thing.sharding", True),
     ],
 )
 def test_what_is_handed_on_is_a_tensor_unless_it_is_used_otherwise(tmp_path: Path, use: str, is_tensor: bool) -> None:

@@ -90,6 +90,13 @@ def test_what_opens_no_socket_is_no_end() -> None:
     assert not linked(writer=WRITER)
 
 
+def test_classes_of_one_name_that_open_different_sockets_stand_for_none() -> None:
+    other = BOXES.replace("class Inbox", "class Outbox_").replace("class Outbox:", "class Inbox:")
+    found = {(link.channel.where, link.channel.address) for link in linked(boxes=BOXES, others=other, sorter=SORTER)}
+    assert ("sort", "reader_addr") in found
+    assert ("sort", "addr") not in found, "an Inbox may be either"
+
+
 def test_messages_of_a_queue(source: Source) -> None:
     text = """
         import queue

@@ -11,7 +11,7 @@ from __future__ import annotations
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.uses import Uses
 from kernelscope.interp.values import Function, Instance, Scope, Value
-from kernelscope.interp.wants import MAX_DEPTH, NAMED, target_of
+from kernelscope.interp.wants import MAX_DEPTH, entered, parameter_for, target_of
 from kernelscope.syntax.python import tree as t
 from kernelscope.workspace.modules import Definition
 
@@ -46,8 +46,4 @@ def _method(run: Interpreter, target: Value) -> Value:
 def _keys_in(run: Interpreter, function: Value, place: int | str, depth: int) -> dict[str, None]:
     if not isinstance(function, Function) or not isinstance(node := function.definition.node, t.FunctionDef):
         return {}
-    parameters = node.args[1:] if function.is_bound else node.args
-    name = next((p.name for i, p in enumerate(parameters) if place in (i, p.name) and p.kind in NAMED), "")
-    own = {node.args[0].name: function.receiver} if function.is_bound and node.args else {}
-    scope = Scope(function.definition.path, function, own, function.closure)
-    return keys_of(run, scope, run.uses(node), name, depth + 1)
+    return keys_of(run, entered(function), run.uses(node), parameter_for(function, place), depth + 1)

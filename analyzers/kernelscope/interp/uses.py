@@ -29,9 +29,11 @@ OTHER_METHODS = {
 """Methods of modules and of Python's containers that tensors do not have."""
 PROPERTIES = {
     "shape", "dtype", "device", "ndim", "T", "mT", "H", "mH", "data", "grad", "real", "imag", "layout", "itemsize",
-    "requires_grad", "is_cuda", "is_leaf", "is_sparse", "is_quantized", "is_meta", "grad_fn", "nbytes", "names", "at",
+    "requires_grad", "retains_grad", "is_cuda", "is_cpu", "is_mps", "is_xpu", "is_leaf", "is_sparse", "is_nested",
+    "is_quantized", "is_meta", "grad_fn", "nbytes", "names", "name", "at", "size", "strides", "flat", "sharding",
+    "aval", "weak_type",
 }  # fmt: skip
-"""What tensors are asked for without a call."""
+"""What tensors and arrays are asked for without a call."""
 DATA = {"list", "tuple", "dict", "str"}
 """Python's own types of what is no tensor."""
 

@@ -61,7 +61,7 @@ def is_object(run: Interpreter, scope: Scope, uses: Uses, name: str, depth: int 
             continue
         target = target_of(run, scope, func)
         if isinstance(target, Function):
-            inner, called = _entered(target), _parameter(target, place)
+            inner, called = entered(target), parameter_for(target, place)
             if called and is_object(run, inner, run.uses(_node(target)), called, depth + 1):
                 return True
     return False
@@ -137,13 +137,13 @@ def _size(value: Value) -> Size:
 
 def _of_function(run: Interpreter, function: Function, place: int | str, depth: int) -> Shape | None:
     """What a function of the workspace wants of a parameter."""
-    name, uses = _parameter(function, place), run.uses(_node(function))
+    name, uses = parameter_for(function, place), run.uses(_node(function))
     if (sizes := uses.unpacked.get(name)) is not None:
         return Shape((ANY,) * len(sizes))
     if name in uses.ranks:
         return Shape((ANY,) * uses.ranks[name])
-    found = wanted(run, _entered(function), uses, name, depth + 1)
-    is_tensor = found is None and name in uses.tensors and not is_object(run, _entered(function), uses, name, depth + 1)
+    found = wanted(run, entered(function), uses, name, depth + 1)
+    is_tensor = found is None and name in uses.tensors and not is_object(run, entered(function), uses, name, depth + 1)
     return Shape.unknown(NOT_TOLD) if is_tensor else found
 
 
@@ -153,14 +153,14 @@ def _node(function: Function) -> t.FunctionDef:
     return node
 
 
-def _parameter(function: Function, place: int | str) -> str:
+def parameter_for(function: Function, place: int | str) -> str:
     """The name of the parameter that an argument is given to, by its position or name."""
     node = _node(function)
     parameters = node.args[1:] if function.is_bound else node.args
     return next((p.name for i, p in enumerate(parameters) if place in (i, p.name) and p.kind in NAMED), "")
 
 
-def _entered(function: Function) -> Scope:
+def entered(function: Function) -> Scope:
     """The variables of a function of which nothing is known but its own object."""
     node = _node(function)
     own = {node.args[0].name: function.receiver} if function.is_bound and node.args else {}

@@ -30,6 +30,11 @@ class Wrapper:
     place: int
     location: Location
 
+    @property
+    def way(self) -> tuple[str, str, int]:
+        """What wrappers have in common that may stand for each other."""
+        return self.pattern, self.param, self.place
+
 
 @dataclass(frozen=True, slots=True)
 class Wrapping:
@@ -130,7 +135,11 @@ def unwrapped(
     opened: Iterable[Channel], found: Iterable[Wrapper], made: Iterable[Wrapping], given: Iterable[Argument]
 ) -> list[Channel]:
     """The channels of a system, those of wrapping classes at each place where one is made."""
-    by_class = {wrapper.cls: wrapper for wrapper in found}
+    by_class: dict[str, Wrapper | None] = {}
+    for wrapper in found:  # of several classes of one name that are not alike nobody knows which is meant
+        known = by_class.setdefault(wrapper.cls, wrapper)
+        if known is not None and known.way != wrapper.way:
+            by_class[wrapper.cls] = None
     passed: dict[tuple[str, str], list[str]] = {}
     for argument in given:
         passed.setdefault((argument.function, argument.name), []).append(argument.value)
