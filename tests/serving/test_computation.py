@@ -358,6 +358,8 @@ def test_what_looks_like_weights_lengths_and_layers_but_is_none(source: Source) 
 def test_what_nothing_is_added_to_accumulates_nothing(source: Source) -> None:
     scale = "def f(x):\n    s = torch.full([1], 2.0, dtype=torch.float32)\n    return x * s\n"
     assert not list(precisions(source(scale)))
+    spread = scale.replace("return", "s = s.expand(len(x))\n    return")
+    assert not list(precisions(source(spread)))
     (claim,) = precisions(source("def f(x):\n    s = tl.zeros([4], dtype=tl.float32)\n    s += x\n    return s\n"))
     assert claim.value == "f: tl.zeros accumulates in float32 (fp32): dtype=tl.float32"
     (turned,) = precisions(source("def f(x):\n    s = zeros([4], dtype=float32)\n    s = dot(x, x, s)\n    return s\n"))

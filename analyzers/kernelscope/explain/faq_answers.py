@@ -251,7 +251,8 @@ def collectives(system: System) -> Iterator[Claim]:
         guard = f" if {c.condition}" if c.condition else ""
         after = f" after {c.after}" if c.after else ""
         overlapped = f", overlapped with {c.overlapped}" if c.overlapped else ""
-        value = f"{c.where}: {c.primitive} of {c.tensor or 'its arguments'} over {c.group or 'its communicator'}{after}"
+        moved = "" if c.primitive == "barrier" else f" of {c.tensor or 'its arguments'}"
+        value = f"{c.where}: {c.primitive}{moved} over {c.group or 'its communicator'}{after}"
         yield Claim(c.primitive, value + guard + overlapped, (c.location,))
 
 

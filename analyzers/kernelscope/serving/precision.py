@@ -19,6 +19,8 @@ _WIDE = re.compile(r"(?:^|\.)(?:float32|fp32|float64|float)$")
 COLLECTS = {"dict", "partial", "update", "replace"}
 """What only hands its arguments on."""
 PRODUCTS = {"dot", "dot_general", "matmul"}
+_MULTIPLIES = re.compile(r"dot|matmul|mma|gemm")
+"""Calls that add a product to what they are given."""
 STARTS = {"zeros", "full"}
 """What an accumulator begins as, if something is added to it later."""
 ADDS = {"add_", "index_add_", "scatter_add_", "addmm_", "baddbmm_"}
@@ -129,14 +131,16 @@ def _is_added_to(function: t.FunctionDef | t.ClassDef, start: t.Call) -> bool:
     bound = next((n for n in own(function) if isinstance(n, t.Assign | t.AnnAssign) and n.value is start), None)
     target = bound.targets[0] if isinstance(bound, t.Assign) else bound.target if bound is not None else None
     name = t.dotted(target) if target is not None else None
-    for node in own(function) if name is not None else ():
+    if name is None:
+        return False
+    for node in own(function):
         match node:
             case t.AugAssign(target=changed, op="+"):
                 changed = changed.value if isinstance(changed, t.Subscript) else changed
                 if t.dotted(changed) == name:
                     return True
             case t.Assign(targets=[changed], value=value) if node is not bound and t.dotted(changed) == name:
-                if any(t.dotted(n) == name for n in t.walk(value) if isinstance(n, t.Name | t.Attribute)):
+                if any(_adds_to(n, name) for n in t.walk(value)):
                     return True
             case t.Call(func=t.Attribute(value=held, attr=attr)) if attr in ADDS:
                 if t.dotted(held) == name:
@@ -144,6 +148,23 @@ def _is_added_to(function: t.FunctionDef | t.ClassDef, start: t.Call) -> bool:
             case _:
                 pass
     return False
+
+
+def _adds_to(node: t.Node, name: str) -> bool:
+    """Whether a part of an expression adds to a name: `a * s + x`, `dot(…, a)`, `a.at[i].add(x)`."""
+    match node:
+        case t.BinOp(op="+", left=left, right=right):
+            return _mentions(left, name) or _mentions(right, name)
+        case t.Call(func=t.Attribute(value=held, attr="add")):
+            return _mentions(held, name)
+        case t.Call() if _MULTIPLIES.search(last_name(node.func)):
+            return any(_mentions(given, name) for given in (*node.args, *(k.value for k in node.keywords)))
+        case _:
+            return False
+
+
+def _mentions(expr: t.Expr, name: str) -> bool:
+    return any(t.dotted(n) == name for n in t.walk(expr) if isinstance(n, t.Name | t.Attribute))
 
 
 def default_dtypes(source: PythonSource) -> Iterator[Claim]:
