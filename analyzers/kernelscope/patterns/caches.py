@@ -25,8 +25,10 @@ def cache_updates(flow: Flow) -> dict[Node, Pattern]:
     for node in flow.nodes:
         if _may_keep(node) and not any(outer in found for outer in node.ancestors()):
             ends = [node] if node.is_atomic else list(node.leaves())
-            reader = next((n for end in ends for n in forward(end, _passes) if _attends(n)), None)
-            reader = reader or next((n for end in ends for n in forward(end, _expands) if _is_other_to(n, end)), None)
+            readers = (
+                n for way in (_passes, _expands) for end in ends for n in forward(end, way) if _is_other_to(n, end)
+            )
+            reader = next((n for n in readers if n not in ends), None)  # what attends itself updates nothing for it
             if reader is not None:
                 clues = (
                     Clue(node, "keys and values go into what outlives the call"),
