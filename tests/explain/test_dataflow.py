@@ -189,7 +189,7 @@ def test_what_one_of_several_gives_by_name_keeps_its_lines(tmp_path: Path) -> No
     lines = {(titles[e.source], e.label, titles[e.target]) for e in graph.edges}
     assert ("LayerNorm norm", "[B, S, Si]", "mix") in lines
     assert ("+ residual", "[B, S, Si]", "LayerNorm norm") in lines, "what was added to has the size of what was added"
-    assert {b.lines for b in graph.boxes if b.kind == "output"} == {("states",)}
+    assert {b.lines for b in graph.boxes if b.kind == "output"} == {("output: states",)}
     assert "Not followed" not in to_text(document).text
 
 

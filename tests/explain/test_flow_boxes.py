@@ -304,7 +304,7 @@ def test_a_layer_that_both_branches_call_is_one_box(tmp_path: Path) -> None:
     assert not any(note.startswith("if ") for note in norm.notes)
     keys = {b.key: " ".join(b.lines) for b in graph.boxes}
     assert {keys[e.source] for e in graph.edges if e.target == norm.key} == {"x", "residual"}
-    assert {keys[e.target] for e in graph.edges if e.source == norm.key} == {"Linear up", "residual"}
+    assert {keys[e.target] for e in graph.edges if e.source == norm.key} == {"Linear up", "output: residual"}
 
 
 def test_what_only_one_branch_does_before_a_shared_layer_keeps_its_line(tmp_path: Path) -> None:
@@ -712,3 +712,65 @@ def test_what_a_round_leaves_to_the_next_one_only_is_drawn(tmp_path: Path) -> No
     first, last = box(graph, "Conv1d 3", "first[i]"), box(graph, "+ residual")
     assert (last.key, first.key) in {(edge.source, edge.target) for edge in graph.edges}
     assert last.group == first.group
+
+
+UNTYPED = """
+def turned(x, cos, sin):
+    first, second = x.chunk(2, dim=-1)
+    return x * cos + torch.cat((-second, first), dim=-1) * sin
+
+class Attention(nn.Module):
+    def __init__(self, size, heads):
+        super().__init__()
+        self.heads, self.each = heads, size // heads
+        self.q, self.k, self.v = nn.Linear(size, size), nn.Linear(size, size), nn.Linear(size, size)
+
+    def forward(self, x: torch.Tensor, cos, sin, mask, dropout):
+        B, S, D = x.shape
+        q = turned(self.q(x).view(B, S, self.heads, self.each).transpose(1, 2), cos, sin)
+        k = turned(self.k(x).view(B, S, self.heads, self.each).transpose(1, 2), cos, sin)
+        v = self.v(x).view(B, S, self.heads, self.each).transpose(1, 2)
+        y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout)
+        return y.transpose(1, 2).reshape(B, S, D)
+"""
+
+
+def test_inputs_without_a_type_are_noted_where_they_are_taken_for_tensors(tmp_path: Path) -> None:
+    graph = graph_of(tmp_path, UNTYPED, "Attention")
+    notes = {b.lines: b.notes for b in graph.boxes}
+    assert notes["Attention (SDPA)",] == ("mask",), "what is no tensor whatever it is given as is none"
+    assert notes["RoPE", "turned"] == ("half-split", "cos", "sin")
+
+
+PRODUCTS = """
+class Expand(nn.Module):
+    def __init__(self, config):
+        super().__init__()
+        self.each = nn.Linear(config.width_of_head, config.width_of_head)
+        self.up = nn.Linear(config.size, config.number_of_heads * config.width_of_head)
+        self.down = nn.Linear(config.number_of_heads * config.width_of_head, config.ratio * config.size)
+
+    def forward(self, x: torch.Tensor):
+        return self.down(self.up(x))
+
+class Pictures(nn.Module):
+    def __init__(self, channels, heads):
+        super().__init__()
+        self.mix, self.heads = nn.Conv2d(channels, heads, 1), heads
+
+    def forward(self, x: torch.Tensor):
+        B, C, H, W = x.shape
+        return self.mix(x), x
+"""
+
+
+def test_products_read_as_they_are_written(tmp_path: Path) -> None:
+    graph = graph_of(tmp_path, PRODUCTS, "Expand")
+    assert box(graph, "Linear", "up").notes == ("[H*WH, S]",)
+    assert box(graph, "Linear", "down").notes == ("[R*S, H*WH]",)
+
+
+def test_what_the_source_calls_by_a_letter_keeps_it(tmp_path: Path) -> None:
+    graph = graph_of(tmp_path, PRODUCTS, "Pictures")
+    assert "[B, C, H, W]" in {e.label for e in graph.edges}
+    assert {b.lines for b in graph.boxes if b.kind == "output"} == {("output",), ("output: x",)}

@@ -80,7 +80,7 @@ def test_columns_that_say_nothing_are_left_away() -> None:
 def test_formulas_where_nothing_is_bound() -> None:
     found = operators("Layer")
     assert found.of("Linear gate", "FLOPs") == "2*B*S*H*F"
-    assert found.totals["Parameters"].startswith("2*HD*NH*H + 2*HD*KH*H + 3*H*F + 2*H ")
+    assert found.totals["Parameters"].startswith("2*NH*HD*H + 2*KH*HD*H + 3*H*F + 2*H ")
 
 
 def test_of_a_table_only_the_rows_are_read_that_are_looked_up() -> None:

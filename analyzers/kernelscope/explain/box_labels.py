@@ -15,6 +15,7 @@ from kernelscope.explain.alternatives import alternatives
 from kernelscope.explain.dim_names import DimNames
 from kernelscope.explain.flow_boxes import MOST_WAYS, Boxes
 from kernelscope.explain.flow_expressions import formula
+from kernelscope.explain.untyped_inputs import untyped_inputs
 from kernelscope.interp.steps import Step, Test
 from kernelscope.interp.values import Choice, Instance, Value, as_size
 from kernelscope.ops import Module
@@ -255,6 +256,7 @@ class BoxLabels:
         pattern = self.patterns.get(node)
         if pattern is not None and pattern.traits:
             yield ", ".join(pattern.traits)
+        yield from untyped_inputs(self.choice.flow.trace, node)
         for condition in self.conditions(node):
             if condition not in framed:
                 yield self.test(condition.test)

@@ -50,6 +50,8 @@ class DimNames:
         self._order = order
         taken = {n for n in names if len(n) <= PLAIN_LENGTH}
         claimed = {self._word(name) for name in names}
+        own = {word for word in claimed if len(word) <= PLAIN_LENGTH}
+        """Words of the source, which stand for no other: what it calls `H` leaves `heads` another letter."""
         for name in sorted(names, key=is_of_dim):  # names of the source first
             if name not in self.numbers and len(name) > PLAIN_LENGTH:
                 word = self._word(name)
@@ -58,13 +60,13 @@ class DimNames:
                     claimed.add(base)
                     word = base
                 is_plain = len(word) <= PLAIN_LENGTH and word not in taken
-                is_usual = letter and not is_plain and letter not in taken
-                self.short[name] = word if is_plain else letter if is_usual else _abbreviation(word, taken)
+                is_usual = letter and not is_plain and letter not in taken | own
+                self.short[name] = word if is_plain else letter if is_usual else _abbreviation(word, taken | own)
                 taken.add(self.short[name])
         self.numbers |= {name: bindings[s] for name, s in self.short.items() if s in bindings}
         self.renamed: dict[str, DimLike] = {n: dim(s) for n, s in self.short.items()} | self.numbers
         ranks = {name: index for index, name in enumerate(order)}
-        by_rank = sorted(names, key=lambda n: -1 if len(n) <= PLAIN_LENGTH else ranks.get(n, len(ranks)))
+        by_rank = sorted(names, key=lambda n: ranks.get(n, -1 if len(n) <= PLAIN_LENGTH else len(ranks)))
         self.ranked = tuple(self.short.get(n, n) for n in by_rank)
 
     def _word(self, name: str) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from kernelscope.explain.document import Block, Heading, Line, Paragraph
 from kernelscope.kernels.triton.persistent_loops import persistent_loops
+from kernelscope.results import Span
 from kernelscope.serving.c_functions import CFunction, CSource
 from kernelscope.serving.claims import Claim
 from kernelscope.serving.system import System
@@ -72,14 +73,24 @@ def _triton(workspace: Workspace, path: str, kernels: set[str]) -> Iterator[tupl
             yield "persistent", Line(text, module.text.location(Path(path), loop.head.span))
 
 
+def loop_over_tasks(source: CSource, kernel: CFunction) -> Span | None:
+    """The head of the loop in which a block of a megakernel takes tasks of several kinds, a grid apart."""
+    loop = _OVER_BLOCKS.search(source.code, kernel.start, kernel.end)
+    return Span(*loop.span()) if loop is not None and _kinds(source, kernel, loop.end()) >= KINDS_OF_WORK else None
+
+
+def _kinds(source: CSource, kernel: CFunction, start: int) -> int:
+    """How many cases the switch has that a loop makes in every round."""
+    switch = _SWITCH.search(source.code, start, kernel.end)
+    return len(_CASE.findall(source.code, switch.end(), kernel.end)) if switch is not None else 0
+
+
 def _cuda(source: CSource, kernel: CFunction) -> Iterator[tuple[str, Line]]:
     loop = _OVER_BLOCKS.search(source.code, kernel.start, kernel.end)
     if loop is None:
         return
-    switch = _SWITCH.search(source.code, loop.end(), kernel.end)
-    cases = len(_CASE.findall(source.code, switch.end(), kernel.end)) if switch is not None else 0
-    where = source.at(loop.start())
-    if cases >= KINDS_OF_WORK:
-        yield "mega", Line(f"{kernel.name} loops over tasks and runs each of {cases} kinds", where)
+    kinds, where = _kinds(source, kernel, loop.end()), source.at(loop.start())
+    if kinds >= KINDS_OF_WORK:
+        yield "mega", Line(f"{kernel.name} loops over tasks and runs each of {kinds} kinds", where)
     else:
         yield "persistent", Line(f"{kernel.name}: {source.quote(loop.start(), loop.end(), 90)}", where)

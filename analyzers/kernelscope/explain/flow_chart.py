@@ -16,6 +16,7 @@ from kernelscope.dims import Dim
 from kernelscope.explain.box_labels import BoxLabels, Condition, changed_dtype, conditions_of
 from kernelscope.explain.dim_names import DimNames, usual_letters
 from kernelscope.explain.flow_boxes import MAX_BOXES, Boxes
+from kernelscope.explain.source_order import names_in_file
 from kernelscope.interp.steps import tensors_in
 from kernelscope.interp.values import Value, as_size
 from kernelscope.ops import Module
@@ -23,7 +24,6 @@ from kernelscope.patterns.flow import Flow, Node, Use
 from kernelscope.patterns.pattern import Pattern
 from kernelscope.patterns.recognition import recognise
 from kernelscope.results import Location, ViewOptions
-from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Shape, Tensor, Unknown
 from kernelscope.workspace.workspace import Workspace
 
@@ -370,8 +370,8 @@ class Chart:
             key = f"out{len(boxes)}"
             for node in dict.fromkeys(shown):
                 lines.append(Edge(self._key_of[node], key, self._shape(output.value)))
-            variable = self._name(output.value) if len(self.flow.outputs) > 1 else ""
-            boxes.append(Box(key, (output.name or variable or "output",), kind="output"))
+            name = output.name or (self._name(output.value) if len(self.flow.outputs) > 1 else "")
+            boxes.append(Box(key, (f"output: {name}" if name else "output",), kind="output"))
         return boxes
 
 
@@ -385,19 +385,6 @@ def _listed(names: list[str]) -> str:
     """The names of some values, as far as there is room for them."""
     shown = names if len(names) <= MAX_NAMES else [*names[: MAX_NAMES - 1], f"{len(names) - MAX_NAMES + 1} more"]
     return ", ".join(filter(None, shown))
-
-
-def names_in_file(workspace: Workspace, flow: Flow) -> tuple[str, ...]:
-    """Names of dims in the order in which the file of the function has them, so that products read as there."""
-    path = next((node.step.path for node in flow.nodes if node.step.path), "")
-    module = workspace.modules.module(path) if path else None
-    found: dict[str, None] = {}
-    for scope in module.functions() if module is not None else ():
-        for node in t.walk(*scope.node.body):
-            if isinstance(node, t.Attribute) and (name := t.dotted(node)):
-                found.setdefault(name)
-                found.setdefault(name.removeprefix("self."))
-    return tuple(found)
 
 
 def _tensors(node: Node) -> Iterator[Tensor]:

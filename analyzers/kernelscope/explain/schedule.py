@@ -13,6 +13,7 @@ from string import ascii_uppercase
 
 from kernelscope.diagrams.timeline import Lane, Task, timeline
 from kernelscope.explain.document import Block, Document, Heading, Line, Paragraph, Picture, Region, Table
+from kernelscope.explain.execution_model import loop_over_tasks
 from kernelscope.explain.targets import PythonTarget
 from kernelscope.results import Location, Target, UserError, ViewOptions
 from kernelscope.serving.c_functions import CSource
@@ -32,6 +33,7 @@ WAITS = ("wait", "·")
 """What the waits are called between tasks that have their names, if there is room for it."""
 LAST_WORD = re.compile(r"(?<=[a-z])[A-Z][a-z]+$|(?<=[a-z])_[a-z]+$")
 AXIS = len("► time")
+MAX_HEAD = 90
 MAX_NEAR = 40
 """Files that a scheduler imports, and those beside a kernel, that are looked into."""
 
@@ -152,7 +154,8 @@ def _dealing(ways: Sequence[Deal], options: ViewOptions) -> Iterator[Block]:
 
 def counter_timeline(workspace: Workspace, target: Target, options: ViewOptions) -> Document:
     """What tasks of the kernels in a file, and beside it, wait for. Raises UserError when no counter is met."""
-    met = meetings(list(_beside(workspace, target.path)))
+    sources = list(_beside(workspace, target.path))
+    met = meetings(sources)
     if not met:
         raise UserError(f"no task of {target.path.name} waits for a counter that another adds to")
     order = _sorted(met)
@@ -170,7 +173,7 @@ def counter_timeline(workspace: Workspace, target: Target, options: ViewOptions)
         Table(("Task", "waits for", "until it reaches", "added to by", "Source"), rows),
         Heading("Timeline"),
         picture,
-        Paragraph((told,)),
+        Paragraph((told, *_taking(sources))),
     ]
     return Document(f"Timeline of the tasks of {target.path.parent.name}", tuple(blocks), "timeline", target)
 
@@ -181,6 +184,15 @@ def _beside(workspace: Workspace, path: Path) -> Iterator[CSource]:
         data = workspace.files.read(name)
         if isinstance(data, bytes):
             yield CSource(Path(name), SourceText(data))
+
+
+def _taking(sources: Sequence[CSource]) -> Iterator[Line]:
+    """How the blocks of a kernel come by their tasks, where the loop over them says so."""
+    for source in sources:
+        for kernel in (function for function in source.functions if function.is_kernel):
+            if (loop := loop_over_tasks(source, kernel)) is not None:
+                head = source.quote(loop.start, loop.end, MAX_HEAD)
+                yield Line(f"{kernel.name} deals round-robin: {head}", source.at(loop.start))
 
 
 def _row(met: Met, letters: dict[str, str]) -> tuple[Line, ...]:

@@ -159,6 +159,11 @@ class Origins:
         if isinstance(given, Unpacked) and any(step.kind == "input" for step in self._origins_in(given.value)):
             self.source("input", name, span, value, path)
 
+    def reached(self, value: Value) -> str:
+        """How the source reaches an object from outside that may hold tensors; empty for all else."""
+        found = self._holders.get(id(value))
+        return found[1] if found is not None else ""
+
     def held_in(self, value: Value) -> Unknown | None:
         """The tensor, for all that is known, that an object from outside is where it is used as one."""
         found = self._holders.get(id(value))

@@ -8,12 +8,14 @@ Written out over a whole matrix of scores it is *materialised*, whatever the sof
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
+from kernelscope.dims import Dim, maximum
 from kernelscope.interp.values import External, as_size
+from kernelscope.ops import Module
 from kernelscope.patterns.flow import Node, Use, dependencies, words
 from kernelscope.patterns.masks import CAUSAL, WINDOW, mask_traits
-from kernelscope.patterns.paths import LINEARS, MATRIX_PRODUCTS, back, forward
+from kernelscope.patterns.paths import LINEARS, MATRIX_PRODUCTS, back, forward, given
 from kernelscope.patterns.pattern import Clue, Pattern
 
 FUSED = words(
@@ -25,7 +27,10 @@ NORMS = words(
     "rsqrt rms_norm layer_norm normalize nn.RMSNorm nn.LayerNorm flax.linen.RMSNorm flax.linen.LayerNorm "
     "flax.nnx.RMSNorm flax.nnx.LayerNorm"
 )
+GROUPED = "grouped heads"
 MASK_POSITION = 3
+NORMING = NORMS | {"mul"}
+"""What a norm that is written out does to its input last."""
 NO_WINDOW = -1
 BETWEEN = words("mul div add sub masked_fill where clamp tanh cat index maximum max amax softmax nn.Softmax exp sum")
 """What happens to scores between the two products: scale, mask, bias, cap, sinks."""
@@ -72,8 +77,9 @@ def _is_more(node: Node) -> bool:
 
 
 def _fused(leaf: Node) -> tuple[list[Clue], list[str]]:
-    traits = ["fused", *_heads(leaf), *_normed(leaf)]
     kwargs = leaf.step.kwargs
+    grouped = [GROUPED] if kwargs.get("enable_gqa") is True else []
+    traits = ["fused", *grouped, *_heads(leaf), *_latent(leaf.uses[1:3]), *_normed(leaf)]
     if kwargs.get("is_causal") is True or kwargs.get("causal") is True:
         traits.append(CAUSAL)
     window = kwargs.get("window_size")
@@ -100,7 +106,8 @@ def _written_out(leaf: Node, inside: set[Node]) -> tuple[list[Clue], list[str]] 
         Clue(outs[0], "times the values"),
     ]
     masks = [n for n in before if n not in scores and not n.is_source]
-    traits = ["materialised", *_heads(scores[0]), *_heads(outs[0]), *_normed(scores[0]), *mask_traits(masks)]
+    heads = (*_heads(scores[0]), *_heads(outs[0]), *_latent([scores[0].uses[1], outs[0].uses[1]]))
+    traits = ["materialised", *heads, *_normed(scores[0]), *mask_traits(masks)]
     return clues, traits
 
 
@@ -135,8 +142,32 @@ def _heads(product: Node) -> Iterator[str]:
     for use in product.uses[1:3]:
         for node in use.nodes:
             if _is_repeated(node):
-                yield "grouped heads"
+                yield GROUPED
                 return
+
+
+def _latent(keys_and_values: Sequence[Use]) -> Iterator[str]:
+    """Keys and values that are unfolded from one short vector: a projection of a projection, the same for both."""
+    shorts = [{low for n in _projections(use.nodes) for low in _narrower(n)} for use in keys_and_values]
+    if len(shorts) > 1 and set.intersection(*shorts):
+        yield "latent keys and values"
+
+
+def _projections(nodes: Iterable[Node]) -> list[Node]:
+    """The projections that keys or values are parts of, perhaps joined with a part that carries positions."""
+    return [n for n in back(nodes, lambda node: node.operator == "cat") if n.operator in LINEARS]
+
+
+def _narrower(projection: Node) -> Iterator[Node]:
+    """The projection that another takes the result of, normed at most, where it may give less than it is given."""
+    for node in back(given(projection), lambda node: node.operator in NORMING):
+        layer = node.step.target
+        weight = layer.parameters.get("weight") if isinstance(layer, Module) else None
+        match weight.shape.dims if weight is not None else None:
+            case (Dim() as after, Dim() as before) if node.operator in LINEARS and maximum(before, after) != after:
+                yield node
+            case _:
+                pass
 
 
 def _is_repeated(node: Node) -> bool:
