@@ -8,11 +8,14 @@ from typing import cast
 
 import pytest
 from kernelscope.analysis import Analysis
+from kernelscope.explain.report_serving import declared
 from kernelscope.explain.report_text import WHOLE, Lengths, to_markdown
 from kernelscope.serving.c_procedures import laid_out
 from kernelscope.serving.claims import PythonSource
 from kernelscope.serving.procedures import procedures
-from kernelscope.serving.system import System
+from kernelscope.serving.reading import read_python
+from kernelscope.serving.sections import spoken_of
+from kernelscope.serving.system import System, join
 
 Json = dict[str, object]
 
@@ -182,3 +185,49 @@ def test_examples_that_are_asked_for_are_the_product(tmp_path: Path) -> None:
         return any(row.get("from") == "self.waiting" for _, row in items(found))
 
     assert [told(), told("examples"), told("examples/desk.py"), told()] == [False, True, True, False]
+
+
+def test_functions_stand_where_claims_of_them_do_and_where_their_words_fit(source: Source) -> None:
+    text = """
+        class Store:
+            def of_key(self, ids, before):
+                made = hashlib.sha256(before)
+                made.update(ids)
+                return made.digest()
+
+            def match_block(self, key):
+                found = self.known.get(key)
+                return found
+
+            def take(self, waiting, running):
+                self.queue.append(waiting)
+                self.idle.remove(running)
+    """
+    known = {p.name: p for p in read_python(source(text)).procedures}
+    assert known["Store.match_block"].section == "serving.kv_cache"
+    assert known["Store.match_block"].also == ("serving.prefix_cache",)
+    system = join([read_python(source(text.replace("of_key", "page_key")))])
+    assert [p.name for p in system.procedures_of("serving.prefix_cache")] == ["Store.page_key", "Store.match_block"]
+    assert spoken_of("waiting running queue page") == ("serving.scheduling",)
+
+
+def test_settings_of_caches_and_defaults_of_arguments_stand_with_their_kind(source: Source) -> None:
+    text = """
+        LONGEST = 640
+        OTHER = 1 if LONGEST else 2
+
+        class PagedKVPool:
+            step = 48
+
+        class Plan:
+            chunk_size: int = LONGEST
+            chunk_limit: int = OTHER
+
+        def serve(model, batch_size=5, batch_kind=None):
+            pass
+    """
+    system = join([read_python(source(text))])
+    assert [p.name for p in declared(system, "kv_cache")] == ["step"]
+    assert [(p.name, p.default) for p in declared(system, "batching")] == [
+        ("chunk_size", "default 640 (LONGEST)"), ("chunk_limit", "default OTHER"), ("batch_size", "default 5"),
+    ]  # fmt: skip

@@ -41,11 +41,13 @@ def claims_about(section: str, most: int = MOST_CLAIMS) -> Rows:
 
 
 def steps_of(section: str, most: int = MOST_STEPS) -> Rows:
-    """The functions that belong to a section, those that fit best first."""
+    """The functions that belong to a section, those that fit best first, then those that belong to it, too."""
 
     def rows(system: System, places: Places) -> list[Json]:
         ranked = sorted(system.procedures_of(section), key=lambda p: _importance(system, p))
-        return [places.procedure(p) for p in ranked[:most]]
+        own = [p for p in ranked if p.section == section]
+        others = [p for p in ranked if p.section != section]
+        return [places.procedure(p) for p in (*own[:most], *others[: most // 2])]
 
     return rows
 

@@ -22,15 +22,21 @@ MOST_ROWS = 90
 
 DECLARED: dict[str, re.Pattern[str]] = {
     "kv_cache": re.compile(r"(?:^|_)(?:kv|pages?|block_size|blocks|cache|memory|swap)(?:_|$)|kvcache", re.I),
-    "prefix_cache": re.compile(r"prefix_?(?:cach|match|reuse|shar|len)|radix|(?:^|_)hash", re.I),
-    "batching": re.compile(r"batch|num_seqs|chunk|prefill|extend|running|max_num|max_tokens|specul|draft", re.I),
-    "scheduling": re.compile(r"sched|polic|priorit|overlap|preempt|queue", re.I),
+    "prefix_cache": re.compile(r"(?:prefix|prompt)_?(?:cach|match|reuse|shar|len)|radix|(?:^|_)hash", re.I),
+    "batching": re.compile(
+        r"batch|num_seqs|chunk|prefill|extend|running|max_num|max_tokens|specul|draft|concurren|slots", re.I
+    ),
+    "scheduling": re.compile(
+        r"sched|polic|priorit|overlap|preempt|queue|prefill_(?:ratio|first|inter)|starv|fair|(?:max_|num_)skip", re.I
+    ),
     "topology": re.compile(
         r"(?:^|_)(?:host|port|addr|address|ipc|url|endpoint|socket|workers?|grpc|rpc|threads)(?:_|$)", re.I
     ),
     "metrics": re.compile(r"metric|log_stats|prometheus", re.I),
 }
 """Which section a parameter stands in: by common words of the field in its name."""
+_OF_CACHES = re.compile(r"KV_?(?:Cache|Pool)|KvCache|(?:Paged|Key_?Value)_?Cache|(?<![a-z])kv_?(?:cache|pool)", re.I)
+"""Classes that hold keys and values."""
 FIRST = re.compile(
     r"(?:block|page|chunk|batch)_?size|max_(?:num_)?(?:seqs|tokens|running|batch)|memory_(?:ratio|fraction|util)|mem_frac"
     r"|enable_prefix|polic|priorit|overlap|disagg|^-*(?:host|port)$",
@@ -66,16 +72,25 @@ def importance(p: Parameter) -> int:
 
 
 def declared(system: System, name: str) -> list[Parameter]:
-    """Parameters of a section: settings before plain constants, those of tests and examples left out."""
+    """Parameters of a section by their own names or by what they are fields of, outside tests and examples.
+
+    Settings come before plain constants, and both before defaults of arguments.
+    """
     meant = system.parameters_named(DECLARED[name])
     found = [
         p for p in system.declared
-        if p.name in meant and p.kind != "argument" and importance(p) <= TELLING and p.owner not in system.enums
+        if (p.name in meant or _is_of(name, p)) and importance(p) <= TELLING and p.owner not in system.enums
+        and (p.kind != "argument" or p.value is not None)
     ]  # fmt: skip
     return sorted(
         found,
         key=lambda p: (importance(p) > 2, not FIRST.search(p.name), importance(p), -system.weight(p.location.path)),
     )
+
+
+def _is_of(section: str, p: Parameter) -> bool:
+    """Whether a parameter is a number or text that a cache is made with, whatever its own name is."""
+    return section == "kv_cache" and p.value is not None and _OF_CACHES.search(p.owner) is not None
 
 
 def _parameter_claim(p: Parameter, places: Places) -> Json:

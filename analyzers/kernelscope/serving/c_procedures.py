@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from kernelscope.serving.c_functions import CFunction, CSource
 from kernelscope.serving.procedures import MAX_PLACES, MAX_STEPS, Procedure, cut_off, spread
-from kernelscope.serving.sections import ranked, words
+from kernelscope.serving.sections import nearly_as_fitting, ranked, words
 
 MIN_BODY = 80
 MAX_NAMED = 14
@@ -50,7 +50,9 @@ def c_procedures(source: CSource) -> Iterator[Procedure]:
         said += parts
         steps = "\n".join([*said, *cut_off(laid_out(body), MAX_STEPS - sum(map(len, parts)))])
         size = len(calls) + 2 * len(launches)
-        yield Procedure(function.name, section, weight, steps, size, evidence, "cuda")
+        also = nearly_as_fitting(places) if section != "components" else ()
+        last = source.at(function.end).line
+        yield Procedure(function.name, section, weight, steps, size, evidence, "cuda", last, also)
 
 
 def _is_of_device(source: CSource, function: CFunction) -> bool:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from kernelscope.results import Location
 from kernelscope.serving.claims import PythonSource
-from kernelscope.serving.sections import ranked
+from kernelscope.serving.sections import nearly_as_fitting, ranked, spoken_of
 from kernelscope.syntax.python import tree as t
 
 MAX_STEPS = 1_300
@@ -46,6 +46,9 @@ class Procedure:
     size: int
     evidence: tuple[Location, ...]
     language: str = "python"
+    last_line: int = 0
+    also: tuple[str, ...] = ()
+    """Other sections it belongs to: its name fits them nearly as well, or claims of them are made about it."""
 
 
 def procedures(source: PythonSource) -> Iterator[Procedure]:
@@ -72,7 +75,16 @@ def procedures(source: PythonSource) -> Iterator[Procedure]:
             yield Procedure(name, COMPONENT, 4 if is_forward else 0, text, len(writer.nodes), evidence)
         if places and len(writer.nodes) >= MIN_STATEMENTS and not is_forward:
             weight, section = places[0]
-            yield Procedure(scope.qualified_name, section, weight, text, len(writer.nodes), evidence)
+            last = source.text.location(source.path, node.span).end_line
+            yield Procedure(
+                scope.qualified_name, section, weight, text, len(writer.nodes), evidence,
+                last_line=last, also=_others(section, nearly_as_fitting(places), spoken_of(text)),
+            )  # fmt: skip
+
+
+def _others(section: str, *found: tuple[str, ...]) -> tuple[str, ...]:
+    """Each section once that is not the one already chosen."""
+    return tuple(dict.fromkeys(name for names in found for name in names if name != section))
 
 
 def _is_abstract(function: t.FunctionDef) -> bool:

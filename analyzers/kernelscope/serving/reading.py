@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from kernelscope.faults import Fault, part
+from kernelscope.results import Location
 from kernelscope.serving import (
     admission,
     c_hosts,
@@ -60,6 +61,7 @@ from kernelscope.serving.moves import Move, moves
 from kernelscope.serving.numbering import Numbering, c_numberings, numberings
 from kernelscope.serving.overlap import overlaps, switches
 from kernelscope.serving.parameters import Parameter, parameters
+from kernelscope.serving.placing import also_told
 from kernelscope.serving.portions import portions
 from kernelscope.serving.positions import rotations
 from kernelscope.serving.precision import default_dtypes, precisions
@@ -259,6 +261,7 @@ def read_python(source: PythonSource) -> Reading:
     for find_with_section in (layers.orders, stacks, rankings):
         for section, claim in reading.told(find_with_section, source):
             reading.add(section, [claim])
+    reading.procedures = also_told(reading.procedures, reading.claims, _recorded(reading))
     return reading
 
 
@@ -301,7 +304,17 @@ def read_c(source: CSource) -> Reading:
             reading.add(section, [c_hosts.in_cpp(claim)])
         for section, find in c_hosts.FINDERS:
             reading.add(section, map(c_hosts.in_cpp, reading.told(find, host)))
+    reading.procedures = also_told(reading.procedures, reading.claims, _recorded(reading))
     return reading
+
+
+def _recorded(reading: Reading) -> Iterator[tuple[str, Location]]:
+    """Records that say to which section a function belongs, with where they are."""
+    yield from (("distributed", c.location) for c in reading.collectives)
+    yield from (("serving.topology", s.location) for s in reading.started)
+    yield from (("serving.topology", c.location) for c in reading.channels)
+    yield from (("serving.lifecycle", x.location) for x in reading.transitions)
+    yield from (("serving.scheduling", m.location) for m in reading.moves)
 
 
 def _scripts(source: PythonSource) -> Iterator[Claim]:

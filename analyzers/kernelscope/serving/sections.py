@@ -6,6 +6,7 @@ The words only place what is said; they never change what is claimed.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from functools import cache
 
@@ -32,6 +33,12 @@ WORDS: dict[str, str] = {
 _PARTS = re.compile(r"[A-Z]+(?=[A-Z][a-z]|\d|\b|_)|[A-Z]?[a-z]+|\d+")
 LAYERS = {"decoder", "decoders"}
 """Words of parts of models, which begin as those of a scheduler do."""
+SEVERAL = 2
+"""How many different words of a section a text must hold to speak of it."""
+MOST_SPOKEN = 2
+_IDENTIFIER = re.compile(r"[A-Za-z_]\w+")
+NEAR = 1.5
+"""By how much the words may fit one section better than another that they fit, too."""
 SHORT = 4
 """Words up to this length must be matched whole."""
 
@@ -74,6 +81,25 @@ def hits(section: str, identifier: str) -> int:
     joined = "_".join(parts)
     single = {p for p in parts if p in stems.whole or (p.startswith(stems.beginnings) and p not in LAYERS)}
     return len(single) + sum(stem in joined for stem in stems.joined)
+
+
+def nearly_as_fitting(places: list[tuple[int, str]]) -> tuple[str, ...]:
+    """The sections that words fit nearly as well as the first, of those that `ranked` gives."""
+    return tuple(section for weight, section in places[1:] if NEAR * weight >= places[0][0])
+
+
+def spoken_of(text: str) -> tuple[str, ...]:
+    """The serving sections that the identifiers of a text speak of most, by several words each."""
+    found: Counter[str] = Counter()
+    for word in {word for identifier in _IDENTIFIER.findall(text) for word in words(identifier)}:
+        found.update(_sections_of(word))
+    most = sorted((section for section in found if found[section] >= SEVERAL), key=lambda s: (-found[s], s))
+    return tuple(most[:MOST_SPOKEN])
+
+
+@cache
+def _sections_of(word: str) -> tuple[str, ...]:
+    return tuple(section for section in STEMS if section.startswith("serving.") and hits(section, word))
 
 
 def ranked(name: str, owner: str = "", file: str = "") -> list[tuple[int, str]]:

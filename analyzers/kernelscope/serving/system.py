@@ -44,14 +44,21 @@ KINDS = {kind: place for place, kind in enumerate(("process", "actor", "process 
 
 _NAMES_A_FIELD = re.compile(r"[A-Z]\w*\.\w+")
 """A default that is that of a field: `Settings.size`."""
+_NAMES_A_CONSTANT = re.compile(r"(?:\w+\.)?_*[A-Z][A-Z0-9_]+")
+"""A default that is a constant of some module: `DEFAULT_SIZE`, `constants.DEFAULT_SIZE`."""
 
 
 def _with_value(p: Parameter, values: dict[str, set[str]]) -> Parameter:
-    """`default=Settings.size` with the only default that a field of that name has: `8 (Settings.size)`."""
-    if p.value is not None or not _NAMES_A_FIELD.fullmatch(p.expression):
+    """`default=Settings.size`, `default=SIZE` with the only default that there is of it: `8 (Settings.size)`."""
+    if p.value is not None or not p.expression:
         return p
     name = p.expression.rpartition(".")[2]
-    known = values.get(p.expression) or values.get(name, set())
+    if _NAMES_A_CONSTANT.fullmatch(p.expression):
+        known = values.get(f"{p.location.path}:{name}") or values.get(f":{name}", set())
+    elif _NAMES_A_FIELD.fullmatch(p.expression):
+        known = values.get(p.expression) or values.get(name, set())
+    else:
+        return p
     return replace(p, expression=f"{next(iter(known))} ({p.expression})") if len(known) == 1 else p
 
 
@@ -117,13 +124,16 @@ class System:
 
     @cached_property
     def declared(self) -> list[Parameter]:
-        """Parameters outside tests and examples; a default that is a field's is told with the field's own."""
+        """Parameters outside tests and examples; a default that names another is told with what that one is."""
         found = [p for p in self.parameters if not self.is_aside(p.location.path)]
         values: dict[str, set[str]] = {}
         for p in found:
             if p.kind == "field" and p.expression and not _NAMES_A_FIELD.fullmatch(p.expression):
                 values.setdefault(p.name, set()).add(p.expression)
                 values.setdefault(f"{p.owner}.{p.name}", set()).add(p.expression)
+            elif p.kind == "constant" and p.value is not None:
+                values.setdefault(f":{p.name}", set()).add(p.expression)
+                values.setdefault(f"{p.location.path}:{p.name}", set()).add(p.expression)
         return [_with_value(p, values) for p in found]
 
     @cached_property
@@ -266,7 +276,8 @@ class System:
         found: dict[str, list[Procedure]] = {}
         for reading in self.readings:
             for entry in reading.procedures:
-                found.setdefault(entry.section, []).append(entry)
+                for section in (entry.section, *entry.also):
+                    found.setdefault(section, []).append(entry)
         return found
 
     @cached_property
