@@ -192,14 +192,28 @@ class Dim:
         names = self.names()
         if names and values.keys().isdisjoint(names):
             return self
-        result = ZERO
+        sums: dict[Monomial, int] = {}
         for monomial, coefficient in self.terms:
-            term = _constant(coefficient)
-            for atom, exponent in monomial:
-                factor = _replaced(atom, values)
-                term = term * (factor if exponent == 1 else factor**exponent)
-            result = result + term
-        return result
+            kept: list[tuple[Atom, int]] = []
+            others: Dim | None = None
+            for factor in monomial:
+                atom, exponent = factor
+                found = _replaced(atom, values)
+                if found is None:
+                    kept.append(factor)
+                elif found.const is not None:
+                    coefficient *= found.const**exponent
+                else:
+                    power = found if exponent == 1 else found**exponent
+                    others = power if others is None else others * power
+            rest = tuple(kept)
+            if others is None:
+                sums[rest] = sums.get(rest, 0) + coefficient
+                continue
+            for theirs, by in others.terms if coefficient else ():
+                product_of = times(rest, theirs)
+                sums[product_of] = sums.get(product_of, 0) + coefficient * by
+        return _sorted(sums)
 
     def evaluate(self, values: Mapping[str, int]) -> int | None:
         """The number for given sizes; None when a name is missing or a divisor is zero."""
@@ -323,10 +337,14 @@ def apply(op: str, args: tuple[Dim, ...]) -> Dim:
     return BIT_OPERATIONS[op](*args)
 
 
-def _replaced(atom: Atom, values: Mapping[str, DimLike]) -> Dim:
+def _replaced(atom: Atom, values: Mapping[str, DimLike]) -> Dim | None:
+    """What an atom becomes; None where it stays as it is."""
     if isinstance(atom, str):
-        return dim(values.get(atom, atom))
-    return apply(atom.op, tuple(arg.subs(values) for arg in atom.args))
+        return dim(values[atom]) if atom in values else None
+    args = tuple([arg.subs(values) for arg in atom.args])
+    if all(new is old for new, old in zip(args, atom.args, strict=True)):
+        return None
+    return apply(atom.op, args)
 
 
 @lru_cache(16384)

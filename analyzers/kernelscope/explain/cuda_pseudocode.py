@@ -77,13 +77,14 @@ class _Writer:
         facts = self.facts
         self.pointers |= {p.name for p in facts.function.params if types.bare(p.type).endswith(("*", "&"))}
         run = kernel_warp(facts).run
+        varying = run.symbols.varying_names.keys() if run is not None else ()
         roles: dict[str, set[str]] = {}
         for name, value, _ in run.variables.values() if run is not None else ():
             role = ""
             if isinstance(value, Pointer):
                 role = value.memory.space
-            elif run is not None and isinstance(value, Int) and value.d.names():
-                role = "index" if not any(n in run.symbols.varying_names for n in value.d.names()) else ""
+            elif isinstance(value, Int) and (names := value.d.names()):
+                role = "index" if not any(n in varying for n in names) else ""
             roles.setdefault(name, set()).add(role)
         self.pointers |= {name for name, found in roles.items() if found == {"global"}} - self.shared
         self.shared |= {name for name, found in roles.items() if found == {"shared"}} - self.pointers

@@ -265,7 +265,8 @@ class _Judge:
         elsewhere. What no lane passes in the middle of the data, such as `i == 0`, is asked of the first block."""
         total = shape[0] * shape[1] * shape[2]
         every = self._differ_by_warp(shape, offset)
-        for passed in (conditions, tuple(condition.subs(_FIRST_BLOCK) for condition in conditions)):
+        for where in ({}, _FIRST_BLOCK):
+            passed = tuple([condition.subs(where) for condition in conditions]) if where else conditions
             found: list[tuple[int, Numbers | None]] = []
             most = 1
             for warp in range(min(MAX_WARPS, -(-total // WARP))):
