@@ -14,6 +14,7 @@ from kernelscope.dims import (
     bit_or,
     bit_xor,
     ceil_div,
+    difference,
     dim,
     equal,
     less,
@@ -114,6 +115,24 @@ def test_algebra_is_commutative_and_comparison_is_never_wrong(a: Tree, b: Tree, 
     if verdict is not None and verdict != (number(a, env) == number(b, env)):
         assert not verdict, "said different, and these sizes make them equal"
         raise AssertionError("said the same, and these sizes tell them apart")
+
+
+@settings(max_examples=400, deadline=None)
+@given(trees, trees, st.integers(-4, 9))
+def test_a_difference_is_told_where_it_is_a_number(a: Tree, b: Tree, by: int) -> None:
+    left, right = symbolic(a), symbolic(b)
+    assert difference(left, right) == (left - right).const
+    assert difference(left + by, left) == by
+
+
+@settings(max_examples=400, deadline=None)
+@given(trees, sizes, st.permutations(NAMES))
+def test_names_replaced_in_two_steps_are_replaced_at_once(tree: Tree, env: dict[str, int], order: list[str]) -> None:
+    one, rest = order[:3], order[3:]
+    changed = symbolic(tree).subs({name: dim("k") * env[name] - env[name] for name in one})
+    value = changed.evaluate({"k": 2, **{name: env[name] for name in rest}})
+    if value is not None:
+        assert value == symbolic(tree).evaluate(env)
 
 
 @settings(max_examples=200, deadline=None)

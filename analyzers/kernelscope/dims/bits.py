@@ -6,7 +6,7 @@ Every rewrite holds for all integers, shifts being taken as at least 0.
 
 from __future__ import annotations
 
-from kernelscope.dims.polynomial import ONE, ZERO, Dim, DimLike, dim, opaque
+from kernelscope.dims.polynomial import ONE, ZERO, Dim, DimLike, difference, dim, opaque
 
 MAX_SHIFT = 62
 
@@ -71,18 +71,18 @@ def shift_right(a: DimLike, b: DimLike) -> Dim:
 def less(a: DimLike, b: DimLike) -> Dim:
     """1 where `a < b`, else 0."""
     left, right = dim(a), dim(b)
-    difference = (left - right).const
-    if difference is not None:
-        return ONE if difference < 0 else ZERO
+    by = difference(left, right)
+    if by is not None:
+        return ONE if by < 0 else ZERO
     return opaque("<", (left, right))
 
 
 def equal(a: DimLike, b: DimLike) -> Dim:
     """1 where `a == b`, else 0."""
     left, right = dim(a), dim(b)
-    difference = (left - right).const
-    if difference is not None:
-        return ONE if difference == 0 else ZERO
+    by = difference(left, right)
+    if by is not None:
+        return ONE if by == 0 else ZERO
     return opaque("==", _sorted(left, right))
 
 

@@ -119,7 +119,7 @@ class Dim:
         return _sorted(differences)
 
     def __rsub__(self, other: DimLike) -> Dim:
-        return dim(other) - self
+        return _shifted(-self, other) if isinstance(other, int) else dim(other) - self
 
     def __mul__(self, other: DimLike) -> Dim:
         right = _operand(other)
@@ -269,6 +269,17 @@ def _named(name: str) -> Dim:
 @lru_cache(4096)
 def _constant(value: int) -> Dim:
     return Dim((((), value),) if value else ())
+
+
+def difference(a: Dim, b: Dim) -> int | None:
+    """`a - b` where that is a number: where both have the same terms but for the number at their ends."""
+    x, y = a.terms, b.terms
+    m = n = 0
+    if x and not x[-1][0]:
+        x, m = x[:-1], x[-1][1]
+    if y and not y[-1][0]:
+        y, n = y[:-1], y[-1][1]
+    return m - n if x == y else None
 
 
 def product(dims: Iterable[DimLike]) -> Dim:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 
-from kernelscope.dims import Dim, dim
+from kernelscope.dims import Dim, difference, dim
 from kernelscope.dims.spelling import SEPARATOR, is_of_dim
 from kernelscope.tensor import Size, Unknown
 from kernelscope.tensor.broadcasting import is_rest_of_rows
@@ -116,7 +116,7 @@ class CommonSizes:
             other = next((d for d in known if d is not None), None)
             if other is None or other.name is not None or any(d not in (None, other) for d in known):
                 continue
-            if [d is None for d in known] == [d is None for d in vector] and (number := (size - other).const):
+            if [d is None for d in known] == [d is None for d in vector] and (number := difference(size, other)):
                 return word + number
         return None
 
@@ -152,7 +152,7 @@ class CommonSizes:
             pairs = [(a, b) for a, b in zip(vector, known, strict=True) if a is not None and b is not None]
             if len(pairs) < 2 or len(pairs) < self.count or all(b == pairs[0][1] for _, b in pairs):
                 continue
-            differences = {(a - b).const for a, b in pairs}
+            differences = {difference(a, b) for a, b in pairs}
             if len(differences) == 1 and (number := differences.pop()) is not None:
                 return word + number
             ratios = [a.exact_div(b) for a, b in pairs]

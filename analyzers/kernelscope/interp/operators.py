@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kernelscope import ops
-from kernelscope.dims import ARITHMETIC, Dim, Facts, dim
+from kernelscope.dims import ARITHMETIC, Dim, Facts, difference, dim
 from kernelscope.dims.polynomial import cancel
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.records import derives
@@ -252,12 +252,9 @@ def compare(run: Interpreter, op: str, left: Value, right: Value, span: Any = No
         return run.operated(operator_name(op), [left, right], {}, span, _tensor_operator(run, op, left, right))
     left, right = as_size(left), as_size(right)
     if isinstance(left, Dim) and isinstance(right, Dim):
-        difference = (left - right).const
-        if difference is not None and op in ("==", "!=", "<", "<=", ">", ">="):
-            return {
-                "==": difference == 0, "!=": difference != 0, "<": difference < 0, "<=": difference <= 0,
-                ">": difference > 0, ">=": difference >= 0,
-            }[op]  # fmt: skip
+        by = difference(left, right)
+        if by is not None and op in ("==", "!=", "<", "<=", ">", ">="):
+            return {"==": by == 0, "!=": by != 0, "<": by < 0, "<=": by <= 0, ">": by > 0, ">=": by >= 0}[op]
         return Flag()
     if isinstance(left, str | DType | bool) and isinstance(right, str | DType | bool) and op in ("==", "!=", "is"):
         return (left == right) == (op != "!=")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from kernelscope.dims import ARITHMETIC, Dim, ceil_div, dim, maximum, minimum, same
+from kernelscope.dims import ARITHMETIC, Dim, ceil_div, difference, dim, maximum, minimum, same
 from kernelscope.syntax.cuda.expressions import Binary, Call, Cast, Expr, Number, Other
 
 _FLOATING = ("float", "double")
@@ -84,9 +84,9 @@ def _on_numbers(op: str, a: Dim, b: Dim) -> Dim | None:
         return a * (1 << y) if op == "<<" else a // (1 << y)
     if op == "&" and y is not None and y > 0 and (y & (y + 1)) == 0:
         return a % (y + 1)
-    difference = (a - b).const
-    if difference is not None and op in ("<", ">", "<=", ">="):
-        return dim(int({"<": difference < 0, ">": difference > 0, "<=": difference <= 0, ">=": difference >= 0}[op]))
+    by = difference(a, b)
+    if by is not None and op in ("<", ">", "<=", ">="):
+        return dim(int({"<": by < 0, ">": by > 0, "<=": by <= 0, ">=": by >= 0}[op]))
     if x is None or y is None:
         return None
     if op in "&|^":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kernelscope.dims import difference
 from kernelscope.ops.arguments import Value, axis, integer, size, tensor
 from kernelscope.ops.families import per_input, reduce_axes
 from kernelscope.ops.registry import rule
@@ -43,7 +44,7 @@ def topk(input: Value, k: Value, dim: Value = -1, largest: Value = True, sorted:
 def _enough(length: Size, count: Size) -> None:
     if isinstance(length, Unknown) or isinstance(count, Unknown):
         return
-    short = (length - count).const
+    short = difference(length, count)
     if short is not None and short < 0:
         raise ShapeError("shape", f"{count} of {length} elements")
 

@@ -5,7 +5,7 @@ Text of a macro's body stands for the whole use of the macro; text that was only
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -36,8 +36,11 @@ class Mapped:
         """The bytes of the file that a part of this text stands for."""
         if not self.runs:
             return Span(0, 0)
-        first = self.runs[max(0, bisect_right(self.runs, start, key=_start) - 1)]
-        last = self.runs[max(0, bisect_right(self.runs, max(start, end - 1), key=_start) - 1)]
+        runs = self.runs
+        following = _following(runs, start)
+        first = last = runs[max(0, following - 1)]
+        if following < len(runs) and runs[following].start < end:
+            last = runs[_following(runs, end - 1) - 1]
         begin = first.origin + (start - first.start) if first.moved else first.origin
         stop = last.origin + (end - last.start) if last.moved else last.origin_end
         return Span(begin, stop) if stop >= begin else Span(first.origin, first.origin_end)
@@ -55,7 +58,7 @@ class Mapped:
         data = self.data[start:end]
         if not data:
             return Mapped(b"", ())
-        first = max(0, bisect_right(self.runs, start, key=_start) - 1)
+        first = max(0, _following(self.runs, start) - 1)
         runs: list[Run] = []
         for i in range(first, len(self.runs)):
             run = self.runs[i]
@@ -92,5 +95,6 @@ def standing_for(data: bytes, span: Span) -> Mapped:
     return Mapped(data, (Run(0, span.start, span.end, False),) if data else ())
 
 
-def _start(run: Run) -> int:
-    return run.start
+def _following(runs: tuple[Run, ...], offset: int) -> int:
+    """The first run that begins behind a byte."""
+    return bisect_left(runs, (offset + 1,))

@@ -433,14 +433,15 @@ def _fields(kind: type[Node]) -> tuple[str, ...]:
 def children(node: Node) -> list[Node]:
     """The nodes directly below one, without entering definitions."""
     found: list[Node] = []
-    if isinstance(node, Function | Struct):
+    of: type[Node] = node.__class__
+    if of is Function or of is Struct:
         return found
-    for name in _fields(node.__class__):
+    for name in _fields(of):
         value: Any = getattr(node, name)
         kind: type = value.__class__
         if kind in _NODES:
             found.append(value)
-        elif kind is list or kind is tuple:
+        elif value and (kind is list or kind is tuple):
             for item in value:
                 inner: Any = item[1] if item.__class__ is tuple else item
                 if inner.__class__ in _NODES:
