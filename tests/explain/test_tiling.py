@@ -93,3 +93,79 @@ def test_a_pointer_that_is_moved_to_its_row_lies_still_along_it(tmp_path: Path) 
     tiles = next(block.text for block in document.blocks if isinstance(block, d.Picture))
     assert "↓ program_id(0)" in tiles
     assert "→" not in tiles
+
+
+def _table(tmp_path: Path, source: str, name: str) -> list[tuple[str, str, str]]:
+    """Line, address and number of times of each access of a kernel."""
+    path = tmp_path / f"{name}.py"
+    path.write_text(source)
+    document = Analysis([tmp_path]).document("explain", Target(path, None, name), ViewOptions())
+    table = next(b for b in document.blocks if isinstance(b, d.Table) and "address" in b.columns)
+    return [(row[0].text, row[2].text, row[5].text) for row in table.rows]
+
+
+BEHIND_TESTS = """
+import triton
+import triton.language as tl
+
+@triton.jit
+def keep(out, at, value, stride, B: tl.constexpr):
+    tl.store(out + at * stride + tl.arange(0, B), value)
+
+@triton.jit
+def chosen(x, scale, n, stride, WIDE: tl.constexpr, A: tl.constexpr, C: tl.constexpr, B: tl.constexpr):
+    at = tl.program_id(0)
+    if at * B >= n:
+        return
+    if WIDE:
+        p = x + tl.arange(0, B)
+    else:
+        p = x + at * stride + tl.arange(0, B)
+    if A > 0 and C > 0:
+        q = scale + at
+    elif WIDE:
+        q = scale + at * stride
+    for k in range(n):
+        if WIDE:
+            v = tl.load(p)
+        elif k == 0:
+            v = tl.load(p + k)
+        if A > 0 and C > 0:
+            v *= tl.load(q + k)
+        keep(scale, at, v, stride, B)
+"""
+
+
+def test_accesses_are_told_with_the_tests_before_them(tmp_path: Path) -> None:
+    assert _table(tmp_path, BEHIND_TESTS, "chosen") == [
+        ("L24", "x + [0..B)", "n if WIDE"),
+        ("L26", "x + at·stride + [0..B) + k", "n if (not WIDE) and (k == 0)"),
+        ("L28", "scale + at + k", "n if A > 0 and C > 0"),
+        ("L29", "in keep: out + at·stride + [0..B) (scale)", "n"),
+    ]
+
+
+OLD_DESCRIPTOR = """
+import triton
+import triton.language as tl
+
+@triton.jit
+def moved(a_desc, x, M: tl.constexpr, K: tl.constexpr):
+    row = tl.program_id(0) * M
+    a = tl._experimental_descriptor_load(a_desc, [row, 0], [M, K], tl.float16)
+    tl.store(x + tl.arange(0, M)[:, None] * K + tl.arange(0, K)[None, :], a)
+"""
+
+
+def test_offsets_of_descriptors_that_are_no_objects(tmp_path: Path) -> None:
+    assert _table(tmp_path, OLD_DESCRIPTOR, "moved")[0] == ("L8", "a_desc[row : +M, 0 : +K]", "1")
+
+
+def test_the_ladder_names_descriptors_and_both_sides_of_a_branch(tmp_path: Path) -> None:
+    path = tmp_path / "sides.py"
+    path.write_text(OLD_DESCRIPTOR.replace("tl.store(", "if K == 8:\n        c = a.to(tl.float32)\n"
+                                           "    else:\n        c = a.to(tl.bfloat16)\n    tl.store("))  # fmt: skip
+    document = Analysis([tmp_path]).document("explain", Target(path, None, "moved"), ViewOptions())
+    ladder = [b for b in document.blocks if isinstance(b, d.Picture)][-1].text
+    assert "│ a_desc" in ladder
+    assert "c block[M, K] fp32 or block[M, K] bf16" in ladder

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cards import HEAD, card
+from cards import HEAD, card, written
+from kernelscope.analysis import Analysis
 
 
 def test_blocks_of_both_sides_of_a_branch(tmp_path: Path) -> None:
@@ -57,3 +58,60 @@ def test_programs_of_a_grid_whose_product_is_too_large_an_expression(tmp_path: P
         f"    add[({' + '.join(first)}, {' + '.join(second)})](x, 1, B=64)\n"
     ))  # fmt: skip
     assert rows["Programs"] == f"`({'+'.join(first)})*({'+'.join(second)})`"
+
+
+def test_what_does_not_fit_by_one_switch_is_not_told(tmp_path: Path) -> None:
+    """PLAIN does not compile with TURN: what it would give there, a product of sizes that do not meet, is no shape."""
+    path = written(tmp_path, HEAD + (
+        "@triton.jit\ndef add(a, b, s, y, n, M: tl.constexpr, N: tl.constexpr, K: tl.constexpr,\n"
+        "        TURN: tl.constexpr, PLAIN: tl.constexpr):\n"
+        "    m = tl.arange(0, M)\n    c = tl.arange(0, N)\n    k = tl.arange(0, K)\n"
+        "    if TURN:\n        x = tl.load(a + k[:, None] * n + m[None, :])\n"
+        "        w = tl.load(b + c[:, None] * n + k[None, :])\n        acc = tl.zeros((N, M), tl.float32)\n"
+        "    else:\n        x = tl.load(a + m[:, None] * n + k[None, :])\n"
+        "        w = tl.load(b + k[:, None] * n + c[None, :])\n        acc = tl.zeros((M, N), tl.float32)\n"
+        "    if PLAIN:\n        scale = tl.load(s + c[None, :])\n    else:\n        scale = tl.load(s + c)\n"
+        "    for i in range(n):\n"
+        "        if PLAIN:\n            acc += tl.dot(x, w)\n"
+        "        elif TURN:\n            acc += tl.dot(w, x) * scale[:, None]\n"
+        "        else:\n            acc += tl.dot(x, w) * scale[None, :]\n"
+        "    if TURN:\n        acc = tl.trans(acc)\n"
+        "    if PLAIN:\n        acc = acc * scale\n"
+        "    tl.store(y + m[:, None] * n + c[None, :], acc)\n"
+    ))  # fmt: skip
+    source = path.read_text()
+    analysis = Analysis([tmp_path])
+
+    def at(text: str) -> str:
+        hover = analysis.hover(path, source.index(text) + len(text) - 1)
+        assert hover is not None
+        return hover.signature
+
+    assert at("    acc = acc") == "acc: block[M, N] fp32"
+    assert at("        if PLAIN:\n            acc") == "acc: block[M, N] fp32"
+    assert at("        elif TURN:\n            acc") == "acc: block[N, M] fp32"
+    assert card(tmp_path, source)["Work per program"].startswith("2*n*M*N*K FLOPs")
+
+
+def test_rounds_in_the_kernels_own_words_where_their_number_is_chosen(tmp_path: Path) -> None:
+    rows = card(tmp_path, HEAD + (
+        "@triton.jit\ndef add(x, y, n, row, B: tl.constexpr, CAUSAL: tl.constexpr):\n"
+        "    end = n if not CAUSAL else tl.minimum(tl.load(row), n)\n    i = tl.arange(0, B)\n"
+        "    for at in range(0, end, B):\n        tl.store(y + i, tl.load(x + at + i))\n"
+        "    for at in range(end):\n        tl.store(y + i, tl.load(x + at + i))\n"
+        "    for at in range(end, n):\n        tl.store(y + i, tl.load(x + at + i))\n"
+    ))  # fmt: skip
+    assert [line.partition(": ")[2] for line in rows["Loops"].split("<br>")] == [
+        "`cdiv(end, B)` rounds", "`end` rounds", "as often as `range(end, n)` says"
+    ]  # fmt: skip
+
+
+def test_a_grid_function_that_names_what_it_leaves_alone(tmp_path: Path) -> None:
+    rows = card(tmp_path, HEAD + (
+        "@triton.jit\ndef add(x, n, B: tl.constexpr):\n"
+        "    tl.store(x + tl.program_id(0) * B + tl.arange(0, B), n)\n\n"
+        "def launch(x, n):\n    x = x.contiguous()\n\n"
+        "    def grid(meta):\n        nonlocal x\n        b = meta['B']\n        return (triton.cdiv(n, b),)\n\n"
+        "    add[grid](x, n, B=64)\n"
+    ))  # fmt: skip
+    assert rows["Grid"].startswith("`(cdiv(n, B),)`")

@@ -62,6 +62,22 @@ CASES = {
         "    for i in range(n):\n        v = tl.load(p)\n        p += rows\n",
         "program_id(0) | still || loop i",
     ),
+    "a loop that adds its index times the stride of the rows": (
+        MATRIX + "    p = x + at[:, None] * stride + k[None, :]\n"
+        "    for i in range(0, n, BM):\n        i = tl.multiple_of(i, BM)\n        v = tl.load(p + i * stride)\n",
+        "program_id(0), loop i | still",
+    ),
+    "a loop that adds its index, in steps of a tile": (
+        MATRIX + "    p = x + at[:, None] * stride + k[None, :]\n"
+        "    for i in range(0, n, BK):\n        v = tl.load(p + i)\n",
+        "program_id(0) | loop i",
+    ),
+    "an index that a round makes of that of the round before": (
+        MATRIX + "    i = -1\n    for _ in range(n):\n        i = tl.where(i == rows - 1, 0, i + 1)\n"
+        "        cols = i * BK + k\n        cols = tl.where(cols < n, cols, 0)\n"
+        "        v = tl.load(x + at[:, None] * stride + cols[None, :])\n",
+        "program_id(0) | loop _",
+    ),
     "persistent programs": (
         "def kernel(x, n, tiles, B: tl.constexpr):\n    start = tl.program_id(0)\n"
         "    for tile in range(start, tiles, tl.num_programs(0)):\n"
@@ -105,6 +121,17 @@ CASES = {
         "    for i in range(0, n, B):\n        v = row.load([0, i])\n",
         "still | loop i || program_id(0)",
     ),
+    "a matrix that memory tells for each program": (
+        MATRIX + "    expert = tl.load(out + m)\n"
+        "    v = tl.load(x + expert * rows + at[:, None] * stride + k[None, :])\n",
+        "program_id(0) | still || program_id(0), from memory",
+    ),
+    "what another branch would move is not asked": (
+        MATRIX + "    if rows == 1:\n        p = x + at[:, None] * stride + k[None, :]\n"
+        "    else:\n        p = x + k[:, None] * stride + at[None, :]\n"
+        "    if rows == 1:\n        v = tl.load(p)\n",
+        "program_id(0) | still",
+    ),
     "an index from memory is not told": (
         MATRIX + "    page = tl.load(out + m)\n"
         "    v = tl.load(x + page * stride + at[:, None] * stride + k[None, :])\n",
@@ -130,6 +157,7 @@ def _shown(motion: TileMotion | None) -> str:
         return "not told"
     parts = [
         [*sorted(m.programs), *(f"loop {name}{' back' * (name in m.falling)}" for name in sorted(m.loops))]
+        + ["from memory"] * m.by_memory
         for m in (*motion.axes, motion.outside)
     ]
     axes = " | ".join(", ".join(part) or "still" for part in parts[:-1])

@@ -5,7 +5,7 @@ Drawn from index arithmetic; a tile whose place is not told is in the table only
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from kernelscope.diagrams.ladder import Held, Level, Move, ladder
 from kernelscope.diagrams.panel import Panel, stacked, text
@@ -13,13 +13,13 @@ from kernelscope.diagrams.tile_grid import LEGEND, Axis, Moves, Operand, tile_gr
 from kernelscope.diagrams.timeline import Lane, Task, timeline
 from kernelscope.dims import render
 from kernelscope.explain.document import Block, Document, Heading, Line, Paragraph, Picture, Region, Table
-from kernelscope.explain.triton_card import largest_blocks
+from kernelscope.explain.triton_card import either_block, largest_blocks
+from kernelscope.explain.triton_conditions import condition
 from kernelscope.explain.triton_hover import describe
-from kernelscope.explain.triton_pseudocode import kernel_code
+from kernelscope.explain.triton_pseudocode import Addresses, all_code
 from kernelscope.kernels.triton.accesses import describe_footprint, footprint
-from kernelscope.kernels.triton.address import Address
 from kernelscope.kernels.triton.call import Access
-from kernelscope.kernels.triton.index_motion import Motion
+from kernelscope.kernels.triton.index_motion import STILL, Motion
 from kernelscope.kernels.triton.kernel_facts import KernelFacts
 from kernelscope.kernels.triton.persistent_loops import persistent_loops
 from kernelscope.kernels.triton.shared_memory import pipelined
@@ -38,13 +38,13 @@ _ROUNDS = 4
 def tiling(facts: KernelFacts, options: ViewOptions) -> Document:
     """The document about a kernel's tiles and memory movement."""
     blocks: list[Block] = [Paragraph(tuple(_grid_lines(facts)))]
-    blocks += tile_blocks(facts, kernel_code(facts)[1], options.width)
+    blocks += tile_blocks(facts, all_code(facts)[2], options.width)
     blocks += [Heading("Memory"), memory_picture(facts, options.width), *pipeline_blocks(facts, options.width)]
     target = Target(facts.path, facts.node.name_span.start, facts.node.name)
     return Document(f"Tiling of {facts.node.name}", tuple(blocks), "tiling", target)
 
 
-def tile_blocks(facts: KernelFacts, addresses: Mapping[Span, Address], width: int) -> list[Block]:
+def tile_blocks(facts: KernelFacts, addresses: Addresses, width: int) -> list[Block]:
     """The picture of the tiles whose motion is told, and the table of all accesses with their addresses."""
     picture = tile_picture(facts, width)
     return [Heading("Tiles"), *([picture] if picture is not None else []), access_table(facts, addresses)]
@@ -81,9 +81,9 @@ def _operand(facts: KernelFacts, access: Access, motion: TileMotion, base: str, 
         outside = outside | along if axis not in wide else outside
     taken = {loop.tile for loop in persistent_loops(facts.node)}
     axes = [_axis(facts, shape, axis, motion.axes[axis], taken) for axis in wide]
-    if len(axes) == 1 and (outside.programs or outside.loops):
+    if len(axes) == 1 and outside != STILL:
         axes.insert(0, Axis("1 row", _mover(outside, taken), _by(outside)))
-    elif outside.programs or outside.loops:
+    elif outside != STILL:
         caption += f" · per {_by(outside)}"
     if not 1 <= len(axes) <= 2:
         return None
@@ -104,10 +104,11 @@ def _mover(motion: Motion, taken: set[str]) -> Moves:
 
 
 def _by(motion: Motion) -> str:
-    return ", ".join([*sorted(motion.programs), *sorted(motion.loops)])
+    movers = ", ".join([*sorted(motion.programs), *sorted(motion.loops)])
+    return f"index from memory{f' by {movers}' if movers else ''}" if motion.by_memory else movers
 
 
-def access_table(facts: KernelFacts, addresses: Mapping[Span, Address]) -> Table:
+def access_table(facts: KernelFacts, addresses: Addresses) -> Table:
     """Every load and store with the tile it moves, and how its address is made."""
     known = facts.fixed
     rows: list[tuple[Line, ...]] = []
@@ -130,12 +131,20 @@ def _times(facts: KernelFacts, access: Access) -> str:
     """How often a program makes an access: the number, or the loops whose rounds the card tells."""
     number = render(access.times, facts.order)
     loops = facts.loops(access)
-    return f"each {', '.join(loops)}" if loops and len(number) > MAX_TIMES else number
+    often = f"each {', '.join(loops)}" if loops and len(number) > MAX_TIMES else number
+    return f"{often} {condition(facts, access)}".rstrip()
 
 
-def _address(access: Access, addresses: Mapping[Span, Address]) -> str:
-    found = addresses.get(access.span) if not access.name else None
-    return found.form() if found is not None else footprint(access).base or "?"
+def _address(access: Access, addresses: Addresses) -> str:
+    """The address as it is made; a helper's in its own words, with the argument that it is given."""
+    base = footprint(access).base or "?"
+    if not access.name:
+        found = addresses.get(("", access.span))
+        return found.form() if found is not None else base
+    found = addresses.get((access.name, access.at)) if access.at is not None else None
+    if found is None:
+        return base
+    return f"in {access.name}: {found.form()}{f' ({base})' if base not in (found.base, '?') else ''}"
 
 
 def memory_picture(facts: KernelFacts, width: int) -> Picture:
@@ -146,7 +155,8 @@ def memory_picture(facts: KernelFacts, width: int) -> Picture:
         places[f"{span.start}"] = facts.location(span)
         return f"{span.start}"
 
-    pointers = [p for p in facts.node.args if p.name in facts.run.facts.pointers]
+    behind = facts.run.facts.pointers | facts.run.facts.descriptors
+    pointers = [p for p in facts.node.args if p.name in behind]
     staged = pipelined(facts.run.accesses, facts.run.products)
     moves = tuple(Move(_move(facts, a), key(a.span), a.kind != "load") for a in _first_of_kind(facts.run.accesses))
     held = tuple(Held(p.name, key(p.name_span)) for p in pointers) or (Held("no pointer arguments"),)
@@ -160,7 +170,8 @@ def memory_picture(facts: KernelFacts, width: int) -> Picture:
         )
         levels.append(Level("shared memory", buffers, moves=products[:_HELD]))
     blocks = [(name, block, span) for name, block, span in largest_blocks(facts) if not block.pointer]
-    names = tuple(Held(f"{name} {describe(block, facts.order)}", key(span)) for name, block, span in blocks[:_HELD])
+    blocks = blocks[:_HELD]
+    names = tuple(Held(f"{name} {either_block(facts, name, block, span)}", key(span)) for name, block, span in blocks)
     levels.append(Level("registers of the program's threads", names or (Held("scalars only"),)))
     return _picture(ladder(levels), places)
 

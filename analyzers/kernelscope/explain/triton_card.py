@@ -13,7 +13,7 @@ from kernelscope.explain.triton_amounts import MAX_GRIDS, programs_rows, shared_
 from kernelscope.explain.triton_hover import describe
 from kernelscope.kernels.triton.accesses import describe_footprint, footprint
 from kernelscope.kernels.triton.algorithms import grouped_order
-from kernelscope.kernels.triton.bodies import all_calls, loops_in, nodes_of
+from kernelscope.kernels.triton.bodies import all_calls, loops_in, nodes_of, operation
 from kernelscope.kernels.triton.bounds import Overshoot, overshoots
 from kernelscope.kernels.triton.broadcasting import numel
 from kernelscope.kernels.triton.dtypes import BITS
@@ -39,6 +39,8 @@ FEATURES: dict[str, str] = {
     "atomic_xchg": "atomic exchange",
     "make_block_ptr": "block pointers",
     "make_tensor_descriptor": "tensor descriptors (TMA)",
+    "_experimental_descriptor_load": "tensor descriptors (TMA)",
+    "_experimental_descriptor_store": "tensor descriptors (TMA)",
     "inline_asm_elementwise": "inline assembly",
     "rand": "random numbers",
     "associative_scan": "scan",
@@ -191,14 +193,19 @@ def _blocks(facts: KernelFacts) -> Iterator[Line]:
     """The largest blocks; those of helpers where the kernel has none of its own."""
     for function in (facts, *facts.helpers):
         blocks = largest_blocks(function)[:MAX_BLOCKS]
-        order = tuple(param.name for param in function.node.args)
         inside = f" in {function.node.name}" if function is not facts else ""
         for name, block, span in blocks:
-            kinds = (describe(one, order) or "" for one in (block, *_on_the_other_side(function, name, span)))
-            text = f"`{name}` {' or '.join(dict.fromkeys(filter(None, kinds)))}{inside}"
+            text = f"`{name}` {either_block(function, name, block, span)}{inside}"
             yield Line(text, function.module.text.location(function.path, span))
         if blocks:
             return
+
+
+def either_block(function: KernelFacts | HelperFacts, name: str, block: Tensor, span: Span) -> str:
+    """What a name is given, on the other side of a branch too."""
+    order = tuple(param.name for param in function.node.args)
+    kinds = (describe(one, order) or "" for one in (block, *_on_the_other_side(function, name, span)))
+    return " or ".join(dict.fromkeys(filter(None, kinds)))
 
 
 def _on_the_other_side(function: KernelFacts | HelperFacts, name: str, span: Span) -> Iterator[Tensor]:
@@ -256,7 +263,17 @@ def _loops(facts: KernelFacts) -> Iterator[Line]:
 
 
 def _while(module: Module, loop: t.For | t.While) -> str:
-    """The range or test that says at run time how often a loop runs."""
+    """The number, range or test that says at run time how often a loop runs."""
+    match loop:
+        case t.For(iter=t.Call(args=[stop]) as source) | t.For(iter=t.Call(args=[t.Constant(value=0), stop]) as source):
+            step = None
+        case t.For(iter=t.Call(args=[t.Constant(value=0), stop, step]) as source):
+            pass
+        case _:
+            source = stop = step = None
+    if source is not None and stop is not None and operation(source) in ("range", "static_range"):
+        end, by = (_short(module.text.slice(part.span)) if part is not None else "1" for part in (stop, step))
+        return f"`{end}` rounds" if by == "1" else f"`cdiv({end}, {by})` rounds"
     text = _short(module.text.slice((loop.iter if isinstance(loop, t.For) else loop.test).span))
     return f"as often as `{text}` says" if isinstance(loop, t.For) else f"while `{text}`"
 

@@ -130,16 +130,17 @@ class ElementWriter(CodeWriter):
         self.found[call.span] = told = replace(told, axes=(("", self.expr(at[0])), *told.axes[1:]))
         return told.element()
 
-    def _described(self, call: t.Call, given: dict[str, t.Expr], block: t.Expr | None) -> str:
+    def _described(self, node: t.Call, given: dict[str, t.Expr], block: t.Expr | None) -> str:
         """The part of what a descriptor describes that a call moves: `block` or what a load gives is as large."""
         desc, at = given["desc"], given.get("at")
         if at is None or self.addresses.at_offsets(desc, at, tuple(self.loops)) is not None:
-            return self._element(call, desc, at)
+            return self._element(node, desc, at)
         starts = at.elts if isinstance(at, t.List | t.Tuple) else [at]
         sizes = self.addresses.sizes(block) if block is not None else []
         sizes = [f" : +{size}" for size in sizes] if len(sizes) == len(starts) else [""] * len(starts)
         ranges = (self.expr(start) + size for start, size in zip(starts, sizes, strict=True))
-        return f"{self.tight(desc)}[{', '.join(ranges)}]"
+        self.found[node.span] = told = Address(self.tight(desc), tuple(("", part) for part in ranges))
+        return told.element()
 
     def _where(self, mask: t.Expr | None) -> str:
         if mask is None or (isinstance(mask, t.Constant) and mask.value is None):

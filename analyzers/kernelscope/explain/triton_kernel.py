@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from kernelscope.explain.document import Block, Code, Document, Heading, Line, Paragraph
 from kernelscope.explain.tiling import memory_picture, pipeline_blocks, tile_blocks
 from kernelscope.explain.triton_card import kernel_card
-from kernelscope.explain.triton_pseudocode import kernel_code
+from kernelscope.explain.triton_pseudocode import all_code
 from kernelscope.kernels.triton.algorithms import algorithms
 from kernelscope.kernels.triton.kernel_facts import KernelFacts
 from kernelscope.kernels.triton.values import Unknown
@@ -27,14 +27,14 @@ def explain_triton_kernel(facts: KernelFacts, options: ViewOptions | None = None
         lines = tuple(Line(f"{a.name}: {a.text}", facts.location(a.span)) for a in recognised)
         blocks.append(Paragraph(lines))
     blocks.append(kernel_card(facts, options.gpu, most=None))
-    code, addresses = kernel_code(facts)
+    code, helpers, addresses = all_code(facts)
     blocks += tile_blocks(facts, addresses, options.width)
     blocks += [Heading("Memory"), memory_picture(facts, options.width), *pipeline_blocks(facts, options.width)]
     blocks.append(Heading("Pseudocode"))
     blocks.append(code)
-    for helper in facts.helpers:
+    for helper, body in helpers:
         where = helper.module.text.location(helper.path, helper.node.name_span)
-        blocks += [Heading(f"Helper {helper.node.name}", location=where), kernel_code(helper)[0]]
+        blocks += [Heading(f"Helper {helper.node.name}", location=where), body]
     target = Target(facts.path, facts.node.name_span.start, facts.node.name)
     return Document(f"Kernel {facts.node.name}", tuple(blocks), "explain", target, tuple(_notes(facts, code)))
 

@@ -5,6 +5,8 @@ Loads and stores become elements of the arguments, products `@`; the lines of he
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from kernelscope.explain.document import Code
 from kernelscope.explain.pseudocode import INDENT, MAX_LINE, ShapeOf, wrapped
 from kernelscope.explain.triton_elements import ElementWriter, given_to, is_method
@@ -30,6 +32,22 @@ PURE = frozenset(
     )
 )  # fmt: skip
 """Operations that offsets are made with, which do nothing besides."""
+
+
+Addresses = Mapping[tuple[str, Span], Address]
+"""Addresses by the helper that makes the access, empty for the kernel itself, and the place there."""
+
+
+def all_code(facts: KernelFacts) -> tuple[Code, list[tuple[HelperFacts, Code]], Addresses]:
+    """The pseudocode of a kernel and of its helpers, and the addresses of what they load and store."""
+    code, found = kernel_code(facts)
+    addresses = {("", span): address for span, address in found.items()}
+    helpers: list[tuple[HelperFacts, Code]] = []
+    for helper in facts.helpers:
+        inner, found = kernel_code(helper)
+        helpers.append((helper, inner))
+        addresses |= {(helper.node.name, span): address for span, address in found.items()}
+    return code, helpers, addresses
 
 
 def kernel_code(function: KernelFacts | HelperFacts) -> tuple[Code, dict[Span, Address]]:

@@ -41,6 +41,7 @@ class Assignments:
     def __init__(self, node: t.FunctionDef, text: Text) -> None:
         self.text = text
         self._reached: dict[int, Tests] = {}
+        self._decided: dict[int, Tests] = {}
         self.given: dict[str, list[Given]] = {}
         for name, given in _assignments(node.body, ()):
             self.given.setdefault(name, []).append(given)
@@ -55,19 +56,23 @@ class Assignments:
 
     def last(self, name: str, at: int) -> Given | None:
         """What a name was given last before a place; None where it was given nothing, or branches gave it."""
-        here = self._tests(at)
+        here, known = self._tests(at), self._known(at)
         whole = [g for g in self.given.get(name, ()) if not g.adds and g.end <= at]
         for given in reversed(whole):
             tests = self._tests(given.end - 1)
-            if _contradict(tests, here):
+            if _contradict(self._known(given.end - 1), known):
                 continue
             return given if tests <= here or len(whole) == 1 else None
         return None
 
     def added(self, name: str, at: int) -> Iterator[Given]:
         """Additions to a name that a run which passes a place may make, before it or in rounds after it."""
-        here = self._tests(at)
-        return (g for g in self.given.get(name, ()) if g.adds and not _contradict(self._tests(g.end - 1), here))
+        here = self._known(at)
+        return (g for g in self.given.get(name, ()) if g.adds and not _contradict(self._known(g.end - 1), here))
+
+    def meet(self, a: int, b: int) -> bool:
+        """Whether one run may pass two places."""
+        return not _contradict(self._known(a), self._known(b))
 
     def tests_beyond(self, given: Given, at: int) -> Tests:
         """The tests that an assignment is behind and a place is not."""
@@ -75,9 +80,9 @@ class Assignments:
 
     def outdated(self, name: str, made: Place, used: Place) -> bool:
         """Whether a name may be given something else between two places that a run passes one after the other."""
-        here = self._tests(used.at)
+        here = self._known(used.at)
         for given in self.given.get(name, ()):
-            if _contradict(self._tests(given.end - 1), here):
+            if _contradict(self._known(given.end - 1), here):
                 continue
             if made.at < given.end <= used.at or any(
                 loop in used.loops for loop in given.loops if loop not in made.loops
@@ -104,10 +109,36 @@ class Assignments:
             self._reached[at] = frozenset((self._test(test), holds) for test, holds in sides)
         return self._reached[at]
 
+    def _known(self, at: int) -> Tests:
+        """The same with the tests that those are parts of: `a and b` where both hold."""
+        if at not in self._decided:
+            whole = ((test, holds) for span, test, holds in self._sides if at in span)
+            self._decided[at] = self._tests(at) | {(self._test(test), holds) for test, holds in whole}
+        return self._decided[at]
+
     def _test(self, test: t.Expr) -> str:
         if test.span not in self._written:
             self._written[test.span] = self.text(test)
         return self._written[test.span]
+
+
+def structure(expr: t.Expr) -> str:
+    """What an expression is made of, the same for two that are written alike."""
+    return " ".join(map(_word, t.walk(expr)))
+
+
+def _word(node: t.Node) -> str:
+    match node:
+        case t.Name(id=word) | t.Attribute(attr=word):
+            return word
+        case t.Constant(value=value):
+            return repr(value)
+        case t.BinOp(op=op) | t.BoolOp(op=op) | t.UnaryOp(op=op):
+            return op
+        case t.Compare(ops=ops):
+            return " ".join(ops)
+        case _:
+            return type(node).__name__
 
 
 def _parts(test: t.Expr, holds: bool) -> list[tuple[t.Expr, bool]]:

@@ -6,7 +6,7 @@ Kept for the functions that were asked about last. Does not evaluate anything.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import TypeVar, cast
 
@@ -136,14 +136,23 @@ def inlined(given: Mapping[str, list[t.Expr]], expr: t.Expr) -> Iterator[t.Node]
 @lru_cache(maxsize=1024)
 def assigned_names(block: t.FunctionDef | t.For | t.While) -> frozenset[str]:
     """Names that a body assigns, in loops and branches too."""
+    return frozenset(
+        assigned_by((*nodes_of(block, t.AugAssign), *nodes_of(block, t.AnnAssign), *nodes_of(block, t.Assign)))
+    )
+
+
+def assigned_by(nodes: Iterable[t.Node]) -> set[str]:
+    """Names that assignments among some nodes give something."""
     names: set[str] = set()
-    for node in (*nodes_of(block, t.AugAssign), *nodes_of(block, t.AnnAssign)):
-        if isinstance(node.target, t.Name):
-            names.add(node.target.id)
-    for node in nodes_of(block, t.Assign):
-        for target in node.targets:
-            names |= {inner.id for inner in t.walk(target) if isinstance(inner, t.Name)}
-    return frozenset(names)
+    for node in nodes:
+        match node:
+            case t.AugAssign(target=t.Name(id=name)) | t.AnnAssign(target=t.Name(id=name)):
+                names.add(name)
+            case t.Assign():
+                names |= {inner.id for target in node.targets for inner in t.walk(target) if isinstance(inner, t.Name)}
+            case _:
+                pass
+    return names
 
 
 @lru_cache(maxsize=64)

@@ -97,6 +97,8 @@ class Product:
     """Whether the type of its result is that of floating-point operands, because theirs is not known."""
     types: tuple[str, str] = ("", "")
     """The element types of its operands."""
+    unlike: bool = False
+    """Whether its operands have inner sizes of different names."""
 
 
 class Reporter(Protocol):
@@ -110,6 +112,7 @@ class Reporter(Protocol):
         types: tuple[str, str],
         elements: tuple[tuple[str, str], ...] = (),
         supposed: bool = False,
+        unlike: bool = False,
     ) -> None: ...
     def is_pointer(self, names: tuple[str, ...]) -> None: ...
     def is_integer(self, names: frozenset[str]) -> None: ...

@@ -206,7 +206,7 @@ def _after(statement: t.Stmt, named: Named) -> Named | None:
     match statement:
         case t.Assign(targets=[t.Name(id=name)], value=value):
             return {**named, name: _said(value, named)}
-        case t.ExprStmt() | t.Assert() | t.Pass():
+        case t.ExprStmt() | t.Assert() | t.Pass() | t.Global() | t.Nonlocal():
             return named
         case t.If(test=test):
             sides: list[Named] = []

@@ -1,13 +1,14 @@
 """What the indices of a kernel rest on: the program's place in the grid, variables of loops, or nothing that moves.
 
-Read from the text of one function, and of those that call it. Where an index goes through data it is not told.
+Read from the text of one function, and of those that call it; an index that is loaded rests on where it is loaded from.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from kernelscope.kernels.triton.assignments import Assignments, structure
 from kernelscope.kernels.triton.bodies import nodes_in, operation
 from kernelscope.syntax.python import tree as t
 
@@ -30,11 +31,14 @@ class Motion:
     loops: frozenset[str] = frozenset()
     falling: frozenset[str] = frozenset()
     """Loops whose later rounds come before."""
+    by_memory: bool = False
+    """Whether it is read from memory at a place that depends on these."""
 
     def __or__(self, other: Motion) -> Motion:
         rising = (self.loops - self.falling) | (other.loops - other.falling)
         falling = (self.falling | other.falling) - rising
-        return Motion(self.programs | other.programs, self.loops | other.loops, falling)
+        by_memory = self.by_memory or other.by_memory
+        return Motion(self.programs | other.programs, self.loops | other.loops, falling, by_memory)
 
 
 STILL = Motion()
@@ -70,6 +74,10 @@ class Indices:
     defined: dict[str, list[t.Expr]] = field(default_factory=dict[str, list[t.Expr]], init=False)
     steps: dict[str, list[Step]] = field(default_factory=dict[str, list[Step]], init=False)
     ranged: dict[str, t.Expr] = field(default_factory=dict[str, t.Expr], init=False)
+    carried: dict[str, str] = field(default_factory=dict[str, str], init=False)
+    """Names that a round makes of what the last one left in them, with the loop: `k = where(k < last, k + 1, 0)`."""
+    _assigned: Assignments | None = field(default=None, init=False)
+    """The tests that definitions are behind, once somebody asked."""
     _blocks: set[str] | None = field(default=None, init=False)
     """Names that are made of ranges of indices, once somebody asked."""
 
@@ -77,12 +85,15 @@ class Indices:
         self._read(self.node.body, "")
 
     def _read(self, body: list[t.Stmt], loop: str) -> None:
+        own: set[str] = set()
         for statement in t.flat(body):
             match statement:
                 case t.Assign(targets=[target], value=value):
                     self._define(target, value, loop)
+                    self._carry(target, value, loop, own)
                 case t.AnnAssign(target=target, value=value) if value is not None:
                     self._define(target, value, loop)
+                    self._carry(target, value, loop, own)
                 case t.AugAssign(target=t.Name(id=name), op=op, value=value):
                     self.steps.setdefault(name, []).append(Step(value, loop, back=op == "-"))
                 case t.For(target=t.Name(id=name), iter=source, body=inner):
@@ -114,6 +125,15 @@ class Indices:
             case _:
                 pass
 
+    def _carry(self, target: t.Expr, value: t.Expr, loop: str, own: set[str]) -> None:
+        """`own`: what this round has given names before."""
+        if loop and isinstance(target, t.Name):
+            made_of = {n.id for n in t.walk(value) if isinstance(n, t.Name)}
+            is_promise = isinstance(value, t.Call) and operation(value) in PROMISES
+            if target.id in made_of - own and target.id != loop and not is_promise:
+                self.carried[target.id] = loop
+            own.add(target.id)
+
     def moves(self, expr: t.Expr, within: tuple[str, ...] = ()) -> Motion:
         """What a scalar or a range of indices rests on."""
         found = STILL
@@ -125,13 +145,15 @@ class Indices:
                     found |= Motion(programs=frozenset({f"program_id({getattr(axis, 'value', '?')})"}))
                 elif name in self.helpers:
                     found |= self._helper(self.helpers[name])
+                elif name == "load":
+                    found |= Motion(by_memory=True)
                 elif name not in PLAIN_CALLS:
                     raise NotTold
             elif isinstance(inner, t.Name) and inner.id not in within:
                 found |= self._name_moves(inner.id, (*within, inner.id))
         if not within:
             back = frozenset(loop for loop in found.loops if loop in self.ranged and self._slope(expr, loop) == -1)
-            found = Motion(found.programs, found.loops, found.falling | back)
+            found = replace(found, falling=found.falling | back)
         return found
 
     def _slope(self, expr: t.Expr, loop: str, depth: int = 0) -> int | None:
@@ -172,6 +194,8 @@ class Indices:
                 found |= self.moves(source.args[0], within)
         if name in self.given and self.caller is not None:
             found |= self.caller.moves(self.given[name])
+        if name in self.carried:
+            found |= Motion(loops=frozenset({self.carried[name]}))
         for made in self.defined.get(name, []):
             found |= self.moves(made, within)
         for step in self.steps.get(name, []):
@@ -186,6 +210,16 @@ class Indices:
                 found |= inner.moves(statement.value)
         return found
 
+    def before(self, name: str, at: int) -> list[t.Expr]:
+        """What a name is given where a run that passes a place may pass."""
+        made = self.defined.get(name, [])
+        if len(made) < 2:
+            return made
+        if self._assigned is None:
+            self._assigned = Assignments(self.node, structure)
+        assigned = self._assigned
+        return [one for one in made if assigned.meet(one.span.start, at)]
+
     def is_block(self, expr: t.Expr) -> bool:
         """Whether a range of indices is part of an expression."""
         if self._blocks is None:
@@ -197,6 +231,8 @@ class Indices:
         """The names that are made of a range of indices."""
         made_of = {name: [n for expr in made for n in t.walk(expr)] for name, made in self.defined.items()}
         found = {name for name, nodes in made_of.items() if any(operation(n) == "arange" for n in nodes)}
+        if self.caller is not None:
+            found |= {name for name, given in self.given.items() if self.caller.is_block(given)}
         names = {name: {n.id for n in nodes if isinstance(n, t.Name)} for name, nodes in made_of.items()}
         size = -1
         while len(found) > size:

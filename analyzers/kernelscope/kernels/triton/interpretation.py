@@ -6,6 +6,7 @@ Holds what is learnt and the limits; statements and expressions are evaluated in
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from kernelscope.dims import Dim, dim, product
@@ -114,6 +115,7 @@ class Interpretation:
         max_rounds: int = MAX_ROUNDS,
         outside: dict[tuple[str, str], Value] | None = None,
         recall: Recall | None = None,
+        alike_elsewhere: AbstractSet[Place] = frozenset(),
     ) -> None:
         self.modules = modules
         self.facts = facts or Facts()
@@ -123,6 +125,8 @@ class Interpretation:
         """Compile-time switches that this run takes for decided."""
         self.max_rounds = max_rounds
         """How often the body of a loop is evaluated at most."""
+        self.alike_elsewhere = alike_elsewhere
+        """Products whose operands fit on other ways: on one where they do not, the side that they are on is refused."""
         self.refused = False
         """Whether the way cannot be taken: a name was read that nothing on it gave a value, or an assertion fails."""
         self.switches: dict[str, int] = {}
@@ -221,12 +225,25 @@ class Interpretation:
         types: tuple[str, str],
         elements: tuple[tuple[str, str], ...] = (),
         supposed: bool = False,
+        unlike: bool = False,
     ) -> None:
-        self._report(Interpretation.product, sizes, batch, types, elements, supposed)
+        self._report(Interpretation.product, sizes, batch, types, elements, supposed, unlike)
         if self.outer is not None and self.frame is not None:
-            sides = tuple(self.sides)
-            done = Product(self.outer, sizes, batch, self.times(), sides, self.around, elements, supposed, types)
-            self.products[self._place(self.outer, self.frame)] = done
+            sides, place = tuple(self.sides), self._place(self.outer, self.frame)
+            done = Product(
+                self.outer, sizes, batch, self.times(), sides, self.around, elements, supposed, types, unlike
+            )
+            self.products[place] = done
+            self.refused = self.refused or (unlike and place in self.alike_elsewhere)
+
+    def forget(self, span: Span) -> None:
+        """What was seen in a part of the text that the front end refuses on this way is not told."""
+        for seen in [seen for seen in self.seen if span.covers(seen)]:
+            del self.seen[seen]
+        for place in [place for place in self.accesses if span.covers(place[0])]:
+            del self.accesses[place]
+        for place in [place for place in self.products if span.covers(place[0])]:
+            del self.products[place]
 
     def _place(self, outer: Span, frame: Frame) -> Place:
         if frame.depth and self.inner is not None:

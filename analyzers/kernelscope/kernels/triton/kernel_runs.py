@@ -6,6 +6,7 @@ Keeps results per file version. What launches say of a kernel is in `launches`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from kernelscope.dims import Dim
@@ -26,6 +27,7 @@ from kernelscope.kernels.triton.interpretation import (
     Interpretation,
     Otherwise,
     OutOfSteps,
+    Place,
 )
 from kernelscope.kernels.triton.launches import Launch, launches
 from kernelscope.kernels.triton.recall import Recall
@@ -152,7 +154,9 @@ class KernelRuns:
         if facts.told() != known:
             run, complete = self._interpret(path, node, given({}), facts)
         run.switches |= {test: 2 for ways in blocks.values() for answers, _ in ways for test in answers}
-        follow_switches(run, lambda way: self._interpret(path, node, given(way), facts, answers=way)[0])
+        follow_switches(
+            run, lambda way, alike: self._interpret(path, node, given(way), facts, answers=way, alike=alike)[0]
+        )
         values = {span: (value,) for span, value in run.seen.items()}
         result = KernelRun(path, node, values, facts=facts, uncalled=uncalled)
         _fill(result, run, complete)
@@ -180,8 +184,9 @@ class KernelRuns:
         undecided: bool = False,
         answers: Answers | None = None,
         rounds: int = MAX_ROUNDS,
+        alike: AbstractSet[Place] = frozenset(),
     ) -> tuple[Interpretation, bool]:
-        run = Interpretation(self.modules, facts, undecided, answers, rounds, self._outside, self._recall)
+        run = Interpretation(self.modules, facts, undecided, answers, rounds, self._outside, self._recall, alike)
         frame = Frame(path, node, 0)
         frame.names.update(arguments)
         for param in node.args:
@@ -213,8 +218,10 @@ class KernelRuns:
             facts = Facts()
             run, complete = self._interpret(path, node, arguments, facts)
 
-            def under(way: Answers, given: dict[str, Value] = arguments, known: Facts = facts) -> Interpretation:
-                return self._interpret(path, node, given, known, answers=way)[0]
+            def under(
+                way: Answers, alike: AbstractSet[Place], given: dict[str, Value] = arguments, known: Facts = facts
+            ) -> Interpretation:
+                return self._interpret(path, node, given, known, answers=way, alike=alike)[0]
 
             follow_switches(run, under)
             result.facts.pointers |= facts.pointers

@@ -129,6 +129,7 @@ def dot(call: OpCall) -> Value:
     if left is None or right is None or len(left) != len(right) or len(left) not in (2, 3):
         return Tensor(acc.shape if acc is not None else None, elem)
     inner_a, inner_b = left[-1], right[-2]
+    unlike = inner_a is not None and inner_b is not None and equal(inner_a, inner_b) is not True
     if inner_a is not None and inner_b is not None and equal(inner_a, inner_b) is False:
         both_names = inner_a.const is None or inner_b.const is None
         if not both_names:
@@ -136,7 +137,7 @@ def dot(call: OpCall) -> Value:
     batch = left[0] if len(left) == 3 else ONE
     inner = inner_a if inner_a is not None else inner_b
     supposed = acc is None and not call.given("out_dtype") and a.elem not in BITS and b.elem not in BITS
-    call.report.product((left[-2], right[-1], inner), batch, (a.elem, b.elem), (), supposed)
+    call.report.product((left[-2], right[-1], inner), batch, (a.elem, b.elem), (), supposed, unlike)
     return Tensor((*left[:-1], right[-1]), elem)
 
 

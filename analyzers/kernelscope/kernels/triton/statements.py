@@ -9,7 +9,13 @@ from dataclasses import replace
 from functools import lru_cache
 
 from kernelscope.dims import Dim, dim
-from kernelscope.kernels.triton.bodies import assigned_names, constants_given_once, last_given, used_as_types
+from kernelscope.kernels.triton.bodies import (
+    assigned_by,
+    assigned_names,
+    constants_given_once,
+    last_given,
+    used_as_types,
+)
 from kernelscope.kernels.triton.call import as_tensor
 from kernelscope.kernels.triton.comparisons import truth
 from kernelscope.kernels.triton.dtypes import BITS
@@ -29,6 +35,7 @@ from kernelscope.kernels.triton.values import (
     carried,
     join,
 )
+from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
 
 Names = dict[str, Value]
@@ -71,6 +78,8 @@ def _tried(run: Interpretation, frame: Frame, node: t.If, holds: bool, question:
     refused, run.refused = run.refused, outside
     if refused:
         del frame.returns[returned:]
+        if run.alike_elsewhere and frame.depth == 0 and (body := node.body if holds else node.orelse):
+            run.forget(Span(body[0].span.start, body[-1].span.end))
     return ended, refused
 
 
@@ -179,12 +188,16 @@ def _if(run: Interpretation, frame: Frame, node: t.If) -> bool:
         return _block(run, frame, node.body if test else node.orelse)
     before = dict(frame.names)
     body_ends, body_refused = _tried(run, frame, node, True, question)
-    after_body, frame.names = frame.names, before
+    after_body, frame.names = frame.names, dict(before)
     else_ends, else_refused = _tried(run, frame, node, False, question)
     if body_refused or else_refused:
         run.refused = run.refused or (body_refused and else_refused)
         if isinstance(value, Const) and not run.undecided and body_refused != else_refused:
             frame.names = after_body if else_refused else frame.names
+            if switch is not None and run.alike_elsewhere:  # the launches of this way answer so wherever it is asked
+                run.answers = {**run.answers, switch[0]: else_refused == switch[1]}
+            for name in _only_told_apart(node, bool(else_refused), before, frame.names):
+                frame.names[name] = before[name]
             return body_ends if else_refused else else_ends
     if body_ends and else_ends:
         return True
@@ -206,6 +219,12 @@ def _if(run: Interpretation, frame: Frame, node: t.If) -> bool:
     if switch is not None:
         run.parted.part(node.test, frame.names, after_body, after_else)
     return False
+
+
+def _only_told_apart(node: t.If, body: bool, before: Names, after: Names) -> list[str]:
+    """The names of which a side told what they hold there, without giving them anything."""
+    given = assigned_by(t.walk(*(node.body if body else node.orelse)))
+    return [name for name, value in before.items() if after[name] is not value and name not in given]
 
 
 def _tell_apart(run: Interpretation, frame: Frame, test: t.Expr, holds: bool) -> None:

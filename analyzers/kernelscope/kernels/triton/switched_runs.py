@@ -6,23 +6,30 @@ What the switches are is found by an interpretation that follows both sides of e
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
-from kernelscope.kernels.triton.interpretation import Interpretation, Otherwise
+from kernelscope.kernels.triton.interpretation import Interpretation, Otherwise, Place
 from kernelscope.kernels.triton.switches import MAX_SWITCHES, Answers, told, ways
 from kernelscope.kernels.triton.values import BlockPointer, Descriptor, Tensor, Value
 
+NONE: frozenset[Place] = frozenset()
+Under = Callable[[Answers, AbstractSet[Place]], Interpretation]
+"""Follows one way; on it products are refused that fit on others only."""
 
-def follow_switches(run: Interpretation, under: Callable[[Answers], Interpretation]) -> None:
+
+def follow_switches(run: Interpretation, under: Under) -> None:
     """Follows each way through the switches that `run` met; what it saw is replaced by what holds on the ways."""
     names = _foremost(run.switches)
     if not names:
         return
-    runs = [(way, under(way)) for way in ways(names)]
+    runs = [(way, under(way, NONE)) for way in ways(names)]
     met = {name: apart for _, inner in runs for name, apart in inner.switches.items()} | dict.fromkeys(names, 2)
     if len(met) > len(names) < MAX_SWITCHES:  # what one switch leaves open hides the next from who follows both sides
         names = _foremost(met)
-        runs = [(way, under(way)) for way in ways(names)]
+        runs = [(way, under(way, NONE)) for way in ways(names)]
+    fit = frozenset(place for _, inner in runs for place, one in inner.products.items() if not one.unlike)
+    runs = [(way, _refusing(way, fit, under) if fit & _unlike(inner) else inner) for way, inner in runs]
     runs = [(way, inner) for way, inner in runs if not inner.refused] or runs
     for span in list(run.seen):
         seen = [(way, inner.seen[span]) for way, inner in runs if span in inner.seen]
@@ -44,6 +51,16 @@ def follow_switches(run: Interpretation, under: Callable[[Answers], Interpretati
     run.calls = {call: None for _, inner in runs for call in inner.calls}
     for _, inner in runs:
         run.called |= inner.called
+
+
+def _refusing(way: Answers, fit: AbstractSet[Place], under: Under) -> Interpretation:
+    """A way on which products that do not fit are refused; what that answers holds from its beginning."""
+    run = under(way, fit)
+    return under(run.answers, fit) if len(run.answers) > len(way) else run
+
+
+def _unlike(run: Interpretation) -> set[Place]:
+    return {place for place, one in run.products.items() if one.unlike}
 
 
 def _foremost(switches: Mapping[str, int]) -> tuple[str, ...]:

@@ -1,19 +1,23 @@
 """What moves the tile of a load or store along each of its axes: the program's place in the grid, a loop, or nothing.
 
 Read from index arithmetic in the kernel's own text and in that of the helper that makes an access: `offs_m[:, None]` is
-the part along the first axis, and what its definition rests on moves it. An address that goes through data is not told.
+the part along the first axis, and what its definition rests on moves it. Data may choose the matrix that a tile is of,
+not its place there: that is not told.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from kernelscope.dims import Dim
 from kernelscope.kernels.triton.bodies import inlined, nodes_of, operation
 from kernelscope.kernels.triton.call import Access, AccessPlace
 from kernelscope.kernels.triton.index_motion import STILL, Indices, Motion, NotTold, Step, is_negative, keyword
 from kernelscope.kernels.triton.kernel_runs import KernelRun
+from kernelscope.kernels.triton.offsets import operands
 from kernelscope.kernels.triton.values import BlockPointer, Descriptor, Tensor
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
@@ -41,7 +45,7 @@ def tile_motions(run: KernelRun) -> Mapping[AccessPlace, TileMotion]:
             helper = run.called.get(call.span)
             if helper is None or helper.name != access.name:
                 continue
-            owner = _Tiles(Indices(helper, helpers, dict(_given(helper, call)), tiles.indices), tiles)
+            owner = _Tiles(Indices(helper, helpers, dict(_given(helper, call)), tiles.indices), tiles, call.span.start)
             call = _calls(helper).get(access.at)
         motion = owner.motion(call, access) if call is not None else None
         if motion is not None:
@@ -64,10 +68,12 @@ class _Parts:
     """The motions that an address is made of."""
 
     axes: list[Motion]
+    at: int
+    """Where the address is used, in the function whose names it is told by."""
     outside: Motion = STILL
 
     def add(self, axis: int, motion: Motion) -> None:
-        if axis >= len(self.axes):
+        if axis >= len(self.axes) or motion.by_memory:
             raise NotTold
         self.axes[axis] |= motion
 
@@ -78,13 +84,15 @@ class _Tiles:
 
     indices: Indices
     caller: _Tiles | None = None
+    called_at: int = 0
+    """Where the caller calls it."""
 
     def motion(self, call: t.Call, access: Access) -> TileMotion | None:
         shape = getattr(access.block, "shape", None)
         rank = len(shape) if shape is not None else 0
         if not rank:
             return None
-        parts = _Parts([STILL] * rank)
+        parts = _Parts([STILL] * rank, call.span.start)
         try:
             self._address(call, access, parts)
         except NotTold:
@@ -108,10 +116,16 @@ class _Tiles:
             case _:
                 raise NotTold
 
+    @contextmanager
+    def _there(self, parts: _Parts) -> Iterator[None]:
+        """What the caller passes is told by its own names, where it calls."""
+        here, parts.at = parts.at, self.called_at
+        yield
+        parts.at = here
+
     def _described(self, descriptor: t.Expr | None, parts: _Parts) -> None:
         """What the base of a descriptor that the kernel makes rests on."""
-        made_of = self.indices.defined.get(descriptor.id, []) if isinstance(descriptor, t.Name) else []
-        for made in made_of:
+        for made in self.indices.before(descriptor.id, parts.at) if isinstance(descriptor, t.Name) else []:
             if isinstance(made, t.Call) and operation(made) == "make_tensor_descriptor":
                 base = keyword(made, "base") or (made.args[0] if made.args else None)
                 parts.outside |= self.indices.moves(base) if base is not None else STILL
@@ -120,7 +134,7 @@ class _Tiles:
         """Where it was made, what advances it, and what its base rests on."""
         if not isinstance(pointer, t.Name):
             raise NotTold
-        for made in self.indices.defined.get(pointer.id, []):
+        for made in self.indices.before(pointer.id, parts.at):
             if not isinstance(made, t.Call) or operation(made) != "make_block_ptr":
                 raise NotTold
             self._offsets(keyword(made, "offsets") or (made.args[3] if len(made.args) > 3 else None), parts)
@@ -130,7 +144,8 @@ class _Tiles:
         for step in self.indices.steps.get(pointer.id, []):
             self._advance(step, parts)
         if pointer.id in self.indices.given and self.caller is not None:
-            self.caller._block_pointer(self.indices.given[pointer.id], parts)
+            with self._there(parts):
+                self.caller._block_pointer(self.indices.given[pointer.id], parts)
 
     def _offsets(self, offsets: t.Expr | None, parts: _Parts) -> None:
         if not isinstance(offsets, t.List | t.Tuple):
@@ -166,20 +181,22 @@ class _Tiles:
                     raise NotTold
                 parts.add(at[0], self.indices.moves(value))
             case t.Name(id=name) if name in self.indices.steps or self.indices.is_block(expr):
-                for made in self.indices.defined.get(name, []):
+                for made in self.indices.before(name, parts.at):
                     self._pointer(made, pointer, parts, (*within, name))
                 for step in self.indices.steps.get(name, []):
                     self._step(step, pointer, parts)
                 if name in self.indices.given and self.caller is not None:
-                    self.caller._pointer(self.indices.given[name], pointer, parts, ())
+                    with self._there(parts):
+                        self.caller._pointer(self.indices.given[name], pointer, parts, ())
             case t.Name(id=name) if name in self.indices.given and self.caller is not None:
-                self.caller._pointer(self.indices.given[name], pointer, parts, ())
+                with self._there(parts):
+                    self.caller._pointer(self.indices.given[name], pointer, parts, ())
             case _ if len(parts.axes) == 1:
                 self._term(expr, pointer, parts)
             case _ if self.indices.is_block(expr):
                 raise NotTold
             case _:
-                parts.outside |= self.indices.moves(expr)
+                self._same_for_all(expr, pointer, parts)
 
     def _term(self, expr: t.Expr, pointer: Tensor, parts: _Parts) -> None:
         """A term of a one-dimensional address: steps of whole tiles move it along its axis, others to another row."""
@@ -187,10 +204,36 @@ class _Tiles:
             if isinstance(expr, t.Call) and operation(expr) != "arange":
                 raise NotTold
             parts.add(0, self.indices.moves(expr))
-        elif self._is_of_size(expr, pointer, 0):
-            parts.add(0, self.indices.moves(expr))
         else:
-            parts.outside |= self.indices.moves(expr)
+            self._same_for_all(expr, pointer, parts)
+
+    def _same_for_all(self, expr: t.Expr, pointer: Tensor, parts: _Parts) -> None:
+        """A term that is the same for all of a tile: `at * stride` moves it along the axis of that stride, whole tiles
+        along the axis where neighbours lie together; others put it elsewhere."""
+        moved = self.indices.moves(expr)
+        strides = pointer.steps or ()
+        along = [axis for axis, stride in enumerate(strides) if stride is not None and self._is_index(expr, stride)]
+        if not along:
+            along = [
+                axis
+                for axis, stride in enumerate(strides)
+                if len(strides) == 1 or (stride is not None and stride.const == 1)
+                if self._is_of_size(expr, pointer, axis)
+            ]
+        if len(along) == 1 and len(strides) == len(parts.axes):
+            parts.add(along[0], moved)
+        else:
+            parts.outside |= moved
+
+    def _is_index(self, expr: t.Expr, stride: Dim) -> bool:
+        """Whether an expression is the product of a stride and an index, not that of a number of rows as well."""
+        if not isinstance(expr, t.BinOp) or expr.op != "*":
+            return False
+        for factor, index in ((expr.left, expr.right), (expr.right, expr.left)):
+            if isinstance(factor, t.Name) and factor.id == stride.name:
+                factors = operands(index, "*")
+                return all(isinstance(one, t.Constant) or self.indices.moves(one) != STILL for one in factors)
+        return False
 
     def _step(self, step: Step, pointer: Tensor, parts: _Parts) -> None:
         """`pointer += expr` in a loop moves along the axis whose stride the step is a multiple of; once and for all it
@@ -229,4 +272,7 @@ class _Tiles:
         """Whether an expression is made of the tile's own size along an axis."""
         size = pointer.shape[axis] if pointer.shape else None
         names = set(size.names()) if size is not None else set[str]()
-        return bool(names & {n.id for n in inlined(self.indices.defined, expr) if isinstance(n, t.Name)})
+        made_of = {n.id for n in inlined(self.indices.defined, expr) if isinstance(n, t.Name)}
+        counted = (self.indices.ranged[name] for name in made_of & self.indices.ranged.keys())
+        steps = [source.args[2] for source in counted if isinstance(source, t.Call) and len(source.args) > 2]
+        return bool(names & (made_of | {n.id for n in t.walk(*steps) if isinstance(n, t.Name)}))
