@@ -7,7 +7,7 @@ not its place there: that is not told.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -117,7 +117,7 @@ class _Tiles:
                 raise NotTold
 
     @contextmanager
-    def _there(self, parts: _Parts) -> Iterator[None]:
+    def _there(self, parts: _Parts) -> Generator[None]:
         """What the caller passes is told by its own names, where it calls."""
         here, parts.at = parts.at, self.called_at
         yield
