@@ -169,3 +169,20 @@ def test_the_ladder_names_descriptors_and_both_sides_of_a_branch(tmp_path: Path)
     ladder = [b for b in document.blocks if isinstance(b, d.Picture)][-1].text
     assert "│ a_desc" in ladder
     assert "c block[M, K] fp32 or block[M, K] bf16" in ladder
+
+
+UNTOLD = """
+import triton
+import triton.language as tl
+
+@triton.jit
+def walk(x, step, n, B: tl.constexpr):
+    p = x + tl.arange(0, B)
+    for k in range(n):
+        tl.store(p, k)
+        p += tl.where(k % 2 == 0, step, 0)
+"""
+
+
+def test_an_address_that_is_not_told_is_the_pointer_of_its_argument(tmp_path: Path) -> None:
+    assert _table(tmp_path, UNTOLD, "walk") == [("L9", "p (x)", "n")]

@@ -115,3 +115,21 @@ def test_a_grid_function_that_names_what_it_leaves_alone(tmp_path: Path) -> None
         "    add[grid](x, n, B=64)\n"
     ))  # fmt: skip
     assert rows["Grid"].startswith("`(cdiv(n, B),)`")
+
+
+CHOSEN = HEAD + (
+    "@triton.jit\ndef add(x, n, B: tl.constexpr):\n    tl.store(x + tl.program_id(0) * B + tl.arange(0, B), n)\n\n"
+    "@triton.jit\ndef wide(x, n, B: tl.constexpr):\n    tl.store(x + tl.program_id(0) * B + tl.arange(0, B), n)\n\n"
+    "def pick(n):\n    if n > 8:\n        return wide\n    return add\n\n"
+    "def launch(x, n, parts, split):\n"
+    "    if split:\n        kernel = wide\n    else:\n        kernel = pick(n)\n\n"
+    "    def grid(meta):\n        tiles = triton.cdiv(n, meta['B'])\n"
+    "        return (tiles, parts) if split else (tiles,)\n\n"
+    "    kernel[grid](x, n, B=64)\n"
+)
+
+
+def test_a_launch_of_what_a_function_picks_has_the_grids_of_its_branch(tmp_path: Path) -> None:
+    assert card(tmp_path, CHOSEN)["Grid"].startswith("`(cdiv(n, B),)` at `kernels.py:")
+    assert "<br>" not in card(tmp_path, CHOSEN)["Grid"]
+    assert len(card(tmp_path, CHOSEN, "wide")["Grid"].split("<br>")) == 2

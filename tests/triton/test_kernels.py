@@ -399,7 +399,7 @@ def test_pseudocode_of_a_pointer_that_a_round_puts_elsewhere_for_the_next(tmp_pa
         "        tl.store(y + row, tl.load(last))\n        last -= s\n"
     ))  # fmt: skip
     lines = pseudocode(path, "back")
-    assert "y[row] = *(last)" in lines
+    assert "y[row] = *last" in lines
     assert "last = x + (n * s)" in lines
 
 
@@ -451,7 +451,7 @@ def test_an_index_given_anew_in_a_loop_is_not_the_one_that_made_the_address(tmp_
     ))  # fmt: skip
     lines = pseudocode(path, "walk")
     assert "v = x[i*B*PARTS + ((program_id(0) * B) + [0..B))] where offs < n" in lines
-    assert "*(y_ptrs) = v" in lines and "y_ptrs += offs" in lines, "what each round adds varies"
+    assert "*y_ptrs = v" in lines and "y_ptrs += offs" in lines, "what each round adds varies"
     assert "x_ptrs += B * PARTS * step" not in lines
     assert "y[offs] = v" in lines
 
@@ -515,7 +515,7 @@ def test_an_address_behind_branches_on_loaded_data_keeps_its_name(tmp_path: Path
     path = written(tmp_path, source)
     document = Analysis([tmp_path]).document("explain", Target(path, symbol="pick"))
     code = next(block for block in document.blocks if isinstance(block, Code))
-    assert any("*(at) = i" in line.text for line in code.lines)
+    assert any("*at = i" in line.text for line in code.lines)
 
 
 @pytest.mark.parametrize(
@@ -733,7 +733,7 @@ def test_offsets_behind_tests_are_told_with_them(tmp_path: Path) -> None:
     assert "v = x[(picked if PICK else row), row, (n if SKIP else 0) + i]" in lines
     assert "p += B" in lines  # a pointer that a loop moved keeps its lines, and those of what it is made of
     assert any(line.startswith("x += ") for line in lines)
-    assert any("*(p)" in line for line in lines)
+    assert any("*p" in line for line in lines)
 
 
 def test_accesses_through_pointers_to_descriptors(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ Drawn from index arithmetic; a tile whose place is not told is in the table only
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from kernelscope.diagrams.ladder import Held, Level, Move, ladder
@@ -18,6 +19,7 @@ from kernelscope.explain.triton_conditions import condition
 from kernelscope.explain.triton_hover import describe
 from kernelscope.explain.triton_pseudocode import Addresses, all_code
 from kernelscope.kernels.triton.accesses import describe_footprint, footprint
+from kernelscope.kernels.triton.address import Address
 from kernelscope.kernels.triton.call import Access
 from kernelscope.kernels.triton.index_motion import STILL, Motion
 from kernelscope.kernels.triton.kernel_facts import KernelFacts
@@ -138,13 +140,17 @@ def _times(facts: KernelFacts, access: Access) -> str:
 def _address(access: Access, addresses: Addresses) -> str:
     """The address as it is made; a helper's in its own words, with the argument that it is given."""
     base = footprint(access).base or "?"
-    if not access.name:
-        found = addresses.get(("", access.span))
-        return found.form() if found is not None else base
-    found = addresses.get((access.name, access.at)) if access.at is not None else None
+    place = access.at if access.name else access.span
+    found = addresses.get((access.name, place)) if place is not None else None
     if found is None:
         return base
-    return f"in {access.name}: {found.form()}{f' ({base})' if base not in (found.base, '?') else ''}"
+    where = f"in {access.name}: " if access.name else ""
+    return f"{where}{found.form()}{f' ({base})' if base != '?' and not _names(found, base) else ''}"
+
+
+def _names(address: Address, base: str) -> bool:
+    """Whether an address as it is written tells which argument it is one of."""
+    return re.search(rf"\b{re.escape(base)}\b", address.base) is not None
 
 
 def memory_picture(facts: KernelFacts, width: int) -> Picture:

@@ -209,16 +209,14 @@ def either_block(function: KernelFacts | HelperFacts, name: str, block: Tensor, 
 
 
 def _on_the_other_side(function: KernelFacts | HelperFacts, name: str, span: Span) -> Iterator[Tensor]:
-    """What a name is given on the other side of the branch that it is given a block on."""
+    """What a name is given on the other sides of the branch that it is given a block on."""
     branches = [b for b in nodes_of(function.node, t.If) if b.orelse and any(s.span.covers(span) for s in b.body)]
     innermost = max(branches, key=lambda branch: branch.span.start, default=None)
-    for statement in innermost.orelse if innermost is not None else ():
-        given = statement.targets if isinstance(statement, t.Assign) else []
-        for target in given:
+    for statement in t.flat(innermost.orelse) if innermost is not None else ():
+        for target in statement.targets if isinstance(statement, t.Assign) else []:
             if isinstance(target, t.Name) and target.id == name:
                 values = function.run.values.get(target.span, ())[:1]
                 yield from (value for value in values if isinstance(value, Tensor) and value.shape)
-                return
 
 
 def _accesses(facts: KernelFacts, most: int | None) -> Iterator[Line]:

@@ -116,7 +116,8 @@ class ElementWriter(CodeWriter):
         address = self.addresses.address(pointer, tuple(self.loops))
         if address is None:
             self.untold |= self.addresses.made_of(pointer)
-            return f"*({self.expr(pointer)})"
+            self.found[call.span] = told = Address(self.tight(pointer), (), is_block=True)
+            return told.element()
         self.found[call.span] = address
         return address.element()
 

@@ -10,7 +10,7 @@ from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from kernelscope.kernels.triton.host_bindings import Binding, bindings, reaching
+from kernelscope.kernels.triton.host_bindings import Binding, Branch, bindings, reaching
 from kernelscope.kernels.triton.surroundings import functions_around
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Module
@@ -30,6 +30,8 @@ class LaunchSite:
     grid: t.Expr
     function: t.FunctionDef | None
     caller: CallSite | None = None
+    branches: tuple[Branch, ...] = ()
+    """Where the launched name is given the kernel: the launch is of another one elsewhere."""
 
 
 def launching_files(workspace: Workspace, path: str, name: str) -> Iterator[str]:
@@ -74,6 +76,8 @@ class LaunchSites:
         """The functions that the kernel stands in: only they know it by its name."""
         self.known_as = frozenset((node.name,))
         """What the file calls the kernel: its name, and those that imports give it."""
+        self.choosers: frozenset[str] = frozenset()
+        """Functions of the kernel's own file that return it, or another."""
 
     def found(self) -> Iterator[LaunchSite]:
         module = self.modules.module(self.file)
@@ -83,7 +87,10 @@ class LaunchSites:
         renamed = re.findall(rb"\b%b\s+as\s+(\w+)" % re.escape(name), module.text.data)
         self.known_as |= {other.decode() for other in renamed}
         around: dict[t.FunctionDef, None] = {}
-        names = b"|".join(map(re.escape, (name, *renamed, *self._wrappers(module))))
+        if self.file == self.path and not self.home:
+            self.choosers = frozenset(_choosers(module, self.kernel.name))
+        choosers = (chooser.encode() for chooser in self.choosers)
+        names = b"|".join(map(re.escape, (name, *renamed, *self._wrappers(module), *choosers)))
         for match in re.finditer(rb"\b(?:%b)\b" % names, module.text.data):
             scopes = [scope.node for scope in module.scopes_around(match.start())]
             around |= dict.fromkeys(node for node in scopes if isinstance(node, t.FunctionDef))
@@ -104,7 +111,8 @@ class LaunchSites:
         for inner in calls:
             if isinstance(inner.func, t.Subscript):
                 if self._means(inner.func.value, function, given):
-                    yield LaunchSite(self.file, inner, inner.func.slice, function)
+                    branches = self._branches(inner.func.value, function, given)
+                    yield LaunchSite(self.file, inner, inner.func.slice, function, branches=branches)
             else:
                 yield from self._handed_over(inner, function)
 
@@ -125,6 +133,8 @@ class LaunchSites:
                 return any(self._means(value, function, given, depth + 1) for value in values)
             case t.IfExp():
                 return any(self._means(part, function, given, depth + 1) for part in (node.body, node.orelse))
+            case t.Call(func=t.Name(id=name)) if name in self.choosers:
+                return True
             case t.Call():
                 return any(self._means(part, function, given, depth + 1) for part in node.args[:2])
             case t.Subscript(value=t.Dict() as table):
@@ -134,6 +144,12 @@ class LaunchSites:
                 return any(self._means(part, function, given, depth + 1) for table in tables for part in table.values)
             case _:
                 return False
+
+    def _branches(self, node: t.Expr, function: t.FunctionDef | None, given: _Given) -> tuple[Branch, ...]:
+        """The sides of branches on which a name is given the kernel, where it is given it once."""
+        held = given.held(node.id, node.span.start) if isinstance(node, t.Name) else []
+        made = [b for b in held if b.value is not None and b.index is None and self._means(b.value, function, given)]
+        return made[0].branches if len(made) == 1 else ()
 
     def _is_kernel(self, name: str, function: t.FunctionDef | None) -> bool:
         if self.file == self.path and name == self.kernel.name:
@@ -206,6 +222,25 @@ class LaunchSites:
                     head = inner.func.value
                     if isinstance(head, t.Name) and head.id == param:
                         yield LaunchSite(found.path, inner, inner.func.slice, found.node, caller)
+
+
+def _choosers(module: Module, kernel: str) -> Iterator[str]:
+    """The functions of a file that return a kernel on one of their ways."""
+    for match in re.finditer(rb"\breturn\b[^\n]*\b%b\b" % re.escape(kernel.encode()), module.text.data):
+        for scope in module.scopes_around(match.start())[:1]:
+            node = scope.node
+            if isinstance(node, t.FunctionDef) and any(_returns(s, kernel) for s in _walk(node.body)):
+                yield node.name
+
+
+def _returns(statement: t.Node, kernel: str) -> bool:
+    match statement:
+        case t.Return(value=t.Name(id=name)):
+            return name == kernel
+        case t.Return(value=t.IfExp(body=t.Name(id=one), orelse=t.Name(id=other))):
+            return kernel in (one, other)
+        case _:
+            return False
 
 
 def wraps(made: t.Expr, kernel: str) -> bool:
