@@ -22,7 +22,7 @@ from kernelscope.turns import Interrupted, Turns
 
 from kernelscope_server.inbox import IN_PAUSES, PATIENT_URGENCY, Inbox, is_patient, urgency
 from kernelscope_server.lean_pygls import LanguageServer, types
-from kernelscope_server.memory import use_one_heap
+from kernelscope_server.memory import give_back, use_one_heap
 from kernelscope_server.protocol import ERROR, INFORMATION, Handler, NotYet, Protocol, Reply
 from kernelscope_server.traces import ClientTraces
 from kernelscope_server.wire import REQUEST_CANCELLED, End, Writer, is_table, read_message
@@ -43,6 +43,8 @@ HELD_SECONDS = 120.0
 EXIT_SECONDS = 3.0
 """After `exit` the process ends, whatever the analysis is at."""
 PARENT_POLL_SECONDS = 2.0
+GIVE_BACK_SECONDS = 20.0
+"""So often memory that is free is given back; looking for it takes some hundredths of a second."""
 SWITCH_SECONDS = 0.001
 """How long the analysis may keep the interpreter while the reader, the writer or the index has something to do."""
 NOTEBOOKS = types.NotebookDocumentSyncOptions(
@@ -72,7 +74,9 @@ class Server(LanguageServer):
         """Counts changes of open documents."""
         self.heard = 0
         """Counts messages of the client."""
-        self.on_free: list[Callable[[], None]] = []
+        self._gave_back = (0, time.monotonic())
+        """The messages that had come when free memory was given back, and when that was."""
+        self.on_free: list[Callable[[], None]] = [self._give_back]
         """Run once whenever nothing is being asked; gives way to what is."""
         self.on_idle: list[Callable[[], None]] = [_collect]
         """The same when nothing has been asked for a moment."""
@@ -205,6 +209,12 @@ class Server(LanguageServer):
             self._act(self.on_free)
             if self._inbox.stays_quiet(IDLE_SECONDS):
                 self._act(self.on_idle)
+
+    def _give_back(self) -> None:
+        heard, last = self._gave_back
+        if self.heard != heard and time.monotonic() - last > GIVE_BACK_SECONDS:
+            give_back()
+            self._gave_back = (self.heard, time.monotonic())
 
     def _act(self, actions: list[Callable[[], None]]) -> None:
         for action in actions:

@@ -1094,6 +1094,33 @@ def test_kernels_kept_as_attributes_started_by_decorators_and_in_the_nearest_met
     assert first.lines[0].text == f"Python {name}() reaches 1 kernel{'' if HELD[name] else ', through hops marked ?'}."
 
 
+PRIVATE = """
+## a.py
+import triton
+@triton.jit
+def own_kernel(x): ...
+class Layer:
+    def _forward_core(self, x):
+        own_kernel[(1,)](x)
+def op(layers, name, x):
+    layers[name]._forward_core(x)
+## b.py
+import triton
+@triton.jit
+def foreign_kernel(x): ...
+class Other:
+    def _forward_core(self, x):
+        foreign_kernel[(1,)](x)
+"""
+
+
+def test_a_private_method_is_the_business_of_its_file(workspace: Workspace) -> None:
+    document = ask(workspace(PRIVATE), "a.py::op")
+    lines = [line.text for block in document.blocks if isinstance(block, Code) for line in block.lines]
+    assert not any("foreign" in line for line in lines)
+    assert any("own_kernel" in line for line in lines)
+
+
 APART = """
 ## a/launch.h
 __global__ void ka(int n) {}

@@ -201,6 +201,21 @@ def test_of_what_is_left_in_the_middle_the_oldest_is_forgotten(tmp_path: Path, m
     assert [path for path in paths if runs.waits_for(path, place)] == [paths[1]]
 
 
+@pytest.mark.parametrize(("may_hold", "forgotten"), [(3, 0), (2, 1), (0, 2)])
+def test_what_is_left_in_the_middle_holds_few_trees(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, may_hold: int, forgotten: int
+) -> None:
+    """The one that was asked for last is kept whatever it holds."""
+    monkeypatch.setattr("kernelscope.interp.file_runs.HELD_BYTES", may_hold * len(CODE))
+    paths = [str(tmp_path / name) for name in ("old.py", "used.py", "new.py")]
+    for path in paths:
+        Path(path).write_text(CODE)
+    runs, place = FileRuns(Workspace(Files([str(tmp_path)]))), Span(CODE.index("y = "), CODE.index("y = "))
+    for path in paths:
+        runs.exact_at(path, place)
+    assert [path for path in paths if runs.waits_for(path, place)] == paths[:forgotten]
+
+
 def test_work_that_goes_on_sees_the_files_as_they_were(tmp_path: Path) -> None:
     path = tmp_path / "model.py"
     path.write_text(CODE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import platform
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kernelscope_server.server import Server
 
 ON_GLIBC = pytest.mark.skipif(
     platform.libc_ver()[0] != "glibc" or sys.maxsize < 1 << 32, reason="heaps that begin like this"
@@ -62,3 +64,20 @@ def test_the_server_has_one_heap(server: Any) -> None:
     server.open("file:///a.py", "x = 1\n" * 1_000)
     server.hover("file:///a.py", 0, 0)
     assert heaps(Path(f"/proc/{server.process.pid}/maps").read_text()) == 0
+
+
+@ON_GLIBC
+def test_free_memory_is_given_back_in_pauses_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[float] = []
+    monkeypatch.setattr("kernelscope_server.server.give_back", lambda: given.append(0))
+    monkeypatch.setattr("kernelscope_server.server.GIVE_BACK_SECONDS", 0)
+    served = Server(io.BytesIO(), io.BytesIO())
+
+    def pause() -> int:
+        for action in served.on_free:
+            action()
+        return len(given)
+
+    assert pause() == 0  # nothing was asked
+    served.heard += 1
+    assert (pause(), pause()) == (1, 1)

@@ -8,10 +8,11 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from kernelscope.results import IndexProgress
-from kernelscope.workspace import pool
+from kernelscope.workspace import pool, symbols
 from kernelscope.workspace.facts import DefKind, Name, columns
 from kernelscope.workspace.files import Files
 from kernelscope.workspace.index import Index, Stage
@@ -345,3 +346,35 @@ def test_symbols_are_ranked_and_ordered() -> None:
     table.drop("c.cu")
     assert [match.name.name for match in table.search("norm_k", 10)] == []
     assert table.defining("norm") == ["b.py"]
+
+
+@pytest.mark.parametrize("query", ["\n", "x.\nnorm", "a\nnorm", "\udcff", "\udc80norm", "\x0b.\x0b", "ipe"])
+def test_symbol_search_takes_any_query(query: str) -> None:
+    table = SymbolTable()
+    table.put("a.py", columns([]))
+    assert table.search(query, 5) == []
+    table.put("b.py", columns([Name("norm", DefKind.METHOD, 9, 4, "x"), Name("İİpe", DefKind.FUNCTION, 3, 4)]))
+    assert len(table.search(query, 5)) <= 2
+
+
+def test_names_that_are_put_while_the_table_is_joined_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = SymbolTable()
+    table.put("a.py", columns([Name("first", DefKind.FUNCTION, 1, 4)]))
+    begun, joined = threading.Event(), threading.Event()
+    make = symbols._Flat.__init__
+
+    def slowly(self: symbols._Flat, *given: Any) -> None:
+        make(self, *given)
+        if threading.current_thread() is slow:
+            begun.set()
+            assert joined.wait(10)
+
+    monkeypatch.setattr(symbols._Flat, "__init__", slowly)
+    slow = threading.Thread(target=lambda: table.search("first", 5))
+    slow.start()
+    assert begun.wait(10)
+    table.put("b.py", columns([Name("second", DefKind.FUNCTION, 1, 4)]))
+    assert [match.path for match in table.search("second", 5)] == ["b.py"]
+    joined.set()
+    slow.join()
+    assert [match.path for match in table.search("second", 5)] == ["b.py"]

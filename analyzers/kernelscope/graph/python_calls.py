@@ -273,15 +273,19 @@ class PythonCalls:
 def _nearest(matches: list[Match], path: str, name: str) -> list[Match]:
     """All methods where they are few; of many, those in the same file, else in the same folder when these are few.
 
-    What stands in tests is called by tests only. A name of one word, such as `reduce`, is anybody's far away.
+    What stands in tests is called by tests only. A name of one word, such as `reduce`, is anybody's far away; a
+    private one is the business of its file.
     """
     methods = [match for match in matches if match.name.kind is f.DefKind.METHOD]
     if not _is_test(path):
         methods = [match for match in methods if not _is_test(match.path)]
     folder = os.path.dirname(path)
+    own = [match for match in methods if match.path == path]
+    if own and name.startswith("_"):
+        methods = own
     for near in (
         methods if "_" in name.strip("_") else [],
-        [match for match in methods if match.path == path],
+        own,
         [match for match in methods if os.path.dirname(match.path) == folder],
     ):
         if 0 < len(near) <= MAX_ELEMENTS:

@@ -21,6 +21,8 @@ KEPT_CLOSED = 8
 """So many of files that are not open, while others are."""
 KEPT_BEGUN = 6
 """So many of them may be left in the middle: these hold the trees of all files that they looked at, up to 80 MB."""
+HELD_BYTES = 3 << 20
+"""Source bytes that they may hold so together; the one that was asked for last may hold more."""
 PATIENCE_SECONDS = 0.02
 """So long those wait who can do without."""
 CHECK_SECONDS = 1.0
@@ -128,12 +130,22 @@ class FileRuns:
             kept = _Kept(work, Guard(), self._workspace.files.changes, time.monotonic())
         self._kept.pop(path, None)
         self._kept[path] = kept
-        begun = [other for other, one in self._kept.items() if not one.work.is_done]
+        begun = self._too_many_begun()
         opened = self._workspace.files.open_paths()
         closed = [other for other in self._kept if opened and other not in opened]
-        for other in (*begun[:-KEPT_BEGUN], *closed[:-KEPT_CLOSED], *list(self._kept)[:-KEPT_RUNS]):
+        for other in (*begun, *closed[:-KEPT_CLOSED], *list(self._kept)[:-KEPT_RUNS]):
             self._kept.pop(other, None)
         return kept
+
+    def _too_many_begun(self) -> list[str]:
+        """Those left in the middle that hold too much beside the ones that were asked for later."""
+        begun = [path for path, one in self._kept.items() if not one.work.is_done][::-1]
+        held: dict[str, int] = {}
+        for count, path in enumerate(begun):
+            held |= self._kept[path].work.held()
+            if count and (count >= KEPT_BEGUN or sum(held.values()) > HELD_BYTES):
+                return begun[count:]
+        return []
 
     def _is_of_now(self, kept: _Kept) -> bool:
         files = self._workspace.files

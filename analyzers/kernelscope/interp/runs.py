@@ -69,6 +69,10 @@ class FileWork:
         with self._modules.steady(self._seen):
             self.is_done = next(self._functions, True) is True  # as far as to know which functions there are
 
+    def held(self) -> dict[str, int]:
+        """The files whose trees it holds until it is done, with their bytes."""
+        return {path: kept.size for path, kept in list(self._seen.kept.items()) if kept is not None}
+
     def go_on(self, wanted: Span | None = None) -> None:
         """Interpret one more function, for what is `wanted` if there is such. Never raises; what goes wrong loses the
         function it happens in."""

@@ -103,7 +103,8 @@ def _is_of_library(function: t.Expr) -> bool:
     return first in LIBRARIES or rest in ("register_buffer", "register_parameter")
 
 
-_signs = lru_cache(maxsize=64)(_Signs)
+_signs = lru_cache(maxsize=8)(_Signs)
+"""Of the functions that were looked at last: each holds the tree of its file."""
 
 
 def _bindings(function: t.FunctionDef) -> Iterator[tuple[list[str], t.Expr]]:

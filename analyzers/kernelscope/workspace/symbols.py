@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import heapq
 import re
+import threading
 from bisect import bisect_right
 from dataclasses import dataclass
 
@@ -45,19 +46,22 @@ class SymbolTable:
 
     def __init__(self) -> None:
         self._files: dict[str, FileNames] = {}
-        self._stale = False
-        self._flat = _Flat({})
+        self._changes = 0
+        self._lock = threading.Lock()
+        self._flat = _Flat({}, 0)
 
     def __len__(self) -> int:
         return sum(len(names.kinds) for names in self._files.values())
 
     def put(self, path: str, names: FileNames) -> None:
-        self._files[path] = names
-        self._stale = True
+        with self._lock:
+            self._files[path] = names
+            self._changes += 1
 
     def drop(self, path: str) -> None:
-        if self._files.pop(path, None) is not None:
-            self._stale = True
+        with self._lock:
+            if self._files.pop(path, None) is not None:
+                self._changes += 1
 
     def defining(self, name: str) -> list[str]:
         """Files that define this very name."""
@@ -83,8 +87,8 @@ class SymbolTable:
         flat = self._joined()
         if len(flat.names) > MAX_ROWS:
             flat.names.clear()
-        container, _, wanted = query.strip()[:MAX_QUERY].rpartition(".")
-        needle = wanted.encode().lower()
+        container, _, wanted = _one_line(query)[:MAX_QUERY].rpartition(".")
+        needle = wanted.encode("utf-8", "replace").lower()
         positions = flat.find(needle, flat.lower) if needle else flat.first(4 * limit)
         if len(positions) < ENOUGH and len(needle) >= 3 and b"\n" + needle + b"\n" not in flat.lower:
             positions = [*positions, *flat.subsequences(needle)]
@@ -98,16 +102,24 @@ class SymbolTable:
         return sorted(unique.values(), key=lambda match: _rank(match, wanted))[:limit]
 
     def _joined(self) -> _Flat:
-        if self._stale:
-            self._stale = False
-            self._flat = _Flat(dict(self._files))
-        return self._flat
+        """The table as it is now. Two threads may join it at once: whoever began later knows more."""
+        flat = self._flat
+        if flat.changes != self._changes:
+            with self._lock:
+                files, changes = dict(self._files), self._changes
+            flat = _Flat(files, changes)
+            with self._lock:
+                if self._flat.changes < changes:
+                    self._flat = flat
+        return flat
 
 
 class _Flat:
     """The names of all files as one text, in the order of the paths. Never changes once made."""
 
-    def __init__(self, files: dict[str, FileNames]) -> None:
+    def __init__(self, files: dict[str, FileNames], changes: int) -> None:
+        self.changes = changes
+        """How often names had been put or dropped."""
         self.files = files
         self.names: dict[str, tuple[Name, ...]] = {}
         """Names in rows, of the files that matched so far."""
@@ -158,6 +170,11 @@ class _Flat:
         return Match(path, names[index])
 
 
+def _one_line(query: str) -> str:
+    """What was asked for, without the spaces and line ends around it; the table has a name a line."""
+    return next(iter(query.strip().splitlines()), "")
+
+
 def _rank(match: Match, wanted: str) -> tuple[int, int, int, str, str, int]:
     name = match.name.name
     return (_quality(name, wanted), _WEIGHT[match.name.kind], len(name), name, match.path, match.name.line)
@@ -171,4 +188,4 @@ def _quality(name: str, wanted: str) -> int:
         return 0 if name == wanted else 1
     if place == 0:
         return 2
-    return 3 if name[place - 1] == "_" or name[place].isupper() else 4
+    return 3 if name[place - 1 : place] == "_" or name[place : place + 1].isupper() else 4
