@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import wrap
 
 from kernelscope.diagrams.ladder import Held, Level, Move, ladder
 from kernelscope.diagrams.model import Charset
-from kernelscope.dims import product, render
+from kernelscope.dims import dim, product, render
 from kernelscope.explain.cuda_axes import global_axes
 from kernelscope.explain.cuda_card import kernel_card
+from kernelscope.explain.cuda_expressions import bounds_text
 from kernelscope.explain.cuda_levels import level_blocks
 from kernelscope.explain.cuda_pseudocode import kernel_code
 from kernelscope.explain.cuda_tiles import tile_picture
@@ -25,6 +27,8 @@ from kernelscope.kernels.hardware import GPUS, generation
 from kernelscope.results import Location, Target, UserError, ViewOptions
 
 MAX_LAUNCHES = 6
+_FRAME = 4
+"""Columns of a box around what it holds."""
 
 
 def cuda_document(kernels: Kernels, kind: str, target: Target, options: ViewOptions) -> Document:
@@ -127,18 +131,19 @@ def _memory(facts: KernelFacts, options: ViewOptions) -> Picture:
         size = f"{render(array.size, facts.order)} B" if array.size is not None else array.reason
         if array.path == facts.unit.path:
             places[array.name] = facts.location(array.span)
-        near.append(Held(f"{array.name} {array.declared}  {size}", array.name))
+        near += _held(f"{array.name} {array.declared}", size, array.name, options.width)
     own: list[Held] = []
     for declared in facts.unit.declarations.within(facts.function.body):
         if declared.bounds and "__shared__" not in declared.words:
-            size = facts.constants.size_of(declared.type, declared.node.start_byte)
+            at = declared.node.start_byte
+            size = dim(8) if declared.pointer else facts.constants.size_of(declared.type, at)
             for bound in declared.bounds:
-                length = facts.constants.evaluate(bound, declared.node.start_byte)
+                length = facts.constants.evaluate(bound, at)
                 size = size * length if size is not None and length is not None else None
             places[declared.name] = facts.location(facts.unit.source.span(declared.node))
             text = f"{render(size, facts.order)} B a thread" if size is not None else "size not known"
-            shape = "".join(f"[{b}]" for b in declared.bounds)
-            own.append(Held(f"{declared.name} {types.bare(declared.type)}{shape}  {text}", declared.name))
+            shape = f"{'*' if declared.pointer else ''}{bounds_text(declared.bounds)}"
+            own += _held(f"{declared.name} {types.bare(declared.type)}{shape}", text, declared.name, options.width)
     limits = generation(options.gpu)
     gpu = next((g for g in GPUS.values() if g.name.lower() == options.gpu.lower()), None)
     levels = [
@@ -165,13 +170,21 @@ def _memory(facts: KernelFacts, options: ViewOptions) -> Picture:
     return Picture(drawing.text, regions)
 
 
+def _held(declared: str, size: str, name: str, width: int) -> tuple[Held, ...]:
+    """An array and its bytes; these under it where both do not fit in a line."""
+    if len(declared) + len(size) + 2 <= width - _FRAME:
+        return (Held(f"{declared}  {size}", name),)
+    room = width - _FRAME - 4
+    return (Held(declared, name), *(Held(f"    {line}") for line in wrap(size, room, break_long_words=False)))
+
+
 def _helpers(facts: KernelFacts) -> tuple[Line, ...]:
     lines: dict[str, Line] = {}
     for one in facts.behaviour.reached[1:]:
         place = one.unit.source.source.location(Path(one.unit.path), one.function.name_span)
         bound = ", ".join(f"{name}={text}" for name, text in one.bound)
         text = f"{one.function.name}{f'<{bound}>' if bound else ''}"
-        lines.setdefault(text, Line(f"{text} at {place}", place))
+        lines.setdefault(text, Line(text, place))
     return tuple(lines.values())[:24]
 
 

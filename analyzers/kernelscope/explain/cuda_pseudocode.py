@@ -7,49 +7,46 @@ far as another line names what it gives.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from tree_sitter import Node
 
 from kernelscope.explain.cuda_expressions import assigned, bounds_text, broken, short
+from kernelscope.explain.cuda_places import Places
 from kernelscope.explain.document import Code, Line
 from kernelscope.explain.unused_names import Giving, without_unused
 from kernelscope.kernels.cuda import types
 from kernelscope.kernels.cuda.intrinsics import Kind, effect_of, ptx_effects
 from kernelscope.kernels.cuda.kernels import KernelFacts
 from kernelscope.kernels.cuda.shared_memory import SharedArray
-from kernelscope.kernels.cuda.units import Unit
-from kernelscope.kernels.cuda.warp.kernel_warp import kernel_warp
-from kernelscope.kernels.cuda.warp.values import Int, Pointer
+from kernelscope.syntax.cuda.declarations import Declaration
 from kernelscope.syntax.cuda.functions import Function
 from kernelscope.syntax.cuda.nodes import one_line, walk
 from kernelscope.syntax.cuda.source import LOOPS
 
-MAX_LINES = 160
+MAX_LINES = 600
+ROOM_FOR_FUNCTIONS = 160
+"""Lines after which no more functions are written out where they are called."""
 MAX_TEXT = 84
 LEAST_ROOM = 40
 """Characters a deeply nested line has at least."""
 _NO_BREAK = "\u00a0"
 MAX_WRITTEN_OUT = 3
 """Functions in one another that are written out where they are called."""
-_INTEGERS = frozenset(
-    name for name, size in types.SCALARS.items() if size in (4, 8) and name not in ("float", "double")
-)
-_CALLED = re.compile(r"\w+(?=\s*\()")
-_WORD = re.compile(r"[A-Za-z_]\w*")
-_VARIABLE = re.compile(r"(?<![\w.>])[A-Za-z_]\w*")
-_THROUGH_ADDRESS = re.compile(r"(?:\A|[-+/%&|^!~?:(,=<>])\s*\*\s*[A-Za-z_(]|\b__ld\w+\s*\(")
-_NAME = re.compile(r"(?<![\w.>])[A-Za-z_]\w*(?!\s*\()")
-_FRACTION = re.compile(r"(?<![\w.])(?:\d+\.\d*|\.\d+|\d+[eE][-+]?\d+)f?(?!\w)")
-_INDICES = frozenset(("auto", "dim3", "uint3"))
 _COMPARED = re.compile(r"\s*(\w+)\s*(<=|<)\s*(.+)\Z", re.DOTALL)
 _STEP = re.compile(r"\s*(?:(?:\+\+\s*(\w+)|(\w+)\s*\+\+)|(\w+)\s*\+=\s*(.+))\s*\Z", re.DOTALL)
+_MAY_BE_LAMBDA = re.compile(r"\[[^\[\]]*\]\s*[({m-]")
+"""A capture list and what may follow it; also an element that is called, so that the tree has the last word."""
+_SILENT = frozenset(
+    ("comment", "preproc_call", "using_declaration", "alias_declaration", "namespace_alias_definition",
+     "struct_specifier", "class_specifier", "static_assert_declaration")
+)  # fmt: skip
 
 
 def kernel_code(facts: KernelFacts) -> Code:
     """The pseudocode of a kernel's body."""
-    writer = _Writer(facts, facts.unit)
-    writer.place_variables()
+    writer = _Writer(facts, Places.of_kernel(facts))
     writer.block(facts.function.body, 0)
     lines = without_unused(writer.lines, writer.givings)
     if len(lines) > MAX_LINES:
@@ -58,37 +55,15 @@ def kernel_code(facts: KernelFacts) -> Code:
 
 
 class _Writer:
-    def __init__(self, facts: KernelFacts, unit: Unit, caller: _Writer | None = None) -> None:
-        self.facts = facts
-        self.unit, self.source = unit, unit.source
-        self.path = Path(unit.path)
+    def __init__(self, facts: KernelFacts, places: Places, caller: _Writer | None = None) -> None:
+        self.facts, self.places = facts, places
+        self.unit, self.source = places.unit, places.source
+        self.path = Path(places.unit.path)
         self.lines: list[Line] = caller.lines if caller is not None else []
         self.givings: list[Giving] = caller.givings if caller is not None else []
         self.inside: tuple[Function, ...] = caller.inside if caller is not None else ()
         """Functions that are being written out in the place of calls."""
         self.arrays = (*facts.shared.static, *facts.shared.dynamic)
-        self.shared = {array.name for array in self.arrays}
-        self.pointers: set[str] = set()
-        self.indices: set[str] = set()
-        """Variables that hold places and counts, of whatever type they are."""
-
-    def place_variables(self) -> None:
-        """What the kernel's own variables always are: pointers into global or shared memory, or indices."""
-        facts = self.facts
-        self.pointers |= {p.name for p in facts.function.params if types.bare(p.type).endswith(("*", "&"))}
-        run = kernel_warp(facts).run
-        varying = run.symbols.varying_names.keys() if run is not None else ()
-        roles: dict[str, set[str]] = {}
-        for name, value, _ in run.variables.values() if run is not None else ():
-            role = ""
-            if isinstance(value, Pointer):
-                role = value.memory.space
-            elif isinstance(value, Int) and (names := value.d.names()):
-                role = "index" if not any(n in varying for n in names) else ""
-            roles.setdefault(name, set()).add(role)
-        self.pointers |= {name for name, found in roles.items() if found == {"global"}} - self.shared
-        self.shared |= {name for name, found in roles.items() if found == {"shared"}} - self.pointers
-        self.indices |= {name for name, found in roles.items() if found == {"index"}}
 
     def block(self, node: Node, depth: int) -> None:
         for child in node.named_children:
@@ -104,6 +79,8 @@ class _Writer:
 
     def statement(self, node: Node, depth: int) -> None:
         match node.type:
+            case kind if kind in _SILENT:
+                return
             case "compound_statement":
                 self.block(node, depth)
             case "declaration":
@@ -113,51 +90,75 @@ class _Writer:
                     self._expression(child, depth)
             case "for_statement":
                 self._for(node, depth)
-            case "while_statement" | "do_statement":
-                condition = node.child_by_field_name("condition")
-                self._say(f"while {self._text(condition)}:", node, depth)
-                self._body(node, depth)
+            case "for_range_loop":
+                self._for_each(node, depth)
+            case "while_statement":
+                self._while(node, depth)
+            case "do_statement":
+                self._do(node, depth)
             case "if_statement":
                 self._if(node, depth)
+            case "switch_statement":
+                self._say(f"switch {self._condition(node)}:", node, depth)
+                self._below(node.child_by_field_name("body"), depth)
+            case "case_statement":
+                self._case(node, depth)
+            case "labeled_statement":
+                label, *rest = node.named_children
+                self._say(f"{self.source.text(label)}:", node, depth)
+                for child in rest:
+                    self.statement(child, depth)
             case "return_statement":
-                self._say(one_line(self.source.text(node)).rstrip(";"), node, depth)
-            case "comment" | "preproc_call" | "using_declaration" | "alias_declaration" | "namespace_alias_definition":
-                return
-            case "struct_specifier" | "class_specifier" | "static_assert_declaration":
-                return
-            case "break_statement" | "continue_statement":
-                self._say(self.source.text(node).rstrip("; "), node, depth)
+                value = next((child for child in node.named_children if child.type != "comment"), None)
+                self._say(f"return {self._told(value, depth)}" if value is not None else "return", node, depth)
             case _:
-                self._say(self._text(node), node, depth)
+                self._say(self._text(node).rstrip("; "), node, depth)
 
-    def _body(self, node: Node, depth: int) -> None:
-        body = node.child_by_field_name("body") or node.child_by_field_name("consequence")
+    # -- what decides and repeats ---------------------------------------------------------------------------
+
+    def _below(self, body: Node | None, depth: int) -> bool:
+        """A body under the line that was written last, which goes where nothing is in it; whether anything is."""
         before = len(self.lines)
         if body is not None:
             self.statement(body, depth + 1)
         if len(self.lines) == before:
             self.lines.pop()
+        return len(self.lines) > before
+
+    def _condition(self, node: Node) -> str:
+        text = self._text(node.child_by_field_name("condition"))
+        return text[1:-1] if text.startswith("(") and text.endswith(")") else text
 
     def _if(self, node: Node, depth: int, word: str = "if") -> None:
-        condition = node.child_by_field_name("condition")
-        text = self._text(condition)
-        self._say(f"{word} {text[1:-1] if text.startswith('(') and text.endswith(')') else text}:", node, depth)
+        self._say(f"{word} {self._condition(node)}:", node, depth)
         consequence, alternative = node.child_by_field_name("consequence"), node.child_by_field_name("alternative")
-        self._body_of(consequence, depth)
+        self._below(consequence, depth)
         if alternative is not None:
             inner = next(iter(alternative.named_children), None)
             if inner is not None and inner.type == "if_statement":
                 self._if(inner, depth, "else if")
             elif inner is not None:
                 self._say("else:", alternative, depth)
-                self._body_of(inner, depth)
+                self._below(inner, depth)
 
-    def _body_of(self, body: Node | None, depth: int) -> None:
-        before = len(self.lines)
-        if body is not None:
-            self.statement(body, depth + 1)
-        if len(self.lines) == before:
-            self.lines.pop()
+    def _case(self, node: Node, depth: int) -> None:
+        value = node.child_by_field_name("value")
+        self._say(f"case {self._text(value)}:" if value is not None else "default:", node, depth)
+        for child in node.named_children:
+            if child != value:
+                self.statement(child, depth + 1)
+
+    def _while(self, node: Node, depth: int) -> None:
+        condition = self._condition(node)
+        self._say(f"while {condition}:", node, depth)
+        if not self._below(node.child_by_field_name("body"), depth) and "(" in condition:
+            self._say(f"wait while {condition}", node, depth)
+
+    def _do(self, node: Node, depth: int) -> None:
+        self._say("do:", node, depth)
+        condition = node.child_by_field_name("condition") or node
+        filled = self._below(node.child_by_field_name("body"), depth)
+        self._say(f"{'' if filled else 'wait '}while {self._condition(node)}", condition, depth)
 
     def _for(self, node: Node, depth: int) -> None:
         initial, condition, step = (node.child_by_field_name(n) for n in ("initializer", "condition", "update"))
@@ -174,26 +175,100 @@ class _Writer:
             parts = [self._text(part) if part is not None else "" for part in (initial, condition, step)]
             text = f"for {'; '.join(part.rstrip(';') for part in parts)}:"
         self._say(text, node, depth)
-        self._body(node, depth)
+        self._below(node.child_by_field_name("body"), depth)
+
+    def _for_each(self, node: Node, depth: int) -> None:
+        name = self._text(node.child_by_field_name("declarator")).lstrip("&* ")
+        self._say(f"for {name} in {self._text(node.child_by_field_name('right'))}:", node, depth)
+        self._below(node.child_by_field_name("body"), depth)
+
+    # -- functions within the kernel ------------------------------------------------------------------------
+
+    def _told(self, node: Node, depth: int) -> str:
+        """An expression; the lambdas in it that are more than a value are written before, under a name."""
+        text = one_line(self.source.text(node))
+        for function in self._lambdas(node):
+            text = text.replace(one_line(self.source.text(function)), self._named(function, depth), 1)
+        return short(text)
+
+    def _named(self, function: Node, depth: int) -> str:
+        """What stands for a lambda where it is used."""
+        parameters = self._parameters(function)
+        value = self._sole_value(function)
+        if value is not None:
+            return f"({parameters} → {short(self.source.text(value))})"
+        name = f"the function of L{self.source.source.location(self.path, self.source.span(function)).line}"
+        self._define(name, function, depth)
+        return name
+
+    def _define(self, name: str, function: Node, depth: int) -> None:
+        value = self._sole_value(function)
+        head = f"define {name}({self._parameters(function)})"
+        if value is not None:
+            self._say(f"{head} = {short(self.source.text(value))}", function, depth)
+            return
+        self._say(f"{head}:", function, depth)
+        body = function.child_by_field_name("body")
+        if body is not None:
+            before = len(self.lines)
+            self.statement(body, depth + 1)
+            if len(self.lines) == before:
+                self._say("nothing", function, depth + 1)
+
+    def _parameters(self, function: Node) -> str:
+        declarator = function.child_by_field_name("declarator")
+        found = declarator.child_by_field_name("parameters") if declarator is not None else None
+        return one_line(self.source.text(found))[1:-1].strip() if found is not None else ""
+
+    def _lambdas(self, node: Node) -> Iterator[Node]:
+        """The lambdas in a node that are in no other one."""
+        if node.type == "lambda_expression":
+            yield node
+        elif _MAY_BE_LAMBDA.search(self.source.text(node)):
+            for child in node.named_children:
+                yield from self._lambdas(child)
+
+    def _sole_value(self, function: Node) -> Node | None:
+        """The expression that a lambda gives back, where that is all it does."""
+        body = function.child_by_field_name("body")
+        inner = [child for child in body.named_children if child.type != "comment"] if body is not None else []
+        if len(inner) != 1 or inner[0].type != "return_statement":
+            return None
+        return next((child for child in inner[0].named_children if child.type != "comment"), None)
 
     # -- what is moved and computed -------------------------------------------------------------------------
 
     def _declaration(self, node: Node, depth: int) -> None:
-        declared = list(self.unit.declarations.within(node))
-        for one in declared:
-            if "__shared__" in one.words:
-                size = next((array for array in self.arrays if self._is_declared(array, one.name, node)), None)
-                bytes_text = f"   {size.size} B" if size is not None and size.size is not None else ""
-                declared_text = f"{types.bare(one.type)}{bounds_text(one.bounds)}"
-                self._say(f"shared {one.name}: {declared_text}{bytes_text}", node, depth)
-            elif one.bounds:
-                start = f" = {one.value}" if one.value is not None and len(one.value) < 12 else ""
-                self._say(f"registers {one.name}: {types.bare(one.type)}{bounds_text(one.bounds)}{start}", node, depth)
-            elif one.value is not None:
-                first = len(self.lines)
-                self._say(self._assignment(one.name, one.value), node, depth)
-                if self._is_index(one.name, one.type, one.value, node):
-                    self._gives(one.name, first)
+        functions = list(self._lambdas(node))
+        for one in self.unit.declarations.within(node):
+            if not any(f.start_byte <= one.node.start_byte < f.end_byte for f in functions):
+                self._declared(one, node, depth)
+
+    def _declared(self, one: Declaration, node: Node, depth: int) -> None:
+        declarator = one.node.parent
+        if declarator is not None and declarator.type == "structured_binding_declarator":
+            names = [self.source.text(name) for name in declarator.named_children]
+            if one.name == names[0] and one.value is not None:
+                self._say(self._assignment(", ".join(names), one.value), node, depth)
+            return
+        kind = f"{types.bare(one.type)}{'*' if one.pointer else ''}"
+        if "__shared__" in one.words:
+            size = next((array for array in self.arrays if self._is_declared(array, one.name, node)), None)
+            bytes_text = f"   {size.size} B" if size is not None and size.size is not None else ""
+            self._say(f"shared {one.name}: {kind}{bounds_text(one.bounds)}{bytes_text}", node, depth)
+        elif one.bounds:
+            start = f" = {one.value}" if one.value is not None and len(one.value) < 12 else ""
+            self._say(f"registers {one.name}: {kind}{bounds_text(one.bounds)}{start}", node, depth)
+        elif one.value is not None:
+            value = _value_of(one.node)
+            if value is not None and value.type == "lambda_expression":
+                self._define(one.name, value, depth)
+                return
+            text = self._told(value, depth) if value is not None else short(one.value)
+            first = len(self.lines)
+            self._say(f"{one.name} ← {text}", node, depth)
+            if self.places.is_index(one.name, one.type, one.value, node):
+                self._gives(one.name, first)
 
     def _is_declared(self, array: SharedArray, name: str, node: Node) -> bool:
         """Whether a declaration is that of a shared array; others in other functions may have its name."""
@@ -203,23 +278,6 @@ class _Writer:
     def _gives(self, name: str, first: int) -> None:
         """The lines from one on are of use to nobody unless another one names what they give."""
         self.givings.append(Giving(name, first, len(self.lines) - 1))
-
-    def _is_index(self, name: str, type_text: str, value: str, node: Node) -> bool:
-        """Integers that are computed from integers only: index arithmetic."""
-        plain = types.bare(type_text).removeprefix("constexpr ").strip()
-        integral = plain in _INTEGERS or (name in self.indices and plain != "bool")
-        if not integral and (plain != "auto" or not self._is_integral(value, node)):
-            return False
-        if any(effect_of(called) is not None for called in _CALLED.findall(value)):
-            return False  # an atomic operation, or a value of another lane
-        return not self._loads(value)
-
-    def _loads(self, value: str) -> bool:
-        """Whether an expression reads memory: an element, or what an address leads to."""
-        named = [name for name in _WORD.findall(value) if name in self.shared or name in self.pointers]
-        if named and _THROUGH_ADDRESS.search(value):
-            return True
-        return any(re.search(rf"\b{re.escape(name)}\s*\[", value) for name in named)
 
     def _expression(self, node: Node, depth: int) -> None:
         if node.type == "assignment_expression":
@@ -249,11 +307,19 @@ class _Writer:
             self._say(f"PTX: {', '.join(e.text for e in effects) or 'inline assembly'}", node, depth)
             return
         if node.type == "update_expression":
-            operand = node.child_by_field_name("argument")
-            if operand is not None and operand.type == "subscript_expression":
-                self._say(self._text(node), node, depth)  # a count in an array; of a variable alone it is a step
+            self._step(node, depth)
             return
-        self._say(self._text(node), node, depth)
+        self._say(self._told(node, depth), node, depth)
+
+    def _step(self, node: Node, depth: int) -> None:
+        """`x++` as what it does to `x`."""
+        operand, operator = node.child_by_field_name("argument"), node.child_by_field_name("operator")
+        if operand is None or operator is None:
+            return
+        name, first = self._text(operand), len(self.lines)
+        self._say(f"{name} {self.source.text(operator)[0]}= 1", node, depth)
+        if operand.type == "identifier" and name not in self.places.pointers:
+            self._gives(name, first)
 
     def _written_out(self, node: Node, callee: Node, depth: int) -> bool:
         """A call of a function that works through memory itself, with the function's body in its place."""
@@ -263,7 +329,7 @@ class _Writer:
             for one in self.facts.behaviour.reached[1:]
             if one.function.name == name and not one.function.owner
         }
-        if len(found) != 1 or len(self.inside) >= MAX_WRITTEN_OUT or len(self.lines) >= MAX_LINES:
+        if len(found) != 1 or len(self.inside) >= MAX_WRITTEN_OUT or len(self.lines) >= ROOM_FOR_FUNCTIONS:
             return False
         (helper,) = found.values()
         alone = node.parent is not None and _is_alone(node.parent)
@@ -271,16 +337,12 @@ class _Writer:
             return False
         given = node.child_by_field_name("arguments")
         arguments = [self.source.text(a) for a in given.named_children if a.type != "comment"] if given else []
-        inner = _Writer(self.facts, helper.unit, self)
+        arrays = (array.name for array in self.arrays)
+        places = self.places.of_called(helper.unit, helper.function, arguments, arrays)
+        inner = _Writer(self.facts, places, self)
         inner.inside = (*self.inside, helper.function)
-        for parameter, argument in zip(helper.function.params, arguments, strict=False):
-            root = _VARIABLE.search(argument)
-            if root is not None and root[0] in self.shared:
-                inner.shared.add(parameter.name)
-            elif root is not None and root[0] in self.pointers:
-                inner.pointers.add(parameter.name)
         before = len(self.lines)
-        self._say(f"{name}({short(', '.join(arguments))}):", node, depth)
+        self._say(f"{self._told(node, depth)}:", node, depth)
         head = len(self.lines)
         inner.block(helper.function.body, depth + 1)
         if len(self.lines) == head:
@@ -290,52 +352,33 @@ class _Writer:
 
     def _assign(self, node: Node, left: Node, right: Node, operator: str, depth: int) -> None:
         name = self.source.text(left)
-        if left.type == "identifier" and operator == "+=" and name in self.pointers:
+        if left.type == "identifier" and operator == "+=" and name in self.places.pointers:
             self._say(f"advance {name} by {self._text(right)}", node, depth)
             return
-        target, value = self._array(left), self.source.text(right)
+        target, value = self.places.array(left), self.source.text(right)
         if operator == "=":
-            how, first = self._movement(target, right), len(self.lines)
-            self._say(self._assignment(short(self.source.text(left)), value), node, depth, how)
-            if left.type == "identifier" and self._holds_index(name, value, node):
+            how, first = self.places.movement(target, right), len(self.lines)
+            self._say(f"{short(self.source.text(left))} ← {self._told(right, depth)}", node, depth, how)
+            if left.type == "identifier" and self.places.holds_index(name, value, node):
                 self._gives(name, first)
         else:
-            self._say(f"{short(name)} {operator} {short(value)}", node, depth)
-
-    def _array(self, left: Node) -> str:
-        """The array that is written, also by way of a cast: `x` of `((int*)x)[i]`."""
-        names = _VARIABLE.findall(self.source.text(left).partition("[")[0])
-        return next((name for name in names if name in self.shared or name in self.pointers), names[0] if names else "")
-
-    def _is_integral(self, value: str, node: Node) -> bool:
-        """Whether nothing that an expression names tells of another type than an integer's."""
-        if _FRACTION.search(value):
-            return False
-        found = (self.unit.declarations.at(name, node.start_byte) for name in set(_NAME.findall(value)))
-        plain = (types.bare(one.type).removeprefix("constexpr ").strip() for one in found if one is not None)
-        return all(kind in _INTEGERS or kind in _INDICES for kind in plain)
-
-    def _holds_index(self, name: str, value: str, node: Node) -> bool:
-        """Whether a variable is given an index, as it was at first."""
-        declared = self.unit.declarations.at(name, node.start_byte)
-        if declared is None or not self._is_index(name, declared.type, value, node):
-            return False
-        return declared.value is None or self._is_index(name, declared.type, declared.value, declared.node)
-
-    def _movement(self, target: str, right: Node) -> str:
-        """`global → shared` where a statement only moves data."""
-        names = {self.source.text(n) for n in walk(right) if n.type == "identifier"}
-        if target in self.shared and names & self.pointers:
-            return "   # global → shared"
-        if target in self.pointers and not names & self.pointers:
-            return "   # shared → global" if names & self.shared else "   # registers → global"
-        return ""
+            self._say(f"{short(name)} {operator} {self._told(right, depth)}", node, depth)
 
     def _assignment(self, target: str, value: str) -> str:
         return f"{target} ← {short(value)}"
 
     def _text(self, node: Node | None) -> str:
         return short(self.source.text(node)) if node is not None else ""
+
+
+def _value_of(name: Node) -> Node | None:
+    """What a declared name is given."""
+    node = name.parent
+    while node is not None and node.type.endswith("declarator"):
+        if node.type == "init_declarator":
+            return node.child_by_field_name("value")
+        node = node.parent
+    return None
 
 
 def _is_alone(node: Node) -> bool:
