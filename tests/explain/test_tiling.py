@@ -141,7 +141,7 @@ def test_accesses_are_told_with_the_tests_before_them(tmp_path: Path) -> None:
         ("L24", "x + [0..B)", "n if WIDE"),
         ("L26", "x + at·stride + [0..B) + k", "n if (not WIDE) and (k == 0)"),
         ("L28", "scale + at + k", "n if A > 0 and C > 0"),
-        ("L29", "in keep: out + at·stride + [0..B) (scale)", "n"),
+        ("L29", "in keep L7: out + at·stride + [0..B) (scale)", "n"),
     ]
 
 

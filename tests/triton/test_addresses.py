@@ -92,3 +92,15 @@ def test_a_helper_is_told_by_the_name_that_it_is_written_under(tmp_path: Path) -
         "    i = tl.arange(0, B)\n    tl.store(y + i, twice(tl.load(x + i)))\n"
     ))  # fmt: skip
     assert "y[i] = twice_of_two(x[i])" in pseudocode(path, "use")
+
+
+def test_the_number_of_a_tile_that_a_helper_is_given_is_no_stride(tmp_path: Path) -> None:
+    path = written(tmp_path, HEAD + (
+        "@triton.jit\ndef column(bias, y, tile, width, M: tl.constexpr, N: tl.constexpr):\n"
+        "    rows = tl.arange(0, M)\n    cols = tile * N + tl.arange(0, N)\n"
+        "    at = bias + (rows[:, None] * width + cols[None, :])\n"
+        "    tl.store(y + cols, tl.sum(tl.load(at), 0))\n\n"
+        "@triton.jit\ndef use(bias, y, width, M: tl.constexpr, N: tl.constexpr):\n"
+        "    column(bias, y, tl.program_id(0), width, M, N)\n"
+    ))  # fmt: skip
+    assert "y[cols] = sum(bias[rows, cols], 0)" in pseudocode(path, "use")

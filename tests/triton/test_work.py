@@ -239,3 +239,21 @@ def test_shared_memory_is_what_the_compiler_takes(kernel: str, size: int) -> Non
     told = re.match(r"≈ ([\d.]+) KiB: within", dict(hover.table)["Shared memory"])
     assert told is not None
     assert float(told[1]) * 1024 == pytest.approx(size, rel=0.01)
+
+
+def test_products_of_what_a_helper_chooses_by_a_constant_are_counted(tmp_path: Path) -> None:
+    """A helper's branches on what it is given are told apart where they are asked again; what is not known counts."""
+    source = HEAD + (
+        "@triton.jit\ndef inner(x, w, b, m, n, KIND: tl.constexpr):\n"
+        "    if KIND == 1:\n        p = b + n\n    else:\n        p = b + m[:, None] * 64 + n[None, :]\n"
+        "    out = tl.dot(x, w)\n"
+        "    if KIND == 1:\n        out += tl.load(p)[None, :]\n"
+        "    return tl.dot(out, w)\n\n"
+        "@triton.jit\ndef add(x, y, b, K: tl.constexpr, B: tl.constexpr):\n"
+        "    m = tl.arange(0, B)\n    n = tl.arange(0, B)\n    at = m[:, None] * B + n[None, :]\n"
+        "    v = tl.load(x + at)\n    tl.store(y + at, inner(v, v, b, m, n, K))\n"
+    )
+    assert card(tmp_path, source)["Work per program"].startswith("4*B**3 FLOPs")
+    assert "FLOP/byte" not in card(tmp_path, source)["Work per program"], "blocks do not grow"
+    unknown = source.replace("[None, :]\n    return", "[None, :] + tl.load(x_of[0])\n    return")
+    assert card(tmp_path, unknown)["Work per program"].startswith("? (a block's shape is not known) FLOPs")

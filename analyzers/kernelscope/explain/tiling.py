@@ -120,7 +120,7 @@ def access_table(facts: KernelFacts, addresses: Addresses) -> Table:
             (
                 Line(f"L{where.line}", where),
                 Line(access.kind),
-                Line(_address(access, addresses)),
+                Line(_address(facts, access, addresses)),
                 Line(describe(access.block, facts.order) or "?"),
                 Line(" · ".join(describe_footprint(access, known))),
                 Line(_times(facts, access)),
@@ -137,14 +137,15 @@ def _times(facts: KernelFacts, access: Access) -> str:
     return f"{often} {condition(facts, access)}".rstrip()
 
 
-def _address(access: Access, addresses: Addresses) -> str:
+def _address(facts: KernelFacts, access: Access, addresses: Addresses) -> str:
     """The address as it is made; a helper's in its own words, with the argument that it is given."""
     base = footprint(access).base or "?"
     place = access.at if access.name else access.span
     found = addresses.get((access.name, place)) if place is not None else None
     if found is None:
         return base
-    where = f"in {access.name}: " if access.name else ""
+    line = facts.line_in(access)
+    where = f"in {access.name}{f' L{line}' if line else ''}: " if access.name else ""
     return f"{where}{found.form()}{f' ({base})' if base != '?' and not _names(found, base) else ''}"
 
 

@@ -87,7 +87,7 @@ def work_rows(facts: KernelFacts) -> Iterator[Line]:
     supposed = ["2 bytes where the type depends on arguments"] if done.assumed else []
     supposed += [f"{INDEX_BYTES} of indices" if done.assumed else f"{INDEX_BYTES} bytes of indices"] * done.indices
     assumed = f" (if {', '.join(supposed)})" if supposed else ""
-    if facts.run.products:
+    if _has_sizes(facts):
         yield Line(f"{_most(done.flops_at_most)}{_amount(done.flops, facts)} FLOPs in matrix products")
     elif _multiplies(facts):
         yield Line("FLOPs are not known: neither are the blocks that are multiplied")
@@ -111,15 +111,20 @@ def _multiplies(facts: KernelFacts) -> bool:
     return not facts.run.operations.keys().isdisjoint(PRODUCTS)
 
 
+def _has_sizes(facts: KernelFacts) -> bool:
+    """Whether anything is known of what is multiplied."""
+    return any(size is not None for product in facts.run.products for size in product.sizes)
+
+
 def _intensity(facts: KernelFacts, flops: Dim, moved: Dim) -> Iterator[Line]:
-    """FLOPs per byte under the first configuration, with every unknown loop and length taken as long: what remains
-    when both grow together."""
+    """FLOPs per byte under the first configuration, with an unknown loop or length taken as long: what remains when both
+    grow together. What the compiler has to know, as the sizes of blocks, does not grow."""
     for config in facts.tuning.configs[:1] or (Config((), ()),):
         numbers = {**facts.fixed} | config.numbers()
         free = sorted({*flops.names(), *moved.names()} - numbers.keys())
         unknown = dict.fromkeys(free, LONG)
         a, b = flops.evaluate(numbers | unknown), moved.evaluate(numbers | unknown)
-        if a and b and len(free) <= 1:
+        if a and b and len(free) <= 1 and not any(param.name in free for param in facts.constexprs):
             named = f" for {', '.join(f'{n}={v}' for n, v in config.values)}" if config.values else ""
             grows = f" as {free[0]} grows" if free else ""
             yield Line(f"≈ {a / b:.3g} FLOP/byte{named}{grows}, before reuse in the L2 cache")
@@ -133,7 +138,7 @@ def shared_rows(facts: KernelFacts, gpu: str) -> Iterator[Line]:
     """An estimate per configuration, the largest first, against the limit of the chosen GPU."""
     limits = generation(gpu)
     if limits is None or not pipelined(facts.run.accesses, facts.run.products):
-        if not facts.run.products and _multiplies(facts):
+        if _multiplies(facts) and not _has_sizes(facts):
             yield Line("not estimated: the blocks that are multiplied are not known")
         elif not facts.run.products:
             yield Line("no pipelined tiles: at most scratch space for reductions and layout changes")

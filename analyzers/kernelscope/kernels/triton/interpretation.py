@@ -291,8 +291,10 @@ class Interpretation:
 
     def switch(self, frame: Frame, test: t.Expr) -> tuple[str, bool] | None:
         """The text of a test that holds or fails for a whole launch, and whether it is meant as it stands."""
-        if frame.depth:
-            return None
+        return self.told(frame, test) if not frame.depth else None
+
+    def told(self, frame: Frame, test: t.Expr) -> tuple[str, bool] | None:
+        """The same, or that of a test that holds or fails for a whole call of a helper."""
         if test not in self.recall.switches:
             self.recall.switches[test] = self._switch(frame, test)
         return self.recall.switches[test]
@@ -304,7 +306,10 @@ class Interpretation:
         if not is_fixed(inner, params, frame.assigned(), numbers):
             return None
         module = self.modules.module(frame.path)
-        return (_written(module.text, inner, numbers), positive) if module is not None else None
+        if module is None:
+            return None
+        text = _written(module.text, inner, numbers)
+        return (f"{text} in {frame.node.name}" if frame.depth else text), positive
 
     def _numbers(self, frame: Frame, test: t.Expr, params: set[str]) -> dict[str, int]:
         """The names in a test that the module gives numbers."""
@@ -319,7 +324,7 @@ class Interpretation:
         answers = self.answers if answers is None else answers
         if not answers:
             return None
-        switch = self.switch(frame, test)
+        switch = self.told(frame, test)
         answer = decided(switch[0], answers) if switch is not None else None
         if switch is not None and answer is not None:
             return answer == switch[1]

@@ -75,10 +75,16 @@ class Offsets:
         return None if self.assigned.outdated(term.id, Place(made.end, made.loops), place) else made
 
     def _has_stride(self, node: t.Expr) -> bool:
-        """Whether one of the addends is a product with a stride."""
+        """Whether one of the addends is a product with a stride; what it is of the length of a range beside it is not:
+        `tile * B + arange(0, B)` is one index."""
+        terms = list(operands(_uncast(node), "+"))
+        ranges = (call for call in map(bare, terms) if isinstance(call, t.Call) and called(call) == "arange")
+        lengths = {self.text(call.args[-1]) for call in ranges if call.args}
         return any(
-            len(factors) > 1 and any(self._is_stride(factor, self._fixed(factors)) for factor in factors)
-            for factors in (list(operands(term, "*")) for term in operands(_uncast(node), "+"))
+            len(factors) > 1
+            and lengths.isdisjoint(map(self.text, factors))
+            and any(self._is_stride(factor, self._fixed(factors)) for factor in factors)
+            for factors in (list(operands(term, "*")) for term in terms)
         )
 
     def split(self, term: t.Expr, others: Set[str] = frozenset()) -> tuple[str, str]:

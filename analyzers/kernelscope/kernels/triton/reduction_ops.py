@@ -127,6 +127,7 @@ def dot(call: OpCall) -> Value:
         call.report.problem("dot-dtype", f"tl.dot adds {wanted}, {how}, to an accumulator of {acc.elem}")
     left, right = _turned(a.shape, call, "trans_a"), _turned(b.shape, call, "trans_b")
     if left is None or right is None or len(left) != len(right) or len(left) not in (2, 3):
+        call.report.product((None, None, None), None, (a.elem, b.elem))
         return Tensor(acc.shape if acc is not None else None, elem)
     inner_a, inner_b = left[-1], right[-2]
     unlike = inner_a is not None and inner_b is not None and equal(inner_a, inner_b) is not True

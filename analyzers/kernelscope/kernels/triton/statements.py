@@ -216,7 +216,7 @@ def _if(run: Interpretation, frame: Frame, node: t.If) -> bool:
         _tell_apart(run, frame, node.test, True)
         return False
     after_else, frame.names = frame.names, _joined(after_body, frame.names, isinstance(value, Tensor))
-    if switch is not None:
+    if switch is not None or (frame.depth and test is None and run.told(frame, node.test) is not None):
         run.parted.part(node.test, frame.names, after_body, after_else)
     return False
 
@@ -233,7 +233,7 @@ def _tell_apart(run: Interpretation, frame: Frame, test: t.Expr, holds: bool) ->
         return
     answers = dict(run.answers)
     for inner, answer in implied(test, holds):
-        if (switch := run.switch(frame, inner)) is not None:
+        if (switch := run.told(frame, inner)) is not None:
             answers[switch[0]] = answer == switch[1]
     run.parted.tell_apart(lambda asked: run.holds(frame, asked, answers), frame.names)
 
