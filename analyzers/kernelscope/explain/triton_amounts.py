@@ -117,8 +117,8 @@ def _has_sizes(facts: KernelFacts) -> bool:
 
 
 def _intensity(facts: KernelFacts, flops: Dim, moved: Dim) -> Iterator[Line]:
-    """FLOPs per byte under the first configuration, with an unknown loop or length taken as long: what remains when both
-    grow together. What the compiler has to know, as the sizes of blocks, does not grow."""
+    """FLOPs per byte under the first configuration, with an unknown loop or length taken as long: what remains when
+    both grow together. What the compiler has to know, as the sizes of blocks, does not grow."""
     for config in facts.tuning.configs[:1] or (Config((), ()),):
         numbers = {**facts.fixed} | config.numbers()
         free = sorted({*flops.names(), *moved.names()} - numbers.keys())
