@@ -774,3 +774,116 @@ def test_what_the_source_calls_by_a_letter_keeps_it(tmp_path: Path) -> None:
     graph = graph_of(tmp_path, PRODUCTS, "Pictures")
     assert "[B, C, H, W]" in {e.label for e in graph.edges}
     assert {b.lines for b in graph.boxes if b.kind == "output"} == {("output",), ("output: x",)}
+
+
+ALTERNATIVES = """
+class Norm(nn.Module):
+    def __init__(self, size):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(size))
+
+    def forward(self, x):
+        y = x.to(torch.float32)
+        return self.weight * (y * torch.rsqrt(y.pow(2).mean(-1, keepdim=True) + 1e-6)).to(x.dtype)
+
+class Block(nn.Module):
+    def __init__(self, size):
+        super().__init__()
+        self.norm, self.up = Norm(size), nn.Linear(size, size)
+
+    def forward(self, x):
+        residual = x
+        return residual + self.up(self.norm(x))
+
+class Model(nn.Module):
+    def __init__(self, words, size, depth):
+        super().__init__()
+        self.embed = nn.Embedding(words, size)
+        self.layers = nn.ModuleList([Block(size) for _ in range(depth)])
+        self.norm = Norm(size)
+
+    def forward(self, tokens: torch.LongTensor, embedded: torch.FloatTensor = None):
+        if embedded is None:
+            embedded = self.embed(tokens)
+        x = embedded
+        for layer in self.layers:
+            x = layer(x)
+        return self.norm(x)
+"""
+
+
+def test_what_may_be_given_instead_of_what_is_computed_is_an_input(tmp_path: Path) -> None:
+    graph = graph_of(tmp_path, ALTERNATIVES, "Model")
+    keys = {b.key: b.lines for b in graph.boxes}
+    lines = {(keys[e.source], keys[e.target]) for e in graph.edges}
+    assert ("embedded",) in keys.values()
+    assert (("embedded",), ("+ residual",)) in lines, "past the embedding"
+    assert not any(box.key in keys and "embedded" in box.notes for box in graph.boxes), "no note at every box"
+    assert all(not note.startswith("embedded") for b in graph.boxes for note in b.notes)
+    assert not any("residual" in e.label for e in graph.edges), "a second variable for a value is no other value"
+
+
+PAIRS = """
+class Layer(nn.Module):
+    def __init__(self, size, parts):
+        super().__init__()
+        self.inner, self.mix = parts.inner(size), parts.mix
+        self.out = nn.Linear(size, size)
+
+    def forward(self, x: torch.Tensor):
+        y, bias = self.inner(x)
+        y = y + bias
+        y = self.mix(self.training, True)(y, x)
+        x = x + torch.zeros_like(self.out(x))
+        return x + self.out(y + x)
+"""
+
+
+def test_a_residual_is_added_to_what_was_made_of_it(tmp_path: Path) -> None:
+    graph = graph_of(tmp_path, PAIRS, "Layer")
+    lines = [b.lines for b in graph.boxes]
+    assert lines.count(("+",)) == 3, "neither two parts of one result are a residual, nor zeros"
+    assert ("mix",) in lines, "a handler is called what it is, not what it is made with"
+    titles = {b.key: b.lines[0] for b in graph.boxes}
+    residual = {titles[e.source] for e in graph.edges if titles[e.target] == "+ residual"}
+    assert residual == {"+", "Linear"}, "what has the shape of a value is not made of it, what is projected of it is"
+
+
+GATES = """
+class Same(nn.Module):
+    def forward(self, x):
+        return x
+
+class Held:
+    def __init__(self, tensor):
+        self.tensor = tensor
+
+    def __enter__(self):
+        return self.tensor
+
+    def __exit__(self, *problem):
+        return None
+
+class Layer(nn.Module):
+    def __init__(self, config, parts):
+        super().__init__()
+        self.norm = parts.norm(config.size)
+        self.again = False
+        if config.recompute:
+            if not isinstance(self.norm, Same):
+                self.again = True
+        self.out = nn.Linear(config.size, config.size)
+
+    def forward(self, x: torch.Tensor):
+        with Held(x) as held:
+            y = self.norm(held)
+        return x + self.out(y)
+"""
+
+
+def test_what_a_manager_gives_and_a_layer_asked_for_its_kind_are_not_lost(tmp_path: Path) -> None:
+    graph = graph_of(tmp_path, GATES, "Layer")
+    titles = {b.key: b.lines[0] for b in graph.boxes}
+    lines = {(titles[e.source], titles[e.target]) for e in graph.edges}
+    assert ("x", "norm") in lines, "what `with` binds is what the manager gives"
+    assert ("norm", "Linear") in lines, "a test for a kind of layer makes it none of that kind"

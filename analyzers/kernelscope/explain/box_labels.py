@@ -98,9 +98,9 @@ class BoxLabels:
             name = next(
                 (k.value.value for k in callee.keywords if k.arg == "name" and isinstance(k.value, t.Constant)), ""
             )
-            given = [arg for arg in callee.args[:1] if node.step.kind == "unfollowed" and isinstance(arg, t.Attribute)]
-            made = t.dotted(given[0] if given else callee.func) or ""  # `typed(self.up)(x)` calls the layer
-            return str(name) or made.rpartition(".")[2]
+            is_handed_on = node.step.kind == "unfollowed" and len(callee.args) == 1 and not callee.keywords
+            given = callee.args[0] if is_handed_on and isinstance(callee.args[0], t.Attribute) else callee.func
+            return str(name) or (t.dotted(given) or "").rpartition(".")[2]  # `typed(self.up)(x)` calls the layer
         dotted = t.dotted(callee)
         text = dotted if dotted is not None else self.text(node.step.path, callee.span)
         first, _, rest = text.partition(".")

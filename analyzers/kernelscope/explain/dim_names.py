@@ -180,7 +180,7 @@ def _spelled_out(name: str, others: Container[str]) -> str:
     nameless, base = NAMELESS.search(name), without_number(name)
     if nameless is None:
         return name if base in others else base
-    return f"{nameless[1]}.shape[{nameless[2]}]" if not nameless[3] or base not in others else name
+    return f"{nameless[1]}.shape[{nameless[2]}]"
 
 
 def _abbreviation(name: str, taken: set[str]) -> str:

@@ -47,7 +47,7 @@ class Boxes:
         """`by_operator` keeps the operators of an expression apart; `of_first` leaves it to notes to tell of other
         inputs than the first."""
         self.flow = flow
-        self._of_first = of_first
+        self.of_first = of_first
         self.patterns = patterns
         self.limit = limit
         self.live = flow.live()
@@ -81,7 +81,7 @@ class Boxes:
         is_method = any(n.step.kind in ("weight", "layer") or isinstance(n.step.target, Instance) for n in self.live)
         known = [n for n in inputs if isinstance(n.step.result, Tensor)]
         first = (known or inputs)[0]
-        return [n for n in inputs if n is first or (not self._of_first and self._is_data(n, is_method))]
+        return [n for n in inputs if n is first or (not self.of_first and self._is_data(n, is_method))]
 
     def _is_data(self, node: Node, is_method: bool) -> bool:
         """Whether an input is multiplied by weights, or is an operand of a function that has none.

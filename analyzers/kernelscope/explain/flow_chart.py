@@ -153,8 +153,9 @@ class Chart:
     def connected(self) -> dict[Node, list[tuple[Use, list[Origin]]]]:
         """What the boxes take; boxes that take nothing and that nothing takes of are left away."""
         takes = {box: self._takes(box) for box in self.boxes}
-        grounds = [n for found in takes.values() for n in _grounds(found) if n not in self.choice.main]
-        if grounds:
+        grounds = [n for found in takes.values() for n in _grounds(found)]
+        grounds += [n for found in takes.values() for _, origins in found for n in self._instead(origins)]
+        if grounds := [n for n in grounds if n not in self.choice.main]:
             self.choice.main.update(grounds)
             takes = {box: self._takes(box) for box in self.boxes}
         taken = {o.node for found in takes.values() for _, origins in found for o in origins}
@@ -166,6 +167,12 @@ class Chart:
         }
         self.boxes = [box for box in self.boxes if box in kept]
         return kept
+
+    def _instead(self, origins: list[Origin]) -> list[Node]:
+        """Inputs that may be given instead of what is computed: `inputs_embeds` where no tokens are embedded."""
+        if self.choice.of_first or all(o.is_note for o in origins):
+            return []
+        return [o.node for o in origins if o.is_note and o.node.step.kind == "input"]
 
     def _takes(self, box: Node) -> list[tuple[Use, list[Origin]]]:
         found: list[tuple[Use, list[Origin]]] = []
@@ -323,7 +330,7 @@ class Chart:
         for link in links:
             views.setdefault(self._value(link), set()).add(self._shape(link.use.value))
             part = self._part(link) if link.origin.is_part else ""
-            values.setdefault(link.origin.node, set()).add(self._name(link.origin.value) + part)
+            values.setdefault(link.origin.node, set()).add(self._called(link.origin) + part)
         users: dict[tuple[str, str, str], dict[str, None]] = {}
         for link in links:
             origin = link.origin
@@ -331,7 +338,7 @@ class Chart:
             shown = link.use.value if alike or origin.is_part else origin.value
             if len(link.use.nodes) > 1 and origin.node in link.use.nodes and origin.node.step.kind == "input":
                 shown = link.whole  # not what it and the others have in common
-            name = self._part(link) if origin.is_part else self._name(origin.value)
+            name = self._part(link) if origin.is_part else self._called(origin)
             several = len(values[origin.node]) > 1 and not (origin.node.is_source and not origin.is_part)
             dtype = changed_dtype(origin.node.step.result, link.use.value)
             kind = " ".join(filter(None, (self._shape(shown), dtype)))
@@ -347,7 +354,11 @@ class Chart:
         ]
 
     def _value(self, link: Link) -> tuple[Node, str, str]:
-        return link.origin.node, self._name(link.origin.value), self._shape(link.origin.value)
+        return link.origin.node, self._called(link.origin), self._shape(link.origin.value)
+
+    def _called(self, origin: Origin) -> str:
+        """What tells a value from others that leave the same box; all variables that hold the only one are one."""
+        return "" if isinstance(origin.node.step.result, Tensor) else self._name(origin.value)
 
     def _part(self, link: Link) -> str:
         return self._name(link.use.value) or self._name(link.origin.part)

@@ -13,6 +13,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from kernelscope import ops
+from kernelscope.dims.spelling import without_calls
 from kernelscope.explain.alternatives import alternatives, first_of
 from kernelscope.explain.box_labels import launched
 from kernelscope.explain.document import Line
@@ -40,7 +41,8 @@ def _shut(chart: Chart) -> Iterator[Line]:
         if box.step.kind in ("unfollowed", "choice") and not known:
             reason = _reason(box)
             if reason:
-                yield Line(f"{_title(chart, box)} is not followed: {reason}", chart.labels.place(box))
+                told = f"{_title(chart, box)} is not followed: {without_calls(reason)}"
+                yield Line(told, chart.labels.place(box))
 
 
 def _chosen(chart: Chart) -> Iterator[Line]:
@@ -83,7 +85,8 @@ def _lost_outputs(chart: Chart) -> Iterator[Line]:
                 continue  # handed on as it was given
             source = f"comes from {known.node.step.bound or known.node.step.name}" if known is not None else ""
             why = source or (output.value.reason if isinstance(output.value, Unknown) else "its source is lost")
-            yield Line(f"value {number} that is returned is not drawn: {why}")
+            name = output.name or f"value {number} that is returned"
+            yield Line(f"{name} is not drawn: {without_calls(why)}")
 
 
 def _title(chart: Chart, box: Node) -> str:

@@ -215,7 +215,12 @@ def _equal_sizes(one: Value, other: Value) -> list[tuple[Value, Value]]:
 
 
 def _narrow_kind(run: Interpreter, scope: Scope, subject: t.Name | t.Attribute, kind: t.Expr) -> None:
-    """An object that is not known is a layer of this class."""
+    """An object that is not known is a layer of this class.
+
+    Not while a constructor runs: a layer that it holds would be of that class ever after, on every way.
+    """
+    if isinstance(subject, t.Attribute) and run.symbols.building:
+        return
     run.quiet += 1
     try:
         value = present(evaluate(run, scope, subject))

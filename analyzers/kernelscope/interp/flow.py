@@ -24,12 +24,13 @@ from kernelscope.interp.remarks import believe_comment
 from kernelscope.interp.sequences import any_of, iterated
 from kernelscope.interp.targets import assign
 from kernelscope.interp.untaken import untaken
-from kernelscope.interp.values import Alike, Function, Maybe, Scope, Value, present
+from kernelscope.interp.values import Alike, Function, Instance, Maybe, Scope, Value, present
 from kernelscope.interp.ways import Way, differ, differing, meet, take, with_facts_of
 from kernelscope.ops import ShapeError
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Shape, Tensor, Unknown
+from kernelscope.workspace.modules import Definition
 
 MAX_UNROLLED = 8
 ENDED, GOES_ON = True, False
@@ -208,8 +209,7 @@ def _statement(run: Interpreter, scope: Scope, node: t.Stmt, returns: Returns) -
             for item in node.items:
                 value = evaluate(run, scope, item.context_expr)
                 if item.optional_vars is not None:
-                    value = value.element if isinstance(value, Alike) else value  # what a generator yields
-                    assign(run, scope, item.optional_vars, value)
+                    assign(run, scope, item.optional_vars, _entered(run, value, item.context_expr))
             return execute(run, scope, node.body, returns)
         case t.Try():
             ended = execute(run, scope, node.body, returns)
@@ -414,3 +414,15 @@ def _match(run: Interpreter, scope: Scope, node: t.Match, returns: Returns) -> N
     for outcome in outcomes[1:-1]:
         merged = Join(run.symbols, scope).names(merged, outcome)
     scope.names = merged
+
+
+def _entered(run: Interpreter, manager: Value, place: t.Expr) -> Value:
+    """What `with manager as` binds: what a generator yields, and what the manager's own `__enter__` gives."""
+    from kernelscope.interp.attributes import attribute
+    from kernelscope.interp.calls import call
+
+    if isinstance(manager, Alike):
+        return manager.element
+    if isinstance(manager, Instance) and isinstance(run.classes.attribute(manager.cls, "__enter__"), Definition):
+        return call(run, attribute(run, manager, "__enter__", place.span), [], {}, place.span)
+    return manager

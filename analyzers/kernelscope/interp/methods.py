@@ -28,9 +28,11 @@ from kernelscope.interp.values import (
     PlainMethod,
     Sequential,
     Value,
+    for_op,
 )
 from kernelscope.ops import Module
 from kernelscope.tensor import Shape, Unknown
+from kernelscope.tensor.size import numel
 
 CHANGING = {"append", "extend", "insert", "pop", "update", "clear", "setdefault", "remove", "reverse", "sort"}
 """Methods that change the list or dict."""
@@ -103,6 +105,8 @@ def call_method(run: Interpreter, target: PlainMethod, args: Arguments, kwargs: 
                 return text
             if (name, len(args)) in TEXT and not kwargs and all(isinstance(a, str) for a in args):
                 return getattr(value, name)(*args)
+        case tuple() if name == "numel":
+            return numel(for_op(part) for part in value)  # of a part of a shape: `x.shape[:-1].numel()`
         case tuple() if run.forks and name not in TUPLES:
             raise NoSuchWay
         case Shape():

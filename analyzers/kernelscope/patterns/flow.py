@@ -350,10 +350,11 @@ def _signature(step: Step) -> tuple[object, ...]:
 
 
 def dependencies(nodes: Iterable[Node]) -> set[Node]:
-    """All that nodes depend on."""
+    """All that the numbers of nodes depend on; `zeros_like(x)` has none of `x`."""
     todo, found = list(nodes), set[Node]()
     while todo:
-        for use in todo.pop().uses:
+        node = todo.pop()
+        for use in node.uses if not node.is_creation else ():
             for origin in use.nodes:
                 if origin not in found:
                     found.add(origin)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kernelscope.patterns.flow import Node, Use, dependencies
+from kernelscope.tensor import Tensor
 
 
 def is_residual(node: Node) -> bool:
@@ -17,7 +18,7 @@ def _is_made_of(later: Use, earlier: Use) -> bool:
     """Whether a value depends on another; of what gives several parts, such as scale and shift, on that very part."""
     if not later.nodes or not earlier.nodes:
         return False
-    around = dependencies(later.nodes) | set(later.nodes)
+    around = dependencies(later.nodes)
     value = earlier.value
     for node in earlier.nodes:
         while node.is_view and not node.is_part and node.uses and node.uses[0].nodes:
@@ -28,4 +29,5 @@ def _is_made_of(later: Use, earlier: Use) -> bool:
 
 
 def _gives_several(node: Node) -> bool:
-    return node.is_part or isinstance(node.step.result, tuple | list)
+    """Whether a step gives several values, or may do so."""
+    return node.is_part or not isinstance(node.step.result, Tensor)
