@@ -31,6 +31,7 @@ from kernelscope.explain.faq_answers import (
     settings,
     states,
     synchronisation,
+    unless_preempted,
 )
 from kernelscope.explain.faq_sizes import block_sizes, chunk_sizes, context_limits
 from kernelscope.explain.report_places import Json, Places
@@ -99,7 +100,7 @@ QUESTIONS: tuple[Question, ...] = (
                   settings(r"speculat|draft|(?:num|is|enable|use)_spec|(?:^|_)spec_(?:dec|len|k$|conf|meth|algo|step|tok)|propos|lookahead")),
              "guesses that are verified, and parameters about speculative decoding"),
     Question("scheduling.preemption", "scheduling", "Is a running request preempted, and where does it go?",
-             both(about("serving.scheduling", "preempt|requeue|victim"),
+             both(unless_preempted, about("serving.scheduling", "preempt|requeue|victim"),
                   procedures("serving.scheduling", r"^(?!.*(?:tpu|vm|spot|instance)).*(?:preempt|retract|swap_out)")),
              "preempt: requests freed and queued again"),
     Question("kv_cache.layout", "kv_cache", "Paged or contiguous KV cache: how is it laid out and allocated?",

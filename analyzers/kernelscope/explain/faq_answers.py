@@ -85,6 +85,14 @@ def about(section: str, pattern: str = "") -> Answer:
     return find
 
 
+def unless_preempted(system: System) -> Iterator[Claim]:
+    """That nobody is preempted, where all that is found is what goes back to a queue."""
+    back = list(about("serving.scheduling", "requeue")(system))
+    if back and not list(about("serving.scheduling", "preempt|victim")(system)):
+        said = "no running request is found to be preempted for another; what goes back to a queue is"
+        yield Claim("preemption", said, back[0].evidence[:1])
+
+
 def closest(section: str, pattern: str) -> Answer:
     """The same from files whose names speak of the section, where there are any."""
     find_all = about(section, pattern)

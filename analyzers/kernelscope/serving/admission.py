@@ -149,8 +149,10 @@ def _batch_to_its_end(
 def _outliving(function: t.FunctionDef | t.ClassDef) -> dict[str, str]:
     """Names of a function that it stores in its object, with the attribute, that it returns or that it is given.
 
-    `self.running = running`, `self.running.extend(chosen)`, `return batch`.
+    `self.running = running`, `self.running.extend(chosen)`, `return batch`, also within what it returns.
     """
+    returned = {n.value.id for n in own(function) if isinstance(n, t.Return) and isinstance(n.value, t.Name)}
+    packed: list[t.Call] = []
     found = {p.name: "" for p in function.args if p.name != "self"} if isinstance(function, t.FunctionDef) else {}
     for node in own(function):
         match node:
@@ -169,12 +171,17 @@ def _outliving(function: t.FunctionDef | t.ClassDef) -> dict[str, str]:
                 found.setdefault(other, "")
             case t.Return(value=t.Tuple(elts=parts)):
                 found.update((n.id, found.get(n.id, "")) for n in parts if isinstance(n, t.Name))
-            case t.Return(value=t.Call(func=func, keywords=given)) if last_name(func)[:1].isupper():
-                for keyword in given:
-                    if isinstance(keyword.value, t.Name):
-                        found.setdefault(keyword.value.id, "")
+            case t.Return(value=t.Call(func=func) as made) if last_name(func)[:1].isupper():
+                packed.append(made)
+            case t.Assign(targets=[t.Name(id=name)], value=t.Call(func=func) as made) if (
+                last_name(func)[:1].isupper() and name in returned
+            ):
+                packed.append(made)
             case _:
                 pass
+    for keyword in (k for made in packed for k in made.keywords):
+        if isinstance(keyword.value, t.Name):
+            found.setdefault(keyword.value.id, "")
     return found
 
 

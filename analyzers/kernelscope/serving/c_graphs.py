@@ -9,6 +9,7 @@ from kernelscope.serving.c_functions import CSource
 from kernelscope.serving.claims import Claim
 
 CAPTURES = {"cudaStreamBeginCapture", "cuStreamBeginCapture", "hipStreamBeginCapture", "capture_begin"}
+MAKES = re.compile(rb"\b(?:cuda|cu|hip)GraphInstantiate\w*\s*\(")
 LAUNCHES = {"cudaGraphLaunch", "cuGraphLaunch", "hipGraphLaunch"}
 _REPLAY = re.compile(rb"\b(\w*graph\w*)\s*(?:\.|->)\s*replay\s*\(", re.IGNORECASE)
 
@@ -23,7 +24,8 @@ def c_graphs(source: CSource) -> Iterator[Claim]:
             if name in CAPTURES:
                 given = ", ".join(source.arguments(offset, function.end))
                 value = f"CUDA graph captured in {function.name}: {name}({given})"
-                yield Claim(f"{function.name} CUDA graph", value, (source.at(offset), here))
+                made = (source.at(m.start()) for m in MAKES.finditer(source.code, offset, function.end))
+                yield Claim(f"{function.name} CUDA graph", value, (source.at(offset), here, *made))
             elif name in LAUNCHES:
                 given = ", ".join(source.arguments(offset, function.end))
                 value = f"{function.name} replays the CUDA graph with {name}({given})"

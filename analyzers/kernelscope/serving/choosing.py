@@ -27,6 +27,7 @@ def choices(source: PythonSource) -> Iterator[Claim]:
         return
     yield from _least(source)
     yield from _levels(source)
+    yield from _gone_through_by_level(source)
     yield from _moved_between_levels(source)
 
 
@@ -68,6 +69,32 @@ def _levels(source: PythonSource) -> Iterator[Claim]:
             value += f"; an element joins the level that it says itself ({source.quote(put)})" if put else ""
             places = (source.at(loop), source.at(taken), *((source.at(put),) if put else ()))
             yield Claim(f"{scope.qualified_name} order", value, places)
+
+
+def _gone_through_by_level(source: PythonSource) -> Iterator[Claim]:
+    """`for queue in reversed(self.queues): if queue: …`, where an element joins the queue at an index of its own."""
+    for scope in source.module.functions():
+        for loop in own(scope.node) if scope.owner is not None else ():
+            match loop:
+                case t.For(iter=t.Call(func=t.Name(id="reversed"), args=[many])):
+                    order = "from the last to the first"
+                case t.For(iter=t.Attribute() as many):
+                    order = "from the first on"
+                case _:
+                    continue
+            queues = t.dotted(many) or ""
+            put = _put_by_level(scope.owner or scope.node, queues)
+            asks = any(isinstance(s, t.If) and _asks_for_any(s.test, loop.target) for s in loop.body)
+            if put is None or not asks or not REQUESTS & set(words(queues)):
+                continue
+            assert isinstance(put.func, t.Attribute) and isinstance(put.func.value, t.Subscript)
+            value = (
+                f"policy: {queues} holds several queues, one a level, that {scope.qualified_name} goes through "
+                f"{order}; an element joins level {source.quote(put.func.value.slice)} ({source.quote(put)})"
+            )
+            yield Claim(
+                f"{scope.qualified_name} order", value, (source.at(put), source.at(loop), source.at(scope.node))
+            )
 
 
 def _first_filled(loop: t.For) -> tuple[str, t.Call] | None:

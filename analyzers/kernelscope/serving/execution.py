@@ -29,6 +29,9 @@ READS = {"pop", "get", "getattr", "getenv", "bool"}
 """Calls that give a setting, not something that was made."""
 PADDED = {"req", "request", "requests", "seq", "sequence", "page", "pages", "block", "blocks", "slot", "slots", "batch"}
 FILLS = {"pad", "pads", "padded", "append", "extend", "fill", "capture", "graph", "replay", "batch"}
+GRAPHS = {"graph", "graphs", "cudagraph", "cudagraphs"}
+MOST_NAMED = 4
+"""Names that are followed to say for which sizes graphs are captured."""
 COMPILERS = {"torch.compile", "jax.jit", "jit", "torch.jit.script", "nnx.jit", "eqx.filter_jit"}
 
 
@@ -46,6 +49,69 @@ def captures(source: PythonSource) -> Iterator[Claim]:
                         value += f", where {name} = {source.quote(made.value)}"
                         places.append(source.at(made))
             yield Claim(f"{scope.qualified_name} CUDA graph", value, tuple(places))
+
+
+def captured_by_size(source: PythonSource) -> Iterator[Claim]:
+    """`for size in sizes: runner.capture(…)`: graphs that another object captures, one per size."""
+    constants = {
+        s.targets[0].id: s for s in source.module.body if isinstance(s, t.Assign) and isinstance(s.targets[0], t.Name)
+    }
+    for scope in source.module.functions():
+        stored = {t.dotted(n.targets[0]): n for n in own(scope.node) if isinstance(n, t.Assign)}
+        for loop in (n for n in own(scope.node) if isinstance(n, t.For)):
+            made = (
+                c for s in loop.body if not isinstance(s, t.For) for c in calls(s) if isinstance(c.func, t.Attribute)
+            )
+            call = next((c for c in made if _captures(source.quote(c.func))), None)
+            if call is None or any(inner is loop for inner, _ in _capturing(scope.node)):
+                continue
+            value = f"CUDA graphs are captured one per `{source.quote(loop.target)}` in {source.quote(loop.iter)}"
+            value += f" by {source.quote(call.func)} in {scope.qualified_name}"
+            places, todo, seen = [source.at(call), source.at(loop)], _names(loop.iter), set[str]()
+            for name in todo:
+                bound = stored.get(name) or constants.get(name)
+                if bound is None or name in seen or len(seen) > MOST_NAMED:
+                    continue
+                value += f", where {name} = {source.quote(bound.value)}"
+                seen.add(name)
+                places.append(source.at(bound))
+                todo += _names(bound.value)
+            yield Claim(f"{scope.qualified_name} CUDA graph sizes", value, (*places, source.at(scope.node)))
+
+
+def _captures(name: str) -> bool:
+    """`self.runner.capture`, `graph_runner.capture_one`: what is captured is a graph, by the words of the name."""
+    first = words(name.rpartition(".")[2])[:1]
+    return first == ("capture",) and bool((GRAPHS | {"runner"}) & set(words(name)))
+
+
+def graph_conditions(source: PythonSource) -> Iterator[Claim]:
+    """`use_graph = self.enabled and batch.is_decode and …`, or `use_graph = True` under such a test."""
+    for scope in source.module.functions():
+        for statement, guards in statements(scope.node):
+            match statement:
+                case t.Assign(targets=[t.Name(id=name)], value=value) if _says_whether_graphs_run(name):
+                    pass
+                case _:
+                    continue
+            if isinstance(value, t.BoolOp):
+                test = source.quote(value)
+            elif isinstance(value, t.Constant) and value.value is True and guards:
+                test = " and ".join(guards_text(source, guards))
+            else:
+                continue
+            if test:
+                said = (
+                    f"{scope.qualified_name} runs the captured CUDA graph ({name}) if {test}; otherwise it runs eager"
+                )
+                yield Claim(
+                    f"{scope.qualified_name} CUDA graph use", said, (source.at(statement), source.at(scope.node))
+                )
+
+
+def _says_whether_graphs_run(name: str) -> bool:
+    said = set(words(name))
+    return bool(GRAPHS & said) and bool({"use", "uses", "can", "run", "replay"} & said)
 
 
 def _capturing(node: t.FunctionDef | t.ClassDef) -> Iterator[tuple[t.For | None, t.Node]]:

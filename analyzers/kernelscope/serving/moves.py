@@ -26,6 +26,8 @@ STANDING = REQUESTS | {"queued", "prefilling", "decoding", "generating", "suspen
 """Words of where a request stands; a weak hint that what moves is one."""
 PARTS = {"trans", "transfer", "notify", "message", "msg", "page", "block", "chunk", "worker", "node", "adapter"}
 """Words of what else moves between queues."""
+ENDS = {"sync_q", "async_q", "queue", "deque"}
+"""Names of the queue within what stands for one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,5 +252,6 @@ def _is_request(first: _Step, last: _Step) -> bool:
 
 
 def last_part(queue: str) -> str:
-    """`waiting` of `self.queue.waiting[…]`."""
-    return queue.removesuffix("[…]").rpartition(".")[2]
+    """`waiting` of `self.queue.waiting[…]`, also of `self.waiting.sync_q`, which is one of its ends."""
+    owner, _, last = queue.removesuffix("[…]").rpartition(".")
+    return owner.rpartition(".")[2] if last in ENDS and "." in owner else last

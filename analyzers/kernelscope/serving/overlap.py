@@ -13,12 +13,16 @@ from kernelscope.serving.guards import calls, last_name, own
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
+WAITS, LAUNCHES = {"wait", "synchronize", "sync", "join"}, {"run", "launch", "start", "execute", "submit", "async"}
+"""Words of calls that wait for a device, and of those that give it work."""
+
 
 def overlaps(source: PythonSource) -> Iterator[Claim]:
     """Loops whose results are handled one iteration later."""
     for scope in source.module.functions():
         assert isinstance(scope.node, t.FunctionDef)
         yield from _queued(source, scope.qualified_name, scope.node)
+        yield from _awaited_late(source, scope.qualified_name, scope.node)
         for loop in own(scope.node):
             if isinstance(loop, t.While) and _is_endless(loop.test):
                 yield from _carried(source, scope.qualified_name, scope.owner, loop)
@@ -94,6 +98,36 @@ def _queued(source: PythonSource, where: str, function: t.FunctionDef) -> Iterat
         places = (source.at(put), source.at(goes_on), source.at(taken), source.at(function))
         yield Claim(f"{where} overlap", value, places)
         return
+
+
+def _awaited_late(source: PythonSource, where: str, function: t.FunctionDef) -> Iterator[Claim]:
+    """`if self.under_way: device.wait()`, then `device.run()` and `self.under_way = True`: waits one step later."""
+    set_at = {
+        t.dotted(n.targets[0]): n for n in own(function)
+        if isinstance(n, t.Assign) and isinstance(n.value, t.Constant) and n.value.value is True
+    }  # fmt: skip
+    for branch in (n for n in own(function) if isinstance(n, t.If)):
+        flag = t.dotted(branch.test)
+        begun = set_at.get(flag)
+        waited = next((c for s in branch.body for c in calls(s) if WAITS & set(words(last_name(c.func)))), None)
+        if flag is None or not flag.startswith("self.") or begun is None or waited is None:
+            continue
+        if begun.span.start < branch.span.end or not isinstance(waited.func, t.Attribute):
+            continue
+        device = t.dotted(waited.func.value)
+        launched = next((
+            c for c in _calls(function)
+            if isinstance(c.func, t.Attribute) and t.dotted(c.func.value) == device
+            and branch.span.end <= c.span.start < begun.span.start and LAUNCHES & set(words(c.func.attr))
+        ), None)  # fmt: skip
+        if launched is not None:
+            value = (
+                f"overlap scheduling: {where} prepares a step while the last one still runs: it waits for that "
+                f"({source.quote(waited)} if {flag}) only before it launches its own ({source.quote(launched)}) and "
+                f"does not wait for it"
+            )
+            places = (source.at(waited), source.at(launched), source.at(begun), source.at(function))
+            yield Claim(f"{where} overlap", value, places)
 
 
 def _names(targets: list[t.Expr]) -> Iterator[t.Name]:

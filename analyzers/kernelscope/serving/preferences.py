@@ -17,6 +17,8 @@ from kernelscope.syntax.python.lower import Scope
 
 NEW, OLD = {"prefill", "prefills", "prefilling", "prompt", "prompts", "extend"}, {"decode", "decodes", "decoding"}
 """Words of requests whose prompts are read, and of those that go on."""
+NEWCOMERS, STAYERS = NEW | {"waiting", "pending", "queued"}, OLD | {"running", "active"}
+"""Words of queues of requests that have not begun, and of those that have."""
 GOES_ON = OLD | {"gen", "generate", "generation"}
 STEPS = {"step", "iterate", "iteration", "loop", "run", "tick", "schedule"}
 """Words of functions that are one round of a scheduler."""
@@ -204,11 +206,12 @@ def _loops(source: PythonSource, node: t.FunctionDef | t.ClassDef, where: str) -
     returned = False
     for statement in _in_order(node.body):
         if isinstance(statement, t.While):
-            queue = _queue(statement.test)
+            queue = _queue(statement.test) or _emptied(statement)
             if queue and before is not None and returned and queue != before[1]:
                 value = (
                     f"{_labelled(source, *before)} comes first and is separate: the function returns before "
                     f"{_labelled(source, statement, queue)} is looked at, so one step never mixes them"
+                    f"{_in_phases(before[1], queue)}"
                 )
                 evidence = (source.at(statement), source.at(before[0]))
                 yield Claim(f"{where} policy", value, evidence)
@@ -236,15 +239,16 @@ def _in_order(body: list[t.Stmt]) -> Iterator[t.Stmt]:
 
 def _in_turn(source: PythonSource, node: t.FunctionDef | t.ClassDef, where: str) -> Iterator[Claim]:
     """`for r in prefills: batch.append(r)` and then `for r in decodes: batch.append(r)`: one batch of both, in turn."""
-    loops = [s for s in node.body if isinstance(s, t.For) and isinstance(s.iter, t.Name)]
-    for one, other in pairwise(loops):
-        assert isinstance(one.iter, t.Name) and isinstance(other.iter, t.Name)
-        kinds = [_kind(one.iter.id), _kind(other.iter.id)]
+    blocks = [node.body, *(s.body for s in node.body if isinstance(s, t.With))]
+    loops = [[s for s in block if isinstance(s, t.For) and t.dotted(s.iter)] for block in blocks]
+    for one, other in (pair for block in loops for pair in pairwise(block)):
+        first, second = source.quote(one.iter), source.quote(other.iter)
+        kinds = [_kind(first), _kind(second)]
         shared = [name for name in _filled(one) if name in {*_filled(other)}]
         if not all(kinds) or kinds[0] == kinds[1] or not shared:
             continue
         value = (
-            f"mixed: {where} puts {one.iter.id} ({kinds[0]}) into {shared[0]} first and then {other.iter.id} "
+            f"mixed: {where} puts {first} ({kinds[0]}) into {shared[0]} first and then {second} "
             f"({kinds[1]}), so one step mixes prefill and decode; {kinds[0]} comes first (≈ by their names)"
         )
         places = (source.at(one), source.at(other), source.at(node))
@@ -328,6 +332,21 @@ def _queue(test: t.Expr) -> str:
     return name if name.startswith("self.") else ""
 
 
+def _emptied(loop: t.While) -> str:
+    """The queue that a loop takes of until it says that it is empty: `try: x = self.q.get_nowait()`, else `break`."""
+    for statement in loop.body:
+        match statement:
+            case t.Try(
+                body=[t.Assign(value=t.Call(func=t.Attribute(value=queue, attr="get_nowait" | "popleft"))), *_],
+                handlers=[t.ExceptHandler(body=[*_, t.Break()]), *_],
+            ):
+                name = t.dotted(queue) or ""
+                return name if name.startswith("self.") else ""
+            case _:
+                pass
+    return ""
+
+
 def _fill_the_same(one: t.While, other: t.While) -> bool:
     """Whether both loops put elements into the same local list."""
     return bool(set(_filled(one)) & set(_filled(other)))
@@ -336,10 +355,17 @@ def _fill_the_same(one: t.While, other: t.While) -> bool:
 def _filled(loop: t.While | t.For) -> Iterator[str]:
     for call in (c for statement in loop.body for c in calls(statement)):
         match call.func:
-            case t.Attribute(value=t.Name(id=name), attr="append"):
+            case t.Attribute(value=t.Name(id=name), attr="append" | "extend"):
                 yield name
             case _:
                 pass
+
+
+def _in_phases(one: str, other: str) -> str:
+    """What the names of two queues say of their work: who waits is prefilled, who runs decodes."""
+    if NEWCOMERS & set(words(one.rpartition("self.")[2])) and STAYERS & set(words(other.rpartition("self.")[2])):
+        return ": prefill comes before decode (≈ by their names)"
+    return ""
 
 
 def _labelled(source: PythonSource, node: t.Stmt, queue: str) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from kernelscope.results import Location
 from kernelscope.serving.claims import PythonSource
-from kernelscope.serving.sections import nearly_as_fitting, ranked, spoken_of
+from kernelscope.serving.sections import nearly_as_fitting, ranked, spoken_of, words
 from kernelscope.syntax.python import tree as t
 
 MAX_STEPS = 1_300
@@ -24,6 +24,8 @@ MIN_STATEMENTS = 2
 MAX_PLACES = 10
 FORWARD = {"forward", "__call__", "call", "setup"}
 COMPONENT = "components"
+SAMPLES = {"sample", "sampler", "sampling", "samplers"}
+"""Words of what chooses the next token, which is a part of a model though none of its layers."""
 SILENT = {"logger", "logging", "log", "warnings", "print", "nvtx", "super"}
 SILENT_FOLDERS = {"test", "tests", "unittest", "unittests", "unit_tests", "bench", "benchmark", "benchmarks",
                   "example", "examples", "docs", "scripts", "dev", "tools", "experimental", "experiments", "evaluation",
@@ -70,9 +72,11 @@ def procedures(source: PythonSource) -> Iterator[Procedure]:
             continue
         is_forward = node.name in FORWARD and scope.owner is not None
         evidence = (source.at(node), *spread([source.at(n) for n in writer.nodes], MAX_PLACES))
-        if is_forward or (scope.owner is None and len(scope.path) == 1):
+        is_sampling = bool(SAMPLES & {*words(node.name), *words(owner)}) and node.name not in ("__post_init__",)
+        if is_forward or is_sampling or (scope.owner is None and len(scope.path) == 1):
             name = scope.owner.name if is_forward and scope.owner is not None else scope.qualified_name
-            yield Procedure(name, COMPONENT, 4 if is_forward else 0, text, len(writer.nodes), evidence)
+            weight = 4 if is_forward else 1 if is_sampling else 0
+            yield Procedure(name, COMPONENT, weight, text, len(writer.nodes), evidence)
         if places and len(writer.nodes) >= MIN_STATEMENTS and not is_forward:
             weight, section = places[0]
             last = source.text.location(source.path, node.span).end_line
@@ -129,7 +133,18 @@ class Condenser:
         self.nodes: list[t.Stmt] = []
 
     def block(self, body: list[t.Stmt]) -> list[str]:
-        return [line for statement in body for line in self._lines(statement)]
+        returned = {s.value.id for s in body if isinstance(s, t.Return) and isinstance(s.value, t.Name)}
+        return [
+            line for statement in body for line in (
+                self._made(statement) if isinstance(statement, t.FunctionDef) and statement.name in returned
+                else self._lines(statement)
+            )
+        ]  # fmt: skip
+
+    def _made(self, function: t.FunctionDef) -> list[str]:
+        """A function that is given back: what the one around it makes."""
+        self.nodes.append(function)
+        return self._under(f"def {function.name}({', '.join(p.name for p in function.args)}):", function.body)
 
     def _lines(self, node: t.Stmt) -> list[str]:
         quote = self.source.quote

@@ -13,6 +13,7 @@ from kernelscope.serving.claims import PythonSource, literal
 from kernelscope.serving.guards import calls, last_name, own, own_calls
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
+from kernelscope.syntax.python.lower import Scope
 
 STARTERS = {"Process": "process", "Thread": "thread", "ProcessPoolExecutor": "process pool",
             "ThreadPoolExecutor": "thread pool", "Popen": "process"}  # fmt: skip
@@ -20,6 +21,9 @@ ACTS = {"start", "run", "process", "main", "serve", "loop", "launch", "worker", 
 """Words of functions that processes run."""
 RUN = {"target", "func", "fn", "entry", "main"}
 """Names of fields that hold what a process runs."""
+SCHEDULES = {"create_task": "asyncio task", "ensure_future": "asyncio task", "submit": "thread of a pool",
+             "run_in_executor": "thread of a pool"}  # fmt: skip
+"""Calls that run a function beside the rest: in an event loop, or in a thread of a pool."""
 MOST_STEPS = 3
 """Names that are followed to the class of an actor."""
 
@@ -55,12 +59,48 @@ def started(source: PythonSource) -> Iterator[Started]:
         for call in own_calls(scope.node):
             found = list(_by_call(source, call, scope.qualified_name))
             yield from found
-            if not found and (actor := _actor(source, call, scope.node)) is not None:
+            if found:
+                continue
+            if (actor := _actor(source, call, scope.node)) is not None:
                 yield Started("actor", actor, source.quote(call.func), scope.qualified_name, "", source.at(call))
+            elif (beside := _loop_beside(call)) is not None and _goes_on(beside, scope):
+                kind, target = SCHEDULES[last_name(call.func)], source.quote(beside)
+                yield Started(kind, target, source.quote(call.func), scope.qualified_name, "", source.at(call))
     for statement in source.module.body:
         if not isinstance(statement, t.FunctionDef | t.ClassDef):
             for call in calls(statement):
                 yield from _by_call(source, call, f"the script {source.path.name}")
+
+
+def _loop_beside(call: t.Call) -> t.Expr | None:
+    """What `create_task(self.f())`, `pool.submit(self.f)` and `loop.run_in_executor(pool, self.f)` run."""
+    name = last_name(call.func)
+    given = call.args[1 if name == "run_in_executor" else 0 :] if name in SCHEDULES else []
+    match given[:1]:
+        case [t.Call(func=t.Attribute() | t.Name() as made)] if SCHEDULES[name] == "asyncio task":
+            return made
+        case [t.Attribute() | t.Name() as made] if SCHEDULES[name] != "asyncio task":
+            return made
+        case _:
+            return None
+
+
+def _goes_on(target: t.Expr, scope: Scope) -> bool:
+    """Whether a function of the same class, or inside of the same function, has a loop that ends by itself never."""
+    methods = (
+        scope.owner.methods() if scope.owner is not None and t.dotted(target) == f"self.{last_name(target)}" else ()
+    )
+    inner = (s for s in scope.node.body if isinstance(s, t.FunctionDef)) if isinstance(target, t.Name) else ()
+    found = next((f for f in (*methods, *inner) if f.name == last_name(target)), None)
+    return found is not None and any(isinstance(n, t.While) and _is_endless(n.test) for n in own(found))
+
+
+def _is_endless(test: t.Expr) -> bool:
+    """`True`, and flags such as `self.running` and `not self.stop`, which somebody else sets."""
+    asked = test.operand if isinstance(test, t.UnaryOp) and test.op == "not" else test
+    if isinstance(asked, t.Call) and last_name(asked.func) == "is_set":
+        return True
+    return isinstance(asked, t.Attribute) or (isinstance(asked, t.Constant) and bool(asked.value))
 
 
 def _by_call(source: PythonSource, call: t.Call, where: str) -> Iterator[Started]:

@@ -72,9 +72,10 @@ from kernelscope.serving.procedures import Procedure, procedures
 from kernelscope.serving.processes import Launcher, Started, launchers, running_classes, started, targets
 from kernelscope.serving.rankings import rankings
 from kernelscope.serving.registries import Registry, registries, stacks
+from kernelscope.serving.requeueing import put_back
 from kernelscope.serving.routes import Route, routes
-from kernelscope.serving.sizes import derived_sizes
-from kernelscope.serving.slots import slots
+from kernelscope.serving.sizes import derived_sizes, sizes_of_caches
+from kernelscope.serving.slots import places, slots
 from kernelscope.serving.sockets import Argument, Wrapper, Wrapping, arguments, wrappers, wrappings
 from kernelscope.serving.speculation import verifications
 from kernelscope.serving.stores import Stored, stored
@@ -122,7 +123,9 @@ FINDERS: tuple[tuple[str, Finder], ...] = (
     ("serving.batching", admission.continuous),
     ("serving.batching", portions),
     ("serving.batching", slots),
+    ("serving.batching", places),
     ("serving.scheduling", admission.passed_over),
+    ("serving.scheduling", put_back),
     ("serving.batching", chunking.chunks),
     ("serving.batching", capacity.admissions),
     ("serving.batching", chunking.pieces),
@@ -133,12 +136,15 @@ FINDERS: tuple[tuple[str, Finder], ...] = (
     ("serving.batching", admission.static),
     ("serving.topology.addresses", endpoints.addresses),
     ("topology.execution", execution.captures),
+    ("topology.execution", execution.captured_by_size),
+    ("topology.execution", execution.graph_conditions),
     ("topology.execution", execution.replays),
     ("topology.execution", execution.compiled_calls),
     ("components", shared_weights),
     ("components", execution.launches),
     ("components", execution.placeholders),
     ("components", derived_sizes),
+    ("serving.kv_cache", sizes_of_caches),
     ("components", rotations),
     ("faq.fusion", execution.compiled),
     ("faq.fusion", execution.compiled_calls),

@@ -9,7 +9,22 @@ from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource
 from kernelscope.serving.guards import own
+from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
+
+CACHES = {"kv", "cache", "page", "paged"}
+COUNTS = {"bytes", "nbytes", "blocks", "pages", "slots"}
+"""Words of classes that hold keys and values, and of what they count."""
+OTHERS = {"pattern", "attention", "feature", "weight", "impl"}
+"""Words of classes that only use a cache, or keep something else."""
+
+
+def sizes_of_caches(source: PythonSource) -> Iterator[Claim]:
+    """Those of classes that hold keys and values, as far as they say how many bytes or blocks there are."""
+    for claim in derived_sizes(source):
+        owner, _, attr = claim.name.partition(" ")
+        if CACHES & set(words(owner)) and not OTHERS & set(words(owner)) and COUNTS & set(words(attr)):
+            yield claim
 
 
 def derived_sizes(source: PythonSource) -> Iterator[Claim]:

@@ -43,6 +43,48 @@ def slots(source: PythonSource) -> Iterator[Claim]:
             yield Claim(f"{scope.qualified_name} admission", value, places)
 
 
+def places(source: PythonSource) -> Iterator[Claim]:
+    """`for i in range(n): if slots[i] is None: slots[i] = request`, and `slots[i] = None` where it is through."""
+    for scope in source.module.functions():
+        nodes = own(scope.node)
+        emptied = {t.dotted(target.value): n for n in nodes if (target := _emptied(n)) is not None}
+        for loop in (n for n in nodes if isinstance(n, t.For)):
+            for branch in (s for s in loop.body if isinstance(s, t.If)):
+                match branch.test:
+                    case t.Compare(left=t.Subscript(value=held), ops=["is"], comparators=[t.Constant(value=None)]):
+                        name = t.dotted(held)
+                    case _:
+                        continue
+                filled = next((s for s in branch.body if _fills(s, name)), None)
+                if name is None or filled is None or name not in emptied or not PLACES & set(words(name)):
+                    continue
+                value = (
+                    f"continuous batching by slots: {scope.qualified_name} puts a request into the first place of "
+                    f"{name} that is free ({source.quote(filled)} if {source.quote(branch.test)}), and frees it when "
+                    f"the request is through ({source.quote(emptied[name])}), so requests join while others go on "
+                    f"(≈ requests by their names)"
+                )
+                where = (source.at(branch), source.at(filled), source.at(emptied[name]), source.at(scope.node))
+                yield Claim(f"{scope.qualified_name} admission", value, where, confidence="heuristic")
+
+
+def _emptied(node: t.Node) -> t.Subscript | None:
+    """The place of `slots[i] = None`."""
+    match node:
+        case t.Assign(targets=[t.Subscript() as target], value=t.Constant(value=None)):
+            return target
+        case _:
+            return None
+
+
+def _fills(statement: t.Stmt, name: str | None) -> bool:
+    match statement:
+        case t.Assign(targets=[t.Subscript(value=held)], value=t.Name() | t.Attribute()):
+            return t.dotted(held) == name
+        case _:
+            return False
+
+
 def _started(loop: t.For, slot: str) -> Iterator[tuple[t.If, t.Assign]]:
     """Branches that ask for the state of a slot and give it another one at once."""
     for branch in t.flat(loop.body):

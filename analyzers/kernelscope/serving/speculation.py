@@ -31,6 +31,7 @@ def verifications(source: PythonSource) -> Iterator[Claim]:
         yield from _agreeing_runs(source, scope)
         yield from _by_chance(source, scope, bound)
         yield from _first_that_differs(source, scope)
+        yield from _one_by_one(source, scope)
 
 
 def _agreeing_runs(source: PythonSource, scope: Scope) -> Iterator[Claim]:
@@ -93,6 +94,53 @@ def _speaks_of_guesses(scope: Scope) -> bool:
     names = {n.id for n in own(scope.node) if isinstance(n, t.Name)}
     names |= {param.name for param in scope.node.args} if isinstance(scope.node, t.FunctionDef) else set()
     return any(GUESSES & set(words(name)) for name in (scope.qualified_name, *names))
+
+
+def _one_by_one(source: PythonSource, scope: Scope) -> Iterator[Claim]:
+    """`while n < many: if tokens[n] != drafts[n]: break`: a loop over places that ends where a guess differs."""
+    for loop in own(scope.node):
+        if not isinstance(loop, t.For | t.While):
+            continue
+        known = dict(_bound_in(loop))
+        for branch in t.flat(loop.body):
+            match branch:
+                case t.If(test=t.Compare(left=one, ops=["!="], comparators=[other]) as test, body=[*_, t.Break()]):
+                    said = [set(words(source.quote(known.get(t.dotted(side) or "", side)))) for side in (one, other)]
+                case _:
+                    continue
+            is_guess = [bool(GUESSES & side) for side in said]
+            if is_guess[0] == is_guess[1] or not (_is_element(one, known) and _is_element(other, known)):
+                continue
+            value = (
+                f"speculative decoding: {scope.qualified_name} verifies guesses one by one, the first that differs "
+                f"ends it (if {source.quote(test)}"
+            )
+            value += "".join(
+                f", where {name} = {source.quote(known[name])}"
+                for side in (one, other) if (name := t.dotted(side) or "") in known
+            )  # fmt: skip
+            places = (source.at(branch), source.at(loop), source.at(scope.node))
+            yield Claim(f"{scope.qualified_name} verification", f"{value}; ≈ guesses by their names)", places)
+            return
+
+
+def _bound_in(loop: t.For | t.While) -> Iterator[tuple[str, t.Expr]]:
+    """The names that a loop binds, also several at once: `one, other = tokens[n], drafts[n]`."""
+    for statement in t.flat(loop.body):
+        match statement:
+            case t.Assign(targets=[t.Tuple(elts=names)], value=t.Tuple(elts=values)):
+                pairs = zip(names, values, strict=False)
+            case t.Assign(targets=[target], value=value):
+                pairs = iter([(target, value)])
+            case _:
+                continue
+        yield from ((name, value) for target, value in pairs if (name := t.dotted(target)) is not None)
+
+
+def _is_element(side: t.Expr, known: dict[str, t.Expr]) -> bool:
+    """Whether something is one of several, or the result of a call such as `draft[i].item()`."""
+    value = known.get(t.dotted(side) or "", side)
+    return isinstance(value, t.Subscript | t.Call)
 
 
 def _first_that_differs(source: PythonSource, scope: Scope) -> Iterator[Claim]:

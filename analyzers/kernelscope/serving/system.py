@@ -39,7 +39,8 @@ from kernelscope.serving.stores import overridden
 from kernelscope.serving.waits import Sync
 from kernelscope.workspace.files import PYTHON_SUFFIXES
 
-KINDS = {kind: place for place, kind in enumerate(("process", "actor", "process pool", "thread", "thread pool"))}
+KINDS_IN_ORDER = ("process", "actor", "process pool", "thread", "thread of a pool", "asyncio task", "thread pool")
+KINDS = {kind: place for place, kind in enumerate(KINDS_IN_ORDER)}
 
 
 _NAMES_A_FIELD = re.compile(r"[A-Z]\w*\.\w+")
