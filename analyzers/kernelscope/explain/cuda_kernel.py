@@ -27,6 +27,7 @@ from kernelscope.kernels.hardware import GPUS, generation
 from kernelscope.results import Location, Target, UserError, ViewOptions
 
 MAX_LAUNCHES = 6
+MAX_LINES_TOLD = 3
 _FRAME = 4
 """Columns of a box around what it holds."""
 
@@ -95,22 +96,28 @@ def explain_kernel(facts: KernelFacts, options: ViewOptions | None = None) -> Do
 def _levels(facts: KernelFacts) -> Table:
     """What a grid, a block and a warp are made of, launch by launch."""
     rows: list[tuple[Line, ...]] = []
-    different: dict[tuple[object, ...], Launch] = {}
+    different: dict[tuple[object, ...], list[Launch]] = {}
     for launch in facts.launches:
-        different.setdefault((launch.unit.path, launch.line, launch.grid, launch.block), launch)
-    for launch in list(different.values())[:MAX_LAUNCHES]:
+        different.setdefault((launch.grid, launch.block), []).append(launch)
+    for launch, *alike in list(different.values())[:MAX_LAUNCHES]:
         place = launch.unit.source.source.location(Path(launch.unit.path), launch.span)
         grid = ", ".join(render(size) if size is not None else "?" for size in launch.grid)
         block = ", ".join(render(size) if size is not None else "?" for size in launch.block)
         count = product(size for size in launch.block if size is not None) if None not in launch.block else None
         warps = f"{-(-count.const // 32)}" if count is not None and count.const is not None else "?"
-        row = (f"L{launch.line}", f"({grid}) blocks", f"({block}) threads", warps, "32 threads")
+        row = (_lines_text([launch, *alike]), f"({grid}) blocks", f"({block}) threads", warps, "32 threads")
         rows.append((Line(row[0], place), *(Line(cell) for cell in row[1:])))
     if not rows:
         bounds = facts.launch_bounds
         threads = f"at most {bounds.threads} threads" if bounds is not None else "?"
         rows.append((Line("no launch found"), Line("?"), Line(threads), Line("?"), Line("32 threads")))
     return Table(("launch", "grid", "block", "warps", "warp"), tuple(rows))
+
+
+def _lines_text(launches: list[Launch]) -> str:
+    """`L42, L43`, or `L42 and 9 more`."""
+    lines = [f"L{line}" for _, line in dict.fromkeys((launch.unit.path, launch.line) for launch in launches)]
+    return ", ".join(lines) if len(lines) <= MAX_LINES_TOLD else f"{lines[0]} and {len(lines) - 1} more"
 
 
 def _memory(facts: KernelFacts, options: ViewOptions) -> Picture:

@@ -28,7 +28,7 @@ from kernelscope.syntax.cuda.source import LOOPS
 MAX_LINES = 600
 ROOM_FOR_FUNCTIONS = 160
 """Lines after which no more functions are written out where they are called."""
-MAX_TEXT = 84
+MAX_TEXT = 90
 LEAST_ROOM = 40
 """Characters a deeply nested line has at least."""
 _NO_BREAK = "\u00a0"
@@ -184,12 +184,13 @@ class _Writer:
 
     # -- functions within the kernel ------------------------------------------------------------------------
 
-    def _told(self, node: Node, depth: int) -> str:
-        """An expression; the lambdas in it that are more than a value are written before, under a name."""
+    def _told(self, node: Node, depth: int, beside: int = 0) -> str:
+        """An expression beside so many characters; the lambdas in it that are more than a value are written before,
+        under a name."""
         text = one_line(self.source.text(node))
         for function in self._lambdas(node):
             text = text.replace(one_line(self.source.text(function)), self._named(function, depth), 1)
-        return short(text)
+        return short(text, beside)
 
     def _named(self, function: Node, depth: int) -> str:
         """What stands for a lambda where it is used."""
@@ -356,13 +357,14 @@ class _Writer:
             self._say(f"advance {name} by {self._text(right)}", node, depth)
             return
         target, value = self.places.array(left), self.source.text(right)
+        told = short(name, len(one_line(value))), self._told(right, depth, len(one_line(name)))
         if operator == "=":
             how, first = self.places.movement(target, right), len(self.lines)
-            self._say(f"{short(self.source.text(left))} ← {self._told(right, depth)}", node, depth, how)
+            self._say(" ← ".join(told), node, depth, how)
             if left.type == "identifier" and self.places.holds_index(name, value, node):
                 self._gives(name, first)
         else:
-            self._say(f"{short(name)} {operator} {self._told(right, depth)}", node, depth)
+            self._say(f" {operator} ".join(told), node, depth)
 
     def _assignment(self, target: str, value: str) -> str:
         return f"{target} ← {short(value)}"

@@ -19,7 +19,7 @@ from kernelscope.kernels.cuda.warp.machine import Exhausted, Machine
 from kernelscope.kernels.cuda.warp.names import Names
 from kernelscope.kernels.cuda.warp.statements import End, Returned, run, statement
 from kernelscope.kernels.cuda.warp.trials import decisive
-from kernelscope.kernels.cuda.warp.types import INT, Array
+from kernelscope.kernels.cuda.warp.types import INT, Array, PointerTo, Type
 from kernelscope.kernels.cuda.warp.values import Cell, Data, InMemory, Int, Pointer, Record, Symbol, Value
 from kernelscope.syntax.cuda import tree as t
 
@@ -76,7 +76,9 @@ def loop(m: Machine, node: t.For | t.While, names: Names, returned: Returned) ->
     m.loops += 1
     if test is not None and not (isinstance(node, t.While) and node.after):
         m.conditions.append(truth(m, test, inner))
+    m.rounds.append(round_number.name or "")
     left = _round(m, node, inner, returned)
+    m.rounds.pop()
     del m.conditions[before:]
     m.loops -= 1
     _leave(m, node, changed, first, round_number, left)
@@ -145,18 +147,26 @@ def _targets(m: Machine, target: t.Expr, names: Names) -> Iterator[tuple[str, Ce
             if isinstance(value, Record):
                 yield target.name, m.member(value, target.name)
     elif isinstance(target, t.Subscript):
-        root: t.Expr = target
+        root, depth = target.value, 1
         while isinstance(root, t.Subscript):
-            root = root.value
+            root, depth = root.value, depth + 1
         place = names.variable(root.id) if isinstance(root, t.Name) else None
         if isinstance(place, Cell) and isinstance(place.value, Pointer) and isinstance(place.kind, Array):
-            place.value.memory.forget()
+            if not _is_behind_pointers(place.kind, depth):
+                place.value.memory.forget()
         elif isinstance(root, t.Member):
             m.quiet += 1
             array = evaluate_base(m, root, names)
             m.quiet -= 1
             if isinstance(array, Pointer) and array.memory.space == "local":
                 array.memory.forget()
+
+
+def _is_behind_pointers(kind: Type, depth: int) -> bool:
+    """Whether an element of an element … lies where a pointer in the array points to."""
+    while depth and isinstance(kind, Array):
+        kind, depth = kind.element, depth - 1
+    return depth > 0 and isinstance(kind, PointerTo)
 
 
 def _made_linear(m: Machine, changed: _Changed, node: t.For | t.While, rounds: Dim, names: Names) -> bool:
@@ -249,6 +259,7 @@ def _followed_quietly(
 ) -> _Trial | None:
     """None where that takes too long; then nothing has happened."""
     quiet, loops, limit, logs, conditions = m.quiet, m.loops, m.limit, len(m.logs), len(m.conditions)
+    rounds = len(m.rounds)
     m.quiet += 1
     m.loops += 1
     m.logs.append({})
@@ -264,6 +275,7 @@ def _followed_quietly(
         m.reverted()
     after = m.reverted()
     del m.conditions[conditions:]
+    del m.rounds[rounds:]
     m.quiet, m.loops, m.limit = quiet, loops, limit
     return _Trial(after, left, untold) if left is not None else None
 
@@ -292,7 +304,8 @@ def _concluded(m: Machine, entry: _Changed, head: Dim | None, after: Value, roun
     assert isinstance(before, Int | Pointer)
     start = before.d if isinstance(before, Int) else before.offset
     end = _end(before, after)
-    varying = f"`{entry.name}` changes in a loop in a way that differs by lane"
+    how = "in a loop in a way that differs by lane" if tried else "in a loop that is too long to be followed"
+    varying = f"`{entry.name}` changes {how}"
     if end is not None and tried:
         if end == start:
             return before  # every round gives it back what it was

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from kernelscope.dims import Dim, TooLarge, dim
 from kernelscope.kernels.cuda.warp.definitions import Definitions
+from kernelscope.kernels.cuda.warp.filled_arrays import filling
 from kernelscope.kernels.cuda.warp.names import Names
 from kernelscope.kernels.cuda.warp.resolution import Resolver
 from kernelscope.kernels.cuda.warp.types import (
@@ -46,7 +47,7 @@ from kernelscope.kernels.cuda.warp.values import (
 from kernelscope.results import Span
 from kernelscope.syntax.cuda import tree as t
 
-MAX_STEPS = 7_000
+MAX_STEPS = 10_500
 """Expressions that are evaluated for one kernel, inlined functions included."""
 MAX_NAME = 40
 SIZE_OF, OFFSET_OF = "size of ", "offset of "
@@ -114,6 +115,8 @@ class Machine:
     unread: dict[str, None] = field(default_factory=dict[str, None])
     """Objects that the launch passes and that may reach memory in ways that are not followed: `x[…]`, `f(x)`."""
     loops: int = 0
+    rounds: list[str] = field(default_factory=list[str])
+    """Counters of the loops in whose rounds what is followed stands."""
     steps: int = 0
     limit: int = MAX_STEPS
     """The step after which what is being followed is given up."""
@@ -343,6 +346,9 @@ class Machine:
             found = pointer.memory.stored.get(pointer.offset)
             if found is not None:
                 return found
+            filled = pointer.memory.filled
+            if filled is not None and (found := filled.at(pointer.offset, pointer.target, self.rounds)) is not None:
+                return found
             if pointer.memory.given and not varying:
                 return self._given_element(pointer)
             reason = f"`{pointer.memory.name}` is a local array"
@@ -391,7 +397,12 @@ class Machine:
                 return
             if self.logs or self.loops or pointer.offset.const is None:
                 pointer.memory.forget()
+                if self.loops and not self.logs:
+                    known, rounds = self.symbols.known, self.rounds
+                    pointer.memory.filled = filling(pointer.offset, value, pointer.target, known, rounds)
             else:
+                if pointer.memory.filled is not None:
+                    pointer.memory.forget()
                 pointer.memory.stored[pointer.offset] = value
             return
         self.record("store", pointer, span, written, vector=place.vector)

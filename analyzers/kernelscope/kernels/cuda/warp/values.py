@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from kernelscope.dims import Dim, dim
 from kernelscope.kernels.cuda.warp.types import NO_TYPE, Opaque, StructType, Type, Vector
 from kernelscope.results import Span
 from kernelscope.syntax.cuda import tree as t
+
+if TYPE_CHECKING:
+    from kernelscope.kernels.cuda.warp.filled_arrays import Filled
 
 Space = Literal["global", "shared", "local", "constant", "unknown"]
 
@@ -31,10 +34,13 @@ class Memory:
     """The variable whose address this is."""
     given: bool = False
     """Whether it is part of what the launch passes, and nobody has written it."""
+    filled: Filled | None = None
+    """What a loop has given its elements."""
 
     def forget(self) -> None:
         """Something unknown is written to it."""
         self.stored.clear()
+        self.filled = None
         self.given = False
 
 
