@@ -1,6 +1,6 @@
 """Local arrays that loops fill: an element's value is what the round gave that wrote it.
 
-`for (i = 0; i < N; i++) a[i] = f(i)` makes `a[j]` the value `f(j)`; so for arrays of several dimensions and nested loops.
+`for (i = 0; i < N; i++) a[i] = f(i)` makes `a[j]` the value `f(j)`; so for several dimensions and nested loops.
 """
 
 from __future__ import annotations
