@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
@@ -18,6 +19,7 @@ from kernelscope_server.positions import offset_of, position_at
 from kernelscope_server.wire import Json
 
 SCHEME = "kernelscope"
+KEPT_URIS = 256
 LANGUAGE_SUFFIXES = {"python": ".py", "cuda": ".cu", "cuda-cpp": ".cu", "cpp": ".cpp", "c": ".h"}
 _MAGIC = re.compile(rb"^[ \t]*[%!][^\r\n]*", re.MULTILINE)
 """Lines for the notebook, not for Python."""
@@ -98,11 +100,13 @@ def encode(text: str) -> bytes:
 # -- URIs ------------------------------------------------------------------------------------------------
 
 
+@lru_cache(KEPT_URIS)
 def key_of(uri: str) -> str:
     """The same for all spellings of one document's URI."""
     return f"file:{path_of(uri)}" if uri.startswith("file:") else unquote(uri)
 
 
+@lru_cache(KEPT_URIS)
 def path_of(uri: str) -> Path:
     """The path of a file URI; for other schemes a path that no file has, so that results can be kept by it."""
     try:

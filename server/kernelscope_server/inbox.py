@@ -44,7 +44,11 @@ class Inbox:
     def __init__(self) -> None:
         self._messages: deque[object] = deque()
         self._cancelled: dict[Hashable, None] = {}
-        self._change = threading.Condition()
+        lock = threading.Lock()
+        self._change = threading.Condition(lock)
+        """For those who take messages."""
+        self._quiet = threading.Condition(lock)
+        """For those who want to know that the quiet is over."""
         self._in_hand = 0
         """Messages that are being handled, but for what is patient."""
         self._is_alone = False
@@ -62,7 +66,8 @@ class Inbox:
         with self._change:
             self._messages.append(message)
             self._last = time.monotonic()
-            self._change.notify_all()
+            self._change.notify()
+            self._quiet.notify_all()
 
     def next(self, seconds: float | None = None) -> object | None:
         """The message to handle now, until it is `handled`; None when there was none for so long."""
@@ -102,19 +107,22 @@ class Inbox:
                 self._in_hand -= 1
                 self._is_alone = False
             self._last = time.monotonic()
-            self._change.notify_all()
+            if self._messages:
+                self._change.notify_all()
 
     def wait_for_quiet(self, seconds: float) -> None:
-        """Waits until nothing was asked for so long, and all is answered but for what is patient."""
-        with self._change:
-            while (left := self._last + seconds - time.monotonic()) > 0 or self._messages or self._in_hand:
-                self._change.wait(max(left, 0.0) or None)
+        """Waits until nothing was asked for so long, and all is answered but for what is patient.
+
+        Looks again now and then: to be woken with every message would take time from answering it.
+        """
+        while (left := self._last + seconds - time.monotonic()) > 0 or self._messages or self._in_hand:
+            time.sleep(max(left, seconds))
 
     def stays_quiet(self, seconds: float) -> bool:
         """Waits for so long; whether nothing was asked meanwhile."""
         with self._change:
             last = self._last
-            self._change.wait_for(lambda: self._last != last, seconds)
+            self._quiet.wait_for(lambda: self._last != last, seconds)
             return self._last == last and not (self._messages or self._in_hand)
 
     def cancel(self, number: int | str) -> bool:

@@ -6,6 +6,7 @@ Knows framing and JSON-RPC's error codes, nothing of methods. A reader never rai
 from __future__ import annotations
 
 import json
+import select
 import threading
 from collections import deque
 from dataclasses import dataclass
@@ -91,6 +92,16 @@ def read_message(stream: BinaryIO) -> object:
     return Malformed(INVALID_REQUEST, "a message is an object") if message is None else message
 
 
+def _poll(stream: BinaryIO) -> select.poll | None:
+    """Tells whether a stream takes something now, where that can be asked."""
+    try:
+        poll = select.poll()
+        poll.register(stream.fileno(), select.POLLOUT)
+    except (AttributeError, OSError, ValueError):
+        return None
+    return poll
+
+
 class Writer:
     """Writes messages in order from a thread of its own, so that a client that does not read stops no reading."""
 
@@ -98,9 +109,11 @@ class Writer:
         self._stream = stream
         self._waiting: deque[bytes] = deque()
         self._size = 0
+        self._is_writing = False
         self._hurried = False
         self._closing = False
         self._change = threading.Condition()
+        self._poll = _poll(stream)
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
         self._thread.start()
 
@@ -108,10 +121,29 @@ class Writer:
         body = json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
         data = b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
         with self._change:
+            if not self._waiting and not self._is_writing and self._takes(data):
+                self._put(data)
+                return
             self._change.wait_for(lambda: self._size < MAX_WAITING or self._hurried)
             self._waiting.append(data)
             self._size += len(data)
             self._change.notify_all()
+
+    def _takes(self, data: bytes) -> bool:
+        """Whether writing this now waits for nobody: a pipe that is ready takes so much at once."""
+        if self._poll is None or len(data) > select.PIPE_BUF:
+            return False
+        return bool(self._poll.poll(0))
+
+    def _put(self, data: bytes) -> bool:
+        """False when nobody reads any more."""
+        try:
+            self._stream.write(data)
+            self._stream.flush()
+        except (OSError, ValueError):
+            self.hurry()
+            return False
+        return True
 
     def hurry(self) -> None:
         """Nobody waits for the client any more: the conversation ends. What is still sent is still written."""
@@ -134,12 +166,11 @@ class Writer:
                     return
                 data = b"".join(self._waiting)
                 self._waiting.clear()
-            try:
-                self._stream.write(data)
-                self._stream.flush()
-            except (OSError, ValueError):
-                self.hurry()
-                return
+                self._is_writing = True
+            is_open = self._put(data)
             with self._change:
+                self._is_writing = False
                 self._size -= len(data)
                 self._change.notify_all()
+            if not is_open:
+                return

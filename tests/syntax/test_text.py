@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from kernelscope.results import Span
-from kernelscope.syntax.text import SourceText
+from kernelscope.syntax.text import SourceText, identifier_at, start_of_line
 
 
 def test_form_feeds_and_unicode_separators_do_not_end_lines() -> None:
@@ -28,3 +30,20 @@ def test_every_offset_lies_in_its_line(data: bytes, offset: int) -> None:
     clamped = max(0, min(offset, len(data)))
     assert text.line_start(line) <= clamped
     assert clamped < text.line_start(line + 1) or line == text.line_count
+
+
+@given(st.text("ab\n\r", max_size=60), st.integers(-1, 70), st.integers(1, 9))
+def test_a_line_starts_where_the_table_says(text: str, line: int, at_once: int) -> None:
+    data = text.encode()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("kernelscope.syntax.text.LINES_AT_ONCE", at_once)
+        assert start_of_line(data, line) == SourceText(data).line_start(line)
+
+
+@given(st.text("aé_. 1", max_size=40), st.integers(0, 50), st.integers(1, 5))
+def test_an_identifier_is_what_stands_around_the_cursor(text: str, offset: int, near: int) -> None:
+    data = text.encode()
+    words = [Span(*found.span()) for found in re.finditer(rb"[A-Za-z0-9_]+", data)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("kernelscope.syntax.text.NEAR", near)
+        assert identifier_at(data, offset) == next((word for word in words if word.touches(offset)), None)

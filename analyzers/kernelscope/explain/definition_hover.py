@@ -11,7 +11,7 @@ from pathlib import Path
 
 from kernelscope.graph.navigation import Navigation
 from kernelscope.results import Hover, LeftOut, Link, Location
-from kernelscope.syntax.text import SourceText, identifier_at
+from kernelscope.syntax.text import identifier_at, start_of_line
 from kernelscope.workspace.facts import DefKind
 from kernelscope.workspace.files import PYTHON_SUFFIXES
 from kernelscope.workspace.workspace import Workspace
@@ -75,7 +75,7 @@ def _kernels(navigation: Navigation, place: Location) -> tuple[list[str], tuple[
 
 def _of_python(source: bytes, place: Location) -> tuple[int, str, int] | None:
     """Offset of the name, the head on one line, and where it ends; read at the place, whatever else the file holds."""
-    line_start = _line_start(source, place.line)
+    line_start = start_of_line(source, place.line)
     start = line_start + place.column
     begin = line_start + len(source[line_start:start]) - len(source[line_start:start].lstrip())
     if _HEADER.match(source, begin):
@@ -90,7 +90,7 @@ def _of_python(source: bytes, place: Location) -> tuple[int, str, int] | None:
 
 def _of_cpp(workspace: Workspace, source: bytes, place: Location) -> tuple[int, str, int] | None:
     facts = workspace.index.facts(str(place.path))
-    start = _line_start(source, place.line) + place.column
+    start = start_of_line(source, place.line) + place.column
     found = next((d for d in facts.defs if d.name_start == start), None) if facts else None
     if found is None:
         return None
@@ -99,16 +99,6 @@ def _of_cpp(workspace: Workspace, source: bytes, place: Location) -> tuple[int, 
     else:
         end = source.find(b"\n", found.name_start) % (len(source) + 1)
     return start, _one_line(source[found.start : end]), end
-
-
-def _line_start(source: bytes, line: int) -> int:
-    """The offset of a line, counted from 1."""
-    if b"\r" in source:
-        return SourceText(source).line_start(line)
-    at = 0
-    for _ in range(line - 1):
-        at = source.find(b"\n", at) + 1
-    return at
 
 
 def _one_line(text: bytes) -> str:

@@ -65,8 +65,11 @@ def _cursor(module: Module, offset: int) -> Cursor | None:
     chain: list[Node] = []
     nodes: Iterable[Node] = module.body
     while True:
-        inner = next((n for n in nodes if n.span.start <= offset < n.span.end), None)
-        if inner is None:
+        for inner in nodes:
+            start, end = inner.span
+            if start <= offset < end:
+                break
+        else:
             break
         chain.append(inner)
         if isinstance(inner, (FunctionDef, ClassDef)) and offset in inner.name_span:

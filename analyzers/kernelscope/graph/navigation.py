@@ -23,7 +23,7 @@ from kernelscope.graph.references import References
 from kernelscope.graph.registrations import operator
 from kernelscope.results import Call, LeftOut, Location
 from kernelscope.syntax.python.tree import Alias, Attribute, ClassDef, FunctionDef, ImportFrom, Name, Param
-from kernelscope.syntax.text import SourceText
+from kernelscope.syntax.text import start_of_line
 from kernelscope.turns import Guard
 from kernelscope.workspace.facts import DefKind
 from kernelscope.workspace.files import PYTHON_SUFFIXES
@@ -72,7 +72,7 @@ class Navigation:
         data, graph = self._workspace.files.read(str(place.path)), self.ready_graph()
         if isinstance(data, LeftOut) or graph is None:
             return None
-        start = SourceText(data).line_start(place.line) + place.column
+        start = start_of_line(data, place.line) + place.column
         node = graph.at(str(place.path), start)
         return kernels_near(graph, node) if node is not None and node.start == start else None
 

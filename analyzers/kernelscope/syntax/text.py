@@ -14,8 +14,12 @@ from kernelscope.results import Location, Span
 
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 BOM = b"\xef\xbb\xbf"
-_IDENTIFIER = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
-
+_IDENTIFIER = re.compile(rb"[A-Za-z0-9_]*")
+_BEFORE = re.compile(rb"[A-Za-z0-9_]+\Z")
+NEAR = 100
+"""Identifiers are rarely longer."""
+LINES_AT_ONCE = 1_024
+"""Bytes of which line ends are counted, not looked at one by one."""
 
 _LONE_CR = re.compile(rb"\r(?!\n)")
 
@@ -27,14 +31,31 @@ def with_line_feeds(data: bytes) -> bytes:
 
 def identifier_at(data: bytes, offset: int) -> Span | None:
     """The identifier that the cursor stands in or right behind; None beyond the end."""
-    start = end = offset
-    if offset > len(data):
+    after = _IDENTIFIER.match(data, offset) if offset <= len(data) else None
+    if after is None:
         return None
-    while start > 0 and data[start - 1] in _IDENTIFIER:
-        start -= 1
-    while end < len(data) and data[end] in _IDENTIFIER:
-        end += 1
-    return Span(start, end) if end > start else None
+    start, near = offset, max(0, offset - NEAR)
+    while (before := _BEFORE.search(data, near, start)) is not None:
+        start = before.start()
+        if start > near:
+            break
+        near = max(0, near - NEAR)
+    return Span(start, after.end()) if after.end() > start else None
+
+
+def start_of_line(data: bytes, line: int) -> int:
+    """The offset of a line, counted from 1, for whoever asks once: no table is made of the others."""
+    if b"\r" in data:
+        return SourceText(data).line_start(line)
+    at, left = 0, line - 1
+    while (count := data.count(b"\n", at, at + LINES_AT_ONCE)) < left and at < len(data):
+        left -= count
+        at += LINES_AT_ONCE
+    for _ in range(left):
+        at = data.find(b"\n", at) + 1
+        if not at:
+            return len(data)
+    return min(at, len(data))
 
 
 class SourceText:

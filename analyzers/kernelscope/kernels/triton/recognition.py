@@ -6,6 +6,7 @@ Does not look at who launches them (see `launches`).
 from __future__ import annotations
 
 import re
+from weakref import WeakKeyDictionary
 
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Module
@@ -34,9 +35,15 @@ def is_kernel(modules: Modules, path: str, node: t.FunctionDef) -> bool:
     return unknown and _speaks_triton(modules, path, node)
 
 
+_looked_at: WeakKeyDictionary[Module, bool] = WeakKeyDictionary()
+
+
 def may_hold_kernels(module: Module) -> bool:
     """A look at the bytes, which spares most files more."""
-    return b"jit" in module.text.data or b"triton" in module.text.data
+    known = _looked_at.get(module)
+    if known is None:
+        known = _looked_at[module] = b"jit" in module.text.data or b"triton" in module.text.data
+    return known
 
 
 def is_gluon(modules: Modules, path: str, node: t.FunctionDef) -> bool:

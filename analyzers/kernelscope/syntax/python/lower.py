@@ -62,6 +62,8 @@ class Module:
     def __init__(self, text: SourceText, tree: Tree) -> None:
         self.text = text
         self.tree = tree
+        self._defined: dict[int, tuple[list[t.Stmt], list[t.FunctionDef | t.ClassDef]]] = {}
+        """The definitions in bodies by the identity of these, which are held here so that it stays theirs."""
 
     @cached_property
     def body(self) -> list[t.Stmt]:
@@ -153,12 +155,19 @@ class Module:
         """The innermost function or class whose span holds `offset`."""
         return next(iter(self.scopes_around(offset)), None)
 
+    def _defined_in(self, body: list[t.Stmt]) -> list[t.FunctionDef | t.ClassDef]:
+        """The definitions of a body of this file; asked for with every hover."""
+        known = self._defined.get(id(body))
+        if known is None:
+            known = self._defined[id(body)] = (body, list(_definitions(body)))
+        return known[1]
+
     def scopes_around(self, offset: int) -> list[Scope]:
         """The functions and classes whose spans hold `offset`, innermost first; lowers no others."""
         found: list[Scope] = []
         body, path, owner = self.body, (), None
         while True:
-            node = next((n for n in _definitions(body) if n.span.start <= offset < n.span.end), None)
+            node = next((n for n in self._defined_in(body) if n.span[0] <= offset < n.span[1]), None)
             if node is None:
                 return found
             path = (*path, node.name)
