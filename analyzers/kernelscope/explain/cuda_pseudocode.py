@@ -271,6 +271,9 @@ class _Writer:
             if self.places.is_index(one.name, one.type, one.value, node):
                 self._gives(one.name, first)
 
+        elif one.arguments:
+            self._say(f"{one.name} ← {kind}({short(one.arguments)})", node, depth)
+
     def _is_declared(self, array: SharedArray, name: str, node: Node) -> bool:
         """Whether a declaration is that of a shared array; others in other functions may have its name."""
         span = self.source.span(node)

@@ -1,6 +1,7 @@
 // What a kernel's text may be made of: functions within it, switches, loops over elements, waits, several names at once.
 struct Tile { int rows, cols; };
 template <int N, class F> __device__ void static_for(F f) { for (int i = 0; i < N; ++i) f(i); }
+struct Pair { float a, b; __device__ Pair(float x, float y) : a(x), b(y) {} };
 enum class Op { Add, Mul };
 template <int N>
 __global__ void forms(const float* x, float* y, int n, Op op, int mode) {
@@ -46,6 +47,8 @@ __global__ void forms(const float* x, float* y, int n, Op op, int mode) {
   const float* rows[2] = {x, x + n};
   while (atomicCAS(reinterpret_cast<int*>(y), 0, 1) != 0);
   y[t] += rows[t % 2][t];
+  Pair pair(m, y[t]);
+  y[t] = pair.a;
   goto done;
 done:
   atomicAdd(y + n, m);

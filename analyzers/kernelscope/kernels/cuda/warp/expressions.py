@@ -127,6 +127,8 @@ def _name(m: Machine, node: t.Name, names: Names) -> Value:
 def _unknown_name(m: Machine, node: t.Name, names: Names) -> Value:
     if node.id == "warpSize":
         return Int(dim(32))
+    if (told := m.resolver.trait(node, names)) is not None:
+        return Int(dim(int(told)))
     if node.scope:
         owner = m.resolver.scope_type(node.scope, names)
         if owner is not None and (number := m.resolver.constant(owner, node.id)) is not None:

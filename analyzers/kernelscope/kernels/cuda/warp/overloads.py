@@ -8,6 +8,7 @@ from kernelscope.dims import Dim
 from kernelscope.kernels.cuda.warp.machine import Machine
 from kernelscope.kernels.cuda.warp.names import Names
 from kernelscope.kernels.cuda.warp.resolution import parameters
+from kernelscope.kernels.cuda.warp.type_traits import same_type
 from kernelscope.kernels.cuda.warp.types import (
     INT,
     NO_TYPE,
@@ -17,7 +18,6 @@ from kernelscope.kernels.cuda.warp.types import (
     PointerTo,
     StructType,
     Type,
-    TypeParameter,
     Vector,
 )
 from kernelscope.kernels.cuda.warp.values import (
@@ -119,13 +119,12 @@ def _meaning(m: Machine, argument: t.Expr | t.TypeName, names: Names) -> Type | 
 
 
 def _is_same(wanted: Type | Dim | None, given: Type | Dim | None) -> bool | None:
-    if wanted is None or given is None or isinstance(given, TypeParameter):
+    if wanted is None or given is None:
         return None
-    if wanted == given:
-        return True
     if isinstance(wanted, Dim) and isinstance(given, Dim):
-        return False if wanted.const is not None and given.const is not None else None
-    return False
+        decided = wanted.const is not None and given.const is not None
+        return True if wanted == given else False if decided else None
+    return False if isinstance(wanted, Dim) or isinstance(given, Dim) else same_type(wanted, given)
 
 
 def _spelled(name: t.TypeName) -> tuple[str, int]:

@@ -12,6 +12,7 @@ from kernelscope.dims import Dim, dim, maximum
 from kernelscope.kernels.cuda.warp.definitions import Definitions
 from kernelscope.kernels.cuda.warp.names import Names
 from kernelscope.kernels.cuda.warp.specialisations import specialised
+from kernelscope.kernels.cuda.warp.type_traits import TRAITS
 from kernelscope.kernels.cuda.warp.types import (
     Array,
     Number,
@@ -114,6 +115,17 @@ class Resolver:
         number = self.known(decided).const if decided is not None else None
         given = ways[not number] if number is not None else None
         return self.type(given, names, depth + 1) if isinstance(given, t.TypeName) else None
+
+    def trait(self, name: t.Name, names: Names) -> bool | None:
+        """What `is_same_v<A, B>` or `is_same<A, B>::value` says; None for other names, and where it is open."""
+        trait, arguments = name.id.removesuffix("_v"), name.arguments
+        if name.id == "value" and "<" in name.scope:
+            written = _written(name.scope)
+            trait, arguments = written.id, written.arguments
+        if trait not in TRAITS or not arguments:
+            return None
+        types = [self.type(given, names) for given in arguments if isinstance(given, t.TypeName)]
+        return TRAITS[trait](types) if len(types) == len(arguments) else None
 
     def scope_type(self, scope: str, names: Names, depth: int = 0) -> StructType | None:
         """The struct that `A::B` names, if it is one and no namespace."""
