@@ -50,8 +50,9 @@ def same_type(a: Type, b: Type) -> bool | None:
             return same_type(a.target, b.target)
         case StructType(), StructType():
             return False if a.struct.name != b.struct.name else None
-        case (Number() | Vector() | PointerTo() | Array() | StructType()), (
-            Number() | Vector() | PointerTo() | Array() | StructType()
+        case (
+            (Number() | Vector() | PointerTo() | Array() | StructType()),
+            (Number() | Vector() | PointerTo() | Array() | StructType()),
         ):
             return False
         case _:
