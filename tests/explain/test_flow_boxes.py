@@ -887,3 +887,41 @@ def test_what_a_manager_gives_and_a_layer_asked_for_its_kind_are_not_lost(tmp_pa
     lines = {(titles[e.source], titles[e.target]) for e in graph.edges}
     assert ("x", "norm") in lines, "what `with` binds is what the manager gives"
     assert ("norm", "Linear") in lines, "a test for a kind of layer makes it none of that kind"
+
+
+OWN_OBJECTS = """
+from kernel_library import fused_add_norm
+
+class Linear:
+    def __init__(self, size):
+        self.weight = torch.empty(size, size)
+
+    def forward(self, x):
+        return F.linear(x, self.weight)
+
+class Norm:
+    def __init__(self, size):
+        self.weight = torch.empty(size)
+
+    def forward(self, x, residual):
+        fused_add_norm(x, residual, self.weight)
+        return x, residual
+
+class Layer:
+    def __init__(self, size):
+        self.norm, self.up, self.down = Norm(size), Linear(size), Linear(size)
+
+    def forward(self, x: torch.Tensor, residual: torch.Tensor):
+        x, residual = self.norm.forward(x, residual)
+        return self.down.forward(F.silu(self.up.forward(x))), residual
+"""
+
+
+def test_layers_that_are_no_modules_of_torch_are_layers_all_the_same(tmp_path: Path) -> None:
+    graph = graph_of(tmp_path, OWN_OBJECTS, "Layer")
+    assert [b.lines for b in graph.boxes if b.kind == "input"] == [("x",), ("residual",)], "weights are no inputs"
+    norm, up = box(graph, "Norm", "norm"), box(graph, "Linear", "up")
+    assert up.notes == ("weight: [size, size]",)
+    titles = {b.key: b.lines[0] for b in graph.boxes}
+    lines = {(e.source, titles[e.target]) for e in graph.edges}
+    assert {(norm.key, "Linear"), (norm.key, "output: residual")} <= lines, "the kernel changes what it is given"

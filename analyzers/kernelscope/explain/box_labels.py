@@ -17,7 +17,7 @@ from kernelscope.explain.flow_boxes import MOST_WAYS, Boxes
 from kernelscope.explain.flow_expressions import formula
 from kernelscope.explain.untyped_inputs import untyped_inputs
 from kernelscope.interp.steps import Step, Test
-from kernelscope.interp.values import Choice, Instance, Value, as_size
+from kernelscope.interp.values import Choice, Function, Instance, Value, as_size
 from kernelscope.ops import Module
 from kernelscope.patterns.flow import Node, Use
 from kernelscope.patterns.paths import ACTIVATIONS
@@ -32,6 +32,7 @@ from kernelscope.workspace.workspace import Workspace
 SYMBOLS = {"add": "+", "sub": "−", "mul": "×", "div": "÷", "matmul": "matmul", "bmm": "matmul", "mm": "matmul",
            "scaled_dot_product_attention": "Attention (SDPA)", "index": "gather"}  # fmt: skip
 NAMES = {"relu": "ReLU", "gelu": "GELU", "silu": "SiLU", "cat": "concat", "__getitem__": "gather"}
+FORWARDS = ("forward", "__call__")
 EINSUMS = ("einsum", "einops_einsum")
 SIGNS = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
 MAX_TEXT = 36
@@ -134,6 +135,8 @@ class BoxLabels:
                 return _distinct(name or "one of several")
             case "call" if (module := acts_for(node)) is not None:
                 return _distinct(module.step.name, self.attribute(module))
+            case "call" if (layer := forwarded(step)) is not None:
+                return _distinct(layer.cls.name, name.rpartition(".")[0])
             case _:
                 return _distinct(step.name, name)
 
@@ -340,6 +343,13 @@ def acts_for(node: Node) -> Node | None:
     if outer is None or not isinstance(outer.step.target, Instance):
         return None
     return outer if any(value is outer.step.target for value in node.step.args) else None
+
+
+def forwarded(step: Step) -> Instance | None:
+    """The object whose `forward` a call names, where it could have called the object itself."""
+    target = step.target
+    is_named = isinstance(target, Function) and target.definition.name in FORWARDS
+    return target.receiver if is_named and isinstance(target.receiver, Instance) else None
 
 
 def _last_operand(text: str, sign: str) -> str:

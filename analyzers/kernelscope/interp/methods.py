@@ -105,7 +105,7 @@ def call_method(run: Interpreter, target: PlainMethod, args: Arguments, kwargs: 
                 return text
             if (name, len(args)) in TEXT and not kwargs and all(isinstance(a, str) for a in args):
                 return getattr(value, name)(*args)
-        case tuple() if name == "numel":
+        case tuple() if name == "numel" and all(isinstance(part, Dim | Opaque) for part in value):
             return numel(for_op(part) for part in value)  # of a part of a shape: `x.shape[:-1].numel()`
         case tuple() if run.forks and name not in TUPLES:
             raise NoSuchWay

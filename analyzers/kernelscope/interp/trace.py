@@ -264,11 +264,12 @@ class Trace(Origins):
         """What a call that is not followed does to what it is given.
 
         Memory without contents is given to be filled. A call whose result nobody takes is made for what it changes:
-        that is told of the tensors that this function made.
+        that is told of the tensors that this function made, and where a library is given none of them of its inputs.
         """
         empty = [given for given in step.given if self._is_made_by(given.value, _is_empty)]
         made = [given for given in step.given if step.is_statement and self._is_made_by(given.value, _computes)]
-        for given in empty or made:
+        inputs = [given for given in step.given if _is_of_library(step) and self._is_made_by(given.value, _is_input)]
+        for given in empty or made or inputs:
             if isinstance(given.value, Tensor) or step.is_statement:
                 step.changes.append(given.value)
                 self._changed(step, given.value, changed := self.made(step, given.value))
@@ -355,6 +356,15 @@ def _is_work(step: Step) -> bool:
 def _computes(step: Step) -> bool:
     """Whether a step gives something that was not there before the call."""
     return step.kind not in ("input", "weight", "object") and bool(step.given)
+
+
+def _is_input(step: Step) -> bool:
+    return step.kind == "input"
+
+
+def _is_of_library(step: Step) -> bool:
+    """Whether a call that stands by itself is one of another library than torch: a kernel, mostly."""
+    return step.is_statement and isinstance(step.target, External) and not step.target.name.startswith("torch.")
 
 
 def _in_place(name: str, operator: ops.Op | None, result: Value) -> bool:

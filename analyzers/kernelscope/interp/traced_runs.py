@@ -116,15 +116,17 @@ def _follow(
         for param in node.args:
             own, seen = frame.names.get(param.name), callers.get(param.name_span)
             value = _from_callers(own, param.name in seeded.guessed, seen, beliefs)
-            is_own = value is own and param.name in seeded.guessed
-            if is_own or (value is not own and seen is not None and seen.by_name):
+            is_guess = value is own and param.name in seeded.guessed
+            if is_guess or (value is not own and seen is not None and seen.by_name):
                 trace.guessed.append(param.name)
             if configuration is not None:
                 value = configuration.renewed(run, value)
             elif isinstance(value, Instance) and value is not frame.names.get(param.name):
                 value = made_anew(run, value)
             frame.names[param.name] = value
-            trace.sources("input", param.name, param.name_span, value, path)
+            is_own = param is node.args[0] and isinstance(function.receiver, Instance)
+            if not is_own:  # what an object holds of its own are weights
+                trace.sources("input", param.name, param.name_span, value, path)
         promised = promised_lengths(frame, seeded)
         trace.root.result = result = run_body(run, frame, node)
         trace.known = best_known(run.symbols.with_words(run.known.facts, run.root_frame))
