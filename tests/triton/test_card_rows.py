@@ -133,3 +133,28 @@ def test_a_launch_of_what_a_function_picks_has_the_grids_of_its_branch(tmp_path:
     assert card(tmp_path, CHOSEN)["Grid"].startswith("`(cdiv(n, B),)` at `kernels.py:")
     assert "<br>" not in card(tmp_path, CHOSEN)["Grid"]
     assert len(card(tmp_path, CHOSEN, "wide")["Grid"].split("<br>")) == 2
+
+
+def test_what_tuning_does_to_arguments_between_its_runs(tmp_path: Path) -> None:
+    rows = card(tmp_path, HEAD + (
+        "@triton.autotune(configs=[triton.Config({'B': 64})], key=['n'], reset_to_zero=['y'], restore_value=['x'])\n"
+        "@triton.jit\ndef add(x, y, n, B: tl.constexpr):\n"
+        "    i = tl.program_id(0) * B + tl.arange(0, B)\n    tl.atomic_add(y + i, tl.load(x + i))\n    tl.store(x + i, n)\n"
+    ))  # fmt: skip
+    assert rows["Configs"].endswith("key: n; set to zero before each run: y; put back after each trial: x")
+
+
+def test_a_call_that_gets_the_kernel_and_its_grid(tmp_path: Path) -> None:
+    kernel = HEAD + (
+        "@triton.jit\ndef add(x, y, n, B: tl.constexpr):\n"
+        "    i = tl.program_id(0) * B + tl.arange(0, B)\n    tl.store(y + i, tl.load(x + i), mask=i < n)\n\n"
+    )
+    plain = kernel + (
+        "def run(x, n):\n    return triton_call(x, kernel=add, out_shape=x, grid=(triton.cdiv(n, 64), 2), n=n, B=64)\n"
+    )
+    assert card(tmp_path, plain)["Grid"].startswith("`(cdiv(n, 64), 2)`")
+    gathered = kernel + (
+        "def run(x, n):\n    def grid(meta):\n        return (triton.cdiv(n, meta['B']),)\n\n"
+        "    options = dict(grid=grid, n=n, B=64)\n    return triton_call(x, kernel=add, out_shape=x, **options)\n"
+    )
+    assert card(tmp_path, gathered)["Grid"].startswith("`(cdiv(n, B),)`")

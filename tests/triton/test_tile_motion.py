@@ -78,6 +78,11 @@ CASES = {
         "        v = tl.load(x + at[:, None] * stride + cols[None, :])\n",
         "program_id(0) | loop _",
     ),
+    "a pointer that a later loop steps": (
+        MATRIX + "    p = x + at[:, None] * stride + k[None, :]\n    v = tl.load(p)\n"
+        "    for i in range(0, n, BK):\n        p += BK\n",
+        "program_id(0) | still",
+    ),
     "persistent programs": (
         "def kernel(x, n, tiles, B: tl.constexpr):\n    start = tl.program_id(0)\n"
         "    for tile in range(start, tiles, tl.num_programs(0)):\n"

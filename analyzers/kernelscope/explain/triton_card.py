@@ -117,6 +117,10 @@ def _configs(facts: KernelFacts) -> Iterator[Line]:
         parts.append(f"key: {', '.join(tuned.key)}")
     if tuned.pruned:
         parts.append("the host may drop some before they are tried")
+    if tuned.zeroed:
+        parts.append(f"set to zero before each run: {', '.join(tuned.zeroed)}")
+    if tuned.restored:
+        parts.append(f"put back after each trial: {', '.join(tuned.restored)}")
     yield Line((f"as `{tuned.name}`: " if tuned.name else "") + "; ".join(parts))
 
 

@@ -29,6 +29,10 @@ class Tuning:
     """Whether there are other decorators than Triton's own, which may add or drop arguments of a launch."""
     name: str = ""
     """By which other name the module knows the kernel that is tuned: `name = autotune(…)(kernel)`."""
+    zeroed: tuple[str, ...] = ()
+    """Arguments that are set to zero before each run that is tried."""
+    restored: tuple[str, ...] = ()
+    """Arguments that are put back after each run that is tried."""
 
     def choices(self, name: str) -> tuple[Known, ...]:
         """The values that a name takes over all configurations, in order of size."""
@@ -44,6 +48,8 @@ def tuning(modules: Modules, path: str, node: t.FunctionDef) -> Tuning:
     `values=` of lambdas."""
     configs: list[Config] = []
     key: tuple[str, ...] = ()
+    zeroed: tuple[str, ...] = ()
+    restored: tuple[str, ...] = ()
     heuristics: tuple[str, ...] = ()
     complete, tuned, pruned = True, False, False
     around = functions_around(modules, path, node.span.start, node)
@@ -58,6 +64,7 @@ def tuning(modules: Modules, path: str, node: t.FunctionDef) -> Tuning:
         if listed is not None:
             tuned = True
             pruned = pruned or "prune_configs_by" in keywords
+            zeroed, restored = _strings(keywords.get("reset_to_zero")), _strings(keywords.get("restore_value"))
             found, whole = ConfigReader(modules, path, around).configs(listed)
             configs.extend(found)
             complete = complete and whole
@@ -69,7 +76,8 @@ def tuning(modules: Modules, path: str, node: t.FunctionDef) -> Tuning:
         if isinstance(values, t.Dict) and listed is None:
             heuristics += tuple(k.value for k in values.keys if isinstance(k, t.Constant) and isinstance(k.value, str))
     known_as = next((name for name, _ in applied if name != node.name), "")
-    return Tuning(tuple(configs[:MAX_CONFIGS]), key, heuristics, complete, tuned, pruned, wrapped, known_as)
+    kinds = (complete, tuned, pruned, wrapped, known_as, zeroed, restored)
+    return Tuning(tuple(configs[:MAX_CONFIGS]), key, heuristics, *kinds)
 
 
 def _applied(modules: Modules, path: str, node: t.FunctionDef) -> Iterator[tuple[str, t.Call]]:

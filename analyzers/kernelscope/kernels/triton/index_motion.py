@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from kernelscope.kernels.triton.assignments import Assignments, structure
 from kernelscope.kernels.triton.bodies import nodes_in, operation
+from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
 
 PLAIN_CALLS = {
@@ -56,6 +57,8 @@ class Step:
     loop: str
     back: bool = False
     """Whether it is `name -= value`."""
+    within: Span | None = None
+    """The body of that loop."""
 
     @property
     def motion(self) -> Motion:
@@ -86,16 +89,17 @@ class Indices:
 
     def _read(self, body: list[t.Stmt], loop: str) -> None:
         own: set[str] = set()
+        within = Span(body[0].span.start, body[-1].span.end) if loop else None
         for statement in t.flat(body):
             match statement:
                 case t.Assign(targets=[target], value=value):
-                    self._define(target, value, loop)
+                    self._define(target, value, loop, within)
                     self._carry(target, value, loop, own)
                 case t.AnnAssign(target=target, value=value) if value is not None:
-                    self._define(target, value, loop)
+                    self._define(target, value, loop, within)
                     self._carry(target, value, loop, own)
                 case t.AugAssign(target=t.Name(id=name), op=op, value=value):
-                    self.steps.setdefault(name, []).append(Step(value, loop, back=op == "-"))
+                    self.steps.setdefault(name, []).append(Step(value, loop, op == "-", within))
                 case t.For(target=t.Name(id=name), iter=source, body=inner):
                     self.ranged[name] = source
                     self._read(inner, name)
@@ -104,24 +108,24 @@ class Indices:
                 case _:
                     pass
 
-    def _define(self, target: t.Expr, value: t.Expr, loop: str) -> None:
+    def _define(self, target: t.Expr, value: t.Expr, loop: str, within: Span | None) -> None:
         match target, value:
             case t.Name(id=name), t.Call(args=[t.Name(id=moved), by]) if (
                 moved == name and operation(value) == "advance"
             ):
-                self.steps.setdefault(name, []).append(Step(by, loop))
+                self.steps.setdefault(name, []).append(Step(by, loop, within=within))
             case t.Name(id=name), t.BinOp(left=t.Name(id=moved), op="+" | "-" as op, right=by) if moved == name:
-                self.steps.setdefault(name, []).append(Step(by, loop, back=op == "-"))
+                self.steps.setdefault(name, []).append(Step(by, loop, op == "-", within))
             case t.Name(id=name), t.Call(args=[t.Name(id=same), *_]) if same == name and operation(value) in PROMISES:
                 pass
             case t.Name(id=name), _:
                 self.defined.setdefault(name, []).append(value)
             case t.Tuple(elts=names), t.Tuple(elts=values) if len(names) == len(values):
                 for one, other in zip(names, values, strict=True):
-                    self._define(one, other, loop)
+                    self._define(one, other, loop, within)
             case t.Tuple(elts=names), _:
                 for one in names:
-                    self._define(one, value, loop)
+                    self._define(one, value, loop, within)
             case _:
                 pass
 
@@ -219,6 +223,14 @@ class Indices:
             self._assigned = Assignments(self.node, structure)
         assigned = self._assigned
         return [one for one in made if assigned.meet(one.span.start, at)]
+
+    def steps_at(self, name: str, at: int) -> list[Step]:
+        """What is added to a name in the rounds around a place, or before it once and for all."""
+        return [
+            step
+            for step in self.steps.get(name, [])
+            if (at in step.within if step.within is not None else step.value.span.start < at)
+        ]
 
     def is_block(self, expr: t.Expr) -> bool:
         """Whether a range of indices is part of an expression."""

@@ -113,6 +113,9 @@ class LaunchSites:
                 if self._means(inner.func.value, function, given):
                     branches = self._branches(inner.func.value, function, given)
                     yield LaunchSite(self.file, inner, inner.func.slice, function, branches=branches)
+            elif (kernel := _given_as(inner, "kernel")) is not None and self._means(kernel, function, given):
+                grids = [grid for grid in _grids_given(inner, given) if grid is not None]
+                yield from (LaunchSite(self.file, inner, grid, function) for grid in grids[:1])
             else:
                 yield from self._handed_over(inner, function)
 
@@ -222,6 +225,27 @@ class LaunchSites:
                     head = inner.func.value
                     if isinstance(head, t.Name) and head.id == param:
                         yield LaunchSite(found.path, inner, inner.func.slice, found.node, caller)
+
+
+def _given_as(call: t.Call, name: str) -> t.Expr | None:
+    return next((keyword.value for keyword in call.keywords if keyword.arg == name), None)
+
+
+def _grids_given(call: t.Call, given: _Given) -> Iterator[t.Expr | None]:
+    """The grid of a call that gets the kernel too, as `triton_call(x, kernel=k, grid=g, BLOCK=64)` of JAX, also in the
+    dictionary that holds its keywords."""
+    yield _given_as(call, "grid")
+    for keyword in call.keywords:
+        if keyword.arg is None and isinstance(keyword.value, t.Name):
+            for held in given.held(keyword.value.id, call.span.start):
+                match held.value:
+                    case t.Call(func=t.Name(id="dict")) as made:
+                        yield _given_as(made, "grid")
+                    case t.Dict(keys=keys, values=values):
+                        pairs = zip(keys, values, strict=False)
+                        yield next((v for k, v in pairs if isinstance(k, t.Constant) and k.value == "grid"), None)
+                    case _:
+                        pass
 
 
 def _choosers(module: Module, kernel: str) -> Iterator[str]:

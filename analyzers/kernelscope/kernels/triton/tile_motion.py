@@ -141,7 +141,7 @@ class _Tiles:
             base = keyword(made, "base") or (made.args[0] if made.args else None)
             if base is not None:
                 parts.outside |= self.indices.moves(base)
-        for step in self.indices.steps.get(pointer.id, []):
+        for step in self.indices.steps_at(pointer.id, parts.at):
             self._advance(step, parts)
         if pointer.id in self.indices.given and self.caller is not None:
             with self._there(parts):
@@ -183,7 +183,7 @@ class _Tiles:
             case t.Name(id=name) if name in self.indices.steps or self.indices.is_block(expr):
                 for made in self.indices.before(name, parts.at):
                     self._pointer(made, pointer, parts, (*within, name))
-                for step in self.indices.steps.get(name, []):
+                for step in self.indices.steps_at(name, parts.at):
                     self._step(step, pointer, parts)
                 if name in self.indices.given and self.caller is not None:
                     with self._there(parts):
