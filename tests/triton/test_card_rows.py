@@ -139,7 +139,8 @@ def test_what_tuning_does_to_arguments_between_its_runs(tmp_path: Path) -> None:
     rows = card(tmp_path, HEAD + (
         "@triton.autotune(configs=[triton.Config({'B': 64})], key=['n'], reset_to_zero=['y'], restore_value=['x'])\n"
         "@triton.jit\ndef add(x, y, n, B: tl.constexpr):\n"
-        "    i = tl.program_id(0) * B + tl.arange(0, B)\n    tl.atomic_add(y + i, tl.load(x + i))\n    tl.store(x + i, n)\n"
+        "    i = tl.program_id(0) * B + tl.arange(0, B)\n"
+        "    tl.atomic_add(y + i, tl.load(x + i))\n    tl.store(x + i, n)\n"
     ))  # fmt: skip
     assert rows["Configs"].endswith("key: n; set to zero before each run: y; put back after each trial: x")
 
