@@ -8,6 +8,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from kernelscope.diagrams.cells import display_width, to_ascii
 from kernelscope.diagrams.flow import draw
@@ -43,7 +44,7 @@ class Rendered:
 
 def to_text(document: d.Document, width: int = 100, charset: str = "unicode") -> Rendered:
     """The document as plain text of at most `width` columns where its content allows."""
-    writer = _Writer(width)
+    writer = _Writer(width, document.target.path if document.target is not None else None)
     writer.title(document.title)
     for block in document.blocks:
         writer.block(block)
@@ -56,8 +57,8 @@ def to_text(document: d.Document, width: int = 100, charset: str = "unicode") ->
 class _Writer:
     """Collects rows of text and the links in them."""
 
-    def __init__(self, width: int) -> None:
-        self.width = width
+    def __init__(self, width: int, home: Path | None) -> None:
+        self.width, self.home = width, home
         self.rows: list[str] = []
         self.links: list[TextLink] = []
 
@@ -119,7 +120,7 @@ class _Writer:
     def code(self, block: d.Code) -> None:
         """Places in the source stand in one column right of the code."""
         longest = max((display_width(line.text) for line in block.lines if line.location), default=0)
-        mark = _place_marks(block)
+        mark = _place_marks(block, self.home)
         widest = max((len(mark(line.location)) for line in block.lines if line.location), default=0)
         column = min(longest, self.width - max(6, widest) - 2)
         for line in block.lines:
@@ -182,7 +183,7 @@ def to_markdown(document: d.Document) -> str:
             case d.Paragraph():
                 parts.append("  \n".join(_marked(line) for line in block.lines))
             case d.Code():
-                mark = _place_marks(block)
+                mark = _place_marks(block, document.target.path if document.target is not None else None)
                 body = "\n".join(f"{x.text}  # {mark(x.location)}" if x.location else x.text for x in block.lines)
                 parts.append(f"```{block.language}\n{body}\n```")
             case d.Table():
@@ -207,11 +208,11 @@ def _hanging_indent(text: str) -> str:
     return " " * (len(text) - len(item) + 2 * item.startswith("• "))
 
 
-def _place_marks(block: d.Code) -> Callable[[Location], str]:
-    """`L12` where all lines are of one file, `file.py:12` where they are of several."""
-    if len({line.location.path for line in block.lines if line.location}) > 1:
-        return str
-    return lambda location: f"L{location.line}"
+def _place_marks(block: d.Code, home: Path | None) -> Callable[[Location], str]:
+    """`L12` for lines of the document's file, or where all are of one; `file.py:12` for those of others."""
+    paths = {line.location.path for line in block.lines if line.location}
+    own = paths if len(paths) == 1 else {home}
+    return lambda location: f"L{location.line}" if location.path in own else str(location)
 
 
 def _place(location: Location) -> str:
