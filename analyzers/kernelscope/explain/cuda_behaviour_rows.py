@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from kernelscope.dims import render
 from kernelscope.explain.document import Line
 from kernelscope.kernels.cuda import types
-from kernelscope.kernels.cuda.intrinsics import Kind
+from kernelscope.kernels.cuda.intrinsics import GROUP_OF_COPIES, Kind
 from kernelscope.kernels.cuda.kernels import KernelFacts
 from kernelscope.kernels.cuda.loop_kinds import loop_kind
 from kernelscope.kernels.cuda.operations import Operation, functions_text, kind_of_object
+from kernelscope.kernels.cuda.pipeline_waits import groups_in_flight
 from kernelscope.kernels.cuda.resources import vector_width
 from kernelscope.kernels.cuda.warp.accesses import Verdict
 from kernelscope.kernels.cuda.warp.kernel_warp import KernelWarp, kernel_warp
@@ -88,11 +90,23 @@ def _by_name(operations: list[Operation]) -> dict[str, list[Operation]]:
 
 
 def counted_lines(facts: KernelFacts, kind: Kind) -> Iterator[Line]:
-    for name, operations in list(_by_name(facts.behaviour.of(kind)).items())[:MAX_LINES]:
+    return _counted(facts, _by_name(facts.behaviour.of(kind)))
+
+
+def _counted(facts: KernelFacts, by_name: dict[str, list[Operation]]) -> Iterator[Line]:
+    for name, operations in list(by_name.items())[:MAX_LINES]:
         helpers = sorted({f"`{o.function.name}`" for o in operations if not o.direct})
         inside = f" in {', '.join(helpers[:3])}" if helpers else ""
         count = len({operation.location for operation in operations})  # once for all instances of a function
         yield Line(f"`{name}` ×{count} ({_places(facts, operations)}){inside}", operations[0].location)
+
+
+def tensor_lines(facts: KernelFacts) -> Iterator[Line]:
+    """The instructions, and those that bring operands from shared memory in the layout that they want."""
+    found = list(counted_lines(facts, Kind.TENSOR))
+    yield from found
+    for line in counted_lines(facts, Kind.FRAGMENT) if found else ():
+        yield Line(f"operands by {line.text}", line.location)
 
 
 def _places(facts: KernelFacts, operations: list[Operation]) -> str:
@@ -107,8 +121,14 @@ def _places(facts: KernelFacts, operations: list[Operation]) -> str:
 def async_lines(facts: KernelFacts) -> Iterator[Line]:
     """Copies in the background; those that signal their end at barriers in shared memory say so."""
     signals = _signals(facts)
-    for line in counted_lines(facts, Kind.ASYNC):
+    by_name = _by_name(facts.behaviour.of(Kind.ASYNC))
+    if any(name.startswith("cp.async") for name in by_name if name != GROUP_OF_COPIES.text):
+        by_name.pop(GROUP_OF_COPIES.text, None)
+    for line in _counted(facts, by_name):
         yield Line(f"{line.text} + mbarrier{signals}", line.location) if signals and "TMA" in line.text else line
+    waits = [render(count, facts.order) for count in groups_in_flight(facts.behaviour.reached)]
+    if waits:
+        yield Line(f"waits until at most {' or '.join(f'`{count}`' for count in waits)} groups of copies are in flight")
 
 
 def _signals(facts: KernelFacts) -> str:

@@ -16,6 +16,7 @@ from kernelscope.explain.cuda_behaviour_rows import (
     counted_lines,
     loop_lines,
     specialisation_lines,
+    tensor_lines,
     vector_lines,
 )
 from kernelscope.explain.cuda_launch_rows import bounds_lines, extent_lines, launch_lines, place_of
@@ -55,7 +56,7 @@ def kernel_card(facts: KernelFacts, gpu: str = "H100") -> Card:
         ("Barriers", lambda: barrier_lines(facts)),
         ("Warp ops", lambda: counted_lines(facts, Kind.WARP)),
         ("Atomics", lambda: atomic_lines(facts, warp)),
-        ("Tensor cores", lambda: counted_lines(facts, Kind.TENSOR)),
+        ("Tensor cores", lambda: tensor_lines(facts)),
         ("Async copy", lambda: async_lines(facts)),
         ("Loop", lambda: loop_lines(facts, warp)),
         ("Warp specialisation", lambda: specialisation_lines(facts)),

@@ -173,3 +173,31 @@ __global__ void rows_of_threads(const float *a, float *out, uint64_t left, uint6
     consume(d, left, right);
   }
 }
+
+template <int N>
+__device__ __forceinline__ void wait_for_copies() {
+  asm volatile("cp.async.wait_group %0;\n" ::"n"(N));
+}
+
+__device__ __forceinline__ void operands(unsigned (&a)[4], const void *from) {
+  unsigned address = static_cast<unsigned>(__cvta_generic_to_shared(from));
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];\n"
+               : "=r"(a[0]), "=r"(a[1]), "=r"(a[2]), "=r"(a[3]) : "r"(address));
+}
+
+template <int kDepth>
+__global__ void deep_pipeline(const __nv_bfloat16 *in, float *out, int tiles) {
+  extern __shared__ __nv_bfloat16 stages[];
+  float d[4] = {};
+  unsigned a[4] = {}, b[2] = {};
+  for (int tile = 0; tile < tiles; tile++) {
+    copy16(&stages[(tile % kDepth) * 1024 + threadIdx.x * 8], in + tile * 1024 + threadIdx.x * 8);
+    asm volatile("cp.async.commit_group;\n" ::);
+    wait_for_copies<kDepth - 2>();
+    __syncthreads();
+    operands(a, &stages[(tile % kDepth) * 1024 + threadIdx.x * 8]);
+    multiply(d, a, b);
+  }
+  wait_for_copies<0>();
+  out[threadIdx.x] = d[0];
+}

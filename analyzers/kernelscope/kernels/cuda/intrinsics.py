@@ -18,6 +18,7 @@ class Kind(Enum):
     WARP = "warp op"
     ATOMIC = "atomic"
     TENSOR = "tensor cores"
+    FRAGMENT = "fragments of matrices"
     ASYNC = "async copy"
     REGISTERS = "register allocation"
 
@@ -59,6 +60,9 @@ EFFECTS: dict[str, Effect] = {
     "warpgroup_reg_alloc": Effect(Kind.REGISTERS, "setmaxnreg.inc"),
 }
 
+GROUP_OF_COPIES = Effect(Kind.ASYNC, "cp.async groups")
+"""The end of a group: tells of copies where these are behind a library's types."""
+
 NAMESPACED: tuple[tuple[re.Pattern[str], Effect], ...] = (
     (re.compile(r"wmma::(?:mma_sync|bmma_sync)$"), Effect(Kind.TENSOR, "wmma")),
     (re.compile(r"(?:cuda|cg|cooperative_groups)::memcpy_async$"), Effect(Kind.ASYNC, "cp.async")),
@@ -69,7 +73,7 @@ NAMESPACED: tuple[tuple[re.Pattern[str], Effect], ...] = (
     (re.compile(r"\bNamedBarrier::(?:sync|arrive_and_wait)$"), Effect(Kind.BARRIER, "bar.sync (named)")),
     (re.compile(r"\bSM\d+_TMA_\w+::copy$"), Effect(Kind.ASYNC, "TMA (cp.async.bulk.tensor)")),
     (re.compile(r"\bSM\d+_BULK_\w+::copy$"), Effect(Kind.ASYNC, "TMA (cp.async.bulk)")),
-    (re.compile(r"\bcp_async_fence$"), Effect(Kind.ASYNC, "cp.async")),
+    (re.compile(r"\bcp_async_fence$"), GROUP_OF_COPIES),
     (re.compile(r"\bwarpgroup_arrive$"), Effect(Kind.TENSOR, "wgmma")),
 )
 """Names with a namespace of a library of NVIDIA's; of instructions behind CuTe's atoms, what they cannot do without."""
@@ -138,7 +142,9 @@ _PTX: tuple[tuple[re.Pattern[str], Kind, str], ...] = (
     (re.compile(r"\bwmma\.mma\.sync[\w.]*?\.(m\d+n\d+k\d+)"), Kind.TENSOR, "wmma"),
     (re.compile(r"\bcp\.async\.bulk\.tensor\b"), Kind.ASYNC, "TMA (cp.async.bulk.tensor)"),
     (re.compile(r"\bcp\.async\.bulk\.(?:shared|global)[\w:.]*"), Kind.ASYNC, "TMA (cp.async.bulk)"),
-    (re.compile(r"\bcp\.async\.c[ag]\.shared"), Kind.ASYNC, "cp.async"),
+    (re.compile(r"\bcp\.async\.cg\.shared"), Kind.ASYNC, "cp.async 16 B"),
+    (re.compile(r"\bcp\.async\.ca\.shared"), Kind.ASYNC, "cp.async"),
+    (re.compile(r"\b(?:ldmatrix|stmatrix)\.sync(?:\.aligned)?(?:\.m\d+n\d+)?\.x[124](?:\.trans)?"), Kind.FRAGMENT, ""),
     (re.compile(r"\bsetmaxnreg\.(?:inc|dec)"), Kind.REGISTERS, ""),
 )
 
