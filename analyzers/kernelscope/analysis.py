@@ -152,8 +152,16 @@ class Analysis:
 
     def _definition_hover(self, path: Path, offset: int) -> Hover | None:
         from kernelscope.explain.definition_hover import definition_hover
+        from kernelscope.kernels.triton.recognition import may_hold_kernels
 
         places = self.navigation.definition(str(path), offset, patient=is_alone())
+        module, home = self._module(path), self._module(places[0].path) if len(places) == 1 else None
+        if module is not None and home is not None and may_hold_kernels(home):
+            from kernelscope.explain.triton_hover import named_kernel_hover
+
+            kernel = named_kernel_hover(self.triton, places, module.text.data, offset, self.settings.gpu)
+            if kernel is not None:
+                return kernel
         return definition_hover(self.workspace, self.navigation, places, path, offset)
 
     def _value_hover(self, path: Path, offset: int) -> Hover | None:

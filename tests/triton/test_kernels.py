@@ -8,7 +8,7 @@ import pytest
 from cards import ADD, HEAD, card, pseudocode, written
 from kernelscope.analysis import Analysis
 from kernelscope.explain.document import Code, Heading, Paragraph
-from kernelscope.results import Target
+from kernelscope.results import Target, UserError
 
 FIXTURES = Path(__file__).parent / "fixtures"
 
@@ -698,6 +698,37 @@ def test_kernels_written_as_text_are_named(tmp_path: Path) -> None:
     )
     document = Analysis([tmp_path]).document("explain", Target(path, symbol="build"))
     assert any("`scale` is a Triton kernel written as text (made.py:2)" in note for note in document.notes)
+
+
+def test_kernels_written_as_text_outside_of_the_function_that_compiles_them(tmp_path: Path) -> None:
+    path = tmp_path / "made.py"
+    path.write_text(
+        'CODE = """\n@triton.jit\ndef scale(x, n):\n    tl.store(x, n)\n"""\n\ndef build():\n    exec(CODE)\n'
+    )
+    analysis = Analysis([tmp_path])
+    document = analysis.document("explain", Target(path, symbol="build"))
+    assert any("`scale` is a Triton kernel written as text (made.py:1)" in note for note in document.notes)
+    with pytest.raises(UserError, match=r"`scale` is a Triton kernel written as text \(made.py:1\)"):
+        analysis.document("explain", Target(path, symbol="scale"))
+
+
+def test_the_name_of_a_kernel_where_it_is_launched_has_its_card(tmp_path: Path) -> None:
+    (tmp_path / "ops.py").write_text(ADD)
+    path = tmp_path / "use.py"
+    path.write_text(
+        "import triton\nfrom ops import add\n\n\ndef run(x, y, n):\n"
+        "    add[(triton.cdiv(n, 64),)](x, y, n, BLOCK=64)\n    other(x)\n\n\ndef other(x):\n    return x\n"
+    )
+    analysis = Analysis([tmp_path])
+    source = path.read_text()
+    hover = analysis.hover(path, source.index("add[") + 1)
+    assert hover is not None
+    assert hover.signature == "add: @triton.jit kernel"
+    assert dict(hover.table)["Grid"] == "`(cdiv(n, 64),)` at `use.py:6`"
+    assert [str(link.location) for link in hover.links if link.location][0].startswith("ops.py")
+    plain = analysis.hover(path, source.index("other(") + 1)
+    assert plain is not None
+    assert plain.signature.startswith("def other")
 
 
 KINDS = {

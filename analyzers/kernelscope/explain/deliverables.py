@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from kernelscope.explain.architecture import architecture
 from kernelscope.explain.document import Block, Code, Document, Heading
 from kernelscope.explain.host_pseudocode import host_code
-from kernelscope.explain.targets import PythonTarget, function_of, python_target
+from kernelscope.explain.targets import PythonTarget, function_of, python_target, text_kernel
 from kernelscope.explain.traced import SeenIn, traced
 from kernelscope.kernels.triton.recognition import written_as_text
 from kernelscope.results import Target, UserError, ViewOptions
 from kernelscope.syntax.python import tree as t
+from kernelscope.syntax.python.lower import Module, Scope
 from kernelscope.workspace.files import PYTHON_SUFFIXES
 
 if TYPE_CHECKING:
@@ -46,11 +47,22 @@ def pseudocode(runs: KernelRuns, target: Target, options: ViewOptions, seen_in: 
             blocks += host_code(scope, found.module, found.path, seen, flow, options.bindings)
     title = f"Pseudocode of {scopes[0].qualified_name if len(scopes) == 1 else target.path.name}"
     notes = tuple(
-        f"`{name}` is a Triton kernel written as text ({found.module.text.location(found.path, string.span)}): it is "
-        "compiled when the program runs, and what it does is not told."
-        for name, string in written_as_text(*(scope.node for scope in scopes))
+        text_kernel(name, found.module.text.location(found.path, string.span))
+        for name, string in written_as_text(*(part for scope in scopes for part in _with_strings(found.module, scope)))
     )
     return Document(title, tuple(blocks), "pseudocode", target, notes)
+
+
+def _with_strings(module: Module, scope: Scope) -> Iterator[t.Node]:
+    """A function, and the strings of its file that it names."""
+    yield scope.node
+    names = {node.id for node in t.walk(scope.node) if isinstance(node, t.Name)}
+    for statement in t.flat(module.body):
+        match statement:
+            case t.Assign(targets=[t.Name(id=name)], value=t.Constant(value=str()) as string) if name in names:
+                yield string
+            case _:
+                pass
 
 
 def kernel_pseudocode(runs: KernelRuns, found: PythonTarget, kernel: t.FunctionDef) -> Code:

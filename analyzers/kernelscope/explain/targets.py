@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from kernelscope.results import LeftOut, Target, UserError
+from kernelscope.kernels.triton.recognition import written_as_text
+from kernelscope.results import LeftOut, Location, Target, UserError
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Module, Scope
 from kernelscope.workspace.files import PYTHON_SUFFIXES, SOURCE_SUFFIXES
@@ -51,6 +52,20 @@ class PythonTarget:
         return Definition(str(self.path), self.scope.node.name, self.scope.node, owner)
 
 
+def text_kernel(name: str, place: Location) -> str:
+    """What is told of a kernel whose source is a string."""
+    return (
+        f"`{name}` is a Triton kernel written as text ({place}): it is compiled when the program runs, and what it "
+        "does is not told."
+    )
+
+
+def _written(module: Module, target: Target) -> str:
+    """What is told of a symbol that only a string of the file defines; empty for others."""
+    found = (string for name, string in written_as_text(*module.body) if name == target.symbol)
+    return next((text_kernel(target.symbol or "", module.text.location(target.path, s.span)) for s in found), "")
+
+
 def python_target(workspace: Workspace, target: Target) -> PythonTarget:
     """The definition at a target. Raises UserError when the file cannot be read or has no such symbol."""
     module = workspace.modules.module(str(target.path))
@@ -61,7 +76,7 @@ def python_target(workspace: Workspace, target: Target) -> PythonTarget:
         for scope in module.scopes:
             if list(scope.path[-len(wanted) :]) == wanted:
                 return PythonTarget(target.path, module, scope)
-        raise UserError(f"{target.path.name} defines no {target.symbol}")
+        raise UserError(_written(module, target) or f"{target.path.name} defines no {target.symbol}")
     if target.offset is not None:
         return PythonTarget(target.path, module, module.scope_at(target.offset))
     return PythonTarget(target.path, module, None)

@@ -54,7 +54,8 @@ def kernel_hover(facts: KernelFacts, span: Span, gpu: str = "H100") -> Hover:
     """The hover of a kernel's name: the card as a table."""
     rows = tuple((row.name, "<br>".join(line.text for line in row.lines)) for row in kernel_card(facts, gpu).rows)
     kind = f"@{'gluon' if facts.gluon else 'triton'}.jit {'helper' if facts.run.is_helper else 'kernel'}"
-    links = (Link("Explain kernel", command="kernelscope.explainKernel", target=Target(facts.path, span.start)),)
+    target = Target(facts.path, facts.node.name_span.start)
+    links = (Link("Explain kernel", command="kernelscope.explainKernel", target=target),)
     return Hover(span, f"{facts.node.name}: {kind}", "python", (), rows, links)
 
 

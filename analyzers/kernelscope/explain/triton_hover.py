@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from kernelscope.dims import Dim, render
@@ -23,7 +24,7 @@ from kernelscope.kernels.triton.values import (
     Unknown,
     Value,
 )
-from kernelscope.results import Hover, InlayHint, Span
+from kernelscope.results import Hover, InlayHint, Link, Location, Span
 from kernelscope.syntax.python import tree as t
 from kernelscope.syntax.python.lower import Module
 from kernelscope.syntax.text import identifier_at
@@ -38,10 +39,7 @@ def triton_hover(runs: KernelRuns, module: Module, path: Path, offset: int, gpu:
     if node is None or span is None:
         return None
     if span == node.name_span:
-        from kernelscope.explain.triton_card import kernel_hover
-        from kernelscope.kernels.triton.kernel_facts import kernel_facts
-
-        return kernel_hover(kernel_facts(runs, path, module, node), span, gpu)
+        return _card(runs, module, path, node, span, gpu)
     run = runs.run(str(path), node)
     values = run.values.get(span, ())
     order = tuple(param.name for param in node.args)
@@ -52,6 +50,31 @@ def triton_hover(runs: KernelRuns, module: Module, path: Path, offset: int, gpu:
             notes = [*_otherwise(run, span, order), *_supposed(run, span), *_notes(value, values, run, order)]
             return Hover(span, f"{name}: {shown}", "python", tuple(notes))
     return None
+
+
+def named_kernel_hover(
+    runs: KernelRuns, places: Sequence[Location], data: bytes, offset: int, gpu: str = "H100"
+) -> Hover | None:
+    """The card of the kernel that a name at `offset` of `data` stands for, where it is launched or handed on; None for
+    names of anything else. `places`: what the name is defined at."""
+    span = identifier_at(data, offset)
+    path = places[0].path
+    module = runs.modules.module(str(path))
+    if span is None or module is None:
+        return None
+    start = module.text.line_start(places[0].line) + places[0].column
+    node = runs.at(str(path), start)
+    if node is None or node.name_span.start != start:
+        return None
+    found = _card(runs, module, path, node, span, gpu)
+    return replace(found, links=(*found.links, Link(str(places[0]), places[0])))
+
+
+def _card(runs: KernelRuns, module: Module, path: Path, node: t.FunctionDef, span: Span, gpu: str) -> Hover:
+    from kernelscope.explain.triton_card import kernel_hover
+    from kernelscope.kernels.triton.kernel_facts import kernel_facts
+
+    return kernel_hover(kernel_facts(runs, path, module, node), span, gpu)
 
 
 def vagueness(value: Value) -> int:
