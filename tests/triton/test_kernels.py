@@ -725,7 +725,7 @@ def test_the_name_of_a_kernel_where_it_is_launched_has_its_card(tmp_path: Path) 
     assert hover is not None
     assert hover.signature == "add: @triton.jit kernel"
     assert dict(hover.table)["Grid"] == "`(cdiv(n, 64),)` at `use.py:6`"
-    assert [str(link.location) for link in hover.links if link.location][0].startswith("ops.py")
+    assert next(str(link.location) for link in hover.links if link.location).startswith("ops.py")
     plain = analysis.hover(path, source.index("other(") + 1)
     assert plain is not None
     assert plain.signature.startswith("def other")
