@@ -240,3 +240,61 @@ def test_only_the_first_input_is_drawn_where_there_is_no_room_for_all(tmp_path: 
     text = to_text(document).text
     assert "hidden" in text and max(map(len, text.splitlines())) <= 100
     assert any("only the first input is drawn" in note for note in document.notes)
+
+
+BASES = """
+import torch
+from torch import nn
+
+class Layer(nn.Module):
+    def __init__(self, size):
+        super().__init__()
+        self.inner = self.made(size)
+
+    def made(self, size):
+        return nn.Linear(size, size)
+
+    def forward(self, x: torch.Tensor):
+        return x + self.inner(x)
+
+class Chosen(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.run = self.forward_native
+
+    def forward(self, *args, **kwargs):
+        return self.run(*args, **kwargs)
+"""
+HEIRS = """
+import torch
+from torch import nn
+from bases import Chosen, Layer
+
+class Normed(Layer):
+    def made(self, size):
+        return nn.LayerNorm(size)
+
+class Activation(Chosen):
+    def forward_native(self, x: torch.Tensor):
+        return torch.relu(x) ** 2
+
+    def forward_cuda(self, x: torch.Tensor):
+        return torch.relu(x) ** 2
+
+class Nothing(nn.Module):
+    pass
+"""
+
+
+@pytest.mark.parametrize("kind", ["dataflow", "ops", "memory", "pseudocode"])
+def test_a_class_that_inherits_its_forward_is_told_with_its_own_parts(tmp_path: Path, kind: str) -> None:
+    (tmp_path / "bases.py").write_text(BASES)
+    (tmp_path / "heirs.py").write_text(HEIRS)
+    analysis = Analysis([tmp_path])
+    text = to_text(analysis.document(kind, Target(tmp_path / "heirs.py", None, "Normed"))).text
+    assert "Normed.forward" in text.splitlines()[0]
+    assert "LayerNorm" in text or kind == "pseudocode"
+    chosen = to_text(analysis.document(kind, Target(tmp_path / "heirs.py", None, "Activation"))).text
+    assert "Activation.forward_native" in chosen.splitlines()[0], "the base's forward takes anything: it only chooses"
+    with pytest.raises(UserError, match="Nothing has no forward"):
+        analysis.document(kind, Target(tmp_path / "heirs.py", None, "Nothing"))

@@ -29,11 +29,11 @@ def dataflow(
     workspace: Workspace, found: PythonTarget, callers: Mapping[Span, Seen], options: ViewOptions, target: Target
 ) -> Document:
     """The picture of one function. Raises UserError when no tensor goes through it."""
-    scope = function_of(found)
-    flow = traced(workspace, str(found.path), scope, callers, options)
+    found = function_of(workspace, found)
+    flow = traced(workspace, found, callers, options)
     chart = Chart(workspace, flow, options)
     if not chart.boxes:
-        raise UserError(f"no tensor operation is found in {scope.qualified_name}")
+        raise UserError(f"no tensor operation is found in {found.title}")
     pictures, shut = parts(chart.graph(), options.width), list[str]()
     whole = (chart, pictures)
     for limit in FEWER_BOXES if not options.depth else ():
@@ -61,9 +61,7 @@ def dataflow(
     if lost := gaps(chart):
         blocks += [Heading("Not followed"), Paragraph(tuple(lost))]
     steps = () if flow.trace.complete else ("the function takes too many steps; what was reached is shown",)
-    return Document(
-        f"Dataflow of {scope.qualified_name}", tuple(blocks), "dataflow", target, (*steps, *shut, *guesses(flow))
-    )
+    return Document(f"Dataflow of {found.title}", tuple(blocks), "dataflow", target, (*steps, *shut, *guesses(flow)))
 
 
 def _are_too_wide(pictures: list[Part], width: int) -> bool:

@@ -31,7 +31,8 @@ def pseudocode(runs: KernelRuns, target: Target, options: ViewOptions, seen_in: 
         if not scopes:
             raise UserError(f"{target.path.name} defines no functions")
     else:
-        scopes = [function_of(found)]
+        found = function_of(runs.workspace, found)
+        scopes = [scope for scope in (found.scope,) if scope is not None]
     blocks: list[Block] = []
     kernels = set(runs.kernels(str(found.path)))
     for scope in scopes:
@@ -43,9 +44,9 @@ def pseudocode(runs: KernelRuns, target: Target, options: ViewOptions, seen_in: 
             blocks.append(kernel_pseudocode(runs, found, scope.node))
         else:
             seen = seen_in(found.path)
-            flow = traced(runs.workspace, str(found.path), scope, seen, options) if len(scopes) == 1 else None
+            flow = traced(runs.workspace, found, seen, options) if len(scopes) == 1 else None
             blocks += host_code(scope, found.module, found.path, seen, flow, options.bindings)
-    title = f"Pseudocode of {scopes[0].qualified_name if len(scopes) == 1 else target.path.name}"
+    title = f"Pseudocode of {found.title if found.scope is not None else target.path.name}"
     notes = tuple(
         text_kernel(name, found.module.text.location(found.path, string.span))
         for name, string in written_as_text(*(part for scope in scopes for part in _with_strings(found.module, scope)))

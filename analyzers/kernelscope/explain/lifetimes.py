@@ -50,12 +50,12 @@ def lifetimes(
     workspace: Workspace, found: PythonTarget, callers: Mapping[Span, Seen], options: ViewOptions, target: Target
 ) -> Document:
     """Raises UserError when no tensor is made."""
-    scope = function_of(found)
-    flow = traced(workspace, str(found.path), scope, callers, options)
+    found = function_of(workspace, found)
+    flow = traced(workspace, found, callers, options)
     chart = Chart(workspace, flow, options, MAX_TENSORS, by_operator=True)
     lives = Lives(chart, options)
     if not lives.all:
-        raise UserError(f"no tensor is made in {scope.qualified_name}")
+        raise UserError(f"no tensor is made in {found.title}")
     tensors = Table(("Step", "Tensor", "Shape", "Bytes", "Made by", "Used by", "Held until"), tuple(lives.rows()))
     steps = Table(("Step", "Operator", "Held", "New", "Freed after"), tuple(lives.steps()))
     blocks: list[Block] = [tensors, Heading("Memory by step"), steps]
@@ -66,7 +66,7 @@ def lifetimes(
         *lives.peak_note(),
         *guesses(flow),
     )
-    return Document(f"Tensors of {scope.qualified_name}", tuple(blocks), "memory", target, notes)
+    return Document(f"Tensors of {found.title}", tuple(blocks), "memory", target, notes)
 
 
 class Lives:

@@ -34,10 +34,10 @@ def model_picture(
     if module is None or scope is None:
         return []
     try:
-        forward = function_of(PythonTarget(location.path, module, scope))
+        forward = function_of(workspace, PythonTarget(location.path, module, scope))
     except UserError:
         return []
-    flow = traced(workspace, cls.path, forward, seen_in(location.path), options)
+    flow = traced(workspace, forward, seen_in(location.path), options)
     chart = Chart(workspace, flow, options, _PARTS)
     graph = chart.graph()
     if len(graph.boxes) < 2:

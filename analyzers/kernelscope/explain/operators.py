@@ -38,12 +38,12 @@ def operator_table(
     workspace: Workspace, found: PythonTarget, callers: Mapping[Span, Seen], options: ViewOptions, target: Target
 ) -> Document:
     """Raises UserError when no tensor operation is found."""
-    scope = function_of(found)
-    flow = traced(workspace, str(found.path), scope, callers, options)
+    found = function_of(workspace, found)
+    flow = traced(workspace, found, callers, options)
     chart = Chart(workspace, flow, options, MAX_ROWS, by_operator=True)
     rows = OperatorRows(chart, options)
     if not rows.boxes:
-        raise UserError(f"no tensor operation is found in {scope.qualified_name}")
+        raise UserError(f"no tensor operation is found in {found.title}")
     tensors = Table(TENSORS, tuple(rows.tensors(found.path))).without("Kernel", LIBRARY).without("Weights", "")
     costs = Table(COSTS, tuple(rows.costs())).without("Times", "1").without("FLOP/B", "0", "?")
     totals = Card(tuple(rows.totals()))
@@ -59,7 +59,7 @@ def operator_table(
         run = "1 operator runs" if guarded == 1 else f"{guarded} operators run"
         counted = "all of them" if len(rows.counted) == len(rows.boxes) else "the first of ways that exclude each other"
         notes.append(f"{run} only under a condition, which the dataflow names; the totals count {counted}")
-    return Document(f"Operators of {scope.qualified_name}", tuple(blocks), "ops", target, (*notes, *guesses(flow)))
+    return Document(f"Operators of {found.title}", tuple(blocks), "ops", target, (*notes, *guesses(flow)))
 
 
 class OperatorRows:

@@ -5,7 +5,8 @@ CUDA targets are found by the CUDA modules themselves.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kernelscope.kernels.triton.recognition import written_as_text
@@ -15,6 +16,11 @@ from kernelscope.syntax.python.lower import Module, Scope
 from kernelscope.workspace.files import PYTHON_SUFFIXES, SOURCE_SUFFIXES
 from kernelscope.workspace.modules import MAX_LOWERED_BYTES, Definition
 from kernelscope.workspace.workspace import Workspace
+
+FORWARDS = ("forward", "__call__", "call")
+"""Methods that do a module's work; one with a `__call__` of its own has its work in `forward`."""
+ONE_FORWARD = "forward_"
+"""How the methods are called of which a module takes one as its forward: `forward_native`, `forward_cuda`."""
 
 
 def check_readable(workspace: Workspace, path: Path) -> None:
@@ -44,6 +50,15 @@ class PythonTarget:
     path: Path
     module: Module
     scope: Scope | None
+    receiver: Definition | None = None
+    """The class whose object a method is called on, where that is one that inherits it."""
+
+    @property
+    def title(self) -> str:
+        """What the definition is called: a method that is inherited is that of the class which was asked for."""
+        assert self.scope is not None
+        own = self.scope.qualified_name
+        return own if self.receiver is None else f"{self.receiver.name}.{self.scope.node.name}"
 
     @property
     def definition(self) -> Definition:
@@ -82,18 +97,37 @@ def python_target(workspace: Workspace, target: Target) -> PythonTarget:
     return PythonTarget(target.path, module, None)
 
 
-def function_of(found: PythonTarget) -> Scope:
-    """The function a target means: itself, or a class's `forward`. Raises UserError when there is none."""
+def function_of(workspace: Workspace, found: PythonTarget) -> PythonTarget:
+    """The function a target means: itself, or a class's `forward`, its own or inherited; of several that are chosen
+    from when it runs, the first. Raises UserError when there is none."""
     scope = found.scope
     if scope is None:
         raise UserError(f"name a function of {found.path.name}: FILE:LINE or FILE::function")
     if isinstance(scope.node, t.FunctionDef):
-        return scope
+        return found
     methods = {inner.node.name: inner for inner in found.module.scopes if inner.owner is scope.node}
-    for name in ("forward", "__call__", "call"):  # a module with a `__call__` of its own has its work in `forward`
+    for name in FORWARDS:
         if name in methods:
-            return methods[name]
+            return replace(found, scope=methods[name])
+    inherited = next(_inherited(workspace, found.definition), None)
+    if inherited is not None:
+        return inherited
+    for name, method in methods.items():
+        if name.startswith(ONE_FORWARD):
+            return replace(found, scope=method)
     raise UserError(f"{scope.qualified_name} has no forward method")
+
+
+def _inherited(workspace: Workspace, cls: Definition) -> Iterator[PythonTarget]:
+    """The forward of a base class of the workspace; one that takes anything only hands it on to another method."""
+    for name in FORWARDS:
+        held = workspace.classes.attribute(cls, name)
+        if not isinstance(held, Definition) or not isinstance(held.node, t.FunctionDef):
+            continue
+        module = workspace.modules.module(held.path)
+        if module is not None and any(param.kind not in ("args", "kwargs") for param in held.node.args[1:]):
+            scope = next(scope for scope in module.scopes if scope.node is held.node)
+            yield PythonTarget(Path(held.path), module, scope, cls)
 
 
 def class_of(found: PythonTarget) -> Scope:

@@ -5,25 +5,31 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from kernelscope.explain.targets import PythonTarget
 from kernelscope.interp.configuration import Configuration
 from kernelscope.interp.findings import Seen
 from kernelscope.interp.traced_runs import trace_function
 from kernelscope.patterns.flow import Flow
 from kernelscope.results import Span, ViewOptions
 from kernelscope.syntax.python import tree as t
-from kernelscope.syntax.python.lower import Scope
 from kernelscope.workspace.workspace import Workspace
 
 SeenIn = Callable[[Path], Mapping[Span, Seen]]
 """The values that a file's names have, interpreted when they are asked for."""
 
 
-def traced(workspace: Workspace, path: str, scope: Scope, callers: Mapping[Span, Seen], options: ViewOptions) -> Flow:
-    """The flow of one function; what it returns is called as the function calls it."""
-    assert isinstance(scope.node, t.FunctionDef)
+def traced(workspace: Workspace, found: PythonTarget, callers: Mapping[Span, Seen], options: ViewOptions) -> Flow:
+    """The flow of one function; what it returns is called as the function calls it.
+
+    `callers` tells of the file that was asked for, in which an inherited function does not stand.
+    """
+    scope = found.scope
+    assert scope is not None and isinstance(scope.node, t.FunctionDef)
     given = options.bindings or options.config
     configuration = Configuration(options.bindings, options.config) if given else None
-    return Flow(trace_function(workspace, path, scope, callers, configuration), _returned(scope.node))
+    seen: Mapping[Span, Seen] = callers if found.receiver is None else {}
+    trace = trace_function(workspace, str(found.path), scope, seen, configuration, found.receiver)
+    return Flow(trace, _returned(scope.node))
 
 
 def guesses(flow: Flow) -> tuple[str, ...]:

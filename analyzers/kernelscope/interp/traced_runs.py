@@ -16,11 +16,11 @@ from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.limits import OutOfBudget
 from kernelscope.interp.lost_batches import loses_batch
 from kernelscope.interp.parameters import parameters
-from kernelscope.interp.receivers import alone, made_anew
+from kernelscope.interp.receivers import alone, made_anew, seeded_instance
 from kernelscope.interp.seeds import EVERYTHING, Beliefs, Seeded, seed
 from kernelscope.interp.trace import Trace
 from kernelscope.interp.vagueness import best_known
-from kernelscope.interp.values import Instance, Maybe, Opaque, Scope, Value, present
+from kernelscope.interp.values import Function, Instance, Maybe, Opaque, Scope, Value, present
 from kernelscope.ops import ShapeError
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
@@ -40,10 +40,14 @@ def trace_function(
     scope: SourceScope,
     callers: Mapping[Span, Seen],
     configuration: Configuration | None = None,
+    receiver: Definition | None = None,
 ) -> Trace:
-    """The steps of one function on what the callers of its file give it, which `callers` tells. Never raises."""
+    """The steps of one function on what the callers of its file give it, which `callers` tells. Never raises.
+
+    `receiver` is the class of the object that a method is called on, where that is not the one it stands in.
+    """
     with workspace.modules.steady():
-        return _trace(workspace, path, scope, callers, configuration)
+        return _trace(workspace, path, scope, callers, configuration, receiver)
 
 
 def _trace(
@@ -52,6 +56,7 @@ def _trace(
     scope: SourceScope,
     callers: Mapping[Span, Seen],
     configuration: Configuration | None,
+    receiver: Definition | None,
 ) -> Trace:
     run = Interpreter(workspace, trace=Trace(), configuration=configuration)
     in_shares = False
@@ -60,12 +65,12 @@ def _trace(
     for beliefs in _beliefs(guessed):
         trace, is_odd = Trace(), True
         if not in_shares:
-            is_odd = _follow(run, trace, path, scope, callers, beliefs, TRACE_STEPS)
+            is_odd = _follow(run, trace, path, scope, callers, beliefs, TRACE_STEPS, receiver)
             in_shares = not trace.complete
         if in_shares:
             trace = Trace()
             trace.shares = True
-            is_odd = _follow(run, trace, path, scope, callers, beliefs, SHARED_STEPS)
+            is_odd = _follow(run, trace, path, scope, callers, beliefs, SHARED_STEPS, receiver)
         if not trace.complete or (not run.findings and not is_odd):
             return trace  # what takes too long does so whatever is believed
         odd = {(found.path, found.span) for found in run.findings}
@@ -95,6 +100,7 @@ def _follow(
     callers: Mapping[Span, Seen],
     beliefs: Beliefs,
     steps: int,
+    receiver: Definition | None,
 ) -> bool:
     """Fill a trace; whether what came out is odd, so that other beliefs should be tried."""
     node, configuration = scope.node, run.configuration
@@ -107,6 +113,8 @@ def _follow(
         if configuration is not None:
             configuration.meet(run, path)
         function = alone(run, Definition(path, node.name, node, owner))
+        if receiver is not None:
+            function = Function(function.definition, seeded_instance(run, receiver), True)
         frame = Scope(path, function)
         seeded = seed(run, function, frame, beliefs)
         if beliefs is EVERYTHING and _is_laid_out_otherwise(node, frame, seeded, callers):
