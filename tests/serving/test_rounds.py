@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
 
 from kernelscope.serving import admission, execution, slots
 from kernelscope.serving.choosing import choices
@@ -12,7 +14,7 @@ from kernelscope.serving.preferences import preferences
 from kernelscope.serving.procedures import procedures
 from kernelscope.serving.processes import started
 from kernelscope.serving.requeueing import put_back
-from kernelscope.serving.sizes import sizes_of_caches
+from kernelscope.serving.sizes import limits, sizes_of_caches
 from kernelscope.serving.speculation import verifications
 
 Source = Callable[[str], PythonSource]
@@ -223,3 +225,52 @@ def test_bytes_of_caches(source: Source) -> None:
     """
     assert [claim.name for claim in sizes_of_caches(source(text))] == ["KVManager total_bytes"]
     assert not list(sizes_of_caches(source(text.replace("KV", "Word"))))
+
+
+def test_new_work_is_run_before_what_runs(source: Source) -> None:
+    text = """
+        class Desk:
+            def next_batch(self):
+                fresh = self.get_prefill()
+                if fresh is not None:
+                    chosen = fresh
+                else:
+                    chosen = self.running
+                return chosen
+    """
+    (claim,) = preferences(source(text))
+    assert claim.value.startswith(
+        "prefill comes first: Desk.next_batch runs fresh = self.get_prefill() if there is any"
+    )
+    assert claim.confidence == "heuristic"
+    assert not list(preferences(source(text.replace("get_prefill", "get_news"))))
+    assert not list(preferences(source(text.replace("self.running", "self.others"))))
+
+
+def test_policies_that_conditions_choose(source: Source) -> None:
+    text = """
+        class Scheduler:
+            def active_policy(self, waiting):
+                if self.policy == Kind.LONGEST and len(waiting) > 128:
+                    return Kind.FIFO
+                return self.policy
+    """
+    of_schedulers = replace(source(text), path=Path("/w/scheduler.py"))
+    (claim,) = choices(of_schedulers)
+    assert claim.value == (
+        "policy by Scheduler.active_policy: Kind.FIFO if self.policy == Kind.LONGEST and len(waiting) > 128; "
+        "else self.policy"
+    )
+    assert not list(choices(source(text)))
+
+
+def test_the_least_of_limits(source: Source) -> None:
+    text = """
+        class Desk:
+            def __init__(self, a, b):
+                self.prompt_limit = min(a.longest, b.tokens)
+                self.nearest = min(a.one, b.two)
+    """
+    of_schedulers = replace(source(text), path=Path("/w/scheduler.py"))
+    assert said(limits(of_schedulers)) == ["Desk.prompt_limit is the least of several limits: min(a.longest, b.tokens)"]
+    assert not list(limits(source(text)))

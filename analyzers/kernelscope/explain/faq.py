@@ -34,7 +34,7 @@ from kernelscope.explain.faq_answers import (
     unless_preempted,
 )
 from kernelscope.explain.faq_sizes import block_sizes, chunk_sizes, context_limits
-from kernelscope.explain.report_places import Json, Places
+from kernelscope.explain.report_places import MAX_PLACES, Json, Places
 from kernelscope.faults import part
 from kernelscope.results import Location
 from kernelscope.serving.claims import Claim
@@ -218,7 +218,9 @@ def faq(system: System, places: Places) -> list[Json]:
             })  # fmt: skip
             continue
         for number, group in enumerate(groups_of(claims)[:MAX_ANSWERS], 1):
-            where: list[Location] = [claim.evidence[i] for i in range(4) for claim in group if i < len(claim.evidence)]
+            where: list[Location] = [
+                claim.evidence[i] for i in range(MAX_PLACES) for claim in group if i < len(claim.evidence)
+            ]
             found.append({
                 "id": f"{question.id}.{number}", "topic": question.topic, "question": question.text,
                 "answer": ".\n".join(" ".join(c.value.split()).rstrip(".") for c in group)[:MAX_ANSWER], "found": True,

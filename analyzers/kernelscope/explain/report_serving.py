@@ -12,22 +12,24 @@ from kernelscope.explain.report_places import Json, Places
 from kernelscope.serving.parameters import Parameter
 from kernelscope.serving.processes import Started
 from kernelscope.serving.registries import Registry
-from kernelscope.serving.sections import words
+from kernelscope.serving.sections import hits, words
 from kernelscope.serving.system import System
 
 MOST_CLAIMS = 50
-MOST_PARAMETERS = 40
+MOST_PARAMETERS = 64
 MOST_PROCEDURES = 32
 MOST_ROWS = 90
 
 DECLARED: dict[str, re.Pattern[str]] = {
-    "kv_cache": re.compile(r"(?:^|_)(?:kv|pages?|block_size|blocks|cache|memory|swap)(?:_|$)|kvcache", re.I),
+    "kv_cache": re.compile(r"(?:^|_)(?:kv|pages?|block_size|blocks|cache|memory|swap|watermark)(?:_|$)|kvcache", re.I),
     "prefix_cache": re.compile(r"(?:prefix|prompt)_?(?:cach|match|reuse|shar|len)|radix|(?:^|_)hash", re.I),
     "batching": re.compile(
-        r"batch|num_seqs|chunk|prefill|extend|running|max_num|max_tokens|specul|draft|concurren|slots", re.I
+        r"batch|num_seqs|chunk|prefill|extend|running|max_num|max_(?:\w+_)?tokens|specul|draft|concurren|slots", re.I
     ),
     "scheduling": re.compile(
-        r"sched|polic|priorit|overlap|preempt|queue|prefill_(?:ratio|first|inter)|starv|fair|(?:max_|num_)skip", re.I
+        r"sched|polic|priorit|overlap|preempt|queue|prefill_ratio|(?:decode|prefill)_first|interleav|disagg|(?:^|_)pd_"
+        r"|starv|fair|(?:max_|num_)skip",
+        re.I,
     ),
     "topology": re.compile(
         r"(?:^|_)(?:host|port|addr|address|ipc|url|endpoint|socket|workers?|grpc|rpc|threads)(?:_|$)", re.I
@@ -89,8 +91,12 @@ def declared(system: System, name: str) -> list[Parameter]:
 
 
 def _is_of(section: str, p: Parameter) -> bool:
-    """Whether a parameter is a number or text that a cache is made with, whatever its own name is."""
-    return section == "kv_cache" and p.value is not None and _OF_CACHES.search(p.owner) is not None
+    """Whether a parameter is a number or text that a cache or scheduler is made with, whatever its own name is."""
+    if p.value is None or section not in ("kv_cache", "scheduling"):
+        return False
+    if section == "kv_cache" and _OF_CACHES.search(p.owner) is not None:
+        return True
+    return bool(hits(f"serving.{section}", p.owner) and hits(f"serving.{section}", p.location.path.stem))
 
 
 def _parameter_claim(p: Parameter, places: Places) -> Json:

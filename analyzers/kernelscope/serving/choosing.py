@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource
-from kernelscope.serving.guards import assignments, last_name, own, own_calls, statements
+from kernelscope.serving.guards import assignments, guards_text, last_name, own, own_calls, statements
 from kernelscope.serving.preemption import removed
 from kernelscope.serving.queues import REQUESTS
 from kernelscope.serving.sections import hits, words
@@ -26,6 +26,7 @@ def choices(source: PythonSource) -> Iterator[Claim]:
     if source.aside:
         return
     yield from _least(source)
+    yield from _policies(source)
     yield from _levels(source)
     yield from _gone_through_by_level(source)
     yield from _moved_between_levels(source)
@@ -52,6 +53,27 @@ def _least(source: PythonSource) -> Iterator[Claim]:
                 f"next ({source.quote(call)})"
             )
             yield Claim(f"{scope.qualified_name} order", value, (source.at(call), source.at(taken)))
+
+
+def _policies(source: PythonSource) -> Iterator[Claim]:
+    """`if self.policy == P.LPM and len(queue) > 128: return P.FCFS`: which policy is in force when."""
+    if not hits("serving.scheduling", source.path.stem):
+        return
+    for scope in source.module.functions():
+        if not {"policy", "policies"} & set(words(scope.qualified_name.rpartition(".")[2])):
+            continue
+        given = [
+            (s.value, guards) for s, guards in statements(scope.node)
+            if isinstance(s, t.Return) and isinstance(s.value, t.Attribute | t.Name)
+        ]  # fmt: skip
+        under = [(value, guards_text(source, guards)) for value, guards in given]
+        chosen = [f"{source.quote(value)} if {' and '.join(tests)}" for value, tests in under if tests]
+        if chosen and len({t.dotted(value) for value, _ in given}) > 1:
+            rest = [source.quote(value) for value, tests in under if not tests]
+            said = f"policy by {scope.qualified_name}: {'; '.join(chosen[:4])}" + (f"; else {rest[-1]}" if rest else "")
+            yield Claim(
+                f"{scope.qualified_name} policy", said, (*(source.at(v) for v, _ in given[:4]), source.at(scope.node))
+            )
 
 
 def _levels(source: PythonSource) -> Iterator[Claim]:

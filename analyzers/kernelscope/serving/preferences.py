@@ -39,6 +39,7 @@ def preferences(source: PythonSource) -> Iterator[Claim]:
         yield from _joined(source, scope.node, scope.qualified_name)
         yield from _one_after_the_other(source, scope.node, scope.qualified_name)
         yield from _one_of_two(source, scope.node, scope.qualified_name)
+        yield from _new_before_running(source, scope.node, scope.qualified_name)
         yield from _into_one_batch(source, scope)
         yield from _in_turn(source, scope.node, scope.qualified_name)
         yield from _one_budget(source, scope.node, scope.qualified_name)
@@ -144,6 +145,45 @@ def _one_of_two(source: PythonSource, node: t.FunctionDef | t.ClassDef, where: s
             f"{source.quote(other)}, so one step never mixes prefill and decode"
         )
         yield Claim(f"{where} policy", value, (source.at(returned), source.at(other), source.at(node)))
+
+
+def _new_before_running(source: PythonSource, node: t.FunctionDef | t.ClassDef, where: str) -> Iterator[Claim]:
+    """`new = self.next_prefill()`, and `if new: run = new`, else what runs: a step runs new work while there is."""
+    made = {
+        name: n for n in own(node)
+        if isinstance(n, t.Assign) and isinstance(n.value, t.Call) and NEW & set(words(last_name(n.value.func)))
+        and (name := t.dotted(n.targets[0])) is not None
+    }  # fmt: skip
+    for branch in (n for n in own(node) if isinstance(n, t.If)):
+        match branch.test:
+            case (
+                t.Name(id=name) | t.Compare(left=t.Name(id=name), ops=["is not"], comparators=[t.Constant(value=None)])
+            ):
+                pass
+            case _:
+                continue
+        if name not in made or not any(name == t.dotted(value) for value in _taken_on(branch.body)):
+            continue
+        rest = branch.orelse or [s for s in node.body if s.span.start > branch.span.end]
+        other = next((v for v in _taken_on(rest) if STAYERS & set(words(t.dotted(v) or ""))), None)
+        if other is not None:
+            value = (
+                f"prefill comes first: {where} runs {name} = {source.quote(made[name].value)} if there is any, and "
+                f"else {source.quote(other)} (decode; ≈ by their names)"
+            )
+            places = (source.at(branch), source.at(made[name]), source.at(other), source.at(node))
+            yield Claim(f"{where} policy", value, places, confidence="heuristic")
+            return
+
+
+def _taken_on(body: list[t.Stmt]) -> Iterator[t.Expr]:
+    """What is returned or bound to a name, also one of two: `ret = self.running if … else None`."""
+    for statement in t.flat(body):
+        match statement:
+            case t.Return(value=value) | t.Assign(targets=[t.Name()], value=value) if value is not None:
+                yield value.body if isinstance(value, t.IfExp) else value
+            case _:
+                pass
 
 
 def _is_kept(value: t.Expr) -> bool:

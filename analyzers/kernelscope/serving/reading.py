@@ -74,7 +74,7 @@ from kernelscope.serving.rankings import rankings
 from kernelscope.serving.registries import Registry, registries, stacks
 from kernelscope.serving.requeueing import put_back
 from kernelscope.serving.routes import Route, routes
-from kernelscope.serving.sizes import derived_sizes, sizes_of_caches
+from kernelscope.serving.sizes import derived_sizes, limits, sizes_of_caches
 from kernelscope.serving.slots import places, slots
 from kernelscope.serving.sockets import Argument, Wrapper, Wrapping, arguments, wrappers, wrappings
 from kernelscope.serving.speculation import verifications
@@ -132,6 +132,7 @@ FINDERS: tuple[tuple[str, Finder], ...] = (
     ("serving.batching", halves),
     ("serving.batching", verifications),
     ("serving.batching", windows),
+    ("serving.batching", limits),
     ("serving.batching", merged_batches),
     ("serving.batching", admission.static),
     ("serving.topology.addresses", endpoints.addresses),

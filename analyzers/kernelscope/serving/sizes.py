@@ -9,12 +9,15 @@ from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource
 from kernelscope.serving.guards import own
-from kernelscope.serving.sections import words
+from kernelscope.serving.sections import hits, words
 from kernelscope.syntax.python import tree as t
 
 CACHES = {"kv", "cache", "page", "paged"}
 COUNTS = {"bytes", "nbytes", "blocks", "pages", "slots"}
 """Words of classes that hold keys and values, and of what they count."""
+LIMITS = {"limit", "max", "budget", "capacity"}
+AMOUNTS = {"tokens", "token", "len", "length", "seqs", "batch", "prompt", "prefill", "requests", "reqs", "running"}
+"""Words of what limits bound, and of what is bounded."""
 OTHERS = {"pattern", "attention", "feature", "weight", "impl"}
 """Words of classes that only use a cache, or keep something else."""
 
@@ -25,6 +28,24 @@ def sizes_of_caches(source: PythonSource) -> Iterator[Claim]:
         owner, _, attr = claim.name.partition(" ")
         if CACHES & set(words(owner)) and not OTHERS & set(words(owner)) and COUNTS & set(words(attr)):
             yield claim
+
+
+def limits(source: PythonSource) -> Iterator[Claim]:
+    """`self.prompt_limit = min(a, b)`: the least of several limits."""
+    if source.aside or not (hits("serving.scheduling", source.path.stem) or hits("serving.batching", source.path.stem)):
+        return
+    for scope in source.module.functions():
+        for node in own(scope.node) if scope.owner is not None else ():
+            match node:
+                case t.Assign(
+                    targets=[t.Attribute(value=t.Name(id="self"), attr=attr)],
+                    value=t.Call(func=t.Name(id="min"), args=[_, _, *_]) as value,
+                ) if LIMITS & set(words(attr)) and AMOUNTS & set(words(attr)):
+                    assert scope.owner is not None
+                    text = f"{scope.owner.name}.{attr} is the least of several limits: {source.quote(value)}"
+                    yield Claim(f"{scope.owner.name} {attr}", text, (source.at(node), source.at(scope.node)))
+                case _:
+                    pass
 
 
 def derived_sizes(source: PythonSource) -> Iterator[Claim]:
