@@ -382,6 +382,17 @@ STARTED = {
     "Scaling* layer = choose(n); layer->body(x);": "scale_kernel",
     "same_name(x);": "both_kernel",
     "long_kernel<<<1, 32>>>(x);": "long_kernel",
+    "outer::placed(x);": "shift_kernel",
+    "wrap::twice(x);": "shift_kernel",
+    "two_heads(x);": "scale_kernel",
+    "parameter_in_a_branch(x);": "shift_kernel",
+    "Doubler<float> doubled; doubled(x);": "shift_kernel",
+    "auto doubled = Doubler<float>(); doubled(x);": "shift_kernel",
+    "Doubler<float>()(x);": "shift_kernel",
+    "Shifting doubled; doubled(x);": "",
+    "void* k = pick(n); cudaLaunchKernel(k, 1, 32, a);": "picked_kernel",
+    "Spec spec = pick_spec(n); cudaLaunchKernel(spec.kernel, 1, 32, a);": "picked_kernel",
+    "FORWARD_TO(run_here, x);": "shift_kernel",
 }  # fmt: skip
 """What a host function does, and the kernels that it reaches."""
 LONG = "".join(f"    float* x{i}, // what is told of parameter {i} takes a line of text\n" for i in range(80))
@@ -438,10 +449,37 @@ struct Layer {{
 struct Scaling : Layer {{ void body(float* x) override {{ scale_kernel<1><<<1, 32>>>(x); }} }};
 struct Shifting : public ns::Layer {{ void body(float* x) override {{ shift_kernel<<<1, 32>>>(x); }} }};
 void same_name(float* x) {{ both_kernel<<<1, 32>>>(x); }}
+namespace outer {{ void placed(float* x); }}
+namespace inner {{ void placed(float* x) {{ scale_kernel<1><<<1, 32>>>(x); }} }}
+void outer::placed(float* x) {{ shift_kernel<<<1, 32>>>(x); }}
+void twice(float* x) {{ shift_kernel<<<1, 32>>>(x); }}
+#ifndef OLD
+template <int N = 1>
+void two_heads(
+#else
+void two_heads(
+#endif
+    float* x) {{ scale_kernel<1><<<1, 32>>>(x); }}
+void parameter_in_a_branch(float* x
+#ifdef WIDE
+    , int width
+#endif
+) {{ shift_kernel<<<1, 32>>>(x); }}
+template <class T> struct Doubler;
+template <> struct Doubler<float> {{
+  void operator()(float* x) const {{ shift_kernel<<<1, 32>>>(x); }}
+}};
+## picked.cu
+template <int W> __global__ void picked_kernel(float* x) {{}}
+void* pick(int n) {{ return (void *)picked_kernel<1>; }}
+Spec pick_spec(int n) {{ Spec spec = {{(void*)picked_kernel<2>, 1}}; return spec; }}
+## wrap.h
+namespace wrap {{ void twice(float* x) {{ ::twice(x); }} }}
 ## device/same_name.cuh
 __global__ void same_name(float* x) {{}}
 ## f.cu
 constexpr int width = 4;
+void run_here(float* x) {{ shift_kernel<<<1, 32>>>(x); }}
 using three::used_by_all;
 namespace {{ void hidden(float* x) {{ scale_kernel<1><<<1, 32>>>(x); }} }}
 template <class F> void use(F f, float* x) {{ f(x); }}

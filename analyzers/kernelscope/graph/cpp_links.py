@@ -16,7 +16,18 @@ from kernelscope.graph.cpp_namespaces import CppNamespaces
 from kernelscope.graph.kinds import Edge, EdgeKind, Node, NodeKind
 from kernelscope.graph.library_kernels import RUNS, adapter, launched, started_by
 from kernelscope.graph.tensor_methods import TENSOR_METHODS
-from kernelscope.workspace.facts import RECEIVER, TOP, Alternative, Call, Def, DefKind, FileFacts, Launch, Reference
+from kernelscope.workspace.facts import (
+    GLOBAL,
+    RECEIVER,
+    TOP,
+    Alternative,
+    Call,
+    Def,
+    DefKind,
+    FileFacts,
+    Launch,
+    Reference,
+)
 from kernelscope.workspace.files import PYTHON_SUFFIXES
 
 LIBRARY_NAMESPACES = frozenset({"std", "at", "c10", "torch", "cub", "thrust", "cute", "nvcuda", "py", "pybind11"})
@@ -34,7 +45,7 @@ class CppLinks:
         self._files: dict[str, FileFacts] = {}
         self._by_name: dict[str, list[Place]] = {}
         self._classes = CppClasses()
-        self._namespaces = CppNamespaces()
+        self._namespaces = CppNamespaces(self._classes.names)
         self._aliases: dict[tuple[str, str], list[Reference]] = {}
         """What other names stand for in a file: `using Small = Norm<64>`, `auto launch = &run`."""
         self._tables: dict[str, dict[str, list[str]]] = {}
@@ -111,6 +122,9 @@ class CppLinks:
         if tail not in self._by_name and tail in self._alternatives:
             yield from self._offered(tail, source, path, call.line)
             return
+        if tail not in self._by_name and (kind := dict(call.args).get(RECEIVER, "")) and not call.name.startswith("?."):
+            yield from self._object_called(kind, source, path, call.line)
+            return
         primitive = native_collective(tail) if tail not in self._by_name else None
         if tail not in self._by_name and primitive is None:
             return
@@ -119,17 +133,26 @@ class CppLinks:
             yield Edge(EdgeKind.COMMUNICATES, source, target, path, call.line)
             return
         is_member = call.name.startswith("?.")
-        qualifier = dict(call.args).get(RECEIVER, "") if is_member else call.name.rpartition("::")[0]
+        kind = dict(call.args).get(RECEIVER, "")
+        qualifier = kind if is_member else call.name.rpartition("::")[0]
         if qualifier.partition("::")[0] in LIBRARY_NAMESPACES:
             return
         around = self._classes.owner(path, scope)
         if qualifier == "this":
             qualifier = around
-        found = self._called(tail, qualifier, path, is_member, around, self._inside(path, scope))
+        inside = () if kind == GLOBAL else self._inside(path, scope)
+        found = self._called(tail, qualifier, path, is_member, around, inside)
         for (where, index), is_sure, note in found:
             target = function_node(where, self._files[where], index)
             if target != source:
                 yield Edge(EdgeKind.CALLS, source, target, path, call.line, is_sure, note)
+
+    def _object_called(self, kind: str, source: Node, path: str, line: int) -> Iterator[Edge]:
+        """`f(x)` where `f` is a variable of a class: its `operator()` runs."""
+        for (where, index), is_sure, note in self._classes.run_by(self._meant(kind, path), "operator()", path):
+            target = function_node(where, self._files[where], index)
+            if target != source:
+                yield Edge(EdgeKind.CALLS, source, target, path, line, is_sure, note)
 
     def _called(
         self,

@@ -5,6 +5,8 @@ Using declarations count wherever they stand, directives in their file: what is 
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 from kernelscope.graph.cpp_classes import Place, without_arguments
 from kernelscope.workspace.facts import DefKind, FileFacts
 
@@ -14,7 +16,9 @@ HEADERS = (".h", ".cuh", ".hpp", ".hh", ".hxx", ".inl", ".inc")
 class CppNamespaces:
     """In which namespaces the definitions of C++ files stand."""
 
-    def __init__(self) -> None:
+    def __init__(self, classes: Container[str]) -> None:
+        """`classes` are the names of all classes, which are no namespaces."""
+        self._classes = classes
         self._files: dict[str, FileFacts] = {}
         self._around: dict[Place, tuple[str, ...]] = {}
         self._used: dict[str, list[tuple[str, ...]]] = {}
@@ -28,14 +32,20 @@ class CppNamespaces:
             self._used.setdefault(last, []).append(tuple(spaces))
 
     def around(self, place: Place) -> tuple[str, ...]:
-        """The namespaces around a definition, outermost first; those without a name are the empty string."""
+        """The namespaces around a definition, outermost first; those without a name are the empty string.
+
+        Those count too that it is defined into from outside: `void space::f() {}`.
+        """
         known = self._around.get(place)
         if known is None:
             facts = self._files[place[0]]
             definition = facts.defs[place[1]]
             spaces = facts.namespaces if definition.kind is not DefKind.MACRO else ()
             inside = [space.name for space in spaces if space.start < definition.start < space.end]
-            known = self._around[place] = tuple(part for name in inside for part in name.split("::"))
+            own = without_arguments(definition.name).split("::")[:-1]
+            while own and own[-1] in self._classes:
+                own.pop()
+            known = self._around[place] = (*(part for name in inside for part in name.split("::")), *own)
         return known
 
     def visible(

@@ -15,6 +15,7 @@ _DECLARED = re.compile(
     rb"\b(?!(?:auto|return|const|new|else|case|goto|delete|throw|typename)\b)(?:(?:std::)?(?:unique_ptr|shared_ptr)\s*<\s*)?(?>(?:\w++::)*)([A-Za-z_]\w*+)(?:<[^<>;{}()]{0,200}>)?"
     rb"(?:\s*>?\s*[*&]+\s*|\s*>\s+|\s+)(\w++)\s*(?=[;=,)({])"
     rb"|\b(\w++)\s*=\s*(?:new\s+|(?:std::)?make_(?:unique|shared)\s*<\s*)(?>(?:\w++::)*)(\w++)"
+    rb"|\bauto\s*+[&*]?\s*+(\w++)\s*+=\s*+(?>(?:\w++::)*)(?!make_(?:unique|shared)\b)([A-Za-z_]\w*+)(?:<[^;{}()]{0,200}>)?\s*+[({]"
 )
 
 
@@ -30,12 +31,22 @@ class DeclaredTypes:
         receiver = _RECEIVER.search(self._text, max(0, start - 80), start)
         if receiver is None or receiver[1] == b"this":
             return receiver[1] if receiver else b""
+        return self._last(receiver[1], start)
+
+    def of_called(self, name: bytes, start: int) -> bytes:
+        """The type of the variable that is called at a place, as objects with `operator()` are; empty where unknown.
+
+        What is declared like a variable may be a function that gives such an object.
+        """
+        return self._last(name, start)
+
+    def _last(self, variable: bytes, start: int) -> bytes:
         if self._declared is None:
             self._declared = {}
             for match in _DECLARED.finditer(self._text):
-                kind, variable = (match[1], match[2]) if match[1] else (match[4], match[3])
+                kind, name = (match[1] or match[4] or match[6], match[2] or match[3] or match[5])
                 if kind not in KEYWORDS:
-                    self._declared.setdefault(variable, []).append((match.start(), kind))
-        declared = self._declared.get(receiver[1], [])
+                    self._declared.setdefault(name, []).append((match.start(), kind))
+        declared = self._declared.get(variable, [])
         before = bisect_left(declared, (start, b""))
         return declared[before - 1][1] if before else b""

@@ -48,6 +48,8 @@ from kernelscope.workspace.cuda_text import (
     without_template,
 )
 from kernelscope.workspace.facts import (
+    GLOBAL,
+    OPERATOR,
     RECEIVER,
     TOP,
     Alternative,
@@ -61,7 +63,12 @@ MAX_TOKENS = 2_000_000
 MAX_QUALIFIER_BYTES = 600
 MAX_HEADER_BYTES = 20_000
 
+_MARK = re.compile(rb"\x01[ioe]")
+_TEMPORARY = re.compile(rb"\s*\)\s*\(")
+"""`Functor<T>()(x)`: behind the bracket that opens, an object is made and called."""
 _USING = re.compile(rb"\b(?:using|namespace)\s+\w+\s*\Z")
+_OF_ALL = re.compile(rb"(?<![\w>):])\s*::\s*\Z")
+"""What stands before `f` in `::f(x)`."""
 _MEMBER_TEMPLATE = re.compile(rb"(?:\.|->)\s*template\s+\Z")
 _LONE_MACRO = re.compile(rb"[{};]\s*([A-Z][A-Z0-9]*_[A-Z0-9_]+)[ \t]*(?=[;}\r\n])")
 _ASSIGNED = re.compile(rb"(\w+)\s*=\s*\Z")
@@ -77,6 +84,10 @@ _LAUNCHERS: dict[bytes, int] = {
     b"cudaLaunchKernel": 0,
     b"cudaLaunchCooperativeKernel": 0,
     b"hipLaunchKernelGGL": 0,
+    b"hipLaunchKernel": 0,
+    b"hipLaunchCooperativeKernel": 0,
+    b"hipExtLaunchKernelGGL": 0,
+    b"hipModuleLaunchKernel": 0,
     b"cuLaunchKernel": 0,
 }
 """Which argument of a launch function is the kernel (CUDA runtime and driver API, HIP)."""
@@ -113,6 +124,10 @@ class _Scanner:
         self.kernel_macros: set[bytes] = set()
         self.function_macros: set[bytes] = set()
         self.called_parameters: dict[bytes, tuple[int, ...]] = {}
+        self.functions: set[bytes] = set()
+        """The names of the functions that were read so far."""
+        self.passed: list[tuple[int, int]] = []
+        """Branches of `#if` with further heads of a function whose head is read already."""
         self.declared = DeclaredTypes(self.found.text)
         self._macros()
 
@@ -141,6 +156,9 @@ class _Scanner:
                 block.chained = None
                 block.library = None if block.library is UNNAMED_MODULE else block.library
             elif token[0] == 1:
+                if token == b"\x01o" and (end := self._other_head(header_start, match.start())):
+                    position = end
+                    continue
                 if token == b"\x01i":
                     saved.append(blocks[:])
                 elif saved:
@@ -189,6 +207,32 @@ class _Scanner:
 
     # -- blocks and definitions -----------------------------------------------------------------------------
 
+    def _other_head(self, start: int, branch: int) -> int:
+        """Where branches end that only begin a function in another way: it has one head, the first. Else nothing."""
+        begun = self.found.text[start:branch]
+        if begun.count(b"(") <= begun.count(b")"):
+            return 0
+        depth = 0
+        for mark in _MARK.finditer(self.found.text, branch + 2, branch + MAX_HEADER_BYTES):
+            depth += 1 if mark[0] == b"\x01i" else -1 if mark[0] == b"\x01e" else 0
+            if depth < 0:
+                other = self.found.text[branch : mark.start()]
+                if b"{" in other or other.count(b"(") <= other.count(b")"):
+                    return 0
+                self.passed.append((branch, mark.start()))
+                return mark.start()
+        return 0
+
+    def _header(self, start: int, brace: int) -> bytes:
+        """What stands before a brace, without the branches that are passed over."""
+        header = self.found.text[start:brace]
+        while self.passed and self.passed[-1][1] <= start:
+            self.passed.pop()
+        for begin, end in self.passed:
+            if begin >= start:
+                header = header[: begin - start] + b" " * (end - begin) + header[end - start :]
+        return header
+
     def _open(self, block: _Block, start: int, brace: int) -> _Block:
         if brace in self.modules.lambda_of:
             opening, name = self.modules.lambda_of.pop(brace)
@@ -197,7 +241,7 @@ class _Scanner:
         if not block.declarative:
             return _Block(block.scope, False, block.library)
         start = max(start, brace - MAX_HEADER_BYTES)
-        header = self.found.text[start:brace]
+        header = self._header(start, brace)
         if header.count(b"(") > header.count(b")"):
             return _Block(block.scope, False, resumes=start)
         stripped = header.strip()
@@ -228,6 +272,7 @@ class _Scanner:
                 kind = DefKind.CUDA_KERNEL if name in self.kernel_macros else kind
                 name, name_start = argument[1], argument.start(1)
         index = self.found.define(name, kind, start, start + len(header), name_start, block.scope)
+        self.functions.add(name)
         return _Block(index, False, library_parameter(header), index)
 
     def _close(self, block: _Block, end: int) -> None:
@@ -307,7 +352,7 @@ class _Scanner:
                 self.found.refer(b"", function, start, block.scope)
         if block.scope != TOP and MACRO_NAME.match(raw):  # handed itself, a function calls what is offered for it
             first = _FIRST_ARGUMENT.match(self.found.text, match.end())
-            if first and decoded(first[1]) == self.found.defs[block.scope].name:
+            if first and first[1] in self.functions:
                 self.found.refer(b"", first[1], start, block.scope)
         if raw in self.called_parameters:
             arguments = self.found.arguments(match.end() - 1)
@@ -317,6 +362,7 @@ class _Scanner:
         assigned = _ASSIGNED.search(self.found.text, max(0, start - 80), start) if is_given else None
         if assigned and assigned[1] in self.found.launched:
             self.found.refer(assigned[1], raw, start, block.scope)
+        of_all = not member and _OF_ALL.search(self.found.text, max(0, start - 20), start) is not None
         if before == b":" and (
             qualifier := qualifier_before(self.found.text[max(0, start - MAX_QUALIFIER_BYTES) : start])
         ):
@@ -327,8 +373,15 @@ class _Scanner:
             kept.append((RECEIVER, decoded(kind)))
         elif _NO_MEMORY.match(self.found.text, match.end()):
             kept.append(("", "nullptr"))
+        elif of_all:
+            kept.append((RECEIVER, GLOBAL))
+        elif b":" not in raw and (kind := self.declared.of_called(raw, start)):
+            kept.append((RECEIVER, decoded(kind)))
         elif block.library and (handed := self.modules.handed(block.library, self.found.arguments(match.end() - 1))):
             kept += handed.handed_on
+        if not member and _TEMPORARY.match(self.found.text, match.end()):
+            called = Call(OPERATOR, start, self.found.line_at(start), block.scope, ((RECEIVER, name),))
+            self.found.calls.append(called)
         called = f"?.{name}" if member else name
         self.found.calls.append(Call(called, start, self.found.line_at(start), block.scope, tuple(kept)))
 

@@ -10,7 +10,10 @@ _NAME = re.compile(
     rb"(?P<name>(?>(?:~?[A-Za-z_]\w*(?:<[^<>;{}()]{0,200}>)?\s*::\s*)*)(?:operator\s*\W{1,3}|~?[A-Za-z_]\w*))\s*"
     rb"(?:<[^;{}()]{0,200}>\s*)?\("
 )
-_TYPE = re.compile(rb"\b(?:class|struct|union|enum)\b[^()=]*?\b(\w+)\s*(?:final\s*)?(?::[^:(){}][^(){}]*)?$")
+_TYPE = re.compile(
+    rb"\b(?:class|struct|union|enum)\b[^()=]*?\b(\w+)\s*(?:<[^;{}()]{0,400}>\s*)?"
+    rb"(?:final\s*)?(?::[^:(){}][^(){}]*)?$"
+)
 _LAUNCH_BOUNDS = re.compile(rb"__launch_bounds__\s*\([^()]*\)")
 _NAMESPACE = re.compile(rb"\s*(?:inline\s+)?namespace\b\s*((?>(?:\w+\s*(?:::\s*(?:inline\s+)?)?)*))\s*\Z")
 _USED = re.compile(rb"\busing\s+(namespace\s+)?((?:::)?(?>(?:\w+::)*)\w++)\s*;")
@@ -43,7 +46,10 @@ def type_name(header: bytes) -> tuple[bytes, int] | None:
 
 
 def is_whole(header: bytes) -> bool:
-    """Whether a directive behind a header parts it from what follows: not before a kernel's name has come."""
+    """Whether a directive behind a header parts it from what follows: not before a kernel's name has come, and not
+    within its parameters."""
+    if header.count(b"(") > header.count(b")"):
+        return False
     kernel = header.rfind(b"__global__")
     return kernel < 0 or b"(" in _LAUNCH_BOUNDS.sub(b"", header[kernel:])
 

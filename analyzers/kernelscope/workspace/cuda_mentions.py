@@ -13,7 +13,10 @@ from kernelscope.workspace.cuda_tables import arrays, elements_taken, entries, l
 from kernelscope.workspace.cuda_text import MACRO_NAME, TOKEN
 from kernelscope.workspace.facts import TOP, DefKind
 
-_PASSED = re.compile(rb"(?:[(,?]|(?<!:):|\breturn\b)\s*+&?\s*+((?>(?:\w++::)*)[A-Za-z_]\w*+)\s*+(?=[,)<;:])(?!<<<|::)")
+_PASSED = re.compile(
+    rb"(?:[(,?]|\{(?=\s*+[(&])|(?<!:):|\breturn\b)\s*+(?:\(\s*+(?:const\s++)?void\s*+\*\s*+\)\s*+)?&?\s*+"
+    rb"((?>(?:\w++::)*)[A-Za-z_]\w*+)\s*+(?=[,)<;:])(?!<<<|::)"
+)
 
 
 def add_mentions(found: Findings) -> None:

@@ -65,7 +65,11 @@ class Import(Record, frozen=True):
 
 
 RECEIVER = "of"
-"""The key of the type that the receiver of a C++ method is declared with."""
+"""The key of the type that the receiver of a C++ method is declared with, or a variable that is called."""
+GLOBAL = "::"
+"""Stands for that type where a function is asked of the global namespace: `::f(x)`."""
+OPERATOR = "?.operator()"
+"""The name of a call of an object that is made where it is called."""
 LIBRARY = "library"
 DISPATCH = "key"
 """The keys of the library that a C++ function is handed to register in, and of its dispatch key: `register_all(m)`."""
