@@ -86,6 +86,28 @@ __global__ void float_kernel(float* x) {
     ]
 
 
+def test_lines_for_older_architectures_are_not_read_and_those_for_others_are() -> None:
+    data = b"""__global__ void k(int* x) {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 800
+  x[1] = 0;
+#endif
+#if __CUDA_ARCH__ >= 1000
+  x[2] = 0;
+#endif
+#if __CUDA_ARCH__ >= 750 && __CUDA_ARCH__ < 900
+  x[3] = 0;
+#endif
+#if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 700
+  x[4] = 0;
+#endif
+}
+"""
+    (kernel,) = kernels(parse(data))
+    body = kernel.body.text
+    assert body is not None
+    assert [number for number in b"1234" if bytes((number,)) in body] == list(b"234")
+
+
 def test_a_kernel_in_the_midst_of_broken_code_is_read_by_itself() -> None:
     data = b"""
 struct X { int a = [[[ ;

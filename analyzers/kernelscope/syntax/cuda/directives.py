@@ -78,6 +78,8 @@ class _Group:
     """Whether the group itself stands in branches that are taken."""
     about_architecture: bool
     keep_all: bool = True
+    for_older: bool = False
+    """Whether its first branch is for architectures before a certain one."""
 
 
 @lru_cache(maxsize=128)
@@ -188,6 +190,7 @@ class _Reader:
             value = self._value(word, rest)
             keep = not self.macros_only and self._declarative(match.start())
             group = _Group([_Branch(match.end(), len(self.text), value)], self.reading, _is_architecture(rest), keep)
+            group.for_older = _FOR_OLDER.match(rest) is not None
             self.open.append(group)
         elif self.open and word in (b"elif", b"else", b"elifdef", b"elifndef"):
             group = self.open[-1]
@@ -279,13 +282,18 @@ class _Reader:
         return text
 
     @staticmethod
-    def _for_its_architecture(group: _Group, taken: _Branch | None, text: bytes) -> _Branch:
-        """Code for an architecture is read as for that one, where all others are only told that they do not fit."""
+    def _for_its_architecture(group: _Group, taken: _Branch | None, text: bytes) -> _Branch | None:
+        """Code for an architecture is read as for that one, where all others are only told that they do not fit; a few
+        lines for older ones only are not."""
         if taken is None:
-            return group.branches[0]
+            first = group.branches[0]
+            return None if group.for_older and first.end - first.start < MAX_REFUSAL else first
         if not _refuses(text[taken.start : taken.end]):
             return taken
         return next((branch for branch in group.branches if not _refuses(text[branch.start : branch.end])), taken)
+
+
+_FOR_OLDER = re.compile(rb"[^=>]*__CUDA_ARCH__\s*\)?\s*<=?[^=>]*\Z")
 
 
 def _refuses(text: bytes) -> bool:
