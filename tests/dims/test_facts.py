@@ -96,3 +96,15 @@ def test_what_two_ways_know_does_not_depend_on_which_name_gave_way() -> None:
 def test_equal_multiples_of_a_sum() -> None:
     a, b, n, w = map(dim, "abnw")
     assert NO_FACTS.with_same(a * n + b * n + n, a * w + b * w + w).rewrite(n) == NO_FACTS.with_same(n, w).rewrite(n)
+
+
+def test_as_many_windows_as_fit_are_all_there_is() -> None:
+    windows = S // T
+    facts = NO_FACTS.with_divisible(S, T)
+    assert facts.rewrite(S // windows) == T
+    assert facts.rewrite(windows * (S // windows)) == S
+    assert NO_FACTS.rewrite(S // windows) != T
+    keys = facts.with_divisible(P, windows)
+    assert keys.with_same(P // windows, T).rewrite(P) == S
+    assert keys.with_same(T, P // windows).rewrite(P) == S
+    assert facts.with_same(P // windows, T).rewrite(P) == P

@@ -86,7 +86,11 @@ class Facts:
                 known = known.with_divisible(*atom.args)
         if known is not self and not known.rewrite(left - right).terms:
             return known
-        return self.with_equal(*_without_sum(left, right))
+        known = self.with_equal(*_without_sum(left, right))
+        for quotient, other in ((left, right), (right, left)):
+            if known is self and other != quotient and (parts := self._parts(quotient)) is not None:
+                known = self.with_equal(*sorted((parts[0], other * parts[1]), key=_is_name))  # n is w times n//w
+        return known
 
     def with_alike(self, a: DimLike, b: DimLike) -> Facts:
         """Know that two Dims are equal if that does not make a name a number: a step with no past is no rule."""
@@ -168,9 +172,18 @@ class Facts:
         floor = sole_opaque(number, "//")
         if floor is not None and self.divides(divisor * floor.args[1], floor.args[0]):
             return True
+        if (parts := self._parts(divisor)) is not None and number.exact_div(parts[0]) is not None:
+            return True
         return any(
             number.exact_div(a) is not None and _product_divides(divisor, b, number, a) for a, b in self.divisible
         )
+
+    def _parts(self, quotient: Dim) -> tuple[Dim, Dim] | None:
+        """`n` and `w` of a quotient `n//w` that leaves nothing."""
+        floor = sole_opaque(quotient, "//")
+        if floor is None or not self.divides(floor.args[1], floor.args[0]):
+            return None
+        return floor.args[0], floor.args[1]
 
     def rewrite(self, d: Dim) -> Dim:
         """Put in what names equal and what divides what: `heads*(hidden//heads)` becomes `hidden`."""
@@ -207,6 +220,8 @@ class Facts:
             if atom.op in {"//", "%", "cdiv"} and self.divides(args[1], args[0]):
                 if atom.op == "%":
                     return ZERO
+                if (parts := self._parts(args[1])) is not None and (several := args[0].exact_div(parts[0])) is not None:
+                    return self.rewrite(rest * (several * parts[1]) ** exponent)  # n//(n//w) is w
                 others = rest.exact_div(args[1])
                 if others is not None:
                     return self.rewrite(others * args[0] * (args[0] // args[1]) ** (exponent - 1))
@@ -268,6 +283,10 @@ def _times(whole: Atom, part: Opaque) -> Dim | None:
 def _others(term: tuple[Monomial, int], atom: Atom) -> Dim:
     """What a product has beside one atom."""
     return Dim(((tuple(f for f in term[0] if f[0] != atom), term[1]),))
+
+
+def _is_name(d: Dim) -> bool:
+    return d.name is not None
 
 
 def _is_product(d: Dim) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from kernelscope.dims import Dim
+from kernelscope.dims.spelling import SEPARATOR
 from kernelscope.faults import part
 from kernelscope.interp.brevity import brief
 from kernelscope.interp.contexts import Context
@@ -190,7 +191,8 @@ def _or_instead(run: Interpreter, value: Value) -> Value:
 
 def _settle(run: Interpreter) -> None:
     """Sizes that turned out to be equal on every way through the function are written as one, by their plain names."""
-    facts = best_known(run.symbols.with_words(run.known.facts, run.root_frame))
+    known = run.symbols.with_decided(run.known.facts)
+    facts = best_known(run.symbols.with_words(known, run.root_frame))
     run.symbols.frame = run.root_frame
 
     told_before: dict[Dim, Dim] = {}
@@ -203,6 +205,9 @@ def _settle(run: Interpreter) -> None:
     for span, unlikely in run.unlikely.items():
         run.seen.setdefault(span, unlikely)
     module = run.workspace.modules.module(run.contexts.path)
+    numbers = {span: seen.value for span, seen in run.seen.items() if isinstance(seen.value, Dim)}
+    words = {span: module.text.slice(span) for span in numbers} if module is not None else {}
+    run.symbols.held |= {w for span, w in words.items() if (numbers[span].name or "").partition(SEPARATOR)[0] != w}
     rounds = Rounds(run.symbols, Scope(run.contexts.path, frame=run.root_frame))
     for span in sorted(run.seen, key=lambda span: span.start):
         seen = run.seen[span]

@@ -9,6 +9,7 @@ both have the same, new length.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,6 +33,7 @@ from kernelscope.interp.values import (
     original,
 )
 from kernelscope.tensor import COUNTLESS, Shape, Size, Tensor, Unknown
+from kernelscope.tensor.size import is_length
 
 UNTOLD = Unknown(NOT_TOLD)
 REASON = "two ways through the code give different sizes"
@@ -202,7 +204,8 @@ class Join:
         """A tensor of the rank that one way gives, where the other is not followed: what a call brings may differ.
 
         Numbers and what the object or its configuration fixes stay, but for an axis of 1 that a round of a loop may
-        fill, and for one of 0: what is empty only holds the place of another, `tensor([])` of any rank.
+        fill, and for one of 0: what is empty only holds the place of another, `tensor([])` of any rank. So does the
+        first of several sizes: what the code does to a batch, it does to all of it.
         """
         if known.shape.dims is None:
             return known
@@ -212,7 +215,10 @@ class Join:
             size if isinstance(size, Unknown) or self._stays(size) else self._size(size, UNTOLD, f"{name}_dim{i}", i)
             for i, size in enumerate(known.shape.dims)
         ]
-        self.symbols.batches.meet(Shape(tuple(sizes)), known.shape)
+        if _begins_with_batch(known.shape.dims):
+            sizes[0] = known.shape.dims[0]
+        else:
+            self.symbols.batches.meet(Shape(tuple(sizes)), known.shape)
         return Tensor(Shape(tuple(sizes)), known.dtype)
 
     def _instead(self, given: Unknown, either: Tensor) -> Tensor:
@@ -238,9 +244,12 @@ class Join:
             return lost
         met = (one, other, 0 if lost is None else index)
         if met not in self.pairs:
-            self.pairs[met] = made = self._own(one, other) or self.symbols.new(
-                self.scope, name, REASON, may_be_object=may_be_object
-            )
+            made = self._own(one, other)
+            if made is None:
+                made = self.symbols.new(self.scope, name, REASON, may_be_object=may_be_object)
+                if isinstance(one, Dim) and isinstance(other, Dim):
+                    self.symbols.either[made.names()[0]] = (one, other)
+            self.pairs[met] = made
             if 1 in (one, other) or any(isinstance(s, Dim) and s.name in self.symbols.ones for s in (one, other)):
                 self.symbols.ones.update(made.names())
         return self.pairs[met]
@@ -273,6 +282,11 @@ class Join:
         if len(own) == 2:
             self.equal.append((own[0], own[1]))
         return own[0] if own else None
+
+
+def _begins_with_batch(sizes: Sequence[Size]) -> bool:
+    """Whether the first of several sizes is not told to be a length."""
+    return len(sizes) > 1 and not is_length(sizes[0]) and sizes[0] != 1
 
 
 def _is_any_number(part: Value) -> bool:

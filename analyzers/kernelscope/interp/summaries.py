@@ -380,9 +380,12 @@ def again(run: Interpreter, summary: Summary, form: Form) -> Value:
             frame = call_of(name)
             plain = name.removesuffix(f"{SEPARATOR}{frame}")
             own = f"{plain}{SEPARATOR}{frame + shift}" if frame > summary.frame else name
+            called = words[name] = dim(own)
             if own != name:
                 symbols.renew(name, own)
-            called = words[name] = dim(own)
+                met = symbols.either.get(name, ())
+                if met and all(n in words or not 0 < call_of(n) <= summary.frame for size in met for n in size.names()):
+                    symbols.either[own] = (renamed(met[0]), renamed(met[1]))
         return called
 
     def renamed(size: Dim) -> Dim:

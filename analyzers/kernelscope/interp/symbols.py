@@ -42,12 +42,16 @@ class Symbols:
     """Symbols of one call in the words of another."""
     origins: dict[str, str] = field(default_factory=dict[str, str])
     """The symbol that one is another word for: what goes through a call comes back under its own name."""
+    either: dict[str, tuple[Dim, Dim]] = field(default_factory=dict[str, tuple[Dim, Dim]])
+    """Those that stand where two ways met, with the sizes that the ways gave."""
     ones: set[str] = field(default_factory=set[str])
     """Those that may well be 1, as on one of two ways."""
     widths: frozenset[str] = frozenset()
     """Those that only the names of inputs promise: where another meets one on another way, the code tells it."""
     spoken: set[str] = field(default_factory=set[str])
     """What sizes of the parameters of the function that is looked at are called."""
+    held: set[str] = field(default_factory=set[str])
+    """Variables of that function that hold other numbers."""
     foreign: dict[str, str] = field(default_factory=dict[str, str])
     """What symbols of other calls are called where they are shown, beside those of the call that is looked at."""
     frame: int = 0
@@ -66,8 +70,10 @@ class Symbols:
         """Another function is looked at."""
         self.renamed.clear()
         self.origins.clear()
+        self.either.clear()
         self.ones.clear()
         self.spoken.clear()
+        self.held.clear()
         self.batches.met.clear()
         self.instead.clear()
         self.foreign = {}
@@ -194,6 +200,13 @@ class Symbols:
                 found = found.with_equal(value, dim(word))
         return found
 
+    def with_decided(self, facts: Facts) -> Facts:
+        """Facts at the end of a function: where two ways met whose sizes turned out to be equal, there is but one."""
+        for name, (one, other) in self.either.items():
+            if name not in facts.equal and facts.rewrite(one) == facts.rewrite(other):
+                facts = facts.with_equal(one, dim(name))
+        return facts
+
     def with_words(self, facts: Facts, frame: int) -> Facts:
         """Facts about sizes of other calls, also under the words that one call has for them.
 
@@ -230,7 +243,7 @@ class Symbols:
             return f"{plain}{part}"
         if not self.foreign:
             self.foreign = {n: n.removesuffix(own) for n in self.reasons if n.endswith(own)}
-            self.foreign |= {n: n for n in self.spoken}
+            self.foreign |= {n: n for n in (*self.spoken, *self.held)}
         if (key := f"{plain}{SEPARATOR}{call}") not in self.foreign:
             taken, count, called = set(self.foreign.values()), 1, plain
             while called in taken:

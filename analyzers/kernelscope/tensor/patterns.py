@@ -13,7 +13,7 @@ from functools import lru_cache
 from kernelscope.dims import NO_FACTS, Facts, dim
 from kernelscope.tensor.broadcasting import broadcast
 from kernelscope.tensor.shape import Shape, ShapeError
-from kernelscope.tensor.size import Size, numel, same_size
+from kernelscope.tensor.size import Size, leaves_nothing, numel, same_size
 from kernelscope.tensor.unknown import Unknown
 
 ONE = dim(1)
@@ -189,6 +189,8 @@ def _read_group(group: Group, axis: Size, sizes: dict[str, Size], text: str, fac
     if exact is None and axis.const is not None and known.const is not None:
         raise ShapeError("shape", f"in {text!r}, {known} does not divide {axis}")
     sizes[missing[0]] = axis // known if exact is None else exact
+    if exact is None:
+        leaves_nothing(axis, known, facts)
 
 
 def size_of(name: str, sizes: Mapping[str, Size]) -> Size:

@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 
 from kernelscope.dims import NO_FACTS, Dim, Facts, are_multiples, ceil_div, dim, maximum, minimum, same
+from kernelscope.dims.polynomial import TooLarge
 from kernelscope.dims.spelling import SEPARATOR
 from kernelscope.tensor.unknown import Unknown
 
@@ -55,6 +57,13 @@ def same_size(a: Size, b: Size, facts: Facts = NO_FACTS) -> bool | None:
     if verdict is None and facts.needed is not None:
         facts.needed.append((a, b))
     return verdict
+
+
+def leaves_nothing(number: Dim, divisor: Dim, facts: Facts) -> None:
+    """Note that a division has to leave nothing, as that of elements into rows."""
+    if facts.needed is not None:
+        with suppress(TooLarge):
+            facts.needed.append((number, number // divisor * divisor))
 
 
 def ceil_of(a: Size, b: Size) -> Size:

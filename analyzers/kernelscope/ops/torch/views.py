@@ -21,7 +21,18 @@ from kernelscope.ops.arguments import (
 )
 from kernelscope.ops.registry import rule
 from kernelscope.tensor import DType as _DType
-from kernelscope.tensor import Shape, ShapeError, Size, Tensor, Unknown, largest, numel, same_size, smallest
+from kernelscope.tensor import (
+    Shape,
+    ShapeError,
+    Size,
+    Tensor,
+    Unknown,
+    largest,
+    leaves_nothing,
+    numel,
+    same_size,
+    smallest,
+)
 
 
 @rule("T.view", kind="view", label="other sizes, same elements")
@@ -96,6 +107,7 @@ def _quotient(shape: Shape, rest: list[Size], facts: Facts) -> Size:
         return exact
     if count.const is not None and known_count.const is not None:
         raise ShapeError("view", f"{shape} has {shape.numel()} elements, which {numel(rest)} does not divide")
+    leaves_nothing(count, known_count, facts)
     return count // known_count
 
 
