@@ -25,6 +25,8 @@ WEAK_WORDS = {"num", "n", "number", "of", "size", "dim", "total", "max"}
 LENGTHS = {"sequence_length", "seq_length", "sequence_len", "seq_len", "seqlen"}
 """Names of the length of a sequence, for which everybody writes `S`."""
 MOST_INITIALS = 3
+LONGEST_NAME = 8
+"""A name of up to so many characters is written out before letters get numbers."""
 BATCHES = {"b", "bs", "bsz", "batch", "batch_size"}
 """Names of a batch: where one stands at another axis, the first is none."""
 
@@ -191,7 +193,8 @@ def _abbreviation(name: str, taken: set[str]) -> str:
         short = _initials(nameless[1].split("_")[-MOST_INITIALS:]).lower() + nameless[2] + nameless[3]
         return _untaken([short], taken, "_")
     strong = [w for w in words if w.lower() not in WEAK_WORDS and not w.isdigit()] or words
-    return _untaken([_initials(strong), _initials(words), "".join(w[:2].capitalize() for w in strong), last], taken)
+    plain = [last] if len(last) <= LONGEST_NAME else []
+    return _untaken([_initials(strong), _initials(words), "".join(w[:2].capitalize() for w in strong), *plain], taken)
 
 
 def _untaken(choices: list[str], taken: set[str], before_number: str = "") -> str:

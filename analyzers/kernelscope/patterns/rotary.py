@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from kernelscope.dims import Dim
+from kernelscope.patterns.attention import FUSED
 from kernelscope.patterns.flow import Node, Use, words
 from kernelscope.patterns.paths import back, given
 from kernelscope.patterns.pattern import Clue, Pattern
@@ -14,6 +15,7 @@ JOINS = ("cat", "stack")
 HALVES = words("chunk split tensor_split")
 TURNS = words("transpose permute movedim moveaxis swapaxes swapdims mT T")
 RESHAPES = words("reshape view unflatten")
+OTHER_WORK = FUSED | words("matmul softmax outer cos sin einsum")
 
 
 def rotary(call: Node) -> Pattern | None:
@@ -21,7 +23,7 @@ def rotary(call: Node) -> Pattern | None:
     leaves = list(call.leaves())
     if any(n.step.kind in ("layer", "unfollowed", "choice") for n in leaves):
         return None
-    if any(n.operator in ("matmul", "softmax", "outer", "cos", "sin", "einsum") for n in leaves):
+    if any(n.operator in OTHER_WORK for n in leaves):
         return None
     for leaf in leaves:
         found = _turned_sum(leaf) or _turned_parts(leaf) or _complex(leaf)
@@ -85,7 +87,7 @@ def _paired(pairs: Node) -> tuple[str, ...]:
     """Which elements are the two parts of a complex number: neighbours, or halves that are stacked."""
     for node in _views(given(pairs)):
         if node.operator == "stack":
-            parts = _views([n for use in node.uses for n in use.nodes])
+            parts = _parts([n for use in node.uses for n in use.nodes])
             if any(n.operator in HALVES for n in parts):
                 return ("half-split",)
             return ("interleaved",) if any(_takes_neighbours(n) for n in parts) else ()
@@ -127,8 +129,22 @@ def _layout(start: Node, join: Node) -> str:
     """Halves apart, or neighbours: by steps of two, or by an axis of two."""
     if join.operator == "stack":
         return "interleaved"
-    parts = _views([n for use in start.uses for n in use.nodes])
+    parts = _parts([n for use in start.uses for n in use.nodes])
     return "interleaved" if any(_takes_neighbours(node) for node in parts) else "half-split"
+
+
+def _parts(nodes: list[Node]) -> list[Node]:
+    """The last views before some values that take a part; what those are taken of may be a part itself."""
+    found: list[Node] = []
+    todo, seen = list(nodes), set[Node]()
+    while todo:
+        node = todo.pop()
+        if node.is_part:
+            found.append(node)
+        elif node.is_view and node not in seen:
+            seen.add(node)
+            todo += given(node)
+    return found
 
 
 def _takes_neighbours(node: Node) -> bool:
