@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kernelscope.patterns.flow import Node, words
-from kernelscope.patterns.paths import LINEARS, back, forward
+from kernelscope.patterns.paths import LINEARS, MATRIX_PRODUCTS, back, forward, given
 from kernelscope.patterns.pattern import Clue, Pattern
 
 SCORES = words("softmax sigmoid nn.Softmax add mul div softplus sqrt masked_fill topk sum scatter gather group_norm")
@@ -11,7 +11,8 @@ PICKS = words("index gather one_hot where nonzero index_select scatter index_add
 
 
 def experts(call: Node) -> Pattern | None:
-    """A `topk` of a projection whose choice picks rows, and whose weights scale what the experts give."""
+    """A `topk` of a projection whose choice picks rows of tokens or weights, and whose weights scale, or sum up, what
+    the experts give."""
     for leaf in call.leaves():
         if leaf.operator != "topk":
             continue
@@ -19,13 +20,20 @@ def experts(call: Node) -> Pattern | None:
         router = next((n for n in origins if n.operator in LINEARS or n.operator in ("matmul", "mm")), None)
         after = list(forward(leaf, lambda n: n.operator in SCORES or n.operator in PICKS))
         picks = next((n for n in after if n.operator in PICKS), None)
-        scales = next((n for n in after if n.operator == "mul"), None)
+        weighted = forward(leaf, lambda n: n.operator in SCORES)
+        sums = (n for n in weighted if n.operator in MATRIX_PRODUCTS)
+        scales = next((n for n in after if n.operator == "mul"), None) or next(sums, None)
         if router is not None and picks is not None and scales is not None:
             clues = (
                 Clue(router, "each token scored for each expert"),
                 Clue(leaf, "the best of them chosen"),
-                Clue(picks, "the choice picks tokens"),
+                Clue(picks, "the choice picks weights" if _is_of_weights(picks) else "the choice picks tokens"),
                 Clue(scales, "its weights scale what the experts give"),
             )
             return Pattern("experts", "mixture of experts", clues)
     return None
+
+
+def _is_of_weights(pick: Node) -> bool:
+    """Whether what is picked from are weights: `self.weight[chosen]`."""
+    return any(node.step.kind == "weight" for node in given(pick))
