@@ -393,6 +393,8 @@ STARTED = {
     "void* k = pick(n); cudaLaunchKernel(k, 1, 32, a);": "picked_kernel",
     "Spec spec = pick_spec(n); cudaLaunchKernel(spec.kernel, 1, 32, a);": "picked_kernel",
     "FORWARD_TO(run_here, x);": "shift_kernel",
+    "entry_of(n)(x);": "scale_kernel shift_kernel",
+    "other_entry_of(n)(x);": "",
 }  # fmt: skip
 """What a host function does, and the kernels that it reaches."""
 LONG = "".join(f"    float* x{i}, // what is told of parameter {i} takes a line of text\n" for i in range(80))
@@ -469,6 +471,30 @@ template <class T> struct Doubler;
 template <> struct Doubler<float> {{
   void operator()(float* x) const {{ shift_kernel<<<1, 32>>>(x); }}
 }};
+## entries.h
+using Run = void (*)(float*);
+extern std::map<int, Run> ENTRIES, OTHERS;
+struct Entry {{
+  Entry(int key, Run run) {{ ENTRIES.insert({{key, run}}); }}
+}};
+struct Unrelated {{
+  Unrelated(int key, Run run) {{ OTHERS.insert({{key, nullptr}}); }}
+}};
+#define ENTER(KEY, KERNEL) \\
+  void run_##KEY(float* x) {{ launch_entry<KEY>(x); }} \\
+  static Entry entry_##KEY(KEY, run_##KEY)
+## entries.cu
+#include "entries.h"
+template <int KEY> void launch_entry(float* x) {{ shift_kernel<<<1, 32>>>(x); }}
+ENTER(1, shift);
+void run_second(float* x) {{ scale_kernel<1><<<1, 32>>>(x); }}
+static Entry second(2, run_second);
+static Unrelated third(3, run_second);
+## entries.cpp
+#include "entries.h"
+std::map<int, Run> ENTRIES, OTHERS;
+Run entry_of(int key) {{ return all::ENTRIES.find(key)->second; }}
+Run other_entry_of(int key) {{ return OTHERS.find(key)->second; }}
 ## picked.cu
 template <int W> __global__ void picked_kernel(float* x) {{}}
 void* pick(int n) {{ return (void *)picked_kernel<1>; }}

@@ -214,6 +214,8 @@ class CppLinks:
             if reference.name.partition("::")[0] in LIBRARY_NAMESPACES:
                 continue
             found = self.functions(reference.name, path, _owner(facts, reference.scope))
+            if not found:
+                yield from self._entered(reference.name, source, path, reference.line)
             if source in found:
                 yield from self._offered(reference.name, source, path, reference.line)
             for node in found:
@@ -226,6 +228,12 @@ class CppLinks:
         targets = dict.fromkeys(node for where, offer in offers for node in self.functions(offer.target, where))
         for node in targets:
             yield Edge(EdgeKind.CALLS, source, node, path, line, len(targets) == 1, CHOSEN)
+
+    def _entered(self, table: str, source: Node, path: str, line: int) -> Iterator[Edge]:
+        """What a table holds that objects of a class put there when the program starts."""
+        for kind in dict.fromkeys(offer.target for _, offer in self._alternatives.get(table, [])):
+            if kind in self._classes.names:
+                yield from self._offered(kind, source, path, line)
 
     def _launch_edges(self, path: str, facts: FileFacts, launch: Launch, owners: dict[int, Node]) -> Iterator[Edge]:
         owner = owners.get(_owner(facts, launch.scope))

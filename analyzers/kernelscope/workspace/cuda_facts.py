@@ -36,6 +36,7 @@ from kernelscope.workspace.cuda_registrations import (
     library_parameter,
     offered,
 )
+from kernelscope.workspace.cuda_registries import registries
 from kernelscope.workspace.cuda_text import (
     KEYWORDS,
     MACRO_NAME,
@@ -193,6 +194,7 @@ class _Scanner:
             self._close(blocks.pop(), len(text))
         self._lone_macros()
         add_mentions(self.found)
+        self.alternatives += registries(self.found)
         return FileFacts(
             tuple(self.found.defs),
             (),

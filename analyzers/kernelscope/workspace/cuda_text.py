@@ -29,7 +29,7 @@ _BRACKETS = re.compile(rb"[()\[\]{}]")
 _PLACE = re.compile(rb"(?:\s*\[[^\[\];]{0,200}\]){1,3}\Z")
 """The place in a table whose element is launched: `table[bits - 2]<<<…>>>`."""
 _SEPARATORS = re.compile(rb"[()\[\]{},]")
-_TYPES = rb"(?>(?:[^;{}()<>=]|\([^;{}()<>=]{0,99}\)){0,600})"
+_TYPES = rb"(?>(?:[^;{}()<>=]|\([^;{}()<>=]{0,99}\)){0,2500})"
 TOKEN = re.compile(
     rb"[{};]"
     rb"|\x01[ioe]"
