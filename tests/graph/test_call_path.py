@@ -592,7 +592,9 @@ Python use()
 def load(name, files, wrappers): ...
 ## use.py
 from loader import load
-def module(dtype):
+def module(dtype, fast=True):
+    if not fast:
+        return module(dtype)
     args = str(dtype)
     return load("store", files=["store.cuh"], wrappers=[("store", f"StoreKernel<{args}>::run")])
 def use(x):

@@ -393,6 +393,8 @@ STARTED = {
     "void* k = pick(n); cudaLaunchKernel(k, 1, 32, a);": "picked_kernel",
     "Spec spec = pick_spec(n); cudaLaunchKernel(spec.kernel, 1, 32, a);": "picked_kernel",
     "FORWARD_TO(run_here, x);": "shift_kernel",
+    "passes_on(x);": "picked_kernel",
+    "passes_an_element_on(x, n);": "picked_kernel",
     "entry_of(n)(x);": "scale_kernel shift_kernel",
     "other_entry_of(n)(x);": "",
 }  # fmt: skip
@@ -498,6 +500,12 @@ Run other_entry_of(int key) {{ return OTHERS.find(key)->second; }}
 ## picked.cu
 template <int W> __global__ void picked_kernel(float* x) {{}}
 void* pick(int n) {{ return (void *)picked_kernel<1>; }}
+void passes_on(float* x) {{
+  const auto kernel = picked_kernel<3>;
+  Starter(1, 32).enabled(true)(kernel, x);
+}}
+static constexpr Picked PICKED[2] = {{picked_kernel<1>, picked_kernel<2>}};
+void passes_an_element_on(float* x, int n) {{ Starter(1, 32).enabled(true)(PICKED[n - 1], x); }}
 Spec pick_spec(int n) {{ Spec spec = {{(void*)picked_kernel<2>, 1}}; return spec; }}
 ## wrap.h
 namespace wrap {{ void twice(float* x) {{ ::twice(x); }} }}

@@ -123,28 +123,32 @@ class NativeModules:
             path, value = definition.path, definition.node.value
         return self._made(path, value)
 
-    def _made(self, path: str, value: Expr | None) -> _Loaded | None:
-        """The loader's call behind a value, through functions that return it, wrappers and methods."""
-        is_sure = True
-        local: dict[str, Expr] = {}
-        for _ in range(MAX_HOPS):
-            if not isinstance(value, Call):
-                return None
-            if self._is_loader(path, value):
-                return _Loaded(path, value, is_sure)
-            if isinstance(value.func, Attribute) and isinstance(value.func.value, Call):
-                value, is_sure = value.func.value, False
-                continue
-            name = dotted(value.func)
-            made_by = self._modules.definition(path, name) if name else None
-            if made_by is None:
-                return None
-            if isinstance(made_by.node, FunctionDef):
-                path, local, value = made_by.path, _assigned(made_by), _returned(made_by)
-            else:  # an object around the library that it is given
-                given = value.args[0] if value.args else None
-                value, is_sure = local.get(given.id) if isinstance(given, Name) else given, False
-        return None
+    def _made(
+        self,
+        path: str,
+        value: Expr | None,
+        around: Definition | None = None,
+        hops: int = MAX_HOPS,
+        is_sure: bool = True,
+    ) -> _Loaded | None:
+        """The loader's call behind a value of the function `around`, through functions that return it and wrappers."""
+        if not isinstance(value, Call) or not hops:
+            return None
+        if self._is_loader(path, value):
+            return _Loaded(path, value, is_sure)
+        if isinstance(value.func, Attribute) and isinstance(value.func.value, Call):
+            return self._made(path, value.func.value, around, hops - 1, False)
+        name = dotted(value.func)
+        made_by = self._modules.definition(path, name) if name else None
+        if made_by is None:
+            return None
+        if isinstance(made_by.node, FunctionDef):
+            found = (self._made(made_by.path, given, made_by, hops - 1, is_sure) for given in _returned(made_by))
+            return next(filter(None, found), None)
+        given = value.args[0] if value.args else None  # an object around the library that it is given
+        if isinstance(given, Name):
+            given = _assigned(around).get(given.id) if around is not None else None
+        return self._made(path, given, around, hops - 1, False)
 
     def _is_loader(self, path: str, call: Call) -> bool:
         name = dotted(call.func) or ""
@@ -188,9 +192,11 @@ def _assigned(function: Definition) -> dict[str, Expr]:
     }
 
 
-def _returned(function: Definition) -> Expr | None:
-    """What a function returns, followed through one local name."""
+def _returned(function: Definition) -> Iterator[Expr]:
+    """What a function returns, each followed through one local name; its own result is none."""
+    local = _assigned(function)
     for node in walk(function.node):
         if isinstance(node, Return) and node.value is not None:
-            return _assigned(function).get(node.value.id) if isinstance(node.value, Name) else node.value
-    return None
+            value = local.get(node.value.id) if isinstance(node.value, Name) else node.value
+            if value is not None and not (isinstance(value, Call) and dotted(value.func) == function.name):
+                yield value

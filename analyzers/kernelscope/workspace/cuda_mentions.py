@@ -8,7 +8,13 @@ from __future__ import annotations
 import re
 
 from kernelscope.workspace.cuda_findings import Findings
-from kernelscope.workspace.cuda_held import chosen, kernels_in_strings, parameter_names, without_casts
+from kernelscope.workspace.cuda_held import (
+    chosen,
+    kernels_in_strings,
+    launched_names,
+    parameter_names,
+    without_casts,
+)
 from kernelscope.workspace.cuda_tables import arrays, elements_taken, entries, launched_tables
 from kernelscope.workspace.cuda_text import MACRO_NAME, TOKEN
 from kernelscope.workspace.facts import TOP, DefKind
@@ -41,10 +47,23 @@ def _passed(found: Findings, held: frozenset[int]) -> None:
     if not local and b"<<<" not in found.text and b"&" not in found.text and b"::" not in found.text:
         return
     text = found.with_macros
+    kernels = {d.name.encode() for d in found.defs if d.kind is DefKind.CUDA_KERNEL}
+    variables: dict[tuple[bytes, int], dict[bytes, None]] = {}
+    """The kernels that variables hold, by the variable and the function around."""
+    for reference in found.references if kernels else ():
+        name = reference.name.encode()
+        if reference.variable and name.rpartition(b"::")[2] in kernels:
+            key = (reference.variable.encode(), found.owner_at(reference.start))
+            variables.setdefault(key, {})[name] = None
+    names = {variable for variable, _ in variables}
+    names -= launched_names(text) if names else names
     for match in _PASSED.finditer(text):
         name = match[1]
         if match.start(1) in held:
             continue
+        if name in names and match[0][:1] in b"(," and (scope := found.owner_at(match.start(1))) != TOP:
+            for kernel in variables.get((name, scope), ()):
+                found.refer(b"", kernel, match.start(1), scope)
         is_known = name.rpartition(b"::")[2] in local or MACRO_NAME.match(name)
         is_address = b"&" in match[0] or (b"::" in name and match[0][:1] in b"(,")
         if not is_known and not is_address:
@@ -87,6 +106,12 @@ def _tables(found: Findings) -> None:
         tables.update(arrays(found.text))
     macros = [(m.name_start, m.name, m.body) for m in found.macros] if tables else []
     for table in sorted(tables):
+        held = dict[bytes, None]()
         for name, place in entries(found.text, table, macros):
             if table in launched or name.rpartition(b"::")[2] in kernels:
                 found.refer(table, name, place, TOP)
+                held[name] = None
+        for given in re.finditer(rb"[(,]\s*%b\s*\[" % re.escape(table), found.text) if held else ():
+            if (scope := found.owner_at(given.start())) != TOP:
+                for name in held:
+                    found.refer(b"", name, given.start(), scope)
