@@ -47,6 +47,10 @@ def is_paged(system: System) -> bool:
     )
 
 
+_BLOCK_SIZE = re.compile(
+    r"^[\W_]*(?:(?:kv_?|cache_|gpu_)*(?:block|page)_size|(?:tokens?|seq_size|slots)_per_(?:block|page))[\W_]*$",
+    re.IGNORECASE,
+)
 _COUNTED_ROWS = re.compile(r"\blen\((?:\w+\.)*\w*(?:lens|lengths)\)")
 """How many lengths there are is a number of sequences."""
 
@@ -77,30 +81,30 @@ def block_sizes(system: System) -> Iterator[Claim]:
 
 def _of_servers(answer: Answer, system: System) -> Answer:
     """What a selection finds but for parameters of models, which consist of blocks, too."""
-    models = {
-        p.location for p in system.settings
-        if p.kind not in ("option", "environment") and not (SERVERS | CACHED | {"config"}) & {*words(p.owner)}
-    }  # fmt: skip
+
+    def is_of_model(claim: Claim) -> bool:
+        return any(
+            p.location == claim.evidence[0] and p.kind not in ("option", "environment")
+            and not (SERVERS | CACHED | {"config"}) & {*words(p.owner)}
+            for p in system.settings_named(claim.name)
+        )  # fmt: skip
 
     def find(system: System) -> Iterator[Claim]:
-        yield from (claim for claim in answer(system) if claim.evidence[0] not in models)
+        yield from (claim for claim in answer(system) if not is_of_model(claim))
 
     return find
 
 
 def _sizes_of_caches(system: System) -> Iterator[Claim]:
     """Sizes of blocks of options, servers and caches, constructor arguments too: kernels have such sizes as well."""
-    told = {p.name for p in system.declared if p.kind != "option" and not p.is_bare}
-    for p in sorted(system.declared, key=remoteness):
+    names = system.parameters_named(_BLOCK_SIZE)
+    sizes = [p for p in system.declared if p.name in names]
+    told = {p.name for p in sizes if p.kind != "option" and not p.is_bare}
+    for p in sorted(sizes, key=remoteness):
         if is_only_named(p, told):
             continue
-        is_size = re.fullmatch(
-            r"[\W_]*(?:(?:kv_?|cache_|gpu_)*(?:block|page)_size|(?:tokens?|seq_size|slots)_per_(?:block|page))[\W_]*",
-            p.name.replace("-", "_"),
-            re.IGNORECASE,
-        )
         owners = {*words(p.owner or p.location.path.stem)}
-        if is_size and (p.kind in ("option", "environment") or (SERVERS | CACHED) & owners):
+        if p.kind in ("option", "environment") or (SERVERS | CACHED) & owners:
             yield setting_claim(said_of(p), [p])
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from kernelscope.explain.report_layout import Layout, claims_about, steps_of
 from kernelscope.explain.report_places import Json, Places
@@ -68,21 +69,24 @@ TOPOLOGY: Layout = {
 
 def units(system: System, places: Places) -> list[Json]:
     """Registered kinds of work, how it is dealt out and fetched, and the functions that build it."""
-    units: list[Json] = []
+    rows = [{"task": row["name"], **row} for row in steps_of("units_of_work")(system, places)]
+    return [*islice(_units(system, places), MOST_UNITS), *rows]
+
+
+def _units(system: System, places: Places) -> Iterator[Json]:
+    """Kinds of work and how they are dealt out, one by one: of large systems only the first are asked for."""
     for registry in system.registries:
         if registry.kind == "decorator" and not CHOICES & set(words(registry.name)):
-            units += _registered_units(registry, places)
+            yield from _registered_units(registry, places)
     for claim in system.about("units_of_work"):
-        units.append({"task": claim.name, "scheduling": claim.value, "evidence": places.evidence(*claim.evidence)})
+        yield {"task": claim.name, "scheduling": claim.value, "evidence": places.evidence(*claim.evidence)}
     for s in system.syncs:
         if s.role == "fetch":
-            units.append({"task": s.where, "scheduling": s.text, "evidence": places.evidence(s.location, *s.also)})
+            yield {"task": s.where, "scheduling": s.text, "evidence": places.evidence(s.location, *s.also)}
     for registry in system.registries:
         if registry.kind == "enum" and (KINDS | {"strategy", "policy", "mode"}) & set(words(registry.name)):
-            units += _enumerated(registry, places)
-    units += [_counted(p, places) for p in system.settings if p.kind == "constant" and KINDS & set(words(p.name))]
-    rows = [{"task": row["name"], **row} for row in steps_of("units_of_work")(system, places)]
-    return units[:MOST_UNITS] + rows
+            yield from _enumerated(registry, places)
+    yield from (_counted(p, places) for p in system.settings if p.kind == "constant" and KINDS & set(words(p.name)))
 
 
 CHOICES = {"backend", "backends", "cache", "caches", "model", "models", "manager", "config", "tokenizer", "parser",

@@ -6,6 +6,7 @@ A loop that moves elements of one queue into another is an admission; names are 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from kernelscope.serving.claims import Claim, PythonSource
 from kernelscope.serving.guards import (
@@ -146,6 +147,7 @@ def _batch_to_its_end(
     return Claim(f"{scope.qualified_name} batching", value, (source.at(ends), source.at(scope.node)))
 
 
+@lru_cache(maxsize=64)
 def _outliving(function: t.FunctionDef | t.ClassDef) -> dict[str, str]:
     """Names of a function that it stores in its object, with the attribute, that it returns or that it is given.
 
@@ -191,6 +193,7 @@ def _run(function: t.FunctionDef | t.ClassDef, batch: str) -> t.Call | None:
     return next((c for c in found if t.dotted(c.args[0]) == batch), None)
 
 
+@lru_cache(maxsize=64)
 def _putters(function: t.FunctionDef | t.ClassDef) -> dict[str, tuple[int, str]]:
     """Functions inside that put one of their arguments into a list of the function around: its place, and the list."""
     found: dict[str, tuple[int, str]] = {}
@@ -211,6 +214,9 @@ def _moved(
     cut: set[str] | None = None,
 ) -> tuple[str, str] | None:  # fmt: skip
     """The queue whose elements a loop takes, and what of the object it puts the same elements into."""
+    removed = _removing(loop) | (cut or set())
+    if not removed:
+        return None
     elements: dict[str, str] = {}
     if isinstance(loop, t.For) and isinstance(loop.target, t.Name) and (name := iterated(loop.iter)) is not None:
         elements[loop.target.id] = name
@@ -239,7 +245,6 @@ def _moved(
                     elements.setdefault(name, queue)
             case _:
                 pass
-    removed = _removing(loop) | (cut or set())
     found: list[tuple[str, str]] = []
     for node in t.walk(*loop.body):
         match node:
@@ -300,6 +305,7 @@ def _kept_in(node: t.Expr) -> str:
     return t.dotted(node) or ""
 
 
+@lru_cache(maxsize=64)
 def _removing(loop: t.While | t.For) -> set[str]:
     """Queues that the loop itself makes shorter."""
     found = (c for statement in loop.body for c in calls(statement))

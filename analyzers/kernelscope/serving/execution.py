@@ -37,8 +37,9 @@ COMPILERS = {"torch.compile", "jax.jit", "jit", "torch.jit.script", "nnx.jit", "
 
 def captures(source: PythonSource) -> Iterator[Claim]:
     """Where graphs are captured, and for which sizes."""
-    stored = _stored(source)
-    for scope in source.module.functions():
+    capturing = [scope for scope in source.module.functions() if any(map(_is_capture, own(scope.node)))]
+    stored = _stored(source) if capturing else {}
+    for scope in capturing:
         for loop, node in _capturing(scope.node):
             value = f"CUDA graph captured in {scope.qualified_name}"
             places = [source.at(node), source.at(scope.node)]
@@ -122,16 +123,27 @@ def _capturing(node: t.FunctionDef | t.ClassDef) -> Iterator[tuple[t.For | None,
         match current:
             case t.FunctionDef() | t.ClassDef():
                 continue
-            case t.WithItem(context_expr=t.Call(func=func)) if (t.dotted(func) or "") in CAPTURES:
+            case t.WithItem() if _is_capture(current):
                 yield loop, current
                 continue
-            case t.Call(func=func) if last_name(func) in BEGINS:
+            case t.Call() if _is_capture(current):
                 yield loop, current
             case t.For():
                 loop = current
             case _:
                 pass
         todo.extend((child, loop) for child in t.children(current))
+
+
+def _is_capture(node: t.Node) -> bool:
+    """`with torch.cuda.graph(…)`, `graph.capture_begin()`."""
+    match node:
+        case t.WithItem(context_expr=t.Call(func=func)):
+            return t.dotted(func) in CAPTURES
+        case t.Call(func=func):
+            return last_name(func) in BEGINS
+        case _:
+            return False
 
 
 def _stored(source: PythonSource) -> dict[str, t.Assign]:

@@ -339,13 +339,13 @@ def _with_overrides(source: PythonSource, cls: t.ClassDef, declared: list[Parame
         receiver = method.args[0].name
         arguments = self_stores(method) if method.name == "__init__" else set[str]()
         for statement, guards in statements(method):
-            if not isinstance(statement, t.Assign) or source.at(statement) in themselves:
+            if not isinstance(statement, t.Assign):
                 continue
             for target, set_to in pairs(statement):
                 name = _set_field(target, receiver, method)
                 if isinstance(target, t.Name) and target.id in arguments:
                     name = target.id
-                if name not in names or source.quote(set_to) in defaults[name]:
+                if name not in names or source.at(statement) in themselves or source.quote(set_to) in defaults[name]:
                     continue
                 if isinstance(set_to, t.Name) and set_to.id == name and all(g.early for g in guards):
                     continue

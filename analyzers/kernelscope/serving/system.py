@@ -151,6 +151,10 @@ class System:
         names = _matching(self._setting_names, pattern)
         return [self.settings[place] for place in sorted(place for n in names for place in self._setting_places[n])]
 
+    def settings_named(self, name: str) -> list[Parameter]:
+        """Settings of one name."""
+        return [self.settings[place] for place in self._setting_places.get(name, ())]
+
     @cached_property
     def _setting_names(self) -> frozenset[str]:
         return frozenset(self._setting_places)
