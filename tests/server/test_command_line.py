@@ -40,7 +40,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (workspace / "code" / "latin.py").write_bytes(
         b"# caf\xe9 \xff\nimport torch\ndef g():\n    y = torch.ones(2)\n    return y\n"
     )
-    (workspace / "code" / "wide.py").write_bytes("def g():\n    return 1\n".encode("utf-16"))
+    (workspace / "code" / "wide.py").write_bytes("def only_in_wide():\n    return 1\n".encode("utf-16"))
+    (workspace / "code" / "binary.py").write_bytes(b"\0" * 100)
     with (workspace / "code" / "huge.py").open("w") as file:
         file.write("x = 1\n")
         file.truncate(20 << 20)
@@ -82,7 +83,7 @@ WRONG = [
     ("explain not.a.module", "there is no not.a.module"),
     ("explain empty", "holds no Python, Triton or CUDA source"),
     ("explain code/huge.py", "huge.py was not read: 20.0 MiB, larger than the limit of 8 MiB"),
-    ("explain code/wide.py", "wide.py was not read: UTF-16 text; save it as UTF-8"),
+    ("explain code/binary.py", "binary.py was not read: binary content"),
     ("shapes code/broken.py", "it has a syntax error in line 2"),
     ("explain code/model.py:99", "model.py has 13 lines, not 99"),
     ("explain code/model.py::Nothing", "model.py defines no Nothing"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kernelscope.explain.architecture import architecture
@@ -44,7 +45,8 @@ def pseudocode(runs: KernelRuns, target: Target, options: ViewOptions, seen_in: 
             blocks.append(kernel_pseudocode(runs, found, scope.node))
         else:
             seen = seen_in(found.path)
-            flow = traced(runs.workspace, found, seen, options) if len(scopes) == 1 else None
+            alone = replace(found, scope=scope)  # of a file with one function, that function
+            flow = traced(runs.workspace, alone, seen, options) if len(scopes) == 1 else None
             blocks += host_code(scope, found.module, found.path, seen, flow, options.bindings)
     title = f"Pseudocode of {found.title if found.scope is not None else target.path.name}"
     notes = tuple(

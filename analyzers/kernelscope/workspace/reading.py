@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,7 +34,10 @@ def read_bounded(path: str, limit: int, is_text: bool = True) -> bytes | LeftOut
 
 
 def read_stamped(path: str, limit: int, is_text: bool = True) -> tuple[Version, bytes | LeftOut]:
-    """The same with the file's size and time as they were before it was read, so that a later change is seen."""
+    """The same with the file's size and time as they were before it was read, so that a later change is seen.
+
+    UTF-16 is read as the UTF-8 that it would be: an editor's positions count characters, and lines are the same.
+    """
     stamp = Version(-1, -1)
     try:
         flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOCTTY", 0)
@@ -56,14 +60,16 @@ def read_stamped(path: str, limit: int, is_text: bool = True) -> tuple[Version, 
         return stamp, LeftOut(Path(path), f"cannot be read: {error.strerror or error}")
     finally:
         os.close(descriptor)
-    reason = _not_text(data) if is_text else None
+    if not is_text:
+        return stamp, data
+    if data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+        data = data.decode("utf-16", "replace").encode("utf-8", "replace")
+    reason = _not_text(data)
     return stamp, LeftOut(Path(path), reason) if reason else data
 
 
 def _not_text(data: bytes) -> str | None:
-    """UTF-16 and binary content under a source name: every offset in it would mislead."""
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return "UTF-16 text; save it as UTF-8"
+    """Binary content under a source name."""
     head = data[:4096]
     return "binary content" if head.count(b"\0") > len(head) // 16 else None
 
