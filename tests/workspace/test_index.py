@@ -111,6 +111,14 @@ def test_a_renamed_folder_and_a_burst_of_changes_are_walked(workspace: Workspace
     index.settle()
     assert len(found(index, "burst_")) == 50
     assert index.stage is Stage.FACTS
+    root.rename(root.with_name("away"))
+    index.update([str(root)])
+    index.settle()
+    assert found(index, "burst_") == []
+    root.with_name("away").rename(root)
+    index.update([f"{root}{os.sep}"])
+    index.settle()
+    assert len(found(index, "burst_")) == 50
 
 
 @pytest.mark.parametrize(
@@ -121,6 +129,7 @@ def test_a_renamed_folder_and_a_burst_of_changes_are_walked(workspace: Workspace
         ("new", True),
         ("new/deeper", True),
         ("gone", True),
+        (".", True),
         ("build/a.o", False),
         ("build", False),
         ("ignored", False),

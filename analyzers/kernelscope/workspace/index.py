@@ -185,7 +185,9 @@ class Index:
         return path.endswith(WATCHED_SUFFIXES) or self._holds_files(path)
 
     def _holds_files(self, path: str) -> bool:
-        """A folder in the workspace with source files, now or before."""
+        """A folder in the workspace with source files, now or before, or a root of it."""
+        if path.rstrip(os.sep) in {root.rstrip(os.sep) for root in self.files.roots}:
+            return True
         if self.files.root_of(path) is None or self.files.is_skipped(path):
             return False
         if path.rstrip(os.sep) in self._by_folder().above:
