@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from kernelscope.analysis import Analysis
 from kernelscope.explain.faq import QUESTIONS
+from kernelscope.explain.faq_answers import architectures, registered
+from kernelscope.explain.faq_sizes import context_limits
 from kernelscope.serving import (
     admission,
     caches,
@@ -32,12 +34,14 @@ from kernelscope.serving.c_functions import CSource
 from kernelscope.serving.c_waits import c_syncs
 from kernelscope.serving.claims import PythonSource
 from kernelscope.serving.constraints import c_constraints
+from kernelscope.serving.layers import orders
 from kernelscope.serving.precision import precisions
 from kernelscope.serving.procedures import is_aside
 from kernelscope.serving.queues import queues
 from kernelscope.serving.reading import read_c, read_python
 from kernelscope.serving.sections import hits
 from kernelscope.serving.system import join
+from kernelscope.serving.work import producers, tables
 from kernelscope.syntax.text import SourceText
 
 Source = Callable[[str], PythonSource]
@@ -329,6 +333,81 @@ def test_reading_by_an_atomic_takes_no_work() -> None:
     text = "__global__ void k(int* f, int* a) { int t = atomicAdd(f, STEP); if (t < 4) { a[t] = 1; } }"
     assert any(sync.role == "fetch" for sync in c_syncs(native(text.replace("STEP", "1"))))
     assert not any(sync.role == "fetch" for sync in c_syncs(native(text.replace("STEP", "0"))))
+
+
+def test_places_of_a_list_that_is_filled_are_no_work() -> None:
+    text = "__global__ void k(int* f, int* a) { int t = atomicAdd(f, 1); USE }"
+    assert not any(s.role == "fetch" for s in c_syncs(native(text.replace("USE", "a[t] = threadIdx.x;"))))
+    assert any(s.role == "fetch" for s in c_syncs(native(text.replace("USE", "int n = a[t];"))))
+
+
+def test_a_lock_that_is_given_back_is_not_raised() -> None:
+    text = "__global__ void k(int* locks, int e) { atomicExch(&locks[e], 0); atomicAdd(&locks[e], 1); }"
+    said = [s.text for s in c_syncs(native(text)) if s.role == "signal"]
+    assert [s.rpartition(": ")[2] for s in said] == [
+        "the counter in locks is set to 0",
+        "the counter in locks is raised",
+    ]
+
+
+def test_buffers_kept_by_their_own_address_are_no_producers(source: Source) -> None:
+    text = """
+        class Plan:
+            def keep(self, tensor, task):
+                address = tensor.data_ptr()
+                self.known[address] = KEPT
+    """
+    assert list(producers(source(text.replace("KEPT", "task"))))
+    assert not list(producers(source(text.replace("KEPT", "(tensor, 1)"))))
+
+
+def test_marks_of_one_byte_synchronise_nothing(source: Source) -> None:
+    text = "def f(rows):\n    flags = torch.empty((rows, 4), dtype=torch.KIND)\n"
+    assert list(tables(source(text.replace("KIND", "int32"))))
+    assert not list(tables(source(text.replace("KIND", "uint8"))))
+
+
+def test_what_rotates_and_stores_at_once_has_no_order(source: Source) -> None:
+    text = """
+        def forward(self, x):
+            q = self.qkv_proj(x)
+            y = write_cache_scratch(q)
+            k = rope_norm_store_kv(q, y)
+            return self.attn(q, k)
+    """
+    assert not [c for _, c in orders(source(text)) if "rope and cache" in c.name]
+
+
+def test_choices_of_backends_have_names(source: Source) -> None:
+    text = """
+        BACKEND_SIZES = {"9.0": [4, 8], "10.0": [6, 8]}
+        BACKENDS = {"fast": FastBackend, "slow": SlowBackend}
+
+        class PagedCache:
+            def __init__(self, role):
+                if role == "a":
+                    self.made = make_a()
+                elif role == "b":
+                    self.made = make_b()
+    """
+    system = join([read_python(source(text))])
+    assert [c.name for c in registered("backend")(system)] == ["BACKENDS"]
+    assert not list(registered("cache")(system))
+
+
+def test_counts_are_no_limits_and_nothing_is_no_architecture(source: Source) -> None:
+    text = """
+        class Config:
+            prefill_context_len: int = 0
+            max_context_len: int = 0
+
+        def f(sm_version, n):
+            assert sm_version >= 0
+            assert sm_version >= 80
+    """
+    system = join([read_python(source(text))])
+    assert [c.name for c in context_limits(system)] == ["max_context_len"]
+    assert [c.value for c in architectures(system)] == ["sm_version >= 80 must hold (assert in f)"]
 
 
 def test_whether_a_call_went_well_constrains_nothing() -> None:

@@ -219,7 +219,11 @@ def test_settings_of_caches_and_defaults_of_arguments_stand_with_their_kind(sour
         class PagedKVPool:
             step = 48
 
+        class Base:
+            MOST: int = 7
+
         class Plan:
+            chunk_most: int = Base.MOST
             chunk_size: int = LONGEST
             chunk_limit: int = OTHER
 
@@ -229,5 +233,6 @@ def test_settings_of_caches_and_defaults_of_arguments_stand_with_their_kind(sour
     system = join([read_python(source(text))])
     assert [p.name for p in declared(system, "kv_cache")] == ["step"]
     assert [(p.name, p.default) for p in declared(system, "batching")] == [
-        ("chunk_size", "default 640 (LONGEST)"), ("chunk_limit", "default OTHER"), ("batch_size", "default 5"),
+        ("chunk_size", "default 640 (LONGEST)"), ("chunk_most", "default 7 (Base.MOST)"),
+        ("chunk_limit", "default OTHER"), ("batch_size", "default 5"),
     ]  # fmt: skip

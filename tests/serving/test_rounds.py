@@ -140,7 +140,7 @@ def test_graphs_of_the_sizes_that_a_caller_goes_through(source: Source) -> None:
     )
     assert claim.value.endswith("where SIZES = [1, 2, 4] + [8 * i for i in range(1, 5)]")
     (use,) = execution.graph_conditions(source(text))
-    assert "if self.graphs and not batch.is_prompt; otherwise it runs eager" in use.value
+    assert use.value.endswith("use_cuda_graph if self.graphs and not batch.is_prompt, else eager")
     assert not list(execution.captured_by_size(source(text.replace("runner.capture", "camera.capture"))))
     assert not list(execution.graph_conditions(source(text.replace("use_cuda_graph", "use_cuda"))))
 

@@ -13,6 +13,7 @@ from kernelscope.serving.claims import Claim
 from kernelscope.serving.constraints import Constraint
 from kernelscope.serving.parallel import STRATEGIES
 from kernelscope.serving.parameters import Parameter
+from kernelscope.serving.registries import Registry
 from kernelscope.serving.sections import hits, words
 from kernelscope.serving.system import System
 
@@ -32,14 +33,16 @@ PHASES = {"prefill": frozenset({"prefill"}), "decode": frozenset({"decode", "dec
 INSTANCES = {"engine", "engines", "instance", "instances", "slices", "server", "servers", "worker", "workers", "node",
              "nodes", "host", "hosts", "url", "urls", "addr", "replicas", "devices", "gpus", "port"}  # fmt: skip
 """What is there twice where prefill and decode run apart."""
-PARTS = {"dtype", "dtypes", "type", "fp8", "mask", "bias", "rope", "split", "strategy", "weight", "weights", "guided",
-         "gate", "routing", "expert", "experts", "topk", "act", "activation", "norm"}  # fmt: skip
+PARTS = {"dtype", "dtypes", "type", "types", "quant", "fp8", "mask", "bias", "rope", "split", "strategy", "weight",
+         "weights", "guided", "gate", "routing", "expert", "experts", "topk", "act", "activation", "norm"}  # fmt: skip
 """Words of functions and tables that choose something within a layer."""
 FREE_ORDERS = ("FIFO", "LIFO")
 """How the claims of free lists begin."""
 _LIMITED = re.compile(r"\s[<>]=?\s")
 _COUNTED = re.compile(r"(?:\.|->)(?:size|empty)\(\)")
 RANKS = re.compile(r"tensor_parallel|\btp_size|world_size", re.IGNORECASE)
+_IS_NAME = re.compile(r"[\"']?[A-Za-z_][\w.:<>\"', ()=-]*")
+"""Something that has a name: numbers and lists of them are no implementations."""
 MOST_ROUTES = 12
 _ASKS_A_MODEL = re.compile(r"generat|complet|chat|embed|/models|health|infer|predict", re.IGNORECASE)
 """Paths of a server of models that are asked for most."""
@@ -236,7 +239,8 @@ def architectures(system: System) -> Iterator[Claim]:
     """
     for claim in constraints("arch")(system):
         is_amount = re.search(r"smem|bytes|capacity", claim.value)
-        if re.search(r"[<>=]=|[<>]| in ", claim.value) and re.search(r"(?<![a-zA-Z])\d", claim.value) and not is_amount:
+        is_asked = re.search(r"[<>=]=|[<>]| in ", claim.value) and re.search(r"(?<![a-zA-Z\d.])[1-9]", claim.value)
+        if is_asked and not is_amount:
             yield claim
 
 
@@ -314,7 +318,8 @@ def registered(pattern: str) -> Answer:
     def find(system: System) -> Iterator[Claim]:
         for registry in system.registries:
             if (
-                compiled.search(registry.name)
+                compiled.search(_what_is_chosen(registry))
+                and any(_IS_NAME.fullmatch(e.implementation) for e in registry.entries)
                 and (registry.kind != "enum" or _names_backends(registry.name))
                 and not PARTS & set(words(registry.name.rpartition(" by ")[0].rpartition(".")[2] or registry.name))
                 and not (" by " in registry.name and len({e.implementation for e in registry.entries}) == 1)
@@ -325,6 +330,12 @@ def registered(pattern: str) -> Answer:
                 yield Claim(registry.name, f"{registry.name} registers {keys}", where)
 
     return find
+
+
+def _what_is_chosen(registry: Registry) -> str:
+    """The words of a registry; of a choice in a constructor what it goes by and gives, not whose constructor it is."""
+    made, by, subject = registry.name.partition(".__init__ by ")
+    return f"{subject} {' '.join(e.implementation for e in registry.entries)}" if by else made
 
 
 def _names_backends(enum: str) -> bool:

@@ -58,7 +58,10 @@ _COUNTED_ROWS = re.compile(r"\blen\((?:\w+\.)*\w*(?:lens|lengths)\)")
 def context_limits(system: System) -> Iterator[Claim]:
     """Limits of lengths; `block_size` is one where nothing is paged, as in models without a server."""
     pattern = r"seq_?len|max_model_len|max_position|context_len|max_length"
-    yield from (claim for claim in numbers(pattern)(system) if not _COUNTED_ROWS.search(claim.value))
+    for claim in numbers(pattern)(system):
+        is_count = claim.value.endswith(" default 0") and "max" not in words(claim.name)
+        if not is_count and not _COUNTED_ROWS.search(claim.value):
+            yield claim
     for c in system.demands_about(re.compile(pattern, re.IGNORECASE)):
         if c.kind == "other" and not _COUNTED_ROWS.search(c.condition) and re.search(r"(?<!-)[<>]|== ?\d", c.condition):
             yield constraint_claim(c)

@@ -82,8 +82,10 @@ def _is_dealt(number: str, after: str, function: CFunction) -> bool:
     Hosts log every hundredth of what they count; kernels take a number apart into the indices of a tile.
     """
     name, apart = re.escape(number), "|%|/" if function.is_kernel else ""
-    chooses = rf"\[[^\];]*\b{name}\b|\b{name}\b\s*(?:[<>](?![<>]){apart})|[^<>][<>]=?\s*{name}\b"
-    return re.search(chooses, after) is not None
+    if re.search(rf"\b{name}\b\s*(?:[<>](?![<>]){apart})|[^<>][<>]=?\s*{name}\b", after):
+        return True
+    filled = re.search(rf"\[[^\];=]*\b{name}\b[^\];]*\]\s*=(?!=)", after)  # the next free place of a list
+    return filled is None and re.search(rf"\[[^\];]*\b{name}\b", after) is not None
 
 
 def _waits(source: CSource, function: CFunction, here: Location) -> Iterator[Sync]:
@@ -224,7 +226,8 @@ def _calls(source: CSource, function: CFunction, here: Location) -> Iterator[Syn
         entry = _ENTRY.match(arguments[0])
         if entry is not None and spoken & RAISES and "cas" not in spoken and COUNTERS & set(words(_last(entry[1]))):
             then = _continues(source, function, offset)
-            text = f"{function.name} signals by {quoted}: the counter in {entry[1]} is raised{then}"
+            becomes = f"set to {arguments[-1]}" if {"exch", "exchange"} & spoken else "raised"
+            text = f"{function.name} signals by {quoted}: the counter in {entry[1]} is {becomes}{then}"
             yield Sync("event_counter", "signal", text, function.name, source.at(offset), (here,))
         ring = _WRAPPED.match(arguments[0])
         if ring is None or not QUEUES & set(words(_last(ring[1]))):

@@ -103,7 +103,7 @@ def graph_conditions(source: PythonSource) -> Iterator[Claim]:
                 continue
             if test:
                 said = (
-                    f"{scope.qualified_name} runs the captured CUDA graph ({name}) if {test}; otherwise it runs eager"
+                    f"{scope.qualified_name} decides whether the captured CUDA graph runs: {name} if {test}, else eager"
                 )
                 yield Claim(
                     f"{scope.qualified_name} CUDA graph use", said, (source.at(statement), source.at(scope.node))

@@ -105,11 +105,13 @@ def _chained(source: PythonSource, function: t.FunctionDef, steps: list[tuple[st
 
 def _kind(name: str) -> str:
     parts = set(words(name))
+    if parts & ROPE and parts & WRITES and parts & {*CACHE, "kv"}:
+        return ""  # both in one
     if parts & NORMS and not parts & ROPE:
         return "norm"
     if parts & ROPE or "rotary" in name:
         return "rope"
-    if parts & WRITES and parts & {*CACHE, "past", "values"}:
+    if parts & WRITES and parts & {*CACHE, "past", "values"} and not parts & {"scratch", "workspace"}:
         return "cache"
     if parts & ATTENTION:
         return "attention"

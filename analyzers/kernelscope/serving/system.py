@@ -54,12 +54,11 @@ def _with_value(p: Parameter, values: dict[str, set[str]]) -> Parameter:
     if p.value is not None or not p.expression:
         return p
     name = p.expression.rpartition(".")[2]
-    if _NAMES_A_CONSTANT.fullmatch(p.expression):
-        known = values.get(f"{p.location.path}:{name}") or values.get(f":{name}", set())
-    elif _NAMES_A_FIELD.fullmatch(p.expression):
+    known: set[str] = set()
+    if _NAMES_A_FIELD.fullmatch(p.expression):
         known = values.get(p.expression) or values.get(name, set())
-    else:
-        return p
+    if not known and _NAMES_A_CONSTANT.fullmatch(p.expression):
+        known = values.get(f"{p.location.path}:{name}") or values.get(f":{name}", set())
     return replace(p, expression=f"{next(iter(known))} ({p.expression})") if len(known) == 1 else p
 
 

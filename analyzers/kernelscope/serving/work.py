@@ -68,6 +68,9 @@ def tile_counts(source: PythonSource) -> Iterator[Claim]:
             yield Claim(f"{scope.qualified_name} {name}", value, (source.at(node), source.at(scope.node)))
 
 
+BYTES = {"bool", "bool_", "uint8"}
+
+
 def tables(source: PythonSource) -> Iterator[Claim]:
     """Tables of counters or flags: what synchronises tasks, with its axes."""
     for scope in source.module.functions():
@@ -78,6 +81,8 @@ def tables(source: PythonSource) -> Iterator[Claim]:
             if last_name(node.value.func) not in ALLOCATORS or not TABLES & set(words(name.rpartition(".")[2])):
                 continue
             call = node.value
+            if any(k.arg == "dtype" and last_name(k.value) in BYTES for k in call.keywords):
+                continue  # marks of what was seen; counters that others wait for are words
             sizes = call.args[0].elts if call.args and isinstance(call.args[0], t.Tuple | t.List) else call.args
             if sizes:
                 axes = ", ".join(source.quote(size) for size in sizes)
@@ -109,8 +114,8 @@ def producers(source: PythonSource) -> Iterator[Claim]:
                     role = f"finds the producer of a tensor by its buffer: {source.quote(node)}"
                 case _:
                     continue
-            if not _is_address(asked, known):
-                continue
+            if not _is_address(asked, known) or _names_in(asked, known) & _beside(node):
+                continue  # what is kept is the buffer itself
             key = source.quote(addresses[0])
             by = f"keyed by {key} in {source.quote(table)}"
             value = f"dependencies are derived from data: {scope.qualified_name} {role}, {by}"
@@ -119,6 +124,20 @@ def producers(source: PythonSource) -> Iterator[Claim]:
                 value,
                 (source.at(scope.node), source.at(node), source.at(addresses[0])),
             )
+
+
+def _names_in(key: t.Expr, known: dict[str, t.Expr], depth: int = 2) -> set[str]:
+    """The names that a key is made of, also by names that are bound once."""
+    found = {n.id for n in t.walk(key) if isinstance(n, t.Name)}
+    for name in [name for name in found if name in known] if depth else []:
+        found |= _names_in(known[name], known, depth - 1)
+    return found
+
+
+def _beside(node: t.Node) -> set[str]:
+    """The names of what is stored under a key, or given where there is nothing under it."""
+    kept = [node.value] if isinstance(node, t.Assign) else node.args[1:] if isinstance(node, t.Call) else []
+    return {n.id for value in kept for n in t.walk(value) if isinstance(n, t.Name)}
 
 
 def _is_address(key: t.Expr, known: dict[str, t.Expr], depth: int = 2) -> bool:
