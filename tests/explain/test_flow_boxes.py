@@ -925,3 +925,44 @@ def test_layers_that_are_no_modules_of_torch_are_layers_all_the_same(tmp_path: P
     titles = {b.key: b.lines[0] for b in graph.boxes}
     lines = {(e.source, titles[e.target]) for e in graph.edges}
     assert {(norm.key, "Linear"), (norm.key, "output: residual")} <= lines, "the kernel changes what it is given"
+
+
+MASKED_ATTENTION = """
+class Layer(nn.Module):
+    def __init__(self, size, heads):
+        super().__init__()
+        self.attention, self.out = nn.MultiheadAttention(size, heads), nn.Linear(size, size)
+
+    def forward(self, x: torch.Tensor, memory: torch.Tensor, mask: torch.Tensor, padding: torch.Tensor):
+        y = self.attention(x, memory, memory, attn_mask=mask, key_padding_mask=padding)[0]
+        return self.out(x + y)
+"""
+
+
+def test_masks_that_a_layer_takes_are_notes(tmp_path: Path) -> None:
+    graph = graph_of(tmp_path, MASKED_ATTENTION, "Layer")
+    assert [b.lines for b in graph.boxes if b.kind == "input"] == [("x",), ("memory",)]
+    notes = box(graph, "MultiheadAttention", "attention").notes
+    assert [note.partition(":")[0] for note in notes] == ["4 weights", "mask", "padding"]
+
+
+WRAPPED = """
+def again(function, inputs, flag):
+    return function(*inputs) if flag else function(*inputs)
+
+class Block(nn.Module):
+    def __init__(self, size, flag=False):
+        super().__init__()
+        self.norm, self.up, self.flag = nn.LayerNorm(size), nn.Linear(size, size), flag
+
+    def forward(self, x: torch.Tensor):
+        return again(self.work, (x,), self.flag)
+
+    def work(self, x):
+        return x + self.up(self.norm(x))
+"""
+
+
+def test_a_call_that_only_has_another_run_is_open(tmp_path: Path) -> None:
+    lines = [b.lines for b in graph_of(tmp_path, WRAPPED, "Block").boxes]
+    assert lines == [("x",), ("LayerNorm", "norm"), ("Linear", "up"), ("+ residual",), ("output",)]

@@ -24,6 +24,8 @@ WITH_WEIGHTS = ("linear", "conv1d", "conv2d", "conv3d", "embedding")
 COMPARISONS = words("eq ne lt le gt ge isin isnan")
 TESTS = words("isnan isinf isfinite any all")
 """Operators whose answer steers what is done with the data: `clamp_value = where(isinf(x).any(), least, most)`."""
+MASK = "mask"
+"""How parameters of layers end that take no data: `key_padding_mask`."""
 MASKING = -1000
 """What is multiplied by such a number is a mask: `(1 - mask) * -10000`."""
 MOST_WAYS = 2
@@ -102,9 +104,9 @@ class Boxes:
                 user.is_view or user.operator == "cat" or self._is_scaled(alike, user)
             ):
                 todo += user.users
-                is_data = is_data or _takes_data(user)
+                is_data = is_data or _takes_data(user, seen | {node})
             else:
-                is_data = is_data or _takes_data(user) or _may_take_data(user, node)
+                is_data = is_data or _takes_data(user, seen | {node}) or _may_take_data(user, node)
                 is_data = is_data or user.operator in WITH_WEIGHTS or _is_projection(user)
                 is_data = is_data or (bool(user.operator) and not is_method)
         return is_data
@@ -178,6 +180,8 @@ class Boxes:
         drawn = [child for child in node.children if self.is_drawn(child) or child.step.kind == "loop"]
         if len(drawn) == 1 and drawn[0].step.kind == "loop" and self.limit < MAX_BOXES:
             return False  # where there is little room a call stays shut if what it goes through is all that it does
+        if len(drawn) == 1 and isinstance(node.step.target, Function) and self._may_open(drawn[0]):
+            return True
         return not drawn or (len(drawn) == 1 and _is_part(drawn[0]))
 
     def _may_open(self, node: Node) -> bool:
@@ -253,12 +257,14 @@ def _is_test(node: Node) -> bool:
     return node.operator in TESTS and any(user.operator not in TESTS or _is_test(user) for user in node.users)
 
 
-def _takes_data(user: Node) -> bool:
-    """Whether a step is a layer with weights, or a norm: neither masks nor positions are normalised."""
+def _takes_data(user: Node, given: Set[Node]) -> bool:
+    """Whether a step is a layer with weights that takes one of some values, and not as a mask, or a norm: neither masks
+    nor positions are normalised."""
+    if user.operator in LIBRARY:
+        return True
     layer = user.step.target
-    return (
-        user.step.kind == "layer" and isinstance(layer, Module) and bool(layer.parameters)
-    ) or user.operator in LIBRARY
+    is_layer = user.step.kind == "layer" and isinstance(layer, Module) and bool(layer.parameters)
+    return is_layer and any(not use.name.endswith(MASK) and not given.isdisjoint(use.nodes) for use in user.uses)
 
 
 def _is_projection(user: Node) -> bool:
