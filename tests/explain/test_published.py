@@ -56,3 +56,5 @@ def test_parameters_and_work(model: str, config: dict[str, int], rows: dict[str,
 @pytest.mark.parametrize("config", [DENSE_8B, SPARSE_8X7B], ids=["Dense", "Sparse"])
 def test_a_token_in_the_cache_of_one_layer(config: dict[str, int]) -> None:
     assert totals("GroupedAttention", config)["KV cache"] == "4 KiB per token"  # 2 tensors, 8 heads of 128, 2 bytes
+    bound = totals("GroupedAttention", config, B=2, S=TOKENS)
+    assert bound["KV cache"] == "4 KiB per token", "also where it is known how many tokens there are"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from kernelscope.dims import Dim, DimLike, dim
+from kernelscope.dims import Dim, dim, total
 from kernelscope.explain.amounts import Amounts
 from kernelscope.explain.box_labels import launched
 from kernelscope.explain.document import Block, Card, CardRow, Document, Heading, Line, Table
@@ -24,11 +24,14 @@ from kernelscope.ops import Module
 from kernelscope.patterns.flow import Node
 from kernelscope.patterns.ways import together
 from kernelscope.results import Span, Target, UserError, ViewOptions
-from kernelscope.tensor import Size, Tensor, Unknown
+from kernelscope.tensor import DType, Size, Tensor, Unknown
+from kernelscope.tensor.size import numel
 from kernelscope.workspace.workspace import Workspace
 
 MAX_ROWS = 120
 MAX_CELL_TENSORS = 4
+TOKEN_AXES = 2
+"""The axes of an input that count tokens: a batch and a length."""
 TENSORS = ("#", "Operator", "Takes", "Weights", "Gives", "After", "Kernel", "Source")
 LIBRARY = "library"
 COSTS = ("#", "Operator", "Times", "FLOPs", "Bytes", "FLOP/B")
@@ -156,28 +159,39 @@ class OperatorRows:
 
     def cache_bytes(self) -> Size | None:
         """Bytes that one token of one sequence leaves in the caches that are updated."""
-        one_token: dict[str, DimLike] = {name: dim(1) for name in self._token_dims()}
-        found: Size | None = None
+        tokens = self._tokens()
+        found: list[Size] = []
         for node, pattern in self.chart.patterns.items():
             if pattern.kind != "cache":
                 continue
             outer = [n for n in node.ancestors() if n.step.kind == "loop"]
             for use in node.uses:
                 if use.nodes and all(n in self.chart.choice.main for n in use.nodes) and isinstance(use.value, Tensor):
-                    size = size_of(use.value.with_shape(use.value.shape.subs(one_token)), self.element_bytes)
+                    size = _share(size_of(use.value, self.element_bytes), tokens)
                     for loop in outer:
                         count = as_size(loop.step.count)
                         size = size * count if isinstance(count, Dim) and not isinstance(size, Unknown) else size
-                    found = size if found is None else found + size
-        return found
+                    found.append(size)
+        lost = next((size for size in found if isinstance(size, Unknown)), None)
+        return lost or (total(size for size in found if isinstance(size, Dim)) if found else None)
 
-    def _token_dims(self) -> list[str]:
-        """Names of the batch and length of the first input: all its dims but a last one of features."""
+    def _tokens(self) -> Size:
+        """How many tokens the first input holds: the batch times the length, what follows are features."""
         inputs = [n for n in self.chart.flow.nodes if n.step.kind == "input" and n in self.chart.choice.main]
         first = min(inputs, key=lambda n: n.step.span, default=None)
         value = first.step.result if first is not None else None
-        dims = value.shape.dims if isinstance(value, Tensor) else None
-        return [name for size in (dims or ())[:2] if isinstance(size, Dim) for name in size.names()]
+        if not isinstance(value, Tensor) or value.shape.dims is None:
+            return Unknown("the shape of the first input is not known")
+        is_packed = value.rank == TOKEN_AXES and isinstance(value.dtype, DType) and value.dtype.is_float
+        return numel(value.shape.dims[: 1 if is_packed else TOKEN_AXES])
+
+
+def _share(size: Size, tokens: Size) -> Size:
+    """What one of some tokens has of a size, where all have the same."""
+    if isinstance(size, Unknown) or isinstance(tokens, Unknown):
+        return size if isinstance(size, Unknown) else tokens
+    one = size // tokens if tokens != dim(0) else size
+    return one if one * tokens == size else Unknown("what is kept is no whole number for each token")
 
 
 def _is_weight(origins: list[Origin]) -> bool:
