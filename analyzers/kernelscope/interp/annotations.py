@@ -12,6 +12,7 @@ from kernelscope.tensor import Unknown
 from kernelscope.workspace.modules import Definition
 
 TENSORS = ("Tensor", "FloatTensor", "LongTensor", "BoolTensor", "IntTensor", "Parameter")
+ARRAYS = ("Array", "jax.Array", "chex.Array", "jnp.ndarray", "jnp.Array", "jax.numpy.ndarray")
 TENSOR_WORDS = ("Tensor", "Array", "ndarray", "Parameter")
 OPTIONAL = ("Optional", "Union")
 TUPLES = ("tuple", "Tuple", "typing.Tuple")
@@ -62,7 +63,7 @@ def sizes_of(name: str, annotation: t.Expr | None) -> Value | None:
 def is_tensor(annotation: t.Expr | None) -> bool:
     """Whether a value annotated so is a tensor."""
     name = _class_name(annotation)
-    return name is not None and name.rpartition(".")[2] in TENSORS
+    return name is not None and (name.rpartition(".")[2] in TENSORS or name in ARRAYS)
 
 
 def mentions_tensor(annotation: t.Expr | None) -> bool:

@@ -105,7 +105,7 @@ def attribute(run: Interpreter, value: Value, name: str, span: Any) -> Value:
                 return run.operated(f"torch.Tensor.{name}", [value], {}, span, found)
             return found
         case TensorMethod(name="at"):
-            return TensorMethod(value.value, name, f"{value.of}.at")
+            return TensorMethod(value.value, name, f"{value.of}.at", value.picked)
         case Instance():
             return instance_attribute(run, value, name)
         case Opaque():
@@ -394,7 +394,7 @@ def subscript(run: Interpreter, value: Value, index: Value, span: Any) -> Value:
             known = isinstance(index, str) and index in value.entries
             return value.entries[index] if known else chosen(list(value.entries.values()), span)
         case TensorMethod(name="at"):
-            return value  # `x.at[index].set(…)`: where is no matter
+            return replace(value, picked=subscript(run, value.value, index, span))
         case Alike():
             if isinstance(index, slice):
                 if index.start is not None or index.step is not None:

@@ -70,6 +70,8 @@ PARTED = ("chunk", "unbind", "tensor_split", "hsplit", "vsplit", "dsplit")
 
 
 def call_tensor_method(run: Interpreter, target: TensorMethod, args: Arguments, kwargs: Keywords) -> Value:
+    if target.name == "get" and target.picked is not None:
+        return target.picked
     spread = args[0] if len(args) == 1 and isinstance(args[0], tuple | list) else args
     if any(isinstance(a, Unpacked) for a in spread):
         return _unpacked_method(target, list(spread))

@@ -9,6 +9,7 @@ called. Source: https://flax.readthedocs.io/en/latest/api_reference/flax.linen/m
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from kernelscope.interp import records
@@ -29,7 +30,7 @@ from kernelscope.interp.values import (
     as_size,
 )
 from kernelscope.syntax.python import tree as t
-from kernelscope.tensor import Shape, Tensor, Unknown
+from kernelscope.tensor import DType, Shape, Tensor, Unknown
 from kernelscope.workspace.modules import Definition
 
 LINEN = {"flax.linen.Module", "flax.linen.module.Module"}
@@ -128,5 +129,16 @@ def make(run: Interpreter, name: str, args: Arguments, kwargs: Keywords, span: A
             return Sequential(list(args))
         case "equinox.nn.Lambda" | "flax.linen.remat" | "flax.linen.checkpoint" | "flax.linen.jit" if args:
             return args[0]
+        case "flax.nnx.promote_dtype" | "flax.linen.promote_dtype" if args:
+            given = args[0] if isinstance(args[0], tuple | list) else args  # nnx takes them as one tuple
+            asked = kwargs.get("dtype")
+            return tuple(_promoted(value, asked) for value in given)
         case _:
             return None
+
+
+def _promoted(value: Value, asked: Value) -> Value:
+    """An array in the dtype that is asked for, which is otherwise that of all of them together."""
+    if not isinstance(value, Tensor):
+        return value
+    return replace(value, dtype=asked if isinstance(asked, DType) else Unknown("the dtype of several arrays together"))

@@ -12,9 +12,10 @@ from __future__ import annotations
 from kernelscope.interp.agreement import NOT_TOLD
 from kernelscope.interp.annotations import class_of, is_optional, is_tensor
 from kernelscope.interp.interpreter import Interpreter
-from kernelscope.interp.shape_texts import in_comment
+from kernelscope.interp.shape_texts import in_comment, in_sentence, only_a_shape
 from kernelscope.interp.values import Maybe, Opaque, Value
 from kernelscope.syntax.python import tree as t
+from kernelscope.syntax.python.lower import Module
 from kernelscope.tensor import Shape, Tensor
 from kernelscope.workspace.modules import Definition
 
@@ -62,12 +63,21 @@ def _tensors_of(run: Interpreter, cls: Definition) -> dict[str, Value]:
 
 
 def _declared(run: Interpreter, path: str, name: str, statement: t.AnnAssign) -> Value:
-    """A field, with the shape of the comment on its line."""
+    """A field, with the shape of the comment on its line or above it."""
     module = run.workspace.modules.module(path)
-    comment = None if module is None else module.comment_on(module.text.line_of(statement.span.end))
-    shape = None if comment is None else in_comment(comment.text, name) or in_comment(comment.text, None)
+    shape = None if module is None else _commented(module, name, statement)
     tensor = Tensor(Shape.unknown(NOT_TOLD) if shape is None else shape)
     return Maybe(tensor, name) if is_optional(statement.annotation) else tensor
+
+
+def _commented(module: Module, name: str, statement: t.AnnAssign) -> Shape | None:
+    comment = module.comment_on(module.text.line_of(statement.span.end))
+    if comment is not None and not comment.alone:
+        return in_comment(comment.text, name) or in_comment(comment.text, None)
+    above = module.comment_on(module.text.line_of(statement.span.start) - 1)
+    if above is None or not above.alone:
+        return None
+    return only_a_shape(above.text, name) or in_sentence(above.text)
 
 
 def _stored(init: t.FunctionDef) -> dict[str, Value]:

@@ -127,6 +127,13 @@ def only_a_shape(text: str, name: str) -> Shape | None:
     return shape if shape is not None and _names_sizes(shape, is_tensor=True) else None
 
 
+def in_sentence(text: str) -> Shape | None:
+    """The sizes in brackets of what is said about a tensor: `The input ids [num_tokens]`."""
+    found = BARE.search(text)
+    shape = None if found is None or SEVERAL.search(text) else _only(found, text)
+    return shape if shape is not None and _names_sizes(shape, is_tensor=False) else None
+
+
 def after_the_word(text: str) -> Shape | None:
     """The shape that stands behind the word."""
     found = OF_SHAPE.search(text)

@@ -126,6 +126,8 @@ class TensorMethod:
     value: Tensor
     name: str
     of: str = "torch.Tensor"
+    picked: Value = None
+    """Of `x.at[index]`: what is read there."""
 
     @property
     def full(self) -> str:

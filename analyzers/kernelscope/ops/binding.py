@@ -26,6 +26,10 @@ ALIASES = {
 """Spellings of NumPy and JAX, some of which torch accepts."""
 
 
+PLACEMENT = frozenset(("out_sharding",))
+"""What every operator of JAX may be told of where its result lies, which is no matter of its shape."""
+
+
 @dataclass(frozen=True, slots=True)
 class Parameters:
     """Of one operator. `rest` takes surplus positions; `options` tells whether unknown keywords are taken too."""
@@ -65,6 +69,8 @@ class Parameters:
                 alias = ALIASES.get(name, name)
                 if self.rest == name and not surplus:
                     surplus = (value,)
+                    continue
+                if name in PLACEMENT:
                     continue
                 is_own = alias in self.names or alias in self.keyword_only
                 if not is_own or (self.options and alias in bound):

@@ -22,6 +22,7 @@ also("outer", "jnp.outer")
 also("kron", "jnp.kron")
 
 _PRODUCT = "promoted out"
+RANK_OF_LEFT = "how many dims the left factor has is not known"
 
 
 def _matmul_work(bound: Mapping[str, Any], outputs: tuple[Tensor, ...]) -> Size:
@@ -59,10 +60,14 @@ def dot_general(
     lhs: Value, rhs: Value, dimension_numbers: Value, *, facts: Facts = NO_FACTS, **options: Value
 ) -> Shape:
     """Batch axes, then what is left of the one and of the other."""
-    left, right = known(lhs), known(rhs)
     if not is_sequence(dimension_numbers):
         raise Lost("the dimension numbers are not known")
     contracted, batched = (tuple(items(pairs)) for pairs in items(dimension_numbers))
+    if tensor(lhs).rank is None and all(is_sequence(dims) and not items(dims) for dims in batched):
+        right = known(rhs)
+        gone = _axes(contracted[1], right)
+        return Shape((), tuple(d for i, d in enumerate(right) if i not in gone), RANK_OF_LEFT)
+    left, right = known(lhs), known(rhs)
     sum_left, sum_right = (_axes(v, dims) for v, dims in zip(contracted, (left, right), strict=True))
     batch_left, batch_right = (_axes(v, dims) for v, dims in zip(batched, (left, right), strict=True))
     for i, j in zip((*sum_left, *batch_left), (*sum_right, *batch_right), strict=True):
