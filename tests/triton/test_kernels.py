@@ -805,3 +805,45 @@ def test_what_is_taken_away_and_what_descriptors_add_atomically(tmp_path: Path) 
     lines = pseudocode(path, "before")
     assert "y[i] = (x[row, i - 1]) + (x[i - row*s])" in lines
     assert "desc[row, 0] += x[row, i - 1]  atomically" in lines
+
+
+@pytest.mark.parametrize(
+    ("beside", "codes"),
+    [
+        ("import triton.language.extra.mlu.libdevice as lib\n", []),
+        ("from triton.language.extra.cuda import libdevice\n", ["not-a-power-of-two"]),
+    ],
+)
+def test_ranges_of_any_length_where_the_compiler_takes_them(tmp_path: Path, beside: str, codes: list[str]) -> None:
+    (tmp_path / "other.py").write_text(beside)
+    path = written(tmp_path, HEAD + (
+        "@triton.jit\ndef add(x, y):\n    i = tl.program_id(0) * 96 + tl.arange(0, 96)\n"
+        "    tl.store(y + i, tl.load(x + i))\n"
+    ))  # fmt: skip
+    assert [problem.code for problem in Analysis([tmp_path]).problems(path)] == codes
+
+
+@pytest.mark.parametrize(
+    ("number", "offset", "name"),
+    [
+        ("expert = tl.load(table + m)", "expert * rows", "matrix by its number"),
+        ("expert = tl.load(table + m) + m", "expert * rows", ""),
+        ("", "tl.load(table + i) * rows", "tiles by a table"),
+        ("", "m * rows", ""),
+    ],
+)
+def test_operands_that_memory_chooses(tmp_path: Path, number: str, offset: str, name: str) -> None:
+    path = written(tmp_path, HEAD + (
+        "@triton.jit\ndef add(x, w, table, y, rows, n, s, B: tl.constexpr):\n"
+        "    m = tl.program_id(0)\n    k = tl.arange(0, B)\n    acc = tl.zeros((B, B), tl.float32)\n"
+        f"    {number or 'pass'}\n"
+        "    for i in range(n):\n"
+        "        a = tl.load(x + (m * B + k)[:, None] * s + (i * B + k)[None, :])\n"
+        f"        b = tl.load(w + {offset} + ((0 if {'table' in offset} else i) * B + k)[:, None] * s + k[None, :])\n"
+        "        acc += tl.dot(a, b)\n"
+        "    tl.store(y + (m * B + k)[:, None] * s + k[None, :], acc)\n"
+    ))  # fmt: skip
+    document = Analysis([tmp_path]).document("explain", Target(path, None, "add"))
+    said = next(block for block in document.blocks if isinstance(block, Paragraph))
+    told = [line.text.partition(":")[0] for line in said.lines]
+    assert [one for one in told if one != "tiled matrix product"] == [name] * bool(name)

@@ -83,6 +83,16 @@ CASES = {
         "    for i in range(0, n, BK):\n        p += BK\n",
         "program_id(0) | still",
     ),
+    "rows from where a loop stands, times their stride": (
+        MATRIX + "    for i in range(0, n, BM):\n"
+        "        v = tl.load(x + (head * rows + i + at[:, None]) * stride + k[None, :])\n",
+        "program_id(0), program_id(1), loop i | still",
+    ),
+    "rows from a place that memory tells are not told": (
+        MATRIX + "    x += tl.load(out + head) * stride + head * rows\n"
+        "    v = tl.load(x + at[:, None] * stride + k[None, :])\n",
+        "not told",
+    ),
     "persistent programs": (
         "def kernel(x, n, tiles, B: tl.constexpr):\n    start = tl.program_id(0)\n"
         "    for tile in range(start, tiles, tl.num_programs(0)):\n"

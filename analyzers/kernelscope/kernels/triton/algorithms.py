@@ -19,6 +19,7 @@ from kernelscope.kernels.triton.bodies import (
 from kernelscope.kernels.triton.call import Access
 from kernelscope.kernels.triton.kernel_runs import KernelRun
 from kernelscope.kernels.triton.loop_algorithms import Algorithm, of_loop, summed
+from kernelscope.kernels.triton.memory_algorithms import chosen_by_memory
 from kernelscope.kernels.triton.norm_algorithms import norm_gradients, normalised, two_passes
 from kernelscope.kernels.triton.pair_rotations import pair_rotations
 from kernelscope.kernels.triton.scan_algorithms import recurrence, scans
@@ -43,7 +44,7 @@ def algorithms(run: KernelRun, helpers: Iterable[t.FunctionDef] = ()) -> list[Al
         for algorithm in _of_function(node, run.called if own else {}):
             place = algorithm if own else Algorithm(algorithm.name, algorithm.text, run.node.name_span)
             found.setdefault(algorithm.name, place)
-    for algorithm in (*_split_inner(run), *two_passes(run), *_partial_sums(run)):
+    for algorithm in (*_split_inner(run), *two_passes(run), *_partial_sums(run), *chosen_by_memory(run)):
         found.setdefault(algorithm.name, algorithm)
     for special, general in (
         ("two-pass normalisation", "row normalisation"),

@@ -23,8 +23,8 @@ from kernelscope.problems import Problem
 from kernelscope.results import Evidence, Span
 from kernelscope.syntax.python import tree as t
 
-ANY_LENGTH = (b"triton.language.extra.cann", b"import torch_npu")
-"""What only code for Ascend imports, whose compiler takes ranges of any length."""
+ANY_LENGTH = (b"triton.language.extra.cann", b"import torch_npu", b"triton.language.extra.mlu", b"import torch_mlu")
+"""What only code for Ascend and Cambricon imports, whose compilers take ranges of any length."""
 
 
 def triton_problems(runs: KernelRuns, path: Path, limits: Generation | None = None) -> Iterator[Problem]:

@@ -174,7 +174,7 @@ class _Tiles:
             ):
                 for side in (left, right):
                     if self.indices.is_block(side):
-                        self._pointer(side, pointer, parts, within)
+                        self._factor(side, pointer, parts, within)
             case t.Subscript(value=value, slice=t.Tuple(elts=elts)):
                 at = [n for n, part in enumerate(elts) if isinstance(part, t.Slice)]
                 if len(at) != 1:
@@ -198,6 +198,15 @@ class _Tiles:
             case _:
                 self._same_for_all(expr, pointer, parts)
 
+    def _factor(self, expr: t.Expr, pointer: Tensor, parts: _Parts, within: tuple[str, ...]) -> None:
+        """What is multiplied by a stride: all of `(start + rows[:, None])` lies along one axis."""
+        spread = [n.slice.elts for n in t.walk(expr) if isinstance(n, t.Subscript) and isinstance(n.slice, t.Tuple)]
+        along = {place for elts in spread for place, part in enumerate(elts) if isinstance(part, t.Slice)}
+        if len(along) == 1:
+            parts.add(along.pop(), self.indices.moves(expr))
+        else:
+            self._pointer(expr, pointer, parts, within)
+
     def _term(self, expr: t.Expr, pointer: Tensor, parts: _Parts) -> None:
         """A term of a one-dimensional address: steps of whole tiles move it along its axis, others to another row."""
         if self.indices.is_block(expr):
@@ -210,6 +219,10 @@ class _Tiles:
     def _same_for_all(self, expr: t.Expr, pointer: Tensor, parts: _Parts) -> None:
         """A term that is the same for all of a tile: `at * stride` moves it along the axis of that stride, whole tiles
         along the axis where neighbours lie together; others put it elsewhere."""
+        if isinstance(expr, t.BinOp) and expr.op in ("+", "-"):
+            for side in (expr.left, expr.right):
+                self._same_for_all(side, pointer, parts)
+            return
         moved = self.indices.moves(expr)
         strides = pointer.steps or ()
         along = [axis for axis, stride in enumerate(strides) if stride is not None and self._is_index(expr, stride)]
@@ -250,7 +263,7 @@ class _Tiles:
             elif len(tiles) == 1 and len(pointer.steps or ()) == len(parts.axes):
                 parts.add(tiles[0], self.indices.moves(step.value))
             else:
-                parts.outside |= self.indices.moves(step.value)
+                self._same_for_all(step.value, pointer, parts)
             return
         moved = step.motion
         names = {n.id for n in t.walk(step.value) if isinstance(n, t.Name)}
