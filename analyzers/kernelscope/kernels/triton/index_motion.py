@@ -79,6 +79,11 @@ class Indices:
     ranged: dict[str, t.Expr] = field(default_factory=dict[str, t.Expr], init=False)
     carried: dict[str, str] = field(default_factory=dict[str, str], init=False)
     """Names that a round makes of what the last one left in them, with the loop: `k = where(k < last, k + 1, 0)`."""
+    _kept: dict[t.Expr, Motion | None] = field(default_factory=dict[t.Expr, "Motion | None"], init=False)
+    """What was asked before."""
+    _names: dict[str, Motion] = field(default_factory=dict[str, Motion], init=False)
+    _circles: int = field(default=0, init=False)
+    """How often a name was met that rests on itself."""
     _assigned: Assignments | None = field(default=None, init=False)
     """The tests that definitions are behind, once somebody asked."""
     _blocks: set[str] | None = field(default=None, init=False)
@@ -138,8 +143,19 @@ class Indices:
                 self.carried[target.id] = loop
             own.add(target.id)
 
-    def moves(self, expr: t.Expr, within: tuple[str, ...] = ()) -> Motion:
-        """What a scalar or a range of indices rests on."""
+    def moves(self, expr: t.Expr) -> Motion:
+        """What a scalar or a range of indices rests on. Raises NotTold."""
+        if expr not in self._kept:
+            try:
+                self._kept[expr] = self._moves(expr, ())
+            except NotTold:
+                self._kept[expr] = None
+        kept = self._kept[expr]
+        if kept is None:
+            raise NotTold
+        return kept
+
+    def _moves(self, expr: t.Expr, within: tuple[str, ...]) -> Motion:
         found = STILL
         for inner in t.walk(expr):
             if isinstance(inner, t.Call):
@@ -153,11 +169,24 @@ class Indices:
                     found |= Motion(by_memory=True)
                 elif name not in PLAIN_CALLS:
                     raise NotTold
-            elif isinstance(inner, t.Name) and inner.id not in within:
-                found |= self._name_moves(inner.id, (*within, inner.id))
+            elif isinstance(inner, t.Name):
+                found |= self._named(inner.id, within)
         if not within:
             back = frozenset(loop for loop in found.loops if loop in self.ranged and self._slope(expr, loop) == -1)
             found = replace(found, falling=found.falling | back)
+        return found
+
+    def _named(self, name: str, within: tuple[str, ...]) -> Motion:
+        """What a name rests on; what was asked before is kept, where nothing in it came back to a name around it."""
+        if name in self._names:
+            return self._names[name]
+        if name in within:
+            self._circles += 1
+            return STILL
+        circles = self._circles
+        found = self._name_moves(name, (*within, name))
+        if circles == self._circles or not within:
+            self._names[name] = found
         return found
 
     def _slope(self, expr: t.Expr, loop: str, depth: int = 0) -> int | None:
@@ -195,15 +224,15 @@ class Indices:
             source = self.ranged[name]
             found |= Motion(loops=frozenset({name}))
             if isinstance(source, t.Call) and len(source.args) > 1:
-                found |= self.moves(source.args[0], within)
+                found |= self._moves(source.args[0], within)
         if name in self.given and self.caller is not None:
             found |= self.caller.moves(self.given[name])
         if name in self.carried:
             found |= Motion(loops=frozenset({self.carried[name]}))
         for made in self.defined.get(name, []):
-            found |= self.moves(made, within)
+            found |= self._moves(made, within)
         for step in self.steps.get(name, []):
-            found |= step.motion | self.moves(step.value, within)
+            found |= step.motion | self._moves(step.value, within)
         return found
 
     def _helper(self, helper: t.FunctionDef) -> Motion:

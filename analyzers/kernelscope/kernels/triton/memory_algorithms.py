@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from kernelscope.kernels.triton.bodies import definitions, made_of, operation, product_calls
 from kernelscope.kernels.triton.index_motion import Motion
@@ -18,13 +18,15 @@ MAX_HOPS = 4
 
 def chosen_by_memory(run: KernelRun) -> Iterator[Algorithm]:
     """Of the operands of products one alone: where both are, memory says which part of the data a program is about."""
+    tiles = dict(_outside(run))
+    if not any(motion.by_memory for motion in tiles.values()):
+        return
     for call in product_calls(run.node):
         given = {k.arg: k.value for k in call.keywords}
-        sides = [
-            call.args[place] if len(call.args) > place else given.get(name)
+        left, right = (
+            _loaded_for(run.node, call.args[place] if len(call.args) > place else given.get(name), tiles)
             for place, name in enumerate(("input", "other"))
-        ]
-        left, right = (dict(_outside(run, side)) if side is not None else {} for side in sides)
+        )
         for one, other in ((right, left), (left, right)):
             chosen = {span: motion for span, motion in one.items() if motion.by_memory}
             if chosen and not any(motion.by_memory for motion in other.values()):
@@ -40,17 +42,23 @@ def _told(span: Span, motion: Motion) -> Algorithm:
     return Algorithm("matrix by its number", text, span)
 
 
-def _outside(run: KernelRun, operand: t.Expr) -> Iterator[tuple[Span, Motion]]:
-    """The loads that an operand is made of, with what moves the whole of their tiles."""
+def _outside(run: KernelRun) -> Iterator[tuple[Span, Motion]]:
+    """What moves the whole of the tiles that loads in loops take."""
     motions = tile_motions(run)
-    loads = {n.span: n for n in made_of(run.node, operand) if isinstance(n, t.Call) and operation(n) == "load"}
     for access in run.accesses:
-        motion, call = motions.get(access.place), loads.get(access.span)
-        if call is None or not access.in_loop or motion is None or len(motion.axes) < 2:
-            continue
-        outside = motion.outside
-        if not outside.by_memory or outside.loops or _is_numbered(run.node, call):
-            yield access.span, outside
+        motion = motions.get(access.place)
+        if access.kind == "load" and access.in_loop and motion is not None and len(motion.axes) > 1:
+            yield access.span, motion.outside
+
+
+def _loaded_for(node: t.FunctionDef, operand: t.Expr | None, tiles: Mapping[Span, Motion]) -> dict[Span, Motion]:
+    """The loads that an operand is made of. A tile that memory chooses once and for all has to be numbered."""
+    loads = (n for n in made_of(node, operand) if isinstance(n, t.Call) and n.span in tiles) if operand else ()
+    return {
+        load.span: motion
+        for load in loads
+        if not (motion := tiles[load.span]).by_memory or motion.loops or _is_numbered(node, load)
+    }
 
 
 def _is_numbered(node: t.FunctionDef, load: t.Call) -> bool:
