@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ from kernelscope.analysis import Analysis
 from kernelscope.explain.faq import QUESTIONS
 from kernelscope.explain.faq_answers import architectures, registered
 from kernelscope.explain.faq_sizes import context_limits
+from kernelscope.explain.report_serving import concerns
+from kernelscope.results import Location
 from kernelscope.serving import (
     admission,
     caches,
@@ -408,6 +411,43 @@ def test_counts_are_no_limits_and_nothing_is_no_architecture(source: Source) -> 
     system = join([read_python(source(text))])
     assert [c.name for c in context_limits(system)] == ["max_context_len"]
     assert [c.value for c in architectures(system)] == ["sm_version >= 80 must hold (assert in f)"]
+
+
+def test_counters_of_what_is_being_done_lock_no_blocks(source: Source) -> None:
+    text = """
+        class PageTable:
+            def give(self, page):
+                page.COUNT += 1
+
+            def take(self, page):
+                page.COUNT -= 1
+                if page.COUNT == 0:
+                    self.free(page)
+    """
+    assert list(sharing.reference_counts(source(text.replace("COUNT", "users"))))
+    assert not list(sharing.reference_counts(source(text.replace("COUNT", "sending"))))
+
+
+def test_options_that_turn_something_off_are_not_on(source: Source) -> None:
+    text = """
+        parser.add_argument("--disable-sharing", dest="share", action="store_false", default=True)
+        parser.add_argument("--fast", action="store_false")
+        parser.add_argument("--slow", action="store_true")
+    """
+    system = join([read_python(source(text))])
+    assert [p.default for p in system.declared] == [
+        "default not given (share is True)", "default not given (fast is True)", "default False",
+    ]  # fmt: skip
+
+
+def test_policies_of_models_do_not_schedule(source: Source) -> None:
+    text = """
+        model_policies = {"one": OnePolicy, "other": OtherPolicy}
+    """
+    system = join([read_python(source(text))])
+    (registry,) = system.registries
+    assert not concerns("scheduling", registry)
+    assert concerns("scheduling", replace(registry, location=Location(Path("/w/scheduler/policy.py"), 1)))
 
 
 def test_whether_a_call_went_well_constrains_nothing() -> None:

@@ -443,7 +443,7 @@ class Desk:
         (
             preemption.preemptions,
             PUT_OFF_LARGEST,
-            ("(self.shelf.release(letter))", "at the front (head) of self.inbox.extendleft(put_off)"),
+            ("(self.shelf.release(letter))", "at the front (head) of the queue: self.inbox.extendleft(put_off)"),
         ),
         (victims.victims, PUT_OFF_LARGEST, ("victim", "self.open with the largest lambda letter: letter.pages")),
         (

@@ -95,7 +95,7 @@ def unless_preempted(system: System) -> Iterator[Claim]:
     """That nobody is preempted, where all that is found is what goes back to a queue."""
     back = list(about("serving.scheduling", "requeue")(system))
     if back and not list(about("serving.scheduling", "preempt|victim")(system)):
-        said = "no running request is found to be preempted for another; what goes back to a queue is"
+        said = "no running request is found to be preempted for another; what goes back to a queue is the following"
         yield Claim("preemption", said, back[0].evidence[:1])
 
 
@@ -152,7 +152,7 @@ def _is_elsewhere(p: Parameter) -> bool:
     owner = words(p.owner)
     if p.kind == "option":
         return False
-    if p.kind == "field" and RESULTS & set(owner[-1:]):
+    if p.kind == "field" and RESULTS & {*owner[-1:], "".join(owner[-2:])}:
         return True
     if p.name == "policy":
         return bool(OTHERS & set(owner))

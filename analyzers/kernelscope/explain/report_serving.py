@@ -39,6 +39,8 @@ DECLARED: dict[str, re.Pattern[str]] = {
 """Which section a parameter stands in: by common words of the field in its name."""
 _OF_CACHES = re.compile(r"KV_?(?:Cache|Pool)|KvCache|(?:Paged|Key_?Value)_?Cache|(?<![a-z])kv_?(?:cache|pool)", re.I)
 """Classes that hold keys and values."""
+_SCHEDULES = re.compile(r"sched|priorit|preempt|queue|overlap", re.I)
+"""Words of registries that choose how requests are scheduled; models and their parts have policies, too."""
 FIRST = re.compile(
     r"(?:block|page|chunk|batch)_?size|max_(?:num_)?(?:seqs|tokens|running|batch)|memory_(?:ratio|fraction|util)|mem_frac"
     r"|enable_prefix|polic|priorit|overlap|disagg|^-*(?:host|port)$",
@@ -112,11 +114,14 @@ def _parameter_claim(p: Parameter, places: Places) -> Json:
     }
 
 
-def _concerns(section: str, registry: Registry) -> bool:
+def concerns(section: str, registry: Registry) -> bool:
     """Whether a registry's name speaks of a section; of enums only those that list ways of doing something."""
     ways = {"policy", "policies", "strategy", "algorithm", "mode", "backend", "type", "kind"}
     is_choice = registry.kind != "enum" or bool(ways & set(words(registry.name)))
     parts = "_".join(words(registry.name))
+    if section == "scheduling" and not _SCHEDULES.search(parts):
+        place = registry.location.path
+        is_choice = is_choice and bool(hits("serving.scheduling", f"{place.parent.name} {place.stem}"))
     return is_choice and bool(DECLARED[section].search(registry.name) or DECLARED[section].search(parts))
 
 
@@ -140,7 +145,7 @@ def _section(name: str) -> Rows:
         found = places.claims(system.about(f"serving.{name}"), MOST_CLAIMS)
         found += _settings(name)(system, places)
         found += [
-            _registry_claim(r, places) for r in system.registries if _concerns(name, r) and not _is_aside(system, r)
+            _registry_claim(r, places) for r in system.registries if concerns(name, r) and not _is_aside(system, r)
         ]
         return found + steps_of(f"serving.{name}", MOST_PROCEDURES)(system, places)
 

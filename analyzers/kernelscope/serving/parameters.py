@@ -317,6 +317,9 @@ def _option(source: PythonSource, call: t.Call) -> Iterator[Parameter]:
         if default is not None
         else {"store_true": "False", "store_false": "True"}.get(str(action), "")
     )
+    if action == "store_false" and expression == "True":
+        named = literal(keywords.get("dest")) or longest.lstrip("-").replace("-", "_")
+        expression, default = f"not given ({named} is True)", None
     described = literal(keywords.get("help"))
     doc = " ".join(described.split()) if isinstance(described, str) else ""
     choices = literal(keywords.get("choices"))

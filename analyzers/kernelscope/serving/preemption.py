@@ -42,7 +42,7 @@ def preemptions(source: PythonSource) -> Iterator[Claim]:
             end = "the front (head)" if front else "the back"
             steps = [source.quote(n) for n in (*gives_back[:2], *moved_out[:1], *resets[:3])]
             value = (
-                f"preempted by {kind} ({'; '.join(steps)}), then it re-queues at {end} of "
+                f"preempted by {kind} ({'; '.join(steps)}), then it re-queues at {end} of the queue: "
                 f"{source.quote(queued)}{_taken_from(source, scope.node, name)}"
             )
             places = [source.at(n) for n in (scope.node, queued, *gives_back[:2], *moved_out[:1], *resets[:2])]

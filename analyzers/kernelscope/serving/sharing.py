@@ -43,7 +43,7 @@ def reference_counts(source: PythonSource) -> Iterator[Claim]:
                 case _:
                     pass
         for attr, downs in lowered.items():
-            if UNDER_WAY & set(words(attr)):
+            if UNDER_WAY & set(words(attr)) or any(word.endswith("ing") for word in words(attr)):
                 continue
             zero = [
                 n for n in inside(scope.node)
