@@ -314,6 +314,45 @@ Python f()
                └─ CUDA kernel shift_kernel
 """,
     ),
+    "operators that macros register, at the top of a file and in a library": (
+        "m.py::f",
+        """
+## registering.h
+#define REGISTER_OP(KEY, NAME, FUNCTION) \\
+  TORCH_LIBRARY_IMPL(mine, KEY, m) { \\
+    m.impl(NAME, torch::dispatch(c10::DispatchKey::KEY, TORCH_FN(FUNCTION))); \\
+  }
+#define TO_CUDA(NAME, FUNCTION) m.impl(NAME, torch::dispatch(c10::DispatchKey::CUDA, TORCH_FN(FUNCTION)))
+## m.cu
+#include "registering.h"
+void scale(float* x) { scale_kernel<1><<<1, 32>>>(x); }
+void shift(float* x) { shift_kernel<<<1, 32>>>(x); }
+TORCH_LIBRARY_FRAGMENT(mine, m) {
+  m.def("scale(Tensor x) -> ()");
+  TO_CUDA("shift", shift);
+}
+REGISTER_OP(CUDA, "scale", scale);
+SOMETHING_ELSE(CUDA, "other", scale);
+## m.py
+import torch
+def f(x):
+    torch.ops.mine.scale(x)
+    torch.ops.mine.shift(x)
+""",
+        """
+Python f()
+├─ operator mine::scale
+│  └─ registered by impl CUDA: scale
+│     └─ C++ scale()
+│        └─ launch of scale_kernel over 1
+│           └─ CUDA kernel scale_kernel
+└─ operator mine::shift
+   └─ registered by impl: shift
+      └─ C++ shift()
+         └─ launch of shift_kernel over 1
+            └─ CUDA kernel shift_kernel
+""",
+    ),
     "an operator in a library that a variable names": (
         "m.py::f",
         """

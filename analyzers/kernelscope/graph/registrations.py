@@ -8,9 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 
+import msgspec
+
 from kernelscope.graph.cpp_links import CppLinks
 from kernelscope.graph.handed_libraries import HandedLibraries
 from kernelscope.graph.kinds import Edge, EdgeKind, Node, NodeKind
+from kernelscope.workspace.cuda_registrations import BY_MACRO
 from kernelscope.workspace.facts import TOP, Call, Def, DefKind, FileFacts, Registration
 from kernelscope.workspace.files import PYTHON_SUFFIXES
 from kernelscope.workspace.modules import Definition, Modules
@@ -25,6 +28,7 @@ WRAPPED_BY_OPERATOR = "._init_fn"
 _TENSOR = re.compile(r"\bTensor(\([a-z]\w*!?(?: ?-> ?[\w*|]+)?\)|!)?(?:\[\d*\])?\??(?:\[\d*\])?\??\s+(\w+)")
 _FUNCTION = re.compile(r"(?:(?:[\w.]+\s*)?\(\s*)?([A-Za-z_][\w.]*)\s*\)?")
 """A function's name, alone, in brackets, or as what a call wraps."""
+_OPENED = re.compile(r"\b\w*TORCH_LIBRARY\w*\s*\(\s*(\w+)\s*,")
 _LIBRARY_CALL = re.compile(r"=\s*(?:[\w.]+\.)?Library\(\s*[\"']([\w.]+)[\"']")
 FilesCalling = Callable[[str], Iterable[tuple[str, FileFacts]]]
 """The Python files that call a name, with their facts."""
@@ -53,9 +57,17 @@ class Registrations:
         """Edges of every registration in the files, and of those made by functions that wrap `define`."""
         files = list(files)
         handed = HandedLibraries(self._cpp, files)
+        libraries = dict(_macro_libraries(files))
         for path, facts in files:
             self._find_wrappers(path, facts)
             for registration in facts.registrations:
+                if registration.library.startswith(BY_MACRO):
+                    library = libraries.get(registration.library.removeprefix(BY_MACRO))
+                    if library is not None:
+                        yield from self._registration(
+                            path, facts, msgspec.structs.replace(registration, library=library)
+                        )
+                    continue
                 for meant in handed.meant(path, facts, registration):
                     yield from self._registration(path, facts, meant)
         calling: dict[str, FileFacts] = {}
@@ -180,6 +192,14 @@ class Registrations:
         if function is None or function.start != decorated.name_start:
             function = Node(NodeKind.FUNCTION, target, path, decorated.name_start, decorated.line, "Python")
         yield Edge(EdgeKind.BINDS, binding, function, path, call.line)
+
+
+def _macro_libraries(files: Iterable[tuple[str, FileFacts]]) -> Iterator[tuple[str, str]]:
+    """The macros whose text opens a library, with its name."""
+    for _, facts in files:
+        for definition in facts.defs:
+            if definition.kind is DefKind.MACRO and (found := _OPENED.search(definition.detail)):
+                yield definition.name, found[1]
 
 
 def _decorated_by(facts: FileFacts, call: Call) -> Def | None:

@@ -31,7 +31,9 @@ from kernelscope.workspace.cuda_registrations import (
     UNNAMED_MODULE,
     VERBS,
     Library,
+    by_macro,
     exported,
+    is_function,
     library_of,
     library_parameter,
     offered,
@@ -44,6 +46,7 @@ from kernelscope.workspace.cuda_text import (
     callee_before,
     closing,
     decoded,
+    literal,
     qualifier_before,
     without_strings,
     without_template,
@@ -338,6 +341,11 @@ class _Scanner:
                     self.modules.register(tail, library, match.end() - 1, start, block.scope)
                     block.chained = library
                 return
+            if block.library.is_torch and MACRO_NAME.match(tail) and before != b".":
+                arguments = self.found.arguments(match.end() - 1)
+                if len(arguments) > 1 and literal(arguments[0]) and is_function(arguments[-1]):
+                    self.modules.register(b"impl", block.library, match.end() - 1, start, block.scope)
+                    return
             block.chained = self.modules.made(match, library, block.library) or block.chained
         member = before == b"." or self.found.text[start - 2 : start] == b"->"
         member = member or _MEMBER_TEMPLATE.search(self.found.text, max(0, start - 20), start) is not None
@@ -406,7 +414,9 @@ class _Scanner:
             close = closing(self.found.text, match.end() - 1, MAX_ARGUMENT_BYTES)
             if close is not None and self.found.text[close + 1 : close + 50].lstrip()[:1] != b"{":
                 start = match.start("call")
-                self.alternatives += offered(self.found.arguments(match.end() - 1), start, self.found.line_at(start))
+                arguments, line = self.found.arguments(match.end() - 1), self.found.line_at(start)
+                self.alternatives += offered(arguments, start, line)
+                self.modules.registrations += by_macro(match["call"], arguments, start, line)
 
     def _is_alias(self, equals: int) -> bool:
         """Whether a type or namespace gets another name here: `using Small = Norm<64>`."""

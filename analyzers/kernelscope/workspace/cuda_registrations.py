@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from kernelscope.workspace.cuda_text import closing, decoded, is_plain_name, literal
 from kernelscope.workspace.facts import DISPATCH, LIBRARY, MAX_TEXT, Alternative, Registration
 
+BY_MACRO = "#"
+"""Stands before the macro that registers in a library which its text names."""
 EXPORTS = frozenset((b"TVM_FFI_DLL_EXPORT_TYPED_FUNC", b"TVM_FFI_EXPORT_TYPED_FUNC", b"XLA_FFI_DEFINE_HANDLER_SYMBOL",
                      b"XLA_FFI_DEFINE_HANDLER"))  # fmt: skip
 """Macros that export a function under a name."""
@@ -117,6 +119,22 @@ def registered(
     if target or not library.is_torch or verb != b"def":
         mechanism = "impl" if library.is_torch else "pybind"
         yield Registration(mechanism, *where, target, start, line, decoded(key), scope, schema)
+
+
+def by_macro(macro: bytes, arguments: Sequence[bytes], start: int, line: int) -> Iterator[Registration]:
+    """What `REGISTER(CUDA, "scale", scale_cuda)` makes known, if the macro's text registers: its name stands for the
+    library."""
+    place = next((at for at, argument in enumerate(arguments[:-1]) if literal(argument)), None)
+    if place is not None and is_function(arguments[-1]):
+        name = (literal(arguments[place]) or "").partition("(")[0].rpartition("::")[2]
+        key = next((decoded(argument) for argument in arguments[:place] if is_plain_name(argument)), "")
+        target = decoded(_target(arguments[-1]))
+        yield Registration("impl", f"{BY_MACRO}{decoded(macro)}", name, target, start, line, key)
+
+
+def is_function(argument: bytes) -> bool:
+    """Whether an argument is a function's name, or a macro's call of one: `TORCH_FN(scale)`."""
+    return is_plain_name(re.sub(rb"\A(?:\w+\(|&)|\)\Z", b"", argument.strip()))
 
 
 def exported(arguments: Sequence[bytes], start: int, line: int) -> Iterator[Registration]:
