@@ -966,3 +966,18 @@ class Block(nn.Module):
 def test_a_call_that_only_has_another_run_is_open(tmp_path: Path) -> None:
     lines = [b.lines for b in graph_of(tmp_path, WRAPPED, "Block").boxes]
     assert lines == [("x",), ("LayerNorm", "norm"), ("Linear", "up"), ("+ residual",), ("output",)]
+
+
+ONE_RULE = """
+import torch.distributed as dist
+
+def moved(x: torch.Tensor, part: torch.Tensor):
+    x = torch.roll(x, 1, 0).flip(0)
+    dist.reduce_scatter_tensor(part, x)
+    return torch.triu(part).relu_()
+"""
+
+
+def test_operators_of_one_rule_keep_their_names(tmp_path: Path) -> None:
+    lines = [b.lines for b in graph_of(tmp_path, ONE_RULE, "moved").boxes if not b.kind.endswith("put")]
+    assert lines == [("roll",), ("flip",), ("reduce_scatter_tensor",), ("triu",), ("ReLU",)]

@@ -184,7 +184,8 @@ class BoxLabels:
             return f"{SYMBOLS[name]} {self._other(node)}".strip()
         if name in EINSUMS:
             return f"einsum {next((arg for arg in node.step.args if isinstance(arg, str)), '')}".strip()
-        return SYMBOLS.get(name) or NAMES.get(name) or name or node.step.name.rpartition(".")[2]
+        called = node.step.name.rpartition(".")[2]  # an entry may have several: `roll` does to shapes what `flip` does
+        return SYMBOLS.get(name) or NAMES.get(name) or (name if called.startswith("_") else called.rstrip("_"))
 
     def _formula(self, node: Node) -> tuple[str, ...]:
         """What an expression computes, in a few lines of the source, or nothing where it is longer."""
