@@ -164,6 +164,7 @@ def test_how_kernels_walk_over_their_work(analysis: Analysis) -> None:
         "within_its_block": "one tile per block",
         "runs_of_tiles": "one share per block: `each` divides the work by their number (L93)",
         "runs_of_requests": "one run per block: memory says where its `request` begins and ends (L107)",
+        "rows_by_the_host": "persistent: a block goes on by `given.blocks * PER_BLOCK`, which the host passes (L116)",
     }
 
 

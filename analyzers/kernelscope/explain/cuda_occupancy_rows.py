@@ -49,8 +49,12 @@ def occupancy_lines(
         return
     threads, bounded = _block_threads(facts)
     sizes = _static_sizes(facts)
-    if limits is None or threads is None:
+    numbers = any(None not in launch.block and product(filter(None, launch.block)).const for launch in facts.launches)
+    if limits is None or (threads is None and not numbers):
         yield Line("not known: the block has no size that is a number")
+        return
+    if threads is None:
+        yield Line("not known: blocks have several sizes, and what each of them holds is not known for all")
         return
     if not sizes:
         yield Line("not known: the shared memory depends on template arguments")

@@ -106,3 +106,18 @@ __global__ void runs_of_requests(const Share *shares, const float *x, float *out
   Share mine = shares[part];
   for (int request = mine.first; request <= mine.last; ++request) out[request * 32 + threadIdx.x] = x[threadIdx.x];
 }
+
+struct Rows { const float* in; float* out; int rows; int blocks; };
+
+// A step that the host passes: as many rows as all blocks have together.
+template <int PER_BLOCK>
+__global__ void rows_by_the_host(Rows given) {
+    const int first = blockIdx.x * PER_BLOCK + threadIdx.y;
+    for (int row = first; row < given.rows; row += given.blocks * PER_BLOCK) {
+        given.out[row * 32 + threadIdx.x] = given.in[row * 32 + threadIdx.x];
+    }
+}
+
+void launch_rows(Rows given, cudaStream_t stream) {
+    rows_by_the_host<4><<<given.blocks, dim3(32, 4), 0, stream>>>(given);
+}

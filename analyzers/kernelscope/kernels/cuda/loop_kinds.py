@@ -24,6 +24,8 @@ _PLACE_OF_BLOCK = re.compile(r"\b(?:blockIdx|gridDim)\b")
 _TAKEN = re.compile(r"(?:=|\breturn\b)\s*atomic(?:Add|Inc)\s*\(\s*[&(]*\s*(\w+)")
 _ENDLESS = ("", "true", "1")
 _BOUND = re.compile(r"\s*(\w+)\s*<=?\s*(.+)\Z", re.DOTALL)
+_START = re.compile(r"(\w+)\s*=\s*(.+?);?\s*\Z", re.DOTALL)
+_STEP = re.compile(r"\s*(\w+)\s*\+=\s*(.+)\Z", re.DOTALL)
 _OF_BLOCK = re.compile(r"\[[^\[\]]*\bblockIdx\b[^\[\]]*\]")
 
 
@@ -50,7 +52,8 @@ def loop_kind(reached: Sequence[Reached], run: Run | None, shared: frozenset[str
     loops = [node for nodes in of_kinds(reached[0].function.body, LOOPS).values() for node in nodes]
     loops.sort(key=lambda node: node.start_byte)
     found = next(_scheduled(reached, loops, shared), None) or next(_shares(run), None)
-    return found or next(_runs(reached[0], loops), None) or LoopKind("one tile per block")
+    found = found or next(_runs(reached[0], loops), None) or next(_apart(reached[0], loops), None)
+    return found or LoopKind("one tile per block")
 
 
 def _shares(run: Run | None) -> Iterator[LoopKind]:
@@ -82,6 +85,23 @@ def _runs(kernel: Reached, loops: Sequence[Node]) -> Iterator[LoopKind]:
         ends = [in_full(kernel, text, node.start_byte) for text in (start.value, bound[2])]
         if all(map(_OF_BLOCK.search, ends)) and not any("threadIdx" in end for end in ends):
             yield LoopKind(f"one run per block: memory says where its `{bound[1]}` begins and ends", _span(node))
+
+
+def _apart(kernel: Reached, loops: Sequence[Node]) -> Iterator[LoopKind]:
+    """Loops from a place that the block's own number gives to an end that is the same for all, in steps that the host
+    passes: other blocks lie between."""
+    passed = [param.name for param in kernel.function.params]
+    given = re.compile(rf"\b(?:{'|'.join(map(re.escape, passed))})\b") if passed else None
+    for node in loops:
+        parts = [node.child_by_field_name(part) for part in ("initializer", "condition", "update")]
+        initial, condition, update = (kernel.unit.source.text(part) if part is not None else "" for part in parts)
+        start, bound, step = _START.search(initial), _BOUND.match(condition), _STEP.match(update)
+        if given is None or start is None or bound is None or step is None or len({start[1], bound[1], step[1]}) > 1:
+            continue
+        begins, ends = (in_full(kernel, text, node.start_byte) for text in (start[2], bound[2]))
+        if "blockIdx" in begins and "blockIdx" not in ends and given.search(step[2]):
+            by = " ".join(step[2].split())
+            yield LoopKind(f"persistent: a block goes on by `{by}`, which the host passes", _span(node))
 
 
 def _span(node: Node) -> Span:
