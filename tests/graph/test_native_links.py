@@ -353,6 +353,30 @@ Python f()
             └─ CUDA kernel shift_kernel
 """,
     ),
+    "an operator whose name is in a variable": (
+        "m.py::f",
+        """
+## m.py
+import torch
+SCALE = "mine::scale"
+torch.library.define(SCALE, "(Tensor x) -> ()")
+@torch.library.impl(SCALE, "CUDA")
+def scale_cuda(x):
+    scale_kernel[(1,)](x)
+@triton.jit
+def scale_kernel(x): ...
+def f(x):
+    torch.ops.mine.scale(x)
+""",
+        """
+Python f()
+└─ operator mine::scale
+   └─ registered by impl CUDA: scale
+      └─ Python scale_cuda()
+         └─ launch of scale_kernel over (1,)
+            └─ Triton kernel scale_kernel
+""",
+    ),
     "an operator in a library that a variable names": (
         "m.py::f",
         """

@@ -300,10 +300,12 @@ class _Collector:
                     key = strings[0] if strings else ""
                 elif in_variable := _IN_VARIABLE.match(arguments):
                     library, name = f"={in_variable[1]}", in_variable[2]
+                elif (given := _FIRST_NAME.match(arguments + ",")) and "::" in (named := self._text_of(given[1])):
+                    library, _, name = named.partition("(")[0].rpartition("::")
+                    key = strings[0] if strings and mechanism == "impl" else ""
                 elif strings and not _COMPUTED.match(arguments):
                     library, _, name = strings[0].partition("(")[0].rpartition("::")
                     key = strings[1] if len(strings) > 1 and mechanism == "impl" else ""
-                    given = _FIRST_NAME.match(arguments)
                     if not library and (given or "lib" in receiver.lower()):
                         library = f"={given[1] if given else receiver}"
                 if not name or library in ("", "=") or not _OPERATOR_NAME.match(name):
@@ -317,6 +319,13 @@ class _Collector:
                     )
                 )  # fmt: skip
         return found
+
+    def _text_of(self, variable: str) -> str:
+        """The string that a variable of the file's top level is given."""
+        for definition in self.defs:
+            if definition.name == variable and definition.kind is DefKind.VARIABLE and definition.scope == TOP:
+                return literal(definition.detail.removeprefix("=")) or ""
+        return ""
 
 
 _DECORATOR = re.compile(r"(?m)^@\s*([\w.]+)(?:\(((?:[^()]|\([^()]*\))*)\))?")
