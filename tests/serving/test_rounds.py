@@ -274,3 +274,18 @@ def test_the_least_of_limits(source: Source) -> None:
     of_schedulers = replace(source(text), path=Path("/w/scheduler.py"))
     assert said(limits(of_schedulers)) == ["Desk.prompt_limit is the least of several limits: min(a.longest, b.tokens)"]
     assert not list(limits(source(text)))
+
+
+def test_one_batch_to_its_end_may_write_tokens_that_wait(source: Source) -> None:
+    text = """
+        def generate(model, rows):
+            while True:
+                if all(row.done for row in rows):
+                    break
+                scores = model.forward(rows)
+                for row in rows:
+                    row.take(row.forced_tokens.popleft())
+    """
+    (claim,) = admission.static(source(text))
+    assert claim.value.startswith("static batching: generate runs one batch to its end")
+    assert not list(admission.static(source(text.replace("forced_tokens", "waiting"))))

@@ -24,7 +24,8 @@ DECLARED: dict[str, re.Pattern[str]] = {
     "kv_cache": re.compile(r"(?:^|_)(?:kv|pages?|block_size|blocks|cache|memory|swap|watermark)(?:_|$)|kvcache", re.I),
     "prefix_cache": re.compile(r"(?:prefix|prompt)_?(?:cach|match|reuse|shar|len)|radix|(?:^|_)hash", re.I),
     "batching": re.compile(
-        r"batch|num_seqs|chunk|prefill|extend|running|max_num|max_(?:\w+_)?tokens|specul|draft|concurren|slots", re.I
+        r"batch|num_seqs|chunk|prefill|extend|running|max_num|max_(?:\w+_)?tokens|specul|draft|n_?gram|concurren|slots",
+        re.I,
     ),
     "scheduling": re.compile(
         r"sched|polic|priorit|overlap|preempt|queue|prefill_ratio|(?:decode|prefill)_first|interleav|disagg|(?:^|_)pd_"

@@ -407,8 +407,10 @@ def static(source: PythonSource) -> Iterator[Claim]:
     """Loops that run one batch until all of it is finished: `if done.all(): break`, and take nothing in between."""
     for scope in source.module.functions():
         for loop in own(scope.node):
-            if not isinstance(loop, t.For | t.While) or _moved(loop) is not None or _removing(loop):
+            if not isinstance(loop, t.For | t.While) or _moved(loop) is not None:
                 continue
+            if any(not PARTS & set(words(last_part(queue))) for queue in _removing(loop)):
+                continue  # it may take requests; tokens that wait to be written are none
             ends = next((n for n in loop.body if isinstance(n, t.If) and _all_done(n)), None)
             if ends is None or not any(isinstance(c, t.Call) and _is_model(c) for c in t.walk(*loop.body)):
                 continue
