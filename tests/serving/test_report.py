@@ -236,3 +236,21 @@ def test_settings_of_caches_and_defaults_of_arguments_stand_with_their_kind(sour
         ("chunk_size", "default 640 (LONGEST)"), ("chunk_most", "default 7 (Base.MOST)"),
         ("chunk_limit", "default OTHER"), ("batch_size", "default 5"),
     ]  # fmt: skip
+
+
+def test_what_a_class_stores_over_a_field_is_told_with_its_value(source: Source) -> None:
+    text = """
+        class CacheConfig:
+            USUAL: ClassVar[int] = 24
+            block_size: int | None = None
+
+            def __post_init__(self):
+                if self.block_size is None:
+                    self.block_size = self.USUAL
+
+        def insert(kv, block_size=0):
+            pass
+    """
+    system = join([read_python(source(text))])
+    (size,) = (p for p in system.declared if p.owner == "CacheConfig" and p.name == "block_size")
+    assert [(o.value, o.condition) for o in size.overrides] == [("24 (self.USUAL)", "self.block_size is None")]

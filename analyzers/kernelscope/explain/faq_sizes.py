@@ -101,7 +101,7 @@ def _of_servers(answer: Answer, system: System) -> Answer:
 def _sizes_of_caches(system: System) -> Iterator[Claim]:
     """Sizes of blocks of options, servers and caches, constructor arguments too: kernels have such sizes as well."""
     names = system.parameters_named(_BLOCK_SIZE)
-    sizes = [p for p in system.declared if p.name in names]
+    sizes = [p for p in system.declared if p.name in names and p.value != 0]
     told = {p.name for p in sizes if p.kind != "option" and not p.is_bare}
     for p in sorted(sizes, key=remoteness):
         if is_only_named(p, told):

@@ -50,7 +50,12 @@ _NAMES_A_CONSTANT = re.compile(r"(?:\w+\.)?_*[A-Z][A-Z0-9_]+")
 
 
 def _with_value(p: Parameter, values: dict[str, set[str]]) -> Parameter:
-    """`default=Settings.size`, `default=SIZE` with the only default that there is of it: `8 (Settings.size)`."""
+    """`default=Settings.size`, `default=SIZE` with the only default that there is of it: `8 (Settings.size)`.
+
+    So with what the class stores over it: `self.size = self.USUAL` becomes `8 (self.USUAL)`.
+    """
+    if any(o.value.startswith("self.") for o in p.overrides):
+        p = replace(p, overrides=tuple(_named_value(o, p.owner, values) for o in p.overrides))
     if p.value is not None or not p.expression:
         return p
     name = p.expression.rpartition(".")[2]
@@ -60,6 +65,13 @@ def _with_value(p: Parameter, values: dict[str, set[str]]) -> Parameter:
     if not known and _NAMES_A_CONSTANT.fullmatch(p.expression):
         known = values.get(f"{p.location.path}:{name}") or values.get(f":{name}", set())
     return replace(p, expression=f"{next(iter(known))} ({p.expression})") if len(known) == 1 else p
+
+
+def _named_value(stored: Claim, owner: str, values: dict[str, set[str]]) -> Claim:
+    """What is stored over a field, with the value of the constant of its class that it names."""
+    name = stored.value.removeprefix("self.")
+    known = values.get(f"{owner}.{name}", set()) if _NAMES_A_CONSTANT.fullmatch(name) else set[str]()
+    return replace(stored, value=f"{next(iter(known))} ({stored.value})") if len(known) == 1 else stored
 
 
 @lru_cache(maxsize=256)
