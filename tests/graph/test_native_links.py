@@ -353,6 +353,29 @@ Python f()
             └─ CUDA kernel shift_kernel
 """,
     ),
+    "an operator that C++ asks the dispatcher for": (
+        "m.cu::host",
+        """
+## m.cu
+void scale(float* x) { scale_kernel<1><<<1, 32>>>(x); }
+TORCH_LIBRARY(mine, m) { m.def("scale(Tensor x) -> ()", &scale); }
+void host(float* x) {
+  static auto op = c10::Dispatcher::singleton()
+                       .findSchemaOrThrow("mine::scale", "")
+                       .typed<void(float*)>();
+  op.call(x);
+}
+"""
+        + KERNELS,
+        """
+C++ host()
+└─ operator mine::scale
+   └─ registered by impl: scale
+      └─ C++ scale()
+         └─ launch of scale_kernel over 1
+            └─ CUDA kernel scale_kernel
+""",
+    ),
     "an operator whose name is in a variable": (
         "m.py::f",
         """

@@ -32,6 +32,8 @@ from kernelscope.workspace.files import PYTHON_SUFFIXES
 
 LIBRARY_NAMESPACES = frozenset({"std", "at", "c10", "torch", "cub", "thrust", "cute", "nvcuda", "py", "pybind11"})
 """Qualified names of the language's and the frameworks' own libraries are not looked for in the workspace."""
+DISPATCHED = "findSchemaOrThrow"
+"""What is asked of PyTorch's dispatcher, by an operator's name, to call it from C++."""
 NAMED = "named here, started where it is passed to"
 CHOSEN = "offered under this name; which one runs is chosen at run time"
 APPLIED = "apply of an autograd function runs its forward"
@@ -100,6 +102,10 @@ class CppLinks:
         scope = _owner(facts, call.scope)
         source = owners.get(scope)
         if source is None:
+            return
+        if tail == DISPATCHED and call.args:
+            op = Node(NodeKind.OPERATOR, call.args[0][1])
+            yield Edge(EdgeKind.CALLS, source, op, path, call.line)
             return
         if tail not in self._by_name and (library := started_by(call)):
             yield Edge(EdgeKind.CALLS, source, library, path, call.line)

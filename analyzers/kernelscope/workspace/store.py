@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 from kernelscope import __version__
 
-SCHEMA = 33
+SCHEMA = 34
 BUSY_SECONDS = 0.5
 UNUSED_SECONDS = 30 * 86_400
 _SUFFIXES = ("", "-wal", "-shm")
