@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -182,3 +183,29 @@ def test_what_tests_make_is_not_read_for_it(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(readings, "read_python", recorded)
     assert calls(architecture(tmp_path)) == calls(architecture(SERVICE))
     assert "tests" not in read and "service" in read
+
+
+INTERFACE = """
+class Planner:
+    def add_request(self, request):
+        raise NotImplementedError
+
+    def schedule(self):
+        raise NotImplementedError
+
+    def update(self, batch, tokens):
+        raise NotImplementedError
+
+
+class Scheduler(Planner):"""
+
+
+def test_an_engine_has_its_scheduler_also_where_that_is_chosen_at_run_time(tmp_path: Path) -> None:
+    shutil.copytree(SERVICE, tmp_path / "service")
+    engine, scheduler = (tmp_path / "service" / "service" / name for name in ("engine.py", "scheduler.py"))
+    text = engine.read_text().replace("Request, Scheduler", "Planner, Request")
+    engine.write_text(text.replace("self.scheduler = Scheduler(", "self.scheduler: Planner = settings.planner("))
+    scheduler.write_text(scheduler.read_text().replace("class Scheduler:", INTERFACE.strip()))
+    found = calls(architecture(tmp_path))
+    assert ("Engine", "Scheduler", "schedule ?") in found
+    assert ("run_engine", "Engine", "step") in found

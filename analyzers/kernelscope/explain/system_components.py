@@ -36,6 +36,8 @@ MOST_NOTES = 3
 LONGEST_NOTE = 44
 ASIDE = re.compile(r" \([^()]*\)")
 MOST_DRIVERS = 3
+LEAST_ASKED = 3
+"""Methods of a scheduler that is chosen at run time which its driver calls at least."""
 MOST_SOUGHT = 60
 """Methods that are looked into for whether they call a scheduler."""
 MOST_BETWEEN = 5
@@ -178,11 +180,12 @@ class _Search:
     def _drivers(self, classes: list[Component]) -> Iterator[Component]:
         """Classes that nothing is told of and that call those that schedule: engines that own a scheduler."""
         calling: dict[tuple[str, str], set[Node]] = {}
+        perhaps: dict[tuple[str, str], set[Node]] = {}
         schedulers = [component for component in classes if component.role == SCHEDULING]
         asked = {node.name.rpartition(".")[2] for component in schedulers for node in component.functions}
         calls = [f".{name}(".encode() for name in sorted(asked) if not name.startswith("_")]
         sought = 0
-        for path, data in self._mentioning([component.name for component in schedulers]):
+        for path, data in self._mentioning([name for component in schedulers for name in self._lineage(component)]):
             facts = self._graph.facts(path)
             for index, definition in enumerate(facts.defs if facts is not None else ()):
                 text = data[definition.start : definition.end]
@@ -193,12 +196,21 @@ class _Search:
                 if key in self._of_class or sought == MOST_SOUGHT:
                     continue
                 sought += 1
-                called = [e.target for e in self._graph.out_edges(method) if e.certain and not _is_making(e.target)]
-                if found := {node for node in called if self._owner(node) in schedulers}:
-                    calling.setdefault(key, set()).update(found)
+                edges = [e for e in self._graph.out_edges(method) if not _is_making(e.target)]
+                for edge in (e for e in edges if self._owner(e.target) in schedulers):
+                    (calling if edge.certain else perhaps).setdefault(key, set()).add(edge.target)
+        if not calling:  # the scheduler is chosen at run time: who may call several of its methods has one
+            calling = {key: called for key, called in perhaps.items() if len(called) >= LEAST_ASKED}
         for key in sorted(calling, key=lambda key: (-len(calling[key]), *key))[:MOST_DRIVERS]:
             if (place := self._class_at(*key)) is not None:
                 yield self._known(key, Component(key[1], DRIVER, place, tuple(self._methods(*key))))
+
+    def _lineage(self, component: Component) -> Iterator[str]:
+        """The names of a class and of those that it derives from: an engine may know its scheduler by one of these."""
+        cls = self._workspace.modules.resolve(str(component.location.path), component.name)
+        bases = self._workspace.classes.mro(cls) if isinstance(cls, Definition) else ()
+        yield component.name
+        yield from (base.name for base in bases if isinstance(base, Definition))
 
     def _mentioning(self, names: list[str]) -> Iterator[tuple[str, bytes]]:
         """The Python files outside tests that hold one of some names, central ones first."""
