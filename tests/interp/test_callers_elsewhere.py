@@ -375,3 +375,50 @@ def test_what_is_only_given_on_is_what_callers_elsewhere_give(tmp_path: Path) ->
     assert module is not None
     run = run_file(workspace, path)
     assert found_at(run, module, 3) == "[B, C, T]"
+
+
+TOLD = '''
+import torch
+from torch import nn
+
+class Masked(nn.Module):
+    def forward(self, x: torch.Tensor, mask: torch.Tensor, weight: torch.Tensor, other: torch.Tensor):
+        """
+        Args:
+            x (torch.Tensor): of shape (batch, time, width)
+            mask (torch.Tensor): of shape (batch,)
+            weight (torch.Tensor): of shape (batch, time{})
+        """
+        m = mask * 1
+        w = weight * 1
+        n = weight.shape[2]
+        return x, m, w, n, other
+'''
+TELLING = """
+import torch
+from masked import Masked
+from torch import nn
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.masked = Masked()
+
+    def forward(self, x, lens):
+        B, S, H = x.shape
+        return self.masked(x, torch.zeros(B, S), lens, lens)
+"""
+
+
+def test_documentation_that_callers_elsewhere_contradict_is_not_believed(tmp_path: Path) -> None:
+    """Nor is what the code contradicts, though callers elsewhere leave it open."""
+    path = tmp_path / "masked.py"
+    (tmp_path / "model.py").write_text(TELLING)
+    for more, weight in ((", heads", "[batch, time, heads]"), ("", "[...]")):
+        path.write_text(TOLD.format(more))
+        workspace = Workspace(Files([str(tmp_path)]))
+        module = workspace.modules.module(str(path))
+        assert module is not None
+        run = run_file(workspace, str(path))
+        assert found_at(run, module, 13) == "[B, S]"
+        assert found_at(run, module, 14) == weight

@@ -64,10 +64,13 @@ class _Outcome:
         return own < others or (own == others and other.doubts > self.doubts == 0)
 
     def suspects(self) -> list[str]:
-        """The documented parameters: those first that what is odd speaks of, then what is likely to be wrong."""
+        """The documented parameters: those first that what is odd speaks of, most of whose sizes it names and fewest of
+        which it leaves out; then what is likely to be wrong."""
         told, said = self.seeded.told, " ".join(finding.error.message for finding in self.findings)
         words = set(re.findall(r"\w+", said))
-        touched = [name for name in told if name in self.seeded.merged or not words.isdisjoint(self.seeded.words[name])]
+        named = {name: len(words & self.seeded.words[name]) for name in told}
+        touched = [name for name in told if name in self.seeded.merged or named[name]]
+        touched.sort(key=lambda name: (-named[name], len(self.seeded.words[name])))
         return list(dict.fromkeys((*touched, *self.likely(), *told)))
 
     def told_alike(self, name: str) -> list[str]:

@@ -357,9 +357,10 @@ def _is_in_front_of_one(sizes: Value, index: Value) -> bool:
 
 
 def _as_index(item: Value) -> Value:
-    """One index for an operator: an object of a type that is not known may be an array as well as a number."""
+    """One index for an operator: an object of a type that is not known may be an array as well as a number, and so may
+    what an unknown container holds."""
     item = present(item)
-    if isinstance(item, Opaque) and item.is_typed:
+    if isinstance(item, Opaque) and (item.is_typed or item.is_element):
         return Unknown(f"what {item.name} is is not known")
     return for_op(item)
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 from dataclasses import replace
 
 from kernelscope.dims import Dim, Facts
@@ -54,13 +54,13 @@ def run_function(run: Interpreter, path: str, scope: SourceScope, beliefs: Belie
     if contexts:
         frame, facts = _common(run, Definition(path, node.name, node, owner), contexts)
         outside = all(context.outside for context in contexts)
-        guessed = _offer(run, frame, node) if outside else frozenset[str]()
-        told = {} if beliefs.only_code else tell_untold(run, frame, node, beliefs.doubted)
+        offered = _offer(run, frame, node, beliefs) if outside else Seeded()
+        untold = {} if beliefs.only_code else tell_untold(run, frame, node, beliefs.doubted)
         run.guessed_sizes = run.guessed_sizes | _guessed_sizes(frame, contexts)
         run.known = Known(facts=facts)
         settle_substitutes(run, frame, node)
-        settle_ranks(run, frame, node, guessed)
-        seeded = _follow(run, frame, node, Seeded(told=told))
+        settle_ranks(run, frame, node, offered.guessed)
+        seeded = _follow(run, frame, node, Seeded(told={**offered.told, **untold}))
         for param in node.args:
             if param.name_span in run.seen:
                 run.seen[param.name_span].contexts = len(contexts)
@@ -207,29 +207,40 @@ def _is_size(value: Value) -> bool:
     return isinstance(present(value), Dim | Opaque)
 
 
-def _offer(run: Interpreter, frame: Scope, node: t.FunctionDef) -> Set[str]:
-    """The few callers in other files are examples: what they leave out may be given by others, and what they do not
-    tell, or the function's own documentation tells, is what it would be without them.
+def _differ_in_rank(one: Value, other: Value) -> bool:
+    """Whether two tensors are known to have different numbers of dims."""
+    one, other = present(one), present(other)
+    ranks = [value.rank if isinstance(value, Tensor) else None for value in (one, other)]
+    return None not in ranks and ranks[0] != ranks[1]
 
-    Gives the parameters whose shape is guessed by their names.
+
+def _offer(run: Interpreter, frame: Scope, node: t.FunctionDef, beliefs: Beliefs) -> Seeded:
+    """The few callers in other files are examples: what they leave out may be given by others, and what they do not
+    tell, or the function's own documentation tells, is what it would be without them, unless they give another rank.
+
+    Gives the parameters whose shape is guessed by their names, and those that are documented.
     """
     if frame.function is None:
-        return frozenset()
+        return Seeded()
     alone_frame = Scope(frame.path, frame.function)
-    seeded = seed(run, frame.function, alone_frame)
+    seeded = seed(run, frame.function, alone_frame, beliefs)
     guessed: set[str] = set()
+    told: dict[str, bool] = {}
     for param in node.args:
         name = param.name
         if name not in frame.names or name not in alone_frame.names:
             continue
         given, own = frame.names[name], alone_frame.names[name]
-        if seeded.told.get(name) or (is_untold(given) and not is_untold(own)):
+        is_told = seeded.told.get(name) and not _differ_in_rank(given, own)
+        if is_told or (is_untold(given) and not is_untold(own)):
             frame.names[name] = own
             guessed |= {name} & seeded.guessed
+            if name in seeded.told:
+                told[name] = seeded.told[name]
             if name in seeded.guessed and isinstance(tensor := present(own), Tensor):
                 run.guessed_sizes = run.guessed_sizes | (seeded.guessed_sizes & set(tensor.shape.names()))
         elif given is None and isinstance(param.default, t.Constant) and name not in seeded.guessed:
             frame.names[name] = own if isinstance(own, Maybe | Unknown) or own is None else Maybe(own, name)
         elif isinstance(own, Opaque) and own.default is not None and given == own.default:
             frame.names[name] = own
-    return guessed
+    return Seeded(guessed, told)

@@ -24,7 +24,7 @@ from kernelscope.interp.values import (
     Value,
     present,
 )
-from kernelscope.tensor import Several, Shape, Tensor, Unknown
+from kernelscope.tensor import Several, Shape, ShapeError, Tensor, Unknown
 from kernelscope.workspace.modules import Definition
 
 MAX_ELEMENTS = 64
@@ -88,6 +88,8 @@ def element_at(values: tuple[Value, ...] | list[Value], index: Value, span: Any)
     if isinstance(index, Dim) and index.const is not None:
         if -len(values) <= index.const < len(values):
             return values[index.const]
+        if values and type(values) is tuple and all(isinstance(part, Dim) for part in values):
+            raise ShapeError("rank", f"there is no dim {index.const} in {Shape(values)}")
         return Unknown("an index beyond the end", span)
     if isinstance(index, slice):
         part = slice_of(index)

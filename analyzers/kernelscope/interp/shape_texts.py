@@ -11,14 +11,18 @@ from collections.abc import Iterator
 from kernelscope.dims import Dim, parse
 from kernelscope.tensor import Shape, Size, Unknown
 
-BRACKETS = r"[(\[]([^()\[\]]*)[)\]]"
+SIZES = r"(?:\w\([^()\[\]]*\)|\(\w+(?: *[*+x×] *\w+)+\)|[^()\[\]])*"
+"""What stands between brackets: `batch, sum(lengths), (H*W)`."""
+BRACKETS = rf"[(\[]({SIZES})[)\]]"
 OF_SHAPE = re.compile(rf"\bshapes?(?:\s+of|\s+is|\s*=|:)?\s*`*{BRACKETS}`*", re.IGNORECASE)
 BARE = re.compile(rf"(?<![A-Z][A-Z])`*{BRACKETS}`*")
 """Behind sizes that stand close together, as in `NCH[WD]`, stand those that may be left out."""
 WHOLE = re.compile(
-    r"(?:`?(?!shape)(?P<name>\w+)`?(?:\.shape)?\s*(?::|=|is)?\s*)?(?:shapes?\s*[:=]?\s*)?`*[(\[](?P<sizes>[^()\[\]]*)[)\]]`*",
+    rf"(?:`?(?!shape)(?P<name>\w+)`?(?:\.shape)?\s*(?::|=|is)?\s*)?(?:shapes?\s*[:=]?\s*)?`*[(\[](?P<sizes>{SIZES})[)\]]`*",
     re.IGNORECASE,
 )
+COMMA = re.compile(r",(?![^(]*\))")
+"""Between two sizes, not within one: `max(a, b)`."""
 TIMES = re.compile(r"\s*(?<![A-Za-z])[xX×](?![A-Za-z])\s*")
 SEVERAL = re.compile(
     r"\b(?:tuples?|lists?|dict\w*|mapping|iterable)\b|\b(?:sequences?|pairs?) of (?:\w+ )?(?:tensors|arrays)",
@@ -46,6 +50,7 @@ ARROW = re.compile(r"\s*(?:[-=]+>|→)\s*")
 """Behind it stands what comes out."""
 ELLIPSES = ("...", "…", "*")
 LEFT_OUT = "documentation leaves dims out"
+ONE_OF = re.compile(r"\w+ (?:or|/|\|) \w+")
 SURE = 3
 """From so many sizes on brackets behind a name are a shape; fewer are often a pair of numbers."""
 NO_SIZES = {
@@ -210,7 +215,7 @@ def either(shape: Shape, other: Shape | None) -> Shape | None:
 
 def shape_in_brackets(text: str) -> Shape | None:
     """`batch, length, 2*dim`, also with `x` between the sizes and one `...`."""
-    parts = text.split(",") if "," in text else TIMES.split(text)
+    parts = COMMA.split(text) if "," in text else TIMES.split(text)
     parts = [part.strip().strip("`'\"") for part in parts]
     parts = parts if parts and parts[-1] else parts[:-1]
     gaps = [i for i, part in enumerate(parts) if part in ELLIPSES]
@@ -226,6 +231,9 @@ def shape_in_brackets(text: str) -> Shape | None:
 
 def _sizes(parts: list[str]) -> Iterator[Size]:
     for part in parts:
+        if ONE_OF.fullmatch(part) is not None:
+            yield Unknown("documentation gives two sizes")
+            continue
         found = parse(TIMES.sub("*", part))
         if found is None or any(_is_no_size(name) for name in found.names()) or _is_negative(found):
             return

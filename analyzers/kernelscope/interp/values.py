@@ -47,6 +47,11 @@ class Opaque:
     is_typed: bool = field(default=False, compare=False)
     """Whether it is promised to be of a type that is not known here: it need be no number."""
 
+    @property
+    def is_element(self) -> bool:
+        """Whether an unknown container holds it."""
+        return self.name.endswith("]")
+
     def attribute(self, name: str) -> Opaque:
         return Opaque(f"{self.known_as or self.name}.{name}")
 

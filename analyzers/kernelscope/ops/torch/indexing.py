@@ -210,13 +210,14 @@ def index_copy(
 
 @rule("t,T.index_select", kind="movement", label="pick along an axis")
 def index_select(input: Value, dim: Value, index: Value) -> Shape:
-    """One axis becomes as long as `index`."""
+    """One axis becomes as long as `index`; what is not known to be a tensor is none of a single number."""
     dims = known(input)
     place = axis(dim, len(dims))
-    chosen = tensor(index).shape
+    chosen = index.shape if isinstance(index, Tensor) else Shape.unknown("the index is not known")
     if chosen.rank not in {None, 0, 1}:
         raise ShapeError("rank", f"index must be a vector, got {chosen}")
-    return Shape((*dims[:place], chosen.size(0) if chosen.rank else as_dim(1), *dims[place + 1 :]))
+    length = as_dim(1) if chosen.rank == 0 else chosen.size(0) if chosen.rank else Unknown(chosen.reason)
+    return Shape((*dims[:place], length, *dims[place + 1 :]))
 
 
 @rule("t,T.take", kind="movement", label="pick from the flattened tensor")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kernelscope.dims import NO_FACTS, Facts
-from kernelscope.ops.arguments import Lost, Value, known, tensor
+from kernelscope.ops.arguments import WITHOUT_BATCH, Lost, Value, known, tensor
 from kernelscope.ops.families import per_input
 from kernelscope.ops.modules import Module, module
 from kernelscope.ops.registry import rule
@@ -55,6 +55,8 @@ def _classified(input: Value, target: Value, reduction: Value, facts: Facts) -> 
     if scores.rank == 0:
         raise ShapeError("rank", "scores need an axis of classes")
     axis = 0 if scores.rank == 1 else 1
+    if axis == 0 and classes.rank != 1 and not WITHOUT_BATCH.get():
+        raise ShapeError("rank", "scores of one thing alone, without a batch")
     each = Shape((*scores.head[:axis], *scores.head[axis + 1 :]))
     wanted = scores if classes.rank == scores.rank else each
     if classes.rank is not None:
