@@ -1,4 +1,4 @@
-"""How the pseudocode of CUDA writes expressions: indices and casts lifted away, long lines broken."""
+"""How the pseudocode of CUDA writes expressions: very long indices and casts lifted away, long lines broken."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from textwrap import wrap
 
 from kernelscope.syntax.cuda.nodes import one_line
 
-MOST_PARTS = 3
+MOST_PARTS = 6
 """Lines that one statement may take."""
 MAX_WHOLE = 70
 """Characters of an expression that stays as it is."""
-MAX_INDEX = 12
+MAX_INDEX = 60
 """Characters of an index that stays."""
 _AS_VECTOR = re.compile(
     r"(?P<star>\*\s*)?\(*"
