@@ -981,3 +981,22 @@ def moved(x: torch.Tensor, part: torch.Tensor):
 def test_operators_of_one_rule_keep_their_names(tmp_path: Path) -> None:
     lines = [b.lines for b in graph_of(tmp_path, ONE_RULE, "moved").boxes if not b.kind.endswith("put")]
     assert lines == [("roll",), ("flip",), ("reduce_scatter_tensor",), ("triu",), ("ReLU",)]
+
+
+WINDOWS = """
+from elsewhere import window
+
+class Convolved(nn.Module):
+    def __init__(self, size, settings):
+        super().__init__()
+        self.first = nn.Conv1d(size, size, 3, stride=2)
+        self.second = nn.Conv1d(size, size, window(settings))
+
+    def forward(self, x: torch.Tensor):
+        return self.second(self.first(x))
+"""
+
+
+def test_a_window_that_is_not_known_is_left_out(tmp_path: Path) -> None:
+    lines = [b.lines for b in graph_of(tmp_path, WINDOWS, "Convolved").boxes]
+    assert lines[1:3] == [("Conv1d 3 s2", "first"), ("Conv1d", "second")]

@@ -161,9 +161,10 @@ class BoxLabels:
         return name
 
     def _window(self, layer: Module) -> str:
-        """`3×3 s2` of a convolution."""
+        """`3×3 s2` of a convolution, as far as it is known."""
         kernel, stride = layer.settings.get("kernel_size"), layer.settings.get("stride")
-        text = "×".join(self._numbers(kernel, layer.name))
+        sizes = self._numbers(kernel, layer.name)
+        text = "×".join(sizes) if set(sizes) != {"?"} else ""
         steps = set(self._numbers(stride, layer.name)) - {"1"}
         return text + (f" s{'×'.join(sorted(steps))}" if steps and stride is not None else "")
 
