@@ -151,11 +151,13 @@ def _initial(m: Machine, node: t.Declare, kind: Type, names: Names) -> Value:
             return Data("", kind, unset=True)
         return Data("a variable without a value", unset=True)
     if isinstance(node.value, t.Braced) and node.value.type is None:
-        from kernelscope.kernels.cuda.warp.calls import construct
+        from kernelscope.kernels.cuda.warp.calls import construct, unfollowed
 
         items = [evaluate(m, item, names) for item in node.value.items]
         if isinstance(kind, StructType | Vector):
             return _named(construct(m, kind, items, node.span), node.name)
+        if isinstance(kind, Opaque) and kind.name not in ("auto", "") and len(items) > 1:
+            return unfollowed(m, kind.name, items)
         return m.converted(items[0], kind) if len(items) == 1 else Data()
     value = m.converted(evaluate(m, node.value, names), kind)
     if isinstance(value, Record) and isinstance(node.value, t.Name | t.Member):
