@@ -26,6 +26,7 @@ from kernelscope.interp.values import (
     Flag,
     Instance,
     Keywords,
+    LayerMethod,
     Number,
     Opaque,
     Scope,
@@ -49,7 +50,8 @@ TRANSPARENT = {
     "torch.nn.utils.parametrizations.spectral_norm", "torch.nn.utils.parametrizations.orthogonal",
     "jax.jit", "jax.checkpoint", "jax.remat", "jax.ad_checkpoint.checkpoint", "jax.named_call", "jax.device_put",
     "jax.device_get", "jax.block_until_ready", "jax.lax.stop_gradient", "jax.lax.with_sharding_constraint",
-    "jax.lax.optimization_barrier", "jax.custom_vjp", "jax.custom_jvp", "equinox.filter_jit",
+    "jax.sharding.reshard", "jax.reshard", "jax.lax.pvary", "jax.lax.pcast", "jax.lax.optimization_barrier",
+    "jax.custom_vjp", "jax.custom_jvp", "equinox.filter_jit",
     "equinox.filter_checkpoint", "flax.nnx.jit", "flax.nnx.remat", "jax.ad_checkpoint.checkpoint_name",
     "flax.linen.with_logical_constraint",
     "flax.linen.with_logical_partitioning", "flax.linen.with_partitioning", "flax.nnx.with_partitioning",
@@ -65,6 +67,8 @@ LITERALS = ("torch.tensor", "torch.as_tensor", "jax.numpy.array", "jax.numpy.asa
 CONTAINERS = {"Sequential", "ModuleList", "ModuleDict", "ParameterList", "ParameterDict", "Parameter", "Buffer"}
 
 
+OF_A_BASE = ("__init__", "forward", "__call__")
+"""What classes ask of the layer that they derive from by its name: `nn.Linear.__init__(self, …)`."""
 PARTED = ("chunk", "unbind", "tensor_split", "hsplit", "vsplit", "dsplit")
 """Operators whose results are parts of one tensor: what is not known of it is the same in each."""
 
@@ -163,7 +167,11 @@ def _functions() -> Mapping[str, Callable[..., Value]]:
 def call_external(run: Interpreter, name: str, args: Arguments, kwargs: Keywords, span: Any) -> Value:
     if name in TRANSPARENT:
         return _transparent(run, name, args, kwargs, span)
-    short = name.rpartition(".")[2]
+    base, _, short = name.rpartition(".")
+    if short in OF_A_BASE and args and isinstance(args[0], Instance) and args[0].is_module:
+        from kernelscope.interp.instances import call_inherited
+
+        return call_inherited(run, LayerMethod(args[0], base, short), args[1:], kwargs, span)
     if name.startswith("torch.nn.") and short in CONTAINERS:
         return _container(run, short, args, kwargs)
     if name.startswith("torch.nn.") and (layer := _build(name, args, kwargs)) is not None:

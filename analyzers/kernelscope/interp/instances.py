@@ -36,6 +36,7 @@ from kernelscope.interp.values import (
     for_op,
 )
 from kernelscope.ops import Module, ShapeError
+from kernelscope.ops.modules import find_module
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Tensor, Unknown
 from kernelscope.workspace.modules import Definition
@@ -52,8 +53,8 @@ def construct(run: Interpreter, cls: Definition, args: Arguments, kwargs: Keywor
             if base.dotted in TENSORS and isinstance(data := kwargs.get("data", args[0] if args else None), Tensor):
                 return data
             layer = ops.build(base.dotted, [for_op(a) for a in args], {k: for_op(v) for k, v in kwargs.items()})
-            own_forward = run.classes.attribute(cls, "forward")
-            if isinstance(layer, Module) and not isinstance(own_forward, Definition):
+            own = (run.classes.attribute(cls, name) for name in ("forward", "__call__"))
+            if isinstance(layer, Module) and not any(isinstance(found, Definition) for found in own):
                 return layer
     if len(args) == 1 and derives(run, cls, ENUMERATIONS):
         return args[0]
@@ -143,6 +144,13 @@ def _become_layer(instance: Instance, name: str, args: Arguments, kwargs: Keywor
 def call_inherited(run: Interpreter, target: LayerMethod, args: Arguments, kwargs: Keywords, span: Any) -> Value:
     """`super().__init__(…)` and `super().forward(…)` of a class that derives from a torch layer, and module methods."""
     instance = target.receiver
+    if target.base.startswith("flax.") and find_module(target.base) is not None:
+        if target.name == "__init__":
+            _become_layer(instance, target.base, args, kwargs)
+            return None
+        prepare(run, instance)
+        if target.name == "__call__" and instance.layer is not None:
+            return call(run, instance.layer, args, kwargs, span)
     if target.base.startswith(("flax.", "equinox.")):
         return jax_modules.call_method(run, target, args, kwargs, span)
     if target.name == "__init__":

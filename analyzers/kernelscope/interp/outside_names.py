@@ -39,6 +39,9 @@ def external(name: str) -> Value:
 
 def _shortest(name: str) -> str:
     """A name of Flax as its documentation spells it: `flax.linen.attention.SelfAttention` is `flax.linen`'s."""
+    owner, _, method = name.rpartition(".")
+    if method.startswith("__"):
+        return f"{_shortest(owner)}.{method}"
     for library in ("flax.linen.", "flax.nnx.", "equinox.nn."):
         if name.startswith(library) and not name.startswith(f"{library}initializers."):
             return library + name.rpartition(".")[2]

@@ -169,6 +169,8 @@ PLAIN: dict[str, Callable[..., Value]] = {
     "torch.nn.Module": lambda *a: {}, "types.SimpleNamespace": lambda r, a, k, s: dict(k),
     "torch.finfo": lambda *a: dict.fromkeys(LIMITS, Number()),
     "torch.iinfo": lambda *a: dict.fromkeys(LIMITS, Number()),
+    "jax.numpy.finfo": lambda *a: dict.fromkeys(LIMITS, Number()),
+    "jax.numpy.iinfo": lambda *a: dict.fromkeys(LIMITS, Number()),
     "torch.is_tensor": lambda r, a, k, s: isinstance(a[0], Tensor) or Flag(),
     "torch.cuda.is_available": _flag, "torch.is_grad_enabled": _flag, "torch.jit.is_scripting": lambda *a: False,
     "torch.jit.is_tracing": lambda *a: False, "torch.compiler.is_compiling": lambda *a: False,

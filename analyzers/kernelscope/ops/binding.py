@@ -22,6 +22,7 @@ ALIASES = {
     "axes": "dims",
     "a": "input",
     "arr": "input",
+    "total_repeat_length": "output_size",
 }
 """Spellings of NumPy and JAX, some of which torch accepts."""
 

@@ -16,6 +16,7 @@ from kernelscope.ops.jax.products import slid
 from kernelscope.ops.modules import Module, module, settings_of
 from kernelscope.ops.signatures import shape_rule
 from kernelscope.tensor import Shape, ShapeError, Size, Tensor, same_size
+from kernelscope.tensor.patterns import einsum_shape
 
 LINEN, NNX, EQUINOX = "flax.linen", "flax.nnx", "equinox.nn"
 
@@ -115,6 +116,20 @@ def linear(layer: Module, inputs: Value, *, facts: Facts = NO_FACTS) -> Shape:
     """The last size becomes `out_features`."""
     given = {name: layer.size(name) for name in ("in_features", "out_features")}
     return _LINEAR([("the input", inputs)], given, facts)
+
+
+def _factor(layer: Module) -> Mapping[str, Any]:
+    bias = layer.settings.get("bias_shape")
+    return {"kernel": _features(layer["kernel_shape"]), "bias": _features(bias) if is_sequence(bias) else None}
+
+
+@module("Einsum", "einsum_str, kernel_shape, bias_shape=None", _factor, at=NNX, label="sum of products with a weight")
+def einsum_layer(layer: Module, inputs: Value, einsum_str: Value = None, *, facts: Facts = NO_FACTS) -> Shape:
+    """What the equation says of the input and the weight."""
+    equation = einsum_str if isinstance(einsum_str, str) else layer["einsum_str"]
+    if not isinstance(equation, str):
+        raise Lost("the equation is not known")
+    return einsum_shape(equation, [tensor(inputs).shape, Shape(_features(layer["kernel_shape"]))], facts)
 
 
 _VECTOR = shape_rule("{in_features} -> {out_features}")
