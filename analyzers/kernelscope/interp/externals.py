@@ -168,10 +168,11 @@ def call_external(run: Interpreter, name: str, args: Arguments, kwargs: Keywords
     if name in TRANSPARENT:
         return _transparent(run, name, args, kwargs, span)
     base, _, short = name.rpartition(".")
-    if short in OF_A_BASE and args and isinstance(args[0], Instance) and args[0].is_module:
+    receiver: Value = args[0] if short in OF_A_BASE and args else None
+    if isinstance(receiver, Instance) and receiver.is_module:
         from kernelscope.interp.instances import call_inherited
 
-        return call_inherited(run, LayerMethod(args[0], base, short), args[1:], kwargs, span)
+        return call_inherited(run, LayerMethod(receiver, base, short), args[1:], kwargs, span)
     if name.startswith("torch.nn.") and short in CONTAINERS:
         return _container(run, short, args, kwargs)
     if name.startswith("torch.nn.") and (layer := _build(name, args, kwargs)) is not None:
