@@ -36,7 +36,7 @@ MAX_WRITTEN_OUT = 3
 """Functions in one another that are written out where they are called."""
 _COMPARED = re.compile(r"\s*(\w+)\s*(<=|<)\s*(.+)\Z", re.DOTALL)
 _STEP = re.compile(r"\s*(?:(?:\+\+\s*(\w+)|(\w+)\s*\+\+)|(\w+)\s*\+=\s*(.+))\s*\Z", re.DOTALL)
-_MAY_BE_LAMBDA = re.compile(r"\[[^\[\]]*\]\s*[({m-]")
+_MAY_BE_LAMBDA = re.compile(r"\[[^\[\]]*\]\s*(?:[({]|mutable\b|<\s*(?:typename|class|auto|int|bool)\b)")
 """A capture list and what may follow it; also an element that is called, so that the tree has the last word."""
 _SILENT = frozenset(
     ("comment", "preproc_call", "using_declaration", "alias_declaration", "namespace_alias_definition",

@@ -47,7 +47,7 @@ from kernelscope.kernels.cuda.warp.values import (
 from kernelscope.results import Span
 from kernelscope.syntax.cuda import tree as t
 
-MAX_STEPS = 10_500
+MAX_STEPS = 8_500
 """Expressions that are evaluated for one kernel, inlined functions included."""
 MAX_NAME = 40
 SIZE_OF, OFFSET_OF = "size of ", "offset of "
