@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kernelscope.diagrams.cell_grid import cell_grid
-from kernelscope.diagrams.cells import display_width
+from kernelscope.diagrams.cells import display_width, wrap_cells
 from kernelscope.diagrams.ladder import Held, Level, Move, ladder
 from kernelscope.diagrams.panel import Panel, beside, cells, framed, stacked, text
 from kernelscope.diagrams.table import Cell, table
@@ -56,6 +56,11 @@ def test_frames_hold_what_is_beside_and_below() -> None:
     assert regions(panel) == {"b0": "Blk 0", "b1": "Blk 1", "b2": "Blk 2", "t": "block table"}
     assert panel.rows[0].startswith("┌─ KV CACHE ─")
     assert panel.rows[0].endswith(" 16 tokens a block ─┐")
+
+
+def test_products_break_between_factors_before_names_do() -> None:
+    assert wrap_cells("Q + head·stride_bh + offs_m", 12) == ["Q + head·", "stride_bh +", "offs_m"]
+    assert wrap_cells("a_very_long_name", 8) == ["a_very_", "long_", "name"]
 
 
 def test_tables_wrap_and_point() -> None:

@@ -17,8 +17,11 @@ _ASCII = str.maketrans(
 _SINGLE = re.compile("[ -\u02ff\u2010-\u2027\u2190-\u22ff\u2500-\u25fc]*")
 """Characters that take one cell each, frames and arrows among them."""
 
-_BREAKS = tuple(map(re.compile, (r"(?:\[[^\]]*\]|\S)+", r"\S+", r"[A-Z]*[^A-Z_./*+,-]*[_./*+,-]*", r".")))
-"""The pieces of a text that is broken, from the best way to the last: words, shapes unbroken; words; parts of names."""
+_BREAKS = tuple(
+    map(re.compile, (r"(?:\[[^\]]*\]|\S)+", r"\S+", r"[^·*/+]*[·*/+]*", r"[A-Z]*[^A-Z_./*+,-]*[_./*+,-]*", r"."))
+)
+"""The pieces of a text that is broken, from the best way to the last: words, shapes unbroken; words; factors and terms;
+parts of names."""
 
 
 def display_width(text: str) -> int:
