@@ -64,3 +64,13 @@ __global__ void changed_again(float *a, int n) {
   at[1] = 0;
   for (int i = 0; i < 4; i++) a[at[i]] = 1;  //: a store: not known: at is a local array
 }
+
+//@ block 256
+__global__ void left_early(float *a, int n) {
+  int at[4] = {0, 0, 0, 0};
+  for (int i = 0; i < 4; i++) {
+    if (i >= n) break;
+    at[i] = i * n + threadIdx.x;
+  }
+  for (int i = 0; i < 4; i++) a[at[i]] = 1;  //: a store: not known: at is a local array
+}

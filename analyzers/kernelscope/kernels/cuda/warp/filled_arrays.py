@@ -60,11 +60,10 @@ def filling(
             return None
     try:
         start = offset.subs(dict.fromkeys(counters, 0))
-        steps = [(name, (offset - start).exact_div(dim(name))) for name in counters[:1]] if len(counters) == 1 else [
-            (name, offset.subs({other: int(other == name) for other in counters}) - start) for name in counters
-        ]  # fmt: skip
-        strides = [(name, stride) for name, stride in steps if stride is not None and stride.terms]
-        if len(strides) < len(counters) or total(stride * name for name, stride in strides) + start != offset:
+        strides = [(n, offset.subs({other: int(other == n) for other in counters}) - start) for n in counters]
+        if not all(stride.terms for _, stride in strides):
+            return None
+        if total(stride * name for name, stride in strides) + start != offset:
             return None
     except TooLarge:
         return None

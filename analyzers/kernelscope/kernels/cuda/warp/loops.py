@@ -48,7 +48,7 @@ def loop(m: Machine, node: t.For | t.While, names: Names, returned: Returned) ->
     m.loops += 1
     if test is not None and not (isinstance(node, t.While) and node.after):
         m.conditions.append(truth(m, test, inner))
-    m.rounds.append(round_number.name or "")
+    m.rounds.append("" if loop_text(node).leaves else round_number.name or "")
     left = follow_round(m, node, inner, returned)
     m.rounds.pop()
     del m.conditions[before:]

@@ -116,7 +116,7 @@ class Machine:
     """Objects that the launch passes and that may reach memory in ways that are not followed: `x[…]`, `f(x)`."""
     loops: int = 0
     rounds: list[str] = field(default_factory=list[str])
-    """Counters of the loops in whose rounds what is followed stands."""
+    """Counters of the loops in whose rounds what is followed stands; empty for one that may be left early."""
     steps: int = 0
     limit: int = MAX_STEPS
     """The step after which what is being followed is given up."""
