@@ -9,8 +9,6 @@ from kernelscope.syntax.cuda.nodes import one_line
 
 MOST_PARTS = 6
 """Lines that one statement may take."""
-MAX_WHOLE = 70
-"""Characters of an expression that stays as it is."""
 MAX_INDEX = 60
 """Characters of an index that stays."""
 _AS_VECTOR = re.compile(
@@ -22,12 +20,9 @@ _AS_VECTOR = re.compile(
 """An element that is taken as a vector, together with those after it: `*(float4*)&x[i]`."""
 
 
-def short(text: str, beside: int = 0) -> str:
-    """Text that fits in a line, beside so many other characters, as it is; of longer ones the indices of long
-    subscripts are lifted away."""
-    plain = one_line(text).removesuffix(";")
-    if len(plain) + beside > MAX_WHOLE:
-        plain = one_line(_without_long_indices(plain))
+def short(text: str) -> str:
+    """Text with the indices of very long subscripts lifted away."""
+    plain = one_line(_without_long_indices(one_line(text)).removesuffix(";"))
     return _with_vectors(plain.replace("( ", "(").replace(" )", ")"))
 
 

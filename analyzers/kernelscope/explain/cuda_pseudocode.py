@@ -184,13 +184,12 @@ class _Writer:
 
     # -- functions within the kernel ------------------------------------------------------------------------
 
-    def _told(self, node: Node, depth: int, beside: int = 0) -> str:
-        """An expression beside so many characters; the lambdas in it that are more than a value are written before,
-        under a name."""
+    def _told(self, node: Node, depth: int) -> str:
+        """An expression; the lambdas in it that are more than a value are written before, under a name."""
         text = one_line(self.source.text(node))
         for function in self._lambdas(node):
             text = text.replace(one_line(self.source.text(function)), self._named(function, depth), 1)
-        return short(text, beside)
+        return short(text)
 
     def _named(self, function: Node, depth: int) -> str:
         """What stands for a lambda where it is used."""
@@ -360,7 +359,7 @@ class _Writer:
             self._say(f"advance {name} by {self._text(right)}", node, depth)
             return
         target, value = self.places.array(left), self.source.text(right)
-        told = short(name, len(one_line(value))), self._told(right, depth, len(one_line(name)))
+        told = short(name), self._told(right, depth)
         if operator == "=":
             how, first = self.places.movement(target, right), len(self.lines)
             self._say(" ← ".join(told), node, depth, how)

@@ -17,6 +17,7 @@ from kernelscope.graph.kinds import Edge, EdgeKind, Node, NodeKind
 from kernelscope.graph.library_kernels import RUNS, adapter, launched, started_by
 from kernelscope.graph.tensor_methods import TENSOR_METHODS
 from kernelscope.workspace.facts import (
+    DISPATCHED,
     GLOBAL,
     RECEIVER,
     TOP,
@@ -32,8 +33,6 @@ from kernelscope.workspace.files import PYTHON_SUFFIXES
 
 LIBRARY_NAMESPACES = frozenset({"std", "at", "c10", "torch", "cub", "thrust", "cute", "nvcuda", "py", "pybind11"})
 """Qualified names of the language's and the frameworks' own libraries are not looked for in the workspace."""
-DISPATCHED = "findSchemaOrThrow"
-"""What is asked of PyTorch's dispatcher, by an operator's name, to call it from C++."""
 NAMED = "named here, started where it is passed to"
 CHOSEN = "offered under this name; which one runs is chosen at run time"
 APPLIED = "apply of an autograd function runs its forward"

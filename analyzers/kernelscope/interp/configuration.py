@@ -17,7 +17,7 @@ from kernelscope.dims import Dim, dim
 from kernelscope.dims.spelling import spelled
 from kernelscope.interp.calls import call_function
 from kernelscope.interp.interpreter import Interpreter
-from kernelscope.interp.records import fields_of, fill
+from kernelscope.interp.records import fields_of, fill, finish
 from kernelscope.interp.second_names import annotated_class, class_called, second_names
 from kernelscope.interp.symbols import over_sizes
 from kernelscope.interp.values import Function, Instance, Maybe, Opaque, Value
@@ -133,8 +133,7 @@ class Configuration:
                 call_function(run, Function(init, instance, True), [], known, param.span)
             else:
                 fill(run, instance, [], given)
-                if isinstance(after := run.classes.attribute(cls, "__post_init__"), Definition):
-                    call_function(run, Function(after, instance, True), [], {}, param.span)
+                finish(run, instance)
         except ShapeError:
             pass
         finally:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from kernelscope.interp import records
-from kernelscope.interp.calls import call, call_function, run_body
+from kernelscope.interp.calls import call, run_body
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.sequences import is_callable
 from kernelscope.interp.values import (
@@ -44,53 +44,17 @@ INITIAL = External("jax.nn.initializers.zeros")
 def fill_in(run: Interpreter, instance: Instance, args: Arguments, kwargs: Keywords) -> None:
     """Store the fields of a record, do what its class does behind that, and let linen's `setup` make its layers."""
     records.fill(run, instance, args, kwargs)
-    _finish(run, instance)
+    records.finish(run, instance)
     found = setup_of(run, instance.cls)
     if found is not None and isinstance(found.node, t.FunctionDef) and found.node.args:
         frame = Scope(found.path, Function(found, instance, True), {found.node.args[0].name: instance})
         run_body(run, frame, found.node)
 
 
-def _finish(run: Interpreter, instance: Instance) -> None:
-    """Run `__post_init__`, which gets the fields that are only there for it; that of results only stores them again."""
-    after = run.classes.attribute(instance.cls, "__post_init__")
-    if isinstance(after, Definition) and isinstance(after.node, t.FunctionDef):
-        if records.derives(run, instance.cls, records.DICTS):
-            return
-        only = [param.name for _, param in parameters_of(run, instance.cls) if _is_for_init(param.annotation)]
-        given = [instance.attributes.pop(name, Unknown("a field that is not given")) for name in only]
-        call_function(run, Function(after, instance, True), given, {}, after.node.span)
-
-
-def _is_for_init(annotation: t.Expr | None) -> bool:
-    """Whether a field is only handed to `__post_init__`: `InitVar[int]`."""
-    kind = annotation.value if isinstance(annotation, t.Subscript) else annotation
-    return kind is not None and (t.dotted(kind) or "").rpartition(".")[2] == "InitVar"
-
-
 def setup_of(run: Interpreter, cls: Definition) -> Definition | None:
     """The `setup` of a module of linen, if it has one."""
     found = run.classes.attribute(cls, "setup") if records.derives(run, cls, LINEN) else None
     return found if isinstance(found, Definition) and isinstance(found.node, t.FunctionDef) else None
-
-
-def parameters_of(run: Interpreter, cls: Definition) -> list[tuple[str, t.Param]]:
-    """The declared fields of a record as parameters of a constructor, each with its file; those of bases first."""
-    found: dict[str, tuple[str, t.Param]] = {}
-    for base in reversed([c for c in run.classes.mro(cls) if isinstance(c, Definition)]):
-        body = base.node.body if isinstance(base.node, t.ClassDef) else []
-        for field in body:
-            if isinstance(field, t.AnnAssign) and isinstance(field.target, t.Name):
-                name = field.target.id
-                default = None if isinstance(field.value, t.Call) and _is_field(field.value) else field.value
-                parameter = t.Param(name, field.annotation, default, "keyword", field.span, field.target.span)
-                found[name] = (base.path, parameter)
-    return list(found.values())
-
-
-def _is_field(value: t.Call) -> bool:
-    """Whether a default is `field(…)`, which says how the value comes about."""
-    return (t.dotted(value.func) or "").rpartition(".")[2] in ("field", "struct_field")
 
 
 def call_method(run: Interpreter, target: LayerMethod, args: Arguments, kwargs: Keywords, span: Any) -> Value:

@@ -23,7 +23,7 @@ from kernelscope.interp.generality import Generality
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.limits import OBJECT_STEPS
 from kernelscope.interp.makers import Made, layer_for, made_for
-from kernelscope.interp.records import MODULES, as_example, derives, is_record
+from kernelscope.interp.records import MODULES, as_example, derives, is_record, parameters_of
 from kernelscope.interp.sequences import is_callable
 from kernelscope.interp.switches import set_otherwise
 from kernelscope.interp.values import (
@@ -66,7 +66,7 @@ def seeded_instance(run: Interpreter, cls: Definition) -> Instance:
     init = _constructor(run, cls)
     run.receivers[cls.node] = instance = Instance(cls, is_module=run.classes.is_module(cls))
     if init is None and (derives(run, cls, MODULES) or (instance.is_module and is_record(run, cls))):
-        fields = {param.name: _argument(run, path, param) for path, param in jax_modules.parameters_of(run, cls)}
+        fields = {param.name: _argument(run, path, param) for path, param in parameters_of(run, cls)}
         instance.made_with = ([], fields)
         instance.initialise = partial(jax_modules.fill_in, args=[], kwargs=fields)
         return instance

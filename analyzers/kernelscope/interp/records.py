@@ -11,7 +11,7 @@ from typing import Any
 from kernelscope.dims import Dim
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.sequences import element_at
-from kernelscope.interp.values import Arguments, Instance, Keywords, Maybe, Opaque, Open, Scope, Value
+from kernelscope.interp.values import Arguments, Function, Instance, Keywords, Maybe, Opaque, Open, Scope, Value
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Unknown
 from kernelscope.workspace.modules import Definition
@@ -67,6 +67,44 @@ def fill(run: Interpreter, instance: Instance, args: Arguments, kwargs: Keywords
             made = isinstance(default, t.Call)
             value = _made(run, path, default) if made else evaluate(run, Scope(path), default)
             instance.attributes[name] = _unless_given(instance, name, value) if isinstance(kwargs, Open) else value
+
+
+def finish(run: Interpreter, instance: Instance) -> None:
+    """Run `__post_init__`, which gets the fields that are only there for it; that of results only stores them again."""
+    from kernelscope.interp.calls import call_function
+
+    after = run.classes.attribute(instance.cls, "__post_init__")
+    if isinstance(after, Definition) and isinstance(after.node, t.FunctionDef):
+        if derives(run, instance.cls, DICTS):
+            return
+        only = [param.name for _, param in parameters_of(run, instance.cls) if _is_for_init(param.annotation)]
+        given = [instance.attributes.pop(name, Unknown("a field that is not given")) for name in only]
+        call_function(run, Function(after, instance, True), given, {}, after.node.span)
+
+
+def _is_for_init(annotation: t.Expr | None) -> bool:
+    """Whether a field is only handed to `__post_init__`: `InitVar[int]`."""
+    kind = annotation.value if isinstance(annotation, t.Subscript) else annotation
+    return kind is not None and (t.dotted(kind) or "").rpartition(".")[2] == "InitVar"
+
+
+def parameters_of(run: Interpreter, cls: Definition) -> list[tuple[str, t.Param]]:
+    """The declared fields of a record as parameters of a constructor, each with its file; those of bases first."""
+    found: dict[str, tuple[str, t.Param]] = {}
+    for base in reversed([c for c in run.classes.mro(cls) if isinstance(c, Definition)]):
+        body = base.node.body if isinstance(base.node, t.ClassDef) else []
+        for field in body:
+            if isinstance(field, t.AnnAssign) and isinstance(field.target, t.Name):
+                name = field.target.id
+                default = None if isinstance(field.value, t.Call) and _is_field(field.value) else field.value
+                parameter = t.Param(name, field.annotation, default, "keyword", field.span, field.target.span)
+                found[name] = (base.path, parameter)
+    return list(found.values())
+
+
+def _is_field(value: t.Call) -> bool:
+    """Whether a default is `field(…)`, which says how the value comes about."""
+    return (t.dotted(value.func) or "").rpartition(".")[2] in ("field", "struct_field")
 
 
 def _unless_given(instance: Instance, name: str, default: Value) -> Value:

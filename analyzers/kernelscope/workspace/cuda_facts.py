@@ -52,6 +52,7 @@ from kernelscope.workspace.cuda_text import (
     without_template,
 )
 from kernelscope.workspace.facts import (
+    DISPATCHED,
     GLOBAL,
     OPERATOR,
     RECEIVER,
@@ -76,8 +77,6 @@ _OF_ALL = re.compile(rb"(?<![\w>):])\s*::\s*\Z")
 _MEMBER_TEMPLATE = re.compile(rb"(?:\.|->)\s*template\s+\Z")
 _LONE_MACRO = re.compile(rb"[{};]\s*([A-Z][A-Z0-9]*_[A-Z0-9_]+)[ \t]*(?=[;}\r\n])")
 _ASSIGNED = re.compile(rb"(\w+)\s*=\s*\Z")
-DISPATCHED = b"findSchemaOrThrow"
-"""What is asked of PyTorch's dispatcher, by an operator's name, to call it from C++."""
 _FIRST_ARGUMENT = re.compile(rb"\s*(\w+)\s*[,)]")
 _FIRST_NAME = re.compile(rb"\s*(\w+)")
 _ONLY_NAMED = re.compile(rb"\s*(?:(?:static|inline|extern)\s+)*\w+\s*\(\s*[A-Za-z_]\w*\s*\)\s*\Z")
@@ -381,7 +380,7 @@ class _Scanner:
             raw = qualifier + raw
         name = decoded(re.sub(rb"\s+", b"", raw))
         kept: list[tuple[str, str]] = []
-        if member and tail == DISPATCHED:
+        if member and tail == DISPATCHED.encode():
             asked = map(literal, self.found.arguments(match.end() - 1)[:1])
             kept += [("", operator) for operator in asked if operator]
         elif member and (kind := self.declared.of_receiver(start)):

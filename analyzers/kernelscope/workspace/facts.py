@@ -66,6 +66,8 @@ class Import(Record, frozen=True):
 
 RECEIVER = "of"
 """The key of the type that the receiver of a C++ method is declared with, or a variable that is called."""
+DISPATCHED = "findSchemaOrThrow"
+"""What is asked of PyTorch's dispatcher, by an operator's name, to call it from C++."""
 GLOBAL = "::"
 """Stands for that type where a function is asked of the global namespace: `::f(x)`."""
 OPERATOR = "?.operator()"

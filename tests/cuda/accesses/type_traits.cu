@@ -36,6 +36,13 @@ __global__ void aliases(scalar *x) {
 }
 
 //@ block 256
+__global__ void pairs(half2 *x) {
+  if (std::is_same_v<half2, __half2>) x[threadIdx.x] = {};  //: x store: coalesced (stride 1, 4 bytes/lane)
+  if (std::is_same_v<half2, __nv_bfloat162>) x[2 * threadIdx.x] = {};
+  if (std::is_same_v<float2, float4>) x[4 * threadIdx.x] = {};
+}
+
+//@ block 256
 template <typename T>
 __global__ void open(T *x, int n) {
   if constexpr (std::is_same_v<T, half>) x[threadIdx.x] = 0;  //: x store: coalesced (whatever the size of the type)

@@ -31,7 +31,7 @@ _FORMATS: tuple[frozenset[str], ...] = (
     frozenset(("__nv_fp8_e4m3", "float_e4m3_t", "Float8_e4m3fn", "Float8_e4m3fnuz")),
     frozenset(("__nv_fp8_e5m2", "float_e5m2_t", "Float8_e5m2")),
     frozenset(("__nv_fp8_e8m0", "float_ue8m0_t")),
-    *(spelled for spelled in _SPELLINGS[2:]),
+    *_SPELLINGS[2:],
     frozenset(("bool",)), frozenset(("float",)), frozenset(("double",)), frozenset(("char",)),
 )  # fmt: skip
 """Names whose types lay out numbers in the same way, though they may be classes of different libraries."""
@@ -48,6 +48,10 @@ def same_type(a: Type, b: Type) -> bool | None:
             return _same_number(a, b)
         case PointerTo(), PointerTo():
             return same_type(a.target, b.target)
+        case Vector(), Vector():
+            return same_type(a.element, b.element) if a.count == b.count else False
+        case Array(), Array():
+            return None
         case StructType(), StructType():
             return False if a.struct.name != b.struct.name else None
         case (
