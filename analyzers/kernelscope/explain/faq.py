@@ -15,9 +15,11 @@ from kernelscope.explain.faq_answers import (
     barriers,
     both,
     choices,
+    choices_of,
     closest,
     collectives,
     constraints,
+    ending_states,
     first,
     metrics,
     numbers,
@@ -27,6 +29,7 @@ from kernelscope.explain.faq_answers import (
     processes,
     registered,
     routes,
+    samplers,
     separate_instances,
     settings,
     states,
@@ -34,6 +37,7 @@ from kernelscope.explain.faq_answers import (
     unless_preempted,
 )
 from kernelscope.explain.faq_sizes import block_sizes, chunk_sizes, context_limits
+from kernelscope.explain.faq_steps import Functions
 from kernelscope.explain.report_places import MAX_PLACES, Json, Places
 from kernelscope.faults import part
 from kernelscope.results import Location
@@ -54,6 +58,8 @@ MAX_CLAIMS = 6
 ROPE = r"(?<![a-z])m?rope|rotary"
 ROTATES = rf"(?:→|order:) (?:\w+\.)*(?!get_|parse_|make_|build_|\w*positions?\b)\w*(?:{ROPE})|rope and cache"
 """Orders in which something is rotated: settings of rotations are read in some order, too."""
+MOST_CITED = 20
+"""Places that the claims of one answer have together: an answer cites fewer, the first ones of each claim."""
 MAX_ANSWER = 1_500
 MAX_ANSWERS = 5
 
@@ -94,7 +100,7 @@ QUESTIONS: tuple[Question, ...] = (
              first(both(about("serving.batching", "chunked prefill"), about("serving.scheduling", "chunked prefill"),
                         settings(CHUNKS), chunk_sizes),
                    procedures("serving.batching", r"(?:prefill|prompt)\w*chunk|chunk\w*(?:prefill|prompt)")),
-             "chunked prefill: a budget cuts a prompt"),
+             "chunked prefill"),
     Question("batching.speculative", "batching", "Is there speculative decoding?",
              both(about("serving.batching", "speculative decoding"),
                   settings(r"speculat|draft|(?:num|is|enable|use)_spec|(?:^|_)spec_(?:dec|len|k$|conf|meth|algo|step|tok)|propos|lookahead")),
@@ -102,18 +108,18 @@ QUESTIONS: tuple[Question, ...] = (
     Question("scheduling.preemption", "scheduling", "Is a running request preempted, and where does it go?",
              both(unless_preempted, about("serving.scheduling", "preempt|requeue|victim"),
                   procedures("serving.scheduling", r"^(?!.*(?:tpu|vm|spot|instance)).*(?:preempt|retract|swap_out)")),
-             "preempt: requests freed and queued again"),
+             "preempt"),
     Question("kv_cache.layout", "kv_cache", "Paged or contiguous KV cache: how is it laid out and allocated?",
              first(about("serving.kv_cache"),
                    both(settings(r"kv_?cache"), procedures("serving.kv_cache", CACHES))),
-             "kv cache: paged slot arithmetic, cache buffers, free lists, reference counts"),
+             "kv cache buffers, free lists of blocks, reference counts"),
     Question("kv_cache.block", "kv_cache", "What is the block or page size?",
              block_sizes, "parameters of blocks and pages"),
     Question("kv_cache.kinds", "kv_cache", "Which cache managers exist?",
              registered(r"cache|(?:block|page|kv|memory)\w*(?:manager|allocator|pool)"), "registries of caches"),
     Question("kv_cache.prefix", "kv_cache", "How are prefixes shared, and what is a hit or a miss?",
              both(about("serving.prefix_cache"), settings(PREFIXES)),
-             "prefix hashes over tokens, radix trees"),
+             "lookups of shared prefixes"),
     Question("kv_cache.offload", "kv_cache", "Is the cache swapped or offloaded?",
              both(settings(r"swap|(?:cpu|host|disk)_(?:cache|blocks|pages)|cache_(?:cpu|host|disk)|offload_dir|"
                            r"(?:^|_)dram|(?:kv|cache)\w*offload|offload\w*(?:kv|cache)"),
@@ -139,6 +145,10 @@ QUESTIONS: tuple[Question, ...] = (
              "parameters about fairness, quotas and rate limits"),
     Question("scheduling.states", "scheduling", "Which states does a request have?", states,
              "enum members stored in a status attribute, and requests that move between queues"),
+    Question("scheduling.ending", "scheduling", "How does a request end: finished, aborted or timed out?",
+             both(about("serving.lifecycle", "ends a request"), ending_states,
+                  procedures("serving.lifecycle", r"(?<!_)abort|time_?out|timed_out|finish|(?:check|update)_stop")),
+             "reasons or states of what is over"),
     Question("scheduling.switches", "scheduling", "Which switches change scheduling?",
              of_hosts(settings(rf"(?<!lr_)(?<!kernel_)(?<!epilogue_)(?<!tile_)(?<!tile)(?<!rate_)(?<!noise_)(?<!beta_)(?<!parallel_)(?<!pp_)(?<!num_)sched(?!ulers$|uled|ule_(?:list|delay)|\w*_(?:addr|address|port|url|endpoint)$)|(?<!num_)preempt(?!ing$)|{OVERLAPS}|{POLICIES}")),
              "parameters about scheduling"),
@@ -164,13 +174,13 @@ QUESTIONS: tuple[Question, ...] = (
     Question("seqlen.limits", "seqlen", "Which sequence lengths are supported at most?",
              context_limits, "parameters about lengths"),
     Question("hardware.tensor_cores", "hardware", "Are tensor cores used (WMMA, WGMMA)?",
-             about("faq.hardware", "mma|tensor core"), "wmma, mma.sync, wgmma and tcgen05 instructions"),
+             about("faq.hardware", "mma|tensor core"), "tensor core instructions"),
     Question("hardware.alignment", "hardware", "Which alignments and divisibilities are required?",
              constraints("alignment", "divisibility", "power_of_two"), "constraints on alignment and divisibility"),
     Question("hardware.arch", "hardware", "What is the minimum GPU architecture?",
              architectures, "constraints on the architecture"),
     Question("hardware.graphs", "hardware", "Are CUDA graphs used, and when not?",
-             about("topology.execution", r"\bgraphs?\b|captur|replay"), "captures and replays of CUDA graphs"),
+             about("topology.execution", r"\bgraphs?\b|captur|replay"), "CUDA graphs"),
     Question("fusion.operations", "fusion", "What operations are fused together?",
              about("faq.fusion"), "compiled functions, kernels with several results, residual adds in norms"),
     Question("fusion.qk_norm_rope", "fusion", "Are QK-norm and RoPE fused, and in which order do they run?",
@@ -180,7 +190,7 @@ QUESTIONS: tuple[Question, ...] = (
              both(about("components", r"\btied\b"), settings(r"(?:^|_)(?:tied_|tie_(?:w|emb|lm|head|out|enc|in))")),
              "tied weights"),
     Question("precision.compute", "precision", "In which precision are norms, softmax and sums computed?",
-             about("faq.precision"), "casts to float32 around statistics, accumulation dtypes, online softmax"),
+             about("faq.precision"), "precision of norms, softmax and sums"),
     Question("precision.dtypes", "precision", "Which input and output dtypes are required or configured?",
              both(settings(r"(?:^|_)dtype$|quantization|kv_cache_dtype"), about("faq.precision", "sets the dtype"),
                   constraints("dtype")),
@@ -192,22 +202,33 @@ QUESTIONS: tuple[Question, ...] = (
                   of_hosts(settings(r"(?:^|_)pp_size|pipeline_(?:parallel|stage|batch|rank)"))),
              "pipeline parallelism (PP) parameters, and layers dealt out to ranks"),
     Question("parallelism.sharding", "parallelism", "Which layers are sharded, and how are the parts joined?",
-             about("distributed.sharding"), "sizes divided by the number of ranks, and sharding plans"),
+             about("distributed.sharding"), "sizes divided by the number of ranks"),
     Question("parallelism.collectives", "parallelism", "Where do GPUs communicate?", collectives,
-             "collectives of torch.distributed, JAX and NCCL"),
+             "collectives"),
     Question("parallelism.groups", "parallelism", "Which process groups and backends are initialised?",
              both(about("distributed.groups"), about("distributed")), "process groups and meshes"),
     Question("parallelism.synchronisation", "parallelism", "Where are the synchronisation points?",
              both(synchronisation, about("dependencies.sync"), barriers),
              "spin loops, signals, atomics, events and barriers"),
     Question("parallelism.backends", "parallelism", "Which attention and communication backends can be chosen?",
-             registered("backend|attention|attn|comm"), "registries of backends"),
+             both(registered("backend|attention|attn|comm"),
+                  settings(r"(?:attn|attention|comm\w*|moe\w*|all_?reduce|sampling|gemm|linear)_(?:\w+_)?(?:backend|impl)")),
+             "registries of backends"),
+    Question("components.attention", "hardware", "What computes attention, in prefill and in decode?",
+             both(about("dependencies.order", r"order.*(?:attn|attention|sdpa)"),
+                  about("components", r"attention|attn|\bheads?\b|rotary|\brope\b|repeat_kv|\bGQA\b")),
+             "forward passes that attend"),
+    Question("components.sampling", "batching", "How is the next token chosen?", samplers, "samplers"),
+    Question("components.quantisation", "precision", "Which quantisations can be chosen?",
+             both(registered("quant"), choices_of("quant"), settings(r"(?:^|_)quanti[sz](?:e|ation)(?:_method)?$")),
+             "registries or settings of quantisations"),
 )  # fmt: skip
 
 
 def faq(system: System, places: Places) -> list[Json]:
     """An entry per question, or several where one answer would not hold all its claims."""
     found: list[Json] = []
+    functions = Functions(system)
     for question in QUESTIONS:
         claims = answer_of(question, system)
         if not claims:
@@ -225,6 +246,12 @@ def faq(system: System, places: Places) -> list[Json]:
                 "id": f"{question.id}.{number}", "topic": question.topic, "question": question.text,
                 "answer": ".\n".join(" ".join(c.value.split()).rstrip(".") for c in group)[:MAX_ANSWER], "found": True,
                 "evidence": places.evidence(*where), "confidence": _confidence(group),
+            })  # fmt: skip
+        for number, p in enumerate(functions.behind(claims), 1):
+            found.append({
+                "id": f"{question.id}.steps.{number}", "topic": question.topic, "question": question.text,
+                "answer": f"{p.name}:\n{p.steps}", "found": True,
+                "evidence": places.evidence(*p.evidence), "confidence": "literal",
             })  # fmt: skip
     return found
 
@@ -260,10 +287,13 @@ def groups_of(claims: list[Claim]) -> list[list[Claim]]:
     """Claims in answers of readable length."""
     groups: list[list[Claim]] = []
     size = MAX_ANSWER
+    places = 0
     for claim in claims:
-        if size + len(claim.value) > MAX_ANSWER or len(groups[-1]) >= MAX_CLAIMS:
+        cited = min(len(claim.evidence), MAX_PLACES)
+        if size + len(claim.value) > MAX_ANSWER or len(groups[-1]) >= MAX_CLAIMS or places + cited > MOST_CITED:
             groups.append([])
-            size = 0
+            size = places = 0
         groups[-1].append(claim)
         size += len(claim.value)
+        places += cited
     return groups

@@ -13,7 +13,9 @@ from kernelscope.serving.claims import Claim
 from kernelscope.serving.constraints import Constraint
 from kernelscope.serving.parallel import STRATEGIES
 from kernelscope.serving.parameters import Parameter
+from kernelscope.serving.procedures import COMPONENT, SAMPLES
 from kernelscope.serving.registries import Registry
+from kernelscope.serving.routes import Route
 from kernelscope.serving.sections import hits, words
 from kernelscope.serving.system import System
 
@@ -43,6 +45,11 @@ _COUNTED = re.compile(r"(?:\.|->)(?:size|empty)\(\)")
 RANKS = re.compile(r"tensor_parallel|\btp_size|world_size", re.IGNORECASE)
 _IS_NAME = re.compile(r"[\"']?[A-Za-z_][\w.:<>\"', ()=-]*")
 """Something that has a name: numbers and lists of them are no implementations."""
+_CHOOSES = re.compile(r"argmax|multinomial|softmax|categorical|exponential|gumbel|top_?[kp]\b.*\(", re.IGNORECASE)
+"""Steps that choose one of many by their weight; who only hands settings of that on does not."""
+OVER = {"finished", "finish", "aborted", "abort", "stopped", "done", "cancelled", "canceled", "completed", "complete",
+        "failed", "ended", "timeout"}  # fmt: skip
+"""Words of states of what is over."""
 MOST_ROUTES = 12
 _ASKS_A_MODEL = re.compile(r"generat|complet|chat|embed|/models|health|infer|predict", re.IGNORECASE)
 """Paths of a server of models that are asked for most."""
@@ -258,6 +265,20 @@ def states(system: System) -> Iterator[Claim]:
             yield Claim(f"{move.source} → {move.target}", move.text, (move.location, move.taken_at))
 
 
+def ending_states(system: System) -> Iterator[Claim]:
+    """Transitions to a state in which a request is over."""
+    for x in system.transitions:
+        if OVER & set(words(x.state.rpartition(".")[2])) and x.condition:
+            yield Claim(x.state, f"{x.subject} becomes {x.state} in {x.where} if {x.condition}", (x.location,))
+
+
+def samplers(system: System) -> Iterator[Claim]:
+    """What the components do that choose a token."""
+    meant = [p for p in system.procedures_of(COMPONENT) if SAMPLES & {*words(p.name)} and _CHOOSES.search(p.steps)]
+    for p in sorted(meant, key=lambda p: -min(p.size, 30) * (1 + p.weight))[:MOST_FUNCTIONS]:
+        yield Claim(p.name, f"{p.name}: {_first_steps(p.steps)}", p.evidence)
+
+
 def collectives(system: System) -> Iterator[Claim]:
     """Communication with tensor, group and guard."""
     for c in system.collectives:
@@ -280,13 +301,16 @@ def processes(system: System) -> Iterator[Claim]:
 
 
 def routes(system: System) -> Iterator[Claim]:
-    """Routes, several in one claim, those that ask a model for something first."""
+    """Routes, several of one file in one claim, those that ask a model for something first."""
     served = [r for r in system.routes if not system.is_aside(r.location.path)]
-    served.sort(key=lambda r: _ASKS_A_MODEL.search(r.path) is None)
-    for start in range(0, len(served), MOST_ROUTES):
-        group = served[start : start + MOST_ROUTES]
-        said = "; ".join(f"{r.method} {r.path} is served by {r.handler}" for r in group)
-        yield Claim("route", said, tuple(r.location for r in group))
+    of_servers: dict[Path, list[Route]] = {}
+    for r in sorted(served, key=lambda r: _ASKS_A_MODEL.search(r.path) is None):
+        of_servers.setdefault(r.location.path, []).append(r)
+    for routes_of_one in of_servers.values():
+        for start in range(0, len(routes_of_one), MOST_ROUTES):
+            group = routes_of_one[start : start + MOST_ROUTES]
+            said = "; ".join(f"{r.method} {r.path} is served by {r.handler}" for r in group)
+            yield Claim("route", said, tuple(r.location for r in group))
 
 
 def metrics(system: System) -> Iterator[Claim]:
@@ -340,6 +364,20 @@ def _what_is_chosen(registry: Registry) -> str:
 
 def _names_backends(enum: str) -> bool:
     return "backend" in words(enum) and not FAULTS & set(words(enum))
+
+
+def choices_of(pattern: str) -> Answer:
+    """The members of enums whose name speaks of something, outside tests."""
+    compiled = re.compile(pattern, re.IGNORECASE)
+
+    def find(system: System) -> Iterator[Claim]:
+        for r in system.registries:
+            is_meant = r.kind == "enum" and compiled.search(r.name) and not FAULTS & set(words(r.name))
+            if is_meant and not system.is_aside(r.location.path):
+                members = ", ".join(f"{e.key} = {e.implementation}" for e in r.entries[:30])
+                yield Claim(r.name, f"{r.name} is one of {members}", (r.location,))
+
+    return find
 
 
 def choices(pattern: str) -> Answer:

@@ -255,6 +255,7 @@ SERVING: Layout = {
     "lifecycle": {
         "states": _states,
         "transitions": _transitions,
+        "ends": claims_about("serving.lifecycle", MOST_CLAIMS),
         "steps": steps_of("serving.lifecycle", MOST_PROCEDURES),
     },
     **{name: _section(name) for name in DECLARED if name not in ("topology", "metrics")},

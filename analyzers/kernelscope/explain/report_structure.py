@@ -148,10 +148,17 @@ def components(system: System, places: Places) -> list[Json]:
             {"name": registry.name, "role": registry.kind, "value": f"choices: {choices}", "evidence": evidence}
         )
     found += places.claims(_telling(system.about(COMPONENT)), MOST_COMPONENTS)
+    orders = {c.evidence[0]: _in_order(c) for c in system.about("dependencies.order") if c.name.endswith(" order")}
     for p in sorted(system.procedures_of(COMPONENT), key=lambda p: -p.weight * 100 - min(p.size, 40))[:MOST_COMPONENTS]:
+        order: Json = {"order": orders[p.evidence[0]]} if p.evidence[0] in orders else {}
         found.append({"name": p.name, "role": "module" if p.weight else "function", "computes": f"{p.name}:\n{p.steps}",
-                      "evidence": places.evidence(*p.evidence, symbol=p.name)})  # fmt: skip
+                      **order, "evidence": places.evidence(*p.evidence, symbol=p.name)})  # fmt: skip
     return found
+
+
+def _in_order(claim: Claim) -> str:
+    """What runs in which order, without the words before it."""
+    return claim.value.partition(" runs in this order: ")[2]
 
 
 def _telling(claims: Iterable[Claim]) -> list[Claim]:

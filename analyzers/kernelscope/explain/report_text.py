@@ -41,10 +41,11 @@ class Lengths:
     steps: int = 2
     lines: int = 16
     answers: int = 8
+    functions: int = 1
     words: int = 320
 
 
-WHOLE = Lengths(rows=10**6, points=10**6, steps=10**6, lines=10**6, answers=10**6, words=10**6)
+WHOLE = Lengths(rows=10**6, points=10**6, steps=10**6, lines=10**6, answers=10**6, functions=10**6, words=10**6)
 
 
 def to_markdown(report: Json, lengths: Lengths = Lengths()) -> str:
@@ -85,18 +86,23 @@ def _questions(node: object, lengths: Lengths) -> Iterator[str]:
 
 
 def _answers(entries: Sequence[Json], lengths: Lengths) -> Iterator[str]:
-    """The claims of the answers to a question, the last of each answer with the places of all."""
+    """The claims of the answers to a question, the last of each with the places of all; then functions behind them."""
     left = lengths.answers
+    functions = [entry for entry in entries if ".steps." in str(entry.get("id", ""))]
+    entries = [entry for entry in entries if entry not in functions]
     for number, entry in enumerate(entries):
         claims = str(entry["answer"]).split("\n")
         if left <= 0 or (number and len(claims) > left):
             hidden = sum(len(str(e["answer"]).split("\n")) for e in entries[number:])
             yield _left_out(hidden)
-            return
+            break
         left -= len(claims)
         places = _places(entry, len(claims) + 2)
         for i, claim in enumerate(claims, 1):
             yield f"- {_cut(claim, lengths.words)}" + (f" ({places})" if places and i == len(claims) else "")
+    for entry in functions[: lengths.functions]:
+        name = str(entry["answer"]).partition(":\n")[0]
+        yield from _claim({"name": name, "answer": entry["answer"], "evidence": entry["evidence"]}, lengths)
 
 
 def _left_out(number: int) -> str:

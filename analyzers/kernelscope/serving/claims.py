@@ -35,7 +35,9 @@ class Claim:
     @property
     def text(self) -> str:
         """Name and value as one sentence, without saying twice what both begin with."""
-        about = self.name.partition(" ")[2]
+        subject, _, about = self.name.partition(" ")
+        if about and self.value.startswith(f"{subject} ") and f" {about}" in self.value:
+            return self.value
         value = self.value.removeprefix(f"{about}: ") if about else self.value
         return f"{self.name}: {value}"
 

@@ -54,30 +54,52 @@ def captures(source: PythonSource) -> Iterator[Claim]:
 
 def captured_by_size(source: PythonSource) -> Iterator[Claim]:
     """`for size in sizes: runner.capture(…)`: graphs that another object captures, one per size."""
-    constants = {
-        s.targets[0].id: s for s in source.module.body if isinstance(s, t.Assign) and isinstance(s.targets[0], t.Name)
-    }
+    constants: dict[str, list[t.Assign]] = {}
+    for s in source.module.body:
+        if isinstance(s, t.Assign) and isinstance(s.targets[0], t.Name):
+            constants.setdefault(s.targets[0].id, []).append(s)
+    by_function = {s.qualified_name for s in source.module.functions() if any(map(_is_capture, own(s.node)))}
     for scope in source.module.functions():
         stored = {t.dotted(n.targets[0]): n for n in own(scope.node) if isinstance(n, t.Assign)}
-        for loop in (n for n in own(scope.node) if isinstance(n, t.For)):
-            made = (
-                c for s in loop.body if not isinstance(s, t.For) for c in calls(s) if isinstance(c.func, t.Attribute)
-            )
-            call = next((c for c in made if _captures(source.quote(c.func))), None)
-            if call is None or any(inner is loop for inner, _ in _capturing(scope.node)):
+        for loops, call in _calls_in_loops(scope.node.body):
+            func = source.quote(call.func)
+            captures_one = isinstance(call.func, t.Attribute) and _captures(func)
+            if not (captures_one or func in by_function) or any(inner in loops for inner, _ in _capturing(scope.node)):
                 continue
-            value = f"CUDA graphs are captured one per `{source.quote(loop.target)}` in {source.quote(loop.iter)}"
-            value += f" by {source.quote(call.func)} in {scope.qualified_name}"
-            places, todo, seen = [source.at(call), source.at(loop)], _names(loop.iter), set[str]()
+            each = " and ".join(f"`{source.quote(loop.target)}` in {source.quote(loop.iter)}" for loop in loops)
+            value = f"CUDA graphs are captured one per {each} by {func} in {scope.qualified_name}"
+            places, seen = [source.at(call), *map(source.at, loops)], set[str]()
+            todo = [name for loop in loops for name in _names(loop.iter)]
             for name in todo:
-                bound = stored.get(name) or constants.get(name)
-                if bound is None or name in seen or len(seen) > MOST_NAMED:
+                bound = [stored[name]] if name in stored else constants.get(name, [])
+                if not bound or name in seen or len(seen) > MOST_NAMED:
                     continue
-                value += f", where {name} = {source.quote(bound.value)}"
+                value += f", where {name} = {', then '.join(source.quote(one.value) for one in bound)}"
                 seen.add(name)
-                places.append(source.at(bound))
-                todo += _names(bound.value)
+                places += map(source.at, bound)
+                todo += [further for one in bound for further in _names(one.value)]
             yield Claim(f"{scope.qualified_name} CUDA graph sizes", value, (*places, source.at(scope.node)))
+            break
+
+
+def _calls_in_loops(body: list[t.Stmt], loops: tuple[t.For, ...] = ()) -> Iterator[tuple[tuple[t.For, ...], t.Call]]:
+    """The calls that run in loops over something, with all the loops around them, outermost first."""
+    for statement in body:
+        match statement:
+            case t.FunctionDef() | t.ClassDef():
+                continue
+            case t.For():
+                yield from _calls_in_loops(statement.body, (*loops, statement))
+            case t.If() | t.While():
+                yield from _calls_in_loops([*statement.body, *statement.orelse], loops)
+            case t.With():
+                yield from _calls_in_loops(statement.body, loops)
+            case t.Try():
+                yield from _calls_in_loops(statement.body, loops)
+            case _ if loops:
+                yield from ((loops, call) for call in calls(statement))
+            case _:
+                pass
 
 
 def _captures(name: str) -> bool:
@@ -171,6 +193,15 @@ def replays(source: PythonSource) -> Iterator[Claim]:
                 value += f" when {text}; otherwise it runs eager" if text else ""
                 places = [source.at(call), *(source.at(g.test) for g in guards)]
                 yield Claim(f"{scope.qualified_name} CUDA graph replay", value, tuple(places))
+
+
+def has_kernels(source: PythonSource) -> bool:
+    """Whether a file decorates functions with a `jit`, as kernels are."""
+    return any(
+        (t.dotted(d.func if isinstance(d, t.Call) else d) or "").rpartition(".")[2] == "jit"
+        for scope in source.module.functions()
+        for d in scope.node.decorator_list
+    )
 
 
 def launches(source: PythonSource) -> Iterator[Claim]:

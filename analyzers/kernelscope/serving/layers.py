@@ -6,16 +6,21 @@ The order is that of the calls in the source, followed through the values they p
 from __future__ import annotations
 
 import itertools
+import re
 import sys
 from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource
-from kernelscope.serving.guards import all_guards_text, calls, last_name, statements
+from kernelscope.serving.guards import all_guards_text, assignments, calls, last_name, statements
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
 
 MIN_STEPS = 3
 MAX_STEPS = 16
+MAX_GUARD = 60
+MAX_TEST = 120
+MOST_TESTS = 3
+_NAME = re.compile(r"(?<![\w.])[A-Za-z_]\w*(?![\w.(])")
 FORWARD = {"forward", "__call__", "call"}
 QUIET = {"len", "range", "getattr", "isinstance", "print", "view", "reshape", "transpose", "permute", "contiguous",
          "size", "to", "unsqueeze", "squeeze", "flatten", "split", "chunk", "zip", "enumerate", "append", "super",
@@ -43,6 +48,7 @@ def orders(source: PythonSource) -> Iterator[tuple[str, Claim]]:
         names = [name for name, _, _ in steps]
         kinds = [_kind(name) for name in names]
         shown = " → ".join(_shown(name, guard) for name, _, guard in steps[:MAX_STEPS])
+        shown += _tests_meant(source, scope.node, [guard for _, _, guard in steps[:MAX_STEPS]])
         where = scope.qualified_name
         places = (source.at(scope.node), *(source.at(call) for _, call, _ in steps[:10]))
         if any(kinds) or scope.node.name not in FORWARD:
@@ -52,7 +58,19 @@ def orders(source: PythonSource) -> Iterator[tuple[str, Claim]]:
 
 
 def _shown(name: str, guard: str) -> str:
-    return f"{name} (if {guard})" if guard and len(guard) < 60 else name
+    return f"{name} (if {guard})" if guard and len(guard) < MAX_GUARD else name
+
+
+def _tests_meant(source: PythonSource, function: t.FunctionDef, guards: list[str]) -> str:
+    """What the local names of comparisons stand for that decide steps: `where use_one = n <= 8`."""
+    used = {name for guard in guards if len(guard) < MAX_GUARD for name in _NAME.findall(guard)}
+    tests = {
+        name: source.quote(value)
+        for name, value in assignments(function).items()
+        if name in used and isinstance(value, t.Compare | t.BoolOp)
+    }
+    shown = [f"{name} = {test}" for name, test in tests.items() if len(test) <= MAX_TEST][:MOST_TESTS]
+    return f", where {', '.join(shown)}" if shown else ""
 
 
 def _steps(source: PythonSource, function: t.FunctionDef) -> list[tuple[str, t.Call, str]]:

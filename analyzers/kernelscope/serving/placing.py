@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from kernelscope.results import Location
 from kernelscope.serving.claims import Claim
-from kernelscope.serving.procedures import COMPONENT, Procedure
+from kernelscope.serving.procedures import COMPONENT, NOWHERE, Procedure
 
 SECTIONS = ("serving.topology", "serving.lifecycle", "serving.scheduling", "serving.batching", "serving.kv_cache",
             "serving.prefix_cache", "distributed", "dependencies", "topology")  # fmt: skip
@@ -23,20 +23,23 @@ MOST_PLACES = 2
 def also_told(
     procedures: list[Procedure], claims: dict[str, list[Claim]], further: Iterable[tuple[str, Location]]
 ) -> list[Procedure]:
-    """The functions of a file, each with the sections of the claims and records that lie within it."""
+    """The functions of a file, each with the sections of the claims and records within it; who has none goes."""
     spans = sorted({(p.evidence[0].line, p.last_line) for p in procedures if p.last_line})
     sections: dict[tuple[int, int], dict[str, None]] = {}
     for section, place in (*_cited(claims), *further):
         span = _around(spans, place.line)
         if span is not None:
             sections.setdefault(span, {})[section] = None
-    return [_with(p, sections.get((p.evidence[0].line, p.last_line), {})) for p in procedures]
+    placed = (_with(p, sections.get((p.evidence[0].line, p.last_line), {})) for p in procedures)
+    return [p for p in placed if p.section != NOWHERE]
 
 
 def _with(p: Procedure, sections: Iterable[str]) -> Procedure:
     if p.section == COMPONENT:
         return p
     also = dict.fromkeys((*p.also, *sections))
+    if p.section == NOWHERE and also:
+        p = replace(p, section=next(iter(also)), weight=1)
     also.pop(p.section, None)
     return replace(p, also=tuple(also)) if len(also) != len(p.also) else p
 

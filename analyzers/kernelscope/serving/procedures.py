@@ -24,6 +24,8 @@ MIN_STATEMENTS = 2
 MAX_PLACES = 10
 FORWARD = {"forward", "__call__", "call", "setup"}
 COMPONENT = "components"
+NOWHERE = ""
+"""The section of a function whose words fit none: what is claimed of it gives it one."""
 SAMPLES = {"sample", "sampler", "sampling", "samplers"}
 """Words of what chooses the next token, which is a part of a model though none of its layers."""
 SILENT = {"logger", "logging", "log", "warnings", "print", "nvtx", "super"}
@@ -54,7 +56,7 @@ class Procedure:
 
 
 def procedures(source: PythonSource) -> Iterator[Procedure]:
-    """The functions of a Python file that do more than one thing and have a section."""
+    """The functions of a Python file that do more than one thing; who has no section by its words may get one yet."""
     if source.aside:
         return
     for scope in source.module.functions():
@@ -77,12 +79,12 @@ def procedures(source: PythonSource) -> Iterator[Procedure]:
             name = scope.owner.name if is_forward and scope.owner is not None else scope.qualified_name
             weight = 4 if is_forward else 1 if is_sampling else 0
             yield Procedure(name, COMPONENT, weight, text, len(writer.nodes), evidence)
-        if places and len(writer.nodes) >= MIN_STATEMENTS and not is_forward:
-            weight, section = places[0]
+        if len(writer.nodes) >= MIN_STATEMENTS and not is_forward:
+            weight, section = places[0] if places else (0, NOWHERE)
             last = source.text.location(source.path, node.span).end_line
             yield Procedure(
                 scope.qualified_name, section, weight, text, len(writer.nodes), evidence,
-                last_line=last, also=_others(section, nearly_as_fitting(places), spoken_of(text)),
+                last_line=last, also=_others(section, nearly_as_fitting(places), spoken_of(text)) if places else (),
             )  # fmt: skip
 
 

@@ -50,6 +50,7 @@ from kernelscope.serving.choosing import choices
 from kernelscope.serving.claims import Claim, PythonSource
 from kernelscope.serving.collectives import Collective, collectives, groups, wrapped_collectives
 from kernelscope.serving.constraints import Constraint, c_constraints, constraints
+from kernelscope.serving.endings import endings
 from kernelscope.serving.growth import growth
 from kernelscope.serving.halves import halves
 from kernelscope.serving.handing import Handed, Renamed, handed, renamed
@@ -73,6 +74,7 @@ from kernelscope.serving.processes import Launcher, Started, launchers, running_
 from kernelscope.serving.rankings import rankings
 from kernelscope.serving.registries import Registry, registries, stacks
 from kernelscope.serving.requeueing import put_back
+from kernelscope.serving.rounding import blocks_needed
 from kernelscope.serving.routes import Route, routes
 from kernelscope.serving.sizes import derived_sizes, limits, sizes_of_caches
 from kernelscope.serving.slots import places, slots
@@ -95,6 +97,7 @@ Finder = Callable[[PythonSource], Iterable[Claim]]
 FINDERS: tuple[tuple[str, Finder], ...] = (
     ("config", presets),
     ("serving.kv_cache", caches.paging),
+    ("serving.kv_cache", blocks_needed),
     ("serving.kv_cache", caches.buffers),
     ("serving.kv_cache", caches.rings),
     ("serving.kv_cache", growth),
@@ -135,6 +138,7 @@ FINDERS: tuple[tuple[str, Finder], ...] = (
     ("serving.batching", limits),
     ("serving.batching", merged_batches),
     ("serving.batching", admission.static),
+    ("serving.lifecycle", endings),
     ("serving.topology.addresses", endpoints.addresses),
     ("topology.execution", execution.captures),
     ("topology.execution", execution.captured_by_size),
@@ -228,7 +232,7 @@ def read_python(source: PythonSource) -> Reading:
     """The records of one Python file."""
     reading = Reading(source.path, source.aside, source.text.line_count, _frameworks(source), _imports(source))
     reading.scripts += reading.told(_scripts, source)
-    reading.has_kernels = any(_is_jit(d) for scope in source.module.functions() for d in scope.node.decorator_list)
+    reading.has_kernels = execution.has_kernels(source)
     reading.parameters += reading.told(parameters, source)
     reading.stores += reading.told(stored, source)
     reading.constraints += reading.told(constraints, source)
@@ -341,11 +345,6 @@ def _queue_claims(source: PythonSource) -> Iterator[tuple[str, Claim]]:
 
 def _c_numberings(reading: Reading) -> Iterator[Numbering]:
     return c_numberings(reading.parameters, reading.registries)
-
-
-def _is_jit(decorator: t.Expr) -> bool:
-    name = t.dotted(decorator.func if isinstance(decorator, t.Call) else decorator) or ""
-    return name.rpartition(".")[2] == "jit"
 
 
 def _imports(source: PythonSource) -> tuple[str, ...]:

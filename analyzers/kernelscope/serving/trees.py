@@ -13,6 +13,7 @@ from kernelscope.serving.claims import Claim, PythonSource
 from kernelscope.serving.guards import own
 from kernelscope.serving.sections import words
 from kernelscope.syntax.python import tree as t
+from kernelscope.syntax.python.lower import Scope
 
 KEYS = {"key", "keys", "token", "tokens", "ids", "value", "values", "prefix", "tokenid"}
 LENGTHS = {"length", "len", "size"}
@@ -23,7 +24,7 @@ CUTS = {"slice", "subspan", "substr", "resize"}
 def trees(source: PythonSource) -> Iterator[Claim]:
     """The radix tree of a file, with the function that splits its nodes."""
     joined: tuple[t.Node, str, str] | None = None
-    split: tuple[t.Node, str] | None = None
+    split: tuple[list[Location], str] | None = None
     for scope in source.module.functions():
         children: dict[tuple[str | None, str | None], tuple[t.Node, str]] = {}
         parents: dict[tuple[str | None, str | None], str] = {}
@@ -54,7 +55,10 @@ def trees(source: PythonSource) -> Iterator[Claim]:
             joined = joined or (children[pair][0], children[pair][1], parents[pair])
         joined = joined or _before_siblings(scope.node)
         if len(cuts) >= 2 and "split" in words(scope.qualified_name):
-            split = (scope.node, f"{scope.qualified_name}: {source.quote(cuts[0])} and {source.quote(cuts[-1])}")
+            split = (
+                _cited(source, scope),
+                f"{scope.qualified_name}: {source.quote(cuts[0])} and {source.quote(cuts[-1])}",
+            )
     if joined is None:
         yield from _nested(source)
         return
@@ -66,7 +70,12 @@ def trees(source: PythonSource) -> Iterator[Claim]:
         f"radix tree: nodes hold their children in `{down}` and their `{up}`; a node is split where keys part "
         f"({split[1]}), so requests with a common beginning share its cache"
     )
-    yield Claim(f"{source.path.stem} prefix tree", value, (source.at(split[0]), source.at(node)))
+    yield Claim(f"{source.path.stem} prefix tree", value, (split[0][0], source.at(node), *split[0][1:]))
+
+
+def _cited(source: PythonSource, scope: Scope) -> list[Location]:
+    """A method and the class that it belongs to."""
+    return [source.at(node) for node in (scope.node, scope.owner) if node is not None]
 
 
 def _before_siblings(function: t.FunctionDef | t.ClassDef) -> tuple[t.Node, str, str] | None:
@@ -98,7 +107,7 @@ def _unsplit(source: PythonSource, joined: t.Node, down: str, up: str) -> Iterat
                 f"`{up}`; {scope.qualified_name} goes down {source.quote(walk.iter)} and stops at the first that no "
                 f"child has: the longest common prefix is the hit"
             )
-            places = (source.at(joined), source.at(walk), source.at(scope.node), *_class_with(source, down, up))
+            places = (source.at(joined), source.at(walk), *_cited(source, scope), *_class_with(source, down, up))
             yield Claim(f"{source.path.stem} prefix tree", value, places)
             return
         for node in own(scope.node):
@@ -108,7 +117,12 @@ def _unsplit(source: PythonSource, joined: t.Node, down: str, up: str) -> Iterat
                         f"prefix tree: nodes hold their children in `{down}` by key and their `{up}`; they are never "
                         f"split, a key is a whole piece of tokens: {scope.qualified_name} looks up {source.quote(node)}"
                     )
-                    places = (source.at(joined), source.at(node), source.at(scope.node), *_class_with(source, down, up))
+                    places = (
+                        source.at(joined),
+                        source.at(node),
+                        *_cited(source, scope),
+                        *_class_with(source, down, up),
+                    )
                     yield Claim(f"{source.path.stem} prefix tree", value, places)
                     return
                 case _:

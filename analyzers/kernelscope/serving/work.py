@@ -10,11 +10,11 @@ from collections.abc import Iterator
 
 from kernelscope.serving.claims import Claim, PythonSource
 from kernelscope.serving.guards import assignments, inlined, last_name, own, own_calls
+from kernelscope.serving.rounding import CEILING, counts_pages
 from kernelscope.serving.sections import words
 from kernelscope.serving.sharding import is_world
 from kernelscope.syntax.python import tree as t
 
-CEILING = {"cdiv", "ceil_div", "ceildiv", "ceil", "div_up", "divup", "div_ceil", "round_up_div"}
 TABLES = {"scoreboard", "semaphore", "semaphores", "counter", "counters", "barrier", "barriers", "signal", "signals",
           "flag", "flags", "sync", "locks", "lock"}  # fmt: skip
 INTERSECTS = {"intersection", "intersect", "intersects", "overlap", "overlaps"}
@@ -61,8 +61,8 @@ def tile_counts(source: PythonSource) -> Iterator[Claim]:
             if not divides or not {"tile", "tiles", "num", "grid", "blocks", "programs", "tasks"} & set(words(name)):
                 continue
             spoken = [n for call in divides for n in t.walk(*call.args) if isinstance(n, t.Name | t.Attribute)]
-            if any(is_world(n) for n in spoken):
-                continue  # shares of ranks, not tiles
+            if any(is_world(n) for n in spoken) or counts_pages(source, node):
+                continue  # shares of ranks and pages of caches, not tiles
             count = f"{name} = {inlined(source, node.value, known, 1)}"
             value = f"{scope.qualified_name}: number of tiles {count} (cdiv rounds up)"
             yield Claim(f"{scope.qualified_name} {name}", value, (source.at(node), source.at(scope.node)))

@@ -1,0 +1,88 @@
+"""How a request ends: reasons that are returned or stored, and marks that say it is over, with the tests around them.
+
+States of an enum that a status takes are told as transitions; here are the other ways to say the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kernelscope.serving.claims import Claim, PythonSource
+from kernelscope.serving.guards import Guard, all_guards_text, statements
+from kernelscope.serving.lifecycle import REQUESTS
+from kernelscope.serving.sections import words
+from kernelscope.syntax.python import tree as t
+
+ENDS = {"finish", "finished", "abort", "aborted", "stopped", "cancelled", "canceled"}
+"""Words of marks that say that something is over."""
+WHOSE = {"is", "has", "been", "request", "req", "seq", "sequence"}
+"""What else such a mark is called by: `is_finished`, `request_aborted`; `finished_prefilling` ends a part only."""
+REASONS = {"finish", "stop"}
+"""Words of what tells why: `finish_reason`, `StopReason.LENGTH`."""
+TEXTS = {"stop", "length", "abort", "eos", "error", "timeout", "cancelled", "content_filter", "tool_calls"}
+MOST_ENDS = 8
+MOST_GUARDS = 2
+LONGEST_TEST = 110
+
+
+def endings(source: PythonSource) -> Iterator[Claim]:
+    """Per function the ends that it gives requests, where a test decides them."""
+    if source.aside:
+        return
+    for scope in source.module.functions():
+        ends: dict[str, t.Stmt] = {}
+        decided = False
+        for statement, guards in statements(scope.node):
+            end = _end(source, statement)
+            if end:
+                tests = _tests(source, guards)
+                decided = decided or bool(tests)
+                ends.setdefault(f"{end} if {tests}" if tests else end, statement)
+        spoken = {*words(scope.qualified_name), *words(source.path.stem), *(w for end in ends for w in words(end))}
+        if not decided or not (REQUESTS | REASONS | {"stopping", "scheduler", "generate"}) & spoken:
+            continue
+        shown = list(ends)[:MOST_ENDS]
+        value = f"{scope.qualified_name} ends a request: {'; '.join(shown)}"
+        places = [source.at(statement) for statement in ends.values()]
+        yield Claim(f"{scope.qualified_name} ends a request", value, (*places[:MOST_ENDS], source.at(scope.node)))
+
+
+def _tests(source: PythonSource, guards: tuple[Guard, ...]) -> str:
+    shown = [text for text in all_guards_text(source, guards[-MOST_GUARDS:]) if len(text) <= LONGEST_TEST]
+    return " and ".join(shown)
+
+
+def _end(source: PythonSource, statement: t.Stmt) -> str:
+    """What a statement says of the end of something, or nothing."""
+    match statement:
+        case t.Assign(targets=[target], value=t.Constant(value=True)):
+            name = t.dotted(target) or ""
+            said = set(words(name.rpartition(".")[2]))
+            return f"{name} = True" if ENDS & said and said <= ENDS | WHOSE else ""
+        case t.Assign(targets=[target], value=value) if _is_reason(t.dotted(target) or ""):
+            reason = _reason(value)
+            return f"{t.dotted(target)} = {reason}" if reason else ""
+        case t.Return(value=value) if value is not None:
+            parts = value.elts if isinstance(value, t.Tuple) else [value]
+            return next((name for part in parts if (name := _member(part))), "")
+        case _:
+            return ""
+
+
+def _is_reason(name: str) -> bool:
+    said = words(name.rpartition(".")[2])
+    return "reason" in said and bool(REASONS & set(said))
+
+
+def _reason(value: t.Expr) -> str:
+    """A reason that is written out: a text such as `"length"`, or a member of an enum."""
+    if isinstance(value, t.Constant) and value.value in TEXTS:
+        return f'"{value.value}"'
+    return _member(value)
+
+
+def _member(value: t.Expr) -> str:
+    """`FinishReason.LENGTH`, the member of an enum of reasons."""
+    name = t.dotted(value) or ""
+    owner, _, member = name.rpartition(".")
+    return name if member.isupper() and _is_reason(owner.rpartition(".")[2]) else ""
