@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from kernelscope.interp.interpreter import Interpreter
-from kernelscope.interp.values import Class, Instance, Maybe, Opaque, Value
+from kernelscope.interp.values import Builtin, Class, External, Instance, Maybe, Opaque, Value
 from kernelscope.syntax.python import tree as t
 from kernelscope.tensor import Unknown
 from kernelscope.workspace.modules import Definition
@@ -96,6 +96,12 @@ def layer_of(run: Interpreter, cls: Value) -> Instance | None:
     if isinstance(cls, Class) and run.classes.is_module(cls.definition):
         return seeded_instance(run, cls.definition)
     return None
+
+
+def is_of_sequences(cls: Value) -> bool:
+    """Whether the objects of a class, or of each of several, are lists or tuples."""
+    classes = cls if isinstance(cls, tuple) else (cls,)
+    return all(isinstance(c, External | Builtin) and c.name.rpartition(".")[2] in SEQUENCES for c in classes)
 
 
 def _class_name(annotation: t.Expr | None) -> str | None:

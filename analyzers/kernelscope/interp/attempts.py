@@ -168,6 +168,7 @@ def _fresh(run: Interpreter, path: str, scope: SourceScope, beliefs: Beliefs, st
     run.root_frame = 0
     run.contexts.within = 0
     run.quiet = 0
+    before = run.contexts.counts()
     try:
         with part(f"shapes of {scope.qualified_name} in {path}", []):
             try:
@@ -180,7 +181,7 @@ def _fresh(run: Interpreter, path: str, scope: SourceScope, beliefs: Beliefs, st
         return False, Seeded()
     finally:
         if not run.contexts.outside:  # there only the calls are of interest
-            _settle(run)
+            _settle(run, before)
         run.changes.undo(0)
 
 
@@ -192,7 +193,7 @@ def _or_instead(run: Interpreter, value: Value) -> Value:
     return found[1] if run.trace is None else run.trace.same(found[1], value)
 
 
-def _settle(run: Interpreter) -> None:
+def _settle(run: Interpreter, before: dict[t.FunctionDef, int]) -> None:
     """Sizes that turned out to be equal on every way through the function are written as one, by their plain names."""
     known = run.symbols.with_decided(run.known.facts)
     facts = best_known(run.symbols.with_words(known, run.root_frame))
@@ -205,6 +206,7 @@ def _settle(run: Interpreter) -> None:
             told_before[size] = facts.folded(facts.rewrite(size))
         return told_before[size]
 
+    run.contexts.settle(before, facts)
     for span, unlikely in run.unlikely.items():
         run.seen.setdefault(span, unlikely)
     module = run.workspace.modules.module(run.contexts.path)

@@ -11,16 +11,28 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from kernelscope.dims import Dim, Facts
-from kernelscope.interp.annotations import layer_of
+from kernelscope.interp.annotations import is_of_sequences, layer_of
 from kernelscope.interp.expressions import evaluate
 from kernelscope.interp.findings import Known
 from kernelscope.interp.interpreter import Interpreter
 from kernelscope.interp.operators import truth
 from kernelscope.interp.proven_ranks import of_equal_shapes, of_number, sizes_of_shape
 from kernelscope.interp.symbols import sizes_in
-from kernelscope.interp.values import Class, External, Flag, Instance, Maybe, Opaque, Scope, Value, as_size, present
+from kernelscope.interp.values import (
+    Alike,
+    Class,
+    External,
+    Flag,
+    Instance,
+    Maybe,
+    Opaque,
+    Scope,
+    Value,
+    as_size,
+    present,
+)
 from kernelscope.syntax.python import tree as t
-from kernelscope.tensor import Unknown
+from kernelscope.tensor import Tensor, Unknown
 
 
 @dataclass(slots=True)
@@ -215,7 +227,7 @@ def _equal_sizes(one: Value, other: Value) -> list[tuple[Value, Value]]:
 
 
 def _narrow_kind(run: Interpreter, scope: Scope, subject: t.Name | t.Attribute, kind: t.Expr) -> None:
-    """An object that is not known is a layer of this class.
+    """An object that is not known is a layer of this class; what is a tensor on the way that is taken is several here.
 
     Not while a constructor runs: a layer that it holds would be of that class ever after, on every way.
     """
@@ -223,11 +235,13 @@ def _narrow_kind(run: Interpreter, scope: Scope, subject: t.Name | t.Attribute, 
         return
     run.quiet += 1
     try:
-        value = present(evaluate(run, scope, subject))
-        layer = layer_of(run, evaluate(run, scope, kind)) if isinstance(value, Unknown | Opaque) else None
+        value, of_kind = present(evaluate(run, scope, subject)), evaluate(run, scope, kind)
+        layer = layer_of(run, of_kind) if isinstance(value, Unknown | Opaque) else None
         holder = evaluate(run, scope, subject.value) if isinstance(subject, t.Attribute) else None
     finally:
         run.quiet -= 1
+    if isinstance(value, Tensor) and isinstance(subject, t.Name) and is_of_sequences(of_kind):
+        scope.names[subject.id] = Alike(Unknown("an element of something that is not known"))
     if layer is None:
         return
     if isinstance(subject, t.Name):

@@ -89,6 +89,17 @@ class Contexts:
         for node, calls in self.calls.items():
             del calls[counts.get(node, 0) :]
 
+    def settle(self, counts: dict[t.FunctionDef, int], facts: Facts) -> None:
+        """Tell the sizes of the calls that were seen since as their caller knows them in the end: what divides what it
+        may have found out in a later call. What it found equal may be so of one round of a loop only."""
+        known = Facts(divisible=facts.divisible)
+        if not known.divisible:
+            return
+        for node, calls in self.calls.items():
+            for i in range(counts.get(node, 0), len(calls)):
+                names = {name: over_sizes(value, known.rewrite) for name, value in calls[i].names.items()}
+                calls[i] = replace(calls[i], names=names)
+
     def since(self, counts: dict[t.FunctionDef, int]) -> dict[t.FunctionDef, list[Context]]:
         """The calls that were seen since."""
         return {node: calls[counts.get(node, 0) :] for node, calls in self.calls.items()}
