@@ -29,8 +29,10 @@ Place = tuple[str, int]
 class CppClasses:
     """The structs and classes of all C++ files."""
 
-    def __init__(self) -> None:
+    def __init__(self, consulted: set[str]) -> None:
+        """`consulted` takes the files whose calls are looked at."""
         self.names: set[str] = set()
+        self._consulted = consulted
         self._files: dict[str, FileFacts] = {}
         self._bases: dict[str, dict[str, None]] = {}
         self._derived: dict[str, dict[str, None]] = {}
@@ -114,6 +116,7 @@ class CppClasses:
     def _hooks(self, inherited: Place, between: list[str], near: str) -> Iterator[Place]:
         """What an inherited method calls that the classes between define: `Derived::f()`, `this->f()`, `f()`."""
         path, index = inherited
+        self._consulted.add(path)
         called = dict.fromkeys(call.name for call in self._files[path].calls if call.scope == index)
         for name in called:
             qualifier, _, tail = without_arguments(name.removeprefix("?.")).rpartition("::")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from kernelscope.graph.collectives import native_collective
 from kernelscope.graph.cpp_classes import MAX_CANDIDATES, CppClasses, Place, nearest, without_arguments
@@ -39,13 +40,23 @@ APPLIED = "apply of an autograd function runs its forward"
 _CALLABLE = (DefKind.CUDA_FUNCTION, DefKind.CUDA_KERNEL, DefKind.MACRO, DefKind.LAMBDA)
 
 
+@dataclass(frozen=True, slots=True)
+class CppEdges:
+    """The edges of one file, and the other files of which they rest on more than what these declare."""
+
+    edges: tuple[Edge, ...]
+    consulted: frozenset[str]
+
+
 class CppLinks:
     """Definitions of all C++ files by name, and the edges between them."""
 
     def __init__(self) -> None:
         self._files: dict[str, FileFacts] = {}
         self._by_name: dict[str, list[Place]] = {}
-        self._classes = CppClasses()
+        self._consulted: set[str] = set()
+        """Files that were looked into beyond their declarations, for the file whose edges are being made."""
+        self._classes = CppClasses(self._consulted)
         self._namespaces = CppNamespaces(self._classes.names)
         self._aliases: dict[tuple[str, str], list[Reference]] = {}
         """What other names stand for in a file: `using Small = Norm<64>`, `auto launch = &run`."""
@@ -54,6 +65,7 @@ class CppLinks:
         self._alternatives: dict[str, list[tuple[str, Alternative]]] = {}
         """By name: what files offer to be run under it."""
         self._answers: dict[tuple[str, str, str, bool, str, tuple[str, ...] | None], list[Place]] = {}
+        self._nodes: dict[Place, Node] = {}
 
     def add(self, path: str, facts: FileFacts) -> None:
         """Makes the definitions of a file known; edges come once all files are added."""
@@ -71,15 +83,30 @@ class CppLinks:
             if reference.variable:
                 self._aliases.setdefault((path, reference.variable), []).append(reference)
 
-    def edges(self) -> Iterator[Edge]:
-        """All edges between C++ functions, launches and kernels."""
-        for path, facts in self._files.items():
-            owners = {index: function_node(path, facts, index) for index, d in enumerate(facts.defs) if _is_owner(d)}
-            for launch in facts.launches:
-                yield from self._launch_edges(path, facts, launch, owners)
-            for call in facts.calls:
-                yield from self._call_edges(path, facts, call, owners)
-            yield from self._passed_edges(path, facts, owners)
+    @property
+    def paths(self) -> list[str]:
+        """The files that are known."""
+        return list(self._files)
+
+    def edges_of(self, path: str) -> CppEdges:
+        """The edges that a file shows between C++ functions, launches and kernels."""
+        self._consulted.clear()
+        edges = tuple(self._edges_of(path, self._files[path]))
+        return CppEdges(edges, frozenset(self._consulted - {path}))
+
+    def _edges_of(self, path: str, facts: FileFacts) -> Iterator[Edge]:
+        owners = {index: self._node((path, index)) for index, d in enumerate(facts.defs) if _is_owner(d)}
+        for launch in facts.launches:
+            yield from self._launch_edges(path, facts, launch, owners)
+        for call in facts.calls:
+            yield from self._call_edges(path, facts, call, owners)
+        yield from self._passed_edges(path, facts, owners)
+
+    def _node(self, place: Place) -> Node:
+        known = self._nodes.get(place)
+        if known is None:
+            known = self._nodes[place] = function_node(place[0], self._files[place[0]], place[1])
+        return known
 
     def functions(self, name: str, near: str, scope: int = TOP) -> list[Node]:
         """The nearest C++ functions or kernels of a possibly qualified name, as a definition of the file means it."""
@@ -88,7 +115,7 @@ class CppLinks:
         found = self._nearest(tail, qualifier, near, inside=inside)
         if not found and (cls := self._meant(without_arguments(qualifier).rpartition("::")[2], near)):
             found = [place for place, _, _ in self._classes.run_by(cls, tail, near)]
-        return [function_node(path, self._files[path], index) for path, index in found]
+        return [self._node(place) for place in found]
 
     def _inside(self, path: str, scope: int) -> tuple[str, ...] | None:
         """The namespaces around a definition that uses a name."""
@@ -147,16 +174,14 @@ class CppLinks:
             qualifier = around
         inside = () if kind == GLOBAL else self._inside(path, scope)
         found = self._called(tail, qualifier, path, is_member, around, inside)
-        for (where, index), is_sure, note in found:
-            target = function_node(where, self._files[where], index)
-            if target != source:
+        for place, is_sure, note in found:
+            if (target := self._node(place)) != source:
                 yield Edge(EdgeKind.CALLS, source, target, path, call.line, is_sure, note)
 
     def _object_called(self, kind: str, source: Node, path: str, line: int) -> Iterator[Edge]:
         """`f(x)` where `f` is a variable of a class: its `operator()` runs."""
-        for (where, index), is_sure, note in self._classes.run_by(self._meant(kind, path), "operator()", path):
-            target = function_node(where, self._files[where], index)
-            if target != source:
+        for place, is_sure, note in self._classes.run_by(self._meant(kind, path), "operator()", path):
+            if (target := self._node(place)) != source:
                 yield Edge(EdgeKind.CALLS, source, target, path, line, is_sure, note)
 
     def _called(
@@ -205,7 +230,7 @@ class CppLinks:
         struct = called.rpartition("::")[0].rpartition("::")[2]
         if struct not in self._classes.names or self._classes.own(struct, "apply", near):
             return []
-        return [function_node(path, self._files[path], i) for path, i in self._classes.own(struct, "forward", near)]
+        return [self._node(place) for place in self._classes.own(struct, "forward", near)]
 
     def _passed_edges(self, path: str, facts: FileFacts, owners: dict[int, Node]) -> Iterator[Edge]:
         """A kernel, function or macro that a function passes on is started, called or expanded there."""
@@ -230,6 +255,7 @@ class CppLinks:
     def _offered(self, name: str, source: Node, path: str, line: int) -> Iterator[Edge]:
         """What files offer to be run under a name."""
         offers = self._alternatives.get(name, [])
+        self._consulted.update(where for where, _ in offers)
         targets = dict.fromkeys(node for where, offer in offers for node in self.functions(offer.target, where))
         for node in targets:
             yield Edge(EdgeKind.CALLS, source, node, path, line, len(targets) == 1, CHOSEN)
@@ -269,6 +295,7 @@ class CppLinks:
             elsewhere = self._tables.get(table, {})
             if len(elsewhere) == 1:  # a table of a header
                 ((header, entries),) = elsewhere.items()
+                self._consulted.add(header)
                 found = [node for name in entries for node in self.functions(name, header)]
         given = [kernel for node in found if node.kind is NodeKind.FUNCTION for kernel in self._given_by(node)]
         return list(dict.fromkeys(node for node in (*found, *given) if node.kind is NodeKind.KERNEL))
@@ -288,6 +315,7 @@ class CppLinks:
     def _given_by(self, chooser: Node) -> Iterator[Node]:
         """The kernels that a function names without launching them: `kernel = choose(n)` is given one of those."""
         facts = self._files[chooser.path]
+        self._consulted.add(chooser.path)
         for reference in facts.references:
             owner = _owner(facts, reference.scope)
             if owner != TOP and facts.defs[owner].name_start == chooser.start:

@@ -80,6 +80,9 @@ class Node:
     detail: str = field(default="", compare=False)
     """A launch's grid, a registration's mechanism and dispatch key, a kernel's language."""
 
+    def __hash__(self) -> int:
+        return hash((self.name, self.path, self.start))  # without the kind, whose hash is made in Python
+
     @property
     def location(self) -> Location | None:
         return Location(Path(self.path), self.line) if self.path else None

@@ -8,9 +8,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from kernelscope.graph.cpp_links import function_node
+from kernelscope.graph.edge_table import EdgeTable
 from kernelscope.graph.function_nodes import RUNS, named_around
 from kernelscope.graph.kinds import Edge, EdgeKind, Node, NodeKind, add
 from kernelscope.graph.links import Links, python_files_calling
@@ -39,11 +40,9 @@ _RUN_BY_INSTANCES = (*RUNS, "__init__")
 
 
 class OperatorGraph:
-    """The links of the workspace, and a second graph of the same form for the Python functions followed so far."""
+    """The links of the workspace, and a second table of edges for the Python functions followed so far."""
 
     def __init__(self, workspace: Workspace, links: Links) -> None:
-        import networkx
-
         self._workspace = workspace
         self._links = links
         self._receivers = receivers = Receivers(
@@ -52,7 +51,7 @@ class OperatorGraph:
         self._python = PythonCalls(
             workspace.modules, workspace.classes, workspace.index, self._exported, receivers, links.native
         )
-        self._python_graph: MultiDiGraph[Node] = networkx.MultiDiGraph()
+        self._followed_edges = EdgeTable()
         self._followed: set[Node] = set()
         self._sought: set[Node] = set()
         self.complete = workspace.index.stage >= Stage.FACTS
@@ -61,9 +60,10 @@ class OperatorGraph:
         """One graph of everything that is linked so far; edges carry an `Edge` under the key `edge`."""
         import networkx
 
-        whole: MultiDiGraph[Node] = networkx.MultiDiGraph(self._links.graph)
-        for _, _, data in self._python_graph.edges(data=True):
-            add(whole, cast(Edge, data["edge"]))
+        whole: MultiDiGraph[Node] = networkx.MultiDiGraph()
+        for table in self._tables:
+            for edge in table:
+                add(whole, edge)
         return whole
 
     def follow_all(self, at_most: int, cancelled: Callable[[], bool] = lambda: False) -> int:
@@ -79,17 +79,18 @@ class OperatorGraph:
                     left += 1
                 else:
                     self.out_edges(self.function(path, facts, index))
-        for node in list(self._links.graph):
+        for node in self._links.edges.nodes():
             if node.kind is NodeKind.OPERATOR:
                 self.out_edges(node)
         return left
 
     def _add(self, edges: Iterable[Edge]) -> None:
         for edge in edges:
-            add(self._python_graph, edge)
+            self._followed_edges.add(edge)
 
-    def _graphs_with(self, node: Node) -> Iterator[MultiDiGraph[Node]]:
-        return (graph for graph in (self._links.graph, self._python_graph) if node in graph)
+    @property
+    def _tables(self) -> tuple[EdgeTable, EdgeTable]:
+        return (self._links.edges, self._followed_edges)
 
     # -- walking --------------------------------------------------------------------------------------------
 
@@ -101,11 +102,7 @@ class OperatorGraph:
                 self._add(self._python.edges(node))
             elif node.kind is NodeKind.OPERATOR:
                 self._complete_operator(node)
-        edges = [
-            cast(Edge, data["edge"])
-            for graph in self._graphs_with(node)
-            for _, _, data in graph.out_edges(node, data=True)
-        ]
+        edges = [edge for table in self._tables for edge in table.out_edges(node)]
         return sorted(edges, key=lambda edge: (edge.line, edge.target.name, edge.target.path, edge.target.start))
 
     def called_at(self, path: str, start: int, name: str) -> list[Node]:
@@ -132,11 +129,7 @@ class OperatorGraph:
         if node not in self._sought:
             self._sought.add(node)
             self._seek_callers(node)
-        edges = [
-            cast(Edge, data["edge"])
-            for graph in self._graphs_with(node)
-            for _, _, data in graph.in_edges(node, data=True)
-        ]
+        edges = [edge for table in self._tables for edge in table.in_edges(node)]
         return sorted(edges, key=lambda edge: (edge.path, edge.line, edge.source.name, edge.source.start))
 
     def _exported(self, dotted: str) -> Node | None:

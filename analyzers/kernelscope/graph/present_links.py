@@ -1,14 +1,17 @@
 """The links of the present facts: made when first asked for, and again when what they rest on has changed.
 
-An edit that only moves what the file declares moves the links along.
+An edit that only moves what the file declares moves the links along. One that leaves what the file declares links that
+file anew, and those that looked at more of it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
+from kernelscope.graph.cpp_links import CppEdges
 from kernelscope.graph.links import Links, has_cuda, link
-from kernelscope.graph.shifts import Shift, knows_places, shift_between, shifted
+from kernelscope.graph.shifts import Shift, declared_shift, knows_places, shift_between, shifted
 from kernelscope.workspace.facts import FileFacts
 from kernelscope.workspace.files import PYTHON_SUFFIXES
 from kernelscope.workspace.reading import Version
@@ -43,7 +46,7 @@ class PresentLinks:
         if self._links is None or self._indexed != indexed:
             self._links = link(self._workspace)
         elif changed := self._changed(opened):
-            self._links = self._moved(self._links, changed, opened) or link(self._workspace)
+            self._links = self._moved(self._links, changed, opened) or self._relinked(self._links, changed, opened)
         self._opened, self._indexed = opened, indexed
         return self._links
 
@@ -55,7 +58,7 @@ class PresentLinks:
         found: dict[str, _Opened] = {}
         for path in self._workspace.files.open_paths():
             facts = self._workspace.index.facts(path)
-            if facts and (not path.endswith(PYTHON_SUFFIXES) or facts.registrations or has_cuda(facts)):
+            if facts and (facts.registrations or _is_cpp(path, facts)):
                 found[path] = _Opened(self._workspace.files.version(path), facts)
         return found
 
@@ -80,8 +83,39 @@ class PresentLinks:
                 shifts[path] = shift
         if not shifts:
             return links
-        return Links(shifted(links.graph, shifts)) if knows_places(links.graph, shifts) else None
+        if not knows_places(links.edges, shifts):
+            return None
+        cpp = {path: _shifted(edges, shifts) for path, edges in links.cpp.items()}
+        return Links(cpp, shifted(links.others, shifts))
+
+    def _relinked(self, links: Links, changed: list[str], opened: dict[str, _Opened]) -> Links:
+        """Links anew what the changed documents show; all, where one of them now declares something else."""
+        shifts: dict[str, Shift] = {}
+        for path in changed:
+            before, after = self._facts(self._opened, path), self._facts(opened, path)
+            if _is_cpp(path, before) or _is_cpp(path, after):
+                shift = declared_shift(before, after) if before and after else None
+                if shift is None:
+                    return link(self._workspace)
+                shifts[path] = shift
+        kept = {
+            path: edges
+            for path, edges in links.cpp.items()
+            if path not in shifts and edges.consulted.isdisjoint(shifts)
+        }
+        if not all(knows_places(edges.edges, shifts) for edges in kept.values()):
+            return link(self._workspace)
+        return link(self._workspace, {path: _shifted(edges, shifts) for path, edges in kept.items()})
 
     def _facts(self, documents: dict[str, _Opened], path: str) -> FileFacts | None:
         """What was linked of a file: of an open document, else of the disk."""
         return documents[path].facts if path in documents else self._workspace.index.indexed_facts(path)
+
+
+def _is_cpp(path: str, facts: FileFacts | None) -> bool:
+    """Whether a file takes part in what C++ calls."""
+    return facts is not None and (not path.endswith(PYTHON_SUFFIXES) or has_cuda(facts))
+
+
+def _shifted(edges: CppEdges, shifts: Mapping[str, Shift]) -> CppEdges:
+    return CppEdges(tuple(shifted(edges.edges, shifts)), edges.consulted)

@@ -1,19 +1,16 @@
 """Edits that only move what a file declares: the links stay, and so does all but the places in that file.
 
-Typing in the body of a function is such an edit, most of the time. What differs in any other way is linked anew.
+Typing in the body of a function is such an edit, most of the time. One that leaves what other files can mean as it was
+moves what leads into the file; what differs in any other way is linked anew.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, cast
 
-from kernelscope.graph.kinds import Edge, Node, add
-from kernelscope.workspace.facts import FileFacts, Record
-
-if TYPE_CHECKING:
-    from networkx import MultiDiGraph
+from kernelscope.graph.kinds import Edge, Node
+from kernelscope.workspace.facts import TOP, FileFacts, Record
 
 _PLACES = frozenset({"start", "end", "name_start", "line"})
 
@@ -37,18 +34,36 @@ class Shift:
 
 def shift_between(before: FileFacts, after: FileFacts) -> Shift | None:
     """How to get from the places of a file to those of its next version; None when more than places differ."""
-    if before.imports != after.imports or before.usings != after.usings:
+    if before.imports != after.imports:
+        return None
+    rest = (
+        (before.calls, after.calls),
+        (before.launches, after.launches),
+        (before.references, after.references),
+        (before.registrations, after.registrations),
+    )
+    return _moved(before, after, rest)
+
+
+def declared_shift(before: FileFacts, after: FileFacts) -> Shift | None:
+    """The same of what a file declares, when no other file can mean anything else there; calls and launches differ."""
+    tables = ([r for r in facts.references if r.scope == TOP] for facts in (before, after))
+    return _moved(before, after, [(next(tables), next(tables))])
+
+
+def _moved(
+    before: FileFacts, after: FileFacts, rest: Iterable[tuple[Sequence[Record], Sequence[Record]]]
+) -> Shift | None:
+    """Where definitions and the `rest` have moved to; None when more than their places differ."""
+    if before.usings != after.usings:
         return None
     starts: dict[int, int] = {}
     lines: dict[int, int] = {}
     for old, new in (
         (before.defs, after.defs),
-        (before.calls, after.calls),
-        (before.launches, after.launches),
-        (before.references, after.references),
-        (before.registrations, after.registrations),
         (before.namespaces, after.namespaces),
         (before.alternatives, after.alternatives),
+        *rest,
     ):
         if len(old) != len(new) or not all(map(_is_moved, old, new)):
             return None
@@ -61,34 +76,28 @@ def shift_between(before: FileFacts, after: FileFacts) -> Shift | None:
     return Shift(starts, lines) if is_within else None
 
 
-def knows_places(graph: MultiDiGraph[Node], shifts: Mapping[str, Shift]) -> bool:
-    """Whether all that the graph shows of these files is among what moved: broken text declares less than is found."""
-    if not all(n.start in shifts[n.path].starts and n.line in shifts[n.path].lines for n in graph if n.path in shifts):
-        return False
-    edges = (cast(Edge, data["edge"]) for *_, data in graph.edges(data=True))
-    return all(edge.line in shifts[edge.path].lines for edge in edges if edge.path in shifts)
+def knows_places(edges: Iterable[Edge], shifts: Mapping[str, Shift]) -> bool:
+    """Whether all that edges show of these files is among what moved: broken text declares less than is found."""
+    for edge in edges:
+        if edge.path in shifts and edge.line not in shifts[edge.path].lines:
+            return False
+        for node in (edge.source, edge.target):
+            shift = shifts.get(node.path)
+            if shift is not None and not (node.start in shift.starts and node.line in shift.lines):
+                return False
+    return True
 
 
-def shifted(graph: MultiDiGraph[Node], shifts: Mapping[str, Shift]) -> MultiDiGraph[Node]:
-    """The same graph with the places of some files moved."""
-    import networkx
-
-    made: MultiDiGraph[Node] = networkx.MultiDiGraph()
-    nodes = {node: shifts[node.path].node(node) if node.path in shifts else node for node in graph}
-    made.add_nodes_from(nodes.values())
-    for edge in _edges(graph, nodes, shifts):
-        add(made, edge)
-    return made
-
-
-def _edges(graph: MultiDiGraph[Node], nodes: Mapping[Node, Node], shifts: Mapping[str, Shift]) -> Iterator[Edge]:
-    for source, target, data in graph.edges(data=True):
-        edge = cast(Edge, data["edge"])
+def shifted(edges: Iterable[Edge], shifts: Mapping[str, Shift]) -> Iterator[Edge]:
+    """The same edges with the places of some files moved."""
+    for edge in edges:
+        source, target = (shifts[n.path].node(n) if n.path in shifts else n for n in (edge.source, edge.target))
         shift = shifts.get(edge.path)
-        if shift is not None or nodes[source] is not source or nodes[target] is not target:
+        if shift is not None or source is not edge.source or target is not edge.target:
             line = edge.line if shift is None else shift.lines.get(edge.line, edge.line)
-            edge = replace(edge, source=nodes[source], target=nodes[target], line=line)
-        yield edge
+            yield replace(edge, source=source, target=target, line=line)
+        else:
+            yield edge
 
 
 def _is_moved(old: Record, new: Record) -> bool:

@@ -6,6 +6,7 @@ present text. Links between files are the graph's business.
 
 from __future__ import annotations
 
+import heapq
 import os
 import threading
 import time
@@ -384,16 +385,15 @@ class Index:
             return None
 
     def operator_files(self) -> Iterator[tuple[str, FileFacts]]:
-        """Facts of all files with kernels, launches or registrations; open documents as they are now."""
+        """Facts of all files with kernels, launches or registrations, by path; open documents as they are now."""
         opened = set(self.files.open_paths())
-        for path, blob in self.store().facts_of(0):
-            if path not in opened and path in self._stamps:
-                try:
-                    yield path, decode_facts(blob)
-                except msgspec.MsgspecError:
-                    continue
-        for path in sorted(opened):
-            if facts := self.facts(path):
+        kept = ((path, blob) for path, blob in self.store().facts_of(0) if path not in opened and path in self._stamps)
+        for path, blob in heapq.merge(kept, [(path, b"") for path in sorted(opened)], key=lambda row: row[0]):
+            try:
+                facts = self.facts(path) if path in opened else decode_facts(blob)
+            except msgspec.MsgspecError:
+                continue
+            if facts is not None:
                 yield path, facts
 
     def callers(self, name: str) -> list[str] | None:
