@@ -110,6 +110,13 @@ def test_a_kernel_that_is_cut_off_is_told_as_far_as_it_goes(tmp_path: Path) -> N
     assert "128 B: `s` float[32] 128 B" in card
 
 
+def test_launch_bounds_behind_a_macro_that_nobody_defines_are_not_denied(tmp_path: Path) -> None:
+    file = tmp_path / "bounds.cu"
+    file.write_text("template <typename T>\nOUR_BOUNDS_2(512, 4)\n__global__ void k(T* x) { x[threadIdx.x] = 0; }\n")
+    told = to_text(Analysis([tmp_path]).document("explain", Target(file, None, "k"))).text
+    assert "not known: `OUR_BOUNDS_2(…)` before the kernel is not defined in the workspace" in told
+
+
 def test_registers_are_those_of_a_build_log_nearby(tmp_path: Path) -> None:
     path = tmp_path / "scale.cu"
     path.write_text(

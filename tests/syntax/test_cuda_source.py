@@ -108,6 +108,67 @@ def test_lines_for_older_architectures_are_not_read_and_those_for_others_are() -
     assert [number for number in b"1234" if bytes((number,)) in body] == list(b"234")
 
 
+def test_unknown_macros_among_the_qualifiers_of_a_kernel_do_not_hide_it() -> None:
+    data = b"""
+template <typename T, int N>
+BOUNDS_2(512, 4)
+__global__ void before(T* x) { x[0] = 0; }
+template <typename T> __global__ void
+BOUNDS_1((same<T, float>::value ? 1024 : 896), 1)
+within(T* x) { x[0] = 0; }
+template <typename T>
+#if defined(OTHER_VENDOR)
+BOUNDS_2(1024, 4)
+#else
+BOUNDS_2(512, 8)
+#endif
+__global__ void chosen(T* x) { x[0] = 0; }
+template <class T> __launch_bounds__(64) __global__ void first(T* x) { x[0] = 0; }
+"""
+    found = kernels(parse(data))
+    assert [(kernel.name, [t.name for t in kernel.templates]) for kernel in found] == [
+        ("before", ["T", "N"]),
+        ("within", ["T"]),
+        ("chosen", ["T"]),
+        ("first", ["T"]),
+    ]
+    assert "BOUNDS_2(512, 8)" in found[2].header
+    assert "1024" not in found[2].header
+
+
+def test_what_a_build_switches_on_is_read_where_nothing_is_in_its_place() -> None:
+    data = b"""namespace a {
+#ifdef WITH_GPU
+namespace {
+__global__ void hidden(int* p) { p[0] = 1; }
+}  // namespace
+}  // namespace a
+#endif
+"""
+    assert [kernel.name for kernel in kernels(parse(data))] == ["hidden"]
+    data = b"""
+#ifdef WITH_HALF
+#define CASE_HALF(T, ...) { using T = half; __VA_ARGS__(); }
+#else
+#define CASE_HALF(T, ...)
+#endif
+void run(float* x, bool half) {
+#ifdef WITH_FLOAT
+  scale<float><<<1, 32>>>(x);
+#endif
+#if 0
+  scale<double><<<1, 32>>>(x);
+#endif
+  CASE_HALF(T, [&] { scale<T><<<1, 64>>>(x); });
+  CASE_HALF(T, [&] { other(x); });
+}
+"""
+    expanded = parse(data).expanded
+    assert expanded.count(b"scale<float><<<") == expanded.count(b"scale<T><<<") == 1
+    assert b"scale<double>" not in expanded
+    assert b"other" not in expanded
+
+
 def test_a_kernel_in_the_midst_of_broken_code_is_read_by_itself() -> None:
     data = b"""
 struct X { int a = [[[ ;

@@ -79,6 +79,10 @@ def bounds_lines(facts: KernelFacts) -> Iterator[Line]:
     bounds = facts.launch_bounds
     cluster = cluster_dims(facts.function.header)
     where = facts.location(facts.function.name_span)
+    macro = facts.unknown_qualifier
+    if bounds is None and macro:
+        yield Line(f"not known: `{macro}(…)` before the kernel is not defined in the workspace", where)
+        return
     if bounds is None:
         yield Line("not set" + (f"; cluster of ({cluster}) blocks" if cluster else ""), where)
         return

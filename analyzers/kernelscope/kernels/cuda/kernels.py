@@ -29,6 +29,7 @@ from kernelscope.syntax.cuda.macros import closing
 from kernelscope.workspace.files import CUDA_SUFFIXES
 from kernelscope.workspace.workspace import Workspace
 
+_QUALIFYING_MACRO = re.compile(r"(?<![\w<,:])\s*\b([A-Z][A-Z0-9_]{2,})\s*\(")
 MAX_LAUNCH_FILES = 40
 KEPT_KERNELS = 200
 
@@ -135,6 +136,13 @@ class KernelFacts:
         parts = split_arguments(header[found.end() : close]) if close is not None else []
         parts += [""] * (3 - len(parts))
         return LaunchBounds(parts[0], parts[1], parts[2]) if parts[0] else None
+
+    @property
+    def unknown_qualifier(self) -> str:
+        """A macro with arguments among the kernel's qualifiers that nobody defines: it may set launch bounds."""
+        head = re.split(rf"\b{re.escape(self.function.name)}\s*\(", self.function.header, maxsplit=1)[0]
+        found = _QUALIFYING_MACRO.search(head)
+        return found[1] if found is not None else ""
 
     @cached_property
     def bounded_threads(self) -> Dim | None:

@@ -80,6 +80,8 @@ class _Group:
     keep_all: bool = True
     for_older: bool = False
     """Whether its first branch is for architectures before a certain one."""
+    never: bool = False
+    """Whether its first branch is switched off by a plain zero."""
 
 
 @lru_cache(maxsize=128)
@@ -191,6 +193,7 @@ class _Reader:
             keep = not self.macros_only and self._declarative(match.start())
             group = _Group([_Branch(match.end(), len(self.text), value)], self.reading, _is_architecture(rest), keep)
             group.for_older = _FOR_OLDER.match(rest) is not None
+            group.never = rest.strip() in (b"0", b"false")
             self.open.append(group)
         elif self.open and word in (b"elif", b"else", b"elifdef", b"elifndef"):
             group = self.open[-1]
@@ -270,7 +273,10 @@ class _Reader:
         taken = next((branch for branch in group.branches if branch.taken), None)
         if group.about_architecture:
             taken = self._for_its_architecture(group, taken, text)
-        keep_all = group.keep_all and all(_balanced(without_strings(text[b.start : b.end])) for b in group.branches)
+        parts = [without_strings(text[b.start : b.end]) for b in group.branches]
+        keep_all = group.keep_all and all(map(_balanced, parts)) and not _qualify(parts, group, text)
+        if len(parts) == 1 and not group.never:  # a build decides
+            keep_all |= _defines_kernels(parts[0]) if group.keep_all else _launches(parts[0]) and _balanced(parts[0])
         for branch in group.branches:
             if branch is taken:
                 continue
@@ -299,6 +305,33 @@ _FOR_OLDER = re.compile(rb"[^=>]*__CUDA_ARCH__\s*\)?\s*<=?[^=>]*\Z")
 def _refuses(text: bytes) -> bool:
     """Whether a branch only reports that the code does not run here."""
     return len(text) < MAX_REFUSAL and text.count(b";") <= 3 and _REFUSAL.search(text) is not None
+
+
+_KERNEL = re.compile(rb"\b__global__\b[^;{}]*\{")
+_LAUNCH = re.compile(rb"<<<[^;]*>>>\s*\(")
+
+
+_HEAD_GOES_ON = re.compile(rb"\s*(?:__(?:global|device|host)__|void\b)")
+_IN_HEAD = re.compile(rb"__global__[\w\s]*\bvoid\s*\Z")
+_LOOK_BACK = 200
+
+
+def _qualify(parts: list[bytes], group: _Group, text: bytes) -> bool:
+    """Whether the branches hold only qualifiers of the function that goes on behind them, such as its launch bounds."""
+    if any(_STRUCTURE.search(part.replace(b"(", b"").replace(b")", b"")) for part in parts):
+        return False
+    start = group.branches[0].start
+    before = text[max(0, start - _LOOK_BACK) : start]
+    return _HEAD_GOES_ON.match(text, group.branches[-1].end) is not None or _IN_HEAD.search(before) is not None
+
+
+def _defines_kernels(text: bytes) -> bool:
+    """Whether a branch holds whole kernels, though it may close a bracket from before it."""
+    return _KERNEL.search(text) is not None and text.rstrip()[-1:] in (b"}", b";", b")")
+
+
+def _launches(text: bytes) -> bool:
+    return _LAUNCH.search(text) is not None
 
 
 def _balanced(text: bytes) -> bool:

@@ -193,6 +193,7 @@ class Expansion:
                 if given is None:
                     continue
                 bounds, end = given[0][:MAX_ARGUMENTS], given[1] + 1
+                macro = self._keeping(macro, data[position:end])
             if len(active) >= MAX_DEPTH or self.size > MAX_EXPANDED:
                 continue
             parts.append(text.slice(copied, match.start()))
@@ -209,6 +210,12 @@ class Expansion:
             return text
         parts.append(text.slice(copied, len(data)))
         return joined(parts)
+
+    def _keeping(self, macro: Macro, given: bytes) -> Macro:
+        """A definition that keeps a launch which the one in force leaves away: how the code is built decides."""
+        if macro.body or b"<<<" not in given:
+            return macro
+        return next((other for other in self.macros[macro.name] if other.params and other.body), macro)
 
     def _substitute(self, macro: Macro, arguments: list[Mapped], use: Span, active: frozenset[bytes]) -> Mapped:
         if b"__VA_OPT__" in macro.body and macro.params:

@@ -22,6 +22,9 @@ _QUALIFIER = re.compile(
     rb"[A-Z_](?<!\w[A-Z_])[A-Z0-9_]{3,}"
     rb"(?=\s+(?!const\b|or\b|and\b)(?:[A-Za-z_][\w:]*)(?:\s*<[^;{}()]{0,200}>)?[\s*&]+[A-Za-z_~])"
 )
+_IN_HEAD = re.compile(rb"__global__\s+(?:(?:static|inline|extern)\s+)*void\s*\Z")
+_NAME_OF = re.compile(rb"\s*[A-Za-z_]\w*\s*\(")
+_HEAD_GOES_ON = re.compile(rb"\s*(?:__(?:global|device|host)__|(?:static|inline|extern)\s+__global__)")
 _PRAGMA = re.compile(rb"_Pragma(?<!\w_Pragma)\s*\(\s*\"[^\"\n]*\"\s*\)")
 _BEFORE_LOOP = re.compile(rb"[A-Z_](?<!\w[A-Z_])[A-Z0-9_]{3,}(?=\s+(?:for|while|do)\b)")
 """A macro that nobody defines before a loop: how it is unrolled."""
@@ -31,7 +34,7 @@ _BEFORE_QUALIFIER = re.compile(
 _TYPENAME = re.compile(rb"typename(?<!\wtypename)\s+(?=[A-Za-z_][\w:<>, ]*?[({;]|[A-Za-z_])")
 _BEFORE_TYPENAME = re.compile(rb"(?:[=({;}]|return)\s*\Z")
 _TEMPLATED = re.compile(
-    rb"[;{}]\s*()(?:[A-Za-z_]\w*\s*::\s*)*[A-Za-z_]\w*<[^;=(){}<>]*(?:<[^;=(){}<>]*>[^;=(){}<>]*)*>\s+"
+    rb"[;{}]\s*()(?!template\b)(?:[A-Za-z_]\w*\s*::\s*)*[A-Za-z_]\w*<[^;=(){}<>]*(?:<[^;=(){}<>]*>[^;=(){}<>]*)*>\s+"
     rb"[A-Za-z_]\w*\s*(?=[=;({\[])"
 )
 _LOOK_BACK = 80
@@ -87,6 +90,9 @@ def _mend_call(out: bytearray, data: bytes, match: re.Match[bytes]) -> None:
         if piece.startswith(b"{") and b";" in piece:
             _unwrap(out, match.start(), start + len(data[start:end]) - len(piece), end, close)
             return
+    if _is_of_head(data, match.start(), close + 1):
+        _erase(out, match.start(), close + 1)
+        return
     before = _before(data, match.start())
     after = data[close + 1 : close + 400]
     stripped = after.lstrip()
@@ -94,6 +100,13 @@ def _mend_call(out: bytearray, data: bytes, match: re.Match[bytes]) -> None:
     statement = before in (b"", b";", b"{", b"}") and alone and stripped[:1] not in _CONTINUES
     if statement and stripped and data[close + 1 : close + 2].isspace():
         out[close + 1 : close + 2] = b";"
+
+
+def _is_of_head(data: bytes, start: int, end: int) -> bool:
+    """Whether a macro stands among the qualifiers of a function, as one for launch bounds does."""
+    if _HEAD_GOES_ON.match(data, end):
+        return _before(data, start) in (b"", b";", b"{", b"}", b">", b")")
+    return _IN_HEAD.search(data, max(0, start - _LOOK_BACK), start) is not None and _NAME_OF.match(data, end) is not None
 
 
 def _before(data: bytes, place: int) -> bytes:
