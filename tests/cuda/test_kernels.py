@@ -114,7 +114,7 @@ def test_launch_bounds_behind_a_macro_that_nobody_defines_are_not_denied(tmp_pat
     file = tmp_path / "bounds.cu"
     file.write_text("template <typename T>\nOUR_BOUNDS_2(512, 4)\n__global__ void k(T* x) { x[threadIdx.x] = 0; }\n")
     told = to_text(Analysis([tmp_path]).document("explain", Target(file, None, "k"))).text
-    assert "not known: `OUR_BOUNDS_2(…)` before the kernel is not defined in the workspace" in told
+    assert "not known: `OUR_BOUNDS_2(…)` before the kernel" in told
 
 
 def test_registers_are_those_of_a_build_log_nearby(tmp_path: Path) -> None:

@@ -106,7 +106,8 @@ def _is_of_head(data: bytes, start: int, end: int) -> bool:
     """Whether a macro stands among the qualifiers of a function, as one for launch bounds does."""
     if _HEAD_GOES_ON.match(data, end):
         return _before(data, start) in (b"", b";", b"{", b"}", b">", b")")
-    return _IN_HEAD.search(data, max(0, start - _LOOK_BACK), start) is not None and _NAME_OF.match(data, end) is not None
+    inside = _IN_HEAD.search(data, max(0, start - _LOOK_BACK), start) is not None
+    return inside and _NAME_OF.match(data, end) is not None
 
 
 def _before(data: bytes, place: int) -> bytes:
