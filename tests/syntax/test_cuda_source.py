@@ -136,6 +136,15 @@ template <class T> __launch_bounds__(64) __global__ void first(T* x) { x[0] = 0;
     assert "1024" not in found[2].header
 
 
+def test_words_of_the_language_stay_what_they_are() -> None:
+    data = b"""#define __global__ __attribute__((global))
+#define __launch_bounds__(...) __attribute__((bounds(__VA_ARGS__)))
+__global__ __launch_bounds__(64) void k(int* p) { p[0] = 1; }
+"""
+    (kernel,) = kernels(parse(data))
+    assert "__launch_bounds__(64)" in kernel.header
+
+
 def test_what_a_build_switches_on_is_read_where_nothing_is_in_its_place() -> None:
     data = b"""namespace a {
 #ifdef WITH_GPU

@@ -26,6 +26,10 @@ _NOISE = re.compile(
 _DIRECTIVE = re.compile(rb"(?m)^[ \t]*#[ \t]*(\w*)([^\n\\]*+(?>(?:\\(?:\r?\n|.)[^\n\\]*+)*))")
 _DEFINED = re.compile(rb"\s*(\w+)(\(([^)]*)\))?[ \t]*(.*)", re.DOTALL)
 _INCLUDED = re.compile(rb"\s*[<\"]([^>\"\n]+)[>\"]")
+_QUALIFIERS = frozenset(
+    b"__global__ __device__ __host__ __shared__ __constant__ __managed__ __launch_bounds__ __forceinline__".split()
+)
+"""Words of the language, which some headers define as attributes for other compilers."""
 _BLANK = bytes.maketrans(bytes(range(256)), bytes(c if c in b"\r\n" else 32 for c in range(256)))
 _STRUCTURE = re.compile(rb"[{};()]")
 _REFUSAL = re.compile(rb"(?i)trap|assert|abort|printf|unreachable|invalid|not.?supported|unsupported")
@@ -215,7 +219,7 @@ class _Reader:
 
     def _define(self, rest: bytes, match: re.Match[bytes]) -> None:
         parsed = _DEFINED.match(rest)
-        if parsed is None:
+        if parsed is None or parsed[1] in _QUALIFIERS:
             return
         name, body = parsed[1], parsed[4].replace(b"\\\r\n", b"  \n").replace(b"\\\n", b" \n").strip()
         params: tuple[bytes, ...] | None = None

@@ -38,6 +38,7 @@ from kernelscope.kernels.cuda.warp.values import (
     Pointer,
     Record,
     Space,
+    Symbol,
     Value,
 )
 from kernelscope.results import Span
@@ -373,7 +374,8 @@ def _method_call(m: Machine, node: t.Call, func: t.Member, names: Names) -> Valu
     in_global = isinstance(base, Pointer) and base.memory.space == "global"
     unfollowed(m, func.name, [base, *values] if in_global else values)
     space: Space = "unknown" if _holds_shared(base) or any(map(_holds_shared, values)) else "global"
-    return Open(f"{getattr(base, 'name', '') or '…'}.{func.name}()", m.varying(base) or _varying(m, values), space)
+    name, varying = f"{getattr(base, 'name', '') or '…'}.{func.name}()", m.varying(base) or _varying(m, values)
+    return Open(name, varying, space, number=m.symbols.new(name, Symbol(varying)) if values else None)
 
 
 def _object(m: Machine, func: t.Member, names: Names) -> Value:

@@ -269,8 +269,16 @@ def _element(m: Machine, node: t.Subscript, names: Names) -> Place | None:
         if pointer is not None:
             space = pointer.memory.space
         name = f"{written_name(node)}[…]" if given else written_name(node)
-        return Cell(Open(name, varying, space, given), NO_TYPE)
+        return Cell(Open(name, varying, space, given, _open_element(m, name, number, varying)), NO_TYPE)
     return InMemory(m.moved(pointer, number))
+
+
+def _open_element(m: Machine, name: str, index: Dim | None, varying: str) -> Dim:
+    """The number that an element of something unknown is: the same for the same place, if that is plain."""
+    name = name.removesuffix("[…]")
+    if index is not None and index.const is not None and not varying:
+        return m.symbols.shared(f"{name}[{index}]", Symbol(size=True))
+    return m.symbols.new(f"{name}[…]", Symbol(varying))
 
 
 def _unseen(m: Machine, node: t.Subscript, names: Names) -> None:

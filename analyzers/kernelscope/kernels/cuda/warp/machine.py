@@ -6,7 +6,7 @@ Reads and writes of variables and memory live here; what expressions and stateme
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from kernelscope.dims import Dim, TooLarge, dim
 from kernelscope.kernels.cuda.warp.definitions import Definitions
@@ -172,6 +172,8 @@ class Machine:
         match value:
             case Int(d=d):
                 return d
+            case Open(number=Dim() as number):
+                return number
             case Open(name=name, varying=varying):
                 return self.symbols.shared(name, Symbol(varying, size=not varying))
             case Data(varying=varying):
@@ -366,7 +368,10 @@ class Machine:
         symbol = Symbol(reason, address=pointer.offset) if varying else None
         # of a type that is not known it may be a row of the same array, or an address of another
         is_row = pointer.memory.space == "shared" and isinstance(kind, Opaque)
-        return self.unknown(kind, text, reason, symbol, "unknown" if is_row else "global")
+        value = self.unknown(kind, text, reason, symbol, "unknown" if is_row else "global")
+        if isinstance(value, Open):
+            return replace(value, number=self.symbols.new(value.name, symbol or Symbol()))
+        return value
 
     def _given_element(self, pointer: Pointer) -> Value:
         """An element of an array that the launch passes; the same name for the same place."""

@@ -69,6 +69,8 @@ class Open:
     """Where it points, should it be an address."""
     given: bool = False
     """Whether it is an object that the launch passes."""
+    number: Dim | None = None
+    """The number that it is when an index needs one, where others have the same name: elements of one array."""
 
 
 @dataclass(frozen=True, slots=True)
