@@ -180,3 +180,59 @@ def test_of_ways_that_exclude_each_other_totals_count_one(tmp_path: Path) -> Non
     one = number(found.of("Linear last", "FLOPs"))
     assert number(found.totals["FLOPs"]) == 2 * one
     assert any("the totals count the first of ways that exclude each other" in note for note in found.document.notes)
+
+
+CHOOSING = """
+import torch
+from torch import nn
+
+class Settings:
+    def __init__(self, width=8, words=100, crossed=False):
+        self.width, self.words, self.crossed = width, words, crossed
+
+class Speaker(nn.Module):
+    def __init__(self, config: Settings):
+        super().__init__()
+        if config.crossed:
+            self.cross = nn.Linear(config.width, config.width)
+        self.words = nn.Embedding(config.words, config.width)
+        self.head = nn.Linear(config.width, config.words, bias=False)
+
+    def forward(self, input_ids, other: torch.Tensor | None = None, last: int = 0):
+        x = self.words(input_ids)
+        if other is not None:
+            if not hasattr(self, "cross"):
+                raise ValueError("no layer for it")
+            x = x + self.cross(other).mean()
+        x = x[:, -last:, :]
+        kept = x[x.sum(-1) > 0]
+        return self.head(x).softmax(-1), self.head(kept)
+"""
+
+
+@pytest.fixture
+def speaker(tmp_path: Path) -> Path:
+    path = tmp_path / "speaker.py"
+    path.write_text(CHOOSING)
+    return path
+
+
+def test_numbers_have_their_defaults_where_sizes_are_given(speaker: Path) -> None:
+    found = operators_in(speaker, "Speaker", width=8, words=100)
+    assert found.of("Linear head", "Takes") == "[B, S, 8]", "the last 0 are all"
+    assert operators_in(speaker, "Speaker", last=4).of("Linear head", "Takes") == "[B, min(S, 4), Wi]"
+
+
+def test_letters_of_the_legend_can_be_bound(speaker: Path) -> None:
+    free = operators_in(speaker, "Speaker", width=8, words=100, B=1, S=4)
+    assert "FLOPs are a number once k0 is bound, too" in free.document.notes
+    found = operators_in(speaker, "Speaker", width=8, words=100, B=1, S=4, k0=3)
+    assert number(found.totals["in products"]) == 2 * 8 * 100 * (4 + 3)
+    assert not any("bound, too" in note for note in found.document.notes)
+
+
+def test_what_a_configuration_leaves_out_is_not_counted(speaker: Path) -> None:
+    options = ViewOptions(bindings={"width": 8}, config={"width": 8})
+    found = Found(Analysis([speaker.parent]).document("ops", Target(speaker, None, "Speaker"), options))
+    assert not any("cross" in operator for operator in found.columns["Operator"])
+    assert any("cross" in operator for operator in operators_in(speaker, "Speaker").columns["Operator"])

@@ -8,7 +8,7 @@ from kernelscope.dims import Dim, TooLarge, dim
 from kernelscope.dims.spelling import spelled
 from kernelscope.explain.dim_names import DimNames
 from kernelscope.explain.numbers import memory, thousands
-from kernelscope.explain.work import TOO_LONG, numeric
+from kernelscope.explain.work import TOO_LONG
 from kernelscope.tensor import Size, Unknown
 
 MAX_TERMS = 10
@@ -26,7 +26,15 @@ class Amounts:
 
     def number(self, size: Size) -> int | None:
         """The amount, where all its names are bound."""
-        return numeric(size if isinstance(size, Unknown) else self.names.settled(size), self.bindings)
+        if isinstance(size, Unknown):
+            return None
+        return self._in_numbers(self.names.settled(size)).const
+
+    def _in_numbers(self, size: Dim) -> Dim:
+        """A size in the numbers that its names, or the letters that stand for them, are bound to."""
+        names = size.names()
+        letters = {n: self.names.numbers[n] for n in names if n in self.names.numbers}
+        return size.subs(letters | spelled(names, self.bindings))
 
     def text(self, size: Size, unit: str = "") -> str:
         """`4.3 G`, `1.5 MiB`, `2*B*S*H + 3 more terms`, `?`."""
@@ -50,7 +58,7 @@ class Amounts:
                 continue
             try:
                 size = self.names.settled(size)
-                total = total + size.subs(spelled(size.names(), self.bindings))
+                total = total + self._in_numbers(size)
             except TooLarge:
                 return TOO_LONG, unknown
         return total, unknown

@@ -57,6 +57,8 @@ def operator_table(
         "a multiply-add is two FLOPs; every operand, weight and result is counted once",
         f"floating-point elements are counted at {rows.element_bytes} bytes; bind bytes=4 for float32",
     ]
+    if options.bindings and (free := rows.free()):
+        notes.append(f"FLOPs are a number once {' and '.join(free)} {'is' if len(free) == 1 else 'are'} bound, too")
     guarded = sum(bool(chart.labels.conditions(box)) for box in rows.boxes)
     if guarded:
         run = "1 operator runs" if guarded == 1 else f"{guarded} operators run"
@@ -139,7 +141,11 @@ class OperatorRows:
     def totals(self) -> Iterator[CardRow]:
         """Sums over all operators, the weights, and what a token leaves in the cache."""
         works = [self.works[box] for box in self.counted]
-        yield CardRow("FLOPs", (self._sum([w.total(w.flops) for w in works], "", "work is"),))
+        flops = self._sum([w.total(w.flops) for w in works], "", "work is")
+        yield CardRow("FLOPs", (flops,))
+        products = self._sum([w.total(w.products) for w in works], "", "work is")
+        if products.text not in ("0", flops.text):
+            yield CardRow("in products", (products,))
         yield CardRow("Bytes moved", (self._sum([w.total(w.moved) for w in works], "B", "bytes are"),))
         weights = parameter_count(self.chart.flow.trace.parameters)
         if weights != dim(0):
@@ -152,6 +158,12 @@ class OperatorRows:
         cached = self.cache_bytes()
         if cached is not None:
             yield CardRow("KV cache", (Line(f"{self.amounts.text(cached, 'B')} per token"),))
+
+    def free(self) -> list[str]:
+        """The letters in the sum of FLOPs that nothing is bound to."""
+        total, _ = self.amounts.total([self.works[box].total(self.works[box].flops) for box in self.counted])
+        names = total.names() if isinstance(total, Dim) else ()
+        return sorted(self.chart.names.size(dim(name)) for name in names)
 
     def _sum(self, sizes: list[Size], unit: str, what: str) -> Line:
         total, unknown = self.amounts.total(sizes)

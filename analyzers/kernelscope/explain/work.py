@@ -9,11 +9,10 @@ model is loaded.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from kernelscope.dims import Dim, TooLarge, dim
-from kernelscope.dims.spelling import spelled
 from kernelscope.interp.parameters import Parameter
 from kernelscope.interp.steps import tensors_in
 from kernelscope.interp.values import as_size
@@ -30,9 +29,11 @@ TOO_LONG = Unknown("a formula of more terms than one would read")
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """FLOPs and bytes of one run of a box, and how often it runs."""
+    """FLOPs and bytes of one run of a box, and how often it runs; `products` are the FLOPs of matrix products, of
+    convolutions and of attention."""
 
     flops: Size
+    products: Size
     moved: Size
     times: Size
 
@@ -44,6 +45,7 @@ class Work:
 def work(box: Node, leaves: Iterable[Node], element_bytes: int = ELEMENT_BYTES) -> Work:
     """What the live leaves of a box cost together."""
     flops: Size = dim(0)
+    products: Size = dim(0)
     moved: Size = dim(0)
     for leaf in leaves:
         cost = leaf.step.cost()
@@ -56,10 +58,14 @@ def work(box: Node, leaves: Iterable[Node], element_bytes: int = ELEMENT_BYTES) 
         ):
             flops = Unknown(f"the table does not say how much {leaf.step.name} computes")
         else:
-            flops = _sum(flops, _product(cost.flops, inner))
+            here = _product(cost.flops, inner)
+            flops = _sum(flops, here)
+            products = (
+                _sum(products, here) if leaf.step.operator is not None and leaf.step.operator.contracts else products
+            )
         if not (leaf.is_source or leaf.is_view):
             moved = _sum(moved, _product(traffic(leaf, element_bytes), inner))
-    return Work(flops, moved, times(box))
+    return Work(flops, products, moved, times(box))
 
 
 def times(node: Node, within: Node | None = None) -> Size:
@@ -109,13 +115,6 @@ def parameter_count(parameters: Iterable[Parameter]) -> Size:
             total, _product(parameter.tensor.shape.numel(), LOST if parameter.count is None else parameter.count)
         )
     return total
-
-
-def numeric(size: Size, bindings: Mapping[str, int]) -> int | None:
-    """A size in numbers, where all its names are bound."""
-    if isinstance(size, Unknown):
-        return None
-    return size.subs(spelled(size.names(), bindings)).const
 
 
 def _sum(one: Size, other: Size) -> Size:

@@ -59,7 +59,10 @@ class Configuration:
                     self.argument(run, path, param)
 
     def renewed(self, run: Interpreter, value: Value) -> Value:
-        """A value as it is with the sizes that are given; an object is made anew with what it was made with."""
+        """A value as it is with the sizes that are given: an object is made anew with what it was made with, a number
+        that is not given is what it is by default."""
+        if isinstance(value, Opaque) and value.default is not None:
+            return self.number(value.name) or dim(value.default)
         if not isinstance(value, Instance) or value.made_with is None:
             return self.in_numbers(value)
         init = run.classes.attribute(value.cls, "__init__")

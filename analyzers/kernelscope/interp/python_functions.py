@@ -117,13 +117,17 @@ def _isinstance(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) 
 
 
 def _hasattr(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:
-    """Whether an object has an attribute: known where it stored it, or its class defines it."""
+    """Whether an object has an attribute: known where it stored it, or its class defines it; it has none where only its
+    constructor stores it, and does not with the sizes and switches that the user gave."""
     if run.certain or len(args) != 2 or not isinstance(args[0], Instance) or not isinstance(args[1], str):
         return Flag()
     prepare(run, args[0])
     if args[1] in args[0].attributes or isinstance(run.classes.attribute(args[0].cls, args[1]), Definition):
         return True
-    return Flag()
+    is_decided = (
+        run.configuration is not None and args[0].is_module and not run.classes.is_stored_later(args[0].cls, args[1])
+    )
+    return False if is_decided and run.classes.storing(args[0].cls, args[1]) else Flag()
 
 
 def _partial(run: Interpreter, args: Arguments, kwargs: Keywords, span: Any) -> Value:

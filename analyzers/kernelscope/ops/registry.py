@@ -124,6 +124,11 @@ class Op:
     fields: tuple[str, ...] = ()
 
     @property
+    def contracts(self) -> bool:
+        """Whether its work is multiplying and adding along an axis: products, convolutions, attention."""
+        return self.flops in _contractions
+
+    @property
     def wants_facts(self) -> bool:
         return "facts" in self.parameters.keyword_only
 
@@ -143,9 +148,16 @@ class Plain:
     shape: Shape
 
 
+_contractions: set[Callable[..., Size]] = set()
 _ops: dict[str, Op] = {}
 _by_spelling: dict[str, Op] = {}
 _loaded: list[str] = []
+
+
+def contraction(work: Callable[..., Size]) -> Callable[..., Size]:
+    """Mark the work of operators that multiply and add along an axis, which is what published counts are of."""
+    _contractions.add(work)
+    return work
 
 
 def spell(spellings: str) -> tuple[str, ...]:

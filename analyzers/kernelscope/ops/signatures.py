@@ -13,7 +13,7 @@ from typing import Any
 from kernelscope.dims import NO_FACTS, Facts, dim
 from kernelscope.ops.arguments import Value, array, size, tensor
 from kernelscope.ops.binding import Parameters
-from kernelscope.ops.registry import Op, declare, spell
+from kernelscope.ops.registry import Op, contraction, declare, spell
 from kernelscope.tensor import Shape, ShapeError, Size, Tensor, Unknown, numel, same_size
 from kernelscope.tensor.broadcasting import broadcast
 
@@ -139,6 +139,7 @@ def signature_parameters(text: str) -> Parameters:
 def products(left: str, result: int = 0, contracted: int = -1) -> Callable[..., Size]:
     """FLOPs of a matrix product: two for each element of the result and each step along `left`'s contracted axis."""
 
+    @contraction
     def flops(bound: dict[str, Any], outputs: tuple[Tensor, ...]) -> Size:
         return numel((outputs[result].shape.numel(), tensor(bound[left]).shape.size(contracted), size(2)))
 

@@ -14,6 +14,7 @@ from kernelscope.ops.arguments import Lost, Value, axes, is_sequence, items, kno
 from kernelscope.ops.families import per_element
 from kernelscope.ops.jax.products import slid
 from kernelscope.ops.modules import Module, module, settings_of
+from kernelscope.ops.registry import contraction
 from kernelscope.ops.signatures import shape_rule
 from kernelscope.tensor import Shape, ShapeError, Size, Tensor, same_size
 from kernelscope.tensor.patterns import einsum_shape
@@ -21,6 +22,7 @@ from kernelscope.tensor.patterns import einsum_shape
 LINEN, NNX, EQUINOX = "flax.linen", "flax.nnx", "equinox.nn"
 
 
+@contraction
 def _dense_work(bound: Mapping[str, Any], outputs: tuple[Tensor, ...]) -> Size:
     return outputs[0].shape.numel() * tensor(bound["inputs"]).shape.size(-1) * 2
 
@@ -107,6 +109,7 @@ def _kernel(layer: Module) -> Mapping[str, Any]:
     return {"kernel": (layer.size("in_features"), out), "bias": (out,) if layer.flag("use_bias") else None}
 
 
+@contraction
 def _linear_work(bound: Mapping[str, Any], outputs: tuple[Tensor, ...]) -> Size:
     return outputs[0].shape.numel() * settings_of(bound).size("in_features") * 2
 

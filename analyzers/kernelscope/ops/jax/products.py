@@ -11,7 +11,7 @@ from typing import Any
 from kernelscope.dims import NO_FACTS, Facts
 from kernelscope.dims import dim as as_dim
 from kernelscope.ops.arguments import Lost, Value, axes, is_sequence, items, known, pair, size, tensor
-from kernelscope.ops.registry import also, rule
+from kernelscope.ops.registry import also, contraction, rule
 from kernelscope.tensor import Shape, ShapeError, Size, Tensor, ceil_of, same_size
 
 also("matmul", "jnp.matmul A.__matmul__")
@@ -25,6 +25,7 @@ _PRODUCT = "promoted out"
 RANK_OF_LEFT = "how many dims the left factor has is not known"
 
 
+@contraction
 def _matmul_work(bound: Mapping[str, Any], outputs: tuple[Tensor, ...]) -> Size:
     return outputs[0].shape.numel() * tensor(bound["a"]).shape.size(-1) * 2
 

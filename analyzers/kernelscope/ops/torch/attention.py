@@ -12,12 +12,13 @@ from kernelscope.dims import NO_FACTS, Facts
 from kernelscope.dims import dim as as_dim
 from kernelscope.ops.arguments import Value, tensor
 from kernelscope.ops.modules import Module, module
-from kernelscope.ops.registry import rule
+from kernelscope.ops.registry import contraction, rule
 from kernelscope.ops.signatures import shape_rule
 from kernelscope.tensor import Shape, ShapeError, Size, Tensor, Unknown, same_size
 from kernelscope.tensor.broadcasting import broadcast
 
 
+@contraction
 def _work(bound: Mapping[str, Any], outputs: tuple[Tensor, ...]) -> Size:
     """Scores and values: `2 * queries * keys * head_dim` each, for every head."""
     query, key = tensor(bound["query"]).shape, tensor(bound["key"]).shape

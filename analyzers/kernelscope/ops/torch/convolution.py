@@ -12,7 +12,7 @@ from kernelscope.dims import NO_FACTS, Facts
 from kernelscope.dims import dim as as_dim
 from kernelscope.ops.arguments import Lost, Value, known, pair, size, tensor, under_windows
 from kernelscope.ops.modules import Module, module, settings_of
-from kernelscope.ops.registry import rule
+from kernelscope.ops.registry import contraction, rule
 from kernelscope.tensor import Shape, ShapeError, Size, Tensor, Unknown, numel, same_size
 
 ONE, TWO = as_dim(1), as_dim(2)
@@ -51,6 +51,7 @@ def _checked(shape: Shape, n: int, channels: Size, facts: Facts) -> Shape:
     return shape
 
 
+@contraction
 def _work(bound: Mapping[str, Any], outputs: tuple[Tensor, ...]) -> Size:
     weight = known(bound["weight"])
     return numel((outputs[0].shape.numel(), *weight[1:], TWO))
@@ -99,6 +100,7 @@ def _declare_function(n: int) -> None:
     rule(f"F,t.{name}", name=name, flops=_transposed_work, label="transposed convolution")(transposed)
 
 
+@contraction
 def _transposed_work(bound: Mapping[str, Any], outputs: tuple[Tensor, ...]) -> Size:
     weight = known(bound["weight"])
     return numel((tensor(bound["input"]).shape.numel(), *weight[1:], TWO))
@@ -130,6 +132,7 @@ def _weights(layer: Module, n: int, transposed: bool) -> Mapping[str, Any]:
     return {"weight": weight, "bias": (outward,) if layer.flag("bias") else None}
 
 
+@contraction
 def _layer_work(bound: Mapping[str, Any], outputs: tuple[Tensor, ...]) -> Size:
     layer = settings_of(bound)
     weight = layer.parameters["weight"].shape.head

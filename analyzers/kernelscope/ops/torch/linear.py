@@ -13,7 +13,7 @@ from kernelscope.dims import dim as as_dim
 from kernelscope.ops.arguments import Lost, Value, array, axes, integer, is_sequence, items, known, tensor
 from kernelscope.ops.families import per_element, reduce_axes
 from kernelscope.ops.modules import Module, module, settings_of
-from kernelscope.ops.registry import rule
+from kernelscope.ops.registry import contraction, rule
 from kernelscope.ops.signatures import products, shape_rule, signature
 from kernelscope.tensor import Shape, ShapeError, Size, Tensor, Unknown, numel, same_size, smallest
 from kernelscope.tensor.broadcasting import broadcast
@@ -72,6 +72,7 @@ signature("linalg.pinv t,T.pinverse", "input", "*b m n -> *b n m", name="pinv", 
 signature("t,T.trace", "input", "m n ->", dtype="sum", label="sum of the diagonal")
 
 
+@contraction
 def _matmul_work(bound: Mapping[str, Any], outputs: tuple[Tensor, ...]) -> Size:
     return outputs[0].shape.numel() * tensor(bound["input"]).shape.size(-1) * 2
 
@@ -80,6 +81,7 @@ def _operands(operands: tuple[Value, ...]) -> tuple[Value, ...]:
     return items(operands[0]) if len(operands) == 1 and is_sequence(operands[0]) else operands
 
 
+@contraction
 def _einsum_work(bound: Mapping[str, Any], outputs: tuple[Tensor, ...]) -> Size:
     return einsum_work(bound["equation"], [tensor(v).shape for v in _operands(bound["operands"])])
 
@@ -255,6 +257,7 @@ def _linear_weights(layer: Module) -> Mapping[str, Any]:
     return {"weight": (out, layer.size("in_features")), "bias": (out,) if layer.flag("bias") else None}
 
 
+@contraction
 def _linear_work(bound: Mapping[str, Any], outputs: tuple[Tensor, ...]) -> Size:
     """Every element of the result is a sum over the layer's inputs."""
     return numel((outputs[0].shape.numel(), settings_of(bound).size("in_features"), as_dim(2)))
