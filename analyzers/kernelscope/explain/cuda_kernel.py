@@ -163,7 +163,7 @@ def _memory(facts: KernelFacts, options: ViewOptions) -> Picture:
     if near:
         size = f"{limits.block_shared // 1024} KiB a block at most" if limits and not facts.unit.is_for_amd else ""
         levels.append(Level("shared memory of a block", tuple(near), size))
-    levels.append(Level("registers of a thread", tuple(own[:12]) or (Held("scalars only"),)))
+    levels.append(Level("registers of a thread", tuple(own[:12]) or (Held(_without_arrays(facts)),)))
     levels[0] = Level(levels[0].name, levels[0].held, levels[0].size, (Move("loads"), Move("stores", back=True)))
     if near:
         levels[1] = Level(levels[1].name, levels[1].held, levels[1].size, (Move("reads"), Move("writes", back=True)))
@@ -175,6 +175,14 @@ def _memory(facts: KernelFacts, options: ViewOptions) -> Picture:
         if region.key in places
     )
     return Picture(drawing.text, regions)
+
+
+def _without_arrays(facts: KernelFacts) -> str:
+    """What a thread keeps that has no arrays of its own."""
+    local = facts.unit.declarations.within(facts.function.body)
+    values = (types.bare(one.type) for one in local if not one.pointer and "__shared__" not in one.words)
+    known = {"auto", *(parameter.name for parameter in facts.function.templates)}
+    return "scalars only" if all(kind in known or types.layout(kind) for kind in values) else "no arrays"
 
 
 def _held(declared: str, size: str, name: str, width: int) -> tuple[Held, ...]:

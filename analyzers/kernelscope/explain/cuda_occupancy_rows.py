@@ -57,10 +57,12 @@ def occupancy_lines(
         yield Line("not known: blocks have several sizes, and what each of them holds is not known for all")
         return
     if not sizes:
-        yield Line("not known: the shared memory depends on template arguments")
+        unsized = [f"`{array.name}`" for array in facts.shared.static if array.size is None]
+        size = f"the size of {', '.join(unsized)} is not known"
+        yield Line(f"not known: {size if unsized else 'the shared memory depends on template arguments'}")
         return
     dynamic = _dynamic_bytes(facts)
-    if facts.shared.dynamic and dynamic is None:
+    if dynamic is None and (facts.shared.dynamic or facts.launches):
         yield Line("not known: the dynamic shared memory is sized at run time")
         return
     registers = _registers(built, limits)
@@ -95,7 +97,7 @@ def _by_launch(facts: KernelFacts, limits: Generation, built: tuple[Compiled, ..
     for launch in facts.launches:
         threads = product(size for size in launch.block if size is not None).const if None not in launch.block else None
         shared = launch.shared.const if launch.shared is not None else None
-        if threads is None or threads <= 0 or (facts.shared.dynamic and shared is None):
+        if threads is None or threads <= 0 or shared is None:
             return []
         bytes_of = fixed
         if bytes_of is None and len(facts.instantiations) <= MAX_INSTANTIATIONS:
@@ -105,8 +107,8 @@ def _by_launch(facts: KernelFacts, limits: Generation, built: tuple[Compiled, ..
         if bytes_of is None:
             return []
         registers = _registers(built, limits)
-        total = bytes_of + (shared or 0 if facts.shared.dynamic else 0)
-        text = f"{_told(occupancy(limits, threads, registers, total), limits, registers)}; blocks of {threads} threads"
+        found = occupancy(limits, threads, registers, bytes_of + shared)
+        text = f"{_told(found, limits, registers)}; blocks of {threads} threads"
         told.setdefault(text, Line(text))
     return list(told.values()) if len(told) <= MAX_LINES else []
 

@@ -17,7 +17,7 @@ from kernelscope.explain.cuda_places import Places
 from kernelscope.explain.document import Code, Line
 from kernelscope.explain.unused_names import Giving, without_unused
 from kernelscope.kernels.cuda import types
-from kernelscope.kernels.cuda.intrinsics import Kind, effect_of, ptx_effects
+from kernelscope.kernels.cuda.intrinsics import Kind, effect_of, first_instruction, ptx_effects
 from kernelscope.kernels.cuda.kernels import KernelFacts
 from kernelscope.kernels.cuda.shared_memory import SharedArray
 from kernelscope.syntax.cuda.declarations import Declaration
@@ -33,6 +33,7 @@ LEAST_ROOM = 40
 """Characters a deeply nested line has at least."""
 _NO_BREAK = "\u00a0"
 MAX_WRITTEN_OUT = 3
+MAX_OPERANDS = 12
 """Functions in one another that are written out where they are called."""
 _COMPARED = re.compile(r"\s*(\w+)\s*(<=|<)\s*(.+)\Z", re.DOTALL)
 _STEP = re.compile(r"\s*(?:(?:\+\+\s*(\w+)|(\w+)\s*\+\+)|(\w+)\s*\+=\s*(.+))\s*\Z", re.DOTALL)
@@ -257,7 +258,9 @@ class _Writer:
             bytes_text = f"   {size.size} B" if size is not None and size.size is not None else ""
             self._say(f"shared {one.name}: {kind}{bounds_text(one.bounds)}{bytes_text}", node, depth)
         elif one.bounds:
-            start = f" = {one.value}" if one.value is not None and len(one.value) < 12 else ""
+            value = _value_of(one.node)
+            given = self._told(value, depth) if value is not None else one.value
+            start = f" = {given if len(given) <= 2 * MAX_TEXT else '{…}'}" if given is not None else ""
             self._say(f"registers {one.name}: {kind}{bounds_text(one.bounds)}{start}", node, depth)
         elif one.value is not None:
             value = _value_of(one.node)
@@ -306,13 +309,28 @@ class _Writer:
             if effect is None and callee is not None and self._written_out(node, callee, depth):
                 return
         if node.type == "gnu_asm_expression":
-            effects = ptx_effects(self.source.text(node))
-            self._say(f"PTX: {', '.join(e.text for e in effects) or 'inline assembly'}", node, depth)
+            self._say(f"PTX: {self._instructions(node)}", node, depth)
             return
         if node.type == "update_expression":
             self._step(node, depth)
             return
         self._say(self._told(node, depth), node, depth)
+
+    def _instructions(self, node: Node) -> str:
+        """The instructions of inline assembly with their operands: `mma.sync m16n8k16 d0, d1 ← a0, a1, b0`."""
+        told = ", ".join(effect.text for effect in ptx_effects(self.source.text(node)))
+        if not told:
+            code = node.child_by_field_name("assembly_code")
+            told = first_instruction(self.source.text(code) if code is not None else "") or "inline assembly"
+        outputs, inputs = self._operands(node, "output_operands"), self._operands(node, "input_operands")
+        return f"{told}{f' {outputs} ←' if outputs else ''}{f' {inputs}' if inputs else ''}"
+
+    def _operands(self, node: Node, which: str) -> str:
+        """What inline assembly is given or gives; of many only the first and the last."""
+        operands = node.child_by_field_name(which)
+        values = [part.child_by_field_name("value") for part in operands.named_children] if operands is not None else []
+        told = [self._text(value) for value in values if value is not None]
+        return ", ".join(told if len(told) <= MAX_OPERANDS else [*told[:2], "…", told[-1]])
 
     def _step(self, node: Node, depth: int) -> None:
         """`x++` as what it does to `x`."""

@@ -65,14 +65,17 @@ def _array_text(array: SharedArray, facts: KernelFacts) -> str:
 
 def dynamic_lines(facts: KernelFacts) -> Iterator[Line]:
     names = ", ".join(f"`{array.name}`" for array in facts.shared.dynamic)
-    if not names:
-        return
     sizes: dict[str, Launch] = {}
     for launch in facts.launches:
         size = launch.shared
         written = launch.written[2] if len(launch.written) > 2 else "0"
         sizes.setdefault(f"{render(size)} B" if size is not None else f"`{written}` B", launch)
     parts = [f"{size} at launch L{launch.line}" for size, launch in list(sizes.items())[:MAX_LINES]]
+    if not names:
+        asked = [part for part in parts if not part.startswith("0 B")]
+        if asked:
+            yield Line(f"no `extern` array was found; launches ask for {', '.join(asked)}")
+        return
     where = facts.shared.dynamic[0]
     place = facts.location(where.span) if where.path == facts.unit.path else None
     yield Line(f"{names} extern, {', '.join(parts) or 'sized at the launch'}", place)

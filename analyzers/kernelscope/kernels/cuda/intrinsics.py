@@ -119,10 +119,12 @@ OBJECTS: tuple[tuple[re.Pattern[str], str], ...] = (
 
 LIBRARY_TYPES: tuple[tuple[re.Pattern[str], tuple[Effect, ...]], ...] = (
     (
-        re.compile(
-            r"cub::Block(?<!\wcub::Block)(?:Reduce|Scan|RadixSort|Exchange|Shuffle|MergeSort|Discontinuity|Histogram)\b"
-        ),
+        re.compile(r"cub::Block(?<!\wcub::Block)(?:Reduce|Scan|RadixSort)\b"),
         (Effect(Kind.BARRIER, "__syncthreads in CUB"), Effect(Kind.WARP, "shuffles in CUB")),
+    ),
+    (
+        re.compile(r"cub::Block(?<!\wcub::Block)(?:Exchange|Shuffle|MergeSort|Discontinuity|Histogram)\b"),
+        (Effect(Kind.BARRIER, "__syncthreads in CUB"),),
     ),
     (re.compile(r"cub::Warp(?<!\wcub::Warp)(?:Reduce|Scan|MergeSort)\b"), (Effect(Kind.WARP, "shuffles in CUB"),)),
 )
@@ -170,6 +172,20 @@ def ptx_effects(text: str) -> list[Effect]:
             if not covered:
                 found.append(effect)
     return found
+
+
+_NO_INSTRUCTION = re.compile(r"\.\w+[^;]*;|@!?%?\w+|\w+:(?!:)|\\[nt]|[{}\";\s]+")
+"""Declarations, predicates, labels and brackets, which may stand before an instruction."""
+_INSTRUCTION = re.compile(r"[a-z]\w*(?:\.[\w:]+)*")
+
+
+def first_instruction(text: str) -> str:
+    """The first instruction of an inline assembly; empty where none is written out."""
+    at = 0
+    while passed := _NO_INSTRUCTION.match(text, at):
+        at = passed.end()
+    found = _INSTRUCTION.match(text, at)
+    return found[0] if found is not None else ""
 
 
 def object_kind(declared: str) -> str | None:

@@ -261,19 +261,24 @@ class _Walk:
         if effect is not None:
             self._add(effect, site, arguments)
             return
-        owner = self._class_of(written, node.start_byte)
+        owner, given = _without_arguments(self._class_of(written, node.start_byte) or "")
         candidates = [found for found in self.unit.find(name) if found[1].owner]
-        exact = [found for found in candidates if found[1].owner.partition("<")[0] == owner]
-        for unit, function in exact or (candidates if len(candidates) == 1 and owner in (None, "auto") else ()):
+        exact = [found for found in candidates if found[1].owner.partition("<")[0].strip() == owner]
+        made_for = [_without_arguments(found[1].owner)[1] for found in exact]
+        exact = self._meant(exact, made_for, given, node.start_byte)
+        for unit, function in exact or (candidates if len(candidates) == 1 and owner in ("", "auto") else ()):
             self.callees.append(self._reached(unit, function, templates, node.start_byte))
 
     def _class_of(self, written: str, offset: int) -> str | None:
-        """The class of a parameter or variable, without its template arguments; None for any other expression."""
+        """The class of a parameter or variable, with its template arguments; None for any other expression."""
         if not written.isidentifier():
             return None
         parameter = next((p for p in self.function.params if p.name == written), None)
         declared = self.unit.declarations.at(written, offset) if parameter is None else parameter
-        return _without_arguments(types.bare(declared.type).rstrip("&* "))[0].rpartition("::")[2] if declared else None
+        if declared is None:
+            return None
+        name, given = _without_arguments(types.bare(declared.type).rstrip("&* "))
+        return name.rpartition("::")[2] + (f"<{', '.join(given)}>" if given else "")
 
     def _object(self, written: str, offset: int) -> str | None:
         """What kind of group or barrier an expression is."""
@@ -306,10 +311,39 @@ class _Walk:
         fitting = [f for f in candidates if len(f[1].params) >= count and _required(f[1]) <= count]
         if len(fitting) > 1:
             fitting = self._taking(fitting, arguments, offset) or fitting
+        made_for = [function.arguments for _, function in fitting]
+        fitting = self._meant(fitting, made_for, templates, offset)
         for unit, function in (fitting or candidates)[:MAX_OVERLOADS]:
             self.callees.append(self._reached(unit, function, templates, offset))
         if not candidates and re.fullmatch(r"[A-Za-z_]\w*", tail):
             self.found.unresolved.add(name)
+
+    def _meant(
+        self,
+        found: list[tuple[Unit, Function]],
+        made_for: list[tuple[str, ...]],
+        templates: tuple[str, ...],
+        offset: int,
+    ) -> list[tuple[Unit, Function]]:
+        """Those that template arguments choose: made for them, else general ones; all where an argument is open."""
+        given = [self._argument(text, offset) for text in templates]
+        if not given or None in given or not any(made_for):
+            return found
+        special = [
+            one
+            for one, wanted in zip(found, made_for, strict=True)
+            if wanted and all(self._argument(w, offset) == g for w, g in zip(wanted, given, strict=False))
+        ]
+        general = [one for one, wanted in zip(found, made_for, strict=True) if not wanted]
+        return special or general or found
+
+    def _argument(self, text: str, offset: int) -> str | None:
+        """A template argument as it may be compared; None for a parameter of which nothing is known."""
+        value = self.constants.evaluate(text, offset)
+        if value is not None and value.const is not None:
+            return str(value.const)
+        text = dict(self.reached.bound).get(text, text)
+        return None if any(p.name == text for p in self.function.templates) else types.bare(text).rpartition("::")[2]
 
     def _taking(
         self, overloads: list[tuple[Unit, Function]], arguments: tuple[str, ...], offset: int
@@ -376,15 +410,50 @@ class _Walk:
         numbers = set(self._numbers(text, self.function.body.start_byte + 1))
         return numbers.pop() if len(numbers) == 1 else None
 
+    def _uses(self, node: Node, body: str, pattern: re.Pattern[str]) -> Iterator[CallSite]:
+        """Where objects of a library's type are made; where the type is named, if that is not seen."""
+        for match in pattern.finditer(body):
+            alias = _alias(body, match.start())
+            made = [m.start() for m in re.finditer(_OBJECT_OF.format(re.escape(alias)), body)] if alias else []
+            for start in made or [match.start()]:
+                place = node.start_byte + len(body[:start].encode())
+                found = node.descendant_for_byte_range(place, place + 1)
+                yield CallSite(found or node, tuple(around(found, node)) if found is not None else ())
+
     def _library_types(self, site: CallSite) -> None:
         body = self.source.text(site.node)
         for pattern, effects in LIBRARY_TYPES:
-            if pattern.search(body):
+            for used in self._uses(site.node, body, pattern):
                 for effect in effects:
-                    self._add(effect, site)
+                    self._add(effect, used)
         for found in _MMA_ATOM.finditer(body):
             how = {"90": "wgmma", "100": "tcgen05", "120": "mma.sync"}.get(found[1], "mma.sync")
             self._add(Effect(Kind.TENSOR, f"{how} m{found[2]}n{found[3]}k{found[4]}"), site)
+
+
+def around(node: Node, outer: Node) -> Iterator[Node]:
+    """The loops and branches of an outer node in which a node stands, the innermost last."""
+    found: list[Node] = []
+    parent = node.parent
+    while parent is not None and parent.start_byte > outer.start_byte:
+        if parent.type in LOOPS or parent.type in BRANCHES:
+            found.append(parent)
+        parent = parent.parent
+    yield from reversed(found)
+
+
+_OBJECT_OF = r"(?<![.>\w]){}\s*(?:<[^;]*?>\s*)?\("
+
+
+def _alias(body: str, start: int) -> str | None:
+    """The name that a type at a place is given: `using Sort = …;` and `typedef … Sort;`."""
+    before = re.search(r"\busing\s+(\w+)\s*=\s*(?:typename\s+)?(?:::)?\Z", body[:start])
+    if before is not None:
+        return before[1]
+    if re.search(r"\btypedef\s+(?:typename\s+)?(?:::)?\Z", body[:start]) is None:
+        return None
+    after = re.compile(r"[^;]*?(\w+)\s*;").match(body, start)
+    return after[1] if after is not None else None
 
 
 def kind_of_object(unit: Unit, declared: str, value: str = "") -> str | None:

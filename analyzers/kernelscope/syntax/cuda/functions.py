@@ -14,6 +14,7 @@ from tree_sitter import Node, Parser
 
 from kernelscope.results import Span
 from kernelscope.syntax.cuda.directives import without_strings
+from kernelscope.syntax.cuda.expressions import split_arguments
 from kernelscope.syntax.cuda.macros import closing
 from kernelscope.syntax.cuda.nodes import one_line, walk
 from kernelscope.syntax.cuda.source import CudaSource, language
@@ -77,6 +78,8 @@ class Function:
     """Whether the file ends, or another kernel begins, before its body is closed."""
     namespace: str = ""
     """The innermost namespace around it."""
+    arguments: tuple[str, ...] = ()
+    """The template arguments that a specialisation is made for."""
 
 
 def functions(source: CudaSource) -> tuple[Function, ...]:
@@ -103,7 +106,10 @@ def _function(source: CudaSource, node: Node) -> Function | None:
         return None
     name = declarator.child_by_field_name("declarator")
     params = declarator.child_by_field_name("parameters")
+    arguments: tuple[str, ...] = ()
     while name is not None and name.type in ("qualified_identifier", "template_function", "dependent_name"):
+        given = name.child_by_field_name("arguments")
+        arguments = tuple(split_arguments(source.text(given)[1:-1])) if given is not None else arguments
         name = name.child_by_field_name("name") or next(iter(reversed(name.named_children)), None)
     if name is None:
         return None
@@ -126,6 +132,7 @@ def _function(source: CudaSource, node: Node) -> Function | None:
         _owner(source, node),
         source.text(result) if result is not None else "",
         namespace=_namespace(source, node),
+        arguments=arguments,
     )
 
 

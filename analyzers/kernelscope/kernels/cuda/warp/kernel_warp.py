@@ -104,7 +104,12 @@ class KernelWarp:
         others = [other for other in self._ways if (other.launch.unit.path, other.launch.span) == place]
         if all(other.bound == way.bound for other in others):
             return ""
-        return f"<{', '.join(way.bound.get(p.name, '?') for p in self.facts.function.templates)}>"
+        setting, given = self.setting, way.setting
+        told = (
+            p.name if p.name in given.numbers and p.name not in setting.numbers else way.bound.get(p.name, "?")
+            for p in self.facts.function.templates
+        )
+        return f"<{', '.join(told)}>"
 
     @property
     def setting(self) -> Setting:

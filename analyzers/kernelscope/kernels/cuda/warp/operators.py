@@ -50,7 +50,7 @@ def as_truth(m: Machine, value: Value) -> Dim:
     match value:
         case Int(d=d):
             return d if _is_truth(d) else safely(m, lambda: 1 - equal(d, 0), d)
-        case Pointer():
+        case Pointer(memory=memory) if memory.space != "global":
             return dim(1)
         case _:
             return m.symbols.new("condition", Symbol(m.varying(value), 0, dim(2), (0, 1)))

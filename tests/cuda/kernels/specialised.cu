@@ -1,0 +1,61 @@
+// Functions and structs with a definition for each of some template arguments: what a kernel runs is the one it names.
+namespace reduce {
+enum class Kind { Max, Sum };
+template <Kind kind, int N> __device__ void block_reduce(float *values);
+template <> __device__ void block_reduce<Kind::Max, 1>(float *values) {
+  static __shared__ float shared[1][32];
+  values[0] = fmaxf(values[0], __shfl_xor_sync(0xffffffff, values[0], 16));
+  shared[0][threadIdx.x / 32] = values[0];
+  __syncthreads();
+}
+template <> __device__ void block_reduce<Kind::Sum, 2>(float *values) {
+  static __shared__ float shared[2][32];
+  for (int i = 0; i < 2; ++i) values[i] += __shfl_down_sync(0xffffffff, values[i], 16);
+  shared[0][threadIdx.x / 32] = values[0];
+  __syncthreads();
+}
+template <typename T> struct Carved;
+template <> struct Carved <float> {
+  __device__ float *data() { extern __shared__ float as_float[]; return as_float; }
+};
+template <> struct Carved <double> {
+  __device__ double *data() { extern __shared__ double as_double[]; return as_double; }
+};
+}  // namespace reduce
+
+template <typename T> __global__ void moments(const T *x, float *out) {
+  float sums[2] = {float(x[threadIdx.x]), 0.f};
+  reduce::block_reduce<reduce::Kind::Sum, 2>(sums);
+  if (threadIdx.x == 0) out[blockIdx.x] = sums[0];
+}
+
+template <> __global__ void moments<double>(const double *x, float *out) {
+  reduce::Carved<double> memory;
+  double *shared = memory.data();
+  shared[threadIdx.x] = x[threadIdx.x];
+  out[threadIdx.x] = shared[255 - threadIdx.x];
+}
+
+__global__ void ordered(const int *keys, int *out, const int *offsets) {
+  using Sort = cub::BlockMergeSort<int, 128, 1>;
+  __shared__ typename Sort::TempStorage storage;
+  int key[1] = {keys[threadIdx.x]};
+  asm volatile("griddepcontrol.wait;");
+  for (int i = 0; i < 2; ++i) {
+    Sort(storage).Sort(key, [](int a, int b) { return a < b; });
+  }
+  if (offsets) {
+    out[offsets[blockIdx.x] + threadIdx.x] = key[0];
+  } else {
+    out[blockIdx.x * 128 + threadIdx.x] = key[0];
+  }
+  unsigned low;
+  asm("{.reg .pred p;\n shf.l.wrap.b32 %0, %1, %2, 4; }" : "=r"(low) : "r"(key[0]), "r"(threadIdx.x));
+  out[low] = 0;
+}
+
+void launch(const float *x, const double *y, const int *keys, float *out, int *sorted) {
+  moments<float><<<8, 256>>>(x, out);
+  moments<double><<<8, 256, 2048>>>(y, out);
+  ordered<<<8, 128, 512>>>(keys, sorted, nullptr);
+}
