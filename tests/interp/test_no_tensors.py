@@ -92,3 +92,37 @@ def test_what_is_reshaped_is_a_tensor(tmp_path: Path, call: str, shape: str) -> 
 def test_names_of_the_field_promise_sizes(tmp_path: Path, name: str, shape: str) -> None:
     run, module = interpreted(tmp_path, f"def f(x, {name}):\n    y = {name}.clone()\n")
     assert found_at(run, module, 2) == shape
+
+
+@pytest.mark.parametrize(
+    ("use", "is_tensor"),
+    [
+        ("torch.cuda.set_device(x)", False),
+        ("layer = torch.nn.Linear(x, 30)", False),
+        ("state = torch.load(x)", False),
+        ("y = torch.relu(x)", True),
+        ("y = torch.ops.mine.scaled(x)", True),
+        ("y = torch.exp(x * 2)", True),
+    ],
+)
+def test_only_operators_take_a_tensor_first(tmp_path: Path, use: str, is_tensor: bool) -> None:
+    source = f"import torch\n\ndef used(n, x):\n    {use}\n    return n\n\ndef call(n, x):\n    return used(n, x)\n"
+    run, _ = interpreted(tmp_path, source)
+    held = [seen.value for span, seen in run.values.items() if span.start == source.index("x):")]
+    assert any(isinstance(value, Tensor) for value in held) == is_tensor
+
+
+@pytest.mark.parametrize(("bases", "is_tensor"), [("", False), ("(torch.nn.Module)", True)])
+def test_who_is_no_layer_gives_texts_to_what_it_holds(tmp_path: Path, bases: str, is_tensor: bool) -> None:
+    source = (
+        "import torch\n\n"
+        f"class Chat{bases}:\n"
+        "    def __init__(self, model):\n"
+        "        super().__init__()\n"
+        "        self.model = model\n"
+        "    def start(self, n, role):\n"
+        "        return [n, *self.model.encode(role)]\n"
+    )
+    run, _ = interpreted(tmp_path, source)
+    held = [seen.value for span, seen in run.values.items() if span.start == source.index("role")]
+    assert any(isinstance(value, Tensor) for value in held) == is_tensor

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from kernelscope.ops import find
 from kernelscope.results import Span
 from kernelscope.syntax.python import tree as t
 
 SIZED = {"zeros", "ones", "empty", "full", "rand", "randn", "randint", "arange", "eye", "linspace", "tensor", "Size",
          "randperm", "triu_indices", "tril_indices", "manual_seed", "logspace", "hann_window"}  # fmt: skip
 """Operators whose first argument is a size or number, not a tensor."""
+CUSTOM = "torch.ops."
 LIBRARIES = ("F.", "torch.", "nn.functional.", "jnp.", "jax.nn.", "lax.", "jax.lax.", "jax.numpy.")
 """How calls begin whose first argument is a tensor."""
 OWN = "self."
@@ -163,14 +165,14 @@ class Uses:
             if isinstance(argument, t.Name) and place is not None and self._is_given(argument.id, argument):
                 self.given.setdefault(argument.id, []).append((func, place))
         first = args[0] if args else None
-        if isinstance(first, t.BinOp | t.UnaryOp) and name.startswith(LIBRARIES) and _last(name) not in SIZED:
+        if isinstance(first, t.BinOp | t.UnaryOp) and _takes_tensor(name):
             names = {n.id for n in t.walk(first) if isinstance(n, t.Name)}
             self.tensors |= names if len(names) == 1 else set()  # `torch.mean(x**2)`: the one name is the tensor
         if not isinstance(first, t.Name):
             return
         if name.startswith(OWN):
             self.handed.add(first.id)
-        elif name.startswith(LIBRARIES) and _last(name) not in SIZED:
+        elif _takes_tensor(name):
             self.tensors.add(first.id)
         if name.rpartition(".")[2] in ("rearrange", "reduce", "repeat", "einsum") and len(args) > 1:
             self.tensors.add(first.id)
@@ -204,8 +206,12 @@ def _reshaped(body: Iterable[t.Stmt]) -> set[str]:
     return found
 
 
-def _last(name: str) -> str:
-    return name.rpartition(".")[2]
+def _takes_tensor(name: str) -> bool:
+    """Whether a function of a library takes a tensor first: not `torch.cuda.set_device`, nor a layer's constructor."""
+    last = name.rpartition(".")[2]
+    if not name.startswith(LIBRARIES) or last in SIZED or last[:1].isupper():
+        return False
+    return not name.startswith("torch.") or name.startswith(CUSTOM) or find(name) is not None
 
 
 def _is_data(kind: t.Expr) -> bool:

@@ -56,6 +56,8 @@ def is_object(run: Interpreter, scope: Scope, uses: Uses, name: str, depth: int 
     called or asked for what tensors do not have."""
     if name in uses.objects or depth == MAX_DEPTH or (name in uses.tensors and name not in uses.handed):
         return name in uses.objects
+    if name in uses.handed and _is_for_others(run, scope, uses, name):
+        return True
     for func, place in uses.given.get(name, []):
         if (t.dotted(func) or name).partition(".")[0] in uses.bindings.keys() - scope.names.keys():
             continue
@@ -65,6 +67,16 @@ def is_object(run: Interpreter, scope: Scope, uses: Uses, name: str, depth: int 
             if called and is_object(run, inner, run.uses(_node(target)), called, depth + 1):
                 return True
     return False
+
+
+def _is_for_others(run: Interpreter, scope: Scope, uses: Uses, name: str) -> bool:
+    """Whether an object that is no layer gives a parameter to methods of what it holds alone, none of which is known:
+    `self.tokenizer.encode(text)`."""
+    calls = [(func, t.dotted(func) or "") for func, _ in uses.given.get(name, [])]
+    owner = scope.names.get(calls[0][1].partition(".")[0]) if calls else None
+    if not isinstance(owner, Instance) or owner.is_module or any(called.count(".") < 2 for _, called in calls):
+        return False
+    return not any(isinstance(target_of(run, scope, func), Function | Instance | Module) for func, _ in calls)
 
 
 def target_of(run: Interpreter, scope: Scope, func: t.Expr) -> Value:
